@@ -1,0 +1,94 @@
+/** The architecture as a table: which room may import which. A room not named may be imported by nobody. */
+const rooms = {
+  crypto: [],
+  wire: ["crypto"],
+  pairing: ["crypto", "wire"],
+  session: ["crypto", "wire"],
+  keystore: ["crypto", "wire"],
+  store: ["crypto"],
+  transport: ["crypto", "wire"],
+  chat: ["crypto", "wire", "pairing", "session", "keystore", "store"],
+  daemon: [],
+  broker: ["crypto", "wire"],
+  registrar: ["crypto", "wire"],
+}
+
+/** Files of another room that a room may import besides. */
+const besides = {
+  chat: ["transport/transport"],
+  daemon: ["chat/api", "chat/client"],
+  registrar: ["keystore/keyfile", "transport/transport"],
+}
+
+/** Each outside library has one door. */
+const doors = {
+  tweetnacl: "^src/crypto/",
+  "sodium-native": "^src/crypto/",
+  mlkem: "^src/crypto/",
+  "hash-wasm": "^src/crypto/",
+  mqtt: "^src/(transport|cli)/",
+  aedes: "^src/broker/",
+  selfsigned: "^src/broker/",
+  "@peculiar/x509": "^src/(registrar|transport)/",
+  "@journeyapps/wa-sqlite": "^src/store/",
+  "@scure/bip39": "^src/pairing/",
+  conf: "^src/settings",
+  commander: "^src/cli/",
+  inquirer: "^src/cli/",
+  uqr: "^src/cli/",
+}
+
+const PURE = "^src/(wire|pairing|session)/|^src/chat/(api|inbound|outbound)|^src/broker/acl"
+
+const roomRules = Object.entries(rooms).map(([room, may]) => ({
+  name: `${room}-imports-only-${may.join("-") || "nothing"}`,
+  severity: "error",
+  from: { path: `^src/${room}/` },
+  to: {
+    path: "^src/",
+    pathNot: [
+      `^src/(errors|${[room, ...may].join("|")})(/|\\.ts$)`,
+      ...(besides[room] ?? []).map((file) => `^src/${file}\\.ts$`),
+    ],
+  },
+}))
+
+const doorRules = Object.entries(doors).map(([library, door]) => ({
+  name: `${library.replace(/[@/]/g, "")}-has-one-door`,
+  severity: "error",
+  from: { path: "^src/", pathNot: door },
+  to: { path: `^node_modules/${library}/` },
+}))
+
+module.exports = {
+  forbidden: [
+    ...roomRules,
+    ...doorRules,
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "\\.d\\.ts$" }, to: {} },
+    {
+      name: "pure-rooms-touch-no-world",
+      severity: "error",
+      from: { path: PURE },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?util$" },
+    },
+    {
+      name: "broker-cannot-reach-what-decrypts",
+      severity: "error",
+      from: { path: "^src/broker/" },
+      to: { path: "^src/(session|pairing|keystore|registrar|chat|store)/", reachable: true },
+    },
+    {
+      name: "registrar-cannot-reach-what-decrypts",
+      severity: "error",
+      from: { path: "^src/registrar/" },
+      to: { path: "^src/(session|pairing|chat|store)/", reachable: true },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    doNotFollow: { path: "node_modules" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default"] },
+  },
+}

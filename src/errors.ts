@@ -1,0 +1,39 @@
+/**
+ * What a process says with its exit code, by kind of fault. The numbers are those of sysexits(3);
+ * 75 means "stored, goes out later" and is no failure of the message.
+ */
+export const EXIT_CODE = {
+  usage: 64,
+  "bad-data": 65,
+  "damaged-key-file": 65,
+  "damaged-database": 65,
+  "not-found": 66,
+  unavailable: 69,
+  bug: 70,
+  exists: 73,
+  "disk-full": 74,
+  io: 74,
+  queued: 75,
+  protocol: 76,
+  refused: 77,
+  "no-profile": 78,
+  config: 78,
+} as const
+
+export type FaultCode = keyof typeof EXIT_CODE
+
+/**
+ * Everything that stops a command and is no bug: what happened and why (`message`), and what to do next
+ * (`hint`, a command where there is one). Neither ever holds a secret.
+ */
+export class Fault extends Error {
+  readonly code: FaultCode
+  readonly hint: string | undefined
+
+  constructor(code: FaultCode, message: string, hint?: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = "Fault"
+    this.code = code
+    this.hint = hint
+  }
+}

@@ -1,0 +1,59 @@
+import { fromBase64url, toBase64url } from "../crypto/bytes.ts"
+
+export const ID_BYTES = 16
+/** base64url of 16 bytes. */
+const ID_TEXT = /^[A-Za-z0-9_-]{22}$/
+export const NAMEPLATE_MAX = 9999
+const NAMEPLATE_TEXT = /^[1-9][0-9]{0,3}$/
+
+/** Where a device receives from one contact: both halves are 16 random bytes [W-10]. */
+export type Inbox = { readonly device: Uint8Array; readonly mailbox: Uint8Array }
+
+/** Every topic that mqttchat uses, by what it is for [W-10]. */
+export type Topic =
+  | { readonly kind: "inbox"; readonly device: string; readonly mailbox: string }
+  | { readonly kind: "pairing"; readonly nameplate: number }
+  | { readonly kind: "registration-request"; readonly id: string }
+  | { readonly kind: "registration-answer"; readonly id: string }
+
+export function inboxTopic(inbox: Inbox): string {
+  return `mc/1/i/${toBase64url(inbox.device)}/${toBase64url(inbox.mailbox)}`
+}
+
+export function pairingTopic(nameplate: number): string {
+  return `mc/1/p/${nameplate}`
+}
+
+export function registrationRequestTopic(id: string): string {
+  return `mc/1/reg/q/${id}`
+}
+
+export function registrationAnswerTopic(id: string): string {
+  return `mc/1/reg/a/${id}`
+}
+
+/** The registrar's one subscription. */
+export const REGISTRATION_REQUESTS = "mc/1/reg/q/+"
+
+/** Reads a topic name, never a filter: wildcards are not in the grammar. */
+export function parseTopic(topic: string): Topic | undefined {
+  const [root, version, branch, ...levels] = topic.split("/")
+  if (root !== "mc" || version !== "1") return undefined
+  const [first = "", second = ""] = levels
+  if (branch === "i" && levels.length === 2 && isId(first) && isId(second)) {
+    return { kind: "inbox", device: first, mailbox: second }
+  }
+  if (branch === "p" && levels.length === 1 && NAMEPLATE_TEXT.test(first)) {
+    return { kind: "pairing", nameplate: Number(first) }
+  }
+  if (branch === "reg" && levels.length === 2 && isId(second)) {
+    if (first === "q") return { kind: "registration-request", id: second }
+    if (first === "a") return { kind: "registration-answer", id: second }
+  }
+  return undefined
+}
+
+/** True for the one way to write 16 bytes in base64url. */
+export function isId(text: string): boolean {
+  return ID_TEXT.test(text) && fromBase64url(text) !== undefined
+}
