@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/build.ts",
     pool: "forks",
     // Real processes, Argon2id and TLS share two cores: a generous ceiling, never a verdict on speed.
     testTimeout: 60_000,

@@ -1,0 +1,22 @@
+import { spawnSync } from "node:child_process"
+import { createHash } from "node:crypto"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+
+export const ROOT = join(import.meta.dirname, "..")
+const STAMP = join(ROOT, "node_modules", ".mqttchat-lock")
+
+/** Runs a command in the project with its output shown; ends this process with its exit code if it fails. */
+export function run(command, ...args) {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" })
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Installs exactly what package-lock.json says, unless that very lock file is what is installed already. */
+export function install() {
+  const lock = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json"))).digest("hex")
+  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return
+  process.stderr.write("installing packages (npm ci)\n")
+  run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+  writeFileSync(STAMP, lock)
+}
