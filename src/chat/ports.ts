@@ -1,0 +1,157 @@
+import type { PublicKey, Psk, Random } from "../crypto/bytes.ts"
+import type { StoredCredential } from "../keystore/keyfile.ts"
+import type { Bundle, OpenBundle } from "../session/bundle.ts"
+import type { Store } from "../store/records.ts"
+import type {
+  BrokerAddress,
+  Connect,
+  Credential,
+  LinkTarget,
+  Transport,
+  Trust,
+} from "../transport/transport.ts"
+import type { IdentityKeys } from "../wire/identity.ts"
+import type { Inbox } from "../wire/topics.ts"
+import type { Contact, Event, Offer, Params, Results } from "./api.ts"
+import type { FaultPoint } from "./fault-points.ts"
+
+/** The broker where this profile receives. */
+export type BrokerHome = {
+  readonly address: BrokerAddress
+  readonly trust: Exclude<Trust, { kind: "unproven" }>
+  /** Box key of the broker's registrar, where it has one. */
+  readonly registrar?: PublicKey
+}
+
+/** What the profile remembers about its broker, kept outside the message store (settings and key file). */
+export type Home = {
+  readonly broker: () => BrokerHome | undefined
+  readonly credential: () => StoredCredential | undefined
+  readonly saveBroker: (broker: BrokerHome) => Promise<void>
+  readonly saveCredential: (credential: StoredCredential) => Promise<void>
+}
+
+export type DeviceCredential = Extract<Credential, { kind: "device" }>
+
+/** Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven. */
+export type Enroll = (request: {
+  readonly line: Line
+  readonly invitation: Uint8Array
+  readonly deviceName: string
+}) => Promise<DeviceCredential>
+
+/** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own link. */
+export type Invite = (request: {
+  readonly line: Line
+  readonly registrar: PublicKey
+  readonly deviceId: string
+}) => Promise<Uint8Array>
+
+/** Everything of the world that the engine needs; handed in by the command line, chosen by tests. */
+export type Ports = {
+  readonly store: Store
+  readonly identity: IdentityKeys
+  /** Our own name, told to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. */
+  readonly name: string
+  readonly connect: Connect
+  readonly enroll: Enroll
+  readonly invite: Invite
+  readonly home: Home
+  /** Unix ms. */
+  readonly now: () => number
+  readonly random: Random
+  /** Runs `run` once after `ms`; the returned function cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void
+  /** Called at each fault point; a test may end the process there. */
+  readonly reach: (point: FaultPoint) => void
+}
+
+/** One link shared by several listeners, each for one literal topic. */
+export type Line = Pick<Transport, "publish" | "subscribe" | "unsubscribe" | "serverPins"> & {
+  /**
+   * Frames on exactly `topic` go to `onFrame` until the returned function is called; PUBACK waits for its promise.
+   * It does not subscribe. A topic has one listener at a time.
+   */
+  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => Promise<void>) => () => void
+  /** Resolves when the link is up; rejects with its Fault when it stops for good or is closed. */
+  readonly online: () => Promise<void>
+}
+
+/** A line of one's own, apart from the profile's link: a newcomer's connection to a broker. */
+export type OwnLine = Line & { readonly close: () => Promise<void> }
+
+/** How a finished handshake is told. */
+export type Paired = Results["pair-answer"]
+
+/** What the pairing drivers borrow from the engine. */
+export type Desk = {
+  readonly ports: Ports
+  /** The profile's own link. Faults `config` when the profile has no broker or no credential yet. */
+  readonly line: () => Line
+  /** A link besides the profile's own, for a newcomer; the caller closes it. */
+  readonly dial: (target: LinkTarget) => OwnLine
+  /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's link up. */
+  readonly moveIn: (broker: BrokerHome, credential: StoredCredential) => Promise<void>
+  /** A new inbox of ours at the present broker: our device id and a fresh mailbox. */
+  readonly newInbox: () => Inbox
+  /**
+   * Our side of an offer: keeps the bundle, subscribes to its mailbox and resolves after SUBACK. From then on an
+   * INIT (and for a link a request) that fits is answered by the engine, also in a later process, until
+   * `withdraw` or the bundle's notAfter. `onPaired` is called once, after the commit, besides the `paired` event.
+   */
+  readonly expect: (offer: Expected) => Promise<Expectation>
+  /**
+   * Their bundle in hand: handshake, contact and INIT in one commit, SUBACK for our mailbox, then INIT published.
+   * Resolves after its PUBACK. Faults `protocol` when the handshake refuses the bundle.
+   */
+  readonly initiate: (answer: Answered) => Promise<Initiated>
+  readonly tell: (event: Event) => void
+}
+
+export type Expected = {
+  readonly open: OpenBundle
+  /** MODE of session/handshake. */
+  readonly mode: number
+  readonly psk: Psk
+  /** Tag of a link request, 16 bytes; only for links. */
+  readonly requestTag?: Uint8Array
+  readonly onPaired: (paired: Paired) => void
+}
+
+export type Expectation = {
+  /** Deletes the bundle and its secrets, if it was not consumed. */
+  readonly withdraw: () => Promise<void>
+}
+
+export type Answered = {
+  readonly bundle: Bundle
+  readonly mode: number
+  readonly psk: Psk
+  /** From `newInbox`; for a link the one that the bundle was sent to. */
+  readonly inbox: Inbox
+}
+
+export type Initiated = {
+  readonly contact: Contact
+  /** Resolves when the peer's WELCOME has opened; rejects when the engine closes first. */
+  readonly welcomed: Promise<Paired>
+}
+
+/**
+ * src/chat/pair-offer.ts exports `startOffer` and src/chat/pair-answer.ts exports `answerOffer` of these types.
+ * A failure after the offer is shown is told by `desk.tell({event: "pair-failed"})`; a failure before, or of an
+ * answer, is a Fault.
+ */
+export type StartOffer = (desk: Desk, wish: Params<"pair-offer">) => Promise<Offered>
+export type Offered = { readonly offer: Offer; readonly cancel: () => Promise<void> }
+export type AnswerOffer = (desk: Desk, wish: Params<"pair-answer">) => Promise<Paired>
+
+/**
+ * src/chat/pair-link.ts exports `answerRequest` of this type: what to publish for a link request, or undefined
+ * when the request does not open.
+ */
+export type AnswerRequest = (
+  open: OpenBundle,
+  request: Uint8Array,
+  random: Random,
+) => { readonly topic: string; readonly payload: Uint8Array } | undefined
