@@ -1,0 +1,75 @@
+declare const kind: unique symbol
+
+/** Text that was valid UTF-8; not yet fit for a terminal. */
+export type Text = string & { readonly [kind]: "Text" }
+
+/** Text that may be written to a terminal: no control character but LF, and nothing invisible [W-80]. */
+export type SafeText = string & { readonly [kind]: "SafeText" }
+
+/** No message is longer than the largest payload of the wire. */
+const TEXT_BYTES_MAX = 65_536
+/** A longer name would push the text it stands before off the line. */
+export const NAME_CELLS_MAX = 32
+
+const PLAIN = /^[\x20-\x7e]*$/
+const INVISIBLE = /[\u00ad\u200b\u2060\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
+const CONTROL =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu
+/** Joiners between marks would otherwise let marks pile up without end. */
+const PILED_MARKS = /((?:\p{M}[\u200c\u200d]*){3})[\p{M}\u200c\u200d]+/gu
+const WIDE =
+  /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
+
+/** Every further row of a message stands behind this, so that none can pass for a message of its own [W-81]. */
+const GUTTER = "\n      │ "
+
+/** The text, or undefined if it is over 65,536 bytes or no strict UTF-8. A byte order mark is kept. */
+export function readText(bytes: Uint8Array): Text | undefined {
+  if (bytes.length > TEXT_BYTES_MAX) return undefined
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) as Text
+  } catch {
+    return undefined
+  }
+}
+
+/** A message of a stranger, made fit for a terminal [W-80] [W-81]. */
+export function display(untrusted: string): SafeText {
+  if (PLAIN.test(untrusted)) return untrusted as SafeText
+  return clean(untrusted.replaceAll("\r\n", "\n")).replaceAll("\n", GUTTER) as SafeText
+}
+
+/** A name or another label of a stranger: one line of at most 32 cells, in one normal form [W-82]. */
+export function displayName(untrusted: string): SafeText {
+  const label = clean(untrusted.normalize("NFC")).replaceAll("\n", "␊")
+  let cells = 0
+  let shown = ""
+  for (const character of label) {
+    cells += WIDE.test(character) ? 2 : 1
+    if (cells > NAME_CELLS_MAX) return `${shown}…` as SafeText
+    shown += character
+  }
+  return shown as SafeText
+}
+
+/** Our own words around what has been cleaned. */
+export function safe(words: TemplateStringsArray, ...parts: readonly (SafeText | number)[]): SafeText {
+  return String.raw({ raw: words }, ...parts) as SafeText
+}
+
+export function joined(parts: readonly SafeText[], separator: string): SafeText {
+  return parts.join(separator) as SafeText
+}
+
+function clean(untrusted: string): string {
+  return untrusted.replace(INVISIBLE, "").replace(CONTROL, picture).replace(PILED_MARKS, "$1")
+}
+
+function picture(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code)
+  if (code === 0x7f) return "␡"
+  const hex = code.toString(16).toUpperCase().padStart(2, "0")
+  if (code < 0xa0) return `<${hex}>`
+  return code >= 0xd800 && code <= 0xdfff ? "\ufffd" : `<U+${hex.padStart(4, "0")}>`
+}
