@@ -37,3 +37,12 @@ export class Fault extends Error {
     this.hint = hint
   }
 }
+
+const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
+
+/** What the operating system's refusal of a file operation means to a person; `doing` completes "cannot ...". */
+export function diskFault(cause: unknown, doing: string): Fault {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+  if (FULL.has(code)) return new Fault("disk-full", `cannot ${doing}: the disk is full`, "df -h", cause)
+  return new Fault("io", `cannot ${doing}: ${code}`, undefined, cause)
+}

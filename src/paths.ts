@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto"
+import { homedir, tmpdir, userInfo } from "node:os"
+import { dirname, isAbsolute, join } from "node:path"
+import { Fault } from "./errors.ts"
+
+/** A name is a file name on every system and fits into a socket path. */
+const PROFILE_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
+
+/** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
+const SOCKET_PATH_BYTES_MAX = 100
+
+/** The part of the environment that says where things live. */
+export type PlacesEnv = Readonly<Record<string, string | undefined>>
+
+export type ProfilePaths = {
+  /** Folder of everything below but what XDG puts elsewhere. */
+  readonly root: string
+  readonly keyFile: string
+  readonly database: string
+  readonly settings: string
+  readonly socket: string
+  readonly lock: string
+  /** Folder of the embedded broker: certificates, journal, registrar. */
+  readonly broker: string
+  readonly brokerLock: string
+}
+
+/**
+ * Where a profile's files lie. With MQTTCHAT_HOME all of them are below one folder; otherwise settings, data and
+ * socket follow the XDG Base Directory Specification. Touches no disk.
+ * Refuses a name that is not 1 to 32 of a-z, 0-9 and hyphen, not starting with a hyphen: Fault `usage`.
+ */
+export function profilePaths(env: PlacesEnv, profile: string): ProfilePaths {
+  if (!PROFILE_NAME.test(profile)) {
+    throw new Fault(
+      "usage",
+      "a profile name is 1 to 32 of the characters a-z, 0-9 and -, and does not start with -",
+      "mqttchat --profile alice",
+    )
+  }
+  const home = absolute(env["MQTTCHAT_HOME"])
+  const folders = home === undefined ? xdgFolders(env, profile) : oneFolder(home, profile)
+  const { root } = folders
+  return {
+    root,
+    keyFile: join(root, "identity.key"),
+    database: join(root, "messages.db"),
+    settings: join(folders.config, "settings.json"),
+    socket: fitting(folders.socket, env),
+    lock: join(root, "owner.lock"),
+    broker: join(root, "broker"),
+    brokerLock: join(root, "broker.lock"),
+  }
+}
+
+type Folders = { readonly root: string; readonly config: string; readonly socket: string }
+
+function oneFolder(home: string, profile: string): Folders {
+  const root = join(home, profile)
+  return { root, config: root, socket: join(root, "owner.sock") }
+}
+
+function xdgFolders(env: PlacesEnv, profile: string): Folders {
+  const user = absolute(env["HOME"]) ?? homedir()
+  const data = absolute(env["XDG_DATA_HOME"]) ?? join(user, ".local", "share")
+  const config = absolute(env["XDG_CONFIG_HOME"]) ?? join(user, ".config")
+  const runtime = absolute(env["XDG_RUNTIME_DIR"])
+  const root = join(data, "mqttchat", profile)
+  return {
+    root,
+    config: join(config, "mqttchat", profile),
+    socket: runtime === undefined ? join(root, "owner.sock") : join(runtime, "mqttchat", `${profile}.sock`),
+  }
+}
+
+/** The specification tells us to ignore a relative path. */
+function absolute(path: string | undefined): string | undefined {
+  return path !== undefined && isAbsolute(path) ? path : undefined
+}
+
+/**
+ * The path itself, or a short one that only this path maps to. The short one lies in a folder of this user in the
+ * temporary folder, where others could put one first: whoever listens or connects there checks the owner.
+ */
+function fitting(socket: string, env: PlacesEnv): string {
+  if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
+  const name = createHash("sha256").update(socket).digest("hex").slice(0, 32)
+  const short = join(absolute(env["TMPDIR"]) ?? tmpdir(), `mqttchat-${userInfo().uid}`, `${name}.sock`)
+  if (Buffer.byteLength(short) <= SOCKET_PATH_BYTES_MAX) return short
+  return join("/tmp", dirname(short).split("/").pop() ?? "", `${name}.sock`)
+}

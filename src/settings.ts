@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs"
+import { basename, dirname } from "node:path"
+import * as v from "valibot"
+import { diskFault, Fault } from "./errors.ts"
+import { makePrivateFolder } from "./private-folder.ts"
+
+/** Ours are a few hundred bytes; more is not ours. */
+const SETTINGS_BYTES_MAX = 65_536
+/** A host name is at most 253 characters (RFC 1035). */
+const HOST_MAX = 253
+const NAME_MAX = 64
+
+const BrokerSchema = v.strictObject({
+  host: v.pipe(v.string(), v.minLength(1), v.maxLength(HOST_MAX)),
+  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+  trust: v.variant("kind", [
+    /** SHA-256(SPKI)[0:16] of the broker's authority as hex. */
+    v.strictObject({ kind: v.literal("pin"), pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)) }),
+    v.strictObject({ kind: v.literal("name") }),
+  ]),
+  /** The registrar's X25519 key, 32 bytes as base64url. */
+  registrar: v.exactOptional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/))),
+  /** The protocol that worked last. */
+  mqttVersion: v.exactOptional(v.picklist([4, 5])),
+})
+
+const SettingsSchema = v.strictObject({
+  name: v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX)),
+  broker: v.exactOptional(BrokerSchema),
+  /** The broker is this laptop's own. */
+  here: v.boolean(),
+})
+
+/** What a profile remembers in plain sight. It holds no secret. */
+export type Settings = Readonly<v.InferOutput<typeof SettingsSchema>>
+
+/** The settings, or undefined where there are none. Refuses a damaged file: Fault `config`. */
+export function readSettings(path: string): Settings | undefined {
+  const text = readText(path)
+  if (text === undefined) return undefined
+  const checked = v.safeParse(SettingsSchema, text.length > SETTINGS_BYTES_MAX ? undefined : parseJson(text))
+  if (!checked.success) throw damaged(path, checked.issues[0].message)
+  return checked.output
+}
+
+/** Replaces the file as a whole (0600, atomically). Refuses where the present one is damaged: Fault `config`. */
+export async function writeSettings(path: string, settings: Settings): Promise<void> {
+  const { default: Conf } = await import("conf")
+  makePrivateFolder(dirname(path))
+  readSettings(path)
+  try {
+    const conf = new Conf<Settings>({
+      cwd: dirname(path),
+      configName: basename(path, ".json"),
+      configFileMode: 0o600,
+    })
+    conf.store = v.parse(SettingsSchema, settings)
+  } catch (cause) {
+    throw diskFault(cause, `write ${path}`)
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8")
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    throw diskFault(cause, `read ${path}`)
+  }
+}
+
+/** The value, or undefined for what is no JSON: no settings are undefined, so the schema refuses it. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function damaged(path: string, why: string): Fault {
+  return new Fault("config", `the settings in ${path} are damaged: ${why}`, `mv ${path} ${path}.damaged`)
+}
