@@ -1,0 +1,62 @@
+import type { Random } from "../crypto/bytes.ts"
+import { type Address, parseAddress } from "../wire/address.ts"
+import { NAMEPLATE_MAX } from "../wire/topics.ts"
+import { isWord, nearestWord, WORDS } from "./words.ts"
+
+/** `text` is the whole code as it is spoken, `7-crowd-river`: lower case, joined by hyphens [P-1]. */
+export type PairingCode = { readonly nameplate: number; readonly text: string }
+
+export type ParsedCode =
+  /** `at` is the broker, where the code was typed as CODE@HOST[:PORT]. */
+  | { readonly kind: "code"; readonly code: PairingCode; readonly at: Address | undefined }
+  /** `suggestion` is the whole code with the nearest word in place of the unknown one. */
+  | { readonly kind: "bad"; readonly why: string; readonly suggestion?: string }
+
+/** Two words are 22 bits for one guess; three are for brokers that anybody may use. */
+export type WordCount = 2 | 3
+
+/** The longest code is 4 + 3 words of 8 letters + 3 hyphens; spoken separators and a host fit into the rest. */
+const TYPED_CHARACTERS_MAX = 320
+const NAMEPLATE = /^[1-9][0-9]{0,3}$/
+
+/** A nameplate from 1 to 9999 and two or three words, each drawn evenly [P-1]. */
+export function makeCode(words: WordCount, random: Random): PairingCode {
+  const drawn = Array.from({ length: words }, () => WORDS[draw(random) % WORDS.length] ?? "")
+  const nameplate = 1 + (draw(random) % NAMEPLATE_MAX)
+  return { nameplate, text: [nameplate, ...drawn].join("-") }
+}
+
+/**
+ * Reads what a person typed: any case, hyphens or blanks between the parts, and perhaps `@HOST[:PORT]` behind.
+ * The nameplate and all words must be ones that `makeCode` draws [P-1].
+ */
+export function parseCode(typed: string): ParsedCode {
+  if (typed.length > TYPED_CHARACTERS_MAX) return { kind: "bad", why: "that is too long for a code" }
+  const [spoken = "", address, ...more] = typed.normalize("NFKC").trim().toLowerCase().split("@")
+  const at = address === undefined ? undefined : parseAddress(address)
+  if (more.length > 0 || (address !== undefined && at === undefined)) {
+    return { kind: "bad", why: "behind the @ of a code stands HOST or HOST:PORT" }
+  }
+  const [nameplate = "", ...words] = spoken.split(/[\s-]+/).filter((part) => part !== "")
+  if (!NAMEPLATE.test(nameplate) || words.length < 2 || words.length > 3) {
+    return { kind: "bad", why: "a code is a number and two or three words, like 7-crowd-river" }
+  }
+  return checkWords(nameplate, words, at)
+}
+
+function checkWords(nameplate: string, words: readonly string[], at: Address | undefined): ParsedCode {
+  const unknown = words.find((word) => !isWord(word))
+  if (unknown === undefined) {
+    return { kind: "code", code: { nameplate: Number(nameplate), text: [nameplate, ...words].join("-") }, at }
+  }
+  const why = `"${unknown}" is not a code word`
+  const near = nearestWord(unknown)
+  if (near === undefined) return { kind: "bad", why }
+  const meant = words.map((word) => (word === unknown ? near : word))
+  return { kind: "bad", why, suggestion: [nameplate, ...meant].join("-") }
+}
+
+/** 48 even bits: taken modulo at most 9999, no result is likelier than another by more than 2^-34. */
+function draw(random: Random): number {
+  return Buffer.from(random(6)).readUIntBE(0, 6)
+}

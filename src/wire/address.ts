@@ -1,0 +1,29 @@
+/** Where a broker listens; the same shape that the transport room takes. */
+export type Address = { readonly host: string; readonly port: number }
+
+/** MQTT over TLS (IANA: secure-mqtt); left out where an address is written. */
+export const DEFAULT_PORT = 8883
+const PORT_MAX = 65_535
+/** RFC 1035 section 2.3.4. */
+const HOST_CHARACTERS_MAX = 253
+/** A name or an IPv4 address: labels of letters, digits, hyphens and underscores (as some home networks have). */
+const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/
+/** RFC 4291 text, without zone. Whether the groups add up, the resolver says. */
+const IPV6 = /^(?=.*:.*:)[0-9a-f:]{2,39}$/
+const SPELLING = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9][0-9]{0,4}))?$/
+
+/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`, in any case; port 8883 where none is named [W-20]. */
+export function parseAddress(text: string): Address | undefined {
+  const [matched, six, name, digits] = SPELLING.exec(text.toLowerCase()) ?? []
+  if (matched === undefined) return undefined
+  const host = six ?? name ?? ""
+  const port = digits === undefined ? DEFAULT_PORT : Number(digits)
+  if (port > PORT_MAX || host.length > HOST_CHARACTERS_MAX) return undefined
+  return (six === undefined ? NAME : IPV6).test(host) ? { host, port } : undefined
+}
+
+/** The one way to write an address: brackets around IPv6, no port where it is 8883 [W-20]. */
+export function formatAddress({ host, port }: Address): string {
+  const named = host.includes(":") ? `[${host}]` : host
+  return port === DEFAULT_PORT ? named : `${named}:${port}`
+}

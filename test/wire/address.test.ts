@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest"
+import { formatAddress, parseAddress } from "../../src/wire/address.ts"
+
+describe("a broker's address", () => {
+  it.each([
+    ["pi.local", { host: "pi.local", port: 8883 }, "pi.local"],
+    ["PI.local:1884", { host: "pi.local", port: 1884 }, "pi.local:1884"],
+    ["192.168.1.20:8883", { host: "192.168.1.20", port: 8883 }, "192.168.1.20"],
+    ["[::1]", { host: "::1", port: 8883 }, "[::1]"],
+    ["[2001:DB8::7]:65535", { host: "2001:db8::7", port: 65535 }, "[2001:db8::7]:65535"],
+  ])("%s is read and written in one way [W-20]", (typed, address, written) => {
+    expect(parseAddress(typed)).toEqual(address)
+    expect(formatAddress(address)).toBe(written)
+    expect(parseAddress(written)).toEqual(address)
+  })
+
+  it.each([
+    "",
+    ":8883",
+    "pi:",
+    "pi:0",
+    "pi:65536",
+    "pi:08883",
+    "pi:8883:1",
+    "::1",
+    "[pi]",
+    "[::1",
+    "-pi",
+    "pi-",
+    "pi..local",
+    "pi local",
+    "user@pi",
+    "pi/x",
+    "pi#x",
+    "ръка",
+    "a".repeat(254),
+  ])("%j is none [W-20]", (typed) => {
+    expect(parseAddress(typed)).toBeUndefined()
+  })
+})
