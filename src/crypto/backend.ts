@@ -1,0 +1,26 @@
+import type { PublicKey, SecretKey, SigningKey, VerifyKey } from "./bytes.ts"
+
+/**
+ * One implementation of the primitives. All of them give the same bytes for the same input, and none keeps
+ * anything in a key, so a key made under one can be used under another.
+ *
+ * The door (nacl.ts) has checked lengths that come from outside before it calls.
+ */
+export type Backend = {
+  /** X25519 (RFC 7748), 32 bytes; undefined where the result is all zero. */
+  readonly agree: (secret: SecretKey, theirs: PublicKey) => Uint8Array | undefined
+  /** X25519 of the secret and the base point, 32 bytes. */
+  readonly publicKeyOf: (secret: SecretKey) => Uint8Array
+  /** XSalsa20-Poly1305: the message and 16 bytes more. */
+  readonly seal: (message: Uint8Array, nonce: Uint8Array, key: Uint8Array) => Uint8Array
+  /** `box` holds at least 16 bytes. */
+  readonly open: (box: Uint8Array, nonce: Uint8Array, key: Uint8Array) => Uint8Array | undefined
+  /** Ed25519 (RFC 8032), 32 bytes. */
+  readonly verifyKeyOf: (secret: SigningKey) => Uint8Array
+  /** Ed25519, 64 bytes. */
+  readonly sign: (message: Uint8Array, secret: SigningKey) => Uint8Array
+  /** `signature` has 64 bytes and S below the group order. */
+  readonly verify: (message: Uint8Array, signature: Uint8Array, key: VerifyKey) => boolean
+  /** SHA-512 (FIPS 180-4), 64 bytes in an array of their own. */
+  readonly sha512: (message: Uint8Array) => Uint8Array
+}

@@ -1,0 +1,130 @@
+import { Fault } from "../errors.ts"
+import type { Backend } from "./backend.ts"
+import type { PublicKey, Random, SecretKey, SharedSecret, SigningKey, VerifyKey } from "./bytes.ts"
+import { hmacSha512, sha512Of } from "./hmac.ts"
+import { node } from "./node.ts"
+import { passesSelfTest } from "./self-test.ts"
+import { loadSodium } from "./sodium.ts"
+import { tweetnacl } from "./tweetnacl.ts"
+
+/** Fastest first. */
+export const BACKENDS = ["sodium", "node", "tweetnacl"] as const
+export type BackendName = (typeof BACKENDS)[number]
+
+export const BOX_OVERHEAD = 16
+const SIGNATURE_BYTES = 64
+/** The order of the Ed25519 group (RFC 8032 section 5.1), as 8 words of 32 bits, least significant first. */
+const GROUP_ORDER = [0x5cf5d3ed, 0x5812631a, 0xa2f79cd6, 0x14def9de, 0, 0, 0, 0x10000000]
+
+let active: Backend = tweetnacl
+let activeName: BackendName = "tweetnacl"
+
+/**
+ * Chooses the implementation for the whole process: the one named, or without a name the fastest that passes
+ * its self-test. Keys hold nothing of a backend, so the choice may change at any time.
+ *
+ * Rejects with Fault `config` if the name is unknown or that backend is missing or gives wrong results.
+ */
+export async function useBackend(name?: string): Promise<BackendName> {
+  const candidates = name === undefined ? BACKENDS : BACKENDS.filter((backend) => backend === name)
+  for (const candidate of candidates) {
+    const backend = await load(candidate)
+    if (backend === undefined || !passesSelfTest(backend)) continue
+    active = backend
+    activeName = candidate
+    return candidate
+  }
+  throw unusable(name)
+}
+
+export function activeBackend(): BackendName {
+  return activeName
+}
+
+async function load(name: BackendName): Promise<Backend | undefined> {
+  switch (name) {
+    case "sodium":
+      return loadSodium()
+    case "node":
+      return node
+    case "tweetnacl":
+      return tweetnacl
+  }
+}
+
+function unusable(name: string | undefined): Fault {
+  const why =
+    name === undefined
+      ? "no crypto backend gives the right results"
+      : "this crypto backend is not usable here"
+  return new Fault("config", why, `MQTTCHAT_CRYPTO is one of ${BACKENDS.join(", ")}, or unset`)
+}
+
+/** X25519 (RFC 7748): 32 bytes, or undefined for a point of low order, whose result says nothing of `secret`. */
+export function agree(secret: SecretKey, theirs: PublicKey): SharedSecret | undefined {
+  return active.agree(secret, theirs) as SharedSecret | undefined
+}
+
+export function publicKeyOf(secret: SecretKey): PublicKey {
+  return active.publicKeyOf(secret) as PublicKey
+}
+
+export type BoxKeyPair = { readonly secretKey: SecretKey; readonly publicKey: PublicKey }
+
+/** A new X25519 pair from 32 random bytes. */
+export function boxKeyPair(random: Random): BoxKeyPair {
+  const secretKey = random(32) as SecretKey
+  return { secretKey, publicKey: publicKeyOf(secretKey) }
+}
+
+/** NaCl secretbox, which is also `box` after its agreement: nonce 24, key 32, result 16 bytes longer. */
+export function seal(message: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array {
+  return active.seal(message, nonce, key)
+}
+
+/** The message of a box of `seal`, or undefined if it is too short or was not sealed with this key and nonce. */
+export function open(box: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined {
+  return box.length < BOX_OVERHEAD ? undefined : active.open(box, nonce, key)
+}
+
+export type SignKeyPair = { readonly secretKey: SigningKey; readonly publicKey: VerifyKey }
+
+/** A new Ed25519 pair from 32 random bytes. */
+export function signKeyPair(random: Random): SignKeyPair {
+  const secretKey = random(32) as SigningKey
+  return { secretKey, publicKey: verifyKeyOf(secretKey) }
+}
+
+export function verifyKeyOf(secret: SigningKey): VerifyKey {
+  return active.verifyKeyOf(secret) as VerifyKey
+}
+
+/** Ed25519 (RFC 8032), deterministic, 64 bytes. */
+export function sign(message: Uint8Array, key: SigningKey): Uint8Array {
+  return active.sign(message, key)
+}
+
+/**
+ * Ed25519 as RFC 8032 section 5.1.7 has it. Length and S are checked here, because libraries differ: some take
+ * S plus the group order for the same signature, some a signature with bytes after it.
+ */
+export function verify(message: Uint8Array, signature: Uint8Array, key: VerifyKey): boolean {
+  if (signature.length !== SIGNATURE_BYTES || !belowGroupOrder(signature.subarray(32))) return false
+  return active.verify(message, signature, key)
+}
+
+function belowGroupOrder(scalar: Uint8Array): boolean {
+  const view = new DataView(scalar.buffer, scalar.byteOffset, scalar.length)
+  const differing = GROUP_ORDER.findLastIndex((word, index) => view.getUint32(index * 4, true) !== word)
+  return differing !== -1 && view.getUint32(differing * 4, true) < (GROUP_ORDER[differing] ?? 0)
+}
+
+/** SHA-512 of the parts one after the other, 64 bytes. */
+export function hash(...parts: readonly Uint8Array[]): Uint8Array {
+  return sha512Of(active.sha512, parts)
+}
+
+/** HMAC-SHA-512 (RFC 2104) of the parts one after the other, 64 bytes; the key may have any length. */
+export function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  return hmacSha512(active.sha512, key, parts)
+}

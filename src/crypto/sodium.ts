@@ -1,0 +1,61 @@
+import type { Backend } from "./backend.ts"
+import { node } from "./node.ts"
+
+/** What is used of libsodium; its own declarations ask for Buffer where any byte array will do. */
+type Sodium = {
+  crypto_scalarmult(output: Uint8Array, secret: Uint8Array, theirs: Uint8Array): void
+  crypto_scalarmult_base(output: Uint8Array, secret: Uint8Array): void
+  crypto_secretbox_easy(output: Uint8Array, message: Uint8Array, nonce: Uint8Array, key: Uint8Array): void
+  crypto_secretbox_open_easy(output: Uint8Array, box: Uint8Array, nonce: Uint8Array, key: Uint8Array): boolean
+  crypto_hash_sha512(output: Uint8Array, message: Uint8Array): void
+}
+
+const LOW_ORDER_POINT = "status: -1"
+
+/** libsodium, or undefined where the optional package or a build for this machine is missing. */
+export async function loadSodium(): Promise<Backend | undefined> {
+  try {
+    const { default: sodium } = await import("sodium-native")
+    return backend(sodium)
+  } catch {
+    return undefined
+  }
+}
+
+function backend(sodium: Sodium): Backend {
+  return {
+    agree(secret, theirs) {
+      const shared = new Uint8Array(32)
+      try {
+        sodium.crypto_scalarmult(shared, secret, theirs)
+      } catch (error) {
+        if (error instanceof Error && error.message === LOW_ORDER_POINT) return undefined
+        throw error
+      }
+      return shared
+    },
+    publicKeyOf(secret) {
+      const key = new Uint8Array(32)
+      sodium.crypto_scalarmult_base(key, secret)
+      return key
+    },
+    seal(message, nonce, key) {
+      const box = new Uint8Array(message.length + 16)
+      sodium.crypto_secretbox_easy(box, message, nonce, key)
+      return box
+    },
+    open(box, nonce, key) {
+      const message = new Uint8Array(box.length - 16)
+      return sodium.crypto_secretbox_open_easy(message, box, nonce, key) ? message : undefined
+    },
+    // libsodium verifies with the cofactor and so accepts signatures that the other two refuse.
+    verifyKeyOf: node.verifyKeyOf,
+    sign: node.sign,
+    verify: node.verify,
+    sha512(message) {
+      const digest = new Uint8Array(64)
+      sodium.crypto_hash_sha512(digest, message)
+      return digest
+    },
+  }
+}
