@@ -1,0 +1,18 @@
+import type { PlacesEnv, ProfilePaths } from "../paths.ts"
+import type { Lifetime } from "./lifetime.ts"
+import type { Output } from "./output.ts"
+
+/** Where a passphrase comes from if nobody is asked for it. */
+export type PassphraseSource = { readonly file?: string; readonly fd?: number }
+
+/** What every command is given. */
+export type Context = {
+  readonly env: PlacesEnv
+  readonly profile: string
+  readonly paths: ProfilePaths
+  readonly out: Output
+  readonly lifetime: Lifetime
+  readonly passphrase: PassphraseSource
+  /** Somebody sits at a terminal and may be asked. */
+  readonly mayAsk: boolean
+}

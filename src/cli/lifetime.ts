@@ -1,0 +1,54 @@
+/** Why a command ends before it is done: a signal, or nobody reads its output any more. */
+export type Ending = NodeJS.Signals | "reader-gone"
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
+/** What a command has opened, and the one way to end it early. */
+export class Lifetime {
+  /** Resolves at the first signal or when the reader has gone; never rejects. */
+  readonly ended: Promise<Ending>
+  readonly end: (ending: Ending) => void
+  readonly #closers: (() => Promise<void>)[] = []
+
+  constructor() {
+    const { promise, resolve } = withResolver<Ending>()
+    this.ended = promise
+    this.end = resolve
+  }
+
+  /** `close` runs when the command ends, however it ends; the last opened is closed first. */
+  defer(close: () => Promise<void>): void {
+    this.#closers.push(close)
+  }
+
+  /** Closes everything, also after one has failed; the first failure is thrown at the end. */
+  async close(): Promise<void> {
+    const failures: unknown[] = []
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
+      await close().catch((failure: unknown) => failures.push(failure))
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  /** The first signal ends the command in order, a second one at once. */
+  heedSignals(): void {
+    for (const signal of SIGNALS) {
+      process.on(signal, () => {
+        this.end(signal)
+        process.once(signal, () => dieOf(signal))
+      })
+    }
+  }
+}
+
+/** Ends this process as if it had never handled the signal, so that a calling shell knows. */
+export function dieOf(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
+function withResolver<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((settle) => (resolve = settle))
+  return { promise, resolve }
+}

@@ -1,0 +1,95 @@
+import { EXIT_CODE, type Fault } from "../errors.ts"
+import { display, safe, type SafeText } from "../wire/text.ts"
+
+/**
+ * How we speak. What a command was asked for goes to stdout, one thing a row, or with --json one object a row that
+ * names its schema. Everything else goes to stderr: `✓` for what was done, `!` for a warning, and for a failure
+ * `mqttchat: what and why` in lower case without a full stop, then the next command behind an arrow.
+ * Colour only repeats what the words say.
+ */
+export type Output = {
+  readonly json: boolean
+  /** A row on stdout. */
+  readonly data: (row: SafeText) => void
+  /** A row of JSON on stdout. */
+  readonly record: (schema: string, value: object) => void
+  /** A row on stderr; silent under --quiet. */
+  readonly say: (row: SafeText) => void
+  /** The same with a tick before it. */
+  readonly done: (row: SafeText) => void
+  /** A row on stderr, even under --quiet. */
+  readonly warn: (row: SafeText) => void
+  readonly failure: (fault: Fault) => void
+  /** For rows of stdout. */
+  readonly styled: (style: Style, text: SafeText) => SafeText
+  /** Resolves when everything written to stdout so far has reached its reader. */
+  readonly flushed: () => Promise<void>
+}
+
+export type Colour = "auto" | "always" | "never"
+
+export type Manner = { readonly json: boolean; readonly quiet: boolean; readonly colour: Colour }
+
+/** Select Graphic Rendition parameters (ECMA-48, 8.3.117). */
+const STYLE = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
+type Style = keyof typeof STYLE
+
+/** What JSON leaves as it is and a terminal or an editor may still act upon. */
+const ACTIVE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
+
+/** `readerGone` is called when whoever read our stdout closed it, as `head -1` does: no failure, but the end. */
+export function openOutput(manner: Manner, readerGone: () => void): Output {
+  const { stdout, stderr } = process
+  for (const stream of [stdout, stderr])
+    stream.on("error", (cause: NodeJS.ErrnoException) => leave(cause, readerGone))
+  const row = (stream: NodeJS.WriteStream, text: SafeText): void => void stream.write(`${text}\n`)
+  const aloud = (text: SafeText): void => row(stderr, text)
+  const onStderr = painter(stderr, manner.colour)
+  return {
+    json: manner.json,
+    data: (text) => row(stdout, text),
+    record: (schema, value) => row(stdout, toJson(schema, value)),
+    say: (text) => (manner.quiet ? undefined : aloud(text)),
+    done: (text) => (manner.quiet ? undefined : aloud(safe`${onStderr("green", safe`✓`)} ${text}`)),
+    warn: (text) => aloud(safe`${onStderr("yellow", safe`!`)} ${text}`),
+    failure: (fault) => aloud(manner.json ? failureJson(fault) : failureText(fault, onStderr)),
+    styled: painter(stdout, manner.colour),
+    flushed: () => new Promise((resolve) => void stdout.write("", () => resolve())),
+  }
+}
+
+function leave(cause: NodeJS.ErrnoException, readerGone: () => void): void {
+  if (cause.code !== "EPIPE") throw cause
+  readerGone()
+}
+
+type Painter = (style: Style, text: SafeText) => SafeText
+
+function painter(stream: NodeJS.WriteStream, colour: Colour): Painter {
+  if (!hasColour(stream, colour)) return (_style, text) => text
+  return (style, text) => `\u001b[${STYLE[style]}m${text}\u001b[0m` as SafeText
+}
+
+/** NO_COLOR is asked before Node is, which would warn about FORCE_COLOR beside it. */
+function hasColour(stream: NodeJS.WriteStream, colour: Colour): boolean {
+  if (colour !== "auto") return colour === "always"
+  return !process.env["NO_COLOR"] && stream.isTTY && stream.hasColors()
+}
+
+function failureText(fault: Fault, paint: Painter): SafeText {
+  const what = safe`${paint("red", safe`mqttchat:`)} ${display(fault.message)}`
+  return fault.hint === undefined ? what : safe`${what}\n  → ${display(fault.hint)}`
+}
+
+function failureJson(fault: Fault): SafeText {
+  const { code, message, hint } = fault
+  return toJson("mqttchat/error/1", { code, exit: EXIT_CODE[code], message, hint: hint ?? null })
+}
+
+/** Raw text of others is in it, escaped so that it changes nothing on a terminal that it is printed to. */
+function toJson(schema: string, value: object): SafeText {
+  const text = JSON.stringify({ schema, ...value })
+  return text.replace(ACTIVE_IN_JSON, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  }) as SafeText
+}

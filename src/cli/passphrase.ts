@@ -1,0 +1,44 @@
+import { Fault } from "../errors.ts"
+import { readText, safe } from "../wire/text.ts"
+import type { Context } from "./context.ts"
+import { readFd, readSmallFile } from "./input.ts"
+import { askSecret } from "./prompts.ts"
+
+/** Far above any passphrase that somebody types. */
+const PASSPHRASE_BYTES_MAX = 1024
+const FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER"
+
+/** What --passphrase-file or --passphrase-fd gives, without the line's end; undefined where neither was given. */
+export function givenPassphrase({ passphrase }: Context): string | undefined {
+  const { file, fd } = passphrase
+  if (file !== undefined) return firstLine(readSmallFile(file, PASSPHRASE_BYTES_MAX), file)
+  if (fd !== undefined)
+    return firstLine(readFd(fd, `descriptor ${fd}`, PASSPHRASE_BYTES_MAX), `descriptor ${fd}`)
+  return undefined
+}
+
+/** The passphrase that opens something of ours. */
+export async function passphraseToOpen(context: Context): Promise<string> {
+  const given = givenPassphrase(context)
+  return given ?? (await askSecret(context, { message: safe`Passphrase:`, flag: FLAG }))
+}
+
+/** A new passphrase, asked twice; empty means that the account on this machine is all the protection there is. */
+export async function newPassphrase(context: Context): Promise<string> {
+  const first = await askSecret(context, {
+    message: safe`Passphrase to lock your keys (empty = none, this account only):`,
+    flag: `${FLAG}, or --no-passphrase`,
+  })
+  if (first === "") return first
+  const again = await askSecret(context, { message: safe`The same again:`, flag: FLAG })
+  if (first !== again) throw new Fault("usage", "the two passphrases are not the same", "try again")
+  return first
+}
+
+function firstLine(bytes: Uint8Array, name: string): string {
+  const text = readText(bytes)?.replace(/\r?\n$/, "")
+  if (text === undefined || text.includes("\n")) {
+    throw new Fault("usage", `${name} is not one line of text in UTF-8`, `mqttchat --help`)
+  }
+  return text
+}
