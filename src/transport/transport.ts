@@ -1,5 +1,8 @@
 import type { Fault } from "../errors.ts"
 
+/** 5 is MQTT 5.0, 4 is MQTT 3.1.1: the protocol levels of their CONNECT packets. */
+export type MqttVersion = 4 | 5
+
 export type BrokerAddress = { readonly host: string; readonly port: number }
 
 /** How the broker proves itself. */
@@ -17,26 +20,36 @@ export type Credential =
   /** PEM of the device certificate and its P-256 key; common name = user name = client id. */
   | { readonly kind: "device"; readonly deviceId: string; readonly certificate: string; readonly key: string }
   /** A foreign broker's account, or none; the device id (base64url of 16 bytes) is then our own choice. */
-  | { readonly kind: "account"; readonly deviceId: string; readonly username?: string; readonly password?: string }
+  | {
+      readonly kind: "account"
+      readonly deviceId: string
+      readonly username?: string
+      readonly password?: string
+    }
 
 export type TransportEvents = {
-  /** PUBACK follows when the promise resolves; if it rejects the connection is destroyed and the broker delivers again. */
+  /**
+   * PUBACK follows when the promise resolves; if it rejects the connection is destroyed and the broker delivers again.
+   * Frames come one at a time, and nothing else is read meanwhile: never wait here for a publish or subscribe of this link.
+   */
   readonly onFrame: (topic: string, payload: Uint8Array) => Promise<void>
   /** Told on every change. `stopped` is permanent (wrong certificate, bad credentials): no retry follows. */
   readonly onState: (state: LinkState) => void
 }
 
 export type LinkState =
-  | { readonly kind: "online"; readonly sessionPresent: boolean }
+  /** `mqttVersion` is worth remembering: a broker of 3.1.1 costs one more connection each time it is not known. */
+  | { readonly kind: "online"; readonly sessionPresent: boolean; readonly mqttVersion: MqttVersion }
   | { readonly kind: "offline"; readonly why: Fault }
   | { readonly kind: "stopped"; readonly why: Fault }
 
 /** The postal service as the engine sees it. */
 export type Transport = {
-  /** QoS 1, never retained. Resolves on PUBACK; rejects with a Fault `unavailable` if the link ends before. */
+  /** QoS 1, never retained. Resolves on PUBACK; rejects with a Fault `unavailable` if the link is down or ends before. */
   readonly publish: (topic: string, payload: Uint8Array) => Promise<void>
   /** Resolves on SUBACK. Kept across reconnects; waits for the link if it is down. */
   readonly subscribe: (topic: string) => Promise<void>
+  /** Resolves on UNSUBACK, or at once while the link is down: the next connection then begins with it. */
   readonly unsubscribe: (topic: string) => Promise<void>
   /** SHA-256(SPKI)[0:16] of each certificate the server showed on this connection. */
   readonly serverPins: () => readonly Uint8Array[]
@@ -51,4 +64,16 @@ export type LinkTarget = {
   readonly address: BrokerAddress
   readonly trust: Trust
   readonly credential: Credential
+  /** What the broker spoke last time; otherwise 5 is tried first. */
+  readonly mqttVersion?: MqttVersion
+}
+
+/** A link that several can share: each hears the topics it asked for. Enrolment needs no more than this. */
+export type Post = {
+  readonly publish: Transport["publish"]
+  /**
+   * Resolves on SUBACK; frames of exactly this topic then go to `onFrame`, are acknowledged when it returns, and no
+   * longer after the returned function is called.
+   */
+  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => void) => Promise<() => void>
 }

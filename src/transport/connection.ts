@@ -1,0 +1,146 @@
+import type { TLSSocket } from "node:tls"
+
+import { MqttClient } from "mqtt"
+import type { IClientOptions, IConnackPacket } from "mqtt"
+
+import { Fault } from "../errors.ts"
+import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
+import { PACKET_BYTES_MAX, packetLimit } from "./packet-limit.ts"
+import type { Wire } from "./subscriptions.ts"
+import type { Credential, MqttVersion, TransportEvents } from "./transport.ts"
+import { IN_FLIGHT_MAX, Window } from "./window.ts"
+
+const KEEPALIVE_S = 30
+const CONNACK_MS = 10_000
+/** A broker that does not end its side of the connection is not waited for. */
+const GOODBYE_MS = 500
+/** How long a broker of MQTT 5 keeps our queue: as long as a sender repeats a message. */
+const SESSION_EXPIRY_S = 30 * 24 * 3600
+
+export type Opening = {
+  readonly socket: TLSSocket
+  readonly clientId: string
+  readonly credential: Credential
+  readonly mqttVersion: MqttVersion
+  readonly onFrame: TransportEvents["onFrame"]
+  readonly onOpen: (connection: Connection, sessionPresent: boolean) => void
+  /** Once, whether it ever opened or not; the error is what `failureOf` reads. */
+  readonly onEnd: (error: unknown, opened: boolean) => void
+}
+
+/** One MQTT connection over a socket that is already proven. */
+export class Connection implements Wire {
+  readonly #client: MqttClient
+  readonly #opening: Opening
+  #window: Window | undefined
+  #error: unknown
+  #frame: Promise<void> = Promise.resolve()
+  #closing = false
+
+  constructor(opening: Opening) {
+    this.#opening = opening
+    const { socket } = opening
+    const within = packetLimit(PACKET_BYTES_MAX)
+    socket.on("data", (chunk: Buffer) => {
+      if (!within(chunk)) socket.destroy(coded("a packet over the limit was announced", TOO_LARGE))
+    })
+    this.#client = new MqttClient(() => socket, clientOptions(opening))
+    this.#client.handleMessage = (packet, done) => this.#take(packet.topic, packet.payload, done)
+    this.#client.on("error", (error) => (this.#error ??= error))
+    this.#client.on(
+      "disconnect",
+      ({ reasonCode }) => (this.#error ??= coded("disconnected by the broker", reasonCode)),
+    )
+    this.#client.on("connect", (connack) => this.#opened(connack))
+    this.#client.once("close", () => this.#ended())
+  }
+
+  publish(topic: string, payload: Uint8Array): Promise<void> {
+    if (this.#window === undefined)
+      return Promise.reject(new Fault("unavailable", "the broker is not connected"))
+    return this.#window.publish(topic, payload)
+  }
+
+  subscribe(topics: readonly string[], answered: (granted: readonly number[] | undefined) => void): void {
+    this.#client.subscribe([...topics], { qos: 1 }, (error, _asked, suback) => {
+      const granted =
+        suback ?? (error !== null && "packet" in error ? (error.packet as typeof suback) : undefined)
+      answered(granted?.granted.map(Number))
+    })
+  }
+
+  unsubscribe(topics: readonly string[], answered: () => void): void {
+    this.#client.unsubscribe([...topics], () => answered())
+  }
+
+  /** Says goodbye. A frame that is being committed is then acknowledged to nobody, and comes again. */
+  close(why: Fault): void {
+    this.#closing = true
+    const idle = this.#window !== undefined && Object.keys(this.#client.outgoing).length === 0
+    this.#window?.end(why)
+    this.#client.end(!idle)
+    setTimeout(() => this.#opening.socket.destroy(), GOODBYE_MS).unref()
+  }
+
+  #opened(connack: IConnackPacket): void {
+    const width = Math.min(IN_FLIGHT_MAX, connack.properties?.receiveMaximum ?? IN_FLIGHT_MAX)
+    this.#window = new Window((topic, payload, done) => {
+      this.#client.publish(topic, bufferOf(payload), { qos: 1 }, (error) => done(refusalOf(error)))
+    }, width)
+    this.#opening.onOpen(this, connack.sessionPresent)
+  }
+
+  #take(topic: string, payload: Buffer | string, done: (error?: Error) => void): void {
+    if (this.#closing) return
+    this.#frame = this.#opening.onFrame(topic, Buffer.from(payload)).then(
+      () => done(),
+      (error: unknown) => {
+        this.#error ??= error
+        this.#opening.socket.destroy()
+      },
+    )
+  }
+
+  /** A frame still being committed comes first: the next connection may bring it again. */
+  #ended(): void {
+    const opened = this.#window !== undefined
+    this.#window?.end(new Fault("unavailable", "the connection to the broker ended before it acknowledged"))
+    void this.#frame.then(() => this.#opening.onEnd(this.#error, opened))
+  }
+}
+
+function clientOptions({ clientId, credential, mqttVersion }: Opening): IClientOptions {
+  const guest = credential.kind === "guest"
+  const properties = { sessionExpiryInterval: guest ? 0 : SESSION_EXPIRY_S, receiveMaximum: IN_FLIGHT_MAX }
+  return {
+    clientId,
+    clean: guest,
+    protocolVersion: mqttVersion,
+    keepalive: KEEPALIVE_S,
+    connectTimeout: CONNACK_MS,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    // mqtt.js would otherwise fill a table of all 65,536 numbers at the first packet
+    writeCache: false,
+    ...(mqttVersion === 5 ? { properties } : {}),
+    ...(credential.kind === "account" ? account(credential) : {}),
+  }
+}
+
+function account({ username, password }: { username?: string; password?: string }): IClientOptions {
+  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
+}
+
+/** A PUBACK of MQTT 5 can refuse; whoever published decides whether to try again. */
+function refusalOf(error: unknown): Fault | undefined {
+  if (!(error instanceof Error)) return undefined
+  return new Fault("refused", "the broker did not take the message", undefined, error)
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+function coded(text: string, code: string | number | undefined): Error {
+  return Object.assign(new Error(text), { code: code ?? NO_ANSWER })
+}

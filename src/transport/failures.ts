@@ -1,0 +1,127 @@
+import { Fault } from "../errors.ts"
+import type { BrokerAddress } from "./transport.ts"
+
+/** Why a connection ended, and whether trying again can help. */
+export type Failure = { readonly permanent: boolean; readonly fault: Fault }
+
+/** Our own codes, beside those of Node and OpenSSL. */
+export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
+export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
+export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
+
+type Row = { permanent: boolean; code: "unavailable" | "refused" | "config"; text: string; hint?: string }
+
+function down(text: string): Row {
+  return { permanent: false, code: "unavailable", text }
+}
+
+const UNTRUSTED: Row = {
+  permanent: true,
+  code: "refused",
+  text: "shows a certificate that does not lead to the key you trusted",
+  hint: "somebody may be in between: ask the person who runs it for the pin, then pair again",
+}
+const CLOCK: Row = {
+  permanent: true,
+  code: "refused",
+  text: "shows a certificate that is not valid today",
+  hint: "check this machine's clock, then ask the person who runs the broker to renew it",
+}
+const NOT_ADMITTED: Row = {
+  permanent: true,
+  code: "refused",
+  text: "does not accept this device",
+  hint: "ask the person who runs it for an invitation",
+}
+const NOT_TLS13: Row = {
+  permanent: true,
+  code: "unavailable",
+  text: "does not speak MQTT over TLS 1.3 on this port",
+  hint: "check the port: 8883 is usual",
+}
+
+const BY_CODE: Readonly<Record<string, Row>> = {
+  ECONNREFUSED: down("is not running: connection refused"),
+  ECONNRESET: down("cut the connection"),
+  EPIPE: down("cut the connection"),
+  EHOSTUNREACH: down("cannot be reached from this network"),
+  ENETUNREACH: down("cannot be reached: no network"),
+  ETIMEDOUT: down("does not answer"),
+  ENOTFOUND: down("is not known by that name"),
+  EAI_AGAIN: down("cannot be looked up: no name service"),
+  [NO_ANSWER]: down("does not answer"),
+  [TOO_LARGE]: down("sent a packet over the limit"),
+
+  [PIN_MISMATCH]: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  CERT_SIGNATURE_FAILURE: UNTRUSTED,
+  CERT_CHAIN_TOO_LONG: UNTRUSTED,
+  CERT_UNTRUSTED: UNTRUSTED,
+  INVALID_CA: UNTRUSTED,
+  INVALID_PURPOSE: UNTRUSTED,
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    ...UNTRUSTED,
+    text: "shows a certificate for another address",
+    hint: "use the address its certificate names, or have it renewed for this one",
+  },
+  CERT_HAS_EXPIRED: CLOCK,
+  CERT_NOT_YET_VALID: CLOCK,
+
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: NOT_ADMITTED,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: NOT_ADMITTED,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: NOT_ADMITTED,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED: NOT_ADMITTED,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: NOT_ADMITTED,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: NOT_ADMITTED,
+
+  EPROTO: NOT_TLS13,
+  ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS13,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NOT_TLS13,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: NOT_TLS13,
+  ERR_SSL_UNSUPPORTED_PROTOCOL: NOT_TLS13,
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: NOT_TLS13,
+}
+
+/** CONNACK and DISCONNECT reasons: 3.1.1 section 3.2.2.3 up to 5, MQTT 5 section 2.4 from 128. */
+const BY_REASON: Readonly<Record<number, Row>> = {
+  1: { ...NOT_TLS13, text: "speaks neither MQTT 5 nor 3.1.1" },
+  132: { ...NOT_TLS13, text: "speaks neither MQTT 5 nor 3.1.1" },
+  2: NOT_ADMITTED,
+  133: NOT_ADMITTED,
+  4: { ...NOT_ADMITTED, text: "refuses the user name or password", hint: "give them again: mqttchat init" },
+  134: { ...NOT_ADMITTED, text: "refuses the user name or password", hint: "give them again: mqttchat init" },
+  5: NOT_ADMITTED,
+  135: NOT_ADMITTED,
+  138: NOT_ADMITTED,
+  140: NOT_ADMITTED,
+  142: down("gave this device's session to another connection of it"),
+}
+
+/** What an error of a socket, of TLS or of mqtt.js means for the person who waits for this broker. */
+export function failureOf(error: unknown, address: BrokerAddress): Failure {
+  if (error instanceof Fault) return { permanent: false, fault: error }
+  const row = rowOf(codeOf(error))
+  const message = `the broker at ${address.host}:${address.port} ${row.text}`
+  return { permanent: row.permanent, fault: new Fault(row.code, message, row.hint, error) }
+}
+
+/** CONNACK 1 and 132 say "not this version"; older brokers close the connection without a word. */
+export function refusesVersion(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 1 || code === 132 || code === undefined
+}
+
+function rowOf(code: string | number | undefined): Row {
+  if (code === undefined) return down("ended the connection without saying why")
+  const row = typeof code === "string" ? BY_CODE[code] : BY_REASON[code]
+  return row ?? down(typeof code === "string" ? `cannot be used now (${code})` : `refused, reason ${code}`)
+}
+
+function codeOf(error: unknown): string | number | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined
+  return typeof error.code === "string" || typeof error.code === "number" ? error.code : undefined
+}

@@ -1,0 +1,133 @@
+import { createHash, X509Certificate } from "node:crypto"
+import { isIP } from "node:net"
+import { connect as connectTls } from "node:tls"
+import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls"
+
+import { equal } from "../crypto/bytes.ts"
+import { NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
+import type { BrokerAddress, LinkTarget } from "./transport.ts"
+
+export const PIN_BYTES = 16
+/** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
+const HANDSHAKE_MS = 10_000
+/** Server, two intermediates and a root; more is refused rather than hashed. */
+const CHAIN_MAX = 8
+
+/** A connection that is as proven as its target asked for. */
+export type Secured = {
+  readonly socket: TLSSocket
+  /** SHA-256(SPKI)[0:16] of each certificate shown, leaf first; empty on a resumed session. */
+  readonly pins: readonly Uint8Array[]
+}
+
+/** What one link keeps between its connections: the pinned certificate and a TLS session made under it. */
+export type Proven = { anchor: string | undefined; session: Buffer | undefined }
+
+/**
+ * Opens TLS 1.3 to the broker. With a pin, a first connection that carries no credential fetches the chain; the one
+ * certificate whose key matches is then the only anchor of the real connection, with chain, purpose and host checked
+ * by OpenSSL and Node. Rejects with the errors that `failureOf` reads.
+ */
+export async function openSocket(target: LinkTarget, proven: Proven, signal: AbortSignal): Promise<Secured> {
+  const { address, trust, credential } = target
+  const own = credential.kind === "device" ? { cert: credential.certificate, key: credential.key } : {}
+  switch (trust.kind) {
+    case "unproven":
+      // nothing but a guest's PAKE travels here, and the pin is checked on a later connection
+      return secured(await handshake(address, { rejectUnauthorized: false }, signal))
+    case "name":
+      return resumable(await handshake(address, { ...own, ...verified(proven) }, signal), proven)
+    case "pin":
+      proven.anchor ??= await findAnchor(address, trust.pin, signal)
+      return resumable(
+        await handshake(address, { ...own, ...verified(proven), ca: proven.anchor }, signal),
+        proven,
+      )
+  }
+}
+
+/** SHA-256(SPKI)[0:16] of a certificate, PEM or DER. */
+export function pinOf(certificate: string | Buffer): Uint8Array {
+  const spki = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" })
+  return new Uint8Array(createHash("sha256").update(spki).digest().subarray(0, PIN_BYTES))
+}
+
+function verified(proven: Proven): ConnectionOptions {
+  const session = proven.session === undefined ? {} : { session: proven.session }
+  // the pinned certificate may be an intermediate: it is the anchor all the same
+  return { ...session, rejectUnauthorized: true, allowPartialTrustChain: true }
+}
+
+async function findAnchor(address: BrokerAddress, pin: Uint8Array, signal: AbortSignal): Promise<string> {
+  const socket = await handshake(address, { rejectUnauthorized: false }, signal)
+  const shown = chain(socket)
+  socket.destroy()
+  const match = shown.find((certificate) => equal(pinOf(certificate), pin))
+  if (match === undefined) {
+    throw Object.assign(new Error("no certificate of the chain has the pinned key"), { code: PIN_MISMATCH })
+  }
+  return new X509Certificate(match).toString()
+}
+
+/** Tickets of a verified connection only, and only within this link: they skip the checks that it has passed. */
+function resumable(socket: TLSSocket, proven: Proven): Secured {
+  socket.on("session", (session) => (proven.session = session))
+  return secured(socket)
+}
+
+function secured(socket: TLSSocket): Secured {
+  return { socket, pins: chain(socket).map(pinOf) }
+}
+
+function chain(socket: TLSSocket): Buffer[] {
+  const shown: Buffer[] = []
+  let next: PeerCertificate | undefined = socket.getPeerCertificate(true)
+  while (next !== undefined && "raw" in next && shown.length < CHAIN_MAX) {
+    const { raw } = next
+    if (shown.some((seen) => seen.equals(raw))) break
+    shown.push(raw)
+    next =
+      "issuerCertificate" in next
+        ? (next as { issuerCertificate?: PeerCertificate }).issuerCertificate
+        : undefined
+  }
+  return shown
+}
+
+function handshake(
+  address: BrokerAddress,
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const { host, port } = address
+  const name = isIP(host) === 0 ? { servername: host } : {}
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({
+      ...options,
+      ...name,
+      host,
+      port,
+      minVersion: "TLSv1.3",
+      ALPNProtocols: ["mqtt"],
+    })
+    const abort = () => socket.destroy(new Error("the link was closed"))
+    const late = () =>
+      socket.destroy(Object.assign(new Error("no TLS handshake in time"), { code: NO_ANSWER }))
+    const settle = () => {
+      socket.setTimeout(0)
+      // the listener of errors stays: one that comes before the next listener must not end the process
+      socket.off("close", closed).off("timeout", late)
+      signal.removeEventListener("abort", abort)
+    }
+    const closed = () => reject(new Error("closed during the TLS handshake"))
+    socket.setNoDelay(true)
+    socket.setTimeout(HANDSHAKE_MS)
+    socket.on("error", reject).on("close", closed).on("timeout", late)
+    socket.once("secureConnect", () => {
+      settle()
+      resolve(socket)
+    })
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort)
+  })
+}
