@@ -1,0 +1,162 @@
+import type { TLSSocket } from "node:tls"
+import type { AedesOptions, Client, ConnectPacket, PublishPacket } from "aedes"
+import { hold, mayPublish, mayReceive, maySubscribe } from "./acl.ts"
+import { type Admission, callerOf } from "./caller.ts"
+import { GuestGate, type GuestRate } from "./gate.ts"
+import { UNREAD_MAX_BYTES } from "./guard.ts"
+
+/** `from` is the client id: a device id, the registrar's, or the name that the broker gave a guest. */
+export type Observe = (topic: string, payload: Uint8Array, from: string) => void
+
+type Hooks = Required<
+  Pick<
+    AedesOptions,
+    "preConnect" | "authenticate" | "authorizePublish" | "authorizeSubscribe" | "authorizeForward"
+  >
+>
+
+/** MQTT 3.1.1, section 3.2.2.3. */
+const RETURN_CODE = { identifier: 2, unavailable: 3, account: 4, notAuthorized: 5 } as const
+
+/** What is known of one connection besides what aedes keeps. */
+type Visit = { admission: Admission; readonly address: string; refusal?: Refusal | undefined }
+type Refusal = { readonly code: number; readonly why: string }
+
+/** Who may do what: the hooks of aedes, over the access rules and the guests' gate. */
+export class Admissions {
+  readonly hooks: Hooks
+  readonly #registrarId: string
+  readonly #gate: GuestGate
+  readonly #observe: Observe
+  readonly #visits = new WeakMap<object, Visit>()
+  #guests = 0
+  #connections = 0
+  #refused = 0
+
+  constructor(setup: { registrarId: string; guestRate: GuestRate; observe?: Observe }) {
+    this.#registrarId = setup.registrarId
+    this.#gate = new GuestGate(setup.guestRate)
+    this.#observe = setup.observe ?? (() => undefined)
+    this.hooks = {
+      preConnect: (client, packet, done) => {
+        this.#prepare(client, packet)
+        done(null, true)
+      },
+      authenticate: (client, _username, _password, done) => {
+        const { refusal } = this.#visitOf(client)
+        if (refusal === undefined) done(null, true)
+        else done(Object.assign(this.#refuse(refusal.why), { returnCode: refusal.code }), false)
+      },
+      authorizePublish: (client, packet, done) => done(this.#mayPublish(client, packet)),
+      authorizeSubscribe: (client, filter, done) =>
+        done(null, this.#maySubscribe(client, filter.topic) ? filter : null),
+      authorizeForward: (client, packet) => (this.#mayReceive(client, packet.topic) ? packet : null),
+    }
+  }
+
+  stats(): { connections: number; refused: number } {
+    return { connections: this.#connections, refused: this.#refused }
+  }
+
+  /** Called once for each connection, before aedes has it. */
+  arrive(socket: TLSSocket): void {
+    const address = socket.remoteAddress ?? ""
+    const visit: Visit = { admission: callerOf(socket, this.#registrarId, Date.now()), address }
+    this.#visits.set(socket, visit)
+    this.#connections += 1
+    const isGuest = visit.admission.kind === "guest"
+    const entered = isGuest && this.#gate.enter(address, Date.now())
+    if (isGuest && !entered) visit.refusal = { code: RETURN_CODE.unavailable, why: "too many guests" }
+    socket.once("close", () => {
+      this.#connections -= 1
+      if (entered) this.#gate.leave(address)
+    })
+  }
+
+  #prepare(client: Client, packet: ConnectPacket): void {
+    const visit = this.#visitOf(client)
+    visit.refusal ??= refusalOf(visit.admission, packet, this.#registrarId)
+    if (visit.admission.kind === "guest") {
+      // Otherwise a guest could take the place of a device by using its id.
+      packet.clientId = `guest-${++this.#guests}`
+      packet.clean = true
+    }
+    freeOf(client)
+  }
+
+  #mayPublish(client: Client | null, packet: PublishPacket): Error | null {
+    const visit = client === null ? undefined : this.#visitOf(client)
+    if (client === null || visit === undefined) return new Error("nobody may publish for the broker")
+    if (packet.retain) return this.#refuse("retained messages are not kept here")
+    if (packet.qos === 2) return this.#refuse("QoS 2 is not offered here")
+    this.#take(visit, packet.topic)
+    if (visit.admission.kind === "refused" || !mayPublish(visit.admission, packet.topic)) {
+      return this.#refuse("not permitted to publish there")
+    }
+    if (visit.admission.kind === "guest" && !this.#gate.mayPublish(visit.address, Date.now())) {
+      return this.#refuse("too many messages from guests of this address")
+    }
+    this.#observe(packet.topic, Buffer.from(packet.payload), client.id)
+    return null
+  }
+
+  #maySubscribe(client: Client, filter: string): boolean {
+    const visit = this.#visitOf(client)
+    this.#take(visit, filter)
+    const may = visit.admission.kind !== "refused" && maySubscribe(visit.admission, filter)
+    if (!may) this.#refused += 1
+    return may
+  }
+
+  #mayReceive(client: Client, topic: string): boolean {
+    const { admission } = this.#visitOf(client)
+    if (client.conn.writableLength > UNREAD_MAX_BYTES) {
+      client.conn.destroy()
+      return false
+    }
+    return admission.kind !== "refused" && mayReceive(admission, topic)
+  }
+
+  /** A guest takes hold of the first nameplate and registration id that it names. */
+  #take(visit: Visit, topic: string): void {
+    if (visit.admission.kind !== "guest") return
+    visit.admission = { kind: "guest", holds: hold(visit.admission.holds, topic) ?? visit.admission.holds }
+  }
+
+  #refuse(why: string): Error {
+    this.#refused += 1
+    return new Error(why)
+  }
+
+  #visitOf(client: Client): Visit {
+    return this.#visits.get(client.conn) ?? UNKNOWN
+  }
+}
+
+/** A connection that did not come through `arrive` may do nothing. */
+const UNKNOWN: Visit = { admission: { kind: "refused", why: "unknown connection" }, address: "" }
+
+function refusalOf(admission: Admission, packet: ConnectPacket, registrarId: string): Refusal | undefined {
+  if (admission.kind === "refused") return { code: RETURN_CODE.notAuthorized, why: admission.why }
+  // A will tells strangers when somebody leaves.
+  if (packet.will !== undefined) return { code: RETURN_CODE.notAuthorized, why: "wills are not kept here" }
+  if (admission.kind === "guest") {
+    const hasAccount = packet.username !== undefined || packet.password !== undefined
+    return hasAccount ? { code: RETURN_CODE.account, why: "there are no accounts here" } : undefined
+  }
+  const id = admission.kind === "registrar" ? registrarId : admission.id
+  return packet.clientId === id
+    ? undefined
+    : { code: RETURN_CODE.identifier, why: "not the certificate's name" }
+}
+
+/**
+ * Two habits of aedes 1.2 are undone for this client. It drops a message whose counter is below the last one
+ * it forwarded, although messages overtake each other. And it makes a publisher wait until each subscriber's
+ * socket has drained; here nobody waits, and who does not read is ended by `UNREAD_MAX_BYTES`.
+ */
+function freeOf(client: Client): void {
+  const duplicates = new Proxy({}, { get: () => 0, set: () => true, deleteProperty: () => true })
+  const waitForDrain = (done: (error: null, client: Client) => void) => setImmediate(done, null, client)
+  Object.assign(client, { duplicates, waitForDrain })
+}

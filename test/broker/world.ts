@@ -1,0 +1,153 @@
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { ConnectionOptions } from "node:tls"
+import mqtt, { type IClientOptions, type MqttClient } from "mqtt"
+import * as x509 from "@peculiar/x509"
+import { type Broker, type BrokerSetup, startBroker } from "../../src/broker/broker.ts"
+import { type Authority, makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
+import { toBase64url } from "../../src/crypto/bytes.ts"
+
+const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+const DAY = 24 * 60 * 60 * 1000
+
+/** So many that no test on loopback meets a limit by accident. */
+export const NO_LIMIT = {
+  connectionsAtOnce: 10_000,
+  connectionsPerMinute: 10_000,
+  framesPerMinute: 1_000_000,
+}
+
+export type Device = { readonly id: string; readonly certificate: string; readonly key: string }
+
+export function newId(): string {
+  return toBase64url(randomBytes(16))
+}
+
+/** A P-256 client certificate with this common name, from `authority`. */
+export async function mint(
+  authority: Authority,
+  commonName: string,
+  usage: string = x509.ExtendedKeyUsage.clientAuth,
+  notAfter: Date = new Date(Date.now() + 90 * DAY),
+): Promise<Device> {
+  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"])
+  const caKey = pemBytes(authority.caKey)
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: [{ CN: [commonName] }],
+    issuer: new x509.X509Certificate(authority.caCertificate).subject,
+    notBefore: new Date(Date.now() - DAY),
+    notAfter,
+    publicKey: keys.publicKey,
+    signingKey: await crypto.subtle.importKey("pkcs8", caKey, P256, false, ["sign"]),
+    signingAlgorithm: P256,
+    extensions: [new x509.ExtendedKeyUsageExtension([usage])],
+  })
+  const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey)
+  return {
+    id: commonName,
+    certificate: certificate.toString("pem"),
+    key: x509.PemConverter.encode(key, "PRIVATE KEY"),
+  }
+}
+
+function pemBytes(pem: string): ArrayBuffer {
+  const [bytes] = x509.PemConverter.decode(pem)
+  if (bytes === undefined) throw new Error("not PEM")
+  return bytes
+}
+
+export type World = {
+  readonly authority: Authority
+  readonly folder: string
+  readonly device: (id?: string) => Promise<Device>
+  readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
+  readonly end: () => Promise<void>
+}
+
+/** An authority, a folder for the journal, and brokers that are closed at the end. */
+export async function newWorld(): Promise<World> {
+  const authority = await makeAuthority()
+  const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-broker-"))
+  const brokers: Broker[] = []
+  return {
+    authority,
+    folder,
+    device: (id = newId()) => mint(authority, id),
+    start: async (change = {}) => {
+      const broker = await startBroker({
+        listen: [{ host: "127.0.0.1", port: 0 }],
+        ...server,
+        ca: authority.caCertificate,
+        clientCa: authority.caCertificate,
+        journalPath: join(folder, "journal"),
+        registrarId: "registrar",
+        guestRate: NO_LIMIT,
+        ...change,
+      })
+      brokers.push(broker)
+      return broker
+    },
+    end: async () => {
+      await Promise.all(brokers.map((broker) => broker.close()))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export function portOf(broker: Broker): number {
+  return broker.ports[0] ?? 0
+}
+
+export type Options = IClientOptions & ConnectionOptions
+
+/** How somebody reaches the broker: with a device's certificate, or as a guest. */
+export function optionsFor(world: Pick<World, "authority">, port: number, device?: Device): Options {
+  return {
+    protocol: "mqtts",
+    host: "127.0.0.1",
+    port,
+    ca: world.authority.caCertificate,
+    ALPNProtocols: ["mqtt"],
+    protocolVersion: 4,
+    reconnectPeriod: 0,
+    clean: device === undefined,
+    ...(device === undefined ? {} : { cert: device.certificate, key: device.key, clientId: device.id }),
+  }
+}
+
+export type Party = {
+  readonly client: MqttClient
+  /** Every message that came, as "topic payload". */
+  readonly heard: string[]
+  /** Resolves when `count` messages have come since the start. */
+  readonly hear: (count: number) => Promise<string[]>
+  readonly closed: Promise<unknown>
+}
+
+/** Connects; rejects with what the broker said if it did not let us in. */
+export async function connect(options: Options): Promise<Party> {
+  const client = mqtt.connect(options)
+  const heard: string[] = []
+  client.on("message", (topic, payload) => {
+    heard.push(`${topic} ${payload.toString()}`)
+  })
+  const closed = new Promise((resolve) => client.once("close", () => resolve("closed")))
+  await new Promise<void>((resolve, reject) => {
+    client.once("connect", () => resolve())
+    client.once("error", reject)
+    client.once("close", () => reject(new Error("closed before CONNACK")))
+  })
+  client.on("error", () => undefined)
+  return {
+    client,
+    heard,
+    closed,
+    hear: async (count) => {
+      while (heard.length < count) await new Promise<void>((more) => client.once("message", () => more()))
+      return heard
+    },
+  }
+}
