@@ -1,0 +1,236 @@
+import { wipe } from "../crypto/bytes.ts"
+import type { Random } from "../crypto/bytes.ts"
+import { agree, boxKeyPair } from "../crypto/nacl.ts"
+import { Fault } from "../errors.ts"
+import { decodeFrames, encodeFrames } from "../wire/frame.ts"
+import type { Frame } from "../wire/frame.ts"
+import {
+  BLOCK_TAGS,
+  blockOf,
+  messageKeyOf,
+  nextChainKey,
+  rootStep,
+  tagBlock,
+  tagIn,
+  windowFrom,
+} from "./chain.ts"
+import { isBucket, midOf, openBody, openHeader, sealMessage } from "./message.ts"
+import type { Root } from "./chain.ts"
+import type { Header, Keys } from "./message.ts"
+import { locate } from "./place.ts"
+import { remember, skippedKeyOf, skipTo } from "./skipped.ts"
+import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking, Waiting } from "./state.ts"
+
+/** A step may jump over this many messages: 1024 HMACs are some milliseconds, the most a peer can make us work at once. */
+export const SKIP_MAX = 1024
+/** A chain ends here and waits for the peer's answer, so that no key outlives a long silence. */
+export const CHAIN_MAX = 65_535
+
+export type Sealed =
+  /** `wire` is a bucket long, `mid` 16 bytes. Commit `next` before `wire` leaves; a resend is the same bytes. */
+  | { readonly kind: "sealed"; readonly wire: Uint8Array; readonly mid: Uint8Array; readonly next: Speaking }
+  | { readonly kind: "refused"; readonly why: "waiting-for-peer" | "chain-full" | "too-long" }
+
+export type Opened =
+  /** `newChain`: the peer has heard our last chain and answered it. */
+  | {
+      readonly kind: "opened"
+      readonly frames: readonly Frame[]
+      readonly mid: Uint8Array
+      readonly next: Session
+      readonly newChain: boolean
+    }
+  | Refused
+
+export type Refused = {
+  readonly kind: "refused"
+  /**
+   * `unknown-tag` is also what a replay gets; `forged` opened in part; `too-far-ahead` and `unknown-kem` may open
+   * later, when what is missing has come; `malformed` is of a wrong length, or says nothing that we can read.
+   */
+  readonly why: "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
+}
+
+/** Makes one message of `frames`. The session handed in stays as it was [S-20] [S-30]. */
+export function seal(session: Session, frames: readonly Frame[], random: Random): Sealed {
+  if (session.phase === "waiting") return { kind: "refused", why: "waiting-for-peer" }
+  const padded = encodeFrames(frames)
+  if (padded === undefined) return { kind: "refused", why: "too-long" }
+  const speaking = session.phase === "speaking" ? session : takeTurn(session, random)
+  const { own, sending } = speaking
+  if (sending.sent >= CHAIN_MAX) return { kind: "refused", why: "chain-full" }
+  const messageKey = messageKeyOf(sending.chainKey)
+  const header = {
+    ratchetKey: own.publicKey,
+    previous: sending.previous,
+    n: sending.sent,
+    kem: sending.kem,
+  }
+  const keys = { transcript: session.transcript, headerKey: sending.headerKey, messageKey }
+  const wire = sealMessage(keys, tagIn(sending.tags, sending.sent), header, padded)
+  wipe(messageKey, padded)
+  return { kind: "sealed", wire, mid: midOf(wire), next: afterSending(speaking) }
+}
+
+function afterSending(session: Speaking): Speaking {
+  const { sending, pq } = session
+  const sent = sending.sent + 1
+  const tags = sent % BLOCK_TAGS === 0 ? tagBlock(sending.headerKey, blockOf(sent)) : sending.tags
+  return {
+    ...session,
+    sending: { ...sending, chainKey: nextChainKey(sending.chainKey), sent, tags },
+    pq: { ...pq, messages: pq.messages + 1 },
+  }
+}
+
+/** A new key of ours and the chain that it begins (Double Ratchet section 4.5) [S-30]. */
+function takeTurn(session: Listening, random: Random): Speaking {
+  const { theirs, previous, nextHeaderKey, pq, ...kept } = session
+  const own = boxKeyPair(random)
+  const agreed = agree(own.secretKey, theirs)
+  if (agreed === undefined)
+    throw new Fault("bug", "the peer's ratchet key was of low order when it was accepted")
+  const mixed = pq.step.kind === "ready" ? pq.step : undefined
+  const step = rootStep(session.root, agreed, mixed)
+  wipe(agreed)
+  return {
+    ...kept,
+    phase: "speaking",
+    own,
+    root: step.root,
+    nextHeaderKey: step.nextHeaderKey,
+    sending: {
+      headerKey: nextHeaderKey,
+      chainKey: step.chainKey,
+      sent: 0,
+      previous,
+      kem: mixed?.id ?? 0,
+      tags: tagBlock(nextHeaderKey, 0),
+    },
+    pq: mixed === undefined ? pq : { ...pq, step: { kind: "idle" } },
+  }
+}
+
+/**
+ * Opens one message. `now` is in unix SECONDS and dates the keys of skipped messages. Bytes that are too long, too
+ * short, random, replayed or changed are refused before any key agreement; the session handed in stays as it was [S-31].
+ */
+export function open(session: Session, wire: Uint8Array, now: number): Opened {
+  if (!isBucket(wire.length)) return { kind: "refused", why: "malformed" }
+  const skipped = skippedKeyOf(session.skipped, wire)
+  if (skipped !== undefined) return openSkipped(session, skipped, wire, now)
+  const place = locate(session, wire)
+  switch (place.kind) {
+    case "present":
+      return openPresent(session, place.chain, { wire, header: place.header, now })
+    case "upcoming":
+      return openUpcoming(place.session, { wire, header: place.header, now })
+    case "forged":
+      return { kind: "refused", why: "forged" }
+    case "nowhere":
+      return { kind: "refused", why: "unknown-tag" }
+  }
+}
+
+type Arrived = { readonly wire: Uint8Array; readonly header: Header; readonly now: number }
+
+function openSkipped(session: Session, key: SkippedKey, wire: Uint8Array, now: number): Opened {
+  const header = openHeader(wire, key.headerKey)
+  if (header === undefined) return { kind: "refused", why: "forged" }
+  const frames = framesOf(wire, { ...key, transcript: session.transcript }, header)
+  if (!Array.isArray(frames)) return frames
+  const left = session.skipped.filter((other) => other !== key)
+  const next = { ...session, skipped: remember(left, [], now), pq: counted(session.pq, now) }
+  return { kind: "opened", frames, mid: midOf(wire), next, newChain: false }
+}
+
+function openPresent(session: Session, chain: ReceivingChain, arrived: Arrived): Opened {
+  const read = readOn(chain, session.transcript, arrived)
+  if (read.kind === "refused") return read
+  const { frames, receiving, overtaken } = read
+  const skipped = remember(session.skipped, overtaken, arrived.now)
+  const next = { ...session, receiving, skipped, pq: counted(session.pq, arrived.now) }
+  return { kind: "opened", frames, mid: midOf(arrived.wire), next, newChain: false }
+}
+
+/** The peer's next chain begins: the root step, if everything of the message then opens (section 4.6) [S-31]. */
+function openUpcoming(session: Waiting | Speaking, arrived: Arrived): Opened {
+  const { header, wire } = arrived
+  const why = unready(session, header)
+  if (why !== undefined) return { kind: "refused", why }
+  const agreed = agree(session.own.secretKey, header.ratchetKey)
+  if (agreed === undefined) return { kind: "refused", why: "forged" }
+  const step = rootStep(session.root, agreed, header.kem === 0 ? undefined : session.pq.promised)
+  wipe(agreed)
+  const chain = { ...session.upcoming, chainKey: step.chainKey, received: 0 }
+  const read = readOn(chain, session.transcript, arrived)
+  if (read.kind === "refused") return read
+  const next = afterRootStep(session, step, read, arrived)
+  return { kind: "opened", frames: read.frames, mid: midOf(wire), next, newChain: true }
+}
+
+function unready({ receiving, pq }: Session, header: Header): "too-far-ahead" | "unknown-kem" | undefined {
+  const missing = receiving === undefined ? 0 : header.previous - receiving.received
+  if (missing > SKIP_MAX || header.n > SKIP_MAX) return "too-far-ahead"
+  return header.kem !== 0 && header.kem !== pq.promised?.id ? "unknown-kem" : undefined
+}
+
+function afterRootStep(
+  session: Waiting | Speaking,
+  step: Root,
+  read: Read,
+  { header, now }: Arrived,
+): Listening {
+  const { role, transcript, nextHeaderKey, pq } = session
+  const left = session.receiving === undefined ? [] : skipTo(session.receiving, header.previous, now).keys
+  return {
+    phase: "listening",
+    role,
+    transcript,
+    root: step.root,
+    theirs: header.ratchetKey,
+    previous: session.phase === "speaking" ? session.sending.sent : 0,
+    nextHeaderKey,
+    receiving: read.receiving,
+    upcoming: { headerKey: step.nextHeaderKey, window: windowFrom(step.nextHeaderKey, 0) },
+    skipped: remember(session.skipped, [...left, ...read.overtaken], now),
+    pq: counted(header.kem === 0 ? pq : { ...pq, promised: undefined }, now),
+  }
+}
+
+type Read = {
+  readonly kind: "read"
+  readonly frames: readonly Frame[]
+  readonly receiving: ReceivingChain
+  readonly overtaken: readonly SkippedKey[]
+}
+
+function readOn(
+  chain: ReceivingChain,
+  transcript: Uint8Array,
+  { wire, header, now }: Arrived,
+): Read | Refused {
+  const { headerKey } = chain
+  if (header.n - chain.received > SKIP_MAX) return { kind: "refused", why: "too-far-ahead" }
+  const { keys, chainKey } = skipTo(chain, header.n, now)
+  const messageKey = messageKeyOf(chainKey)
+  const frames = framesOf(wire, { transcript, headerKey, messageKey }, header)
+  wipe(messageKey)
+  if (!Array.isArray(frames)) return frames
+  const received = header.n + 1
+  const window = windowFrom(headerKey, received, chain.window)
+  const receiving = { headerKey, chainKey: nextChainKey(chainKey), received, window }
+  return { kind: "read", frames, receiving, overtaken: keys }
+}
+
+function framesOf(wire: Uint8Array, keys: Keys, header: Header): Frame[] | Refused {
+  const padded = openBody(wire, keys, header)
+  if (padded === undefined) return { kind: "refused", why: "forged" }
+  const frames = decodeFrames(padded)
+  wipe(padded)
+  return frames ?? { kind: "refused", why: "malformed" }
+}
+
+function counted(pq: PqState, now: number): PqState {
+  return { ...pq, messages: pq.messages + 1, since: pq.since === 0 ? now : pq.since }
+}
