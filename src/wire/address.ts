@@ -12,7 +12,7 @@ const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_]
 const IPV6 = /^(?=.*:.*:)[0-9a-f:]{2,39}$/
 const SPELLING = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9][0-9]{0,4}))?$/
 
-/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`, in any case; port 8883 where none is named [W-20]. */
+/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`, in any case; port 8883 where none is named [W-40]. */
 export function parseAddress(text: string): Address | undefined {
   const [matched, six, name, digits] = SPELLING.exec(text.toLowerCase()) ?? []
   if (matched === undefined) return undefined
@@ -22,7 +22,7 @@ export function parseAddress(text: string): Address | undefined {
   return (six === undefined ? NAME : IPV6).test(host) ? { host, port } : undefined
 }
 
-/** The one way to write an address: brackets around IPv6, no port where it is 8883 [W-20]. */
+/** The one way to write an address: brackets around IPv6, no port where it is 8883 [W-40]. */
 export function formatAddress({ host, port }: Address): string {
   const named = host.includes(":") ? `[${host}]` : host
   return port === DEFAULT_PORT ? named : `${named}:${port}`

@@ -36,7 +36,7 @@ describe("a code", () => {
     }
   })
 
-  it("may name the broker behind an @ [W-20]", () => {
+  it("may name the broker behind an @ [W-40]", () => {
     expect(parseCode("7-crowd-river@192.168.1.20")).toMatchObject({
       at: { host: "192.168.1.20", port: 8883 },
     })

@@ -8,7 +8,7 @@ describe("a broker's address", () => {
     ["192.168.1.20:8883", { host: "192.168.1.20", port: 8883 }, "192.168.1.20"],
     ["[::1]", { host: "::1", port: 8883 }, "[::1]"],
     ["[2001:DB8::7]:65535", { host: "2001:db8::7", port: 65535 }, "[2001:db8::7]:65535"],
-  ])("%s is read and written in one way [W-20]", (typed, address, written) => {
+  ])("%s is read and written in one way [W-40]", (typed, address, written) => {
     expect(parseAddress(typed)).toEqual(address)
     expect(formatAddress(address)).toBe(written)
     expect(parseAddress(written)).toEqual(address)
@@ -34,7 +34,7 @@ describe("a broker's address", () => {
     "pi#x",
     "ръка",
     "a".repeat(254),
-  ])("%j is none [W-20]", (typed) => {
+  ])("%j is none [W-40]", (typed) => {
     expect(parseAddress(typed)).toBeUndefined()
   })
 })

@@ -1,0 +1,53 @@
+import { utf8 } from "../crypto/bytes.ts"
+import { type Access, decodeAccess, encodeAccess } from "../wire/access.ts"
+import { type Address, formatAddress, parseAddress } from "../wire/address.ts"
+import { decode, type Reader, Writer } from "../wire/codec.ts"
+import { BUNDLE_BYTES } from "../wire/link.ts"
+
+const HEADER = "-----BEGIN MQTTCHAT BUNDLE-----"
+const FOOTER = "-----END MQTTCHAT BUNDLE-----"
+/** RFC 7468 section 2. */
+const LINE_CHARACTERS = 64
+const VERSION = 1
+/** A host of 253 characters, two brackets and a port. */
+const ADDRESS_BYTES_MAX = 261
+
+/** What a bundle file carries: a bundle of 1402 bytes, and how its owner is reached. */
+export type BundleFile = {
+  readonly bundle: Uint8Array
+  readonly address: Address
+  readonly access: Access
+}
+
+/** version 1 | bundle 1402 | address, length u16 before it | access, as base64 between two lines [P-40]. */
+export function armour({ bundle, address, access }: BundleFile): string {
+  const writer = new Writer()
+    .u8(VERSION)
+    .bytes(bundle)
+    .lv16(utf8(formatAddress(address)))
+  const base64 = Buffer.from(writer.bytes(encodeAccess(access)).done()).toString("base64")
+  const lines = base64.match(new RegExp(`.{1,${LINE_CHARACTERS}}`, "g")) ?? []
+  return [HEADER, ...lines, FOOTER, ""].join("\n")
+}
+
+/**
+ * Reads a bundle file, wherever its lines stand in `text`; line ends and blanks may have been changed on the way,
+ * nothing else [P-40]. The bundle's own signature is the session room's to check.
+ */
+export function readArmour(text: string): BundleFile | undefined {
+  const [, body, ...more] = text.split(HEADER).flatMap((part) => part.split(FOOTER))
+  if (body === undefined || more.length !== 1) return undefined
+  const base64 = body.replaceAll(/\s/g, "")
+  const bytes = Buffer.from(base64, "base64")
+  return bytes.toString("base64") === base64 ? decode(new Uint8Array(bytes), readFile) : undefined
+}
+
+function readFile(reader: Reader): BundleFile | undefined {
+  if (reader.u8() !== VERSION) return undefined
+  const bundle = reader.bytes(BUNDLE_BYTES)
+  const written = Buffer.from(reader.lv16(ADDRESS_BYTES_MAX)).toString("utf8")
+  const address = parseAddress(written)
+  const access = decodeAccess(reader.rest())
+  if (address === undefined || formatAddress(address) !== written) return undefined
+  return access === undefined ? undefined : { bundle, address, access }
+}

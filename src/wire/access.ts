@@ -1,0 +1,87 @@
+import { compare, utf8 } from "../crypto/bytes.ts"
+import { decode, type Reader, Writer } from "./codec.ts"
+
+export const PIN_BYTES = 16
+/** User id, secret, registrar's key and expiry. */
+export const INVITATION_BYTES = 72
+/** Brokers differ in what they take; nobody types a longer name or password. */
+const USERNAME_BYTES_MAX = 256
+const PASSWORD_BYTES_MAX = 1024
+const NOT_PINNED = new Uint8Array(PIN_BYTES)
+const TYPE = { none: 0, invitation: 1, account: 2 } as const
+
+/** How the broker proves itself: the pin of its authority's key, or a publicly trusted certificate. */
+export type BrokerProof = { readonly kind: "pin"; readonly pin: Uint8Array } | { readonly kind: "name" }
+
+/** What lets a newcomer in at the owner's broker. */
+export type Entry =
+  /** The caller is a member already, or nothing may be handed over. */
+  | { readonly kind: "none" }
+  /** 72 bytes, used once. */
+  | { readonly kind: "invitation"; readonly invitation: Uint8Array }
+  /** A broker without a registrar; without a user name it lets everybody in. */
+  | { readonly kind: "account"; readonly username?: string; readonly password?: string }
+
+/** What a newcomer must know about the owner's broker; travels only inside a pairing channel, a link or a file. */
+export type Access = { readonly proof: BrokerProof; readonly entry: Entry }
+
+/** Pin 16 (zeros: checked by name) | type | length u16 | data [W-42]. */
+export function encodeAccess({ proof, entry }: Access): Uint8Array {
+  const writer = new Writer().bytes(encodeProof(proof)).u8(TYPE[entry.kind])
+  return writer.lv16(encodeEntry(entry)).done()
+}
+
+export function decodeAccess(bytes: Uint8Array): Access | undefined {
+  return decode(bytes, (reader) => {
+    const proof = decodeProof(reader.bytes(PIN_BYTES))
+    const type = reader.u8()
+    const entry = decodeEntry(type, reader.lv16(USERNAME_BYTES_MAX + PASSWORD_BYTES_MAX + 4))
+    return entry === undefined ? undefined : { proof, entry }
+  })
+}
+
+/** No key hashes to zeros, so zeros say that the certificate is checked by name. */
+export function encodeProof(proof: BrokerProof): Uint8Array {
+  return proof.kind === "pin" ? proof.pin : NOT_PINNED
+}
+
+export function decodeProof(bytes: Uint8Array): BrokerProof {
+  return bytes.every((byte) => byte === 0) ? { kind: "name" } : { kind: "pin", pin: bytes }
+}
+
+function encodeEntry(entry: Entry): Uint8Array {
+  if (entry.kind === "none") return new Uint8Array()
+  if (entry.kind === "invitation") return entry.invitation
+  return new Writer()
+    .lv16(utf8(entry.username ?? ""))
+    .lv16(utf8(entry.password ?? ""))
+    .done()
+}
+
+function decodeEntry(type: number, data: Uint8Array): Entry | undefined {
+  if (type === TYPE.none) return data.length === 0 ? { kind: "none" } : undefined
+  if (type === TYPE.invitation) {
+    return data.length === INVITATION_BYTES ? { kind: "invitation", invitation: data } : undefined
+  }
+  return type === TYPE.account ? decode(data, readAccount) : undefined
+}
+
+/** A password without a user name is refused, as MQTT 3.1.1 does [MQTT-3.1.2-22]. */
+function readAccount(reader: Reader): Entry | undefined {
+  const username = readString(reader, USERNAME_BYTES_MAX)
+  const password = readString(reader, PASSWORD_BYTES_MAX)
+  if (username === "" && password !== "") reader.refuse()
+  return {
+    kind: "account",
+    ...(username === "" ? {} : { username }),
+    ...(password === "" ? {} : { password }),
+  }
+}
+
+/** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
+function readString(reader: Reader, max: number): string {
+  const bytes = reader.lv16(max)
+  const text = Buffer.from(bytes).toString("utf8")
+  if (compare(bytes, utf8(text)) !== 0) reader.refuse()
+  return text
+}
