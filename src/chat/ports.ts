@@ -66,16 +66,16 @@ export type Ports = {
   readonly reach: (point: FaultPoint) => void
 }
 
-/** One link shared by several listeners, each for one literal topic. */
-export type Line = Pick<Transport, "publish" | "subscribe" | "unsubscribe" | "serverPins"> & {
-  /**
-   * Frames on exactly `topic` go to `onFrame` until the returned function is called; PUBACK waits for its promise.
-   * It does not subscribe. A topic has one listener at a time.
-   */
-  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => Promise<void>) => () => void
-  /** Resolves when the link is up; rejects with its Fault when it stops for good or is closed. */
-  readonly online: () => Promise<void>
-}
+/**
+ * One link shared by several listeners, each for one literal topic. `listen` subscribes and resolves on SUBACK; a
+ * topic has one listener at a time, and the function it returns ends listening and subscription. A listener may not
+ * block: frames come one at a time, so waiting there for a publish would wait for ever.
+ */
+export type Line = Post &
+  Pick<Transport, "serverPins"> & {
+    /** Resolves when the link is up; rejects with its Fault when it stops for good or is closed. */
+    readonly online: () => Promise<void>
+  }
 
 /** A line of one's own, apart from the profile's link: a newcomer's connection to a broker. */
 export type OwnLine = Line & { readonly close: () => Promise<void> }
