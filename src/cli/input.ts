@@ -3,6 +3,9 @@ import { Fault } from "../errors.ts"
 import { readText, type Text } from "../wire/text.ts"
 
 const CHUNK_BYTES = 65_536
+const LF = 0x0a
+/** No message is longer. */
+const LINE_BYTES_MAX = 65_536
 
 /** All of stdin, at most `max` bytes. Faults `bad-data`. */
 export async function readStdin(max: number): Promise<Uint8Array> {
@@ -19,6 +22,26 @@ export async function readStdin(max: number): Promise<Uint8Array> {
 /** stdin as text of at most `max` bytes. Faults `bad-data`. */
 export async function readStdinText(max: number): Promise<Text> {
   const text = readText(await readStdin(max))
+  if (text === undefined) throw notText("stdin")
+  return text
+}
+
+/** The lines of stdin as they come, each within the limit of one message. Faults `bad-data`. */
+export async function* readStdinLines(): AsyncGenerator<Text> {
+  let rest: Uint8Array = new Uint8Array()
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+    rest = Buffer.concat([rest, chunk])
+    for (let end = rest.indexOf(LF); end !== -1; end = rest.indexOf(LF)) {
+      yield lineText(rest.subarray(0, end))
+      rest = rest.subarray(end + 1)
+    }
+    if (rest.length > LINE_BYTES_MAX) throw tooLong("a line of stdin", LINE_BYTES_MAX)
+  }
+  if (rest.length > 0) yield lineText(rest)
+}
+
+function lineText(bytes: Uint8Array): Text {
+  const text = readText(bytes)
   if (text === undefined) throw notText("stdin")
   return text
 }

@@ -8,7 +8,7 @@ export class Lifetime {
   /** Resolves at the first signal or when the reader has gone; never rejects. */
   readonly ended: Promise<Ending>
   readonly end: (ending: Ending) => void
-  readonly #closers: (() => Promise<void>)[] = []
+  readonly #closers: (() => void | Promise<void>)[] = []
 
   constructor() {
     const { promise, resolve } = withResolver<Ending>()
@@ -17,7 +17,7 @@ export class Lifetime {
   }
 
   /** `close` runs when the command ends, however it ends; the last opened is closed first. */
-  defer(close: () => Promise<void>): void {
+  defer(close: () => void | Promise<void>): void {
     this.#closers.push(close)
   }
 
@@ -25,7 +25,9 @@ export class Lifetime {
   async close(): Promise<void> {
     const failures: unknown[] = []
     for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
-      await close().catch((failure: unknown) => failures.push(failure))
+      await Promise.resolve()
+        .then(close)
+        .catch((failure: unknown) => failures.push(failure))
     }
     if (failures.length > 0) throw failures[0]
   }

@@ -1,0 +1,58 @@
+import type { Contact, Message } from "../chat/api.ts"
+import { display, displayName, joined, safe, type SafeText } from "../wire/text.ts"
+
+/** Words for the states of a message of ours; `received` is theirs and needs none. */
+const STATE: Record<Message["state"], SafeText> = {
+  queued: safe`queued`,
+  broker: safe`sent`,
+  delivered: safe`delivered`,
+  "given-up": safe`NOT DELIVERED`,
+  received: safe``,
+}
+
+/** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; another day stands before the time. */
+export function messageRow(message: Message, now: number): SafeText {
+  const who = message.mine ? safe`me (${STATE[message.state]})` : displayName(message.contact)
+  return safe`${when(message.storedAt, now)} ${who}: ${display(message.text)}`
+}
+
+/** As above, for rows of several conversations. */
+export function foundRow(message: Message, now: number): SafeText {
+  if (!message.mine) return messageRow(message, now)
+  const to = displayName(message.contact)
+  return safe`${when(message.storedAt, now)} me to ${to} (${STATE[message.state]}): ${display(message.text)}`
+}
+
+/** What is ours stands first: nothing lines up behind a stranger's name. */
+export function contactRow(contact: Contact): SafeText {
+  const news = [
+    ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
+    ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
+    ...(contact.state === "init-sent" ? [safe`has not answered yet`] : []),
+    ...(contact.state === "recovering" ? [safe`session is being renewed`] : []),
+  ]
+  const row = safe`${standing(contact)}  ${grouped(contact.fingerprint)}  ${displayName(contact.name)}`
+  return news.length === 0 ? row : safe`${row}  (${joined(news, ", ")})`
+}
+
+/** All states in words, all as wide as the widest. */
+function standing(contact: Contact): SafeText {
+  if (contact.blocked) return safe`BLOCKED   `
+  return contact.verified ? safe`VERIFIED  ` : safe`UNVERIFIED`
+}
+
+/** Groups of four are compared more easily. */
+export function grouped(hex: string): SafeText {
+  return joined((hex.match(/.{1,4}/g) ?? []).map(display), " ")
+}
+
+function when(ms: number, now: number): SafeText {
+  const at = new Date(ms)
+  const time = `${two(at.getHours())}:${two(at.getMinutes())}`
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  return display(at.toDateString() === new Date(now).toDateString() ? time : `${day} ${time}`)
+}
+
+function two(number: number): string {
+  return String(number).padStart(2, "0")
+}

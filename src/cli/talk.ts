@@ -1,0 +1,111 @@
+import { TEXT_BYTES_MAX, type ChatClient, type Message } from "../chat/api.ts"
+import { Fault } from "../errors.ts"
+import { displayName, safe } from "../wire/text.ts"
+import type { Output } from "./output.ts"
+import { foundRow, messageRow } from "./rows.ts"
+
+/** How long `send` waits for the broker before it leaves the message to the outbox. */
+const BROKER_WAIT_MS = 10_000
+const INBOX_SCHEMA = "mqttchat/message/1"
+
+export type Talk = { readonly client: ChatClient; readonly out: Output }
+
+/**
+ * Stores and sends one message. Faults `bad-data` for an empty or too long text, `not-found` for an unknown contact,
+ * and `queued` when it is stored but the broker has not taken it yet.
+ */
+export async function sendText(
+  { client, out }: Talk,
+  wish: { to: string; text: string; wait: boolean },
+): Promise<void> {
+  const { to, text } = wish
+  checkLength(text)
+  const wait = wish.wait ? "broker" : "disk"
+  const sent = await client.call("send", { to, text, wait, timeoutMs: BROKER_WAIT_MS })
+  if (out.json) out.record("mqttchat/sent/1", { to, ...sent })
+  if (sent.state === "broker") {
+    out.done(safe`sent to ${displayName(to)}`)
+    return
+  }
+  if (!wish.wait) {
+    out.done(safe`saved for ${displayName(to)}`)
+    return
+  }
+  throw await queued(client)
+}
+
+/** Prints what nobody has seen yet. It counts as seen once stdout has taken it, not before. */
+export async function showInbox({ client, out }: Talk): Promise<void> {
+  const messages = await client.call("inbox", { take: false })
+  await showUnseen({ client, out }, messages)
+  if (messages.length === 0 && !out.json) out.say(safe`nothing new`)
+}
+
+/** Prints what nobody has seen yet and then each message as it comes, until the command is ended. */
+export async function followInbox({ client, out }: Talk, lost: Promise<never>): Promise<never> {
+  const seen = new Set<string>()
+  let last = Promise.resolve()
+  const show = async (): Promise<void> => {
+    const messages = await client.call("inbox", { take: false })
+    const fresh = messages.filter(({ contact, id }) => !seen.has(`${contact}/${id}`))
+    for (const { contact, id } of fresh) seen.add(`${contact}/${id}`)
+    await showUnseen({ client, out }, fresh)
+  }
+  return await new Promise<never>((_resolve, reject) => {
+    const next = (): void => void (last = last.then(show).catch(reject))
+    client.listen(({ event }) => (event === "message" ? next() : undefined))
+    lost.catch(reject)
+    next()
+  })
+}
+
+async function showUnseen({ client, out }: Talk, messages: readonly Message[]): Promise<void> {
+  const upTo = new Map<string, number>()
+  for (const message of messages) {
+    showMessage(out, message)
+    upTo.set(message.contact, message.seq)
+  }
+  await out.flushed()
+  for (const [contact, seq] of upTo) await client.call("shown", { with: contact, upTo: seq })
+}
+
+function showMessage(out: Output, message: Message): void {
+  if (out.json) out.record(INBOX_SCHEMA, message)
+  else out.data(messageRow(message, Date.now()))
+}
+
+export async function showHistory(
+  { client, out }: Talk,
+  wish: { with: string; limit: number },
+): Promise<void> {
+  for (const message of await client.call("history", wish)) showMessage(out, message)
+}
+
+export async function showFound(
+  { client, out }: Talk,
+  wish: { words: string; limit: number },
+): Promise<void> {
+  const found = await client.call("search", wish)
+  for (const message of found) {
+    if (out.json) out.record(INBOX_SCHEMA, message)
+    else out.data(foundRow(message, Date.now()))
+  }
+  if (found.length === 0)
+    throw new Fault("not-found", "no message holds these words", "mqttchat history NAME")
+}
+
+/** Faults `bad-data` for a text that is empty or longer than one message may be. */
+export function checkLength(text: string): void {
+  if (text === "")
+    throw new Fault("bad-data", "there is nothing to send: the text is empty", "mqttchat send NAME TEXT")
+  const length = Buffer.byteLength(text)
+  if (length <= TEXT_BYTES_MAX) return
+  const message = `the text is ${length} bytes long and a message holds ${TEXT_BYTES_MAX}`
+  throw new Fault("bad-data", message, "split it, then: mqttchat send NAME -")
+}
+
+async function queued(client: ChatClient): Promise<Fault> {
+  const { link } = await client.call("status", {})
+  const why = link.kind === "online" ? "the broker has not taken it yet" : link.why
+  return new Fault("queued", `saved in the outbox, goes out later: ${why}`, "mqttchat status")
+}
