@@ -68,12 +68,11 @@ export type LinkTarget = {
   readonly mqttVersion?: MqttVersion
 }
 
-/** A link that several can share: each hears the topics it asked for. Enrolment needs no more than this. */
-export type Post = {
-  readonly publish: Transport["publish"]
+/** A link that several share, each for its own topics: all that enrolment needs of one. */
+export type Post = Pick<Transport, "publish" | "subscribe" | "unsubscribe"> & {
   /**
-   * Resolves on SUBACK; frames of exactly this topic then go to `onFrame`, are acknowledged when it returns, and no
-   * longer after the returned function is called.
+   * Frames on exactly `topic` go to `onFrame` until the returned function is called; PUBACK waits for its promise.
+   * It does not subscribe.
    */
-  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => void) => Promise<() => void>
+  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => Promise<void>) => () => void
 }

@@ -1,0 +1,185 @@
+import { fromBase64url, toBase64url } from "../crypto/bytes.ts"
+import type { PublicKey, Random } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import type { IdentityKeys } from "../wire/identity.ts"
+import { decodeInvitation } from "../wire/registration.ts"
+import type { RegistrationAnswer, RegistrationRefusal, RegistrationRequest } from "../wire/registration.ts"
+import { sealRequest, type SealedRequest } from "../wire/registration-box.ts"
+import { ID_BYTES, registrationAnswerTopic, registrationRequestTopic } from "../wire/topics.ts"
+import { admit, deviceKeyOf, makeDeviceKey } from "./device-key.ts"
+import type { Credential, Post } from "./transport.ts"
+
+/** The registrar is asked again with the same bytes; it answers within some 20 ms, so only a lost frame waits. */
+export const REPEAT_MS = 2_000
+/** A laptop that just woke needs a while; after that nobody is there. */
+const TRIES_MAX = 10
+
+export type DeviceCredential = Extract<Credential, { kind: "device" }>
+/** A device's first certificate; the user id (base64url of 16 bytes) is what the registrar's ledger knows its owner by. */
+export type Enrolled = DeviceCredential & { readonly userId: string }
+
+/** Who asks. */
+export type Applicant = {
+  readonly identity: IdentityKeys
+  readonly random: Random
+  /** Runs `run` once after `ms`; the returned function cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void
+}
+
+/**
+ * Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven [R-3].
+ * Faults: `bad-data` for an invitation that is none, `refused` with the registrar's reason, `unavailable` when it
+ * does not answer, `protocol` when it answers with something else.
+ */
+export async function enroll(
+  applicant: Applicant,
+  request: { readonly line: Post; readonly invitation: Uint8Array; readonly deviceName: string },
+): Promise<Enrolled> {
+  const invitation = decodeInvitation(request.invitation)
+  if (invitation === undefined) throw new Fault("bad-data", "this is not an invitation", "ask for a new one")
+  const { key, csr } = await makeDeviceKey()
+  const { user, secret, registrar } = invitation
+  const sign = applicant.identity.public.sign
+  const answer = await ask(applicant, request.line, {
+    registrar,
+    topicId: applicant.random(ID_BYTES),
+    request: { kind: "join", user, secret, sign, deviceName: request.deviceName, csr },
+  })
+  return { ...certified(answer, key), userId: toBase64url(user) }
+}
+
+/** Asks for a fresh invitation (72 bytes) to hand on, as a member, over the profile's own link [R-5]. Faults as `enroll`. */
+export async function requestInvitation(
+  applicant: Applicant,
+  request: { readonly line: Post; readonly registrar: PublicKey; readonly deviceId: string },
+): Promise<Uint8Array> {
+  const device = deviceBytes(request.deviceId)
+  const answer = await ask(applicant, request.line, {
+    registrar: request.registrar,
+    topicId: device,
+    request: { kind: "invite", device, sign: applicant.identity.public.sign },
+  })
+  return answer.kind === "invited" ? answer.invitation : unexpected()
+}
+
+/**
+ * A new certificate for the same device id and key [R-6], over the profile's own link while the old one is valid,
+ * as a guest afterwards. Faults as `enroll`.
+ */
+export async function renew(
+  applicant: Applicant,
+  request: {
+    readonly line: Post
+    readonly registrar: PublicKey
+    readonly credential: DeviceCredential
+    readonly guest: boolean
+  },
+): Promise<DeviceCredential> {
+  const { credential, registrar } = request
+  const device = deviceBytes(credential.deviceId)
+  const { csr } = await deviceKeyOf(credential.key)
+  const answer = await ask(applicant, request.line, {
+    registrar,
+    topicId: request.guest ? applicant.random(ID_BYTES) : device,
+    request: { kind: "renew", device, sign: applicant.identity.public.sign, csr },
+  })
+  return certified(answer, credential.key)
+}
+
+type Question = {
+  readonly registrar: PublicKey
+  readonly topicId: Uint8Array
+  readonly request: RegistrationRequest
+}
+
+type Granted = Exclude<RegistrationAnswer, { kind: "refused" }>
+
+/** Subscribes, asks with the same bytes until something opens, and leaves nothing behind. */
+async function ask(applicant: Applicant, line: Post, question: Question): Promise<Granted> {
+  const { registrar, topicId, request } = question
+  const sealed = sealRequest(request, { registrar, topicId }, applicant.identity.signSecret, applicant.random)
+  if (sealed === undefined)
+    throw new Fault("bad-data", "the registrar's key is damaged", "ask for a new invitation")
+  const id = toBase64url(topicId)
+  const answer = await converse(applicant, line, id, sealed)
+  if (answer.kind === "refused") throw refused(answer.why)
+  return answer
+}
+
+async function converse(applicant: Applicant, line: Post, id: string, sealed: SealedRequest) {
+  let hear: (answer: RegistrationAnswer) => void = () => undefined
+  const heard = new Promise<RegistrationAnswer>((resolve) => (hear = resolve))
+  const ignore = line.listen(registrationAnswerTopic(id), (payload) => {
+    const answer = sealed.openAnswer(payload)
+    if (answer !== undefined) hear(answer)
+    return Promise.resolve()
+  })
+  try {
+    await line.subscribe(registrationAnswerTopic(id))
+    return await repeat(applicant, heard, () => line.publish(registrationRequestTopic(id), sealed.payload))
+  } finally {
+    ignore()
+    await line.unsubscribe(registrationAnswerTopic(id))
+  }
+}
+
+function repeat<T>(applicant: Applicant, answer: Promise<T>, send: () => Promise<void>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let tries = 0
+    let cancel: () => void = () => undefined
+    const next = () => {
+      if (tries === TRIES_MAX) {
+        reject(
+          new Fault(
+            "unavailable",
+            "the broker's registrar does not answer",
+            "ask the person who runs the broker",
+          ),
+        )
+        return
+      }
+      tries += 1
+      cancel = applicant.after(REPEAT_MS, next)
+      // a publish that the link lost is repeated like any other; one that the broker refuses is not
+      send().catch((error: unknown) => {
+        if (error instanceof Fault && error.code === "unavailable") return
+        cancel()
+        reject(error instanceof Error ? error : new Fault("bug", "a publish failed without an error"))
+      })
+    }
+    void answer.then((value) => {
+      cancel()
+      resolve(value)
+    })
+    next()
+  })
+}
+
+function certified(answer: Granted, key: string): DeviceCredential {
+  const admitted = answer.kind === "admitted" ? admit(answer.certificate, key) : undefined
+  return admitted === undefined ? unexpected() : { kind: "device", ...admitted, key }
+}
+
+function unexpected(): never {
+  throw new Fault("protocol", "the registrar answered something that was not asked")
+}
+
+function deviceBytes(deviceId: string): Uint8Array {
+  const device = fromBase64url(deviceId)
+  if (device?.length !== ID_BYTES) throw new Fault("bug", "a device id is 16 bytes")
+  return device
+}
+
+const REASON: Readonly<Record<RegistrationRefusal, string>> = {
+  "unknown-invitation": "the broker's registrar does not know this invitation",
+  "used-invitation": "this invitation was used already",
+  "expired-invitation": "this invitation has expired",
+  "not-a-member": "the broker's registrar does not know this device",
+  "not-allowed": "members of this broker may not invite others",
+  "too-many": "too many invitations were asked for in this hour",
+  "bad-request": "the broker's registrar does not understand this request",
+}
+
+function refused(why: RegistrationRefusal): Fault {
+  return new Fault("refused", REASON[why], "ask the person who runs the broker for an invitation")
+}

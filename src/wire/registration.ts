@@ -1,0 +1,154 @@
+import { compare, utf8 } from "../crypto/bytes.ts"
+import type { PublicKey, VerifyKey } from "../crypto/bytes.ts"
+import { INVITATION_BYTES } from "./access.ts"
+import { decode, type Reader, Writer } from "./codec.ts"
+import { ID_BYTES } from "./topics.ts"
+
+export const SECRET_BYTES = 16
+const KEY_BYTES = 32
+/** A request for a P-256 certificate with an empty subject has about 200 bytes. */
+const CSR_BYTES_MAX = 512
+/** A certificate of ours has about 450 bytes. */
+const CERTIFICATE_BYTES_MAX = 800
+export const DEVICE_NAME_BYTES_MAX = 64
+
+/** What lets one person in, once. */
+export type Invitation = {
+  /** 16 bytes. */
+  readonly user: Uint8Array
+  /** 16 bytes. */
+  readonly secret: Uint8Array
+  readonly registrar: PublicKey
+  /** Unix seconds. */
+  readonly expiresAt: number
+}
+
+/** What a device asks of the registrar. */
+export type RegistrationRequest =
+  | {
+      readonly kind: "join"
+      readonly user: Uint8Array
+      readonly secret: Uint8Array
+      readonly sign: VerifyKey
+      readonly deviceName: string
+      /** PKCS #10, DER. */
+      readonly csr: Uint8Array
+    }
+  | { readonly kind: "invite"; readonly device: Uint8Array; readonly sign: VerifyKey }
+  | {
+      readonly kind: "renew"
+      readonly device: Uint8Array
+      readonly sign: VerifyKey
+      readonly csr: Uint8Array
+    }
+
+/** Why the registrar says no; the number on the wire is the place in this list, from 1. */
+export const REFUSALS = [
+  "unknown-invitation",
+  "used-invitation",
+  "expired-invitation",
+  "not-a-member",
+  "not-allowed",
+  "too-many",
+  "bad-request",
+] as const
+export type RegistrationRefusal = (typeof REFUSALS)[number]
+
+export type RegistrationAnswer =
+  /** The certificate as X.509 DER. */
+  | { readonly kind: "admitted"; readonly user: Uint8Array; readonly certificate: Uint8Array }
+  /** 72 bytes. */
+  | { readonly kind: "invited"; readonly invitation: Uint8Array }
+  | { readonly kind: "refused"; readonly why: RegistrationRefusal }
+
+const REQUEST = { join: 1, invite: 2, renew: 3 } as const
+const ANSWER = { admitted: 1, invited: 2, refused: 3 } as const
+
+/** User id 16 | secret 16 | registrar's box key 32 | expiry u64. */
+export function encodeInvitation({ user, secret, registrar, expiresAt }: Invitation): Uint8Array {
+  return new Writer().bytes(user).bytes(secret).bytes(registrar).u64(expiresAt).done()
+}
+
+export function decodeInvitation(bytes: Uint8Array): Invitation | undefined {
+  if (bytes.length !== INVITATION_BYTES) return undefined
+  return decode(bytes, (reader) => ({
+    user: reader.bytes(ID_BYTES),
+    secret: reader.bytes(SECRET_BYTES),
+    registrar: reader.bytes(KEY_BYTES) as PublicKey,
+    expiresAt: reader.u64(),
+  }))
+}
+
+/** The fields of a request, without its signature. */
+export function encodeRequest(request: RegistrationRequest): Uint8Array {
+  const writer = new Writer().u8(REQUEST[request.kind])
+  switch (request.kind) {
+    case "join":
+      writer.bytes(request.user).bytes(request.secret).bytes(request.sign)
+      return writer.lv16(utf8(request.deviceName)).lv16(request.csr).done()
+    case "invite":
+      return writer.bytes(request.device).bytes(request.sign).done()
+    case "renew":
+      return writer.bytes(request.device).bytes(request.sign).lv16(request.csr).done()
+  }
+}
+
+export function decodeRequest(bytes: Uint8Array): RegistrationRequest | undefined {
+  return decode(bytes, (reader) => {
+    const kind = reader.u8()
+    if (kind === REQUEST.join) return readJoin(reader)
+    if (kind !== REQUEST.invite && kind !== REQUEST.renew) return undefined
+    const device = reader.bytes(ID_BYTES)
+    const sign = reader.bytes(KEY_BYTES) as VerifyKey
+    if (kind === REQUEST.invite) return { kind: "invite", device, sign }
+    return { kind: "renew", device, sign, csr: reader.lv16(CSR_BYTES_MAX) }
+  })
+}
+
+function readJoin(reader: Reader): RegistrationRequest {
+  return {
+    kind: "join",
+    user: reader.bytes(ID_BYTES),
+    secret: reader.bytes(SECRET_BYTES),
+    sign: reader.bytes(KEY_BYTES) as VerifyKey,
+    deviceName: readName(reader),
+    csr: reader.lv16(CSR_BYTES_MAX),
+  }
+}
+
+/** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
+function readName(reader: Reader): string {
+  const bytes = reader.lv16(DEVICE_NAME_BYTES_MAX)
+  const text = Buffer.from(bytes).toString("utf8")
+  if (compare(bytes, utf8(text)) !== 0) reader.refuse()
+  return text
+}
+
+/** The fields of an answer. */
+export function encodeAnswer(answer: RegistrationAnswer): Uint8Array {
+  const writer = new Writer().u8(ANSWER[answer.kind])
+  switch (answer.kind) {
+    case "admitted":
+      return writer.bytes(answer.user).lv16(answer.certificate).done()
+    case "invited":
+      return writer.bytes(answer.invitation).done()
+    case "refused":
+      return writer.u8(REFUSALS.indexOf(answer.why) + 1).done()
+  }
+}
+
+export function decodeAnswer(bytes: Uint8Array): RegistrationAnswer | undefined {
+  return decode(bytes, (reader) => {
+    const kind = reader.u8()
+    if (kind === ANSWER.admitted) {
+      return {
+        kind: "admitted",
+        user: reader.bytes(ID_BYTES),
+        certificate: reader.lv16(CERTIFICATE_BYTES_MAX),
+      }
+    }
+    if (kind === ANSWER.invited) return { kind: "invited", invitation: reader.bytes(INVITATION_BYTES) }
+    const why = kind === ANSWER.refused ? REFUSALS[reader.u8() - 1] : undefined
+    return why === undefined ? undefined : { kind: "refused", why }
+  })
+}
