@@ -31,7 +31,7 @@ export type Home = {
   readonly saveCredential: (credential: StoredCredential) => Promise<void>
 }
 
-export type DeviceCredential = Extract<Credential, { kind: "device" }>
+export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
 
 /** Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven. */
 export type Enroll = (request: {
@@ -96,13 +96,13 @@ export type Desk = {
   readonly newInbox: () => Inbox
   /**
    * Our side of an offer: keeps the bundle, subscribes to its mailbox and resolves after SUBACK. From then on an
-   * INIT (and for a link a request) that fits is answered by the engine, also in a later process, until
-   * `withdraw` or the bundle's notAfter. `onPaired` is called once, after the commit, besides the `paired` event.
+   * INIT (and for a link a request: wire/link.ts) that fits is answered by the engine, also in a later process, until
+   * `withdraw` or the bundle's notAfter. While the link is down it does not wait for the SUBACK. `onPaired` is called once, after the commit, besides the `paired` event.
    */
   readonly expect: (offer: Expected) => Promise<Expectation>
   /**
    * Their bundle in hand: handshake, contact and INIT in one commit, SUBACK for our mailbox, then INIT published.
-   * Resolves after its PUBACK. Faults `protocol` when the handshake refuses the bundle.
+   * Resolves after its PUBACK, or after the commit while the link is down. Faults `protocol` when the handshake refuses the bundle.
    */
   readonly initiate: (answer: Answered) => Promise<Initiated>
   readonly tell: (event: Event) => void
@@ -145,13 +145,3 @@ export type Initiated = {
 export type StartOffer = (desk: Desk, wish: Params<"pair-offer">) => Promise<Offered>
 export type Offered = { readonly offer: Offer; readonly cancel: () => Promise<void> }
 export type AnswerOffer = (desk: Desk, wish: Params<"pair-answer">) => Promise<Paired>
-
-/**
- * src/chat/pair-link.ts exports `answerRequest` of this type: what to publish for a link request, or undefined
- * when the request does not open.
- */
-export type AnswerRequest = (
-  open: OpenBundle,
-  request: Uint8Array,
-  random: Random,
-) => { readonly topic: string; readonly payload: Uint8Array } | undefined
