@@ -109,17 +109,14 @@ async function ask(applicant: Applicant, line: Post, question: Question): Promis
 async function converse(applicant: Applicant, line: Post, id: string, sealed: SealedRequest) {
   let hear: (answer: RegistrationAnswer) => void = () => undefined
   const heard = new Promise<RegistrationAnswer>((resolve) => (hear = resolve))
-  const ignore = line.listen(registrationAnswerTopic(id), (payload) => {
+  const leave = await line.listen(registrationAnswerTopic(id), (payload) => {
     const answer = sealed.openAnswer(payload)
     if (answer !== undefined) hear(answer)
-    return Promise.resolve()
   })
   try {
-    await line.subscribe(registrationAnswerTopic(id))
     return await repeat(applicant, heard, () => line.publish(registrationRequestTopic(id), sealed.payload))
   } finally {
-    ignore()
-    await line.unsubscribe(registrationAnswerTopic(id))
+    leave()
   }
 }
 

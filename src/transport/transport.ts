@@ -68,11 +68,12 @@ export type LinkTarget = {
   readonly mqttVersion?: MqttVersion
 }
 
-/** A link that several share, each for its own topics: all that enrolment needs of one. */
-export type Post = Pick<Transport, "publish" | "subscribe" | "unsubscribe"> & {
+/** A link that several share: each hears the topics it asked for. Enrolment needs no more than this. */
+export type Post = {
+  readonly publish: Transport["publish"]
   /**
-   * Frames on exactly `topic` go to `onFrame` until the returned function is called; PUBACK waits for its promise.
-   * It does not subscribe.
+   * Resolves on SUBACK; frames of exactly this topic then go to `onFrame` and are acknowledged when it returns. The
+   * returned function ends both listening and subscription.
    */
-  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => Promise<void>) => () => void
+  readonly listen: (topic: string, onFrame: (payload: Uint8Array) => void) => Promise<() => void>
 }
