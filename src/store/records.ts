@@ -104,7 +104,12 @@ export type Write =
   | { readonly write: "forget-contact"; readonly id: ContactId }
   | { readonly write: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
   | { readonly write: "message"; readonly message: Omit<MessageRecord, "seq"> }
-  | { readonly write: "message-state"; readonly contact: ContactId; readonly mid8: Uint8Array; readonly state: MessageState }
+  | {
+      readonly write: "message-state"
+      readonly contact: ContactId
+      readonly mid8: Uint8Array
+      readonly state: MessageState
+    }
   | { readonly write: "shown"; readonly contact: ContactId; readonly upTo: number }
   | { readonly write: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly write: "outgoing-done"; readonly seq: number }

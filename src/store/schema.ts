@@ -1,0 +1,102 @@
+import { Fault } from "../errors.ts"
+import type { Database } from "./database.ts"
+import { damaged } from "./database.ts"
+
+/**
+ * Every step that ever changed the tables, in order; a step that has been released is never edited. `user_version`
+ * counts the steps a file has had.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE contacts (
+    -- AUTOINCREMENT: the number of a forgotten contact never comes back.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('init-sent', 'unconfirmed', 'established', 'recovering')),
+    verified INTEGER NOT NULL,
+    blocked INTEGER NOT NULL,
+    peer_inbox BLOB NOT NULL,
+    mailbox BLOB NOT NULL,
+    sas BLOB NOT NULL,
+    recovery_secret BLOB NOT NULL,
+    recovery_bundle BLOB NOT NULL,
+    added_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE sessions (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+    snapshot BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE,
+    mid BLOB NOT NULL,
+    mine INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'broker', 'delivered', 'given-up', 'received')),
+    shown INTEGER NOT NULL,
+    UNIQUE (contact, mid)
+  ) STRICT;
+  CREATE INDEX messages_by_contact ON messages (contact);
+  CREATE INDEX messages_unshown ON messages (contact) WHERE shown = 0;
+
+  -- The words only; the texts are those of the messages table.
+  CREATE VIRTUAL TABLE words USING fts5 (
+    text, content = 'messages', content_rowid = 'seq', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+  );
+  INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+
+  CREATE TABLE outgoing (
+    seq INTEGER PRIMARY KEY,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE,
+    mid BLOB NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'ack', 'init')),
+    topic TEXT NOT NULL,
+    wire BLOB NOT NULL,
+    published INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX outgoing_by_contact ON outgoing (contact);
+
+  CREATE TABLE open_bundles (
+    tag BLOB PRIMARY KEY,
+    request_tag BLOB NOT NULL,
+    mode INTEGER NOT NULL,
+    psk BLOB NOT NULL,
+    open BLOB NOT NULL,
+    mailbox BLOB NOT NULL,
+    contact INTEGER REFERENCES contacts ON DELETE CASCADE,
+    not_after INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE settings (
+    key TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
+
+/** Brings the tables up to date. Refuses a file of a later version: Fault `config`. */
+export function migrate(database: Database, path: string): void {
+  const [version] = database.select((row) => row.number(0), "PRAGMA user_version")
+  if (version === undefined) throw damaged(path)
+  if (version > MIGRATIONS.length) {
+    throw new Fault(
+      "config",
+      `the message store ${path} was written by a later version`,
+      "npm install -g mqttchat",
+    )
+  }
+  for (const [step, sql] of MIGRATIONS.entries()) {
+    if (step >= version) {
+      database.transaction(() => database.execute(`${sql}; PRAGMA user_version = ${step + 1}`))
+    }
+  }
+}

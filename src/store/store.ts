@@ -1,0 +1,43 @@
+import { Database } from "./database.ts"
+import type { FileSystem } from "./files.ts"
+import { nodeFiles } from "./files.ts"
+import { findMessages, hasMessage, lastMessages, unshownMessages } from "./history.ts"
+import { commit } from "./journal.ts"
+import { readOpening } from "./opening.ts"
+import type { Store } from "./records.ts"
+import { migrate } from "./schema.ts"
+
+/**
+ * Opens the encrypted memory at `path`, or makes it (0600) where there is none; its folder must exist, and the caller
+ * holds the profile's lock. `key` has 32 bytes and may be wiped afterwards.
+ * Faults `damaged-database` (a wrong key, a foreign or changed file), `disk-full`, `io`; `config` for a file of a
+ * later version.
+ */
+export async function openStore(
+  path: string,
+  key: Uint8Array,
+  files: FileSystem = nodeFiles,
+): Promise<Store> {
+  const database = await Database.open(path, key, files)
+  try {
+    migrate(database, path)
+  } catch (cause) {
+    database.close()
+    throw cause
+  }
+  return {
+    opening: () => promised(() => readOpening(database)),
+    commit: (writes) => promised(() => commit(database, writes)),
+    history: (contact, limit, before) =>
+      promised(() => lastMessages(database, { contact, limit, before: before ?? Number.MAX_SAFE_INTEGER })),
+    unshown: () => promised(() => unshownMessages(database)),
+    search: (words, limit) => promised(() => findMessages(database, words, limit)),
+    hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),
+    close: () => promised(() => database.close()),
+  }
+}
+
+/** The work is done at once, in the caller's turn; what it throws is a rejection all the same. */
+function promised<T>(work: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(work()))
+}
