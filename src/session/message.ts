@@ -4,6 +4,8 @@ import { hash, hmac, open, seal } from "../crypto/nacl.ts"
 import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/frame.ts"
 import { TAG_BYTES } from "./chain.ts"
 
+/** A chain ends here and waits for the peer's answer, so that no key outlives a long silence [S-30]. */
+export const CHAIN_MAX = 65_535
 const NONCE_BYTES = 24
 const KEY_BYTES = 32
 const BOX_TAG_BYTES = 16
@@ -102,11 +104,12 @@ function encodeHeader(header: Header): Uint8Array {
 
 function decodeHeader(bytes: Uint8Array): Header | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (view.readUInt16LE(42) !== 0) return undefined
-  return {
+  const header = {
     ratchetKey: new Uint8Array(view.subarray(0, 32)) as PublicKey,
     previous: view.readUInt32LE(32),
     n: view.readUInt32LE(36),
     kem: view.readUInt16LE(40),
   }
+  const possible = header.previous <= CHAIN_MAX && header.n < CHAIN_MAX && view.readUInt16LE(42) === 0
+  return possible ? header : undefined
 }

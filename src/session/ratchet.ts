@@ -14,7 +14,7 @@ import {
   tagIn,
   windowFrom,
 } from "./chain.ts"
-import { isBucket, midOf, openBody, openHeader, sealMessage } from "./message.ts"
+import { CHAIN_MAX, isBucket, midOf, openBody, openHeader, sealMessage } from "./message.ts"
 import type { Root } from "./chain.ts"
 import type { Header, Keys } from "./message.ts"
 import { locate } from "./place.ts"
@@ -23,8 +23,6 @@ import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking,
 
 /** A step may jump over this many messages: 1024 HMACs are some milliseconds, the most a peer can make us work at once. */
 export const SKIP_MAX = 1024
-/** A chain ends here and waits for the peer's answer, so that no key outlives a long silence. */
-export const CHAIN_MAX = 65_535
 
 export type Sealed =
   /** `wire` is a bucket long, `mid` 16 bytes. Commit `next` before `wire` leaves; a resend is the same bytes. */

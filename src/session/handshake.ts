@@ -1,0 +1,250 @@
+import { concat, equal, utf8, wipe } from "../crypto/bytes.ts"
+import type { HeaderKey, KemCiphertext, Psk, PublicKey } from "../crypto/bytes.ts"
+import type { Random, RecoverySecret, RootKey, SharedSecret } from "../crypto/bytes.ts"
+import { expand, kdf } from "../crypto/kdf.ts"
+import { KEM_CIPHERTEXT_BYTES, decapsulate, encapsulate } from "../crypto/mlkem.ts"
+import { BOX_OVERHEAD, agree, boxKeyPair, hash, hmac } from "../crypto/nacl.ts"
+import { open as openBox, seal as sealBox } from "../crypto/nacl.ts"
+import { decode } from "../wire/codec.ts"
+import type { Frame } from "../wire/frame.ts"
+import { IDENTITY_BYTES, decodeIdentity, encodeIdentity } from "../wire/identity.ts"
+import type { IdentityKeys, PublicIdentity } from "../wire/identity.ts"
+import { ID_BYTES } from "../wire/topics.ts"
+import type { Inbox } from "../wire/topics.ts"
+import type { Bundle, OpenBundle } from "./bundle.ts"
+import { open, seal } from "./ratchet.ts"
+import { startInitiator, startResponder } from "./start.ts"
+import type { Agreed } from "./start.ts"
+import type { Session } from "./state.ts"
+
+/** How the bundle came to the initiator; part of the transcript [S-10]. */
+export const MODE = { code: 1, link: 2, file: 3, recovery: 4 } as const
+export type Mode = (typeof MODE)[keyof typeof MODE]
+
+/** The length of every INIT: one bucket. */
+export const INIT_BYTES = 4096
+const TAG_BYTES = 16
+const KEY_BYTES = 32
+const FIRST_MESSAGE_BYTES = 2048
+const CAPABILITIES = new Uint8Array(8)
+const ZEROS = new Uint8Array(8)
+const IDENTITY_PLAIN_BYTES = IDENTITY_BYTES + 2 * ID_BYTES + CAPABILITIES.length + ZEROS.length
+const SEALED_IDENTITY_BYTES = IDENTITY_PLAIN_BYTES + BOX_OVERHEAD
+const FILLING_BYTES =
+  INIT_BYTES - (TAG_BYTES + KEY_BYTES + KEM_CIPHERTEXT_BYTES + SEALED_IDENTITY_BYTES + FIRST_MESSAGE_BYTES)
+/** The key it is used with seals one message. */
+const NO_NONCE = new Uint8Array(24)
+const NO_SALT = new Uint8Array(0)
+/** A first message overtakes none, so no key is kept that would need a date. */
+const UNDATED = 0
+
+/** What both sides hold after a handshake. */
+export type Established = {
+  readonly session: Session
+  readonly peer: PublicIdentity
+  /** Where the peer receives. */
+  readonly peerInbox: Inbox
+  /** 32 bytes from which both screens make the words to compare. */
+  readonly sas: Uint8Array
+  readonly recoverySecret: RecoverySecret
+}
+
+export type Initiation = {
+  readonly identity: IdentityKeys
+  /** Where we shall receive from the bundle's owner. */
+  readonly inbox: Inbox
+  readonly bundle: Bundle
+  readonly psk: Psk
+  readonly mode: Mode
+  /** Exactly a HELLO. */
+  readonly frames: readonly Frame[]
+}
+
+export type Initiated =
+  /** `init` is 4096 bytes, `mid` 16: the id of the message inside. */
+  | {
+      readonly kind: "initiated"
+      readonly established: Established
+      readonly init: Uint8Array
+      readonly mid: Uint8Array
+    }
+  | { readonly kind: "refused"; readonly why: "own-bundle" | "weak-key" | "no-hello" }
+
+export type Response = {
+  readonly identity: IdentityKeys
+  readonly open: OpenBundle
+  readonly psk: Psk
+  readonly mode: Mode
+}
+
+export type Responded =
+  | {
+      readonly kind: "accepted"
+      readonly established: Established
+      readonly frames: readonly Frame[]
+      readonly mid: Uint8Array
+    }
+  | {
+      readonly kind: "refused"
+      readonly why: "malformed" | "unknown-tag" | "weak-key" | "forged" | "own-identity"
+    }
+
+/** The 16 bytes by which an INIT finds the bundle that it answers [S-11]. */
+export function initTag(psk: Psk, bundleHash: Uint8Array): Uint8Array {
+  return hmac(psk, utf8("mqttchat/1 init tag"), bundleHash).slice(0, TAG_BYTES)
+}
+
+/** For links and files: who has the bundle's hash may answer it [S-4]. */
+export function linkPsk(bundleHash: Uint8Array): Psk {
+  return kdf(NO_SALT, bundleHash, utf8("mqttchat/1 psk link"), KEY_BYTES) as Psk
+}
+
+/** For a recovery: only who shared the earlier handshake may answer [S-4]. */
+export function recoveryPsk(bundleHash: Uint8Array, secret: RecoverySecret): Psk {
+  return kdf(bundleHash, secret, utf8("mqttchat/1 psk recovery"), KEY_BYTES) as Psk
+}
+
+/** Answers a bundle that `readBundle` has accepted (X3DH section 3.3, PQXDH section 3.3) [S-12]. */
+export function initiate(initiation: Initiation, random: Random): Initiated {
+  const { identity, inbox, bundle, psk, mode, frames } = initiation
+  if (equal(encodeIdentity(bundle.owner), encodeIdentity(identity.public))) {
+    return { kind: "refused", why: "own-bundle" }
+  }
+  const ephemeral = boxKeyPair(random)
+  const encapsulated = encapsulate(bundle.encapsulationKey, random)
+  const dh2 = agree(ephemeral.secretKey, bundle.owner.box)
+  const dh3 = agree(ephemeral.secretKey, bundle.prekey)
+  const dh1 = agree(identity.boxSecret, bundle.prekey)
+  wipe(ephemeral.secretKey)
+  if (!encapsulated || !dh1 || !dh2 || !dh3) return { kind: "refused", why: "weak-key" }
+  const public1 = { mode, bundle, ephemeral: ephemeral.publicKey, ciphertext: encapsulated.ciphertext }
+  const first = firstHalf(psk, [dh2, dh3, encapsulated.secret], public1)
+  const sealedIdentity = sealBox(encodeWho(identity.public, inbox), NO_NONCE, first.identityKey)
+  const agreed = secondHalf(first, sealedIdentity, dh1)
+  const session = startInitiator(agreed, bundle.prekey, random)
+  if (session === undefined) return { kind: "refused", why: "weak-key" }
+  const message = seal(session, frames, random)
+  if (message.kind === "refused" || message.wire.length !== FIRST_MESSAGE_BYTES) {
+    return { kind: "refused", why: "no-hello" }
+  }
+  const init = concat(
+    initTag(psk, bundle.hash),
+    ephemeral.publicKey,
+    encapsulated.ciphertext,
+    sealedIdentity,
+    message.wire,
+    random(FILLING_BYTES),
+  )
+  const { sas, recoverySecret } = agreed
+  const established = {
+    session: message.next,
+    peer: bundle.owner,
+    peerInbox: bundle.inbox,
+    sas,
+    recoverySecret,
+  }
+  return { kind: "initiated", established, init, mid: message.mid }
+}
+
+/**
+ * Accepts the INIT that answers a bundle of ours (X3DH section 3.4, PQXDH section 3.4) [S-13]. A refusal leaves the bundle as good
+ * as it was; once an INIT is accepted the caller deletes a one-time bundle in the commit that creates the contact.
+ */
+export function respond({ identity, open: own, psk, mode }: Response, init: Uint8Array): Responded {
+  const fields = decodeInit(init)
+  if (fields === undefined) return { kind: "refused", why: "malformed" }
+  const { bundle, prekeySecret, kemSeed } = own
+  if (!equal(fields.tag, initTag(psk, bundle.hash))) return { kind: "refused", why: "unknown-tag" }
+  const dh2 = agree(identity.boxSecret, fields.ephemeral)
+  const dh3 = agree(prekeySecret, fields.ephemeral)
+  if (!dh2 || !dh3) return { kind: "refused", why: "weak-key" }
+  const secret = decapsulate(kemSeed, fields.ciphertext)
+  const first = firstHalf(psk, [dh2, dh3, secret], { ...fields, mode, bundle })
+  const who = openWho(fields.sealedIdentity, first.identityKey)
+  if (who === undefined) return { kind: "refused", why: "forged" }
+  if (equal(encodeIdentity(who.peer), encodeIdentity(identity.public))) {
+    return { kind: "refused", why: "own-identity" }
+  }
+  const dh1 = agree(prekeySecret, who.peer.box)
+  if (!dh1) return { kind: "refused", why: "weak-key" }
+  const agreed = secondHalf(first, fields.sealedIdentity, dh1)
+  const session = startResponder(agreed, { secretKey: prekeySecret, publicKey: bundle.prekey })
+  const message = open(session, fields.message, UNDATED)
+  if (message.kind === "refused") return { kind: "refused", why: "forged" }
+  const { sas, recoverySecret } = agreed
+  const established = { session: message.next, ...who, sas, recoverySecret }
+  return { kind: "accepted", established, frames: message.frames, mid: message.mid }
+}
+
+type PublicPart = {
+  readonly mode: Mode
+  readonly bundle: Bundle
+  readonly ephemeral: PublicKey
+  readonly ciphertext: KemCiphertext
+}
+
+type FirstHalf = {
+  readonly prk: Uint8Array
+  readonly transcript: Uint8Array
+  readonly identityKey: Uint8Array
+}
+
+/** What both can compute before the initiator's identity is known; the secrets are wiped. */
+function firstHalf(psk: Psk, secrets: readonly SharedSecret[], part: PublicPart): FirstHalf {
+  const { mode, bundle, ephemeral, ciphertext } = part
+  const transcript = hash(utf8("mqttchat/1 hs1"), Uint8Array.of(mode), bundle.bytes, ephemeral, ciphertext)
+  const prk = hmac(psk, ...secrets)
+  wipe(...secrets)
+  return { prk, transcript, identityKey: expand(prk, concat(utf8("mqttchat/1 id"), transcript), KEY_BYTES) }
+}
+
+/** The session's keys, with the initiator's identity mixed in twice: by its agreement and by the transcript. */
+function secondHalf(first: FirstHalf, sealedIdentity: Uint8Array, dh1: SharedSecret) {
+  const transcript = hash(utf8("mqttchat/1 hs2"), first.transcript, sealedIdentity)
+  const prk = hmac(first.prk, dh1)
+  const keys = expand(prk, concat(utf8("mqttchat/1 session"), transcript), 5 * KEY_BYTES)
+  const key = (index: number) => keys.slice(index * KEY_BYTES, (index + 1) * KEY_BYTES)
+  const agreed: Agreed & { sas: Uint8Array; recoverySecret: RecoverySecret } = {
+    transcript: transcript.slice(0, KEY_BYTES),
+    root: key(0) as RootKey,
+    initiatorHeaderKey: key(1) as HeaderKey,
+    responderHeaderKey: key(2) as HeaderKey,
+    recoverySecret: key(3) as RecoverySecret,
+    sas: key(4),
+  }
+  wipe(first.prk, first.identityKey, prk, keys, dh1)
+  return agreed
+}
+
+function encodeWho(peer: PublicIdentity, inbox: Inbox): Uint8Array {
+  return concat(encodeIdentity(peer), inbox.device, inbox.mailbox, CAPABILITIES, ZEROS)
+}
+
+function openWho(
+  sealed: Uint8Array,
+  key: Uint8Array,
+): { peer: PublicIdentity; peerInbox: Inbox } | undefined {
+  const plain = openBox(sealed, NO_NONCE, key)
+  if (plain === undefined) return undefined
+  return decode(plain, (reader) => {
+    const peer = decodeIdentity(reader.bytes(IDENTITY_BYTES))
+    const peerInbox = { device: reader.bytes(ID_BYTES), mailbox: reader.bytes(ID_BYTES) }
+    reader.bytes(CAPABILITIES.length)
+    if (!equal(reader.bytes(ZEROS.length), ZEROS)) reader.refuse()
+    return { peer, peerInbox }
+  })
+}
+
+function decodeInit(init: Uint8Array) {
+  return decode(init, (reader) => {
+    const fields = {
+      tag: reader.bytes(TAG_BYTES),
+      ephemeral: reader.bytes(KEY_BYTES) as PublicKey,
+      ciphertext: reader.bytes(KEM_CIPHERTEXT_BYTES) as KemCiphertext,
+      sealedIdentity: reader.bytes(SEALED_IDENTITY_BYTES),
+      message: reader.bytes(FIRST_MESSAGE_BYTES),
+    }
+    reader.bytes(FILLING_BYTES)
+    return fields
+  })
+}

@@ -1,0 +1,71 @@
+import type { EncapsulationKey, KemCiphertext, KemSeed, Random } from "../crypto/bytes.ts"
+import { KEM_SEED_BYTES, decapsulate, encapsulate, kemKeyPair } from "../crypto/mlkem.ts"
+import type { Frame } from "../wire/frame.ts"
+import type { PqState, Role, Session } from "./state.ts"
+
+/** The initiator keeps the beat; the responder steps in only where it fails to [S-40]. */
+const DUE: Record<Role, { readonly messages: number; readonly seconds: number }> = {
+  initiator: { messages: 50, seconds: 24 * 3600 },
+  responder: { messages: 100, seconds: 48 * 3600 },
+}
+const LAST_ID = 65_535
+
+type PqFrame = Extract<Frame, { kind: "pq-ek" | "pq-ct" }>
+
+/**
+ * The frame that begins a post-quantum step, when one is due and none of ours is under way; it travels as an ordinary
+ * message. `now` in unix SECONDS [S-40].
+ */
+export function startStep(
+  session: Session,
+  now: number,
+  random: Random,
+): { frame: Frame; next: Session } | undefined {
+  const { pq, phase, role } = session
+  if (phase === "waiting" || pq.step.kind !== "idle" || !isDue(pq, role, now)) return undefined
+  const seed = random(KEM_SEED_BYTES) as KemSeed
+  const id = (pq.lastId % LAST_ID) + 1
+  const frame: Frame = { kind: "pq-ek", id, encapsulationKey: kemKeyPair(seed) }
+  const next = { ...pq, lastId: id, step: { kind: "asked", id, seed } as const, messages: 0, since: now }
+  return { frame, next: { ...session, pq: next } }
+}
+
+function isDue(pq: PqState, role: Role, now: number): boolean {
+  const due = DUE[role]
+  return pq.messages >= due.messages || (pq.since !== 0 && now - pq.since >= due.seconds)
+}
+
+/**
+ * Takes the peer's part of a step: its key is answered with `reply`, its answer makes our secret ready for our next new
+ * chain. A key that is not canonical, or an answer to nothing, changes nothing [S-41] [S-42].
+ */
+export function onPqFrame(
+  session: Session,
+  frame: PqFrame,
+  random: Random,
+): { next: Session; reply?: Frame } {
+  return frame.kind === "pq-ek" ? answerKey(session, frame, random) : takeAnswer(session, frame)
+}
+
+function answerKey(
+  session: Session,
+  { id, encapsulationKey }: Extract<PqFrame, { kind: "pq-ek" }>,
+  random: Random,
+): { next: Session; reply?: Frame } {
+  if (session.pq.promised?.id === id) return { next: session }
+  const encapsulated = encapsulate(encapsulationKey as EncapsulationKey, random)
+  if (encapsulated === undefined) return { next: session }
+  const { ciphertext, secret } = encapsulated
+  const pq = { ...session.pq, promised: { id, secret }, messages: 0 }
+  return { next: { ...session, pq }, reply: { kind: "pq-ct", id, ciphertext } }
+}
+
+function takeAnswer(
+  session: Session,
+  { id, ciphertext }: Extract<PqFrame, { kind: "pq-ct" }>,
+): { next: Session } {
+  const { step } = session.pq
+  if (step.kind !== "asked" || step.id !== id) return { next: session }
+  const secret = decapsulate(step.seed, ciphertext as KemCiphertext)
+  return { next: { ...session, pq: { ...session.pq, step: { kind: "ready", id, secret } } } }
+}
