@@ -1,0 +1,72 @@
+import { link, mkdir, open, rename, rm, type FileHandle } from "node:fs/promises"
+import { dirname } from "node:path"
+import { toHex, type Random } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+
+/** Room for two writers at once to choose different names. */
+const TEMPORARY_NAME_BYTES = 8
+
+/**
+ * Puts `bytes` (0600, its directory 0700 if new) where no file is yet. Whatever stops it half-way, the path
+ * holds the whole file or nothing. Fault `exists`, `disk-full` or `io`.
+ */
+export async function createFile(path: string, bytes: Uint8Array, random: Random): Promise<void> {
+  await writeThen(path, bytes, random, link)
+}
+
+/** The same over an existing file: the path holds the old bytes or the new ones. */
+export async function replaceFile(path: string, bytes: Uint8Array, random: Random): Promise<void> {
+  await writeThen(path, bytes, random, rename)
+}
+
+type Place = (temporary: string, path: string) => Promise<void>
+
+async function writeThen(path: string, bytes: Uint8Array, random: Random, place: Place): Promise<void> {
+  const temporary = `${path}.${toHex(random(TEMPORARY_NAME_BYTES))}.new`
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await writeSynced(temporary, bytes)
+    await place(temporary, path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    throw diskFault(path, error)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  await using(await open(path, "wx", 0o600), async (file) => {
+    await file.writeFile(bytes)
+    await file.sync()
+  })
+}
+
+// A new name is on disk when its directory is. Windows cannot open a directory, and needs none of this.
+async function syncDirectory(path: string): Promise<void> {
+  if (process.platform === "win32") return
+  await using(await open(path), (directory) => directory.sync())
+}
+
+/** Closes the file whatever becomes of the work on it. */
+export async function using<T>(file: FileHandle, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    return await work(file)
+  } finally {
+    await file.close()
+  }
+}
+
+/** What an error of the file system means for whoever asked for `path`. */
+export function diskFault(path: string, error: unknown): Fault {
+  const code = error instanceof Error && "code" in error ? error.code : undefined
+  switch (code) {
+    case "EEXIST":
+      return new Fault("exists", `${path} exists already and is never overwritten`)
+    case "ENOSPC":
+    case "EDQUOT":
+      return new Fault("disk-full", `no room on the disk for ${path}`, "free some space and try again", error)
+    default:
+      return new Fault("io", `cannot use ${path}: ${String(code ?? error)}`, undefined, error)
+  }
+}

@@ -1,0 +1,18 @@
+import type { Random, SecretKey, SigningKey } from "../crypto/bytes.ts"
+import { concealed } from "../crypto/concealed.ts"
+import { publicKeyOf, verifyKeyOf } from "../crypto/nacl.ts"
+import type { IdentityKeys } from "../wire/identity.ts"
+
+/** A new identity from 64 random bytes. */
+export function createIdentity(random: Random): IdentityKeys {
+  return identityOf(random(32) as SigningKey, random(32) as SecretKey)
+}
+
+/** The identity of its two secrets, 32 bytes each, which it keeps. */
+export function identityOf(signSecret: SigningKey, boxSecret: SecretKey): IdentityKeys {
+  return concealed("IdentityKeys", {
+    signSecret: concealed("SigningKey", signSecret),
+    boxSecret: concealed("SecretKey", boxSecret),
+    public: { sign: verifyKeyOf(signSecret), box: publicKeyOf(boxSecret) },
+  })
+}

@@ -1,0 +1,143 @@
+import { open } from "node:fs/promises"
+import { ARGON2_COST, argon2id } from "../crypto/argon2.ts"
+import { utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import { createFile, diskFault, replaceFile, using } from "./disk.ts"
+import {
+  CONTENTS_MAX,
+  openSealed,
+  readSealed,
+  SALT_BYTES,
+  SEALED_MAX,
+  sealContents,
+  type Lock,
+  type Sealed,
+} from "./sealed-format.ts"
+
+/** Longer than any phrase typed by hand or kept in a password store. */
+const PASSPHRASE_MAX = 1024
+
+/** What a file holds; one kind is never taken for another. `hint` is the command that makes one. */
+const PURPOSES = {
+  identity: { byte: 1, missing: "there is no profile here yet", hint: "mqttchat init" },
+  registrar: { byte: 2, missing: "there is no broker here yet", hint: "mqttchat broker" },
+} as const
+
+export type Purpose = keyof typeof PURPOSES
+
+/** Where a sealed file lies and what it is for. */
+export type SealedPlace = { readonly path: string; readonly purpose: Purpose }
+
+/** An opened file: what it holds, and the way to put something else there, atomically, under the same passphrase. */
+export type SealedFile = {
+  readonly contents: Uint8Array
+  readonly save: (contents: Uint8Array) => Promise<void>
+}
+
+/** A lock and the key it makes of the passphrase. The key stays in memory so that the passphrase need not. */
+type Locked = { readonly lock: Lock; readonly key: BoxKey }
+
+/**
+ * Makes a new file (0600) of at most 256 KiB. An empty passphrase is allowed: the file's mode is then its only
+ * protection. Fault `exists` if there is one, `usage` if the passphrase has over 1024 bytes, `disk-full`, `io`.
+ */
+export async function sealFile(
+  place: SealedPlace,
+  contents: Uint8Array,
+  passphrase: string,
+  random: Random,
+): Promise<SealedFile> {
+  const locked = await newLock(passphrase, random)
+  await createFile(place.path, sealFor(place, locked, contents, random), random)
+  return sealedFile(place, locked, contents, random)
+}
+
+/**
+ * Fault `no-profile` if there is none, `damaged-key-file` if it is not as it was written or is of another kind,
+ * `refused` if the passphrase is wrong, `io`.
+ */
+export async function openFile(place: SealedPlace, passphrase: string, random: Random): Promise<SealedFile> {
+  const sealed = await load(place)
+  const { lock } = sealed.header
+  const key = await keyOf(lock, passphrase)
+  const contents = openSealed(sealed, key)
+  if (contents === undefined) throw wrongPassphrase(place)
+  return sealedFile(place, { lock, key }, contents, random)
+}
+
+/** Seals the same contents under another passphrase, with a new salt. Faults as `openFile` and `sealFile`. */
+export async function changePassphrase(
+  place: SealedPlace,
+  passphrases: { readonly from: string; readonly to: string },
+  random: Random,
+): Promise<void> {
+  const { contents } = await openFile(place, passphrases.from, random)
+  const locked = await newLock(passphrases.to, random)
+  await replaceFile(place.path, sealFor(place, locked, contents, random), random)
+  wipe(contents, locked.key)
+}
+
+/** Whether opening takes a passphrase. Fault `no-profile` or `damaged-key-file`. */
+export async function needsPassphrase(place: SealedPlace): Promise<boolean> {
+  const { header } = await load(place)
+  return header.lock.kind === "argon2id"
+}
+
+function sealedFile(place: SealedPlace, locked: Locked, contents: Uint8Array, random: Random): SealedFile {
+  return {
+    contents,
+    save: (changed) => replaceFile(place.path, sealFor(place, locked, changed, random), random),
+  }
+}
+
+function sealFor(
+  { path, purpose }: SealedPlace,
+  { lock, key }: Locked,
+  contents: Uint8Array,
+  random: Random,
+): Uint8Array {
+  if (contents.length > CONTENTS_MAX) throw new Fault("bug", `too much to keep in ${path}`)
+  return sealContents({ purpose: PURPOSES[purpose].byte, lock }, key, contents, random)
+}
+
+async function newLock(passphrase: string, random: Random): Promise<Locked> {
+  const salt = random(SALT_BYTES)
+  const lock: Lock = passphrase === "" ? { kind: "none" } : { kind: "argon2id", cost: ARGON2_COST, salt }
+  return { lock, key: await keyOf(lock, passphrase) }
+}
+
+async function keyOf(lock: Lock, passphrase: string): Promise<BoxKey> {
+  // The same phrase must open the file whichever way a keyboard composes its accents.
+  const bytes = utf8(passphrase.normalize("NFKC"))
+  if (bytes.length > PASSPHRASE_MAX) throw new Fault("usage", "a passphrase has at most 1024 bytes")
+  if (lock.kind === "none") return new Uint8Array(32) as BoxKey
+  if (bytes.length === 0)
+    throw new Fault("refused", "this key file has a passphrase", "give it, or --passphrase-file")
+  const key = await argon2id(bytes, lock.salt, lock.cost)
+  wipe(bytes)
+  return key
+}
+
+async function load(place: SealedPlace): Promise<Sealed> {
+  const sealed = readSealed(await readBounded(place))
+  if (sealed?.header.purpose === PURPOSES[place.purpose].byte) return sealed
+  throw new Fault("damaged-key-file", `the key file ${place.path} is damaged`, "put back a copy of it")
+}
+
+function wrongPassphrase({ path }: SealedPlace): Fault {
+  return new Fault("refused", `this is not the passphrase of ${path}`, "try again; there is no way around it")
+}
+
+async function readBounded({ path, purpose }: SealedPlace): Promise<Uint8Array> {
+  try {
+    return await using(await open(path), async (file) => {
+      const { size } = await file.stat()
+      // Too large to be ours: refused like an empty one, and not read into memory.
+      return size > SEALED_MAX ? new Uint8Array() : new Uint8Array(await file.readFile())
+    })
+  } catch (error) {
+    const { missing, hint } = PURPOSES[purpose]
+    const absent = error instanceof Error && "code" in error && error.code === "ENOENT"
+    throw absent ? new Fault("no-profile", missing, hint) : diskFault(path, error)
+  }
+}

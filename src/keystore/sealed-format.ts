@@ -1,0 +1,116 @@
+import { withinBounds, type Argon2Cost } from "../crypto/argon2.ts"
+import { concat, equal, utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
+import { hash32, kdf } from "../crypto/kdf.ts"
+import { BOX_OVERHEAD, open, seal } from "../crypto/nacl.ts"
+import { decode, Writer, type Reader } from "../wire/codec.ts"
+
+/*
+ * A sealed file is `header 60 | secretbox of the contents | checksum 32`.
+ *
+ * header: "mqttchat" 8 | version u8 = 1 | purpose u8 | passphrase u8 (0 none, 1 Argon2id) | parallelism u8 |
+ *         memory KiB u32 | iterations u32 | salt 16 | nonce 24
+ *
+ * The box key is HKDF over the passphrase's key with the whole header as info, so every byte of the header is
+ * authenticated, and since each write has a new nonce it has a new box key too.
+ *
+ * The checksum (SHA-512, first 32 bytes) has no key. It tells damage from a wrong passphrase, and before anyone
+ * is asked for one.
+ */
+const MAGIC = utf8("mqttchat")
+const VERSION = 1
+const HEADER_BYTES = 60
+export const SALT_BYTES = 16
+const NONCE_BYTES = 24
+const CHECKSUM_BYTES = 32
+const LEAST_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
+/** Keys and certificates are a few kB; a larger file is not ours. */
+export const CONTENTS_MAX = 262_144
+export const SEALED_MAX = LEAST_BYTES + CONTENTS_MAX
+const KEY_LABEL = utf8("mqttchat/1 sealed file")
+const CHECKSUM_LABEL = utf8("mqttchat/1 sealed file checksum")
+
+/** How a passphrase becomes a key: not at all where there is none, since its cost would protect nothing. */
+export type Lock =
+  | { readonly kind: "none" }
+  | { readonly kind: "argon2id"; readonly cost: Argon2Cost; readonly salt: Uint8Array }
+
+const NO_LOCK = { cost: { memoryKiB: 0, iterations: 0, parallelism: 0 }, salt: new Uint8Array(SALT_BYTES) }
+
+export type Header = { readonly purpose: number; readonly lock: Lock; readonly nonce: Uint8Array }
+
+export type Sealed = {
+  readonly header: Header
+  readonly headerBytes: Uint8Array
+  readonly box: Uint8Array
+}
+
+/** The bytes of a file. `key` (32 bytes) is what `lock` makes of the passphrase. */
+export function sealContents(
+  { purpose, lock }: Pick<Header, "purpose" | "lock">,
+  key: BoxKey,
+  contents: Uint8Array,
+  random: Random,
+): Uint8Array {
+  const nonce = random(NONCE_BYTES)
+  const header = encodeHeader({ purpose, lock, nonce })
+  const boxKey = boxKeyOf(key, header)
+  const file = concat(header, seal(contents, nonce, boxKey))
+  wipe(boxKey)
+  return concat(file, hash32(CHECKSUM_LABEL, file))
+}
+
+/** The parts of a file, or undefined if it is not one of ours as it was written. */
+export function readSealed(bytes: Uint8Array): Sealed | undefined {
+  if (bytes.length < LEAST_BYTES || bytes.length > SEALED_MAX) return undefined
+  const end = bytes.length - CHECKSUM_BYTES
+  const file = bytes.subarray(0, end)
+  if (!equal(hash32(CHECKSUM_LABEL, file), bytes.subarray(end))) return undefined
+  const headerBytes = file.subarray(0, HEADER_BYTES)
+  const header = decode(headerBytes, decodeHeader)
+  return header && { header, headerBytes, box: file.subarray(HEADER_BYTES) }
+}
+
+/** The contents, or undefined if the key is not the one the file was sealed with. */
+export function openSealed({ header, headerBytes, box }: Sealed, key: BoxKey): Uint8Array | undefined {
+  const boxKey = boxKeyOf(key, headerBytes)
+  const contents = open(box, header.nonce, boxKey)
+  wipe(boxKey)
+  return contents
+}
+
+function boxKeyOf(key: BoxKey, header: Uint8Array): Uint8Array {
+  return kdf(new Uint8Array(), key, concat(KEY_LABEL, header), 32)
+}
+
+function encodeHeader({ purpose, lock, nonce }: Header): Uint8Array {
+  const { cost, salt } = lock.kind === "none" ? NO_LOCK : lock
+  return new Writer()
+    .bytes(MAGIC)
+    .u8(VERSION)
+    .u8(purpose)
+    .u8(lock.kind === "none" ? 0 : 1)
+    .u8(cost.parallelism)
+    .u32(cost.memoryKiB)
+    .u32(cost.iterations)
+    .bytes(salt)
+    .bytes(nonce)
+    .done()
+}
+
+function decodeHeader(reader: Reader): Header | undefined {
+  if (!equal(reader.bytes(MAGIC.length), MAGIC) || reader.u8() !== VERSION) return undefined
+  const purpose = reader.u8()
+  const locked = reader.u8()
+  const parallelism = reader.u8()
+  const cost = { memoryKiB: reader.u32(), iterations: reader.u32(), parallelism }
+  const salt = reader.bytes(SALT_BYTES)
+  const nonce = reader.bytes(NONCE_BYTES)
+  const lock = decodeLock(locked, cost, salt)
+  return lock && { purpose, lock, nonce }
+}
+
+function decodeLock(locked: number, cost: Argon2Cost, salt: Uint8Array): Lock | undefined {
+  if (locked === 1) return withinBounds(cost) ? { kind: "argon2id", cost, salt } : undefined
+  const blank = [cost.memoryKiB, cost.iterations, cost.parallelism, ...salt].every((value) => value === 0)
+  return locked === 0 && blank ? { kind: "none" } : undefined
+}
