@@ -8,12 +8,7 @@ import { UNREAD_MAX_BYTES } from "./guard.ts"
 /** `from` is the client id: a device id, the registrar's, or the name that the broker gave a guest. */
 export type Observe = (topic: string, payload: Uint8Array, from: string) => void
 
-type Hooks = Required<
-  Pick<
-    AedesOptions,
-    "preConnect" | "authenticate" | "authorizePublish" | "authorizeSubscribe" | "authorizeForward"
-  >
->
+type Hooks = Required<Pick<AedesOptions, "preConnect" | "authenticate" | "authorizeSubscribe">>
 
 /** MQTT 3.1.1, section 3.2.2.3. */
 const RETURN_CODE = { identifier: 2, unavailable: 3, account: 4, notAuthorized: 5 } as const
@@ -22,7 +17,7 @@ const RETURN_CODE = { identifier: 2, unavailable: 3, account: 4, notAuthorized: 
 type Visit = { admission: Admission; readonly address: string; refusal?: Refusal | undefined }
 type Refusal = { readonly code: number; readonly why: string }
 
-/** Who may do what: the hooks of aedes, over the access rules and the guests' gate. */
+/** Who may do what: hooks of aedes, over the access rules and the guests' gate. */
 export class Admissions {
   readonly hooks: Hooks
   readonly #registrarId: string
@@ -47,10 +42,8 @@ export class Admissions {
         if (refusal === undefined) done(null, true)
         else done(Object.assign(this.#refuse(refusal.why), { returnCode: refusal.code }), false)
       },
-      authorizePublish: (client, packet, done) => done(this.#mayPublish(client, packet)),
       authorizeSubscribe: (client, filter, done) =>
-        done(null, this.#maySubscribe(client, filter.topic) ? filter : null),
-      authorizeForward: (client, packet) => (this.#mayReceive(client, packet.topic) ? packet : null),
+        done(null, this.maySubscribe(client, filter.topic) ? filter : null),
     }
   }
 
@@ -73,18 +66,8 @@ export class Admissions {
     })
   }
 
-  #prepare(client: Client, packet: ConnectPacket): void {
-    const visit = this.#visitOf(client)
-    visit.refusal ??= refusalOf(visit.admission, packet, this.#registrarId)
-    if (visit.admission.kind === "guest") {
-      // Otherwise a guest could take the place of a device by using its id.
-      packet.clientId = `guest-${++this.#guests}`
-      packet.clean = true
-    }
-    freeOf(client)
-  }
-
-  #mayPublish(client: Client | null, packet: PublishPacket): Error | null {
+  /** Why not, or null. A guest's message counts against its address. */
+  mayPublish(client: Client | null, packet: PublishPacket): Error | null {
     const visit = client === null ? undefined : this.#visitOf(client)
     if (client === null || visit === undefined) return new Error("nobody may publish for the broker")
     if (packet.retain) return this.#refuse("retained messages are not kept here")
@@ -100,7 +83,7 @@ export class Admissions {
     return null
   }
 
-  #maySubscribe(client: Client, filter: string): boolean {
+  maySubscribe(client: Client, filter: string): boolean {
     const visit = this.#visitOf(client)
     this.#take(visit, filter)
     const may = visit.admission.kind !== "refused" && maySubscribe(visit.admission, filter)
@@ -108,13 +91,25 @@ export class Admissions {
     return may
   }
 
-  #mayReceive(client: Client, topic: string): boolean {
+  /** Asked again for each message that is to be forwarded, whatever the subscriptions say. */
+  mayReceive(client: Client, topic: string): boolean {
     const { admission } = this.#visitOf(client)
     if (client.conn.writableLength > UNREAD_MAX_BYTES) {
       client.conn.destroy()
       return false
     }
     return admission.kind !== "refused" && mayReceive(admission, topic)
+  }
+
+  #prepare(client: Client, packet: ConnectPacket): void {
+    const visit = this.#visitOf(client)
+    visit.refusal ??= refusalOf(visit.admission, packet, this.#registrarId)
+    if (visit.admission.kind === "guest") {
+      // Otherwise a guest could take the place of a device by using its id.
+      packet.clientId = `guest-${++this.#guests}`
+      packet.clean = true
+    }
+    freeOf(client)
   }
 
   /** A guest takes hold of the first nameplate and registration id that it names. */

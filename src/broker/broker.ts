@@ -1,11 +1,13 @@
 import { once } from "node:events"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { createServer, type Server, type TLSSocket } from "node:tls"
 import { Aedes } from "aedes"
 import { Fault } from "../errors.ts"
 import { Admissions, type Observe } from "./admissions.ts"
 import type { GuestRate } from "./gate.ts"
 import { guardReads } from "./guard.ts"
+import { openPostOffice, type PostOffice } from "./post-office.ts"
+import type { QueuesStats } from "./queues.ts"
 
 export type Listen = { readonly host: string; readonly port: number }
 
@@ -25,9 +27,16 @@ export type BrokerSetup = {
   readonly guestRate: GuestRate
   /** Told of every accepted message: what a broker sees. */
   readonly observe?: Observe
+  /** Told when a message could not be written down; its sender got no PUBACK. */
+  readonly onTrouble?: (fault: Fault) => void
 }
 
-export type BrokerStats = { readonly connections: number; readonly refused: number }
+export type BrokerStats = {
+  readonly connections: number
+  /** Connections, publications and subscriptions that were turned down. */
+  readonly refused: number
+  readonly queued: QueuesStats
+}
 
 export type Broker = {
   /** In the order of `listen`. */
@@ -40,31 +49,62 @@ export type Broker = {
 const HANDSHAKE_MS = 10_000
 
 /**
- * MQTT 3.1.1 over TLS 1.3.
- * @throws Fault `unavailable` if an address is taken or not ours.
+ * MQTT 3.1.1 over TLS 1.3, with what a crash left in the journal.
+ * @throws Fault `unavailable` if an address is taken or not ours; Faults of the journal.
  */
 export async function startBroker(setup: BrokerSetup): Promise<Broker> {
   const admissions = new Admissions(setup)
-  const aedes = await Aedes.createBroker({
-    ...admissions.hooks,
-    // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop everybody.
-    concurrency: 0,
-    connectTimeout: HANDSHAKE_MS,
-  })
-  const servers = setup.listen.map(() => listener(setup, admissions, aedes))
+  const office = await openPostOffice(setup.journalPath, setup.registrarId, (client, filter) =>
+    admissions.maySubscribe(client, filter),
+  )
+  const aedes = await startAedes(setup, admissions, office)
+  const listeners = setup.listen.map(() => newListener(setup, admissions, aedes))
   const close = async (): Promise<void> => {
-    await Promise.all([...servers.map(closeServer), new Promise<void>((done) => aedes.close(done))])
+    await Promise.all(listeners.map((listener) => listener.close()))
+    await new Promise<void>((done) => aedes.close(done))
+    await office.close()
   }
   try {
-    const ports = await Promise.all(servers.map((server, i) => bind(server, setup.listen[i])))
-    return { ports, stats: () => admissions.stats(), close }
+    const ports = await Promise.all(listeners.map(({ server }, i) => bind(server, setup.listen[i])))
+    return { ports, stats: () => ({ ...admissions.stats(), queued: office.stats() }), close }
   } catch (fault) {
     await close()
     throw fault
   }
 }
 
-function listener(setup: BrokerSetup, admissions: Admissions, aedes: Aedes): Server {
+async function startAedes(setup: BrokerSetup, admissions: Admissions, office: PostOffice): Promise<Aedes> {
+  const aedes = await Aedes.createBroker({
+    ...admissions.hooks,
+    persistence: office,
+    // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop everybody.
+    concurrency: 0,
+    connectTimeout: HANDSHAKE_MS,
+    authorizePublish: (client, packet, done) => {
+      const refusal = admissions.mayPublish(client, packet)
+      if (refusal !== null) done(refusal)
+      else void office.accept(packet).then(() => done(null), failed(setup, done))
+    },
+    authorizeForward: (client, packet) =>
+      !office.isQueued(client, packet) && admissions.mayReceive(client, packet.topic) ? packet : null,
+  })
+  aedes.on("clientReady", (client) => office.arrived(client))
+  aedes.on("clientDisconnect", (client) => office.left(client))
+  return aedes
+}
+
+/** No PUBACK: the sender is cut off, keeps its message and comes back. */
+function failed(setup: BrokerSetup, done: (error: Error) => void): (cause: unknown) => void {
+  return (cause) => {
+    const fault = cause instanceof Fault ? cause : new Fault("bug", String(cause), undefined, cause)
+    setup.onTrouble?.(fault)
+    done(fault)
+  }
+}
+
+type Listener = { readonly server: Server; readonly close: () => Promise<void> }
+
+function newListener(setup: BrokerSetup, admissions: Admissions, aedes: Aedes): Listener {
   const server = createServer({
     cert: `${setup.certificate}\n${setup.ca}`,
     key: setup.key,
@@ -78,12 +118,17 @@ function listener(setup: BrokerSetup, admissions: Admissions, aedes: Aedes): Ser
     // Session tickets are written first; with Nagle's algorithm CONNACK would wait 40 ms behind them.
     noDelay: true,
   })
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+  })
   server.on("secureConnection", (socket: TLSSocket) => {
     guardReads(socket)
     admissions.arrive(socket)
     aedes.handle(socket)
   })
-  return server
+  return { server, close: () => closeServer(server, sockets) }
 }
 
 async function bind(server: Server, listen: Listen | undefined): Promise<number> {
@@ -114,7 +159,9 @@ function reason(cause: unknown): string {
   return String(code ?? cause)
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   if (!server.listening) return
-  await new Promise<void>((done) => server.close(() => done()))
+  const closed = new Promise<void>((done) => server.close(() => done()))
+  for (const socket of sockets) socket.destroy()
+  await closed
 }

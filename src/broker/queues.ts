@@ -1,0 +1,193 @@
+import { parseTopic } from "../wire/topics.ts"
+import type { JournalRecord, QueuedFrame } from "./journal-record.ts"
+
+/** As many frames as a sender's outbox holds for one contact. */
+export const QUEUE_MAX_FRAMES = 10_000
+export const QUEUE_MAX_BYTES = 64 * 1024 * 1024
+/** All queues lie in memory. */
+export const ALL_QUEUES_MAX_BYTES = 512 * 1024 * 1024
+/** Each mailbox of a device may be a filter of its own. */
+export const FILTERS_MAX = 2_000
+
+export type Filter = { readonly topic: string; readonly qos: number }
+
+type Sent = { readonly frame: QueuedFrame; messageId: number | undefined }
+type Session = {
+  readonly filters: Map<string, number>
+  /** Not yet sent on this connection, by sequence, oldest first. */
+  waiting: Map<number, QueuedFrame>
+  /** Sent on this connection and not acknowledged, oldest first. */
+  readonly sent: Map<number, Sent>
+  /** Sequences that were sent before: a repeat says so (MQTT 3.1.1, section 3.3.1.1). */
+  readonly tried: Set<number>
+  bytes: number
+}
+
+export type QueuesStats = { readonly frames: number; readonly bytes: number; readonly dropped: number }
+
+/** The sessions of devices and of the registrar, and what waits for each. Changed by records only, but for what is under way. */
+export class Queues {
+  readonly #registrarId: string
+  readonly #sessions = new Map<string, Session>()
+  #bytes = 0
+  #dropped = 0
+  #lastSequence = 0
+
+  constructor(registrarId: string) {
+    this.#registrarId = registrarId
+  }
+
+  apply(record: JournalRecord): void {
+    switch (record.kind) {
+      case "subscribed":
+        this.#open(record.session).filters.set(record.filter, record.qos)
+        return
+      case "unsubscribed":
+        this.#sessions.get(record.session)?.filters.delete(record.filter)
+        return
+      case "forgotten":
+        this.#forget(record.session)
+        return
+      case "queued":
+        this.#enqueue(record.session, record)
+        return
+      case "settled":
+        this.#settle(record.session, record.sequence)
+    }
+  }
+
+  *snapshot(): Iterable<JournalRecord> {
+    for (const [session, { filters, sent, waiting }] of this.#sessions) {
+      for (const [filter, qos] of filters) yield { kind: "subscribed", session, filter, qos }
+      for (const { frame } of sent.values()) yield { kind: "queued", session, ...frame }
+      for (const frame of waiting.values()) yield { kind: "queued", session, ...frame }
+    }
+  }
+
+  nextSequence(): number {
+    return ++this.#lastSequence
+  }
+
+  filtersOf(session: string): Filter[] {
+    return [...(this.#sessions.get(session)?.filters ?? [])].map(([topic, qos]) => ({ topic, qos }))
+  }
+
+  /**
+   * The session whose queue takes a QoS 1 message on `topic`: the topic names it, and it has subscribed with
+   * QoS 1. Pairing is live or not at all.
+   */
+  recipientOf(topic: string): string | undefined {
+    const session = this.#addressee(topic)
+    const filters = session === undefined ? undefined : this.#sessions.get(session)?.filters
+    const qos = filters?.get(topic) ?? filters?.get(topic.replace(/[^/]+$/, "+")) ?? 0
+    return qos > 0 ? session : undefined
+  }
+
+  /** False when a queue is full; the message is then counted as dropped. */
+  hasRoom(session: string, bytes: number): boolean {
+    const queue = this.#sessions.get(session)
+    const fits =
+      queue !== undefined &&
+      queue.waiting.size + queue.sent.size < QUEUE_MAX_FRAMES &&
+      queue.bytes + bytes <= QUEUE_MAX_BYTES &&
+      this.#bytes + bytes <= ALL_QUEUES_MAX_BYTES
+    if (!fits) this.#dropped += 1
+    return fits
+  }
+
+  /** A new connection: what was sent on the last one and not acknowledged waits again, in its old place. */
+  restart(session: string): void {
+    const queue = this.#sessions.get(session)
+    if (queue === undefined) return
+    for (const sequence of queue.sent.keys()) queue.tried.add(sequence)
+    const unacknowledged = [...queue.sent.values()].map(({ frame }) => frame)
+    queue.waiting = new Map(
+      [...unacknowledged, ...queue.waiting.values()].map((frame) => [frame.sequence, frame]),
+    )
+    queue.sent.clear()
+  }
+
+  /** The oldest frame not yet sent, from now on sent; undefined if there is none or `window` frames are under way. */
+  take(session: string, window: number): { frame: QueuedFrame; again: boolean } | undefined {
+    const queue = this.#sessions.get(session)
+    if (queue === undefined || queue.sent.size >= window) return undefined
+    const [frame] = queue.waiting.values()
+    if (frame === undefined) return undefined
+    queue.waiting.delete(frame.sequence)
+    queue.sent.set(frame.sequence, { frame, messageId: undefined })
+    return { frame, again: queue.tried.has(frame.sequence) }
+  }
+
+  /** The packet identifier under which a frame goes out on this connection. */
+  numbered(session: string, sequence: number, messageId: number): void {
+    const sent = this.#sessions.get(session)?.sent.get(sequence)
+    if (sent !== undefined) sent.messageId = messageId
+  }
+
+  sequenceOf(session: string, messageId: number): number | undefined {
+    for (const [sequence, sent] of this.#sessions.get(session)?.sent ?? []) {
+      if (sent.messageId === messageId) return sequence
+    }
+    return undefined
+  }
+
+  stats(): QueuesStats {
+    let frames = 0
+    for (const { waiting, sent } of this.#sessions.values()) frames += waiting.size + sent.size
+    return { frames, bytes: this.#bytes, dropped: this.#dropped }
+  }
+
+  #addressee(topic: string): string | undefined {
+    const named = parseTopic(topic)
+    switch (named?.kind) {
+      case "inbox":
+        return named.device
+      case "registration-answer":
+        return named.id
+      case "registration-request":
+        return this.#registrarId
+      case "pairing":
+      case undefined:
+        return undefined
+    }
+  }
+
+  #open(session: string): Session {
+    const known = this.#sessions.get(session)
+    if (known !== undefined) return known
+    const opened = {
+      filters: new Map(),
+      waiting: new Map(),
+      sent: new Map(),
+      tried: new Set<number>(),
+      bytes: 0,
+    }
+    this.#sessions.set(session, opened)
+    return opened
+  }
+
+  #enqueue(session: string, { sequence, at, topic, payload }: QueuedFrame): void {
+    this.#lastSequence = Math.max(this.#lastSequence, sequence)
+    const queue = this.#sessions.get(session)
+    if (queue === undefined) return
+    queue.waiting.set(sequence, { sequence, at, topic, payload })
+    queue.bytes += payload.length
+    this.#bytes += payload.length
+  }
+
+  #settle(session: string, sequence: number): void {
+    const queue = this.#sessions.get(session)
+    const frame = queue?.sent.get(sequence)?.frame ?? queue?.waiting.get(sequence)
+    if (queue === undefined || frame === undefined) return
+    queue.sent.delete(sequence)
+    queue.waiting.delete(sequence)
+    queue.tried.delete(sequence)
+    queue.bytes -= frame.payload.length
+    this.#bytes -= frame.payload.length
+  }
+
+  #forget(session: string): void {
+    this.#bytes -= this.#sessions.get(session)?.bytes ?? 0
+    this.#sessions.delete(session)
+  }
+}
