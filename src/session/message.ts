@@ -42,15 +42,10 @@ export function isBucket(length: number): boolean {
 
 /**
  * The message id, 16 bytes, of a session message: a hash of its tag and synthetic nonce, which anybody who holds the bytes
- * can compute [S-28]. Undefined for bytes of no bucket's length.
+ * can compute [S-27].
  */
-export function messageId(wire: Uint8Array): Uint8Array | undefined {
-  return isBucket(wire.length) ? midOf(wire) : undefined
-}
-
-/** As `messageId`, for bytes whose length is known to be right. */
-export function midOf(wire: Uint8Array): Uint8Array {
-  return hash(MID, wire.subarray(0, SEALED_HEADER_AT)).subarray(0, MID_BYTES)
+export function messageId(wire: Uint8Array): Uint8Array {
+  return hash(MID, wire.subarray(0, SEALED_HEADER_AT)).slice(0, MID_BYTES)
 }
 
 /** tag 16 | v 24 | sealed header 60 | sealed body: the synthetic nonce v is a keyed hash of all that is said [S-26]. */

@@ -14,7 +14,7 @@ import {
   tagIn,
   windowFrom,
 } from "./chain.ts"
-import { CHAIN_MAX, isBucket, midOf, openBody, openHeader, sealMessage } from "./message.ts"
+import { CHAIN_MAX, isBucket, messageId, openBody, openHeader, sealMessage } from "./message.ts"
 import type { Root } from "./chain.ts"
 import type { Header, Keys } from "./message.ts"
 import { locate } from "./place.ts"
@@ -67,7 +67,7 @@ export function seal(session: Session, frames: readonly Frame[], random: Random)
   const keys = { transcript: session.transcript, headerKey: sending.headerKey, messageKey }
   const wire = sealMessage(keys, tagIn(sending.tags, sending.sent), header, padded)
   wipe(messageKey, padded)
-  return { kind: "sealed", wire, mid: midOf(wire), next: afterSending(speaking) }
+  return { kind: "sealed", wire, mid: messageId(wire), next: afterSending(speaking) }
 }
 
 function afterSending(session: Speaking): Speaking {
@@ -139,7 +139,7 @@ function openSkipped(session: Session, key: SkippedKey, wire: Uint8Array, now: n
   if (!Array.isArray(frames)) return frames
   const left = session.skipped.filter((other) => other !== key)
   const next = { ...session, skipped: remember(left, [], now), pq: counted(session.pq, now) }
-  return { kind: "opened", frames, mid: midOf(wire), next, newChain: false }
+  return { kind: "opened", frames, mid: messageId(wire), next, newChain: false }
 }
 
 function openPresent(session: Session, chain: ReceivingChain, arrived: Arrived): Opened {
@@ -148,7 +148,7 @@ function openPresent(session: Session, chain: ReceivingChain, arrived: Arrived):
   const { frames, receiving, overtaken } = read
   const skipped = remember(session.skipped, overtaken, arrived.now)
   const next = { ...session, receiving, skipped, pq: counted(session.pq, arrived.now) }
-  return { kind: "opened", frames, mid: midOf(arrived.wire), next, newChain: false }
+  return { kind: "opened", frames, mid: messageId(arrived.wire), next, newChain: false }
 }
 
 /** The peer's next chain begins: the root step, if everything of the message then opens (section 4.6) [S-31]. */
@@ -164,7 +164,7 @@ function openUpcoming(session: Waiting | Speaking, arrived: Arrived): Opened {
   const read = readOn(chain, session.transcript, arrived)
   if (read.kind === "refused") return read
   const next = afterRootStep(session, step, read, arrived)
-  return { kind: "opened", frames: read.frames, mid: midOf(wire), next, newChain: true }
+  return { kind: "opened", frames: read.frames, mid: messageId(wire), next, newChain: true }
 }
 
 function unready({ receiving, pq }: Session, header: Header): "too-far-ahead" | "unknown-kem" | undefined {
