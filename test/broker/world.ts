@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 import type { ConnectionOptions } from "node:tls"
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt"
 import * as x509 from "@peculiar/x509"
@@ -58,11 +61,20 @@ function pemBytes(pem: string): ArrayBuffer {
   return bytes
 }
 
+export type BrokerProcess = {
+  readonly port: number
+  /** All lines it printed. */
+  readonly said: string[]
+  readonly end: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
+}
+
 export type World = {
   readonly authority: Authority
   readonly folder: string
   readonly device: (id?: string) => Promise<Device>
   readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
+  /** The same broker as a process; `limitKiB` bounds the size of any file it writes. */
+  readonly spawn: (port: number, limitKiB?: number) => Promise<BrokerProcess>
   readonly end: () => Promise<void>
 }
 
@@ -72,6 +84,13 @@ export async function newWorld(): Promise<World> {
   const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-broker-"))
   const brokers: Broker[] = []
+  const processes: BrokerProcess[] = []
+  const files = {
+    "server.pem": server.certificate,
+    "server-key.pem": server.key,
+    "ca.pem": authority.caCertificate,
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 })
   return {
     authority,
     folder,
@@ -90,11 +109,41 @@ export async function newWorld(): Promise<World> {
       brokers.push(broker)
       return broker
     },
+    spawn: async (port, limitKiB) => {
+      const started = await spawnBroker(folder, port, limitKiB)
+      processes.push(started)
+      return started
+    },
     end: async () => {
       await Promise.all(brokers.map((broker) => broker.close()))
+      await Promise.all(processes.map((started) => started.end("SIGKILL")))
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function spawnBroker(folder: string, port: number, limitKiB?: number): Promise<BrokerProcess> {
+  const limit = limitKiB === undefined ? "" : `ulimit -f ${String(limitKiB)}; `
+  const actor = join(import.meta.dirname, "broker.actor.ts")
+  const command = `${limit}exec node --import tsx "$0" "$@"`
+  const child = spawn("bash", ["-c", command, actor, folder, String(port)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const said: string[] = []
+  const lines = createInterface({ input: child.stdout })
+  const first = new Promise<string>((resolve, reject) => {
+    lines.once("line", resolve)
+    child.once("exit", () => reject(new Error("the broker ended at once")))
+  })
+  lines.on("line", (line) => said.push(line))
+  return { port: Number((await first).split(" ")[1]), said, end: (signal) => endProcess(child, signal) }
+}
+
+async function endProcess(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, "exit")
+  child.kill(signal)
+  await ended
 }
 
 export function portOf(broker: Broker): number {

@@ -1,0 +1,21 @@
+/** A broker as a process of its own, for tests that end it by a signal: FOLDER holds its PEM files and its journal. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { startBroker } from "../../src/broker/broker.ts"
+
+const [folder = "", port = "0"] = process.argv.slice(2)
+const pem = (name: string): string => readFileSync(join(folder, name), "utf8")
+
+const broker = await startBroker({
+  listen: [{ host: "127.0.0.1", port: Number(port) }],
+  certificate: pem("server.pem"),
+  key: pem("server-key.pem"),
+  ca: pem("ca.pem"),
+  clientCa: pem("ca.pem"),
+  journalPath: join(folder, "journal"),
+  registrarId: "registrar",
+  guestRate: { connectionsAtOnce: 10_000, connectionsPerMinute: 10_000, framesPerMinute: 1_000_000 },
+  onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
+})
+process.once("SIGTERM", () => void broker.close().then(() => process.exit(0)))
+process.stdout.write(`port ${broker.ports[0] ?? 0}\n`)
