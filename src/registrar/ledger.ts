@@ -1,0 +1,151 @@
+import { createHash } from "node:crypto"
+import { constants, mkdir, open } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
+import { dirname } from "node:path"
+
+import * as v from "valibot"
+
+import { diskFault, Fault } from "../errors.ts"
+import { emptyRoll, enter, type Entry, type OpenRoll, type Roll } from "./roll.ts"
+
+/** A member takes about 1.5 kB: this is some forty thousand of them, and no file of ours by mistake. */
+const LEDGER_BYTES_MAX = 64 * 1024 * 1024
+const FIELD_MAX = 2048
+const FIRST_LINK = "0".repeat(64)
+
+const text = v.pipe(v.string(), v.maxLength(FIELD_MAX))
+const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+
+const EntrySchema = v.variant("kind", [
+  v.strictObject({
+    kind: v.literal("invited"),
+    at: time,
+    user: text,
+    name: text,
+    secretHash: text,
+    expiresAt: time,
+    by: v.nullable(text),
+    operator: v.boolean(),
+  }),
+  v.strictObject({
+    kind: v.literal("admitted"),
+    at: time,
+    user: text,
+    device: text,
+    sign: text,
+    spkiHash: text,
+    requestHash: text,
+    deviceName: text,
+    certificate: text,
+  }),
+  v.strictObject({ kind: v.literal("renewed"), at: time, device: text, certificate: text }),
+])
+
+/** `link` is SHA-256 over the link before it and the entry, so that no line can be changed, moved or left out [R-8]. */
+const LineSchema = v.strictObject({ link: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), entry: EntrySchema })
+
+export type Ledger = {
+  readonly roll: Roll
+  /** Resolves when the entry is on disk. Rejects with Fault `disk-full` or `io`: then nothing has changed. */
+  readonly append: (entry: Entry) => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Opens or makes the append-only record of who was let in (0600, one JSON line each). A last line that a crash cut
+ * off is taken away: it was never acknowledged. Anything else that does not fit is Fault `bad-data` [R-8].
+ */
+export async function openLedger(path: string): Promise<Ledger> {
+  const file = await opened(path)
+  try {
+    const held = read(await contents(file, path), path)
+    await file.truncate(held.length)
+    return ledger(file, held)
+  } catch (error) {
+    await file.close()
+    throw error instanceof Fault ? error : diskFault(error, `read ${path}`)
+  }
+}
+
+/** What has been written: the roll it adds up to, the last link, and its bytes. */
+type Held = { readonly roll: OpenRoll; link: string; length: number }
+
+function ledger(file: FileHandle, held: Held): Ledger {
+  let turn: Promise<void> = Promise.resolve()
+  const write = async (entry: Entry): Promise<void> => {
+    const link = linkOf(held.link, entry)
+    const line = Buffer.from(`${JSON.stringify({ link, entry })}\n`)
+    await put(file, line, held.length)
+    enter(held.roll, entry)
+    held.link = link
+    held.length += line.length
+  }
+  return {
+    roll: held.roll,
+    append: (entry) => {
+      const written = turn.then(() => write(entry))
+      // the caller hears of a failure; whoever comes next begins where the last whole line ends
+      turn = written.catch(() => undefined)
+      return written
+    },
+    close: async () => {
+      await turn
+      await file.close()
+    },
+  }
+}
+
+/** The whole line on disk, or none of it. */
+async function put(file: FileHandle, line: Buffer, at: number): Promise<void> {
+  try {
+    await file.write(line, 0, line.length, at)
+    await file.datasync()
+  } catch (error) {
+    await file.truncate(at).catch(() => undefined)
+    throw diskFault(error, "write the registrar's ledger")
+  }
+}
+
+async function opened(path: string): Promise<FileHandle> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+  } catch (error) {
+    throw diskFault(error, `open ${path}`)
+  }
+}
+
+async function contents(file: FileHandle, path: string): Promise<string> {
+  const { size } = await file.stat()
+  if (size > LEDGER_BYTES_MAX) throw damaged(path)
+  return file.readFile("utf8")
+}
+
+function read(text: string, path: string): Held {
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1)
+  const roll = emptyRoll()
+  let link = FIRST_LINK
+  for (const line of whole.split("\n").slice(0, -1)) {
+    const entry = readLine(line, link)
+    if (entry === undefined) throw damaged(path)
+    enter(roll, entry)
+    link = linkOf(link, entry)
+  }
+  return { roll, link, length: Buffer.byteLength(whole) }
+}
+
+function readLine(line: string, before: string): Entry | undefined {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), LineSchema), line)
+  if (!parsed.success) return undefined
+  const { link, entry } = parsed.output
+  return link === linkOf(before, entry) ? entry : undefined
+}
+
+function linkOf(before: string, entry: Entry): string {
+  const fields = JSON.stringify(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return createHash("sha256").update(before).update(fields).digest("hex")
+}
+
+function damaged(path: string): Fault {
+  return new Fault("bad-data", `the registrar's ledger ${path} is damaged`, "put back a copy of it")
+}
