@@ -1,15 +1,9 @@
 import type { PublicKey, Psk, Random } from "../crypto/bytes.ts"
 import type { StoredCredential } from "../keystore/keyfile.ts"
 import type { Bundle, OpenBundle } from "../session/bundle.ts"
+import type { Mode } from "../session/handshake.ts"
 import type { Store } from "../store/records.ts"
-import type {
-  BrokerAddress,
-  Connect,
-  Credential,
-  LinkTarget,
-  Transport,
-  Trust,
-} from "../transport/transport.ts"
+import type { BrokerAddress, Connect, LinkTarget, Post, Transport, Trust } from "../transport/transport.ts"
 import type { IdentityKeys } from "../wire/identity.ts"
 import type { Inbox } from "../wire/topics.ts"
 import type { Contact, Event, Offer, Params, Results } from "./api.ts"
@@ -110,8 +104,7 @@ export type Desk = {
 
 export type Expected = {
   readonly open: OpenBundle
-  /** MODE of session/handshake. */
-  readonly mode: number
+  readonly mode: Mode
   readonly psk: Psk
   /** Tag of a link request, 16 bytes; only for links. */
   readonly requestTag?: Uint8Array
@@ -125,7 +118,7 @@ export type Expectation = {
 
 export type Answered = {
   readonly bundle: Bundle
-  readonly mode: number
+  readonly mode: Mode
   readonly psk: Psk
   /** From `newInbox`; for a link the one that the bundle was sent to. */
   readonly inbox: Inbox

@@ -1,0 +1,132 @@
+import { fromBase64url, toHex } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import { INIT_BYTES } from "../session/handshake.ts"
+import type { ContactId, OpenBundleRecord } from "../store/records.ts"
+import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../wire/link.ts"
+import { ID_BYTES, inboxTopic, parseTopic } from "../wire/topics.ts"
+import { closing, offeredTo, readBundleSecrets, requestedFrom } from "./bundles.ts"
+import type { Decision } from "./decision.ts"
+import { acceptHandshake, type Accepted, type Self } from "./handshakes.ts"
+import { dropped, receive, repeatReceipt, type Received } from "./inbound.ts"
+import type { Journal } from "./journal.ts"
+import { ANSWERS, ANSWERS_PER_OFFER, STRANGE_FRAMES, type Limits } from "./limits.ts"
+import { messageId } from "./message-id.ts"
+import { seconds, type Moment } from "./outbound.ts"
+import type { Line, Ports } from "./ports.ts"
+
+export type Surroundings = {
+  readonly ports: Ports
+  readonly journal: Journal
+  readonly limits: Limits
+  readonly deviceId: () => string | undefined
+  readonly line: () => Line | undefined
+  /** After the commit. */
+  readonly onReceived: (contact: ContactId) => void
+  readonly onAccepted: (offer: OpenBundleRecord, accepted: Accepted) => void
+}
+
+/**
+ * Takes one frame from the broker; PUBACK follows when the promise resolves. Whatever is wrong with the frame, it
+ * is counted and gone; only a failed commit rejects, so that the broker delivers again.
+ */
+export async function arrive(world: Surroundings, topic: string, payload: Uint8Array): Promise<void> {
+  const { ports, journal } = world
+  ports.reach("receive-arrived")
+  const mailbox = ourMailbox(topic, world.deviceId())
+  if (mailbox === undefined || payload.length < ID_BYTES) return count(journal)
+  const tag = payload.subarray(0, ID_BYTES)
+  const book = journal.book()
+  const offer = payload.length === INIT_BYTES ? offeredTo(book, mailbox, tag) : undefined
+  if (offer !== undefined) return takeInit(world, offer, payload)
+  const wanted = payload.length === LINK_REQUEST_BYTES ? requestedFrom(book, mailbox, tag) : undefined
+  if (wanted !== undefined) return takeRequest(world, wanted, payload)
+  const contact = book.mailboxes.get(toHex(mailbox))
+  if (contact === undefined) return count(journal)
+  return takeFrame(world, contact, payload)
+}
+
+async function takeFrame(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
+  const { ports, journal } = world
+  const received = await journal.run((book) => {
+    const decision = receive(book, contact, wire, momentOf(ports))
+    ports.reach("receive-decided")
+    return decision
+  })
+  ports.reach("receive-committed")
+  if (received.kind !== "refused") {
+    if (received.receiptsWait) world.onReceived(contact)
+  } else if (received.why === "unknown-tag") {
+    await takeStranger(world, contact, wire)
+  }
+}
+
+/** It fits no expected tag: a text that came before, or nothing of ours. */
+async function takeStranger(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
+  const { ports, journal, limits } = world
+  const mid = messageId(wire)
+  const allowed = limits.allow(STRANGE_FRAMES, `strange/${contact}`, ports.now())
+  const known = allowed && (await ports.store.hasMessage(contact, mid))
+  if (!known) return count(journal)
+  await journal.run((book) => repeatReceipt(book, contact, mid, momentOf(ports)))
+  world.onReceived(contact)
+}
+
+async function takeInit(world: Surroundings, offer: OpenBundleRecord, init: Uint8Array): Promise<void> {
+  const { ports, journal } = world
+  if (!allowsAnswer(world, offer)) return count(journal)
+  const self: Self = { identity: ports.identity, name: ports.name }
+  const outcome = await journal.run((book): Decision<Accepted | Received> => {
+    const record = book.bundles.get(toHex(offer.tag))
+    if (record === undefined) return dropped("unknown-tag")
+    const decision = isOver(record, ports)
+      ? withdrawn(record)
+      : acceptHandshake(book, self, { record, init }, momentOf(ports))
+    ports.reach("welcome-decided")
+    return decision
+  })
+  ports.reach("welcome-committed")
+  if (outcome.kind === "accepted") world.onAccepted(offer, outcome)
+}
+
+async function takeRequest(world: Surroundings, offer: OpenBundleRecord, request: Uint8Array): Promise<void> {
+  const { ports, journal } = world
+  const { bundle } = readBundleSecrets(offer).open
+  const inbox = openLinkRequest(bundle.hash, request)
+  if (inbox === undefined || isOver(offer, ports) || !allowsAnswer(world, offer)) return count(journal)
+  const answer = sealLinkAnswer(bundle.hash, bundle.bytes, ports.random)
+  // Not waited for: whoever asked asks again.
+  void world.line()?.publish(inboxTopic(inbox), answer).catch(ignoreFault)
+}
+
+function ignoreFault(fault: unknown): void {
+  if (!(fault instanceof Fault)) throw fault
+}
+
+function withdrawn(record: OpenBundleRecord): Decision<Received> {
+  return { ...dropped("unknown-tag"), commit: closing([record]) }
+}
+
+function isOver(offer: OpenBundleRecord, ports: Ports): boolean {
+  return offer.notAfter < seconds(momentOf(ports))
+}
+
+function allowsAnswer({ limits, ports }: Surroundings, offer: OpenBundleRecord): boolean {
+  const now = ports.now()
+  return (
+    limits.allow(ANSWERS_PER_OFFER, `offer/${toHex(offer.tag)}`, now) && limits.allow(ANSWERS, "offers", now)
+  )
+}
+
+function ourMailbox(topic: string, deviceId: string | undefined): Uint8Array | undefined {
+  const place = parseTopic(topic)
+  if (place?.kind !== "inbox" || place.device !== deviceId) return undefined
+  return fromBase64url(place.mailbox)
+}
+
+async function count(journal: Journal): Promise<void> {
+  await journal.run(() => dropped("malformed"))
+}
+
+export function momentOf(ports: Ports): Moment {
+  return { now: ports.now(), random: ports.random }
+}

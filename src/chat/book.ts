@@ -1,0 +1,123 @@
+import { toHex } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import { decodeSession } from "../session/snapshot.ts"
+import type { Session } from "../session/state.ts"
+import type { ContactId, ContactRecord, Opening, OpenBundleRecord, OutgoingRecord } from "../store/records.ts"
+import type { Change } from "./decision.ts"
+
+/** All that the engine holds in memory: what `Opening` says, with sessions decoded and indexes to find things by. */
+export type Book = {
+  readonly contacts: Map<ContactId, ContactRecord>
+  readonly sessions: Map<ContactId, Session>
+  /** In the order in which they are to be published. */
+  readonly outgoing: Map<number, OutgoingRecord>
+  /** By INIT tag in hex. */
+  readonly bundles: Map<string, OpenBundleRecord>
+  readonly settings: Map<string, Uint8Array>
+  /** Contact by mailbox in hex. */
+  readonly mailboxes: Map<string, ContactId>
+  /** Sequence number of a frame by contact and short message id. */
+  readonly letters: Map<string, number>
+  nextContact: ContactId
+  nextOutgoing: number
+}
+
+/** Faults `damaged-database` when a stored session cannot be read. */
+export function openBook(opening: Opening): Book {
+  const book: Book = {
+    contacts: new Map(),
+    sessions: new Map(),
+    outgoing: new Map(),
+    bundles: new Map(),
+    settings: new Map(opening.settings),
+    mailboxes: new Map(),
+    letters: new Map(),
+    nextContact: opening.nextContact,
+    nextOutgoing: opening.nextOutgoing,
+  }
+  for (const contact of opening.contacts) apply(book, { write: "contact", contact })
+  for (const [contact, snapshot] of opening.snapshots) {
+    apply(book, { write: "session", contact, session: readSession(snapshot) })
+  }
+  for (const outgoing of opening.outgoing) apply(book, { write: "outgoing", outgoing })
+  for (const bundle of opening.openBundles) apply(book, { write: "open-bundle", bundle })
+  return book
+}
+
+function readSession(snapshot: Uint8Array): Session {
+  const session = decodeSession(snapshot)
+  if (session === undefined) throw new Fault("damaged-database", "a stored session cannot be read")
+  return session
+}
+
+/** Changes the memory as the disk will be changed; messages are on the disk only. */
+export function apply(book: Book, change: Change): void {
+  switch (change.write) {
+    case "contact":
+      putContact(book, change.contact)
+      return
+    case "forget-contact":
+      forgetContact(book, change.id)
+      return
+    case "session":
+      book.sessions.set(change.contact, change.session)
+      return
+    case "outgoing":
+      putOutgoing(book, change.outgoing)
+      return
+    case "outgoing-done":
+      removeOutgoing(book, change.seq)
+      return
+    case "open-bundle":
+      book.bundles.set(toHex(change.bundle.tag), change.bundle)
+      return
+    case "close-bundle":
+      book.bundles.delete(toHex(change.tag))
+      return
+    case "setting":
+      book.settings.set(change.key, change.value)
+      return
+    case "message":
+    case "message-state":
+    case "shown":
+      return
+  }
+}
+
+export function letterKey(contact: ContactId, mid8: Uint8Array): string {
+  return `${contact}/${toHex(mid8)}`
+}
+
+function putContact(book: Book, contact: ContactRecord): void {
+  const before = book.contacts.get(contact.id)
+  if (before !== undefined) book.mailboxes.delete(toHex(before.mailbox))
+  book.contacts.set(contact.id, contact)
+  book.mailboxes.set(toHex(contact.mailbox), contact.id)
+  book.nextContact = Math.max(book.nextContact, contact.id + 1)
+}
+
+function forgetContact(book: Book, id: ContactId): void {
+  const contact = book.contacts.get(id)
+  if (contact !== undefined) book.mailboxes.delete(toHex(contact.mailbox))
+  book.contacts.delete(id)
+  book.sessions.delete(id)
+  for (const outgoing of book.outgoing.values()) {
+    if (outgoing.contact === id) removeOutgoing(book, outgoing.seq)
+  }
+  for (const [tag, bundle] of book.bundles) {
+    if (bundle.contact === id) book.bundles.delete(tag)
+  }
+}
+
+function putOutgoing(book: Book, outgoing: OutgoingRecord): void {
+  book.outgoing.set(outgoing.seq, outgoing)
+  book.letters.set(letterKey(outgoing.contact, outgoing.mid), outgoing.seq)
+  book.nextOutgoing = Math.max(book.nextOutgoing, outgoing.seq + 1)
+}
+
+function removeOutgoing(book: Book, seq: number): void {
+  const outgoing = book.outgoing.get(seq)
+  if (outgoing === undefined) return
+  book.outgoing.delete(seq)
+  book.letters.delete(letterKey(outgoing.contact, outgoing.mid))
+}

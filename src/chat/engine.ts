@@ -1,0 +1,52 @@
+import * as v from "valibot"
+
+import { Fault } from "../errors.ts"
+import { COMMANDS, type ChatClient, type Command, type Params, type Results } from "./api.ts"
+import { CONVERSATION_COMMANDS } from "./commands.ts"
+import { answerOffer } from "./pair-answer.ts"
+import { startOffer } from "./pair-offer.ts"
+import { PairingCommands } from "./pairing-commands.ts"
+import type { Ports } from "./ports.ts"
+import { openWorks } from "./works.ts"
+
+type Handlers = { readonly [C in Command]: (params: Params<C>) => Promise<Results[C]> }
+
+/**
+ * The engine of one profile, in this process. It starts connecting at once; commands work while it is offline. The
+ * store stays the caller's to close, after `close`. Faults of `Store`.
+ */
+export async function openEngine(ports: Ports): Promise<ChatClient> {
+  const works = await openWorks(ports)
+  const pairing = new PairingCommands(works.desk, { startOffer, answerOffer })
+  const talk = CONVERSATION_COMMANDS
+  const handlers: Handlers = {
+    status: (params) => talk.status(works, params),
+    send: (params) => talk.send(works, params),
+    history: (params) => talk.history(works, params),
+    search: (params) => talk.search(works, params),
+    inbox: (params) => talk.inbox(works, params),
+    shown: (params) => talk.shown(works, params),
+    contacts: (params) => talk.contacts(works, params),
+    rename: (params) => talk.rename(works, params),
+    block: (params) => talk.block(works, params),
+    forget: (params) => talk.forget(works, params),
+    verify: (params) => talk.verify(works, params),
+    "mark-verified": (params) => talk["mark-verified"](works, params),
+    "pair-offer": (params) => pairing.offer(params),
+    "pair-answer": (params) => pairing.answer(params),
+    "pair-cancel": () => pairing.cancel(),
+  }
+  return {
+    call: async (command, params) => {
+      if (!v.is(COMMANDS[command], params)) {
+        throw new Fault("usage", `${command} was asked with parameters that do not fit`)
+      }
+      return handlers[command](params)
+    },
+    listen: works.tidings.listen,
+    close: async () => {
+      await pairing.close()
+      await works.close()
+    },
+  }
+}

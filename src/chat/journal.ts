@@ -1,0 +1,99 @@
+import { encodeSession } from "../session/snapshot.ts"
+import type { Store, Write } from "../store/records.ts"
+import { apply, openBook, type Book } from "./book.ts"
+import type { Change, Decision, Told } from "./decision.ts"
+
+/** So many steps share one commit at most; more would make the first of them wait for the last. */
+const STEPS_PER_COMMIT = 16
+
+/** The one path on which memory and disk change, step by step. */
+export type Journal = {
+  /** As of the last step; read only, and anew after every wait. */
+  readonly book: () => Book
+  /**
+   * Runs the step on the newest memory and resolves with its result once its changes are on disk. Rejects with
+   * the Fault of the commit; then neither memory nor disk has changed.
+   */
+  readonly run: <Result>(step: (book: Book) => Decision<Result>) => Promise<Result>
+  /** Resolves when nothing is under way. */
+  readonly idle: () => Promise<void>
+}
+
+type Waiting = { readonly decide: (batch: Batch) => void; readonly reject: (why: unknown) => void }
+
+type Batch = { readonly changes: Change[]; readonly done: (() => void)[] }
+
+/** `tell` is called after the commit, in the order of the steps. */
+export async function openJournal(store: Store, tell: (told: Told) => void): Promise<Journal> {
+  let book = openBook(await store.opening())
+  let ahead = false
+  const waiting: Waiting[] = []
+  let working: Promise<void> | undefined
+
+  async function commit(steps: readonly Waiting[]): Promise<Batch> {
+    // After a failed commit memory may be ahead of the disk, whose word is the truth.
+    if (ahead) book = openBook(await store.opening())
+    ahead = true
+    const batch: Batch = { changes: [], done: [] }
+    for (const step of steps) step.decide(batch)
+    if (batch.changes.length > 0) await store.commit(writes(batch.changes))
+    ahead = false
+    return batch
+  }
+
+  async function work(): Promise<void> {
+    while (waiting.length > 0) {
+      const steps = waiting.splice(0, STEPS_PER_COMMIT)
+      try {
+        for (const done of (await commit(steps)).done) done()
+      } catch (fault) {
+        for (const step of steps) step.reject(fault)
+      }
+    }
+    working = undefined
+  }
+
+  function run<Result>(step: (book: Book) => Decision<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const decide = (batch: Batch) => {
+        const decision = decided(step, book, reject)
+        if (decision === undefined) return
+        for (const change of decision.commit) apply(book, change)
+        batch.changes.push(...decision.commit)
+        batch.done.push(() => {
+          decision.tell.forEach(tell)
+          resolve(decision.result)
+        })
+      }
+      waiting.push({ decide, reject })
+      working ??= Promise.resolve().then(work)
+    })
+  }
+
+  return { book: () => book, run, idle: () => working ?? Promise.resolve() }
+}
+
+/** A step that throws has changed nothing, and must not take the rest of its batch with it. */
+function decided<Result>(
+  step: (book: Book) => Decision<Result>,
+  book: Book,
+  reject: (why: unknown) => void,
+): Decision<Result> | undefined {
+  try {
+    return step(book)
+  } catch (fault) {
+    reject(fault)
+    return undefined
+  }
+}
+
+/** The last state of a session in a batch is the only one worth writing. */
+function writes(changes: readonly Change[]): Write[] {
+  const last = new Map<number, Change>()
+  for (const change of changes) if (change.write === "session") last.set(change.contact, change)
+  return changes.flatMap((change): Write[] => {
+    if (change.write !== "session") return [change]
+    if (last.get(change.contact) !== change) return []
+    return [{ write: "session", contact: change.contact, snapshot: encodeSession(change.session) }]
+  })
+}

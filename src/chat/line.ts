@@ -1,0 +1,75 @@
+import { Fault } from "../errors.ts"
+import type { Connect, LinkState, LinkTarget, Transport } from "../transport/transport.ts"
+import type { OwnLine } from "./ports.ts"
+
+/** A line and its bare subscriptions, of which the frames come to `onOther`. */
+export type Link = OwnLine & Pick<Transport, "subscribe" | "unsubscribe">
+
+export type LineEvents = {
+  /** Frames on topics without a listener of their own; PUBACK waits for the promise. */
+  readonly onOther: (topic: string, payload: Uint8Array) => Promise<void>
+  readonly onState: (state: LinkState) => void
+}
+
+/** A line that nobody but its listeners hears. */
+export const UNHEARD: LineEvents = { onOther: () => Promise.resolve(), onState: () => undefined }
+
+type Waiter = { readonly resolve: () => void; readonly reject: (why: Fault) => void }
+
+/** Starts a link and shares it between listeners. */
+export function openLine(connect: Connect, target: LinkTarget, events: LineEvents): Link {
+  const listeners = new Map<string, (payload: Uint8Array) => void>()
+  let state: LinkState | undefined
+  let waiters: Waiter[] = []
+
+  function onState(next: LinkState): void {
+    state = next
+    if (next.kind !== "offline") {
+      const ready = waiters
+      waiters = []
+      for (const waiter of ready) settle(waiter, next)
+    }
+    events.onState(next)
+  }
+
+  const transport: Transport = connect(target, {
+    onFrame: (topic, payload) => {
+      const listener = listeners.get(topic)
+      if (listener === undefined) return events.onOther(topic, payload)
+      listener(payload)
+      return Promise.resolve()
+    },
+    onState,
+  })
+
+  return {
+    publish: transport.publish,
+    subscribe: transport.subscribe,
+    unsubscribe: transport.unsubscribe,
+    serverPins: transport.serverPins,
+    listen: async (topic, onFrame) => {
+      listeners.set(topic, onFrame)
+      await transport.subscribe(topic)
+      return () => {
+        if (listeners.get(topic) !== onFrame) return
+        listeners.delete(topic)
+        void transport.unsubscribe(topic)
+      }
+    },
+    online: () =>
+      new Promise((resolve, reject) => {
+        const waiter = { resolve, reject }
+        if (state === undefined || state.kind === "offline") waiters.push(waiter)
+        else settle(waiter, state)
+      }),
+    close: async () => {
+      await transport.close()
+      onState({ kind: "stopped", why: new Fault("unavailable", "the connection was closed") })
+    },
+  }
+}
+
+function settle(waiter: Waiter, state: LinkState): void {
+  if (state.kind === "online") waiter.resolve()
+  else waiter.reject(state.why)
+}

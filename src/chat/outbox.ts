@@ -1,0 +1,184 @@
+import { Fault } from "../errors.ts"
+import type { OutgoingRecord } from "../store/records.ts"
+import type { Book } from "./book.ts"
+import { noChange, type Change, type Decision, type Told } from "./decision.ts"
+import type { Journal } from "./journal.ts"
+import { messageId } from "./message-id.ts"
+import type { Line, Ports } from "./ports.ts"
+
+/** How long to wait for the peer's receipt after each publish, in ms; the last one goes on. */
+const RESEND_AFTER_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000] as const
+const HOUR_MS = 3_600_000
+/** Nobody acknowledged it for 30 days. */
+const GIVE_UP_AFTER_MS = 30 * 24 * HOUR_MS
+/** A frame that could not be published though the line is up: the disk is full, or the broker refused it. */
+const REST_MS = 1_000
+/** Enough to keep the transport's own window full. */
+const IN_FLIGHT_MAX = 16
+
+/** Carries finished frames to the broker: in order, again and again, until the peer has them. */
+export class Outbox {
+  readonly #ports: Ports
+  readonly #journal: Journal
+  readonly #mayLeave: (letter: OutgoingRecord) => boolean
+  readonly #inFlight = new Set<number>()
+  readonly #waiting = new Map<number, (() => void)[]>()
+  #drains: (() => void)[] = []
+  #line: Line | undefined
+  #cancelTimer: () => void = () => undefined
+  #resting = false
+  #stopped = false
+
+  /** `mayLeave` holds back what the peer could not answer, or may not have. */
+  constructor(ports: Ports, journal: Journal, mayLeave: (letter: OutgoingRecord) => boolean) {
+    this.#ports = ports
+    this.#journal = journal
+    this.#mayLeave = mayLeave
+  }
+
+  /** The line came up, or went down. */
+  use(line: Line | undefined): void {
+    this.#line = line
+    this.pump()
+  }
+
+  /** Publishes what is due, if there is a line; to be called after every commit. */
+  readonly pump = (): void => {
+    this.#cancelTimer()
+    if (this.#line !== undefined && !this.#resting && !this.#stopped) this.#send(this.#line)
+    this.#release()
+  }
+
+  /** Everything is due: the broker has forgotten our session, and perhaps what it held. */
+  async rush(): Promise<void> {
+    await this.#journal.run((book) => allDue(book, this.#ports.now()))
+    this.pump()
+  }
+
+  /** Resolves when the broker has acknowledged the frame, or it is gone; see `Book.outgoing`. */
+  acknowledged(seq: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(seq, [...(this.#waiting.get(seq) ?? []), resolve])
+      this.#release()
+    })
+  }
+
+  /** Resolves when nothing that can be published now is unpublished, or the line is down. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drains.push(resolve)
+      this.pump()
+    })
+  }
+
+  /** Nothing starts after this. */
+  stop(): void {
+    this.#stopped = true
+    this.pump()
+  }
+
+  #send(line: Line): void {
+    const now = this.#ports.now()
+    const letters = [...this.#journal.book().outgoing.values()]
+    const free = inOrder(letters).filter(
+      (letter) => !this.#inFlight.has(letter.seq) && this.#mayLeave(letter),
+    )
+    const due = free.filter(({ dueAt }) => dueAt <= now)
+    for (const letter of due.slice(0, IN_FLIGHT_MAX - this.#inFlight.size)) void this.#carry(letter, line)
+    const next = Math.min(...free.map(({ dueAt }) => dueAt).filter((dueAt) => dueAt > now))
+    if (next !== Infinity) this.#cancelTimer = this.#ports.after(next - now, this.pump)
+  }
+
+  async #carry(letter: OutgoingRecord, line: Line): Promise<void> {
+    const { now, reach } = this.#ports
+    this.#inFlight.add(letter.seq)
+    try {
+      if (now() - letter.createdAt > GIVE_UP_AFTER_MS) {
+        await this.#journal.run((book) => giveUp(book, letter.seq))
+        return
+      }
+      reach("publish-started")
+      await line.publish(letter.topic, letter.wire)
+      reach("publish-acknowledged")
+      await this.#journal.run((book) => published(book, letter.seq, now()))
+      reach("publish-recorded")
+    } catch (fault) {
+      // It stays due, and goes out again when the line is back or the disk has room.
+      if (!(fault instanceof Fault)) throw fault
+      this.#rest()
+    } finally {
+      this.#inFlight.delete(letter.seq)
+      this.pump()
+    }
+  }
+
+  #rest(): void {
+    this.#resting = true
+    this.#ports.after(REST_MS, () => {
+      this.#resting = false
+      this.pump()
+    })
+  }
+
+  #release(): void {
+    const { outgoing } = this.#journal.book()
+    for (const [seq, resolvers] of this.#waiting) {
+      if (outgoing.get(seq)?.published === false) continue
+      this.#waiting.delete(seq)
+      for (const resolve of resolvers) resolve()
+    }
+    if (this.#inFlight.size > 0) return
+    const ready = this.#drains
+    this.#drains = []
+    for (const resolve of ready) resolve()
+  }
+}
+
+/** A contact's frames wait for the INIT without which the peer cannot open them. */
+function inOrder(letters: readonly OutgoingRecord[]): OutgoingRecord[] {
+  const waitForInit = new Set<number>()
+  return letters.filter((letter) => {
+    const held = waitForInit.has(letter.contact)
+    if (letter.kind === "init" && !letter.published) waitForInit.add(letter.contact)
+    return !held
+  })
+}
+
+/** PUBACK: a frame of receipts is done, all others wait for the peer. */
+function published(book: Book, seq: number, now: number): Decision<null> {
+  const letter = book.outgoing.get(seq)
+  // The peer's receipt can overtake the broker's.
+  if (letter === undefined) return noChange(null)
+  if (letter.kind === "ack") return { commit: [{ write: "outgoing-done", seq }], tell: [], result: null }
+  const wait = RESEND_AFTER_MS[letter.attempts] ?? HOUR_MS
+  const outgoing = { ...letter, published: true, attempts: letter.attempts + 1, dueAt: now + wait }
+  const commit: Change[] = [{ write: "outgoing", outgoing }]
+  if (letter.published || letter.kind !== "text") return { commit, tell: [], result: null }
+  return stateChange(letter, "broker", commit)
+}
+
+function giveUp(book: Book, seq: number): Decision<null> {
+  const letter = book.outgoing.get(seq)
+  if (letter === undefined) return noChange(null)
+  const commit: Change[] = [{ write: "outgoing-done", seq }]
+  if (letter.kind !== "text") return { commit, tell: [], result: null }
+  return stateChange(letter, "given-up", commit)
+}
+
+function stateChange(letter: OutgoingRecord, state: "broker" | "given-up", before: Change[]): Decision<null> {
+  const { contact } = letter
+  const told: Told = { told: "receipt", contact, mid: messageId(letter.wire), state }
+  return {
+    commit: [...before, { write: "message-state", contact, mid8: letter.mid, state }],
+    tell: [told],
+    result: null,
+  }
+}
+
+function allDue(book: Book, now: number): Decision<null> {
+  const commit = [...book.outgoing.values()].map((letter): Change => ({
+    write: "outgoing",
+    outgoing: { ...letter, dueAt: now },
+  }))
+  return { commit, tell: [], result: null }
+}

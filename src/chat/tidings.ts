@@ -1,0 +1,117 @@
+import { toHex } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import { fourWords } from "../pairing/words.ts"
+import type { ContactId, ContactRecord, MessageRecord, Store } from "../store/records.ts"
+import type { Contact, Event, Message } from "./api.ts"
+import type { Book } from "./book.ts"
+import { describeContact, queuedTexts } from "./contacts.ts"
+import type { Told } from "./decision.ts"
+import type { Paired } from "./ports.ts"
+
+/** A new message is among the newest of its conversation: 16 steps share a commit, and each adds one at most. */
+const NEWEST = 64
+
+/** Carries what was committed to everybody who listens, in order. */
+export type Tidings = {
+  readonly tell: (told: Told) => void
+  readonly event: (event: Event) => void
+  readonly listen: (onEvent: (event: Event) => void) => () => void
+  readonly dropped: () => number
+  /** Resolves when everything said so far was heard. */
+  readonly told: () => Promise<void>
+}
+
+export type TidingsSource = {
+  readonly store: Store
+  readonly book: () => Book
+  readonly onWelcomed: (contact: ContactRecord, renamedFrom: string | null) => void
+}
+
+export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings {
+  const listeners = new Set<(event: Event) => void>()
+  let dropped = 0
+  let telling = Promise.resolve()
+
+  function event(said: Event): void {
+    for (const listener of listeners) listener(said)
+  }
+
+  async function deliver(told: Told): Promise<void> {
+    switch (told.told) {
+      case "message": {
+        const record = await findMessage(store, told.contact, told.mid)
+        const message = record && describeMessage(book(), record)
+        if (message !== undefined) event({ event: "message", message })
+        return
+      }
+      case "receipt": {
+        const contact = book().contacts.get(told.contact)?.name
+        if (contact === undefined) return
+        event({ event: "receipt", contact, id: toHex(told.mid), state: told.state })
+        return
+      }
+      case "welcomed": {
+        const contact = book().contacts.get(told.contact)
+        if (contact !== undefined) onWelcomed(contact, told.renamedFrom)
+        return
+      }
+      case "dropped":
+        dropped++
+        event({ event: "dropped", total: dropped })
+        return
+      case "event":
+        event(told.event)
+        return
+    }
+  }
+
+  /** One message that cannot be read must not silence those after it. */
+  function report(fault: unknown): void {
+    if (!(fault instanceof Fault)) throw fault
+    event({ event: "notice", contact: null, text: fault.message })
+  }
+
+  return {
+    tell: (told) => {
+      telling = telling.then(() => deliver(told)).catch(report)
+    },
+    event,
+    listen: (onEvent) => {
+      listeners.add(onEvent)
+      return () => listeners.delete(onEvent)
+    },
+    dropped: () => dropped,
+    told: () => telling,
+  }
+}
+
+async function findMessage(
+  store: Store,
+  contact: ContactId,
+  mid: Uint8Array,
+): Promise<MessageRecord | undefined> {
+  const wanted = toHex(mid)
+  const newest = await store.history(contact, NEWEST)
+  return newest.find((message) => toHex(message.mid) === wanted)
+}
+
+/** Undefined when its contact was forgotten meanwhile. */
+export function describeMessage(book: Book, record: MessageRecord): Message | undefined {
+  const contact = book.contacts.get(record.contact)?.name
+  if (contact === undefined) return undefined
+  const { seq, mine, text, sentAt, storedAt, state } = record
+  return { id: toHex(record.mid), seq, contact, mine, text, sentAt, storedAt, state }
+}
+
+/** A contact as it stands after a handshake: nothing of it has been read yet. */
+export function describePaired(
+  book: Book,
+  contact: ContactRecord,
+  met: { readonly known: boolean; readonly renamedFrom: string | null },
+): Paired {
+  return { contact: describeAlone(book, contact), words: fourWords(contact.sas), ...met }
+}
+
+export function describeAlone(book: Book, contact: ContactRecord): Contact {
+  return describeContact(contact, { unread: 0, queued: queuedTexts(book, contact.id) })
+}
