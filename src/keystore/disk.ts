@@ -65,6 +65,7 @@ export function diskFault(path: string, error: unknown): Fault {
       return new Fault("exists", `${path} exists already and is never overwritten`)
     case "ENOSPC":
     case "EDQUOT":
+    case "EFBIG":
       return new Fault("disk-full", `no room on the disk for ${path}`, "free some space and try again", error)
     default:
       return new Fault("io", `cannot use ${path}: ${String(code ?? error)}`, undefined, error)

@@ -73,7 +73,12 @@ export async function openKeyFile(path: string, passphrase: string, random: Rand
 }
 
 function keyFile(file: SealedFile, ring: KeyRing): KeyFile {
-  return { ring, save: (changed) => file.save(encodeKeyRing(changed)) }
+  return {
+    ring,
+    save: async (changed) => {
+      await file.save(encodeKeyRing(changed))
+    },
+  }
 }
 
 /** version u8 = 1 | signing secret 32 | box secret 32 | database key 32 | credential. */

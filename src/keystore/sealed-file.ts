@@ -86,7 +86,9 @@ export async function needsPassphrase(place: SealedPlace): Promise<boolean> {
 function sealedFile(place: SealedPlace, locked: Locked, contents: Uint8Array, random: Random): SealedFile {
   return {
     contents,
-    save: (changed) => replaceFile(place.path, sealFor(place, locked, changed, random), random),
+    save: async (changed) => {
+      await replaceFile(place.path, sealFor(place, locked, changed, random), random)
+    },
   }
 }
 
