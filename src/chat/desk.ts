@@ -12,7 +12,7 @@ import { openLine, UNHEARD } from "./line.ts"
 import type { Mailboxes } from "./mailboxes.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Answered, Desk, Expected, Line, Paired, Ports } from "./ports.ts"
-import { describeAlone, describePaired, type Tidings } from "./tidings.ts"
+import { describePaired, type Tidings } from "./tidings.ts"
 
 export type DeskSource = {
   readonly ports: Ports
@@ -84,7 +84,8 @@ export class PairingDesk implements Desk {
     await this.#whileOnline(inPlace)
     const contact = journal.book().contacts.get(id)
     if (contact === undefined) throw new Fault("not-found", "the contact was forgotten meanwhile")
-    return { contact: describeAlone(journal.book(), contact), welcomed }
+    const met = { known: before !== undefined, renamedFrom: null }
+    return { paired: describePaired(journal.book(), contact, met), welcomed }
   }
 
   /** An INIT for one of our offers is on disk. */

@@ -6,7 +6,7 @@ import type { Store } from "../store/records.ts"
 import type { BrokerAddress, Connect, LinkTarget, Post, Transport, Trust } from "../transport/transport.ts"
 import type { IdentityKeys } from "../wire/identity.ts"
 import type { Inbox } from "../wire/topics.ts"
-import type { Contact, Event, Offer, Params, Results } from "./api.ts"
+import type { Event, Offer, Params, Results } from "./api.ts"
 import type { FaultPoint } from "./fault-points.ts"
 
 /** The broker where this profile receives. */
@@ -125,7 +125,8 @@ export type Answered = {
 }
 
 export type Initiated = {
-  readonly contact: Contact
+  /** As it stands before the peer has answered: under a placeholder name, with the words to compare. */
+  readonly paired: Paired
   /** Resolves when the peer's WELCOME has opened; rejects when the engine closes first. */
   readonly welcomed: Promise<Paired>
 }

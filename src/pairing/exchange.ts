@@ -21,7 +21,7 @@ const NONCE_BYTES = 24
 const NO_DATA = new Uint8Array(0)
 
 /** One side's secret number of an exchange, 32 bytes, and the share made of it. */
-export type Throw = { readonly scalar: SecretKey; readonly share: PublicKey }
+export type OwnShare = { readonly scalar: SecretKey; readonly share: PublicKey }
 
 /** Session number and both public shares. */
 export type Transcript = {
@@ -41,7 +41,7 @@ export type ExchangeKeys = {
 }
 
 /** Draws a scalar and makes the share for this code and session. Undefined is out of reach but for a broken random. */
-export function throwShare(code: PairingCode, sid: Uint8Array, random: Random): Throw | undefined {
+export function drawShare(code: PairingCode, sid: Uint8Array, random: Random): OwnShare | undefined {
   const scalar = random(KEY_BYTES) as SecretKey
   const share = pakeShare(scalar, generator({ prs: utf8(code.text), ci: channel(code), sid }))
   return share && { scalar, share }

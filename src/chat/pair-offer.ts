@@ -1,0 +1,15 @@
+import { offerCode } from "./pair-offer-code.ts"
+import { offerFile, offerLink } from "./pair-offer-link.ts"
+import type { StartOffer } from "./ports.ts"
+
+/** Offers this profile's keys by code, link or file. */
+export const startOffer: StartOffer = (desk, { by, words }) => {
+  switch (by) {
+    case "code":
+      return offerCode(desk, words)
+    case "link":
+      return offerLink(desk)
+    case "file":
+      return offerFile(desk)
+  }
+}

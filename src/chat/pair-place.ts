@@ -1,0 +1,150 @@
+import { equal, toBase64url } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import type { StoredCredential } from "../keystore/keyfile.ts"
+import type { BrokerAddress, LinkTarget } from "../transport/transport.ts"
+import type { Access, BrokerProof, Entry } from "../wire/access.ts"
+import { type Address, formatAddress } from "../wire/address.ts"
+import { decodeInvitation } from "../wire/registration.ts"
+import { ID_BYTES } from "../wire/topics.ts"
+import { openLine, UNHEARD } from "./line.ts"
+import { strangerInThePath } from "./pair-faults.ts"
+import type { BrokerHome, Desk, Line, OwnLine, Ports } from "./ports.ts"
+
+/** The profile's link is up or nearly so when somebody pairs; a broker that takes longer is away. */
+const ONLINE_WITHIN_MS = 5_000
+
+/** Where an offer is answered. */
+export type Place =
+  /** Over the profile's own link: this profile is at that broker already. */
+  | { readonly kind: "member"; readonly line: Line }
+  /** Over a guest's link that proves nothing yet. The caller closes it. */
+  | { readonly kind: "newcomer"; readonly line: OwnLine; readonly address: BrokerAddress }
+
+/** The profile's own link, up. Faults `config` without a broker, `unavailable` when the link does not come up. */
+export async function ownLine(desk: Desk): Promise<Line> {
+  const line = desk.line()
+  const away = new Fault(
+    "unavailable",
+    `${brokerName(desk)} does not answer`,
+    "start the broker, then try again",
+  )
+  await within(desk.ports, ONLINE_WITHIN_MS, line.online(), away)
+  return line
+}
+
+/** The own link where the broker at `at` is the profile's, otherwise a guest's link to it. */
+export async function findPlace(desk: Desk, at: BrokerAddress | undefined): Promise<Place> {
+  const { home } = desk.ports
+  const broker = home.broker()
+  if (broker !== undefined && isMember(home.credential())) {
+    if (at !== undefined && !(await leadsTo(desk.ports, at, broker))) throw elsewhere(broker, at)
+    return { kind: "member", line: await ownLine(desk) }
+  }
+  const address = at ?? broker?.address
+  if (address === undefined) {
+    throw new Fault("usage", "the code does not say at which broker it is offered", "mqttchat pair CODE@HOST")
+  }
+  return { kind: "newcomer", line: await dialGuest(desk.ports, address), address }
+}
+
+/** Makes the profile a member of the broker of a link or file, where it is not one already. */
+export async function enter(desk: Desk, address: Address, access: Access): Promise<void> {
+  const { home } = desk.ports
+  const broker = home.broker()
+  if (broker === undefined || !isMember(home.credential())) return settleAt(desk, address, access)
+  if (!samePlace(broker, address, access.proof)) throw elsewhere(broker, address)
+}
+
+/** Registers with the broker that `access` describes and comes online there. Faults `refused` without an entry. */
+export async function settleAt(desk: Desk, address: BrokerAddress, { proof, entry }: Access): Promise<void> {
+  const credential = credentialFor(desk.ports, entry)
+  const registrar = entry.kind === "invitation" ? decodeInvitation(entry.invitation)?.registrar : undefined
+  const broker = { address, trust: proof, ...(registrar === undefined ? {} : { registrar }) }
+  await desk.moveIn(broker, credential)
+}
+
+/** Refuses a line whose server showed no certificate with the pin of the grant [P-15]. */
+export function checkPin(line: Line, proof: BrokerProof, place: string): void {
+  if (proof.kind === "pin" && !line.serverPins().some((pin) => equal(pin, proof.pin)))
+    throw strangerInThePath(place)
+}
+
+export function brokerName(desk: Desk): string {
+  const broker = desk.ports.home.broker()
+  return broker === undefined ? "the broker" : formatAddress(broker.address)
+}
+
+/** `promise`, or a rejection with `fault` after `ms`. */
+export function within<T>(ports: Ports, ms: number, promise: Promise<T>, fault: Fault): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = ports.after(ms, () => reject(fault))
+    promise.finally(cancel).then(resolve, reject)
+  })
+}
+
+function isMember(credential: StoredCredential | undefined): boolean {
+  return credential !== undefined && credential.kind !== "invitation"
+}
+
+/** One broker may have several addresses; what counts is the key it shows. */
+function samePlace({ address, trust }: BrokerHome, at: Address, proof: BrokerProof): boolean {
+  if (trust.kind === "pin" && proof.kind === "pin") return equal(trust.pin, proof.pin)
+  return formatAddress(at) === formatAddress(address)
+}
+
+async function leadsTo(ports: Ports, at: BrokerAddress, broker: BrokerHome): Promise<boolean> {
+  if (formatAddress(at) === formatAddress(broker.address)) return true
+  const { trust } = broker
+  if (trust.kind === "name") return false
+  const guest = await dialGuest(ports, at)
+  const same = guest.serverPins().some((pin) => equal(pin, trust.pin))
+  await guest.close()
+  return same
+}
+
+/** A guest's link to a broker that is not known yet, up. Rejects with what went wrong at the first try. */
+function dialGuest(ports: Ports, address: BrokerAddress): Promise<OwnLine> {
+  const target: LinkTarget = { address, trust: { kind: "unproven" }, credential: { kind: "guest" } }
+  return new Promise((resolve, reject) => {
+    const line = openLine(ports.connect, target, {
+      ...UNHEARD,
+      onState: (state) => {
+        if (state.kind === "online") resolve(line)
+        else {
+          reject(state.why)
+          if (state.kind === "offline") void line.close()
+        }
+      },
+    })
+  })
+}
+
+function credentialFor(ports: Ports, entry: Entry): StoredCredential {
+  switch (entry.kind) {
+    case "invitation":
+      return { kind: "invitation", bytes: entry.invitation }
+    case "account": {
+      const { username, password } = entry
+      return {
+        kind: "account",
+        deviceId: toBase64url(ports.random(ID_BYTES)),
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+      }
+    }
+    case "none":
+      throw new Fault(
+        "refused",
+        "the other side may not let newcomers in at its broker; nothing was saved",
+        "ask the person who runs the broker for access, then: mqttchat init",
+      )
+  }
+}
+
+function elsewhere(broker: BrokerHome, at: BrokerAddress): Fault {
+  return new Fault(
+    "config",
+    `this profile is at the broker ${formatAddress(broker.address)}, and ${formatAddress(at)} is another one`,
+    "mqttchat --profile NAME pair",
+  )
+}
