@@ -1,17 +1,21 @@
 import type { Pointer, SqliteModule } from "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs"
-import { utf8, wipe } from "../crypto/bytes.ts"
+import { concat, utf8, wipe } from "../crypto/bytes.ts"
 import { diskFault, Fault } from "../errors.ts"
 import type { FileSystem } from "./files.ts"
+import { Heap } from "./heap.ts"
 import { loadSqlite } from "./sqlite.ts"
 import { DATABASE_NAME, Vfs } from "./vfs.ts"
 
 const OK = 0
-const NOMEM = 7
 const IOERR = 10
 const CORRUPT = 11
 const FULL = 13
 const CANTOPEN = 14
 const NOTADB = 26
+/** SQLite's answers to a failed file operation, whose cause the VFS keeps. */
+const FILE_CODES = [IOERR, FULL, CANTOPEN]
+/** Without such a cause it is the content that is wrong. */
+const DAMAGE_CODES = [IOERR, CORRUPT, NOTADB]
 const ROW = 100
 const DONE = 101
 
@@ -41,29 +45,16 @@ export type Row = {
 export class Database {
   readonly #path: string
   readonly #module: SqliteModule
+  readonly #heap: Heap
   readonly #vfs: Vfs
-  readonly #row: Row
   readonly #statements = new Map<string, Pointer>()
   #db: Pointer = 0
-  #statement: Pointer = 0
 
   private constructor(path: string, module: SqliteModule, vfs: Vfs) {
     this.#path = path
     this.#module = module
+    this.#heap = new Heap(module)
     this.#vfs = vfs
-    this.#row = {
-      number: (column) => module._sqlite3_column_double(this.#statement, column),
-      text: (column) => this.#textAt(column),
-      bytes: (column) =>
-        new Uint8Array(this.#bytesAt(module._sqlite3_column_blob(this.#statement, column), column)),
-      isNull: (column) => module._sqlite3_column_type(this.#statement, column) === TYPE_NULL,
-      oneOf: (column, words) => {
-        const text = this.#textAt(column)
-        const found = words.find((word) => word === text)
-        if (found === undefined) throw damaged(path)
-        return found
-      },
-    }
   }
 
   /** Opens or makes the file. `key` has 32 bytes. A wrong key, or a file that is none of ours: Fault `damaged-database`. */
@@ -81,8 +72,7 @@ export class Database {
 
   /** Runs SQL without values, one statement or several. */
   execute(sql: string): void {
-    const bytes = utf8(sql)
-    this.#executeBytes(bytes)
+    this.#executeBytes(utf8(sql))
   }
 
   run(sql: string, ...values: readonly Value[]): void {
@@ -95,10 +85,8 @@ export class Database {
     const found: T[] = []
     try {
       this.#bindAll(statement, values)
-      while (this.#step(statement) === ROW) {
-        this.#statement = statement
-        found.push(read(this.#row))
-      }
+      const row = this.#row(statement)
+      while (this.#step(statement) === ROW) found.push(read(row))
     } finally {
       this.#module._sqlite3_reset(statement)
       this.#module._sqlite3_clear_bindings(statement)
@@ -127,13 +115,12 @@ export class Database {
 
   #connect(key: Uint8Array): void {
     this.#module.vfs_register(this.#vfs, false)
-    this.#withText(this.#vfs.name, (name) => this.#module._sqlite3mc_vfs_create(name, 1))
-    const code = this.#withText(DATABASE_NAME, (name) =>
-      this.#withText(`multipleciphers-${this.#vfs.name}`, (vfs) => this.#openAs(name, vfs)),
-    )
-    if (code !== OK) throw this.#fault(code)
+    this.#heap.withText(this.#vfs.name, (name) => this.#module._sqlite3mc_vfs_create(name, 1))
+    this.#open()
     this.#module._sqlite3_extended_result_codes(this.#db, 1)
     this.#unlock(key)
+    // Most commits change a few bytes on each of ten pages, and each changed page is encrypted and written whole.
+    this.execute("PRAGMA page_size=2048")
     // Before anything else is read: the log's index then lies in memory and no shared memory is needed.
     this.execute("PRAGMA locking_mode=exclusive")
     this.execute("PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA secure_delete=on")
@@ -141,15 +128,14 @@ export class Database {
     this.execute("PRAGMA temp_store=memory; PRAGMA trusted_schema=off; PRAGMA foreign_keys=on")
   }
 
-  #openAs(name: Pointer, vfs: Pointer): number {
-    const out = this.#allocate(4)
-    try {
-      const code = this.#module._sqlite3_open_v2(name, out, OPEN_READWRITE_CREATE, vfs)
-      this.#db = this.#pointerAt(out)
-      return code
-    } finally {
-      this.#module._sqlite3_free(out)
-    }
+  #open(): void {
+    const { code, pointer } = this.#heap.withText(DATABASE_NAME, (name) =>
+      this.#heap.withText(`multipleciphers-${this.#vfs.name}`, (vfs) =>
+        this.#heap.answered((out) => this.#module._sqlite3_open_v2(name, out, OPEN_READWRITE_CREATE, vfs)),
+      ),
+    )
+    this.#db = pointer
+    if (code !== OK) throw this.#fault(code)
   }
 
   /** The key reaches SQLite as bytes that are wiped here and there: no string holds it. */
@@ -160,7 +146,7 @@ export class Database {
       hex[2 * at] = HEX_DIGITS.charCodeAt(byte >>> 4)
       hex[2 * at + 1] = HEX_DIGITS.charCodeAt(byte & 15)
     }
-    const sql = Buffer.concat([utf8("PRAGMA key='raw:"), hex, utf8("'")])
+    const sql = concat(utf8("PRAGMA key='raw:"), hex, utf8("'"))
     try {
       this.#executeBytes(sql)
     } finally {
@@ -169,28 +155,26 @@ export class Database {
   }
 
   #executeBytes(sql: Uint8Array): void {
-    if (this.#db === 0) throw new Fault("bug", "the message store is closed")
-    const pointer = this.#copied(sql)
-    const code = this.#module._sqlite3_exec(this.#db, pointer, 0, 0, 0)
-    this.#module.HEAPU8.fill(0, pointer, pointer + sql.length)
-    this.#module._sqlite3_free(pointer)
+    this.#mustBeOpen()
+    this.#vfs.forgetFailure()
+    const code = this.#heap.with(sql, (text) => this.#module._sqlite3_exec(this.#db, text, 0, 0, 0))
     if (code !== OK) throw this.#fault(code)
   }
 
   #prepared(sql: string): Pointer {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
+    this.#mustBeOpen()
+    const { code, pointer } = this.#heap.withText(sql, (text) =>
+      this.#heap.answered((out) => this.#module._sqlite3_prepare_v2(this.#db, text, -1, out, 0)),
+    )
+    if (code !== OK) throw this.#fault(code)
+    this.#statements.set(sql, pointer)
+    return pointer
+  }
+
+  #mustBeOpen(): void {
     if (this.#db === 0) throw new Fault("bug", "the message store is closed")
-    const out = this.#allocate(4)
-    try {
-      const code = this.#withText(sql, (text) => this.#module._sqlite3_prepare_v2(this.#db, text, -1, out, 0))
-      if (code !== OK) throw this.#fault(code)
-      const statement = this.#pointerAt(out)
-      this.#statements.set(sql, statement)
-      return statement
-    } finally {
-      this.#module._sqlite3_free(out)
-    }
   }
 
   #bindAll(statement: Pointer, values: readonly Value[]): void {
@@ -206,7 +190,7 @@ export class Database {
     if (value === null) return module._sqlite3_bind_null(statement, at)
     if (typeof value === "number") return module._sqlite3_bind_double(statement, at, value)
     const bytes = typeof value === "string" ? utf8(value) : value
-    const copy = this.#copied(bytes)
+    const copy = this.#heap.copied(bytes)
     const free = module._getSqliteFree()
     // By length, not up to a zero byte: a text may contain one.
     return typeof value === "string"
@@ -215,58 +199,38 @@ export class Database {
   }
 
   #step(statement: Pointer): typeof ROW | typeof DONE {
+    this.#vfs.forgetFailure()
     const code = this.#module._sqlite3_step(statement)
     if (code === ROW || code === DONE) return code
     throw this.#fault(code)
   }
 
-  #textAt(column: number): string {
-    const bytes = this.#bytesAt(this.#module._sqlite3_column_text(this.#statement, column), column)
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8")
-  }
-
-  #bytesAt(pointer: Pointer, column: number): Uint8Array {
-    const length = this.#module._sqlite3_column_bytes(this.#statement, column)
-    return this.#module.HEAPU8.subarray(pointer, pointer + length)
-  }
-
-  #withText<T>(text: string, use: (pointer: Pointer) => T): T {
-    const pointer = this.#copied(utf8(text))
-    try {
-      return use(pointer)
-    } finally {
-      this.#module._sqlite3_free(pointer)
+  #row(statement: Pointer): Row {
+    const module = this.#module
+    const size = (column: number): number => module._sqlite3_column_bytes(statement, column)
+    const text = (column: number): string =>
+      this.#heap.text(module._sqlite3_column_text(statement, column), size(column))
+    return {
+      number: (column) => module._sqlite3_column_double(statement, column),
+      text,
+      bytes: (column) => this.#heap.bytes(module._sqlite3_column_blob(statement, column), size(column)),
+      isNull: (column) => module._sqlite3_column_type(statement, column) === TYPE_NULL,
+      oneOf: (column, words) => {
+        const held = text(column)
+        const found = words.find((word) => word === held)
+        if (found === undefined) throw damaged(this.#path)
+        return found
+      },
     }
-  }
-
-  /** A copy in SQLite's memory, with a zero byte behind it. */
-  #copied(bytes: Uint8Array): Pointer {
-    const pointer = this.#allocate(bytes.length + 1)
-    this.#module.HEAPU8.set(bytes, pointer)
-    this.#module.HEAPU8[pointer + bytes.length] = 0
-    return pointer
-  }
-
-  #allocate(bytes: number): Pointer {
-    const pointer = this.#module._sqlite3_malloc(bytes)
-    if (pointer === 0) throw this.#fault(NOMEM)
-    return pointer
-  }
-
-  #pointerAt(pointer: Pointer): Pointer {
-    return new DataView(this.#module.HEAPU8.buffer).getUint32(pointer, true)
   }
 
   #fault(code: number): Fault {
-    const cause = this.#vfs.takeFailure()
     const primary = code & 0xff
-    if (cause !== undefined && (primary === IOERR || primary === FULL || primary === CANTOPEN)) {
+    const cause = this.#vfs.failure()
+    if (cause !== undefined && FILE_CODES.includes(primary)) {
       return diskFault(cause, `use the message store ${this.#path}`)
     }
-    if (primary === FULL)
-      return new Fault("disk-full", `cannot use the message store ${this.#path}: the disk is full`, "df -h")
-    if (primary === CORRUPT || primary === NOTADB || primary === IOERR) return damaged(this.#path)
-    if (primary === NOMEM) return new Fault("io", "the message store is out of memory")
+    if (DAMAGE_CODES.includes(primary)) return damaged(this.#path)
     const why = this.#module.UTF8ToString(this.#module._sqlite3_errmsg(this.#db))
     return new Fault("bug", `the message store refused a statement: ${why}`)
   }

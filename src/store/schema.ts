@@ -8,6 +8,7 @@ import { damaged } from "./database.ts"
  */
 const MIGRATIONS: readonly string[] = [
   `
+  -- References are checked at the end of a commit, whose writes come in any order.
   CREATE TABLE contacts (
     -- AUTOINCREMENT: the number of a forgotten contact never comes back.
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -26,13 +27,13 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
 
   CREATE TABLE sessions (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     snapshot BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     mine INTEGER NOT NULL,
     text TEXT NOT NULL,
@@ -53,7 +54,7 @@ const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE outgoing (
     seq INTEGER PRIMARY KEY,
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'ack', 'init')),
     topic TEXT NOT NULL,
@@ -72,7 +73,7 @@ const MIGRATIONS: readonly string[] = [
     psk BLOB NOT NULL,
     open BLOB NOT NULL,
     mailbox BLOB NOT NULL,
-    contact INTEGER REFERENCES contacts ON DELETE CASCADE,
+    contact INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     not_after INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 

@@ -21,8 +21,14 @@ export async function loadSqlite(): Promise<SqliteModule> {
   })
 }
 
-/** Without V8's optimising compiler, which costs more time than a command runs. */
+/**
+ * V8 optimises a WebAssembly function after its budget of work, by default so small that opening a database spends
+ * more time on that than on its own work. With this one a short command ends before, and a long chat runs optimised
+ * code after some hundred commits.
+ */
+const TIERING_BUDGET = 1_000_000_000
+
 function compile(): WebAssembly.Module {
-  setFlagsFromString("--liftoff-only")
+  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
   return new WebAssembly.Module(readFileSync(createRequire(import.meta.url).resolve(WASM)))
 }

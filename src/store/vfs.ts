@@ -52,11 +52,14 @@ export class Vfs {
     this.#files = files
   }
 
-  /** The cause of the last failed file operation, once. */
-  takeFailure(): unknown {
-    const failure = this.#failure
+  /** The cause of the last failed file operation since `forgetFailure`. */
+  failure(): unknown {
+    return this.#failure
+  }
+
+  /** Some failures SQLite makes good itself; they must not explain a later one. */
+  forgetFailure(): void {
     this.#failure = undefined
-    return failure
   }
 
   hasAsyncMethod(): boolean {
