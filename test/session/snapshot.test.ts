@@ -1,0 +1,103 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { concat } from "../../src/crypto/bytes.ts"
+import { onPqFrame, startStep } from "../../src/session/pq.ts"
+import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
+import type { Session } from "../../src/session/state.ts"
+import { acquainted, flipped, hear, meet, NOW, say, seededRandom } from "./people.ts"
+
+const random = seededRandom("snapshot")
+
+/** One session of each kind: every phase, every state of a step, with and without skipped keys. */
+function allKinds(): Record<string, Session> {
+  const { atAlice, open } = meet(random)
+  const { alice, bob } = acquainted(random)
+  const first = say(alice, "1", random)
+  const second = say(first.next, "2", random)
+  const third = say(second.next, "3", random)
+  const listening = hear(bob, third.wire, NOW).next
+  const started = startStep({ ...third.next, pq: { ...alice.pq, messages: 50 } }, NOW, random)!
+  if (started.frame.kind !== "pq-ek") throw new Error("a step begins with a key")
+  const promised = onPqFrame(listening, started.frame, random)
+  if (promised.reply?.kind !== "pq-ct") throw new Error("a key is answered")
+  return {
+    waiting: {
+      ...atAlice.session,
+      phase: "waiting",
+      receiving: undefined,
+      own: { secretKey: open.prekeySecret, publicKey: open.bundle.prekey },
+    },
+    "speaking first": atAlice.session,
+    speaking: third.next,
+    "listening, with skipped keys": listening,
+    "two gaps of different dates": hear(
+      listening,
+      say(say(third.next, "4", random).next, "5", random).wire,
+      NOW + 9,
+    ).next,
+    asked: started.next,
+    promised: promised.next,
+    ready: onPqFrame(started.next, promised.reply, random).next,
+  }
+}
+
+test.each(Object.entries(allKinds()))("[S-50] a session that is %s comes back as it was", (_, session) => {
+  const { sending: _unused, ...plain } = encodable(session)
+  expect(encodable(decodeSession(encodeSession(session))!)).toMatchObject(plain)
+  expect(encodeSession(decodeSession(encodeSession(session))!)).toEqual(encodeSession(session))
+})
+
+function encodable(session: Session) {
+  return { sending: undefined, ...session }
+}
+
+test.each(Object.entries(allKinds()))(
+  "[S-50] [W-2] what decodes encodes to the same bytes: %s",
+  (_, session) => {
+    const bytes = encodeSession(session)
+    fc.assert(
+      fc.property(fc.nat(bytes.length * 8 - 1), (bit) => {
+        const changed = flipped(bytes, bit)
+        const read = decodeSession(changed)
+        if (read !== undefined) expect(encodeSession(read)).toEqual(changed)
+      }),
+      { numRuns: 300 },
+    )
+    for (let length = 0; length < bytes.length; length += 1) {
+      expect(decodeSession(bytes.subarray(0, length))).toBeUndefined()
+    }
+    expect(decodeSession(concat(bytes, Uint8Array.of(0)))).toBeUndefined()
+  },
+)
+
+test("[S-50] a version that this program does not write is not read", () => {
+  const { alice } = acquainted(random)
+  const bytes = encodeSession(alice)
+  bytes[0] = 2
+  expect(decodeSession(bytes)).toBeUndefined()
+})
+
+test("any bytes are read or refused, never a crash", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
+      const read = decodeSession(bytes)
+      if (read !== undefined) expect(encodeSession(read)).toEqual(bytes)
+    }),
+  )
+})
+
+test("a conversation goes on over a restart at every step", () => {
+  let { alice, bob } = acquainted(random)
+  const again = (session: Session) => decodeSession(encodeSession(session))!
+  for (let turn = 0; turn < 40; turn += 1) {
+    const lost = say(alice, "late", random)
+    const hers = say(again(lost.next), `hers ${turn}`, random)
+    const heard = hear(again(bob), hers.wire)
+    expect(heard.words).toEqual([`hers ${turn}`])
+    const his = say(again(heard.next), `his ${turn}`, random)
+    const back = hear(again(hers.next), his.wire)
+    expect(back.words).toEqual([`his ${turn}`])
+    alice = again(back.next)
+    bob = hear(again(his.next), lost.wire).next
+  }
+})

@@ -1,0 +1,173 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import {
+  ACK_MAX,
+  BUCKETS,
+  decodeFrames,
+  encodeFrames,
+  MESSAGE_OVERHEAD,
+  TEXT_MAX_BYTES,
+  type Frame,
+} from "../../src/wire/frame.ts"
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const id = fc.integer({ min: 1, max: 0xffff })
+const notZero = bytes(8).filter((mid) => mid.some((byte) => byte !== 0))
+
+const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({
+    kind: fc.constant("hello" as const),
+    name: fc.uint8Array({ minLength: 1, maxLength: 64 }),
+    recoveryBundle: bytes(1402),
+  }),
+  fc.record({
+    kind: fc.constant("text" as const),
+    time: fc.maxSafeNat(),
+    replyTo: fc.option(notZero, { nil: undefined }),
+    text: fc.uint8Array({ minLength: 1, maxLength: 600 }),
+  }),
+  fc.record({
+    kind: fc.constant("ack" as const),
+    mids: fc.array(bytes(8), { minLength: 1, maxLength: ACK_MAX }),
+  }),
+  fc.record({ kind: fc.constant("pq-ek" as const), id, encapsulationKey: bytes(1184) }),
+  fc.record({ kind: fc.constant("pq-ct" as const), id, ciphertext: bytes(1088) }),
+  fc.record({ kind: fc.constantFrom("topic" as const, "topic-ok" as const), mailbox: bytes(16) }),
+  fc.record({ kind: fc.constant("recovery-bundle" as const), bundle: bytes(1402) }),
+  fc.constant({ kind: "nop" as const }),
+)
+
+const textOf = (length: number): Frame => ({
+  kind: "text",
+  time: 1,
+  replyTo: undefined,
+  text: new Uint8Array(length).fill(97),
+})
+
+const padded = (bucket: number, ...start: number[]) => {
+  const full = new Uint8Array(bucket - MESSAGE_OVERHEAD)
+  full.set(start)
+  return full
+}
+
+test("what is said comes back as it was said, in a bucket", () => {
+  fc.assert(
+    fc.property(fc.array(anyFrame, { maxLength: 4 }), (frames) => {
+      const encoded = encodeFrames(frames)!
+      expect(BUCKETS).toContain(encoded.length + MESSAGE_OVERHEAD)
+      expect(decodeFrames(encoded)).toEqual(frames)
+    }),
+  )
+})
+
+test("[W-2] [W-20] padded bytes that decode without an unknown frame encode to the same bytes", () => {
+  const scrap = fc.tuple(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 14), fc.uint8Array({ maxLength: 40 }))
+  const row = fc.array(scrap, { maxLength: 3 }).map((scraps) => {
+    const full = padded(256)
+    full.set(scraps.flatMap(([type, body]) => [type, body.length, 0, ...body]).slice(0, full.length))
+    return full
+  })
+  fc.assert(
+    fc.property(fc.oneof(row, bytes(140)), (input) => {
+      const frames = decodeFrames(input)
+      if (frames === undefined || frames.some(({ kind }) => kind === "unknown")) return
+      expect(encodeFrames(frames)).toEqual(input)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test("[W-20] the smallest bucket holds 120 bytes of text and not 121, the next 376", () => {
+  expect(encodeFrames([textOf(120)])).toHaveLength(256 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(121)])).toHaveLength(512 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(376)])).toHaveLength(512 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(377)])).toHaveLength(1024 - MESSAGE_OVERHEAD)
+})
+
+test("[W-22] a text of 65,400 bytes fills the largest bucket, one more is refused, and so is none", () => {
+  expect(TEXT_MAX_BYTES).toBe(65_400)
+  expect(encodeFrames([textOf(65_400)])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(65_401)])).toBeUndefined()
+  expect(encodeFrames([textOf(65_400), { kind: "nop" }])).toBeUndefined()
+  expect(encodeFrames([textOf(0)])).toBeUndefined()
+  expect(decodeFrames(padded(256, 2, 16, 0))).toBeUndefined()
+})
+
+test("[W-20] padding that is not zero, too large a bucket, or no zero byte at the end is refused", () => {
+  const said = encodeFrames([textOf(10)])!
+  const dirty = new Uint8Array(said)
+  dirty[said.length - 1] = 1
+  expect(decodeFrames(dirty)).toBeUndefined()
+  expect(decodeFrames(padded(512, ...said))).toBeUndefined()
+  const full = padded(256, 0x80, 137, 0)
+  expect(decodeFrames(full)).toBeUndefined()
+  expect(decodeFrames(new Uint8Array(0))).toBeUndefined()
+})
+
+test("[W-20] a body that is longer or shorter than its type says is refused", () => {
+  for (const length of [15, 17]) expect(decodeFrames(padded(256, 6, length, 0))).toBeUndefined()
+  expect(decodeFrames(padded(256, 6, 16, 0))).toEqual([{ kind: "topic", mailbox: new Uint8Array(16) }])
+  expect(decodeFrames(padded(256, 14, 1, 0))).toBeUndefined()
+  expect(decodeFrames(padded(256, 7, 255, 255))).toBeUndefined()
+})
+
+test("[W-21] a name is 1 to 64 bytes", () => {
+  const helloWith = (length: number): Frame => ({
+    kind: "hello",
+    name: new Uint8Array(length),
+    recoveryBundle: new Uint8Array(1402),
+  })
+  expect(encodeFrames([helloWith(64)])).toBeDefined()
+  expect(encodeFrames([helloWith(65)])).toBeUndefined()
+  expect(encodeFrames([helloWith(0)])).toBeUndefined()
+  const body = 1 + 65 + 1402
+  expect(decodeFrames(padded(2048, 1, body & 255, body >> 8, 65))).toBeUndefined()
+  expect(decodeFrames(padded(2048, 1, (1 + 1402) & 255, (1 + 1402) >> 8, 0))).toBeUndefined()
+})
+
+test("[W-23] an acknowledgement names 1 to 64 messages, as many as it counts", () => {
+  const acks = (count: number): Frame => ({
+    kind: "ack",
+    mids: Array.from({ length: count }, () => new Uint8Array(8)),
+  })
+  expect(encodeFrames([acks(64)])).toBeDefined()
+  expect(encodeFrames([acks(65)])).toBeUndefined()
+  expect(encodeFrames([acks(0)])).toBeUndefined()
+  expect(decodeFrames(padded(256, 3, 1, 0, 0))).toBeUndefined()
+  expect(decodeFrames(padded(256, 3, 9, 0, 2))).toBeUndefined()
+  expect(decodeFrames(padded(1024, 3, 9, 2, 65))).toBeUndefined()
+  expect(encodeFrames([{ kind: "ack", mids: [new Uint8Array(7)] }])).toBeUndefined()
+})
+
+test("[W-24] the id of a step is never 0", () => {
+  const key = { kind: "pq-ek" as const, encapsulationKey: new Uint8Array(1184) }
+  expect(encodeFrames([{ ...key, id: 0 }])).toBeUndefined()
+  expect(encodeFrames([{ ...key, id: 0x10000 }])).toBeUndefined()
+  expect(encodeFrames([{ ...key, id: 0xffff }])).toBeDefined()
+  expect(decodeFrames(padded(2048, 4, 0xa2, 4, 0, 0))).toBeUndefined()
+})
+
+test("every length that the types fix is checked when it is written", () => {
+  const wrong: Frame[] = [
+    { kind: "pq-ek", id: 1, encapsulationKey: new Uint8Array(1183) },
+    { kind: "pq-ct", id: 1, ciphertext: new Uint8Array(1089) },
+    { kind: "topic", mailbox: new Uint8Array(15) },
+    { kind: "recovery-bundle", bundle: new Uint8Array(1401) },
+    { kind: "hello", name: new Uint8Array(1), recoveryBundle: new Uint8Array(1403) },
+    { kind: "text", time: -1, replyTo: undefined, text: new Uint8Array(1) },
+    { kind: "text", time: 0.5, replyTo: undefined, text: new Uint8Array(1) },
+    { kind: "text", time: 1, replyTo: new Uint8Array(7), text: new Uint8Array(1) },
+    { kind: "unknown", type: 0x70 },
+  ]
+  for (const frame of wrong) expect(encodeFrames([frame])).toBeUndefined()
+})
+
+test("[W-27] an unknown frame below 80 is told, one from 80 on is passed over, and the rest is read", () => {
+  const topic = [6, 16, 0, ...new Uint8Array(16)]
+  const mailbox = new Uint8Array(16)
+  expect(decodeFrames(padded(256, 0x7f, 2, 0, 9, 9, ...topic))).toEqual([
+    { kind: "unknown", type: 0x7f },
+    { kind: "topic", mailbox },
+  ])
+  expect(decodeFrames(padded(256, 0x80, 2, 0, 9, 9, ...topic))).toEqual([{ kind: "topic", mailbox }])
+})
