@@ -66,7 +66,10 @@ export type Message = {
   state: "queued" | "broker" | "delivered" | "given-up" | "received"
 }
 
-export type Link = { kind: "online" } | { kind: "offline" | "stopped" | "none"; why: string; hint?: string }
+export type Link =
+  | { kind: "online" }
+  /** Being tried for the first time; `offline` has failed and is tried again, `stopped` is not. */
+  | { kind: "connecting" | "offline" | "stopped" | "none"; why: string; hint?: string }
 
 export type Offer =
   | { by: "code"; code: string; expiresAt: number }

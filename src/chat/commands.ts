@@ -146,10 +146,10 @@ function checkRoom(book: Book, contact: ContactRecord): void {
   throw new Fault("unavailable", `too many messages wait for ${contact.name} already`, "mqttchat contacts")
 }
 
-/** Waiting ends with the time, or as soon as the link has stopped for good. */
+/** Waiting ends with the time, or as soon as a try to connect has failed. */
 function patience({ ports, home, tidings }: Works, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const hopeless = () => home.report().kind === "stopped" || home.report().kind === "none"
+    const hopeless = () => !["online", "connecting"].includes(home.report().kind)
     const stopListening = tidings.listen(() => hopeless() && done())
     const cancel = ports.after(timeoutMs, done)
     function done(): void {

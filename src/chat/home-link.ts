@@ -120,7 +120,7 @@ export class HomeLink {
 
 export function reportOf(state: LinkState | undefined, hasBroker: boolean): LinkReport {
   if (state === undefined) {
-    if (hasBroker) return { kind: "offline", why: "connecting" }
+    if (hasBroker) return { kind: "connecting", why: "connecting" }
     return { kind: "none", why: "this profile has no broker yet", hint: "mqttchat pair" }
   }
   if (state.kind === "online") return { kind: "online" }
