@@ -4,7 +4,6 @@ import type { PublicKey, Random, SecretKey, SharedSecret, SigningKey, VerifyKey 
 import { hmacSha512, sha512Of } from "./hmac.ts"
 import { node } from "./node.ts"
 import { passesSelfTest } from "./self-test.ts"
-import { loadSodium } from "./sodium.ts"
 import { tweetnacl } from "./tweetnacl.ts"
 
 /** Fastest first. */
@@ -43,8 +42,10 @@ export function activeBackend(): BackendName {
 
 async function load(name: BackendName): Promise<Backend | undefined> {
   switch (name) {
-    case "sodium":
+    case "sodium": {
+      const { loadSodium } = await import("./sodium.ts")
       return loadSodium()
+    }
     case "node":
       return node
     case "tweetnacl":
