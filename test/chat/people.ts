@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+
+import type { ChatClient, Event, Message } from "../../src/chat/api.ts"
+import { openEngine } from "../../src/chat/engine.ts"
+import type { BrokerHome, Home, Ports } from "../../src/chat/ports.ts"
+import { toBase64url } from "../../src/crypto/bytes.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { Fault } from "../../src/errors.ts"
+import { createIdentity } from "../../src/keystore/identity.ts"
+import type { StoredCredential } from "../../src/keystore/keyfile.ts"
+import type { Store } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { Clock } from "./clock.ts"
+import { PostOffice } from "./post-office.ts"
+
+const BROKER: BrokerHome = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } }
+
+/** A town with one post office and one clock. */
+export class Town {
+  readonly office = new PostOffice()
+  readonly clock = new Clock()
+
+  async person(name: string, ports: Partial<Ports> = {}): Promise<Person> {
+    const folder = mkdtempSync(join(tmpdir(), "mqttchat-chat-"))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const person = new Person(this, name, folder, ports)
+    await person.start()
+    onTestFinished(() => person.stop())
+    return person
+  }
+
+  /** Both sides have the other as a contact, by a bundle file. */
+  async pair(owner: Person, other: Person): Promise<void> {
+    const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
+    if (offer.by !== "file") throw new Error("not a file")
+    await other.client.call("pair-answer", { by: "file", carrier: offer.file })
+    await this.clock.pass(100)
+  }
+}
+
+/** One profile with its real store; it can be stopped and started like a process. */
+export class Person {
+  readonly town: Town
+  readonly name: string
+  readonly identity = createIdentity(systemRandom)
+  readonly deviceId = toBase64url(randomBytes(16))
+  readonly events: Event[] = []
+  readonly #path: string
+  readonly #key = randomBytes(32)
+  readonly #ports: Partial<Ports>
+  #running: { client: ChatClient; store: Store } | undefined
+
+  constructor(town: Town, name: string, folder: string, ports: Partial<Ports>) {
+    this.town = town
+    this.name = name
+    this.#path = join(folder, "messages.db")
+    this.#ports = ports
+  }
+
+  get client(): ChatClient {
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
+    return this.#running.client
+  }
+
+  get store(): Store {
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
+    return this.#running.store
+  }
+
+  async start(): Promise<void> {
+    const store = await openStore(this.#path, new Uint8Array(this.#key))
+    const { office, clock } = this.town
+    const client = await openEngine({
+      store,
+      identity: this.identity,
+      name: this.name,
+      connect: office.connect,
+      enroll: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      home: homeOf({ kind: "account", deviceId: this.deviceId }),
+      now: clock.now,
+      random: systemRandom,
+      after: clock.after,
+      reach: () => undefined,
+      ...this.#ports,
+    })
+    client.listen((event) => this.events.push(event))
+    this.#running = { client, store }
+    await clock.pass(10)
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    if (running === undefined) return
+    const closed = running.client.close()
+    await this.town.clock.pass(5_000)
+    await closed
+    await running.store.close()
+  }
+
+  /** The process dies: nothing is said goodbye to, nothing more is written. */
+  async die(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    this.town.office.hangUp(this.deviceId)
+    await running?.store.close()
+  }
+
+  async send(to: string, text: string): Promise<string> {
+    const { id } = await this.client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
+    return id
+  }
+
+  async read(from: string): Promise<Message[]> {
+    const all = await this.client.call("history", { with: from, limit: 10_000 })
+    return all.filter(({ mine }) => !mine)
+  }
+
+  async texts(from: string): Promise<string[]> {
+    return (await this.read(from)).map(({ text }) => text)
+  }
+
+  async states(to: string): Promise<string[]> {
+    const all = await this.client.call("history", { with: to, limit: 10_000 })
+    return all.filter(({ mine }) => mine).map(({ state }) => state)
+  }
+}
+
+function homeOf(credential: StoredCredential): Home {
+  return {
+    broker: () => BROKER,
+    credential: () => credential,
+    saveBroker: () => Promise.resolve(),
+    saveCredential: () => Promise.resolve(),
+  }
+}
