@@ -1,0 +1,188 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { concat, utf8, type PublicKey, type VerifyKey } from "../../src/crypto/bytes.ts"
+import { kdf } from "../../src/crypto/kdf.ts"
+import { agree, boxKeyPair, seal, sign, signKeyPair } from "../../src/crypto/nacl.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { Writer } from "../../src/wire/codec.ts"
+import {
+  decodeAnswer,
+  decodeInvitation,
+  decodeRequest,
+  encodeAnswer,
+  encodeInvitation,
+  encodeRequest,
+  REFUSALS,
+  type RegistrationAnswer,
+  type RegistrationRequest,
+} from "../../src/wire/registration.ts"
+import { openRequest, REGISTRATION_BYTES, sealRequest } from "../../src/wire/registration-box.ts"
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const key = <K extends Uint8Array>() => bytes(32).map((value) => value as K)
+const csr = fc.uint8Array({ maxLength: 512 })
+const deviceName = fc.string({ unit: "grapheme", maxLength: 12 }).filter((name) => utf8(name).length <= 64)
+
+const requests: fc.Arbitrary<RegistrationRequest> = fc.oneof(
+  fc.record({
+    kind: fc.constant("join"),
+    user: bytes(16),
+    secret: bytes(16),
+    sign: key<VerifyKey>(),
+    deviceName,
+    csr,
+  }),
+  fc.record({ kind: fc.constant("invite"), device: bytes(16), sign: key<VerifyKey>() }),
+  fc.record({ kind: fc.constant("renew"), device: bytes(16), sign: key<VerifyKey>(), csr }),
+)
+const answers: fc.Arbitrary<RegistrationAnswer> = fc.oneof(
+  fc.record({
+    kind: fc.constant("admitted"),
+    user: bytes(16),
+    certificate: fc.uint8Array({ maxLength: 800 }),
+  }),
+  fc.record({ kind: fc.constant("invited"), invitation: bytes(72) }),
+  fc.record({ kind: fc.constant("refused"), why: fc.constantFrom(...REFUSALS) }),
+)
+
+test("invitations, requests and answers come back as they were written [R-1] [R-3] [R-4]", () => {
+  const expiresAt = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+  const invitations = fc.record({
+    user: bytes(16),
+    secret: bytes(16),
+    registrar: key<PublicKey>(),
+    expiresAt,
+  })
+  const survives = <T>(
+    of: fc.Arbitrary<T>,
+    encode: (it: T) => Uint8Array,
+    decode: (it: Uint8Array) => unknown,
+  ) => {
+    const check = (it: T) => {
+      expect(decode(encode(it))).toEqual(it)
+    }
+    fc.assert(fc.property(of, check), { numRuns: 200 })
+  }
+  survives(invitations, encodeInvitation, decodeInvitation)
+  survives(requests, encodeRequest, decodeRequest)
+  survives(answers, encodeAnswer, decodeAnswer)
+})
+
+test("bytes that decode encode to the same bytes [W-2]", () => {
+  const spoil = fc
+    .tuple(requests.map(encodeRequest), fc.nat(), fc.nat({ max: 255 }))
+    .map(([it, at, value]) => {
+      const spoilt = Uint8Array.from(it)
+      spoilt[at % it.length] = value
+      return spoilt
+    })
+  fc.assert(
+    fc.property(fc.oneof(spoil, fc.uint8Array({ maxLength: 200 })), (it) => {
+      const request = decodeRequest(it)
+      if (request !== undefined) expect(encodeRequest(request)).toEqual(it)
+      const answer = decodeAnswer(it)
+      if (answer !== undefined) expect(encodeAnswer(answer)).toEqual(it)
+      const invitation = decodeInvitation(it)
+      if (invitation !== undefined) expect(encodeInvitation(invitation)).toEqual(it)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+const alice = signKeyPair(systemRandom)
+const registrar = boxKeyPair(systemRandom)
+const place = { registrar: registrar.publicKey, topicId: systemRandom(16) }
+const INVITE: RegistrationRequest = { kind: "invite", device: systemRandom(16), sign: alice.publicKey }
+
+function sealed() {
+  return sealRequest(INVITE, place, alice.secretKey, systemRandom)!
+}
+
+test("the registrar reads what a device sealed, and the device reads its answer; both have 1024 bytes [R-2]", () => {
+  fc.assert(
+    fc.property(requests, answers, (asked, told) => {
+      const request = { ...asked, sign: alice.publicKey }
+      const { payload, openAnswer } = sealRequest(request, place, alice.secretKey, systemRandom)!
+      expect(payload).toHaveLength(REGISTRATION_BYTES)
+      const opened = openRequest(payload, place, registrar.secretKey)!
+      expect(opened.request).toEqual(request)
+      const answer = opened.sealAnswer(told, systemRandom)
+      expect(answer).toHaveLength(REGISTRATION_BYTES)
+      expect(openAnswer(answer)).toEqual(told)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test("a request with one changed byte, or of another length, is dropped [R-3]", () => {
+  const { payload } = sealed()
+  for (let at = 0; at < payload.length; at += 9) {
+    const changed = Uint8Array.from(payload)
+    changed[at]! ^= 0x10
+    expect(openRequest(changed, place, registrar.secretKey)).toBeUndefined()
+  }
+  expect(openRequest(payload.subarray(1), place, registrar.secretKey)).toBeUndefined()
+  expect(openRequest(concat(payload, Uint8Array.of(0)), place, registrar.secretKey)).toBeUndefined()
+})
+
+test("a request for one topic or registrar is worth nothing at another [R-3]", () => {
+  const { payload } = sealed()
+  const other = boxKeyPair(systemRandom)
+  expect(openRequest(payload, { ...place, topicId: systemRandom(16) }, registrar.secretKey)).toBeUndefined()
+  expect(openRequest(payload, { ...place, registrar: other.publicKey }, other.secretKey)).toBeUndefined()
+})
+
+/** What Mallory can make who knows the format: padding and signature are her own. */
+function forge(fields: Uint8Array, signature: Uint8Array, padding: number): Uint8Array {
+  const mallory = boxKeyPair(systemRandom)
+  const shared = agree(mallory.secretKey, registrar.publicKey)!
+  const salt = concat(mallory.publicKey, registrar.publicKey)
+  const boxKey = kdf(salt, shared, utf8("mqttchat/1 registration request"), 32)
+  const signed = sign(
+    concat(utf8("mqttchat/1 reg"), registrar.publicKey, place.topicId, mallory.publicKey, fields),
+    alice.secretKey,
+  )
+  const plain = new Uint8Array(952).fill(padding)
+  plain.set(
+    new Writer()
+      .lv16(fields)
+      .bytes(signature.length === 0 ? signed : signature)
+      .done(),
+  )
+  const nonce = systemRandom(24)
+  return concat(mallory.publicKey, nonce, seal(plain, nonce, boxKey))
+}
+
+test("a request whose padding is not zeros, or whose signature is another's, is dropped [R-3]", () => {
+  const fields = encodeRequest(INVITE)
+  const byMallory = sign(fields, signKeyPair(systemRandom).secretKey)
+  const open = (payload: Uint8Array) => openRequest(payload, place, registrar.secretKey)
+  expect(open(forge(fields, new Uint8Array(), 0))?.request).toEqual(INVITE)
+  expect(open(forge(fields, new Uint8Array(), 1))).toBeUndefined()
+  expect(open(forge(fields, byMallory, 0))).toBeUndefined()
+  expect(open(forge(concat(fields, Uint8Array.of(0)), new Uint8Array(), 0))).toBeUndefined()
+})
+
+test("an answer that was changed, or was for somebody else, is ignored [R-2]", () => {
+  const mine = sealed()
+  const theirs = sealed()
+  const answered = (payload: Uint8Array) =>
+    openRequest(payload, place, registrar.secretKey)!.sealAnswer(
+      { kind: "refused", why: "too-many" },
+      systemRandom,
+    )
+  const answer = answered(mine.payload)
+  expect(mine.openAnswer(answered(theirs.payload))).toBeUndefined()
+  expect(mine.openAnswer(mine.payload)).toBeUndefined()
+  for (let at = 0; at < answer.length; at += 9) {
+    const changed = Uint8Array.from(answer)
+    changed[at]! ^= 1
+    expect(mine.openAnswer(changed)).toBeUndefined()
+  }
+  expect(mine.openAnswer(answer)).toEqual({ kind: "refused", why: "too-many" })
+})
+
+test("an invitation whose registrar key is of low order seals nothing", () => {
+  const zero = { ...place, registrar: new Uint8Array(32) as PublicKey }
+  expect(sealRequest(INVITE, zero, alice.secretKey, systemRandom)).toBeUndefined()
+})
