@@ -17,7 +17,7 @@ const rooms = {
 const besides = {
   chat: ["transport/transport"],
   daemon: ["chat/api", "chat/client"],
-  registrar: ["keystore/sealed-file", "transport/transport"],
+  registrar: ["transport/transport"],
 }
 
 /** Each outside library has one door. */
