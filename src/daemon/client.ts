@@ -1,0 +1,109 @@
+import { connect, type Socket } from "node:net"
+
+import type { ChatClient, Command, Event, Params, Results } from "../chat/api.ts"
+import { Fault } from "../errors.ts"
+import { LineReader } from "./lines.ts"
+import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
+
+/** Nobody listens there: no socket, or one that its owner left behind. */
+const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
+
+/** The owner of the profile, or undefined where none answers. Faults `io` when the socket may not be used. */
+export async function connectOwner(socketPath: string): Promise<ChatClient | undefined> {
+  const socket = connect(socketPath)
+  return new Promise((resolve, reject) => {
+    socket.once("connect", () => {
+      socket.removeAllListeners("error")
+      resolve(new OwnerClient(socket))
+    })
+    socket.once("error", (cause: NodeJS.ErrnoException) => {
+      if (NOBODY.has(cause.code ?? "")) resolve(undefined)
+      else reject(new Fault("io", `cannot reach the owner of the profile: ${cause.code}`, undefined, cause))
+    })
+  })
+}
+
+type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (why: Fault) => void }
+
+class OwnerClient implements ChatClient {
+  readonly #socket: Socket
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #listeners = new Set<(event: Event) => void>()
+  #requests = 0
+  #isListening = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    const reader = new LineReader(ANSWER_BYTES_MAX, (line) => this.#hear(line))
+    socket.on("data", (chunk: Buffer) => reader.take(chunk))
+    socket.on("error", () => socket.destroy())
+    socket.once("close", () => this.#ended())
+  }
+
+  readonly call = async <C extends Command>(command: C, params: Params<C>): Promise<Results[C]> => {
+    // The other end of the socket is this same program, run by this same user.
+    return (await this.#ask(command, params)) as Results[C]
+  }
+
+  readonly listen = (onEvent: (event: Event) => void): (() => void) => {
+    this.#listeners.add(onEvent)
+    if (!this.#isListening) {
+      this.#isListening = true
+      // If the owner is gone, the next call says so.
+      this.#ask("listen", {}).catch(() => undefined)
+    }
+    return () => this.#listeners.delete(onEvent)
+  }
+
+  readonly close = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (this.#socket.closed) {
+        resolve()
+        return
+      }
+      this.#socket.once("close", () => resolve())
+      this.#socket.end(() => this.#socket.destroy())
+    })
+
+  #ask(method: string, params: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!this.#socket.writable) {
+        reject(gone())
+        return
+      }
+      const id = this.#requests++
+      const line = writeRequest({ id, method, params })
+      if (line.length > REQUEST_BYTES_MAX) {
+        reject(new Fault("bad-data", "this is too long for one request", "send it in parts"))
+        return
+      }
+      this.#waiting.set(id, { resolve, reject })
+      this.#socket.write(line)
+    })
+  }
+
+  #hear(line: string | undefined): void {
+    const answer = line === undefined ? undefined : parseAnswer(line)
+    if (answer === undefined) {
+      this.#socket.destroy()
+      return
+    }
+    if (answer.kind === "event") {
+      for (const listener of this.#listeners) listener(answer.event as Event)
+      return
+    }
+    const waiting = this.#waiting.get(Number(answer.id))
+    this.#waiting.delete(Number(answer.id))
+    if (answer.kind === "result") waiting?.resolve(answer.result)
+    else waiting?.reject(faultOf(answer.error))
+  }
+
+  #ended(): void {
+    for (const { reject } of this.#waiting.values()) reject(gone())
+    this.#waiting.clear()
+  }
+}
+
+function gone(): Fault {
+  return new Fault("unavailable", "the mqttchat that held this profile has ended", "try again")
+}

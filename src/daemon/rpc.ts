@@ -1,0 +1,95 @@
+import { EXIT_CODE, Fault, type FaultCode } from "../errors.ts"
+
+/** A text of 65,400 bytes takes six times as much when every byte of it needs an escape. */
+export const REQUEST_BYTES_MAX = 512 * 1024
+/** 10,000 messages of ordinary length; whoever asks for more long ones asks in parts. */
+export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
+
+/** JSON-RPC 2.0 section 5.1. */
+export const RPC_ERROR = {
+  parse: -32700,
+  request: -32600,
+  method: -32601,
+  params: -32602,
+  /** Ours: a Fault, whose code and hint are in `data`. */
+  fault: -32000,
+} as const
+
+export type Request = { readonly id: number | string; readonly method: string; readonly params: unknown }
+
+export type RpcError = {
+  readonly code: number
+  readonly message: string
+  readonly data?: { readonly code: FaultCode; readonly hint?: string }
+}
+
+/** What comes back: the answer to one request, or an event that nobody asked for. */
+export type Answer =
+  | { readonly kind: "result"; readonly id: number | string | null; readonly result: unknown }
+  | { readonly kind: "error"; readonly id: number | string | null; readonly error: RpcError }
+  | { readonly kind: "event"; readonly event: unknown }
+
+/** A request, or the error that its sender gets. There are no batches, and no notifications towards the owner. */
+export function parseRequest(line: string): Request | RpcError {
+  const value = parseJson(line)
+  if (value === undefined) return { code: RPC_ERROR.parse, message: "not JSON" }
+  const { jsonrpc, id, method, params } = fields(value)
+  const isNamed = typeof id === "number" || typeof id === "string"
+  if (jsonrpc !== "2.0" || !isNamed || typeof method !== "string") {
+    return { code: RPC_ERROR.request, message: "not a JSON-RPC 2.0 request" }
+  }
+  return { id, method, params: params ?? {} }
+}
+
+export function writeRequest({ id, method, params }: Request): string {
+  return `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`
+}
+
+export function writeAnswer(answer: Answer): string {
+  const { kind, ...rest } = answer
+  const body = kind === "event" ? { method: "event", params: answer.event } : rest
+  return `${JSON.stringify({ jsonrpc: "2.0", ...body })}\n`
+}
+
+/** What the owner says, or undefined for what no owner says. */
+export function parseAnswer(line: string): Answer | undefined {
+  const { jsonrpc, id, method, params, result, error } = fields(parseJson(line))
+  if (jsonrpc !== "2.0") return undefined
+  if (method === "event") return { kind: "event", event: params }
+  if (typeof id !== "number" && typeof id !== "string" && id !== null) return undefined
+  if (error === undefined) return { kind: "result", id, result }
+  const { code, message, data } = fields(error)
+  if (typeof code !== "number" || typeof message !== "string") return undefined
+  const fault = readData(data)
+  return { kind: "error", id, error: { code, message, ...(fault === undefined ? {} : { data: fault }) } }
+}
+
+export function errorOf(fault: Fault): RpcError {
+  const { code, message, hint } = fault
+  const data = { code, ...(hint === undefined ? {} : { hint }) }
+  return { code: RPC_ERROR.fault, message, data }
+}
+
+/** The Fault as it was on the other side of the socket. */
+export function faultOf({ message, data }: RpcError): Fault {
+  return new Fault(data?.code ?? "protocol", message, data?.hint)
+}
+
+function readData(data: unknown): RpcError["data"] {
+  const { code, hint } = fields(data)
+  const known = Object.keys(EXIT_CODE).find((name): name is FaultCode => name === code)
+  if (known === undefined) return undefined
+  return { code: known, ...(typeof hint === "string" ? { hint } : {}) }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
+function fields(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {}
+}

@@ -1,0 +1,157 @@
+import { chmod, rm } from "node:fs/promises"
+import { createServer, type Server, type Socket } from "node:net"
+import * as v from "valibot"
+
+import { COMMANDS, type ChatClient, type Command } from "../chat/api.ts"
+import { diskFault, Fault } from "../errors.ts"
+import { LineReader } from "./lines.ts"
+import {
+  ANSWER_BYTES_MAX,
+  errorOf,
+  parseRequest,
+  REQUEST_BYTES_MAX,
+  RPC_ERROR,
+  writeAnswer,
+  type Answer,
+  type Request,
+  type RpcError,
+} from "./rpc.ts"
+
+/** A caller with more questions open than this gets no further ones read. */
+const PENDING_MAX = 64
+/** A listener that reads nothing is cut off before it costs more memory than this. */
+const UNREAD_BYTES_MAX = 8 * 1024 * 1024
+/** Calls under way may end when the owner ends; one that waits for a peer is cut off. */
+const DRAIN_MS = 2_000
+
+export type OwnerSocket = { readonly close: () => Promise<void> }
+
+/**
+ * Lets other processes of this user ask the owner of a profile: JSON-RPC 2.0, one object a line, on a Unix socket of
+ * mode 0600. The caller holds the profile's lock, so a socket that is there already is a dead owner's. `close`
+ * answers what was asked and hears no more. Faults `io`.
+ */
+export async function serve(client: ChatClient, socketPath: string): Promise<OwnerSocket> {
+  const callers = new Set<Caller>()
+  const server = createServer((socket) => {
+    const caller = new Caller(client, socket)
+    callers.add(caller)
+    socket.once("close", () => callers.delete(caller))
+  })
+  try {
+    await rm(socketPath, { force: true })
+    await listen(server, socketPath)
+    await chmod(socketPath, 0o600)
+  } catch (cause) {
+    server.close()
+    throw diskFault(cause, `listen at ${socketPath}`)
+  }
+  return {
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      await Promise.all([...callers].map((caller) => caller.finish()))
+      await closed
+    },
+  }
+}
+
+function listen(server: Server, socketPath: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(socketPath, () => {
+      server.off("error", reject)
+      resolve()
+    })
+  })
+}
+
+/** One connection. */
+class Caller {
+  readonly #client: ChatClient
+  readonly #socket: Socket
+  readonly #pending = new Set<Promise<void>>()
+  #stopListening: (() => void) | undefined
+  #finishing = false
+
+  constructor(client: ChatClient, socket: Socket) {
+    this.#client = client
+    this.#socket = socket
+    const reader = new LineReader(REQUEST_BYTES_MAX, (line) => this.#hear(line))
+    socket.on("data", (chunk: Buffer) => reader.take(chunk))
+    // A caller that goes away in the middle is no concern of the owner.
+    socket.on("error", () => socket.destroy())
+    socket.once("close", () => this.#stopListening?.())
+  }
+
+  async finish(): Promise<void> {
+    this.#finishing = true
+    this.#socket.pause()
+    this.#stopListening?.()
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))
+    await Promise.race([Promise.all(this.#pending), patience])
+    clearTimeout(timer)
+    this.#socket.end(() => this.#socket.destroy())
+  }
+
+  #hear(line: string | undefined): void {
+    if (this.#finishing) return
+    const request = line === undefined ? TOO_LONG : parseRequest(line)
+    if ("code" in request) {
+      this.#say({ kind: "error", id: null, error: request })
+      if (line === undefined) this.#socket.end()
+      return
+    }
+    const done = this.#answer(request).then((answer) => {
+      this.#pending.delete(done)
+      this.#say(answer)
+      if (this.#pending.size < PENDING_MAX && !this.#finishing) this.#socket.resume()
+    })
+    this.#pending.add(done)
+    if (this.#pending.size >= PENDING_MAX) this.#socket.pause()
+  }
+
+  /** One bad request must not take the owner with it: whatever goes wrong becomes the answer. */
+  async #answer({ id, method, params }: Request): Promise<Answer> {
+    try {
+      if (method === "listen") {
+        this.#stopListening ??= this.#client.listen((event) => this.#say({ kind: "event", event }))
+        return { kind: "result", id, result: null }
+      }
+      if (!isCommand(method)) return { kind: "error", id, error: unknown(method) }
+      const parsed = v.safeParse(COMMANDS[method], params)
+      if (!parsed.success) return { kind: "error", id, error: unfit(parsed.issues[0].message) }
+      return { kind: "result", id, result: await this.#client.call(method, parsed.output) }
+    } catch (cause) {
+      const fault =
+        cause instanceof Fault ? cause : new Fault("bug", "the owner of the profile failed", undefined, cause)
+      return { kind: "error", id, error: errorOf(fault) }
+    }
+  }
+
+  #say(answer: Answer): void {
+    const line = writeAnswer(answer)
+    if (line.length > ANSWER_BYTES_MAX && answer.kind === "result") {
+      this.#say({ kind: "error", id: answer.id, error: errorOf(TOO_MUCH) })
+    } else if (answer.kind === "event" && this.#socket.writableLength > UNREAD_BYTES_MAX) {
+      this.#socket.destroy()
+    } else if (this.#socket.writable) {
+      this.#socket.write(line)
+    }
+  }
+}
+
+const TOO_LONG: RpcError = { code: RPC_ERROR.request, message: "a request has at most 512 KiB" }
+const TOO_MUCH = new Fault("usage", "the answer is too long for one line", "ask for fewer messages")
+
+function isCommand(method: string): method is Command {
+  return Object.hasOwn(COMMANDS, method)
+}
+
+function unknown(method: string): RpcError {
+  return { code: RPC_ERROR.method, message: `there is no method ${JSON.stringify(method).slice(0, 80)}` }
+}
+
+function unfit(why: string): RpcError {
+  return { code: RPC_ERROR.params, message: why, data: { code: "usage" } }
+}

@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { connect } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+
+import type { ChatClient, Event } from "../../src/chat/api.ts"
+import { connectOwner } from "../../src/daemon/client.ts"
+import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
+import { serve } from "../../src/daemon/server.ts"
+import { Fault } from "../../src/errors.ts"
+import { Town, type Person } from "../chat/people.ts"
+
+function socketPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-socket-"))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, "alice.sock")
+}
+
+type Story = {
+  town: Town
+  alice: Person
+  bob: Person
+  path: string
+  guest: ChatClient
+  close: () => Promise<void>
+}
+
+/** Alice's engine runs in the owner; the guest asks it over a real socket. */
+async function begin(): Promise<Story> {
+  const town = new Town()
+  const alice = await town.person("alice")
+  const bob = await town.person("bob")
+  await town.pair(alice, bob)
+  const path = socketPath()
+  const owner = await serve(alice.client, path)
+  onTestFinished(() => owner.close())
+  const guest = await connectOwner(path)
+  if (guest === undefined) throw new Error("no owner")
+  onTestFinished(() => guest.close())
+  return { town, alice, bob, path, guest, close: owner.close }
+}
+
+test("a second process sends, reads and hears events through the owner", async () => {
+  const { town, bob, guest } = await begin()
+  const events: Event[] = []
+  guest.listen((event) => events.push(event))
+  expect((await guest.call("contacts", {})).map(({ name }) => name)).toEqual(["bob"])
+  await guest.call("send", { to: "bob", text: "over the socket", wait: "disk", timeoutMs: 0 })
+  await town.clock.pass(50)
+  expect(await bob.texts("alice")).toEqual(["over the socket"])
+  const history = await guest.call("history", { with: "bob", limit: 10 })
+  expect(history.map(({ text, state }) => [text, state])).toEqual([["over the socket", "delivered"]])
+  expect(events.map(({ event }) => event)).toEqual(["message", "receipt", "receipt"])
+})
+
+test("a fault crosses the socket with code, message and hint", async () => {
+  const { guest } = await begin()
+  const fault: unknown = await guest.call("verify", { contact: "bop" }).catch((why: unknown) => why)
+  expect(fault).toBeInstanceOf(Fault)
+  expect(fault).toMatchObject({ code: "not-found", hint: "did you mean bob? mqttchat contacts" })
+})
+
+test("the socket is for this user alone", async () => {
+  const { path } = await begin()
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test("nobody at the socket is no fault", async () => {
+  expect(await connectOwner(socketPath())).toBeUndefined()
+})
+
+test("a socket that a dead owner left behind is taken over", async () => {
+  const { path, close, alice } = await begin()
+  await close()
+  const again = await serve(alice.client, path)
+  const guest = await connectOwner(path)
+  expect(await guest?.call("status", {})).toMatchObject({ name: "alice" })
+  await guest?.close()
+  await again.close()
+})
+
+test("what was asked before the owner ends is answered, and what comes after is told so", async () => {
+  const { guest, close } = await begin()
+  const asked = guest.call("contacts", {})
+  // The request is on its way before the owner hears of its end.
+  await guest.call("status", {})
+  await close()
+  expect(await asked).toHaveLength(1)
+  await expect(guest.call("contacts", {})).rejects.toMatchObject({ code: "unavailable" })
+})
+
+/** Writes raw bytes and collects the lines that come back until the owner hangs up or `count` lines are there. */
+function converse(path: string, bytes: string | Buffer, count: number): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    let heard = ""
+    socket.on("data", (chunk) => {
+      heard += chunk.toString("utf8")
+      if (heard.split("\n").length > count) socket.end()
+    })
+    socket.on("error", reject)
+    socket.on("close", () => resolve(heard.split("\n").filter((line) => line !== "")))
+    socket.write(bytes)
+  })
+}
+
+test.each([
+  ["no JSON", "hello\n", -32700],
+  ["a batch", "[]\n", -32600],
+  ["a notification", '{"jsonrpc":"2.0","method":"status"}\n', -32600],
+  ["an unknown method", '{"jsonrpc":"2.0","id":1,"method":"toString"}\n', -32601],
+  ["unfit parameters", '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":7}}\n', -32602],
+  ["a parameter too many", '{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n', -32602],
+])("%s is answered with its JSON-RPC error, and the owner goes on", async (_name, line, code) => {
+  const { path, guest } = await begin()
+  const [answer = ""] = await converse(path, line, 1)
+  expect(JSON.parse(answer)).toMatchObject({ jsonrpc: "2.0", error: { code } })
+  expect(await guest.call("contacts", {})).toHaveLength(1)
+})
+
+test("a line over the limit is refused and its caller cut off", async () => {
+  const { path, guest } = await begin()
+  const [answer = ""] = await converse(path, Buffer.alloc(REQUEST_BYTES_MAX + 1, "x"), 1)
+  expect(JSON.parse(answer)).toMatchObject({ id: null, error: { code: -32600 } })
+  await expect(
+    guest.call("search", { words: "x".repeat(REQUEST_BYTES_MAX), limit: 1 }),
+  ).rejects.toMatchObject({ code: "bad-data" })
+})
+
+test("requests split and joined anywhere are still requests", async () => {
+  const { path } = await begin()
+  const line = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"contacts"}\n`
+  const answers = await converse(path, line(1) + line(2) + line(3), 3)
+  expect(answers.map((answer) => (JSON.parse(answer) as { id: number }).id).sort()).toEqual([1, 2, 3])
+})
