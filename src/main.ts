@@ -1,4 +1,30 @@
 #!/usr/bin/env node
 import manifest from "../package.json" with { type: "json" }
 
-process.stdout.write(`${manifest.version}\n`)
+const DEFAULT_PROFILE = "default"
+/** A bug: EX_SOFTWARE of sysexits(3). */
+const BUG = 70
+
+/** The whole program is loaded only where less will not do. */
+async function main(argv: readonly string[]): Promise<number> {
+  const [first, ...others] = argv
+  if (others.length === 0 && (first === "--version" || first === "-V")) {
+    process.stdout.write(`${manifest.version}\n`)
+    return 0
+  }
+  if (first === "send" || first === "inbox") {
+    const { runThin } = await import("./thin.ts")
+    const code = await runThin(argv, DEFAULT_PROFILE)
+    if (code !== undefined) return code
+  }
+  const { run } = await import("./cli/program.ts")
+  return run(argv, DEFAULT_PROFILE)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (cause) {
+  const what = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+  process.stderr.write(`mqttchat: this is a bug, please report it\n${what}\n`)
+  process.exitCode = BUG
+}

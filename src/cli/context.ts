@@ -16,3 +16,8 @@ export type Context = {
   /** Somebody sits at a terminal and may be asked. */
   readonly mayAsk: boolean
 }
+
+/** What a command does with its context; its arguments have been read before. */
+export type Action = (context: Context) => Promise<void>
+/** Hands an action to the running program. */
+export type Start = (action: Action) => void

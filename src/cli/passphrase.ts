@@ -6,7 +6,7 @@ import { askSecret } from "./prompts.ts"
 
 /** Far above any passphrase that somebody types. */
 const PASSPHRASE_BYTES_MAX = 1024
-const FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER"
+export const PASSPHRASE_FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER"
 
 /** What --passphrase-file or --passphrase-fd gives, without the line's end; undefined where neither was given. */
 export function givenPassphrase({ passphrase }: Context): string | undefined {
@@ -20,17 +20,17 @@ export function givenPassphrase({ passphrase }: Context): string | undefined {
 /** The passphrase that opens something of ours. */
 export async function passphraseToOpen(context: Context): Promise<string> {
   const given = givenPassphrase(context)
-  return given ?? (await askSecret(context, { message: safe`Passphrase:`, flag: FLAG }))
+  return given ?? (await askSecret(context, { message: safe`Passphrase:`, flag: PASSPHRASE_FLAG }))
 }
 
 /** A new passphrase, asked twice; empty means that the account on this machine is all the protection there is. */
-export async function newPassphrase(context: Context): Promise<string> {
+export async function newPassphrase(context: Context, flag: string): Promise<string> {
   const first = await askSecret(context, {
     message: safe`Passphrase to lock your keys (empty = none, this account only):`,
-    flag: `${FLAG}, or --no-passphrase`,
+    flag,
   })
   if (first === "") return first
-  const again = await askSecret(context, { message: safe`The same again:`, flag: FLAG })
+  const again = await askSecret(context, { message: safe`The same again:`, flag })
   if (first !== again) throw new Fault("usage", "the two passphrases are not the same", "try again")
   return first
 }

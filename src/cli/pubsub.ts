@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto"
-import type { ConnectionOptions } from "node:tls"
 import type { IClientOptions, MqttClient, Packet } from "mqtt"
 import { Fault } from "../errors.ts"
 import { failureOf } from "../transport/failures.ts"
@@ -76,7 +75,7 @@ async function connectPlain(
   reconnectPeriod: number,
 ): Promise<MqttClient> {
   const { connectAsync } = await import("mqtt")
-  const settings: IClientOptions & ConnectionOptions = {
+  const settings: IClientOptions = {
     ...addressOf(options),
     ...tlsOf(options),
     ...userOf(options),
@@ -137,7 +136,8 @@ function showPlain({ out }: Context, { name, payload, packet }: Heard): void {
   if (out.json) {
     const { qos, retain } = packet
     const base64 = payload.toString("base64")
-    out.record("mqttchat/heard/1", { topic: name, qos, retain, text: text ?? null, base64 }); return;
+    out.record("mqttchat/heard/1", { topic: name, qos, retain, text: text ?? null, base64 })
+    return
   }
   const shown = text === undefined ? safe`(${payload.length} bytes, no text)` : display(text)
   out.data(safe`${displayName(name)} ${shown}`)
@@ -172,7 +172,7 @@ export function passwordFrom(path: string): string {
   return readSmallText(path, SMALL_FILE_BYTES_MAX).split(/\r?\n/, 1)[0] ?? ""
 }
 
-function tlsOf({ ca, cert, key }: PlainOptions): ConnectionOptions {
+function tlsOf({ ca, cert, key }: PlainOptions): IClientOptions {
   const read = (path: string): Buffer => Buffer.from(readSmallFile(path, SMALL_FILE_BYTES_MAX))
   return {
     ...(ca === undefined ? {} : { ca: read(ca) }),

@@ -1,5 +1,6 @@
-import { TEXT_BYTES_MAX, type ChatClient, type Message } from "../chat/api.ts"
+import type { ChatClient, Message } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
+import { TEXT_MAX_BYTES } from "../wire/frame.ts"
 import { displayName, safe } from "../wire/text.ts"
 import type { Output } from "./output.ts"
 import { foundRow, messageRow } from "./rows.ts"
@@ -11,8 +12,7 @@ const INBOX_SCHEMA = "mqttchat/message/1"
 export type Talk = { readonly client: ChatClient; readonly out: Output }
 
 /**
- * Stores and sends one message. Faults `bad-data` for an empty or too long text, `not-found` for an unknown contact,
- * and `queued` when it is stored but the broker has not taken it yet.
+ * Stores and sends one message. Faults of the engine, and `queued` when it is stored but the broker has not taken it.
  */
 export async function sendText(
   { client, out }: Talk,
@@ -42,7 +42,7 @@ export async function showInbox({ client, out }: Talk): Promise<void> {
 }
 
 /** Prints what nobody has seen yet and then each message as it comes, until the command is ended. */
-export async function followInbox({ client, out }: Talk, lost: Promise<never>): Promise<never> {
+export async function followInbox({ client, out }: Talk): Promise<never> {
   const seen = new Set<string>()
   let last = Promise.resolve()
   const show = async (): Promise<void> => {
@@ -54,7 +54,6 @@ export async function followInbox({ client, out }: Talk, lost: Promise<never>): 
   return await new Promise<never>((_resolve, reject) => {
     const next = (): void => void (last = last.then(show).catch(reject))
     client.listen(({ event }) => (event === "message" ? next() : undefined))
-    lost.catch(reject)
     next()
   })
 }
@@ -94,14 +93,12 @@ export async function showFound(
     throw new Fault("not-found", "no message holds these words", "mqttchat history NAME")
 }
 
-/** Faults `bad-data` for a text that is empty or longer than one message may be. */
+/** Told here, before the text is handed to anybody. Fault `bad-data`. */
 export function checkLength(text: string): void {
-  if (text === "")
-    throw new Fault("bad-data", "there is nothing to send: the text is empty", "mqttchat send NAME TEXT")
-  const length = Buffer.byteLength(text)
-  if (length <= TEXT_BYTES_MAX) return
-  const message = `the text is ${length} bytes long and a message holds ${TEXT_BYTES_MAX}`
-  throw new Fault("bad-data", message, "split it, then: mqttchat send NAME -")
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= TEXT_MAX_BYTES) return
+  const message = `the text has ${bytes} bytes, and a message at most ${TEXT_MAX_BYTES}`
+  throw new Fault("bad-data", message, "send it in parts")
 }
 
 async function queued(client: ChatClient): Promise<Fault> {

@@ -1,0 +1,102 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as v from "valibot"
+import type { BrokerHome } from "../chat/ports.ts"
+import { fromBase64url, toBase64url, toHex, type PublicKey } from "../crypto/bytes.ts"
+import { diskFault, Fault } from "../errors.ts"
+import type { StoredCredential } from "../keystore/keyfile.ts"
+import type { ProfilePaths } from "../paths.ts"
+import type { BrokerAddress } from "../transport/transport.ts"
+
+/**
+ * What the broker of this laptop leaves for the profile beside it, so that neither ever opens the other's keys: where
+ * it listens, how it proves itself, and once an invitation.
+ */
+const NoticeSchema = v.strictObject({
+  host: v.string(),
+  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+  /** Where it listens, if that is not the address to reach it at. */
+  listen: v.string(),
+  pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  registrar: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
+})
+
+export type Notice = {
+  readonly address: BrokerAddress
+  readonly listen: string
+  readonly pin: Uint8Array
+  readonly registrar: PublicKey
+}
+
+export function writeNotice(paths: ProfilePaths, notice: Notice): void {
+  const { address, listen, pin, registrar } = notice
+  const text = JSON.stringify({ ...address, listen, pin: toHex(pin), registrar: toBase64url(registrar) })
+  replace(noticeFile(paths), `${text}\n`)
+}
+
+/** Undefined where no broker has run yet. Fault `config` for a file that is none of ours. */
+export function readNotice(paths: ProfilePaths): Notice | undefined {
+  const text = read(noticeFile(paths))?.toString("utf8")
+  if (text === undefined) return undefined
+  const checked = v.safeParse(NoticeSchema, parsed(text))
+  const registrar = checked.success ? fromBase64url(checked.output.registrar) : undefined
+  if (!checked.success || registrar === undefined) {
+    throw new Fault(
+      "config",
+      `${noticeFile(paths)} is damaged`,
+      `rm ${noticeFile(paths)}, then: mqttchat broker`,
+    )
+  }
+  const { host, port, listen, pin } = checked.output
+  return { address: { host, port }, listen, pin: Buffer.from(pin, "hex"), registrar: registrar as PublicKey }
+}
+
+export function homeOf({ address, pin, registrar }: Notice): BrokerHome {
+  return { address, trust: { kind: "pin", pin }, registrar }
+}
+
+/** Lays the operator's invitation out, or takes a used one away. */
+export function layOutInvitation(paths: ProfilePaths, invitation: Uint8Array | undefined): void {
+  if (invitation === undefined) rmSync(invitationFile(paths), { force: true })
+  else replace(invitationFile(paths), invitation)
+}
+
+export function laidOutInvitation(paths: ProfilePaths): StoredCredential | undefined {
+  const bytes = read(invitationFile(paths))
+  return bytes === undefined ? undefined : { kind: "invitation", bytes: new Uint8Array(bytes) }
+}
+
+function noticeFile({ broker }: ProfilePaths): string {
+  return join(broker, "address.json")
+}
+
+function invitationFile({ broker }: ProfilePaths): string {
+  return join(broker, "operator.invitation")
+}
+
+function replace(path: string, contents: string | Uint8Array): void {
+  try {
+    writeFileSync(`${path}.new`, contents, { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch (cause) {
+    throw diskFault(cause, `write ${path}`)
+  }
+}
+
+function read(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    throw diskFault(cause, `read ${path}`)
+  }
+}
+
+/** The value, or undefined for what is no JSON: the schema refuses that too. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

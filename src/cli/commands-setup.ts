@@ -1,0 +1,119 @@
+import { type Command, Option } from "commander"
+import type { InitOptions } from "./init.ts"
+import { port } from "./numbers.ts"
+import type { PairOptions } from "./pair.ts"
+import type { Start } from "./context.ts"
+import type { BrokerOptions } from "./serve.ts"
+
+/** init, passwd, status. */
+export function addProfile(program: Command, start: Start): void {
+  program
+    .command("init")
+    .description("make your identity and say where your broker is")
+    .option("--name <name>", "what your contacts see")
+    .option("--no-passphrase", "do not lock the keys")
+    .option("--broker <where>", "here, HOST[:PORT] or later")
+    .option("--pin <hex>", "key of the broker's authority, where no public authority vouches for it")
+    .option("--username <name>", "your account at the broker")
+    .option("--password-file <file>", "its password")
+    .action((options: InitOptions) =>
+      start(async (context) => (await import("./init.ts")).init(context, options)),
+    )
+  program
+    .command("passwd")
+    .description("change the passphrase of your keys")
+    .option("--new-passphrase-file <file>", "read the new one from a file")
+    .option("--no-passphrase", "unlock the keys")
+    .action((options: { newPassphraseFile?: string; passphrase: boolean }) =>
+      start(async (context) => (await import("./passwd.ts")).passwd(context, options)),
+    )
+  program
+    .command("status")
+    .description("broker, connection and outbox of this profile")
+    .action(() => start(async (context) => (await import("./status.ts")).status(context)))
+}
+
+/** broker. */
+export function addServing(program: Command, start: Start): void {
+  program
+    .command("broker")
+    .description("run the broker of this laptop until Ctrl+C")
+    .option("--lan", "for everybody on this network")
+    .option("--loopback", "for this laptop only")
+    .option("--listen <address>", "on one address of this laptop")
+    .option("--port <number>", "default: 8883", port)
+    .option("--watch", "print the topic and size of each message that passes")
+    .action((options: BrokerOptions) =>
+      start(async (context) => (await import("./serve.ts")).serveBroker(context, options)),
+    )
+}
+
+/** pair, verify, contacts. */
+export function addPairing(program: Command, start: Start): void {
+  program
+    .command("pair [carrier]")
+    .description("add a person: offer a code, a link or a file, or answer one")
+    .option("--link", "offer a link instead of a code")
+    .option("--file <out>", "offer a file instead (- is stdout)")
+    .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
+    .option("--no-qr", "show no QR code of a link")
+    .option("--name <name>", "what to call the new contact")
+    .option("--my-name <name>", "your own name, if this makes your identity on the way")
+    .option("--no-passphrase", "do not lock the keys, if this makes your identity on the way")
+    .addHelpText(
+      "after",
+      "\nThe carrier is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.",
+    )
+    .action((carrier: string | undefined, options: PairFlags) =>
+      start(async (context) => {
+        const wish = { ...options, words: options.words === "3" ? (3 as const) : (2 as const) }
+        await (await import("./meet.ts")).meet(context, carrier, wish)
+      }),
+    )
+  program
+    .command("verify <name>")
+    .description("show what to compare with a contact, and note that it is the same")
+    .option("--yes", "it was compared and is the same")
+    .action((contact: string, { yes = false }: { yes?: boolean }) =>
+      start(async (context) => (await import("./meet.ts")).verify(context, { contact, sure: yes })),
+    )
+  addContacts(program, start)
+}
+
+type PairFlags = Omit<PairOptions, "words"> & {
+  readonly words: string
+  readonly myName?: string
+  readonly passphrase: boolean
+}
+
+function addContacts(program: Command, start: Start): void {
+  const contacts = program
+    .command("contacts")
+    .description("list your contacts, or change one")
+    .action(() => start(async (context) => (await import("./meet.ts")).contacts(context)))
+  contacts
+    .command("rename <name> <to>")
+    .description("call a contact something else")
+    .action((contact: string, to: string) =>
+      start(async (context) => (await import("./meet.ts")).rename(context, contact, to)),
+    )
+  contacts
+    .command("block <name>")
+    .description("drop what a contact sends")
+    .action((contact: string) =>
+      start(async (context) => (await import("./meet.ts")).block(context, contact)),
+    )
+  contacts
+    .command("unblock <name>")
+    .description("take it back")
+    .action((contact: string) =>
+      start(async (context) => (await import("./meet.ts")).unblock(context, contact)),
+    )
+  contacts
+    .command("forget <name>")
+    .description("delete a contact and the conversation")
+    .option("--yes", "do not ask")
+    .action((contact: string, { yes = false }: { yes?: boolean }) =>
+      start(async (context) => (await import("./meet.ts")).forget(context, { contact, sure: yes })),
+    )
+}

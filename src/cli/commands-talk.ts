@@ -1,0 +1,90 @@
+import { type Command, Option } from "commander"
+import { limit, port } from "./numbers.ts"
+import type { Start } from "./context.ts"
+import type { PlainOptions } from "./pubsub.ts"
+
+const SHOWN_BY_DEFAULT = 50
+
+/** chat, send, inbox, history, search. */
+export function addTalking(program: Command, start: Start): void {
+  program
+    .command("chat <name>")
+    .description("talk line by line")
+    .option("--plain", "for screen readers: nothing on the screen is changed again")
+    .action((contact: string, { plain = false }: { plain?: boolean }) =>
+      start(async (context) => (await import("./converse.ts")).talk(context, { contact, plain })),
+    )
+  program
+    .command("send <name> [text]")
+    .description("send one message; without text, or with -, it is read from stdin")
+    .option("--no-wait", "do not wait for the broker")
+    .action((to: string, text: string | undefined, { wait }: { wait: boolean }) =>
+      start(async (context) => (await import("./converse.ts")).send(context, { to, text, wait })),
+    )
+  program
+    .command("inbox")
+    .description("print what nobody has seen yet")
+    .option("-f, --follow", "go on printing what arrives")
+    .action(({ follow = false }: { follow?: boolean }) =>
+      start(async (context) => (await import("./converse.ts")).inbox(context, follow)),
+    )
+  program
+    .command("history <name>")
+    .description("print a conversation")
+    .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
+    .action((contact: string, { last }: { last: number }) =>
+      start(async (context) =>
+        (await import("./converse.ts")).history(context, { with: contact, limit: last }),
+      ),
+    )
+  program
+    .command("search <words...>")
+    .description("find messages that hold these words, newest first")
+    .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
+    .action((words: string[], { last }: { last: number }) =>
+      start(async (context) =>
+        (await import("./converse.ts")).search(context, { words: words.join(" "), limit: last }),
+      ),
+    )
+}
+
+/** pub and sub: the broker as any MQTT client sees it. */
+export function addPlain(program: Command, start: Start): void {
+  plain(program.command("pub <topic> [message]"))
+    .description("publish one message as plain MQTT, for testing a broker; - or none reads stdin")
+    .action((topic: string, message: string | undefined, flags: PlainFlags) =>
+      start(async (context) => {
+        await (await import("./pubsub.ts")).publishPlain(context, { topic, message }, optionsOf(flags))
+      }),
+    )
+  plain(program.command("sub <topic>"))
+    .description("print what is published to a topic filter as plain MQTT, for testing a broker")
+    .action((topic: string, flags: PlainFlags) =>
+      start(async (context) =>
+        (await import("./pubsub.ts")).subscribePlain(context, topic, optionsOf(flags)),
+      ),
+    )
+}
+
+type PlainFlags = Omit<PlainOptions, "qos"> & { readonly qos: string }
+
+function optionsOf(flags: PlainFlags): PlainOptions {
+  return { ...flags, qos: flags.qos === "2" ? 2 : flags.qos === "1" ? 1 : 0 }
+}
+
+function plain(command: Command): Command {
+  return command
+    .option("-H, --host <host>", "address of the broker", "localhost")
+    .option("-p, --port <number>", "default: 1883, with TLS 8883", port)
+    .option("-u, --username <name>", "your account at the broker")
+    .option("--password-file <file>", "its password")
+    .option("-i, --client-id <id>", "default: a random one")
+    .addOption(new Option("--qos <level>", "quality of service").choices(["0", "1", "2"]).default("1"))
+    .addOption(
+      new Option("--mqtt-version <version>", "protocol").choices(["5", "3.1.1", "3.1"]).default("3.1.1"),
+    )
+    .option("--tls", "connect through TLS")
+    .option("--ca <file>", "certificate of the authority to trust (PEM)")
+    .option("--cert <file>", "our own certificate (PEM)")
+    .option("--key <file>", "its key (PEM)")
+}

@@ -1,0 +1,41 @@
+import { TEXT_MAX_BYTES } from "../wire/frame.ts"
+import { chat } from "./chat.ts"
+import type { Context } from "./context.ts"
+import { readStdinText } from "./input.ts"
+import { openClient } from "./open.ts"
+import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk.ts"
+
+/** CR LF. */
+const LINE_END_BYTES = 2
+
+export async function talk(context: Context, wish: { contact: string; plain: boolean }): Promise<void> {
+  await chat(context, await openClient(context, "shared"), wish)
+}
+
+/** Without text, or with `-`, stdin is the text; its last line break is no part of it. */
+export async function send(
+  context: Context,
+  wish: { to: string; text: string | undefined; wait: boolean },
+): Promise<void> {
+  const fromStdin = wish.text === undefined || wish.text === "-"
+  const text = fromStdin
+    ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
+    : wish.text
+  const client = await openClient(context, "brief")
+  await sendText({ client, out: context.out }, { to: wish.to, text: text ?? "", wait: wish.wait })
+}
+
+export async function inbox(context: Context, follow: boolean): Promise<void> {
+  const client = await openClient(context, follow ? "shared" : "brief")
+  const talk = { client, out: context.out }
+  if (follow) await followInbox(talk)
+  else await showInbox(talk)
+}
+
+export async function history(context: Context, wish: { with: string; limit: number }): Promise<void> {
+  await showHistory({ client: await openClient(context, "brief"), out: context.out }, wish)
+}
+
+export async function search(context: Context, wish: { words: string; limit: number }): Promise<void> {
+  await showFound({ client: await openClient(context, "brief"), out: context.out }, wish)
+}

@@ -1,0 +1,30 @@
+import type { ChatClient, Results } from "../chat/api.ts"
+import { Fault } from "../errors.ts"
+
+/** The first connection includes a certificate from the registrar; one that takes longer is told as it is. */
+const LINK_WAIT_MS = 10_000
+
+/** The status once the first try to connect is over. */
+export async function settledStatus(client: ChatClient): Promise<Results["status"]> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => void client.call("status", {}).then(judge, reject)
+    const late = setTimeout(() => void client.call("status", {}).then(finish, reject), LINK_WAIT_MS)
+    const stop = client.listen(({ event }) => (event === "link" ? look() : undefined))
+    const finish = (status: Results["status"]): void => {
+      clearTimeout(late)
+      stop()
+      resolve(status)
+    }
+    const judge = (status: Results["status"]): void => {
+      if (status.link.kind !== "connecting") finish(status)
+    }
+    look()
+  })
+}
+
+/** The broker's address, once the link to it is up. Faults `unavailable` and `config`. */
+export async function onlineAt(client: ChatClient): Promise<string> {
+  const { link, broker } = await settledStatus(client)
+  if (link.kind === "online") return broker ?? ""
+  throw new Fault(link.kind === "none" ? "config" : "unavailable", link.why, link.hint)
+}

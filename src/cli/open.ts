@@ -1,0 +1,146 @@
+import { existsSync } from "node:fs"
+import type { ChatClient } from "../chat/api.ts"
+import type { BrokerHome, Home, Ports } from "../chat/ports.ts"
+import { fromBase64url, toBase64url, toHex, type PublicKey } from "../crypto/bytes.ts"
+import { useBackend } from "../crypto/nacl.ts"
+import { systemRandom } from "../crypto/random.ts"
+import { connectOwner } from "../daemon/client.ts"
+import { Fault } from "../errors.ts"
+import { type KeyFile, openKeyFile } from "../keystore/keyfile.ts"
+import { needsPassphrase } from "../keystore/sealed-file.ts"
+import { takeLock } from "../lock.ts"
+import { readSettings, type Settings, writeSettings } from "../settings.ts"
+import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
+import type { Context } from "./context.ts"
+import { passphraseToOpen } from "./passphrase.ts"
+
+/** A command that only answers and ends has the profile for seconds; nobody waits longer for it. */
+const OWNER_WAIT_MS = 15_000
+const OWNER_POLL_MS = 50
+
+/** Whether others may use the profile through this process while it is open. */
+export type Stay = "shared" | "brief"
+
+/**
+ * The one place where things are wired together: the profile's owner behind its socket if there is one, else this
+ * process becomes the owner. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
+ */
+export async function openClient(context: Context, stay: Stay): Promise<ChatClient> {
+  const { paths, lifetime, profile } = context
+  const deadline = Date.now() + OWNER_WAIT_MS
+  for (;;) {
+    const owner = await connectOwner(paths.socket)
+    if (owner !== undefined) {
+      lifetime.defer(owner.close)
+      return owner
+    }
+    if (!existsSync(paths.keyFile)) {
+      throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+    }
+    const lock = takeLock(paths.lock)
+    if (lock.kind === "taken") {
+      lifetime.defer(lock.release)
+      return becomeOwner(context, stay)
+    }
+    if (Date.now() > deadline) {
+      const message = `another mqttchat (process ${lock.pid}) has the profile ${profile} and does not answer`
+      throw new Fault("unavailable", message, `kill ${lock.pid}, then try again`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, OWNER_POLL_MS))
+  }
+}
+
+async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
+  const { paths, lifetime, env } = context
+  const keyPlace = { path: paths.keyFile, purpose: "identity" } as const
+  const passphrase = (await needsPassphrase(keyPlace)) ? await passphraseToOpen(context) : ""
+  const [{ openStore }, { openEngine }, { connectMqtt }] = await Promise.all([
+    import("../store/store.ts"),
+    import("../chat/engine.ts"),
+    import("../transport/mqtt.ts"),
+    useBackend(env["MQTTCHAT_CRYPTO"]),
+  ])
+  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
+  const settings = readSettings(paths.settings)
+  if (settings === undefined)
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+  const store = await openStore(paths.database, keyFile.ring.databaseKey)
+  lifetime.defer(store.close)
+  const { identity } = keyFile.ring
+  const client = await openEngine({
+    store,
+    identity,
+    name: settings.name,
+    connect: connectMqtt,
+    ...admissionsOf(identity),
+    home: homeFor(context, settings, keyFile),
+    now: Date.now,
+    random: systemRandom,
+    after,
+    reach: () => undefined,
+  })
+  lifetime.defer(client.close)
+  if (stay === "shared") {
+    const { serve } = await import("../daemon/server.ts")
+    const server = await serve(client, paths.socket)
+    lifetime.defer(server.close)
+  }
+  return client
+}
+
+/** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
+function admissionsOf(identity: Ports["identity"]): Pick<Ports, "enroll" | "invite"> {
+  const applicant = { identity, random: systemRandom, after }
+  return {
+    enroll: async (request) => (await import("../transport/enroll.ts")).enroll(applicant, request),
+    invite: async (request) => (await import("../transport/enroll.ts")).requestInvitation(applicant, request),
+  }
+}
+
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms)
+  return () => clearTimeout(timer)
+}
+
+/** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
+function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
+  let { ring } = keyFile
+  let current = settings
+  return {
+    broker: () => (current.here ? here(paths) : brokerOf(current)),
+    credential: () => ring.credential ?? (current.here ? laidOutInvitation(paths) : undefined),
+    saveBroker: async (broker) => {
+      current = { name: current.name, here: false, broker: settingsOf(broker) }
+      await writeSettings(paths.settings, current)
+    },
+    saveCredential: async (credential) => {
+      ring = { ...ring, credential }
+      await keyFile.save(ring)
+      if (current.here) layOutInvitation(paths, undefined)
+    },
+  }
+}
+
+function here(paths: Context["paths"]): BrokerHome | undefined {
+  const notice = readNotice(paths)
+  return notice === undefined ? undefined : homeOf(notice)
+}
+
+function brokerOf({ broker }: Settings): BrokerHome | undefined {
+  if (broker === undefined) return undefined
+  const { host, port, trust, registrar } = broker
+  const key = registrar === undefined ? undefined : fromBase64url(registrar)
+  return {
+    address: { host, port },
+    trust: trust.kind === "pin" ? { kind: "pin", pin: Buffer.from(trust.pin, "hex") } : trust,
+    ...(key === undefined ? {} : { registrar: key as PublicKey }),
+  }
+}
+
+function settingsOf({ address, trust, registrar }: BrokerHome): NonNullable<Settings["broker"]> {
+  return {
+    ...address,
+    trust: trust.kind === "pin" ? { kind: "pin", pin: toHex(trust.pin) } : { kind: "name" },
+    ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
+  }
+}

@@ -1,0 +1,139 @@
+import { hostname } from "node:os"
+import { join } from "node:path"
+import type { Broker } from "../broker/broker.ts"
+import { toHex } from "../crypto/bytes.ts"
+import { systemRandom } from "../crypto/random.ts"
+import { Fault } from "../errors.ts"
+import { takeLock } from "../lock.ts"
+import { makePrivateFolder } from "../private-folder.ts"
+import { DEFAULT_PORT, formatAddress } from "../wire/address.ts"
+import { display, displayName, safe } from "../wire/text.ts"
+import { type BrokerKeys, brokerKeys } from "./broker-keys.ts"
+import { layOutInvitation, type Notice, readNotice, writeNotice } from "./broker-notice.ts"
+import type { Context } from "./context.ts"
+import { hasProfile } from "./init.ts"
+import { ANY, choosePlace, type ListenWish, LOOPBACK, type Place } from "./listen.ts"
+import { grouped } from "./rows.ts"
+
+/** A name that a certificate can hold; a laptop may be called anything. */
+const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
+
+export type BrokerOptions = ListenWish & { readonly port?: number; readonly watch?: boolean }
+
+/** Runs broker and registrar of this laptop until the command is ended. It opens no identity and no messages. */
+export async function serveBroker(context: Context, options: BrokerOptions): Promise<never> {
+  const { paths, lifetime } = context
+  makePrivateFolder(paths.broker)
+  holdBrokerLock(context)
+  const keys = await brokerKeys(context)
+  const last = readNotice(paths)
+  const place = await choosePlace(context, options, last && { listen: last.listen, host: last.address.host })
+  const port = options.port ?? last?.address.port ?? DEFAULT_PORT
+  const broker = await startHere(context, keys, { place, port, watch: options.watch === true })
+  lifetime.defer(broker.close)
+  const notice = await admit(context, keys, { place, port: broker.ports[0] ?? port })
+  writeNotice(paths, notice)
+  tell(context, notice)
+  return await new Promise<never>(() => undefined)
+}
+
+function holdBrokerLock({ paths, lifetime, profile }: Context): void {
+  const lock = takeLock(paths.brokerLock)
+  if (lock.kind === "held") {
+    const message = `the broker of the profile ${profile} is running already (process ${lock.pid})`
+    throw new Fault("exists", message, "mqttchat pair")
+  }
+  lifetime.defer(lock.release)
+}
+
+/** The server's own certificate lives as long as this process: people pin the authority, so a new one breaks nothing. */
+async function startHere(
+  context: Context,
+  { authority }: BrokerKeys,
+  wish: { readonly place: Place; readonly port: number; readonly watch: boolean },
+): Promise<Broker> {
+  const [{ makeServerCertificate }, { startBroker }, { GUEST_RATE }, { REGISTRAR_ID }] = await Promise.all([
+    import("../broker/certificates.ts"),
+    import("../broker/broker.ts"),
+    import("../broker/gate.ts"),
+    import("../registrar/registrar.ts"),
+  ])
+  const { caCertificate } = authority
+  return startBroker({
+    listen: [{ host: wish.place.listen, port: wish.port }],
+    ...(await makeServerCertificate(authority, hostsOf(wish.place))),
+    ca: caCertificate,
+    clientCa: caCertificate,
+    journalPath: join(context.paths.broker, "queues.journal"),
+    registrarId: REGISTRAR_ID,
+    guestRate: GUEST_RATE,
+    ...(wish.watch ? { observe: watcher(context) } : {}),
+  })
+}
+
+function hostsOf({ host }: Place): string[] {
+  const name = hostname()
+  const named = HOST_NAME.test(name) ? [name, `${name}.local`] : []
+  return [...new Set([host, LOOPBACK, "::1", "localhost", ...named])]
+}
+
+/** What a broker sees of each message, for whoever wants to look. */
+function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: string) => void {
+  return (topic, payload, from) => {
+    const base64 = Buffer.from(payload).toString("base64")
+    if (out.json) out.record("mqttchat/seen/1", { topic, from, bytes: payload.length, base64 })
+    else out.data(safe`${display(topic)}  ${payload.length} bytes from ${display(from)}`)
+  }
+}
+
+/** Starts the registrar over the broker itself and lays the operator's invitation out. */
+async function admit(
+  context: Context,
+  { authority, registrarSecret }: BrokerKeys,
+  at: { readonly place: Place; readonly port: number },
+): Promise<Notice> {
+  const [{ openRegistrar }, { pinOf }, { connectMqtt }] = await Promise.all([
+    import("../registrar/registrar.ts"),
+    import("../broker/certificates.ts"),
+    import("../transport/mqtt.ts"),
+  ])
+  const { paths, lifetime, out } = context
+  const { host, listen } = at.place
+  const pin = pinOf(authority.caCertificate)
+  const registrar = await openRegistrar({
+    connect: connectMqtt,
+    address: { host: ANY.includes(listen) ? LOOPBACK : listen, port: at.port },
+    pin,
+    keys: authority,
+    boxSecret: registrarSecret,
+    ledgerPath: join(paths.broker, "registrar.ledger"),
+    membersMayInvite: true,
+    onState: (state) => {
+      if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
+    },
+    onAdmitted: ({ deviceName, operator }) => {
+      out.say(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
+    },
+    random: systemRandom,
+    now: Date.now,
+  })
+  lifetime.defer(registrar.close)
+  layOutInvitation(paths, await registrar.inviteOperator())
+  return { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+}
+
+function tell(context: Context, { address, pin }: Notice): void {
+  const { out } = context
+  const where = formatAddress(address)
+  if (out.json) {
+    out.record("mqttchat/broker/1", { ...address, pin: toHex(pin) })
+    return
+  }
+  out.done(
+    safe`broker running   mqtts://${display(where)}   TLS 1.3, pin ${grouped(toHex(pin).toUpperCase())}`,
+  )
+  if (!hasProfile(context)) out.say(safe`next, in another terminal: mqttchat init --broker here`)
+  out.say(safe`to add a person, in another terminal: mqttchat pair`)
+  out.say(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
+  out.say(safe`Ctrl+C stops the broker; messages under way are kept`)
+}
