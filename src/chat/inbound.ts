@@ -37,9 +37,8 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
   for (const frame of opened.frames) hear(news, frame)
   if (opened.frames.some(wantsReceipt)) {
     draft.receipts = [...draft.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
-  }
-  if (!opened.frames.some(({ kind }) => kind === "text")) {
-    draft.changes.push(markSeen(book.settings, from, opened.mid))
+    const leavesTrace = opened.frames.some(({ kind }) => kind === "text")
+    if (!leavesTrace) draft.changes.push(markSeen(book.settings, from, opened.mid))
   }
   takePostQuantumStep(draft)
   return settle(book, draft, { kind: "committed", receiptsWait: draft.receipts.length > 0 })
@@ -90,7 +89,7 @@ function confirm(book: Book, draft: Draft, newChain: boolean): void {
   }
 }
 
-/** What the peer has to know that we have. An answer to a receipt would never end. */
+/** What the peer has to know that we have. A receipt for a receipt would never end. */
 function wantsReceipt(frame: Frame): boolean {
   return frame.kind !== "ack" && frame.kind !== "nop"
 }

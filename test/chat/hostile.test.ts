@@ -1,0 +1,184 @@
+import { randomBytes, randomInt } from "node:crypto"
+import { describe, expect, test } from "vitest"
+
+import { toHex } from "../../src/crypto/bytes.ts"
+import { BUCKETS } from "../../src/wire/frame.ts"
+import { Town, type Person } from "./people.ts"
+
+const HOUR_MS = 3_600_000
+
+async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
+  const town = new Town()
+  const alice = await town.person("alice")
+  const bob = await town.person("bob")
+  await town.pair(alice, bob)
+  await town.clock.pass(50)
+  return { town, alice, bob }
+}
+
+const TALK = Array.from({ length: 12 }, (_, n) => `message ${n}`)
+
+async function talkBothWays(town: Town, alice: Person, bob: Person): Promise<void> {
+  for (const text of TALK) {
+    await alice.send("bob", `from alice: ${text}`)
+    await bob.send("alice", `from bob: ${text}`)
+    if (randomInt(3) === 0) await town.clock.pass(7)
+  }
+}
+
+async function expectAllOnce(alice: Person, bob: Person): Promise<void> {
+  const sorted = (texts: string[]) => [...texts].sort()
+  expect(sorted(await bob.texts("alice"))).toEqual(sorted(TALK.map((text) => `from alice: ${text}`)))
+  expect(sorted(await alice.texts("bob"))).toEqual(sorted(TALK.map((text) => `from bob: ${text}`)))
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
+  expect(new Set(await bob.states("alice"))).toEqual(new Set(["delivered"]))
+}
+
+async function dropped(person: Person): Promise<number> {
+  return (await person.client.call("status", {})).dropped
+}
+
+describe("a broker that does its worst loses nothing for good and shows nothing twice", () => {
+  test("it loses every second frame", async () => {
+    const { town, alice, bob } = await couple()
+    town.office.meddle = (_topic, payload) => (randomInt(2) === 0 ? [] : [payload])
+    await talkBothWays(town, alice, bob)
+    await town.clock.pass(2 * HOUR_MS)
+    town.office.meddle = (_topic, payload) => [payload]
+    await town.clock.pass(2 * HOUR_MS)
+    await expectAllOnce(alice, bob)
+  })
+
+  test("it delivers every frame three times", async () => {
+    const { town, alice, bob } = await couple()
+    town.office.meddle = (_topic, payload) => [payload, payload, payload]
+    await talkBothWays(town, alice, bob)
+    await town.clock.pass(1_000)
+    await expectAllOnce(alice, bob)
+    const letters = town.office.seen.length
+    await town.clock.pass(4_000)
+    expect(town.office.seen.length).toBe(letters)
+  })
+
+  test("it holds frames back and delivers them in another order", async () => {
+    const { town, alice, bob } = await couple()
+    const held: { topic: string; payload: Uint8Array }[] = []
+    town.office.meddle = (topic, payload) => {
+      held.push({ topic, payload })
+      return []
+    }
+    await talkBothWays(town, alice, bob)
+    town.office.meddle = (_topic, payload) => [payload]
+    for (const { topic, payload } of held.toSorted(() => randomInt(3) - 1)) town.office.forge(topic, payload)
+    await town.clock.pass(1_000)
+    await expectAllOnce(alice, bob)
+    await town.clock.pass(HOUR_MS)
+    await expectAllOnce(alice, bob)
+  })
+
+  test("it changes one bit of every frame, for a while", async () => {
+    const { town, alice, bob } = await couple()
+    town.office.meddle = (_topic, payload) => {
+      const changed = Uint8Array.from(payload)
+      const at = randomInt(changed.length)
+      changed[at] = (changed[at] ?? 0) ^ (1 << randomInt(8))
+      return [changed]
+    }
+    await talkBothWays(town, alice, bob)
+    expect(await bob.texts("alice")).toEqual([])
+    expect(await alice.texts("bob")).toEqual([])
+    expect(await dropped(bob)).toBeGreaterThanOrEqual(TALK.length)
+    town.office.meddle = (_topic, payload) => [payload]
+    await town.clock.pass(HOUR_MS)
+    await expectAllOnce(alice, bob)
+  })
+
+  test("it replays all it ever saw", async () => {
+    const { town, alice, bob } = await couple()
+    await talkBothWays(town, alice, bob)
+    await town.clock.pass(1_000)
+    for (const { topic, payload } of [...town.office.seen]) town.office.forge(topic, payload)
+    await town.clock.pass(1_000)
+    await expectAllOnce(alice, bob)
+    expect(await alice.client.call("contacts", {})).toHaveLength(1)
+    expect(await bob.client.call("contacts", {})).toHaveLength(1)
+  })
+
+  test("it puts Alice's frames to Bob into Carol's mailbox", async () => {
+    const { town, alice, bob } = await couple()
+    const carol = await town.person("carol")
+    await town.pair(carol, bob)
+    const bobsMailboxes = new Set(town.office.seen.map(({ topic }) => topic))
+    await alice.send("bob", "for Bob from Alice")
+    await town.clock.pass(50)
+    const letters = [...town.office.seen]
+    const before = await dropped(bob)
+    for (const topic of bobsMailboxes) for (const { payload } of letters) town.office.forge(topic, payload)
+    await town.clock.pass(1_000)
+    expect(await bob.texts("alice")).toEqual(["for Bob from Alice"])
+    expect(await bob.texts("carol")).toEqual([])
+    expect(await dropped(bob)).toBeGreaterThan(before)
+  })
+})
+
+test("Mallory's random bytes of any size are dropped and counted, and nothing changes", async () => {
+  const { town, alice, bob } = await couple()
+  const topic = town.office.seen.at(-1)?.topic ?? ""
+  const sizes = [0, 1, 15, 16, 39, 40, 255, 257, 65_537, ...BUCKETS]
+  const snapshot = await snapshots(alice, bob)
+  const before = (await dropped(alice)) + (await dropped(bob))
+  for (const size of sizes) town.office.forge(topic, randomBytes(size))
+  await town.clock.pass(1_000)
+  expect((await dropped(alice)) + (await dropped(bob))).toBe(before + sizes.length)
+  expect(await snapshots(alice, bob)).toEqual(snapshot)
+})
+
+async function snapshots(...people: Person[]): Promise<string[]> {
+  const openings = await Promise.all(people.map(({ store }) => store.opening()))
+  return openings.flatMap(({ snapshots: all }) => [...all.values()].map(toHex))
+}
+
+test("a frame for a mailbox that is nobody's is dropped unread", async () => {
+  const { town, bob } = await couple()
+  const device = bob.deviceId
+  const foreign = `mc/1/i/${device}/${randomBytes(16).toString("base64url")}`
+  town.office.box(device).topics.add(foreign)
+  const before = await dropped(bob)
+  town.office.forge(foreign, randomBytes(256))
+  await town.clock.pass(10)
+  expect(await dropped(bob)).toBe(before + 1)
+})
+
+test("a blocked contact is not heard, gets no receipt, and can be let in again", async () => {
+  const { town, alice, bob } = await couple()
+  await alice.send("bob", "before")
+  await town.clock.pass(50)
+  await bob.client.call("block", { contact: "alice", blocked: true })
+  await alice.send("bob", "during")
+  await town.clock.pass(50)
+  expect(await bob.texts("alice")).toEqual(["before"])
+  expect(await alice.states("bob")).toEqual(["delivered", "broker"])
+  await expect(bob.send("alice", "hello?")).rejects.toMatchObject({ code: "refused" })
+  await bob.client.call("block", { contact: "alice", blocked: false })
+  await town.clock.pass(HOUR_MS)
+  expect(await bob.texts("alice")).toEqual(["before", "during"])
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+})
+
+test("a frame that a blocked contact sends past the broker's subscriptions is dropped", async () => {
+  const { town, alice, bob } = await couple()
+  await alice.send("bob", "kept")
+  await town.clock.pass(50)
+  await bob.client.call("block", { contact: "alice", blocked: true })
+  const sent = town.office.seen.length
+  await alice.send("bob", "never shown")
+  await town.clock.pass(5)
+  const letter = town.office.seen[sent]
+  if (letter === undefined) throw new Error("nothing was sent")
+  town.office.box(bob.deviceId).topics.add(letter.topic)
+  const before = await dropped(bob)
+  town.office.forge(letter.topic, letter.payload)
+  await town.clock.pass(50)
+  expect(await bob.texts("alice")).toEqual(["kept"])
+  expect(await dropped(bob)).toBe(before + 1)
+})
