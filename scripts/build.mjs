@@ -16,6 +16,8 @@ await build({
   splitting: true,
   format: "esm",
   platform: "node",
+  // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
+  mainFields: ["module", "main"],
   target: "node20.19",
   minifySyntax: true,
   minifyWhitespace: true,

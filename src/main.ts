@@ -21,10 +21,12 @@ async function main(argv: readonly string[]): Promise<number> {
   return run(argv, DEFAULT_PROFILE)
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (cause) {
+/** Whatever reaches this is no fault that anybody foresaw; what runs at exit puts the terminal back. */
+function lastCatch(cause: unknown): void {
   const what = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
   process.stderr.write(`mqttchat: this is a bug, please report it\n${what}\n`)
-  process.exitCode = BUG
+  process.exit(BUG)
 }
+
+process.on("uncaughtException", lastCatch)
+main(process.argv.slice(2)).then((code) => (process.exitCode = code), lastCatch)

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import type { IClientOptions, MqttClient, Packet } from "mqtt"
+import { connectAsync, type IClientOptions, type MqttClient, type Packet } from "mqtt"
 import { Fault } from "../errors.ts"
 import { failureOf } from "../transport/failures.ts"
 import type { BrokerAddress } from "../transport/transport.ts"
@@ -74,7 +74,6 @@ async function connectPlain(
   options: PlainOptions,
   reconnectPeriod: number,
 ): Promise<MqttClient> {
-  const { connectAsync } = await import("mqtt")
   const settings: IClientOptions = {
     ...addressOf(options),
     ...tlsOf(options),
