@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer"
 import { utf8 } from "../crypto/bytes.ts"
 import { decode, type Reader, Writer } from "../wire/codec.ts"
 
@@ -73,5 +74,7 @@ function readRecord(reader: Reader): JournalRecord | undefined {
 }
 
 function readName(reader: Reader): string {
-  return Buffer.from(reader.lv16(NAME_MAX_BYTES)).toString("utf8")
+  const bytes = reader.lv16(NAME_MAX_BYTES)
+  if (!isUtf8(bytes)) reader.refuse()
+  return Buffer.from(bytes).toString("utf8")
 }

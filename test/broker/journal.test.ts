@@ -1,0 +1,145 @@
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { type Journal, openJournal } from "../../src/broker/journal.ts"
+import { decodeRecord, encodeRecord, type JournalRecord } from "../../src/broker/journal-record.ts"
+
+const name = fc.string({ maxLength: 40, unit: "grapheme-ascii" })
+const natural = fc.nat(Number.MAX_SAFE_INTEGER)
+const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
+  fc.record({ kind: fc.constant("subscribed" as const), session: name, filter: name, qos: fc.nat(1) }),
+  fc.record({ kind: fc.constant("unsubscribed" as const), session: name, filter: name }),
+  fc.record({ kind: fc.constant("forgotten" as const), session: name }),
+  fc.record({
+    kind: fc.constant("queued" as const),
+    session: name,
+    sequence: natural,
+    at: natural,
+    topic: name,
+    payload: fc.uint8Array({ maxLength: 300 }),
+  }),
+  fc.record({ kind: fc.constant("settled" as const), session: name, sequence: natural }),
+)
+
+describe("the broker's journal", () => {
+  let folder: string
+  let path: string
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "mqttchat-journal-"))
+    path = join(folder, "journal")
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  /** Opens it and returns what it remembered; a state that keeps everything is its own snapshot. */
+  async function reopen(): Promise<{ journal: Journal; records: JournalRecord[] }> {
+    const records: JournalRecord[] = []
+    const journal = await openJournal(path, {
+      apply: (record) => records.push(record),
+      snapshot: () => records,
+    })
+    return { journal, records }
+  }
+
+  function queued(sequence: number): JournalRecord {
+    return {
+      kind: "queued",
+      session: "bob",
+      sequence,
+      at: 1,
+      topic: "t",
+      payload: new Uint8Array([sequence]),
+    }
+  }
+
+  test("any record reads back as it was, and no two ways of writing one exist", () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        expect(decodeRecord(encodeRecord(record))).toEqual(record)
+      }),
+    )
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
+        const record = decodeRecord(bytes)
+        if (record !== undefined) expect(encodeRecord(record)).toEqual(bytes)
+      }),
+    )
+  })
+
+  test("gives back all that was committed, in order, after any number of openings", async () => {
+    const expected: JournalRecord[] = []
+    for (let opening = 0; opening < 3; opening++) {
+      const { journal, records } = await reopen()
+      expect(records).toEqual(expected)
+      const fresh = Array.from({ length: 50 }, (_, i) => queued(opening * 50 + i))
+      await Promise.all(fresh.map((record) => journal.commit(record)))
+      expected.push(...fresh)
+      await journal.close()
+    }
+  })
+
+  test("torn anywhere, it gives back the whole records before the tear, and takes new ones", async () => {
+    const { journal } = await reopen()
+    await Promise.all([1, 2, 3].map((n) => journal.commit(queued(n))))
+    await journal.close()
+    const whole = readFileSync(path)
+    const recordBytes = (whole.length - 26) / 3
+    for (let length = 26; length < whole.length; length++) {
+      writeFileSync(path, whole.subarray(0, length))
+      const torn = await reopen()
+      const kept = Math.floor((length - 26) / recordBytes)
+      expect(torn.records).toEqual([1, 2, 3].slice(0, kept).map(queued))
+      await torn.journal.commit(queued(9))
+      await torn.journal.close()
+      const after = await reopen()
+      expect(after.records.at(-1)).toEqual(queued(9))
+      await after.journal.close()
+    }
+  })
+
+  test("garbage after the last record, and a flipped bit, end the replay there", async () => {
+    const { journal } = await reopen()
+    await Promise.all([1, 2, 3].map((n) => journal.commit(queued(n))))
+    await journal.close()
+    const whole = readFileSync(path)
+    appendFileSync(path, Buffer.alloc(100, 0xff))
+    const first = await reopen()
+    expect(first.records).toEqual([1, 2, 3].map(queued))
+    await first.journal.close()
+    const flipped = Buffer.from(whole)
+    flipped[flipped.length - 1] = (flipped.at(-1) ?? 0) ^ 1
+    writeFileSync(path, flipped)
+    const second = await reopen()
+    expect(second.records).toEqual([1, 2].map(queued))
+    await second.journal.close()
+  })
+
+  test("is readable by its owner only", async () => {
+    const { journal } = await reopen()
+    await journal.close()
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+  })
+
+  test("a file that is something else is refused and left alone", async () => {
+    writeFileSync(path, "SQLite format 3\u0000 and so on, not ours")
+    await expect(reopen()).rejects.toMatchObject({ code: "damaged-database" })
+    expect(readFileSync(path, "utf8")).toContain("SQLite format 3")
+    truncateSync(path, 3)
+    await expect(reopen()).rejects.toMatchObject({ code: "damaged-database" })
+  })
+
+  test("a place that cannot be written is told by its kind", async () => {
+    path = join(folder, "no", "such", "folder", "journal")
+    await expect(reopen()).rejects.toMatchObject({ code: "io" })
+  })
+})

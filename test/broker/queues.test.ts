@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, test } from "vitest"
+import { ALL_QUEUES_MAX_BYTES, Queues, QUEUE_MAX_BYTES, QUEUE_MAX_FRAMES } from "../../src/broker/queues.ts"
+import { newId } from "./world.ts"
+
+const WINDOW = 4
+
+describe("the queues of the broker", () => {
+  const bob = newId()
+  const toBob = `mc/1/i/${bob}/${newId()}`
+  let queues: Queues
+
+  beforeEach(() => {
+    queues = new Queues("registrar")
+    queues.apply({ kind: "subscribed", session: bob, filter: `mc/1/i/${bob}/+`, qos: 1 })
+  })
+
+  function put(count: number, bytes = 1, session = bob): void {
+    for (let i = 0; i < count; i++) {
+      const sequence = queues.nextSequence()
+      const payload = new Uint8Array(bytes)
+      queues.apply({ kind: "queued", session, sequence, at: 0, topic: toBob, payload })
+    }
+  }
+
+  function takeAll(): number[] {
+    const taken: number[] = []
+    for (let next = queues.take(bob, WINDOW); next !== undefined; next = queues.take(bob, WINDOW)) {
+      taken.push(next.frame.sequence)
+    }
+    return taken
+  }
+
+  test("a topic has one recipient, if that one subscribed with QoS 1", () => {
+    const [stranger, registration] = [newId(), newId()]
+    expect(queues.recipientOf(toBob)).toBe(bob)
+    expect(queues.recipientOf(`mc/1/i/${stranger}/${newId()}`)).toBeUndefined()
+    expect(queues.recipientOf("mc/1/p/7")).toBeUndefined()
+    expect(queues.recipientOf(`mc/1/reg/q/${registration}`)).toBeUndefined()
+    queues.apply({ kind: "subscribed", session: "registrar", filter: "mc/1/reg/q/+", qos: 1 })
+    expect(queues.recipientOf(`mc/1/reg/q/${registration}`)).toBe("registrar")
+    queues.apply({ kind: "subscribed", session: bob, filter: toBob, qos: 0 })
+    expect(queues.recipientOf(toBob)).toBeUndefined()
+    queues.apply({ kind: "unsubscribed", session: bob, filter: toBob })
+    expect(queues.recipientOf(toBob)).toBe(bob)
+    queues.apply({ kind: "forgotten", session: bob })
+    expect(queues.recipientOf(toBob)).toBeUndefined()
+  })
+
+  test("no more than a window goes out, and each acknowledgement lets one more go", () => {
+    put(6)
+    expect(takeAll()).toEqual([1, 2, 3, 4])
+    queues.numbered(bob, 2, 77)
+    expect(queues.sequenceOf(bob, 77)).toBe(2)
+    expect(queues.sequenceOf(bob, 78)).toBeUndefined()
+    queues.apply({ kind: "settled", session: bob, sequence: 2 })
+    expect(takeAll()).toEqual([5])
+  })
+
+  test("a new connection gets what was not acknowledged first, marked as a repeat", () => {
+    put(6)
+    takeAll()
+    queues.apply({ kind: "settled", session: bob, sequence: 3 })
+    queues.restart(bob)
+    expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 1 }, again: true })
+    expect(takeAll()).toEqual([2, 4, 5])
+    queues.restart(bob)
+    put(1)
+    expect(takeAll()).toEqual([1, 2, 4, 5])
+    for (const sequence of [1, 2, 4, 5]) queues.apply({ kind: "settled", session: bob, sequence })
+    expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 6 }, again: false })
+  })
+
+  test("a snapshot leads to the same queues, wherever a connection stood", () => {
+    put(6)
+    takeAll()
+    queues.apply({ kind: "settled", session: bob, sequence: 1 })
+    const snapshot = [...queues.snapshot()]
+    queues = new Queues("registrar")
+    for (const record of snapshot) queues.apply(record)
+    expect([...queues.snapshot()]).toEqual(snapshot)
+    expect(takeAll()).toEqual([2, 3, 4, 5])
+    expect(queues.nextSequence()).toBe(7)
+  })
+
+  test("one queue takes so many frames and no more; the next is counted as dropped", () => {
+    put(QUEUE_MAX_FRAMES - 1)
+    expect(queues.hasRoom(bob, 1)).toBe(true)
+    put(1)
+    expect(queues.hasRoom(bob, 1)).toBe(false)
+    expect(queues.stats()).toMatchObject({ frames: QUEUE_MAX_FRAMES, dropped: 1 })
+    queues.apply({ kind: "settled", session: bob, sequence: 1 })
+    expect(queues.hasRoom(bob, 1)).toBe(true)
+  })
+
+  test("one queue takes so many bytes and no more, and so do all together", () => {
+    put(1, QUEUE_MAX_BYTES - 1)
+    expect(queues.hasRoom(bob, 1)).toBe(true)
+    expect(queues.hasRoom(bob, 2)).toBe(false)
+    const others = Array.from({ length: ALL_QUEUES_MAX_BYTES / QUEUE_MAX_BYTES - 1 }, newId)
+    for (const other of [...others, "one more"]) {
+      queues.apply({ kind: "subscribed", session: other, filter: `mc/1/i/${other}/+`, qos: 1 })
+    }
+    for (const other of others) put(1, QUEUE_MAX_BYTES, other)
+    expect(queues.hasRoom("one more", 1)).toBe(true)
+    expect(queues.hasRoom("one more", 2)).toBe(false)
+    queues.apply({ kind: "forgotten", session: others[0] ?? "" })
+    expect(queues.hasRoom("one more", 2)).toBe(true)
+  })
+})
