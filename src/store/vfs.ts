@@ -16,9 +16,6 @@ const OPEN_WAL = 0x80000
 /** A crash never harms bytes beside those being written: spares padding of each commit to whole sectors. */
 const IOCAP_POWERSAFE_OVERWRITE = 0x1000
 const SECTOR_BYTES = 4096
-/** Enough to make a frame of the write-ahead log invalid: its header (SQLite file format, section 4.1). */
-const WAL_FRAME_HEADER_BYTES = 24
-
 /** The name under which SQLite knows the database; the files' real names are ours alone. */
 export const DATABASE_NAME = "db"
 
@@ -172,6 +169,15 @@ export class Vfs {
     return OK
   }
 
+  /** SQLite asks after every failure; the cause is kept here and not told by number. */
+  xGetLastError(): number {
+    return OK
+  }
+
+  xSleep(): number {
+    return OK
+  }
+
   xLock(): number {
     return OK
   }
@@ -199,12 +205,12 @@ export class Vfs {
 
   /**
    * A commit whose sync failed is told to have failed. Its frames may yet be whole in the log, and a later opening
-   * would take them for committed: so the first of them is made invalid.
+   * would take them for committed: so they are cut off. SQLite writes its next frames at the same place.
    */
   #disown(open: OpenFile): void {
     if (!open.wal || open.unsynced === undefined) return
     try {
-      this.#files.write(open.file, new Uint8Array(WAL_FRAME_HEADER_BYTES), open.unsynced)
+      this.#files.truncate(open.file, open.unsynced)
     } catch {
       // The disk refuses everything now; the failure of the sync itself is what is told.
     }

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { createInterface } from "node:readline"
+import { join } from "node:path"
+import { expect, test } from "vitest"
+import type { MessageRecord, Opening } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { freshPath } from "./people.ts"
+
+const ROUNDS = 4
+const ALL = 10_000
+
+type Writer = { child: ChildProcess; acknowledged: AsyncIterator<string> }
+
+/** Commits in a process of its own, whose files may grow to `limitKiB`. */
+function writer(path: string, key: Uint8Array, limitKiB: number | "unlimited" = "unlimited"): Writer {
+  const actor = join(import.meta.dirname, "store.actor.ts")
+  const command = `ulimit -f ${limitKiB} && exec node --import tsx "$0" "$@"`
+  const child = spawn("bash", ["-c", command, actor, path, Buffer.from(key).toString("hex")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  return { child, acknowledged: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
+}
+
+async function opened(
+  path: string,
+  key: Uint8Array,
+): Promise<{ opening: Opening; messages: readonly MessageRecord[] }> {
+  const store = await openStore(path, key)
+  const found = { opening: await store.opening(), messages: await store.history(1, ALL) }
+  await store.close()
+  return found
+}
+
+/** Messages, frames and search index tell the same story, without a gap. */
+function expectWhole({ opening, messages }: Awaited<ReturnType<typeof opened>>): void {
+  const numbers = messages.map((_, index) => index + 1)
+  expect(messages.map((entry) => entry.text)).toEqual(numbers.map((number) => `message number ${number}`))
+  expect(opening.outgoing.map((frame) => frame.seq)).toEqual(numbers)
+}
+
+test("kill -9 at any moment loses no acknowledged commit and leaves none half done", async () => {
+  const path = freshPath()
+  const key = randomBytes(32)
+  let before = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const { child, acknowledged } = writer(path, key)
+    const enough = before + 10 + round * 17
+    let last = 0
+    while (last < enough) last = Number((await acknowledged.next()).value)
+    child.kill("SIGKILL")
+    for (let line = await acknowledged.next(); line.done !== true; line = await acknowledged.next()) {
+      last = Number(line.value)
+    }
+    const found = await opened(path, key)
+    expectWhole(found)
+    expect(found.messages.length).toBeGreaterThanOrEqual(last)
+    before = found.messages.length
+  }
+})
+
+test("a full disk is told, and what was acknowledged before is there when it opens again", async () => {
+  const path = freshPath()
+  const key = randomBytes(32)
+  const { acknowledged } = writer(path, key, 400)
+  const lines: string[] = []
+  for (let line = await acknowledged.next(); line.done !== true; line = await acknowledged.next()) {
+    lines.push(line.value)
+  }
+  expect(lines.pop()).toBe("disk-full")
+  expect(lines.length).toBeGreaterThan(3)
+  const found = await opened(path, key)
+  expectWhole(found)
+  expect(found.messages.length).toBe(lines.length)
+})

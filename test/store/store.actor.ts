@@ -1,0 +1,19 @@
+/** A process that commits messages for ever and says so after each, until a signal or a fault ends it: PATH KEY. */
+import { writeSync } from "node:fs"
+import { Fault } from "../../src/errors.ts"
+import { openStore } from "../../src/store/store.ts"
+import { contact, sending } from "./people.ts"
+
+const [path = "", key = ""] = process.argv.slice(2)
+const store = await openStore(path, Buffer.from(key, "hex"))
+const { contacts, nextOutgoing } = await store.opening()
+if (contacts.length === 0) await store.commit([{ write: "contact", contact: contact(1, "Bob") }])
+
+try {
+  for (let number = nextOutgoing; ; number++) {
+    await store.commit(sending(number, 1).writes)
+    writeSync(1, `${number}\n`)
+  }
+} catch (cause) {
+  writeSync(1, `${cause instanceof Fault ? cause.code : String(cause)}\n`)
+}

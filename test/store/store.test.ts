@@ -1,0 +1,336 @@
+import { randomBytes } from "node:crypto"
+import { afterEach, expect, test } from "vitest"
+import * as fc from "fast-check"
+import type { Store } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { contact, freshPath, message, openBundle, outgoing } from "./people.ts"
+
+const open: Store[] = []
+
+async function storeAt(path: string, key: Uint8Array): Promise<Store> {
+  const store = await openStore(path, key)
+  open.push(store)
+  return store
+}
+
+afterEach(async () => {
+  for (const store of open.splice(0)) await store.close()
+})
+
+/** Closes and opens again: what the next process would see. */
+async function reopened(store: Store, path: string, key: Uint8Array): Promise<Store> {
+  await store.close()
+  return storeAt(path, key)
+}
+
+async function withBob(): Promise<{ path: string; key: Uint8Array; store: Store }> {
+  const path = freshPath()
+  const key = randomBytes(32)
+  const store = await storeAt(path, key)
+  await store.commit([{ write: "contact", contact: contact(1, "Bob") }])
+  return { path, key, store }
+}
+
+test("a new profile remembers nothing, and numbers begin at one", async () => {
+  const store = await storeAt(freshPath(), randomBytes(32))
+  expect(await store.opening()).toEqual({
+    contacts: [],
+    snapshots: new Map(),
+    outgoing: [],
+    openBundles: [],
+    settings: new Map(),
+    nextContact: 1,
+    nextOutgoing: 1,
+  })
+  expect(await store.unshown()).toEqual([])
+})
+
+test("everything that Alice commits is there when the next process opens the profile", async () => {
+  const path = freshPath()
+  const key = randomBytes(32)
+  const bob = contact(1, "Bob")
+  const frames = [outgoing(7, 1), { ...outgoing(9, 1), kind: "init", published: true, attempts: 3 } as const]
+  const bundles = [openBundle(null), openBundle(1)]
+  const snapshot = randomBytes(3000)
+  const store = await storeAt(path, key)
+  await store.commit([
+    { write: "session", contact: 1, snapshot },
+    { write: "contact", contact: bob },
+    ...frames.map((frame) => ({ write: "outgoing", outgoing: frame }) as const),
+    ...bundles.map((bundle) => ({ write: "open-bundle", bundle }) as const),
+    { write: "setting", key: "clock", value: Uint8Array.of(1, 2, 3) },
+  ])
+  const found = await (await reopened(store, path, key)).opening()
+  expect(found.contacts).toEqual([plain(bob)])
+  expect(found.snapshots).toEqual(new Map([[1, new Uint8Array(snapshot)]]))
+  expect(found.outgoing).toEqual(frames.map(plain))
+  expect(new Set(found.openBundles)).toEqual(new Set(bundles.map(plain)))
+  expect(found.settings).toEqual(new Map([["clock", Uint8Array.of(1, 2, 3)]]))
+  expect([found.nextContact, found.nextOutgoing]).toEqual([2, 10])
+})
+
+test("a later write replaces what it names", async () => {
+  const { path, key, store } = await withBob()
+  const frame = outgoing(1, 1)
+  const bundle = openBundle(null)
+  const robert = { ...contact(1, "Robert"), verified: true, blocked: true, state: "recovering" } as const
+  await store.commit([
+    { write: "outgoing", outgoing: frame },
+    { write: "open-bundle", bundle },
+    { write: "session", contact: 1, snapshot: randomBytes(10) },
+    { write: "setting", key: "k", value: randomBytes(1) },
+  ])
+  await store.commit([
+    { write: "contact", contact: robert },
+    { write: "outgoing", outgoing: { ...frame, published: true, attempts: 2, dueAt: 5 } },
+    { write: "open-bundle", bundle: { ...bundle, contact: 1 } },
+    { write: "session", contact: 1, snapshot: Uint8Array.of(9) },
+    { write: "setting", key: "k", value: Uint8Array.of(8) },
+  ])
+  const found = await (await reopened(store, path, key)).opening()
+  expect(found.contacts).toEqual([plain(robert)])
+  expect(found.outgoing).toEqual([plain({ ...frame, published: true, attempts: 2, dueAt: 5 })])
+  expect(found.openBundles).toEqual([plain({ ...bundle, contact: 1 })])
+  expect(found.snapshots).toEqual(new Map([[1, Uint8Array.of(9)]]))
+  expect(found.settings).toEqual(new Map([["k", Uint8Array.of(8)]]))
+})
+
+test("what is done or closed is gone", async () => {
+  const { store } = await withBob()
+  const bundle = openBundle(1)
+  await store.commit([
+    { write: "outgoing", outgoing: outgoing(1, 1) },
+    { write: "outgoing", outgoing: outgoing(2, 1) },
+    { write: "open-bundle", bundle },
+  ])
+  await store.commit([
+    { write: "outgoing-done", seq: 1 },
+    { write: "close-bundle", tag: bundle.tag },
+  ])
+  const found = await store.opening()
+  expect(found.outgoing.map((frame) => frame.seq)).toEqual([2])
+  expect(found.openBundles).toEqual([])
+})
+
+test("a forgotten contact takes all that was theirs along, and their number never comes back", async () => {
+  const { path, key, store } = await withBob()
+  await store.commit([
+    { write: "contact", contact: contact(2, "Carol") },
+    { write: "session", contact: 2, snapshot: randomBytes(9) },
+    { write: "message", message: message(2, "soon forgotten") },
+    { write: "message", message: message(1, "soon remembered") },
+    { write: "outgoing", outgoing: outgoing(1, 2) },
+    { write: "open-bundle", bundle: openBundle(2) },
+  ])
+  await store.commit([{ write: "forget-contact", id: 2 }])
+  const next = await reopened(store, path, key)
+  const found = await next.opening()
+  expect(found.contacts.map((known) => known.name)).toEqual(["Bob"])
+  expect([found.snapshots.size, found.outgoing.length, found.openBundles.length]).toEqual([0, 0, 0])
+  expect(found.nextContact).toBe(3)
+  expect(await next.history(2, 10)).toEqual([])
+  expect((await next.search("soon", 10)).map((hit) => hit.text)).toEqual(["soon remembered"])
+})
+
+test("two contacts cannot bear one name, whatever its case, and the commit that tries leaves nothing behind", async () => {
+  const { store } = await withBob()
+  await expect(
+    store.commit([
+      { write: "setting", key: "k", value: randomBytes(1) },
+      { write: "contact", contact: contact(2, "bOB") },
+    ]),
+  ).rejects.toMatchObject({ code: "bug" })
+  const found = await store.opening()
+  expect(found.contacts.length).toBe(1)
+  expect(found.settings.size).toBe(0)
+})
+
+test("two contacts may swap their names in one commit, through a third", async () => {
+  const { store } = await withBob()
+  const [bob] = (await store.opening()).contacts
+  const carol = contact(2, "Carol")
+  if (bob === undefined) throw new Error("Bob was committed")
+  await store.commit([{ write: "contact", contact: carol }])
+  await store.commit([
+    { write: "contact", contact: { ...bob, name: "someone" } },
+    { write: "contact", contact: { ...carol, name: "Bob" } },
+    { write: "contact", contact: { ...bob, name: "Carol" } },
+  ])
+  expect((await store.opening()).contacts.map((known) => known.name)).toEqual(["Carol", "Bob"])
+})
+
+test("a message for nobody is refused with the whole commit", async () => {
+  const { store } = await withBob()
+  const lost = store.commit([
+    { write: "message", message: message(1, "for Bob") },
+    { write: "message", message: message(42, "for nobody") },
+  ])
+  await expect(lost).rejects.toMatchObject({ code: "bug" })
+  expect(await store.history(1, 10)).toEqual([])
+  await store.commit([{ write: "message", message: message(1, "after all") }])
+  expect(await store.history(1, 10)).toHaveLength(1)
+})
+
+test("history is turned back page by page", async () => {
+  const { store } = await withBob()
+  await store.commit([{ write: "contact", contact: contact(2, "Carol") }])
+  for (let number = 1; number <= 9; number++) {
+    await store.commit([
+      { write: "message", message: message(1, `to Bob ${number}`) },
+      { write: "message", message: message(2, `to Carol ${number}`) },
+    ])
+  }
+  const last = await store.history(1, 4)
+  expect(last.map((entry) => entry.text)).toEqual([6, 7, 8, 9].map((number) => `to Bob ${number}`))
+  const before = await store.history(1, 4, last[0]?.seq)
+  expect(before.map((entry) => entry.text)).toEqual([2, 3, 4, 5].map((number) => `to Bob ${number}`))
+  const first = await store.history(1, 4, before[0]?.seq)
+  expect(first.map((entry) => entry.text)).toEqual(["to Bob 1"])
+})
+
+test("messages wait to be shown, each conversation up to its own mark", async () => {
+  const { store } = await withBob()
+  await store.commit([
+    { write: "contact", contact: contact(2, "Carol") },
+    ...["one", "two", "three"].map((text) => ({ write: "message", message: message(1, text) }) as const),
+    { write: "message", message: message(2, "four") },
+  ])
+  const waiting = await store.unshown()
+  expect(waiting.map((entry) => entry.text)).toEqual(["one", "two", "three", "four"])
+  await store.commit([{ write: "shown", contact: 1, upTo: waiting[1]?.seq ?? 0 }])
+  expect((await store.unshown()).map((entry) => entry.text)).toEqual(["three", "four"])
+})
+
+test("a receipt names a message by the beginning of its id and changes only ours", async () => {
+  const { store } = await withBob()
+  const mid8 = Buffer.from("ffffffffffffff00", "hex")
+  const ours = {
+    ...message(1, "ours", Buffer.concat([mid8, Buffer.alloc(8, 0xff)])),
+    mine: true,
+    state: "queued",
+  } as const
+  const next = {
+    ...ours,
+    text: "next",
+    mid: Buffer.concat([Buffer.from("ffffffffffffff01", "hex"), Buffer.alloc(8)]),
+  }
+  const theirs = message(1, "theirs", Buffer.concat([mid8, Buffer.alloc(8)]))
+  await store.commit([ours, next, theirs].map((entry) => ({ write: "message", message: entry }) as const))
+  await store.commit([{ write: "message-state", contact: 1, mid8, state: "delivered" }])
+  const states = (await store.history(1, 10)).map((entry) => [entry.text, entry.state])
+  expect(states).toEqual([
+    ["ours", "delivered"],
+    ["next", "queued"],
+    ["theirs", "received"],
+  ])
+})
+
+test("a message is known by its whole id and its contact", async () => {
+  const { store } = await withBob()
+  const mid = randomBytes(16)
+  await store.commit([
+    { write: "contact", contact: contact(2, "Carol") },
+    { write: "message", message: message(1, "hi", mid) },
+  ])
+  expect(await store.hasMessage(1, mid)).toBe(true)
+  expect(await store.hasMessage(2, mid)).toBe(false)
+  expect(await store.hasMessage(1, mid.subarray(0, 8))).toBe(false)
+  await expect(store.commit([{ write: "message", message: message(1, "again", mid) }])).rejects.toMatchObject(
+    {
+      code: "bug",
+    },
+  )
+})
+
+test("any text comes back as it went in, zero bytes and empty ones too", async () => {
+  const { store } = await withBob()
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: "grapheme", maxLength: 300 }), async (text) => {
+      const mid = randomBytes(16)
+      await store.commit([{ write: "message", message: message(1, text, mid) }])
+      expect((await store.history(1, 1))[0]).toMatchObject({ text, mid: new Uint8Array(mid) })
+    }),
+    { numRuns: 50, examples: [[""], ["\0"], ["a\0b"], ["'; DROP TABLE messages; --"]] },
+  )
+})
+
+test("the largest message and a frame of 64 KiB are kept whole", async () => {
+  const { store } = await withBob()
+  const text = "ü".repeat(32_700)
+  const wire = randomBytes(65_536)
+  await store.commit([
+    { write: "message", message: message(1, text) },
+    { write: "outgoing", outgoing: { ...outgoing(1, 1), wire } },
+  ])
+  expect((await store.history(1, 1))[0]?.text).toBe(text)
+  expect((await store.opening()).outgoing[0]?.wire).toEqual(new Uint8Array(wire))
+})
+
+test("search finds the beginnings of words, all of them, newest first, without accents and case", async () => {
+  const { store } = await withBob()
+  const texts = ["Café at the harbour", "the cafeteria is closed", "harbour lights", "don't-stop C++"]
+  await store.commit(texts.map((text) => ({ write: "message", message: message(1, text) }) as const))
+  const found = async (words: string): Promise<string[]> =>
+    (await store.search(words, 10)).map((hit) => hit.text)
+  expect(await found("cafe")).toEqual([texts[1], texts[0]])
+  expect(await found("HARB the")).toEqual([texts[0]])
+  expect(await found("don't-stop c++")).toEqual([texts[3]])
+  expect(await found("arbour")).toEqual([])
+  expect((await store.search("h", 1)).map((hit) => hit.text)).toEqual([texts[2]])
+})
+
+test("any input is words to look for, never a syntax error", async () => {
+  const { store } = await withBob()
+  await store.commit([{ write: "message", message: message(1, "text AND near OR not") }])
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom(...SYNTAX)),
+      async (words) => {
+        expect(Array.isArray(await store.search(words, 5))).toBe(true)
+      },
+    ),
+    { numRuns: 200 },
+  )
+  for (const words of SYNTAX) expect(await store.search(words, 5)).toBeInstanceOf(Array)
+  expect(await store.search("AND OR not", 5)).toHaveLength(1)
+  expect(await store.search("", 5)).toEqual([])
+  expect(await store.search("*** ---", 5)).toEqual([])
+})
+
+test("a closed store refuses", async () => {
+  const { store } = await withBob()
+  await store.close()
+  await expect(store.opening()).rejects.toMatchObject({ code: "bug" })
+  await expect(store.commit([])).rejects.toMatchObject({ code: "bug" })
+  await store.close()
+})
+
+const SYNTAX = [
+  '"',
+  '""',
+  '"a',
+  "a*",
+  "*",
+  "^a",
+  "a:b",
+  "text:a",
+  "NEAR(a b)",
+  "(",
+  "a AND",
+  "NOT",
+  "-a",
+  "+",
+  "{a b}:c",
+  "\0",
+  "a\0b",
+  "𝕏",
+  "\u0301",
+]
+
+/** Buffers compare as the plain byte arrays that the store returns. */
+function plain(record: object): object {
+  const entries = Object.entries(record) as [string, unknown][]
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, value instanceof Uint8Array ? new Uint8Array(value) : value]),
+  )
+}
