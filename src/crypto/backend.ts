@@ -23,4 +23,6 @@ export type Backend = {
   readonly verify: (message: Uint8Array, signature: Uint8Array, key: VerifyKey) => boolean
   /** SHA-512 (FIPS 180-4), 64 bytes in an array of their own. */
   readonly sha512: (message: Uint8Array) => Uint8Array
+  /** First 32 bytes of HMAC-SHA-512 under a key of 32 bytes, where one call does it: a third faster than two of sha512. */
+  readonly auth?: (message: Uint8Array, key: Uint8Array) => Uint8Array
 }

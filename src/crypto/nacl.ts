@@ -1,7 +1,7 @@
 import { Fault } from "../errors.ts"
 import type { Backend } from "./backend.ts"
 import type { PublicKey, Random, SecretKey, SharedSecret, SigningKey, VerifyKey } from "./bytes.ts"
-import { hmacSha512, sha512Of } from "./hmac.ts"
+import { hmacSha512, overAll } from "./hmac.ts"
 import { node } from "./node.ts"
 import { passesSelfTest } from "./self-test.ts"
 import { tweetnacl } from "./tweetnacl.ts"
@@ -122,10 +122,17 @@ function belowGroupOrder(scalar: Uint8Array): boolean {
 
 /** SHA-512 of the parts one after the other, 64 bytes. */
 export function hash(...parts: readonly Uint8Array[]): Uint8Array {
-  return sha512Of(active.sha512, parts)
+  return overAll(active.sha512, parts)
 }
 
 /** HMAC-SHA-512 (RFC 2104) of the parts one after the other, 64 bytes; the key may have any length. */
 export function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   return hmacSha512(active.sha512, key, parts)
+}
+
+/** The first 32 bytes of `hmac`, for a key of 32 bytes; faster where the backend can do it in one call. */
+export function hmac32(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  const { auth } = active
+  if (auth === undefined) return hmac(key, ...parts).slice(0, 32)
+  return overAll((message) => auth(message, key), parts)
 }

@@ -32,6 +32,9 @@ const ABC_SHA512 = hex(
     "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
 )
 
+/** HMAC-SHA-512 (RFC 2104) of "abc" under the box key, cut to 32 bytes. */
+const ABC_AUTH = hex("4f52b9c80ab918306bed18351a7680db5745003c06c54baf6bf4fbad89747731")
+
 const CHECKS: readonly ((backend: Backend) => boolean)[] = [
   (backend) => same(backend.agree(ALICE_SECRET, BOB_PUBLIC), SHARED),
   (backend) => backend.agree(ALICE_SECRET, new Uint8Array(32) as PublicKey) === undefined,
@@ -44,6 +47,7 @@ const CHECKS: readonly ((backend: Backend) => boolean)[] = [
   (backend) => backend.verify(SIGNED, SIGNATURE, VERIFY_KEY),
   (backend) => !backend.verify(MESSAGE, SIGNATURE, VERIFY_KEY),
   (backend) => same(backend.sha512(utf8("abc")), ABC_SHA512),
+  ({ auth }) => auth === undefined || same(auth(utf8("abc"), BOX_KEY), ABC_AUTH),
 ]
 
 /** Whether a backend gives the published result of every primitive, and refuses what it must. */

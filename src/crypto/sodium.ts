@@ -9,6 +9,7 @@ type Sodium = {
   crypto_secretbox_easy(output: Uint8Array, message: Uint8Array, nonce: Uint8Array, key: Uint8Array): void
   crypto_secretbox_open_easy(output: Uint8Array, box: Uint8Array, nonce: Uint8Array, key: Uint8Array): boolean
   crypto_hash_sha512(output: Uint8Array, message: Uint8Array): void
+  crypto_auth(output: Uint8Array, message: Uint8Array, key: Uint8Array): void
 }
 
 const LOW_ORDER_POINT = "status: -1"
@@ -26,6 +27,7 @@ export function loadSodium(): Backend | undefined {
 function backend(sodium: Sodium): Backend {
   // Handing native code a small fresh array costs more than copying out of one it has seen before.
   const digest = new Uint8Array(64)
+  const tag = new Uint8Array(32)
   return {
     agree(secret, theirs) {
       const shared = new Uint8Array(32)
@@ -59,6 +61,12 @@ function backend(sodium: Sodium): Backend {
       sodium.crypto_hash_sha512(digest, message)
       const result = digest.slice()
       digest.fill(0)
+      return result
+    },
+    auth(message, key) {
+      sodium.crypto_auth(tag, message, key)
+      const result = tag.slice()
+      tag.fill(0)
       return result
     },
   }

@@ -9,6 +9,7 @@ import {
   boxKeyPair,
   hash,
   hmac,
+  hmac32,
   open,
   publicKeyOf,
   seal,
@@ -133,6 +134,13 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(hash()).toEqual(hash(new Uint8Array()))
   })
 
+  it("gives the first half of an HMAC as hmac32", () => {
+    const key = systemRandom(32)
+    for (const parts of [[], [utf8("one")], [utf8("one"), systemRandom(5000)]]) {
+      expect(hmac32(key, ...parts)).toEqual(hmac(key, ...parts).slice(0, 32))
+    }
+  })
+
   it("leaves what it is given unchanged, and returns memory of its own", () => {
     const key = systemRandom(32)
     const message = systemRandom(64)
@@ -172,6 +180,7 @@ describe("the backends together", () => {
         signature: sign(text, secret as SigningKey),
         digest: hash(text, nonce),
         mac: hmac(secret, text, nonce),
+        shortMac: hmac32(secret, text, nonce),
       }))
       expectSame(results.map((result) => JSON.stringify(result)))
     })
@@ -220,6 +229,7 @@ describe("the choice of a backend", () => {
     ["opens anything", { open: (box: Uint8Array) => box }],
     ["verifies anything", { verify: () => true }],
     ["hashes wrongly", { sha512: () => new Uint8Array(64) }],
+    ["authenticates wrongly", { auth: () => new Uint8Array(32) }],
     ["signs wrongly", { sign: () => new Uint8Array(64) }],
     ["seals wrongly", { seal: (message: Uint8Array) => message }],
     [
