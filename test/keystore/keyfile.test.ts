@@ -115,7 +115,7 @@ describe("a key file", () => {
   })
 })
 
-/** Runs `script` in a shell whose files may grow to `blocks` of 512 bytes: a disk that is full. */
+/** Runs `script` in a shell whose files may grow to `blocks` of 1024 bytes: a disk that is full. */
 function onFullDisk(blocks: number, script: string) {
   const command = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" --import tsx --input-type=module -e "$1"`
   return spawnSync("bash", ["-c", command, process.execPath, script], { encoding: "utf8" })
