@@ -1,7 +1,9 @@
 import { TEXT_MAX_BYTES } from "../wire/frame.ts"
+import { display, safe } from "../wire/text.ts"
 import { chat } from "./chat.ts"
 import type { Context } from "./context.ts"
 import { readStdinText } from "./input.ts"
+import { caughtUp } from "./link.ts"
 import { openClient } from "./open.ts"
 import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk.ts"
 
@@ -9,7 +11,8 @@ import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk
 const LINE_END_BYTES = 2
 
 export async function talk(context: Context, wish: { contact: string; plain: boolean }): Promise<void> {
-  await chat(context, await openClient(context, "shared"), wish)
+  const { client } = await openClient(context, "shared")
+  await chat(context, client, wish)
 }
 
 /** Without text, or with `-`, stdin is the text; its last line break is no part of it. */
@@ -21,21 +24,28 @@ export async function send(
   const text = fromStdin
     ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
     : wish.text
-  const client = await openClient(context, "brief")
+  const { client } = await openClient(context, "brief")
   await sendText({ client, out: context.out }, { to: wish.to, text: text ?? "", wait: wish.wait })
 }
 
+/** What the broker kept for us counts as there: who just comes online waits until it has arrived. */
 export async function inbox(context: Context, follow: boolean): Promise<void> {
-  const client = await openClient(context, follow ? "shared" : "brief")
+  const { client, owner } = await openClient(context, follow ? "shared" : "brief")
   const talk = { client, out: context.out }
-  if (follow) await followInbox(talk)
-  else await showInbox(talk)
+  if (follow) return followInbox(talk)
+  if (owner === "us") {
+    const link = await caughtUp(client)
+    if (link.kind !== "online") context.out.warn(safe`there may be more: ${display(link.why)}`)
+  }
+  await showInbox(talk)
 }
 
 export async function history(context: Context, wish: { with: string; limit: number }): Promise<void> {
-  await showHistory({ client: await openClient(context, "brief"), out: context.out }, wish)
+  const { client } = await openClient(context, "brief")
+  await showHistory({ client, out: context.out }, wish)
 }
 
 export async function search(context: Context, wish: { words: string; limit: number }): Promise<void> {
-  await showFound({ client: await openClient(context, "brief"), out: context.out }, wish)
+  const { client } = await openClient(context, "brief")
+  await showFound({ client, out: context.out }, wish)
 }

@@ -1,8 +1,10 @@
-import type { ChatClient, Results } from "../chat/api.ts"
+import type { ChatClient, Link, Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
 
 /** The first connection includes a certificate from the registrar; one that takes longer is told as it is. */
 const LINK_WAIT_MS = 10_000
+/** A broker hands over what it kept without a pause. */
+const QUIET_MS = 400
 
 /** The status once the first try to connect is over. */
 export async function settledStatus(client: ChatClient): Promise<Results["status"]> {
@@ -19,6 +21,27 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
       if (status.link.kind !== "connecting") finish(status)
     }
     look()
+  })
+}
+
+/** The link, once it is up and nothing has come for a moment, or once it is known to be down. */
+export async function caughtUp(client: ChatClient): Promise<Link> {
+  const { link } = await settledStatus(client)
+  if (link.kind === "online") await quiet(client)
+  return link
+}
+
+function quiet(client: ChatClient): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stop()
+      resolve()
+    }
+    let timer = setTimeout(done, QUIET_MS)
+    const stop = client.listen(() => {
+      clearTimeout(timer)
+      timer = setTimeout(done, QUIET_MS)
+    })
   })
 }
 

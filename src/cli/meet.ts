@@ -21,7 +21,7 @@ export async function meet(context: Context, typed: string | undefined, options:
     const { myName, passphrase } = options
     await initOnTheWay(context, { ...(myName === undefined ? {} : { name: myName }), passphrase })
   }
-  const client = await openClient(context, "shared")
+  const { client } = await openClient(context, "shared")
   if (carrier === undefined) await offerPairing(context, client, options)
   else await answerPairing(context, client, { carrier, name: options.name })
 }
@@ -51,5 +51,6 @@ export async function forget(context: Context, wish: { contact: string; sure: bo
 }
 
 async function opened(context: Context): Promise<Talk> {
-  return { client: await openClient(context, "brief"), out: context.out }
+  const { client } = await openClient(context, "brief")
+  return { client, out: context.out }
 }

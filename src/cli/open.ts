@@ -9,6 +9,7 @@ import { Fault } from "../errors.ts"
 import { type KeyFile, openKeyFile } from "../keystore/keyfile.ts"
 import { needsPassphrase } from "../keystore/sealed-file.ts"
 import { takeLock } from "../lock.ts"
+import type { Applicant } from "../transport/enroll.ts"
 import { readSettings, type Settings, writeSettings } from "../settings.ts"
 import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
@@ -21,18 +22,21 @@ const OWNER_POLL_MS = 50
 /** Whether others may use the profile through this process while it is open. */
 export type Stay = "shared" | "brief"
 
+/** `owner`: whether this process holds the profile, or another one that was there before. */
+export type Opened = { readonly client: ChatClient; readonly owner: "us" | "another" }
+
 /**
  * The one place where things are wired together: the profile's owner behind its socket if there is one, else this
  * process becomes the owner. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
  */
-export async function openClient(context: Context, stay: Stay): Promise<ChatClient> {
+export async function openClient(context: Context, stay: Stay): Promise<Opened> {
   const { paths, lifetime, profile } = context
   const deadline = Date.now() + OWNER_WAIT_MS
   for (;;) {
     const owner = await connectOwner(paths.socket)
     if (owner !== undefined) {
       lifetime.defer(owner.close)
-      return owner
+      return { client: owner, owner: "another" }
     }
     if (!existsSync(paths.keyFile)) {
       throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
@@ -40,7 +44,7 @@ export async function openClient(context: Context, stay: Stay): Promise<ChatClie
     const lock = takeLock(paths.lock)
     if (lock.kind === "taken") {
       lifetime.defer(lock.release)
-      return becomeOwner(context, stay)
+      return { client: await becomeOwner(context, stay), owner: "us" }
     }
     if (Date.now() > deadline) {
       const message = `another mqttchat (process ${lock.pid}) has the profile ${profile} and does not answer`
@@ -67,12 +71,13 @@ async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
   const store = await openStore(paths.database, keyFile.ring.databaseKey)
   lifetime.defer(store.close)
   const { identity } = keyFile.ring
+  const after = timersOf(context)
   const client = await openEngine({
     store,
     identity,
     name: settings.name,
     connect: connectMqtt,
-    ...admissionsOf(identity),
+    ...admissionsOf({ identity, random: systemRandom, after }),
     home: homeFor(context, settings, keyFile),
     now: Date.now,
     random: systemRandom,
@@ -89,17 +94,28 @@ async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
 }
 
 /** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
-function admissionsOf(identity: Ports["identity"]): Pick<Ports, "enroll" | "invite"> {
-  const applicant = { identity, random: systemRandom, after }
+function admissionsOf(applicant: Applicant): Pick<Ports, "enroll" | "invite"> {
   return {
     enroll: async (request) => (await import("../transport/enroll.ts")).enroll(applicant, request),
     invite: async (request) => (await import("../transport/enroll.ts")).requestInvitation(applicant, request),
   }
 }
 
-function after(ms: number, run: () => void): () => void {
-  const timer = setTimeout(run, ms)
-  return () => clearTimeout(timer)
+/** Whatever still waits when the command ends would only keep the process alive. */
+function timersOf({ lifetime }: Context): Ports["after"] {
+  const timers = new Set<NodeJS.Timeout>()
+  lifetime.defer(() => timers.forEach((timer) => clearTimeout(timer)))
+  return (ms, run) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      run()
+    }, ms)
+    timers.add(timer)
+    return () => {
+      timers.delete(timer)
+      clearTimeout(timer)
+    }
+  }
 }
 
 /** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */

@@ -6,7 +6,7 @@ import { settledStatus } from "./link.ts"
 /** Broker, connection and outbox. */
 export async function status(context: Context): Promise<void> {
   const { out } = context
-  const client = await openClient(context, "brief")
+  const { client } = await openClient(context, "brief")
   const found = await settledStatus(client)
   if (out.json) {
     out.record("mqttchat/status/1", found)
