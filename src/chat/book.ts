@@ -44,6 +44,20 @@ export function openBook(opening: Opening): Book {
   return book
 }
 
+/** Records and sessions are never changed in place, so the copy shares them. */
+export function copyBook(book: Book): Book {
+  return {
+    ...book,
+    contacts: new Map(book.contacts),
+    sessions: new Map(book.sessions),
+    outgoing: new Map(book.outgoing),
+    bundles: new Map(book.bundles),
+    settings: new Map(book.settings),
+    mailboxes: new Map(book.mailboxes),
+    letters: new Map(book.letters),
+  }
+}
+
 function readSession(snapshot: Uint8Array): Session {
   const session = decodeSession(snapshot)
   if (session === undefined) throw new Fault("damaged-database", "a stored session cannot be read")

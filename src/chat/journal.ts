@@ -1,6 +1,6 @@
 import { encodeSession } from "../session/snapshot.ts"
 import type { Store, Write } from "../store/records.ts"
-import { apply, openBook, type Book } from "./book.ts"
+import { apply, copyBook, openBook, type Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
 
 /** So many steps share one commit at most; more would make the first of them wait for the last. */
@@ -8,7 +8,7 @@ const STEPS_PER_COMMIT = 16
 
 /** The one path on which memory and disk change, step by step. */
 export type Journal = {
-  /** As of the last step; read only, and anew after every wait. */
+  /** What is on disk; read only, and anew after every wait. */
   readonly book: () => Book
   /**
    * Runs the step on the newest memory and resolves with its result once its changes are on disk. Rejects with
@@ -21,23 +21,22 @@ export type Journal = {
 
 type Waiting = { readonly decide: (batch: Batch) => void; readonly reject: (why: unknown) => void }
 
-type Batch = { readonly changes: Change[]; readonly done: (() => void)[] }
+/** Steps of one commit: what they saw of each other, and what to say when it is on disk. */
+type Batch = { readonly book: Book; readonly changes: Change[]; readonly done: (() => void)[] }
 
 /** `tell` is called after the commit, in the order of the steps. */
 export async function openJournal(store: Store, tell: (told: Told) => void): Promise<Journal> {
-  let book = openBook(await store.opening())
-  let ahead = false
+  const book = openBook(await store.opening())
+  // Steps are decided on a second book, so that nobody acts on what is not on disk yet.
+  let ahead = copyBook(book)
   const waiting: Waiting[] = []
   let working: Promise<void> | undefined
 
   async function commit(steps: readonly Waiting[]): Promise<Batch> {
-    // After a failed commit memory may be ahead of the disk, whose word is the truth.
-    if (ahead) book = openBook(await store.opening())
-    ahead = true
-    const batch: Batch = { changes: [], done: [] }
+    const batch: Batch = { book: ahead, changes: [], done: [] }
     for (const step of steps) step.decide(batch)
     if (batch.changes.length > 0) await store.commit(writes(batch.changes))
-    ahead = false
+    for (const change of batch.changes) apply(book, change)
     return batch
   }
 
@@ -47,6 +46,7 @@ export async function openJournal(store: Store, tell: (told: Told) => void): Pro
       try {
         for (const done of (await commit(steps)).done) done()
       } catch (fault) {
+        ahead = copyBook(book)
         for (const step of steps) step.reject(fault)
       }
     }
@@ -56,9 +56,9 @@ export async function openJournal(store: Store, tell: (told: Told) => void): Pro
   function run<Result>(step: (book: Book) => Decision<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const decide = (batch: Batch) => {
-        const decision = decided(step, book, reject)
+        const decision = decided(step, batch.book, reject)
         if (decision === undefined) return
-        for (const change of decision.commit) apply(book, change)
+        for (const change of decision.commit) apply(batch.book, change)
         batch.changes.push(...decision.commit)
         batch.done.push(() => {
           decision.tell.forEach(tell)

@@ -1,3 +1,4 @@
+import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
 import type { Book } from "./book.ts"
 import type { Journal } from "./journal.ts"
@@ -8,11 +9,14 @@ import type { Ports } from "./ports.ts"
 /** Receipts for messages that come together leave together; a text that leaves meanwhile takes them along. */
 const COALESCE_MS = 5
 
+/** The disk is full: there is no hurry to find it full again. */
+const REST_MS = 1_000
+
 /** Sends the receipts that wait on disk. */
 export type Receipts = {
   readonly schedule: (contact: ContactId) => void
-  /** Resolves when those scheduled so far are in the outbox. */
-  readonly flush: () => Promise<void>
+  /** Resolves when those scheduled so far are in the outbox, or the disk is full; nothing follows. */
+  readonly finish: () => Promise<void>
 }
 
 /** Schedules at once what an earlier process left waiting. */
@@ -32,20 +36,34 @@ export function openReceipts(ports: Ports, journal: Journal, outbox: Outbox): Re
     outbox.pump()
   }
 
-  function schedule(contact: ContactId): void {
-    if (timers.has(contact)) return
+  async function sendOrRest(contact: ContactId): Promise<void> {
+    try {
+      await send(contact)
+    } catch (fault) {
+      // They are still on disk, and wait there for room.
+      if (!(fault instanceof Fault)) throw fault
+      arm(contact, REST_MS)
+    }
+  }
+
+  function arm(contact: ContactId, ms: number): void {
     timers.set(
       contact,
-      ports.after(COALESCE_MS, () => void send(contact)),
+      ports.after(ms, () => void sendOrRest(contact)),
     )
   }
 
-  async function flush(): Promise<void> {
-    await Promise.all([...timers.keys()].map(send))
+  function schedule(contact: ContactId): void {
+    if (!timers.has(contact)) arm(contact, COALESCE_MS)
+  }
+
+  async function finish(): Promise<void> {
+    await Promise.all([...timers.keys()].map(sendOrRest))
+    for (const cancel of timers.values()) cancel()
   }
 
   for (const contact of waitingContacts(journal.book())) schedule(contact)
-  return { schedule, flush }
+  return { schedule, finish }
 }
 
 function waitingContacts(book: Book): ContactId[] {

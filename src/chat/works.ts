@@ -1,4 +1,5 @@
 import { fromBase64url } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
 import { arrive, type Surroundings } from "./arrivals.ts"
 import { closing, expiredOffers } from "./bundles.ts"
@@ -58,7 +59,7 @@ export async function openWorks(ports: Ports): Promise<Works> {
     onOther: (topic, payload) => arrive(surroundings, topic, payload),
     onState: (state) => {
       outbox.use(state.kind === "online" ? home.link() : undefined)
-      if (state.kind === "online" && !state.sessionPresent) void outbox.rush()
+      if (state.kind === "online" && !state.sessionPresent) inBackground(tidings, outbox.rush())
       tidings.event({ event: "link", link: reportOf(state, true) })
     },
     onLink: () => mailboxes.openAll(),
@@ -79,8 +80,16 @@ export async function openWorks(ports: Ports): Promise<Works> {
 
 type Parts = Omit<Works, "desk" | "close">
 
-function resend({ ports, journal, outbox }: Parts, contact: ContactId): void {
-  void sendUnsent(ports, journal, contact).then(outbox.pump)
+function resend({ ports, journal, outbox, tidings }: Parts, contact: ContactId): void {
+  inBackground(tidings, sendUnsent(ports, journal, contact).then(outbox.pump))
+}
+
+/** What nobody waits for and a later start does again must not end the process when the disk is full. */
+function inBackground(tidings: Tidings, work: Promise<void>): void {
+  work.catch((fault: unknown) => {
+    if (!(fault instanceof Fault)) throw fault
+    tidings.event({ event: "notice", contact: null, text: fault.message })
+  })
 }
 
 async function forgetExpiredOffers(ports: Ports, journal: Journal): Promise<void> {
@@ -91,7 +100,7 @@ async function forgetExpiredOffers(ports: Ports, journal: Journal): Promise<void
 async function close(parts: Parts, desk: PairingDesk): Promise<void> {
   const { ports, receipts, outbox, home, journal, tidings } = parts
   desk.close()
-  await receipts.flush()
+  await receipts.finish()
   let cancel: () => void = () => undefined
   const patience = new Promise<void>((resolve) => (cancel = ports.after(GOODBYE_MS, resolve)))
   await Promise.race([outbox.drained(), patience])

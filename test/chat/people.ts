@@ -52,7 +52,7 @@ export class Person {
   readonly #path: string
   readonly #key = randomBytes(32)
   readonly #ports: Partial<Ports>
-  #running: { client: ChatClient; store: Store } | undefined
+  #running: { client: ChatClient; store: MortalStore } | undefined
 
   constructor(town: Town, name: string, folder: string, ports: Partial<Ports>) {
     this.town = town
@@ -72,7 +72,7 @@ export class Person {
   }
 
   async start(): Promise<void> {
-    const store = await openStore(this.#path, new Uint8Array(this.#key))
+    const store = mortal(await openStore(this.#path, new Uint8Array(this.#key)))
     const { office, clock } = this.town
     const client = await openEngine({
       store,
@@ -108,6 +108,7 @@ export class Person {
     const running = this.#running
     this.#running = undefined
     this.town.office.hangUp(this.deviceId)
+    running?.store.die()
     await running?.store.close()
   }
 
@@ -128,6 +129,22 @@ export class Person {
   async states(to: string): Promise<string[]> {
     const all = await this.client.call("history", { with: to, limit: 10_000 })
     return all.filter(({ mine }) => mine).map(({ state }) => state)
+  }
+}
+
+type MortalStore = Store & { readonly die: () => void }
+
+/** A store that a dead process does not write to: whoever waits for it waits for ever. */
+function mortal(store: Store): MortalStore {
+  let dead = false
+  const never = new Promise<never>(() => undefined)
+  return {
+    ...store,
+    opening: () => store.opening(),
+    history: (contact, limit) => (dead ? never : store.history(contact, limit)),
+    hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
+    commit: (writes) => (dead ? never : store.commit(writes)),
+    die: () => (dead = true),
   }
 }
 

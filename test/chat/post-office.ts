@@ -7,7 +7,12 @@ export type Meddle = (topic: string, payload: Uint8Array) => readonly Uint8Array
 const FAITHFUL: Meddle = (_topic, payload) => [payload]
 
 type Letter = { readonly topic: string; readonly payload: Uint8Array }
-type Box = { readonly topics: Set<string>; readonly queue: Letter[]; link: PostalLink | undefined; busy: boolean }
+type Box = {
+  readonly topics: Set<string>
+  readonly queue: Letter[]
+  link: PostalLink | undefined
+  busy: boolean
+}
 
 /**
  * A broker in memory that does what MQTT promises for QoS 1: PUBACK after the letter is in every queue, one letter
@@ -49,6 +54,11 @@ export class PostOffice {
   reopen(): void {
     this.#open = true
     for (const link of this.#links) this.#greet(link)
+  }
+
+  /** The broker starts anew with nothing, not even its readers' names; nobody is connected. */
+  forgetAll(): void {
+    this.#boxes.clear()
   }
 
   /** A letter that nobody of ours wrote. */
@@ -118,6 +128,7 @@ class PostalLink implements Transport {
   isUp = false
   #closed = false
   #whenUp: (() => void)[] = []
+  #hangUp: () => void = () => undefined
 
   constructor(office: PostOffice, id: string, events: TransportEvents) {
     this.#office = office
@@ -137,8 +148,10 @@ class PostalLink implements Transport {
     this.#tell({ kind: "offline", why: away() })
   }
 
+  /** Rejects when the reader hangs up before it took the letter. */
   hand({ topic, payload }: Letter): Promise<void> {
-    return this.#events.onFrame(topic, payload)
+    const hungUp = new Promise<never>((_resolve, reject) => (this.#hangUp = () => reject(away())))
+    return Promise.race([this.#events.onFrame(topic, payload), hungUp])
   }
 
   publish = async (topic: string, payload: Uint8Array): Promise<void> => {
@@ -166,6 +179,7 @@ class PostalLink implements Transport {
     this.#closed = true
     this.isUp = false
     this.#office.leave(this)
+    this.#hangUp()
     return Promise.resolve()
   }
 

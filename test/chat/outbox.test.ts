@@ -1,0 +1,206 @@
+import { describe, expect, test } from "vitest"
+
+import { Fault } from "../../src/errors.ts"
+import { Town, type Person } from "./people.ts"
+
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
+
+async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
+  const town = new Town()
+  const alice = await town.person("alice")
+  const bob = await town.person("bob")
+  await town.pair(alice, bob)
+  await town.clock.pass(100)
+  return { town, alice, bob }
+}
+
+test("what is said while the broker is away is stored, and goes out in order when it is back", async () => {
+  const { town, alice, bob } = await couple()
+  town.office.close()
+  for (const text of ["one", "two", "three"]) await alice.send("bob", text)
+  await town.clock.pass(MINUTE_MS)
+  expect(await alice.states("bob")).toEqual(["queued", "queued", "queued"])
+  expect(await alice.client.call("status", {})).toMatchObject({ queued: 3, link: { kind: "offline" } })
+  town.office.reopen()
+  await town.clock.pass(100)
+  expect(await bob.texts("alice")).toEqual(["one", "two", "three"])
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered", "delivered"])
+})
+
+test("to wait for the broker ends with its word, or with the time that was given", async () => {
+  const { town, alice } = await couple()
+  const answer = alice.client.call("send", { to: "bob", text: "now", wait: "broker", timeoutMs: 1_000 })
+  await town.clock.pass(10)
+  expect(await answer).toMatchObject({ state: "broker" })
+  town.office.close()
+  const late = alice.client.call("send", { to: "bob", text: "later", wait: "broker", timeoutMs: 1_000 })
+  await town.clock.pass(1_001)
+  expect(await late).toMatchObject({ state: "queued" })
+})
+
+test("unanswered frames are repeated after 5 s, 30 s, 2 min, 10 min and then every hour, the same bytes each time", async () => {
+  const { town, alice } = await couple()
+  const times: number[] = []
+  const payloads = new Set<string>()
+  town.office.meddle = (_topic, payload) => {
+    times.push(town.clock.now())
+    payloads.add(Buffer.from(payload).toString("hex"))
+    return []
+  }
+  await alice.send("bob", "into the void")
+  await town.clock.pass(3 * 60 * MINUTE_MS)
+  const waits = times.map((at, n) => at - (times[n - 1] ?? at)).slice(1)
+  expect(waits).toEqual([5_000, 30_000, 120_000, 600_000, 3_600_000, 3_600_000])
+  expect(payloads.size).toBe(1)
+})
+
+test("after 30 days without a word from the peer a message is given up, and that is told", async () => {
+  const { town, alice } = await couple()
+  town.office.meddle = () => []
+  const id = await alice.send("bob", "into the void")
+  await town.clock.pass(DAY_MS)
+  expect(await alice.states("bob")).toEqual(["broker"])
+  await town.clock.pass(30 * DAY_MS)
+  expect(await alice.states("bob")).toEqual(["given-up"])
+  expect(alice.events.at(-1)).toEqual({ event: "receipt", contact: "bob", id, state: "given-up" })
+})
+
+test("a broker that forgot our session gets at once what nobody has acknowledged", async () => {
+  const { town, alice, bob } = await couple()
+  await bob.stop()
+  await alice.send("bob", "kept by the broker, then lost")
+  await town.clock.pass(5 * MINUTE_MS)
+  await alice.stop()
+  town.office.forgetAll()
+  await bob.start()
+  await alice.start()
+  await town.clock.pass(100)
+  expect(await bob.texts("alice")).toEqual(["kept by the broker, then lost"])
+})
+
+describe("a process that dies", () => {
+  test("before it could publish sends after the next start", async () => {
+    const { town, alice, bob } = await couple()
+    town.office.close()
+    await alice.send("bob", "written down")
+    await alice.die()
+    town.office.reopen()
+    await alice.start()
+    await town.clock.pass(100)
+    expect(await bob.texts("alice")).toEqual(["written down"])
+    expect(await alice.states("bob")).toEqual(["delivered"])
+  })
+
+  test("before its receipt left sends the receipt after the next start", async () => {
+    const { town, alice, bob } = await couple()
+    await alice.send("bob", "did you get it?")
+    await town.clock.pass(2)
+    await bob.die()
+    await bob.start()
+    await town.clock.pass(100)
+    expect(await bob.texts("alice")).toEqual(["did you get it?"])
+    expect(await alice.states("bob")).toEqual(["delivered"])
+  })
+})
+
+test("a message is 1 to 65,400 bytes of UTF-8", async () => {
+  const { town, alice, bob } = await couple()
+  await expect(alice.send("bob", "")).rejects.toMatchObject({ code: "bad-data" })
+  await expect(alice.send("bob", "ä".repeat(32_701))).rejects.toMatchObject({ code: "bad-data" })
+  await alice.send("bob", "ä".repeat(32_700))
+  await town.clock.pass(100)
+  expect(await bob.texts("alice")).toEqual(["ä".repeat(32_700)])
+})
+
+test("a commit that fails acknowledges nothing: the broker brings the frame again", async () => {
+  const { town, alice, bob } = await couple()
+  const { store } = bob
+  const commit = store.commit
+  let full = true
+  Object.assign(store, {
+    commit: (writes: Parameters<typeof commit>[0]) =>
+      full ? Promise.reject(new Fault("disk-full", "no space left")) : commit(writes),
+  })
+  await alice.send("bob", "make room for me")
+  await town.clock.pass(100)
+  expect(await bob.texts("alice")).toEqual([])
+  await expect(bob.send("alice", "x")).rejects.toMatchObject({ code: "disk-full" })
+  full = false
+  town.office.reopen()
+  await town.clock.pass(10_000)
+  expect(await bob.texts("alice")).toEqual(["make room for me"])
+  await bob.send("alice", "there is room again")
+  await town.clock.pass(100)
+  expect(await alice.texts("bob")).toEqual(["there is room again"])
+})
+
+describe("order is law", () => {
+  test("persist, then publish: nothing leaves while its commit is under way", async () => {
+    const { town, alice } = await couple()
+    const slow = slowDisk(alice)
+    const sent = town.office.seen.length
+    const first = alice.send("bob", "one")
+    await town.clock.pass(10)
+    // The outbox is looked at again and again meanwhile.
+    town.office.close()
+    town.office.reopen()
+    await town.clock.pass(2_000)
+    expect(town.office.seen.length).toBe(sent)
+    slow.release()
+    await first
+    await town.clock.pass(2_000)
+    expect(town.office.seen.length).toBeGreaterThan(sent)
+  })
+
+  test("commit, then acknowledge: a frame whose commit is under way comes again after a crash", async () => {
+    const { town, alice, bob } = await couple()
+    slowDisk(bob)
+    await alice.send("bob", "one")
+    await town.clock.pass(100)
+    await bob.die()
+    await bob.start()
+    await town.clock.pass(100)
+    expect(await bob.texts("alice")).toEqual(["one"])
+  })
+})
+
+/** Commits take as long as the story wants. */
+function slowDisk(person: Person): { release: () => void } {
+  const { store } = person
+  const { commit } = store
+  let release = (): void => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  Object.assign(store, {
+    commit: async (writes: Parameters<typeof commit>[0]) => {
+      await held
+      await commit(writes)
+    },
+  })
+  return { release }
+}
+
+test("an inbox taken once is empty the next time", async () => {
+  const { town, alice, bob } = await couple()
+  await alice.send("bob", "one")
+  await alice.send("bob", "two")
+  await town.clock.pass(100)
+  const texts = async (take: boolean) => (await bob.client.call("inbox", { take })).map(({ text }) => text)
+  expect(await texts(false)).toEqual(["one", "two"])
+  expect((await bob.client.call("contacts", {}))[0]?.unread).toBe(2)
+  expect(await texts(true)).toEqual(["one", "two"])
+  expect(await texts(true)).toEqual([])
+})
+
+test("a long conversation goes through post-quantum steps from both sides", async () => {
+  const { town, alice, bob } = await couple()
+  for (let n = 0; n < 130; n++) {
+    await (n % 2 === 0 ? alice.send("bob", `a${n}`) : bob.send("alice", `b${n}`))
+    await town.clock.pass(20)
+  }
+  expect(await bob.texts("alice")).toHaveLength(65)
+  expect(await alice.texts("bob")).toHaveLength(65)
+  expect(town.office.seen.filter(({ payload }) => payload.length === 2048).length).toBeGreaterThanOrEqual(4)
+  expect((await alice.client.call("status", {})).dropped).toBe(0)
+  expect((await bob.client.call("status", {})).dropped).toBe(0)
+})
