@@ -46,6 +46,9 @@ export function readSettings(path: string): Settings | undefined {
 /** Replaces the file as a whole (0600, atomically). Refuses where the present one is damaged: Fault `config`. */
 export async function writeSettings(path: string, settings: Settings): Promise<void> {
   const { default: Conf } = await import("conf")
+  const checked = v.safeParse(SettingsSchema, settings)
+  if (!checked.success)
+    throw new Fault("bug", `settings that cannot be read back: ${checked.issues[0].message}`)
   makePrivateFolder(dirname(path))
   readSettings(path)
   try {
@@ -54,7 +57,7 @@ export async function writeSettings(path: string, settings: Settings): Promise<v
       configName: basename(path, ".json"),
       configFileMode: 0o600,
     })
-    conf.store = v.parse(SettingsSchema, settings)
+    conf.store = checked.output
   } catch (cause) {
     throw diskFault(cause, `write ${path}`)
   }
