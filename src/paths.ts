@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { homedir, tmpdir, userInfo } from "node:os"
-import { dirname, isAbsolute, join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { Fault } from "./errors.ts"
 
 /** A name is a file name on every system and fits into a socket path. */
@@ -85,7 +85,7 @@ function absolute(path: string | undefined): string | undefined {
 function fitting(socket: string, env: PlacesEnv): string {
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
   const name = createHash("sha256").update(socket).digest("hex").slice(0, 32)
-  const short = join(absolute(env["TMPDIR"]) ?? tmpdir(), `mqttchat-${userInfo().uid}`, `${name}.sock`)
-  if (Buffer.byteLength(short) <= SOCKET_PATH_BYTES_MAX) return short
-  return join("/tmp", dirname(short).split("/").pop() ?? "", `${name}.sock`)
+  const inFolder = (folder: string): string => join(folder, `mqttchat-${userInfo().uid}`, `${name}.sock`)
+  const short = inFolder(absolute(env["TMPDIR"]) ?? tmpdir())
+  return Buffer.byteLength(short) <= SOCKET_PATH_BYTES_MAX ? short : inFolder("/tmp")
 }
