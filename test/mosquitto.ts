@@ -1,0 +1,141 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
+
+const SHIPPED = join(import.meta.dirname, "..", "mosquitto")
+
+/** How a Mosquitto lets people in. */
+export type MosquittoKind =
+  /** The files in `mosquitto/`, with a listener for devices and one for guests. */
+  | "shipped"
+  /** Somebody else's broker: TLS, no accounts, no access list. */
+  | "open"
+  /** Somebody else's broker: user "alice" with password "correct" and "bob" with "horse". */
+  | "accounts"
+
+export type Mosquitto = {
+  readonly port: number
+  /** Only of the shipped files; otherwise the same as `port`. */
+  readonly guestPort: number
+  readonly authority: Authority
+  /** A folder that goes with the broker: ca.crt lies there. */
+  readonly folder: string
+  /** Ends it as an operator would, or as a power cut would, and starts it again on the same ports and data. */
+  readonly restart: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Whether Mosquitto is installed, for `describe.skipIf`.
+ * @throws Error if it is not, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped.
+ */
+export function mosquittoIsMissing(): boolean {
+  const found = ["mosquitto", "/usr/sbin/mosquitto"].some(runs)
+  if (!found && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
+    throw new Error("Mosquitto is not installed: apt-get install mosquitto")
+  }
+  return !found
+}
+
+/** Starts one on free loopback ports with a fresh authority (or `authority`), and waits until it listens. */
+export async function startMosquitto(kind: MosquittoKind, authority?: Authority): Promise<Mosquitto> {
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-mosquitto-"))
+  const ca = authority ?? (await makeAuthority())
+  const server = await makeServerCertificate(ca, ["localhost", "127.0.0.1"])
+  const [port, guestPort] = [await freePort(), await freePort()]
+  const put = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o600 })
+  put("ca.crt", ca.caCertificate)
+  put("server.crt", `${server.certificate}\n${ca.caCertificate}`)
+  put("server.key", server.key)
+  for (const name of ["devices.acl", "guests.acl"]) put(name, readFileSync(join(SHIPPED, name), "utf8"))
+  if (kind === "accounts") put("passwords", passwords(folder))
+  put("mosquitto.conf", `${configuration(kind, folder, port, guestPort)}\nuser root\nlog_dest stderr\n`)
+
+  let running = await run(folder)
+  const stop = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    const ended = once(running, "exit")
+    running.kill(signal)
+    await ended
+  }
+  return {
+    port,
+    guestPort: kind === "shipped" ? guestPort : port,
+    authority: ca,
+    folder,
+    restart: async (signal) => {
+      await stop(signal)
+      running = await run(folder)
+    },
+    close: async () => {
+      if (running.exitCode === null && running.signalCode === null) await stop("SIGTERM")
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function configuration(kind: MosquittoKind, folder: string, port: number, guestPort: number): string {
+  if (kind === "shipped") {
+    return readFileSync(join(SHIPPED, "mosquitto.conf"), "utf8")
+      .replaceAll("/etc/mosquitto/mqttchat/", `${folder}/`)
+      .replace("/var/lib/mosquitto/", `${folder}/`)
+      .replace("listener 8883", `listener ${String(port)} 127.0.0.1`)
+      .replace("listener 8884", `listener ${String(guestPort)} 127.0.0.1`)
+  }
+  return [
+    `listener ${String(port)} 127.0.0.1`,
+    `certfile ${folder}/server.crt`,
+    `keyfile ${folder}/server.key`,
+    "set_tcp_nodelay true",
+    "persistence true",
+    `persistence_location ${folder}/`,
+    ...(kind === "open" ? ["allow_anonymous true"] : [`password_file ${folder}/passwords`]),
+  ].join("\n")
+}
+
+function passwords(folder: string): string {
+  const path = join(folder, "passwords")
+  writeFileSync(path, "alice:correct\nbob:horse\n", { mode: 0o600 })
+  execFileSync("mosquitto_passwd", ["-U", path])
+  return readFileSync(path, "utf8")
+}
+
+async function run(folder: string): Promise<ChildProcess> {
+  const command = runs("mosquitto") ? "mosquitto" : "/usr/sbin/mosquitto"
+  const child = spawn(command, ["-c", join(folder, "mosquitto.conf")], {
+    stdio: ["ignore", "inherit", "pipe"],
+  })
+  process.once("exit", () => child.kill("SIGKILL"))
+  const said: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      said.push(line)
+      if (line.endsWith(" running")) resolve()
+    })
+    child.once("error", reject)
+    child.once("exit", () => reject(new Error(`Mosquitto ended at once:\n${said.join("\n")}`)))
+  })
+  return child
+}
+
+/** `-h` prints the version and exits with 3. */
+function runs(command: string): boolean {
+  try {
+    execFileSync(command, ["-h"], { stdio: "pipe" })
+    return true
+  } catch (error) {
+    return error instanceof Error && "status" in error && error.status === 3
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  await new Promise((closed) => server.close(closed))
+  return port
+}
