@@ -73,11 +73,15 @@ export class Connection implements Wire {
     this.#client.unsubscribe([...topics], () => answered())
   }
 
-  /** Says goodbye. A frame that is being committed is then acknowledged to nobody, and comes again. */
+  /** Takes no new frame, says goodbye when the one at work is committed and acknowledged, and waits for nobody else. */
   close(why: Fault): void {
     this.#closing = true
-    const idle = this.#window !== undefined && Object.keys(this.#client.outgoing).length === 0
     this.#window?.end(why)
+    void this.#frame.then(() => this.#leave())
+  }
+
+  #leave(): void {
+    const idle = this.#window !== undefined && Object.keys(this.#client.outgoing).length === 0
     this.#client.end(!idle)
     setTimeout(() => this.#opening.socket.destroy(), GOODBYE_MS).unref()
   }

@@ -40,6 +40,8 @@ const NOT_TLS13: Row = {
   hint: "check the port: 8883 is usual",
 }
 
+const BUSY = down("is too busy just now")
+
 const BY_CODE: Readonly<Record<string, Row>> = {
   ECONNREFUSED: down("is not running: connection refused"),
   ECONNRESET: down("cut the connection"),
@@ -98,6 +100,9 @@ const BY_REASON: Readonly<Record<number, Row>> = {
   135: NOT_ADMITTED,
   138: NOT_ADMITTED,
   140: NOT_ADMITTED,
+  3: BUSY,
+  136: BUSY,
+  137: BUSY,
   142: down("gave this device's session to another connection of it"),
 }
 

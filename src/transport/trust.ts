@@ -40,7 +40,7 @@ export async function openSocket(target: LinkTarget, proven: Proven, signal: Abo
     case "pin":
       proven.anchor ??= await findAnchor(address, trust.pin, signal)
       return resumable(
-        await handshake(address, { ...own, ...verified(proven), ca: proven.anchor }, signal),
+        await handshake(address, { ...own, ...verified(proven), ...anchored(proven.anchor) }, signal),
         proven,
       )
   }
@@ -54,8 +54,15 @@ export function pinOf(certificate: string | Buffer): Uint8Array {
 
 function verified(proven: Proven): ConnectionOptions {
   const session = proven.session === undefined ? {} : { session: proven.session }
-  // the pinned certificate may be an intermediate: it is the anchor all the same
-  return { ...session, rejectUnauthorized: true, allowPartialTrustChain: true }
+  return { ...session, rejectUnauthorized: true }
+}
+
+/**
+ * The pinned certificate is the anchor whatever its place in the chain. Only together with `ca`: a partial chain alone
+ * makes Node 20 forget the authorities it knows.
+ */
+function anchored(anchor: string): ConnectionOptions {
+  return { ca: anchor, allowPartialTrustChain: true }
 }
 
 async function findAnchor(address: BrokerAddress, pin: Uint8Array, signal: AbortSignal): Promise<string> {

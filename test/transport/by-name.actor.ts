@@ -1,0 +1,19 @@
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+
+/** Prints how the first connection to a broker that is checked by name goes. */
+const [port = ""] = process.argv.slice(2)
+const link = connectMqtt(
+  {
+    address: { host: "localhost", port: Number(port) },
+    trust: { kind: "name" },
+    credential: { kind: "account", deviceId: "A".repeat(22) },
+    mqttVersion: 4,
+  },
+  {
+    onFrame: () => Promise.resolve(),
+    onState: (state) => {
+      process.stdout.write(state.kind === "online" ? "online" : state.why.message)
+      void link.close()
+    },
+  },
+)

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { boxKeyPair } from "../../src/crypto/nacl.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { fromBase64url } from "../../src/crypto/bytes.ts"
+import { openAuthority } from "../../src/registrar/authority.ts"
+import { makeDeviceKey } from "../../src/transport/device-key.ts"
+import { enroll, requestInvitation } from "../../src/transport/enroll.ts"
+import type { Post } from "../../src/transport/transport.ts"
+import { encodeInvitation, type RegistrationAnswer } from "../../src/wire/registration.ts"
+import { openRequest } from "../../src/wire/registration-box.ts"
+import { newId, newWorld, type World } from "../broker/world.ts"
+import { readRequest } from "../../src/registrar/authority.ts"
+import { newApplicant } from "../registrar/world.ts"
+import { faultOf } from "./post.ts"
+
+let world: World
+beforeEach(async () => {
+  world = await newWorld()
+})
+afterEach(() => world.end())
+
+const registrar = boxKeyPair(systemRandom)
+const INVITATION = encodeInvitation({
+  user: systemRandom(16),
+  secret: systemRandom(16),
+  registrar: registrar.publicKey,
+  expiresAt: 4_000_000_000,
+})
+
+/** Time that passes as soon as somebody waits for it. */
+function hurried() {
+  const after = (_ms: number, run: () => void) => {
+    const timer = setImmediate(run)
+    return () => clearImmediate(timer)
+  }
+  return { ...newApplicant(), after }
+}
+
+/** A registrar behind a broker of our own making: what it is sent, and what it chooses to say. */
+function postWith(
+  answers: (payload: Uint8Array, topicId: Uint8Array) => Promise<Uint8Array[]> | Uint8Array[],
+) {
+  const published: Uint8Array[] = []
+  const topics = new Map<string, (payload: Uint8Array) => void>()
+  const post: Post = {
+    publish: async (topic, payload) => {
+      published.push(payload)
+      const id = topic.split("/").at(-1) ?? ""
+      const replies = await answers(payload, fromBase64url(id) ?? new Uint8Array())
+      for (const reply of replies) topics.get(`mc/1/reg/a/${id}`)?.(reply)
+    },
+    listen: (topic, onFrame) => {
+      topics.set(topic, onFrame)
+      return Promise.resolve(() => topics.delete(topic))
+    },
+  }
+  return { post, published, topics }
+}
+
+function answering(answer: (csr: Uint8Array) => Promise<RegistrationAnswer> | RegistrationAnswer) {
+  return postWith(async (payload, topicId) => {
+    const opened = openRequest(payload, { registrar: registrar.publicKey, topicId }, registrar.secretKey)
+    const csr = opened !== undefined && "csr" in opened.request ? opened.request.csr : new Uint8Array()
+    return opened === undefined ? [] : [opened.sealAnswer(await answer(csr), systemRandom)]
+  })
+}
+
+async function certificateFor(name: string, csr: Uint8Array): Promise<RegistrationAnswer> {
+  const authority = await openAuthority(world.authority, systemRandom)
+  const spki = (await readRequest(csr))!
+  const certificate = await authority.issue(name, spki, Date.now(), Date.now() + 1_000_000)
+  return { kind: "admitted", user: new Uint8Array(16), certificate }
+}
+
+const join = (line: Post) => enroll(hurried(), { line, invitation: INVITATION, deviceName: "laptop" })
+
+test("a registrar that is away is asked ten times with the same bytes, then the person is told [R-2]", async () => {
+  const { post, published, topics } = postWith(() => [])
+  expect((await faultOf(join(post))).code).toBe("unavailable")
+  expect(published).toHaveLength(10)
+  for (const payload of published) expect(payload).toEqual(published[0])
+  expect(topics.size).toBe(0)
+})
+
+test("answers that do not open are ignored, the one that does counts [R-2]", async () => {
+  let noise = 5
+  const { post } = postWith(async (payload, topicId) => {
+    noise -= 1
+    if (noise > 0) return [systemRandom(1024), payload, new Uint8Array()]
+    const opened = openRequest(payload, { registrar: registrar.publicKey, topicId }, registrar.secretKey)!
+    const csr = "csr" in opened.request ? opened.request.csr : new Uint8Array()
+    return [opened.sealAnswer(await certificateFor("A".repeat(22), csr), systemRandom)]
+  })
+  expect((await join(post)).deviceId).toBe("A".repeat(22))
+})
+
+test("a certificate for another key, for a name that is no device, or none at all, is not taken", async () => {
+  const { csr: otherCsr } = await makeDeviceKey()
+  const wrong: ((csr: Uint8Array) => Promise<RegistrationAnswer> | RegistrationAnswer)[] = [
+    () => certificateFor(newId(), otherCsr),
+    (csr) => certificateFor("registrar", csr),
+    () => ({ kind: "admitted", user: new Uint8Array(16), certificate: Buffer.from("nonsense") }),
+    () => ({ kind: "invited", invitation: INVITATION }),
+  ]
+  for (const answer of wrong) expect((await faultOf(join(answering(answer).post))).code).toBe("protocol")
+})
+
+test("a refusal is told in words, and an invitation that is none is not sent", async () => {
+  const { post } = answering(() => ({ kind: "refused", why: "used-invitation" }))
+  expect(await faultOf(join(post))).toMatchObject({
+    code: "refused",
+    message: "this invitation was used already",
+  })
+  const short = enroll(hurried(), { line: post, invitation: INVITATION.subarray(1), deviceName: "laptop" })
+  expect((await faultOf(short)).code).toBe("bad-data")
+})
+
+test("a certificate in answer to a request for an invitation is not taken", async () => {
+  const { csr } = await makeDeviceKey()
+  const { post: line } = answering(() => certificateFor(newId(), csr))
+  const asked = requestInvitation(hurried(), { line, registrar: registrar.publicKey, deviceId: newId() })
+  expect((await faultOf(asked)).code).toBe("protocol")
+})

@@ -1,0 +1,218 @@
+import { execFile } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { afterEach, beforeEach, expect, test } from "vitest"
+import { ExtendedKeyUsage } from "@peculiar/x509"
+import { makeAuthority, makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
+import { Fault } from "../../src/errors.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import type { Credential, LinkTarget, Trust } from "../../src/transport/transport.ts"
+import { mint, newWorld, portOf, type World } from "../broker/world.ts"
+import { dial, type Wire } from "./post.ts"
+import { brokerThat, CONNACK, plainServer, silentServer } from "./servers.ts"
+
+const DAY = 24 * 3600 * 1000
+let world: World
+let toClose: { readonly close: () => Promise<void> }[] = []
+
+beforeEach(async () => {
+  world = await newWorld()
+})
+afterEach(async () => {
+  for (const it of toClose.reverse()) await it.close()
+  toClose = []
+  await world.end()
+})
+
+function closing<T extends { readonly close: () => Promise<void> }>(it: T): T {
+  toClose.push(it)
+  return it
+}
+
+function pinned(): Trust {
+  return { kind: "pin", pin: pinOf(world.authority.caCertificate) }
+}
+
+async function alice() {
+  const { id, certificate, key } = await world.device()
+  return { kind: "device", deviceId: id, certificate, key } as const
+}
+
+function to(port: number, trust: Trust, credential: Credential, host = "127.0.0.1"): LinkTarget {
+  return { address: { host, port }, trust, credential, mqttVersion: 4 }
+}
+
+function call(...target: Parameters<typeof to>): Wire {
+  return closing(dial(to(...target)))
+}
+
+const serverFor = (...hosts: string[]) => makeServerCertificate(world.authority, hosts)
+
+test("the broker whose authority is pinned is used, and the pins of its whole chain are told", async () => {
+  const broker = await world.start()
+  const link = call(portOf(broker), pinned(), await alice())
+  expect(await link.state("online")).toMatchObject({ mqttVersion: 4, sessionPresent: false })
+  const pins = link.transport.serverPins()
+  expect(pins).toHaveLength(2)
+  expect(pins).toContainEqual(pinOf(world.authority.caCertificate))
+})
+
+test("Mallory's own broker is refused for good, and never sees whom she turned away", async () => {
+  const hers = await makeAuthority()
+  const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
+  const mallory = closing(
+    await brokerThat({ cert: `${certificate}\n${hers.caCertificate}`, key }, () => CONNACK(0)),
+  )
+  const credential = await alice()
+  const { why } = await call(mallory.port, pinned(), credential).state("stopped")
+  expect(why).toMatchObject({ code: "refused" })
+  expect(why.message).toContain("does not lead to the key you trusted")
+  expect(mallory.visitors.map(({ name }) => name)).not.toContain(credential.deviceId)
+})
+
+test("Mallory who appends the pinned certificate to her own chain is refused", async () => {
+  const hers = await makeAuthority()
+  const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
+  const chain = `${certificate}\n${world.authority.caCertificate}`
+  const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const link = call(mallory.port, pinned(), await alice())
+  expect((await link.state("stopped")).why.code).toBe("refused")
+  expect(link.states.map(({ kind }) => kind)).toEqual(["stopped"])
+})
+
+/** A broker that shows a certificate of the right authority, but not one for a broker here and now. */
+async function showing(usage: string, until: Date): Promise<Fault> {
+  const { certificate, key } = await mint(world.authority, "localhost", usage, until)
+  const chain = `${certificate}\n${world.authority.caCertificate}`
+  const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const link = call(mallory.port, pinned(), await alice())
+  return (await link.state("stopped")).why
+}
+
+test("a member's own certificate does not make Mallory the broker [R-7]", async () => {
+  const why = await showing(ExtendedKeyUsage.clientAuth, new Date(Date.now() + DAY))
+  expect(why).toMatchObject({ code: "refused", cause: { code: "INVALID_PURPOSE" } })
+})
+
+test("a certificate that has expired is told as such", async () => {
+  const why = await showing(ExtendedKeyUsage.serverAuth, new Date(Date.now() - 1000))
+  expect(why).toMatchObject({ code: "refused", cause: { code: "CERT_HAS_EXPIRED" } })
+  expect(why.hint).toContain("clock")
+})
+
+test("a certificate for another address is refused", async () => {
+  const { certificate, key } = await serverFor("chat.example.org")
+  const chain = `${certificate}\n${world.authority.caCertificate}`
+  const other = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const { why } = await call(other.port, pinned(), await alice()).state("stopped")
+  expect(why).toMatchObject({ code: "refused", cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } })
+})
+
+test("a host name is checked like an address", async () => {
+  const broker = await world.start()
+  expect((await call(portOf(broker), pinned(), await alice(), "localhost").state("online")).kind).toBe(
+    "online",
+  )
+})
+
+test("a broker that is to be checked by name needs an authority this machine knows", async () => {
+  const broker = await world.start()
+  const { why } = await call(portOf(broker), { kind: "name" }, await alice()).state("stopped")
+  expect(why.code).toBe("refused")
+})
+
+test("a server's own certificate can be pinned, whoever issued it", async () => {
+  const { certificate, key } = await serverFor("127.0.0.1")
+  const broker = closing(await brokerThat({ cert: certificate, key }, () => CONNACK(0)))
+  const link = call(broker.port, { kind: "pin", pin: pinOf(certificate) }, await alice())
+  expect((await link.state("online")).kind).toBe("online")
+})
+
+/** Another process, since the authorities that Node knows are fixed when it starts. */
+async function byName(port: number, authority: string): Promise<string> {
+  const file = join(world.folder, "authority.pem")
+  writeFileSync(file, authority)
+  const actor = fileURLToPath(new URL("by-name.actor.ts", import.meta.url))
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: file, NODE_TLS_REJECT_UNAUTHORIZED: "0" }
+  const run = promisify(execFile)
+  return (await run(process.execPath, ["--import", "tsx", actor, String(port)], { env })).stdout
+}
+
+test("a broker checked by name is taken on the word of an authority this machine knows, and only then", async () => {
+  const keys = async (...hosts: string[]) => {
+    const { certificate, key } = await serverFor(...hosts)
+    return { cert: `${certificate}\n${world.authority.caCertificate}`, key }
+  }
+  const right = closing(await brokerThat(await keys("localhost"), () => CONNACK(0)))
+  const elsewhere = closing(await brokerThat(await keys("chat.example.org"), () => CONNACK(0)))
+  const known = world.authority.caCertificate
+  const { caCertificate: unknown } = await makeAuthority()
+  expect(await byName(right.port, known)).toBe("online")
+  expect(await byName(right.port, unknown)).toContain("does not lead to the key you trusted")
+  expect(await byName(elsewhere.port, known)).toContain("for another address")
+})
+
+test("a newcomer sees the chain of a broker not proven yet, as a guest only", async () => {
+  const broker = await world.start()
+  const link = call(portOf(broker), { kind: "unproven" }, { kind: "guest" })
+  await link.state("online")
+  expect(link.transport.serverPins()).toContainEqual(pinOf(world.authority.caCertificate))
+  const withCredential = to(portOf(broker), { kind: "unproven" }, await alice())
+  const events = { onFrame: () => Promise.resolve(), onState: () => undefined }
+  expect(() => connectMqtt(withCredential, events)).toThrow(Fault)
+})
+
+test("a device of another authority is told that it is not admitted, and does not try again", async () => {
+  const broker = await world.start()
+  const { certificate, key, id } = await mint(await makeAuthority(), "AAAAAAAAAAAAAAAAAAAAAA")
+  const link = call(portOf(broker), pinned(), { kind: "device", deviceId: id, certificate, key })
+  const { why } = await link.state("stopped")
+  expect(why).toMatchObject({ code: "refused", cause: { code: 5 } })
+  await expect(link.publish("mc/1/p/1", Buffer.from("x"))).rejects.toBe(why)
+  await expect(link.transport.subscribe("mc/1/p/1")).rejects.toBe(why)
+})
+
+test("TLS 1.2, and no TLS at all, are told apart from a broker that is down", async () => {
+  const { certificate: cert, key } = await serverFor("127.0.0.1")
+  const old = closing(
+    await brokerThat({ cert, key, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" }, () => CONNACK(0)),
+  )
+  const plain = closing(await plainServer())
+  for (const { port } of [old, plain]) {
+    const { why } = await call(port, pinned(), await alice()).state("stopped")
+    expect(why.message).toContain("does not speak MQTT over TLS 1.3")
+  }
+  await plain.close()
+  toClose = toClose.filter((it) => it !== plain)
+  const { why } = await call(plain.port, pinned(), await alice()).state("offline")
+  expect(why).toMatchObject({ code: "unavailable", cause: { code: "ECONNREFUSED" } })
+})
+
+test("closing does not wait for a server that never answers", async () => {
+  const silent = closing(await silentServer())
+  const link = dial(to(silent.port, pinned(), await alice()))
+  const wanted = link.transport.subscribe("mc/1/p/1")
+  await link.close()
+  await expect(wanted).rejects.toMatchObject({ code: "unavailable" })
+  expect(link.states).toEqual([])
+})
+
+test("a link resumes its own TLS session, and a new link never does", async () => {
+  const { certificate, key } = await serverFor("127.0.0.1")
+  const chain = `${certificate}\n${world.authority.caCertificate}`
+  const broker = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const credential = await alice()
+  const first = call(broker.port, pinned(), credential)
+  await first.state("online")
+  const pins = first.transport.serverPins()
+  broker.visitors.at(-1)?.socket.destroy()
+  await first.state("offline")
+  await first.state("online")
+  expect(first.transport.serverPins()).toEqual(pins)
+
+  await call(broker.port, pinned(), credential).state("online")
+  const proven = broker.visitors.filter(({ name }) => name === credential.deviceId)
+  expect(proven.map(({ resumed }) => resumed)).toEqual([false, true, false])
+})
