@@ -10,7 +10,7 @@ import { enter, ownLine, within } from "./pair-place.ts"
 import type { Desk, Paired } from "./ports.ts"
 
 /** The owner answers at once if mqttchat runs there; whoever waits longer has gone to wake them. */
-const BUNDLE_WITHIN_MS = 120_000
+export const BUNDLE_WITHIN_MS = 120_000
 
 /** Fetches the bundle that the link names from its owner, and shakes hands. */
 export async function answerLink(desk: Desk, carrier: string): Promise<Paired> {

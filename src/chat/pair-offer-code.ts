@@ -38,6 +38,8 @@ class CodeOffer {
   readonly #memory: PairMemory
   readonly #open: OpenBundle
   #expectation: Expectation | undefined
+  /** Why the caller was not let in at the broker, if that is what ends this. */
+  #withheld: Fault | undefined
   #over = false
   #cancelPatience = (): void => undefined
 
@@ -75,13 +77,24 @@ class CodeOffer {
   async #grant({ guest, psk }: Extract<OfferTold, { kind: "answered" }>): Promise<void> {
     const desk = this.#desk
     const { trust: proof } = ownBroker(desk)
-    const entry = guest ? await entryForNewcomer(desk) : NOTHING
+    const entry = guest ? await this.#entry() : NOTHING
     if (this.#isOver()) return
     const onPaired = (): void => this.#paired()
     this.#expectation = await desk.expect({ open: this.#open, mode: MODE.code, psk, onPaired })
     if (this.#isOver()) return this.#expectation.withdraw()
     const bundle = this.#open.bundle.bytes
     await this.#talk.feed({ kind: "ready", grant: { bundle, access: { proof, entry } } })
+  }
+
+  /** A caller that may not come in learns so inside the channel. */
+  async #entry(): Promise<Entry> {
+    try {
+      return await entryForNewcomer(this.#desk)
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      this.#withheld = fault
+      return NOTHING
+    }
   }
 
   /** A method, since a field that changes during an await looks constant to the compiler. */
@@ -107,7 +120,7 @@ class CodeOffer {
   async #fail(why: CodeFailure): Promise<void> {
     const { ports } = this.#desk
     if (why !== "expired") await ports.store.commit([rememberGuess(this.#memory, ports.now())])
-    await this.#tellFailure(codeFault(why))
+    await this.#tellFailure(this.#withheld ?? codeFault(why))
   }
 
   /** Something of ours failed, not the code: the caller is told all the same that this attempt is over. */

@@ -12,6 +12,8 @@ import type { BrokerHome, Desk, Line, OwnLine, Ports } from "./ports.ts"
 
 /** The profile's link is up or nearly so when somebody pairs; a broker that takes longer is away. */
 const ONLINE_WITHIN_MS = 5_000
+/** A registrar answers within some 20 ms; nothing tells when the first link of a fresh profile begins. */
+const LOOK_AGAIN_MS = 20
 
 /** Where an offer is answered. */
 export type Place =
@@ -22,21 +24,31 @@ export type Place =
 
 /** The profile's own link, up. Faults `config` without a broker, `unavailable` when the link does not come up. */
 export async function ownLine(desk: Desk): Promise<Line> {
-  const line = desk.line()
-  const away = new Fault(
-    "unavailable",
-    `${brokerName(desk)} does not answer`,
-    "start the broker, then try again",
-  )
+  const line = await firstLine(desk)
+  const why = `${brokerName(desk)} does not answer`
+  const away = new Fault("unavailable", why, "start the broker, then try again")
   await within(desk.ports, ONLINE_WITHIN_MS, line.online(), away)
   return line
 }
 
+/** A fresh profile may still be turning its invitation into a certificate, and has no link before. */
+async function firstLine(desk: Desk): Promise<Line> {
+  const { home, after } = desk.ports
+  for (let waited = 0; ; waited += LOOK_AGAIN_MS) {
+    try {
+      return desk.line()
+    } catch (fault) {
+      const isComing = home.broker() !== undefined && home.credential() !== undefined
+      if (!isComing || waited >= ONLINE_WITHIN_MS) throw fault
+    }
+    await new Promise<void>((resolve) => void after(LOOK_AGAIN_MS, resolve))
+  }
+}
+
 /** The own link where the broker at `at` is the profile's, otherwise a guest's link to it. */
 export async function findPlace(desk: Desk, at: BrokerAddress | undefined): Promise<Place> {
-  const { home } = desk.ports
-  const broker = home.broker()
-  if (broker !== undefined && isMember(home.credential())) {
+  const broker = desk.ports.home.broker()
+  if (broker !== undefined && (await isMember(desk))) {
     if (at !== undefined && !(await leadsTo(desk.ports, at, broker))) throw elsewhere(broker, at)
     return { kind: "member", line: await ownLine(desk) }
   }
@@ -49,9 +61,8 @@ export async function findPlace(desk: Desk, at: BrokerAddress | undefined): Prom
 
 /** Makes the profile a member of the broker of a link or file, where it is not one already. */
 export async function enter(desk: Desk, address: Address, access: Access): Promise<void> {
-  const { home } = desk.ports
-  const broker = home.broker()
-  if (broker === undefined || !isMember(home.credential())) return settleAt(desk, address, access)
+  const broker = desk.ports.home.broker()
+  if (broker === undefined || !(await isMember(desk))) return settleAt(desk, address, access)
   if (!samePlace(broker, address, access.proof)) throw elsewhere(broker, address)
 }
 
@@ -82,8 +93,17 @@ export function within<T>(ports: Ports, ms: number, promise: Promise<T>, fault: 
   })
 }
 
-function isMember(credential: StoredCredential | undefined): boolean {
-  return credential !== undefined && credential.kind !== "invitation"
+/** True with a certificate or an account, also while an invitation is just being turned into one. */
+async function isMember(desk: Desk): Promise<boolean> {
+  const { home } = desk.ports
+  if (home.credential()?.kind === "invitation") {
+    try {
+      await ownLine(desk)
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+    }
+  }
+  return home.credential() !== undefined && home.credential()?.kind !== "invitation"
 }
 
 /** One broker may have several addresses; what counts is the key it shows. */
@@ -106,14 +126,18 @@ async function leadsTo(ports: Ports, at: BrokerAddress, broker: BrokerHome): Pro
 function dialGuest(ports: Ports, address: BrokerAddress): Promise<OwnLine> {
   const target: LinkTarget = { address, trust: { kind: "unproven" }, credential: { kind: "guest" } }
   return new Promise((resolve, reject) => {
+    let tried = false
     const line = openLine(ports.connect, target, {
       ...UNHEARD,
       onState: (state) => {
-        if (state.kind === "online") resolve(line)
-        else {
-          reject(state.why)
-          if (state.kind === "offline") void line.close()
+        if (tried) return
+        tried = true
+        if (state.kind === "online") {
+          resolve(line)
+          return
         }
+        reject(state.why)
+        void line.close()
       },
     })
   })

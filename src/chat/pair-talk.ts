@@ -24,9 +24,15 @@ export type Talk<State, Event> = {
   readonly leave: () => void
 }
 
+/** The nameplates in use on each line: nobody may play both sides of a code [P-27]. */
+const inUse = new WeakMap<Line, Set<number>>()
+
 export type Booth = { readonly ports: Ports; readonly line: Line; readonly nameplate: number }
 
-/** Starts to listen on a nameplate and resolves when the broker has the subscription; `onTold` is called at once. */
+/**
+ * Starts to listen on a nameplate and resolves when the broker has the subscription; `onTold` is called at once.
+ * Faults `refused` where this line is on that nameplate already.
+ */
 export async function openTalk<State, Event, Told>(
   { ports, line, nameplate }: Booth,
   machine: Machine<State, Event, Told>,
@@ -34,9 +40,19 @@ export async function openTalk<State, Event, Told>(
   onTold: (told: Told) => void,
 ): Promise<Talk<State, Event>> {
   const topic = pairingTopic(nameplate)
+  const release = occupy(line, nameplate)
   let state = begin
   let cancelTick = (): void => undefined
   let left = false
+
+  async function listen(): Promise<() => void> {
+    try {
+      return await line.listen(topic, (bytes) => void feed({ kind: "message", bytes }))
+    } catch (fault) {
+      release()
+      throw fault
+    }
+  }
 
   function feed(event: Event | Heard): Promise<void> {
     const { next, send, told } = machine.step(state, event, { now: ports.now(), random: ports.random })
@@ -54,7 +70,7 @@ export async function openTalk<State, Event, Told>(
       cancelTick = ports.after(Math.max(0, at - ports.now()), () => void feed({ kind: "tick" }))
   }
 
-  const deafen = await line.listen(topic, (bytes) => void feed({ kind: "message", bytes }))
+  const deafen = await listen()
   rearm()
   return {
     feed,
@@ -64,8 +80,18 @@ export async function openTalk<State, Event, Told>(
       left = true
       cancelTick()
       deafen()
+      release()
     },
   }
+}
+
+function occupy(line: Line, nameplate: number): () => void {
+  const occupied = inUse.get(line) ?? new Set()
+  if (occupied.has(nameplate)) {
+    throw new Fault("refused", "this code is in use on this laptop", "type it on the other laptop")
+  }
+  inUse.set(line, occupied.add(nameplate))
+  return () => occupied.delete(nameplate)
 }
 
 /** What a lost link swallows is said again two seconds later; that the broker refuses it, the timeouts will tell. */

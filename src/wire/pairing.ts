@@ -7,7 +7,7 @@ const NONCE_BYTES = 24
 const SHARE_BYTES = 32
 const VERSION = 1
 const GUEST = 1
-/** Bundle 1402, the longest access and the box's own 16: see wire/access. */
+/** A bundle of 1402, the longest access and the 16 of the box are 2721; there is no need for more than this. */
 export const GRANT_BYTES_MAX = 4096
 
 /** What the two parties of a code say on its nameplate; each is told by its first byte [W-41]. */

@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Params } from "../../src/chat/api.ts"
+import { BUNDLE_WITHIN_MS } from "../../src/chat/pair-answer-link.ts"
+import { useBackend } from "../../src/crypto/nacl.ts"
+import { Fault } from "../../src/errors.ts"
+import { REPEAT_MS } from "../../src/pairing/clock.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import type { Connect, Transport } from "../../src/transport/transport.ts"
+import { formatLink, LINK_REQUEST_BYTES, parseLink } from "../../src/wire/link.ts"
+import { faultOf } from "../transport/post.ts"
+import { carrierOf, Household, type Tenant } from "./household.ts"
+
+type By = Params<"pair-offer">["by"]
+
+let house: Household
+
+beforeEach(async () => {
+  await useBackend()
+  house = await Household.open()
+})
+afterEach(() => house.end())
+
+async function offer(owner: Tenant, by: By): Promise<string> {
+  return carrierOf(await owner.client.call("pair-offer", { by, words: 2 }))
+}
+
+const answer = (tenant: Tenant, by: By, carrier: string) => tenant.client.call("pair-answer", { by, carrier })
+
+describe.each(["link", "file"] as const)("pairing by %s", (by) => {
+  it("lets a newcomer in at the broker, and both see the same four words", async () => {
+    const alice = await house.member("alice")
+    const bob = await house.newcomer("bob")
+    const [paired, told] = await Promise.all([
+      offer(alice, by).then((carrier) => answer(bob, by, carrier)),
+      alice.next("paired"),
+    ])
+    expect(told.contact.name).toBe("bob")
+    expect(paired.words).toHaveLength(4)
+    expect(paired.words).toEqual(told.words)
+    expect(bob.home.broker).toEqual(alice.home.broker)
+    await alice.client.call("send", { to: "bob", text: "hello", wait: "disk", timeoutMs: 0 })
+    expect((await bob.next("message")).message).toMatchObject({ contact: "alice", text: "hello" })
+  })
+
+  it("serves a member as well", async () => {
+    const [alice, bob] = [await house.member("alice"), await house.member("bob")]
+    await answer(bob, by, await offer(alice, by))
+    expect((await alice.next("paired")).contact.name).toBe("bob")
+  })
+
+  it("says that it is for members only where nobody may be invited [R-5]", async () => {
+    await house.end()
+    house = await Household.open({ membersMayInvite: false })
+    const alice = await house.member("alice")
+    const carrier = await offer(alice, by)
+    expect((await alice.next("notice")).text).toContain("members of this broker may not invite others")
+    const bob = await house.newcomer("bob")
+    expect((await faultOf(answer(bob, by, carrier))).code).toBe("refused")
+    expect(bob.home).toEqual({ broker: undefined, credential: undefined })
+    expect(await bob.client.call("contacts", {})).toEqual([])
+  })
+
+  it("cut short is refused before anything is sent [W-43] [P-40]", async () => {
+    const alice = await house.member("alice")
+    const bob = await house.newcomer("bob")
+    const carrier = await offer(alice, by)
+    expect((await faultOf(answer(bob, by, carrier.slice(0, -40)))).code).toBe("bad-data")
+    expect(bob.home.broker).toBeUndefined()
+  })
+
+  it("of one's own is refused", async () => {
+    const alice = await house.member("alice")
+    const carrier = await offer(alice, by)
+    expect((await faultOf(answer(alice, by, carrier))).code).toBe("refused")
+    expect(await alice.client.call("contacts", {})).toEqual([])
+  })
+})
+
+describe("a link", () => {
+  it("whose owner sends another bundle is not answered [W-45]", async () => {
+    const [alice, bob] = [await house.member("alice"), await house.member("bob")]
+    const link = parseLink(await offer(alice, "link"))!
+    const other = formatLink({ ...link, bundleHash: link.bundleHash.map((byte) => byte ^ 1) })
+    const waiting = faultOf(answer(bob, "link", other))
+    while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
+    bob.hurry(BUNDLE_WITHIN_MS)
+    expect((await waiting).code).toBe("unavailable")
+    expect(await bob.client.call("contacts", {})).toEqual([])
+  })
+
+  it("is asked for again when the first request is lost [P-20]", async () => {
+    let lost = 0
+    const connect: Connect = (target, events) => {
+      const transport = connectMqtt(target, events)
+      const publish: Transport["publish"] = (topic, payload) => {
+        if (payload.length !== LINK_REQUEST_BYTES || lost++ > 0) return transport.publish(topic, payload)
+        return Promise.reject(new Fault("unavailable", "the connection was lost"))
+      }
+      return { ...transport, publish }
+    }
+    const alice = await house.member("alice")
+    const bob = await house.newcomer("bob", { connect })
+    const answering = answer(bob, "link", await offer(alice, "link"))
+    while (lost === 0) await new Promise((resolve) => setImmediate(resolve))
+    bob.hurry(REPEAT_MS, BUNDLE_WITHIN_MS)
+    expect((await answering).contact.name).toBe("alice")
+  })
+
+  it("whose owner is away is told after a while [P-20]", async () => {
+    const alice = await house.member("alice")
+    const bob = await house.newcomer("bob")
+    const carrier = await offer(alice, "link")
+    await alice.client.close()
+    const waiting = faultOf(answer(bob, "link", carrier))
+    while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
+    bob.hurry(BUNDLE_WITHIN_MS)
+    expect(await waiting).toMatchObject({ code: "unavailable" })
+    expect(await bob.client.call("contacts", {})).toEqual([])
+  })
+})
