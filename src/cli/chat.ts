@@ -30,7 +30,7 @@ async function nameOf(client: ChatClient, typed: string): Promise<string> {
 async function chatAtTerminal(context: Context, client: ChatClient, wish: ChatWish): Promise<void> {
   const plain = wish.plain || context.env["TERM"] === "dumb"
   await new Promise<void>((resolve, reject) => {
-    const room = openRoom({ client, contact: wish.contact, print: (row) => paper.print(row) })
+    const room = new Room({ client, contact: wish.contact, print: (row) => paper.print(row) })
     let last: Promise<unknown> = Promise.resolve()
     const say = async (text: string): Promise<void> => {
       if ((await room.say(text, "disk")) === "quit") resolve()
@@ -50,8 +50,8 @@ async function chatAtTerminal(context: Context, client: ChatClient, wish: ChatWi
 }
 
 async function chatThroughPipe(context: Context, client: ChatClient, wish: ChatWish): Promise<void> {
-  const room = openRoom({ client, contact: wish.contact, print: context.out.data })
-  context.lifetime.defer(room.leave)
+  const room = new Room({ client, contact: wish.contact, print: context.out.data })
+  context.lifetime.defer(() => room.leave())
   await room.enter()
   for await (const text of readStdinLines()) {
     if ((await room.say(text, "broker")) === "quit") return
@@ -64,44 +64,74 @@ type Seat = {
   readonly print: (row: SafeText) => void
 }
 
-type Room = {
-  readonly enter: () => Promise<void>
-  readonly say: (text: string, wait: "disk" | "broker") => Promise<"stay" | "quit">
-  readonly leave: () => void
-}
+/** A conversation on a screen. */
+class Room {
+  readonly #seat: Seat
+  readonly #seen = new Set<string>()
+  /** Texts of ours that are under way: who typed them need not be told. */
+  readonly #typed: string[] = []
+  #leave: () => void = () => undefined
 
-function openRoom(seat: Seat): Room {
-  const { client, contact } = seat
-  const seen = new Set<string>()
-  const show = (message: Message): void => {
-    if (seen.has(message.id)) return
-    seen.add(message.id)
-    seat.print(messageRow(message, Date.now()))
-    if (!message.mine) void client.call("shown", { with: contact, upTo: message.seq }).catch(() => undefined)
+  constructor(seat: Seat) {
+    this.#seat = seat
   }
-  let stopListening: () => void = () => undefined
-  const enter = async (): Promise<void> => {
+
+  /** Shows the end of the conversation, and from then on what happens. */
+  async enter(): Promise<void> {
+    const { client, contact, print } = this.#seat
     const backlog: Event[] = []
     let hear = (event: Event): void => void backlog.push(event)
-    stopListening = client.listen((event) => hear(event))
+    this.#leave = client.listen((event) => hear(event))
     const { contact: found } = await client.call("verify", { contact })
-    seat.print(contactRow(found))
-    for (const message of await client.call("history", { with: contact, limit: SHOWN_ON_ENTRY }))
-      show(message)
-    seat.print(safe`info: /help lists what you can do here`)
-    hear = (event) => hearEvent(seat, show, event)
+    print(contactRow(found))
+    await this.#showLatest()
+    print(safe`info: /help lists what you can do here`)
+    hear = (event) => this.#hear(event)
     backlog.forEach(hear)
   }
-  return { enter, say: (text, wait) => say(seat, commandOf(text), wait), leave: () => stopListening() }
-}
 
-function hearEvent(seat: Seat, show: (message: Message) => void, event: Event): void {
-  if (event.event === "message" && event.message.contact === seat.contact) {
-    show(event.message)
-    return
+  leave(): void {
+    this.#leave()
   }
-  const text = infoOf(event, seat.contact)
-  if (text !== undefined) seat.print(safe`info: ${text}`)
+
+  async say(text: string, wait: "disk" | "broker"): Promise<"stay" | "quit"> {
+    const said = commandOf(text)
+    if (said.kind === "text") this.#typed.push(said.text)
+    return say(this.#seat, said, wait)
+  }
+
+  #hear(event: Event): void {
+    const { contact, print } = this.#seat
+    if (event.event === "message" && event.message.contact === contact) {
+      this.#show(event.message)
+      return
+    }
+    // whoever held the profile may have ended and told nothing for a while
+    if (event.event === "link") this.#showLatest().catch(() => undefined)
+    const text = infoOf(event, contact)
+    if (text !== undefined) print(safe`info: ${text}`)
+  }
+
+  async #showLatest(): Promise<void> {
+    const { client, contact } = this.#seat
+    const latest = await client.call("history", { with: contact, limit: SHOWN_ON_ENTRY })
+    for (const message of latest) this.#show(message)
+  }
+
+  #show(message: Message): void {
+    const { client, contact, print } = this.#seat
+    if (this.#seen.has(message.id)) return
+    this.#seen.add(message.id)
+    if (message.mine) {
+      const typed = this.#typed.indexOf(message.text)
+      if (typed === -1) print(messageRow(message, Date.now()))
+      else this.#typed.splice(typed, 1)
+      return
+    }
+    print(messageRow(message, Date.now()))
+    // unseen at the worst, and then shown again
+    client.call("shown", { with: contact, upTo: message.seq }).catch(() => undefined)
+  }
 }
 
 /** What happens elsewhere is told in one row; of receipts only that a message never arrived. */

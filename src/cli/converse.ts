@@ -4,6 +4,7 @@ import { chat } from "./chat.ts"
 import type { Context } from "./context.ts"
 import { readStdinText } from "./input.ts"
 import { caughtUp } from "./link.ts"
+import { openLasting } from "./lasting.ts"
 import { openClient } from "./open.ts"
 import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk.ts"
 
@@ -11,8 +12,7 @@ import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk
 const LINE_END_BYTES = 2
 
 export async function talk(context: Context, wish: { contact: string; plain: boolean }): Promise<void> {
-  const { client } = await openClient(context, "shared")
-  await chat(context, client, wish)
+  await chat(context, await openLasting(context), wish)
 }
 
 /** Without text, or with `-`, stdin is the text; its last line break is no part of it. */
@@ -30,14 +30,13 @@ export async function send(
 
 /** What the broker kept for us counts as there: who just comes online waits until it has arrived. */
 export async function inbox(context: Context, follow: boolean): Promise<void> {
-  const { client, owner } = await openClient(context, follow ? "shared" : "brief")
-  const talk = { client, out: context.out }
-  if (follow) return followInbox(talk)
+  if (follow) return followInbox({ client: await openLasting(context), out: context.out })
+  const { client, owner } = await openClient(context, "brief")
   if (owner === "us") {
     const link = await caughtUp(client)
     if (link.kind !== "online") context.out.warn(safe`there may be more: ${display(link.why)}`)
   }
-  await showInbox(talk)
+  await showInbox({ client, out: context.out })
 }
 
 export async function history(context: Context, wish: { with: string; limit: number }): Promise<void> {

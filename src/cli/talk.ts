@@ -53,7 +53,7 @@ export async function followInbox({ client, out }: Talk): Promise<never> {
   }
   return await new Promise<never>((_resolve, reject) => {
     const next = (): void => void (last = last.then(show).catch(reject))
-    client.listen(({ event }) => (event === "message" ? next() : undefined))
+    client.listen(({ event }) => (event === "message" || event === "link" ? next() : undefined))
     next()
   })
 }

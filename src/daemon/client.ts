@@ -99,8 +99,11 @@ class OwnerClient implements ChatClient {
   }
 
   #ended(): void {
-    for (const { reject } of this.#waiting.values()) reject(gone())
+    const why = gone()
+    for (const { reject } of this.#waiting.values()) reject(why)
     this.#waiting.clear()
+    const link = { kind: "stopped", why: why.message } as const
+    for (const listener of this.#listeners) listener({ event: "link", link })
   }
 }
 
