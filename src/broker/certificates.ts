@@ -15,8 +15,7 @@ const BACKDATED_DAYS = 1
 const AUTHORITY_DAYS = 20 * 365
 /** The longest that TLS clients take for a server's certificate (CA/Browser Forum, until 2026). */
 const SERVER_DAYS = 397
-const RENEW_DAYS = 30
-export const PIN_BYTES = 16
+const PIN_BYTES = 16
 
 /** Nothing that anybody typed may stand in a subject: commas would add fields. */
 const AUTHORITY_NAME = "mqttchat broker authority"
@@ -39,7 +38,8 @@ export async function makeAuthority(): Promise<Authority> {
 }
 
 /**
- * A server certificate for `hosts` (names or IP addresses), good for 397 days.
+ * A server certificate for `hosts` (names or IP addresses), good for 397 days. A broker makes one at each start:
+ * people pin the authority, so neither a new key nor a new address breaks anything.
  * @throws Fault `usage` if a host is neither.
  */
 export async function makeServerCertificate(
@@ -58,21 +58,6 @@ export async function makeServerCertificate(
     ],
   })
   return { certificate: made.cert, key: made.private }
-}
-
-/** Whether `certificate` may go on being shown: signed by `authority`, 30 days left, and good for every host. */
-export function stillServes(
-  certificate: string,
-  authority: Pick<Authority, "caCertificate">,
-  hosts: readonly string[],
-  now: number,
-): boolean {
-  const shown = new X509Certificate(certificate)
-  return (
-    shown.verify(new X509Certificate(authority.caCertificate).publicKey) &&
-    Date.parse(shown.validTo) - now >= RENEW_DAYS * DAY &&
-    hosts.every((host) => (isIP(host) ? shown.checkIP(host) : shown.checkHost(host)) !== undefined)
-  )
 }
 
 /** What people pin: the first 16 bytes of SHA-256 over the key (SPKI), which a renewal leaves as it is. */

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename } from "node:fs/promises"
 import { dirname } from "node:path"
 import { crc32 } from "node:zlib"
-import { Fault } from "../errors.ts"
+import { diskFault, Fault } from "../errors.ts"
 import { decodeRecord, encodeRecord, type JournalRecord } from "./journal-record.ts"
 
 const MAGIC = Buffer.from("mqttchat broker journal 1\n")
@@ -235,11 +235,7 @@ function foreign(path: string): Fault {
 }
 
 function faultOf(cause: unknown): Fault {
-  const code = codeOf(cause)
-  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
-    return new Fault("disk-full", "no room for the broker's journal", "df -h", cause)
-  }
-  return new Fault("io", `the broker's journal cannot be written: ${code ?? String(cause)}`, undefined, cause)
+  return diskFault(cause, "write the broker's journal")
 }
 
 function codeOf(cause: unknown): string | undefined {
