@@ -1,0 +1,9 @@
+import { join } from "node:path"
+import { ROOT, install, run } from "./ready.mjs"
+
+install()
+run(process.execPath, join(ROOT, "scripts/build.mjs"))
+for (const figure of ["session", "start"]) {
+  console.log(`\n== ${figure}`)
+  run(process.execPath, "--import", "tsx", join(ROOT, `test/bench/${figure}.mjs`))
+}
