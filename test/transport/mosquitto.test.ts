@@ -1,0 +1,144 @@
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { pinOf } from "../../src/broker/certificates.ts"
+import { boxKeyPair } from "../../src/crypto/nacl.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { openRegistrar, type Registrar } from "../../src/registrar/registrar.ts"
+import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import type { Credential } from "../../src/transport/transport.ts"
+import { mint, newId } from "../broker/world.ts"
+import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
+import { newApplicant } from "../registrar/world.ts"
+import { dial, type Wire } from "./post.ts"
+
+const wires: Wire[] = []
+
+function call(broker: Mosquitto, credential: Credential): Wire {
+  const port = credential.kind === "guest" ? broker.guestPort : broker.port
+  const trust = { kind: "pin", pin: pinOf(broker.authority.caCertificate) } as const
+  const wire = dial({ address: { host: "127.0.0.1", port }, trust, credential })
+  wires.push(wire)
+  return wire
+}
+
+const account = (username: string, password: string): Credential => ({
+  kind: "account",
+  deviceId: newId(),
+  username,
+  password,
+})
+
+const text = (payload: Uint8Array) => Buffer.from(payload).toString()
+
+describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we ship", () => {
+  let broker: Mosquitto
+  let registrar: Registrar
+
+  beforeAll(async () => {
+    broker = await startMosquitto("shipped")
+    registrar = await openRegistrar({
+      connect: connectMqtt,
+      address: { host: "127.0.0.1", port: broker.port },
+      pin: pinOf(broker.authority.caCertificate),
+      keys: broker.authority,
+      boxSecret: boxKeyPair(systemRandom).secretKey,
+      ledgerPath: join(broker.folder, "ledger"),
+      membersMayInvite: true,
+      onState: () => undefined,
+      onAdmitted: () => undefined,
+      random: systemRandom,
+      now: Date.now,
+    })
+  })
+  afterAll(async () => {
+    await Promise.all(wires.splice(0).map((wire) => wire.close()))
+    await registrar.close()
+    await broker.close()
+  })
+
+  test("speaks MQTT 5, registers a guest, and keeps the member's queue through a restart [R-3] [R-5] [R-6]", async () => {
+    const alice = newApplicant()
+    const invitation = await registrar.invite("alice")
+    const credential = await enroll(alice, {
+      line: call(broker, { kind: "guest" }),
+      invitation,
+      deviceName: "laptop",
+    })
+    const own = call(broker, credential)
+    expect(await own.state("online")).toMatchObject({ mqttVersion: 5, sessionPresent: false })
+
+    const { publicKey } = registrar
+    const asked = { line: own, registrar: publicKey, deviceId: credential.deviceId }
+    const toBob = await requestInvitation(alice, asked)
+    const bob = await enroll(newApplicant(), {
+      line: call(broker, { kind: "guest" }),
+      invitation: toBob,
+      deviceName: "b",
+    })
+    const renewed = await renew(alice, { line: own, registrar: publicKey, credential, guest: false })
+    expect(renewed.deviceId).toBe(credential.deviceId)
+
+    const mailbox = `mc/1/i/${credential.deviceId}/${newId()}`
+    await own.transport.subscribe(mailbox)
+    await own.close()
+    const sender = call(broker, bob)
+    await sender.state("online")
+    await sender.publish(mailbox, Buffer.from("while you were away"))
+    await broker.restart("SIGTERM")
+
+    const back = call(broker, renewed)
+    expect(text((await back.frame()).payload)).toBe("while you were away")
+    expect(back.states[0]).toMatchObject({ kind: "online", sessionPresent: true })
+    await sender.state("online")
+    await sender.publish(mailbox, Buffer.from("and after"))
+    expect(text((await back.frame()).payload)).toBe("and after")
+  })
+
+  test("turns a stranger's certificate away for good", async () => {
+    const other = await startMosquitto("open")
+    const { id, certificate, key } = await mint(other.authority, newId())
+    await other.close()
+    const link = call(broker, { kind: "device", deviceId: id, certificate, key })
+    expect((await link.state("stopped")).why).toMatchObject({ code: "refused" })
+  })
+})
+
+describe.skipIf(mosquittoIsMissing())("somebody else's Mosquitto", () => {
+  let broker: Mosquitto
+  beforeAll(async () => {
+    broker = await startMosquitto("accounts")
+  })
+  afterAll(async () => {
+    await Promise.all(wires.splice(0).map((wire) => wire.close()))
+    await broker.close()
+  })
+
+  test("carries a message between two accounts", async () => {
+    const alice = call(broker, account("alice", "correct"))
+    const bob = call(broker, account("bob", "horse"))
+    const mailbox = `mc/1/i/${newId()}/${newId()}`
+    await alice.transport.subscribe(mailbox)
+    await bob.state("online")
+    await bob.publish(mailbox, Buffer.from("hello"))
+    expect(text((await alice.frame()).payload)).toBe("hello")
+  })
+
+  test("that refuses a password is not asked again", async () => {
+    const { why } = await call(broker, account("alice", "wrong")).state("stopped")
+    expect(why.code).toBe("refused")
+  })
+
+  test("comes back after kill -9, and so does the link", async () => {
+    const alice = call(broker, account("alice", "correct"))
+    const mailbox = `mc/1/i/${newId()}/${newId()}`
+    await alice.transport.subscribe(mailbox)
+    const down = alice.state("offline")
+    await broker.restart("SIGKILL")
+    await down
+    await alice.state("online")
+    await alice.transport.subscribe(mailbox)
+    await alice.publish(mailbox, Buffer.from("again"))
+    expect(text((await alice.frame()).payload)).toBe("again")
+  })
+})
