@@ -6,7 +6,7 @@ import type { OfferTold } from "../pairing/offer.ts"
 export type CodeFailure =
   Extract<OfferTold, { kind: "failed" }>["why"] | Extract<AnswerTold, { kind: "failed" }>["why"]
 
-const NEW_CODE = "for a new code: mqttchat pair"
+const NEW_CODE = "a new code, on either side: mqttchat pair"
 
 /** The same words for both sides, since neither can tell a mistake from an attack [P-24]. */
 export function codeFault(why: CodeFailure): Fault {

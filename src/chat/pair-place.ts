@@ -15,11 +15,13 @@ const ONLINE_WITHIN_MS = 5_000
 /** A registrar answers within some 20 ms; nothing tells when the first link of a fresh profile begins. */
 const LOOK_AGAIN_MS = 20
 
+const UNPROVEN = { kind: "unproven" } as const
+
 /** Where an offer is answered. */
 export type Place =
   /** Over the profile's own link: this profile is at that broker already. */
   | { readonly kind: "member"; readonly line: Line }
-  /** Over a guest's link that proves nothing yet. The caller closes it. */
+  /** Over a guest's link, which proves nothing where the broker is new. The caller closes it. */
   | { readonly kind: "newcomer"; readonly line: OwnLine; readonly address: BrokerAddress }
 
 /** The profile's own link, up. Faults `config` without a broker, `unavailable` when the link does not come up. */
@@ -56,7 +58,9 @@ export async function findPlace(desk: Desk, at: BrokerAddress | undefined): Prom
   if (address === undefined) {
     throw new Fault("usage", "the code does not say at which broker it is offered", "mqttchat pair CODE@HOST")
   }
-  return { kind: "newcomer", line: await dialGuest(desk.ports, address), address }
+  const known = broker !== undefined && formatAddress(broker.address) === formatAddress(address)
+  const trust = known ? broker.trust : UNPROVEN
+  return { kind: "newcomer", line: await dialGuest(desk.ports, { address, trust }), address }
 }
 
 /** Makes the profile a member of the broker of a link or file, where it is not one already. */
@@ -116,15 +120,15 @@ async function leadsTo(ports: Ports, at: BrokerAddress, broker: BrokerHome): Pro
   if (formatAddress(at) === formatAddress(broker.address)) return true
   const { trust } = broker
   if (trust.kind === "name") return false
-  const guest = await dialGuest(ports, at)
+  const guest = await dialGuest(ports, { address: at, trust: UNPROVEN })
   const same = guest.serverPins().some((pin) => equal(pin, trust.pin))
   await guest.close()
   return same
 }
 
-/** A guest's link to a broker that is not known yet, up. Rejects with what went wrong at the first try. */
-function dialGuest(ports: Ports, address: BrokerAddress): Promise<OwnLine> {
-  const target: LinkTarget = { address, trust: { kind: "unproven" }, credential: { kind: "guest" } }
+/** A guest's link, up. Rejects with what went wrong at the first try. */
+function dialGuest(ports: Ports, place: Pick<LinkTarget, "address" | "trust">): Promise<OwnLine> {
+  const target: LinkTarget = { ...place, credential: { kind: "guest" } }
   return new Promise((resolve, reject) => {
     let tried = false
     const line = openLine(ports.connect, target, {

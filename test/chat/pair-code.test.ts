@@ -175,6 +175,19 @@ describe("two people on one code", () => {
 })
 
 describe("somebody in the path", () => {
+  it("at a broker that is pinned already is not even spoken to [P-15]", async () => {
+    const alice = await house.member("alice")
+    const { address } = house.town.target()
+    const pin = new Uint8Array(16).fill(7)
+    const broker = { address, trust: { kind: "pin", pin } } as const
+    const bob = await house.person("bob", {}, { broker, credential: undefined })
+    const carrier = await house.code(alice)
+    await faultOf(answer(bob, carrier))
+    expect(bob.home.broker).toEqual(broker)
+    const carol = await house.newcomer("carol")
+    expect((await answer(carol, carrier)).contact.name).toBe("alice")
+  })
+
   it("who passes every message on between two brokers is found out by the pin [P-15]", async () => {
     const mallory = await newWorld()
     const trap = await mallory.start()
