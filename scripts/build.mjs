@@ -1,17 +1,17 @@
-import { rmSync } from "node:fs"
-import { join } from "node:path"
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { ROOT, install } from "./ready.mjs"
 
 install()
 const { build } = await import("esbuild")
 
 const dist = join(ROOT, "dist")
-rmSync(dist, { recursive: true, force: true })
 
 // One small entry; everything heavy is a chunk that only the command that needs it loads.
-await build({
+const { outputFiles } = await build({
   entryPoints: { mqttchat: join(ROOT, "src/main.ts") },
   outdir: dist,
+  write: false,
   bundle: true,
   splitting: true,
   format: "esm",
@@ -31,3 +31,26 @@ await build({
   define: { "process.env.NODE_ENV": '"production"' },
   logLevel: "warning",
 })
+
+// A mqttchat that runs now loads its chunks late: what stays the same is never away, not even for a moment.
+mkdirSync(dist, { recursive: true })
+const fresh = mkdtempSync(join(ROOT, "node_modules", ".mqttchat-build-"))
+for (const { path, contents } of outputFiles) {
+  if (holds(path, contents)) continue
+  const written = join(fresh, basename(path))
+  writeFileSync(written, contents)
+  renameSync(written, path)
+}
+rmSync(fresh, { recursive: true })
+const built = new Set(outputFiles.map(({ path }) => basename(path)))
+for (const name of readdirSync(dist)) {
+  if (!built.has(name)) rmSync(join(dist, name), { recursive: true, force: true })
+}
+
+function holds(path, contents) {
+  try {
+    return readFileSync(path).equals(contents)
+  } catch {
+    return false
+  }
+}
