@@ -1,0 +1,198 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { type Finished, PROGRAM, Running } from "../cli/run.ts"
+
+/** One object that the program printed under --json. */
+export type Said = { readonly schema: string; readonly [field: string]: unknown }
+
+/** How a person's process differs from an ordinary one. */
+export type Circumstances = {
+  /** Added to the environment. */
+  readonly env?: NodeJS.ProcessEnv
+  /** A command that runs the program, which is its last arguments. */
+  readonly under?: readonly string[]
+}
+
+const ORDINARY: Circumstances = {}
+
+/** People with a folder each, and every process they started; `end` kills what still runs and removes all of it. */
+export class Story {
+  readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-story-"))
+  readonly #running = new Set<Running>()
+
+  /** `home` where the profile is to lie elsewhere than in the folder of the story. */
+  person(name: string, home = join(this.folder, name)): Person {
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    return new Person(name, home, this.#running)
+  }
+
+  readonly end = async (): Promise<void> => {
+    await Promise.all([...this.#running].map((running) => running.stop()))
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Somebody at a laptop, whose profile no other process of the story uses. */
+export class Person {
+  readonly name: string
+  readonly home: string
+  readonly #running: Set<Running>
+
+  constructor(name: string, home: string, running: Set<Running>) {
+    this.name = name
+    this.home = home
+    this.#running = running
+  }
+
+  /** A file of this person's profile, such as `messages.db`. */
+  file(name: string): string {
+    return join(this.home, "default", name)
+  }
+
+  /** Runs one command to its end; nothing is typed. */
+  async run(args: readonly string[], circumstances = ORDINARY): Promise<Ended> {
+    const running = this.start(args, circumstances)
+    running.endInput()
+    return running.ended()
+  }
+
+  /** Starts a command that stays. */
+  start(args: readonly string[], circumstances = ORDINARY): Talker {
+    const { PATH } = process.env
+    const env = { PATH, HOME: this.home, MQTTCHAT_HOME: this.home, LANG: "C.UTF-8", TZ: "UTC" }
+    const [command = "", ...others] = [...(circumstances.under ?? []), process.execPath, PROGRAM, ...args]
+    const child = spawn(command, others, { env: { ...env, ...circumstances.env }, stdio: "pipe" })
+    const talker = new Talker(child)
+    this.#running.add(talker)
+    void talker.finished().then(() => this.#running.delete(talker))
+    return talker
+  }
+
+  /** Runs one command that must succeed, and gives what it printed under --json. */
+  async tell(...args: readonly string[]): Promise<readonly Said[]> {
+    const { code, signal, stderr, said } = await this.run([...args, "--json"])
+    if (code === 0) return said
+    throw new Error(`${this.name}: mqttchat ${args.join(" ")} ended with ${code ?? signal}\n${stderr}`)
+  }
+
+  /** The texts of a conversation, oldest first, with who wrote each. */
+  async history(peer: Person): Promise<readonly { readonly mine: unknown; readonly text: unknown }[]> {
+    const said = await this.tell("history", peer.name, "--last", "1000")
+    return said.map(({ mine, text }) => ({ mine, text }))
+  }
+
+  /** The texts that an `inbox` prints. */
+  async inbox(): Promise<readonly unknown[]> {
+    return (await this.tell("inbox")).map(({ text }) => text)
+  }
+}
+
+/** How a command ended, with what it printed on stdout as objects where it is JSON. */
+export type Ended = Finished & { readonly said: readonly Said[] }
+
+/** A child process that is heard object by object. */
+export class Talker extends Running {
+  readonly #said: Said[] = []
+  #changed: () => void = () => undefined
+  #change = this.#nextChange()
+  #closed = false
+
+  constructor(child: ChildProcess) {
+    super(child)
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const said = read(line)
+        if (said === undefined) return
+        this.#said.push(said)
+        this.#changed()
+      })
+    }
+    void this.finished().then(() => {
+      this.#closed = true
+      this.#changed()
+    })
+  }
+
+  /** The first object, of all said before or from now on, that fits; fails when the process ends without. */
+  async hears(fits: (said: Said) => boolean): Promise<Said> {
+    for (;;) {
+      const found = this.#said.find(fits)
+      if (found !== undefined) return found
+      if (this.#closed) {
+        const { stdout, stderr } = await this.finished()
+        throw new Error(`the process ended without saying it:\n${stdout}\n${stderr}`)
+      }
+      await this.#change
+    }
+  }
+
+  async ended(): Promise<Ended> {
+    return { ...(await this.finished()), said: this.#said }
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed = () => {
+        this.#change = this.#nextChange()
+        resolve()
+      }
+    })
+  }
+}
+
+function read(line: string): Said | undefined {
+  if (!line.startsWith("{")) return undefined
+  try {
+    return JSON.parse(line) as Said
+  } catch {
+    return undefined
+  }
+}
+
+export const schemaIs =
+  (schema: string) =>
+  (said: Said): boolean =>
+    said.schema === `mqttchat/${schema}/1`
+
+export const isMessage =
+  (text: string) =>
+  (said: Said): boolean =>
+    said.schema === "mqttchat/message/1" && said["text"] === text
+
+/** Makes the profile of whoever runs the broker, without a passphrase. */
+export async function settle(host: Person): Promise<void> {
+  await host.tell("init", "--name", host.name, "--no-passphrase", "--broker", "here")
+}
+
+/** The host's broker on loopback: on a free port the first time, then on the same. */
+export async function startBroker(host: Person, again: "first" | "again" = "first"): Promise<Talker> {
+  const port = again === "first" ? ["--port", "0"] : []
+  const broker = host.start(["broker", "--loopback", ...port, "--json"])
+  await broker.hears(schemaIs("broker"))
+  return broker
+}
+
+/** Pairs a guest with no profile yet, or with one, by code over the host's broker; gives the words that both saw. */
+export async function pair(host: Person, guest: Person): Promise<readonly unknown[]> {
+  const offer = host.start(["pair", "--json", "--no-qr"])
+  const { carrier } = await offer.hears(schemaIs("offer"))
+  const onTheWay = ["--my-name", guest.name, "--no-passphrase"]
+  const answer = await guest.tell("pair", String(carrier), ...onTheWay)
+  const paired = await offer.hears(schemaIs("paired"))
+  await offer.finished()
+  const words = [paired, answer.find(schemaIs("paired"))].map((said) => JSON.stringify(said?.["words"]))
+  if (words[0] !== words[1]) throw new Error(`other words: ${words.join(" and ")}`)
+  return paired["words"] as readonly unknown[]
+}
+
+/** Alice with a broker of her own, and Bob, paired with her. */
+export async function neighbours(story: Story): Promise<{ alice: Person; bob: Person; broker: Talker }> {
+  const [alice, bob] = [story.person("alice"), story.person("bob")]
+  await settle(alice)
+  const broker = await startBroker(alice)
+  await pair(alice, bob)
+  return { alice, bob, broker }
+}
