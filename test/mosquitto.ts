@@ -17,6 +17,8 @@ export type MosquittoKind =
   | "open"
   /** Somebody else's broker: user "alice" with password "correct" and "bob" with "horse". */
   | "accounts"
+  /** The same accounts on the plain port, without TLS. */
+  | "plain"
 
 export type Mosquitto = {
   readonly port: number
@@ -25,6 +27,8 @@ export type Mosquitto = {
   readonly authority: Authority
   /** A folder that goes with the broker: ca.crt lies there. */
   readonly folder: string
+  /** What it has written to its log so far, line by line. */
+  readonly log: readonly string[]
   /** Ends it as an operator would, or as a power cut would, and starts it again on the same ports and data. */
   readonly restart: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
   readonly close: () => Promise<void>
@@ -53,10 +57,11 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
   put("server.crt", `${server.certificate}\n${ca.caCertificate}`)
   put("server.key", server.key)
   for (const name of ["devices.acl", "guests.acl"]) put(name, readFileSync(join(SHIPPED, name), "utf8"))
-  if (kind === "accounts") put("passwords", passwords(folder))
+  if (kind === "accounts" || kind === "plain") put("passwords", passwords(folder))
   put("mosquitto.conf", `${configuration(kind, folder, port, guestPort)}\nuser root\nlog_dest stderr\n`)
 
-  let running = await run(folder)
+  const log: string[] = []
+  let running = await run(folder, log)
   const stop = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
     const ended = once(running, "exit")
     running.kill(signal)
@@ -67,9 +72,10 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
     guestPort: kind === "shipped" ? guestPort : port,
     authority: ca,
     folder,
+    log,
     restart: async (signal) => {
       await stop(signal)
-      running = await run(folder)
+      running = await run(folder, log)
     },
     close: async () => {
       if (running.exitCode === null && running.signalCode === null) await stop("SIGTERM")
@@ -88,8 +94,7 @@ function configuration(kind: MosquittoKind, folder: string, port: number, guestP
   }
   return [
     `listener ${String(port)} 127.0.0.1`,
-    `certfile ${folder}/server.crt`,
-    `keyfile ${folder}/server.key`,
+    ...(kind === "plain" ? [] : [`certfile ${folder}/server.crt`, `keyfile ${folder}/server.key`]),
     "set_tcp_nodelay true",
     "persistence true",
     `persistence_location ${folder}/`,
@@ -104,20 +109,19 @@ function passwords(folder: string): string {
   return readFileSync(path, "utf8")
 }
 
-async function run(folder: string): Promise<ChildProcess> {
+async function run(folder: string, log: string[]): Promise<ChildProcess> {
   const command = runs("mosquitto") ? "mosquitto" : "/usr/sbin/mosquitto"
   const child = spawn(command, ["-c", join(folder, "mosquitto.conf")], {
     stdio: ["ignore", "inherit", "pipe"],
   })
   process.once("exit", () => child.kill("SIGKILL"))
-  const said: string[] = []
   await new Promise<void>((resolve, reject) => {
     createInterface({ input: child.stderr }).on("line", (line) => {
-      said.push(line)
+      log.push(line)
       if (line.endsWith(" running")) resolve()
     })
     child.once("error", reject)
-    child.once("exit", () => reject(new Error(`Mosquitto ended at once:\n${said.join("\n")}`)))
+    child.once("exit", () => reject(new Error(`Mosquitto ended at once:\n${log.join("\n")}`)))
   })
   return child
 }
