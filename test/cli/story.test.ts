@@ -1,0 +1,242 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { Household, paired, pairUp, startBroker } from "./run.ts"
+
+const alice = ["--profile", "alice"]
+const bob = ["--profile", "bob"]
+
+describe("Alice and Bob, each in a process of their own", () => {
+  it("pair by a spoken code and talk both ways", async () => {
+    const household = new Household()
+    const { words } = await paired(household)
+    expect(words.split("  ")).toHaveLength(4)
+
+    const inbox = household.start([...alice, "inbox", "--follow"])
+    const sent = await household.run([...bob, "send", "alice", "hello alice"])
+    expect(sent).toMatchObject({ code: 0, stdout: "", stderr: "✓ sent to alice\n" })
+    await inbox.says(/^\d\d:\d\d bob: hello alice\n/m)
+
+    const back = await household.run([...alice, "send", "bob", "hello bob"])
+    expect(back).toMatchObject({ code: 0, stderr: "✓ sent to bob\n" })
+    const received = await household.run([...bob, "inbox"])
+    expect(received.stdout).toMatch(/^\d\d:\d\d alice: hello bob\n$/)
+    expect((await household.run([...bob, "inbox"])).stdout).toBe("")
+    inbox.kill("SIGINT")
+    expect(await inbox.finished()).toMatchObject({ signal: "SIGINT" })
+  })
+
+  it("chat through pipes, line by line", async () => {
+    const household = new Household()
+    await paired(household)
+    const chatA = household.start([...alice, "chat", "bob"])
+    const chatB = household.start([...bob, "chat", "alice"])
+    await chatA.says(/\/help/)
+    await chatB.says(/\/help/)
+    chatA.type("are you there?\n")
+    await chatB.says(/alice: are you there\?/)
+    chatB.type("yes\n//etc is a path\n/frobnicate\n")
+    await chatA.says(/bob: yes/)
+    await chatA.says(/bob: \/etc is a path/)
+    await chatB.says(/\/frobnicate is no command/)
+    chatB.type("/quit\n")
+    expect(await chatB.finished()).toMatchObject({ code: 0 })
+    chatA.endInput()
+    const { code, stdout } = await chatA.finished()
+    expect(code).toBe(0)
+    expect(stdout).not.toContain("frobnicate")
+  })
+
+  it("send while a chat is open goes through its owner, and a follower takes over when the owner ends", async () => {
+    const household = new Household()
+    await paired(household)
+    const chat = household.start([...alice, "chat", "bob"])
+    await chat.says(/\/help/)
+    const follower = household.start([...alice, "inbox", "--follow"])
+    const viaOwner = await household.run([...alice, "send", "bob", "through the chat"])
+    expect(viaOwner).toMatchObject({ code: 0 })
+    await chat.says(/me \(queued\): through the chat/)
+
+    await household.run([...bob, "send", "alice", "one"])
+    await chat.says(/bob: one/)
+    chat.endInput()
+    await chat.finished()
+    await household.run([...bob, "send", "alice", "two"])
+    await follower.says(/bob: two/)
+  })
+
+  it("send stores a message while the broker is away, says so with exit 75, and it arrives later", async () => {
+    const household = new Household()
+    const { broker } = await paired(household)
+    broker.kill("SIGTERM")
+    expect(await broker.finished()).toMatchObject({ signal: "SIGTERM" })
+    const sent = await household.run([...bob, "send", "alice", "for later"])
+    expect(sent.code).toBe(75)
+    expect(sent.stderr).toMatch(
+      /^mqttchat: saved in the outbox, goes out later: the broker at .* is not running/,
+    )
+
+    const again = household.start([...alice, "broker"])
+    await again.says(/broker running/)
+    const inbox = household.start([...alice, "inbox", "--follow"])
+    const chat = household.start([...bob, "chat", "alice"])
+    await inbox.says(/bob: for later/)
+    chat.endInput()
+    await chat.finished()
+  })
+
+  it("a wrong code kills it on both sides, and nobody has a new contact", async () => {
+    const household = new Household()
+    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await startBroker(household)
+    const offer = household.start([...alice, "pair"])
+    const [, nameplate = "", first = "", place = ""] = await offer.says(/pair (\d+)-(\w+)-\w+(@\S+)/)
+    const other = first === "zebra" ? "zoo" : "zebra"
+    const wrong = `${nameplate}-${first}-${other}${place}`
+    const answer = await household.run([...bob, "pair", wrong, "--my-name", "bob", "--no-passphrase"])
+    const { code, stderr } = await offer.finished()
+    expect(answer.code).toBe(77)
+    expect(code).toBe(77)
+    expect(answer.stderr).toContain("the code did not match")
+    expect(stderr).toContain("the code did not match")
+    for (const who of [alice, bob]) expect((await household.run([...who, "contacts"])).stdout).toBe("")
+  })
+
+  it("pair again without becoming somebody else", async () => {
+    const household = new Household()
+    await paired(household)
+    await pairUp(household, [])
+    for (const who of [alice, bob]) {
+      expect((await household.run([...who, "contacts"])).stdout.trim().split("\n")).toHaveLength(1)
+    }
+  })
+
+  it("pair by link, and by a file that is answered while the owner is away", async () => {
+    const household = new Household()
+    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await startBroker(household)
+    const offer = household.start([...alice, "pair", "--link"])
+    const [, link = ""] = await offer.says(/mqttchat pair '(mqttchat:\S+)'/)
+    const bobDoes = ["--my-name", "bob", "--no-passphrase"]
+    expect(await household.run([...bob, "pair", "-", ...bobDoes], `${link}\n`)).toMatchObject({ code: 0 })
+    expect(await offer.finished()).toMatchObject({ code: 0 })
+
+    const file = join(household.folder, "bundle.txt")
+    expect(await household.run([...alice, "pair", "--file", file])).toMatchObject({ code: 0 })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const carol = ["--profile", "carol"]
+    const carolDoes = ["--name", "alice", "--my-name", "carol", "--no-passphrase"]
+    const answer = await household.run([...carol, "pair", file, ...carolDoes])
+    expect(answer).toMatchObject({ code: 0 })
+    expect(await household.run([...carol, "send", "alice", "it is carol"])).toMatchObject({ code: 0 })
+    const inbox = household.start([...alice, "inbox", "--follow"])
+    await inbox.says(/carol: it is carol/)
+  })
+
+  it("compare safety numbers, rename, block and forget", async () => {
+    const household = new Household()
+    const { words } = await paired(household)
+    const seenByAlice = await household.run([...alice, "verify", "bob"])
+    const seenByBob = await household.run([...bob, "verify", "alice", "--yes"])
+    expect(seenByAlice.stdout).toBe(seenByBob.stdout)
+    expect(seenByAlice.stdout).toContain(words.replaceAll("  ", " "))
+    expect(seenByAlice.stdout.match(/\b\d{5}\b/g)).toHaveLength(12)
+    expect(seenByBob.stderr).toContain("alice is VERIFIED")
+    expect((await household.run([...bob, "contacts"])).stdout).toMatch(/^VERIFIED .* alice$/m)
+
+    expect(await household.run([...bob, "contacts", "rename", "alice", "Alicia"])).toMatchObject({ code: 0 })
+    expect(await household.run([...bob, "contacts", "block", "Alicia"])).toMatchObject({ code: 0 })
+    const blocked = await household.run([...bob, "send", "Alicia", "hi"])
+    expect(blocked).toMatchObject({ code: 77 })
+    expect(await household.run([...bob, "contacts", "forget", "Alicia"])).toMatchObject({ code: 64 })
+    expect(await household.run([...bob, "contacts", "forget", "Alicia", "--yes"])).toMatchObject({ code: 0 })
+    expect((await household.run([...bob, "contacts"])).stdout).toBe("")
+  })
+})
+
+describe("a profile", () => {
+  it("keeps no secret where others could read it", async () => {
+    const household = new Household()
+    await paired(household)
+    const root = household.env["MQTTCHAT_HOME"] ?? ""
+    for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777
+      expect(mode & 0o077, entry.name).toBe(0)
+    }
+    expect(readFileSync(join(root, "alice/settings.json"), "utf8")).not.toMatch(/PRIVATE|passphrase/)
+  })
+
+  it("opens with its passphrase only, from a file or a descriptor, and passwd changes it", async () => {
+    const household = new Household()
+    const old = join(household.folder, "old")
+    const fresh = join(household.folder, "fresh")
+    writeFileSync(old, "correct horse\n")
+    writeFileSync(fresh, "battery staple\n")
+    const init = await household.run(["init", "--name", "a", "--broker", "later", "--passphrase-file", old])
+    expect(init).toMatchObject({ code: 0 })
+    expect(await household.run(["contacts"])).toMatchObject({ code: 64 })
+    expect(await household.run(["contacts", "--passphrase-file", fresh])).toMatchObject({ code: 77 })
+    expect(await household.run(["contacts", "--passphrase-fd", "0"], "correct horse\n")).toMatchObject({
+      code: 0,
+    })
+    const change = ["passwd", "--passphrase-file", old, "--new-passphrase-file", fresh]
+    expect(await household.run(change)).toMatchObject({ code: 0 })
+    expect(await household.run(["contacts", "--passphrase-file", old])).toMatchObject({ code: 77 })
+    expect(await household.run(["contacts", "--passphrase-file", fresh])).toMatchObject({ code: 0 })
+  })
+
+  it("is made by one of two that begin at once, and the other is told", async () => {
+    const household = new Household()
+    const init = ["init", "--no-passphrase", "--broker", "later"]
+    const both = await Promise.all(["one", "two"].map((name) => household.run([...init, "--name", name])))
+    expect(both.map(({ code }) => code).toSorted()).toEqual([0, 73])
+    const winner = both.find(({ code }) => code === 0)?.stdout.split(" ")[0]
+    expect((await household.run(["status", "--json"])).stdout).toContain(`"name":"${winner}"`)
+  })
+})
+
+describe("output", () => {
+  it("goes to a reader that leaves early without a word", async () => {
+    const household = new Household()
+    await paired(household)
+    for (const text of ["one", "two"]) await household.run([...bob, "send", "alice", text])
+    const follower = household.start([...alice, "inbox", "--follow"])
+    await follower.says(/two/)
+    follower.closeOutput()
+    await household.run([...bob, "send", "alice", "three"])
+    expect(await follower.finished()).toMatchObject({ code: 0, stderr: "" })
+  })
+
+  it("is whole when it is long: a megabyte of history through a pipe", async () => {
+    const household = new Household()
+    await paired(household)
+    const long = "x".repeat(60_000)
+    for (let sent = 0; sent < 16; sent++)
+      await household.run([...bob, "send", "alice", "-", "--no-wait"], long)
+    const { stdout, code } = await household.run([...bob, "--json", "history", "alice"])
+    expect(code).toBe(0)
+    expect(stdout.length).toBeGreaterThan(16 * 60_000)
+    expect(
+      stdout
+        .trim()
+        .split("\n")
+        .map((row) => JSON.parse(row) as { schema: string }),
+    ).toHaveLength(16)
+  })
+
+  it("shows a stranger's escape sequences as pictures, and as escapes in JSON", async () => {
+    const household = new Household()
+    await paired(household)
+    const nasty = "\u001b]0;owned\u0007\u009b2J\u202e"
+    await household.run([...bob, "send", "alice", "-"], nasty)
+    const inbox = household.start([...alice, "--json", "inbox", "--follow"])
+    await inbox.says(/owned/)
+    inbox.kill("SIGTERM")
+    const { stdout } = await inbox.finished()
+    expect(stdout).not.toMatch(/[\u001b\u0007\u009b\u202e]/)
+    expect((JSON.parse(stdout) as { text: string }).text).toBe(nasty)
+    const shown = (await household.run([...alice, "history", "bob"])).stdout
+    expect(shown).toContain("␛]0;owned␇<9B>2J<U+202E>")
+    expect(shown).not.toMatch(/[\u001b\u0007\u009b\u202e]/)
+  })
+})

@@ -1,0 +1,201 @@
+import { describe, expect, it } from "vitest"
+import { Household, paired, startBroker } from "./run.ts"
+import { CTRL_C, CTRL_D, DOWN, ENTER, Terminal, WHOLE } from "./terminal.ts"
+
+const alice = ["--profile", "alice"]
+const bob = ["--profile", "bob"]
+
+describe("init at a terminal", () => {
+  it("asks for name, passphrase and broker, and says what is next", async () => {
+    const household = new Household()
+    const terminal = new Terminal(household, ["init"])
+    await terminal.shows(/Your name/)
+    terminal.type(`alice${ENTER}`)
+    await terminal.shows(/Passphrase to lock your keys/)
+    terminal.type(`secret words${ENTER}`)
+    await terminal.shows(/The same again/)
+    terminal.type(`secret words${ENTER}`)
+    await terminal.shows(/Where is your broker\?/)
+    terminal.type(ENTER)
+    await terminal.shows(/no broker is running yet.*mqttchat broker/s)
+    expect((await terminal.ended()).exitCode).toBe(0)
+    expect(terminal.text).not.toContain("secret words")
+    expect(terminal.leftBehind).toEqual(WHOLE)
+    expect(await household.run(["contacts"])).toMatchObject({ code: 64 })
+  })
+
+  it("takes the address of a broker that is there already", async () => {
+    const household = new Household()
+    const terminal = new Terminal(household, ["init", "--name", "alice", "--no-passphrase"])
+    await terminal.shows(/Where is your broker\?/)
+    terminal.type(DOWN + ENTER)
+    await terminal.shows(/Its address/)
+    terminal.type(`pi.example:1884${ENTER}`)
+    expect((await terminal.ended()).exitCode).toBe(0)
+    expect((await household.run(["status", "--json"])).stdout).toContain('"broker":"pi.example:1884"')
+  })
+
+  it("leaves nothing behind at Ctrl+C, neither a profile nor a broken terminal", async () => {
+    const household = new Household()
+    const terminal = new Terminal(household, ["init"])
+    await terminal.shows(/Your name/)
+    terminal.type(CTRL_C)
+    expect(await terminal.ended()).toMatchObject({ signal: 2 })
+    expect(terminal.leftBehind).toEqual(WHOLE)
+    expect(await household.run(["contacts"])).toMatchObject({ code: 78 })
+  })
+})
+
+describe("pair at two terminals", () => {
+  it("makes Bob's identity on the way, compares words on both sides, and opens the chat", async () => {
+    const household = new Household()
+    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await startBroker(household)
+    const atAlice = new Terminal(household, [...alice, "pair"])
+    const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    const atBob = new Terminal(household, [...bob, "pair", code, "--no-passphrase"])
+    await atBob.shows(/Your name/)
+    atBob.type(`bob${ENTER}`)
+
+    const [, wordsAtBob] = await atBob.shows(/alice says: {2}(.+)/)
+    const [, wordsAtAlice] = await atAlice.shows(/bob says: {2}(.+)/)
+    expect(wordsAtAlice).toBe(wordsAtBob)
+    for (const terminal of [atAlice, atBob]) {
+      await terminal.shows(/same four words\?/)
+      terminal.type(`y${ENTER}`)
+      await terminal.shows(/is VERIFIED/)
+      await terminal.shows(/Open the chat now\?/)
+      terminal.type(ENTER)
+      await terminal.shows(/\/help/)
+    }
+    atBob.type(`hello from bob${ENTER}`)
+    await atAlice.shows(/bob: hello from bob/)
+    for (const terminal of [atAlice, atBob]) {
+      terminal.type(CTRL_D)
+      expect((await terminal.ended()).exitCode).toBe(0)
+      expect(terminal.leftBehind).toEqual(WHOLE)
+    }
+  })
+
+  it("blocks whoever does not see the same words", async () => {
+    const household = new Household()
+    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await startBroker(household)
+    const atAlice = new Terminal(household, [...alice, "pair"])
+    const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    await household.run([...bob, "pair", code, "--my-name", "bob", "--no-passphrase"])
+    await atAlice.shows(/same four words\?/)
+    atAlice.type(`n${ENTER}`)
+    expect((await atAlice.ended()).exitCode).toBe(77)
+    expect((await household.run([...alice, "contacts"])).stdout).toMatch(/^BLOCKED .* bob$/m)
+  })
+
+  it("leaves nothing half-paired at Ctrl+C", async () => {
+    const household = new Household()
+    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await startBroker(household)
+    const atAlice = new Terminal(household, [...alice, "pair"])
+    await atAlice.shows(/Waiting/)
+    atAlice.type(CTRL_C)
+    expect(await atAlice.ended()).toMatchObject({ signal: 2 })
+    expect(atAlice.leftBehind).toEqual(WHOLE)
+    expect((await household.run([...alice, "contacts"])).stdout).toBe("")
+  })
+})
+
+describe("chat at a terminal", () => {
+  it("does not tear the line that one types when a message comes", async () => {
+    const household = new Household()
+    await paired(household)
+    const atAlice = new Terminal(household, [...alice, "chat", "bob"])
+    await atAlice.shows(/\/help/)
+    atAlice.type("half a sen")
+    await atAlice.shows(/> half a sen/)
+    await household.run([...bob, "send", "alice", "look here"])
+    await atAlice.shows(/bob: look here\n> half a sen\s*$/)
+    atAlice.type(`tence${ENTER}`)
+    const inbox = household.start([...bob, "inbox", "--follow"])
+    await inbox.says(/alice: half a sentence\n/)
+    expect(atAlice.text).not.toMatch(/half a senlook|half a sen \d\d:/)
+  })
+
+  it("keeps the caret where it was, also in a line that is longer than the screen is wide", async () => {
+    const household = new Household()
+    await paired(household)
+    const atAlice = new Terminal(household, [...alice, "chat", "bob"])
+    await atAlice.shows(/\/help/)
+    const long = "0123456789".repeat(15)
+    atAlice.type(`${long}\u0001\u0006`)
+    await atAlice.shows(/0123456789\s*$/)
+    await household.run([...bob, "send", "alice", "look here"])
+    await atAlice.shows(/bob: look here\n> 0123456789/)
+    atAlice.type(`X${ENTER}`)
+    const inbox = household.start([...bob, "inbox", "--follow"])
+    await inbox.says(new RegExp(`alice: 0X${long.slice(1)}\n`))
+    expect(atAlice.text.split("> 0123456789")).toHaveLength(2)
+  })
+
+  it("makes one message of a paste of three rows, and sends nothing before Enter", async () => {
+    const household = new Household()
+    await paired(household)
+    const atAlice = new Terminal(household, [...alice, "chat", "bob"])
+    await atAlice.shows(/\/help/)
+    atAlice.type("\u001b[200~one\rtwo\rthree\u001b[201~")
+    await atAlice.shows(/three/)
+    expect((await household.run([...alice, "history", "bob"])).stdout).toBe("")
+    atAlice.type(ENTER)
+    const inbox = household.start([...bob, "inbox", "--follow"])
+    await inbox.says(/alice: one\n +│ two\n +│ three\n/)
+  })
+
+  it("clears the line at Ctrl+C, and ends at the second", async () => {
+    const household = new Household()
+    await paired(household)
+    const atAlice = new Terminal(household, [...alice, "chat", "bob"])
+    await atAlice.shows(/\/help/)
+    atAlice.type("never mind")
+    await atAlice.shows(/never mind/)
+    atAlice.type(CTRL_C)
+    await atAlice.shows(/>\s*$/)
+    atAlice.type(CTRL_C)
+    expect(await atAlice.ended()).toMatchObject({ signal: 2 })
+    expect(atAlice.leftBehind).toEqual(WHOLE)
+    expect((await household.run([...alice, "history", "bob"])).stdout).toBe("")
+  })
+
+  it.each(["SIGTERM", "SIGHUP"] as const)("leaves the terminal whole at %s", async (signal) => {
+    const household = new Household()
+    await paired(household)
+    const atAlice = new Terminal(household, [...alice, "chat", "bob"])
+    await atAlice.shows(/\/help/)
+    atAlice.kill(signal)
+    await atAlice.ended()
+    expect(atAlice.leftBehind).toEqual(WHOLE)
+  })
+
+  it("with --plain changes nothing that is on the screen", async () => {
+    const household = new Household()
+    await paired(household)
+    const atAlice = new Terminal(household, [...alice, "chat", "bob", "--plain"])
+    await atAlice.shows(/\/help/)
+    await household.run([...bob, "send", "alice", "first"])
+    await atAlice.shows(/bob: first\n/)
+    atAlice.type("an answer")
+    await atAlice.shows(/an answer/)
+    await household.run([...bob, "send", "alice", "second"])
+    atAlice.type(ENTER)
+    await atAlice.shows(/an answer\n\d\d:\d\d bob: second/)
+  })
+
+  it("does what a stranger's text says to nobody's terminal", async () => {
+    const household = new Household()
+    await paired(household)
+    await household.run(
+      [...bob, "send", "alice", "-"],
+      "\u001b[?1049h\u001b[?25l\u001b[?2004hhi\nalice: fake",
+    )
+    const atAlice = new Terminal(household, [...alice, "chat", "bob"])
+    await atAlice.shows(/␛\[\?1049h.*hi\n +│ alice: fake/)
+    expect(atAlice.leftBehind).toMatchObject({ alternateScreen: false, hiddenCursor: false })
+  })
+})

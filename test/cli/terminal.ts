@@ -1,0 +1,87 @@
+import { spawn, type IPty } from "@lydell/node-pty"
+import xterm from "@xterm/headless"
+import { onTestFinished } from "vitest"
+import { type Household, PROGRAM } from "./run.ts"
+
+const ROWS = 40
+const COLUMNS = 100
+
+/** A person at a terminal: types, and reads the screen as an emulator holds it. */
+export class Terminal {
+  readonly #pty: IPty
+  readonly #screen = new xterm.Terminal({
+    rows: ROWS,
+    cols: COLUMNS,
+    allowProposedApi: true,
+    scrollback: 1000,
+  })
+  readonly #ended: Promise<{ exitCode: number; signal?: number | undefined }>
+  #raw = ""
+  #drawn: () => void = () => undefined
+
+  constructor(household: Household, args: readonly string[]) {
+    const env = { ...household.env, TERM: "xterm-256color" }
+    this.#pty = spawn(process.execPath, [PROGRAM, ...args], { cols: COLUMNS, rows: ROWS, env })
+    this.#ended = new Promise((resolve) => this.#pty.onExit(resolve))
+    this.#pty.onData((text) => {
+      this.#raw += text
+      this.#screen.write(text, () => this.#drawn())
+    })
+    // a terminal answers what it is asked
+    this.#screen.onData((answer) => this.#pty.write(answer))
+    onTestFinished(() => this.#pty.kill("SIGKILL"))
+  }
+
+  type(text: string): void {
+    this.#pty.write(text)
+  }
+
+  /** Resolves with what matched when the screen shows it. */
+  async shows(wanted: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = wanted.exec(this.text)
+      if (found !== null) return found
+      const more = new Promise<"more">((resolve) => (this.#drawn = () => resolve("more")))
+      if ((await Promise.race([more, this.#ended])) === "more") continue
+      await new Promise<void>((resolve) => this.#screen.write("", resolve))
+      const last = wanted.exec(this.text)
+      if (last !== null) return last
+      throw new Error(`the program ended and the screen never showed ${wanted}:\n${this.text}`)
+    }
+  }
+
+  async ended(): Promise<{ exitCode: number; signal?: number | undefined }> {
+    const ended = await this.#ended
+    await new Promise<void>((resolve) => this.#screen.write("", resolve))
+    return ended
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#pty.kill(signal)
+  }
+
+  /** All rows, without blanks at their ends. */
+  get text(): string {
+    const { active } = this.#screen.buffer
+    const rows = Array.from(
+      { length: active.length },
+      (_, row) => active.getLine(row)?.translateToString(true) ?? "",
+    )
+    return rows.join("\n")
+  }
+
+  /** What of the terminal's state a program must leave as it found it. */
+  get leftBehind(): { bracketedPaste: boolean; alternateScreen: boolean; hiddenCursor: boolean } {
+    return {
+      bracketedPaste: this.#screen.modes.bracketedPasteMode,
+      alternateScreen: this.#screen.buffer.active.type === "alternate",
+      hiddenCursor: this.#raw.lastIndexOf("\u001b[?25l") > this.#raw.lastIndexOf("\u001b[?25h"),
+    }
+  }
+}
+
+export const WHOLE = { bracketedPaste: false, alternateScreen: false, hiddenCursor: false }
+export const ENTER = "\r"
+export const CTRL_C = "\u0003"
+export const CTRL_D = "\u0004"
+export const DOWN = "\u001b[B"
