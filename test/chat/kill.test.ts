@@ -1,0 +1,218 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test, vi } from "vitest"
+
+import { pinOf } from "../../src/broker/certificates.ts"
+import type { ChatClient, Contact, Message } from "../../src/chat/api.ts"
+import { FAULT_POINTS, type FaultPoint } from "../../src/chat/fault-points.ts"
+import { toHex } from "../../src/crypto/bytes.ts"
+import { connectOwner } from "../../src/daemon/client.ts"
+import type { Store } from "../../src/store/records.ts"
+import { newWorld, portOf, type World } from "../broker/world.ts"
+import { openNeighbour, type Papers } from "./neighbour.ts"
+
+// A dozen processes start one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 240_000 })
+
+const PAIRING: readonly FaultPoint[] = [
+  "init-decided",
+  "init-committed",
+  "welcome-decided",
+  "welcome-committed",
+]
+const TALKING = FAULT_POINTS.filter((point) => !PAIRING.includes(point))
+
+let world: World
+let port: number
+let bob: { client: ChatClient; store: Store }
+let children: Child[]
+
+beforeEach(async () => {
+  world = await newWorld()
+  port = portOf(await world.start())
+  children = []
+  bob = await openNeighbour(await papersOf("bob"), folderOf("bob"), () => undefined)
+  await until([bob.client], async () => (await bob.client.call("status", {})).link.kind === "online")
+})
+
+afterEach(async () => {
+  for (const child of children) child.process.kill("SIGKILL")
+  await bob.client.close()
+  await bob.store.close()
+  await world.end()
+})
+
+type Child = {
+  readonly process: ChildProcess
+  readonly client: ChatClient
+  readonly ended: Promise<unknown[]>
+}
+
+function folderOf(name: string): string {
+  const folder = join(world.folder, name)
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+async function papersOf(name: string): Promise<Papers> {
+  const pin = toHex(pinOf(world.authority.caCertificate))
+  return { name, port, pin, device: await world.device() }
+}
+
+/** Alice's process, which dies at `point` or not at all. */
+async function startAlice(point: FaultPoint | ""): Promise<Child> {
+  const actor = join(import.meta.dirname, "person.actor.ts")
+  const folder = folderOf("alice")
+  const child = spawn(process.execPath, ["--import", "tsx", actor, folder, point], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const ended = once(child, "exit")
+  const isReady = await Promise.race([once(child.stdout, "data"), ended.then(() => undefined)])
+  const client = isReady && (await connectOwner(join(folder, "owner.sock")))
+  // It can die before anybody asks it: what an earlier process left undone passes the same points.
+  const started = { process: child, client: client ?? DEAD, ended }
+  children.push(started)
+  return started
+}
+
+const DEAD: ChatClient = {
+  call: () => Promise.reject(new Error("dead")),
+  listen: () => () => undefined,
+  close: () => Promise.resolve(),
+}
+
+/** Resolves when the condition holds; it is looked at again whenever something happens to anybody. */
+async function until(clients: readonly ChatClient[], holds: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    let stop: (() => void)[] = []
+    const event = new Promise<void>(
+      (resolve) => (stop = clients.map((client) => client.listen(() => resolve()))),
+    )
+    const done = await holds()
+    if (!done) await event
+    for (const end of stop) end()
+    if (done) return
+  }
+}
+
+/**
+ * Whether it died where it should: if the story came to its end first, it never got there. A story that fails on the way
+ * has lost its process.
+ */
+async function died({ ended }: Child, story: Promise<unknown>): Promise<boolean> {
+  const outcome = await Promise.race([
+    ended,
+    story.then(
+      () => undefined,
+      () => ended,
+    ),
+  ])
+  return outcome?.[1] === "SIGKILL"
+}
+
+async function say(client: ChatClient, to: string, text: string): Promise<void> {
+  await client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
+}
+
+function conversation(client: ChatClient, name: string): Promise<Message[]> {
+  return client.call("history", { with: name, limit: 1_000 })
+}
+
+const texts = (messages: Message[], mine: boolean) =>
+  messages.filter((message) => message.mine === mine).map(({ text }) => text)
+
+async function onlyContact(client: ChatClient): Promise<Contact | undefined> {
+  return (await client.call("contacts", {}))[0]
+}
+
+async function fileOf(client: ChatClient): Promise<string> {
+  const offer = await client.call("pair-offer", { by: "file", words: 2 })
+  if (offer.by !== "file") throw new Error("not a file")
+  return offer.file
+}
+
+/** Both know each other by name, and each has heard the other on a chain that answers its own. */
+async function untilEstablished(alice: ChatClient): Promise<void> {
+  await until([alice, bob.client], async () => {
+    const both = await Promise.all([onlyContact(alice), onlyContact(bob.client)])
+    return both[0]?.name === "bob" && both[1]?.name === "alice"
+  })
+  await say(alice, "bob", "shall we?")
+  await until([alice, bob.client], () => allDelivered(alice, bob.client))
+  await say(bob.client, "alice", "yes")
+  await until([alice, bob.client], () => allDelivered(alice, bob.client))
+  const both = await Promise.all([onlyContact(alice), onlyContact(bob.client)])
+  expect(both.map((contact) => contact?.state)).toEqual(["established", "established"])
+}
+
+async function allDelivered(alice: ChatClient, other: ChatClient): Promise<boolean> {
+  const all = [...(await conversation(alice, "bob")), ...(await conversation(other, "alice"))]
+  return all.every(({ mine, state }) => !mine || state === "delivered")
+}
+
+test("killed at every point of sending and receiving, one after the other, nothing is lost and nothing comes twice", async () => {
+  writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
+  const first = await startAlice("")
+  await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
+  await untilEstablished(first.client)
+  first.process.kill("SIGTERM")
+  await first.ended
+
+  const promised: string[] = []
+  for (const point of TALKING) {
+    const alice = await startAlice(point)
+    const story = (async () => {
+      await say(bob.client, "alice", `bob at ${point}`)
+      await say(alice.client, "bob", `alice at ${point}`)
+      promised.push(`alice at ${point}`)
+      await until([alice.client, bob.client], async () => {
+        const heard = texts(await conversation(alice.client, "bob"), false)
+        return heard.includes(`bob at ${point}`) && (await allDelivered(alice.client, bob.client))
+      })
+    })()
+    expect(await died(alice, story), point).toBe(true)
+  }
+
+  const alice = await startAlice("")
+  await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
+  const hers = await conversation(alice.client, "bob")
+  const his = await conversation(bob.client, "alice")
+  expect(texts(hers, false)).toEqual(["yes", ...TALKING.map((point) => `bob at ${point}`)])
+  expect(texts(his, false).sort()).toEqual(texts(hers, true).sort())
+  expect(texts(hers, true)).toEqual(expect.arrayContaining(promised))
+  expect(new Set(texts(his, false)).size).toBe(texts(his, false).length)
+})
+
+test.each(["init-decided", "init-committed"] as const)(
+  "killed at %s, the pairing is whole or not begun",
+  async (point) => {
+    writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
+    const carrier = await fileOf(bob.client)
+    const dying = await startAlice(point)
+    const story = dying.client.call("pair-answer", { by: "file", carrier })
+    expect(await died(dying, story)).toBe(true)
+    const alice = await startAlice("")
+    const begun = await onlyContact(alice.client)
+    expect(begun?.state === undefined).toBe(point === "init-decided")
+    if (begun === undefined) await alice.client.call("pair-answer", { by: "file", carrier })
+    await untilEstablished(alice.client)
+  },
+)
+
+test.each(["welcome-decided", "welcome-committed"] as const)(
+  "killed at %s, the owner of an offer pairs all the same",
+  async (point) => {
+    writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
+    const dying = await startAlice(point)
+    const carrier = await fileOf(dying.client)
+    const story = bob.client
+      .call("pair-answer", { by: "file", carrier })
+      .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
+    expect(await died(dying, story)).toBe(true)
+    const alice = await startAlice("")
+    await untilEstablished(alice.client)
+    expect((await onlyContact(bob.client))?.name).toBe("alice")
+  },
+)

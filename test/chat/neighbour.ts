@@ -1,0 +1,60 @@
+import { join } from "node:path"
+
+import type { ChatClient } from "../../src/chat/api.ts"
+import { openEngine } from "../../src/chat/engine.ts"
+import type { FaultPoint } from "../../src/chat/fault-points.ts"
+import type { BrokerHome } from "../../src/chat/ports.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { Fault } from "../../src/errors.ts"
+import { createIdentity } from "../../src/keystore/identity.ts"
+import type { Store } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import { seededRandom } from "../session/people.ts"
+
+/** What a process needs to be the same person again. */
+export type Papers = {
+  readonly name: string
+  readonly port: number
+  /** Hex of the pin of the broker's authority. */
+  readonly pin: string
+  readonly device: { readonly id: string; readonly certificate: string; readonly key: string }
+}
+
+/** A real engine with real store, clock and link; its secrets are made of its name. */
+export async function openNeighbour(
+  { name, port, pin, device }: Papers,
+  folder: string,
+  reach: (point: FaultPoint) => void,
+): Promise<{ client: ChatClient; store: Store }> {
+  const random = seededRandom(`papers of ${name}`)
+  const identity = createIdentity(random)
+  const store = await openStore(join(folder, "messages.db"), random(32))
+  const broker: BrokerHome = {
+    address: { host: "127.0.0.1", port },
+    trust: { kind: "pin", pin: new Uint8Array(Buffer.from(pin, "hex")) },
+  }
+  const { id: deviceId, certificate, key } = device
+  const client = await openEngine({
+    store,
+    identity,
+    name,
+    connect: connectMqtt,
+    enroll: () => Promise.reject(new Fault("refused", "there is no registrar here")),
+    invite: () => Promise.reject(new Fault("refused", "there is no registrar here")),
+    home: {
+      broker: () => broker,
+      credential: () => ({ kind: "device", deviceId, certificate, key }),
+      saveBroker: () => Promise.resolve(),
+      saveCredential: () => Promise.resolve(),
+    },
+    now: Date.now,
+    random: systemRandom,
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms)
+      return () => clearTimeout(timer)
+    },
+    reach,
+  })
+  return { client, store }
+}
