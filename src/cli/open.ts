@@ -82,7 +82,7 @@ async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
     now: Date.now,
     random: systemRandom,
     after,
-    reach: () => undefined,
+    reach: reachOf(env),
   })
   lifetime.defer(client.close)
   if (stay === "shared") {
@@ -91,6 +91,17 @@ async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
     lifetime.defer(server.close)
   }
   return client
+}
+
+/**
+ * For crash tests: MQTTCHAT_DIE_AT names a point of `FAULT_POINTS`, and there this process kills itself as `kill -9`
+ * would. Any other value does nothing.
+ */
+function reachOf(env: Context["env"]): Ports["reach"] {
+  const deadly = env["MQTTCHAT_DIE_AT"]
+  return (point) => {
+    if (point === deadly) process.kill(process.pid, "SIGKILL")
+  }
 }
 
 /** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
