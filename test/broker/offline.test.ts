@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { connect, type Device, newId, newWorld, optionsFor, type World } from "./world.ts"
+import { openJournal } from "../../src/broker/journal.ts"
+import { QUEUE_MAX_FRAMES, Queues } from "../../src/broker/queues.ts"
+import { connect, type Device, newId, newWorld, optionsFor, portOf, type World } from "./world.ts"
+
+const DAY = 24 * 60 * 60 * 1000
 
 describe("messages for a device that is away", () => {
   let world: World
@@ -55,4 +59,123 @@ describe("messages for a device that is away", () => {
       expect(again).toEqual(numbered(250 - again.length, 250))
     })
   }
+
+  test("that were acknowledged are delivered, wherever kill -9 meets the broker at full load", async () => {
+    let port = 0
+    const acknowledged = new Set<string>()
+    for (let round = 0; round < 4; round++) {
+      const running = await world.spawn(port)
+      port = running.port
+      if (round === 0) await bobSubscribesAndLeaves(port)
+      const atAlice = await connect(optionsFor(world, port, alice))
+      const target = acknowledged.size + 300
+      const lanes = Array.from({ length: 10 }, async (_, lane) => {
+        for (let n = 0; !atAlice.client.disconnected; n++) {
+          const text = `${String(round)} ${String(lane)} ${String(n)}`
+          await atAlice.client.publishAsync(toBob, text, { qos: 1 })
+          acknowledged.add(text)
+          if (acknowledged.size === target) await running.end("SIGKILL")
+        }
+      })
+      await Promise.race([Promise.allSettled(lanes), atAlice.closed])
+      await atAlice.client.endAsync(true)
+    }
+    const last = await world.spawn(port)
+    await aliceSends(last.port, ["the end"])
+    const heard = await bobHears(last.port, "the end")
+    expect([...acknowledged].filter((text) => !heard.includes(text))).toEqual([])
+    expect(new Set(heard).size).toBe(heard.length)
+    expect(acknowledged.size).toBeGreaterThanOrEqual(1_200)
+  })
+
+  test("do not hold up their senders while the device is connected and does not read", async () => {
+    const broker = await world.start()
+    const frozen = await connect(optionsFor(world, portOf(broker), bob))
+    await frozen.client.subscribeAsync(toBob, { qos: 1 })
+    frozen.client.stream.pause()
+    const big = "x".repeat(60_000)
+    const texts = Array.from({ length: 100 }, (_, i) => `${String(i)} ${big}`)
+    await aliceSends(portOf(broker), texts)
+    expect(broker.stats().queued.frames).toBe(100)
+    await frozen.client.endAsync(true)
+    expect(await bobHears(portOf(broker), texts.at(-1) ?? "")).toEqual(texts)
+  })
+
+  test("come once each while the device is online, and leave nothing behind", async () => {
+    const broker = await world.start()
+    const atBob = await connect(optionsFor(world, portOf(broker), bob))
+    await atBob.client.subscribeAsync([toBob, `mc/1/i/${bob.id}/+`], { qos: 1 })
+    await aliceSends(portOf(broker), numbered(0, 100))
+    await atBob.hear(100)
+    // Acknowledgements go out before the answer to this.
+    await atBob.client.unsubscribeAsync("mc/1/p/1")
+    expect(atBob.heard).toEqual(numbered(0, 100).map((text) => `${toBob} ${text}`))
+    expect(broker.stats().queued).toEqual({ frames: 0, bytes: 0, dropped: 0 })
+    await atBob.client.endAsync()
+  })
+
+  test("are gone after thirty days, and in the order of their arrival before", async () => {
+    const journalPath = `${world.folder}/old`
+    const queues = new Queues("registrar")
+    const journal = await openJournal(journalPath, {
+      apply: (r) => queues.apply(r),
+      snapshot: () => queues.snapshot(),
+    })
+    const kept = { kind: "queued", session: bob.id, topic: toBob } as const
+    const at = Date.now() - 30 * DAY
+    journal.append({ kind: "subscribed", session: bob.id, filter: toBob, qos: 1 })
+    journal.append({ ...kept, sequence: 1, at: at - DAY, payload: Buffer.from("too old") })
+    journal.append({ ...kept, sequence: 2, at: at + DAY, payload: Buffer.from("old") })
+    await journal.close()
+    const broker = await world.start({ journalPath })
+    await aliceSends(portOf(broker), ["new"])
+    expect(await bobHears(portOf(broker), "new")).toEqual(["old", "new"])
+  })
+
+  test("that find a full queue are acknowledged, dropped and counted; their senders have them still", async () => {
+    const journalPath = `${world.folder}/full`
+    const queues = new Queues("registrar")
+    const journal = await openJournal(journalPath, {
+      apply: (r) => queues.apply(r),
+      snapshot: () => queues.snapshot(),
+    })
+    journal.append({ kind: "subscribed", session: bob.id, filter: toBob, qos: 1 })
+    for (let sequence = 1; sequence < QUEUE_MAX_FRAMES; sequence++) {
+      const payload = Buffer.from(String(sequence))
+      journal.append({ kind: "queued", session: bob.id, topic: toBob, sequence, at: Date.now(), payload })
+    }
+    await journal.close()
+    const broker = await world.start({ journalPath })
+    await aliceSends(portOf(broker), ["fits", "does not"])
+    expect(broker.stats().queued).toMatchObject({ frames: QUEUE_MAX_FRAMES, dropped: 1 })
+    const heard = await bobHears(portOf(broker), "fits")
+    expect(heard).toEqual([...Array.from({ length: QUEUE_MAX_FRAMES - 1 }, (_, i) => String(i + 1)), "fits"])
+  })
+
+  test("are thrown away when the device asks for a clean session", async () => {
+    const broker = await world.start()
+    await bobSubscribesAndLeaves(portOf(broker))
+    await aliceSends(portOf(broker), ["never read"])
+    const clean = await connect({ ...optionsFor(world, portOf(broker), bob), clean: true })
+    await clean.client.endAsync()
+    await bobSubscribesAndLeaves(portOf(broker))
+    await aliceSends(portOf(broker), ["read"])
+    expect(await bobHears(portOf(broker), "read")).toEqual(["read"])
+  })
+
+  test("come again, marked as repeats, when the device left without an acknowledgement", async () => {
+    const broker = await world.start()
+    const repeats: boolean[] = []
+    const note = (_topic: string, packet: { dup: boolean }): unknown => repeats.push(packet.dup)
+    const deaf = await connect(optionsFor(world, portOf(broker), bob), note)
+    deaf.client.handleMessage = () => undefined
+    await deaf.client.subscribeAsync(toBob, { qos: 1 })
+    await aliceSends(portOf(broker), ["unanswered"])
+    await deaf.hear(1)
+    await deaf.client.endAsync(true)
+    const again = await connect(optionsFor(world, portOf(broker), bob), note)
+    expect(await again.hear(1)).toEqual([`${toBob} unanswered`])
+    await again.client.endAsync()
+    expect(repeats).toEqual([false, true])
+  })
 })

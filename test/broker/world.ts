@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import type { ConnectionOptions } from "node:tls"
-import mqtt, { type IClientOptions, type MqttClient } from "mqtt"
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt"
 import * as x509 from "@peculiar/x509"
 import { type Broker, type BrokerSetup, startBroker } from "../../src/broker/broker.ts"
 import { type Authority, makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
@@ -177,10 +177,14 @@ export type Party = {
 }
 
 /** Connects; rejects with what the broker said if it did not let us in. */
-export async function connect(options: Options): Promise<Party> {
+export async function connect(
+  options: Options,
+  note: (topic: string, packet: IPublishPacket) => unknown = () => undefined,
+): Promise<Party> {
   const client = mqtt.connect(options)
   const heard: string[] = []
-  client.on("message", (topic, payload) => {
+  client.on("message", (topic, payload, packet) => {
+    note(topic, packet)
     heard.push(`${topic} ${payload.toString()}`)
   })
   const closed = new Promise((resolve) => client.once("close", () => resolve("closed")))
