@@ -1,0 +1,162 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest"
+import { pinOf } from "../../src/broker/certificates.ts"
+import { toHex } from "../../src/crypto/bytes.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { openKeyFile } from "../../src/keystore/keyfile.ts"
+import { mint, newId } from "../broker/world.ts"
+import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
+import { isMessage, pair, type Person, schemaIs, Story } from "./people.ts"
+
+const PASSWORD = { alice: "correct", bob: "horse" } as const
+
+function newStory({ onTestFinished }: TestContext): Story {
+  const story = new Story()
+  onTestFinished(story.end)
+  return story
+}
+
+function addressOf({ port, authority }: Mosquitto): readonly string[] {
+  return ["--broker", `127.0.0.1:${String(port)}`, "--pin", toHex(pinOf(authority.caCertificate))]
+}
+
+/** Somebody who has an account at the broker and no contacts. */
+async function member(broker: Mosquitto, story: Story, name: keyof typeof PASSWORD): Promise<Person> {
+  const person = story.person(name)
+  const password = join(person.home, "password")
+  writeFileSync(password, `${PASSWORD[name]}\n`, { mode: 0o600 })
+  const account = ["--username", name, "--password-file", password]
+  await person.tell("init", "--name", name, "--no-passphrase", ...addressOf(broker), ...account)
+  return person
+}
+
+async function members(broker: Mosquitto, story: Story): Promise<readonly [Person, Person]> {
+  return Promise.all([member(broker, story, "alice"), member(broker, story, "bob")])
+}
+
+/** Somebody whom the broker's operator has given a device certificate. */
+async function certified(broker: Mosquitto, story: Story, name: string): Promise<Person> {
+  const person = story.person(name)
+  await person.tell("init", "--name", name, "--no-passphrase", ...addressOf(broker))
+  const { id: deviceId, certificate, key } = await mint(broker.authority, newId())
+  const { ring, save } = await openKeyFile(person.file("identity.key"), "", systemRandom)
+  await save({ ...ring, credential: { kind: "device", deviceId, certificate, key } })
+  return person
+}
+
+async function talkBothWays(alice: Person, bob: Person): Promise<void> {
+  await alice.tell("send", bob.name, "one")
+  expect(await bob.inbox()).toEqual(["one"])
+  await bob.tell("send", alice.name, "two")
+  expect(await alice.inbox()).toEqual(["two"])
+}
+
+describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accounts", () => {
+  let broker: Mosquitto
+  beforeAll(async () => {
+    broker = await startMosquitto("accounts")
+  })
+  afterAll(() => broker.close())
+
+  test.concurrent("two members pair by code and talk, in MQTT 5", async (context) => {
+    const [alice, bob] = await members(broker, newStory(context))
+    const before = broker.log.length
+    expect(await pair(alice, bob)).toHaveLength(4)
+    await talkBothWays(alice, bob)
+    const joined = broker.log.slice(before).filter((line) => /u'(alice|bob)'/.test(line))
+    expect(joined.length).toBeGreaterThanOrEqual(2)
+    for (const line of joined) expect(line).toMatch(/\(p5, c0, /)
+  })
+
+  test.concurrent("two members pair by link", async (context) => {
+    const [alice, bob] = await members(broker, newStory(context))
+    const offer = alice.start(["pair", "--link", "--json"])
+    const { carrier } = await offer.hears(schemaIs("offer"))
+    await bob.tell("pair", String(carrier))
+    await offer.hears(schemaIs("paired"))
+    expect(await offer.ended()).toMatchObject({ code: 0 })
+    await talkBothWays(alice, bob)
+  })
+
+  test.concurrent("two members pair by a file, though they are never there together", async (context) => {
+    const [alice, bob] = await members(broker, newStory(context))
+    const file = join(alice.home, "for-bob")
+    await alice.tell("pair", "--file", file)
+    const paired = (await bob.tell("pair", file)).find(schemaIs("paired"))
+    const { name } = paired?.["contact"] as { name: string }
+    await bob.tell("send", name, "whoever you are")
+    expect(await alice.inbox()).toEqual(["whoever you are"])
+    expect(await bob.inbox()).toEqual([])
+    expect(await bob.tell("contacts")).toMatchObject([{ name: "alice", state: "established" }])
+    await talkBothWays(alice, bob)
+  })
+
+  test.concurrent("who has no account is told so, and nobody has a new contact", async (context) => {
+    const story = newStory(context)
+    const [alice, carol] = [await member(broker, story, "alice"), story.person("carol")]
+    const offer = alice.start(["pair", "--json", "--no-qr"])
+    const { carrier } = await offer.hears(schemaIs("offer"))
+    const newcomer = ["--my-name", "carol", "--no-passphrase"]
+    const { code, stderr } = await carol.run(["pair", String(carrier), ...newcomer])
+    expect({ code, stderr }).toMatchObject({
+      code: 77,
+      stderr: expect.stringContaining("does not accept this device") as string,
+    })
+    offer.kill("SIGINT")
+    await offer.finished()
+    for (const person of [alice, carol]) expect(await person.tell("contacts")).toEqual([])
+  })
+})
+
+test.skipIf(mosquittoIsMissing())(
+  "nothing is lost or doubled when Mosquitto is started again",
+  async (context) => {
+    const broker = await startMosquitto("accounts")
+    context.onTestFinished(() => broker.close())
+    const [alice, bob] = await members(broker, newStory(context))
+    await pair(alice, bob)
+    const texts = Array.from({ length: 20 }, (_, index) => `number ${String(index)}`)
+    const [before, after] = [texts.slice(0, 10), texts.slice(10)]
+    const chat = alice.start(["chat", "bob"])
+    const inbox = bob.start(["inbox", "--follow", "--json"])
+    const allSaid = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("")
+    chat.type(allSaid(before))
+    await inbox.hears(isMessage("number 3"))
+    const restarted = broker.restart("SIGTERM")
+    chat.type(allSaid(after))
+    await restarted
+    await inbox.hears(isMessage("number 19"))
+    chat.endInput()
+    expect(await chat.finished()).toMatchObject({ code: 0 })
+    inbox.kill("SIGINT")
+    const { said } = await inbox.ended()
+    expect(said.map(({ text }) => text)).toEqual(texts)
+  },
+)
+
+describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship", () => {
+  let broker: Mosquitto
+  beforeAll(async () => {
+    broker = await startMosquitto("shipped")
+  })
+  afterAll(() => broker.close())
+
+  test("two members with device certificates pair by code and by link, and talk through a restart", async (context) => {
+    const story = newStory(context)
+    const [alice, bob, carol] = [
+      await certified(broker, story, "alice"),
+      await certified(broker, story, "bob"),
+      await certified(broker, story, "carol"),
+    ]
+    expect(await pair(alice, bob)).toHaveLength(4)
+    const offer = alice.start(["pair", "--link", "--json"])
+    const { carrier } = await offer.hears(schemaIs("offer"))
+    await carol.tell("pair", String(carrier))
+    await offer.finished()
+    await talkBothWays(alice, bob)
+    await carol.tell("send", "alice", "kept")
+    await broker.restart("SIGTERM")
+    expect(await alice.inbox()).toEqual(["kept"])
+  })
+})
