@@ -1,8 +1,9 @@
-import { equal, utf8, wipe } from "../crypto/bytes.ts"
+import { concat, equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { ChainKey, HeaderKey, MessageKey, RootKey, SharedSecret } from "../crypto/bytes.ts"
 import { expand } from "../crypto/kdf.ts"
-import { hmac, seal } from "../crypto/nacl.ts"
+import { hmac, hmac32, seal } from "../crypto/nacl.ts"
 import { Fault } from "../errors.ts"
+import { littleEndian } from "../wire/codec.ts"
 import type { PqSecret, TagWindow } from "./state.ts"
 
 export const TAG_BYTES = 16
@@ -15,18 +16,15 @@ const CHAIN_STEP = Uint8Array.of(2)
 const NO_SECRET = new Uint8Array(0)
 const NOTHING = new Uint8Array(BLOCK_TAGS * TAG_BYTES)
 const BOX_TAG_BYTES = 16
-/** The label, and room for the id of a post-quantum step. */
-const ROOT_INFO = utf8("mqttchat/1 root\0\0")
-/** The label, and room for the number of a block. */
-const TAG_NONCE = utf8("mqc1-tag".padEnd(24, "\0"))
-const TAG_LABEL_BYTES = 8
+const ROOT_LABEL = utf8("mqttchat/1 root")
+const TAG_LABEL = utf8("mqc1-tag")
+const NONCE_REST = new Uint8Array(12)
 
 export type Root = { readonly root: RootKey; readonly chainKey: ChainKey; readonly nextHeaderKey: HeaderKey }
 
 /** The root step (Double Ratchet sections 4.2 and 5.2) with the post-quantum secret where there is one [S-21]. */
 export function rootStep(root: RootKey, agreed: SharedSecret, mixed: PqSecret | undefined): Root {
-  const info = Buffer.from(ROOT_INFO)
-  info.writeUInt16LE(mixed?.id ?? 0, ROOT_INFO.length - 2)
+  const info = concat(ROOT_LABEL, littleEndian(mixed?.id ?? 0, 2))
   const prk = hmac(root, agreed, mixed?.secret ?? NO_SECRET)
   const keys = expand(prk, info, 3 * KEY_BYTES)
   const step = {
@@ -44,16 +42,12 @@ export function messageKeyOf(chainKey: ChainKey): MessageKey {
 }
 
 export function nextChainKey(chainKey: ChainKey): ChainKey {
-  const step = hmac(chainKey, CHAIN_STEP)
-  const next = step.slice(0, KEY_BYTES) as ChainKey
-  wipe(step)
-  return next
+  return hmac32(chainKey, CHAIN_STEP) as ChainKey
 }
 
 /** Tags 16 b to 16 b + 15 of a chain, 256 bytes: key stream of XSalsa20 under the header key [S-23]. */
 export function tagBlock(headerKey: HeaderKey, block: number): Uint8Array {
-  const nonce = Buffer.from(TAG_NONCE)
-  nonce.writeUInt32LE(block, TAG_LABEL_BYTES)
+  const nonce = concat(TAG_LABEL, littleEndian(block, 4), NONCE_REST)
   return seal(NOTHING, nonce, headerKey).subarray(BOX_TAG_BYTES)
 }
 

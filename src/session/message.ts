@@ -1,11 +1,12 @@
 import { equal, utf8 } from "../crypto/bytes.ts"
 import type { BoxKey, HeaderKey, MessageKey, PublicKey } from "../crypto/bytes.ts"
-import { hash, hmac, open, seal } from "../crypto/nacl.ts"
+import { hash, hmac32, open, seal } from "../crypto/nacl.ts"
 import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/frame.ts"
 import { TAG_BYTES } from "./chain.ts"
 
 /** A chain ends here and waits for the peer's answer, so that no key outlives a long silence [S-30]. */
 export const CHAIN_MAX = 65_535
+const KEM_ID_MAX = 0xffff
 const NONCE_BYTES = 24
 const KEY_BYTES = 32
 const BOX_TAG_BYTES = 16
@@ -28,6 +29,9 @@ export type Header = {
   /** Id of the post-quantum step mixed into the chain, or 0. */
   readonly kem: number
 }
+
+/** A header that came sealed, with its 44 bytes as they were. */
+export type SealedHeader = Header & { readonly plain: Uint8Array }
 
 export type Keys = {
   readonly transcript: Uint8Array
@@ -61,17 +65,17 @@ export function sealMessage(keys: Keys, tag: Uint8Array, header: Header, padded:
 }
 
 /** The header, if it was sealed under `headerKey` and is written as [S-25] says. */
-export function openHeader(wire: Uint8Array, headerKey: HeaderKey): Header | undefined {
+export function openHeader(wire: Uint8Array, headerKey: HeaderKey): SealedHeader | undefined {
   const plain = open(wire.subarray(SEALED_HEADER_AT, BODY_AT), nonceOf(wire), headerKey)
   return plain === undefined ? undefined : decodeHeader(plain)
 }
 
 /** The padded frames, if body, header, tag and transcript are those that the synthetic nonce commits to [S-26]. */
-export function openBody(wire: Uint8Array, keys: Keys, header: Header): Uint8Array | undefined {
+export function openBody(wire: Uint8Array, keys: Keys, header: SealedHeader): Uint8Array | undefined {
   const v = nonceOf(wire)
   const padded = open(wire.subarray(BODY_AT), v, encryptionKey(keys.messageKey))
   if (padded === undefined) return undefined
-  const expected = syntheticNonce(keys, wire.subarray(0, TAG_BYTES), encodeHeader(header), padded)
+  const expected = syntheticNonce(keys, wire.subarray(0, TAG_BYTES), header.plain, padded)
   return equal(expected, v) ? padded : undefined
 }
 
@@ -85,26 +89,35 @@ function encryptionKey(messageKey: MessageKey): BoxKey {
 
 function syntheticNonce(keys: Keys, tag: Uint8Array, header: Uint8Array, padded: Uint8Array): Uint8Array {
   const authenticationKey = keys.messageKey.subarray(KEY_BYTES)
-  return hmac(authenticationKey, SIV, keys.transcript, tag, header, padded).subarray(0, NONCE_BYTES)
+  return hmac32(authenticationKey, SIV, keys.transcript, tag, header, padded).subarray(0, NONCE_BYTES)
 }
 
 function encodeHeader(header: Header): Uint8Array {
-  const bytes = Buffer.alloc(HEADER_BYTES)
-  bytes.set(header.ratchetKey)
-  bytes.writeUInt32LE(header.previous, 32)
-  bytes.writeUInt32LE(header.n, 36)
-  bytes.writeUInt16LE(header.kem, 40)
-  return bytes
+  const plain = new Uint8Array(HEADER_BYTES)
+  plain.set(header.ratchetKey)
+  writeNumber(plain, 32, header.previous)
+  writeNumber(plain, 36, header.n)
+  writeNumber(plain, 40, header.kem)
+  return plain
 }
 
-function decodeHeader(bytes: Uint8Array): Header | undefined {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const header = {
-    ratchetKey: new Uint8Array(view.subarray(0, 32)) as PublicKey,
-    previous: view.readUInt32LE(32),
-    n: view.readUInt32LE(36),
-    kem: view.readUInt16LE(40),
-  }
-  const possible = header.previous <= CHAIN_MAX && header.n < CHAIN_MAX && view.readUInt16LE(42) === 0
-  return possible ? header : undefined
+function decodeHeader(plain: Uint8Array): SealedHeader | undefined {
+  const previous = readNumber(plain, 32)
+  const n = readNumber(plain, 36)
+  const kem = readNumber(plain, 40)
+  if (previous > CHAIN_MAX || n >= CHAIN_MAX || kem > KEM_ID_MAX) return undefined
+  return { ratchetKey: plain.slice(0, 32) as PublicKey, previous, n, kem, plain }
+}
+
+/** A u32; the id of a step, which is a u16, fills one together with the zeros behind it. */
+function writeNumber(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value & 0xff
+  bytes[at + 1] = (value >> 8) & 0xff
+  bytes[at + 2] = (value >> 16) & 0xff
+  bytes[at + 3] = value >>> 24
+}
+
+function readNumber(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
 }

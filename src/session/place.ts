@@ -2,14 +2,14 @@ import { equal } from "../crypto/bytes.ts"
 import type { HeaderKey } from "../crypto/bytes.ts"
 import { TAG_BYTES, blockOf, numberOf, tagBlock, tagIn } from "./chain.ts"
 import { openHeader } from "./message.ts"
-import type { Header } from "./message.ts"
+import type { SealedHeader } from "./message.ts"
 import { skippedKeyOf } from "./skipped.ts"
 import type { ReceivingChain, Session, Speaking, Waiting } from "./state.ts"
 
 /** Where a message belongs: its chain, and its header opened under that chain's header key. */
 export type Place =
-  | { readonly kind: "present"; readonly chain: ReceivingChain; readonly header: Header }
-  | { readonly kind: "upcoming"; readonly session: Waiting | Speaking; readonly header: Header }
+  | { readonly kind: "present"; readonly chain: ReceivingChain; readonly header: SealedHeader }
+  | { readonly kind: "upcoming"; readonly session: Waiting | Speaking; readonly header: SealedHeader }
   /** The tag is one we wait for, and what follows it was not made with it. */
   | { readonly kind: "forged" }
   | { readonly kind: "nowhere" }
@@ -63,7 +63,7 @@ function byHeader(session: Session, wire: Uint8Array): Place {
   return { kind: "nowhere" }
 }
 
-function headerWithTag(wire: Uint8Array, headerKey: HeaderKey, from: number): Header | undefined {
+function headerWithTag(wire: Uint8Array, headerKey: HeaderKey, from: number): SealedHeader | undefined {
   const header = openHeader(wire, headerKey)
   if (header === undefined || header.n < from) return undefined
   const tag = tagIn(tagBlock(headerKey, blockOf(header.n)), header.n)

@@ -16,7 +16,7 @@ import {
 } from "./chain.ts"
 import { CHAIN_MAX, isBucket, messageId, openBody, openHeader, sealMessage } from "./message.ts"
 import type { Root } from "./chain.ts"
-import type { Header, Keys } from "./message.ts"
+import type { Keys, SealedHeader } from "./message.ts"
 import { locate } from "./place.ts"
 import { remember, skippedKeyOf, skipTo } from "./skipped.ts"
 import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking, Waiting } from "./state.ts"
@@ -130,7 +130,7 @@ export function open(session: Session, wire: Uint8Array, now: number): Opened {
   }
 }
 
-type Arrived = { readonly wire: Uint8Array; readonly header: Header; readonly now: number }
+type Arrived = { readonly wire: Uint8Array; readonly header: SealedHeader; readonly now: number }
 
 function openSkipped(session: Session, key: SkippedKey, wire: Uint8Array, now: number): Opened {
   const header = openHeader(wire, key.headerKey)
@@ -167,7 +167,10 @@ function openUpcoming(session: Waiting | Speaking, arrived: Arrived): Opened {
   return { kind: "opened", frames: read.frames, mid: messageId(wire), next, newChain: true }
 }
 
-function unready({ receiving, pq }: Session, header: Header): "too-far-ahead" | "unknown-kem" | undefined {
+function unready(
+  { receiving, pq }: Session,
+  header: SealedHeader,
+): "too-far-ahead" | "unknown-kem" | undefined {
   const missing = receiving === undefined ? 0 : header.previous - receiving.received
   if (missing > SKIP_MAX || header.n > SKIP_MAX) return "too-far-ahead"
   return header.kem !== 0 && header.kem !== pq.promised?.id ? "unknown-kem" : undefined
@@ -221,7 +224,7 @@ function readOn(
   return { kind: "read", frames, receiving, overtaken: keys }
 }
 
-function framesOf(wire: Uint8Array, keys: Keys, header: Header): Frame[] | Refused {
+function framesOf(wire: Uint8Array, keys: Keys, header: SealedHeader): Frame[] | Refused {
   const padded = openBody(wire, keys, header)
   if (padded === undefined) return { kind: "refused", why: "forged" }
   const frames = decodeFrames(padded)

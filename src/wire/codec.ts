@@ -1,3 +1,5 @@
+import { concat } from "../crypto/bytes.ts"
+
 /** Appends fields; integers are little-endian [W-1]. */
 export class Writer {
   readonly #parts: Uint8Array[] = []
@@ -7,21 +9,15 @@ export class Writer {
   }
 
   u16(value: number): this {
-    const part = Buffer.alloc(2)
-    part.writeUInt16LE(value)
-    return this.bytes(part)
+    return this.bytes(littleEndian(value, 2))
   }
 
   u32(value: number): this {
-    const part = Buffer.alloc(4)
-    part.writeUInt32LE(value)
-    return this.bytes(part)
+    return this.bytes(littleEndian(value, 4))
   }
 
   u64(value: number): this {
-    const part = Buffer.alloc(8)
-    part.writeBigUInt64LE(BigInt(value))
-    return this.bytes(part)
+    return this.bytes(littleEndian(value, 8))
   }
 
   bytes(part: Uint8Array): this {
@@ -35,8 +31,22 @@ export class Writer {
   }
 
   done(): Uint8Array {
-    return new Uint8Array(Buffer.concat(this.#parts))
+    return concat(...this.#parts)
   }
+}
+
+/** A whole number in `length` bytes [W-1]; throws RangeError for what does not fit or is beyond 2^53 - 1. */
+export function littleEndian(value: number, length: number): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** length) {
+    throw new RangeError(`a number does not fit ${length} bytes`)
+  }
+  const bytes = new Uint8Array(length)
+  let left = value
+  for (let at = 0; at < length; at += 1) {
+    bytes[at] = left % 256
+    left = Math.floor(left / 256)
+  }
+  return bytes
 }
 
 /**
@@ -44,36 +54,37 @@ export class Writer {
  * `decode` yields undefined, so that no decoder needs a check at each field.
  */
 export class Reader {
-  readonly #view: Buffer
+  readonly #bytes: Uint8Array
   #offset = 0
   #spoilt = false
 
   constructor(bytes: Uint8Array) {
-    this.#view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#bytes = bytes
   }
 
   u8(): number {
-    return this.#take(1).readUInt8()
+    return this.#number(1)
   }
 
   u16(): number {
-    return this.#take(2).readUInt16LE()
+    return this.#number(2)
   }
 
   u32(): number {
-    return this.#take(4).readUInt32LE()
+    return this.#number(4)
   }
 
   /** A u64 beyond 2^53 - 1 is refused: no field of ours is that large. */
   u64(): number {
-    const value = this.#take(8).readBigUInt64LE()
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.refuse()
-    return Number(value)
+    const value = this.#number(8)
+    if (!Number.isSafeInteger(value)) this.refuse()
+    return value
   }
 
   /** A copy of the next `length` bytes. */
   bytes(length: number): Uint8Array {
-    return new Uint8Array(this.#take(length))
+    const start = this.#take(length)
+    return start === undefined ? new Uint8Array(0) : new Uint8Array(this.#bytes.subarray(start, this.#offset))
   }
 
   /** Length as u16, then that many bytes, at most `max`. */
@@ -88,7 +99,7 @@ export class Reader {
   }
 
   get left(): number {
-    return this.#view.length - this.#offset
+    return this.#bytes.length - this.#offset
   }
 
   get spoilt(): boolean {
@@ -99,13 +110,23 @@ export class Reader {
     this.#spoilt = true
   }
 
-  #take(length: number): Buffer {
+  /** Where the next `length` bytes begin; undefined once the reader is spoilt. */
+  #take(length: number): number | undefined {
     if (this.#spoilt || length > this.left) {
       this.#spoilt = true
-      return Buffer.alloc(length > 8 ? 0 : 8)
+      return undefined
     }
+    const start = this.#offset
     this.#offset += length
-    return this.#view.subarray(this.#offset - length, this.#offset)
+    return start
+  }
+
+  #number(length: number): number {
+    const start = this.#take(length)
+    if (start === undefined) return 0
+    let value = 0
+    for (let at = this.#offset - 1; at >= start; at -= 1) value = value * 256 + (this.#bytes[at] ?? 0)
+    return value
   }
 }
 

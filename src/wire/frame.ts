@@ -1,4 +1,4 @@
-import { decode, Reader, Writer } from "./codec.ts"
+import { decode, littleEndian, Reader } from "./codec.ts"
 
 /** Sizes of a session message on the wire; nothing else tells an observer how long a text was [W-20]. */
 export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
@@ -60,30 +60,30 @@ const OPTIONAL_TYPE = 0x80
 const NO_REPLY = new Uint8Array(SHORT_MID_BYTES)
 
 /**
- * Frames, a zero byte, and zeros up to the smallest bucket that holds them, less `MESSAGE_OVERHEAD` [W-20]. Undefined when no
- * bucket holds them or a field is outside its bounds; an `unknown` frame cannot be written.
+ * Frames, a zero byte, and zeros up to the smallest bucket that holds them, less `MESSAGE_OVERHEAD` [W-20]. Undefined
+ * when no bucket holds them or a field is outside its bounds; an `unknown` frame cannot be written.
  */
 export function encodeFrames(frames: readonly Frame[]): Uint8Array | undefined {
-  const written: { type: number; body: Uint8Array }[] = []
-  let length = 0
+  const parts: Uint8Array[] = []
   for (const frame of frames) {
     const body = encodeBody(frame)
     if (body === undefined || frame.kind === "unknown") return undefined
-    written.push({ type: TYPE[frame.kind], body })
-    length += FRAME_HEADER_BYTES + body.length
+    const length = lengthOf(body)
+    parts.push(Uint8Array.of(TYPE[frame.kind], length & 0xff, length >> 8), ...body)
   }
-  const size = paddedSize(length)
+  const size = paddedSize(lengthOf(parts))
   if (size === undefined) return undefined
   const padded = new Uint8Array(size)
   let offset = 0
-  for (const { type, body } of written) {
-    padded[offset] = type
-    padded[offset + 1] = body.length & 0xff
-    padded[offset + 2] = body.length >> 8
-    padded.set(body, offset + FRAME_HEADER_BYTES)
-    offset += FRAME_HEADER_BYTES + body.length
+  for (const part of parts) {
+    padded.set(part, offset)
+    offset += part.length
   }
   return padded
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((length, part) => length + part.length, 0)
 }
 
 /** The frames of padded bytes, without those of unknown types from 0x80 on; undefined unless written as [W-20] says. */
@@ -114,7 +114,10 @@ function isPadding(padded: Uint8Array, from: number): boolean {
   return true
 }
 
-function encodeBody(frame: Frame): Uint8Array | undefined {
+/** The fields of a body in order, or undefined where one is outside its bounds. */
+type Body = readonly Uint8Array[]
+
+function encodeBody(frame: Frame): Body | undefined {
   switch (frame.kind) {
     case "hello":
       return encodeHello(frame.name, frame.recoveryBundle)
@@ -123,47 +126,47 @@ function encodeBody(frame: Frame): Uint8Array | undefined {
     case "ack":
       return encodeAck(frame.mids)
     case "pq-ek":
-      return encodeNumbered(frame.id, sized(frame.encapsulationKey, ENCAPSULATION_KEY_BYTES))
+      return encodeNumbered(frame.id, frame.encapsulationKey, ENCAPSULATION_KEY_BYTES)
     case "pq-ct":
-      return encodeNumbered(frame.id, sized(frame.ciphertext, KEM_CIPHERTEXT_BYTES))
+      return encodeNumbered(frame.id, frame.ciphertext, KEM_CIPHERTEXT_BYTES)
     case "topic":
     case "topic-ok":
-      return sized(frame.mailbox, MAILBOX_BYTES)
+      return encodeSized(frame.mailbox, MAILBOX_BYTES)
     case "recovery-bundle":
-      return sized(frame.bundle, RECOVERY_BUNDLE_BYTES)
+      return encodeSized(frame.bundle, RECOVERY_BUNDLE_BYTES)
     case "nop":
-      return new Uint8Array(0)
+      return []
     case "unknown":
       return undefined
   }
 }
 
-function sized(bytes: Uint8Array, length: number): Uint8Array | undefined {
-  return bytes.length === length ? bytes : undefined
+function encodeSized(bytes: Uint8Array, length: number): Body | undefined {
+  return bytes.length === length ? [bytes] : undefined
 }
 
-function encodeHello(name: Uint8Array, recoveryBundle: Uint8Array): Uint8Array | undefined {
+function encodeHello(name: Uint8Array, recoveryBundle: Uint8Array): Body | undefined {
   if (name.length === 0 || name.length > NAME_MAX_BYTES) return undefined
   if (recoveryBundle.length !== RECOVERY_BUNDLE_BYTES) return undefined
-  return new Writer().u8(name.length).bytes(name).bytes(recoveryBundle).done()
+  return [Uint8Array.of(name.length), name, recoveryBundle]
 }
 
-function encodeText(time: number, replyTo: Uint8Array, text: Uint8Array): Uint8Array | undefined {
+function encodeText(time: number, replyTo: Uint8Array, text: Uint8Array): Body | undefined {
   if (!Number.isSafeInteger(time) || time < 0) return undefined
   if (replyTo.length !== SHORT_MID_BYTES || text.length === 0 || text.length > TEXT_MAX_BYTES)
     return undefined
-  return new Writer().u64(time).bytes(replyTo).bytes(text).done()
+  return [littleEndian(time, 8), replyTo, text]
 }
 
-function encodeAck(mids: readonly Uint8Array[]): Uint8Array | undefined {
+function encodeAck(mids: readonly Uint8Array[]): Body | undefined {
   if (mids.length === 0 || mids.length > ACK_MAX) return undefined
   if (mids.some((mid) => mid.length !== SHORT_MID_BYTES)) return undefined
-  return mids.reduce((writer, mid) => writer.bytes(mid), new Writer().u8(mids.length)).done()
+  return [Uint8Array.of(mids.length), ...mids]
 }
 
-function encodeNumbered(id: number, key: Uint8Array | undefined): Uint8Array | undefined {
-  if (key === undefined || id < 1 || id > 0xffff) return undefined
-  return new Writer().u16(id).bytes(key).done()
+function encodeNumbered(id: number, key: Uint8Array, length: number): Body | undefined {
+  if (key.length !== length || id < 1 || id > 0xffff) return undefined
+  return [littleEndian(id, 2), key]
 }
 
 function decodeBody(type: number, body: Uint8Array): Frame | undefined {
