@@ -35,7 +35,7 @@ export type Decision = { readonly entry: Entry | undefined; readonly answer: Reg
 
 export type Asked = {
   readonly request: RegistrationRequest
-  /** SHA-512/256-bit hash of the bytes as they came: the same request again is no second use. */
+  /** Of the bytes as they came: the same request again is no second use. */
   readonly requestHash: Uint8Array
   /** The id of the topic it came on. */
   readonly topicId: string

@@ -7,7 +7,7 @@ import { equal } from "../crypto/bytes.ts"
 import { NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
 import type { BrokerAddress, LinkTarget } from "./transport.ts"
 
-export const PIN_BYTES = 16
+const PIN_BYTES = 16
 /** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
 const HANDSHAKE_MS = 10_000
 /** Server, two intermediates and a root; more is refused rather than hashed. */
@@ -50,7 +50,7 @@ export async function openSocket(target: LinkTarget, proven: Proven, signal: Abo
 }
 
 /** SHA-256(SPKI)[0:16] of a certificate, PEM or DER. */
-export function pinOf(certificate: string | Buffer): Uint8Array {
+function pinOf(certificate: string | Buffer): Uint8Array {
   const spki = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" })
   return new Uint8Array(createHash("sha256").update(spki).digest().subarray(0, PIN_BYTES))
 }

@@ -10,7 +10,7 @@ const KEY_BYTES = 32
 const CSR_BYTES_MAX = 512
 /** A certificate of ours has about 450 bytes. */
 const CERTIFICATE_BYTES_MAX = 800
-export const DEVICE_NAME_BYTES_MAX = 64
+const DEVICE_NAME_BYTES_MAX = 64
 
 /** What lets one person in, once. */
 export type Invitation = {

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { afterEach, expect, test } from "vitest"
+import { makeAuthority } from "../../src/broker/certificates.ts"
 import { fromBase64url, toBase64url } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { DEVICE_DAYS } from "../../src/registrar/authority.ts"
@@ -302,4 +303,14 @@ test("noise on the registration topics gets no answer and stops nobody [R-3]", a
   }
   expect((await member(here, newApplicant())).deviceId).toHaveLength(22)
   expect(answers).toEqual([])
+})
+
+test("a registrar that the broker turns away says so, and keeps its ledger whole", async () => {
+  const here = await given()
+  const invitation = await here.registrar.invite("alice")
+  const stranger = await makeAuthority()
+  expect(await faultOf(here.reopen({ keys: stranger }))).toMatchObject({ code: "refused" })
+  await here.reopen()
+  const credential = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
+  expect(credential.deviceId).toHaveLength(22)
 })

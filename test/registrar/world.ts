@@ -24,7 +24,7 @@ export type Town = {
   readonly end: () => Promise<void>
 }
 
-export const GUEST: Credential = { kind: "guest" }
+const GUEST: Credential = { kind: "guest" }
 
 /** A real broker with its registrar. */
 export async function newTown(change: Partial<RegistrarSetup> = {}): Promise<Town> {

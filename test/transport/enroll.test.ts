@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { boxKeyPair } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { fromBase64url } from "../../src/crypto/bytes.ts"
+import { Fault } from "../../src/errors.ts"
 import { openAuthority } from "../../src/registrar/authority.ts"
 import { makeDeviceKey } from "../../src/transport/device-key.ts"
 import { enroll, requestInvitation } from "../../src/transport/enroll.ts"
@@ -120,4 +121,32 @@ test("a certificate in answer to a request for an invitation is not taken", asyn
   const { post: line } = answering(() => certificateFor(newId(), csr))
   const asked = requestInvitation(hurried(), { line, registrar: registrar.publicKey, deviceId: newId() })
   expect((await faultOf(asked)).code).toBe("protocol")
+})
+
+test("a frame that the link lost is sent again; one that the broker refuses is not", async () => {
+  const faults = [
+    new Fault("unavailable", "gone"),
+    new Fault("unavailable", "gone"),
+    new Fault("refused", "no"),
+  ]
+  let sent = 0
+  const post: Post = {
+    publish: () => {
+      const fault = faults[sent]
+      sent += 1
+      return fault === undefined ? Promise.resolve() : Promise.reject(fault)
+    },
+    listen: () => Promise.resolve(() => undefined),
+  }
+  expect(await faultOf(join(post))).toBe(faults[2])
+  expect(sent).toBe(3)
+})
+
+test("an invitation whose registrar key is no key is told as damaged", async () => {
+  const { post: line, published } = postWith(() => [])
+  const invitation = INVITATION.slice()
+  invitation.fill(0, 32, 64)
+  const joined = enroll(hurried(), { line, invitation, deviceName: "laptop" })
+  expect((await faultOf(joined)).code).toBe("bad-data")
+  expect(published).toEqual([])
 })
