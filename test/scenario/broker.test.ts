@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest"
+import { neighbours, startBroker, Story } from "./people.ts"
+
+/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
+const CEILING = { timeout: 180_000 }
+
+describe.concurrent("a broker that ends between sending and receiving", CEILING, () => {
+  it.each(["SIGKILL", "SIGTERM"] as const)(
+    "by %s has everything it acknowledged when it is back, in order",
+    async (signal) => {
+      const story = new Story()
+      try {
+        const { alice, bob, broker } = await neighbours(story)
+        const texts = ["one", "two", "three"]
+        for (const text of texts) await bob.tell("send", "alice", text)
+        broker.kill(signal)
+        expect(await broker.finished()).toMatchObject({ signal })
+
+        const away = await bob.run(["send", "alice", "while it was away"])
+        expect(away).toMatchObject({ code: 75, stdout: "" })
+        expect(away.stderr).toMatch(/^mqttchat: saved in the outbox, goes out later: /)
+
+        await startBroker(alice, "again")
+        // Bob is not there: what Alice reads is what the broker kept.
+        expect(await alice.inbox()).toEqual(texts)
+        await bob.inbox()
+        expect(await alice.inbox()).toEqual(["while it was away"])
+        expect(await alice.inbox()).toEqual([])
+        await alice.tell("send", "bob", "still paired")
+        expect(await bob.inbox()).toEqual(["still paired"])
+      } finally {
+        await story.end()
+      }
+    },
+  )
+})
