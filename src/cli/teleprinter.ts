@@ -1,3 +1,5 @@
+import { PassThrough } from "node:stream"
+import { StringDecoder } from "node:string_decoder"
 import { clearScreenDown, createInterface, cursorTo, type Interface, type Key } from "node:readline"
 import { safe, type SafeText } from "../wire/text.ts"
 
@@ -25,14 +27,15 @@ export type Teleprinter = {
  * nothing on the screen is ever changed again, and rows wait while the line is not empty.
  */
 export function openTeleprinter(plain: boolean, typed: Typed): Teleprinter {
-  const { stdin, stdout } = process
+  const { stdout } = process
   const prompt = plain ? "" : "> "
-  const line = createInterface({ input: stdin, output: stdout, terminal: true, prompt })
+  const keys = oneByOne(process.stdin)
+  const line = createInterface({ input: keys, output: stdout, terminal: true, prompt })
   const restore = (): void => void stdout.write(PASTE_OFF)
   stdout.write(PASTE_ON)
   process.once("exit", restore)
   const paper = plain ? heldPaper(line) : redrawnPaper(line)
-  const lines = pasteAware(line, prompt)
+  const lines = pasteAware(line, keys, prompt)
   line.on("line", (text) => {
     const whole = lines.entered(text)
     if (whole !== undefined) typed.onLine(whole)
@@ -45,10 +48,25 @@ export function openTeleprinter(plain: boolean, typed: Typed): Teleprinter {
   const close = (): void => {
     line.off("close", typed.onEnd)
     line.close()
+    process.stdin.destroy()
     restore()
     process.off("exit", restore)
   }
   return { print: paper.print, close }
+}
+
+/**
+ * The keys of a terminal one at a time. Of several at once, as from a paste or a slow line, Node's editor puts all but
+ * the last at the end of the line, wherever the caret is, and loses count of the rows.
+ */
+function oneByOne(terminal: NodeJS.ReadStream): PassThrough {
+  const decoder = new StringDecoder("utf8")
+  const keys = new PassThrough()
+  terminal.on("data", (chunk: Buffer) => {
+    for (const key of decoder.write(chunk)) keys.write(key)
+  })
+  terminal.once("end", () => keys.end())
+  return Object.assign(keys, { setRawMode: (raw: boolean) => terminal.setRawMode(raw) })
 }
 
 type Paper = { readonly print: (row: SafeText) => void; readonly entered: () => void }
@@ -96,10 +114,10 @@ function heldPaper(line: Interface): Paper {
 type Entry = { readonly entered: (text: string) => string | undefined; readonly drop: () => boolean }
 
 /** Between the marks of a bracketed paste Enter is a line break. */
-function pasteAware(line: Interface, prompt: string): Entry {
+function pasteAware(line: Interface, keys: PassThrough, prompt: string): Entry {
   const rows: string[] = []
   let pasting = false
-  process.stdin.on("keypress", (_text: string | undefined, key: Key) => {
+  keys.on("keypress", (_text: string | undefined, key: Key) => {
     if (key.name === "paste-start") pasting = true
     if (key.name === "paste-end") pasting = false
   })
