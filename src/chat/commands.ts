@@ -2,6 +2,7 @@ import { toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { fourWords } from "../pairing/words.ts"
 import type { ContactId, ContactRecord, MessageRecord } from "../store/records.ts"
+import { formatAddress } from "../wire/address.ts"
 import { TEXT_MAX_BYTES } from "../wire/frame.ts"
 import { decodeIdentity, safetyNumber } from "../wire/identity.ts"
 import { displayName } from "../wire/text.ts"
@@ -28,7 +29,7 @@ type Handlers<Names extends Command> = {
 export const CONVERSATION_COMMANDS: Handlers<Exclude<Command, `pair-${string}`>> = {
   status: ({ ports, journal, home, tidings }) => {
     const address = ports.home.broker()?.address
-    const broker = address === undefined ? null : `${address.host}:${address.port}`
+    const broker = address === undefined ? null : formatAddress(address)
     const letters = [...journal.book().outgoing.values()]
     const queued = letters.filter(({ kind, published }) => kind === "text" && !published).length
     return Promise.resolve({
