@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { table } from "./demo-table.mjs"
 import { ROOT, install, run } from "./ready.mjs"
 
 const PROGRAM = join(ROOT, "dist", "mqttchat.js")
@@ -12,27 +13,59 @@ const CONVERSATION = [
   { from: "bob", to: "alice", text: "yes, the broker runs on it now" },
   { from: "alice", to: "bob", text: "good. dinner at eight: bring the key to the shed" },
 ]
-/** As much of a frame as fits under its topic. */
-const BASE64_SHOWN = 52
+const NEXT = `What next
+  npm link                   makes this mqttchat a command of this laptop
+  mqttchat init              your own keys; choose to run the broker here
+  mqttchat broker --lan      in a terminal of its own
+  mqttchat pair              shows what a friend types on the other laptop
+  npm run demo -- --interactive     be alice and bob yourself, in two terminals
+`
+
+install()
+run(process.execPath, join(ROOT, "scripts", "build.mjs"))
 
 const home = mkdtempSync(join(tmpdir(), "mqttchat-demo-"))
 const children = new Set()
+/** Rejects when a child fails that nobody has stopped: whatever is waited for then will not come. */
+const failure = withReject()
+let endedBy
+const interrupted = new Promise((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.once(signal, () => {
+      endedBy = signal
+      resolve()
+    })
+  }
+})
 
-/** Starts `mqttchat` as one of the two people; her standard error is shown only if she fails. */
+function withReject() {
+  let reject
+  const promise = new Promise((_resolve, rejects) => (reject = rejects))
+  promise.catch(() => undefined)
+  return { promise, reject }
+}
+
+/** Starts `mqttchat` as one of the two people; what it says on standard error is shown only if it fails. */
 function start(person, ...args) {
   const env = { ...process.env, MQTTCHAT_HOME: join(home, person), CI: "", NO_COLOR: "1" }
   const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
   children.add(child)
   child.speech = ""
   child.stderr.on("data", (chunk) => (child.speech += chunk))
-  child.finished = once(child, "close").then(([status]) => {
+  child.finished = once(child, "close").then(([status, signal]) => {
     children.delete(child)
-    if (status !== 0 && !child.stopped)
-      throw new Error(`mqttchat ${args[0]} (${person}) ended with ${status}\n${child.speech}`)
+    if (status === 0 || child.stopped || endedBy !== undefined) return
+    failure.reject(
+      new Error(`mqttchat ${args[0]} (${person}) ended with ${status ?? signal}\n${child.speech}`),
+    )
   })
-  // Awaited later, or by nobody when another step fails first.
-  child.finished.catch((error) => (child.failure = error))
   return child
+}
+
+async function stop(child) {
+  child.stopped = true
+  child.kill("SIGTERM")
+  await child.finished
 }
 
 /** Every JSON object that a child prints, a line each. */
@@ -41,129 +74,127 @@ async function* objects(child) {
   await child.finished
 }
 
-async function rest(lines) {
+async function all(child) {
   const found = []
-  for await (const object of lines) found.push(object)
+  for await (const object of objects(child)) found.push(object)
   return found
 }
 
-const all = (child) => rest(objects(child))
-const isPaired = ({ schema }) => schema === "mqttchat/paired/1"
+/** What the broker prints about itself and about each message that passes it. */
+class Watch {
+  #frames = []
+  #passed = () => undefined
 
-async function stop(child) {
-  child.stopped = true
-  child.kill("SIGTERM")
-  await child.finished
-}
-
-async function startBroker(seen) {
-  const child = start("alice", "broker", "--loopback", "--port", "0", "--watch", "--json")
-  return new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      const object = JSON.parse(line)
-      if ("topic" in object) seen.push(object)
-      if ("port" in object) resolve({ child, port: object.port })
+  constructor(child) {
+    this.child = child
+    this.port = new Promise((resolve) => {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const object = JSON.parse(line)
+        if ("port" in object) resolve(object.port)
+        if (!("topic" in object)) return
+        this.#frames.push(object)
+        this.#passed()
+      })
     })
-    child.finished.then(() => reject(new Error(`the broker ended\n${child.speech}`)), reject)
-  })
+  }
+
+  /** The frames since the last call, once the message and its receipt are among them. */
+  async exchange() {
+    const isWhole = () => new Set(this.#frames.map(({ from }) => from)).size > 1
+    while (!isWhole()) await new Promise((resolve) => (this.#passed = resolve))
+    return this.#frames.splice(0)
+  }
+
+  /** Leaves out what has passed so far. */
+  skip() {
+    this.#frames.length = 0
+  }
 }
 
-/** Alice shows a code, Bob types it; resolves with what both were told. */
+/** Alice's profile and her broker, which listens on a free port of this laptop only. */
+async function open() {
+  await all(start("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here", "--json"))
+  const watch = new Watch(start("alice", "broker", "--loopback", "--port", "0", "--watch", "--json"))
+  return { watch, port: await watch.port }
+}
+
+/** Alice shows a code, Bob types it; gives what both were told. */
 async function pair() {
-  const alice = start("alice", "pair", "--json", "--no-qr")
-  const lines = objects(alice)
-  const { carrier } = (await lines.next()).value
+  const isPaired = ({ schema }) => schema === "mqttchat/paired/1"
+  const alice = objects(start("alice", "pair", "--json", "--no-qr"))
+  const { carrier } = (await alice.next()).value
   const typed = performance.now()
-  const forBob = (
+  const [forBob] = (
     await all(start("bob", "pair", carrier, "--my-name", "bob", "--no-passphrase", "--json"))
-  ).find(isPaired)
-  const forAlice = (await rest(lines)).find(isPaired)
-  await alice.finished
-  return { carrier, milliseconds: performance.now() - typed, forAlice, forBob }
+  ).filter(isPaired)
+  const { value: forAlice } = await alice.next()
+  await alice.next()
+  return { carrier, milliseconds: Math.round(performance.now() - typed), forAlice, forBob }
 }
 
 /** One message: typed by one process, read by another; between them whatever the broker saw. */
-async function say({ from, to, text }, seen) {
-  const before = seen.length
+async function say({ from, to, text }, watch) {
   await all(start(from, "send", to, text, "--json"))
-  const read = await all(start(to, "inbox", "--json"))
-  // The receipt goes out after the message was read; its sender need not be online for it.
-  return {
-    from,
-    to,
-    typed: text,
-    read: read.map((message) => message.text).join(" / "),
-    seen: seen.slice(before),
-  }
-}
-
-function print({ from, to, typed, read, seen }) {
-  console.log(`\n  ${from} typed      ${typed}`)
-  for (const { topic, bytes, base64 } of seen) {
-    console.log(`  broker saw   ${topic}`)
-    console.log(`               ${base64.slice(0, BASE64_SHOWN)}…  ${bytes} bytes`)
-  }
-  console.log(`  ${to} read`.padEnd(15) + read)
+  const reader = start(to, "inbox", "--follow", "--json")
+  const { value: message } = await objects(reader).next()
+  const frames = await watch.exchange()
+  await stop(reader)
+  return { from, to, typed: text, read: message.text, frames }
 }
 
 async function demonstrate() {
-  const seen = []
-  await all(start("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here", "--json"))
-  const { child: broker, port } = await startBroker(seen)
-  console.log(`broker        mqtts://127.0.0.1:${port}, TLS 1.3, certificate made just now`)
+  const { watch, port } = await open()
+  console.log(`broker        mqtts://127.0.0.1:${port}, TLS 1.3, its certificate made just now`)
   const { carrier, milliseconds, forAlice, forBob } = await pair()
-  console.log(`alice's code  ${carrier}`)
-  console.log(
-    `paired        in ${Math.round(milliseconds)} ms; alice sees ${forAlice.words.join(" ")}, bob sees ${forBob.words.join(" ")}`,
-  )
+  console.log(`alice shows   mqttchat pair ${carrier}`)
+  console.log(`bob types it  paired ${milliseconds} ms later, his keys and certificate made on the way`)
+  console.log(`alice sees    bob says:  ${forAlice.words.join("  ")}`)
+  console.log(`bob sees      alice says:  ${forBob.words.join("  ")}\n`)
+  watch.skip()
   const told = []
-  for (const line of CONVERSATION) told.push(await say(line, seen))
-  for (const line of told) print(line)
-  const faithful = told.every(({ typed, read }) => typed === read)
-  const secret = told.every((line) =>
-    line.seen.every(({ base64 }) => !Buffer.from(base64, "base64").includes(line.typed)),
-  )
-  await stop(broker)
-  if (!faithful || !secret)
-    throw new Error(faithful ? "the broker saw a plain text" : "a message arrived changed")
+  for (const line of CONVERSATION) told.push(await say(line, watch))
+  await stop(watch.child)
+  console.log(table(told))
+  console.log(verdict(told))
 }
 
-const NEXT = `
-What next
-  on this laptop       npm link && mqttchat init && mqttchat broker --lan
-  then, for a friend   mqttchat pair
-  README.md            the same by hand, with a Mosquitto of your own
-`
+/** @throws Error if a text arrived changed or the broker could read one. */
+function verdict(told) {
+  const frames = told.flatMap((line) => line.frames)
+  const legible = frames.some(({ base64 }) =>
+    told.some(({ typed }) => Buffer.from(base64, "base64").includes(typed)),
+  )
+  if (legible) throw new Error("the broker saw a plain text")
+  if (told.some(({ typed, read }) => typed !== read)) throw new Error("a message arrived changed")
+  const sizes = [...new Set(frames.map(({ bytes }) => bytes))].join(" or ")
+  return `→ a message, ← its receipt. The broker saw ${frames.length} frames of ${sizes} bytes: no text,
+no name, and nothing that tells a short message from a long one.\n`
+}
 
 /** Leaves the broker up and says what to paste into two terminals, until Ctrl+C. */
 async function interact() {
-  await all(start("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here", "--json"))
-  const { child: broker, port } = await startBroker([])
+  const { port } = await open()
   await pair()
-  const command = (person, peer) => `MQTTCHAT_HOME=${join(home, person)} node ${PROGRAM} chat ${peer}`
-  console.log(`The broker runs on 127.0.0.1:${port}, alice and bob are paired. Paste into two terminals:\n`)
-  console.log(
-    `  ${command("alice", "bob")}\n  ${command("bob", "alice")}\n\nCtrl+C here ends the broker and removes both profiles.`,
-  )
-  await new Promise((resolve) => {
-    process.once("SIGINT", resolve)
-    process.once("SIGTERM", resolve)
-  })
-  await stop(broker)
+  const command = (person, peer) => `  MQTTCHAT_HOME=${join(home, person)} node ${PROGRAM} chat ${peer}`
+  console.log(`The broker runs on 127.0.0.1:${port}, alice and bob are paired.
+Paste these into two terminals, and type:
+
+${command("alice", "bob")}
+${command("bob", "alice")}
+
+Ctrl+C here ends the broker and removes both profiles.`)
+  await interrupted
 }
 
-install()
-run(process.execPath, join(ROOT, "scripts", "build.mjs"))
+const interactive = process.argv.includes("--interactive")
 try {
-  if (process.argv.includes("--interactive")) await interact()
-  else {
-    await demonstrate()
-    console.log(NEXT)
-  }
+  await Promise.race([interactive ? interact() : demonstrate(), failure.promise, interrupted])
+  if (!interactive && endedBy === undefined) console.log(NEXT)
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1
 } finally {
-  await Promise.allSettled([...children].map(stop))
+  await Promise.all([...children].map(stop))
   rmSync(home, { recursive: true, force: true })
 }
+if (!interactive && endedBy !== undefined) process.exitCode = 128 + constants.signals[endedBy]
