@@ -3,11 +3,15 @@ import * as v from "valibot"
 import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient, type Command, type Params, type Results } from "./api.ts"
 import { CONVERSATION_COMMANDS } from "./commands.ts"
-import { answerOffer } from "./pair-answer.ts"
-import { startOffer } from "./pair-offer.ts"
-import { PairingCommands } from "./pairing-commands.ts"
+import { PairingCommands, type PairingDrivers } from "./pairing-commands.ts"
 import type { Ports } from "./ports.ts"
 import { openWorks } from "./works.ts"
+
+/** Loaded when somebody pairs: most commands never do, and should not wait for it. */
+const DRIVERS: PairingDrivers = {
+  startOffer: async (desk, wish) => (await import("./pair-offer.ts")).startOffer(desk, wish),
+  answerOffer: async (desk, wish) => (await import("./pair-answer.ts")).answerOffer(desk, wish),
+}
 
 type Handlers = { readonly [C in Command]: (params: Params<C>) => Promise<Results[C]> }
 
@@ -17,7 +21,7 @@ type Handlers = { readonly [C in Command]: (params: Params<C>) => Promise<Result
  */
 export async function openEngine(ports: Ports): Promise<ChatClient> {
   const works = await openWorks(ports)
-  const pairing = new PairingCommands(works.desk, { startOffer, answerOffer })
+  const pairing = new PairingCommands(works.desk, DRIVERS)
   const talk = CONVERSATION_COMMANDS
   const handlers: Handlers = {
     status: (params) => talk.status(works, params),

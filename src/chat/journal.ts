@@ -4,7 +4,7 @@ import { apply, copyBook, openBook, type Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
 
 /** So many steps share one commit at most; more would make the first of them wait for the last. */
-const STEPS_PER_COMMIT = 16
+export const STEPS_PER_COMMIT = 16
 
 /** The one path on which memory and disk change, step by step. */
 export type Journal = {
@@ -22,10 +22,18 @@ export type Journal = {
 type Waiting = { readonly decide: (batch: Batch) => void; readonly reject: (why: unknown) => void }
 
 /** Steps of one commit: what they saw of each other, and what to say when it is on disk. */
-type Batch = { readonly book: Book; readonly changes: Change[]; readonly done: (() => void)[] }
+type Batch = {
+  readonly book: Book
+  readonly changes: Change[]
+  readonly told: Told[]
+  readonly done: (() => void)[]
+}
 
-/** `tell` is called after the commit, in the order of the steps. */
-export async function openJournal(store: Store, tell: (told: Told) => void): Promise<Journal> {
+/** `tell` hears of each commit, in the order of the steps; the next commit waits for it. */
+export async function openJournal(
+  store: Store,
+  tell: (told: readonly Told[]) => Promise<void>,
+): Promise<Journal> {
   const book = openBook(await store.opening())
   // Steps are decided on a second book, so that nobody acts on what is not on disk yet.
   let ahead = copyBook(book)
@@ -33,7 +41,7 @@ export async function openJournal(store: Store, tell: (told: Told) => void): Pro
   let working: Promise<void> | undefined
 
   async function commit(steps: readonly Waiting[]): Promise<Batch> {
-    const batch: Batch = { book: ahead, changes: [], done: [] }
+    const batch: Batch = { book: ahead, changes: [], told: [], done: [] }
     for (const step of steps) step.decide(batch)
     if (batch.changes.length > 0) await store.commit(writes(batch.changes))
     for (const change of batch.changes) apply(book, change)
@@ -42,15 +50,21 @@ export async function openJournal(store: Store, tell: (told: Told) => void): Pro
 
   async function work(): Promise<void> {
     while (waiting.length > 0) {
-      const steps = waiting.splice(0, STEPS_PER_COMMIT)
-      try {
-        for (const done of (await commit(steps)).done) done()
-      } catch (fault) {
-        ahead = copyBook(book)
-        for (const step of steps) step.reject(fault)
-      }
+      const batch = await commitOrReject(waiting.splice(0, STEPS_PER_COMMIT))
+      for (const done of batch?.done ?? []) done()
+      await tell(batch?.told ?? [])
     }
     working = undefined
+  }
+
+  async function commitOrReject(steps: readonly Waiting[]): Promise<Batch | undefined> {
+    try {
+      return await commit(steps)
+    } catch (fault) {
+      ahead = copyBook(book)
+      for (const step of steps) step.reject(fault)
+      return undefined
+    }
   }
 
   function run<Result>(step: (book: Book) => Decision<Result>): Promise<Result> {
@@ -60,10 +74,8 @@ export async function openJournal(store: Store, tell: (told: Told) => void): Pro
         if (decision === undefined) return
         for (const change of decision.commit) apply(batch.book, change)
         batch.changes.push(...decision.commit)
-        batch.done.push(() => {
-          decision.tell.forEach(tell)
-          resolve(decision.result)
-        })
+        batch.told.push(...decision.tell)
+        batch.done.push(() => resolve(decision.result))
       }
       waiting.push({ decide, reject })
       working ??= Promise.resolve().then(work)

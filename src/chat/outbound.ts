@@ -158,7 +158,7 @@ export function takePostQuantumStep(draft: Draft): void {
   if (post(draft, "control", [started.frame]).kind === "refused") draft.session = before
 }
 
-export function peerTopic(contact: ContactRecord): string {
+function peerTopic(contact: ContactRecord): string {
   return inboxTopic(splitInbox(contact.peerInbox))
 }
 
@@ -179,7 +179,7 @@ export function receiptsKey(contact: ContactId): string {
   return `receipts/${contact}`
 }
 
-export function readReceipts(value: Uint8Array | undefined): Uint8Array[] {
+function readReceipts(value: Uint8Array | undefined): Uint8Array[] {
   const bytes = value ?? new Uint8Array(0)
   const count = Math.floor(bytes.length / SHORT_MID_BYTES)
   return Array.from({ length: count }, (_, i) => bytes.slice(i * SHORT_MID_BYTES, (i + 1) * SHORT_MID_BYTES))

@@ -77,15 +77,19 @@ export class Outbox {
     this.pump()
   }
 
+  /** In order; but a contact's frames wait for the INIT without which the peer cannot open them. */
   #send(line: Line): void {
     const now = this.#ports.now()
-    const letters = [...this.#journal.book().outgoing.values()]
-    const free = inOrder(letters).filter(
-      (letter) => !this.#inFlight.has(letter.seq) && this.#mayLeave(letter),
-    )
-    const due = free.filter(({ dueAt }) => dueAt <= now)
-    for (const letter of due.slice(0, IN_FLIGHT_MAX - this.#inFlight.size)) void this.#carry(letter, line)
-    const next = Math.min(...free.map(({ dueAt }) => dueAt).filter((dueAt) => dueAt > now))
+    const waitForInit = new Set<number>()
+    let next = Infinity
+    for (const letter of this.#journal.book().outgoing.values()) {
+      if (this.#inFlight.size >= IN_FLIGHT_MAX) return
+      const held = waitForInit.has(letter.contact)
+      if (letter.kind === "init" && !letter.published) waitForInit.add(letter.contact)
+      if (held || this.#inFlight.has(letter.seq) || !this.#mayLeave(letter)) continue
+      if (letter.dueAt <= now) void this.#carry(letter, line)
+      else next = Math.min(next, letter.dueAt)
+    }
     if (next !== Infinity) this.#cancelTimer = this.#ports.after(next - now, this.pump)
   }
 
@@ -132,16 +136,6 @@ export class Outbox {
     this.#drains = []
     for (const resolve of ready) resolve()
   }
-}
-
-/** A contact's frames wait for the INIT without which the peer cannot open them. */
-function inOrder(letters: readonly OutgoingRecord[]): OutgoingRecord[] {
-  const waitForInit = new Set<number>()
-  return letters.filter((letter) => {
-    const held = waitForInit.has(letter.contact)
-    if (letter.kind === "init" && !letter.published) waitForInit.add(letter.contact)
-    return !held
-  })
 }
 
 /** PUBACK: a frame of receipts is done, all others wait for the peer. */

@@ -6,19 +6,16 @@ import type { Contact, Event, Message } from "./api.ts"
 import type { Book } from "./book.ts"
 import { describeContact, queuedTexts } from "./contacts.ts"
 import type { Told } from "./decision.ts"
+import { STEPS_PER_COMMIT } from "./journal.ts"
 import type { Paired } from "./ports.ts"
-
-/** A new message is among the newest of its conversation: 16 steps share a commit, and each adds one at most. */
-const NEWEST = 64
 
 /** Carries what was committed to everybody who listens, in order. */
 export type Tidings = {
-  readonly tell: (told: Told) => void
+  /** Resolves when everybody has heard it. */
+  readonly tell: (told: readonly Told[]) => Promise<void>
   readonly event: (event: Event) => void
   readonly listen: (onEvent: (event: Event) => void) => () => void
   readonly dropped: () => number
-  /** Resolves when everything said so far was heard. */
-  readonly told: () => Promise<void>
 }
 
 export type TidingsSource = {
@@ -30,7 +27,6 @@ export type TidingsSource = {
 export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings {
   const listeners = new Set<(event: Event) => void>()
   let dropped = 0
-  let telling = Promise.resolve()
 
   function event(said: Event): void {
     for (const listener of listeners) listener(said)
@@ -66,14 +62,18 @@ export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings
   }
 
   /** One message that cannot be read must not silence those after it. */
-  function report(fault: unknown): void {
-    if (!(fault instanceof Fault)) throw fault
-    event({ event: "notice", contact: null, text: fault.message })
+  async function deliverOrReport(told: Told): Promise<void> {
+    try {
+      await deliver(told)
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      event({ event: "notice", contact: null, text: fault.message })
+    }
   }
 
   return {
-    tell: (told) => {
-      telling = telling.then(() => deliver(told)).catch(report)
+    tell: async (told) => {
+      for (const each of told) await deliverOrReport(each)
     },
     event,
     listen: (onEvent) => {
@@ -81,17 +81,17 @@ export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings
       return () => listeners.delete(onEvent)
     },
     dropped: () => dropped,
-    told: () => telling,
   }
 }
 
+/** It was just committed, so it is among as many as one commit can add. */
 async function findMessage(
   store: Store,
   contact: ContactId,
   mid: Uint8Array,
 ): Promise<MessageRecord | undefined> {
   const wanted = toHex(mid)
-  const newest = await store.history(contact, NEWEST)
+  const newest = await store.history(contact, STEPS_PER_COMMIT)
   return newest.find((message) => toHex(message.mid) === wanted)
 }
 

@@ -98,7 +98,7 @@ async function forgetExpiredOffers(ports: Ports, journal: Journal): Promise<void
 }
 
 async function close(parts: Parts, desk: PairingDesk): Promise<void> {
-  const { ports, receipts, outbox, home, journal, tidings } = parts
+  const { ports, receipts, outbox, home, journal } = parts
   desk.close()
   await receipts.finish()
   let cancel: () => void = () => undefined
@@ -108,5 +108,4 @@ async function close(parts: Parts, desk: PairingDesk): Promise<void> {
   outbox.stop()
   await home.close()
   await journal.idle()
-  await tidings.told()
 }
