@@ -16,7 +16,7 @@ const rooms = {
 /** Files of another room that a room may import besides. */
 const besides = {
   chat: ["transport/transport"],
-  daemon: ["chat/api", "chat/client"],
+  daemon: ["chat/api", "chat/client", "private-folder"],
   registrar: ["transport/transport"],
 }
 

@@ -13,6 +13,11 @@ export function makePrivateFolder(path: string): void {
   } catch (cause) {
     throw diskFault(cause, `make the folder ${path}`)
   }
+  requirePrivateFolder(path)
+}
+
+/** Refuses a folder that is a link, another user's, or open to others: Fault `config`. */
+export function requirePrivateFolder(path: string): void {
   if (isPrivateFolder(path)) return
   throw new Fault(
     "config",
@@ -21,7 +26,7 @@ export function makePrivateFolder(path: string): void {
   )
 }
 
-/** True for a folder of this user that nobody else may enter. A client asks before it trusts a socket in it. */
+/** True for a folder of this user that nobody else may enter. */
 export function isPrivateFolder(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined || !found.isDirectory()) return false

@@ -1,15 +1,23 @@
+import { existsSync } from "node:fs"
 import { connect, type Socket } from "node:net"
+import { dirname } from "node:path"
 
 import type { ChatClient, Command, Event, Params, Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
+import { requirePrivateFolder } from "../private-folder.ts"
 import { LineReader } from "./lines.ts"
 import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
 
 /** Nobody listens there: no socket, or one that its owner left behind. */
 const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
 
-/** The owner of the profile, or undefined where none answers. Faults `io` when the socket may not be used. */
+/**
+ * The owner of the profile, or undefined where none answers. Faults `config` when somebody else could have put the
+ * socket there, `io` when it may not be used.
+ */
 export async function connectOwner(socketPath: string): Promise<ChatClient | undefined> {
+  if (!existsSync(socketPath)) return undefined
+  requirePrivateFolder(dirname(socketPath))
   const socket = connect(socketPath)
   return new Promise((resolve, reject) => {
     socket.once("connect", () => {

@@ -1,9 +1,11 @@
 import { chmod, rm } from "node:fs/promises"
 import { createServer, type Server, type Socket } from "node:net"
+import { dirname } from "node:path"
 import * as v from "valibot"
 
 import { COMMANDS, type ChatClient, type Command } from "../chat/api.ts"
 import { diskFault, Fault } from "../errors.ts"
+import { makePrivateFolder } from "../private-folder.ts"
 import { LineReader } from "./lines.ts"
 import {
   ANSWER_BYTES_MAX,
@@ -29,9 +31,11 @@ export type OwnerSocket = { readonly close: () => Promise<void> }
 /**
  * Lets other processes of this user ask the owner of a profile: JSON-RPC 2.0, one object a line, on a Unix socket of
  * mode 0600. The caller holds the profile's lock, so a socket that is there already is a dead owner's. `close`
- * answers what was asked and hears no more. Faults `io`.
+ * answers what was asked and hears no more. Makes the socket's folder if there is none. Faults `io`, and `config` when
+ * others may enter the folder: until it is 0600, only the folder keeps them from the socket.
  */
 export async function serve(client: ChatClient, socketPath: string): Promise<OwnerSocket> {
+  makePrivateFolder(dirname(socketPath))
   const callers = new Set<Caller>()
   const server = createServer((socket) => {
     const caller = new Caller(client, socket)

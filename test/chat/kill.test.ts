@@ -52,7 +52,7 @@ type Child = {
 
 function folderOf(name: string): string {
   const folder = join(world.folder, name)
-  mkdirSync(folder, { recursive: true })
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   return folder
 }
 

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 
 import type { ChatClient, Event } from "../../src/chat/api.ts"
@@ -64,6 +64,25 @@ test("a fault crosses the socket with code, message and hint", async () => {
 test("the socket is for this user alone", async () => {
   const { path } = await begin()
   expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test("the socket's folder is made, for this user alone", async () => {
+  const path = join(dirname(socketPath()), "mqttchat", "alice.sock")
+  const alice = await new Town().person("alice")
+  const owner = await serve(alice.client, path)
+  onTestFinished(() => owner.close())
+  expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
+})
+
+test("where others could put a socket, nobody listens and nobody is trusted", async () => {
+  const { path, close, alice } = await begin()
+  const folder = dirname(path)
+  const hint = `chmod 700 ${folder}`
+  chmodSync(folder, 0o755)
+  await expect(connectOwner(path)).rejects.toMatchObject({ code: "config", hint })
+  await close()
+  await expect(serve(alice.client, path)).rejects.toMatchObject({ code: "config", hint })
+  expect(await connectOwner(path)).toBeUndefined()
 })
 
 test("nobody at the socket is no fault", async () => {
