@@ -1,4 +1,4 @@
-import { isId, parseTopic, REGISTRATION_REQUESTS, type Topic } from "../wire/topics.ts"
+import { parseTopic, REGISTRATION_REQUESTS, type Topic } from "../wire/topics.ts"
 
 /** Who is at the other end, as the broker knows it. */
 export type Caller =
@@ -78,7 +78,7 @@ export function mayReceive(caller: Caller, topic: string): boolean {
 }
 
 function isOwnInbox(caller: Caller, filter: string): boolean {
-  return caller.kind === "device" && OWN_INBOX.exec(filter)?.[1] === caller.id && isId(caller.id)
+  return caller.kind === "device" && OWN_INBOX.exec(filter)?.[1] === caller.id
 }
 
 function isHeld(holds: Holding, named: Topic): boolean {

@@ -140,7 +140,7 @@ async function bind(server: Server, listen: Listen | undefined): Promise<number>
     throw new Fault(
       "unavailable",
       `cannot listen on ${listen.host} port ${listen.port}: ${reason(cause)}`,
-      "mqttchat broker --port 0 takes a free port",
+      "mqttchat broker --port 0",
       cause,
     )
   }

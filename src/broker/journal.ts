@@ -1,15 +1,11 @@
 import { type FileHandle, open, rename } from "node:fs/promises"
 import { dirname } from "node:path"
-import { crc32 } from "node:zlib"
 import { diskFault, Fault } from "../errors.ts"
-import { decodeRecord, encodeRecord, type JournalRecord } from "./journal-record.ts"
+import { framed, MAGIC, replay } from "./journal-file.ts"
+import type { JournalRecord } from "./journal-record.ts"
 
-const MAGIC = Buffer.from("mqttchat broker journal 1\n")
-/** Before each record: its length and its CRC-32, which finds what a crash left half written. */
-const HEADER_BYTES = 8
-/** A record holds one MQTT packet of at most 66,560 bytes and a little. */
-const RECORD_MAX_BYTES = 128 * 1024
-const READ_BYTES = 1024 * 1024
+/** The snapshot is written in pieces of about this size. */
+const PIECE_BYTES = 1024 * 1024
 
 type Waiter = { readonly resolve: () => void; readonly reject: (fault: Fault) => void }
 
@@ -122,63 +118,6 @@ export class Journal {
   }
 }
 
-function framed(record: JournalRecord): Buffer {
-  const body = encodeRecord(record)
-  const header = Buffer.alloc(HEADER_BYTES)
-  header.writeUInt32LE(body.length, 0)
-  header.writeUInt32LE(crc32(body), 4)
-  return Buffer.concat([header, body])
-}
-
-async function replay(path: string, apply: (record: JournalRecord) => void): Promise<void> {
-  const file = await openIfThere(path)
-  if (file === undefined) return
-  try {
-    if (!(await beginsWell(file))) throw foreign(path)
-    let left: Buffer = Buffer.alloc(0)
-    for await (const chunk of chunksOf(file)) {
-      const bytes = Buffer.concat([left, chunk])
-      const read = applyWhole(bytes, apply)
-      if (read === undefined) return
-      left = bytes.subarray(read)
-    }
-  } finally {
-    await file.close()
-  }
-}
-
-async function beginsWell(file: FileHandle): Promise<boolean> {
-  const { bytesRead, buffer } = await file.read(Buffer.alloc(MAGIC.length), 0, MAGIC.length, 0)
-  return bytesRead === MAGIC.length && buffer.equals(MAGIC)
-}
-
-/** The bytes of the whole records at the start of `bytes`, or undefined after meeting a torn one. */
-function applyWhole(bytes: Buffer, apply: (record: JournalRecord) => void): number | undefined {
-  let offset = 0
-  while (bytes.length - offset >= HEADER_BYTES) {
-    const length = bytes.readUInt32LE(offset)
-    if (length > RECORD_MAX_BYTES) return undefined
-    const end = offset + HEADER_BYTES + length
-    if (end > bytes.length) break
-    const body = bytes.subarray(offset + HEADER_BYTES, end)
-    const record = crc32(body) === bytes.readUInt32LE(offset + 4) ? decodeRecord(body) : undefined
-    if (record === undefined) return undefined
-    apply(record)
-    offset = end
-  }
-  return offset
-}
-
-async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer> {
-  let position = MAGIC.length
-  for (;;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES, position)
-    if (bytesRead === 0) return
-    position += bytesRead
-    yield buffer.subarray(0, bytesRead)
-  }
-}
-
 async function writeSnapshot(file: FileHandle, records: Iterable<JournalRecord>): Promise<number> {
   let length = 0
   let batch: Buffer[] = [MAGIC]
@@ -187,7 +126,7 @@ async function writeSnapshot(file: FileHandle, records: Iterable<JournalRecord>)
     const bytes = framed(record)
     batch.push(bytes)
     batchBytes += bytes.length
-    if (batchBytes >= READ_BYTES) {
+    if (batchBytes >= PIECE_BYTES) {
       length += await writeAll(file, Buffer.concat(batch), length)
       batch = []
       batchBytes = 0
@@ -207,15 +146,6 @@ async function writeAll(file: FileHandle, bytes: Buffer, position: number): Prom
   return written
 }
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, "r")
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined
-    throw cause
-  }
-}
-
 /** Makes the rename itself last. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, "r")
@@ -226,18 +156,6 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function foreign(path: string): Fault {
-  return new Fault(
-    "damaged-database",
-    `not a broker's journal: ${path}`,
-    `move it away: mv ${path} ${path}.old`,
-  )
-}
-
 function faultOf(cause: unknown): Fault {
   return diskFault(cause, "write the broker's journal")
-}
-
-function codeOf(cause: unknown): string | undefined {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : undefined
 }

@@ -2,7 +2,7 @@ import { Readable } from "node:stream"
 import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes"
 import { type Journal, openJournal } from "./journal.ts"
 import type { JournalRecord } from "./journal-record.ts"
-import { type Filter, FILTERS_MAX, Queues, type QueuesStats } from "./queues.ts"
+import { type Filter, FILTERS_MAX, isKept, Queues, type QueuesStats } from "./queues.ts"
 
 /** Frames under way to one device; the next goes out when the oldest is acknowledged. */
 const WINDOW = 32
@@ -114,7 +114,9 @@ export class PostOffice {
   /** Aedes hands over every filter of a SUBSCRIBE, the refused ones too. */
   async addSubscriptions(client: Client, filters: readonly Subscription[]): Promise<void> {
     const known = new Map(this.#queues.filtersOf(client.id).map(({ topic, qos }) => [topic, qos]))
-    const fresh = filters.filter(({ topic, qos }) => known.get(topic) !== qos && this.#may(client, topic))
+    const fresh = filters.filter(
+      ({ topic, qos }) => known.get(topic) !== qos && isKept(topic) && this.#may(client, topic),
+    )
     if (known.size + fresh.length > FILTERS_MAX) throw new Error("too many subscriptions")
     await Promise.all(
       fresh.map(({ topic, qos }) =>

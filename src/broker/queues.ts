@@ -23,6 +23,11 @@ type Session = {
   bytes: number
 }
 
+/** Pairing is live or not at all: a nameplate is somebody else's tomorrow. */
+export function isKept(filter: string): boolean {
+  return parseTopic(filter)?.kind !== "pairing"
+}
+
 export type QueuesStats = { readonly frames: number; readonly bytes: number; readonly dropped: number }
 
 /** The sessions of devices and of the registrar, and what waits for each. Changed by records only, but for what is under way. */
@@ -74,7 +79,7 @@ export class Queues {
 
   /**
    * The session whose queue takes a QoS 1 message on `topic`: the topic names it, and it has subscribed with
-   * QoS 1. Pairing is live or not at all.
+   * QoS 1.
    */
   recipientOf(topic: string): string | undefined {
     const session = this.#addressee(topic)

@@ -178,4 +178,18 @@ describe("messages for a device that is away", () => {
     await again.client.endAsync()
     expect(repeats).toEqual([false, true])
   })
+
+  test("do not include those of a pairing: a device that comes back holds no nameplate", async () => {
+    const broker = await world.start()
+    const before = await connect(optionsFor(world, portOf(broker), bob))
+    await before.client.subscribeAsync(["mc/1/p/5", toBob], { qos: 1 })
+    await before.client.endAsync()
+    const atAlice = await connect(optionsFor(world, portOf(broker), alice))
+    await atAlice.client.publishAsync("mc/1/p/5", "while away", { qos: 1 })
+    const after = await connect(optionsFor(world, portOf(broker), bob))
+    await atAlice.client.publishAsync("mc/1/p/5", "while back", { qos: 1 })
+    await atAlice.client.publishAsync(toBob, "marker", { qos: 1 })
+    expect(await after.hear(1)).toEqual([`${toBob} marker`])
+    for (const { client } of [atAlice, after]) await client.endAsync()
+  })
 })

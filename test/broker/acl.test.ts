@@ -1,0 +1,97 @@
+import fc from "fast-check"
+import { describe, expect, test } from "vitest"
+import { type Caller, hold, mayPublish, mayReceive, maySubscribe, NOTHING } from "../../src/broker/acl.ts"
+import { newId } from "./world.ts"
+
+const [ALICE, BOB] = [newId(), newId()]
+const alice: Caller = { kind: "device", id: ALICE }
+const registrar: Caller = { kind: "registrar" }
+const guest: Caller = { kind: "guest", holds: { nameplate: 5, registration: BOB } }
+
+/** Filters that look like ours: each level is one of ours, a wildcard, or something near. */
+const level = fc.constantFrom(
+  "mc",
+  "1",
+  "i",
+  "p",
+  "reg",
+  "q",
+  "a",
+  "5",
+  "6",
+  "05",
+  ALICE,
+  BOB,
+  "+",
+  "#",
+  "",
+  "$SYS",
+)
+const anyFilter = fc.oneof(
+  fc.array(level, { minLength: 1, maxLength: 6 }).map((levels) => levels.join("/")),
+  fc
+    .tuple(fc.constantFrom("i", "reg/q", "reg/a", "p"), level, level)
+    .map(([branch, one, two]) => (branch === "i" ? `mc/1/i/${one}/${two}` : `mc/1/${branch}/${one}`)),
+)
+const anyCaller = fc.constantFrom(alice, registrar, guest)
+
+/** MQTT 3.1.1, section 4.7, for topics that do not begin with $. */
+function matches(filter: readonly string[], topic: readonly string[]): boolean {
+  const [want, ...wants] = filter
+  const [have, ...haves] = topic
+  if (want === undefined || want === "#") return want === "#" || topic.length === 0
+  return have !== undefined && (want === "+" || want === have) && matches(wants, haves)
+}
+
+describe("the access rules", () => {
+  test("a granted filter matches only what may be received anyway", () => {
+    const topics = [ALICE, BOB]
+      .flatMap((id) => [
+        `mc/1/i/${id}/${ALICE}`,
+        `mc/1/i/${id}/${BOB}`,
+        `mc/1/reg/q/${id}`,
+        `mc/1/reg/a/${id}`,
+      ])
+      .concat(["mc/1/p/5", "mc/1/p/6", "mc/1/i", "mc/1", "$SYS/x/y/z/v", "a/b/c/d/e"])
+    fc.assert(
+      fc.property(anyCaller, anyFilter, (caller, filter) => {
+        if (!maySubscribe(caller, filter)) return
+        const reached = topics.filter((topic) => matches(filter.split("/"), topic.split("/")))
+        expect(reached.filter((topic) => !mayReceive(caller, topic))).toEqual([])
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test("nobody publishes to a wildcard, to $SYS or outside the grammar", () => {
+    fc.assert(
+      fc.property(anyCaller, anyFilter, (caller, topic) => {
+        if (mayPublish(caller, topic))
+          expect(topic).toMatch(/^mc\/1\/(i\/[\w-]{22}\/[\w-]{22}|p\/[1-9]\d{0,3}|reg\/[qa]\/[\w-]{22})$/)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  test("each of the three may do what it is for", () => {
+    expect(mayPublish(alice, `mc/1/i/${BOB}/${ALICE}`)).toBe(true)
+    expect(maySubscribe(alice, `mc/1/i/${ALICE}/+`)).toBe(true)
+    expect(maySubscribe(registrar, "mc/1/reg/q/+")).toBe(true)
+    expect(mayPublish(registrar, `mc/1/reg/a/${BOB}`)).toBe(true)
+    expect(mayPublish(guest, `mc/1/reg/q/${BOB}`)).toBe(true)
+    expect(maySubscribe(guest, "mc/1/p/5")).toBe(true)
+  })
+
+  test("a guest holds nothing at first, then one nameplate and one registration, for good", () => {
+    expect(mayPublish({ kind: "guest", holds: NOTHING }, "mc/1/p/5")).toBe(false)
+    const one = hold(NOTHING, "mc/1/p/5")
+    expect(one).toEqual({ nameplate: 5 })
+    expect(hold(one ?? NOTHING, `mc/1/reg/a/${BOB}`)).toEqual({ nameplate: 5, registration: BOB })
+    expect(hold(one ?? NOTHING, "mc/1/p/5")).toEqual({ nameplate: 5 })
+    expect(hold({ nameplate: 5, registration: BOB }, "mc/1/p/6")).toBeUndefined()
+    expect(hold({ nameplate: 5, registration: BOB }, `mc/1/reg/q/${ALICE}`)).toBeUndefined()
+    for (const topic of ["mc/1/p/+", "mc/1/p/10000", `mc/1/i/${ALICE}/${BOB}`, "#"]) {
+      expect(hold(NOTHING, topic)).toBeUndefined()
+    }
+  })
+})
