@@ -84,7 +84,7 @@ export class Person {
       home: homeOf({ kind: "account", deviceId: this.deviceId }),
       now: clock.now,
       random: systemRandom,
-      after: clock.after,
+      after: (ms, run) => clock.after(ms, () => store.isDead() || run()),
       reach: () => undefined,
       ...this.#ports,
     })
@@ -132,7 +132,7 @@ export class Person {
   }
 }
 
-type MortalStore = Store & { readonly die: () => void }
+type MortalStore = Store & { readonly die: () => void; readonly isDead: () => boolean }
 
 /** A store that a dead process does not write to: whoever waits for it waits for ever. */
 function mortal(store: Store): MortalStore {
@@ -145,6 +145,7 @@ function mortal(store: Store): MortalStore {
     hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
     commit: (writes) => (dead ? never : store.commit(writes)),
     die: () => (dead = true),
+    isDead: () => dead,
   }
 }
 
