@@ -1,5 +1,7 @@
 import * as v from "valibot"
 
+import type { FaultCode } from "../errors.ts"
+
 /** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
 export const NAME_MAX = 64
 /** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
@@ -68,8 +70,10 @@ export type Message = {
 
 export type Link =
   | { kind: "online" }
-  /** Being tried for the first time; `offline` has failed and is tried again, `stopped` is not. */
-  | { kind: "connecting" | "offline" | "stopped" | "none"; why: string; hint?: string }
+  /** Being tried for the first time, or nowhere to connect to. */
+  | { kind: "connecting" | "none"; why: string; hint?: string }
+  /** `offline` has failed and is tried again, `stopped` is not. The cause can be this laptop's own disk: `code` tells. */
+  | { kind: "offline" | "stopped"; code: FaultCode; why: string; hint?: string }
 
 export type Offer =
   | { by: "code"; code: string; expiresAt: number }

@@ -124,8 +124,8 @@ export function reportOf(state: LinkState | undefined, hasBroker: boolean): Link
     return { kind: "none", why: "this profile has no broker yet", hint: "mqttchat pair" }
   }
   if (state.kind === "online") return { kind: "online" }
-  const { message, hint } = state.why
-  return { kind: state.kind, why: message, ...(hint === undefined ? {} : { hint }) }
+  const { code, message, hint } = state.why
+  return { kind: state.kind, code, why: message, ...(hint === undefined ? {} : { hint }) }
 }
 
 function credentialOf(stored: Exclude<StoredCredential, { kind: "invitation" }>): Credential {

@@ -1,3 +1,4 @@
+import { Fault, type FaultCode } from "../errors.ts"
 import { TEXT_MAX_BYTES } from "../wire/frame.ts"
 import { display, safe } from "../wire/text.ts"
 import { chat } from "./chat.ts"
@@ -10,6 +11,8 @@ import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk
 
 /** CR LF. */
 const LINE_END_BYTES = 2
+/** A link that ends with one of these ended because a message could not be kept. */
+const OF_THE_STORE: ReadonlySet<FaultCode> = new Set(["disk-full", "io", "damaged-database"])
 
 export async function talk(context: Context, wish: { contact: string; plain: boolean }): Promise<void> {
   await chat(context, await openLasting(context), wish)
@@ -28,12 +31,16 @@ export async function send(
   await sendText({ client, out: context.out }, { to: wish.to, text: text ?? "", wait: wish.wait })
 }
 
-/** What the broker kept for us counts as there: who just comes online waits until it has arrived. */
+/**
+ * What the broker kept for us counts as there: who just comes online waits until it has arrived. Faults of the store
+ * where this laptop cannot keep it; the broker then still has it.
+ */
 export async function inbox(context: Context, follow: boolean): Promise<void> {
   if (follow) return followInbox({ client: await openLasting(context), out: context.out })
   const { client, owner } = await openClient(context, "brief")
   if (owner === "us") {
     const link = await caughtUp(client)
+    if ("code" in link && OF_THE_STORE.has(link.code)) throw new Fault(link.code, link.why, link.hint)
     if (link.kind !== "online") context.out.warn(safe`there may be more: ${display(link.why)}`)
   }
   await showInbox({ client, out: context.out })

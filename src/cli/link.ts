@@ -27,20 +27,21 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
 /** The link, once it is up and nothing has come for a moment, or once it is known to be down. */
 export async function caughtUp(client: ChatClient): Promise<Link> {
   const { link } = await settledStatus(client)
-  if (link.kind === "online") await quiet(client)
-  return link
+  return link.kind === "online" ? quiet(client, link) : link
 }
 
-function quiet(client: ChatClient): Promise<void> {
+/** A link that breaks meanwhile broke over what came: the disk is full, for instance. */
+function quiet(client: ChatClient, online: Link): Promise<Link> {
   return new Promise((resolve) => {
-    const done = (): void => {
-      stop()
-      resolve()
-    }
-    let timer = setTimeout(done, QUIET_MS)
-    const stop = client.listen(() => {
+    const done = (link: Link): void => {
       clearTimeout(timer)
-      timer = setTimeout(done, QUIET_MS)
+      stop()
+      resolve(link)
+    }
+    const timer = setTimeout(done, QUIET_MS, online)
+    const stop = client.listen((event) => {
+      if (event.event === "link" && event.link.kind !== "online") done(event.link)
+      else timer.refresh()
     })
   })
 }

@@ -110,7 +110,7 @@ class OwnerClient implements ChatClient {
     const why = gone()
     for (const { reject } of this.#waiting.values()) reject(why)
     this.#waiting.clear()
-    const link = { kind: "stopped", why: why.message } as const
+    const link = { kind: "stopped", code: why.code, why: why.message } as const
     for (const listener of this.#listeners) listener({ event: "link", link })
   }
 }

@@ -1,0 +1,154 @@
+import { execFileSync } from "node:child_process"
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { type Circumstances, pair, type Person, settle, startBroker, Story } from "./people.ts"
+
+/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
+const CEILING = { timeout: 180_000 }
+const PAGE_BYTES = 4096
+
+/** Somewhere for a home, and how to take its room away and give it back. */
+type Disk = {
+  readonly path: string
+  /** Leaves room for so many pages; what is run under the circumstances finds no more. */
+  readonly fill: (pages: number) => Circumstances
+  readonly free: () => void
+  readonly remove: () => void
+}
+
+/** A disk of its own, really full. */
+function mounted(path: string): Disk {
+  mkdirSync(path)
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", path], { stdio: "pipe" })
+  const ballast = (number: number): string => join(path, `ballast-${number}`)
+  return {
+    path,
+    fill: (pages) => {
+      for (let number = 0; number < pages; number++) fillUp(ballast(number), PAGE_BYTES)
+      fillUp(join(path, "ballast"), Infinity)
+      for (let number = 0; number < pages; number++) rmSync(ballast(number))
+      return {}
+    },
+    free: () => rmSync(join(path, "ballast"), { force: true }),
+    remove: () => execFileSync("umount", ["-l", path]),
+  }
+}
+
+function fillUp(path: string, bytes: number): void {
+  const file = openSync(path, "w")
+  try {
+    for (let left = bytes; left > 0; left -= PAGE_BYTES) writeSync(file, Buffer.alloc(PAGE_BYTES))
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ENOSPC")) throw cause
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Where nothing can be mounted: no file of the process may grow beyond the limit. */
+function limited(path: string): Disk {
+  mkdirSync(path)
+  // POSIX counts in blocks of 512 bytes.
+  const command = 'trap "" XFSZ; ulimit -f "$0"; exec "$@"'
+  return {
+    path,
+    fill: (pages) => ({ under: ["sh", "-c", command, String((pages * PAGE_BYTES) / 512)] }),
+    free: () => undefined,
+    remove: () => undefined,
+  }
+}
+
+function canMount(): boolean {
+  const story = new Story()
+  try {
+    mounted(join(story.folder, "disk")).remove()
+    return true
+  } catch {
+    return false
+  } finally {
+    void story.end()
+  }
+}
+
+const DISKS = [
+  ["a limit on the size of files", limited, [0]] as const,
+  ...(canMount() ? [["a full disk", mounted, [0, 1]] as const] : []),
+]
+
+/** How much is left for a message: nothing even for the lock; the lock, but no transaction; the beginning of one. */
+const ROOM_PAGES = [0, 1, 2, 3]
+
+async function expectFull(who: Person, args: readonly string[], full: Circumstances): Promise<void> {
+  const { code, stderr, stdout } = await who.run([...args, "--json"], full)
+  expect({ code, stdout }, stderr).toEqual({ code: 74, stdout: "" })
+  expect(stderr).toMatch(
+    /^\{"schema":"mqttchat\/error\/1","code":"disk-full","exit":74,"message":"[^"]* disk/,
+  )
+}
+
+describe.concurrent.each(DISKS)("%s", CEILING, (_name, disk, roomForInit) => {
+  it("stops a message with a clear error, and everything acknowledged before is there", async ({
+    onTestFinished,
+  }) => {
+    const { bob, alice, place } = await begin(disk, onTestFinished)
+    await bob.tell("send", "alice", "before")
+    for (const pages of ROOM_PAGES) {
+      await expectFull(bob, ["send", "alice", `with room for ${pages}`], place.fill(pages))
+      place.free()
+      expect(await bob.history(alice), String(pages)).toEqual([{ mine: true, text: "before" }])
+    }
+    await bob.tell("send", "alice", "after")
+    expect(await alice.inbox()).toEqual(["before", "after"])
+  })
+
+  it("stops nothing that was sent to us: it is there when there is room", async ({ onTestFinished }) => {
+    const { bob, alice, place } = await begin(disk, onTestFinished)
+    await alice.tell("send", "bob", "one")
+    await alice.tell("send", "bob", "two")
+    for (const pages of ROOM_PAGES) {
+      await expectFull(bob, ["inbox"], place.fill(pages))
+      place.free()
+    }
+    expect(await bob.inbox()).toEqual(["one", "two"])
+    await bob.tell("send", "alice", "got both")
+    expect(await alice.inbox()).toEqual(["got both"])
+  })
+
+  it("leaves no half-made profile behind", async ({ onTestFinished }) => {
+    const story = new Story()
+    const place = disk(join(story.folder, "disk"))
+    onTestFinished(() => end(story, place))
+    const bob = story.person("bob", join(place.path, "bob"))
+    const init = ["init", "--name", "bob", "--no-passphrase", "--broker", "later"]
+    for (const pages of roomForInit) {
+      await expectFull(bob, init, place.fill(pages))
+      place.free()
+      expect(await bob.run(["contacts"])).toMatchObject({ code: 78 })
+    }
+    await bob.tell(...init)
+    expect(await bob.tell("contacts")).toEqual([])
+  })
+})
+
+type Scene = { readonly alice: Person; readonly bob: Person; readonly place: Disk }
+
+/** Alice and Bob are paired, and all that is Bob's lies on the disk. */
+async function begin(
+  disk: (path: string) => Disk,
+  onTestFinished: (end: () => Promise<void>) => void,
+): Promise<Scene> {
+  const story = new Story()
+  const place = disk(join(story.folder, "disk"))
+  onTestFinished(() => end(story, place))
+  const [alice, bob] = [story.person("alice"), story.person("bob", join(place.path, "bob"))]
+  await settle(alice)
+  await startBroker(alice)
+  await pair(alice, bob)
+  return { alice, bob, place }
+}
+
+async function end(story: Story, place: Disk): Promise<void> {
+  place.remove()
+  await story.end()
+}
