@@ -33,6 +33,12 @@ const NOT_ADMITTED: Row = {
   text: "does not accept this device",
   hint: "ask the person who runs it for an invitation",
 }
+/** Mosquitto says "not authorised" to a wrong password, too. */
+const NOT_AUTHORISED: Row = {
+  ...NOT_ADMITTED,
+  text: "does not let us in: it wants an account, or a user name or password is wrong",
+  hint: "check user name and password, or ask the person who runs it",
+}
 const NOT_TLS13: Row = {
   permanent: true,
   code: "unavailable",
@@ -98,10 +104,18 @@ const BY_REASON: Readonly<Record<number, Row>> = {
   132: { ...NOT_TLS13, text: "speaks neither MQTT 5 nor 3.1.1" },
   2: NOT_ADMITTED,
   133: NOT_ADMITTED,
-  4: { ...NOT_ADMITTED, text: "refuses the user name or password", hint: "give them again: mqttchat init" },
-  134: { ...NOT_ADMITTED, text: "refuses the user name or password", hint: "give them again: mqttchat init" },
-  5: NOT_ADMITTED,
-  135: NOT_ADMITTED,
+  4: {
+    ...NOT_ADMITTED,
+    text: "refuses the user name or password",
+    hint: "check them, or ask the person who runs it",
+  },
+  134: {
+    ...NOT_ADMITTED,
+    text: "refuses the user name or password",
+    hint: "check them, or ask the person who runs it",
+  },
+  5: NOT_AUTHORISED,
+  135: NOT_AUTHORISED,
   138: NOT_ADMITTED,
   140: NOT_ADMITTED,
   3: BUSY,

@@ -101,7 +101,7 @@ describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accoun
     const { code, stderr } = await carol.run(["pair", String(carrier), ...newcomer])
     expect({ code, stderr }).toMatchObject({
       code: 77,
-      stderr: expect.stringContaining("does not accept this device") as string,
+      stderr: expect.stringContaining("it wants an account") as string,
     })
     offer.kill("SIGINT")
     await offer.finished()
