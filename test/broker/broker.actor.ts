@@ -17,5 +17,7 @@ const broker = await startBroker({
   guestRate: { connectionsAtOnce: 10_000, connectionsPerMinute: 10_000, framesPerMinute: 1_000_000 },
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
 })
+// Whoever started it is gone.
+process.stdin.resume().once("end", () => process.exit(1))
 process.once("SIGTERM", () => void broker.close().then(() => process.exit(0)))
 process.stdout.write(`port ${broker.ports[0] ?? 0}\n`)

@@ -127,7 +127,7 @@ async function spawnBroker(folder: string, port: number, limitKiB?: number): Pro
   const actor = join(import.meta.dirname, "broker.actor.ts")
   const command = `${limit}exec node --import tsx "$0" "$@"`
   const child = spawn("bash", ["-c", command, actor, folder, String(port)], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   })
   const said: string[] = []
   const lines = createInterface({ input: child.stdout })
