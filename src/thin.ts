@@ -1,3 +1,4 @@
+import { forProfile } from "./cli/hints.ts"
 import { type Output, openOutput } from "./cli/output.ts"
 import { sendText, showInbox, type Talk } from "./cli/talk.ts"
 import { connectOwner } from "./daemon/client.ts"
@@ -22,7 +23,8 @@ export async function runThin(argv: readonly string[], defaultProfile: string): 
   const understood = understand(argv, process.env["MQTTCHAT_PROFILE"] ?? defaultProfile)
   if (understood === undefined) return undefined
   const { errand, profile, json, quiet } = understood
-  const out = openOutput({ json, quiet, colour: "auto" }, () => process.exit())
+  const advice = (text: string): string => forProfile(text, profile, defaultProfile)
+  const out = openOutput({ json, quiet, colour: "auto", advice }, () => process.exit())
   try {
     const client = await connectOwner(profilePaths(process.env, profile).socket)
     if (client === undefined) return undefined

@@ -3,6 +3,7 @@ import { Fault } from "../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../wire/text.ts"
 import type { Context } from "./context.ts"
 import type { Output } from "./output.ts"
+import { properName } from "./names.ts"
 import { askYes } from "./prompts.ts"
 import { contactRow } from "./rows.ts"
 import type { Talk } from "./talk.ts"
@@ -13,12 +14,12 @@ const GROUPS_IN_ROW = 4
 export async function listContacts({ client, out }: Talk): Promise<void> {
   const contacts = await client.call("contacts", {})
   for (const contact of contacts) showContact(out, contact)
-  if (contacts.length === 0) out.say(safe`no contacts yet: mqttchat pair`)
+  if (contacts.length === 0) out.next(safe`no contacts yet: mqttchat pair`)
 }
 
 export async function renameContact({ client, out }: Talk, contact: string, to: string): Promise<void> {
-  await client.call("rename", { contact, to })
-  out.done(safe`${displayName(contact)} is now ${displayName(to)}`)
+  const renamed = await client.call("rename", { contact, to: properName(to) })
+  out.done(safe`${displayName(contact)} is now ${displayName(renamed.name)}`)
 }
 
 export async function blockContact({ client, out }: Talk, contact: string): Promise<void> {
@@ -56,7 +57,7 @@ export async function verifyContact(
   else out.data(comparison(found))
   const message = safe`Does ${name} see the same?`
   if (!wish.sure && !context.mayAsk) {
-    out.say(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
+    out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
     return
   }
   const same = wish.sure || (await askYes(context, { message, suggested: false, flag: "--yes" }))

@@ -12,14 +12,13 @@ import { fingerprint } from "../wire/identity.ts"
 import { display, displayName, safe } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import type { Context } from "./context.ts"
+import { properName } from "./names.ts"
 import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "./passphrase.ts"
 import { askChoice, askText } from "./prompts.ts"
 import { passwordFrom } from "./pubsub.ts"
 import { grouped } from "./rows.ts"
 
 const DATABASE_KEY_BYTES = 32
-/** HELLO and the settings have room for so much (64 bytes). */
-const NAME_BYTES_MAX = 64
 /** As contacts show it. */
 const FINGERPRINT_DIGITS = 20
 const PIN_SEPARATORS = /[\s:.-]/g
@@ -105,13 +104,7 @@ async function chosenName(context: Context, given: string | undefined): Promise<
   const message = safe`Your name (what contacts see):`
   const asked =
     given ?? (context.mayAsk ? await askText(context, { message, suggested, flag: "--name" }) : suggested)
-  const name = asked.trim().normalize("NFC")
-  if (name !== "" && displayName(name) === name && Buffer.byteLength(name) <= NAME_BYTES_MAX) return name
-  throw new Fault(
-    "usage",
-    "a name is one line of 1 to 32 letters without control characters",
-    "mqttchat init --name alice",
-  )
+  return properName(asked)
 }
 
 async function chosenPassphrase(context: Context, { passphrase }: { passphrase: boolean }): Promise<string> {
@@ -175,7 +168,7 @@ function accountOf({ username, passwordFile }: InitOptions): StoredCredential {
 
 function tellNext({ out, paths }: Context, here: boolean, there: boolean): void {
   if (!here) {
-    out.say(
+    out.next(
       there
         ? safe`next: mqttchat pair`
         : safe`next: mqttchat pair CODE, with a code from somebody who has a broker`,
@@ -184,12 +177,12 @@ function tellNext({ out, paths }: Context, here: boolean, there: boolean): void 
   }
   const lock = takeLock(paths.brokerLock)
   if (lock.kind === "held") {
-    out.say(safe`your broker is running (process ${lock.pid})\nnext: mqttchat pair`)
+    out.next(safe`your broker is running (process ${lock.pid})\nnext: mqttchat pair`)
     return
   }
   lock.release()
-  out.say(
+  out.next(
     safe`no broker is running yet. Start it in a terminal of its own and leave it running: mqttchat broker`,
   )
-  out.say(safe`then: mqttchat pair`)
+  out.next(safe`then: mqttchat pair`)
 }

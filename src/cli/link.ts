@@ -1,5 +1,8 @@
 import type { ChatClient, Link, Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
+import type { ProfilePaths } from "../paths.ts"
+import { readSettings } from "../settings.ts"
+import type { Context } from "./context.ts"
 
 /** The first connection includes a certificate from the registrar; one that takes longer is told as it is. */
 const LINK_WAIT_MS = 10_000
@@ -47,8 +50,17 @@ function quiet(client: ChatClient, online: Link): Promise<Link> {
 }
 
 /** The broker's address, once the link to it is up. Faults `unavailable` and `config`. */
-export async function onlineAt(client: ChatClient): Promise<string> {
+export async function onlineAt({ paths }: Context, client: ChatClient): Promise<string> {
   const { link, broker } = await settledStatus(client)
   if (link.kind === "online") return broker ?? ""
-  throw new Fault(link.kind === "none" ? "config" : "unavailable", link.why, link.hint)
+  throw new Fault(link.kind === "none" ? "config" : "unavailable", link.why, wayOnline(paths, link))
+}
+
+/** What helps against a link that is down, as far as anything does. */
+export function wayOnline(paths: ProfilePaths, link: Exclude<Link, { kind: "online" }>): string | undefined {
+  if (link.kind === "stopped") return link.hint
+  if (readSettings(paths.settings)?.here === true) return "mqttchat broker"
+  return link.kind === "none"
+    ? "mqttchat pair CODE@HOST, with a code from somebody who has a broker"
+    : link.hint
 }

@@ -26,7 +26,7 @@ export async function choosePlace(
   if (wish.lan === true) return onNetwork(context)
   if (last !== undefined) return last
   if (!context.mayAsk) {
-    context.out.say(safe`for this laptop only; for everybody on this network: mqttchat broker --lan`)
+    context.out.next(safe`for this laptop only; for everybody on this network: mqttchat broker --lan`)
     return at(LOOPBACK)
   }
   const network = await askChoice(context, {

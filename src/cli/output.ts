@@ -19,6 +19,8 @@ export type Output = {
   readonly done: (row: SafeText) => void
   /** A row on stderr, even under --quiet. */
   readonly warn: (row: SafeText) => void
+  /** Says what to type next; silent under --quiet. */
+  readonly next: (advice: SafeText) => void
   readonly failure: (fault: Fault) => void
   /** For rows of stdout. */
   readonly styled: (style: Style, text: SafeText) => SafeText
@@ -28,7 +30,13 @@ export type Output = {
 
 export type Colour = "auto" | "always" | "never"
 
-export type Manner = { readonly json: boolean; readonly quiet: boolean; readonly colour: Colour }
+export type Manner = {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly colour: Colour
+  /** Makes the commands of an advice fit for typing as they stand. */
+  readonly advice: (advice: string) => string
+}
 
 /** Select Graphic Rendition parameters (ECMA-48, 8.3.117). */
 const STYLE = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
@@ -52,7 +60,11 @@ export function openOutput(manner: Manner, readerGone: () => void): Output {
     say: (text) => (manner.quiet ? undefined : aloud(text)),
     done: (text) => (manner.quiet ? undefined : aloud(safe`${onStderr("green", safe`✓`)} ${text}`)),
     warn: (text) => aloud(safe`${onStderr("yellow", safe`!`)} ${text}`),
-    failure: (fault) => aloud(manner.json ? failureJson(fault) : failureText(fault, onStderr)),
+    next: (advice) => (manner.quiet ? undefined : aloud(manner.advice(advice) as SafeText)),
+    failure: ({ code, message, hint }) => {
+      const told = { code, message, hint: hint === undefined ? undefined : manner.advice(hint) }
+      aloud(manner.json ? failureJson(told) : failureText(told, onStderr))
+    },
     styled: painter(stdout, manner.colour),
     flushed: () => new Promise((resolve) => void stdout.write("", () => resolve())),
   }
@@ -76,13 +88,14 @@ function hasColour(stream: NodeJS.WriteStream, colour: Colour): boolean {
   return !process.env["NO_COLOR"] && stream.isTTY && stream.hasColors()
 }
 
-function failureText(fault: Fault, paint: Painter): SafeText {
-  const what = safe`${paint("red", safe`mqttchat:`)} ${display(fault.message)}`
-  return fault.hint === undefined ? what : safe`${what}\n  → ${display(fault.hint)}`
+type Failure = Pick<Fault, "code" | "message" | "hint">
+
+function failureText({ message, hint }: Failure, paint: Painter): SafeText {
+  const what = safe`${paint("red", safe`mqttchat:`)} ${display(message)}`
+  return hint === undefined ? what : safe`${what}\n  → ${display(hint)}`
 }
 
-function failureJson(fault: Fault): SafeText {
-  const { code, message, hint } = fault
+function failureJson({ code, message, hint }: Failure): SafeText {
   return toJson("mqttchat/error/1", { code, exit: EXIT_CODE[code], message, hint: hint ?? null })
 }
 

@@ -1,19 +1,24 @@
 import { existsSync, writeFileSync } from "node:fs"
 import type { ChatClient, Offer, Results } from "../chat/api.ts"
 import { diskFault, Fault } from "../errors.ts"
+import { readArmour } from "../pairing/armour.ts"
 import { parseCode } from "../pairing/code.ts"
+import { parseLink } from "../wire/link.ts"
 import { display, displayName, safe } from "../wire/text.ts"
 import { chat } from "./chat.ts"
 import { differs, fourWords } from "./contacts.ts"
 import type { Context } from "./context.ts"
 import { readSmallText, readStdinText } from "./input.ts"
 import { onlineAt } from "./link.ts"
+import { properName } from "./names.ts"
 import { askText, askYes } from "./prompts.ts"
 
 /** An armoured bundle is some 2 kB; with a mail around it more. */
 const CARRIER_BYTES_MAX = 65_536
 const LINK = /^\s*mqttchat:/
 const ARMOUR = "-----BEGIN MQTTCHAT"
+/** Neither a code nor a host has these without an @ before them. */
+const PATH = /^[^@]*[./\\]/
 
 type Paired = Results["pair-answer"]
 export type Carrier = { readonly by: Offer["by"]; readonly carrier: string }
@@ -30,18 +35,27 @@ export type PairOptions = {
 /** What was typed behind `pair`: a code, a link, a file or `-` for any of them on stdin. Fault `usage`. */
 export async function readCarrier(typed: string): Promise<Carrier> {
   if (typed === "-") return classify(await readStdinText(CARRIER_BYTES_MAX))
-  if (!LINK.test(typed) && existsSync(typed)) return classify(readSmallText(typed, CARRIER_BYTES_MAX))
+  if (LINK.test(typed)) return classify(typed)
+  if (existsSync(typed)) return classify(readSmallText(typed, CARRIER_BYTES_MAX))
+  if (PATH.test(typed)) throw new Fault("not-found", `there is no file ${typed}`, "mqttchat pair FILE")
   return classify(typed)
 }
 
+/** Whether it is whole is asked before anything is made or anybody is called. */
 function classify(text: string): Carrier {
-  if (LINK.test(text)) return { by: "link", carrier: text.trim() }
-  const begin = text.indexOf(ARMOUR)
-  if (begin !== -1) return { by: "file", carrier: text.slice(begin) }
+  if (LINK.test(text)) return whole({ by: "link", carrier: text.trim() }, parseLink(text) !== undefined)
+  if (text.includes(ARMOUR)) return whole({ by: "file", carrier: text }, readArmour(text) !== undefined)
   const parsed = parseCode(text)
   if (parsed.kind === "code") return { by: "code", carrier: text.trim() }
-  const meant = parsed.suggestion === undefined ? undefined : `mqttchat pair ${parsed.suggestion}`
-  throw new Fault("usage", parsed.why, meant ?? "mqttchat pair CODE@HOST, a link, or the name of a file")
+  const [, place] = text.trim().split("@")
+  const meant = place === undefined ? parsed.suggestion : parsed.suggestion && `${parsed.suggestion}@${place}`
+  throw new Fault("usage", parsed.why, `mqttchat pair ${meant ?? "CODE@HOST, a link, or the name of a file"}`)
+}
+
+function whole(carrier: Carrier, isWhole: boolean): Carrier {
+  if (isWhole) return carrier
+  const hint = carrier.by === "link" ? "copy all of it, in quotes: mqttchat pair 'LINK'" : "ask for it again"
+  throw new Fault("bad-data", `this ${carrier.by} is cut off or changed`, hint)
 }
 
 /** Our side of an offer: shows it and waits until somebody answers. A file is left for later. */
@@ -51,7 +65,7 @@ export async function offerPairing(
   options: PairOptions,
 ): Promise<void> {
   const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
-  const broker = await onlineAt(client)
+  const broker = await onlineAt(context, client)
   const pairing = nextPairing(client)
   pairing.catch(() => undefined)
   const offer = await client.call("pair-offer", { by, words: options.words })
@@ -155,7 +169,7 @@ async function settle(
     out.say(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
   const name = displayName(contact.name)
   if (!context.mayAsk) {
-    out.say(
+    out.next(
       safe`${name} is UNVERIFIED. The same four words on both sides? then: mqttchat verify ${name} --yes`,
     )
     return
@@ -190,9 +204,9 @@ async function named(
   { paired, name }: { readonly paired: Paired; readonly name: string | undefined },
 ): Promise<Paired["contact"]> {
   const { contact, renamedFrom } = paired
-  if (name !== undefined) return client.call("rename", { contact: contact.name, to: name })
+  if (name !== undefined) return client.call("rename", { contact: contact.name, to: properName(name) })
   if (renamedFrom === null || !context.mayAsk) return contact
   const message = safe`You have a contact named ${displayName(renamedFrom)}. Name for this one:`
   const to = await askText(context, { message, suggested: contact.name, flag: "--name NAME" })
-  return to === contact.name ? contact : client.call("rename", { contact: contact.name, to })
+  return to === contact.name ? contact : client.call("rename", { contact: contact.name, to: properName(to) })
 }

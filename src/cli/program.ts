@@ -3,6 +3,7 @@ import manifest from "../../package.json" with { type: "json" }
 import { EXIT_CODE, Fault } from "../errors.ts"
 import { profilePaths } from "../paths.ts"
 import type { Action, Context, Start } from "./context.ts"
+import { forProfile } from "./hints.ts"
 import { dieOf, type Ending, Lifetime } from "./lifetime.ts"
 import { descriptor } from "./numbers.ts"
 import { type Colour, openOutput, type Output } from "./output.ts"
@@ -39,8 +40,9 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
   const parsed = parse(program, argv)
   if (parsed !== "parsed" && typeof parsed === "number") return parsed
   const globals = program.opts<Globals>()
-  const { json = false, quiet = false, color } = globals
-  const out = openOutput({ json, quiet, colour: color }, () => lifetime.end("reader-gone"))
+  const { json = false, quiet = false, color, profile } = globals
+  const advice = (text: string): string => forProfile(text, profile, defaultProfile)
+  const out = openOutput({ json, quiet, colour: color, advice }, () => lifetime.end("reader-gone"))
   if (parsed !== "parsed") return told(out, parsed)
   if (chosen === undefined) return EXIT_CODE.usage
   try {
@@ -107,7 +109,8 @@ function parse(program: Command, argv: readonly string[]): "parsed" | number | F
 /** commander's `error: unknown command 'sned'\n(Did you mean send?)` as one of our sentences. */
 function sentence(message: string): string {
   const [what = "", ...suggestion] = message.replace(/^error: /, "").split("\n")
-  return [what, ...suggestion].join(" ").replace(/\.$/, "")
+  const joined = [what, ...suggestion].join(" ").replace(/\.$/, "")
+  return joined.replaceAll(/\. ([A-Za-z])/g, (_end, first: string) => `: ${first.toLowerCase()}`)
 }
 
 function grammar(defaultProfile: string, start: Start): Command {

@@ -103,8 +103,11 @@ async function publish(
 ): Promise<Answer> {
   try {
     const { qos } = options
-    const packet = await client.publishAsync(message.topic, message.payload, { qos })
-    return answerOf(packet, qos)
+    let reason: number | null = null
+    // what publish resolves with is our own packet, not the broker's answer
+    client.on("packetreceive", (packet) => (reason ??= reasonOf(packet)))
+    await client.publishAsync(message.topic, message.payload, { qos })
+    return answerOf(reason, qos)
   } catch (cause) {
     const reason = cause instanceof Error && "code" in cause ? cause.code : undefined
     if (typeof reason !== "number") throw failureOf(cause, addressOf(options)).fault
@@ -116,10 +119,15 @@ async function publish(
   }
 }
 
-/** At QoS 0 nothing is heard; MQTT 5 gives a reason code with the acknowledgement. */
-function answerOf(packet: Packet | undefined, qos: 0 | 1 | 2): Answer {
+/** MQTT 5 gives a reason with its first answer to a publish; older ones have none. */
+function reasonOf(packet: Packet): number | null {
+  if (packet.cmd !== "puback" && packet.cmd !== "pubrec") return null
+  return packet.reasonCode ?? null
+}
+
+/** At QoS 0 nothing is heard. */
+function answerOf(reason: number | null, qos: 0 | 1 | 2): Answer {
   if (qos === 0) return { reason: null, text: safe`not acknowledged (QoS 0)` }
-  const reason = packet !== undefined && "reasonCode" in packet ? (packet.reasonCode ?? 0) : null
   const nobody = reason === NO_SUBSCRIBERS ? safe`, nobody subscribes to it` : safe``
   return { reason, text: safe`acknowledged (QoS ${qos})${nobody}` }
 }

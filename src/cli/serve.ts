@@ -132,8 +132,8 @@ function tell(context: Context, { address, pin }: Notice): void {
   out.done(
     safe`broker running   mqtts://${display(where)}   TLS 1.3, pin ${grouped(toHex(pin).toUpperCase())}`,
   )
-  if (!hasProfile(context)) out.say(safe`next, in another terminal: mqttchat init --broker here`)
-  out.say(safe`to add a person, in another terminal: mqttchat pair`)
+  if (!hasProfile(context)) out.next(safe`next, in another terminal: mqttchat init --broker here`)
+  out.next(safe`to add a person, in another terminal: mqttchat pair`)
   out.say(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
   out.say(safe`Ctrl+C stops the broker; messages under way are kept`)
 }

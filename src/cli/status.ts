@@ -1,7 +1,7 @@
 import { display, displayName, safe } from "../wire/text.ts"
 import type { Context } from "./context.ts"
 import { openClient } from "./open.ts"
-import { settledStatus } from "./link.ts"
+import { settledStatus, wayOnline } from "./link.ts"
 
 /** Broker, connection and outbox. */
 export async function status(context: Context): Promise<void> {
@@ -18,5 +18,6 @@ export async function status(context: Context): Promise<void> {
   out.data(safe`link      ${link.kind === "online" ? safe`connected` : display(link.why)}`)
   out.data(safe`outbox    ${found.queued} queued`)
   if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that nobody we know had sealed`)
-  if (link.kind !== "online" && link.hint !== undefined) out.say(safe`  → ${display(link.hint)}`)
+  const way = link.kind === "online" ? undefined : wayOnline(context.paths, link)
+  if (way !== undefined) out.next(safe`  → ${display(way)}`)
 }

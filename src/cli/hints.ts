@@ -1,0 +1,7 @@
+const COMMANDS = "init|passwd|status|broker|pair|verify|contacts|chat|send|inbox|history|search"
+const TYPED = new RegExp(`\\bmqttchat (?=(?:${COMMANDS})\\b)`, "g")
+
+/** The same advice, to be typed as it stands by somebody who named a profile. */
+export function forProfile(advice: string, profile: string, defaultProfile: string): string {
+  return profile === defaultProfile ? advice : advice.replace(TYPED, `mqttchat --profile ${profile} `)
+}

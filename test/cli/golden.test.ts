@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { Household, paired } from "./run.ts"
+
+/**
+ * Transcripts as somebody at a terminal would keep them: `$ mqttchat ...`, then what came on stdout, what came on stderr
+ * behind `2| `, and the exit code in brackets if it is not 0. `@paired` begins with Alice and Bob knowing each other.
+ * `<<TEXT` behind a command is its stdin; \xNN is a byte.
+ */
+const TRANSCRIPTS = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".txt"))
+
+/** What differs from run to run. */
+function settled(text: string, household: Household): string {
+  return text
+    .replaceAll(household.folder, "~")
+    .replaceAll(/\b[0-9a-f]{4}(?: [0-9a-f]{4}){4}\b/g, "xxxx xxxx xxxx xxxx xxxx")
+    .replaceAll(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d /gm, "hh:mm ")
+    .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
+    .replaceAll(/\b[0-9a-f]{20,32}\b/g, "HEX")
+    .replaceAll(/\b\d{5}(?: \d{5}){3}/g, "00000 00000 00000 00000")
+    .replaceAll(/(words of the pairing +).+/g, "$1one two three four")
+    .replaceAll(/"(sentAt|storedAt|addedAt)":\d+/g, '"$1":MS')
+}
+
+/** Words of a command line; quotes keep blanks together. */
+function words(line: string): string[] {
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare = ""]) =>
+    bytes(quoted ?? bare).toString(),
+  )
+}
+
+/** As a shell's printf understands it. */
+function bytes(text: string): Buffer {
+  const parts = text.split(/\\x([0-9a-f]{2})/)
+  return Buffer.concat(parts.map((part, at) => Buffer.from(part, at % 2 === 1 ? "hex" : "utf8")))
+}
+
+async function replay(household: Household, command: string): Promise<string> {
+  const [line = "", stdin = ""] = command.split(" <<")
+  const { code, stdout, stderr } = await household.run(words(line).slice(2), bytes(stdin))
+  const spoken =
+    stderr === ""
+      ? []
+      : stderr
+          .trimEnd()
+          .split("\n")
+          .map((row) => `2| ${row}`.trimEnd())
+  const rows = [...(stdout === "" ? [] : [stdout.trimEnd()]), ...spoken, ...(code === 0 ? [] : [`[${code}]`])]
+  return settled([command, ...rows].join("\n"), household)
+}
+
+describe.concurrent("transcript", () => {
+  it.each(TRANSCRIPTS)("%s", async (name) => {
+    const written = readFileSync(join(import.meta.dirname, name), "utf8")
+    const household = new Household()
+    if (written.includes("@paired")) await paired(household)
+    const head = written.slice(0, written.indexOf("$ "))
+    const played: string[] = []
+    for (const [command] of written.matchAll(/^\$ .*$/gm)) played.push(await replay(household, command))
+    const transcript = `${head}${played.join("\n")}\n`
+    if (process.env["MQTTCHAT_GOLDEN"] === "write") writeFileSync(join(import.meta.dirname, name), transcript)
+    expect(transcript).toBe(written)
+  })
+})
