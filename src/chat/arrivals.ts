@@ -1,6 +1,7 @@
 import { fromBase64url, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { INIT_BYTES } from "../session/handshake.ts"
+import { expects } from "../session/place.ts"
 import type { ContactId, OpenBundleRecord } from "../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../wire/link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../wire/topics.ts"
@@ -46,7 +47,10 @@ export async function arrive(world: Surroundings, topic: string, payload: Uint8A
 }
 
 async function takeFrame(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
-  const { ports, journal } = world
+  const { ports, journal, limits } = world
+  const session = journal.book().sessions.get(contact)
+  const expected = session !== undefined && expects(session, wire)
+  if (!expected && !limits.allow(STRANGE_FRAMES, `strange/${contact}`, ports.now())) return count(journal)
   const received = await journal.run((book) => {
     const decision = receive(book, contact, wire, momentOf(ports))
     ports.reach("receive-decided")
@@ -62,11 +66,9 @@ async function takeFrame(world: Surroundings, contact: ContactId, wire: Uint8Arr
 
 /** It fits no expected tag: a text that came before, or nothing of ours. */
 async function takeStranger(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
-  const { ports, journal, limits } = world
+  const { ports, journal } = world
   const mid = messageId(wire)
-  const allowed = limits.allow(STRANGE_FRAMES, `strange/${contact}`, ports.now())
-  const known = allowed && (await ports.store.hasMessage(contact, mid))
-  if (!known) return count(journal)
+  if (!(await ports.store.hasMessage(contact, mid))) return count(journal)
   await journal.run((book) => repeatReceipt(book, contact, mid, momentOf(ports)))
   world.onReceived(contact)
 }
