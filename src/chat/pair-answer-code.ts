@@ -56,7 +56,7 @@ async function exchange({ ports }: Desk, place: Place, code: PairingCode): Promi
   const { line, kind } = place
   let onTold: (told: AnswerTold) => void = () => undefined
   const told = new Promise<AnswerTold>((resolve) => (onTold = resolve))
-  const { next, send } = beginAnswer(code, kind === "newcomer", { now: ports.now(), random: ports.random })
+  const { next, send } = beginAnswer(code, kind === "newcomer", ports.random)
   const talk = await openTalk({ ports, line, nameplate: code.nameplate }, ANSWER, next, onTold)
   try {
     for (const ask of send) await line.publish(pairingTopic(code.nameplate), ask)

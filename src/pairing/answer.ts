@@ -17,8 +17,7 @@ export type Answering =
   | {
       readonly knows: "code"
       readonly typed: Typed
-      readonly askAt: number
-      /** From when the broker had our question. */
+      /** Once the broker has our question; an owner claims within that time even if the question got lost. */
       readonly endAt: number | undefined
     }
   /** Who offers it; the one answer is out. */
@@ -68,16 +67,17 @@ export type AnswerWorld = { readonly now: number; readonly random: Random }
 const DANGER: Answering = { knows: "danger" }
 
 /** Asks for the owner of the code, who otherwise says so every two seconds only [P-21]. */
-export function beginAnswer(code: PairingCode, guest: boolean, { now, random }: AnswerWorld): AnswerStep {
+export function beginAnswer(code: PairingCode, guest: boolean, random: Random): AnswerStep {
   const typed = { code, guest, caller: random(SID_BYTES) }
-  return { next: { knows: "code", typed, askAt: now + REPEAT_MS, endAt: undefined }, send: [ask(typed)] }
+  const ask = encodePairing({ kind: "ask", caller: typed.caller })
+  return { next: { knows: "code", typed, endAt: undefined }, send: [ask] }
 }
 
 /** Unix ms at which the state wants a tick, or undefined. */
 export function answerWakesAt(state: Answering): number | undefined {
   switch (state.knows) {
     case "code":
-      return Math.min(state.askAt, state.endAt ?? state.askAt)
+      return state.endAt
     case "owner":
       return Math.min(state.repeatAt, state.endAt)
     case "key":
@@ -183,10 +183,7 @@ function keysWith({ scalar, share }: OwnShare, theirs: PublicKey, sid: Uint8Arra
 function tick(state: Answering, now: number): AnswerStep {
   switch (state.knows) {
     case "code":
-      if (state.endAt !== undefined && now >= state.endAt) return fail("absent")
-      return now < state.askAt
-        ? stay(state)
-        : { next: { ...state, askAt: now + REPEAT_MS }, send: [ask(state.typed)] }
+      return state.endAt !== undefined && now >= state.endAt ? fail("absent") : stay(state)
     case "owner":
       if (now >= state.endAt) return giveUp(state, "silent")
       return now < state.repeatAt
@@ -214,10 +211,6 @@ function fail(why: "absent" | "used" | "mismatch"): AnswerStep {
 
 function stay(state: Answering): AnswerStep {
   return { next: state, send: [] }
-}
-
-function ask({ caller }: Typed): Uint8Array {
-  return encodePairing({ kind: "ask", caller })
 }
 
 function proof({ caller, proof: shown }: { caller: Uint8Array; proof: Uint8Array }): Uint8Array {

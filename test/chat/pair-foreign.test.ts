@@ -1,6 +1,5 @@
 import { expect, test } from "vitest"
 import type { Home } from "../../src/chat/ports.ts"
-import { REPEAT_MS } from "../../src/pairing/clock.ts"
 import { decodePairing, type PairingMessage } from "../../src/wire/pairing.ts"
 import { faultOf } from "../transport/post.ts"
 import { type Person, Town } from "./people.ts"
@@ -29,10 +28,23 @@ async function newcomer(town: Town, name: string): Promise<{ person: Person; sav
   return { person: await town.person(name, { home }), saved }
 }
 
+/** Time passes until the promise is settled: the first to pair also waits for code to be loaded. */
+async function settled<T>(town: Town, promise: Promise<T>): Promise<T> {
+  let isSettled = false
+  const end = (): void => {
+    isSettled = true
+  }
+  promise.then(end, end)
+  while (!hasEnded()) await town.clock.pass(50)
+  return promise
+
+  function hasEnded(): boolean {
+    return isSettled
+  }
+}
+
 async function codeOf(town: Town, owner: Person): Promise<string> {
-  const offering = owner.client.call("pair-offer", { by: "code", words: 2 })
-  await town.clock.pass(1_000)
-  const offer = await offering
+  const offer = await settled(town, owner.client.call("pair-offer", { by: "code", words: 2 }))
   return offer.by === "code" ? `${offer.code}@broker.example` : ""
 }
 
@@ -42,8 +54,7 @@ test("at a broker that takes everybody a newcomer needs nothing but the code", a
   const { person: bob, saved } = await newcomer(town, "bob")
   const carrier = await codeOf(town, alice)
   const answering = bob.client.call("pair-answer", { by: "code", carrier })
-  await town.clock.pass(100)
-  expect((await answering).contact.name).toBe("alice")
+  expect((await settled(town, answering)).contact.name).toBe("alice")
   expect(saved).toEqual([
     BROKER,
     { kind: "account", deviceId: expect.stringMatching(/^[\w-]{22}$/) as string },
@@ -69,8 +80,7 @@ test("an account of one's own is not handed on; the newcomer is told what to ask
   const { person: bob, saved } = await newcomer(town, "bob")
   const carrier = await codeOf(town, alice)
   const answering = faultOf(bob.client.call("pair-answer", { by: "code", carrier }))
-  await town.clock.pass(100)
-  expect(await answering).toMatchObject({ code: "refused" })
+  expect(await settled(town, answering)).toMatchObject({ code: "refused" })
   expect(saved).toEqual([])
   expect(alice.events.some(({ event }) => event === "pair-failed")).toBe(true)
 })
@@ -90,8 +100,7 @@ test.each(KINDS)(
       return isLost ? [] : [payload]
     }
     const answering = bob.client.call("pair-answer", { by: "code", carrier })
-    await town.clock.pass(REPEAT_MS + 100)
-    expect((await answering).contact.name).toBe("alice")
+    expect((await settled(town, answering)).contact.name).toBe("alice")
     expect(lost).toBeGreaterThan(0)
     expect(await alice.client.call("contacts", {})).toHaveLength(1)
   },

@@ -38,7 +38,7 @@ function pairingByCode(): Record<string, string> {
   hear({ kind: "asked" })
   now = LISTEN_MS
   const claim = hear({ kind: "tick" }).send[0]!
-  const call = beginAnswer(codeOf(CODE), true, { now, random: caller })
+  const call = beginAnswer(codeOf(CODE), true, caller)
   let bob: Answering = call.next
   const reply = (event: Parameters<typeof answerStep>[1]) => {
     const step = answerStep(bob, event, { now, random: caller })

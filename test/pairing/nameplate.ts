@@ -129,7 +129,7 @@ export class Caller {
 
   constructor(plate: Nameplate, code: string) {
     this.#plate = plate
-    const { next, send } = beginAnswer(codeOf(code), true, { now: plate.now, random: chance })
+    const { next, send } = beginAnswer(codeOf(code), true, chance)
     this.state = next
     this.leave = plate.join({
       hear: (bytes) => this.feed({ kind: "message", bytes }),

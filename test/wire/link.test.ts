@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { hash32 } from "../../src/crypto/kdf.ts"
+import { concat, utf8 } from "../../src/crypto/bytes.ts"
+import { hash32, kdf } from "../../src/crypto/kdf.ts"
+import { seal } from "../../src/crypto/nacl.ts"
 import {
   BUNDLE_BYTES,
   formatLink,
@@ -78,6 +80,30 @@ describe("asking for the bundle of a link", () => {
     }
     expect(openLinkRequest(link.bundleHash, request.subarray(1))).toBeUndefined()
     expect(openLinkRequest(link.bundleHash, new Uint8Array())).toBeUndefined()
+  })
+})
+
+describe("padding that is not zero", () => {
+  const nonce = chance(24)
+
+  it("makes a request none [W-2] [W-44]", () => {
+    const key = kdf(new Uint8Array(0), link.bundleHash, utf8("mqttchat/1 link key"), 32)
+    const plain = new Uint8Array(200)
+    const made = (): Uint8Array => concat(linkRequestTag(link.bundleHash), nonce, seal(plain, nonce, key))
+    expect(openLinkRequest(link.bundleHash, made())).toBeDefined()
+    plain[199] = 1
+    expect(openLinkRequest(link.bundleHash, made())).toBeUndefined()
+  })
+
+  it("makes an answer none [W-2] [W-45]", () => {
+    const bundle = chance(BUNDLE_BYTES)
+    const bundleHash = hash32(bundle)
+    const key = kdf(new Uint8Array(0), bundleHash, utf8("mqttchat/1 link answer"), 32)
+    const plain = concat(bundle, new Uint8Array(606))
+    const made = (): Uint8Array => concat(nonce, seal(plain, nonce, key))
+    expect(openLinkAnswer(bundleHash, made())).toEqual(bundle)
+    plain[plain.length - 1] = 1
+    expect(openLinkAnswer(bundleHash, made())).toBeUndefined()
   })
 })
 
