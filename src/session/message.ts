@@ -1,4 +1,4 @@
-import { equal, utf8 } from "../crypto/bytes.ts"
+import { equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { BoxKey, HeaderKey, MessageKey, PublicKey } from "../crypto/bytes.ts"
 import { hash, hmac32, open, seal } from "../crypto/nacl.ts"
 import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/frame.ts"
@@ -60,7 +60,9 @@ export function sealMessage(keys: Keys, tag: Uint8Array, header: Header, padded:
   wire.set(tag)
   wire.set(v, TAG_BYTES)
   wire.set(seal(plain, v, keys.headerKey), SEALED_HEADER_AT)
-  wire.set(seal(padded, v, encryptionKey(keys.messageKey)), BODY_AT)
+  const key = encryptionKey(keys.messageKey)
+  wire.set(seal(padded, v, key), BODY_AT)
+  wipe(key)
   return wire
 }
 
@@ -73,7 +75,9 @@ export function openHeader(wire: Uint8Array, headerKey: HeaderKey): SealedHeader
 /** The padded frames, if body, header, tag and transcript are those that the synthetic nonce commits to [S-26]. */
 export function openBody(wire: Uint8Array, keys: Keys, header: SealedHeader): Uint8Array | undefined {
   const v = nonceOf(wire)
-  const padded = open(wire.subarray(BODY_AT), v, encryptionKey(keys.messageKey))
+  const key = encryptionKey(keys.messageKey)
+  const padded = open(wire.subarray(BODY_AT), v, key)
+  wipe(key)
   if (padded === undefined) return undefined
   const expected = syntheticNonce(keys, wire.subarray(0, TAG_BYTES), header.plain, padded)
   return equal(expected, v) ? padded : undefined
@@ -83,13 +87,16 @@ function nonceOf(wire: Uint8Array): Uint8Array {
   return wire.subarray(TAG_BYTES, SEALED_HEADER_AT)
 }
 
+// Copies, not views: a view of so small an array makes V8 move it, which costs ten times a copy.
 function encryptionKey(messageKey: MessageKey): BoxKey {
-  return messageKey.subarray(0, KEY_BYTES) as BoxKey
+  return messageKey.slice(0, KEY_BYTES) as BoxKey
 }
 
 function syntheticNonce(keys: Keys, tag: Uint8Array, header: Uint8Array, padded: Uint8Array): Uint8Array {
-  const authenticationKey = keys.messageKey.subarray(KEY_BYTES)
-  return hmac32(authenticationKey, SIV, keys.transcript, tag, header, padded).subarray(0, NONCE_BYTES)
+  const authenticationKey = keys.messageKey.slice(KEY_BYTES)
+  const v = hmac32(authenticationKey, SIV, keys.transcript, tag, header, padded).slice(0, NONCE_BYTES)
+  wipe(authenticationKey)
+  return v
 }
 
 function encodeHeader(header: Header): Uint8Array {

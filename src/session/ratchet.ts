@@ -83,7 +83,7 @@ function afterSending(session: Speaking): Speaking {
 
 /** A new key of ours and the chain that it begins (Double Ratchet section 4.5) [S-30]. */
 function takeTurn(session: Listening, random: Random): Speaking {
-  const { theirs, previous, nextHeaderKey, pq, ...kept } = session
+  const { theirs, previous, nextHeaderKey, pq } = session
   const own = boxKeyPair(random)
   const agreed = agree(own.secretKey, theirs)
   if (agreed === undefined)
@@ -92,11 +92,15 @@ function takeTurn(session: Listening, random: Random): Speaking {
   const step = rootStep(session.root, agreed, mixed)
   wipe(agreed)
   return {
-    ...kept,
     phase: "speaking",
-    own,
+    role: session.role,
+    transcript: session.transcript,
     root: step.root,
     nextHeaderKey: step.nextHeaderKey,
+    receiving: session.receiving,
+    upcoming: session.upcoming,
+    skipped: session.skipped,
+    own,
     sending: {
       headerKey: nextHeaderKey,
       chainKey: step.chainKey,

@@ -59,7 +59,10 @@ export class Reader {
   #spoilt = false
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    // A slice of a Buffer would be a view of it, and a copy is promised.
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+      : bytes
   }
 
   u8(): number {
@@ -84,7 +87,7 @@ export class Reader {
   /** A copy of the next `length` bytes. */
   bytes(length: number): Uint8Array {
     const start = this.#take(length)
-    return start === undefined ? new Uint8Array(0) : new Uint8Array(this.#bytes.subarray(start, this.#offset))
+    return start === undefined ? new Uint8Array(0) : this.#bytes.slice(start, this.#offset)
   }
 
   /** Length as u16, then that many bytes, at most `max`. */

@@ -1,4 +1,5 @@
-import { decode, littleEndian, Reader } from "./codec.ts"
+import { decode, littleEndian } from "./codec.ts"
+import type { Reader } from "./codec.ts"
 
 /** Sizes of a session message on the wire; nothing else tells an observer how long a text was [W-20]. */
 export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
@@ -68,8 +69,7 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array | undefined {
   for (const frame of frames) {
     const body = encodeBody(frame)
     if (body === undefined || frame.kind === "unknown") return undefined
-    const length = lengthOf(body)
-    parts.push(Uint8Array.of(TYPE[frame.kind], length & 0xff, length >> 8), ...body)
+    parts.push(frameHeader(TYPE[frame.kind], lengthOf(body)), ...body)
   }
   const size = paddedSize(lengthOf(parts))
   if (size === undefined) return undefined
@@ -82,23 +82,33 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array | undefined {
   return padded
 }
 
+function frameHeader(type: number, length: number): Uint8Array {
+  const header = new Uint8Array(FRAME_HEADER_BYTES)
+  header[0] = type
+  header[1] = length & 0xff
+  header[2] = length >> 8
+  return header
+}
+
 function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((length, part) => length + part.length, 0)
+  let length = 0
+  for (const part of parts) length += part.length
+  return length
 }
 
 /** The frames of padded bytes, without those of unknown types from 0x80 on; undefined unless written as [W-20] says. */
 export function decodeFrames(padded: Uint8Array): Frame[] | undefined {
   const frames: Frame[] = []
-  const reader = new Reader(padded)
-  for (;;) {
-    const length = padded.length - reader.left
-    const type = reader.u8()
-    if (type === 0) return isPadding(padded, length) ? frames : undefined
-    const body = reader.lv16(padded.length)
-    if (reader.spoilt) return undefined
-    const frame = decodeBody(type, body)
+  for (let offset = 0; ;) {
+    const [type, low = 0, high = 0] = [padded[offset], padded[offset + 1], padded[offset + 2]]
+    if (type === undefined) return undefined
+    if (type === 0) return isPadding(padded, offset) ? frames : undefined
+    const end = offset + FRAME_HEADER_BYTES + low + 256 * high
+    if (end > padded.length) return undefined
+    const frame = decodeBody(type, padded.subarray(offset + FRAME_HEADER_BYTES, end))
     if (frame !== undefined) frames.push(frame)
     else if (type < OPTIONAL_TYPE) return undefined
+    offset = end
   }
 }
 

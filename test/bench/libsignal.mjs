@@ -6,11 +6,15 @@ import { pathToFileURL } from "node:url"
 /**
  * Alice and Bob over libsignal-client, for comparison only. It is AGPL, so it is no dependency: `folder` is any folder where
  * `npm install @signalapp/libsignal-client` was run. Each `say` is one message encrypted and decrypted.
+ * Its stores keep bytes, as those of its own tests do and as any store that outlives the process must.
  */
 export async function libsignalPair(folder) {
   const entry = createRequire(join(folder, "package.json")).resolve("@signalapp/libsignal-client")
   const signal = await import(pathToFileURL(entry).href)
-  const [alice, bob] = [end(signal, "11111111-1111-4111-8111-111111111111"), end(signal, "22222222-2222-4222-8222-222222222222")]
+  const [alice, bob] = [
+    end(signal, "11111111-1111-4111-8111-111111111111"),
+    end(signal, "22222222-2222-4222-8222-222222222222"),
+  ]
   const bundle = await prekeysOf(signal, bob)
   await signal.processPreKeyBundle(bundle, bob.address, alice.address, alice.sessions, alice.identity)
   const say = (from, to) => async (text) => {
@@ -18,8 +22,23 @@ export async function libsignalPair(folder) {
     const bytes = message.serialize()
     const { sessions, identity, prekeys, signed, kyber } = to
     return message.type() === signal.CiphertextMessageType.PreKey
-      ? signal.signalDecryptPreKey(signal.PreKeySignalMessage.deserialize(bytes), from.address, to.address, sessions, identity, prekeys, signed, kyber)
-      : signal.signalDecrypt(signal.SignalMessage.deserialize(bytes), from.address, to.address, sessions, identity)
+      ? signal.signalDecryptPreKey(
+          signal.PreKeySignalMessage.deserialize(bytes),
+          from.address,
+          to.address,
+          sessions,
+          identity,
+          prekeys,
+          signed,
+          kyber,
+        )
+      : signal.signalDecrypt(
+          signal.SignalMessage.deserialize(bytes),
+          from.address,
+          to.address,
+          sessions,
+          identity,
+        )
   }
   return { alice: say(alice, bob), bob: say(bob, alice) }
 }
@@ -30,8 +49,11 @@ function end(signal, name) {
   const { SessionStore, IdentityKeyStore, PreKeyStore, SignedPreKeyStore, KyberPreKeyStore } = signal
   const keyOf = (address) => `${address.name()}.${address.deviceId()}`
   class Sessions extends SessionStore {
-    saveSession = async (address, record) => void sessions.set(keyOf(address), record)
-    getSession = async (address) => sessions.get(keyOf(address)) ?? null
+    saveSession = async (address, record) => void sessions.set(keyOf(address), record.serialize())
+    getSession = async (address) => {
+      const bytes = sessions.get(keyOf(address))
+      return bytes ? signal.SessionRecord.deserialize(bytes) : null
+    }
   }
   class Identity extends IdentityKeyStore {
     getIdentityKey = async () => keys.privateKey

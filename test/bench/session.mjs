@@ -105,7 +105,10 @@ async function benchBackend(backend) {
     contest("with post-quantum steps", ours(ourPair({ steps: true, snapshots: false }))),
     contest("with steps and snapshots", ours(ourPair({ steps: true, snapshots: true }))),
   ]
-  await inTurns("turns: 256 bytes encrypted and decrypted, a new key at every message", entries(turns, turnsOf))
+  await inTurns(
+    "turns: 256 bytes encrypted and decrypted, a new key at every message",
+    entries(turns, turnsOf),
+  )
   await inTurns("stream: 256 bytes encrypted and decrypted, one side speaking", entries(stream, streamOf))
   const setUp = () => meet(systemRandom) && 1
   await inTurns("set-up: two identities, two bundles, INIT written and accepted", [contest(backend, setUp)])
@@ -114,7 +117,9 @@ async function benchBackend(backend) {
 /** One process for each backend, as in life: what is measured is not the cost of having used another before. */
 function benchAll() {
   for (const backend of BACKENDS) {
-    spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), backend], { stdio: "inherit" })
+    spawnSync(process.execPath, [...process.execArgv, fileURLToPath(import.meta.url), backend], {
+      stdio: "inherit",
+    })
   }
 }
 
