@@ -3,11 +3,11 @@ import * as v from "valibot"
 import type { FaultCode } from "../errors.ts"
 
 /** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
-export const NAME_MAX = 64
+const NAME_MAX = 64
 /** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
 const CARRIER_MAX = 4096
 /** One message fills at most the largest bucket: 65,536 - 116 of padding and headers - 20 of the TEXT frame. */
-export const TEXT_BYTES_MAX = 65_400
+const TEXT_BYTES_MAX = 65_400
 const PAGE_MAX = 10_000
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
