@@ -6,7 +6,7 @@ export const LISTEN_MS = 300
 export const CODE_LIFETIME_MS = 600_000
 /** From the one answer to its proof, a newcomer's registration with the broker included. */
 export const PROOF_WITHIN_MS = 120_000
-/** An owner that holds the nameplate answers within a round trip. */
-export const CLAIM_WITHIN_MS = 2_000
+/** An owner claims within a round trip, or with its next repetition if the question got lost. */
+export const CLAIM_WITHIN_MS = REPEAT_MS + 500
 /** The owner may have to ask its registrar for an invitation first. */
 export const GRANT_WITHIN_MS = 30_000

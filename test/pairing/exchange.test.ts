@@ -262,7 +262,7 @@ describe("time", () => {
     expect(alice.told.at(-1)).toEqual(MISMATCH)
   })
 
-  it("tells who types a code that nobody offers within two seconds [P-21]", () => {
+  it("tells who types a code that nobody offers within two and a half seconds [P-21]", () => {
     const plate = new Nameplate()
     const bob = new Caller(plate, CODE)
     plate.pass(CLAIM_WITHIN_MS)
