@@ -35,8 +35,8 @@ async function expectNothingSaved(...tenants: readonly Tenant[]): Promise<void> 
 }
 
 async function expectTalk(from: Tenant, to: Tenant): Promise<void> {
-  const [{ name }] = (await from.client.call("contacts", {})) as [{ name: string }]
-  await from.client.call("send", { to: name, text: "hello", wait: "disk", timeoutMs: 0 })
+  const [contact] = await from.client.call("contacts", {})
+  await from.client.call("send", { to: contact!.name, text: "hello", wait: "disk", timeoutMs: 0 })
   expect((await to.next("message")).message.text).toBe("hello")
 }
 
