@@ -11,7 +11,7 @@ export const SHORT_MID_BYTES = 8
 export const ACK_MAX = 64
 export const NAME_MAX_BYTES = 64
 /** Length of a bundle as the session room writes it [S-2]. */
-export const RECOVERY_BUNDLE_BYTES = 1402
+const RECOVERY_BUNDLE_BYTES = 1402
 const MAILBOX_BYTES = 16
 const ENCAPSULATION_KEY_BYTES = 1184
 const KEM_CIPHERTEXT_BYTES = 1088
