@@ -22,12 +22,12 @@ describe.concurrent("a broker that ends between sending and receiving", CEILING,
 
         await startBroker(alice, "again")
         // Bob is not there: what Alice reads is what the broker kept.
-        expect(await alice.inbox()).toEqual(texts)
-        await bob.inbox()
-        expect(await alice.inbox()).toEqual(["while it was away"])
-        expect(await alice.inbox()).toEqual([])
+        expect(await alice.receives(...texts)).toEqual(texts)
+        await bob.tell("send", "alice", "it is back")
+        const late = ["while it was away", "it is back"]
+        expect(await alice.receives(...late)).toEqual(late)
         await alice.tell("send", "bob", "still paired")
-        expect(await bob.inbox()).toEqual(["still paired"])
+        expect(await bob.receives("still paired")).toEqual(["still paired"])
       } finally {
         await story.end()
       }

@@ -43,7 +43,10 @@ async function expectSame(one: Person, other: Person, texts: readonly string[]):
   }
 }
 
+/** What the peer sent before, receipts among it, has come when this has. */
 async function expectDelivered(who: Person, peer: Person): Promise<void> {
+  await peer.tell("send", who.name, "good night")
+  expect(await who.receives("good night")).toEqual(["good night"])
   const said = await who.tell("history", peer.name)
   expect(said.filter(({ mine, state }) => mine === true && state !== "delivered")).toEqual([])
 }
@@ -67,11 +70,10 @@ describe.concurrent("a process killed with kill -9", CEILING, () => {
       await dies(alice, point, "send", "bob", at)
       await makeSure(alice, bob, at)
       await alice.tell("send", "bob", after)
-      expect(await bob.inbox(), point).toEqual([at, after])
+      expect(await bob.receives(at, after), point).toEqual([at, after])
       texts.push(at, after)
     }
     await expectSame(alice, bob, texts)
-    await alice.inbox()
     await expectDelivered(alice, bob)
   })
 
@@ -86,12 +88,12 @@ describe.concurrent("a process killed with kill -9", CEILING, () => {
       const shown = await dies(bob, point, "inbox")
       await alice.tell("send", "bob", after)
       // Who dies between printing a message and noting that it was printed prints it again: better than never.
-      expect([...new Set([...shown, ...(await bob.inbox())])], point).toEqual([at, after])
+      const rest = shown.includes(at) ? [after] : [at, after]
+      expect([...new Set([...shown, ...(await bob.receives(...rest))])], point).toEqual([at, after])
       expect(await bob.inbox(), point).toEqual([])
       texts.push(at, after)
     }
     await expectSame(alice, bob, texts)
-    await alice.inbox()
     await expectDelivered(alice, bob)
   })
 
@@ -133,8 +135,8 @@ async function offeredTo(guest: Person, alice: Person): Promise<readonly string[
 async function expectTalk(alice: Person, guest: Person): Promise<void> {
   const [unnamed] = await guest.tell("contacts")
   await guest.tell("send", String(unnamed?.["name"]), "hello")
-  expect(await alice.inbox()).toEqual(["hello"])
+  expect(await alice.receives("hello")).toEqual(["hello"])
   await alice.tell("send", guest.name, "welcome")
-  expect(await guest.inbox()).toEqual(["welcome"])
+  expect(await guest.receives("welcome")).toEqual(["welcome"])
   expect((await guest.tell("contacts")).map(({ name }) => name)).toEqual([alice.name])
 }

@@ -41,7 +41,7 @@ describe.concurrent("several processes on one profile", CEILING, () => {
       expect(sent.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
         TEXTS.map(() => ({ code: 0, stderr: "✓ sent to alice\n" })),
       )
-      expect((await alice.inbox()).toSorted()).toEqual(TEXTS.toSorted())
+      expect((await alice.receives(...TEXTS)).toSorted()).toEqual(TEXTS.toSorted())
       await end(owner)
       expect(await bob.run(["send", "alice", "nobody has it open"])).toMatchObject({ code: 64 })
     } finally {
@@ -59,7 +59,7 @@ describe.concurrent("several processes on one profile", CEILING, () => {
     await owner.stop()
     const sent = await Promise.all(TEXTS.map((text) => bob.run(["send", "alice", text])))
     expect(sent.map(({ code }) => code)).toEqual(TEXTS.map(() => 0))
-    expect((await alice.inbox()).toSorted()).toEqual(TEXTS.toSorted())
+    expect((await alice.receives(...TEXTS)).toSorted()).toEqual(TEXTS.toSorted())
   })
 })
 
@@ -75,7 +75,8 @@ async function lockedBob(story: Story): Promise<Couple> {
   const open = ["--passphrase-file", passphrase]
   await alice.tell("pair", "--file", bundle)
   await bob.tell("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
-  await alice.inbox()
+  await bob.tell("send", "alice", "it is bob", ...open)
+  await alice.receives("it is bob")
   return { alice, bob, open }
 }
 

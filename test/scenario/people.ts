@@ -17,6 +17,8 @@ export type Circumstances = {
 }
 
 const ORDINARY: Circumstances = {}
+/** A message that has not come after so many looks is lost. */
+const INBOXES_MAX = 20
 
 /** People with a folder each, and every process they started; `end` kills what still runs and removes all of it. */
 export class Story {
@@ -84,9 +86,19 @@ export class Person {
     return said.map(({ mine, text }) => ({ mine, text }))
   }
 
-  /** The texts that an `inbox` prints. */
+  /** The texts that an `inbox` prints. It waits a moment for what comes: a slow broker's may not be among them. */
   async inbox(): Promise<readonly unknown[]> {
     return (await this.tell("inbox")).map(({ text }) => text)
+  }
+
+  /** The texts that `inbox` prints, asked again until each of these was among them. */
+  async receives(...texts: readonly string[]): Promise<readonly unknown[]> {
+    const received: unknown[] = []
+    for (let asked = 0; asked < INBOXES_MAX; asked++) {
+      received.push(...(await this.inbox()))
+      if (texts.every((text) => received.includes(text))) return received
+    }
+    throw new Error(`${this.name} waits for ${texts.join(", ")} and has ${received.join(", ")}`)
   }
 }
 
