@@ -37,20 +37,21 @@ export const REGISTRATION_REQUESTS = "mc/1/reg/q/+"
 
 /** Reads a topic name, never a filter: wildcards are not in the grammar. */
 export function parseTopic(topic: string): Topic | undefined {
-  const [root, version, branch, ...levels] = topic.split("/")
-  if (root !== "mc" || version !== "1") return undefined
-  const [first = "", second = ""] = levels
-  if (branch === "i" && levels.length === 2 && isId(first) && isId(second)) {
-    return { kind: "inbox", device: first, mailbox: second }
-  }
-  if (branch === "p" && levels.length === 1 && NAMEPLATE_TEXT.test(first)) {
-    return { kind: "pairing", nameplate: Number(first) }
-  }
-  if (branch === "reg" && levels.length === 2 && isId(second)) {
-    if (first === "q") return { kind: "registration-request", id: second }
-    if (first === "a") return { kind: "registration-answer", id: second }
-  }
-  return undefined
+  const [root, version, branch, first = "", second, ...more] = topic.split("/")
+  if (root !== "mc" || version !== "1" || more.length > 0) return undefined
+  if (second === undefined) return branch === "p" ? parseNameplate(first) : undefined
+  if (!isId(second)) return undefined
+  if (branch === "i") return isId(first) ? { kind: "inbox", device: first, mailbox: second } : undefined
+  return branch === "reg" ? parseRegistration(first, second) : undefined
+}
+
+function parseNameplate(text: string): Topic | undefined {
+  return NAMEPLATE_TEXT.test(text) ? { kind: "pairing", nameplate: Number(text) } : undefined
+}
+
+function parseRegistration(direction: string, id: string): Topic | undefined {
+  if (direction === "q") return { kind: "registration-request", id }
+  return direction === "a" ? { kind: "registration-answer", id } : undefined
 }
 
 /** True for the one way to write 16 bytes in base64url. */

@@ -42,7 +42,7 @@ describe("a sealed file", () => {
     const at = place()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     expect(await contentsOf(at, PHRASE)).toBe("the registrar's private key")
-    expect(readFileSync(at.path).includes(SECRET)).toBe(false)
+    expect(readFileSync(at.path).includes(Buffer.from(SECRET))).toBe(false)
     expect(readFileSync(at.path).includes(PHRASE)).toBe(false)
   })
 
