@@ -27,6 +27,8 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
   })
 }
 
+const CODE = { none: "config", connecting: "unavailable" } as const
+
 /** The link, once it is up and nothing has come for a moment, or once it is known to be down. */
 export async function caughtUp(client: ChatClient): Promise<Link> {
   const { link } = await settledStatus(client)
@@ -53,7 +55,7 @@ function quiet(client: ChatClient, online: Link): Promise<Link> {
 export async function onlineAt({ paths }: Context, client: ChatClient): Promise<string> {
   const { link, broker } = await settledStatus(client)
   if (link.kind === "online") return broker ?? ""
-  throw new Fault(link.kind === "none" ? "config" : "unavailable", link.why, wayOnline(paths, link))
+  throw new Fault("code" in link ? link.code : CODE[link.kind], link.why, wayOnline(paths, link))
 }
 
 /** What helps against a link that is down, as far as anything does. */

@@ -101,8 +101,10 @@ export function checkLength(text: string): void {
   throw new Fault("bad-data", message, "send it in parts")
 }
 
+/** Stored it is in any case; what stops the link for good needs a person. */
 async function queued(client: ChatClient): Promise<Fault> {
   const { link } = await client.call("status", {})
+  if (link.kind === "stopped") return new Fault(link.code, `saved in the outbox, but ${link.why}`, link.hint)
   const why = link.kind === "online" ? "the broker has not taken it yet" : link.why
   return new Fault("queued", `saved in the outbox, goes out later: ${why}`, "mqttchat status")
 }

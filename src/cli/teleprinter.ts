@@ -66,6 +66,8 @@ function oneByOne(terminal: NodeJS.ReadStream): PassThrough {
     for (const key of decoder.write(chunk)) keys.write(key)
   })
   terminal.once("end", () => keys.end())
+  // a prompt that was answered before has paused it
+  terminal.resume()
   return Object.assign(keys, { setRawMode: (raw: boolean) => terminal.setRawMode(raw) })
 }
 

@@ -9,7 +9,7 @@ export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
 export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
 export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
 
-type Row = { permanent: boolean; code: "unavailable" | "refused" | "config"; text: string; hint?: string }
+type Row = { permanent: boolean; code: "unavailable" | "refused" | "protocol"; text: string; hint?: string }
 
 function down(text: string): Row {
   return { permanent: false, code: "unavailable", text }
@@ -17,13 +17,13 @@ function down(text: string): Row {
 
 const UNTRUSTED: Row = {
   permanent: true,
-  code: "refused",
+  code: "protocol",
   text: "shows a certificate that does not lead to the key you trusted",
   hint: "somebody may be in between: ask the person who runs it for the pin, then pair again",
 }
 const CLOCK: Row = {
   permanent: true,
-  code: "refused",
+  code: "protocol",
   text: "shows a certificate that is not valid today",
   hint: "check this machine's clock, then ask the person who runs the broker to renew it",
 }

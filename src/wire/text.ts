@@ -9,7 +9,7 @@ export type SafeText = string & { readonly [kind]: "SafeText" }
 /** No message is longer than the largest payload of the wire. */
 const TEXT_BYTES_MAX = 65_536
 /** A longer name would push the text it stands before off the line. */
-export const NAME_CELLS_MAX = 32
+const NAME_CELLS_MAX = 32
 
 const PLAIN = /^[\x20-\x7e]*$/
 const INVISIBLE = /[\u00ad\u200b\u2060\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu

@@ -113,6 +113,6 @@ describe.skipIf(mosquittoIsMissing())("pub and sub at a Mosquitto", () => {
     const at = ["--host", "127.0.0.1", "--port", String(mosquitto.port)]
     const trusted = await household.run(["pub", "t", "hi", ...at, "--ca", join(mosquitto.folder, "ca.crt")])
     expect(trusted).toMatchObject({ code: 0 })
-    expect(await household.run(["pub", "t", "hi", ...at, "--tls"])).toMatchObject({ code: 77, stdout: "" })
+    expect(await household.run(["pub", "t", "hi", ...at, "--tls"])).toMatchObject({ code: 76, stdout: "" })
   })
 })

@@ -240,3 +240,23 @@ describe("output", () => {
     expect(shown).not.toMatch(/[\u001b\u0007\u009b\u202e]/)
   })
 })
+
+describe("a broker that is not the one that was pinned", () => {
+  it("gets nothing: the message is kept, and the sender is told with exit 76", async () => {
+    const household = new Household()
+    const { broker } = await paired(household)
+    broker.kill("SIGTERM")
+    await broker.finished()
+    const notice = join(household.env["MQTTCHAT_HOME"] ?? "", "alice/broker/address.json")
+    const { port } = JSON.parse(readFileSync(notice, "utf8")) as { port: number }
+    const mallory = household.start(["--profile", "mallory", "broker", "--loopback", "--port", String(port)])
+    await mallory.says(/broker running/)
+    const sent = await household.run([...bob, "send", "alice", "for alice only"])
+    expect(sent).toMatchObject({ code: 76, stderr: expect.stringContaining("saved") as string })
+    expect(sent.stderr).toContain("saved in the outbox, but the broker at 127.0.0.1")
+    expect(sent.stderr).toContain("does not lead to the key you trusted")
+    expect((await household.run([...bob, "history", "alice"])).stdout).toContain(
+      "me (queued): for alice only",
+    )
+  })
+})

@@ -67,7 +67,7 @@ test("Mallory's own broker is refused for good, and never sees whom she turned a
   )
   const credential = await alice()
   const { why } = await call(mallory.port, pinned(), credential).state("stopped")
-  expect(why).toMatchObject({ code: "refused" })
+  expect(why).toMatchObject({ code: "protocol" })
   expect(why.message).toContain("does not lead to the key you trusted")
   expect(mallory.visitors.map(({ name }) => name)).not.toContain(credential.deviceId)
 })
@@ -78,7 +78,7 @@ test("Mallory who appends the pinned certificate to her own chain is refused", a
   const chain = `${certificate}\n${world.authority.caCertificate}`
   const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
   const link = call(mallory.port, pinned(), await alice())
-  expect((await link.state("stopped")).why.code).toBe("refused")
+  expect((await link.state("stopped")).why.code).toBe("protocol")
   expect(link.states.map(({ kind }) => kind)).toEqual(["stopped"])
 })
 
@@ -93,12 +93,12 @@ async function showing(usage: string, until: Date): Promise<Fault> {
 
 test("a member's own certificate does not make Mallory the broker [R-7]", async () => {
   const why = await showing(ExtendedKeyUsage.clientAuth, new Date(Date.now() + DAY))
-  expect(why).toMatchObject({ code: "refused", cause: { code: "INVALID_PURPOSE" } })
+  expect(why).toMatchObject({ code: "protocol", cause: { code: "INVALID_PURPOSE" } })
 })
 
 test("a certificate that has expired is told as such", async () => {
   const why = await showing(ExtendedKeyUsage.serverAuth, new Date(Date.now() - 1000))
-  expect(why).toMatchObject({ code: "refused", cause: { code: "CERT_HAS_EXPIRED" } })
+  expect(why).toMatchObject({ code: "protocol", cause: { code: "CERT_HAS_EXPIRED" } })
   expect(why.hint).toContain("clock")
 })
 
@@ -107,7 +107,7 @@ test("a certificate for another address is refused", async () => {
   const chain = `${certificate}\n${world.authority.caCertificate}`
   const other = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
   const { why } = await call(other.port, pinned(), await alice()).state("stopped")
-  expect(why).toMatchObject({ code: "refused", cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } })
+  expect(why).toMatchObject({ code: "protocol", cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } })
 })
 
 test("a host name is checked like an address", async () => {
@@ -120,7 +120,7 @@ test("a host name is checked like an address", async () => {
 test("a broker that is to be checked by name needs an authority this machine knows", async () => {
   const broker = await world.start()
   const { why } = await call(portOf(broker), { kind: "name" }, await alice()).state("stopped")
-  expect(why.code).toBe("refused")
+  expect(why.code).toBe("protocol")
 })
 
 test("a server's own certificate can be pinned, whoever issued it", async () => {
