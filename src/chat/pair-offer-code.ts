@@ -41,6 +41,7 @@ class CodeOffer {
   /** Why the caller was not let in at the broker, if that is what ends this. */
   #withheld: Fault | undefined
   #over = false
+  #granted = false
   #cancelPatience = (): void => undefined
 
   constructor(desk: Desk, { talk, hear }: Held, memory: PairMemory) {
@@ -53,9 +54,11 @@ class CodeOffer {
     })
   }
 
+  /** Who has the grant may have answered already, and would be left with somebody who does not know them [P-24]. */
   async cancel(): Promise<void> {
     await this.#talk.feed({ kind: "cancel" })
-    await this.#end()
+    if (this.#granted) this.#stop()
+    else await this.#end()
   }
 
   async #react(told: OfferTold): Promise<void> {
@@ -83,6 +86,7 @@ class CodeOffer {
     this.#expectation = await desk.expect({ open: this.#open, mode: MODE.code, psk, onPaired })
     if (this.#isOver()) return this.#expectation.withdraw()
     const bundle = this.#open.bundle.bytes
+    this.#granted = true
     await this.#talk.feed({ kind: "ready", grant: { bundle, access: { proof, entry } } })
   }
 
