@@ -107,7 +107,7 @@ class Room {
       return
     }
     // whoever held the profile may have ended and told nothing for a while
-    if (event.event === "link") this.#showLatest().catch(() => undefined)
+    if (event.event === "link") this.#beside(this.#showLatest())
     const text = infoOf(event, contact)
     if (text !== undefined) print(safe`info: ${text}`)
   }
@@ -129,8 +129,15 @@ class Room {
       return
     }
     print(messageRow(message, Date.now()))
-    // unseen at the worst, and then shown again
-    client.call("shown", { with: contact, upTo: message.seq }).catch(() => undefined)
+    this.#beside(client.call("shown", { with: contact, upTo: message.seq }))
+  }
+
+  /** What fails beside the conversation is told in it, and does not end it. */
+  #beside(work: Promise<unknown>): void {
+    work.catch((cause: unknown) => {
+      if (!(cause instanceof Fault)) throw cause
+      this.#seat.print(safe`info: ${display(cause.message)}`)
+    })
   }
 }
 

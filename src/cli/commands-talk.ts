@@ -48,7 +48,7 @@ export function addTalking(program: Command, start: Start): void {
     )
 }
 
-/** pub and sub: the broker as any MQTT client sees it. */
+/** pub and sub: the broker as every MQTT client sees it. */
 export function addPlain(program: Command, start: Start): void {
   plain(program.command("pub <topic> [message]"))
     .description("publish one message as plain MQTT, for testing a broker; - or none reads stdin")

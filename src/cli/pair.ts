@@ -67,7 +67,6 @@ export async function offerPairing(
   const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
   const broker = await onlineAt(context, client)
   const pairing = nextPairing(client)
-  pairing.catch(() => undefined)
   const offer = await client.call("pair-offer", { by, words: options.words })
   if (offer.by === "file") {
     writeOffer(context, offer.file, options.file ?? "-")
@@ -75,7 +74,9 @@ export async function offerPairing(
   }
   if (offer.by === "code") context.lifetime.defer(() => cancel(client))
   await showOffer(context, { offer, broker, qr: options.qr })
-  await settle(context, client, { paired: await pairing, name: options.name })
+  const outcome = await pairing
+  if (outcome instanceof Fault) throw outcome
+  await settle(context, client, { paired: outcome, name: options.name })
 }
 
 /** Our side of an answer. */
@@ -88,20 +89,22 @@ export async function answerPairing(
   await settle(context, client, { paired, name: wish.name })
 }
 
-function nextPairing(client: ChatClient): Promise<Paired> {
-  return new Promise((resolve, reject) => {
+/** A failure may be told while the offer is still being shown, so it is a value. */
+function nextPairing(client: ChatClient): Promise<Paired | Fault> {
+  return new Promise((resolve) => {
     const stop = client.listen((event) => {
       if (event.event !== "paired" && event.event !== "pair-failed") return
       stop()
-      if (event.event === "paired") resolve(event)
-      else reject(new Fault("refused", event.why, event.hint))
+      resolve(event.event === "paired" ? event : new Fault("refused", event.why, event.hint))
     })
   })
 }
 
 /** Nothing is left to cancel once it is paired, or when the engine that offered it has gone. */
 async function cancel(client: ChatClient): Promise<void> {
-  await client.call("pair-cancel", {}).catch(() => undefined)
+  await client.call("pair-cancel", {}).catch((cause: unknown) => {
+    if (!(cause instanceof Fault)) throw cause
+  })
 }
 
 async function showOffer(

@@ -4,7 +4,7 @@ import { EXIT_CODE, Fault } from "../errors.ts"
 import { profilePaths } from "../paths.ts"
 import type { Action, Context, Start } from "./context.ts"
 import { forProfile } from "./hints.ts"
-import { dieOf, type Ending, Lifetime } from "./lifetime.ts"
+import { dieOf, Lifetime } from "./lifetime.ts"
 import { descriptor } from "./numbers.ts"
 import { type Colour, openOutput, type Output } from "./output.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
@@ -57,18 +57,22 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
 /** Until the action is done or something ends it; then everything it opened is closed. */
 async function conduct(action: Action, context: Context): Promise<number> {
   const { lifetime, out } = context
-  const done = action(context).then(() => "done" as const)
-  let ending: Ending | "done"
-  try {
-    ending = await Promise.race([done, lifetime.ended])
-  } finally {
-    done.catch(() => undefined)
-    await lifetime.close()
-  }
+  const ending = await Promise.race([outcome(action(context)), lifetime.ended])
+  const closed = await outcome(lifetime.close())
+  if (typeof ending === "object") throw ending.cause
+  if (typeof closed === "object") throw closed.cause
   if (ending === "done" || ending === "reader-gone") return 0
   await out.flushed()
   dieOf(ending)
   return 0
+}
+
+/** A failure as a value: whatever was abandoned may fail later, when nobody waits for it any more. */
+function outcome(work: Promise<void>): Promise<"done" | { readonly cause: unknown }> {
+  return work.then(
+    () => "done",
+    (cause: unknown) => ({ cause }),
+  )
 }
 
 function told(out: Output, fault: Fault): number {

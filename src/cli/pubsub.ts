@@ -33,7 +33,7 @@ export type PlainOptions = {
   readonly key?: string
 }
 
-/** Publishes one message as any MQTT client would, and prints what the broker said to it. */
+/** Publishes one message like every MQTT client, and prints what the broker said to it. */
 export async function publishPlain(
   context: Context,
   wish: { topic: string; message: string | undefined },
