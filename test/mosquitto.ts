@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
@@ -39,9 +39,18 @@ export type Mosquitto = {
  * @throws Error if it is not, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped.
  */
 export function mosquittoIsMissing(): boolean {
-  const found = ["mosquitto", "/usr/sbin/mosquitto"].some(runs)
+  return isMissing("mosquitto", ["mosquitto", "/usr/sbin/mosquitto"].some(runs))
+}
+
+/** The same of mosquitto_pub and mosquitto_sub, which come in a package of their own. */
+export function mosquittoClientsAreMissing(): boolean {
+  const { error } = spawnSync("mosquitto_sub", ["--help"])
+  return isMissing("mosquitto-clients", error === undefined)
+}
+
+function isMissing(debianPackage: string, found: boolean): boolean {
   if (!found && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
-    throw new Error("Mosquitto is not installed: apt-get install mosquitto")
+    throw new Error(`${debianPackage} is not installed: apt-get install ${debianPackage}`)
   }
   return !found
 }
