@@ -18,6 +18,8 @@ const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
 /** Every command that a face, a script or another process can give; the key is its JSON-RPC method name. */
 export const COMMANDS = {
   status: v.strictObject({}),
+  /** Resolves when everything that the broker kept for us is here, or the link is down. */
+  "catch-up": v.strictObject({}),
   /** Resolves when the message is on disk (`queued`), or with `wait` when the broker has acknowledged it. */
   send: v.strictObject({ to: name, text, wait: v.picklist(["disk", "broker"]), timeoutMs: v.number() }),
   history: v.strictObject({ with: name, limit }),
@@ -82,6 +84,7 @@ export type Offer =
 
 export type Results = {
   status: { name: string; broker: string | null; link: Link; queued: number; dropped: number }
+  "catch-up": null
   send: { id: string; state: "queued" | "broker" }
   history: Message[]
   search: Message[]

@@ -26,7 +26,7 @@ type Handlers<Names extends Command> = {
 }
 
 /** Everything one can ask about conversations and contacts; pairing has its own drivers. */
-export const CONVERSATION_COMMANDS: Handlers<Exclude<Command, `pair-${string}`>> = {
+export const CONVERSATION_COMMANDS: Handlers<Exclude<Command, "catch-up" | `pair-${string}`>> = {
   status: ({ ports, journal, home, tidings }) => {
     const address = ports.home.broker()?.address
     const broker = address === undefined ? null : formatAddress(address)

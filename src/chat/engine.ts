@@ -2,6 +2,7 @@ import * as v from "valibot"
 
 import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient, type Command, type Params, type Results } from "./api.ts"
+import { catchUp } from "./catch-up.ts"
 import { CONVERSATION_COMMANDS } from "./commands.ts"
 import { PairingCommands, type PairingDrivers } from "./pairing-commands.ts"
 import type { Ports } from "./ports.ts"
@@ -25,6 +26,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
   const talk = CONVERSATION_COMMANDS
   const handlers: Handlers = {
     status: (params) => talk.status(works, params),
+    "catch-up": () => catchUp(works),
     send: (params) => talk.send(works, params),
     history: (params) => talk.history(works, params),
     search: (params) => talk.search(works, params),

@@ -6,8 +6,6 @@ import type { Context } from "./context.ts"
 
 /** The first connection includes a certificate from the registrar; one that takes longer is told as it is. */
 const LINK_WAIT_MS = 10_000
-/** A broker hands over what it kept without a pause. */
-const QUIET_MS = 400
 
 /** The status once the first try to connect is over. */
 export async function settledStatus(client: ChatClient): Promise<Results["status"]> {
@@ -29,26 +27,12 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
 
 const CODE = { none: "config", connecting: "unavailable" } as const
 
-/** The link, once it is up and nothing has come for a moment, or once it is known to be down. */
+/** The link, once it is up and what the broker kept has come, or once it is known to be down. */
 export async function caughtUp(client: ChatClient): Promise<Link> {
-  const { link } = await settledStatus(client)
-  return link.kind === "online" ? quiet(client, link) : link
-}
-
-/** A link that breaks meanwhile broke over what came: the disk is full, for instance. */
-function quiet(client: ChatClient, online: Link): Promise<Link> {
-  return new Promise((resolve) => {
-    const done = (link: Link): void => {
-      clearTimeout(timer)
-      stop()
-      resolve(link)
-    }
-    const timer = setTimeout(done, QUIET_MS, online)
-    const stop = client.listen((event) => {
-      if (event.event === "link" && event.link.kind !== "online") done(event.link)
-      else timer.refresh()
-    })
-  })
+  await settledStatus(client)
+  await client.call("catch-up", {})
+  const { link } = await client.call("status", {})
+  return link
 }
 
 /** The broker's address, once the link to it is up. Faults `unavailable` and `config`. */

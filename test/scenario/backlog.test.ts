@@ -1,0 +1,19 @@
+import { expect, it } from "vitest"
+import { neighbours, Story } from "./people.ts"
+
+const LINES = Array.from({ length: 60 }, (_, index) => `line ${index + 1}`)
+
+it(
+  "one look into the inbox brings everything that the broker kept, in order",
+  { timeout: 120_000 },
+  async ({ onTestFinished }) => {
+    const story = new Story()
+    onTestFinished(story.end)
+    const { alice, bob } = await neighbours(story)
+    const chat = alice.start(["chat", "bob", "--plain"])
+    for (const line of LINES) chat.type(`${line}\n`)
+    chat.endInput()
+    expect(await chat.ended()).toMatchObject({ code: 0 })
+    expect(await bob.inbox()).toEqual(LINES)
+  },
+)
