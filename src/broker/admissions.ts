@@ -13,6 +13,14 @@ type Hooks = Required<Pick<AedesOptions, "preConnect" | "authenticate" | "author
 /** MQTT 3.1.1, section 3.2.2.3. */
 const RETURN_CODE = { identifier: 2, unavailable: 3, account: 4, notAuthorized: 5 } as const
 
+export type AdmissionsSetup = {
+  readonly registrarId: string
+  readonly guestRate: GuestRate
+  /** Asked for each connection of a device whose certificate is good. */
+  readonly mayEnter: (device: string) => boolean
+  readonly observe?: Observe
+}
+
 /** What is known of one connection besides what aedes keeps. */
 type Visit = { admission: Admission; readonly address: string; refusal?: Refusal | undefined }
 type Refusal = { readonly code: number; readonly why: string }
@@ -21,15 +29,19 @@ type Refusal = { readonly code: number; readonly why: string }
 export class Admissions {
   readonly hooks: Hooks
   readonly #registrarId: string
+  readonly #mayEnter: AdmissionsSetup["mayEnter"]
   readonly #gate: GuestGate
   readonly #observe: Observe
   readonly #visits = new WeakMap<object, Visit>()
+  /** By device id. */
+  readonly #sockets = new Map<string, Set<TLSSocket>>()
   #guests = 0
   #connections = 0
   #refused = 0
 
-  constructor(setup: { registrarId: string; guestRate: GuestRate; observe?: Observe }) {
+  constructor(setup: AdmissionsSetup) {
     this.#registrarId = setup.registrarId
+    this.#mayEnter = setup.mayEnter
     this.#gate = new GuestGate(setup.guestRate)
     this.#observe = setup.observe ?? (() => undefined)
     this.hooks = {
@@ -54,7 +66,7 @@ export class Admissions {
   /** Called once for each connection, before aedes has it. */
   arrive(socket: TLSSocket): void {
     const address = socket.remoteAddress ?? ""
-    const visit: Visit = { admission: callerOf(socket, this.#registrarId, Date.now()), address }
+    const visit: Visit = { admission: this.#admissionOf(socket), address }
     this.#visits.set(socket, visit)
     this.#connections += 1
     const isGuest = visit.admission.kind === "guest"
@@ -64,6 +76,18 @@ export class Admissions {
       this.#connections -= 1
       if (entered) this.#gate.leave(address)
     })
+  }
+
+  /** Ends every connection of a device; resolves when they are closed. */
+  async expel(device: string): Promise<void> {
+    const sockets = [...(this.#sockets.get(device) ?? [])]
+    await Promise.all(
+      sockets.map((socket) => {
+        const closed = new Promise((resolve) => socket.once("close", resolve))
+        socket.destroy()
+        return closed
+      }),
+    )
   }
 
   /** Why not, or null. A guest's message counts against its address. */
@@ -99,6 +123,23 @@ export class Admissions {
       return false
     }
     return admission.kind !== "refused" && mayReceive(admission, topic)
+  }
+
+  #admissionOf(socket: TLSSocket): Admission {
+    const admission = callerOf(socket, this.#registrarId, Date.now())
+    if (admission.kind !== "device") return admission
+    if (!this.#mayEnter(admission.id)) return { kind: "refused", why: "the device was revoked" }
+    this.#remember(admission.id, socket)
+    return admission
+  }
+
+  #remember(device: string, socket: TLSSocket): void {
+    const sockets = this.#sockets.get(device) ?? new Set()
+    this.#sockets.set(device, sockets.add(socket))
+    socket.once("close", () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) this.#sockets.delete(device)
+    })
   }
 
   #prepare(client: Client, packet: ConnectPacket): void {

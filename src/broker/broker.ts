@@ -6,6 +6,7 @@ import { Fault } from "../errors.ts"
 import { Admissions, type Observe } from "./admissions.ts"
 import type { GuestRate } from "./gate.ts"
 import { guardReads } from "./guard.ts"
+import type { JournalStats } from "./journal.ts"
 import { openPostOffice, type PostOffice } from "./post-office.ts"
 import type { QueuesStats } from "./queues.ts"
 
@@ -25,6 +26,8 @@ export type BrokerSetup = {
   /** Common name of the registrar's certificate. */
   readonly registrarId: string
   readonly guestRate: GuestRate
+  /** Asked for each connection of a device whose certificate is good: false for one that was revoked. */
+  readonly mayEnter: (device: string) => boolean
   /** Told of every accepted message: what a broker sees. */
   readonly observe?: Observe
   /** Told when a message could not be written down; its sender got no PUBACK. */
@@ -36,12 +39,15 @@ export type BrokerStats = {
   /** Connections, publications and subscriptions that were turned down. */
   readonly refused: number
   readonly queued: QueuesStats
+  readonly journal: JournalStats
 }
 
 export type Broker = {
   /** In the order of `listen`. */
   readonly ports: readonly number[]
   readonly stats: () => BrokerStats
+  /** Ends the connections of a device and drops its queue; `mayEnter` must say no to it already. */
+  readonly expel: (device: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -66,7 +72,11 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
   }
   try {
     const ports = await Promise.all(listeners.map(({ server }, i) => bind(server, setup.listen[i])))
-    return { ports, stats: () => ({ ...admissions.stats(), queued: office.stats() }), close }
+    const expel = async (device: string): Promise<void> => {
+      await admissions.expel(device)
+      await office.forget(device)
+    }
+    return { ports, stats: () => ({ ...admissions.stats(), ...office.stats() }), expel, close }
   } catch (fault) {
     await close()
     throw fault

@@ -6,9 +6,11 @@ import { decode, type Reader, Writer } from "../wire/codec.ts"
 export type JournalRecord =
   | { readonly kind: "subscribed"; readonly session: string; readonly filter: string; readonly qos: number }
   | { readonly kind: "unsubscribed"; readonly session: string; readonly filter: string }
-  /** The device asked for a clean session. */
+  /** The device asked for a clean session, has been away for too long, or may not come back. */
   | { readonly kind: "forgotten"; readonly session: string }
   | ({ readonly kind: "queued"; readonly session: string } & QueuedFrame)
+  /** It was connected at that time (unix ms). */
+  | { readonly kind: "seen"; readonly session: string; readonly at: number }
   /** Acknowledged, or too old. */
   | { readonly kind: "settled"; readonly session: string; readonly sequence: number }
 
@@ -21,7 +23,7 @@ export type QueuedFrame = {
   readonly payload: Uint8Array
 }
 
-const KIND = { subscribed: 1, unsubscribed: 2, forgotten: 3, queued: 4, settled: 5 } as const
+const KIND = { subscribed: 1, unsubscribed: 2, forgotten: 3, queued: 4, settled: 5, seen: 6 } as const
 
 /** A session is a device id or the registrar's; a filter of ours is under 60 bytes. */
 const NAME_MAX_BYTES = 256
@@ -39,6 +41,8 @@ export function encodeRecord(record: JournalRecord): Uint8Array {
       return writer.u64(record.sequence).u64(record.at).lv16(utf8(record.topic)).bytes(record.payload).done()
     case "settled":
       return writer.u64(record.sequence).done()
+    case "seen":
+      return writer.u64(record.at).done()
   }
 }
 
@@ -68,6 +72,8 @@ function readRecord(reader: Reader): JournalRecord | undefined {
       }
     case KIND.settled:
       return { kind: "settled", session, sequence: reader.u64() }
+    case KIND.seen:
+      return { kind: "seen", session, at: reader.u64() }
     default:
       return undefined
   }

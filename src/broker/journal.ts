@@ -1,11 +1,11 @@
-import { type FileHandle, open, rename } from "node:fs/promises"
-import { dirname } from "node:path"
+import type { FileHandle } from "node:fs/promises"
 import { diskFault, Fault } from "../errors.ts"
-import { framed, MAGIC, replay } from "./journal-file.ts"
+import { framed, replay } from "./journal-file.ts"
+import { discardFresh, syncFolder, takeName, writeAll, writeFresh, type Written } from "./journal-fresh.ts"
 import type { JournalRecord } from "./journal-record.ts"
 
-/** The snapshot is written in pieces of about this size. */
-const PIECE_BYTES = 1024 * 1024
+/** Settled records are dead weight: below this size nobody minds, above it the file is written anew at twice its last size. */
+const REWRITE_MIN_BYTES = 16 * 1024 * 1024
 
 type Waiter = { readonly resolve: () => void; readonly reject: (fault: Fault) => void }
 
@@ -16,6 +16,8 @@ export type Remembered = {
   readonly snapshot: () => Iterable<JournalRecord>
 }
 
+export type JournalStats = { readonly bytes: number; readonly rewrites: number }
+
 /**
  * Replays the file at `path` into `state`, stopping where a crash tore it, writes it anew without what is
  * settled, and goes on appending. A missing file is an empty one.
@@ -24,40 +26,67 @@ export type Remembered = {
 export async function openJournal(path: string, state: Remembered): Promise<Journal> {
   try {
     await replay(path, state.apply)
-    const fresh = `${path}.new`
-    const file = await open(fresh, "w", 0o600)
-    const length = await writeSnapshot(file, state.snapshot())
-    await rename(fresh, path)
-    await syncFolder(dirname(path))
-    return new Journal(file, length)
+    const fresh = await writeFresh(path, state.snapshot())
+    await takeName(path)
+    await syncFolder(path)
+    return new Journal(path, state, fresh)
   } catch (cause) {
     throw cause instanceof Fault ? cause : faultOf(cause)
   }
 }
 
-/** An append-only file with group commit: all that arrives during one fdatasync shares the next. */
+/** A shorter file that is being written aside; `tail` is what the present one has taken since. */
+type Rewrite = {
+  readonly tail: Buffer[]
+  done: Written | "failed" | undefined
+  readonly ended: Promise<void>
+}
+
+/**
+ * An append-only file with group commit: all that arrives during one fdatasync shares the next. While it is in use
+ * it is written anew, aside, when most of it is settled; only the change from one file to the other is waited for.
+ */
 export class Journal {
-  readonly #file: FileHandle
+  readonly #path: string
+  readonly #state: Remembered
+  #file: FileHandle
   #length: number
+  #rewriteAt: number
+  #rewrite: Rewrite | undefined
+  #rewrites = 0
   #pending: Buffer[] = []
+  #unapplied: JournalRecord[] = []
   #waiters: Waiter[] = []
   #flushing: Promise<void> | undefined
   #broken: Fault | undefined
 
-  constructor(file: FileHandle, length: number) {
+  constructor(path: string, state: Remembered, { file, length }: Written) {
+    this.#path = path
+    this.#state = state
     this.#file = file
     this.#length = length
+    this.#rewriteAt = nextRewrite(length)
   }
 
-  /** Goes to the file soon; nobody waits for it, and losing it costs a duplicate at most. */
+  stats(): JournalStats {
+    return { bytes: this.#length, rewrites: this.#rewrites }
+  }
+
+  /** Is applied now and goes to the file soon; nobody waits for it, and losing it costs a duplicate at most. */
   append(record: JournalRecord): void {
+    this.#state.apply(record)
     this.#pending.push(framed(record))
-    this.#flushing ??= this.#flush()
+    this.#wake()
   }
 
-  /** Resolves when the record and all before it are on the disk. Rejects with a Fault, and then it is not there. */
+  /**
+   * Resolves when the record and all before it are on the disk, and the record is applied: what a rewrite finds in
+   * the state is never more than what the file holds. Rejects with a Fault, and then it is not there.
+   */
   commit(record: JournalRecord): Promise<void> {
-    this.append(record)
+    this.#pending.push(framed(record))
+    this.#unapplied.push(record)
+    this.#wake()
     return this.settled()
   }
 
@@ -68,25 +97,42 @@ export class Journal {
   }
 
   async close(): Promise<void> {
-    await this.#flushing
+    while (this.#rewrite !== undefined || this.#flushing !== undefined) {
+      await this.#rewrite?.ended
+      await this.#flushing
+    }
     await this.#file.close()
+  }
+
+  #wake(): void {
+    this.#flushing ??= this.#flush()
   }
 
   async #flush(): Promise<void> {
     // All packets of one socket read are handled in this turn: they share the first write.
     await Promise.resolve()
-    while (this.#pending.length > 0 || this.#waiters.length > 0) {
-      const batch = Buffer.concat(this.#pending)
-      const waiters = this.#waiters
-      this.#pending = []
-      this.#waiters = []
-      const fault = await this.#write(batch, waiters.length > 0)
-      for (const waiter of waiters) {
-        if (fault === undefined) waiter.resolve()
-        else waiter.reject(fault)
-      }
+    for (;;) {
+      if (this.#pending.length > 0 || this.#waiters.length > 0) await this.#writePending()
+      else if (this.#rewrite?.done !== undefined) await this.#takeRewrite(this.#rewrite.done)
+      else break
     }
     this.#flushing = undefined
+  }
+
+  async #writePending(): Promise<void> {
+    const batch = Buffer.concat(this.#pending)
+    const [waiters, records] = [this.#waiters, this.#unapplied]
+    this.#pending = []
+    this.#waiters = []
+    this.#unapplied = []
+    const fault = await this.#write(batch, waiters.length > 0)
+    if (fault === undefined) for (const record of records) this.#state.apply(record)
+    for (const waiter of waiters) {
+      if (fault === undefined) waiter.resolve()
+      else waiter.reject(fault)
+    }
+    if (this.#length > this.#rewriteAt) this.#startRewrite()
+    else if (this.#rewrite?.done !== undefined) await this.#takeRewrite(this.#rewrite.done)
   }
 
   async #write(batch: Buffer, durable: boolean): Promise<Fault | undefined> {
@@ -97,6 +143,7 @@ export class Journal {
       return this.#takeBack(faultOf(cause))
     }
     this.#length += batch.length
+    this.#rewrite?.tail.push(batch)
     if (!durable) return undefined
     try {
       await this.#file.datasync()
@@ -116,44 +163,53 @@ export class Journal {
       return (this.#broken = faultOf(cause))
     }
   }
-}
 
-async function writeSnapshot(file: FileHandle, records: Iterable<JournalRecord>): Promise<number> {
-  let length = 0
-  let batch: Buffer[] = [MAGIC]
-  let batchBytes = MAGIC.length
-  for (const record of records) {
-    const bytes = framed(record)
-    batch.push(bytes)
-    batchBytes += bytes.length
-    if (batchBytes >= PIECE_BYTES) {
-      length += await writeAll(file, Buffer.concat(batch), length)
-      batch = []
-      batchBytes = 0
+  #startRewrite(): void {
+    this.#rewriteAt = Infinity
+    // A list of the records as they are now: the state goes on changing while they are written.
+    const writing = writeFresh(this.#path, [...this.#state.snapshot()])
+    const end = (done: Written | "failed"): void => {
+      rewrite.done = done
+      this.#wake()
+    }
+    const rewrite: Rewrite = { tail: [], done: undefined, ended: writing.then(end, () => end("failed")) }
+    this.#rewrite = rewrite
+  }
+
+  /** Between two writes: whatever the present file holds, the new one holds before it takes its name. */
+  async #takeRewrite(done: Written | "failed"): Promise<void> {
+    const tail = Buffer.concat(this.#rewrite?.tail ?? [])
+    this.#rewrite = undefined
+    if (done !== "failed") await this.#changeTo(done, tail)
+    // A full disk leaves the present file in use, and its name with it.
+    if (done === "failed" || done.file !== this.#file) await discardFresh(this.#path)
+    this.#rewriteAt = nextRewrite(this.#length)
+  }
+
+  async #changeTo({ file, length }: Written, tail: Buffer): Promise<void> {
+    try {
+      if (this.#broken !== undefined) throw this.#broken
+      await writeAll(file, tail, length)
+      await file.datasync()
+      await takeName(this.#path)
+    } catch {
+      return file.close()
+    }
+    await this.#file.close()
+    this.#file = file
+    this.#length = length + tail.length
+    this.#rewrites += 1
+    try {
+      await syncFolder(this.#path)
+    } catch (cause) {
+      // Nobody knows which file a power cut would leave under the name.
+      this.#broken = faultOf(cause)
     }
   }
-  length += await writeAll(file, Buffer.concat(batch), length)
-  await file.datasync()
-  return length
 }
 
-async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<number> {
-  let written = 0
-  while (written < bytes.length) {
-    const result = await file.write(bytes, written, bytes.length - written, position + written)
-    written += result.bytesWritten
-  }
-  return written
-}
-
-/** Makes the rename itself last. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r")
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+function nextRewrite(length: number): number {
+  return Math.max(REWRITE_MIN_BYTES, 2 * length)
 }
 
 function faultOf(cause: unknown): Fault {

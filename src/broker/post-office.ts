@@ -1,13 +1,16 @@
 import { Readable } from "node:stream"
 import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes"
-import { type Journal, openJournal } from "./journal.ts"
+import { type Journal, type JournalStats, openJournal } from "./journal.ts"
 import type { JournalRecord } from "./journal-record.ts"
 import { type Filter, FILTERS_MAX, isKept, Queues, type QueuesStats } from "./queues.ts"
 
+const DAY = 24 * 60 * 60 * 1000
 /** Frames under way to one device; the next goes out when the oldest is acknowledged. */
 const WINDOW = 32
 /** A sender gives up after as long. */
-const KEPT_MS = 30 * 24 * 60 * 60 * 1000
+const KEPT_MS = 30 * DAY
+/** A certificate lasts as long; whoever comes back later subscribes again, and senders still hold what is missing. */
+const AWAY_MS = 90 * DAY
 /** Stands where aedes puts its own id into a packet: this one comes from a queue, in its turn. */
 const FROM_QUEUE = "queue"
 
@@ -32,8 +35,8 @@ export class PostOffice {
     this.#may = may
   }
 
-  stats(): QueuesStats {
-    return this.#queues.stats()
+  stats(): { queued: QueuesStats; journal: JournalStats } {
+    return { queued: this.#queues.stats(), journal: this.#journal.stats() }
   }
 
   close(): Promise<void> {
@@ -60,7 +63,6 @@ export class PostOffice {
       payload,
     }
     await this.#journal.commit(record)
-    this.#queues.apply(record)
     this.#deliver(session)
   }
 
@@ -70,16 +72,31 @@ export class PostOffice {
     return this.#queues.recipientOf(packet.topic) === client.id
   }
 
+  /** Once an hour or so: nothing is kept for ever. */
+  expire(now: number): void {
+    const isOnline = (session: string): boolean => this.#online.has(session)
+    const due = [...this.#queues.due(now, { isOnline, keptMs: KEPT_MS, awayMs: AWAY_MS })]
+    for (const record of due) this.#journal.append(record)
+  }
+
+  /** Drops the queue and the subscriptions of one session; its connection must have been ended before. */
+  async forget(session: string): Promise<void> {
+    await this.#journal.commit({ kind: "forgotten", session })
+  }
+
   /** The client has its CONNACK. */
   arrived(client: Client): void {
     if (client.clean) return
     this.#online.set(client.id, client)
+    this.#journal.append({ kind: "seen", session: client.id, at: Date.now() })
     this.#queues.restart(client.id)
     this.#deliver(client.id)
   }
 
   left(client: Client): void {
-    if (this.#online.get(client.id) === client) this.#online.delete(client.id)
+    if (this.#online.get(client.id) !== client) return
+    this.#online.delete(client.id)
+    this.#journal.append({ kind: "seen", session: client.id, at: Date.now() })
   }
 
   #deliver(session: string): void {
@@ -95,14 +112,7 @@ export class PostOffice {
   }
 
   #settle(session: string, sequence: number): void {
-    const record: JournalRecord = { kind: "settled", session, sequence }
-    this.#queues.apply(record)
-    this.#journal.append(record)
-  }
-
-  async #record(record: JournalRecord): Promise<void> {
-    this.#queues.apply(record)
-    await this.#journal.commit(record)
+    this.#journal.append({ kind: "settled", session, sequence })
   }
 
   // From here on: what aedes calls.
@@ -120,7 +130,7 @@ export class PostOffice {
     if (known.size + fresh.length > FILTERS_MAX) throw new Error("too many subscriptions")
     await Promise.all(
       fresh.map(({ topic, qos }) =>
-        this.#record({ kind: "subscribed", session: client.id, filter: topic, qos }),
+        this.#journal.commit({ kind: "subscribed", session: client.id, filter: topic, qos }),
       ),
     )
   }
@@ -129,7 +139,7 @@ export class PostOffice {
     const known = new Set(this.#queues.filtersOf(client.id).map(({ topic }) => topic))
     const ended = filters.filter((filter) => known.has(filter))
     await Promise.all(
-      ended.map((filter) => this.#record({ kind: "unsubscribed", session: client.id, filter })),
+      ended.map((filter) => this.#journal.commit({ kind: "unsubscribed", session: client.id, filter })),
     )
   }
 
@@ -138,7 +148,7 @@ export class PostOffice {
   }
 
   async cleanSubscriptions({ id }: Client): Promise<void> {
-    if (this.#queues.filtersOf(id).length > 0) await this.#record({ kind: "forgotten", session: id })
+    if (this.#queues.filtersOf(id).length > 0) await this.#journal.commit({ kind: "forgotten", session: id })
   }
 
   /** The queues have it since `accept`. */

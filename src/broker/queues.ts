@@ -21,6 +21,8 @@ type Session = {
   /** Sequences that were sent before: a repeat says so (MQTT 3.1.1, section 3.3.1.1). */
   readonly tried: Set<number>
   bytes: number
+  /** Unix ms; undefined until somebody has written it down. */
+  seenAt: number | undefined
 }
 
 /** Pairing is live or not at all: a nameplate is somebody else's tomorrow. */
@@ -28,7 +30,19 @@ export function isKept(filter: string): boolean {
   return parseTopic(filter)?.kind !== "pairing"
 }
 
-export type QueuesStats = { readonly frames: number; readonly bytes: number; readonly dropped: number }
+export type QueuesStats = {
+  readonly sessions: number
+  readonly frames: number
+  readonly bytes: number
+  /** Acknowledged to their senders, who have them still, and not queued: the queue was full. */
+  readonly dropped: number
+}
+
+export type Lifetimes = {
+  readonly isOnline: (session: string) => boolean
+  readonly keptMs: number
+  readonly awayMs: number
+}
 
 /** The sessions of devices and of the registrar, and what waits for each. Changed by records only, but for what is under way. */
 export class Queues {
@@ -58,12 +72,16 @@ export class Queues {
         return
       case "settled":
         this.#settle(record.session, record.sequence)
+        return
+      case "seen":
+        this.#see(record.session, record.at)
     }
   }
 
   *snapshot(): Iterable<JournalRecord> {
-    for (const [session, { filters, sent, waiting }] of this.#sessions) {
+    for (const [session, { filters, sent, waiting, seenAt }] of this.#sessions) {
       for (const [filter, qos] of filters) yield { kind: "subscribed", session, filter, qos }
+      if (seenAt !== undefined) yield { kind: "seen", session, at: seenAt }
       for (const { frame } of sent.values()) yield { kind: "queued", session, ...frame }
       for (const frame of waiting.values()) yield { kind: "queued", session, ...frame }
     }
@@ -136,10 +154,28 @@ export class Queues {
     return undefined
   }
 
+  /**
+   * What is to be written down at `now`: who is connected was seen, who has been away for `awayMs` is forgotten, and
+   * frames that have waited for `keptMs` are settled.
+   */
+  *due(now: number, { isOnline, keptMs, awayMs }: Lifetimes): Generator<JournalRecord> {
+    for (const [session, { seenAt, waiting }] of this.#sessions) {
+      if (isOnline(session) || seenAt === undefined) yield { kind: "seen", session, at: now }
+      else if (now - seenAt > awayMs) {
+        yield { kind: "forgotten", session }
+        continue
+      }
+      for (const { at, sequence } of waiting.values()) {
+        if (now - at <= keptMs) break
+        yield { kind: "settled", session, sequence }
+      }
+    }
+  }
+
   stats(): QueuesStats {
     let frames = 0
     for (const { waiting, sent } of this.#sessions.values()) frames += waiting.size + sent.size
-    return { frames, bytes: this.#bytes, dropped: this.#dropped }
+    return { sessions: this.#sessions.size, frames, bytes: this.#bytes, dropped: this.#dropped }
   }
 
   #addressee(topic: string): string | undefined {
@@ -166,6 +202,7 @@ export class Queues {
       sent: new Map(),
       tried: new Set<number>(),
       bytes: 0,
+      seenAt: undefined,
     }
     this.#sessions.set(session, opened)
     return opened
@@ -189,6 +226,11 @@ export class Queues {
     queue.tried.delete(sequence)
     queue.bytes -= frame.payload.length
     this.#bytes -= frame.payload.length
+  }
+
+  #see(session: string, at: number): void {
+    const known = this.#sessions.get(session)
+    if (known !== undefined) known.seenAt = at
   }
 
   #forget(session: string): void {

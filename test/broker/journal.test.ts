@@ -1,5 +1,8 @@
 import {
   appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -13,6 +16,7 @@ import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { type Journal, openJournal } from "../../src/broker/journal.ts"
 import { decodeRecord, encodeRecord, type JournalRecord } from "../../src/broker/journal-record.ts"
+import { Queues } from "../../src/broker/queues.ts"
 
 const name = fc.string({ maxLength: 40, unit: "grapheme-ascii" })
 const natural = fc.nat(Number.MAX_SAFE_INTEGER)
@@ -29,6 +33,7 @@ const anyRecord: fc.Arbitrary<JournalRecord> = fc.oneof(
     payload: fc.uint8Array({ maxLength: 300 }),
   }),
   fc.record({ kind: fc.constant("settled" as const), session: name, sequence: natural }),
+  fc.record({ kind: fc.constant("seen" as const), session: name, at: natural }),
 )
 
 describe("the broker's journal", () => {
@@ -141,5 +146,77 @@ describe("the broker's journal", () => {
   test("a place that cannot be written is told by its kind", async () => {
     path = join(folder, "no", "such", "folder", "journal")
     await expect(reopen()).rejects.toMatchObject({ code: "io" })
+  })
+
+  describe("that has grown", () => {
+    const LARGE = 64 * 1024
+    /** Somewhat more than 16 MiB. */
+    const MANY = 300
+
+    async function open(at: string): Promise<{ journal: Journal; queues: Queues }> {
+      const queues = new Queues("registrar")
+      const journal = await openJournal(at, {
+        apply: (record) => queues.apply(record),
+        snapshot: () => queues.snapshot(),
+      })
+      return { journal, queues }
+    }
+
+    function large(sequence: number): JournalRecord {
+      return { ...queued(sequence), payload: new Uint8Array(LARGE).fill(sequence) } as JournalRecord
+    }
+
+    /** What a broker would find there after a crash: the files are copied as they are at this moment. */
+    async function afterCrash(): Promise<number[]> {
+      const copy = join(folder, "copy")
+      copyFileSync(path, copy)
+      const { journal, queues } = await open(copy)
+      await journal.close()
+      return [...queues.snapshot()].flatMap((record) => (record.kind === "queued" ? [record.sequence] : []))
+    }
+
+    test("is written anew while it is in use, loses nothing at any moment, and takes new records", async () => {
+      const { journal, queues } = await open(path)
+      await journal.commit({ kind: "subscribed", session: "bob", filter: "f", qos: 1 })
+      const acknowledged = new Set<number>()
+      let moments = 0
+      for (let sequence = 1; journal.stats().rewrites === 0; sequence++) {
+        await journal.commit(large(sequence))
+        acknowledged.add(sequence)
+        if (sequence > 3) {
+          journal.append({ kind: "settled", session: "bob", sequence: sequence - 3 })
+          acknowledged.delete(sequence - 3)
+        }
+        if (sequence < MANY - 50 || sequence % 5 > 0) continue
+        moments += 1
+        const found = await afterCrash()
+        expect([...acknowledged].filter((each) => !found.includes(each))).toEqual([])
+        // Acknowledgements that nobody waited for may be lost: a few come twice.
+        expect(found.length).toBeLessThanOrEqual(acknowledged.size + 2)
+        expect(sequence).toBeLessThan(10 * MANY)
+      }
+      expect(moments).toBeGreaterThan(1)
+      expect(statSync(path).size).toBeLessThan(8 * LARGE)
+      expect(statSync(path).size).toBe(journal.stats().bytes)
+      expect(existsSync(`${path}.new`)).toBe(false)
+      await journal.commit(large(100_000))
+      await journal.close()
+      const again = await open(path)
+      expect([...again.queues.snapshot()]).toEqual([...queues.snapshot()])
+      await again.journal.close()
+    })
+
+    test("stays as it is where it cannot be written anew, and goes on", async () => {
+      const { journal } = await open(path)
+      await journal.commit({ kind: "subscribed", session: "bob", filter: "f", qos: 1 })
+      mkdirSync(`${path}.new`)
+      for (let sequence = 1; sequence <= MANY; sequence++) await journal.commit(large(sequence))
+      await journal.settled()
+      await journal.commit(large(MANY + 1))
+      expect(journal.stats()).toMatchObject({ rewrites: 0 })
+      await journal.close()
+      rmSync(`${path}.new`, { recursive: true })
+      expect(await afterCrash()).toHaveLength(MANY + 1)
+    })
   })
 })

@@ -110,7 +110,7 @@ describe("messages for a device that is away", () => {
     // Acknowledgements go out before the answer to this.
     await atBob.client.unsubscribeAsync("mc/1/p/1")
     expect(atBob.heard).toEqual(numbered(0, 100).map((text) => `${toBob} ${text}`))
-    expect(broker.stats().queued).toEqual({ frames: 0, bytes: 0, dropped: 0 })
+    expect(broker.stats().queued).toEqual({ sessions: 1, frames: 0, bytes: 0, dropped: 0 })
     await atBob.client.endAsync()
   })
 

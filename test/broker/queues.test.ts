@@ -106,4 +106,50 @@ describe("the queues of the broker", () => {
     queues.apply({ kind: "forgotten", session: others[0] ?? "" })
     expect(queues.hasRoom("one more", 2)).toBe(true)
   })
+
+  describe("when nobody comes", () => {
+    const LIFE = { isOnline: () => false, keptMs: 30, awayMs: 90 }
+
+    function sweep(now: number, isOnline: (session: string) => boolean = LIFE.isOnline): void {
+      for (const record of [...queues.due(now, { ...LIFE, isOnline })]) queues.apply(record)
+    }
+
+    test("frames that have waited too long are gone, the younger ones behind them stay", () => {
+      for (const [sequence, at] of [
+        [1, 0],
+        [2, 10],
+        [3, 20],
+      ] as const) {
+        queues.apply({ kind: "queued", session: bob, sequence, at, topic: toBob, payload: new Uint8Array(5) })
+      }
+      sweep(40)
+      expect(queues.stats()).toMatchObject({ frames: 2, bytes: 10 })
+      sweep(41)
+      expect(takeAll()).toEqual([3])
+    })
+
+    test("a session is forgotten when its device has been away for too long, counted from when it was last seen", () => {
+      sweep(1_000)
+      sweep(1_090)
+      expect(queues.stats()).toMatchObject({ sessions: 1 })
+      queues.apply({ kind: "seen", session: bob, at: 1_090 })
+      sweep(1_180)
+      expect(queues.recipientOf(toBob)).toBe(bob)
+      sweep(1_181)
+      expect(queues.recipientOf(toBob)).toBeUndefined()
+      expect(queues.stats()).toMatchObject({ sessions: 0, frames: 0, bytes: 0 })
+    })
+
+    test("a device that is connected is never away, and when it was seen survives a restart", () => {
+      sweep(1_000)
+      sweep(9_000, () => true)
+      const snapshot = [...queues.snapshot()]
+      queues = new Queues("registrar")
+      for (const record of snapshot) queues.apply(record)
+      sweep(9_090)
+      expect(queues.stats()).toMatchObject({ sessions: 1 })
+      sweep(9_091)
+      expect(queues.stats()).toMatchObject({ sessions: 0 })
+    })
+  })
 })

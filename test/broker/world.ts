@@ -104,6 +104,7 @@ export async function newWorld(): Promise<World> {
         journalPath: join(folder, "journal"),
         registrarId: "registrar",
         guestRate: NO_LIMIT,
+        mayEnter: () => true,
         ...change,
       })
       brokers.push(broker)
