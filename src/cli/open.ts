@@ -15,8 +15,8 @@ import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broke
 import type { Context } from "./context.ts"
 import { passphraseToOpen } from "./passphrase.ts"
 
-/** A command that only answers and ends has the profile for seconds; nobody waits longer for it. */
-const OWNER_WAIT_MS = 15_000
+/** A command that only answers and ends has the profile for seconds, but several may stand in line on a slow machine. */
+const OWNER_WAIT_MS = 60_000
 const OWNER_POLL_MS = 50
 
 /** Whether others may use the profile through this process while it is open. */
