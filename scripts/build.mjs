@@ -24,6 +24,8 @@ const { outputFiles } = await build({
   legalComments: "linked",
   // Native code and WebAssembly stay in their packages.
   external: ["sodium-native", "*.wasm"],
+  // Of the same authors and the same behaviour, and loaded already; it offers this itself (READABLE_STREAM=disable).
+  alias: { "readable-stream": "node:stream" },
   // CommonJS packages inside an ES module still call require() for Node's own modules.
   banner: {
     js: 'import{createRequire as mqttchatRequire}from"node:module";const require=mqttchatRequire(import.meta.url);',

@@ -28,7 +28,9 @@ export async function loadSqlite(): Promise<SqliteModule> {
  */
 const TIERING_BUDGET = 1_000_000_000
 
+/** A function is also validated when it is first called, and not with all the others, most of which never are. */
 function compile(): WebAssembly.Module {
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
+  setFlagsFromString("--wasm-lazy-validation")
   return new WebAssembly.Module(readFileSync(createRequire(import.meta.url).resolve(WASM)))
 }
