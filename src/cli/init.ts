@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
 import { userInfo } from "node:os"
 import { toBase64url, toHex } from "../crypto/bytes.ts"
 import { systemRandom } from "../crypto/random.ts"
@@ -80,6 +80,7 @@ async function makeProfile(
     const identity = createIdentity(systemRandom)
     await writeSettings(paths.settings, { ...settings, name: wish.name })
     const ring = { identity, databaseKey: systemRandom(DATABASE_KEY_BYTES), credential }
+    await makeStore(paths.database, ring.databaseKey)
     await createKeyFile(paths.keyFile, ring, wish.passphrase, systemRandom)
     out.done(
       safe`keys made        ${display(paths.keyFile)}${wish.passphrase === "" ? safe`` : safe`, locked`}`,
@@ -91,6 +92,15 @@ async function makeProfile(
   } finally {
     lock.release()
   }
+}
+
+/** The store is made here and nowhere else, so that one that is gone later is noticed, not made anew in silence. */
+async function makeStore(path: string, key: Uint8Array): Promise<void> {
+  // Of an init that died before its key file was written: nobody can open it.
+  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true })
+  const { openStore } = await import("../store/store.ts")
+  const store = await openStore(path, key)
+  await store.close()
 }
 
 function refuseSecond(context: Context): void {

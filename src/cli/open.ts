@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import type { ChatClient } from "../chat/api.ts"
 import type { BrokerHome, Home, Ports } from "../chat/ports.ts"
 import { fromBase64url, toBase64url, toHex, type PublicKey } from "../crypto/bytes.ts"
@@ -68,6 +68,7 @@ async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
   const settings = readSettings(paths.settings)
   if (settings === undefined)
     throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+  refuseLostStore(paths.database)
   const store = await openStore(paths.database, keyFile.ring.databaseKey)
   lifetime.defer(store.close)
   const { identity } = keyFile.ring
@@ -102,6 +103,17 @@ function reachOf(env: Context["env"]): Ports["reach"] {
   return (point) => {
     if (point === deadly) process.kill(process.pid, "SIGKILL")
   }
+}
+
+/** An empty one in its place would lose every conversation without a word. */
+function refuseLostStore(path: string): void {
+  if (existsSync(path) && statSync(path).size > 0) return
+  const hint = "put back a copy of it, or begin anew: mqttchat --profile OTHER init"
+  throw new Fault(
+    "damaged-database",
+    `the messages of this profile are gone: ${path} is missing or empty`,
+    hint,
+  )
 }
 
 /** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */

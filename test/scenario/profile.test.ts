@@ -132,6 +132,16 @@ describe.concurrent("a profile", CEILING, () => {
     await expectRefusal(alice, ["contacts"], 78)
   })
 
+  it("whose messages are gone is not given empty ones in silence", async ({ onTestFinished }) => {
+    const story = new Story()
+    onTestFinished(story.end)
+    const alice = await made(story)
+    await expectDamage(alice, "messages.db", () => Buffer.alloc(0))
+    rmSync(alice.file("messages.db"))
+    expect(await expectRefusal(alice, ["contacts"], 65)).toMatch(/missing or empty/)
+    expect(existsSync(alice.file("messages.db"))).toBe(false)
+  })
+
   it("whose settings are no settings says so", async ({ onTestFinished }) => {
     const story = new Story()
     onTestFinished(story.end)
