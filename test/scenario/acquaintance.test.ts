@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, type TestContext, vi } from "vitest"
 import { neighbours, pair, type Person, type Said, schemaIs, settle, Story, type Talker } from "./people.ts"
+
+// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 180_000 })
 
 const ON_THE_WAY = ["--no-passphrase", "--json"] as const
 

@@ -1,7 +1,10 @@
 import { createRequire } from "node:module"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, onTestFinished, test, vi } from "vitest"
 import { BACKENDS } from "../../src/crypto/nacl.ts"
 import { isMessage, pair, type Person, settle, startBroker, Story, type Talker } from "./people.ts"
+
+// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 180_000 })
 
 type Backend = (typeof BACKENDS)[number]
 

@@ -159,7 +159,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       expect(sent.stderr).not.toContain("readable on the way")
       expect(await listener.hears(schemaIs("heard"))).toMatchObject({ topic: "tls", text: "through" })
       const stranger = await alice.run(["pub", "tls", "no", ...at(secured), "--tls"])
-      expect(stranger.code).toBe(77)
+      expect(stranger.code).toBe(76)
     })
 
     test.concurrent("is told when the password is wrong", async () => {
