@@ -1,9 +1,10 @@
 import { Fault } from "../errors.ts"
 import type { StoredCredential } from "../keystore/keyfile.ts"
-import type { Credential, LinkState } from "../transport/transport.ts"
+import type { Credential, LinkState, LinkTarget, MqttVersion } from "../transport/transport.ts"
 import type { Link as LinkReport } from "./api.ts"
 import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
-import type { BrokerHome, DeviceCredential, Ports } from "./ports.ts"
+import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
+import { Renewal, renewed } from "./renewal.ts"
 
 /** A registrar that does not answer is asked again so much later. */
 const ENROL_AGAIN_MS = 30_000
@@ -17,15 +18,20 @@ export type HomeEvents = LineEvents & {
 export class HomeLink {
   readonly #ports: Ports
   readonly #events: HomeEvents
+  readonly #renewal: Renewal
   #link: Link | undefined
   #guest: Link | undefined
   #state: LinkState | undefined
+  /** What the broker took in this process. */
+  #mqttVersion: MqttVersion | undefined
+  #saving: Promise<void> = Promise.resolve()
   #closed = false
   #cancelRetry: () => void = () => undefined
 
   constructor(ports: Ports, events: HomeEvents) {
     this.#ports = ports
     this.#events = events
+    this.#renewal = new Renewal(ports)
   }
 
   link(): Link | undefined {
@@ -64,14 +70,24 @@ export class HomeLink {
     this.#closed = true
     this.#cancelRetry()
     await this.#guest?.close()
+    await this.#renewal.stop()
     await this.#link?.close()
+    await this.#saving
   }
 
   async #settle(broker: BrokerHome, stored: StoredCredential): Promise<Link> {
-    if (stored.kind !== "invitation") return this.#connect(broker, credentialOf(stored))
-    const credential = await this.#enrol(broker, stored.bytes)
-    await this.#ports.home.saveCredential(credential)
-    return this.#connect(broker, credentialOf(credential))
+    const { enroll, name } = this.#ports
+    if (stored.kind === "invitation") {
+      const invitation = stored.bytes
+      const join = (line: Line) => enroll({ line, invitation, deviceName: name })
+      return this.#connect(broker, await this.#asGuest(broker, join))
+    }
+    const { registrar } = broker
+    if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
+      const renew = (line: Line) => renewed(this.#ports, { line, registrar, credential: stored, guest: true })
+      return this.#connect(broker, await this.#asGuest(broker, renew))
+    }
+    return this.#connect(broker, stored)
   }
 
   async #settlePatiently(broker: BrokerHome, stored: StoredCredential): Promise<void> {
@@ -88,28 +104,79 @@ export class HomeLink {
     }
   }
 
-  #connect({ address, trust }: BrokerHome, credential: Credential): Link {
-    const events = { onOther: this.#events.onOther, onState: (state: LinkState) => this.#changed(state) }
-    this.#link = openLine(this.#ports.connect, { address, trust, credential }, events)
+  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, { kind: "invitation" }>): Link {
+    const credential = credentialOf(stored)
+    const link = openLine(this.#ports.connect, this.#target(broker, credential), {
+      onOther: this.#events.onOther,
+      onState: (state) => {
+        // a link that was given up has nothing more to say
+        if (this.#link !== link) return
+        this.#changed(state)
+        if (state.kind === "online") this.#settled(link, state.mqttVersion)
+        else if (this.#isOutlived(broker, credential)) void this.#startAnew(broker, link)
+      },
+    })
+    this.#link = link
     this.#events.onLink()
-    return this.#link
+    return link
   }
 
-  /** A guest may do nothing but ask for a certificate. */
-  async #enrol({ address, trust }: BrokerHome, invitation: Uint8Array): Promise<DeviceCredential> {
-    const { connect, enroll, name } = this.#ports
+  #settled(line: Line, mqttVersion: MqttVersion): void {
+    this.#learn(mqttVersion)
+    this.#renewal.watch(line)
+  }
+
+  /** Whether another connection with this credential would be one too many: it has expired, or a newer one is there. */
+  #isOutlived(broker: BrokerHome, used: Credential): boolean {
+    if (this.#closed || used.kind !== "device") return false
+    const stored = this.#ports.home.credential()
+    const isReplaced = stored?.kind === "device" && stored.certificate !== used.certificate
+    return isReplaced || this.#renewal.isExpired(broker, used)
+  }
+
+  async #startAnew(broker: BrokerHome, old: Link): Promise<void> {
+    const credential = this.#ports.home.credential()
+    if (credential === undefined) return
+    this.#link = undefined
+    await old.close()
+    if (!this.#closed) await this.#settlePatiently(broker, credential)
+  }
+
+  /** What the registrar gives, saved; a guest may do nothing but ask it. */
+  async #asGuest(
+    broker: BrokerHome,
+    ask: (line: Line) => Promise<DeviceCredential>,
+  ): Promise<DeviceCredential> {
     const onState = (state: LinkState) => {
       if (state.kind === "offline") this.#changed(state)
+      if (state.kind === "online") this.#learn(state.mqttVersion)
     }
-    const target = { address, trust, credential: { kind: "guest" } } as const
-    const line = openLine(connect, target, { ...UNHEARD, onState })
+    const target = this.#target(broker, { kind: "guest" })
+    const line = openLine(this.#ports.connect, target, { ...UNHEARD, onState })
     this.#guest = line
     try {
       await line.online()
-      return await enroll({ line, invitation, deviceName: name })
+      const credential = await ask(line)
+      await this.#ports.home.saveCredential(credential)
+      return credential
     } finally {
       await line.close()
     }
+  }
+
+  #target({ address, trust, mqttVersion }: BrokerHome, credential: Credential): LinkTarget {
+    const version = this.#mqttVersion ?? mqttVersion
+    return { address, trust, credential, ...(version === undefined ? {} : { mqttVersion: version }) }
+  }
+
+  #learn(mqttVersion: MqttVersion): void {
+    const { home } = this.#ports
+    if (mqttVersion === (this.#mqttVersion ?? home.broker()?.mqttVersion)) return
+    this.#mqttVersion = mqttVersion
+    this.#saving = home.saveVersion(mqttVersion).catch((fault: unknown) => {
+      // without it the next start makes one connection more
+      if (!(fault instanceof Fault)) throw fault
+    })
   }
 
   #changed(state: LinkState): void {

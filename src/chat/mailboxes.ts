@@ -59,6 +59,7 @@ export function openMailboxes(source: MailboxSource): Mailboxes {
       void source.link()?.unsubscribe(topic)
     },
     openAll: () => {
+      ready.clear()
       for (const mailbox of wanted(source.book())) void openOrTell(mailbox)
     },
     mayLeave: (letter) => {

@@ -3,7 +3,15 @@ import type { StoredCredential } from "../keystore/keyfile.ts"
 import type { Bundle, OpenBundle } from "../session/bundle.ts"
 import type { Mode } from "../session/handshake.ts"
 import type { Store } from "../store/records.ts"
-import type { BrokerAddress, Connect, LinkTarget, Post, Transport, Trust } from "../transport/transport.ts"
+import type {
+  BrokerAddress,
+  Connect,
+  LinkTarget,
+  MqttVersion,
+  Post,
+  Transport,
+  Trust,
+} from "../transport/transport.ts"
 import type { IdentityKeys } from "../wire/identity.ts"
 import type { Inbox } from "../wire/topics.ts"
 import type { Event, Offer, Params, Results } from "./api.ts"
@@ -15,6 +23,8 @@ export type BrokerHome = {
   readonly trust: Exclude<Trust, { kind: "unproven" }>
   /** Box key of the broker's registrar, where it has one. */
   readonly registrar?: PublicKey
+  /** What it spoke last time. */
+  readonly mqttVersion?: MqttVersion
 }
 
 /** What the profile remembers about its broker, kept outside the message store (settings and key file). */
@@ -23,6 +33,8 @@ export type Home = {
   readonly credential: () => StoredCredential | undefined
   readonly saveBroker: (broker: BrokerHome) => Promise<void>
   readonly saveCredential: (credential: StoredCredential) => Promise<void>
+  /** The version that the present broker took, which spares the next start a connection. */
+  readonly saveVersion: (mqttVersion: MqttVersion) => Promise<void>
 }
 
 export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
@@ -32,6 +44,17 @@ export type Enroll = (request: {
   readonly line: Line
   readonly invitation: Uint8Array
   readonly deviceName: string
+}) => Promise<DeviceCredential>
+
+/**
+ * A new certificate for the same device id and key, over the profile's own link, or over a guest's where the old one
+ * has expired.
+ */
+export type Renew = (request: {
+  readonly line: Line
+  readonly registrar: PublicKey
+  readonly credential: DeviceCredential
+  readonly guest: boolean
 }) => Promise<DeviceCredential>
 
 /** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own link. */
@@ -49,6 +72,7 @@ export type Ports = {
   readonly name: string
   readonly connect: Connect
   readonly enroll: Enroll
+  readonly renew: Renew
   readonly invite: Invite
   readonly home: Home
   /** Unix ms. */

@@ -51,8 +51,9 @@ export function readNotice(paths: ProfilePaths): Notice | undefined {
   return { address: { host, port }, listen, pin: Buffer.from(pin, "hex"), registrar: registrar as PublicKey }
 }
 
+/** Our own broker speaks MQTT 3.1.1. */
 export function homeOf({ address, pin, registrar }: Notice): BrokerHome {
-  return { address, trust: { kind: "pin", pin }, registrar }
+  return { address, trust: { kind: "pin", pin }, registrar, mqttVersion: 4 }
 }
 
 /** Lays the operator's invitation out, or takes a used one away. */

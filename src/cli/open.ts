@@ -1,33 +1,23 @@
-import { existsSync, statSync } from "node:fs"
+import { existsSync } from "node:fs"
 import type { ChatClient } from "../chat/api.ts"
-import type { BrokerHome, Home, Ports } from "../chat/ports.ts"
-import { fromBase64url, toBase64url, toHex, type PublicKey } from "../crypto/bytes.ts"
-import { useBackend } from "../crypto/nacl.ts"
-import { systemRandom } from "../crypto/random.ts"
 import { connectOwner } from "../daemon/client.ts"
 import { Fault } from "../errors.ts"
-import { type KeyFile, openKeyFile } from "../keystore/keyfile.ts"
 import { needsPassphrase } from "../keystore/sealed-file.ts"
 import { takeLock } from "../lock.ts"
-import type { Applicant } from "../transport/enroll.ts"
-import { readSettings, type Settings, writeSettings } from "../settings.ts"
-import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
+import type { Stay } from "./owner.ts"
 import { passphraseToOpen } from "./passphrase.ts"
 
 /** A command that only answers and ends has the profile for seconds, but several may stand in line on a slow machine. */
 const OWNER_WAIT_MS = 60_000
 const OWNER_POLL_MS = 50
 
-/** Whether others may use the profile through this process while it is open. */
-export type Stay = "shared" | "brief"
-
 /** `owner`: whether this process holds the profile, or another one that was there before. */
 export type Opened = { readonly client: ChatClient; readonly owner: "us" | "another" }
 
 /**
- * The one place where things are wired together: the profile's owner behind its socket if there is one, else this
- * process becomes the owner. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
+ * The profile's owner behind its socket if there is one, else this process becomes the owner. Faults `no-profile`,
+ * `refused`, `damaged-…`, `unavailable`, `config`.
  */
 export async function openClient(context: Context, stay: Stay): Promise<Opened> {
   const { paths, lifetime, profile } = context
@@ -44,7 +34,7 @@ export async function openClient(context: Context, stay: Stay): Promise<Opened> 
     const lock = takeLock(paths.lock)
     if (lock.kind === "taken") {
       lifetime.defer(lock.release)
-      return { client: await becomeOwner(context, stay), owner: "us" }
+      return { client: await own(context, stay), owner: "us" }
     }
     if (Date.now() > deadline) {
       const message = `another mqttchat (process ${lock.pid}) has the profile ${profile} and does not answer`
@@ -54,132 +44,10 @@ export async function openClient(context: Context, stay: Stay): Promise<Opened> 
   }
 }
 
-async function becomeOwner(context: Context, stay: Stay): Promise<ChatClient> {
-  const { paths, lifetime, env } = context
-  const keyPlace = { path: paths.keyFile, purpose: "identity" } as const
-  const passphrase = (await needsPassphrase(keyPlace)) ? await passphraseToOpen(context) : ""
-  const [{ openStore }, { openEngine }, { connectMqtt }] = await Promise.all([
-    import("../store/store.ts"),
-    import("../chat/engine.ts"),
-    import("../transport/mqtt.ts"),
-    useBackend(env["MQTTCHAT_CRYPTO"]),
-  ])
-  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
-  const settings = readSettings(paths.settings)
-  if (settings === undefined)
-    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
-  refuseLostStore(paths.database)
-  const store = await openStore(paths.database, keyFile.ring.databaseKey)
-  lifetime.defer(store.close)
-  const { identity } = keyFile.ring
-  const after = timersOf(context)
-  const client = await openEngine({
-    store,
-    identity,
-    name: settings.name,
-    connect: connectMqtt,
-    ...admissionsOf({ identity, random: systemRandom, after }),
-    home: homeFor(context, settings, keyFile),
-    now: Date.now,
-    random: systemRandom,
-    after,
-    reach: reachOf(env),
-  })
-  lifetime.defer(client.close)
-  if (stay === "shared") {
-    const { serve } = await import("../daemon/server.ts")
-    const server = await serve(client, paths.socket)
-    lifetime.defer(server.close)
-  }
-  return client
-}
-
-/**
- * For crash tests: MQTTCHAT_DIE_AT names a point of `FAULT_POINTS`, and there this process kills itself as `kill -9`
- * would. Any other value does nothing.
- */
-function reachOf(env: Context["env"]): Ports["reach"] {
-  const deadly = env["MQTTCHAT_DIE_AT"]
-  return (point) => {
-    if (point === deadly) process.kill(process.pid, "SIGKILL")
-  }
-}
-
-/** An empty one in its place would lose every conversation without a word. */
-function refuseLostStore(path: string): void {
-  if (existsSync(path) && statSync(path).size > 0) return
-  const hint = "put back a copy of it, or begin anew: mqttchat --profile OTHER init"
-  throw new Fault(
-    "damaged-database",
-    `the messages of this profile are gone: ${path} is missing or empty`,
-    hint,
-  )
-}
-
-/** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
-function admissionsOf(applicant: Applicant): Pick<Ports, "enroll" | "invite"> {
-  return {
-    enroll: async (request) => (await import("../transport/enroll.ts")).enroll(applicant, request),
-    invite: async (request) => (await import("../transport/enroll.ts")).requestInvitation(applicant, request),
-  }
-}
-
-/** Whatever still waits when the command ends would only keep the process alive. */
-function timersOf({ lifetime }: Context): Ports["after"] {
-  const timers = new Set<NodeJS.Timeout>()
-  lifetime.defer(() => timers.forEach((timer) => clearTimeout(timer)))
-  return (ms, run) => {
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      run()
-    }, ms)
-    timers.add(timer)
-    return () => {
-      timers.delete(timer)
-      clearTimeout(timer)
-    }
-  }
-}
-
-/** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
-function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
-  let { ring } = keyFile
-  let current = settings
-  return {
-    broker: () => (current.here ? here(paths) : brokerOf(current)),
-    credential: () => ring.credential ?? (current.here ? laidOutInvitation(paths) : undefined),
-    saveBroker: async (broker) => {
-      current = { name: current.name, here: false, broker: settingsOf(broker) }
-      await writeSettings(paths.settings, current)
-    },
-    saveCredential: async (credential) => {
-      ring = { ...ring, credential }
-      await keyFile.save(ring)
-      if (current.here) layOutInvitation(paths, undefined)
-    },
-  }
-}
-
-function here(paths: Context["paths"]): BrokerHome | undefined {
-  const notice = readNotice(paths)
-  return notice === undefined ? undefined : homeOf(notice)
-}
-
-function brokerOf({ broker }: Settings): BrokerHome | undefined {
-  if (broker === undefined) return undefined
-  const { host, port, trust, registrar } = broker
-  const key = registrar === undefined ? undefined : fromBase64url(registrar)
-  return {
-    address: { host, port },
-    trust: trust.kind === "pin" ? { kind: "pin", pin: Buffer.from(trust.pin, "hex") } : trust,
-    ...(key === undefined ? {} : { registrar: key as PublicKey }),
-  }
-}
-
-function settingsOf({ address, trust, registrar }: BrokerHome): NonNullable<Settings["broker"]> {
-  return {
-    ...address,
-    trust: trust.kind === "pin" ? { kind: "pin", pin: toHex(trust.pin) } : { kind: "name" },
-    ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
-  }
+/** All that an owner needs is loaded while somebody types. */
+async function own(context: Context, stay: Stay): Promise<ChatClient> {
+  const place = { path: context.paths.keyFile, purpose: "identity" } as const
+  const loaded = import("./owner.ts")
+  const passphrase = (await needsPassphrase(place)) ? await passphraseToOpen(context) : ""
+  return (await loaded).becomeOwner(context, passphrase, stay)
 }

@@ -9,6 +9,8 @@ import { tweetnacl } from "./tweetnacl.ts"
 /** Fastest first. */
 export const BACKENDS = ["sodium", "node", "tweetnacl"] as const
 export type BackendName = (typeof BACKENDS)[number]
+/** Quickest to load first: libsodium takes five times as long, which a process that ends at once never earns back. */
+export const LIGHT_BACKENDS: readonly BackendName[] = ["node", "tweetnacl"]
 
 export const BOX_OVERHEAD = 16
 const SIGNATURE_BYTES = 64
@@ -19,13 +21,16 @@ let active: Backend = tweetnacl
 let activeName: BackendName = "tweetnacl"
 
 /**
- * Chooses the implementation for the whole process: the one named, or without a name the fastest that passes
+ * Chooses the implementation for the whole process: the one named, or without a name the first of `order` that passes
  * its self-test. Keys hold nothing of a backend, so the choice may change at any time.
  *
  * Rejects with Fault `config` if the name is unknown or that backend is missing or gives wrong results.
  */
-export async function useBackend(name?: string): Promise<BackendName> {
-  const candidates = name === undefined ? BACKENDS : BACKENDS.filter((backend) => backend === name)
+export async function useBackend(
+  name?: string,
+  order: readonly BackendName[] = BACKENDS,
+): Promise<BackendName> {
+  const candidates = name === undefined ? order : BACKENDS.filter((backend) => backend === name)
   for (const candidate of candidates) {
     const backend = await load(candidate)
     if (backend === undefined || !passesSelfTest(backend)) continue

@@ -11,7 +11,7 @@ import type { StoredCredential } from "../../src/keystore/keyfile.ts"
 import type { RegistrarSetup } from "../../src/registrar/registrar.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { enroll, requestInvitation } from "../../src/transport/enroll.ts"
+import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
@@ -101,6 +101,7 @@ export class Household {
       name,
       connect: wishes.connect ?? connectMqtt,
       enroll: (request) => enroll(applicant, request),
+      renew: (request) => renew(applicant, request),
       invite: (request) => requestInvitation(applicant, request),
       home: {
         broker: () => home.broker,
@@ -113,6 +114,7 @@ export class Household {
           home.credential = credential
           return Promise.resolve()
         },
+        saveVersion: () => Promise.resolve(),
       },
       now: wishes.now ?? Date.now,
       random,

@@ -80,6 +80,7 @@ export class Person {
       name: this.name,
       connect: office.connect,
       enroll: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      renew: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       home: homeOf({ kind: "account", deviceId: this.deviceId }),
       now: clock.now,
@@ -155,5 +156,6 @@ function homeOf(credential: StoredCredential): Home {
     credential: () => credential,
     saveBroker: () => Promise.resolve(),
     saveCredential: () => Promise.resolve(),
+    saveVersion: () => Promise.resolve(),
   }
 }

@@ -1,0 +1,153 @@
+import { existsSync, statSync } from "node:fs"
+import type { ChatClient } from "../chat/api.ts"
+import { openEngine } from "../chat/engine.ts"
+import type { BrokerHome, Home, Ports } from "../chat/ports.ts"
+import { fromBase64url, toBase64url, toHex, type PublicKey } from "../crypto/bytes.ts"
+import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../crypto/nacl.ts"
+import { systemRandom } from "../crypto/random.ts"
+import { Fault } from "../errors.ts"
+import { type KeyFile, openKeyFile } from "../keystore/keyfile.ts"
+import { readSettings, type Settings, writeSettings } from "../settings.ts"
+import { openStore } from "../store/store.ts"
+import type { Applicant } from "../transport/enroll.ts"
+import { connectMqtt } from "../transport/mqtt.ts"
+import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
+import type { Context } from "./context.ts"
+
+/** Whether others may use the profile through this process while it is open. */
+export type Stay = "shared" | "brief"
+
+/**
+ * The one place where things are wired together: this process becomes the profile's owner. The lock is the caller's.
+ * Faults `refused`, `damaged-…`, `config`.
+ */
+export async function becomeOwner(context: Context, passphrase: string, stay: Stay): Promise<ChatClient> {
+  const { paths, lifetime, env } = context
+  await useBackend(env["MQTTCHAT_CRYPTO"], stay === "brief" ? LIGHT_BACKENDS : BACKENDS)
+  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
+  const settings = readSettings(paths.settings)
+  if (settings === undefined)
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+  refuseLostStore(paths.database)
+  const store = await openStore(paths.database, keyFile.ring.databaseKey)
+  lifetime.defer(store.close)
+  const { identity } = keyFile.ring
+  const after = timersOf(context)
+  const client = await openEngine({
+    store,
+    identity,
+    name: settings.name,
+    connect: connectMqtt,
+    ...admissionsOf({ identity, random: systemRandom, after }),
+    home: homeFor(context, settings, keyFile),
+    now: Date.now,
+    random: systemRandom,
+    after,
+    reach: reachOf(env),
+  })
+  lifetime.defer(client.close)
+  if (stay === "shared") {
+    const { serve } = await import("../daemon/server.ts")
+    const server = await serve(client, paths.socket)
+    lifetime.defer(server.close)
+  }
+  return client
+}
+
+/**
+ * For crash tests: MQTTCHAT_DIE_AT names a point of `FAULT_POINTS`, and there this process kills itself as `kill -9`
+ * would. Any other value does nothing.
+ */
+function reachOf(env: Context["env"]): Ports["reach"] {
+  const deadly = env["MQTTCHAT_DIE_AT"]
+  return (point) => {
+    if (point === deadly) process.kill(process.pid, "SIGKILL")
+  }
+}
+
+/** An empty one in its place would lose every conversation without a word. */
+function refuseLostStore(path: string): void {
+  if (existsSync(path) && statSync(path).size > 0) return
+  const hint = "put back a copy of it, or begin anew: mqttchat --profile OTHER init"
+  throw new Fault(
+    "damaged-database",
+    `the messages of this profile are gone: ${path} is missing or empty`,
+    hint,
+  )
+}
+
+/** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
+function admissionsOf(applicant: Applicant): Pick<Ports, "enroll" | "renew" | "invite"> {
+  return {
+    enroll: async (request) => (await import("../transport/enroll.ts")).enroll(applicant, request),
+    renew: async (request) => (await import("../transport/enroll.ts")).renew(applicant, request),
+    invite: async (request) => (await import("../transport/enroll.ts")).requestInvitation(applicant, request),
+  }
+}
+
+/** Whatever still waits when the command ends would only keep the process alive. */
+function timersOf({ lifetime }: Context): Ports["after"] {
+  const timers = new Set<NodeJS.Timeout>()
+  lifetime.defer(() => timers.forEach((timer) => clearTimeout(timer)))
+  return (ms, run) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      run()
+    }, ms)
+    timers.add(timer)
+    return () => {
+      timers.delete(timer)
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
+function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
+  let { ring } = keyFile
+  let current = settings
+  return {
+    broker: () => (current.here ? here(paths) : brokerOf(current)),
+    credential: () => ring.credential ?? (current.here ? laidOutInvitation(paths) : undefined),
+    saveBroker: async (broker) => {
+      current = { name: current.name, here: false, broker: settingsOf(broker) }
+      await writeSettings(paths.settings, current)
+    },
+    saveCredential: async (credential) => {
+      ring = { ...ring, credential }
+      await keyFile.save(ring)
+      if (current.here) layOutInvitation(paths, undefined)
+    },
+    saveVersion: async (mqttVersion) => {
+      if (current.broker === undefined) return
+      current = { ...current, broker: { ...current.broker, mqttVersion } }
+      await writeSettings(paths.settings, current)
+    },
+  }
+}
+
+function here(paths: Context["paths"]): BrokerHome | undefined {
+  const notice = readNotice(paths)
+  return notice === undefined ? undefined : homeOf(notice)
+}
+
+function brokerOf({ broker }: Settings): BrokerHome | undefined {
+  if (broker === undefined) return undefined
+  const { host, port, trust, registrar, mqttVersion } = broker
+  const key = registrar === undefined ? undefined : fromBase64url(registrar)
+  return {
+    address: { host, port },
+    trust: trust.kind === "pin" ? { kind: "pin", pin: Buffer.from(trust.pin, "hex") } : trust,
+    ...(key === undefined ? {} : { registrar: key as PublicKey }),
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+  }
+}
+
+function settingsOf({ address, trust, registrar, mqttVersion }: BrokerHome): NonNullable<Settings["broker"]> {
+  return {
+    ...address,
+    trust: trust.kind === "pin" ? { kind: "pin", pin: toHex(trust.pin) } : { kind: "name" },
+    ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+  }
+}
