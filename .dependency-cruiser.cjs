@@ -28,6 +28,7 @@ const doors = {
   "hash-wasm": "^src/crypto/",
   mqtt: "^src/(transport|cli)/",
   aedes: "^src/broker/",
+  ws: "^src/broker/",
   selfsigned: "^src/broker/",
   "@peculiar/x509": "^src/(registrar|transport)/",
   "@journeyapps/wa-sqlite": "^src/store/",

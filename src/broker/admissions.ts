@@ -1,9 +1,12 @@
+import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from "aedes"
 import { hold, mayPublish, mayReceive, maySubscribe } from "./acl.ts"
 import { type Admission, callerOf } from "./caller.ts"
 import { GuestGate, type GuestRate } from "./gate.ts"
-import { UNREAD_MAX_BYTES } from "./guard.ts"
+import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "./guard.ts"
+import type { Limits } from "./limits.ts"
+import { Meter } from "./meter.ts"
 
 /** `from` is the client id: a device id, the registrar's, or the name that the broker gave a guest. */
 export type Observe = (topic: string, payload: Uint8Array, from: string) => void
@@ -16,6 +19,7 @@ const RETURN_CODE = { identifier: 2, unavailable: 3, account: 4, notAuthorized: 
 export type AdmissionsSetup = {
   readonly registrarId: string
   readonly guestRate: GuestRate
+  readonly limits: Limits
   /** Asked for each connection of a device whose certificate is good. */
   readonly mayEnter: (device: string) => boolean
   readonly observe?: Observe
@@ -31,18 +35,22 @@ export class Admissions {
   readonly #registrarId: string
   readonly #mayEnter: AdmissionsSetup["mayEnter"]
   readonly #gate: GuestGate
+  readonly #certificates: Meter
+  readonly #keepalive: Limits["keepalive"]
   readonly #observe: Observe
   readonly #visits = new WeakMap<object, Visit>()
   /** By device id. */
   readonly #sockets = new Map<string, Set<TLSSocket>>()
   #guests = 0
-  #connections = 0
+  readonly #present = { device: 0, guest: 0, registrar: 0, refused: 0 }
   #refused = 0
 
   constructor(setup: AdmissionsSetup) {
     this.#registrarId = setup.registrarId
     this.#mayEnter = setup.mayEnter
     this.#gate = new GuestGate(setup.guestRate)
+    this.#certificates = new Meter(setup.limits.perCertificate)
+    this.#keepalive = setup.limits.keepalive
     this.#observe = setup.observe ?? (() => undefined)
     this.hooks = {
       preConnect: (client, packet, done) => {
@@ -59,22 +67,23 @@ export class Admissions {
     }
   }
 
-  stats(): { connections: number; refused: number } {
-    return { connections: this.#connections, refused: this.#refused }
+  /** Open connections by who is at the other end, and what was turned down so far. */
+  stats(): { connections: Readonly<Record<Admission["kind"], number>>; refused: number } {
+    return { connections: { ...this.#present }, refused: this.#refused }
   }
 
-  /** Called once for each connection, before aedes has it. */
-  arrive(socket: TLSSocket): void {
+  /** Called once for each connection, before aedes has it. `conn` is what aedes reads, `socket` what it goes over. */
+  arrive(conn: Duplex, socket: TLSSocket): void {
     const address = socket.remoteAddress ?? ""
-    const visit: Visit = { admission: this.#admissionOf(socket), address }
-    this.#visits.set(socket, visit)
-    this.#connections += 1
-    const isGuest = visit.admission.kind === "guest"
-    const entered = isGuest && this.#gate.enter(address, Date.now())
-    if (isGuest && !entered) visit.refusal = { code: RETURN_CODE.unavailable, why: "too many guests" }
+    const { admission, leave } = this.#enter(socket, address)
+    const refusal =
+      leave === undefined ? { code: RETURN_CODE.unavailable, why: "too many connections" } : undefined
+    this.#visits.set(conn, { admission, address, refusal })
+    const { kind } = admission
+    this.#present[kind] += 1
     socket.once("close", () => {
-      this.#connections -= 1
-      if (entered) this.#gate.leave(address)
+      this.#present[kind] -= 1
+      leave?.()
     })
   }
 
@@ -96,6 +105,7 @@ export class Admissions {
     if (client === null || visit === undefined) return new Error("nobody may publish for the broker")
     if (packet.retain) return this.#refuse("retained messages are not kept here")
     if (packet.qos === 2) return this.#refuse("QoS 2 is not offered here")
+    if (packet.payload.length > PAYLOAD_MAX_BYTES) return this.#refuse("the message is too long")
     this.#take(visit, packet.topic)
     if (visit.admission.kind === "refused" || !mayPublish(visit.admission, packet.topic)) {
       return this.#refuse("not permitted to publish there")
@@ -125,6 +135,27 @@ export class Admissions {
     return admission.kind !== "refused" && mayReceive(admission, topic)
   }
 
+  /** Who it is, and what to do when the connection closes; nothing to do is one too many. */
+  #enter(socket: TLSSocket, address: string): { admission: Admission; leave: (() => void) | undefined } {
+    const admission = this.#admissionOf(socket)
+    const now = Date.now()
+    switch (admission.kind) {
+      case "guest":
+        return {
+          admission,
+          leave: this.#gate.enter(address, now) ? () => this.#gate.leave(address) : undefined,
+        }
+      case "device":
+      case "registrar": {
+        const name = admission.kind === "device" ? admission.id : this.#registrarId
+        const entered = this.#certificates.enter(name, now)
+        return { admission, leave: entered ? () => this.#certificates.leave(name) : undefined }
+      }
+      case "refused":
+        return { admission, leave: () => undefined }
+    }
+  }
+
   #admissionOf(socket: TLSSocket): Admission {
     const admission = callerOf(socket, this.#registrarId, Date.now())
     if (admission.kind !== "device") return admission
@@ -150,6 +181,10 @@ export class Admissions {
       packet.clientId = `guest-${++this.#guests}`
       packet.clean = true
     }
+    const { min, max } = this.#keepalive
+    // 0 would be "never": a connection that a network has dropped in silence would stay for ever.
+    const asked = packet.keepalive === undefined || packet.keepalive === 0 ? max : packet.keepalive
+    packet.keepalive = Math.min(max, Math.max(min, asked))
     freeOf(client)
   }
 

@@ -1,102 +1,161 @@
-import { once } from "node:events"
-import type { AddressInfo, Socket } from "node:net"
-import { createServer, type Server, type TLSSocket } from "node:tls"
+import { X509Certificate } from "node:crypto"
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
 import { Aedes } from "aedes"
 import { Fault } from "../errors.ts"
-import { Admissions, type Observe } from "./admissions.ts"
-import type { GuestRate } from "./gate.ts"
+import { Admissions, type AdmissionsSetup } from "./admissions.ts"
+import type { ServerCertificate } from "./certificates.ts"
 import { guardReads } from "./guard.ts"
 import type { JournalStats } from "./journal.ts"
+import { Turnstile } from "./limits.ts"
+import { type Listen, Listener, type Shown } from "./listener.ts"
 import { openPostOffice, type PostOffice } from "./post-office.ts"
 import type { QueuesStats } from "./queues.ts"
+import { Readers } from "./readers.ts"
+import { Flow, type FlowStats } from "./traffic.ts"
 
-export type Listen = { readonly host: string; readonly port: number }
-
-export type BrokerSetup = {
-  /** Port 0 takes a free one. */
-  readonly listen: readonly Listen[]
-  /** PEM: the server's certificate and key, and its authority, which is shown with it so that people can pin it. */
-  readonly certificate: string
-  readonly key: string
-  readonly ca: string
-  /** PEM: whoever shows a certificate of this authority is the device that it names. */
-  readonly clientCa: string
-  /** Where offline messages lie. */
-  readonly journalPath: string
-  /** Common name of the registrar's certificate. */
-  readonly registrarId: string
-  readonly guestRate: GuestRate
-  /** Asked for each connection of a device whose certificate is good: false for one that was revoked. */
-  readonly mayEnter: (device: string) => boolean
-  /** Told of every accepted message: what a broker sees. */
-  readonly observe?: Observe
-  /** Told when a message could not be written down; its sender got no PUBACK. */
-  readonly onTrouble?: (fault: Fault) => void
-}
+export type BrokerSetup = AdmissionsSetup &
+  Shown & {
+    /** Port 0 takes a free one. */
+    readonly listen: readonly Listen[]
+    /** Where offline messages lie. */
+    readonly journalPath: string
+    /** Told when a message could not be written down; its sender got no PUBACK. */
+    readonly onTrouble?: (fault: Fault) => void
+  }
 
 export type BrokerStats = {
-  readonly connections: number
+  /** Open ones whose handshake is over, by who is there. */
+  readonly connections: Readonly<Record<"device" | "guest" | "registrar" | "refused", number>>
   /** Connections, publications and subscriptions that were turned down. */
   readonly refused: number
+  /** Connections ended before TLS: too many. */
+  readonly turnedAway: number
+  readonly failedHandshakes: number
+  /** Accepted from senders, and handed on. */
+  readonly received: FlowStats
+  readonly sent: FlowStats
   readonly queued: QueuesStats
   readonly journal: JournalStats
+  /** Unix ms. */
+  readonly certificateUntil: number
 }
 
 export type Broker = {
   /** In the order of `listen`. */
   readonly ports: readonly number[]
   readonly stats: () => BrokerStats
+  /** Shows another certificate of the same authority from now on; nobody is disconnected. */
+  readonly renew: (certificate: ServerCertificate) => void
   /** Ends the connections of a device and drops its queue; `mayEnter` must say no to it already. */
   readonly expel: (device: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
-/** A TLS handshake or a CONNECT that takes longer comes from nobody who wants to talk. */
-const HANDSHAKE_MS = 10_000
+const HOUR_MS = 60 * 60 * 1000
 
 /**
  * MQTT 3.1.1 over TLS 1.3, with what a crash left in the journal.
  * @throws Fault `unavailable` if an address is taken or not ours; Faults of the journal.
  */
 export async function startBroker(setup: BrokerSetup): Promise<Broker> {
-  const admissions = new Admissions(setup)
-  const office = await openPostOffice(setup.journalPath, setup.registrarId, (client, filter) =>
-    admissions.maySubscribe(client, filter),
-  )
-  const aedes = await startAedes(setup, admissions, office)
-  const listeners = setup.listen.map(() => newListener(setup, admissions, aedes))
+  const works = await startWorks(setup)
+  const { admissions, office, turnstile, received, sent } = works
+  let failedHandshakes = 0
+  let shown: Shown = setup
+  const doors = await doorsOf(works, setup)
+  const listeners = setup.listen.map((listen) => {
+    const arrived = listen.webSocket === true ? doors.webSocket : doors.plain
+    const handshakeFailed = (): void => void (failedHandshakes += 1)
+    return new Listener(listen, { shown, limits: setup.limits, turnstile, arrived, handshakeFailed })
+  })
   const close = async (): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.close()))
-    await new Promise<void>((done) => aedes.close(done))
-    await office.close()
+    await works.close()
+  }
+  const stats = (): BrokerStats => ({
+    ...admissions.stats(),
+    turnedAway: turnstile.turnedAway,
+    failedHandshakes,
+    received: received.stats(Date.now()),
+    sent: sent.stats(Date.now()),
+    ...office.stats(),
+    certificateUntil: Date.parse(new X509Certificate(shown.certificate).validTo),
+  })
+  const renew = (certificate: ServerCertificate): void => {
+    shown = { ...shown, ...certificate }
+    for (const listener of listeners) listener.show(shown)
+  }
+  const expel = async (device: string): Promise<void> => {
+    await admissions.expel(device)
+    await office.forget(device)
   }
   try {
-    const ports = await Promise.all(listeners.map(({ server }, i) => bind(server, setup.listen[i])))
-    const expel = async (device: string): Promise<void> => {
-      await admissions.expel(device)
-      await office.forget(device)
-    }
-    return { ports, stats: () => ({ ...admissions.stats(), ...office.stats() }), expel, close }
+    const ports = await Promise.all(listeners.map((listener) => listener.bind()))
+    return { ports, stats, renew, expel, close }
   } catch (fault) {
     await close()
     throw fault
   }
 }
 
-async function startAedes(setup: BrokerSetup, admissions: Admissions, office: PostOffice): Promise<Aedes> {
+/** Everything behind the listeners. */
+type Works = {
+  readonly aedes: Aedes
+  readonly admissions: Admissions
+  readonly office: PostOffice
+  readonly turnstile: Turnstile
+  readonly readers: Readers
+  readonly received: Flow
+  readonly sent: Flow
+  readonly close: () => Promise<void>
+}
+
+async function startWorks(setup: BrokerSetup): Promise<Works> {
+  const admissions = new Admissions(setup)
+  const office = await openPostOffice(setup.journalPath, setup.registrarId, (client, filter) =>
+    admissions.maySubscribe(client, filter),
+  )
+  const [received, sent] = [new Flow(), new Flow()]
+  const aedes = await startAedes(setup, { admissions, office, received, sent })
+  const readers = new Readers()
+  const expire = (): void => office.expire(Date.now())
+  expire()
+  const hourly = setInterval(expire, HOUR_MS).unref()
+  const close = async (): Promise<void> => {
+    clearInterval(hourly)
+    readers.close()
+    await new Promise<void>((done) => aedes.close(done))
+    await office.close()
+  }
+  return { aedes, admissions, office, turnstile: new Turnstile(setup.limits), readers, received, sent, close }
+}
+
+async function startAedes(
+  setup: BrokerSetup,
+  works: Pick<Works, "admissions" | "office" | "received" | "sent">,
+): Promise<Aedes> {
+  const { admissions, office, received, sent } = works
   const aedes = await Aedes.createBroker({
     ...admissions.hooks,
     persistence: office,
     // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop everybody.
     concurrency: 0,
-    connectTimeout: HANDSHAKE_MS,
+    connectTimeout: setup.limits.patienceMs,
     authorizePublish: (client, packet, done) => {
       const refusal = admissions.mayPublish(client, packet)
-      if (refusal !== null) done(refusal)
-      else void office.accept(packet).then(() => done(null), failed(setup, done))
+      if (refusal !== null) {
+        done(refusal)
+        return
+      }
+      received.add(packet.payload.length, Date.now())
+      void office.accept(packet).then(() => done(null), failed(setup, done))
     },
-    authorizeForward: (client, packet) =>
-      !office.isQueued(client, packet) && admissions.mayReceive(client, packet.topic) ? packet : null,
+    authorizeForward: (client, packet) => {
+      if (office.isQueued(client, packet) || !admissions.mayReceive(client, packet.topic)) return null
+      sent.add(packet.payload.length, Date.now())
+      return packet
+    },
   })
   aedes.on("clientReady", (client) => office.arrived(client))
   aedes.on("clientDisconnect", (client) => office.left(client))
@@ -112,66 +171,18 @@ function failed(setup: BrokerSetup, done: (error: Error) => void): (cause: unkno
   }
 }
 
-type Listener = { readonly server: Server; readonly close: () => Promise<void> }
+type Door = (socket: TLSSocket) => void
 
-function newListener(setup: BrokerSetup, admissions: Admissions, aedes: Aedes): Listener {
-  const server = createServer({
-    cert: `${setup.certificate}\n${setup.ca}`,
-    key: setup.key,
-    ca: setup.clientCa,
-    minVersion: "TLSv1.3",
-    ALPNProtocols: ["mqtt"],
-    requestCert: true,
-    // Guests have no certificate; one that does not verify is refused by CONNACK, which says more than a reset.
-    rejectUnauthorized: false,
-    handshakeTimeout: HANDSHAKE_MS,
-    // Session tickets are written first; with Nagle's algorithm CONNACK would wait 40 ms behind them.
-    noDelay: true,
-  })
-  const sockets = new Set<Socket>()
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket)
-    socket.once("close", () => sockets.delete(socket))
-  })
-  server.on("secureConnection", (socket: TLSSocket) => {
-    guardReads(socket)
-    admissions.arrive(socket)
-    aedes.handle(socket)
-  })
-  return { server, close: () => closeServer(server, sockets) }
-}
-
-async function bind(server: Server, listen: Listen | undefined): Promise<number> {
-  if (listen === undefined) throw new Fault("bug", "a listener without an address")
-  server.listen(listen)
-  try {
-    await once(server, "listening")
-  } catch (cause) {
-    throw new Fault(
-      "unavailable",
-      `cannot listen on ${listen.host} port ${listen.port}: ${reason(cause)}`,
-      "mqttchat broker --port 0",
-      cause,
-    )
+/** What becomes of a connection after TLS; the WebSocket library is loaded for whoever wants it. */
+async function doorsOf(works: Works, setup: BrokerSetup): Promise<{ plain: Door; webSocket: Door }> {
+  const admit = (conn: Duplex, socket: TLSSocket): void => {
+    guardReads(conn)
+    works.admissions.arrive(conn, socket)
+    works.readers.watch(conn, socket, Date.now())
+    works.aedes.handle(conn)
   }
-  return boundPort(server.address())
-}
-
-function boundPort(address: AddressInfo | string | null): number {
-  return typeof address === "object" && address !== null ? address.port : 0
-}
-
-function reason(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
-  if (code === "EADDRINUSE") return "another program listens there"
-  if (code === "EADDRNOTAVAIL") return "this machine has no such address"
-  if (code === "EACCES") return "not permitted"
-  return String(code ?? cause)
-}
-
-async function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
-  if (!server.listening) return
-  const closed = new Promise<void>((done) => server.close(() => done()))
-  for (const socket of sockets) socket.destroy()
-  await closed
+  const plain: Door = (socket) => admit(socket, socket)
+  if (!setup.listen.some(({ webSocket }) => webSocket === true)) return { plain, webSocket: plain }
+  const { webSocketDoor } = await import("./websocket.ts")
+  return { plain, webSocket: webSocketDoor(admit, setup.limits.patienceMs) }
 }

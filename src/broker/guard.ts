@@ -1,6 +1,8 @@
-import type { TLSSocket } from "node:tls"
+import type { Duplex } from "node:stream"
 
-/** Largest payload of ours is 65,536 bytes; topic and headers fit into the rest. */
+/** The largest sealed frame. */
+export const PAYLOAD_MAX_BYTES = 65_536
+/** The largest payload; topic and headers fit into the rest. */
 export const PACKET_MAX_BYTES = 66_560
 /** Client id and protocol name are all that a CONNECT of ours carries; an account's name and password fit too. */
 export const CONNECT_MAX_BYTES = 4_096
@@ -54,14 +56,14 @@ export class PacketScanner {
  * Ends the connection before a parser sees a packet that is too long, or when the other side sends but does
  * not read. The parser behind collects a whole packet in memory, and it does so before CONNECT too.
  */
-export function guardReads(socket: TLSSocket): void {
+export function guardReads(conn: Duplex): void {
   const scanner = new PacketScanner()
-  const read = socket.read.bind(socket)
-  socket.read = (size?: number) => {
+  const read = conn.read.bind(conn)
+  conn.read = (size?: number) => {
     const chunk: unknown = read(size)
     if (!(chunk instanceof Uint8Array)) return chunk
-    if (scanner.admit(chunk) && socket.writableLength <= UNREAD_MAX_BYTES) return chunk
-    socket.destroy()
+    if (scanner.admit(chunk) && conn.writableLength <= UNREAD_MAX_BYTES) return chunk
+    conn.destroy()
     return null
   }
 }

@@ -18,7 +18,10 @@ import { grouped } from "./rows.ts"
 /** A name that a certificate can hold; a laptop may be called anything. */
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
 
-export type BrokerOptions = ListenWish & { readonly port?: number; readonly watch?: boolean }
+export type BrokerOptions = ListenWish & {
+  readonly port?: number
+  readonly watch?: boolean
+}
 
 /** Runs broker and registrar of this laptop until the command is ended. It opens no identity and no messages. */
 export async function serveBroker(context: Context, options: BrokerOptions): Promise<never> {
@@ -29,9 +32,16 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   const last = readNotice(paths)
   const place = await choosePlace(context, options, last && { listen: last.listen, host: last.address.host })
   const port = options.port ?? last?.address.port ?? DEFAULT_PORT
-  const broker = await startHere(context, keys, { place, port, watch: options.watch === true })
+  const broker = await startHere(context, keys, {
+    place,
+    port,
+    watch: options.watch === true,
+  })
   lifetime.defer(broker.close)
-  const notice = await admit(context, keys, { place, port: broker.ports[0] ?? port })
+  const notice = await admit(context, keys, {
+    place,
+    port: broker.ports[0] ?? port,
+  })
   writeNotice(paths, notice)
   tell(context, notice)
   return await new Promise<never>(() => undefined)
@@ -50,14 +60,20 @@ function holdBrokerLock({ paths, lifetime, profile }: Context): void {
 async function startHere(
   context: Context,
   { authority }: BrokerKeys,
-  wish: { readonly place: Place; readonly port: number; readonly watch: boolean },
+  wish: {
+    readonly place: Place
+    readonly port: number
+    readonly watch: boolean
+  },
 ): Promise<Broker> {
-  const [{ makeServerCertificate }, { startBroker }, { GUEST_RATE }, { REGISTRAR_ID }] = await Promise.all([
-    import("../broker/certificates.ts"),
-    import("../broker/broker.ts"),
-    import("../broker/gate.ts"),
-    import("../registrar/registrar.ts"),
-  ])
+  const [{ makeServerCertificate }, { startBroker }, { GUEST_RATE }, { limitsFor }, { REGISTRAR_ID }] =
+    await Promise.all([
+      import("../broker/certificates.ts"),
+      import("../broker/broker.ts"),
+      import("../broker/gate.ts"),
+      import("../broker/limits.ts"),
+      import("../registrar/registrar.ts"),
+    ])
   const { caCertificate } = authority
   return startBroker({
     listen: [{ host: wish.place.listen, port: wish.port }],
@@ -67,6 +83,9 @@ async function startHere(
     journalPath: join(context.paths.broker, "queues.journal"),
     registrarId: REGISTRAR_ID,
     guestRate: GUEST_RATE,
+    limits: limitsFor(),
+    mayEnter: () => true,
+    onTrouble: (fault) => context.out.warn(safe`${display(fault.message)}: its sender keeps the message`),
     ...(wish.watch ? { observe: watcher(context) } : {}),
   })
 }
@@ -81,7 +100,13 @@ function hostsOf({ host }: Place): string[] {
 function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: string) => void {
   return (topic, payload, from) => {
     const base64 = Buffer.from(payload).toString("base64")
-    if (out.json) out.record("mqttchat/seen/1", { topic, from, bytes: payload.length, base64 })
+    if (out.json)
+      out.record("mqttchat/seen/1", {
+        topic,
+        from,
+        bytes: payload.length,
+        base64,
+      })
     else out.data(safe`${display(topic)}  ${payload.length} bytes from ${display(from)}`)
   }
 }
@@ -119,7 +144,12 @@ async function admit(
   })
   lifetime.defer(registrar.close)
   layOutInvitation(paths, await registrar.inviteOperator())
-  return { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+  return {
+    address: { host, port: at.port },
+    listen,
+    pin,
+    registrar: registrar.publicKey,
+  }
 }
 
 function tell(context: Context, { address, pin }: Notice): void {

@@ -9,6 +9,7 @@ import type { ConnectionOptions } from "node:tls"
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt"
 import * as x509 from "@peculiar/x509"
 import { type Broker, type BrokerSetup, startBroker } from "../../src/broker/broker.ts"
+import { limitsFor } from "../../src/broker/limits.ts"
 import { type Authority, makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
 import { toBase64url } from "../../src/crypto/bytes.ts"
 
@@ -104,6 +105,7 @@ export async function newWorld(): Promise<World> {
         journalPath: join(folder, "journal"),
         registrarId: "registrar",
         guestRate: NO_LIMIT,
+        limits: limitsFor(10_000),
         mayEnter: () => true,
         ...change,
       })

@@ -1,0 +1,111 @@
+import { once } from "node:events"
+import type { AddressInfo, Socket } from "node:net"
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls"
+import { Fault } from "../errors.ts"
+import type { Limits, Turnstile } from "./limits.ts"
+
+export type Listen = {
+  readonly host: string
+  readonly port: number
+  /** True for MQTT over WebSocket (wss). */
+  readonly webSocket?: boolean
+}
+
+/** What the other side is shown, and whom we believe. PEM. */
+export type Shown = {
+  readonly certificate: string
+  readonly key: string
+  /** The server's authority, shown with its certificate so that people can pin it. */
+  readonly ca: string
+  /** Whoever shows a certificate of this authority is the device that it names. */
+  readonly clientCa: string
+}
+
+export type ListenerSetup = {
+  readonly shown: Shown
+  readonly limits: Limits
+  readonly turnstile: Turnstile
+  /** Given each connection whose TLS handshake is over. */
+  readonly arrived: (socket: TLSSocket) => void
+  readonly handshakeFailed: () => void
+}
+
+/** One TLS server, on one address. */
+export class Listener {
+  readonly #server: Server
+  readonly #listen: Listen
+  readonly #sockets = new Set<Socket>()
+
+  constructor(listen: Listen, setup: ListenerSetup) {
+    const { shown, limits, turnstile, arrived, handshakeFailed } = setup
+    this.#listen = listen
+    this.#server = createServer({
+      ...contextOf(shown),
+      ALPNProtocols: [listen.webSocket === true ? "http/1.1" : "mqtt"],
+      requestCert: true,
+      // Guests have no certificate; one that does not verify is refused by CONNACK, which says more than a reset.
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.patienceMs,
+      // Session tickets are written first; with Nagle's algorithm CONNACK would wait 40 ms behind them.
+      noDelay: true,
+    })
+    this.#server.on("connection", (socket: Socket) => this.#count(socket, turnstile))
+    this.#server.on("secureConnection", arrived)
+    this.#server.on("tlsClientError", handshakeFailed)
+  }
+
+  /** Resolves with the port. Fault `unavailable` if the address is taken or not ours. */
+  async bind(): Promise<number> {
+    const { host, port } = this.#listen
+    this.#server.listen({ host, port })
+    try {
+      await once(this.#server, "listening")
+    } catch (cause) {
+      const message = `cannot listen on ${host} port ${port}: ${reason(cause)}`
+      throw new Fault("unavailable", message, "mqttchat broker --port 0", cause)
+    }
+    return boundPort(this.#server.address())
+  }
+
+  /** New connections see this; the open ones go on, and none of before is resumed. */
+  show(shown: Shown): void {
+    this.#server.setSecureContext(contextOf(shown))
+  }
+
+  /** Ends every connection. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = new Promise<void>((done) => this.#server.close(() => done()))
+    for (const socket of this.#sockets) socket.destroy()
+    await closed
+  }
+
+  #count(socket: Socket, turnstile: Turnstile): void {
+    const address = socket.remoteAddress ?? ""
+    if (!turnstile.enter(address, Date.now())) {
+      socket.destroy()
+      return
+    }
+    this.#sockets.add(socket)
+    socket.once("close", () => {
+      this.#sockets.delete(socket)
+      turnstile.leave(address)
+    })
+  }
+}
+
+function contextOf({ certificate, key, ca, clientCa }: Shown): SecureContextOptions {
+  return { cert: `${certificate}\n${ca}`, key, ca: clientCa, minVersion: "TLSv1.3" }
+}
+
+function boundPort(address: AddressInfo | string | null): number {
+  return typeof address === "object" && address !== null ? address.port : 0
+}
+
+function reason(cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  if (code === "EADDRINUSE") return "another program listens there"
+  if (code === "EADDRNOTAVAIL") return "this machine has no such address"
+  if (code === "EACCES") return "not permitted"
+  return String(code ?? cause)
+}
