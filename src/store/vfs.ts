@@ -64,7 +64,6 @@ export class Vfs {
   }
 
   // SQLite fixes the order of the arguments, five of them.
-  // eslint-disable-next-line max-params
   xOpen(_vfs: Pointer, name: Pointer, handle: Pointer, flags: number, outFlags: Pointer): number {
     if (name === 0) return CANTOPEN
     return this.#guarded(CANTOPEN, () => {
@@ -87,7 +86,6 @@ export class Vfs {
     })
   }
 
-  // eslint-disable-next-line max-params
   xRead(handle: Pointer, data: Pointer, length: number, low: number, high: number): number {
     return this.#onFile(handle, ({ file }) => {
       const into = this.#module.HEAPU8.subarray(data, data + length)
@@ -97,7 +95,6 @@ export class Vfs {
     })
   }
 
-  // eslint-disable-next-line max-params
   xWrite(handle: Pointer, data: Pointer, length: number, low: number, high: number): number {
     return this.#onFile(handle, (open) => {
       const at = position(low, high)
