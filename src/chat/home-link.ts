@@ -85,7 +85,9 @@ export class HomeLink {
     const { registrar } = broker
     if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
       const renew = (line: Line) => renewed(this.#ports, { line, registrar, credential: stored, guest: true })
-      return this.#connect(broker, await this.#asGuest(broker, renew))
+      const fresh = await this.#asGuest(broker, renew)
+      if (this.#renewal.isExpired(broker, fresh)) throw clocksDiffer()
+      return this.#connect(broker, fresh)
     }
     return this.#connect(broker, stored)
   }
@@ -193,6 +195,12 @@ export function reportOf(state: LinkState | undefined, hasBroker: boolean): Link
   if (state.kind === "online") return { kind: "online" }
   const { code, message, hint } = state.why
   return { kind: state.kind, code, why: message, ...(hint === undefined ? {} : { hint }) }
+}
+
+/** Without it, two such clocks would renew one certificate after the other. */
+function clocksDiffer(): Fault {
+  const message = "the certificate that the broker's registrar has just made is over by this machine's clock"
+  return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
 }
 
 function credentialOf(stored: Exclude<StoredCredential, { kind: "invitation" }>): Credential {
