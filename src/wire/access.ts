@@ -1,4 +1,5 @@
 import { compare, utf8 } from "../crypto/bytes.ts"
+import { type Addresses, formatAddresses, parseAddresses } from "./address.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 
 export const PIN_BYTES = 16
@@ -7,6 +8,8 @@ export const INVITATION_BYTES = 72
 /** Brokers differ in what they take; nobody types a longer name or password. */
 const USERNAME_BYTES_MAX = 256
 const PASSWORD_BYTES_MAX = 1024
+/** Five hosts of 253 characters, brackets, ports and commas. */
+const ADDRESSES_BYTES_MAX = 1400
 const NOT_PINNED = new Uint8Array(PIN_BYTES)
 const TYPE = { none: 0, invitation: 1, account: 2 } as const
 
@@ -23,12 +26,17 @@ export type Entry =
   | { readonly kind: "account"; readonly username?: string; readonly password?: string }
 
 /** What a newcomer must know about the owner's broker; travels only inside a pairing channel, a link or a file. */
-export type Access = { readonly proof: BrokerProof; readonly entry: Entry }
+export type Access = {
+  readonly proof: BrokerProof
+  readonly entry: Entry
+  /** Where members connect, if it is not where the newcomer was sent: guests have a port of their own, or there are several nodes. */
+  readonly members?: Addresses
+}
 
-/** Pin 16 (zeros: checked by name) | type | length u16 | data [W-42]. */
-export function encodeAccess({ proof, entry }: Access): Uint8Array {
+/** Pin 16 (zeros: checked by name) | type | length u16 | data | perhaps the members' addresses [W-42]. */
+export function encodeAccess({ proof, entry, members }: Access): Uint8Array {
   const writer = new Writer().bytes(encodeProof(proof)).u8(TYPE[entry.kind])
-  return writer.lv16(encodeEntry(entry)).done()
+  return writer.lv16(encodeEntry(entry)).bytes(encodeMembers(members)).done()
 }
 
 export function decodeAccess(bytes: Uint8Array): Access | undefined {
@@ -36,8 +44,24 @@ export function decodeAccess(bytes: Uint8Array): Access | undefined {
     const proof = decodeProof(reader.bytes(PIN_BYTES))
     const type = reader.u8()
     const entry = decodeEntry(type, reader.lv16(USERNAME_BYTES_MAX + PASSWORD_BYTES_MAX + 4))
-    return entry === undefined ? undefined : { proof, entry }
+    const members = readMembers(reader)
+    return entry === undefined ? undefined : { proof, entry, ...members }
   })
+}
+
+/** Length u16 | addresses, or nothing. */
+export function encodeMembers(members: Addresses | undefined): Uint8Array {
+  return members === undefined ? new Uint8Array() : new Writer().lv16(utf8(formatAddresses(members))).done()
+}
+
+/** The rest of what was read; another spelling of the same addresses spoils the reader. */
+export function readMembers(reader: Reader): { readonly members?: Addresses } {
+  if (reader.left === 0) return {}
+  const written = readString(reader, ADDRESSES_BYTES_MAX)
+  const members = parseAddresses(written)
+  if (members !== undefined && formatAddresses(members) === written) return { members }
+  reader.refuse()
+  return {}
 }
 
 /** No key hashes to zeros, so zeros say that the certificate is checked by name. */

@@ -1,6 +1,11 @@
 /** Where a broker listens; the same shape that the transport room takes. */
 export type Address = { readonly host: string; readonly port: number }
 
+/** The nodes of one broker, in the order in which they are tried. */
+export type Addresses = readonly [Address, ...Address[]]
+
+/** A cluster that stays whole through two failures has five nodes; nobody types more. */
+const ADDRESSES_MAX = 5
 /** MQTT over TLS (IANA: secure-mqtt); left out where an address is written. */
 export const DEFAULT_PORT = 8883
 const PORT_MAX = 65_535
@@ -26,4 +31,27 @@ export function parseAddress(text: string): Address | undefined {
 export function formatAddress({ host, port }: Address): string {
   const named = host.includes(":") ? `[${host}]` : host
   return port === DEFAULT_PORT ? named : `${named}:${port}`
+}
+
+/** Reads one to five different addresses with commas between them [W-40]. */
+export function parseAddresses(text: string): Addresses | undefined {
+  const parts = text.split(",")
+  if (parts.length > ADDRESSES_MAX) return undefined
+  const [first, ...others] = parts.map(parseAddress)
+  if (first === undefined) return undefined
+  const read: [Address, ...Address[]] = [first]
+  for (const other of others) {
+    if (other === undefined || read.some((known) => isSameAddress(known, other))) return undefined
+    read.push(other)
+  }
+  return read
+}
+
+/** The one way to write them [W-40]. */
+export function formatAddresses(addresses: Addresses): string {
+  return addresses.map(formatAddress).join(",")
+}
+
+export function isSameAddress(a: Address, b: Address): boolean {
+  return a.host === b.host && a.port === b.port
 }

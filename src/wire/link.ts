@@ -1,8 +1,16 @@
 import { equal, fromBase64url, type Random, toBase64url, utf8 } from "../crypto/bytes.ts"
 import { hash32, kdf } from "../crypto/kdf.ts"
 import { hmac, open, seal } from "../crypto/nacl.ts"
-import { type BrokerProof, decodeProof, encodeProof, INVITATION_BYTES, PIN_BYTES } from "./access.ts"
-import { type Address, formatAddress, parseAddress } from "./address.ts"
+import {
+  type BrokerProof,
+  decodeProof,
+  encodeMembers,
+  encodeProof,
+  INVITATION_BYTES,
+  PIN_BYTES,
+  readMembers,
+} from "./access.ts"
+import { type Address, type Addresses, formatAddress, parseAddress } from "./address.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 import { ID_BYTES, type Inbox } from "./topics.ts"
 
@@ -28,12 +36,18 @@ export type Link = {
   readonly proof: BrokerProof
   /** 72 bytes, where the link lets somebody in at the broker. */
   readonly invitation: Uint8Array | undefined
+  /** Where whoever came in by the invitation connects as a member, if elsewhere. */
+  readonly members?: Addresses
 }
 
-/** `mqttchat://HOST[:PORT]/#` and base64url of hash 32, device 16, mailbox 16, pin 16 and perhaps an invitation [W-43]. */
-export function formatLink({ address, bundleHash, inbox, proof, invitation }: Link): string {
+/**
+ * `mqttchat://HOST[:PORT]/#` and base64url of hash 32, device 16, mailbox 16, pin 16 and perhaps an invitation, with
+ * or without the members' addresses [W-43].
+ */
+export function formatLink({ address, bundleHash, inbox, proof, invitation, members }: Link): string {
   const writer = new Writer().bytes(bundleHash).bytes(inbox.device).bytes(inbox.mailbox)
   writer.bytes(encodeProof(proof)).bytes(invitation ?? new Uint8Array())
+  if (invitation !== undefined) writer.bytes(encodeMembers(members))
   return `${SCHEME}${formatAddress(address)}/#${toBase64url(writer.done())}`
 }
 
@@ -53,7 +67,7 @@ function readLink(reader: Reader, address: Address): Link {
   const inbox = readInbox(reader)
   const proof = decodeProof(reader.bytes(PIN_BYTES))
   const invitation = reader.left === 0 ? undefined : reader.bytes(INVITATION_BYTES)
-  return { address, bundleHash, inbox, proof, invitation }
+  return { address, bundleHash, inbox, proof, invitation, ...readMembers(reader) }
 }
 
 function readInbox(reader: Reader): Inbox {

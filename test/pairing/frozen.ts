@@ -4,7 +4,7 @@ import { armour } from "../../src/pairing/armour.ts"
 import { LISTEN_MS } from "../../src/pairing/clock.ts"
 import { beginOffer, type Offering, offerStep } from "../../src/pairing/offer.ts"
 import { fourWords } from "../../src/pairing/words.ts"
-import type { Access } from "../../src/wire/access.ts"
+import { type Access, encodeAccess } from "../../src/wire/access.ts"
 import { formatLink, sealLinkAnswer, sealLinkRequest } from "../../src/wire/link.ts"
 import { codeOf } from "./nameplate.ts"
 import { hash32 } from "../../src/crypto/kdf.ts"
@@ -66,11 +66,14 @@ export function pairingVectors() {
   const inbox = { device: counting(10)(16), mailbox: counting(30)(16) }
   const { proof } = access
   const invitation = counting(120)(72)
+  const members = [address, { host: "fe80::1", port: 1884 }] as const
   return {
     code: pairingByCode(),
     words: fourWords(bundleHash),
     link: formatLink({ address, bundleHash, inbox, proof, invitation: undefined }),
     linkForNewcomer: formatLink({ address, bundleHash, inbox, proof, invitation }),
+    linkForNewcomerElsewhere: formatLink({ address, bundleHash, inbox, proof, invitation, members }),
+    accessElsewhere: toHex(encodeAccess({ ...access, members })),
     linkRequest: toHex(sealLinkRequest(bundleHash, inbox, counting(50))),
     linkAnswer: toHex(sealLinkAnswer(bundleHash, bundle, counting(60))),
     file: armour({ bundle, address, access }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { formatAddress, parseAddress } from "../../src/wire/address.ts"
+import { formatAddress, formatAddresses, parseAddress, parseAddresses } from "../../src/wire/address.ts"
 
 describe("a broker's address", () => {
   it.each([
@@ -38,3 +38,26 @@ describe("a broker's address", () => {
     expect(parseAddress(typed)).toBeUndefined()
   })
 })
+
+describe("the addresses of a broker of several nodes", () => {
+  it("are read and written in their order [W-40]", () => {
+    const nodes = [
+      { host: "a.example", port: 8883 },
+      { host: "::1", port: 1884 },
+    ]
+    expect(parseAddresses("A.example:8883,[::1]:1884")).toEqual(nodes)
+    expect(parseAddresses("a.example")).toEqual([nodes[0]])
+    expect(formatAddresses(parseAddresses("a.example,[::1]:1884") ?? fail())).toBe("a.example,[::1]:1884")
+  })
+
+  it.each(["", ",", "a,", ",a", "a,,b", "a, b", "a,b:0", "a,a", "a,a:8883", "a,b,c,d,e,f"])(
+    "%j are none [W-40]",
+    (typed) => {
+      expect(parseAddresses(typed)).toBeUndefined()
+    },
+  )
+})
+
+function fail(): never {
+  throw new Error("no addresses")
+}

@@ -33,6 +33,17 @@ describe("a link", () => {
     ["for a member", link],
     ["for a newcomer", { ...link, invitation: chance(72) }],
     [
+      "for a newcomer whose way in is not the members'",
+      {
+        ...link,
+        invitation: chance(72),
+        members: [
+          { host: "a.example", port: 8883 },
+          { host: "b.example", port: 1884 },
+        ],
+      },
+    ],
+    [
       "to a broker known by name",
       { ...link, proof: { kind: "name" }, address: { host: "example.org", port: 443 } },
     ],

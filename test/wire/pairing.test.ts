@@ -2,6 +2,7 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import type { PublicKey } from "../../src/crypto/bytes.ts"
 import { type Access, decodeAccess, encodeAccess } from "../../src/wire/access.ts"
+import type { Addresses } from "../../src/wire/address.ts"
 import { decodePairing, encodePairing, GRANT_BYTES_MAX, type PairingMessage } from "../../src/wire/pairing.ts"
 
 const sized = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -90,7 +91,14 @@ describe("access to a broker", () => {
     pin: sized(16).filter((bytes) => bytes.some((byte) => byte !== 0)),
   })
   const text = fc.string({ minLength: 1, maxLength: 60 })
-  const access: fc.Arbitrary<Access> = fc.record({
+  const members = fc.constantFrom<Addresses>(
+    [{ host: "pi.local", port: 8883 }],
+    [
+      { host: "a.example", port: 8883 },
+      { host: "fe80::1", port: 1884 },
+    ],
+  )
+  const way = {
     proof: fc.oneof(pin, fc.constant({ kind: "name" as const })),
     entry: fc.oneof(
       fc.constant({ kind: "none" as const }),
@@ -99,7 +107,8 @@ describe("access to a broker", () => {
       fc.record({ kind: fc.constant("account" as const), username: text }),
       fc.record({ kind: fc.constant("account" as const), username: text, password: text }),
     ),
-  })
+  }
+  const access: fc.Arbitrary<Access> = fc.oneof(fc.record(way), fc.record({ ...way, members }))
 
   it("is read as it was written [W-42]", () => {
     fc.assert(
@@ -117,6 +126,10 @@ describe("access to a broker", () => {
     ["with a name that is no UTF-8", [2, 5, 0, 1, 0, 0xff, 0, 0]],
     ["with bytes left over", [0, 0, 0, 0]],
     ["with more than it says", [2, 4, 0, 0, 0]],
+    ["with an empty list of addresses", [0, 0, 0, 0, 0]],
+    ["with an address in capitals", [0, 0, 0, 2, 0, 0x50, 0x49]],
+    ["with a port that goes without saying", [0, 0, 0, 7, 0, ...Buffer.from("pi:8883")]],
+    ["with the same address twice", [0, 0, 0, 5, 0, ...Buffer.from("pi,pi")]],
   ])("%s is refused [W-42]", (_, tail) => {
     expect(decodeAccess(Uint8Array.from([...Array<number>(16).fill(1), ...tail]))).toBeUndefined()
   })
