@@ -9,10 +9,20 @@ const SETTINGS_BYTES_MAX = 65_536
 /** A host name is at most 253 characters (RFC 1035). */
 const HOST_MAX = 253
 const NAME_MAX = 64
+/** As many as an address can name (wire/address.ts), without the first. */
+const OTHERS_MAX = 4
 
-const BrokerSchema = v.strictObject({
+const place = {
   host: v.pipe(v.string(), v.minLength(1), v.maxLength(HOST_MAX)),
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+}
+
+const BrokerSchema = v.strictObject({
+  ...place,
+  /** Its other nodes. */
+  others: v.exactOptional(v.pipe(v.array(v.strictObject(place)), v.minLength(1), v.maxLength(OTHERS_MAX))),
+  /** Where guests come in, if elsewhere. */
+  guests: v.exactOptional(v.strictObject(place)),
   trust: v.variant("kind", [
     /** SHA-256(SPKI)[0:16] of the broker's authority as hex. */
     v.strictObject({ kind: v.literal("pin"), pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)) }),

@@ -11,6 +11,8 @@ const ALICE: Settings = {
   broker: {
     host: "broker.example",
     port: 8883,
+    others: [{ host: "second.example", port: 8883 }],
+    guests: { host: "broker.example", port: 8884 },
     trust: { kind: "pin", pin: "0123456789abcdef0123456789abcdef" },
     registrar: "A".repeat(43),
     mqttVersion: 5,

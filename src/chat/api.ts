@@ -78,7 +78,8 @@ export type Link =
   | { kind: "offline" | "stopped"; code: FaultCode; why: string; hint?: string }
 
 export type Offer =
-  | { by: "code"; code: string; expiresAt: number }
+  /** `at` is the address that belongs behind the code: where newcomers come in. */
+  | { by: "code"; code: string; at: string; expiresAt: number }
   | { by: "link"; link: string; expiresAt: number }
   | { by: "file"; file: string; expiresAt: number }
 

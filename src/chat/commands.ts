@@ -2,7 +2,7 @@ import { toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { fourWords } from "../pairing/words.ts"
 import type { ContactId, ContactRecord, MessageRecord } from "../store/records.ts"
-import { formatAddress } from "../wire/address.ts"
+import { formatAddresses } from "../wire/address.ts"
 import { TEXT_MAX_BYTES } from "../wire/frame.ts"
 import { decodeIdentity, safetyNumber } from "../wire/identity.ts"
 import { displayName } from "../wire/text.ts"
@@ -15,6 +15,7 @@ import { unsentKey } from "./handshakes.ts"
 import { receiptsKey, writeText } from "./outbound.ts"
 import { seenKey } from "./seen.ts"
 import { describeAlone, describeMessage } from "./tidings.ts"
+import { nodesOf } from "./whereabouts.ts"
 import type { Works } from "./works.ts"
 
 /** A peer that takes nothing for so long is gone, or being flooded. */
@@ -28,8 +29,8 @@ type Handlers<Names extends Command> = {
 /** Everything one can ask about conversations and contacts; pairing has its own drivers. */
 export const CONVERSATION_COMMANDS: Handlers<Exclude<Command, "catch-up" | `pair-${string}`>> = {
   status: ({ ports, journal, home, tidings }) => {
-    const address = ports.home.broker()?.address
-    const broker = address === undefined ? null : formatAddress(address)
+    const known = ports.home.broker()
+    const broker = known === undefined ? null : formatAddresses(nodesOf(known))
     const letters = [...journal.book().outgoing.values()]
     const queued = letters.filter(({ kind, published }) => kind === "text" && !published).length
     return Promise.resolve({

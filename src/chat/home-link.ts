@@ -5,6 +5,7 @@ import type { Link as LinkReport } from "./api.ts"
 import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
 import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
 import { Renewal, renewed } from "./renewal.ts"
+import { waysFor } from "./whereabouts.ts"
 
 /** A registrar that does not answer is asked again so much later. */
 const ENROL_AGAIN_MS = 30_000
@@ -166,9 +167,11 @@ export class HomeLink {
     }
   }
 
-  #target({ address, trust, mqttVersion }: BrokerHome, credential: Credential): LinkTarget {
-    const version = this.#mqttVersion ?? mqttVersion
-    return { address, trust, credential, ...(version === undefined ? {} : { mqttVersion: version }) }
+  #target(broker: BrokerHome, credential: Credential): LinkTarget {
+    const { trust } = broker
+    const version = this.#mqttVersion ?? broker.mqttVersion
+    const ways = waysFor(broker, credential)
+    return { ...ways, trust, credential, ...(version === undefined ? {} : { mqttVersion: version }) }
   }
 
   #learn(mqttVersion: MqttVersion): void {

@@ -46,8 +46,10 @@ export async function answerFile(desk: Desk, carrier: string): Promise<Paired> {
   return paired
 }
 
-function accessOf({ proof, invitation }: Link): Access {
-  return { proof, entry: invitation === undefined ? { kind: "none" } : { kind: "invitation", invitation } }
+function accessOf({ proof, invitation, members }: Link): Access {
+  if (invitation === undefined) return { proof, entry: { kind: "none" } }
+  const entry = { kind: "invitation", invitation } as const
+  return { proof, entry, ...(members === undefined ? {} : { members }) }
 }
 
 /** Asks every two seconds, from the inbox that stays ours for this contact. */

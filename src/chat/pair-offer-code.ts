@@ -5,12 +5,14 @@ import type { OfferTold } from "../pairing/offer.ts"
 import type { OpenBundle } from "../session/bundle.ts"
 import { MODE } from "../session/handshake.ts"
 import type { Entry } from "../wire/access.ts"
+import { formatAddress } from "../wire/address.ts"
 import { codeFault, type CodeFailure } from "./pair-faults.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./pair-grant.ts"
 import { mayOffer, type PairMemory, readPairMemory, rememberGuess } from "./pair-memory.ts"
 import { drawCode, type Held } from "./pair-nameplate.ts"
 import { ownLine } from "./pair-place.ts"
 import type { Desk, Expectation, Offered } from "./ports.ts"
+import { doorOf, membersOf } from "./whereabouts.ts"
 
 /** The bundle outlives the code: a caller that proved it may need a while to register. */
 const BUNDLE_LIFE_S = 24 * 60 * 60
@@ -28,7 +30,8 @@ export async function offerCode(desk: Desk, words: WordCount): Promise<Offered> 
   const held = await drawCode(ports, line, words)
   const offer = new CodeOffer(desk, held, memory)
   const expiresAt = ports.now() + CODE_LIFETIME_MS
-  return { offer: { by: "code", code: held.code.text, expiresAt }, cancel: () => offer.cancel() }
+  const at = formatAddress(doorOf(ownBroker(desk)))
+  return { offer: { by: "code", code: held.code.text, at, expiresAt }, cancel: () => offer.cancel() }
 }
 
 /** A code on the screen, until it is paired, dead or taken back. */
@@ -79,15 +82,16 @@ class CodeOffer {
   /** A guest's invitation is fetched first; the bundle is on disk before anybody learns of it. */
   async #grant({ guest, psk }: Extract<OfferTold, { kind: "answered" }>): Promise<void> {
     const desk = this.#desk
-    const { trust: proof } = ownBroker(desk)
+    const broker = ownBroker(desk)
     const entry = guest ? await this.#entry() : NOTHING
+    const access = { proof: broker.trust, entry, ...(guest ? membersOf(broker) : {}) }
     if (this.#isOver()) return
     const onPaired = (): void => this.#paired()
     this.#expectation = await desk.expect({ open: this.#open, mode: MODE.code, psk, onPaired })
     if (this.#isOver()) return this.#expectation.withdraw()
     const bundle = this.#open.bundle.bytes
     this.#granted = true
-    await this.#talk.feed({ kind: "ready", grant: { bundle, access: { proof, entry } } })
+    await this.#talk.feed({ kind: "ready", grant: { bundle, access } })
   }
 
   /** A caller that may not come in learns so inside the channel. */

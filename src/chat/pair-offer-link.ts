@@ -6,29 +6,31 @@ import type { Entry } from "../wire/access.ts"
 import { formatLink, linkRequestTag } from "../wire/link.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./pair-grant.ts"
 import type { Desk, Expectation, Offered } from "./ports.ts"
+import { doorOf, membersOf } from "./whereabouts.ts"
 
 /** Long enough for a mail or a memory stick, short enough that a forgotten one opens nothing. */
 const LIFE_S = 7 * 24 * 60 * 60
 
 /** A link that lets one person pair, and come in at our broker where we may invite. */
 export async function offerLink(desk: Desk): Promise<Offered> {
-  const { address, trust: proof } = ownBroker(desk)
+  const broker = ownBroker(desk)
   const open = freshBundle(desk, LIFE_S)
   const { hash: bundleHash, inbox, notAfter } = open.bundle
   const entry = await entryOrNotice(desk)
   const invitation = entry.kind === "invitation" ? entry.invitation : undefined
   const { withdraw } = await expect(desk, open, MODE.link)
-  const link = formatLink({ address, bundleHash, inbox, proof, invitation })
+  const way = { address: doorOf(broker), proof: broker.trust, ...membersOf(broker) }
+  const link = formatLink({ ...way, bundleHash, inbox, invitation })
   return { offer: { by: "link", link, expiresAt: notAfter * 1000 }, cancel: withdraw }
 }
 
 /** The same for machines that are not online together: the bundle itself, in a file. */
 export async function offerFile(desk: Desk): Promise<Offered> {
-  const { address, trust: proof } = ownBroker(desk)
+  const broker = ownBroker(desk)
   const open = freshBundle(desk, LIFE_S)
-  const access = { proof, entry: await entryOrNotice(desk) }
+  const access = { proof: broker.trust, entry: await entryOrNotice(desk), ...membersOf(broker) }
   const { withdraw } = await expect(desk, open, MODE.file)
-  const file = armour({ bundle: open.bundle.bytes, address, access })
+  const file = armour({ bundle: open.bundle.bytes, address: doorOf(broker), access })
   return { offer: { by: "file", file, expiresAt: open.bundle.notAfter * 1000 }, cancel: withdraw }
 }
 

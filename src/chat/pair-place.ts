@@ -9,6 +9,7 @@ import { ID_BYTES } from "../wire/topics.ts"
 import { openLine, UNHEARD } from "./line.ts"
 import { strangerInThePath } from "./pair-faults.ts"
 import type { BrokerHome, Desk, Line, OwnLine, Ports } from "./ports.ts"
+import { doorOf, isAddressOf, placesOf } from "./whereabouts.ts"
 
 /** The profile's link is up or nearly so when somebody pairs; a broker that takes longer is away. */
 const ONLINE_WITHIN_MS = 5_000
@@ -54,11 +55,11 @@ export async function findPlace(desk: Desk, at: BrokerAddress | undefined): Prom
     if (at !== undefined && !(await leadsTo(desk.ports, at, broker))) throw elsewhere(broker, at)
     return { kind: "member", line: await ownLine(desk) }
   }
-  const address = at ?? broker?.address
+  const address = at ?? (broker && doorOf(broker))
   if (address === undefined) {
     throw new Fault("usage", "the code does not say at which broker it is offered", "mqttchat pair CODE@HOST")
   }
-  const known = broker !== undefined && formatAddress(broker.address) === formatAddress(address)
+  const known = broker !== undefined && isAddressOf(broker, address)
   const trust = known ? broker.trust : UNPROVEN
   return { kind: "newcomer", line: await dialGuest(desk.ports, { address, trust }), address }
 }
@@ -71,10 +72,12 @@ export async function enter(desk: Desk, address: Address, access: Access): Promi
 }
 
 /** Registers with the broker that `access` describes and comes online there. Faults `refused` without an entry. */
-export async function settleAt(desk: Desk, address: BrokerAddress, { proof, entry }: Access): Promise<void> {
+export async function settleAt(desk: Desk, door: BrokerAddress, access: Access): Promise<void> {
+  const { proof, entry } = access
   const credential = credentialFor(desk.ports, entry)
   const registrar = entry.kind === "invitation" ? decodeInvitation(entry.invitation)?.registrar : undefined
-  const broker = { address, trust: proof, ...(registrar === undefined ? {} : { registrar }) }
+  const places = placesOf(door, access)
+  const broker = { ...places, trust: proof, ...(registrar === undefined ? {} : { registrar }) }
   await desk.moveIn(broker, credential)
 }
 
@@ -111,13 +114,14 @@ async function isMember(desk: Desk): Promise<boolean> {
 }
 
 /** One broker may have several addresses; what counts is the key it shows. */
-function samePlace({ address, trust }: BrokerHome, at: Address, proof: BrokerProof): boolean {
+function samePlace(broker: BrokerHome, at: Address, proof: BrokerProof): boolean {
+  const { trust } = broker
   if (trust.kind === "pin" && proof.kind === "pin") return equal(trust.pin, proof.pin)
-  return formatAddress(at) === formatAddress(address)
+  return isAddressOf(broker, at)
 }
 
 async function leadsTo(ports: Ports, at: BrokerAddress, broker: BrokerHome): Promise<boolean> {
-  if (formatAddress(at) === formatAddress(broker.address)) return true
+  if (isAddressOf(broker, at)) return true
   const { trust } = broker
   if (trust.kind === "name") return false
   const guest = await dialGuest(ports, { address: at, trust: UNPROVEN })

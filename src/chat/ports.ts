@@ -20,6 +20,10 @@ import type { FaultPoint } from "./fault-points.ts"
 /** The broker where this profile receives. */
 export type BrokerHome = {
   readonly address: BrokerAddress
+  /** Its other nodes, where it has several. */
+  readonly others?: readonly BrokerAddress[]
+  /** Where guests come in, if it is not where members connect. */
+  readonly guests?: BrokerAddress
   readonly trust: Exclude<Trust, { kind: "unproven" }>
   /** Box key of the broker's registrar, where it has one. */
   readonly registrar?: PublicKey

@@ -12,7 +12,7 @@ export function addProfile(program: Command, start: Start): void {
     .description("make your identity and say where your broker is")
     .option("--name <name>", "what your contacts see")
     .option("--no-passphrase", "do not lock the keys")
-    .option("--broker <where>", "here, HOST[:PORT] or later")
+    .option("--broker <where>", "here, later or HOST[:PORT], several with commas")
     .option("--pin <hex>", "key of the broker's authority, where no public authority vouches for it")
     .option("--username <name>", "your account at the broker")
     .option("--password-file <file>", "its password")

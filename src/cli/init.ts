@@ -7,7 +7,7 @@ import { createIdentity } from "../keystore/identity.ts"
 import { createKeyFile, type StoredCredential } from "../keystore/keyfile.ts"
 import { takeLock } from "../lock.ts"
 import { type Settings, writeSettings } from "../settings.ts"
-import { parseAddress } from "../wire/address.ts"
+import { parseAddresses } from "../wire/address.ts"
 import { fingerprint } from "../wire/identity.ts"
 import { display, displayName, safe } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
@@ -28,7 +28,7 @@ export type InitOptions = {
   readonly name?: string
   /** False for --no-passphrase. */
   readonly passphrase: boolean
-  /** `here`, `later` or HOST[:PORT]. */
+  /** `here`, `later` or HOST[:PORT], with commas between the nodes of one broker. */
   readonly broker?: string
   readonly pin?: string
   readonly username?: string
@@ -146,12 +146,13 @@ function chosenHome(broker: string, options: InitOptions): Home {
   if (broker === "here" || broker === "later") {
     return { settings: { here: broker === "here" }, credential: undefined }
   }
-  const address = parseAddress(broker)
+  const [address, ...others] = parseAddresses(broker) ?? []
   if (address === undefined) {
     throw new Fault("usage", `${broker} is no address of a broker`, "mqttchat init --broker HOST[:PORT]")
   }
+  const nodes = { ...address, ...(others.length === 0 ? {} : { others }) }
   return {
-    settings: { here: false, broker: { ...address, trust: trustOf(options.pin) } },
+    settings: { here: false, broker: { ...nodes, trust: trustOf(options.pin) } },
     credential: accountOf(options),
   }
 }

@@ -35,10 +35,10 @@ export async function caughtUp(client: ChatClient): Promise<Link> {
   return link
 }
 
-/** The broker's address, once the link to it is up. Faults `unavailable` and `config`. */
-export async function onlineAt({ paths }: Context, client: ChatClient): Promise<string> {
-  const { link, broker } = await settledStatus(client)
-  if (link.kind === "online") return broker ?? ""
+/** Resolves once the link to the broker is up. Faults `unavailable` and `config`. */
+export async function untilOnline({ paths }: Context, client: ChatClient): Promise<void> {
+  const { link } = await settledStatus(client)
+  if (link.kind === "online") return
   throw new Fault("code" in link ? link.code : CODE[link.kind], link.why, wayOnline(paths, link))
 }
 

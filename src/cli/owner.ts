@@ -133,19 +133,24 @@ function here(paths: Context["paths"]): BrokerHome | undefined {
 
 function brokerOf({ broker }: Settings): BrokerHome | undefined {
   if (broker === undefined) return undefined
-  const { host, port, trust, registrar, mqttVersion } = broker
+  const { host, port, others, guests, trust, registrar, mqttVersion } = broker
   const key = registrar === undefined ? undefined : fromBase64url(registrar)
   return {
     address: { host, port },
+    ...(others === undefined ? {} : { others }),
+    ...(guests === undefined ? {} : { guests }),
     trust: trust.kind === "pin" ? { kind: "pin", pin: Buffer.from(trust.pin, "hex") } : trust,
     ...(key === undefined ? {} : { registrar: key as PublicKey }),
     ...(mqttVersion === undefined ? {} : { mqttVersion }),
   }
 }
 
-function settingsOf({ address, trust, registrar, mqttVersion }: BrokerHome): NonNullable<Settings["broker"]> {
+function settingsOf(home: BrokerHome): NonNullable<Settings["broker"]> {
+  const { address, others, guests, trust, registrar, mqttVersion } = home
   return {
     ...address,
+    ...(others === undefined ? {} : { others: [...others] }),
+    ...(guests === undefined ? {} : { guests }),
     trust: trust.kind === "pin" ? { kind: "pin", pin: toHex(trust.pin) } : { kind: "name" },
     ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
     ...(mqttVersion === undefined ? {} : { mqttVersion }),

@@ -9,7 +9,7 @@ import { chat } from "./chat.ts"
 import { differs, fourWords } from "./contacts.ts"
 import type { Context } from "./context.ts"
 import { readSmallText, readStdinText } from "./input.ts"
-import { onlineAt } from "./link.ts"
+import { untilOnline } from "./link.ts"
 import { properName } from "./names.ts"
 import { askText, askYes } from "./prompts.ts"
 
@@ -65,7 +65,7 @@ export async function offerPairing(
   options: PairOptions,
 ): Promise<void> {
   const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
-  const broker = await onlineAt(context, client)
+  await untilOnline(context, client)
   const pairing = nextPairing(client)
   const offer = await client.call("pair-offer", { by, words: options.words })
   if (offer.by === "file") {
@@ -73,7 +73,7 @@ export async function offerPairing(
     return
   }
   if (offer.by === "code") context.lifetime.defer(() => cancel(client))
-  await showOffer(context, { offer, broker, qr: options.qr })
+  await showOffer(context, offer, options)
   const outcome = await pairing
   if (outcome instanceof Fault) throw outcome
   await settle(context, client, { paired: outcome, name: options.name })
@@ -109,10 +109,10 @@ async function cancel(client: ChatClient): Promise<void> {
 
 async function showOffer(
   { out }: Context,
-  shown: { readonly offer: Exclude<Offer, { by: "file" }>; readonly broker: string; readonly qr: boolean },
+  offer: Exclude<Offer, { by: "file" }>,
+  { qr }: Pick<PairOptions, "qr">,
 ): Promise<void> {
-  const { offer, broker, qr } = shown
-  const carrier = offer.by === "link" ? offer.link : `${offer.code}@${broker}`
+  const carrier = offer.by === "link" ? offer.link : `${offer.code}@${offer.at}`
   if (out.json) {
     out.record("mqttchat/offer/1", { ...offer, carrier })
     return

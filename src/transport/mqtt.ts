@@ -8,7 +8,14 @@ import { Connection } from "./connection.ts"
 import { failureOf, refusesVersion } from "./failures.ts"
 import type { Failure } from "./failures.ts"
 import { Subscriptions } from "./subscriptions.ts"
-import type { Connect, LinkTarget, MqttVersion, Transport, TransportEvents } from "./transport.ts"
+import type {
+  BrokerAddress,
+  Connect,
+  LinkTarget,
+  MqttVersion,
+  Transport,
+  TransportEvents,
+} from "./transport.ts"
 import { openSocket } from "./trust.ts"
 import type { Proven } from "./trust.ts"
 
@@ -27,6 +34,9 @@ export const connectMqtt: Connect = (target, events) => {
   return new Link(target, events)
 }
 
+/** A node of the broker, and what is proven of it: a session of one is worth nothing at another. */
+type Node = { readonly address: BrokerAddress; readonly proven: Proven }
+
 /** How one connection ended. */
 type End = { readonly error: unknown; readonly opened: boolean }
 
@@ -35,7 +45,7 @@ class Link implements Transport {
   readonly #events: TransportEvents
   readonly #clientId: string
   readonly #subscriptions = new Subscriptions()
-  readonly #proven: Proven = { anchor: undefined, session: undefined }
+  readonly #nodes: readonly Node[]
   readonly #closing = new AbortController()
   readonly #running: Promise<void>
   /** Ends whatever the loop is waiting for. */
@@ -49,7 +59,11 @@ class Link implements Transport {
     this.#target = target
     this.#events = events
     this.#mqttVersion = target.mqttVersion ?? 5
-    const { credential } = target
+    const { credential, address, others = [] } = target
+    this.#nodes = [address, ...others].map((at) => ({
+      address: at,
+      proven: { anchor: undefined, session: undefined },
+    }))
     this.#clientId = credential.kind === "guest" ? toBase64url(randomBytes(ID_BYTES)) : credential.deviceId
     this.#running = this.#run()
   }
@@ -69,43 +83,48 @@ class Link implements Transport {
     await this.#running
   }
 
+  /** One node after the other; a pause when all have failed in a row, the end when all have refused for good. */
   async #run(): Promise<void> {
-    let retries = 0
-    while (!this.#isEnded()) {
+    const { length } = this.#nodes
+    let [failed, refused] = [0, 0]
+    for (const node of inTurn(this.#nodes)) {
       const begun = performance.now()
-      const failure = await this.#connectOnce()
+      const failure = await this.#connectOnce(node)
       if (this.#isEnded()) return
-      if (failure.permanent) {
+      failed = performance.now() - begun > STEADY_MS ? 1 : failed + 1
+      refused = failure.permanent ? refused + 1 : 0
+      if (refused === length) {
         this.#stop(failure.fault)
         return
       }
       this.#down = failure.fault
       this.#events.onState({ kind: "offline", why: failure.fault })
-      retries = performance.now() - begun > STEADY_MS ? 1 : retries + 1
-      await this.#pause(retryDelay(retries, randomInt(CHANCE_STEPS) / CHANCE_STEPS))
+      if (failed % length !== 0) continue
+      await this.#pause(retryDelay(failed / length, randomInt(CHANCE_STEPS) / CHANCE_STEPS))
+      if (this.#isEnded()) return
     }
   }
 
   /** MQTT 5 first, then 3.1.1 at once where the broker does not take it; a version that worked is kept. */
-  async #connectOnce(): Promise<Failure> {
-    const { address } = this.#target
+  async #connectOnce(node: Node): Promise<Failure> {
+    const { address, proven } = node
     try {
-      let end = await this.#live()
+      let end = await this.#live(node)
       if (!end.opened && refusesVersion(end.error) && !this.#isEnded()) {
         const tried = this.#mqttVersion
         this.#mqttVersion = tried === 5 ? 4 : 5
-        end = await this.#live()
+        end = await this.#live(node)
         if (!end.opened) this.#mqttVersion = tried
       }
       return failureOf(end.error, address)
     } catch (error) {
-      this.#proven.session = undefined
+      proven.session = undefined
       return failureOf(error, address)
     }
   }
 
-  async #live(): Promise<End> {
-    const { socket, pins } = await openSocket(this.#target, this.#proven, this.#closing.signal)
+  async #live({ address, proven }: Node): Promise<End> {
+    const { socket, pins } = await openSocket({ ...this.#target, address }, proven, this.#closing.signal)
     if (pins.length > 0) this.#pins = pins
     return new Promise((resolve) => {
       const connection = new Connection({
@@ -156,4 +175,9 @@ class Link implements Transport {
       }
     })
   }
+}
+
+/** All of them, over and over. */
+function* inTurn(nodes: readonly Node[]): Generator<Node> {
+  for (;;) yield* nodes
 }

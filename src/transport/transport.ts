@@ -62,6 +62,8 @@ export type Connect = (target: LinkTarget, events: TransportEvents) => Transport
 
 export type LinkTarget = {
   readonly address: BrokerAddress
+  /** Other nodes of the same broker, tried in turn. */
+  readonly others?: readonly BrokerAddress[]
   readonly trust: Trust
   readonly credential: Credential
   /** What the broker spoke last time; otherwise 5 is tried first. */
