@@ -51,7 +51,11 @@ export class Listener {
     })
     this.#server.on("connection", (socket: Socket) => this.#count(socket, turnstile))
     this.#server.on("secureConnection", arrived)
-    this.#server.on("tlsClientError", handshakeFailed)
+    this.#server.on("tlsClientError", (_error, socket) => {
+      handshakeFailed()
+      // Node tells of a handshake that takes too long, and leaves the connection open.
+      socket.destroy()
+    })
   }
 
   /** Resolves with the port. Fault `unavailable` if the address is taken or not ours. */

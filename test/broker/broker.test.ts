@@ -1,9 +1,11 @@
-import { connect as connectTls } from "node:tls"
+import { connect as connectTls, type TLSSocket } from "node:tls"
 import { once } from "node:events"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
-import { pinOf } from "../../src/broker/certificates.ts"
-import { connect, type Device, newId, newWorld, optionsFor, portOf, type World } from "./world.ts"
+import { makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
+import { connect, type Device, newId, newWorld, optionsFor, type Party, portOf, type World } from "./world.ts"
+
+const DAY = 24 * 60 * 60 * 1000
 
 describe("the embedded broker", () => {
   let world: World
@@ -43,5 +45,41 @@ describe("the embedded broker", () => {
     expect([socket.getProtocol(), socket.alpnProtocol]).toEqual(["TLSv1.3", "mqtt"])
     expect(pinOf(shown?.issuerCertificate?.toString() ?? "")).toEqual(pinOf(world.authority.caCertificate))
     socket.destroy()
+  })
+
+  test("shows another certificate of the same authority without a restart, and ends nobody for it", async () => {
+    const toBob = `mc/1/i/${bob.id}/${newId()}`
+    const serial = (party: Party): string =>
+      (party.client.stream as TLSSocket).getPeerCertificate().serialNumber
+    const before = await connect(optionsFor(world, portOf(broker), bob))
+    await before.client.subscribeAsync(toBob, { qos: 1 })
+    const until = broker.stats().certificateUntil
+    expect((until - Date.now()) / DAY).toBeGreaterThan(395)
+    broker.renew(await makeServerCertificate(world.authority, ["127.0.0.1"]))
+    const after = await connect(optionsFor(world, portOf(broker), alice))
+    expect(serial(after)).not.toBe(serial(before))
+    expect(broker.stats().certificateUntil).toBeGreaterThanOrEqual(until)
+    await after.client.publishAsync(toBob, "still there", { qos: 1 })
+    expect(await before.hear(1)).toEqual([`${toBob} still there`])
+    for (const { client } of [before, after]) await client.endAsync()
+  })
+
+  test("counts who is there and what passes", async () => {
+    const before = broker.stats()
+    const [atAlice, guest] = [
+      await connect(optionsFor(world, portOf(broker), alice)),
+      await connect(optionsFor(world, portOf(broker))),
+    ]
+    const topic = `mc/1/i/${alice.id}/${newId()}`
+    await atAlice.client.subscribeAsync(topic, { qos: 1 })
+    await atAlice.client.publishAsync(topic, "12345", { qos: 1 })
+    await atAlice.hear(1)
+    const { connections, received, sent } = broker.stats()
+    expect(connections).toEqual({ device: 1, guest: 1, registrar: 0, refused: 0 })
+    expect(received.messages - before.received.messages).toBe(1)
+    expect(received.bytes - before.received.bytes).toBe(5)
+    expect(sent.messages - before.sent.messages).toBe(1)
+    expect(received.perSecond).toBeGreaterThan(0)
+    for (const { client } of [atAlice, guest]) await client.endAsync()
   })
 })

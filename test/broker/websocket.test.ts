@@ -1,0 +1,104 @@
+import { once } from "node:events"
+import { request } from "node:https"
+import { connect as connectTls } from "node:tls"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import type { Broker } from "../../src/broker/broker.ts"
+import { PACKET_MAX_BYTES } from "../../src/broker/guard.ts"
+import { limitsFor } from "../../src/broker/limits.ts"
+import { connect, type Device, newId, newWorld, type Options, optionsFor, type World } from "./world.ts"
+
+describe("MQTT over WebSocket", () => {
+  let world: World
+  let broker: Broker
+  let alice: Device
+  let bob: Device
+  let port: number
+  let webPort: number
+
+  beforeAll(async () => {
+    world = await newWorld()
+    alice = await world.device()
+    bob = await world.device()
+    const at = { host: "127.0.0.1", port: 0 }
+    const limits = { ...limitsFor(10_000), patienceMs: 1_000 }
+    broker = await world.start({ listen: [at, { ...at, webSocket: true }], limits })
+    ;[port = 0, webPort = 0] = broker.ports
+  })
+  afterAll(() => world.end())
+
+  function overWeb(device?: Device): Options {
+    const options = optionsFor(world, webPort, device)
+    const { ca, cert, key } = options
+    return {
+      ...options,
+      ALPNProtocols: ["http/1.1"],
+      protocol: "wss",
+      path: "/mqtt",
+      wsOptions: { ca, cert, key },
+    }
+  }
+
+  test("carries messages both ways between it and plain TLS", async () => {
+    const [toAlice, toBob] = [`mc/1/i/${alice.id}/${newId()}`, `mc/1/i/${bob.id}/${newId()}`]
+    const atAlice = await connect(overWeb(alice))
+    const atBob = await connect(optionsFor(world, port, bob))
+    await atAlice.client.subscribeAsync(toAlice, { qos: 1 })
+    await atBob.client.subscribeAsync(toBob, { qos: 1 })
+    await atAlice.client.publishAsync(toBob, "x".repeat(60_000), { qos: 1 })
+    await atBob.client.publishAsync(toAlice, "back", { qos: 1 })
+    expect(await atBob.hear(1)).toEqual([`${toBob} ${"x".repeat(60_000)}`])
+    expect(await atAlice.hear(1)).toEqual([`${toAlice} back`])
+    expect(broker.stats().connections).toMatchObject({ device: 2 })
+    for (const { client } of [atAlice, atBob]) await client.endAsync()
+  })
+
+  test("ties the client id to the certificate as everywhere, and lets guests pair only", async () => {
+    await expect(connect({ ...overWeb(bob), clientId: alice.id })).rejects.toMatchObject({ code: 2 })
+    const guest = await connect(overWeb())
+    await guest.client.subscribeAsync("mc/1/p/12", { qos: 1 })
+    await expect(guest.client.subscribeAsync(`mc/1/i/${alice.id}/+`, { qos: 1 })).rejects.toThrow()
+    await guest.client.endAsync(true)
+  })
+
+  test("keeps the limit on packets", async () => {
+    const atAlice = await connect(overWeb(alice))
+    const topic = `mc/1/i/${bob.id}/${newId()}`
+    atAlice.client.publish(topic, Buffer.alloc(PACKET_MAX_BYTES + 1), { qos: 0 })
+    expect(await atAlice.closed).toBe("closed")
+  })
+
+  async function statusOf(headers: Record<string, string>): Promise<number | undefined> {
+    const asked = request({ host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate, headers })
+    asked.end()
+    const answer = new Promise<number | undefined>((resolve, reject) => {
+      asked.once("response", (response) => resolve(response.resume().statusCode))
+      asked.once("upgrade", (response) => resolve(response.statusCode))
+      asked.once("error", reject)
+    })
+    const status = await answer
+    asked.destroy()
+    return status
+  }
+
+  test("is refused to whatever is no MQTT, and to pages of websites", async () => {
+    const upgrade = {
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": Buffer.alloc(16).toString("base64"),
+      "Sec-WebSocket-Protocol": "mqtt",
+    }
+    expect(await statusOf(upgrade)).toBe(101)
+    expect(await statusOf({})).toBe(426)
+    expect(await statusOf({ ...upgrade, Origin: "https://mallory.example" })).toBe(403)
+    expect(await statusOf({ ...upgrade, "Sec-WebSocket-Protocol": "chat" })).toBe(403)
+  })
+
+  test("who does not ask for it in time is ended", async () => {
+    const silent = connectTls({ host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate })
+    silent.on("error", () => undefined).resume()
+    await once(silent, "secureConnect")
+    silent.write("GET / HTTP/1.1\r\n")
+    await new Promise((closed) => silent.once("close", closed))
+  })
+})
