@@ -23,6 +23,8 @@ export type ProfilePaths = {
   /** Folder of the embedded broker: certificates, journal, registrar. */
   readonly broker: string
   readonly brokerLock: string
+  /** Where the running broker is asked by its operator's other commands. */
+  readonly brokerSocket: string
 }
 
 /**
@@ -50,14 +52,20 @@ export function profilePaths(env: PlacesEnv, profile: string): ProfilePaths {
     lock: join(root, "owner.lock"),
     broker: join(root, "broker"),
     brokerLock: join(root, "broker.lock"),
+    brokerSocket: fitting(folders.brokerSocket, env),
   }
 }
 
-type Folders = { readonly root: string; readonly config: string; readonly socket: string }
+type Folders = {
+  readonly root: string
+  readonly config: string
+  readonly socket: string
+  readonly brokerSocket: string
+}
 
 function oneFolder(home: string, profile: string): Folders {
   const root = join(home, profile)
-  return { root, config: root, socket: join(root, "owner.sock") }
+  return { root, config: root, socket: join(root, "owner.sock"), brokerSocket: join(root, "broker.sock") }
 }
 
 function xdgFolders(env: PlacesEnv, profile: string): Folders {
@@ -66,10 +74,13 @@ function xdgFolders(env: PlacesEnv, profile: string): Folders {
   const config = absolute(env["XDG_CONFIG_HOME"]) ?? join(user, ".config")
   const runtime = absolute(env["XDG_RUNTIME_DIR"])
   const root = join(data, "mqttchat", profile)
+  const at = (name: string, shared: string): string =>
+    runtime === undefined ? join(root, name) : join(runtime, "mqttchat", shared)
   return {
     root,
     config: join(config, "mqttchat", profile),
-    socket: runtime === undefined ? join(root, "owner.sock") : join(runtime, "mqttchat", `${profile}.sock`),
+    socket: at("owner.sock", `${profile}.sock`),
+    brokerSocket: at("broker.sock", `${profile}.broker.sock`),
   }
 }
 

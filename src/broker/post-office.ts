@@ -28,6 +28,8 @@ export class PostOffice {
   readonly #journal: Journal
   readonly #may: (client: Client, filter: string) => boolean
   readonly #online = new Map<string, Client>()
+  /** By session: the last change of its subscriptions, while it is being written. */
+  readonly #changes = new Map<string, Promise<void>>()
 
   constructor(queues: Queues, journal: Journal, may: (client: Client, filter: string) => boolean) {
     this.#queues = queues
@@ -122,25 +124,41 @@ export class PostOffice {
   }
 
   /** Aedes hands over every filter of a SUBSCRIBE, the refused ones too. */
-  async addSubscriptions(client: Client, filters: readonly Subscription[]): Promise<void> {
-    const known = new Map(this.#queues.filtersOf(client.id).map(({ topic, qos }) => [topic, qos]))
-    const fresh = filters.filter(
-      ({ topic, qos }) => known.get(topic) !== qos && isKept(topic) && this.#may(client, topic),
-    )
-    if (known.size + fresh.length > FILTERS_MAX) throw new Error("too many subscriptions")
-    await Promise.all(
-      fresh.map(({ topic, qos }) =>
-        this.#journal.commit({ kind: "subscribed", session: client.id, filter: topic, qos }),
-      ),
-    )
+  addSubscriptions(client: Client, filters: readonly Subscription[]): Promise<void> {
+    return this.#inTurn(client.id, async () => {
+      const known = new Map(this.#queues.filtersOf(client.id).map(({ topic, qos }) => [topic, qos]))
+      const fresh = filters.filter(
+        ({ topic, qos }) => known.get(topic) !== qos && isKept(topic) && this.#may(client, topic),
+      )
+      if (known.size + fresh.length > FILTERS_MAX) throw new Error("too many subscriptions")
+      await Promise.all(
+        fresh.map(({ topic, qos }) =>
+          this.#journal.commit({ kind: "subscribed", session: client.id, filter: topic, qos }),
+        ),
+      )
+    })
   }
 
-  async removeSubscriptions(client: Client, filters: readonly string[]): Promise<void> {
-    const known = new Set(this.#queues.filtersOf(client.id).map(({ topic }) => topic))
-    const ended = filters.filter((filter) => known.has(filter))
-    await Promise.all(
-      ended.map((filter) => this.#journal.commit({ kind: "unsubscribed", session: client.id, filter })),
-    )
+  removeSubscriptions(client: Client, filters: readonly string[]): Promise<void> {
+    return this.#inTurn(client.id, async () => {
+      const known = new Set(this.#queues.filtersOf(client.id).map(({ topic }) => topic))
+      const ended = filters.filter((filter) => known.has(filter))
+      await Promise.all(
+        ended.map((filter) => this.#journal.commit({ kind: "unsubscribed", session: client.id, filter })),
+      )
+    })
+  }
+
+  /** A change counts once it is on disk: the next one of the same session looks only then at what it changes. */
+  #inTurn(session: string, change: () => Promise<void>): Promise<void> {
+    const done = (this.#changes.get(session) ?? Promise.resolve()).then(change)
+    const settled = done
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#changes.get(session) === settled) this.#changes.delete(session)
+      })
+    this.#changes.set(session, settled)
+    return done
   }
 
   subscriptionsByClient({ id }: Pick<Client, "id">): Promise<Filter[]> {

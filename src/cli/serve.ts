@@ -2,26 +2,25 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import type { Broker } from "../broker/broker.ts"
 import { toHex } from "../crypto/bytes.ts"
-import { systemRandom } from "../crypto/random.ts"
 import { Fault } from "../errors.ts"
 import { takeLock } from "../lock.ts"
+import type { Ledger } from "../registrar/ledger.ts"
 import { makePrivateFolder } from "../private-folder.ts"
 import { DEFAULT_PORT, formatAddress } from "../wire/address.ts"
-import { display, displayName, safe } from "../wire/text.ts"
+import { display, safe } from "../wire/text.ts"
 import { type BrokerKeys, brokerKeys } from "./broker-keys.ts"
 import { layOutInvitation, type Notice, readNotice, writeNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
 import { hasProfile } from "./init.ts"
 import { ANY, choosePlace, type ListenWish, LOOPBACK, type Place } from "./listen.ts"
+import { serveOffice } from "./office.ts"
+import { embeddedBouncer, holdLedger, mayEnter, startRegistrar } from "./registrar.ts"
 import { grouped } from "./rows.ts"
 
 /** A name that a certificate can hold; a laptop may be called anything. */
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
 
-export type BrokerOptions = ListenWish & {
-  readonly port?: number
-  readonly watch?: boolean
-}
+export type BrokerOptions = ListenWish & { readonly port?: number; readonly watch?: boolean }
 
 /** Runs broker and registrar of this laptop until the command is ended. It opens no identity and no messages. */
 export async function serveBroker(context: Context, options: BrokerOptions): Promise<never> {
@@ -32,16 +31,10 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   const last = readNotice(paths)
   const place = await choosePlace(context, options, last && { listen: last.listen, host: last.address.host })
   const port = options.port ?? last?.address.port ?? DEFAULT_PORT
-  const broker = await startHere(context, keys, {
-    place,
-    port,
-    watch: options.watch === true,
-  })
+  const ledger = await holdLedger(context)
+  const broker = await startHere(context, keys, { place, port, ledger, watch: options.watch === true })
   lifetime.defer(broker.close)
-  const notice = await admit(context, keys, {
-    place,
-    port: broker.ports[0] ?? port,
-  })
+  const notice = await admit(context, keys, { place, port: broker.ports[0] ?? port, broker, ledger })
   writeNotice(paths, notice)
   tell(context, notice)
   return await new Promise<never>(() => undefined)
@@ -60,11 +53,7 @@ function holdBrokerLock({ paths, lifetime, profile }: Context): void {
 async function startHere(
   context: Context,
   { authority }: BrokerKeys,
-  wish: {
-    readonly place: Place
-    readonly port: number
-    readonly watch: boolean
-  },
+  wish: { readonly place: Place; readonly port: number; readonly ledger: Ledger; readonly watch: boolean },
 ): Promise<Broker> {
   const [{ makeServerCertificate }, { startBroker }, { GUEST_RATE }, { limitsFor }, { REGISTRAR_ID }] =
     await Promise.all([
@@ -84,8 +73,8 @@ async function startHere(
     registrarId: REGISTRAR_ID,
     guestRate: GUEST_RATE,
     limits: limitsFor(),
-    mayEnter: () => true,
     onTrouble: (fault) => context.out.warn(safe`${display(fault.message)}: its sender keeps the message`),
+    mayEnter: mayEnter(wish.ledger),
     ...(wish.watch ? { observe: watcher(context) } : {}),
   })
 }
@@ -100,56 +89,33 @@ function hostsOf({ host }: Place): string[] {
 function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: string) => void {
   return (topic, payload, from) => {
     const base64 = Buffer.from(payload).toString("base64")
-    if (out.json)
-      out.record("mqttchat/seen/1", {
-        topic,
-        from,
-        bytes: payload.length,
-        base64,
-      })
+    if (out.json) out.record("mqttchat/seen/1", { topic, from, bytes: payload.length, base64 })
     else out.data(safe`${display(topic)}  ${payload.length} bytes from ${display(from)}`)
   }
 }
 
-/** Starts the registrar over the broker itself and lays the operator's invitation out. */
+/** Starts the registrar over the broker itself, lays the operator's invitation out and answers the operator. */
 async function admit(
   context: Context,
-  { authority, registrarSecret }: BrokerKeys,
-  at: { readonly place: Place; readonly port: number },
+  keys: BrokerKeys,
+  at: { readonly place: Place; readonly port: number; readonly broker: Broker; readonly ledger: Ledger },
 ): Promise<Notice> {
-  const [{ openRegistrar }, { pinOf }, { connectMqtt }] = await Promise.all([
-    import("../registrar/registrar.ts"),
+  const [{ inviteOperator }, { pinOf }] = await Promise.all([
+    import("../registrar/members.ts"),
     import("../broker/certificates.ts"),
-    import("../transport/mqtt.ts"),
   ])
-  const { paths, lifetime, out } = context
+  const { paths, lifetime } = context
   const { host, listen } = at.place
-  const pin = pinOf(authority.caCertificate)
-  const registrar = await openRegistrar({
-    connect: connectMqtt,
+  const pin = pinOf(keys.authority.caCertificate)
+  const registrar = await startRegistrar(context, keys, at.ledger, {
     address: { host: ANY.includes(listen) ? LOOPBACK : listen, port: at.port },
-    pin,
-    keys: authority,
-    boxSecret: registrarSecret,
-    ledgerPath: join(paths.broker, "registrar.ledger"),
-    membersMayInvite: true,
-    onState: (state) => {
-      if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
-    },
-    onAdmitted: ({ deviceName, operator }) => {
-      out.say(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
-    },
-    random: systemRandom,
-    now: Date.now,
+    trust: { kind: "pin", pin },
+    bouncer: () => embeddedBouncer(context, at.broker.expel),
   })
-  lifetime.defer(registrar.close)
-  layOutInvitation(paths, await registrar.inviteOperator())
-  return {
-    address: { host, port: at.port },
-    listen,
-    pin,
-    registrar: registrar.publicKey,
-  }
+  layOutInvitation(paths, await inviteOperator(registrar))
+  const office = await serveOffice(registrar, paths.brokerSocket)
+  lifetime.defer(office.close)
+  return { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
 }
 
 function tell(context: Context, { address, pin }: Notice): void {

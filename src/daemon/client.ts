@@ -16,6 +16,21 @@ const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
  * socket there, `io` when it may not be used.
  */
 export async function connectOwner(socketPath: string): Promise<ChatClient | undefined> {
+  return connectSocket(socketPath)
+}
+
+/** Asks whatever `serveCommands` serves. */
+export type Asker = {
+  readonly ask: (method: string, params: object) => Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+/** As `connectOwner`, for another table of commands. */
+export async function connectAsker(socketPath: string): Promise<Asker | undefined> {
+  return connectSocket(socketPath)
+}
+
+async function connectSocket(socketPath: string): Promise<OwnerClient | undefined> {
   if (!existsSync(socketPath)) return undefined
   requirePrivateFolder(dirname(socketPath))
   const socket = connect(socketPath)
@@ -33,7 +48,7 @@ export async function connectOwner(socketPath: string): Promise<ChatClient | und
 
 type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (why: Fault) => void }
 
-class OwnerClient implements ChatClient {
+class OwnerClient implements ChatClient, Asker {
   readonly #socket: Socket
   readonly #waiting = new Map<number, Waiting>()
   readonly #listeners = new Set<(event: Event) => void>()
@@ -50,7 +65,7 @@ class OwnerClient implements ChatClient {
 
   readonly call = async <C extends Command>(command: C, params: Params<C>): Promise<Results[C]> => {
     // The other end of the socket is this same program, run by this same user.
-    return (await this.#ask(command, params)) as Results[C]
+    return (await this.ask(command, params)) as Results[C]
   }
 
   readonly listen = (onEvent: (event: Event) => void): (() => void) => {
@@ -58,7 +73,7 @@ class OwnerClient implements ChatClient {
     if (!this.#isListening) {
       this.#isListening = true
       // If the owner is gone, the next call says so.
-      this.#ask("listen", {}).catch(() => undefined)
+      this.ask("listen", {}).catch(() => undefined)
     }
     return () => this.#listeners.delete(onEvent)
   }
@@ -73,8 +88,8 @@ class OwnerClient implements ChatClient {
       this.#socket.end(() => this.#socket.destroy())
     })
 
-  #ask(method: string, params: unknown): Promise<unknown> {
-    return new Promise((resolve, reject) => {
+  readonly ask = (method: string, params: object): Promise<unknown> =>
+    new Promise((resolve, reject) => {
       if (!this.#socket.writable) {
         reject(gone())
         return
@@ -88,7 +103,6 @@ class OwnerClient implements ChatClient {
       this.#waiting.set(id, { resolve, reject })
       this.#socket.write(line)
     })
-  }
 
   #hear(line: string | undefined): void {
     const answer = line === undefined ? undefined : parseAnswer(line)

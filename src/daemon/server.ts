@@ -28,17 +28,30 @@ const DRAIN_MS = 2_000
 
 export type OwnerSocket = { readonly close: () => Promise<void> }
 
+/** What is asked over a socket: each method with the schema of its parameters. */
+export type Service = {
+  readonly commands: Readonly<Record<string, v.GenericSchema<unknown, object>>>
+  readonly call: (method: string, params: object) => Promise<unknown>
+  readonly listen: (onEvent: (event: unknown) => void) => () => void
+}
+
+/** Lets other processes of this user ask the owner of a profile. As `serveCommands`. */
+export function serve(client: ChatClient, socketPath: string): Promise<OwnerSocket> {
+  const call: Service["call"] = (method, params) => client.call(method as Command, params)
+  return serveCommands({ commands: COMMANDS, call, listen: client.listen }, socketPath)
+}
+
 /**
- * Lets other processes of this user ask the owner of a profile: JSON-RPC 2.0, one object a line, on a Unix socket of
- * mode 0600. The caller holds the profile's lock, so a socket that is there already is a dead owner's. `close`
+ * Lets other processes of this user ask this one: JSON-RPC 2.0, one object a line, on a Unix socket of
+ * mode 0600. The caller holds the lock that goes with it, so a socket that is there already is a dead owner's. `close`
  * answers what was asked and hears no more. Makes the socket's folder if there is none. Faults `io`, and `config` when
  * others may enter the folder: until it is 0600, only the folder keeps them from the socket.
  */
-export async function serve(client: ChatClient, socketPath: string): Promise<OwnerSocket> {
+export async function serveCommands(service: Service, socketPath: string): Promise<OwnerSocket> {
   makePrivateFolder(dirname(socketPath))
   const callers = new Set<Caller>()
   const server = createServer((socket) => {
-    const caller = new Caller(client, socket)
+    const caller = new Caller(service, socket)
     callers.add(caller)
     socket.once("close", () => callers.delete(caller))
   })
@@ -71,14 +84,14 @@ function listen(server: Server, socketPath: string): Promise<void> {
 
 /** One connection. */
 class Caller {
-  readonly #client: ChatClient
+  readonly #service: Service
   readonly #socket: Socket
   readonly #pending = new Set<Promise<void>>()
   #stopListening: (() => void) | undefined
   #finishing = false
 
-  constructor(client: ChatClient, socket: Socket) {
-    this.#client = client
+  constructor(service: Service, socket: Socket) {
+    this.#service = service
     this.#socket = socket
     const reader = new LineReader(REQUEST_BYTES_MAX, (line) => this.#hear(line))
     socket.on("data", (chunk: Buffer) => reader.take(chunk))
@@ -119,18 +132,26 @@ class Caller {
   async #answer({ id, method, params }: Request): Promise<Answer> {
     try {
       if (method === "listen") {
-        this.#stopListening ??= this.#client.listen((event) => this.#say({ kind: "event", event }))
+        this.#stopListening ??= this.#service.listen((event) => this.#say({ kind: "event", event }))
         return { kind: "result", id, result: null }
       }
-      if (!isCommand(method)) return { kind: "error", id, error: unknown(method) }
-      const parsed = v.safeParse(COMMANDS[method], params)
+      const schema = this.#schemaOf(method)
+      if (schema === undefined) return { kind: "error", id, error: unknown(method) }
+      const parsed = v.safeParse(schema, params)
       if (!parsed.success) return { kind: "error", id, error: unfit(parsed.issues[0].message) }
-      return { kind: "result", id, result: await this.#client.call(method, parsed.output) }
+      return { kind: "result", id, result: await this.#service.call(method, parsed.output) }
     } catch (cause) {
       const fault =
-        cause instanceof Fault ? cause : new Fault("bug", "the owner of the profile failed", undefined, cause)
+        cause instanceof Fault
+          ? cause
+          : new Fault("bug", "the process that was asked failed", undefined, cause)
       return { kind: "error", id, error: errorOf(fault) }
     }
+  }
+
+  #schemaOf(method: string): Service["commands"][string] | undefined {
+    const { commands } = this.#service
+    return Object.hasOwn(commands, method) ? commands[method] : undefined
   }
 
   #say(answer: Answer): void {
@@ -147,10 +168,6 @@ class Caller {
 
 const TOO_LONG: RpcError = { code: RPC_ERROR.request, message: "a request has at most 512 KiB" }
 const TOO_MUCH = new Fault("usage", "the answer is too long for one line", "ask for fewer messages")
-
-function isCommand(method: string): method is Command {
-  return Object.hasOwn(COMMANDS, method)
-}
 
 function unknown(method: string): RpcError {
   return { code: RPC_ERROR.method, message: `there is no method ${JSON.stringify(method).slice(0, 80)}` }

@@ -1,4 +1,4 @@
-import { equal, fromBase64url, toBase64url, utf8 } from "../crypto/bytes.ts"
+import { toBase64url, utf8 } from "../crypto/bytes.ts"
 import type { PublicKey, Random, VerifyKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import {
@@ -10,7 +10,17 @@ import {
 } from "../wire/registration.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { DEVICE_DAYS, readRequest, type Authority } from "./authority.ts"
-import { type Admitted, askedSince, type Entry, isOperator, type Invited, type Roll } from "./roll.ts"
+import {
+  type Admitted,
+  askedSince,
+  type Device,
+  devicesOf,
+  type Entry,
+  type Invitation,
+  type Invited,
+  isOperator,
+  type Roll,
+} from "./roll.ts"
 
 const DAY_MS = 24 * 3600 * 1000
 const HOUR_MS = 3600 * 1000
@@ -18,13 +28,16 @@ const HOUR_MS = 3600 * 1000
 export const INVITATION_DAYS = 7
 /** [R-5]: five codes an hour and some links and files; more is a program that has gone wrong. */
 export const INVITATIONS_PER_HOUR = 20
+/** [R-10]: laptop, desktop, server and some spare ones; more is not one person's. */
+export const DEVICES_MAX = 8
 const SECRET_LABEL = utf8("mqttchat/1 invitation")
 
 /** What the registrar decides with; nothing here is a connection or a file. */
-export type Office = {
-  readonly authority: Authority
+export type Office = Press & { readonly authority: Authority }
+
+/** What it takes to make an invitation. */
+export type Press = {
   readonly publicKey: PublicKey
-  readonly membersMayInvite: boolean
   readonly random: Random
   /** Unix ms. */
   readonly now: () => number
@@ -35,7 +48,7 @@ export type Decision = { readonly entry: Entry | undefined; readonly answer: Reg
 
 export type Asked = {
   readonly request: RegistrationRequest
-  /** Of the bytes as they came: the same request again is no second use [R-3]. */
+  /** Of the bytes as they came: the same request again gets the same certificate [R-3]. */
   readonly requestHash: Uint8Array
   /** The id of the topic it came on. */
   readonly topicId: string
@@ -48,15 +61,16 @@ export async function decide(office: Office, roll: Roll, asked: Asked): Promise<
     case "join":
       return join(office, roll, request, asked.requestHash)
     case "invite":
+    case "add-device":
       return invite(office, roll, request, asked.topicId)
     case "renew":
       return renew(office, roll, request)
   }
 }
 
-/** A new invitation, and the entry that makes it good. `user` is given for one that replaces an earlier one. */
+/** A new invitation, and the entry that makes it good. `user` is given for one who is there already. */
 export function newInvitation(
-  office: Office,
+  { publicKey: registrar, random, now }: Press,
   wish: {
     readonly name: string
     readonly by: string | null
@@ -65,66 +79,100 @@ export function newInvitation(
   },
 ): { readonly entry: Invited; readonly invitation: Uint8Array } {
   const { name, by, operator } = wish
-  const at = office.now()
-  const user = (wish.user === undefined ? undefined : fromBase64url(wish.user)) ?? office.random(ID_BYTES)
-  const secret = office.random(SECRET_BYTES)
+  const at = now()
+  const user = wish.user === undefined ? random(ID_BYTES) : bytesOf(wish.user)
+  const secret = random(SECRET_BYTES)
   const expiresAt = at + INVITATION_DAYS * DAY_MS
   const secretHash = hashOf(secret)
-  const invitation = { user, secret, registrar: office.publicKey, expiresAt: Math.floor(expiresAt / 1000) }
   return {
     entry: { kind: "invited", at, user: toBase64url(user), name, secretHash, expiresAt, by, operator },
-    invitation: encodeInvitation(invitation),
+    invitation: encodeInvitation({ user, secret, registrar, expiresAt: Math.floor(expiresAt / 1000) }),
   }
 }
 
 type Join = Extract<RegistrationRequest, { kind: "join" }>
 
 async function join(office: Office, roll: Roll, request: Join, requestHash: Uint8Array): Promise<Decision> {
-  const user = toBase64url(request.user)
-  const invited = roll.invitations.get(user)
-  if (invited === undefined || !equal(utf8(invited.secretHash), utf8(hashOf(request.secret)))) {
-    return refuse("unknown-invitation")
-  }
-  const earlier = roll.admissions.get(user)
-  const same = earlier?.requestHash === toBase64url(requestHash)
-  if (earlier !== undefined && !same) return refuse("used-invitation")
-  if (office.now() >= invited.expiresAt) return refuse("expired-invitation")
-  if (earlier !== undefined) return { entry: undefined, answer: admitted(earlier) }
+  const invited = roll.invitations.get(hashOf(request.secret))
+  if (invited?.user !== toBase64url(request.user)) return refuse("unknown-invitation")
+  const sign = toBase64url(request.sign)
+  const known = devicesOf(roll, invited.user).find((device) => device.sign === sign)
+  const refusal = whyNot(roll, { invited, known, sign, now: office.now() })
+  if (refusal !== undefined) return refuse(refusal)
+  const { admitted: earlier } = invited
+  if (earlier?.requestHash === toBase64url(requestHash)) return granted(earlier)
   const spki = await readRequest(request.csr)
   if (spki === undefined) return refuse("bad-request")
-  const entry = await admit(office, request, spki, toBase64url(requestHash))
-  return { entry, answer: admitted(entry) }
+  const admitted = await admit(office, { request, spki, invited, requestHash, known })
+  return granted(admitted, admitted)
 }
 
-async function admit(
-  office: Office,
-  request: Join,
-  spki: Uint8Array,
-  requestHash: string,
-): Promise<Admitted> {
-  const device = toBase64url(office.random(ID_BYTES))
+type Claim = {
+  readonly invited: Invitation
+  /** The same identity was here before: it keeps its device id, and so its contacts their way to it [R-3]. */
+  readonly known: Device | undefined
+  readonly sign: string
+  readonly now: number
+}
+
+function whyNot(roll: Roll, { invited, known, sign, now }: Claim): RegistrationRefusal | undefined {
+  const { admitted: earlier, lapsed, expiresAt, user } = invited
+  if (earlier !== undefined && earlier.sign !== sign) return "used-invitation"
+  if (isRevoked(roll, user) || known?.revokedAt !== undefined) return "revoked"
+  if (lapsed) return "unknown-invitation"
+  if (now >= expiresAt) return "expired-invitation"
+  return known === undefined && isFull(roll, user) ? "too-many" : undefined
+}
+
+type Applied = {
+  readonly request: Join
+  readonly spki: Uint8Array
+  readonly invited: Invitation
+  readonly requestHash: Uint8Array
+  readonly known: Device | undefined
+}
+
+async function admit(office: Office, applied: Applied): Promise<Admitted> {
+  const { request, spki, invited, requestHash, known } = applied
+  const device = known?.device ?? toBase64url(office.random(ID_BYTES))
   return {
     kind: "admitted",
     at: office.now(),
-    user: toBase64url(request.user),
+    user: invited.user,
     device,
     sign: toBase64url(request.sign),
     spkiHash: toBase64url(hash32(spki)),
-    requestHash,
+    secretHash: invited.secretHash,
+    requestHash: toBase64url(requestHash),
     deviceName: request.deviceName,
     certificate: await certify(office, device, spki),
   }
 }
 
-type Invite = Extract<RegistrationRequest, { kind: "invite" }>
+type Invite = Extract<RegistrationRequest, { kind: "invite" | "add-device" }>
 
 function invite(office: Office, roll: Roll, request: Invite, topicId: string): Decision {
   const device = toBase64url(request.device)
   const member = memberOf(roll, device, request.sign)
   if (member === undefined || topicId !== device) return refuse("not-a-member")
-  if (!office.membersMayInvite && !isOperator(roll, member)) return refuse("not-allowed")
+  if (member.revokedAt !== undefined) return refuse("revoked")
   if (askedSince(roll, device, office.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
-  const { entry, invitation } = newInvitation(office, { name: "", by: device, operator: false })
+  return request.kind === "invite" ? invitePerson(office, roll, member) : inviteDevice(office, roll, member)
+}
+
+function invitePerson(office: Office, roll: Roll, { device, user }: Device): Decision {
+  if (!roll.membersMayInvite && !isOperator(roll, user)) return refuse("not-allowed")
+  return invited(newInvitation(office, { name: "", by: device, operator: false }))
+}
+
+/** Whoever may invite: a further device brings nobody new [R-10]. */
+function inviteDevice(office: Office, roll: Roll, { device, user }: Device): Decision {
+  if (isFull(roll, user)) return refuse("too-many")
+  const { name = "", operator = false } = roll.users.get(user) ?? {}
+  return invited(newInvitation(office, { name, by: device, operator, user }))
+}
+
+function invited({ entry, invitation }: ReturnType<typeof newInvitation>): Decision {
   return { entry, answer: { kind: "invited", invitation } }
 }
 
@@ -134,11 +182,14 @@ async function renew(office: Office, roll: Roll, request: Renew): Promise<Decisi
   const device = toBase64url(request.device)
   const member = memberOf(roll, device, request.sign)
   if (member === undefined) return refuse("not-a-member")
+  if (member.revokedAt !== undefined) return refuse("revoked")
   const spki = await readRequest(request.csr)
   if (spki === undefined || toBase64url(hash32(spki)) !== member.spkiHash) return refuse("bad-request")
   const certificate = await certify(office, device, spki)
-  const entry: Entry = { kind: "renewed", at: office.now(), device, certificate }
-  return { entry, answer: admitted({ user: member.user, certificate }) }
+  return granted(
+    { user: member.user, certificate },
+    { kind: "renewed", at: office.now(), device, certificate },
+  )
 }
 
 async function certify(office: Office, device: string, spki: Uint8Array): Promise<string> {
@@ -147,13 +198,24 @@ async function certify(office: Office, device: string, spki: Uint8Array): Promis
 }
 
 /** A device that was let in, if the request is signed with the key it came in with. */
-function memberOf(roll: Roll, device: string, sign: VerifyKey): Admitted | undefined {
+function memberOf(roll: Roll, device: string, sign: VerifyKey): Device | undefined {
   const member = roll.devices.get(device)
   return member?.sign === toBase64url(sign) ? member : undefined
 }
 
-function admitted({ user, certificate }: Pick<Admitted, "user" | "certificate">): RegistrationAnswer {
-  return { kind: "admitted", user: bytesOf(user), certificate: bytesOf(certificate) }
+function isRevoked(roll: Roll, user: string): boolean {
+  return roll.users.get(user)?.revokedAt !== undefined
+}
+
+function isFull(roll: Roll, user: string): boolean {
+  return devicesOf(roll, user).filter(({ revokedAt }) => revokedAt === undefined).length >= DEVICES_MAX
+}
+
+function granted({ user, certificate }: Pick<Admitted, "user" | "certificate">, entry?: Entry): Decision {
+  return {
+    entry,
+    answer: { kind: "admitted", user: bytesOf(user), certificate: bytesOf(certificate) },
+  }
 }
 
 function bytesOf(text: string): Uint8Array {

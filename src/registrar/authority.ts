@@ -7,10 +7,12 @@ import {
   ExtendedKeyUsageExtension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  PemConverter,
   Pkcs10CertificateRequest,
   PublicKey as CertifiedKey,
   X509Certificate,
   X509CertificateGenerator,
+  X509CrlGenerator,
 } from "@peculiar/x509"
 
 import type { Random } from "../crypto/bytes.ts"
@@ -21,6 +23,11 @@ export const DEVICE_DAYS = 90
 /** Clocks differ: a certificate must not be "not yet valid" on the one that is behind. */
 const BACKDATED_MS = DAY_MS
 const SERIAL_BYTES = 16
+/** Brokers on OpenSSL refuse everybody once a list has run out; each start and each revocation makes a new one. */
+const LIST_YEARS = 20
+const YEAR_MS = 365 * DAY_MS
+/** RFC 7468 section 6. */
+const LIST_LABEL = "X509 CRL"
 /** As OpenSSL calls it. */
 const P256 = "prime256v1"
 const SIGNING = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const
@@ -31,7 +38,12 @@ export type AuthorityKeys = { readonly caCertificate: string; readonly caKey: st
 export type Authority = {
   /** X.509 DER of a client certificate whose subject is only this common name [R-7]. Times are unix ms. */
   readonly issue: (commonName: string, spki: Uint8Array, now: number, until: number) => Promise<Uint8Array>
+  /** PEM of the list of these certificates, revoked (RFC 5280 section 5) [R-11]. */
+  readonly revocationList: (revoked: readonly Revoked[], now: number) => Promise<string>
 }
+
+/** A certificate that is good no longer: X.509 DER, and since when (unix ms). */
+export type Revoked = { readonly certificate: Uint8Array; readonly at: number }
 
 export async function openAuthority(keys: AuthorityKeys, random: Random): Promise<Authority> {
   const certificate = new X509Certificate(keys.caCertificate)
@@ -61,6 +73,25 @@ export async function openAuthority(keys: AuthorityKeys, random: Random): Promis
         webcrypto,
       )
       return new Uint8Array(issued.rawData)
+    },
+    revocationList: async (revoked, now) => {
+      const entries = revoked.map(({ certificate: der, at }) => ({
+        serialNumber: new X509Certificate(der).serialNumber,
+        revocationDate: new Date(at),
+      }))
+      const list = await X509CrlGenerator.create(
+        {
+          issuer: certificate.subjectName,
+          thisUpdate: new Date(now - BACKDATED_MS),
+          nextUpdate: new Date(now + LIST_YEARS * YEAR_MS),
+          entries,
+          extensions: [authorityKey],
+          signingAlgorithm: SIGNING,
+          signingKey,
+        },
+        webcrypto,
+      )
+      return `${PemConverter.encode(list.rawData, LIST_LABEL)}\n`
     },
   }
 }

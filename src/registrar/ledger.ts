@@ -34,11 +34,17 @@ const EntrySchema = v.variant("kind", [
     device: text,
     sign: text,
     spkiHash: text,
+    secretHash: text,
     requestHash: text,
     deviceName: text,
     certificate: text,
   }),
   v.strictObject({ kind: v.literal("renewed"), at: time, device: text, certificate: text }),
+  v.strictObject({ kind: v.literal("renamed"), at: time, user: text, name: text }),
+  v.strictObject({ kind: v.literal("revoked"), at: time, user: text, device: v.nullable(text) }),
+  v.strictObject({ kind: v.literal("expelled"), at: time, device: text }),
+  v.strictObject({ kind: v.literal("inviters"), at: time, members: v.boolean() }),
+  v.strictObject({ kind: v.literal("authority"), at: time, pin: text }),
 ])
 
 /** `link` is SHA-256 over the link before it and the entry, so that no line can be changed, moved or left out [R-8]. */
@@ -48,6 +54,13 @@ export type Ledger = {
   readonly roll: Roll
   /** Resolves when the entry is on disk. Rejects with Fault `disk-full` or `io`: then nothing has changed. */
   readonly append: (entry: Entry) => Promise<void>
+  /**
+   * One at a time: what is decided on the roll is on disk before the next one looks at it. Rejects as `append`, and
+   * with whatever `decide` throws.
+   */
+  readonly transact: <T extends { readonly entry: Entry | undefined }>(
+    decide: (roll: Roll) => T | Promise<T>,
+  ) => Promise<T>
   readonly close: () => Promise<void>
 }
 
@@ -67,6 +80,31 @@ export async function openLedger(path: string): Promise<Ledger> {
   }
 }
 
+/** The ledger as it stands on disk, for reading only, while another process may be writing it [R-9]. */
+export type Written = {
+  readonly roll: Roll
+  /** Oldest first, each with the link that it made. */
+  readonly lines: readonly { readonly link: string; readonly entry: Entry }[]
+}
+
+/** Undefined where there is none. Faults as `openLedger`; a last line that is still being written is left out. */
+export async function readLedger(path: string): Promise<Written | undefined> {
+  let file: FileHandle
+  try {
+    file = await open(path, constants.O_RDONLY)
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    throw diskFault(error, `open ${path}`)
+  }
+  try {
+    const lines: { link: string; entry: Entry }[] = []
+    const { roll } = read(await contents(file, path), path, (link, entry) => lines.push({ link, entry }))
+    return { roll, lines }
+  } finally {
+    await file.close()
+  }
+}
+
 /** What has been written: the roll it adds up to, the last link, and its bytes. */
 type Held = { readonly roll: OpenRoll; link: string; length: number }
 
@@ -80,19 +118,30 @@ function ledger(file: FileHandle, held: Held): Ledger {
     held.link = link
     held.length += line.length
   }
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work)
+    // the caller hears of a failure; whoever comes next begins where the last whole line ends
+    turn = done.then(ignored, ignored)
+    return done
+  }
   return {
     roll: held.roll,
-    append: (entry) => {
-      const written = turn.then(() => write(entry))
-      // the caller hears of a failure; whoever comes next begins where the last whole line ends
-      turn = written.catch(() => undefined)
-      return written
-    },
+    append: (entry) => inTurn(() => write(entry)),
+    transact: (decide) =>
+      inTurn(async () => {
+        const decided = await decide(held.roll)
+        if (decided.entry !== undefined) await write(decided.entry)
+        return decided
+      }),
     close: async () => {
       await turn
       await file.close()
     },
   }
+}
+
+function ignored(): void {
+  // whoever asked was told
 }
 
 /** The whole line on disk, or none of it. */
@@ -121,7 +170,7 @@ async function contents(file: FileHandle, path: string): Promise<string> {
   return file.readFile("utf8")
 }
 
-function read(text: string, path: string): Held {
+function read(text: string, path: string, note: (link: string, entry: Entry) => void = ignored): Held {
   const whole = text.slice(0, text.lastIndexOf("\n") + 1)
   const roll = emptyRoll()
   let link = FIRST_LINK
@@ -130,6 +179,7 @@ function read(text: string, path: string): Held {
     if (entry === undefined) throw damaged(path)
     enter(roll, entry)
     link = linkOf(link, entry)
+    note(link, entry)
   }
   return { roll, link, length: Buffer.byteLength(whole) }
 }

@@ -1,16 +1,25 @@
 import { generateKeyPairSync } from "node:crypto"
 
-import { fromBase64url, toBase64url } from "../crypto/bytes.ts"
-import type { PublicKey, Random, SecretKey } from "../crypto/bytes.ts"
+import { fromBase64url, toBase64url, toHex } from "../crypto/bytes.ts"
+import type { Random, SecretKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
-import type { BrokerAddress, Connect, Credential, LinkState, Transport } from "../transport/transport.ts"
+import type {
+  BrokerAddress,
+  Connect,
+  Credential,
+  LinkState,
+  Transport,
+  Trust,
+} from "../transport/transport.ts"
 import { openRequest } from "../wire/registration-box.ts"
 import { parseTopic, REGISTRATION_REQUESTS, registrationAnswerTopic } from "../wire/topics.ts"
-import { decide, newInvitation, type Office } from "./admission.ts"
+import { decide, type Office } from "./admission.ts"
 import { openAuthority, pemOf, type Authority, type AuthorityKeys } from "./authority.ts"
-import { type Ledger, openLedger } from "./ledger.ts"
-import { type Entry, isOperator, operatorOf } from "./roll.ts"
+import { type Bouncer, Enforcement } from "./enforcement.ts"
+import type { Ledger } from "./ledger.ts"
+import type { Registry } from "./members.ts"
+import { type Admitted, type Entry, isOperator, type Roll } from "./roll.ts"
 
 /** Common name of the registrar's certificate: the one name that is no device id. */
 export const REGISTRAR_ID = "registrar"
@@ -19,18 +28,23 @@ const OWN_YEARS = 10
 const YEAR_MS = 365 * 24 * 3600 * 1000
 /** Answers kept for requests that repeat themselves; a request repeats for twenty seconds. */
 const ANSWERS_MAX = 1000
-const OPERATOR = "operator"
+
+/** Where a registration can be cut off; for tests that end the process there. */
+export const REGISTRAR_POINTS = ["join-heard", "join-decided", "join-recorded", "join-answered"] as const
+export type RegistrarPoint = (typeof REGISTRAR_POINTS)[number]
 
 export type RegistrarSetup = {
   readonly connect: Connect
   readonly address: BrokerAddress
+  readonly trust: Exclude<Trust, { kind: "unproven" }>
+  readonly keys: AuthorityKeys
   /** SHA-256(SPKI)[0:16] of the authority's certificate. */
   readonly pin: Uint8Array
-  readonly keys: AuthorityKeys
   /** X25519; its public half is in every invitation. */
   readonly boxSecret: SecretKey
-  readonly ledgerPath: string
-  readonly membersMayInvite: boolean
+  /** The caller's to close, after the registrar. */
+  readonly ledger: Ledger
+  readonly bouncer: (authority: Authority) => Bouncer
   /** How the registrar's own link to the broker goes. */
   readonly onState: (state: LinkState) => void
   /** Told of each device that is let in; its name is a stranger's text. */
@@ -38,67 +52,64 @@ export type RegistrarSetup = {
   readonly random: Random
   /** Unix ms. */
   readonly now: () => number
+  readonly reach: (point: RegistrarPoint) => void
 }
 
-export type Registrar = {
-  readonly publicKey: PublicKey
-  /**
-   * An invitation that lets the operator's own profile in, in place of any earlier one; undefined when a device has
-   * used it. On disk before it is given out.
-   */
-  readonly inviteOperator: () => Promise<Uint8Array | undefined>
-  /** A new invitation (72 bytes), on disk before it is given out; `name` is for the operator's eyes. */
-  readonly invite: (name: string) => Promise<Uint8Array>
+export type Registrar = Registry & {
+  /** Brings the broker in line with what was revoked [R-11]. Faults of the broker's own side. */
+  readonly enforce: () => Promise<void>
   readonly close: () => Promise<void>
 }
 
 /**
- * Opens the ledger and answers requests over the broker until closed. Resolves when it is subscribed; rejects with
- * the link's Fault when the broker will not have it, and with those of `openLedger`.
+ * Answers requests over the broker until closed. Resolves when it is subscribed and whoever was revoked meanwhile is
+ * shut out; rejects with the link's Fault when the broker will not have it.
  */
 export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
-  const ledger = await openLedger(setup.ledgerPath)
-  const authority = await openAuthority(setup.keys, setup.random)
-  const { membersMayInvite, random, now } = setup
-  const publicKey = publicKeyOf(setup.boxSecret)
-  const office: Office = { authority, publicKey, membersMayInvite, random, now }
+  const { ledger, random, now } = setup
+  const authority = await openAuthority(setup.keys, random)
+  const office: Office = { authority, publicKey: publicKeyOf(setup.boxSecret), random, now }
+  const enforcement = new Enforcement({ ledger, authority, bouncer: setup.bouncer(authority), now })
+  const counter = new Counter(office, setup)
+  await counter.open(await ownCredential(authority, now()))
   try {
-    const counter = new Counter(office, ledger, setup)
-    await counter.open(await ownCredential(authority, now()))
-    return {
-      publicKey,
-      inviteOperator: () => inviteOperator(office, ledger),
-      invite: (name) => record(ledger, newInvitation(office, { name, by: null, operator: false })),
-      close: async () => {
-        await counter.close()
-        await ledger.close()
-      },
-    }
+    await ledger.transact((roll) => ({ entry: newAuthority(roll, setup) }))
+    await enforcement.run()
   } catch (error) {
-    await ledger.close()
+    await counter.close()
     throw error
   }
+  return {
+    ledger,
+    publicKey: office.publicKey,
+    random,
+    now,
+    enforce: () => enforcement.run(),
+    close: () => counter.close(),
+  }
+}
+
+function newAuthority({ authority }: Roll, { pin, now }: RegistrarSetup): Entry | undefined {
+  return authority === toHex(pin) ? undefined : { kind: "authority", at: now(), pin: toHex(pin) }
 }
 
 /** Where requests come in and answers go out. */
 class Counter {
   readonly #office: Office
-  readonly #ledger: Ledger
   readonly #setup: RegistrarSetup
   /** By the hash of the request: what it was answered, oldest first. */
   readonly #answers = new Map<string, Uint8Array>()
   #link: Transport | undefined
 
-  constructor(office: Office, ledger: Ledger, setup: RegistrarSetup) {
+  constructor(office: Office, setup: RegistrarSetup) {
     this.#office = office
-    this.#ledger = ledger
     this.#setup = setup
   }
 
   async open(credential: Credential): Promise<void> {
-    const { connect, address, pin, onState } = this.#setup
+    const { connect, address, trust, onState } = this.#setup
     const link = connect(
-      { address, trust: { kind: "pin", pin }, credential },
+      { address, trust, credential },
       { onFrame: (topic, payload) => this.#hear(topic, payload), onState },
     )
     this.#link = link
@@ -121,7 +132,8 @@ class Counter {
     const answer = await this.#answer(named.id, payload)
     if (answer === undefined) return
     // not awaited: a link reads nothing while a frame is at work; whoever hears no answer asks again
-    this.#link?.publish(registrationAnswerTopic(named.id), answer).catch(() => undefined)
+    const answered = this.#link?.publish(registrationAnswerTopic(named.id), answer)
+    answered?.then(() => this.#setup.reach("join-answered")).catch(() => undefined)
   }
 
   async #answer(id: string, payload: Uint8Array): Promise<Uint8Array | undefined> {
@@ -132,17 +144,20 @@ class Counter {
     const requestHash = hash32(payload)
     const given = this.#answers.get(toBase64url(requestHash))
     if (given !== undefined) return given
+    this.#setup.reach("join-heard")
     const asked = { request: opened.request, requestHash, topicId: id }
-    const { entry, answer } = await decide(this.#office, this.#ledger.roll, asked)
-    if (entry !== undefined) await this.#record(entry)
+    const { entry, answer } = await this.#setup.ledger.transact(async (roll) => {
+      const decision = await decide(this.#office, roll, asked)
+      this.#setup.reach("join-decided")
+      return decision
+    })
+    this.#setup.reach("join-recorded")
+    if (entry?.kind === "admitted") this.#tell(entry)
     return this.#keep(toBase64url(requestHash), opened.sealAnswer(answer, this.#office.random))
   }
 
-  async #record(entry: Entry): Promise<void> {
-    await this.#ledger.append(entry)
-    if (entry.kind !== "admitted") return
-    const operator = isOperator(this.#ledger.roll, entry)
-    this.#setup.onAdmitted({ deviceName: entry.deviceName, operator })
+  #tell({ deviceName, user }: Admitted): void {
+    this.#setup.onAdmitted({ deviceName, operator: isOperator(this.#setup.ledger.roll, user) })
   }
 
   #keep(requestHash: string, answer: Uint8Array): Uint8Array {
@@ -151,18 +166,6 @@ class Counter {
     this.#answers.set(requestHash, answer)
     return answer
   }
-}
-
-async function inviteOperator(office: Office, ledger: Ledger): Promise<Uint8Array | undefined> {
-  const before = operatorOf(ledger.roll)
-  if (before !== undefined && ledger.roll.admissions.has(before.user)) return undefined
-  const user = before === undefined ? {} : { user: before.user }
-  return record(ledger, newInvitation(office, { name: OPERATOR, by: null, operator: true, ...user }))
-}
-
-async function record(ledger: Ledger, made: ReturnType<typeof newInvitation>): Promise<Uint8Array> {
-  await ledger.append(made.entry)
-  return made.invitation
 }
 
 async function ownCredential(authority: Authority, now: number): Promise<Credential> {

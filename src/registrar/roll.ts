@@ -1,13 +1,16 @@
+import { freeName, isStanding } from "./names.ts"
+
 /**
  * One line of the registrar's ledger. Ids and keys are base64url, times unix ms; nothing in it lets anybody in, for
  * of an invitation's secret only the hash is kept.
  */
 export type Entry =
-  /** An invitation was made; for a user who has one already it takes the place of the old one. */
+  /** An invitation was made; it takes the place of an unused one for the same user by the same hand. */
   | {
       readonly kind: "invited"
       readonly at: number
       readonly user: string
+      /** Empty for whoever a member brings: the first device then says its name. */
       readonly name: string
       readonly secretHash: string
       readonly expiresAt: number
@@ -15,7 +18,7 @@ export type Entry =
       readonly by: string | null
       readonly operator: boolean
     }
-  /** A device came in. */
+  /** A device came in, for the first time or with a new TLS key. */
   | {
       readonly kind: "admitted"
       readonly at: number
@@ -23,62 +26,184 @@ export type Entry =
       readonly device: string
       readonly sign: string
       readonly spkiHash: string
+      /** Of the secret of the invitation that it used. */
+      readonly secretHash: string
       readonly requestHash: string
       readonly deviceName: string
       /** X.509 DER. */
       readonly certificate: string
     }
   | { readonly kind: "renewed"; readonly at: number; readonly device: string; readonly certificate: string }
+  | { readonly kind: "renamed"; readonly at: number; readonly user: string; readonly name: string }
+  /** Without a device: the user, with all devices and everything that could bring another. */
+  | { readonly kind: "revoked"; readonly at: number; readonly user: string; readonly device: string | null }
+  /** The broker has ended the connection of a revoked device and dropped its queue. */
+  | { readonly kind: "expelled"; readonly at: number; readonly device: string }
+  | { readonly kind: "inviters"; readonly at: number; readonly members: boolean }
+  /** From here on certificates are signed by the key with this pin (16 bytes, hex). */
+  | { readonly kind: "authority"; readonly at: number; readonly pin: string }
 
 export type Invited = Extract<Entry, { kind: "invited" }>
 export type Admitted = Extract<Entry, { kind: "admitted" }>
 
+export type User = {
+  readonly id: string
+  readonly at: number
+  /** Empty until the first device of somebody whom a member brought has come in. */
+  readonly name: string
+  readonly operator: boolean
+  /** The device that asked for the first invitation; null for the operator's command. */
+  readonly by: string | null
+  readonly revokedAt: number | undefined
+}
+
+export type Invitation = Invited & {
+  /** What it let in last. */
+  readonly admitted: Admitted | undefined
+  /** Another took its place, or whoever made or was to use it was revoked. */
+  readonly lapsed: boolean
+}
+
+export type Device = Admitted & {
+  /** When it came in first. */
+  readonly since: number
+  /** X.509 DER of all that were issued to it, the latest last. */
+  readonly certificates: readonly string[]
+  readonly revokedAt: number | undefined
+  readonly expelled: boolean
+}
+
 /** What the ledger adds up to. */
 export type Roll = {
-  readonly invitations: ReadonlyMap<string, Invited>
-  /** By user: the device that used the invitation. */
-  readonly admissions: ReadonlyMap<string, Admitted>
-  readonly devices: ReadonlyMap<string, Admitted>
+  readonly users: ReadonlyMap<string, User>
+  /** By the hash of the secret. */
+  readonly invitations: ReadonlyMap<string, Invitation>
+  readonly devices: ReadonlyMap<string, Device>
   /** By the device that asked: when. */
   readonly asked: ReadonlyMap<string, readonly number[]>
+  /** Whether members may invite; the operator always may. */
+  readonly membersMayInvite: boolean
+  /** Pin of the present authority, hex; undefined in a ledger that no registrar has opened yet. */
+  readonly authority: string | undefined
 }
 
 /** A roll that is being read or extended; only its ledger holds it so. */
 export type OpenRoll = {
-  readonly invitations: Map<string, Invited>
-  readonly admissions: Map<string, Admitted>
-  readonly devices: Map<string, Admitted>
+  readonly users: Map<string, User>
+  readonly invitations: Map<string, Invitation>
+  readonly devices: Map<string, Device>
   readonly asked: Map<string, number[]>
+  /** The hashes of the invitations that are neither used nor lapsed. */
+  readonly unused: Set<string>
+  membersMayInvite: boolean
+  authority: string | undefined
 }
 
 export function emptyRoll(): OpenRoll {
-  return { invitations: new Map(), admissions: new Map(), devices: new Map(), asked: new Map() }
+  const maps = { users: new Map(), invitations: new Map(), devices: new Map(), asked: new Map() }
+  return { ...maps, unused: new Set(), membersMayInvite: true, authority: undefined }
 }
 
 /** Adds what `entry` says to the roll. */
 export function enter(roll: OpenRoll, entry: Entry): void {
   switch (entry.kind) {
     case "invited":
-      roll.invitations.set(entry.user, entry)
-      if (entry.by !== null) roll.asked.set(entry.by, [...(roll.asked.get(entry.by) ?? []), entry.at])
+      enterInvited(roll, entry)
       return
     case "admitted":
-      roll.admissions.set(entry.user, entry)
-      roll.devices.set(entry.device, entry)
+      enterAdmitted(roll, entry)
       return
     case "renewed":
+      change(roll.devices, entry.device, (device) => ({
+        ...device,
+        certificate: entry.certificate,
+        certificates: [...device.certificates, entry.certificate],
+      }))
       return
+    case "renamed":
+      change(roll.users, entry.user, (user) => ({ ...user, name: entry.name }))
+      return
+    case "revoked":
+      enterRevoked(roll, entry)
+      return
+    case "expelled":
+      change(roll.devices, entry.device, (device) => ({ ...device, expelled: true }))
+      return
+    case "inviters":
+      roll.membersMayInvite = entry.members
+      return
+    case "authority":
+      roll.authority = entry.pin
   }
 }
 
-/** The operator's invitation, whether it was used or not. */
-export function operatorOf(roll: Roll): Invited | undefined {
-  return [...roll.invitations.values()].find(({ operator }) => operator)
+function enterInvited(roll: OpenRoll, entry: Invited): void {
+  const { user: id, at, name, operator, by } = entry
+  lapse(roll, (unused) => unused.user === id && unused.by === by)
+  if (!roll.users.has(id)) roll.users.set(id, { id, at, name, operator, by, revokedAt: undefined })
+  roll.invitations.set(entry.secretHash, { ...entry, admitted: undefined, lapsed: false })
+  roll.unused.add(entry.secretHash)
+  if (by !== null) roll.asked.set(by, [...(roll.asked.get(by) ?? []), at])
 }
 
-/** True for a device that came in with the operator's invitation. */
-export function isOperator(roll: Roll, { user }: Admitted): boolean {
-  return roll.invitations.get(user)?.operator === true
+function enterAdmitted(roll: OpenRoll, entry: Admitted): void {
+  change(roll.invitations, entry.secretHash, (invitation) => ({ ...invitation, admitted: entry }))
+  roll.unused.delete(entry.secretHash)
+  const before = roll.devices.get(entry.device)
+  roll.devices.set(entry.device, {
+    ...entry,
+    since: before?.since ?? entry.at,
+    certificates: [...(before?.certificates ?? []), entry.certificate],
+    revokedAt: undefined,
+    expelled: false,
+  })
+  change(roll.users, entry.user, (user) =>
+    user.name === "" ? { ...user, name: freeName(roll.users.values(), entry.deviceName) } : user,
+  )
+}
+
+function enterRevoked(
+  roll: OpenRoll,
+  { at, user: id, device: only }: Extract<Entry, { kind: "revoked" }>,
+): void {
+  if (only === null) {
+    change(roll.users, id, (user) => ({ ...user, revokedAt: user.revokedAt ?? at }))
+    lapse(roll, ({ user }) => user === id)
+  }
+  for (const { user, device } of [...roll.devices.values()]) {
+    if (user !== id || (only !== null && device !== only)) continue
+    change(roll.devices, device, (found) => ({ ...found, revokedAt: found.revokedAt ?? at }))
+    lapse(roll, ({ by }) => by === device)
+  }
+}
+
+/** Of the invitations that nobody has used. */
+function lapse(roll: OpenRoll, which: (invitation: Invitation) => boolean): void {
+  for (const key of [...roll.unused]) {
+    const invitation = roll.invitations.get(key)
+    if (invitation === undefined || !which(invitation)) continue
+    roll.invitations.set(key, { ...invitation, lapsed: true })
+    roll.unused.delete(key)
+  }
+}
+
+function change<T>(map: Map<string, T>, key: string, changed: (value: T) => T): void {
+  const value = map.get(key)
+  if (value !== undefined) map.set(key, changed(value))
+}
+
+/** The operator's own user, whose first invitation is laid out beside the broker. */
+export function operatorOf(roll: Roll): User | undefined {
+  return [...roll.users.values()].find((user) => user.operator && isStanding(user))
+}
+
+export function isOperator(roll: Roll, user: string): boolean {
+  return roll.users.get(user)?.operator === true
+}
+
+/** All devices that a user ever had. */
+export function devicesOf(roll: Roll, user: string): Device[] {
+  return [...roll.devices.values()].filter((device) => device.user === user)
 }
 
 /** How many invitations a device has asked for since `since` (unix ms). */

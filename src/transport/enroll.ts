@@ -48,17 +48,27 @@ export async function enroll(
   return { ...certified(answer, key), userId: toBase64url(user) }
 }
 
+/** What a member's request for an invitation goes with. */
+export type Asking = { readonly line: Post; readonly registrar: PublicKey; readonly deviceId: string }
+
 /** Asks for a fresh invitation (72 bytes) to hand on, as a member, over the profile's own link [R-5]. Faults as `enroll`. */
-export async function requestInvitation(
+export function requestInvitation(applicant: Applicant, request: Asking): Promise<Uint8Array> {
+  return invitationFor(applicant, "invite", request)
+}
+
+/** The same for a further device of the one who asks [R-10]. */
+export function requestDevice(applicant: Applicant, request: Asking): Promise<Uint8Array> {
+  return invitationFor(applicant, "add-device", request)
+}
+
+async function invitationFor(
   applicant: Applicant,
-  request: { readonly line: Post; readonly registrar: PublicKey; readonly deviceId: string },
+  kind: "invite" | "add-device",
+  { line, registrar, deviceId }: Asking,
 ): Promise<Uint8Array> {
-  const device = deviceBytes(request.deviceId)
-  const answer = await ask(applicant, request.line, {
-    registrar: request.registrar,
-    topicId: device,
-    request: { kind: "invite", device, sign: applicant.identity.public.sign },
-  })
+  const device = deviceBytes(deviceId)
+  const request = { kind, device, sign: applicant.identity.public.sign }
+  const answer = await ask(applicant, line, { registrar, topicId: device, request })
   return answer.kind === "invited" ? answer.invitation : unexpected()
 }
 
@@ -175,6 +185,7 @@ const REASON: Readonly<Record<RegistrationRefusal, string>> = {
   "not-allowed": "members of this broker may not invite others",
   "too-many": "too many invitations were asked for in this hour",
   "bad-request": "the broker's registrar does not understand this request",
+  revoked: "this device or its user was shut out of the broker",
 }
 
 function refused(why: RegistrationRefusal): Fault {

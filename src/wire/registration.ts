@@ -34,7 +34,8 @@ export type RegistrationRequest =
       /** PKCS #10, DER. */
       readonly csr: Uint8Array
     }
-  | { readonly kind: "invite"; readonly device: Uint8Array; readonly sign: VerifyKey }
+  /** An invitation for another person, or for a further device of the one who asks. */
+  | { readonly kind: "invite" | "add-device"; readonly device: Uint8Array; readonly sign: VerifyKey }
   | {
       readonly kind: "renew"
       readonly device: Uint8Array
@@ -51,6 +52,7 @@ export const REFUSALS = [
   "not-allowed",
   "too-many",
   "bad-request",
+  "revoked",
 ] as const
 export type RegistrationRefusal = (typeof REFUSALS)[number]
 
@@ -61,7 +63,7 @@ export type RegistrationAnswer =
   | { readonly kind: "invited"; readonly invitation: Uint8Array }
   | { readonly kind: "refused"; readonly why: RegistrationRefusal }
 
-const REQUEST = { join: 1, invite: 2, renew: 3 } as const
+const REQUEST = { join: 1, invite: 2, renew: 3, "add-device": 4 } as const
 const ANSWER = { admitted: 1, invited: 2, refused: 3 } as const
 
 /** User id 16 | secret 16 | registrar's box key 32 | expiry u64. */
@@ -87,6 +89,7 @@ export function encodeRequest(request: RegistrationRequest): Uint8Array {
       writer.bytes(request.user).bytes(request.secret).bytes(request.sign)
       return writer.lv16(utf8(request.deviceName)).lv16(request.csr).done()
     case "invite":
+    case "add-device":
       return writer.bytes(request.device).bytes(request.sign).done()
     case "renew":
       return writer.bytes(request.device).bytes(request.sign).lv16(request.csr).done()
@@ -97,11 +100,18 @@ export function decodeRequest(bytes: Uint8Array): RegistrationRequest | undefine
   return decode(bytes, (reader) => {
     const kind = reader.u8()
     if (kind === REQUEST.join) return readJoin(reader)
-    if (kind !== REQUEST.invite && kind !== REQUEST.renew) return undefined
     const device = reader.bytes(ID_BYTES)
     const sign = reader.bytes(KEY_BYTES) as VerifyKey
-    if (kind === REQUEST.invite) return { kind: "invite", device, sign }
-    return { kind: "renew", device, sign, csr: reader.lv16(CSR_BYTES_MAX) }
+    switch (kind) {
+      case REQUEST.invite:
+        return { kind: "invite", device, sign }
+      case REQUEST["add-device"]:
+        return { kind: "add-device", device, sign }
+      case REQUEST.renew:
+        return { kind: "renew", device, sign, csr: reader.lv16(CSR_BYTES_MAX) }
+      default:
+        return undefined
+    }
   })
 }
 

@@ -8,7 +8,6 @@ import type { Random } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { StoredCredential } from "../../src/keystore/keyfile.ts"
-import type { RegistrarSetup } from "../../src/registrar/registrar.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
@@ -16,7 +15,7 @@ import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
 import { formatAddress } from "../../src/wire/address.ts"
-import { newTown, type Town } from "../registrar/world.ts"
+import { type Change, newTown, type Town } from "../registrar/world.ts"
 
 /** A person with a real store and a real link, and what a test may want to change about them. */
 export type Tenant = {
@@ -47,7 +46,7 @@ export class Household {
     this.town = town
   }
 
-  static async open(change: Partial<RegistrarSetup> = {}): Promise<Household> {
+  static async open(change: Partial<Change> = {}): Promise<Household> {
     return new Household(await newTown(change))
   }
 
@@ -64,7 +63,7 @@ export class Household {
 
   /** Somebody who has an invitation and is just using it. */
   async invited(name: string, wishes: Wishes = {}): Promise<Tenant> {
-    const bytes = await this.town.registrar.invite(name)
+    const bytes = await this.town.invite(name)
     const registrar = decodeInvitation(bytes)!.registrar
     const { address, trust } = this.town.target()
     if (trust.kind === "unproven") throw new Error("a member knows its broker")

@@ -25,7 +25,7 @@ type Kept = Tenant["home"] & { readonly saved: () => Promise<Extract<StoredCrede
 
 /** What an invited person keeps, and the next credential that is saved there. */
 async function invitedHome(name: string): Promise<Kept> {
-  const bytes = await house.town.registrar.invite(name)
+  const bytes = await house.town.invite(name)
   const { address, trust } = house.town.target()
   const broker = { address, trust, registrar: decodeInvitation(bytes)!.registrar } as BrokerHome
   let credential: StoredCredential | undefined = { kind: "invitation", bytes }

@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 function invited(user: string): Entry {
-  const fields = { name: "alice", secretHash: "hash", expiresAt: 2, by: null, operator: false }
+  const fields = { name: "alice", secretHash: `hash of ${user}`, expiresAt: 2, by: null, operator: false }
   return { kind: "invited", at: 1, user, ...fields }
 }
 
@@ -29,7 +29,7 @@ async function written(...users: string[]): Promise<string> {
 
 async function usersIn(): Promise<string[]> {
   const ledger = await openLedger(path)
-  const users = [...ledger.roll.invitations.keys()]
+  const users = [...ledger.roll.users.keys()]
   await ledger.close()
   return users
 }

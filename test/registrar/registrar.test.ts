@@ -5,13 +5,15 @@ import { makeAuthority } from "../../src/broker/certificates.ts"
 import { fromBase64url, toBase64url } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { DEVICE_DAYS } from "../../src/registrar/authority.ts"
-import { INVITATION_DAYS, INVITATIONS_PER_HOUR } from "../../src/registrar/admission.ts"
+import { listDevices, listUsers } from "../../src/registrar/members.ts"
+import { DEVICES_MAX, INVITATION_DAYS, INVITATIONS_PER_HOUR } from "../../src/registrar/admission.ts"
 import { deviceKeyOf, makeDeviceKey } from "../../src/transport/device-key.ts"
 import {
   type Applicant,
   enroll,
   type Enrolled,
   renew,
+  requestDevice,
   requestInvitation,
 } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -31,7 +33,7 @@ async function given(...change: Parameters<typeof newTown>): Promise<Town> {
 }
 
 async function member(here: Town, applicant: Applicant): Promise<Enrolled> {
-  const invitation = await here.registrar.invite("member")
+  const invitation = await here.invite(toBase64url(systemRandom(6)))
   return enroll(applicant, { line: here.dial(), invitation, deviceName: "laptop" })
 }
 
@@ -67,8 +69,8 @@ afterEach(async () => {
 })
 
 test("Alice comes in with an invitation, and her certificate opens her own inbox [R-3] [R-7]", async () => {
-  const { registrar, dial, admitted, world } = await given()
-  const invitation = await registrar.invite("alice")
+  const { invite, dial, admitted, world } = await given()
+  const invitation = await invite("alice")
   const credential = await enroll(newApplicant(), { line: dial(), invitation, deviceName: "laptop" })
   expect(admitted).toEqual([{ deviceName: "laptop", operator: false }])
   expect(credential.userId).toBe(toBase64url(decodeInvitation(invitation)!.user))
@@ -91,7 +93,7 @@ test("Alice comes in with an invitation, and her certificate opens her own inbox
 
 test("an invitation lets one device in; the same bytes again get the same certificate [R-3]", async () => {
   const here = await given()
-  const invitation = await here.registrar.invite("alice")
+  const invitation = await here.invite("alice")
   const alice = newApplicant()
   const { id, sealed } = await joinBy(alice, invitation)
   const first = await ask(here.dial(), id, sealed)
@@ -106,15 +108,27 @@ test("an invitation lets one device in; the same bytes again get the same certif
     code: "refused",
     message: "this invitation was used already",
   })
-  const again = await joinBy(alice, invitation)
-  expect(await ask(here.dial(), again.id, again.sealed)).toEqual({ kind: "refused", why: "used-invitation" })
   expect(here.admitted).toHaveLength(1)
+})
+
+test("whoever lost the answer asks again with a new key and stays the same device [R-3]", async () => {
+  const here = await given()
+  const invitation = await here.invite("alice")
+  const alice = newApplicant()
+  const lost = await enroll(alice, { line: here.dial(), invitation, deviceName: "laptop" })
+  const again = await enroll(alice, { line: here.dial(), invitation, deviceName: "laptop" })
+  expect(again.deviceId).toBe(lost.deviceId)
+  expect(again.key).not.toBe(lost.key)
+  const { publicKey: registrar } = here.registrar
+  const renewed = renew(alice, { line: here.dial(), registrar, credential: lost, guest: true })
+  expect(await faultOf(renewed)).toMatchObject({ code: "refused" })
+  expect(listDevices(here.registrar.ledger.roll)).toMatchObject([{ user: "alice", device: lost.deviceId }])
 })
 
 test("an invitation that has expired lets nobody in, nor answers repeats [R-1] [R-3]", async () => {
   const here = await given()
-  const invitation = await here.registrar.invite("alice")
-  const used = await here.registrar.invite("bob")
+  const invitation = await here.invite("alice")
+  const used = await here.invite("bob")
   const bob = await joinBy(newApplicant(), used)
   expect((await ask(here.dial(), bob.id, bob.sealed))?.kind).toBe("admitted")
 
@@ -130,7 +144,7 @@ test("an invitation that has expired lets nobody in, nor answers repeats [R-1] [
 
 test("a wrong secret and an invitation that never was get the same answer [R-4]", async () => {
   const here = await given()
-  const invitation = await here.registrar.invite("alice")
+  const invitation = await here.invite("alice")
   const guessed = Uint8Array.from(invitation)
   guessed[20]! ^= 1
   const invented = Uint8Array.from(invitation)
@@ -144,7 +158,7 @@ test("a wrong secret and an invitation that never was get the same answer [R-4]"
 
 test("a request that is no PKCS #10 of a P-256 key is refused and leaves the invitation good [R-7]", async () => {
   const here = await given()
-  const invitation = await here.registrar.invite("alice")
+  const invitation = await here.invite("alice")
   const good = (await makeDeviceKey()).csr
   const unsigned = Uint8Array.from(good)
   unsigned[unsigned.length - 1]! ^= 1
@@ -185,7 +199,7 @@ test("where members may not invite, the operator still may [R-5]", async () => {
   const here = await given({ membersMayInvite: false })
   const { publicKey: registrar } = here.registrar
   const owner = newApplicant()
-  const invitation = (await here.registrar.inviteOperator())!
+  const invitation = (await here.inviteOperator())!
   const operator = await enroll(owner, { line: here.dial(), invitation, deviceName: "here" })
   expect(here.admitted).toEqual([{ deviceName: "here", operator: true }])
   const alice = newApplicant()
@@ -246,20 +260,20 @@ test("a certificate is renewed for the same name and key, by its owner only [R-6
 
 test("the operator is invited at each start until a device has used it, and older ones lapse [R-1]", async () => {
   const here = await given()
-  const before = (await here.registrar.inviteOperator())!
+  const before = (await here.inviteOperator())!
   await here.reopen()
-  const invitation = (await here.registrar.inviteOperator())!
+  const invitation = (await here.inviteOperator())!
   const late = enroll(newApplicant(), { line: here.dial(), invitation: before, deviceName: "old" })
   expect(await faultOf(late)).toMatchObject({ code: "refused" })
   await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "here" })
-  expect(await here.registrar.inviteOperator()).toBeUndefined()
+  expect(await here.inviteOperator()).toBeUndefined()
   await here.reopen()
-  expect(await here.registrar.inviteOperator()).toBeUndefined()
+  expect(await here.inviteOperator()).toBeUndefined()
 })
 
 test("an invitation is on disk before it is given out, and its secret is not [R-1] [R-8]", async () => {
   const here = await given()
-  const invitation = await here.registrar.invite("alice")
+  const invitation = await here.invite("alice")
   const { user, secret } = decodeInvitation(invitation)!
   const ledger = readFileSync(here.ledgerPath, "utf8")
   expect(ledger).toContain(toBase64url(user))
@@ -307,10 +321,47 @@ test("noise on the registration topics gets no answer and stops nobody [R-3]", a
 
 test("a registrar that the broker turns away says so, and keeps its ledger whole", async () => {
   const here = await given()
-  const invitation = await here.registrar.invite("alice")
+  const invitation = await here.invite("alice")
   const stranger = await makeAuthority()
   expect(await faultOf(here.reopen({ keys: stranger }))).toMatchObject({ code: "refused" })
   await here.reopen()
   const credential = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
   expect(credential.deviceId).toHaveLength(22)
+})
+
+test("of two devices that race for one invitation one comes in, whichever [R-3]", async () => {
+  const here = await given()
+  const invitation = await here.invite("alice")
+  const racing = Array.from({ length: 6 }, (_, n) =>
+    enroll(newApplicant(), { line: here.dial(), invitation, deviceName: `laptop ${n}` }),
+  )
+  const ended = await Promise.allSettled(racing)
+  expect(ended.filter(({ status }) => status === "fulfilled")).toHaveLength(1)
+  for (const end of ended) {
+    if (end.status === "rejected")
+      expect(end.reason).toMatchObject({ message: "this invitation was used already" })
+  }
+  expect(here.admitted).toHaveLength(1)
+})
+
+test("a member brings a further device of their own, whoever may invite, up to eight [R-10]", async () => {
+  const here = await given({ membersMayInvite: false })
+  const { registrar } = here
+  const alice = newApplicant()
+  const credential = await member(here, alice)
+  const asking = {
+    line: here.dial(credential),
+    registrar: registrar.publicKey,
+    deviceId: credential.deviceId,
+  }
+  const own = new Set([credential.userId])
+  for (let n = 2; n <= DEVICES_MAX; n += 1) {
+    const invitation = await requestDevice(alice, asking)
+    own.add(
+      (await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: `laptop ${n}` })).userId,
+    )
+  }
+  expect(own.size).toBe(1)
+  expect((await faultOf(requestDevice(alice, asking))).message).toContain("too many")
+  expect(listUsers(registrar.ledger.roll)).toMatchObject([{ devices: DEVICES_MAX }])
 })

@@ -4,6 +4,8 @@ import { pinOf } from "../../src/broker/certificates.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { boxKeyPair } from "../../src/crypto/nacl.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
+import { openLedger } from "../../src/registrar/ledger.ts"
+import { inviteOperator, invitePerson, setInviters } from "../../src/registrar/members.ts"
 import { openRegistrar, type Registrar, type RegistrarSetup } from "../../src/registrar/registrar.ts"
 import type { Applicant } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -17,39 +19,54 @@ export type Town = {
   readonly registrar: Registrar
   readonly target: (credential?: Credential) => LinkTarget
   readonly dial: (credential?: Credential) => Wire
-  readonly reopen: (change?: Partial<RegistrarSetup>) => Promise<Registrar>
+  readonly reopen: (change?: Partial<Change>) => Promise<Registrar>
+  /** By the operator's command. */
+  readonly invite: (name: string) => Promise<Uint8Array>
+  readonly inviteOperator: () => Promise<Uint8Array | undefined>
   readonly admitted: { readonly deviceName: string; readonly operator: boolean }[]
   readonly ledgerPath: string
+  /** What the registrar had its broker do about who was revoked. */
+  readonly orders: { readonly lists: string[]; readonly expelled: string[] }
   readonly setClock: (now: number) => void
   readonly end: () => Promise<void>
 }
 
 const GUEST: Credential = { kind: "guest" }
 
+/** How a registrar of a test differs from an ordinary one. */
+export type Change = RegistrarSetup & { readonly membersMayInvite: boolean }
+
 /** A real broker with its registrar. */
-export async function newTown(change: Partial<RegistrarSetup> = {}): Promise<Town> {
+export async function newTown({ membersMayInvite, ...change }: Partial<Change> = {}): Promise<Town> {
   const world = await newWorld()
   const broker = await world.start()
   const address = { host: "127.0.0.1", port: portOf(broker) }
   const pin = pinOf(world.authority.caCertificate)
   const wires: Wire[] = []
   const admitted: Town["admitted"] = []
+  const orders: Town["orders"] = { lists: [], expelled: [] }
+  const ledgerPath = join(world.folder, "ledger")
   let clock: number | undefined
-  const setup: RegistrarSetup = {
+  const setup: Omit<RegistrarSetup, "ledger"> = {
     connect: connectMqtt,
     address,
+    trust: { kind: "pin", pin },
     pin,
     keys: world.authority,
     boxSecret: boxKeyPair(systemRandom).secretKey,
-    ledgerPath: join(world.folder, "ledger"),
-    membersMayInvite: true,
+    bouncer: () => ({
+      takeUp: (list) => Promise.resolve(void orders.lists.push(list)),
+      expel: (device) => Promise.resolve(void orders.expelled.push(device)),
+    }),
     onState: () => undefined,
     onAdmitted: (device) => admitted.push(device),
     random: systemRandom,
     now: () => clock ?? Date.now(),
-    ...change,
+    reach: () => undefined,
   }
-  let registrar = await openRegistrar(setup)
+  let ledger = await openLedger(ledgerPath)
+  let registrar = await openRegistrar({ ...setup, ledger, ...change })
+  if (membersMayInvite !== undefined) await setInviters(registrar, membersMayInvite)
   const target = (credential = GUEST): LinkTarget => ({
     address,
     trust: { kind: "pin", pin },
@@ -70,15 +87,21 @@ export async function newTown(change: Partial<RegistrarSetup> = {}): Promise<Tow
     },
     reopen: async (again = {}) => {
       await registrar.close()
-      registrar = await openRegistrar({ ...setup, ...again })
+      await ledger.close()
+      ledger = await openLedger(ledgerPath)
+      registrar = await openRegistrar({ ...setup, ledger, ...change, ...again })
       return registrar
     },
+    invite: async (name) => (await invitePerson(registrar, { name, again: false })).invitation,
+    inviteOperator: () => inviteOperator(registrar),
     admitted,
-    ledgerPath: setup.ledgerPath,
+    ledgerPath,
+    orders,
     setClock: (now) => (clock = now),
     end: async () => {
       await Promise.all(wires.map((wire) => wire.close()))
       await registrar.close()
+      await ledger.close()
       await world.end()
     },
   }

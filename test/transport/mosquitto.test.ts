@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { boxKeyPair } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
+import { type Ledger, openLedger } from "../../src/registrar/ledger.ts"
+import { invitePerson } from "../../src/registrar/members.ts"
 import { openRegistrar, type Registrar } from "../../src/registrar/registrar.ts"
 import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -34,32 +36,38 @@ const text = (payload: Uint8Array) => Buffer.from(payload).toString()
 describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we ship", () => {
   let broker: Mosquitto
   let registrar: Registrar
+  let ledger: Ledger
 
   beforeAll(async () => {
     broker = await startMosquitto("shipped")
+    const pin = pinOf(broker.authority.caCertificate)
+    ledger = await openLedger(join(broker.folder, "ledger"))
     registrar = await openRegistrar({
       connect: connectMqtt,
       address: { host: "127.0.0.1", port: broker.port },
-      pin: pinOf(broker.authority.caCertificate),
+      trust: { kind: "pin", pin },
+      pin,
       keys: broker.authority,
       boxSecret: boxKeyPair(systemRandom).secretKey,
-      ledgerPath: join(broker.folder, "ledger"),
-      membersMayInvite: true,
+      ledger,
+      bouncer: () => ({ takeUp: () => Promise.resolve(), expel: () => Promise.resolve() }),
       onState: () => undefined,
       onAdmitted: () => undefined,
       random: systemRandom,
       now: Date.now,
+      reach: () => undefined,
     })
   })
   afterAll(async () => {
     await Promise.all(wires.splice(0).map((wire) => wire.close()))
     await registrar.close()
+    await ledger.close()
     await broker.close()
   })
 
   test("speaks MQTT 5, registers a guest, and keeps the member's queue through a restart [R-3] [R-5] [R-6]", async () => {
     const alice = newApplicant()
-    const invitation = await registrar.invite("alice")
+    const { invitation } = await invitePerson(registrar, { name: "alice", again: false })
     const credential = await enroll(alice, {
       line: call(broker, { kind: "guest" }),
       invitation,

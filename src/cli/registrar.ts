@@ -1,0 +1,101 @@
+import { writeFileSync, renameSync } from "node:fs"
+import { join } from "node:path"
+import { systemRandom } from "../crypto/random.ts"
+import { diskFault } from "../errors.ts"
+import type { Authority } from "../registrar/authority.ts"
+import type { Bouncer } from "../registrar/enforcement.ts"
+import type { Ledger } from "../registrar/ledger.ts"
+import type { Registrar, RegistrarPoint } from "../registrar/registrar.ts"
+import type { BrokerAddress, Trust } from "../transport/transport.ts"
+import { display, displayName, safe } from "../wire/text.ts"
+import type { BrokerKeys } from "./broker-keys.ts"
+import type { Context } from "./context.ts"
+
+const REVOCATION_LIST = "crl.pem"
+
+export function ledgerFile({ paths }: Pick<Context, "paths">): string {
+  return join(paths.broker, "registrar.ledger")
+}
+
+/** The record of who was let in, until the command ends. The caller holds the broker's lock. */
+export async function holdLedger(context: Context): Promise<Ledger> {
+  const { openLedger } = await import("../registrar/ledger.ts")
+  const ledger = await openLedger(ledgerFile(context))
+  context.lifetime.defer(ledger.close)
+  return ledger
+}
+
+/** False for a device that was revoked. */
+export function mayEnter({ roll }: Ledger): (device: string) => boolean {
+  return (device) => roll.devices.get(device)?.revokedAt === undefined
+}
+
+export type RegistrarPlace = {
+  readonly address: BrokerAddress
+  readonly trust: Exclude<Trust, { kind: "unproven" }>
+  readonly bouncer: (authority: Authority) => Bouncer
+}
+
+/** Answers whoever registers at the broker at `place`, until the command ends. */
+export async function startRegistrar(
+  context: Context,
+  { authority, registrarSecret }: BrokerKeys,
+  ledger: Ledger,
+  place: RegistrarPlace,
+): Promise<Registrar> {
+  const [{ openRegistrar }, { pinOf }, { connectMqtt }] = await Promise.all([
+    import("../registrar/registrar.ts"),
+    import("../broker/certificates.ts"),
+    import("../transport/mqtt.ts"),
+  ])
+  const { lifetime, out, env } = context
+  const registrar = await openRegistrar({
+    connect: connectMqtt,
+    ...place,
+    keys: authority,
+    pin: pinOf(authority.caCertificate),
+    boxSecret: registrarSecret,
+    ledger,
+    onState: (state) => {
+      if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
+    },
+    onAdmitted: ({ deviceName, operator }) => {
+      out.say(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
+    },
+    random: systemRandom,
+    now: Date.now,
+    reach: reachOf(env),
+  })
+  lifetime.defer(registrar.close)
+  return registrar
+}
+
+/** Puts the list where a broker reads it, in one step. */
+export function writeRevocationList(path: string, list: string): void {
+  try {
+    writeFileSync(`${path}.new`, list, { mode: 0o644 })
+    renameSync(`${path}.new`, path)
+  } catch (cause) {
+    throw diskFault(cause, `write ${path}`)
+  }
+}
+
+/** The embedded broker asks the ledger at each connection; the list is written for whoever else trusts this authority. */
+export function embeddedBouncer({ paths }: Context, expel: Bouncer["expel"]): Bouncer {
+  const path = join(paths.broker, REVOCATION_LIST)
+  return {
+    takeUp: (list) => {
+      writeRevocationList(path, list)
+      return Promise.resolve()
+    },
+    expel,
+  }
+}
+
+/** For crash tests: MQTTCHAT_DIE_AT names one of `REGISTRAR_POINTS`, and there this process kills itself. */
+function reachOf(env: Context["env"]): (point: RegistrarPoint) => void {
+  const deadly = env["MQTTCHAT_DIE_AT"]
+  return (point) => {
+    if (point === deadly) process.kill(process.pid, "SIGKILL")
+  }
+}

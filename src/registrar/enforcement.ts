@@ -1,0 +1,58 @@
+import type { Authority, Revoked } from "./authority.ts"
+import type { Ledger } from "./ledger.ts"
+import type { Roll } from "./roll.ts"
+
+/** How one kind of broker shuts a device out. */
+export type Bouncer = {
+  /** From here on the broker takes no connection with a certificate on this list (PEM). */
+  readonly takeUp: (revocationList: string) => Promise<void>
+  /** Ends the device's open connection and drops what waits for it; both may be gone already. */
+  readonly expel: (device: string) => Promise<void>
+}
+
+type Means = {
+  readonly ledger: Ledger
+  readonly authority: Authority
+  readonly bouncer: Bouncer
+  readonly now: () => number
+}
+
+/** Makes the broker do what the ledger says about who was revoked. */
+export class Enforcement {
+  readonly #means: Means
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(means: Means) {
+    this.#means = means
+  }
+
+  /** One at a time. What fails half-way is done again by the next run, also in another process. */
+  run(): Promise<void> {
+    const done = this.#running.then(() => this.#enforce())
+    this.#running = done.catch(() => undefined)
+    return done
+  }
+
+  async #enforce(): Promise<void> {
+    const { ledger, authority, bouncer, now } = this.#means
+    await bouncer.takeUp(await authority.revocationList(revokedOf(ledger.roll), now()))
+    for (const { device, revokedAt, expelled } of [...ledger.roll.devices.values()]) {
+      if (revokedAt === undefined || expelled) continue
+      await bouncer.expel(device)
+      await ledger.append({ kind: "expelled", at: now(), device })
+    }
+  }
+}
+
+/** All certificates that revoked devices ever had: one that has run out stays on the list, which does no harm. */
+function revokedOf({ devices }: Roll): Revoked[] {
+  return [...devices.values()].flatMap(({ certificates, revokedAt }) =>
+    revokedAt === undefined
+      ? []
+      : certificates.map((text) => ({ certificate: bytesOf(text), at: revokedAt })),
+  )
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64url"))
+}

@@ -1,0 +1,45 @@
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { formatInvitation, isInvitation, parseInvitation } from "../../src/wire/invitation-line.ts"
+import { parseLink } from "../../src/wire/link.ts"
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const invitations = fc.record({
+  address: fc.record({
+    host: fc.constantFrom("broker.example", "10.0.0.5", "fd00::1"),
+    port: fc.integer({ min: 1, max: 65_535 }),
+  }),
+  proof: fc.oneof(
+    fc.constant({ kind: "name" } as const),
+    bytes(16)
+      .filter((pin) => pin.some((byte) => byte !== 0))
+      .map((pin) => ({ kind: "pin", pin }) as const),
+  ),
+  invitation: bytes(72),
+})
+
+test("an invitation reads back as it was written, also broken over rows of a mail [W-46]", () => {
+  fc.assert(
+    fc.property(invitations, fc.nat(), (line, at) => {
+      const text = formatInvitation(line)
+      expect(parseInvitation(text)).toEqual(line)
+      const cut = at % text.length
+      expect(parseInvitation(` ${text.slice(0, cut)}\r\n  ${text.slice(cut)}\n`)).toEqual(line)
+      expect(isInvitation(text)).toBe(true)
+      expect(parseLink(text)).toBeUndefined()
+    }),
+  )
+})
+
+test("every cut, every changed case and every added letter is refused [W-46]", () => {
+  const invitation = new Uint8Array(72).map((_zero, index) => index * 3)
+  const proof = { kind: "pin", pin: new Uint8Array(16).fill(7) } as const
+  const text = formatInvitation({ address: { host: "broker.example", port: 8883 }, proof, invitation })
+  expect(text).toBe(`mqttchat://broker.example/join#${text.slice(31)}`)
+  for (let length = 0; length < text.length; length += 1)
+    expect(parseInvitation(text.slice(0, length))).toBeUndefined()
+  expect(parseInvitation(`${text}A`)).toBeUndefined()
+  expect(parseInvitation(text.replace("broker", "Broker"))).toBeUndefined()
+  expect(parseInvitation(text.replace("broker.example", "broker.example:8883"))).toBeUndefined()
+  expect(parseInvitation(text.replace("/join#", "/#"))).toBeUndefined()
+})
