@@ -64,6 +64,7 @@ function pemBytes(pem: string): ArrayBuffer {
 
 export type BrokerProcess = {
   readonly port: number
+  readonly pid: number
   /** All lines it printed. */
   readonly said: string[]
   readonly end: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
@@ -139,7 +140,8 @@ async function spawnBroker(folder: string, port: number, limitKiB?: number): Pro
     child.once("exit", () => reject(new Error("the broker ended at once")))
   })
   lines.on("line", (line) => said.push(line))
-  return { port: Number((await first).split(" ")[1]), said, end: (signal) => endProcess(child, signal) }
+  const bound = Number((await first).split(" ")[1])
+  return { port: bound, pid: child.pid ?? 0, said, end: (signal) => endProcess(child, signal) }
 }
 
 async function endProcess(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { memoryOf, openMany, type Raw } from "./raw.ts"
+import { connect, type Device, newId, newWorld, optionsFor, type World } from "./world.ts"
+
+const CLIENTS = 1_000
+const MIB = 1024 * 1024
+/** The figure to reach is 60 (`npm run bench`); garbage that nobody has collected yet comes on top here. */
+const MEMORY_MAX = 150 * MIB
+/** A ceiling, no verdict on speed: two cores make two thousand handshakes. */
+const CEILING = { timeout: 300_000 }
+
+describe("a thousand TLS clients on the embedded broker", CEILING, () => {
+  let world: World
+  let devices: Device[]
+
+  beforeAll(async () => {
+    world = await newWorld()
+    devices = await Promise.all(Array.from({ length: CLIENTS }, () => world.device()))
+  }, 120_000)
+  afterAll(() => world.end())
+
+  test("fit into bounded memory, each hears its own, and who stops reading stalls no neighbour", async () => {
+    const broker = await world.spawn(0)
+    const at = { port: broker.port, ca: world.authority.caCertificate }
+    const before = await memoryOf(broker.pid)
+    const clients = await openMany(at, devices)
+    expect((await memoryOf(broker.pid)) - before).toBeLessThan(MEMORY_MAX)
+
+    const [alice, bob] = [await world.device(), await world.device()]
+    const atAlice = await connect(optionsFor(world, broker.port, alice))
+    const atBob = await connect(optionsFor(world, broker.port, bob))
+    const toBob = `mc/1/i/${bob.id}/${newId()}`
+    await atBob.client.subscribeAsync(toBob, { qos: 1 })
+    for (const { id } of devices)
+      await atAlice.client.publishAsync(`mc/1/i/${id}/${newId()}`, "hello", { qos: 1 })
+    await Promise.all(clients.map((client) => client.heard()))
+
+    const frozen = clients.slice(0, 20)
+    for (const { socket } of frozen) socket.pause()
+    const atMallory = await connect(optionsFor(world, broker.port, await world.device()))
+    const flood = (async () => {
+      for (const { id } of devices.slice(0, frozen.length)) {
+        for (let frame = 0; frame < 100; frame++) {
+          await atMallory.client.publishAsync(`mc/1/i/${id}/${newId()}`, "x".repeat(60_000), { qos: 0 })
+        }
+      }
+    })()
+    for (let n = 0; n < 100; n++) await atAlice.client.publishAsync(toBob, String(n), { qos: 1 })
+    expect(await atBob.hear(100)).toEqual(Array.from({ length: 100 }, (_, n) => `${toBob} ${String(n)}`))
+    await flood
+    expect((await memoryOf(broker.pid)) - before).toBeLessThan(2 * MEMORY_MAX)
+
+    end(clients)
+    for (const { client } of [atAlice, atBob, atMallory]) await client.endAsync(true)
+    await broker.end("SIGTERM")
+  })
+
+  function end(clients: readonly Raw[]): void {
+    for (const { socket } of clients) socket.destroy()
+  }
+})
