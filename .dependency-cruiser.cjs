@@ -11,6 +11,7 @@ const rooms = {
   daemon: [],
   broker: ["crypto", "wire"],
   registrar: ["crypto", "wire"],
+  doctor: ["crypto", "wire", "transport"],
 }
 
 /** Files of another room that a room may import besides. */
@@ -26,7 +27,7 @@ const doors = {
   "sodium-native": "^src/crypto/",
   mlkem: "^src/crypto/",
   "hash-wasm": "^src/crypto/",
-  mqtt: "^src/(transport|cli)/",
+  mqtt: "^src/(transport|cli|doctor)/",
   aedes: "^src/broker/",
   ws: "^src/broker/",
   selfsigned: "^src/broker/",

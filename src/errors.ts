@@ -3,6 +3,8 @@
  * 75 means "stored, goes out later" and is no failure of the message.
  */
 export const EXIT_CODE = {
+  /** Everything works; something protects less than it should. */
+  weak: 1,
   usage: 64,
   "bad-data": 65,
   "damaged-key-file": 65,

@@ -5,7 +5,7 @@ import type { PairOptions } from "./pair.ts"
 import type { Start } from "./context.ts"
 import type { BrokerOptions } from "./serve.ts"
 
-/** init, passwd, status. */
+/** init, passwd, status, doctor. */
 export function addProfile(program: Command, start: Start): void {
   program
     .command("init")
@@ -31,6 +31,14 @@ export function addProfile(program: Command, start: Start): void {
     .command("status")
     .description("broker, connection and outbox of this profile")
     .action(() => start(async (context) => (await import("./status.ts")).status(context)))
+  program
+    .command("doctor")
+    .description("look at this laptop, the way to the broker, and what members could do to each other there")
+    .addHelpText(
+      "after",
+      "\nEnds with 0 if nothing is wrong, 1 if something is weak, else with the code of the worst finding.",
+    )
+    .action(() => start(async (context) => (await import("./doctor.ts")).doctor(context)))
 }
 
 /** broker. */

@@ -66,7 +66,7 @@ function reachOf(env: Context["env"]): Ports["reach"] {
 }
 
 /** An empty one in its place would lose every conversation without a word. */
-function refuseLostStore(path: string): void {
+export function refuseLostStore(path: string): void {
   if (existsSync(path) && statSync(path).size > 0) return
   const hint = "put back a copy of it, or begin anew: mqttchat --profile OTHER init"
   throw new Fault(
@@ -103,7 +103,7 @@ function timersOf({ lifetime }: Context): Ports["after"] {
 }
 
 /** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
-function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
+export function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
   let { ring } = keyFile
   let current = settings
   return {

@@ -140,5 +140,7 @@ export type Store = {
   /** Full-text search over all conversations, newest first. Any input is words to look for, never a syntax error. */
   readonly search: (words: string, limit: number) => Promise<readonly MessageRecord[]>
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
+  /** Reads every page and index. False where they contradict each other; a page that was changed is a Fault. */
+  readonly isWhole: () => Promise<boolean>
   readonly close: () => Promise<void>
 }

@@ -33,6 +33,11 @@ export async function openStore(
     unshown: () => promised(() => unshownMessages(database)),
     search: (words, limit) => promised(() => findMessages(database, words, limit)),
     hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),
+    isWhole: () =>
+      promised(() => {
+        const [first, ...more] = database.select((row) => row.text(0), "PRAGMA integrity_check")
+        return first === "ok" && more.length === 0
+      }),
     close: () => promised(() => database.close()),
   }
 }

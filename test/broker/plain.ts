@@ -24,7 +24,7 @@ export async function startPlain(authority: Authority, options: AedesOptions = {
   })
   const { certificate, key } = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
   const server = createServer(
-    { cert: certificate, key, noDelay: true },
+    { cert: `${certificate}\n${authority.caCertificate}`, key, noDelay: true },
     (socket) => void aedes.handle(socket),
   )
   server.listen(0, "127.0.0.1")

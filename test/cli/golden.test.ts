@@ -16,6 +16,7 @@ function settled(text: string, household: Household): string {
     .replaceAll(household.folder, "~")
     .replaceAll(/\b[0-9a-f]{4}(?: [0-9a-f]{4}){4}\b/g, "xxxx xxxx xxxx xxxx xxxx")
     .replaceAll(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d /gm, "hh:mm ")
+    .replaceAll(/\b20\d\d-\d\d-\d\d\b/g, "YYYY-MM-DD")
     .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
     .replaceAll(/\b[0-9a-f]{20,32}\b/g, "HEX")
     .replaceAll(/\b\d{5}(?: \d{5}){3}/g, "00000 00000 00000 00000")

@@ -1,0 +1,187 @@
+import { X509Certificate } from "node:crypto"
+import { existsSync } from "node:fs"
+import type { BrokerHome, Home } from "../chat/ports.ts"
+import { toBase64url } from "../crypto/bytes.ts"
+import { LIGHT_BACKENDS, useBackend } from "../crypto/nacl.ts"
+import { systemRandom } from "../crypto/random.ts"
+import { connectOwner } from "../daemon/client.ts"
+import { type Cast, examine, type KnownBroker, type Patient } from "../doctor/examination.ts"
+import { type Finding, worst } from "../doctor/finding.ts"
+import { Dialler } from "../doctor/line.ts"
+import type { Holder, Records } from "../doctor/profile.ts"
+import type { Actor } from "../doctor/scene.ts"
+import { Fault } from "../errors.ts"
+import { type KeyRing, openKeyFile } from "../keystore/keyfile.ts"
+import { needsPassphrase } from "../keystore/sealed-file.ts"
+import { takeLock } from "../lock.ts"
+import { readSettings } from "../settings.ts"
+import { openStore } from "../store/store.ts"
+import type { Credential, LinkTarget } from "../transport/transport.ts"
+import { display, safe, type SafeText } from "../wire/text.ts"
+import { ID_BYTES } from "../wire/topics.ts"
+import type { Context } from "./context.ts"
+import { homeFor, refuseLostStore } from "./owner.ts"
+import { passphraseToOpen } from "./passphrase.ts"
+
+/** A short command holds the profile for seconds. */
+const HOLDER_WAIT_MS = 10_000
+const HOLDER_POLL_MS = 100
+
+/** Prints each finding as it comes, and ends with the code of the worst. */
+export async function doctor(context: Context): Promise<void> {
+  const findings: Finding[] = []
+  for await (const finding of examine(await patientOf(context))) {
+    findings.push(finding)
+    show(context, finding)
+  }
+  conclude(context, findings)
+}
+
+async function patientOf(context: Context): Promise<Patient> {
+  const { paths, profile, env } = context
+  if (!existsSync(paths.keyFile))
+    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+  await useBackend(env["MQTTCHAT_CRYPTO"], LIGHT_BACKENDS)
+  const place = { path: paths.keyFile, purpose: "identity" } as const
+  const passphrase = (await needsPassphrase(place)) ? await passphraseToOpen(context) : ""
+  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
+  const settings = readSettings(paths.settings)
+  if (settings === undefined)
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+  const holder = await holderOf(context)
+  return {
+    now: Date.now,
+    random: systemRandom,
+    places: paths,
+    holder,
+    records: await recordsOf(paths.database, holder, keyFile.ring),
+    broker: brokerOf(homeFor(context, settings, keyFile), settings.here),
+  }
+}
+
+async function holderOf(context: Context): Promise<Holder> {
+  try {
+    return await lookForHolder(context)
+  } catch (cause) {
+    if (cause instanceof Fault) return { kind: "barred", fault: cause }
+    throw cause
+  }
+}
+
+/** This process, if nobody else has the profile. */
+async function lookForHolder({ paths, lifetime }: Context): Promise<Holder> {
+  const deadline = Date.now() + HOLDER_WAIT_MS
+  for (;;) {
+    const owner = await connectOwner(paths.socket)
+    if (owner !== undefined) {
+      lifetime.defer(owner.close)
+      const { queued, link } = await owner.call("status", {})
+      return { kind: "owner", queued, isOnline: link.kind === "online" }
+    }
+    const lock = takeLock(paths.lock)
+    if (lock.kind === "taken") {
+      lifetime.defer(lock.release)
+      return { kind: "doctor" }
+    }
+    if (Date.now() > deadline) return { kind: "silent", pid: lock.pid }
+    await new Promise((resolve) => setTimeout(resolve, HOLDER_POLL_MS))
+  }
+}
+
+async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing): Promise<Records> {
+  if (holder.kind !== "doctor") return { kind: "held" }
+  try {
+    refuseLostStore(path)
+    const store = await openStore(path, databaseKey)
+    try {
+      const isWhole = await store.isWhole()
+      const waiting = (await store.opening()).outgoing.filter(({ kind }) => kind !== "ack")
+      const oldest = waiting.length === 0 ? undefined : Math.min(...waiting.map(({ createdAt }) => createdAt))
+      return { kind: "read", isWhole, path, waiting: { count: waiting.length, oldest } }
+    } finally {
+      await store.close()
+    }
+  } catch (cause) {
+    if (cause instanceof Fault) return { kind: "fault", fault: cause }
+    throw cause
+  }
+}
+
+function brokerOf(home: Home, isHere: boolean): Patient["broker"] {
+  const broker = home.broker()
+  if (broker === undefined) {
+    const fix = isHere
+      ? "mqttchat broker"
+      : "mqttchat pair CODE@HOST, with a code from somebody who has a broker"
+    return { kind: "none", why: "this profile has no broker yet", fix }
+  }
+  const target = targetOf(broker, home)
+  return {
+    kind: "known",
+    target,
+    isHere,
+    device: validityOf(target),
+    cast: () => Promise.resolve(castFor(target)),
+  }
+}
+
+/** An invitation that nobody has used yet lets a guest in, and no further. */
+function targetOf({ address, trust, mqttVersion }: BrokerHome, home: Home): LinkTarget {
+  const stored = home.credential()
+  const credential: Credential =
+    stored === undefined || stored.kind === "invitation" ? { kind: "guest" } : stored
+  return { address, trust, credential, ...(mqttVersion === undefined ? {} : { mqttVersion }) }
+}
+
+function validityOf({ credential }: LinkTarget): KnownBroker["device"] {
+  if (credential.kind !== "device") return undefined
+  const { validFrom, validTo } = new X509Certificate(credential.certificate)
+  return { validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
+}
+
+/** With an account, or where everybody may come, two more clients of the same account. */
+function castFor(target: LinkTarget): Cast {
+  const { credential } = target
+  if (credential.kind !== "account") {
+    return {
+      kind: "none",
+      why: "it takes two devices of the doctor's own, and the broker wants certificates",
+    }
+  }
+  const actor = (): Actor => {
+    const id = toBase64url(systemRandom(ID_BYTES))
+    return { id, dialler: new Dialler({ ...target, credential: { ...credential, deviceId: id } }) }
+  }
+  const scene = { mallory: actor(), alice: actor(), random: systemRandom }
+  return { kind: "cast", scene, areTwo: credential.username === undefined }
+}
+
+const WORD = { good: "good", unknown: "cannot tell", weak: "weak", bad: "bad" } as const
+const COLOUR = { good: "green", unknown: "dim", weak: "yellow", bad: "red" } as const
+const WORD_CELLS = 12
+
+function show({ out }: Context, finding: Finding): void {
+  const { name, what, why, result, found } = finding
+  const fix = "fix" in finding ? finding.fix : undefined
+  if (out.json) {
+    out.record("mqttchat/finding/1", { check: name, what, result, found, why, fix: fix ?? null })
+    return
+  }
+  const margin = " ".repeat(WORD_CELLS) as SafeText
+  const word = out.styled(COLOUR[result], display(WORD[result].padEnd(WORD_CELLS)))
+  out.data(safe`${word}${display(what)}: ${display(found)}`)
+  out.data(out.styled("dim", safe`${margin}(${display(why)})`))
+  if (fix !== undefined) out.data(safe`${margin}→ ${display(fix)}`)
+}
+
+function conclude({ out }: Context, findings: readonly Finding[]): void {
+  const gravest = worst(findings)
+  const wrong = findings.filter(({ result }) => result === "weak" || result === "bad")
+  if (gravest === undefined || wrong.length === 0) {
+    out.done(safe`nothing wrong in ${findings.length} checks`)
+    return
+  }
+  const names = wrong.map(({ name }) => name).join(", ")
+  const code = gravest.result === "bad" ? gravest.code : "weak"
+  throw new Fault(code, `${wrong.length} of ${findings.length} checks found something: ${names}`)
+}

@@ -1,0 +1,104 @@
+import type { Fault } from "../errors.ts"
+import { bad, good, unknown, weak } from "./finding.ts"
+import type { Check, Judgement } from "./finding.ts"
+import { span } from "./span.ts"
+
+const DAY_MS = 86_400_000
+
+export const LOCK: Check = {
+  name: "lock",
+  what: "which process holds the profile",
+  why: "only one process may change a conversation's keys; one that hangs keeps all others out",
+}
+export const OWNER: Check = {
+  name: "owner",
+  what: "whether the process that holds the profile answers",
+  why: "commands hand their work to it through its socket",
+}
+export const DATABASE: Check = {
+  name: "database",
+  what: "every page of the message store",
+  why: "a damaged page is better found while a copy of it may still exist",
+}
+export const OUTBOX: Check = {
+  name: "outbox",
+  what: "how long the oldest message has waited for its receipt",
+  why: "a message is sent again until the other side has it on disk, for thirty days",
+}
+
+/** Who holds the profile while the doctor looks at it. */
+export type Holder =
+  | { readonly kind: "doctor" }
+  | { readonly kind: "owner"; readonly queued: number; readonly isOnline: boolean }
+  | { readonly kind: "silent"; readonly pid: number }
+  /** The profile's folder is such that nobody may take the lock in it. */
+  | { readonly kind: "barred"; readonly fault: Fault }
+
+export type Records =
+  | { readonly kind: "read"; readonly isWhole: boolean; readonly path: string; readonly waiting: Waiting }
+  | { readonly kind: "fault"; readonly fault: Fault }
+  /** Another process has it. */
+  | { readonly kind: "held" }
+
+/** What still waits for a receipt; `oldest` is unix ms. */
+export type Waiting = { readonly count: number; readonly oldest: number | undefined }
+
+export function judgeLock(holder: Holder): Judgement {
+  switch (holder.kind) {
+    case "doctor":
+      return good("nobody else")
+    case "owner":
+      return good("another mqttchat, for as long as it runs")
+    case "silent":
+      return bad("unavailable", `process ${holder.pid}, which does not answer`, `kill ${holder.pid}`)
+    case "barred":
+      return failed(holder.fault)
+  }
+}
+
+export function judgeOwner(holder: Holder): Judgement {
+  switch (holder.kind) {
+    case "doctor":
+      return good("none runs, so none has to answer")
+    case "owner":
+      return good("it answers")
+    case "silent":
+      return bad("unavailable", `process ${holder.pid} has the lock and no socket`, `kill ${holder.pid}`)
+    case "barred":
+      return unknown("not looked for")
+  }
+}
+
+export function judgeDatabase(records: Records): Judgement {
+  switch (records.kind) {
+    case "held":
+      return unknown("only who holds the profile may open it")
+    case "fault":
+      return failed(records.fault)
+    case "read":
+      if (records.isWhole) return good("whole")
+      return bad(
+        "damaged-database",
+        "it opens, but its content contradicts itself",
+        `cp -a ${records.path} ~`,
+      )
+  }
+}
+
+export function judgeOutbox(holder: Holder, records: Records, now: number): Judgement {
+  if (holder.kind === "owner") {
+    return holder.queued === 0
+      ? good("empty")
+      : unknown(`${holder.queued} wait; how long, only their owner knows`)
+  }
+  if (records.kind !== "read") return unknown("the message store could not be read")
+  const { count, oldest } = records.waiting
+  if (oldest === undefined) return good("empty")
+  const found = `${count} wait, the oldest for ${span(now - oldest)}`
+  if (now - oldest < DAY_MS) return good(found)
+  return weak(found, "mqttchat inbox --follow, and ask whether the other side is still there")
+}
+
+function failed({ code, message, hint = "put back a copy of it" }: Fault): Judgement {
+  return bad(code, message, hint)
+}

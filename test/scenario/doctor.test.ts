@@ -1,0 +1,143 @@
+import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
+import { describe, expect, test, type TestContext } from "vitest"
+import { pinOf } from "../../src/broker/certificates.ts"
+import { toHex } from "../../src/crypto/bytes.ts"
+import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
+import { neighbours, type Person, schemaIs, settle, startBroker, Story } from "./people.ts"
+
+function newStory({ onTestFinished }: TestContext): Story {
+  const story = new Story()
+  onTestFinished(story.end)
+  return story
+}
+
+type Findings = Readonly<
+  Record<string, { readonly result: unknown; readonly found: unknown; readonly fix: unknown }>
+>
+
+/** What the doctor finds, by check, and the exit code. */
+async function examine(person: Person): Promise<{ code: number | null; findings: Findings }> {
+  const { code, said } = await person.run(["doctor", "--json"])
+  const rows = said.filter(schemaIs("finding")).map(({ check, result, found, fix }) => {
+    return [String(check), { result, found, fix }] as const
+  })
+  return { code, findings: Object.fromEntries(rows) }
+}
+
+function withResult(findings: Findings, wanted: string): string[] {
+  return Object.entries(findings).flatMap(([check, { result }]) => (result === wanted ? [check] : []))
+}
+
+const AUDITS = ["other-inbox", "client-id", "registrar", "sys", "retained", "wills", "oversized", "endless"]
+
+async function member(story: Story, { port, authority }: Mosquitto): Promise<Person> {
+  const person = story.person("alice")
+  const pin = toHex(pinOf(authority.caCertificate))
+  const where = ["--broker", `127.0.0.1:${String(port)}`, "--pin", pin]
+  await person.tell("init", "--name", "alice", "--no-passphrase", ...where)
+  return person
+}
+
+describe.concurrent("the doctor", () => {
+  test("finds nothing wrong with a device of our own broker, and disturbs nothing", async (context) => {
+    const { alice, bob } = await neighbours(newStory(context))
+    await bob.tell("send", "alice", "waits for her")
+    const { code, findings } = await examine(alice)
+    expect(code).toBe(0)
+    expect(findings).toMatchObject({
+      login: { result: "good" },
+      "round-trip": { result: "good" },
+      largest: { result: "good" },
+      offline: { result: "good" },
+    })
+    expect(withResult(findings, "unknown")).toEqual(AUDITS)
+    expect(await alice.inbox()).toEqual(["waits for her"])
+  })
+
+  test("leaves the profile to the process that holds it", async (context) => {
+    const { alice, bob } = await neighbours(newStory(context))
+    const chat = alice.start(["inbox", "--follow", "--json"])
+    await bob.tell("send", "alice", "before")
+    await chat.hears(({ text }) => text === "before")
+    const { code, findings } = await examine(alice)
+    expect(code).toBe(0)
+    expect(findings).toMatchObject({
+      owner: { result: "good", found: "it answers" },
+      database: { result: "unknown" },
+      login: { result: "good" },
+      "round-trip": { result: "unknown" },
+    })
+    await bob.tell("send", "alice", "after")
+    await chat.hears(({ text }) => text === "after")
+  })
+
+  test("ends with the code of the worst finding: nobody listens, and a key file is open to others", async (context) => {
+    const alice = newStory(context).person("alice")
+    await settle(alice)
+    const broker = await startBroker(alice)
+    broker.kill("SIGKILL")
+    await broker.finished()
+    expect(await examine(alice)).toMatchObject({
+      code: 69,
+      findings: { tcp: { result: "bad", fix: "mqttchat broker" }, login: { result: "unknown" } },
+    })
+    const key = alice.file("identity.key")
+    chmodSync(key, 0o644)
+    expect(await examine(alice)).toMatchObject({
+      code: 69,
+      findings: { files: { result: "weak", fix: `chmod go= ${key}` } },
+    })
+    chmodSync(dirname(key), 0o755)
+    expect(await examine(alice)).toMatchObject({
+      code: 78,
+      findings: { files: { result: "bad" }, lock: { result: "bad", fix: `chmod 700 ${dirname(key)}` } },
+    })
+  })
+
+  test("finds a page of the message store that was changed", async (context) => {
+    const alice = newStory(context).person("alice")
+    await settle(alice)
+    const store = alice.file("messages.db")
+    const bytes = readFileSync(store)
+    // the last page: opening does not read it
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 1, bytes.length - 100)
+    writeFileSync(store, bytes)
+    expect(await examine(alice)).toMatchObject({ code: 65, findings: { database: { result: "bad" } } })
+  })
+
+  test("finds a broker that is not the one that was trusted", async (context) => {
+    const alice = newStory(context).person("alice")
+    await settle(alice)
+    await startBroker(alice)
+    const address = JSON.parse(readFileSync(alice.file("broker/address.json"), "utf8")) as object
+    const another = JSON.stringify({ ...address, pin: "00".repeat(16) })
+    writeFileSync(alice.file("broker/address.json"), another)
+    const { code, findings } = await examine(alice)
+    expect(code).toBe(76)
+    expect(findings).toMatchObject({
+      tls: { result: "good" },
+      pin: { result: "bad" },
+      login: { result: "unknown" },
+    })
+  })
+})
+
+describe.skipIf(mosquittoIsMissing())("the doctor on somebody else's Mosquitto", () => {
+  test("that is open: it finds what every visitor can do, and how Mosquitto is told not to allow it", async (context) => {
+    const broker = await startMosquitto("open")
+    context.onTestFinished(broker.close)
+    const alice = await member(newStory(context), broker)
+    const { code, findings } = await examine(alice)
+    expect(code).toBe(1)
+    expect(withResult(findings, "weak")).toEqual(expect.arrayContaining(AUDITS))
+    expect(findings).toMatchObject({
+      mqtt: { result: "good", found: expect.stringContaining("MQTT 5") as string },
+      offline: { result: "good" },
+      tls: { result: "weak" },
+      sys: { found: "yes (statistics)", fix: expect.stringContaining("sys_interval 0") as string },
+      oversized: { fix: "max_packet_size 66560" },
+    })
+    expect(withResult(findings, "bad")).toEqual([])
+  })
+})
