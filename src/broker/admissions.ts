@@ -208,7 +208,8 @@ export class Admissions {
 const UNKNOWN: Visit = { admission: { kind: "refused", why: "unknown connection" }, address: "" }
 
 function refusalOf(admission: Admission, packet: ConnectPacket, registrarId: string): Refusal | undefined {
-  if (admission.kind === "refused") return { code: RETURN_CODE.notAuthorized, why: admission.why }
+  // A certificate, and not one that opens anything here: it is no matter of accounts and passwords.
+  if (admission.kind === "refused") return { code: RETURN_CODE.identifier, why: admission.why }
   // A will tells strangers when somebody leaves.
   if (packet.will !== undefined) return { code: RETURN_CODE.notAuthorized, why: "wills are not kept here" }
   if (admission.kind === "guest") {

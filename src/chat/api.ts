@@ -38,6 +38,8 @@ export const COMMANDS = {
   /** Answers an offer: a code, a link, or the text of a bundle file. `name` renames the new contact. */
   "pair-answer": v.strictObject({ by: v.picklist(["code", "link", "file"]), carrier }),
   "pair-cancel": v.strictObject({}),
+  /** Makes the profile a member of the broker of an invitation. */
+  register: v.strictObject({ invitation: carrier }),
 } as const
 
 export type Command = keyof typeof COMMANDS
@@ -101,6 +103,8 @@ export type Results = {
   /** Resolves when the handshake is on disk and its INIT is on the broker; a code also waits for the peer's answer. */
   "pair-answer": { contact: Contact; words: string[]; renamedFrom: string | null; known: boolean }
   "pair-cancel": null
+  /** Resolves when the profile has its certificate and is online; the address is where it connects from now on. */
+  register: { broker: string; deviceId: string }
 }
 
 export type Event =

@@ -5,7 +5,7 @@ import { COMMANDS, type ChatClient, type Command, type Params, type Results } fr
 import { catchUp } from "./catch-up.ts"
 import { CONVERSATION_COMMANDS } from "./commands.ts"
 import { PairingCommands, type PairingDrivers } from "./pairing-commands.ts"
-import type { Ports } from "./ports.ts"
+import type { Desk, Ports } from "./ports.ts"
 import { openWorks } from "./works.ts"
 
 /** Loaded when somebody pairs: most commands never do, and should not wait for it. */
@@ -13,6 +13,8 @@ const DRIVERS: PairingDrivers = {
   startOffer: async (desk, wish) => (await import("./pair-offer.ts")).startOffer(desk, wish),
   answerOffer: async (desk, wish) => (await import("./pair-answer.ts")).answerOffer(desk, wish),
 }
+const enter = async (desk: Desk, wish: Params<"register">) =>
+  (await import("./register.ts")).register(desk, wish)
 
 type Handlers = { readonly [C in Command]: (params: Params<C>) => Promise<Results[C]> }
 
@@ -41,6 +43,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
     "pair-offer": (params) => pairing.offer(params),
     "pair-answer": (params) => pairing.answer(params),
     "pair-cancel": () => pairing.cancel(),
+    register: (params) => enter(works.desk, params),
   }
   return {
     call: async (command, params) => {

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander"
 import type { InitOptions } from "./init.ts"
+import { addMembers } from "./commands-broker.ts"
 import { port } from "./numbers.ts"
 import type { PairOptions } from "./pair.ts"
 import type { Start } from "./context.ts"
@@ -12,7 +13,7 @@ export function addProfile(program: Command, start: Start): void {
     .description("make your identity and say where your broker is")
     .option("--name <name>", "what your contacts see")
     .option("--no-passphrase", "do not lock the keys")
-    .option("--broker <where>", "here, later or HOST[:PORT], several with commas")
+    .option("--broker <where>", "here, later, an invitation, or HOST[:PORT], several with commas")
     .option("--pin <hex>", "key of the broker's authority, where no public authority vouches for it")
     .option("--username <name>", "your account at the broker")
     .option("--password-file <file>", "its password")
@@ -43,7 +44,7 @@ export function addProfile(program: Command, start: Start): void {
 
 /** broker. */
 export function addServing(program: Command, start: Start): void {
-  program
+  const broker = program
     .command("broker")
     .description("run the broker of this laptop until Ctrl+C")
     .option("--lan", "for everybody on this network")
@@ -54,6 +55,7 @@ export function addServing(program: Command, start: Start): void {
     .action((options: BrokerOptions) =>
       start(async (context) => (await import("./serve.ts")).serveBroker(context, options)),
     )
+  addMembers(broker, start)
 }
 
 /** pair, verify, contacts. */

@@ -7,7 +7,12 @@ import { createIdentity } from "../keystore/identity.ts"
 import { createKeyFile, type StoredCredential } from "../keystore/keyfile.ts"
 import { takeLock } from "../lock.ts"
 import { type Settings, writeSettings } from "../settings.ts"
+import { placesOf } from "../chat/whereabouts.ts"
+import { settingsOf } from "./broker-settings.ts"
 import { parseAddresses } from "../wire/address.ts"
+import { decodeInvitation } from "../wire/registration.ts"
+import type { InvitationLine } from "../wire/invitation-line.ts"
+import { readInvitation } from "./invitation.ts"
 import { fingerprint } from "../wire/identity.ts"
 import { display, displayName, safe } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
@@ -146,6 +151,8 @@ function chosenHome(broker: string, options: InitOptions): Home {
   if (broker === "here" || broker === "later") {
     return { settings: { here: broker === "here" }, credential: undefined }
   }
+  const invited = readInvitation(broker)
+  if (invited !== undefined) return invitedHome(invited)
   const [address, ...others] = parseAddresses(broker) ?? []
   if (address === undefined) {
     throw new Fault("usage", `${broker} is no address of a broker`, "mqttchat init --broker HOST[:PORT]")
@@ -154,6 +161,17 @@ function chosenHome(broker: string, options: InitOptions): Home {
   return {
     settings: { here: false, broker: { ...nodes, trust: trustOf(options.pin) } },
     credential: accountOf(options),
+  }
+}
+
+/** The invitation is used when this profile connects first. */
+function invitedHome({ address: door, proof: trust, invitation, members }: InvitationLine): Home {
+  const registrar = decodeInvitation(invitation)?.registrar
+  const places = placesOf(door, members === undefined ? {} : { members })
+  const broker = { ...places, trust, ...(registrar === undefined ? {} : { registrar }) }
+  return {
+    settings: { here: false, broker: settingsOf(broker) },
+    credential: { kind: "invitation", bytes: invitation },
   }
 }
 

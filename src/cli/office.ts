@@ -31,7 +31,7 @@ const OFFICE_POLL_MS = 50
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
 
 /** What an operator can ask of the broker's registrar; the key is the JSON-RPC method name. */
-export const OFFICE = {
+const OFFICE = {
   /** With `again` for somebody who is there already. */
   invite: v.strictObject({ name, again: v.boolean() }),
   users: v.strictObject({}),

@@ -2,7 +2,6 @@ import { existsSync, statSync } from "node:fs"
 import type { ChatClient } from "../chat/api.ts"
 import { openEngine } from "../chat/engine.ts"
 import type { BrokerHome, Home, Ports } from "../chat/ports.ts"
-import { fromBase64url, toBase64url, toHex, type PublicKey } from "../crypto/bytes.ts"
 import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../crypto/nacl.ts"
 import { systemRandom } from "../crypto/random.ts"
 import { Fault } from "../errors.ts"
@@ -12,6 +11,7 @@ import { openStore } from "../store/store.ts"
 import type { Applicant } from "../transport/enroll.ts"
 import { connectMqtt } from "../transport/mqtt.ts"
 import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
+import { brokerOf, settingsOf } from "./broker-settings.ts"
 import type { Context } from "./context.ts"
 
 /** Whether others may use the profile through this process while it is open. */
@@ -129,30 +129,4 @@ export function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile
 function here(paths: Context["paths"]): BrokerHome | undefined {
   const notice = readNotice(paths)
   return notice === undefined ? undefined : homeOf(notice)
-}
-
-function brokerOf({ broker }: Settings): BrokerHome | undefined {
-  if (broker === undefined) return undefined
-  const { host, port, others, guests, trust, registrar, mqttVersion } = broker
-  const key = registrar === undefined ? undefined : fromBase64url(registrar)
-  return {
-    address: { host, port },
-    ...(others === undefined ? {} : { others }),
-    ...(guests === undefined ? {} : { guests }),
-    trust: trust.kind === "pin" ? { kind: "pin", pin: Buffer.from(trust.pin, "hex") } : trust,
-    ...(key === undefined ? {} : { registrar: key as PublicKey }),
-    ...(mqttVersion === undefined ? {} : { mqttVersion }),
-  }
-}
-
-function settingsOf(home: BrokerHome): NonNullable<Settings["broker"]> {
-  const { address, others, guests, trust, registrar, mqttVersion } = home
-  return {
-    ...address,
-    ...(others === undefined ? {} : { others: [...others] }),
-    ...(guests === undefined ? {} : { guests }),
-    trust: trust.kind === "pin" ? { kind: "pin", pin: toHex(trust.pin) } : { kind: "name" },
-    ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
-    ...(mqttVersion === undefined ? {} : { mqttVersion }),
-  }
 }

@@ -3,6 +3,7 @@ import type { ChatClient, Offer, Results } from "../chat/api.ts"
 import { diskFault, Fault } from "../errors.ts"
 import { readArmour } from "../pairing/armour.ts"
 import { parseCode } from "../pairing/code.ts"
+import { isInvitation } from "../wire/invitation-line.ts"
 import { parseLink } from "../wire/link.ts"
 import { display, displayName, safe } from "../wire/text.ts"
 import { chat } from "./chat.ts"
@@ -12,6 +13,7 @@ import { readSmallText, readStdinText } from "./input.ts"
 import { untilOnline } from "./link.ts"
 import { properName } from "./names.ts"
 import { askText, askYes } from "./prompts.ts"
+import { showQr } from "./qr.ts"
 
 /** An armoured bundle is some 2 kB; with a mail around it more. */
 const CARRIER_BYTES_MAX = 65_536
@@ -43,6 +45,8 @@ export async function readCarrier(typed: string): Promise<Carrier> {
 
 /** Whether it is whole is asked before anything is made or anybody is called. */
 function classify(text: string): Carrier {
+  if (isInvitation(text))
+    throw new Fault("usage", "this is an invitation to a broker", "mqttchat register 'INVITATION'")
   if (LINK.test(text)) return whole({ by: "link", carrier: text.trim() }, parseLink(text) !== undefined)
   if (text.includes(ARMOUR)) return whole({ by: "file", carrier: text }, readArmour(text) !== undefined)
   const parsed = parseCode(text)
@@ -128,16 +132,6 @@ async function showOffer(
     out.say(
       safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here`,
     )
-}
-
-/** Only where the terminal holds all of it. */
-async function showQr(text: string): Promise<void> {
-  const { renderUnicodeCompact } = await import("uqr")
-  const code = renderUnicodeCompact(text, { border: 1 })
-  const rows = code.split("\n")
-  const { stderr } = process
-  const fits = stderr.isTTY && rows.length + 2 <= stderr.rows && (rows[0]?.length ?? 0) <= stderr.columns
-  if (fits) stderr.write(`${code}\n`)
 }
 
 function writeOffer({ out }: Context, text: string, path: string): void {

@@ -71,7 +71,7 @@ export async function startRegistrar(
 }
 
 /** Puts the list where a broker reads it, in one step. */
-export function writeRevocationList(path: string, list: string): void {
+function writeRevocationList(path: string, list: string): void {
   try {
     writeFileSync(`${path}.new`, list, { mode: 0o644 })
     renameSync(`${path}.new`, path)

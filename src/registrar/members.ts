@@ -7,8 +7,6 @@ import { freeName, isStanding } from "./names.ts"
 import { type Device, devicesOf, operatorOf, type Roll, type User } from "./roll.ts"
 
 const OPERATOR = "operator"
-/** So many characters of a device id are shown, and enough to name one of a user's few devices. */
-export const DEVICE_DIGITS = 8
 
 /** The ledger, and what it takes to invite somebody. */
 export type Registry = Press & { readonly ledger: Ledger }

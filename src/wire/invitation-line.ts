@@ -1,6 +1,14 @@
 import { fromBase64url, toBase64url } from "../crypto/bytes.ts"
-import { type BrokerProof, decodeProof, encodeProof, INVITATION_BYTES, PIN_BYTES } from "./access.ts"
-import { type Address, formatAddress, parseAddress } from "./address.ts"
+import {
+  type BrokerProof,
+  decodeProof,
+  encodeMembers,
+  encodeProof,
+  INVITATION_BYTES,
+  PIN_BYTES,
+  readMembers,
+} from "./access.ts"
+import { type Address, type Addresses, formatAddress, parseAddress } from "./address.ts"
 import { decode, Writer } from "./codec.ts"
 
 const SCHEME = "mqttchat://"
@@ -12,11 +20,13 @@ export type InvitationLine = {
   readonly proof: BrokerProof
   /** 72 bytes. */
   readonly invitation: Uint8Array
+  /** Where members connect, if it is not at `address`. */
+  readonly members?: Addresses
 }
 
-/** `mqttchat://HOST[:PORT]/join#` and base64url of pin 16 and invitation 72 [W-46]. */
-export function formatInvitation({ address, proof, invitation }: InvitationLine): string {
-  const bytes = new Writer().bytes(encodeProof(proof)).bytes(invitation).done()
+/** `mqttchat://HOST[:PORT]/join#` and base64url of pin 16, invitation 72 and perhaps the members' addresses [W-46]. */
+export function formatInvitation({ address, proof, invitation, members }: InvitationLine): string {
+  const bytes = new Writer().bytes(encodeProof(proof)).bytes(invitation).bytes(encodeMembers(members)).done()
   return `${SCHEME}${formatAddress(address)}${PLACE}${toBase64url(bytes)}`
 }
 
@@ -36,6 +46,7 @@ export function parseInvitation(text: string): InvitationLine | undefined {
     address,
     proof: decodeProof(reader.bytes(PIN_BYTES)),
     invitation: reader.bytes(INVITATION_BYTES),
+    ...readMembers(reader),
   }))
   return line !== undefined && formatInvitation(line) === spelled ? line : undefined
 }

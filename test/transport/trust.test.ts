@@ -169,7 +169,7 @@ test("a device of another authority is told that it is not admitted, and does no
   const { certificate, key, id } = await mint(await makeAuthority(), "AAAAAAAAAAAAAAAAAAAAAA")
   const link = call(portOf(broker), pinned(), { kind: "device", deviceId: id, certificate, key })
   const { why } = await link.state("stopped")
-  expect(why).toMatchObject({ code: "refused", cause: { code: 5 } })
+  expect(why).toMatchObject({ code: "refused", cause: { code: 2 } })
   await expect(link.publish("mc/1/p/1", Buffer.from("x"))).rejects.toBe(why)
   await expect(link.transport.subscribe("mc/1/p/1")).rejects.toBe(why)
 })

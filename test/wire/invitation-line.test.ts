@@ -4,19 +4,30 @@ import { formatInvitation, isInvitation, parseInvitation } from "../../src/wire/
 import { parseLink } from "../../src/wire/link.ts"
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
-const invitations = fc.record({
-  address: fc.record({
-    host: fc.constantFrom("broker.example", "10.0.0.5", "fd00::1"),
-    port: fc.integer({ min: 1, max: 65_535 }),
-  }),
-  proof: fc.oneof(
-    fc.constant({ kind: "name" } as const),
-    bytes(16)
-      .filter((pin) => pin.some((byte) => byte !== 0))
-      .map((pin) => ({ kind: "pin", pin }) as const),
-  ),
-  invitation: bytes(72),
-})
+const members = fc.constantFrom(
+  [{ host: "node-1", port: 8883 }] as const,
+  [
+    { host: "node-1", port: 8883 },
+    { host: "node-2", port: 4433 },
+  ] as const,
+)
+const invitations = fc.record(
+  {
+    address: fc.record({
+      host: fc.constantFrom("broker.example", "10.0.0.5", "fd00::1"),
+      port: fc.integer({ min: 1, max: 65_535 }),
+    }),
+    proof: fc.oneof(
+      fc.constant({ kind: "name" } as const),
+      bytes(16)
+        .filter((pin) => pin.some((byte) => byte !== 0))
+        .map((pin) => ({ kind: "pin", pin }) as const),
+    ),
+    invitation: bytes(72),
+    members,
+  },
+  { requiredKeys: ["address", "proof", "invitation"] },
+)
 
 test("an invitation reads back as it was written, also broken over rows of a mail [W-46]", () => {
   fc.assert(

@@ -1,0 +1,63 @@
+import { Argument, type Command } from "commander"
+import type { Start } from "./context.ts"
+import type { InviteOptions } from "./members.ts"
+import type { RegisterOptions } from "./register.ts"
+
+/** register. */
+export function addRegistering(program: Command, start: Start): void {
+  program
+    .command("register <invitation>")
+    .description("make this laptop a device of the broker that an invitation is for")
+    .option("--name <name>", "your own name, if this makes your identity on the way")
+    .option("--no-passphrase", "do not lock the keys, if this makes your identity on the way")
+    .addHelpText(
+      "after",
+      "\nThe invitation is the line from `mqttchat broker invite`, the name of a file with it, - for stdin,\nor CODE@HOST from `mqttchat device add` on another laptop of yours.",
+    )
+    .action((invitation: string, options: RegisterOptions) =>
+      start(async (context) => (await import("./register.ts")).register(context, invitation, options)),
+    )
+}
+
+/** What the operator of a broker decides: broker invite, users, devices, invites, rename, revoke, inviters. */
+export function addMembers(broker: Command, start: Start): void {
+  broker
+    .command("invite <name>")
+    .description("let one person in: prints the line to hand over")
+    .option("--again", "for somebody who is there already, as after the loss of a laptop")
+    .option("--no-qr", "show no QR code")
+    .action((name: string, options: InviteOptions) =>
+      start(async (context) => (await import("./members.ts")).inviteMember(context, name, options)),
+    )
+  broker
+    .command("users")
+    .description("list who was let in")
+    .action(() => start(async (context) => (await import("./members.ts")).users(context)))
+  broker
+    .command("devices")
+    .description("list their devices")
+    .action(() => start(async (context) => (await import("./members.ts")).devices(context)))
+  broker
+    .command("invites")
+    .description("list the invitations")
+    .action(() => start(async (context) => (await import("./members.ts")).invites(context)))
+  broker
+    .command("rename <user> <to>")
+    .description("call a user something else")
+    .action((user: string, to: string) =>
+      start(async (context) => (await import("./members.ts")).renameMember(context, user, to)),
+    )
+  broker
+    .command("revoke <user[/device]>")
+    .description("shut a user out, or one device, at once")
+    .action((who: string) =>
+      start(async (context) => (await import("./members.ts")).revokeMember(context, who)),
+    )
+  broker
+    .command("inviters")
+    .description("who may invite: say it, or set it")
+    .addArgument(new Argument("[who]").choices(["operator", "members"]))
+    .action((who: "operator" | "members" | undefined) =>
+      start(async (context) => (await import("./members.ts")).inviters(context, who)),
+    )
+}

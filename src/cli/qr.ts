@@ -1,0 +1,9 @@
+/** Only where the terminal holds all of it. */
+export async function showQr(text: string): Promise<void> {
+  const { renderUnicodeCompact } = await import("uqr")
+  const code = renderUnicodeCompact(text, { border: 1 })
+  const rows = code.split("\n")
+  const { stderr } = process
+  const fits = stderr.isTTY && rows.length + 2 <= stderr.rows && (rows[0]?.length ?? 0) <= stderr.columns
+  if (fits) stderr.write(`${code}\n`)
+}
