@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander"
+import type { DoctorOptions } from "./doctor.ts"
 import type { InitOptions } from "./init.ts"
 import { addMembers } from "./commands-broker.ts"
 import { port } from "./numbers.ts"
@@ -39,7 +40,10 @@ export function addProfile(program: Command, start: Start): void {
       "after",
       "\nEnds with 0 if nothing is wrong, 1 if something is weak, else with the code of the worst finding.",
     )
-    .action(() => start(async (context) => (await import("./doctor.ts")).doctor(context)))
+    .option("--register", "let the broker admit two devices called doctor, which play the members")
+    .action((options: DoctorOptions) =>
+      start(async (context) => (await import("./doctor.ts")).doctor(context, options)),
+    )
 }
 
 /** broker. */

@@ -1,24 +1,25 @@
 import { X509Certificate } from "node:crypto"
 import { existsSync } from "node:fs"
 import type { BrokerHome, Home } from "../chat/ports.ts"
-import { toBase64url } from "../crypto/bytes.ts"
+import { utf8 } from "../crypto/bytes.ts"
+import { kdf } from "../crypto/kdf.ts"
 import { LIGHT_BACKENDS, useBackend } from "../crypto/nacl.ts"
 import { systemRandom } from "../crypto/random.ts"
 import { connectOwner } from "../daemon/client.ts"
-import { type Cast, examine, type KnownBroker, type Patient } from "../doctor/examination.ts"
+import { type Cast, castByAccount, castByRegistrar } from "../doctor/cast.ts"
+import { examine, type KnownBroker, type Patient } from "../doctor/examination.ts"
 import { type Finding, worst } from "../doctor/finding.ts"
-import { Dialler } from "../doctor/line.ts"
 import type { Holder, Records } from "../doctor/profile.ts"
-import type { Actor } from "../doctor/scene.ts"
 import { Fault } from "../errors.ts"
+import { createIdentity } from "../keystore/identity.ts"
 import { type KeyRing, openKeyFile } from "../keystore/keyfile.ts"
 import { needsPassphrase } from "../keystore/sealed-file.ts"
 import { takeLock } from "../lock.ts"
 import { readSettings } from "../settings.ts"
 import { openStore } from "../store/store.ts"
 import type { Credential, LinkTarget } from "../transport/transport.ts"
+import type { IdentityKeys } from "../wire/identity.ts"
 import { display, safe, type SafeText } from "../wire/text.ts"
-import { ID_BYTES } from "../wire/topics.ts"
 import type { Context } from "./context.ts"
 import { homeFor, refuseLostStore } from "./owner.ts"
 import { passphraseToOpen } from "./passphrase.ts"
@@ -26,18 +27,24 @@ import { passphraseToOpen } from "./passphrase.ts"
 /** A short command holds the profile for seconds. */
 const HOLDER_WAIT_MS = 10_000
 const HOLDER_POLL_MS = 100
+const SEED_BYTES = 32
+
+export type DoctorOptions = {
+  /** Let the registrar admit two devices for the audit. */
+  readonly register?: boolean
+}
 
 /** Prints each finding as it comes, and ends with the code of the worst. */
-export async function doctor(context: Context): Promise<void> {
+export async function doctor(context: Context, options: DoctorOptions): Promise<void> {
   const findings: Finding[] = []
-  for await (const finding of examine(await patientOf(context))) {
+  for await (const finding of examine(await patientOf(context, options))) {
     findings.push(finding)
     show(context, finding)
   }
   conclude(context, findings)
 }
 
-async function patientOf(context: Context): Promise<Patient> {
+async function patientOf(context: Context, options: DoctorOptions): Promise<Patient> {
   const { paths, profile, env } = context
   if (!existsSync(paths.keyFile))
     throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
@@ -55,7 +62,11 @@ async function patientOf(context: Context): Promise<Patient> {
     places: paths,
     holder,
     records: await recordsOf(paths.database, holder, keyFile.ring),
-    broker: brokerOf(homeFor(context, settings, keyFile), settings.here),
+    broker: brokerOf(homeFor(context, settings, keyFile), settings.here, {
+      ring: keyFile.ring,
+      isHolder: holder.kind === "doctor",
+      mayRegister: options.register === true,
+    }),
   }
 }
 
@@ -107,7 +118,15 @@ async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing)
   }
 }
 
-function brokerOf(home: Home, isHere: boolean): Patient["broker"] {
+/** What it takes to know how the audit may be played. */
+type Known = {
+  readonly broker: BrokerHome
+  readonly ring: KeyRing
+  readonly isHolder: boolean
+  readonly mayRegister: boolean
+}
+
+function brokerOf(home: Home, isHere: boolean, known: Omit<Known, "broker">): Patient["broker"] {
   const broker = home.broker()
   if (broker === undefined) {
     const fix = isHere
@@ -116,13 +135,8 @@ function brokerOf(home: Home, isHere: boolean): Patient["broker"] {
     return { kind: "none", why: "this profile has no broker yet", fix }
   }
   const target = targetOf(broker, home)
-  return {
-    kind: "known",
-    target,
-    isHere,
-    device: validityOf(target),
-    cast: () => Promise.resolve(castFor(target)),
-  }
+  const cast = (): Promise<Cast> => castFor(target, { ...known, broker })
+  return { kind: "known", target, isHere, device: validityOf(target), cast }
 }
 
 /** An invitation that nobody has used yet lets a guest in, and no further. */
@@ -139,21 +153,33 @@ function validityOf({ credential }: LinkTarget): KnownBroker["device"] {
   return { validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
 }
 
-/** With an account, or where everybody may come, two more clients of the same account. */
-function castFor(target: LinkTarget): Cast {
+/** Whom the audit is played by. A device is asked for only if whoever runs the doctor says so: it stays on the list. */
+async function castFor(target: LinkTarget, known: Known): Promise<Cast> {
   const { credential } = target
-  if (credential.kind !== "account") {
-    return {
-      kind: "none",
-      why: "it takes two devices of the doctor's own, and the broker wants certificates",
-    }
-  }
-  const actor = (): Actor => {
-    const id = toBase64url(systemRandom(ID_BYTES))
-    return { id, dialler: new Dialler({ ...target, credential: { ...credential, deviceId: id } }) }
-  }
-  const scene = { mallory: actor(), alice: actor(), random: systemRandom }
-  return { kind: "cast", scene, areTwo: credential.username === undefined }
+  if (credential.kind === "account") return castByAccount(target, credential, systemRandom)
+  const why = "it takes two devices of the doctor's own"
+  if (credential.kind !== "device") return { kind: "none", why: "this profile has no certificate there yet" }
+  if (!known.mayRegister) return { kind: "none", why, fix: "mqttchat doctor --register" }
+  if (!known.isHolder)
+    return { kind: "none", why: `${why}, and whoever holds the profile is connected as it` }
+  const { registrar, guests = target.address } = known.broker
+  if (registrar === undefined) return { kind: "none", why: `${why}, and this broker has no registrar` }
+  const { identity } = known.ring
+  const identities = { mallory: derived(identity, "mallory"), alice: derived(identity, "alice") }
+  const applicant = { identity, random: systemRandom, after }
+  return castByRegistrar({ applicant, target, deviceId: credential.deviceId, registrar, guests, identities })
+}
+
+/** An identity that only this profile can make, and makes again each time. */
+function derived({ signSecret }: IdentityKeys, role: string): IdentityKeys {
+  const [first, second] = [`mqttchat/1 doctor ${role} sign`, `mqttchat/1 doctor ${role} box`]
+  const seeds = [first, second].map((label) => kdf(new Uint8Array(), signSecret, utf8(label), SEED_BYTES))
+  return createIdentity(() => seeds.shift() ?? new Uint8Array())
+}
+
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms)
+  return () => clearTimeout(timer)
 }
 
 const WORD = { good: "good", unknown: "cannot tell", weak: "weak", bad: "bad" } as const

@@ -3,6 +3,7 @@ import { Fault } from "../errors.ts"
 import type { LinkTarget } from "../transport/transport.ts"
 import { AUDITS, fixFor, judgeAudit, tryAll } from "./audit.ts"
 import { tellBroker } from "./broker-kind.ts"
+import type { Cast } from "./cast.ts"
 import * as connection from "./connection.ts"
 import type { Validity } from "./connection.ts"
 import { FILES, judgeFiles, lookAtFiles } from "./files.ts"
@@ -14,7 +15,6 @@ import * as login from "./login.ts"
 import type { Stay } from "./login.ts"
 import * as profile from "./profile.ts"
 import type { Holder, Records } from "./profile.ts"
-import type { Scene } from "./scene.ts"
 import { lookAtServer } from "./server.ts"
 import type { Shown, Sight } from "./server.ts"
 
@@ -38,11 +38,6 @@ export type KnownBroker = {
   /** Two whom the doctor made up, or why there can be none. */
   readonly cast: () => Promise<Cast>
 }
-
-export type Cast =
-  /** `areTwo`: the broker can tell them apart. */
-  | { readonly kind: "cast"; readonly scene: Scene; readonly areTwo: boolean }
-  | { readonly kind: "none"; readonly why: string; readonly fix?: string }
 
 /** All findings in the order in which one thing needs another: the laptop, the way to the broker, the broker. */
 export async function* examine(patient: Patient): AsyncGenerator<Finding> {

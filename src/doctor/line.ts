@@ -119,6 +119,7 @@ export class Line {
   /** Resolves when the connection has ended, whoever ended it. */
   readonly ended: Promise<"ended">
   readonly heard: Frame[] = []
+  readonly #listeners = new Set<(frame: Frame) => void>()
   readonly #client: MqttClient
   #isOver = false
   #tell: () => void = () => undefined
@@ -131,6 +132,7 @@ export class Line {
       const frame = { topic, payload: Buffer.from(payload) }
       this.heard.push(frame)
       this.#tell()
+      for (const listener of this.#listeners) listener(frame)
       if (acknowledges(frame)) done()
       else done(new Error("left to the profile"))
     }
@@ -163,6 +165,12 @@ export class Line {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Whatever comes from now on, too; the returned function ends it. */
+  listen(onFrame: (frame: Frame) => void): () => void {
+    this.#listeners.add(onFrame)
+    return () => this.#listeners.delete(onFrame)
   }
 
   /** Which of the filters the broker says it granted; all in one packet, at QoS 1. */

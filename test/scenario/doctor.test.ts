@@ -17,8 +17,11 @@ type Findings = Readonly<
 >
 
 /** What the doctor finds, by check, and the exit code. */
-async function examine(person: Person): Promise<{ code: number | null; findings: Findings }> {
-  const { code, said } = await person.run(["doctor", "--json"])
+async function examine(
+  person: Person,
+  ...flags: readonly string[]
+): Promise<{ code: number | null; findings: Findings }> {
+  const { code, said } = await person.run(["doctor", "--json", ...flags])
   const rows = said.filter(schemaIs("finding")).map(({ check, result, found, fix }) => {
     return [String(check), { result, found, fix }] as const
   })
@@ -53,6 +56,22 @@ describe.concurrent("the doctor", () => {
     })
     expect(withResult(findings, "unknown")).toEqual(AUDITS)
     expect(await alice.inbox()).toEqual(["waits for her"])
+  })
+
+  test("plays the members itself where it may register, and comes back as the same two", async (context) => {
+    const { alice, bob } = await neighbours(newStory(context))
+    for (let time = 0; time < 2; time++) {
+      const { code, findings } = await examine(bob, "--register")
+      expect(withResult(findings, "good")).toEqual(expect.arrayContaining(AUDITS))
+      expect(code).toBe(0)
+    }
+    const ledger = readFileSync(alice.file("broker/registrar.ledger"), "utf8").trim().split("\n")
+    const entries = ledger.map((line) => (JSON.parse(line) as { entry: Record<string, unknown> }).entry)
+    const admitted = entries.filter(({ kind, deviceName }) => kind === "admitted" && deviceName === "doctor")
+    expect(admitted).toHaveLength(4)
+    expect(new Set(admitted.map(({ device }) => device)).size).toBe(2)
+    await bob.tell("send", "alice", "as ever")
+    expect(await alice.receives("as ever")).toContain("as ever")
   })
 
   test("leaves the profile to the process that holds it", async (context) => {
