@@ -1,4 +1,5 @@
 import { Argument, type Command } from "commander"
+import type { LogOptions } from "./broker-log.ts"
 import type { Start } from "./context.ts"
 import type { InviteOptions } from "./members.ts"
 import type { RegisterOptions } from "./register.ts"
@@ -59,5 +60,15 @@ export function addMembers(broker: Command, start: Start): void {
     .addArgument(new Argument("[who]").choices(["operator", "members"]))
     .action((who: "operator" | "members" | undefined) =>
       start(async (context) => (await import("./members.ts")).inviters(context, who)),
+    )
+  broker
+    .command("log")
+    .description("print all that was decided about users and devices")
+    .option(
+      "--verify [link]",
+      "only check that nothing was changed, nor taken away since that link was noted",
+    )
+    .action((options: LogOptions) =>
+      start(async (context) => (await import("./broker-log.ts")).brokerLog(context, options)),
     )
 }

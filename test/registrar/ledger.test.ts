@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { openLedger } from "../../src/registrar/ledger.ts"
+import { openLedger, readLedger } from "../../src/registrar/ledger.ts"
 import type { Entry } from "../../src/registrar/roll.ts"
 import { faultOf } from "../transport/post.ts"
 
@@ -96,4 +96,20 @@ test("a file that is no ledger is left as it is [R-8]", async () => {
   const before = readFileSync(path)
   expect(await faultOf(openLedger(path))).toMatchObject({ code: "bad-data" })
   expect(readFileSync(path)).toEqual(before)
+})
+
+test("it is read while it is being written, without its last half line, and changed by nobody [R-9]", async () => {
+  const whole = await written("u1", "u2")
+  appendFileSync(path, whole.slice(0, 40))
+  const { size } = statSync(path)
+  const read = await readLedger(path)
+  expect(read?.lines.map(({ entry }) => entry)).toEqual([invited("u1"), invited("u2")])
+  expect(read?.lines.map(({ link }) => link)).toEqual(
+    whole
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { link: string }).link),
+  )
+  expect(statSync(path).size).toBe(size)
+  expect(await readLedger(join(folder, "elsewhere"))).toBeUndefined()
 })

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Person, schemaIs, settle, startBroker, Story, type Talker } from "./people.ts"
 
@@ -116,5 +117,25 @@ describe("the operator of a broker", () => {
     broker = await startBroker(alice, "again")
     await register(ivan, invitation)
     expect(await refusalOf(heidi)).toContain("does not accept this device")
+  })
+
+  test("reads in the log what was decided, and finds out when something is missing from it", async () => {
+    const said = await alice.tell("broker", "log")
+    const kinds = new Set(said.map(({ kind }) => kind))
+    for (const kind of ["invited", "admitted", "renamed", "revoked", "expelled"])
+      expect(kinds).toContain(kind)
+    const [whole] = await alice.tell("broker", "log", "--verify")
+    expect(whole).toMatchObject({ entries: said.length, link: said.at(-1)?.["link"] })
+    expect(await alice.tell("broker", "log", "--verify", String(said[2]?.["link"]))).toEqual([whole])
+
+    const path = alice.file("broker/registrar.ledger")
+    const ledger = readFileSync(path, "utf8")
+    const lines = ledger.trim().split("\n")
+    writeFileSync(path, `${lines.slice(0, -1).join("\n")}\n`)
+    expect((await alice.run(["broker", "log", "--verify", String(whole?.["link"])])).code).toBe(65)
+    writeFileSync(path, ledger.replace("heidi", "hairy"))
+    const changed = await alice.run(["broker", "log"])
+    expect([changed.code, changed.stderr]).toEqual([65, expect.stringContaining("damaged")])
+    writeFileSync(path, ledger)
   })
 })
