@@ -132,10 +132,10 @@ async function chosenBroker(context: Context, { broker }: InitOptions): Promise<
   if (broker !== undefined) return broker
   const chosen = await askChoice(context, {
     message: safe`Where is your broker?`,
-    first: { name: safe`Run one on this laptop      (good for people on one network)`, value: "here" },
+    first: { name: safe`Run one on this laptop   (for people on one network)`, value: "here" },
     others: [
-      { name: safe`A broker I already have     (host[:port])`, value: "there" },
-      { name: safe`Decide later                (or get it by pairing)`, value: "later" },
+      { name: safe`A broker I already have  (host[:port])`, value: "there" },
+      { name: safe`Decide later             (or get it by pairing)`, value: "later" },
     ],
     flag: "--broker here, HOST[:PORT] or later",
   })
@@ -210,8 +210,6 @@ function tellNext({ out, paths }: Context, here: boolean, there: boolean): void 
     return
   }
   lock.release()
-  out.next(
-    safe`no broker is running yet. Start it in a terminal of its own and leave it running: mqttchat broker`,
-  )
+  out.next(safe`no broker is running yet; start it in another terminal: mqttchat broker`)
   out.next(safe`then: mqttchat pair`)
 }

@@ -125,9 +125,8 @@ function tell(context: Context, { address, pin }: Notice): void {
     out.record("mqttchat/broker/1", { ...address, pin: toHex(pin) })
     return
   }
-  out.done(
-    safe`broker running   mqtts://${display(where)}   TLS 1.3, pin ${grouped(toHex(pin).toUpperCase())}`,
-  )
+  out.done(safe`broker running   mqtts://${display(where)}   TLS 1.3`)
+  out.say(safe`its pin          ${grouped(toHex(pin).toUpperCase())}`)
   if (!hasProfile(context)) out.next(safe`next, in another terminal: mqttchat init --broker here`)
   out.next(safe`to add a person, in another terminal: mqttchat pair`)
   out.say(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
