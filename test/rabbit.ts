@@ -1,0 +1,188 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
+import { type Admitted } from "../src/registrar/rabbit-rules.ts"
+import { openRabbitDoor } from "../src/registrar/rabbit-door.ts"
+import { freePort } from "./mosquitto.ts"
+
+const SHIPPED = join(import.meta.dirname, "..", "rabbitmq")
+/** Debian's wrapper in /usr/sbin would become another user and use the system's folders. */
+const PROGRAMS = "/usr/lib/rabbitmq/bin"
+const BOOTED = /completed with \d+ plugins/
+
+/** A node of RabbitMQ with the files that we ship, on ports and in folders of its own. */
+export type Rabbit = {
+  readonly port: number
+  readonly authority: Authority
+  readonly log: readonly string[]
+  /** As an operator types it, `rabbitmqctl` without its first word. */
+  readonly control: (...args: readonly string[]) => string
+  /** Ends it as a power cut would, or as an operator would, and starts it again. */
+  readonly restart: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Whether RabbitMQ is installed, for `describe.skipIf`.
+ * @throws Error if it is not, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped.
+ */
+export function rabbitIsMissing(): boolean {
+  try {
+    readFileSync(join(PROGRAMS, "rabbitmq-server"))
+    return false
+  } catch {
+    if (process.env["MQTTCHAT_TEST_REQUIRE"] !== "all") return true
+    throw new Error("RabbitMQ is not installed: apt-get install rabbitmq-server")
+  }
+}
+
+/** Names the ports that nothing else may use while the nodes run. */
+export type Burrow = {
+  readonly folder: string
+  readonly epmdPort: number
+  readonly close: () => Promise<void>
+}
+
+/** A folder and a name server (epmd) of their own for nodes that find one another. */
+export async function dig(): Promise<Burrow> {
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-rabbit-"))
+  const epmdPort = await freePort()
+  const epmd = spawn("epmd", ["-port", String(epmdPort), "-address", "127.0.0.1"], { stdio: "ignore" })
+  const kill = (): unknown => epmd.kill("SIGKILL")
+  process.once("exit", kill)
+  return {
+    folder,
+    epmdPort,
+    close: async () => {
+      process.off("exit", kill)
+      const ended = once(epmd, "exit")
+      kill()
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Starts a node called `name` whose registrar answers at `doorPort`, and waits until it takes clients. */
+export async function startRabbit(
+  burrow: Burrow,
+  name: string,
+  { authority, doorPort }: { readonly authority: Authority; readonly doorPort: number },
+): Promise<Rabbit> {
+  const home = join(burrow.folder, name)
+  mkdirSync(home, { mode: 0o700 })
+  const [port, distPort] = [await freePort(), await freePort()]
+  const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
+  const put = (file: string, text: string): void => writeFileSync(join(home, file), text, { mode: 0o600 })
+  put("ca.crt", authority.caCertificate)
+  put("server.crt", `${server.certificate}\n${authority.caCertificate}`)
+  put("server.key", server.key)
+  put(".erlang.cookie", "mqttchat")
+  execFileSync("chmod", ["400", join(home, ".erlang.cookie")])
+  put("enabled_plugins", readFileSync(join(SHIPPED, "enabled_plugins"), "utf8"))
+  put("rabbitmq.conf", `${configuration(home, port, doorPort)}\nlog.console = true\nlog.file = false\n`)
+  const env = environment(burrow, name, distPort)
+  const log: string[] = []
+  let running = await boot(env, log)
+  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
+    if (running.exitCode !== null || running.signalCode !== null) return
+    const ended = once(running, "exit")
+    stop(running, signal)
+    await ended
+  }
+  return {
+    port,
+    authority,
+    log,
+    control: (...args) => execFileSync(join(PROGRAMS, "rabbitmqctl"), args, { env, encoding: "utf8" }),
+    restart: async (signal) => {
+      await end(signal)
+      running = await boot(env, log)
+    },
+    close: () => end("SIGKILL"),
+  }
+}
+
+function configuration(home: string, port: number, doorPort: number): string {
+  return readFileSync(join(SHIPPED, "rabbitmq.conf"), "utf8")
+    .replaceAll("/etc/rabbitmq/mqttchat/", `${home}/`)
+    .replace("= 8883", `= 127.0.0.1:${String(port)}`)
+    .replaceAll("127.0.0.1:15880", `127.0.0.1:${String(doorPort)}`)
+}
+
+function environment({ folder, epmdPort }: Burrow, name: string, distPort: number): NodeJS.ProcessEnv {
+  const home = join(folder, name)
+  return {
+    PATH: process.env["PATH"],
+    HOME: home,
+    LANG: "C.UTF-8",
+    ERL_EPMD_PORT: String(epmdPort),
+    ERL_EPMD_ADDRESS: "127.0.0.1",
+    RABBITMQ_NODENAME: `${name}@localhost`,
+    RABBITMQ_DIST_PORT: String(distPort),
+    RABBITMQ_MNESIA_BASE: join(home, "mnesia"),
+    RABBITMQ_LOG_BASE: join(home, "log"),
+    RABBITMQ_PID_FILE: join(home, "pid"),
+    RABBITMQ_CONFIG_FILE: join(home, "rabbitmq.conf"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(home, "none.config"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, "enabled_plugins"),
+    RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    // a busy machine with two cores is no place for spinning schedulers
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
+  }
+}
+
+/** In a group of its own: the script starts Erlang, which starts helpers. */
+async function boot(env: NodeJS.ProcessEnv, log: string[]): Promise<ChildProcess> {
+  const child = spawn(join(PROGRAMS, "rabbitmq-server"), {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  })
+  process.once("exit", () => stop(child, "SIGKILL"))
+  await new Promise<void>((resolve, reject) => {
+    const heed = (line: string): void => {
+      log.push(line)
+      if (BOOTED.test(line)) resolve()
+    }
+    for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on("line", heed)
+    child.once("error", reject)
+    child.once("exit", () => reject(new Error(`RabbitMQ ended at once:\n${log.slice(-40).join("\n")}`)))
+  })
+  return child
+}
+
+function stop({ pid }: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // it has ended
+  }
+}
+
+export type Warren = Rabbit & { readonly devices: Set<string>; readonly revoked: Set<string> }
+
+/** One node beside a registrar's door that knows `devices` as let in and `revoked` as shut out. */
+export async function startOneRabbit(): Promise<Warren> {
+  const authority = await makeAuthority()
+  const [devices, revoked] = [new Set<string>(), new Set<string>()]
+  const admitted: Admitted = { isDevice: (id) => devices.has(id), mayEnter: (id) => !revoked.has(id) }
+  const door = await openRabbitDoor(0, admitted)
+  const burrow = await dig()
+  const rabbit = await startRabbit(burrow, "rabbit", { authority, doorPort: door.port })
+  return {
+    ...rabbit,
+    devices,
+    revoked,
+    close: async () => {
+      await rabbit.close()
+      await burrow.close()
+      await door.close()
+    },
+  }
+}
