@@ -22,6 +22,7 @@ export type MosquittoKind =
 
 export type Mosquitto = {
   readonly port: number
+  readonly pid: number
   /** Only of the shipped files; otherwise the same as `port`. */
   readonly guestPort: number
   readonly authority: Authority
@@ -78,6 +79,9 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
   }
   return {
     port,
+    get pid() {
+      return running.pid ?? 0
+    },
     guestPort: kind === "shipped" ? guestPort : port,
     authority: ca,
     folder,

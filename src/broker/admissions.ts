@@ -228,7 +228,13 @@ function refusalOf(admission: Admission, packet: ConnectPacket, registrarId: str
  * socket has drained; here nobody waits, and who does not read is ended by `UNREAD_MAX_BYTES`.
  */
 function freeOf(client: Client): void {
-  const duplicates = new Proxy({}, { get: () => 0, set: () => true, deleteProperty: () => true })
-  const waitForDrain = (done: (error: null, client: Client) => void) => setImmediate(done, null, client)
-  Object.assign(client, { duplicates, waitForDrain })
+  Object.assign(client, UNDONE)
+}
+
+/** One for all clients: nothing in it depends on whose it is. */
+const UNDONE = {
+  duplicates: new Proxy({}, { get: () => 0, set: () => true, deleteProperty: () => true }),
+  waitForDrain(this: Client, done: (error: null, client: Client) => void): void {
+    setImmediate(done, null, this)
+  },
 }

@@ -64,8 +64,13 @@ export class PostOffice {
       topic: packet.topic,
       payload,
     }
-    await this.#journal.commit(record)
+    this.#journal.append(record)
+    // Whoever is connected need not wait for the disk: only PUBACK says that a message is kept.
     this.#deliver(session)
+    await this.#journal.settled().catch((fault: unknown) => {
+      this.#queues.apply({ kind: "settled", session, sequence })
+      throw fault
+    })
   }
 
   /** Whether this copy of a message is not to be forwarded now, since the client's queue brings it. */

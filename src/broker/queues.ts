@@ -211,7 +211,8 @@ export class Queues {
   #enqueue(session: string, { sequence, at, topic, payload }: QueuedFrame): void {
     this.#lastSequence = Math.max(this.#lastSequence, sequence)
     const queue = this.#sessions.get(session)
-    if (queue === undefined) return
+    // A journal that was written anew may hold the same frame once more.
+    if (queue === undefined || queue.waiting.has(sequence) || queue.sent.has(sequence)) return
     queue.waiting.set(sequence, { sequence, at, topic, payload })
     queue.bytes += payload.length
     this.#bytes += payload.length

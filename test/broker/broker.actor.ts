@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startBroker } from "../../src/broker/broker.ts"
 import { limitsFor } from "../../src/broker/limits.ts"
+import { stayLean } from "../../src/broker/memory.ts"
 
+stayLean()
 const [folder = "", port = "0"] = process.argv.slice(2)
 const pem = (name: string): string => readFileSync(join(folder, name), "utf8")
 
@@ -16,7 +18,7 @@ const broker = await startBroker({
   journalPath: join(folder, "journal"),
   registrarId: "registrar",
   guestRate: { connectionsAtOnce: 10_000, connectionsPerMinute: 10_000, framesPerMinute: 1_000_000 },
-  limits: limitsFor(10_000),
+  limits: { ...limitsFor(10_000), perCertificate: { atOnce: 100, perMinute: 100_000 } },
   mayEnter: () => true,
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
 })

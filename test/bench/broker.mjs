@@ -1,0 +1,162 @@
+import { once } from "node:events"
+import { connect as connectTls } from "node:tls"
+import { enroll } from "../../src/transport/enroll.ts"
+import { memoryOf, openMany } from "../broker/raw.ts"
+import { connect, newId, newWorld, optionsFor } from "../broker/world.ts"
+import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
+import { newApplicant, newTown } from "../registrar/world.ts"
+
+/** Both brokers in turn, so that a slow minute of the machine slows both; ranges, not single figures. */
+const ROUNDS = 5
+const MESSAGES = 6_000
+/** What mqtt.js has under way; our own client has ten. */
+const IN_FLIGHT = 15
+const PINGS = 300
+const BYTES = 256
+const CONNECTS = 100
+const IDLE = 1_000
+const REGISTRATIONS = 20
+const MIB = 1024 * 1024
+
+const world = await newWorld()
+const devices = await Promise.all(Array.from({ length: IDLE }, () => world.device()))
+const ours = await world.spawn(0)
+const brokers = new Map([["embedded", { port: ours.port, pid: ours.pid }]])
+const mosquitto = mosquittoIsMissing() ? undefined : await startMosquitto("shipped", world.authority)
+if (mosquitto) brokers.set("mosquitto", { port: mosquitto.port, pid: mosquitto.pid })
+else console.log("mosquitto is not installed: nothing to compare with")
+
+const quantile = (values, q) => values.toSorted((a, b) => a - b)[Math.floor(values.length * q)]
+const median = (values) => quantile(values, 0.5)
+const range = (values) =>
+  `${median(values).toFixed(0)} [${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)}]`
+
+/** A sender and a receiver whose queue outlives the connection, as ours do. */
+async function couple(port) {
+  const [alice, bob] = [await world.device(), await world.device()]
+  const sender = await connect(optionsFor(world, port, alice))
+  const receiver = await connect(optionsFor(world, port, bob))
+  const topic = `mc/1/i/${bob.id}/${newId()}`
+  await receiver.client.subscribeAsync(topic, { qos: 1 })
+  const end = () => Promise.all([sender.client.endAsync(), receiver.client.endAsync()])
+  return { sender, receiver, topic, end }
+}
+
+async function messagesPerSecond(port) {
+  const { sender, receiver, topic, end } = await couple(port)
+  const payload = Buffer.alloc(BYTES, "x")
+  const begun = performance.now()
+  let next = 0
+  const lane = async () => {
+    while (next++ < MESSAGES) await sender.client.publishAsync(topic, payload, { qos: 1 })
+  }
+  const all = receiver.hear(MESSAGES)
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  await all
+  const seconds = (performance.now() - begun) / 1000
+  await end()
+  return MESSAGES / seconds
+}
+
+/** Milliseconds from publish to receipt with nothing else under way. */
+async function latencies(port) {
+  const { sender, receiver, topic, end } = await couple(port)
+  const payload = Buffer.alloc(BYTES, "x")
+  const taken = []
+  for (let ping = 0; ping < PINGS; ping += 1) {
+    const heard = once(receiver.client, "message")
+    const begun = performance.now()
+    sender.client.publish(topic, payload, { qos: 1 })
+    await heard
+    taken.push(performance.now() - begun)
+  }
+  await end()
+  return taken
+}
+
+/** Milliseconds for TCP, a resumed TLS session and CONNACK. */
+async function resumedConnects(port) {
+  const device = await world.device()
+  const options = { ...optionsFor(world, port, device), session: await ticketOf(port, device) }
+  const taken = []
+  for (let visit = 0; visit < CONNECTS; visit += 1) {
+    const begun = performance.now()
+    const { client } = await connect(options)
+    taken.push(performance.now() - begun)
+    if (!client.stream.isSessionReused()) throw new Error("the session was not resumed")
+    await client.endAsync()
+  }
+  return taken
+}
+
+async function ticketOf(port, { certificate: cert, key }) {
+  const ca = world.authority.caCertificate
+  const socket = connectTls({ host: "127.0.0.1", port, ca, cert, key, ALPNProtocols: ["mqtt"] })
+  const [ticket] = await once(socket, "session")
+  socket.destroy()
+  return ticket
+}
+
+/** Growth of a broker that has served somebody before, for a thousand TLS clients that are connected and subscribed. */
+async function idleBytes({ port, pid }) {
+  const { end } = await couple(port)
+  await end()
+  const before = await memoryOf(pid)
+  const clients = await openMany({ port, ca: world.authority.caCertificate }, devices)
+  const grown = (await memoryOf(pid)) - before
+  for (const { socket } of clients) socket.destroy()
+  return grown
+}
+
+/** Milliseconds from a guest's connection to the device's first own connection. */
+async function registration(town, name) {
+  const invitation = await town.invite(name)
+  const begun = performance.now()
+  const guest = town.dial()
+  await guest.state("online")
+  const credential = await enroll(newApplicant(), { line: guest, invitation, deviceName: "laptop" })
+  const member = town.dial(credential)
+  await member.state("online")
+  const taken = performance.now() - begun
+  await Promise.all([guest.close(), member.close()])
+  return taken
+}
+
+const say = (name, what, figure) => console.log(`${name.padEnd(10)} ${what.padEnd(46)} ${figure}`)
+const rates = new Map()
+const delays = new Map()
+for (const [name, broker] of brokers) {
+  say(name, `${IDLE} idle TLS clients, MiB`, ((await idleBytes(broker)) / MIB).toFixed(1))
+  rates.set(name, [])
+  delays.set(name, [])
+}
+for (const { port } of brokers.values()) await messagesPerSecond(port)
+for (let round = 0; round < ROUNDS; round += 1) {
+  for (const [name, { port }] of brokers) {
+    rates.get(name).push(await messagesPerSecond(port))
+    delays.get(name).push(...(await latencies(port)))
+  }
+}
+for (const [name, { port }] of brokers) {
+  const delay = delays.get(name)
+  say(name, `QoS 1, ${BYTES} B, kept session, messages/s`, range(rates.get(name)))
+  say(
+    name,
+    "publish to receipt, p50 / p99, ms",
+    `${median(delay).toFixed(2)} / ${quantile(delay, 0.99).toFixed(2)}`,
+  )
+  say(name, "resumed connect, p50, ms", median(await resumedConnects(port)).toFixed(2))
+}
+const town = await newTown()
+const registrations = []
+for (let n = 0; n < REGISTRATIONS; n += 1) registrations.push(await registration(town, `person-${n}`))
+say("embedded", "registration of a device, p50, ms", median(registrations).toFixed(0))
+if (mosquitto) {
+  const shares = rates.get("embedded").map((rate, round) => rate / rates.get("mosquitto")[round])
+  const worst = (name) => quantile(delays.get(name), 0.99)
+  say("embedded", "of Mosquitto's messages/s, by round", shares.map((share) => share.toFixed(2)).join(" "))
+  say("embedded", "times Mosquitto's p99", (worst("embedded") / worst("mosquitto")).toFixed(2))
+}
+await town.end()
+await mosquitto?.close()
+await world.end()
