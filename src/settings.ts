@@ -9,6 +9,8 @@ const SETTINGS_BYTES_MAX = 65_536
 /** A host name is at most 253 characters (RFC 1035). */
 const HOST_MAX = 253
 const NAME_MAX = 64
+/** A certificate with a long RSA key and many extensions, as PEM. */
+const ANCHOR_MAX = 16_384
 /** As many as an address can name (wire/address.ts), without the first. */
 const OTHERS_MAX = 4
 
@@ -25,7 +27,12 @@ const BrokerSchema = v.strictObject({
   guests: v.exactOptional(v.strictObject(place)),
   trust: v.variant("kind", [
     /** SHA-256(SPKI)[0:16] of the broker's authority as hex. */
-    v.strictObject({ kind: v.literal("pin"), pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)) }),
+    v.strictObject({
+      kind: v.literal("pin"),
+      pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+      /** PEM of the certificate that had this key last time. */
+      anchor: v.exactOptional(v.pipe(v.string(), v.maxLength(ANCHOR_MAX))),
+    }),
     v.strictObject({ kind: v.literal("name") }),
   ]),
   /** The registrar's X25519 key, 32 bytes as base64url. */

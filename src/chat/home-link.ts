@@ -1,6 +1,6 @@
 import { Fault } from "../errors.ts"
 import type { StoredCredential } from "../keystore/keyfile.ts"
-import type { Credential, LinkState, LinkTarget, MqttVersion } from "../transport/transport.ts"
+import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
 import type { Link as LinkReport } from "./api.ts"
 import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
 import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
@@ -23,8 +23,8 @@ export class HomeLink {
   #link: Link | undefined
   #guest: Link | undefined
   #state: LinkState | undefined
-  /** What the broker took in this process. */
-  #mqttVersion: MqttVersion | undefined
+  /** What this process knows of the broker that its home does not. */
+  #learnt: Learnt | undefined
   #saving: Promise<void> = Promise.resolve()
   #closed = false
   #cancelRetry: () => void = () => undefined
@@ -115,7 +115,7 @@ export class HomeLink {
         // a link that was given up has nothing more to say
         if (this.#link !== link) return
         this.#changed(state)
-        if (state.kind === "online") this.#settled(link, state.mqttVersion)
+        if (state.kind === "online") this.#settled(link, state)
         else if (this.#isOutlived(broker, credential)) void this.#startAnew(broker, link)
       },
     })
@@ -124,8 +124,8 @@ export class HomeLink {
     return link
   }
 
-  #settled(line: Line, mqttVersion: MqttVersion): void {
-    this.#learn(mqttVersion)
+  #settled(line: Line, learnt: Learnt): void {
+    this.#learn(learnt)
     this.#renewal.watch(line)
   }
 
@@ -152,7 +152,7 @@ export class HomeLink {
   ): Promise<DeviceCredential> {
     const onState = (state: LinkState) => {
       if (state.kind === "offline") this.#changed(state)
-      if (state.kind === "online") this.#learn(state.mqttVersion)
+      if (state.kind === "online") this.#learn(state)
     }
     const target = this.#target(broker, { kind: "guest" })
     const line = openLine(this.#ports.connect, target, { ...UNHEARD, onState })
@@ -169,17 +169,23 @@ export class HomeLink {
 
   #target(broker: BrokerHome, credential: Credential): LinkTarget {
     const { trust } = broker
-    const version = this.#mqttVersion ?? broker.mqttVersion
-    const ways = waysFor(broker, credential)
-    return { ...ways, trust, credential, ...(version === undefined ? {} : { mqttVersion: version }) }
+    const { mqttVersion, anchor } = this.#learnt ?? learntOf(broker)
+    return {
+      ...waysFor(broker, credential),
+      trust: trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust,
+      credential,
+      ...(mqttVersion === undefined ? {} : { mqttVersion }),
+    }
   }
 
-  #learn(mqttVersion: MqttVersion): void {
+  #learn({ mqttVersion, anchor }: Learnt): void {
     const { home } = this.#ports
-    if (mqttVersion === (this.#mqttVersion ?? home.broker()?.mqttVersion)) return
-    this.#mqttVersion = mqttVersion
-    this.#saving = home.saveVersion(mqttVersion).catch((fault: unknown) => {
-      // without it the next start makes one connection more
+    const broker = home.broker()
+    const known = this.#learnt ?? (broker && learntOf(broker))
+    if (known?.mqttVersion === mqttVersion && known.anchor === anchor) return
+    this.#learnt = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+    this.#saving = home.saveLearnt(this.#learnt).catch((fault: unknown) => {
+      // without it the next start makes a connection more
       if (!(fault instanceof Fault)) throw fault
     })
   }
@@ -204,6 +210,14 @@ export function reportOf(state: LinkState | undefined, hasBroker: boolean): Link
 function clocksDiffer(): Fault {
   const message = "the certificate that the broker's registrar has just made is over by this machine's clock"
   return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
+}
+
+function learntOf({ trust, mqttVersion }: BrokerHome): Partial<Learnt> {
+  const anchor = trust.kind === "pin" ? trust.anchor : undefined
+  return {
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+    ...(anchor === undefined ? {} : { anchor }),
+  }
 }
 
 function credentialOf(stored: Exclude<StoredCredential, { kind: "invitation" }>): Credential {

@@ -6,6 +6,7 @@ import type { Store } from "../store/records.ts"
 import type {
   BrokerAddress,
   Connect,
+  Learnt,
   LinkTarget,
   MqttVersion,
   Post,
@@ -37,8 +38,8 @@ export type Home = {
   readonly credential: () => StoredCredential | undefined
   readonly saveBroker: (broker: BrokerHome) => Promise<void>
   readonly saveCredential: (credential: StoredCredential) => Promise<void>
-  /** The version that the present broker took, which spares the next start a connection. */
-  readonly saveVersion: (mqttVersion: MqttVersion) => Promise<void>
+  /** What a link learnt of the present broker, which spares the next start a connection or two. */
+  readonly saveLearnt: (learnt: Learnt) => Promise<void>
 }
 
 export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>

@@ -11,7 +11,7 @@ export function brokerOf({ broker }: Settings): BrokerHome | undefined {
     address: { host, port },
     ...(others === undefined ? {} : { others }),
     ...(guests === undefined ? {} : { guests }),
-    trust: trust.kind === "pin" ? { kind: "pin", pin: Buffer.from(trust.pin, "hex") } : trust,
+    trust: trust.kind === "pin" ? { ...trust, pin: Buffer.from(trust.pin, "hex") } : trust,
     ...(key === undefined ? {} : { registrar: key as PublicKey }),
     ...(mqttVersion === undefined ? {} : { mqttVersion }),
   }
@@ -24,7 +24,7 @@ export function settingsOf(home: BrokerHome): NonNullable<Settings["broker"]> {
     ...address,
     ...(others === undefined ? {} : { others: [...others] }),
     ...(guests === undefined ? {} : { guests }),
-    trust: trust.kind === "pin" ? { kind: "pin", pin: toHex(trust.pin) } : { kind: "name" },
+    trust: trust.kind === "pin" ? { ...trust, pin: toHex(trust.pin) } : trust,
     ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
     ...(mqttVersion === undefined ? {} : { mqttVersion }),
   }

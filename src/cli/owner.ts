@@ -118,9 +118,12 @@ export function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile
       await keyFile.save(ring)
       if (current.here) layOutInvitation(paths, undefined)
     },
-    saveVersion: async (mqttVersion) => {
-      if (current.broker === undefined) return
-      current = { ...current, broker: { ...current.broker, mqttVersion } }
+    saveLearnt: async ({ mqttVersion, anchor }) => {
+      const { broker } = current
+      if (broker === undefined) return
+      const { trust } = broker
+      const known = trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust
+      current = { ...current, broker: { ...broker, trust: known, mqttVersion } }
       await writeSettings(paths.settings, current)
     },
   }

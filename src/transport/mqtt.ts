@@ -16,7 +16,7 @@ import type {
   Transport,
   TransportEvents,
 } from "./transport.ts"
-import { openSocket } from "./trust.ts"
+import { openSocket, pinOf } from "./trust.ts"
 import type { Proven } from "./trust.ts"
 
 /** A connection that lived this long was a good one: the next failure starts the waiting anew. */
@@ -52,7 +52,7 @@ class Link implements Transport {
   #interrupt: () => void = () => undefined
   #mqttVersion: MqttVersion
   #connection: Connection | undefined
-  #pins: readonly Uint8Array[] = []
+  #shown: readonly Buffer[] = []
   #down = new Fault("unavailable", "the broker is not connected yet")
 
   constructor(target: LinkTarget, events: TransportEvents) {
@@ -76,7 +76,7 @@ class Link implements Transport {
 
   readonly unsubscribe = (topic: string): Promise<void> => this.#subscriptions.remove(topic)
 
-  readonly serverPins = (): readonly Uint8Array[] => this.#pins
+  readonly serverPins = (): readonly Uint8Array[] => this.#shown.map(pinOf)
 
   readonly close = async (): Promise<void> => {
     this.#end(new Fault("unavailable", "the link to the broker was closed"))
@@ -124,8 +124,8 @@ class Link implements Transport {
   }
 
   async #live({ address, proven }: Node): Promise<End> {
-    const { socket, pins } = await openSocket({ ...this.#target, address }, proven, this.#closing.signal)
-    if (pins.length > 0) this.#pins = pins
+    const { socket, shown } = await openSocket({ ...this.#target, address }, proven, this.#closing.signal)
+    if (shown.length > 0) this.#shown = shown
     return new Promise((resolve) => {
       const connection = new Connection({
         socket,
@@ -133,7 +133,7 @@ class Link implements Transport {
         credential: this.#target.credential,
         mqttVersion: this.#mqttVersion,
         onFrame: this.#events.onFrame,
-        onOpen: (opened, sessionPresent) => this.#opened(opened, sessionPresent),
+        onOpen: (opened, sessionPresent) => this.#opened(opened, sessionPresent, proven),
         onEnd: (error, opened) => {
           this.#subscriptions.pause()
           this.#connection = undefined
@@ -144,10 +144,11 @@ class Link implements Transport {
     })
   }
 
-  #opened(connection: Connection, sessionPresent: boolean): void {
+  #opened(connection: Connection, sessionPresent: boolean, { anchor }: Proven): void {
     this.#connection = connection
     this.#subscriptions.resume(connection)
-    this.#events.onState({ kind: "online", sessionPresent, mqttVersion: this.#mqttVersion })
+    const learnt = { mqttVersion: this.#mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+    this.#events.onState({ kind: "online", sessionPresent, ...learnt })
   }
 
   #stop(why: Fault): void {

@@ -8,7 +8,12 @@ export type BrokerAddress = { readonly host: string; readonly port: number }
 /** How the broker proves itself. */
 export type Trust =
   /** One certificate of the server's chain has SHA-256(SPKI)[0:16] = pin (16 bytes) and is the only anchor. */
-  | { readonly kind: "pin"; readonly pin: Uint8Array }
+  | {
+      readonly kind: "pin"
+      readonly pin: Uint8Array
+      /** PEM of the certificate that had this key last time. It spares a connection, and is nothing without the key. */
+      readonly anchor?: string
+    }
   /** A publicly trusted certificate, checked by name. */
   | { readonly kind: "name" }
   /** Not yet: a newcomer's first connection, good for a PAKE and for nothing else. The chain is kept to check the pin against. */
@@ -37,9 +42,15 @@ export type TransportEvents = {
   readonly onState: (state: LinkState) => void
 }
 
+/** What is worth remembering of a broker: each costs one more connection every time it is not known. Nothing secret. */
+export type Learnt = {
+  readonly mqttVersion: MqttVersion
+  /** PEM of the certificate with the pinned key, where there is a pin. */
+  readonly anchor?: string
+}
+
 export type LinkState =
-  /** `mqttVersion` is worth remembering: a broker of 3.1.1 costs one more connection each time it is not known. */
-  | { readonly kind: "online"; readonly sessionPresent: boolean; readonly mqttVersion: MqttVersion }
+  | ({ readonly kind: "online"; readonly sessionPresent: boolean } & Learnt)
   | { readonly kind: "offline"; readonly why: Fault }
   | { readonly kind: "stopped"; readonly why: Fault }
 

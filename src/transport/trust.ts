@@ -4,8 +4,8 @@ import { connect as connectTls } from "node:tls"
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
-import { NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
-import type { BrokerAddress, LinkTarget } from "./transport.ts"
+import { failureOf, NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
+import type { BrokerAddress, Credential, LinkTarget, Trust } from "./transport.ts"
 
 const PIN_BYTES = 16
 /** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
@@ -19,38 +19,73 @@ const UNCHECKED: ConnectionOptions = { rejectUnauthorized: false, ca: [] }
 /** A connection that is as proven as its target asked for. */
 export type Secured = {
   readonly socket: TLSSocket
-  /** SHA-256(SPKI)[0:16] of each certificate shown, leaf first; empty on a resumed session. */
-  readonly pins: readonly Uint8Array[]
+  /** DER of each certificate shown, leaf first; empty on a resumed session. */
+  readonly shown: readonly Buffer[]
 }
 
 /** What one link keeps between its connections: the pinned certificate and a TLS session made under it. */
 export type Proven = { anchor: string | undefined; session: Buffer | undefined }
 
 /**
- * Opens TLS 1.3 to the broker. With a pin, a first connection that carries no credential fetches the chain; the one
- * certificate whose key matches is then the only anchor of the real connection, with chain, purpose and host checked
- * by OpenSSL and Node. Rejects with the errors that `failureOf` reads.
+ * Opens TLS 1.3 to the broker. With a pin, the one certificate whose key matches is the only anchor, with chain, purpose
+ * and host checked by OpenSSL and Node; where none is known yet, or the known one does not prove this server, a
+ * connection that carries no credential fetches the chain first. Rejects with the errors that `failureOf` reads.
  */
 export async function openSocket(target: LinkTarget, proven: Proven, signal: AbortSignal): Promise<Secured> {
   const { address, trust, credential } = target
-  const own = credential.kind === "device" ? { cert: credential.certificate, key: credential.key } : {}
   switch (trust.kind) {
     case "unproven":
       // nothing but a guest's PAKE travels here, and the pin is checked on a later connection
       return secured(await handshake(address, UNCHECKED, signal))
     case "name":
-      return resumable(await handshake(address, { ...own, ...verified(proven) }, signal), proven)
-    case "pin":
-      proven.anchor ??= await findAnchor(address, trust.pin, signal)
       return resumable(
-        await handshake(address, { ...own, ...verified(proven), ...anchored(proven.anchor) }, signal),
+        await handshake(address, { ...shownBy(credential), ...verified(proven) }, signal),
         proven,
       )
+    case "pin":
+      return resumable(await pinned(target, trust, proven, signal), proven)
   }
 }
 
+type Pin = Extract<Trust, { kind: "pin" }>
+
+async function pinned(
+  { address, credential }: LinkTarget,
+  trust: Pin,
+  proven: Proven,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const under = (anchor: string): Promise<TLSSocket> =>
+    handshake(address, { ...shownBy(credential), ...verified(proven), ...anchored(anchor) }, signal)
+  const known = proven.anchor ?? knownAnchor(trust)
+  proven.anchor = known
+  try {
+    if (known !== undefined) return await under(known)
+  } catch (error) {
+    // with the same key it may have been made anew: only a chain fetched now can tell that from a stranger
+    if (signal.aborted || !failureOf(error, address).permanent) throw error
+  }
+  proven.anchor = undefined
+  proven.session = undefined
+  proven.anchor = await findAnchor(address, trust.pin, signal)
+  return under(proven.anchor)
+}
+
+/** Remembered in a file that others might write: it counts for nothing unless it has the pinned key. */
+function knownAnchor({ anchor, pin }: Pin): string | undefined {
+  try {
+    return anchor !== undefined && equal(pinOf(anchor), pin) ? anchor : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function shownBy(credential: Credential): ConnectionOptions {
+  return credential.kind === "device" ? { cert: credential.certificate, key: credential.key } : {}
+}
+
 /** SHA-256(SPKI)[0:16] of a certificate, PEM or DER. */
-function pinOf(certificate: string | Buffer): Uint8Array {
+export function pinOf(certificate: string | Buffer): Uint8Array {
   const spki = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" })
   return new Uint8Array(createHash("sha256").update(spki).digest().subarray(0, PIN_BYTES))
 }
@@ -86,7 +121,7 @@ function resumable(socket: TLSSocket, proven: Proven): Secured {
 }
 
 function secured(socket: TLSSocket): Secured {
-  return { socket, pins: chain(socket).map(pinOf) }
+  return { socket, shown: chain(socket) }
 }
 
 function chain(socket: TLSSocket): Buffer[] {

@@ -27,7 +27,7 @@ export type Tenant = {
   readonly home: { broker: BrokerHome | undefined; credential: StoredCredential | undefined }
   /** What `after` would do in `from` milliseconds or more, and in less than `below`, it does at once. */
   readonly hurry: (from: number, below?: number) => void
-  /** Something waits that long for an answer. */
+  /** Something waits exactly that long. */
   readonly isWaitingFor: (ms: number) => boolean
 }
 
@@ -113,7 +113,7 @@ export class Household {
           home.credential = credential
           return Promise.resolve()
         },
-        saveVersion: () => Promise.resolve(),
+        saveLearnt: () => Promise.resolve(),
       },
       now: wishes.now ?? Date.now,
       random,
@@ -150,7 +150,7 @@ export class Household {
           await new Promise<void>((resolve) => (changed = resolve))
         }
       },
-      isWaitingFor: (ms) => [...timers.values()].some((due) => due.ms >= ms),
+      isWaitingFor: (ms) => [...timers.values()].some((due) => due.ms === ms),
       hurry: (from, below = Infinity) => {
         for (const [timer, due] of [...timers]) {
           if (due.ms < from || due.ms >= below) continue

@@ -48,7 +48,7 @@ export async function openNeighbour(
       credential: () => ({ kind: "device", deviceId, certificate, key }),
       saveBroker: () => Promise.resolve(),
       saveCredential: () => Promise.resolve(),
-      saveVersion: () => Promise.resolve(),
+      saveLearnt: () => Promise.resolve(),
     },
     now: Date.now,
     random: systemRandom,

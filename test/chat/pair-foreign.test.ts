@@ -19,7 +19,7 @@ async function newcomer(town: Town, name: string): Promise<{ person: Person; sav
       saved.push(given)
       return Promise.resolve()
     },
-    saveVersion: () => Promise.resolve(),
+    saveLearnt: () => Promise.resolve(),
     saveCredential: (given) => {
       credential = given
       saved.push(given)
@@ -76,7 +76,7 @@ test("an account of one's own is not handed on; the newcomer is told what to ask
     credential: () => account,
     saveBroker: none,
     saveCredential: none,
-    saveVersion: none,
+    saveLearnt: none,
   }
   const alice = await town.person("alice", { home })
   const { person: bob, saved } = await newcomer(town, "bob")

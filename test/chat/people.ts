@@ -156,6 +156,6 @@ function homeOf(credential: StoredCredential): Home {
     credential: () => credential,
     saveBroker: () => Promise.resolve(),
     saveCredential: () => Promise.resolve(),
-    saveVersion: () => Promise.resolve(),
+    saveLearnt: () => Promise.resolve(),
   }
 }

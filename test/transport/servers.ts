@@ -13,6 +13,8 @@ export type Visitor = {
 export type Scripted = {
   readonly port: number
   readonly visitors: Visitor[]
+  /** Connections so far, whatever became of them. */
+  readonly calls: () => number
   readonly close: () => Promise<void>
 }
 
@@ -41,7 +43,9 @@ export async function brokerThat(
       else socket.write(reply)
     })
   })
-  return { visitors, ...(await listening(server, sockets)) }
+  let calls = 0
+  server.on("connection", () => (calls += 1))
+  return { visitors, calls: () => calls, ...(await listening(server, sockets)) }
 }
 
 /** CONNECT: fixed header 2, length 2, "MQTT" 4, then the protocol level. */

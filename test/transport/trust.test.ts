@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { ExtendedKeyUsage } from "@peculiar/x509"
+import { ExtendedKeyUsage, PemConverter, X509Certificate, X509CertificateGenerator } from "@peculiar/x509"
 import { makeAuthority, makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
 import { Fault } from "../../src/errors.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -197,6 +197,75 @@ test("closing does not wait for a server that never answers", async () => {
   await link.close()
   await expect(wanted).rejects.toMatchObject({ code: "unavailable" })
   expect(link.states).toEqual([])
+})
+
+/** The broker of the pinned authority, and who came to it. */
+async function itself() {
+  const { certificate, key } = await serverFor("127.0.0.1")
+  const chain = `${certificate}\n${world.authority.caCertificate}`
+  return closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+}
+
+const from = (anchor: string): Trust => ({ kind: "pin", pin: pinOf(world.authority.caCertificate), anchor })
+
+test("who remembers the pinned certificate needs one connection and not two", async () => {
+  const broker = await itself()
+  const credential = await alice()
+  const { anchor = "" } = await call(broker.port, pinned(), credential).state("online")
+  expect(new X509Certificate(anchor).equal(new X509Certificate(world.authority.caCertificate))).toBe(true)
+  expect(broker.calls()).toBe(2)
+  expect(await call(broker.port, from(anchor), credential).state("online")).toMatchObject({ anchor })
+  expect(broker.calls()).toBe(3)
+})
+
+test("Mallory does not learn either who comes to her remembering the pinned certificate", async () => {
+  const hers = await makeAuthority()
+  const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
+  const { caCertificate } = world.authority
+  const mallory = closing(
+    await brokerThat({ cert: `${certificate}\n${caCertificate}`, key }, () => CONNACK(0)),
+  )
+  const credential = await alice()
+  const { why } = await call(mallory.port, from(caCertificate), credential).state("stopped")
+  expect(why.code).toBe("protocol")
+  expect(mallory.visitors.map(({ name }) => name)).not.toContain(credential.deviceId)
+})
+
+test("a remembered certificate without the pinned key counts for nothing", async () => {
+  const hers = await makeAuthority()
+  const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
+  const chain = `${certificate}\n${hers.caCertificate}`
+  const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const { why } = await call(mallory.port, from(hers.caCertificate), await alice()).state("stopped")
+  expect(why.code).toBe("protocol")
+  const broker = await itself()
+  for (const anchor of [hers.caCertificate, "no certificate", ""]) {
+    expect((await call(broker.port, from(anchor), await alice()).state("online")).kind).toBe("online")
+  }
+})
+
+/** Another certificate of the same authority: it has the key, but another name. */
+async function madeAnew(): Promise<string> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+  const [pkcs8] = PemConverter.decode(world.authority.caKey)
+  const spki = new X509Certificate(world.authority.caCertificate).publicKey.rawData
+  const keys = {
+    privateKey: await crypto.subtle.importKey("pkcs8", pkcs8!, algorithm, false, ["sign"]),
+    publicKey: await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]),
+  }
+  const made = await X509CertificateGenerator.createSelfSigned({
+    keys,
+    name: "CN=before",
+    signingAlgorithm: algorithm,
+  })
+  return made.toString("pem")
+}
+
+test("an authority whose certificate was made anew with its key is found again", async () => {
+  const broker = await itself()
+  const before = await madeAnew()
+  const { anchor } = await call(broker.port, from(before), await alice()).state("online")
+  expect(anchor).not.toBe(before)
 })
 
 test("a link resumes its own TLS session, and a new link never does", async () => {
