@@ -2,7 +2,7 @@ import { Fault } from "../errors.ts"
 import type { Entry, Roll } from "../registrar/roll.ts"
 import { display, displayName, safe, type SafeText } from "../wire/text.ts"
 import type { Context } from "./context.ts"
-import { ledgerFile } from "./registrar.ts"
+import { ledgerFile } from "./broker-ledger.ts"
 
 export type LogOptions = {
   /** Without a link only the chain itself is checked. */

@@ -7,30 +7,44 @@ import { diskFault, Fault } from "../errors.ts"
 import type { StoredCredential } from "../keystore/keyfile.ts"
 import type { ProfilePaths } from "../paths.ts"
 import type { BrokerAddress } from "../transport/transport.ts"
+import type { BrokerProof } from "../wire/access.ts"
 
 /**
  * What the broker of this laptop leaves for the profile beside it, so that neither ever opens the other's keys: where
  * it listens, how it proves itself, and once an invitation.
  */
-const NoticeSchema = v.strictObject({
+const place = {
   host: v.string(),
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
-  /** Where it listens, if that is not the address to reach it at. */
-  listen: v.string(),
+}
+
+const NoticeSchema = v.strictObject({
+  ...place,
+  others: v.exactOptional(v.array(v.strictObject(place))),
+  guests: v.exactOptional(v.strictObject(place)),
+  listen: v.exactOptional(v.string()),
+  byName: v.exactOptional(v.literal(true)),
   pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
   registrar: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
 })
 
 export type Notice = {
   readonly address: BrokerAddress
-  readonly listen: string
+  /** Its other nodes, and where guests come in, if it is a broker that has that. */
+  readonly others?: readonly BrokerAddress[]
+  readonly guests?: BrokerAddress
+  /** Where the embedded broker listens, which need not be the address to reach it at; none if the broker is another. */
+  readonly listen?: string
+  /** The broker has a publicly trusted certificate: its name is checked and not the pin. */
+  readonly byName?: true
+  /** Of the authority that signs the devices' certificates. */
   readonly pin: Uint8Array
   readonly registrar: PublicKey
 }
 
 export function writeNotice(paths: ProfilePaths, notice: Notice): void {
-  const { address, listen, pin, registrar } = notice
-  const text = JSON.stringify({ ...address, listen, pin: toHex(pin), registrar: toBase64url(registrar) })
+  const { address, pin, registrar, ...rest } = notice
+  const text = JSON.stringify({ ...address, ...rest, pin: toHex(pin), registrar: toBase64url(registrar) })
   replace(noticeFile(paths), `${text}\n`)
 }
 
@@ -47,13 +61,27 @@ export function readNotice(paths: ProfilePaths): Notice | undefined {
       `rm ${noticeFile(paths)}, then: mqttchat broker`,
     )
   }
-  const { host, port, listen, pin } = checked.output
-  return { address: { host, port }, listen, pin: Buffer.from(pin, "hex"), registrar: registrar as PublicKey }
+  const { host, port, pin, ...rest } = checked.output
+  const address = { host, port }
+  return { ...rest, address, pin: Buffer.from(pin, "hex"), registrar: registrar as PublicKey }
 }
 
-/** Our own broker speaks MQTT 3.1.1. */
-export function homeOf({ address, pin, registrar }: Notice): BrokerHome {
-  return { address, trust: { kind: "pin", pin }, registrar, mqttVersion: 4 }
+/** The embedded broker speaks MQTT 3.1.1. */
+export function homeOf(notice: Notice): BrokerHome {
+  const { address, others, guests, listen, registrar } = notice
+  return {
+    address,
+    ...(others === undefined ? {} : { others }),
+    ...(guests === undefined ? {} : { guests }),
+    trust: proofOf(notice),
+    registrar,
+    ...(listen === undefined ? {} : { mqttVersion: 4 }),
+  }
+}
+
+/** How the broker proves itself to its people. */
+export function proofOf({ byName, pin }: Pick<Notice, "byName" | "pin">): BrokerProof {
+  return byName === true ? { kind: "name" } : { kind: "pin", pin }
 }
 
 /** Lays the operator's invitation out, or takes a used one away. */

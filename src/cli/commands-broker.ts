@@ -3,6 +3,7 @@ import type { LogOptions } from "./broker-log.ts"
 import type { Start } from "./context.ts"
 import type { InviteOptions } from "./members.ts"
 import type { RegisterOptions } from "./register.ts"
+import type { BesideOptions } from "./registrar-beside.ts"
 
 /** register. */
 export function addRegistering(program: Command, start: Start): void {
@@ -17,6 +18,21 @@ export function addRegistering(program: Command, start: Start): void {
     )
     .action((invitation: string, options: RegisterOptions) =>
       start(async (context) => (await import("./register.ts")).register(context, invitation, options)),
+    )
+}
+
+/** registrar. */
+export function addRegistrar(program: Command, start: Start): void {
+  program
+    .command("registrar")
+    .description("let people in at a broker of another make, until Ctrl+C")
+    .requiredOption("--broker <host[:port]>", "where devices connect, several nodes with commas")
+    .option("--guests <host[:port]>", "where newcomers come in, if elsewhere")
+    .option("--by-name", "the broker's certificate is publicly trusted, not from our authority")
+    .option("--crl <file>", "where the broker reads its revocation list")
+    .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
+    .action((options: BesideOptions) =>
+      start(async (context) => (await import("./registrar-beside.ts")).serveRegistrar(context, options)),
     )
 }
 

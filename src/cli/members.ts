@@ -1,9 +1,10 @@
+import { doorOf, membersOf } from "../chat/whereabouts.ts"
 import { fromBase64url } from "../crypto/bytes.ts"
 import type { DeviceRow, InviteRow, UserRow } from "../registrar/members.ts"
 import { formatInvitation } from "../wire/invitation-line.ts"
 import { display, displayName, safe, type SafeText } from "../wire/text.ts"
 import { Fault } from "../errors.ts"
-import { type Notice, readNotice } from "./broker-notice.ts"
+import { homeOf, type Notice, proofOf, readNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
 import { properName } from "./names.ts"
 import { openOffice } from "./office.ts"
@@ -44,9 +45,14 @@ function noticeOf({ paths }: Context): Notice {
   throw new Fault("no-profile", "there is no broker here yet", "mqttchat broker")
 }
 
-function lineOf({ address, pin }: Notice, invitation: string): string {
-  const bytes = fromBase64url(invitation) ?? new Uint8Array()
-  return formatInvitation({ address, proof: { kind: "pin", pin }, invitation: bytes })
+function lineOf(notice: Notice, invitation: string): string {
+  const home = homeOf(notice)
+  return formatInvitation({
+    address: doorOf(home),
+    proof: proofOf(notice),
+    invitation: fromBase64url(invitation) ?? new Uint8Array(),
+    ...membersOf(home),
+  })
 }
 
 export async function users(context: Context): Promise<void> {

@@ -20,7 +20,7 @@ import {
 } from "../registrar/members.ts"
 import { readNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
-import { holdLedger } from "./registrar.ts"
+import { holdLedger } from "./broker-ledger.ts"
 
 /** A user's name has 64 bytes at most, a device id 22. */
 const NAME_MAX = 64

@@ -7,7 +7,7 @@ import { forProfile } from "./hints.ts"
 import { dieOf, Lifetime } from "./lifetime.ts"
 import { descriptor } from "./numbers.ts"
 import { type Colour, openOutput, type Output } from "./output.ts"
-import { addRegistering } from "./commands-broker.ts"
+import { addRegistering, addRegistrar } from "./commands-broker.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
 import { addPlain, addTalking } from "./commands-talk.ts"
 
@@ -140,6 +140,7 @@ function grammar(defaultProfile: string, start: Start): Command {
     )
   addProfile(program, start)
   addServing(program, start)
+  addRegistrar(program, start)
   addRegistering(program, start)
   addPairing(program, start)
   addTalking(program, start)

@@ -1,7 +1,8 @@
 import { writeFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { systemRandom } from "../crypto/random.ts"
-import { diskFault } from "../errors.ts"
+import { diskFault, Fault } from "../errors.ts"
+import { takeLock } from "../lock.ts"
 import type { Authority } from "../registrar/authority.ts"
 import type { Bouncer } from "../registrar/enforcement.ts"
 import type { Ledger } from "../registrar/ledger.ts"
@@ -9,20 +10,20 @@ import type { Registrar, RegistrarPoint } from "../registrar/registrar.ts"
 import type { BrokerAddress, Trust } from "../transport/transport.ts"
 import { display, displayName, safe } from "../wire/text.ts"
 import type { BrokerKeys } from "./broker-keys.ts"
+import { layOutInvitation, type Notice, writeNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
+import { serveOffice } from "./office.ts"
 
-const REVOCATION_LIST = "crl.pem"
+export const REVOCATION_LIST = "crl.pem"
 
-export function ledgerFile({ paths }: Pick<Context, "paths">): string {
-  return join(paths.broker, "registrar.ledger")
-}
-
-/** The record of who was let in, until the command ends. The caller holds the broker's lock. */
-export async function holdLedger(context: Context): Promise<Ledger> {
-  const { openLedger } = await import("../registrar/ledger.ts")
-  const ledger = await openLedger(ledgerFile(context))
-  context.lifetime.defer(ledger.close)
-  return ledger
+/** Broker and registrar share one folder, one ledger and one lock. Fault `exists` while another process has it. */
+export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
+  const lock = takeLock(paths.brokerLock)
+  if (lock.kind === "held") {
+    const message = `the broker of the profile ${profile} is running already (process ${lock.pid})`
+    throw new Fault("exists", message, "mqttchat pair")
+  }
+  lifetime.defer(lock.release)
 }
 
 /** False for a device that was revoked. */
@@ -32,6 +33,8 @@ export function mayEnter({ roll }: Ledger): (device: string) => boolean {
 
 export type RegistrarPlace = {
   readonly address: BrokerAddress
+  /** Other nodes of the broker. */
+  readonly others?: readonly BrokerAddress[]
   readonly trust: Exclude<Trust, { kind: "unproven" }>
   readonly bouncer: (authority: Authority) => Bouncer
 }
@@ -70,8 +73,21 @@ export async function startRegistrar(
   return registrar
 }
 
+/** Leaves the way in for the profile beside it, and answers the operator's other commands until the command ends. */
+export async function openToOperator(
+  { paths, lifetime }: Context,
+  registrar: Registrar,
+  notice: Notice,
+): Promise<void> {
+  const { inviteOperator } = await import("../registrar/members.ts")
+  writeNotice(paths, notice)
+  layOutInvitation(paths, await inviteOperator(registrar))
+  const office = await serveOffice(registrar, paths.brokerSocket)
+  lifetime.defer(office.close)
+}
+
 /** Puts the list where a broker reads it, in one step. */
-function writeRevocationList(path: string, list: string): void {
+export function writeRevocationList(path: string, list: string): void {
   try {
     writeFileSync(`${path}.new`, list, { mode: 0o644 })
     renameSync(`${path}.new`, path)

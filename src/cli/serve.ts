@@ -2,19 +2,17 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import type { Broker } from "../broker/broker.ts"
 import { toHex } from "../crypto/bytes.ts"
-import { Fault } from "../errors.ts"
-import { takeLock } from "../lock.ts"
 import type { Ledger } from "../registrar/ledger.ts"
 import { makePrivateFolder } from "../private-folder.ts"
 import { DEFAULT_PORT, formatAddress } from "../wire/address.ts"
 import { display, safe } from "../wire/text.ts"
 import { type BrokerKeys, brokerKeys } from "./broker-keys.ts"
-import { layOutInvitation, type Notice, readNotice, writeNotice } from "./broker-notice.ts"
+import { type Notice, readNotice } from "./broker-notice.ts"
+import { holdLedger } from "./broker-ledger.ts"
 import type { Context } from "./context.ts"
 import { hasProfile } from "./init.ts"
 import { ANY, choosePlace, type ListenWish, LOOPBACK, type Place } from "./listen.ts"
-import { serveOffice } from "./office.ts"
-import { embeddedBouncer, holdLedger, mayEnter, startRegistrar } from "./registrar.ts"
+import { embeddedBouncer, holdBrokerLock, mayEnter, openToOperator, startRegistrar } from "./registrar.ts"
 import { grouped } from "./rows.ts"
 
 /** A name that a certificate can hold; a laptop may be called anything. */
@@ -29,24 +27,19 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   holdBrokerLock(context)
   const keys = await brokerKeys(context)
   const last = readNotice(paths)
-  const place = await choosePlace(context, options, last && { listen: last.listen, host: last.address.host })
+  const place = await choosePlace(context, options, last && placeOf(last))
   const port = options.port ?? last?.address.port ?? DEFAULT_PORT
   const ledger = await holdLedger(context)
   const broker = await startHere(context, keys, { place, port, ledger, watch: options.watch === true })
   lifetime.defer(broker.close)
-  const notice = await admit(context, keys, { place, port: broker.ports[0] ?? port, broker, ledger })
-  writeNotice(paths, notice)
+  const at = { place, port: broker.ports[0] ?? port, broker, ledger }
+  const notice = await admit(context, keys, at)
   tell(context, notice)
   return await new Promise<never>(() => undefined)
 }
 
-function holdBrokerLock({ paths, lifetime, profile }: Context): void {
-  const lock = takeLock(paths.brokerLock)
-  if (lock.kind === "held") {
-    const message = `the broker of the profile ${profile} is running already (process ${lock.pid})`
-    throw new Fault("exists", message, "mqttchat pair")
-  }
-  lifetime.defer(lock.release)
+function placeOf({ listen, address }: Notice): Place | undefined {
+  return listen === undefined ? undefined : { listen, host: address.host }
 }
 
 /** The server's own certificate lives as long as this process: people pin the authority, so a new one breaks nothing. */
@@ -100,11 +93,7 @@ async function admit(
   keys: BrokerKeys,
   at: { readonly place: Place; readonly port: number; readonly broker: Broker; readonly ledger: Ledger },
 ): Promise<Notice> {
-  const [{ inviteOperator }, { pinOf }] = await Promise.all([
-    import("../registrar/members.ts"),
-    import("../broker/certificates.ts"),
-  ])
-  const { paths, lifetime } = context
+  const { pinOf } = await import("../broker/certificates.ts")
   const { host, listen } = at.place
   const pin = pinOf(keys.authority.caCertificate)
   const registrar = await startRegistrar(context, keys, at.ledger, {
@@ -112,10 +101,9 @@ async function admit(
     trust: { kind: "pin", pin },
     bouncer: () => embeddedBouncer(context, at.broker.expel),
   })
-  layOutInvitation(paths, await inviteOperator(registrar))
-  const office = await serveOffice(registrar, paths.brokerSocket)
-  lifetime.defer(office.close)
-  return { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+  const notice = { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+  await openToOperator(context, registrar, notice)
+  return notice
 }
 
 function tell(context: Context, { address, pin }: Notice): void {

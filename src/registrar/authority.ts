@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, webcrypto } from "node:crypto"
+import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from "node:crypto"
 
 import {
   AuthorityKeyIdentifierExtension,
@@ -16,6 +16,9 @@ import {
 } from "@peculiar/x509"
 
 import type { Random } from "../crypto/bytes.ts"
+import type { Credential } from "../transport/transport.ts"
+
+type DeviceCredential = Extract<Credential, { kind: "device" }>
 
 const DAY_MS = 24 * 3600 * 1000
 /** long enough for a device that is used once a quarter, short enough that a lost one falls out. */
@@ -119,7 +122,19 @@ function serialNumber(random: Random): string {
   return Buffer.from([(first & 0x3f) | 0x40, ...rest]).toString("hex")
 }
 
-/** PEM of a certificate in DER. */
-export function pemOf(certificate: Uint8Array): string {
-  return new X509Certificate(certificate).toString("pem")
+/** A new key, known to this process only, with a certificate for it. */
+export async function newCredential(
+  authority: Authority,
+  commonName: string,
+  { now, lifeMs }: { readonly now: number; readonly lifeMs: number },
+): Promise<DeviceCredential> {
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
+  const spki = publicKey.export({ type: "spki", format: "der" })
+  const certificate = await authority.issue(commonName, spki, now, now + lifeMs)
+  return {
+    kind: "device",
+    deviceId: commonName,
+    certificate: new X509Certificate(certificate).toString("pem"),
+    key: String(privateKey.export({ type: "pkcs8", format: "pem" })),
+  }
 }

@@ -1,5 +1,3 @@
-import { generateKeyPairSync } from "node:crypto"
-
 import { fromBase64url, toBase64url, toHex } from "../crypto/bytes.ts"
 import type { Random, SecretKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
@@ -15,7 +13,7 @@ import type {
 import { openRequest } from "../wire/registration-box.ts"
 import { parseTopic, REGISTRATION_REQUESTS, registrationAnswerTopic } from "../wire/topics.ts"
 import { decide, type Office } from "./admission.ts"
-import { openAuthority, pemOf, type Authority, type AuthorityKeys } from "./authority.ts"
+import { newCredential, openAuthority, type Authority, type AuthorityKeys } from "./authority.ts"
 import { type Bouncer, Enforcement } from "./enforcement.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Registry } from "./members.ts"
@@ -36,6 +34,8 @@ export type RegistrarPoint = (typeof REGISTRAR_POINTS)[number]
 export type RegistrarSetup = {
   readonly connect: Connect
   readonly address: BrokerAddress
+  /** Other nodes of the broker. */
+  readonly others?: readonly BrokerAddress[]
   readonly trust: Exclude<Trust, { kind: "unproven" }>
   readonly keys: AuthorityKeys
   /** SHA-256(SPKI)[0:16] of the authority's certificate. */
@@ -71,7 +71,9 @@ export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
   const office: Office = { authority, publicKey: publicKeyOf(setup.boxSecret), random, now }
   const enforcement = new Enforcement({ ledger, authority, bouncer: setup.bouncer(authority), now })
   const counter = new Counter(office, setup)
-  await counter.open(await ownCredential(authority, now()))
+  await counter.open(
+    await newCredential(authority, REGISTRAR_ID, { now: now(), lifeMs: OWN_YEARS * YEAR_MS }),
+  )
   try {
     await ledger.transact((roll) => ({ entry: newAuthority(roll, setup) }))
     await enforcement.run()
@@ -107,9 +109,9 @@ class Counter {
   }
 
   async open(credential: Credential): Promise<void> {
-    const { connect, address, trust, onState } = this.#setup
+    const { connect, address, others = [], trust, onState } = this.#setup
     const link = connect(
-      { address, trust, credential },
+      { address, others, trust, credential },
       { onFrame: (topic, payload) => this.#hear(topic, payload), onState },
     )
     this.#link = link
@@ -165,16 +167,5 @@ class Counter {
     if (this.#answers.size >= ANSWERS_MAX && oldest !== undefined) this.#answers.delete(oldest)
     this.#answers.set(requestHash, answer)
     return answer
-  }
-}
-
-async function ownCredential(authority: Authority, now: number): Promise<Credential> {
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
-  const spki = publicKey.export({ type: "spki", format: "der" })
-  return {
-    kind: "device",
-    deviceId: REGISTRAR_ID,
-    certificate: pemOf(await authority.issue(REGISTRAR_ID, spki, now, now + OWN_YEARS * YEAR_MS)),
-    key: String(privateKey.export({ type: "pkcs8", format: "pem" })),
   }
 }

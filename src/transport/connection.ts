@@ -21,6 +21,8 @@ export type Opening = {
   readonly socket: TLSSocket
   readonly clientId: string
   readonly credential: Credential
+  /** The broker keeps nothing of this connection when it ends. */
+  readonly clean: boolean
   readonly mqttVersion: MqttVersion
   readonly onFrame: TransportEvents["onFrame"]
   readonly onOpen: (connection: Connection, sessionPresent: boolean) => void
@@ -113,12 +115,11 @@ export class Connection implements Wire {
   }
 }
 
-function clientOptions({ clientId, credential, mqttVersion }: Opening): IClientOptions {
-  const guest = credential.kind === "guest"
-  const properties = { sessionExpiryInterval: guest ? 0 : SESSION_EXPIRY_S, receiveMaximum: IN_FLIGHT_MAX }
+function clientOptions({ clientId, credential, clean, mqttVersion }: Opening): IClientOptions {
+  const properties = { sessionExpiryInterval: clean ? 0 : SESSION_EXPIRY_S, receiveMaximum: IN_FLIGHT_MAX }
   return {
     clientId,
-    clean: guest,
+    clean,
     protocolVersion: mqttVersion,
     keepalive: KEEPALIVE_S,
     connectTimeout: CONNACK_MS,

@@ -131,6 +131,7 @@ class Link implements Transport {
         socket,
         clientId: this.#clientId,
         credential: this.#target.credential,
+        clean: this.#target.clean ?? this.#target.credential.kind === "guest",
         mqttVersion: this.#mqttVersion,
         onFrame: this.#events.onFrame,
         onOpen: (opened, sessionPresent) => this.#opened(opened, sessionPresent, proven),

@@ -77,6 +77,8 @@ export type LinkTarget = {
   readonly others?: readonly BrokerAddress[]
   readonly trust: Trust
   readonly credential: Credential
+  /** Has the broker forget what it kept for this device, now and when the link ends; a guest's link always does. */
+  readonly clean?: boolean
   /** What the broker spoke last time; otherwise 5 is tried first. */
   readonly mqttVersion?: MqttVersion
 }

@@ -206,6 +206,8 @@ test("a topic that was left while the link was down is left at the broker too", 
   await reader.transport.unsubscribe(other)
   const again = await world.start({ listen: [{ host: "127.0.0.1", port }] })
   await reader.state("online")
+  // Granted in its turn, which is after the other was left.
+  await reader.transport.subscribe(inbox(alice))
   const sender = call(again, bob)
   await sender.state("online")
   await sender.publish(other, Buffer.from("left"))

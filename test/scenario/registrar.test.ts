@@ -1,0 +1,91 @@
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { brokerKeys } from "../../src/cli/broker-keys.ts"
+import type { Context } from "../../src/cli/context.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { profilePaths } from "../../src/paths.ts"
+import { openAuthority } from "../../src/registrar/authority.ts"
+import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
+import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
+import { type Person, schemaIs, settle, Story, type Talker } from "./people.ts"
+
+/** The shipped files with a revocation list, under the authority of this person's profile. */
+async function mosquittoOf({ home }: Person): Promise<Mosquitto> {
+  const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
+  const { authority } = await brokerKeys({ paths, passphrase: {} } as Context)
+  const mosquitto = await startMosquitto("shipped", authority)
+  const { folder } = mosquitto
+  const list = await (await openAuthority(authority, systemRandom)).revocationList([], Date.now())
+  writeFileSync(join(folder, "crl.pem"), list)
+  const path = join(folder, "mosquitto.conf")
+  const conf = readFileSync(path, "utf8").replace("require_certificate true", `$&\ncrlfile ${folder}/crl.pem`)
+  writeFileSync(path, `${conf}\npid_file ${folder}/mosquitto.pid\n`)
+  await mosquitto.restart("SIGTERM")
+  return mosquitto
+}
+
+describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
+  const story = new Story()
+  const alice = story.person("alice")
+  let mosquitto: Mosquitto
+  let registrar: Talker
+
+  async function startRegistrar(): Promise<Talker> {
+    const { port, guestPort, folder } = mosquitto
+    const started = alice.start([
+      ...["registrar", "--broker", `127.0.0.1:${port}`, "--guests", `127.0.0.1:${guestPort}`],
+      ...["--crl", join(folder, "crl.pem"), "--pid-file", join(folder, "mosquitto.pid"), "--json"],
+    ])
+    await started.hears(schemaIs("registrar"))
+    return started
+  }
+
+  beforeAll(async () => {
+    mosquitto = await mosquittoOf(alice)
+    await settle(alice)
+    registrar = await startRegistrar()
+  })
+  afterAll(async () => {
+    await story.end()
+    await mosquitto.close()
+  })
+
+  test("lets the operator's own profile and two others in; they meet and talk", async () => {
+    const [bob, carol] = [story.person("bob"), story.person("carol")]
+    expect(await alice.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    await register(bob, await invitationFor(alice, "bob"))
+    await register(carol, await invitationFor(alice, "carol"))
+    const offer = bob.start(["pair", "--json", "--no-qr"])
+    const { carrier } = await offer.hears(schemaIs("offer"))
+    await carol.tell("pair", String(carrier))
+    await offer.hears(schemaIs("paired"))
+    await offer.finished()
+    await bob.tell("send", "carol", "over Mosquitto")
+    expect(await carol.receives("over Mosquitto")).toContain("over Mosquitto")
+  })
+
+  test("shuts Dave out while he is connected, and Erin while no registrar runs", async () => {
+    const [dave, erin] = [story.person("dave"), story.person("erin")]
+    await register(dave, await invitationFor(alice, "dave"))
+    await register(erin, await invitationFor(alice, "erin"))
+    const [daves, erins] = [dave, erin].map((person) => person.start(["inbox", "--follow", "--json"]))
+    for (const person of [dave, erin])
+      expect(await person.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    const device = await deviceOf(alice, "dave")
+    expect(await alice.tell("broker", "revoke", "dave")).toMatchObject([{ devices: [device], trouble: null }])
+    expect(await refusalOf(dave)).toContain("does not accept this device")
+    expect(mosquitto.log.join("\n")).toMatch(
+      new RegExp(`${device}.*already connected, closing old connection`),
+    )
+
+    registrar.kill("SIGTERM")
+    await registrar.finished()
+    const [revoked] = await alice.tell("broker", "revoke", "erin")
+    expect(revoked).toMatchObject({ trouble: "no broker is running here" })
+    expect(await erin.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    registrar = await startRegistrar()
+    expect(await refusalOf(erin)).toContain("does not accept this device")
+    for (const talker of [daves, erins]) talker?.kill("SIGINT")
+  })
+})
