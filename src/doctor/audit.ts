@@ -102,7 +102,11 @@ export const AUDITS: readonly Audit[] = [
     why: "a few such connections, by anybody at all, end the broker",
     attacks: { endless: announcesEndlessPacket },
     takesTwo: false,
-    fixes: { mosquitto: "max_packet_size 66560", other: "limit packets to 66,560 bytes before CONNECT, too" },
+    fixes: {
+      mosquitto: "max_packet_size 66560",
+      other:
+        "limit packets before CONNECT, too (RabbitMQ: mqtt.max_packet_size_unauthenticated; 3.10 cannot)",
+    },
   },
 ]
 

@@ -231,17 +231,11 @@ export class Line {
     )
   }
 
-  /** A broker that does not answer is left. */
-  async #within<T>(answer: Promise<T>): Promise<T | "ended"> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<"ended">((resolve) => {
-      timer = setTimeout(() => {
-        this.#client.stream.destroy()
-        resolve("ended")
-      }, ANSWER_MS)
-    })
+  /** A broker that does not answer is left; `answer` comes to an end with the connection. */
+  async #within<T>(answer: Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.#client.stream.destroy(), ANSWER_MS)
     try {
-      return await Promise.race([answer, late])
+      return await answer
     } finally {
       clearTimeout(timer)
     }

@@ -20,6 +20,9 @@ import {
   type World,
 } from "../broker/world.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
+import { rabbitIsMissing, startOneRabbit, type Warren } from "../rabbit.ts"
+
+const ENDLESS = "announces 256 MB before CONNECT"
 
 /** What the doctor asks on any broker. */
 const CAREFUL: Readonly<Record<string, Attack>> = {
@@ -38,7 +41,7 @@ const CAREFUL: Readonly<Record<string, Attack>> = {
   "leaves a retained message in another's inbox": leavesRetained,
   "has a will published where publishing is refused": willsAnywhere,
   "sends far more than a message can be": sendsOversized,
-  "announces 256 MB before CONNECT": announcesEndlessPacket,
+  [ENDLESS]: announcesEndlessPacket,
 }
 
 /** Nobody else is on these brokers: here Mallory may ask for what is everybody's. */
@@ -222,3 +225,24 @@ describe.skipIf(mosquittoIsMissing())("Mallory is a member of a Mosquitto", () =
     })
   })
 })
+
+describe.skipIf(rabbitIsMissing())(
+  "Mallory is a member of a RabbitMQ with the files that we ship, and",
+  () => {
+    let broker: Warren
+    let scene: RegistrarScene
+    beforeAll(async () => {
+      broker = await startOneRabbit()
+      scene = await sceneAt(broker.port, broker.authority)
+      for (const { id } of [scene.alice, scene.mallory]) broker.devices.add(id)
+      return broker.close
+    })
+    const { [ENDLESS]: endless = announcesEndlessPacket, ...others } = ALL
+    allAttacks(others, () => scene, "fails")
+
+    test(`${ENDLESS}, which only a later version can refuse`, async () => {
+      const isOld = broker.control("version").startsWith("3.10.")
+      expect(await endless(scene)).toBe(isOld ? "succeeds" : "fails")
+    })
+  },
+)
