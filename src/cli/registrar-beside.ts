@@ -13,6 +13,7 @@ import { type Notice, proofOf } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
 import {
   holdBrokerLock,
+  LIST_MODE,
   openToOperator,
   type RegistrarPlace,
   REVOCATION_LIST,
@@ -32,6 +33,7 @@ export type BesideOptions = {
   readonly crl?: string
   /** Holds the number of the broker's process, which loads the list on SIGHUP. */
   readonly pidFile?: string
+  readonly newAuthority?: boolean
 }
 
 /** Runs the registrar of this profile beside a broker of another make, until the command is ended. */
@@ -43,7 +45,7 @@ export async function serveRegistrar(context: Context, options: BesideOptions): 
   }
   makePrivateFolder(context.paths.broker)
   holdBrokerLock(context)
-  const keys = await brokerKeys(context)
+  const keys = await brokerKeys(context, options.newAuthority)
   const ledger = await holdLedger(context)
   const { pinOf } = await import("../broker/certificates.ts")
   const pin = pinOf(keys.authority.caCertificate)
@@ -67,7 +69,7 @@ function besideBouncer(
 ): Bouncer {
   return {
     takeUp: (list) => {
-      writeRevocationList(crl, list)
+      writeRevocationList(crl, list, LIST_MODE.everybody)
       if (pidFile !== undefined) reload(pidFile)
       return Promise.resolve()
     },

@@ -26,9 +26,12 @@ export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
   lifetime.defer(lock.release)
 }
 
-/** False for a device that was revoked. */
+/** False for a device that was revoked, and for one that the ledger does not know: it may be older than what was lost. */
 export function mayEnter({ roll }: Ledger): (device: string) => boolean {
-  return (device) => roll.devices.get(device)?.revokedAt === undefined
+  return (id) => {
+    const device = roll.devices.get(id)
+    return device !== undefined && device.revokedAt === undefined
+  }
 }
 
 export type RegistrarPlace = {
@@ -86,10 +89,13 @@ export async function openToOperator(
   lifetime.defer(office.close)
 }
 
+/** Who may read a revocation list, which holds nothing secret: its own folder's user, or a broker of another user. */
+export const LIST_MODE = { own: 0o600, everybody: 0o644 } as const
+
 /** Puts the list where a broker reads it, in one step. */
-export function writeRevocationList(path: string, list: string): void {
+export function writeRevocationList(path: string, list: string, mode: number): void {
   try {
-    writeFileSync(`${path}.new`, list, { mode: 0o644 })
+    writeFileSync(`${path}.new`, list, { mode })
     renameSync(`${path}.new`, path)
   } catch (cause) {
     throw diskFault(cause, `write ${path}`)
@@ -101,7 +107,7 @@ export function embeddedBouncer({ paths }: Context, expel: Bouncer["expel"]): Bo
   const path = join(paths.broker, REVOCATION_LIST)
   return {
     takeUp: (list) => {
-      writeRevocationList(path, list)
+      writeRevocationList(path, list, LIST_MODE.own)
       return Promise.resolve()
     },
     expel,
