@@ -9,6 +9,7 @@ import { guardReads } from "./guard.ts"
 import type { JournalStats } from "./journal.ts"
 import { Turnstile } from "./limits.ts"
 import { type Listen, Listener, type Shown } from "./listener.ts"
+import { Lookahead } from "./lookahead.ts"
 import { openPostOffice, type PostOffice } from "./post-office.ts"
 import type { QueuesStats } from "./queues.ts"
 import { Readers } from "./readers.ts"
@@ -136,6 +137,7 @@ async function startAedes(
   works: Pick<Works, "admissions" | "office" | "received" | "sent">,
 ): Promise<Aedes> {
   const { admissions, office, received, sent } = works
+  const lookahead = new Lookahead()
   const aedes = await Aedes.createBroker({
     ...admissions.hooks,
     persistence: office,
@@ -149,7 +151,11 @@ async function startAedes(
         return
       }
       received.add(packet.payload.length, Date.now())
-      void office.accept(packet).then(() => done(null), failed(setup, done))
+      const leave = lookahead.enter(client)
+      void office
+        .accept(packet)
+        .finally(leave)
+        .then(() => done(null), failed(setup, done))
     },
     authorizeForward: (client, packet) => {
       if (office.isQueued(client, packet) || !admissions.mayReceive(client, packet.topic)) return null
