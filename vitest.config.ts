@@ -5,6 +5,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: "test/build.ts",
     pool: "forks",
+    // CommonJS packages as Node itself, the compiler and the bundler take them.
+    deps: { interopDefault: false },
     // Real processes, Argon2id and TLS share two cores: a generous ceiling, never a verdict on speed.
     testTimeout: 60_000,
     hookTimeout: 60_000,

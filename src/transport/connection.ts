@@ -1,7 +1,7 @@
 import type { TLSSocket } from "node:tls"
 
-import { MqttClient } from "mqtt"
 import type { IClientOptions, IConnackPacket } from "mqtt"
+import mqttClient from "mqtt/lib/client"
 
 import { Fault } from "../errors.ts"
 import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
@@ -9,6 +9,9 @@ import { PACKET_BYTES_MAX, packetLimit } from "./packet-limit.ts"
 import type { Wire } from "./subscriptions.ts"
 import type { Credential, MqttVersion, TransportEvents } from "./transport.ts"
 import { IN_FLIGHT_MAX, Window } from "./window.ts"
+
+/** The client alone: the package's entry brings WebSocket and SOCKS along, which every start would have to read. */
+const { default: MqttClient } = mqttClient
 
 const KEEPALIVE_S = 30
 const CONNACK_MS = 10_000
@@ -32,7 +35,7 @@ export type Opening = {
 
 /** One MQTT connection over a socket that is already proven. */
 export class Connection implements Wire {
-  readonly #client: MqttClient
+  readonly #client: InstanceType<typeof MqttClient>
   readonly #opening: Opening
   #window: Window | undefined
   #error: unknown
