@@ -6,12 +6,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
-
-const SHIPPED = join(import.meta.dirname, "..", "mosquitto")
+import { DEVICES_ACL, GUESTS_ACL, mosquittoConfiguration } from "../src/cli/mosquitto-files.ts"
+import { systemRandom } from "../src/crypto/random.ts"
+import { openAuthority } from "../src/registrar/authority.ts"
 
 /** How a Mosquitto lets people in. */
 export type MosquittoKind =
-  /** The files in `mosquitto/`, with a listener for devices and one for guests. */
+  /** As the files in `mosquitto/` say, with a listener for devices and one for guests. */
   | "shipped"
   /** Somebody else's broker: TLS, no accounts, no access list. */
   | "open"
@@ -66,7 +67,9 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
   put("ca.crt", ca.caCertificate)
   put("server.crt", `${server.certificate}\n${ca.caCertificate}`)
   put("server.key", server.key)
-  for (const name of ["devices.acl", "guests.acl"]) put(name, readFileSync(join(SHIPPED, name), "utf8"))
+  put("crl.pem", await emptyList(ca))
+  put("devices.acl", DEVICES_ACL)
+  put("guests.acl", GUESTS_ACL)
   if (kind === "accounts" || kind === "plain") put("passwords", passwords(folder))
   put("mosquitto.conf", `${configuration(kind, folder, port, guestPort)}\nuser root\nlog_dest stderr\n`)
 
@@ -97,13 +100,16 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
   }
 }
 
+/** Nobody is revoked. */
+async function emptyList(authority: Authority): Promise<string> {
+  const { revocationList } = await openAuthority(authority, systemRandom)
+  return revocationList([], Date.now())
+}
+
 function configuration(kind: MosquittoKind, folder: string, port: number, guestPort: number): string {
   if (kind === "shipped") {
-    return readFileSync(join(SHIPPED, "mosquitto.conf"), "utf8")
-      .replaceAll("/etc/mosquitto/mqttchat/", `${folder}/`)
-      .replace("/var/lib/mosquitto/", `${folder}/`)
-      .replace("listener 8883", `listener ${String(port)} 127.0.0.1`)
-      .replace("listener 8884", `listener ${String(guestPort)} 127.0.0.1`)
+    const own = { folder, data: folder, pidFile: `${folder}/mosquitto.pid`, user: undefined }
+    return mosquittoConfiguration({ ...own, listen: "127.0.0.1", port, guestPort })
   }
   return [
     `listener ${String(port)} 127.0.0.1`,

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander"
 import type { DoctorOptions } from "./doctor.ts"
 import type { InitOptions } from "./init.ts"
-import { addMembers } from "./commands-broker.ts"
+import { addLayouts, addMembers } from "./commands-broker.ts"
 import { port } from "./numbers.ts"
 import type { PairOptions } from "./pair.ts"
 import type { Start } from "./context.ts"
@@ -60,6 +60,7 @@ export function addServing(program: Command, start: Start): void {
       start(async (context) => (await import("./serve.ts")).serveBroker(context, options)),
     )
   addMembers(broker, start)
+  addLayouts(broker, start)
 }
 
 /** pair, verify, contacts. */

@@ -72,7 +72,7 @@ async function startHere(
   })
 }
 
-function hostsOf({ host }: Place): string[] {
+export function hostsOf({ host }: Place): string[] {
   const name = hostname()
   const named = HOST_NAME.test(name) ? [name, `${name}.local`] : []
   return [...new Set([host, LOOPBACK, "::1", "localhost", ...named])]

@@ -1,28 +1,17 @@
-import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { brokerKeys } from "../../src/cli/broker-keys.ts"
 import type { Context } from "../../src/cli/context.ts"
-import { systemRandom } from "../../src/crypto/random.ts"
 import { profilePaths } from "../../src/paths.ts"
-import { openAuthority } from "../../src/registrar/authority.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { type Person, schemaIs, settle, Story, type Talker } from "./people.ts"
 
-/** The shipped files with a revocation list, under the authority of this person's profile. */
+/** As we ship it, under the authority of this person's profile. */
 async function mosquittoOf({ home }: Person): Promise<Mosquitto> {
   const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
   const { authority } = await brokerKeys({ paths, passphrase: {} } as Context)
-  const mosquitto = await startMosquitto("shipped", authority)
-  const { folder } = mosquitto
-  const list = await (await openAuthority(authority, systemRandom)).revocationList([], Date.now())
-  writeFileSync(join(folder, "crl.pem"), list)
-  const path = join(folder, "mosquitto.conf")
-  const conf = readFileSync(path, "utf8").replace("require_certificate true", `$&\ncrlfile ${folder}/crl.pem`)
-  writeFileSync(path, `${conf}\npid_file ${folder}/mosquitto.pid\n`)
-  await mosquitto.restart("SIGTERM")
-  return mosquitto
+  return startMosquitto("shipped", authority)
 }
 
 describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
