@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process"
 import { join } from "node:path"
-import { afterAll, expect, test } from "vitest"
+import { afterAll, expect, onTestFinished, test } from "vitest"
+import { Running } from "../cli/run.ts"
 import { freePort, mosquittoIsMissing } from "../mosquitto.ts"
 import { isMessage, type Said, schemaIs, Story } from "./people.ts"
 
@@ -23,7 +25,9 @@ test.skipIf(mosquittoIsMissing())(
     const { start, members, guests } = laid.find(schemaIs("mosquitto")) as Said & {
       readonly start: readonly string[]
     }
-    const mosquitto = alice.start([], { under: words(start[0]) })
+    const [program = "", ...args] = words(start[0])
+    const mosquitto = new Running(spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] }))
+    onTestFinished(() => mosquitto.stop())
     await mosquitto.says(/running/)
     const [, ...registrar] = words(start[1])
     const beside = alice.start([...registrar, "--json"])
