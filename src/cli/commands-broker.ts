@@ -2,8 +2,6 @@ import { Argument, type Command } from "commander"
 import type { LogOptions } from "./broker-log.ts"
 import type { Start } from "./context.ts"
 import type { InviteOptions } from "./members.ts"
-import type { MosquittoOptions } from "./mosquitto.ts"
-import { port } from "./numbers.ts"
 import type { RegisterOptions } from "./register.ts"
 import type { BesideOptions } from "./registrar-beside.ts"
 
@@ -35,22 +33,6 @@ export function addRegistrar(program: Command, start: Start): void {
     .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
     .action((options: BesideOptions) =>
       start(async (context) => (await import("./registrar-beside.ts")).serveRegistrar(context, options)),
-    )
-}
-
-/** broker mosquitto. */
-export function addLayouts(broker: Command, start: Start): void {
-  broker
-    .command("mosquitto <folder>")
-    .description("write all that Mosquitto needs instead of the embedded broker, and say what starts it")
-    .option("--host <name>", "what others type, if it is not the address where it listens")
-    .option("--guest-port <number>", "where newcomers come in (default: 8884)", port)
-    .addHelpText("after", "\n--lan, --loopback, --listen and --port are those of mqttchat broker.")
-    .action((folder: string, _options: unknown, command: Command) =>
-      start(async (context) => {
-        const options = command.optsWithGlobals<MosquittoOptions>()
-        await (await import("./mosquitto.ts")).layOutMosquitto(context, folder, options)
-      }),
     )
 }
 

@@ -1,0 +1,20 @@
+import type { Command } from "commander"
+import type { Start } from "./context.ts"
+import type { MosquittoOptions } from "./mosquitto.ts"
+import { port } from "./numbers.ts"
+
+/** What puts a broker of another make in the place of the embedded one: broker mosquitto. */
+export function addLayouts(broker: Command, start: Start): void {
+  broker
+    .command("mosquitto <folder>")
+    .description("write all that Mosquitto needs instead of the embedded broker, and say what starts it")
+    .option("--host <name>", "what others type, if it is not the address where it listens")
+    .option("--guest-port <number>", "where newcomers come in (default: 8884)", port)
+    .addHelpText("after", "\n--lan, --loopback, --listen and --port are those of mqttchat broker.")
+    .action((folder: string, _options: unknown, command: Command) =>
+      start(async (context) => {
+        const options = command.optsWithGlobals<MosquittoOptions>()
+        await (await import("./mosquitto.ts")).layOutMosquitto(context, folder, options)
+      }),
+    )
+}
