@@ -135,16 +135,22 @@ function brokerOf(home: Home, isHere: boolean, known: Omit<Known, "broker">): Pa
     return { kind: "none", why: "this profile has no broker yet", fix }
   }
   const target = targetOf(broker, home)
-  const cast = (): Promise<Cast> => castFor(target, { ...known, broker })
+  const cast = (node: LinkTarget): Promise<Cast> => castFor(node, { ...known, broker })
   return { kind: "known", target, isHere, device: validityOf(target), cast }
 }
 
 /** An invitation that nobody has used yet lets a guest in, and no further. */
-function targetOf({ address, trust, mqttVersion }: BrokerHome, home: Home): LinkTarget {
+function targetOf({ address, others, trust, mqttVersion }: BrokerHome, home: Home): LinkTarget {
   const stored = home.credential()
   const credential: Credential =
     stored === undefined || stored.kind === "invitation" ? { kind: "guest" } : stored
-  return { address, trust, credential, ...(mqttVersion === undefined ? {} : { mqttVersion }) }
+  return {
+    address,
+    ...(others === undefined ? {} : { others }),
+    trust,
+    credential,
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+  }
 }
 
 function validityOf({ credential }: LinkTarget): KnownBroker["device"] {

@@ -9,7 +9,7 @@ const ENDLESS_CONNECT = new Uint8Array([0x10, 0xff, 0xff, 0xff, 0x7f])
 const PIECE_BYTES = 65_536
 const PIECES = 16
 /** How long a broker has to hang up on a packet of which it has read far too much. */
-const HANG_UP_MS = 2_000
+const HANG_UP_MS = 5_000
 
 /** A message far over any of ours reaches Alice. */
 export const sendsOversized: Attack = (scene) =>

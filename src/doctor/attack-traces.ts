@@ -3,7 +3,7 @@ import { isSame, staged } from "./scene.ts"
 import type { Attack } from "./scene.ts"
 
 /** A broker may be done with a connection a little after it has let the next one in. */
-const WILL_MS = 500
+const WILL_MS = 1_000
 
 /** The broker's own topics name Alice, who comes while Mallory looks at them. */
 export const seesNames: Attack = (scene) =>

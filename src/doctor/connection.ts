@@ -48,6 +48,12 @@ export const DEVICE: Check = {
   why: "it renews itself while the registrar can be reached; once expired, it lets nobody in",
 }
 
+export const NODES: Check = {
+  name: "nodes",
+  what: "the other nodes of the broker",
+  why: "when one is gone, the next takes over, if it is there and proves to be of the same broker",
+}
+
 const NOT_REACHED = "not looked at: the broker was not reached"
 
 export type Validity = { readonly validFrom: number; readonly validTo: number }
@@ -125,6 +131,19 @@ export function judgeDevice(own: Validity | undefined, now: number): Judgement {
     `${days} days: it should have been renewed`,
     "mqttchat inbox --follow, while the registrar runs",
   )
+}
+
+/** What stands in the way of each node that the profile is not looked at through; undefined for none. */
+export function judgeNodes(faults: readonly (Fault | undefined)[]): Judgement {
+  const [first, ...more] = faults.filter((fault) => fault !== undefined)
+  if (first === undefined) return good(`all ${faults.length} are there`)
+  const found = `${first.message}${more.length > 0 ? `, and ${more.length} more` : ""}`
+  return weak(found, first.hint ?? "ask the person who runs the broker")
+}
+
+/** The first that fails of name, TCP, TLS and trust. */
+export function faultOf({ addresses, tcp, tls, trusted }: Sight): Fault | undefined {
+  return [addresses, tcp, tls, trusted].find((step) => step instanceof Fault)
 }
 
 function failed({ code, message, hint }: Fault, fix: string): Judgement {

@@ -36,7 +36,7 @@ export type KnownBroker = {
   /** Of this device's certificate. */
   readonly device: Validity | undefined
   /** Two whom the doctor made up, or why there can be none. */
-  readonly cast: () => Promise<Cast>
+  readonly cast: (target: LinkTarget) => Promise<Cast>
 }
 
 /** All findings in the order in which one thing needs another: the laptop, the way to the broker, the broker. */
@@ -55,15 +55,38 @@ export async function* examine(patient: Patient): AsyncGenerator<Finding> {
     yield of(connection.NAME, unknown(broker.why, broker.fix))
     return
   }
-  const sight = await lookAtServer(broker.target)
-  yield* wayThere(patient, broker, { sight, newest })
-  const stay = await stayAt(patient, broker, sight)
+  const { node, sight, others } = await lookAtNodes(broker)
+  yield* wayThere(patient, node, { sight, newest })
+  if (others.length > 0) yield of(connection.NODES, connection.judgeNodes(others.map(connection.faultOf)))
+  const stay = await stayAt(patient, node, sight)
   yield of(login.LOGIN, login.judgeLogin(stay))
   yield of(login.MQTT, login.judgeMqtt(stay))
   yield of(login.ROUND_TRIP, login.judgeRoundTrip(stay))
   yield of(login.LARGEST, login.judgeLargest(stay))
   yield of(login.OFFLINE, login.judgeOffline(stay))
-  yield* audit(broker, sight, stay)
+  yield* audit(node, sight, stay)
+}
+
+type Looked = {
+  readonly node: KnownBroker
+  readonly sight: Sight
+  /** What the nodes showed that are not used. */
+  readonly others: readonly Sight[]
+}
+
+/** The first node that can be used, or else the first. */
+async function lookAtNodes(broker: KnownBroker): Promise<Looked> {
+  const { target } = broker
+  const addresses = [target.address, ...(target.others ?? [])]
+  const seen = await Promise.all(
+    addresses.map(async (address) => {
+      return { address, sight: await lookAtServer({ ...target, address }) }
+    }),
+  )
+  const used = seen.find(({ sight }) => sight.trusted === "trusted") ?? seen[0]
+  if (used === undefined) throw new Fault("bug", "a broker without an address")
+  const others = seen.filter((one) => one !== used).map(({ sight }) => sight)
+  return { node: { ...broker, target: { ...target, address: used.address } }, sight: used.sight, others }
 }
 
 function* wayThere(
@@ -96,10 +119,10 @@ async function stayAt({ holder, random }: Patient, { target }: KnownBroker, sigh
   return login.visit(new Dialler(target), credential.deviceId, random)
 }
 
-async function* audit({ cast }: KnownBroker, sight: Sight, stay: Stay): AsyncGenerator<Finding> {
+async function* audit({ target, cast }: KnownBroker, sight: Sight, stay: Stay): AsyncGenerator<Finding> {
   const actors: Cast =
     sight.trusted === "trusted" && stay.kind !== "out"
-      ? await cast()
+      ? await cast(target)
       : { kind: "none", why: "the broker did not let us in, or is another" }
   if (actors.kind === "none") {
     for (const question of AUDITS) yield of(question, unknown(actors.why, actors.fix))

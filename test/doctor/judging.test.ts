@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest"
 import { AUDITS, judgeAudit } from "../../src/doctor/audit.ts"
 import {
+  faultOf,
   judgeCertificate,
   judgeClock,
   judgeDevice,
   judgeName,
+  judgeNodes,
   judgePin,
   judgeTcp,
   judgeTls,
@@ -105,6 +107,15 @@ describe("the way to the broker", () => {
         fix: "ask",
       },
     )
+  })
+
+  test("has other nodes, of which some are gone", () => {
+    const sights = [whole, { addresses: GONE }, { ...whole, trusted: new Fault("protocol", "another key") }]
+    expect(judgeNodes([faultOf(whole)])).toMatchObject({ result: "good" })
+    expect(judgeNodes(sights.map(faultOf))).toMatchObject({
+      result: "weak",
+      found: `${GONE.message}, and 1 more`,
+    })
   })
 
   test("is weak where the broker still speaks TLS 1.2", () => {

@@ -1,10 +1,13 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
-import { describe, expect, test, type TestContext } from "vitest"
+import { describe, expect, test, type TestContext, vi } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { neighbours, type Person, schemaIs, settle, startBroker, Story } from "./people.ts"
+
+// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 180_000 })
 
 function newStory({ onTestFinished }: TestContext): Story {
   const story = new Story()
@@ -158,5 +161,26 @@ describe.skipIf(mosquittoIsMissing())("the doctor on somebody else's Mosquitto",
       oversized: { fix: "max_packet_size 66560" },
     })
     expect(withResult(findings, "bad")).toEqual([])
+  })
+
+  test("of several nodes: it uses the one that is there, and tells which is not", async (context) => {
+    const broker = await startMosquitto("open")
+    context.onTestFinished(broker.close)
+    const alice = await member(newStory(context), broker)
+    const settings = JSON.parse(readFileSync(alice.file("settings.json"), "utf8")) as { broker: object }
+    const [dead, living] = [
+      { host: "127.0.0.1", port: 1 },
+      { host: "127.0.0.1", port: broker.port },
+    ]
+    const moved = { ...settings, broker: { ...settings.broker, ...dead, others: [living] } }
+    writeFileSync(alice.file("settings.json"), JSON.stringify(moved), { mode: 0o600 })
+    expect(await examine(alice)).toMatchObject({
+      code: 1,
+      findings: {
+        nodes: { result: "weak", found: expect.stringContaining("127.0.0.1:1 is not running") as string },
+        tcp: { result: "good" },
+        login: { result: "good" },
+      },
+    })
   })
 })
