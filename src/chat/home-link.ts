@@ -1,6 +1,8 @@
+import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { StoredCredential } from "../keystore/keyfile.ts"
 import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
+import { decodeInvitation } from "../wire/registration.ts"
 import type { Link as LinkReport } from "./api.ts"
 import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
 import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
@@ -9,6 +11,8 @@ import { waysFor } from "./whereabouts.ts"
 
 /** A registrar that does not answer is asked again so much later. */
 const ENROL_AGAIN_MS = 30_000
+
+type Invitation = Extract<StoredCredential, { kind: "invitation" }>
 
 export type HomeEvents = LineEvents & {
   /** A link was started; it may not be up yet. */
@@ -58,13 +62,27 @@ export class HomeLink {
 
   /** Faults `config` when there is a link already: contacts would go on writing to the old broker. */
   readonly moveIn = async (broker: BrokerHome, credential: StoredCredential): Promise<void> => {
-    if (this.#link !== undefined) {
-      throw new Fault("config", "this profile has a broker already", "mqttchat --profile OTHER pair")
-    }
+    if (this.#link !== undefined) return this.#moveAgain(broker, credential, this.#link)
     await this.#ports.home.saveBroker(broker)
     await this.#ports.home.saveCredential(credential)
     const link = await this.#settle(broker, credential)
     await link.online()
+  }
+
+  /**
+   * The same user with a new invitation: the broker has a new authority or another address. The certificate at hand is
+   * given up only for the new one.
+   */
+  async #moveAgain(broker: BrokerHome, stored: StoredCredential, old: Link): Promise<void> {
+    const known = this.#ports.home.credential()
+    if (stored.kind !== "invitation" || known?.kind !== "device" || known.userId !== userOf(stored)) {
+      throw new Fault("config", "this profile has a broker already", "mqttchat --profile OTHER pair")
+    }
+    const fresh = await this.#join(broker, stored)
+    await this.#ports.home.saveBroker(broker)
+    this.#link = undefined
+    await old.close()
+    await this.#connect(broker, fresh).online()
   }
 
   async close(): Promise<void> {
@@ -77,12 +95,7 @@ export class HomeLink {
   }
 
   async #settle(broker: BrokerHome, stored: StoredCredential): Promise<Link> {
-    const { enroll, name } = this.#ports
-    if (stored.kind === "invitation") {
-      const invitation = stored.bytes
-      const join = (line: Line) => enroll({ line, invitation, deviceName: name })
-      return this.#connect(broker, await this.#asGuest(broker, join))
-    }
+    if (stored.kind === "invitation") return this.#connect(broker, await this.#join(broker, stored))
     const { registrar } = broker
     if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
       const renew = (line: Line) => renewed(this.#ports, { line, registrar, credential: stored, guest: true })
@@ -91,6 +104,11 @@ export class HomeLink {
       return this.#connect(broker, fresh)
     }
     return this.#connect(broker, stored)
+  }
+
+  #join(broker: BrokerHome, stored: Invitation): Promise<DeviceCredential> {
+    const { enroll, name } = this.#ports
+    return this.#asGuest(broker, (line) => enroll({ line, invitation: stored.bytes, deviceName: name }))
   }
 
   async #settlePatiently(broker: BrokerHome, stored: StoredCredential): Promise<void> {
@@ -224,4 +242,10 @@ function credentialOf(stored: Exclude<StoredCredential, { kind: "invitation" }>)
   if (stored.kind === "account") return stored
   const { deviceId, certificate, key } = stored
   return { kind: "device", deviceId, certificate, key }
+}
+
+/** The user id as a device's credential keeps it. */
+function userOf({ bytes }: Invitation): string | undefined {
+  const user = decodeInvitation(bytes)?.user
+  return user && toBase64url(user)
 }

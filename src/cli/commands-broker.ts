@@ -2,6 +2,7 @@ import { Argument, type Command } from "commander"
 import type { LogOptions } from "./broker-log.ts"
 import type { Start } from "./context.ts"
 import type { InviteOptions } from "./members.ts"
+import type { PasswdOptions } from "./passwd.ts"
 import type { RegisterOptions } from "./register.ts"
 import type { BesideOptions } from "./registrar-beside.ts"
 
@@ -31,6 +32,7 @@ export function addRegistrar(program: Command, start: Start): void {
     .option("--by-name", "the broker's certificate is publicly trusted, not from our authority")
     .option("--crl <file>", "where the broker reads its revocation list")
     .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
+    .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
     .action((options: BesideOptions) =>
       start(async (context) => (await import("./registrar-beside.ts")).serveRegistrar(context, options)),
     )
@@ -76,6 +78,14 @@ export function addMembers(broker: Command, start: Start): void {
     .addArgument(new Argument("[who]").choices(["operator", "members"]))
     .action((who: "operator" | "members" | undefined) =>
       start(async (context) => (await import("./members.ts")).inviters(context, who)),
+    )
+  broker
+    .command("passwd")
+    .description("change the passphrase of the broker's keys")
+    .option("--new-passphrase-file <file>", "read the new one from a file")
+    .option("--no-passphrase", "unlock the keys")
+    .action((options: PasswdOptions) =>
+      start(async (context) => (await import("./passwd.ts")).brokerPasswd(context, options)),
     )
   broker
     .command("log")

@@ -56,6 +56,7 @@ export function addServing(program: Command, start: Start): void {
     .option("--loopback", "for this laptop only")
     .option("--listen <address>", "on one address of this laptop")
     .option("--port <number>", "default: 8883", port)
+    .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
     .option("--watch", "print the topic and size of each message that passes")
     .action((options: BrokerOptions) =>
       start(async (context) => (await import("./serve.ts")).serveBroker(context, options)),

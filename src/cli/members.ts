@@ -79,8 +79,9 @@ export async function devices(context: Context): Promise<void> {
   }
 }
 
-function deviceRow({ user, device, deviceName, since, until, revokedAt }: DeviceRow): SafeText {
-  const state = revokedAt === null ? safe`until ${day(until)}` : safe`REVOKED ${day(revokedAt)}`
+function deviceRow({ user, device, deviceName, since, until, current, revokedAt }: DeviceRow): SafeText {
+  const valid = current ? safe`until ${day(until)}` : safe`of an older authority`
+  const state = revokedAt === null ? valid : safe`REVOKED ${day(revokedAt)}`
   const place = safe`${displayName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
   return safe`${place}  since ${day(since)}  ${state}  ${displayName(deviceName)}`
 }

@@ -108,7 +108,8 @@ export function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile
   let current = settings
   return {
     broker: () => (current.here ? here(paths) : brokerOf(current)),
-    credential: () => ring.credential ?? (current.here ? laidOutInvitation(paths) : undefined),
+    // An invitation is laid out beside a certificate only where the broker's authority is a new one.
+    credential: () => (current.here ? laidOutInvitation(paths) : undefined) ?? ring.credential,
     saveBroker: async (broker) => {
       current = { name: current.name, here: false, broker: settingsOf(broker) }
       await writeSettings(paths.settings, current)

@@ -18,14 +18,18 @@ import { grouped } from "./rows.ts"
 /** A name that a certificate can hold; a laptop may be called anything. */
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
 
-export type BrokerOptions = ListenWish & { readonly port?: number; readonly watch?: boolean }
+export type BrokerOptions = ListenWish & {
+  readonly port?: number
+  readonly watch?: boolean
+  readonly newAuthority?: boolean
+}
 
 /** Runs broker and registrar of this laptop until the command is ended. It opens no identity and no messages. */
 export async function serveBroker(context: Context, options: BrokerOptions): Promise<never> {
   const { paths, lifetime } = context
   makePrivateFolder(paths.broker)
   holdBrokerLock(context)
-  const keys = await brokerKeys(context)
+  const keys = await brokerKeys(context, options.newAuthority)
   const last = readNotice(paths)
   const place = await choosePlace(context, options, last && placeOf(last))
   const port = options.port ?? last?.address.port ?? DEFAULT_PORT

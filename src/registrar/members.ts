@@ -4,7 +4,7 @@ import { Fault } from "../errors.ts"
 import { newInvitation, type Press } from "./admission.ts"
 import type { Ledger } from "./ledger.ts"
 import { freeName, isStanding } from "./names.ts"
-import { type Device, devicesOf, operatorOf, type Roll, type User } from "./roll.ts"
+import { type Device, devicesOf, isCurrent, operatorOf, type Roll, type User } from "./roll.ts"
 
 const OPERATOR = "operator"
 
@@ -35,7 +35,8 @@ export async function invitePerson(
 export async function inviteOperator(registry: Registry): Promise<Uint8Array | undefined> {
   const { invitation } = await registry.ledger.transact((roll) => {
     const before = operatorOf(roll)
-    if (before !== undefined && devicesOf(roll, before.id).some(isStanding)) return NONE
+    if (before !== undefined && devicesOf(roll, before.id).some((device) => isCurrent(roll, device)))
+      return NONE
     const wish = { name: before?.name ?? freeName(roll.users.values(), OPERATOR), by: null, operator: true }
     return newInvitation(registry, before === undefined ? wish : { ...wish, user: before.id })
   })
@@ -114,18 +115,24 @@ export type DeviceRow = {
   readonly since: number
   /** End of its certificate, unix ms. */
   readonly until: number
+  /** False after the authority was replaced, until it has registered again. */
+  readonly current: boolean
   readonly revokedAt: number | null
 }
 
 export function listDevices(roll: Roll): DeviceRow[] {
-  return [...roll.devices.values()].map(({ user, device, deviceName, since, certificates, revokedAt }) => ({
-    user: roll.users.get(user)?.name ?? "",
-    device,
-    deviceName,
-    since,
-    until: endOf(certificates.at(-1) ?? ""),
-    revokedAt: revokedAt ?? null,
-  }))
+  return [...roll.devices.values()].map((found) => {
+    const { user, device, deviceName, since, certificate, revokedAt } = found
+    return {
+      user: roll.users.get(user)?.name ?? "",
+      device,
+      deviceName,
+      since,
+      until: endOf(certificate),
+      current: isCurrent(roll, found),
+      revokedAt: revokedAt ?? null,
+    }
+  })
 }
 
 export type InviteRow = {

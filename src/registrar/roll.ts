@@ -69,6 +69,8 @@ export type Device = Admitted & {
   readonly since: number
   /** X.509 DER of all that were issued to it, the latest last. */
   readonly certificates: readonly string[]
+  /** Pin of the authority that signed the latest. */
+  readonly authority: string | undefined
   readonly revokedAt: number | undefined
   readonly expelled: boolean
 }
@@ -118,6 +120,7 @@ export function enter(roll: OpenRoll, entry: Entry): void {
         ...device,
         certificate: entry.certificate,
         certificates: [...device.certificates, entry.certificate],
+        authority: roll.authority,
       }))
       return
     case "renamed":
@@ -154,6 +157,7 @@ function enterAdmitted(roll: OpenRoll, entry: Admitted): void {
     ...entry,
     since: before?.since ?? entry.at,
     certificates: [...(before?.certificates ?? []), entry.certificate],
+    authority: roll.authority,
     revokedAt: undefined,
     expelled: false,
   })
@@ -204,6 +208,11 @@ export function isOperator(roll: Roll, user: string): boolean {
 /** All devices that a user ever had. */
 export function devicesOf(roll: Roll, user: string): Device[] {
   return [...roll.devices.values()].filter((device) => device.user === user)
+}
+
+/** A device whose latest certificate is good, as far as the registrar decides. */
+export function isCurrent({ authority }: Roll, device: Device): boolean {
+  return isStanding(device) && device.authority === authority
 }
 
 /** How many invitations a device has asked for since `since` (unix ms). */

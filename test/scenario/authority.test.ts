@@ -1,0 +1,89 @@
+import { copyFileSync, rmSync, writeFileSync } from "node:fs"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
+import { pair, type Person, schemaIs, settle, startBroker, Story, type Talker } from "./people.ts"
+
+async function ended(broker: Talker): Promise<void> {
+  broker.kill("SIGTERM")
+  await broker.finished()
+}
+
+describe("the keys of a broker", () => {
+  const story = new Story()
+  const [alice, bob] = [story.person("alice"), story.person("bob")]
+  let broker: Talker
+
+  /** Starts it with a flag more, and waits until it runs. */
+  async function startWith(host: Person, ...flags: readonly string[]): Promise<Talker> {
+    const started = host.start(["broker", "--loopback", "--json", ...flags])
+    await started.hears(schemaIs("broker"))
+    return started
+  }
+
+  beforeAll(async () => {
+    await settle(alice)
+    broker = await startBroker(alice)
+    await pair(alice, bob)
+  })
+  afterAll(story.end)
+
+  test("can be locked, and open then with their passphrase only", async () => {
+    await ended(broker)
+    const right = alice.file("passphrase")
+    writeFileSync(right, "correct horse battery staple\n")
+    await alice.tell("broker", "passwd", "--new-passphrase-file", right)
+    const without = await alice.run(["broker", "--loopback"])
+    expect([without.code, without.stderr]).toEqual([64, expect.stringContaining("--passphrase-file")])
+    const wrong = alice.file("wrong")
+    writeFileSync(wrong, "incorrect\n")
+    expect((await alice.run(["--passphrase-file", wrong, "broker", "--loopback"])).code).toBe(77)
+
+    broker = await startWith(alice, "--passphrase-file", right)
+    const busy = await alice.run(["broker", "passwd", "--no-passphrase"])
+    expect([busy.code, busy.stderr]).toEqual([69, expect.stringContaining("mqttchat broker passwd")])
+    await ended(broker)
+    await alice.tell("--passphrase-file", right, "broker", "passwd", "--no-passphrase")
+    broker = await startBroker(alice, "again")
+  })
+
+  test("are not made anew in silence when they or the ledger are lost; a copy is all it takes", async () => {
+    await ended(broker)
+    for (const name of ["broker/broker.key", "broker/registrar.ledger"]) {
+      copyFileSync(alice.file(name), alice.file("copy"))
+      rmSync(alice.file(name))
+      const refused = await alice.run(["broker", "--loopback"])
+      expect([refused.code, refused.stderr]).toEqual([65, expect.stringContaining("--new-authority")])
+      copyFileSync(alice.file("copy"), alice.file(name))
+    }
+    broker = await startBroker(alice, "again")
+    await bob.tell("send", "alice", "as before")
+    expect(await alice.receives("as before")).toContain("as before")
+  })
+
+  test("lost for good: everybody is invited again, and keeps contacts and conversations", async () => {
+    const device = await deviceOf(alice, "bob")
+    await ended(broker)
+    rmSync(alice.file("broker/broker.key"))
+    broker = await startWith(alice, "--new-authority")
+    expect(await alice.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await refusalOf(bob)).toContain("does not lead to the key you trusted")
+    const rows = await alice.tell("broker", "devices")
+    expect(rows.map(({ user, current }) => [user, current])).toEqual([
+      ["operator", true],
+      ["bob", false],
+    ])
+
+    await register(bob, await invitationFor(alice, "bob", "--again"))
+    expect(await deviceOf(alice, "bob")).toBe(device)
+    await bob.tell("send", "alice", "still the same")
+    expect(await alice.receives("still the same")).toContain("still the same")
+    await alice.tell("send", "bob", "and back")
+    expect(await bob.receives("and back")).toContain("and back")
+  })
+
+  test("an invitation for somebody else does not move a profile to another user", async () => {
+    const refused = await bob.run(["register", await invitationFor(alice, "carol"), "--json"])
+    expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining("has a broker already")])
+    expect(await bob.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+  })
+})
