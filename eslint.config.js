@@ -12,7 +12,16 @@ const PURE = [
   "src/broker/acl.ts",
 ]
 
-const HIDDEN_WORLD = ["Date", "process", "console", "setTimeout", "setInterval", "setImmediate", "fetch", "crypto"]
+const HIDDEN_WORLD = [
+  "Date",
+  "process",
+  "console",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "fetch",
+  "crypto",
+]
 
 export default tseslint.config(
   globalIgnores(["dist", "coverage", "reports", ".stryker-tmp"]),

@@ -6,7 +6,9 @@ const CLAUSE_START = /\n(?=\*\*\[[WPSR]-\d+\]\*\*)/
 const CLAUSE_NAME = /^\*\*\[([WPSR]-\d+)\]\*\*/
 
 function citations(files) {
-  const found = files.flatMap(({ path, text }) => [...text.matchAll(CITATION)].map((match) => [match[1], path]))
+  const found = files.flatMap(({ path, text }) =>
+    [...text.matchAll(CITATION)].map((match) => [match[1], path]),
+  )
   return new Map(found)
 }
 

@@ -14,7 +14,9 @@ export function run(command, ...args) {
 
 /** Installs exactly what package-lock.json says, unless that very lock file is what is installed already. */
 export function install() {
-  const lock = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json"))).digest("hex")
+  const lock = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .digest("hex")
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return
   process.stderr.write("installing packages (npm ci)\n")
   run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")

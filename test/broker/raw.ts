@@ -14,7 +14,7 @@ export type Raw = {
 }
 
 /** A thousand of these fit into a test: a TLS socket that is connected and subscribed to its own inbox at QoS 0. */
-export async function openRaw(
+async function openRaw(
   at: { port: number; ca: string; session?: Buffer },
   device: Device,
 ): Promise<Raw> {

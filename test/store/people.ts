@@ -96,6 +96,6 @@ export function sending(number: number, to: number): { mid: Uint8Array; writes: 
   }
 }
 
-export function bytes(view: Uint8Array): Uint8Array {
+function bytes(view: Uint8Array): Uint8Array {
   return new Uint8Array(view)
 }
