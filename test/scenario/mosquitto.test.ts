@@ -162,4 +162,18 @@ describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship"
     await broker.restart("SIGTERM")
     expect(await alice.inbox()).toEqual(["kept"])
   })
+
+  test("the doctor finds nothing wrong there, and leaves what waits where it is", async (context) => {
+    const story = newStory(context)
+    const [alice, bob] = [await certified(broker, story, "alice"), await certified(broker, story, "bob")]
+    await pair(alice, bob)
+    const texts = ["one", "two", "three"]
+    for (const text of texts) await bob.tell("send", "alice", text)
+    const { code, said } = await alice.run(["doctor", "--json"])
+    const checks = ["login", "mqtt", "round-trip", "largest", "offline"]
+    const found = said.filter(({ check }) => checks.includes(String(check)))
+    expect(found.map(({ check, result }) => [check, result])).toEqual(checks.map((check) => [check, "good"]))
+    expect(code).toBe(0)
+    expect(await alice.receives(...texts)).toEqual(texts)
+  })
 })
