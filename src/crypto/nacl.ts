@@ -1,7 +1,7 @@
 import { Fault } from "../errors.ts"
 import type { Backend } from "./backend.ts"
 import type { PublicKey, Random, SecretKey, SharedSecret, SigningKey, VerifyKey } from "./bytes.ts"
-import { hmacSha512, overAll } from "./hmac.ts"
+import { hashParts, hmacSha512 } from "./hmac.ts"
 import { node } from "./node.ts"
 import { passesSelfTest } from "./self-test.ts"
 import { tweetnacl } from "./tweetnacl.ts"
@@ -85,12 +85,26 @@ export function boxKeyPair(random: Random): BoxKeyPair {
 
 /** NaCl secretbox, which is also `box` after its agreement: nonce 24, key 32, result 16 bytes longer. */
 export function seal(message: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array {
-  return active.seal(message, nonce, key)
+  const box = new Uint8Array(message.length + BOX_OVERHEAD)
+  active.seal(box, message, nonce, key)
+  return box
+}
+
+/** `seal` without new memory: into `box`, 16 bytes longer than `message`, which may be the last bytes of `box` itself. */
+export function sealInto(box: Uint8Array, message: Uint8Array, nonce: Uint8Array, key: Uint8Array): void {
+  active.seal(box, message, nonce, key)
 }
 
 /** The message of a box of `seal`, or undefined if it is too short or was not sealed with this key and nonce. */
 export function open(box: Uint8Array, nonce: Uint8Array, key: Uint8Array): Uint8Array | undefined {
-  return box.length < BOX_OVERHEAD ? undefined : active.open(box, nonce, key)
+  if (box.length < BOX_OVERHEAD) return undefined
+  const message = new Uint8Array(box.length - BOX_OVERHEAD)
+  return active.open(message, box, nonce, key) ? message : undefined
+}
+
+/** `open` without new memory: into `message`, 16 bytes shorter than `box`. False leaves nothing in it that may be used. */
+export function openInto(message: Uint8Array, box: Uint8Array, nonce: Uint8Array, key: Uint8Array): boolean {
+  return active.open(message, box, nonce, key)
 }
 
 export type SignKeyPair = { readonly secretKey: SigningKey; readonly publicKey: VerifyKey }
@@ -127,7 +141,7 @@ function belowGroupOrder(scalar: Uint8Array): boolean {
 
 /** SHA-512 of the parts one after the other, 64 bytes. */
 export function hash(...parts: readonly Uint8Array[]): Uint8Array {
-  return overAll(active.sha512, parts)
+  return hashParts(active.sha512, parts)
 }
 
 /** HMAC-SHA-512 (RFC 2104) of the parts one after the other, 64 bytes; the key may have any length. */
@@ -135,9 +149,7 @@ export function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Arr
   return hmacSha512(active.sha512, key, parts)
 }
 
-/** The first 32 bytes of `hmac`, for a key of 32 bytes; faster where the backend can do it in one call. */
-export function hmac32(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
-  const { auth } = active
-  if (auth === undefined) return hmac(key, ...parts).slice(0, 32)
-  return overAll((message) => auth(message, key), parts)
+/** The first 32 bytes of `hmac` over a short message, for a key of 32 bytes; in one call where the backend has one. */
+export function hmac32(key: Uint8Array, message: Uint8Array): Uint8Array {
+  return active.auth?.(message, key) ?? hmac(key, message).slice(0, 32)
 }

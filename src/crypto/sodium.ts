@@ -6,10 +6,9 @@ import { node } from "./node.ts"
 type Sodium = {
   crypto_scalarmult(output: Uint8Array, secret: Uint8Array, theirs: Uint8Array): void
   crypto_scalarmult_base(output: Uint8Array, secret: Uint8Array): void
+  crypto_auth(output: Uint8Array, message: Uint8Array, key: Uint8Array): void
   crypto_secretbox_easy(output: Uint8Array, message: Uint8Array, nonce: Uint8Array, key: Uint8Array): void
   crypto_secretbox_open_easy(output: Uint8Array, box: Uint8Array, nonce: Uint8Array, key: Uint8Array): boolean
-  crypto_hash_sha512(output: Uint8Array, message: Uint8Array): void
-  crypto_auth(output: Uint8Array, message: Uint8Array, key: Uint8Array): void
 }
 
 const LOW_ORDER_POINT = "status: -1"
@@ -27,58 +26,56 @@ export function loadSodium(): Backend | undefined {
 function backend(sodium: Sodium): Backend {
   // V8 moves an array of up to 64 bytes when native code first sees it, which costs as much as some of the
   // cryptography: small arrays are copied through these, which native code has seen before.
-  const digest = new Uint8Array(64)
-  const tag = new Uint8Array(32)
-  const keyArea = new Uint8Array(32)
+  const secretArea = new Uint8Array(32)
+  const publicArea = new Uint8Array(32)
+  const resultArea = new Uint8Array(32)
   const nonceArea = new Uint8Array(24)
   return {
     agree(secret, theirs) {
-      const shared = new Uint8Array(32)
+      secretArea.set(secret)
+      publicArea.set(theirs)
       try {
-        sodium.crypto_scalarmult(shared, secret, theirs)
+        sodium.crypto_scalarmult(resultArea, secretArea, publicArea)
+        return resultArea.slice()
       } catch (error) {
         if (error instanceof Error && error.message === LOW_ORDER_POINT) return undefined
         throw error
+      } finally {
+        secretArea.fill(0)
+        resultArea.fill(0)
       }
-      return shared
     },
     publicKeyOf(secret) {
-      const key = new Uint8Array(32)
-      sodium.crypto_scalarmult_base(key, secret)
-      return key
+      secretArea.set(secret)
+      sodium.crypto_scalarmult_base(publicArea, secretArea)
+      secretArea.fill(0)
+      return publicArea.slice()
     },
-    seal(message, nonce, key) {
-      const box = new Uint8Array(message.length + 16)
-      keyArea.set(key)
+    seal(box, message, nonce, key) {
+      secretArea.set(key)
       nonceArea.set(nonce)
-      sodium.crypto_secretbox_easy(box, message, nonceArea, keyArea)
-      keyArea.fill(0)
-      return box
+      sodium.crypto_secretbox_easy(box, message, nonceArea, secretArea)
+      secretArea.fill(0)
     },
-    open(box, nonce, key) {
-      const message = new Uint8Array(box.length - 16)
-      keyArea.set(key)
+    open(message, box, nonce, key) {
+      secretArea.set(key)
       nonceArea.set(nonce)
-      const opened = sodium.crypto_secretbox_open_easy(message, box, nonceArea, keyArea)
-      keyArea.fill(0)
-      return opened ? message : undefined
+      const opened = sodium.crypto_secretbox_open_easy(message, box, nonceArea, secretArea)
+      secretArea.fill(0)
+      return opened
     },
     // libsodium verifies with the cofactor and so accepts signatures that the other two refuse.
     verifyKeyOf: node.verifyKeyOf,
     sign: node.sign,
     verify: node.verify,
-    sha512(message) {
-      sodium.crypto_hash_sha512(digest, message)
-      const result = digest.slice()
-      digest.fill(0)
-      return result
-    },
+    // OpenSSL's SHA-512 uses the vector unit and takes two thirds of the time of libsodium's.
+    sha512: node.sha512,
     auth(message, key) {
-      keyArea.set(key)
-      sodium.crypto_auth(tag, message, keyArea)
-      const result = tag.slice()
-      tag.fill(0)
-      keyArea.fill(0)
+      secretArea.set(key)
+      sodium.crypto_auth(resultArea, message, secretArea)
+      const result = resultArea.slice()
+      resultArea.fill(0)
+      secretArea.fill(0)
       return result
     },
   }

@@ -1,5 +1,6 @@
 import nacl from "tweetnacl"
 import type { Backend } from "./backend.ts"
+import { wipe } from "./bytes.ts"
 
 /** The reference: plain JavaScript, present wherever the program runs, and the slowest. */
 export const tweetnacl: Backend = {
@@ -8,10 +9,20 @@ export const tweetnacl: Backend = {
     return shared.every((byte) => byte === 0) ? undefined : shared
   },
   publicKeyOf: (secret) => nacl.scalarMult.base(secret),
-  seal: (message, nonce, key) => nacl.secretbox(message, nonce, key),
-  open: (box, nonce, key) => nacl.secretbox.open(box, nonce, key) ?? undefined,
+  seal(box, message, nonce, key) {
+    box.set(nacl.secretbox(message, nonce, key))
+  },
+  open(message, box, nonce, key) {
+    const opened = nacl.secretbox.open(box, nonce, key)
+    if (opened === null) return false
+    message.set(opened)
+    wipe(opened)
+    return true
+  },
   verifyKeyOf: (secret) => nacl.sign.keyPair.fromSeed(secret).publicKey,
   sign: (message, secret) => nacl.sign.detached(message, nacl.sign.keyPair.fromSeed(secret).secretKey),
   verify: (message, signature, key) => nacl.sign.detached.verify(message, signature, key),
-  sha512: (message) => nacl.hash(message),
+  sha512(message, target, at) {
+    target.set(nacl.hash(message), at)
+  },
 }

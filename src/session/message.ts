@@ -1,6 +1,6 @@
 import { equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { BoxKey, HeaderKey, MessageKey, PublicKey } from "../crypto/bytes.ts"
-import { hash, hmac32, open, seal } from "../crypto/nacl.ts"
+import { hash, hmac, openInto, sealInto } from "../crypto/nacl.ts"
 import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/frame.ts"
 import { TAG_BYTES } from "./chain.ts"
 
@@ -15,6 +15,13 @@ const SEALED_HEADER_AT = TAG_BYTES + NONCE_BYTES
 const BODY_AT = SEALED_HEADER_AT + HEADER_BYTES + BOX_TAG_BYTES
 /** Long enough to name a message for good; its first 8 bytes name it on the wire. */
 const MID_BYTES = 16
+
+/**
+ * Work areas, zero but while a message is opened: memory made for each message would cost as much as its decryption.
+ * The header's is a part of something larger, since V8 moves an array of up to 64 bytes when native code first sees it.
+ */
+const headerArea = new Uint8Array(128).subarray(0, HEADER_BYTES)
+const bodyArea = new Uint8Array(Math.max(...BUCKETS) - MESSAGE_OVERHEAD)
 
 const SIV = utf8("mqttchat/1 siv")
 const MID = utf8("mqttchat/1 mid")
@@ -52,35 +59,50 @@ export function messageId(wire: Uint8Array): Uint8Array {
   return hash(MID, wire.subarray(0, SEALED_HEADER_AT)).slice(0, MID_BYTES)
 }
 
-/** tag 16 | v 24 | sealed header 60 | sealed body: the synthetic nonce v is a keyed hash of all that is said [S-26]. */
-export function sealMessage(keys: Keys, tag: Uint8Array, header: Header, padded: Uint8Array): Uint8Array {
-  const plain = encodeHeader(header)
+/**
+ * Makes a message of `wire`, a bucket long, whose last part is the padded frames: tag 16 | v 24 | sealed header 60 | sealed
+ * body. All is sealed where it stands. The synthetic nonce v is a keyed hash of all that is said [S-26].
+ */
+export function sealMessage(wire: Uint8Array, keys: Keys, tag: Uint8Array, header: Header): void {
+  const plain = wire.subarray(SEALED_HEADER_AT + BOX_TAG_BYTES, BODY_AT)
+  const padded = wire.subarray(MESSAGE_OVERHEAD)
+  writeHeader(plain, header)
   const v = syntheticNonce(keys, tag, plain, padded)
-  const wire = new Uint8Array(padded.length + MESSAGE_OVERHEAD)
   wire.set(tag)
   wire.set(v, TAG_BYTES)
-  wire.set(seal(plain, v, keys.headerKey), SEALED_HEADER_AT)
+  sealInto(wire.subarray(SEALED_HEADER_AT, BODY_AT), plain, v, keys.headerKey)
   const key = encryptionKey(keys.messageKey)
-  wire.set(seal(padded, v, key), BODY_AT)
+  sealInto(wire.subarray(BODY_AT), padded, v, key)
   wipe(key)
-  return wire
 }
 
 /** The header, if it was sealed under `headerKey` and is written as [S-25] says. */
 export function openHeader(wire: Uint8Array, headerKey: HeaderKey): SealedHeader | undefined {
-  const plain = open(wire.subarray(SEALED_HEADER_AT, BODY_AT), nonceOf(wire), headerKey)
-  return plain === undefined ? undefined : decodeHeader(plain)
+  const opened = openInto(headerArea, wire.subarray(SEALED_HEADER_AT, BODY_AT), nonceOf(wire), headerKey)
+  const header = opened ? decodeHeader(headerArea.slice()) : undefined
+  wipe(headerArea)
+  return header
 }
 
-/** The padded frames, if body, header, tag and transcript are those that the synthetic nonce commits to [S-26]. */
-export function openBody(wire: Uint8Array, keys: Keys, header: SealedHeader): Uint8Array | undefined {
+/**
+ * What `read` makes of the padded frames, or undefined unless body, header, tag and transcript are those that the
+ * synthetic nonce commits to [S-26]. What `read` is handed is gone when it returns.
+ */
+export function openBody<T>(
+  wire: Uint8Array,
+  keys: Keys,
+  header: SealedHeader,
+  read: (padded: Uint8Array) => T,
+): T | undefined {
   const v = nonceOf(wire)
   const key = encryptionKey(keys.messageKey)
-  const padded = open(wire.subarray(BODY_AT), v, key)
-  wipe(key)
-  if (padded === undefined) return undefined
-  const expected = syntheticNonce(keys, wire.subarray(0, TAG_BYTES), header.plain, padded)
-  return equal(expected, v) ? padded : undefined
+  const padded = bodyArea.subarray(0, wire.length - MESSAGE_OVERHEAD)
+  const genuine =
+    openInto(padded, wire.subarray(BODY_AT), v, key) &&
+    equal(syntheticNonce(keys, wire.subarray(0, TAG_BYTES), header.plain, padded), v)
+  const value = genuine ? read(padded) : undefined
+  wipe(key, padded)
+  return value
 }
 
 function nonceOf(wire: Uint8Array): Uint8Array {
@@ -94,18 +116,16 @@ function encryptionKey(messageKey: MessageKey): BoxKey {
 
 function syntheticNonce(keys: Keys, tag: Uint8Array, header: Uint8Array, padded: Uint8Array): Uint8Array {
   const authenticationKey = keys.messageKey.slice(KEY_BYTES)
-  const v = hmac32(authenticationKey, SIV, keys.transcript, tag, header, padded).slice(0, NONCE_BYTES)
+  const v = hmac(authenticationKey, SIV, keys.transcript, tag, header, padded).slice(0, NONCE_BYTES)
   wipe(authenticationKey)
   return v
 }
 
-function encodeHeader(header: Header): Uint8Array {
-  const plain = new Uint8Array(HEADER_BYTES)
+function writeHeader(plain: Uint8Array, header: Header): void {
   plain.set(header.ratchetKey)
   writeNumber(plain, 32, header.previous)
   writeNumber(plain, 36, header.n)
   writeNumber(plain, 40, header.kem)
-  return plain
 }
 
 function decodeHeader(plain: Uint8Array): SealedHeader | undefined {
@@ -125,6 +145,7 @@ function writeNumber(bytes: Uint8Array, at: number, value: number): void {
 }
 
 function readNumber(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
-  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0
+  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
+  const high = (bytes[at + 2] ?? 0) | ((bytes[at + 3] ?? 0) << 8)
+  return low + high * 0x10000
 }

@@ -2,7 +2,7 @@ import { wipe } from "../crypto/bytes.ts"
 import type { Random } from "../crypto/bytes.ts"
 import { agree, boxKeyPair } from "../crypto/nacl.ts"
 import { Fault } from "../errors.ts"
-import { decodeFrames, encodeFrames } from "../wire/frame.ts"
+import { MESSAGE_OVERHEAD, decodeFrames, encodeFrames } from "../wire/frame.ts"
 import type { Frame } from "../wire/frame.ts"
 import {
   BLOCK_TAGS,
@@ -17,6 +17,7 @@ import {
 import { CHAIN_MAX, isBucket, messageId, openBody, openHeader, sealMessage } from "./message.ts"
 import type { Root } from "./chain.ts"
 import type { Keys, SealedHeader } from "./message.ts"
+import { counted, heard, listening, speaking, spoken } from "./phase.ts"
 import { locate } from "./place.ts"
 import { remember, skippedKeyOf, skipTo } from "./skipped.ts"
 import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking, Waiting } from "./state.ts"
@@ -52,10 +53,10 @@ export type Refused = {
 /** Makes one message of `frames`. The session handed in stays as it was [S-20] [S-30]. */
 export function seal(session: Session, frames: readonly Frame[], random: Random): Sealed {
   if (session.phase === "waiting") return { kind: "refused", why: "waiting-for-peer" }
-  const padded = encodeFrames(frames)
-  if (padded === undefined) return { kind: "refused", why: "too-long" }
-  const speaking = session.phase === "speaking" ? session : takeTurn(session, random)
-  const { own, sending } = speaking
+  const wire = encodeFrames(frames, MESSAGE_OVERHEAD)
+  if (wire === undefined) return { kind: "refused", why: "too-long" }
+  const ours = session.phase === "speaking" ? session : takeTurn(session, random)
+  const { own, sending } = ours
   if (sending.sent >= CHAIN_MAX) return { kind: "refused", why: "chain-full" }
   const messageKey = messageKeyOf(sending.chainKey)
   const header = {
@@ -65,20 +66,16 @@ export function seal(session: Session, frames: readonly Frame[], random: Random)
     kem: sending.kem,
   }
   const keys = { transcript: session.transcript, headerKey: sending.headerKey, messageKey }
-  const wire = sealMessage(keys, tagIn(sending.tags, sending.sent), header, padded)
-  wipe(messageKey, padded)
-  return { kind: "sealed", wire, mid: messageId(wire), next: afterSending(speaking) }
+  sealMessage(wire, keys, tagIn(sending.tags, sending.sent), header)
+  wipe(messageKey)
+  return { kind: "sealed", wire, mid: messageId(wire), next: afterSending(ours) }
 }
 
 function afterSending(session: Speaking): Speaking {
-  const { sending, pq } = session
-  const sent = sending.sent + 1
-  const tags = sent % BLOCK_TAGS === 0 ? tagBlock(sending.headerKey, blockOf(sent)) : sending.tags
-  return {
-    ...session,
-    sending: { ...sending, chainKey: nextChainKey(sending.chainKey), sent, tags },
-    pq: { ...pq, messages: pq.messages + 1 },
-  }
+  const { headerKey, chainKey, previous, kem } = session.sending
+  const sent = session.sending.sent + 1
+  const tags = sent % BLOCK_TAGS === 0 ? tagBlock(headerKey, blockOf(sent)) : session.sending.tags
+  return spoken(session, { headerKey, chainKey: nextChainKey(chainKey), sent, previous, kem, tags })
 }
 
 /** A new key of ours and the chain that it begins (Double Ratchet section 4.5) [S-30]. */
@@ -91,26 +88,27 @@ function takeTurn(session: Listening, random: Random): Speaking {
   const mixed = pq.step.kind === "ready" ? pq.step : undefined
   const step = rootStep(session.root, agreed, mixed)
   wipe(agreed)
-  return {
-    phase: "speaking",
-    role: session.role,
-    transcript: session.transcript,
-    root: step.root,
+  const { role, transcript, receiving, upcoming, skipped } = session
+  const { root, chainKey } = step
+  const left: PqState = mixed === undefined ? pq : { ...pq, step: { kind: "idle" } }
+  const always = {
+    role,
+    transcript,
+    root,
     nextHeaderKey: step.nextHeaderKey,
-    receiving: session.receiving,
-    upcoming: session.upcoming,
-    skipped: session.skipped,
-    own,
-    sending: {
-      headerKey: nextHeaderKey,
-      chainKey: step.chainKey,
-      sent: 0,
-      previous,
-      kem: mixed?.id ?? 0,
-      tags: tagBlock(nextHeaderKey, 0),
-    },
-    pq: mixed === undefined ? pq : { ...pq, step: { kind: "idle" } },
+    receiving,
+    upcoming,
+    skipped,
+    pq: left,
   }
+  return speaking(always, own, {
+    headerKey: nextHeaderKey,
+    chainKey,
+    sent: 0,
+    previous,
+    kem: mixed?.id ?? 0,
+    tags: tagBlock(nextHeaderKey, 0),
+  })
 }
 
 /**
@@ -142,7 +140,8 @@ function openSkipped(session: Session, key: SkippedKey, wire: Uint8Array, now: n
   const frames = framesOf(wire, { ...key, transcript: session.transcript }, header)
   if (!Array.isArray(frames)) return frames
   const left = session.skipped.filter((other) => other !== key)
-  const next = { ...session, skipped: remember(left, [], now), pq: counted(session.pq, now) }
+  const { receiving, pq } = session
+  const next = heard(session, { receiving, skipped: remember(left, [], now), pq: counted(pq, now) })
   return { kind: "opened", frames, mid: messageId(wire), next, newChain: false }
 }
 
@@ -151,7 +150,7 @@ function openPresent(session: Session, chain: ReceivingChain, arrived: Arrived):
   if (read.kind === "refused") return read
   const { frames, receiving, overtaken } = read
   const skipped = remember(session.skipped, overtaken, arrived.now)
-  const next = { ...session, receiving, skipped, pq: counted(session.pq, arrived.now) }
+  const next = heard(session, { receiving, skipped, pq: counted(session.pq, arrived.now) })
   return { kind: "opened", frames, mid: messageId(arrived.wire), next, newChain: false }
 }
 
@@ -164,7 +163,8 @@ function openUpcoming(session: Waiting | Speaking, arrived: Arrived): Opened {
   if (agreed === undefined) return { kind: "refused", why: "forged" }
   const step = rootStep(session.root, agreed, header.kem === 0 ? undefined : session.pq.promised)
   wipe(agreed)
-  const chain = { ...session.upcoming, chainKey: step.chainKey, received: 0 }
+  const { headerKey, window } = session.upcoming
+  const chain = { headerKey, chainKey: step.chainKey, received: 0, window }
   const read = readOn(chain, session.transcript, arrived)
   if (read.kind === "refused") return read
   const next = afterRootStep(session, step, read, arrived)
@@ -188,19 +188,17 @@ function afterRootStep(
 ): Listening {
   const { role, transcript, nextHeaderKey, pq } = session
   const left = session.receiving === undefined ? [] : skipTo(session.receiving, header.previous, now).keys
-  return {
-    phase: "listening",
+  const always = {
     role,
     transcript,
     root: step.root,
-    theirs: header.ratchetKey,
-    previous: session.phase === "speaking" ? session.sending.sent : 0,
     nextHeaderKey,
     receiving: read.receiving,
     upcoming: { headerKey: step.nextHeaderKey, window: windowFrom(step.nextHeaderKey, 0) },
     skipped: remember(session.skipped, [...left, ...read.overtaken], now),
     pq: counted(header.kem === 0 ? pq : { ...pq, promised: undefined }, now),
   }
+  return listening(always, header.ratchetKey, session.phase === "speaking" ? session.sending.sent : 0)
 }
 
 type Read = {
@@ -229,13 +227,9 @@ function readOn(
 }
 
 function framesOf(wire: Uint8Array, keys: Keys, header: SealedHeader): Frame[] | Refused {
-  const padded = openBody(wire, keys, header)
-  if (padded === undefined) return { kind: "refused", why: "forged" }
-  const frames = decodeFrames(padded)
-  wipe(padded)
-  return frames ?? { kind: "refused", why: "malformed" }
+  return openBody(wire, keys, header, readFrames) ?? { kind: "refused", why: "forged" }
 }
 
-function counted(pq: PqState, now: number): PqState {
-  return { ...pq, messages: pq.messages + 1, since: pq.since === 0 ? now : pq.since }
+function readFrames(padded: Uint8Array): Frame[] | Refused {
+  return decodeFrames(padded) ?? { kind: "refused", why: "malformed" }
 }

@@ -11,6 +11,7 @@ import { KEM_SEED_BYTES } from "../crypto/mlkem.ts"
 import { Writer, decode } from "../wire/codec.ts"
 import type { Reader } from "../wire/codec.ts"
 import { blockOf, tagBlock, windowFrom } from "./chain.ts"
+import { listening, speaking, waiting } from "./phase.ts"
 import { readSkipped, writeSkipped } from "./skipped-codec.ts"
 import type {
   PqSecret,
@@ -63,12 +64,20 @@ function readSession(reader: Reader): Session | undefined {
   const nextHeaderKey = reader.bytes(KEY_BYTES) as HeaderKey
   const upcomingKey = reader.bytes(KEY_BYTES) as HeaderKey
   const receiving = readReceiving(reader)
-  const spoken = readPhase(reader, phase)
+  const part = readPhase(reader, phase)
   const pq = readPq(reader)
   const skipped = readSkipped(reader)
   if (reader.spoilt) return undefined
   const upcoming = { headerKey: upcomingKey, window: windowFrom(upcomingKey, 0) }
-  return { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq, ...spoken }
+  const always = { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq }
+  switch (part.phase) {
+    case "waiting":
+      return waiting(always, part.own)
+    case "listening":
+      return listening(always, part.theirs, part.previous)
+    case "speaking":
+      return speaking(always, part.own, part.sending)
+  }
 }
 
 function oneOf<T>(reader: Reader, values: readonly [T, ...T[]]): T {

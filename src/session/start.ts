@@ -2,6 +2,7 @@ import { wipe } from "../crypto/bytes.ts"
 import type { HeaderKey, PublicKey, Random, RootKey } from "../crypto/bytes.ts"
 import { agree, boxKeyPair } from "../crypto/nacl.ts"
 import { rootStep, tagBlock, windowFrom } from "./chain.ts"
+import { speaking, waiting } from "./phase.ts"
 import type { PqState, RatchetPair, Role, Speaking, Waiting } from "./state.ts"
 
 /** What the handshake hands to the ratchet. */
@@ -23,32 +24,23 @@ export function startInitiator(agreed: Agreed, prekey: PublicKey, random: Random
   const step = rootStep(agreed.root, secret, undefined)
   wipe(secret)
   const headerKey = agreed.initiatorHeaderKey
-  return {
-    ...always("initiator", agreed.transcript, agreed.responderHeaderKey),
-    phase: "speaking",
-    root: step.root,
-    nextHeaderKey: step.nextHeaderKey,
-    own,
-    sending: {
-      headerKey,
-      chainKey: step.chainKey,
-      sent: 0,
-      previous: 0,
-      kem: 0,
-      tags: tagBlock(headerKey, 0),
-    },
-  }
+  const { root, chainKey, nextHeaderKey } = step
+  const start = always("initiator", agreed.transcript, agreed.responderHeaderKey)
+  return speaking({ ...start, root, nextHeaderKey }, own, {
+    headerKey,
+    chainKey,
+    sent: 0,
+    previous: 0,
+    kem: 0,
+    tags: tagBlock(headerKey, 0),
+  })
 }
 
 /** The responder's first ratchet key is its prekey; it cannot speak before it has heard [S-24]. */
 export function startResponder(agreed: Agreed, prekey: RatchetPair): Waiting {
-  return {
-    ...always("responder", agreed.transcript, agreed.initiatorHeaderKey),
-    phase: "waiting",
-    root: agreed.root,
-    nextHeaderKey: agreed.responderHeaderKey,
-    own: prekey,
-  }
+  const { root, responderHeaderKey } = agreed
+  const start = always("responder", agreed.transcript, agreed.initiatorHeaderKey)
+  return waiting({ ...start, root, nextHeaderKey: responderHeaderKey }, prekey)
 }
 
 function always(role: Role, transcript: Uint8Array, upcoming: HeaderKey) {

@@ -32,7 +32,8 @@ export type Speaking = Always & {
 
 export type Role = "initiator" | "responder"
 
-type Always = {
+/** What a session holds in every phase. */
+export type Always = {
   readonly role: Role
   /** First 32 bytes of the handshake's transcript hash: part of every message's authentication. */
   readonly transcript: Uint8Array

@@ -63,8 +63,9 @@ const NO_REPLY = new Uint8Array(SHORT_MID_BYTES)
 /**
  * Frames, a zero byte, and zeros up to the smallest bucket that holds them, less `MESSAGE_OVERHEAD` [W-20]. Undefined
  * when no bucket holds them or a field is outside its bounds; an `unknown` frame cannot be written.
+ * `before` zero bytes stand in front, for what is to come there.
  */
-export function encodeFrames(frames: readonly Frame[]): Uint8Array | undefined {
+export function encodeFrames(frames: readonly Frame[], before = 0): Uint8Array | undefined {
   const parts: Uint8Array[] = []
   for (const frame of frames) {
     const body = encodeBody(frame)
@@ -73,13 +74,13 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array | undefined {
   }
   const size = paddedSize(lengthOf(parts))
   if (size === undefined) return undefined
-  const padded = new Uint8Array(size)
-  let offset = 0
+  const bytes = new Uint8Array(before + size)
+  let offset = before
   for (const part of parts) {
-    padded.set(part, offset)
+    bytes.set(part, offset)
     offset += part.length
   }
-  return padded
+  return bytes
 }
 
 function frameHeader(type: number, length: number): Uint8Array {
@@ -100,10 +101,11 @@ function lengthOf(parts: readonly Uint8Array[]): number {
 export function decodeFrames(padded: Uint8Array): Frame[] | undefined {
   const frames: Frame[] = []
   for (let offset = 0; ;) {
-    const [type, low = 0, high = 0] = [padded[offset], padded[offset + 1], padded[offset + 2]]
+    const type = padded[offset]
     if (type === undefined) return undefined
     if (type === 0) return isPadding(padded, offset) ? frames : undefined
-    const end = offset + FRAME_HEADER_BYTES + low + 256 * high
+    const length = (padded[offset + 1] ?? 0) + 256 * (padded[offset + 2] ?? 0)
+    const end = offset + FRAME_HEADER_BYTES + length
     if (end > padded.length) return undefined
     const frame = decodeBody(type, padded.subarray(offset + FRAME_HEADER_BYTES, end))
     if (frame !== undefined) frames.push(frame)
