@@ -1,3 +1,4 @@
+import type { Action } from "./cli/context.ts"
 import { forProfile } from "./cli/hints.ts"
 import { type Output, openOutput } from "./cli/output.ts"
 import { sendText, showInbox, type Talk } from "./cli/talk.ts"
@@ -5,8 +6,13 @@ import { connectOwner } from "./daemon/client.ts"
 import { EXIT_CODE, Fault } from "./errors.ts"
 import { profilePaths } from "./paths.ts"
 
-/** What `send` and `inbox` can do without the rest of the program, when the profile has an owner that answers. */
-type Errand = (talk: Talk) => Promise<void>
+/** `send` or `inbox`, with as much of the program as it needs. */
+type Errand = {
+  /** The profile has an owner that answers. */
+  readonly byOwner: (talk: Talk) => Promise<void>
+  /** This process becomes the owner. */
+  readonly alone: Action
+}
 
 type Understood = {
   readonly errand: Errand
@@ -16,8 +22,8 @@ type Understood = {
 }
 
 /**
- * Hands a plain `send NAME TEXT` or `inbox` to the owner of the profile and gives the exit code. Undefined where there
- * is no owner or anything else was typed: then the whole program is loaded, which understands more.
+ * Does a plain `send NAME TEXT` or `inbox`, by the owner of the profile if it has one, and gives the exit code. Undefined
+ * where anything else was typed: then the whole program is loaded, which understands more.
  */
 export async function runThin(argv: readonly string[], defaultProfile: string): Promise<number | undefined> {
   const understood = understand(argv, process.env["MQTTCHAT_PROFILE"] ?? defaultProfile)
@@ -27,9 +33,9 @@ export async function runThin(argv: readonly string[], defaultProfile: string): 
   const out = openOutput({ json, quiet, colour: "auto", advice }, () => process.exit())
   try {
     const client = await connectOwner(profilePaths(process.env, profile).socket)
-    if (client === undefined) return undefined
+    if (client === undefined) return await alone(understood, defaultProfile)
     try {
-      await errand({ client, out })
+      await errand.byOwner({ client, out })
     } finally {
       await client.close()
     }
@@ -37,6 +43,11 @@ export async function runThin(argv: readonly string[], defaultProfile: string): 
   } catch (cause) {
     return failed(cause, out)
   }
+}
+
+async function alone({ errand, ...globals }: Understood, defaultProfile: string): Promise<number> {
+  const { conduct } = await import("./cli/conduct.ts")
+  return conduct(errand.alone, { ...globals, color: "auto", input: true }, defaultProfile)
 }
 
 function failed(cause: unknown, out: Output): number {
@@ -64,7 +75,14 @@ function understand(argv: readonly string[], defaultProfile: string): Understood
 
 function errandOf(words: readonly string[], wait: boolean): Errand | undefined {
   const [command, to, text, ...more] = words
-  if (command === "inbox" && words.length === 1 && wait) return showInbox
+  if (command === "inbox" && words.length === 1 && wait) {
+    const alone: Action = async (context) => (await import("./cli/converse.ts")).inbox(context, false)
+    return { byOwner: showInbox, alone }
+  }
   if (command !== "send" || to === undefined || text === undefined || more.length > 0) return undefined
-  return (talk) => sendText(talk, { to, text, wait })
+  const wish = { to, text, wait }
+  return {
+    byOwner: (talk) => sendText(talk, wish),
+    alone: async (context) => (await import("./cli/converse.ts")).send(context, wish),
+  }
 }
