@@ -1,4 +1,5 @@
 import { Argument, type Command } from "commander"
+import { port } from "./numbers.ts"
 import type { LogOptions } from "./broker-log.ts"
 import type { Start } from "./context.ts"
 import type { InviteOptions } from "./members.ts"
@@ -30,6 +31,7 @@ export function addRegistrar(program: Command, start: Start): void {
     .requiredOption("--broker <host[:port]>", "where devices connect, several nodes with commas")
     .option("--guests <host[:port]>", "where newcomers come in, if elsewhere")
     .option("--by-name", "the broker's certificate is publicly trusted, not from our authority")
+    .option("--rabbitmq <port>", "the broker is RabbitMQ, which asks here what to allow", port)
     .option("--crl <file>", "where the broker reads its revocation list")
     .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
     .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")

@@ -5,12 +5,14 @@ import type { Authority } from "../registrar/authority.ts"
 import type { Bouncer } from "../registrar/enforcement.ts"
 import { makePrivateFolder } from "../private-folder.ts"
 import { connectMqtt } from "../transport/mqtt.ts"
+import type { Connect } from "../transport/transport.ts"
 import { formatAddress, parseAddress, parseAddresses } from "../wire/address.ts"
 import { display, safe } from "../wire/text.ts"
 import { brokerKeys } from "./broker-keys.ts"
 import { holdLedger } from "./broker-ledger.ts"
 import { type Notice, proofOf } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
+import { answerRabbit } from "./rabbit.ts"
 import {
   holdBrokerLock,
   LIST_MODE,
@@ -33,6 +35,8 @@ export type BesideOptions = {
   readonly crl?: string
   /** Holds the number of the broker's process, which loads the list on SIGHUP. */
   readonly pidFile?: string
+  /** The broker is RabbitMQ, which asks at this port of loopback whether to allow what its clients do. */
+  readonly rabbitmq?: number
   readonly newAuthority?: boolean
 }
 
@@ -51,8 +55,13 @@ export async function serveRegistrar(context: Context, options: BesideOptions): 
   const pin = pinOf(keys.authority.caCertificate)
   const nodes = { address, ...(others.length === 0 ? {} : { others }) }
   const proof = { pin, ...(options.byName === true ? { byName: true as const } : {}) }
-  const place = { ...nodes, trust: proofOf(proof) }
-  const bouncer = (authority: Authority): Bouncer => besideBouncer(context, options, place, authority)
+  const rabbit =
+    options.rabbitmq === undefined ? undefined : await answerRabbit(context, ledger, options.rabbitmq)
+  const place = { ...nodes, trust: proofOf(proof), connect: rabbit?.connect ?? connectMqtt }
+  const bouncer = (authority: Authority): Bouncer => {
+    const common = besideBouncer(context, options, place, authority)
+    return rabbit?.escort(common) ?? common
+  }
   const registrar = await startRegistrar(context, keys, ledger, { ...place, bouncer })
   const { publicKey } = registrar
   const notice: Notice = { ...nodes, ...proof, ...(guests && { guests }), registrar: publicKey }
@@ -64,7 +73,7 @@ export async function serveRegistrar(context: Context, options: BesideOptions): 
 function besideBouncer(
   { paths }: Context,
   { crl = join(paths.broker, REVOCATION_LIST), pidFile }: BesideOptions,
-  place: Omit<RegistrarPlace, "bouncer">,
+  place: Omit<RegistrarPlace, "bouncer"> & { readonly connect: Connect },
   authority: Authority,
 ): Bouncer {
   return {
@@ -75,7 +84,7 @@ function besideBouncer(
     },
     expel: async (device) => {
       const { takeOver } = await import("../registrar/takeover.ts")
-      await takeOver({ connect: connectMqtt, ...place, now: Date.now }, authority)(device)
+      await takeOver({ ...place, now: Date.now }, authority)(device)
     },
   }
 }
