@@ -48,7 +48,7 @@ export type Burrow = {
 }
 
 /** A folder and a name server (epmd) of their own for nodes that find one another. */
-async function dig(): Promise<Burrow> {
+export async function dig(): Promise<Burrow> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-rabbit-"))
   const epmdPort = await freePort()
   const epmd = spawn("epmd", ["-port", String(epmdPort), "-address", "127.0.0.1"], { stdio: "ignore" })
@@ -68,7 +68,7 @@ async function dig(): Promise<Burrow> {
 }
 
 /** Starts a node called `name` whose registrar answers at `doorPort`, and waits until it takes clients. */
-async function startRabbit(
+export async function startRabbit(
   burrow: Burrow,
   name: string,
   { authority, doorPort }: { readonly authority: Authority; readonly doorPort: number },
