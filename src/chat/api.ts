@@ -35,6 +35,8 @@ export const COMMANDS = {
   "mark-verified": v.strictObject({ contact: name, verified: v.boolean() }),
   /** Starts an offer; `pairing` events follow until it is paired or failed. */
   "pair-offer": v.strictObject({ by: v.picklist(["code", "link", "file"]), words: v.picklist([2, 3]) }),
+  /** A code for another laptop of the same person: who answers it becomes a device of the same user. */
+  "device-offer": v.strictObject({ words: v.picklist([2, 3]) }),
   /** Answers an offer: a code, a link, or the text of a bundle file. `name` renames the new contact. */
   "pair-answer": v.strictObject({ by: v.picklist(["code", "link", "file"]), carrier }),
   "pair-cancel": v.strictObject({}),
@@ -100,6 +102,7 @@ export type Results = {
   verify: { contact: Contact; words: string[]; safetyNumber: string[] }
   "mark-verified": Contact
   "pair-offer": Offer
+  "device-offer": Offer
   /** Resolves when the handshake is on disk and its INIT is on the broker; a code also waits for the peer's answer. */
   "pair-answer": { contact: Contact; words: string[]; renamedFrom: string | null; known: boolean }
   "pair-cancel": null

@@ -27,7 +27,9 @@ type Handlers<Names extends Command> = {
 }
 
 /** Everything one can ask about conversations and contacts; pairing has its own drivers. */
-export const CONVERSATION_COMMANDS: Handlers<Exclude<Command, "catch-up" | "register" | `pair-${string}`>> = {
+export const CONVERSATION_COMMANDS: Handlers<
+  Exclude<Command, "catch-up" | "register" | "device-offer" | `pair-${string}`>
+> = {
   status: ({ ports, journal, home, tidings }) => {
     const known = ports.home.broker()
     const broker = known === undefined ? null : formatAddresses(nodesOf(known))

@@ -10,7 +10,7 @@ import { openWorks } from "./works.ts"
 
 /** Loaded when somebody pairs: most commands never do, and should not wait for it. */
 const DRIVERS: PairingDrivers = {
-  startOffer: async (desk, wish) => (await import("./pair-offer.ts")).startOffer(desk, wish),
+  startOffer: async (desk, wish, to) => (await import("./pair-offer.ts")).startOffer(desk, wish, to),
   answerOffer: async (desk, wish) => (await import("./pair-answer.ts")).answerOffer(desk, wish),
 }
 const enter = async (desk: Desk, wish: Params<"register">) =>
@@ -40,7 +40,8 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
     forget: (params) => talk.forget(works, params),
     verify: (params) => talk.verify(works, params),
     "mark-verified": (params) => talk["mark-verified"](works, params),
-    "pair-offer": (params) => pairing.offer(params),
+    "pair-offer": (params) => pairing.offer(params, "person"),
+    "device-offer": ({ words }) => pairing.offer({ by: "code", words }, "device"),
     "pair-answer": (params) => pairing.answer(params),
     "pair-cancel": () => pairing.cancel(),
     register: (params) => enter(works.desk, params),

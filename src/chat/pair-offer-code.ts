@@ -7,11 +7,11 @@ import { MODE } from "../session/handshake.ts"
 import type { Entry } from "../wire/access.ts"
 import { formatAddress } from "../wire/address.ts"
 import { codeFault, type CodeFailure } from "./pair-faults.ts"
-import { entryForNewcomer, freshBundle, ownBroker } from "./pair-grant.ts"
+import { entryForNewcomer, freshBundle, ownBroker, requireRegistrar } from "./pair-grant.ts"
 import { mayOffer, type PairMemory, readPairMemory, rememberGuess } from "./pair-memory.ts"
 import { drawCode, type Held } from "./pair-nameplate.ts"
 import { ownLine } from "./pair-place.ts"
-import type { Desk, Expectation, Offered } from "./ports.ts"
+import type { Desk, Expectation, Invited, Offered } from "./ports.ts"
 import { doorOf, membersOf } from "./whereabouts.ts"
 
 /** The bundle outlives the code: a caller that proved it may need a while to register. */
@@ -19,8 +19,9 @@ const BUNDLE_LIFE_S = 24 * 60 * 60
 const NOTHING: Entry = { kind: "none" }
 
 /** Shows a code and lets in one caller who has it too [P-20] to [P-25]. */
-export async function offerCode(desk: Desk, words: WordCount): Promise<Offered> {
+export async function offerCode(desk: Desk, words: WordCount, to: Invited): Promise<Offered> {
   const { ports } = desk
+  if (to === "device") requireRegistrar(desk)
   const line = await ownLine(desk)
   const memory = await readPairMemory(ports.store)
   if (!mayOffer(memory, ports.now())) {
@@ -28,7 +29,7 @@ export async function offerCode(desk: Desk, words: WordCount): Promise<Offered> 
     throw new Fault("refused", why, "mqttchat pair --link")
   }
   const held = await drawCode(ports, line, words)
-  const offer = new CodeOffer(desk, held, memory)
+  const offer = new CodeOffer(desk, { ...held, to }, memory)
   const expiresAt = ports.now() + CODE_LIFETIME_MS
   const at = formatAddress(doorOf(ownBroker(desk)))
   return { offer: { by: "code", code: held.code.text, at, expiresAt }, cancel: () => offer.cancel() }
@@ -38,6 +39,7 @@ export async function offerCode(desk: Desk, words: WordCount): Promise<Offered> 
 class CodeOffer {
   readonly #desk: Desk
   readonly #talk: Held["talk"]
+  readonly #to: Invited
   readonly #memory: PairMemory
   readonly #open: OpenBundle
   #expectation: Expectation | undefined
@@ -47,8 +49,9 @@ class CodeOffer {
   #granted = false
   #cancelPatience = (): void => undefined
 
-  constructor(desk: Desk, { talk, hear }: Held, memory: PairMemory) {
+  constructor(desk: Desk, { talk, hear, to }: Held & { readonly to: Invited }, memory: PairMemory) {
     this.#desk = desk
+    this.#to = to
     this.#talk = talk
     this.#memory = memory
     this.#open = freshBundle(desk, BUNDLE_LIFE_S)
@@ -83,6 +86,7 @@ class CodeOffer {
   async #grant({ guest, psk }: Extract<OfferTold, { kind: "answered" }>): Promise<void> {
     const desk = this.#desk
     const broker = ownBroker(desk)
+    if (this.#to === "device" && !guest) throw isNoNewDevice()
     const entry = guest ? await this.#entry() : NOTHING
     const access = { proof: broker.trust, entry, ...(guest ? membersOf(broker) : {}) }
     if (this.#isOver()) return
@@ -97,7 +101,7 @@ class CodeOffer {
   /** A caller that may not come in learns so inside the channel. */
   async #entry(): Promise<Entry> {
     try {
-      return await entryForNewcomer(this.#desk)
+      return await entryForNewcomer(this.#desk, this.#to)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
       this.#withheld = fault
@@ -155,4 +159,9 @@ class CodeOffer {
     this.#cancelPatience()
     this.#talk.leave()
   }
+}
+
+function isNoNewDevice(): Fault {
+  const why = "that laptop is at this broker already, so it cannot become a device of yours"
+  return new Fault("refused", why, "use a new profile there, or: mqttchat pair")
 }

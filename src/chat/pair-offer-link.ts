@@ -47,7 +47,7 @@ function expect(
 /** Without an invitation the offer still serves members of the broker, so the registrar's no is told and no fault. */
 async function entryOrNotice(desk: Desk): Promise<Entry> {
   try {
-    return await entryForNewcomer(desk)
+    return await entryForNewcomer(desk, "person")
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault
     const text = `only somebody who is at this broker already can use it: ${fault.message}`

@@ -1,5 +1,5 @@
 import type { Params, Results } from "./api.ts"
-import type { AnswerOffer, Desk, Offered, StartOffer } from "./ports.ts"
+import type { AnswerOffer, Desk, Invited, Offered, StartOffer } from "./ports.ts"
 
 export type PairingDrivers = { readonly startOffer: StartOffer; readonly answerOffer: AnswerOffer }
 
@@ -14,9 +14,9 @@ export class PairingCommands {
     this.#drivers = drivers
   }
 
-  async offer(wish: Params<"pair-offer">): Promise<Results["pair-offer"]> {
+  async offer(wish: Params<"pair-offer">, to: Invited): Promise<Results["pair-offer"]> {
     await this.cancel()
-    this.#offered = await this.#drivers.startOffer(this.#desk, wish)
+    this.#offered = await this.#drivers.startOffer(this.#desk, wish, to)
     return this.#offered.offer
   }
 

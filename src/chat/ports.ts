@@ -62,8 +62,12 @@ export type Renew = (request: {
   readonly guest: boolean
 }) => Promise<DeviceCredential>
 
+/** Whom an offer is for: somebody else, or another laptop of our own. */
+export type Invited = "person" | "device"
+
 /** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own link. */
 export type Invite = (request: {
+  readonly to: Invited
   readonly line: Line
   readonly registrar: PublicKey
   readonly deviceId: string
@@ -165,6 +169,6 @@ export type Initiated = {
  * A failure after the offer is shown is told by `desk.tell({event: "pair-failed"})`; a failure before, or of an
  * answer, is a Fault.
  */
-export type StartOffer = (desk: Desk, wish: Params<"pair-offer">) => Promise<Offered>
+export type StartOffer = (desk: Desk, wish: Params<"pair-offer">, to: Invited) => Promise<Offered>
 export type Offered = { readonly offer: Offer; readonly cancel: () => Promise<void> }
 export type AnswerOffer = (desk: Desk, wish: Params<"pair-answer">) => Promise<Paired>

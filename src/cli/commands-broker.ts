@@ -1,4 +1,4 @@
-import { Argument, type Command } from "commander"
+import { Argument, type Command, Option } from "commander"
 import type { LogOptions } from "./broker-log.ts"
 import type { Start } from "./context.ts"
 import type { InviteOptions } from "./members.ts"
@@ -20,6 +20,20 @@ export function addRegistering(program: Command, start: Start): void {
     )
     .action((invitation: string, options: RegisterOptions) =>
       start(async (context) => (await import("./register.ts")).register(context, invitation, options)),
+    )
+}
+
+/** device add. */
+export function addDevices(program: Command, start: Start): void {
+  const device = program.command("device").description("your devices at the broker")
+  device
+    .command("add")
+    .description("let another laptop of yours in: shows a code to type there")
+    .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
+    .action(({ words }: { words: string }) =>
+      start(async (context) => {
+        await (await import("./meet.ts")).addDevice(context, { words: words === "3" ? 3 : 2 })
+      }),
     )
 }
 

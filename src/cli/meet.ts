@@ -26,6 +26,12 @@ export async function meet(context: Context, typed: string | undefined, options:
   else await answerPairing(context, client, { carrier, name: options.name })
 }
 
+/** Offers to make another laptop of the same person a device of the same user. */
+export async function addDevice(context: Context, { words }: Pick<PairOptions, "words">): Promise<void> {
+  const { client } = await openClient(context, "shared")
+  await offerPairing(context, client, { words, qr: false, device: true })
+}
+
 export async function verify(context: Context, wish: { contact: string; sure: boolean }): Promise<void> {
   await verifyContact(context, await opened(context), wish)
 }

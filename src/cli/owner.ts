@@ -81,7 +81,10 @@ function admissionsOf(applicant: Applicant): Pick<Ports, "enroll" | "renew" | "i
   return {
     enroll: async (request) => (await import("../transport/enroll.ts")).enroll(applicant, request),
     renew: async (request) => (await import("../transport/enroll.ts")).renew(applicant, request),
-    invite: async (request) => (await import("../transport/enroll.ts")).requestInvitation(applicant, request),
+    invite: async (request) => {
+      const { requestDevice, requestInvitation } = await import("../transport/enroll.ts")
+      return (request.to === "device" ? requestDevice : requestInvitation)(applicant, request)
+    },
   }
 }
 

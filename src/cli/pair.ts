@@ -32,6 +32,8 @@ export type PairOptions = {
   /** False for --no-qr. */
   readonly qr: boolean
   readonly name?: string
+  /** For another laptop of the same person. */
+  readonly device?: boolean
 }
 
 /** What was typed behind `pair`: a code, a link, a file or `-` for any of them on stdin. Fault `usage`. */
@@ -71,7 +73,10 @@ export async function offerPairing(
   const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
   await untilOnline(context, client)
   const pairing = nextPairing(client)
-  const offer = await client.call("pair-offer", { by, words: options.words })
+  const { words } = options
+  const offer = await (options.device === true
+    ? client.call("device-offer", { words })
+    : client.call("pair-offer", { by, words }))
   if (offer.by === "file") {
     writeOffer(context, offer.file, options.file ?? "-")
     return

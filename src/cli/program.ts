@@ -4,7 +4,7 @@ import { EXIT_CODE, Fault } from "../errors.ts"
 import { conduct, type Globals } from "./conduct.ts"
 import type { Action, Start } from "./context.ts"
 import { descriptor } from "./numbers.ts"
-import { addRegistering, addRegistrar } from "./commands-broker.ts"
+import { addDevices, addRegistering, addRegistrar } from "./commands-broker.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
 import { addPlain, addTalking } from "./commands-talk.ts"
 
@@ -73,6 +73,7 @@ function grammar(defaultProfile: string, start: Start): Command {
   addServing(program, start)
   addRegistrar(program, start)
   addRegistering(program, start)
+  addDevices(program, start)
   addPairing(program, start)
   addTalking(program, start)
   addPlain(program, start)

@@ -10,7 +10,7 @@ import { createIdentity } from "../../src/keystore/identity.ts"
 import type { StoredCredential } from "../../src/keystore/keyfile.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
+import { enroll, renew, requestDevice, requestInvitation } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
@@ -101,7 +101,7 @@ export class Household {
       connect: wishes.connect ?? connectMqtt,
       enroll: (request) => enroll(applicant, request),
       renew: (request) => renew(applicant, request),
-      invite: (request) => requestInvitation(applicant, request),
+      invite: (request) => (request.to === "person" ? requestInvitation : requestDevice)(applicant, request),
       home: {
         broker: () => home.broker,
         credential: () => home.credential,
