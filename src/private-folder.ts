@@ -8,12 +8,17 @@ const OTHERS = 0o077
  * others: Fault `config`.
  */
 export function makePrivateFolder(path: string): void {
+  makeFolder(path)
+  requirePrivateFolder(path)
+}
+
+/** Makes the folder (0700, parents too) unless it is there. */
+export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
   } catch (cause) {
     throw diskFault(cause, `make the folder ${path}`)
   }
-  requirePrivateFolder(path)
 }
 
 /** Refuses a folder that is a link, another user's, or open to others: Fault `config`. */

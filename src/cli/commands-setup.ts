@@ -3,7 +3,7 @@ import type { DoctorOptions } from "./doctor.ts"
 import type { InitOptions } from "./init.ts"
 import { addLayouts } from "./commands-beside.ts"
 import { addMembers } from "./commands-broker.ts"
-import { port } from "./numbers.ts"
+import { connections, port } from "./numbers.ts"
 import type { PairOptions } from "./pair.ts"
 import type { Start } from "./context.ts"
 import type { BrokerOptions } from "./serve.ts"
@@ -47,6 +47,8 @@ export function addProfile(program: Command, start: Start): void {
     )
 }
 
+type ServingFlags = BrokerOptions & { readonly service?: string | true }
+
 /** broker. */
 export function addServing(program: Command, start: Start): void {
   const broker = program
@@ -57,10 +59,25 @@ export function addServing(program: Command, start: Start): void {
     .option("--listen <address>", "on one address of this laptop")
     .option("--port <number>", "default: 8883", port)
     .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
+    .option("--wss [port]", "MQTT over WebSocket besides, on port 8084", port)
+    .option("--per-address <number>", "connections that one address may have (64)", connections)
+    .option("--metrics [port]", "figures for Prometheus on this laptop, at port 9883", port)
+    .option("--service [file]", "do not run: write a systemd unit that does (- is stdout)")
     .option("--watch", "print the topic and size of each message that passes")
-    .action((options: BrokerOptions) =>
-      start(async (context) => (await import("./serve.ts")).serveBroker(context, options)),
-    )
+    .action((options: ServingFlags) => serve(options))
+  const serve = (options: ServingFlags): void =>
+    start(async (context) => {
+      if (options.service === undefined) await (await import("./serve.ts")).serveBroker(context, options)
+      else await (await import("./broker-service.ts")).writeService(context, options.service, options)
+    })
+  broker
+    .command("up")
+    .description("the same as broker")
+    .action(() => serve(broker.opts<ServingFlags>()))
+  broker
+    .command("status")
+    .description("connections, queues, rates and certificates of the running broker")
+    .action(() => start(async (context) => (await import("./broker-status.ts")).brokerStatus(context)))
   addMembers(broker, start)
   addLayouts(broker, start)
 }

@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from "commander"
 
 const PORT_MAX = 65_535
+/** More than one process has descriptors for. */
+const CONNECTIONS_MAX = 60_000
 /** What one answer of the engine holds. */
 const LIMIT_MAX = 10_000
 
@@ -10,6 +12,10 @@ export function port(text: string): number {
 
 export function limit(text: string): number {
   return whole(text, 1, LIMIT_MAX)
+}
+
+export function connections(text: string): number {
+  return whole(text, 1, CONNECTIONS_MAX)
 }
 
 export function descriptor(text: string): number {

@@ -19,6 +19,7 @@ import {
   type UserRow,
 } from "../registrar/members.ts"
 import { readNotice } from "./broker-notice.ts"
+import type { BrokerReport, BrokerStatus } from "./broker-status.ts"
 import type { Context } from "./context.ts"
 import { holdLedger } from "./broker-ledger.ts"
 
@@ -42,6 +43,7 @@ const OFFICE = {
   revoke: v.strictObject({ user: name, device: v.nullable(name) }),
   /** Sets who may invite, or with null only says it. */
   inviters: v.strictObject({ members: v.nullable(v.boolean()) }),
+  status: v.strictObject({}),
 } as const
 
 type Duty = keyof typeof OFFICE
@@ -57,6 +59,7 @@ type Results = {
   /** `trouble` says why the broker does not know it yet; it will when it starts, or when its registrar does. */
   revoke: { devices: readonly string[]; trouble: string | null }
   inviters: { members: boolean }
+  status: BrokerStatus
 }
 
 type Handlers = { readonly [D in Duty]: (params: Params<D>) => Promise<Results[D]> }
@@ -65,7 +68,11 @@ type Handlers = { readonly [D in Duty]: (params: Params<D>) => Promise<Results[D
 export type Office = { readonly call: <D extends Duty>(duty: D, params: Params<D>) => Promise<Results[D]> }
 
 /** `enforce` shuts out at the broker whoever was revoked. */
-export type OfficeKeeper = Registry & { readonly enforce: () => Promise<void> }
+export type OfficeKeeper = Registry & {
+  readonly enforce: () => Promise<void>
+  /** Only where the broker runs in this process. */
+  readonly report?: (() => BrokerReport) | undefined
+}
 
 /** Lets the operator's other commands reach the running broker or registrar. */
 export function serveOffice(keeper: OfficeKeeper, socketPath: string): Promise<OwnerSocket> {
@@ -135,8 +142,25 @@ function keep(keeper: OfficeKeeper): Office {
       if (members !== null) await setInviters(keeper, members)
       return { members: ledger.roll.membersMayInvite }
     },
+    status: () => {
+      if (keeper.report === undefined) return Promise.reject(noBroker())
+      return Promise.resolve({ ...keeper.report(), devicesUntil: nextToExpire(listDevices(ledger.roll)) })
+    },
   }
   return { call: (duty, params) => handlers[duty](params) }
+}
+
+function noBroker(): Fault {
+  return new Fault(
+    "unavailable",
+    "the broker runs elsewhere and tells its own tools how it is",
+    "mqttchat broker users",
+  )
+}
+
+function nextToExpire(devices: readonly DeviceRow[]): number | null {
+  const ends = devices.flatMap(({ revokedAt, until }) => (revokedAt === null ? [until] : []))
+  return ends.length === 0 ? null : Math.min(...ends)
 }
 
 /** It is in the ledger, so it will be done; that it is not done yet must be said. */

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { Fault } from "../errors.ts"
 import { readText, safe } from "../wire/text.ts"
 import type { Context } from "./context.ts"
@@ -8,9 +10,16 @@ import { askSecret } from "./prompts.ts"
 const PASSPHRASE_BYTES_MAX = 1024
 export const PASSPHRASE_FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER"
 
-/** What --passphrase-file or --passphrase-fd gives, without the line's end; undefined where neither was given. */
-export function givenPassphrase({ passphrase }: Context): string | undefined {
-  const { file, fd } = passphrase
+/** Under this name a unit's LoadCredential= hands a passphrase to us (systemd.exec(5)). */
+export const CREDENTIAL = "mqttchat-passphrase"
+
+/**
+ * What --passphrase-file or --passphrase-fd gives, else what systemd hands to a service, without the line's end;
+ * undefined where there is none of them.
+ */
+export function givenPassphrase({ passphrase, env }: Context): string | undefined {
+  const { fd } = passphrase
+  const file = passphrase.file ?? (fd === undefined ? credentialFile(env) : undefined)
   if (file !== undefined) return firstLine(readSmallFile(file, PASSPHRASE_BYTES_MAX), file)
   if (fd !== undefined)
     return firstLine(readFd(fd, `descriptor ${fd}`, PASSPHRASE_BYTES_MAX), `descriptor ${fd}`)
@@ -33,6 +42,12 @@ export async function newPassphrase(context: Context, flag: string): Promise<str
   const again = await askSecret(context, { message: safe`The same again:`, flag })
   if (first !== again) throw new Fault("usage", "the two passphrases are not the same", "try again")
   return first
+}
+
+function credentialFile(env: Context["env"]): string | undefined {
+  const folder = env["CREDENTIALS_DIRECTORY"]
+  const file = folder === undefined ? undefined : join(folder, CREDENTIAL)
+  return file !== undefined && existsSync(file) ? file : undefined
 }
 
 function firstLine(bytes: Uint8Array, name: string): string {

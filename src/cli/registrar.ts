@@ -12,7 +12,7 @@ import { display, displayName, safe } from "../wire/text.ts"
 import type { BrokerKeys } from "./broker-keys.ts"
 import { layOutInvitation, type Notice, writeNotice } from "./broker-notice.ts"
 import type { Context } from "./context.ts"
-import { serveOffice } from "./office.ts"
+import { type OfficeKeeper, serveOffice } from "./office.ts"
 
 export const REVOCATION_LIST = "crl.pem"
 
@@ -81,11 +81,12 @@ export async function openToOperator(
   { paths, lifetime }: Context,
   registrar: Registrar,
   notice: Notice,
+  report?: OfficeKeeper["report"],
 ): Promise<void> {
   const { inviteOperator } = await import("../registrar/members.ts")
   writeNotice(paths, notice)
   layOutInvitation(paths, await inviteOperator(registrar))
-  const office = await serveOffice(registrar, paths.brokerSocket)
+  const office = await serveOffice({ ...registrar, report }, paths.brokerSocket)
   lifetime.defer(office.close)
 }
 

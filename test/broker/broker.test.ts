@@ -2,7 +2,8 @@ import { connect as connectTls, type TLSSocket } from "node:tls"
 import { once } from "node:events"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
-import { makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
+import { makeServerCertificate, pinOf, type ServerCertificate } from "../../src/broker/certificates.ts"
+import { renewIfDue } from "../../src/broker/renewal.ts"
 import { connect, type Device, newId, newWorld, optionsFor, type Party, portOf, type World } from "./world.ts"
 
 const DAY = 24 * 60 * 60 * 1000
@@ -62,6 +63,17 @@ describe("the embedded broker", () => {
     await after.client.publishAsync(toBob, "still there", { qos: 1 })
     expect(await before.hear(1)).toEqual([`${toBob} still there`])
     for (const { client } of [before, after]) await client.endAsync()
+  })
+
+  test("renews its certificate thirty days before the end, and not a day earlier", async () => {
+    const make = (): Promise<ServerCertificate> => makeServerCertificate(world.authority, ["127.0.0.1"])
+    const until = broker.stats().certificateUntil
+    expect(await renewIfDue(broker, make, until - 31 * DAY)).toBe(false)
+    expect(broker.stats().certificateUntil).toBe(until)
+    expect(await renewIfDue(broker, make, until - 30 * DAY)).toBe(true)
+    expect(broker.stats().certificateUntil).toBeGreaterThanOrEqual(until)
+    const after = await connect(optionsFor(world, portOf(broker), alice))
+    await after.client.endAsync()
   })
 
   test("counts who is there and what passes", async () => {

@@ -14,14 +14,10 @@ export type Raw = {
 }
 
 /** A thousand of these fit into a test: a TLS socket that is connected and subscribed to its own inbox at QoS 0. */
-async function openRaw(
-  at: { port: number; ca: string; session?: Buffer },
-  device: Device,
-): Promise<Raw> {
+async function openRaw(at: { port: number; ca: string }, device: Device): Promise<Raw> {
   const { certificate: cert, key, id } = device
-  const { port, ca, session } = at
-  const options = { host: "127.0.0.1", port, ca, cert, key, ALPNProtocols: ["mqtt"] }
-  const socket = connect(session === undefined ? options : { ...options, session }).setNoDelay()
+  const { port, ca } = at
+  const socket = connect({ host: "127.0.0.1", port, ca, cert, key, ALPNProtocols: ["mqtt"] }).setNoDelay()
   await once(socket, "secureConnect")
   await ask(socket, connectPacket(id), PACKET.connack)
   await ask(socket, subscribePacket(`mc/1/i/${id}/+`), PACKET.suback)

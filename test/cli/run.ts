@@ -18,6 +18,8 @@ export type Finished = {
 /** A folder of its own for all profiles of one story; gone when the test is over. */
 export class Household {
   readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-cli-"))
+  /** What the environment of the next commands holds besides. */
+  more: NodeJS.ProcessEnv = {}
   readonly #running = new Set<Running>()
 
   constructor() {
@@ -29,7 +31,14 @@ export class Household {
 
   get env(): NodeJS.ProcessEnv {
     const { PATH } = process.env
-    return { PATH, HOME: this.folder, MQTTCHAT_HOME: join(this.folder, "home"), LANG: "C.UTF-8", TZ: "UTC" }
+    return {
+      PATH,
+      HOME: this.folder,
+      MQTTCHAT_HOME: join(this.folder, "home"),
+      LANG: "C.UTF-8",
+      TZ: "UTC",
+      ...this.more,
+    }
   }
 
   /** Runs one command to its end. */

@@ -1,0 +1,16 @@
+import type { Broker } from "./broker.ts"
+import type { ServerCertificate } from "./certificates.ts"
+
+/** Long enough for a broker whose clock or disk was in trouble for some weeks. */
+const BEFORE_MS = 30 * 24 * 60 * 60 * 1000
+
+/** True if the server certificate had less than thirty days left at `now` and was replaced; nobody is disconnected. */
+export async function renewIfDue(
+  broker: Pick<Broker, "stats" | "renew">,
+  make: () => Promise<ServerCertificate>,
+  now: number,
+): Promise<boolean> {
+  if (broker.stats().certificateUntil - now > BEFORE_MS) return false
+  broker.renew(await make())
+  return true
+}
