@@ -10,7 +10,7 @@ import { type Person, schemaIs, settle, Story, type Talker } from "./people.ts"
 /** As we ship it, under the authority of this person's profile. */
 async function mosquittoOf({ home }: Person): Promise<Mosquitto> {
   const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
-  const { authority } = await brokerKeys({ paths, passphrase: {} } as Context)
+  const { authority } = await brokerKeys({ paths, env: {}, passphrase: {} } as Context)
   return startMosquitto("shipped", authority)
 }
 
@@ -76,5 +76,19 @@ describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
     registrar = await startRegistrar()
     expect(await refusalOf(erin)).toContain("does not accept this device")
     for (const talker of [daves, erins]) talker?.kill("SIGINT")
+  })
+
+  test("finds whoever came while it was away, and finishes what they began", async () => {
+    const frank = story.person("frank")
+    const invitation = await invitationFor(alice, "frank")
+    registrar.kill("SIGTERM")
+    await registrar.finished()
+    const away = await frank.run(["register", invitation, "--name", "frank", "--no-passphrase", "--json"])
+    expect([away.code, away.stderr]).toEqual([69, expect.stringContaining("registrar does not answer")])
+    registrar = await startRegistrar()
+    expect(await frank.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await alice.tell("broker", "users")).toContainEqual(
+      expect.objectContaining({ name: "frank", devices: 1 }),
+    )
   })
 })
