@@ -31,7 +31,7 @@ const doors = {
   aedes: "^src/broker/",
   ws: "^src/broker/",
   selfsigned: "^src/broker/",
-  "@peculiar/x509": "^src/(registrar|transport)/",
+  "@peculiar/x509": "^src/registrar/",
   "@journeyapps/wa-sqlite": "^src/store/",
   "@scure/bip39": "^src/pairing/",
   conf: "^src/settings",

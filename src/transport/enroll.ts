@@ -37,7 +37,7 @@ export async function enroll(
 ): Promise<Enrolled> {
   const invitation = decodeInvitation(request.invitation)
   if (invitation === undefined) throw new Fault("bad-data", "this is not an invitation", "ask for a new one")
-  const { key, csr } = await makeDeviceKey()
+  const { key, csr } = makeDeviceKey()
   const { user, secret, registrar } = invitation
   const sign = applicant.identity.public.sign
   const answer = await ask(applicant, request.line, {
@@ -87,7 +87,7 @@ export async function renew(
 ): Promise<DeviceCredential> {
   const { credential, registrar } = request
   const device = deviceBytes(credential.deviceId)
-  const { csr } = await deviceKeyOf(credential.key)
+  const { csr } = deviceKeyOf(credential.key)
   const answer = await ask(applicant, request.line, {
     registrar,
     topicId: request.guest ? applicant.random(ID_BYTES) : device,

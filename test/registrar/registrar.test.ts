@@ -38,7 +38,7 @@ async function member(here: Town, applicant: Applicant): Promise<Enrolled> {
 }
 
 /** A join made by hand, so that the same bytes can be sent twice. */
-async function joinBy(applicant: Applicant, invitation: Uint8Array, csr?: Uint8Array) {
+function joinBy(applicant: Applicant, invitation: Uint8Array, csr?: Uint8Array) {
   const { user, secret, registrar } = decodeInvitation(invitation)!
   const request: RegistrationRequest = {
     kind: "join",
@@ -46,7 +46,7 @@ async function joinBy(applicant: Applicant, invitation: Uint8Array, csr?: Uint8A
     secret,
     sign: applicant.identity.public.sign,
     deviceName: "laptop",
-    csr: csr ?? (await makeDeviceKey()).csr,
+    csr: csr ?? makeDeviceKey().csr,
   }
   const topicId = systemRandom(16)
   const sealed = sealRequest(request, { registrar, topicId }, applicant.identity.signSecret, systemRandom)!
@@ -95,7 +95,7 @@ test("an invitation lets one device in; the same bytes again get the same certif
   const here = await given()
   const invitation = await here.invite("alice")
   const alice = newApplicant()
-  const { id, sealed } = await joinBy(alice, invitation)
+  const { id, sealed } = joinBy(alice, invitation)
   const first = await ask(here.dial(), id, sealed)
   expect(first?.kind).toBe("admitted")
   expect(await ask(here.dial(), id, sealed)).toEqual(first)
@@ -129,12 +129,12 @@ test("an invitation that has expired lets nobody in, nor answers repeats [R-1] [
   const here = await given()
   const invitation = await here.invite("alice")
   const used = await here.invite("bob")
-  const bob = await joinBy(newApplicant(), used)
+  const bob = joinBy(newApplicant(), used)
   expect((await ask(here.dial(), bob.id, bob.sealed))?.kind).toBe("admitted")
 
   await here.reopen()
   here.setClock(Date.now() + INVITATION_DAYS * DAY)
-  const alice = await joinBy(newApplicant(), invitation)
+  const alice = joinBy(newApplicant(), invitation)
   expect(await ask(here.dial(), alice.id, alice.sealed)).toEqual({
     kind: "refused",
     why: "expired-invitation",
@@ -150,7 +150,7 @@ test("a wrong secret and an invitation that never was get the same answer [R-4]"
   const invented = Uint8Array.from(invitation)
   invented[3]! ^= 1
   for (const wrong of [guessed, invented]) {
-    const { id, sealed } = await joinBy(newApplicant(), wrong)
+    const { id, sealed } = joinBy(newApplicant(), wrong)
     expect(await ask(here.dial(), id, sealed)).toEqual({ kind: "refused", why: "unknown-invitation" })
   }
   expect((await member(here, newApplicant())).deviceId).toHaveLength(22)
@@ -159,14 +159,14 @@ test("a wrong secret and an invitation that never was get the same answer [R-4]"
 test("a request that is no PKCS #10 of a P-256 key is refused and leaves the invitation good [R-7]", async () => {
   const here = await given()
   const invitation = await here.invite("alice")
-  const good = (await makeDeviceKey()).csr
+  const good = makeDeviceKey().csr
   const unsigned = Uint8Array.from(good)
   unsigned[unsigned.length - 1]! ^= 1
   for (const csr of [unsigned, Buffer.from("nonsense"), good.subarray(0, 40)]) {
-    const { id, sealed } = await joinBy(newApplicant(), invitation, csr)
+    const { id, sealed } = joinBy(newApplicant(), invitation, csr)
     expect(await ask(here.dial(), id, sealed)).toEqual({ kind: "refused", why: "bad-request" })
   }
-  const { id, sealed } = await joinBy(newApplicant(), invitation, good)
+  const { id, sealed } = joinBy(newApplicant(), invitation, good)
   expect((await ask(here.dial(), id, sealed))?.kind).toBe("admitted")
 })
 
@@ -247,7 +247,7 @@ test("a certificate is renewed for the same name and key, by its owner only [R-6
 
   const byMallory = renew(newApplicant(), { line: here.dial(), registrar, credential, guest: true })
   expect(await faultOf(byMallory)).toMatchObject({ code: "refused" })
-  const { key } = await makeDeviceKey()
+  const { key } = makeDeviceKey()
   const otherKey = renew(alice, {
     line: here.dial(),
     registrar,
@@ -255,7 +255,7 @@ test("a certificate is renewed for the same name and key, by its owner only [R-6
     guest: true,
   })
   expect(await faultOf(otherKey)).toMatchObject({ code: "refused" })
-  expect((await deviceKeyOf(credential.key)).key).toBe(credential.key)
+  expect(deviceKeyOf(credential.key).key).toBe(credential.key)
 })
 
 test("the operator is invited at each start until a device has used it, and older ones lapse [R-1]", async () => {

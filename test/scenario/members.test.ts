@@ -1,9 +1,19 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { formatInvitation, parseInvitation } from "../../src/wire/invitation-line.ts"
+import { decodeInvitation, encodeInvitation } from "../../src/wire/registration.ts"
 import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { schemaIs, settle, startBroker, Story, type Talker } from "./people.ts"
 
 const ON_THE_WAY = ["--no-passphrase", "--json"] as const
+
+/** The same for whoever finds it too late. */
+function expiredOf(text: string): string {
+  const line = parseInvitation(text)!
+  const invitation = decodeInvitation(line.invitation)!
+  const expired = encodeInvitation({ ...invitation, expiresAt: Math.floor(Date.now() / 1000) - 1 })
+  return formatInvitation({ ...line, invitation: expired })
+}
 
 describe("the operator of a broker", () => {
   const story = new Story()
@@ -55,6 +65,9 @@ describe("the operator of a broker", () => {
     expect([second.code, second.stderr]).toEqual([77, expect.stringContaining("used already")])
     const cut = await mallory.run(["register", invitation.slice(0, -3), ...ON_THE_WAY])
     expect(cut.code).toBe(65)
+    const expired = expiredOf(invitation)
+    const late = await mallory.run(["register", expired, ...ON_THE_WAY])
+    expect([late.code, late.stderr]).toEqual([77, expect.stringContaining("expired")])
     const wrongWord = await mallory.run(["pair", invitation, ...ON_THE_WAY])
     expect([wrongWord.code, wrongWord.stderr]).toEqual([64, expect.stringContaining("mqttchat register")])
     await register(mallory, await invitationFor(alice, "mallory"))

@@ -96,7 +96,7 @@ test("answers that do not open are ignored, the one that does counts [R-2]", asy
 })
 
 test("a certificate for another key, for a name that is no device, or none at all, is not taken", async () => {
-  const { csr: otherCsr } = await makeDeviceKey()
+  const { csr: otherCsr } = makeDeviceKey()
   const wrong: ((csr: Uint8Array) => Promise<RegistrationAnswer> | RegistrationAnswer)[] = [
     () => certificateFor(newId(), otherCsr),
     (csr) => certificateFor("registrar", csr),
@@ -117,7 +117,7 @@ test("a refusal is told in words, and an invitation that is none is not sent", a
 })
 
 test("a certificate in answer to a request for an invitation is not taken", async () => {
-  const { csr } = await makeDeviceKey()
+  const { csr } = makeDeviceKey()
   const { post: line } = answering(() => certificateFor(newId(), csr))
   const asked = requestInvitation(hurried(), { line, registrar: registrar.publicKey, deviceId: newId() })
   expect((await faultOf(asked)).code).toBe("protocol")
