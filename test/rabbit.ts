@@ -67,11 +67,19 @@ export async function dig(): Promise<Burrow> {
   }
 }
 
-/** Starts a node called `name` whose registrar answers at `doorPort`, and waits until it takes clients. */
+export type RabbitSetup = {
+  readonly authority: Authority
+  /** Where the registrar answers. */
+  readonly doorPort: number
+  /** The names of all nodes of a cluster, this one's too. */
+  readonly cluster?: readonly string[]
+}
+
+/** Starts a node called `name`, and waits until it takes clients. */
 export async function startRabbit(
   burrow: Burrow,
   name: string,
-  { authority, doorPort }: { readonly authority: Authority; readonly doorPort: number },
+  { authority, doorPort, cluster = [] }: RabbitSetup,
 ): Promise<Rabbit> {
   const home = join(burrow.folder, name)
   mkdirSync(home, { mode: 0o700 })
@@ -84,7 +92,8 @@ export async function startRabbit(
   put(".erlang.cookie", "mqttchat")
   execFileSync("chmod", ["400", join(home, ".erlang.cookie")])
   put("enabled_plugins", readFileSync(join(SHIPPED, "enabled_plugins"), "utf8"))
-  put("rabbitmq.conf", `${configuration(home, port, doorPort)}\nlog.console = true\nlog.file = false\n`)
+  const toConsole = "log.console = true\nlog.file = false"
+  put("rabbitmq.conf", [configuration(home, port, doorPort), toConsole, ...clustered(cluster)].join("\n"))
   const env = environment(burrow, name, distPort)
   const log: string[] = []
   let running = await boot(env, log)
@@ -112,6 +121,19 @@ function configuration(home: string, port: number, doorPort: number): string {
     .replaceAll("/etc/rabbitmq/mqttchat/", `${home}/`)
     .replace("= 8883", `= 127.0.0.1:${String(port)}`)
     .replaceAll("127.0.0.1:15880", `127.0.0.1:${String(doorPort)}`)
+}
+
+/** As docs/scale-out.md says. */
+function clustered(nodes: readonly string[]): string[] {
+  if (nodes.length === 0) return []
+  return [
+    readFileSync(join(SHIPPED, "cluster.conf"), "utf8"),
+    "cluster_formation.peer_discovery_backend = classic_config",
+    ...nodes.map(
+      (node, at) => `cluster_formation.classic_config.nodes.${String(at + 1)} = ${node}@localhost`,
+    ),
+    "",
+  ]
 }
 
 function environment({ folder, epmdPort }: Burrow, name: string, distPort: number): NodeJS.ProcessEnv {

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { makeAuthority } from "../../src/broker/certificates.ts"
 import { rabbitIsMissing, startOneRabbit, type Warren } from "../rabbit.ts"
 import { connect, type Device, mint, newId, type Options, optionsFor, type Party } from "./world.ts"
+
+// A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () => {
   let broker: Warren

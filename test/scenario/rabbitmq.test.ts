@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { brokerKeys } from "../../src/cli/broker-keys.ts"
 import type { Context } from "../../src/cli/context.ts"
 import { profilePaths } from "../../src/paths.ts"
@@ -6,6 +6,9 @@ import { freePort } from "../mosquitto.ts"
 import { type Burrow, dig, type Rabbit, rabbitIsMissing, startRabbit } from "../rabbit.ts"
 import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { isMessage, pair, schemaIs, settle, Story } from "./people.ts"
+
+// A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
   const story = new Story()

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { brokerKeys } from "../../src/cli/broker-keys.ts"
+import type { Context } from "../../src/cli/context.ts"
+import { profilePaths } from "../../src/paths.ts"
+import { freePort } from "../mosquitto.ts"
+import { type Burrow, dig, type Rabbit, startRabbit } from "../rabbit.ts"
+import { isMessage, pair, schemaIs, settle, Story } from "../scenario/people.ts"
+
+const NAMES = ["one", "two", "three"] as const
+const story = new Story()
+const [alice, bob] = [story.person("alice"), story.person("bob")]
+const nodes = new Map<string, Rabbit>()
+let burrow: Burrow
+let killed: Rabbit | undefined
+
+beforeAll(async () => {
+  const paths = profilePaths({ MQTTCHAT_HOME: alice.home }, "default")
+  const { authority } = await brokerKeys({ paths, passphrase: {} } as Context)
+  const doorPort = await freePort()
+  burrow = await dig()
+  const started = NAMES.map(async (name) => {
+    nodes.set(name, await startRabbit(burrow, name, { authority, doorPort, cluster: NAMES }))
+  })
+  await Promise.all(started)
+  const addresses = NAMES.map((name) => `127.0.0.1:${String(nodes.get(name)?.port)}`).join(",")
+  const beside = ["registrar", "--broker", addresses, "--rabbitmq", String(doorPort), "--json"]
+  await alice.start(beside).hears(schemaIs("registrar"))
+  await settle(alice)
+  await pair(alice, bob)
+})
+afterAll(async () => {
+  await story.end()
+  for (const node of nodes.values()) await node.close()
+  await burrow.close()
+})
+
+function runningAt(node: Rabbit | undefined): readonly string[] {
+  const status = node?.control("cluster_status", "--formatter", "json") ?? "{}"
+  return (JSON.parse(status) as { running_nodes: string[] }).running_nodes
+}
+
+type Queue = { readonly leader: string; readonly messages: number }
+
+/** What node "one" says about the queue of this device. */
+function queueOf(device: string): Queue {
+  const table = nodes.get("one")?.control("list_queues", "--silent", "name", "leader", "messages") ?? ""
+  const line = table.split("\n").find((queue) => queue.includes(device))
+  const [, leader = "", messages] = /\t(\w+)@localhost\t(\d+)$/.exec(line ?? "") ?? []
+  return { leader, messages: Number(messages) }
+}
+
+const spoken = (from: number): string =>
+  texts(from)
+    .map((text) => `${text}\n`)
+    .join("")
+const texts = (from: number): string[] => Array.from({ length: 10 }, (_, at) => `number ${String(from + at)}`)
+
+test("three nodes are one cluster, and each knows the others", () => {
+  for (const node of nodes.values()) expect(runningAt(node)).toHaveLength(NAMES.length)
+})
+
+test("the node that holds Bob's messages is killed, and nothing is lost or doubled", async () => {
+  const [status] = await bob.tell("status")
+  expect(status).toMatchObject({ link: { kind: "online" } })
+  expect(String(status?.["broker"]).split(",")).toHaveLength(NAMES.length)
+  const devices = await alice.tell("broker", "devices")
+  const device = String(devices.find((row) => row["user"] !== "operator")?.["device"])
+
+  const chat = alice.start(["chat", "bob"])
+  chat.type(spoken(0))
+  while (queueOf(device).messages < 10) continue
+  killed = nodes.get(queueOf(device).leader)
+  await killed?.close()
+  chat.type(spoken(10))
+  const hearing = bob.start(["inbox", "--follow", "--json"])
+  for (const text of [...texts(0), ...texts(10)]) await hearing.hears(isMessage(text))
+  chat.endInput()
+  await chat.finished()
+  hearing.kill("SIGINT")
+  const { said } = await hearing.ended()
+  expect(said.map(({ text }) => text)).toEqual([...texts(0), ...texts(10)])
+})
+
+test("the killed node comes back, and takes part again", async () => {
+  await killed?.restart("SIGTERM")
+  expect(runningAt(killed)).toHaveLength(NAMES.length)
+  await alice.tell("send", "bob", "all three again")
+  expect(await bob.receives("all three again")).toContain("all three again")
+})
