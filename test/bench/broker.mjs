@@ -9,8 +9,11 @@ import { newApplicant, newTown } from "../registrar/world.ts"
 /** Both brokers in turn, so that a slow minute of the machine slows both; ranges, not single figures. */
 const ROUNDS = 5
 const MESSAGES = 6_000
-/** What mqtt.js has under way; our own client has ten. */
-const IN_FLIGHT = 15
+/** One pair as in the usual comparisons, and four pairs of our own client, which has ten under way. */
+const MANNERS = [
+  { name: "one pair", pairs: 1, inFlight: 15 },
+  { name: "four pairs", pairs: 4, inFlight: 10 },
+]
 const PINGS = 300
 const BYTES = 256
 const CONNECTS = 100
@@ -42,19 +45,24 @@ async function couple(port) {
   return { sender, receiver, topic, end }
 }
 
-async function messagesPerSecond(port) {
-  const { sender, receiver, topic, end } = await couple(port)
+/** `inFlight` of each of `pairs` people who write to somebody at the same time. */
+async function messagesPerSecond(port, { pairs, inFlight }) {
+  const couples = await Promise.all(Array.from({ length: pairs }, () => couple(port)))
   const payload = Buffer.alloc(BYTES, "x")
+  const each = MESSAGES / pairs
   const begun = performance.now()
-  let next = 0
-  const lane = async () => {
-    while (next++ < MESSAGES) await sender.client.publishAsync(topic, payload, { qos: 1 })
-  }
-  const all = receiver.hear(MESSAGES)
-  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
-  await all
+  const talks = couples.map(async ({ sender, receiver, topic }) => {
+    let next = 0
+    const lane = async () => {
+      while (next++ < each) await sender.client.publishAsync(topic, payload, { qos: 1 })
+    }
+    const all = receiver.hear(each)
+    await Promise.all(Array.from({ length: inFlight }, lane))
+    await all
+  })
+  await Promise.all(talks)
   const seconds = (performance.now() - begun) / 1000
-  await end()
+  await Promise.all(couples.map(({ end }) => end()))
   return MESSAGES / seconds
 }
 
@@ -127,19 +135,23 @@ const rates = new Map()
 const delays = new Map()
 for (const [name, broker] of brokers) {
   say(name, `${IDLE} idle TLS clients, MiB`, ((await idleBytes(broker)) / MIB).toFixed(1))
-  rates.set(name, [])
+  for (const manner of MANNERS) rates.set(`${name} ${manner.name}`, [])
   delays.set(name, [])
 }
-for (const { port } of brokers.values()) await messagesPerSecond(port)
+for (const { port } of brokers.values()) await messagesPerSecond(port, MANNERS[0])
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const [name, { port }] of brokers) {
-    rates.get(name).push(await messagesPerSecond(port))
+    for (const manner of MANNERS) {
+      rates.get(`${name} ${manner.name}`).push(await messagesPerSecond(port, manner))
+    }
     delays.get(name).push(...(await latencies(port)))
   }
 }
 for (const [name, { port }] of brokers) {
   const delay = delays.get(name)
-  say(name, `QoS 1, ${BYTES} B, kept session, messages/s`, range(rates.get(name)))
+  for (const manner of MANNERS) {
+    say(name, `QoS 1, ${BYTES} B, ${manner.name}, messages/s`, range(rates.get(`${name} ${manner.name}`)))
+  }
   say(
     name,
     "publish to receipt, p50 / p99, ms",
@@ -152,9 +164,16 @@ const registrations = []
 for (let n = 0; n < REGISTRATIONS; n += 1) registrations.push(await registration(town, `person-${n}`))
 say("embedded", "registration of a device, p50, ms", median(registrations).toFixed(0))
 if (mosquitto) {
-  const shares = rates.get("embedded").map((rate, round) => rate / rates.get("mosquitto")[round])
+  for (const { name } of MANNERS) {
+    const theirs = rates.get(`mosquitto ${name}`)
+    const shares = rates.get(`embedded ${name}`).map((rate, round) => rate / theirs[round])
+    say(
+      "embedded",
+      `of Mosquitto's messages/s, ${name}, by round`,
+      shares.map((share) => share.toFixed(2)).join(" "),
+    )
+  }
   const worst = (name) => quantile(delays.get(name), 0.99)
-  say("embedded", "of Mosquitto's messages/s, by round", shares.map((share) => share.toFixed(2)).join(" "))
   say("embedded", "times Mosquitto's p99", (worst("embedded") / worst("mosquitto")).toFixed(2))
 }
 await town.end()
