@@ -48,6 +48,12 @@ export function heard(session: Session, news: Pick<Always, "receiving" | "skippe
   }
 }
 
+/** The session with its post-quantum steps one step on. */
+export function stepped(session: Session, pq: PqState): Session {
+  const { receiving, skipped } = session
+  return heard(session, { receiving, skipped, pq })
+}
+
 /** The speaking session after one message more on its chain. */
 export function spoken(session: Speaking, sending: SendingChain): Speaking {
   const { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped } = session

@@ -1,6 +1,7 @@
 import type { EncapsulationKey, KemCiphertext, KemSeed, Random } from "../crypto/bytes.ts"
 import { KEM_SEED_BYTES, decapsulate, encapsulate, kemKeyPair } from "../crypto/mlkem.ts"
 import type { Frame } from "../wire/frame.ts"
+import { stepped } from "./phase.ts"
 import type { PqState, Role, Session } from "./state.ts"
 
 /** The initiator keeps the beat; the responder steps in only where it fails to [S-40]. */
@@ -27,7 +28,7 @@ export function startStep(
   const id = (pq.lastId % LAST_ID) + 1
   const frame: Frame = { kind: "pq-ek", id, encapsulationKey: kemKeyPair(seed) }
   const next = { ...pq, lastId: id, step: { kind: "asked", id, seed } as const, messages: 0, since: now }
-  return { frame, next: { ...session, pq: next } }
+  return { frame, next: stepped(session, next) }
 }
 
 function isDue(pq: PqState, role: Role, now: number): boolean {
@@ -57,7 +58,7 @@ function answerKey(
   if (encapsulated === undefined) return { next: session }
   const { ciphertext, secret } = encapsulated
   const pq = { ...session.pq, promised: { id, secret }, messages: 0 }
-  return { next: { ...session, pq }, reply: { kind: "pq-ct", id, ciphertext } }
+  return { next: stepped(session, pq), reply: { kind: "pq-ct", id, ciphertext } }
 }
 
 function takeAnswer(
@@ -67,5 +68,5 @@ function takeAnswer(
   const { step } = session.pq
   if (step.kind !== "asked" || step.id !== id) return { next: session }
   const secret = decapsulate(step.seed, ciphertext as KemCiphertext)
-  return { next: { ...session, pq: { ...session.pq, step: { kind: "ready", id, secret } } } }
+  return { next: stepped(session, { ...session.pq, step: { kind: "ready", id, secret } }) }
 }
