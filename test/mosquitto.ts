@@ -10,10 +10,15 @@ import { DEVICES_ACL, GUESTS_ACL, mosquittoConfiguration } from "../src/cli/mosq
 import { systemRandom } from "../src/crypto/random.ts"
 import { openAuthority } from "../src/registrar/authority.ts"
 
+/** Where Debian puts the plugin. */
+const DYNAMIC_SECURITY = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
+
 /** How a Mosquitto lets people in. */
 export type MosquittoKind =
   /** As the files in `mosquitto/` say, with a listener for devices and one for guests. */
   | "shipped"
+  /** Devices as in the shipped files, with the dynamic-security plugin; its admin (password "secret") on the guests' port, without TLS. */
+  | "dynamic"
   /** Somebody else's broker: TLS, no accounts, no access list. */
   | "open"
   /** Somebody else's broker: user "alice" with password "correct" and "bob" with "horse". */
@@ -67,6 +72,10 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
   put("ca.crt", ca.caCertificate)
   put("server.crt", `${server.certificate}\n${ca.caCertificate}`)
   put("server.key", server.key)
+  if (kind === "dynamic") {
+    const plan = join(folder, "dynamic-security.json")
+    execFileSync("mosquitto_ctrl", ["dynsec", "init", plan, "admin", "secret"], { stdio: "ignore" })
+  }
   put("crl.pem", await emptyList(ca))
   put("devices.acl", DEVICES_ACL)
   put("guests.acl", GUESTS_ACL)
@@ -85,7 +94,7 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
     get pid() {
       return running.pid ?? 0
     },
-    guestPort: kind === "shipped" ? guestPort : port,
+    guestPort: kind === "shipped" || kind === "dynamic" ? guestPort : port,
     authority: ca,
     folder,
     log,
@@ -111,6 +120,7 @@ function configuration(kind: MosquittoKind, folder: string, port: number, guestP
     const own = { folder, data: folder, pidFile: `${folder}/mosquitto.pid`, user: undefined }
     return mosquittoConfiguration({ ...own, listen: "127.0.0.1", port, guestPort })
   }
+  if (kind === "dynamic") return dynamicConfiguration(folder, port, guestPort)
   return [
     `listener ${String(port)} 127.0.0.1`,
     ...(kind === "plain" ? [] : [`certfile ${folder}/server.crt`, `keyfile ${folder}/server.key`]),
@@ -118,6 +128,28 @@ function configuration(kind: MosquittoKind, folder: string, port: number, guestP
     "persistence true",
     `persistence_location ${folder}/`,
     ...(kind === "open" ? ["allow_anonymous true"] : [`password_file ${folder}/passwords`]),
+  ].join("\n")
+}
+
+/** Both listeners share the one plugin, as docs/brokers.md says. */
+function dynamicConfiguration(folder: string, port: number, adminPort: number): string {
+  return [
+    "allow_anonymous false",
+    `plugin ${DYNAMIC_SECURITY}`,
+    `plugin_opt_config_file ${folder}/dynamic-security.json`,
+    `listener ${String(adminPort)} 127.0.0.1`,
+    `listener ${String(port)} 127.0.0.1`,
+    "tls_version tlsv1.3",
+    `cafile ${folder}/ca.crt`,
+    `certfile ${folder}/server.crt`,
+    `keyfile ${folder}/server.key`,
+    `crlfile ${folder}/crl.pem`,
+    "require_certificate true",
+    "use_identity_as_username true",
+    "use_username_as_clientid true",
+    "retain_available false",
+    "max_packet_size 66560",
+    "set_tcp_nodelay true",
   ].join("\n")
 }
 
