@@ -95,7 +95,3 @@ export function sending(number: number, to: number): { mid: Uint8Array; writes: 
     ],
   }
 }
-
-function bytes(view: Uint8Array): Uint8Array {
-  return new Uint8Array(view)
-}
