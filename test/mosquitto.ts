@@ -11,7 +11,8 @@ import { systemRandom } from "../src/crypto/random.ts"
 import { openAuthority } from "../src/registrar/authority.ts"
 
 /** Where Debian puts the plugin. */
-const DYNAMIC_SECURITY = "/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so"
+const MACHINE = process.arch === "arm64" ? "aarch64" : "x86_64"
+const DYNAMIC_SECURITY = `/usr/lib/${MACHINE}-linux-gnu/mosquitto_dynamic_security.so`
 
 /** How a Mosquitto lets people in. */
 export type MosquittoKind =
