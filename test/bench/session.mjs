@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process"
+import { fork } from "node:child_process"
+import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
@@ -8,11 +9,11 @@ import { encodeSession } from "../../src/session/snapshot.ts"
 import { acquainted, meet, NOW } from "../session/people.ts"
 import { libsignalPair, TEXT } from "./libsignal.mjs"
 
-/** Each figure is the median of so many rounds, the competitors taking turns, so that a busy moment spoils none. */
-const ROUNDS = 9
-/** Long enough to hold some collections of garbage: who makes it pays for it. */
-const ROUND_MS = 500
-const WARM_UP_MS = 200
+/** The competitors take turns at many short rounds, so that a busy moment of the machine falls upon all of them. */
+const ROUNDS = 40
+const ROUND_MS = 150
+/** What a competitor runs before its first round, for V8 to compile it. */
+const WARM_UP_MS = 1500
 
 const frames = [{ kind: "text", time: 1_800_000_000_000, replyTo: undefined, text: TEXT }]
 
@@ -47,44 +48,6 @@ function ourPair({ steps, snapshots }) {
   return { alice: say("alice", "bob"), bob: say("bob", "alice") }
 }
 
-function contest(name, run) {
-  return { name, run, rates: [] }
-}
-
-/**
- * Messages a second of processor time: other programs on the machine then count for little. What the competitor before
- * left behind is swept first; the sweep costs V8 some of its compiled code too, so a warm-up follows. Neither is counted.
- */
-async function round(entry) {
-  globalThis.gc()
-  await runFor(entry, WARM_UP_MS)
-  const used = process.cpuUsage()
-  const count = await runFor(entry, ROUND_MS)
-  const { user, system } = process.cpuUsage(used)
-  entry.rates.push((1e6 * count) / (user + system))
-}
-
-async function runFor({ run }, milliseconds) {
-  const end = performance.now() + milliseconds
-  let count = 0
-  while (performance.now() < end) count += await run()
-  return count
-}
-
-function median({ rates }) {
-  return rates.toSorted((a, b) => a - b)[(ROUNDS - 1) / 2]
-}
-
-async function inTurns(title, entries) {
-  for (let at = 0; at < ROUNDS; at += 1) for (const entry of entries) await round(entry)
-  const base = entries.find(({ name }) => name === "libsignal")
-  console.log(`  ${title}`)
-  for (const entry of entries) {
-    const ratio = base && entry !== base ? `  ${(median(entry) / median(base)).toFixed(2)}x libsignal` : ""
-    console.log(`    ${entry.name.padEnd(26)}${Math.round(median(entry)).toString().padStart(8)} /s${ratio}`)
-  }
-}
-
 /** Twenty messages at a time; ours are synchronous, so no promise is counted against them. */
 const turns = (pair) => () => {
   for (let at = 0; at < 10; at += 1) {
@@ -115,35 +78,90 @@ const streamOf = (pair) => async () => {
   return 20
 }
 
-async function benchBackend(backend) {
-  await useBackend(backend)
-  console.log(`\n${backend}`)
-  const folder = process.env.MQTTCHAT_BENCH_LIBSIGNAL
-  const signal = folder ? await libsignalPair(folder) : undefined
-  if (signal) await turnsOf(signal)()
-  const entries = (ours, theirs) => [
-    ...(signal ? [contest("libsignal", theirs(signal))] : []),
-    contest("ratchet", ours(ourPair({ steps: false, snapshots: false }))),
-    contest("with post-quantum steps", ours(ourPair({ steps: true, snapshots: false }))),
-    contest("with steps and snapshots", ours(ourPair({ steps: true, snapshots: true }))),
-  ]
-  await inTurns(
-    "turns: 256 bytes encrypted and decrypted, a new key at every message",
-    entries(turns, turnsOf),
-  )
-  await inTurns("stream: 256 bytes encrypted and decrypted, one side speaking", entries(stream, streamOf))
-  const setUp = () => meet(systemRandom) && 1
-  await inTurns("set-up: two identities, two bundles, INIT written and accepted", [contest(backend, setUp)])
+const COMPETITORS = {
+  libsignal: async () => {
+    const pair = await libsignalPair(process.env.MQTTCHAT_BENCH_LIBSIGNAL)
+    return { turns: turnsOf(pair), stream: streamOf(pair) }
+  },
+  ratchet: () => talks({ steps: false, snapshots: false }),
+  "with post-quantum steps": () => talks({ steps: true, snapshots: false }),
+  "with steps and snapshots": () => talks({ steps: true, snapshots: true }),
+  "set-up": () => ({ meetings: () => meet(systemRandom) && 1 }),
 }
 
-/** One process for each backend, as in life: what is measured is not the cost of having used another before. */
-function benchAll() {
-  for (const backend of BACKENDS) {
-    const script = [...process.execArgv, "--expose-gc", fileURLToPath(import.meta.url), backend]
-    spawnSync(process.execPath, script, { stdio: "inherit" })
+function talks(extent) {
+  return { turns: turns(ourPair(extent)), stream: stream(ourPair(extent)) }
+}
+
+/** In a process of its own, as in life: nobody pays for a competitor's garbage or for code that V8 compiled for another. */
+async function compete(name, backend) {
+  await useBackend(backend)
+  const games = await COMPETITORS[name]()
+  process.on("message", async ({ game, milliseconds }) => {
+    const used = process.cpuUsage()
+    const end = performance.now() + milliseconds
+    let count = 0
+    while (performance.now() < end) count += await games[game]()
+    const { user, system } = process.cpuUsage(used)
+    process.send({ count, seconds: (user + system) / 1e6 })
+  })
+  process.send("ready")
+}
+
+/** A competitor's process, once it is ready. `play` answers with messages and the processor's seconds that they took. */
+async function enter(name, backend) {
+  const child = fork(fileURLToPath(import.meta.url), [name, backend])
+  await once(child, "message")
+  const play = async (game, milliseconds) => {
+    child.send({ game, milliseconds })
+    const [result] = await once(child, "message")
+    return result
+  }
+  return { name, play, leave: () => child.kill() }
+}
+
+/** Messages a second of processor time: other programs on the machine then count for less. */
+async function contest(game, entries) {
+  const totals = new Map(entries.map(({ name }) => [name, { count: 0, seconds: 0 }]))
+  for (const { play } of entries) await play(game, WARM_UP_MS)
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const { name, play } of entries) {
+      const { count, seconds } = await play(game, ROUND_MS)
+      const total = totals.get(name)
+      total.count += count
+      total.seconds += seconds
+    }
+  }
+  return [...totals].map(([name, { count, seconds }]) => ({ name, rate: count / seconds }))
+}
+
+function print(title, results) {
+  const base = results.find(({ name }) => name === "libsignal")
+  console.log(`  ${title}`)
+  for (const { name, rate } of results) {
+    const ratio = base && name !== "libsignal" ? `  ${(rate / base.rate).toFixed(2)}x libsignal` : ""
+    console.log(`    ${name.padEnd(26)}${Math.round(rate).toString().padStart(8)} /s${ratio}`)
   }
 }
 
-const [, , backend] = process.argv
-if (backend === undefined) benchAll()
-else await benchBackend(backend)
+async function benchBackend(backend) {
+  console.log(`\n${backend}`)
+  const names = Object.keys(COMPETITORS).filter((name) => name !== "set-up")
+  const asked = process.env.MQTTCHAT_BENCH_LIBSIGNAL ? names : names.filter((name) => name !== "libsignal")
+  const entries = await Promise.all(asked.map((name) => enter(name, backend)))
+  const meetings = await enter("set-up", backend)
+  print(
+    "turns: 256 bytes encrypted and decrypted, a new key at every message",
+    await contest("turns", entries),
+  )
+  print("stream: 256 bytes encrypted and decrypted, one side speaking", await contest("stream", entries))
+  print(
+    "set-up: two identities, two bundles, INIT written and accepted",
+    await contest("meetings", [meetings]),
+  )
+  for (const { leave } of [...entries, meetings]) leave()
+}
+
+const [, , name, backend] = process.argv
+if (backend !== undefined) await compete(name, backend)
+else for (const each of name === undefined ? BACKENDS : [name]) await benchBackend(each)
