@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { brokerKeys } from "../../src/cli/broker-keys.ts"
-import type { Context } from "../../src/cli/context.ts"
-import { profilePaths } from "../../src/paths.ts"
 import { freePort } from "../mosquitto.ts"
 import { type Burrow, dig, type Rabbit, startRabbit } from "../rabbit.ts"
+import { authorityOf } from "../scenario/membership.ts"
 import { isMessage, pair, schemaIs, settle, Story } from "../scenario/people.ts"
 
 const NAMES = ["one", "two", "three"] as const
@@ -14,8 +12,7 @@ let burrow: Burrow
 let killed: Rabbit | undefined
 
 beforeAll(async () => {
-  const paths = profilePaths({ MQTTCHAT_HOME: alice.home }, "default")
-  const { authority } = await brokerKeys({ paths, passphrase: {} } as Context)
+  const authority = await authorityOf(alice)
   const doorPort = await freePort()
   burrow = await dig()
   const started = NAMES.map(async (name) => {

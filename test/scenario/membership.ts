@@ -1,7 +1,18 @@
+import type { Authority } from "../../src/broker/certificates.ts"
+import { brokerKeys } from "../../src/cli/broker-keys.ts"
+import type { Context } from "../../src/cli/context.ts"
+import { profilePaths } from "../../src/paths.ts"
 import type { Person } from "./people.ts"
 
 /** A connection that was cut is tried again within a second. */
 const LOOKS_MAX = 40
+
+/** The authority of this person's profile, made now and found there by the registrar that starts later. */
+export async function authorityOf({ home }: Person): Promise<Authority> {
+  const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
+  const { authority } = await brokerKeys({ paths, env: {}, passphrase: {} } as Context)
+  return authority
+}
 
 /** What the operator passes on. */
 export async function invitationFor(

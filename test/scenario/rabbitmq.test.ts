@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
-import { brokerKeys } from "../../src/cli/broker-keys.ts"
-import type { Context } from "../../src/cli/context.ts"
-import { profilePaths } from "../../src/paths.ts"
 import { freePort } from "../mosquitto.ts"
 import { type Burrow, dig, type Rabbit, rabbitIsMissing, startRabbit } from "../rabbit.ts"
-import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
+import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { isMessage, pair, schemaIs, settle, Story } from "./people.ts"
 
 // A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
@@ -17,8 +14,7 @@ describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
   let rabbit: Rabbit
 
   beforeAll(async () => {
-    const paths = profilePaths({ MQTTCHAT_HOME: alice.home }, "default")
-    const { authority } = await brokerKeys({ paths, passphrase: {} } as Context)
+    const authority = await authorityOf(alice)
     const doorPort = await freePort()
     burrow = await dig()
     rabbit = await startRabbit(burrow, "rabbit", { authority, doorPort })

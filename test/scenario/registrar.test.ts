@@ -1,17 +1,12 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { brokerKeys } from "../../src/cli/broker-keys.ts"
-import type { Context } from "../../src/cli/context.ts"
-import { profilePaths } from "../../src/paths.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
+import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { type Person, schemaIs, settle, Story, type Talker } from "./people.ts"
 
 /** As we ship it, under the authority of this person's profile. */
-async function mosquittoOf({ home }: Person): Promise<Mosquitto> {
-  const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
-  const { authority } = await brokerKeys({ paths, env: {}, passphrase: {} } as Context)
-  return startMosquitto("shipped", authority)
+async function mosquittoOf(person: Person): Promise<Mosquitto> {
+  return startMosquitto("shipped", await authorityOf(person))
 }
 
 describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
