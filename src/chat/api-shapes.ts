@@ -13,6 +13,10 @@ const PAGE_MAX = 10_000
 const WORDS_MAX = 1024
 /** Whoever waits longer for one message asks again: a timer of Node holds 24 days. */
 const TIMEOUT_MS_MAX = 7 * 24 * 60 * 60 * 1000
+/** A passphrase file has at most as many bytes. */
+const PASSPHRASE_MAX = 1024
+/** 32 bytes as base64url have 43 characters. */
+const TOKEN_MAX = 64
 
 export const nothing = v.null()
 export const empty = v.strictObject({})
@@ -21,6 +25,8 @@ export const text = v.pipe(v.string(), v.maxLength(TEXT_BYTES_MAX))
 export const words = v.pipe(v.string(), v.maxLength(WORDS_MAX))
 export const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(PAGE_MAX))
 export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
+export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
+export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
 /** Counts what is stored, in order. */
 export const seq = v.pipe(v.number(), v.integer(), v.minValue(0))

@@ -101,6 +101,36 @@ export const COMMANDS = {
   },
 } as const
 
+/** What whoever serves the profile answers itself; these work while the keys are locked. */
+export const ACCESS = {
+  auth: {
+    about:
+      "The first line of a TCP connection: the token of the daemon. Anything else closes the connection.",
+    params: v.strictObject({ token: shape.token }),
+    result: nothing,
+  },
+  listen: {
+    about: "From now on this connection gets events, as notifications of the method `event`.",
+    params: empty,
+    result: nothing,
+  },
+  lock: {
+    about: "Forgets the keys and disconnects, until `unlock`. Refused where no passphrase locks them.",
+    params: empty,
+    result: nothing,
+  },
+  unlock: {
+    about: "Opens the keys again.",
+    params: v.strictObject({ passphrase: shape.passphrase }),
+    result: nothing,
+  },
+  stop: {
+    about: "Ends the daemon, after it has answered what it was asked.",
+    params: empty,
+    result: nothing,
+  },
+} as const
+
 const told = <Name extends string, Fields extends v.ObjectEntries>(event: Name, fields: Fields) =>
   v.strictObject({ event: v.literal(event), ...fields })
 
