@@ -8,7 +8,7 @@ const PURE = [
   "src/session/**",
   "src/chat/inbound.ts",
   "src/chat/outbound.ts",
-  "src/chat/api.ts",
+  "src/chat/api*.ts",
   "src/broker/acl.ts",
 ]
 

@@ -18,11 +18,13 @@ export const EXIT_CODE = {
   queued: 75,
   protocol: 76,
   refused: 77,
+  locked: 77,
   "no-profile": 78,
   config: 78,
 } as const
 
 export type FaultCode = keyof typeof EXIT_CODE
+export const FAULT_CODES = Object.keys(EXIT_CODE) as FaultCode[]
 
 /**
  * Everything that stops a command and is no bug: what happened and why (`message`), and what to do next

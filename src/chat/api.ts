@@ -1,126 +1,146 @@
 import * as v from "valibot"
 
-import type { FaultCode } from "../errors.ts"
+import * as shape from "./api-shapes.ts"
 
-/** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
-const NAME_MAX = 64
-/** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
-const CARRIER_MAX = 4096
-/** One message fills at most the largest bucket: `TEXT_MAX_BYTES` of wire/frame.ts. */
-const TEXT_BYTES_MAX = 65_367
-const PAGE_MAX = 10_000
+const { contact, empty, limit, name, nothing, wordCount, way, carrier } = shape
+const messages = v.array(shape.message)
 
-const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
-const text = v.pipe(v.string(), v.maxLength(TEXT_BYTES_MAX))
-const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(PAGE_MAX))
-const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
-
-/** Every command that a face, a script or another process can give; the key is its JSON-RPC method name. */
+/** Everything that a face, a script or another process can ask of a profile; the key is its JSON-RPC method name. */
 export const COMMANDS = {
-  status: v.strictObject({}),
-  /** Resolves when everything that the broker kept for us is here, or the link is down. */
-  "catch-up": v.strictObject({}),
-  /** Resolves when the message is on disk (`queued`), or with `wait` when the broker has acknowledged it. */
-  send: v.strictObject({ to: name, text, wait: v.picklist(["disk", "broker"]), timeoutMs: v.number() }),
-  history: v.strictObject({ with: name, limit }),
-  search: v.strictObject({ words: v.string(), limit }),
-  /** Messages no face has shown; `take` marks them shown. */
-  inbox: v.strictObject({ take: v.boolean() }),
-  shown: v.strictObject({ with: name, upTo: v.number() }),
-  contacts: v.strictObject({}),
-  rename: v.strictObject({ contact: name, to: name }),
-  block: v.strictObject({ contact: name, blocked: v.boolean() }),
-  forget: v.strictObject({ contact: name }),
-  verify: v.strictObject({ contact: name }),
-  "mark-verified": v.strictObject({ contact: name, verified: v.boolean() }),
-  /** Starts an offer; `pairing` events follow until it is paired or failed. */
-  "pair-offer": v.strictObject({ by: v.picklist(["code", "link", "file"]), words: v.picklist([2, 3]) }),
-  /** A code for another laptop of the same person: who answers it becomes a device of the same user. */
-  "device-offer": v.strictObject({ words: v.picklist([2, 3]) }),
-  /** Answers an offer: a code, a link, or the text of a bundle file. `name` renames the new contact. */
-  "pair-answer": v.strictObject({ by: v.picklist(["code", "link", "file"]), carrier }),
-  "pair-cancel": v.strictObject({}),
-  /** Makes the profile a member of the broker of an invitation. */
-  register: v.strictObject({ invitation: carrier }),
+  status: {
+    about: "Broker, connection and outbox of the profile.",
+    params: empty,
+    result: shape.status,
+  },
+  "catch-up": {
+    about: "Answers when everything that the broker kept for the profile is here, or the link is down.",
+    params: empty,
+    result: nothing,
+  },
+  send: {
+    about:
+      "Sends a message. Answers when it has come as far as `wait` says (on this disk, on the broker, on the peer's disk, " +
+      "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` says how far it came.",
+    params: v.strictObject({
+      to: name,
+      text: shape.text,
+      wait: v.optional(v.picklist(["disk", "broker", "delivered", "read"]), "disk"),
+      timeoutMs: v.optional(shape.timeoutMs, 10_000),
+    }),
+    result: shape.sent,
+  },
+  history: {
+    about: "The end of a conversation, oldest first.",
+    params: v.strictObject({ with: name, limit }),
+    result: messages,
+  },
+  search: {
+    about: "Messages that hold all these words, newest first.",
+    params: v.strictObject({ words: shape.words, limit }),
+    result: messages,
+  },
+  inbox: {
+    about: "Messages that nobody has been shown yet; `take` marks them as shown.",
+    params: v.strictObject({ take: v.boolean() }),
+    result: messages,
+  },
+  shown: {
+    about: "Marks the messages of a conversation as shown, up to the one with this `seq`.",
+    params: v.strictObject({ with: name, upTo: shape.seq }),
+    result: nothing,
+  },
+  contacts: { about: "All contacts.", params: empty, result: v.array(contact) },
+  rename: {
+    about: "Calls a contact something else.",
+    params: v.strictObject({ contact: name, to: name }),
+    result: contact,
+  },
+  block: {
+    about: "Drops what a contact sends, or takes that back.",
+    params: v.strictObject({ contact: name, blocked: v.boolean() }),
+    result: contact,
+  },
+  forget: {
+    about: "Deletes a contact and the conversation.",
+    params: v.strictObject({ contact: name }),
+    result: nothing,
+  },
+  verify: {
+    about: "What to compare with a contact: four words, and the safety number.",
+    params: v.strictObject({ contact: name }),
+    result: shape.comparison,
+  },
+  "mark-verified": {
+    about: "Notes that it was compared and is the same, or that it is not.",
+    params: v.strictObject({ contact: name, verified: v.boolean() }),
+    result: contact,
+  },
+  "pair-offer": {
+    about: "Starts an offer; the event `paired` or `pair-failed` follows.",
+    params: v.strictObject({ by: way, words: wordCount }),
+    result: shape.offer,
+  },
+  "device-offer": {
+    about: "A code for another laptop of the same person: who answers it becomes a device of the same user.",
+    params: v.strictObject({ words: wordCount }),
+    result: shape.offer,
+  },
+  "pair-answer": {
+    about:
+      "Answers an offer: a code, a link, or the text of a file. Answers when the handshake is on disk and its first " +
+      "message on the broker; a code also waits for the peer.",
+    params: v.strictObject({ by: way, carrier }),
+    result: shape.paired,
+  },
+  "pair-cancel": { about: "Takes the offer back.", params: empty, result: nothing },
+  register: {
+    about:
+      "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",
+    params: v.strictObject({ invitation: carrier }),
+    result: shape.membership,
+  },
+} as const
+
+const told = <Name extends string, Fields extends v.ObjectEntries>(event: Name, fields: Fields) =>
+  v.strictObject({ event: v.literal(event), ...fields })
+
+/** What is told without being asked; the key is the field `event`. */
+export const EVENTS = {
+  message: {
+    about: "A message has come, or was sent by another process of this profile.",
+    params: told("message", { message: shape.message }),
+  },
+  receipt: {
+    about: "A message of ours has come further, or was given up.",
+    params: told("receipt", { contact: v.string(), id: shape.messageId, state: shape.messageState }),
+  },
+  link: { about: "The connection to the broker has changed.", params: told("link", { link: shape.link }) },
+  paired: { about: "An offer was answered.", params: told("paired", shape.paired.entries) },
+  "pair-failed": {
+    about: "An offer came to nothing.",
+    params: told("pair-failed", { why: v.string(), hint: v.string() }),
+  },
+  dropped: {
+    about: "A frame was refused: counted, never shown.",
+    params: told("dropped", { total: shape.count }),
+  },
+  notice: {
+    about: "A line for the conversation that nobody typed; without a contact, for all of them.",
+    params: told("notice", { contact: v.nullable(v.string()), text: v.string() }),
+  },
+  locked: { about: "The keys are locked: nothing is sent or received.", params: told("locked", {}) },
+  unlocked: { about: "The keys are open again.", params: told("unlocked", {}) },
 } as const
 
 export type Command = keyof typeof COMMANDS
-export type Params<C extends Command> = v.InferOutput<(typeof COMMANDS)[C]>
+export type Params<C extends Command> = v.InferOutput<(typeof COMMANDS)[C]["params"]>
+export type Results = { [C in Command]: v.InferOutput<(typeof COMMANDS)[C]["result"]> }
+export type Event = v.InferOutput<(typeof EVENTS)[keyof typeof EVENTS]["params"]>
 
-export type Contact = {
-  name: string
-  /** First 20 hex digits of H(identity), to tell namesakes apart. */
-  fingerprint: string
-  state: "init-sent" | "unconfirmed" | "established" | "recovering"
-  verified: boolean
-  blocked: boolean
-  /** Unix ms. */
-  addedAt: number
-  unread: number
-  queued: number
-}
-
-export type Message = {
-  /** 32 hex digits. */
-  id: string
-  seq: number
-  contact: string
-  mine: boolean
-  /** As it was sent; a face that shows it on a terminal cleans it first. */
-  text: string
-  /** Unix ms by the sender's clock, and by ours when it was stored. */
-  sentAt: number
-  storedAt: number
-  state: "queued" | "broker" | "delivered" | "given-up" | "received"
-}
-
-export type Link =
-  | { kind: "online" }
-  /** Being tried for the first time, or nowhere to connect to. */
-  | { kind: "connecting" | "none"; why: string; hint?: string }
-  /** `offline` has failed and is tried again, `stopped` is not. The cause can be this laptop's own disk: `code` tells. */
-  | { kind: "offline" | "stopped"; code: FaultCode; why: string; hint?: string }
-
-export type Offer =
-  /** `at` is the address that belongs behind the code: where newcomers come in. */
-  | { by: "code"; code: string; at: string; expiresAt: number }
-  | { by: "link"; link: string; expiresAt: number }
-  | { by: "file"; file: string; expiresAt: number }
-
-export type Results = {
-  status: { name: string; broker: string | null; link: Link; queued: number; dropped: number }
-  "catch-up": null
-  send: { id: string; state: "queued" | "broker" }
-  history: Message[]
-  search: Message[]
-  inbox: Message[]
-  shown: null
-  contacts: Contact[]
-  rename: Contact
-  block: Contact
-  forget: null
-  verify: { contact: Contact; words: string[]; safetyNumber: string[] }
-  "mark-verified": Contact
-  "pair-offer": Offer
-  "device-offer": Offer
-  /** Resolves when the handshake is on disk and its INIT is on the broker; a code also waits for the peer's answer. */
-  "pair-answer": { contact: Contact; words: string[]; renamedFrom: string | null; known: boolean }
-  "pair-cancel": null
-  /** Resolves when the profile has its certificate and is online; the address is where it connects from now on. */
-  register: { broker: string; deviceId: string }
-}
-
-export type Event =
-  | { event: "message"; message: Message }
-  /** A message of ours changed its state. */
-  | { event: "receipt"; contact: string; id: string; state: Message["state"] }
-  | { event: "link"; link: Link }
-  | { event: "paired"; contact: Contact; words: string[]; renamedFrom: string | null; known: boolean }
-  | { event: "pair-failed"; why: string; hint: string }
-  /** A frame was refused: counted, never shown. */
-  | { event: "dropped"; total: number }
-  /** A line for the conversation that nobody typed. */
-  | { event: "notice"; contact: string | null; text: string }
+export type Contact = v.InferOutput<typeof shape.contact>
+export type Message = v.InferOutput<typeof shape.message>
+export type Link = v.InferOutput<typeof shape.link>
+export type Offer = v.InferOutput<typeof shape.offer>
 
 /** What every face talks to: the engine in this process, or the owner of the profile behind its socket. */
 export type ChatClient = {

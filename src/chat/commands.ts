@@ -41,6 +41,7 @@ export const CONVERSATION_COMMANDS: Handlers<
       link: home.report(),
       queued,
       dropped: tidings.dropped(),
+      locked: false,
     })
   },
   send,

@@ -48,7 +48,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
   }
   return {
     call: async (command, params) => {
-      if (!v.is(COMMANDS[command], params)) {
+      if (!v.is(COMMANDS[command].params, params)) {
         throw new Fault("usage", `${command} was asked with parameters that do not fit`)
       }
       return handlers[command](params)

@@ -34,20 +34,20 @@ const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
 /** What an operator can ask of the broker's registrar; the key is the JSON-RPC method name. */
 const OFFICE = {
   /** With `again` for somebody who is there already. */
-  invite: v.strictObject({ name, again: v.boolean() }),
-  users: v.strictObject({}),
-  devices: v.strictObject({}),
-  invites: v.strictObject({}),
-  rename: v.strictObject({ user: name, to: name }),
+  invite: { params: v.strictObject({ name, again: v.boolean() }) },
+  users: { params: v.strictObject({}) },
+  devices: { params: v.strictObject({}) },
+  invites: { params: v.strictObject({}) },
+  rename: { params: v.strictObject({ user: name, to: name }) },
   /** Without a device: the user with all devices. */
-  revoke: v.strictObject({ user: name, device: v.nullable(name) }),
+  revoke: { params: v.strictObject({ user: name, device: v.nullable(name) }) },
   /** Sets who may invite, or with null only says it. */
-  inviters: v.strictObject({ members: v.nullable(v.boolean()) }),
-  status: v.strictObject({}),
+  inviters: { params: v.strictObject({ members: v.nullable(v.boolean()) }) },
+  status: { params: v.strictObject({}) },
 } as const
 
 type Duty = keyof typeof OFFICE
-type Params<D extends Duty> = v.InferOutput<(typeof OFFICE)[D]>
+type Params<D extends Duty> = v.InferOutput<(typeof OFFICE)[D]["params"]>
 
 type Results = {
   /** The invitation as base64url of its 72 bytes. */

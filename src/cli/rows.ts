@@ -6,7 +6,9 @@ const STATE: Record<Message["state"], SafeText> = {
   queued: safe`queued`,
   broker: safe`sent`,
   delivered: safe`delivered`,
+  read: safe`read`,
   "given-up": safe`NOT DELIVERED`,
+  cancelled: safe`cancelled`,
   received: safe``,
 }
 

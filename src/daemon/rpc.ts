@@ -1,4 +1,4 @@
-import { EXIT_CODE, Fault, type FaultCode } from "../errors.ts"
+import { Fault, FAULT_CODES, type FaultCode } from "../errors.ts"
 
 /** A text of 65,367 bytes takes six times as much when every byte of it needs an escape. */
 export const REQUEST_BYTES_MAX = 512 * 1024
@@ -77,7 +77,7 @@ export function faultOf({ message, data }: RpcError): Fault {
 
 function readData(data: unknown): RpcError["data"] {
   const { code, hint } = fields(data)
-  const known = Object.keys(EXIT_CODE).find((name): name is FaultCode => name === code)
+  const known = FAULT_CODES.find((name) => name === code)
   if (known === undefined) return undefined
   return { code: known, ...(typeof hint === "string" ? { hint } : {}) }
 }

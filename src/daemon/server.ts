@@ -30,7 +30,7 @@ export type OwnerSocket = { readonly close: () => Promise<void> }
 
 /** What is asked over a socket: each method with the schema of its parameters. */
 export type Service = {
-  readonly commands: Readonly<Record<string, v.GenericSchema<unknown, object>>>
+  readonly commands: Readonly<Record<string, { readonly params: v.GenericSchema<unknown, object> }>>
   readonly call: (method: string, params: object) => Promise<unknown>
   readonly listen: (onEvent: (event: unknown) => void) => () => void
 }
@@ -149,9 +149,9 @@ class Caller {
     }
   }
 
-  #schemaOf(method: string): Service["commands"][string] | undefined {
+  #schemaOf(method: string): Service["commands"][string]["params"] | undefined {
     const { commands } = this.#service
-    return Object.hasOwn(commands, method) ? commands[method] : undefined
+    return Object.hasOwn(commands, method) ? commands[method]?.params : undefined
   }
 
   #say(answer: Answer): void {

@@ -2,9 +2,10 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import * as v from "valibot"
 import { expect, onTestFinished, test } from "vitest"
 
-import type { ChatClient, Event } from "../../src/chat/api.ts"
+import { type ChatClient, COMMANDS, type Event, EVENTS } from "../../src/chat/api.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
 import { serve } from "../../src/daemon/server.ts"
@@ -52,6 +53,21 @@ test("a second process sends, reads and hears events through the owner", async (
   const history = await guest.call("history", { with: "bob", limit: 10 })
   expect(history.map(({ text, state }) => [text, state])).toEqual([["over the socket", "delivered"]])
   expect(events.map(({ event }) => event)).toEqual(["message", "receipt", "receipt"])
+})
+
+test("answers and events are what the table says", async () => {
+  const { town, bob, guest } = await begin()
+  const events: Event[] = []
+  guest.listen((event) => events.push(event))
+  const sent = await guest.call("send", { to: "bob", text: "as promised", wait: "disk", timeoutMs: 0 })
+  await town.clock.pass(50)
+  await bob.texts("alice")
+  expect(v.is(COMMANDS.send.result, sent)).toBe(true)
+  expect(v.is(COMMANDS.status.result, await guest.call("status", {}))).toBe(true)
+  expect(v.is(COMMANDS.contacts.result, await guest.call("contacts", {}))).toBe(true)
+  expect(v.is(COMMANDS.history.result, await guest.call("history", { with: "bob", limit: 9 }))).toBe(true)
+  expect(events).toHaveLength(3)
+  for (const event of events) expect(v.is(EVENTS[event.event].params, event)).toBe(true)
 })
 
 test("a fault crosses the socket with code, message and hint", async () => {
