@@ -6,8 +6,8 @@ import { FAULT_CODES } from "../errors.ts"
 const NAME_MAX = 64
 /** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
 const CARRIER_MAX = 4096
-/** One message fills at most the largest bucket: 65,536 - 116 of padding and headers - 20 of the TEXT frame. */
-const TEXT_BYTES_MAX = 65_400
+/** `TEXT_MAX_BYTES` of wire/frame.ts, which no face should have to load. */
+const TEXT_BYTES_MAX = 65_367
 const PAGE_MAX = 10_000
 /** As long as a line that somebody types. */
 const WORDS_MAX = 1024

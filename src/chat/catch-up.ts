@@ -1,7 +1,7 @@
 import { equal, fromBase64url, utf8 } from "../crypto/bytes.ts"
 import { kdf } from "../crypto/kdf.ts"
 import { Fault } from "../errors.ts"
-import { BUCKETS } from "../wire/frame.ts"
+import { BUCKETS } from "../wire/padding.ts"
 import { ID_BYTES, inboxTopic } from "../wire/topics.ts"
 import type { Link } from "./line.ts"
 import type { Works } from "./works.ts"

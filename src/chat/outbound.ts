@@ -3,7 +3,7 @@ import { startStep } from "../session/pq.ts"
 import { seal } from "../session/ratchet.ts"
 import type { Session } from "../session/state.ts"
 import type { ContactId, ContactRecord, OutgoingRecord } from "../store/records.ts"
-import { ACK_MAX, SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
+import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
@@ -67,7 +67,7 @@ export function settle<Result>(book: Book, draft: Draft, result: Result): Decisi
 
 /** Seals the frames into the outbox, with waiting receipts riding along. On a refusal the draft is as before. */
 export function post(draft: Draft, kind: OutgoingRecord["kind"], frames: readonly Frame[]): Posted {
-  const riding = draft.receipts.slice(0, ACK_MAX)
+  const riding = draft.receipts.slice(0, LIST_MAX)
   if (riding.length === 0) return postAlone(draft, kind, frames)
   const posted = postAlone(draft, kind, [...frames, { kind: "ack", mids: riding }])
   if (posted.kind === "posted") {
@@ -107,7 +107,7 @@ export function enclose(
   draft.seq++
 }
 
-/** A text of ours: kept, sealed, in the outbox. `text` is 1 to 65,400 bytes of UTF-8. */
+/** A text of ours: kept, sealed, in the outbox. `text` is 1 to 65,367 bytes of UTF-8. */
 export function writeText(
   book: Book,
   to: ContactId,

@@ -1,7 +1,7 @@
 import { equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { BoxKey, HeaderKey, MessageKey, PublicKey } from "../crypto/bytes.ts"
 import { hash, hmac, openInto, sealInto } from "../crypto/nacl.ts"
-import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/frame.ts"
+import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/padding.ts"
 import { TAG_BYTES } from "./chain.ts"
 
 /** A chain ends here and waits for the peer's answer, so that no key outlives a long silence [S-30]. */

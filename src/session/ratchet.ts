@@ -2,8 +2,8 @@ import { wipe } from "../crypto/bytes.ts"
 import type { Random } from "../crypto/bytes.ts"
 import { agree, boxKeyPair } from "../crypto/nacl.ts"
 import { Fault } from "../errors.ts"
-import { MESSAGE_OVERHEAD, decodeFrames, encodeFrames } from "../wire/frame.ts"
 import type { Frame } from "../wire/frame.ts"
+import { MESSAGE_OVERHEAD, decodeFrames, encodeFrames } from "../wire/padding.ts"
 import {
   BLOCK_TAGS,
   blockOf,

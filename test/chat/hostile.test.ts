@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from "node:crypto"
 import { describe, expect, test } from "vitest"
 
 import { toHex } from "../../src/crypto/bytes.ts"
-import { BUCKETS } from "../../src/wire/frame.ts"
+import { BUCKETS } from "../../src/wire/padding.ts"
 import { Town, type Person } from "./people.ts"
 
 const HOUR_MS = 3_600_000

@@ -104,7 +104,7 @@ describe("a process that dies", () => {
   })
 })
 
-test("a message is 1 to 65,400 bytes of UTF-8", async () => {
+test("a message is 1 to 65,367 bytes of UTF-8", async () => {
   const { town, alice, bob } = await couple()
   await expect(alice.send("bob", "")).rejects.toMatchObject({ code: "bad-data" })
   await expect(alice.send("bob", "ä".repeat(32_701))).rejects.toMatchObject({ code: "bad-data" })

@@ -1,17 +1,11 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import {
-  ACK_MAX,
-  BUCKETS,
-  decodeFrames,
-  encodeFrames,
-  MESSAGE_OVERHEAD,
-  TEXT_MAX_BYTES,
-  type Frame,
-} from "../../src/wire/frame.ts"
+import { LIST_MAX, TEXT_MAX_BYTES, TIMER_MAX_S, type Frame } from "../../src/wire/frame.ts"
+import { BUCKETS, decodeFrames, encodeFrames, MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const id = fc.integer({ min: 1, max: 0xffff })
+const u32 = fc.nat(0xffff_ffff)
 const notZero = bytes(8).filter((mid) => mid.some((byte) => byte !== 0))
 
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
@@ -27,14 +21,27 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     text: fc.uint8Array({ minLength: 1, maxLength: 600 }),
   }),
   fc.record({
-    kind: fc.constant("ack" as const),
-    mids: fc.array(bytes(8), { minLength: 1, maxLength: ACK_MAX }),
+    kind: fc.constantFrom("ack" as const, "read" as const),
+    mids: fc.array(bytes(8), { minLength: 1, maxLength: LIST_MAX }),
   }),
   fc.record({ kind: fc.constant("pq-ek" as const), id, encapsulationKey: bytes(1184) }),
   fc.record({ kind: fc.constant("pq-ct" as const), id, ciphertext: bytes(1088) }),
   fc.record({ kind: fc.constantFrom("topic" as const, "topic-ok" as const), mailbox: bytes(16) }),
   fc.record({ kind: fc.constant("recovery-bundle" as const), bundle: bytes(1402) }),
   fc.constant({ kind: "nop" as const }),
+  fc.record({ kind: fc.constant("number" as const), number: u32 }),
+  fc.record({ kind: fc.constant("original" as const), mid: bytes(8) }),
+  fc.record({ kind: fc.constant("typing" as const), typing: fc.boolean() }),
+  fc.record({
+    kind: fc.constant("timer" as const),
+    seconds: fc.nat(TIMER_MAX_S),
+    setAt: fc.maxSafeNat(),
+  }),
+  fc.record({ kind: fc.constant("moved" as const), at: fc.maxSafeNat() }),
+  fc.record({
+    kind: fc.constantFrom("again" as const, "gone" as const),
+    numbers: fc.array(u32, { minLength: 1, maxLength: LIST_MAX }),
+  }),
 )
 
 const textOf = (length: number): Frame => ({
@@ -61,7 +68,10 @@ test("what is said comes back as it was said, in a bucket", () => {
 })
 
 test("[W-2] [W-20] padded bytes that decode without an unknown frame encode to the same bytes", () => {
-  const scrap = fc.tuple(fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 14), fc.uint8Array({ maxLength: 40 }))
+  const scrap = fc.tuple(
+    fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 17, 18, 19, 20, 21, 22, 23),
+    fc.uint8Array({ maxLength: 40 }),
+  )
   const row = fc.array(scrap, { maxLength: 3 }).map((scraps) => {
     const full = padded(256)
     full.set(scraps.flatMap(([type, body]) => [type, body.length, 0, ...body]).slice(0, full.length))
@@ -84,11 +94,18 @@ test("[W-20] the smallest bucket holds 120 bytes of text and not 121, the next 3
   expect(encodeFrames([textOf(377)])).toHaveLength(1024 - MESSAGE_OVERHEAD)
 })
 
-test("[W-22] a text of 65,400 bytes fills the largest bucket, one more is refused, and so is none", () => {
-  expect(TEXT_MAX_BYTES).toBe(65_400)
-  expect(encodeFrames([textOf(65_400)])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([textOf(65_401)])).toBeUndefined()
-  expect(encodeFrames([textOf(65_400), { kind: "nop" }])).toBeUndefined()
+test("[W-22] the longest text leaves room in the largest bucket for what goes with it, and no byte more", () => {
+  const beside: Frame[] = [
+    { kind: "number", number: 0 },
+    { kind: "original", mid: new Uint8Array(8) },
+    { kind: "timer", seconds: 1, setAt: 1 },
+  ]
+  expect(TEXT_MAX_BYTES).toBe(65_367)
+  expect(encodeFrames([textOf(65_367), ...beside])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(65_367), ...beside, { kind: "nop" }])).toBeUndefined()
+  expect(encodeFrames([textOf(65_368)])).toBeUndefined()
+  const body = 16 + 65_368
+  expect(decodeFrames(padded(65_536, 2, body & 255, body >> 8))).toBeUndefined()
   expect(encodeFrames([textOf(0)])).toBeUndefined()
   expect(decodeFrames(padded(256, 2, 16, 0))).toBeUndefined()
 })
@@ -147,6 +164,30 @@ test("[W-24] the id of a step is never 0", () => {
   expect(decodeFrames(padded(2048, 4, 0xa2, 4, 0, 0))).toBeUndefined()
 })
 
+test("[W-31] somebody writes or does not", () => {
+  expect(decodeFrames(padded(256, 0x13, 1, 0, 1))).toEqual([{ kind: "typing", typing: true }])
+  expect(decodeFrames(padded(256, 0x13, 1, 0, 0))).toEqual([{ kind: "typing", typing: false }])
+  expect(decodeFrames(padded(256, 0x13, 1, 0, 2))).toBeUndefined()
+})
+
+test("[W-32] a timer runs for at most 366 days", () => {
+  const timer = (seconds: number): Frame => ({ kind: "timer", seconds, setAt: 1 })
+  expect(encodeFrames([timer(TIMER_MAX_S)])).toBeDefined()
+  expect(encodeFrames([timer(TIMER_MAX_S + 1)])).toBeUndefined()
+  expect(encodeFrames([timer(0.5)])).toBeUndefined()
+  expect(decodeFrames(padded(256, 0x14, 12, 0, 255, 255, 255, 255))).toBeUndefined()
+})
+
+test("[W-34] AGAIN and GONE name 1 to 64 texts, as many as they count", () => {
+  const again = (count: number): Frame => ({ kind: "again", numbers: Array.from({ length: count }, () => 7) })
+  expect(encodeFrames([again(64)])).toBeDefined()
+  expect(encodeFrames([again(65)])).toBeUndefined()
+  expect(encodeFrames([again(0)])).toBeUndefined()
+  expect(encodeFrames([{ kind: "gone", numbers: [2 ** 32] }])).toBeUndefined()
+  expect(decodeFrames(padded(256, 0x17, 5, 0, 1, 9, 0, 0, 0))).toEqual([{ kind: "gone", numbers: [9] }])
+  expect(decodeFrames(padded(256, 0x17, 5, 0, 2, 9, 0, 0, 0))).toBeUndefined()
+})
+
 test("every length that the types fix is checked when it is written", () => {
   const wrong: Frame[] = [
     { kind: "pq-ek", id: 1, encapsulationKey: new Uint8Array(1183) },
@@ -157,6 +198,9 @@ test("every length that the types fix is checked when it is written", () => {
     { kind: "text", time: -1, replyTo: undefined, text: new Uint8Array(1) },
     { kind: "text", time: 0.5, replyTo: undefined, text: new Uint8Array(1) },
     { kind: "text", time: 1, replyTo: new Uint8Array(7), text: new Uint8Array(1) },
+    { kind: "original", mid: new Uint8Array(7) },
+    { kind: "moved", at: -1 },
+    { kind: "number", number: -1 },
     { kind: "unknown", type: 0x70 },
   ]
   for (const frame of wrong) expect(encodeFrames([frame])).toBeUndefined()
