@@ -28,20 +28,19 @@ export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
 export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
 export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
-/** Counts what is stored, in order. */
-export const seq = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+export const seq = v.pipe(count, v.description("counts what is stored, in order"))
 export const wordCount = v.picklist([2, 3])
 export const way = v.picklist(["code", "link", "file"])
-/** Unix ms. */
-const moment = v.number()
-/** 32 hex digits. */
-export const messageId = v.string()
+const moment = v.pipe(v.number(), v.description("Unix time in ms"))
+export const messageId = v.pipe(v.string(), v.description("32 hex digits"))
 
 export const contact = v.strictObject({
   name: v.string(),
-  /** First 20 hex digits of H(identity), to tell namesakes apart. */
-  fingerprint: v.string(),
+  fingerprint: v.pipe(
+    v.string(),
+    v.description("first 20 hex digits of H(identity), to tell namesakes apart"),
+  ),
   state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
   verified: v.boolean(),
   blocked: v.boolean(),
@@ -65,11 +64,9 @@ export const message = v.strictObject({
   seq,
   contact: v.string(),
   mine: v.boolean(),
-  /** As it was sent; a face that shows it on a terminal cleans it first. */
-  text: v.string(),
-  /** By the sender's clock, and by ours when it was stored. */
-  sentAt: moment,
-  storedAt: moment,
+  text: v.pipe(v.string(), v.description("as it was sent: whoever shows it on a terminal cleans it first")),
+  sentAt: v.pipe(moment, v.description("by the sender's clock, Unix time in ms")),
+  storedAt: v.pipe(moment, v.description("when it was stored here, Unix time in ms")),
   state: messageState,
 })
 
@@ -77,10 +74,21 @@ const why = { why: v.string(), hint: v.exactOptional(v.string()) }
 
 export const link = v.variant("kind", [
   v.strictObject({ kind: v.literal("online") }),
-  /** Being tried for the first time, or nowhere to connect to. */
-  v.strictObject({ kind: v.picklist(["connecting", "none"]), ...why }),
-  /** `offline` has failed and is tried again, `stopped` is not. The cause can be this laptop's own disk: `code` tells. */
-  v.strictObject({ kind: v.picklist(["offline", "stopped"]), code: v.picklist(FAULT_CODES), ...why }),
+  v.strictObject({
+    kind: v.pipe(
+      v.picklist(["connecting", "none"]),
+      v.description("being tried for the first time, or nowhere to connect to"),
+    ),
+    ...why,
+  }),
+  v.strictObject({
+    kind: v.pipe(
+      v.picklist(["offline", "stopped"]),
+      v.description("has failed and is tried again, or is not: the cause may be this laptop's own disk"),
+    ),
+    code: v.picklist(FAULT_CODES),
+    ...why,
+  }),
 ])
 
 export const status = v.strictObject({
@@ -89,8 +97,10 @@ export const status = v.strictObject({
   link,
   queued: count,
   dropped: count,
-  /** The keys are locked: nothing is sent or received, and the rest is as it was when they were. */
-  locked: v.boolean(),
+  locked: v.pipe(
+    v.boolean(),
+    v.description("nothing is sent or received, and what else is told is as it was when they were locked"),
+  ),
 })
 
 export const sent = v.strictObject({
@@ -99,8 +109,15 @@ export const sent = v.strictObject({
 })
 
 export const offer = v.variant("by", [
-  /** `at` is the address that belongs behind the code: where newcomers come in. */
-  v.strictObject({ by: v.literal("code"), code: v.string(), at: v.string(), expiresAt: moment }),
+  v.strictObject({
+    by: v.literal("code"),
+    code: v.string(),
+    at: v.pipe(
+      v.string(),
+      v.description("the address that belongs behind the code: where newcomers come in"),
+    ),
+    expiresAt: moment,
+  }),
   v.strictObject({ by: v.literal("link"), link: v.string(), expiresAt: moment }),
   v.strictObject({ by: v.literal("file"), file: v.string(), expiresAt: moment }),
 ])

@@ -107,6 +107,7 @@ export class KeyHolder implements Service {
 
   #inTurn(step: () => Promise<null>): Promise<null> {
     const taken = this.#turn.then(step)
+    // Whoever asked for it hears of its failure.
     this.#turn = taken.catch(() => undefined)
     return taken
   }

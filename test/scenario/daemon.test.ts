@@ -97,8 +97,11 @@ describe("a daemon", CEILING, () => {
     const daemon = bob.start(["daemon", ...open])
     await daemon.says(/daemon running/)
     await bob.tell("send", "alice", "I am off")
-    const connections = async (): Promise<unknown> => (await alice.tell("broker", "status"))[0]?.["connections"]
-    const before = Number(await connections())
+    const devices = async (): Promise<number> => {
+      const [status] = await alice.tell("broker", "status")
+      return (status?.["connections"] as { device: number }).device
+    }
+    const before = await devices()
     expect(await bob.run(["daemon", "lock"])).toMatchObject({ code: 0, stderr: "✓ the keys are locked\n" })
     while ((await devices()) !== before - 1);
     const locked = await bob.run(["daemon", "status"])
