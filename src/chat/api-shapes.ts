@@ -29,8 +29,13 @@ export const wordCount = v.picklist([2, 3])
 export const way = v.picklist(["code", "link", "file"])
 /** Unix ms. */
 const moment = v.number()
-/** 32 hex digits. */
-export const messageId = v.string()
+export const messageId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"))
+/** A year, as `TIMER_MAX_S` of wire/frame.ts. */
+const TIMER_MAX_S = 366 * 24 * 60 * 60
+export const timerSeconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMER_MAX_S))
+/** Receipts that wait longer let their sender believe that nothing arrived. */
+const RECEIPT_DELAY_MAX_MS = 60_000
+export const receiptDelayMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RECEIPT_DELAY_MAX_MS))
 
 export const contact = v.strictObject({
   name: v.string(),
@@ -39,6 +44,15 @@ export const contact = v.strictObject({
   state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
   verified: v.boolean(),
   blocked: v.boolean(),
+  /** Another identity took this name over, and nobody has compared it yet: nothing is sent. */
+  keyChangedAt: v.nullable(moment),
+  /** They talk with us on another device of ours since then: nothing is sent. */
+  movedAt: v.nullable(moment),
+  readReceipts: v.boolean(),
+  typing: v.boolean(),
+  receiptDelayMs,
+  /** Seconds until messages disappear, 0 for never. */
+  timer: timerSeconds,
   addedAt: moment,
   unread: count,
   queued: count,
@@ -59,12 +73,32 @@ export const message = v.strictObject({
   seq,
   contact: v.string(),
   mine: v.boolean(),
+  /** A line is what happened to the conversation; nobody wrote it. */
+  kind: v.picklist(["text", "line"]),
   /** As it was sent; a face that shows it on a terminal cleans it first. */
   text: v.string(),
   /** By the sender's clock, and by ours when it was stored. */
   sentAt: moment,
   storedAt: moment,
   state: messageState,
+  /** False for what came under a new key that nobody has compared. */
+  trusted: v.boolean(),
+  timer: timerSeconds,
+  /** Null while its time has not begun. */
+  expiresAt: v.nullable(moment),
+})
+
+/** A message of ours that the peer has not acknowledged. */
+export const waiting = v.strictObject({
+  contact: v.string(),
+  id: messageId,
+  text: v.string(),
+  state: messageState,
+  /** How often it was published, and when it is published next. */
+  attempts: count,
+  nextAt: moment,
+  createdAt: moment,
+  why: v.string(),
 })
 
 const why = { why: v.string(), hint: v.exactOptional(v.string()) }

@@ -10,7 +10,14 @@ import type { Book } from "./book.ts"
 import { findIdentity, freeName, offeredName, placeholderName } from "./contacts.ts"
 import type { Change, Decision } from "./decision.ts"
 import { dropped, withRecoveryBundle, type Received } from "./inbound.ts"
-import { enclose, joinInbox, post, seconds, settle, type Draft, type Moment } from "./outbound.ts"
+import { seconds, settle, type Draft, type Moment } from "./draft.ts"
+import { rememberInit } from "./establishing.ts"
+import { rememberFormer } from "./former.ts"
+import { showLine } from "./lines.ts"
+import { messageId } from "./message-id.ts"
+import { readOrder, START } from "./order.ts"
+import { enclose, joinInbox, post, splitInbox } from "./outbound.ts"
+import { closeAllGaps } from "./placing.ts"
 import type { Answered } from "./ports.ts"
 import { markSeen } from "./seen.ts"
 
@@ -44,16 +51,22 @@ export function startHandshake(
   const frames = [hello(self, recovery)]
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, moment.random)
   if (started.kind === "refused") throw unanswerable(started.why)
-  const met: Met = { before, established: started.established, mailbox: inbox.mailbox, state: "init-sent" }
+  // A recovery bundle was made long ago: they receive where they said last.
+  const isRecovery = mode === MODE.recovery && before !== undefined
+  const peerInbox = isRecovery ? splitInbox(before.peerInbox) : bundle.inbox
+  const established = { ...started.established, peerInbox }
+  const state = isRecovery ? "recovering" : "init-sent"
+  const met: Met = { before, established, mailbox: inbox.mailbox, state }
   const draft = admit(book, met, placeholderName(identity), moment)
-  keepRecoveryBundle(draft, recovery, started.established)
+  keepRecoveryBundle(draft, recovery, established)
   const { contact, seq: letter } = draft
   enclose(draft, {
     contact: contact.id,
     kind: "init",
-    topic: inboxTopic(bundle.inbox),
+    topic: inboxTopic(peerInbox),
     wire: started.init,
     mid: started.mid,
+    carries: undefined,
   })
   return settle(book, draft, { contact: contact.id, before, letter })
 }
@@ -90,17 +103,24 @@ export function acceptHandshake(
   const greeting = answer.frames.find((frame) => frame.kind === "hello")
   if (greeting === undefined) return dropped("malformed")
   if (before?.blocked === true) return dropped("blocked")
+  // A recovery never changes who somebody is.
+  if (record.contact !== null && before?.id !== record.contact) return dropped("forged")
 
   const wanted = offeredName(greeting.name) ?? placeholderName(identity)
-  const met: Met = { before, established, mailbox: record.mailbox, state: "unconfirmed" }
+  const mailbox = record.contact === null ? record.mailbox : (before?.mailbox ?? record.mailbox)
+  const met: Met = { before, established, mailbox, state: "unconfirmed" }
   const draft = admit(book, met, wanted, moment)
   draft.contact = withRecoveryBundle(draft.contact, greeting.recoveryBundle, seconds(moment))
-  const inbox = { device: open.open.bundle.inbox.device, mailbox: record.mailbox }
+  const inbox = { device: open.open.bundle.inbox.device, mailbox }
   const recovery = recoveryBundle(self.identity, inbox, moment)
   keepRecoveryBundle(draft, recovery, established)
-  draft.changes.push({ write: "close-bundle", tag: record.tag })
-  draft.changes.push(markSeen(book.settings, draft.contact.id, init))
-  if (post(draft, "control", [hello(self, recovery)]).kind === "refused") return dropped("malformed")
+  if (record.contact !== null) showLine(draft, `the connection with ${draft.contact.name} was made anew`)
+  if (before !== undefined) draft.changes.push(...rememberFormer(book, before, draft.contact, moment))
+  if (record.contact === null) draft.changes.push({ write: "close-bundle", tag: record.tag })
+  draft.changes.push(rememberInit(book, draft.contact.id, init))
+  draft.changes.push(markSeen(book.settings, draft.contact.id, "passing", messageId(init)))
+  const welcome = { kind: "control", frames: [hello(self, recovery)] } as const
+  if (post(draft, welcome).kind === "refused") return dropped("malformed")
   const { id, name } = draft.contact
   const renamedFrom = before === undefined && name !== wanted ? wanted : null
   return settle(book, draft, { kind: "accepted", contact: id, before, renamedFrom })
@@ -123,39 +143,52 @@ function admit(book: Book, met: Met, wanted: string, moment: Moment): Draft {
   const { before, established, mailbox, state } = met
   const id = before?.id ?? book.nextContact
   const contact: ContactRecord = {
+    ...(before ?? NEWCOMER),
     id,
     identity: encodeIdentity(established.peer),
     name: before?.name ?? freeName(book, wanted, undefined),
     state,
-    verified: before?.verified ?? false,
-    blocked: false,
     peerInbox: joinInbox(established.peerInbox),
     mailbox,
     sas: established.sas,
     recoverySecret: established.recoverySecret,
-    recoveryBundle: new Uint8Array(0),
     addedAt: before?.addedAt ?? moment.now,
+    movedAt: 0,
   }
-  const changes: Change[] = before === undefined ? [] : endSession(book, id)
-  return {
+  const draft: Draft = {
     contact,
     session: established.session,
     receipts: [],
     receiptsBefore: [],
+    order: readOrder(book.settings, id),
+    orderBefore: START,
     seq: book.nextOutgoing,
     moment,
-    changes,
+    changes: before === undefined ? [] : endSession(book, id),
     tell: [],
   }
+  closeAllGaps(draft, book)
+  draft.order = { ...START }
+  return draft
 }
+
+/** What nobody has decided about somebody new. */
+const NEWCOMER = {
+  verified: false,
+  blocked: false,
+  recoveryBundle: new Uint8Array(0),
+  changedAt: 0,
+  readReceipts: false,
+  typing: false,
+  receiptDelay: 0,
+  timer: 0,
+  timerSetAt: 0,
+} as const
 
 function endSession(book: Book, id: ContactId): Change[] {
   const changes: Change[] = []
   for (const letter of book.outgoing.values()) {
     if (letter.contact === id) changes.push({ write: "outgoing-done", seq: letter.seq })
-  }
-  for (const bundle of book.bundles.values()) {
-    if (bundle.contact === id) changes.push({ write: "close-bundle", tag: bundle.tag })
   }
   changes.push({ write: "setting", key: unsentKey(id), value: Uint8Array.of(1) })
   return changes
