@@ -49,7 +49,7 @@ export class Person {
   readonly identity = createIdentity(systemRandom)
   readonly deviceId = toBase64url(randomBytes(16))
   readonly events: Event[] = []
-  readonly #path: string
+  readonly path: string
   readonly #key = randomBytes(32)
   readonly #ports: Partial<Ports>
   #running: { client: ChatClient; store: MortalStore } | undefined
@@ -57,7 +57,7 @@ export class Person {
   constructor(town: Town, name: string, folder: string, ports: Partial<Ports>) {
     this.town = town
     this.name = name
-    this.#path = join(folder, "messages.db")
+    this.path = join(folder, "messages.db")
     this.#ports = ports
   }
 
@@ -72,7 +72,7 @@ export class Person {
   }
 
   async start(): Promise<void> {
-    const store = mortal(await openStore(this.#path, new Uint8Array(this.#key)))
+    const store = mortal(await openStore(this.path, new Uint8Array(this.#key)))
     const { office, clock } = this.town
     const client = await openEngine({
       store,
