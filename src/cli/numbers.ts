@@ -1,10 +1,21 @@
 import { InvalidArgumentError } from "commander"
+import type { LoopbackPlace } from "../daemon/tcp.ts"
 
 const PORT_MAX = 65_535
 /** More than one process has descriptors for. */
 const CONNECTIONS_MAX = 60_000
 /** What one answer of the engine holds. */
 const LIMIT_MAX = 10_000
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** As the API has it: a timer of Node holds 24 days. */
+const DURATION_MS_MAX = 7 * 86_400_000
+
+const LOOPBACK_NAMES: Readonly<Record<string, LoopbackPlace["host"]>> = {
+  "127.0.0.1": "127.0.0.1",
+  localhost: "127.0.0.1",
+  "[::1]": "::1",
+}
 
 export function port(text: string): number {
   return whole(text, 0, PORT_MAX)
@@ -20,6 +31,22 @@ export function connections(text: string): number {
 
 export function descriptor(text: string): number {
   return whole(text, 0, PORT_MAX)
+}
+
+/** `500ms`, `30s`, `5m`, `2h` or `1d`, at most 7 days, in milliseconds. */
+export function duration(text: string): number {
+  const [, digits, unit = ""] = /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  const ms = Number(digits) * (UNIT_MS[unit] ?? NaN)
+  if (ms > 0 && ms <= DURATION_MS_MAX) return ms
+  throw new InvalidArgumentError("a time from 1ms to 7d is needed, such as 500ms, 30s, 5m, 2h or 1d")
+}
+
+/** `PORT` or `HOST:PORT`, of this machine alone. */
+export function loopback(text: string): LoopbackPlace {
+  const [, named = "127.0.0.1", digits = ""] = /^(?:(.+):)?([0-9]{1,5})$/.exec(text) ?? []
+  const host = LOOPBACK_NAMES[named]
+  if (host !== undefined && digits !== "") return { host, port: port(digits) }
+  throw new InvalidArgumentError("a port of this machine is needed: PORT, 127.0.0.1:PORT or [::1]:PORT")
 }
 
 function whole(text: string, min: number, max: number): number {
