@@ -33,7 +33,23 @@ export const seq = v.pipe(count, v.description("counts what is stored, in order"
 export const wordCount = v.picklist([2, 3])
 export const way = v.picklist(["code", "link", "file"])
 const moment = v.pipe(v.number(), v.description("Unix time in ms"))
-export const messageId = v.pipe(v.string(), v.description("32 hex digits"))
+export const messageId = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"),
+  v.description("32 hex digits"),
+)
+/** A year, as `TIMER_MAX_S` of wire/frame.ts. */
+const TIMER_MAX_S = 366 * 24 * 60 * 60
+export const timerSeconds = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(TIMER_MAX_S),
+  v.description("seconds until messages disappear, 0 for never"),
+)
+/** Receipts that wait longer let their sender believe that nothing arrived. */
+const RECEIPT_DELAY_MAX_MS = 60_000
+export const receiptDelayMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RECEIPT_DELAY_MAX_MS))
 
 export const contact = v.strictObject({
   name: v.string(),
@@ -44,6 +60,18 @@ export const contact = v.strictObject({
   state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
   verified: v.boolean(),
   blocked: v.boolean(),
+  keyChangedAt: v.pipe(
+    v.nullable(moment),
+    v.description("when another identity took this name over: nothing is sent until it was compared"),
+  ),
+  movedAt: v.pipe(
+    v.nullable(moment),
+    v.description("since when they talk with us on another device of ours: nothing is sent from here"),
+  ),
+  readReceipts: v.boolean(),
+  typing: v.boolean(),
+  receiptDelayMs,
+  timer: timerSeconds,
   addedAt: moment,
   unread: count,
   queued: count,
@@ -64,10 +92,29 @@ export const message = v.strictObject({
   seq,
   contact: v.string(),
   mine: v.boolean(),
+  kind: v.pipe(
+    v.picklist(["text", "line"]),
+    v.description("a line is what happened to the conversation: nobody wrote it"),
+  ),
   text: v.pipe(v.string(), v.description("as it was sent: whoever shows it on a terminal cleans it first")),
   sentAt: v.pipe(moment, v.description("by the sender's clock, Unix time in ms")),
   storedAt: v.pipe(moment, v.description("when it was stored here, Unix time in ms")),
   state: messageState,
+  trusted: v.pipe(v.boolean(), v.description("false for what came under a new key that nobody has compared")),
+  timer: timerSeconds,
+  expiresAt: v.pipe(v.nullable(moment), v.description("null while its time has not begun")),
+})
+
+/** A message of ours that the peer has not acknowledged. */
+export const waiting = v.strictObject({
+  contact: v.string(),
+  id: messageId,
+  text: v.string(),
+  state: messageState,
+  attempts: v.pipe(count, v.description("how often it was published")),
+  nextAt: v.pipe(moment, v.description("when it is published next, Unix time in ms")),
+  createdAt: moment,
+  why: v.string(),
 })
 
 const why = { why: v.string(), hint: v.exactOptional(v.string()) }

@@ -77,6 +77,51 @@ export const COMMANDS = {
     params: v.strictObject({ contact: name, verified: v.boolean() }),
     result: contact,
   },
+  replace: {
+    about:
+      "Somebody who lost his keys was paired anew as `by`: he takes over name and history of `contact`, and nothing is sent " +
+      "to him until the new key was compared.",
+    params: v.strictObject({ contact: name, by: name }),
+    result: contact,
+  },
+  reset: {
+    about:
+      "Makes the connection with a contact anew, as is done by itself when the state of one side was lost.",
+    params: v.strictObject({ contact: name }),
+    result: nothing,
+  },
+  privacy: {
+    about:
+      "What a contact is told: that messages were read, that something is being written; and how long receipts wait at " +
+      "random before they leave.",
+    params: v.strictObject({
+      contact: name,
+      readReceipts: v.boolean(),
+      typing: v.boolean(),
+      receiptDelayMs: shape.receiptDelayMs,
+    }),
+    result: contact,
+  },
+  timer: {
+    about: "Messages of a conversation disappear on both sides after so many seconds, 0 for never.",
+    params: v.strictObject({ contact: name, seconds: shape.timerSeconds }),
+    result: contact,
+  },
+  typing: {
+    about: "Tells a contact that something is being written, where `privacy` allows it.",
+    params: v.strictObject({ contact: name, typing: v.boolean() }),
+    result: nothing,
+  },
+  outbox: {
+    about: "What was sent and not acknowledged by its receiver, and why.",
+    params: empty,
+    result: v.array(shape.waiting),
+  },
+  cancel: {
+    about: "Takes a message back that its receiver has not acknowledged. It may have arrived all the same.",
+    params: v.strictObject({ contact: name, id: shape.messageId }),
+    result: nothing,
+  },
   "pair-offer": {
     about: "Starts an offer; the event `paired` or `pair-failed` follows.",
     params: v.strictObject({ by: v.optional(way, "code"), words: v.optional(wordCount, 2) }),
@@ -151,6 +196,10 @@ export const EVENTS = {
   "pair-failed": {
     about: "An offer came to nothing.",
     params: told("pair-failed", { why: v.string(), hint: v.string() }),
+  },
+  typing: {
+    about: "A contact is writing, or has stopped.",
+    params: told("typing", { contact: v.string(), typing: v.boolean() }),
   },
   dropped: {
     about: "A frame was refused: counted, never shown.",

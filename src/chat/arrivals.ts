@@ -5,15 +5,20 @@ import { expects } from "../session/place.ts"
 import type { ContactId, OpenBundleRecord } from "../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../wire/link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../wire/topics.ts"
+import { answerFormer } from "./former.ts"
+import type { Book } from "./book.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "./bundles.ts"
-import type { Decision } from "./decision.ts"
-import { acceptHandshake, type Accepted, type Self } from "./handshakes.ts"
+import { noChange, type Decision } from "./decision.ts"
+import { seconds, type Moment } from "./draft.ts"
+import { wasAccepted } from "./establishing.ts"
+import { acceptHandshake, type Accepted } from "./accepting.ts"
+import type { Self } from "./introducing.ts"
 import { dropped, receive, repeatReceipt, type Received } from "./inbound.ts"
 import type { Journal } from "./journal.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, STRANGE_FRAMES, type Limits } from "./limits.ts"
 import { messageId } from "./message-id.ts"
-import { seconds, type Moment } from "./outbound.ts"
 import type { Line, Ports } from "./ports.ts"
+import { oursWins, recoveryOf } from "./recovery.ts"
 
 export type Surroundings = {
   readonly ports: Ports
@@ -22,7 +27,9 @@ export type Surroundings = {
   readonly deviceId: () => string | undefined
   readonly line: () => Line | undefined
   /** After the commit. */
-  readonly onReceived: (contact: ContactId) => void
+  readonly onReceived: (contact: ContactId, receiptsWait: boolean) => void
+  /** A frame of theirs fitted, or one did not that is none that came before. */
+  readonly onFitting: (contact: ContactId, fits: boolean) => void
   readonly onAccepted: (offer: OpenBundleRecord, accepted: Accepted) => void
 }
 
@@ -37,7 +44,8 @@ export async function arrive(world: Surroundings, topic: string, payload: Uint8A
   if (mailbox === undefined || payload.length < ID_BYTES) return count(journal)
   const tag = payload.subarray(0, ID_BYTES)
   const book = journal.book()
-  const offer = payload.length === INIT_BYTES ? offeredTo(book, mailbox, tag) : undefined
+  const isInit = payload.length === INIT_BYTES
+  const offer = isInit ? (offeredTo(book, mailbox, tag) ?? recoveryOf(book, mailbox, tag)) : undefined
   if (offer !== undefined) return takeInit(world, offer, payload)
   const wanted = payload.length === LINK_REQUEST_BYTES ? requestedFrom(book, mailbox, tag) : undefined
   if (wanted !== undefined) return takeRequest(world, wanted, payload)
@@ -58,9 +66,12 @@ async function takeFrame(world: Surroundings, contact: ContactId, wire: Uint8Arr
   })
   ports.reach("receive-committed")
   if (received.kind !== "refused") {
-    if (received.receiptsWait) world.onReceived(contact)
+    world.onFitting(contact, true)
+    world.onReceived(contact, received.receiptsWait)
   } else if (received.why === "unknown-tag") {
     await takeStranger(world, contact, wire)
+  } else if (received.why === "unknown-kem" || received.why === "too-far-ahead") {
+    world.onFitting(contact, false)
   }
 }
 
@@ -68,9 +79,16 @@ async function takeFrame(world: Surroundings, contact: ContactId, wire: Uint8Arr
 async function takeStranger(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
   const { ports, journal } = world
   const mid = messageId(wire)
-  if (!(await ports.store.hasMessage(contact, mid))) return count(journal)
+  if (!(await ports.store.hasMessage(contact, mid))) {
+    if (await journal.run((book) => answerFormer(book, contact, wire, momentOf(ports)))) {
+      world.onReceived(contact, false)
+      return
+    }
+    world.onFitting(contact, false)
+    return count(journal)
+  }
   await journal.run((book) => repeatReceipt(book, contact, mid, momentOf(ports)))
-  world.onReceived(contact)
+  world.onReceived(contact, true)
 }
 
 async function takeInit(world: Surroundings, offer: OpenBundleRecord, init: Uint8Array): Promise<void> {
@@ -80,14 +98,28 @@ async function takeInit(world: Surroundings, offer: OpenBundleRecord, init: Uint
   const outcome = await journal.run((book): Decision<Accepted | Received> => {
     const record = book.bundles.get(toHex(offer.tag))
     if (record === undefined) return dropped("unknown-tag")
-    const decision = isOver(record, ports)
-      ? withdrawn(record)
-      : acceptHandshake(book, self, { record, init }, momentOf(ports))
+    const decision = decideInit({ book, self, ports }, record, init)
     ports.reach("welcome-decided")
     return decision
   })
   ports.reach("welcome-committed")
   if (outcome.kind === "accepted") world.onAccepted(offer, outcome)
+}
+
+type Judging = { readonly book: Book; readonly self: Self; readonly ports: Ports }
+
+function decideInit(
+  { book, self, ports }: Judging,
+  record: OpenBundleRecord,
+  init: Uint8Array,
+): Decision<Accepted | Received> {
+  if (isOver(record, ports)) return withdrawn(record)
+  const contact = record.contact === null ? undefined : book.contacts.get(record.contact)
+  if (contact !== undefined && (wasAccepted(book, contact.id, init) || oursWins(contact, self))) {
+    // The WELCOME to it is in the outbox until the peer has it; to one that loses, our own INIT is the answer.
+    return noChange({ kind: "again", receiptsWait: false })
+  }
+  return acceptHandshake(book, self, { record, init }, momentOf(ports))
 }
 
 async function takeRequest(world: Surroundings, offer: OpenBundleRecord, request: Uint8Array): Promise<void> {

@@ -2,7 +2,15 @@ import { toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { decodeSession } from "../session/snapshot.ts"
 import type { Session } from "../session/state.ts"
-import type { ContactId, ContactRecord, Opening, OpenBundleRecord, OutgoingRecord } from "../store/records.ts"
+import type {
+  ContactId,
+  ContactRecord,
+  HeldRecord,
+  Opening,
+  OpenBundleRecord,
+  OutgoingRecord,
+} from "../store/records.ts"
+import { SHORT_MID_BYTES } from "../wire/frame.ts"
 import type { Change } from "./decision.ts"
 
 /** All that the engine holds in memory: what `Opening` says, with sessions decoded and indexes to find things by. */
@@ -16,8 +24,13 @@ export type Book = {
   readonly settings: Map<string, Uint8Array>
   /** Contact by mailbox in hex. */
   readonly mailboxes: Map<string, ContactId>
-  /** Sequence number of a frame by contact and short message id. */
+  /** Sequence number of a frame by contact and short message id: its own, and that of the text which it carries. */
   readonly letters: Map<string, number>
+  readonly carriers: Map<string, number>
+  /** What waits in the outbox for each contact. */
+  readonly loads: Map<ContactId, { readonly letters: number; readonly bytes: number }>
+  /** Texts that wait for those before them; a map is replaced, never changed. */
+  readonly held: Map<ContactId, ReadonlyMap<number, HeldRecord>>
   nextContact: ContactId
   nextOutgoing: number
 }
@@ -32,6 +45,9 @@ export function openBook(opening: Opening): Book {
     settings: new Map(opening.settings),
     mailboxes: new Map(),
     letters: new Map(),
+    carriers: new Map(),
+    loads: new Map(),
+    held: new Map(),
     nextContact: opening.nextContact,
     nextOutgoing: opening.nextOutgoing,
   }
@@ -40,6 +56,7 @@ export function openBook(opening: Opening): Book {
     apply(book, { write: "session", contact, session: readSession(snapshot) })
   }
   for (const outgoing of opening.outgoing) apply(book, { write: "outgoing", outgoing })
+  for (const held of opening.held) apply(book, { write: "held", held })
   for (const bundle of opening.openBundles) apply(book, { write: "open-bundle", bundle })
   return book
 }
@@ -55,6 +72,9 @@ export function copyBook(book: Book): Book {
     settings: new Map(book.settings),
     mailboxes: new Map(book.mailboxes),
     letters: new Map(book.letters),
+    carriers: new Map(book.carriers),
+    loads: new Map(book.loads),
+    held: new Map(book.held),
   }
 }
 
@@ -91,9 +111,17 @@ export function apply(book: Book, change: Change): void {
     case "setting":
       book.settings.set(change.key, change.value)
       return
+    case "held":
+      editHeld(book, change.held.contact, (held) => held.set(change.held.number, change.held))
+      return
+    case "held-done":
+      editHeld(book, change.contact, (held) => held.delete(change.number))
+      return
     case "message":
     case "message-state":
     case "shown":
+    case "expire":
+    case "adopt-history":
       return
   }
 }
@@ -115,6 +143,7 @@ function forgetContact(book: Book, id: ContactId): void {
   if (contact !== undefined) book.mailboxes.delete(toHex(contact.mailbox))
   book.contacts.delete(id)
   book.sessions.delete(id)
+  book.held.delete(id)
   for (const outgoing of book.outgoing.values()) {
     if (outgoing.contact === id) removeOutgoing(book, outgoing.seq)
   }
@@ -124,14 +153,34 @@ function forgetContact(book: Book, id: ContactId): void {
 }
 
 function putOutgoing(book: Book, outgoing: OutgoingRecord): void {
+  if (!book.outgoing.has(outgoing.seq)) weigh(book, outgoing, 1)
   book.outgoing.set(outgoing.seq, outgoing)
   book.letters.set(letterKey(outgoing.contact, outgoing.mid), outgoing.seq)
+  if (outgoing.carries !== undefined) book.carriers.set(carrierKey(outgoing, outgoing.carries), outgoing.seq)
   book.nextOutgoing = Math.max(book.nextOutgoing, outgoing.seq + 1)
 }
 
 function removeOutgoing(book: Book, seq: number): void {
   const outgoing = book.outgoing.get(seq)
   if (outgoing === undefined) return
+  weigh(book, outgoing, -1)
   book.outgoing.delete(seq)
   book.letters.delete(letterKey(outgoing.contact, outgoing.mid))
+  if (outgoing.carries !== undefined) book.carriers.delete(carrierKey(outgoing, outgoing.carries))
+}
+
+function weigh(book: Book, { contact, wire }: OutgoingRecord, sign: 1 | -1): void {
+  const { letters, bytes } = book.loads.get(contact) ?? { letters: 0, bytes: 0 }
+  book.loads.set(contact, { letters: letters + sign, bytes: bytes + sign * wire.length })
+}
+
+function carrierKey({ contact }: OutgoingRecord, { mid }: { mid: Uint8Array }): string {
+  return letterKey(contact, mid.subarray(0, SHORT_MID_BYTES))
+}
+
+function editHeld(book: Book, contact: ContactId, edit: (held: Map<number, HeldRecord>) => void): void {
+  const held = new Map(book.held.get(contact))
+  edit(held)
+  if (held.size === 0) book.held.delete(contact)
+  else book.held.set(contact, held)
 }

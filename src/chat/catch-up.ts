@@ -34,6 +34,7 @@ export async function catchUp(works: Works): Promise<null> {
   } finally {
     interrupted.end()
   }
+  await works.gaps.closeOld()
   return null
 }
 

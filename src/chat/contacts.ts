@@ -23,10 +23,27 @@ export function findContact(book: Book, name: string): ContactRecord {
   throw new Fault("not-found", `no contact is called ${displayName(name)}`, hint)
 }
 
+/** Faults `not-found` when it was forgotten. */
+export function findContactById(book: Book, id: ContactId): ContactRecord {
+  const contact = book.contacts.get(id)
+  if (contact !== undefined) return contact
+  throw new Fault("not-found", "the contact was forgotten meanwhile", "mqttchat contacts")
+}
+
 export function findIdentity(book: Book, identity: Uint8Array): ContactRecord | undefined {
   const wanted = toHex(identity)
   for (const contact of book.contacts.values()) if (toHex(contact.identity) === wanted) return contact
   return undefined
+}
+
+/** Nothing may be sent to them: their key changed and nobody compared it, or they talk with us elsewhere. */
+export function isSilent(contact: ContactRecord): boolean {
+  return isUncompared(contact) || contact.movedAt > 0
+}
+
+/** Another identity took the name over, and a person has not compared it yet. */
+export function isUncompared({ changedAt, verified }: ContactRecord): boolean {
+  return changedAt > 0 && !verified
 }
 
 /** `wanted`, or the first of wanted-2, wanted-3, ... that no other contact bears. */
@@ -62,6 +79,12 @@ export function describeContact(
     state: contact.state,
     verified: contact.verified,
     blocked: contact.blocked,
+    keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
+    movedAt: contact.movedAt === 0 ? null : contact.movedAt,
+    readReceipts: contact.readReceipts,
+    typing: contact.typing,
+    receiptDelayMs: contact.receiptDelay,
+    timer: contact.timer,
     addedAt: contact.addedAt,
     ...counts,
   }

@@ -17,6 +17,8 @@ export type Told =
       readonly mid: Uint8Array
       readonly state: MessageState
     }
+  /** Of the text of ours whose id begins so. */
+  | { readonly told: "read"; readonly contact: ContactId; readonly mid8: Uint8Array }
   | { readonly told: "welcomed"; readonly contact: ContactId; readonly renamedFrom: string | null }
   | { readonly told: "dropped" }
   | { readonly told: "event"; readonly event: Event }

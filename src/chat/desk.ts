@@ -1,11 +1,13 @@
-import { fromBase64url, toHex } from "../crypto/bytes.ts"
+import { equal, fromBase64url, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/records.ts"
 import { ID_BYTES, type Inbox } from "../wire/topics.ts"
 import { momentOf } from "./arrivals.ts"
 import { bundleRecord, closing } from "./bundles.ts"
 import type { Decision } from "./decision.ts"
-import { startHandshake, type Accepted, type Started } from "./handshakes.ts"
+import { findContactById } from "./contacts.ts"
+import type { Accepted } from "./accepting.ts"
+import { startHandshake, type Started } from "./handshakes.ts"
 import type { HomeLink } from "./home-link.ts"
 import type { Journal } from "./journal.ts"
 import { openLine, UNHEARD } from "./line.ts"
@@ -54,9 +56,12 @@ export class PairingDesk implements Desk {
 
   readonly moveIn: Desk["moveIn"] = (broker, credential) => this.#source.home.moveIn(broker, credential)
 
-  readonly newInbox = (): Inbox => {
+  readonly newInbox = (): Inbox => this.inboxAt(this.ports.random(ID_BYTES))
+
+  /** An inbox of ours with this mailbox of 16 bytes. */
+  readonly inboxAt = (mailbox: Uint8Array): Inbox => {
     const device = fromBase64url(this.#source.home.deviceId() ?? "")
-    if (device?.length === ID_BYTES) return { device, mailbox: this.ports.random(ID_BYTES) }
+    if (device?.length === ID_BYTES) return { device, mailbox }
     throw new Fault("config", "this profile has no place at a broker yet", "mqttchat pair CODE@HOST")
   }
 
@@ -82,8 +87,7 @@ export class PairingDesk implements Desk {
     this.#replaced(before)
     const inPlace = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(letter))
     await this.#whileOnline(inPlace)
-    const contact = journal.book().contacts.get(id)
-    if (contact === undefined) throw new Fault("not-found", "the contact was forgotten meanwhile")
+    const contact = findContactById(journal.book(), id)
     const met = { known: before !== undefined, renamedFrom: null }
     return { paired: describePaired(journal.book(), contact, met), welcomed }
   }
@@ -94,7 +98,7 @@ export class PairingDesk implements Desk {
     this.#replaced(before)
     outbox.pump()
     const contact = journal.book().contacts.get(id)
-    if (contact === undefined) return
+    if (contact === undefined || offer.contact !== null) return
     const met = { known: before !== undefined, renamedFrom }
     const paired = describePaired(journal.book(), contact, met)
     const tag = toHex(offer.tag)
@@ -160,8 +164,10 @@ export class PairingDesk implements Desk {
 
   #replaced(before: ContactRecord | undefined): void {
     if (before === undefined) return
-    this.#source.mailboxes.close(before.mailbox)
-    this.#source.onRefreshed(before.id)
+    const { journal, mailboxes, onRefreshed } = this.#source
+    const now = journal.book().contacts.get(before.id)
+    if (now === undefined || !equal(now.mailbox, before.mailbox)) mailboxes.close(before.mailbox)
+    onRefreshed(before.id)
   }
 }
 

@@ -1,9 +1,11 @@
 import * as v from "valibot"
 
 import { Fault } from "../errors.ts"
-import { COMMANDS, type ChatClient, type Command, type Params, type Results } from "./api.ts"
+import { COMMANDS, type ChatClient, type Params } from "./api.ts"
 import { catchUp } from "./catch-up.ts"
-import { CONVERSATION_COMMANDS } from "./commands.ts"
+import { conversationCommands, type Handlers } from "./commands.ts"
+import { contactCommands } from "./contact-commands.ts"
+import { outboxCommands } from "./outbox-commands.ts"
 import { PairingCommands, type PairingDrivers } from "./pairing-commands.ts"
 import type { Desk, Ports } from "./ports.ts"
 import { openWorks } from "./works.ts"
@@ -16,8 +18,6 @@ const DRIVERS: PairingDrivers = {
 const enter = async (desk: Desk, wish: Params<"register">) =>
   (await import("./register.ts")).register(desk, wish)
 
-type Handlers = { readonly [C in Command]: (params: Params<C>) => Promise<Results[C]> }
-
 /**
  * The engine of one profile, in this process. It starts connecting at once; commands work while it is offline. The
  * store stays the caller's to close, after `close`. Faults of `Store`.
@@ -25,21 +25,11 @@ type Handlers = { readonly [C in Command]: (params: Params<C>) => Promise<Result
 export async function openEngine(ports: Ports): Promise<ChatClient> {
   const works = await openWorks(ports)
   const pairing = new PairingCommands(works.desk, DRIVERS)
-  const talk = CONVERSATION_COMMANDS
   const handlers: Handlers = {
-    status: (params) => talk.status(works, params),
+    ...conversationCommands(works),
+    ...contactCommands(works),
+    ...outboxCommands(works),
     "catch-up": () => catchUp(works),
-    send: (params) => talk.send(works, params),
-    history: (params) => talk.history(works, params),
-    search: (params) => talk.search(works, params),
-    inbox: (params) => talk.inbox(works, params),
-    shown: (params) => talk.shown(works, params),
-    contacts: (params) => talk.contacts(works, params),
-    rename: (params) => talk.rename(works, params),
-    block: (params) => talk.block(works, params),
-    forget: (params) => talk.forget(works, params),
-    verify: (params) => talk.verify(works, params),
-    "mark-verified": (params) => talk["mark-verified"](works, params),
     "pair-offer": (params) => pairing.offer(params, "person"),
     "device-offer": ({ words }) => pairing.offer({ by: "code", words }, "device"),
     "pair-answer": (params) => pairing.answer(params),

@@ -17,6 +17,7 @@ export const FAULT_POINTS = [
   "init-committed",
   "welcome-decided",
   "welcome-committed",
+  "recovery-committed",
 ] as const
 
 export type FaultPoint = (typeof FAULT_POINTS)[number]

@@ -6,12 +6,19 @@ import type { ContactId, ContactRecord } from "../store/records.ts"
 import { SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
 import { encodeIdentity } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
-import { letterKey, type Book } from "./book.ts"
+import type { Event } from "./api.ts"
+import type { Book } from "./book.ts"
 import { freeName, offeredName, placeholderName } from "./contacts.ts"
 import { noChange, type Decision } from "./decision.ts"
+import { draftFor, seconds, settle, type Draft, type Moment } from "./draft.ts"
+import { confirm, wasAccepted } from "./establishing.ts"
+import { hearAck, hearAgain, hearRead } from "./hearing-receipts.ts"
+import { showLine } from "./lines.ts"
 import { messageId } from "./message-id.ts"
-import { draftFor, post, seconds, settle, takePostQuantumStep, type Draft, type Moment } from "./outbound.ts"
-import { markSeen, wasSeen } from "./seen.ts"
+import { post, takePostQuantumStep } from "./outbound.ts"
+import { placeGone, placeText } from "./placing.ts"
+import { markSeen, seenAs } from "./seen.ts"
+import { hearTimer } from "./timers.ts"
 
 export type Received =
   /** On disk with all that follows from it. */
@@ -33,12 +40,13 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
   }
   draft.session = opened.next
   confirm(book, draft, opened.newChain)
-  const news: News = { book, draft, mid: opened.mid }
+  const news: News = { book, draft, mid: opened.mid, frames: opened.frames }
   for (const frame of opened.frames) hear(news, frame)
-  if (opened.frames.some(wantsReceipt)) {
-    draft.receipts = [...draft.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
-    const leavesTrace = opened.frames.some(({ kind }) => kind === "text")
-    if (!leavesTrace) draft.changes.push(markSeen(book.settings, from, opened.mid))
+  const isOwed = opened.frames.some(wantsReceipt)
+  if (isOwed) draft.receipts = [...draft.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
+  const leavesTrace = opened.frames.some(({ kind }) => kind === "text")
+  if (!leavesTrace) {
+    draft.changes.push(markSeen(book.settings, from, isOwed ? "owed" : "passing", opened.mid))
   }
   takePostQuantumStep(draft)
   return settle(book, draft, { kind: "committed", receiptsWait: draft.receipts.length > 0 })
@@ -63,45 +71,48 @@ export function dropped(why: Extract<Received, { kind: "refused" }>["why"]): Dec
   return { commit: [], tell: [{ told: "dropped" }], result: { kind: "refused", why } }
 }
 
-type News = { readonly book: Book; readonly draft: Draft; readonly mid: Uint8Array }
+type News = {
+  readonly book: Book
+  readonly draft: Draft
+  readonly mid: Uint8Array
+  /** All that the message says. */
+  readonly frames: readonly Frame[]
+}
 
 function again(book: Book, draft: Draft, wire: Uint8Array): Decision<Received> {
   const { contact, moment } = draft
   const mid = messageId(wire)
-  if (wasSeen(book.settings, contact.id, mid)) return repeatReceipt(book, contact.id, mid, moment)
-  // An INIT that was answered: its WELCOME is in the outbox until the peer has it.
-  if (wasSeen(book.settings, contact.id, wire)) return noChange({ kind: "again", receiptsWait: false })
+  const as = seenAs(book.settings, contact.id, mid)
+  if (as === "owed") return repeatReceipt(book, contact.id, mid, moment)
+  // An INIT that was answered, too: its WELCOME is in the outbox until the peer has it.
+  if (as === "passing" || wasAccepted(book, contact.id, wire)) {
+    return noChange({ kind: "again", receiptsWait: false })
+  }
   return noChange({ kind: "refused", why: "unknown-tag" })
 }
 
-/** Their first message confirms whom we answered; the first of their second chain confirms who answered us. */
-function confirm(book: Book, draft: Draft, newChain: boolean): void {
-  const { contact } = draft
-  if (contact.state === "init-sent") {
-    draft.contact = { ...contact, state: "established" }
-    for (const letter of book.outgoing.values()) {
-      if (letter.contact === contact.id && letter.kind === "init") {
-        draft.changes.push({ write: "outgoing-done", seq: letter.seq })
-      }
-    }
-  } else if (contact.state === "unconfirmed" && newChain) {
-    draft.contact = { ...contact, state: "established" }
-  }
-}
-
-/** What the peer has to know that we have. A receipt for a receipt would never end. */
-function wantsReceipt(frame: Frame): boolean {
-  return frame.kind !== "ack" && frame.kind !== "nop"
+/** What the peer has to know that we have. A receipt for a receipt would never end [W-34]. */
+function wantsReceipt({ kind }: Frame): boolean {
+  return !["ack", "typing", "again", "nop"].includes(kind)
 }
 
 function hear(news: News, frame: Frame): void {
-  const { draft } = news
+  const { book, draft } = news
   switch (frame.kind) {
     case "text":
       hearText(news, frame)
       return
     case "ack":
-      for (const mid8 of frame.mids) hearReceipt(news, mid8)
+      for (const mid8 of frame.mids) hearAck(book, draft, mid8)
+      return
+    case "read":
+      for (const mid8 of frame.mids) hearRead(draft, mid8)
+      return
+    case "again":
+      hearAgain(book, draft, frame.numbers)
+      return
+    case "gone":
+      placeGone(draft, book, frame.numbers)
       return
     case "hello":
       hearWelcome(news, frame.name, frame.recoveryBundle)
@@ -116,47 +127,46 @@ function hear(news: News, frame: Frame): void {
     case "topic":
       hearTopic(draft, frame.mailbox)
       return
+    case "timer":
+      hearTimer(draft, frame)
+      return
+    case "typing":
+      notify(draft, { event: "typing", contact: draft.contact.name, typing: frame.typing })
+      return
+    case "moved":
+      hearMoved(draft, frame.at)
+      return
     case "unknown":
       notice(draft, `${draft.contact.name} sent something that this version of mqttchat does not know`)
       return
+    case "number":
+    case "original":
     case "topic-ok":
     case "nop":
       return
   }
 }
 
-function hearText({ draft, mid }: News, frame: Extract<Frame, { kind: "text" }>): void {
-  const text = readText(frame.text)
+/** One message says one text; what goes with it says how it is to be taken. */
+function hearText({ book, draft, mid, frames }: News, frame: Extract<Frame, { kind: "text" }>): void {
+  const isFirst = frames.find(({ kind }) => kind === "text") === frame
+  const text = isFirst ? readText(frame.text) : undefined
+  const number = find(frames, "number")?.number
   if (text === undefined) {
     notice(draft, `${draft.contact.name} sent a message that is no text`)
+    if (isFirst && number !== undefined) placeGone(draft, book, [number])
     return
   }
-  const { contact, moment } = draft
-  draft.changes.push({
-    write: "message",
-    message: {
-      contact: contact.id,
-      mid,
-      mine: false,
-      text,
-      sentAt: frame.time,
-      storedAt: moment.now,
-      state: "received",
-      shown: false,
-    },
-  })
-  draft.tell.push({ told: "message", contact: contact.id, mid })
+  const original = find(frames, "original")?.mid ?? new Uint8Array(0)
+  const timer = find(frames, "timer")?.seconds ?? 0
+  placeText(draft, book, number, { mid, text, original, timer, sentAt: frame.time })
 }
 
-function hearReceipt({ book, draft }: News, mid8: Uint8Array): void {
-  const { contact } = draft
-  const seq = book.letters.get(letterKey(contact.id, mid8))
-  const letter = seq === undefined ? undefined : book.outgoing.get(seq)
-  if (letter === undefined) return
-  draft.changes.push({ write: "outgoing-done", seq: letter.seq })
-  if (letter.kind !== "text") return
-  draft.changes.push({ write: "message-state", contact: contact.id, mid8, state: "delivered" })
-  draft.tell.push({ told: "receipt", contact: contact.id, mid: messageId(letter.wire), state: "delivered" })
+function find<Kind extends Frame["kind"]>(
+  frames: readonly Frame[],
+  kind: Kind,
+): Extract<Frame, { kind: Kind }> | undefined {
+  return frames.find((frame): frame is Extract<Frame, { kind: Kind }> => frame.kind === kind)
 }
 
 function hearWelcome({ book, draft }: News, offered: Uint8Array, recoveryBundle: Uint8Array): void {
@@ -165,6 +175,7 @@ function hearWelcome({ book, draft }: News, offered: Uint8Array, recoveryBundle:
   const wanted = unnamed ? offeredName(offered) : undefined
   const name = wanted === undefined ? contact.name : freeName(book, wanted, contact.id)
   draft.contact = withRecoveryBundle({ ...contact, name }, recoveryBundle, seconds(draft.moment))
+  if (book.contacts.get(contact.id)?.state === "recovering") return
   const renamedFrom = wanted === undefined || wanted === name ? null : wanted
   draft.tell.push({ told: "welcomed", contact: contact.id, renamedFrom })
 }
@@ -184,16 +195,30 @@ function hearPostQuantum(draft: Draft, frame: Extract<Frame, { kind: "pq-ek" | "
   draft.session = next
   if (reply === undefined) return
   // Without the answer the peer asks again; a secret promised but not sent would be used by nobody.
-  if (post(draft, "control", [reply]).kind === "refused") draft.session = before
+  if (post(draft, { kind: "control", frames: [reply] }).kind === "refused") draft.session = before
 }
 
 function hearTopic(draft: Draft, mailbox: Uint8Array): void {
   const { contact } = draft
   const device = contact.peerInbox.slice(0, contact.peerInbox.length - mailbox.length)
   draft.contact = { ...contact, peerInbox: new Uint8Array(Buffer.concat([device, mailbox])) }
-  post(draft, "control", [{ kind: "topic-ok", mailbox }])
+  post(draft, { kind: "control", frames: [{ kind: "topic-ok", mailbox }] })
+}
+
+/** They talk with our identity on another device now; who may speak for it is theirs to judge, so only they are lost. */
+function hearMoved(draft: Draft, at: number): void {
+  if (draft.contact.movedAt !== 0) return
+  draft.contact = { ...draft.contact, movedAt: Math.max(at, 1) }
+  showLine(
+    draft,
+    `${draft.contact.name} talks with you on another device now; nothing more is sent from here`,
+  )
+}
+
+function notify(draft: Draft, event: Event): void {
+  draft.tell.push({ told: "event", event })
 }
 
 function notice(draft: Draft, text: string): void {
-  draft.tell.push({ told: "event", event: { event: "notice", contact: draft.contact.name, text } })
+  notify(draft, { event: "notice", contact: draft.contact.name, text })
 }

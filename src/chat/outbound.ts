@@ -1,31 +1,11 @@
-import type { Random } from "../crypto/bytes.ts"
 import { startStep } from "../session/pq.ts"
 import { seal } from "../session/ratchet.ts"
-import type { Session } from "../session/state.ts"
-import type { ContactId, ContactRecord, OutgoingRecord } from "../store/records.ts"
+import type { ContactId, ContactRecord, MessageRecord, OutgoingRecord } from "../store/records.ts"
 import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
-import type { Change, Decision, Told } from "./decision.ts"
-
-/** Time (unix ms) and chance of one step. */
-export type Moment = { readonly now: number; readonly random: Random }
-
-/**
- * One contact's part of a decision while it is being made: contact, session and waiting receipts as they will
- * be, and the changes besides. The book is only read.
- */
-export type Draft = {
-  contact: ContactRecord
-  session: Session
-  /** Short message ids that the peer waits for. */
-  receipts: readonly Uint8Array[]
-  readonly receiptsBefore: readonly Uint8Array[]
-  seq: number
-  readonly moment: Moment
-  readonly changes: Change[]
-  readonly tell: Told[]
-}
+import { noChange, type Decision } from "./decision.ts"
+import { draftFor, seconds, settle, type Draft, type Moment } from "./draft.ts"
 
 export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long"
 
@@ -33,63 +13,42 @@ type Posted =
   | { readonly kind: "posted"; readonly mid: Uint8Array }
   | { readonly kind: "refused"; readonly why: SealRefusal }
 
-/** A draft about a contact that has a session, or undefined. */
-export function draftFor(book: Book, id: ContactId, moment: Moment): Draft | undefined {
-  const contact = book.contacts.get(id)
-  const session = book.sessions.get(id)
-  if (contact === undefined || session === undefined) return undefined
-  const receipts = readReceipts(book.settings.get(receiptsKey(id)))
-  return {
-    contact,
-    session,
-    receipts,
-    receiptsBefore: receipts,
-    seq: book.nextOutgoing,
-    moment,
-    changes: [],
-    tell: [],
-  }
-}
-
-/** What the draft comes to. */
-export function settle<Result>(book: Book, draft: Draft, result: Result): Decision<Result> {
-  const { contact, session, receipts, changes, tell } = draft
-  const commit: Change[] = []
-  if (book.contacts.get(contact.id) !== contact) commit.push({ write: "contact", contact })
-  if (book.sessions.get(contact.id) !== session) {
-    commit.push({ write: "session", contact: contact.id, session })
-  }
-  if (receipts !== draft.receiptsBefore) {
-    commit.push({ write: "setting", key: receiptsKey(contact.id), value: Buffer.concat(receipts) })
-  }
-  return { commit: [...commit, ...changes], tell, result }
+/** What goes into the outbox, and the text that it carries where it carries one. */
+type Parcel = {
+  readonly kind: OutgoingRecord["kind"]
+  readonly frames: readonly Frame[]
+  /** The message whose text it is; undefined for a text that is new, whose message id is that of the frame. */
+  readonly text?: { readonly mid: Uint8Array | undefined; readonly number: number }
 }
 
 /** Seals the frames into the outbox, with waiting receipts riding along. On a refusal the draft is as before. */
-export function post(draft: Draft, kind: OutgoingRecord["kind"], frames: readonly Frame[]): Posted {
+export function post(draft: Draft, parcel: Parcel): Posted {
+  const { frames } = parcel
   const riding = draft.receipts.slice(0, LIST_MAX)
-  if (riding.length === 0) return postAlone(draft, kind, frames)
-  const posted = postAlone(draft, kind, [...frames, { kind: "ack", mids: riding }])
+  if (riding.length === 0) return postAlone(draft, parcel)
+  const posted = postAlone(draft, { ...parcel, frames: [...frames, { kind: "ack", mids: riding }] })
   if (posted.kind === "posted") {
     draft.receipts = draft.receipts.slice(riding.length)
     return posted
   }
-  return posted.why === "too-long" && frames.length > 0 ? postAlone(draft, kind, frames) : posted
+  return posted.why === "too-long" && frames.length > 0 ? postAlone(draft, parcel) : posted
 }
 
-function postAlone(draft: Draft, kind: OutgoingRecord["kind"], frames: readonly Frame[]): Posted {
+function postAlone(draft: Draft, { kind, frames, text }: Parcel): Posted {
   const { contact, moment } = draft
   const sealed = seal(draft.session, frames, moment.random)
   if (sealed.kind === "refused") return sealed
   draft.session = sealed.next
-  enclose(draft, { contact: contact.id, kind, topic: peerTopic(contact), wire: sealed.wire, mid: sealed.mid })
-  return { kind: "posted", mid: sealed.mid }
+  const { wire, mid } = sealed
+  const carries = text && { mid: text.mid ?? mid, number: text.number }
+  enclose(draft, { contact: contact.id, kind, topic: peerTopic(contact), wire, mid, carries })
+  return { kind: "posted", mid }
 }
 
 /** Puts finished bytes into the outbox, due at once. */
 export function enclose(
   draft: Draft,
-  letter: Pick<OutgoingRecord, "contact" | "kind" | "topic" | "wire" | "mid">,
+  letter: Pick<OutgoingRecord, "contact" | "kind" | "topic" | "wire" | "mid" | "carries">,
 ): void {
   const { now } = draft.moment
   draft.changes.push({
@@ -107,30 +66,32 @@ export function enclose(
   draft.seq++
 }
 
+type Written =
+  /** `mid` is the message's id, 16 bytes. */
+  { kind: "posted"; mid: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" }
+
 /** A text of ours: kept, sealed, in the outbox. `text` is 1 to 65,367 bytes of UTF-8. */
-export function writeText(
-  book: Book,
-  to: ContactId,
-  text: string,
-  moment: Moment,
-): Decision<{ kind: "posted"; mid: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" }> {
+export function writeText(book: Book, to: ContactId, text: string, moment: Moment): Decision<Written> {
   const draft = draftFor(book, to, moment)
-  if (draft === undefined) return { commit: [], tell: [], result: { kind: "refused", why: "no-session" } }
-  const bytes = new Uint8Array(Buffer.from(text, "utf8"))
-  const frame: Frame = { kind: "text", time: moment.now, replyTo: undefined, text: bytes }
-  const posted = post(draft, "text", [frame])
-  if (posted.kind === "refused") return { commit: [], tell: [], result: posted }
+  if (draft === undefined) return noChange({ kind: "refused", why: "no-session" })
+  const posted = postText(draft, { text, time: moment.now, before: undefined })
+  if (posted.kind === "refused") return noChange(posted)
+  const { timer } = draft.contact
   draft.changes.push({
     write: "message",
     message: {
       contact: to,
       mid: posted.mid,
       mine: true,
+      kind: "text",
       text,
       sentAt: moment.now,
       storedAt: moment.now,
       state: "queued",
       shown: true,
+      original: new Uint8Array(0),
+      timer,
+      expiresAt: 0,
     },
   })
   draft.tell.push({ told: "message", contact: to, mid: posted.mid })
@@ -138,13 +99,60 @@ export function writeText(
   return settle(book, draft, posted)
 }
 
+/** A text that an earlier session sealed and nobody acknowledged, sealed again under its old name [W-29]. */
+export function rewriteText(book: Book, message: MessageRecord, moment: Moment): Decision<Written> {
+  const { contact, mid, text, sentAt } = message
+  const draft = draftFor(book, contact, moment)
+  if (draft === undefined) return noChange({ kind: "refused", why: "no-session" })
+  const posted = postText(draft, { text, time: sentAt, before: mid })
+  if (posted.kind === "refused") return noChange(posted)
+  return settle(book, draft, { kind: "posted", mid })
+}
+
+type Wording = { readonly text: string; readonly time: number; readonly before: Uint8Array | undefined }
+
+function postText(draft: Draft, { text, time, before }: Wording): Posted {
+  const { contact, order } = draft
+  const bytes = new Uint8Array(Buffer.from(text, "utf8"))
+  const frames: Frame[] = [
+    { kind: "text", time, replyTo: undefined, text: bytes },
+    { kind: "number", number: order.sent },
+  ]
+  if (before !== undefined) frames.push({ kind: "original", mid: before.slice(0, SHORT_MID_BYTES) })
+  if (contact.timer > 0) frames.push(timerOf(contact))
+  const posted = post(draft, { kind: "text", frames, text: { mid: before, number: order.sent } })
+  if (posted.kind === "posted") draft.order = { ...order, sent: order.sent + 1 }
+  return posted
+}
+
+export function timerOf({ timer, timerSetAt }: ContactRecord): Frame {
+  return { kind: "timer", seconds: timer, setAt: timerSetAt }
+}
+
+/** A frame by itself that the peer has to acknowledge. */
+export function writeControl(book: Book, to: ContactId, frame: Frame, moment: Moment): Decision<boolean> {
+  return writeFrame(book, to, { kind: "control", frames: [frame] }, moment)
+}
+
+/** A frame by itself that may get lost. */
+export function writePassing(book: Book, to: ContactId, frame: Frame, moment: Moment): Decision<boolean> {
+  return writeFrame(book, to, { kind: "passing", frames: [frame] }, moment)
+}
+
+/** Whether the session could seal it. */
+function writeFrame(book: Book, to: ContactId, parcel: Parcel, moment: Moment): Decision<boolean> {
+  const draft = draftFor(book, to, moment)
+  if (draft === undefined || post(draft, parcel).kind === "refused") return noChange(false)
+  return settle(book, draft, true)
+}
+
 /** The receipts that wait, in frames of their own. */
 export function writeReceipts(book: Book, to: ContactId, moment: Moment): Decision<null> {
   const draft = draftFor(book, to, moment)
-  if (draft === undefined) return { commit: [], tell: [], result: null }
+  if (draft === undefined) return noChange(null)
   while (draft.receipts.length > 0) {
     // A chain that is full goes on when the peer speaks; its own resends will ask again for these receipts.
-    if (post(draft, "ack", []).kind === "refused") draft.receipts = []
+    if (post(draft, { kind: "passing", frames: [] }).kind === "refused") draft.receipts = []
   }
   return settle(book, draft, null)
 }
@@ -155,7 +163,7 @@ export function takePostQuantumStep(draft: Draft): void {
   if (started === undefined) return
   const before = draft.session
   draft.session = started.next
-  if (post(draft, "control", [started.frame]).kind === "refused") draft.session = before
+  if (post(draft, { kind: "control", frames: [started.frame] }).kind === "refused") draft.session = before
 }
 
 function peerTopic(contact: ContactRecord): string {
@@ -166,21 +174,6 @@ export function joinInbox(inbox: Inbox): Uint8Array {
   return new Uint8Array(Buffer.concat([inbox.device, inbox.mailbox]))
 }
 
-function splitInbox(bytes: Uint8Array): Inbox {
+export function splitInbox(bytes: Uint8Array): Inbox {
   return { device: bytes.slice(0, ID_BYTES), mailbox: bytes.slice(ID_BYTES) }
-}
-
-/** Unix seconds: the session room's clock. */
-export function seconds(moment: Moment): number {
-  return Math.floor(moment.now / 1000)
-}
-
-export function receiptsKey(contact: ContactId): string {
-  return `receipts/${contact}`
-}
-
-function readReceipts(value: Uint8Array | undefined): Uint8Array[] {
-  const bytes = value ?? new Uint8Array(0)
-  const count = Math.floor(bytes.length / SHORT_MID_BYTES)
-  return Array.from({ length: count }, (_, i) => bytes.slice(i * SHORT_MID_BYTES, (i + 1) * SHORT_MID_BYTES))
 }

@@ -1,16 +1,14 @@
 import { Fault } from "../errors.ts"
 import type { OutgoingRecord } from "../store/records.ts"
 import type { Book } from "./book.ts"
-import { noChange, type Change, type Decision, type Told } from "./decision.ts"
+import { noChange, type Change, type Decision } from "./decision.ts"
+import type { Moment } from "./draft.ts"
 import type { Journal } from "./journal.ts"
-import { messageId } from "./message-id.ts"
 import type { Line, Ports } from "./ports.ts"
+import { GIVE_UP_AFTER_MS, restAfter } from "./resend.ts"
+import { takeBack } from "./withdrawal.ts"
+import { textState } from "./text-state.ts"
 
-/** How long to wait for the peer's receipt after each publish, in ms; the last one goes on. */
-const RESEND_AFTER_MS = [5_000, 30_000, 120_000, 600_000, 3_600_000] as const
-const HOUR_MS = 3_600_000
-/** Nobody acknowledged it for 30 days. */
-const GIVE_UP_AFTER_MS = 30 * 24 * HOUR_MS
 /** A frame that could not be published though the line is up: the disk is full, or the broker refused it. */
 const REST_MS = 1_000
 /** Enough to keep the transport's own window full. */
@@ -98,7 +96,8 @@ export class Outbox {
     this.#inFlight.add(letter.seq)
     try {
       if (now() - letter.createdAt > GIVE_UP_AFTER_MS) {
-        await this.#journal.run((book) => giveUp(book, letter.seq))
+        const moment = { now: now(), random: this.#ports.random }
+        await this.#journal.run((book) => giveUp(book, letter.seq, moment))
         return
       }
       reach("publish-started")
@@ -138,35 +137,27 @@ export class Outbox {
   }
 }
 
-/** PUBACK: a frame of receipts is done, all others wait for the peer. */
+/** PUBACK: a passing frame is done, all others wait for the peer. */
 function published(book: Book, seq: number, now: number): Decision<null> {
   const letter = book.outgoing.get(seq)
   // The peer's receipt can overtake the broker's.
   if (letter === undefined) return noChange(null)
-  if (letter.kind === "ack") return { commit: [{ write: "outgoing-done", seq }], tell: [], result: null }
-  const wait = RESEND_AFTER_MS[letter.attempts] ?? HOUR_MS
-  const outgoing = { ...letter, published: true, attempts: letter.attempts + 1, dueAt: now + wait }
+  if (letter.kind === "passing") return { commit: [{ write: "outgoing-done", seq }], tell: [], result: null }
+  const attempts = letter.attempts + 1
+  const outgoing = { ...letter, published: true, attempts, dueAt: now + restAfter(attempts) }
   const commit: Change[] = [{ write: "outgoing", outgoing }]
-  if (letter.published || letter.kind !== "text") return { commit, tell: [], result: null }
-  return stateChange(letter, "broker", commit)
+  if (letter.published || letter.carries === undefined) return { commit, tell: [], result: null }
+  const state = textState(letter.contact, letter.carries.mid, "broker", now)
+  return { commit: [...commit, state.change], tell: [state.told], result: null }
 }
 
-function giveUp(book: Book, seq: number): Decision<null> {
+function giveUp(book: Book, seq: number, moment: Moment): Decision<null> {
   const letter = book.outgoing.get(seq)
   if (letter === undefined) return noChange(null)
-  const commit: Change[] = [{ write: "outgoing-done", seq }]
-  if (letter.kind !== "text") return { commit, tell: [], result: null }
-  return stateChange(letter, "given-up", commit)
-}
-
-function stateChange(letter: OutgoingRecord, state: "broker" | "given-up", before: Change[]): Decision<null> {
-  const { contact } = letter
-  const told: Told = { told: "receipt", contact, mid: messageId(letter.wire), state }
-  return {
-    commit: [...before, { write: "message-state", contact, mid8: letter.mid, state }],
-    tell: [told],
-    result: null,
+  if (letter.carries === undefined) {
+    return { commit: [{ write: "outgoing-done", seq }], tell: [], result: null }
   }
+  return takeBack(book, letter, "given-up", moment)
 }
 
 function allDue(book: Book, now: number): Decision<null> {

@@ -2,7 +2,8 @@ import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
 import type { Book } from "./book.ts"
 import type { Journal } from "./journal.ts"
-import { receiptsKey, writeReceipts } from "./outbound.ts"
+import { receiptsKey } from "./draft.ts"
+import { writeReceipts } from "./outbound.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Ports } from "./ports.ts"
 
@@ -54,7 +55,13 @@ export function openReceipts(ports: Ports, journal: Journal, outbox: Outbox): Re
   }
 
   function schedule(contact: ContactId): void {
-    if (!timers.has(contact)) arm(contact, COALESCE_MS)
+    if (!timers.has(contact)) arm(contact, COALESCE_MS + someTime(contact))
+  }
+
+  /** Who waits a random time hides from an observer that a receipt answers the frame before it. */
+  function someTime(contact: ContactId): number {
+    const most = journal.book().contacts.get(contact)?.receiptDelay ?? 0
+    return most === 0 ? 0 : Buffer.from(ports.random(4)).readUInt32LE() % (most + 1)
   }
 
   async function finish(): Promise<void> {

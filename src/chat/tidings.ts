@@ -1,12 +1,11 @@
 import { toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { fourWords } from "../pairing/words.ts"
-import type { ContactId, ContactRecord, MessageRecord, Store } from "../store/records.ts"
+import type { ContactRecord, MessageRecord, Store } from "../store/records.ts"
 import type { Contact, Event, Message } from "./api.ts"
 import type { Book } from "./book.ts"
-import { describeContact, queuedTexts } from "./contacts.ts"
+import { describeContact, isUncompared, queuedTexts } from "./contacts.ts"
 import type { Told } from "./decision.ts"
-import { STEPS_PER_COMMIT } from "./journal.ts"
 import type { Paired } from "./ports.ts"
 
 /** Carries what was committed to everybody who listens, in order. */
@@ -35,7 +34,7 @@ export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings
   async function deliver(told: Told): Promise<void> {
     switch (told.told) {
       case "message": {
-        const record = await findMessage(store, told.contact, told.mid)
+        const record = await store.findMessage(told.contact, told.mid)
         const message = record && describeMessage(book(), record)
         if (message !== undefined) event({ event: "message", message })
         return
@@ -44,6 +43,13 @@ export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings
         const contact = book().contacts.get(told.contact)?.name
         if (contact === undefined) return
         event({ event: "receipt", contact, id: toHex(told.mid), state: told.state })
+        return
+      }
+      case "read": {
+        const contact = book().contacts.get(told.contact)?.name
+        const record = await store.findMessage(told.contact, told.mid8)
+        if (contact === undefined || record?.mine !== true) return
+        event({ event: "receipt", contact, id: toHex(record.mid), state: "read" })
         return
       }
       case "welcomed": {
@@ -84,23 +90,25 @@ export function openTidings({ store, book, onWelcomed }: TidingsSource): Tidings
   }
 }
 
-/** It was just committed, so it is among as many as one commit can add. */
-async function findMessage(
-  store: Store,
-  contact: ContactId,
-  mid: Uint8Array,
-): Promise<MessageRecord | undefined> {
-  const wanted = toHex(mid)
-  const newest = await store.history(contact, STEPS_PER_COMMIT)
-  return newest.find((message) => toHex(message.mid) === wanted)
-}
-
 /** Undefined when its contact was forgotten meanwhile. */
 export function describeMessage(book: Book, record: MessageRecord): Message | undefined {
-  const contact = book.contacts.get(record.contact)?.name
+  const contact = book.contacts.get(record.contact)
   if (contact === undefined) return undefined
-  const { seq, mine, text, sentAt, storedAt, state } = record
-  return { id: toHex(record.mid), seq, contact, mine, text, sentAt, storedAt, state }
+  const { seq, mine, kind, text, sentAt, storedAt, state, timer, expiresAt } = record
+  return {
+    id: toHex(record.mid),
+    seq,
+    contact: contact.name,
+    mine,
+    kind,
+    text,
+    sentAt,
+    storedAt,
+    state,
+    trusted: mine || kind === "line" || !isUncompared(contact) || storedAt < contact.changedAt,
+    timer,
+    expiresAt: expiresAt === 0 ? null : expiresAt,
+  }
 }
 
 /** A contact as it stands after a handshake: nothing of it has been read yet. */

@@ -3,17 +3,22 @@ import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
 import { arrive, type Surroundings } from "./arrivals.ts"
 import { closing, expiredOffers } from "./bundles.ts"
+import type { Told } from "./decision.ts"
 import { PairingDesk } from "./desk.ts"
+import { seconds } from "./draft.ts"
+import { openExpiry, type Expiry } from "./expiry.ts"
+import { openGaps, type Gaps } from "./gaps.ts"
 import { HomeLink, reportOf } from "./home-link.ts"
 import { openJournal, type Journal } from "./journal.ts"
 import { openLimits } from "./limits.ts"
 import { openMailboxes, type Mailboxes } from "./mailboxes.ts"
-import { seconds } from "./outbound.ts"
 import { Outbox } from "./outbox.ts"
 import type { Ports } from "./ports.ts"
 import { openReceipts, type Receipts } from "./receipts.ts"
+import { openRecoveries, type Recoveries } from "./recoveries.ts"
+import { openResending, type Resending } from "./resending.ts"
+import { openShowing, type Showing } from "./showing.ts"
 import { openTidings, type Tidings } from "./tidings.ts"
-import { sendUnsent, unsentContacts } from "./unsent.ts"
 
 /** What leaves last: a broker that does not answer is not waited for longer when the program ends. */
 const GOODBYE_MS = 2_000
@@ -28,38 +33,35 @@ export type Works = {
   readonly mailboxes: Mailboxes
   readonly home: HomeLink
   readonly desk: PairingDesk
+  readonly showing: Showing
+  readonly gaps: Gaps
+  readonly recoveries: Recoveries
+  readonly resending: Resending
   readonly close: () => Promise<void>
 }
 
 /** Loads the profile's memory and starts connecting. The store stays the caller's to close. */
 export async function openWorks(ports: Ports): Promise<Works> {
-  const journal: Journal = await openJournal(ports.store, (told) => tidings.tell(told))
+  const journal: Journal = await openJournal(ports.store, (told) => {
+    if (told.some(startsTimers)) expiry.rearm()
+    return tidings.tell(told)
+  })
   const tidings: Tidings = openTidings({
     store: ports.store,
     book: journal.book,
     onWelcomed: (contact, renamedFrom) => desk.onWelcomed(contact, renamedFrom),
   })
+  const expiry: Expiry = openExpiry(ports, journal)
   const outbox = new Outbox(ports, journal, (letter) => mailboxes.mayLeave(letter))
   const receipts = openReceipts(ports, journal, outbox)
   await forgetExpiredOffers(ports, journal)
 
-  const surroundings: Surroundings = {
-    ports,
-    journal,
-    limits: openLimits(),
-    deviceId: () => home.deviceId(),
-    line: () => home.link(),
-    onReceived: (contact) => {
-      receipts.schedule(contact)
-      outbox.pump()
-    },
-    onAccepted: (offer, accepted) => desk.onAccepted(offer, accepted),
-  }
   const home: HomeLink = new HomeLink(ports, {
     onOther: (topic, payload) => arrive(surroundings, topic, payload),
     onState: (state) => {
       outbox.use(state.kind === "online" ? home.link() : undefined)
       if (state.kind === "online" && !state.sessionPresent) inBackground(tidings, outbox.rush())
+      if (state.kind === "online") recoveries.beginRestored()
       tidings.event({ event: "link", link: reportOf(state, true) })
     },
     onLink: () => mailboxes.openAll(),
@@ -71,17 +73,68 @@ export async function openWorks(ports: Ports): Promise<Works> {
     onOpen: outbox.pump,
     onRefused: (why) => tidings.event({ event: "notice", contact: null, text: why.message }),
   })
-  const parts = { ports, journal, outbox, receipts, tidings, mailboxes, home }
-  const desk: PairingDesk = new PairingDesk({ ...parts, onRefreshed: (contact) => resend(parts, contact) })
+  const resending = openResending({
+    ports,
+    journal,
+    outbox,
+    inBackground: (work) => inBackground(tidings, work),
+  })
+  const parts = { ports, journal, outbox, receipts, tidings, mailboxes, home, resending }
+  const desk: PairingDesk = new PairingDesk({ ...parts, onRefreshed: resending.start })
+  const gaps = openGaps({
+    ports,
+    journal,
+    isOnline: () => home.report().kind === "online",
+    onAsked: outbox.pump,
+  })
+  const recoveries = openRecoveries({
+    ports,
+    journal,
+    inboxAt: desk.inboxAt,
+    onBegun: resending.start,
+    onHopeless: (contact, why) => tellHopeless(parts, contact, why),
+  })
+  const showing = openShowing(ports, journal, () => {
+    expiry.rearm()
+    outbox.pump()
+  })
+  const all = { ...parts, desk, showing, gaps, recoveries }
+  const surroundings = surroundingsOf(all)
   home.start()
-  for (const contact of unsentContacts(journal.book())) resend(parts, contact)
-  return { ...parts, desk, close: () => close(parts, desk) }
+  return { ...all, close: () => close(parts, desk) }
 }
 
-type Parts = Omit<Works, "desk" | "close">
+/** Where frames arrive. */
+function surroundingsOf(parts: Omit<Works, "close">): Surroundings {
+  const { ports, journal, home, receipts, gaps, outbox, recoveries, desk } = parts
+  return {
+    ports,
+    journal,
+    limits: openLimits(),
+    deviceId: () => home.deviceId(),
+    line: () => home.link(),
+    onReceived: (contact, receiptsWait) => {
+      if (receiptsWait) receipts.schedule(contact)
+      gaps.watch(contact)
+      outbox.pump()
+    },
+    onFitting: recoveries.onFitting,
+    onAccepted: (offer, accepted) => desk.onAccepted(offer, accepted),
+  }
+}
 
-function resend({ ports, journal, outbox, tidings }: Parts, contact: ContactId): void {
-  inBackground(tidings, sendUnsent(ports, journal, contact).then(outbox.pump))
+type Parts = Pick<Works, "ports" | "receipts" | "outbox" | "home" | "journal" | "tidings">
+
+/** The time of our own texts begins when they are there. */
+function startsTimers(told: Told): boolean {
+  return told.told === "receipt" || told.told === "read"
+}
+
+function tellHopeless({ journal, tidings }: Parts, contact: ContactId, { message }: Fault): void {
+  const name = journal.book().contacts.get(contact)?.name
+  if (name === undefined) return
+  const text = `what ${name} sends cannot be read: ${message}; mqttchat reset ${name}, or pair again: mqttchat pair`
+  tidings.event({ event: "notice", contact: name, text })
 }
 
 /** What nobody waits for and a later start does again must not end the process when the disk is full. */

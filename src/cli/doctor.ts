@@ -106,7 +106,7 @@ async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing)
     const store = await openStore(path, databaseKey)
     try {
       const isWhole = await store.isWhole()
-      const waiting = (await store.opening()).outgoing.filter(({ kind }) => kind !== "ack")
+      const waiting = (await store.opening()).outgoing.filter(({ kind }) => kind !== "passing")
       const oldest = waiting.length === 0 ? undefined : Math.min(...waiting.map(({ createdAt }) => createdAt))
       return { kind: "read", isWhole, path, waiting: { count: waiting.length, oldest } }
     } finally {

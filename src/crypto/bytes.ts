@@ -64,6 +64,11 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")
 }
 
+/** Of an even number of hex digits. */
+export function fromHex(digits: string): Uint8Array {
+  return new Uint8Array(Buffer.from(digits, "hex"))
+}
+
 /** RFC 4648 section 5, without padding. */
 export function toBase64url(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url")

@@ -1,13 +1,20 @@
-import { equal } from "../crypto/bytes.ts"
+import { concat, equal } from "../crypto/bytes.ts"
 import type { Database, Row } from "./database.ts"
 import type { ContactId, MessageRecord } from "./records.ts"
+
+/** The greatest end of a mid of which only the beginning is known. */
+export const LAST_8 = new Uint8Array(8).fill(0xff)
 
 /** Words beyond this narrow a search no further; each costs a lookup. */
 const SEARCH_WORDS_MAX = 32
 
-const MESSAGE_STATES = ["queued", "broker", "delivered", "given-up", "received"] as const
+const MESSAGE_KINDS = ["text", "line"] as const
+const MESSAGE_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
 
-const MESSAGE = "m.seq, m.contact, m.mid, m.mine, m.text, m.sent_at, m.stored_at, m.state, m.shown"
+/** The columns of a message, in the order in which they are written and read. */
+export const MESSAGE_VALUES =
+  "contact, mid, mine, kind, text, sent_at, stored_at, state, shown, original, timer, expires_at"
+const MESSAGE = ["seq", ...MESSAGE_VALUES.split(", ")].map((column) => `m.${column}`).join(", ")
 
 /** Messages with `contact` before the seq `before`, the last `limit` of them, oldest first. */
 type Page = { readonly contact: ContactId; readonly limit: number; readonly before: number }
@@ -43,8 +50,28 @@ export function findMessages(database: Database, words: string, limit: number): 
 
 export function hasMessage(database: Database, contact: ContactId, mid: Uint8Array): boolean {
   return database
-    .select((row) => row.bytes(0), "SELECT mid FROM messages WHERE contact = ? AND mid = ?", contact, mid)
+    .select(
+      (row) => row.bytes(0),
+      `SELECT mid FROM messages WHERE contact = ?1 AND mid = ?2
+       UNION ALL SELECT mid FROM held WHERE contact = ?1 AND mid = ?2`,
+      contact,
+      mid,
+    )
     .some((found) => equal(found, mid))
+}
+
+export function findMessage(
+  database: Database,
+  contact: ContactId,
+  mid: Uint8Array,
+): MessageRecord | undefined {
+  const sql = `SELECT ${MESSAGE} FROM messages m WHERE contact = ? AND mid BETWEEN ? AND ?`
+  return database.select(readMessage, sql, contact, mid, concat(mid, LAST_8))[0]
+}
+
+export function nextExpiry(database: Database): number | undefined {
+  const sql = "SELECT expires_at FROM messages WHERE expires_at > 0 ORDER BY expires_at LIMIT 1"
+  return database.select((row) => row.number(0), sql)[0]
 }
 
 /**
@@ -66,10 +93,14 @@ function readMessage(row: Row): MessageRecord {
     contact: row.number(1),
     mid: row.bytes(2),
     mine: row.number(3) === 1,
-    text: row.text(4),
-    sentAt: row.number(5),
-    storedAt: row.number(6),
-    state: row.oneOf(7, MESSAGE_STATES),
-    shown: row.number(8) === 1,
+    kind: row.oneOf(4, MESSAGE_KINDS),
+    text: row.text(5),
+    sentAt: row.number(6),
+    storedAt: row.number(7),
+    state: row.oneOf(8, MESSAGE_STATES),
+    shown: row.number(9) === 1,
+    original: row.bytes(10),
+    timer: row.number(11),
+    expiresAt: row.number(12),
   }
 }

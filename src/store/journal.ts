@@ -1,9 +1,14 @@
 import { concat } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import type { ContactRecord, MessageRecord, OpenBundleRecord, OutgoingRecord, Write } from "./records.ts"
-
-/** The greatest end of a mid, whose beginning alone a receipt names. */
-const LAST_8 = new Uint8Array(8).fill(0xff)
+import { LAST_8, MESSAGE_VALUES } from "./history.ts"
+import type {
+  ContactRecord,
+  HeldRecord,
+  MessageRecord,
+  OpenBundleRecord,
+  OutgoingRecord,
+  Write,
+} from "./records.ts"
 
 /** Writes all of it or nothing; on disk when this returns. */
 export function commit(database: Database, writes: readonly Write[]): void {
@@ -14,79 +19,78 @@ export function commit(database: Database, writes: readonly Write[]): void {
 
 function apply(database: Database, write: Write): void {
   switch (write.write) {
-    case "contact": {
+    case "contact":
       putContact(database, write.contact)
       return
-    }
-    case "forget-contact": {
+    case "forget-contact":
       forgetContact(database, write.id)
       return
-    }
-    case "session": {
+    case "session":
       database.run(
         "INSERT INTO sessions VALUES (?, ?) ON CONFLICT DO UPDATE SET snapshot = excluded.snapshot",
         write.contact,
         write.snapshot,
       )
       return
-    }
-    case "message": {
+    case "message":
       addMessage(database, write.message)
       return
-    }
-    case "message-state": {
-      database.run(
-        "UPDATE messages SET state = ? WHERE mine = 1 AND contact = ? AND mid BETWEEN ? AND ?",
-        write.state,
-        write.contact,
-        write.mid8,
-        concat(write.mid8, LAST_8),
-      )
+    case "message-state":
+      changeState(database, write)
       return
-    }
-    case "shown": {
+    case "shown":
       database.run(
-        "UPDATE messages SET shown = 1 WHERE shown = 0 AND contact = ? AND seq <= ?",
+        `UPDATE messages SET shown = 1, expires_at = iif(timer = 0, 0, ? + timer * 1000)
+         WHERE shown = 0 AND contact = ? AND seq <= ?`,
+        write.at,
         write.contact,
         write.upTo,
       )
       return
-    }
-    case "outgoing": {
+    case "expire":
+      expire(database, write.at)
+      return
+    case "held":
+      hold(database, write.held)
+      return
+    case "held-done":
+      database.run("DELETE FROM held WHERE contact = ? AND number = ?", write.contact, write.number)
+      return
+    case "adopt-history":
+      database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
+      return
+    case "outgoing":
       putOutgoing(database, write.outgoing)
       return
-    }
-    case "outgoing-done": {
+    case "outgoing-done":
       database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
       return
-    }
-    case "open-bundle": {
+    case "open-bundle":
       putOpenBundle(database, write.bundle)
       return
-    }
-    case "close-bundle": {
+    case "close-bundle":
       database.run("DELETE FROM open_bundles WHERE tag = ?", write.tag)
       return
-    }
-    case "setting": {
+    case "setting":
       database.run(
         "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
         write.key,
         write.value,
       )
       return
-    }
   }
 }
 
 function putContact(database: Database, contact: ContactRecord): void {
   database.run(
-    `INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET
        identity = excluded.identity, name = excluded.name, folded_name = excluded.folded_name, state = excluded.state,
        verified = excluded.verified, blocked = excluded.blocked, peer_inbox = excluded.peer_inbox,
        mailbox = excluded.mailbox, sas = excluded.sas, recovery_secret = excluded.recovery_secret,
-       recovery_bundle = excluded.recovery_bundle, added_at = excluded.added_at`,
+       recovery_bundle = excluded.recovery_bundle, added_at = excluded.added_at, changed_at = excluded.changed_at,
+       read_receipts = excluded.read_receipts, typing = excluded.typing, receipt_delay = excluded.receipt_delay,
+       timer = excluded.timer, timer_set_at = excluded.timer_set_at, moved_at = excluded.moved_at`,
     contact.id,
     contact.identity,
     contact.name,
@@ -100,41 +104,110 @@ function putContact(database: Database, contact: ContactRecord): void {
     contact.recoverySecret,
     contact.recoveryBundle,
     contact.addedAt,
+    contact.changedAt,
+    Number(contact.readReceipts),
+    Number(contact.typing),
+    contact.receiptDelay,
+    contact.timer,
+    contact.timerSetAt,
+    contact.movedAt,
   )
 }
 
 /** The words go first: to take them out of the index, FTS5 reads the texts once more. */
 function forgetContact(database: Database, id: number): void {
-  database.run(
-    "INSERT INTO words (words, rowid, text) SELECT 'delete', seq, text FROM messages WHERE contact = ?",
-    id,
-  )
+  forgetWords(database, "contact = ?", id)
   database.run("DELETE FROM contacts WHERE id = ?", id)
 }
 
-function addMessage(database: Database, message: Omit<MessageRecord, "seq">): void {
+function expire(database: Database, at: number): void {
+  forgetWords(database, "expires_at > 0 AND expires_at <= ?", at)
+  database.run("DELETE FROM messages WHERE expires_at > 0 AND expires_at <= ?", at)
+}
+
+/** Of texts alone: lines are not in the index. */
+function forgetWords(database: Database, where: string, value: number): void {
   database.run(
-    `INSERT INTO messages (contact, mid, mine, text, sent_at, stored_at, state, shown)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO words (words, rowid, text)
+     SELECT 'delete', seq, text FROM messages WHERE kind = 'text' AND ${where}`,
+    value,
+  )
+}
+
+function changeState(database: Database, write: Extract<Write, { write: "message-state" }>): void {
+  const { state, contact, mid8, at } = write
+  database.run(
+    `UPDATE messages SET state = ?1,
+       expires_at = iif(timer = 0 OR expires_at > 0 OR ?1 NOT IN ('delivered', 'read'), expires_at, ?2 + timer * 1000)
+     WHERE mine = 1 AND state <> 'read' AND contact = ?3 AND mid BETWEEN ?4 AND ?5`,
+    state,
+    at,
+    contact,
+    mid8,
+    concat(mid8, LAST_8),
+  )
+}
+
+function hold(database: Database, { contact, number, storedAt, text }: HeldRecord): void {
+  database.run(
+    "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    contact,
+    number,
+    storedAt,
+    text?.mid ?? null,
+    text?.original ?? null,
+    text?.text ?? null,
+    text?.sentAt ?? null,
+    text?.timer ?? null,
+  )
+}
+
+function addMessage(database: Database, message: Omit<MessageRecord, "seq">): void {
+  if (isThereAlready(database, message)) return
+  database.run(
+    `INSERT INTO messages (${MESSAGE_VALUES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
     message.contact,
     message.mid,
     Number(message.mine),
+    message.kind,
     message.text,
     message.sentAt,
     message.storedAt,
     message.state,
     Number(message.shown),
+    message.original,
+    message.timer,
+    message.expiresAt,
   )
-  database.run("INSERT INTO words (rowid, text) VALUES (last_insert_rowid(), ?)", message.text)
+  if (message.kind === "text") {
+    const sql = "INSERT INTO words (rowid, text) SELECT last_insert_rowid(), ? WHERE changes() = 1"
+    database.run(sql, message.text)
+  }
+}
+
+/** A text that was sent again came the first time, or another time before. */
+function isThereAlready(database: Database, { contact, original }: Omit<MessageRecord, "seq">): boolean {
+  if (original.length === 0) return false
+  const found = database.select(
+    (row) => row.number(0),
+    `SELECT seq FROM messages WHERE mine = 0 AND contact = ?1
+       AND (mid BETWEEN ?2 AND ?3 OR (original = ?2 AND original <> x''))`,
+    contact,
+    original,
+    concat(original, LAST_8),
+  )
+  return found.length > 0
 }
 
 function putOutgoing(database: Database, outgoing: OutgoingRecord): void {
   database.run(
-    `INSERT INTO outgoing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO outgoing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET
        contact = excluded.contact, mid = excluded.mid, kind = excluded.kind, topic = excluded.topic,
        wire = excluded.wire, published = excluded.published, attempts = excluded.attempts,
-       due_at = excluded.due_at, created_at = excluded.created_at`,
+       due_at = excluded.due_at, created_at = excluded.created_at, text_mid = excluded.text_mid,
+       text_number = excluded.text_number`,
     outgoing.seq,
     outgoing.contact,
     outgoing.mid,
@@ -145,6 +218,8 @@ function putOutgoing(database: Database, outgoing: OutgoingRecord): void {
     outgoing.attempts,
     outgoing.dueAt,
     outgoing.createdAt,
+    outgoing.carries?.mid ?? null,
+    outgoing.carries?.number ?? null,
   )
 }
 

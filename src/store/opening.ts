@@ -1,21 +1,22 @@
 import type { Database, Row } from "./database.ts"
-import type { ContactRecord, Opening, OpenBundleRecord, OutgoingRecord } from "./records.ts"
+import type { ContactRecord, HeldRecord, Opening, OpenBundleRecord, OutgoingRecord } from "./records.ts"
 
 const CONTACT_STATES = ["init-sent", "unconfirmed", "established", "recovering"] as const
-const OUTGOING_KINDS = ["text", "control", "ack", "init"] as const
+const OUTGOING_KINDS = ["text", "control", "passing", "init"] as const
 
 /** Everything but the conversations. */
 export function readOpening(database: Database): Opening {
   const outgoing = database.select(
     readOutgoing,
-    `SELECT seq, contact, mid, kind, topic, wire, published, attempts, due_at, created_at
+    `SELECT seq, contact, mid, kind, topic, wire, published, attempts, due_at, created_at, text_mid, text_number
      FROM outgoing ORDER BY seq`,
   )
   return {
     contacts: database.select(
       readContact,
       `SELECT id, identity, name, state, verified, blocked, peer_inbox, mailbox, sas, recovery_secret,
-         recovery_bundle, added_at FROM contacts ORDER BY id`,
+         recovery_bundle, added_at, changed_at, read_receipts, typing, receipt_delay, timer, timer_set_at, moved_at
+       FROM contacts ORDER BY id`,
     ),
     snapshots: new Map(
       database.select(
@@ -24,6 +25,10 @@ export function readOpening(database: Database): Opening {
       ),
     ),
     outgoing,
+    held: database.select(
+      readHeld,
+      `SELECT contact, number, stored_at, mid, original, text, sent_at, timer FROM held ORDER BY contact, number`,
+    ),
     openBundles: database.select(
       readOpenBundle,
       "SELECT tag, request_tag, mode, psk, open, mailbox, contact, not_after FROM open_bundles",
@@ -55,6 +60,13 @@ function readContact(row: Row): ContactRecord {
     recoverySecret: row.bytes(9),
     recoveryBundle: row.bytes(10),
     addedAt: row.number(11),
+    changedAt: row.number(12),
+    readReceipts: row.number(13) === 1,
+    typing: row.number(14) === 1,
+    receiptDelay: row.number(15),
+    timer: row.number(16),
+    timerSetAt: row.number(17),
+    movedAt: row.number(18),
   }
 }
 
@@ -70,7 +82,21 @@ function readOutgoing(row: Row): OutgoingRecord {
     attempts: row.number(7),
     dueAt: row.number(8),
     createdAt: row.number(9),
+    carries: row.isNull(10) ? undefined : { mid: row.bytes(10), number: row.number(11) },
   }
+}
+
+function readHeld(row: Row): HeldRecord {
+  const text = row.isNull(3)
+    ? undefined
+    : {
+        mid: row.bytes(3),
+        original: row.bytes(4),
+        text: row.text(5),
+        sentAt: row.number(6),
+        timer: row.number(7),
+      }
+  return { contact: row.number(0), number: row.number(1), storedAt: row.number(2), text }
 }
 
 function readOpenBundle(row: Row): OpenBundleRecord {

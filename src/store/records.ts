@@ -31,6 +31,18 @@ export type ContactRecord = {
   readonly recoveryBundle: Uint8Array
   /** Unix ms. */
   readonly addedAt: number
+  /** When another identity took this name over, unix ms; 0 for never, or when it has been compared since. */
+  readonly changedAt: number
+  /** Tell them what was read, and when something is being written. */
+  readonly readReceipts: boolean
+  readonly typing: boolean
+  /** Receipts wait for a random time of at most so many ms. */
+  readonly receiptDelay: number
+  /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
+  readonly timer: number
+  readonly timerSetAt: number
+  /** When they learnt that our identity went on from another device, unix ms; 0 for never. */
+  readonly movedAt: number
 }
 
 export type MessageState =
@@ -40,8 +52,12 @@ export type MessageState =
   | "broker"
   /** The peer has it on disk and its hash matches. */
   | "delivered"
+  /** It was shown to the peer. */
+  | "read"
   /** Nobody acknowledged it for 30 days. */
   | "given-up"
+  /** We took it back before the peer had it. */
+  | "cancelled"
   /** Theirs. */
   | "received"
 
@@ -52,6 +68,8 @@ export type MessageRecord = {
   /** 16 bytes; unique per contact. */
   readonly mid: Uint8Array
   readonly mine: boolean
+  /** A line is ours alone: what happened to the conversation. Nobody wrote it. */
+  readonly kind: "text" | "line"
   readonly text: string
   /** The sender's clock, unix ms. */
   readonly sentAt: number
@@ -60,7 +78,23 @@ export type MessageRecord = {
   readonly state: MessageState
   /** False for received messages that no face has shown yet. */
   readonly shown: boolean
+  /** The 8 bytes by which its sender knows it, where it came once more in a later session; else empty. */
+  readonly original: Uint8Array
+  /** Seconds from its delivery, or for a received one from its showing, until it disappears; 0 for never. */
+  readonly timer: number
+  /** Unix ms; 0 while that time has not begun. */
+  readonly expiresAt: number
 }
+
+/** A text of theirs that waits for those before it, or the word that one will never come. */
+export type HeldRecord = {
+  readonly contact: ContactId
+  readonly number: number
+  readonly storedAt: number
+  readonly text: HeldText | undefined
+}
+
+export type HeldText = Pick<MessageRecord, "mid" | "original" | "text" | "sentAt" | "timer">
 
 /** A finished frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
@@ -68,10 +102,12 @@ export type OutgoingRecord = {
   readonly contact: ContactId
   /** First 8 bytes of the message id; what an ACK names. */
   readonly mid: Uint8Array
-  readonly kind: "text" | "control" | "ack" | "init"
+  /** `passing` frames, receipts among them, are done at PUBACK: nobody acknowledges them. */
+  readonly kind: "text" | "control" | "passing" | "init"
+  /** The text that it carries: its message id, 16 bytes, and its number in the session. */
+  readonly carries: { readonly mid: Uint8Array; readonly number: number } | undefined
   readonly topic: string
   readonly wire: Uint8Array
-  /** An `ack` frame is done at PUBACK; all others wait for the peer's receipt. */
   readonly published: boolean
   readonly attempts: number
   /** Unix ms of the next publish. */
@@ -103,14 +139,23 @@ export type Write =
   | { readonly write: "contact"; readonly contact: ContactRecord }
   | { readonly write: "forget-contact"; readonly id: ContactId }
   | { readonly write: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
+  /** Left out where the conversation has it already, or a received text of the same original. */
   | { readonly write: "message"; readonly message: Omit<MessageRecord, "seq"> }
+  /** Of the message of ours whose id begins so. Its timer begins with `delivered`; `read` stays. */
   | {
       readonly write: "message-state"
       readonly contact: ContactId
       readonly mid8: Uint8Array
       readonly state: MessageState
+      readonly at: number
     }
-  | { readonly write: "shown"; readonly contact: ContactId; readonly upTo: number }
+  | { readonly write: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
+  /** Deletes all whose time was over then, unix ms. */
+  | { readonly write: "expire"; readonly at: number }
+  | { readonly write: "held"; readonly held: HeldRecord }
+  | { readonly write: "held-done"; readonly contact: ContactId; readonly number: number }
+  /** The messages of one contact become another's. */
+  | { readonly write: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
   | { readonly write: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly write: "outgoing-done"; readonly seq: number }
   | { readonly write: "open-bundle"; readonly bundle: OpenBundleRecord }
@@ -122,6 +167,8 @@ export type Opening = {
   readonly contacts: readonly ContactRecord[]
   readonly snapshots: ReadonlyMap<ContactId, Uint8Array>
   readonly outgoing: readonly OutgoingRecord[]
+  /** By contact and number. */
+  readonly held: readonly HeldRecord[]
   readonly openBundles: readonly OpenBundleRecord[]
   readonly settings: ReadonlyMap<string, Uint8Array>
   readonly nextContact: ContactId
@@ -139,7 +186,12 @@ export type Store = {
   readonly unshown: () => Promise<readonly MessageRecord[]>
   /** Full-text search over all conversations, newest first. Any input is words to look for, never a syntax error. */
   readonly search: (words: string, limit: number) => Promise<readonly MessageRecord[]>
+  /** Shown, or held back. */
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
+  /** By its id, or the 8 bytes with which that begins. */
+  readonly findMessage: (contact: ContactId, mid: Uint8Array) => Promise<MessageRecord | undefined>
+  /** When the next message disappears, unix ms. */
+  readonly nextExpiry: () => Promise<number | undefined>
   /** Reads every page and index. False where they contradict each other; a page that was changed is a Fault. */
   readonly isWhole: () => Promise<boolean>
   readonly close: () => Promise<void>

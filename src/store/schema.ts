@@ -82,6 +82,80 @@ const MIGRATIONS: readonly string[] = [
     value BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE contacts ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE contacts ADD COLUMN read_receipts INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE contacts ADD COLUMN typing INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE contacts ADD COLUMN receipt_delay INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE contacts ADD COLUMN timer INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE contacts ADD COLUMN timer_set_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE contacts ADD COLUMN moved_at INTEGER NOT NULL DEFAULT 0;
+
+  -- New tables under the old names: a CHECK cannot be altered. The words keep their rows, for seq stays.
+  CREATE TABLE messages_2 (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    mine INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'line')),
+    text TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (
+      state IN ('queued', 'broker', 'delivered', 'read', 'given-up', 'cancelled', 'received')
+    ),
+    shown INTEGER NOT NULL,
+    original BLOB NOT NULL,
+    timer INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (contact, mid)
+  ) STRICT;
+  INSERT INTO messages_2
+    SELECT seq, contact, mid, mine, 'text', text, sent_at, stored_at, state, shown, x'', 0, 0 FROM messages;
+  DROP TABLE messages;
+  ALTER TABLE messages_2 RENAME TO messages;
+  CREATE INDEX messages_by_contact ON messages (contact);
+  CREATE INDEX messages_unshown ON messages (contact) WHERE shown = 0;
+  CREATE INDEX messages_by_original ON messages (contact, original) WHERE original <> x'';
+  CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at > 0;
+
+  -- Texts that wait for those before them; without a mid, the word that this one never comes.
+  CREATE TABLE held (
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    number INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    mid BLOB,
+    original BLOB,
+    text TEXT,
+    sent_at INTEGER,
+    timer INTEGER,
+    PRIMARY KEY (contact, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outgoing_2 (
+    seq INTEGER PRIMARY KEY,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init')),
+    topic TEXT NOT NULL,
+    wire BLOB NOT NULL,
+    published INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    text_mid BLOB,
+    text_number INTEGER
+  ) STRICT;
+  -- Texts that were sealed before texts had numbers go out as they are.
+  INSERT INTO outgoing_2
+    SELECT o.seq, o.contact, o.mid, CASE o.kind WHEN 'ack' THEN 'passing' ELSE o.kind END, o.topic, o.wire,
+      o.published, o.attempts, o.due_at, o.created_at, m.mid, -1
+    FROM outgoing o LEFT JOIN messages m
+      ON o.kind = 'text' AND m.contact = o.contact AND m.mine = 1 AND substr(m.mid, 1, 8) = o.mid;
+  DROP TABLE outgoing;
+  ALTER TABLE outgoing_2 RENAME TO outgoing;
+  CREATE INDEX outgoing_by_contact ON outgoing (contact);
+  `,
 ]
 
 /** Brings the tables up to date. Refuses a file of a later version: Fault `config`. */

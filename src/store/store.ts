@@ -1,7 +1,14 @@
 import { Database } from "./database.ts"
 import type { FileSystem } from "./files.ts"
 import { nodeFiles } from "./files.ts"
-import { findMessages, hasMessage, lastMessages, unshownMessages } from "./history.ts"
+import {
+  findMessage,
+  findMessages,
+  hasMessage,
+  lastMessages,
+  nextExpiry,
+  unshownMessages,
+} from "./history.ts"
 import { commit } from "./journal.ts"
 import { readOpening } from "./opening.ts"
 import type { Store } from "./records.ts"
@@ -33,6 +40,8 @@ export async function openStore(
     unshown: () => promised(() => unshownMessages(database)),
     search: (words, limit) => promised(() => findMessages(database, words, limit)),
     hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),
+    findMessage: (contact, mid) => promised(() => findMessage(database, contact, mid)),
+    nextExpiry: () => promised(() => nextExpiry(database)),
     isWhole: () =>
       promised(() => {
         const [first, ...more] = database.select((row) => row.text(0), "PRAGMA integrity_check")

@@ -127,7 +127,7 @@ test("pairing again with a known peer refreshes it: one contact, its name and hi
   expect(paired(alice).map(({ known }) => known)).toEqual([false, true])
   expect(paired(bob).map(({ known }) => known)).toEqual([false, true])
   expect(await bob.texts("alice")).toEqual(["old times", "lost with the old session"])
-  expect(await alice.states("Bobby")).toEqual(["delivered", "given-up", "delivered"])
+  expect(await alice.states("Bobby")).toEqual(["delivered", "delivered"])
   await bob.send("alice", "new times")
   await town.clock.pass(50)
   expect(await alice.texts("Bobby")).toEqual(["new times"])

@@ -21,6 +21,7 @@ const PAIRING: readonly FaultPoint[] = [
   "init-committed",
   "welcome-decided",
   "welcome-committed",
+  "recovery-committed",
 ]
 const TALKING = FAULT_POINTS.filter((point) => !PAIRING.includes(point))
 

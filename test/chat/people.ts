@@ -49,7 +49,7 @@ export class Person {
   readonly identity = createIdentity(systemRandom)
   readonly deviceId = toBase64url(randomBytes(16))
   readonly events: Event[] = []
-  readonly #path: string
+  readonly path: string
   readonly #key = randomBytes(32)
   readonly #ports: Partial<Ports>
   #running: { client: ChatClient; store: MortalStore } | undefined
@@ -57,7 +57,7 @@ export class Person {
   constructor(town: Town, name: string, folder: string, ports: Partial<Ports>) {
     this.town = town
     this.name = name
-    this.#path = join(folder, "messages.db")
+    this.path = join(folder, "messages.db")
     this.#ports = ports
   }
 
@@ -72,7 +72,7 @@ export class Person {
   }
 
   async start(): Promise<void> {
-    const store = mortal(await openStore(this.#path, new Uint8Array(this.#key)))
+    const store = mortal(await openStore(this.path, new Uint8Array(this.#key)))
     const { office, clock } = this.town
     const client = await openEngine({
       store,
@@ -120,11 +120,17 @@ export class Person {
 
   async read(from: string): Promise<Message[]> {
     const all = await this.client.call("history", { with: from, limit: 10_000 })
-    return all.filter(({ mine }) => !mine)
+    return all.filter(({ mine, kind }) => !mine && kind === "text")
   }
 
   async texts(from: string): Promise<string[]> {
     return (await this.read(from)).map(({ text }) => text)
+  }
+
+  /** What happened to the conversation. */
+  async lines(about: string): Promise<string[]> {
+    const all = await this.client.call("history", { with: about, limit: 10_000 })
+    return all.filter(({ kind }) => kind === "line").map(({ text }) => text)
   }
 
   async states(to: string): Promise<string[]> {
@@ -143,6 +149,9 @@ function mortal(store: Store): MortalStore {
     ...store,
     opening: () => store.opening(),
     history: (contact, limit) => (dead ? never : store.history(contact, limit)),
+    findMessage: (contact, mid) => (dead ? never : store.findMessage(contact, mid)),
+    nextExpiry: () => (dead ? never : store.nextExpiry()),
+    unshown: () => (dead ? never : store.unshown()),
     hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
     commit: (writes) => (dead ? never : store.commit(writes)),
     die: () => (dead = true),

@@ -28,6 +28,13 @@ export function contact(id: number, name: string): ContactRecord {
     recoverySecret: randomBytes(32),
     recoveryBundle: randomBytes(1402),
     addedAt: 1_764_000_000_123,
+    changedAt: 0,
+    readReceipts: false,
+    typing: false,
+    receiptDelay: 0,
+    timer: 0,
+    timerSetAt: 0,
+    movedAt: 0,
   }
 }
 
@@ -40,11 +47,15 @@ export function message(
     contact: from,
     mid,
     mine: false,
+    kind: "text",
     text,
     sentAt: 1_764_000_000_001,
     storedAt: 1_764_000_000_002,
     state: "received",
     shown: false,
+    original: new Uint8Array(0),
+    timer: 0,
+    expiresAt: 0,
   }
 }
 
@@ -60,6 +71,7 @@ export function outgoing(seq: number, to: number): OutgoingRecord {
     attempts: 0,
     dueAt: 1_764_000_000_003,
     createdAt: 1_764_000_000_004,
+    carries: { mid: randomBytes(16), number: seq },
   }
 }
 

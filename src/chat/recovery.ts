@@ -1,0 +1,75 @@
+import { concat, toHex, type RecoverySecret } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import { readBundle } from "../session/bundle.ts"
+import { MODE, recoveryPsk } from "../session/handshake.ts"
+import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/records.ts"
+import { littleEndian } from "../wire/codec.ts"
+import { encodeIdentity } from "../wire/identity.ts"
+import type { Inbox } from "../wire/topics.ts"
+import type { Book } from "./book.ts"
+import type { Change, Decision } from "./decision.ts"
+import { seconds, type Moment } from "./draft.ts"
+import { startHandshake, type Started } from "./handshakes.ts"
+import type { Self } from "./introducing.ts"
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** A connection that breaks more often is broken by somebody, and a person should look at it. */
+const PER_DAY = 3
+const TIME_BYTES = 8
+
+/** When the last recoveries that nobody asked for began, u64 each. */
+export function recoveriesKey(contact: ContactId): string {
+  return `recoveries/${contact}`
+}
+
+/**
+ * A new handshake with somebody whose session is of no use any more. It needs nobody: the bundle came in the last one,
+ * and its secret authenticates it besides both identities [S-4]. Faults `not-found` where there is nothing to recover with.
+ */
+export function startRecovery(
+  book: Book,
+  self: Self,
+  to: { readonly contact: ContactRecord; readonly inbox: Inbox },
+  moment: Moment,
+): Decision<Started> {
+  const { contact, inbox } = to
+  const bundle = readBundle(contact.recoveryBundle, seconds(moment))
+  if (bundle === undefined) {
+    const message = `there is nothing to make the connection with ${contact.name} anew with`
+    throw new Fault("not-found", message, "mqttchat pair")
+  }
+  const psk = recoveryPsk(bundle.hash, contact.recoverySecret as RecoverySecret)
+  return startHandshake(book, self, { bundle, mode: MODE.recovery, psk, inbox }, moment)
+}
+
+/** The recovery bundle of ours that an INIT in this mailbox answers, where its contact may answer it. */
+export function recoveryOf(book: Book, mailbox: Uint8Array, tag: Uint8Array): OpenBundleRecord | undefined {
+  const record = book.bundles.get(toHex(tag))
+  const contact = record?.contact == null ? undefined : book.contacts.get(record.contact)
+  return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
+}
+
+/** Both have begun at once: the INIT of the smaller identity counts. */
+export function oursWins(contact: ContactRecord, self: Self): boolean {
+  const ours = toHex(encodeIdentity(self.identity.public))
+  return contact.state === "recovering" && ours < toHex(contact.identity)
+}
+
+/** Whether one may begin by itself: at most one an hour and three a day. A time in the future counts for nothing. */
+export function mayRecover(book: Book, contact: ContactId, now: number): boolean {
+  const recent = timesOf(book, contact).filter((time) => time <= now && now - time < DAY_MS)
+  return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)
+}
+
+export function noteRecovery(book: Book, contact: ContactId, now: number): Change {
+  const times = [...timesOf(book, contact), now].slice(-PER_DAY)
+  const value = concat(...times.map((time) => littleEndian(time, TIME_BYTES)))
+  return { write: "setting", key: recoveriesKey(contact), value }
+}
+
+function timesOf(book: Book, contact: ContactId): number[] {
+  const stored = Buffer.from(book.settings.get(recoveriesKey(contact)) ?? [])
+  const count = Math.floor(stored.length / TIME_BYTES)
+  return Array.from({ length: count }, (_, i) => Number(stored.readBigUInt64LE(i * TIME_BYTES)))
+}

@@ -1,0 +1,23 @@
+const HOUR_MS = 3_600_000
+
+/** How long to wait for the peer's receipt after each publish, in ms; the last one goes on. */
+const RESEND_AFTER_MS = [5_000, 30_000, 120_000, 600_000, HOUR_MS] as const
+/** Nobody acknowledged it for 30 days. */
+export const GIVE_UP_AFTER_MS = 30 * 24 * HOUR_MS
+/** What was published so recently is on its way still, whatever the peer says. */
+const ON_ITS_WAY_MS = 500
+
+/** How long a frame rests after it was published for the `attempts`th time, counted from 1; in ms. */
+export function restAfter(attempts: number): number {
+  return RESEND_AFTER_MS[attempts - 1] ?? HOUR_MS
+}
+
+/** Whether a frame may go again at the peer's wish: it was published, and not a moment ago. */
+export function mayHurry(
+  letter: { published: boolean; attempts: number; dueAt: number },
+  now: number,
+): boolean {
+  if (!letter.published) return false
+  const publishedAt = letter.dueAt - restAfter(letter.attempts)
+  return now - publishedAt > ON_ITS_WAY_MS || now < publishedAt
+}

@@ -1,0 +1,158 @@
+import { copyFileSync } from "node:fs"
+import { expect, test } from "vitest"
+
+import { Town, type Person } from "./people.ts"
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
+  const town = new Town()
+  const alice = await town.person("alice")
+  const bob = await town.person("bob")
+  await town.pair(alice, bob)
+  await alice.send("bob", "hello")
+  await town.clock.pass(50)
+  await bob.send("alice", "hello yourself")
+  await town.clock.pass(50)
+  return { town, alice, bob }
+}
+
+/** The disk is as it was then. */
+async function rollBack(person: Person, to: string): Promise<void> {
+  await person.die()
+  copyFileSync(to, person.path)
+  await person.start()
+}
+
+async function copyOf(person: Person): Promise<string> {
+  const copy = `${person.path}.copy`
+  await person.stop()
+  copyFileSync(person.path, copy)
+  await person.start()
+  return copy
+}
+
+test("a sender whose disk was put back to an older copy is understood again, and nothing is shown twice", async () => {
+  const { town, alice, bob } = await couple()
+  const copy = await copyOf(alice)
+  for (const text of ["one", "two"]) {
+    await alice.send("bob", text)
+    await town.clock.pass(50)
+    await bob.send("alice", `${text} heard`)
+    await town.clock.pass(50)
+  }
+  await rollBack(alice, copy)
+  await alice.send("bob", "three")
+  await town.clock.pass(HOUR_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+  expect(await bob.lines("alice")).toEqual(["the connection with alice was made anew"])
+  expect(await alice.lines("bob")).toEqual(["the connection with bob was made anew"])
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+  await bob.send("alice", "welcome back")
+  await town.clock.pass(50)
+  expect((await alice.texts("bob")).at(-1)).toBe("welcome back")
+})
+
+test("a receiver whose disk was put back gets what it lost no more, and all that follows", async () => {
+  const { town, alice, bob } = await couple()
+  const copy = await copyOf(bob)
+  await alice.send("bob", "lost with the disk")
+  await town.clock.pass(50)
+  await bob.send("alice", "yes?")
+  await town.clock.pass(50)
+  await rollBack(bob, copy)
+  for (const text of ["one", "two", "three"]) {
+    await alice.send("bob", text)
+    await town.clock.pass(50)
+  }
+  await town.clock.pass(HOUR_MS)
+  expect((await bob.texts("alice")).filter((text) => text !== "hello")).toEqual(["one", "two", "three"])
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
+})
+
+test("what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
+  const { town, alice, bob } = await couple()
+  // Bob gets it all, and his receipts are lost.
+  town.office.meddle = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
+  for (const text of ["one", "two", "three"]) await alice.send("bob", text)
+  await town.clock.pass(100)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+  expect(await alice.states("bob")).toEqual(["delivered", "broker", "broker", "broker"])
+  town.office.meddle = (_topic, payload) => [payload]
+  await alice.client.call("reset", { contact: "bob" })
+  await alice.send("bob", "four")
+  await town.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three", "four"])
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
+  const history = await alice.client.call("history", { with: "bob", limit: 100 })
+  expect(history.filter(({ mine }) => mine).map(({ text }) => text)).toEqual([
+    "hello",
+    "one",
+    "two",
+    "three",
+    "four",
+  ])
+})
+
+test("both begin at once: one handshake counts, and both go on", async () => {
+  const { town, alice, bob } = await couple()
+  await Promise.all([
+    alice.client.call("reset", { contact: "bob" }),
+    bob.client.call("reset", { contact: "alice" }),
+  ])
+  await alice.send("bob", "from here")
+  await bob.send("alice", "from there")
+  await town.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "from here"])
+  expect(await alice.texts("bob")).toEqual(["hello yourself", "from there"])
+  const states = await Promise.all([alice, bob].map(({ client }) => client.call("contacts", {})))
+  expect(states.flat().map(({ state }) => state)).toEqual(["established", "established"])
+})
+
+test("a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
+  const { town, alice, bob } = await couple()
+  const copy = await copyOf(alice)
+  const isAnew = "the connection with alice was made anew"
+  const anew = async () => (await bob.lines("alice")).filter((line) => line === isAnew).length
+  for (let day = 0; day < 8; day++) {
+    await bob.send("alice", `${day}`)
+    await town.clock.pass(50)
+    await alice.send("bob", `${day}`)
+    await town.clock.pass(50)
+    await rollBack(alice, copy)
+    for (let n = 0; n < 3; n++) {
+      await bob.send("alice", "are you there?")
+      await town.clock.pass(50)
+    }
+    await town.clock.pass(10 * MINUTE_MS)
+  }
+  expect(await anew()).toBeLessThanOrEqual(3)
+})
+
+test("an INIT of the recovery that is repeated for ever begins the session but once", async () => {
+  const { town, alice, bob } = await couple()
+  const before = town.office.seen.length
+  await alice.client.call("reset", { contact: "bob" })
+  await town.clock.pass(5)
+  const inits = town.office.seen.slice(before).filter(({ payload }) => payload.length === 4096)
+  expect(inits.length).toBeGreaterThan(0)
+  await alice.send("bob", "new")
+  for (const { topic, payload } of inits) town.office.forge(topic, payload)
+  await town.clock.pass(50)
+  for (const { topic, payload } of inits) town.office.forge(topic, payload)
+  await town.clock.pass(MINUTE_MS)
+  await bob.send("alice", "newer")
+  await town.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "new"])
+  expect(await alice.texts("bob")).toEqual(["hello yourself", "newer"])
+  expect(await bob.lines("alice")).toEqual(["the connection with alice was made anew"])
+})
+
+test("a blocked contact makes nothing anew", async () => {
+  const { town, alice, bob } = await couple()
+  await bob.client.call("block", { contact: "alice", blocked: true })
+  await alice.client.call("reset", { contact: "bob" })
+  await town.clock.pass(HOUR_MS)
+  expect(await bob.lines("alice")).toEqual([])
+})
