@@ -5,9 +5,9 @@ import { showLine } from "./lines.ts"
 import type { Held } from "./order.ts"
 
 /** More texts than this do not wait for a missing one: a peer could fill the memory with them. */
-export const HELD_MAX = 1024
+const HELD_MAX = 1024
 /** ... nor texts of more characters than this together. */
-export const HELD_LENGTH_MAX = 4 * 1024 * 1024
+const HELD_LENGTH_MAX = 4 * 1024 * 1024
 
 const NOTHING: Held = new Map()
 

@@ -36,5 +36,8 @@ export function openResending({ ports, journal, outbox, inBackground }: Resendin
   }
 
   for (const contact of unsentContacts(journal.book())) start(contact)
-  return { start, done: (contact) => (working.get(contact) ?? Promise.resolve()).catch(() => undefined) }
+  async function done(contact: ContactId): Promise<void> {
+    await Promise.allSettled([working.get(contact)])
+  }
+  return { start, done }
 }

@@ -71,7 +71,7 @@ test("a receiver whose disk was put back gets what it lost no more, and all that
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
+test("[W-29] what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
   const { town, alice, bob } = await couple()
   // Bob gets it all, and his receipts are lost.
   town.office.meddle = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
