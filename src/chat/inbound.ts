@@ -106,7 +106,7 @@ function hear(news: News, frame: Frame): void {
       for (const mid8 of frame.mids) hearAck(book, draft, mid8)
       return
     case "read":
-      for (const mid8 of frame.mids) hearRead(draft, mid8)
+      for (const mid8 of frame.mids) hearRead(book, draft, mid8)
       return
     case "again":
       hearAgain(book, draft, frame.numbers)

@@ -17,7 +17,7 @@ export function heldFrom(book: Book, contact: ContactId): Held {
 
 /**
  * A text of theirs takes its place: it is shown with all that waited for it, or waits itself for those before it. One
- * without a number, or that comes after its gap was shown, is shown at once.
+ * without a number, or that comes after its gap was shown, is shown at once [D-20] [D-21].
  */
 export function placeText(draft: Draft, book: Book, number: number | undefined, text: HeldText): void {
   const { contact, moment, order } = draft
