@@ -4,7 +4,7 @@ import { apply, copyBook, openBook, type Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
 
 /** So many steps share one commit at most; more would make the first of them wait for the last. */
-const STEPS_PER_COMMIT = 16
+const STEPS_PER_COMMIT = 32
 
 /** The one path on which memory and disk change, step by step. */
 export type Journal = {

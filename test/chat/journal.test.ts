@@ -48,14 +48,14 @@ const decide = (...commit: Write[]) => ({
 })
 const silence = () => Promise.resolve()
 
-test("steps that come together share commits of sixteen, and each sees what those before it decided", async () => {
+test("steps that come together share commits of thirty-two, and each sees what those before it decided", async () => {
   const { store, commits } = await countingStore()
   const journal = await openJournal(store, silence)
   const steps = Array.from({ length: 40 }, () =>
     journal.run((book) => decide(setting("count", (book.settings.get("count")?.[0] ?? 0) + 1))),
   )
   await Promise.all(steps)
-  expect(commits.map(({ length }) => length)).toEqual([16, 16, 8])
+  expect(commits.map(({ length }) => length)).toEqual([32, 8])
   expect((await store.opening()).settings.get("count")).toEqual(Uint8Array.of(40))
 })
 
