@@ -20,6 +20,8 @@ export type ProfilePaths = {
   readonly settings: string
   readonly socket: string
   readonly lock: string
+  /** What a program shows to the daemon where it asks over TCP. */
+  readonly apiToken: string
   /** Folder of the embedded broker: certificates, journal, registrar. */
   readonly broker: string
   readonly brokerLock: string
@@ -50,6 +52,7 @@ export function profilePaths(env: PlacesEnv, profile: string): ProfilePaths {
     settings: join(folders.config, "settings.json"),
     socket: fitting(folders.socket, env),
     lock: join(root, "owner.lock"),
+    apiToken: join(root, "api.token"),
     broker: join(root, "broker"),
     brokerLock: join(root, "broker.lock"),
     brokerSocket: fitting(folders.brokerSocket, env),

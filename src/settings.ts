@@ -46,6 +46,8 @@ const SettingsSchema = v.strictObject({
   broker: v.exactOptional(BrokerSchema),
   /** The broker is this laptop's own. */
   here: v.boolean(),
+  /** A command that finds no owner of the profile starts a daemon. */
+  onDemand: v.exactOptional(v.boolean()),
 })
 
 /** What a profile remembers in plain sight. It holds no secret. */

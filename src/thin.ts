@@ -1,10 +1,13 @@
 import type { Action } from "./cli/context.ts"
+import { readDuration, SEND_WAIT_MS } from "./cli/duration.ts"
 import { forProfile } from "./cli/hints.ts"
 import { type Output, openOutput } from "./cli/output.ts"
-import { sendText, showInbox, type Talk } from "./cli/talk.ts"
+import { type SendWish, sendText, showInbox, type Talk } from "./cli/talk.ts"
 import { connectOwner } from "./daemon/client.ts"
 import { EXIT_CODE, Fault } from "./errors.ts"
 import { profilePaths } from "./paths.ts"
+
+const WAITS = ["broker", "delivered", "read"] as const
 
 /** `send` or `inbox`, with as much of the program as it needs. */
 type Errand = {
@@ -56,31 +59,52 @@ function failed(cause: unknown, out: Output): number {
   return EXIT_CODE[cause.code]
 }
 
+/** What a flag with a value says; undefined for a value that the whole program has to complain about. */
+const VALUED: Readonly<Record<string, (value: string, flags: Flags) => Flags | undefined>> = {
+  "--profile": (profile, flags) => ({ ...flags, profile }),
+  "--wait": (value, flags) => {
+    const wait = WAITS.find((known) => known === value)
+    return wait && { ...flags, wait }
+  },
+  "--timeout": (value, flags) => {
+    const timeoutMs = readDuration(value)
+    return timeoutMs === undefined ? undefined : { ...flags, timeoutMs }
+  },
+}
+
+const BARE: Readonly<Record<string, Partial<Flags>>> = {
+  "--json": { json: true },
+  "--quiet": { quiet: true },
+  "-q": { quiet: true },
+  "--no-wait": { wait: "disk" },
+}
+
+type Flags = Pick<Understood, "profile" | "json" | "quiet"> & Partial<Pick<SendWish, "wait" | "timeoutMs">>
+
 function understand(argv: readonly string[], defaultProfile: string): Understood | undefined {
   const words: string[] = []
-  const flags = { json: false, quiet: false, wait: true }
-  let profile = defaultProfile
-  for (let at = 0; at < argv.length; at++) {
+  let flags: Flags | undefined = { profile: defaultProfile, json: false, quiet: false }
+  for (let at = 0; at < argv.length && flags !== undefined; at++) {
     const word = argv[at] ?? ""
-    if (word === "--profile") profile = argv[++at] ?? ""
-    else if (word === "--json") flags.json = true
-    else if (word === "--quiet" || word === "-q") flags.quiet = true
-    else if (word === "--no-wait") flags.wait = false
+    const [valued, bare] = [VALUED[word], BARE[word]]
+    if (valued !== undefined) flags = valued(argv[++at] ?? "", flags)
+    else if (bare !== undefined) flags = { ...flags, ...bare }
     else if (word.startsWith("-")) return undefined
     else words.push(word)
   }
-  const errand = errandOf(words, flags.wait)
-  return errand && { errand, profile, json: flags.json, quiet: flags.quiet }
+  if (flags === undefined) return undefined
+  const errand = errandOf(words, flags)
+  return errand && { errand, ...flags }
 }
 
-function errandOf(words: readonly string[], wait: boolean): Errand | undefined {
+function errandOf(words: readonly string[], { wait, timeoutMs }: Flags): Errand | undefined {
   const [command, to, text, ...more] = words
-  if (command === "inbox" && words.length === 1 && wait) {
+  if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
     const alone: Action = async (context) => (await import("./cli/converse.ts")).inbox(context, false)
     return { byOwner: showInbox, alone }
   }
   if (command !== "send" || to === undefined || text === undefined || more.length > 0) return undefined
-  const wish = { to, text, wait }
+  const wish = { to, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
   return {
     byOwner: (talk) => sendText(talk, wish),
     alone: async (context) => (await import("./cli/converse.ts")).send(context, wish),

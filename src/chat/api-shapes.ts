@@ -13,6 +13,10 @@ const PAGE_MAX = 10_000
 const WORDS_MAX = 1024
 /** Whoever waits longer for one message asks again: a timer of Node holds 24 days. */
 const TIMEOUT_MS_MAX = 7 * 24 * 60 * 60 * 1000
+/** A passphrase file has at most as many bytes. */
+const PASSPHRASE_MAX = 1024
+/** 32 bytes as base64url have 43 characters. */
+const TOKEN_MAX = 64
 
 export const nothing = v.null()
 export const empty = v.strictObject({})
@@ -21,37 +25,52 @@ export const text = v.pipe(v.string(), v.maxLength(TEXT_BYTES_MAX))
 export const words = v.pipe(v.string(), v.maxLength(WORDS_MAX))
 export const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(PAGE_MAX))
 export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
+export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
+export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
-/** Counts what is stored, in order. */
-export const seq = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+export const seq = v.pipe(count, v.description("counts what is stored, in order"))
 export const wordCount = v.picklist([2, 3])
 export const way = v.picklist(["code", "link", "file"])
-/** Unix ms. */
-const moment = v.number()
-export const messageId = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"))
+const moment = v.pipe(v.number(), v.description("Unix time in ms"))
+export const messageId = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"),
+  v.description("32 hex digits"),
+)
 /** A year, as `TIMER_MAX_S` of wire/frame.ts. */
 const TIMER_MAX_S = 366 * 24 * 60 * 60
-export const timerSeconds = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMER_MAX_S))
+export const timerSeconds = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(TIMER_MAX_S),
+  v.description("seconds until messages disappear, 0 for never"),
+)
 /** Receipts that wait longer let their sender believe that nothing arrived. */
 const RECEIPT_DELAY_MAX_MS = 60_000
 export const receiptDelayMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RECEIPT_DELAY_MAX_MS))
 
 export const contact = v.strictObject({
   name: v.string(),
-  /** First 20 hex digits of H(identity), to tell namesakes apart. */
-  fingerprint: v.string(),
+  fingerprint: v.pipe(
+    v.string(),
+    v.description("first 20 hex digits of H(identity), to tell namesakes apart"),
+  ),
   state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
   verified: v.boolean(),
   blocked: v.boolean(),
-  /** Another identity took this name over, and nobody has compared it yet: nothing is sent. */
-  keyChangedAt: v.nullable(moment),
-  /** They talk with us on another device of ours since then: nothing is sent. */
-  movedAt: v.nullable(moment),
+  keyChangedAt: v.pipe(
+    v.nullable(moment),
+    v.description("when another identity took this name over: nothing is sent until it was compared"),
+  ),
+  movedAt: v.pipe(
+    v.nullable(moment),
+    v.description("since when they talk with us on another device of ours: nothing is sent from here"),
+  ),
   readReceipts: v.boolean(),
   typing: v.boolean(),
   receiptDelayMs,
-  /** Seconds until messages disappear, 0 for never. */
   timer: timerSeconds,
   addedAt: moment,
   unread: count,
@@ -73,19 +92,17 @@ export const message = v.strictObject({
   seq,
   contact: v.string(),
   mine: v.boolean(),
-  /** A line is what happened to the conversation; nobody wrote it. */
-  kind: v.picklist(["text", "line"]),
-  /** As it was sent; a face that shows it on a terminal cleans it first. */
-  text: v.string(),
-  /** By the sender's clock, and by ours when it was stored. */
-  sentAt: moment,
-  storedAt: moment,
+  kind: v.pipe(
+    v.picklist(["text", "line"]),
+    v.description("a line is what happened to the conversation: nobody wrote it"),
+  ),
+  text: v.pipe(v.string(), v.description("as it was sent: whoever shows it on a terminal cleans it first")),
+  sentAt: v.pipe(moment, v.description("by the sender's clock, Unix time in ms")),
+  storedAt: v.pipe(moment, v.description("when it was stored here, Unix time in ms")),
   state: messageState,
-  /** False for what came under a new key that nobody has compared. */
-  trusted: v.boolean(),
+  trusted: v.pipe(v.boolean(), v.description("false for what came under a new key that nobody has compared")),
   timer: timerSeconds,
-  /** Null while its time has not begun. */
-  expiresAt: v.nullable(moment),
+  expiresAt: v.pipe(v.nullable(moment), v.description("null while its time has not begun")),
 })
 
 /** A message of ours that the peer has not acknowledged. */
@@ -94,9 +111,8 @@ export const waiting = v.strictObject({
   id: messageId,
   text: v.string(),
   state: messageState,
-  /** How often it was published, and when it is published next. */
-  attempts: count,
-  nextAt: moment,
+  attempts: v.pipe(count, v.description("how often it was published")),
+  nextAt: v.pipe(moment, v.description("when it is published next, Unix time in ms")),
   createdAt: moment,
   why: v.string(),
 })
@@ -105,10 +121,21 @@ const why = { why: v.string(), hint: v.exactOptional(v.string()) }
 
 export const link = v.variant("kind", [
   v.strictObject({ kind: v.literal("online") }),
-  /** Being tried for the first time, or nowhere to connect to. */
-  v.strictObject({ kind: v.picklist(["connecting", "none"]), ...why }),
-  /** `offline` has failed and is tried again, `stopped` is not. The cause can be this laptop's own disk: `code` tells. */
-  v.strictObject({ kind: v.picklist(["offline", "stopped"]), code: v.picklist(FAULT_CODES), ...why }),
+  v.strictObject({
+    kind: v.pipe(
+      v.picklist(["connecting", "none"]),
+      v.description("being tried for the first time, or nowhere to connect to"),
+    ),
+    ...why,
+  }),
+  v.strictObject({
+    kind: v.pipe(
+      v.picklist(["offline", "stopped"]),
+      v.description("has failed and is tried again, or is not: the cause may be this laptop's own disk"),
+    ),
+    code: v.picklist(FAULT_CODES),
+    ...why,
+  }),
 ])
 
 export const status = v.strictObject({
@@ -117,8 +144,10 @@ export const status = v.strictObject({
   link,
   queued: count,
   dropped: count,
-  /** The keys are locked: nothing is sent or received, and the rest is as it was when they were. */
-  locked: v.boolean(),
+  locked: v.pipe(
+    v.boolean(),
+    v.description("nothing is sent or received, and what else is told is as it was when they were locked"),
+  ),
 })
 
 export const sent = v.strictObject({
@@ -127,8 +156,15 @@ export const sent = v.strictObject({
 })
 
 export const offer = v.variant("by", [
-  /** `at` is the address that belongs behind the code: where newcomers come in. */
-  v.strictObject({ by: v.literal("code"), code: v.string(), at: v.string(), expiresAt: moment }),
+  v.strictObject({
+    by: v.literal("code"),
+    code: v.string(),
+    at: v.pipe(
+      v.string(),
+      v.description("the address that belongs behind the code: where newcomers come in"),
+    ),
+    expiresAt: moment,
+  }),
   v.strictObject({ by: v.literal("link"), link: v.string(), expiresAt: moment }),
   v.strictObject({ by: v.literal("file"), file: v.string(), expiresAt: moment }),
 ])

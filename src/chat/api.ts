@@ -3,6 +3,8 @@ import * as v from "valibot"
 import * as shape from "./api-shapes.ts"
 
 const { contact, empty, limit, name, nothing, wordCount, way, carrier } = shape
+/** As many messages as fit on a few screens. */
+const PAGE = 50
 const messages = v.array(shape.message)
 
 /** Everything that a face, a script or another process can ask of a profile; the key is its JSON-RPC method name. */
@@ -31,17 +33,17 @@ export const COMMANDS = {
   },
   history: {
     about: "The end of a conversation, oldest first.",
-    params: v.strictObject({ with: name, limit }),
+    params: v.strictObject({ with: name, limit: v.optional(limit, PAGE) }),
     result: messages,
   },
   search: {
     about: "Messages that hold all these words, newest first.",
-    params: v.strictObject({ words: shape.words, limit }),
+    params: v.strictObject({ words: shape.words, limit: v.optional(limit, PAGE) }),
     result: messages,
   },
   inbox: {
     about: "Messages that nobody has been shown yet; `take` marks them as shown.",
-    params: v.strictObject({ take: v.boolean() }),
+    params: v.strictObject({ take: v.optional(v.boolean(), false) }),
     result: messages,
   },
   shown: {
@@ -122,12 +124,12 @@ export const COMMANDS = {
   },
   "pair-offer": {
     about: "Starts an offer; the event `paired` or `pair-failed` follows.",
-    params: v.strictObject({ by: way, words: wordCount }),
+    params: v.strictObject({ by: v.optional(way, "code"), words: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
   "device-offer": {
     about: "A code for another laptop of the same person: who answers it becomes a device of the same user.",
-    params: v.strictObject({ words: wordCount }),
+    params: v.strictObject({ words: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
   "pair-answer": {
@@ -143,6 +145,36 @@ export const COMMANDS = {
       "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",
     params: v.strictObject({ invitation: carrier }),
     result: shape.membership,
+  },
+} as const
+
+/** What whoever serves the profile answers itself; these work while the keys are locked. */
+export const ACCESS = {
+  auth: {
+    about:
+      "The first line of a TCP connection: the token of the daemon. Anything else closes the connection.",
+    params: v.strictObject({ token: shape.token }),
+    result: nothing,
+  },
+  listen: {
+    about: "From now on this connection gets events, as notifications of the method `event`.",
+    params: empty,
+    result: nothing,
+  },
+  lock: {
+    about: "Forgets the keys and disconnects, until `unlock`. Refused where no passphrase locks them.",
+    params: empty,
+    result: nothing,
+  },
+  unlock: {
+    about: "Opens the keys again.",
+    params: v.strictObject({ passphrase: shape.passphrase }),
+    result: nothing,
+  },
+  stop: {
+    about: "Ends the daemon, after it has answered what it was asked.",
+    params: empty,
+    result: nothing,
   },
 } as const
 

@@ -7,7 +7,7 @@ import type { Command, Message, Params, Results } from "./api.ts"
 import { momentOf } from "./arrivals.ts"
 import type { Book } from "./book.ts"
 import { findContact, isUncompared } from "./contacts.ts"
-import type { Change, Decision } from "./decision.ts"
+import type { Decision } from "./decision.ts"
 import { writeText } from "./outbound.ts"
 import { describeMessage } from "./tidings.ts"
 import { reached } from "./waiting.ts"
@@ -119,9 +119,4 @@ function checkRoom(book: Book, contact: ContactRecord): void {
 
 function describeAll(book: Book, records: readonly MessageRecord[]): Message[] {
   return records.flatMap((record) => describeMessage(book, record) ?? [])
-}
-
-/** A step that changes this and tells nobody. */
-export function change(...commit: Change[]): Decision<null> {
-  return { commit, tell: [], result: null }
 }

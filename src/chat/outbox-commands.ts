@@ -1,12 +1,12 @@
 import { fromHex, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
-import type { OutgoingRecord } from "../store/records.ts"
+import type { ContactRecord, OutgoingRecord } from "../store/records.ts"
 import { SHORT_MID_BYTES } from "../wire/frame.ts"
-import type { Results } from "./api.ts"
+import type { Link, Results } from "./api.ts"
 import { momentOf } from "./arrivals.ts"
 import { letterKey, type Book } from "./book.ts"
 import type { Handlers } from "./commands.ts"
-import { findContact } from "./contacts.ts"
+import { findContact, findContactById } from "./contacts.ts"
 import { takeBack } from "./withdrawal.ts"
 import type { Works } from "./works.ts"
 
@@ -37,43 +37,25 @@ async function describe(
   letter: OutgoingRecord,
   mid: Uint8Array,
 ): Promise<Waiting> {
-  const contact = journal.book().contacts.get(letter.contact)
+  const contact = findContactById(journal.book(), letter.contact)
   const message = await ports.store.findMessage(letter.contact, mid)
   const { published, attempts, dueAt, createdAt } = letter
-  const link = home.report()
-  const why = whyItWaits({
-    name: contact?.name ?? "",
-    published,
-    blocked: contact?.blocked === true,
-    isFirst: contact?.state === "init-sent" || contact?.state === "recovering",
-    link: link.kind === "online" ? undefined : link.why,
-  })
   return {
-    contact: contact?.name ?? "",
+    contact: contact.name,
     id: toHex(mid),
     text: message?.text ?? "",
     state: published ? "broker" : "queued",
     attempts,
     nextAt: dueAt,
     createdAt,
-    why,
+    why: whyItWaits(contact, published, home.report()),
   }
 }
 
-type Circumstances = {
-  readonly name: string
-  readonly published: boolean
-  readonly blocked: boolean
-  /** They have not answered our handshake. */
-  readonly isFirst: boolean
-  /** Why there is no connection. */
-  readonly link: string | undefined
-}
-
-function whyItWaits({ name, published, blocked, isFirst, link }: Circumstances): string {
+function whyItWaits({ name, blocked, state }: ContactRecord, published: boolean, link: Link): string {
   if (blocked) return `${name} is blocked`
-  if (link !== undefined) return link
-  if (isFirst) return `${name} has not answered the handshake yet`
+  if (link.kind !== "online") return link.why
+  if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
   return published
     ? `the broker has it; ${name} has not said that it arrived`
     : "it is on its way to the broker"

@@ -9,7 +9,8 @@ import type { Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
 import type { Change, Decision } from "./decision.ts"
 import { seconds, type Moment } from "./draft.ts"
-import { startHandshake, type Self, type Started } from "./handshakes.ts"
+import { startHandshake, type Started } from "./handshakes.ts"
+import type { Self } from "./introducing.ts"
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS

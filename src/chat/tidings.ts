@@ -1,7 +1,7 @@
 import { toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { fourWords } from "../pairing/words.ts"
-import type { ContactId, ContactRecord, MessageRecord, Store } from "../store/records.ts"
+import type { ContactRecord, MessageRecord, Store } from "../store/records.ts"
 import type { Contact, Event, Message } from "./api.ts"
 import type { Book } from "./book.ts"
 import { describeContact, isUncompared, queuedTexts } from "./contacts.ts"

@@ -1,5 +1,6 @@
 import { fromBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
+import type { ContactId } from "../store/records.ts"
 import { arrive, type Surroundings } from "./arrivals.ts"
 import { closing, expiredOffers } from "./bundles.ts"
 import type { Told } from "./decision.ts"
@@ -91,16 +92,22 @@ export async function openWorks(ports: Ports): Promise<Works> {
     journal,
     inboxAt: desk.inboxAt,
     onBegun: resending.start,
-    onHopeless: (contact, why) => {
-      const name = journal.book().contacts.get(contact)?.name
-      if (name !== undefined) tidings.event({ event: "notice", contact: name, text: hopeless(name, why) })
-    },
+    onHopeless: (contact, why) => tellHopeless(parts, contact, why),
   })
   const showing = openShowing(ports, journal, () => {
     expiry.rearm()
     outbox.pump()
   })
-  const surroundings: Surroundings = {
+  const all = { ...parts, desk, showing, gaps, recoveries }
+  const surroundings = surroundingsOf(all)
+  home.start()
+  return { ...all, close: () => close(parts, desk) }
+}
+
+/** Where frames arrive. */
+function surroundingsOf(parts: Omit<Works, "close">): Surroundings {
+  const { ports, journal, home, receipts, gaps, outbox, recoveries, desk } = parts
+  return {
     ports,
     journal,
     limits: openLimits(),
@@ -114,19 +121,20 @@ export async function openWorks(ports: Ports): Promise<Works> {
     onFitting: recoveries.onFitting,
     onAccepted: (offer, accepted) => desk.onAccepted(offer, accepted),
   }
-  home.start()
-  return { ...parts, desk, showing, gaps, recoveries, close: () => close(parts, desk) }
 }
 
-type Parts = Pick<Works, "ports" | "receipts" | "outbox" | "home" | "journal">
+type Parts = Pick<Works, "ports" | "receipts" | "outbox" | "home" | "journal" | "tidings">
 
 /** The time of our own texts begins when they are there. */
 function startsTimers(told: Told): boolean {
   return told.told === "receipt" || told.told === "read"
 }
 
-function hopeless(name: string, { message }: Fault): string {
-  return `what ${name} sends cannot be read: ${message}; mqttchat reset ${name}, or pair again: mqttchat pair`
+function tellHopeless({ journal, tidings }: Parts, contact: ContactId, { message }: Fault): void {
+  const name = journal.book().contacts.get(contact)?.name
+  if (name === undefined) return
+  const text = `what ${name} sends cannot be read: ${message}; mqttchat reset ${name}, or pair again: mqttchat pair`
+  tidings.event({ event: "notice", contact: name, text })
 }
 
 /** What nobody waits for and a later start does again must not end the process when the disk is full. */

@@ -147,19 +147,25 @@ function infoOf(event: Event, contact: string): SafeText | undefined {
     case "message":
       return safe`${displayName(event.message.contact)} wrote to you`
     case "receipt":
-      return event.state === "given-up" && event.contact === contact
-        ? safe`a message was NOT DELIVERED`
-        : undefined
+      return event.contact === contact ? receiptText(event.state) : undefined
     case "link":
       return linkText(event.link)
     case "paired":
       return safe`paired with ${displayName(event.contact.name)}`
     case "notice":
-      return event.contact === null || event.contact === contact ? display(event.text) : undefined
+      return [null, contact].includes(event.contact) ? display(event.text) : undefined
+    case "locked":
+      return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
+    case "unlocked":
+      return safe`the keys are open again`
     case "pair-failed":
     case "dropped":
       return undefined
   }
+}
+
+function receiptText(state: Message["state"]): SafeText | undefined {
+  return state === "given-up" ? safe`a message was NOT DELIVERED` : undefined
 }
 
 function linkText(link: Link): SafeText {

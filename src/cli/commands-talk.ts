@@ -1,9 +1,15 @@
 import { type Command, Option } from "commander"
-import { limit, port } from "./numbers.ts"
+import { SEND_WAIT_MS } from "./duration.ts"
+import { duration, limit, port } from "./numbers.ts"
 import type { Start } from "./context.ts"
 import type { PlainOptions } from "./pubsub.ts"
 
 const SHOWN_BY_DEFAULT = 50
+
+const SEND_CODES =
+  "\nEnds with 0 when it has come that far, 75 when it will later, 77 when it may not be sent, 69 when the peer never took it."
+
+type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
 
 /** chat, send, inbox, history, search. */
 export function addTalking(program: Command, start: Start): void {
@@ -17,9 +23,23 @@ export function addTalking(program: Command, start: Start): void {
   program
     .command("send <name> [text]")
     .description("send one message; without text, or with -, it is read from stdin")
-    .option("--no-wait", "do not wait for the broker")
-    .action((to: string, text: string | undefined, { wait }: { wait: boolean }) =>
-      start(async (context) => (await import("./converse.ts")).send(context, { to, text, wait })),
+    .addOption(
+      new Option(
+        "--wait <state>",
+        "end when it is there: on the broker, delivered to the peer, read (broker)",
+      ).choices(["broker", "delivered", "read"]),
+    )
+    .option("--no-wait", "end when it is on this disk")
+    .option("--timeout <time>", "how long to wait (10s); it is sent later all the same", duration)
+    .addHelpText("after", SEND_CODES)
+    .action((to: string, text: string | undefined, { wait, timeout }: SendFlags) =>
+      start(async (context) => {
+        const wish = {
+          wait: wait === false ? "disk" : (wait ?? "broker"),
+          timeoutMs: timeout ?? SEND_WAIT_MS,
+        } as const
+        await (await import("./converse.ts")).send(context, { to, text, ...wish })
+      }),
     )
   program
     .command("inbox")

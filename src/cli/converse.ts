@@ -7,7 +7,7 @@ import { readStdinText } from "./input.ts"
 import { caughtUp } from "./link.ts"
 import { openLasting } from "./lasting.ts"
 import { openClient } from "./open.ts"
-import { followInbox, sendText, showFound, showHistory, showInbox } from "./talk.ts"
+import { followInbox, type SendWish, sendText, showFound, showHistory, showInbox } from "./talk.ts"
 
 /** CR LF. */
 const LINE_END_BYTES = 2
@@ -21,14 +21,14 @@ export async function talk(context: Context, wish: { contact: string; plain: boo
 /** Without text, or with `-`, stdin is the text; its last line break is no part of it. */
 export async function send(
   context: Context,
-  wish: { to: string; text: string | undefined; wait: boolean },
+  wish: Omit<SendWish, "text"> & { readonly text: string | undefined },
 ): Promise<void> {
   const fromStdin = wish.text === undefined || wish.text === "-"
   const text = fromStdin
     ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
     : wish.text
   const { client } = await openClient(context, "brief")
-  await sendText({ client, out: context.out }, { to: wish.to, text: text ?? "", wait: wish.wait })
+  await sendText({ client, out: context.out }, { ...wish, text })
 }
 
 /**

@@ -1,5 +1,5 @@
-/** Why a command ends before it is done: a signal, or nobody reads its output any more. */
-export type Ending = NodeJS.Signals | "reader-gone"
+/** Why a command ends: a signal, nobody reads its output any more, or it was asked to. */
+export type Ending = NodeJS.Signals | "reader-gone" | "done"
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 

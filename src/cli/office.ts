@@ -2,7 +2,8 @@ import * as v from "valibot"
 import { toBase64url } from "../crypto/bytes.ts"
 import { systemRandom } from "../crypto/random.ts"
 import { connectAsker } from "../daemon/client.ts"
-import { type OwnerSocket, serveCommands, type Service } from "../daemon/server.ts"
+import type { Service } from "../daemon/caller.ts"
+import { type Served, serveCommands } from "../daemon/server.ts"
 import { Fault } from "../errors.ts"
 import { takeLock } from "../lock.ts"
 import {
@@ -75,7 +76,7 @@ export type OfficeKeeper = Registry & {
 }
 
 /** Lets the operator's other commands reach the running broker or registrar. */
-export function serveOffice(keeper: OfficeKeeper, socketPath: string): Promise<OwnerSocket> {
+export function serveOffice(keeper: OfficeKeeper, socketPath: string): Promise<Served> {
   const office = keep(keeper)
   const call: Service["call"] = (method, params) => office.call(method as Duty, params)
   return serveCommands({ commands: OFFICE, call, listen: () => () => undefined }, socketPath)

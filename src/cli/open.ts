@@ -4,6 +4,7 @@ import { connectOwner } from "../daemon/client.ts"
 import { Fault } from "../errors.ts"
 import { needsPassphrase } from "../keystore/sealed-file.ts"
 import { takeLock } from "../lock.ts"
+import { readSettings } from "../settings.ts"
 import type { Context } from "./context.ts"
 import type { Stay } from "./owner.ts"
 import { passphraseToOpen } from "./passphrase.ts"
@@ -16,25 +17,42 @@ const OWNER_POLL_MS = 50
 export type Opened = { readonly client: ChatClient; readonly owner: "us" | "another" }
 
 /**
- * The profile's owner behind its socket if there is one, else this process becomes the owner. Faults `no-profile`,
- * `refused`, `damaged-…`, `unavailable`, `config`.
+ * The profile's owner behind its socket if there is one, else this process becomes the owner, or where the settings
+ * wish it a daemon that this process starts. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
  */
 export async function openClient(context: Context, stay: Stay): Promise<Opened> {
+  const owner = await ownerOrLock(context, stay === "brief" ? startOnDemand : undefined)
+  if (owner !== undefined) return { client: owner, owner: "another" }
+  return { client: await own(context, stay), owner: "us" }
+}
+
+/**
+ * The profile's owner behind its socket, or undefined when there is none and this process now holds the lock. `start`
+ * may start an owner where there is none. Faults `no-profile`, `unavailable`, `config`.
+ */
+export async function ownerOrLock(
+  context: Context,
+  start?: (context: Context) => Promise<void>,
+): Promise<ChatClient | undefined> {
   const { paths, lifetime, profile } = context
   const deadline = Date.now() + OWNER_WAIT_MS
-  for (;;) {
+  for (let attempt = 0; ; attempt++) {
     const owner = await connectOwner(paths.socket)
     if (owner !== undefined) {
       lifetime.defer(owner.close)
-      return { client: owner, owner: "another" }
+      return owner
     }
     if (!existsSync(paths.keyFile)) {
       throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
     }
+    if (attempt === 0 && start !== undefined) {
+      await start(context)
+      continue
+    }
     const lock = takeLock(paths.lock)
     if (lock.kind === "taken") {
       lifetime.defer(lock.release)
-      return { client: await own(context, stay), owner: "us" }
+      return undefined
     }
     if (Date.now() > deadline) {
       const message = `another mqttchat (process ${lock.pid}) has the profile ${profile} and does not answer`
@@ -44,10 +62,21 @@ export async function openClient(context: Context, stay: Stay): Promise<Opened> 
   }
 }
 
+/** Most profiles do not wish it: what would do it is not even loaded. */
+async function startOnDemand(context: Context): Promise<void> {
+  if (readSettings(context.paths.settings)?.onDemand !== true) return
+  await (await import("./daemon-on-demand.ts")).startDaemon(context)
+}
+
 /** All that an owner needs is loaded while somebody types. */
 async function own(context: Context, stay: Stay): Promise<ChatClient> {
-  const place = { path: context.paths.keyFile, purpose: "identity" } as const
   const loaded = import("./owner.ts")
-  const passphrase = (await needsPassphrase(place)) ? await passphraseToOpen(context) : ""
+  const passphrase = await passphraseFor(context)
   return (await loaded).becomeOwner(context, passphrase, stay)
+}
+
+/** Empty where none locks the keys. */
+export async function passphraseFor(context: Context): Promise<string> {
+  const place = { path: context.paths.keyFile, purpose: "identity" } as const
+  return (await needsPassphrase(place)) ? passphraseToOpen(context) : ""
 }

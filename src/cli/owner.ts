@@ -5,7 +5,7 @@ import type { BrokerHome, Home, Ports } from "../chat/ports.ts"
 import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../crypto/nacl.ts"
 import { systemRandom } from "../crypto/random.ts"
 import { Fault } from "../errors.ts"
-import { type KeyFile, openKeyFile } from "../keystore/keyfile.ts"
+import { type KeyFile, openKeyFile, wipe } from "../keystore/keyfile.ts"
 import { readSettings, type Settings, writeSettings } from "../settings.ts"
 import { openStore } from "../store/store.ts"
 import type { Applicant } from "../transport/enroll.ts"
@@ -17,11 +17,19 @@ import type { Context } from "./context.ts"
 /** Whether others may use the profile through this process while it is open. */
 export type Stay = "shared" | "brief"
 
-/**
- * The one place where things are wired together: this process becomes the profile's owner. The lock is the caller's.
- * Faults `refused`, `damaged-…`, `config`.
- */
+/** This process becomes the profile's owner. The lock is the caller's. As `openProfile`. */
 export async function becomeOwner(context: Context, passphrase: string, stay: Stay): Promise<ChatClient> {
+  const client = await openProfile(context, passphrase, stay)
+  if (stay === "shared") {
+    const { serve } = await import("../daemon/server.ts")
+    const server = await serve(client, context.paths.socket)
+    context.lifetime.defer(server.close)
+  }
+  return client
+}
+
+/** The one place where things are wired together. Faults `refused`, `damaged-…`, `config`. */
+export async function openProfile(context: Context, passphrase: string, stay: Stay): Promise<ChatClient> {
   const { paths, lifetime, env } = context
   await useBackend(env["MQTTCHAT_CRYPTO"], stay === "brief" ? LIGHT_BACKENDS : BACKENDS)
   const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
@@ -29,6 +37,7 @@ export async function becomeOwner(context: Context, passphrase: string, stay: St
   if (settings === undefined)
     throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
   refuseLostStore(paths.database)
+  lifetime.defer(() => wipe(keyFile.ring))
   const store = await openStore(paths.database, keyFile.ring.databaseKey)
   lifetime.defer(store.close)
   const { identity } = keyFile.ring
@@ -46,11 +55,6 @@ export async function becomeOwner(context: Context, passphrase: string, stay: St
     reach: reachOf(env),
   })
   lifetime.defer(client.close)
-  if (stay === "shared") {
-    const { serve } = await import("../daemon/server.ts")
-    const server = await serve(client, paths.socket)
-    lifetime.defer(server.close)
-  }
   return client
 }
 
@@ -109,14 +113,16 @@ function timersOf({ lifetime }: Context): Ports["after"] {
 export function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
   let { ring } = keyFile
   let current = settings
+  const save = async (change: Pick<Settings, "broker" | "here">): Promise<void> => {
+    // Another command may have changed what is not ours.
+    current = { ...(readSettings(paths.settings) ?? current), ...change }
+    await writeSettings(paths.settings, current)
+  }
   return {
     broker: () => (current.here ? here(paths) : brokerOf(current)),
     // An invitation is laid out beside a certificate only where the broker's authority is a new one.
     credential: () => (current.here ? laidOutInvitation(paths) : undefined) ?? ring.credential,
-    saveBroker: async (broker) => {
-      current = { name: current.name, here: false, broker: settingsOf(broker) }
-      await writeSettings(paths.settings, current)
-    },
+    saveBroker: (broker) => save({ here: false, broker: settingsOf(broker) }),
     saveCredential: async (credential) => {
       ring = { ...ring, credential }
       await keyFile.save(ring)
@@ -127,8 +133,7 @@ export function homeFor({ paths }: Context, settings: Settings, keyFile: KeyFile
       if (broker === undefined) return
       const { trust } = broker
       const known = trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust
-      current = { ...current, broker: { ...broker, trust: known, mqttVersion } }
-      await writeSettings(paths.settings, current)
+      await save({ here: current.here, broker: { ...broker, trust: known, mqttVersion } })
     },
   }
 }

@@ -44,7 +44,8 @@ export async function newPassphrase(context: Context, flag: string): Promise<str
   return first
 }
 
-function credentialFile(env: Context["env"]): string | undefined {
+/** The file in which systemd hands a passphrase over, where it does. */
+export function credentialFile(env: Context["env"]): string | undefined {
   const folder = env["CREDENTIALS_DIRECTORY"]
   const file = folder === undefined ? undefined : join(folder, CREDENTIAL)
   return file !== undefined && existsSync(file) ? file : undefined

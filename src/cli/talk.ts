@@ -1,37 +1,62 @@
-import type { ChatClient, Message } from "../chat/api.ts"
+import type { ChatClient, Message, Params } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
 import { TEXT_MAX_BYTES } from "../wire/frame.ts"
-import { displayName, safe } from "../wire/text.ts"
+import { displayName, safe, type SafeText } from "../wire/text.ts"
 import type { Output } from "./output.ts"
 import { foundRow, messageRow } from "./rows.ts"
 
-/** How long `send` waits for the broker before it leaves the message to the outbox. */
-const BROKER_WAIT_MS = 10_000
 const INBOX_SCHEMA = "mqttchat/message/1"
 
+export type Wait = Params<"send">["wait"]
 export type Talk = { readonly client: ChatClient; readonly out: Output }
 
+/** How far a message is to come, and how long that is waited for. */
+export type SendWish = {
+  readonly to: string
+  readonly text: string
+  readonly wait: Wait
+  readonly timeoutMs: number
+}
+
 /**
- * Stores and sends one message. Faults of the engine, and `queued` when it is stored but the broker has not taken it.
+ * Stores and sends one message. Faults of the engine, `queued` when it is stored and has not come as far as wished, and
+ * `unavailable` when it was given up.
  */
-export async function sendText(
-  { client, out }: Talk,
-  wish: { to: string; text: string; wait: boolean },
-): Promise<void> {
-  const { to, text } = wish
+export async function sendText({ client, out }: Talk, wish: SendWish): Promise<void> {
+  const { to, text, wait } = wish
   checkLength(text)
-  const wait = wish.wait ? "broker" : "disk"
-  const sent = await client.call("send", { to, text, wait, timeoutMs: BROKER_WAIT_MS })
+  const sent = await client.call("send", { ...wish })
   if (out.json) out.record("mqttchat/sent/1", { to, ...sent })
-  if (sent.state === "broker") {
-    out.done(safe`sent to ${displayName(to)}`)
+  const { state } = sent
+  if (state === "given-up")
+    throw new Fault("unavailable", `${to} never took it: NOT DELIVERED`, `mqttchat history ${to}`)
+  if (DISTANCE[state] >= DISTANCE[wait]) {
+    out.done(DONE[wait](displayName(to)))
     return
   }
-  if (!wish.wait) {
-    out.done(safe`saved for ${displayName(to)}`)
-    return
-  }
-  throw await queued(client)
+  throw state === "queued" ? await queued(client) : underWay(wish, state)
+}
+
+const DISTANCE = { queued: 0, disk: 0, broker: 1, delivered: 2, read: 3 } as const
+
+const DONE: Record<Wait, (to: SafeText) => SafeText> = {
+  disk: (to) => safe`saved for ${to}`,
+  broker: (to) => safe`sent to ${to}`,
+  delivered: (to) => safe`delivered to ${to}`,
+  read: (to) => safe`read by ${to}`,
+}
+
+function underWay({ to, timeoutMs }: SendWish, state: "broker" | "delivered" | "read"): Fault {
+  const where =
+    state === "broker"
+      ? `on the broker, and ${to} has not fetched it`
+      : `delivered, and ${to} has not read it`
+  const patience = `after ${timeoutMs / 1000} s`
+  return new Fault(
+    "queued",
+    `${where} ${patience}: it stays in the outbox until then`,
+    `mqttchat history ${to}`,
+  )
 }
 
 /** Prints what nobody has seen yet. It counts as seen once stdout has taken it, not before. */

@@ -5,6 +5,9 @@ export const REQUEST_BYTES_MAX = 512 * 1024
 /** 10,000 messages of ordinary length; whoever asks for more long ones asks in parts. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
+/** A UUID or a counter; it comes back with the answer. */
+const ID_MAX = 128
+
 /** JSON-RPC 2.0 section 5.1. */
 export const RPC_ERROR = {
   parse: -32700,
@@ -29,16 +32,28 @@ export type Answer =
   | { readonly kind: "error"; readonly id: number | string | null; readonly error: RpcError }
   | { readonly kind: "event"; readonly event: unknown }
 
-/** A request, or the error that its sender gets. There are no batches, and no notifications towards the owner. */
-export function parseRequest(line: string): Request | RpcError {
+/** What its sender gets for a line that asks for nothing. */
+export type Refused = { readonly id: number | string | null; readonly error: RpcError }
+
+/** A request, or what its sender gets instead. There are no batches, and no notifications towards the owner. */
+export function parseRequest(line: string): Request | Refused {
   const value = parseJson(line)
-  if (value === undefined) return { code: RPC_ERROR.parse, message: "not JSON" }
+  if (value === undefined) return { id: null, error: { code: RPC_ERROR.parse, message: "not JSON" } }
   const { jsonrpc, id, method, params } = fields(value)
-  const isNamed = typeof id === "number" || typeof id === "string"
+  const isNamed = isId(id)
   if (jsonrpc !== "2.0" || !isNamed || typeof method !== "string") {
-    return { code: RPC_ERROR.request, message: "not a JSON-RPC 2.0 request" }
+    const error = { code: RPC_ERROR.request, message: "not a JSON-RPC 2.0 request" }
+    return { id: isNamed ? id : null, error }
   }
   return { id, method, params: params ?? {} }
+}
+
+export function isRefused(line: Request | Refused): line is Refused {
+  return "error" in line
+}
+
+function isId(id: unknown): id is number | string {
+  return typeof id === "string" ? id.length <= ID_MAX : Number.isFinite(id)
 }
 
 export function writeRequest({ id, method, params }: Request): string {

@@ -72,6 +72,11 @@ export async function openKeyFile(path: string, passphrase: string, random: Rand
   return keyFile(file, ring)
 }
 
+/** Overwrites what can be: what is text, as the key of a certificate, stays until the memory is used again. */
+export function wipe({ identity, databaseKey }: KeyRing): void {
+  for (const secret of [identity.signSecret, identity.boxSecret, databaseKey]) secret.fill(0)
+}
+
 function keyFile(file: SealedFile, ring: KeyRing): KeyFile {
   return {
     ring,

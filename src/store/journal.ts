@@ -19,31 +19,26 @@ export function commit(database: Database, writes: readonly Write[]): void {
 
 function apply(database: Database, write: Write): void {
   switch (write.write) {
-    case "contact": {
+    case "contact":
       putContact(database, write.contact)
       return
-    }
-    case "forget-contact": {
+    case "forget-contact":
       forgetContact(database, write.id)
       return
-    }
-    case "session": {
+    case "session":
       database.run(
         "INSERT INTO sessions VALUES (?, ?) ON CONFLICT DO UPDATE SET snapshot = excluded.snapshot",
         write.contact,
         write.snapshot,
       )
       return
-    }
-    case "message": {
+    case "message":
       addMessage(database, write.message)
       return
-    }
-    case "message-state": {
+    case "message-state":
       changeState(database, write)
       return
-    }
-    case "shown": {
+    case "shown":
       database.run(
         `UPDATE messages SET shown = 1, expires_at = iif(timer = 0, 0, ? + timer * 1000)
          WHERE shown = 0 AND contact = ? AND seq <= ?`,
@@ -52,47 +47,37 @@ function apply(database: Database, write: Write): void {
         write.upTo,
       )
       return
-    }
-    case "expire": {
+    case "expire":
       expire(database, write.at)
       return
-    }
-    case "held": {
+    case "held":
       hold(database, write.held)
       return
-    }
-    case "held-done": {
+    case "held-done":
       database.run("DELETE FROM held WHERE contact = ? AND number = ?", write.contact, write.number)
       return
-    }
-    case "adopt-history": {
+    case "adopt-history":
       database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
       return
-    }
-    case "outgoing": {
+    case "outgoing":
       putOutgoing(database, write.outgoing)
       return
-    }
-    case "outgoing-done": {
+    case "outgoing-done":
       database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
       return
-    }
-    case "open-bundle": {
+    case "open-bundle":
       putOpenBundle(database, write.bundle)
       return
-    }
-    case "close-bundle": {
+    case "close-bundle":
       database.run("DELETE FROM open_bundles WHERE tag = ?", write.tag)
       return
-    }
-    case "setting": {
+    case "setting":
       database.run(
         "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
         write.key,
         write.value,
       )
       return
-    }
   }
 }
 

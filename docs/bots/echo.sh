@@ -1,0 +1,18 @@
+#!/bin/sh
+# Says back what it is told while it runs, over TCP: echo.sh PORT TOKENFILE
+set -eu
+ask() { printf '{"jsonrpc":"2.0","id":%s,"method":"%s","params":%s}\n' "$@"; }
+
+# Strings stay as JSON wrote them, so nothing in them needs to be understood.
+string='"\([^"\\]\|\\.\)*"'
+said="^{.*\"event\":\"message\".*\"contact\":\($string\),\"mine\":false,\"text\":\($string\),.*"
+answer='{"jsonrpc":"2.0","id":0,"method":"send","params":{"to":\1,"text":\3}}'
+
+heard=$(mktemp -u)
+mkfifo -m 600 "$heard"
+trap 'rm "$heard"' EXIT
+{
+  ask 1 auth "{\"token\":\"$(cat "$2")\"}"
+  ask 2 listen '{}'
+  sed -un "s/$said/$answer/p"
+} <"$heard" | nc 127.0.0.1 "$1" >"$heard"

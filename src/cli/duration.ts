@@ -1,0 +1,16 @@
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** As the API has it: a timer of Node holds 24 days. */
+const DURATION_MS_MAX = 7 * 86_400_000
+
+/** How long `send` waits unless it is told otherwise, before it leaves the message to the outbox. */
+export const SEND_WAIT_MS = 10_000
+
+/** What `readDuration` reads, for whoever typed something else. */
+export const DURATION_FORM = "a time from 1ms to 7d is needed, such as 500ms, 30s, 5m, 2h or 1d"
+
+/** `500ms`, `30s`, `5m`, `2h` or `1d`, at most 7 days, in milliseconds. */
+export function readDuration(text: string): number | undefined {
+  const [, digits, unit = ""] = /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  const ms = Number(digits) * (UNIT_MS[unit] ?? NaN)
+  return ms > 0 && ms <= DURATION_MS_MAX ? ms : undefined
+}

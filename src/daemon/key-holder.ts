@@ -1,0 +1,184 @@
+import { ACCESS, COMMANDS, type ChatClient, type Command, type Event, type Results } from "../chat/api.ts"
+import { Fault } from "../errors.ts"
+import type { Service } from "./caller.ts"
+
+/** An open profile; `close` ends what runs, closes the store and wipes the keys. */
+export type Opened = { readonly client: ChatClient; readonly close: () => Promise<void> }
+
+export type Holding = {
+  /** Faults as whatever opens the profile. */
+  readonly open: (passphrase: string) => Promise<Opened>
+  /** Where no passphrase locks the keys, there is nothing to wait for after a lock. */
+  readonly isLockable: boolean
+  /** Locks after so long without a request. */
+  readonly lockAfterMs?: number | undefined
+  /** Ends after so long without a request, unless somebody listens. */
+  readonly endAfterMs?: number | undefined
+  readonly end: () => void
+  /** For whoever runs this process; everybody else listens. */
+  readonly onTurn: (event: "locked" | "unlocked") => void
+}
+
+type Status = Results["status"]
+
+/**
+ *             lock, or nothing asked for too long
+ *        open ───────────────────────────────────▶ locked
+ *          ◀──────────────────────────────────────
+ *                 unlock with the passphrase
+ */
+type State =
+  | { readonly kind: "open"; readonly opened: Opened; readonly deafen: () => void }
+  /** `last` is how it was. A locked profile neither sends nor receives, so it still is. */
+  | { readonly kind: "locked"; readonly last: Status }
+
+/** Holds the keys of a profile for whoever asks, until it is told to forget them, or nobody has asked for long. */
+export class KeyHolder implements Service {
+  readonly commands = { ...COMMANDS, ...ACCESS }
+  readonly #holding: Holding
+  readonly #listeners = new Set<(event: Event) => void>()
+  /** What was asked of the open profile and is not answered yet. */
+  readonly #asked = new Set<(why: Fault) => void>()
+  #state: State
+  /** Locking and unlocking take turns. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #timers: NodeJS.Timeout[] = []
+
+  constructor(holding: Holding, opened: Opened) {
+    this.#holding = holding
+    this.#state = this.#follow(opened)
+    this.#rest()
+  }
+
+  readonly call: Service["call"] = async (method, params) => {
+    await this.#turn
+    switch (method) {
+      case "status":
+        return this.#status()
+      case "lock":
+        return this.#inTurn(() => this.#lock())
+      case "unlock":
+        return this.#inTurn(() => this.#unlock((params as { passphrase: string }).passphrase))
+      case "stop":
+        this.#holding.end()
+        return null
+      default:
+        return this.#ask(method as Command, params)
+    }
+  }
+
+  readonly listen = (onEvent: (event: Event) => void): (() => void) => {
+    this.#listeners.add(onEvent)
+    return () => {
+      this.#listeners.delete(onEvent)
+      if (this.#asked.size === 0) this.#rest()
+    }
+  }
+
+  readonly close = async (): Promise<void> => {
+    await this.#turn
+    this.#wake()
+    if (this.#state.kind === "open") await this.#state.opened.close()
+  }
+
+  async #status(): Promise<Status> {
+    if (this.#state.kind === "open") return this.#state.opened.client.call("status", {})
+    return { ...this.#state.last, locked: true, link: LOCKED }
+  }
+
+  async #ask(command: Command, params: object): Promise<unknown> {
+    if (this.#state.kind === "locked") throw locked(LOCKED.why)
+    this.#wake()
+    try {
+      return await this.#untilLocked(this.#state.opened.client.call(command, params))
+    } finally {
+      if (this.#asked.size === 0) this.#rest()
+    }
+  }
+
+  #untilLocked(answer: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#asked.add(reject)
+      const settled = (): boolean => this.#asked.delete(reject)
+      answer.then(settled, settled)
+      answer.then(resolve, reject)
+    })
+  }
+
+  #inTurn(step: () => Promise<null>): Promise<null> {
+    const taken = this.#turn.then(step)
+    // Whoever asked for it hears of its failure.
+    this.#turn = taken.catch(() => undefined)
+    return taken
+  }
+
+  async #lock(): Promise<null> {
+    if (this.#state.kind === "locked") return null
+    if (!this.#holding.isLockable)
+      throw new Fault("refused", "no passphrase locks the keys of this profile", "mqttchat passwd")
+    const { opened, deafen } = this.#state
+    this.#wake()
+    this.#state = { kind: "locked", last: await opened.client.call("status", {}) }
+    deafen()
+    await this.#shut(opened)
+    for (const reject of this.#asked) reject(locked("the keys were locked meanwhile"))
+    this.#turned("locked")
+    return null
+  }
+
+  /** What cannot be closed in order, as on a full disk, is locked all the same. */
+  async #shut({ close }: Opened): Promise<void> {
+    try {
+      await close()
+    } catch (cause) {
+      if (!(cause instanceof Fault)) throw cause
+      this.#tell({ event: "notice", contact: null, text: cause.message })
+    }
+  }
+
+  async #unlock(passphrase: string): Promise<null> {
+    if (this.#state.kind === "open") return null
+    this.#state = this.#follow(await this.#holding.open(passphrase))
+    this.#turned("unlocked")
+    this.#rest()
+    return null
+  }
+
+  #follow(opened: Opened): State {
+    return { kind: "open", opened, deafen: opened.client.listen((event) => this.#tell(event)) }
+  }
+
+  #turned(event: "locked" | "unlocked"): void {
+    this.#tell({ event })
+    this.#holding.onTurn(event)
+  }
+
+  #tell(event: Event): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  /** Nothing is asked: from here on the time counts. */
+  #rest(): void {
+    this.#wake()
+    const { lockAfterMs, endAfterMs, end } = this.#holding
+    if (lockAfterMs !== undefined && this.#state.kind === "open")
+      this.#timers.push(setTimeout(() => void this.#inTurn(() => this.#lock()), lockAfterMs))
+    if (endAfterMs !== undefined)
+      this.#timers.push(setTimeout(() => (this.#listeners.size === 0 ? end() : undefined), endAfterMs))
+  }
+
+  #wake(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer)
+  }
+}
+
+const LOCKED = {
+  kind: "stopped",
+  code: "locked",
+  why: "the keys are locked",
+  hint: "mqttchat daemon unlock",
+} as const
+
+function locked(why: string): Fault {
+  return new Fault("locked", why, LOCKED.hint)
+}

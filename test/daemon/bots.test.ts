@@ -1,0 +1,81 @@
+import { spawn, spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+import { isMessage, neighbours, type Person, schemaIs, Story, type Talker } from "../scenario/people.ts"
+
+const BOTS = join(import.meta.dirname, "../../docs/bots")
+const CEILING = 180_000
+
+type Cast = { readonly alice: Person; readonly bob: Person; readonly daemon: Talker }
+
+/** Alice talks to the bot that Bob runs beside his daemon. */
+async function begin(): Promise<Cast> {
+  const story = new Story()
+  onTestFinished(story.end)
+  const { alice, bob } = await neighbours(story)
+  return { alice, bob, daemon: bob.start(["daemon", "--tcp", "0", "--json"]) }
+}
+
+function run(command: string, ...args: string[]): void {
+  const bot = spawn(command, args, { stdio: ["ignore", "inherit", "inherit"], detached: true })
+  onTestFinished(() => {
+    // the shell and what it started
+    if (bot.pid !== undefined) process.kill(-bot.pid, "SIGTERM")
+  })
+}
+
+const TEXTS = [
+  "plain",
+  'a "quote", a \\ and \t a tab',
+  "two\nlines",
+  '","mine":false,"text":"no"',
+  "žluťoučký 🐎",
+]
+
+async function converse(alice: Person): Promise<void> {
+  const follower = alice.start(["inbox", "--follow", "--json"])
+  for (const text of TEXTS) {
+    await alice.tell("send", "bob", text)
+    await follower.hears(isMessage(text))
+  }
+}
+
+test(
+  "the bot in JavaScript says back what it is told, also what came before it ran",
+  async () => {
+    const { alice, daemon } = await begin()
+    const { socket } = await daemon.hears(schemaIs("daemon"))
+    await alice.tell("send", "bob", "early")
+    run(process.execPath, join(BOTS, "echo.mjs"), String(socket))
+    await alice.receives("early")
+    await converse(alice)
+  },
+  CEILING,
+)
+
+test.skipIf(netcatIsMissing())(
+  "the bot in shell says back what it is told",
+  async () => {
+    const { alice, daemon } = await begin()
+    const { tcp, token } = await daemon.hears(schemaIs("daemon"))
+    run("sh", join(BOTS, "echo.sh"), String((tcp as { port: number }).port), String(token))
+    // It says back only what comes while it listens.
+    while (!(await alice.inbox()).includes("hello?")) await alice.tell("send", "bob", "hello?")
+    await converse(alice)
+  },
+  CEILING,
+)
+
+test("both bots have twenty lines at most", () => {
+  for (const name of ["echo.mjs", "echo.sh"])
+    expect(readFileSync(join(BOTS, name), "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(20)
+})
+
+/** @throws Error if nc is missing where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped. */
+function netcatIsMissing(): boolean {
+  const isMissing = spawnSync("nc", ["-h"]).error !== undefined
+  if (isMissing && process.env["MQTTCHAT_TEST_REQUIRE"] === "all")
+    throw new Error("nc is not installed: apt-get install netcat-openbsd")
+  return isMissing
+}
