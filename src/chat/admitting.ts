@@ -5,6 +5,7 @@ import type { Book } from "./book.ts"
 import { freeName } from "./contacts.ts"
 import type { Change } from "./decision.ts"
 import type { Draft, Moment } from "./draft.ts"
+import { nextSecret } from "./establishing.ts"
 import { readOrder, START } from "./order.ts"
 import { joinInbox } from "./outbound.ts"
 import { closeAllGaps } from "./placing.ts"
@@ -26,6 +27,8 @@ export type Met = {
 export function admit(book: Book, met: Met, wanted: string, moment: Moment): Draft {
   const { before, established, mailbox, state } = met
   const id = before?.id ?? book.nextContact
+  // Until they have answered us, what they hold opens under the secret before.
+  const isAnswered = before === undefined || state === "unconfirmed"
   const contact: ContactRecord = {
     ...(before ?? NEWCOMER),
     id,
@@ -35,7 +38,7 @@ export function admit(book: Book, met: Met, wanted: string, moment: Moment): Dra
     peerInbox: joinInbox(established.peerInbox),
     mailbox,
     sas: established.sas,
-    recoverySecret: established.recoverySecret,
+    recoverySecret: isAnswered ? established.recoverySecret : before.recoverySecret,
     addedAt: before?.addedAt ?? moment.now,
     movedAt: 0,
   }
@@ -51,6 +54,7 @@ export function admit(book: Book, met: Met, wanted: string, moment: Moment): Dra
     changes: before === undefined ? [] : endSession(book, id),
     tell: [],
   }
+  if (!isAnswered) draft.changes.push(nextSecret(id, established.recoverySecret))
   closeAllGaps(draft, book)
   draft.order = { ...START }
   return draft
