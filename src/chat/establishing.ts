@@ -21,6 +21,12 @@ export function wasAccepted(book: Book, contact: ContactId, init: Uint8Array): b
   return accepted.includes(toHex(messageId(init)))
 }
 
+/** Whether it began the present session: what earlier ones began is over. */
+export function wasAcceptedLast(book: Book, contact: ContactId, init: Uint8Array): boolean {
+  const accepted = toHex(book.settings.get(initsKey(contact)) ?? NOTHING)
+  return accepted.endsWith(toHex(messageId(init)))
+}
+
 export function rememberInit(book: Book, contact: ContactId, init: Uint8Array): Change {
   const key = initsKey(contact)
   const value = concat(book.settings.get(key) ?? NOTHING, messageId(init))

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 
 import { toHex } from "../../src/crypto/bytes.ts"
+import { INIT_BYTES } from "../../src/session/handshake.ts"
 import { encodeIdentity } from "../../src/wire/identity.ts"
 import { Town, type Person } from "../chat/people.ts"
 import { copyDisk, putBack } from "./disks.ts"
@@ -64,3 +65,69 @@ test.each(["first", "second"] as const)(
     expect(await peer.lines(self.name)).toHaveLength(1)
   },
 )
+
+const isInit = (payload: Uint8Array): boolean => payload.length === INIT_BYTES
+
+test("an INIT that was given up for a later one and comes after it does no harm for long", async () => {
+  const it = await couple()
+  const { town, first, second } = it
+  const inits: Uint8Array[] = []
+  let to = ""
+  town.office.meddle = (topic, payload) => {
+    if (!isInit(payload)) return []
+    to = topic
+    inits.push(payload)
+    return []
+  }
+  await first.client.call("reset", { contact: second.name })
+  await town.clock.pass(100)
+  await first.client.call("reset", { contact: second.name })
+  await town.clock.pass(100)
+  // The WELCOME to the second is lost; then comes the first.
+  town.office.forge(to, inits[1]!)
+  await town.clock.pass(100)
+  town.office.forge(to, inits[0]!)
+  await town.clock.pass(100)
+  town.office.meddle = (_topic, payload) => [payload]
+  await town.clock.pass(2 * HOUR_MS)
+  await expectTalk(it)
+})
+
+test.each(["first", "second"] as const)(
+  "a disk that is put back to the middle of a recovery heals (the %s's)",
+  async (who) => {
+    const it = await couple()
+    const { town } = it
+    const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
+    town.office.meddle = () => []
+    await self.client.call("reset", { contact: peer.name })
+    await town.clock.pass(100)
+    await copyDisk(self)
+    town.office.meddle = (_topic, payload) => [payload]
+    await town.clock.pass(10_000)
+    for (let n = 0; n < 3; n++) await exchange(it, `number ${n}`)
+    await putBack(self)
+    await self.send(peer.name, "what was it you said?")
+    await peer.send(self.name, "are you there?")
+    await town.clock.pass(2 * HOUR_MS)
+    await expectTalk(it)
+  },
+)
+
+test("two that have accepted each other's INIT find together again", async () => {
+  const it = await couple()
+  const { town, first, second } = it
+  const held: { topic: string; payload: Uint8Array }[] = []
+  town.office.meddle = (topic, payload) => {
+    if (!isInit(payload) || !topic.includes(second.deviceId)) return [payload]
+    held.push({ topic, payload })
+    return []
+  }
+  await first.client.call("reset", { contact: second.name })
+  await second.client.call("reset", { contact: first.name })
+  await town.clock.pass(7_000)
+  town.office.meddle = (_topic, payload) => [payload]
+  for (const { topic, payload } of held) town.office.forge(topic, payload)
+  await town.clock.pass(2 * HOUR_MS)
+  await expectTalk(it)
+})
