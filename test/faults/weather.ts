@@ -37,6 +37,6 @@ export function clear({ office }: Town): void {
 export function tampered(payload: Uint8Array, frame: number): Uint8Array {
   const changed = Uint8Array.from(payload)
   const at = (frame * 37) % Math.max(1, changed.length)
-  changed[at] = (changed[at] ?? 0) ^ (1 << frame % 8)
+  changed[at] = (changed[at] ?? 0) ^ (1 << (frame % 8))
   return changed
 }
