@@ -31,9 +31,12 @@ export async function sendUnsent(ports: Ports, journal: Journal, contact: Contac
 
 /** Contacts whose texts an earlier process left half sent. */
 export function unsentContacts(book: Book): ContactId[] {
-  return [...book.contacts.keys()].filter(
-    (contact) => (book.settings.get(unsentKey(contact))?.length ?? 0) > 0,
-  )
+  return [...book.contacts.keys()].filter((contact) => leavesUnsent(book, contact))
+}
+
+/** Whether texts of an earlier session wait to be sent in the present one. */
+export function leavesUnsent(book: Book, contact: ContactId): boolean {
+  return (book.settings.get(unsentKey(contact))?.length ?? 0) > 0
 }
 
 function isUnsent({ mine, kind, state }: MessageRecord): boolean {
