@@ -10,7 +10,7 @@ import { readOrder, START } from "./order.ts"
 import { joinInbox } from "./outbound.ts"
 import { closeAllGaps } from "./placing.ts"
 
-/** Set while texts of a refreshed contact wait to be sent again in its new session. */
+/** While texts of a refreshed contact wait to be sent again: the words of the session in which they are to be. */
 export function unsentKey(contact: ContactId): string {
   return `unsent/${contact}`
 }
@@ -51,7 +51,7 @@ export function admit(book: Book, met: Met, wanted: string, moment: Moment): Dra
     orderBefore: START,
     seq: book.nextOutgoing,
     moment,
-    changes: before === undefined ? [] : endSession(book, id),
+    changes: before === undefined ? [] : endSession(book, id, established),
     tell: [],
   }
   if (!isAnswered) draft.changes.push(nextSecret(id, established.recoverySecret))
@@ -73,11 +73,11 @@ const NEWCOMER = {
   timerSetAt: 0,
 } as const
 
-function endSession(book: Book, id: ContactId): Change[] {
+function endSession(book: Book, id: ContactId, { sas }: Established): Change[] {
   const changes: Change[] = []
   for (const letter of book.outgoing.values()) {
     if (letter.contact === id) changes.push({ write: "outgoing-done", seq: letter.seq })
   }
-  changes.push({ write: "setting", key: unsentKey(id), value: Uint8Array.of(1) })
+  changes.push({ write: "setting", key: unsentKey(id), value: sas })
   return changes
 }

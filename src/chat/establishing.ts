@@ -34,7 +34,7 @@ export function rememberInit(book: Book, contact: ContactId, init: Uint8Array): 
 }
 
 /** The secret of a handshake that a known contact has not answered yet; empty for none. */
-function nextSecretKey(contact: ContactId): string {
+export function nextSecretKey(contact: ContactId): string {
   return `next-secret/${contact}`
 }
 

@@ -60,7 +60,7 @@ export function oursWins(contact: ContactRecord, self: Self): boolean {
 }
 
 /** Their last INIT that lost against ours, and when: `message id 16 | unix ms u64`. */
-function lostKey(contact: ContactId): string {
+export function lostKey(contact: ContactId): string {
   return `lost-init/${contact}`
 }
 

@@ -14,6 +14,10 @@ async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
   return { town, alice, bob }
 }
 
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 test.each(["alice", "bob"] as const)(
   "what is said while %s makes the connection anew comes after what was said before",
   async (who) => {
@@ -29,10 +33,28 @@ test.each(["alice", "bob"] as const)(
     const later = ["four", "five", "six"]
     for (const text of later) {
       void alice.send("bob", text)
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
     }
     await town.clock.pass(MINUTE_MS)
     expect(await bob.texts("alice")).toEqual(["one", "two", "three", ...later])
+  },
+)
+
+test.each([30, 100, 300])(
+  "a second recovery %d steps into sending again changes nothing in the order",
+  async (steps) => {
+    const { town, alice, bob } = await couple()
+    const texts = Array.from({ length: 40 }, (_, n) => `${n}`)
+    bring(town, ["lose"])
+    for (const text of texts) await alice.send("bob", text)
+    await town.clock.pass(100)
+    await alice.client.call("reset", { contact: "bob" })
+    for (let step = 0; step < steps; step++) await Promise.resolve()
+    await alice.client.call("reset", { contact: "bob" })
+    clear(town)
+    await town.clock.pass(MINUTE_MS)
+    expect(await bob.texts("alice")).toEqual(texts)
+    expect(await bob.lines("alice")).toEqual(["the connection with alice was made anew"])
   },
 )
 
