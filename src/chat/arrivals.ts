@@ -10,7 +10,7 @@ import type { Book } from "./book.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "./bundles.ts"
 import { noChange, type Decision } from "./decision.ts"
 import { seconds, type Moment } from "./draft.ts"
-import { wasAccepted } from "./establishing.ts"
+import { wasAccepted, wasAcceptedLast } from "./establishing.ts"
 import { answerFormer } from "./former.ts"
 import { dropped, receive, repeatReceipt, type Received } from "./inbound.ts"
 import type { Self } from "./introducing.ts"
@@ -18,7 +18,7 @@ import type { Journal } from "./journal.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, STRANGE_FRAMES, type Limits } from "./limits.ts"
 import { messageId } from "./message-id.ts"
 import type { Line, Ports } from "./ports.ts"
-import { oursWins, recoveryOf } from "./recovery.ts"
+import { isInsisted, loseInit, oursWins, recoveryOf } from "./recovery.ts"
 
 export type Surroundings = {
   readonly ports: Ports
@@ -107,25 +107,39 @@ function decideInit(
   if (isOver(record, ports)) return { ...dropped("unknown-tag"), commit: closing([record]) }
   const self: Self = { identity: ports.identity, name: ports.name }
   const contact = record.contact === null ? undefined : book.contacts.get(record.contact)
-  if (contact !== undefined && (wasAccepted(book, contact.id, init) || oursWins(contact, self))) {
-    // The WELCOME to it is in the outbox until the peer has it; to one that loses, our own INIT is the answer.
-    return noChange({ kind: "again", receiptsWait: false })
+  const moment = momentOf(ports)
+  if (contact !== undefined) {
+    // The WELCOME to it is in the outbox until the peer has it.
+    if (wasAcceptedLast(book, contact.id, init)) return noChange(AGAIN)
+    if (wasAccepted(book, contact.id, init)) return dropped("unknown-tag")
+    if (oursWins(contact, self) && !isInsisted(book, contact.id, init, moment.now)) {
+      return { commit: loseInit(book, contact.id, init, moment.now), tell: [], result: AGAIN }
+    }
   }
-  return acceptHandshake(book, self, { record, init }, momentOf(ports))
+  return acceptHandshake(book, self, { record, init }, moment)
 }
+
+const AGAIN: Received = { kind: "again", receiptsWait: false }
 
 async function follow(world: Surroundings, outcome: Outcome, payload: Uint8Array): Promise<void> {
   switch (outcome.kind) {
     case "nobody's":
       return
     case "init":
-      if (outcome.outcome.kind === "accepted") world.onAccepted(outcome.offer, outcome.outcome)
+      followInit(world, outcome.offer, outcome.outcome)
       return
     case "request":
       return answerRequest(world, outcome.offer, payload)
     case "frame":
       return followFrame(world, outcome.contact, outcome.received, payload)
   }
+}
+
+function followInit(world: Surroundings, offer: OpenBundleRecord, outcome: Accepted | Received): void {
+  if (outcome.kind === "accepted") world.onAccepted(offer, outcome)
+  else if (offer.contact === null) return
+  else if (outcome.kind === "again") world.onReceived(offer.contact, false)
+  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") world.onFitting(offer.contact, false)
 }
 
 async function followFrame(

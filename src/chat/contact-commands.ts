@@ -10,13 +10,13 @@ import type { Handlers } from "./commands.ts"
 import { describeContact, findContact, freeName, queuedTexts } from "./contacts.ts"
 import type { Change, Decision } from "./decision.ts"
 import { draftFor, receiptsKey, settle } from "./draft.ts"
-import { initsKey } from "./establishing.ts"
+import { initsKey, nextSecretKey } from "./establishing.ts"
 import { formerKey } from "./former.ts"
 import { unsentKey } from "./admitting.ts"
 import { lineFor } from "./lines.ts"
 import { orderKey } from "./order.ts"
 import { post, timerOf, writePassing } from "./outbound.ts"
-import { recoveriesKey } from "./recovery.ts"
+import { lostKey, recoveriesKey } from "./recovery.ts"
 import { seenKey } from "./seen.ts"
 import { describeAlone } from "./tidings.ts"
 import { setTimer } from "./timers.ts"
@@ -187,7 +187,8 @@ function decideTimer(works: Works, book: Book, name: string, seconds: number): D
 }
 
 function forgetting(id: ContactId): Change[] {
-  const keyed = [receiptsKey, unsentKey, orderKey, initsKey, formerKey, recoveriesKey]
+  const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey]
+  const keyed = [receiptsKey, unsentKey, orderKey, formerKey, ...handshakes]
   const keys = [...keyed.map((key) => key(id)), seenKey(id, "owed"), seenKey(id, "passing")]
   const emptied = keys.map((key): Change => ({ write: "setting", key, value: new Uint8Array(0) }))
   return [...emptied, { write: "forget-contact", id }]

@@ -8,6 +8,8 @@ import type { Draft } from "./draft.ts"
 import { showLine } from "./lines.ts"
 import { messageId } from "./message-id.ts"
 
+const NOTHING = new Uint8Array(0)
+
 /** INITs that were accepted from a contact while it is not confirmed: a repeated one must not begin the session again. */
 export function initsKey(contact: ContactId): string {
   return `inits/${contact}`
@@ -15,14 +17,29 @@ export function initsKey(contact: ContactId): string {
 
 /** Whether this very INIT of the contact was accepted before. */
 export function wasAccepted(book: Book, contact: ContactId, init: Uint8Array): boolean {
-  const accepted = toHex(book.settings.get(initsKey(contact)) ?? new Uint8Array(0))
+  const accepted = toHex(book.settings.get(initsKey(contact)) ?? NOTHING)
   return accepted.includes(toHex(messageId(init)))
+}
+
+/** Whether it began the present session: what earlier ones began is over. */
+export function wasAcceptedLast(book: Book, contact: ContactId, init: Uint8Array): boolean {
+  const accepted = toHex(book.settings.get(initsKey(contact)) ?? NOTHING)
+  return accepted.endsWith(toHex(messageId(init)))
 }
 
 export function rememberInit(book: Book, contact: ContactId, init: Uint8Array): Change {
   const key = initsKey(contact)
-  const value = concat(book.settings.get(key) ?? new Uint8Array(0), messageId(init))
+  const value = concat(book.settings.get(key) ?? NOTHING, messageId(init))
   return { write: "setting", key, value }
+}
+
+/** The secret of a handshake that a known contact has not answered yet; empty for none. */
+export function nextSecretKey(contact: ContactId): string {
+  return `next-secret/${contact}`
+}
+
+export function nextSecret(contact: ContactId, value: Uint8Array): Change {
+  return { write: "setting", key: nextSecretKey(contact), value }
 }
 
 /** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
@@ -34,14 +51,19 @@ export function confirm(book: Book, draft: Draft, newChain: boolean): void {
     (contact.state === "unconfirmed" && newChain)
   if (!isConfirmed) return
   draft.contact = { ...contact, state: "established" }
+  const secret = book.settings.get(nextSecretKey(contact.id)) ?? NOTHING
+  if (secret.length > 0) {
+    if (contact.state !== "unconfirmed") draft.contact = { ...draft.contact, recoverySecret: secret }
+    draft.changes.push(nextSecret(contact.id, NOTHING))
+  }
   for (const letter of book.outgoing.values()) {
     if (letter.contact === contact.id && letter.kind === "init") {
       draft.changes.push({ write: "outgoing-done", seq: letter.seq })
     }
   }
-  draft.changes.push(...closing(formerBundles(book, contact)))
+  draft.changes.push(...closing(formerBundles(book, draft.contact)))
   if (book.settings.has(initsKey(contact.id))) {
-    draft.changes.push({ write: "setting", key: initsKey(contact.id), value: new Uint8Array(0) })
+    draft.changes.push({ write: "setting", key: initsKey(contact.id), value: NOTHING })
   }
   if (contact.state === "recovering") showLine(draft, `the connection with ${contact.name} was made anew`)
 }

@@ -1,5 +1,5 @@
 import { Fault } from "../errors.ts"
-import type { ContactId } from "../store/records.ts"
+import type { ContactId, ContactState } from "../store/records.ts"
 import type { Inbox } from "../wire/topics.ts"
 import { momentOf } from "./arrivals.ts"
 import { findContactById } from "./contacts.ts"
@@ -68,7 +68,7 @@ export function openRecoveries(source: RecoveriesSource): Recoveries {
       const seen = (strange.get(contact) ?? 0) + 1
       strange.set(contact, seen % STRANGE_MAX)
       const state = journal.book().contacts.get(contact)?.state
-      if (seen === STRANGE_MAX && state === "established") void beginByItself(contact)
+      if (seen === STRANGE_MAX && hasSession(state)) void beginByItself(contact)
     },
     begin,
     beginRestored: () => {
@@ -78,6 +78,11 @@ export function openRecoveries(source: RecoveriesSource): Recoveries {
       }
     },
   }
+}
+
+/** Whoever has an INIT on its way waits for the answer instead. */
+function hasSession(state: ContactState | undefined): boolean {
+  return state === "established" || state === "unconfirmed"
 }
 
 function tooOften(): Fault {

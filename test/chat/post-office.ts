@@ -64,6 +64,11 @@ export class PostOffice {
     this.#boxes.clear()
   }
 
+  /** What it has accepted is gone, and it says nothing of it. */
+  loseLetters(): void {
+    for (const { queue } of this.#boxes.values()) queue.length = 0
+  }
+
   /** A letter that nobody of ours wrote. */
   forge(topic: string, payload: Uint8Array): void {
     for (const box of this.#boxes.values()) if (box.topics.has(topic)) this.#put(box, { topic, payload })
@@ -116,7 +121,8 @@ export class PostOffice {
       this.#work += handed.length
       const outcomes = await Promise.allSettled(handed.map((letter) => link.hand(letter)))
       const failed = outcomes.findIndex(({ status }) => status === "rejected")
-      if (box.link === link) box.queue.splice(0, failed === -1 ? handed.length : failed)
+      const taken = box.link !== link ? [] : handed.slice(0, failed === -1 ? handed.length : failed)
+      for (const letter of taken) if (box.queue[0] === letter) box.queue.shift()
       if (failed !== -1) link.lost()
     }
     box.busy = false
@@ -127,6 +133,8 @@ class PostalLink implements Transport {
   readonly id: string
   readonly #office: PostOffice
   readonly #events: TransportEvents
+  /** Asked for again on every connection, as by the real link. */
+  readonly #topics = new Set<string>()
   isUp = false
   #closed = false
   #whenUp: (() => void)[] = []
@@ -140,6 +148,7 @@ class PostalLink implements Transport {
 
   up(sessionPresent: boolean): void {
     this.isUp = true
+    for (const topic of this.#topics) this.#office.box(this.id).topics.add(topic)
     for (const go of this.#whenUp.splice(0)) go()
     this.#tell({ kind: "online", sessionPresent, mqttVersion: 5 })
   }
@@ -167,11 +176,13 @@ class PostalLink implements Transport {
 
   subscribe = (topic: string): Promise<void> =>
     this.#soon(() => {
+      this.#topics.add(topic)
       this.#office.box(this.id).topics.add(topic)
     })
 
   unsubscribe = (topic: string): Promise<void> =>
     this.#soon(() => {
+      this.#topics.delete(topic)
       this.#office.box(this.id).topics.delete(topic)
     })
 
