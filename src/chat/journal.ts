@@ -99,13 +99,38 @@ function decided<Result>(
   }
 }
 
-/** The last state of a session in a batch is the only one worth writing. */
+/** Of what a batch writes over and over the last state is the only one worth writing. */
 function writes(changes: readonly Change[]): Write[] {
-  const last = new Map<number, Change>()
-  for (const change of changes) if (change.write === "session") last.set(change.contact, change)
-  return changes.flatMap((change): Write[] => {
-    if (change.write !== "session") return [change]
-    if (last.get(change.contact) !== change) return []
-    return [{ write: "session", contact: change.contact, snapshot: encodeSession(change.session) }]
-  })
+  const last = new Map<string, Change>()
+  for (const change of changes) {
+    const place = placeOf(change)
+    if (place !== undefined) last.set(place, change)
+  }
+  return changes
+    .filter((change) => {
+      const place = placeOf(change)
+      return place === undefined || last.get(place) === change
+    })
+    .map(written)
+}
+
+/** What a change writes as a whole; undefined for what adds to the disk or depends on it. */
+function placeOf(change: Change): string | undefined {
+  switch (change.write) {
+    case "session":
+      return `session/${change.contact}`
+    case "setting":
+      return `setting/${change.key}`
+    case "outgoing":
+      return `outgoing/${change.outgoing.seq}`
+    case "outgoing-done":
+      return `outgoing/${change.seq}`
+    default:
+      return undefined
+  }
+}
+
+function written(change: Change): Write {
+  if (change.write !== "session") return change
+  return { write: "session", contact: change.contact, snapshot: encodeSession(change.session) }
 }

@@ -25,6 +25,11 @@ export function placeText(draft: Draft, book: Book, number: number | undefined, 
     showText(draft, text)
     return
   }
+  if (order.anew) {
+    beginAnew(draft, book, number)
+    showText(draft, text)
+    return
+  }
   const held = new Map(heldFrom(book, contact.id))
   if (number === order.heard) {
     showText(draft, text)
@@ -36,6 +41,12 @@ export function placeText(draft: Draft, book: Book, number: number | undefined, 
   held.set(number, record)
   draft.changes.push({ write: "held", held: record })
   if (isTooMuch(held)) closeGap(draft, held)
+}
+
+/** What was dropped while they were blocked is no gap. */
+function beginAnew(draft: Draft, book: Book, number: number): void {
+  closeAllGaps(draft, book)
+  draft.order = { ...draft.order, heard: Math.max(draft.order.heard, number + 1), anew: false }
 }
 
 /** Their word that these texts will never come. */
