@@ -116,18 +116,10 @@ function writes(changes: readonly Change[]): Write[] {
 
 /** What a change writes as a whole; undefined for what adds to the disk or depends on it. */
 function placeOf(change: Change): string | undefined {
-  switch (change.write) {
-    case "session":
-      return `session/${change.contact}`
-    case "setting":
-      return `setting/${change.key}`
-    case "outgoing":
-      return `outgoing/${change.outgoing.seq}`
-    case "outgoing-done":
-      return `outgoing/${change.seq}`
-    default:
-      return undefined
-  }
+  if (change.write === "session") return `session/${change.contact}`
+  if (change.write === "setting") return `setting/${change.key}`
+  if (change.write === "outgoing") return `outgoing/${change.outgoing.seq}`
+  return change.write === "outgoing-done" ? `outgoing/${change.seq}` : undefined
 }
 
 function written(change: Change): Write {
