@@ -21,6 +21,10 @@ export const text = v.pipe(v.string(), v.maxLength(TEXT_BYTES_MAX))
 export const words = v.pipe(v.string(), v.maxLength(WORDS_MAX))
 export const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(PAGE_MAX))
 export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
+/** PATH_MAX of Linux. */
+export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
+/** In bytes as in keystore/lock-key.ts; a backup that nothing protects is none. */
+export const passphrase = v.pipe(v.string(), v.minLength(1), v.maxBytes(1024))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
 /** Counts what is stored, in order. */
 export const seq = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -147,3 +151,5 @@ export const comparison = v.strictObject({
 })
 
 export const membership = v.strictObject({ broker: v.string(), deviceId: v.string() })
+
+export const exported = v.strictObject({ contacts: count, messages: count })

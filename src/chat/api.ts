@@ -144,6 +144,12 @@ export const COMMANDS = {
     params: v.strictObject({ invitation: carrier }),
     result: shape.membership,
   },
+  export: {
+    about:
+      "Writes an encrypted backup of identity, contacts and conversations to `path`, a whole path where nothing is yet.",
+    params: v.strictObject({ path: shape.path, passphrase: shape.passphrase }),
+    result: shape.exported,
+  },
 } as const
 
 const told = <Name extends string, Fields extends v.ObjectEntries>(event: Name, fields: Fields) =>

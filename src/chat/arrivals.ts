@@ -17,7 +17,7 @@ import type { Journal } from "./journal.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, STRANGE_FRAMES, type Limits } from "./limits.ts"
 import { messageId } from "./message-id.ts"
 import type { Line, Ports } from "./ports.ts"
-import { oursWins, recoveryOf } from "./recovery.ts"
+import { recoveryOf } from "./recovery.ts"
 
 export type Surroundings = {
   readonly ports: Ports
@@ -114,8 +114,8 @@ function decideInit(
 ): Decision<Accepted | Received> {
   if (isOver(record, ports)) return withdrawn(record)
   const contact = record.contact === null ? undefined : book.contacts.get(record.contact)
-  if (contact !== undefined && (wasAccepted(book, contact.id, init) || oursWins(contact, self))) {
-    // The WELCOME to it is in the outbox until the peer has it; to one that loses, our own INIT is the answer.
+  if (contact !== undefined && wasAccepted(book, contact.id, init)) {
+    // The WELCOME to it is in the outbox until the peer has it.
     return noChange({ kind: "again", receiptsWait: false })
   }
   return acceptHandshake(book, self, { record, init }, momentOf(ports))

@@ -10,6 +10,7 @@ import { findContact, isUncompared } from "./contacts.ts"
 import type { Change, Decision } from "./decision.ts"
 import { writeText } from "./outbound.ts"
 import { describeMessage } from "./tidings.ts"
+import { refuseReplaced } from "./turned-away.ts"
 import { reached } from "./waiting.ts"
 import { nodesOf } from "./whereabouts.ts"
 import type { Works } from "./works.ts"
@@ -80,6 +81,7 @@ async function send(works: Works, params: Params<"send">): Promise<Results["send
 
 function decideText(works: Works, book: Book, { to, text }: Params<"send">): Decision<Uint8Array> {
   const contact = findContact(book, to)
+  refuseReplaced(book)
   refuseSilent(contact)
   checkRoom(book, contact)
   const { commit, tell, result } = writeText(book, contact.id, text, momentOf(works.ports))

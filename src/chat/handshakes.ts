@@ -8,11 +8,11 @@ import { inboxTopic, type Inbox } from "../wire/topics.ts"
 import { readBundleSecrets } from "./bundles.ts"
 import type { Book } from "./book.ts"
 import { findIdentity, freeName, offeredName, placeholderName } from "./contacts.ts"
-import type { Change, Decision } from "./decision.ts"
+import { noChange, type Change, type Decision } from "./decision.ts"
 import { dropped, withRecoveryBundle, type Received } from "./inbound.ts"
 import { seconds, settle, type Draft, type Moment } from "./draft.ts"
-import { rememberInit } from "./establishing.ts"
-import { rememberFormer } from "./former.ts"
+import { oursWins, rememberInit } from "./establishing.ts"
+import { isSameDevice, rememberFormer } from "./former.ts"
 import { showLine } from "./lines.ts"
 import { messageId } from "./message-id.ts"
 import { readOrder, START } from "./order.ts"
@@ -105,6 +105,10 @@ export function acceptHandshake(
   if (before?.blocked === true) return dropped("blocked")
   // A recovery never changes who somebody is.
   if (record.contact !== null && before?.id !== record.contact) return dropped("forged")
+  if (before !== undefined && oursWins(before, self.identity.public)) {
+    // Our own INIT is the answer, unless it went to a machine that they have left.
+    if (isSameDevice(before, established.peerInbox)) return noChange({ kind: "again", receiptsWait: false })
+  }
 
   const wanted = offeredName(greeting.name) ?? placeholderName(identity)
   const mailbox = record.contact === null ? record.mailbox : (before?.mailbox ?? record.mailbox)

@@ -49,6 +49,8 @@ function sentence(roll: Roll, entry: Entry): SafeText {
       return safe`${entry.by === null ? safe`the operator` : ownerOf(roll, entry.by)} invited ${userOf(roll, entry.user)}`
     case "admitted":
       return safe`${userOf(roll, entry.user)} came in with the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)})`
+    case "restored":
+      return safe`${userOf(roll, entry.user)} went on from a backup with the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)}) in place of ${deviceOf(entry.replaces)}`
     case "renewed":
       return safe`${ownerOf(roll, entry.device)} renewed the certificate of ${deviceOf(entry.device)}`
     case "renamed":

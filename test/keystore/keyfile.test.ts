@@ -6,13 +6,9 @@ import { describe, expect, it } from "vitest"
 import { toHex, utf8 } from "../../src/crypto/bytes.ts"
 import { publicKeyOf, sign, verify } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
+import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
-import {
-  createKeyFile,
-  createKeyRing,
-  openKeyFile,
-  type StoredCredential,
-} from "../../src/keystore/keyfile.ts"
+import { createKeyFile, createKeyRing, openKeyFile } from "../../src/keystore/keyfile.ts"
 import { sealFile } from "../../src/keystore/sealed-file.ts"
 import { folder } from "./folder.ts"
 

@@ -55,7 +55,8 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
       onAdmitted: () => undefined,
       random: systemRandom,
       now: Date.now,
-      reach: () => undefined,
+      onTrouble: () => undefined,
+    reach: () => undefined,
     })
   })
   afterAll(async () => {
