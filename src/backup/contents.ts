@@ -180,7 +180,10 @@ function writeMessage(writer: Writer, message: BackedMessage): void {
   writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0))
   writer.u8(STATES.indexOf(message.state)).u64(message.sentAt).u64(message.storedAt)
   writer.u32(message.timer).u64(message.expiresAt)
-  writer.u8(original.length === 0 ? 0 : 1).bytes(original).bytes(utf8(message.text))
+  writer
+    .u8(original.length === 0 ? 0 : 1)
+    .bytes(original)
+    .bytes(utf8(message.text))
 }
 
 function readMessage(reader: Reader): BackedMessage {

@@ -49,9 +49,9 @@ async function* recordsOf(ports: Ports, book: Book): AsyncGenerator<BackupRecord
   yield { record: "profile", profile: { signSecret, boxSecret, name, broker: backed, credential } }
   const contacts = [...book.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...book.held.values()].flatMap((texts) => [...texts.values()])
-  for (const { state: _state, movedAt: _movedAt, ...contact } of contacts) yield { record: "contact", contact }
+  for (const contact of contacts) yield { record: "contact", contact }
   const known = new Set(contacts.map(({ id }) => id))
-  for await (const { seq: _seq, ...message } of messagesOf(store)) {
+  for await (const message of messagesOf(store)) {
     if (known.has(message.contact)) yield { record: "message", message }
   }
   // Their senders know that they are here: no later session brings them.

@@ -97,7 +97,7 @@ function refuseSilent(contact: ContactRecord): void {
     throw new Fault("refused", message, `mqttchat verify ${name}`)
   }
   if (movedAt > 0) {
-    const message = `not sent: ${name} talks with you on another device now, which took the place of this one`
+    const message = `not sent: ${name} talks with you on another device of yours now, which took the place of this one`
     throw new Fault("refused", message, `mqttchat reset ${name}, if you go on from here`)
   }
 }

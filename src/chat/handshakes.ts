@@ -105,9 +105,8 @@ export function acceptHandshake(
   if (before?.blocked === true) return dropped("blocked")
   // A recovery never changes who somebody is.
   if (record.contact !== null && before?.id !== record.contact) return dropped("forged")
-  if (before !== undefined && oursWins(before, self.identity.public)) {
-    // Our own INIT is the answer, unless it went to a machine that they have left.
-    if (isSameDevice(before, established.peerInbox)) return noChange({ kind: "again", receiptsWait: false })
+  if (record.contact !== null && isOvertaken(before, established, self)) {
+    return noChange({ kind: "again", receiptsWait: false })
   }
 
   const wanted = offeredName(greeting.name) ?? placeholderName(identity)
@@ -128,6 +127,11 @@ export function acceptHandshake(
   const { id, name } = draft.contact
   const renamedFrom = before === undefined && name !== wanted ? wanted : null
   return settle(book, draft, { kind: "accepted", contact: id, before, renamedFrom })
+}
+
+/** Both began at once and ours counts: our own INIT is the answer, unless it went to a machine that they have left. */
+function isOvertaken(before: ContactRecord | undefined, { peerInbox }: Established, self: Self): boolean {
+  return before !== undefined && oursWins(before, self.identity.public) && isSameDevice(before, peerInbox)
 }
 
 /** Set while texts of a refreshed contact wait to be sent again in its new session. */

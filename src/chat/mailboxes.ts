@@ -64,7 +64,7 @@ export function openMailboxes(source: MailboxSource): Mailboxes {
     },
     mayLeave: (letter) => {
       const contact = source.book().contacts.get(letter.contact)
-      if (contact === undefined || contact.blocked) return false
+      if (contact === undefined || contact.blocked || contact.movedAt > 0) return false
       return letter.kind !== "init" || ready.has(toHex(contact.mailbox))
     },
   }

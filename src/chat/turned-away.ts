@@ -36,7 +36,11 @@ export function noteReplaced(book: Book, why: Fault | undefined): Decision<null>
   const value = utf8(why?.message ?? "")
   const before = book.settings.get(REPLACED)?.length ?? 0
   if (before === value.length) return noChange(null)
-  return { commit: [{ write: "setting", key: REPLACED, value: new Uint8Array(value) }], tell: [], result: null }
+  return {
+    commit: [{ write: "setting", key: REPLACED, value: new Uint8Array(value) }],
+    tell: [],
+    result: null,
+  }
 }
 
 /** What is written here would leave with nobody. Fault `replaced`. */

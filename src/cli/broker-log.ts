@@ -56,9 +56,7 @@ function sentence(roll: Roll, entry: Entry): SafeText {
     case "renamed":
       return safe`a user is now called ${displayName(entry.name)}`
     case "revoked":
-      return entry.device === null
-        ? safe`the operator shut ${userOf(roll, entry.user)} out`
-        : safe`the operator shut the device ${deviceOf(entry.device)} of ${userOf(roll, entry.user)} out`
+      return revocation(roll, entry)
     case "expelled":
       return safe`the broker ended ${deviceOf(entry.device)} of ${ownerOf(roll, entry.device)}`
     case "inviters":
@@ -66,6 +64,11 @@ function sentence(roll: Roll, entry: Entry): SafeText {
     case "authority":
       return safe`the authority with the pin ${display(entry.pin)} signs`
   }
+}
+
+function revocation(roll: Roll, { user, device }: Extract<Entry, { kind: "revoked" }>): SafeText {
+  if (device === null) return safe`the operator shut ${userOf(roll, user)} out`
+  return safe`the operator shut the device ${deviceOf(device)} of ${userOf(roll, user)} out`
 }
 
 function userOf(roll: Roll, user: string): SafeText {

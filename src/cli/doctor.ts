@@ -143,8 +143,7 @@ function brokerOf(home: Home, isHere: boolean, known: Omit<Known, "broker">): Pa
 /** An invitation that nobody has used yet lets a guest in, and no further. */
 function targetOf({ address, others, trust, mqttVersion }: BrokerHome, home: Home): LinkTarget {
   const stored = home.credential()
-  const credential: Credential =
-    stored === undefined || isTicket(stored) ? { kind: "guest" } : stored
+  const credential: Credential = stored === undefined || isTicket(stored) ? { kind: "guest" } : stored
   return {
     address,
     ...(others === undefined ? {} : { others }),

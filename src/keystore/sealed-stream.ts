@@ -13,7 +13,7 @@ import { LEAST_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./se
  * Reyhanitabar, Rogaway and Vizár, 2015).
  */
 const KEY_BYTES = 32
-export const CHUNK_BYTES = 65_536
+const CHUNK_BYTES = 65_536
 const HEAD_BYTES = LEAST_BYTES + KEY_BYTES
 const NONCE_REST = new Uint8Array(15)
 

@@ -20,7 +20,10 @@ export type Press = {
 /** What to write down before anybody is told, and what to tell. */
 export type Decision = { readonly entry: Entry | undefined; readonly answer: RegistrationAnswer }
 
-export function granted({ user, certificate }: Pick<Device, "user" | "certificate">, entry?: Entry): Decision {
+export function granted(
+  { user, certificate }: Pick<Device, "user" | "certificate">,
+  entry?: Entry,
+): Decision {
   return {
     entry,
     answer: { kind: "admitted", user: bytesOf(user), certificate: bytesOf(certificate) },

@@ -193,10 +193,10 @@ function enterAdmitted(roll: OpenRoll, entry: Admitted): void {
 }
 
 /** What the old device asked for others stays good: whoever asked is the same person. */
-function enterRestored(roll: OpenRoll, { kind: _, replaces, ...entry }: Restored): void {
-  const before = roll.devices.get(replaces)
+function enterRestored(roll: OpenRoll, entry: Restored): void {
+  const before = roll.devices.get(entry.replaces)
   if (before === undefined) return
-  roll.devices.set(replaces, { ...before, revokedAt: entry.at, replacedBy: entry.device })
+  roll.devices.set(entry.replaces, { ...before, revokedAt: entry.at, replacedBy: entry.device })
   roll.devices.set(entry.device, {
     ...entry,
     secretHash: before.secretHash,

@@ -37,9 +37,8 @@ export class Intake {
 
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#ended) return undefined
-    const { done, value } = await this.#source.next()
-    if (done !== true) return value
-    this.#ended = true
-    return undefined
+    const next = await this.#source.next()
+    this.#ended = next.done === true
+    return next.done === true ? undefined : next.value
   }
 }

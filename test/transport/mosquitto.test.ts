@@ -56,7 +56,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
       random: systemRandom,
       now: Date.now,
       onTrouble: () => undefined,
-    reach: () => undefined,
+      reach: () => undefined,
     })
   })
   afterAll(async () => {
