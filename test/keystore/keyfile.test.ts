@@ -22,6 +22,7 @@ const CREDENTIALS: [string, StoredCredential][] = [
   ["an account without a password", { kind: "account", deviceId: "id", username: "" }],
   ["no account", { kind: "account", deviceId: "id" }],
   ["an invitation", { kind: "invitation", bytes: new Uint8Array(72).fill(9) }],
+  ["that it came in a backup", { kind: "restored" }],
 ]
 
 describe("an identity", () => {
@@ -75,7 +76,7 @@ describe("a key file", () => {
     ["nothing", new Uint8Array()],
     ["a ring of another version", new Uint8Array(98).fill(2, 0, 1)],
     ["a ring and something after it", new Uint8Array(99).fill(1, 0, 1)],
-    ["a credential of no known kind", new Uint8Array(98).fill(1, 0, 1).fill(4, 97)],
+    ["a credential of no known kind", new Uint8Array(98).fill(1, 0, 1).fill(5, 97)],
     ["an account that half has a name", Uint8Array.of(...new Uint8Array(97).fill(1, 0, 1), 2, 0, 0, 2, 0)],
   ])("refuses %s, though the passphrase is right", async (_, contents) => {
     const path = join(folder(), "key")
