@@ -5,7 +5,7 @@ import { expects } from "../session/place.ts"
 import type { ContactId, OpenBundleRecord } from "../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../wire/link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../wire/topics.ts"
-import { acceptHandshake, type Accepted } from "./accepting.ts"
+import { acceptHandshake, AGAIN, type Accepted } from "./accepting.ts"
 import type { Book } from "./book.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "./bundles.ts"
 import { noChange, type Decision } from "./decision.ts"
@@ -18,7 +18,7 @@ import type { Journal } from "./journal.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, STRANGE_FRAMES, type Limits } from "./limits.ts"
 import { messageId } from "./message-id.ts"
 import type { Line, Ports } from "./ports.ts"
-import { isInsisted, loseInit, oursWins, recoveryOf } from "./recovery.ts"
+import { recoveryOf } from "./recovery.ts"
 
 export type Surroundings = {
   readonly ports: Ports
@@ -107,19 +107,13 @@ function decideInit(
   if (isOver(record, ports)) return { ...dropped("unknown-tag"), commit: closing([record]) }
   const self: Self = { identity: ports.identity, name: ports.name }
   const contact = record.contact === null ? undefined : book.contacts.get(record.contact)
-  const moment = momentOf(ports)
   if (contact !== undefined) {
     // The WELCOME to it is in the outbox until the peer has it.
     if (wasAcceptedLast(book, contact.id, init)) return noChange(AGAIN)
     if (wasAccepted(book, contact.id, init)) return dropped("unknown-tag")
-    if (oursWins(contact, self) && !isInsisted(book, contact.id, init, moment.now)) {
-      return { commit: loseInit(book, contact.id, init, moment.now), tell: [], result: AGAIN }
-    }
   }
-  return acceptHandshake(book, self, { record, init }, moment)
+  return acceptHandshake(book, self, { record, init }, momentOf(ports))
 }
-
-const AGAIN: Received = { kind: "again", receiptsWait: false }
 
 async function follow(world: Surroundings, outcome: Outcome, payload: Uint8Array): Promise<void> {
   switch (outcome.kind) {

@@ -11,6 +11,7 @@ import { noChange, type Decision } from "./decision.ts"
 import { writeText } from "./outbound.ts"
 import { describeMessage } from "./tidings.ts"
 import { leavesUnsent } from "./unsent.ts"
+import { refuseReplaced } from "./turned-away.ts"
 import { reached } from "./waiting.ts"
 import { nodesOf } from "./whereabouts.ts"
 import type { Works } from "./works.ts"
@@ -93,6 +94,7 @@ function decideText(
   { to, text }: Params<"send">,
 ): Decision<Uint8Array | undefined> {
   const contact = findContact(book, to)
+  refuseReplaced(book)
   refuseSilent(contact)
   checkRoom(book, contact)
   if (leavesUnsent(book, contact.id)) return noChange(undefined)
@@ -113,7 +115,7 @@ function refuseSilent(contact: ContactRecord): void {
     throw new Fault("refused", message, `mqttchat verify ${name}`)
   }
   if (movedAt > 0) {
-    const message = `not sent: ${name} talks with you on another device now, which took the place of this one`
+    const message = `not sent: ${name} talks with you on another device of yours now, which took the place of this one`
     throw new Fault("refused", message, `mqttchat reset ${name}, if you go on from here`)
   }
 }

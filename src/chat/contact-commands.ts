@@ -51,7 +51,10 @@ export function contactCommands(works: Works): Handlers<Names> {
       const described = await journal.run((book) => decideBlocking(book, contact, blocked))
       const { mailbox } = findContact(journal.book(), contact)
       if (blocked) mailboxes.close(mailbox)
-      else mailboxes.openAll()
+      else {
+        mailboxes.openAll()
+        works.recoveries.beginRestored()
+      }
       outbox.pump()
       return described
     },

@@ -1,16 +1,22 @@
 import { concat, toHex, type RecoverySecret } from "../crypto/bytes.ts"
 import { recoveryPsk } from "../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/records.ts"
+import { encodeIdentity, type PublicIdentity } from "../wire/identity.ts"
 import type { Book } from "./book.ts"
 import { closing, readBundleSecrets } from "./bundles.ts"
 import type { Change } from "./decision.ts"
-import type { Draft } from "./draft.ts"
+import { seconds, type Draft } from "./draft.ts"
 import { showLine } from "./lines.ts"
-import { messageId } from "./message-id.ts"
+import { messageId, MESSAGE_ID_BYTES } from "./message-id.ts"
 
 const NOTHING = new Uint8Array(0)
+/** A backup, or a laptop that lay in a drawer, begins with a bundle of ours from before the last handshake. */
+const FORMER_LIFE_S = 30 * 24 * 60 * 60
+const FORMER_MAX = 8
+/** Only the contact itself can make more of them than it has machines. */
+const INITS_MAX = 64
 
-/** INITs that were accepted from a contact while it is not confirmed: a repeated one must not begin the session again. */
+/** The last INITs that were accepted from a contact: a repeated one must not begin the session again. */
 export function initsKey(contact: ContactId): string {
   return `inits/${contact}`
 }
@@ -29,8 +35,13 @@ export function wasAcceptedLast(book: Book, contact: ContactId, init: Uint8Array
 
 export function rememberInit(book: Book, contact: ContactId, init: Uint8Array): Change {
   const key = initsKey(contact)
-  const value = concat(book.settings.get(key) ?? NOTHING, messageId(init))
-  return { write: "setting", key, value }
+  const all = concat(book.settings.get(key) ?? NOTHING, messageId(init))
+  return { write: "setting", key, value: all.slice(-INITS_MAX * MESSAGE_ID_BYTES) }
+}
+
+/** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
+export function oursWins(contact: ContactRecord, self: PublicIdentity): boolean {
+  return contact.state === "recovering" && toHex(encodeIdentity(self)) < toHex(contact.identity)
 }
 
 /** The secret of a handshake that a known contact has not answered yet; empty for none. */
@@ -57,15 +68,24 @@ export function confirm(book: Book, draft: Draft, newChain: boolean): void {
       draft.changes.push({ write: "outgoing-done", seq: letter.seq })
     }
   }
-  draft.changes.push(...closing(formerBundles(book, draft.contact)))
-  if (book.settings.has(initsKey(contact.id))) {
-    draft.changes.push({ write: "setting", key: initsKey(contact.id), value: NOTHING })
-  }
+  draft.changes.push(...retire(formerBundles(book, draft.contact), seconds(draft.moment)))
   if (contact.state === "recovering") showLine(draft, `the connection with ${contact.name} was made anew`)
 }
 
 function isConfirmed({ state }: ContactRecord, newChain: boolean): boolean {
   return state === "init-sent" || state === "recovering" || (state === "unconfirmed" && newChain)
+}
+
+/** The newest of them serve for a while yet, in case the peer comes back from what it had before. */
+function retire(former: OpenBundleRecord[], now: number): Change[] {
+  const until = now + FORMER_LIFE_S
+  const newest = former.filter(({ notAfter }) => notAfter >= now).sort((a, b) => b.notAfter - a.notAfter)
+  const kept = newest.slice(0, FORMER_MAX)
+  const shortened = kept.filter(({ notAfter }) => notAfter > until)
+  return [
+    ...closing(former.filter((bundle) => !kept.includes(bundle))),
+    ...shortened.map((bundle): Change => ({ write: "open-bundle", bundle: { ...bundle, notAfter: until } })),
+  ]
 }
 
 /** Recovery bundles of sessions before this one. Until it is confirmed the peer may have to come back to one of them. */

@@ -93,9 +93,9 @@ function again(book: Book, draft: Draft, wire: Uint8Array): Decision<Received> {
   return noChange({ kind: "refused", why: "unknown-tag" })
 }
 
-/** What the peer has to know that we have. A receipt for a receipt would never end [W-34]. */
+/** What the peer has to know that we have. A receipt for a receipt, or for being told to stop, would never end [W-34]. */
 function wantsReceipt({ kind }: Frame): boolean {
-  return !["ack", "typing", "again", "nop"].includes(kind)
+  return !["ack", "typing", "again", "moved", "nop"].includes(kind)
 }
 
 function hear(news: News, frame: Frame): void {
@@ -213,7 +213,7 @@ function hearMoved(draft: Draft, at: number): void {
   draft.contact = { ...draft.contact, movedAt: Math.max(at, 1) }
   showLine(
     draft,
-    `${draft.contact.name} talks with you on another device now; nothing more is sent from here`,
+    `${draft.contact.name} talks with you on another device of yours now; nothing more is sent from here`,
   )
 }
 

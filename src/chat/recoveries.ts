@@ -16,7 +16,7 @@ export type Recoveries = {
   readonly onFitting: (contact: ContactId, fits: boolean) => void
   /** At somebody's wish: as often as wished. Faults `not-found`, `config`. */
   readonly begin: (contact: ContactId) => Promise<void>
-  /** Contacts of a restored backup have no session. */
+  /** Contacts of a backup have no session: each gets one, except those who are blocked, or with whom none can be made. */
   readonly beginRestored: () => void
 }
 
@@ -32,6 +32,8 @@ export type RecoveriesSource = {
 export function openRecoveries(source: RecoveriesSource): Recoveries {
   const { ports, journal } = source
   const strange = new Map<ContactId, number>()
+  /** Nothing of theirs is left to begin with, which is said once. */
+  const hopeless = new Set<ContactId>()
 
   async function begin(id: ContactId): Promise<void> {
     await journal.run((book) => {
@@ -59,6 +61,16 @@ export function openRecoveries(source: RecoveriesSource): Recoveries {
     }
   }
 
+  async function beginFirst(id: ContactId): Promise<void> {
+    try {
+      await begin(id)
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      if (!hopeless.has(id)) source.onHopeless(id, fault)
+      hopeless.add(id)
+    }
+  }
+
   return {
     onFitting: (contact, fits) => {
       if (fits) {
@@ -73,8 +85,8 @@ export function openRecoveries(source: RecoveriesSource): Recoveries {
     begin,
     beginRestored: () => {
       const { contacts, sessions } = journal.book()
-      for (const { id, state } of contacts.values()) {
-        if (state === "recovering" && !sessions.has(id)) void beginByItself(id)
+      for (const { id, state, blocked } of contacts.values()) {
+        if (state === "recovering" && !blocked && !sessions.has(id)) void beginFirst(id)
       }
     },
   }

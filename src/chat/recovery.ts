@@ -4,7 +4,6 @@ import { readBundle } from "../session/bundle.ts"
 import { MODE, recoveryPsk } from "../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/records.ts"
 import { littleEndian } from "../wire/codec.ts"
-import { encodeIdentity } from "../wire/identity.ts"
 import type { Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
 import type { Change, Decision } from "./decision.ts"
@@ -51,12 +50,6 @@ export function recoveryOf(book: Book, mailbox: Uint8Array, tag: Uint8Array): Op
   const record = book.bundles.get(toHex(tag))
   const contact = record?.contact == null ? undefined : book.contacts.get(record.contact)
   return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
-}
-
-/** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
-export function oursWins(contact: ContactRecord, self: Self): boolean {
-  const ours = toHex(encodeIdentity(self.identity.public))
-  return contact.state === "recovering" && ours < toHex(contact.identity)
 }
 
 /** Their last INIT that lost against ours, and when: `message id 16 | unix ms u64`. */

@@ -57,6 +57,11 @@ export function grouped(hex: string): SafeText {
   return joined((hex.match(/.{1,4}/g) ?? []).map(display), " ")
 }
 
+/** `1 contact`, `2 contacts`. */
+export function counted(number: number, thing: "contact" | "message"): SafeText {
+  return safe`${number} ${display(number === 1 ? thing : `${thing}s`)}`
+}
+
 export function when(ms: number, now: number): SafeText {
   const at = new Date(ms)
   const time = `${two(at.getHours())}:${two(at.getMinutes())}`
