@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto"
 import { existsSync } from "node:fs"
+import type { ChatClient } from "../chat/api.ts"
 import type { BrokerHome, Home } from "../chat/ports.ts"
 import { utf8 } from "../crypto/bytes.ts"
 import { kdf } from "../crypto/kdf.ts"
@@ -9,7 +10,7 @@ import { connectOwner } from "../daemon/client.ts"
 import { type Cast, castByAccount, castByRegistrar } from "../doctor/cast.ts"
 import { examine, type KnownBroker, type Patient } from "../doctor/examination.ts"
 import { type Finding, worst } from "../doctor/finding.ts"
-import type { Holder, Records } from "../doctor/profile.ts"
+import type { Holder, Records, Waiting } from "../doctor/profile.ts"
 import { Fault } from "../errors.ts"
 import { createIdentity } from "../keystore/identity.ts"
 import { type KeyRing, openKeyFile } from "../keystore/keyfile.ts"
@@ -28,6 +29,8 @@ import { passphraseToOpen } from "./passphrase.ts"
 const HOLDER_WAIT_MS = 10_000
 const HOLDER_POLL_MS = 100
 const SEED_BYTES = 32
+/** The newest of each contact; what waits is seldom older than so many. */
+const LETTERS_MAX = 1_000
 
 export type DoctorOptions = {
   /** Let the registrar admit two devices for the audit. */
@@ -86,8 +89,8 @@ async function lookForHolder({ paths, lifetime }: Context): Promise<Holder> {
     const owner = await connectOwner(paths.socket)
     if (owner !== undefined) {
       lifetime.defer(owner.close)
-      const { queued, link } = await owner.call("status", {})
-      return { kind: "owner", queued, isOnline: link.kind === "online" }
+      const { link } = await owner.call("status", {})
+      return { kind: "owner", waiting: await waitingAt(owner), isOnline: link.kind === "online" }
     }
     const lock = takeLock(paths.lock)
     if (lock.kind === "taken") {
@@ -99,6 +102,20 @@ async function lookForHolder({ paths, lifetime }: Context): Promise<Holder> {
   }
 }
 
+/** Asked of the owner, which alone may open the store. */
+async function waitingAt(owner: ChatClient): Promise<Waiting> {
+  const contacts = await owner.call("contacts", {})
+  const pages = contacts.map(({ name }) => owner.call("history", { with: name, limit: LETTERS_MAX }))
+  const own = (await Promise.all(pages))
+    .flat()
+    .filter(({ state }) => state === "queued" || state === "broker")
+  return waitingSince(own.map(({ storedAt }) => storedAt))
+}
+
+function waitingSince(times: readonly number[]): Waiting {
+  return { count: times.length, oldest: times.length === 0 ? undefined : Math.min(...times) }
+}
+
 async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing): Promise<Records> {
   if (holder.kind !== "doctor") return { kind: "held" }
   try {
@@ -107,8 +124,7 @@ async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing)
     try {
       const isWhole = await store.isWhole()
       const waiting = (await store.opening()).outgoing.filter(({ kind }) => kind !== "ack")
-      const oldest = waiting.length === 0 ? undefined : Math.min(...waiting.map(({ createdAt }) => createdAt))
-      return { kind: "read", isWhole, path, waiting: { count: waiting.length, oldest } }
+      return { kind: "read", isWhole, path, waiting: waitingSince(waiting.map(({ createdAt }) => createdAt)) }
     } finally {
       await store.close()
     }
