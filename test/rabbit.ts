@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
+import { PLUGINS, rabbitConfiguration } from "../src/cli/rabbit-files.ts"
 import { type Admitted } from "../src/registrar/rabbit-rules.ts"
 import { openRabbitDoor } from "../src/registrar/rabbit-door.ts"
 import { freePort } from "./mosquitto.ts"
@@ -91,9 +92,10 @@ export async function startRabbit(
   put("server.key", server.key)
   put(".erlang.cookie", "mqttchat")
   execFileSync("chmod", ["400", join(home, ".erlang.cookie")])
-  put("enabled_plugins", readFileSync(join(SHIPPED, "enabled_plugins"), "utf8"))
+  put("enabled_plugins", PLUGINS)
   const toConsole = "log.console = true\nlog.file = false"
-  put("rabbitmq.conf", [configuration(home, port, doorPort), toConsole, ...clustered(cluster)].join("\n"))
+  const place = { folder: home, listen: "127.0.0.1", port, registrarPort: doorPort }
+  put("rabbitmq.conf", [rabbitConfiguration(place), toConsole, ...clustered(cluster)].join("\n"))
   const env = environment(burrow, name, distPort)
   const log: string[] = []
   let running = await boot(env, log)
@@ -114,13 +116,6 @@ export async function startRabbit(
     },
     close: () => end("SIGKILL"),
   }
-}
-
-function configuration(home: string, port: number, doorPort: number): string {
-  return readFileSync(join(SHIPPED, "rabbitmq.conf"), "utf8")
-    .replaceAll("/etc/rabbitmq/mqttchat/", `${home}/`)
-    .replace("= 8883", `= 127.0.0.1:${String(port)}`)
-    .replaceAll("127.0.0.1:15880", `127.0.0.1:${String(doorPort)}`)
 }
 
 /** As docs/scale-out.md says. */

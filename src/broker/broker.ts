@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { Aedes } from "aedes"
+import type { Aedes, AedesOptions } from "aedes"
 import { Fault } from "../errors.ts"
 import { Admissions, type AdmissionsSetup } from "./admissions.ts"
 import type { ServerCertificate } from "./certificates.ts"
@@ -10,9 +10,10 @@ import type { JournalStats } from "./journal.ts"
 import { Turnstile } from "./limits.ts"
 import { type Listen, Listener, type Shown } from "./listener.ts"
 import { Lookahead } from "./lookahead.ts"
-import { openPostOffice, type PostOffice } from "./post-office.ts"
+import { openPostOffice, type Permissions, type PostOffice } from "./post-office.ts"
 import type { QueuesStats } from "./queues.ts"
 import { Readers } from "./readers.ts"
+import { Router } from "./router.ts"
 import { Flow, type FlowStats } from "./traffic.ts"
 
 export type BrokerSetup = AdmissionsSetup &
@@ -114,11 +115,17 @@ type Works = {
 
 async function startWorks(setup: BrokerSetup): Promise<Works> {
   const admissions = new Admissions(setup)
-  const office = await openPostOffice(setup.journalPath, setup.registrarId, (client, filter) =>
-    admissions.maySubscribe(client, filter),
-  )
   const [received, sent] = [new Flow(), new Flow()]
-  const aedes = await startAedes(setup, { admissions, office, received, sent })
+  const maySend: Permissions["maySend"] = (client, topic, bytes) => {
+    const may = admissions.mayReceive(client, topic)
+    if (may) sent.add(bytes, Date.now())
+    return may
+  }
+  const office = await openPostOffice(setup.journalPath, setup.registrarId, {
+    maySubscribe: (client, filter) => admissions.maySubscribe(client, filter),
+    maySend,
+  })
+  const aedes = await startAedes(setup, { admissions, office, received, maySend })
   const readers = new Readers()
   const expire = (): void => office.expire(Date.now())
   expire()
@@ -134,11 +141,11 @@ async function startWorks(setup: BrokerSetup): Promise<Works> {
 
 async function startAedes(
   setup: BrokerSetup,
-  works: Pick<Works, "admissions" | "office" | "received" | "sent">,
+  works: Pick<Works, "admissions" | "office" | "received"> & Pick<Permissions, "maySend">,
 ): Promise<Aedes> {
-  const { admissions, office, received, sent } = works
+  const { admissions, office, received, maySend } = works
   const lookahead = new Lookahead()
-  const aedes = await Aedes.createBroker({
+  const options: AedesOptions = {
     ...admissions.hooks,
     persistence: office,
     // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop everybody.
@@ -158,11 +165,12 @@ async function startAedes(
         .then(() => done(null), failed(setup, done))
     },
     authorizeForward: (client, packet) => {
-      if (office.isQueued(client, packet) || !admissions.mayReceive(client, packet.topic)) return null
-      sent.add(packet.payload.length, Date.now())
-      return packet
+      const may = !office.isQueued(client, packet) && maySend(client, packet.topic, packet.payload.length)
+      return may ? packet : null
     },
-  })
+  }
+  const aedes = new Router(options, (packet) => office.isCarried(packet))
+  await aedes.listen()
   aedes.on("clientReady", (client) => office.arrived(client))
   aedes.on("clientDisconnect", (client) => office.left(client))
   return aedes

@@ -1,8 +1,9 @@
-import { Readable } from "node:stream"
+import { type Duplex, Readable } from "node:stream"
 import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes"
 import { type Journal, type JournalStats, openJournal } from "./journal.ts"
 import type { JournalRecord } from "./journal-record.ts"
-import { type Filter, FILTERS_MAX, isKept, Queues, type QueuesStats } from "./queues.ts"
+import { publishPacket } from "./publication.ts"
+import { type Filter, FILTERS_MAX, isInbox, isKept, Queues, type QueuesStats, type Taken } from "./queues.ts"
 
 const DAY = 24 * 60 * 60 * 1000
 /** Frames under way to one device; the next goes out when the oldest is acknowledged. */
@@ -11,30 +12,36 @@ const WINDOW = 32
 const KEPT_MS = 30 * DAY
 /** A certificate lasts as long; whoever comes back later subscribes again, and senders still hold what is missing. */
 const AWAY_MS = 90 * DAY
-/** Stands where aedes puts its own id into a packet: this one comes from a queue, in its turn. */
-const FROM_QUEUE = "queue"
+/** Two bytes, and 0 is none (MQTT 3.1.1, section 2.3.1). */
+const MESSAGE_ID_MAX = 65_535
 
 type Packet = { readonly cmd?: string; readonly messageId?: number }
-type Outgoing = Packet & { readonly brokerId: string; readonly brokerCounter: number; readonly qos: number }
+
+/** What is asked about a client besides what aedes asks. */
+export type Permissions = {
+  /** Again for every filter that is to be remembered. */
+  readonly maySubscribe: (client: Client, filter: string) => boolean
+  /** Again for every message that is about to be sent. */
+  readonly maySend: (client: Client, topic: string, bytes: number) => boolean
+}
 
 /**
  * Queues of QoS 1 messages, kept in a journal, in the shape that aedes calls a persistence. A message is on
- * the disk before its sender gets PUBACK, and each device is sent its queue in order, a window at a time:
- * aedes's own delivery of the same message is turned down (`isQueued`), because it neither keeps order nor
- * waits for the disk.
+ * the disk before its sender gets PUBACK, and each device is sent its queue in order, a window at a time, past
+ * aedes, whose own delivery neither keeps order nor waits for the disk (`isCarried`, `isQueued`).
  */
 export class PostOffice {
   readonly #queues: Queues
   readonly #journal: Journal
-  readonly #may: (client: Client, filter: string) => boolean
+  readonly #permissions: Permissions
   readonly #online = new Map<string, Client>()
   /** By session: the last change of its subscriptions, while it is being written. */
   readonly #changes = new Map<string, Promise<void>>()
 
-  constructor(queues: Queues, journal: Journal, may: (client: Client, filter: string) => boolean) {
+  constructor(queues: Queues, journal: Journal, permissions: Permissions) {
     this.#queues = queues
     this.#journal = journal
-    this.#may = may
+    this.#permissions = permissions
   }
 
   stats(): { queued: QueuesStats; journal: JournalStats } {
@@ -73,10 +80,14 @@ export class PostOffice {
     })
   }
 
+  /** Whether nobody but the one device whose queue has it may receive this message. */
+  isCarried({ topic, qos }: Pick<PublishPacket, "topic" | "qos">): boolean {
+    return qos > 0 && isInbox(topic) && this.#queues.recipientOf(topic) !== undefined
+  }
+
   /** Whether this copy of a message is not to be forwarded now, since the client's queue brings it. */
-  isQueued(client: Client, packet: AedesPublishPacket): boolean {
-    if (client.clean || packet.qos === 0 || packet.brokerId === FROM_QUEUE) return false
-    return this.#queues.recipientOf(packet.topic) === client.id
+  isQueued({ clean, id }: Client, { topic, qos }: AedesPublishPacket): boolean {
+    return !clean && qos > 0 && this.#queues.recipientOf(topic) === id
   }
 
   /** Once an hour or so: nothing is kept for ever. */
@@ -112,10 +123,17 @@ export class PostOffice {
     for (;;) {
       const taken = this.#queues.take(session, WINDOW)
       if (taken === undefined) return
-      const { frame, again } = taken
-      if (Date.now() - frame.at > KEPT_MS) this.#settle(session, frame.sequence)
-      else client.publish(packetOf(frame, again), () => undefined)
+      if (Date.now() - taken.frame.at > KEPT_MS) this.#settle(session, taken.frame.sequence)
+      else this.#send(client, taken)
     }
+  }
+
+  #send(client: Client, { frame, again }: Taken): void {
+    const { topic, payload, sequence } = frame
+    if (!this.#permissions.maySend(client, topic, payload.length)) return
+    const messageId = nextMessageId(client)
+    this.#queues.numbered(client.id, sequence, messageId)
+    writeWithTurn(client.conn, publishPacket({ topic, payload, messageId, again }))
   }
 
   #settle(session: string, sequence: number): void {
@@ -133,7 +151,8 @@ export class PostOffice {
     return this.#inTurn(client.id, async () => {
       const known = new Map(this.#queues.filtersOf(client.id).map(({ topic, qos }) => [topic, qos]))
       const fresh = filters.filter(
-        ({ topic, qos }) => known.get(topic) !== qos && isKept(topic) && this.#may(client, topic),
+        ({ topic, qos }) =>
+          known.get(topic) !== qos && isKept(topic) && this.#permissions.maySubscribe(client, topic),
       )
       if (known.size + fresh.length > FILTERS_MAX) throw new Error("too many subscriptions")
       await Promise.all(
@@ -187,12 +206,7 @@ export class PostOffice {
     return Promise.resolve()
   }
 
-  outgoingUpdate(client: Client, packet: Outgoing): Promise<void> {
-    if (packet.brokerId === FROM_QUEUE && packet.messageId !== undefined) {
-      this.#queues.numbered(client.id, packet.brokerCounter, packet.messageId)
-      // A subscription turned down to QoS 0 meanwhile: no PUBACK will come.
-      if (packet.qos === 0) this.#settle(client.id, packet.brokerCounter)
-    }
+  outgoingUpdate(): Promise<void> {
     return Promise.resolve()
   }
 
@@ -230,32 +244,30 @@ export class PostOffice {
   }
 }
 
-/** Opens the journal at `path`. `may` is asked again for every filter that is to be remembered. */
+/** Opens the journal at `path`. */
 export async function openPostOffice(
   path: string,
   registrarId: string,
-  may: (client: Client, filter: string) => boolean,
+  permissions: Permissions,
 ): Promise<PostOffice> {
   const queues = new Queues(registrarId)
   const journal = await openJournal(path, {
     apply: (record) => queues.apply(record),
     snapshot: () => queues.snapshot(),
   })
-  return new PostOffice(queues, journal, may)
+  return new PostOffice(queues, journal, permissions)
 }
 
-function packetOf(
-  frame: { topic: string; payload: Uint8Array; sequence: number },
-  dup: boolean,
-): AedesPublishPacket {
-  return {
-    cmd: "publish",
-    topic: frame.topic,
-    payload: Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length),
-    qos: 1,
-    retain: false,
-    dup,
-    brokerId: FROM_QUEUE,
-    brokerCounter: frame.sequence,
-  }
+/** Aedes numbers what it forwards to the same client by this counter: from two, one PUBACK could settle the wrong message. */
+function nextMessageId(client: Client): number {
+  const id = Number(Reflect.get(client, "_nextId"))
+  Reflect.set(client, "_nextId", id >= MESSAGE_ID_MAX ? 1 : id + 1)
+  return id
+}
+
+/** All that is written in one turn goes out together. */
+function writeWithTurn(conn: Duplex, packet: Buffer): void {
+  conn.cork()
+  conn.write(packet)
+  process.nextTick(() => conn.uncork())
 }

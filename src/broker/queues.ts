@@ -30,6 +30,11 @@ export function isKept(filter: string): boolean {
   return parseTopic(filter)?.kind !== "pairing"
 }
 
+/** Only its own device reads an inbox. */
+export function isInbox(topic: string): boolean {
+  return parseTopic(topic)?.kind === "inbox"
+}
+
 export type QueuesStats = {
   readonly sessions: number
   readonly frames: number
@@ -37,6 +42,9 @@ export type QueuesStats = {
   /** Acknowledged to their senders, who have them still, and not queued: the queue was full. */
   readonly dropped: number
 }
+
+/** A frame whose turn it is; `again` if it was sent on an earlier connection. */
+export type Taken = { readonly frame: QueuedFrame; readonly again: boolean }
 
 export type Lifetimes = {
   readonly isOnline: (session: string) => boolean
@@ -131,7 +139,7 @@ export class Queues {
   }
 
   /** The oldest frame not yet sent, from now on sent; undefined if there is none or `window` frames are under way. */
-  take(session: string, window: number): { frame: QueuedFrame; again: boolean } | undefined {
+  take(session: string, window: number): Taken | undefined {
     const queue = this.#sessions.get(session)
     if (queue === undefined || queue.sent.size >= window) return undefined
     const [frame] = queue.waiting.values()

@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto"
 import { existsSync } from "node:fs"
+import type { ChatClient } from "../chat/api.ts"
 import type { BrokerHome, Home } from "../chat/ports.ts"
 import { utf8 } from "../crypto/bytes.ts"
 import { kdf } from "../crypto/kdf.ts"
@@ -9,7 +10,7 @@ import { connectOwner } from "../daemon/client.ts"
 import { type Cast, castByAccount, castByRegistrar } from "../doctor/cast.ts"
 import { examine, type KnownBroker, type Patient } from "../doctor/examination.ts"
 import { type Finding, worst } from "../doctor/finding.ts"
-import type { Holder, Records } from "../doctor/profile.ts"
+import type { Holder, Records, Waiting } from "../doctor/profile.ts"
 import { Fault } from "../errors.ts"
 import { createIdentity } from "../keystore/identity.ts"
 import { isTicket } from "../keystore/credential.ts"
@@ -87,8 +88,8 @@ async function lookForHolder({ paths, lifetime }: Context): Promise<Holder> {
     const owner = await connectOwner(paths.socket)
     if (owner !== undefined) {
       lifetime.defer(owner.close)
-      const { queued, link } = await owner.call("status", {})
-      return { kind: "owner", queued, isOnline: link.kind === "online" }
+      const { link } = await owner.call("status", {})
+      return { kind: "owner", waiting: await waitingAt(owner), isOnline: link.kind === "online" }
     }
     const lock = takeLock(paths.lock)
     if (lock.kind === "taken") {
@@ -100,6 +101,16 @@ async function lookForHolder({ paths, lifetime }: Context): Promise<Holder> {
   }
 }
 
+/** Asked of the owner, which alone may open the store. */
+async function waitingAt(owner: ChatClient): Promise<Waiting> {
+  const waiting = await owner.call("outbox", {})
+  return waitingSince(waiting.map(({ createdAt }) => createdAt))
+}
+
+function waitingSince(times: readonly number[]): Waiting {
+  return { count: times.length, oldest: times.length === 0 ? undefined : Math.min(...times) }
+}
+
 async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing): Promise<Records> {
   if (holder.kind !== "doctor") return { kind: "held" }
   try {
@@ -108,8 +119,7 @@ async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing)
     try {
       const isWhole = await store.isWhole()
       const waiting = (await store.opening()).outgoing.filter(({ kind }) => kind !== "passing")
-      const oldest = waiting.length === 0 ? undefined : Math.min(...waiting.map(({ createdAt }) => createdAt))
-      return { kind: "read", isWhole, path, waiting: { count: waiting.length, oldest } }
+      return { kind: "read", isWhole, path, waiting: waitingSince(waiting.map(({ createdAt }) => createdAt)) }
     } finally {
       await store.close()
     }

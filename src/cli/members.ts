@@ -121,7 +121,10 @@ export async function revokeMember(context: Context, typed: string): Promise<voi
   const [, user = typed, device] = /^(.+)\/([A-Za-z0-9_-]{4,22})$/.exec(typed) ?? []
   const revoked = await (await openOffice(context)).call("revoke", { user, device: device ?? null })
   if (out.json) out.record("mqttchat/revoked/1", { user, ...revoked })
-  else out.done(safe`${display(typed)} is out: ${revoked.devices.length} devices`)
+  else {
+    const { length } = revoked.devices
+    out.done(safe`${display(typed)} is out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
+  }
   if (revoked.trouble !== null) {
     out.warn(safe`not yet at the broker, but written down for its next start: ${display(revoked.trouble)}`)
   }

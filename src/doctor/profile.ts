@@ -29,7 +29,7 @@ export const OUTBOX: Check = {
 /** Who holds the profile while the doctor looks at it. */
 export type Holder =
   | { readonly kind: "doctor" }
-  | { readonly kind: "owner"; readonly queued: number; readonly isOnline: boolean }
+  | { readonly kind: "owner"; readonly waiting: Waiting; readonly isOnline: boolean }
   | { readonly kind: "silent"; readonly pid: number }
   /** The profile's folder is such that nobody may take the lock in it. */
   | { readonly kind: "barred"; readonly fault: Fault }
@@ -86,17 +86,18 @@ export function judgeDatabase(records: Records): Judgement {
 }
 
 export function judgeOutbox(holder: Holder, records: Records, now: number): Judgement {
-  if (holder.kind === "owner") {
-    return holder.queued === 0
-      ? good("empty")
-      : unknown(`${holder.queued} wait; how long, only their owner knows`)
-  }
-  if (records.kind !== "read") return unknown("the message store could not be read")
-  const { count, oldest } = records.waiting
+  const waiting = waitingIn(holder, records)
+  if (waiting === undefined) return unknown("the message store could not be read")
+  const { count, oldest } = waiting
   if (oldest === undefined) return good("empty")
   const found = `${count} wait, the oldest for ${span(now - oldest)}`
   if (now - oldest < DAY_MS) return good(found)
   return weak(found, "mqttchat inbox --follow, and ask whether the other side is still there")
+}
+
+function waitingIn(holder: Holder, records: Records): Waiting | undefined {
+  if (holder.kind === "owner") return holder.waiting
+  return records.kind === "read" ? records.waiting : undefined
 }
 
 function failed({ code, message, hint = "put back a copy of it" }: Fault): Judgement {

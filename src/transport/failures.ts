@@ -1,5 +1,5 @@
 import { Fault } from "../errors.ts"
-import type { BrokerAddress } from "./transport.ts"
+import type { BrokerAddress, Credential } from "./transport.ts"
 
 /** Why a connection ended, and whether trying again can help. */
 export type Failure = { readonly permanent: boolean; readonly fault: Fault }
@@ -32,6 +32,11 @@ const NOT_ADMITTED: Row = {
   code: "refused",
   text: "does not accept this device",
   hint: "ask the person who runs it for an invitation",
+}
+const WRONG_ACCOUNT: Row = {
+  ...NOT_ADMITTED,
+  text: "refuses the user name or password",
+  hint: "check them, or ask the person who runs it",
 }
 /** Mosquitto says "not authorised" to a wrong password, too. */
 const NOT_AUTHORISED: Row = {
@@ -104,16 +109,8 @@ const BY_REASON: Readonly<Record<number, Row>> = {
   132: { ...NOT_TLS13, text: "speaks neither MQTT 5 nor 3.1.1" },
   2: NOT_ADMITTED,
   133: NOT_ADMITTED,
-  4: {
-    ...NOT_ADMITTED,
-    text: "refuses the user name or password",
-    hint: "check them, or ask the person who runs it",
-  },
-  134: {
-    ...NOT_ADMITTED,
-    text: "refuses the user name or password",
-    hint: "check them, or ask the person who runs it",
-  },
+  4: WRONG_ACCOUNT,
+  134: WRONG_ACCOUNT,
   5: NOT_AUTHORISED,
   135: NOT_AUTHORISED,
   138: NOT_ADMITTED,
@@ -125,9 +122,11 @@ const BY_REASON: Readonly<Record<number, Row>> = {
 }
 
 /** What an error of a socket, of TLS or of mqtt.js means for the person who waits for this broker. */
-export function failureOf(error: unknown, address: BrokerAddress): Failure {
+export function failureOf(error: unknown, address: BrokerAddress, shown?: Credential["kind"]): Failure {
   if (error instanceof Fault) return { permanent: false, fault: error }
-  const row = rowOf(codeOf(error))
+  const said = rowOf(codeOf(error))
+  // RabbitMQ takes a certificate's name for a user name
+  const row = said === WRONG_ACCOUNT && shown === "device" ? NOT_ADMITTED : said
   const message = `the broker at ${address.host}:${address.port} ${row.text}`
   return { permanent: row.permanent, fault: new Fault(row.code, message, row.hint, error) }
 }

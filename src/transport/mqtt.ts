@@ -116,7 +116,7 @@ class Link implements Transport {
         end = await this.#live(node)
         if (!end.opened) this.#mqttVersion = tried
       }
-      return failureOf(end.error, address)
+      return failureOf(end.error, address, this.#target.credential.kind)
     } catch (error) {
       proven.session = undefined
       return failureOf(error, address)

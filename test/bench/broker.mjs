@@ -8,13 +8,15 @@ import { newApplicant, newTown } from "../registrar/world.ts"
 
 /** Both brokers in turn, so that a slow minute of the machine slows both; ranges, not single figures. */
 const ROUNDS = 5
-const MESSAGES = 6_000
+const MESSAGES = 12_000
+/** So many before anything is measured: a broker that runs for months has warm code. */
+const WARM_UP = 40_000
 /** One pair as in the usual comparisons, and four pairs of our own client, which has ten under way. */
 const MANNERS = [
   { name: "one pair", pairs: 1, inFlight: 15 },
   { name: "four pairs", pairs: 4, inFlight: 10 },
 ]
-const PINGS = 300
+const PINGS = 1_000
 const BYTES = 256
 const CONNECTS = 100
 const IDLE = 1_000
@@ -34,11 +36,18 @@ const median = (values) => quantile(values, 0.5)
 const range = (values) =>
   `${median(values).toFixed(0)} [${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)}]`
 
+/** Without Nagle's algorithm, as our own client: a second message would wait for the first one's PUBACK, and so for the disk. */
+async function dial(options) {
+  const party = await connect(options)
+  party.client.stream.setNoDelay(true)
+  return party
+}
+
 /** A sender and a receiver whose queue outlives the connection, as ours do. */
 async function couple(port) {
   const [alice, bob] = [await world.device(), await world.device()]
-  const sender = await connect(optionsFor(world, port, alice))
-  const receiver = await connect(optionsFor(world, port, bob))
+  const sender = await dial(optionsFor(world, port, alice))
+  const receiver = await dial(optionsFor(world, port, bob))
   const topic = `mc/1/i/${bob.id}/${newId()}`
   await receiver.client.subscribeAsync(topic, { qos: 1 })
   const end = () => Promise.all([sender.client.endAsync(), receiver.client.endAsync()])
@@ -46,10 +55,10 @@ async function couple(port) {
 }
 
 /** `inFlight` of each of `pairs` people who write to somebody at the same time. */
-async function messagesPerSecond(port, { pairs, inFlight }) {
+async function messagesPerSecond(port, { pairs, inFlight }, messages = MESSAGES) {
   const couples = await Promise.all(Array.from({ length: pairs }, () => couple(port)))
   const payload = Buffer.alloc(BYTES, "x")
-  const each = MESSAGES / pairs
+  const each = messages / pairs
   const begun = performance.now()
   const talks = couples.map(async ({ sender, receiver, topic }) => {
     let next = 0
@@ -63,7 +72,7 @@ async function messagesPerSecond(port, { pairs, inFlight }) {
   await Promise.all(talks)
   const seconds = (performance.now() - begun) / 1000
   await Promise.all(couples.map(({ end }) => end()))
-  return MESSAGES / seconds
+  return messages / seconds
 }
 
 /** Milliseconds from publish to receipt with nothing else under way. */
@@ -74,9 +83,10 @@ async function latencies(port) {
   for (let ping = 0; ping < PINGS; ping += 1) {
     const heard = once(receiver.client, "message")
     const begun = performance.now()
-    sender.client.publish(topic, payload, { qos: 1 })
+    const acknowledged = sender.client.publishAsync(topic, payload, { qos: 1 })
     await heard
     taken.push(performance.now() - begun)
+    await acknowledged
   }
   await end()
   return taken
@@ -138,7 +148,7 @@ for (const [name, broker] of brokers) {
   for (const manner of MANNERS) rates.set(`${name} ${manner.name}`, [])
   delays.set(name, [])
 }
-for (const { port } of brokers.values()) await messagesPerSecond(port, MANNERS[0])
+for (const { port } of brokers.values()) await messagesPerSecond(port, MANNERS[0], WARM_UP)
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const [name, { port }] of brokers) {
     for (const manner of MANNERS) {

@@ -1,41 +1,41 @@
 import { execFileSync } from "node:child_process"
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { connect, type Device, mint, newId, optionsFor, type Party } from "./world.ts"
 
-/** What the guide has an operator type, each with DEVICE for the device id. */
-const COMMANDS = readFileSync(join(import.meta.dirname, "../../docs/brokers.md"), "utf8")
-  .split("\n")
-  .filter((line) => line.startsWith("    mosquitto_ctrl dynsec "))
-  .map((line) => line.trim().split(" ").slice(1))
-const isOfDevice = (command: readonly string[]): boolean => command.some((word) => word.includes("DEVICE"))
+const SCRIPT = join(import.meta.dirname, "../../mosquitto/dynamic-security.sh")
 
-describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the guide sets it up", () => {
+describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the script sets it up", () => {
   let broker: Mosquitto
   let alice: Device
   let mallory: Device
 
   beforeAll(async () => {
     broker = await startMosquitto("dynamic")
-    for (const command of COMMANDS) if (!isOfDevice(command)) control(command)
+    script("setup")
     ;[alice, mallory] = [await member(), await member()]
   })
   afterAll(() => broker.close())
 
-  function control(command: readonly string[]): void {
-    const admin = ["-h", "127.0.0.1", "-p", String(broker.guestPort), "-u", "admin", "-P", "secret"]
-    execFileSync("mosquitto_ctrl", [...admin, ...command.map((word) => word.replaceAll("'", ""))], {
-      stdio: "pipe",
-    })
+  const admin = (): string[] => [
+    "-h",
+    "127.0.0.1",
+    "-p",
+    String(broker.guestPort),
+    "-u",
+    "admin",
+    "-P",
+    "secret",
+  ]
+
+  function script(...words: readonly string[]): void {
+    execFileSync(SCRIPT, [...words, ...admin()], { stdio: "pipe" })
   }
 
   async function member(): Promise<Device> {
     const device = await mint(broker.authority, newId())
-    for (const command of COMMANDS) {
-      if (isOfDevice(command)) control(command.map((word) => word.replaceAll("DEVICE", device.id)))
-    }
+    script("admit", device.id)
     return device
   }
 
@@ -67,16 +67,16 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the g
     await atMallory.client.endAsync()
   })
 
-  test("lets nobody do anything who was not made a client, though the certificate lets him connect", async () => {
+  test("lets nobody do anything who was not admitted, though the certificate lets him connect", async () => {
     const unknown = await mint(broker.authority, newId())
     expect(await canDo(unknown)).toBe(false)
     expect(await canDo(mallory)).toBe(true)
   })
 
-  test("ends the connection of a device that is deleted, and lets it do nothing any more", async () => {
+  test("ends the connection of a device that is expelled, and lets it do nothing any more", async () => {
     const lost = await member()
     const atLost = await enter(lost)
-    control(["dynsec", "deleteClient", lost.id])
+    script("expel", lost.id)
     await atLost.closed
     expect(await canDo(lost)).toBe(false)
   })
@@ -92,9 +92,14 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the g
     return done
   }
 
-  test("a device that is only disabled comes back by its certificate, so the guide deletes it", async () => {
+  test("a device that is only disabled comes back by its certificate, so the script deletes it", async () => {
     const lost = await member()
-    control(["dynsec", "disableClient", lost.id])
+    execFileSync("mosquitto_ctrl", [...admin(), "dynsec", "disableClient", lost.id], { stdio: "pipe" })
     expect(await canDo(lost)).toBe(true)
+  })
+
+  test("admits no id that would be more than one device", () => {
+    for (const id of ["+", "#", "a/b", "", "a b"])
+      expect(() => script("admit", id)).toThrow("not a device id")
   })
 })

@@ -150,7 +150,7 @@ describe("the profile", () => {
   })
 
   test("is held by the doctor, by an owner that answers, or by one that does not", () => {
-    const owner = { kind: "owner", queued: 2, isOnline: true } as const
+    const owner = { kind: "owner", waiting: { count: 0, oldest: undefined }, isOnline: true } as const
     const silent = { kind: "silent", pid: 7 } as const
     expect(results([judgeLock({ kind: "doctor" }), judgeLock(owner), judgeLock(silent)])).toEqual([
       "good",
@@ -186,10 +186,11 @@ describe("the profile", () => {
     )
     expect(results(ages)).toEqual(["good", "good", "weak"])
     expect(ages[2]).toMatchObject({ found: "3 wait, the oldest for 2 days" })
-    const held = [0, 2].map((queued) =>
-      judgeOutbox({ kind: "owner", queued, isOnline: true }, { kind: "held" }, NOW),
-    )
-    expect(results(held)).toEqual(["good", "unknown"])
+    const held = [undefined, NOW - MINUTE, NOW - 2 * DAY].map((oldest) => {
+      const owner = { kind: "owner", waiting: { count: 3, oldest }, isOnline: true } as const
+      return judgeOutbox(owner, { kind: "held" }, NOW)
+    })
+    expect(results(held)).toEqual(["good", "good", "weak"])
   })
 })
 

@@ -111,6 +111,23 @@ test("an invitation lets one device in; the same bytes again get the same certif
   expect(here.admitted).toHaveLength(1)
 })
 
+test("a request intercepted on its way lets nobody else in, not even by being sent first [R-2] [R-3]", async () => {
+  const here = await given()
+  const invitation = await here.invite("alice")
+  const { id, sealed } = joinBy(newApplicant(), invitation)
+  const mallory = joinBy(newApplicant(), await here.invite("mallory"))
+  const atMallory = here.dial()
+  const stolen: Uint8Array[] = []
+  await atMallory.listen(`mc/1/reg/a/${id}`, (payload) => stolen.push(payload))
+  await atMallory.publish(`mc/1/reg/q/${id}`, sealed.payload)
+  await atMallory.frame()
+  expect(stolen.map((answer) => mallory.sealed.openAnswer(answer))).toEqual([undefined])
+
+  expect((await ask(here.dial(), id, sealed))?.kind).toBe("admitted")
+  expect(here.admitted).toHaveLength(1)
+  expect(listDevices(here.registrar.ledger.roll)).toMatchObject([{ user: "alice" }])
+})
+
 test("whoever lost the answer asks again with a new key and stays the same device [R-3]", async () => {
   const here = await given()
   const invitation = await here.invite("alice")

@@ -82,11 +82,13 @@ describe.concurrent("the doctor", () => {
     const chat = alice.start(["inbox", "--follow", "--json"])
     await bob.tell("send", "alice", "before")
     await chat.hears(({ text }) => text === "before")
+    await alice.tell("send", "bob", "while he is away")
     const { code, findings } = await examine(alice)
     expect(code).toBe(0)
     expect(findings).toMatchObject({
       owner: { result: "good", found: "it answers" },
       database: { result: "unknown" },
+      outbox: { result: "good", found: expect.stringMatching(/^1 wait, the oldest for /) as unknown },
       login: { result: "good" },
       "round-trip": { result: "unknown" },
     })

@@ -1,9 +1,11 @@
 import { spawn } from "node:child_process"
 import { join } from "node:path"
+import { once } from "node:events"
 import { afterAll, expect, onTestFinished, test } from "vitest"
 import { Running } from "../cli/run.ts"
 import { freePort, mosquittoIsMissing } from "../mosquitto.ts"
-import { isMessage, type Said, schemaIs, Story } from "./people.ts"
+import { dig, rabbitIsMissing } from "../rabbit.ts"
+import { isMessage, pair, type Said, schemaIs, settle, Story } from "./people.ts"
 
 const story = new Story()
 afterAll(() => story.end())
@@ -52,4 +54,38 @@ test.skipIf(mosquittoIsMissing())(
     await hearing.hears(isMessage("through two doors"))
     await hearing.hears(isMessage("in by the link"))
   },
+)
+
+test.skipIf(rabbitIsMissing())(
+  "two people through the folder of `broker rabbitmq`, started by the two lines that it prints",
+  async () => {
+    const [dora, emil] = [story.person("dora"), story.person("emil")]
+    const folder = join(story.folder, "rabbitmq")
+    const [port, registrarPort, distPort] = [await freePort(), await freePort(), await freePort()]
+    const ports = ["--port", String(port), "--registrar-port", String(registrarPort)]
+    const laid = await dora.tell("broker", "rabbitmq", folder, "--loopback", ...ports)
+    const { start } = laid.find(schemaIs("rabbitmq")) as Said & { readonly start: readonly string[] }
+    const burrow = await dig()
+    // Only what a second node on this machine must have apart from the first.
+    const apart = { ERL_EPMD_PORT: String(burrow.epmdPort), RABBITMQ_DIST_PORT: String(distPort) }
+    const env = { PATH: process.env["PATH"], HOME: burrow.folder, LANG: "C.UTF-8", ...apart }
+    const node = spawn("sh", ["-c", `exec env ${String(start[0])}`], { env, detached: true })
+    onTestFinished(async () => {
+      const ended = once(node, "exit")
+      process.kill(-(node.pid ?? 0), "SIGKILL")
+      await ended
+      await burrow.close()
+    })
+    await new Running(node).says(/completed with \d+ plugins/)
+    const [, ...registrar] = words(start[1])
+    await dora.start([...registrar, "--json"]).hears(schemaIs("registrar"))
+
+    await settle(dora)
+    expect(await pair(dora, emil)).toHaveLength(4)
+    const hearing = emil.start(["inbox", "--follow", "--json"])
+    await dora.tell("send", "emil", "from a folder")
+    await hearing.hears(isMessage("from a folder"))
+  },
+  // A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
+  180_000,
 )

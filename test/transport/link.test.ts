@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
 import { makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
 import { Fault } from "../../src/errors.ts"
-import type { LinkTarget } from "../../src/transport/transport.ts"
+import type { Credential, LinkTarget } from "../../src/transport/transport.ts"
 import { newId, newWorld, portOf, type Device, type World } from "../broker/world.ts"
 import { dial, faultOf, type Frame, type Wire } from "./post.ts"
 import { brokerThat, CONNACK, type Scripted } from "./servers.ts"
@@ -228,7 +228,7 @@ test("MQTT 5 is tried first, 3.1.1 next, and what worked is told", async () => {
 })
 
 /** A broker that answers CONNECT by `answer`, and the levels that it was asked for. */
-async function answering(answer: (level: number) => Buffer | undefined) {
+async function answering(answer: (level: number) => Buffer | undefined, credential?: Credential) {
   const { certificate, key } = await makeServerCertificate(world.authority, ["127.0.0.1"])
   const levels: number[] = []
   const chain = `${certificate}\n${world.authority.caCertificate}`
@@ -237,7 +237,8 @@ async function answering(answer: (level: number) => Buffer | undefined) {
     return answer(level)
   })
   scripted.push(server)
-  const link = dial(target(server.port, await world.device()))
+  const toServer = target(server.port, await world.device())
+  const link = dial(credential === undefined ? toServer : { ...toServer, credential })
   wires.push(link)
   return { link, levels }
 }
@@ -253,10 +254,13 @@ test("a broker that hangs up on MQTT 5 without a word is asked for 3.1.1 at once
 })
 
 test("a broker that refuses user or password is not asked again; one that is busy is", async () => {
-  const strict = await answering(() => CONNACK(4))
+  const account = { kind: "account", deviceId: newId(), username: "alice", password: "wrong" } as const
+  const strict = await answering(() => CONNACK(4), account)
   const { why } = await strict.link.state("stopped")
   expect(why).toMatchObject({ code: "refused" })
   expect(why.message).toContain("user name or password")
+  const toDevice = await answering(() => CONNACK(4))
+  expect((await toDevice.link.state("stopped")).why.message).toContain("does not accept this device")
 
   let busy = true
   const { link } = await answering(() => CONNACK(busy ? 3 : 0))
