@@ -6,8 +6,9 @@ const rooms = {
   session: ["crypto", "wire"],
   keystore: ["crypto", "wire"],
   store: ["crypto"],
+  backup: ["crypto", "wire", "keystore", "store"],
   transport: ["crypto", "wire"],
-  chat: ["crypto", "wire", "pairing", "session", "keystore", "store"],
+  chat: ["crypto", "wire", "pairing", "session", "keystore", "store", "backup"],
   daemon: [],
   broker: ["crypto", "wire"],
   registrar: ["crypto", "wire"],
@@ -40,7 +41,7 @@ const doors = {
   uqr: "^src/cli/",
 }
 
-const PURE = "^src/(wire|pairing|session)/|^src/chat/(api|inbound|outbound)|^src/broker/acl"
+const PURE = "^src/(wire|pairing|session|backup)/|^src/chat/(api|inbound|outbound)|^src/broker/acl"
 
 const roomRules = Object.entries(rooms).map(([room, may]) => ({
   name: `${room}-imports-only-${may.join("-") || "nothing"}`,

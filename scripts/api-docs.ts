@@ -40,6 +40,7 @@ const MEANING: Record<FaultCode, string> = {
   protocol: "the other side answered what it should not",
   refused: "not allowed, or a wrong passphrase",
   locked: "the keys are locked",
+  replaced: "another device of the same person has taken the place of this one",
   "no-profile": "there is no such profile",
   config: "the settings, or what surrounds the program, do not fit",
 }

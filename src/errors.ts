@@ -19,6 +19,8 @@ export const EXIT_CODE = {
   protocol: 76,
   refused: 77,
   locked: 77,
+  /** Another device of the same person took the place of this one. */
+  replaced: 77,
   "no-profile": 78,
   config: 78,
 } as const

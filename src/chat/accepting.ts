@@ -1,4 +1,4 @@
-import { respond } from "../session/handshake.ts"
+import { respond, type Established } from "../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/records.ts"
 import { encodeIdentity } from "../wire/identity.ts"
 import { admit } from "./admitting.ts"
@@ -7,13 +7,14 @@ import { readBundleSecrets } from "./bundles.ts"
 import { findIdentity, offeredName, placeholderName } from "./contacts.ts"
 import type { Decision } from "./decision.ts"
 import { seconds, settle, type Draft, type Moment } from "./draft.ts"
-import { rememberInit } from "./establishing.ts"
-import { rememberFormer } from "./former.ts"
+import { oursWins, rememberInit } from "./establishing.ts"
+import { isSameDevice, rememberFormer } from "./former.ts"
 import { dropped, withRecoveryBundle, type Received } from "./inbound.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./introducing.ts"
 import { showLine } from "./lines.ts"
 import { messageId } from "./message-id.ts"
 import { post } from "./outbound.ts"
+import { isInsisted, loseInit } from "./recovery.ts"
 import { markSeen } from "./seen.ts"
 
 export type Accepted = {
@@ -41,6 +42,9 @@ export function acceptHandshake(
   const before = findIdentity(book, identity)
   const why = unwelcome(record, before)
   if (why !== undefined) return dropped(why)
+  if (before !== undefined && isOvertaken(record, before, established, self)) {
+    if (!isInsisted(book, before.id, init, moment.now)) return overtaken(book, before.id, init, moment)
+  }
 
   const wanted = offeredName(greeting.name) ?? placeholderName(identity)
   const mailbox = mailboxFor(record, before)
@@ -57,12 +61,29 @@ export function acceptHandshake(
   return settle(book, draft, { kind: "accepted", contact: id, before, renamedFrom })
 }
 
+/** Nothing that was not known before. */
+export const AGAIN: Received = { kind: "again", receiptsWait: false }
+
+/** Both began at once and ours counts: our own INIT is the answer, unless it went to a machine that they have left. */
+function isOvertaken(
+  record: OpenBundleRecord,
+  before: ContactRecord,
+  { peerInbox }: Established,
+  self: Self,
+): boolean {
+  return record.contact !== null && oursWins(before, self.identity.public) && isSameDevice(before, peerInbox)
+}
+
+function overtaken(book: Book, id: ContactId, init: Uint8Array, { now }: Moment): Decision<Received> {
+  return { commit: loseInit(book, id, init, now), tell: [], result: AGAIN }
+}
+
 function unwelcome(
   { contact }: OpenBundleRecord,
   before: ContactRecord | undefined,
 ): "blocked" | "forged" | undefined {
   if (before?.blocked === true) return "blocked"
-  // A recovery never changes who somebody is.
+  // A recovery never changes who somebody is [D-31].
   return contact !== null && before?.id !== contact ? "forged" : undefined
 }
 

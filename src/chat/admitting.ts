@@ -5,11 +5,12 @@ import type { Book } from "./book.ts"
 import { freeName } from "./contacts.ts"
 import type { Change } from "./decision.ts"
 import type { Draft, Moment } from "./draft.ts"
+import { nextSecret } from "./establishing.ts"
 import { readOrder, START } from "./order.ts"
 import { joinInbox } from "./outbound.ts"
 import { closeAllGaps } from "./placing.ts"
 
-/** Set while texts of a refreshed contact wait to be sent again in its new session. */
+/** While texts of a refreshed contact wait to be sent again: the words of the session in which they are to be. */
 export function unsentKey(contact: ContactId): string {
   return `unsent/${contact}`
 }
@@ -26,6 +27,8 @@ export type Met = {
 export function admit(book: Book, met: Met, wanted: string, moment: Moment): Draft {
   const { before, established, mailbox, state } = met
   const id = before?.id ?? book.nextContact
+  // Until they have answered us, what they hold opens under the secret before.
+  const isAnswered = before === undefined || state === "unconfirmed"
   const contact: ContactRecord = {
     ...(before ?? NEWCOMER),
     id,
@@ -35,7 +38,7 @@ export function admit(book: Book, met: Met, wanted: string, moment: Moment): Dra
     peerInbox: joinInbox(established.peerInbox),
     mailbox,
     sas: established.sas,
-    recoverySecret: established.recoverySecret,
+    recoverySecret: isAnswered ? established.recoverySecret : before.recoverySecret,
     addedAt: before?.addedAt ?? moment.now,
     movedAt: 0,
   }
@@ -48,9 +51,10 @@ export function admit(book: Book, met: Met, wanted: string, moment: Moment): Dra
     orderBefore: START,
     seq: book.nextOutgoing,
     moment,
-    changes: before === undefined ? [] : endSession(book, id),
+    changes: before === undefined ? [] : endSession(book, id, established),
     tell: [],
   }
+  if (!isAnswered) draft.changes.push(nextSecret(id, established.recoverySecret))
   closeAllGaps(draft, book)
   draft.order = { ...START }
   return draft
@@ -69,11 +73,11 @@ const NEWCOMER = {
   timerSetAt: 0,
 } as const
 
-function endSession(book: Book, id: ContactId): Change[] {
+function endSession(book: Book, id: ContactId, { sas }: Established): Change[] {
   const changes: Change[] = []
   for (const letter of book.outgoing.values()) {
     if (letter.contact === id) changes.push({ write: "outgoing-done", seq: letter.seq })
   }
-  changes.push({ write: "setting", key: unsentKey(id), value: Uint8Array.of(1) })
+  changes.push({ write: "setting", key: unsentKey(id), value: sas })
   return changes
 }

@@ -27,6 +27,10 @@ export const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(P
 export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
 export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
 export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
+/** PATH_MAX of Linux. */
+export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
+/** A backup that nothing protects is none. */
+export const backupPassphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(PASSPHRASE_MAX))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const seq = v.pipe(count, v.description("counts what is stored, in order"))
@@ -183,3 +187,5 @@ export const comparison = v.strictObject({
 })
 
 export const membership = v.strictObject({ broker: v.string(), deviceId: v.string() })
+
+export const exported = v.strictObject({ contacts: count, messages: count })

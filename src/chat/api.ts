@@ -146,6 +146,12 @@ export const COMMANDS = {
     params: v.strictObject({ invitation: carrier }),
     result: shape.membership,
   },
+  export: {
+    about:
+      "Writes an encrypted backup of identity, contacts and conversations to `path`, a whole path where nothing is yet.",
+    params: v.strictObject({ path: shape.path, passphrase: shape.backupPassphrase }),
+    result: shape.exported,
+  },
 } as const
 
 /** What whoever serves the profile answers itself; these work while the keys are locked. */

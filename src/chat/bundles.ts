@@ -49,9 +49,9 @@ export function requestedFrom(
   return undefined
 }
 
-/** Offers whose time is over. */
-export function expiredOffers(book: Book, now: number): OpenBundleRecord[] {
-  return [...book.bundles.values()].filter(({ contact, notAfter }) => contact === null && notAfter < now)
+/** Bundles whose time is over. */
+export function expiredBundles(book: Book, now: number): OpenBundleRecord[] {
+  return [...book.bundles.values()].filter(({ notAfter }) => notAfter < now)
 }
 
 export function closing(records: readonly OpenBundleRecord[]): Change[] {

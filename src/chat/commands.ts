@@ -7,9 +7,11 @@ import type { Command, Message, Params, Results } from "./api.ts"
 import { momentOf } from "./arrivals.ts"
 import type { Book } from "./book.ts"
 import { findContact, isUncompared } from "./contacts.ts"
-import type { Decision } from "./decision.ts"
+import { noChange, type Decision } from "./decision.ts"
 import { writeText } from "./outbound.ts"
 import { describeMessage } from "./tidings.ts"
+import { leavesUnsent } from "./unsent.ts"
+import { refuseReplaced } from "./turned-away.ts"
 import { reached } from "./waiting.ts"
 import { nodesOf } from "./whereabouts.ts"
 import type { Works } from "./works.ts"
@@ -63,14 +65,11 @@ export function conversationCommands(
 }
 
 async function send(works: Works, params: Params<"send">): Promise<Results["send"]> {
-  const { ports, journal, outbox } = works
+  const { ports, outbox } = works
   checkText(params.text)
-  await works.resending.done(findContact(journal.book(), params.to).id)
-  const mid = await journal.run((book) => {
-    const decision = decideText(works, book, params)
-    ports.reach("send-decided")
-    return decision
-  })
+  // A handshake that comes in between leaves older texts, which go first.
+  const mid = (await storeText(works, params)) ?? (await storeText(works, params))
+  if (mid === undefined) throw notNow(params.to)
   ports.reach("send-committed")
   outbox.pump()
   const id = toHex(mid)
@@ -78,13 +77,34 @@ async function send(works: Works, params: Params<"send">): Promise<Results["send
   return { id, state: await reached(works, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
 }
 
-function decideText(works: Works, book: Book, { to, text }: Params<"send">): Decision<Uint8Array> {
+/** Undefined while older texts wait to be sent again. */
+async function storeText(works: Works, params: Params<"send">): Promise<Uint8Array | undefined> {
+  const { ports, journal, resending } = works
+  await resending.done(findContact(journal.book(), params.to).id)
+  return journal.run((book) => {
+    const decision = decideText(works, book, params)
+    ports.reach("send-decided")
+    return decision
+  })
+}
+
+function decideText(
+  works: Works,
+  book: Book,
+  { to, text }: Params<"send">,
+): Decision<Uint8Array | undefined> {
   const contact = findContact(book, to)
+  refuseReplaced(book)
   refuseSilent(contact)
   checkRoom(book, contact)
+  if (leavesUnsent(book, contact.id)) return noChange(undefined)
   const { commit, tell, result } = writeText(book, contact.id, text, momentOf(works.ports))
   if (result.kind === "posted") return { commit, tell, result: result.mid }
-  throw new Fault("unavailable", `${contact.name} has to answer before more can be sent`, "try again later")
+  throw notNow(contact.name)
+}
+
+function notNow(name: string): Fault {
+  return new Fault("unavailable", `${name} has to answer before more can be sent`, "try again later")
 }
 
 function refuseSilent(contact: ContactRecord): void {
@@ -95,7 +115,7 @@ function refuseSilent(contact: ContactRecord): void {
     throw new Fault("refused", message, `mqttchat verify ${name}`)
   }
   if (movedAt > 0) {
-    const message = `not sent: ${name} talks with you on another device now, which took the place of this one`
+    const message = `not sent: ${name} talks with you on another device of yours now, which took the place of this one`
     throw new Fault("refused", message, `mqttchat reset ${name}, if you go on from here`)
   }
 }

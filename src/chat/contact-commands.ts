@@ -10,13 +10,13 @@ import type { Handlers } from "./commands.ts"
 import { describeContact, findContact, freeName, queuedTexts } from "./contacts.ts"
 import type { Change, Decision } from "./decision.ts"
 import { draftFor, receiptsKey, settle } from "./draft.ts"
-import { initsKey } from "./establishing.ts"
+import { initsKey, nextSecretKey } from "./establishing.ts"
 import { formerKey } from "./former.ts"
 import { unsentKey } from "./admitting.ts"
 import { lineFor } from "./lines.ts"
-import { orderKey } from "./order.ts"
+import { orderChange, orderKey, readOrder } from "./order.ts"
 import { post, timerOf, writePassing } from "./outbound.ts"
-import { recoveriesKey } from "./recovery.ts"
+import { lostKey, recoveriesKey } from "./recovery.ts"
 import { seenKey } from "./seen.ts"
 import { describeAlone } from "./tidings.ts"
 import { setTimer } from "./timers.ts"
@@ -48,10 +48,13 @@ export function contactCommands(works: Works): Handlers<Names> {
     },
     rename: ({ contact, to }) => edit(works, contact, (record, book) => renamed(book, record, to)),
     block: async ({ contact, blocked }) => {
-      const described = await edit(works, contact, (record) => ({ ...record, blocked }))
+      const described = await journal.run((book) => decideBlocking(book, contact, blocked))
       const { mailbox } = findContact(journal.book(), contact)
       if (blocked) mailboxes.close(mailbox)
-      else mailboxes.openAll()
+      else {
+        mailboxes.openAll()
+        works.recoveries.beginRestored()
+      }
       outbox.pump()
       return described
     },
@@ -118,6 +121,13 @@ async function edit(
     const contact = edited(findContact(book, name), book)
     return { commit: [{ write: "contact", contact }], tell: [], result: describeAlone(book, contact) }
   })
+}
+
+function decideBlocking(book: Book, name: string, blocked: boolean): Decision<Contact> {
+  const contact = { ...findContact(book, name), blocked }
+  const commit: Change[] = [{ write: "contact", contact }]
+  if (!blocked) commit.push(orderChange(contact.id, { ...readOrder(book.settings, contact.id), anew: true }))
+  return { commit, tell: [], result: describeAlone(book, contact) }
 }
 
 function renamed(book: Book, record: ContactRecord, to: string): ContactRecord {
@@ -187,7 +197,8 @@ function decideTimer(works: Works, book: Book, name: string, seconds: number): D
 }
 
 function forgetting(id: ContactId): Change[] {
-  const keyed = [receiptsKey, unsentKey, orderKey, initsKey, formerKey, recoveriesKey]
+  const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey]
+  const keyed = [receiptsKey, unsentKey, orderKey, formerKey, ...handshakes]
   const keys = [...keyed.map((key) => key(id)), seenKey(id, "owed"), seenKey(id, "passing")]
   const emptied = keys.map((key): Change => ({ write: "setting", key, value: new Uint8Array(0) }))
   return [...emptied, { write: "forget-contact", id }]

@@ -35,6 +35,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
     "pair-answer": (params) => pairing.answer(params),
     "pair-cancel": () => pairing.cancel(),
     register: (params) => enter(works.desk, params),
+    export: async (params) => (await import("./backing-up.ts")).backUp(works, params),
   }
   return {
     call: async (command, params) => {

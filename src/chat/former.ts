@@ -3,7 +3,7 @@ import { open, seal } from "../session/ratchet.ts"
 import { decodeSession, encodeSession } from "../session/snapshot.ts"
 import type { ContactId, ContactRecord } from "../store/records.ts"
 import { decode, littleEndian } from "../wire/codec.ts"
-import { inboxTopic } from "../wire/topics.ts"
+import { inboxTopic, type Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
 import { noChange, type Change, type Decision } from "./decision.ts"
 import type { Moment } from "./draft.ts"
@@ -15,7 +15,7 @@ const REMEMBERED_MS = 30 * 24 * 3_600_000
 
 /**
  * The session with a device that its owner went on from: `since u64 | inbox 32 | snapshot`. Nothing that comes in it is
- * shown, but whoever still speaks in it is told.
+ * shown, but whoever still speaks in it is told [D-35].
  */
 export function formerKey(contact: ContactId): string {
   return `former/${contact}`
@@ -29,11 +29,13 @@ export function rememberFormer(
   moment: Moment,
 ): Change[] {
   const session = book.sessions.get(before.id)
-  const { device } = splitInbox(before.peerInbox)
-  const isSame = Buffer.compare(device, splitInbox(after.peerInbox).device) === 0
-  if (isSame || session === undefined) return []
+  if (isSameDevice(before, splitInbox(after.peerInbox)) || session === undefined) return []
   const value = concat(littleEndian(moment.now, 8), before.peerInbox, encodeSession(session))
   return [{ write: "setting", key: formerKey(before.id), value }]
+}
+
+export function isSameDevice({ peerInbox }: ContactRecord, { device }: Inbox): boolean {
+  return Buffer.compare(splitInbox(peerInbox).device, device) === 0
 }
 
 /** A frame in a former session: its sender hears that the conversation went on elsewhere. False for any other frame. */

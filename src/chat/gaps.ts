@@ -4,7 +4,7 @@ import { noChange, type Decision } from "./decision.ts"
 import { draftFor, settle, type Moment } from "./draft.ts"
 import type { Book } from "./book.ts"
 import type { Journal } from "./journal.ts"
-import { missingNumbers, readOrder } from "./order.ts"
+import { missingNumbers, readOrder, type Held } from "./order.ts"
 import { writePassing } from "./outbound.ts"
 import type { Ports } from "./ports.ts"
 import { closeGap, heldFrom } from "./placing.ts"
@@ -48,7 +48,7 @@ export function openGaps({ ports, journal, isOnline, onAsked }: GapsSource): Gap
     const { heard } = readOrder(journal.book().settings, contact)
     if (known?.heard === heard) return
     known?.cancel()
-    const asked = isOld(journal.book(), contact, ports.now()) ? ASK_AFTER_MS.length - 1 : 0
+    const asked = isOld(held, ports.now()) ? ASK_AFTER_MS.length - 1 : 0
     arm(contact, { heard, asked, cancel: () => undefined })
   }
 
@@ -87,7 +87,7 @@ export function openGaps({ ports, journal, isOnline, onAsked }: GapsSource): Gap
   async function closeOld(): Promise<void> {
     const moment = { now: ports.now(), random: ports.random }
     for (const contact of journal.book().held.keys()) {
-      if (!isOld(journal.book(), contact, moment.now)) continue
+      if (!isOld(heldFrom(journal.book(), contact), moment.now)) continue
       await journal.run((book) => close(book, contact, moment))
       watch(contact)
     }
@@ -106,12 +106,14 @@ function ask(book: Book, contact: ContactId, moment: Moment): Decision<boolean> 
 function close(book: Book, contact: ContactId, moment: Moment): Decision<null> {
   const draft = draftFor(book, contact, moment)
   if (draft === undefined) return noChange(null)
-  closeGap(draft, new Map(heldFrom(book, contact)))
+  const held = new Map(heldFrom(book, contact))
+  // Behind one gap there may be others, which were asked for together.
+  do closeGap(draft, held)
+  while (isOld(held, moment.now))
   return settle(book, draft, null)
 }
 
 /** By the clock, which may have been set meanwhile in either direction. */
-function isOld(book: Book, contact: ContactId, now: number): boolean {
-  const oldest = Math.min(...[...heldFrom(book, contact).values()].map(({ storedAt }) => storedAt))
-  return Math.abs(now - oldest) >= WAITED_MS
+function isOld(held: Held, now: number): boolean {
+  return [...held.values()].some(({ storedAt }) => Math.abs(now - storedAt) >= WAITED_MS)
 }

@@ -1,18 +1,19 @@
 import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
-import type { StoredCredential } from "../keystore/keyfile.ts"
+import { isTicket, type StoredCredential, type Ticket } from "../keystore/credential.ts"
 import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
 import { decodeInvitation } from "../wire/registration.ts"
 import type { Link as LinkReport } from "./api.ts"
 import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
 import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
 import { Renewal, renewed } from "./renewal.ts"
+import { whyTurnedAway } from "./turned-away.ts"
 import { waysFor } from "./whereabouts.ts"
 
 /** A registrar that does not answer is asked again so much later. */
 const ENROL_AGAIN_MS = 30_000
 
-type Invitation = Extract<StoredCredential, { kind: "invitation" }>
+type Invitation = Extract<Ticket, { kind: "invitation" }>
 
 export type HomeEvents = LineEvents & {
   /** A link was started; it may not be up yet. */
@@ -46,7 +47,7 @@ export class HomeLink {
   /** Base64url of our device id, once there is one. */
   deviceId(): string | undefined {
     const known = this.#ports.home.credential()
-    return known === undefined || known.kind === "invitation" ? undefined : known.deviceId
+    return known === undefined || isTicket(known) ? undefined : known.deviceId
   }
 
   report(): LinkReport {
@@ -95,7 +96,7 @@ export class HomeLink {
   }
 
   async #settle(broker: BrokerHome, stored: StoredCredential): Promise<Link> {
-    if (stored.kind === "invitation") return this.#connect(broker, await this.#join(broker, stored))
+    if (isTicket(stored)) return this.#connect(broker, await this.#join(broker, stored))
     const { registrar } = broker
     if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
       const renew = (line: Line) => renewed(this.#ports, { line, registrar, credential: stored, guest: true })
@@ -106,9 +107,14 @@ export class HomeLink {
     return this.#connect(broker, stored)
   }
 
-  #join(broker: BrokerHome, stored: Invitation): Promise<DeviceCredential> {
-    const { enroll, name } = this.#ports
-    return this.#asGuest(broker, (line) => enroll({ line, invitation: stored.bytes, deviceName: name }))
+  #join(broker: BrokerHome, stored: Ticket): Promise<DeviceCredential> {
+    const { enroll, restore, now, name: deviceName } = this.#ports
+    const { registrar } = broker
+    return this.#asGuest(broker, (line) => {
+      if (stored.kind === "invitation") return enroll({ line, invitation: stored.bytes, deviceName })
+      if (registrar !== undefined) return restore({ line, registrar, deviceName, now: now() })
+      throw new Fault("config", "the broker has no registrar to come back to", "mqttchat register INVITATION")
+    })
   }
 
   async #settlePatiently(broker: BrokerHome, stored: StoredCredential): Promise<void> {
@@ -125,13 +131,17 @@ export class HomeLink {
     }
   }
 
-  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, { kind: "invitation" }>): Link {
+  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, Ticket>): Link {
     const credential = credentialOf(stored)
     const link = openLine(this.#ports.connect, this.#target(broker, credential), {
       onOther: this.#events.onOther,
       onState: (state) => {
         // a link that was given up has nothing more to say
         if (this.#link !== link) return
+        if (state.kind === "stopped" && !this.#isOutlived(broker, credential)) {
+          void this.#refused(broker, stored, state.why)
+          return
+        }
         this.#changed(state)
         if (state.kind === "online") this.#settled(link, state)
         else if (this.#isOutlived(broker, credential)) void this.#startAnew(broker, link)
@@ -140,6 +150,18 @@ export class HomeLink {
     this.#link = link
     this.#events.onLink()
     return link
+  }
+
+  /** Refused for good, which of a device's certificate only the registrar can explain. */
+  async #refused(broker: BrokerHome, stored: StoredCredential, why: Fault): Promise<void> {
+    const { registrar } = broker
+    let known: Fault | undefined
+    if (why.code === "refused" && stored.kind === "device" && registrar !== undefined) {
+      const request = { registrar, credential: stored, guest: true }
+      const renewal = this.#asGuest(broker, (line) => renewed(this.#ports, { ...request, line }))
+      known = await whyTurnedAway(this.#ports, renewal)
+    }
+    this.#changed({ kind: "stopped", why: known ?? why })
   }
 
   #settled(line: Line, learnt: Learnt): void {
@@ -238,7 +260,7 @@ function learntOf({ trust, mqttVersion }: BrokerHome): Partial<Learnt> {
   }
 }
 
-function credentialOf(stored: Exclude<StoredCredential, { kind: "invitation" }>): Credential {
+function credentialOf(stored: Exclude<StoredCredential, Ticket>): Credential {
   if (stored.kind === "account") return stored
   const { deviceId, certificate, key } = stored
   return { kind: "device", deviceId, certificate, key }

@@ -4,7 +4,7 @@ import { hash } from "../crypto/nacl.ts"
 const LABEL = utf8("mqttchat/1 mid")
 /** Tag 16 and synthetic nonce 24 stand first in every session message. */
 const NAMING_BYTES = 40
-const MESSAGE_ID_BYTES = 16
+export const MESSAGE_ID_BYTES = 16
 
 /** The id (16 bytes) of a session message, which both sides compute from its first 40 bytes. */
 export function messageId(wire: Uint8Array): Uint8Array {

@@ -5,7 +5,7 @@ import { noChange, type Change, type Decision } from "./decision.ts"
 import type { Moment } from "./draft.ts"
 import type { Journal } from "./journal.ts"
 import type { Line, Ports } from "./ports.ts"
-import { GIVE_UP_AFTER_MS, restAfter } from "./resend.ts"
+import { GIVE_UP_AFTER_MS, isDue, restAfter } from "./resend.ts"
 import { takeBack } from "./withdrawal.ts"
 import { textState } from "./text-state.ts"
 
@@ -24,6 +24,7 @@ export class Outbox {
   #drains: (() => void)[] = []
   #line: Line | undefined
   #cancelTimer: () => void = () => undefined
+  #pumping = false
   #resting = false
   #stopped = false
 
@@ -40,11 +41,16 @@ export class Outbox {
     this.pump()
   }
 
-  /** Publishes what is due, if there is a line; to be called after every commit. */
+  /** Publishes what is due, if there is a line; to be called after every commit. Calls that come together are one. */
   readonly pump = (): void => {
-    this.#cancelTimer()
-    if (this.#line !== undefined && !this.#resting && !this.#stopped) this.#send(this.#line)
-    this.#release()
+    if (this.#pumping) return
+    this.#pumping = true
+    queueMicrotask(() => {
+      this.#pumping = false
+      this.#cancelTimer()
+      if (this.#line !== undefined && !this.#resting && !this.#stopped) this.#send(this.#line)
+      this.#release()
+    })
   }
 
   /** Everything is due: the broker has forgotten our session, and perhaps what it held. */
@@ -85,7 +91,7 @@ export class Outbox {
       const held = waitForInit.has(letter.contact)
       if (letter.kind === "init" && !letter.published) waitForInit.add(letter.contact)
       if (held || this.#inFlight.has(letter.seq) || !this.#mayLeave(letter)) continue
-      if (letter.dueAt <= now) void this.#carry(letter, line)
+      if (isDue(letter, now)) void this.#carry(letter, line)
       else next = Math.min(next, letter.dueAt)
     }
     if (next !== Infinity) this.#cancelTimer = this.#ports.after(next - now, this.pump)

@@ -1,6 +1,6 @@
 import { equal, toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
-import type { StoredCredential } from "../keystore/keyfile.ts"
+import { isTicket, type StoredCredential } from "../keystore/credential.ts"
 import type { BrokerAddress, LinkTarget } from "../transport/transport.ts"
 import type { Access, BrokerProof, Entry } from "../wire/access.ts"
 import { type Address, formatAddress } from "../wire/address.ts"
@@ -100,17 +100,22 @@ export function within<T>(ports: Ports, ms: number, promise: Promise<T>, fault: 
   })
 }
 
-/** True with a certificate or an account, also while an invitation is just being turned into one. */
+/** True with a certificate or an account, also while the registrar is just making one. */
 async function isMember(desk: Desk): Promise<boolean> {
   const { home } = desk.ports
-  if (home.credential()?.kind === "invitation") {
+  if (hasTicket(desk)) {
     try {
       await ownLine(desk)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
     }
   }
-  return home.credential() !== undefined && home.credential()?.kind !== "invitation"
+  return home.credential() !== undefined && !hasTicket(desk)
+}
+
+function hasTicket({ ports }: Desk): boolean {
+  const credential = ports.home.credential()
+  return credential !== undefined && isTicket(credential)
 }
 
 /** One broker may have several addresses; what counts is the key it shows. */

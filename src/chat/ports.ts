@@ -1,5 +1,5 @@
 import type { PublicKey, Psk, Random } from "../crypto/bytes.ts"
-import type { StoredCredential } from "../keystore/keyfile.ts"
+import type { StoredCredential } from "../keystore/credential.ts"
 import type { Bundle, OpenBundle } from "../session/bundle.ts"
 import type { Mode } from "../session/handshake.ts"
 import type { Store } from "../store/records.ts"
@@ -51,6 +51,15 @@ export type Enroll = (request: {
   readonly deviceName: string
 }) => Promise<DeviceCredential>
 
+/** A device anew for an identity that came in a backup, over a guest's link whose pin is proven. */
+export type Restore = (request: {
+  readonly line: Line
+  readonly registrar: PublicKey
+  readonly deviceName: string
+  /** Unix ms. */
+  readonly now: number
+}) => Promise<DeviceCredential>
+
 /**
  * A new certificate for the same device id and key, over the profile's own link, or over a guest's where the old one
  * has expired.
@@ -81,6 +90,7 @@ export type Ports = {
   readonly name: string
   readonly connect: Connect
   readonly enroll: Enroll
+  readonly restore: Restore
   readonly renew: Renew
   readonly invite: Invite
   readonly home: Home

@@ -1,5 +1,5 @@
 import { Fault } from "../errors.ts"
-import type { ContactId } from "../store/records.ts"
+import type { ContactId, ContactState } from "../store/records.ts"
 import type { Inbox } from "../wire/topics.ts"
 import { momentOf } from "./arrivals.ts"
 import { findContactById } from "./contacts.ts"
@@ -16,7 +16,7 @@ export type Recoveries = {
   readonly onFitting: (contact: ContactId, fits: boolean) => void
   /** At somebody's wish: as often as wished. Faults `not-found`, `config`. */
   readonly begin: (contact: ContactId) => Promise<void>
-  /** Contacts of a restored backup have no session. */
+  /** Contacts of a backup have no session: each gets one, except those who are blocked, or with whom none can be made. */
   readonly beginRestored: () => void
 }
 
@@ -32,6 +32,8 @@ export type RecoveriesSource = {
 export function openRecoveries(source: RecoveriesSource): Recoveries {
   const { ports, journal } = source
   const strange = new Map<ContactId, number>()
+  /** Nothing of theirs is left to begin with, which is said once. */
+  const hopeless = new Set<ContactId>()
 
   async function begin(id: ContactId): Promise<void> {
     await journal.run((book) => {
@@ -59,6 +61,16 @@ export function openRecoveries(source: RecoveriesSource): Recoveries {
     }
   }
 
+  async function beginFirst(id: ContactId): Promise<void> {
+    try {
+      await begin(id)
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      if (!hopeless.has(id)) source.onHopeless(id, fault)
+      hopeless.add(id)
+    }
+  }
+
   return {
     onFitting: (contact, fits) => {
       if (fits) {
@@ -68,16 +80,21 @@ export function openRecoveries(source: RecoveriesSource): Recoveries {
       const seen = (strange.get(contact) ?? 0) + 1
       strange.set(contact, seen % STRANGE_MAX)
       const state = journal.book().contacts.get(contact)?.state
-      if (seen === STRANGE_MAX && state === "established") void beginByItself(contact)
+      if (seen === STRANGE_MAX && hasSession(state)) void beginByItself(contact)
     },
     begin,
     beginRestored: () => {
       const { contacts, sessions } = journal.book()
-      for (const { id, state } of contacts.values()) {
-        if (state === "recovering" && !sessions.has(id)) void beginByItself(id)
+      for (const { id, state, blocked } of contacts.values()) {
+        if (state === "recovering" && !blocked && !sessions.has(id)) void beginFirst(id)
       }
     },
   }
+}
+
+/** Whoever has an INIT on its way waits for the answer instead. */
+function hasSession(state: ContactState | undefined): boolean {
+  return state === "established" || state === "unconfirmed"
 }
 
 function tooOften(): Fault {

@@ -1,14 +1,14 @@
-import { concat, toHex, type RecoverySecret } from "../crypto/bytes.ts"
+import { concat, equal, toHex, type RecoverySecret } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { readBundle } from "../session/bundle.ts"
 import { MODE, recoveryPsk } from "../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/records.ts"
 import { littleEndian } from "../wire/codec.ts"
-import { encodeIdentity } from "../wire/identity.ts"
 import type { Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
 import type { Change, Decision } from "./decision.ts"
 import { seconds, type Moment } from "./draft.ts"
+import { messageId } from "./message-id.ts"
 import { startHandshake, type Started } from "./handshakes.ts"
 import type { Self } from "./introducing.ts"
 
@@ -17,6 +17,8 @@ const DAY_MS = 24 * HOUR_MS
 /** A connection that breaks more often is broken by somebody, and a person should look at it. */
 const PER_DAY = 3
 const TIME_BYTES = 8
+/** A broker may deliver twice; the sender of an INIT repeats it after five seconds. */
+const INSISTED_MS = 3_000
 
 /** When the last recoveries that nobody asked for began, u64 each. */
 export function recoveriesKey(contact: ContactId): string {
@@ -50,13 +52,32 @@ export function recoveryOf(book: Book, mailbox: Uint8Array, tag: Uint8Array): Op
   return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
 }
 
-/** Both have begun at once: the INIT of the smaller identity counts. */
-export function oursWins(contact: ContactRecord, self: Self): boolean {
-  const ours = toHex(encodeIdentity(self.identity.public))
-  return contact.state === "recovering" && ours < toHex(contact.identity)
+/** Their last INIT that lost against ours, and when: `message id 16 | unix ms u64`. */
+export function lostKey(contact: ContactId): string {
+  return `lost-init/${contact}`
 }
 
-/** Whether one may begin by itself: at most one an hour and three a day. A time in the future counts for nothing. */
+/** Whoever still repeats an INIT that lost could not answer ours: a put-back disk knows nothing of its bundle. */
+export function isInsisted(book: Book, contact: ContactId, init: Uint8Array, now: number): boolean {
+  const lost = Buffer.from(book.settings.get(lostKey(contact)) ?? [])
+  const mid = messageId(init)
+  if (!equal(mid, lost.subarray(0, mid.length))) return false
+  return Math.abs(now - Number(lost.readBigUInt64LE(mid.length))) >= INSISTED_MS
+}
+
+/** Ours goes once more, so that it is there before theirs is repeated. */
+export function loseInit(book: Book, contact: ContactId, init: Uint8Array, now: number): Change[] {
+  const value = concat(messageId(init), littleEndian(now, TIME_BYTES))
+  const ours = [...book.outgoing.values()].filter(
+    (letter) => letter.contact === contact && letter.kind === "init",
+  )
+  return [
+    { write: "setting", key: lostKey(contact), value },
+    ...ours.map((letter): Change => ({ write: "outgoing", outgoing: { ...letter, dueAt: now } })),
+  ]
+}
+
+/** Whether one may begin by itself: at most one an hour and three a day [D-30]. A time in the future counts for nothing. */
 export function mayRecover(book: Book, contact: ContactId, now: number): boolean {
   const recent = timesOf(book, contact).filter((time) => time <= now && now - time < DAY_MS)
   return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)

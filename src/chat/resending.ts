@@ -2,12 +2,12 @@ import type { ContactId } from "../store/records.ts"
 import type { Journal } from "./journal.ts"
 import type { Outbox } from "./outbox.ts"
 import type { Ports } from "./ports.ts"
-import { sendUnsent, unsentContacts } from "./unsent.ts"
+import { leavesUnsent, sendUnsent, unsentContacts } from "./unsent.ts"
 
 /** Texts that a contact's old session left behind, sent again in the new one. */
 export type Resending = {
   readonly start: (contact: ContactId) => void
-  /** Resolves when they are in the outbox, or cannot go on now. */
+  /** Goes on where something kept it from going on; resolves when they are in the outbox, or it cannot go on now. */
   readonly done: (contact: ContactId) => Promise<void>
 }
 
@@ -35,6 +35,11 @@ export function openResending({ ports, journal, outbox, inBackground }: Resendin
     inBackground(work)
   }
 
+  async function done(contact: ContactId): Promise<void> {
+    if (!working.has(contact) && leavesUnsent(journal.book(), contact)) start(contact)
+    await working.get(contact)?.catch(() => undefined)
+  }
+
   for (const contact of unsentContacts(journal.book())) start(contact)
-  return { start, done: (contact) => (working.get(contact) ?? Promise.resolve()).catch(() => undefined) }
+  return { start, done }
 }

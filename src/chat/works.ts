@@ -1,8 +1,9 @@
 import { fromBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
+import type { LinkState } from "../transport/transport.ts"
 import { arrive, type Surroundings } from "./arrivals.ts"
-import { closing, expiredOffers } from "./bundles.ts"
+import { closing, expiredBundles } from "./bundles.ts"
 import type { Told } from "./decision.ts"
 import { PairingDesk } from "./desk.ts"
 import { seconds } from "./draft.ts"
@@ -19,6 +20,7 @@ import { openRecoveries, type Recoveries } from "./recoveries.ts"
 import { openResending, type Resending } from "./resending.ts"
 import { openShowing, type Showing } from "./showing.ts"
 import { openTidings, type Tidings } from "./tidings.ts"
+import { noteReplaced } from "./turned-away.ts"
 
 /** What leaves last: a broker that does not answer is not waited for longer when the program ends. */
 const GOODBYE_MS = 2_000
@@ -54,7 +56,7 @@ export async function openWorks(ports: Ports): Promise<Works> {
   const expiry: Expiry = openExpiry(ports, journal)
   const outbox = new Outbox(ports, journal, (letter) => mailboxes.mayLeave(letter))
   const receipts = openReceipts(ports, journal, outbox)
-  await forgetExpiredOffers(ports, journal)
+  await forgetExpiredBundles(ports, journal)
 
   const home: HomeLink = new HomeLink(ports, {
     onOther: (topic, payload) => arrive(surroundings, topic, payload),
@@ -62,6 +64,7 @@ export async function openWorks(ports: Ports): Promise<Works> {
       outbox.use(state.kind === "online" ? home.link() : undefined)
       if (state.kind === "online" && !state.sessionPresent) inBackground(tidings, outbox.rush())
       if (state.kind === "online") recoveries.beginRestored()
+      if (state.kind !== "offline") inBackground(tidings, noteStanding(journal, state))
       tidings.event({ event: "link", link: reportOf(state, true) })
     },
     onLink: () => mailboxes.openAll(),
@@ -137,6 +140,13 @@ function tellHopeless({ journal, tidings }: Parts, contact: ContactId, { message
   tidings.event({ event: "notice", contact: name, text })
 }
 
+/** Whether another device has taken the place of this one. */
+async function noteStanding(journal: Journal, state: Exclude<LinkState, { kind: "offline" }>): Promise<void> {
+  const isReplaced = state.kind === "stopped" && state.why.code === "replaced"
+  if (state.kind === "stopped" && !isReplaced) return
+  await journal.run((book) => noteReplaced(book, state.kind === "stopped" ? state.why : undefined))
+}
+
 /** What nobody waits for and a later start does again must not end the process when the disk is full. */
 function inBackground(tidings: Tidings, work: Promise<void>): void {
   work.catch((fault: unknown) => {
@@ -145,9 +155,9 @@ function inBackground(tidings: Tidings, work: Promise<void>): void {
   })
 }
 
-async function forgetExpiredOffers(ports: Ports, journal: Journal): Promise<void> {
+async function forgetExpiredBundles(ports: Ports, journal: Journal): Promise<void> {
   const now = seconds({ now: ports.now(), random: ports.random })
-  await journal.run((book) => ({ commit: closing(expiredOffers(book, now)), tell: [], result: null }))
+  await journal.run((book) => ({ commit: closing(expiredBundles(book, now)), tell: [], result: null }))
 }
 
 async function close(parts: Parts, desk: PairingDesk): Promise<void> {

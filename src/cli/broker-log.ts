@@ -49,14 +49,14 @@ function sentence(roll: Roll, entry: Entry): SafeText {
       return safe`${entry.by === null ? safe`the operator` : ownerOf(roll, entry.by)} invited ${userOf(roll, entry.user)}`
     case "admitted":
       return safe`${userOf(roll, entry.user)} came in with the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)})`
+    case "restored":
+      return safe`${userOf(roll, entry.user)} went on from a backup with the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)}) in place of ${deviceOf(entry.replaces)}`
     case "renewed":
       return safe`${ownerOf(roll, entry.device)} renewed the certificate of ${deviceOf(entry.device)}`
     case "renamed":
       return safe`a user is now called ${displayName(entry.name)}`
     case "revoked":
-      return entry.device === null
-        ? safe`the operator shut ${userOf(roll, entry.user)} out`
-        : safe`the operator shut the device ${deviceOf(entry.device)} of ${userOf(roll, entry.user)} out`
+      return revocation(roll, entry)
     case "expelled":
       return safe`the broker ended ${deviceOf(entry.device)} of ${ownerOf(roll, entry.device)}`
     case "inviters":
@@ -64,6 +64,11 @@ function sentence(roll: Roll, entry: Entry): SafeText {
     case "authority":
       return safe`the authority with the pin ${display(entry.pin)} signs`
   }
+}
+
+function revocation(roll: Roll, { user, device }: Extract<Entry, { kind: "revoked" }>): SafeText {
+  if (device === null) return safe`the operator shut ${userOf(roll, user)} out`
+  return safe`the operator shut the device ${deviceOf(device)} of ${userOf(roll, user)} out`
 }
 
 function userOf(roll: Roll, user: string): SafeText {

@@ -12,6 +12,7 @@ import { type Finding, worst } from "../doctor/finding.ts"
 import type { Holder, Records } from "../doctor/profile.ts"
 import { Fault } from "../errors.ts"
 import { createIdentity } from "../keystore/identity.ts"
+import { isTicket } from "../keystore/credential.ts"
 import { type KeyRing, openKeyFile } from "../keystore/keyfile.ts"
 import { needsPassphrase } from "../keystore/sealed-file.ts"
 import { takeLock } from "../lock.ts"
@@ -142,8 +143,7 @@ function brokerOf(home: Home, isHere: boolean, known: Omit<Known, "broker">): Pa
 /** An invitation that nobody has used yet lets a guest in, and no further. */
 function targetOf({ address, others, trust, mqttVersion }: BrokerHome, home: Home): LinkTarget {
   const stored = home.credential()
-  const credential: Credential =
-    stored === undefined || stored.kind === "invitation" ? { kind: "guest" } : stored
+  const credential: Credential = stored === undefined || isTicket(stored) ? { kind: "guest" } : stored
   return {
     address,
     ...(others === undefined ? {} : { others }),

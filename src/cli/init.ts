@@ -1,31 +1,26 @@
-import { existsSync, rmSync } from "node:fs"
 import { userInfo } from "node:os"
-import { toBase64url, toHex } from "../crypto/bytes.ts"
+import { toBase64url } from "../crypto/bytes.ts"
 import { systemRandom } from "../crypto/random.ts"
 import { Fault } from "../errors.ts"
-import { createIdentity } from "../keystore/identity.ts"
-import { createKeyFile, type StoredCredential } from "../keystore/keyfile.ts"
+import type { StoredCredential } from "../keystore/credential.ts"
+import { createKeyRing } from "../keystore/keyfile.ts"
 import { takeLock } from "../lock.ts"
-import { type Settings, writeSettings } from "../settings.ts"
+import type { Settings } from "../settings.ts"
 import { placesOf } from "../chat/whereabouts.ts"
 import { settingsOf } from "./broker-settings.ts"
 import { parseAddresses } from "../wire/address.ts"
 import { decodeInvitation } from "../wire/registration.ts"
 import type { InvitationLine } from "../wire/invitation-line.ts"
 import { readInvitation } from "./invitation.ts"
-import { fingerprint } from "../wire/identity.ts"
-import { display, displayName, safe } from "../wire/text.ts"
+import { display, safe } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import type { Context } from "./context.ts"
 import { properName } from "./names.ts"
 import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "./passphrase.ts"
 import { askChoice, askText } from "./prompts.ts"
+import { makeProfile, refuseSecond } from "./profile.ts"
 import { passwordFrom } from "./pubsub.ts"
-import { grouped } from "./rows.ts"
 
-const DATABASE_KEY_BYTES = 32
-/** As contacts show it. */
-const FINGERPRINT_DIGITS = 20
 const PIN_SEPARATORS = /[\s:.-]/g
 const PIN = /^[0-9a-f]{32}$/
 
@@ -42,11 +37,11 @@ export type InitOptions = {
 
 /** Makes a profile: identity, database key and where its broker is. Fault `exists` if there is one. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
-  refuseSecond(context)
+  refuseSecond(context, "init")
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)
   const home = chosenHome(await chosenBroker(context, options), options)
-  await makeProfile(context, { name, passphrase, home })
+  await makeNew(context, { name, passphrase, home })
   tellNext(context, home.settings.here, home.settings.broker !== undefined)
 }
 
@@ -58,11 +53,7 @@ export async function initOnTheWay(
   context.out.say(safe`no identity yet in the profile ${display(context.profile)}: making one`)
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)
-  await makeProfile(context, { name, passphrase, home: { settings: { here: false }, credential: undefined } })
-}
-
-export function hasProfile({ paths }: Context): boolean {
-  return existsSync(paths.keyFile)
+  await makeNew(context, { name, passphrase, home: { settings: { here: false }, credential: undefined } })
 }
 
 type Home = {
@@ -70,48 +61,18 @@ type Home = {
   readonly credential: StoredCredential | undefined
 }
 
-/** The key file is written last, and only where none is: whoever dies before can begin again. */
-async function makeProfile(
+async function makeNew(
   context: Context,
   wish: { readonly name: string; readonly passphrase: string; readonly home: Home },
 ): Promise<void> {
-  const { paths, out } = context
-  const lock = takeLock(paths.lock)
-  if (lock.kind === "held")
-    throw new Fault("exists", "another init is making this profile", "mqttchat status")
-  try {
-    refuseSecond(context)
-    const { settings, credential } = wish.home
-    const identity = createIdentity(systemRandom)
-    await writeSettings(paths.settings, { ...settings, name: wish.name })
-    const ring = { identity, databaseKey: systemRandom(DATABASE_KEY_BYTES), credential }
-    await makeStore(paths.database, ring.databaseKey)
-    await createKeyFile(paths.keyFile, ring, wish.passphrase, systemRandom)
-    out.done(
-      safe`keys made        ${display(paths.keyFile)}${wish.passphrase === "" ? safe`` : safe`, locked`}`,
-    )
-    const print = grouped(toHex(fingerprint(identity.public)).slice(0, FINGERPRINT_DIGITS))
-    if (out.json)
-      out.record("mqttchat/profile/1", { name: wish.name, fingerprint: print.replaceAll(" ", "") })
-    else out.data(safe`${displayName(wish.name)}  ${print}`)
-  } finally {
-    lock.release()
-  }
-}
-
-/** The store is made here and nowhere else, so that one that is gone later is noticed, not made anew in silence. */
-async function makeStore(path: string, key: Uint8Array): Promise<void> {
-  // Of an init that died before its key file was written: nobody can open it.
-  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true })
-  const { openStore } = await import("../store/store.ts")
-  const store = await openStore(path, key)
-  await store.close()
-}
-
-function refuseSecond(context: Context): void {
-  if (!hasProfile(context)) return
-  const message = `the profile ${context.profile} exists already (${context.paths.keyFile}) and is never overwritten`
-  throw new Fault("exists", message, "mqttchat --profile OTHER init")
+  const { settings, credential } = wish.home
+  await makeProfile(context, {
+    by: "init",
+    settings: { ...settings, name: wish.name },
+    ring: { ...createKeyRing(systemRandom), credential },
+    passphrase: wish.passphrase,
+    fill: () => Promise.resolve(),
+  })
 }
 
 async function chosenName(context: Context, given: string | undefined): Promise<string> {

@@ -91,7 +91,8 @@ function readChunk(fd: number, name: string, chunk: Uint8Array): number {
   }
 }
 
-function unreadable(name: string, cause: unknown): Fault {
+/** Fault `not-found`. */
+export function unreadable(name: string, cause: unknown): Fault {
   const why = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
   return new Fault("not-found", `cannot read ${name} (${why})`, undefined, cause)
 }

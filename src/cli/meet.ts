@@ -7,7 +7,8 @@ import {
   verifyContact,
 } from "./contacts.ts"
 import type { Context } from "./context.ts"
-import { hasProfile, initOnTheWay } from "./init.ts"
+import { initOnTheWay } from "./init.ts"
+import { hasProfile } from "./profile.ts"
 import { openClient } from "./open.ts"
 import { answerPairing, offerPairing, type PairOptions, readCarrier } from "./pair.ts"
 import type { Talk } from "./talk.ts"

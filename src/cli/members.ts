@@ -79,9 +79,11 @@ export async function devices(context: Context): Promise<void> {
   }
 }
 
-function deviceRow({ user, device, deviceName, since, until, current, revokedAt }: DeviceRow): SafeText {
+function deviceRow(row: DeviceRow): SafeText {
+  const { user, device, deviceName, since, until, current, revokedAt, replacedBy } = row
   const valid = current ? safe`until ${day(until)}` : safe`of an older authority`
-  const state = revokedAt === null ? valid : safe`REVOKED ${day(revokedAt)}`
+  const end = replacedBy === null ? safe`REVOKED` : safe`REPLACED`
+  const state = revokedAt === null ? valid : safe`${end} ${day(revokedAt)}`
   const place = safe`${displayName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
   return safe`${place}  since ${day(since)}  ${state}  ${displayName(deviceName)}`
 }

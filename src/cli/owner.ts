@@ -81,9 +81,10 @@ export function refuseLostStore(path: string): void {
 }
 
 /** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
-function admissionsOf(applicant: Applicant): Pick<Ports, "enroll" | "renew" | "invite"> {
+function admissionsOf(applicant: Applicant): Pick<Ports, "enroll" | "restore" | "renew" | "invite"> {
   return {
     enroll: async (request) => (await import("../transport/enroll.ts")).enroll(applicant, request),
+    restore: async (request) => (await import("../transport/enroll.ts")).restore(applicant, request),
     renew: async (request) => (await import("../transport/enroll.ts")).renew(applicant, request),
     invite: async (request) => {
       const { requestDevice, requestInvitation } = await import("../transport/enroll.ts")

@@ -5,7 +5,9 @@ import { conduct, type Globals } from "./conduct.ts"
 import type { Action, Start } from "./context.ts"
 import { descriptor } from "./numbers.ts"
 import { addDevices, addRegistering, addRegistrar } from "./commands-broker.ts"
+import { addBackups } from "./commands-backup.ts"
 import { addDaemon } from "./commands-daemon.ts"
+import { addContacts } from "./commands-contacts.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
 import { addPlain, addTalking } from "./commands-talk.ts"
 
@@ -71,11 +73,13 @@ function grammar(defaultProfile: string, start: Start): Command {
       new Option("--color <when>", "use colour").choices(["auto", "always", "never"]).default("auto"),
     )
   addProfile(program, start)
+  addBackups(program, start)
   addServing(program, start)
   addRegistrar(program, start)
   addRegistering(program, start)
   addDevices(program, start)
   addPairing(program, start)
+  addContacts(program, start)
   addTalking(program, start)
   addDaemon(program, start)
   addPlain(program, start)

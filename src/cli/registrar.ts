@@ -68,6 +68,9 @@ export async function startRegistrar(
     onAdmitted: ({ deviceName, operator }) => {
       out.say(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
     },
+    onTrouble: ({ message }) => {
+      out.warn(safe`a device that was replaced is not shut out yet: ${display(message)}`)
+    },
     random: systemRandom,
     now: Date.now,
     reach: reachOf(env),

@@ -6,12 +6,15 @@ import { Fault } from "../errors.ts"
 /** Room for two writers at once to choose different names. */
 const TEMPORARY_NAME_BYTES = 8
 
+/** What a file is to hold, at once or as it is made. */
+type Contents = Uint8Array | AsyncIterable<Uint8Array>
+
 /**
- * Puts `bytes` (0600, its directory 0700 if new) where no file is yet. Whatever stops it half-way, the path
- * holds the whole file or nothing. Fault `exists`, `disk-full` or `io`.
+ * Puts `contents` (0600, its directory 0700 if new) where no file is yet. Whatever stops it half-way, the path
+ * holds the whole file or nothing. Fault `exists`, `disk-full` or `io`, and whatever making the contents throws.
  */
-export async function createFile(path: string, bytes: Uint8Array, random: Random): Promise<void> {
-  await writeThen(path, bytes, random, link)
+export async function createFile(path: string, contents: Contents, random: Random): Promise<void> {
+  await writeThen(path, contents, random, link)
 }
 
 /** The same over an existing file: the path holds the old bytes or the new ones. */
@@ -21,23 +24,25 @@ export async function replaceFile(path: string, bytes: Uint8Array, random: Rando
 
 type Place = (temporary: string, path: string) => Promise<void>
 
-async function writeThen(path: string, bytes: Uint8Array, random: Random, place: Place): Promise<void> {
+async function writeThen(path: string, contents: Contents, random: Random, place: Place): Promise<void> {
   const temporary = `${path}.${toHex(random(TEMPORARY_NAME_BYTES))}.new`
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeSynced(temporary, bytes)
+    await writeSynced(temporary, contents)
     await place(temporary, path)
     await syncDirectory(dirname(path))
   } catch (error) {
-    throw diskFault(path, error)
+    throw error instanceof Fault ? error : diskFault(path, error)
   } finally {
     await rm(temporary, { force: true })
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+async function writeSynced(path: string, contents: Contents): Promise<void> {
   await using(await open(path, "wx", 0o600), async (file) => {
-    await file.writeFile(bytes)
+    for await (const part of contents instanceof Uint8Array ? [contents] : contents) {
+      await file.writeFile(part)
+    }
     await file.sync()
   })
 }

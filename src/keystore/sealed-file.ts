@@ -1,26 +1,22 @@
 import { open } from "node:fs/promises"
-import { ARGON2_COST, argon2id } from "../crypto/argon2.ts"
-import { utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
+import { wipe, type Random } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { createFile, diskFault, replaceFile, using } from "./disk.ts"
+import { keyOf, newLock, type Locked } from "./lock-key.ts"
 import {
   CONTENTS_MAX,
   openSealed,
+  PURPOSE,
   readSealed,
-  SALT_BYTES,
   SEALED_MAX,
   sealContents,
-  type Lock,
   type Sealed,
 } from "./sealed-format.ts"
 
-/** Longer than any phrase typed by hand or kept in a password store. */
-const PASSPHRASE_MAX = 1024
-
-/** What a file holds; one kind is never taken for another. `hint` is the command that makes one. */
+/** `hint` is the command that makes one. */
 const PURPOSES = {
-  identity: { byte: 1, missing: "there is no profile here yet", hint: "mqttchat init" },
-  registrar: { byte: 2, missing: "there is no broker here yet", hint: "mqttchat broker" },
+  identity: { byte: PURPOSE.identity, missing: "there is no profile here yet", hint: "mqttchat init" },
+  registrar: { byte: PURPOSE.registrar, missing: "there is no broker here yet", hint: "mqttchat broker" },
 } as const
 
 export type Purpose = keyof typeof PURPOSES
@@ -33,9 +29,6 @@ export type SealedFile = {
   readonly contents: Uint8Array
   readonly save: (contents: Uint8Array) => Promise<void>
 }
-
-/** A lock and the key it makes of the passphrase. The key stays in memory so that the passphrase need not. */
-type Locked = { readonly lock: Lock; readonly key: BoxKey }
 
 /**
  * Makes a new file (0600) of at most 256 KiB. An empty passphrase is allowed: the file's mode is then its only
@@ -100,24 +93,6 @@ function sealFor(
 ): Uint8Array {
   if (contents.length > CONTENTS_MAX) throw new Fault("bug", `too much to keep in ${path}`)
   return sealContents({ purpose: PURPOSES[purpose].byte, lock }, key, contents, random)
-}
-
-async function newLock(passphrase: string, random: Random): Promise<Locked> {
-  const salt = random(SALT_BYTES)
-  const lock: Lock = passphrase === "" ? { kind: "none" } : { kind: "argon2id", cost: ARGON2_COST, salt }
-  return { lock, key: await keyOf(lock, passphrase) }
-}
-
-async function keyOf(lock: Lock, passphrase: string): Promise<BoxKey> {
-  // The same phrase must open the file whichever way a keyboard composes its accents.
-  const bytes = utf8(passphrase.normalize("NFKC"))
-  if (bytes.length > PASSPHRASE_MAX) throw new Fault("usage", "a passphrase has at most 1024 bytes")
-  if (lock.kind === "none") return new Uint8Array(32) as BoxKey
-  if (bytes.length === 0)
-    throw new Fault("refused", "this key file has a passphrase", "give it, or --passphrase-file")
-  const key = await argon2id(bytes, lock.salt, lock.cost)
-  wipe(bytes)
-  return key
 }
 
 async function load(place: SealedPlace): Promise<Sealed> {

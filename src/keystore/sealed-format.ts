@@ -22,10 +22,13 @@ const HEADER_BYTES = 60
 export const SALT_BYTES = 16
 const NONCE_BYTES = 24
 const CHECKSUM_BYTES = 32
-const LEAST_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
+/** A file that holds nothing. */
+export const LEAST_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
 /** Keys and certificates are a few kB; a larger file is not ours. */
 export const CONTENTS_MAX = 262_144
 export const SEALED_MAX = LEAST_BYTES + CONTENTS_MAX
+/** What a file is for; one kind is never taken for another. */
+export const PURPOSE = { identity: 1, registrar: 2, backup: 3 } as const
 const KEY_LABEL = utf8("mqttchat/1 sealed file")
 const CHECKSUM_LABEL = utf8("mqttchat/1 sealed file checksum")
 

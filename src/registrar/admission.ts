@@ -1,21 +1,31 @@
 import { toBase64url, utf8 } from "../crypto/bytes.ts"
-import type { PublicKey, Random, VerifyKey } from "../crypto/bytes.ts"
+import type { VerifyKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import {
   encodeInvitation,
   SECRET_BYTES,
-  type RegistrationAnswer,
   type RegistrationRefusal,
   type RegistrationRequest,
 } from "../wire/registration.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { DEVICE_DAYS, readRequest, type Authority } from "./authority.ts"
+import { readRequest } from "./authority.ts"
+import {
+  bytesOf,
+  certify,
+  type Decision,
+  granted,
+  isRevoked,
+  type Office,
+  type Press,
+  refuse,
+  shutOut,
+} from "./granting.ts"
+import { restore } from "./restoring.ts"
 import {
   type Admitted,
   askedSince,
   type Device,
   devicesOf,
-  type Entry,
   type Invitation,
   type Invited,
   isOperator,
@@ -31,20 +41,6 @@ export const INVITATIONS_PER_HOUR = 20
 /** laptop, desktop, server and some spare ones; more is not one person's. */
 export const DEVICES_MAX = 8
 const SECRET_LABEL = utf8("mqttchat/1 invitation")
-
-/** What the registrar decides with; nothing here is a connection or a file. */
-export type Office = Press & { readonly authority: Authority }
-
-/** What it takes to make an invitation. */
-export type Press = {
-  readonly publicKey: PublicKey
-  readonly random: Random
-  /** Unix ms. */
-  readonly now: () => number
-}
-
-/** What to write down before anybody is told, and what to tell. */
-export type Decision = { readonly entry: Entry | undefined; readonly answer: RegistrationAnswer }
 
 export type Asked = {
   readonly request: RegistrationRequest
@@ -65,6 +61,8 @@ export async function decide(office: Office, roll: Roll, asked: Asked): Promise<
       return invite(office, roll, request, asked.topicId)
     case "renew":
       return renew(office, roll, request)
+    case "restore":
+      return restore(office, roll, request, asked.requestHash)
   }
 }
 
@@ -96,7 +94,7 @@ async function join(office: Office, roll: Roll, request: Join, requestHash: Uint
   const invited = roll.invitations.get(hashOf(request.secret))
   if (invited?.user !== toBase64url(request.user)) return refuse("unknown-invitation")
   const sign = toBase64url(request.sign)
-  const known = devicesOf(roll, invited.user).find((device) => device.sign === sign)
+  const known = devicesOf(roll, invited.user).findLast((device) => device.sign === sign)
   const refusal = whyNot(roll, { invited, known, sign, now: office.now() })
   if (refusal !== undefined) return refuse(refusal)
   const { admitted: earlier } = invited
@@ -155,7 +153,7 @@ function invite(office: Office, roll: Roll, request: Invite, topicId: string): D
   const device = toBase64url(request.device)
   const member = memberOf(roll, device, request.sign)
   if (member === undefined || topicId !== device) return refuse("not-a-member")
-  if (member.revokedAt !== undefined) return refuse("revoked")
+  if (member.revokedAt !== undefined) return shutOut(member)
   if (askedSince(roll, device, office.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
   return request.kind === "invite" ? invitePerson(office, roll, member) : inviteDevice(office, roll, member)
 }
@@ -182,7 +180,7 @@ async function renew(office: Office, roll: Roll, request: Renew): Promise<Decisi
   const device = toBase64url(request.device)
   const member = memberOf(roll, device, request.sign)
   if (member === undefined) return refuse("not-a-member")
-  if (member.revokedAt !== undefined) return refuse("revoked")
+  if (member.revokedAt !== undefined) return shutOut(member)
   const spki = await readRequest(request.csr)
   if (spki === undefined || toBase64url(hash32(spki)) !== member.spkiHash) return refuse("bad-request")
   const certificate = await certify(office, device, spki)
@@ -192,38 +190,14 @@ async function renew(office: Office, roll: Roll, request: Renew): Promise<Decisi
   )
 }
 
-async function certify(office: Office, device: string, spki: Uint8Array): Promise<string> {
-  const now = office.now()
-  return toBase64url(await office.authority.issue(device, spki, now, now + DEVICE_DAYS * DAY_MS))
-}
-
 /** A device that was let in, if the request is signed with the key it came in with. */
 function memberOf(roll: Roll, device: string, sign: VerifyKey): Device | undefined {
   const member = roll.devices.get(device)
   return member?.sign === toBase64url(sign) ? member : undefined
 }
 
-function isRevoked(roll: Roll, user: string): boolean {
-  return roll.users.get(user)?.revokedAt !== undefined
-}
-
 function isFull(roll: Roll, user: string): boolean {
   return devicesOf(roll, user).filter(({ revokedAt }) => revokedAt === undefined).length >= DEVICES_MAX
-}
-
-function granted({ user, certificate }: Pick<Admitted, "user" | "certificate">, entry?: Entry): Decision {
-  return {
-    entry,
-    answer: { kind: "admitted", user: bytesOf(user), certificate: bytesOf(certificate) },
-  }
-}
-
-function bytesOf(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, "base64url"))
-}
-
-function refuse(why: RegistrationRefusal): Decision {
-  return { entry: undefined, answer: { kind: "refused", why } }
 }
 
 function hashOf(secret: Uint8Array): string {

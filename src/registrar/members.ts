@@ -1,7 +1,8 @@
 import { X509Certificate } from "node:crypto"
 
 import { Fault } from "../errors.ts"
-import { newInvitation, type Press } from "./admission.ts"
+import { newInvitation } from "./admission.ts"
+import type { Press } from "./granting.ts"
 import type { Ledger } from "./ledger.ts"
 import { freeName, isStanding } from "./names.ts"
 import { type Device, devicesOf, isCurrent, operatorOf, type Roll, type User } from "./roll.ts"
@@ -118,11 +119,13 @@ export type DeviceRow = {
   /** False after the authority was replaced, until it has registered again. */
   readonly current: boolean
   readonly revokedAt: number | null
+  /** The device of the same identity that took its place. */
+  readonly replacedBy: string | null
 }
 
 export function listDevices(roll: Roll): DeviceRow[] {
   return [...roll.devices.values()].map((found) => {
-    const { user, device, deviceName, since, certificate, revokedAt } = found
+    const { user, device, deviceName, since, certificate, revokedAt, replacedBy } = found
     return {
       user: roll.users.get(user)?.name ?? "",
       device,
@@ -131,6 +134,7 @@ export function listDevices(roll: Roll): DeviceRow[] {
       until: endOf(certificate),
       current: isCurrent(roll, found),
       revokedAt: revokedAt ?? null,
+      replacedBy: replacedBy ?? null,
     }
   })
 }

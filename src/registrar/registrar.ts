@@ -2,6 +2,7 @@ import { fromBase64url, toBase64url, toHex } from "../crypto/bytes.ts"
 import type { Random, SecretKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
+import { Fault } from "../errors.ts"
 import type {
   BrokerAddress,
   Connect,
@@ -12,12 +13,13 @@ import type {
 } from "../transport/transport.ts"
 import { openRequest } from "../wire/registration-box.ts"
 import { parseTopic, REGISTRATION_REQUESTS, registrationAnswerTopic } from "../wire/topics.ts"
-import { decide, type Office } from "./admission.ts"
+import { decide } from "./admission.ts"
 import { newCredential, openAuthority, type Authority, type AuthorityKeys } from "./authority.ts"
 import { type Bouncer, Enforcement } from "./enforcement.ts"
+import type { Office } from "./granting.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Registry } from "./members.ts"
-import { type Admitted, type Entry, isOperator, type Roll } from "./roll.ts"
+import { type Admitted, type Entry, isOperator, type Restored, type Roll } from "./roll.ts"
 
 /** Common name of the registrar's certificate: the one name that is no device id. */
 export const REGISTRAR_ID = "registrar"
@@ -49,6 +51,8 @@ export type RegistrarSetup = {
   readonly onState: (state: LinkState) => void
   /** Told of each device that is let in; its name is a stranger's text. */
   readonly onAdmitted: (admitted: { readonly deviceName: string; readonly operator: boolean }) => void
+  /** A device that was replaced is not shut out yet; that is done again when the registrar starts. */
+  readonly onTrouble: (why: Fault) => void
   readonly random: Random
   /** Unix ms. */
   readonly now: () => number
@@ -70,7 +74,7 @@ export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
   const authority = await openAuthority(setup.keys, random)
   const office: Office = { authority, publicKey: publicKeyOf(setup.boxSecret), random, now }
   const enforcement = new Enforcement({ ledger, authority, bouncer: setup.bouncer(authority), now })
-  const counter = new Counter(office, setup)
+  const counter = new Counter(office, setup, enforcement)
   await counter.open(
     await newCredential(authority, REGISTRAR_ID, { now: now(), lifeMs: OWN_YEARS * YEAR_MS }),
   )
@@ -99,13 +103,15 @@ function newAuthority({ authority }: Roll, { pin, now }: RegistrarSetup): Entry 
 class Counter {
   readonly #office: Office
   readonly #setup: RegistrarSetup
+  readonly #enforcement: Enforcement
   /** By the hash of the request: what it was answered, oldest first. */
   readonly #answers = new Map<string, Uint8Array>()
   #link: Transport | undefined
 
-  constructor(office: Office, setup: RegistrarSetup) {
+  constructor(office: Office, setup: RegistrarSetup, enforcement: Enforcement) {
     this.#office = office
     this.#setup = setup
+    this.#enforcement = enforcement
   }
 
   async open(credential: Credential): Promise<void> {
@@ -154,12 +160,23 @@ class Counter {
       return decision
     })
     this.#setup.reach("join-recorded")
-    if (entry?.kind === "admitted") this.#tell(entry)
+    if (entry?.kind === "admitted" || entry?.kind === "restored") this.#tell(entry)
+    if (entry?.kind === "restored") await this.#shutOut()
     return this.#keep(toBase64url(requestHash), opened.sealAnswer(answer, this.#office.random))
   }
 
-  #tell({ deviceName, user }: Admitted): void {
+  #tell({ deviceName, user }: Admitted | Restored): void {
     this.#setup.onAdmitted({ deviceName, operator: isOperator(this.#setup.ledger.roll, user) })
+  }
+
+  /** Who was replaced is out before who came in his place hears of it. */
+  async #shutOut(): Promise<void> {
+    try {
+      await this.#enforcement.run()
+    } catch (fault) {
+      if (!(fault instanceof Fault)) throw fault
+      this.#setup.onTrouble(fault)
+    }
   }
 
   #keep(requestHash: string, answer: Uint8Array): Uint8Array {

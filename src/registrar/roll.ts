@@ -33,6 +33,22 @@ export type Entry =
       /** X.509 DER. */
       readonly certificate: string
     }
+  /** An identity came back from a backup, as another device in place of the one it was. */
+  | {
+      readonly kind: "restored"
+      readonly at: number
+      readonly user: string
+      readonly device: string
+      readonly replaces: string
+      readonly sign: string
+      readonly spkiHash: string
+      readonly requestHash: string
+      /** When it asked, by its own clock. */
+      readonly askedAt: number
+      readonly deviceName: string
+      /** X.509 DER. */
+      readonly certificate: string
+    }
   | { readonly kind: "renewed"; readonly at: number; readonly device: string; readonly certificate: string }
   | { readonly kind: "renamed"; readonly at: number; readonly user: string; readonly name: string }
   /** Without a device: the user, with all devices and everything that could bring another. */
@@ -45,6 +61,7 @@ export type Entry =
 
 export type Invited = Extract<Entry, { kind: "invited" }>
 export type Admitted = Extract<Entry, { kind: "admitted" }>
+export type Restored = Extract<Entry, { kind: "restored" }>
 
 export type User = {
   readonly id: string
@@ -64,7 +81,7 @@ export type Invitation = Invited & {
   readonly lapsed: boolean
 }
 
-export type Device = Admitted & {
+export type Device = Omit<Admitted, "kind"> & {
   /** When it came in first. */
   readonly since: number
   /** X.509 DER of all that were issued to it, the latest last. */
@@ -72,6 +89,10 @@ export type Device = Admitted & {
   /** Pin of the authority that signed the latest. */
   readonly authority: string | undefined
   readonly revokedAt: number | undefined
+  /** The device of the same identity that took its place. */
+  readonly replacedBy: string | undefined
+  /** When it asked to be restored; 0 for one that came in with an invitation. */
+  readonly askedAt: number
   readonly expelled: boolean
 }
 
@@ -114,6 +135,9 @@ export function enter(roll: OpenRoll, entry: Entry): void {
       return
     case "admitted":
       enterAdmitted(roll, entry)
+      return
+    case "restored":
+      enterRestored(roll, entry)
       return
     case "renewed":
       change(roll.devices, entry.device, (device) => ({
@@ -159,11 +183,30 @@ function enterAdmitted(roll: OpenRoll, entry: Admitted): void {
     certificates: [...(before?.certificates ?? []), entry.certificate],
     authority: roll.authority,
     revokedAt: undefined,
+    replacedBy: undefined,
+    askedAt: before?.askedAt ?? 0,
     expelled: false,
   })
   change(roll.users, entry.user, (user) =>
     user.name === "" ? { ...user, name: freeName(roll.users.values(), entry.deviceName) } : user,
   )
+}
+
+/** What the old device asked for others stays good: whoever asked is the same person. */
+function enterRestored(roll: OpenRoll, entry: Restored): void {
+  const before = roll.devices.get(entry.replaces)
+  if (before === undefined) return
+  roll.devices.set(entry.replaces, { ...before, revokedAt: entry.at, replacedBy: entry.device })
+  roll.devices.set(entry.device, {
+    ...entry,
+    secretHash: before.secretHash,
+    since: entry.at,
+    certificates: [entry.certificate],
+    authority: roll.authority,
+    revokedAt: undefined,
+    replacedBy: undefined,
+    expelled: false,
+  })
 }
 
 function enterRevoked(

@@ -31,6 +31,11 @@ export function lastMessages(database: Database, page: Page): MessageRecord[] {
     .reverse()
 }
 
+export function messagesAfter(database: Database, after: number, limit: number): MessageRecord[] {
+  const sql = `SELECT ${MESSAGE} FROM messages m WHERE seq > ? ORDER BY seq LIMIT ?`
+  return database.select(readMessage, sql, after, limit)
+}
+
 export function unshownMessages(database: Database): MessageRecord[] {
   return database.select(readMessage, `SELECT ${MESSAGE} FROM messages m WHERE shown = 0 ORDER BY seq`)
 }

@@ -182,6 +182,8 @@ export type Store = {
   readonly commit: (writes: readonly Write[]) => Promise<void>
   /** The last `limit` messages with a contact, oldest first, before `before` (a seq) where given. */
   readonly history: (contact: ContactId, limit: number, before?: number) => Promise<readonly MessageRecord[]>
+  /** The next `limit` messages of all contacts, in the order in which they were stored, after the seq `after`. */
+  readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
   /** Received and not yet shown, all contacts, oldest first. */
   readonly unshown: () => Promise<readonly MessageRecord[]>
   /** Full-text search over all conversations, newest first. Any input is words to look for, never a syntax error. */

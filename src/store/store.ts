@@ -6,6 +6,7 @@ import {
   findMessages,
   hasMessage,
   lastMessages,
+  messagesAfter,
   nextExpiry,
   unshownMessages,
 } from "./history.ts"
@@ -37,6 +38,7 @@ export async function openStore(
     commit: (writes) => promised(() => commit(database, writes)),
     history: (contact, limit, before) =>
       promised(() => lastMessages(database, { contact, limit, before: before ?? Number.MAX_SAFE_INTEGER })),
+    messages: (after, limit) => promised(() => messagesAfter(database, after, limit)),
     unshown: () => promised(() => unshownMessages(database)),
     search: (words, limit) => promised(() => findMessages(database, words, limit)),
     hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),

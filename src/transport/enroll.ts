@@ -48,6 +48,32 @@ export async function enroll(
   return { ...certified(answer, key), userId: toBase64url(user) }
 }
 
+/**
+ * A new device of the same user for an identity that was one before and came here in a backup; the old one is out from
+ * then on [R-14]. Over a guest's link whose pin is proven. Faults as `enroll`.
+ */
+export async function restore(
+  applicant: Applicant,
+  request: {
+    readonly line: Post
+    readonly registrar: PublicKey
+    readonly deviceName: string
+    /** Unix ms. */
+    readonly now: number
+  },
+): Promise<Enrolled> {
+  const { key, csr } = makeDeviceKey()
+  const { line, registrar, deviceName, now: askedAt } = request
+  const sign = applicant.identity.public.sign
+  const answer = await ask(applicant, line, {
+    registrar,
+    topicId: applicant.random(ID_BYTES),
+    request: { kind: "restore", sign, askedAt, deviceName, csr },
+  })
+  const user = answer.kind === "admitted" ? answer.user : unexpected()
+  return { ...certified(answer, key), userId: toBase64url(user) }
+}
+
 /** What a member's request for an invitation goes with. */
 export type Asking = { readonly line: Post; readonly registrar: PublicKey; readonly deviceId: string }
 
@@ -102,7 +128,7 @@ type Question = {
   readonly request: RegistrationRequest
 }
 
-type Granted = Exclude<RegistrationAnswer, { kind: "refused" }>
+type Granted = Extract<RegistrationAnswer, { kind: "admitted" | "invited" }>
 
 /** Subscribes, asks with the same bytes until something opens, and leaves nothing behind. */
 async function ask(applicant: Applicant, line: Post, question: Question): Promise<Granted> {
@@ -113,6 +139,7 @@ async function ask(applicant: Applicant, line: Post, question: Question): Promis
   const id = toBase64url(topicId)
   const answer = await converse(applicant, line, id, sealed)
   if (answer.kind === "refused") throw refused(answer.why)
+  if (answer.kind === "replaced") throw replaced(answer.at)
   return answer
 }
 
@@ -186,8 +213,19 @@ const REASON: Readonly<Record<RegistrationRefusal, string>> = {
   "too-many": "too many invitations were asked for in this hour",
   "bad-request": "the broker's registrar does not understand this request",
   revoked: "this device or its user was shut out of the broker",
+  "out-of-time":
+    "this machine's clock and that of the broker's registrar differ, or another of your machines asked later",
 }
 
 function refused(why: RegistrationRefusal): Fault {
   return new Fault("refused", REASON[why], "ask the person who runs the broker for an invitation")
+}
+
+/** The last day that has a date (ECMA-262 section 21.4.1.1), unix ms. */
+const LAST_MS = 8_640_000_000_000_000
+
+function replaced(at: number): Fault {
+  const day = new Date(Math.min(at, LAST_MS)).toISOString().slice(0, 10)
+  const message = `this device was replaced on ${day} by another of yours`
+  return new Fault("replaced", message, "go on there; what is here stays readable: mqttchat history NAME")
 }

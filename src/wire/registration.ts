@@ -42,6 +42,15 @@ export type RegistrationRequest =
       readonly sign: VerifyKey
       readonly csr: Uint8Array
     }
+  /** The identity was a device of a user before, on a machine that it leaves. */
+  | {
+      readonly kind: "restore"
+      readonly sign: VerifyKey
+      /** Unix ms. */
+      readonly askedAt: number
+      readonly deviceName: string
+      readonly csr: Uint8Array
+    }
 
 /** Why the registrar says no; the number on the wire is the place in this list, from 1. */
 export const REFUSALS = [
@@ -53,6 +62,7 @@ export const REFUSALS = [
   "too-many",
   "bad-request",
   "revoked",
+  "out-of-time",
 ] as const
 export type RegistrationRefusal = (typeof REFUSALS)[number]
 
@@ -62,9 +72,11 @@ export type RegistrationAnswer =
   /** 72 bytes. */
   | { readonly kind: "invited"; readonly invitation: Uint8Array }
   | { readonly kind: "refused"; readonly why: RegistrationRefusal }
+  /** Another device of the same identity took the place of the one that asks; unix ms. */
+  | { readonly kind: "replaced"; readonly at: number }
 
-const REQUEST = { join: 1, invite: 2, renew: 3, "add-device": 4 } as const
-const ANSWER = { admitted: 1, invited: 2, refused: 3 } as const
+const REQUEST = { join: 1, invite: 2, renew: 3, "add-device": 4, restore: 5 } as const
+const ANSWER = { admitted: 1, invited: 2, refused: 3, replaced: 4 } as const
 
 /** User id 16 | secret 16 | registrar's box key 32 | expiry u64. */
 export function encodeInvitation({ user, secret, registrar, expiresAt }: Invitation): Uint8Array {
@@ -93,6 +105,9 @@ export function encodeRequest(request: RegistrationRequest): Uint8Array {
       return writer.bytes(request.device).bytes(request.sign).done()
     case "renew":
       return writer.bytes(request.device).bytes(request.sign).lv16(request.csr).done()
+    case "restore":
+      writer.bytes(request.sign).u64(request.askedAt)
+      return writer.lv16(utf8(request.deviceName)).lv16(request.csr).done()
   }
 }
 
@@ -100,6 +115,7 @@ export function decodeRequest(bytes: Uint8Array): RegistrationRequest | undefine
   return decode(bytes, (reader) => {
     const kind = reader.u8()
     if (kind === REQUEST.join) return readJoin(reader)
+    if (kind === REQUEST.restore) return readRestore(reader)
     const device = reader.bytes(ID_BYTES)
     const sign = reader.bytes(KEY_BYTES) as VerifyKey
     switch (kind) {
@@ -126,6 +142,16 @@ function readJoin(reader: Reader): RegistrationRequest {
   }
 }
 
+function readRestore(reader: Reader): RegistrationRequest {
+  return {
+    kind: "restore",
+    sign: reader.bytes(KEY_BYTES) as VerifyKey,
+    askedAt: reader.u64(),
+    deviceName: readName(reader),
+    csr: reader.lv16(CSR_BYTES_MAX),
+  }
+}
+
 /** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
 function readName(reader: Reader): string {
   const bytes = reader.lv16(DEVICE_NAME_BYTES_MAX)
@@ -144,6 +170,8 @@ export function encodeAnswer(answer: RegistrationAnswer): Uint8Array {
       return writer.bytes(answer.invitation).done()
     case "refused":
       return writer.u8(REFUSALS.indexOf(answer.why) + 1).done()
+    case "replaced":
+      return writer.u64(answer.at).done()
   }
 }
 
@@ -158,6 +186,7 @@ export function decodeAnswer(bytes: Uint8Array): RegistrationAnswer | undefined 
       }
     }
     if (kind === ANSWER.invited) return { kind: "invited", invitation: reader.bytes(INVITATION_BYTES) }
+    if (kind === ANSWER.replaced) return { kind: "replaced", at: reader.u64() }
     const why = kind === ANSWER.refused ? REFUSALS[reader.u8() - 1] : undefined
     return why === undefined ? undefined : { kind: "refused", why }
   })

@@ -1,30 +1,36 @@
 type Timer = { readonly at: number; readonly run: () => void }
 
-/** Time that passes only when the story says so. */
+/** Time that passes only when the story says so. Timers run by how much has passed; what `now` says can be set besides. */
 export class Clock {
-  #now = 1_800_000_000_000
+  #passed = 0
+  #shown = 1_800_000_000_000
   readonly #timers = new Set<Timer>()
 
-  now = (): number => this.#now
+  now = (): number => this.#shown + this.#passed
 
   after = (ms: number, run: () => void): (() => void) => {
-    const timer = { at: this.#now + ms, run }
+    const timer = { at: this.#passed + ms, run }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
   }
 
+  /** Somebody sets the clock, by so many ms in either direction. */
+  jump(ms: number): void {
+    this.#shown += ms
+  }
+
   /** Runs what is due in the next `ms`, in order, and lets each do its work before the next. */
   async pass(ms: number): Promise<void> {
-    const until = this.#now + ms
+    const until = this.#passed + ms
     for (;;) {
       await quiet()
       const due = [...this.#timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
       if (due === undefined) break
       this.#timers.delete(due)
-      this.#now = Math.max(this.#now, due.at)
+      this.#passed = Math.max(this.#passed, due.at)
       due.run()
     }
-    this.#now = until
+    this.#passed = until
     await quiet()
   }
 }

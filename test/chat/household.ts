@@ -7,10 +7,10 @@ import type { BrokerHome, Ports } from "../../src/chat/ports.ts"
 import type { Random } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
-import type { StoredCredential } from "../../src/keystore/keyfile.ts"
+import type { StoredCredential } from "../../src/keystore/credential.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { enroll, renew, requestDevice, requestInvitation } from "../../src/transport/enroll.ts"
+import { enroll, renew, requestDevice, requestInvitation, restore } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
@@ -100,6 +100,7 @@ export class Household {
       name,
       connect: wishes.connect ?? connectMqtt,
       enroll: (request) => enroll(applicant, request),
+      restore: (request) => restore(applicant, request),
       renew: (request) => renew(applicant, request),
       invite: (request) => (request.to === "person" ? requestInvitation : requestDevice)(applicant, request),
       home: {

@@ -41,6 +41,7 @@ export async function openNeighbour(
     name,
     connect: connectMqtt,
     enroll: () => Promise.reject(new Fault("refused", "there is no registrar here")),
+    restore: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     renew: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     invite: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     home: {

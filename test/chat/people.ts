@@ -11,7 +11,7 @@ import { toBase64url } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
-import type { StoredCredential } from "../../src/keystore/keyfile.ts"
+import type { StoredCredential } from "../../src/keystore/credential.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { Clock } from "./clock.ts"
@@ -80,6 +80,7 @@ export class Person {
       name: this.name,
       connect: office.connect,
       enroll: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      restore: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       renew: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       home: homeOf({ kind: "account", deviceId: this.deviceId }),

@@ -7,6 +7,9 @@ export type Meddle = (topic: string, payload: Uint8Array) => readonly Uint8Array
 const FAITHFUL: Meddle = (_topic, payload) => [payload]
 
 type Letter = { readonly topic: string; readonly payload: Uint8Array }
+/** As many as a client reads ahead. */
+const AT_ONCE = 16
+
 type Box = {
   readonly topics: Set<string>
   readonly queue: Letter[]
@@ -15,9 +18,9 @@ type Box = {
 }
 
 /**
- * A broker in memory that does what MQTT promises for QoS 1: PUBACK after the letter is in every queue, one letter
- * at a time to each reader, the next one only when the last was taken, a refused one again on the next connection;
- * and, on request, what a hostile broker does.
+ * A broker in memory that does what MQTT promises for QoS 1: PUBACK after the letter is in every queue, letters to each
+ * reader in order and a few at a time, from the first refused one on again on the next connection; and, on request, what
+ * a hostile broker does.
  */
 export class PostOffice {
   readonly #boxes = new Map<string, Box>()
@@ -59,6 +62,11 @@ export class PostOffice {
   /** The broker starts anew with nothing, not even its readers' names; nobody is connected. */
   forgetAll(): void {
     this.#boxes.clear()
+  }
+
+  /** What it has accepted is gone, and it says nothing of it. */
+  loseLetters(): void {
+    for (const { queue } of this.#boxes.values()) queue.length = 0
   }
 
   /** A letter that nobody of ours wrote. */
@@ -107,15 +115,15 @@ export class PostOffice {
     if (box.busy) return
     box.busy = true
     await Promise.resolve()
-    for (let letter = box.queue[0]; letter !== undefined && box.link?.isUp === true; letter = box.queue[0]) {
-      this.#work++
+    while (box.queue.length > 0 && box.link?.isUp === true) {
       const { link } = box
-      try {
-        await link.hand(letter)
-        if (box.link === link) box.queue.shift()
-      } catch {
-        link.lost()
-      }
+      const handed = box.queue.slice(0, AT_ONCE)
+      this.#work += handed.length
+      const outcomes = await Promise.allSettled(handed.map((letter) => link.hand(letter)))
+      const failed = outcomes.findIndex(({ status }) => status === "rejected")
+      const taken = box.link !== link ? [] : handed.slice(0, failed === -1 ? handed.length : failed)
+      for (const letter of taken) if (box.queue[0] === letter) box.queue.shift()
+      if (failed !== -1) link.lost()
     }
     box.busy = false
   }
@@ -125,6 +133,8 @@ class PostalLink implements Transport {
   readonly id: string
   readonly #office: PostOffice
   readonly #events: TransportEvents
+  /** Asked for again on every connection, as by the real link. */
+  readonly #topics = new Set<string>()
   isUp = false
   #closed = false
   #whenUp: (() => void)[] = []
@@ -138,6 +148,7 @@ class PostalLink implements Transport {
 
   up(sessionPresent: boolean): void {
     this.isUp = true
+    for (const topic of this.#topics) this.#office.box(this.id).topics.add(topic)
     for (const go of this.#whenUp.splice(0)) go()
     this.#tell({ kind: "online", sessionPresent, mqttVersion: 5 })
   }
@@ -165,11 +176,13 @@ class PostalLink implements Transport {
 
   subscribe = (topic: string): Promise<void> =>
     this.#soon(() => {
+      this.#topics.add(topic)
       this.#office.box(this.id).topics.add(topic)
     })
 
   unsubscribe = (topic: string): Promise<void> =>
     this.#soon(() => {
+      this.#topics.delete(topic)
       this.#office.box(this.id).topics.delete(topic)
     })
 

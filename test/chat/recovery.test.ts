@@ -1,6 +1,7 @@
 import { copyFileSync } from "node:fs"
 import { expect, test } from "vitest"
 
+import { systemRandom } from "../../src/crypto/random.ts"
 import { Town, type Person } from "./people.ts"
 
 const MINUTE_MS = 60_000
@@ -71,7 +72,7 @@ test("a receiver whose disk was put back gets what it lost no more, and all that
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
+test("[W-29] what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
   const { town, alice, bob } = await couple()
   // Bob gets it all, and his receipts are lost.
   town.office.meddle = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
@@ -110,27 +111,42 @@ test("both begin at once: one handshake counts, and both go on", async () => {
   expect(states.flat().map(({ state }) => state)).toEqual(["established", "established"])
 })
 
-test("a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
+test("[D-30] a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
   const { town, alice, bob } = await couple()
-  const copy = await copyOf(alice)
-  const isAnew = "the connection with alice was made anew"
-  const anew = async () => (await bob.lines("alice")).filter((line) => line === isAnew).length
-  for (let day = 0; day < 8; day++) {
-    await bob.send("alice", `${day}`)
-    await town.clock.pass(50)
-    await alice.send("bob", `${day}`)
-    await town.clock.pass(50)
-    await rollBack(alice, copy)
-    for (let n = 0; n < 3; n++) {
-      await bob.send("alice", "are you there?")
-      await town.clock.pass(50)
-    }
+  const topic = town.office.seen.findLast((letter) => letter.topic.includes(bob.deviceId))!.topic
+  const isAnew = "the connection with bob was made anew"
+  const anew = async () => (await alice.lines("bob")).filter((line) => line === isAnew).length
+  const malloryBreaksIn = async () => {
+    for (let n = 0; n < 3; n++) town.office.forge(topic, systemRandom(256))
     await town.clock.pass(10 * MINUTE_MS)
   }
-  expect(await anew()).toBeLessThanOrEqual(3)
+  for (let time = 0; time < 5; time++) await malloryBreaksIn()
+  expect(await anew()).toBe(1)
+  for (let hour = 0; hour < 8; hour++) {
+    await town.clock.pass(HOUR_MS)
+    await malloryBreaksIn()
+  }
+  expect(await anew()).toBe(3)
+  await bob.client.call("reset", { contact: "alice" })
+  await town.clock.pass(MINUTE_MS)
+  expect(await anew()).toBe(4)
 })
 
-test("an INIT of the recovery that is repeated for ever begins the session but once", async () => {
+test("a disk that is put back to the same copy again and again finds its way each time", async () => {
+  const { town, alice, bob } = await couple()
+  const copy = await copyOf(alice)
+  for (const text of ["one", "two", "three"]) {
+    await bob.send("alice", `before ${text}`)
+    await town.clock.pass(50)
+    await rollBack(alice, copy)
+    await alice.client.call("reset", { contact: "bob" })
+    await alice.send("bob", text)
+    await town.clock.pass(MINUTE_MS)
+  }
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+})
+
+test("[D-31] an INIT of the recovery that is repeated for ever begins the session but once", async () => {
   const { town, alice, bob } = await couple()
   const before = town.office.seen.length
   await alice.client.call("reset", { contact: "bob" })

@@ -6,13 +6,9 @@ import { describe, expect, it } from "vitest"
 import { toHex, utf8 } from "../../src/crypto/bytes.ts"
 import { publicKeyOf, sign, verify } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
+import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
-import {
-  createKeyFile,
-  createKeyRing,
-  openKeyFile,
-  type StoredCredential,
-} from "../../src/keystore/keyfile.ts"
+import { createKeyFile, createKeyRing, openKeyFile } from "../../src/keystore/keyfile.ts"
 import { sealFile } from "../../src/keystore/sealed-file.ts"
 import { folder } from "./folder.ts"
 
@@ -26,6 +22,7 @@ const CREDENTIALS: [string, StoredCredential][] = [
   ["an account without a password", { kind: "account", deviceId: "id", username: "" }],
   ["no account", { kind: "account", deviceId: "id" }],
   ["an invitation", { kind: "invitation", bytes: new Uint8Array(72).fill(9) }],
+  ["that it came in a backup", { kind: "restored" }],
 ]
 
 describe("an identity", () => {
@@ -79,7 +76,7 @@ describe("a key file", () => {
     ["nothing", new Uint8Array()],
     ["a ring of another version", new Uint8Array(98).fill(2, 0, 1)],
     ["a ring and something after it", new Uint8Array(99).fill(1, 0, 1)],
-    ["a credential of no known kind", new Uint8Array(98).fill(1, 0, 1).fill(4, 97)],
+    ["a credential of no known kind", new Uint8Array(98).fill(1, 0, 1).fill(5, 97)],
     ["an account that half has a name", Uint8Array.of(...new Uint8Array(97).fill(1, 0, 1), 2, 0, 0, 2, 0)],
   ])("refuses %s, though the passphrase is right", async (_, contents) => {
     const path = join(folder(), "key")

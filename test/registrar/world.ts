@@ -60,6 +60,7 @@ export async function newTown({ membersMayInvite, ...change }: Partial<Change> =
     }),
     onState: () => undefined,
     onAdmitted: (device) => admitted.push(device),
+    onTrouble: () => undefined,
     random: systemRandom,
     now: () => clock ?? Date.now(),
     reach: () => undefined,

@@ -55,6 +55,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
       onAdmitted: () => undefined,
       random: systemRandom,
       now: Date.now,
+      onTrouble: () => undefined,
       reach: () => undefined,
     })
   })

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { concat, utf8, type PublicKey, type VerifyKey } from "../../src/crypto/bytes.ts"
+import { concat, fromHex, toHex, utf8, type PublicKey, type VerifyKey } from "../../src/crypto/bytes.ts"
 import { kdf } from "../../src/crypto/kdf.ts"
 import { agree, boxKeyPair, seal, sign, signKeyPair } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
@@ -17,6 +17,8 @@ import {
   type RegistrationRequest,
 } from "../../src/wire/registration.ts"
 import { openRequest, REGISTRATION_BYTES, sealRequest } from "../../src/wire/registration-box.ts"
+import { counting } from "../backup/frozen.ts"
+import frozen from "../vectors/registration.json" with { type: "json" }
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const key = <K extends Uint8Array>() => bytes(32).map((value) => value as K)
@@ -34,6 +36,13 @@ const requests: fc.Arbitrary<RegistrationRequest> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("invite"), device: bytes(16), sign: key<VerifyKey>() }),
   fc.record({ kind: fc.constant("renew"), device: bytes(16), sign: key<VerifyKey>(), csr }),
+  fc.record({
+    kind: fc.constant("restore"),
+    sign: key<VerifyKey>(),
+    askedAt: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
+    deviceName,
+    csr,
+  }),
 )
 const answers: fc.Arbitrary<RegistrationAnswer> = fc.oneof(
   fc.record({
@@ -43,6 +52,7 @@ const answers: fc.Arbitrary<RegistrationAnswer> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("invited"), invitation: bytes(72) }),
   fc.record({ kind: fc.constant("refused"), why: fc.constantFrom(...REFUSALS) }),
+  fc.record({ kind: fc.constant("replaced"), at: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }),
 )
 
 test("invitations, requests and answers come back as they were written [R-1] [R-3] [R-4]", () => {
@@ -185,4 +195,29 @@ test("an answer that was changed, or was for somebody else, is ignored [R-2]", (
 test("an invitation whose registrar key is of low order seals nothing", () => {
   const zero = { ...place, registrar: new Uint8Array(32) as PublicKey }
   expect(sealRequest(INVITE, zero, alice.secretKey, systemRandom)).toBeUndefined()
+})
+
+test("a request to be restored and its answers are written as they were frozen [R-3] [R-4] [R-14]", () => {
+  const counted = counting(0)
+  const request: RegistrationRequest = {
+    kind: "restore",
+    sign: signKeyPair(counting(7)).publicKey,
+    askedAt: 1_800_000_000_000,
+    deviceName: "alice ü",
+    csr: counted(200),
+  }
+  const at = { registrar: boxKeyPair(counting(3)).publicKey, topicId: counted(16) }
+  const sealedThen = sealRequest(request, at, signKeyPair(counting(7)).secretKey, counting(20))!
+  const [replaced, refused] = [
+    { kind: "replaced", at: 1_800_000_000_001 },
+    { kind: "refused", why: "out-of-time" },
+  ] as const
+  expect({
+    fields: toHex(encodeRequest(request)),
+    sealed: toHex(sealedThen.payload),
+    replaced: toHex(encodeAnswer(replaced)),
+    outOfTime: toHex(encodeAnswer(refused)),
+  }).toEqual(frozen)
+  const secret = boxKeyPair(counting(3)).secretKey
+  expect(openRequest(fromHex(frozen.sealed), at, secret)?.request).toEqual(request)
 })

@@ -1,0 +1,220 @@
+import { compare, utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto/bytes.ts"
+import { readCredential, writeCredential, type StoredCredential } from "../keystore/credential.ts"
+import type { ContactRecord, MessageRecord } from "../store/records.ts"
+import { decodeProof, encodeProof, PIN_BYTES, type BrokerProof } from "../wire/access.ts"
+import {
+  formatAddress,
+  formatAddresses,
+  parseAddress,
+  parseAddresses,
+  type Address,
+  type Addresses,
+} from "../wire/address.ts"
+import { decode, Writer, type Reader } from "../wire/codec.ts"
+import { IDENTITY_BYTES } from "../wire/identity.ts"
+import { readText } from "../wire/text.ts"
+import { ID_BYTES } from "../wire/topics.ts"
+
+/** Where the profile receives, without what a link learns by itself. */
+export type BackedBroker = {
+  readonly nodes: Addresses
+  readonly guests?: Address
+  readonly proof: BrokerProof
+  readonly registrar?: PublicKey
+}
+
+/** Who it is, and how it is known to its broker. */
+export type BackedProfile = {
+  readonly signSecret: SigningKey
+  readonly boxSecret: SecretKey
+  readonly name: string
+  readonly broker: BackedBroker | undefined
+  /** Never a device's certificate and key; the device id of an account is empty. */
+  readonly credential: StoredCredential | undefined
+}
+
+/** A contact without its session: that is made anew. */
+export type BackedContact = Omit<ContactRecord, "state" | "movedAt">
+export type BackedMessage = Omit<MessageRecord, "seq">
+
+/** One record of a backup [B-3]. */
+export type BackupRecord =
+  | { readonly record: "profile"; readonly profile: BackedProfile }
+  | { readonly record: "contact"; readonly contact: BackedContact }
+  | { readonly record: "message"; readonly message: BackedMessage }
+
+const KIND = { profile: 1, contact: 2, message: 3 } as const
+const KEY_BYTES = 32
+const MID_BYTES = 16
+const ORIGINAL_BYTES = 8
+const BUNDLE_BYTES = 1402
+/** At most 33 characters of four bytes are shown of a name, and a number behind it. */
+const NAME_BYTES_MAX = 256
+/** As wire/access: five hosts of 253 characters, brackets, ports and commas. */
+const ADDRESSES_BYTES_MAX = 1400
+/** The longest text, which is as long as the wire's longest payload, and the fields before it. */
+export const RECORD_BYTES_MAX = 65_536 + 256
+
+const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
+const CONTACT_FLAGS = ["verified", "blocked", "readReceipts", "typing"] as const
+const MINE = 1
+const LINE = 2
+const SHOWN = 4
+
+export function encodeRecord(record: BackupRecord): Uint8Array {
+  const writer = new Writer().u8(KIND[record.record])
+  switch (record.record) {
+    case "profile":
+      writeProfile(writer, record.profile)
+      break
+    case "contact":
+      writeContact(writer, record.contact)
+      break
+    case "message":
+      writeMessage(writer, record.message)
+  }
+  return writer.done()
+}
+
+/** Undefined for anything that `encodeRecord` would not write so. */
+export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
+  if (bytes.length > RECORD_BYTES_MAX) return undefined
+  return decode(bytes, (reader) => {
+    switch (reader.u8()) {
+      case KIND.profile:
+        return { record: "profile", profile: readProfile(reader) }
+      case KIND.contact:
+        return { record: "contact", contact: readContact(reader) }
+      case KIND.message:
+        return { record: "message", message: readMessage(reader) }
+      default:
+        return undefined
+    }
+  })
+}
+
+/** signing secret 32 | box secret 32 | name | broker | credential as in the key file [B-4]. */
+function writeProfile(writer: Writer, profile: BackedProfile): void {
+  const { signSecret, boxSecret, name, broker, credential } = profile
+  writer.bytes(signSecret).bytes(boxSecret).lv16(utf8(name))
+  writer.u8(broker === undefined ? 0 : 1)
+  if (broker !== undefined) writeBroker(writer, broker)
+  writeCredential(writer, credential)
+}
+
+function readProfile(reader: Reader): BackedProfile {
+  const signSecret = reader.bytes(KEY_BYTES) as SigningKey
+  const boxSecret = reader.bytes(KEY_BYTES) as SecretKey
+  const name = readString(reader, NAME_BYTES_MAX)
+  const broker = readFlag(reader) ? readBroker(reader) : undefined
+  const credential = readCredential(reader)
+  const isPortable = credential?.kind !== "device" && !(credential?.kind === "account" && credential.deviceId)
+  if (name === "" || !isPortable) reader.refuse()
+  return { signSecret, boxSecret, name, broker, credential }
+}
+
+/** proof 16 | addresses | guests' address or empty | registrar's key 32 after a u8 of 0 or 1. */
+function writeBroker(writer: Writer, { nodes, guests, proof, registrar }: BackedBroker): void {
+  writer.bytes(encodeProof(proof)).lv16(utf8(formatAddresses(nodes)))
+  writer.lv16(utf8(guests === undefined ? "" : formatAddress(guests)))
+  writer.u8(registrar === undefined ? 0 : 1)
+  if (registrar !== undefined) writer.bytes(registrar)
+}
+
+function readBroker(reader: Reader): BackedBroker | undefined {
+  const proof = decodeProof(reader.bytes(PIN_BYTES))
+  const written = readString(reader, ADDRESSES_BYTES_MAX)
+  const door = readString(reader, ADDRESSES_BYTES_MAX)
+  const registrar = readFlag(reader) ? (reader.bytes(KEY_BYTES) as PublicKey) : undefined
+  const nodes = parseAddresses(written)
+  const guests = door === "" ? undefined : parseAddress(door)
+  const isOneWay = nodes !== undefined && formatAddresses(nodes) === written
+  if (!isOneWay || (guests === undefined ? "" : formatAddress(guests)) !== door) {
+    reader.refuse()
+    return undefined
+  }
+  return { nodes, ...(guests && { guests }), proof, ...(registrar && { registrar }) }
+}
+
+/** Fixed fields, then recovery bundle and name, each after its length [B-5]. */
+function writeContact(writer: Writer, contact: BackedContact): void {
+  const flags = CONTACT_FLAGS.reduce((bits, name, at) => bits | (contact[name] ? 1 << at : 0), 0)
+  writer.u32(contact.id).bytes(contact.identity).u8(flags)
+  writer.bytes(contact.peerInbox).bytes(contact.mailbox).bytes(contact.sas).bytes(contact.recoverySecret)
+  writer.u64(contact.addedAt).u64(contact.changedAt).u32(contact.receiptDelay)
+  writer.u32(contact.timer).u64(contact.timerSetAt)
+  writer.lv16(contact.recoveryBundle).lv16(utf8(contact.name))
+}
+
+function readContact(reader: Reader): BackedContact {
+  const id = reader.u32()
+  const identity = reader.bytes(IDENTITY_BYTES)
+  const flags = reader.u8()
+  const fixed = {
+    peerInbox: reader.bytes(2 * ID_BYTES),
+    mailbox: reader.bytes(ID_BYTES),
+    sas: reader.bytes(KEY_BYTES),
+    recoverySecret: reader.bytes(KEY_BYTES),
+    addedAt: reader.u64(),
+    changedAt: reader.u64(),
+    receiptDelay: reader.u32(),
+    timer: reader.u32(),
+    timerSetAt: reader.u64(),
+  }
+  const recoveryBundle = reader.lv16(BUNDLE_BYTES)
+  const name = readString(reader, NAME_BYTES_MAX)
+  const isBundle = recoveryBundle.length === 0 || recoveryBundle.length === BUNDLE_BYTES
+  if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "" || !isBundle) reader.refuse()
+  const [verified, blocked, readReceipts, typing] = CONTACT_FLAGS.map((_, at) => (flags & (1 << at)) !== 0)
+  return {
+    ...{ id, identity, ...fixed, recoveryBundle, name },
+    ...{ verified: verified === true, blocked: blocked === true },
+    ...{ readReceipts: readReceipts === true, typing: typing === true },
+  }
+}
+
+/** Fixed fields, the original's short id after a u8 of 0 or 1, and the text as the rest [B-6]. */
+function writeMessage(writer: Writer, message: BackedMessage): void {
+  const { mine, kind, shown, original } = message
+  writer.u32(message.contact).bytes(message.mid)
+  writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0))
+  writer.u8(STATES.indexOf(message.state)).u64(message.sentAt).u64(message.storedAt)
+  writer.u32(message.timer).u64(message.expiresAt)
+  writer
+    .u8(original.length === 0 ? 0 : 1)
+    .bytes(original)
+    .bytes(utf8(message.text))
+}
+
+function readMessage(reader: Reader): BackedMessage {
+  const contact = reader.u32()
+  const mid = reader.bytes(MID_BYTES)
+  const flags = reader.u8()
+  const state = STATES[reader.u8()]
+  const [sentAt, storedAt, timer, expiresAt] = [reader.u64(), reader.u64(), reader.u32(), reader.u64()]
+  const original = readFlag(reader) ? reader.bytes(ORIGINAL_BYTES) : new Uint8Array(0)
+  const text = readText(reader.rest())
+  if (flags > (MINE | LINE | SHOWN) || state === undefined || text === undefined) reader.refuse()
+  return {
+    ...{ contact, mid, sentAt, storedAt, timer, expiresAt, original },
+    mine: (flags & MINE) !== 0,
+    kind: (flags & LINE) === 0 ? "text" : "line",
+    shown: (flags & SHOWN) !== 0,
+    state: state ?? "queued",
+    text: text ?? "",
+  }
+}
+
+function readFlag(reader: Reader): boolean {
+  const flag = reader.u8()
+  if (flag > 1) reader.refuse()
+  return flag === 1
+}
+
+/** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
+function readString(reader: Reader, max: number): string {
+  const bytes = reader.lv16(max)
+  const text = Buffer.from(bytes).toString("utf8")
+  if (compare(bytes, utf8(text)) !== 0) reader.refuse()
+  return text
+}

@@ -1,0 +1,90 @@
+import { concat, wipe, type Random } from "../crypto/bytes.ts"
+import { BOX_OVERHEAD, open, seal } from "../crypto/nacl.ts"
+import { Fault } from "../errors.ts"
+import { littleEndian } from "../wire/codec.ts"
+import { Intake } from "../wire/intake.ts"
+import { keyOf, newLock } from "./lock-key.ts"
+import { LEAST_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./sealed-format.ts"
+
+/*
+ * A sealed stream is a sealed file that holds a fresh key of 32 bytes, then the contents in chunks of 65,536 bytes, the
+ * last one shorter, each a secretbox under that key. A chunk's nonce is `number u64 | last u8 | zeros 15`: none can be
+ * left out, moved or added, and a stream that was cut off ends without its last one (the STREAM construction of Hoang,
+ * Reyhanitabar, Rogaway and Vizár, 2015).
+ */
+const KEY_BYTES = 32
+const CHUNK_BYTES = 65_536
+const HEAD_BYTES = LEAST_BYTES + KEY_BYTES
+const NONCE_REST = new Uint8Array(15)
+
+/**
+ * The bytes of a backup with these contents, in order. It holds one chunk in memory, however long the whole is. Fault
+ * `usage` for an empty passphrase, or one of over 1024 bytes.
+ */
+export async function* sealStream(
+  contents: AsyncIterable<Uint8Array>,
+  passphrase: string,
+  random: Random,
+): AsyncGenerator<Uint8Array> {
+  if (passphrase === "") {
+    const message = "a backup needs a passphrase: without one, whoever finds the file could be you"
+    throw new Fault("usage", message, "mqttchat export FILE")
+  }
+  const { lock, key } = await newLock(passphrase, random)
+  const streamKey = random(KEY_BYTES)
+  yield sealContents({ purpose: PURPOSE.backup, lock }, key, streamKey, random)
+  const intake = new Intake(contents)
+  let isLast = false
+  for (let number = 0; !isLast; number++) {
+    const chunk = await intake.take(CHUNK_BYTES)
+    isLast = await intake.isOver()
+    yield seal(chunk, nonceOf(number, isLast), streamKey)
+  }
+  wipe(key, streamKey)
+}
+
+/** A backup whose beginning is whole. */
+export type SealedStream = {
+  /** The contents in pieces. Faults `refused` for another passphrase, `bad-data` where the rest is not as it was written. */
+  readonly unlock: (passphrase: string) => AsyncGenerator<Uint8Array>
+}
+
+/** Fault `bad-data` for what is no backup, or is damaged in its first bytes. `name` is what to call it. */
+export async function readStream(source: AsyncIterable<Uint8Array>, name: string): Promise<SealedStream> {
+  const intake = new Intake(source)
+  const sealed = readSealed(await intake.take(HEAD_BYTES))
+  const lock = sealed?.header.lock
+  if (sealed?.header.purpose !== PURPOSE.backup || lock?.kind !== "argon2id") {
+    throw new Fault("bad-data", `${name} is no backup of mqttchat, or is damaged`, "mqttchat import FILE")
+  }
+  return {
+    unlock: async function* (passphrase) {
+      const key = await keyOf(lock, passphrase)
+      const streamKey = openSealed(sealed, key)
+      wipe(key)
+      if (streamKey === undefined) {
+        const message = `this is not the passphrase of ${name}`
+        throw new Fault("refused", message, "try again; there is no way around it")
+      }
+      yield* openChunks(intake, streamKey, name)
+      wipe(streamKey)
+    },
+  }
+}
+
+async function* openChunks(intake: Intake, key: Uint8Array, name: string): AsyncGenerator<Uint8Array> {
+  let isLast = false
+  for (let number = 0; !isLast; number++) {
+    const box = await intake.take(CHUNK_BYTES + BOX_OVERHEAD)
+    isLast = await intake.isOver()
+    const chunk = open(box, nonceOf(number, isLast), key)
+    if (chunk === undefined) {
+      throw new Fault("bad-data", `${name} is damaged or was cut off; nothing was imported`, "copy it again")
+    }
+    yield chunk
+  }
+}
+
+function nonceOf(number: number, isLast: boolean): Uint8Array {
+  return concat(littleEndian(number, 8), Uint8Array.of(isLast ? 1 : 0), NONCE_REST)
+}

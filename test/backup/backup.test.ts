@@ -1,0 +1,191 @@
+import fc from "fast-check"
+import { readFileSync } from "node:fs"
+import { afterAll, describe, expect, it } from "vitest"
+
+import { decodeRecord, encodeRecord, RECORD_BYTES_MAX, type BackupRecord } from "../../src/backup/contents.ts"
+import { readRecords, writeRecords } from "../../src/backup/records.ts"
+import { fromHex, toHex, type PublicKey, type SecretKey, type SigningKey } from "../../src/crypto/bytes.ts"
+import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
+import { readStream, sealStream } from "../../src/keystore/sealed-stream.ts"
+import { all, pieces } from "../keystore/pieces.ts"
+import { counting, PASSPHRASE, RECORDS } from "./frozen.ts"
+
+const frozen = JSON.parse(readFileSync(new URL("../vectors/backup.json", import.meta.url), "utf8")) as {
+  backup: string
+}
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const time = fc.nat({ max: Number.MAX_SAFE_INTEGER })
+const u32 = fc.nat({ max: 0xffff_ffff })
+const name = fc
+  .string({ unit: "grapheme", minLength: 1, maxLength: 20 })
+  .filter((it) => Buffer.from(it, "utf8").toString("utf8") === it && Buffer.byteLength(it) <= 256)
+const text = fc
+  .string({ unit: "grapheme", maxLength: 200 })
+  .filter((it) => Buffer.from(it, "utf8").toString("utf8") === it)
+
+const address = fc.record({
+  host: fc.constantFrom("pi", "10.0.0.5", "fe80::1", "a.b"),
+  port: fc.integer({ min: 1, max: 65_535 }),
+})
+const broker = fc.record(
+  {
+    nodes: fc.uniqueArray(address, {
+      minLength: 1,
+      maxLength: 5,
+      selector: ({ host, port }) => `${host} ${port}`,
+    }),
+    guests: address,
+    proof: fc.oneof(
+      fc.constant({ kind: "name" }),
+      fc.record({ kind: fc.constant("pin"), pin: bytes(16).filter((pin) => pin.some((byte) => byte > 0)) }),
+    ),
+    registrar: bytes(32).map((key) => key as PublicKey),
+  },
+  { requiredKeys: ["nodes", "proof"] },
+)
+const credential = fc.oneof(
+  fc.constant(undefined),
+  fc.constant({ kind: "restored" }),
+  fc.record({ kind: fc.constant("invitation"), bytes: bytes(72) }),
+  fc.record(
+    { kind: fc.constant("account"), deviceId: fc.constant(""), username: text, password: text },
+    { requiredKeys: ["kind", "deviceId"] },
+  ),
+)
+const records = fc.oneof(
+  fc.record({
+    record: fc.constant("profile"),
+    profile: fc.record({
+      signSecret: bytes(32).map((key) => key as SigningKey),
+      boxSecret: bytes(32).map((key) => key as SecretKey),
+      name,
+      broker: fc.option(broker, { nil: undefined }),
+      credential,
+    }),
+  }),
+  fc.record({
+    record: fc.constant("contact"),
+    contact: fc.record({
+      id: fc.integer({ min: 1, max: 0xffff_ffff }),
+      identity: bytes(64),
+      name,
+      ...{ verified: fc.boolean(), blocked: fc.boolean(), readReceipts: fc.boolean(), typing: fc.boolean() },
+      ...{ peerInbox: bytes(32), mailbox: bytes(16), sas: bytes(32), recoverySecret: bytes(32) },
+      recoveryBundle: fc.oneof(bytes(0), bytes(1402)),
+      ...{ addedAt: time, changedAt: time, receiptDelay: u32, timer: u32, timerSetAt: time },
+    }),
+  }),
+  fc.record({
+    record: fc.constant("message"),
+    message: fc.record({
+      ...{ contact: u32, mid: bytes(16), mine: fc.boolean(), kind: fc.constantFrom("text", "line"), text },
+      ...{ sentAt: time, storedAt: time, shown: fc.boolean(), timer: u32, expiresAt: time },
+      state: fc.constantFrom("queued", "broker", "delivered", "read", "given-up", "cancelled", "received"),
+      original: fc.oneof(bytes(0), bytes(8)),
+    }),
+  }),
+) as fc.Arbitrary<BackupRecord>
+
+async function contentsOf(...given: readonly BackupRecord[]): Promise<Uint8Array> {
+  return all(writeRecords(given))
+}
+
+async function readAll(contents: Uint8Array): Promise<readonly BackupRecord[]> {
+  const { profile, rest } = await readRecords(pieces(contents, 1_000))
+  const read: BackupRecord[] = [{ record: "profile", profile }]
+  for await (const each of rest) read.push(each)
+  return read
+}
+
+afterAll(async () => {
+  await useBackend("tweetnacl")
+})
+
+describe("a record of a backup", () => {
+  it("comes back as it was written [B-3] [B-4] [B-5] [B-6]", () => {
+    const survives = (it: BackupRecord) => {
+      expect(decodeRecord(encodeRecord(it))).toEqual(it)
+    }
+    fc.assert(fc.property(records, survives), { numRuns: 400 })
+  })
+
+  it("has one way to be written: whatever else decodes encodes to the same bytes [W-2] [B-3]", () => {
+    const spoilt = fc.tuple(records.map(encodeRecord), fc.nat(), fc.nat({ max: 255 }), fc.boolean())
+    const check = ([whole, at, value, isCut]: [Uint8Array, number, number, boolean]) => {
+      const place = at % whole.length
+      const other = isCut ? whole.subarray(0, place) : whole.with(place, value)
+      const read = decodeRecord(other)
+      if (read !== undefined) expect(encodeRecord(read)).toEqual(new Uint8Array(other))
+    }
+    fc.assert(fc.property(spoilt, check), { numRuns: 2_000 })
+  })
+
+  it("of strangers' bytes is none, and nothing worse", () => {
+    const check = (it: Uint8Array) => {
+      const read = decodeRecord(it)
+      if (read !== undefined) expect(encodeRecord(read)).toEqual(it)
+    }
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 2_000 }), check), { numRuns: 2_000 })
+    expect(decodeRecord(new Uint8Array(RECORD_BYTES_MAX + 1).fill(3))).toBeUndefined()
+  })
+
+  it("never brings a device's certificate, nor the device id of another machine [B-4]", () => {
+    const [profile] = RECORDS
+    if (profile?.record !== "profile") throw new Error("no profile")
+    const withOne = (kind: "device" | "account") => {
+      const credential = { kind, deviceId: "A", certificate: "C", key: "K" } as const
+      return encodeRecord({ record: "profile", profile: { ...profile.profile, credential } })
+    }
+    expect(decodeRecord(withOne("device"))).toBeUndefined()
+    expect(decodeRecord(withOne("account"))).toBeUndefined()
+  })
+})
+
+describe("the contents of a backup", () => {
+  const [profile, bob, carol, ...talk] = RECORDS as [BackupRecord, BackupRecord, BackupRecord, BackupRecord]
+
+  it("are read in the order in which they were written [B-2]", async () => {
+    expect(await readAll(await contentsOf(...RECORDS))).toEqual(RECORDS)
+  })
+
+  it("are refused in any other order, or with a message of nobody [B-3]", async () => {
+    for (const wrong of [
+      [bob, profile],
+      [profile, profile],
+      [profile, carol, bob],
+      [profile, bob, bob],
+      [profile, bob, ...talk],
+      [profile, bob, talk[0], carol],
+      [],
+    ] as BackupRecord[][]) {
+      await expect(readAll(await contentsOf(...wrong))).rejects.toMatchObject({ code: "bad-data" })
+    }
+  })
+
+  it("are refused when a record is longer than any, or not as long as it says [B-2]", async () => {
+    const whole = await contentsOf(...RECORDS)
+    const [first] = whole
+    const wrong = [
+      whole.subarray(0, whole.length - 1),
+      whole.subarray(0, 3),
+      whole.with(0, first! - 1),
+      whole.with(3, 1),
+      Buffer.concat([whole, Buffer.from([0, 0, 0, 0])]),
+    ]
+    for (const it of wrong) await expect(readAll(it)).rejects.toMatchObject({ code: "bad-data" })
+  })
+})
+
+describe("a backup", () => {
+  it.each(BACKENDS)("is written by %s as it was frozen [B-1] to [B-6]", async (backend) => {
+    await useBackend(backend)
+    const written = await all(sealStream(writeRecords(RECORDS), PASSPHRASE, counting(0)))
+    expect(toHex(written)).toBe(frozen.backup)
+  })
+
+  it("that was frozen is still read", async () => {
+    const sealed = await readStream(pieces(fromHex(frozen.backup), 500), "it")
+    expect(await readAll(await all(sealed.unlock(PASSPHRASE)))).toEqual(RECORDS)
+  })
+})

@@ -1,0 +1,110 @@
+import type { BackedContact, BackedMessage, BackupRecord } from "../../src/backup/contents.ts"
+import type { PublicKey, Random, SecretKey, SigningKey } from "../../src/crypto/bytes.ts"
+
+export const PASSPHRASE = "one file and one passphrase"
+
+export function counting(first: number): Random {
+  let next = first
+  return (length) => Uint8Array.from({ length }, () => next++ & 0xff)
+}
+
+const TIME = 1_800_000_000_000
+const random = counting(1)
+
+const bob: BackedContact = {
+  id: 1,
+  identity: random(64),
+  name: "bob",
+  verified: true,
+  blocked: false,
+  peerInbox: random(32),
+  mailbox: random(16),
+  sas: random(32),
+  recoverySecret: random(32),
+  recoveryBundle: random(1402),
+  addedAt: TIME,
+  changedAt: 0,
+  readReceipts: true,
+  typing: false,
+  receiptDelay: 1500,
+  timer: 86_400,
+  timerSetAt: TIME + 1,
+}
+/** Somebody who has not answered yet, after one who was forgotten. */
+const carol: BackedContact = {
+  ...bob,
+  id: 3,
+  identity: random(64),
+  name: "Çarol ünd",
+  verified: false,
+  blocked: true,
+  recoveryBundle: new Uint8Array(0),
+  changedAt: TIME + 2,
+  readReceipts: false,
+  typing: true,
+}
+const text: BackedMessage = {
+  contact: 1,
+  mid: random(16),
+  mine: true,
+  kind: "text",
+  text: "did the pi come up?",
+  sentAt: TIME + 3,
+  storedAt: TIME + 4,
+  state: "queued",
+  shown: true,
+  original: new Uint8Array(0),
+  timer: 0,
+  expiresAt: 0,
+}
+
+/** A backup in which every field says something. */
+export const RECORDS: readonly BackupRecord[] = [
+  {
+    record: "profile",
+    profile: {
+      signSecret: random(32) as SigningKey,
+      boxSecret: random(32) as SecretKey,
+      name: "alice",
+      broker: {
+        nodes: [
+          { host: "broker.example", port: 8883 },
+          { host: "10.0.0.5", port: 18883 },
+        ],
+        guests: { host: "broker.example", port: 8884 },
+        proof: { kind: "pin", pin: random(16) },
+        registrar: random(32) as PublicKey,
+      },
+      credential: { kind: "restored" },
+    },
+  },
+  { record: "contact", contact: bob },
+  { record: "contact", contact: carol },
+  { record: "message", message: text },
+  {
+    record: "message",
+    message: {
+      ...text,
+      mid: random(16),
+      mine: false,
+      text: "yes\nit did 👍",
+      state: "received",
+      shown: false,
+      original: random(8),
+      timer: 3600,
+      expiresAt: TIME + 9,
+    },
+  },
+  {
+    record: "message",
+    message: {
+      ...text,
+      contact: 3,
+      mid: random(16),
+      mine: false,
+      kind: "line",
+      text: "carol's key changed",
+      state: "received",
+    },
+  },
+]

@@ -1,0 +1,175 @@
+import { copyFileSync, existsSync } from "node:fs"
+
+import type { Message } from "../../src/chat/api.ts"
+import { Fault } from "../../src/errors.ts"
+import { Town, type Person } from "../chat/people.ts"
+import { expectLaw } from "./law.ts"
+import type { Happening, Setback, Who } from "./schedule.ts"
+import { bring, clear } from "./weather.ts"
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** All that a conversation of one schedule can hold. */
+const ALL = 10_000
+/** The last of the growing times between two sendings is an hour, and it may have to be a handshake that is sent first. */
+const CLEARING_MS = 3 * HOUR_MS
+/** After disks were put back a connection may be made anew only every hour, and three times a day. */
+const HEALING_MS = 50 * HOUR_MS
+
+/** Two people, and what they were promised and have lost. */
+type Play = {
+  readonly town: Town
+  readonly people: readonly [Person, Person]
+  readonly promised: readonly [string[], string[]]
+  readonly copies: [Copy | undefined, Copy | undefined]
+  readonly forgotten: readonly [Loss, Loss]
+  count: number
+}
+
+type Loss = { readonly said: Set<string>; readonly heard: Set<string> }
+/** What this person knew when the disk was copied. */
+type Copy = { readonly promised: number; readonly heard: ReadonlySet<string> }
+
+/** Plays a schedule to its end, lets the weather clear, and expects the law. Gives how many texts were promised. */
+export async function play(happenings: readonly (Happening | Setback)[]): Promise<number> {
+  const town = new Town()
+  const people = [await town.person("alice"), await town.person("bob")] as const
+  await town.pair(...people)
+  const loss = (): Loss => ({ said: new Set(), heard: new Set() })
+  const it: Play = {
+    town,
+    people,
+    promised: [[], []],
+    copies: [undefined, undefined],
+    forgotten: [loss(), loss()],
+    count: 0,
+  }
+  for (const happening of happenings) await happen(it, happening)
+  clear(town)
+  const setBack = happenings.some(({ kind }) => kind === "put-back")
+  await town.clock.pass(setBack ? HEALING_MS : CLEARING_MS)
+  for (const [sender, receiver] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const [from, to] = [people[sender], people[receiver]]
+    const direction = {
+      from: from.name,
+      sent: (await talk(from, to)).filter(({ mine }) => mine),
+      received: (await talk(to, from)).filter(({ mine }) => !mine),
+      promised: it.promised[sender],
+    }
+    const forgotten = { said: it.forgotten[sender].said, heard: it.forgotten[receiver].heard }
+    expectLaw(direction, ...(setBack ? [forgotten] : []))
+  }
+  await Promise.all(people.map((person) => person.stop()))
+  return it.promised[0].length + it.promised[1].length
+}
+
+async function happen(play: Play, event: Happening | Setback): Promise<void> {
+  const { town } = play
+  const { office, clock } = town
+  switch (event.kind) {
+    case "say":
+      for (let n = 0; n < event.count; n++) say(play, event.who)
+      return
+    case "pass":
+      return clock.pass(event.ms)
+    case "weather":
+      bring(town, event.fates)
+      return
+    case "die":
+      await play.people[event.who].die()
+      await clock.pass(event.ms)
+      return play.people[event.who].start()
+    case "hang-up":
+      office.close()
+      await clock.pass(event.ms)
+      office.reopen()
+      return
+    case "forget":
+      office.close()
+      if (event.sessionPresent) office.loseLetters()
+      else office.forgetAll()
+      office.reopen()
+      return
+    case "replay":
+      for (const { topic, payload } of office.seen.slice(-event.last)) office.forge(topic, payload)
+      return
+    case "jump":
+      clock.jump(event.days * DAY_MS)
+      return
+    default:
+      return act(play, event)
+  }
+}
+
+type Act = Extract<Happening | Setback, { kind: "reset" | "cancel" | "look" | "copy" | "put-back" }>
+
+async function act(play: Play, { kind, who }: Act): Promise<void> {
+  const { client } = play.people[who]
+  const peer = play.people[other(who)].name
+  switch (kind) {
+    case "reset":
+      void client.call("reset", { contact: peer }).catch(expectFault)
+      return
+    case "cancel":
+      for (const { contact, id } of (await client.call("outbox", {})).slice(0, 1)) {
+        void client.call("cancel", { contact, id }).catch(expectFault)
+      }
+      return
+    case "look":
+      await client.call("inbox", { take: true })
+      return
+    case "copy":
+      return copyDisk(play, who)
+    case "put-back":
+      return putBack(play, who)
+  }
+}
+
+/** The next of this person's texts; whoever dies before it is on disk was promised nothing. */
+function say(play: Play, who: Who): void {
+  const { people, promised } = play
+  const [speaker, hearer] = [people[who], people[other(who)]]
+  const text = `${speaker.name} ${play.count++}`
+  speaker.send(hearer.name, text).then(() => promised[who].push(text), expectFault)
+}
+
+async function copyDisk(play: Play, who: Who): Promise<void> {
+  const person = play.people[who]
+  const heard = new Set(await person.texts(play.people[other(who)].name))
+  await person.die()
+  play.copies[who] = { promised: play.promised[who].length, heard }
+  copyFileSync(person.path, `${person.path}.copy`)
+  await person.start()
+}
+
+async function putBack(play: Play, who: Who): Promise<void> {
+  const person = play.people[who]
+  const copy = play.copies[who]
+  if (copy === undefined || !existsSync(`${person.path}.copy`)) return
+  const { held } = await person.store.opening()
+  const heard = [
+    ...(await person.texts(play.people[other(who)].name)),
+    ...held.flatMap(({ text }) => text?.text ?? []),
+  ]
+  await person.die()
+  for (const text of heard) if (!copy.heard.has(text)) play.forgotten[who].heard.add(text)
+  for (const text of play.promised[who].slice(copy.promised)) play.forgotten[who].said.add(text)
+  copyFileSync(`${person.path}.copy`, person.path)
+  await person.start()
+}
+
+function other(who: Who): Who {
+  return who === 0 ? 1 : 0
+}
+
+async function talk(person: Person, peer: Person): Promise<Message[]> {
+  return person.client.call("history", { with: peer.name, limit: ALL })
+}
+
+/** The engine may refuse; anything else is a bug. */
+function expectFault(refusal: unknown): void {
+  if (!(refusal instanceof Fault)) throw refusal
+}

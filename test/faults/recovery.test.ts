@@ -1,0 +1,133 @@
+import { expect, test } from "vitest"
+
+import { toHex } from "../../src/crypto/bytes.ts"
+import { INIT_BYTES } from "../../src/session/handshake.ts"
+import { encodeIdentity } from "../../src/wire/identity.ts"
+import { Town, type Person } from "../chat/people.ts"
+import { copyDisk, putBack } from "./disks.ts"
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+type Couple = { readonly town: Town; readonly first: Person; readonly second: Person }
+
+/** They know each other. The handshake of the first counts when both begin at once: hers is the smaller identity. */
+async function couple(): Promise<Couple> {
+  const town = new Town()
+  const alice = await town.person("alice")
+  const bob = await town.person("bob")
+  await town.pair(alice, bob)
+  await town.clock.pass(50)
+  const [first, second] = identity(alice) < identity(bob) ? [alice, bob] : [bob, alice]
+  await exchange({ town, first, second }, "hello")
+  return { town, first, second }
+}
+
+function identity(person: Person): string {
+  return toHex(encodeIdentity(person.identity.public))
+}
+
+async function exchange({ town, first, second }: Couple, text: string): Promise<void> {
+  for (const [from, to] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    await from.send(to.name, text)
+    await town.clock.pass(50)
+  }
+}
+
+async function expectTalk(it: Couple): Promise<void> {
+  const { town, first, second } = it
+  await exchange(it, "here we are again")
+  await town.clock.pass(HOUR_MS)
+  for (const [from, to] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    expect((await to.texts(from.name)).at(-1)).toBe("here we are again")
+    expect((await from.states(to.name)).at(-1)).toBe("delivered")
+  }
+}
+
+test.each(["first", "second"] as const)(
+  "who makes the connection anew twice before the other answers is answered (the %s)",
+  async (who) => {
+    const it = await couple()
+    const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
+    it.town.office.meddle = () => []
+    await self.client.call("reset", { contact: peer.name })
+    await it.town.clock.pass(1_000)
+    await self.client.call("reset", { contact: peer.name })
+    it.town.office.meddle = (_topic, payload) => [payload]
+    await it.town.clock.pass(10_000)
+    await expectTalk(it)
+    expect(await peer.lines(self.name)).toHaveLength(1)
+  },
+)
+
+const isInit = (payload: Uint8Array): boolean => payload.length === INIT_BYTES
+
+test("an INIT that was given up for a later one and comes after it does no harm for long", async () => {
+  const it = await couple()
+  const { town, first, second } = it
+  const inits: Uint8Array[] = []
+  let to = ""
+  town.office.meddle = (topic, payload) => {
+    if (!isInit(payload)) return []
+    to = topic
+    inits.push(payload)
+    return []
+  }
+  await first.client.call("reset", { contact: second.name })
+  await town.clock.pass(100)
+  await first.client.call("reset", { contact: second.name })
+  await town.clock.pass(100)
+  // The WELCOME to the second is lost; then comes the first.
+  town.office.forge(to, inits[1]!)
+  await town.clock.pass(100)
+  town.office.forge(to, inits[0]!)
+  await town.clock.pass(100)
+  town.office.meddle = (_topic, payload) => [payload]
+  await town.clock.pass(2 * HOUR_MS)
+  await expectTalk(it)
+})
+
+test.each(["first", "second"] as const)(
+  "a disk that is put back to the middle of a recovery heals (the %s's)",
+  async (who) => {
+    const it = await couple()
+    const { town } = it
+    const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
+    town.office.meddle = () => []
+    await self.client.call("reset", { contact: peer.name })
+    await town.clock.pass(100)
+    await copyDisk(self)
+    town.office.meddle = (_topic, payload) => [payload]
+    await town.clock.pass(10_000)
+    for (let n = 0; n < 3; n++) await exchange(it, `number ${n}`)
+    await putBack(self)
+    await self.send(peer.name, "what was it you said?")
+    await peer.send(self.name, "are you there?")
+    await town.clock.pass(2 * HOUR_MS)
+    await expectTalk(it)
+  },
+)
+
+test("two that have accepted each other's INIT find together again", async () => {
+  const it = await couple()
+  const { town, first, second } = it
+  const held: { topic: string; payload: Uint8Array }[] = []
+  town.office.meddle = (topic, payload) => {
+    if (!isInit(payload) || !topic.includes(second.deviceId)) return [payload]
+    held.push({ topic, payload })
+    return []
+  }
+  await first.client.call("reset", { contact: second.name })
+  await second.client.call("reset", { contact: first.name })
+  await town.clock.pass(7_000)
+  town.office.meddle = (_topic, payload) => [payload]
+  for (const { topic, payload } of held) town.office.forge(topic, payload)
+  await town.clock.pass(2 * HOUR_MS)
+  await expectTalk(it)
+})

@@ -1,0 +1,73 @@
+import fc from "fast-check"
+
+import type { Fate } from "./weather.ts"
+
+export type Who = 0 | 1
+
+/** What can happen between two people and a broker. */
+export type Happening =
+  | { readonly kind: "say"; readonly who: Who; readonly count: number }
+  | { readonly kind: "pass"; readonly ms: number }
+  | { readonly kind: "weather"; readonly fates: readonly Fate[] }
+  | { readonly kind: "die"; readonly who: Who; readonly ms: number }
+  | { readonly kind: "hang-up"; readonly ms: number }
+  | { readonly kind: "forget"; readonly sessionPresent: boolean }
+  | { readonly kind: "replay"; readonly last: number }
+  | { readonly kind: "jump"; readonly days: number }
+  | { readonly kind: "reset"; readonly who: Who }
+  | { readonly kind: "cancel"; readonly who: Who }
+  | { readonly kind: "look"; readonly who: Who }
+
+/** A disk that is put back is for stories of its own: they promise less. */
+export type Setback =
+  { readonly kind: "copy"; readonly who: Who } | { readonly kind: "put-back"; readonly who: Who }
+
+const who = fc.constantFrom<Who>(0, 1)
+const fate = fc.constantFrom<Fate>(
+  "pass",
+  "pass",
+  "pass",
+  "lose",
+  "twice",
+  "late",
+  "very late",
+  "tamper",
+  "cut",
+)
+
+type Choice<T> = { readonly weight: number; readonly arbitrary: fc.Arbitrary<T> }
+
+const ordinary: Choice<Happening>[] = [
+  choice(10, { kind: fc.constant("say" as const), who, count: fc.integer({ min: 1, max: 12 }) }),
+  choice(8, {
+    kind: fc.constant("pass" as const),
+    ms: fc.constantFrom(0, 1, 3, 6, 100, 1_100, 5_000, 40_000),
+  }),
+  choice(4, { kind: fc.constant("weather" as const), fates: fc.array(fate, { minLength: 1, maxLength: 8 }) }),
+  choice(2, { kind: fc.constant("die" as const), who, ms: fc.constantFrom(0, 10, 3_000) }),
+  choice(1, { kind: fc.constant("hang-up" as const), ms: fc.constantFrom(1, 10_000) }),
+  choice(1, { kind: fc.constant("forget" as const), sessionPresent: fc.boolean() }),
+  choice(1, { kind: fc.constant("replay" as const), last: fc.integer({ min: 1, max: 100 }) }),
+  choice(1, { kind: fc.constant("jump" as const), days: fc.constantFrom(-2, 2) }),
+  choice(1, { kind: fc.constant("reset" as const), who }),
+  choice(1, { kind: fc.constant("cancel" as const), who }),
+  choice(1, { kind: fc.constant("look" as const), who }),
+]
+
+const setbacks: Choice<Setback>[] = [
+  choice(1, { kind: fc.constant("copy" as const), who }),
+  choice(1, { kind: fc.constant("put-back" as const), who }),
+]
+
+function choice<T>(weight: number, shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): Choice<T> {
+  return { weight, arbitrary: fc.record<T>(shape) as fc.Arbitrary<T> }
+}
+
+export function schedules(length: number): fc.Arbitrary<Happening[]> {
+  return fc.array(fc.oneof(...ordinary), { minLength: 1, maxLength: length, size: "max" })
+}
+
+export function schedulesWithSetbacks(length: number): fc.Arbitrary<(Happening | Setback)[]> {
+  const all = fc.oneof(...ordinary, ...setbacks)
+  return fc.array(all, { minLength: 1, maxLength: length, size: "max" })
+}
