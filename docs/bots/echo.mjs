@@ -13,5 +13,6 @@ for await (const line of createInterface({ input: socket })) {
   const { params, result, error } = JSON.parse(line)
   if (error) console.error(error.message)
   if (params?.event === "message" && !params.message.mine) ask("inbox", { take: true })
-  for (const { contact, text } of Array.isArray(result) ? result : []) ask("send", { to: contact, text })
+  for (const { contact, kind, text } of Array.isArray(result) ? result : [])
+    if (kind === "text") ask("send", { to: contact, text })
 }

@@ -5,7 +5,7 @@ ask() { printf '{"jsonrpc":"2.0","id":%s,"method":"%s","params":%s}\n' "$@"; }
 
 # Strings stay as JSON wrote them, so nothing in them needs to be understood.
 string='"\([^"\\]\|\\.\)*"'
-said="^{.*\"event\":\"message\".*\"contact\":\($string\),\"mine\":false,\"text\":\($string\),.*"
+said="^{.*\"event\":\"message\".*\"contact\":\($string\),\"mine\":false,\"kind\":\"text\",\"text\":\($string\),.*"
 answer='{"jsonrpc":"2.0","id":0,"method":"send","params":{"to":\1,"text":\3}}'
 
 heard=$(mktemp -u)

@@ -1,0 +1,215 @@
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { connect as connectSocket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { parseArgs } from "node:util"
+import mqtt from "mqtt"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { openKeyFile } from "../../src/keystore/keyfile.ts"
+
+const { values } = parseArgs({ options: { messages: { type: "string", default: "10000" } } })
+/** How many go through the pipeline; 100000 shows whether anything grows. */
+const MESSAGES = Number(values.messages)
+const ROUNDS = 25
+const PINGS = 500
+/** As many requests as the daemon works on at once, and as plain clients have under way. */
+const IN_FLIGHT = 64
+/** The daemon keeps 10,000 messages for a contact and refuses more. */
+const UNDER_WAY_MAX = 5_000
+const TEXT = "x".repeat(64)
+const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.js")
+
+const home = mkdtempSync(join(tmpdir(), "mqttchat-bench-"))
+const environment = (person) => ({ ...process.env, MQTTCHAT_HOME: join(home, person) })
+const fileOf = (person, name) => join(home, person, "default", name)
+
+function run(person, ...args) {
+  const { status, stderr } = spawnSync(process.execPath, args, { env: environment(person), encoding: "utf8" })
+  if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`)
+}
+const mqttchat = (person, ...args) => run(person, PROGRAM, ...args)
+
+const children = []
+
+/** A command that stays, and the first JSON object it prints that has `key`. */
+async function stay(person, key, ...args) {
+  const options = { env: environment(person), stdio: ["ignore", "pipe", "inherit"] }
+  const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], options)
+  children.push(child)
+  for await (const line of createInterface({ input: child.stdout })) {
+    const object = JSON.parse(line)
+    if (key in object) return { child, object }
+  }
+  throw new Error(`${args.join(" ")} ended early`)
+}
+
+async function pair(name) {
+  const { child, object } = await stay("alice", "carrier", "pair")
+  const both = once(child, "close")
+  mqttchat(name, "pair", object.carrier, "--my-name", name, "--no-passphrase")
+  await both
+}
+
+/** A connection to a daemon. */
+function caller(path) {
+  const socket = connectSocket(path)
+  const waiting = new Map()
+  let requests = 0
+  let onEvent = () => undefined
+  createInterface({ input: socket }).on("line", (line) => {
+    const { id, result, error, params } = JSON.parse(line)
+    if (params !== undefined) return onEvent(params)
+    const { resolve, reject } = waiting.get(id)
+    waiting.delete(id)
+    if (error === undefined) resolve(result)
+    else reject(new Error(JSON.stringify(error)))
+  })
+  return {
+    ask: (method, params = {}) =>
+      new Promise((resolve, reject) => {
+        const id = requests++
+        waiting.set(id, { resolve, reject })
+        socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
+      }),
+    hear: (listener) => (onEvent = listener),
+    end: () => socket.destroy(),
+  }
+}
+
+const quantile = (all, q) => all.toSorted((a, b) => a - b)[Math.floor(all.length * q)]
+
+function rss(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024
+}
+
+function starts() {
+  const commands = new Map([
+    ["node -e 0", () => run("alice", "-e", "0")],
+    ["send --no-wait", () => mqttchat("alice", "send", "bob", TEXT, "--no-wait")],
+    ["send, to PUBACK", () => mqttchat("alice", "send", "bob", TEXT)],
+  ])
+  const times = new Map([...commands.keys()].map((name) => [name, []]))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, command] of commands) {
+      const begun = performance.now()
+      command()
+      times.get(name).push(performance.now() - begun)
+    }
+  }
+  const base = quantile(times.get("node -e 0"), 0.5)
+  for (const [name, taken] of times) {
+    const ms = quantile(taken, 0.5)
+    console.log(`${name.padEnd(30)} ${ms.toFixed(1).padStart(8)} ms  ${(ms / base).toFixed(2)} x`)
+  }
+}
+
+async function roundTrips(alice, wait) {
+  const taken = []
+  for (let ping = 0; ping < PINGS; ping++) {
+    const begun = performance.now()
+    const { state } = await alice.ask("send", { to: "bob", text: TEXT, wait, timeoutMs: 10_000 })
+    taken.push(performance.now() - begun)
+    if (state !== wait && state !== "delivered") throw new Error(`it is ${state} and not ${wait}`)
+  }
+  const [p50, p99] = [0.5, 0.99].map((q) => quantile(taken, q).toFixed(2))
+  console.log(`${`API send to ${wait}`.padEnd(30)} ${p50.padStart(8)} ms  p99 ${p99}`)
+}
+
+/** Messages a second from the request to the event at the peer, both sides on disk. */
+async function pipeline(alice, bob) {
+  let heard = 0
+  let sent = 0
+  const waiting = []
+  const all = new Promise((resolve) => {
+    bob.hear(({ event }) => {
+      if (event !== "message") return
+      heard++
+      waiting.shift()?.()
+      if (heard === MESSAGES) resolve()
+    })
+  })
+  const begun = performance.now()
+  const lane = async () => {
+    while (sent < MESSAGES) {
+      sent++
+      await alice.ask("send", { to: "bob", text: TEXT, wait: "disk" })
+      if (sent - heard > UNDER_WAY_MAX) await new Promise((resolve) => waiting.push(resolve))
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  const stored = MESSAGES / ((performance.now() - begun) / 1000)
+  await all
+  const received = MESSAGES / ((performance.now() - begun) / 1000)
+  console.log(`API send to own disk           ${stored.toFixed(0).padStart(8)} messages/s`)
+  console.log(`API send to peer's commit      ${received.toFixed(0).padStart(8)} messages/s`)
+  return received
+}
+
+async function plainClient(person, port) {
+  const { ring } = await openKeyFile(fileOf(person, "identity.key"), "", systemRandom)
+  const { certificate: cert, key, deviceId } = ring.credential
+  const url = `mqtts://127.0.0.1:${port}`
+  const options = {
+    cert,
+    key,
+    clientId: deviceId,
+    rejectUnauthorized: false,
+    ALPNProtocols: ["mqtt"],
+    clean: false,
+  }
+  return { client: await mqtt.connectAsync(url, { ...options, protocolVersion: 4 }), deviceId }
+}
+
+/** The same over the same broker with plain mqtt.js, QoS 1, nothing on disk but at the broker. */
+async function plain(port) {
+  const [carol, dave] = [await plainClient("carol", port), await plainClient("dave", port)]
+  const topic = `mc/1/i/${dave.deviceId}/${Buffer.alloc(16, 7).toString("base64url")}`
+  await dave.client.subscribeAsync(topic, { qos: 1 })
+  let heard = 0
+  const all = new Promise((resolve) => dave.client.on("message", () => ++heard === MESSAGES && resolve()))
+  const payload = Buffer.alloc(256, "x")
+  const begun = performance.now()
+  let sent = 0
+  const lane = async () => {
+    while (sent++ < MESSAGES) await carol.client.publishAsync(topic, payload, { qos: 1 })
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  await all
+  const rate = MESSAGES / ((performance.now() - begun) / 1000)
+  console.log(`plain mqtt.js, QoS 1           ${rate.toFixed(0).padStart(8)} messages/s`)
+  await Promise.all([carol, dave].map(({ client }) => client.endAsync()))
+  return rate
+}
+
+try {
+  mqttchat("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here")
+  const broker = await stay("alice", "port", "broker", "--loopback", "--port", "0")
+  for (const name of ["bob", "carol", "dave"]) await pair(name)
+  const daemons = {
+    alice: await stay("alice", "socket", "daemon"),
+    bob: await stay("bob", "socket", "daemon"),
+  }
+  const [alice, bob] = Object.values(daemons).map(({ object }) => caller(object.socket))
+  await bob.ask("listen")
+  await alice.ask("send", { to: "bob", text: "first", wait: "delivered" })
+  const memory = (when) => {
+    const [a, b] = Object.values(daemons).map(({ child }) => rss(child.pid).toFixed(0))
+    console.log(`daemons ${when}`.padEnd(30), `${a} MB and ${b} MB`.padStart(20))
+  }
+  memory("at rest")
+  starts()
+  await roundTrips(alice, "broker")
+  await roundTrips(alice, "delivered")
+  memory("after these")
+  const ratio = (await pipeline(alice, bob)) / (await plain(broker.object.port))
+  console.log(`                               ${ratio.toFixed(2).padStart(8)} x plain`)
+  memory(`after ${MESSAGES} messages`)
+  for (const peer of [alice, bob]) peer.end()
+} finally {
+  for (const child of children) child.kill("SIGTERM")
+  await Promise.all(children.map((child) => child.exitCode ?? once(child, "close")))
+  rmSync(home, { recursive: true, force: true })
+}

@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { connect, type Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import fc from "fast-check"
+import * as v from "valibot"
+import { describe, expect, onTestFinished, test } from "vitest"
+
+import { ACCESS, COMMANDS } from "../../src/chat/api.ts"
+import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
+import { CALLERS_MAX, serve } from "../../src/daemon/server.ts"
+import { Town, type Person } from "../chat/people.ts"
+import { Peer, type Said } from "./wire.ts"
+
+/** Far more than any of these stories needs, far less than they would cost if nothing were bounded. */
+const MEMORY_BYTES_MAX = 400 * 1024 * 1024
+const METHODS: Readonly<
+  Record<string, { readonly params: v.StrictObjectSchema<v.ObjectEntries, undefined> }>
+> = {
+  ...COMMANDS,
+  ...ACCESS,
+}
+
+type Story = {
+  readonly alice: Person
+  readonly path: string
+  /** Nobody else has to suffer. */
+  readonly stillAnswers: () => Promise<void>
+}
+
+/** Alice's engine, which knows Bob, served over a real socket. */
+async function begin(): Promise<Story> {
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-fuzz-"))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const town = new Town()
+  const alice = await town.person("alice")
+  await town.pair(alice, await town.person("bob"))
+  const path = join(folder, "alice.sock")
+  const served = await serve(alice.client, path)
+  onTestFinished(() => served.close())
+  const stillAnswers = async (): Promise<void> => {
+    const peer = new Peer({ path })
+    expect(await peer.ask("status")).toMatchObject({ result: { name: "alice" } })
+    peer.socket.destroy()
+  }
+  return { alice, path, stillAnswers }
+}
+
+/** Where the parameters fit, these wait for somebody else, who is not there. */
+const PATIENT = ["pair-offer", "device-offer"]
+
+describe("whoever asks in bad faith", () => {
+  test("is answered once a line, whatever the line is", async () => {
+    const { path, stillAnswers } = await begin()
+    const fragment = fc.constantFrom(
+      '{"jsonrpc":"2.0"',
+      ',"id":',
+      '"method":"send"',
+      "}",
+      "[",
+      '"',
+      "\\",
+      "\0",
+      "null",
+    )
+    const line = fc
+      .oneof(
+        fc.string({ unit: "binary" }),
+        fc.json(),
+        fc.array(fragment).map((parts) => parts.join("")),
+      )
+      .map((text) => text.replaceAll("\n", ""))
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 200 }), async (lines) => {
+        const peer = new Peer({ path })
+        peer.write(lines.map((text) => `${text}\n`).join(""))
+        peer.socket.end()
+        const said = await peer.ended()
+        expect(said).toHaveLength(lines.length)
+        for (const answer of said) expect(answer).toMatchObject({ jsonrpc: "2.0", error: {} })
+      }),
+    )
+    await stillAnswers()
+  })
+
+  test.each(Object.keys(METHODS))(
+    "gets an answer to %s with any parameters, and finds no bug",
+    async (method) => {
+      const { path } = await begin()
+      const peer = new Peer({ path })
+      const schema = METHODS[method]?.params ?? v.strictObject({})
+      const fields = Object.keys(schema.entries)
+      const names = fc.oneof(fc.constantFrom("__proto__", "constructor", ...fields), fc.string())
+      const value = fc.oneof(
+        fc.jsonValue(),
+        fc.constantFrom("bob", "", -1, 1e308, 2 ** 53, "x".repeat(70_000)),
+      )
+      const params = fc.oneof(
+        fc.jsonValue(),
+        fc.array(fc.tuple(names, value)).map((all) => Object.fromEntries(all)),
+      )
+      await fc.assert(
+        fc.asyncProperty(params, async (given) => {
+          fc.pre(!PATIENT.includes(method) || !v.is(schema, given ?? {}))
+          const { error } = await peer.ask(method, given as object)
+          expect((error as Said | undefined)?.["data"]).not.toMatchObject({ code: "bug" })
+        }),
+        { numRuns: 50 },
+      )
+    },
+  )
+
+  test("may nest as deep as a line is long", async () => {
+    const { path, stillAnswers } = await begin()
+    const deep = "[".repeat(REQUEST_BYTES_MAX / 2 - 100) + "]".repeat(REQUEST_BYTES_MAX / 2 - 100)
+    const peer = new Peer({ path })
+    peer.write(`${deep}\n`)
+    peer.write(`{"jsonrpc":"2.0","id":2,"method":"send","params":{"to":${deep}}}\n`)
+    expect(await peer.hears(({ id }) => id === 2)).toMatchObject({ error: { code: -32602 } })
+    await stillAnswers()
+  })
+
+  test("may write byte by byte", async () => {
+    const { path } = await begin()
+    const peer = new Peer({ path })
+    for (const byte of Buffer.from('{"jsonrpc":"2.0","id":"ž","method":"contacts"}\n')) {
+      await new Promise<void>((resolve) => peer.socket.write(Uint8Array.of(byte), () => resolve()))
+    }
+    expect(await peer.hears(({ id }) => id === "ž")).toMatchObject({ result: [{ name: "bob" }] })
+  })
+
+  test("may end its side, and gets what it asked for", async () => {
+    const { path } = await begin()
+    const peer = new Peer({ path })
+    const line = '{"jsonrpc":"2.0","id":1,"method":"contacts"}\n'
+    peer.write(line.repeat(1000))
+    peer.socket.end("half a li")
+    expect(await peer.ended()).toHaveLength(1000)
+  })
+
+  test("may vanish in the middle of anything", async () => {
+    const { path, stillAnswers } = await begin()
+    for (const text of [
+      "{",
+      '{"jsonrpc":"2.0","id":1,"method":"listen"}\n{',
+      '{"jsonrpc":"2.0","id":1,"method":"contacts"}\n',
+    ]) {
+      const sockets = Array.from({ length: 50 }, () => connect(path))
+      await Promise.all(
+        sockets.map((socket) => new Promise<void>((resolve) => socket.write(text, () => resolve()))),
+      )
+      for (const socket of sockets) socket.destroy()
+    }
+    await stillAnswers()
+  })
+
+  describe("and costs no more memory than is his", () => {
+    test("with lines that never end", async () => {
+      const { path } = await begin()
+      const before = process.memoryUsage.rss()
+      const peers = Array.from({ length: 20 }, () => new Peer({ path }))
+      for (const peer of peers) peer.write(Buffer.alloc(16 * REQUEST_BYTES_MAX, "x"))
+      for (const peer of peers) expect(await peer.ended()).toMatchObject([{ error: { code: -32600 } }])
+      expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
+    })
+
+    test("when he asks for much and reads nothing", async () => {
+      const { alice, path, stillAnswers } = await begin()
+      for (let sent = 0; sent < 30; sent++) await alice.send("bob", "x".repeat(60_000))
+      const before = process.memoryUsage.rss()
+      const deaf = connect(path)
+      deaf.pause()
+      const line = '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":"bob","limit":1000}}\n'
+      // 1.8 MB each: 18 GB, if they were all answered.
+      deaf.write(line.repeat(10_000))
+      for (let asked = 0; asked < 100; asked++) await stillAnswers()
+      expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
+      deaf.destroy()
+    })
+
+    test("with a thousand connections: each is answered or closed, and others get in afterwards", async () => {
+      const { path } = await begin()
+      const before = process.memoryUsage.rss()
+      const sockets = Array.from({ length: 1000 }, () => connect(path))
+      const outcomes = await Promise.all(sockets.map(outcomeOf))
+      const answered = outcomes.filter((outcome) => outcome === "answered").length
+      expect(answered).toBeGreaterThan(0)
+      expect(answered).toBeLessThanOrEqual(CALLERS_MAX)
+      expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
+      for (const socket of sockets) socket.destroy()
+      while ((await outcomeOf(connect(path))) === "closed");
+    })
+  })
+})
+
+function outcomeOf(socket: Socket): Promise<"answered" | "closed"> {
+  return new Promise((resolve) => {
+    socket.once("data", () => resolve("answered"))
+    socket.once("close", () => resolve("closed"))
+    socket.on("error", () => socket.destroy())
+    socket.write('{"jsonrpc":"2.0","id":1,"method":"status"}\n')
+  })
+}
