@@ -39,7 +39,10 @@ export function expectLaw(direction: Direction, forgotten = NOTHING): void {
   expect(twice(sentTexts), `${from} has these twice`).toEqual([])
   expect(twice(shown), `these of ${from} were shown twice`).toEqual([])
   const untold = sent.filter(({ state }) => !WAS_TOLD.includes(state))
-  expect(untold.map(({ text, state }) => `${text}: ${state}`), `${from} was not told of these`).toEqual([])
+  expect(
+    untold.map(({ text, state }) => `${text}: ${state}`),
+    `${from} was not told of these`,
+  ).toEqual([])
   const arrived = sent.filter(({ state }) => HAS_ARRIVED.includes(state)).map(({ text }) => text)
   const unseen = missingFrom(shown, arrived).filter((text) => !forgotten.heard.has(text))
   expect(unseen, `these of ${from} are said to have arrived`).toEqual([])
@@ -48,30 +51,31 @@ export function expectLaw(direction: Direction, forgotten = NOTHING): void {
   if (forgotten === NOTHING) expectOrder(direction)
 }
 
-/** Walks through what was shown; whatever is passed over must have been announced by then, and may come later. */
+/**
+ * Walks through what was shown. Whatever is passed over must have been announced by then, and may come later; of what
+ * its sender took back or gave up nobody need hear.
+ */
 function expectOrder({ from, sent, received }: Direction): void {
-  const place = new Map(sent.map(({ text }, index) => [text, index]))
+  const arrived = sent.filter(({ state }) => HAS_ARRIVED.includes(state))
+  const place = new Map(arrived.map(({ text }, index) => [text, index]))
   let next = 0
   let passedOver = 0
   let announced = 0
   for (const { kind, text } of received) {
-    if (kind === "line") {
-      announced += missingIn(text)
-      continue
-    }
-    const at = place.get(text) ?? next
-    if (at < next) continue
+    if (kind === "line") announced += missingIn(text)
+    const at = kind === "line" ? undefined : place.get(text)
+    if (at === undefined || at < next) continue
     passedOver += at - next
     next = at + 1
-    expect(announced, `${from}: "${text}" was shown before what was written earlier`).toBeGreaterThanOrEqual(
-      passedOver,
-    )
+    const why = `${from}: "${text}" was shown before what was written earlier`
+    expect(announced, why).toBeGreaterThanOrEqual(passedOver)
   }
 }
 
 /** How many texts the line says are missing. */
 function missingIn(line: string): number {
-  const [, arrived, back] = /(?:(\d+) messages? from .* did not arrive|took back (\d+) messages?)$/.exec(line) ?? []
+  const [, arrived, back] =
+    /(?:(\d+) messages? from .* did not arrive|took back (\d+) messages?)$/.exec(line) ?? []
   return Number(arrived ?? back ?? 0)
 }
 

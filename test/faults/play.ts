@@ -1,8 +1,8 @@
-import { copyFileSync, existsSync } from "node:fs"
-
 import type { Message } from "../../src/chat/api.ts"
+import { toHex } from "../../src/crypto/bytes.ts"
 import { Fault } from "../../src/errors.ts"
 import { Town, type Person } from "../chat/people.ts"
+import { copyDisk, putBack } from "./disks.ts"
 import { expectLaw } from "./law.ts"
 import type { Happening, Setback, Who } from "./schedule.ts"
 import { bring, clear } from "./weather.ts"
@@ -28,7 +28,7 @@ type Play = {
 
 type Loss = { readonly said: Set<string>; readonly heard: Set<string> }
 /** What this person knew when the disk was copied. */
-type Copy = { readonly promised: number; readonly heard: ReadonlySet<string> }
+type Copy = { readonly promised: number; readonly heard: ReadonlySet<string>; readonly secret: string }
 
 /** Plays a schedule to its end, lets the weather clear, and expects the law. Gives how many texts were promised. */
 export async function play(happenings: readonly (Happening | Setback)[]): Promise<number> {
@@ -122,9 +122,9 @@ async function act(play: Play, { kind, who }: Act): Promise<void> {
       await client.call("inbox", { take: true })
       return
     case "copy":
-      return copyDisk(play, who)
+      return keepCopy(play, who)
     case "put-back":
-      return putBack(play, who)
+      return putItBack(play, who)
   }
 }
 
@@ -136,29 +136,35 @@ function say(play: Play, who: Who): void {
   speaker.send(hearer.name, text).then(() => promised[who].push(text), expectFault)
 }
 
-async function copyDisk(play: Play, who: Who): Promise<void> {
+async function keepCopy(play: Play, who: Who): Promise<void> {
   const person = play.people[who]
   const heard = new Set(await person.texts(play.people[other(who)].name))
-  await person.die()
-  play.copies[who] = { promised: play.promised[who].length, heard }
-  copyFileSync(person.path, `${person.path}.copy`)
-  await person.start()
+  play.copies[who] = { promised: play.promised[who].length, heard, secret: await secretOf(person) }
+  await copyDisk(person)
 }
 
-async function putBack(play: Play, who: Who): Promise<void> {
-  const person = play.people[who]
+/** Not across a recovery: what the peer holds since then opens nothing for a disk from before. */
+async function putItBack(play: Play, who: Who): Promise<void> {
+  const [person, peer] = [play.people[who], play.people[other(who)]]
   const copy = play.copies[who]
-  if (copy === undefined || !existsSync(`${person.path}.copy`)) return
+  play.copies[who] = undefined
+  if (
+    copy === undefined ||
+    copy.secret !== (await secretOf(peer)) ||
+    copy.secret !== (await secretOf(person))
+  )
+    return
   const { held } = await person.store.opening()
-  const heard = [
-    ...(await person.texts(play.people[other(who)].name)),
-    ...held.flatMap(({ text }) => text?.text ?? []),
-  ]
-  await person.die()
+  const heard = [...(await person.texts(peer.name)), ...held.flatMap(({ text }) => text?.text ?? [])]
   for (const text of heard) if (!copy.heard.has(text)) play.forgotten[who].heard.add(text)
   for (const text of play.promised[who].slice(copy.promised)) play.forgotten[who].said.add(text)
-  copyFileSync(`${person.path}.copy`, person.path)
-  await person.start()
+  await putBack(person)
+}
+
+/** Names the session, where both are in the same. */
+async function secretOf({ store }: Person): Promise<string> {
+  const { contacts } = await store.opening()
+  return contacts.map(({ state, recoverySecret }) => `${state} ${toHex(recoverySecret)}`).join()
 }
 
 function other(who: Who): Who {

@@ -23,13 +23,26 @@ export type Setback =
   { readonly kind: "copy"; readonly who: Who } | { readonly kind: "put-back"; readonly who: Who }
 
 const who = fc.constantFrom<Who>(0, 1)
-const fate = fc.constantFrom<Fate>("pass", "pass", "pass", "lose", "twice", "late", "very late", "tamper", "cut")
+const fate = fc.constantFrom<Fate>(
+  "pass",
+  "pass",
+  "pass",
+  "lose",
+  "twice",
+  "late",
+  "very late",
+  "tamper",
+  "cut",
+)
 
 type Choice<T> = { readonly weight: number; readonly arbitrary: fc.Arbitrary<T> }
 
 const ordinary: Choice<Happening>[] = [
-  choice(10, { kind: fc.constant("say" as const), who, count: fc.integer({ min: 1, max: 12 }) }),
-  choice(8, { kind: fc.constant("pass" as const), ms: fc.constantFrom(0, 1, 3, 6, 100, 1_100, 5_000, 40_000) }),
+  choice(10, { kind: fc.constant("say" as const), who, count: fc.integer({ min: 1, max: 40 }) }),
+  choice(8, {
+    kind: fc.constant("pass" as const),
+    ms: fc.constantFrom(0, 1, 3, 6, 100, 1_100, 5_000, 40_000),
+  }),
   choice(4, { kind: fc.constant("weather" as const), fates: fc.array(fate, { minLength: 1, maxLength: 8 }) }),
   choice(2, { kind: fc.constant("die" as const), who, ms: fc.constantFrom(0, 10, 3_000) }),
   choice(1, { kind: fc.constant("hang-up" as const), ms: fc.constantFrom(1, 10_000) }),

@@ -13,7 +13,12 @@ test(`law ${seed}`, async () => {
     fc.asyncProperty(schedules(80), async (happenings) => {
       n += await play(happenings)
     }),
-    { seed, numRuns: Number(process.env["RUNS"] ?? 3), endOnFailure: process.env["NOSHRINK"]==="1", interruptAfterTimeLimit: Number(process.env["LIMIT"] ?? 100_000) },
+    {
+      seed,
+      numRuns: Number(process.env["RUNS"] ?? 3),
+      endOnFailure: process.env["NOSHRINK"] === "1",
+      interruptAfterTimeLimit: Number(process.env["LIMIT"] ?? 100_000),
+    },
   )
   console.log(n, performance.now() - t)
   expect(n).toBeGreaterThan(10)
@@ -24,6 +29,11 @@ test(`setbacks ${seed}`, async () => {
     fc.asyncProperty(schedulesWithSetbacks(80), async (happenings) => {
       n += await play(happenings)
     }),
-    { seed, numRuns: Number(process.env["RUNS"] ?? 3), endOnFailure: process.env["NOSHRINK"]==="1", interruptAfterTimeLimit: Number(process.env["LIMIT"] ?? 100_000) },
+    {
+      seed,
+      numRuns: Number(process.env["RUNS"] ?? 3),
+      endOnFailure: process.env["NOSHRINK"] === "1",
+      interruptAfterTimeLimit: Number(process.env["LIMIT"] ?? 100_000),
+    },
   )
 }, 600_000)
