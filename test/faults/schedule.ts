@@ -55,8 +55,8 @@ const ordinary: Choice<Happening>[] = [
 ]
 
 const setbacks: Choice<Setback>[] = [
-  choice(1, { kind: fc.constant("copy" as const), who }),
-  choice(1, { kind: fc.constant("put-back" as const), who }),
+  choice(3, { kind: fc.constant("copy" as const), who }),
+  choice(4, { kind: fc.constant("put-back" as const), who }),
 ]
 
 function choice<T>(weight: number, shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): Choice<T> {
