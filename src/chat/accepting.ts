@@ -62,7 +62,7 @@ function unwelcome(
   before: ContactRecord | undefined,
 ): "blocked" | "forged" | undefined {
   if (before?.blocked === true) return "blocked"
-  // A recovery never changes who somebody is.
+  // A recovery never changes who somebody is [D-31].
   return contact !== null && before?.id !== contact ? "forged" : undefined
 }
 

@@ -5,15 +5,15 @@ import { expects } from "../session/place.ts"
 import type { ContactId, OpenBundleRecord } from "../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../wire/link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../wire/topics.ts"
-import { answerFormer } from "./former.ts"
+import { acceptHandshake, type Accepted } from "./accepting.ts"
 import type { Book } from "./book.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "./bundles.ts"
 import { noChange, type Decision } from "./decision.ts"
 import { seconds, type Moment } from "./draft.ts"
 import { wasAccepted, wasAcceptedLast } from "./establishing.ts"
-import { acceptHandshake, type Accepted } from "./accepting.ts"
-import type { Self } from "./introducing.ts"
+import { answerFormer } from "./former.ts"
 import { dropped, receive, repeatReceipt, type Received } from "./inbound.ts"
+import type { Self } from "./introducing.ts"
 import type { Journal } from "./journal.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, STRANGE_FRAMES, type Limits } from "./limits.ts"
 import { messageId } from "./message-id.ts"
@@ -33,90 +33,79 @@ export type Surroundings = {
   readonly onAccepted: (offer: OpenBundleRecord, accepted: Accepted) => void
 }
 
+/** What a frame turned out to be, once all that follows from it is on disk. */
+type Outcome =
+  | { readonly kind: "nobody's" }
+  | { readonly kind: "init"; readonly offer: OpenBundleRecord; readonly outcome: Accepted | Received }
+  | { readonly kind: "request"; readonly offer: OpenBundleRecord }
+  | { readonly kind: "frame"; readonly contact: ContactId; readonly received: Received }
+
 /**
- * Takes one frame from the broker; PUBACK follows when the promise resolves. Whatever is wrong with the frame, it
- * is counted and gone; only a failed commit rejects, so that the broker delivers again.
+ * Takes one frame from the broker; PUBACK follows when the promise resolves. Several may be under way: each is judged by
+ * what those before it lead to, on disk or not. Whatever is wrong with a frame, it is counted and gone; only a failed
+ * commit rejects, so that the broker delivers again.
  */
 export async function arrive(world: Surroundings, topic: string, payload: Uint8Array): Promise<void> {
   const { ports, journal } = world
   ports.reach("receive-arrived")
   const mailbox = ourMailbox(topic, world.deviceId())
   if (mailbox === undefined || payload.length < ID_BYTES) return count(journal)
+  const outcome = await journal.run((book) => {
+    const decision = decide(world, book, mailbox, payload)
+    ports.reach(decision.result.kind === "init" ? "welcome-decided" : "receive-decided")
+    return decision
+  })
+  ports.reach(outcome.kind === "init" ? "welcome-committed" : "receive-committed")
+  await follow(world, outcome, payload)
+}
+
+function decide(
+  world: Surroundings,
+  book: Book,
+  mailbox: Uint8Array,
+  payload: Uint8Array,
+): Decision<Outcome> {
   const tag = payload.subarray(0, ID_BYTES)
-  const book = journal.book()
   const isInit = payload.length === INIT_BYTES
   const offer = isInit ? (offeredTo(book, mailbox, tag) ?? recoveryOf(book, mailbox, tag)) : undefined
-  if (offer !== undefined) return takeInit(world, offer, payload)
+  if (offer !== undefined) {
+    return as(decideInit(world, book, offer, payload), (outcome) => ({ kind: "init", offer, outcome }))
+  }
   const wanted = payload.length === LINK_REQUEST_BYTES ? requestedFrom(book, mailbox, tag) : undefined
-  if (wanted !== undefined) return takeRequest(world, wanted, payload)
+  if (wanted !== undefined) return noChange({ kind: "request", offer: wanted })
   const contact = book.mailboxes.get(toHex(mailbox))
-  if (contact === undefined) return count(journal)
-  return takeFrame(world, contact, payload)
+  if (contact === undefined) return as(dropped("malformed"), () => ({ kind: "nobody's" }))
+  return as(decideFrame(world, book, contact, payload), (received) => ({ kind: "frame", contact, received }))
 }
 
-async function takeFrame(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
-  const { ports, journal, limits } = world
-  const session = journal.book().sessions.get(contact)
+function as<From, To>(decision: Decision<From>, to: (result: From) => To): Decision<To> {
+  return { ...decision, result: to(decision.result) }
+}
+
+function decideFrame(
+  { ports, limits }: Surroundings,
+  book: Book,
+  contact: ContactId,
+  wire: Uint8Array,
+): Decision<Received> {
+  const session = book.sessions.get(contact)
   const expected = session !== undefined && expects(session, wire)
-  if (!expected && !limits.allow(STRANGE_FRAMES, `strange/${contact}`, ports.now())) return count(journal)
-  const received = await journal.run((book) => {
-    const decision = receive(book, contact, wire, momentOf(ports))
-    ports.reach("receive-decided")
-    return decision
-  })
-  ports.reach("receive-committed")
-  if (received.kind !== "refused") {
-    world.onFitting(contact, true)
-    world.onReceived(contact, received.receiptsWait)
-  } else if (received.why === "unknown-tag") {
-    await takeStranger(world, contact, wire)
-  } else if (received.why === "unknown-kem" || received.why === "too-far-ahead") {
-    world.onFitting(contact, false)
+  if (!expected && !limits.allow(STRANGE_FRAMES, `strange/${contact}`, ports.now())) {
+    return dropped("malformed")
   }
+  return receive(book, contact, wire, momentOf(ports))
 }
-
-/** It fits no expected tag: a text that came before, or nothing of ours. */
-async function takeStranger(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
-  const { ports, journal } = world
-  const mid = messageId(wire)
-  if (!(await ports.store.hasMessage(contact, mid))) {
-    if (await journal.run((book) => answerFormer(book, contact, wire, momentOf(ports)))) {
-      world.onReceived(contact, false)
-      return
-    }
-    world.onFitting(contact, false)
-    return count(journal)
-  }
-  await journal.run((book) => repeatReceipt(book, contact, mid, momentOf(ports)))
-  world.onReceived(contact, true)
-}
-
-async function takeInit(world: Surroundings, offer: OpenBundleRecord, init: Uint8Array): Promise<void> {
-  const { ports, journal } = world
-  if (!allowsAnswer(world, offer)) return count(journal)
-  const self: Self = { identity: ports.identity, name: ports.name }
-  const outcome = await journal.run((book): Decision<Accepted | Received> => {
-    const record = book.bundles.get(toHex(offer.tag))
-    if (record === undefined) return dropped("unknown-tag")
-    const decision = decideInit({ book, self, ports }, record, init)
-    ports.reach("welcome-decided")
-    return decision
-  })
-  ports.reach("welcome-committed")
-  if (outcome.kind === "accepted") world.onAccepted(offer, outcome)
-  else if (offer.contact === null) return
-  else if (outcome.kind === "again") world.onReceived(offer.contact, false)
-  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") world.onFitting(offer.contact, false)
-}
-
-type Judging = { readonly book: Book; readonly self: Self; readonly ports: Ports }
 
 function decideInit(
-  { book, self, ports }: Judging,
+  world: Surroundings,
+  book: Book,
   record: OpenBundleRecord,
   init: Uint8Array,
 ): Decision<Accepted | Received> {
-  if (isOver(record, ports)) return withdrawn(record)
+  const { ports } = world
+  if (!allowsAnswer(world, record)) return dropped("malformed")
+  if (isOver(record, ports)) return { ...dropped("unknown-tag"), commit: closing([record]) }
+  const self: Self = { identity: ports.identity, name: ports.name }
   const contact = record.contact === null ? undefined : book.contacts.get(record.contact)
   const moment = momentOf(ports)
   if (contact !== undefined) {
@@ -132,7 +121,65 @@ function decideInit(
 
 const AGAIN: Received = { kind: "again", receiptsWait: false }
 
-async function takeRequest(world: Surroundings, offer: OpenBundleRecord, request: Uint8Array): Promise<void> {
+async function follow(world: Surroundings, outcome: Outcome, payload: Uint8Array): Promise<void> {
+  switch (outcome.kind) {
+    case "nobody's":
+      return
+    case "init":
+      followInit(world, outcome.offer, outcome.outcome)
+      return
+    case "request":
+      return answerRequest(world, outcome.offer, payload)
+    case "frame":
+      return followFrame(world, outcome.contact, outcome.received, payload)
+  }
+}
+
+function followInit(world: Surroundings, offer: OpenBundleRecord, outcome: Accepted | Received): void {
+  if (outcome.kind === "accepted") world.onAccepted(offer, outcome)
+  else if (offer.contact === null) return
+  else if (outcome.kind === "again") world.onReceived(offer.contact, false)
+  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") world.onFitting(offer.contact, false)
+}
+
+async function followFrame(
+  world: Surroundings,
+  contact: ContactId,
+  received: Received,
+  wire: Uint8Array,
+): Promise<void> {
+  if (received.kind !== "refused") {
+    world.onFitting(contact, true)
+    world.onReceived(contact, received.receiptsWait)
+  } else if (received.why === "unknown-tag") {
+    await takeStranger(world, contact, wire)
+  } else if (received.why === "unknown-kem" || received.why === "too-far-ahead") {
+    world.onFitting(contact, false)
+  }
+}
+
+/** It fits no expected tag: a text that came before, one of a former session, or nothing of ours. */
+async function takeStranger(world: Surroundings, contact: ContactId, wire: Uint8Array): Promise<void> {
+  const { ports, journal } = world
+  const mid = messageId(wire)
+  if (await ports.store.hasMessage(contact, mid)) {
+    await journal.run((book) => repeatReceipt(book, contact, mid, momentOf(ports)))
+    world.onReceived(contact, true)
+    return
+  }
+  if (await journal.run((book) => answerFormer(book, contact, wire, momentOf(ports)))) {
+    world.onReceived(contact, false)
+    return
+  }
+  world.onFitting(contact, false)
+  await count(journal)
+}
+
+async function answerRequest(
+  world: Surroundings,
+  offer: OpenBundleRecord,
+  request: Uint8Array,
+): Promise<void> {
   const { ports, journal } = world
   const { bundle } = readBundleSecrets(offer).open
   const inbox = openLinkRequest(bundle.hash, request)
@@ -144,10 +191,6 @@ async function takeRequest(world: Surroundings, offer: OpenBundleRecord, request
 
 function ignoreFault(fault: unknown): void {
   if (!(fault instanceof Fault)) throw fault
-}
-
-function withdrawn(record: OpenBundleRecord): Decision<Received> {
-  return { ...dropped("unknown-tag"), commit: closing([record]) }
 }
 
 function isOver(offer: OpenBundleRecord, ports: Ports): boolean {

@@ -14,7 +14,7 @@ import { initsKey, nextSecretKey } from "./establishing.ts"
 import { formerKey } from "./former.ts"
 import { unsentKey } from "./admitting.ts"
 import { lineFor } from "./lines.ts"
-import { orderKey } from "./order.ts"
+import { orderChange, orderKey, readOrder } from "./order.ts"
 import { post, timerOf, writePassing } from "./outbound.ts"
 import { lostKey, recoveriesKey } from "./recovery.ts"
 import { seenKey } from "./seen.ts"
@@ -48,7 +48,7 @@ export function contactCommands(works: Works): Handlers<Names> {
     },
     rename: ({ contact, to }) => edit(works, contact, (record, book) => renamed(book, record, to)),
     block: async ({ contact, blocked }) => {
-      const described = await edit(works, contact, (record) => ({ ...record, blocked }))
+      const described = await journal.run((book) => decideBlocking(book, contact, blocked))
       const { mailbox } = findContact(journal.book(), contact)
       if (blocked) mailboxes.close(mailbox)
       else mailboxes.openAll()
@@ -118,6 +118,13 @@ async function edit(
     const contact = edited(findContact(book, name), book)
     return { commit: [{ write: "contact", contact }], tell: [], result: describeAlone(book, contact) }
   })
+}
+
+function decideBlocking(book: Book, name: string, blocked: boolean): Decision<Contact> {
+  const contact = { ...findContact(book, name), blocked }
+  const commit: Change[] = [{ write: "contact", contact }]
+  if (!blocked) commit.push(orderChange(contact.id, { ...readOrder(book.settings, contact.id), anew: true }))
+  return { commit, tell: [], result: describeAlone(book, contact) }
 }
 
 function renamed(book: Book, record: ContactRecord, to: string): ContactRecord {

@@ -45,11 +45,7 @@ export function nextSecret(contact: ContactId, value: Uint8Array): Change {
 /** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
 export function confirm(book: Book, draft: Draft, newChain: boolean): void {
   const { contact } = draft
-  const isConfirmed =
-    contact.state === "init-sent" ||
-    contact.state === "recovering" ||
-    (contact.state === "unconfirmed" && newChain)
-  if (!isConfirmed) return
+  if (!isConfirmed(contact, newChain)) return
   draft.contact = { ...contact, state: "established" }
   const secret = book.settings.get(nextSecretKey(contact.id)) ?? NOTHING
   if (secret.length > 0) {
@@ -66,6 +62,10 @@ export function confirm(book: Book, draft: Draft, newChain: boolean): void {
     draft.changes.push({ write: "setting", key: initsKey(contact.id), value: NOTHING })
   }
   if (contact.state === "recovering") showLine(draft, `the connection with ${contact.name} was made anew`)
+}
+
+function isConfirmed({ state }: ContactRecord, newChain: boolean): boolean {
+  return state === "init-sent" || state === "recovering" || (state === "unconfirmed" && newChain)
 }
 
 /** Recovery bundles of sessions before this one. Until it is confirmed the peer may have to come back to one of them. */

@@ -15,7 +15,7 @@ const REMEMBERED_MS = 30 * 24 * 3_600_000
 
 /**
  * The session with a device that its owner went on from: `since u64 | inbox 32 | snapshot`. Nothing that comes in it is
- * shown, but whoever still speaks in it is told.
+ * shown, but whoever still speaks in it is told [D-35].
  */
 export function formerKey(contact: ContactId): string {
   return `former/${contact}`

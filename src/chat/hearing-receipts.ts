@@ -18,13 +18,16 @@ export function hearAck(book: Book, draft: Draft, mid8: Uint8Array): void {
   draft.tell.push(told)
 }
 
-/** A text of ours was before somebody's eyes. */
-export function hearRead({ contact, moment, changes, tell }: Draft, mid8: Uint8Array): void {
-  changes.push({ write: "message-state", contact: contact.id, mid8, state: "read", at: moment.now })
-  tell.push({ told: "read", contact: contact.id, mid8 })
+/** A text of ours was before somebody's eyes, so it is on the peer's disk, too. */
+export function hearRead(book: Book, draft: Draft, mid8: Uint8Array): void {
+  const { contact, moment } = draft
+  const seq = book.carriers.get(letterKey(contact.id, mid8))
+  if (seq !== undefined) draft.changes.push({ write: "outgoing-done", seq })
+  draft.changes.push({ write: "message-state", contact: contact.id, mid8, state: "read", at: moment.now })
+  draft.tell.push({ told: "read", contact: contact.id, mid8 })
 }
 
-/** The peer misses these texts: they go at once, and it hears of those that will never come. */
+/** The peer misses these texts: they go at once, and it hears of those that will never come [D-22]. */
 export function hearAgain(book: Book, draft: Draft, numbers: readonly number[]): void {
   const { moment, order } = draft
   const found = lettersByNumber(book, draft, numbers)

@@ -3,7 +3,7 @@ import { readBundle } from "../session/bundle.ts"
 import { onPqFrame } from "../session/pq.ts"
 import { open } from "../session/ratchet.ts"
 import type { ContactId, ContactRecord } from "../store/records.ts"
-import { SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
+import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
 import { encodeIdentity } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
 import type { Event } from "./api.ts"
@@ -44,6 +44,8 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
   for (const frame of opened.frames) hear(news, frame)
   const isOwed = opened.frames.some(wantsReceipt)
   if (isOwed) draft.receipts = [...draft.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
+  // A frame full of them waits for no more.
+  if (draft.receipts.length >= LIST_MAX) post(draft, { kind: "passing", frames: [] })
   const leavesTrace = opened.frames.some(({ kind }) => kind === "text")
   if (!leavesTrace) {
     draft.changes.push(markSeen(book.settings, from, isOwed ? "owed" : "passing", opened.mid))
@@ -106,7 +108,7 @@ function hear(news: News, frame: Frame): void {
       for (const mid8 of frame.mids) hearAck(book, draft, mid8)
       return
     case "read":
-      for (const mid8 of frame.mids) hearRead(draft, mid8)
+      for (const mid8 of frame.mids) hearRead(book, draft, mid8)
       return
     case "again":
       hearAgain(book, draft, frame.numbers)

@@ -4,7 +4,7 @@ import { apply, copyBook, openBook, type Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
 
 /** So many steps share one commit at most; more would make the first of them wait for the last. */
-export const STEPS_PER_COMMIT = 16
+const STEPS_PER_COMMIT = 32
 
 /** The one path on which memory and disk change, step by step. */
 export type Journal = {
@@ -99,13 +99,30 @@ function decided<Result>(
   }
 }
 
-/** The last state of a session in a batch is the only one worth writing. */
+/** Of what a batch writes over and over the last state is the only one worth writing. */
 function writes(changes: readonly Change[]): Write[] {
-  const last = new Map<number, Change>()
-  for (const change of changes) if (change.write === "session") last.set(change.contact, change)
-  return changes.flatMap((change): Write[] => {
-    if (change.write !== "session") return [change]
-    if (last.get(change.contact) !== change) return []
-    return [{ write: "session", contact: change.contact, snapshot: encodeSession(change.session) }]
-  })
+  const last = new Map<string, Change>()
+  for (const change of changes) {
+    const place = placeOf(change)
+    if (place !== undefined) last.set(place, change)
+  }
+  return changes
+    .filter((change) => {
+      const place = placeOf(change)
+      return place === undefined || last.get(place) === change
+    })
+    .map(written)
+}
+
+/** What a change writes as a whole; undefined for what adds to the disk or depends on it. */
+function placeOf(change: Change): string | undefined {
+  if (change.write === "session") return `session/${change.contact}`
+  if (change.write === "setting") return `setting/${change.key}`
+  if (change.write === "outgoing") return `outgoing/${change.outgoing.seq}`
+  return change.write === "outgoing-done" ? `outgoing/${change.seq}` : undefined
+}
+
+function written(change: Change): Write {
+  if (change.write !== "session") return change
+  return { write: "session", contact: change.contact, snapshot: encodeSession(change.session) }
 }

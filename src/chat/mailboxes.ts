@@ -12,7 +12,7 @@ export type Mailboxes = {
   readonly close: (mailbox: Uint8Array) => void
   /** A new link: all mailboxes of the book. */
   readonly openAll: () => void
-  /** An INIT may leave only when its answer would arrive, and a blocked contact gets nothing. */
+  /** An INIT may leave only when its answer would arrive; who is blocked, or talks with us elsewhere, gets nothing. */
   readonly mayLeave: (letter: OutgoingRecord) => boolean
 }
 
@@ -64,7 +64,7 @@ export function openMailboxes(source: MailboxSource): Mailboxes {
     },
     mayLeave: (letter) => {
       const contact = source.book().contacts.get(letter.contact)
-      if (contact === undefined || contact.blocked) return false
+      if (contact === undefined || contact.blocked || contact.movedAt > 0) return false
       return letter.kind !== "init" || ready.has(toHex(contact.mailbox))
     },
   }

@@ -129,20 +129,11 @@ export function timerOf({ timer, timerSetAt }: ContactRecord): Frame {
   return { kind: "timer", seconds: timer, setAt: timerSetAt }
 }
 
-/** A frame by itself that the peer has to acknowledge. */
-export function writeControl(book: Book, to: ContactId, frame: Frame, moment: Moment): Decision<boolean> {
-  return writeFrame(book, to, { kind: "control", frames: [frame] }, moment)
-}
-
-/** A frame by itself that may get lost. */
+/** A frame by itself that may get lost. Whether the session could seal it. */
 export function writePassing(book: Book, to: ContactId, frame: Frame, moment: Moment): Decision<boolean> {
-  return writeFrame(book, to, { kind: "passing", frames: [frame] }, moment)
-}
-
-/** Whether the session could seal it. */
-function writeFrame(book: Book, to: ContactId, parcel: Parcel, moment: Moment): Decision<boolean> {
   const draft = draftFor(book, to, moment)
-  if (draft === undefined || post(draft, parcel).kind === "refused") return noChange(false)
+  if (draft === undefined) return noChange(false)
+  if (post(draft, { kind: "passing", frames: [frame] }).kind === "refused") return noChange(false)
   return settle(book, draft, true)
 }
 

@@ -52,8 +52,13 @@ async function describe(
   }
 }
 
-function whyItWaits({ name, blocked, state }: ContactRecord, published: boolean, link: Link): string {
+function whyItWaits(
+  { name, blocked, movedAt, state }: ContactRecord,
+  published: boolean,
+  link: Link,
+): string {
   if (blocked) return `${name} is blocked`
+  if (movedAt > 0) return `${name} talks with you on another device now`
   if (link.kind !== "online") return link.why
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
   return published

@@ -24,6 +24,7 @@ export class Outbox {
   #drains: (() => void)[] = []
   #line: Line | undefined
   #cancelTimer: () => void = () => undefined
+  #pumping = false
   #resting = false
   #stopped = false
 
@@ -40,11 +41,16 @@ export class Outbox {
     this.pump()
   }
 
-  /** Publishes what is due, if there is a line; to be called after every commit. */
+  /** Publishes what is due, if there is a line; to be called after every commit. Calls that come together are one. */
   readonly pump = (): void => {
-    this.#cancelTimer()
-    if (this.#line !== undefined && !this.#resting && !this.#stopped) this.#send(this.#line)
-    this.#release()
+    if (this.#pumping) return
+    this.#pumping = true
+    queueMicrotask(() => {
+      this.#pumping = false
+      this.#cancelTimer()
+      if (this.#line !== undefined && !this.#resting && !this.#stopped) this.#send(this.#line)
+      this.#release()
+    })
   }
 
   /** Everything is due: the broker has forgotten our session, and perhaps what it held. */

@@ -5,9 +5,9 @@ import { showLine } from "./lines.ts"
 import type { Held } from "./order.ts"
 
 /** More texts than this do not wait for a missing one: a peer could fill the memory with them. */
-export const HELD_MAX = 1024
+const HELD_MAX = 1024
 /** ... nor texts of more characters than this together. */
-export const HELD_LENGTH_MAX = 4 * 1024 * 1024
+const HELD_LENGTH_MAX = 4 * 1024 * 1024
 
 const NOTHING: Held = new Map()
 
@@ -17,11 +17,16 @@ export function heldFrom(book: Book, contact: ContactId): Held {
 
 /**
  * A text of theirs takes its place: it is shown with all that waited for it, or waits itself for those before it. One
- * without a number, or that comes after its gap was shown, is shown at once.
+ * without a number, or that comes after its gap was shown, is shown at once [D-20] [D-21].
  */
 export function placeText(draft: Draft, book: Book, number: number | undefined, text: HeldText): void {
   const { contact, moment, order } = draft
   if (number === undefined || number < order.heard) {
+    showText(draft, text)
+    return
+  }
+  if (order.anew) {
+    beginAnew(draft, book, number)
     showText(draft, text)
     return
   }
@@ -36,6 +41,12 @@ export function placeText(draft: Draft, book: Book, number: number | undefined, 
   held.set(number, record)
   draft.changes.push({ write: "held", held: record })
   if (isTooMuch(held)) closeGap(draft, held)
+}
+
+/** What was dropped while they were blocked is no gap. */
+function beginAnew(draft: Draft, book: Book, number: number): void {
+  closeAllGaps(draft, book)
+  draft.order = { ...draft.order, heard: Math.max(draft.order.heard, number + 1), anew: false }
 }
 
 /** Their word that these texts will never come. */

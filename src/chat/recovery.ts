@@ -53,7 +53,7 @@ export function recoveryOf(book: Book, mailbox: Uint8Array, tag: Uint8Array): Op
   return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
 }
 
-/** Both have begun at once: the INIT of the smaller identity counts. */
+/** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
 export function oursWins(contact: ContactRecord, self: Self): boolean {
   const ours = toHex(encodeIdentity(self.identity.public))
   return contact.state === "recovering" && ours < toHex(contact.identity)
@@ -84,7 +84,7 @@ export function loseInit(book: Book, contact: ContactId, init: Uint8Array, now: 
   ]
 }
 
-/** Whether one may begin by itself: at most one an hour and three a day. A time in the future counts for nothing. */
+/** Whether one may begin by itself: at most one an hour and three a day [D-30]. A time in the future counts for nothing. */
 export function mayRecover(book: Book, contact: ContactId, now: number): boolean {
   const recent = timesOf(book, contact).filter((time) => time <= now && now - time < DAY_MS)
   return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)

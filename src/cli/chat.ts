@@ -37,6 +37,7 @@ async function chatAtTerminal(context: Context, client: ChatClient, wish: ChatWi
     }
     const paper = openTeleprinter(plain, {
       onLine: (text) => void (last = last.then(() => say(text)).catch(reject)),
+      onTyping: (typing) => room.typing(typing),
       onInterrupt: () => context.lifetime.end("SIGINT"),
       onEnd: () => void last.then(() => resolve()),
     })
@@ -70,6 +71,8 @@ class Room {
   readonly #seen = new Set<string>()
   /** Texts of ours that are under way: who typed them need not be told. */
   readonly #typed: string[] = []
+  /** Its receipt stands for those of all before it. */
+  #lastOwn: string | undefined
   #leave: () => void = () => undefined
 
   constructor(seat: Seat) {
@@ -94,6 +97,12 @@ class Room {
     this.#leave()
   }
 
+  /** Whoever wants to know it is told that something is being written. */
+  typing(typing: boolean): void {
+    const { client, contact } = this.#seat
+    this.#beside(client.call("typing", { contact, typing }))
+  }
+
   async say(text: string, wait: "disk" | "broker"): Promise<"stay" | "quit"> {
     const said = commandOf(text)
     if (said.kind === "text") this.#typed.push(said.text)
@@ -105,6 +114,9 @@ class Room {
     if (event.event === "message" && event.message.contact === contact) {
       this.#show(event.message)
       return
+    }
+    if (event.event === "receipt" && event.id === this.#lastOwn) {
+      if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
     }
     // whoever held the profile may have ended and told nothing for a while
     if (event.event === "link") this.#beside(this.#showLatest())
@@ -123,6 +135,7 @@ class Room {
     if (this.#seen.has(message.id)) return
     this.#seen.add(message.id)
     if (message.mine) {
+      this.#lastOwn = message.id
       const typed = this.#typed.indexOf(message.text)
       if (typed === -1) print(messageRow(message, Date.now()))
       else this.#typed.splice(typed, 1)
@@ -154,6 +167,8 @@ function infoOf(event: Event, contact: string): SafeText | undefined {
       return safe`paired with ${displayName(event.contact.name)}`
     case "notice":
       return [null, contact].includes(event.contact) ? display(event.text) : undefined
+    case "typing":
+      return event.typing && event.contact === contact ? safe`${displayName(contact)} is writing` : undefined
     case "locked":
       return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
     case "unlocked":

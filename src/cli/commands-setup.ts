@@ -82,7 +82,7 @@ export function addServing(program: Command, start: Start): void {
   addLayouts(broker, start)
 }
 
-/** pair, verify, contacts. */
+/** pair, verify. */
 export function addPairing(program: Command, start: Start): void {
   program
     .command("pair [carrier]")
@@ -111,43 +111,10 @@ export function addPairing(program: Command, start: Start): void {
     .action((contact: string, { yes = false }: { yes?: boolean }) =>
       start(async (context) => (await import("./meet.ts")).verify(context, { contact, sure: yes })),
     )
-  addContacts(program, start)
 }
 
 type PairFlags = Omit<PairOptions, "words"> & {
   readonly words: string
   readonly myName?: string
   readonly passphrase: boolean
-}
-
-function addContacts(program: Command, start: Start): void {
-  const contacts = program
-    .command("contacts")
-    .description("list your contacts, or change one")
-    .action(() => start(async (context) => (await import("./meet.ts")).contacts(context)))
-  contacts
-    .command("rename <name> <to>")
-    .description("call a contact something else")
-    .action((contact: string, to: string) =>
-      start(async (context) => (await import("./meet.ts")).rename(context, contact, to)),
-    )
-  contacts
-    .command("block <name>")
-    .description("drop what a contact sends")
-    .action((contact: string) =>
-      start(async (context) => (await import("./meet.ts")).block(context, contact)),
-    )
-  contacts
-    .command("unblock <name>")
-    .description("take it back")
-    .action((contact: string) =>
-      start(async (context) => (await import("./meet.ts")).unblock(context, contact)),
-    )
-  contacts
-    .command("forget <name>")
-    .description("delete a contact and the conversation")
-    .option("--yes", "do not ask")
-    .action((contact: string, { yes = false }: { yes?: boolean }) =>
-      start(async (context) => (await import("./meet.ts")).forget(context, { contact, sure: yes })),
-    )
 }

@@ -11,7 +11,7 @@ const SEND_CODES =
 
 type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
 
-/** chat, send, inbox, history, search. */
+/** chat, send, outbox, inbox, history, search. */
 export function addTalking(program: Command, start: Start): void {
   program
     .command("chat <name>")
@@ -39,6 +39,16 @@ export function addTalking(program: Command, start: Start): void {
           timeoutMs: timeout ?? SEND_WAIT_MS,
         } as const
         await (await import("./converse.ts")).send(context, { to, text, ...wish })
+      }),
+    )
+  program
+    .command("outbox")
+    .description("print what was sent and has not arrived, and why")
+    .option("--cancel <id>", "take the message back whose id begins so")
+    .action(({ cancel }: { cancel?: string }) =>
+      start(async (context) => {
+        const { cancelWaiting, listOutbox } = await import("./outbox.ts")
+        await (cancel === undefined ? listOutbox(context) : cancelWaiting(context, cancel))
       }),
     )
   program

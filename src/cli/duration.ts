@@ -8,9 +8,24 @@ export const SEND_WAIT_MS = 10_000
 /** What `readDuration` reads, for whoever typed something else. */
 export const DURATION_FORM = "a time from 1ms to 7d is needed, such as 500ms, 30s, 5m, 2h or 1d"
 
+/** Messages disappear after at most a year, as `TIMER_MAX_S` of wire/frame.ts has it. */
+const TIMER_MS_MAX = 366 * 86_400_000
+export const TIMER_FORM = "a time from 1s to 366d, such as 30s, 5m, 2h or 7d"
+
 /** `500ms`, `30s`, `5m`, `2h` or `1d`, at most 7 days, in milliseconds. */
 export function readDuration(text: string): number | undefined {
-  const [, digits, unit = ""] = /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
-  const ms = Number(digits) * (UNIT_MS[unit] ?? NaN)
+  const ms = milliseconds(text)
   return ms > 0 && ms <= DURATION_MS_MAX ? ms : undefined
+}
+
+/** The same in whole seconds, at most 366 days. */
+export function readTimer(text: string): number | undefined {
+  const ms = milliseconds(text)
+  return ms > 0 && ms <= TIMER_MS_MAX && ms % 1000 === 0 ? ms / 1000 : undefined
+}
+
+/** In the units above, unbounded; NaN for what is none of these. */
+export function milliseconds(text: string): number {
+  const [, digits, unit = ""] = /^([0-9]{1,9})(ms|s|m|h|d)$/.exec(text) ?? []
+  return Number(digits) * (UNIT_MS[unit] ?? NaN)
 }

@@ -1,12 +1,15 @@
 import { InvalidArgumentError } from "commander"
 import type { LoopbackPlace } from "../daemon/tcp.ts"
-import { DURATION_FORM, readDuration } from "./duration.ts"
+import { DURATION_FORM, milliseconds, readDuration } from "./duration.ts"
 
 const PORT_MAX = 65_535
 /** More than one process has descriptors for. */
 const CONNECTIONS_MAX = 60_000
 /** What one answer of the engine holds. */
 const LIMIT_MAX = 10_000
+
+/** Receipts that wait longer let their sender believe that nothing arrived. */
+const RECEIPT_DELAY_MS_MAX = 60_000
 
 const LOOPBACK_NAMES: Readonly<Record<string, LoopbackPlace["host"]>> = {
   "127.0.0.1": "127.0.0.1",
@@ -34,6 +37,13 @@ export function duration(text: string): number {
   const ms = readDuration(text)
   if (ms !== undefined) return ms
   throw new InvalidArgumentError(DURATION_FORM)
+}
+
+/** As the API bounds it. */
+export function receiptDelay(text: string): number {
+  const ms = milliseconds(text)
+  if (ms <= RECEIPT_DELAY_MS_MAX) return ms
+  throw new InvalidArgumentError("a time from 0s to 1m is needed")
 }
 
 /** `PORT` or `HOST:PORT`, of this machine alone. */

@@ -6,6 +6,7 @@ import type { Action, Start } from "./context.ts"
 import { descriptor } from "./numbers.ts"
 import { addDevices, addRegistering, addRegistrar } from "./commands-broker.ts"
 import { addDaemon } from "./commands-daemon.ts"
+import { addContacts } from "./commands-contacts.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
 import { addPlain, addTalking } from "./commands-talk.ts"
 
@@ -76,6 +77,7 @@ function grammar(defaultProfile: string, start: Start): Command {
   addRegistering(program, start)
   addDevices(program, start)
   addPairing(program, start)
+  addContacts(program, start)
   addTalking(program, start)
   addDaemon(program, start)
   addPlain(program, start)

@@ -14,8 +14,14 @@ const STATE: Record<Message["state"], SafeText> = {
 
 /** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; another day stands before the time. */
 export function messageRow(message: Message, now: number): SafeText {
-  const who = message.mine ? safe`me (${STATE[message.state]})` : displayName(message.contact)
+  if (message.kind === "line") return safe`${when(message.storedAt, now)} -- ${display(message.text)} --`
+  const who = message.mine ? safe`me (${STATE[message.state]})` : theirName(message)
   return safe`${when(message.storedAt, now)} ${who}: ${display(message.text)}`
+}
+
+/** A new key that nobody has compared is nobody's yet. */
+function theirName({ contact, trusted }: Message): SafeText {
+  return trusted ? displayName(contact) : safe`${displayName(contact)} (KEY NOT COMPARED)`
 }
 
 /** As above, for rows of several conversations. */
@@ -30,6 +36,8 @@ export function contactRow(contact: Contact): SafeText {
   const news = [
     ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
     ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
+    ...(contact.keyChangedAt !== null && !contact.verified ? [safe`compare the key`] : []),
+    ...(contact.movedAt !== null ? [safe`goes on with another device of yours`] : []),
     ...(contact.state === "init-sent" ? [safe`has not answered yet`] : []),
     ...(contact.state === "recovering" ? [safe`session is being renewed`] : []),
   ]
@@ -40,6 +48,7 @@ export function contactRow(contact: Contact): SafeText {
 /** All states in words, all as wide as the widest. */
 function standing(contact: Contact): SafeText {
   if (contact.blocked) return safe`BLOCKED   `
+  if (contact.keyChangedAt !== null && !contact.verified) return safe`NEW KEY   `
   return contact.verified ? safe`VERIFIED  ` : safe`UNVERIFIED`
 }
 
@@ -48,7 +57,7 @@ export function grouped(hex: string): SafeText {
   return joined((hex.match(/.{1,4}/g) ?? []).map(display), " ")
 }
 
-function when(ms: number, now: number): SafeText {
+export function when(ms: number, now: number): SafeText {
   const at = new Date(ms)
   const time = `${two(at.getHours())}:${two(at.getMinutes())}`
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`

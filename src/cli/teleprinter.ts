@@ -10,6 +10,8 @@ const PASTE_OFF = "\u001b[?2004l"
 
 export type Typed = {
   readonly onLine: (text: string) => void
+  /** The line is begun, or empty again. */
+  readonly onTyping: (typing: boolean) => void
   /** Ctrl+C on an empty line. */
   readonly onInterrupt: () => void
   /** Ctrl+D on an empty line, or the terminal is gone. */
@@ -42,6 +44,7 @@ export function openTeleprinter(plain: boolean, typed: Typed): Teleprinter {
     paper.entered()
     line.prompt()
   })
+  heedTyping(line, keys, typed.onTyping)
   line.on("SIGINT", () => (lines.drop() ? line.prompt() : typed.onInterrupt()))
   line.on("close", typed.onEnd)
   line.prompt()
@@ -69,6 +72,17 @@ function oneByOne(terminal: NodeJS.ReadStream): PassThrough {
   // a prompt that was answered before has paused it
   terminal.resume()
   return Object.assign(keys, { setRawMode: (raw: boolean) => terminal.setRawMode(raw) })
+}
+
+function heedTyping(line: Interface, keys: PassThrough, onTyping: Typed["onTyping"]): void {
+  let typing = false
+  const look = (): void => {
+    const isBegun = line.line !== ""
+    if (isBegun !== typing) onTyping(isBegun)
+    typing = isBegun
+  }
+  // the editor hears the key after us
+  keys.on("keypress", () => setImmediate(look))
 }
 
 type Paper = { readonly print: (row: SafeText) => void; readonly entered: () => void }

@@ -1,6 +1,6 @@
 import type { TLSSocket } from "node:tls"
 
-import type { IClientOptions, IConnackPacket } from "mqtt"
+import type { IClientOptions, IConnackPacket, IPublishPacket } from "mqtt"
 import mqttClient from "mqtt/lib/client"
 
 import { Fault } from "../errors.ts"
@@ -19,6 +19,13 @@ const CONNACK_MS = 10_000
 const GOODBYE_MS = 500
 /** How long a broker of MQTT 5 keeps our queue: as long as a sender repeats a message. */
 const SESSION_EXPIRY_S = 30 * 24 * 3600
+/**
+ * So many frames may be under way to the disk, where they share a commit; none is acknowledged before it is there. A
+ * session knows at least as many tags ahead.
+ */
+const READ_AHEAD = 16
+/** PUBACK without properties, in MQTT 3.1.1 and 5 alike (section 3.4). */
+const PUBACK = [0x40, 2] as const
 
 export type Opening = {
   readonly socket: TLSSocket
@@ -39,7 +46,9 @@ export class Connection implements Wire {
   readonly #opening: Opening
   #window: Window | undefined
   #error: unknown
+  /** The last frame that was read: when it settles, all before it have. */
   #frame: Promise<void> = Promise.resolve()
+  #underWay = 0
   #closing = false
 
   constructor(opening: Opening) {
@@ -50,7 +59,10 @@ export class Connection implements Wire {
       if (!within(chunk)) socket.destroy(coded("a packet over the limit was announced", TOO_LARGE))
     })
     this.#client = new MqttClient(() => socket, clientOptions(opening))
-    this.#client.handleMessage = (packet, done) => this.#take(packet.topic, packet.payload, done)
+    this.#client.on("packetreceive", (packet) => {
+      if (packet.cmd === "publish") unbind(packet)
+    })
+    this.#client.handleMessage = (packet, done) => this.#take(packet, done)
     this.#client.on("error", (error) => (this.#error ??= error))
     this.#client.on(
       "disconnect",
@@ -99,15 +111,36 @@ export class Connection implements Wire {
     this.#opening.onOpen(this, connack.sessionPresent)
   }
 
-  #take(topic: string, payload: Buffer | string, done: (error?: Error) => void): void {
+  /** Reads on at once, or where many frames wait for the disk when one of them is there. */
+  #take({ topic, payload, messageId }: IPublishPacket, done: () => void): void {
     if (this.#closing) return
-    this.#frame = this.#opening.onFrame(topic, Buffer.from(payload)).then(
-      () => done(),
-      (error: unknown) => {
-        this.#error ??= error
-        this.#opening.socket.destroy()
-      },
-    )
+    this.#underWay++
+    const committed = this.#opening.onFrame(topic, Buffer.from(payload))
+    const before = this.#frame
+    const mayReadOn = this.#underWay < READ_AHEAD
+    this.#frame = this.#acknowledge(before, committed, messageId).then(() => {
+      this.#underWay--
+      if (!mayReadOn) done()
+    })
+    if (mayReadOn) done()
+  }
+
+  /** In the order in which they came (MQTT-4.6.0-2). After one that failed none is acknowledged any more. */
+  async #acknowledge(
+    before: Promise<void>,
+    committed: Promise<void>,
+    messageId: number | undefined,
+  ): Promise<void> {
+    try {
+      await committed
+    } catch (error) {
+      this.#error ??= error
+      this.#opening.socket.destroy()
+    }
+    await before
+    const { socket } = this.#opening
+    if (messageId === undefined || !socket.writable) return
+    socket.write(Uint8Array.of(...PUBACK, messageId >> 8, messageId & 0xff))
   }
 
   /** A frame still being committed comes first: the next connection may bring it again. */
@@ -118,8 +151,13 @@ export class Connection implements Wire {
   }
 }
 
+/** mqtt.js reads on only after PUBACK. A packet of QoS 0 has none: we send it ourselves, when the frame is on disk. */
+function unbind(packet: IPublishPacket): void {
+  packet.qos = 0
+}
+
 function clientOptions({ clientId, credential, clean, mqttVersion }: Opening): IClientOptions {
-  const properties = { sessionExpiryInterval: clean ? 0 : SESSION_EXPIRY_S, receiveMaximum: IN_FLIGHT_MAX }
+  const properties = { sessionExpiryInterval: clean ? 0 : SESSION_EXPIRY_S, receiveMaximum: READ_AHEAD }
   return {
     clientId,
     clean,

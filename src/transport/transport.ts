@@ -35,7 +35,8 @@ export type Credential =
 export type TransportEvents = {
   /**
    * PUBACK follows when the promise resolves; if it rejects the connection is destroyed and the broker delivers again.
-   * Frames come one at a time, and nothing else is read meanwhile: never wait here for a publish or subscribe of this link.
+   * Frames come in order, up to sixteen before the first of them has resolved; then nothing else is read, so never wait
+   * here for a publish or subscribe of this link.
    */
   readonly onFrame: (topic: string, payload: Uint8Array) => Promise<void>
   /** Told on every change. `stopped` is permanent (wrong certificate, bad credentials): no retry follows. */

@@ -48,15 +48,24 @@ const decide = (...commit: Write[]) => ({
 })
 const silence = () => Promise.resolve()
 
-test("steps that come together share commits of sixteen, and each sees what those before it decided", async () => {
+test("steps that come together share commits of thirty-two, and each sees what those before it decided", async () => {
   const { store, commits } = await countingStore()
   const journal = await openJournal(store, silence)
   const steps = Array.from({ length: 40 }, () =>
-    journal.run((book) => decide(setting("count", (book.settings.get("count")?.[0] ?? 0) + 1))),
+    journal.run((book) => decide(setting(`count-${book.settings.size}`, book.settings.size))),
   )
   await Promise.all(steps)
-  expect(commits.map(({ length }) => length)).toEqual([16, 16, 8])
-  expect((await store.opening()).settings.get("count")).toEqual(Uint8Array.of(40))
+  expect(commits.map(({ length }) => length)).toEqual([32, 8])
+  expect((await store.opening()).settings.get("count-39")).toEqual(Uint8Array.of(39))
+})
+
+test("of what a commit writes over and over only the last is written", async () => {
+  const { store, commits } = await countingStore()
+  const journal = await openJournal(store, silence)
+  const steps = [1, 2, 3].map((n) => journal.run(() => decide(setting("count", n), setting(`${n}`, n))))
+  await Promise.all(steps)
+  expect(commits.map(({ length }) => length)).toEqual([4])
+  expect((await store.opening()).settings.get("count")).toEqual(Uint8Array.of(3))
 })
 
 test("a step that throws takes none of its neighbours with it", async () => {

@@ -153,7 +153,7 @@ async function allDelivered(alice: ChatClient, other: ChatClient): Promise<boole
   return all.every(({ mine, state }) => !mine || state === "delivered")
 }
 
-test("killed at every point of sending and receiving, one after the other, nothing is lost and nothing comes twice", async () => {
+test("[D-1] killed at every point of sending and receiving, one after the other, nothing is lost and nothing comes twice", async () => {
   writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
   const first = await startAlice("")
   await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })

@@ -22,7 +22,7 @@ function lose(town: Town, to: Person, ...lost: readonly number[]): void {
   }
 }
 
-test("a later text waits for the one before it, which is asked for and comes within seconds", async () => {
+test("[D-20] a later text waits for the one before it, which is asked for and comes within seconds", async () => {
   const { town, alice, bob } = await couple()
   lose(town, bob, 0)
   await alice.send("bob", "one")
@@ -37,7 +37,7 @@ test("a later text waits for the one before it, which is asked for and comes wit
   expect(await bob.lines("alice")).toEqual([])
 })
 
-test("a gap that cannot be filled is shown as a line, and what comes too late after it", async () => {
+test("[D-21] a gap that cannot be filled is shown as a line, and what comes too late after it", async () => {
   const { town, alice, bob } = await couple()
   const first: { topic: string; payload: Uint8Array }[] = []
   let frame = 0
@@ -122,7 +122,7 @@ test.each([
   expect((await sent).state).toBe(state)
 })
 
-test("send says how far it came when the time is over, and the message stays in the outbox", async () => {
+test("[D-10] send says how far it came when the time is over, and the message stays in the outbox", async () => {
   const { town, alice, bob } = await couple()
   await bob.die()
   const sent = alice.client.call("send", { to: "bob", text: "hi", wait: "delivered", timeoutMs: 1_000 })

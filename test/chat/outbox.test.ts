@@ -113,7 +113,7 @@ test("a message is 1 to 65,367 bytes of UTF-8", async () => {
   expect(await bob.texts("alice")).toEqual(["ä".repeat(32_683)])
 })
 
-test("a commit that fails acknowledges nothing: the broker brings the frame again", async () => {
+test("[D-2] a commit that fails acknowledges nothing: the broker brings the frame again", async () => {
   const { town, alice, bob } = await couple()
   const { store } = bob
   const commit = store.commit

@@ -71,7 +71,7 @@ test("a receiver whose disk was put back gets what it lost no more, and all that
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
+test("[W-29] what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
   const { town, alice, bob } = await couple()
   // Bob gets it all, and his receipts are lost.
   town.office.meddle = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
@@ -110,7 +110,7 @@ test("both begin at once: one handshake counts, and both go on", async () => {
   expect(states.flat().map(({ state }) => state)).toEqual(["established", "established"])
 })
 
-test("a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
+test("[D-30] a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
   const { town, alice, bob } = await couple()
   const copy = await copyOf(alice)
   const isAnew = "the connection with alice was made anew"
@@ -130,7 +130,7 @@ test("a connection is made anew by itself once an hour and three times a day, th
   expect(await anew()).toBeLessThanOrEqual(3)
 })
 
-test("an INIT of the recovery that is repeated for ever begins the session but once", async () => {
+test("[D-31] an INIT of the recovery that is repeated for ever begins the session but once", async () => {
   const { town, alice, bob } = await couple()
   const before = town.office.seen.length
   await alice.client.call("reset", { contact: "bob" })

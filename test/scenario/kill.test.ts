@@ -19,6 +19,7 @@ const AT_RECEIVING = [
 ] as const
 const AT_ANSWERING = ["init-decided", "init-committed"] as const
 const AT_BEING_ANSWERED = ["welcome-decided", "welcome-committed"] as const
+const AT_RECOVERING = ["recovery-committed"] as const
 
 /** The command is killed there, or the test fails: the point was never reached. Gives what was printed before. */
 async function dies(who: Person, point: FaultPoint, ...args: readonly string[]): Promise<readonly unknown[]> {
@@ -56,7 +57,13 @@ const CEILING = { timeout: 180_000 }
 
 describe.concurrent("a process killed with kill -9", CEILING, () => {
   it("dies at every point that there is in one of these stories", () => {
-    const all: readonly FaultPoint[] = [...AT_SENDING, ...AT_RECEIVING, ...AT_ANSWERING, ...AT_BEING_ANSWERED]
+    const all: readonly FaultPoint[] = [
+      ...AT_SENDING,
+      ...AT_RECEIVING,
+      ...AT_ANSWERING,
+      ...AT_BEING_ANSWERED,
+      ...AT_RECOVERING,
+    ]
     expect(all.toSorted()).toEqual(FAULT_POINTS.toSorted())
   })
 
@@ -121,6 +128,24 @@ describe.concurrent("a process killed with kill -9", CEILING, () => {
     const names = (await alice.tell("contacts")).map(({ name }) => name)
     const guests = [...AT_ANSWERING, ...AT_BEING_ANSWERED].map((point) => `guest-${point}`)
     expect(names.toSorted()).toEqual(guests.toSorted())
+  })
+})
+
+describe.concurrent("a connection that is being made anew", CEILING, () => {
+  it("goes on after kill -9, and nothing is shown twice", async ({ onTestFinished }) => {
+    const story = new Story()
+    onTestFinished(story.end)
+    const { alice, bob } = await neighbours(story)
+    await alice.tell("send", "bob", "before")
+    for (const point of AT_RECOVERING) await dies(alice, point, "reset", "bob")
+    await alice.tell("send", "bob", "after")
+    expect(await bob.receives("before", "after")).toEqual([
+      "before",
+      "the connection with alice was made anew",
+      "after",
+    ])
+    await bob.tell("send", "alice", "and back")
+    expect(await alice.receives("and back")).toContain("and back")
   })
 })
 

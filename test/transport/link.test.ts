@@ -84,7 +84,7 @@ test("a frame is acknowledged only when it is taken: one that was at work when t
   expect(text((await reader.frame()).payload)).toBe("one")
 })
 
-test("closing waits for the frame at work and acknowledges it: it does not come again", async () => {
+test("closing waits for the frames at work and acknowledges them: they do not come again", async () => {
   const { broker, alice, bob } = await people()
   const { hold, arrived, letGo } = barrier()
   const first = call(broker, alice, hold)
@@ -98,10 +98,12 @@ test("closing waits for the frame at work and acknowledges it: it does not come 
   expect(first.frames).toHaveLength(0)
   letGo()
   await closed
-  expect(first.frames).toHaveLength(1)
+  const taken = first.frames.length
+  expect(taken).toBeGreaterThan(0)
 
+  await sender.publish(inbox(alice), Buffer.from("three"))
   const second = call(broker, alice)
-  expect(text((await second.frame()).payload)).toBe("two")
+  expect(text((await second.frame()).payload)).toBe(["one", "two", "three"][taken])
 })
 
 test("a frame that could not be committed is told with its Fault, and comes again", async () => {
@@ -119,13 +121,13 @@ test("a frame that could not be committed is told with its Fault, and comes agai
   expect(text((await reader.frame()).payload)).toBe("one")
 })
 
-test("frames come one at a time and in the order they were published", async () => {
+test("frames come in the order they were published, sixteen at a time while the disk works", async () => {
   const { broker, alice, bob } = await people()
-  let busy = 0
+  let [busy, most] = [0, 0]
   const reader = call(broker, alice, async () => {
     busy += 1
-    expect(busy).toBe(1)
-    await new Promise((resolve) => setImmediate(resolve))
+    most = Math.max(most, busy)
+    await new Promise((resolve) => setTimeout(resolve, 5))
     busy -= 1
   })
   await reader.transport.subscribe(inbox(alice))
@@ -136,6 +138,8 @@ test("frames come one at a time and in the order they were published", async () 
   const heard: string[] = []
   while (heard.length < sent.length) heard.push(text((await reader.frame()).payload))
   expect(heard).toEqual(sent)
+  expect(most).toBeGreaterThan(1)
+  expect(most).toBeLessThanOrEqual(16)
 })
 
 test("a link comes back after a restart of the broker with all it was subscribed to", async () => {

@@ -1,0 +1,1 @@
+import "node:os"; import "node:path"; import "node:fs"
