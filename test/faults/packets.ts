@@ -23,7 +23,9 @@ export function packetsOf(socket: TLSSocket, take: (packet: Packet) => void): Pa
     set version(version) {
       settings.protocolVersion = version
     },
-    send: (packet) => void (socket.destroyed || socket.write(generate(packet, settings))),
+    send: (packet) => {
+      if (!socket.destroyed) socket.write(generate(packet, settings))
+    },
     cut: (packet) => {
       const bytes = generate(packet, settings)
       socket.write(bytes.subarray(0, bytes.length >> 1), () => socket.destroy())

@@ -1,3 +1,5 @@
+import fc from "fast-check"
+
 import type { Message } from "../../src/chat/api.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { Fault } from "../../src/errors.ts"
@@ -30,8 +32,27 @@ type Loss = { readonly said: Set<string>; readonly heard: Set<string> }
 /** What this person knew when the disk was copied. */
 type Copy = { readonly promised: number; readonly heard: ReadonlySet<string>; readonly secret: string }
 
+/** How many schedules have one seed. */
+const SCHEDULES_A_SEED = 4
+
+/** Plays schedules of this seed and those after it until at least so many texts were promised. Gives how many. */
+export async function playThrough(
+  schedules: fc.Arbitrary<(Happening | Setback)[]>,
+  seed: number,
+  texts: number,
+): Promise<number> {
+  let promised = 0
+  const property = fc.asyncProperty(schedules, async (happenings) => {
+    promised += await play(happenings)
+  })
+  for (let next = seed; promised < texts; next++) {
+    await fc.assert(property, { seed: next, numRuns: SCHEDULES_A_SEED })
+  }
+  return promised
+}
+
 /** Plays a schedule to its end, lets the weather clear, and expects the law. Gives how many texts were promised. */
-export async function play(happenings: readonly (Happening | Setback)[]): Promise<number> {
+async function play(happenings: readonly (Happening | Setback)[]): Promise<number> {
   const town = new Town()
   const people = [await town.person("alice"), await town.person("bob")] as const
   await town.pair(...people)
@@ -46,7 +67,7 @@ export async function play(happenings: readonly (Happening | Setback)[]): Promis
   }
   for (const happening of happenings) await happen(it, happening)
   clear(town)
-  const setBack = happenings.some(({ kind }) => kind === "put-back")
+  const setBack = happenings.some((event) => event.kind === "do" && event.what === "put disk back")
   await town.clock.pass(setBack ? HEALING_MS : CLEARING_MS)
   for (const [sender, receiver] of [
     [0, 1],
@@ -99,17 +120,15 @@ async function happen(play: Play, event: Happening | Setback): Promise<void> {
     case "jump":
       clock.jump(event.days * DAY_MS)
       return
-    default:
+    case "do":
       return act(play, event)
   }
 }
 
-type Act = Extract<Happening | Setback, { kind: "reset" | "cancel" | "look" | "copy" | "put-back" }>
-
-async function act(play: Play, { kind, who }: Act): Promise<void> {
+async function act(play: Play, { what, who }: Extract<Happening | Setback, { kind: "do" }>): Promise<void> {
   const { client } = play.people[who]
   const peer = play.people[other(who)].name
-  switch (kind) {
+  switch (what) {
     case "reset":
       void client.call("reset", { contact: peer }).catch(expectFault)
       return
@@ -121,9 +140,9 @@ async function act(play: Play, { kind, who }: Act): Promise<void> {
     case "look":
       await client.call("inbox", { take: true })
       return
-    case "copy":
+    case "copy disk":
       return keepCopy(play, who)
-    case "put-back":
+    case "put disk back":
       return putItBack(play, who)
   }
 }
@@ -157,8 +176,8 @@ async function putItBack(play: Play, who: Who): Promise<void> {
   const { held } = await person.store.opening()
   const heard = [...(await person.texts(peer.name)), ...held.flatMap(({ text }) => text?.text ?? [])]
   for (const text of heard) if (!copy.heard.has(text)) play.forgotten[who].heard.add(text)
-  for (const text of play.promised[who].slice(copy.promised)) play.forgotten[who].said.add(text)
   await putBack(person)
+  for (const text of play.promised[who].slice(copy.promised)) play.forgotten[who].said.add(text)
 }
 
 /** Names the session, where both are in the same. */

@@ -28,7 +28,7 @@ export class Resident {
     const folder = join(place.folder, `${name}-${device.id}`)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const pin = toHex(pinOf(place.authority.caCertificate))
-    const papers = { name: `${name}`, port: place.port, pin, device }
+    const papers = { name: name, port: place.port, pin, device }
     this.#open = () => openNeighbour(papers, folder, () => undefined, pace)
   }
 
