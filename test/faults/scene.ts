@@ -9,7 +9,7 @@ import { acquaint, direction, Resident, untilSettled } from "./residents.ts"
 export type Scene = { readonly alice: Resident; readonly bob: Resident; readonly proxy: Proxy }
 
 /** For engines an hour is three minutes: what they repeat after 5 s comes within a moment. */
-export const PACE = 20
+const PACE = 20
 
 /** The story's own `onTestFinished`: several are told at once. */
 type Ending = Pick<TestContext, "onTestFinished">

@@ -109,7 +109,7 @@ export class ScriptedBroker {
       return undefined
     }
     const known = this.#sessions.get(clientId)
-    const session = known ?? { topics: new Set(), queue: [], sent: new Map(), stream: undefined }
+    const session: Session = known ?? { topics: new Set(), queue: [], sent: new Map(), stream: undefined }
     this.#sessions.set(clientId, session)
     session.stream?.socket.destroy()
     session.stream = stream
@@ -142,7 +142,7 @@ export class ScriptedBroker {
   }
 
   #take(stream: PacketStream, { topic, payload, messageId = 0 }: IPublishPacket): void {
-    const letter: Letter = { topic, payload: Buffer.from(payload as Uint8Array) }
+    const letter: Letter = { topic, payload: Buffer.from(payload as Buffer) }
     this.seen.push(letter)
     for (const kept of this.script.keeps?.(letter) ?? [letter]) {
       for (const session of this.#sessions.values()) {
