@@ -120,7 +120,16 @@ function forgetContact(database: Database, id: number): void {
   database.run("DELETE FROM contacts WHERE id = ?", id)
 }
 
+/** A text is sent for 30 days, and a clock may be two days wrong: afterwards nobody need know it. */
+const KNOWN_MS = 33 * 24 * 3_600_000
+
 function expire(database: Database, at: number): void {
+  database.run("DELETE FROM vanished WHERE at < ?", at - KNOWN_MS)
+  database.run(
+    `INSERT OR REPLACE INTO vanished SELECT contact, mid, original, ?1 FROM messages
+     WHERE mine = 0 AND kind = 'text' AND expires_at > 0 AND expires_at <= ?1`,
+    at,
+  )
   forgetWords(database, "expires_at > 0 AND expires_at <= ?", at)
   database.run("DELETE FROM messages WHERE expires_at > 0 AND expires_at <= ?", at)
 }
@@ -191,8 +200,9 @@ function isThereAlready(database: Database, { contact, original }: Omit<MessageR
   if (original.length === 0) return false
   const found = database.select(
     (row) => row.number(0),
-    `SELECT seq FROM messages WHERE mine = 0 AND contact = ?1
-       AND (mid BETWEEN ?2 AND ?3 OR (original = ?2 AND original <> x''))`,
+    `SELECT 1 FROM messages WHERE mine = 0 AND contact = ?1
+       AND (mid BETWEEN ?2 AND ?3 OR (original = ?2 AND original <> x''))
+     UNION ALL SELECT 1 FROM vanished WHERE contact = ?1 AND (mid BETWEEN ?2 AND ?3 OR original = ?2)`,
     contact,
     original,
     concat(original, LAST_8),

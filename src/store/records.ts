@@ -139,7 +139,7 @@ export type Write =
   | { readonly write: "contact"; readonly contact: ContactRecord }
   | { readonly write: "forget-contact"; readonly id: ContactId }
   | { readonly write: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
-  /** Left out where the conversation has it already, or a received text of the same original. */
+  /** Left out where the conversation has or had it already, or a received text of the same original. */
   | { readonly write: "message"; readonly message: Omit<MessageRecord, "seq"> }
   /** Of the message of ours whose id begins so. Its timer begins with `delivered`; `read` stays. */
   | {
@@ -150,7 +150,7 @@ export type Write =
       readonly at: number
     }
   | { readonly write: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
-  /** Deletes all whose time was over then, unix ms. */
+  /** Deletes all whose time was over then, unix ms; of received texts the ids stay known while they may come again. */
   | { readonly write: "expire"; readonly at: number }
   | { readonly write: "held"; readonly held: HeldRecord }
   | { readonly write: "held-done"; readonly contact: ContactId; readonly number: number }
@@ -188,7 +188,7 @@ export type Store = {
   readonly unshown: () => Promise<readonly MessageRecord[]>
   /** Full-text search over all conversations, newest first. Any input is words to look for, never a syntax error. */
   readonly search: (words: string, limit: number) => Promise<readonly MessageRecord[]>
-  /** Shown, or held back. */
+  /** Shown, even where it has disappeared since, or held back. */
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
   /** By its id, or the 8 bytes with which that begins. */
   readonly findMessage: (contact: ContactId, mid: Uint8Array) => Promise<MessageRecord | undefined>

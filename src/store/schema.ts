@@ -156,6 +156,16 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE outgoing_2 RENAME TO outgoing;
   CREATE INDEX outgoing_by_contact ON outgoing (contact);
   `,
+  `
+  -- Texts of theirs that have disappeared, known by their ids as long as they may come once more.
+  CREATE TABLE vanished (
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    original BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (contact, mid)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** Brings the tables up to date. Refuses a file of a later version: Fault `config`. */

@@ -21,11 +21,12 @@ export type Papers = {
   readonly device: { readonly id: string; readonly certificate: string; readonly key: string }
 }
 
-/** A real engine with real store, clock and link; its secrets are made of its name. */
+/** A real engine with real store, clock and link; its secrets are made of its name. Its time passes `pace` times as fast. */
 export async function openNeighbour(
   { name, port, pin, device }: Papers,
   folder: string,
   reach: (point: FaultPoint) => void,
+  pace = 1,
 ): Promise<{ client: ChatClient; store: Store }> {
   const random = seededRandom(`papers of ${name}`)
   const identity = createIdentity(random)
@@ -34,6 +35,7 @@ export async function openNeighbour(
     address: { host: "127.0.0.1", port },
     trust: { kind: "pin", pin: new Uint8Array(Buffer.from(pin, "hex")) },
   }
+  const begun = Date.now()
   const { id: deviceId, certificate, key } = device
   const client = await openEngine({
     store,
@@ -51,10 +53,10 @@ export async function openNeighbour(
       saveCredential: () => Promise.resolve(),
       saveLearnt: () => Promise.resolve(),
     },
-    now: Date.now,
+    now: () => begun + (Date.now() - begun) * pace,
     random: systemRandom,
     after: (ms, run) => {
-      const timer = setTimeout(run, ms)
+      const timer = setTimeout(run, ms / pace)
       return () => clearTimeout(timer)
     },
     reach,

@@ -138,7 +138,8 @@ class PostalLink implements Transport {
   isUp = false
   #closed = false
   #whenUp: (() => void)[] = []
-  #hangUp: () => void = () => undefined
+  /** How the letters end that are in the reader's hands when it hangs up. */
+  readonly #handing = new Set<() => void>()
 
   constructor(office: PostOffice, id: string, events: TransportEvents) {
     this.#office = office
@@ -160,9 +161,15 @@ class PostalLink implements Transport {
   }
 
   /** Rejects when the reader hangs up before it took the letter. */
-  hand({ topic, payload }: Letter): Promise<void> {
-    const hungUp = new Promise<never>((_resolve, reject) => (this.#hangUp = () => reject(away())))
-    return Promise.race([this.#events.onFrame(topic, payload), hungUp])
+  async hand({ topic, payload }: Letter): Promise<void> {
+    let giveUp: () => void = () => undefined
+    const hungUp = new Promise<never>((_resolve, reject) => (giveUp = () => reject(away())))
+    this.#handing.add(giveUp)
+    try {
+      await Promise.race([this.#events.onFrame(topic, payload), hungUp])
+    } finally {
+      this.#handing.delete(giveUp)
+    }
   }
 
   publish = async (topic: string, payload: Uint8Array): Promise<void> => {
@@ -192,7 +199,7 @@ class PostalLink implements Transport {
     this.#closed = true
     this.isUp = false
     this.#office.leave(this)
-    this.#hangUp()
+    for (const giveUp of this.#handing) giveUp()
     return Promise.resolve()
   }
 

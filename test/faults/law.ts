@@ -51,24 +51,24 @@ export function expectLaw(direction: Direction, forgotten = NOTHING): void {
   if (forgotten === NOTHING) expectOrder(direction)
 }
 
-/** Walks through what was shown; whatever is passed over must have been announced by then, and may come later. */
+/**
+ * Walks through what was shown. Whatever is passed over must have been announced by then, and may come later; of what
+ * its sender took back or gave up nobody need hear.
+ */
 function expectOrder({ from, sent, received }: Direction): void {
-  const place = new Map(sent.map(({ text }, index) => [text, index]))
+  const arrived = sent.filter(({ state }) => HAS_ARRIVED.includes(state))
+  const place = new Map(arrived.map(({ text }, index) => [text, index]))
   let next = 0
   let passedOver = 0
   let announced = 0
   for (const { kind, text } of received) {
-    if (kind === "line") {
-      announced += missingIn(text)
-      continue
-    }
-    const at = place.get(text) ?? next
-    if (at < next) continue
+    if (kind === "line") announced += missingIn(text)
+    const at = kind === "line" ? undefined : place.get(text)
+    if (at === undefined || at < next) continue
     passedOver += at - next
     next = at + 1
-    expect(announced, `${from}: "${text}" was shown before what was written earlier`).toBeGreaterThanOrEqual(
-      passedOver,
-    )
+    const why = `${from}: "${text}" was shown before what was written earlier`
+    expect(announced, why).toBeGreaterThanOrEqual(passedOver)
   }
 }
 

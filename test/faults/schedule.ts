@@ -14,13 +14,10 @@ export type Happening =
   | { readonly kind: "forget"; readonly sessionPresent: boolean }
   | { readonly kind: "replay"; readonly last: number }
   | { readonly kind: "jump"; readonly days: number }
-  | { readonly kind: "reset"; readonly who: Who }
-  | { readonly kind: "cancel"; readonly who: Who }
-  | { readonly kind: "look"; readonly who: Who }
+  | { readonly kind: "do"; readonly what: "reset" | "cancel" | "look"; readonly who: Who }
 
 /** A disk that is put back is for stories of its own: they promise less. */
-export type Setback =
-  { readonly kind: "copy"; readonly who: Who } | { readonly kind: "put-back"; readonly who: Who }
+export type Setback = { readonly kind: "do"; readonly what: "copy disk" | "put disk back"; readonly who: Who }
 
 const who = fc.constantFrom<Who>(0, 1)
 const fate = fc.constantFrom<Fate>(
@@ -38,7 +35,7 @@ const fate = fc.constantFrom<Fate>(
 type Choice<T> = { readonly weight: number; readonly arbitrary: fc.Arbitrary<T> }
 
 const ordinary: Choice<Happening>[] = [
-  choice(10, { kind: fc.constant("say" as const), who, count: fc.integer({ min: 1, max: 12 }) }),
+  choice(10, { kind: fc.constant("say" as const), who, count: fc.integer({ min: 1, max: 40 }) }),
   choice(8, {
     kind: fc.constant("pass" as const),
     ms: fc.constantFrom(0, 1, 3, 6, 100, 1_100, 5_000, 40_000),
@@ -49,21 +46,18 @@ const ordinary: Choice<Happening>[] = [
   choice(1, { kind: fc.constant("forget" as const), sessionPresent: fc.boolean() }),
   choice(1, { kind: fc.constant("replay" as const), last: fc.integer({ min: 1, max: 100 }) }),
   choice(1, { kind: fc.constant("jump" as const), days: fc.constantFrom(-2, 2) }),
-  choice(1, { kind: fc.constant("reset" as const), who }),
-  choice(1, { kind: fc.constant("cancel" as const), who }),
-  choice(1, { kind: fc.constant("look" as const), who }),
+  choice(3, { kind: fc.constant("do" as const), what: fc.constantFrom("reset", "cancel", "look"), who }),
 ]
 
 const setbacks: Choice<Setback>[] = [
-  choice(1, { kind: fc.constant("copy" as const), who }),
-  choice(1, { kind: fc.constant("put-back" as const), who }),
+  choice(7, { kind: fc.constant("do" as const), what: fc.constantFrom("copy disk", "put disk back"), who }),
 ]
 
 function choice<T>(weight: number, shape: { [K in keyof T]: fc.Arbitrary<T[K]> }): Choice<T> {
-  return { weight, arbitrary: fc.record<T>(shape) as fc.Arbitrary<T> }
+  return { weight, arbitrary: fc.record<T>(shape) }
 }
 
-export function schedules(length: number): fc.Arbitrary<Happening[]> {
+export function schedules(length: number): fc.Arbitrary<(Happening | Setback)[]> {
   return fc.array(fc.oneof(...ordinary), { minLength: 1, maxLength: length, size: "max" })
 }
 

@@ -1,0 +1,115 @@
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
+import { connect, createServer, type TLSSocket } from "node:tls"
+import type { Packet } from "mqtt-packet"
+
+import { makeServerCertificate, type Authority } from "../../src/broker/certificates.ts"
+import type { Device } from "../broker/world.ts"
+import { packetsOf } from "./packets.ts"
+
+/** Where a packet is on its way to. */
+export type Side = "to broker" | "to client"
+
+/** One connection through the proxy, and what can be done to it. */
+export type Passage = {
+  /** Counted from 0, over all connections. */
+  readonly number: number
+  /** On it goes, now, as it is or changed. */
+  readonly send: (side: Side, packet: Packet) => void
+  /** Half of it, and the end of the connection. */
+  readonly cut: (side: Side, packet: Packet) => void
+  readonly close: () => void
+}
+
+/** Decides about each packet; what it does not send is lost. */
+export type Interfere = (side: Side, packet: Packet, passage: Passage) => void
+
+export const FAITHFUL: Interfere = (side, packet, passage) => passage.send(side, packet)
+
+export type Proxy = {
+  readonly port: number
+  interfere: Interfere
+  /** Ends all connections. */
+  readonly hangUp: () => void
+  readonly close: () => Promise<void>
+}
+
+/** Between clients and a broker, with a certificate of the broker's authority and the devices' own keys. */
+export type ProxySetup = {
+  readonly authority: Authority
+  readonly brokerPort: number
+  readonly devices: readonly Device[]
+}
+
+export async function openProxy(setup: ProxySetup): Promise<Proxy> {
+  const { authority, devices } = setup
+  const own = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
+  const passages = new Set<Passage>()
+  const server = createServer({
+    cert: `${own.certificate}\n${authority.caCertificate}`,
+    key: own.key,
+    ca: authority.caCertificate,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: ["mqtt"],
+    requestCert: true,
+    rejectUnauthorized: false,
+    noDelay: true,
+  })
+  let count = 0
+  const proxy: Proxy = {
+    get port() {
+      return (server.address() as AddressInfo).port
+    },
+    interfere: FAITHFUL,
+    hangUp: () => {
+      for (const passage of passages) passage.close()
+    },
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve))
+      proxy.hangUp()
+      await closed
+    },
+  }
+  server.on("tlsClientError", (_error, socket) => socket.destroy())
+  server.on("secureConnection", (socket) => {
+    const { subject } = socket.getPeerCertificate() as { subject?: { CN: string } }
+    const device = devices.find(({ id }) => id === subject?.CN)
+    const passage = join(socket, callBroker(setup, device), count++, (...about) => proxy.interfere(...about))
+    passages.add(passage)
+    socket.once("close", () => passages.delete(passage))
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return proxy
+}
+
+function callBroker({ authority, brokerPort }: ProxySetup, device: Device | undefined): TLSSocket {
+  return connect({
+    host: "127.0.0.1",
+    port: brokerPort,
+    ca: authority.caCertificate,
+    ALPNProtocols: ["mqtt"],
+    ...(device === undefined ? {} : { cert: device.certificate, key: device.key }),
+  }).setNoDelay()
+}
+
+function join(client: TLSSocket, broker: TLSSocket, number: number, interfere: Interfere): Passage {
+  const toBroker = packetsOf(client, (packet) => {
+    if (packet.cmd === "connect") toClient.version = toBroker.version
+    interfere("to broker", packet, passage)
+  })
+  const toClient = packetsOf(broker, (packet) => interfere("to client", packet, passage))
+  const outOf = { "to broker": toClient, "to client": toBroker }
+  const passage: Passage = {
+    number,
+    send: (side, packet) => outOf[side].send(packet),
+    cut: (side, packet) => outOf[side].cut(packet),
+    close: () => {
+      client.destroy()
+      broker.destroy()
+    },
+  }
+  client.once("close", () => broker.destroy())
+  broker.once("close", () => client.destroy())
+  return passage
+}

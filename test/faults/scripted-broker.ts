@@ -1,0 +1,167 @@
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
+import { createServer, type Server, type TLSSocket } from "node:tls"
+import type { IConnectPacket, IPublishPacket, ISubscribePacket, Packet, PacketCmd } from "mqtt-packet"
+
+import { makeServerCertificate, type Authority } from "../../src/broker/certificates.ts"
+import { packetsOf, type PacketStream } from "./packets.ts"
+
+/** MQTT 3.1.1; whoever speaks 5 is told that it is not spoken here. */
+const VERSION = 4
+const WRONG_VERSION = 1
+/** A packet id is not 0. */
+const IDS = 65_535
+
+export type Letter = { readonly topic: string; readonly payload: Buffer }
+
+/** What this broker does otherwise than an honest one. What a script leaves out is done honestly. */
+export type Script = {
+  /** Whether CONNACK says that the session was kept. */
+  readonly saysPresent?: (isPresent: boolean) => boolean
+  /** What is sent to a client that has just subscribed, before what waits for it. */
+  readonly greets?: (seen: readonly Letter[]) => readonly Letter[]
+  /** What of a letter is put into its readers' queues. */
+  readonly keeps?: (letter: Letter) => readonly Letter[]
+  /** The packet ids that are acknowledged. */
+  readonly acknowledges?: (messageId: number) => readonly number[]
+  /** The connection ends when a packet of this kind has come, and it is lost; true each time that it is to be so. */
+  readonly closesAt?: (kind: PacketCmd) => boolean
+}
+
+type Session = {
+  readonly topics: Set<string>
+  readonly queue: Letter[]
+  /** What was sent and not acknowledged, by packet id. */
+  readonly sent: Map<number, Letter>
+  stream: PacketStream | undefined
+}
+
+/** A small broker that follows a script: no honest one would. */
+export class ScriptedBroker {
+  script: Script = {}
+  /** Everything that was ever published. */
+  readonly seen: Letter[] = []
+  readonly #sessions = new Map<string, Session>()
+  readonly #streams = new Set<PacketStream>()
+  readonly #server: Server
+  #packets = 0
+
+  private constructor(server: Server) {
+    this.#server = server
+    server.on("tlsClientError", (_error, socket) => socket.destroy())
+    server.on("secureConnection", (socket) => this.#serve(socket))
+  }
+
+  static async open(authority: Authority): Promise<ScriptedBroker> {
+    const own = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
+    const server = createServer({
+      cert: `${own.certificate}\n${authority.caCertificate}`,
+      key: own.key,
+      minVersion: "TLSv1.3",
+      ALPNProtocols: ["mqtt"],
+      noDelay: true,
+    })
+    const broker = new ScriptedBroker(server)
+    server.listen(0, "127.0.0.1")
+    await once(server, "listening")
+    return broker
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Sessions, queues and subscriptions are gone, and everybody has to come anew. */
+  forgetAll(): void {
+    this.#sessions.clear()
+    this.hangUp()
+  }
+
+  hangUp(): void {
+    for (const { socket } of this.#streams) socket.destroy()
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.hangUp()
+    await closed
+  }
+
+  #serve(socket: TLSSocket): void {
+    let session: Session | undefined
+    const stream = packetsOf(socket, (packet) => {
+      if (this.script.closesAt?.(packet.cmd) === true) socket.destroy()
+      else if (packet.cmd === "connect") session = this.#welcome(stream, packet)
+      else if (session !== undefined) this.#answer(session, stream, packet)
+    })
+    this.#streams.add(stream)
+    socket.once("close", () => {
+      this.#streams.delete(stream)
+      if (session?.stream === stream) session.stream = undefined
+    })
+  }
+
+  #welcome(stream: PacketStream, { clientId, protocolVersion }: IConnectPacket): Session | undefined {
+    stream.version = VERSION
+    if (protocolVersion !== VERSION) {
+      stream.send({ cmd: "connack", returnCode: WRONG_VERSION, sessionPresent: false })
+      stream.socket.end()
+      return undefined
+    }
+    const known = this.#sessions.get(clientId)
+    const session: Session = known ?? { topics: new Set(), queue: [], sent: new Map(), stream: undefined }
+    this.#sessions.set(clientId, session)
+    session.stream?.socket.destroy()
+    session.stream = stream
+    const sessionPresent = this.script.saysPresent?.(known !== undefined) ?? known !== undefined
+    stream.send({ cmd: "connack", returnCode: 0, sessionPresent })
+    session.queue.unshift(...session.sent.values())
+    session.sent.clear()
+    this.#deliver(session)
+    return session
+  }
+
+  #answer(session: Session, stream: PacketStream, packet: Packet): void {
+    const messageId = packet.messageId ?? 0
+    if (packet.cmd === "publish") this.#take(stream, packet)
+    else if (packet.cmd === "puback") session.sent.delete(messageId)
+    else if (packet.cmd === "subscribe") this.#subscribe(session, stream, packet)
+    else if (packet.cmd === "unsubscribe") {
+      for (const topic of packet.unsubscriptions) session.topics.delete(topic)
+      stream.send({ cmd: "unsuback", messageId, granted: [] })
+    } else if (packet.cmd === "pingreq") stream.send({ cmd: "pingresp" })
+  }
+
+  #subscribe(session: Session, stream: PacketStream, packet: ISubscribePacket): void {
+    for (const { topic } of packet.subscriptions) session.topics.add(topic)
+    const granted = packet.subscriptions.map(() => 1)
+    stream.send({ cmd: "suback", messageId: packet.messageId ?? 0, granted })
+    const greeting = this.script.greets?.(this.seen) ?? []
+    session.queue.push(...greeting.filter(({ topic }) => session.topics.has(topic)))
+    this.#deliver(session)
+  }
+
+  #take(stream: PacketStream, { topic, payload, messageId = 0 }: IPublishPacket): void {
+    const letter: Letter = { topic, payload: Buffer.from(payload as Buffer) }
+    this.seen.push(letter)
+    for (const kept of this.script.keeps?.(letter) ?? [letter]) {
+      for (const session of this.#sessions.values()) {
+        if (session.topics.has(kept.topic)) session.queue.push(kept)
+      }
+    }
+    for (const id of this.script.acknowledges?.(messageId) ?? [messageId]) {
+      stream.send({ cmd: "puback", messageId: id })
+    }
+    for (const session of this.#sessions.values()) this.#deliver(session)
+  }
+
+  #deliver(session: Session): void {
+    const { stream, queue, sent } = session
+    if (stream === undefined) return
+    for (const letter of queue.splice(0)) {
+      const messageId = (this.#packets++ % IDS) + 1
+      sent.set(messageId, letter)
+      stream.send({ cmd: "publish", ...letter, messageId, qos: 1, dup: false, retain: false })
+    }
+  }
+}
