@@ -4,8 +4,9 @@ import type { ContactId, ContactRecord, MessageRecord, OutgoingRecord } from "..
 import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../wire/frame.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../wire/topics.ts"
 import type { Book } from "./book.ts"
-import { noChange, type Decision } from "./decision.ts"
+import { noChange, type Change, type Decision } from "./decision.ts"
 import { draftFor, seconds, settle, type Draft, type Moment } from "./draft.ts"
+import { MESSAGE_ID_BYTES } from "./message-id.ts"
 
 export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long"
 
@@ -73,30 +74,35 @@ type Written =
 /** A text of ours: kept, sealed, in the outbox. `text` is 1 to 65,367 bytes of UTF-8. */
 export function writeText(book: Book, to: ContactId, text: string, moment: Moment): Decision<Written> {
   const draft = draftFor(book, to, moment)
-  if (draft === undefined) return noChange({ kind: "refused", why: "no-session" })
+  if (draft === undefined) return keepText(book, to, text, moment)
   const posted = postText(draft, { text, time: moment.now, before: undefined })
   if (posted.kind === "refused") return noChange(posted)
   const { timer } = draft.contact
-  draft.changes.push({
-    write: "message",
-    message: {
-      contact: to,
-      mid: posted.mid,
-      mine: true,
-      kind: "text",
-      text,
-      sentAt: moment.now,
-      storedAt: moment.now,
-      state: "queued",
-      shown: true,
-      original: new Uint8Array(0),
-      timer,
-      expiresAt: 0,
-    },
-  })
+  draft.changes.push(ourText({ contact: to, mid: posted.mid, text, timer }, moment))
   draft.tell.push({ told: "message", contact: to, mid: posted.mid })
   takePostQuantumStep(draft)
   return settle(book, draft, posted)
+}
+
+/** A contact of a backup has no session yet: when it has one, the text goes in it like the others that wait. */
+function keepText(book: Book, to: ContactId, text: string, moment: Moment): Decision<Written> {
+  const contact = book.contacts.get(to)
+  if (contact?.state !== "recovering") return noChange({ kind: "refused", why: "no-session" })
+  const mid = moment.random(MESSAGE_ID_BYTES)
+  return {
+    commit: [ourText({ contact: to, mid, text, timer: contact.timer }, moment)],
+    tell: [{ told: "message", contact: to, mid }],
+    result: { kind: "posted", mid },
+  }
+}
+
+function ourText(
+  text: Pick<MessageRecord, "contact" | "mid" | "text" | "timer">,
+  { now }: Moment,
+): Extract<Change, { write: "message" }> {
+  const mine = { mine: true, kind: "text", state: "queued", shown: true, expiresAt: 0 } as const
+  const message = { ...text, ...mine, sentAt: now, storedAt: now, original: new Uint8Array(0) }
+  return { write: "message", message }
 }
 
 /** A text that an earlier session sealed and nobody acknowledged, sealed again under its old name [W-29]. */

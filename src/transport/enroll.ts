@@ -210,7 +210,7 @@ const REASON: Readonly<Record<RegistrationRefusal, string>> = {
   "expired-invitation": "this invitation has expired",
   "not-a-member": "the broker's registrar does not know this device",
   "not-allowed": "members of this broker may not invite others",
-  "too-many": "too many invitations were asked for in this hour",
+  "too-many": "too many devices, or too many requests in a short time",
   "bad-request": "the broker's registrar does not understand this request",
   revoked: "this device or its user was shut out of the broker",
   "out-of-time":

@@ -107,6 +107,20 @@ test("texts that waited for one before them are in the backup: their sender beli
   expect((await laptop.texts("bob")).toSorted()).toEqual(["first", "hello yourself", "second"])
 })
 
+test("what is written before the new laptop was ever online goes as soon as it is", async () => {
+  const { town, alice, bob } = await couple()
+  const path = await backUp(alice)
+  await alice.stop()
+  town.office.close()
+  const laptop = await restored(town, "laptop", path)
+  for (const text of ["one", "two"]) await laptop.send("bob", text)
+  expect(await laptop.states("bob")).toEqual(["delivered", "queued", "queued"])
+  town.office.reopen()
+  await town.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two"])
+  expect(new Set(await laptop.states("bob"))).toEqual(new Set(["delivered"]))
+})
+
 test("of two laptops from one backup the later one wins, and the other is told", async () => {
   const { town, alice, bob } = await couple()
   const path = await backUp(alice)
