@@ -1,1 +1,0 @@
-import{createRequire as r}from'node:module';const require=r(import.meta.url);export const a=8

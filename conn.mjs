@@ -1,1 +1,0 @@
-import {connect} from "node:net"; const s=connect("/tmp/nope.sock"); s.on("error",()=>{})

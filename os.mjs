@@ -1,1 +1,0 @@
-import "node:os"; import "node:path"; import "node:fs"
