@@ -1,9 +1,9 @@
 import { readAll } from "./files.mjs"
 
 /** `[W-3]` and the like: a clause of the specification that stands beside the code of its room. */
-const CITATION = /\[([WPSR]-\d+)\]/g
-const CLAUSE_START = /\n(?=\*\*\[[WPSR]-\d+\]\*\*)/
-const CLAUSE_NAME = /^\*\*\[([WPSR]-\d+)\]\*\*/
+const CITATION = /\[([WPSRB]-\d+)\]/g
+const CLAUSE_START = /\n(?=\*\*\[[WPSRB]-\d+\]\*\*)/
+const CLAUSE_NAME = /^\*\*\[([WPSRB]-\d+)\]\*\*/
 
 function citations(files) {
   const found = files.flatMap(({ path, text }) =>
