@@ -1,9 +1,9 @@
 import { readAll } from "./files.mjs"
 
 /** `[W-3]` and the like: a clause of the specification that stands beside the code of its room. */
-const CITATION = /\[([WPSRD]-\d+)\]/g
-const CLAUSE_START = /\n(?=\*\*\[[WPSRD]-\d+\]\*\*)/
-const CLAUSE_NAME = /^\*\*\[([WPSRD]-\d+)\]\*\*/
+const CITATION = /\[([WPSRDB]-\d+)\]/g
+const CLAUSE_START = /\n(?=\*\*\[[WPSRDB]-\d+\]\*\*)/
+const CLAUSE_NAME = /^\*\*\[([WPSRDB]-\d+)\]\*\*/
 
 function citations(files) {
   const found = files.flatMap(({ path, text }) =>

@@ -189,3 +189,30 @@ describe("a backup", () => {
     expect(await readAll(await all(sealed.unlock(PASSPHRASE)))).toEqual(RECORDS)
   })
 })
+
+describe("a backup of any length", () => {
+  const LENGTH = 100_000
+  const text = RECORDS.find(({ record }) => record === "message")
+  if (text?.record !== "message") throw new Error("no message")
+  const recordBytes = encodeRecord(text).length + 4
+  /** What one chunk holds, what is looked at to see whether it is the last, and one record more. */
+  const aheadMax = Math.ceil((2 * 65_536) / recordBytes) + 1
+
+  it("is written and read a chunk at a time [B-2]", async () => {
+    let [made, read] = [0, 0]
+    let aheadMost = 0
+    function* long(): Generator<BackupRecord> {
+      yield* RECORDS.slice(0, 3)
+      for (; made < LENGTH; made++) yield { record: "message", message: text.message }
+    }
+    const written = sealStream(writeRecords(long()), PASSPHRASE, counting(0))
+    const sealed = await readStream(written, "it")
+    const { rest } = await readRecords(sealed.unlock(PASSPHRASE))
+    for await (const { record } of rest) {
+      if (record === "message") read++
+      aheadMost = Math.max(aheadMost, made - read)
+    }
+    expect(read).toBe(LENGTH)
+    expect(aheadMost).toBeLessThan(2 * aheadMax)
+  })
+})
