@@ -43,7 +43,7 @@ async function restored(town: Town, name: string, path: string): Promise<Person>
   return laptop
 }
 
-test("conversations go on by themselves, queued texts arrive once, and the old laptop is told", async () => {
+test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once, and the old laptop is told", async () => {
   const { town, alice, bob } = await couple()
   town.office.meddle = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
   await alice.send("bob", "does this still leave?")
