@@ -50,7 +50,7 @@ describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
     expect(await alice.tell("broker", "revoke", "carol")).toMatchObject([
       { devices: [device], trouble: null },
     ])
-    expect(await refusalOf(carol)).toContain("refuses")
+    expect(await refusalOf(carol)).toContain("does not accept this device")
     expect(rabbit.control("list_queues", "name")).not.toContain(device)
     hearing.kill("SIGINT")
   })
