@@ -47,16 +47,12 @@ const DONE: Record<Wait, (to: SafeText) => SafeText> = {
 }
 
 function underWay({ to, timeoutMs }: SendWish, state: "broker" | "delivered" | "read"): Fault {
-  const where =
-    state === "broker"
-      ? `on the broker, and ${to} has not fetched it`
-      : `delivered, and ${to} has not read it`
   const patience = `after ${timeoutMs / 1000} s`
-  return new Fault(
-    "queued",
-    `${where} ${patience}: it stays in the outbox until then`,
-    `mqttchat history ${to}`,
-  )
+  const why =
+    state === "broker"
+      ? `on the broker, and ${to} has not fetched it ${patience}: it stays in the outbox until then`
+      : `delivered, and not read ${patience}, unless ${to} does not tell`
+  return new Fault("queued", why, `mqttchat history ${to}`)
 }
 
 /** Prints what nobody has seen yet. It counts as seen once stdout has taken it, not before. */
