@@ -5,6 +5,7 @@ import { conduct, type Globals } from "./conduct.ts"
 import type { Action, Start } from "./context.ts"
 import { descriptor } from "./numbers.ts"
 import { addDevices, addRegistering, addRegistrar } from "./commands-broker.ts"
+import { addShell } from "./commands-shell.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
 import { addPlain, addTalking } from "./commands-talk.ts"
 
@@ -77,5 +78,6 @@ function grammar(defaultProfile: string, start: Start): Command {
   addPairing(program, start)
   addTalking(program, start)
   addPlain(program, start)
+  addShell(program, start)
   return program
 }
