@@ -45,10 +45,26 @@ const names = await build({
   format: "cjs",
   outExtension: { ".js": ".cjs" },
 })
-const outputFiles = [...program.outputFiles, ...names.outputFiles]
+
+// The manual comes from the same grammar as --help.
+const { tsImport } = await import("tsx/esm/api")
+const load = (path) => tsImport(join(ROOT, path), import.meta.url)
+const [{ grammar }, { commandTree }, { manual }] = [
+  await load("src/cli/program.ts"),
+  await load("src/cli/command-tree.ts"),
+  await load("src/cli/manual.ts"),
+]
+const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+const pages = manual(commandTree(grammar("default", () => undefined)), version)
+
+const outputFiles = [
+  ...program.outputFiles,
+  ...names.outputFiles,
+  ...pages.map(({ file, text }) => ({ path: join(dist, "man", file), contents: Buffer.from(text) })),
+]
 
 // A mqttchat that runs now loads its chunks late: what stays the same is never away, not even for a moment.
-mkdirSync(dist, { recursive: true })
+mkdirSync(join(dist, "man"), { recursive: true })
 const fresh = mkdtempSync(join(ROOT, "node_modules", ".mqttchat-build-"))
 for (const { path, contents } of outputFiles) {
   if (holds(path, contents)) continue
@@ -57,9 +73,9 @@ for (const { path, contents } of outputFiles) {
   renameSync(written, path)
 }
 rmSync(fresh, { recursive: true })
-const built = new Set(outputFiles.map(({ path }) => basename(path)))
-for (const name of readdirSync(dist)) {
-  if (!built.has(name)) rmSync(join(dist, name), { recursive: true, force: true })
+const built = new Set([join(dist, "man"), ...outputFiles.map(({ path }) => path)])
+for (const name of readdirSync(dist, { recursive: true })) {
+  if (!built.has(join(dist, name))) rmSync(join(dist, name), { recursive: true, force: true })
 }
 
 function holds(path, contents) {

@@ -50,7 +50,8 @@ function sentence(message: string): string {
   return joined.replaceAll(/\. ([A-Za-z])/g, (_end, first: string) => `: ${first.toLowerCase()}`)
 }
 
-function grammar(defaultProfile: string, start: Start): Command {
+/** All commands and flags. What was typed is done by `start`. */
+export function grammar(defaultProfile: string, start: Start): Command {
   const program = new Command("mqttchat")
     .description("Private chat in the terminal, end-to-end encrypted, over an MQTT broker")
     .version(manifest.version, "-V, --version", "print the version")
