@@ -1,5 +1,5 @@
 const COMMANDS =
-  "init|passwd|status|broker|register|device|registrar|pair|verify|contacts|chat|send|inbox|history|search"
+  "init|passwd|status|wipe|broker|register|device|registrar|pair|verify|contacts|chat|send|inbox|history|search"
 const TYPED = new RegExp(`\\bmqttchat (?=(?:${COMMANDS})\\b)`, "g")
 
 /** The same advice, to be typed as it stands by somebody who named a profile. */
