@@ -2,6 +2,7 @@ import { toJsonSchema } from "@valibot/to-json-schema"
 import { format, resolveConfig } from "prettier"
 import type { GenericSchema } from "valibot"
 import manifest from "../package.json" with { type: "json" }
+import { MEANING } from "../src/cli/fault-meanings.ts"
 import { ACCESS, COMMANDS, EVENTS } from "../src/chat/api.ts"
 import * as shape from "../src/chat/api-shapes.ts"
 import { RPC_ERROR } from "../src/daemon/rpc.ts"
@@ -23,27 +24,6 @@ const SHAPES = {
 }
 
 const METHODS: Readonly<Record<string, Described>> = { ...COMMANDS, ...ACCESS }
-
-const MEANING: Record<FaultCode, string> = {
-  weak: "everything works; something protects less than it should",
-  usage: "asked in a way that cannot be",
-  "bad-data": "what was given is not what it should be",
-  "damaged-key-file": "the key file cannot be read",
-  "damaged-database": "the messages cannot be read",
-  "not-found": "no such contact, message or file",
-  unavailable: "the broker, the peer or the daemon is not there",
-  bug: "our mistake",
-  exists: "there is one already",
-  "disk-full": "the disk is full",
-  io: "the operating system refused a file",
-  queued: "saved, and goes out later",
-  protocol: "the other side answered what it should not",
-  refused: "not allowed, or a wrong passphrase",
-  locked: "the keys are locked",
-  replaced: "another device of the same person has taken the place of this one",
-  "no-profile": "there is no such profile",
-  config: "the settings, or what surrounds the program, do not fit",
-}
 
 const ERROR: Record<keyof typeof RPC_ERROR, string> = {
   parse: "the line is not JSON",

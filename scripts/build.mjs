@@ -7,20 +7,25 @@ const { build } = await import("esbuild")
 
 const dist = join(ROOT, "dist")
 
-// One small entry; everything heavy is a chunk that only the command that needs it loads.
-const { outputFiles } = await build({
-  entryPoints: { mqttchat: join(ROOT, "src/main.ts") },
+const common = {
   outdir: dist,
   write: false,
   bundle: true,
-  splitting: true,
-  format: "esm",
   platform: "node",
-  // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
-  mainFields: ["module", "main"],
   target: "node20.19",
   minifySyntax: true,
   minifyWhitespace: true,
+  logLevel: "warning",
+}
+
+// One small entry; everything heavy is a chunk that only the command that needs it loads.
+const program = await build({
+  ...common,
+  entryPoints: { mqttchat: join(ROOT, "src/main.ts") },
+  splitting: true,
+  format: "esm",
+  // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
+  mainFields: ["module", "main"],
   legalComments: "linked",
   // Native code and WebAssembly stay in their packages.
   external: ["sodium-native", "*.wasm"],
@@ -31,11 +36,35 @@ const { outputFiles } = await build({
     js: 'import{createRequire as mqttchatRequire}from"node:module";const require=mqttchatRequire(import.meta.url);',
   },
   define: { "process.env.NODE_ENV": '"production"' },
-  logLevel: "warning",
 })
 
+// What the tab key waits for: Node starts one CommonJS file sooner than the smallest ES module.
+const names = await build({
+  ...common,
+  entryPoints: { "contact-names": join(ROOT, "src/contact-names.ts") },
+  format: "cjs",
+  outExtension: { ".js": ".cjs" },
+})
+
+// The manual comes from the same grammar as --help.
+const { tsImport } = await import("tsx/esm/api")
+const load = (path) => tsImport(join(ROOT, path), import.meta.url)
+const [{ grammar }, { commandTree }, { manual }] = [
+  await load("src/cli/program.ts"),
+  await load("src/cli/command-tree.ts"),
+  await load("src/cli/manual.ts"),
+]
+const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+const pages = manual(commandTree(grammar("default", () => undefined)), version)
+
+const outputFiles = [
+  ...program.outputFiles,
+  ...names.outputFiles,
+  ...pages.map(({ file, text }) => ({ path: join(dist, "man", file), contents: Buffer.from(text) })),
+]
+
 // A mqttchat that runs now loads its chunks late: what stays the same is never away, not even for a moment.
-mkdirSync(dist, { recursive: true })
+mkdirSync(join(dist, "man"), { recursive: true })
 const fresh = mkdtempSync(join(ROOT, "node_modules", ".mqttchat-build-"))
 for (const { path, contents } of outputFiles) {
   if (holds(path, contents)) continue
@@ -44,9 +73,9 @@ for (const { path, contents } of outputFiles) {
   renameSync(written, path)
 }
 rmSync(fresh, { recursive: true })
-const built = new Set(outputFiles.map(({ path }) => basename(path)))
-for (const name of readdirSync(dist)) {
-  if (!built.has(name)) rmSync(join(dist, name), { recursive: true, force: true })
+const built = new Set([join(dist, "man"), ...outputFiles.map(({ path }) => path)])
+for (const name of readdirSync(dist, { recursive: true })) {
+  if (!built.has(join(dist, name))) rmSync(join(dist, name), { recursive: true, force: true })
 }
 
 function holds(path, contents) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import manifest from "../package.json" with { type: "json" }
+import { DEFAULT_PROFILE } from "./default-profile.ts"
 
-const DEFAULT_PROFILE = "default"
 /** A bug: EX_SOFTWARE of sysexits(3). */
 const BUG = 70
 

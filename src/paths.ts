@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto"
 import { homedir, tmpdir, userInfo } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { Fault } from "./errors.ts"
@@ -98,6 +97,8 @@ function absolute(path: string | undefined): string | undefined {
  */
 function fitting(socket: string, env: PlacesEnv): string {
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
+  // Loaded here: it is seldom needed, and the shortest commands would wait for it.
+  const { createHash } = process.getBuiltinModule("node:crypto")
   const name = createHash("sha256").update(socket).digest("hex").slice(0, 32)
   const inFolder = (folder: string): string => join(folder, `mqttchat-${userInfo().uid}`, `${name}.sock`)
   const short = inFolder(absolute(env["TMPDIR"]) ?? tmpdir())

@@ -37,7 +37,7 @@ export function openResending({ ports, journal, outbox, inBackground }: Resendin
 
   async function done(contact: ContactId): Promise<void> {
     if (!working.has(contact) && leavesUnsent(journal.book(), contact)) start(contact)
-    await working.get(contact)?.catch(() => undefined)
+    await Promise.allSettled([working.get(contact)])
   }
 
   for (const contact of unsentContacts(journal.book())) start(contact)

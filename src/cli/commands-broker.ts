@@ -57,7 +57,7 @@ export function addRegistrar(program: Command, start: Start): void {
 /** What the operator of a broker decides: broker invite, users, devices, invites, rename, revoke, inviters. */
 export function addMembers(broker: Command, start: Start): void {
   broker
-    .command("invite <name>")
+    .command("invite <user>")
     .description("let one person in: prints the line to hand over")
     .option("--again", "for somebody who is there already, as after the loss of a laptop")
     .option("--no-qr", "show no QR code")

@@ -7,8 +7,9 @@ import { connections, port } from "./numbers.ts"
 import type { PairOptions } from "./pair.ts"
 import type { Start } from "./context.ts"
 import type { BrokerOptions } from "./serve.ts"
+import type { WipeOptions } from "./wipe.ts"
 
-/** init, passwd, status, doctor. */
+/** init, passwd, status, doctor, wipe. */
 export function addProfile(program: Command, start: Start): void {
   program
     .command("init")
@@ -44,6 +45,19 @@ export function addProfile(program: Command, start: Start): void {
     .option("--register", "let the broker admit two devices called doctor, which play the members")
     .action((options: DoctorOptions) =>
       start(async (context) => (await import("./doctor.ts")).doctor(context, options)),
+    )
+  program
+    .command("wipe")
+    .description("destroy this profile on this laptop, its keys first")
+    .option("--yes <profile>", "do not ask: this is the profile that goes")
+    .option("--broker-too", "the keys, members and queues of the broker of this laptop as well")
+    .option("--dry-run", "only list what would go")
+    .addHelpText(
+      "after",
+      "\nContacts and the operator of the broker are not told: mqttchat broker revoke shuts the device out.",
+    )
+    .action((options: WipeOptions) =>
+      start(async (context) => (await import("./wipe.ts")).wipe(context, options)),
     )
 }
 

@@ -1,5 +1,5 @@
 const COMMANDS =
-  "init|passwd|export|import|status|broker|daemon|register|device|registrar|pair|verify|contacts|timer|privacy|reset|chat|send|outbox|inbox|history|search"
+  "init|passwd|export|import|status|wipe|broker|daemon|register|device|registrar|pair|verify|contacts|timer|privacy|reset|chat|send|outbox|inbox|history|search"
 const TYPED = new RegExp(`\\bmqttchat (?=(?:${COMMANDS})\\b)`, "g")
 
 /** The same advice, to be typed as it stands by somebody who named a profile. */

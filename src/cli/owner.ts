@@ -13,6 +13,7 @@ import { connectMqtt } from "../transport/mqtt.ts"
 import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
 import type { Context } from "./context.ts"
+import { dieAt } from "./die-at.ts"
 
 /** Whether others may use the profile through this process while it is open. */
 export type Stay = "shared" | "brief"
@@ -52,21 +53,10 @@ export async function openProfile(context: Context, passphrase: string, stay: St
     now: Date.now,
     random: systemRandom,
     after,
-    reach: reachOf(env),
+    reach: dieAt(env),
   })
   lifetime.defer(client.close)
   return client
-}
-
-/**
- * For crash tests: MQTTCHAT_DIE_AT names a point of `FAULT_POINTS`, and there this process kills itself as `kill -9`
- * would. Any other value does nothing.
- */
-function reachOf(env: Context["env"]): Ports["reach"] {
-  const deadly = env["MQTTCHAT_DIE_AT"]
-  return (point) => {
-    if (point === deadly) process.kill(process.pid, "SIGKILL")
-  }
 }
 
 /** An empty one in its place would lose every conversation without a word. */

@@ -8,6 +8,7 @@ import { addDevices, addRegistering, addRegistrar } from "./commands-broker.ts"
 import { addBackups } from "./commands-backup.ts"
 import { addDaemon } from "./commands-daemon.ts"
 import { addContacts } from "./commands-contacts.ts"
+import { addShell } from "./commands-shell.ts"
 import { addPairing, addProfile, addServing } from "./commands-setup.ts"
 import { addPlain, addTalking } from "./commands-talk.ts"
 
@@ -52,7 +53,8 @@ function sentence(message: string): string {
   return joined.replaceAll(/\. ([A-Za-z])/g, (_end, first: string) => `: ${first.toLowerCase()}`)
 }
 
-function grammar(defaultProfile: string, start: Start): Command {
+/** All commands and flags. What was typed is done by `start`. */
+export function grammar(defaultProfile: string, start: Start): Command {
   const program = new Command("mqttchat")
     .description("Private chat in the terminal, end-to-end encrypted, over an MQTT broker")
     .version(manifest.version, "-V, --version", "print the version")
@@ -83,5 +85,6 @@ function grammar(defaultProfile: string, start: Start): Command {
   addTalking(program, start)
   addDaemon(program, start)
   addPlain(program, start)
+  addShell(program, start)
   return program
 }

@@ -8,6 +8,7 @@ import { createInterface } from "node:readline"
 /** Whole processes, one after the other in turn so that a slow minute of the machine slows all of them. */
 const ROUNDS = 15
 const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.js")
+const NAMES = join(PROGRAM, "../contact-names.cjs")
 const PASSPHRASE = "correct horse battery staple"
 
 const home = mkdtempSync(join(tmpdir(), "mqttchat-bench-"))
@@ -77,6 +78,7 @@ try {
   const broker = await stay("alice", "port", "broker", "--loopback", "--port", "0", ...locked)
   const pairings = []
   for (const name of ["bob", "carol", "dave"]) pairings.push(await pair(name, "--no-passphrase"))
+  const owner = await stay("dave", "carrier", "pair")
   const send = () => mqttchat("bob", "send", "alice-bob", "hello")
   const derive = () => mqttchat("alice", "history", "bob", ...locked)
   const open = () => mqttchat("bob", "history", "alice-bob")
@@ -84,6 +86,7 @@ try {
     inTurn([
       ["node -e 0", () => run("bob", "-e", "0")],
       ["mqttchat --version", () => mqttchat("bob", "--version")],
+      ["names for the tab key, by an owner", () => run("dave", NAMES)],
       ["mqttchat --help", () => mqttchat("bob", "--help")],
       ["history, no passphrase", open],
       ["history, with key derivation", derive],
@@ -93,6 +96,7 @@ try {
   console.log(
     `code typed to both sides paired     ${median(pairings).toFixed(0)} ms (a new identity included)`,
   )
+  await stop(owner.child)
   await stop(broker.child)
 } finally {
   rmSync(home, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -49,14 +49,21 @@ test("npm pack gives a package of the files it names, which installs, starts and
   expect(paths.filter((path) => !named.some((name) => isIn(name)(path)))).toEqual([])
   expect(named.filter((name) => !paths.some(isIn(name)))).toEqual([])
 
-  const install = ["install", "--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock"]
+  const prefix = join(folder, "prefix")
+  const install = ["install", "--global", "--prefix", prefix, "--prefer-offline", "--no-audit", "--no-fund"]
   await run("npm", [...install, join(folder, packed?.filename ?? "")], { cwd: folder })
+  const manual = readdirSync(join(ROOT, "dist/man")).toSorted()
+  expect(manifest.man, "npm links only the pages that package.json names").toEqual(
+    manual.map((page) => `dist/man/${page}`),
+  )
+  expect(readdirSync(join(prefix, "share/man/man1")).toSorted()).toEqual(manual)
   const env = { ...process.env, MQTTCHAT_HOME: join(folder, "home") }
   const mqttchat = async (...args: readonly string[]): Promise<string> =>
-    (await run("npx", ["--no-install", "mqttchat", ...args], { cwd: folder, env })).stdout
+    (await run(join(prefix, "bin/mqttchat"), args, { env })).stdout
   expect(await mqttchat("--version")).toBe(`${manifest.version}\n`)
   expect(await mqttchat("init", "--name", "alice", "--no-passphrase", "--broker", "later")).toMatch(/^alice /)
   expect(await mqttchat("contacts", "--json")).toBe("")
+  expect((await run(join(prefix, "bin/mqttchat-contacts"), [], { env })).stdout).toBe("")
 })
 
 test("no package that comes with it runs a script when it is installed", () => {

@@ -1,0 +1,101 @@
+import { Command, type Option } from "commander"
+
+/** What stands in the place of a word on the command line. */
+export type Value =
+  | { readonly kind: "choice"; readonly of: readonly string[] }
+  | { readonly kind: "contact" | "file" | "folder" | "text" }
+
+export type Flag = {
+  /** Short and long name, as they are typed. */
+  readonly names: readonly string[]
+  /** The same with its value, as `-n, --last <number>`. */
+  readonly written: string
+  readonly about: string
+  /** Undefined where it takes none. */
+  readonly value: Value | undefined
+  readonly fallback: string | undefined
+  readonly variable: string | undefined
+}
+
+export type Parameter = { readonly value: Value; readonly variadic: boolean }
+
+/** One command, as commander knows it. */
+export type CommandNode = {
+  /** From the program's own name on. */
+  readonly words: readonly string[]
+  readonly usage: string
+  readonly about: string
+  readonly parameters: readonly Parameter[]
+  readonly flags: readonly Flag[]
+  readonly commands: readonly CommandNode[]
+  /** What `--help` says below its tables. */
+  readonly notes: string
+}
+
+/** How the grammar calls what can be completed. A contact is no value of a flag: there `name` is one to be made up. */
+const OF_FLAGS: Readonly<Record<string, Value>> = {
+  file: { kind: "file" },
+  out: { kind: "file" },
+  folder: { kind: "folder" },
+}
+const OF_PARAMETERS: Readonly<Record<string, Value>> = {
+  ...OF_FLAGS,
+  carrier: { kind: "file" },
+  invitation: { kind: "file" },
+  name: { kind: "contact" },
+}
+
+/** Everything that help, completion and manual say is in commander's own tree, and read from it here. */
+export function commandTree(command: Command, before: readonly string[] = []): CommandNode {
+  const words = [...before, command.name()]
+  const help = command.createHelp()
+  const commands = help.visibleCommands(command)
+  const siblings = commands.map((each) => each.name()).filter((name) => name !== "help")
+  return {
+    words,
+    usage: command.usage(),
+    about: command.description(),
+    parameters: command.registeredArguments.map((argument) => ({
+      value: valueOf(argument.argChoices, OF_PARAMETERS[argument.name()]),
+      variadic: argument.variadic,
+    })),
+    flags: help.visibleOptions(command).map(flagOf),
+    commands: commands.map((each) =>
+      each.name() === "help" ? helpNode(each, words, siblings) : commandTree(each, words),
+    ),
+    notes: notesOf(command),
+  }
+}
+
+function helpNode(command: Command, before: readonly string[], of: readonly string[]): CommandNode {
+  return { ...commandTree(command, before), parameters: [{ value: { kind: "choice", of }, variadic: false }] }
+}
+
+function flagOf(option: Option): Flag {
+  const { flags, short, long, description, argChoices, envVar } = option
+  const [, placeholder] = /[<[]([^\]>]+)/.exec(flags) ?? []
+  // Ours are words and numbers.
+  const fallback = option.defaultValue as string | number | undefined
+  return {
+    names: [short, long].filter((name) => name !== undefined),
+    written: flags,
+    about: description,
+    value: placeholder === undefined ? undefined : valueOf(argChoices, OF_FLAGS[placeholder]),
+    fallback: placeholder === undefined || fallback === undefined ? undefined : String(fallback),
+    variable: envVar,
+  }
+}
+
+function valueOf(choices: readonly string[] | undefined, known: Value | undefined): Value {
+  return choices === undefined ? (known ?? { kind: "text" }) : { kind: "choice", of: choices }
+}
+
+/** commander keeps them as listeners only, so that it has to be heard. */
+function notesOf(command: Command): string {
+  let told = ""
+  const before = command.configureOutput()
+  command.configureOutput({ writeOut: (text) => (told += text), getOutHasColors: () => false })
+  command.outputHelp()
+  command.configureOutput(before)
+  return told.slice(command.helpInformation().length).trim()
+}

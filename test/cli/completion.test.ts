@@ -1,0 +1,150 @@
+import { Command, Option } from "commander"
+import { execFile } from "node:child_process"
+import { existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest"
+import * as v from "valibot"
+import { commandTree } from "../../src/cli/command-tree.ts"
+import { powershellScript } from "../../src/cli/completion-powershell.ts"
+import { completionTable } from "../../src/cli/completion-table.ts"
+import { serveCommands } from "../../src/daemon/server.ts"
+import { profilePaths } from "../../src/paths.ts"
+import { Household, paired } from "./run.ts"
+import { CONTACT_NAMES, Shell, SHELL_NAMES, shellIsMissing } from "./shell.ts"
+
+const run = promisify(execFile)
+
+/** Each makes a file called PWNED, or becomes another word, in a shell that takes it for more than a name. */
+const HOSTILE = [
+  "$(touch PWNED)",
+  "`touch PWNED`",
+  "a;touch PWNED",
+  "a & touch PWNED &",
+  "a|touch PWNED",
+  "a>PWNED",
+  "'; touch PWNED; '",
+  '"; touch PWNED; "',
+  '"$(touch PWNED)"',
+  "(touch PWNED)",
+  "${HOME}",
+  "$HOME",
+  "=ls",
+  "#nobody",
+  "!touch",
+  "a!!b",
+  "*",
+  "{a,b}",
+  "a\\ b",
+  "%s%n",
+  "a:b",
+  "x=y",
+  "bob smith",
+  "[bob]",
+  "bob@home",
+  "Zoë 名前",
+]
+/** What no shell is to be offered at all. */
+const UNSPEAKABLE = [
+  "-rf",
+  "--yes",
+  "~root",
+  "a\nb",
+  "a\u001b[31mb",
+  "a\tb",
+  "a\u202eb",
+  "a\u0000b",
+  "a\u009bb",
+  "",
+]
+
+/** A profile whose owner says that these are the contacts. */
+async function ownerOf(household: Household, names: () => readonly string[]): Promise<void> {
+  const { socket } = profilePaths({ MQTTCHAT_HOME: household.env["MQTTCHAT_HOME"] }, "default")
+  const owner = await serveCommands(
+    {
+      commands: { contacts: { params: v.strictObject({}) } },
+      call: () => Promise.resolve(names().map((name) => ({ name }))),
+      listen: () => () => undefined,
+    },
+    socket,
+  )
+  onTestFinished(owner.close)
+}
+
+describe.each(SHELL_NAMES)("%s", (name) => {
+  describe.skipIf(shellIsMissing(name))("with its script loaded", () => {
+    let household: Household
+    let shell: Shell
+    beforeEach(async () => {
+      household = new Household()
+      shell = await Shell.open(name, household)
+    })
+
+    it("completes commands, flags, their values and files, where nobody has the profile", async () => {
+      writeFileSync(join(household.folder, "line for bob.txt"), "")
+      expect(await shell.calls("mqttchat hist\t")).toEqual(["history"])
+      expect(await shell.calls("mqttchat broker mosq\t")).toEqual(["broker", "mosquitto"])
+      expect(await shell.calls("mqttchat --profile alice contacts ren\t")).toEqual([
+        "--profile",
+        "alice",
+        "contacts",
+        "rename",
+      ])
+      expect(await shell.calls("mqttchat history bob --la\t9")).toEqual(["history", "bob", "--last", "9"])
+      expect(await shell.calls("mqttchat history --js\t")).toEqual(["history", "--json"])
+      expect(await shell.calls("mqttchat --color al\tstatus")).toEqual(["--color", "always", "status"])
+      expect(await shell.calls("mqttchat --color=al\t")).toEqual(["--color=always"])
+      expect(await shell.calls("mqttchat pub --qos 1 --mqtt-version 5\t")).toContain("5")
+      expect(await shell.calls("mqttchat register lin\t")).toEqual(["register", "line for bob.txt"])
+      expect(await shell.calls("mqttchat help hist\t")).toEqual(["help", "history"])
+      expect(await shell.calls("mqttchat send \t")).toEqual(["send"])
+    })
+
+    it("takes a name that a stranger chose for a name and nothing else", async () => {
+      let names: readonly string[] = []
+      await ownerOf(household, () => names)
+      for (const hostile of HOSTILE) {
+        names = [...UNSPEAKABLE, hostile]
+        expect(await shell.calls("mqttchat send \t"), hostile).toEqual(["send", hostile])
+      }
+      names = HOSTILE.map((hostile) => `x${hostile}`)
+      expect(await shell.calls('mqttchat send "x$(\t)"'), "between double quotes").toHaveLength(2)
+      expect(await shell.calls("mqttchat send 'x'\t"), "after single quotes").toHaveLength(2)
+      expect(await shell.calls("mqttchat send xbob\\ s\t hello")).toEqual(["send", "xbob smith", "hello"])
+      expect(await shell.calls('mqttchat send "xbob s\t')).toEqual(["send", "xbob smith"])
+      expect(existsSync(join(household.folder, "PWNED"))).toBe(false)
+    })
+  })
+})
+
+describe("PowerShell, which is not here to be asked", () => {
+  it("gets the script that was read with care", async () => {
+    const program = new Command("mqttchat").option("--profile <name>", "which one")
+    program.command("send <name> [text]").description("it's one message").option("-f, --file <file>", "from")
+    program
+      .command("sub <topic>")
+      .addOption(new Option("--qos <level>", "quality").choices(["0", "1"]))
+      .command("up")
+    const script = powershellScript(completionTable(commandTree(program)))
+    await expect(script).toMatchFileSnapshot("completion.ps1")
+  })
+})
+
+describe("the names of contacts", () => {
+  it("come from whoever has the profile, and from nowhere else", async () => {
+    const household = new Household()
+    await paired(household)
+    const asked = async (profile: string): Promise<readonly string[]> => {
+      const { stdout, stderr } = await run(process.execPath, [CONTACT_NAMES, profile], { env: household.env })
+      return [stdout, stderr]
+    }
+    expect(await asked("bob")).toEqual(["", ""])
+    const owner = household.start(["--profile", "bob", "chat", "alice"])
+    await owner.says(/VERIFIED|alice/)
+    expect(await asked("bob")).toEqual(["alice\n", ""])
+    expect(await asked("../bob")).toEqual(["", ""])
+    await owner.stop()
+    expect(await asked("bob")).toEqual(["", ""])
+  })
+})

@@ -1,0 +1,84 @@
+import { spawn, type IPty } from "@lydell/node-pty"
+import { spawnSync } from "node:child_process"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+import { type Household, PROGRAM } from "./run.ts"
+
+export const CONTACT_NAMES = join(PROGRAM, "../contact-names.cjs")
+
+/** How each is started so that it reads nobody's own configuration. */
+const SHELLS = {
+  bash: { start: ["--noprofile", "--norc", "-i"], load: "source <(mqttchat completion bash)" },
+  zsh: {
+    start: ["-f", "-i"],
+    load: "autoload -U compinit && compinit -u -d $HOME/.zcompdump && source <(mqttchat completion zsh)",
+  },
+  fish: { start: ["--no-config", "-i"], load: "mqttchat completion fish | source" },
+} as const
+
+export type ShellName = keyof typeof SHELLS
+export const SHELL_NAMES = Object.keys(SHELLS) as readonly ShellName[]
+
+/** Says what it was called with, unless it is asked for the script. */
+const SPY = `#!/bin/sh
+[ "$1" = completion ] && exec "${process.execPath}" "${PROGRAM}" "$@"
+exec "${process.execPath}" -e 'console.log("<<" + Buffer.from(JSON.stringify(process.argv.slice(1))).toString("hex") + ">>")' -- "$@"
+`
+const NAMES = `#!/bin/sh
+exec "${process.execPath}" "${CONTACT_NAMES}" "$@"
+`
+const CALLED = /<<([0-9a-f]+)>>/g
+
+/** @throws Error if it is not installed, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped. */
+export function shellIsMissing(shell: ShellName): boolean {
+  const missing = spawnSync(shell, ["-c", "true"]).status !== 0
+  if (missing && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
+    throw new Error(`${shell} is not installed: apt-get install ${shell}`)
+  }
+  return missing
+}
+
+/** Somebody at a real shell in a real terminal, where `mqttchat` says with what arguments it was called. */
+export class Shell {
+  readonly #pty: IPty
+  #screen = ""
+  #drawn: () => void = () => undefined
+
+  private constructor(shell: ShellName, household: Household) {
+    const folder = join(household.folder, "bin")
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, "mqttchat"), SPY, { mode: 0o700 })
+    writeFileSync(join(folder, "mqttchat-contacts"), NAMES, { mode: 0o700 })
+    const { env } = household
+    this.#pty = spawn(shell, [...SHELLS[shell].start], {
+      cwd: household.folder,
+      cols: 200,
+      env: { ...env, PATH: `${folder}:${env["PATH"] ?? ""}`, TERM: "xterm-256color" },
+    })
+    this.#pty.onData((text) => {
+      this.#screen += text
+      this.#drawn()
+    })
+    onTestFinished(() => this.#pty.kill("SIGKILL"))
+  }
+
+  /** One that has loaded our script. */
+  static async open(shell: ShellName, household: Household): Promise<Shell> {
+    const opened = new Shell(shell, household)
+    opened.#pty.write(`${SHELLS[shell].load}\r`)
+    await opened.calls("mqttchat ready")
+    return opened
+  }
+
+  /** Types a line that ends by calling the program, and gives the arguments. A tab in it completes. */
+  async calls(line: string): Promise<readonly string[]> {
+    this.#screen = ""
+    this.#pty.write(`${line}\r`)
+    for (;;) {
+      const [found] = [...this.#screen.matchAll(CALLED)]
+      if (found !== undefined) return JSON.parse(Buffer.from(found[1] ?? "", "hex").toString()) as string[]
+      await new Promise<void>((resolve) => (this.#drawn = resolve))
+    }
+  }
+}

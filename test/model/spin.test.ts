@@ -1,0 +1,72 @@
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it, onTestFinished } from "vitest"
+
+const MODEL = join(import.meta.dirname, "delivery.pml")
+/** Ten times what the largest of the searches takes. */
+const MEMORY_MIB = 2048
+/** Breadth first, so that what breaks a claim is told in as few steps as possible. */
+const VERIFIER = ["-w", "-O1", "-DSAFETY", "-DBFS", `-DMEMLIM=${MEMORY_MIB}`, "-o", "pan", "pan.c"]
+
+const MISTAKES = [
+  ["publish before persist", "PUBLISH_FIRST", "key_used_twice"],
+  ["PUBACK before commit", "PUBACK_FIRST", "falsely_on_broker"],
+  ["receipt before commit", "RECEIPT_FIRST", "lost"],
+  ["what came before is known by memory alone", "SEEN_IN_MEMORY", "shown_twice"],
+  ["nothing is held back", "NO_WAITING", "out_of_order"],
+] as const
+
+function toolsAreMissing(): boolean {
+  const missing = [
+    ["spin", "-V"],
+    ["gcc", "--version"],
+  ].flatMap(([tool = "", asked = ""]) => (spawnSync(tool, [asked]).status === 0 ? [] : [tool]))
+  if (missing.length > 0 && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
+    throw new Error(`not installed: apt-get install ${missing.join(" ")} libc6-dev`)
+  }
+  return missing.length > 0
+}
+
+type Search = { readonly told: string; readonly replay: () => string }
+
+/** Looks at every state of the model, or at all of them up to the first that breaks a claim. */
+function search(...defines: readonly string[]): Search {
+  const cwd = mkdtempSync(join(tmpdir(), "mqttchat-model-"))
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
+  const run = (command: string, ...args: readonly string[]): string =>
+    execFileSync(command, args, { cwd, encoding: "utf8" })
+  const given = defines.map((define) => `-D${define}`)
+  run("spin", ...given, "-a", MODEL)
+  run("gcc", ...VERIFIER)
+  return {
+    told: run(join(cwd, "pan")),
+    replay: () => run("spin", ...given, "-t", "-p", "-k", "delivery.pml.trail", MODEL),
+  }
+}
+
+/** All states were looked at, none broke a claim, and every line of the model was needed to reach them. */
+function expectHolds({ told }: Search): void {
+  expect(told).toMatch(/^State-vector .*, errors: 0$/m)
+  expect(told).not.toMatch(/Search not completed|too small|out of memory|MEMLIM/)
+  const idle = [...told.matchAll(/, state \d+, "(.*)"$/gm)].map(([, line]) => line)
+  expect(new Set(idle)).toEqual(new Set(["-end-"]))
+}
+
+describe.skipIf(toolsAreMissing())("the way of a text, in every order that can happen", () => {
+  it("persist, publish, commit, PUBACK: nothing is lost, doubled, falsely ticked or out of order", () => {
+    expectHolds(search())
+  })
+
+  it("and a broker that forgets what it acknowledged changes nothing of it but its own tick", () => {
+    expectHolds(search("BROKER_FORGETS"))
+  })
+
+  it.each(MISTAKES)("%s: %s breaks the claim %s", (_what, mistake, claim) => {
+    const { told, replay } = search(mistake)
+    expect(told).toMatch(new RegExp(`^pan:1: assertion violated +!\\(${claim}\\)`, "m"))
+    expect(told).toMatch(/^State-vector .*, errors: 1$/m)
+    expect(replay()).toContain(`text of failed assertion: assert(!(${claim}))`)
+  })
+})
