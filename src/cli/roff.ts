@@ -10,10 +10,10 @@ const NAMED: Readonly<Record<string, string>> = {
 
 /**
  * A page of section 1. It bears no date, so that the same source gives the same bytes. Lines are not justified and words
- * not hyphenated: a command that is cut in two cannot be copied.
+ * not hyphenated, by groff either, whose paragraphs begin it anew: a command that is cut in two cannot be copied.
  */
 export function title(name: string, source: string): string {
-  return `.TH ${argument(name.toUpperCase())} 1 "" ${argument(source)} "User Commands"\n.nh\n.ad l\n`
+  return `.TH ${argument(name.toUpperCase())} 1 "" ${argument(source)} "User Commands"\n.nr HY 0\n.nh\n.ad l\n`
 }
 
 export function heading(text: string): string {
