@@ -29,7 +29,7 @@ export type Surroundings = {
   /** After the commit. */
   readonly onReceived: (contact: ContactId, receiptsWait: boolean) => void
   /** A frame of theirs fitted, or one did not that is none that came before. */
-  readonly onFitting: (contact: ContactId, fits: boolean) => void
+  readonly onFitting: (contact: ContactId, fits: boolean) => Promise<void>
   readonly onAccepted: (offer: OpenBundleRecord, accepted: Accepted) => void
 }
 
@@ -120,8 +120,7 @@ async function follow(world: Surroundings, outcome: Outcome, payload: Uint8Array
     case "nobody's":
       return
     case "init":
-      followInit(world, outcome.offer, outcome.outcome)
-      return
+      return followInit(world, outcome.offer, outcome.outcome)
     case "request":
       return answerRequest(world, outcome.offer, payload)
     case "frame":
@@ -129,11 +128,17 @@ async function follow(world: Surroundings, outcome: Outcome, payload: Uint8Array
   }
 }
 
-function followInit(world: Surroundings, offer: OpenBundleRecord, outcome: Accepted | Received): void {
+async function followInit(
+  world: Surroundings,
+  offer: OpenBundleRecord,
+  outcome: Accepted | Received,
+): Promise<void> {
   if (outcome.kind === "accepted") world.onAccepted(offer, outcome)
   else if (offer.contact === null) return
   else if (outcome.kind === "again") world.onReceived(offer.contact, false)
-  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") world.onFitting(offer.contact, false)
+  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") {
+    await world.onFitting(offer.contact, false)
+  }
 }
 
 async function followFrame(
@@ -143,12 +148,12 @@ async function followFrame(
   wire: Uint8Array,
 ): Promise<void> {
   if (received.kind !== "refused") {
-    world.onFitting(contact, true)
+    await world.onFitting(contact, true)
     world.onReceived(contact, received.receiptsWait)
   } else if (received.why === "unknown-tag") {
     await takeStranger(world, contact, wire)
   } else if (received.why === "unknown-kem" || received.why === "too-far-ahead") {
-    world.onFitting(contact, false)
+    await world.onFitting(contact, false)
   }
 }
 
@@ -165,7 +170,7 @@ async function takeStranger(world: Surroundings, contact: ContactId, wire: Uint8
     world.onReceived(contact, false)
     return
   }
-  world.onFitting(contact, false)
+  await world.onFitting(contact, false)
   await count(journal)
 }
 

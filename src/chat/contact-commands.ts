@@ -16,6 +16,7 @@ import { unsentKey } from "./admitting.ts"
 import { lineFor } from "./lines.ts"
 import { orderChange, orderKey, readOrder } from "./order.ts"
 import { post, timerOf, writePassing } from "./outbound.ts"
+import { strangeKey } from "./recoveries.ts"
 import { lostKey, recoveriesKey } from "./recovery.ts"
 import { seenKey } from "./seen.ts"
 import { describeAlone } from "./tidings.ts"
@@ -197,7 +198,7 @@ function decideTimer(works: Works, book: Book, name: string, seconds: number): D
 }
 
 function forgetting(id: ContactId): Change[] {
-  const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey]
+  const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey, strangeKey]
   const keyed = [receiptsKey, unsentKey, orderKey, formerKey, ...handshakes]
   const keys = [...keyed.map((key) => key(id)), seenKey(id, "owed"), seenKey(id, "passing")]
   const emptied = keys.map((key): Change => ({ write: "setting", key, value: new Uint8Array(0) }))

@@ -59,7 +59,7 @@ export function hasMessage(database: Database, contact: ContactId, mid: Uint8Arr
       (row) => row.bytes(0),
       `SELECT mid FROM messages WHERE contact = ?1 AND mid = ?2
        UNION ALL SELECT mid FROM held WHERE contact = ?1 AND mid = ?2
-       UNION ALL SELECT mid FROM vanished WHERE contact = ?1 AND mid = ?2`,
+       UNION ALL SELECT mid FROM absent WHERE contact = ?1 AND mid = ?2`,
       contact,
       mid,
     )

@@ -123,10 +123,23 @@ function forgetContact(database: Database, id: number): void {
 /** A text is sent for 30 days, and a clock may be two days wrong: afterwards nobody need know it. */
 const KNOWN_MS = 33 * 24 * 3_600_000
 
+/** It came under another id than the one that it is kept under: who repeats it is answered all the same. */
+function knowAbsent(
+  database: Database,
+  { contact, mid, original, storedAt }: Omit<MessageRecord, "seq">,
+): void {
+  forgetAbsent(database, storedAt)
+  database.run("INSERT OR REPLACE INTO absent VALUES (?, ?, ?, ?)", contact, mid, original, storedAt)
+}
+
+function forgetAbsent(database: Database, now: number): void {
+  database.run("DELETE FROM absent WHERE at < ?", now - KNOWN_MS)
+}
+
 function expire(database: Database, at: number): void {
-  database.run("DELETE FROM vanished WHERE at < ?", at - KNOWN_MS)
+  forgetAbsent(database, at)
   database.run(
-    `INSERT OR REPLACE INTO vanished SELECT contact, mid, original, ?1 FROM messages
+    `INSERT OR REPLACE INTO absent SELECT contact, mid, original, ?1 FROM messages
      WHERE mine = 0 AND kind = 'text' AND expires_at > 0 AND expires_at <= ?1`,
     at,
   )
@@ -172,7 +185,10 @@ function hold(database: Database, { contact, number, storedAt, text }: HeldRecor
 }
 
 function addMessage(database: Database, message: Omit<MessageRecord, "seq">): void {
-  if (isThereAlready(database, message)) return
+  if (isThereAlready(database, message)) {
+    knowAbsent(database, message)
+    return
+  }
   database.run(
     `INSERT INTO messages (${MESSAGE_VALUES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
@@ -202,7 +218,7 @@ function isThereAlready(database: Database, { contact, original }: Omit<MessageR
     (row) => row.number(0),
     `SELECT 1 FROM messages WHERE mine = 0 AND contact = ?1
        AND (mid BETWEEN ?2 AND ?3 OR (original = ?2 AND original <> x''))
-     UNION ALL SELECT 1 FROM vanished WHERE contact = ?1 AND (mid BETWEEN ?2 AND ?3 OR original = ?2)`,
+     UNION ALL SELECT 1 FROM absent WHERE contact = ?1 AND (mid BETWEEN ?2 AND ?3 OR original = ?2)`,
     contact,
     original,
     concat(original, LAST_8),

@@ -157,8 +157,8 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX outgoing_by_contact ON outgoing (contact);
   `,
   `
-  -- Texts of theirs that have disappeared, known by their ids as long as they may come once more.
-  CREATE TABLE vanished (
+  -- Texts of theirs that have disappeared, or are kept under another id, known as long as they may come once more.
+  CREATE TABLE absent (
     contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     original BLOB NOT NULL,

@@ -96,6 +96,23 @@ test("[W-29] what the old session had sealed and nobody acknowledged is sent aga
   ])
 })
 
+test("a text that came again after a recovery is acknowledged until its sender knows", async () => {
+  const { town, alice, bob } = await couple()
+  // Receipts alone fill the smallest bucket; the handshake comes through.
+  town.office.meddle = (topic, payload) =>
+    topic.includes(alice.deviceId) && payload.length === 256 ? [] : [payload]
+  await alice.send("bob", "one")
+  await town.clock.pass(50)
+  await alice.client.call("reset", { contact: "bob" })
+  await town.clock.pass(50)
+  expect(await alice.states("bob")).toEqual(["delivered", "broker"])
+  town.office.meddle = (_topic, payload) => [payload]
+  await town.clock.pass(HOUR_MS)
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+  expect(await bob.texts("alice")).toEqual(["hello", "one"])
+  expect(await bob.lines("alice")).toEqual(["the connection with alice was made anew"])
+})
+
 test("both begin at once: one handshake counts, and both go on", async () => {
   const { town, alice, bob } = await couple()
   await Promise.all([

@@ -8,17 +8,35 @@ export type RealBroker = Place & {
   readonly end: () => Promise<void>
 }
 
+/** One that is a process of its own. */
+export type CrashingBroker = RealBroker & {
+  /** Killed with kill -9, and started again on the same port with what it has on its disk. */
+  readonly crash: () => Promise<void>
+}
+
 async function embedded(): Promise<RealBroker> {
   const { authority, folder, device, start, end } = await newWorld()
   return { authority, folder, port: portOf(await start()), device, end }
 }
 
-async function mosquitto(): Promise<RealBroker> {
-  const { authority, folder, port, close } = await startMosquitto("shipped")
-  return { authority, folder, port, device: () => mint(authority, newId()), end: close }
+async function embeddedProcess(): Promise<CrashingBroker> {
+  const { authority, folder, device, spawn, end } = await newWorld()
+  let running = await spawn(0)
+  const { port } = running
+  const crash = async (): Promise<void> => {
+    await running.end("SIGKILL")
+    running = await spawn(port)
+  }
+  return { authority, folder, port, device, end, crash }
 }
 
-export const REAL_BROKERS = [
-  ["the embedded broker", embedded] as const,
-  ...(mosquittoIsMissing() ? [] : [["Mosquitto", mosquitto] as const]),
-]
+async function mosquitto(): Promise<CrashingBroker> {
+  const { authority, folder, port, close, restart } = await startMosquitto("shipped")
+  const device = (): Promise<Device> => mint(authority, newId())
+  return { authority, folder, port, device, end: close, crash: () => restart("SIGKILL") }
+}
+
+const MOSQUITTO = mosquittoIsMissing() ? [] : [["Mosquitto", mosquitto] as const]
+
+export const REAL_BROKERS = [["the embedded broker", embedded], ...MOSQUITTO] as const
+export const CRASHING_BROKERS = [["the embedded broker", embeddedProcess], ...MOSQUITTO] as const

@@ -131,3 +131,24 @@ test("two that have accepted each other's INIT find together again", async () =>
   await town.clock.pass(2 * HOUR_MS)
   await expectTalk(it)
 })
+
+test("who looks in but briefly notices, too, that a disk was put back", async () => {
+  const it = await couple()
+  const { town, first, second } = it
+  await copyDisk(first)
+  for (let n = 0; n < 10; n++) await exchange(it, `number ${n}`)
+  await putBack(first)
+  await second.stop()
+  for (let n = 0; n < 3; n++) {
+    await first.send(second.name, `unheard ${n}`)
+    await town.clock.pass(50)
+    await first.stop()
+    await second.start()
+    await town.clock.pass(50)
+    await second.stop()
+    await first.start()
+  }
+  await second.start()
+  await town.clock.pass(1_000)
+  expect((await second.texts(first.name)).slice(-3)).toEqual(["unheard 0", "unheard 1", "unheard 2"])
+})

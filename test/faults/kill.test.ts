@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterEach, beforeEach, expect, test, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 
 import { pinOf } from "../../src/broker/certificates.ts"
 import type { ChatClient, Contact, Message } from "../../src/chat/api.ts"
@@ -10,8 +10,8 @@ import { FAULT_POINTS, type FaultPoint } from "../../src/chat/fault-points.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import type { Store } from "../../src/store/records.ts"
-import { newWorld, portOf, type World } from "../broker/world.ts"
-import { openNeighbour, type Papers } from "./neighbour.ts"
+import { openNeighbour, type Papers } from "../chat/neighbour.ts"
+import { REAL_BROKERS, type RealBroker } from "./brokers.ts"
 
 // A dozen processes start one after the other, on a machine that may be busy.
 vi.setConfig({ testTimeout: 240_000 })
@@ -25,25 +25,24 @@ const PAIRING: readonly FaultPoint[] = [
 ]
 const TALKING = FAULT_POINTS.filter((point) => !PAIRING.includes(point))
 
-let world: World
-let port: number
+let broker: RealBroker
 let bob: { client: ChatClient; store: Store }
 let children: Child[]
 
-beforeEach(async () => {
-  world = await newWorld()
-  port = portOf(await world.start())
+async function begin(open: () => Promise<RealBroker>): Promise<void> {
+  broker = await open()
   children = []
   bob = await openNeighbour(await papersOf("bob"), folderOf("bob"), () => undefined)
   await until([bob.client], async () => (await bob.client.call("status", {})).link.kind === "online")
-})
+  writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
+}
 
-afterEach(async () => {
+async function end(): Promise<void> {
   for (const child of children) child.process.kill("SIGKILL")
   await bob.client.close()
   await bob.store.close()
-  await world.end()
-})
+  await broker.end()
+}
 
 type Child = {
   readonly process: ChildProcess
@@ -52,19 +51,19 @@ type Child = {
 }
 
 function folderOf(name: string): string {
-  const folder = join(world.folder, name)
+  const folder = join(broker.folder, name)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   return folder
 }
 
 async function papersOf(name: string): Promise<Papers> {
-  const pin = toHex(pinOf(world.authority.caCertificate))
-  return { name, port, pin, device: await world.device() }
+  const pin = toHex(pinOf(broker.authority.caCertificate))
+  return { name, port: broker.port, pin, device: await broker.device() }
 }
 
 /** Alice's process, which dies at `point` or not at all. */
 async function startAlice(point: FaultPoint | ""): Promise<Child> {
-  const actor = join(import.meta.dirname, "person.actor.ts")
+  const actor = join(import.meta.dirname, "../chat/person.actor.ts")
   const folder = folderOf("alice")
   const child = spawn(process.execPath, ["--import", "tsx", actor, folder, point], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -153,67 +152,93 @@ async function allDelivered(alice: ChatClient, other: ChatClient): Promise<boole
   return all.every(({ mine, state }) => !mine || state === "delivered")
 }
 
-test("[D-1] killed at every point of sending and receiving, one after the other, nothing is lost and nothing comes twice", async () => {
-  writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
-  const first = await startAlice("")
-  await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
-  await untilEstablished(first.client)
-  first.process.kill("SIGTERM")
-  await first.ended
+describe.each(REAL_BROKERS)("talking on %s", (_name, open) => {
+  beforeEach(() => begin(open))
+  afterEach(end)
 
-  const promised: string[] = []
-  for (const point of TALKING) {
-    const alice = await startAlice(point)
-    const story = (async () => {
-      await say(bob.client, "alice", `bob at ${point}`)
-      await say(alice.client, "bob", `alice at ${point}`)
-      promised.push(`alice at ${point}`)
-      await until([alice.client, bob.client], async () => {
-        const heard = texts(await conversation(alice.client, "bob"), false)
-        return heard.includes(`bob at ${point}`) && (await allDelivered(alice.client, bob.client))
-      })
-    })()
-    expect(await died(alice, story), point).toBe(true)
-  }
+  test("[D-1] killed at every point of sending and receiving, one after the other, nothing is lost and nothing comes twice", async () => {
+    const first = await startAlice("")
+    await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
+    await untilEstablished(first.client)
+    first.process.kill("SIGTERM")
+    await first.ended
 
-  const alice = await startAlice("")
-  await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
-  const hers = await conversation(alice.client, "bob")
-  const his = await conversation(bob.client, "alice")
-  expect(texts(hers, false)).toEqual(["yes", ...TALKING.map((point) => `bob at ${point}`)])
-  expect(texts(his, false).sort()).toEqual(texts(hers, true).sort())
-  expect(texts(hers, true)).toEqual(expect.arrayContaining(promised))
-  expect(new Set(texts(his, false)).size).toBe(texts(his, false).length)
+    const promised: string[] = []
+    for (const point of TALKING) {
+      const alice = await startAlice(point)
+      const story = (async () => {
+        await say(bob.client, "alice", `bob at ${point}`)
+        await say(alice.client, "bob", `alice at ${point}`)
+        promised.push(`alice at ${point}`)
+        await until([alice.client, bob.client], async () => {
+          const heard = texts(await conversation(alice.client, "bob"), false)
+          return heard.includes(`bob at ${point}`) && (await allDelivered(alice.client, bob.client))
+        })
+      })()
+      expect(await died(alice, story), point).toBe(true)
+    }
+
+    const alice = await startAlice("")
+    await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
+    const hers = await conversation(alice.client, "bob")
+    const his = await conversation(bob.client, "alice")
+    expect(texts(hers, false)).toEqual(["yes", ...TALKING.map((point) => `bob at ${point}`)])
+    expect(texts(his, false).sort()).toEqual(texts(hers, true).sort())
+    expect(texts(hers, true)).toEqual(expect.arrayContaining(promised))
+    expect(new Set(texts(his, false)).size).toBe(texts(his, false).length)
+  })
 })
 
-test.each(["init-decided", "init-committed"] as const)(
-  "killed at %s, the pairing is whole or not begun",
-  async (point) => {
-    writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
-    const carrier = await fileOf(bob.client)
-    const dying = await startAlice(point)
-    const story = dying.client.call("pair-answer", { by: "file", carrier })
-    expect(await died(dying, story)).toBe(true)
-    const alice = await startAlice("")
-    const begun = await onlyContact(alice.client)
-    expect(begun?.state === undefined).toBe(point === "init-decided")
-    if (begun === undefined) await alice.client.call("pair-answer", { by: "file", carrier })
-    await untilEstablished(alice.client)
-  },
-)
+describe("while a session begins", () => {
+  beforeEach(() => begin(REAL_BROKERS[0][1]))
+  afterEach(end)
 
-test.each(["welcome-decided", "welcome-committed"] as const)(
-  "killed at %s, the owner of an offer pairs all the same",
-  async (point) => {
-    writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
-    const dying = await startAlice(point)
-    const carrier = await fileOf(dying.client)
-    const story = bob.client
-      .call("pair-answer", { by: "file", carrier })
-      .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
-    expect(await died(dying, story)).toBe(true)
+  test.each(["init-decided", "init-committed"] as const)(
+    "killed at %s, the pairing is whole or not begun",
+    async (point) => {
+      const carrier = await fileOf(bob.client)
+      const dying = await startAlice(point)
+      const story = dying.client.call("pair-answer", { by: "file", carrier })
+      expect(await died(dying, story)).toBe(true)
+      const alice = await startAlice("")
+      const begun = await onlyContact(alice.client)
+      expect(begun?.state === undefined).toBe(point === "init-decided")
+      if (begun === undefined) await alice.client.call("pair-answer", { by: "file", carrier })
+      await untilEstablished(alice.client)
+    },
+  )
+
+  test.each(["welcome-decided", "welcome-committed"] as const)(
+    "killed at %s, the owner of an offer pairs all the same",
+    async (point) => {
+      const dying = await startAlice(point)
+      const carrier = await fileOf(dying.client)
+      const story = bob.client
+        .call("pair-answer", { by: "file", carrier })
+        .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
+      expect(await died(dying, story)).toBe(true)
+      const alice = await startAlice("")
+      await untilEstablished(alice.client)
+      expect((await onlyContact(bob.client))?.name).toBe("alice")
+    },
+  )
+
+  test("killed at recovery-committed, the connection is made anew once, and what waited arrives", async () => {
+    const first = await startAlice("recovery-committed")
+    await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
+    await untilEstablished(first.client)
+    const story = (async () => {
+      await say(first.client, "bob", "before")
+      await first.client.call("reset", { contact: "bob" })
+    })()
+    expect(await died(first, story)).toBe(true)
     const alice = await startAlice("")
-    await untilEstablished(alice.client)
-    expect((await onlyContact(bob.client))?.name).toBe("alice")
-  },
-)
+    await say(alice.client, "bob", "after")
+    await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
+    const his = await conversation(bob.client, "alice")
+    expect(his.filter(({ mine }) => !mine).map(({ kind, text }) => (kind === "line" ? kind : text))).toEqual(
+      expect.arrayContaining(["shall we?", "before", "after", "line"]),
+    )
+    expect(his.filter(({ mine }) => !mine)).toHaveLength(4)
+  })
+})

@@ -1,0 +1,36 @@
+import { expect, test, vi } from "vitest"
+
+import { CRASHING_BROKERS } from "./brokers.ts"
+import { untilSettled } from "./residents.ts"
+import { couple, expectBothLaws } from "./scene.ts"
+
+// Processes start again and again, and links wait longer each time: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 180_000 })
+
+const CRASHES = 4
+const TEXTS = 12
+
+test.concurrent.for(CRASHING_BROKERS)(
+  "%s is killed in the middle of a conversation, again and again: nothing is lost or comes twice",
+  async ([, open], { onTestFinished }) => {
+    const broker = await open()
+    onTestFinished(broker.end)
+    const [alice, bob] = await couple(broker, [await broker.device(), await broker.device()])
+    onTestFinished(async () => {
+      await Promise.all([alice.stop(), bob.stop()])
+    })
+    for (let crash = 0; crash < CRASHES; crash++) {
+      let back: Promise<void> | undefined
+      for (let n = 0; n < TEXTS; n++) {
+        if (n === TEXTS / 3) back = broker.crash()
+        await Promise.all([alice.say(bob, `alice ${crash}.${n}`), bob.say(alice, `bob ${crash}.${n}`)])
+      }
+      await back
+      // Every other time it is killed again before all has arrived.
+      if (crash % 2 === 1) await untilSettled(alice, bob)
+    }
+    await untilSettled(alice, bob)
+    await expectBothLaws(alice, bob)
+    expect(alice.promised).toHaveLength(1 + CRASHES * TEXTS)
+  },
+)
