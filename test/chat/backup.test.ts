@@ -43,7 +43,7 @@ async function restored(town: Town, name: string, path: string): Promise<Person>
   return laptop
 }
 
-test("conversations go on by themselves, queued texts arrive once, and the old laptop is told", async () => {
+test("conversations go on by themselves, queued texts arrive once, and the old laptop is told [W-33]", async () => {
   const { town, alice, bob } = await couple()
   town.office.meddle = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
   await alice.send("bob", "does this still leave?")
@@ -76,7 +76,7 @@ test("conversations go on by themselves, queued texts arrive once, and the old l
   ])
 })
 
-test("what arrived and was not acknowledged before the backup is shown once", async () => {
+test("what arrived and was not acknowledged before the backup is shown once [W-29]", async () => {
   const { town, alice, bob } = await couple()
   town.office.meddle = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
   for (const text of ["one", "two"]) await alice.send("bob", text)
