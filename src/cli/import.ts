@@ -35,13 +35,14 @@ export type ImportOptions = {
  * `bad-data`, `refused`, `disk-full`, `io`.
  */
 export async function importBackup(context: Context, file: string, options: ImportOptions): Promise<void> {
-  refuseSecond(context, "import")
+  refuseSecond(context, `import ${file}`)
   await useBackend(context.env["MQTTCHAT_CRYPTO"])
   const sealed = await readStream(bytesOf(context, file), file === "-" ? "what came on stdin" : file)
   const passphrase = await passphraseOf(context, file)
   const backup = await readRecords(sealed.unlock(passphrase))
   const ownPassphrase = chosenPassphrase(context, options, passphrase)
   await restore(context, backup, ownPassphrase)
+  if (ownPassphrase === passphrase) context.out.say(safe`the passphrase of the backup opens the keys, too`)
   reached(context, "import-made")
   await goOnline(context, ownPassphrase)
 }
@@ -109,7 +110,7 @@ async function goOnline(context: Context, passphrase: string): Promise<void> {
   }
   out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(link.why)}`)
   const way = wayOnline(paths, link)
-  if (way !== undefined) out.next(display(way))
+  if (way !== undefined) out.next(safe`  → ${display(way)}`)
 }
 
 /** For crash tests: MQTTCHAT_DIE_AT names one of `IMPORT_POINTS`, and there this process kills itself. */

@@ -192,9 +192,7 @@ describe("a backup", () => {
 
 describe("a backup of any length", () => {
   const LENGTH = 100_000
-  const text = RECORDS.find(({ record }) => record === "message")
-  if (text?.record !== "message") throw new Error("no message")
-  const { message } = text
+  const text = RECORDS[3]!
   const recordBytes = encodeRecord(text).length + 4
   /** What one chunk holds, what is looked at to see whether it is the last, and one record more. */
   const aheadMax = Math.ceil((2 * 65_536) / recordBytes) + 1
@@ -204,7 +202,7 @@ describe("a backup of any length", () => {
     let aheadMost = 0
     function* long(): Generator<BackupRecord> {
       yield* RECORDS.slice(0, 3)
-      for (; made < LENGTH; made++) yield { record: "message", message }
+      for (; made < LENGTH; made++) yield text
     }
     const written = sealStream(writeRecords(long()), PASSPHRASE, counting(0))
     const sealed = await readStream(written, "it")

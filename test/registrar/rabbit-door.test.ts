@@ -18,7 +18,7 @@ async function ask(question: string, asked: Record<string, string>): Promise<str
   return response.ok ? response.text() : String(response.status)
 }
 
-test("a device comes in by its certificate alone, under its own name [R-12]", async () => {
+test("a device comes in by its certificate alone, under its own name [R-15]", async () => {
   expect(await ask("user", { username: ALICE })).toBe("allow")
   expect(await ask("vhost", { username: ALICE, client_id: ALICE })).toBe("allow")
   expect(await ask("vhost", { username: ALICE, client_id: STRANGER })).toBe("deny")
@@ -27,13 +27,13 @@ test("a device comes in by its certificate alone, under its own name [R-12]", as
   }
 })
 
-test("a revoked device is refused whatever it asks [R-12]", async () => {
+test("a revoked device is refused whatever it asks [R-15]", async () => {
   expect(await ask("user", { username: LOST })).toBe("deny")
   const read = { permission: "read", routing_key: `mc.1.i.${LOST}.*` }
   expect(await ask("topic", { username: LOST, "variable_map.client_id": LOST, ...read })).toBe("deny")
 })
 
-test("a guest comes in under no name that means somebody [R-12]", async () => {
+test("a guest comes in under no name that means somebody [R-15]", async () => {
   const guest = { username: "guest", password: "guest" }
   expect(await ask("user", { ...guest, client_id: STRANGER })).toBe("allow")
   for (const client_id of [ALICE, LOST, "registrar", "", "x"]) {
@@ -41,7 +41,7 @@ test("a guest comes in under no name that means somebody [R-12]", async () => {
   }
 })
 
-test("queues of others, other exchanges and their making are refused [R-12]", async () => {
+test("queues of others, other exchanges and their making are refused [R-15]", async () => {
   const alice = { username: ALICE, client_id: ALICE }
   const queue = (name: string) =>
     ask("resource", { ...alice, resource: "queue", name, permission: "configure" })
@@ -54,7 +54,7 @@ test("queues of others, other exchanges and their making are refused [R-12]", as
   expect(await exchange("amq.direct", "write")).toBe("deny")
 })
 
-test("what is no question of RabbitMQ's is none [R-12]", async () => {
+test("what is no question of RabbitMQ's is none [R-15]", async () => {
   expect(await ask("users", {})).toBe("400")
   expect(await ask("user", { username: "x".repeat(5000) })).toBe("400")
   const get = await fetch(`http://127.0.0.1:${String(door.port)}/user?username=${ALICE}`)
