@@ -4,6 +4,7 @@ import { encodeIdentity } from "../wire/identity.ts"
 import { admit } from "./admitting.ts"
 import type { Book } from "./book.ts"
 import { readBundleSecrets } from "./bundles.ts"
+import type { Handshake } from "./contact-state.ts"
 import { findIdentity, offeredName, placeholderName } from "./contacts.ts"
 import type { Decision } from "./decision.ts"
 import { seconds, settle, type Draft, type Moment } from "./draft.ts"
@@ -48,7 +49,7 @@ export function acceptHandshake(
 
   const wanted = offeredName(greeting.name) ?? placeholderName(identity)
   const mailbox = mailboxFor(record, before)
-  const draft = admit(book, { before, established, mailbox, state: "unconfirmed" }, wanted, moment)
+  const draft = admit(book, { before, established, mailbox, by: handshakeOf(record) }, wanted, moment)
   draft.contact = withRecoveryBundle(draft.contact, greeting.recoveryBundle, seconds(moment))
   const recovery = recoveryBundle(self.identity, { device: open.bundle.inbox.device, mailbox }, moment)
   keepRecoveryBundle(draft, recovery, established)
@@ -85,6 +86,10 @@ function unwelcome(
   if (before?.blocked === true) return "blocked"
   // A recovery never changes who somebody is [D-31].
   return contact !== null && before?.id !== contact ? "forged" : undefined
+}
+
+function handshakeOf({ contact }: OpenBundleRecord): Handshake {
+  return contact === null ? "they answer our offer" : "they begin anew"
 }
 
 /** A recovery bundle may name an older mailbox than the one that its contact has now. */

@@ -1,8 +1,9 @@
 import type { Established } from "../session/handshake.ts"
-import type { ContactId, ContactRecord, ContactState } from "../store/records.ts"
+import type { ContactId, ContactRecord } from "../store/records.ts"
 import { encodeIdentity } from "../wire/identity.ts"
 import type { Book } from "./book.ts"
 import { freeName } from "./contacts.ts"
+import { afterHandshake, type Handshake } from "./contact-state.ts"
 import type { Change } from "./decision.ts"
 import type { Draft, Moment } from "./draft.ts"
 import { nextSecret } from "./establishing.ts"
@@ -20,13 +21,14 @@ export type Met = {
   readonly before: ContactRecord | undefined
   readonly established: Established
   readonly mailbox: Uint8Array
-  readonly state: ContactState
+  readonly by: Handshake
 }
 
 /** A new contact, or a known one with everything of its old session gone. */
 export function admit(book: Book, met: Met, wanted: string, moment: Moment): Draft {
-  const { before, established, mailbox, state } = met
+  const { before, established, mailbox, by } = met
   const id = before?.id ?? book.nextContact
+  const state = afterHandshake(by)
   // Until they have answered us, what they hold opens under the secret before.
   const isAnswered = before === undefined || state === "unconfirmed"
   const contact: ContactRecord = {

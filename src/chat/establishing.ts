@@ -4,6 +4,7 @@ import type { ContactId, ContactRecord, OpenBundleRecord } from "../store/record
 import { encodeIdentity, type PublicIdentity } from "../wire/identity.ts"
 import type { Book } from "./book.ts"
 import { closing, readBundleSecrets } from "./bundles.ts"
+import { afterMessage } from "./contact-state.ts"
 import type { Change } from "./decision.ts"
 import { seconds, type Draft } from "./draft.ts"
 import { showLine } from "./lines.ts"
@@ -56,8 +57,9 @@ export function nextSecret(contact: ContactId, value: Uint8Array): Change {
 /** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
 export function confirm(book: Book, draft: Draft, newChain: boolean): void {
   const { contact } = draft
-  if (!isConfirmed(contact, newChain)) return
-  draft.contact = { ...contact, state: "established" }
+  const state = afterMessage(contact.state, newChain)
+  if (state === contact.state) return
+  draft.contact = { ...contact, state }
   const secret = book.settings.get(nextSecretKey(contact.id)) ?? NOTHING
   if (secret.length > 0) {
     if (contact.state !== "unconfirmed") draft.contact = { ...draft.contact, recoverySecret: secret }
@@ -70,10 +72,6 @@ export function confirm(book: Book, draft: Draft, newChain: boolean): void {
   }
   draft.changes.push(...retire(formerBundles(book, draft.contact), seconds(draft.moment)))
   if (contact.state === "recovering") showLine(draft, `the connection with ${contact.name} was made anew`)
-}
-
-function isConfirmed({ state }: ContactRecord, newChain: boolean): boolean {
-  return state === "init-sent" || state === "recovering" || (state === "unconfirmed" && newChain)
 }
 
 /** The newest of them serve for a while yet, in case the peer comes back from what it had before. */

@@ -40,10 +40,10 @@ export function startHandshake(
   const isRecovery = mode === MODE.recovery && before !== undefined
   const peerInbox = isRecovery ? splitInbox(before.peerInbox) : bundle.inbox
   const established = { ...started.established, peerInbox }
-  const state = isRecovery ? "recovering" : "init-sent"
+  const by = isRecovery ? "we begin anew" : "we answer their offer"
   const draft = admit(
     book,
-    { before, established, mailbox: inbox.mailbox, state },
+    { before, established, mailbox: inbox.mailbox, by },
     placeholderName(identity),
     moment,
   )

@@ -30,6 +30,16 @@ export type Received =
       readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
     }
 
+/** A frame is acknowledged to the broker whatever it was, but not before what follows from it is on disk [D-2]. */
+export const INBOUND_MOVES = {
+  arrived: { "it opens": "committed", "it came before": "again", "it does not open": "refused" },
+  committed: { "after the commit": "acknowledged" },
+  again: { "after the commit": "acknowledged" },
+  refused: { "after it is counted": "acknowledged" },
+  acknowledged: {},
+} as const satisfies Record<string, Readonly<Record<string, Received["kind"] | "acknowledged">>>
+const { arrived } = INBOUND_MOVES
+
 /** A frame that came to a contact's mailbox. A refusal changes nothing but the count of the dropped. */
 export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: Moment): Decision<Received> {
   const draft = draftFor(book, from, moment)
@@ -51,7 +61,7 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
     draft.changes.push(markSeen(book.settings, from, isOwed ? "owed" : "passing", opened.mid))
   }
   takePostQuantumStep(draft)
-  return settle(book, draft, { kind: "committed", receiptsWait: draft.receipts.length > 0 })
+  return settle(book, draft, { kind: arrived["it opens"], receiptsWait: draft.receipts.length > 0 })
 }
 
 /** A text that is on the disk already came once more: its receipt was lost, so it is sent again. */
@@ -66,11 +76,11 @@ export function repeatReceipt(
   const mid8 = mid.slice(0, SHORT_MID_BYTES)
   if (!draft.receipts.some((waiting) => toHex(waiting) === toHex(mid8)))
     draft.receipts = [...draft.receipts, mid8]
-  return settle(book, draft, { kind: "again", receiptsWait: true })
+  return settle(book, draft, { kind: arrived["it came before"], receiptsWait: true })
 }
 
 export function dropped(why: Extract<Received, { kind: "refused" }>["why"]): Decision<Received> {
-  return { commit: [], tell: [{ told: "dropped" }], result: { kind: "refused", why } }
+  return { commit: [], tell: [{ told: "dropped" }], result: { kind: arrived["it does not open"], why } }
 }
 
 type News = {
@@ -88,9 +98,9 @@ function again(book: Book, draft: Draft, wire: Uint8Array): Decision<Received> {
   if (as === "owed") return repeatReceipt(book, contact.id, mid, moment)
   // An INIT that was answered, too: its WELCOME is in the outbox until the peer has it.
   if (as === "passing" || wasAccepted(book, contact.id, wire)) {
-    return noChange({ kind: "again", receiptsWait: false })
+    return noChange({ kind: arrived["it came before"], receiptsWait: false })
   }
-  return noChange({ kind: "refused", why: "unknown-tag" })
+  return noChange({ kind: arrived["it does not open"], why: "unknown-tag" })
 }
 
 /** What the peer has to know that we have. A receipt for a receipt, or for being told to stop, would never end [W-34]. */

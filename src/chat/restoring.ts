@@ -3,6 +3,7 @@ import { toBase64url, type Random } from "../crypto/bytes.ts"
 import type { StoredCredential } from "../keystore/credential.ts"
 import type { MessageState, Store, Write } from "../store/records.ts"
 import { ID_BYTES } from "../wire/topics.ts"
+import { RESTORED } from "./contact-state.ts"
 import type { BrokerHome } from "./ports.ts"
 
 /** Records of one commit: each costs a flush to the disk, and all of them together at most 16 MiB of memory. */
@@ -34,7 +35,7 @@ export async function fillStore(
 
 function writeOf(each: Exclude<BackupRecord, { record: "profile" }>): Write {
   if (each.record === "contact") {
-    return { write: "contact", contact: { ...each.contact, state: "recovering", movedAt: 0 } }
+    return { write: "contact", contact: { ...each.contact, state: RESTORED, movedAt: 0 } }
   }
   const { message } = each
   return { write: "message", message: { ...message, state: stateHere(message.state) } }

@@ -2,7 +2,7 @@ import type { EncapsulationKey, KemCiphertext, KemSeed, Random } from "../crypto
 import { KEM_SEED_BYTES, decapsulate, encapsulate, kemKeyPair } from "../crypto/mlkem.ts"
 import type { Frame } from "../wire/frame.ts"
 import { stepped } from "./phase.ts"
-import type { PqState, Role, Session } from "./state.ts"
+import { PQ_MOVES, type PqState, type Role, type Session } from "./state.ts"
 
 /** The initiator keeps the beat; the responder steps in only where it fails to [S-40]. */
 const DUE: Record<Role, { readonly messages: number; readonly seconds: number }> = {
@@ -27,7 +27,13 @@ export function startStep(
   const seed = random(KEM_SEED_BYTES) as KemSeed
   const id = (pq.lastId % LAST_ID) + 1
   const frame: Frame = { kind: "pq-ek", id, encapsulationKey: kemKeyPair(seed) }
-  const next = { ...pq, lastId: id, step: { kind: "asked", id, seed } as const, messages: 0, since: now }
+  const next = {
+    ...pq,
+    lastId: id,
+    step: { kind: PQ_MOVES.idle["a step is due"], id, seed },
+    messages: 0,
+    since: now,
+  }
   return { frame, next: stepped(session, next) }
 }
 
@@ -68,5 +74,7 @@ function takeAnswer(
   const { step } = session.pq
   if (step.kind !== "asked" || step.id !== id) return { next: session }
   const secret = decapsulate(step.seed, ciphertext as KemCiphertext)
-  return { next: stepped(session, { ...session.pq, step: { kind: "ready", id, secret } }) }
+  return {
+    next: stepped(session, { ...session.pq, step: { kind: PQ_MOVES.asked["its answer comes"], id, secret } }),
+  }
 }

@@ -20,6 +20,7 @@ import type { Keys, SealedHeader } from "./message.ts"
 import { counted, heard, listening, speaking, spoken } from "./phase.ts"
 import { locate } from "./place.ts"
 import { remember, skippedKeyOf, skipTo } from "./skipped.ts"
+import { PQ_MOVES } from "./state.ts"
 import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking, Waiting } from "./state.ts"
 
 /** A step may jump over this many messages: 1024 HMACs are some milliseconds, the most a peer can make us work at once. */
@@ -90,7 +91,8 @@ function takeTurn(session: Listening, random: Random): Speaking {
   wipe(agreed)
   const { role, transcript, receiving, upcoming, skipped } = session
   const { root, chainKey } = step
-  const left: PqState = mixed === undefined ? pq : { ...pq, step: { kind: "idle" } }
+  const left: PqState =
+    mixed === undefined ? pq : { ...pq, step: { kind: PQ_MOVES.ready["our next chain begins"] } }
   const always = {
     role,
     transcript,

@@ -105,4 +105,11 @@ export type PqStep =
   /** The answer is here: our next new chain mixes it in. */
   | ({ readonly kind: "ready" } & PqSecret)
 
+/** How a step of ours goes on [S-40] [S-42]. */
+export const PQ_MOVES = {
+  idle: { "a step is due": "asked" },
+  asked: { "its answer comes": "ready" },
+  ready: { "our next chain begins": "idle" },
+} as const satisfies Record<PqStep["kind"], Readonly<Record<string, PqStep["kind"]>>>
+
 export type PqSecret = { readonly id: number; readonly secret: SharedSecret }

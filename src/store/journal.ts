@@ -1,6 +1,7 @@
 import { concat } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
 import { LAST_8, MESSAGE_VALUES } from "./history.ts"
+import { statesBefore } from "./text-states.ts"
 import type {
   ContactRecord,
   HeldRecord,
@@ -161,12 +162,13 @@ function changeState(database: Database, write: Extract<Write, { write: "message
   database.run(
     `UPDATE messages SET state = ?1,
        expires_at = iif(timer = 0 OR expires_at > 0 OR ?1 NOT IN ('delivered', 'read'), expires_at, ?2 + timer * 1000)
-     WHERE mine = 1 AND state <> 'read' AND contact = ?3 AND mid BETWEEN ?4 AND ?5`,
+     WHERE mine = 1 AND contact = ?3 AND mid BETWEEN ?4 AND ?5 AND instr(?6, ',' || state || ',') > 0`,
     state,
     at,
     contact,
     mid8,
     concat(mid8, LAST_8),
+    `,${statesBefore(state).join(",")},`,
   )
 }
 

@@ -1,0 +1,49 @@
+import { CONTACT_MOVES } from "../src/chat/contact-state.ts"
+import { INBOUND_MOVES } from "../src/chat/inbound.ts"
+import { PQ_MOVES } from "../src/session/state.ts"
+import { TEXT_MOVES } from "../src/store/text-states.ts"
+
+/** What stands between these lines of ARCHITECTURE.md is drawn by `npm run docs`. */
+export const DRAWN = ["<!-- drawn by `npm run docs` -->\n", "<!-- end of the drawings -->\n"] as const
+
+type Moves = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** The four state machines as the code has them, in mermaid. */
+export function drawings(): string {
+  return [
+    drawing("A contact (`src/chat/contact-state.ts`)", "none", CONTACT_MOVES),
+    drawing("A text of ours (`src/store/text-states.ts`)", "queued", textMoves()),
+    drawing("A frame of theirs (`src/chat/inbound.ts`)", "arrived", INBOUND_MOVES),
+    drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_MOVES),
+  ].join("\n")
+}
+
+/** Each is reached by what it is called. */
+function textMoves(): Moves {
+  const ours = Object.entries(TEXT_MOVES).filter(([from]) => from !== "received")
+  const moves = ours.map(([from, to]) => [from, Object.fromEntries(to.map((state) => [state, state]))])
+  return Object.fromEntries(moves) as Moves
+}
+
+function drawing(title: string, start: string, moves: Moves): string {
+  const arrows = Object.entries(moves).flatMap(([from, events]) =>
+    Object.entries(events).map(
+      ([event, to]) => `  ${id(from)} --> ${id(to)}${event === to ? "" : `: ${event}`}`,
+    ),
+  )
+  return [
+    `${title}:`,
+    "",
+    "```mermaid",
+    "stateDiagram-v2",
+    `  [*] --> ${id(start)}`,
+    ...arrows,
+    "```",
+    "",
+  ].join("\n")
+}
+
+/** Mermaid takes no hyphen in a name. */
+function id(state: string): string {
+  return state.replaceAll("-", "_")
+}
