@@ -2,6 +2,7 @@ import type { OutgoingRecord } from "../store/records.ts"
 import type { Book } from "./book.ts"
 import type { Decision } from "./decision.ts"
 import { draftFor, settle, type Moment } from "./draft.ts"
+import { showLine } from "./lines.ts"
 import { post } from "./outbound.ts"
 import { textState } from "./text-state.ts"
 
@@ -21,6 +22,7 @@ export function takeBack(
   const { change, told } = textState(contact, carries.mid, state, moment.now)
   draft.changes.push(done, change)
   draft.tell.push(told)
+  if (state === "given-up") showLine(draft, `a message to ${draft.contact.name} was NOT DELIVERED in 30 days`)
   if (carries.number >= 0) {
     post(draft, { kind: "control", frames: [{ kind: "gone", numbers: [carries.number] }] })
   }

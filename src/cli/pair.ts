@@ -170,6 +170,10 @@ async function settle(
   if (known)
     out.say(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
   const name = displayName(contact.name)
+  if (renamedFrom !== null) {
+    const old = displayName(renamedFrom)
+    out.say(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
+  }
   if (!context.mayAsk) {
     out.next(
       safe`${name} is UNVERIFIED. The same four words on both sides? then: mqttchat verify ${name} --yes`,

@@ -100,6 +100,7 @@ test("a message that was given up after 30 days leaves no later one waiting", as
   await alice.send("bob", "too old")
   await town.clock.pass(31 * 24 * 60 * MINUTE_MS)
   expect(await alice.states("bob")).toEqual(["given-up"])
+  expect(await alice.lines("bob")).toEqual(["a message to bob was NOT DELIVERED in 30 days"])
   await bob.start()
   await alice.send("bob", "fresh")
   await town.clock.pass(60 * MINUTE_MS)

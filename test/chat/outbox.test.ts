@@ -63,7 +63,7 @@ test("after 30 days without a word from the peer a message is given up, and that
   expect(await alice.states("bob")).toEqual(["broker"])
   await town.clock.pass(30 * DAY_MS)
   expect(await alice.states("bob")).toEqual(["given-up"])
-  expect(alice.events.at(-1)).toEqual({ event: "receipt", contact: "bob", id, state: "given-up" })
+  expect(alice.events).toContainEqual({ event: "receipt", contact: "bob", id, state: "given-up" })
 })
 
 test("a broker that forgot our session gets at once what nobody has acknowledged", async () => {
