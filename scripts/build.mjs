@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { ROOT, install } from "./ready.mjs"
 
 install()
@@ -46,14 +47,24 @@ const names = await build({
   outExtension: { ".js": ".cjs" },
 })
 
+// Below node_modules, where what is written finds its packages.
+const fresh = mkdtempSync(join(ROOT, "node_modules", ".mqttchat-build-"))
+
 // The manual comes from the same grammar as --help.
-const { tsImport } = await import("tsx/esm/api")
-const load = (path) => tsImport(join(ROOT, path), import.meta.url)
-const [{ grammar }, { commandTree }, { manual }] = [
-  await load("src/cli/program.ts"),
-  await load("src/cli/command-tree.ts"),
-  await load("src/cli/manual.ts"),
-]
+const writer = join(fresh, "manual.mjs")
+await build({
+  ...common,
+  outdir: undefined,
+  outfile: writer,
+  write: true,
+  stdin: {
+    resolveDir: join(ROOT, "src/cli"),
+    contents: ["program", "command-tree", "manual"].map((name) => `export * from "./${name}.ts"`).join("\n"),
+  },
+  format: "esm",
+  packages: "external",
+})
+const { grammar, commandTree, manual } = await import(pathToFileURL(writer))
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
 const pages = manual(commandTree(grammar("default", () => undefined)), version)
 
@@ -65,7 +76,6 @@ const outputFiles = [
 
 // A mqttchat that runs now loads its chunks late: what stays the same is never away, not even for a moment.
 mkdirSync(join(dist, "man"), { recursive: true })
-const fresh = mkdtempSync(join(ROOT, "node_modules", ".mqttchat-build-"))
 for (const { path, contents } of outputFiles) {
   if (holds(path, contents)) continue
   const written = join(fresh, basename(path))
