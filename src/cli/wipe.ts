@@ -57,7 +57,7 @@ function holdAlone({ profile }: Context, path: string): () => void {
   const lock = takeLock(path)
   if (lock.kind === "taken") return lock.release
   const message = `another mqttchat (process ${lock.pid}) has the profile ${profile}: nothing was touched`
-  throw new Fault("unavailable", message, `kill ${lock.pid}, then try again`)
+  throw new Fault("unavailable", message, `mqttchat daemon stop, or kill ${lock.pid}; then try again`)
 }
 
 function eraseAll({ out, env }: Context, found: readonly Belonging[]): void {
