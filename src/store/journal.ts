@@ -121,6 +121,9 @@ function forgetContact(database: Database, id: number): void {
   database.run("DELETE FROM contacts WHERE id = ?", id)
 }
 
+/** So many bytes of a message id name it in a receipt, and in a text that is sent again. */
+const SHORT_MID_BYTES = 8
+
 /** A text is sent for 30 days, and a clock may be two days wrong: afterwards nobody need know it. */
 const KNOWN_MS = 33 * 24 * 3_600_000
 
@@ -213,17 +216,23 @@ function addMessage(database: Database, message: Omit<MessageRecord, "seq">): vo
   }
 }
 
-/** A text that was sent again came the first time, or another time before. */
-function isThereAlready(database: Database, { contact, original }: Omit<MessageRecord, "seq">): boolean {
-  if (original.length === 0) return false
+/**
+ * A text that was sent again came the first time, or another time before; or the first time comes last, in an old session
+ * that was late.
+ */
+function isThereAlready(database: Database, message: Omit<MessageRecord, "seq">): boolean {
+  const { contact, mid, original, mine, kind } = message
+  if (mine || kind === "line") return false
+  const first = original.length > 0 ? original : mid.slice(0, SHORT_MID_BYTES)
   const found = database.select(
     (row) => row.number(0),
-    `SELECT 1 FROM messages WHERE mine = 0 AND contact = ?1
-       AND (mid BETWEEN ?2 AND ?3 OR (original = ?2 AND original <> x''))
-     UNION ALL SELECT 1 FROM absent WHERE contact = ?1 AND (mid BETWEEN ?2 AND ?3 OR original = ?2)`,
+    `SELECT 1 FROM messages WHERE contact = ?1 AND mine = 0 AND original = ?2 AND original <> x''
+     UNION ALL SELECT 1 FROM messages WHERE contact = ?1 AND mine = 0 AND mid BETWEEN ?2 AND ?3
+     UNION ALL SELECT 1 FROM absent WHERE contact = ?1 AND (original = ?2 OR mid BETWEEN ?2 AND ?3)
+     LIMIT 1`,
     contact,
-    original,
-    concat(original, LAST_8),
+    first,
+    concat(first, LAST_8),
   )
   return found.length > 0
 }

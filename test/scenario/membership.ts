@@ -5,7 +5,7 @@ import { profilePaths } from "../../src/paths.ts"
 import type { Person } from "./people.ts"
 
 /** A connection that was cut is tried again within a second. */
-const LOOKS_MAX = 40
+const LOOKS_MAX = 400
 
 /** The authority of this person's profile, made now and found there by the registrar that starts later. */
 export async function authorityOf({ home }: Person): Promise<Authority> {

@@ -336,3 +336,14 @@ function plainValue(value: unknown): unknown {
   if (value instanceof Uint8Array) return new Uint8Array(value)
   return typeof value === "object" && value !== null ? plain(value) : value
 }
+
+test("a text that came under two ids is kept once, whichever came first", async () => {
+  const { store } = await withBob()
+  const [first, second] = [randomBytes(16), randomBytes(16)]
+  const again = { ...message(1, "again", second), original: new Uint8Array(first.subarray(0, 8)) }
+  await store.commit([{ write: "message", message: again }])
+  await store.commit([{ write: "message", message: message(1, "again", first) }])
+  await store.commit([{ write: "message", message: { ...again, mid: randomBytes(16) } }])
+  expect((await store.history(1, 10)).map(({ mid }) => mid)).toEqual([new Uint8Array(second)])
+  expect(await store.hasMessage(1, first)).toBe(true)
+})
