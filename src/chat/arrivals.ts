@@ -141,6 +141,9 @@ async function followInit(
   }
 }
 
+/** What a peer's state or ours that was put back looks like: his header opens, and nothing behind it. */
+const TELLING: ReadonlySet<string> = new Set(["forged", "unknown-kem", "too-far-ahead"])
+
 async function followFrame(
   world: Surroundings,
   contact: ContactId,
@@ -152,7 +155,7 @@ async function followFrame(
     world.onReceived(contact, received.receiptsWait)
   } else if (received.why === "unknown-tag") {
     await takeStranger(world, contact, wire)
-  } else if (received.why === "unknown-kem" || received.why === "too-far-ahead") {
+  } else if (TELLING.has(received.why)) {
     await world.onFitting(contact, false)
   }
 }

@@ -7,10 +7,11 @@ import { onTestFinished } from "vitest"
 import type { ChatClient, Event, Message } from "../../src/chat/api.ts"
 import { openEngine } from "../../src/chat/engine.ts"
 import type { BrokerHome, Home, Ports } from "../../src/chat/ports.ts"
-import { toBase64url } from "../../src/crypto/bytes.ts"
+import { toBase64url, type Random } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
+import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -23,6 +24,12 @@ const BROKER: BrokerHome = { address: { host: "broker.example", port: 8883 }, tr
 export class Town {
   readonly office = new PostOffice()
   readonly clock = new Clock()
+  /** Where keys and ids come from. */
+  readonly random: Random
+
+  constructor(random: Random = systemRandom) {
+    this.random = random
+  }
 
   async person(name: string, ports: Partial<Ports> = {}): Promise<Person> {
     const folder = mkdtempSync(join(tmpdir(), "mqttchat-chat-"))
@@ -46,7 +53,7 @@ export class Town {
 export class Person {
   readonly town: Town
   readonly name: string
-  readonly identity = createIdentity(systemRandom)
+  readonly identity: IdentityKeys
   readonly deviceId = toBase64url(randomBytes(16))
   readonly events: Event[] = []
   readonly path: string
@@ -57,6 +64,7 @@ export class Person {
   constructor(town: Town, name: string, folder: string, ports: Partial<Ports>) {
     this.town = town
     this.name = name
+    this.identity = createIdentity(town.random)
     this.path = join(folder, "messages.db")
     this.#ports = ports
   }
@@ -85,7 +93,7 @@ export class Person {
       invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       home: homeOf({ kind: "account", deviceId: this.deviceId }),
       now: clock.now,
-      random: systemRandom,
+      random: this.town.random,
       after: (ms, run) => clock.after(ms, () => store.isDead() || run()),
       reach: () => undefined,
       ...this.#ports,
@@ -114,6 +122,11 @@ export class Person {
     await running?.store.close()
   }
 
+  /** Whether the disk has no room any more. */
+  fillDisk(full: boolean): void {
+    this.#running?.store.fill(full)
+  }
+
   async send(to: string, text: string): Promise<string> {
     const { id } = await this.client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
     return id
@@ -140,11 +153,17 @@ export class Person {
   }
 }
 
-type MortalStore = Store & { readonly die: () => void; readonly isDead: () => boolean }
+type MortalStore = Store & {
+  readonly die: () => void
+  readonly isDead: () => boolean
+  readonly fill: (full: boolean) => void
+}
 
-/** A store that a dead process does not write to: whoever waits for it waits for ever. */
+/** A store that a dead process does not write to: whoever waits for it waits for ever. Its disk can be full. */
 function mortal(store: Store): MortalStore {
   let dead = false
+  let full = false
+  const refused = (): Promise<never> => Promise.reject(new Fault("disk-full", "there is no room on the disk"))
   const never = new Promise<never>(() => undefined)
   return {
     ...store,
@@ -154,7 +173,8 @@ function mortal(store: Store): MortalStore {
     nextExpiry: () => (dead ? never : store.nextExpiry()),
     unshown: () => (dead ? never : store.unshown()),
     hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
-    commit: (writes) => (dead ? never : store.commit(writes)),
+    commit: (writes) => (dead ? never : full ? refused() : store.commit(writes)),
+    fill: (now) => (full = now),
     die: () => (dead = true),
     isDead: () => dead,
   }

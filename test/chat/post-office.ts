@@ -54,9 +54,10 @@ export class PostOffice {
     for (const link of this.#links) link.lost()
   }
 
+  /** Whoever is not connected comes back. */
   reopen(): void {
     this.#open = true
-    for (const link of this.#links) this.#greet(link)
+    for (const link of this.#links) if (!link.isUp) this.#greet(link)
   }
 
   /** The broker starts anew with nothing, not even its readers' names; nobody is connected. */

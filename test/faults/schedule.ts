@@ -13,6 +13,7 @@ export type Happening =
   | { readonly kind: "hang-up"; readonly ms: number }
   | { readonly kind: "forget"; readonly sessionPresent: boolean }
   | { readonly kind: "replay"; readonly last: number }
+  | { readonly kind: "full disk"; readonly who: Who; readonly ms: number }
   | { readonly kind: "jump"; readonly days: number }
   | { readonly kind: "do"; readonly what: "reset" | "cancel" | "look"; readonly who: Who }
 
@@ -45,6 +46,7 @@ const ordinary: Choice<Happening>[] = [
   choice(1, { kind: fc.constant("hang-up" as const), ms: fc.constantFrom(1, 10_000) }),
   choice(1, { kind: fc.constant("forget" as const), sessionPresent: fc.boolean() }),
   choice(1, { kind: fc.constant("replay" as const), last: fc.integer({ min: 1, max: 100 }) }),
+  choice(1, { kind: fc.constant("full disk" as const), who, ms: fc.constantFrom(1, 100, 10_000) }),
   choice(1, { kind: fc.constant("jump" as const), days: fc.constantFrom(-2, 2) }),
   choice(3, { kind: fc.constant("do" as const), what: fc.constantFrom("reset", "cancel", "look"), who }),
 ]

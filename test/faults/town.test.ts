@@ -1,8 +1,11 @@
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 
 import { playThrough } from "./play.ts"
 import { schedules, schedulesWithSetbacks } from "./schedule.ts"
 import { SEED } from "./seed.ts"
+
+// To make a schedule that fails shorter takes a while.
+vi.setConfig({ testTimeout: 180_000 })
 
 /** How many happenings one schedule has at most. */
 const LENGTH = 80
