@@ -176,6 +176,26 @@ describe("a broker as a service", () => {
     },
   )
 
+  test.skipIf(systemdIsMissing())("so does a daemon", async () => {
+    const household = new Household()
+    const passphrase = join(household.folder, 'pass "50%" $HOME.txt')
+    writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
+    const init = ["init", "--name", "alice", "--broker", "later"]
+    await household.run(["--profile", "alice", "--passphrase-file", passphrase, ...init])
+    const unit = join(household.folder, "mqttchat-daemon.service")
+    const written = await household.run([
+      ...["--profile", "alice", "--passphrase-file", passphrase],
+      ...["daemon", "--service", unit, "--lock-after", "1h"],
+    ])
+    expect(written).toMatchObject({ code: 0, stdout: "" })
+    const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" })
+    expect({ status: verified.status, said: `${verified.stdout}${verified.stderr}` }).toEqual({
+      status: 0,
+      said: "",
+    })
+    expect(readFileSync(unit, "utf8")).not.toContain("correct horse")
+  })
+
   test("opens its keys with what systemd hands it, and is not asked", async () => {
     const household = new Household()
     const passphrase = join(household.folder, "mqttchat-passphrase")

@@ -33,6 +33,29 @@ describe.concurrent("send waits", CEILING, () => {
     }
   })
 
+  it("until the peer has it, until it was read, or until the time is over", async () => {
+    const story = new Story()
+    try {
+      const { alice, bob } = await neighbours(story)
+      const waits = (state: string, timeout: string) =>
+        bob.run(["send", "alice", state, "--wait", state, "--timeout", timeout, "--json"])
+      // Nobody is there to acknowledge it.
+      expect(await waits("delivered", "100ms")).toMatchObject({ code: 75 })
+      const hearing = alice.start(["daemon"])
+      await hearing.says(/daemon running/)
+      expect(await waits("delivered", "60s")).toMatchObject({ code: 0, said: [{ state: "delivered" }] })
+      // She does not tell what she has read.
+      expect(await waits("read", "100ms")).toMatchObject({ code: 75 })
+      await alice.tell("privacy", "bob", "--read-receipts", "on")
+      const read = waits("read", "60s")
+      const reading = alice.start(["inbox", "--follow", "--json"])
+      expect(await read).toMatchObject({ code: 0, said: [{ state: "read" }] })
+      reading.kill("SIGINT")
+    } finally {
+      await story.end()
+    }
+  })
+
   it.each([["--wait", "tomorrow"], ["--timeout", "soon"], ["--timeout", "8d"], ["--timeout"]])(
     "for nothing that cannot be: %s %s",
     async (...flags) => {
