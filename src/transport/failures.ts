@@ -131,10 +131,15 @@ export function failureOf(error: unknown, address: BrokerAddress, shown?: Creden
   return { permanent: row.permanent, fault: new Fault(row.code, message, row.hint, error) }
 }
 
-/** CONNACK 1 and 132 say "not this version"; older brokers close the connection without a word. */
+/** CONNACK 1 (3.1.1) and 132 (5): not this version of MQTT. */
 export function refusesVersion(error: unknown): boolean {
   const code = codeOf(error)
-  return code === 1 || code === 132 || code === undefined
+  return code === 1 || code === 132
+}
+
+/** Older brokers close the connection without a word. */
+export function mayRefuseVersion(error: unknown): boolean {
+  return codeOf(error) === undefined || refusesVersion(error)
 }
 
 function rowOf(code: string | number | undefined): Row {

@@ -5,7 +5,7 @@ import { Fault } from "../errors.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { retryDelay } from "./backoff.ts"
 import { Connection } from "./connection.ts"
-import { failureOf, refusesVersion } from "./failures.ts"
+import { failureOf, mayRefuseVersion, refusesVersion } from "./failures.ts"
 import type { Failure } from "./failures.ts"
 import { Subscriptions } from "./subscriptions.ts"
 import type {
@@ -105,22 +105,28 @@ class Link implements Transport {
     }
   }
 
-  /** MQTT 5 first, then 3.1.1 at once where the broker does not take it; a version that worked is kept. */
   async #connectOnce(node: Node): Promise<Failure> {
     const { address, proven } = node
     try {
-      let end = await this.#live(node)
-      if (!end.opened && refusesVersion(end.error) && !this.#isEnded()) {
-        const tried = this.#mqttVersion
-        this.#mqttVersion = tried === 5 ? 4 : 5
-        end = await this.#live(node)
-        if (!end.opened) this.#mqttVersion = tried
-      }
+      const end = await this.#liveInEither(node)
       return failureOf(end.error, address, this.#target.credential.kind)
     } catch (error) {
       proven.session = undefined
       return failureOf(error, address)
     }
+  }
+
+  /** MQTT 5 first, then 3.1.1 at once where the broker does not take it; a version that worked is kept. */
+  async #liveInEither(node: Node): Promise<End> {
+    const tried = this.#mqttVersion
+    const first = await this.#live(node)
+    if (first.opened || this.#isEnded() || !mayRefuseVersion(first.error)) return first
+    this.#mqttVersion = tried === 5 ? 4 : 5
+    const second = await this.#live(node)
+    if (second.opened) return second
+    this.#mqttVersion = tried
+    // closed without a word, the first may be taken at another time
+    return refusesVersion(second.error) ? first : second
   }
 
   async #live({ address, proven }: Node): Promise<End> {

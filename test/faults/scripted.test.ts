@@ -109,6 +109,16 @@ describe.concurrent("a broker of Mallory's", () => {
     await settle(it)
   })
 
+  test("that hangs up at one connect, and does not speak the other version, is tried again", async (context) => {
+    const it = await openScene(context)
+    let times = 0
+    it.broker.script = { closesAt: (cmd) => cmd === "connect" && times++ === 0 }
+    it.broker.hangUp()
+    await talk(it, "again")
+    await until([it.alice, it.bob], () => Promise.resolve(times > 0))
+    await settle(it)
+  })
+
   test.for(["connect", "subscribe", "publish", "puback", "disconnect"] satisfies PacketCmd[])(
     "that hangs up at %s loses nothing",
     async (kind, context) => {
