@@ -9,8 +9,11 @@ import { GIVE_UP_AFTER_MS, isDue, restAfter } from "./resend.ts"
 import { takeBack } from "./withdrawal.ts"
 import { textState } from "./text-state.ts"
 
-/** A frame that could not be published though the line is up: the disk is full, or the broker refused it. */
-const REST_MS = 1_000
+/**
+ * A frame that could not be published though the line is up: the disk is full, or the broker refused it. As long as
+ * nothing else succeeds, each rest is twice as long as the one before.
+ */
+const REST_MS = { first: 1_000, longest: 60_000 } as const
 /** Enough to keep the transport's own window full. */
 const IN_FLIGHT_MAX = 16
 
@@ -25,7 +28,9 @@ export class Outbox {
   #line: Line | undefined
   #cancelTimer: () => void = () => undefined
   #pumping = false
-  #resting = false
+  /** Set during a rest. */
+  #cancelRest: (() => void) | undefined
+  #rests = 0
   #stopped = false
 
   /** `mayLeave` holds back what the peer could not answer, or may not have. */
@@ -38,6 +43,9 @@ export class Outbox {
   /** The line came up, or went down. */
   use(line: Line | undefined): void {
     this.#line = line
+    this.#rests = 0
+    this.#cancelRest?.()
+    this.#cancelRest = undefined
     this.pump()
   }
 
@@ -48,7 +56,7 @@ export class Outbox {
     queueMicrotask(() => {
       this.#pumping = false
       this.#cancelTimer()
-      if (this.#line !== undefined && !this.#resting && !this.#stopped) this.#send(this.#line)
+      if (this.#line !== undefined && this.#cancelRest === undefined && !this.#stopped) this.#send(this.#line)
       this.#release()
     })
   }
@@ -111,6 +119,7 @@ export class Outbox {
       reach("publish-acknowledged")
       await this.#journal.run((book) => published(book, letter.seq, now()))
       reach("publish-recorded")
+      this.#rests = 0
     } catch (fault) {
       // It stays due, and goes out again when the line is back or the disk has room.
       if (!(fault instanceof Fault)) throw fault
@@ -121,10 +130,12 @@ export class Outbox {
     }
   }
 
+  /** However many fail together, they rest once: each of them waking all the others would never end. */
   #rest(): void {
-    this.#resting = true
-    this.#ports.after(REST_MS, () => {
-      this.#resting = false
+    if (this.#cancelRest !== undefined) return
+    const ms = Math.min(REST_MS.first * 2 ** this.#rests++, REST_MS.longest)
+    this.#cancelRest = this.#ports.after(ms, () => {
+      this.#cancelRest = undefined
       this.pump()
     })
   }

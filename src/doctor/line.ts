@@ -1,7 +1,7 @@
 import { MqttClient } from "mqtt"
 import type { IClientOptions, IConnackPacket } from "mqtt"
 
-import { failureOf, refusesVersion } from "../transport/failures.ts"
+import { failureOf, mayRefuseVersion } from "../transport/failures.ts"
 import type { Failure } from "../transport/failures.ts"
 import type { LinkTarget, MqttVersion } from "../transport/transport.ts"
 import { openSocket } from "../transport/trust.ts"
@@ -45,7 +45,7 @@ export class Dialler {
   async dial(wish: Wish): Promise<Dialled> {
     try {
       let tried = await this.#open(wish)
-      if (tried.kind === "down" && refusesVersion(tried.error)) {
+      if (tried.kind === "down" && mayRefuseVersion(tried.error)) {
         this.#version = this.#version === 5 ? 4 : 5
         const again = await this.#open(wish)
         if (again.kind === "down") this.#version = this.#version === 5 ? 4 : 5

@@ -79,6 +79,20 @@ test("a broker that forgot our session gets at once what nobody has acknowledged
   expect(await bob.texts("alice")).toEqual(["kept by the broker, then lost"])
 })
 
+test("a broker that refuses everything is asked less and less often, and takes up where it began", async () => {
+  const { town, alice, bob } = await couple()
+  const tried: number[] = []
+  town.office.refuses = () => tried.push(town.clock.now()) > 0
+  for (let n = 0; n < 40; n++) await alice.send("bob", `text ${n}`)
+  await town.clock.pass(5 * MINUTE_MS)
+  const times = [...new Set(tried)].map((at) => at - (tried[0] ?? 0))
+  expect(times.slice(1, 8)).toEqual([1_000, 3_000, 7_000, 15_000, 31_000, 63_000, 123_000])
+  expect(tried.length).toBeLessThanOrEqual(times.length * 16)
+  town.office.refuses = () => false
+  await town.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toHaveLength(40)
+})
+
 describe("a process that dies", () => {
   test("before it could publish sends after the next start", async () => {
     const { town, alice, bob } = await couple()

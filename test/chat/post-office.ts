@@ -27,6 +27,8 @@ export class PostOffice {
   readonly #links = new Set<PostalLink>()
   readonly seen: Letter[] = []
   meddle: Meddle = FAITHFUL
+  /** Whether a letter is not taken, though the link is up. */
+  refuses: () => boolean = () => false
   #open = true
   #guests = 0
   #work = 0
@@ -176,6 +178,7 @@ class PostalLink implements Transport {
   publish = async (topic: string, payload: Uint8Array): Promise<void> => {
     await Promise.resolve()
     if (!this.isUp) throw away()
+    if (this.#office.refuses()) throw new Fault("refused", "the broker did not take the message")
     this.#office.take({ topic, payload: new Uint8Array(payload) })
     await Promise.resolve()
     // The link may be lost between the letter and its PUBACK.
