@@ -19,10 +19,10 @@ const common = {
   logLevel: "warning",
 }
 
-// One small entry; everything heavy is a chunk that only the command that needs it loads.
+// Everything heavy is a chunk that only the command that needs it loads.
 const program = await build({
   ...common,
-  entryPoints: { mqttchat: join(ROOT, "src/main.ts") },
+  entryPoints: ["program", "conduct", "converse"].map((name) => join(ROOT, "src/cli", `${name}.ts`)),
   splitting: true,
   format: "esm",
   // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
@@ -39,12 +39,22 @@ const program = await build({
   define: { "process.env.NODE_ENV": '"production"' },
 })
 
-// What the tab key waits for: Node starts one CommonJS file sooner than the smallest ES module.
-const names = await build({
+/** Leaves the chunks above to their own files. */
+const apart = {
+  name: "apart",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\/cli\/.*\.ts$/ }, ({ kind, path }) =>
+      kind === "dynamic-import" ? { external: true, path: `./${basename(path, ".ts")}.js` } : undefined,
+    ),
+}
+
+// What a person or the tab key waits for: Node starts one CommonJS file sooner than the smallest ES module.
+const entries = await build({
   ...common,
-  entryPoints: { "contact-names": join(ROOT, "src/contact-names.ts") },
+  entryPoints: { mqttchat: join(ROOT, "src/main.ts"), "contact-names": join(ROOT, "src/contact-names.ts") },
   format: "cjs",
   outExtension: { ".js": ".cjs" },
+  plugins: [apart],
 })
 
 // Below node_modules, where what is written finds its packages.
@@ -70,7 +80,7 @@ const pages = manual(commandTree(grammar("default", () => undefined)), version)
 
 const outputFiles = [
   ...program.outputFiles,
-  ...names.outputFiles,
+  ...entries.outputFiles,
   ...pages.map(({ file, text }) => ({ path: join(dist, "man", file), contents: Buffer.from(text) })),
 ]
 

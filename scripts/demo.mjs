@@ -7,7 +7,7 @@ import { createInterface } from "node:readline"
 import { table } from "./demo-table.mjs"
 import { ROOT, install, run } from "./ready.mjs"
 
-const PROGRAM = join(ROOT, "dist", "mqttchat.js")
+const PROGRAM = join(ROOT, "dist", "mqttchat.cjs")
 const CONVERSATION = [
   { from: "alice", to: "bob", text: "did the pi come up?" },
   { from: "bob", to: "alice", text: "yes, the broker runs on it now" },

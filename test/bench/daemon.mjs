@@ -20,7 +20,7 @@ const IN_FLIGHT = 64
 /** The daemon keeps 10,000 messages for a contact and refuses more. */
 const UNDER_WAY_MAX = 5_000
 const TEXT = "x".repeat(64)
-const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.js")
+const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.cjs")
 
 const home = mkdtempSync(join(tmpdir(), "mqttchat-bench-"))
 const environment = (person) => ({ ...process.env, MQTTCHAT_HOME: join(home, person) })

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline"
 
 /** Whole processes, one after the other in turn so that a slow minute of the machine slows all of them. */
 const ROUNDS = 15
-const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.js")
+const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.cjs")
 const NAMES = join(PROGRAM, "../contact-names.cjs")
 const PASSPHRASE = "correct horse battery staple"
 

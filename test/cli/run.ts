@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { onTestFinished } from "vitest"
 
 /** What is tested is what is shipped; another build of it can be named. */
-export const PROGRAM = process.env["MQTTCHAT_PROGRAM"] ?? join(import.meta.dirname, "../../dist/mqttchat.js")
+export const PROGRAM = process.env["MQTTCHAT_PROGRAM"] ?? join(import.meta.dirname, "../../dist/mqttchat.cjs")
 
 export type Finished = {
   readonly code: number | null
