@@ -18,7 +18,7 @@ const rooms = {
 /** Files of another room that a room may import besides. */
 const besides = {
   chat: ["transport/transport"],
-  daemon: ["chat/api", "chat/client", "private-folder"],
+  daemon: ["chat/api", "private-folder"],
   registrar: ["transport/transport"],
 }
 
@@ -41,7 +41,8 @@ const doors = {
   uqr: "^src/cli/",
 }
 
-const PURE = "^src/(wire|pairing|session|backup)/|^src/chat/(api|inbound|outbound)|^src/broker/acl"
+const PURE =
+  "^src/(wire|pairing|session|backup)/|^src/chat/(api|receiving/inbound|sending/outbound)|^src/broker/acl"
 
 const roomRules = Object.entries(rooms).map(([room, may]) => ({
   name: `${room}-imports-only-${may.join("-") || "nothing"}`,

@@ -6,8 +6,8 @@ const PURE = [
   "src/wire/**",
   "src/pairing/**",
   "src/session/**",
-  "src/chat/inbound.ts",
-  "src/chat/outbound.ts",
+  "src/chat/receiving/inbound.ts",
+  "src/chat/sending/outbound.ts",
   "src/chat/api*.ts",
   "src/broker/acl.ts",
 ]

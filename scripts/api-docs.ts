@@ -2,7 +2,7 @@ import { toJsonSchema } from "@valibot/to-json-schema"
 import { format, resolveConfig } from "prettier"
 import type { GenericSchema } from "valibot"
 import manifest from "../package.json" with { type: "json" }
-import { MEANING } from "../src/cli/fault-meanings.ts"
+import { MEANING } from "../src/cli/shell/fault-meanings.ts"
 import { ACCESS, COMMANDS, EVENTS } from "../src/chat/api.ts"
 import * as shape from "../src/chat/api-shapes.ts"
 import { RPC_ERROR } from "../src/daemon/rpc.ts"

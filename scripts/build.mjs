@@ -22,7 +22,8 @@ const common = {
 // Everything heavy is a chunk that only the command that needs it loads.
 const program = await build({
   ...common,
-  entryPoints: ["program", "conduct", "converse"].map((name) => join(ROOT, "src/cli", `${name}.ts`)),
+  entryPoints: ["program", "conduct", "talk/converse"].map((name) => join(ROOT, "src/cli", `${name}.ts`)),
+  entryNames: "[name]",
   splitting: true,
   format: "esm",
   // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
@@ -69,7 +70,9 @@ await build({
   write: true,
   stdin: {
     resolveDir: join(ROOT, "src/cli"),
-    contents: ["program", "command-tree", "manual"].map((name) => `export * from "./${name}.ts"`).join("\n"),
+    contents: ["program", "shell/command-tree", "shell/manual"]
+      .map((name) => `export * from "./${name}.ts"`)
+      .join("\n"),
   },
   format: "esm",
   packages: "external",

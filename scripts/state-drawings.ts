@@ -1,5 +1,5 @@
-import { CONTACT_MOVES } from "../src/chat/contact-state.ts"
-import { INBOUND_MOVES } from "../src/chat/inbound.ts"
+import { CONTACT_MOVES } from "../src/chat/contacts/state.ts"
+import { INBOUND_MOVES } from "../src/chat/receiving/inbound.ts"
 import { PQ_MOVES } from "../src/session/state.ts"
 import { TEXT_MOVES } from "../src/store/text-states.ts"
 
@@ -11,9 +11,9 @@ type Moves = Readonly<Record<string, Readonly<Record<string, string>>>>
 /** The four state machines as the code has them, in mermaid. */
 export function drawings(): string {
   return [
-    drawing("A contact (`src/chat/contact-state.ts`)", "none", CONTACT_MOVES),
+    drawing("A contact (`src/chat/contacts/state.ts`)", "none", CONTACT_MOVES),
     drawing("A text of ours (`src/store/text-states.ts`)", "queued", textMoves()),
-    drawing("A frame of theirs (`src/chat/inbound.ts`)", "arrived", INBOUND_MOVES),
+    drawing("A frame of theirs (`src/chat/receiving/inbound.ts`)", "arrived", INBOUND_MOVES),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_MOVES),
   ].join("\n")
 }

@@ -2,7 +2,7 @@ import type { Action } from "./cli/context.ts"
 import { readDuration, SEND_WAIT_MS } from "./cli/duration.ts"
 import { forProfile } from "./cli/hints.ts"
 import { type Output, openOutput } from "./cli/output.ts"
-import { type SendWish, sendText, showInbox, type Talk } from "./cli/talk.ts"
+import { type SendWish, sendText, showInbox, type Talk } from "./cli/talk/talk.ts"
 import { connectOwner } from "./daemon/client.ts"
 import { EXIT_CODE, Fault } from "./errors.ts"
 import { profilePaths } from "./paths.ts"
@@ -100,13 +100,13 @@ function understand(argv: readonly string[], defaultProfile: string): Understood
 function errandOf(words: readonly string[], { wait, timeoutMs }: Flags): Errand | undefined {
   const [command, to, text, ...more] = words
   if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
-    const alone: Action = async (context) => (await import("./cli/converse.ts")).inbox(context, false)
+    const alone: Action = async (context) => (await import("./cli/talk/converse.ts")).inbox(context, false)
     return { byOwner: showInbox, alone }
   }
   if (command !== "send" || to === undefined || text === undefined || more.length > 0) return undefined
   const wish = { to, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
   return {
     byOwner: (talk) => sendText(talk, wish),
-    alone: async (context) => (await import("./cli/converse.ts")).send(context, wish),
+    alone: async (context) => (await import("./cli/talk/converse.ts")).send(context, wish),
   }
 }

@@ -10,7 +10,7 @@ import type { HeldRecord, Store } from "../store/records.ts"
 import type { Params, Results } from "./api.ts"
 import type { Book } from "./book.ts"
 import type { BrokerHome, Ports } from "./ports.ts"
-import { nodesOf } from "./whereabouts.ts"
+import { nodesOf } from "./contacts/whereabouts.ts"
 import type { Works } from "./works.ts"
 
 /** Texts have 64 KiB at most: so many at once take no more than 4 MiB. */

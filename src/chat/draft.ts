@@ -4,7 +4,7 @@ import type { ContactId, ContactRecord } from "../store/records.ts"
 import { SHORT_MID_BYTES } from "../wire/frame.ts"
 import type { Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
-import { orderChange, readOrder, type Order } from "./order.ts"
+import { orderChange, readOrder, type Order } from "./receiving/order.ts"
 
 /** Time (unix ms) and chance of one step. */
 export type Moment = { readonly now: number; readonly random: Random }

@@ -4,16 +4,16 @@ import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient, type Params } from "./api.ts"
 import { catchUp } from "./catch-up.ts"
 import { conversationCommands, type Handlers } from "./commands.ts"
-import { contactCommands } from "./contact-commands.ts"
-import { outboxCommands } from "./outbox-commands.ts"
-import { PairingCommands, type PairingDrivers } from "./pairing-commands.ts"
+import { contactCommands } from "./contacts/commands.ts"
+import { outboxCommands } from "./sending/commands.ts"
+import { PairingCommands, type PairingDrivers } from "./pairing/commands.ts"
 import type { Desk, Ports } from "./ports.ts"
 import { openWorks } from "./works.ts"
 
 /** Loaded when somebody pairs: most commands never do, and should not wait for it. */
 const DRIVERS: PairingDrivers = {
-  startOffer: async (desk, wish, to) => (await import("./pair-offer.ts")).startOffer(desk, wish, to),
-  answerOffer: async (desk, wish) => (await import("./pair-answer.ts")).answerOffer(desk, wish),
+  startOffer: async (desk, wish, to) => (await import("./pairing/offer.ts")).startOffer(desk, wish, to),
+  answerOffer: async (desk, wish) => (await import("./pairing/answer.ts")).answerOffer(desk, wish),
 }
 const enter = async (desk: Desk, wish: Params<"register">) =>
   (await import("./register.ts")).register(desk, wish)

@@ -7,8 +7,8 @@ import type { Link as LinkReport } from "./api.ts"
 import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
 import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
 import { Renewal, renewed } from "./renewal.ts"
-import { whyTurnedAway } from "./turned-away.ts"
-import { waysFor } from "./whereabouts.ts"
+import { whyTurnedAway } from "./contacts/turned-away.ts"
+import { waysFor } from "./contacts/whereabouts.ts"
 
 /** A registrar that does not answer is asked again so much later. */
 const ENROL_AGAIN_MS = 30_000

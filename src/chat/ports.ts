@@ -175,7 +175,7 @@ export type Initiated = {
 }
 
 /**
- * src/chat/pair-offer.ts exports `startOffer` and src/chat/pair-answer.ts exports `answerOffer` of these types.
+ * src/chat/pairing/offer.ts exports `startOffer` and src/chat/pairing/answer.ts exports `answerOffer` of these types.
  * A failure after the offer is shown is told by `desk.tell({event: "pair-failed"})`; a failure before, or of an
  * answer, is a Fault.
  */

@@ -2,7 +2,7 @@ import { Fault } from "../errors.ts"
 import { formatAddress } from "../wire/address.ts"
 import { parseInvitation } from "../wire/invitation-line.ts"
 import type { Params, Results } from "./api.ts"
-import { settleAt } from "./pair-place.ts"
+import { settleAt } from "./pairing/place.ts"
 import type { Desk } from "./ports.ts"
 
 /** Turns an invitation into a device certificate and comes online with it. Faults as `enroll`, and `bad-data`. */

@@ -3,7 +3,7 @@ import { toBase64url, type Random } from "../crypto/bytes.ts"
 import type { StoredCredential } from "../keystore/credential.ts"
 import type { MessageState, Store, Write } from "../store/records.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { RESTORED } from "./contact-state.ts"
+import { RESTORED } from "./contacts/state.ts"
 import type { BrokerHome } from "./ports.ts"
 
 /** Records of one commit: each costs a flush to the disk, and all of them together at most 16 MiB of memory. */

@@ -4,7 +4,7 @@ import { fourWords } from "../pairing/words.ts"
 import type { ContactRecord, MessageRecord, Store } from "../store/records.ts"
 import type { Contact, Event, Message } from "./api.ts"
 import type { Book } from "./book.ts"
-import { describeContact, isUncompared, queuedTexts } from "./contacts.ts"
+import { describeContact, isUncompared, queuedTexts } from "./contacts/contacts.ts"
 import type { Told } from "./decision.ts"
 import type { Paired } from "./ports.ts"
 

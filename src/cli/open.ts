@@ -65,7 +65,7 @@ export async function ownerOrLock(
 /** Most profiles do not wish it: what would do it is not even loaded. */
 async function startOnDemand(context: Context): Promise<void> {
   if (readSettings(context.paths.settings)?.onDemand !== true) return
-  await (await import("./daemon-on-demand.ts")).startDaemon(context)
+  await (await import("./daemon/on-demand.ts")).startDaemon(context)
 }
 
 /** All that an owner needs is loaded while somebody types. */

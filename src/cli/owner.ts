@@ -11,7 +11,7 @@ import { openStore } from "../store/store.ts"
 import type { Applicant } from "../transport/enroll.ts"
 import { connectMqtt } from "../transport/mqtt.ts"
 import { homeOf, laidOutInvitation, layOutInvitation, readNotice } from "./broker-notice.ts"
-import { brokerOf, settingsOf } from "./broker-settings.ts"
+import { brokerOf, settingsOf } from "./profile/broker-settings.ts"
 import type { Context } from "./context.ts"
 import { dieAt } from "./die-at.ts"
 

@@ -3,14 +3,14 @@ import manifest from "../../package.json" with { type: "json" }
 import { EXIT_CODE, Fault } from "../errors.ts"
 import { conduct, type Globals } from "./conduct.ts"
 import type { Action, Start } from "./context.ts"
-import { descriptor } from "./numbers.ts"
-import { addDevices, addRegistering, addRegistrar } from "./commands-broker.ts"
-import { addBackups } from "./commands-backup.ts"
-import { addDaemon } from "./commands-daemon.ts"
-import { addContacts } from "./commands-contacts.ts"
-import { addShell } from "./commands-shell.ts"
-import { addPairing, addProfile, addServing } from "./commands-setup.ts"
-import { addPlain, addTalking } from "./commands-talk.ts"
+import { descriptor } from "./commands/numbers.ts"
+import { addDevices, addRegistering, addRegistrar } from "./commands/broker.ts"
+import { addBackups } from "./commands/backup.ts"
+import { addDaemon } from "./commands/daemon.ts"
+import { addContacts } from "./commands/contacts.ts"
+import { addShell } from "./commands/shell.ts"
+import { addPairing, addProfile, addServing } from "./commands/setup.ts"
+import { addPlain, addTalking } from "./commands/talk.ts"
 
 const EXAMPLES = `
 Examples:

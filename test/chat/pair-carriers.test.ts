@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Params } from "../../src/chat/api.ts"
-import { BUNDLE_WITHIN_MS } from "../../src/chat/pair-answer-link.ts"
+import { BUNDLE_WITHIN_MS } from "../../src/chat/pairing/answer-link.ts"
 import { useBackend } from "../../src/crypto/nacl.ts"
 import { Fault } from "../../src/errors.ts"
 import { REPEAT_MS } from "../../src/pairing/clock.ts"

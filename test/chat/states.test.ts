@@ -3,7 +3,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { DRAWN, drawings } from "../../scripts/state-drawings.ts"
-import { afterHandshake, afterMessage, CONTACT_MOVES } from "../../src/chat/contact-state.ts"
+import { afterHandshake, afterMessage, CONTACT_MOVES } from "../../src/chat/contacts/state.ts"
 import { statesBefore, TEXT_MOVES } from "../../src/store/text-states.ts"
 
 test("ARCHITECTURE.md draws what the code has", () => {

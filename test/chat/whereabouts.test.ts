@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest"
 import type { BrokerHome } from "../../src/chat/ports.ts"
-import { doorOf, isAddressOf, membersOf, nodesOf, placesOf, waysFor } from "../../src/chat/whereabouts.ts"
+import {
+  doorOf,
+  isAddressOf,
+  membersOf,
+  nodesOf,
+  placesOf,
+  waysFor,
+} from "../../src/chat/contacts/whereabouts.ts"
 
 const node = (port: number) => ({ host: "broker.example", port })
 const ONE: BrokerHome = { address: node(1), trust: { kind: "name" } }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
-import { PLUGINS, rabbitConfiguration } from "../../src/cli/rabbit-files.ts"
+import { PLUGINS, rabbitConfiguration } from "../../src/cli/broker/rabbit-files.ts"
 
 test("the files in rabbitmq/ are what `broker rabbitmq` would write for Debian's folders", () => {
   const debian = { folder: "/etc/rabbitmq/mqttchat", listen: undefined, port: 8883, registrarPort: 15880 }

@@ -1,5 +1,5 @@
 import type { Authority } from "../../src/broker/certificates.ts"
-import { brokerKeys } from "../../src/cli/broker-keys.ts"
+import { brokerKeys } from "../../src/cli/broker/keys.ts"
 import type { Context } from "../../src/cli/context.ts"
 import { profilePaths } from "../../src/paths.ts"
 import type { Person } from "./people.ts"

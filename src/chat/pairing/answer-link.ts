@@ -1,0 +1,94 @@
+import { Fault } from "../../errors.ts"
+import { readArmour } from "../../pairing/armour.ts"
+import { REPEAT_MS } from "../../pairing/clock.ts"
+import { linkPsk, MODE } from "../../session/handshake.ts"
+import type { Access } from "../../wire/access.ts"
+import { type Link, openLinkAnswer, parseLink, sealLinkRequest } from "../../wire/link.ts"
+import { type Inbox, inboxTopic } from "../../wire/topics.ts"
+import { readOffered, welcome } from "./finish.ts"
+import { enter, ownLine, within } from "./place.ts"
+import type { Desk, Paired } from "../ports.ts"
+
+/** The owner answers at once if mqttchat runs there; whoever waits longer has gone to wake them. */
+export const BUNDLE_WITHIN_MS = 120_000
+
+/** Fetches the bundle that the link names from its owner, and shakes hands. */
+export async function answerLink(desk: Desk, carrier: string): Promise<Paired> {
+  const link = parseLink(carrier)
+  if (link === undefined) {
+    throw new Fault(
+      "bad-data",
+      "this is not a whole pairing link",
+      "copy all of it, in quotes: mqttchat pair 'LINK'",
+    )
+  }
+  await enter(desk, link.address, accessOf(link))
+  const inbox = desk.newInbox()
+  const bundle = readOffered(desk, await fetchBundle(desk, link, inbox))
+  const psk = linkPsk(link.bundleHash)
+  return welcome(desk, await desk.initiate({ bundle, mode: MODE.link, psk, inbox }))
+}
+
+/** Shakes hands with the owner of a bundle file, who may come online much later. */
+export async function answerFile(desk: Desk, carrier: string): Promise<Paired> {
+  const file = readArmour(carrier)
+  if (file === undefined) {
+    throw new Fault(
+      "bad-data",
+      "this is not a whole bundle file",
+      "ask for it again: mqttchat pair --file FILE",
+    )
+  }
+  const bundle = readOffered(desk, file.bundle)
+  await enter(desk, file.address, file.access)
+  const psk = linkPsk(bundle.hash)
+  const { paired } = await desk.initiate({ bundle, mode: MODE.file, psk, inbox: desk.newInbox() })
+  return paired
+}
+
+function accessOf({ proof, invitation, members }: Link): Access {
+  if (invitation === undefined) return { proof, entry: { kind: "none" } }
+  const entry = { kind: "invitation", invitation } as const
+  return { proof, entry, ...(members === undefined ? {} : { members }) }
+}
+
+/** Asks every two seconds, from the inbox that stays ours for this contact. */
+async function fetchBundle(desk: Desk, link: Link, inbox: Inbox): Promise<Uint8Array> {
+  const { ports } = desk
+  const line = await ownLine(desk)
+  const request = sealLinkRequest(link.bundleHash, inbox, ports.random)
+  let deliver: (bundle: Uint8Array) => void = () => undefined
+  const delivered = new Promise<Uint8Array>((resolve) => (deliver = resolve))
+  const deafen = await line.listen(inboxTopic(inbox), (payload) => {
+    const bundle = openLinkAnswer(link.bundleHash, payload)
+    if (bundle !== undefined) deliver(bundle)
+  })
+  const stopAsking = repeat(desk, () => line.publish(inboxTopic(link.inbox), request))
+  try {
+    return await within(ports, BUNDLE_WITHIN_MS, delivered, absent())
+  } finally {
+    stopAsking()
+    deafen()
+  }
+}
+
+/** Runs `send` now and every two seconds; what a lost link swallows goes with the next one. */
+function repeat({ ports }: Desk, send: () => Promise<void>): () => void {
+  let cancel = (): void => undefined
+  const next = (): void => {
+    send().catch((fault: unknown) => {
+      if (!(fault instanceof Fault)) throw fault
+    })
+    cancel = ports.after(REPEAT_MS, next)
+  }
+  next()
+  return () => cancel()
+}
+
+function absent(): Fault {
+  return new Fault(
+    "unavailable",
+    "whoever made this link is not there now, or the link was used; nothing was saved",
+    "open the link again when they run mqttchat",
+  )
+}

@@ -1,0 +1,40 @@
+import { Fault } from "../../errors.ts"
+import type { AnswerTold } from "../../pairing/answer.ts"
+import type { OfferTold } from "../../pairing/offer.ts"
+
+/** How an exchange can end badly, on either side. */
+export type CodeFailure =
+  Extract<OfferTold, { kind: "failed" }>["why"] | Extract<AnswerTold, { kind: "failed" }>["why"]
+
+const NEW_CODE = "a new code, on either side: mqttchat pair"
+
+/** The same words for both sides, since neither can tell a mistake from an attack [P-24]. */
+export function codeFault(why: CodeFailure): Fault {
+  switch (why) {
+    case "mismatch":
+    case "crowded":
+    case "used":
+      return new Fault(
+        "refused",
+        "the code did not match, or somebody else used it; it is dead on both sides and nothing was saved",
+        NEW_CODE,
+      )
+    case "absent":
+    case "expired":
+      return new Fault(
+        "refused",
+        "this code is not on offer: a code lives ten minutes and for one try; nothing was saved",
+        NEW_CODE,
+      )
+    case "silent":
+      return new Fault("unavailable", "the other side went away; nothing was saved", NEW_CODE)
+  }
+}
+
+export function strangerInThePath(place: string): Fault {
+  return new Fault(
+    "protocol",
+    `${place} is not the broker of whoever gave you this: somebody may be in the path; nothing was saved`,
+    "check the address, and pair again on a network you trust",
+  )
+}

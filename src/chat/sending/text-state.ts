@@ -1,0 +1,16 @@
+import type { ContactId, MessageState } from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
+import type { Change, Told } from "../decision.ts"
+
+/** A text of ours, named by its id of 16 bytes, has come so far. */
+export function textState(
+  contact: ContactId,
+  mid: Uint8Array,
+  state: MessageState,
+  at: number,
+): { change: Change; told: Told } {
+  return {
+    change: { write: "message-state", contact, mid8: mid.slice(0, SHORT_MID_BYTES), state, at },
+    told: { told: "receipt", contact, mid, state },
+  }
+}

@@ -1,0 +1,19 @@
+import { existsSync } from "node:fs"
+import { LOOPBACK } from "../listen.ts"
+
+/** Tools that manage a firewall here, with the command that opens a port for good. */
+const TOOLS: readonly (readonly [string, (port: number) => string])[] = [
+  ["/usr/sbin/ufw", (port) => `sudo ufw allow ${port}/tcp`],
+  [
+    "/usr/bin/firewall-cmd",
+    (port) => `sudo firewall-cmd --permanent --add-port=${port}/tcp && sudo firewall-cmd --reload`,
+  ],
+]
+
+/** What opens `port` in the firewall of this machine, or undefined where nobody but this machine is to come in. */
+export function firewallAdvice(listen: string, port: number): string | undefined {
+  if (listen === LOOPBACK || listen === "::1") return undefined
+  const [, command] = TOOLS.find(([tool]) => existsSync(tool)) ?? []
+  if (command !== undefined) return `if others cannot connect: ${command(port)}`
+  return `if others cannot connect: let TCP port ${port} through the firewall of this machine`
+}

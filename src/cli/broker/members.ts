@@ -1,0 +1,144 @@
+import { doorOf, membersOf } from "../../chat/contacts/whereabouts.ts"
+import { fromBase64url } from "../../crypto/bytes.ts"
+import type { DeviceRow, InviteRow, UserRow } from "../../registrar/members.ts"
+import { formatInvitation } from "../../wire/invitation-line.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import { Fault } from "../../errors.ts"
+import { homeOf, type Notice, proofOf, readNotice } from "../broker-notice.ts"
+import type { Context } from "../context.ts"
+import { properName } from "../names.ts"
+import { openOffice } from "./office.ts"
+import { showQr } from "../qr.ts"
+
+/** So many characters of a device id tell a user's few devices apart. */
+const DEVICE_DIGITS = 8
+
+export type InviteOptions = {
+  readonly again?: boolean
+  /** False for --no-qr. */
+  readonly qr: boolean
+}
+
+/** One line that lets one person in, once. */
+export async function inviteMember(context: Context, typed: string, options: InviteOptions): Promise<void> {
+  const { out } = context
+  const name = properName(typed)
+  const office = await openOffice(context)
+  const { invitation, expiresAt } = await office.call("invite", { name, again: options.again === true })
+  const line = lineOf(noticeOf(context), invitation)
+  if (out.json) {
+    out.record("mqttchat/invitation/1", { name, invitation: line, expiresAt })
+    return
+  }
+  out.say(safe`On the laptop of ${displayName(name)} run:\n`)
+  out.data(safe`    mqttchat register '${display(line)}'`)
+  out.say(safe``)
+  if (options.qr) await showQr(line)
+  out.say(
+    safe`good for one person until ${day(expiresAt)}; whoever has it first can come in, so hand it over safely`,
+  )
+}
+
+function noticeOf({ paths }: Context): Notice {
+  const notice = readNotice(paths)
+  if (notice !== undefined) return notice
+  throw new Fault("no-profile", "there is no broker here yet", "mqttchat broker")
+}
+
+function lineOf(notice: Notice, invitation: string): string {
+  const home = homeOf(notice)
+  return formatInvitation({
+    address: doorOf(home),
+    proof: proofOf(notice),
+    invitation: fromBase64url(invitation) ?? new Uint8Array(),
+    ...membersOf(home),
+  })
+}
+
+export async function users(context: Context): Promise<void> {
+  const { out } = context
+  for (const user of await (await openOffice(context)).call("users", {})) {
+    if (out.json) out.record("mqttchat/user/1", user)
+    else out.data(userRow(user))
+  }
+}
+
+function userRow({ name, operator, devices, since, invitedBy, revokedAt }: UserRow): SafeText {
+  const state =
+    revokedAt === null ? safe`${devices} ${devices === 1 ? safe`device ` : safe`devices`}` : safe`REVOKED  `
+  const by = invitedBy === null ? safe`` : safe`, brought by ${displayName(invitedBy)}`
+  const who = name === "" ? safe`(has not come in yet)` : displayName(name)
+  return safe`${state}  since ${day(since)}  ${who}${operator ? safe` (you)` : safe``}${by}`
+}
+
+export async function devices(context: Context): Promise<void> {
+  const { out } = context
+  for (const device of await (await openOffice(context)).call("devices", {})) {
+    if (out.json) out.record("mqttchat/device/1", device)
+    else out.data(deviceRow(device))
+  }
+}
+
+function deviceRow(row: DeviceRow): SafeText {
+  const { user, device, deviceName, since, until, current, revokedAt, replacedBy } = row
+  const valid = current ? safe`until ${day(until)}` : safe`of an older authority`
+  const end = replacedBy === null ? safe`REVOKED` : safe`REPLACED`
+  const state = revokedAt === null ? valid : safe`${end} ${day(revokedAt)}`
+  const place = safe`${displayName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
+  return safe`${place}  since ${day(since)}  ${state}  ${displayName(deviceName)}`
+}
+
+const INVITE_STATE: Record<InviteRow["state"], SafeText> = {
+  open: safe`open     `,
+  used: safe`used     `,
+  expired: safe`expired  `,
+  withdrawn: safe`withdrawn`,
+}
+
+export async function invites(context: Context): Promise<void> {
+  const { out } = context
+  for (const invite of await (await openOffice(context)).call("invites", {})) {
+    const { name, state, madeAt, expiresAt, invitedBy } = invite
+    if (out.json) {
+      out.record("mqttchat/invite/1", invite)
+      continue
+    }
+    const by = invitedBy === null ? safe`` : safe`, by ${displayName(invitedBy)}`
+    const who = name === "" ? safe`somebody` : displayName(name)
+    out.data(safe`${INVITE_STATE[state]}  made ${day(madeAt)}, good until ${day(expiresAt)}  for ${who}${by}`)
+  }
+}
+
+export async function renameMember(context: Context, user: string, typed: string): Promise<void> {
+  const to = properName(typed)
+  await (await openOffice(context)).call("rename", { user, to })
+  context.out.done(safe`${displayName(user)} is now ${displayName(to)}`)
+}
+
+/** `USER` with all devices, or one as `USER/DEVICE`. */
+export async function revokeMember(context: Context, typed: string): Promise<void> {
+  const { out } = context
+  const [, user = typed, device] = /^(.+)\/([A-Za-z0-9_-]{4,22})$/.exec(typed) ?? []
+  const revoked = await (await openOffice(context)).call("revoke", { user, device: device ?? null })
+  if (out.json) out.record("mqttchat/revoked/1", { user, ...revoked })
+  else {
+    const { length } = revoked.devices
+    out.done(safe`${display(typed)} is out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
+  }
+  if (revoked.trouble !== null) {
+    out.warn(safe`not yet at the broker, but written down for its next start: ${display(revoked.trouble)}`)
+  }
+}
+
+/** Says who may invite, after setting it if one was named. */
+export async function inviters(context: Context, who: "operator" | "members" | undefined): Promise<void> {
+  const { out } = context
+  const wish = { members: who === undefined ? null : who === "members" }
+  const { members } = await (await openOffice(context)).call("inviters", wish)
+  if (out.json) out.record("mqttchat/inviters/1", { inviters: members ? "members" : "operator" })
+  else out.data(members ? safe`members may invite` : safe`only the operator may invite`)
+}
+
+function day(ms: number): SafeText {
+  return display(new Date(ms).toISOString().slice(0, 10))
+}

@@ -1,0 +1,57 @@
+import { existsSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { Fault } from "../../errors.ts"
+import { makePrivateFolder } from "../../private-folder.ts"
+import { DEFAULT_PORT, formatAddress } from "../../wire/address.ts"
+import { brokerKeys } from "./keys.ts"
+import type { Context } from "../context.ts"
+import { certificateFiles, type LayoutWish, placeFor, putFiles, tellLines } from "./layout.ts"
+import { ANY } from "../listen.ts"
+import { PLUGINS, rabbitConfiguration, rabbitEnvironment } from "./rabbit-files.ts"
+
+const REGISTRAR_PORT = 15_880
+/** Debian's `rabbitmq-server` in /usr/sbin would become another user and use the system's folders. */
+const DEBIANS = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+/** The configuration takes a path as it stands, up to a line's end or a comment; the quotes are the shell's. */
+const PATH = /^[^\p{Cc}'#]+$/u
+
+export type RabbitOptions = LayoutWish & { readonly registrarPort?: number }
+
+/**
+ * Lays out a folder from which one node of RabbitMQ runs under the authority of this profile's broker. Again for the
+ * same folder it renews the server's certificate. Fault `config` for a folder that others may enter.
+ */
+export async function layOutRabbit(context: Context, typed: string, options: RabbitOptions): Promise<void> {
+  const folder = resolve(typed)
+  if (!PATH.test(folder)) throw new Fault("usage", "RabbitMQ cannot read a folder of this name")
+  const { port = DEFAULT_PORT, registrarPort = REGISTRAR_PORT } = options
+  if (port === registrarPort) {
+    throw new Fault("usage", "clients and the registrar need a port each", "mqttchat broker rabbitmq --help")
+  }
+  const place = await placeFor(context, options)
+  for (const made of [context.paths.broker, folder, join(folder, "data"), join(folder, "log")]) {
+    makePrivateFolder(made)
+  }
+  const listen = ANY.includes(place.listen) ? undefined : place.listen
+  putFiles(folder, {
+    ...(await certificateFiles(await brokerKeys(context), place)),
+    enabled_plugins: PLUGINS,
+    "rabbitmq.conf": rabbitConfiguration({ folder, listen, port, registrarPort }),
+    "rabbitmq-env.conf": rabbitEnvironment(folder),
+  })
+  tell(context, folder, { members: formatAddress({ host: place.host, port }), registrarPort })
+}
+
+function tell(
+  context: Context,
+  folder: string,
+  { members, registrarPort }: { readonly members: string; readonly registrarPort: number },
+): void {
+  const program = existsSync(DEBIANS) ? DEBIANS : "rabbitmq-server"
+  const start = [
+    `RABBITMQ_CONF_ENV_FILE='${join(folder, "rabbitmq-env.conf")}' ${program}`,
+    `mqttchat registrar --broker ${members} --rabbitmq ${registrarPort}`,
+  ]
+  if (context.out.json) context.out.record("mqttchat/rabbitmq/1", { folder, members, start })
+  else tellLines(context, folder, start)
+}

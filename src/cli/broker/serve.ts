@@ -1,0 +1,216 @@
+import { hostname } from "node:os"
+import { join } from "node:path"
+import type { Broker } from "../../broker/broker.ts"
+import type { ServerCertificate } from "../../broker/certificates.ts"
+import type { Listen } from "../../broker/listener.ts"
+import { toHex } from "../../crypto/bytes.ts"
+import type { Fault } from "../../errors.ts"
+import type { Ledger } from "../../registrar/ledger.ts"
+import { makePrivateFolder } from "../../private-folder.ts"
+import { DEFAULT_PORT, formatAddress } from "../../wire/address.ts"
+import { display, safe } from "../../wire/text.ts"
+import { type BrokerKeys, brokerKeys } from "./keys.ts"
+import { type Notice, readNotice } from "../broker-notice.ts"
+import { holdLedger } from "./ledger.ts"
+import { reporter } from "./status.ts"
+import type { Context } from "../context.ts"
+import { firewallAdvice } from "./firewall.ts"
+import { hasProfile } from "../profile/profile.ts"
+import { ANY, choosePlace, type ListenWish, LOOPBACK, type Place } from "../listen.ts"
+import { embeddedBouncer, holdBrokerLock, mayEnter, openToOperator, startRegistrar } from "./registrar.ts"
+import { grouped } from "../rows.ts"
+
+/** A name that a certificate can hold; a laptop may be called anything. */
+const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
+
+/** As EMQX has it; there is no registered one. */
+const WSS_PORT = 8084
+const METRICS_PORT = 9883
+const TROUBLE_EVERY_MS = 60_000
+/** Timers hold 24 days at most, and a laptop sleeps. */
+const CERTIFICATE_LOOK_MS = 60 * 60 * 1000
+
+export type BrokerOptions = ListenWish & {
+  readonly port?: number
+  readonly watch?: boolean
+  readonly newAuthority?: boolean
+  /** MQTT over WebSocket besides, on this port. */
+  readonly wss?: number | true
+  /** How many connections one address may have. */
+  readonly perAddress?: number
+  /** Figures for Prometheus, on this port of loopback. */
+  readonly metrics?: number | true
+}
+
+/** Runs broker and registrar of this laptop until the command is ended. It opens no identity and no messages. */
+export async function serveBroker(context: Context, options: BrokerOptions): Promise<never> {
+  const { paths, lifetime } = context
+  makePrivateFolder(paths.broker)
+  holdBrokerLock(context)
+  const keys = await brokerKeys(context, options.newAuthority)
+  const last = readNotice(paths)
+  const place = await choosePlace(context, options, last && placeOf(last))
+  const port = options.port ?? last?.address.port ?? DEFAULT_PORT
+  const ledger = await holdLedger(context)
+  const broker = await startHere(context, keys, { place, port, ledger, options })
+  lifetime.defer(broker.close)
+  if (options.metrics !== undefined) await showFigures(context, broker, options.metrics)
+  const at = { place, port: broker.ports[0] ?? port, broker, ledger }
+  const notice = await admit(context, keys, at)
+  tell(context, notice, broker)
+  return await new Promise<never>(() => undefined)
+}
+
+function placeOf({ listen, address }: Notice): Place | undefined {
+  return listen === undefined ? undefined : { listen, host: address.host }
+}
+
+/** People pin the authority, so the server's own certificate can be a new one at each start, and in time after it. */
+async function startHere(
+  context: Context,
+  { authority }: BrokerKeys,
+  wish: {
+    readonly place: Place
+    readonly port: number
+    readonly ledger: Ledger
+    readonly options: BrokerOptions
+  },
+): Promise<Broker> {
+  const [
+    { makeServerCertificate },
+    { startBroker },
+    { GUEST_RATE },
+    { limitsFor },
+    { stayLean },
+    { REGISTRAR_ID },
+  ] = await Promise.all([
+    import("../../broker/certificates.ts"),
+    import("../../broker/broker.ts"),
+    import("../../broker/gate.ts"),
+    import("../../broker/limits.ts"),
+    import("../../broker/memory.ts"),
+    import("../../registrar/registrar.ts"),
+  ])
+  stayLean()
+  const { caCertificate } = authority
+  const { place, options } = wish
+  const certify = (): Promise<ServerCertificate> => makeServerCertificate(authority, hostsOf(place))
+  const broker = await startBroker({
+    listen: listenersOf(wish),
+    ...(await certify()),
+    ca: caCertificate,
+    clientCa: caCertificate,
+    journalPath: join(context.paths.broker, "queues.journal"),
+    registrarId: REGISTRAR_ID,
+    guestRate: GUEST_RATE,
+    limits: limitsFor(options.perAddress),
+    onTrouble: troubleTeller(context),
+    mayEnter: mayEnter(wish.ledger),
+    ...(options.watch === true ? { observe: watcher(context) } : {}),
+  })
+  await keepCertified(context, broker, certify)
+  return broker
+}
+
+function listenersOf({
+  place,
+  port,
+  options: { wss },
+}: {
+  place: Place
+  port: number
+  options: BrokerOptions
+}): Listen[] {
+  const host = place.listen
+  const webSocket = wss === undefined ? [] : [{ host, port: wss === true ? WSS_PORT : wss, webSocket: true }]
+  return [{ host, port }, ...webSocket]
+}
+
+/** A full disk refuses every message: once a minute is enough to hear of it. */
+function troubleTeller({ out }: Context): (fault: Fault) => void {
+  let toldAt = -Infinity
+  return ({ message }) => {
+    if (performance.now() - toldAt < TROUBLE_EVERY_MS) return
+    toldAt = performance.now()
+    out.warn(safe`${display(message)}: nothing is acknowledged, so senders keep their messages`)
+  }
+}
+
+/** A broker may run for years. */
+async function keepCertified(
+  { out, lifetime }: Context,
+  broker: Broker,
+  certify: () => Promise<ServerCertificate>,
+): Promise<void> {
+  const { renewIfDue } = await import("../../broker/renewal.ts")
+  const look = async (): Promise<void> => {
+    try {
+      if (await renewIfDue(broker, certify, Date.now())) out.say(safe`renewed the server's certificate`)
+    } catch (cause) {
+      out.warn(safe`the server's certificate was not renewed: ${display(String(cause))}`)
+    }
+  }
+  const timer = setInterval(() => void look(), CERTIFICATE_LOOK_MS)
+  lifetime.defer(() => clearInterval(timer))
+}
+
+async function showFigures({ out, lifetime }: Context, broker: Broker, wish: number | true): Promise<void> {
+  const { serveMetrics } = await import("../../broker/metrics.ts")
+  const metrics = await serveMetrics(wish === true ? METRICS_PORT : wish, broker.stats)
+  lifetime.defer(metrics.close)
+  out.say(safe`figures at http://127.0.0.1:${metrics.port}/metrics`)
+}
+
+export function hostsOf({ host }: Place): string[] {
+  const name = hostname()
+  const named = HOST_NAME.test(name) ? [name, `${name}.local`] : []
+  return [...new Set([host, LOOPBACK, "::1", "localhost", ...named])]
+}
+
+/** What a broker sees of each message, for whoever wants to look. */
+function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: string) => void {
+  return (topic, payload, from) => {
+    const base64 = Buffer.from(payload).toString("base64")
+    if (out.json) out.record("mqttchat/seen/1", { topic, from, bytes: payload.length, base64 })
+    else out.data(safe`${display(topic)}  ${payload.length} bytes from ${display(from)}`)
+  }
+}
+
+/** Starts the registrar over the broker itself, lays the operator's invitation out and answers the operator. */
+async function admit(
+  context: Context,
+  keys: BrokerKeys,
+  at: { readonly place: Place; readonly port: number; readonly broker: Broker; readonly ledger: Ledger },
+): Promise<Notice> {
+  const { pinOf } = await import("../../broker/certificates.ts")
+  const { host, listen } = at.place
+  const pin = pinOf(keys.authority.caCertificate)
+  const registrar = await startRegistrar(context, keys, at.ledger, {
+    address: { host: ANY.includes(listen) ? LOOPBACK : listen, port: at.port },
+    trust: { kind: "pin", pin },
+    bouncer: () => embeddedBouncer(context, at.broker.expel),
+  })
+  const notice = { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+  await openToOperator(context, registrar, notice, reporter(at.broker, keys.authority.caCertificate))
+  return notice
+}
+
+function tell(context: Context, { address, listen, pin }: Notice, broker: Broker): void {
+  const { out } = context
+  const [, wssPort] = broker.ports
+  const where = formatAddress(address)
+  if (out.json) {
+    out.record("mqttchat/broker/1", { ...address, pin: toHex(pin), wssPort: wssPort ?? null })
+    return
+  }
+  out.done(safe`broker running   mqtts://${display(where)}   TLS 1.3`)
+  out.say(safe`its pin          ${grouped(toHex(pin).toUpperCase())}`)
+  if (wssPort !== undefined)
+    out.say(safe`over WebSocket   wss://${display(formatAddress({ ...address, port: wssPort }))}/mqtt`)
+  const advice = listen === undefined ? undefined : firewallAdvice(listen, address.port)
+  if (advice !== undefined) out.say(display(advice))
+  if (!hasProfile(context)) out.next(safe`next, in another terminal: mqttchat init --broker here`)
+  out.next(safe`to add a person, in another terminal: mqttchat pair`)
+  out.say(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
+  out.say(safe`Ctrl+C stops the broker; messages under way are kept`)
+}

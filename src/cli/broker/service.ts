@@ -1,0 +1,50 @@
+import { existsSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { Fault } from "../../errors.ts"
+import { needsPassphrase } from "../../keystore/sealed-file.ts"
+import type { Context } from "../context.ts"
+import type { BrokerOptions } from "./serve.ts"
+import { writeUnit } from "../systemd.ts"
+
+/**
+ * A systemd unit that runs this broker; as `writeUnit`. Faults `config` when the broker's keys have a passphrase and no
+ * file with it was named, and those of the disk.
+ */
+export async function writeService(
+  context: Context,
+  target: string | true,
+  options: BrokerOptions,
+): Promise<void> {
+  writeUnit(context, target, {
+    name: `mqttchat-broker-${context.profile}`,
+    description: `mqttchat broker of the profile ${context.profile}`,
+    args: ["broker", ...argsOf(options)],
+    credential: await credentialOf(context),
+    writes: [context.paths.root],
+  })
+}
+
+/** The flags that this command was given, for the command in the unit. */
+function argsOf({ lan, loopback, listen, port, wss, perAddress, metrics }: BrokerOptions): string[] {
+  const valued = Object.entries({ listen, port, wss, "per-address": perAddress, metrics })
+  return [
+    ...(lan === true ? ["--lan"] : []),
+    ...(loopback === true ? ["--loopback"] : []),
+    ...valued.flatMap(([name, value]) => {
+      if (value === undefined) return []
+      return value === true ? [`--${name}`] : [`--${name}=${value}`]
+    }),
+  ]
+}
+
+/** The file that systemd hands to the broker as its passphrase; undefined where there is none to give. */
+async function credentialOf({ paths, passphrase }: Context): Promise<string | undefined> {
+  if (passphrase.file !== undefined) return resolve(passphrase.file)
+  const place = { path: join(paths.broker, "broker.key"), purpose: "registrar" } as const
+  if (!existsSync(place.path) || !(await needsPassphrase(place))) return undefined
+  throw new Fault(
+    "config",
+    "the broker's keys have a passphrase, and a service cannot be asked for it",
+    "mqttchat --passphrase-file FILE broker --service",
+  )
+}

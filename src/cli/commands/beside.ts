@@ -1,0 +1,35 @@
+import type { Command } from "commander"
+import type { Start } from "../context.ts"
+import type { MosquittoOptions } from "../broker/mosquitto.ts"
+import { port } from "./numbers.ts"
+import type { RabbitOptions } from "../broker/rabbit-folder.ts"
+
+const SHARED = "\n--lan, --loopback, --listen and --port are those of mqttchat broker."
+
+/** What puts a broker of another make in the place of the embedded one: broker mosquitto, broker rabbitmq. */
+export function addLayouts(broker: Command, start: Start): void {
+  broker
+    .command("mosquitto <folder>")
+    .description("write all that Mosquitto needs instead of the embedded broker, and say what starts it")
+    .option("--host <name>", "what others type, if it is not the address where it listens")
+    .option("--guest-port <number>", "where newcomers come in (default: 8884)", port)
+    .addHelpText("after", SHARED)
+    .action((folder: string, _options: unknown, command: Command) =>
+      start(async (context) => {
+        const options = command.optsWithGlobals<MosquittoOptions>()
+        await (await import("../broker/mosquitto.ts")).layOutMosquitto(context, folder, options)
+      }),
+    )
+  broker
+    .command("rabbitmq <folder>")
+    .description("the same for one node of RabbitMQ")
+    .option("--host <name>", "what others type, if it is not the address where it listens")
+    .option("--registrar-port <number>", "where on loopback it asks the registrar (default: 15880)", port)
+    .addHelpText("after", SHARED)
+    .action((folder: string, _options: unknown, command: Command) =>
+      start(async (context) => {
+        const options = command.optsWithGlobals<RabbitOptions>()
+        await (await import("../broker/rabbit-folder.ts")).layOutRabbit(context, folder, options)
+      }),
+    )
+}

@@ -1,0 +1,120 @@
+import { Argument, type Command, Option } from "commander"
+import type { LogOptions } from "../broker/log.ts"
+import type { Start } from "../context.ts"
+import type { InviteOptions } from "../broker/members.ts"
+import { port } from "./numbers.ts"
+import type { PasswdOptions } from "../profile/passwd.ts"
+import type { RegisterOptions } from "../profile/register.ts"
+import type { BesideOptions } from "../broker/registrar-beside.ts"
+
+/** register. */
+export function addRegistering(program: Command, start: Start): void {
+  program
+    .command("register <invitation>")
+    .description("make this laptop a device of the broker that an invitation is for")
+    .option("--name <name>", "your own name, if this makes your identity on the way")
+    .option("--no-passphrase", "do not lock the keys, if this makes your identity on the way")
+    .addHelpText(
+      "after",
+      "\nThe invitation is the line from `mqttchat broker invite`, the name of a file with it, - for stdin,\nor CODE@HOST from `mqttchat device add` on another laptop of yours.",
+    )
+    .action((invitation: string, options: RegisterOptions) =>
+      start(async (context) =>
+        (await import("../profile/register.ts")).register(context, invitation, options),
+      ),
+    )
+}
+
+/** device add. */
+export function addDevices(program: Command, start: Start): void {
+  const device = program.command("device").description("your devices at the broker")
+  device
+    .command("add")
+    .description("let another laptop of yours in: shows a code to type there")
+    .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
+    .action(({ words }: { words: string }) =>
+      start(async (context) => {
+        await (await import("../contacts/meet.ts")).addDevice(context, { words: words === "3" ? 3 : 2 })
+      }),
+    )
+}
+
+/** registrar. */
+export function addRegistrar(program: Command, start: Start): void {
+  program
+    .command("registrar")
+    .description("let people in at a broker of another make, until Ctrl+C")
+    .requiredOption("--broker <host[:port]>", "where devices connect, several nodes with commas")
+    .option("--guests <host[:port]>", "where newcomers come in, if elsewhere")
+    .option("--by-name", "the broker's certificate is publicly trusted, not from our authority")
+    .option("--rabbitmq <port>", "the broker is RabbitMQ, which asks here what to allow", port)
+    .option("--crl <file>", "where the broker reads its revocation list")
+    .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
+    .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
+    .action((options: BesideOptions) =>
+      start(async (context) =>
+        (await import("../broker/registrar-beside.ts")).serveRegistrar(context, options),
+      ),
+    )
+}
+
+/** What the operator of a broker decides: broker invite, users, devices, invites, rename, revoke, inviters. */
+export function addMembers(broker: Command, start: Start): void {
+  broker
+    .command("invite <user>")
+    .description("let one person in: prints the line to hand over")
+    .option("--again", "for somebody who is there already, as after the loss of a laptop")
+    .option("--no-qr", "show no QR code")
+    .action((name: string, options: InviteOptions) =>
+      start(async (context) => (await import("../broker/members.ts")).inviteMember(context, name, options)),
+    )
+  broker
+    .command("users")
+    .description("list who was let in")
+    .action(() => start(async (context) => (await import("../broker/members.ts")).users(context)))
+  broker
+    .command("devices")
+    .description("list their devices")
+    .action(() => start(async (context) => (await import("../broker/members.ts")).devices(context)))
+  broker
+    .command("invites")
+    .description("list the invitations")
+    .action(() => start(async (context) => (await import("../broker/members.ts")).invites(context)))
+  broker
+    .command("rename <user> <to>")
+    .description("call a user something else")
+    .action((user: string, to: string) =>
+      start(async (context) => (await import("../broker/members.ts")).renameMember(context, user, to)),
+    )
+  broker
+    .command("revoke <user[/device]>")
+    .description("shut a user out, or one device, at once")
+    .action((who: string) =>
+      start(async (context) => (await import("../broker/members.ts")).revokeMember(context, who)),
+    )
+  broker
+    .command("inviters")
+    .description("who may invite: say it, or set it")
+    .addArgument(new Argument("[who]").choices(["operator", "members"]))
+    .action((who: "operator" | "members" | undefined) =>
+      start(async (context) => (await import("../broker/members.ts")).inviters(context, who)),
+    )
+  broker
+    .command("passwd")
+    .description("change the passphrase of the broker's keys")
+    .option("--new-passphrase-file <file>", "read the new one from a file")
+    .option("--no-passphrase", "unlock the keys")
+    .action((options: PasswdOptions) =>
+      start(async (context) => (await import("../profile/passwd.ts")).brokerPasswd(context, options)),
+    )
+  broker
+    .command("log")
+    .description("print all that was decided about users and devices")
+    .option(
+      "--verify [link]",
+      "only check that nothing was changed, nor taken away since that link was noted",
+    )
+    .action((options: LogOptions) =>
+      start(async (context) => (await import("../broker/log.ts")).brokerLog(context, options)),
+    )
+}

@@ -1,0 +1,27 @@
+import { Argument, type Command } from "commander"
+import type { Shell } from "../shell/completion.ts"
+import type { Start } from "../context.ts"
+
+const SHELLS: readonly Shell[] = ["bash", "zsh", "fish", "powershell"]
+
+const HOW = `
+bash         source <(mqttchat completion bash)          in ~/.bashrc (bash 4.4 or newer)
+zsh          source <(mqttchat completion zsh)           in ~/.zshrc, after compinit
+fish         mqttchat completion fish | source           in ~/.config/fish/config.fish
+powershell   mqttchat completion powershell | Out-String | Invoke-Expression   in $PROFILE
+
+Names of contacts are completed while the profile is in use, as by mqttchat chat: it is never unlocked for that.`
+
+/** completion. */
+export function addShell(program: Command, start: Start): void {
+  program
+    .command("completion")
+    .description("print what makes your shell complete commands, flags and names of contacts")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .addHelpText("after", HOW)
+    .action((shell: Shell) =>
+      start(async (context) =>
+        (await import("../shell/completion.ts")).printCompletion(context, shell, program),
+      ),
+    )
+}

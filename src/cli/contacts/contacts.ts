@@ -1,0 +1,95 @@
+import type { Contact } from "../../chat/api.ts"
+import { Fault } from "../../errors.ts"
+import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
+import type { Context } from "../context.ts"
+import type { Output } from "../output.ts"
+import { properName } from "../names.ts"
+import { askYes } from "../prompts.ts"
+import { contactRow } from "../rows.ts"
+import type { Talk } from "../talk/talk.ts"
+
+/** Groups in a row of the safety number: three rows of four are read out without losing the place. */
+const GROUPS_IN_ROW = 4
+
+export async function listContacts({ client, out }: Talk): Promise<void> {
+  const contacts = await client.call("contacts", {})
+  for (const contact of contacts) showContact(out, contact)
+  if (contacts.length === 0) out.next(safe`no contacts yet: mqttchat pair`)
+}
+
+export async function renameContact({ client, out }: Talk, contact: string, to: string): Promise<void> {
+  const renamed = await client.call("rename", { contact, to: properName(to) })
+  out.done(safe`${displayName(contact)} is now ${displayName(renamed.name)}`)
+}
+
+export async function blockContact({ client, out }: Talk, contact: string): Promise<void> {
+  await client.call("block", { contact, blocked: true })
+  out.done(safe`${displayName(contact)} is blocked: what they send is dropped`)
+}
+
+export async function unblockContact({ client, out }: Talk, contact: string): Promise<void> {
+  await client.call("block", { contact, blocked: false })
+  out.done(safe`${displayName(contact)} is no longer blocked`)
+}
+
+/** Deletes a contact and the conversation; asks first, unless `sure`. */
+export async function forgetContact(
+  context: Context,
+  { client, out }: Talk,
+  wish: { contact: string; sure: boolean },
+): Promise<void> {
+  const name = displayName(wish.contact)
+  const message = safe`Delete ${name} and every message with them?`
+  if (!wish.sure && !(await askYes(context, { message, suggested: false, flag: "--yes" }))) return
+  await client.call("forget", { contact: wish.contact })
+  out.done(safe`${name} is forgotten`)
+}
+
+/** Shows what to compare with a contact, and marks them verified if it is the same. */
+export async function verifyContact(
+  context: Context,
+  { client, out }: Talk,
+  wish: { contact: string; sure: boolean },
+): Promise<void> {
+  const found = await client.call("verify", { contact: wish.contact })
+  const name = displayName(found.contact.name)
+  if (out.json) out.record("mqttchat/verify/1", found)
+  else out.data(comparison(found))
+  const message = safe`Does ${name} see the same?`
+  if (!wish.sure && !context.mayAsk) {
+    out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
+    return
+  }
+  const same = wish.sure || (await askYes(context, { message, suggested: false, flag: "--yes" }))
+  await client.call("mark-verified", { contact: wish.contact, verified: same })
+  if (same) {
+    out.done(safe`${name} is VERIFIED`)
+    return
+  }
+  throw differs(found.contact.name)
+}
+
+/** What somebody sees who finds that the two sides do not see the same. */
+export function differs(name: string): Fault {
+  const message = `what you compared differs: ${name} is not who you think, or somebody is in between`
+  return new Fault("refused", message, `mqttchat contacts block ${name}`)
+}
+
+/** The four words after a pairing, set apart so that nobody has to look for them. */
+export function fourWords(name: string, words: readonly string[]): SafeText {
+  return safe`\n    ${displayName(name)} says:  ${joined(words.map(display), "  ")}\n`
+}
+
+function comparison(found: { contact: Contact; words: string[]; safetyNumber: string[] }): SafeText {
+  const rows: SafeText[] = []
+  for (let at = 0; at < found.safetyNumber.length; at += GROUPS_IN_ROW) {
+    rows.push(joined(found.safetyNumber.slice(at, at + GROUPS_IN_ROW).map(display), " "))
+  }
+  const words = joined(found.words.map(display), " ")
+  return safe`words of the pairing   ${words}\nsafety number          ${joined(rows, "\n                       ")}`
+}
+
+function showContact(out: Output, contact: Contact): void {
+  if (out.json) out.record("mqttchat/contact/1", contact)
+  else out.data(contactRow(contact))
+}

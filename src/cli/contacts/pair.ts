@@ -1,0 +1,218 @@
+import { existsSync, writeFileSync } from "node:fs"
+import type { ChatClient, Offer, Results } from "../../chat/api.ts"
+import { diskFault, Fault } from "../../errors.ts"
+import { readArmour } from "../../pairing/armour.ts"
+import { parseCode } from "../../pairing/code.ts"
+import { isInvitation } from "../../wire/invitation-line.ts"
+import { parseLink } from "../../wire/link.ts"
+import { display, displayName, safe } from "../../wire/text.ts"
+import { chat } from "../talk/chat.ts"
+import { differs, fourWords } from "./contacts.ts"
+import type { Context } from "../context.ts"
+import { readSmallText, readStdinText } from "../input.ts"
+import { untilOnline } from "../link.ts"
+import { properName } from "../names.ts"
+import { askText, askYes } from "../prompts.ts"
+import { showQr } from "../qr.ts"
+
+/** An armoured bundle is some 2 kB; with a mail around it more. */
+const CARRIER_BYTES_MAX = 65_536
+const LINK = /^\s*mqttchat:/
+const ARMOUR = "-----BEGIN MQTTCHAT"
+/** Neither a code nor a host has these without an @ before them. */
+const PATH = /^[^@]*[./\\]/
+
+type Paired = Results["pair-answer"]
+export type Carrier = { readonly by: Offer["by"]; readonly carrier: string }
+
+export type PairOptions = {
+  readonly link?: boolean
+  readonly file?: string
+  readonly words: 2 | 3
+  /** False for --no-qr. */
+  readonly qr: boolean
+  readonly name?: string
+  /** For another laptop of the same person. */
+  readonly device?: boolean
+}
+
+/** What was typed behind `pair`: a code, a link, a file or `-` for any of them on stdin. Fault `usage`. */
+export async function readCarrier(typed: string): Promise<Carrier> {
+  if (typed === "-") return classify(await readStdinText(CARRIER_BYTES_MAX))
+  if (LINK.test(typed)) return classify(typed)
+  if (existsSync(typed)) return classify(readSmallText(typed, CARRIER_BYTES_MAX))
+  if (PATH.test(typed)) throw new Fault("not-found", `there is no file ${typed}`, "mqttchat pair FILE")
+  return classify(typed)
+}
+
+/** Whether it is whole is asked before anything is made or anybody is called. */
+function classify(text: string): Carrier {
+  if (isInvitation(text))
+    throw new Fault("usage", "this is an invitation to a broker", "mqttchat register 'INVITATION'")
+  if (LINK.test(text)) return whole({ by: "link", carrier: text.trim() }, parseLink(text) !== undefined)
+  if (text.includes(ARMOUR)) return whole({ by: "file", carrier: text }, readArmour(text) !== undefined)
+  const parsed = parseCode(text)
+  if (parsed.kind === "code") return { by: "code", carrier: text.trim() }
+  const [, place] = text.trim().split("@")
+  const meant = place === undefined ? parsed.suggestion : parsed.suggestion && `${parsed.suggestion}@${place}`
+  throw new Fault("usage", parsed.why, `mqttchat pair ${meant ?? "CODE@HOST, a link, or the name of a file"}`)
+}
+
+function whole(carrier: Carrier, isWhole: boolean): Carrier {
+  if (isWhole) return carrier
+  const hint = carrier.by === "link" ? "copy all of it, in quotes: mqttchat pair 'LINK'" : "ask for it again"
+  throw new Fault("bad-data", `this ${carrier.by} is cut off or changed`, hint)
+}
+
+/** Our side of an offer: shows it and waits until somebody answers. A file is left for later. */
+export async function offerPairing(
+  context: Context,
+  client: ChatClient,
+  options: PairOptions,
+): Promise<void> {
+  const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
+  await untilOnline(context, client)
+  const pairing = nextPairing(client)
+  const { words } = options
+  const offer = await (options.device === true
+    ? client.call("device-offer", { words })
+    : client.call("pair-offer", { by, words }))
+  if (offer.by === "file") {
+    writeOffer(context, offer.file, options.file ?? "-")
+    return
+  }
+  if (offer.by === "code") context.lifetime.defer(() => cancel(client))
+  await showOffer(context, offer, options)
+  const outcome = await pairing
+  if (outcome instanceof Fault) throw outcome
+  await settle(context, client, { paired: outcome, name: options.name })
+}
+
+/** Our side of an answer. */
+export async function answerPairing(
+  context: Context,
+  client: ChatClient,
+  wish: { readonly carrier: Carrier; readonly name: string | undefined },
+): Promise<void> {
+  const paired = await client.call("pair-answer", wish.carrier)
+  await settle(context, client, { paired, name: wish.name })
+}
+
+/** A failure may be told while the offer is still being shown, so it is a value. */
+function nextPairing(client: ChatClient): Promise<Paired | Fault> {
+  return new Promise((resolve) => {
+    const stop = client.listen((event) => {
+      if (event.event !== "paired" && event.event !== "pair-failed") return
+      stop()
+      resolve(event.event === "paired" ? event : new Fault("refused", event.why, event.hint))
+    })
+  })
+}
+
+/** Nothing is left to cancel once it is paired, or when the engine that offered it has gone. */
+async function cancel(client: ChatClient): Promise<void> {
+  await client.call("pair-cancel", {}).catch((cause: unknown) => {
+    if (!(cause instanceof Fault)) throw cause
+  })
+}
+
+async function showOffer(
+  { out }: Context,
+  offer: Exclude<Offer, { by: "file" }>,
+  { qr }: Pick<PairOptions, "qr">,
+): Promise<void> {
+  const carrier = offer.by === "link" ? offer.link : `${offer.code}@${offer.at}`
+  if (out.json) {
+    out.record("mqttchat/offer/1", { ...offer, carrier })
+    return
+  }
+  out.say(safe`On the other laptop run:\n`)
+  out.data(safe`    mqttchat pair ${display(offer.by === "link" ? `'${carrier}'` : carrier)}`)
+  out.say(safe``)
+  if (offer.by === "link" && qr) await showQr(carrier)
+  const minutes = Math.round((offer.expiresAt - Date.now()) / 60_000)
+  const goodFor = minutes > 60 ? safe`${Math.round(minutes / 60)} hours` : safe`${minutes} minutes`
+  if (offer.by === "code") out.say(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
+  else
+    out.say(
+      safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here`,
+    )
+}
+
+function writeOffer({ out }: Context, text: string, path: string): void {
+  if (path === "-") {
+    for (const row of text.trimEnd().split("\n")) out.data(display(row))
+    return
+  }
+  try {
+    writeFileSync(path, text, { flag: "wx", mode: 0o600 })
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
+      throw new Fault("exists", `${path} exists already`, "mqttchat pair --file OTHER", cause)
+    }
+    throw diskFault(cause, `write ${path}`)
+  }
+  out.done(safe`written to ${display(path)}: whoever has it first can pair with you, so hand it over safely`)
+  out.say(safe`on the other laptop: mqttchat pair ${display(path)}`)
+}
+
+/** Name and four words, and what the two people say to them. */
+async function settle(
+  context: Context,
+  client: ChatClient,
+  wish: { readonly paired: Paired; readonly name: string | undefined },
+): Promise<void> {
+  const { out } = context
+  const { words, known, renamedFrom } = wish.paired
+  const contact = await named(context, client, wish)
+  if (out.json) out.record("mqttchat/paired/1", { contact, words, known, renamedFrom })
+  else out.data(fourWords(contact.name, words))
+  if (known)
+    out.say(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
+  const name = displayName(contact.name)
+  if (renamedFrom !== null) {
+    const old = displayName(renamedFrom)
+    out.say(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
+  }
+  if (!context.mayAsk) {
+    out.next(
+      safe`${name} is UNVERIFIED. The same four words on both sides? then: mqttchat verify ${name} --yes`,
+    )
+    return
+  }
+  const question = {
+    message: safe`Do you both see the same four words?`,
+    suggested: false,
+    flag: "--no-input",
+  }
+  await compared(client, contact.name, await askYes(context, question))
+  out.done(safe`${name} is VERIFIED`)
+  const chatNow = { message: safe`Open the chat now?`, suggested: true, flag: "--no-input" }
+  if (process.stdout.isTTY && (await askYes(context, chatNow))) {
+    await chat(context, client, { contact: contact.name, plain: false })
+  }
+}
+
+/** Somebody whose words differ may write no more, until a person decides. */
+async function compared(client: ChatClient, contact: string, same: boolean): Promise<void> {
+  if (same) {
+    await client.call("mark-verified", { contact, verified: true })
+    return
+  }
+  await client.call("block", { contact, blocked: true })
+  throw differs(contact)
+}
+
+/** A second person of the same name is asked for under another one. */
+async function named(
+  context: Context,
+  client: ChatClient,
+  { paired, name }: { readonly paired: Paired; readonly name: string | undefined },
+): Promise<Paired["contact"]> {
+  const { contact, renamedFrom } = paired
+  if (name !== undefined) return client.call("rename", { contact: contact.name, to: properName(name) })
+  if (renamedFrom === null || !context.mayAsk) return contact
+  const message = safe`You have a contact named ${displayName(renamedFrom)}. Name for this one:`
+  const to = await askText(context, { message, suggested: contact.name, flag: "--name NAME" })
+  return to === contact.name ? contact : client.call("rename", { contact: contact.name, to: properName(to) })
+}

@@ -1,0 +1,57 @@
+import type { Results } from "../../chat/api.ts"
+import { type Asker, connectAsker } from "../../daemon/client.ts"
+import { Fault } from "../../errors.ts"
+import { display, safe } from "../../wire/text.ts"
+import type { Action, Context } from "../context.ts"
+import { passphraseToOpen } from "../passphrase.ts"
+
+/** Opens the keys that the daemon holds. Faults `refused` for a wrong passphrase, `unavailable` without a daemon. */
+async function unlockDaemon(context: Context): Promise<void> {
+  const daemon = await reach(context)
+  await daemon.ask("unlock", { passphrase: await passphraseToOpen(context) })
+  context.out.done(safe`the keys are unlocked`)
+}
+
+/** Faults `refused` where no passphrase locks them, `unavailable` without a daemon. */
+async function lockDaemon(context: Context): Promise<void> {
+  await (await reach(context)).ask("lock", {})
+  context.out.done(safe`the keys are locked`)
+}
+
+/** Fault `unavailable` without a daemon. */
+async function stopDaemon(context: Context): Promise<void> {
+  await (await reach(context)).ask("stop", {})
+  context.out.done(safe`the daemon ends`)
+}
+
+/** Fault `unavailable` without a daemon. */
+async function daemonStatus(context: Context): Promise<void> {
+  const { out } = context
+  const asked = await (await reach(context)).ask("status", {})
+  // The other end is this same program, run by this same user.
+  const status = asked as Results["status"]
+  if (out.json) {
+    out.record("mqttchat/status/1", status)
+    return
+  }
+  const { link } = status
+  out.data(safe`keys      ${status.locked ? safe`locked` : safe`open`}`)
+  out.data(safe`link      ${link.kind === "online" ? safe`connected` : display(link.why)}`)
+  if (status.locked) out.next(safe`  → mqttchat daemon unlock`)
+}
+
+async function reach({ paths, profile, lifetime }: Context): Promise<Asker> {
+  const daemon = await connectAsker(paths.socket)
+  if (daemon === undefined)
+    throw new Fault("unavailable", `no daemon runs for the profile ${profile}`, "mqttchat daemon")
+  lifetime.defer(daemon.close)
+  return daemon
+}
+
+/** What can be asked of a running daemon, by the name of the command. */
+export const CONTROLS = {
+  unlock: unlockDaemon,
+  lock: lockDaemon,
+  stop: stopDaemon,
+  status: daemonStatus,
+} as const satisfies Readonly<Record<string, Action>>

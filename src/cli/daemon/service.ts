@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { Fault } from "../../errors.ts"
+import { needsPassphrase } from "../../keystore/sealed-file.ts"
+import type { Context } from "../context.ts"
+import type { DaemonOptions } from "./daemon.ts"
+import { writeUnit } from "../systemd.ts"
+
+/**
+ * A systemd unit that runs this daemon; as `writeUnit`. Faults `no-profile`, `usage` for what no service can do, and
+ * `config` when the keys have a passphrase and no file with it was named.
+ */
+export async function writeDaemonService(
+  context: Context,
+  target: string | true,
+  options: DaemonOptions,
+): Promise<void> {
+  if (options.stdio === true) throw new Fault("usage", "a service has no stdin to serve", "leave out --stdio")
+  const { root, settings, socket } = context.paths
+  writeUnit(context, target, {
+    name: `mqttchat-${context.profile}`,
+    description: `mqttchat daemon of the profile ${context.profile}`,
+    args: ["daemon", ...argsOf(options)],
+    credential: await credentialOf(context),
+    writes: [...new Set([root, dirname(settings), dirname(socket)])],
+  })
+}
+
+function argsOf({ tcp, lockAfter, endAfter }: DaemonOptions): string[] {
+  return [
+    ...(tcp === undefined ? [] : [`--tcp=${tcp.host === "::1" ? "[::1]" : tcp.host}:${tcp.port}`]),
+    ...(lockAfter === undefined ? [] : [`--lock-after=${lockAfter}ms`]),
+    ...(endAfter === undefined ? [] : [`--end-after=${endAfter}ms`]),
+  ]
+}
+
+async function credentialOf({ paths, passphrase, profile }: Context): Promise<string | undefined> {
+  if (!existsSync(paths.keyFile))
+    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+  if (passphrase.file !== undefined) return resolve(passphrase.file)
+  if (!(await needsPassphrase({ path: paths.keyFile, purpose: "identity" }))) return undefined
+  throw new Fault(
+    "config",
+    "the keys have a passphrase, and a service cannot be asked for it",
+    "mqttchat --passphrase-file FILE daemon --service",
+  )
+}

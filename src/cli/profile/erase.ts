@@ -1,0 +1,64 @@
+import { randomFillSync } from "node:crypto"
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
+import { dirname } from "node:path"
+import { diskFault } from "../../errors.ts"
+
+const CHUNK_BYTES = 65_536
+
+/** Puts noise over the bytes of a file, on the disk before this returns. What a link points at is not ours. Fault `io`. */
+export function overwriteFile(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return
+  try {
+    const file = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW)
+    try {
+      fill(file, fstatSync(file).size)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+  } catch (cause) {
+    throw diskFault(cause, `overwrite ${path}`)
+  }
+}
+
+/** Its name is off the disk before this returns. Fault `io`. */
+export function removeFile(path: string): void {
+  try {
+    rmSync(path, { force: true })
+    const folder = openSync(dirname(path), constants.O_RDONLY)
+    try {
+      fsyncSync(folder)
+    } finally {
+      closeSync(folder)
+    }
+  } catch (cause) {
+    throw diskFault(cause, `remove ${path}`)
+  }
+}
+
+/** Where nothing is left in it. */
+export function removeEmptyFolder(path: string): void {
+  try {
+    rmdirSync(path)
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw diskFault(cause, `remove ${path}`)
+  }
+}
+
+function fill(file: number, size: number): void {
+  const noise = new Uint8Array(CHUNK_BYTES)
+  for (let at = 0; at < size;) {
+    at += writeSync(file, randomFillSync(noise), 0, Math.min(CHUNK_BYTES, size - at), at)
+  }
+}

@@ -1,0 +1,96 @@
+import { createReadStream, existsSync, rmSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { pipeline } from "node:stream/promises"
+import { randomBytes } from "node:crypto"
+import type { Results } from "../../chat/api.ts"
+import { diskFault, Fault } from "../../errors.ts"
+import { readSettings } from "../../settings.ts"
+import { display, safe } from "../../wire/text.ts"
+import { readNotice } from "../broker-notice.ts"
+import type { Context } from "../context.ts"
+import { LOOPBACK } from "../listen.ts"
+import { openClient } from "../open.ts"
+import { givenPassphrase, PASSPHRASE_FLAG } from "../passphrase.ts"
+import { askSecret } from "../prompts.ts"
+import { counted } from "../rows.ts"
+
+export type ExportOptions = {
+  /** Where the backup's own passphrase stands, if it is not that of the keys. */
+  readonly backupPassphraseFile?: string
+}
+
+/** Writes a backup to `file`, or for `-` to stdout. Faults `exists`, `usage`, and those of the owner. */
+export async function exportBackup(context: Context, file: string, options: ExportOptions): Promise<void> {
+  if (file === "-" && process.stdout.isTTY) {
+    throw new Fault("usage", "a backup is no text for a terminal", "mqttchat export FILE")
+  }
+  const path = file === "-" ? temporaryPath(context) : newPath(file)
+  const { client } = await openClient(context, "brief")
+  const passphrase = await chosenPassphrase(context, options)
+  if (file === "-") context.lifetime.defer(() => rmSync(path, { force: true }))
+  const made = await client.call("export", { path, passphrase })
+  if (file === "-") await copyToStdout(path)
+  tell(context, file, made)
+}
+
+/** The owner may work in another folder. */
+function newPath(file: string): string {
+  const path = resolve(file)
+  if (existsSync(path)) throw new Fault("exists", `${file} exists already and is never overwritten`)
+  if (existsSync(dirname(path))) return path
+  throw new Fault("not-found", `there is no folder ${dirname(path)}`, `mkdir ${dirname(path)}`)
+}
+
+/** What goes to stdout lies sealed beside the profile first: the owner, who holds the keys, may be another process. */
+function temporaryPath({ paths }: Context): string {
+  return join(paths.root, `export-${randomBytes(8).toString("hex")}.backup`)
+}
+
+async function copyToStdout(path: string): Promise<void> {
+  try {
+    await pipeline(createReadStream(path), process.stdout, { end: false })
+  } catch (cause) {
+    throw diskFault(cause, "write the backup to stdout")
+  }
+}
+
+async function chosenPassphrase(
+  context: Context,
+  { backupPassphraseFile: file }: ExportOptions,
+): Promise<string> {
+  const source = file === undefined ? context : { ...context, passphrase: { file } }
+  const passphrase = givenPassphrase(source) ?? (await asked(context))
+  if (passphrase !== "") return passphrase
+  throw new Fault(
+    "usage",
+    "a backup needs a passphrase: without one, whoever finds it could be you",
+    "try again",
+  )
+}
+
+async function asked(context: Context): Promise<string> {
+  const flag = `--backup-passphrase-file FILE, ${PASSPHRASE_FLAG}`
+  const first = await askSecret(context, { message: safe`Passphrase for the backup:`, flag })
+  if (first === "") return first
+  const again = await askSecret(context, { message: safe`The same again:`, flag })
+  if (first !== again) throw new Fault("usage", "the two passphrases are not the same", "try again")
+  return first
+}
+
+function tell(context: Context, file: string, { contacts, messages }: Results["export"]): void {
+  const { out } = context
+  if (out.json && file !== "-") out.record("mqttchat/exported/1", { file, contacts, messages })
+  const where = file === "-" ? safe`` : safe` to ${display(file)}`
+  out.done(safe`saved${where}: ${counted(contacts, "contact")}, ${counted(messages, "message")}`)
+  warnOfOwnBroker(context)
+  if (file !== "-") out.next(safe`on the new machine: mqttchat import ${display(file)}`)
+}
+
+/** The broker of this laptop is no part of a profile. */
+function warnOfOwnBroker(context: Context): void {
+  const { out, paths } = context
+  if (readSettings(paths.settings)?.here !== true) return
+  out.warn(safe`your broker stays on this laptop: it has to go on running here`)
+  if (readNotice(paths)?.address.host !== LOOPBACK) return
+  out.warn(safe`and only this laptop reaches it: mqttchat broker --lan, before the export`)
+}

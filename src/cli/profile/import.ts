@@ -1,0 +1,119 @@
+import { createReadStream } from "node:fs"
+import { readRecords, type ReadBackup } from "../../backup/records.ts"
+import { fillStore, restoredBroker, restoredCredential } from "../../chat/restoring.ts"
+import { useBackend } from "../../crypto/nacl.ts"
+import { systemRandom } from "../../crypto/random.ts"
+import { identityOf } from "../../keystore/identity.ts"
+import { createKeyRing } from "../../keystore/keyfile.ts"
+import { readStream } from "../../keystore/sealed-stream.ts"
+import { takeLock } from "../../lock.ts"
+import { display, safe } from "../../wire/text.ts"
+import { settingsOf } from "./broker-settings.ts"
+import type { Context } from "../context.ts"
+import { unreadable } from "../input.ts"
+import { caughtUp, wayOnline } from "../link.ts"
+import { becomeOwner } from "../owner.ts"
+import { givenPassphrase, PASSPHRASE_FLAG } from "../passphrase.ts"
+import { makeProfile, refuseSecond } from "./profile.ts"
+import { askSecret } from "../prompts.ts"
+import { counted } from "../rows.ts"
+
+/** Where an import can be cut off; for tests that end the process there. */
+export const IMPORT_POINTS = ["import-begun", "import-filled", "import-made"] as const
+type ImportPoint = (typeof IMPORT_POINTS)[number]
+
+export type ImportOptions = {
+  /** Another passphrase for the keys than that of the backup. */
+  readonly newPassphraseFile?: string
+  /** False for --no-passphrase. */
+  readonly passphrase: boolean
+}
+
+/**
+ * Makes the profile of a backup on this machine and brings it online, where it takes the place of the machine that the
+ * backup is from. Whatever ends this half-way leaves no profile, or one that goes on by itself. Faults `exists`,
+ * `bad-data`, `refused`, `disk-full`, `io`.
+ */
+export async function importBackup(context: Context, file: string, options: ImportOptions): Promise<void> {
+  refuseSecond(context, `import ${file}`)
+  await useBackend(context.env["MQTTCHAT_CRYPTO"])
+  const sealed = await readStream(bytesOf(context, file), file === "-" ? "what came on stdin" : file)
+  const passphrase = await passphraseOf(context, file)
+  const backup = await readRecords(sealed.unlock(passphrase))
+  const ownPassphrase = chosenPassphrase(context, options, passphrase)
+  await restore(context, backup, ownPassphrase)
+  if (ownPassphrase === passphrase) context.out.say(safe`the passphrase of the backup opens the keys, too`)
+  reached(context, "import-made")
+  await goOnline(context, ownPassphrase)
+}
+
+async function* bytesOf({ lifetime }: Context, file: string): AsyncGenerator<Uint8Array> {
+  const source = file === "-" ? process.stdin : createReadStream(file)
+  lifetime.defer(() => void source.destroy())
+  try {
+    yield* source as AsyncIterable<Uint8Array>
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
+}
+
+/** One passphrase for both, unless another is wished. */
+function chosenPassphrase(context: Context, options: ImportOptions, passphrase: string): string {
+  const { newPassphraseFile: file, passphrase: wanted } = options
+  if (!wanted) return ""
+  return file === undefined ? passphrase : (givenPassphrase({ ...context, passphrase: { file } }) ?? "")
+}
+
+async function passphraseOf(context: Context, file: string): Promise<string> {
+  const given = givenPassphrase(context)
+  if (given !== undefined) return given
+  // Whoever types cannot be heard on a stdin that brings the backup.
+  const asking = { ...context, mayAsk: context.mayAsk && file !== "-" }
+  return askSecret(asking, { message: safe`Passphrase of the backup:`, flag: PASSPHRASE_FLAG })
+}
+
+async function restore(context: Context, { profile, rest }: ReadBackup, passphrase: string): Promise<void> {
+  const { name, signSecret, boxSecret } = profile
+  const broker = restoredBroker(profile)
+  let restored = { contacts: 0, messages: 0 }
+  await makeProfile(context, {
+    by: "import",
+    settings: { name, here: false, ...(broker && { broker: settingsOf(broker) }) },
+    ring: {
+      ...createKeyRing(systemRandom),
+      identity: identityOf(signSecret, boxSecret),
+      credential: restoredCredential(profile, systemRandom),
+    },
+    passphrase,
+    fill: async (store) => {
+      reached(context, "import-begun")
+      restored = await fillStore(store, rest)
+      reached(context, "import-filled")
+    },
+  })
+  const { contacts, messages } = restored
+  if (context.out.json) context.out.record("mqttchat/imported/1", restored)
+  context.out.done(safe`restored         ${counted(contacts, "contact")}, ${counted(messages, "message")}`)
+}
+
+/** Here every conversation goes on from now on, and nowhere else. */
+async function goOnline(context: Context, passphrase: string): Promise<void> {
+  const { lifetime, out, paths } = context
+  const lock = takeLock(paths.lock)
+  if (lock.kind === "held") return
+  lifetime.defer(lock.release)
+  const client = await becomeOwner(context, passphrase, "brief")
+  const link = await caughtUp(client)
+  if (link.kind === "online") {
+    out.done(safe`connected        every conversation goes on from here; the other machine is put aside`)
+    return
+  }
+  out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(link.why)}`)
+  const way = wayOnline(paths, link)
+  if (way !== undefined) out.next(safe`  → ${display(way)}`)
+}
+
+/** For crash tests: MQTTCHAT_DIE_AT names one of `IMPORT_POINTS`, and there this process kills itself. */
+function reached({ env }: Context, point: ImportPoint): void {
+  if (env["MQTTCHAT_DIE_AT"] === point) process.kill(process.pid, "SIGKILL")
+}

@@ -1,0 +1,30 @@
+import { existsSync } from "node:fs"
+import { Fault } from "../../errors.ts"
+import { decodeInvitation } from "../../wire/registration.ts"
+import { type InvitationLine, isInvitation, parseInvitation } from "../../wire/invitation-line.ts"
+import { readSmallText, readStdinText } from "../input.ts"
+
+/** A line of some 130 characters, or a mail around it. */
+const INVITATION_BYTES_MAX = 65_536
+
+/** What was typed: an invitation, the name of a file with one, or `-` for stdin. Anything else is given back as it is. */
+export async function readInvitationText(typed: string): Promise<string> {
+  if (typed === "-") return await readStdinText(INVITATION_BYTES_MAX)
+  return existsSync(typed) ? readSmallText(typed, INVITATION_BYTES_MAX) : typed
+}
+
+/** Undefined for what is no invitation at all. Faults `bad-data` for one that is cut off, `refused` for an expired one. */
+export function readInvitation(text: string): InvitationLine | undefined {
+  if (!isInvitation(text)) return undefined
+  const line = parseInvitation(text)
+  const invitation = line && decodeInvitation(line.invitation)
+  if (line === undefined || invitation === undefined) {
+    throw new Fault("bad-data", "this invitation is cut off or changed", "copy all of it, in quotes")
+  }
+  if (invitation.expiresAt * 1000 > Date.now()) return line
+  throw new Fault(
+    "refused",
+    "this invitation has expired",
+    "ask the person who runs the broker for a new one",
+  )
+}

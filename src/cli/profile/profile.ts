@@ -1,0 +1,82 @@
+import { existsSync, rmSync } from "node:fs"
+import { toHex } from "../../crypto/bytes.ts"
+import { systemRandom } from "../../crypto/random.ts"
+import { Fault } from "../../errors.ts"
+import { createKeyFile, type KeyRing } from "../../keystore/keyfile.ts"
+import { takeLock } from "../../lock.ts"
+import { type Settings, writeSettings } from "../../settings.ts"
+import type { Store } from "../../store/records.ts"
+import { fingerprint } from "../../wire/identity.ts"
+import { display, displayName, safe } from "../../wire/text.ts"
+import type { Context } from "../context.ts"
+import { grouped } from "../rows.ts"
+
+/** As contacts show it. */
+const FINGERPRINT_DIGITS = 20
+
+export function hasProfile({ paths }: Context): boolean {
+  return existsSync(paths.keyFile)
+}
+
+/** Fault `exists`. */
+export function refuseSecond(context: Context, other: string): void {
+  if (!hasProfile(context)) return
+  const message = `the profile ${context.profile} exists already (${context.paths.keyFile}) and is never overwritten`
+  throw new Fault("exists", message, `mqttchat --profile OTHER ${other}`)
+}
+
+export type NewProfile = {
+  /** The command that makes it. */
+  readonly by: string
+  readonly settings: Settings
+  readonly ring: KeyRing
+  /** Empty for none. */
+  readonly passphrase: string
+  /** Puts into the store what it begins with. */
+  readonly fill: (store: Store) => Promise<void>
+}
+
+/** The key file is written last, and only where none is: whoever dies before has made nothing, and can begin again. */
+export async function makeProfile(context: Context, wish: NewProfile): Promise<void> {
+  const { paths } = context
+  const lock = takeLock(paths.lock)
+  if (lock.kind === "held")
+    throw new Fault("exists", "another command is making this profile", "mqttchat status")
+  try {
+    refuseSecond(context, wish.by)
+    await makeStore(paths.database, wish)
+    await writeSettings(paths.settings, wish.settings)
+    await createKeyFile(paths.keyFile, wish.ring, wish.passphrase, systemRandom)
+  } finally {
+    lock.release()
+  }
+  tell(context, wish)
+}
+
+/** The store is made here and nowhere else, so that one that is gone later is noticed, not made anew in silence. */
+async function makeStore(path: string, { ring, fill }: NewProfile): Promise<void> {
+  // Of somebody who died before the key file was written: nobody can open it.
+  removeStore(path)
+  const { openStore } = await import("../../store/store.ts")
+  const store = await openStore(path, new Uint8Array(ring.databaseKey))
+  try {
+    await fill(store)
+    await store.close()
+  } catch (cause) {
+    await store.close()
+    removeStore(path)
+    throw cause
+  }
+}
+
+function removeStore(path: string): void {
+  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true })
+}
+
+function tell({ out, paths }: Context, { settings, ring, passphrase }: NewProfile): void {
+  out.done(safe`keys made        ${display(paths.keyFile)}${passphrase === "" ? safe`` : safe`, locked`}`)
+  const print = grouped(toHex(fingerprint(ring.identity.public)).slice(0, FINGERPRINT_DIGITS))
+  if (out.json)
+    out.record("mqttchat/profile/1", { name: settings.name, fingerprint: print.replaceAll(" ", "") })
+  else out.data(safe`${displayName(settings.name)}  ${print}`)
+}

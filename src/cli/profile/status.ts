@@ -1,0 +1,23 @@
+import { display, displayName, safe } from "../../wire/text.ts"
+import type { Context } from "../context.ts"
+import { openClient } from "../open.ts"
+import { settledStatus, wayOnline } from "../link.ts"
+
+/** Broker, connection and outbox. */
+export async function status(context: Context): Promise<void> {
+  const { out } = context
+  const { client } = await openClient(context, "brief")
+  const found = await settledStatus(client)
+  if (out.json) {
+    out.record("mqttchat/status/1", found)
+    return
+  }
+  const { link } = found
+  out.data(safe`profile   ${display(context.profile)} (${displayName(found.name)})`)
+  out.data(safe`broker    ${display(found.broker ?? "none")}`)
+  out.data(safe`link      ${link.kind === "online" ? safe`connected` : display(link.why)}`)
+  out.data(safe`outbox    ${found.queued} queued`)
+  if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that nobody we know had sealed`)
+  const way = link.kind === "online" ? undefined : wayOnline(context.paths, link)
+  if (way !== undefined) out.next(safe`  → ${display(way)}`)
+}

@@ -1,0 +1,93 @@
+import { existsSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { Fault } from "../../errors.ts"
+import { takeLock } from "../../lock.ts"
+import { display, safe } from "../../wire/text.ts"
+import { type Belonging, belongings, namesIn } from "./belongings.ts"
+import type { Context } from "../context.ts"
+import { dieAt } from "../die-at.ts"
+import { overwriteFile, removeEmptyFolder, removeFile } from "./erase.ts"
+import { askText } from "../prompts.ts"
+
+const FILE_SCHEMA = "mqttchat/file/1"
+
+export type WipeOptions = {
+  /** The profile's name, typed by whoever is sure. */
+  readonly yes?: string
+  readonly dryRun?: boolean
+  readonly brokerToo?: boolean
+}
+
+/**
+ * Destroys the profile on this laptop. Whatever ends it in the middle, the keys went first, and the same command does
+ * the rest. Faults `no-profile`, `refused`, `unavailable` where another process has the profile, `usage`, `io`.
+ */
+export async function wipe(context: Context, options: WipeOptions): Promise<void> {
+  const { paths, profile } = context
+  const { brokerToo = false } = options
+  const found = belongings(paths, brokerToo)
+  if (found.length === 0 && !existsSync(paths.lock))
+    throw new Fault("no-profile", `there is nothing of a profile ${profile}`)
+  if (options.dryRun === true) {
+    for (const { path } of found) {
+      if (context.out.json) context.out.record(FILE_SCHEMA, { path })
+      else context.out.data(display(path))
+    }
+    return
+  }
+  await requireConsent(context, options.yes)
+  const locks = [paths.lock, ...(brokerToo ? [paths.brokerLock] : [])]
+  for (const lock of locks) context.lifetime.defer(holdAlone(context, lock))
+  // Listed again: until the lock was ours, there may have been more.
+  eraseAll(context, belongings(paths, brokerToo))
+  await context.lifetime.close()
+  clearFolders(context, brokerToo)
+  sayWhatRemains(context)
+}
+
+async function requireConsent(context: Context, yes: string | undefined): Promise<void> {
+  const { profile } = context
+  const message = safe`The profile ${display(profile)} is gone for good after this. Type its name:`
+  const typed = yes ?? (await askText(context, { message, suggested: "", flag: `--yes ${profile}` }))
+  if (typed === profile) return
+  throw new Fault("refused", `that is not the name of the profile ${profile}: nothing was touched`)
+}
+
+function holdAlone({ profile }: Context, path: string): () => void {
+  const lock = takeLock(path)
+  if (lock.kind === "taken") return lock.release
+  const message = `another mqttchat (process ${lock.pid}) has the profile ${profile}: nothing was touched`
+  throw new Fault("unavailable", message, `mqttchat daemon stop, or kill ${lock.pid}; then try again`)
+}
+
+function eraseAll({ out, env }: Context, found: readonly Belonging[]): void {
+  const reach = dieAt(env)
+  for (const { path, isKey } of found) {
+    if (isKey) {
+      overwriteFile(path)
+      reach(`overwritten ${path}`)
+    }
+    removeFile(path)
+    reach(`removed ${path}`)
+    if (out.json) out.record(FILE_SCHEMA, { path })
+    else out.done(display(path))
+  }
+}
+
+/** Whatever else lies there was put there by somebody else, and is left. */
+function clearFolders({ paths, out }: Context, brokerToo: boolean): void {
+  const { root, settings, broker } = paths
+  if (brokerToo) removeEmptyFolder(broker)
+  for (const folder of new Set([root, dirname(settings)])) {
+    removeEmptyFolder(folder)
+    for (const name of namesIn(folder)) out.warn(safe`left where it is: ${display(join(folder, name))}`)
+  }
+}
+
+/** Nobody is to feel safer than they are. */
+function sayWhatRemains({ out, profile }: Context): void {
+  out.say(safe`the profile ${display(profile)} is destroyed on this laptop. What no command can reach:`)
+  out.say(safe`  old blocks of the key file on an SSD or in a snapshot; a passphrase still locks them`)
+  out.say(safe`  backups, and what your contacts have of your conversations`)
+  out.say(safe`  the registration: tell the operator of your broker to run mqttchat broker revoke NAME`)
+}

@@ -1,0 +1,114 @@
+import { EXIT_CODE, type FaultCode } from "../../errors.ts"
+import { MEANING } from "./fault-meanings.ts"
+import { profilePaths } from "../../paths.ts"
+import type { CommandNode, Flag } from "./command-tree.ts"
+import { definition, example, heading, paragraph, title } from "./roff.ts"
+
+export type Page = { readonly file: string; readonly text: string }
+
+const VARIABLES = [
+  ["MQTTCHAT_HOME", "One folder below which everything lies, in the place of the folders under FILES."],
+  ["XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR", "Other places for the files under FILES."],
+  ["NO_COLOR", "If it is set and not empty, no colour is used."],
+] as const
+
+/** Every command's page; that of the program itself says what holds for all. */
+export function manual(program: CommandNode, version: string): readonly Page[] {
+  return everyCommand(program).map((node) => ({
+    file: `${pageName(node)}.1`,
+    text: [
+      title(pageName(node), `mqttchat ${version}`),
+      ...head(node),
+      ...tables(node),
+      ...(node === program ? common() : []),
+      ...seeAlso(node),
+    ].join(""),
+  }))
+}
+
+function everyCommand(node: CommandNode): readonly CommandNode[] {
+  return [node, ...node.commands.filter(isPage).flatMap(everyCommand)]
+}
+
+function isPage({ words }: CommandNode): boolean {
+  return words.at(-1) !== "help"
+}
+
+function pageName({ words }: CommandNode): string {
+  return words.join("-")
+}
+
+function head(node: CommandNode): readonly string[] {
+  return [
+    heading("NAME"),
+    paragraph(`${pageName(node)} - ${node.about}`),
+    heading("SYNOPSIS"),
+    paragraph(`${node.words.join(" ")} ${node.usage}`),
+    heading("DESCRIPTION"),
+    paragraph(`${node.about.charAt(0).toUpperCase()}${node.about.slice(1)}.`),
+    ...node.notes.split(/\n{2,}/).map((part) => (isTable(part) ? example(part) : paragraph(part))),
+  ]
+}
+
+/** Words set in columns, and lines to be typed, stay as they are. */
+function isTable(text: string): boolean {
+  return /\S {2,}\S/.test(text)
+}
+
+function tables({ commands, flags }: CommandNode): readonly string[] {
+  const pages = commands.filter(isPage)
+  return [
+    ...(pages.length === 0 ? [] : [heading("COMMANDS")]),
+    ...pages.map(({ words, usage, about }) => definition(`${words.slice(1).join(" ")} ${usage}`, about)),
+    heading("OPTIONS"),
+    ...flags.map((flag) => definition(flag.written, explained(flag))),
+  ]
+}
+
+function explained({ about, value, fallback, variable }: Flag): string {
+  const more = [
+    ...(value?.kind === "choice" ? [`one of ${value.of.join(", ")}`] : []),
+    ...(fallback === undefined ? [] : [`default: ${fallback}`]),
+    ...(variable === undefined ? [] : [`or ${variable} in the environment`]),
+  ]
+  return more.length === 0 ? about : `${about} (${more.join("; ")})`
+}
+
+/** What holds for every command. */
+function common(): readonly string[] {
+  return [
+    heading("EXIT STATUS"),
+    definition("0", "it is done"),
+    ...exitCodes().map(([code, meaning]) => definition(String(code), meaning)),
+    heading("ENVIRONMENT"),
+    ...VARIABLES.map(([name, meaning]) => definition(name, meaning)),
+    heading("FILES"),
+    ...files().map(([path, meaning]) => definition(path, meaning)),
+  ]
+}
+
+function exitCodes(): readonly (readonly [code: number, meaning: string])[] {
+  const meanings = new Map<number, string[]>()
+  for (const [fault, meaning] of Object.entries(MEANING)) {
+    const code = EXIT_CODE[fault as FaultCode]
+    meanings.set(code, [...(meanings.get(code) ?? []), meaning])
+  }
+  return [...meanings].map(([code, several]) => [code, several.join("; ")])
+}
+
+function files(): readonly (readonly [path: string, meaning: string])[] {
+  const paths = profilePaths({ HOME: "/~" }, "profile")
+  const shown = (path: string): string => path.slice(1).replace("/profile/", "/PROFILE/")
+  return [
+    [shown(paths.keyFile), "the keys of the profile, sealed under its passphrase"],
+    [shown(paths.database), "contacts, conversations and outbox, encrypted"],
+    [shown(paths.settings), "name and broker, in plain text"],
+    [`${shown(paths.broker)}/`, "the broker of this laptop: its authority, its ledger and its queues"],
+  ]
+}
+
+function seeAlso({ words, commands }: CommandNode): readonly string[] {
+  const above = words.length === 1 ? [] : [words.slice(0, -1).join("-")]
+  const pages = [...above, ...commands.filter(isPage).map(pageName)]
+  return [heading("SEE ALSO"), paragraph(pages.map((page) => `${page}(1)`).join(", "))]
+}

@@ -1,0 +1,54 @@
+import type { ChatClient, Results } from "../../chat/api.ts"
+import { Fault } from "../../errors.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import type { Context } from "../context.ts"
+import { openClient } from "../open.ts"
+import { when } from "../rows.ts"
+
+/** So many digits of an id tell the messages of an outbox apart. */
+const SHOWN_DIGITS = 8
+/** A row stays one row; the whole text is in the history. */
+const TEXT_SHOWN = 40
+
+type Waiting = Results["outbox"][number]
+
+/** What waits, and why. */
+export async function listOutbox(context: Context): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  const { out } = context
+  const rows = await client.call("outbox", {})
+  for (const row of rows) {
+    if (out.json) out.record("mqttchat/waiting/1", row)
+    else out.data(waitingRow(row, Date.now()))
+  }
+  if (rows.length === 0 && !out.json) out.say(safe`nothing waits`)
+}
+
+/** Takes back the one message whose id begins so. Faults `not-found`, `usage`. */
+export async function cancelWaiting(context: Context, digits: string): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  const { contact, id } = await findWaiting(client, digits.toLowerCase())
+  await client.call("cancel", { contact, id })
+  context.out.done(safe`taken back; ${displayName(contact)} may have it all the same`)
+}
+
+async function findWaiting(client: ChatClient, digits: string): Promise<Waiting> {
+  const found = (await client.call("outbox", {})).filter(({ id }) => id.startsWith(digits))
+  const [only] = found
+  if (only === undefined || digits === "") {
+    throw new Fault("not-found", `no message that waits begins with ${digits}`, "mqttchat outbox")
+  }
+  if (found.length === 1) return only
+  throw new Fault(
+    "usage",
+    `${found.length} messages begin with ${digits}: give more digits`,
+    "mqttchat outbox",
+  )
+}
+
+function waitingRow({ id, contact, text, createdAt, attempts, why }: Waiting, now: number): SafeText {
+  const tries = attempts === 0 ? safe`` : safe`, sent ${attempts} times`
+  const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}…` : text)
+  const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${when(createdAt, now)}  to ${displayName(contact)}`
+  return safe`${about}: ${start}\n          ${display(why)}${tries}`
+}
