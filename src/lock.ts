@@ -41,6 +41,12 @@ export function takeLock(path: string): Lock {
   }
 }
 
+/** The process that has the lock at `path`, or is taking it over; undefined where it is free. */
+export function lockHolder(path: string): number | undefined {
+  const holder = read(path)
+  return holder !== undefined && alive(holder) ? holder.pid : undefined
+}
+
 function take(path: string, draft: string, mine: Claim): Lock {
   for (let turn = 0; turn < TURNS_MAX; turn++) {
     if (linked(draft, path)) return { kind: "taken", release: () => release(path, mine) }

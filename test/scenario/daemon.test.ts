@@ -168,7 +168,7 @@ describe("a daemon", CEILING, () => {
     await bob.tell("send", "alice", "two")
     await bob.tell("daemon", "--on-demand", "off")
     await bob.tell("daemon", "stop")
-    while ((await bob.run(["daemon", "status"])).code !== 69);
+    expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
     await bob.tell("inbox", ...open)
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
   })

@@ -56,6 +56,25 @@ describe.concurrent("send waits", CEILING, () => {
     }
   })
 
+  it("no longer for what was taken back", async () => {
+    const story = new Story()
+    try {
+      const { bob } = await neighbours(story)
+      await bob.start(["daemon"]).says(/daemon running/)
+      // On the broker it is, and alice, who runs nothing, will not fetch it.
+      await bob.tell("send", "alice", "a slip")
+      const waits = bob.run(["send", "alice", "a slip", "--wait", "delivered", "--timeout", "60s", "--json"])
+      const slips = async () => (await bob.run(["outbox", "--json"])).said
+      while ((await slips()).length < 2);
+      for (const { id } of await slips()) await bob.tell("outbox", "--cancel", String(id))
+      const ended = await waits
+      expect(ended).toMatchObject({ code: 69, said: [{ to: "alice", state: "given-up" }] })
+      expect(JSON.parse(ended.stderr)).toMatchObject({ code: "unavailable", exit: 69 })
+    } finally {
+      await story.end()
+    }
+  })
+
   it.each([["--wait", "tomorrow"], ["--timeout", "soon"], ["--timeout", "8d"], ["--timeout"]])(
     "for nothing that cannot be: %s %s",
     async (...flags) => {

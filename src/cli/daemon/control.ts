@@ -1,9 +1,15 @@
+import { setTimeout } from "node:timers/promises"
 import type { Results } from "../../chat/api.ts"
 import { type Asker, connectAsker } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
+import { lockHolder } from "../../lock.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Action, Context } from "../context.ts"
 import { passphraseToOpen } from "../passphrase.ts"
+
+/** Whoever has waited this long should be told which process to look at. */
+const END_WAIT_MS = 15_000
+const END_POLL_MS = 20
 
 /** Opens the keys that the daemon holds. Faults `refused` for a wrong passphrase, `unavailable` without a daemon. */
 async function unlockDaemon(context: Context): Promise<void> {
@@ -18,10 +24,21 @@ async function lockDaemon(context: Context): Promise<void> {
   context.out.done(safe`the keys are locked`)
 }
 
-/** Fault `unavailable` without a daemon. */
+/** Resolves when the profile is free again. Fault `unavailable` without a daemon, or with one that does not end. */
 async function stopDaemon(context: Context): Promise<void> {
-  await (await reach(context)).ask("stop", {})
-  context.out.done(safe`the daemon ends`)
+  const { paths, out } = context
+  const daemon = await reach(context)
+  const pid = lockHolder(paths.lock)
+  const deadline = Date.now() + END_WAIT_MS
+  await daemon.ask("stop", {})
+  while (pid !== undefined && lockHolder(paths.lock) === pid) {
+    if (Date.now() > deadline) {
+      const message = `the daemon (process ${pid}) was asked to end and has not yet`
+      throw new Fault("unavailable", message, `kill ${pid}`)
+    }
+    await setTimeout(END_POLL_MS)
+  }
+  out.done(safe`the daemon has ended`)
 }
 
 /** Fault `unavailable` without a daemon. */
