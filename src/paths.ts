@@ -1,4 +1,4 @@
-import { homedir, tmpdir, userInfo } from "node:os"
+import { homedir, userInfo } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { Fault } from "./errors.ts"
 
@@ -7,12 +7,14 @@ const PROFILE_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
 
 /** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
 const SOCKET_PATH_BYTES_MAX = 100
+/** Short, and the same for every process of this machine, whatever its TMPDIR. */
+const SHORT_FOLDER = "/tmp"
 
 /** The part of the environment that says where things live. */
 export type PlacesEnv = Readonly<Record<string, string | undefined>>
 
 export type ProfilePaths = {
-  /** Folder of everything below but what XDG puts elsewhere. */
+  /** Folder of everything below but the settings. */
   readonly root: string
   readonly keyFile: string
   readonly database: string
@@ -29,8 +31,9 @@ export type ProfilePaths = {
 }
 
 /**
- * Where a profile's files lie. With MQTTCHAT_HOME all of them are below one folder; otherwise settings, data and
- * socket follow the XDG Base Directory Specification. Touches no disk.
+ * Where a profile's files lie. With MQTTCHAT_HOME all of them are below one folder; otherwise settings and data follow
+ * the XDG Base Directory Specification. Its runtime folder is not used: a job of cron or a service of the system does
+ * not have it, and would look for the owner's socket elsewhere than its owner. Touches no disk.
  * Refuses a name that is not 1 to 32 of a-z, 0-9 and hyphen, not starting with a hyphen: Fault `usage`.
  */
 export function profilePaths(env: PlacesEnv, profile: string): ProfilePaths {
@@ -42,48 +45,33 @@ export function profilePaths(env: PlacesEnv, profile: string): ProfilePaths {
     )
   }
   const home = absolute(env["MQTTCHAT_HOME"])
-  const folders = home === undefined ? xdgFolders(env, profile) : oneFolder(home, profile)
-  const { root } = folders
+  const { root, config } = home === undefined ? xdgFolders(env, profile) : oneFolder(home, profile)
   return {
     root,
     keyFile: join(root, "identity.key"),
     database: join(root, "messages.db"),
-    settings: join(folders.config, "settings.json"),
-    socket: fitting(folders.socket, env),
+    settings: join(config, "settings.json"),
+    socket: fitting(join(root, "owner.sock")),
     lock: join(root, "owner.lock"),
     apiToken: join(root, "api.token"),
     broker: join(root, "broker"),
     brokerLock: join(root, "broker.lock"),
-    brokerSocket: fitting(folders.brokerSocket, env),
+    brokerSocket: fitting(join(root, "broker.sock")),
   }
 }
 
-type Folders = {
-  readonly root: string
-  readonly config: string
-  readonly socket: string
-  readonly brokerSocket: string
-}
+type Folders = { readonly root: string; readonly config: string }
 
 function oneFolder(home: string, profile: string): Folders {
   const root = join(home, profile)
-  return { root, config: root, socket: join(root, "owner.sock"), brokerSocket: join(root, "broker.sock") }
+  return { root, config: root }
 }
 
 function xdgFolders(env: PlacesEnv, profile: string): Folders {
   const user = absolute(env["HOME"]) ?? homedir()
   const data = absolute(env["XDG_DATA_HOME"]) ?? join(user, ".local", "share")
   const config = absolute(env["XDG_CONFIG_HOME"]) ?? join(user, ".config")
-  const runtime = absolute(env["XDG_RUNTIME_DIR"])
-  const root = join(data, "mqttchat", profile)
-  const at = (name: string, shared: string): string =>
-    runtime === undefined ? join(root, name) : join(runtime, "mqttchat", shared)
-  return {
-    root,
-    config: join(config, "mqttchat", profile),
-    socket: at("owner.sock", `${profile}.sock`),
-    brokerSocket: at("broker.sock", `${profile}.broker.sock`),
-  }
+  return { root: join(data, "mqttchat", profile), config: join(config, "mqttchat", profile) }
 }
 
 /** The specification tells us to ignore a relative path. */
@@ -92,15 +80,13 @@ function absolute(path: string | undefined): string | undefined {
 }
 
 /**
- * The path itself, or a short one that only this path maps to. The short one lies in a folder of this user in the
- * temporary folder, where others could put one first: whoever listens or connects there checks the owner.
+ * The path itself, or a short one that only this path maps to. The short one lies in a folder of this user where others
+ * could put one first: whoever listens or connects there checks the owner.
  */
-function fitting(socket: string, env: PlacesEnv): string {
+function fitting(socket: string): string {
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
   // Loaded here: it is seldom needed, and the shortest commands would wait for it.
   const { createHash } = process.getBuiltinModule("node:crypto")
   const name = createHash("sha256").update(socket).digest("hex").slice(0, 32)
-  const inFolder = (folder: string): string => join(folder, `mqttchat-${userInfo().uid}`, `${name}.sock`)
-  const short = inFolder(absolute(env["TMPDIR"]) ?? tmpdir())
-  return Buffer.byteLength(short) <= SOCKET_PATH_BYTES_MAX ? short : inFolder("/tmp")
+  return join(SHORT_FOLDER, `mqttchat-${userInfo().uid}`, `${name}.sock`)
 }

@@ -8,7 +8,7 @@ export type Page = { readonly file: string; readonly text: string }
 
 const VARIABLES = [
   ["MQTTCHAT_HOME", "One folder below which everything lies, in the place of the folders under FILES."],
-  ["XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR", "Other places for the files under FILES."],
+  ["XDG_DATA_HOME, XDG_CONFIG_HOME", "Other places for the files under FILES."],
   ["NO_COLOR", "If it is set and not empty, no colour is used."],
 ] as const
 
