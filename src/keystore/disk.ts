@@ -1,4 +1,4 @@
-import { link, mkdir, open, rename, rm, type FileHandle } from "node:fs/promises"
+import { link, mkdir, open, rename, rm, writeFile, type FileHandle } from "node:fs/promises"
 import { dirname } from "node:path"
 import { toHex, type Random } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
@@ -9,12 +9,30 @@ const TEMPORARY_NAME_BYTES = 8
 /** What a file is to hold, at once or as it is made. */
 type Contents = Uint8Array | AsyncIterable<Uint8Array>
 
+/** What link(2) says where the file system has no hard links, as FAT and exFAT have none. */
+const NO_LINKS = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"])
+
 /**
  * Puts `contents` (0600, its directory 0700 if new) where no file is yet. Whatever stops it half-way, the path
- * holds the whole file or nothing. Fault `exists`, `disk-full` or `io`, and whatever making the contents throws.
+ * holds the whole file or nothing; without hard links, perhaps an empty file. Fault `exists`, `disk-full` or `io`, and
+ * whatever making the contents throws.
  */
-export async function createFile(path: string, contents: Contents, random: Random): Promise<void> {
-  await writeThen(path, contents, random, link)
+export async function createFile(
+  path: string,
+  contents: Contents,
+  random: Random,
+  hardLink: Place = link,
+): Promise<void> {
+  await writeThen(path, contents, random, async (temporary) => {
+    try {
+      await hardLink(temporary, path)
+    } catch (error) {
+      if (!NO_LINKS.has(codeOf(error))) throw error
+      // The name is ours before anything takes its place.
+      await writeFile(path, "", { flag: "wx", mode: 0o600 })
+      await rename(temporary, path)
+    }
+  })
 }
 
 /** The same over an existing file: the path holds the old bytes or the new ones. */
@@ -64,7 +82,7 @@ export async function using<T>(file: FileHandle, work: (file: FileHandle) => Pro
 
 /** What an error of the file system means for whoever asked for `path`. */
 export function diskFault(path: string, error: unknown): Fault {
-  const code = error instanceof Error && "code" in error ? error.code : undefined
+  const code = codeOf(error)
   switch (code) {
     case "EEXIST":
       return new Fault("exists", `${path} exists already and is never overwritten`)
@@ -73,6 +91,11 @@ export function diskFault(path: string, error: unknown): Fault {
     case "EFBIG":
       return new Fault("disk-full", `no room on the disk for ${path}`, "free some space and try again", error)
     default:
-      return new Fault("io", `cannot use ${path}: ${String(code ?? error)}`, undefined, error)
+      return new Fault("io", `cannot use ${path}: ${code}`, undefined, error)
   }
+}
+
+/** The operating system's name for it, where it has one. */
+function codeOf(error: unknown): string {
+  return String(error instanceof Error && "code" in error ? error.code : error)
 }
