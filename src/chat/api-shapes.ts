@@ -116,7 +116,12 @@ export const waiting = v.strictObject({
   text: v.string(),
   state: messageState,
   attempts: v.pipe(count, v.description("how often it was published")),
-  nextAt: v.pipe(moment, v.description("when it is published next, Unix time in ms")),
+  nextAt: v.pipe(
+    v.nullable(moment),
+    v.description(
+      "when it is published next, Unix time in ms; null while the contact has no session to carry it",
+    ),
+  ),
   createdAt: moment,
   why: v.string(),
 })

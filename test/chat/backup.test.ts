@@ -113,12 +113,20 @@ test("what is written before the new laptop was ever online goes as soon as it i
   await alice.stop()
   town.office.close()
   const laptop = await restored(town, "laptop", path)
-  for (const text of ["one", "two"]) await laptop.send("bob", text)
-  expect(await laptop.states("bob")).toEqual(["delivered", "queued", "queued"])
+  for (const text of ["one", "two", "three"]) await laptop.send("bob", text)
+  expect(await laptop.states("bob")).toEqual(["delivered", "queued", "queued", "queued"])
+  const waiting = await laptop.client.call("outbox", {})
+  expect(waiting.map(({ text, nextAt }) => ({ text, nextAt }))).toEqual([
+    { text: "one", nextAt: null },
+    { text: "two", nextAt: null },
+    { text: "three", nextAt: null },
+  ])
+  await laptop.client.call("cancel", { contact: "bob", id: waiting[1]?.id ?? "" })
   town.office.reopen()
   await town.clock.pass(MINUTE_MS)
-  expect(await bob.texts("alice")).toEqual(["hello", "one", "two"])
-  expect(new Set(await laptop.states("bob"))).toEqual(new Set(["delivered"]))
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "three"])
+  expect(await laptop.states("bob")).toEqual(["delivered", "delivered", "cancelled", "delivered"])
+  expect(await laptop.client.call("outbox", {})).toEqual([])
 })
 
 test("of two laptops from one backup the later one wins, and the other is told", async () => {

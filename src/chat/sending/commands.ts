@@ -1,12 +1,15 @@
-import { fromHex, toHex } from "../../crypto/bytes.ts"
+import { equal, fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, OutgoingRecord } from "../../store/records.ts"
+import type { ContactRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
-import type { Link, Results } from "../api.ts"
+import type { Results } from "../api.ts"
 import { momentOf } from "../receiving/arrivals.ts"
 import { letterKey, type Book } from "../book.ts"
 import type { Handlers } from "../commands.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
+import type { Decision } from "../decision.ts"
+import { textState } from "./text-state.ts"
+import { unsentTexts } from "./unsent.ts"
 import { takeBack } from "./withdrawal.ts"
 import type { Works } from "../works.ts"
 
@@ -18,6 +21,10 @@ export function outboxCommands(works: Works): Handlers<"outbox" | "cancel"> {
   return {
     outbox: async () => {
       const rows: Waiting[] = []
+      for (const contact of journal.book().contacts.keys()) {
+        const texts = await unsentTexts(ports, journal, contact)
+        rows.push(...texts.map((text) => describeUnsent(works, text)))
+      }
       for (const letter of journal.book().outgoing.values()) {
         if (letter.carries !== undefined) rows.push(await describe(works, letter, letter.carries.mid))
       }
@@ -25,18 +32,27 @@ export function outboxCommands(works: Works): Handlers<"outbox" | "cancel"> {
     },
     cancel: async ({ contact: name, id }) => {
       const { id: contact } = findContact(journal.book(), name)
-      await journal.run((book) => takeBack(book, findLetter(book, contact, id), "cancelled", momentOf(ports)))
+      const mid = fromHex(id)
+      const unsent = await unsentTexts(ports, journal, contact)
+      const hasNoLetter = unsent.some((text) => equal(text.mid, mid))
+      await journal.run((book) => {
+        const letter = findLetter(book, contact, mid)
+        if (letter !== undefined) return takeBack(book, letter, "cancelled", momentOf(ports))
+        if (hasNoLetter) return cancelled(contact, mid, ports.now())
+        throw new Fault(
+          "not-found",
+          "no such message waits: it has arrived, or was taken back",
+          "mqttchat outbox",
+        )
+      })
       outbox.pump()
       return null
     },
   }
 }
 
-async function describe(
-  { ports, journal, home }: Works,
-  letter: OutgoingRecord,
-  mid: Uint8Array,
-): Promise<Waiting> {
+async function describe(works: Works, letter: OutgoingRecord, mid: Uint8Array): Promise<Waiting> {
+  const { ports, journal } = works
   const contact = findContactById(journal.book(), letter.contact)
   const message = await ports.store.findMessage(letter.contact, mid)
   const { published, attempts, dueAt, createdAt } = letter
@@ -48,15 +64,31 @@ async function describe(
     attempts,
     nextAt: dueAt,
     createdAt,
-    why: whyItWaits(contact, published, home.report()),
+    why: whyItWaits(works, contact, published),
+  }
+}
+
+/** Sealed anew as soon as the new session may speak. */
+function describeUnsent(works: Works, { contact: id, mid, text, state, storedAt }: MessageRecord): Waiting {
+  const contact = findContactById(works.journal.book(), id)
+  return {
+    contact: contact.name,
+    id: toHex(mid),
+    text,
+    state,
+    attempts: 0,
+    nextAt: null,
+    createdAt: storedAt,
+    why: whyItWaits(works, contact, false),
   }
 }
 
 function whyItWaits(
+  { home }: Works,
   { name, blocked, movedAt, state }: ContactRecord,
   published: boolean,
-  link: Link,
 ): string {
+  const link = home.report()
   if (blocked) return `${name} is blocked`
   if (movedAt > 0) return `${name} talks with you on another device now`
   if (link.kind !== "online") return link.why
@@ -66,10 +98,12 @@ function whyItWaits(
     : "it is on its way to the broker"
 }
 
-function findLetter(book: Book, contact: number, id: string): OutgoingRecord {
-  const mid8 = fromHex(id).slice(0, SHORT_MID_BYTES)
-  const seq = book.carriers.get(letterKey(contact, mid8))
-  const letter = seq === undefined ? undefined : book.outgoing.get(seq)
-  if (letter !== undefined) return letter
-  throw new Fault("not-found", "no such message waits: it has arrived, or was taken back", "mqttchat outbox")
+function findLetter(book: Book, contact: number, mid: Uint8Array): OutgoingRecord | undefined {
+  const seq = book.carriers.get(letterKey(contact, mid.slice(0, SHORT_MID_BYTES)))
+  return seq === undefined ? undefined : book.outgoing.get(seq)
+}
+
+function cancelled(contact: number, mid: Uint8Array, now: number): Decision<null> {
+  const { change, told } = textState(contact, mid, "cancelled", now)
+  return { commit: [change], tell: [told], result: null }
 }

@@ -34,6 +34,22 @@ export async function sendUnsent(ports: Ports, journal: Journal, contact: Contac
   })
 }
 
+/** Texts that wait for a session to carry them, oldest first: an earlier one did, or there is none yet. */
+export async function unsentTexts(
+  ports: Ports,
+  journal: Journal,
+  contact: ContactId,
+): Promise<readonly MessageRecord[]> {
+  const isRecovering = journal.book().contacts.get(contact)?.state === "recovering"
+  if (!isRecovering && !leavesUnsent(journal.book(), contact)) return []
+  const messages = await ports.store.history(contact, UNSENT_MAX)
+  return messages.filter((message) => isUnsent(message) && !isCarried(journal.book(), message))
+}
+
+function isCarried(book: Book, { contact, mid }: MessageRecord): boolean {
+  return book.carriers.has(letterKey(contact, mid.slice(0, SHORT_MID_BYTES)))
+}
+
 function unsentIn(book: Book, contact: ContactId): Uint8Array {
   return book.settings.get(unsentKey(contact)) ?? new Uint8Array(0)
 }
@@ -59,10 +75,9 @@ function isUnsent({ mine, kind, state }: MessageRecord): boolean {
 
 /** Whether it is on its way, now or before. */
 function sendAgain(book: Book, message: MessageRecord, moment: Moment): Decision<boolean> {
-  const { contact, mid } = message
-  const record = book.contacts.get(contact)
+  const record = book.contacts.get(message.contact)
   if (record === undefined || isSilent(record)) return noChange(false)
-  if (book.carriers.has(letterKey(contact, mid.slice(0, SHORT_MID_BYTES)))) return noChange(true)
+  if (isCarried(book, message)) return noChange(true)
   const { commit, tell, result } = rewriteText(book, message, moment)
   return { commit, tell, result: result.kind === "posted" }
 }
