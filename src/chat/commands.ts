@@ -122,7 +122,8 @@ function refuseSilent(contact: ContactRecord): void {
 
 function checkText(text: string): void {
   const bytes = Buffer.byteLength(text, "utf8")
-  if (bytes === 0) throw new Fault("bad-data", "an empty message says nothing", "mqttchat send NAME TEXT")
+  if (text.trim() === "")
+    throw new Fault("bad-data", "an empty message says nothing", "mqttchat send NAME TEXT")
   if (bytes <= TEXT_MAX_BYTES) return
   throw new Fault(
     "bad-data",

@@ -77,17 +77,22 @@ describe("pair at two terminals", () => {
     }
   })
 
-  it("blocks whoever does not see the same words", async () => {
+  it.each([
+    ["blocks whoever does not see the same words", "y", 77, /^BLOCKED .* bob$/m],
+    ["blocks nobody for an Enter: who has not compared has said nothing", "", 0, /^UNVERIFIED .* bob$/m],
+  ])("%s", async (_what, differ, code, listed) => {
     const household = new Household()
     await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
     await startBroker(household)
     const atAlice = new Terminal(household, [...alice, "pair"])
-    const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
-    await household.run([...bob, "pair", code, "--my-name", "bob", "--no-passphrase"])
+    const [, spoken = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    await household.run([...bob, "pair", spoken, "--my-name", "bob", "--no-passphrase"])
     await atAlice.shows(/same four words\?/)
-    atAlice.type(`n${ENTER}`)
-    expect((await atAlice.ended()).exitCode).toBe(77)
-    expect((await household.run([...alice, "contacts"])).stdout).toMatch(/^BLOCKED .* bob$/m)
+    atAlice.type(ENTER)
+    await atAlice.shows(/they differ\?/)
+    atAlice.type(`${differ}${ENTER}`)
+    expect((await atAlice.ended()).exitCode).toBe(code)
+    expect((await household.run([...alice, "contacts"])).stdout).toMatch(listed)
   })
 
   it("leaves nothing half-paired at Ctrl+C", async () => {

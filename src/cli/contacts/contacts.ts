@@ -64,15 +64,11 @@ export async function verifyContact(
   await client.call("mark-verified", { contact: wish.contact, verified: same })
   if (same) {
     out.done(safe`${name} is VERIFIED`)
+    if (found.contact.blocked) out.next(safe`and still blocked: mqttchat contacts unblock ${name}`)
     return
   }
-  throw differs(found.contact.name)
-}
-
-/** What somebody sees who finds that the two sides do not see the same. */
-export function differs(name: string): Fault {
-  const message = `what you compared differs: ${name} is not who you think, or somebody is in between`
-  return new Fault("refused", message, `mqttchat contacts block ${name}`)
+  const why = `what you compared differs: ${found.contact.name} is not who you think, or somebody is in between`
+  throw new Fault("refused", why, `mqttchat contacts block ${found.contact.name}`)
 }
 
 /** The four words after a pairing, set apart so that nobody has to look for them. */

@@ -7,7 +7,7 @@ import { isInvitation } from "../../wire/invitation-line.ts"
 import { parseLink } from "../../wire/link.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import { chat } from "../talk/chat.ts"
-import { differs, fourWords } from "./contacts.ts"
+import { fourWords } from "./contacts.ts"
 import type { Context } from "../context.ts"
 import { readSmallText, readStdinText } from "../input.ts"
 import { untilOnline } from "../link.ts"
@@ -180,12 +180,11 @@ async function settle(
     )
     return
   }
-  const question = {
-    message: safe`Do you both see the same four words?`,
-    suggested: false,
-    flag: "--no-input",
+  const verified = await compared(context, client, contact.name)
+  if (!verified) {
+    out.next(safe`${name} stays UNVERIFIED. When you have compared: mqttchat verify ${name}`)
+    return
   }
-  await compared(client, contact.name, await askYes(context, question))
   out.done(safe`${name} is VERIFIED`)
   const chatNow = { message: safe`Open the chat now?`, suggested: true, flag: "--no-input" }
   if (process.stdout.isTTY && (await askYes(context, chatNow))) {
@@ -193,14 +192,25 @@ async function settle(
   }
 }
 
-/** Somebody whose words differ may write no more, until a person decides. */
-async function compared(client: ChatClient, contact: string, same: boolean): Promise<void> {
-  if (same) {
+/** Whether the words are the same. Whose words differ may write no more, until a person decides: Fault `refused`. */
+async function compared(context: Context, client: ChatClient, contact: string): Promise<boolean> {
+  const flag = "--no-input"
+  const alike = { message: safe`Do you both see the same four words?`, suggested: false, flag }
+  if (await askYes(context, alike)) {
     await client.call("mark-verified", { contact, verified: true })
-    return
+    return true
   }
+  // Whoever only pressed Enter has not said that they differ.
+  const name = displayName(contact)
+  const unlike = {
+    message: safe`Did you compare them, and they differ? Then ${name} is blocked.`,
+    suggested: false,
+    flag,
+  }
+  if (!(await askYes(context, unlike))) return false
   await client.call("block", { contact, blocked: true })
-  throw differs(contact)
+  const why = `what you compared differs: ${contact} is not who you think, or somebody is in between; blocked`
+  throw new Fault("refused", why, `mqttchat contacts forget ${contact}, then pair again`)
 }
 
 /** A second person of the same name is asked for under another one. */
