@@ -4,7 +4,8 @@ import { isTicket, type StoredCredential, type Ticket } from "../keystore/creden
 import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
 import { decodeInvitation } from "../wire/registration.ts"
 import type { Link as LinkReport } from "./api.ts"
-import { openLine, UNHEARD, type Link, type LineEvents } from "./line.ts"
+import { Guests } from "./guests.ts"
+import { openLine, type Link, type LineEvents } from "./line.ts"
 import type { BrokerHome, DeviceCredential, Line, Ports } from "./ports.ts"
 import { Renewal, renewed } from "./renewal.ts"
 import { whyTurnedAway } from "./contacts/turned-away.ts"
@@ -14,6 +15,8 @@ import { waysFor } from "./contacts/whereabouts.ts"
 const ENROL_AGAIN_MS = 30_000
 
 type Invitation = Extract<Ticket, { kind: "invitation" }>
+
+type Refused = { readonly broker: BrokerHome; readonly stored: StoredCredential; readonly why: Fault }
 
 export type HomeEvents = LineEvents & {
   /** A link was started; it may not be up yet. */
@@ -25,12 +28,17 @@ export class HomeLink {
   readonly #ports: Ports
   readonly #events: HomeEvents
   readonly #renewal: Renewal
+  readonly #guests: Guests
   #link: Link | undefined
-  #guest: Link | undefined
+  /** The link that a move gives up as soon as the new certificate is there. */
+  #leaving: Link | undefined
   #state: LinkState | undefined
   /** What this process knows of the broker that its home does not. */
   #learnt: Learnt | undefined
   #saving: Promise<void> = Promise.resolve()
+  /** Who connects waits for who did: both at once would make two links of one device, which cut each other off. */
+  #settled: Promise<unknown> = Promise.resolve()
+  #movingIn = false
   #closed = false
   #cancelRetry: () => void = () => undefined
 
@@ -38,6 +46,10 @@ export class HomeLink {
     this.#ports = ports
     this.#events = events
     this.#renewal = new Renewal(ports)
+    this.#guests = new Guests(ports.connect, (state) => {
+      if (state.kind === "online") this.#learn(state)
+      else this.#changed(state)
+    })
   }
 
   link(): Link | undefined {
@@ -56,55 +68,82 @@ export class HomeLink {
 
   /** Starts connecting where the profile knows where to. */
   start(): void {
-    const broker = this.#ports.home.broker()
-    const credential = this.#ports.home.credential()
-    if (broker !== undefined && credential !== undefined) void this.#settlePatiently(broker, credential)
+    void this.#inTurn(() => this.#settlePatiently())
   }
 
   /** Faults `config` when there is a link already: contacts would go on writing to the old broker. */
   readonly moveIn = async (broker: BrokerHome, credential: StoredCredential): Promise<void> => {
-    if (this.#link !== undefined) return this.#moveAgain(broker, credential, this.#link)
+    this.#movingIn = true
+    this.#cancelRetry()
+    await this.#guests.close()
+    try {
+      await this.#inTurn(() => this.#move(broker, credential))
+    } finally {
+      this.#movingIn = false
+      if (this.#link === undefined) this.start()
+    }
+    await this.#link?.online()
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#settled.then(task)
+    this.#settled = done.catch(() => undefined)
+    return done
+  }
+
+  async #move(broker: BrokerHome, credential: StoredCredential): Promise<void> {
+    if (this.#link !== undefined || this.#ports.home.credential()?.kind === "device")
+      return this.#moveAgain(broker, credential)
     await this.#ports.home.saveBroker(broker)
     await this.#ports.home.saveCredential(credential)
-    const link = await this.#settle(broker, credential)
-    await link.online()
+    await this.#settle(broker, credential)
   }
 
   /**
    * The same user with a new invitation: the broker has a new authority or another address. The certificate at hand is
    * given up only for the new one.
    */
-  async #moveAgain(broker: BrokerHome, stored: StoredCredential, old: Link): Promise<void> {
+  async #moveAgain(broker: BrokerHome, stored: StoredCredential): Promise<void> {
     const known = this.#ports.home.credential()
     if (stored.kind !== "invitation" || known?.kind !== "device" || known.userId !== userOf(stored)) {
       throw new Fault("config", "this profile has a broker already", "mqttchat --profile OTHER pair")
     }
-    const fresh = await this.#join(broker, stored)
-    await this.#ports.home.saveBroker(broker)
-    this.#link = undefined
-    await old.close()
-    await this.#connect(broker, fresh).online()
+    const old = this.#link
+    this.#leaving = old
+    try {
+      const fresh = await this.#join(broker, stored)
+      await this.#ports.home.saveBroker(broker)
+      this.#link = undefined
+      await old?.close()
+      this.#connect(broker, fresh)
+    } finally {
+      this.#leaving = undefined
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#cancelRetry()
-    await this.#guest?.close()
+    await this.#guests.close()
     await this.#renewal.stop()
     await this.#link?.close()
     await this.#saving
   }
 
-  async #settle(broker: BrokerHome, stored: StoredCredential): Promise<Link> {
-    if (isTicket(stored)) return this.#connect(broker, await this.#join(broker, stored))
+  async #settle(broker: BrokerHome, stored: StoredCredential): Promise<void> {
+    if (isTicket(stored)) {
+      this.#connect(broker, await this.#join(broker, stored))
+      return
+    }
     const { registrar } = broker
     if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
       const renew = (line: Line) => renewed(this.#ports, { line, registrar, credential: stored, guest: true })
       const fresh = await this.#asGuest(broker, renew)
       if (this.#renewal.isExpired(broker, fresh)) throw clocksDiffer()
-      return this.#connect(broker, fresh)
+      this.#connect(broker, fresh)
+      return
     }
-    return this.#connect(broker, stored)
+    this.#connect(broker, stored)
   }
 
   #join(broker: BrokerHome, stored: Ticket): Promise<DeviceCredential> {
@@ -117,21 +156,26 @@ export class HomeLink {
     })
   }
 
-  async #settlePatiently(broker: BrokerHome, stored: StoredCredential): Promise<void> {
+  /** Gives way to somebody who moves in. */
+  async #settlePatiently(): Promise<void> {
+    const broker = this.#ports.home.broker()
+    const credential = this.#ports.home.credential()
+    if (broker === undefined || credential === undefined) return
+    if (this.#link !== undefined || this.#isGivenUp()) return
     try {
-      await this.#settle(broker, stored)
+      await this.#settle(broker, credential)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
-      if (this.#closed) return
+      if (this.#isGivenUp()) return
       const transient = fault.code === "unavailable"
       this.#changed({ kind: transient ? "offline" : "stopped", why: fault })
       if (!transient) return
-      const again = () => void this.#settlePatiently(broker, stored)
-      this.#cancelRetry = this.#ports.after(ENROL_AGAIN_MS, again)
+      this.#cancelRetry = this.#ports.after(ENROL_AGAIN_MS, () => this.start())
     }
   }
 
-  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, Ticket>): Link {
+  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, Ticket>): void {
+    if (this.#closed) return
     const credential = credentialOf(stored)
     const link = openLine(this.#ports.connect, this.#target(broker, credential), {
       onOther: this.#events.onOther,
@@ -139,21 +183,20 @@ export class HomeLink {
         // a link that was given up has nothing more to say
         if (this.#link !== link) return
         if (state.kind === "stopped" && !this.#isOutlived(broker, credential)) {
-          void this.#refused(broker, stored, state.why)
+          void this.#refused(link, { broker, stored, why: state.why })
           return
         }
         this.#changed(state)
-        if (state.kind === "online") this.#settled(link, state)
-        else if (this.#isOutlived(broker, credential)) void this.#startAnew(broker, link)
+        if (state.kind === "online") this.#cameUp(link, state)
+        else if (link !== this.#leaving && this.#isOutlived(broker, credential)) this.#startAnew(link)
       },
     })
     this.#link = link
     this.#events.onLink()
-    return link
   }
 
   /** Refused for good, which of a device's certificate only the registrar can explain. */
-  async #refused(broker: BrokerHome, stored: StoredCredential, why: Fault): Promise<void> {
+  async #refused(link: Link, { broker, stored, why }: Refused): Promise<void> {
     const { registrar } = broker
     let known: Fault | undefined
     if (why.code === "refused" && stored.kind === "device" && registrar !== undefined) {
@@ -161,10 +204,10 @@ export class HomeLink {
       const renewal = this.#asGuest(broker, (line) => renewed(this.#ports, { ...request, line }))
       known = await whyTurnedAway(this.#ports, renewal)
     }
-    this.#changed({ kind: "stopped", why: known ?? why })
+    if (this.#link === link) this.#changed({ kind: "stopped", why: known ?? why })
   }
 
-  #settled(line: Line, learnt: Learnt): void {
+  #cameUp(line: Line, learnt: Learnt): void {
     this.#learn(learnt)
     this.#renewal.watch(line)
   }
@@ -177,12 +220,16 @@ export class HomeLink {
     return isReplaced || this.#renewal.isExpired(broker, used)
   }
 
-  async #startAnew(broker: BrokerHome, old: Link): Promise<void> {
-    const credential = this.#ports.home.credential()
-    if (credential === undefined) return
+  #startAnew(old: Link): void {
     this.#link = undefined
-    await old.close()
-    if (!this.#closed) await this.#settlePatiently(broker, credential)
+    void this.#inTurn(async () => {
+      await old.close()
+      await this.#settlePatiently()
+    })
+  }
+
+  #isGivenUp(): boolean {
+    return this.#closed || this.#movingIn
   }
 
   /** What the registrar gives, saved; a guest may do nothing but ask it. */
@@ -190,21 +237,9 @@ export class HomeLink {
     broker: BrokerHome,
     ask: (line: Line) => Promise<DeviceCredential>,
   ): Promise<DeviceCredential> {
-    const onState = (state: LinkState) => {
-      if (state.kind === "offline") this.#changed(state)
-      if (state.kind === "online") this.#learn(state)
-    }
-    const target = this.#target(broker, { kind: "guest" })
-    const line = openLine(this.#ports.connect, target, { ...UNHEARD, onState })
-    this.#guest = line
-    try {
-      await line.online()
-      const credential = await ask(line)
-      await this.#ports.home.saveCredential(credential)
-      return credential
-    } finally {
-      await line.close()
-    }
+    const credential = await this.#guests.ask(this.#target(broker, { kind: "guest" }), ask)
+    await this.#ports.home.saveCredential(credential)
+    return credential
   }
 
   #target(broker: BrokerHome, credential: Credential): LinkTarget {

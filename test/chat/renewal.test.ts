@@ -111,8 +111,7 @@ test("after a break the link comes back with the new certificate, and hears all 
   const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
   await bob.client.call("pair-answer", { by: "file", carrier: carrierOf(offer) })
   await alice.next("paired")
-  await alice.client.call("send", { to: "bob", text: "hello", wait: "disk", timeoutMs: 0 })
-  expect(await heard(bob)).toBe("hello")
+  await alice.client.call("send", { to: "bob", text: "hello", wait: "delivered", timeoutMs: 60_000 })
 
   now = today
   const renewed = home.saved()

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, test } from "vitest"
+import type { BrokerHome } from "../../src/chat/ports.ts"
+import { Fault } from "../../src/errors.ts"
+import type { StoredCredential } from "../../src/keystore/credential.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import type { Connect, LinkState } from "../../src/transport/transport.ts"
+import { formatInvitation } from "../../src/wire/invitation-line.ts"
+import { Household, type Tenant } from "./household.ts"
+
+let house: Household
+
+beforeEach(async () => {
+  house = await Household.open()
+})
+afterEach(() => house.end())
+
+/** Where members connect, and how each of their links that is not closed is told how it goes. */
+function watched(): { readonly connect: Connect; readonly open: Set<(state: LinkState) => void> } {
+  const open = new Set<(state: LinkState) => void>()
+  const connect: Connect = (target, events) => {
+    const link = connectMqtt(target, events)
+    if (target.credential.kind === "guest") return link
+    open.add(events.onState)
+    return {
+      ...link,
+      close: () => {
+        open.delete(events.onState)
+        return link.close()
+      },
+    }
+  }
+  return { connect, open }
+}
+
+/** The invitation that somebody is just using, as it is typed. */
+function typed({ home }: Tenant): string {
+  const { broker, credential } = home
+  if (broker?.trust.kind !== "pin" || credential?.kind !== "invitation") throw new Error("nobody was invited")
+  return formatInvitation({ address: broker.address, proof: broker.trust, invitation: credential.bytes })
+}
+
+async function online(tenant: Tenant): Promise<void> {
+  while ((await tenant.next("link")).link.kind !== "online");
+}
+
+test("whoever types an invitation while it is being used has one link in the end", async () => {
+  const network = watched()
+  const alice = await house.invited("alice", { connect: network.connect })
+  const invitation = typed(alice)
+  const twice = [1, 2].map(() => alice.client.call("register", { invitation }))
+
+  const [first, second] = await Promise.all(twice)
+
+  expect(first).toEqual(second)
+  expect(network.open.size).toBe(1)
+  await alice.client.close()
+  expect(network.open.size).toBe(0)
+})
+
+test("a link that breaks just as its new certificate is saved does not come back beside the new one", async () => {
+  const network = watched()
+  const alice = await house.invited("alice", { connect: network.connect })
+  const invitation = typed(alice)
+  await online(alice)
+  const [old] = network.open
+  let credential = alice.home.credential
+  Object.defineProperty(alice.home, "credential", {
+    get: () => credential,
+    set: (saved: StoredCredential) => {
+      credential = saved
+      old?.({ kind: "offline", why: new Fault("unavailable", "the network is gone") })
+    },
+  })
+
+  await alice.client.call("register", { invitation })
+
+  expect(network.open.size).toBe(1)
+  await alice.client.close()
+  expect(network.open.size).toBe(0)
+})
+
+test("an invitation to a broker that is not there does not keep a good one from being used", async () => {
+  const network = watched()
+  const alice = await house.invited("alice", { connect: network.connect })
+  const invitation = typed(alice)
+  await alice.client.close()
+  const nowhere = { ...alice.home.broker, address: { host: "127.0.0.1", port: 1 } } as BrokerHome
+  const away = { broker: nowhere, credential: alice.home.credential }
+  const again = await house.person("alice", { connect: network.connect }, away)
+  expect((await again.next("link")).link.kind).toBe("offline")
+
+  await again.client.call("register", { invitation })
+
+  expect(network.open.size).toBe(1)
+})
