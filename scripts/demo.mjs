@@ -14,7 +14,7 @@ const CONVERSATION = [
   { from: "alice", to: "bob", text: "good. dinner at eight: bring the key to the shed" },
 ]
 const NEXT = `What next
-  npm link                   makes this mqttchat a command of this laptop
+  npm install --global .     makes mqttchat a command of this laptop
   mqttchat init              your own keys; choose to run the broker here
   mqttchat broker --lan      in a terminal of its own
   mqttchat pair              shows what a friend types on the other laptop

@@ -151,7 +151,11 @@ export const status = v.strictObject({
   name: v.string(),
   broker: v.nullable(v.string()),
   link,
-  queued: count,
+  queued: v.pipe(count, v.description("messages that have not gone to the broker yet")),
+  undelivered: v.pipe(
+    count,
+    v.description("messages of which the peer has not said that they arrived, queued ones included"),
+  ),
   dropped: count,
   locked: v.pipe(
     v.boolean(),

@@ -10,7 +10,7 @@ import { findContact, isUncompared } from "./contacts/contacts.ts"
 import { noChange, type Decision } from "./decision.ts"
 import { writeText } from "./sending/outbound.ts"
 import { describeMessage } from "./tidings.ts"
-import { leavesUnsent } from "./sending/unsent.ts"
+import { allUnsentTexts, leavesUnsent } from "./sending/unsent.ts"
 import { refuseReplaced } from "./contacts/turned-away.ts"
 import { reached } from "./waiting.ts"
 import { nodesOf } from "./contacts/whereabouts.ts"
@@ -31,18 +31,16 @@ export function conversationCommands(
 ): Handlers<"status" | "send" | "history" | "search" | "inbox" | "shown"> {
   const { ports, journal, home, tidings } = works
   return {
-    status: () => {
+    status: async () => {
       const known = ports.home.broker()
-      const letters = [...journal.book().outgoing.values()]
-      const queued = letters.filter(({ kind, published }) => kind === "text" && !published).length
-      return Promise.resolve({
+      return {
         name: ports.name,
         broker: known === undefined ? null : formatAddresses(nodesOf(known)),
         link: home.report(),
-        queued,
+        ...(await countWaiting(works)),
         dropped: tidings.dropped(),
         locked: false,
-      })
+      }
     },
     send: (params) => send(works, params),
     history: async ({ with: name, limit }) => {
@@ -62,6 +60,13 @@ export function conversationCommands(
       return null
     },
   }
+}
+
+async function countWaiting({ ports, journal }: Works): Promise<{ queued: number; undelivered: number }> {
+  const unsent = await allUnsentTexts(ports, journal)
+  const letters = [...journal.book().outgoing.values()].filter(({ carries }) => carries !== undefined)
+  const queued = letters.filter(({ published }) => !published).length + unsent.length
+  return { queued, undelivered: letters.length + unsent.length }
 }
 
 async function send(works: Works, params: Params<"send">): Promise<Results["send"]> {

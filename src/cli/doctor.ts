@@ -40,8 +40,8 @@ export type DoctorOptions = {
 export async function doctor(context: Context, options: DoctorOptions): Promise<void> {
   const findings: Finding[] = []
   for await (const finding of examine(await patientOf(context, options))) {
+    show(context, finding, findings.at(-1))
     findings.push(finding)
-    show(context, finding)
   }
   conclude(context, findings)
 }
@@ -202,9 +202,10 @@ const WORD = { good: "good", unknown: "cannot tell", weak: "weak", bad: "bad" } 
 const COLOUR = { good: "green", unknown: "dim", weak: "yellow", bad: "red" } as const
 const WORD_CELLS = 12
 
-function show({ out }: Context, finding: Finding): void {
+/** What helps is not said again of each of several checks in a row. */
+function show({ out }: Context, finding: Finding, before: Finding | undefined): void {
   const { name, what, why, result, found } = finding
-  const fix = "fix" in finding ? finding.fix : undefined
+  const fix = fixOf(finding)
   if (out.json) {
     out.record("mqttchat/finding/1", { check: name, what, result, found, why, fix: fix ?? null })
     return
@@ -213,14 +214,21 @@ function show({ out }: Context, finding: Finding): void {
   const word = out.styled(COLOUR[result], display(WORD[result].padEnd(WORD_CELLS)))
   out.data(safe`${word}${display(what)}: ${display(found)}`)
   out.data(out.styled("dim", safe`${margin}(${display(why)})`))
-  if (fix !== undefined) out.data(safe`${margin}→ ${display(fix)}`)
+  if (fix !== undefined && fix !== fixOf(before)) out.data(safe`${margin}→ ${display(fix)}`)
+}
+
+function fixOf(finding: Finding | undefined): string | undefined {
+  return finding !== undefined && "fix" in finding ? finding.fix : undefined
 }
 
 function conclude({ out }: Context, findings: readonly Finding[]): void {
   const gravest = worst(findings)
   const wrong = findings.filter(({ result }) => result === "weak" || result === "bad")
   if (gravest === undefined || wrong.length === 0) {
-    out.done(safe`nothing wrong in ${findings.length} checks`)
+    const untold = findings.filter(({ result }) => result === "unknown").length
+    const told = findings.length - untold
+    const rest = untold === 0 ? safe`` : safe`; ${untold} more could not tell`
+    out.done(safe`nothing wrong in ${told} checks${rest}`)
     return
   }
   const names = wrong.map(({ name }) => name).join(", ")

@@ -34,14 +34,16 @@ export async function passphraseToOpen(context: Context): Promise<string> {
 
 /** A new passphrase, asked twice; empty means that the account on this machine is all the protection there is. */
 export async function newPassphrase(context: Context, flag: string): Promise<string> {
-  const first = await askSecret(context, {
-    message: safe`Passphrase to lock your keys (empty = none, this account only):`,
-    flag,
-  })
-  if (first === "") return first
-  const again = await askSecret(context, { message: safe`The same again:`, flag })
-  if (first !== again) throw new Fault("usage", "the two passphrases are not the same", "try again")
-  return first
+  for (;;) {
+    const first = await askSecret(context, {
+      message: safe`Passphrase to lock your keys (empty = none, this account only):`,
+      flag,
+    })
+    if (first === "") return first
+    const again = await askSecret(context, { message: safe`The same again:`, flag })
+    if (first === again) return first
+    context.out.warn(safe`the two passphrases are not the same; once more, from the start`)
+  }
 }
 
 /** The file in which systemd hands a passphrase over, where it does. */

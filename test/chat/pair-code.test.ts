@@ -9,8 +9,9 @@ import { dial, faultOf } from "../transport/post.ts"
 import { Household, type Tenant } from "./household.ts"
 
 const DEAD =
-  "the code did not match, or somebody else used it; it is dead on both sides and nothing was saved"
-const NOT_ON_OFFER = "this code is not on offer: a code lives ten minutes and for one try; nothing was saved"
+  "the code did not match, or somebody else used it; it is dead on both sides and no contact was saved"
+const NOT_ON_OFFER =
+  "this code is not on offer: a code lives ten minutes and for one try; no contact was saved"
 
 let house: Household
 
@@ -280,7 +281,7 @@ describe("where to pair", () => {
       faultOf(answer(bob, await house.code(alice))),
       alice.next("pair-failed"),
     ])
-    expect(fault.message).toBe("the other side may not let newcomers in at its broker; nothing was saved")
+    expect(fault.message).toBe("the other side may not let newcomers in at its broker; no contact was saved")
     expect(failed.why).toBe("members of this broker may not invite others")
     await expectNothingSaved(alice, bob)
   })

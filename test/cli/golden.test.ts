@@ -20,7 +20,7 @@ function settled(text: string, household: Household): string {
     .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
     .replaceAll(/\b[0-9a-f]{20,32}\b/g, "HEX")
     .replaceAll(/\b\d{5}(?: \d{5}){3}/g, "00000 00000 00000 00000")
-    .replaceAll(/(words of the pairing +).+/g, "$1one two three four")
+    .replaceAll(/(words to compare +).+/g, "$1one two three four")
     .replaceAll(/"(sentAt|storedAt|addedAt)":\d+/g, '"$1":MS')
 }
 

@@ -75,6 +75,14 @@ describe("Alice and Bob, each in a process of their own", () => {
     expect(sent.stderr).toMatch(
       /^mqttchat: saved in the outbox, goes out later: the broker at .* is not running/,
     )
+    await household.run([...bob, "send", "alice", "second thoughts", "--no-wait"])
+    const status = await household.run([...bob, "status"])
+    expect(status.stdout).toMatch(/^outbox {4}2 not delivered yet, 2 of them not sent$/m)
+    const waiting = await household.run([...bob, "outbox"])
+    const [, id = ""] = /^(\S+) .*to alice: second thoughts$/m.exec(waiting.stdout) ?? []
+    expect(waiting.stdout).toMatch(/to alice: for later\n +the broker at \S+ is not running: /)
+    const back = await household.run([...bob, "outbox", "--cancel", id])
+    expect(back).toMatchObject({ code: 0, stderr: "✓ taken back before it was sent\n" })
 
     const again = household.start([...alice, "broker"])
     await again.says(/broker running/)

@@ -14,6 +14,10 @@ describe("init at a terminal", () => {
     await terminal.shows(/Passphrase to lock your keys/)
     terminal.type(`secret words${ENTER}`)
     await terminal.shows(/The same again/)
+    terminal.type(`secret sords${ENTER}`)
+    await terminal.shows(/not the same; once more.*Passphrase to lock your keys/s)
+    terminal.type(`secret words${ENTER}`)
+    await terminal.shows(/The same again.*The same again/s)
     terminal.type(`secret words${ENTER}`)
     await terminal.shows(/Where is your broker\?/)
     terminal.type(ENTER)
@@ -22,6 +26,24 @@ describe("init at a terminal", () => {
     expect(terminal.text).not.toContain("secret words")
     expect(terminal.leftBehind).toEqual(WHOLE)
     expect(await household.run(["contacts"])).toMatchObject({ code: 64 })
+  })
+
+  it("calls no broker running that still asks something", async () => {
+    const household = new Household()
+    const broker = new Terminal(household, [...alice, "broker"])
+    await broker.shows(/Who should reach this broker\?/)
+    const asking = await household.run([
+      ...alice,
+      "init",
+      "--name",
+      "alice",
+      "--no-passphrase",
+      "--broker",
+      "here",
+    ])
+    expect(asking.stderr).toMatch(/your broker is starting \(process \d+\)/)
+    broker.type(CTRL_C)
+    await broker.ended()
   })
 
   it("takes the address of a broker that is there already", async () => {

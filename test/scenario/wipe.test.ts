@@ -72,7 +72,10 @@ describe.concurrent("a profile that is wiped", CEILING, () => {
     const { alice, broker } = await neighbours(story)
     writeFileSync(alice.file("shopping list"), "milk")
     const both = ["wipe", "--yes", "default", "--broker-too"]
-    expect(await alice.run(both)).toMatchObject({ code: 69 })
+    expect(await alice.run(both)).toMatchObject({
+      code: 69,
+      stderr: expect.stringContaining(`process ${broker.pid}) runs the broker`) as string,
+    })
     expect(existsSync(alice.file("identity.key"))).toBe(true)
 
     const first = await alice.run(["wipe", "--yes", "default"])

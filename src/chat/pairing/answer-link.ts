@@ -88,7 +88,7 @@ function repeat({ ports }: Desk, send: () => Promise<void>): () => void {
 function absent(): Fault {
   return new Fault(
     "unavailable",
-    "whoever made this link is not there now, or the link was used; nothing was saved",
+    "whoever made this link is not there now, or the link was used; no contact was saved",
     "open the link again when they run mqttchat",
   )
 }

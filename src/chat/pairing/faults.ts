@@ -16,25 +16,25 @@ export function codeFault(why: CodeFailure): Fault {
     case "used":
       return new Fault(
         "refused",
-        "the code did not match, or somebody else used it; it is dead on both sides and nothing was saved",
+        "the code did not match, or somebody else used it; it is dead on both sides and no contact was saved",
         NEW_CODE,
       )
     case "absent":
     case "expired":
       return new Fault(
         "refused",
-        "this code is not on offer: a code lives ten minutes and for one try; nothing was saved",
+        "this code is not on offer: a code lives ten minutes and for one try; no contact was saved",
         NEW_CODE,
       )
     case "silent":
-      return new Fault("unavailable", "the other side went away; nothing was saved", NEW_CODE)
+      return new Fault("unavailable", "the other side went away; no contact was saved", NEW_CODE)
   }
 }
 
 export function strangerInThePath(place: string): Fault {
   return new Fault(
     "protocol",
-    `${place} is not the broker of whoever gave you this: somebody may be in the path; nothing was saved`,
+    `${place} is not the broker of whoever gave you this: somebody may be in the path; no contact was saved`,
     "check the address, and pair again on a network you trust",
   )
 }

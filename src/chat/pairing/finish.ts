@@ -12,7 +12,7 @@ export function readOffered({ ports }: Desk, bytes: Uint8Array): Bundle {
   if (bundle !== undefined) return bundle
   throw new Fault(
     "bad-data",
-    "this offer is damaged or its time is over; nothing was saved",
+    "this offer is damaged or its time is over; no contact was saved",
     "ask for a new one",
   )
 }

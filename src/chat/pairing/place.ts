@@ -172,7 +172,7 @@ function credentialFor(ports: Ports, entry: Entry): StoredCredential {
     case "none":
       throw new Fault(
         "refused",
-        "the other side may not let newcomers in at its broker; nothing was saved",
+        "the other side may not let newcomers in at its broker; no contact was saved",
         "ask the person who runs the broker for access, then: mqttchat init",
       )
   }

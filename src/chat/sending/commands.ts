@@ -9,7 +9,7 @@ import type { Handlers } from "../commands.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
 import type { Decision } from "../decision.ts"
 import { textState } from "./text-state.ts"
-import { unsentTexts } from "./unsent.ts"
+import { allUnsentTexts, unsentTexts } from "./unsent.ts"
 import { takeBack } from "./withdrawal.ts"
 import type { Works } from "../works.ts"
 
@@ -20,11 +20,8 @@ export function outboxCommands(works: Works): Handlers<"outbox" | "cancel"> {
   const { ports, journal, outbox } = works
   return {
     outbox: async () => {
-      const rows: Waiting[] = []
-      for (const contact of journal.book().contacts.keys()) {
-        const texts = await unsentTexts(ports, journal, contact)
-        rows.push(...texts.map((text) => describeUnsent(works, text)))
-      }
+      const unsent = await allUnsentTexts(ports, journal)
+      const rows = unsent.map((text) => describeUnsent(works, text))
       for (const letter of journal.book().outgoing.values()) {
         if (letter.carries !== undefined) rows.push(await describe(works, letter, letter.carries.mid))
       }

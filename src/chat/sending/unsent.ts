@@ -46,6 +46,14 @@ export async function unsentTexts(
   return messages.filter((message) => isUnsent(message) && !isCarried(journal.book(), message))
 }
 
+/** Those of all contacts. */
+export async function allUnsentTexts(ports: Ports, journal: Journal): Promise<readonly MessageRecord[]> {
+  const texts: MessageRecord[] = []
+  for (const contact of journal.book().contacts.keys())
+    texts.push(...(await unsentTexts(ports, journal, contact)))
+  return texts
+}
+
 function isCarried(book: Book, { contact, mid }: MessageRecord): boolean {
   return book.carriers.has(letterKey(contact, mid.slice(0, SHORT_MID_BYTES)))
 }

@@ -57,7 +57,8 @@ export async function verifyContact(
   else out.data(comparison(found))
   const message = safe`Does ${name} see the same?`
   if (!wish.sure && !context.mayAsk) {
-    out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
+    if (found.contact.verified) out.say(safe`${name} is VERIFIED`)
+    else out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
     return
   }
   const same = wish.sure || (await askYes(context, { message, suggested: false, flag: "--yes" }))
@@ -82,7 +83,7 @@ function comparison(found: { contact: Contact; words: string[]; safetyNumber: st
     rows.push(joined(found.safetyNumber.slice(at, at + GROUPS_IN_ROW).map(display), " "))
   }
   const words = joined(found.words.map(display), " ")
-  return safe`words of the pairing   ${words}\nsafety number          ${joined(rows, "\n                       ")}`
+  return safe`words to compare       ${words}\nsafety number          ${joined(rows, "\n                       ")}`
 }
 
 function showContact(out: Output, contact: Contact): void {

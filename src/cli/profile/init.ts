@@ -4,7 +4,8 @@ import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { createKeyRing } from "../../keystore/keyfile.ts"
-import { takeLock } from "../../lock.ts"
+import { connectAsker } from "../../daemon/client.ts"
+import { lockHolder } from "../../lock.ts"
 import type { Settings } from "../../settings.ts"
 import { placesOf } from "../../chat/contacts/whereabouts.ts"
 import { settingsOf } from "./broker-settings.ts"
@@ -42,7 +43,7 @@ export async function init(context: Context, options: InitOptions): Promise<void
   const passphrase = await chosenPassphrase(context, options)
   const home = chosenHome(await chosenBroker(context, options), options)
   await makeNew(context, { name, passphrase, home })
-  tellNext(context, home.settings.here, home.settings.broker !== undefined)
+  await tellNext(context, home.settings.here, home.settings.broker !== undefined)
 }
 
 /** The short way on the side of `pair`: the broker comes with the pairing. */
@@ -156,7 +157,7 @@ function accountOf({ username, passwordFile }: InitOptions): StoredCredential {
   }
 }
 
-function tellNext({ out, paths }: Context, here: boolean, there: boolean): void {
+async function tellNext({ out, paths }: Context, here: boolean, there: boolean): Promise<void> {
   if (!here) {
     out.next(
       there
@@ -165,12 +166,18 @@ function tellNext({ out, paths }: Context, here: boolean, there: boolean): void 
     )
     return
   }
-  const lock = takeLock(paths.brokerLock)
-  if (lock.kind === "held") {
-    out.next(safe`your broker is running (process ${lock.pid})\nnext: mqttchat pair`)
+  const running = await connectAsker(paths.brokerSocket)
+  if (running !== undefined) {
+    await running.close()
+    out.next(safe`your broker is running\nnext: mqttchat pair`)
     return
   }
-  lock.release()
+  const starting = lockHolder(paths.brokerLock)
+  if (starting !== undefined) {
+    out.next(safe`your broker is starting (process ${starting}); see what it asks in its terminal`)
+    out.next(safe`then: mqttchat pair`)
+    return
+  }
   out.next(safe`no broker is running yet; start it in another terminal: mqttchat broker`)
   out.next(safe`then: mqttchat pair`)
 }

@@ -1,4 +1,5 @@
-import { display, displayName, safe } from "../../wire/text.ts"
+import type { Results } from "../../chat/api.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../context.ts"
 import { openClient } from "../open.ts"
 import { settledStatus, wayOnline } from "../link.ts"
@@ -16,8 +17,14 @@ export async function status(context: Context): Promise<void> {
   out.data(safe`profile   ${display(context.profile)} (${displayName(found.name)})`)
   out.data(safe`broker    ${display(found.broker ?? "none")}`)
   out.data(safe`link      ${link.kind === "online" ? safe`connected` : display(link.why)}`)
-  out.data(safe`outbox    ${found.queued} queued`)
+  out.data(safe`outbox    ${outboxText(found)}`)
   if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that nobody we know had sealed`)
   const way = link.kind === "online" ? undefined : wayOnline(context.paths, link)
   if (way !== undefined) out.next(safe`  → ${display(way)}`)
+}
+
+function outboxText({ queued, undelivered }: Results["status"]): SafeText {
+  if (undelivered === 0) return safe`empty`
+  const unsent = queued === 0 ? safe`` : safe`, ${queued} of them not sent`
+  return safe`${undelivered} not delivered yet${unsent}`
 }

@@ -36,8 +36,8 @@ export async function wipe(context: Context, options: WipeOptions): Promise<void
     return
   }
   await requireConsent(context, options.yes)
-  const locks = [paths.lock, ...(brokerToo ? [paths.brokerLock] : [])]
-  for (const lock of locks) context.lifetime.defer(holdAlone(context, lock))
+  context.lifetime.defer(holdAlone(paths.lock, `has the profile ${profile}`, "mqttchat daemon stop"))
+  if (brokerToo) context.lifetime.defer(holdAlone(paths.brokerLock, "runs the broker", "Ctrl+C there"))
   // Listed again: until the lock was ours, there may have been more.
   eraseAll(context, belongings(paths, brokerToo))
   await context.lifetime.close()
@@ -53,11 +53,12 @@ async function requireConsent(context: Context, yes: string | undefined): Promis
   throw new Fault("refused", `that is not the name of the profile ${profile}: nothing was touched`)
 }
 
-function holdAlone({ profile }: Context, path: string): () => void {
+/** Fault `unavailable` with what the other process does, and how that is ended. */
+function holdAlone(path: string, does: string, end: string): () => void {
   const lock = takeLock(path)
   if (lock.kind === "taken") return lock.release
-  const message = `another mqttchat (process ${lock.pid}) has the profile ${profile}: nothing was touched`
-  throw new Fault("unavailable", message, `mqttchat daemon stop, or kill ${lock.pid}; then try again`)
+  const message = `another mqttchat (process ${lock.pid}) ${does}: nothing was touched`
+  throw new Fault("unavailable", message, `${end}, or kill ${lock.pid}; then try again`)
 }
 
 function eraseAll({ out, env }: Context, found: readonly Belonging[]): void {

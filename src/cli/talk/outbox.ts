@@ -2,6 +2,7 @@ import type { ChatClient, Results } from "../../chat/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../context.ts"
+import { settledStatus } from "../link.ts"
 import { openClient } from "../open.ts"
 import { when } from "../rows.ts"
 
@@ -10,12 +11,16 @@ const SHOWN_DIGITS = 8
 /** A row stays one row; the whole text is in the history. */
 const TEXT_SHOWN = 40
 
+const TRIES = [safe``, safe`, sent once`] as const
+
 type Waiting = Results["outbox"][number]
 
 /** What waits, and why. */
 export async function listOutbox(context: Context): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { out } = context
+  // what waits says why, and that is known only when the first try to connect is over
+  if ((await client.call("outbox", {})).length > 0) await settledStatus(client)
   const rows = await client.call("outbox", {})
   for (const row of rows) {
     if (out.json) out.record("mqttchat/waiting/1", row)
@@ -27,9 +32,12 @@ export async function listOutbox(context: Context): Promise<void> {
 /** Takes back the one message whose id begins so. Faults `not-found`, `usage`. */
 export async function cancelWaiting(context: Context, digits: string): Promise<void> {
   const { client } = await openClient(context, "brief")
-  const { contact, id } = await findWaiting(client, digits.toLowerCase())
+  const { contact, id, attempts } = await findWaiting(client, digits.toLowerCase())
   await client.call("cancel", { contact, id })
-  context.out.done(safe`taken back; ${displayName(contact)} may have it all the same`)
+  const name = displayName(contact)
+  context.out.done(
+    attempts === 0 ? safe`taken back before it was sent` : safe`taken back; ${name} may have it all the same`,
+  )
 }
 
 async function findWaiting(client: ChatClient, digits: string): Promise<Waiting> {
@@ -47,7 +55,7 @@ async function findWaiting(client: ChatClient, digits: string): Promise<Waiting>
 }
 
 function waitingRow({ id, contact, text, createdAt, attempts, why }: Waiting, now: number): SafeText {
-  const tries = attempts === 0 ? safe`` : safe`, sent ${attempts} times`
+  const tries = TRIES[attempts] ?? safe`, sent ${attempts} times`
   const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}…` : text)
   const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${when(createdAt, now)}  to ${displayName(contact)}`
   return safe`${about}: ${start}\n          ${display(why)}${tries}`
