@@ -31,6 +31,20 @@ describe("what Mallory writes", () => {
     expect(display("hi\r\nthere")).toBe("hi\n      │ there")
   })
 
+  it("has each thing that is replaced or left out replaced or left out, up to both ends of its range [W-80]", () => {
+    const pictures = [0, 9, 0x0b, 0x1f].map((code) => String.fromCodePoint(code, 0x2400 + code))
+    for (const [control = "", picture = ""] of pictures) expect(display(`a${control}b`)).toBe(`a${picture}b`)
+    for (const code of [0x80, 0x9f, 0x61c, 0x200e, 0x200f, 0x2028, 0x202e, 0x2066, 0x2069]) {
+      const hex = code.toString(16).toUpperCase()
+      const named = code < 0xa0 ? `<${hex}>` : `<U+${hex.padStart(4, "0")}>`
+      expect(display(`a${String.fromCodePoint(code)}b`)).toBe(`a${named}b`)
+    }
+    for (const code of [0xad, 0x200b, 0x2060, 0xfeff, 0xfff9, 0xfffb, 0xe0000, 0xe007f])
+      expect(display(`a${String.fromCodePoint(code)}b`)).toBe("ab")
+    for (const kept of ["\u00a0", "\u061b", "\u200c", "\u2027", "\u202f", "\u2065", "\u206a", "\ufffc"])
+      expect(display(`a${kept}b`)).toBe(`a${kept}b`)
+  })
+
   it("shows half a surrogate pair as a replacement character [W-80]", () => {
     expect(display("a\ud83d")).toBe("a\ufffd")
   })
@@ -49,6 +63,11 @@ describe("a name", () => {
     expect(displayName("n".repeat(32))).toBe("n".repeat(32))
     expect(displayName("n".repeat(33))).toBe(`${"n".repeat(32)}…`)
     expect(displayName("界".repeat(17))).toBe(`${"界".repeat(16)}…`)
+    expect(displayName(`${"n".repeat(31)}界`)).toBe(`${"n".repeat(31)}…`)
+    expect(displayName("界".repeat(16))).toBe("界".repeat(16))
+    for (const wide of ["😀", "⌚", "ᄀ", "가", "豈", "！", "￠", "𠀀"])
+      expect(displayName(wide.repeat(17))).toBe(`${wide.repeat(16)}…`)
+    for (const narrow of ["é", "€", "→"]) expect(displayName(narrow.repeat(32))).toBe(narrow.repeat(32))
   })
 
   it("looks the same however it was composed [W-82]", () => {

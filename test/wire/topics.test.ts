@@ -8,6 +8,7 @@ import {
   NAMEPLATE_MAX,
   pairingTopic,
   parseTopic,
+  REGISTRATION_REQUESTS,
   registrationAnswerTopic,
   registrationRequestTopic,
 } from "../../src/wire/topics.ts"
@@ -19,6 +20,15 @@ const [device, mailbox] = [randomBytes(16), randomBytes(16)].map((bytes) => new 
 const id = toBase64url(device)
 
 describe("a topic", () => {
+  it("is written as its clause has it [W-10]", () => {
+    const inbox = { device: new Uint8Array(16), mailbox: new Uint8Array(16).fill(255) }
+    expect(inboxTopic(inbox)).toBe("mc/1/i/AAAAAAAAAAAAAAAAAAAAAA/_____________________w")
+    expect(pairingTopic(47)).toBe("mc/1/p/47")
+    expect(registrationRequestTopic("ID")).toBe("mc/1/reg/q/ID")
+    expect(registrationAnswerTopic("ID")).toBe("mc/1/reg/a/ID")
+    expect(REGISTRATION_REQUESTS).toBe(registrationRequestTopic("+"))
+  })
+
   it.each([
     [inboxTopic({ device, mailbox }), { kind: "inbox", device: id, mailbox: toBase64url(mailbox) }],
     [pairingTopic(1), { kind: "pairing", nameplate: 1 }],
@@ -51,6 +61,17 @@ describe("a topic", () => {
     `mc/1/reg/${id}`,
     `mc/1/reg/x/${id}`,
     `mc/1/reg/q/+`,
+    `mc/1/reg/q/${id}/${id}`,
+    `mc/1/reg/q/${id}/`,
+    `mc/1/p/${id}/${id}`,
+    `mc/1/x/${id}/${id}`,
+    `mc/1/i/${id}${id}`,
+    `mc/1/i//${id}`,
+    `mc/1/i/${id}/`,
+    `mc/2/i/${id}/${id}`,
+    `mx/1/i/${id}/${id}`,
+    "mc/1/p/9999 ",
+    "mc/1/p/x9",
     "$SYS/broker/clients",
   ])("%j is none [W-10]", (topic) => {
     expect(parseTopic(topic)).toBeUndefined()
@@ -74,5 +95,8 @@ describe("an id", () => {
     expect(isId("A".repeat(21))).toBe(false)
     expect(isId("A".repeat(23))).toBe(false)
     expect(isId("A".repeat(21) + "+")).toBe(false)
+    for (const last of "AQgw") expect(isId("-_9z".repeat(5) + "a" + last)).toBe(true)
+    expect(isId("+" + "A".repeat(21))).toBe(false)
+    expect(isId("A".repeat(22) + "\n")).toBe(false)
   })
 })
