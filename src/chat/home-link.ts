@@ -37,7 +37,7 @@ export class HomeLink {
   #learnt: Learnt | undefined
   #saving: Promise<void> = Promise.resolve()
   /** Who connects waits for who did: both at once would make two links of one device, which cut each other off. */
-  #settled: Promise<unknown> = Promise.resolve()
+  #settled: Promise<void> = Promise.resolve()
   #movingIn = false
   #closed = false
   #cancelRetry: () => void = () => undefined
@@ -85,10 +85,16 @@ export class HomeLink {
     await this.#link?.online()
   }
 
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const done = this.#settled.then(task)
-    this.#settled = done.catch(() => undefined)
-    return done
+  async #inTurn(task: () => Promise<void>): Promise<void> {
+    const before = this.#settled
+    let over: () => void = () => undefined
+    this.#settled = new Promise((resolve) => (over = resolve))
+    await before
+    try {
+      await task()
+    } finally {
+      over()
+    }
   }
 
   async #move(broker: BrokerHome, credential: StoredCredential): Promise<void> {
