@@ -4,7 +4,7 @@ import { apply, copyBook, openBook, type Book } from "./book.ts"
 import type { Change, Decision, Told } from "./decision.ts"
 
 /** So many steps share one commit at most; more would make the first of them wait for the last. */
-const STEPS_PER_COMMIT = 32
+const STEPS_PER_COMMIT = 128
 
 /** The one path on which memory and disk change, step by step. */
 export type Journal = {
@@ -50,6 +50,7 @@ export async function openJournal(
 
   async function work(): Promise<void> {
     while (waiting.length > 0) {
+      await allThatHasCome()
       const batch = await commitOrReject(waiting.splice(0, STEPS_PER_COMMIT))
       for (const done of batch?.done ?? []) done()
       await tell(batch?.told ?? [])
@@ -78,11 +79,16 @@ export async function openJournal(
         batch.done.push(() => resolve(decision.result))
       }
       waiting.push({ decide, reject })
-      working ??= Promise.resolve().then(work)
+      working ??= work()
     })
   }
 
   return { book: () => book, run, idle: () => working ?? Promise.resolve() }
+}
+
+/** What every socket holds by now shares the commit, for most of its time is the disk's. */
+function allThatHasCome(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** A step that throws has changed nothing, and must not take the rest of its batch with it. */

@@ -48,15 +48,24 @@ const decide = (...commit: Write[]) => ({
 })
 const silence = () => Promise.resolve()
 
-test("steps that come together share commits of thirty-two, and each sees what those before it decided", async () => {
+test("steps that come together share commits of 128, and each sees what those before it decided", async () => {
   const { store, commits } = await countingStore()
   const journal = await openJournal(store, silence)
-  const steps = Array.from({ length: 40 }, () =>
+  const steps = Array.from({ length: 140 }, () =>
     journal.run((book) => decide(setting(`count-${book.settings.size}`, book.settings.size))),
   )
   await Promise.all(steps)
-  expect(commits.map(({ length }) => length)).toEqual([32, 8])
-  expect((await store.opening()).settings.get("count-39")).toEqual(Uint8Array.of(39))
+  expect(commits.map(({ length }) => length)).toEqual([128, 12])
+  expect((await store.opening()).settings.get("count-139")).toEqual(Uint8Array.of(139))
+})
+
+test("whatever the sockets hold by now shares a commit with the step that came first", async () => {
+  const { store, commits } = await countingStore()
+  const journal = await openJournal(store, silence)
+  const first = journal.run(() => decide(setting("first", 1)))
+  for (let microtask = 0; microtask < 10; microtask++) await Promise.resolve()
+  await Promise.all([first, journal.run(() => decide(setting("second", 2)))])
+  expect(commits.map(({ length }) => length)).toEqual([2])
 })
 
 test("of what a commit writes over and over only the last is written", async () => {
