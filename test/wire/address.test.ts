@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest"
-import { formatAddress, formatAddresses, parseAddress, parseAddresses } from "../../src/wire/address.ts"
+import {
+  formatAddress,
+  formatAddresses,
+  isSameAddress,
+  parseAddress,
+  parseAddresses,
+} from "../../src/wire/address.ts"
 
 describe("a broker's address", () => {
   it.each([
@@ -37,6 +43,17 @@ describe("a broker's address", () => {
   ])("%j is none [W-40]", (typed) => {
     expect(parseAddress(typed)).toBeUndefined()
   })
+
+  it("may be 253 characters long [W-40]", () => {
+    expect(parseAddress("a".repeat(253))).toEqual({ host: "a".repeat(253), port: 8883 })
+  })
+
+  it("is another one on another port or at another host", () => {
+    const pi = { host: "pi", port: 8883 }
+    expect(isSameAddress(pi, { ...pi })).toBe(true)
+    expect(isSameAddress(pi, { ...pi, port: 1884 })).toBe(false)
+    expect(isSameAddress(pi, { ...pi, host: "other" })).toBe(false)
+  })
 })
 
 describe("the addresses of a broker of several nodes", () => {
@@ -47,10 +64,11 @@ describe("the addresses of a broker of several nodes", () => {
     ]
     expect(parseAddresses("A.example:8883,[::1]:1884")).toEqual(nodes)
     expect(parseAddresses("a.example")).toEqual([nodes[0]])
+    expect(parseAddresses("a,b,c,d,e")).toHaveLength(5)
     expect(formatAddresses(parseAddresses("a.example,[::1]:1884") ?? fail())).toBe("a.example,[::1]:1884")
   })
 
-  it.each(["", ",", "a,", ",a", "a,,b", "a, b", "a,b:0", "a,a", "a,a:8883", "a,b,c,d,e,f"])(
+  it.each(["", ",", "a,", ",a", "a,,b", "a, b", "a,b:0", "a,a", "a,a:8883", "a,b,a", "a,b,c,d,e,f"])(
     "%j are none [W-40]",
     (typed) => {
       expect(parseAddresses(typed)).toBeUndefined()

@@ -128,6 +128,37 @@ test("[W-20] a body that is longer or shorter than its type says is refused", ()
   expect(decodeFrames(padded(256, 7, 255, 255))).toBeUndefined()
 })
 
+test("a field outside its bounds is not written, and one on its bound is", () => {
+  const mid = new Uint8Array(8)
+  const mids = (...of: Uint8Array[]): Frame => ({ kind: "ack", mids: of })
+  const gone = (...numbers: number[]): Frame => ({ kind: "gone", numbers })
+  const timer = (seconds: number, setAt = 1): Frame => ({ kind: "timer", seconds, setAt })
+  const written: Frame[] = [
+    mids(mid, mid),
+    mids(...Array.from({ length: LIST_MAX }, () => mid)),
+    gone(0, 0xffff_ffff),
+    timer(0),
+    timer(TIMER_MAX_S, 0),
+    { kind: "moved", at: 0 },
+  ]
+  for (const frame of written) expect(decodeFrames(encodeFrames([frame])!)).toEqual([frame])
+  const refused: Frame[] = [
+    mids(),
+    mids(mid, new Uint8Array(7)),
+    mids(...Array.from({ length: LIST_MAX + 1 }, () => mid)),
+    gone(1, -1),
+    gone(1, 0.5),
+    gone(1, 0x1_0000_0000),
+    timer(-1),
+    timer(0.5),
+    timer(TIMER_MAX_S + 1),
+    timer(1, -1),
+    { kind: "moved", at: -1 },
+    { kind: "unknown", type: 0x7f },
+  ]
+  for (const frame of refused) expect(encodeFrames([frame]), JSON.stringify(frame)).toBeUndefined()
+})
+
 test("[W-21] a name is 1 to 64 bytes", () => {
   const helloWith = (length: number): Frame => ({
     kind: "hello",

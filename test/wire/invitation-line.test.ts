@@ -53,4 +53,14 @@ test("every cut, every changed case and every added letter is refused [W-46]", (
   expect(parseInvitation(text.replace("broker", "Broker"))).toBeUndefined()
   expect(parseInvitation(text.replace("broker.example", "broker.example:8883"))).toBeUndefined()
   expect(parseInvitation(text.replace("/join#", "/#"))).toBeUndefined()
+  expect(parseInvitation(text.replace("broker.example", "-"))).toBeUndefined()
+  expect(parseInvitation(`${text}/join#`)).toBeUndefined()
+  expect(parseInvitation(`${text}/join#AAAA`)).toBeUndefined()
+})
+
+test("what is meant as an invitation is told from other text, whole or not [W-46]", () => {
+  expect(isInvitation("  mqttchat://pi/join#AAA")).toBe(true)
+  expect(isInvitation("mqttchat://pi/#AAA")).toBe(false)
+  expect(isInvitation("https://pi/join#AAA")).toBe(false)
+  expect(isInvitation("7-crowd-river@pi")).toBe(false)
 })

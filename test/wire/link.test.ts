@@ -52,6 +52,11 @@ describe("a link", () => {
     expect(parseLink(formatLink(given))).toEqual(given)
   })
 
+  it("for a member holds no way in, whatever else is known [W-43]", () => {
+    const members = [{ host: "a.example", port: 8883 }] as const
+    expect(formatLink({ ...link, members })).toBe(formatLink(link))
+  })
+
   it("survives the line breaks of a terminal and a mail [W-43]", () => {
     const text = formatLink(link)
     expect(parseLink(`  ${text.slice(0, 40)}\r\n  ${text.slice(40, 90)}\n${text.slice(90)}\n`)).toEqual(link)
@@ -66,6 +71,9 @@ describe("a link", () => {
       text.replace("mqttchat", "mqttchaT"),
       text.replace("/#", "/"),
       text.replace("20/", "20:8883/"),
+      text.replace("192.168.1.20", "-"),
+      `${text}/#`,
+      `${text}/#AAAA`,
       "",
     ]
     for (const other of others) expect(parseLink(other)).toBeUndefined()

@@ -41,7 +41,20 @@ describe("what Mallory writes", () => {
     }
     for (const code of [0xad, 0x200b, 0x2060, 0xfeff, 0xfff9, 0xfffb, 0xe0000, 0xe007f])
       expect(display(`a${String.fromCodePoint(code)}b`)).toBe("ab")
-    for (const kept of ["\u00a0", "\u061b", "\u200c", "\u2027", "\u202f", "\u2065", "\u206a", "\ufffc"])
+    expect(display("é d e")).toBe("é d e")
+    for (const half of ["\ud800", "\udbff", "\udc00", "\udfff"]) expect(display(`a${half}b`)).toBe("a\ufffdb")
+    for (const kept of [
+      "\u00a0",
+      "\ud7ff",
+      "\ue000",
+      "\u061b",
+      "\u200c",
+      "\u2027",
+      "\u202f",
+      "\u2065",
+      "\u206a",
+      "\ufffc",
+    ])
       expect(display(`a${kept}b`)).toBe(`a${kept}b`)
   })
 

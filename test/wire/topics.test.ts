@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { toBase64url } from "../../src/crypto/bytes.ts"
@@ -13,10 +12,8 @@ import {
   registrationRequestTopic,
 } from "../../src/wire/topics.ts"
 
-const [device, mailbox] = [randomBytes(16), randomBytes(16)].map((bytes) => new Uint8Array(bytes)) as [
-  Uint8Array,
-  Uint8Array,
-]
+const device = new Uint8Array(16).map((_zero, index) => 7 * index)
+const mailbox = new Uint8Array(16).map((_zero, index) => 255 - index)
 const id = toBase64url(device)
 
 describe("a topic", () => {
