@@ -34,6 +34,8 @@ export async function catchUp(works: Works): Promise<null> {
   } finally {
     interrupted.end()
   }
+  // what came before the echo is decided, and perhaps not yet on disk
+  await works.journal.idle()
   await works.gaps.closeOld()
   return null
 }
