@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto"
 import { toBase64url, utf8 } from "../crypto/bytes.ts"
 import type { VerifyKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
@@ -8,7 +9,7 @@ import {
   type RegistrationRequest,
 } from "../wire/registration.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { readRequest } from "./authority.ts"
+import { BACKDATED_MS, readRequest } from "./authority.ts"
 import {
   bytesOf,
   certify,
@@ -28,6 +29,7 @@ import {
   devicesOf,
   type Invitation,
   type Invited,
+  isCurrent,
   isOperator,
   type Roll,
 } from "./roll.ts"
@@ -40,6 +42,8 @@ export const INVITATION_DAYS = 7
 export const INVITATIONS_PER_HOUR = 20
 /** laptop, desktop, server and some spare ones; more is not one person's. */
 export const DEVICES_MAX = 8
+/** Four a year, a new one at each of some interrupted registrations: decades. A program that has gone wrong gets no more. */
+const CERTIFICATES_MAX = 200
 const SECRET_LABEL = utf8("mqttchat/1 invitation")
 
 export type Asked = {
@@ -119,7 +123,8 @@ function whyNot(roll: Roll, { invited, known, sign, now }: Claim): RegistrationR
   if (isRevoked(roll, user) || known?.revokedAt !== undefined) return "revoked"
   if (lapsed) return "unknown-invitation"
   if (now >= expiresAt) return "expired-invitation"
-  return known === undefined && isFull(roll, user) ? "too-many" : undefined
+  if (known === undefined) return isFull(roll, user) ? "too-many" : undefined
+  return known.certificates.length >= CERTIFICATES_MAX ? "too-many" : undefined
 }
 
 type Applied = {
@@ -183,11 +188,18 @@ async function renew(office: Office, roll: Roll, request: Renew): Promise<Decisi
   if (member.revokedAt !== undefined) return shutOut(member)
   const spki = await readRequest(request.csr)
   if (spki === undefined || toBase64url(hash32(spki)) !== member.spkiHash) return refuse("bad-request")
+  if (isFresh(roll, member, office.now())) return granted(member)
   const certificate = await certify(office, device, spki)
   return granted(
     { user: member.user, certificate },
     { kind: "renewed", at: office.now(), device, certificate },
   )
+}
+
+/** Issued within the hour: whoever asks again gets it again, or the ledger would grow as fast as somebody asks. */
+function isFresh(roll: Roll, device: Device, now: number): boolean {
+  const { validFrom } = new X509Certificate(bytesOf(device.certificate))
+  return isCurrent(roll, device) && now - BACKDATED_MS - Date.parse(validFrom) < HOUR_MS
 }
 
 /** A device that was let in, if the request is signed with the key it came in with. */

@@ -126,6 +126,7 @@ function ledger(file: FileHandle, held: Held): Ledger {
   const write = async (entry: Entry): Promise<void> => {
     const link = linkOf(held.link, entry)
     const line = Buffer.from(`${JSON.stringify({ link, entry })}\n`)
+    if (held.length + line.length > LEDGER_BYTES_MAX) throw full()
     await put(file, line, held.length)
     enter(held.roll, entry)
     held.link = link
@@ -153,6 +154,11 @@ function ledger(file: FileHandle, held: Held): Ledger {
   }
 }
 
+/** What is longer would not be opened again. */
+function full(): Fault {
+  return new Fault("disk-full", "the registrar's ledger has reached its 64 MiB", "mqttchat broker log")
+}
+
 function ignored(): void {
   // whoever asked was told
 }
@@ -160,7 +166,11 @@ function ignored(): void {
 /** The whole line on disk, or none of it. */
 async function put(file: FileHandle, line: Buffer, at: number): Promise<void> {
   try {
-    await file.write(line, 0, line.length, at)
+    for (let written = 0; written < line.length;) {
+      // a disk that has just filled up takes a part and says nothing
+      const { bytesWritten } = await file.write(line, written, line.length - written, at + written)
+      written += bytesWritten
+    }
     await file.datasync()
   } catch (error) {
     await file.truncate(at).catch(() => undefined)

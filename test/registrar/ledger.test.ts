@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -5,6 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest"
 import { openLedger, readLedger } from "../../src/registrar/ledger.ts"
 import type { Entry } from "../../src/registrar/roll.ts"
 import { faultOf } from "../transport/post.ts"
+
+const LEDGER = join(import.meta.dirname, "../../src/registrar/ledger.ts")
 
 let folder = ""
 let path = ""
@@ -112,4 +115,30 @@ test("it is read while it is being written, without its last half line, and chan
   )
   expect(statSync(path).size).toBe(size)
   expect(await readLedger(join(folder, "elsewhere"))).toBeUndefined()
+})
+
+/** Appends until it is refused, and prints how many entries were acknowledged. */
+const UNTIL_FULL = `
+const { openLedger } = await import(process.argv[1])
+const ledger = await openLedger(process.argv[2])
+let acknowledged = 0
+try {
+  for (; acknowledged < 1000; acknowledged++)
+    await ledger.append({ kind: "renamed", at: 1, user: "u" + acknowledged, name: "somebody" })
+} catch {}
+console.log(acknowledged)
+`
+
+test("on a disk that fills up within a line no entry is acknowledged that is not whole [R-8]", async () => {
+  await written("u1")
+  const args = ["--import", "tsx", "--input-type=module", "-e", UNTIL_FULL, LEDGER, path]
+  const limited = 'ulimit -f 2; exec "$0" "$@"'
+  const { stdout } = spawnSync("bash", ["-c", limited, process.execPath, ...args], { encoding: "utf8" })
+  const acknowledged = Number(stdout)
+  expect(acknowledged).toBeGreaterThan(5)
+  expect(acknowledged).toBeLessThan(1000)
+  const ledger = await readLedger(path)
+  expect(ledger?.lines).toHaveLength(1 + acknowledged)
+  await written("u2")
+  expect(await usersIn()).toContain("u2")
 })
