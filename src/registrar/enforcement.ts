@@ -26,7 +26,10 @@ export class Enforcement {
     this.#means = means
   }
 
-  /** One at a time. What fails half-way is done again by the next run, also in another process. */
+  /**
+   * One at a time. What fails for one device, or for the list, keeps no other device in, and is done again by the next
+   * run, also in another process.
+   */
   run(): Promise<void> {
     const done = this.#running.then(() => this.#enforce())
     this.#running = done.catch(() => undefined)
@@ -35,12 +38,25 @@ export class Enforcement {
 
   async #enforce(): Promise<void> {
     const { ledger, authority, bouncer, now } = this.#means
-    await bouncer.takeUp(await authority.revocationList(revokedOf(ledger.roll), now()))
+    const failures: unknown[] = []
+    const succeeds = async (work: () => Promise<void>): Promise<boolean> => {
+      try {
+        await work()
+        return true
+      } catch (error) {
+        failures.push(error)
+        return false
+      }
+    }
+    const isListed = await succeeds(async () =>
+      bouncer.takeUp(await authority.revocationList(revokedOf(ledger.roll), now())),
+    )
     for (const { device, revokedAt, expelled } of [...ledger.roll.devices.values()]) {
       if (revokedAt === undefined || expelled) continue
-      await bouncer.expel(device)
-      await ledger.append({ kind: "expelled", at: now(), device })
+      const isOut = await succeeds(() => bouncer.expel(device))
+      if (isOut && isListed) await succeeds(() => ledger.append({ kind: "expelled", at: now(), device }))
     }
+    if (failures.length > 0) throw failures[0]
   }
 }
 

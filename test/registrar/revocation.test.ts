@@ -13,6 +13,8 @@ import {
 import { faultOf } from "../transport/post.ts"
 import { newApplicant, newTown, type Town } from "./world.ts"
 
+const HOUR = 3600 * 1000
+
 let town: Town | undefined
 
 async function given(): Promise<Town> {
@@ -89,6 +91,7 @@ test("the list holds all certificates that revoked devices ever had, signed by t
   const alice = newApplicant()
   const credential = await admitted(here, alice)
   const renewal = { line: here.dial(), registrar: registrar.publicKey, credential, guest: true }
+  here.setClock(Date.now() + 2 * HOUR)
   const renewed = await renew(alice, renewal)
   const invitation = await here.invite("bob")
   const bob = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
@@ -120,6 +123,25 @@ test("what a broker could not be told is told when the registrar starts again [R
   expect(await faultOf(broken.enforce())).toMatchObject({ code: "unavailable" })
   await here.reopen()
   expect(here.orders.expelled).toEqual([credential.deviceId])
+  await here.reopen()
+  expect(here.orders.expelled).toEqual([credential.deviceId])
+})
+
+test("a list that cannot be written keeps no device in, and is written by the next run [R-11]", async () => {
+  const here = await given()
+  const credential = await admitted(here, newApplicant())
+  const expelled: string[] = []
+  let isFull = false
+  const registrar = await here.reopen({
+    bouncer: () => ({
+      takeUp: () => (isFull ? Promise.reject(new Fault("disk-full", "there is no room")) : Promise.resolve()),
+      expel: (device) => Promise.resolve(void expelled.push(device)),
+    }),
+  })
+  await revoke(registrar, { user: "alice", device: null })
+  isFull = true
+  expect(await faultOf(registrar.enforce())).toMatchObject({ code: "disk-full" })
+  expect(expelled).toEqual([credential.deviceId])
   await here.reopen()
   expect(here.orders.expelled).toEqual([credential.deviceId])
 })
