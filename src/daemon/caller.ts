@@ -78,10 +78,10 @@ export class Caller {
     this.#waiting.length = 0
     this.#stream.pause()
     this.#stopListening?.()
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, DRAIN_MS)))
-    await Promise.race([Promise.all(this.#pending), patience])
-    clearTimeout(timer)
+    // also for one who is answered and does not read it
+    const cutOff = setTimeout(() => this.#stream.destroy(), DRAIN_MS)
+    void this.closed.then(() => clearTimeout(cutOff))
+    await Promise.race([Promise.all(this.#pending), this.closed])
     this.#stream.end(() => this.#stream.destroy())
   }
 

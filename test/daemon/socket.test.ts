@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { type ChatClient, COMMANDS, type Event, EVENTS } from "../../src/chat/api.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
-import { serve } from "../../src/daemon/server.ts"
+import { serve, serveCommands } from "../../src/daemon/server.ts"
 import { Fault } from "../../src/errors.ts"
 import { Town, type Person } from "../chat/people.ts"
 
@@ -168,4 +168,25 @@ test("requests split and joined anywhere are still requests", async () => {
   const line = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"contacts"}\n`
   const answers = await converse(path, line(1) + line(2) + line(3), 3)
   expect(answers.map((answer) => (JSON.parse(answer) as { id: number }).id).sort()).toEqual([1, 2, 3])
+})
+
+test("an owner ends though somebody does not read what they asked for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-socket-"))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, "owner.sock")
+  const answer = "x".repeat(5 * 1024 * 1024)
+  const commands = { much: { params: v.strictObject({}) } }
+  let asked = (): void => undefined
+  const call = (): Promise<unknown> => {
+    setImmediate(asked)
+    return Promise.resolve(answer)
+  }
+  const owner = await serveCommands({ commands, call, listen: () => () => undefined }, path)
+  const idle = connect(path)
+  onTestFinished(() => void idle.destroy())
+  const answered = new Promise<void>((resolve) => (asked = resolve))
+  idle.pause()
+  idle.write('{"jsonrpc":"2.0","id":1,"method":"much","params":{}}\n')
+  await answered
+  await owner.close()
 })
