@@ -35,6 +35,7 @@ export class Admissions {
   readonly #registrarId: string
   readonly #mayEnter: AdmissionsSetup["mayEnter"]
   readonly #gate: GuestGate
+  readonly #guestStayMs: number
   readonly #certificates: Meter
   readonly #keepalive: Limits["keepalive"]
   readonly #observe: Observe
@@ -49,6 +50,7 @@ export class Admissions {
     this.#registrarId = setup.registrarId
     this.#mayEnter = setup.mayEnter
     this.#gate = new GuestGate(setup.guestRate)
+    this.#guestStayMs = setup.guestRate.stayMs
     this.#certificates = new Meter(setup.limits.perCertificate)
     this.#keepalive = setup.limits.keepalive
     this.#observe = setup.observe ?? (() => undefined)
@@ -81,7 +83,9 @@ export class Admissions {
     this.#visits.set(conn, { admission, address, refusal })
     const { kind } = admission
     this.#present[kind] += 1
+    const overstayed = kind === "guest" ? setTimeout(() => socket.destroy(), this.#guestStayMs) : undefined
     socket.once("close", () => {
+      clearTimeout(overstayed)
       this.#present[kind] -= 1
       leave?.()
     })

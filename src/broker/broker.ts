@@ -54,6 +54,11 @@ export type Broker = {
   readonly close: () => Promise<void>
 }
 
+/**
+ * What no queue brings (QoS 0, pairing) is dropped for a reader with so much unread: long before it would end the
+ * connection, or whoever knows an inbox could keep its owner offline.
+ */
+const BESIDE_QUEUE_MAX_BYTES = 1024 * 1024
 const HOUR_MS = 60 * 60 * 1000
 
 /**
@@ -165,8 +170,8 @@ async function startAedes(
         .then(() => done(null), failed(setup, done))
     },
     authorizeForward: (client, packet) => {
-      const may = !office.isQueued(client, packet) && maySend(client, packet.topic, packet.payload.length)
-      return may ? packet : null
+      if (office.isQueued(client, packet) || client.conn.writableLength > BESIDE_QUEUE_MAX_BYTES) return null
+      return maySend(client, packet.topic, packet.payload.length) ? packet : null
     },
   }
   const aedes = new Router(options, (packet) => office.isCarried(packet))

@@ -5,17 +5,25 @@ export type GuestRate = {
   readonly connectionsAtOnce: number
   readonly connectionsPerMinute: number
   readonly framesPerMinute: number
+  /** How long one connection lasts at most, whatever is said on it. */
+  readonly stayMs: number
 }
 
 /** Pairing takes a few connections and a frame every two seconds; a household behind one address fits several times. */
-export const GUEST_RATE: GuestRate = { connectionsAtOnce: 16, connectionsPerMinute: 60, framesPerMinute: 600 }
+export const GUEST_RATE: GuestRate = {
+  connectionsAtOnce: 16,
+  connectionsPerMinute: 60,
+  framesPerMinute: 600,
+  // a code lives ten minutes
+  stayMs: 15 * 60_000,
+}
 
 /** Counts guests by address. */
 export class GuestGate {
   readonly #connections: Meter
   readonly #frames: Meter
 
-  constructor({ connectionsAtOnce, connectionsPerMinute, framesPerMinute }: GuestRate) {
+  constructor({ connectionsAtOnce, connectionsPerMinute, framesPerMinute }: Omit<GuestRate, "stayMs">) {
     this.#connections = new Meter({ atOnce: connectionsAtOnce, perMinute: connectionsPerMinute })
     this.#frames = new Meter({ atOnce: 0, perMinute: framesPerMinute })
   }

@@ -9,6 +9,9 @@ export const CONNECT_MAX_BYTES = 4_096
 /** What a connection may leave unread before it is ended; the window of a queue (32 frames) fits. */
 export const UNREAD_MAX_BYTES = 4 * 1024 * 1024
 
+/** With so much unread nothing more is read: each answer to a ping is a write of its own, and costs far more than its bytes. */
+const UNREAD_PAUSE_BYTES = 64 * 1024
+
 const CONNECT = 1
 /** MQTT 3.1.1, section 2.2.3: at most four bytes of length. */
 const LENGTH_MAX_BYTES = 4
@@ -53,16 +56,26 @@ export class PacketScanner {
 }
 
 /**
- * Ends the connection before a parser sees a packet that is too long, or when the other side sends but does
- * not read. The parser behind collects a whole packet in memory, and it does so before CONNECT too.
+ * Ends the connection before a parser sees a packet that is too long, and reads nothing from who does not read what it
+ * is answered. The parser behind collects a whole packet in memory, and it does so before CONNECT too.
  */
 export function guardReads(conn: Duplex): void {
   const scanner = new PacketScanner()
   const read = conn.read.bind(conn)
+  let isPaused = false
+  const goOn = (): void => {
+    isPaused = false
+    conn.emit("readable")
+  }
   conn.read = (size?: number) => {
+    if (conn.writableNeedDrain && conn.writableLength > UNREAD_PAUSE_BYTES) {
+      if (!isPaused) conn.once("drain", goOn)
+      isPaused = true
+      return null
+    }
     const chunk: unknown = read(size)
     if (!(chunk instanceof Uint8Array)) return chunk
-    if (scanner.admit(chunk) && conn.writableLength <= UNREAD_MAX_BYTES) return chunk
+    if (scanner.admit(chunk)) return chunk
     conn.destroy()
     return null
   }

@@ -37,6 +37,8 @@ export class PostOffice {
   readonly #online = new Map<string, Client>()
   /** By session: the last change of its subscriptions, while it is being written. */
   readonly #changes = new Map<string, Promise<void>>()
+  /** By the filters of one SUBSCRIBE. */
+  readonly #adding = new WeakMap<readonly Subscription[], Promise<void>>()
 
   constructor(queues: Queues, journal: Journal, permissions: Permissions) {
     this.#queues = queues
@@ -98,8 +100,8 @@ export class PostOffice {
   }
 
   /** Drops the queue and the subscriptions of one session; its connection must have been ended before. */
-  async forget(session: string): Promise<void> {
-    await this.#journal.commit({ kind: "forgotten", session })
+  forget(session: string): Promise<void> {
+    return this.#inTurn(session, () => this.#journal.commit({ kind: "forgotten", session }))
   }
 
   /** The client has its CONNACK. */
@@ -146,9 +148,17 @@ export class PostOffice {
     // Nothing is left to do, but aedes insists.
   }
 
-  /** Aedes hands over every filter of a SUBSCRIBE, the refused ones too. */
+  /** Aedes hands over every filter of a SUBSCRIBE, the refused ones too, and all of them again for each. */
   addSubscriptions(client: Client, filters: readonly Subscription[]): Promise<void> {
+    const adding = this.#adding.get(filters) ?? this.#add(client, filters)
+    this.#adding.set(filters, adding)
+    return adding
+  }
+
+  #add(client: Client, filters: readonly Subscription[]): Promise<void> {
     return this.#inTurn(client.id, async () => {
+      // who was shut out meanwhile has no session any more
+      if (client.closed) return
       const known = new Map(this.#queues.filtersOf(client.id).map(({ topic, qos }) => [topic, qos]))
       const fresh = filters.filter(
         ({ topic, qos }) =>

@@ -6,6 +6,8 @@ export const QUEUE_MAX_FRAMES = 10_000
 export const QUEUE_MAX_BYTES = 64 * 1024 * 1024
 /** All queues lie in memory. */
 export const ALL_QUEUES_MAX_BYTES = 512 * 1024 * 1024
+/** What each may hold once all together fill half of it, or eight devices of one member could leave nobody any room. */
+export const SHARE_MAX_BYTES = 1024 * 1024
 /** Each mailbox of a device may be a filter of its own. */
 export const FILTERS_MAX = 2_000
 
@@ -120,7 +122,7 @@ export class Queues {
     const fits =
       queue !== undefined &&
       queue.waiting.size + queue.sent.size < QUEUE_MAX_FRAMES &&
-      queue.bytes + bytes <= QUEUE_MAX_BYTES &&
+      queue.bytes + bytes <= (this.#bytes > ALL_QUEUES_MAX_BYTES / 2 ? SHARE_MAX_BYTES : QUEUE_MAX_BYTES) &&
       this.#bytes + bytes <= ALL_QUEUES_MAX_BYTES
     if (!fits) this.#dropped += 1
     return fits

@@ -9,6 +9,7 @@ const HEADERS_MAX_BYTES = 4_096
 /** One WebSocket message may hold several MQTT packets, or a part of one (MQTT 3.1.1, section 6). */
 const MESSAGE_MAX_BYTES = 2 * PACKET_MAX_BYTES
 const PROTOCOL = "mqtt"
+const FORBIDDEN = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
 
 export type Upgraded = (conn: Duplex, socket: TLSSocket) => void
 
@@ -30,7 +31,7 @@ export function webSocketDoor(upgraded: Upgraded, patienceMs: number): (socket: 
   // What comes out of http.Server is the very socket that went in.
   http.on("upgrade", (request, socket: TLSSocket, head) => {
     clearTimeout(timers.get(socket))
-    if (!isForUs(request)) socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n")
+    if (!isForUs(request)) socket.end(FORBIDDEN, () => socket.destroy())
     else webSockets.handleUpgrade(request, socket, head, (ws) => upgraded(createWebSocketStream(ws), socket))
   })
   return (socket) => {

@@ -255,6 +255,20 @@ describe("who may come in, and do what", () => {
     await second.client.endAsync(true)
   })
 
+  test("a guest who keeps pinging is ended when its time is over, and a device is not", async () => {
+    const strict = await world.start({
+      journalPath: `${world.folder}/brief`,
+      guestRate: { ...NO_LIMIT, stayMs: 300 },
+    })
+    const atAlice = await connect(optionsFor(world, portOf(strict), alice))
+    const guest = await connect(optionsFor(world, portOf(strict)))
+    const pings = setInterval(() => guest.client.sendPing(), 20)
+    expect(await guest.closed).toBe("closed")
+    clearInterval(pings)
+    expect(await publishes(atAlice, `mc/1/i/${alice.id}/${newId()}`)).toBe(true)
+    await atAlice.client.endAsync(true)
+  })
+
   test("the observer is told topic, bytes and client id of what was accepted, and of nothing else", async () => {
     seen = []
     const topic = `mc/1/i/${alice.id}/${newId()}`

@@ -17,7 +17,12 @@ const broker = await startBroker({
   clientCa: pem("ca.pem"),
   journalPath: join(folder, "journal"),
   registrarId: "registrar",
-  guestRate: { connectionsAtOnce: 10_000, connectionsPerMinute: 10_000, framesPerMinute: 1_000_000 },
+  guestRate: {
+    connectionsAtOnce: 10_000,
+    connectionsPerMinute: 10_000,
+    framesPerMinute: 1_000_000,
+    stayMs: 900_000,
+  },
   limits: { ...limitsFor(10_000), perCertificate: { atOnce: 100, perMinute: 100_000 } },
   mayEnter: () => true,
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),

@@ -1,6 +1,7 @@
+import { Duplex } from "node:stream"
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { CONNECT_MAX_BYTES, PACKET_MAX_BYTES, PacketScanner } from "../../src/broker/guard.ts"
+import { CONNECT_MAX_BYTES, guardReads, PACKET_MAX_BYTES, PacketScanner } from "../../src/broker/guard.ts"
 
 const CONNECT = 0x10
 const PUBLISH = 0x30
@@ -62,4 +63,20 @@ describe("the guard before the parser", () => {
       { numRuns: 60 },
     )
   })
+})
+
+test("nothing is read from who does not read, and what waits is read as soon as they do", async () => {
+  const taking: (() => void)[] = []
+  const conn = new Duplex({ read: () => undefined, write: (_chunk, _encoding, taken) => taking.push(taken) })
+  guardReads(conn)
+  conn.push(packet(CONNECT, 12))
+  expect(conn.read()).toHaveLength(14)
+  conn.write(Buffer.alloc(64 * 1024))
+  conn.write(Buffer.alloc(1))
+  conn.push(Buffer.from([0xc0, 0]))
+  expect([conn.read(), conn.read()]).toEqual([null, null])
+  const readable = new Promise((resolve) => conn.once("readable", resolve))
+  for (let taken = taking.shift(); taken !== undefined; taken = taking.shift()) taken()
+  await readable
+  expect(conn.read()).toEqual(Buffer.from([0xc0, 0]))
 })

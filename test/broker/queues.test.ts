@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest"
-import { ALL_QUEUES_MAX_BYTES, Queues, QUEUE_MAX_BYTES, QUEUE_MAX_FRAMES } from "../../src/broker/queues.ts"
+import {
+  ALL_QUEUES_MAX_BYTES,
+  Queues,
+  QUEUE_MAX_BYTES,
+  QUEUE_MAX_FRAMES,
+  SHARE_MAX_BYTES,
+} from "../../src/broker/queues.ts"
 import { newId } from "./world.ts"
 
 const WINDOW = 4
@@ -29,6 +35,18 @@ describe("the queues of the broker", () => {
     }
     return taken
   }
+
+  test("whoever has filled half of the room of all leaves each of the others a share", () => {
+    const greedy = Array.from({ length: 8 }, newId)
+    for (const session of greedy) {
+      queues.apply({ kind: "subscribed", session, filter: `mc/1/i/${session}/+`, qos: 1 })
+      while (queues.hasRoom(session, SHARE_MAX_BYTES)) put(1, SHARE_MAX_BYTES, session)
+    }
+    expect(queues.stats().bytes).toBeLessThan(ALL_QUEUES_MAX_BYTES / 2 + 8 * SHARE_MAX_BYTES)
+    expect(queues.hasRoom(bob, SHARE_MAX_BYTES)).toBe(true)
+    put(1, SHARE_MAX_BYTES)
+    expect(queues.hasRoom(bob, 1)).toBe(false)
+  })
 
   test("a topic has one recipient, if that one subscribed with QoS 1", () => {
     const [stranger, registration] = [newId(), newId()]

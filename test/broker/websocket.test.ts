@@ -94,6 +94,18 @@ describe("MQTT over WebSocket", () => {
     expect(await statusOf({ ...upgrade, "Sec-WebSocket-Protocol": "chat" })).toBe(403)
   })
 
+  test("who was refused is ended, though they keep their own side open", async () => {
+    const at = { host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate, allowHalfOpen: true }
+    const mallory = connectTls(at)
+    mallory.on("error", () => undefined).resume()
+    await once(mallory, "secureConnect")
+    mallory.write("GET /mqtt HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: x\r\n\r\n")
+    await once(mallory, "end")
+    const still = setInterval(() => mallory.write("still here"), 20)
+    await new Promise((closed) => mallory.once("close", closed))
+    clearInterval(still)
+  })
+
   test("who does not ask for it in time is ended", async () => {
     const silent = connectTls({ host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate })
     silent.on("error", () => undefined).resume()

@@ -18,6 +18,7 @@ const DAY = 24 * 60 * 60 * 1000
 
 /** So many that no test on loopback meets a limit by accident. */
 export const NO_LIMIT = {
+  stayMs: 900_000,
   connectionsAtOnce: 10_000,
   connectionsPerMinute: 10_000,
   framesPerMinute: 1_000_000,
