@@ -85,6 +85,7 @@ describe("a broker that does its worst loses nothing for good and shows nothing 
       return [changed]
     }
     await talkBothWays(town, alice, bob)
+    await town.clock.pass(10)
     expect(await bob.texts("alice")).toEqual([])
     expect(await alice.texts("bob")).toEqual([])
     expect(await dropped(bob)).toBeGreaterThanOrEqual(TALK.length)
