@@ -35,8 +35,8 @@ export class Clock {
   }
 }
 
-/** The engine, the store and the post office work in promises alone: after so many turns they have come to rest. */
-const TURNS = 40
+/** The engine, the store and the post office need a turn for each commit: after so many they have come to rest. */
+const TURNS = 120
 
 async function quiet(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
