@@ -12,8 +12,21 @@ function newStory({ onTestFinished }: TestContext): Story {
   return story
 }
 
+const LOOKS_MAX = 4
+
 async function namesOf(person: Person): Promise<readonly unknown[]> {
   return (await person.tell("contacts")).map(({ name }) => name)
+}
+
+/** Whom each of two knows, once both have looked for what the other still had to say; a slow broker may take some looks. */
+async function agreed(one: Person, other: Person): Promise<readonly (readonly unknown[])[]> {
+  let known: readonly (readonly unknown[])[] = []
+  for (let looks = 0; looks < LOOKS_MAX; looks++) {
+    for (const person of [one, other, one, other]) await person.inbox()
+    known = [await namesOf(one), await namesOf(other)]
+    if (known[0]?.length === known[1]?.length) break
+  }
+  return known
 }
 
 /** Shows a code, and gives the process that waits with it. */
@@ -169,13 +182,12 @@ describe("Ctrl+C in the middle of a pairing leaves nothing half done", () => {
       await first.finished()
       second.kill("SIGINT")
       await second.finished()
-      for (const person of [alice, bob, alice, bob]) await person.inbox()
-      const [known, knowing] = [await alice.tell("contacts"), await bob.tell("contacts")]
-      expect(known.map(({ name }) => name)).toEqual(knowing.length === 0 ? [] : ["bob"])
-      for (const { name } of knowing) {
-        expect(name).toBe("alice")
-        await alice.tell("contacts", "forget", "bob", "--yes")
-      }
+      const known = await agreed(alice, bob)
+      expect([
+        [[], []],
+        [["bob"], ["alice"]],
+      ]).toContainEqual(known)
+      if (known[0]?.length === 1) await alice.tell("contacts", "forget", "bob", "--yes")
     },
   )
 })
