@@ -48,7 +48,8 @@ export class HomeLink {
     this.#renewal = new Renewal(ports)
     this.#guests = new Guests(ports.connect, (state) => {
       if (state.kind === "online") this.#learn(state)
-      else this.#changed(state)
+      // how a guest fares says nothing of a link that is there
+      else if (this.#link === undefined) this.#changed(state)
     })
   }
 

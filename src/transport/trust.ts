@@ -165,6 +165,8 @@ function handshake(
       signal.removeEventListener("abort", abort)
     }
     const closed = () => reject(new Error("closed during the TLS handshake"))
+    // the signal is the link's, which outlives thousands of attempts
+    socket.once("close", () => signal.removeEventListener("abort", abort))
     socket.setNoDelay(true)
     socket.setTimeout(HANDSHAKE_MS)
     socket.on("error", reject).on("close", closed).on("timeout", late)

@@ -1,6 +1,8 @@
 import { execFile } from "node:child_process"
+import { getEventListeners } from "node:events"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setImmediate as nextTurn } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, expect, test } from "vitest"
@@ -8,6 +10,7 @@ import { ExtendedKeyUsage, PemConverter, X509Certificate, X509CertificateGenerat
 import { makeAuthority, makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
 import { Fault } from "../../src/errors.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
+import { openSocket } from "../../src/transport/trust.ts"
 import type { Credential, LinkTarget, Trust } from "../../src/transport/transport.ts"
 import { mint, newWorld, portOf, type World } from "../broker/world.ts"
 import { dial, type Wire } from "./post.ts"
@@ -284,4 +287,16 @@ test("a link resumes its own TLS session, and a new link never does", async () =
   await call(broker.port, pinned(), credential).state("online")
   const proven = broker.visitors.filter(({ name }) => name === credential.deviceId)
   expect(proven.map(({ resumed }) => resumed)).toEqual([false, true, false])
+})
+
+test("an attempt that failed leaves no listener behind at the link that tries again and again", async () => {
+  const closing = new AbortController()
+  const target: LinkTarget = {
+    address: { host: "127.0.0.1", port: 1 },
+    trust: pinned(),
+    credential: { kind: "guest" },
+  }
+  const proven = { anchor: undefined, session: undefined }
+  await expect(openSocket(target, proven, closing.signal)).rejects.toThrow()
+  while (getEventListeners(closing.signal, "abort").length > 0) await nextTurn()
 })

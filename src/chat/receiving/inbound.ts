@@ -51,7 +51,7 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
   draft.session = opened.next
   confirm(book, draft, opened.newChain)
   const news: News = { book, draft, mid: opened.mid, frames: opened.frames }
-  for (const frame of opened.frames) hear(news, frame)
+  for (const frame of heeded(opened.frames)) hear(news, frame)
   const isOwed = opened.frames.some(wantsReceipt)
   if (isOwed) draft.receipts = [...draft.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
   // A frame full of them waits for no more.
@@ -62,6 +62,31 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
   }
   takePostQuantumStep(draft)
   return settle(book, draft, { kind: arrived["it opens"], receiptsWait: draft.receipts.length > 0 })
+}
+
+/** A message of ours says each of them once; a thousand in one would make us work for minutes. */
+const ONCE: ReadonlySet<Frame["kind"]> = new Set([
+  "hello",
+  "recovery-bundle",
+  "pq-ek",
+  "pq-ct",
+  "topic",
+  "timer",
+  "moved",
+  "again",
+  "gone",
+])
+
+/** Receipts first: what arrived is told before what was read. */
+function heeded(frames: readonly Frame[]): Frame[] {
+  const said = new Set<Frame["kind"]>()
+  const acks = frames.filter(({ kind }) => kind === "ack")
+  const others = frames.filter(({ kind }) => {
+    if (kind === "ack" || (ONCE.has(kind) && said.has(kind))) return false
+    said.add(kind)
+    return true
+  })
+  return [...acks, ...others]
 }
 
 /** A text that is on the disk already came once more: its receipt was lost, so it is sent again. */

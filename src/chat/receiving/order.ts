@@ -11,6 +11,8 @@ export type Order = {
   readonly anew: boolean
 }
 
+const NUMBER_MAX = 0xffff_ffff
+
 export const START: Order = { sent: 0, heard: 0, anew: false }
 
 /** What waits, by number. */
@@ -30,8 +32,9 @@ function readFields(reader: Reader): Order {
   return { sent: reader.u32(), heard: reader.u32(), anew: reader.u8() === 1 }
 }
 
+/** A peer may number a text as high as the wire goes: behind it there is no further number. */
 export function orderChange(contact: ContactId, { sent, heard, anew }: Order): Change {
-  const value = new Writer().u32(sent).u32(heard).u8(Number(anew)).done()
+  const value = new Writer().u32(sent).u32(Math.min(heard, NUMBER_MAX)).u8(Number(anew)).done()
   return { write: "setting", key: orderKey(contact), value }
 }
 

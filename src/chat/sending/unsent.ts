@@ -21,7 +21,10 @@ const UNSENT_MAX = 10_000
 export async function sendUnsent(ports: Ports, journal: Journal, contact: ContactId): Promise<void> {
   const session = unsentIn(journal.book(), contact)
   const messages = await ports.store.history(contact, UNSENT_MAX)
-  for (const message of messages.filter(isUnsent)) {
+  for (const { mid } of messages.filter(isUnsent)) {
+    // taken back or acknowledged, perhaps, while those before it were sealed
+    const message = await ports.store.findMessage(contact, mid)
+    if (message === undefined || !isUnsent(message)) continue
     const goesOn = await journal.run((book) =>
       isOver(book, contact, session) ? noChange(false) : sendAgain(book, message, momentOf(ports)),
     )
