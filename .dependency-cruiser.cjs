@@ -17,9 +17,10 @@ const rooms = {
 
 /** Files of another room that a room may import besides. */
 const besides = {
-  chat: ["transport/transport"],
-  daemon: ["chat/api", "private-folder"],
-  registrar: ["transport/transport"],
+  chat: ["transport/transport", "turns"],
+  daemon: ["chat/api", "private-folder", "turns"],
+  broker: ["write-all"],
+  registrar: ["transport/transport", "turns", "write-all"],
 }
 
 /** Each outside library has one door. */

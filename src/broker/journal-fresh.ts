@@ -1,17 +1,11 @@
-import { writeSync } from "node:fs"
 import { type FileHandle, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
+import { writeAll } from "../write-all.ts"
 import { framed, MAGIC } from "./journal-file.ts"
 import type { JournalRecord } from "./journal-record.ts"
 
 /** Records are written in pieces of about this size. */
 const PIECE_BYTES = 1024 * 1024
-
-/**
- * So much goes to the system's memory in some microseconds; handing it to a thread costs more than that and, under load,
- * a wait for a processor. What waits for the disk is fdatasync, and that never happens here.
- */
-const AT_ONCE_BYTES = 64 * 1024
 
 /** A journal file that is open for writing, and its length in bytes. */
 export type Written = { readonly file: FileHandle; readonly length: number }
@@ -48,16 +42,6 @@ function* pieces(records: Iterable<JournalRecord>): Generator<Buffer> {
     bytes = 0
   }
   yield Buffer.concat(piece)
-}
-
-/** Writes `bytes` at `position` and gives their number. */
-export async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<number> {
-  let written = bytes.length <= AT_ONCE_BYTES ? writeSync(file.fd, bytes, 0, bytes.length, position) : 0
-  while (written < bytes.length) {
-    const result = await file.write(bytes, written, bytes.length - written, position + written)
-    written += result.bytesWritten
-  }
-  return written
 }
 
 /** The new journal takes the name of the one in use. */

@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises"
 import { diskFault, Fault } from "../errors.ts"
+import { writeAll } from "../write-all.ts"
 import { framed, replay } from "./journal-file.ts"
-import { discardFresh, syncFolder, takeName, writeAll, writeFresh, type Written } from "./journal-fresh.ts"
+import { discardFresh, syncFolder, takeName, writeFresh, type Written } from "./journal-fresh.ts"
 import type { JournalRecord } from "./journal-record.ts"
 
 /** Settled records are dead weight: below this size nobody minds, above it the file is written anew at twice its last size. */

@@ -1,5 +1,6 @@
 import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
+import { Turns } from "../turns.ts"
 import { isTicket, type StoredCredential, type Ticket } from "../keystore/credential.ts"
 import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
 import { decodeInvitation } from "../wire/registration.ts"
@@ -29,6 +30,8 @@ export class HomeLink {
   readonly #events: HomeEvents
   readonly #renewal: Renewal
   readonly #guests: Guests
+  /** Who connects waits for who did: both at once would make two links of one device, which cut each other off. */
+  readonly #turns = new Turns()
   #link: Link | undefined
   /** The link that a move gives up as soon as the new certificate is there. */
   #leaving: Link | undefined
@@ -36,8 +39,6 @@ export class HomeLink {
   /** What this process knows of the broker that its home does not. */
   #learnt: Learnt | undefined
   #saving: Promise<void> = Promise.resolve()
-  /** Who connects waits for who did: both at once would make two links of one device, which cut each other off. */
-  #settled: Promise<void> = Promise.resolve()
   #movingIn = false
   #closed = false
   #cancelRetry: () => void = () => undefined
@@ -69,7 +70,7 @@ export class HomeLink {
 
   /** Starts connecting where the profile knows where to. */
   start(): void {
-    void this.#inTurn(() => this.#settlePatiently())
+    void this.#turns.take(() => this.#settlePatiently())
   }
 
   /** Faults `config` when there is a link already: contacts would go on writing to the old broker. */
@@ -78,24 +79,12 @@ export class HomeLink {
     this.#cancelRetry()
     await this.#guests.close()
     try {
-      await this.#inTurn(() => this.#move(broker, credential))
+      await this.#turns.take(() => this.#move(broker, credential))
     } finally {
       this.#movingIn = false
       if (this.#link === undefined) this.start()
     }
     await this.#link?.online()
-  }
-
-  async #inTurn(task: () => Promise<void>): Promise<void> {
-    const before = this.#settled
-    let over: () => void = () => undefined
-    this.#settled = new Promise((resolve) => (over = resolve))
-    await before
-    try {
-      await task()
-    } finally {
-      over()
-    }
   }
 
   async #move(broker: BrokerHome, credential: StoredCredential): Promise<void> {
@@ -229,7 +218,7 @@ export class HomeLink {
 
   #startAnew(old: Link): void {
     this.#link = undefined
-    void this.#inTurn(async () => {
+    void this.#turns.take(async () => {
       await old.close()
       await this.#settlePatiently()
     })

@@ -1,5 +1,6 @@
 import { ACCESS, COMMANDS, type ChatClient, type Command, type Event, type Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
+import { Turns } from "../turns.ts"
 import type { Service } from "./caller.ts"
 
 /** An open profile; `close` ends what runs, closes the store and wipes the keys. */
@@ -39,9 +40,9 @@ export class KeyHolder implements Service {
   readonly #listeners = new Set<(event: Event) => void>()
   /** What was asked of the open profile and is not answered yet. */
   readonly #asked = new Set<(why: Fault) => void>()
-  #state: State
   /** Locking and unlocking take turns. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns()
+  #state: State
   #timers: NodeJS.Timeout[] = []
 
   constructor(holding: Holding, opened: Opened) {
@@ -51,14 +52,14 @@ export class KeyHolder implements Service {
   }
 
   readonly call: Service["call"] = async (method, params) => {
-    await this.#turn
+    await this.#turns.idle()
     switch (method) {
       case "status":
         return this.#status()
       case "lock":
-        return this.#inTurn(() => this.#lock())
+        return this.#turns.take(() => this.#lock())
       case "unlock":
-        return this.#inTurn(() => this.#unlock((params as { passphrase: string }).passphrase))
+        return this.#turns.take(() => this.#unlock((params as { passphrase: string }).passphrase))
       case "stop":
         this.#holding.end()
         return null
@@ -76,7 +77,7 @@ export class KeyHolder implements Service {
   }
 
   readonly close = async (): Promise<void> => {
-    await this.#turn
+    await this.#turns.idle()
     this.#wake()
     if (this.#state.kind === "open") await this.#state.opened.close()
   }
@@ -103,13 +104,6 @@ export class KeyHolder implements Service {
       answer.then(settled, settled)
       answer.then(resolve, reject)
     })
-  }
-
-  #inTurn(step: () => Promise<null>): Promise<null> {
-    const taken = this.#turn.then(step)
-    // Whoever asked for it hears of its failure.
-    this.#turn = taken.catch(() => undefined)
-    return taken
   }
 
   async #lock(): Promise<null> {
@@ -162,7 +156,7 @@ export class KeyHolder implements Service {
     this.#wake()
     const { lockAfterMs, endAfterMs, end } = this.#holding
     if (lockAfterMs !== undefined && this.#state.kind === "open")
-      this.#timers.push(setTimeout(() => void this.#inTurn(() => this.#lock()), lockAfterMs))
+      this.#timers.push(setTimeout(() => void this.#turns.take(() => this.#lock()), lockAfterMs))
     if (endAfterMs !== undefined)
       this.#timers.push(setTimeout(() => (this.#listeners.size === 0 ? end() : undefined), endAfterMs))
   }

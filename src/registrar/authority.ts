@@ -24,7 +24,7 @@ const DAY_MS = 24 * 3600 * 1000
 /** long enough for a device that is used once a quarter, short enough that a lost one falls out. */
 export const DEVICE_DAYS = 90
 /** Clocks differ: a certificate must not be "not yet valid" on the one that is behind. */
-export const BACKDATED_MS = DAY_MS
+const BACKDATED_MS = DAY_MS
 const SERIAL_BYTES = 16
 /** Brokers on OpenSSL refuse everybody once a list has run out; each start and each revocation makes a new one. */
 const LIST_YEARS = 20

@@ -1,3 +1,4 @@
+import { Turns } from "../turns.ts"
 import type { Authority, Revoked } from "./authority.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Roll } from "./roll.ts"
@@ -20,7 +21,7 @@ type Means = {
 /** Makes the broker do what the ledger says about who was revoked. */
 export class Enforcement {
   readonly #means: Means
-  #running: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
 
   constructor(means: Means) {
     this.#means = means
@@ -31,9 +32,7 @@ export class Enforcement {
    * run, also in another process.
    */
   run(): Promise<void> {
-    const done = this.#running.then(() => this.#enforce())
-    this.#running = done.catch(() => undefined)
-    return done
+    return this.#turns.take(() => this.#enforce())
   }
 
   async #enforce(): Promise<void> {

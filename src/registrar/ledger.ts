@@ -6,6 +6,8 @@ import { dirname } from "node:path"
 import * as v from "valibot"
 
 import { diskFault, Fault } from "../errors.ts"
+import { Turns } from "../turns.ts"
+import { writeAll } from "../write-all.ts"
 import { emptyRoll, enter, type Entry, type OpenRoll, type Roll } from "./roll.ts"
 
 /** A member takes about 1.5 kB: this is some forty thousand of them, and no file of ours by mistake. */
@@ -122,7 +124,8 @@ export async function readLedger(path: string): Promise<Written | undefined> {
 type Held = { readonly roll: OpenRoll; link: string; length: number }
 
 function ledger(file: FileHandle, held: Held): Ledger {
-  let turn: Promise<void> = Promise.resolve()
+  // whoever comes after a failure begins where the last whole line ends
+  const turns = new Turns()
   const write = async (entry: Entry): Promise<void> => {
     const link = linkOf(held.link, entry)
     const line = Buffer.from(`${JSON.stringify({ link, entry })}\n`)
@@ -132,23 +135,17 @@ function ledger(file: FileHandle, held: Held): Ledger {
     held.link = link
     held.length += line.length
   }
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const done = turn.then(work)
-    // the caller hears of a failure; whoever comes next begins where the last whole line ends
-    turn = done.then(ignored, ignored)
-    return done
-  }
   return {
     roll: held.roll,
-    append: (entry) => inTurn(() => write(entry)),
+    append: (entry) => turns.take(() => write(entry)),
     transact: (decide) =>
-      inTurn(async () => {
+      turns.take(async () => {
         const decided = await decide(held.roll)
         if (decided.entry !== undefined) await write(decided.entry)
         return decided
       }),
     close: async () => {
-      await turn
+      await turns.idle()
       await file.close()
     },
   }
@@ -159,18 +156,10 @@ function full(): Fault {
   return new Fault("disk-full", "the registrar's ledger has reached its 64 MiB", "mqttchat broker log")
 }
 
-function ignored(): void {
-  // whoever asked was told
-}
-
 /** The whole line on disk, or none of it. */
 async function put(file: FileHandle, line: Buffer, at: number): Promise<void> {
   try {
-    for (let written = 0; written < line.length;) {
-      // a disk that has just filled up takes a part and says nothing
-      const { bytesWritten } = await file.write(line, written, line.length - written, at + written)
-      written += bytesWritten
-    }
+    await writeAll(file, line, at)
     await file.datasync()
   } catch (error) {
     await file.truncate(at).catch(() => undefined)
@@ -193,7 +182,11 @@ async function contents(file: FileHandle, path: string): Promise<string> {
   return file.readFile("utf8")
 }
 
-function read(text: string, path: string, note: (link: string, entry: Entry) => void = ignored): Held {
+function read(
+  text: string,
+  path: string,
+  note: (link: string, entry: Entry) => void = () => undefined,
+): Held {
   const whole = text.slice(0, text.lastIndexOf("\n") + 1)
   const roll = emptyRoll()
   let link = FIRST_LINK

@@ -81,6 +81,7 @@ export type Invitation = Invited & {
   readonly lapsed: boolean
 }
 
+/** `at` is when its latest certificate was issued. */
 export type Device = Omit<Admitted, "kind"> & {
   /** When it came in first. */
   readonly since: number
@@ -142,6 +143,7 @@ export function enter(roll: OpenRoll, entry: Entry): void {
     case "renewed":
       change(roll.devices, entry.device, (device) => ({
         ...device,
+        at: entry.at,
         certificate: entry.certificate,
         certificates: [...device.certificates, entry.certificate],
         authority: roll.authority,

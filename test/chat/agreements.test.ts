@@ -1,17 +1,8 @@
 import { expect, test } from "vitest"
 
-import { Town, type Person } from "./people.ts"
+import { couple, Town, type Person } from "./people.ts"
 
 const HOUR_MS = 3_600_000
-
-async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
-  await town.pair(alice, bob)
-  await town.clock.pass(50)
-  return { town, alice, bob }
-}
 
 async function allTexts(person: Person, of: string): Promise<string[]> {
   const all = await person.client.call("history", { with: of, limit: 1_000 })

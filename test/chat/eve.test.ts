@@ -49,7 +49,7 @@ describe("a contact whose program is her own", () => {
     expect(await bob.texts("eve")).toEqual(["hello", "the last", "behind the last"])
   })
 
-  test("cannot make us answer a thousand questions of one message", async () => {
+  test("cannot make us answer a thousand questions of one message [D-25]", async () => {
     const { town, bob, says } = await couple()
     const letters = town.office.seen.length
     await says(...Array.from({ length: 1_000 }, (): Frame => ({ kind: "again", numbers: [0] })))
@@ -58,7 +58,7 @@ describe("a contact whose program is her own", () => {
   })
 })
 
-test("what was read is told to have arrived before, though its receipt rides behind", async () => {
+test("what was read is told to have arrived before, though its receipt rides behind [D-25]", async () => {
   const town = new Town()
   const [alice, bob] = [await town.person("alice"), await town.person("bob")]
   await town.pair(alice, bob)

@@ -39,14 +39,19 @@ function typed({ home }: Tenant): string {
   return formatInvitation({ address: broker.address, proof: broker.trust, invitation: credential.bytes })
 }
 
+/** Alice is just using her invitation. */
+async function invited() {
+  const network = watched()
+  const alice = await house.invited("alice", { connect: network.connect })
+  return { network, alice, invitation: typed(alice) }
+}
+
 async function online(tenant: Tenant): Promise<void> {
   while ((await tenant.next("link")).link.kind !== "online");
 }
 
 test("whoever types an invitation while it is being used has one link in the end", async () => {
-  const network = watched()
-  const alice = await house.invited("alice", { connect: network.connect })
-  const invitation = typed(alice)
+  const { network, alice, invitation } = await invited()
   const twice = [1, 2].map(() => alice.client.call("register", { invitation }))
 
   const [first, second] = await Promise.all(twice)
@@ -58,9 +63,7 @@ test("whoever types an invitation while it is being used has one link in the end
 })
 
 test("a link that breaks just as its new certificate is saved does not come back beside the new one", async () => {
-  const network = watched()
-  const alice = await house.invited("alice", { connect: network.connect })
-  const invitation = typed(alice)
+  const { network, alice, invitation } = await invited()
   await online(alice)
   const [old] = network.open
   let credential = alice.home.credential
@@ -80,9 +83,7 @@ test("a link that breaks just as its new certificate is saved does not come back
 })
 
 test("an invitation to a broker that is not there does not keep a good one from being used", async () => {
-  const network = watched()
-  const alice = await house.invited("alice", { connect: network.connect })
-  const invitation = typed(alice)
+  const { network, alice, invitation } = await invited()
   await alice.client.close()
   const nowhere = { ...alice.home.broker, address: { host: "127.0.0.1", port: 1 } } as BrokerHome
   const away = { broker: nowhere, credential: alice.home.credential }

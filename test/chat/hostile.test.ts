@@ -3,18 +3,9 @@ import { describe, expect, test } from "vitest"
 
 import { toHex } from "../../src/crypto/bytes.ts"
 import { BUCKETS } from "../../src/wire/padding.ts"
-import { Town, type Person } from "./people.ts"
+import { couple, Town, type Person } from "./people.ts"
 
 const HOUR_MS = 3_600_000
-
-async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
-  await town.pair(alice, bob)
-  await town.clock.pass(50)
-  return { town, alice, bob }
-}
 
 const TALK = Array.from({ length: 12 }, (_, n) => `message ${n}`)
 

@@ -1,17 +1,8 @@
 import { expect, test } from "vitest"
 
-import { Town, type Person } from "./people.ts"
+import { couple, Town, type Person } from "./people.ts"
 
 const MINUTE_MS = 60_000
-
-async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
-  await town.pair(alice, bob)
-  await town.clock.pass(50)
-  return { town, alice, bob }
-}
 
 /** Loses the frames to this person that are counted out, from now on. */
 function lose(town: Town, to: Person, ...lost: readonly number[]): void {

@@ -49,6 +49,16 @@ export class Town {
   }
 }
 
+/** Alice and Bob, who have paired. */
+export async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
+  const town = new Town()
+  const alice = await town.person("alice")
+  const bob = await town.person("bob")
+  await town.pair(alice, bob)
+  await town.clock.pass(50)
+  return { town, alice, bob }
+}
+
 /** One profile with its real store; it can be stopped and started like a process. */
 export class Person {
   readonly town: Town

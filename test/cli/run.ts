@@ -127,6 +127,9 @@ export class Running {
   }
 }
 
+/** Makes the profile `alice`, whose broker is on this laptop. */
+export const INIT = ["--profile", "alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here"]
+
 /** A broker on a free loopback port, in the profile `alice`. */
 export async function startBroker(household: Household): Promise<Running> {
   const broker = household.start(["--profile", "alice", "broker", "--loopback", "--port", "0"])
@@ -136,8 +139,7 @@ export async function startBroker(household: Household): Promise<Running> {
 
 /** Alice and Bob, paired by code over Alice's broker. */
 export async function paired(household: Household): Promise<{ broker: Running; words: string }> {
-  const init = ["--profile", "alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here"]
-  await household.run(init)
+  await household.run(INIT)
   const broker = await startBroker(household)
   const words = await pairUp(household, ["--my-name", "bob", "--no-passphrase"])
   return { broker, words }

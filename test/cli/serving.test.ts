@@ -10,7 +10,7 @@ import { openFile } from "../../src/keystore/sealed-file.ts"
 import { openLedger } from "../../src/registrar/ledger.ts"
 import { memoryOf, openMany } from "../broker/raw.ts"
 import { type Device, mint, newId } from "../broker/world.ts"
-import { Household, paired } from "./run.ts"
+import { Household, INIT, paired } from "./run.ts"
 
 const MIB = 1024 * 1024
 const PEM = /-----BEGIN [A-Z ]+-----[\s\S]+?-----END [A-Z ]+-----/g
@@ -69,16 +69,7 @@ describe("a broker that is looked after", () => {
 
   test("shows its figures to Prometheus on loopback, to nothing that a website could reach, and names nobody", async () => {
     const household = new Household()
-    await household.run([
-      "--profile",
-      "alice",
-      "init",
-      "--name",
-      "alice",
-      "--no-passphrase",
-      "--broker",
-      "here",
-    ])
+    await household.run(INIT)
     const args = [
       "broker",
       "up",

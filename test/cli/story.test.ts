@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { Household, paired, pairUp, startBroker } from "./run.ts"
+import { Household, INIT, paired, pairUp, startBroker } from "./run.ts"
 
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
@@ -95,7 +95,7 @@ describe("Alice and Bob, each in a process of their own", () => {
 
   it("a wrong code kills it on both sides, and nobody has a new contact", async () => {
     const household = new Household()
-    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await household.run(INIT)
     await startBroker(household)
     const offer = household.start([...alice, "pair"])
     const [, nameplate = "", first = "", place = ""] = await offer.says(/pair (\d+)-(\w+)-\w+(@\S+)/)
@@ -121,7 +121,7 @@ describe("Alice and Bob, each in a process of their own", () => {
 
   it("pair by link, and by a file that is answered while the owner is away", async () => {
     const household = new Household()
-    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await household.run(INIT)
     await startBroker(household)
     const offer = household.start([...alice, "pair", "--link"])
     const [, link = ""] = await offer.says(/mqttchat pair '(mqttchat:\S+)'/)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { Household, paired, startBroker } from "./run.ts"
+import { Household, INIT, paired, startBroker } from "./run.ts"
 import { CTRL_C, CTRL_D, DOWN, ENTER, Terminal, WHOLE } from "./terminal.ts"
 
 const alice = ["--profile", "alice"]
@@ -32,15 +32,7 @@ describe("init at a terminal", () => {
     const household = new Household()
     const broker = new Terminal(household, [...alice, "broker"])
     await broker.shows(/Who should reach this broker\?/)
-    const asking = await household.run([
-      ...alice,
-      "init",
-      "--name",
-      "alice",
-      "--no-passphrase",
-      "--broker",
-      "here",
-    ])
+    const asking = await household.run(INIT)
     expect(asking.stderr).toMatch(/your broker is starting \(process \d+\)/)
     broker.type(CTRL_C)
     await broker.ended()
@@ -71,7 +63,7 @@ describe("init at a terminal", () => {
 describe("pair at two terminals", () => {
   it("makes Bob's identity on the way, compares words on both sides, and opens the chat", async () => {
     const household = new Household()
-    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await household.run(INIT)
     await startBroker(household)
     const atAlice = new Terminal(household, [...alice, "pair"])
     const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
@@ -104,7 +96,7 @@ describe("pair at two terminals", () => {
     ["blocks nobody for an Enter: who has not compared has said nothing", "", 0, /^UNVERIFIED .* bob$/m],
   ])("%s", async (_what, differ, code, listed) => {
     const household = new Household()
-    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await household.run(INIT)
     await startBroker(household)
     const atAlice = new Terminal(household, [...alice, "pair"])
     const [, spoken = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
@@ -119,7 +111,7 @@ describe("pair at two terminals", () => {
 
   it("leaves nothing half-paired at Ctrl+C", async () => {
     const household = new Household()
-    await household.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "here"])
+    await household.run(INIT)
     await startBroker(household)
     const atAlice = new Terminal(household, [...alice, "pair"])
     await atAlice.shows(/Waiting/)

@@ -1,18 +1,9 @@
 import { expect, test } from "vitest"
 
-import { Town, type Person } from "../chat/people.ts"
+import { couple } from "../chat/people.ts"
 import { bring, clear } from "./weather.ts"
 
 const MINUTE_MS = 60_000
-
-async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
-  await town.pair(alice, bob)
-  await town.clock.pass(50)
-  return { town, alice, bob }
-}
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))

@@ -64,7 +64,7 @@ export function receive(book: Book, from: ContactId, wire: Uint8Array, moment: M
   return settle(book, draft, { kind: arrived["it opens"], receiptsWait: draft.receipts.length > 0 })
 }
 
-/** A message of ours says each of them once; a thousand in one would make us work for minutes. */
+/** A message of ours says each of them once [D-25]; a thousand in one would make us work for minutes. */
 const ONCE: ReadonlySet<Frame["kind"]> = new Set([
   "hello",
   "recovery-bundle",
@@ -77,7 +77,7 @@ const ONCE: ReadonlySet<Frame["kind"]> = new Set([
   "gone",
 ])
 
-/** Receipts first: what arrived is told before what was read. */
+/** Receipts first: what arrived is told before what was read [D-25]. */
 function heeded(frames: readonly Frame[]): Frame[] {
   const said = new Set<Frame["kind"]>()
   const acks = frames.filter(({ kind }) => kind === "ack")

@@ -20,7 +20,8 @@ export async function listOutbox(context: Context): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { out } = context
   // what waits says why, and that is known only when the first try to connect is over
-  if ((await client.call("outbox", {})).length > 0) await settledStatus(client)
+  const { undelivered } = await client.call("status", {})
+  if (undelivered > 0) await settledStatus(client)
   const rows = await client.call("outbox", {})
   for (const row of rows) {
     if (out.json) out.record("mqttchat/waiting/1", row)
