@@ -14,6 +14,7 @@ const CHECKS = [
   ["dead code", "knip"],
   ["clauses", "node", "scripts/clauses.mjs"],
   ["budgets", "node", "scripts/budgets.mjs"],
+  ["documents", "node", "scripts/documents.mjs"],
 ]
 
 /** A check's name, whether it passed, what it printed and how long it took. */
