@@ -1,7 +1,7 @@
 import { CONTACT_MOVES } from "../src/chat/contacts/state.ts"
 import { INBOUND_MOVES } from "../src/chat/receiving/inbound.ts"
-import { PQ_MOVES } from "../src/session/state.ts"
-import { TEXT_MOVES } from "../src/store/text-states.ts"
+import { PQ_TRANSITIONS } from "../src/session/state.ts"
+import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
 
 /** What stands between these lines of ARCHITECTURE.md is drawn by `npm run docs`. */
 export const DRAWN = ["<!-- drawn by `npm run docs` -->\n", "<!-- end of the drawings -->\n"] as const
@@ -12,15 +12,15 @@ type Moves = Readonly<Record<string, Readonly<Record<string, string>>>>
 export function drawings(): string {
   return [
     drawing("A contact (`src/chat/contacts/state.ts`)", "none", CONTACT_MOVES),
-    drawing("A text of ours (`src/store/text-states.ts`)", "queued", textMoves()),
+    drawing("A text of ours (`src/store/message-states.ts`)", "queued", textMoves()),
     drawing("A frame of theirs (`src/chat/receiving/inbound.ts`)", "arrived", INBOUND_MOVES),
-    drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_MOVES),
+    drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),
   ].join("\n")
 }
 
 /** Each is reached by what it is called. */
 function textMoves(): Moves {
-  const ours = Object.entries(TEXT_MOVES).filter(([from]) => from !== "received")
+  const ours = Object.entries(MESSAGE_TRANSITIONS).filter(([from]) => from !== "received")
   const moves = ours.map(([from, to]) => [from, Object.fromEntries(to.map((state) => [state, state]))])
   return Object.fromEntries(moves) as Moves
 }

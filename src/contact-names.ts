@@ -6,11 +6,11 @@ import { profilePaths } from "./paths.ts"
 import { displayName } from "./wire/text.ts"
 
 /** Nobody who presses the tab key waits longer for an owner that is busy. */
-const PATIENCE_MS = 1_000
+const ANSWER_TIMEOUT_MS = 1_000
 /** No list on a screen is longer. */
 const NAMES_MAX = 1_000
 /** A flag, or what fish takes for somebody's home folder however it is quoted. */
-const MISTAKEN = /^[-~]/
+const MISREAD_BY_SHELL = /^[-~]/
 
 /**
  * Prints the names that may be typed after `mqttchat send`, one a line, for the scripts of `mqttchat completion`; a
@@ -22,14 +22,14 @@ async function printContactNames(profile: string): Promise<void> {
 }
 
 function isPlain(name: string): boolean {
-  return name !== "" && displayName(name) === name && !MISTAKEN.test(name)
+  return name !== "" && displayName(name) === name && !MISREAD_BY_SHELL.test(name)
 }
 
 async function namesFor(profile: string): Promise<readonly string[]> {
   try {
     const owner = await connectOwner(profilePaths(process.env, profile).socket)
     if (owner === undefined) return []
-    setTimeout(() => void owner.close(), PATIENCE_MS).unref()
+    setTimeout(() => void owner.close(), ANSWER_TIMEOUT_MS).unref()
     const contacts = await owner.call("contacts", {})
     await owner.close()
     return contacts.slice(0, NAMES_MAX).map(({ name }) => name)

@@ -22,11 +22,11 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Whatever reaches this is no fault that anybody foresaw; what runs at exit puts the terminal back. */
-function lastCatch(cause: unknown): void {
+function reportBug(cause: unknown): void {
   const what = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
   process.stderr.write(`mqttchat: this is a bug, please report it\n${what}\n`)
   process.exit(BUG)
 }
 
-process.on("uncaughtException", lastCatch)
-main(process.argv.slice(2)).then((code) => (process.exitCode = code), lastCatch)
+process.on("uncaughtException", reportBug)
+main(process.argv.slice(2)).then((code) => (process.exitCode = code), reportBug)

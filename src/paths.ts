@@ -11,7 +11,7 @@ const SOCKET_PATH_BYTES_MAX = 100
 const SHORT_FOLDER = "/tmp"
 
 /** The part of the environment that says where things live. */
-export type PlacesEnv = Readonly<Record<string, string | undefined>>
+export type PathsEnv = Readonly<Record<string, string | undefined>>
 
 export type ProfilePaths = {
   /** Folder of everything below but the settings. */
@@ -36,7 +36,7 @@ export type ProfilePaths = {
  * not have it, and would look for the owner's socket elsewhere than its owner. Touches no disk.
  * Refuses a name that is not 1 to 32 of a-z, 0-9 and hyphen, not starting with a hyphen: Fault `usage`.
  */
-export function profilePaths(env: PlacesEnv, profile: string): ProfilePaths {
+export function profilePaths(env: PathsEnv, profile: string): ProfilePaths {
   if (!PROFILE_NAME.test(profile)) {
     throw new Fault(
       "usage",
@@ -67,7 +67,7 @@ function oneFolder(home: string, profile: string): Folders {
   return { root, config: root }
 }
 
-function xdgFolders(env: PlacesEnv, profile: string): Folders {
+function xdgFolders(env: PathsEnv, profile: string): Folders {
   const user = absolute(env["HOME"]) ?? homedir()
   const data = absolute(env["XDG_DATA_HOME"]) ?? join(user, ".local", "share")
   const config = absolute(env["XDG_CONFIG_HOME"]) ?? join(user, ".config")

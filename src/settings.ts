@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import * as v from "valibot"
 import { diskFault, Fault } from "./errors.ts"
-import { makePrivateFolder } from "./private-folder.ts"
+import { makePrivateFolder } from "./fs/private-folder.ts"
 
 /** Ours are a few hundred bytes; more is not ours. */
 const SETTINGS_BYTES_MAX = 65_536
@@ -14,17 +14,17 @@ const ANCHOR_MAX = 16_384
 /** As many as an address can name (wire/address.ts), without the first. */
 const OTHERS_MAX = 4
 
-const place = {
+const endpoint = {
   host: v.pipe(v.string(), v.minLength(1), v.maxLength(HOST_MAX)),
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
 }
 
 const BrokerSchema = v.strictObject({
-  ...place,
+  ...endpoint,
   /** Its other nodes. */
-  others: v.exactOptional(v.pipe(v.array(v.strictObject(place)), v.minLength(1), v.maxLength(OTHERS_MAX))),
+  others: v.exactOptional(v.pipe(v.array(v.strictObject(endpoint)), v.minLength(1), v.maxLength(OTHERS_MAX))),
   /** Where guests come in, if elsewhere. */
-  guests: v.exactOptional(v.strictObject(place)),
+  guests: v.exactOptional(v.strictObject(endpoint)),
   trust: v.variant("kind", [
     /** SHA-256(SPKI)[0:16] of the broker's authority as hex. */
     v.strictObject({

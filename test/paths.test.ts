@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
 import { Fault } from "../src/errors.ts"
 import { profilePaths } from "../src/paths.ts"
-import { isPrivateFolder, makePrivateFolder } from "../src/private-folder.ts"
+import { isPrivateFolder, makePrivateFolder } from "../src/fs/private-folder.ts"
 
 test("with MQTTCHAT_HOME everything of a profile lies below one folder", () => {
   const paths = profilePaths({ MQTTCHAT_HOME: "/srv/chat", HOME: "/home/al" }, "al")

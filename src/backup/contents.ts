@@ -16,7 +16,7 @@ import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 
 /** Where the profile receives, without what a link learns by itself. */
-export type BackedBroker = {
+export type BackupBroker = {
   readonly nodes: Addresses
   readonly guests?: Address
   readonly proof: BrokerProof
@@ -24,24 +24,24 @@ export type BackedBroker = {
 }
 
 /** Who it is, and how it is known to its broker. */
-export type BackedProfile = {
+export type BackupProfile = {
   readonly signSecret: SigningKey
   readonly boxSecret: SecretKey
   readonly name: string
-  readonly broker: BackedBroker | undefined
+  readonly broker: BackupBroker | undefined
   /** Never a device's certificate and key; the device id of an account is empty. */
   readonly credential: StoredCredential | undefined
 }
 
 /** A contact without its session: that is made anew. */
-export type BackedContact = Omit<ContactRecord, "state" | "movedAt">
-export type BackedMessage = Omit<MessageRecord, "seq">
+export type BackupContact = Omit<ContactRecord, "state" | "movedAt">
+export type BackupMessage = Omit<MessageRecord, "seq">
 
 /** One record of a backup [B-3]. */
 export type BackupRecord =
-  | { readonly record: "profile"; readonly profile: BackedProfile }
-  | { readonly record: "contact"; readonly contact: BackedContact }
-  | { readonly record: "message"; readonly message: BackedMessage }
+  | { readonly record: "profile"; readonly profile: BackupProfile }
+  | { readonly record: "contact"; readonly contact: BackupContact }
+  | { readonly record: "message"; readonly message: BackupMessage }
 
 const KIND = { profile: 1, contact: 2, message: 3 } as const
 const KEY_BYTES = 32
@@ -94,7 +94,7 @@ export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
 }
 
 /** signing secret 32 | box secret 32 | name | broker | credential as in the key file [B-4]. */
-function writeProfile(writer: Writer, profile: BackedProfile): void {
+function writeProfile(writer: Writer, profile: BackupProfile): void {
   const { signSecret, boxSecret, name, broker, credential } = profile
   writer.bytes(signSecret).bytes(boxSecret).lv16(utf8(name))
   writer.u8(broker === undefined ? 0 : 1)
@@ -102,7 +102,7 @@ function writeProfile(writer: Writer, profile: BackedProfile): void {
   writeCredential(writer, credential)
 }
 
-function readProfile(reader: Reader): BackedProfile {
+function readProfile(reader: Reader): BackupProfile {
   const signSecret = reader.bytes(KEY_BYTES) as SigningKey
   const boxSecret = reader.bytes(KEY_BYTES) as SecretKey
   const name = readString(reader, NAME_BYTES_MAX)
@@ -114,22 +114,22 @@ function readProfile(reader: Reader): BackedProfile {
 }
 
 /** proof 16 | addresses | guests' address or empty | registrar's key 32 after a u8 of 0 or 1. */
-function writeBroker(writer: Writer, { nodes, guests, proof, registrar }: BackedBroker): void {
+function writeBroker(writer: Writer, { nodes, guests, proof, registrar }: BackupBroker): void {
   writer.bytes(encodeProof(proof)).lv16(utf8(formatAddresses(nodes)))
   writer.lv16(utf8(guests === undefined ? "" : formatAddress(guests)))
   writer.u8(registrar === undefined ? 0 : 1)
   if (registrar !== undefined) writer.bytes(registrar)
 }
 
-function readBroker(reader: Reader): BackedBroker | undefined {
+function readBroker(reader: Reader): BackupBroker | undefined {
   const proof = decodeProof(reader.bytes(PIN_BYTES))
-  const written = readString(reader, ADDRESSES_BYTES_MAX)
-  const door = readString(reader, ADDRESSES_BYTES_MAX)
+  const nodeAddresses = readString(reader, ADDRESSES_BYTES_MAX)
+  const guestAddress = readString(reader, ADDRESSES_BYTES_MAX)
   const registrar = readFlag(reader) ? (reader.bytes(KEY_BYTES) as PublicKey) : undefined
-  const nodes = parseAddresses(written)
-  const guests = door === "" ? undefined : parseAddress(door)
-  const isOneWay = nodes !== undefined && formatAddresses(nodes) === written
-  if (!isOneWay || (guests === undefined ? "" : formatAddress(guests)) !== door) {
+  const nodes = parseAddresses(nodeAddresses)
+  const guests = guestAddress === "" ? undefined : parseAddress(guestAddress)
+  const isCanonical = nodes !== undefined && formatAddresses(nodes) === nodeAddresses
+  if (!isCanonical || (guests === undefined ? "" : formatAddress(guests)) !== guestAddress) {
     reader.refuse()
     return undefined
   }
@@ -137,7 +137,7 @@ function readBroker(reader: Reader): BackedBroker | undefined {
 }
 
 /** Fixed fields, then recovery bundle and name, each after its length [B-5]. */
-function writeContact(writer: Writer, contact: BackedContact): void {
+function writeContact(writer: Writer, contact: BackupContact): void {
   const flags = CONTACT_FLAGS.reduce((bits, name, at) => bits | (contact[name] ? 1 << at : 0), 0)
   writer.u32(contact.id).bytes(contact.identity).u8(flags)
   writer.bytes(contact.peerInbox).bytes(contact.mailbox).bytes(contact.sas).bytes(contact.recoverySecret)
@@ -146,7 +146,7 @@ function writeContact(writer: Writer, contact: BackedContact): void {
   writer.lv16(contact.recoveryBundle).lv16(utf8(contact.name))
 }
 
-function readContact(reader: Reader): BackedContact {
+function readContact(reader: Reader): BackupContact {
   const id = reader.u32()
   const identity = reader.bytes(IDENTITY_BYTES)
   const flags = reader.u8()
@@ -174,7 +174,7 @@ function readContact(reader: Reader): BackedContact {
 }
 
 /** Fixed fields, the original's short id after a u8 of 0 or 1, and the text as the rest [B-6]. */
-function writeMessage(writer: Writer, message: BackedMessage): void {
+function writeMessage(writer: Writer, message: BackupMessage): void {
   const { mine, kind, shown, original } = message
   writer.u32(message.contact).bytes(message.mid)
   writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0))
@@ -186,7 +186,7 @@ function writeMessage(writer: Writer, message: BackedMessage): void {
     .bytes(utf8(message.text))
 }
 
-function readMessage(reader: Reader): BackedMessage {
+function readMessage(reader: Reader): BackupMessage {
   const contact = reader.u32()
   const mid = reader.bytes(MID_BYTES)
   const flags = reader.u8()

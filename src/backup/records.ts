@@ -1,12 +1,12 @@
 import { concat } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { littleEndian } from "../wire/codec.ts"
-import { Intake } from "../wire/intake.ts"
+import { StreamReader } from "../wire/stream-reader.ts"
 import {
   decodeRecord,
   encodeRecord,
   RECORD_BYTES_MAX,
-  type BackedProfile,
+  type BackupProfile,
   type BackupRecord,
 } from "./contents.ts"
 
@@ -26,7 +26,7 @@ export async function* writeRecords(
 
 /** A backup as it is read: who it is of, and the rest, which has to be taken to its end to know that it is whole. */
 export type ReadBackup = {
-  readonly profile: BackedProfile
+  readonly profile: BackupProfile
   readonly rest: AsyncIterable<Exclude<BackupRecord, { record: "profile" }>>
 }
 
@@ -35,24 +35,24 @@ export type ReadBackup = {
  * `writeRecords`, or in another order [B-3].
  */
 export async function readRecords(contents: AsyncIterable<Uint8Array>): Promise<ReadBackup> {
-  const intake = new Intake(contents)
-  const first = await nextRecord(intake)
-  if (first?.record !== "profile") throw foreign()
-  return { profile: first.profile, rest: readRest(intake) }
+  const reader = new StreamReader(contents)
+  const first = await nextRecord(reader)
+  if (first?.record !== "profile") throw unknownContents()
+  return { profile: first.profile, rest: readRest(reader) }
 }
 
-async function* readRest(intake: Intake): AsyncGenerator<Exclude<BackupRecord, { record: "profile" }>> {
+async function* readRest(reader: StreamReader): AsyncGenerator<Exclude<BackupRecord, { record: "profile" }>> {
   const contacts = new Set<number>()
   let last = 0
-  let talking = false
-  for (let read = await nextRecord(intake); read !== undefined; read = await nextRecord(intake)) {
-    if (read.record === "profile") throw foreign()
+  let inMessages = false
+  for (let read = await nextRecord(reader); read !== undefined; read = await nextRecord(reader)) {
+    if (read.record === "profile") throw unknownContents()
     if (read.record === "message") {
-      talking = true
-      if (!contacts.has(read.message.contact)) throw foreign()
+      inMessages = true
+      if (!contacts.has(read.message.contact)) throw unknownContents()
     } else {
       const { id } = read.contact
-      if (talking || id <= last || contacts.size >= CONTACTS_MAX) throw foreign()
+      if (inMessages || id <= last || contacts.size >= CONTACTS_MAX) throw unknownContents()
       last = id
       contacts.add(id)
     }
@@ -61,18 +61,18 @@ async function* readRest(intake: Intake): AsyncGenerator<Exclude<BackupRecord, {
 }
 
 /** Undefined at the end. */
-async function nextRecord(intake: Intake): Promise<BackupRecord | undefined> {
-  if (await intake.isOver()) return undefined
-  const length = Buffer.from(await intake.take(LENGTH_BYTES))
+async function nextRecord(reader: StreamReader): Promise<BackupRecord | undefined> {
+  if (await reader.isAtEnd()) return undefined
+  const length = Buffer.from(await reader.read(LENGTH_BYTES))
   const bytes = length.length === LENGTH_BYTES ? length.readUInt32LE() : Infinity
-  if (bytes > RECORD_BYTES_MAX) throw foreign()
-  const body = await intake.take(bytes)
+  if (bytes > RECORD_BYTES_MAX) throw unknownContents()
+  const body = await reader.read(bytes)
   const record = body.length === bytes ? decodeRecord(body) : undefined
-  if (record === undefined) throw foreign()
+  if (record === undefined) throw unknownContents()
   return record
 }
 
-function foreign(): Fault {
+function unknownContents(): Fault {
   const message = "the backup holds what this version of mqttchat does not know; nothing was imported"
   return new Fault("bad-data", message, "npm install -g mqttchat")
 }

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
-import { writeAll } from "../write-all.ts"
+import { writeAll } from "../fs/write-all.ts"
 import { framed, MAGIC } from "./journal-file.ts"
 import type { JournalRecord } from "./journal-record.ts"
 

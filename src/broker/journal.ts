@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises"
 import { diskFault, Fault } from "../errors.ts"
-import { writeAll } from "../write-all.ts"
+import { writeAll } from "../fs/write-all.ts"
 import { framed, replay } from "./journal-file.ts"
 import { discardFresh, syncFolder, takeName, writeFresh, type Written } from "./journal-fresh.ts"
 import type { JournalRecord } from "./journal-record.ts"

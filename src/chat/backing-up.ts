@@ -1,10 +1,10 @@
 import { isAbsolute } from "node:path"
 
-import type { BackedBroker, BackedMessage, BackupRecord } from "../backup/contents.ts"
+import type { BackupBroker, BackupMessage, BackupRecord } from "../backup/contents.ts"
 import { writeRecords } from "../backup/records.ts"
 import { Fault } from "../errors.ts"
 import type { StoredCredential } from "../keystore/credential.ts"
-import { createFile } from "../keystore/disk.ts"
+import { createFile } from "../fs/atomic-file.ts"
 import { sealStream } from "../keystore/sealed-stream.ts"
 import type { HeldRecord, Store } from "../store/records.ts"
 import type { Params, Results } from "./api.ts"
@@ -70,7 +70,7 @@ async function* messagesOf(store: Store) {
   }
 }
 
-function shownLater({ contact, storedAt, text }: HeldRecord): BackedMessage[] {
+function shownLater({ contact, storedAt, text }: HeldRecord): BackupMessage[] {
   if (text === undefined) return []
   const rest = { mine: false, kind: "text", state: "received", shown: false, expiresAt: 0 } as const
   return [{ ...text, ...rest, contact, storedAt }]
@@ -89,7 +89,7 @@ function portable(
   return broker?.registrar === undefined ? undefined : { kind: "restored" }
 }
 
-function portableBroker(broker: BrokerHome): BackedBroker {
+function portableBroker(broker: BrokerHome): BackupBroker {
   const { trust, guests, registrar } = broker
   const proof = trust.kind === "pin" ? ({ kind: "pin", pin: trust.pin } as const) : trust
   return { nodes: nodesOf(broker), proof, ...(guests && { guests }), ...(registrar && { registrar }) }

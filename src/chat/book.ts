@@ -6,7 +6,7 @@ import type {
   ContactId,
   ContactRecord,
   HeldRecord,
-  Opening,
+  LoadedState,
   OpenBundleRecord,
   OutgoingRecord,
 } from "../store/records.ts"
@@ -36,7 +36,7 @@ export type Book = {
 }
 
 /** Faults `damaged-database` when a stored session cannot be read. */
-export function openBook(opening: Opening): Book {
+export function openBook(opening: LoadedState): Book {
   const book: Book = {
     contacts: new Map(),
     sessions: new Map(),
@@ -51,13 +51,13 @@ export function openBook(opening: Opening): Book {
     nextContact: opening.nextContact,
     nextOutgoing: opening.nextOutgoing,
   }
-  for (const contact of opening.contacts) apply(book, { write: "contact", contact })
+  for (const contact of opening.contacts) apply(book, { kind: "contact", contact })
   for (const [contact, snapshot] of opening.snapshots) {
-    apply(book, { write: "session", contact, session: readSession(snapshot) })
+    apply(book, { kind: "session", contact, session: readSession(snapshot) })
   }
-  for (const outgoing of opening.outgoing) apply(book, { write: "outgoing", outgoing })
-  for (const held of opening.held) apply(book, { write: "held", held })
-  for (const bundle of opening.openBundles) apply(book, { write: "open-bundle", bundle })
+  for (const outgoing of opening.outgoing) apply(book, { kind: "outgoing", outgoing })
+  for (const held of opening.held) apply(book, { kind: "held", held })
+  for (const bundle of opening.openBundles) apply(book, { kind: "open-bundle", bundle })
   return book
 }
 
@@ -86,7 +86,7 @@ function readSession(snapshot: Uint8Array): Session {
 
 /** Changes the memory as the disk will be changed; messages are on the disk only. */
 export function apply(book: Book, change: Change): void {
-  switch (change.write) {
+  switch (change.kind) {
     case "contact":
       putContact(book, change.contact)
       return

@@ -4,8 +4,8 @@ import type { Event } from "./api.ts"
 
 /** One change of the engine's memory and of the disk. A session is encoded only when its batch is committed. */
 export type Change =
-  | Exclude<Write, { write: "session" }>
-  | { readonly write: "session"; readonly contact: ContactId; readonly session: Session }
+  | Exclude<Write, { kind: "session" }>
+  | { readonly kind: "session"; readonly contact: ContactId; readonly session: Session }
 
 /** What the faces hear once the changes are on disk. */
 export type Told =

@@ -72,7 +72,7 @@ export class PairingDesk implements Desk {
     const tag = toHex(bundle.tag)
     this.#expected.set(tag, offer.onPaired)
     await this.#source.journal.run(() => ({
-      commit: [{ write: "open-bundle", bundle }],
+      commit: [{ kind: "open-bundle", bundle }],
       tell: [],
       result: null,
     }))

@@ -52,12 +52,12 @@ export function draftFor(book: Book, id: ContactId, moment: Moment): Draft | und
 export function settle<Result>(book: Book, draft: Draft, result: Result): Decision<Result> {
   const { contact, session, receipts, order, changes, tell } = draft
   const commit: Change[] = []
-  if (book.contacts.get(contact.id) !== contact) commit.push({ write: "contact", contact })
+  if (book.contacts.get(contact.id) !== contact) commit.push({ kind: "contact", contact })
   if (book.sessions.get(contact.id) !== session) {
-    commit.push({ write: "session", contact: contact.id, session })
+    commit.push({ kind: "session", contact: contact.id, session })
   }
   if (receipts !== draft.receiptsBefore) {
-    commit.push({ write: "setting", key: receiptsKey(contact.id), value: Buffer.concat(receipts) })
+    commit.push({ kind: "setting", key: receiptsKey(contact.id), value: Buffer.concat(receipts) })
   }
   if (order !== draft.orderBefore) commit.push(orderChange(contact.id, order))
   return { commit: [...commit, ...changes], tell, result }

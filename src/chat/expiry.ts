@@ -24,7 +24,7 @@ export function openExpiry(ports: Ports, journal: Journal): Expiry {
       arm(Math.min(next - now, LOOK_AGAIN_MS))
       return
     }
-    await journal.run(() => ({ commit: [{ write: "expire", at: now }], tell: [], result: null }))
+    await journal.run(() => ({ commit: [{ kind: "expire", at: now }], tell: [], result: null }))
     await look()
   }
 

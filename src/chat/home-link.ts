@@ -1,7 +1,7 @@
 import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
-import { Turns } from "../turns.ts"
-import { isTicket, type StoredCredential, type Ticket } from "../keystore/credential.ts"
+import { SerialQueue } from "../async/serial-queue.ts"
+import { isPending, type StoredCredential, type PendingCredential } from "../keystore/credential.ts"
 import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
 import { decodeInvitation } from "../wire/registration.ts"
 import type { Link as LinkReport } from "./api.ts"
@@ -15,7 +15,7 @@ import { waysFor } from "./contacts/whereabouts.ts"
 /** A registrar that does not answer is asked again so much later. */
 const ENROL_AGAIN_MS = 30_000
 
-type Invitation = Extract<Ticket, { kind: "invitation" }>
+type Invitation = Extract<PendingCredential, { kind: "invitation" }>
 
 type Refused = { readonly broker: BrokerHome; readonly stored: StoredCredential; readonly why: Fault }
 
@@ -31,7 +31,7 @@ export class HomeLink {
   readonly #renewal: Renewal
   readonly #guests: Guests
   /** Who connects waits for who did: both at once would make two links of one device, which cut each other off. */
-  readonly #turns = new Turns()
+  readonly #turns = new SerialQueue()
   #link: Link | undefined
   /** The link that a move gives up as soon as the new certificate is there. */
   #leaving: Link | undefined
@@ -61,7 +61,7 @@ export class HomeLink {
   /** Base64url of our device id, once there is one. */
   deviceId(): string | undefined {
     const known = this.#ports.home.credential()
-    return known === undefined || isTicket(known) ? undefined : known.deviceId
+    return known === undefined || isPending(known) ? undefined : known.deviceId
   }
 
   report(): LinkReport {
@@ -70,7 +70,7 @@ export class HomeLink {
 
   /** Starts connecting where the profile knows where to. */
   start(): void {
-    void this.#turns.take(() => this.#settlePatiently())
+    void this.#turns.run(() => this.#settlePatiently())
   }
 
   /** Faults `config` when there is a link already: contacts would go on writing to the old broker. */
@@ -79,7 +79,7 @@ export class HomeLink {
     this.#cancelRetry()
     await this.#guests.close()
     try {
-      await this.#turns.take(() => this.#move(broker, credential))
+      await this.#turns.run(() => this.#move(broker, credential))
     } finally {
       this.#movingIn = false
       if (this.#link === undefined) this.start()
@@ -127,7 +127,7 @@ export class HomeLink {
   }
 
   async #settle(broker: BrokerHome, stored: StoredCredential): Promise<void> {
-    if (isTicket(stored)) {
+    if (isPending(stored)) {
       this.#connect(broker, await this.#join(broker, stored))
       return
     }
@@ -142,7 +142,7 @@ export class HomeLink {
     this.#connect(broker, stored)
   }
 
-  #join(broker: BrokerHome, stored: Ticket): Promise<DeviceCredential> {
+  #join(broker: BrokerHome, stored: PendingCredential): Promise<DeviceCredential> {
     const { enroll, restore, now, name: deviceName } = this.#ports
     const { registrar } = broker
     return this.#asGuest(broker, (line) => {
@@ -170,7 +170,7 @@ export class HomeLink {
     }
   }
 
-  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, Ticket>): void {
+  #connect(broker: BrokerHome, stored: Exclude<StoredCredential, PendingCredential>): void {
     if (this.#closed) return
     const credential = credentialOf(stored)
     const link = openLine(this.#ports.connect, this.#target(broker, credential), {
@@ -218,7 +218,7 @@ export class HomeLink {
 
   #startAnew(old: Link): void {
     this.#link = undefined
-    void this.#turns.take(async () => {
+    void this.#turns.run(async () => {
       await old.close()
       await this.#settlePatiently()
     })
@@ -291,7 +291,7 @@ function learntOf({ trust, mqttVersion }: BrokerHome): Partial<Learnt> {
   }
 }
 
-function credentialOf(stored: Exclude<StoredCredential, Ticket>): Credential {
+function credentialOf(stored: Exclude<StoredCredential, PendingCredential>): Credential {
   if (stored.kind === "account") return stored
   const { deviceId, certificate, key } = stored
   return { kind: "device", deviceId, certificate, key }

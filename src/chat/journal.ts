@@ -34,7 +34,7 @@ export async function openJournal(
   store: Store,
   tell: (told: readonly Told[]) => Promise<void>,
 ): Promise<Journal> {
-  const book = openBook(await store.opening())
+  const book = openBook(await store.load())
   // Steps are decided on a second book, so that nobody acts on what is not on disk yet.
   let ahead = copyBook(book)
   const waiting: Waiting[] = []
@@ -122,13 +122,13 @@ function writes(changes: readonly Change[]): Write[] {
 
 /** What a change writes as a whole; undefined for what adds to the disk or depends on it. */
 function placeOf(change: Change): string | undefined {
-  if (change.write === "session") return `session/${change.contact}`
-  if (change.write === "setting") return `setting/${change.key}`
-  if (change.write === "outgoing") return `outgoing/${change.outgoing.seq}`
-  return change.write === "outgoing-done" ? `outgoing/${change.seq}` : undefined
+  if (change.kind === "session") return `session/${change.contact}`
+  if (change.kind === "setting") return `setting/${change.key}`
+  if (change.kind === "outgoing") return `outgoing/${change.outgoing.seq}`
+  return change.kind === "outgoing-done" ? `outgoing/${change.seq}` : undefined
 }
 
 function written(change: Change): Write {
-  if (change.write !== "session") return change
-  return { write: "session", contact: change.contact, snapshot: encodeSession(change.session) }
+  if (change.kind !== "session") return change
+  return { kind: "session", contact: change.contact, snapshot: encodeSession(change.session) }
 }

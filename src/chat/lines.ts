@@ -10,7 +10,7 @@ export function lineFor(contact: ContactId, text: string, moment: Moment): { cha
   const mid = moment.random(LINE_ID_BYTES)
   return {
     change: {
-      write: "message",
+      kind: "message",
       message: {
         contact,
         mid,

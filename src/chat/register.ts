@@ -1,13 +1,13 @@
 import { Fault } from "../errors.ts"
 import { formatAddress } from "../wire/address.ts"
-import { parseInvitation } from "../wire/invitation-line.ts"
+import { parseInvitationLink } from "../wire/invitation-link.ts"
 import type { Params, Results } from "./api.ts"
 import { settleAt } from "./pairing/place.ts"
 import type { Desk } from "./ports.ts"
 
 /** Turns an invitation into a device certificate and comes online with it. Faults as `enroll`, and `bad-data`. */
 export async function register(desk: Desk, wish: Params<"register">): Promise<Results["register"]> {
-  const line = parseInvitation(wish.invitation)
+  const line = parseInvitationLink(wish.invitation)
   if (line === undefined) {
     throw new Fault("bad-data", "this is not a whole invitation", "copy all of it, in quotes")
   }

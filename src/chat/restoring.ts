@@ -1,4 +1,4 @@
-import type { BackedProfile, BackupRecord } from "../backup/contents.ts"
+import type { BackupProfile, BackupRecord } from "../backup/contents.ts"
 import { toBase64url, type Random } from "../crypto/bytes.ts"
 import type { StoredCredential } from "../keystore/credential.ts"
 import type { MessageState, Store, Write } from "../store/records.ts"
@@ -35,10 +35,10 @@ export async function fillStore(
 
 function writeOf(each: Exclude<BackupRecord, { record: "profile" }>): Write {
   if (each.record === "contact") {
-    return { write: "contact", contact: { ...each.contact, state: RESTORED, movedAt: 0 } }
+    return { kind: "contact", contact: { ...each.contact, state: RESTORED, movedAt: 0 } }
   }
   const { message } = each
-  return { write: "message", message: { ...message, state: stateHere(message.state) } }
+  return { kind: "message", message: { ...message, state: stateHere(message.state) } }
 }
 
 /** What another machine gave to the broker and nobody acknowledged goes again, from here. */
@@ -46,7 +46,7 @@ function stateHere(state: MessageState): MessageState {
   return state === "broker" ? "queued" : state
 }
 
-export function restoredBroker({ broker }: BackedProfile): BrokerHome | undefined {
+export function restoredBroker({ broker }: BackupProfile): BrokerHome | undefined {
   if (broker === undefined) return undefined
   const { nodes, guests, proof, registrar } = broker
   const [address, ...others] = nodes
@@ -61,7 +61,7 @@ export function restoredBroker({ broker }: BackedProfile): BrokerHome | undefine
 
 /** Another machine is another device, also to a broker that only knows the account. */
 export function restoredCredential(
-  { credential }: BackedProfile,
+  { credential }: BackupProfile,
   random: Random,
 ): StoredCredential | undefined {
   if (credential?.kind !== "account") return credential

@@ -1,4 +1,4 @@
-import type { PlacesEnv, ProfilePaths } from "../paths.ts"
+import type { PathsEnv, ProfilePaths } from "../paths.ts"
 import type { Lifetime } from "./lifetime.ts"
 import type { Output } from "./output.ts"
 
@@ -7,7 +7,7 @@ export type PassphraseSource = { readonly file?: string; readonly fd?: number }
 
 /** What every command is given. */
 export type Context = {
-  readonly env: PlacesEnv
+  readonly env: PathsEnv
   readonly profile: string
   readonly paths: ProfilePaths
   readonly out: Output

@@ -13,10 +13,10 @@ import { type Finding, worst } from "../doctor/finding.ts"
 import type { Holder, Records, Waiting } from "../doctor/profile.ts"
 import { Fault } from "../errors.ts"
 import { createIdentity } from "../keystore/identity.ts"
-import { isTicket } from "../keystore/credential.ts"
+import { isPending } from "../keystore/credential.ts"
 import { type KeyRing, openKeyFile } from "../keystore/keyfile.ts"
 import { needsPassphrase } from "../keystore/sealed-file.ts"
-import { takeLock } from "../lock.ts"
+import { takeLock } from "../fs/lock-file.ts"
 import { readSettings } from "../settings.ts"
 import { openStore } from "../store/store.ts"
 import type { Credential, LinkTarget } from "../transport/transport.ts"
@@ -118,7 +118,7 @@ async function recordsOf(path: string, holder: Holder, { databaseKey }: KeyRing)
     const store = await openStore(path, databaseKey)
     try {
       const isWhole = await store.isWhole()
-      const waiting = (await store.opening()).outgoing.filter(({ kind }) => kind !== "passing")
+      const waiting = (await store.load()).outgoing.filter(({ kind }) => kind !== "passing")
       return { kind: "read", isWhole, path, waiting: waitingSince(waiting.map(({ createdAt }) => createdAt)) }
     } finally {
       await store.close()
@@ -153,7 +153,7 @@ function brokerOf(home: Home, isHere: boolean, known: Omit<Known, "broker">): Pa
 /** An invitation that nobody has used yet lets a guest in, and no further. */
 function targetOf({ address, others, trust, mqttVersion }: BrokerHome, home: Home): LinkTarget {
   const stored = home.credential()
-  const credential: Credential = stored === undefined || isTicket(stored) ? { kind: "guest" } : stored
+  const credential: Credential = stored === undefined || isPending(stored) ? { kind: "guest" } : stored
   return {
     address,
     ...(others === undefined ? {} : { others }),

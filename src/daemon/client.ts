@@ -4,7 +4,7 @@ import { dirname } from "node:path"
 
 import type { ChatClient, Command, Event, Params, Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
-import { requirePrivateFolder } from "../private-folder.ts"
+import { requirePrivateFolder } from "../fs/private-folder.ts"
 import { LineReader } from "./lines.ts"
 import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
 

@@ -1,6 +1,6 @@
 import { ACCESS, COMMANDS, type ChatClient, type Command, type Event, type Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
-import { Turns } from "../turns.ts"
+import { SerialQueue } from "../async/serial-queue.ts"
 import type { Service } from "./caller.ts"
 
 /** An open profile; `close` ends what runs, closes the store and wipes the keys. */
@@ -41,7 +41,7 @@ export class KeyHolder implements Service {
   /** What was asked of the open profile and is not answered yet. */
   readonly #asked = new Set<(why: Fault) => void>()
   /** Locking and unlocking take turns. */
-  readonly #turns = new Turns()
+  readonly #turns = new SerialQueue()
   #state: State
   #timers: NodeJS.Timeout[] = []
 
@@ -57,9 +57,9 @@ export class KeyHolder implements Service {
       case "status":
         return this.#status()
       case "lock":
-        return this.#turns.take(() => this.#lock())
+        return this.#turns.run(() => this.#lock())
       case "unlock":
-        return this.#turns.take(() => this.#unlock((params as { passphrase: string }).passphrase))
+        return this.#turns.run(() => this.#unlock((params as { passphrase: string }).passphrase))
       case "stop":
         this.#holding.end()
         return null
@@ -156,7 +156,7 @@ export class KeyHolder implements Service {
     this.#wake()
     const { lockAfterMs, endAfterMs, end } = this.#holding
     if (lockAfterMs !== undefined && this.#state.kind === "open")
-      this.#timers.push(setTimeout(() => void this.#turns.take(() => this.#lock()), lockAfterMs))
+      this.#timers.push(setTimeout(() => void this.#turns.run(() => this.#lock()), lockAfterMs))
     if (endAfterMs !== undefined)
       this.#timers.push(setTimeout(() => (this.#listeners.size === 0 ? end() : undefined), endAfterMs))
   }

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream"
 
 import { ACCESS, COMMANDS, type ChatClient, type Command } from "../chat/api.ts"
 import { diskFault, Fault } from "../errors.ts"
-import { makePrivateFolder } from "../private-folder.ts"
+import { makePrivateFolder } from "../fs/private-folder.ts"
 import { Caller, type Service } from "./caller.ts"
 
 /** More than the commands, chats and scripts of one person; whoever comes besides is not let in. */

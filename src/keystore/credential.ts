@@ -26,9 +26,9 @@ export type StoredCredential =
   | { readonly kind: "restored" }
 
 /** What a registrar turns into a device's certificate. */
-export type Ticket = Extract<StoredCredential, { kind: "invitation" | "restored" }>
+export type PendingCredential = Extract<StoredCredential, { kind: "invitation" | "restored" }>
 
-export function isTicket(credential: StoredCredential): credential is Ticket {
+export function isPending(credential: StoredCredential): credential is PendingCredential {
   return credential.kind === "invitation" || credential.kind === "restored"
 }
 

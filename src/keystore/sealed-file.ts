@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises"
 import { wipe, type Random } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
-import { createFile, diskFault, replaceFile, using } from "./disk.ts"
-import { keyOf, newLock, type Locked } from "./lock-key.ts"
+import { createFile, diskFault, replaceFile, using } from "../fs/atomic-file.ts"
+import { derivePassphraseKey, newPassphraseKey, type PassphraseKey } from "./passphrase-key.ts"
 import {
   CONTENTS_MAX,
   openSealed,
@@ -22,7 +22,7 @@ const PURPOSES = {
 export type Purpose = keyof typeof PURPOSES
 
 /** Where a sealed file lies and what it is for. */
-export type SealedPlace = { readonly path: string; readonly purpose: Purpose }
+export type SealedTarget = { readonly path: string; readonly purpose: Purpose }
 
 /** An opened file: what it holds, and the way to put something else there, atomically, under the same passphrase. */
 export type SealedFile = {
@@ -35,59 +35,68 @@ export type SealedFile = {
  * protection. Fault `exists` if there is one, `usage` if the passphrase has over 1024 bytes, `disk-full`, `io`.
  */
 export async function sealFile(
-  place: SealedPlace,
+  target: SealedTarget,
   contents: Uint8Array,
   passphrase: string,
   random: Random,
 ): Promise<SealedFile> {
-  const locked = await newLock(passphrase, random)
-  await createFile(place.path, sealFor(place, locked, contents, random), random)
-  return sealedFile(place, locked, contents, random)
+  const passphraseKey = await newPassphraseKey(passphrase, random)
+  await createFile(target.path, sealFor(target, passphraseKey, contents, random), random)
+  return sealedFile(target, passphraseKey, contents, random)
 }
 
 /**
  * Fault `no-profile` if there is none, `damaged-key-file` if it is not as it was written or is of another kind,
  * `refused` if the passphrase is wrong, `io`.
  */
-export async function openFile(place: SealedPlace, passphrase: string, random: Random): Promise<SealedFile> {
-  const sealed = await load(place)
+export async function openFile(
+  target: SealedTarget,
+  passphrase: string,
+  random: Random,
+): Promise<SealedFile> {
+  const sealed = await load(target)
   const { lock } = sealed.header
-  const key = await keyOf(lock, passphrase)
+  const key = await derivePassphraseKey(lock, passphrase)
   const contents = openSealed(sealed, key)
-  if (contents === undefined) throw wrongPassphrase(place)
-  return sealedFile(place, { lock, key }, contents, random)
+  if (contents === undefined) throw wrongPassphrase(target)
+  return sealedFile(target, { lock, key }, contents, random)
 }
 
 /** Seals the same contents under another passphrase, with a new salt. Faults as `openFile` and `sealFile`. */
 export async function changePassphrase(
-  place: SealedPlace,
+  target: SealedTarget,
   passphrases: { readonly from: string; readonly to: string },
   random: Random,
 ): Promise<void> {
-  const { contents } = await openFile(place, passphrases.from, random)
-  const locked = await newLock(passphrases.to, random)
-  await replaceFile(place.path, sealFor(place, locked, contents, random), random)
-  wipe(contents, locked.key)
+  const { contents } = await openFile(target, passphrases.from, random)
+  const passphraseKey = await newPassphraseKey(passphrases.to, random)
+  await replaceFile(target.path, sealFor(target, passphraseKey, contents, random), random)
+  wipe(contents, passphraseKey.key)
 }
 
 /** Whether opening takes a passphrase. Fault `no-profile` or `damaged-key-file`. */
-export async function needsPassphrase(place: SealedPlace): Promise<boolean> {
-  const { header } = await load(place)
+export async function needsPassphrase(target: SealedTarget): Promise<boolean> {
+  const { header } = await load(target)
   return header.lock.kind === "argon2id"
 }
 
-function sealedFile(place: SealedPlace, locked: Locked, contents: Uint8Array, random: Random): SealedFile {
+function sealedFile(
+  target: SealedTarget,
+  passphraseKey: PassphraseKey,
+  contents: Uint8Array,
+  random: Random,
+): SealedFile {
   return {
     contents,
     save: async (changed) => {
-      await replaceFile(place.path, sealFor(place, locked, changed, random), random)
+      await replaceFile(target.path, sealFor(target, passphraseKey, changed, random), random)
     },
   }
 }
 
 function sealFor(
-  { path, purpose }: SealedPlace,
-  { lock, key }: Locked,
+  { path, purpose }: SealedTarget,
+  { lock, key }: PassphraseKey,
   contents: Uint8Array,
   random: Random,
 ): Uint8Array {
@@ -95,17 +104,17 @@ function sealFor(
   return sealContents({ purpose: PURPOSES[purpose].byte, lock }, key, contents, random)
 }
 
-async function load(place: SealedPlace): Promise<Sealed> {
-  const sealed = readSealed(await readBounded(place))
-  if (sealed?.header.purpose === PURPOSES[place.purpose].byte) return sealed
-  throw new Fault("damaged-key-file", `the key file ${place.path} is damaged`, "put back a copy of it")
+async function load(target: SealedTarget): Promise<Sealed> {
+  const sealed = readSealed(await readBounded(target))
+  if (sealed?.header.purpose === PURPOSES[target.purpose].byte) return sealed
+  throw new Fault("damaged-key-file", `the key file ${target.path} is damaged`, "put back a copy of it")
 }
 
-function wrongPassphrase({ path }: SealedPlace): Fault {
+function wrongPassphrase({ path }: SealedTarget): Fault {
   return new Fault("refused", `this is not the passphrase of ${path}`, "try again; there is no way around it")
 }
 
-async function readBounded({ path, purpose }: SealedPlace): Promise<Uint8Array> {
+async function readBounded({ path, purpose }: SealedTarget): Promise<Uint8Array> {
   try {
     return await using(await open(path), async (file) => {
       const { size } = await file.stat()

@@ -23,23 +23,23 @@ export const SALT_BYTES = 16
 const NONCE_BYTES = 24
 const CHECKSUM_BYTES = 32
 /** A file that holds nothing. */
-export const LEAST_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
+export const MIN_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
 /** Keys and certificates are a few kB; a larger file is not ours. */
 export const CONTENTS_MAX = 262_144
-export const SEALED_MAX = LEAST_BYTES + CONTENTS_MAX
+export const SEALED_MAX = MIN_BYTES + CONTENTS_MAX
 /** What a file is for; one kind is never taken for another. */
 export const PURPOSE = { identity: 1, registrar: 2, backup: 3 } as const
 const KEY_LABEL = utf8("mqttchat/1 sealed file")
 const CHECKSUM_LABEL = utf8("mqttchat/1 sealed file checksum")
 
 /** How a passphrase becomes a key: not at all where there is none, since its cost would protect nothing. */
-export type Lock =
+export type PassphraseLock =
   | { readonly kind: "none" }
   | { readonly kind: "argon2id"; readonly cost: Argon2Cost; readonly salt: Uint8Array }
 
 const NO_LOCK = { cost: { memoryKiB: 0, iterations: 0, parallelism: 0 }, salt: new Uint8Array(SALT_BYTES) }
 
-export type Header = { readonly purpose: number; readonly lock: Lock; readonly nonce: Uint8Array }
+export type Header = { readonly purpose: number; readonly lock: PassphraseLock; readonly nonce: Uint8Array }
 
 export type Sealed = {
   readonly header: Header
@@ -64,7 +64,7 @@ export function sealContents(
 
 /** The parts of a file, or undefined if it is not one of ours as it was written. */
 export function readSealed(bytes: Uint8Array): Sealed | undefined {
-  if (bytes.length < LEAST_BYTES || bytes.length > SEALED_MAX) return undefined
+  if (bytes.length < MIN_BYTES || bytes.length > SEALED_MAX) return undefined
   const end = bytes.length - CHECKSUM_BYTES
   const file = bytes.subarray(0, end)
   if (!equal(hash32(CHECKSUM_LABEL, file), bytes.subarray(end))) return undefined
@@ -103,17 +103,17 @@ function encodeHeader({ purpose, lock, nonce }: Header): Uint8Array {
 function decodeHeader(reader: Reader): Header | undefined {
   if (!equal(reader.bytes(MAGIC.length), MAGIC) || reader.u8() !== VERSION) return undefined
   const purpose = reader.u8()
-  const locked = reader.u8()
+  const lockByte = reader.u8()
   const parallelism = reader.u8()
   const cost = { memoryKiB: reader.u32(), iterations: reader.u32(), parallelism }
   const salt = reader.bytes(SALT_BYTES)
   const nonce = reader.bytes(NONCE_BYTES)
-  const lock = decodeLock(locked, cost, salt)
+  const lock = decodeLock(lockByte, cost, salt)
   return lock && { purpose, lock, nonce }
 }
 
-function decodeLock(locked: number, cost: Argon2Cost, salt: Uint8Array): Lock | undefined {
-  if (locked === 1) return withinBounds(cost) ? { kind: "argon2id", cost, salt } : undefined
+function decodeLock(lockByte: number, cost: Argon2Cost, salt: Uint8Array): PassphraseLock | undefined {
+  if (lockByte === 1) return withinBounds(cost) ? { kind: "argon2id", cost, salt } : undefined
   const blank = [cost.memoryKiB, cost.iterations, cost.parallelism, ...salt].every((value) => value === 0)
-  return locked === 0 && blank ? { kind: "none" } : undefined
+  return lockByte === 0 && blank ? { kind: "none" } : undefined
 }

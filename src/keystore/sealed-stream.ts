@@ -2,9 +2,9 @@ import { concat, wipe, type Random } from "../crypto/bytes.ts"
 import { BOX_OVERHEAD, open, seal } from "../crypto/nacl.ts"
 import { Fault } from "../errors.ts"
 import { littleEndian } from "../wire/codec.ts"
-import { Intake } from "../wire/intake.ts"
-import { keyOf, newLock } from "./lock-key.ts"
-import { LEAST_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./sealed-format.ts"
+import { StreamReader } from "../wire/stream-reader.ts"
+import { derivePassphraseKey, newPassphraseKey } from "./passphrase-key.ts"
+import { MIN_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./sealed-format.ts"
 
 /*
  * A sealed stream is a sealed file that holds a fresh key of 32 bytes, then the contents in chunks of 65,536 bytes, the
@@ -14,7 +14,7 @@ import { LEAST_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./se
  */
 const KEY_BYTES = 32
 const CHUNK_BYTES = 65_536
-const HEAD_BYTES = LEAST_BYTES + KEY_BYTES
+const HEAD_BYTES = MIN_BYTES + KEY_BYTES
 const NONCE_REST = new Uint8Array(15)
 
 /**
@@ -30,14 +30,14 @@ export async function* sealStream(
     const message = "a backup needs a passphrase: without one, whoever finds the file could be you"
     throw new Fault("usage", message, "mqttchat export FILE")
   }
-  const { lock, key } = await newLock(passphrase, random)
+  const { lock, key } = await newPassphraseKey(passphrase, random)
   const streamKey = random(KEY_BYTES)
   yield sealContents({ purpose: PURPOSE.backup, lock }, key, streamKey, random)
-  const intake = new Intake(contents)
+  const reader = new StreamReader(contents)
   let isLast = false
   for (let number = 0; !isLast; number++) {
-    const chunk = await intake.take(CHUNK_BYTES)
-    isLast = await intake.isOver()
+    const chunk = await reader.read(CHUNK_BYTES)
+    isLast = await reader.isAtEnd()
     yield seal(chunk, nonceOf(number, isLast), streamKey)
   }
   wipe(key, streamKey)
@@ -51,32 +51,32 @@ export type SealedStream = {
 
 /** Fault `bad-data` for what is no backup, or is damaged in its first bytes. `name` is what to call it. */
 export async function readStream(source: AsyncIterable<Uint8Array>, name: string): Promise<SealedStream> {
-  const intake = new Intake(source)
-  const sealed = readSealed(await intake.take(HEAD_BYTES))
+  const reader = new StreamReader(source)
+  const sealed = readSealed(await reader.read(HEAD_BYTES))
   const lock = sealed?.header.lock
   if (sealed?.header.purpose !== PURPOSE.backup || lock?.kind !== "argon2id") {
     throw new Fault("bad-data", `${name} is no backup of mqttchat, or is damaged`, "mqttchat import FILE")
   }
   return {
     unlock: async function* (passphrase) {
-      const key = await keyOf(lock, passphrase)
+      const key = await derivePassphraseKey(lock, passphrase)
       const streamKey = openSealed(sealed, key)
       wipe(key)
       if (streamKey === undefined) {
         const message = `this is not the passphrase of ${name}`
         throw new Fault("refused", message, "try again; there is no way around it")
       }
-      yield* openChunks(intake, streamKey, name)
+      yield* openChunks(reader, streamKey, name)
       wipe(streamKey)
     },
   }
 }
 
-async function* openChunks(intake: Intake, key: Uint8Array, name: string): AsyncGenerator<Uint8Array> {
+async function* openChunks(reader: StreamReader, key: Uint8Array, name: string): AsyncGenerator<Uint8Array> {
   let isLast = false
   for (let number = 0; !isLast; number++) {
-    const box = await intake.take(CHUNK_BYTES + BOX_OVERHEAD)
-    isLast = await intake.isOver()
+    const box = await reader.read(CHUNK_BYTES + BOX_OVERHEAD)
+    isLast = await reader.isAtEnd()
     const chunk = open(box, nonceOf(number, isLast), key)
     if (chunk === undefined) {
       throw new Fault("bad-data", `${name} is damaged or was cut off; nothing was imported`, "copy it again")

@@ -1,6 +1,6 @@
 import { concat, equal, type Psk, type PublicKey, type Random, wipe } from "../crypto/bytes.ts"
 import { decodePairing, encodePairing, type PairingMessage, SID_BYTES } from "../wire/pairing.ts"
-import { CLAIM_WITHIN_MS, GRANT_WITHIN_MS, REPEAT_MS } from "./clock.ts"
+import { CLAIM_WITHIN_MS, GRANT_WITHIN_MS, REPEAT_MS } from "./timeouts.ts"
 import type { PairingCode } from "./code.ts"
 import {
   drawShare,
@@ -12,17 +12,17 @@ import {
 } from "./exchange.ts"
 
 /** The side that typed a code, by what it knows. Times are unix ms. */
-export type Answering =
+export type AnswerState =
   /** The code, and not yet whether anybody offers it. */
   | {
-      readonly knows: "code"
+      readonly kind: "code"
       readonly typed: Typed
       /** Once the broker has our question; an owner claims within that time even if the question got lost. */
       readonly endAt: number | undefined
     }
   /** Who offers it; the one answer is out. */
   | {
-      readonly knows: "owner"
+      readonly kind: "owner"
       readonly typed: Typed
       readonly owner: Uint8Array
       readonly own: OwnShare
@@ -31,11 +31,11 @@ export type Answering =
       readonly endAt: number
     }
   /** The key and the owner's bundle; not yet whether this connection leads to the owner's broker. */
-  | { readonly knows: "key"; readonly caller: Uint8Array; readonly proof: Uint8Array }
+  | { readonly kind: "key"; readonly caller: Uint8Array; readonly proof: Uint8Array }
   /** That the broker is the owner's: our proof is out. */
-  | { readonly knows: "peer"; readonly caller: Uint8Array; readonly proof: Uint8Array }
+  | { readonly kind: "peer"; readonly caller: Uint8Array; readonly proof: Uint8Array }
   /** That nothing will come of this code. */
-  | { readonly knows: "danger" }
+  | { readonly kind: "danger" }
 
 type Typed = { readonly code: PairingCode; readonly guest: boolean; readonly caller: Uint8Array }
 
@@ -48,7 +48,7 @@ export type AnswerEvent =
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }
 
-export type AnswerTold =
+export type AnswerEffect =
   | { readonly kind: "keyed"; readonly psk: Psk; readonly grant: Grant }
   /**
    * `absent`: nobody holds the nameplate; `used`: its owner says that the code is used; `mismatch`: the owner had
@@ -57,25 +57,25 @@ export type AnswerTold =
   | { readonly kind: "failed"; readonly why: "absent" | "used" | "mismatch" | "silent" }
 
 export type AnswerStep = {
-  readonly next: Answering
+  readonly next: AnswerState
   readonly send: readonly Uint8Array[]
-  readonly told?: AnswerTold
+  readonly effect?: AnswerEffect
 }
 
-export type AnswerWorld = { readonly now: number; readonly random: Random }
+export type AnswerInput = { readonly now: number; readonly random: Random }
 
-const DANGER: Answering = { knows: "danger" }
+const DANGER: AnswerState = { kind: "danger" }
 
 /** Asks for the owner of the code, who otherwise says so every two seconds only [P-21]. */
 export function beginAnswer(code: PairingCode, guest: boolean, random: Random): AnswerStep {
   const typed = { code, guest, caller: random(SID_BYTES) }
   const ask = encodePairing({ kind: "ask", caller: typed.caller })
-  return { next: { knows: "code", typed, endAt: undefined }, send: [ask] }
+  return { next: { kind: "code", typed, endAt: undefined }, send: [ask] }
 }
 
 /** Unix ms at which the state wants a tick, or undefined. */
-export function answerWakesAt(state: Answering): number | undefined {
-  switch (state.knows) {
+export function answerWakesAt(state: AnswerState): number | undefined {
+  switch (state.kind) {
     case "code":
       return state.endAt
     case "owner":
@@ -88,75 +88,79 @@ export function answerWakesAt(state: Answering): number | undefined {
 }
 
 /** One event. What does not fit the state changes nothing, for anybody can write on a nameplate. */
-export function answerStep(state: Answering, event: AnswerEvent, world: AnswerWorld): AnswerStep {
+export function answerStep(state: AnswerState, event: AnswerEvent, input: AnswerInput): AnswerStep {
   switch (event.kind) {
     case "message": {
       const message = decodePairing(event.bytes)
-      return message === undefined ? stay(state) : hear(state, message, world)
+      return message === undefined ? unchanged(state) : receive(state, message, input)
     }
     case "asked":
-      return state.knows === "code" ? stay({ ...state, endAt: world.now + CLAIM_WITHIN_MS }) : stay(state)
+      return state.kind === "code"
+        ? unchanged({ ...state, endAt: input.now + CLAIM_WITHIN_MS })
+        : unchanged(state)
     case "pinned":
-      return state.knows === "key" ? { next: { ...state, knows: "peer" }, send: [proof(state)] } : stay(state)
+      return state.kind === "key"
+        ? { next: { ...state, kind: "peer" }, send: [proof(state)] }
+        : unchanged(state)
     case "tick":
-      return tick(state, world.now)
+      return tick(state, input.now)
     case "cancel":
       return giveUp(state)
   }
 }
 
-function hear(state: Answering, message: PairingMessage, world: AnswerWorld): AnswerStep {
-  switch (state.knows) {
+function receive(state: AnswerState, message: PairingMessage, input: AnswerInput): AnswerStep {
+  switch (state.kind) {
     case "code":
-      return hearWithCode(state, message, world)
+      return receiveWithCode(state, message, input)
     case "owner":
-      return hearFromOwner(state, message)
+      return receiveFromOwner(state, message)
     case "peer":
       return message.kind === "grant" && equal(message.caller, state.caller)
         ? { next: state, send: [proof(state)] }
-        : stay(state)
+        : unchanged(state)
     case "key":
     case "danger":
-      return stay(state)
+      return unchanged(state)
   }
 }
 
-function hearWithCode(
-  state: Extract<Answering, { knows: "code" }>,
+function receiveWithCode(
+  state: Extract<AnswerState, { kind: "code" }>,
   message: PairingMessage,
-  world: AnswerWorld,
+  input: AnswerInput,
 ): AnswerStep {
   const { caller } = state.typed
-  if (message.kind === "claim") return answerTo(state.typed, message.owner, world)
+  if (message.kind === "claim") return answerTo(state.typed, message.owner, input)
   if (message.kind === "grant") return fail("used")
-  return message.kind === "stop" && equal(message.caller, caller) ? fail("used") : stay(state)
+  return message.kind === "stop" && equal(message.caller, caller) ? fail("used") : unchanged(state)
 }
 
-function answerTo(typed: Typed, owner: Uint8Array, { now, random }: AnswerWorld): AnswerStep {
+function answerTo(typed: Typed, owner: Uint8Array, { now, random }: AnswerInput): AnswerStep {
   const { code, guest, caller } = typed
   const own = drawShare(code, concat(owner, caller), random)
   if (own === undefined) return fail("mismatch")
   const answer = encodePairing({ kind: "answer", guest, owner, caller, share: own.share })
   const [repeatAt, endAt] = [now + REPEAT_MS, now + GRANT_WITHIN_MS]
-  return { next: { knows: "owner", typed, owner, own, answer, repeatAt, endAt }, send: [answer] }
+  return { next: { kind: "owner", typed, owner, own, answer, repeatAt, endAt }, send: [answer] }
 }
 
-type WithOwner = Extract<Answering, { knows: "owner" }>
+type WithOwner = Extract<AnswerState, { kind: "owner" }>
 
 /** Two owners of one nameplate, or a grant for somebody else: the one answer this code allows may be lost [P-23]. */
-function hearFromOwner(state: WithOwner, message: PairingMessage): AnswerStep {
+function receiveFromOwner(state: WithOwner, message: PairingMessage): AnswerStep {
   const { caller } = state.typed
   switch (message.kind) {
     case "claim":
-      return equal(message.owner, state.owner) ? stay(state) : giveUp(state, "mismatch")
+      return equal(message.owner, state.owner) ? unchanged(state) : giveUp(state, "mismatch")
     case "grant":
       return equal(message.caller, caller) ? takeGrant(state, message) : giveUp(state, "mismatch")
     case "stop":
-      return equal(message.caller, caller) ? giveUp(state, "mismatch") : stay(state)
+      return equal(message.caller, caller) ? giveUp(state, "mismatch") : unchanged(state)
     case "answer":
     case "proof":
     case "ask":
-      return stay(state)
+      return unchanged(state)
   }
 }
 
@@ -170,9 +174,9 @@ function takeGrant(state: WithOwner, message: Extract<PairingMessage, { kind: "g
   wipe(keys.grantKey)
   if (grant === undefined) return giveUp(state, "mismatch")
   return {
-    next: { knows: "key", caller: typed.caller, proof: keys.callerProof },
+    next: { kind: "key", caller: typed.caller, proof: keys.callerProof },
     send: [],
-    told: { kind: "keyed", psk: keys.psk, grant },
+    effect: { kind: "keyed", psk: keys.psk, grant },
   }
 }
 
@@ -180,36 +184,36 @@ function keysWith({ scalar, share }: OwnShare, theirs: PublicKey, sid: Uint8Arra
   return exchangeKeys(scalar, theirs, { sid, callerShare: share, ownerShare: theirs })
 }
 
-function tick(state: Answering, now: number): AnswerStep {
-  switch (state.knows) {
+function tick(state: AnswerState, now: number): AnswerStep {
+  switch (state.kind) {
     case "code":
-      return state.endAt !== undefined && now >= state.endAt ? fail("absent") : stay(state)
+      return state.endAt !== undefined && now >= state.endAt ? fail("absent") : unchanged(state)
     case "owner":
       if (now >= state.endAt) return giveUp(state, "silent")
       return now < state.repeatAt
-        ? stay(state)
+        ? unchanged(state)
         : { next: { ...state, repeatAt: now + REPEAT_MS }, send: [state.answer] }
     case "key":
     case "peer":
     case "danger":
-      return stay(state)
+      return unchanged(state)
   }
 }
 
 /** Tells the owner, whose screen then says the same at once instead of after two minutes [P-24]. */
-function giveUp(state: Answering, why?: "mismatch" | "silent"): AnswerStep {
-  if (state.knows === "code" || state.knows === "danger") return { next: DANGER, send: [] }
-  if (state.knows === "owner") wipe(state.own.scalar)
-  const caller = state.knows === "owner" ? state.typed.caller : state.caller
+function giveUp(state: AnswerState, why?: "mismatch" | "silent"): AnswerStep {
+  if (state.kind === "code" || state.kind === "danger") return { next: DANGER, send: [] }
+  if (state.kind === "owner") wipe(state.own.scalar)
+  const caller = state.kind === "owner" ? state.typed.caller : state.caller
   const send = [encodePairing({ kind: "stop", caller })]
-  return { next: DANGER, send, ...(why === undefined ? {} : { told: { kind: "failed", why } }) }
+  return { next: DANGER, send, ...(why === undefined ? {} : { effect: { kind: "failed", why } }) }
 }
 
 function fail(why: "absent" | "used" | "mismatch"): AnswerStep {
-  return { next: DANGER, send: [], told: { kind: "failed", why } }
+  return { next: DANGER, send: [], effect: { kind: "failed", why } }
 }
 
-function stay(state: Answering): AnswerStep {
+function unchanged(state: AnswerState): AnswerStep {
   return { next: state, send: [] }
 }
 

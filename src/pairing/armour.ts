@@ -2,7 +2,7 @@ import { utf8 } from "../crypto/bytes.ts"
 import { type Access, decodeAccess, encodeAccess } from "../wire/access.ts"
 import { type Address, formatAddress, parseAddress } from "../wire/address.ts"
 import { decode, type Reader, Writer } from "../wire/codec.ts"
-import { BUNDLE_BYTES } from "../wire/link.ts"
+import { BUNDLE_BYTES } from "../wire/pairing-link.ts"
 
 const HEADER = "-----BEGIN MQTTCHAT BUNDLE-----"
 const FOOTER = "-----END MQTTCHAT BUNDLE-----"

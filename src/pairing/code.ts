@@ -32,12 +32,12 @@ export function makeCode(words: WordCount, random: Random): PairingCode {
  */
 export function parseCode(typed: string): ParsedCode {
   if (typed.length > TYPED_CHARACTERS_MAX) return { kind: "bad", why: "that is too long for a code" }
-  const [spoken = "", address, ...more] = typed.normalize("NFKC").trim().toLowerCase().split("@")
+  const [codeText = "", address, ...more] = typed.normalize("NFKC").trim().toLowerCase().split("@")
   const at = address === undefined ? undefined : parseAddress(address)
   if (more.length > 0 || (address !== undefined && at === undefined)) {
     return { kind: "bad", why: "behind the @ of a code stands HOST or HOST:PORT" }
   }
-  const [nameplate = "", ...words] = spoken.split(/[\s-]+/).filter((part) => part !== "")
+  const [nameplate = "", ...words] = codeText.split(/[\s-]+/).filter((part) => part !== "")
   if (!NAMEPLATE.test(nameplate) || words.length < 2 || words.length > 3) {
     return { kind: "bad", why: "a code is a number and two or three words, like 7-crowd-river" }
   }

@@ -11,7 +11,7 @@ import {
 import { kdf } from "../crypto/kdf.ts"
 import { hash, hmac, open, seal } from "../crypto/nacl.ts"
 import { type Access, decodeAccess, encodeAccess } from "../wire/access.ts"
-import { BUNDLE_BYTES } from "../wire/link.ts"
+import { BUNDLE_BYTES } from "../wire/pairing-link.ts"
 import { CONFIRMATION_BYTES } from "../wire/pairing.ts"
 import type { PairingCode } from "./code.ts"
 import { generator, pakeSecret, pakeShare, prefixed, sessionKey } from "./cpace.ts"

@@ -1,20 +1,20 @@
 import { concat, equal, type Psk, type PublicKey, type Random, wipe } from "../crypto/bytes.ts"
 import { decodePairing, encodePairing, type PairingMessage, SID_BYTES } from "../wire/pairing.ts"
-import { CODE_LIFETIME_MS, LISTEN_MS, PROOF_WITHIN_MS, REPEAT_MS } from "./clock.ts"
+import { CODE_LIFETIME_MS, LISTEN_MS, PROOF_WITHIN_MS, REPEAT_MS } from "./timeouts.ts"
 import type { PairingCode } from "./code.ts"
 import { drawShare, type ExchangeKeys, exchangeKeys, type Grant, sealGrant } from "./exchange.ts"
 
 /** The side that shows a code, by what it knows. Times are unix ms. */
-export type Offering =
+export type OfferState =
   /** Whether the nameplate is free; `showAt` once the broker has our question. */
-  | { readonly knows: "nothing"; readonly plate: Plate; readonly showAt: number | undefined }
+  | { readonly kind: "nothing"; readonly plate: Plate; readonly showAt: number | undefined }
   /** That the nameplate is ours: the code is on the screen. */
-  | { readonly knows: "nameplate"; readonly plate: Plate; readonly claimAt: number; readonly endAt: number }
+  | { readonly kind: "nameplate"; readonly plate: Plate; readonly claimAt: number; readonly endAt: number }
   /** Whose answer it took, the only one for this code. What they may be given is being fetched. */
-  | { readonly knows: "caller"; readonly plate: Plate; readonly call: Call; readonly endAt: number }
+  | { readonly kind: "caller"; readonly plate: Plate; readonly call: Call; readonly endAt: number }
   /** The key, if the caller's code is ours; only their proof will tell. */
   | {
-      readonly knows: "key"
+      readonly kind: "key"
       readonly plate: Plate
       readonly call: Call
       readonly grant: Uint8Array
@@ -22,9 +22,9 @@ export type Offering =
       readonly endAt: number
     }
   /** That the caller has the code. */
-  | { readonly knows: "peer"; readonly caller: Uint8Array }
+  | { readonly kind: "peer"; readonly caller: Uint8Array }
   /** That nothing will come of this code. */
-  | { readonly knows: "danger" }
+  | { readonly kind: "danger" }
 
 type Plate = { readonly code: PairingCode; readonly owner: Uint8Array }
 type Call = {
@@ -45,7 +45,7 @@ export type OfferEvent =
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }
 
-export type OfferTold =
+export type OfferEffect =
   /** Somebody else holds this nameplate: draw another code. */
   | { readonly kind: "collision" }
   /** The code may be shown. */
@@ -57,25 +57,25 @@ export type OfferTold =
   | { readonly kind: "failed"; readonly why: "expired" | "mismatch" | "crowded" }
 
 export type OfferStep = {
-  readonly next: Offering
+  readonly next: OfferState
   readonly send: readonly Uint8Array[]
-  readonly told?: OfferTold
+  readonly effect?: OfferEffect
 }
 
-export type OfferWorld = { readonly now: number; readonly random: Random }
+export type OfferInput = { readonly now: number; readonly random: Random }
 
-const DANGER: Offering = { knows: "danger" }
+const DANGER: OfferState = { kind: "danger" }
 
 /** Asks whether the nameplate is free [P-21]. */
 export function beginOffer(code: PairingCode, random: Random): OfferStep {
   const plate = { code, owner: random(SID_BYTES) }
   const ask = encodePairing({ kind: "ask", caller: plate.owner })
-  return { next: { knows: "nothing", plate, showAt: undefined }, send: [ask] }
+  return { next: { kind: "nothing", plate, showAt: undefined }, send: [ask] }
 }
 
 /** Unix ms at which the state wants a tick, or undefined. */
-export function offerWakesAt(state: Offering): number | undefined {
-  switch (state.knows) {
+export function offerWakesAt(state: OfferState): number | undefined {
+  switch (state.kind) {
     case "nothing":
       return state.showAt
     case "nameplate":
@@ -91,36 +91,38 @@ export function offerWakesAt(state: Offering): number | undefined {
 }
 
 /** One event. What does not fit the state changes nothing, for anybody can write on a nameplate. */
-export function offerStep(state: Offering, event: OfferEvent, world: OfferWorld): OfferStep {
+export function offerStep(state: OfferState, event: OfferEvent, input: OfferInput): OfferStep {
   switch (event.kind) {
     case "message": {
       const message = decodePairing(event.bytes)
-      return message === undefined ? stay(state) : hear(state, message, world)
+      return message === undefined ? unchanged(state) : receive(state, message, input)
     }
     case "asked":
-      return state.knows === "nothing" ? stay({ ...state, showAt: world.now + LISTEN_MS }) : stay(state)
+      return state.kind === "nothing"
+        ? unchanged({ ...state, showAt: input.now + LISTEN_MS })
+        : unchanged(state)
     case "ready":
-      return grantTo(state, event.grant, world)
+      return grantTo(state, event.grant, input)
     case "paired":
-      return "call" in state ? prove(state) : stay(state)
+      return "call" in state ? prove(state) : unchanged(state)
     case "tick":
-      return tick(state, world.now)
+      return tick(state, input.now)
     case "cancel":
       return { next: DANGER, send: "call" in state ? [stop(state.call.caller)] : [] }
   }
 }
 
-function hear(state: Offering, message: PairingMessage, world: OfferWorld): OfferStep {
-  switch (state.knows) {
+function receive(state: OfferState, message: PairingMessage, input: OfferInput): OfferStep {
+  switch (state.kind) {
     case "nothing":
       return isOwnAsk(state.plate, message)
-        ? stay(state)
-        : { next: DANGER, send: [], told: { kind: "collision" } }
+        ? unchanged(state)
+        : { next: DANGER, send: [], effect: { kind: "collision" } }
     case "nameplate":
-      return hearAtNameplate(state, message, world)
+      return receiveAtNameplate(state, message, input)
     case "caller":
     case "key":
-      return hearInExchange(state, message)
+      return receiveInExchange(state, message)
     case "peer":
       return refuseLatecomer(state, message, state.caller)
     case "danger":
@@ -132,19 +134,19 @@ function isOwnAsk({ owner }: Plate, message: PairingMessage): boolean {
   return message.kind === "ask" && equal(message.caller, owner)
 }
 
-type AtNameplate = Extract<Offering, { knows: "nameplate" }>
+type AtNameplate = Extract<OfferState, { kind: "nameplate" }>
 
 /** Takes the one answer of this code; claims the nameplate whenever somebody asks [P-21] [P-22]. */
-function hearAtNameplate(state: AtNameplate, message: PairingMessage, world: OfferWorld): OfferStep {
+function receiveAtNameplate(state: AtNameplate, message: PairingMessage, input: OfferInput): OfferStep {
   if (message.kind === "ask" && !isOwnAsk(state.plate, message))
     return { next: state, send: [claim(state.plate)] }
-  if (message.kind !== "answer" || !equal(message.owner, state.plate.owner)) return stay(state)
-  const call = takeCall(state.plate, message, world.random)
+  if (message.kind !== "answer" || !equal(message.owner, state.plate.owner)) return unchanged(state)
+  const call = takeCall(state.plate, message, input.random)
   if (call === undefined) return fail("mismatch", [message.caller])
   return {
-    next: { knows: "caller", plate: state.plate, call, endAt: world.now + PROOF_WITHIN_MS },
+    next: { kind: "caller", plate: state.plate, call, endAt: input.now + PROOF_WITHIN_MS },
     send: [],
-    told: { kind: "answered", guest: message.guest, psk: call.keys.psk },
+    effect: { kind: "answered", guest: message.guest, psk: call.keys.psk },
   }
 }
 
@@ -163,67 +165,71 @@ function takeCall(
   return keys && { caller, theirs, ours: own.share, keys }
 }
 
-type InExchange = Extract<Offering, { call: Call }>
+type InExchange = Extract<OfferState, { call: Call }>
 
-function hearInExchange(state: InExchange, message: PairingMessage): OfferStep {
+function receiveInExchange(state: InExchange, message: PairingMessage): OfferStep {
   const { call } = state
-  if (message.kind === "claim") return stay(state)
-  if (!equal(message.caller, call.caller)) return hearAnother(state, message)
+  if (message.kind === "claim") return unchanged(state)
+  if (!equal(message.caller, call.caller)) return receiveFromAnother(state, message)
   switch (message.kind) {
     case "answer":
-      return hearAgain(state, message)
+      return receiveRepeated(state, message)
     case "proof":
-      return equal(message.proof, call.keys.callerProof) ? prove(state) : stay(state)
+      return equal(message.proof, call.keys.callerProof) ? prove(state) : unchanged(state)
     case "stop":
       return fail("mismatch", [])
     case "ask":
     case "grant":
-      return stay(state)
+      return unchanged(state)
   }
 }
 
 /** The same answer once more wants the same grant; another share under the same name is a second guess [P-22]. */
-function hearAgain(state: InExchange, answer: Answer): OfferStep {
-  if (!equal(answer.share, state.call.theirs)) return stay(state)
-  return { next: state, send: state.knows === "key" ? [state.grant] : [] }
+function receiveRepeated(state: InExchange, answer: Answer): OfferStep {
+  if (!equal(answer.share, state.call.theirs)) return unchanged(state)
+  return { next: state, send: state.kind === "key" ? [state.grant] : [] }
 }
 
 /**
  * Somebody else with the same code. While nothing was given to anybody the code dies for all; afterwards the first
  * caller goes on and the second is told that it is used [P-23].
  */
-function hearAnother(state: InExchange, message: PairingMessage): OfferStep {
+function receiveFromAnother(state: InExchange, message: PairingMessage): OfferStep {
   if (message.kind !== "answer") return refuseLatecomer(state, message, state.call.caller)
-  if (!equal(message.owner, state.plate.owner)) return stay(state)
-  if (state.knows === "caller") return fail("crowded", [state.call.caller, message.caller])
+  if (!equal(message.owner, state.plate.owner)) return unchanged(state)
+  if (state.kind === "caller") return fail("crowded", [state.call.caller, message.caller])
   return { next: state, send: [stop(message.caller)] }
 }
 
 /** Who asks for a nameplate whose code is used hears so at once instead of waiting for nobody [P-23]. */
-function refuseLatecomer(state: Offering, message: PairingMessage, known: Uint8Array | undefined): OfferStep {
-  if (message.kind !== "ask" && message.kind !== "answer") return stay(state)
-  if (known !== undefined && equal(message.caller, known)) return stay(state)
+function refuseLatecomer(
+  state: OfferState,
+  message: PairingMessage,
+  known: Uint8Array | undefined,
+): OfferStep {
+  if (message.kind !== "ask" && message.kind !== "answer") return unchanged(state)
+  if (known !== undefined && equal(message.caller, known)) return unchanged(state)
   return { next: state, send: [stop(message.caller)] }
 }
 
 /** The same bytes from here on: a second grant under the same key would be a second message of the exchange. */
-function grantTo(state: Offering, given: Grant, world: OfferWorld): OfferStep {
-  if (state.knows !== "caller") return stay(state)
+function grantTo(state: OfferState, given: Grant, input: OfferInput): OfferStep {
+  if (state.kind !== "caller") return unchanged(state)
   const { call } = state
-  const sealed = sealGrant(given, call.keys.grantKey, world.random)
+  const sealed = sealGrant(given, call.keys.grantKey, input.random)
   const proof = call.keys.ownerProof
   const grant = encodePairing({ kind: "grant", caller: call.caller, share: call.ours, proof, ...sealed })
-  return { next: { ...state, knows: "key", grant, repeatAt: world.now + REPEAT_MS }, send: [grant] }
+  return { next: { ...state, kind: "key", grant, repeatAt: input.now + REPEAT_MS }, send: [grant] }
 }
 
 function prove({ call }: InExchange): OfferStep {
-  return { next: { knows: "peer", caller: call.caller }, send: [], told: { kind: "keyed" } }
+  return { next: { kind: "peer", caller: call.caller }, send: [], effect: { kind: "keyed" } }
 }
 
-function tick(state: Offering, now: number): OfferStep {
-  switch (state.knows) {
+function tick(state: OfferState, now: number): OfferStep {
+  switch (state.kind) {
     case "nothing":
-      return state.showAt !== undefined && now >= state.showAt ? hold(state.plate, now) : stay(state)
+      return state.showAt !== undefined && now >= state.showAt ? hold(state.plate, now) : unchanged(state)
     case "nameplate":
       return now >= state.endAt ? fail("expired", []) : claimAgain(state, now)
     case "caller":
@@ -231,33 +237,33 @@ function tick(state: Offering, now: number): OfferStep {
       return now >= state.endAt ? fail("mismatch", [state.call.caller]) : grantAgain(state, now)
     case "peer":
     case "danger":
-      return stay(state)
+      return unchanged(state)
   }
 }
 
 function claimAgain(state: AtNameplate, now: number): OfferStep {
-  if (now < state.claimAt) return stay(state)
+  if (now < state.claimAt) return unchanged(state)
   return { next: { ...state, claimAt: now + REPEAT_MS }, send: [claim(state.plate)] }
 }
 
 function grantAgain(state: InExchange, now: number): OfferStep {
-  if (state.knows === "caller" || now < state.repeatAt) return stay(state)
+  if (state.kind === "caller" || now < state.repeatAt) return unchanged(state)
   return { next: { ...state, repeatAt: now + REPEAT_MS }, send: [state.grant] }
 }
 
 function hold(plate: Plate, now: number): OfferStep {
   return {
-    next: { knows: "nameplate", plate, claimAt: now + REPEAT_MS, endAt: now + CODE_LIFETIME_MS },
+    next: { kind: "nameplate", plate, claimAt: now + REPEAT_MS, endAt: now + CODE_LIFETIME_MS },
     send: [claim(plate)],
-    told: { kind: "held" },
+    effect: { kind: "held" },
   }
 }
 
 function fail(why: "expired" | "mismatch" | "crowded", callers: readonly Uint8Array[]): OfferStep {
-  return { next: DANGER, send: callers.map(stop), told: { kind: "failed", why } }
+  return { next: DANGER, send: callers.map(stop), effect: { kind: "failed", why } }
 }
 
-function stay(state: Offering): OfferStep {
+function unchanged(state: OfferState): OfferStep {
   return { next: state, send: [] }
 }
 

@@ -1,4 +1,4 @@
-import { Turns } from "../turns.ts"
+import { SerialQueue } from "../async/serial-queue.ts"
 import type { Authority, Revoked } from "./authority.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Roll } from "./roll.ts"
@@ -21,7 +21,7 @@ type Means = {
 /** Makes the broker do what the ledger says about who was revoked. */
 export class Enforcement {
   readonly #means: Means
-  readonly #turns = new Turns()
+  readonly #turns = new SerialQueue()
 
   constructor(means: Means) {
     this.#means = means
@@ -32,7 +32,7 @@ export class Enforcement {
    * run, also in another process.
    */
   run(): Promise<void> {
-    return this.#turns.take(() => this.#enforce())
+    return this.#turns.run(() => this.#enforce())
   }
 
   async #enforce(): Promise<void> {

@@ -6,8 +6,8 @@ import { dirname } from "node:path"
 import * as v from "valibot"
 
 import { diskFault, Fault } from "../errors.ts"
-import { Turns } from "../turns.ts"
-import { writeAll } from "../write-all.ts"
+import { SerialQueue } from "../async/serial-queue.ts"
+import { writeAll } from "../fs/write-all.ts"
 import { emptyRoll, enter, type Entry, type OpenRoll, type Roll } from "./roll.ts"
 
 /** A member takes about 1.5 kB: this is some forty thousand of them, and no file of ours by mistake. */
@@ -125,7 +125,7 @@ type Held = { readonly roll: OpenRoll; link: string; length: number }
 
 function ledger(file: FileHandle, held: Held): Ledger {
   // whoever comes after a failure begins where the last whole line ends
-  const turns = new Turns()
+  const turns = new SerialQueue()
   const write = async (entry: Entry): Promise<void> => {
     const link = linkOf(held.link, entry)
     const line = Buffer.from(`${JSON.stringify({ link, entry })}\n`)
@@ -137,9 +137,9 @@ function ledger(file: FileHandle, held: Held): Ledger {
   }
   return {
     roll: held.roll,
-    append: (entry) => turns.take(() => write(entry)),
+    append: (entry) => turns.run(() => write(entry)),
     transact: (decide) =>
-      turns.take(async () => {
+      turns.run(async () => {
         const decided = await decide(held.roll)
         if (decided.entry !== undefined) await write(decided.entry)
         return decided

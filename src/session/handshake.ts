@@ -117,9 +117,9 @@ export function initiate(initiation: Initiation, random: Random): Initiated {
   const dh1 = agree(identity.boxSecret, bundle.prekey)
   wipe(ephemeral.secretKey)
   if (!encapsulated || !dh1 || !dh2 || !dh3) return { kind: "refused", why: "weak-key" }
-  const public1 = { mode, bundle, ephemeral: ephemeral.publicKey, ciphertext: encapsulated.ciphertext }
-  const first = firstHalf(psk, [dh2, dh3, encapsulated.secret], public1)
-  const sealedIdentity = sealBox(encodeWho(identity.public, inbox), NO_NONCE, first.identityKey)
+  const publicPart = { mode, bundle, ephemeral: ephemeral.publicKey, ciphertext: encapsulated.ciphertext }
+  const first = firstHalf(psk, [dh2, dh3, encapsulated.secret], publicPart)
+  const sealedIdentity = sealBox(encodeIdentityPart(identity.public, inbox), NO_NONCE, first.identityKey)
   const agreed = secondHalf(first, sealedIdentity, dh1)
   const session = startInitiator(agreed, bundle.prekey, random)
   if (session === undefined) return { kind: "refused", why: "weak-key" }
@@ -160,19 +160,19 @@ export function respond({ identity, open: own, psk, mode }: Response, init: Uint
   if (!dh2 || !dh3) return { kind: "refused", why: "weak-key" }
   const secret = decapsulate(kemSeed, fields.ciphertext)
   const first = firstHalf(psk, [dh2, dh3, secret], { ...fields, mode, bundle })
-  const who = openWho(fields.sealedIdentity, first.identityKey)
-  if (who === undefined) return { kind: "refused", why: "forged" }
-  if (equal(encodeIdentity(who.peer), encodeIdentity(identity.public))) {
+  const initiator = openIdentityPart(fields.sealedIdentity, first.identityKey)
+  if (initiator === undefined) return { kind: "refused", why: "forged" }
+  if (equal(encodeIdentity(initiator.peer), encodeIdentity(identity.public))) {
     return { kind: "refused", why: "own-identity" }
   }
-  const dh1 = agree(prekeySecret, who.peer.box)
+  const dh1 = agree(prekeySecret, initiator.peer.box)
   if (!dh1) return { kind: "refused", why: "weak-key" }
   const agreed = secondHalf(first, fields.sealedIdentity, dh1)
   const session = startResponder(agreed, { secretKey: prekeySecret, publicKey: bundle.prekey })
   const message = open(session, fields.message, UNDATED)
   if (message.kind === "refused") return { kind: "refused", why: "forged" }
   const { sas, recoverySecret } = agreed
-  const established = { session: message.next, ...who, sas, recoverySecret }
+  const established = { session: message.next, ...initiator, sas, recoverySecret }
   return { kind: "accepted", established, frames: message.frames, mid: message.mid }
 }
 
@@ -216,11 +216,11 @@ function secondHalf(first: FirstHalf, sealedIdentity: Uint8Array, dh1: SharedSec
   return agreed
 }
 
-function encodeWho(peer: PublicIdentity, inbox: Inbox): Uint8Array {
+function encodeIdentityPart(peer: PublicIdentity, inbox: Inbox): Uint8Array {
   return concat(encodeIdentity(peer), inbox.device, inbox.mailbox, CAPABILITIES, ZEROS)
 }
 
-function openWho(
+function openIdentityPart(
   sealed: Uint8Array,
   key: Uint8Array,
 ): { peer: PublicIdentity; peerInbox: Inbox } | undefined {

@@ -1,8 +1,8 @@
 import type { EncapsulationKey, KemCiphertext, KemSeed, Random } from "../crypto/bytes.ts"
 import { KEM_SEED_BYTES, decapsulate, encapsulate, kemKeyPair } from "../crypto/mlkem.ts"
 import type { Frame } from "../wire/frame.ts"
-import { stepped } from "./phase.ts"
-import { PQ_MOVES, type PqState, type Role, type Session } from "./state.ts"
+import { ratcheted } from "./state-updates.ts"
+import { PQ_TRANSITIONS, type PqState, type Role, type Session } from "./state.ts"
 
 /** The initiator keeps the beat; the responder steps in only where it fails to [S-40]. */
 const DUE: Record<Role, { readonly messages: number; readonly seconds: number }> = {
@@ -22,19 +22,19 @@ export function startStep(
   now: number,
   random: Random,
 ): { frame: Frame; next: Session } | undefined {
-  const { pq, phase, role } = session
-  if (phase === "waiting" || pq.step.kind !== "idle" || !isDue(pq, role, now)) return undefined
+  const { pq, kind, role } = session
+  if (kind === "waiting" || pq.step.kind !== "idle" || !isDue(pq, role, now)) return undefined
   const seed = random(KEM_SEED_BYTES) as KemSeed
   const id = (pq.lastId % LAST_ID) + 1
   const frame: Frame = { kind: "pq-ek", id, encapsulationKey: kemKeyPair(seed) }
   const next = {
     ...pq,
     lastId: id,
-    step: { kind: PQ_MOVES.idle["a step is due"], id, seed },
+    step: { kind: PQ_TRANSITIONS.idle["a step is due"], id, seed },
     messages: 0,
     since: now,
   }
-  return { frame, next: stepped(session, next) }
+  return { frame, next: ratcheted(session, next) }
 }
 
 function isDue(pq: PqState, role: Role, now: number): boolean {
@@ -64,7 +64,7 @@ function answerKey(
   if (encapsulated === undefined) return { next: session }
   const { ciphertext, secret } = encapsulated
   const pq = { ...session.pq, promised: { id, secret }, messages: 0 }
-  return { next: stepped(session, pq), reply: { kind: "pq-ct", id, ciphertext } }
+  return { next: ratcheted(session, pq), reply: { kind: "pq-ct", id, ciphertext } }
 }
 
 function takeAnswer(
@@ -75,6 +75,9 @@ function takeAnswer(
   if (step.kind !== "asked" || step.id !== id) return { next: session }
   const secret = decapsulate(step.seed, ciphertext as KemCiphertext)
   return {
-    next: stepped(session, { ...session.pq, step: { kind: PQ_MOVES.asked["its answer comes"], id, secret } }),
+    next: ratcheted(session, {
+      ...session.pq,
+      step: { kind: PQ_TRANSITIONS.asked["its answer comes"], id, secret },
+    }),
   }
 }

@@ -17,10 +17,10 @@ import {
 import { CHAIN_MAX, isBucket, messageId, openBody, openHeader, sealMessage } from "./message.ts"
 import type { Root } from "./chain.ts"
 import type { Keys, SealedHeader } from "./message.ts"
-import { counted, heard, listening, speaking, spoken } from "./phase.ts"
-import { locate } from "./place.ts"
+import { counted, received, listening, speaking, sent } from "./state-updates.ts"
+import { locateKeys } from "./locate-keys.ts"
 import { remember, skippedKeyOf, skipTo } from "./skipped.ts"
-import { PQ_MOVES } from "./state.ts"
+import { PQ_TRANSITIONS } from "./state.ts"
 import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking, Waiting } from "./state.ts"
 
 /** A step may jump over this many messages: 1024 HMACs are some milliseconds, the most a peer can make us work at once. */
@@ -53,10 +53,10 @@ export type Refused = {
 
 /** Makes one message of `frames`. The session handed in stays as it was [S-20] [S-30]. */
 export function seal(session: Session, frames: readonly Frame[], random: Random): Sealed {
-  if (session.phase === "waiting") return { kind: "refused", why: "waiting-for-peer" }
+  if (session.kind === "waiting") return { kind: "refused", why: "waiting-for-peer" }
   const wire = encodeFrames(frames, MESSAGE_OVERHEAD)
   if (wire === undefined) return { kind: "refused", why: "too-long" }
-  const ours = session.phase === "speaking" ? session : takeTurn(session, random)
+  const ours = session.kind === "speaking" ? session : startSendingChain(session, random)
   const { own, sending } = ours
   if (sending.sent >= CHAIN_MAX) return { kind: "refused", why: "chain-full" }
   const messageKey = messageKeyOf(sending.chainKey)
@@ -74,13 +74,13 @@ export function seal(session: Session, frames: readonly Frame[], random: Random)
 
 function afterSending(session: Speaking): Speaking {
   const { headerKey, chainKey, previous, kem } = session.sending
-  const sent = session.sending.sent + 1
-  const tags = sent % BLOCK_TAGS === 0 ? tagBlock(headerKey, blockOf(sent)) : session.sending.tags
-  return spoken(session, { headerKey, chainKey: nextChainKey(chainKey), sent, previous, kem, tags })
+  const sentCount = session.sending.sent + 1
+  const tags = sentCount % BLOCK_TAGS === 0 ? tagBlock(headerKey, blockOf(sentCount)) : session.sending.tags
+  return sent(session, { headerKey, chainKey: nextChainKey(chainKey), sent: sentCount, previous, kem, tags })
 }
 
 /** A new key of ours and the chain that it begins (Double Ratchet section 4.5) [S-30]. */
-function takeTurn(session: Listening, random: Random): Speaking {
+function startSendingChain(session: Listening, random: Random): Speaking {
   const { theirs, previous, nextHeaderKey, pq } = session
   const own = boxKeyPair(random)
   const agreed = agree(own.secretKey, theirs)
@@ -92,8 +92,8 @@ function takeTurn(session: Listening, random: Random): Speaking {
   const { role, transcript, receiving, upcoming, skipped } = session
   const { root, chainKey } = step
   const left: PqState =
-    mixed === undefined ? pq : { ...pq, step: { kind: PQ_MOVES.ready["our next chain begins"] } }
-  const always = {
+    mixed === undefined ? pq : { ...pq, step: { kind: PQ_TRANSITIONS.ready["our next chain begins"] } }
+  const base = {
     role,
     transcript,
     root,
@@ -103,7 +103,7 @@ function takeTurn(session: Listening, random: Random): Speaking {
     skipped,
     pq: left,
   }
-  return speaking(always, own, {
+  return speaking(base, own, {
     headerKey: nextHeaderKey,
     chainKey,
     sent: 0,
@@ -121,12 +121,12 @@ export function open(session: Session, wire: Uint8Array, now: number): Opened {
   if (!isBucket(wire.length)) return { kind: "refused", why: "malformed" }
   const skipped = skippedKeyOf(session.skipped, wire)
   if (skipped !== undefined) return openSkipped(session, skipped, wire, now)
-  const place = locate(session, wire)
-  switch (place.kind) {
+  const location = locateKeys(session, wire)
+  switch (location.kind) {
     case "present":
-      return openPresent(session, place.chain, { wire, header: place.header, now })
+      return openPresent(session, location.chain, { wire, header: location.header, now })
     case "upcoming":
-      return openUpcoming(place.session, { wire, header: place.header, now })
+      return openUpcoming(location.session, { wire, header: location.header, now })
     case "forged":
       return { kind: "refused", why: "forged" }
     case "nowhere":
@@ -134,7 +134,7 @@ export function open(session: Session, wire: Uint8Array, now: number): Opened {
   }
 }
 
-type Arrived = { readonly wire: Uint8Array; readonly header: SealedHeader; readonly now: number }
+type Incoming = { readonly wire: Uint8Array; readonly header: SealedHeader; readonly now: number }
 
 function openSkipped(session: Session, key: SkippedKey, wire: Uint8Array, now: number): Opened {
   const header = openHeader(wire, key.headerKey)
@@ -143,22 +143,22 @@ function openSkipped(session: Session, key: SkippedKey, wire: Uint8Array, now: n
   if (!Array.isArray(frames)) return frames
   const left = session.skipped.filter((other) => other !== key)
   const { receiving, pq } = session
-  const next = heard(session, { receiving, skipped: remember(left, [], now), pq: counted(pq, now) })
+  const next = received(session, { receiving, skipped: remember(left, [], now), pq: counted(pq, now) })
   return { kind: "opened", frames, mid: messageId(wire), next, newChain: false }
 }
 
-function openPresent(session: Session, chain: ReceivingChain, arrived: Arrived): Opened {
-  const read = readOn(chain, session.transcript, arrived)
+function openPresent(session: Session, chain: ReceivingChain, incoming: Incoming): Opened {
+  const read = readOn(chain, session.transcript, incoming)
   if (read.kind === "refused") return read
   const { frames, receiving, overtaken } = read
-  const skipped = remember(session.skipped, overtaken, arrived.now)
-  const next = heard(session, { receiving, skipped, pq: counted(session.pq, arrived.now) })
-  return { kind: "opened", frames, mid: messageId(arrived.wire), next, newChain: false }
+  const skipped = remember(session.skipped, overtaken, incoming.now)
+  const next = received(session, { receiving, skipped, pq: counted(session.pq, incoming.now) })
+  return { kind: "opened", frames, mid: messageId(incoming.wire), next, newChain: false }
 }
 
 /** The peer's next chain begins: the root step, if everything of the message then opens (section 4.6) [S-31]. */
-function openUpcoming(session: Waiting | Speaking, arrived: Arrived): Opened {
-  const { header, wire } = arrived
+function openUpcoming(session: Waiting | Speaking, incoming: Incoming): Opened {
+  const { header, wire } = incoming
   const why = unready(session, header)
   if (why !== undefined) return { kind: "refused", why }
   const agreed = agree(session.own.secretKey, header.ratchetKey)
@@ -167,9 +167,9 @@ function openUpcoming(session: Waiting | Speaking, arrived: Arrived): Opened {
   wipe(agreed)
   const { headerKey, window } = session.upcoming
   const chain = { headerKey, chainKey: step.chainKey, received: 0, window }
-  const read = readOn(chain, session.transcript, arrived)
+  const read = readOn(chain, session.transcript, incoming)
   if (read.kind === "refused") return read
-  const next = afterRootStep(session, step, read, arrived)
+  const next = afterRootStep(session, step, read, incoming)
   return { kind: "opened", frames: read.frames, mid: messageId(wire), next, newChain: true }
 }
 
@@ -186,11 +186,11 @@ function afterRootStep(
   session: Waiting | Speaking,
   step: Root,
   read: Read,
-  { header, now }: Arrived,
+  { header, now }: Incoming,
 ): Listening {
   const { role, transcript, nextHeaderKey, pq } = session
   const left = session.receiving === undefined ? [] : skipTo(session.receiving, header.previous, now).keys
-  const always = {
+  const base = {
     role,
     transcript,
     root: step.root,
@@ -200,7 +200,7 @@ function afterRootStep(
     skipped: remember(session.skipped, [...left, ...read.overtaken], now),
     pq: counted(header.kem === 0 ? pq : { ...pq, promised: undefined }, now),
   }
-  return listening(always, header.ratchetKey, session.phase === "speaking" ? session.sending.sent : 0)
+  return listening(base, header.ratchetKey, session.kind === "speaking" ? session.sending.sent : 0)
 }
 
 type Read = {
@@ -213,7 +213,7 @@ type Read = {
 function readOn(
   chain: ReceivingChain,
   transcript: Uint8Array,
-  { wire, header, now }: Arrived,
+  { wire, header, now }: Incoming,
 ): Read | Refused {
   const { headerKey } = chain
   if (header.n - chain.received > SKIP_MAX) return { kind: "refused", why: "too-far-ahead" }

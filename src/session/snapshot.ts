@@ -11,7 +11,7 @@ import { KEM_SEED_BYTES } from "../crypto/mlkem.ts"
 import { Writer, decode } from "../wire/codec.ts"
 import type { Reader } from "../wire/codec.ts"
 import { blockOf, tagBlock, windowFrom } from "./chain.ts"
-import { listening, speaking, waiting } from "./phase.ts"
+import { listening, speaking, waiting } from "./state-updates.ts"
 import { readSkipped, writeSkipped } from "./skipped-codec.ts"
 import type {
   PqSecret,
@@ -26,7 +26,7 @@ import type {
 const VERSION = 1
 const KEY_BYTES = 32
 const ROLES = ["initiator", "responder"] as const
-const PHASES = ["waiting", "listening", "speaking"] as const
+const KINDS = ["waiting", "listening", "speaking"] as const
 const STEPS = ["idle", "asked", "ready"] as const
 const NO_TAGS = new Uint8Array(0)
 
@@ -38,13 +38,13 @@ export function encodeSession(session: Session): Uint8Array {
   const writer = new Writer()
     .u8(VERSION)
     .u8(ROLES.indexOf(session.role))
-    .u8(PHASES.indexOf(session.phase))
+    .u8(KINDS.indexOf(session.kind))
     .bytes(session.transcript)
     .bytes(session.root)
     .bytes(session.nextHeaderKey)
     .bytes(session.upcoming.headerKey)
   writeReceiving(writer, session.receiving)
-  writePhase(writer, session)
+  writeKind(writer, session)
   writePq(writer, session.pq)
   writeSkipped(writer, session.skipped)
   return writer.done()
@@ -58,25 +58,25 @@ export function decodeSession(bytes: Uint8Array): Session | undefined {
 function readSession(reader: Reader): Session | undefined {
   if (reader.u8() !== VERSION) reader.refuse()
   const role = oneOf(reader, ROLES)
-  const phase = oneOf(reader, PHASES)
+  const kind = oneOf(reader, KINDS)
   const transcript = reader.bytes(KEY_BYTES)
   const root = reader.bytes(KEY_BYTES) as RootKey
   const nextHeaderKey = reader.bytes(KEY_BYTES) as HeaderKey
   const upcomingKey = reader.bytes(KEY_BYTES) as HeaderKey
   const receiving = readReceiving(reader)
-  const part = readPhase(reader, phase)
+  const part = readKind(reader, kind)
   const pq = readPq(reader)
   const skipped = readSkipped(reader)
   if (reader.spoilt) return undefined
   const upcoming = { headerKey: upcomingKey, window: windowFrom(upcomingKey, 0) }
-  const always = { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq }
+  const base = { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq }
   switch (part.phase) {
     case "waiting":
-      return waiting(always, part.own)
+      return waiting(base, part.own)
     case "listening":
-      return listening(always, part.theirs, part.previous)
+      return listening(base, part.theirs, part.previous)
     case "speaking":
-      return speaking(always, part.own, part.sending)
+      return speaking(base, part.own, part.sending)
   }
 }
 
@@ -101,8 +101,8 @@ function readReceiving(reader: Reader): ReceivingChain | undefined {
   return { headerKey, chainKey, received, window: windowFrom(headerKey, received) }
 }
 
-function writePhase(writer: Writer, session: Session): void {
-  switch (session.phase) {
+function writeKind(writer: Writer, session: Session): void {
+  switch (session.kind) {
     case "waiting":
       writePair(writer, session.own)
       return
@@ -115,14 +115,14 @@ function writePhase(writer: Writer, session: Session): void {
   }
 }
 
-function readPhase(reader: Reader, phase: Session["phase"]) {
-  switch (phase) {
+function readKind(reader: Reader, kind: Session["kind"]) {
+  switch (kind) {
     case "waiting":
-      return { phase, own: readPair(reader) }
+      return { phase: kind, own: readPair(reader) }
     case "listening":
-      return { phase, theirs: reader.bytes(KEY_BYTES) as PublicKey, previous: reader.u16() }
+      return { phase: kind, theirs: reader.bytes(KEY_BYTES) as PublicKey, previous: reader.u16() }
     case "speaking":
-      return { phase, own: readPair(reader), sending: readSending(reader) }
+      return { phase: kind, own: readPair(reader), sending: readSending(reader) }
   }
 }
 

@@ -2,7 +2,7 @@ import { wipe } from "../crypto/bytes.ts"
 import type { HeaderKey, PublicKey, Random, RootKey } from "../crypto/bytes.ts"
 import { agree, boxKeyPair } from "../crypto/nacl.ts"
 import { rootStep, tagBlock, windowFrom } from "./chain.ts"
-import { speaking, waiting } from "./phase.ts"
+import { speaking, waiting } from "./state-updates.ts"
 import type { PqState, RatchetPair, Role, Speaking, Waiting } from "./state.ts"
 
 /** What the handshake hands to the ratchet. */
@@ -25,7 +25,7 @@ export function startInitiator(agreed: Agreed, prekey: PublicKey, random: Random
   wipe(secret)
   const headerKey = agreed.initiatorHeaderKey
   const { root, chainKey, nextHeaderKey } = step
-  const start = always("initiator", agreed.transcript, agreed.responderHeaderKey)
+  const start = base("initiator", agreed.transcript, agreed.responderHeaderKey)
   return speaking({ ...start, root, nextHeaderKey }, own, {
     headerKey,
     chainKey,
@@ -39,11 +39,11 @@ export function startInitiator(agreed: Agreed, prekey: PublicKey, random: Random
 /** The responder's first ratchet key is its prekey; it cannot speak before it has heard [S-24]. */
 export function startResponder(agreed: Agreed, prekey: RatchetPair): Waiting {
   const { root, responderHeaderKey } = agreed
-  const start = always("responder", agreed.transcript, agreed.initiatorHeaderKey)
+  const start = base("responder", agreed.transcript, agreed.initiatorHeaderKey)
   return waiting({ ...start, root, nextHeaderKey: responderHeaderKey }, prekey)
 }
 
-function always(role: Role, transcript: Uint8Array, upcoming: HeaderKey) {
+function base(role: Role, transcript: Uint8Array, upcoming: HeaderKey) {
   return {
     role,
     transcript,

@@ -13,19 +13,19 @@ import type {
 export type Session = Waiting | Listening | Speaking
 
 /** The bundle's owner before the first message opens: it knows no key of the peer's ratchet and cannot send. */
-export type Waiting = Always & { readonly phase: "waiting"; readonly own: RatchetPair }
+export type Waiting = SessionBase & { readonly kind: "waiting"; readonly own: RatchetPair }
 
 /** The peer has spoken since we last did: the next send makes a new key and a new chain. */
-export type Listening = Always & {
-  readonly phase: "listening"
+export type Listening = SessionBase & {
+  readonly kind: "listening"
   readonly theirs: PublicKey
   /** How many messages our last chain had. */
   readonly previous: number
 }
 
 /** We speak on a chain that the peer has not answered yet. */
-export type Speaking = Always & {
-  readonly phase: "speaking"
+export type Speaking = SessionBase & {
+  readonly kind: "speaking"
   readonly own: RatchetPair
   readonly sending: SendingChain
 }
@@ -33,7 +33,7 @@ export type Speaking = Always & {
 export type Role = "initiator" | "responder"
 
 /** What a session holds in every phase. */
-export type Always = {
+export type SessionBase = {
   readonly role: Role
   /** First 32 bytes of the handshake's transcript hash: part of every message's authentication. */
   readonly transcript: Uint8Array
@@ -106,7 +106,7 @@ export type PqStep =
   | ({ readonly kind: "ready" } & PqSecret)
 
 /** How a step of ours goes on [S-40] [S-42]. */
-export const PQ_MOVES = {
+export const PQ_TRANSITIONS = {
   idle: { "a step is due": "asked" },
   asked: { "its answer comes": "ready" },
   ready: { "our next chain begins": "idle" },

@@ -216,8 +216,8 @@ export class Database {
       bytes: (column) => this.#heap.bytes(module._sqlite3_column_blob(statement, column), size(column)),
       isNull: (column) => module._sqlite3_column_type(statement, column) === TYPE_NULL,
       oneOf: (column, words) => {
-        const held = text(column)
-        const found = words.find((word) => word === held)
+        const value = text(column)
+        const found = words.find((word) => word === value)
         if (found === undefined) throw damaged(this.#path)
         return found
       },

@@ -136,34 +136,34 @@ export type OpenBundleRecord = {
 
 /** One change. A commit is a list of these in one transaction: all or none. */
 export type Write =
-  | { readonly write: "contact"; readonly contact: ContactRecord }
-  | { readonly write: "forget-contact"; readonly id: ContactId }
-  | { readonly write: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
+  | { readonly kind: "contact"; readonly contact: ContactRecord }
+  | { readonly kind: "forget-contact"; readonly id: ContactId }
+  | { readonly kind: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
   /** Left out where the conversation has or had it already, or a received text of the same original. */
-  | { readonly write: "message"; readonly message: Omit<MessageRecord, "seq"> }
+  | { readonly kind: "message"; readonly message: Omit<MessageRecord, "seq"> }
   /** Of the message of ours whose id begins so. Its timer begins with `delivered`; `read` stays. */
   | {
-      readonly write: "message-state"
+      readonly kind: "message-state"
       readonly contact: ContactId
       readonly mid8: Uint8Array
       readonly state: MessageState
       readonly at: number
     }
-  | { readonly write: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
+  | { readonly kind: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
   /** Deletes all whose time was over then, unix ms; of received texts the ids stay known while they may come again. */
-  | { readonly write: "expire"; readonly at: number }
-  | { readonly write: "held"; readonly held: HeldRecord }
-  | { readonly write: "held-done"; readonly contact: ContactId; readonly number: number }
+  | { readonly kind: "expire"; readonly at: number }
+  | { readonly kind: "held"; readonly held: HeldRecord }
+  | { readonly kind: "held-done"; readonly contact: ContactId; readonly number: number }
   /** The messages of one contact become another's. */
-  | { readonly write: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
-  | { readonly write: "outgoing"; readonly outgoing: OutgoingRecord }
-  | { readonly write: "outgoing-done"; readonly seq: number }
-  | { readonly write: "open-bundle"; readonly bundle: OpenBundleRecord }
-  | { readonly write: "close-bundle"; readonly tag: Uint8Array }
-  | { readonly write: "setting"; readonly key: string; readonly value: Uint8Array }
+  | { readonly kind: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
+  | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
+  | { readonly kind: "outgoing-done"; readonly seq: number }
+  | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }
+  | { readonly kind: "close-bundle"; readonly tag: Uint8Array }
+  | { readonly kind: "setting"; readonly key: string; readonly value: Uint8Array }
 
 /** What the engine loads when a profile opens; conversations stay on disk. */
-export type Opening = {
+export type LoadedState = {
   readonly contacts: readonly ContactRecord[]
   readonly snapshots: ReadonlyMap<ContactId, Uint8Array>
   readonly outgoing: readonly OutgoingRecord[]
@@ -177,7 +177,7 @@ export type Opening = {
 
 /** The encrypted memory of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
 export type Store = {
-  readonly opening: () => Promise<Opening>
+  readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
   readonly commit: (writes: readonly Write[]) => Promise<void>
   /** The last `limit` messages with a contact, oldest first, before `before` (a seq) where given. */

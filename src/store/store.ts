@@ -10,8 +10,8 @@ import {
   nextExpiry,
   unshownMessages,
 } from "./history.ts"
-import { commit } from "./journal.ts"
-import { readOpening } from "./opening.ts"
+import { commit } from "./write.ts"
+import { loadState } from "./load.ts"
 import type { Store } from "./records.ts"
 import { migrate } from "./schema.ts"
 
@@ -34,7 +34,7 @@ export async function openStore(
     throw cause
   }
   return {
-    opening: () => promised(() => readOpening(database)),
+    load: () => promised(() => loadState(database)),
     commit: (writes) => promised(() => commit(database, writes)),
     history: (contact, limit, before) =>
       promised(() => lastMessages(database, { contact, limit, before: before ?? Number.MAX_SAFE_INTEGER })),

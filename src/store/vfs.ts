@@ -67,7 +67,7 @@ export class Vfs {
   xOpen(_vfs: Pointer, name: Pointer, handle: Pointer, flags: number, outFlags: Pointer): number {
     if (name === 0) return CANTOPEN
     return this.#guarded(CANTOPEN, () => {
-      const path = this.#real(name)
+      const path = this.#realPath(name)
       const isNew = !this.#files.exists(path)
       const file = this.#files.open(path, (flags & OPEN_CREATE) !== 0)
       this.#open.set(handle, { file, wal: (flags & OPEN_WAL) !== 0, isNew, unsynced: undefined })
@@ -117,7 +117,7 @@ export class Vfs {
         this.#files.sync(open.file)
         if (open.isNew) this.#files.syncFolder(dirname(this.#path))
       } catch (cause) {
-        this.#disown(open)
+        this.#discardUnsynced(open)
         throw cause
       }
       open.isNew = false
@@ -135,7 +135,7 @@ export class Vfs {
 
   xDelete(_vfs: Pointer, name: Pointer, syncFolder: number): number {
     return this.#guarded(IOERR, () => {
-      this.#files.remove(this.#real(name))
+      this.#files.remove(this.#realPath(name))
       if (syncFolder !== 0) this.#files.syncFolder(dirname(this.#path))
       return OK
     })
@@ -143,7 +143,7 @@ export class Vfs {
 
   xAccess(_vfs: Pointer, name: Pointer, _flags: number, result: Pointer): number {
     return this.#guarded(IOERR, () => {
-      this.#view().setInt32(result, this.#files.exists(this.#real(name)) ? 1 : 0, true)
+      this.#view().setInt32(result, this.#files.exists(this.#realPath(name)) ? 1 : 0, true)
       return OK
     })
   }
@@ -204,7 +204,7 @@ export class Vfs {
    * A commit whose sync failed is told to have failed. Its frames may yet be whole in the log, and a later opening
    * would take them for committed: so they are cut off. SQLite writes its next frames at the same place.
    */
-  #disown(open: OpenFile): void {
+  #discardUnsynced(open: OpenFile): void {
     if (!open.wal || open.unsynced === undefined) return
     try {
       this.#files.truncate(open.file, open.unsynced)
@@ -227,7 +227,7 @@ export class Vfs {
     }
   }
 
-  #real(name: Pointer): string {
+  #realPath(name: Pointer): string {
     return this.#path + this.#module.UTF8ToString(name).slice(DATABASE_NAME.length)
   }
 

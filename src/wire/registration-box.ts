@@ -24,7 +24,7 @@ const REQUEST_LABEL = utf8("mqttchat/1 registration request")
 const ANSWER_LABEL = utf8("mqttchat/1 registration answer")
 
 /** What keeps a request to one registrar and one topic. */
-export type RegistrationPlace = {
+export type RegistrationTarget = {
   readonly registrar: PublicKey
   /** The id in the topic, 16 bytes. */
   readonly topicId: Uint8Array
@@ -40,18 +40,18 @@ export type SealedRequest = {
 /** Ephemeral key 32 | nonce 24 | box; undefined when the registrar's key is no usable point, [R-3]. */
 export function sealRequest(
   request: RegistrationRequest,
-  place: RegistrationPlace,
+  target: RegistrationTarget,
   signSecret: SigningKey,
   random: Random,
 ): SealedRequest | undefined {
   const ephemeral = boxKeyPair(random)
-  const shared = agree(ephemeral.secretKey, place.registrar)
+  const shared = agree(ephemeral.secretKey, target.registrar)
   wipe(ephemeral.secretKey)
   if (shared === undefined) return undefined
   const fields = encodeRequest(request)
-  const signature = sign(signed(place, ephemeral.publicKey, fields), signSecret)
+  const signature = sign(signed(target, ephemeral.publicKey, fields), signSecret)
   const plain = padded(new Writer().lv16(fields).bytes(signature).done(), REQUEST_PLAIN_BYTES)
-  const keys = boxKeys(shared, ephemeral.publicKey, place.registrar)
+  const keys = boxKeys(shared, ephemeral.publicKey, target.registrar)
   const nonce = random(NONCE_BYTES)
   return {
     payload: concat(ephemeral.publicKey, nonce, seal(plain, nonce, keys.request)),
@@ -68,7 +68,7 @@ export type OpenedRequest = {
 /** Undefined unless the box opens, the padding is zero and the signature holds for this registrar and topic. */
 export function openRequest(
   payload: Uint8Array,
-  place: RegistrationPlace,
+  target: RegistrationTarget,
   secret: SecretKey,
 ): OpenedRequest | undefined {
   if (payload.length !== REGISTRATION_BYTES) return undefined
@@ -76,13 +76,13 @@ export function openRequest(
   const nonce = payload.subarray(KEY_BYTES, KEY_BYTES + NONCE_BYTES)
   const shared = agree(secret, ephemeral)
   if (shared === undefined) return undefined
-  const keys = boxKeys(shared, ephemeral, place.registrar)
+  const keys = boxKeys(shared, ephemeral, target.registrar)
   const plain = open(payload.subarray(KEY_BYTES + NONCE_BYTES), nonce, keys.request)
   const parts = plain === undefined ? undefined : decode(plain, readSigned)
   if (parts === undefined) return undefined
   const request = decodeRequest(parts.fields)
   if (request === undefined) return undefined
-  if (!verify(signed(place, ephemeral, parts.fields), parts.signature, request.sign)) return undefined
+  if (!verify(signed(target, ephemeral, parts.fields), parts.signature, request.sign)) return undefined
   return {
     request,
     sealAnswer: (answer, random) => {
@@ -114,7 +114,7 @@ function zerosAfter<T>(value: T, rest: Uint8Array): T | undefined {
 }
 
 function signed(
-  { registrar, topicId }: RegistrationPlace,
+  { registrar, topicId }: RegistrationTarget,
   ephemeral: PublicKey,
   fields: Uint8Array,
 ): Uint8Array {

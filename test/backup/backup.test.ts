@@ -113,8 +113,8 @@ describe("a record of a backup", () => {
   it("has one way to be written: whatever else decodes encodes to the same bytes [W-2] [B-3]", () => {
     const spoilt = fc.tuple(records.map(encodeRecord), fc.nat(), fc.nat({ max: 255 }), fc.boolean())
     const check = ([whole, at, value, isCut]: [Uint8Array, number, number, boolean]) => {
-      const place = at % whole.length
-      const other = isCut ? whole.subarray(0, place) : whole.with(place, value)
+      const position = at % whole.length
+      const other = isCut ? whole.subarray(0, position) : whole.with(position, value)
       const read = decodeRecord(other)
       if (read !== undefined) expect(encodeRecord(read)).toEqual(new Uint8Array(other))
     }
@@ -143,7 +143,12 @@ describe("a record of a backup", () => {
 })
 
 describe("the contents of a backup", () => {
-  const [profile, bob, carol, ...talk] = RECORDS as [BackupRecord, BackupRecord, BackupRecord, BackupRecord]
+  const [profile, bob, carol, ...messages] = RECORDS as [
+    BackupRecord,
+    BackupRecord,
+    BackupRecord,
+    BackupRecord,
+  ]
 
   it("are read in the order in which they were written [B-2]", async () => {
     expect(await readAll(await contentsOf(...RECORDS))).toEqual(RECORDS)
@@ -155,8 +160,8 @@ describe("the contents of a backup", () => {
       [profile, profile],
       [profile, carol, bob],
       [profile, bob, bob],
-      [profile, bob, ...talk],
-      [profile, bob, talk[0], carol],
+      [profile, bob, ...messages],
+      [profile, bob, messages[0], carol],
       [],
     ] as BackupRecord[][]) {
       await expect(readAll(await contentsOf(...wrong))).rejects.toMatchObject({ code: "bad-data" })

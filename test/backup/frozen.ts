@@ -1,4 +1,4 @@
-import type { BackedContact, BackedMessage, BackupRecord } from "../../src/backup/contents.ts"
+import type { BackupContact, BackupMessage, BackupRecord } from "../../src/backup/contents.ts"
 import type { PublicKey, Random, SecretKey, SigningKey } from "../../src/crypto/bytes.ts"
 
 export const PASSPHRASE = "one file and one passphrase"
@@ -11,7 +11,7 @@ export function counting(first: number): Random {
 const TIME = 1_800_000_000_000
 const random = counting(1)
 
-const bob: BackedContact = {
+const bob: BackupContact = {
   id: 1,
   identity: random(64),
   name: "bob",
@@ -31,7 +31,7 @@ const bob: BackedContact = {
   timerSetAt: TIME + 1,
 }
 /** Somebody who has not answered yet, after one who was forgotten. */
-const carol: BackedContact = {
+const carol: BackupContact = {
   ...bob,
   id: 3,
   identity: random(64),
@@ -43,7 +43,7 @@ const carol: BackedContact = {
   readReceipts: false,
   typing: true,
 }
-const text: BackedMessage = {
+const text: BackupMessage = {
   contact: 1,
   mid: random(16),
   mine: true,

@@ -6,7 +6,7 @@ import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
 import { onPqFrame, startStep } from "../../src/session/pq.ts"
 import { open, seal } from "../../src/session/ratchet.ts"
 import { encodeSession } from "../../src/session/snapshot.ts"
-import { acquainted, meet, NOW } from "../session/people.ts"
+import { acquainted, meet, NOW } from "../session/session-fixture.ts"
 import { libsignalPair, TEXT } from "./libsignal.mjs"
 
 /** The competitors take turns at many short rounds, so that a busy moment of the machine falls upon all of them. */

@@ -203,7 +203,7 @@ test("a backup holds no key of a session, is 0600, and is never written over ano
   expect(statSync(path).mode & 0o777).toBe(0o600)
   const again = alice.client.call("export", { path, passphrase: PASSPHRASE })
   await expect(again).rejects.toMatchObject({ code: "exists" })
-  const opening = await alice.store.opening()
+  const opening = await alice.store.load()
   const sealed = await readStream(createReadStream(path), path)
   const pieces: Uint8Array[] = []
   for await (const piece of sealed.unlock(PASSPHRASE)) pieces.push(piece)

@@ -18,7 +18,7 @@ async function couple(): Promise<{ town: Town; bob: Person; says: (...frames: Fr
   const { topic } = town.office.seen.findLast((letter) => letter.topic.includes(bob.deviceId)) ?? {
     topic: "",
   }
-  const [snapshot] = (await eve.store.opening()).snapshots.values()
+  const [snapshot] = (await eve.store.load()).snapshots.values()
   let session = snapshot && decodeSession(snapshot)
   await eve.stop()
   const says = async (...frames: Frame[]): Promise<void> => {

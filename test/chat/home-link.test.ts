@@ -4,7 +4,7 @@ import { Fault } from "../../src/errors.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect, LinkState } from "../../src/transport/transport.ts"
-import { formatInvitation } from "../../src/wire/invitation-line.ts"
+import { formatInvitationLink } from "../../src/wire/invitation-link.ts"
 import { Household, type Tenant } from "./household.ts"
 
 let house: Household
@@ -36,7 +36,7 @@ function watched(): { readonly connect: Connect; readonly open: Set<(state: Link
 function typed({ home }: Tenant): string {
   const { broker, credential } = home
   if (broker?.trust.kind !== "pin" || credential?.kind !== "invitation") throw new Error("nobody was invited")
-  return formatInvitation({ address: broker.address, proof: broker.trust, invitation: credential.bytes })
+  return formatInvitationLink({ address: broker.address, proof: broker.trust, invitation: credential.bytes })
 }
 
 /** Alice is just using her invitation. */

@@ -167,7 +167,7 @@ test("a flood of old frames is looked at 200 times a second, and a new one comes
 })
 
 async function snapshots(...people: Person[]): Promise<string[]> {
-  const openings = await Promise.all(people.map(({ store }) => store.opening()))
+  const openings = await Promise.all(people.map(({ store }) => store.load()))
   return openings.flatMap(({ snapshots: all }) => [...all.values()].map(toHex))
 }
 

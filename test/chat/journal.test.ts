@@ -37,7 +37,7 @@ async function countingStore(): Promise<{ store: Store; commits: Write[][]; refu
 }
 
 const setting = (key: string, value: number): Write => ({
-  write: "setting",
+  kind: "setting",
   key,
   value: Uint8Array.of(value),
 })
@@ -56,7 +56,7 @@ test("steps that come together share commits of 128, and each sees what those be
   )
   await Promise.all(steps)
   expect(commits.map(({ length }) => length)).toEqual([128, 12])
-  expect((await store.opening()).settings.get("count-139")).toEqual(Uint8Array.of(139))
+  expect((await store.load()).settings.get("count-139")).toEqual(Uint8Array.of(139))
 })
 
 test("whatever the sockets hold by now shares a commit with the step that came first", async () => {
@@ -74,7 +74,7 @@ test("of what a commit writes over and over only the last is written", async () 
   const steps = [1, 2, 3].map((n) => journal.run(() => decide(setting("count", n), setting(`${n}`, n))))
   await Promise.all(steps)
   expect(commits.map(({ length }) => length)).toEqual([4])
-  expect((await store.opening()).settings.get("count")).toEqual(Uint8Array.of(3))
+  expect((await store.load()).settings.get("count")).toEqual(Uint8Array.of(3))
 })
 
 test("a step that throws takes none of its neighbours with it", async () => {
@@ -88,7 +88,7 @@ test("a step that throws takes none of its neighbours with it", async () => {
     journal.run(() => decide(setting("b", 2))),
   ])
   expect([before.status, thrown.status, after.status]).toEqual(["fulfilled", "rejected", "fulfilled"])
-  expect([...(await store.opening()).settings.keys()].sort()).toEqual(["a", "b"])
+  expect([...(await store.load()).settings.keys()].sort()).toEqual(["a", "b"])
 })
 
 test("after a commit that failed, memory is what the disk says", async () => {
@@ -106,7 +106,7 @@ test("what is told was on disk before, and comes in the order of the steps", asy
   const { store } = await countingStore()
   const heard: string[] = []
   const journal = await openJournal(store, async (told) => {
-    const { settings } = await store.opening()
+    const { settings } = await store.load()
     for (const each of told) heard.push(`${JSON.stringify(each)} ${String(settings.get("a")?.[0])}`)
   })
   const tell = (total: number): Told => ({ told: "event", event: { event: "dropped", total } })

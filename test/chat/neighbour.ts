@@ -10,7 +10,7 @@ import { createIdentity } from "../../src/keystore/identity.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
-import { seededRandom } from "../session/people.ts"
+import { seededRandom } from "../session/session-fixture.ts"
 
 /** What a process needs to be the same person again. */
 export type Papers = {

@@ -3,10 +3,10 @@ import type { Params } from "../../src/chat/api.ts"
 import { BUNDLE_WITHIN_MS } from "../../src/chat/pairing/answer-link.ts"
 import { useBackend } from "../../src/crypto/nacl.ts"
 import { Fault } from "../../src/errors.ts"
-import { REPEAT_MS } from "../../src/pairing/clock.ts"
+import { REPEAT_MS } from "../../src/pairing/timeouts.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect, Transport } from "../../src/transport/transport.ts"
-import { formatLink, LINK_REQUEST_BYTES, parseLink } from "../../src/wire/link.ts"
+import { formatPairingLink, LINK_REQUEST_BYTES, parsePairingLink } from "../../src/wire/pairing-link.ts"
 import { faultOf } from "../transport/post.ts"
 import { carrierOf, Household, type Tenant } from "./household.ts"
 
@@ -79,8 +79,8 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
 describe("a link", () => {
   it("whose owner sends another bundle is not answered [W-45]", async () => {
     const [alice, bob] = [await house.member("alice"), await house.member("bob")]
-    const link = parseLink(await offer(alice, "link"))!
-    const other = formatLink({ ...link, bundleHash: link.bundleHash.map((byte) => byte ^ 1) })
+    const link = parsePairingLink(await offer(alice, "link"))!
+    const other = formatPairingLink({ ...link, bundleHash: link.bundleHash.map((byte) => byte ^ 1) })
     const waiting = faultOf(answer(bob, "link", other))
     while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
     bob.hurry(BUNDLE_WITHIN_MS)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { useBackend } from "../../src/crypto/nacl.ts"
-import { CODE_LIFETIME_MS, REPEAT_MS } from "../../src/pairing/clock.ts"
+import { CODE_LIFETIME_MS, REPEAT_MS } from "../../src/pairing/timeouts.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { newWorld, portOf } from "../broker/world.ts"
@@ -31,7 +31,7 @@ function misheard(carrier: string): string {
 async function expectNothingSaved(...tenants: readonly Tenant[]): Promise<void> {
   for (const tenant of tenants) {
     expect(await tenant.client.call("contacts", {})).toEqual([])
-    expect((await tenant.store.opening()).openBundles).toEqual([])
+    expect((await tenant.store.load()).openBundles).toEqual([])
   }
 }
 

@@ -177,7 +177,7 @@ function mortal(store: Store): MortalStore {
   const never = new Promise<never>(() => undefined)
   return {
     ...store,
-    opening: () => store.opening(),
+    load: () => store.load(),
     history: (contact, limit) => (dead ? never : store.history(contact, limit)),
     findMessage: (contact, mid) => (dead ? never : store.findMessage(contact, mid)),
     nextExpiry: () => (dead ? never : store.nextExpiry()),

@@ -4,7 +4,7 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import { DRAWN, drawings } from "../../scripts/state-drawings.ts"
 import { afterHandshake, afterMessage, CONTACT_MOVES } from "../../src/chat/contacts/state.ts"
-import { statesBefore, TEXT_MOVES } from "../../src/store/text-states.ts"
+import { statesBefore, MESSAGE_TRANSITIONS } from "../../src/store/message-states.ts"
 
 test("ARCHITECTURE.md draws what the code has", () => {
   const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8")
@@ -33,11 +33,11 @@ test("whatever happens to a contact, it goes only where the table leads", () => 
 })
 
 test("[D-10] no way leads back from a state of a text, and a later one knows all before it", () => {
-  const reach = (state: keyof typeof TEXT_MOVES): string[] =>
-    TEXT_MOVES[state].flatMap((next) => [next, ...reach(next)])
-  for (const state of Object.keys(TEXT_MOVES) as (keyof typeof TEXT_MOVES)[]) {
+  const reach = (state: keyof typeof MESSAGE_TRANSITIONS): string[] =>
+    MESSAGE_TRANSITIONS[state].flatMap((next) => [next, ...reach(next)])
+  for (const state of Object.keys(MESSAGE_TRANSITIONS) as (keyof typeof MESSAGE_TRANSITIONS)[]) {
     expect(reach(state)).not.toContain(state)
-    for (const from of statesBefore(state)) expect(TEXT_MOVES[from]).toContain(state)
+    for (const from of statesBefore(state)) expect(MESSAGE_TRANSITIONS[from]).toContain(state)
   }
   expect(statesBefore("broker")).toEqual(["queued"])
 })

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from "vitest"
 import { freePort } from "../mosquitto.ts"
 import { type Burrow, dig, type Rabbit, startRabbit } from "../rabbit.ts"
 import { authorityOf } from "../scenario/membership.ts"
-import { isMessage, pair, schemaIs, settle, Story } from "../scenario/people.ts"
+import { isMessage, pair, schemaIs, initHost, ScenarioFixture } from "../scenario/scenario-fixture.ts"
 
 const NAMES = ["one", "two", "three"] as const
-const story = new Story()
-const [alice, bob] = [story.person("alice"), story.person("bob")]
+const story = new ScenarioFixture()
+const [alice, bob] = [story.user("alice"), story.user("bob")]
 const nodes = new Map<string, Rabbit>()
 let burrow: Burrow
 let killed: Rabbit | undefined
@@ -21,8 +21,8 @@ beforeAll(async () => {
   await Promise.all(started)
   const addresses = NAMES.map((name) => `127.0.0.1:${String(nodes.get(name)?.port)}`).join(",")
   const beside = ["registrar", "--broker", addresses, "--rabbitmq", String(doorPort), "--json"]
-  await alice.start(beside).hears(schemaIs("registrar"))
-  await settle(alice)
+  await alice.start(beside).waitForOutput(schemaIs("registrar"))
+  await initHost(alice)
   await pair(alice, bob)
 })
 afterAll(async () => {
@@ -57,10 +57,10 @@ test("three nodes are one cluster, and each knows the others", () => {
 })
 
 test("the node that holds Bob's messages is killed, and nothing is lost or doubled", async () => {
-  const [status] = await bob.tell("status")
+  const [status] = await bob.runJson("status")
   expect(status).toMatchObject({ link: { kind: "online" } })
   expect(String(status?.["broker"]).split(",")).toHaveLength(NAMES.length)
-  const devices = await alice.tell("broker", "devices")
+  const devices = await alice.runJson("broker", "devices")
   const device = String(devices.find((row) => row["user"] !== "operator")?.["device"])
 
   const chat = alice.start(["chat", "bob"])
@@ -70,17 +70,17 @@ test("the node that holds Bob's messages is killed, and nothing is lost or doubl
   await killed?.close()
   chat.type(spoken(10))
   const hearing = bob.start(["inbox", "--follow", "--json"])
-  for (const text of [...texts(0), ...texts(10)]) await hearing.hears(isMessage(text))
+  for (const text of [...texts(0), ...texts(10)]) await hearing.waitForOutput(isMessage(text))
   chat.endInput()
   await chat.finished()
   hearing.kill("SIGINT")
-  const { said } = await hearing.ended()
+  const { output: said } = await hearing.ended()
   expect(said.map(({ text }) => text)).toEqual([...texts(0), ...texts(10)])
 })
 
 test("the killed node comes back, and takes part again", async () => {
   await killed?.restart("SIGTERM")
   expect(runningAt(killed)).toHaveLength(NAMES.length)
-  await alice.tell("send", "bob", "all three again")
-  expect(await bob.receives("all three again")).toContain("all three again")
+  await alice.runJson("send", "bob", "all three again")
+  expect(await bob.receiveTexts("all three again")).toContain("all three again")
 })

@@ -2,18 +2,25 @@ import { spawn, spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
-import { isMessage, neighbours, type Person, schemaIs, Story, type Talker } from "../scenario/people.ts"
+import {
+  isMessage,
+  pairedUsers,
+  type User,
+  schemaIs,
+  ScenarioFixture,
+  type JsonProcess,
+} from "../scenario/scenario-fixture.ts"
 
 const BOTS = join(import.meta.dirname, "../../docs/bots")
 const CEILING = 180_000
 
-type Cast = { readonly alice: Person; readonly bob: Person; readonly daemon: Talker }
+type Cast = { readonly alice: User; readonly bob: User; readonly daemon: JsonProcess }
 
 /** Alice talks to the bot that Bob runs beside his daemon. */
 async function begin(): Promise<Cast> {
-  const story = new Story()
+  const story = new ScenarioFixture()
   onTestFinished(story.end)
-  const { alice, bob } = await neighbours(story)
+  const { alice, bob } = await pairedUsers(story)
   return { alice, bob, daemon: bob.start(["daemon", "--tcp", "0", "--json"]) }
 }
 
@@ -33,11 +40,11 @@ const TEXTS = [
   "žluťoučký 🐎",
 ]
 
-async function converse(alice: Person): Promise<void> {
+async function converse(alice: User): Promise<void> {
   const follower = alice.start(["inbox", "--follow", "--json"])
   for (const text of TEXTS) {
-    await alice.tell("send", "bob", text)
-    await follower.hears(isMessage(text))
+    await alice.runJson("send", "bob", text)
+    await follower.waitForOutput(isMessage(text))
   }
 }
 
@@ -45,10 +52,10 @@ test(
   "the bot in JavaScript says back what it is told, also what came before it ran",
   async () => {
     const { alice, daemon } = await begin()
-    const { socket } = await daemon.hears(schemaIs("daemon"))
-    await alice.tell("send", "bob", "early")
+    const { socket } = await daemon.waitForOutput(schemaIs("daemon"))
+    await alice.runJson("send", "bob", "early")
     run(process.execPath, join(BOTS, "echo.mjs"), String(socket))
-    await alice.receives("early")
+    await alice.receiveTexts("early")
     await converse(alice)
   },
   CEILING,
@@ -58,10 +65,10 @@ test.skipIf(netcatIsMissing())(
   "the bot in shell says back what it is told",
   async () => {
     const { alice, daemon } = await begin()
-    const { tcp, token } = await daemon.hears(schemaIs("daemon"))
+    const { tcp, token } = await daemon.waitForOutput(schemaIs("daemon"))
     run("sh", join(BOTS, "echo.sh"), String((tcp as { port: number }).port), String(token))
     // It says back only what comes while it listens.
-    while (!(await alice.inbox()).includes("hello?")) await alice.tell("send", "bob", "hello?")
+    while (!(await alice.inbox()).includes("hello?")) await alice.runJson("send", "bob", "hello?")
     await converse(alice)
   },
   CEILING,

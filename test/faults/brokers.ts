@@ -1,9 +1,9 @@
 import { type Device, mint, newId, newWorld, portOf } from "../broker/world.ts"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import type { Place } from "./residents.ts"
+import type { BrokerLocation } from "./actors.ts"
 
 /** A real broker that lets devices in by their certificates. */
-export type RealBroker = Place & {
+export type RealBroker = BrokerLocation & {
   readonly device: () => Promise<Device>
   readonly end: () => Promise<void>
 }

@@ -1,43 +1,43 @@
 import { expect, test } from "vitest"
 
 import { Town, type Person } from "../chat/people.ts"
-import { bring, clear } from "./weather.ts"
+import { setFrameFaults, clearFrameFaults } from "./network-model.ts"
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
-async function couple(): Promise<{ town: Town; alice: Person; bob: Person }> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
-  await town.pair(alice, bob)
-  return { town, alice, bob }
+async function pairedUsers(): Promise<{ fixture: Town; alice: Person; bob: Person }> {
+  const fixture = new Town()
+  const alice = await fixture.person("alice")
+  const bob = await fixture.person("bob")
+  await fixture.pair(alice, bob)
+  return { fixture, alice, bob }
 }
 
 test.each([-2, 2])("a clock that is set by %d days delays nothing that is on its way", async (days) => {
-  const { town, alice, bob } = await couple()
-  bring(town, ["lose"])
+  const { fixture, alice, bob } = await pairedUsers()
+  setFrameFaults(fixture, ["lose"])
   await alice.send("bob", "hello")
-  await town.clock.pass(100)
-  town.clock.jump(days * DAY_MS)
-  clear(town)
-  await town.clock.pass(MINUTE_MS)
+  await fixture.clock.pass(100)
+  fixture.clock.jump(days * DAY_MS)
+  clearFrameFaults(fixture)
+  await fixture.clock.pass(MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["hello"])
   expect(await alice.states("bob")).toEqual(["delivered"])
 })
 
 test.each([-2, 2])("a clock that is set by %d days leaves no text waiting behind a gap", async (days) => {
-  const { town, alice, bob } = await couple()
-  bring(town, ["lose", "pass"])
+  const { fixture, alice, bob } = await pairedUsers()
+  setFrameFaults(fixture, ["lose", "pass"])
   await alice.send("bob", "lost")
   await alice.send("bob", "kept")
-  await town.clock.pass(100)
+  await fixture.clock.pass(100)
   await alice.die()
-  town.clock.jump(days * DAY_MS)
-  await town.clock.pass(2 * MINUTE_MS)
+  fixture.clock.jump(days * DAY_MS)
+  await fixture.clock.pass(2 * MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["kept"])
-  clear(town)
+  clearFrameFaults(fixture)
   await alice.start()
-  await town.clock.pass(MINUTE_MS)
+  await fixture.clock.pass(MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["kept", "lost"])
 })

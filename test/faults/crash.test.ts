@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest"
 
 import { CRASHING_BROKERS } from "./brokers.ts"
-import { untilSettled } from "./residents.ts"
-import { couple, expectBothLaws } from "./scene.ts"
+import { untilSettled } from "./actors.ts"
+import { pairedActors, expectInvariantsBothWays } from "./faults-fixture.ts"
 
 // Processes start again and again, and links wait longer each time: a ceiling, no verdict on speed.
 vi.setConfig({ testTimeout: 180_000 })
@@ -15,7 +15,7 @@ test.concurrent.for(CRASHING_BROKERS)(
   async ([, open], { onTestFinished }) => {
     const broker = await open()
     onTestFinished(broker.end)
-    const [alice, bob] = await couple(broker, [await broker.device(), await broker.device()])
+    const [alice, bob] = await pairedActors(broker, [await broker.device(), await broker.device()])
     onTestFinished(async () => {
       await Promise.all([alice.stop(), bob.stop()])
     })
@@ -23,14 +23,14 @@ test.concurrent.for(CRASHING_BROKERS)(
       let back: Promise<void> | undefined
       for (let n = 0; n < TEXTS; n++) {
         if (n === TEXTS / 3) back = broker.crash()
-        await Promise.all([alice.say(bob, `alice ${crash}.${n}`), bob.say(alice, `bob ${crash}.${n}`)])
+        await Promise.all([alice.send(bob, `alice ${crash}.${n}`), bob.send(alice, `bob ${crash}.${n}`)])
       }
       await back
       // Every other time it is killed again before all has arrived.
       if (crash % 2 === 1) await untilSettled(alice, bob)
     }
     await untilSettled(alice, bob)
-    await expectBothLaws(alice, bob)
+    await expectInvariantsBothWays(alice, bob)
     expect(alice.promised).toHaveLength(1 + CRASHES * TEXTS)
   },
 )

@@ -23,7 +23,7 @@ const PAIRING: readonly FaultPoint[] = [
   "welcome-committed",
   "recovery-committed",
 ]
-const TALKING = FAULT_POINTS.filter((point) => !PAIRING.includes(point))
+const MESSAGING = FAULT_POINTS.filter((point) => !PAIRING.includes(point))
 
 let broker: RealBroker
 let bob: { client: ChatClient; store: Store }
@@ -32,9 +32,9 @@ let children: Child[]
 async function begin(open: () => Promise<RealBroker>): Promise<void> {
   broker = await open()
   children = []
-  bob = await openNeighbour(await papersOf("bob"), folderOf("bob"), () => undefined)
+  bob = await openNeighbour(await credentialsOf("bob"), folderOf("bob"), () => undefined)
   await until([bob.client], async () => (await bob.client.call("status", {})).link.kind === "online")
-  writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await papersOf("alice")))
+  writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await credentialsOf("alice")))
 }
 
 async function end(): Promise<void> {
@@ -56,7 +56,7 @@ function folderOf(name: string): string {
   return folder
 }
 
-async function papersOf(name: string): Promise<Papers> {
+async function credentialsOf(name: string): Promise<Papers> {
   const pin = toHex(pinOf(broker.authority.caCertificate))
   return { name, port: broker.port, pin, device: await broker.device() }
 }
@@ -101,10 +101,10 @@ async function until(clients: readonly ChatClient[], holds: () => Promise<boolea
  * Whether it died where it should: if the story came to its end first, it never got there. A story that fails on the way
  * has lost its process.
  */
-async function died({ ended }: Child, story: Promise<unknown>): Promise<boolean> {
+async function died({ ended }: Child, scenario: Promise<unknown>): Promise<boolean> {
   const outcome = await Promise.race([
     ended,
-    story.then(
+    scenario.then(
       () => undefined,
       () => ended,
     ),
@@ -112,7 +112,7 @@ async function died({ ended }: Child, story: Promise<unknown>): Promise<boolean>
   return outcome?.[1] === "SIGKILL"
 }
 
-async function say(client: ChatClient, to: string, text: string): Promise<void> {
+async function sendText(client: ChatClient, to: string, text: string): Promise<void> {
   await client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
 }
 
@@ -139,9 +139,9 @@ async function untilEstablished(alice: ChatClient): Promise<void> {
     const both = await Promise.all([onlyContact(alice), onlyContact(bob.client)])
     return both[0]?.name === "bob" && both[1]?.name === "alice"
   })
-  await say(alice, "bob", "shall we?")
+  await sendText(alice, "bob", "shall we?")
   await until([alice, bob.client], () => allDelivered(alice, bob.client))
-  await say(bob.client, "alice", "yes")
+  await sendText(bob.client, "alice", "yes")
   await until([alice, bob.client], () => allDelivered(alice, bob.client))
   const both = await Promise.all([onlyContact(alice), onlyContact(bob.client)])
   expect(both.map((contact) => contact?.state)).toEqual(["established", "established"])
@@ -164,25 +164,25 @@ describe.each(REAL_BROKERS)("talking on %s", (_name, open) => {
     await first.ended
 
     const promised: string[] = []
-    for (const point of TALKING) {
+    for (const point of MESSAGING) {
       const alice = await startAlice(point)
-      const story = (async () => {
-        await say(bob.client, "alice", `bob at ${point}`)
-        await say(alice.client, "bob", `alice at ${point}`)
+      const scenario = (async () => {
+        await sendText(bob.client, "alice", `bob at ${point}`)
+        await sendText(alice.client, "bob", `alice at ${point}`)
         promised.push(`alice at ${point}`)
         await until([alice.client, bob.client], async () => {
-          const heard = texts(await conversation(alice.client, "bob"), false)
-          return heard.includes(`bob at ${point}`) && (await allDelivered(alice.client, bob.client))
+          const received = texts(await conversation(alice.client, "bob"), false)
+          return received.includes(`bob at ${point}`) && (await allDelivered(alice.client, bob.client))
         })
       })()
-      expect(await died(alice, story), point).toBe(true)
+      expect(await died(alice, scenario), point).toBe(true)
     }
 
     const alice = await startAlice("")
     await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
     const hers = await conversation(alice.client, "bob")
     const his = await conversation(bob.client, "alice")
-    expect(texts(hers, false)).toEqual(["yes", ...TALKING.map((point) => `bob at ${point}`)])
+    expect(texts(hers, false)).toEqual(["yes", ...MESSAGING.map((point) => `bob at ${point}`)])
     expect(texts(his, false).sort()).toEqual(texts(hers, true).sort())
     expect(texts(hers, true)).toEqual(expect.arrayContaining(promised))
     expect(new Set(texts(his, false)).size).toBe(texts(his, false).length)
@@ -198,8 +198,8 @@ describe("while a session begins", () => {
     async (point) => {
       const carrier = await fileOf(bob.client)
       const dying = await startAlice(point)
-      const story = dying.client.call("pair-answer", { by: "file", carrier })
-      expect(await died(dying, story)).toBe(true)
+      const scenario = dying.client.call("pair-answer", { by: "file", carrier })
+      expect(await died(dying, scenario)).toBe(true)
       const alice = await startAlice("")
       const begun = await onlyContact(alice.client)
       expect(begun?.state === undefined).toBe(point === "init-decided")
@@ -213,10 +213,10 @@ describe("while a session begins", () => {
     async (point) => {
       const dying = await startAlice(point)
       const carrier = await fileOf(dying.client)
-      const story = bob.client
+      const scenario = bob.client
         .call("pair-answer", { by: "file", carrier })
         .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
-      expect(await died(dying, story)).toBe(true)
+      expect(await died(dying, scenario)).toBe(true)
       const alice = await startAlice("")
       await untilEstablished(alice.client)
       expect((await onlyContact(bob.client))?.name).toBe("alice")
@@ -227,13 +227,13 @@ describe("while a session begins", () => {
     const first = await startAlice("recovery-committed")
     await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
     await untilEstablished(first.client)
-    const story = (async () => {
-      await say(first.client, "bob", "before")
+    const scenario = (async () => {
+      await sendText(first.client, "bob", "before")
       await first.client.call("reset", { contact: "bob" })
     })()
-    expect(await died(first, story)).toBe(true)
+    expect(await died(first, scenario)).toBe(true)
     const alice = await startAlice("")
-    await say(alice.client, "bob", "after")
+    await sendText(alice.client, "bob", "after")
     await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
     const his = await conversation(bob.client, "alice")
     expect(his.filter(({ mine }) => !mine).map(({ kind, text }) => (kind === "line" ? kind : text))).toEqual(

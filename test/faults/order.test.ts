@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 
 import { couple } from "../chat/people.ts"
-import { bring, clear } from "./weather.ts"
+import { setFrameFaults, clearFrameFaults } from "./network-model.ts"
 
 const MINUTE_MS = 60_000
 
@@ -12,13 +12,13 @@ function nextTurn(): Promise<void> {
 test.each(["alice", "bob"] as const)(
   "what is said while %s makes the connection anew comes after what was said before",
   async (who) => {
-    const { town, alice, bob } = await couple()
+    const { town: fixture, alice, bob } = await couple()
     await bob.send("alice", "hello")
-    await town.clock.pass(50)
-    bring(town, ["lose"])
+    await fixture.clock.pass(50)
+    setFrameFaults(fixture, ["lose"])
     for (const text of ["one", "two", "three"]) await alice.send("bob", text)
-    await town.clock.pass(100)
-    clear(town)
+    await fixture.clock.pass(100)
+    clearFrameFaults(fixture)
     const [self, peer] = who === "alice" ? [alice, "bob"] : [bob, "alice"]
     void self.client.call("reset", { contact: peer })
     const later = ["four", "five", "six"]
@@ -26,7 +26,7 @@ test.each(["alice", "bob"] as const)(
       void alice.send("bob", text)
       await nextTurn()
     }
-    await town.clock.pass(MINUTE_MS)
+    await fixture.clock.pass(MINUTE_MS)
     expect(await bob.texts("alice")).toEqual(["one", "two", "three", ...later])
   },
 )
@@ -34,27 +34,27 @@ test.each(["alice", "bob"] as const)(
 test.each([30, 100, 300])(
   "a second recovery %d steps into sending again changes nothing in the order",
   async (steps) => {
-    const { town, alice, bob } = await couple()
+    const { town: fixture, alice, bob } = await couple()
     const texts = Array.from({ length: 40 }, (_, n) => `${n}`)
-    bring(town, ["lose"])
+    setFrameFaults(fixture, ["lose"])
     for (const text of texts) await alice.send("bob", text)
-    await town.clock.pass(100)
+    await fixture.clock.pass(100)
     await alice.client.call("reset", { contact: "bob" })
     for (let step = 0; step < steps; step++) await Promise.resolve()
     await alice.client.call("reset", { contact: "bob" })
-    clear(town)
-    await town.clock.pass(MINUTE_MS)
+    clearFrameFaults(fixture)
+    await fixture.clock.pass(MINUTE_MS)
     expect(await bob.texts("alice")).toEqual(texts)
     expect(await bob.lines("alice")).toEqual(["the connection with alice was made anew"])
   },
 )
 
 test("texts that wait behind several gaps are all shown within two minutes", async () => {
-  const { town, alice, bob } = await couple()
-  bring(town, ["lose", "pass"])
+  const { town: fixture, alice, bob } = await couple()
+  setFrameFaults(fixture, ["lose", "pass"])
   for (let n = 0; n < 20; n++) await alice.send("bob", `${n}`)
-  await town.clock.pass(50)
+  await fixture.clock.pass(50)
   await alice.die()
-  await town.clock.pass(2 * MINUTE_MS)
+  await fixture.clock.pass(2 * MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(Array.from({ length: 10 }, (_, n) => `${2 * n + 1}`))
 })

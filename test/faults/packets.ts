@@ -12,7 +12,7 @@ export type PacketStream = {
 }
 
 /** `take` hears of each whole packet; a peer that speaks no MQTT is cut off. */
-export function packetsOf(socket: TLSSocket, take: (packet: Packet) => void): PacketStream {
+export function packetsOf(socket: TLSSocket, onPacket: (packet: Packet) => void): PacketStream {
   const settings = { protocolVersion: 4 }
   const reader = parser(settings)
   const stream: PacketStream = {
@@ -34,7 +34,7 @@ export function packetsOf(socket: TLSSocket, take: (packet: Packet) => void): Pa
   reader.on("packet", (packet: Packet) => {
     if (packet.cmd === "connect")
       settings.protocolVersion = packet.protocolVersion ?? settings.protocolVersion
-    take(packet)
+    onPacket(packet)
   })
   reader.on("error", () => socket.destroy())
   socket.on("data", (bytes: Buffer) => reader.parse(bytes))

@@ -2,10 +2,10 @@ import fc from "fast-check"
 import { describe, expect, test, vi } from "vitest"
 
 import { REAL_BROKERS } from "./brokers.ts"
-import { befall, type Mishap } from "./mishaps.ts"
-import { FAITHFUL, type Interfere, type Passage } from "./proxy.ts"
-import { untilSettled } from "./residents.ts"
-import { expectBothLaws, openScene } from "./scene.ts"
+import { injectFaults, type PacketFault } from "./packet-faults.ts"
+import { PASS_THROUGH, type Interceptor, type ProxiedConnection } from "./proxy.ts"
+import { untilSettled } from "./actors.ts"
+import { expectInvariantsBothWays, openFaultsFixture } from "./faults-fixture.ts"
 import { SEED } from "./seed.ts"
 
 // Links wait before they come back, on a machine that may be busy: a ceiling, no verdict on speed.
@@ -17,69 +17,72 @@ const TEXTS_A_ROUND = 10
 const ROUND_MS = 300
 
 /** Each of what can happen several times; connections end but now and then, for links wait longer each time. */
-const mishap = fc.constantFrom<Mishap>(
+const packetFault = fc.constantFrom<PacketFault>(
   ...(["none", "none", "none", "twice", "late", "swallow", "lose", "mistake", "tamper", "truncate"] as const),
 )
-const weather = fc.array(mishap, { minLength: 1, maxLength: 8 })
-const storm = fc.array(weather, { minLength: ROUNDS, maxLength: ROUNDS })
+const faultSequence = fc.array(packetFault, { minLength: 1, maxLength: 8 })
+const faultSequences = fc.array(faultSequence, { minLength: ROUNDS, maxLength: ROUNDS })
 
 describe.concurrent.each(REAL_BROKERS)("between a client and %s", (_name, open) => {
   test.for(["instead of", "in the middle of", "after"] as const)(
     "a connection that is closed %s each packet in turn loses nothing",
     async (manner, context) => {
-      const { alice, bob, proxy } = await openScene(open, context)
+      const { alice, bob, proxy } = await openFaultsFixture(open, context)
       let at = 0
       for (let isOver = false; !isOver; at++) {
         await alice.stop()
         const end = endAt(at, manner)
-        proxy.interfere = end.interfere
+        proxy.intercept = end.intercept
         await alice.start()
-        await Promise.all([alice.say(bob, `alice ${at}`), bob.say(alice, `bob ${at}`)])
+        await Promise.all([alice.send(bob, `alice ${at}`), bob.send(alice, `bob ${at}`)])
         await untilSettled(alice, bob)
         isOver = !end.isReached()
       }
       expect(at).toBeGreaterThan(8)
-      await expectBothLaws(alice, bob)
+      await expectInvariantsBothWays(alice, bob)
     },
   )
 
   test(`whatever happens to frames and their acknowledgements, the law holds (seed ${SEED})`, async (context) => {
-    const { alice, bob, proxy } = await openScene(open, context)
-    const rounds = fc.sample(storm, { seed: SEED, numRuns: 1 })[0] ?? []
-    for (const [round, mishaps] of rounds.entries()) {
-      proxy.interfere = befall(round % 4 === 3 ? [...mishaps, "close", ...mishaps, "cut"] : mishaps)
+    const { alice, bob, proxy } = await openFaultsFixture(open, context)
+    const rounds = fc.sample(faultSequences, { seed: SEED, numRuns: 1 })[0] ?? []
+    for (const [round, faults] of rounds.entries()) {
+      proxy.intercept = injectFaults(round % 4 === 3 ? [...faults, "close", ...faults, "cut"] : faults)
       for (let text = 0; text < TEXTS_A_ROUND; text++) {
-        await Promise.all([alice.say(bob, `alice ${round}.${text}`), bob.say(alice, `bob ${round}.${text}`)])
+        await Promise.all([
+          alice.send(bob, `alice ${round}.${text}`),
+          bob.send(alice, `bob ${round}.${text}`),
+        ])
       }
       await new Promise((passed) => setTimeout(passed, ROUND_MS))
     }
-    proxy.interfere = FAITHFUL
+    proxy.intercept = PASS_THROUGH
     proxy.hangUp()
     await untilSettled(alice, bob)
-    await expectBothLaws(alice, bob)
+    await expectInvariantsBothWays(alice, bob)
   })
 })
 
 type Manner = "instead of" | "in the middle of" | "after"
 
 /** Ends the connection at the packet of this number, counted over all connections that begin from now on. */
-function endAt(number: number, manner: Manner): { interfere: Interfere; isReached: () => boolean } {
-  const begun = new Set<Passage>()
+function endAt(number: number, manner: Manner): { intercept: Interceptor; isReached: () => boolean } {
+  const begun = new Set<ProxiedConnection>()
   let packets = 0
   let isReached = false
-  const interfere: Interfere = (side, packet, passage) => {
-    if (packet.cmd === "connect") begun.add(passage)
-    if (!begun.has(passage) || isReached || packets++ < number) {
-      passage.send(side, packet)
+  const intercept: Interceptor = (side, packet, connection) => {
+    if (packet.cmd === "connect") begun.add(connection)
+    if (!begun.has(connection) || isReached || packets++ < number) {
+      connection.send(side, packet)
       return
     }
     isReached = true
     if (manner === "in the middle of") {
-      passage.cut(side, packet)
+      connection.cut(side, packet)
       return
     }
-    if (manner === "after") passage.send(side, packet)
-    setImmediate(passage.close)
+    if (manner === "after") connection.send(side, packet)
+    setImmediate(connection.close)
   }
-  return { interfere, isReached: () => isReached }
+  return { intercept, isReached: () => isReached }
 }

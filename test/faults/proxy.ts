@@ -11,7 +11,7 @@ import { packetsOf } from "./packets.ts"
 export type Side = "to broker" | "to client"
 
 /** One connection through the proxy, and what can be done to it. */
-export type Passage = {
+export type ProxiedConnection = {
   /** Counted from 0, over all connections. */
   readonly number: number
   /** On it goes, now, as it is or changed. */
@@ -22,13 +22,13 @@ export type Passage = {
 }
 
 /** Decides about each packet; what it does not send is lost. */
-export type Interfere = (side: Side, packet: Packet, passage: Passage) => void
+export type Interceptor = (side: Side, packet: Packet, connection: ProxiedConnection) => void
 
-export const FAITHFUL: Interfere = (side, packet, passage) => passage.send(side, packet)
+export const PASS_THROUGH: Interceptor = (side, packet, connection) => connection.send(side, packet)
 
 export type Proxy = {
   readonly port: number
-  interfere: Interfere
+  intercept: Interceptor
   /** Ends all connections. */
   readonly hangUp: () => void
   readonly close: () => Promise<void>
@@ -44,7 +44,7 @@ export type ProxySetup = {
 export async function openProxy(setup: ProxySetup): Promise<Proxy> {
   const { authority, devices } = setup
   const own = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
-  const passages = new Set<Passage>()
+  const connections = new Set<ProxiedConnection>()
   const server = createServer({
     cert: `${own.certificate}\n${authority.caCertificate}`,
     key: own.key,
@@ -60,9 +60,9 @@ export async function openProxy(setup: ProxySetup): Promise<Proxy> {
     get port() {
       return (server.address() as AddressInfo).port
     },
-    interfere: FAITHFUL,
+    intercept: PASS_THROUGH,
     hangUp: () => {
-      for (const passage of passages) passage.close()
+      for (const connection of connections) connection.close()
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
@@ -74,16 +74,18 @@ export async function openProxy(setup: ProxySetup): Promise<Proxy> {
   server.on("secureConnection", (socket) => {
     const { subject } = socket.getPeerCertificate() as { subject?: { CN: string } }
     const device = devices.find(({ id }) => id === subject?.CN)
-    const passage = join(socket, callBroker(setup, device), count++, (...about) => proxy.interfere(...about))
-    passages.add(passage)
-    socket.once("close", () => passages.delete(passage))
+    const connection = bridge(socket, connectBroker(setup, device), count++, (...about) =>
+      proxy.intercept(...about),
+    )
+    connections.add(connection)
+    socket.once("close", () => connections.delete(connection))
   })
   server.listen(0, "127.0.0.1")
   await once(server, "listening")
   return proxy
 }
 
-function callBroker({ authority, brokerPort }: ProxySetup, device: Device | undefined): TLSSocket {
+function connectBroker({ authority, brokerPort }: ProxySetup, device: Device | undefined): TLSSocket {
   return connect({
     host: "127.0.0.1",
     port: brokerPort,
@@ -93,14 +95,19 @@ function callBroker({ authority, brokerPort }: ProxySetup, device: Device | unde
   }).setNoDelay()
 }
 
-function join(client: TLSSocket, broker: TLSSocket, number: number, interfere: Interfere): Passage {
+function bridge(
+  client: TLSSocket,
+  broker: TLSSocket,
+  number: number,
+  intercept: Interceptor,
+): ProxiedConnection {
   const toBroker = packetsOf(client, (packet) => {
     if (packet.cmd === "connect") toClient.version = toBroker.version
-    interfere("to broker", packet, passage)
+    intercept("to broker", packet, connection)
   })
-  const toClient = packetsOf(broker, (packet) => interfere("to client", packet, passage))
+  const toClient = packetsOf(broker, (packet) => intercept("to client", packet, connection))
   const outOf = { "to broker": toClient, "to client": toBroker }
-  const passage: Passage = {
+  const connection: ProxiedConnection = {
     number,
     send: (side, packet) => outOf[side].send(packet),
     cut: (side, packet) => outOf[side].cut(packet),
@@ -111,5 +118,5 @@ function join(client: TLSSocket, broker: TLSSocket, number: number, interfere: I
   }
   client.once("close", () => broker.destroy())
   broker.once("close", () => client.destroy())
-  return passage
+  return connection
 }

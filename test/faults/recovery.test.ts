@@ -4,43 +4,43 @@ import { toHex } from "../../src/crypto/bytes.ts"
 import { INIT_BYTES } from "../../src/session/handshake.ts"
 import { encodeIdentity } from "../../src/wire/identity.ts"
 import { Town, type Person } from "../chat/people.ts"
-import { copyDisk, putBack } from "./disks.ts"
+import { copyDisk, rollBackDisk } from "./disks.ts"
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-type Couple = { readonly town: Town; readonly first: Person; readonly second: Person }
+type PairedUsers = { readonly fixture: Town; readonly first: Person; readonly second: Person }
 
 /** They know each other. The handshake of the first counts when both begin at once: hers is the smaller identity. */
-async function couple(): Promise<Couple> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
-  await town.pair(alice, bob)
-  await town.clock.pass(50)
+async function pairedUsers(): Promise<PairedUsers> {
+  const fixture = new Town()
+  const alice = await fixture.person("alice")
+  const bob = await fixture.person("bob")
+  await fixture.pair(alice, bob)
+  await fixture.clock.pass(50)
   const [first, second] = identity(alice) < identity(bob) ? [alice, bob] : [bob, alice]
-  await exchange({ town, first, second }, "hello")
-  return { town, first, second }
+  await exchange({ fixture, first, second }, "hello")
+  return { fixture, first, second }
 }
 
-function identity(person: Person): string {
-  return toHex(encodeIdentity(person.identity.public))
+function identity(profile: Person): string {
+  return toHex(encodeIdentity(profile.identity.public))
 }
 
-async function exchange({ town, first, second }: Couple, text: string): Promise<void> {
+async function exchange({ fixture, first, second }: PairedUsers, text: string): Promise<void> {
   for (const [from, to] of [
     [first, second],
     [second, first],
   ] as const) {
     await from.send(to.name, text)
-    await town.clock.pass(50)
+    await fixture.clock.pass(50)
   }
 }
 
-async function expectTalk(it: Couple): Promise<void> {
-  const { town, first, second } = it
+async function expectConversation(it: PairedUsers): Promise<void> {
+  const { fixture, first, second } = it
   await exchange(it, "here we are again")
-  await town.clock.pass(HOUR_MS)
+  await fixture.clock.pass(HOUR_MS)
   for (const [from, to] of [
     [first, second],
     [second, first],
@@ -53,15 +53,15 @@ async function expectTalk(it: Couple): Promise<void> {
 test.each(["first", "second"] as const)(
   "who makes the connection anew twice before the other answers is answered (the %s)",
   async (who) => {
-    const it = await couple()
+    const it = await pairedUsers()
     const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
-    it.town.office.meddle = () => []
+    it.fixture.office.meddle = () => []
     await self.client.call("reset", { contact: peer.name })
-    await it.town.clock.pass(1_000)
+    await it.fixture.clock.pass(1_000)
     await self.client.call("reset", { contact: peer.name })
-    it.town.office.meddle = (_topic, payload) => [payload]
-    await it.town.clock.pass(10_000)
-    await expectTalk(it)
+    it.fixture.office.meddle = (_topic, payload) => [payload]
+    await it.fixture.clock.pass(10_000)
+    await expectConversation(it)
     expect(await peer.lines(self.name)).toHaveLength(1)
   },
 )
@@ -69,86 +69,86 @@ test.each(["first", "second"] as const)(
 const isInit = (payload: Uint8Array): boolean => payload.length === INIT_BYTES
 
 test("an INIT that was given up for a later one and comes after it does no harm for long", async () => {
-  const it = await couple()
-  const { town, first, second } = it
+  const it = await pairedUsers()
+  const { fixture, first, second } = it
   const inits: Uint8Array[] = []
   let to = ""
-  town.office.meddle = (topic, payload) => {
+  fixture.office.meddle = (topic, payload) => {
     if (!isInit(payload)) return []
     to = topic
     inits.push(payload)
     return []
   }
   await first.client.call("reset", { contact: second.name })
-  await town.clock.pass(100)
+  await fixture.clock.pass(100)
   await first.client.call("reset", { contact: second.name })
-  await town.clock.pass(100)
+  await fixture.clock.pass(100)
   // The WELCOME to the second is lost; then comes the first.
-  town.office.forge(to, inits[1]!)
-  await town.clock.pass(100)
-  town.office.forge(to, inits[0]!)
-  await town.clock.pass(100)
-  town.office.meddle = (_topic, payload) => [payload]
-  await town.clock.pass(2 * HOUR_MS)
-  await expectTalk(it)
+  fixture.office.forge(to, inits[1]!)
+  await fixture.clock.pass(100)
+  fixture.office.forge(to, inits[0]!)
+  await fixture.clock.pass(100)
+  fixture.office.meddle = (_topic, payload) => [payload]
+  await fixture.clock.pass(2 * HOUR_MS)
+  await expectConversation(it)
 })
 
 test.each(["first", "second"] as const)(
   "a disk that is put back to the middle of a recovery heals (the %s's)",
   async (who) => {
-    const it = await couple()
-    const { town } = it
+    const it = await pairedUsers()
+    const { fixture } = it
     const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
-    town.office.meddle = () => []
+    fixture.office.meddle = () => []
     await self.client.call("reset", { contact: peer.name })
-    await town.clock.pass(100)
+    await fixture.clock.pass(100)
     await copyDisk(self)
-    town.office.meddle = (_topic, payload) => [payload]
-    await town.clock.pass(10_000)
+    fixture.office.meddle = (_topic, payload) => [payload]
+    await fixture.clock.pass(10_000)
     for (let n = 0; n < 3; n++) await exchange(it, `number ${n}`)
-    await putBack(self)
+    await rollBackDisk(self)
     await self.send(peer.name, "what was it you said?")
     await peer.send(self.name, "are you there?")
-    await town.clock.pass(2 * HOUR_MS)
-    await expectTalk(it)
+    await fixture.clock.pass(2 * HOUR_MS)
+    await expectConversation(it)
   },
 )
 
 test("two that have accepted each other's INIT find together again", async () => {
-  const it = await couple()
-  const { town, first, second } = it
+  const it = await pairedUsers()
+  const { fixture, first, second } = it
   const held: { topic: string; payload: Uint8Array }[] = []
-  town.office.meddle = (topic, payload) => {
+  fixture.office.meddle = (topic, payload) => {
     if (!isInit(payload) || !topic.includes(second.deviceId)) return [payload]
     held.push({ topic, payload })
     return []
   }
   await first.client.call("reset", { contact: second.name })
   await second.client.call("reset", { contact: first.name })
-  await town.clock.pass(7_000)
-  town.office.meddle = (_topic, payload) => [payload]
-  for (const { topic, payload } of held) town.office.forge(topic, payload)
-  await town.clock.pass(2 * HOUR_MS)
-  await expectTalk(it)
+  await fixture.clock.pass(7_000)
+  fixture.office.meddle = (_topic, payload) => [payload]
+  for (const { topic, payload } of held) fixture.office.forge(topic, payload)
+  await fixture.clock.pass(2 * HOUR_MS)
+  await expectConversation(it)
 })
 
 test("who looks in but briefly notices, too, that a disk was put back", async () => {
-  const it = await couple()
-  const { town, first, second } = it
+  const it = await pairedUsers()
+  const { fixture, first, second } = it
   await copyDisk(first)
   for (let n = 0; n < 10; n++) await exchange(it, `number ${n}`)
-  await putBack(first)
+  await rollBackDisk(first)
   await second.stop()
   for (let n = 0; n < 3; n++) {
     await first.send(second.name, `unheard ${n}`)
-    await town.clock.pass(50)
+    await fixture.clock.pass(50)
     await first.stop()
     await second.start()
-    await town.clock.pass(50)
+    await fixture.clock.pass(50)
     await second.stop()
     await first.start()
   }
   await second.start()
-  await town.clock.pass(1_000)
+  await fixture.clock.pass(1_000)
   expect((await second.texts(first.name)).slice(-3)).toEqual(["unheard 0", "unheard 1", "unheard 2"])
 })

@@ -1,14 +1,14 @@
 import fc from "fast-check"
 
-import type { Fate } from "./weather.ts"
+import type { FrameFault } from "./network-model.ts"
 
 export type Who = 0 | 1
 
 /** What can happen between two people and a broker. */
-export type Happening =
+export type FaultEvent =
   | { readonly kind: "say"; readonly who: Who; readonly count: number }
   | { readonly kind: "pass"; readonly ms: number }
-  | { readonly kind: "weather"; readonly fates: readonly Fate[] }
+  | { readonly kind: "weather"; readonly faults: readonly FrameFault[] }
   | { readonly kind: "die"; readonly who: Who; readonly ms: number }
   | { readonly kind: "hang-up"; readonly ms: number }
   | { readonly kind: "forget"; readonly sessionPresent: boolean }
@@ -18,10 +18,14 @@ export type Happening =
   | { readonly kind: "do"; readonly what: "reset" | "cancel" | "look"; readonly who: Who }
 
 /** A disk that is put back is for stories of its own: they promise less. */
-export type Setback = { readonly kind: "do"; readonly what: "copy disk" | "put disk back"; readonly who: Who }
+export type DiskEvent = {
+  readonly kind: "do"
+  readonly what: "copy disk" | "put disk back"
+  readonly who: Who
+}
 
 const who = fc.constantFrom<Who>(0, 1)
-const fate = fc.constantFrom<Fate>(
+const frameFault = fc.constantFrom<FrameFault>(
   "pass",
   "pass",
   "pass",
@@ -35,13 +39,16 @@ const fate = fc.constantFrom<Fate>(
 
 type Choice<T> = { readonly weight: number; readonly arbitrary: fc.Arbitrary<T> }
 
-const ordinary: Choice<Happening>[] = [
+const ordinary: Choice<FaultEvent>[] = [
   choice(10, { kind: fc.constant("say" as const), who, count: fc.integer({ min: 1, max: 40 }) }),
   choice(8, {
     kind: fc.constant("pass" as const),
     ms: fc.constantFrom(0, 1, 3, 6, 100, 1_100, 5_000, 40_000),
   }),
-  choice(4, { kind: fc.constant("weather" as const), fates: fc.array(fate, { minLength: 1, maxLength: 8 }) }),
+  choice(4, {
+    kind: fc.constant("weather" as const),
+    faults: fc.array(frameFault, { minLength: 1, maxLength: 8 }),
+  }),
   choice(2, { kind: fc.constant("die" as const), who, ms: fc.constantFrom(0, 10, 3_000) }),
   choice(1, { kind: fc.constant("hang-up" as const), ms: fc.constantFrom(1, 10_000) }),
   choice(1, { kind: fc.constant("forget" as const), sessionPresent: fc.boolean() }),
@@ -51,7 +58,7 @@ const ordinary: Choice<Happening>[] = [
   choice(3, { kind: fc.constant("do" as const), what: fc.constantFrom("reset", "cancel", "look"), who }),
 ]
 
-const setbacks: Choice<Setback>[] = [
+const diskEvents: Choice<DiskEvent>[] = [
   choice(7, { kind: fc.constant("do" as const), what: fc.constantFrom("copy disk", "put disk back"), who }),
 ]
 
@@ -59,11 +66,11 @@ function choice<T>(weight: number, shape: { [K in keyof T]: fc.Arbitrary<T[K]> }
   return { weight, arbitrary: fc.record<T>(shape) }
 }
 
-export function schedules(length: number): fc.Arbitrary<(Happening | Setback)[]> {
+export function schedules(length: number): fc.Arbitrary<(FaultEvent | DiskEvent)[]> {
   return fc.array(fc.oneof(...ordinary), { minLength: 1, maxLength: length, size: "max" })
 }
 
-export function schedulesWithSetbacks(length: number): fc.Arbitrary<(Happening | Setback)[]> {
-  const all = fc.oneof(...ordinary, ...setbacks)
+export function schedulesWithRollbacks(length: number): fc.Arbitrary<(FaultEvent | DiskEvent)[]> {
+  const all = fc.oneof(...ordinary, ...diskEvents)
   return fc.array(all, { minLength: 1, maxLength: length, size: "max" })
 }

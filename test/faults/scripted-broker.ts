@@ -12,16 +12,16 @@ const WRONG_VERSION = 1
 /** A packet id is not 0. */
 const IDS = 65_535
 
-export type Letter = { readonly topic: string; readonly payload: Buffer }
+export type PublishedMessage = { readonly topic: string; readonly payload: Buffer }
 
 /** What this broker does otherwise than an honest one. What a script leaves out is done honestly. */
 export type Script = {
   /** Whether CONNACK says that the session was kept. */
-  readonly saysPresent?: (isPresent: boolean) => boolean
+  readonly reportsPresent?: (isPresent: boolean) => boolean
   /** What is sent to a client that has just subscribed, before what waits for it. */
-  readonly greets?: (seen: readonly Letter[]) => readonly Letter[]
+  readonly replays?: (seen: readonly PublishedMessage[]) => readonly PublishedMessage[]
   /** What of a letter is put into its readers' queues. */
-  readonly keeps?: (letter: Letter) => readonly Letter[]
+  readonly enqueues?: (message: PublishedMessage) => readonly PublishedMessage[]
   /** The packet ids that are acknowledged. */
   readonly acknowledges?: (messageId: number) => readonly number[]
   /** The connection ends when a packet of this kind has come, and it is lost; true each time that it is to be so. */
@@ -30,9 +30,9 @@ export type Script = {
 
 type Session = {
   readonly topics: Set<string>
-  readonly queue: Letter[]
+  readonly queue: PublishedMessage[]
   /** What was sent and not acknowledged, by packet id. */
-  readonly sent: Map<number, Letter>
+  readonly sent: Map<number, PublishedMessage>
   stream: PacketStream | undefined
 }
 
@@ -40,7 +40,7 @@ type Session = {
 export class ScriptedBroker {
   script: Script = {}
   /** Everything that was ever published. */
-  readonly seen: Letter[] = []
+  readonly seen: PublishedMessage[] = []
   readonly #sessions = new Map<string, Session>()
   readonly #streams = new Set<PacketStream>()
   readonly #server: Server
@@ -91,8 +91,8 @@ export class ScriptedBroker {
     let session: Session | undefined
     const stream = packetsOf(socket, (packet) => {
       if (this.script.closesAt?.(packet.cmd) === true) socket.destroy()
-      else if (packet.cmd === "connect") session = this.#welcome(stream, packet)
-      else if (session !== undefined) this.#answer(session, stream, packet)
+      else if (packet.cmd === "connect") session = this.#onConnect(stream, packet)
+      else if (session !== undefined) this.#onPacket(session, stream, packet)
     })
     this.#streams.add(stream)
     socket.once("close", () => {
@@ -101,7 +101,7 @@ export class ScriptedBroker {
     })
   }
 
-  #welcome(stream: PacketStream, { clientId, protocolVersion }: IConnectPacket): Session | undefined {
+  #onConnect(stream: PacketStream, { clientId, protocolVersion }: IConnectPacket): Session | undefined {
     stream.version = VERSION
     if (protocolVersion !== VERSION) {
       stream.send({ cmd: "connack", returnCode: WRONG_VERSION, sessionPresent: false })
@@ -113,7 +113,7 @@ export class ScriptedBroker {
     this.#sessions.set(clientId, session)
     session.stream?.socket.destroy()
     session.stream = stream
-    const sessionPresent = this.script.saysPresent?.(known !== undefined) ?? known !== undefined
+    const sessionPresent = this.script.reportsPresent?.(known !== undefined) ?? known !== undefined
     stream.send({ cmd: "connack", returnCode: 0, sessionPresent })
     session.queue.unshift(...session.sent.values())
     session.sent.clear()
@@ -121,9 +121,9 @@ export class ScriptedBroker {
     return session
   }
 
-  #answer(session: Session, stream: PacketStream, packet: Packet): void {
+  #onPacket(session: Session, stream: PacketStream, packet: Packet): void {
     const messageId = packet.messageId ?? 0
-    if (packet.cmd === "publish") this.#take(stream, packet)
+    if (packet.cmd === "publish") this.#onPublish(stream, packet)
     else if (packet.cmd === "puback") session.sent.delete(messageId)
     else if (packet.cmd === "subscribe") this.#subscribe(session, stream, packet)
     else if (packet.cmd === "unsubscribe") {
@@ -136,15 +136,15 @@ export class ScriptedBroker {
     for (const { topic } of packet.subscriptions) session.topics.add(topic)
     const granted = packet.subscriptions.map(() => 1)
     stream.send({ cmd: "suback", messageId: packet.messageId ?? 0, granted })
-    const greeting = this.script.greets?.(this.seen) ?? []
-    session.queue.push(...greeting.filter(({ topic }) => session.topics.has(topic)))
+    const replayed = this.script.replays?.(this.seen) ?? []
+    session.queue.push(...replayed.filter(({ topic }) => session.topics.has(topic)))
     this.#deliver(session)
   }
 
-  #take(stream: PacketStream, { topic, payload, messageId = 0 }: IPublishPacket): void {
-    const letter: Letter = { topic, payload: Buffer.from(payload as Buffer) }
-    this.seen.push(letter)
-    for (const kept of this.script.keeps?.(letter) ?? [letter]) {
+  #onPublish(stream: PacketStream, { topic, payload, messageId = 0 }: IPublishPacket): void {
+    const message: PublishedMessage = { topic, payload: Buffer.from(payload as Buffer) }
+    this.seen.push(message)
+    for (const kept of this.script.enqueues?.(message) ?? [message]) {
       for (const session of this.#sessions.values()) {
         if (session.topics.has(kept.topic)) session.queue.push(kept)
       }
@@ -158,10 +158,10 @@ export class ScriptedBroker {
   #deliver(session: Session): void {
     const { stream, queue, sent } = session
     if (stream === undefined) return
-    for (const letter of queue.splice(0)) {
+    for (const message of queue.splice(0)) {
       const messageId = (this.#packets++ % IDS) + 1
-      sent.set(messageId, letter)
-      stream.send({ cmd: "publish", ...letter, messageId, qos: 1, dup: false, retain: false })
+      sent.set(messageId, message)
+      stream.send({ cmd: "publish", ...message, messageId, qos: 1, dup: false, retain: false })
     }
   }
 }

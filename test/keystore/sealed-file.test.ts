@@ -9,7 +9,7 @@ import {
   needsPassphrase,
   openFile,
   sealFile,
-  type SealedPlace,
+  type SealedTarget,
 } from "../../src/keystore/sealed-file.ts"
 import { CONTENTS_MAX } from "../../src/keystore/sealed-format.ts"
 import { folder } from "./folder.ts"
@@ -18,11 +18,11 @@ const SECRET = utf8("the registrar's private key")
 const PHRASE = "correct horse"
 const HEADER_BYTES = 60
 
-function place(): SealedPlace {
+function target(): SealedTarget {
   return { path: join(folder(), "new", "keys"), purpose: "registrar" }
 }
 
-async function contentsOf(at: SealedPlace, passphrase: string): Promise<string> {
+async function contentsOf(at: SealedTarget, passphrase: string): Promise<string> {
   const { contents } = await openFile(at, passphrase, systemRandom)
   return Buffer.from(contents).toString()
 }
@@ -39,7 +39,7 @@ function flipped(bytes: Uint8Array, index: number): Uint8Array {
 
 describe("a sealed file", () => {
   it("opens with its passphrase, and shows nothing of what it holds", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     expect(await contentsOf(at, PHRASE)).toBe("the registrar's private key")
     expect(readFileSync(at.path).includes(Buffer.from(SECRET))).toBe(false)
@@ -47,7 +47,7 @@ describe("a sealed file", () => {
   })
 
   it("is for its owner alone, in a folder for its owner alone, with nothing left beside it", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     expect(statSync(at.path).mode & 0o777).toBe(0o600)
     expect(statSync(join(at.path, "..")).mode & 0o777).toBe(0o700)
@@ -55,20 +55,20 @@ describe("a sealed file", () => {
   })
 
   it("refuses another passphrase, and none", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     await expect(openFile(at, "correct house", systemRandom)).rejects.toMatchObject({ code: "refused" })
     await expect(openFile(at, "", systemRandom)).rejects.toMatchObject({ code: "refused" })
   })
 
   it("takes the same phrase however a keyboard composes its accents", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, "caf\u00e9", systemRandom)
     expect(await contentsOf(at, "cafe\u0301")).toBe("the registrar's private key")
   })
 
   it("says whether it wants a passphrase, before anyone is asked", async () => {
-    const [locked, open] = [place(), place()]
+    const [locked, open] = [target(), target()]
     await sealFile(locked, SECRET, PHRASE, systemRandom)
     await sealFile(open, SECRET, "", systemRandom)
     expect(await needsPassphrase(locked)).toBe(true)
@@ -77,16 +77,16 @@ describe("a sealed file", () => {
   })
 
   it("takes passphrases up to 1024 bytes", async () => {
-    await expect(sealFile(place(), SECRET, "x".repeat(1025), systemRandom)).rejects.toMatchObject({
+    await expect(sealFile(target(), SECRET, "x".repeat(1025), systemRandom)).rejects.toMatchObject({
       code: "usage",
     })
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, "x".repeat(1024), systemRandom)
     expect(await contentsOf(at, "x".repeat(1024))).toBe("the registrar's private key")
   })
 
   it("takes contents up to its bound, and is read no further", async () => {
-    const at = place()
+    const at = target()
     const file = await sealFile(at, new Uint8Array(CONTENTS_MAX), "", systemRandom)
     expect(await contentsOf(at, "")).toHaveLength(CONTENTS_MAX)
     await expect(file.save(new Uint8Array(CONTENTS_MAX + 1))).rejects.toMatchObject({ code: "bug" })
@@ -97,7 +97,7 @@ describe("a sealed file", () => {
 
 describe("a damaged file", () => {
   it("is told from a wrong passphrase at every single byte", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const whole = readFileSync(at.path)
     for (let index = 0; index < whole.length; index++) {
@@ -111,19 +111,19 @@ describe("a damaged file", () => {
   })
 
   it("is refused at every single byte even when Mallory mends the checksum", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     const whole = new Uint8Array(readFileSync(at.path))
     for (let index = 0; index < whole.length - 32; index++) {
       writeFileSync(at.path, withChecksum(flipped(whole, index)))
-      const opening = openFile(at, "", systemRandom)
+      const attempt = openFile(at, "", systemRandom)
       const code = index < HEADER_BYTES - 24 ? "damaged-key-file" : "refused"
-      await expect(opening, `byte ${index}`).rejects.toMatchObject({ code })
+      await expect(attempt, `byte ${index}`).rejects.toMatchObject({ code })
     }
   })
 
   it("is refused when cut or grown", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     const whole = new Uint8Array(readFileSync(at.path))
     for (const bytes of [whole.subarray(1), whole.subarray(0, 107), new Uint8Array(), concat(whole, whole)]) {
@@ -133,7 +133,7 @@ describe("a damaged file", () => {
   })
 
   it("makes nobody spend gigabytes on a key", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const greedy = new Uint8Array(readFileSync(at.path))
     new DataView(greedy.buffer).setUint32(12, 0xffffffff, true)
@@ -144,9 +144,9 @@ describe("a damaged file", () => {
 
 describe("another file in its place", () => {
   it("of another purpose is refused", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, "", systemRandom)
-    const asIdentity: SealedPlace = { ...at, purpose: "identity" }
+    const asIdentity: SealedTarget = { ...at, purpose: "identity" }
     await expect(openFile(asIdentity, "", systemRandom)).rejects.toMatchObject({ code: "damaged-key-file" })
   })
 
@@ -154,8 +154,8 @@ describe("another file in its place", () => {
     ["identity", "mqttchat init"],
     ["registrar", "mqttchat broker"],
   ] as const)("missing altogether: the hint is how to make the %s file", async (purpose, hint) => {
-    const opening = openFile({ path: join(folder(), "none"), purpose }, "", systemRandom)
-    await expect(opening).rejects.toMatchObject({ code: "no-profile", hint })
+    const attempt = openFile({ path: join(folder(), "none"), purpose }, "", systemRandom)
+    await expect(attempt).rejects.toMatchObject({ code: "no-profile", hint })
   })
 
   it("that is a folder is no file", async () => {
@@ -169,7 +169,7 @@ describe("another file in its place", () => {
 
 describe("writing", () => {
   it("never overwrites what it did not open, whoever comes first", async () => {
-    const at = place()
+    const at = target()
     const texts = ["first", "second", "third"]
     const made = await Promise.allSettled(texts.map((text) => sealFile(at, utf8(text), "", systemRandom)))
     expect(made.filter(({ status }) => status === "fulfilled")).toHaveLength(1)
@@ -181,7 +181,7 @@ describe("writing", () => {
   })
 
   it("saves under the same passphrase, never under the same nonce", async () => {
-    const at = place()
+    const at = target()
     const file = await sealFile(at, SECRET, PHRASE, systemRandom)
     const before = readFileSync(at.path).subarray(36, HEADER_BYTES)
     await file.save(utf8("renewed"))
@@ -192,7 +192,7 @@ describe("writing", () => {
   })
 
   it("changes the passphrase and the salt, and the old one opens nothing", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const salt = readFileSync(at.path).subarray(20, 36)
     await changePassphrase(at, { from: PHRASE, to: "new phrase" }, systemRandom)
@@ -202,7 +202,7 @@ describe("writing", () => {
   })
 
   it("changes nothing for somebody who does not know the passphrase", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const before = readFileSync(at.path)
     const change = changePassphrase(at, { from: "guess", to: "" }, systemRandom)
@@ -211,7 +211,7 @@ describe("writing", () => {
   })
 
   it("takes a passphrase away, and puts one on", async () => {
-    const at = place()
+    const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     await changePassphrase(at, { from: PHRASE, to: "" }, systemRandom)
     expect(await needsPassphrase(at)).toBe(false)

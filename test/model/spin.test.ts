@@ -29,7 +29,7 @@ function toolsAreMissing(): boolean {
   return missing.length > 0
 }
 
-type Search = { readonly told: string; readonly replay: () => string }
+type Search = { readonly verdict: string; readonly replay: () => string }
 
 /** Looks at every state of the model, or at all of them up to the first that breaks a claim. */
 function search(...defines: readonly string[]): Search {
@@ -41,16 +41,16 @@ function search(...defines: readonly string[]): Search {
   run("spin", ...given, "-a", MODEL)
   run("gcc", ...VERIFIER)
   return {
-    told: run(join(cwd, "pan")),
+    verdict: run(join(cwd, "pan")),
     replay: () => run("spin", ...given, "-t", "-p", "-k", "delivery.pml.trail", MODEL),
   }
 }
 
 /** All states were looked at, none broke a claim, and every line of the model was needed to reach them. */
-function expectHolds({ told }: Search): void {
-  expect(told).toMatch(/^State-vector .*, errors: 0$/m)
-  expect(told).not.toMatch(/Search not completed|too small|out of memory|MEMLIM/)
-  const idle = [...told.matchAll(/, state \d+, "(.*)"$/gm)].map(([, line]) => line)
+function expectHolds({ verdict }: Search): void {
+  expect(verdict).toMatch(/^State-vector .*, errors: 0$/m)
+  expect(verdict).not.toMatch(/Search not completed|too small|out of memory|MEMLIM/)
+  const idle = [...verdict.matchAll(/, state \d+, "(.*)"$/gm)].map(([, line]) => line)
   expect(new Set(idle)).toEqual(new Set(["-end-"]))
 }
 
@@ -64,9 +64,9 @@ describe.skipIf(toolsAreMissing())("the way of a text, in every order that can h
   })
 
   it.each(MISTAKES)("%s: %s breaks the claim %s", (_what, mistake, claim) => {
-    const { told, replay } = search(mistake)
-    expect(told).toMatch(new RegExp(`^pan:1: assertion violated +!\\(${claim}\\)`, "m"))
-    expect(told).toMatch(/^State-vector .*, errors: 1$/m)
+    const { verdict, replay } = search(mistake)
+    expect(verdict).toMatch(new RegExp(`^pan:1: assertion violated +!\\(${claim}\\)`, "m"))
+    expect(verdict).toMatch(/^State-vector .*, errors: 1$/m)
     expect(replay()).toContain(`text of failed assertion: assert(!(${claim}))`)
   })
 })

@@ -8,28 +8,28 @@ import {
   LISTEN_MS,
   PROOF_WITHIN_MS,
   REPEAT_MS,
-} from "../../src/pairing/clock.ts"
+} from "../../src/pairing/timeouts.ts"
 import { answerStep } from "../../src/pairing/answer.ts"
 import { offerStep } from "../../src/pairing/offer.ts"
 import { encodePairing, type PairingMessage } from "../../src/wire/pairing.ts"
-import { Caller, chance, GRANT, Nameplate, Owner } from "./nameplate.ts"
+import { Caller, chance, GRANT, FakeNameplate, Owner } from "./fake-nameplate.ts"
 
 const CODE = "7-crowd-river"
 const MISMATCH = { kind: "failed", why: "mismatch" }
 
-function shown(): { plate: Nameplate; alice: Owner } {
-  const plate = new Nameplate()
+function shown(): { plate: FakeNameplate; alice: Owner } {
+  const plate = new FakeNameplate()
   const alice = new Owner(plate, CODE)
   plate.pass(LISTEN_MS)
-  expect(alice.told).toEqual([{ kind: "held" }])
-  alice.told.length = 0
+  expect(alice.effects).toEqual([{ kind: "held" }])
+  alice.effects.length = 0
   return { plate, alice }
 }
 
-function keysOf(plate: Nameplate, alice: Owner, bob: Caller): void {
+function keysOf(plate: FakeNameplate, alice: Owner, bob: Caller): void {
   plate.pass(0)
-  const [answered, keyed] = alice.told
-  const [got] = bob.told
+  const [answered, keyed] = alice.effects
+  const [got] = bob.effects
   expect(keyed).toEqual({ kind: "keyed" })
   if (answered?.kind !== "answered" || got?.kind !== "keyed") throw new Error("no key")
   expect(answered.guest).toBe(true)
@@ -48,7 +48,7 @@ describe("the same code on both sides", () => {
     const keys = [1, 2].map(() => {
       const { plate, alice } = shown()
       keysOf(plate, alice, new Caller(plate, CODE))
-      const [answered] = alice.told
+      const [answered] = alice.effects
       return answered?.kind === "answered" ? answered.psk : undefined
     })
     expect(keys[0]).not.toEqual(keys[1])
@@ -59,7 +59,7 @@ describe("the same code on both sides", () => {
     (kind) => {
       const { plate, alice } = shown()
       let lost = 0
-      plate.loses = (message) => message.kind === kind && lost++ === 0
+      plate.drops = (message) => message.kind === kind && lost++ === 0
       const bob = new Caller(plate, CODE)
       plate.pass(REPEAT_MS + LISTEN_MS)
       keysOf(plate, alice, bob)
@@ -70,40 +70,40 @@ describe("the same code on both sides", () => {
   it("survives everything being said twice", () => {
     const { plate, alice } = shown()
     const twice = (bytes: Uint8Array): void => {
-      if (bytes.length % 2 === 0) plate.say(bytes)
+      if (bytes.length % 2 === 0) plate.publish(bytes)
     }
     const bob = new Caller(plate, CODE)
     plate.deliver()
-    for (const message of [...plate.said]) twice(encodePairing(message))
+    for (const message of [...plate.published]) twice(encodePairing(message))
     keysOf(plate, alice, bob)
     plate.pass(PROOF_WITHIN_MS)
-    expect(alice.told).toHaveLength(2)
-    expect(bob.told).toHaveLength(1)
+    expect(alice.effects).toHaveLength(2)
+    expect(bob.effects).toHaveLength(1)
   })
 
   it("ends the repeating of the grant when the caller's INIT opens, which proves the code too [P-22]", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "proof"
+    plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
     plate.pass(2 * REPEAT_MS)
-    expect(alice.state.knows).toBe("key")
+    expect(alice.state.kind).toBe("key")
     alice.feed({ kind: "paired" })
-    expect(alice.told.at(-1)).toEqual({ kind: "keyed" })
+    expect(alice.effects.at(-1)).toEqual({ kind: "keyed" })
     const grants = plate.count("grant")
     plate.pass(PROOF_WITHIN_MS)
     expect(plate.count("grant")).toBe(grants)
-    expect(bob.state.knows).toBe("peer")
+    expect(bob.state.kind).toBe("peer")
   })
 
   it("repeats the grant as the same bytes [P-22]", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "proof"
+    plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
     plate.pass(3 * REPEAT_MS)
-    const grants = plate.said.filter(({ kind }) => kind === "grant")
+    const grants = plate.published.filter(({ kind }) => kind === "grant")
     expect(grants.length).toBeGreaterThan(2)
     expect(new Set(grants.map((grant) => Buffer.from(encodePairing(grant)).toString("hex"))).size).toBe(1)
-    expect([alice.state.knows, bob.state.knows]).toEqual(["key", "peer"])
+    expect([alice.state.kind, bob.state.kind]).toEqual(["key", "peer"])
   })
 })
 
@@ -112,57 +112,57 @@ describe("another code", () => {
     const { plate, alice } = shown()
     const mallory = new Caller(plate, "7-crowd-rival")
     plate.pass(0)
-    expect(mallory.told).toEqual([MISMATCH])
-    expect(alice.told.at(-1)).toEqual(MISMATCH)
-    expect([alice.state.knows, mallory.state.knows]).toEqual(["danger", "danger"])
+    expect(mallory.effects).toEqual([MISMATCH])
+    expect(alice.effects.at(-1)).toEqual(MISMATCH)
+    expect([alice.state.kind, mallory.state.kind]).toEqual(["danger", "danger"])
   })
 
   it("is one guess: whoever comes later with the right one is turned away [P-22] [P-23]", () => {
     const { plate, alice } = shown()
     const mallory = new Caller(plate, "7-crowd-rival")
     plate.pass(0)
-    mallory.leave()
+    mallory.unsubscribe()
     const bob = new Caller(plate, CODE)
     plate.pass(CLAIM_WITHIN_MS)
-    expect(bob.told).toEqual([{ kind: "failed", why: "used" }])
-    expect(alice.told.some(({ kind }) => kind === "keyed")).toBe(false)
+    expect(bob.effects).toEqual([{ kind: "failed", why: "used" }])
+    expect(alice.effects.some(({ kind }) => kind === "keyed")).toBe(false)
   })
 
   it("a proof that does not fit is no second guess: the right one still counts [P-22]", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "proof"
+    plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
     plate.pass(0)
-    plate.loses = () => false
-    if (bob.state.knows !== "peer") throw new Error("not proven")
-    plate.say(encodePairing({ kind: "proof", caller: bob.state.caller, proof: chance(32) }))
+    plate.drops = () => false
+    if (bob.state.kind !== "peer") throw new Error("not proven")
+    plate.publish(encodePairing({ kind: "proof", caller: bob.state.caller, proof: chance(32) }))
     plate.deliver()
-    expect(alice.state.knows).toBe("key")
+    expect(alice.state.kind).toBe("key")
     plate.pass(REPEAT_MS)
-    expect(alice.state.knows).toBe("peer")
+    expect(alice.state.kind).toBe("peer")
   })
 
   it.each(["owner", "caller"])("a share of low order from the %s ends it [P-12]", (who) => {
     const { plate, alice } = shown()
     const zero = new Uint8Array(32) as PublicKey
     if (who === "caller") {
-      if (alice.state.knows !== "nameplate") throw new Error("not shown")
+      if (alice.state.kind !== "nameplate") throw new Error("not shown")
       const { owner } = alice.state.plate
-      plate.say(encodePairing({ kind: "answer", guest: true, owner, caller: chance(16), share: zero }))
+      plate.publish(encodePairing({ kind: "answer", guest: true, owner, caller: chance(16), share: zero }))
       plate.deliver()
-      expect(alice.told).toEqual([MISMATCH])
+      expect(alice.effects).toEqual([MISMATCH])
       return
     }
-    plate.loses = ({ kind }) => kind === "grant"
+    plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
     plate.deliver()
-    plate.loses = () => false
-    if (bob.state.knows !== "owner") throw new Error("no owner")
+    plate.drops = () => false
+    if (bob.state.kind !== "owner") throw new Error("no owner")
     const { caller } = bob.state.typed
     const forged = { kind: "grant", caller, share: zero, proof: chance(32), nonce: chance(24) } as const
-    plate.say(encodePairing({ ...forged, box: chance(100) }))
+    plate.publish(encodePairing({ ...forged, box: chance(100) }))
     plate.deliver()
-    expect(bob.told).toEqual([MISMATCH])
+    expect(bob.effects).toEqual([MISMATCH])
   })
 })
 
@@ -172,38 +172,38 @@ describe("two people with one code", () => {
     alice.isQuick = false
     const [bob, carol] = [new Caller(plate, CODE), new Caller(plate, CODE)]
     plate.pass(0)
-    expect(alice.told.at(-1)).toEqual({ kind: "failed", why: "crowded" })
-    for (const { told } of [bob, carol]) expect(told).toEqual([MISMATCH])
+    expect(alice.effects.at(-1)).toEqual({ kind: "failed", why: "crowded" })
+    for (const { effects } of [bob, carol]) expect(effects).toEqual([MISMATCH])
   })
 
   it("after the first was served: the second is turned away, the first goes on [P-23]", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "proof"
+    plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
     plate.deliver()
     const carol = new Caller(plate, CODE)
     plate.deliver()
-    expect(carol.told).toEqual([{ kind: "failed", why: "used" }])
-    plate.loses = () => false
+    expect(carol.effects).toEqual([{ kind: "failed", why: "used" }])
+    plate.drops = () => false
     plate.pass(REPEAT_MS)
     keysOf(plate, alice, bob)
   })
 
   it("who hears a grant for somebody else stops [P-23]", () => {
     const { plate } = shown()
-    plate.loses = ({ kind }) => kind === "grant"
+    plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
     plate.deliver()
-    plate.loses = () => false
+    plate.drops = () => false
     const foreign = {
       caller: chance(16),
       share: chance(32) as PublicKey,
       proof: chance(32),
       nonce: chance(24),
     }
-    plate.say(encodePairing({ kind: "grant", ...foreign, box: chance(50) }))
+    plate.publish(encodePairing({ kind: "grant", ...foreign, box: chance(50) }))
     plate.deliver()
-    expect(bob.told).toEqual([MISMATCH])
+    expect(bob.effects).toEqual([MISMATCH])
   })
 })
 
@@ -212,34 +212,34 @@ describe("one nameplate for two codes", () => {
     const { plate, alice } = shown()
     const dora = new Owner(plate, "7-ocean-zoo")
     plate.pass(LISTEN_MS)
-    expect(dora.told).toEqual([{ kind: "collision" }])
-    dora.leave()
+    expect(dora.effects).toEqual([{ kind: "collision" }])
+    dora.unsubscribe()
     keysOf(plate, alice, new Caller(plate, CODE))
   })
 
   it("is left by both of two who come at once [P-21]", () => {
-    const plate = new Nameplate()
+    const plate = new FakeNameplate()
     const owners = [new Owner(plate, CODE), new Owner(plate, "7-ocean-zoo")]
     plate.pass(LISTEN_MS)
-    for (const { told } of owners) expect(told).toEqual([{ kind: "collision" }])
+    for (const { effects } of owners) expect(effects).toEqual([{ kind: "collision" }])
   })
 
   it("held by two after all makes a caller stop rather than guess [P-23]", () => {
     const { plate } = shown()
-    plate.loses = ({ kind }) => kind === "grant"
+    plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
     plate.deliver()
-    plate.say(encodePairing({ kind: "claim", owner: chance(16) }))
+    plate.publish(encodePairing({ kind: "claim", owner: chance(16) }))
     plate.deliver()
-    expect(bob.told).toEqual([MISMATCH])
+    expect(bob.effects).toEqual([MISMATCH])
   })
 
   it("does not make two owners answer each other for ever", () => {
     const { plate } = shown()
-    const before = plate.said.length
-    for (let i = 0; i < 10; i++) plate.say(encodePairing({ kind: "claim", owner: chance(16) }))
+    const before = plate.published.length
+    for (let i = 0; i < 10; i++) plate.publish(encodePairing({ kind: "claim", owner: chance(16) }))
     plate.deliver()
-    expect(plate.said.length).toBe(before + 10)
+    expect(plate.published.length).toBe(before + 10)
   })
 })
 
@@ -247,52 +247,52 @@ describe("time", () => {
   it("ends a code that nobody used after ten minutes, and no second earlier [P-20]", () => {
     const { plate, alice } = shown()
     plate.pass(CODE_LIFETIME_MS - 1)
-    expect(alice.told).toEqual([])
+    expect(alice.effects).toEqual([])
     plate.pass(1)
-    expect(alice.told).toEqual([{ kind: "failed", why: "expired" }])
+    expect(alice.effects).toEqual([{ kind: "failed", why: "expired" }])
   })
 
   it("ends an exchange without proof after two minutes [P-24]", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "proof"
+    plate.drops = ({ kind }) => kind === "proof"
     new Caller(plate, CODE)
     plate.pass(PROOF_WITHIN_MS - 1)
-    expect(alice.state.knows).toBe("key")
+    expect(alice.state.kind).toBe("key")
     plate.pass(1)
-    expect(alice.told.at(-1)).toEqual(MISMATCH)
+    expect(alice.effects.at(-1)).toEqual(MISMATCH)
   })
 
   it("tells who types a code that nobody offers within two and a half seconds [P-21]", () => {
-    const plate = new Nameplate()
+    const plate = new FakeNameplate()
     const bob = new Caller(plate, CODE)
     plate.pass(CLAIM_WITHIN_MS)
-    expect(bob.told).toEqual([{ kind: "failed", why: "absent" }])
+    expect(bob.effects).toEqual([{ kind: "failed", why: "absent" }])
   })
 
   it("ends a caller whose owner went away", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "answer"
+    plate.drops = ({ kind }) => kind === "answer"
     const bob = new Caller(plate, CODE)
     plate.deliver()
-    alice.leave()
+    alice.unsubscribe()
     plate.pass(GRANT_WITHIN_MS)
-    expect(bob.told).toEqual([{ kind: "failed", why: "silent" }])
+    expect(bob.effects).toEqual([{ kind: "failed", why: "silent" }])
   })
 })
 
 describe("anybody may write on a nameplate", () => {
   it("and bytes that are no message change nothing on either side [P-26]", () => {
     const { plate, alice } = shown()
-    plate.loses = ({ kind }) => kind === "grant"
+    plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
     plate.deliver()
-    const world = { now: plate.now, random: chance }
+    const input = { now: plate.now, random: chance }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 150 }), (bytes) => {
         fc.pre(bytes[0] === undefined || bytes[0] > 5)
         const event = { kind: "message", bytes } as const
-        expect(offerStep(alice.state, event, world)).toEqual({ next: alice.state, send: [] })
-        expect(answerStep(bob.state, event, world)).toEqual({ next: bob.state, send: [] })
+        expect(offerStep(alice.state, event, input)).toEqual({ next: alice.state, send: [] })
+        expect(answerStep(bob.state, event, input)).toEqual({ next: bob.state, send: [] })
       }),
     )
   })
@@ -300,7 +300,7 @@ describe("anybody may write on a nameplate", () => {
   it("and messages for others change nothing [P-26]", () => {
     const { plate, alice } = shown()
     const bob = new Caller(plate, CODE)
-    plate.loses = ({ kind }) => kind === "grant" || kind === "proof"
+    plate.drops = ({ kind }) => kind === "grant" || kind === "proof"
     plate.deliver()
     const caller = chance(16)
     const others: PairingMessage[] = [
@@ -310,9 +310,9 @@ describe("anybody may write on a nameplate", () => {
     ]
     for (const message of others) {
       const event = { kind: "message", bytes: encodePairing(message) } as const
-      const world = { now: plate.now, random: chance }
-      expect(offerStep(alice.state, event, world)).toEqual({ next: alice.state, send: [] })
-      expect(answerStep(bob.state, event, world)).toEqual({ next: bob.state, send: [] })
+      const input = { now: plate.now, random: chance }
+      expect(offerStep(alice.state, event, input)).toEqual({ next: alice.state, send: [] })
+      expect(answerStep(bob.state, event, input)).toEqual({ next: bob.state, send: [] })
     }
   })
 
@@ -323,6 +323,6 @@ describe("anybody may write on a nameplate", () => {
     plate.deliver()
     alice.feed({ kind: "cancel" })
     plate.deliver()
-    expect(bob.told).toEqual([MISMATCH])
+    expect(bob.effects).toEqual([MISMATCH])
   })
 })

@@ -1,12 +1,12 @@
 import { toHex, type Random } from "../../src/crypto/bytes.ts"
-import { answerStep, beginAnswer, type Answering } from "../../src/pairing/answer.ts"
+import { answerStep, beginAnswer, type AnswerState } from "../../src/pairing/answer.ts"
 import { armour } from "../../src/pairing/armour.ts"
-import { LISTEN_MS } from "../../src/pairing/clock.ts"
-import { beginOffer, type Offering, offerStep } from "../../src/pairing/offer.ts"
+import { LISTEN_MS } from "../../src/pairing/timeouts.ts"
+import { beginOffer, type OfferState, offerStep } from "../../src/pairing/offer.ts"
 import { fourWords } from "../../src/pairing/words.ts"
 import { type Access, encodeAccess } from "../../src/wire/access.ts"
-import { formatLink, sealLinkAnswer, sealLinkRequest } from "../../src/wire/link.ts"
-import { codeOf } from "./nameplate.ts"
+import { formatPairingLink, sealLinkAnswer, sealLinkRequest } from "../../src/wire/pairing-link.ts"
+import { codeOf } from "./fake-nameplate.ts"
 import { hash32 } from "../../src/crypto/kdf.ts"
 
 const CODE = "7-crowd-river"
@@ -25,38 +25,38 @@ const access: Access = {
 
 /** One pairing by code, each message and the key that comes of it. */
 function pairingByCode(): Record<string, string> {
-  const said: Record<string, string> = {}
+  const messages: Record<string, string> = {}
   const [owner, caller] = [counting(1), counting(2)]
   let now = 0
   const ask = beginOffer(codeOf(CODE), owner)
-  let alice: Offering = ask.next
-  const hear = (event: Parameters<typeof offerStep>[1]) => {
+  let alice: OfferState = ask.next
+  const stepOwner = (event: Parameters<typeof offerStep>[1]) => {
     const step = offerStep(alice, event, { now, random: owner })
     alice = step.next
     return step
   }
-  hear({ kind: "asked" })
+  stepOwner({ kind: "asked" })
   now = LISTEN_MS
-  const claim = hear({ kind: "tick" }).send[0]!
+  const claim = stepOwner({ kind: "tick" }).send[0]!
   const call = beginAnswer(codeOf(CODE), true, caller)
-  let bob: Answering = call.next
-  const reply = (event: Parameters<typeof answerStep>[1]) => {
+  let bob: AnswerState = call.next
+  const stepCaller = (event: Parameters<typeof answerStep>[1]) => {
     const step = answerStep(bob, event, { now, random: caller })
     bob = step.next
     return step
   }
-  const answer = reply({ kind: "message", bytes: claim }).send[0]!
-  const answered = hear({ kind: "message", bytes: answer })
-  const grant = hear({ kind: "ready", grant: { bundle, access } }).send[0]!
-  reply({ kind: "message", bytes: grant })
-  const proof = reply({ kind: "pinned" }).send[0]!
-  const keyed = hear({ kind: "message", bytes: proof })
-  const stop = reply({ kind: "cancel" }).send[0]!
-  if (answered.told?.kind !== "answered" || keyed.told?.kind !== "keyed") throw new Error("no key")
+  const answer = stepCaller({ kind: "message", bytes: claim }).send[0]!
+  const answered = stepOwner({ kind: "message", bytes: answer })
+  const grant = stepOwner({ kind: "ready", grant: { bundle, access } }).send[0]!
+  stepCaller({ kind: "message", bytes: grant })
+  const proof = stepCaller({ kind: "pinned" }).send[0]!
+  const keyed = stepOwner({ kind: "message", bytes: proof })
+  const stop = stepCaller({ kind: "cancel" }).send[0]!
+  if (answered.effect?.kind !== "answered" || keyed.effect?.kind !== "keyed") throw new Error("no key")
   for (const [name, bytes] of Object.entries({ ask: call.send[0]!, claim, answer, grant, proof, stop })) {
-    said[name] = toHex(bytes)
+    messages[name] = toHex(bytes)
   }
-  return { code: CODE, ...said, psk: toHex(answered.told.psk) }
+  return { code: CODE, ...messages, psk: toHex(answered.effect.psk) }
 }
 
 /** Everything that this room and its wire files write, made with counting bytes. */
@@ -70,9 +70,9 @@ export function pairingVectors() {
   return {
     code: pairingByCode(),
     words: fourWords(bundleHash),
-    link: formatLink({ address, bundleHash, inbox, proof, invitation: undefined }),
-    linkForNewcomer: formatLink({ address, bundleHash, inbox, proof, invitation }),
-    linkForNewcomerElsewhere: formatLink({ address, bundleHash, inbox, proof, invitation, members }),
+    link: formatPairingLink({ address, bundleHash, inbox, proof, invitation: undefined }),
+    linkForNewcomer: formatPairingLink({ address, bundleHash, inbox, proof, invitation }),
+    linkForNewcomerElsewhere: formatPairingLink({ address, bundleHash, inbox, proof, invitation, members }),
     accessElsewhere: toHex(encodeAccess({ ...access, members })),
     linkRequest: toHex(sealLinkRequest(bundleHash, inbox, counting(50))),
     linkAnswer: toHex(sealLinkAnswer(bundleHash, bundle, counting(60))),

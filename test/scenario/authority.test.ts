@@ -1,37 +1,45 @@
 import { copyFileSync, rmSync, writeFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
-import { pair, type Person, schemaIs, settle, startBroker, Story, type Talker } from "./people.ts"
+import {
+  pair,
+  type User,
+  schemaIs,
+  initHost,
+  startBroker,
+  ScenarioFixture,
+  type JsonProcess,
+} from "./scenario-fixture.ts"
 
-async function ended(broker: Talker): Promise<void> {
+async function ended(broker: JsonProcess): Promise<void> {
   broker.kill("SIGTERM")
   await broker.finished()
 }
 
 describe("the keys of a broker", () => {
-  const story = new Story()
-  const [alice, bob] = [story.person("alice"), story.person("bob")]
-  let broker: Talker
+  const fixture = new ScenarioFixture()
+  const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
+  let broker: JsonProcess
 
   /** Starts it with a flag more, and waits until it runs. */
-  async function startWith(host: Person, ...flags: readonly string[]): Promise<Talker> {
+  async function startWith(host: User, ...flags: readonly string[]): Promise<JsonProcess> {
     const started = host.start(["broker", "--loopback", "--json", ...flags])
-    await started.hears(schemaIs("broker"))
+    await started.waitForOutput(schemaIs("broker"))
     return started
   }
 
   beforeAll(async () => {
-    await settle(alice)
+    await initHost(alice)
     broker = await startBroker(alice)
     await pair(alice, bob)
   })
-  afterAll(story.end)
+  afterAll(fixture.end)
 
   test("can be locked, and open then with their passphrase only", async () => {
     await ended(broker)
     const right = alice.file("passphrase")
     writeFileSync(right, "correct horse battery staple\n")
-    await alice.tell("broker", "passwd", "--new-passphrase-file", right)
+    await alice.runJson("broker", "passwd", "--new-passphrase-file", right)
     const without = await alice.run(["broker", "--loopback"])
     expect([without.code, without.stderr]).toEqual([64, expect.stringContaining("--passphrase-file")])
     const wrong = alice.file("wrong")
@@ -42,7 +50,7 @@ describe("the keys of a broker", () => {
     const busy = await alice.run(["broker", "passwd", "--no-passphrase"])
     expect([busy.code, busy.stderr]).toEqual([69, expect.stringContaining("mqttchat broker passwd")])
     await ended(broker)
-    await alice.tell("--passphrase-file", right, "broker", "passwd", "--no-passphrase")
+    await alice.runJson("--passphrase-file", right, "broker", "passwd", "--no-passphrase")
     broker = await startBroker(alice, "again")
   })
 
@@ -56,8 +64,8 @@ describe("the keys of a broker", () => {
       copyFileSync(alice.file("copy"), alice.file(name))
     }
     broker = await startBroker(alice, "again")
-    await bob.tell("send", "alice", "as before")
-    expect(await alice.receives("as before")).toContain("as before")
+    await bob.runJson("send", "alice", "as before")
+    expect(await alice.receiveTexts("as before")).toContain("as before")
   })
 
   test("lost for good: everybody is invited again, and keeps contacts and conversations", async () => {
@@ -65,9 +73,9 @@ describe("the keys of a broker", () => {
     await ended(broker)
     rmSync(alice.file("broker/broker.key"))
     broker = await startWith(alice, "--new-authority")
-    expect(await alice.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await alice.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
     expect(await refusalOf(bob)).toContain("does not lead to the key you trusted")
-    const rows = await alice.tell("broker", "devices")
+    const rows = await alice.runJson("broker", "devices")
     expect(rows.map(({ user, current }) => [user, current])).toEqual([
       ["operator", true],
       ["bob", false],
@@ -75,15 +83,15 @@ describe("the keys of a broker", () => {
 
     await register(bob, await invitationFor(alice, "bob", "--again"))
     expect(await deviceOf(alice, "bob")).toBe(device)
-    await bob.tell("send", "alice", "still the same")
-    expect(await alice.receives("still the same")).toContain("still the same")
-    await alice.tell("send", "bob", "and back")
-    expect(await bob.receives("and back")).toContain("and back")
+    await bob.runJson("send", "alice", "still the same")
+    expect(await alice.receiveTexts("still the same")).toContain("still the same")
+    await alice.runJson("send", "bob", "and back")
+    expect(await bob.receiveTexts("and back")).toContain("and back")
   })
 
   test("an invitation for somebody else does not move a profile to another user", async () => {
     const refused = await bob.run(["register", await invitationFor(alice, "carol"), "--json"])
     expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining("has a broker already")])
-    expect(await bob.tell("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
   })
 })

@@ -1,7 +1,15 @@
 import { createRequire } from "node:module"
 import { describe, expect, onTestFinished, test, vi } from "vitest"
 import { BACKENDS } from "../../src/crypto/nacl.ts"
-import { isMessage, pair, type Person, settle, startBroker, Story, type Talker } from "./people.ts"
+import {
+  isMessage,
+  pair,
+  type User,
+  initHost,
+  startBroker,
+  ScenarioFixture,
+  type JsonProcess,
+} from "./scenario-fixture.ts"
 
 // Many real processes share two cores with other tests: a ceiling, no verdict on speed.
 vi.setConfig({ testTimeout: 180_000 })
@@ -20,31 +28,31 @@ function sodiumIsMissing(): boolean {
 }
 
 /** Whoever holds the profile open computes for every command on it. */
-function open(person: Person, backend: Backend): Talker {
-  return person.start(["inbox", "--follow", "--json"], { env: { MQTTCHAT_CRYPTO: backend } })
+function open(user: User, backend: Backend): JsonProcess {
+  return user.start(["inbox", "--follow", "--json"], { env: { MQTTCHAT_CRYPTO: backend } })
 }
 
 /** A circle, so that each talks with each of the others. */
 async function circle(backends: readonly Backend[]): Promise<void> {
-  const story = new Story()
-  onTestFinished(story.end)
-  const alice = story.person("alice")
-  await settle(alice)
+  const fixture = new ScenarioFixture()
+  onTestFinished(fixture.end)
+  const alice = fixture.user("alice")
+  await initHost(alice)
   await startBroker(alice)
-  const people: { person: Person; inbox: Talker }[] = []
+  const users: { user: User; inbox: JsonProcess }[] = []
   for (const [index, backend] of backends.entries()) {
-    const person = index === 0 ? alice : story.person(`with-${backend}`)
-    if (index > 0) await person.tell("init", "--name", person.name, "--no-passphrase", "--broker", "later")
-    people.push({ person, inbox: open(person, backend) })
+    const user = index === 0 ? alice : fixture.user(`with-${backend}`)
+    if (index > 0) await user.runJson("init", "--name", user.name, "--no-passphrase", "--broker", "later")
+    users.push({ user, inbox: open(user, backend) })
   }
-  for (const [index, { person, inbox }] of people.entries()) {
-    const next = people[(index + 1) % people.length]
+  for (const [index, { user, inbox }] of users.entries()) {
+    const next = users[(index + 1) % users.length]
     if (next === undefined) continue
-    expect(await pair(person, next.person)).toHaveLength(4)
-    await person.tell("send", next.person.name, `from ${person.name}`)
-    await next.inbox.hears(isMessage(`from ${person.name}`))
-    await next.person.tell("send", person.name, `back from ${next.person.name}`)
-    await inbox.hears(isMessage(`back from ${next.person.name}`))
+    expect(await pair(user, next.user)).toHaveLength(4)
+    await user.runJson("send", next.user.name, `from ${user.name}`)
+    await next.inbox.waitForOutput(isMessage(`from ${user.name}`))
+    await next.user.runJson("send", user.name, `back from ${next.user.name}`)
+    await inbox.waitForOutput(isMessage(`back from ${next.user.name}`))
   }
 }
 
@@ -54,10 +62,10 @@ describe("people whose mqttchat computes with different libraries", () => {
   test("pair and talk without native code", () => circle(["tweetnacl", "node"]))
 
   test("one that does not exist is refused, and those that do are named", async () => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = story.person("alice")
-    await settle(alice)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = fixture.user("alice")
+    await initHost(alice)
     const { code, stderr } = await alice.run(["contacts"], { env: { MQTTCHAT_CRYPTO: "rot13" } })
     expect(code).toBe(78)
     for (const name of BACKENDS) expect(stderr).toContain(name)

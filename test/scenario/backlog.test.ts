@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { neighbours, Story } from "./people.ts"
+import { pairedUsers, ScenarioFixture } from "./scenario-fixture.ts"
 
 const LINES = Array.from({ length: 60 }, (_, index) => `line ${index + 1}`)
 
@@ -7,9 +7,9 @@ it(
   "one look into the inbox brings everything that the broker kept, in order",
   { timeout: 120_000 },
   async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { alice, bob } = await neighbours(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, bob } = await pairedUsers(fixture)
     const chat = alice.start(["chat", "bob", "--plain"])
     for (const line of LINES) chat.type(`${line}\n`)
     chat.endInput()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { neighbours, startBroker, Story } from "./people.ts"
+import { pairedUsers, startBroker, ScenarioFixture } from "./scenario-fixture.ts"
 
 /** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
 const CEILING = { timeout: 180_000 }
@@ -8,11 +8,11 @@ describe.concurrent("a broker that ends between sending and receiving", CEILING,
   it.each(["SIGKILL", "SIGTERM"] as const)(
     "by %s has everything it acknowledged when it is back, in order",
     async (signal) => {
-      const story = new Story()
+      const fixture = new ScenarioFixture()
       try {
-        const { alice, bob, broker } = await neighbours(story)
+        const { alice, bob, broker } = await pairedUsers(fixture)
         const texts = ["one", "two", "three"]
-        for (const text of texts) await bob.tell("send", "alice", text)
+        for (const text of texts) await bob.runJson("send", "alice", text)
         broker.kill(signal)
         expect(await broker.finished()).toMatchObject({ signal })
 
@@ -22,14 +22,14 @@ describe.concurrent("a broker that ends between sending and receiving", CEILING,
 
         await startBroker(alice, "again")
         // Bob is not there: what Alice reads is what the broker kept.
-        expect(await alice.receives(...texts)).toEqual(texts)
-        await bob.tell("send", "alice", "it is back")
+        expect(await alice.receiveTexts(...texts)).toEqual(texts)
+        await bob.runJson("send", "alice", "it is back")
         const late = ["while it was away", "it is back"]
-        expect(await alice.receives(...late)).toEqual(late)
-        await alice.tell("send", "bob", "still paired")
-        expect(await bob.receives("still paired")).toEqual(["still paired"])
+        expect(await alice.receiveTexts(...late)).toEqual(late)
+        await alice.runJson("send", "bob", "still paired")
+        expect(await bob.receiveTexts("still paired")).toEqual(["still paired"])
       } finally {
-        await story.end()
+        await fixture.end()
       }
     },
   )

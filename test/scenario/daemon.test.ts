@@ -2,26 +2,34 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { eventIs, Peer } from "../daemon/wire.ts"
-import { isMessage, neighbours, type Person, schemaIs, settle, startBroker, Story } from "./people.ts"
+import {
+  isMessage,
+  pairedUsers,
+  type User,
+  schemaIs,
+  initHost,
+  startBroker,
+  ScenarioFixture,
+} from "./scenario-fixture.ts"
 
 /** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
 const CEILING = { timeout: 180_000 }
 const PASSPHRASE = "correct horse"
 
-const socketOf = (person: Person): string => person.file("owner.sock")
+const socketOf = (user: User): string => user.file("owner.sock")
 
 /** Alice has a broker; Bob's keys have a passphrase, which lies in a file. */
-async function lockedBob(story: Story): Promise<{ alice: Person; bob: Person; open: string[] }> {
-  const [alice, bob] = [story.person("alice"), story.person("bob")]
-  await settle(alice)
+async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: User; open: string[] }> {
+  const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
+  await initHost(alice)
   await startBroker(alice)
   const [bundle, passphrase] = [join(bob.home, "bundle"), join(bob.home, "passphrase")]
   writeFileSync(passphrase, `${PASSPHRASE}\n`, { mode: 0o600 })
   const open = ["--passphrase-file", passphrase]
-  await alice.tell("pair", "--file", bundle)
-  await bob.tell("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
-  await bob.tell("send", "alice", "it is bob", ...open)
-  await alice.receives("it is bob")
+  await alice.runJson("pair", "--file", bundle)
+  await bob.runJson("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
+  await bob.runJson("send", "alice", "it is bob", ...open)
+  await alice.receiveTexts("it is bob")
   return { alice, bob, open }
 }
 
@@ -29,11 +37,11 @@ describe("a daemon", CEILING, () => {
   it("serves commands, a follower and scripts at the same time, and ends when told", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { alice, bob } = await neighbours(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, bob } = await pairedUsers(fixture)
     const daemon = bob.start(["daemon", "--tcp", "0", "--json"])
-    const { socket, tcp, token } = await daemon.hears(schemaIs("daemon"))
+    const { socket, tcp, token } = await daemon.waitForOutput(schemaIs("daemon"))
     const follower = bob.start(["inbox", "--follow", "--json"])
     const script = new Peer({ path: String(socket) })
     await script.ask("listen")
@@ -41,8 +49,8 @@ describe("a daemon", CEILING, () => {
     const shown = readFileSync(String(token), "utf8").trim()
     expect(await guest.ask("auth", { token: shown })).toMatchObject({ result: null })
 
-    await alice.tell("send", "bob", "who is there?")
-    await follower.hears(isMessage("who is there?"))
+    await alice.runJson("send", "bob", "who is there?")
+    await follower.waitForOutput(isMessage("who is there?"))
     await script.hears(eventIs("message"))
     const sent = await Promise.all([
       bob.run(["send", "alice", "a command"]),
@@ -54,11 +62,11 @@ describe("a daemon", CEILING, () => {
       { result: { state: "queued" } },
       { result: { state: "broker" } },
     ])
-    await alice.receives("a command", "a script", "another")
+    await alice.receiveTexts("a command", "a script", "another")
     expect(await bob.run(["daemon"])).toMatchObject({ code: 73, stdout: "" })
     follower.kill("SIGTERM")
     await follower.finished()
-    await bob.tell("daemon", "stop")
+    await bob.runJson("daemon", "stop")
     const ended = await daemon.ended()
     expect(ended).toMatchObject({ code: 0, signal: null })
     expect(`${ended.stdout}${ended.stderr}`).not.toContain(shown)
@@ -68,9 +76,9 @@ describe("a daemon", CEILING, () => {
   it("forgets the keys when nobody has asked for long, says so, and opens again", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { bob, open } = await lockedBob(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { bob, open } = await lockedBob(fixture)
     const daemon = bob.start(["daemon", "--lock-after", "300ms", ...open])
     await daemon.says(/daemon running/)
     const script = new Peer({ path: socketOf(bob) })
@@ -91,14 +99,14 @@ describe("a daemon", CEILING, () => {
   it("disconnects when it is locked by a command, and goes on when it is unlocked", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { alice, bob, open } = await lockedBob(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, bob, open } = await lockedBob(fixture)
     const daemon = bob.start(["daemon", ...open])
     await daemon.says(/daemon running/)
-    await bob.tell("send", "alice", "I am off")
+    await bob.runJson("send", "alice", "I am off")
     const devices = async (): Promise<number> => {
-      const [status] = await alice.tell("broker", "status")
+      const [status] = await alice.runJson("broker", "status")
       return (status?.["connections"] as { device: number }).device
     }
     const before = await devices()
@@ -107,22 +115,22 @@ describe("a daemon", CEILING, () => {
     const locked = await bob.run(["daemon", "status"])
     expect(locked).toMatchObject({ code: 0, stdout: "keys      locked\nlink      the keys are locked\n" })
     expect(locked.stderr).toBe("  → mqttchat daemon unlock\n")
-    await alice.tell("send", "bob", "are you asleep?")
+    await alice.runJson("send", "bob", "are you asleep?")
 
     const wrong = join(bob.home, "wrong")
     writeFileSync(wrong, "incorrect\n")
     expect(await bob.run(["daemon", "unlock", "--passphrase-file", wrong])).toMatchObject({ code: 77 })
     expect(await bob.run(["daemon", "unlock"])).toMatchObject({ code: 64 })
     expect(await bob.run(["daemon", "unlock", ...open])).toMatchObject({ code: 0 })
-    await bob.receives("are you asleep?")
+    await bob.receiveTexts("are you asleep?")
     expect(await bob.run(["send", "alice", "back again"])).toMatchObject({ code: 0 })
   })
 
   it("does not lock what no passphrase could open", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const carol = story.person("carol")
-    await carol.tell("init", "--name", "carol", "--no-passphrase", "--broker", "later")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const carol = fixture.user("carol")
+    await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", "later")
     expect(await carol.run(["daemon", "--lock-after", "5m"])).toMatchObject({ code: 78 })
     const daemon = carol.start(["daemon"])
     await daemon.says(/daemon running/)
@@ -132,10 +140,10 @@ describe("a daemon", CEILING, () => {
   it("serves stdin and stdout until stdin ends, or hands them on to the daemon there is", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const carol = story.person("carol")
-    await carol.tell("init", "--name", "carol", "--no-passphrase", "--broker", "later")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const carol = fixture.user("carol")
+    await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", "later")
     const asks = async (): Promise<string> => {
       const piped = carol.start(["daemon", "--stdio"])
       piped.type('{"jsonrpc":"2.0","id":"one","method":"contacts"}\n')
@@ -154,44 +162,44 @@ describe("a daemon", CEILING, () => {
   it("is started on demand, stays for the next command, and not where it would have to ask", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    const { bob, open } = await lockedBob(story)
+    const fixture = new ScenarioFixture()
+    const { bob, open } = await lockedBob(fixture)
     onTestFinished(async () => {
       await bob.run(["daemon", "stop"])
-      await story.end()
+      await fixture.end()
     })
-    await bob.tell("daemon", "--on-demand", "on")
+    await bob.runJson("daemon", "--on-demand", "on")
     expect(await bob.run(["send", "alice", "locked"])).toMatchObject({ code: 64 })
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
-    await Promise.all([bob.tell("send", "alice", "one", ...open), bob.tell("inbox", ...open)])
+    await Promise.all([bob.runJson("send", "alice", "one", ...open), bob.runJson("inbox", ...open)])
     // Nobody gives the passphrase: only a daemon that stayed can have done it.
-    await bob.tell("send", "alice", "two")
-    await bob.tell("daemon", "--on-demand", "off")
-    await bob.tell("daemon", "stop")
+    await bob.runJson("send", "alice", "two")
+    await bob.runJson("daemon", "--on-demand", "off")
+    await bob.runJson("daemon", "stop")
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
-    await bob.tell("inbox", ...open)
+    await bob.runJson("inbox", ...open)
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
   })
 
   it("ends when nobody has asked or listened for long", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const carol = story.person("carol")
-    await carol.tell("init", "--name", "carol", "--no-passphrase", "--broker", "later")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const carol = fixture.user("carol")
+    await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", "later")
     const daemon = carol.start(["daemon", "--end-after", "300ms"])
     await daemon.says(/daemon running/)
     expect(await daemon.ended()).toMatchObject({ code: 0, signal: null })
   })
 
   it("opens the keys with what systemd hands it", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const carol = story.person("carol")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const carol = fixture.user("carol")
     const folder = join(carol.home, "credentials")
     mkdirSync(folder)
     const passphrase = join(folder, "mqttchat-passphrase")
     writeFileSync(passphrase, `${PASSPHRASE}\n`, { mode: 0o600 })
-    await carol.tell("--passphrase-file", passphrase, "init", "--name", "carol", "--broker", "later")
+    await carol.runJson("--passphrase-file", passphrase, "init", "--name", "carol", "--broker", "later")
     expect(await carol.run(["daemon"])).toMatchObject({ code: 64 })
     const daemon = carol.start(["--no-input", "daemon"], { env: { CREDENTIALS_DIRECTORY: folder } })
     await daemon.says(/daemon running/)
@@ -199,12 +207,12 @@ describe("a daemon", CEILING, () => {
 
   it.each(["0.0.0.0:7777", "example.org:7777", "[::]:7777", "7777x", "99999"])(
     "listens to no other machine: --tcp %s is refused",
-    async (place) => {
-      const story = new Story()
+    async (address) => {
+      const fixture = new ScenarioFixture()
       try {
-        expect(await story.person("carol").run(["daemon", "--tcp", place])).toMatchObject({ code: 64 })
+        expect(await fixture.user("carol").run(["daemon", "--tcp", address])).toMatchObject({ code: 64 })
       } finally {
-        await story.end()
+        await fixture.end()
       }
     },
   )

@@ -117,9 +117,9 @@ describe("the demo", () => {
     await bob.says(/\/help/)
     alice.type("is this you?\n")
     await bob.says(/alice: is this you\?/)
-    for (const person of [alice, bob]) {
-      person.endInput()
-      expect(await person.finished()).toMatchObject({ code: 0 })
+    for (const user of [alice, bob]) {
+      user.endInput()
+      expect(await user.finished()).toMatchObject({ code: 0 })
     }
     expect(listens(Number(port))).toBe(true)
     demo.interrupt()

@@ -1,53 +1,61 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { invitationFor, refusalOf, register } from "./membership.ts"
-import { pair, type Person, schemaIs, settle, startBroker, Story, type Talker } from "./people.ts"
+import {
+  pair,
+  type User,
+  schemaIs,
+  initHost,
+  startBroker,
+  ScenarioFixture,
+  type JsonProcess,
+} from "./scenario-fixture.ts"
 
-const ON_THE_WAY = ["--name", "bob", "--no-passphrase"] as const
+const PROFILE_FLAGS = ["--name", "bob", "--no-passphrase"] as const
 
-async function codeOf(person: Person): Promise<{ readonly offer: Talker; readonly carrier: string }> {
-  const offer = person.start(["device", "add", "--json"])
-  const { carrier } = await offer.hears(schemaIs("offer"))
+async function codeOf(user: User): Promise<{ readonly offer: JsonProcess; readonly carrier: string }> {
+  const offer = user.start(["device", "add", "--json"])
+  const { carrier } = await offer.waitForOutput(schemaIs("offer"))
   return { offer, carrier: String(carrier) }
 }
 
-async function devicesOf(operator: Person, user: string): Promise<readonly unknown[]> {
-  const rows = await operator.tell("broker", "devices")
+async function devicesOf(operator: User, user: string): Promise<readonly unknown[]> {
+  const rows = await operator.runJson("broker", "devices")
   return rows.filter((row) => row["user"] === user).map(({ device }) => device)
 }
 
 describe("a person with several laptops", () => {
-  const story = new Story()
-  const [alice, bob] = [story.person("alice"), story.person("bob")]
+  const fixture = new ScenarioFixture()
+  const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
 
   beforeAll(async () => {
-    await settle(alice)
+    await initHost(alice)
     await startBroker(alice)
     await register(bob, await invitationFor(alice, "bob"))
-    await alice.tell("broker", "inviters", "operator")
+    await alice.runJson("broker", "inviters", "operator")
   })
-  afterAll(story.end)
+  afterAll(fixture.end)
 
   test("lets the second in by a spoken code, without the operator, where members may not invite", async () => {
-    const desktop = story.person("desktop")
+    const desktop = fixture.user("desktop")
     const { offer, carrier } = await codeOf(bob)
-    await desktop.tell("register", carrier, ...ON_THE_WAY)
-    await offer.hears(schemaIs("paired"))
+    await desktop.runJson("register", carrier, ...PROFILE_FLAGS)
+    await offer.waitForOutput(schemaIs("paired"))
     await offer.finished()
     expect(await devicesOf(alice, "bob")).toHaveLength(2)
-    expect(await alice.tell("broker", "users")).toMatchObject([
+    expect(await alice.runJson("broker", "users")).toMatchObject([
       { operator: true },
       { name: "bob", devices: 2 },
     ])
 
     await pair(alice, desktop)
-    await alice.tell("send", "bob", "to the desktop")
-    expect(await desktop.receives("to the desktop")).toContain("to the desktop")
-    await bob.tell("send", "bob", "from the laptop")
-    expect(await desktop.receives("from the laptop")).toContain("from the laptop")
+    await alice.runJson("send", "bob", "to the desktop")
+    expect(await desktop.receiveTexts("to the desktop")).toContain("to the desktop")
+    await bob.runJson("send", "bob", "from the laptop")
+    expect(await desktop.receiveTexts("from the laptop")).toContain("from the laptop")
   })
 
   test("gives away no device by a wrong code, nor to a laptop of somebody else at this broker", async () => {
-    const [mallory, carol] = [story.person("mallory"), story.person("carol")]
+    const [mallory, carol] = [fixture.user("mallory"), fixture.user("carol")]
     const before = await devicesOf(alice, "bob")
     const wrong = await codeOf(bob)
     const [plate, , ...rest] = wrong.carrier.split(/[-@]/)
@@ -66,8 +74,8 @@ describe("a person with several laptops", () => {
 
   test("loses one of them, and keeps the other", async () => {
     const [, desktop] = await devicesOf(alice, "bob")
-    await alice.tell("broker", "revoke", `bob/${String(desktop)}`)
-    expect(await bob.tell("status")).toMatchObject([{ link: { kind: "online" } }])
-    expect(await refusalOf(story.person("desktop"))).toContain("does not accept this device")
+    await alice.runJson("broker", "revoke", `bob/${String(desktop)}`)
+    expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await refusalOf(fixture.user("desktop"))).toContain("does not accept this device")
   })
 })

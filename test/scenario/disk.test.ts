@@ -2,7 +2,14 @@ import { execFileSync } from "node:child_process"
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { type Circumstances, pair, type Person, settle, startBroker, Story } from "./people.ts"
+import {
+  type RunOptions,
+  pair,
+  type User,
+  initHost,
+  startBroker,
+  ScenarioFixture,
+} from "./scenario-fixture.ts"
 
 /** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
 const CEILING = { timeout: 180_000 }
@@ -13,7 +20,7 @@ const ASKED_MAX = 20
 type Disk = {
   readonly path: string
   /** Leaves room for so many pages; what is run under the circumstances finds no more. */
-  readonly fill: (pages: number) => Circumstances
+  readonly fill: (pages: number) => RunOptions
   readonly free: () => void
   readonly remove: () => void
 }
@@ -54,21 +61,21 @@ function limited(path: string): Disk {
   const command = 'trap "" XFSZ; ulimit -f "$0"; exec "$@"'
   return {
     path,
-    fill: (pages) => ({ under: ["sh", "-c", command, String((pages * PAGE_BYTES) / 512)] }),
+    fill: (pages) => ({ wrapper: ["sh", "-c", command, String((pages * PAGE_BYTES) / 512)] }),
     free: () => undefined,
     remove: () => undefined,
   }
 }
 
 function canMount(): boolean {
-  const story = new Story()
+  const fixture = new ScenarioFixture()
   try {
-    mounted(join(story.folder, "disk")).remove()
+    mounted(join(fixture.folder, "disk")).remove()
     return true
   } catch {
     return false
   } finally {
-    void story.end()
+    void fixture.end()
   }
 }
 
@@ -80,7 +87,7 @@ const DISKS = [
 /** How much is left for a message: nothing even for the lock; the lock, but no transaction; the beginning of one. */
 const ROOM_PAGES = [0, 1, 2, 3]
 
-async function expectFull(who: Person, args: readonly string[], full: Circumstances): Promise<void> {
+async function expectFull(who: User, args: readonly string[], full: RunOptions): Promise<void> {
   let ended = await who.run([...args, "--json"], full)
   // What the broker kept can take a while to come: nothing new is no answer yet.
   for (let asked = 0; asked < ASKED_MAX && ended.code === 0 && ended.stdout === ""; asked++)
@@ -96,64 +103,64 @@ describe.concurrent.each(DISKS)("%s", CEILING, (_name, disk, roomForInit) => {
   it("stops a message with a clear error, and everything acknowledged before is there", async ({
     onTestFinished,
   }) => {
-    const { bob, alice, place } = await begin(disk, onTestFinished)
-    await bob.tell("send", "alice", "before")
+    const { bob, alice, volume } = await begin(disk, onTestFinished)
+    await bob.runJson("send", "alice", "before")
     for (const pages of ROOM_PAGES) {
-      await expectFull(bob, ["send", "alice", `with room for ${pages}`], place.fill(pages))
-      place.free()
+      await expectFull(bob, ["send", "alice", `with room for ${pages}`], volume.fill(pages))
+      volume.free()
       expect(await bob.history(alice), String(pages)).toEqual([{ mine: true, text: "before" }])
     }
-    await bob.tell("send", "alice", "after")
-    expect(await alice.receives("before", "after")).toEqual(["before", "after"])
+    await bob.runJson("send", "alice", "after")
+    expect(await alice.receiveTexts("before", "after")).toEqual(["before", "after"])
   })
 
   it("stops nothing that was sent to us: it is there when there is room", async ({ onTestFinished }) => {
-    const { bob, alice, place } = await begin(disk, onTestFinished)
-    await alice.tell("send", "bob", "one")
-    await alice.tell("send", "bob", "two")
+    const { bob, alice, volume } = await begin(disk, onTestFinished)
+    await alice.runJson("send", "bob", "one")
+    await alice.runJson("send", "bob", "two")
     for (const pages of ROOM_PAGES) {
-      await expectFull(bob, ["inbox"], place.fill(pages))
-      place.free()
+      await expectFull(bob, ["inbox"], volume.fill(pages))
+      volume.free()
     }
-    expect(await bob.receives("one", "two")).toEqual(["one", "two"])
-    await bob.tell("send", "alice", "got both")
-    expect(await alice.receives("got both")).toEqual(["got both"])
+    expect(await bob.receiveTexts("one", "two")).toEqual(["one", "two"])
+    await bob.runJson("send", "alice", "got both")
+    expect(await alice.receiveTexts("got both")).toEqual(["got both"])
   })
 
   it("leaves no half-made profile behind", async ({ onTestFinished }) => {
-    const story = new Story()
-    const place = disk(join(story.folder, "disk"))
-    onTestFinished(() => end(story, place))
-    const bob = story.person("bob", join(place.path, "bob"))
+    const fixture = new ScenarioFixture()
+    const volume = disk(join(fixture.folder, "disk"))
+    onTestFinished(() => end(fixture, volume))
+    const bob = fixture.user("bob", join(volume.path, "bob"))
     const init = ["init", "--name", "bob", "--no-passphrase", "--broker", "later"]
     for (const pages of roomForInit) {
-      await expectFull(bob, init, place.fill(pages))
-      place.free()
+      await expectFull(bob, init, volume.fill(pages))
+      volume.free()
       expect(await bob.run(["contacts"])).toMatchObject({ code: 78 })
     }
-    await bob.tell(...init)
-    expect(await bob.tell("contacts")).toEqual([])
+    await bob.runJson(...init)
+    expect(await bob.runJson("contacts")).toEqual([])
   })
 })
 
-type Scene = { readonly alice: Person; readonly bob: Person; readonly place: Disk }
+type DiskScenario = { readonly alice: User; readonly bob: User; readonly volume: Disk }
 
 /** Alice and Bob are paired, and all that is Bob's lies on the disk. */
 async function begin(
   disk: (path: string) => Disk,
   onTestFinished: (end: () => Promise<void>) => void,
-): Promise<Scene> {
-  const story = new Story()
-  const place = disk(join(story.folder, "disk"))
-  onTestFinished(() => end(story, place))
-  const [alice, bob] = [story.person("alice"), story.person("bob", join(place.path, "bob"))]
-  await settle(alice)
+): Promise<DiskScenario> {
+  const fixture = new ScenarioFixture()
+  const volume = disk(join(fixture.folder, "disk"))
+  onTestFinished(() => end(fixture, volume))
+  const [alice, bob] = [fixture.user("alice"), fixture.user("bob", join(volume.path, "bob"))]
+  await initHost(alice)
   await startBroker(alice)
   await pair(alice, bob)
-  return { alice, bob, place }
+  return { alice, bob, volume }
 }
 
-async function end(story: Story, place: Disk): Promise<void> {
-  place.remove()
-  await story.end()
+async function end(fixture: ScenarioFixture, volume: Disk): Promise<void> {
+  volume.remove()
+  await fixture.end()
 }

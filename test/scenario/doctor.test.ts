@@ -4,15 +4,22 @@ import { describe, expect, test, type TestContext, vi } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { neighbours, type Person, schemaIs, settle, startBroker, Story } from "./people.ts"
+import {
+  pairedUsers,
+  type User,
+  schemaIs,
+  initHost,
+  startBroker,
+  ScenarioFixture,
+} from "./scenario-fixture.ts"
 
 // Many real processes share two cores with other tests: a ceiling, no verdict on speed.
 vi.setConfig({ testTimeout: 180_000 })
 
-function newStory({ onTestFinished }: TestContext): Story {
-  const story = new Story()
-  onTestFinished(story.end)
-  return story
+function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
+  const fixture = new ScenarioFixture()
+  onTestFinished(fixture.end)
+  return fixture
 }
 
 type Findings = Readonly<
@@ -21,11 +28,11 @@ type Findings = Readonly<
 
 /** What the doctor finds, by check, and the exit code. */
 async function examine(
-  person: Person,
+  user: User,
   ...flags: readonly string[]
 ): Promise<{ code: number | null; findings: Findings }> {
-  const { code, said } = await person.run(["doctor", "--json", ...flags])
-  const rows = said.filter(schemaIs("finding")).map(({ check, result, found, fix }) => {
+  const { code, output } = await user.run(["doctor", "--json", ...flags])
+  const rows = output.filter(schemaIs("finding")).map(({ check, result, found, fix }) => {
     return [String(check), { result, found, fix }] as const
   })
   return { code, findings: Object.fromEntries(rows) }
@@ -37,18 +44,18 @@ function withResult(findings: Findings, wanted: string): string[] {
 
 const AUDITS = ["other-inbox", "client-id", "registrar", "sys", "retained", "wills", "oversized", "endless"]
 
-async function member(story: Story, { port, authority }: Mosquitto): Promise<Person> {
-  const person = story.person("alice")
+async function member(fixture: ScenarioFixture, { port, authority }: Mosquitto): Promise<User> {
+  const user = fixture.user("alice")
   const pin = toHex(pinOf(authority.caCertificate))
   const where = ["--broker", `127.0.0.1:${String(port)}`, "--pin", pin]
-  await person.tell("init", "--name", "alice", "--no-passphrase", ...where)
-  return person
+  await user.runJson("init", "--name", "alice", "--no-passphrase", ...where)
+  return user
 }
 
 describe.concurrent("the doctor", () => {
   test("finds nothing wrong with a device of our own broker, and disturbs nothing", async (context) => {
-    const { alice, bob } = await neighbours(newStory(context))
-    await bob.tell("send", "alice", "waits for her")
+    const { alice, bob } = await pairedUsers(newFixture(context))
+    await bob.runJson("send", "alice", "waits for her")
     const { code, findings } = await examine(alice)
     expect(code).toBe(0)
     expect(findings).toMatchObject({
@@ -62,7 +69,7 @@ describe.concurrent("the doctor", () => {
   })
 
   test("plays the members itself where it may register, and comes back as the same two", async (context) => {
-    const { alice, bob } = await neighbours(newStory(context))
+    const { alice, bob } = await pairedUsers(newFixture(context))
     for (let time = 0; time < 2; time++) {
       const { code, findings } = await examine(bob, "--register")
       expect(withResult(findings, "good")).toEqual(expect.arrayContaining(AUDITS))
@@ -73,16 +80,16 @@ describe.concurrent("the doctor", () => {
     const admitted = entries.filter(({ kind, deviceName }) => kind === "admitted" && deviceName === "doctor")
     expect(admitted).toHaveLength(4)
     expect(new Set(admitted.map(({ device }) => device)).size).toBe(2)
-    await bob.tell("send", "alice", "as ever")
-    expect(await alice.receives("as ever")).toContain("as ever")
+    await bob.runJson("send", "alice", "as ever")
+    expect(await alice.receiveTexts("as ever")).toContain("as ever")
   })
 
   test("leaves the profile to the process that holds it", async (context) => {
-    const { alice, bob } = await neighbours(newStory(context))
+    const { alice, bob } = await pairedUsers(newFixture(context))
     const chat = alice.start(["inbox", "--follow", "--json"])
-    await bob.tell("send", "alice", "before")
-    await chat.hears(({ text }) => text === "before")
-    await alice.tell("send", "bob", "while he is away")
+    await bob.runJson("send", "alice", "before")
+    await chat.waitForOutput(({ text }) => text === "before")
+    await alice.runJson("send", "bob", "while he is away")
     const { code, findings } = await examine(alice)
     expect(code).toBe(0)
     expect(findings).toMatchObject({
@@ -92,13 +99,13 @@ describe.concurrent("the doctor", () => {
       login: { result: "good" },
       "round-trip": { result: "unknown" },
     })
-    await bob.tell("send", "alice", "after")
-    await chat.hears(({ text }) => text === "after")
+    await bob.runJson("send", "alice", "after")
+    await chat.waitForOutput(({ text }) => text === "after")
   })
 
   test("ends with the code of the worst finding: nobody listens, and a key file is open to others", async (context) => {
-    const alice = newStory(context).person("alice")
-    await settle(alice)
+    const alice = newFixture(context).user("alice")
+    await initHost(alice)
     const broker = await startBroker(alice)
     broker.kill("SIGKILL")
     await broker.finished()
@@ -120,8 +127,8 @@ describe.concurrent("the doctor", () => {
   })
 
   test("finds a page of the message store that was changed", async (context) => {
-    const alice = newStory(context).person("alice")
-    await settle(alice)
+    const alice = newFixture(context).user("alice")
+    await initHost(alice)
     const store = alice.file("messages.db")
     const bytes = readFileSync(store)
     // the last page: opening does not read it
@@ -131,8 +138,8 @@ describe.concurrent("the doctor", () => {
   })
 
   test("finds a broker that is not the one that was trusted", async (context) => {
-    const alice = newStory(context).person("alice")
-    await settle(alice)
+    const alice = newFixture(context).user("alice")
+    await initHost(alice)
     await startBroker(alice)
     const address = JSON.parse(readFileSync(alice.file("broker/address.json"), "utf8")) as object
     const another = JSON.stringify({ ...address, pin: "00".repeat(16) })
@@ -151,7 +158,7 @@ describe.skipIf(mosquittoIsMissing())("the doctor on somebody else's Mosquitto",
   test("that is open: it finds what every visitor can do, and how Mosquitto is told not to allow it", async (context) => {
     const broker = await startMosquitto("open")
     context.onTestFinished(broker.close)
-    const alice = await member(newStory(context), broker)
+    const alice = await member(newFixture(context), broker)
     const { code, findings } = await examine(alice)
     expect(code).toBe(1)
     expect(withResult(findings, "weak")).toEqual(expect.arrayContaining(AUDITS))
@@ -168,7 +175,7 @@ describe.skipIf(mosquittoIsMissing())("the doctor on somebody else's Mosquitto",
   test("of several nodes: it uses the one that is there, and tells which is not", async (context) => {
     const broker = await startMosquitto("open")
     context.onTestFinished(broker.close)
-    const alice = await member(newStory(context), broker)
+    const alice = await member(newFixture(context), broker)
     const settings = JSON.parse(readFileSync(alice.file("settings.json"), "utf8")) as { broker: object }
     const [dead, living] = [
       { host: "127.0.0.1", port: 1 },

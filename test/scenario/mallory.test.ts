@@ -56,48 +56,48 @@ const GREEDY: Readonly<Record<string, Attack>> = Object.fromEntries(
 const SHARED: Readonly<Record<string, Attack>> = {
   "shares the subscription of another's topic": readsInbox(GREED["shared topic"]),
   "shares all inboxes of another": readsInbox(GREED["shared wildcard"]),
-  "shares everything": readsInbox((stage) => `$share/${stage.id()}/#`),
+  "shares everything": readsInbox((runner) => `$share/${runner.id()}/#`),
 }
 
 /** With a registrar of the broker's, whose common name is all that makes it one. */
-type RegistrarScene = Scene & { readonly registrar: Actor }
+type RegistrarProbes = Scene & { readonly registrar: Actor }
 
 /** Mallory listens to what newcomers ask of the registrar, which hears Alice's. */
-const hearsRequests = (filter: (id: string) => string): ((scene: RegistrarScene) => Promise<Outcome>) => {
-  return (scene) =>
-    staged(scene, async (stage) => {
-      const [asked, own] = [registrationRequestTopic(scene.alice.id), stage.inbox(scene.mallory)]
-      const registrar = await stage.enter(scene.registrar)
+const readsRequests = (filter: (id: string) => string): ((probes: RegistrarProbes) => Promise<Outcome>) => {
+  return (probes) =>
+    staged(probes, async (runner) => {
+      const [asked, own] = [registrationRequestTopic(probes.alice.id), runner.inbox(probes.mallory)]
+      const registrar = await runner.enter(probes.registrar)
       await registrar.subscribe(REGISTRATION_REQUESTS)
-      const [alice, mallory] = [await stage.enter(scene.alice), await stage.enter(scene.mallory)]
+      const [alice, mallory] = [await runner.enter(probes.alice), await runner.enter(probes.mallory)]
       await mallory.subscribe(own)
-      await mallory.subscribe(filter(scene.alice.id))
-      const request = stage.frame(asked)
+      await mallory.subscribe(filter(probes.alice.id))
+      const request = runner.frame(asked)
       await alice.publish(request)
       if ((await registrar.hears(isSame(request))) === undefined) return "unclear"
-      if (!(await stage.carries(alice, mallory, own)) && !mallory.isOver) return "unclear"
+      if (!(await runner.carries(alice, mallory, own)) && !mallory.isOver) return "unclear"
       return mallory.heard.some(isSame(request)) ? "succeeds" : "fails"
     })
 }
 
 /** Mallory asks the registrar something on the topic of Alice. */
-async function asksAsAnother(scene: RegistrarScene): Promise<Outcome> {
-  return staged(scene, async (stage) => {
-    const registrar = await stage.enter(scene.registrar)
+async function asksAsAnother(probes: RegistrarProbes): Promise<Outcome> {
+  return staged(probes, async (runner) => {
+    const registrar = await runner.enter(probes.registrar)
     await registrar.subscribe(REGISTRATION_REQUESTS)
-    const [alice, mallory] = [await stage.enter(scene.alice), await stage.enter(scene.mallory)]
-    const forged = stage.frame(registrationRequestTopic(scene.alice.id))
+    const [alice, mallory] = [await runner.enter(probes.alice), await runner.enter(probes.mallory)]
+    const forged = runner.frame(registrationRequestTopic(probes.alice.id))
     await mallory.publish(forged)
-    if (!(await stage.carries(alice, registrar, forged.topic))) return "unclear"
+    if (!(await runner.carries(alice, registrar, forged.topic))) return "unclear"
     return registrar.heard.some(isSame(forged)) ? "succeeds" : "fails"
   })
 }
 
-type RegistrarAttack = (scene: RegistrarScene) => Promise<Outcome>
+type RegistrarAttack = (probes: RegistrarProbes) => Promise<Outcome>
 
 const AGAINST_REGISTRAR: Readonly<Record<string, RegistrarAttack>> = {
-  "hears what newcomers ask": hearsRequests(() => REGISTRATION_REQUESTS),
-  "hears what one newcomer asks": hearsRequests((id) => registrationRequestTopic(id)),
+  "hears what newcomers ask": readsRequests(() => REGISTRATION_REQUESTS),
+  "hears what one newcomer asks": readsRequests((id) => registrationRequestTopic(id)),
   "asks the registrar as another": asksAsAnother,
 }
 
@@ -105,18 +105,18 @@ const OPENLY: Readonly<Record<string, RegistrarAttack>> = { ...CAREFUL, ...GREED
 const ALL: Readonly<Record<string, RegistrarAttack>> = { ...OPENLY, ...SHARED }
 
 /** Alice, Mallory and the registrar, each with a valid certificate of the same authority. */
-async function sceneAt(port: number, authority: Authority): Promise<RegistrarScene> {
-  const actor = async (name: string): Promise<Actor> => {
+async function probesAt(port: number, authority: Authority): Promise<RegistrarProbes> {
+  const probeFor = async (name: string): Promise<Actor> => {
     const { id, certificate, key } = await mint(authority, name)
-    const dialler = new Dialler({
+    const connector = new Dialler({
       address: { host: "127.0.0.1", port },
       trust: { kind: "pin", pin: pinOf(authority.caCertificate) },
       credential: { kind: "device", deviceId: id, certificate, key },
     })
-    return { id, dialler }
+    return { id, dialler: connector }
   }
-  const [alice, mallory] = [await actor(newId()), await actor(newId())]
-  return { alice, mallory, registrar: await actor("registrar"), random: systemRandom }
+  const [alice, mallory] = [await probeFor(newId()), await probeFor(newId())]
+  return { alice, mallory, registrar: await probeFor("registrar"), random: systemRandom }
 }
 
 const WRITERS = 30
@@ -143,85 +143,85 @@ async function stopsReading(port: number, authority: Authority): Promise<readonl
   // not even who wrote to Mallory has to wait
   for (const { client } of [alice, writers[0] ?? alice])
     await client.publishAsync(bob.inbox, "as ever", { qos: 1 })
-  const heard = (await bob.hear(2)).map((line) => line.replace(bob.inbox, "to Bob:"))
+  const received = (await bob.hear(2)).map((line) => line.replace(bob.inbox, "to Bob:"))
   for (const { client } of [mallory, alice, bob, ...writers]) await client.endAsync(true)
-  return heard
+  return received
 }
 
 /** Every attack against one broker, each told to fail (or to succeed) on its own. */
 function allAttacks(
   attacks: Readonly<Record<string, RegistrarAttack>>,
-  scene: () => RegistrarScene,
+  probes: () => RegistrarProbes,
   wanted: Outcome,
 ): void {
   test.each(Object.entries(attacks))("%s", async (_name, attack) => {
-    expect(await attack(scene())).toBe(wanted)
+    expect(await attack(probes())).toBe(wanted)
   })
 }
 
 describe("Mallory has a valid certificate of the same broker", () => {
-  let world: World
-  beforeAll(async () => (world = await newWorld()))
-  afterAll(() => world.end())
+  let fixture: World
+  beforeAll(async () => (fixture = await newWorld()))
+  afterAll(() => fixture.end())
 
   describe("and on aedes as it comes", () => {
-    let scene: RegistrarScene
+    let probes: RegistrarProbes
     beforeAll(async () => {
-      const { port, close } = await startPlain(world.authority, {
+      const { port, close } = await startPlain(fixture.authority, {
         authorizePublish: (_client, _packet, done) => done(null),
         authorizeSubscribe: (_client, filter, done) => done(null, filter),
       })
-      scene = await sceneAt(port, world.authority)
+      probes = await probesAt(port, fixture.authority)
       return close
     })
-    allAttacks(OPENLY, () => scene, "succeeds")
+    allAttacks(OPENLY, () => probes, "succeeds")
   })
 
   test("and on aedes with our rules in its hooks, a refused subscription is remembered", async () => {
-    const { port, close } = await startPlain(world.authority)
-    expect(await remembersRefused(await sceneAt(port, world.authority))).toBe("succeeds")
+    const { port, close } = await startPlain(fixture.authority)
+    expect(await remembersRefused(await probesAt(port, fixture.authority))).toBe("succeeds")
     await close()
   })
 
   describe("but on our broker in vain", () => {
-    let scene: RegistrarScene
+    let probes: RegistrarProbes
     let port: number
     beforeAll(async () => {
-      port = portOf(await world.start())
-      scene = await sceneAt(port, world.authority)
+      port = portOf(await fixture.start())
+      probes = await probesAt(port, fixture.authority)
     })
-    allAttacks(ALL, () => scene, "fails")
+    allAttacks(ALL, () => probes, "fails")
 
     test("stops reading, and nobody else has to wait", async () => {
-      expect(await stopsReading(port, world.authority)).toEqual(["to Bob: as ever", "to Bob: as ever"])
+      expect(await stopsReading(port, fixture.authority)).toEqual(["to Bob: as ever", "to Bob: as ever"])
     })
   })
 })
 
 describe.skipIf(mosquittoIsMissing())("Mallory is a member of a Mosquitto", () => {
   describe("that is open", () => {
-    let scene: RegistrarScene
+    let probes: RegistrarProbes
     beforeAll(async () => {
       const { port, authority, close } = await startMosquitto("open")
-      scene = await sceneAt(port, authority)
+      probes = await probesAt(port, authority)
       return close
     })
-    allAttacks(SHARED, () => scene, "succeeds")
+    allAttacks(SHARED, () => probes, "succeeds")
   })
 
   describe("with the files that we ship, and tries in vain", () => {
     let broker: Mosquitto
-    let scene: RegistrarScene
+    let probes: RegistrarProbes
     beforeAll(async () => {
       broker = await startMosquitto("shipped")
-      scene = await sceneAt(broker.port, broker.authority)
+      probes = await probesAt(broker.port, broker.authority)
       return broker.close
     })
-    allAttacks(ALL, () => scene, "fails")
+    allAttacks(ALL, () => probes, "fails")
 
     test("stops reading, and nobody else has to wait", async () => {
-      const heard = await stopsReading(broker.port, broker.authority)
-      expect(heard).toEqual(["to Bob: as ever", "to Bob: as ever"])
+      const received = await stopsReading(broker.port, broker.authority)
+      expect(received).toEqual(["to Bob: as ever", "to Bob: as ever"])
     })
   })
 })
@@ -230,19 +230,19 @@ describe.skipIf(rabbitIsMissing())(
   "Mallory is a member of a RabbitMQ with the files that we ship, and",
   () => {
     let broker: Warren
-    let scene: RegistrarScene
+    let probes: RegistrarProbes
     beforeAll(async () => {
       broker = await startOneRabbit()
-      scene = await sceneAt(broker.port, broker.authority)
-      for (const { id } of [scene.alice, scene.mallory]) broker.devices.add(id)
+      probes = await probesAt(broker.port, broker.authority)
+      for (const { id } of [probes.alice, probes.mallory]) broker.devices.add(id)
       return broker.close
     })
     const { [ENDLESS]: endless = announcesEndlessPacket, ...others } = ALL
-    allAttacks(others, () => scene, "fails")
+    allAttacks(others, () => probes, "fails")
 
     test(`${ENDLESS}, which only a later version can refuse`, async () => {
       const isOld = broker.control("version").startsWith("3.10.")
-      expect(await endless(scene)).toBe(isOld ? "succeeds" : "fails")
+      expect(await endless(probes)).toBe(isOld ? "succeeds" : "fails")
     })
   },
 )

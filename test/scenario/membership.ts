@@ -2,13 +2,13 @@ import type { Authority } from "../../src/broker/certificates.ts"
 import { brokerKeys } from "../../src/cli/broker/keys.ts"
 import type { Context } from "../../src/cli/context.ts"
 import { profilePaths } from "../../src/paths.ts"
-import type { Person } from "./people.ts"
+import type { User } from "./scenario-fixture.ts"
 
 /** A connection that was cut is tried again within a second. */
-const LOOKS_MAX = 400
+const POLLS_MAX = 400
 
 /** The authority of this person's profile, made now and found there by the registrar that starts later. */
-export async function authorityOf({ home }: Person): Promise<Authority> {
+export async function authorityOf({ home }: User): Promise<Authority> {
   const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
   const { authority } = await brokerKeys({ paths, env: {}, passphrase: {} } as Context)
   return authority
@@ -16,32 +16,32 @@ export async function authorityOf({ home }: Person): Promise<Authority> {
 
 /** What the operator passes on. */
 export async function invitationFor(
-  operator: Person,
+  operator: User,
   name: string,
   ...more: readonly string[]
 ): Promise<string> {
-  const [said] = await operator.tell("broker", "invite", name, "--no-qr", ...more)
-  return String(said?.["invitation"])
+  const [output] = await operator.runJson("broker", "invite", name, "--no-qr", ...more)
+  return String(output?.["invitation"])
 }
 
-export async function register(person: Person, invitation: string): Promise<void> {
-  await person.tell("register", invitation, "--name", person.name, "--no-passphrase")
+export async function register(user: User, invitation: string): Promise<void> {
+  await user.runJson("register", invitation, "--name", user.name, "--no-passphrase")
 }
 
 /** The device id that `broker devices` gives for a user. */
-export async function deviceOf(operator: Person, user: string): Promise<string> {
-  const said = await operator.tell("broker", "devices")
-  return String(said.find((device) => device["user"] === user)?.["device"])
+export async function deviceOf(operator: User, user: string): Promise<string> {
+  const output = await operator.runJson("broker", "devices")
+  return String(output.find((device) => device["user"] === user)?.["device"])
 }
 
 type Link = { readonly kind: string; readonly why: string }
 
 /** What the broker says for good to somebody who was just cut off, or tries to come back. */
-export async function refusalOf(person: Person): Promise<string> {
-  for (let asked = 0; asked < LOOKS_MAX; asked++) {
-    const [status] = await person.tell("status")
+export async function refusalOf(user: User): Promise<string> {
+  for (let asked = 0; asked < POLLS_MAX; asked++) {
+    const [status] = await user.runJson("status")
     const { kind, why } = status?.["link"] as Link
     if (kind === "stopped") return why
   }
-  throw new Error(`${person.name} was not turned away`)
+  throw new Error(`${user.name} was not turned away`)
 }

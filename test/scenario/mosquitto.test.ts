@@ -7,17 +7,17 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { openKeyFile } from "../../src/keystore/keyfile.ts"
 import { mint, newId } from "../broker/world.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { isMessage, pair, type Person, schemaIs, Story } from "./people.ts"
+import { isMessage, pair, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
 // Many real processes share two cores with other tests: a ceiling, no verdict on speed.
 vi.setConfig({ testTimeout: 180_000 })
 
 const PASSWORD = { alice: "correct", bob: "horse" } as const
 
-function newStory({ onTestFinished }: TestContext): Story {
-  const story = new Story()
-  onTestFinished(story.end)
-  return story
+function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
+  const fixture = new ScenarioFixture()
+  onTestFinished(fixture.end)
+  return fixture
 }
 
 function addressOf({ port, authority }: Mosquitto): readonly string[] {
@@ -25,33 +25,37 @@ function addressOf({ port, authority }: Mosquitto): readonly string[] {
 }
 
 /** Somebody who has an account at the broker and no contacts. */
-async function member(broker: Mosquitto, story: Story, name: keyof typeof PASSWORD): Promise<Person> {
-  const person = story.person(name)
-  const password = join(person.home, "password")
+async function member(
+  broker: Mosquitto,
+  fixture: ScenarioFixture,
+  name: keyof typeof PASSWORD,
+): Promise<User> {
+  const user = fixture.user(name)
+  const password = join(user.home, "password")
   writeFileSync(password, `${PASSWORD[name]}\n`, { mode: 0o600 })
   const account = ["--username", name, "--password-file", password]
-  await person.tell("init", "--name", name, "--no-passphrase", ...addressOf(broker), ...account)
-  return person
+  await user.runJson("init", "--name", name, "--no-passphrase", ...addressOf(broker), ...account)
+  return user
 }
 
-async function members(broker: Mosquitto, story: Story): Promise<readonly [Person, Person]> {
-  return Promise.all([member(broker, story, "alice"), member(broker, story, "bob")])
+async function members(broker: Mosquitto, fixture: ScenarioFixture): Promise<readonly [User, User]> {
+  return Promise.all([member(broker, fixture, "alice"), member(broker, fixture, "bob")])
 }
 
 /** Somebody whom the broker's operator has given a device certificate. */
-async function certified(broker: Mosquitto, story: Story, name: string): Promise<Person> {
-  const person = story.person(name)
-  await person.tell("init", "--name", name, "--no-passphrase", ...addressOf(broker))
+async function certified(broker: Mosquitto, fixture: ScenarioFixture, name: string): Promise<User> {
+  const user = fixture.user(name)
+  await user.runJson("init", "--name", name, "--no-passphrase", ...addressOf(broker))
   const { id: deviceId, certificate, key } = await mint(broker.authority, newId())
-  const { ring, save } = await openKeyFile(person.file("identity.key"), "", systemRandom)
+  const { ring, save } = await openKeyFile(user.file("identity.key"), "", systemRandom)
   await save({ ...ring, credential: { kind: "device", deviceId, certificate, key } })
-  return person
+  return user
 }
 
-async function talkBothWays(alice: Person, bob: Person): Promise<void> {
-  await alice.tell("send", bob.name, "one")
+async function exchangeTexts(alice: User, bob: User): Promise<void> {
+  await alice.runJson("send", bob.name, "one")
   expect(await bob.inbox()).toEqual(["one"])
-  await bob.tell("send", alice.name, "two")
+  await bob.runJson("send", alice.name, "two")
   expect(await alice.inbox()).toEqual(["two"])
 }
 
@@ -63,43 +67,43 @@ describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accoun
   afterAll(() => broker.close())
 
   test.concurrent("two members pair by code and talk, in MQTT 5", async (context) => {
-    const [alice, bob] = await members(broker, newStory(context))
+    const [alice, bob] = await members(broker, newFixture(context))
     const before = broker.log.length
     expect(await pair(alice, bob)).toHaveLength(4)
-    await talkBothWays(alice, bob)
+    await exchangeTexts(alice, bob)
     const joined = broker.log.slice(before).filter((line) => /u'(alice|bob)'/.test(line))
     expect(joined.length).toBeGreaterThanOrEqual(2)
     for (const line of joined) expect(line).toMatch(/\(p5, c0, /)
   })
 
   test.concurrent("two members pair by link", async (context) => {
-    const [alice, bob] = await members(broker, newStory(context))
+    const [alice, bob] = await members(broker, newFixture(context))
     const offer = alice.start(["pair", "--link", "--json"])
-    const { carrier } = await offer.hears(schemaIs("offer"))
-    await bob.tell("pair", String(carrier))
-    await offer.hears(schemaIs("paired"))
+    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    await bob.runJson("pair", String(carrier))
+    await offer.waitForOutput(schemaIs("paired"))
     expect(await offer.ended()).toMatchObject({ code: 0 })
-    await talkBothWays(alice, bob)
+    await exchangeTexts(alice, bob)
   })
 
   test.concurrent("two members pair by a file, though they are never there together", async (context) => {
-    const [alice, bob] = await members(broker, newStory(context))
+    const [alice, bob] = await members(broker, newFixture(context))
     const file = join(alice.home, "for-bob")
-    await alice.tell("pair", "--file", file)
-    const paired = (await bob.tell("pair", file)).find(schemaIs("paired"))
+    await alice.runJson("pair", "--file", file)
+    const paired = (await bob.runJson("pair", file)).find(schemaIs("paired"))
     const { name } = paired?.["contact"] as { name: string }
-    await bob.tell("send", name, "whoever you are")
+    await bob.runJson("send", name, "whoever you are")
     expect(await alice.inbox()).toEqual(["whoever you are"])
     expect(await bob.inbox()).toEqual([])
-    expect(await bob.tell("contacts")).toMatchObject([{ name: "alice", state: "established" }])
-    await talkBothWays(alice, bob)
+    expect(await bob.runJson("contacts")).toMatchObject([{ name: "alice", state: "established" }])
+    await exchangeTexts(alice, bob)
   })
 
   test.concurrent("who has no account is told so, and nobody has a new contact", async (context) => {
-    const story = newStory(context)
-    const [alice, carol] = [await member(broker, story, "alice"), story.person("carol")]
+    const fixture = newFixture(context)
+    const [alice, carol] = [await member(broker, fixture, "alice"), fixture.user("carol")]
     const offer = alice.start(["pair", "--json", "--no-qr"])
-    const { carrier } = await offer.hears(schemaIs("offer"))
+    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
     const newcomer = ["--my-name", "carol", "--no-passphrase"]
     const { code, stderr } = await carol.run(["pair", String(carrier), ...newcomer])
     expect({ code, stderr }).toMatchObject({
@@ -108,7 +112,7 @@ describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accoun
     })
     offer.kill("SIGINT")
     await offer.finished()
-    for (const person of [alice, carol]) expect(await person.tell("contacts")).toEqual([])
+    for (const user of [alice, carol]) expect(await user.runJson("contacts")).toEqual([])
   })
 })
 
@@ -117,24 +121,24 @@ test.skipIf(mosquittoIsMissing())(
   async (context) => {
     const broker = await startMosquitto("accounts")
     context.onTestFinished(() => broker.close())
-    const [alice, bob] = await members(broker, newStory(context))
+    const [alice, bob] = await members(broker, newFixture(context))
     await pair(alice, bob)
     const texts = Array.from({ length: 20 }, (_, index) => `number ${String(index)}`)
     const [before, after] = [texts.slice(0, 10), texts.slice(10)]
     const chat = alice.start(["chat", "bob"])
     const inbox = bob.start(["inbox", "--follow", "--json"])
-    const allSaid = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("")
-    chat.type(allSaid(before))
-    await inbox.hears(isMessage("number 3"))
+    const joinLines = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("")
+    chat.type(joinLines(before))
+    await inbox.waitForOutput(isMessage("number 3"))
     const restarted = broker.restart("SIGTERM")
-    chat.type(allSaid(after))
+    chat.type(joinLines(after))
     await restarted
-    await inbox.hears(isMessage("number 19"))
+    await inbox.waitForOutput(isMessage("number 19"))
     chat.endInput()
     expect(await chat.finished()).toMatchObject({ code: 0 })
     inbox.kill("SIGINT")
-    const { said } = await inbox.ended()
-    expect(said.map(({ text }) => text)).toEqual(texts)
+    const { output } = await inbox.ended()
+    expect(output.map(({ text }) => text)).toEqual(texts)
   },
 )
 
@@ -146,34 +150,34 @@ describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship"
   afterAll(() => broker.close())
 
   test("two members with device certificates pair by code and by link, and talk through a restart", async (context) => {
-    const story = newStory(context)
+    const fixture = newFixture(context)
     const [alice, bob, carol] = [
-      await certified(broker, story, "alice"),
-      await certified(broker, story, "bob"),
-      await certified(broker, story, "carol"),
+      await certified(broker, fixture, "alice"),
+      await certified(broker, fixture, "bob"),
+      await certified(broker, fixture, "carol"),
     ]
     expect(await pair(alice, bob)).toHaveLength(4)
     const offer = alice.start(["pair", "--link", "--json"])
-    const { carrier } = await offer.hears(schemaIs("offer"))
-    await carol.tell("pair", String(carrier))
+    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    await carol.runJson("pair", String(carrier))
     await offer.finished()
-    await talkBothWays(alice, bob)
-    await carol.tell("send", "alice", "kept")
+    await exchangeTexts(alice, bob)
+    await carol.runJson("send", "alice", "kept")
     await broker.restart("SIGTERM")
     expect(await alice.inbox()).toEqual(["kept"])
   })
 
   test("the doctor finds nothing wrong there, and leaves what waits where it is", async (context) => {
-    const story = newStory(context)
-    const [alice, bob] = [await certified(broker, story, "alice"), await certified(broker, story, "bob")]
+    const fixture = newFixture(context)
+    const [alice, bob] = [await certified(broker, fixture, "alice"), await certified(broker, fixture, "bob")]
     await pair(alice, bob)
     const texts = ["one", "two", "three"]
-    for (const text of texts) await bob.tell("send", "alice", text)
-    const { code, said } = await alice.run(["doctor", "--json"])
+    for (const text of texts) await bob.runJson("send", "alice", text)
+    const { code, output } = await alice.run(["doctor", "--json"])
     const checks = ["login", "mqtt", "round-trip", "largest", "offline"]
-    const found = said.filter(({ check }) => checks.includes(String(check)))
+    const found = output.filter(({ check }) => checks.includes(String(check)))
     expect(found.map(({ check, result }) => [check, result])).toEqual(checks.map((check) => [check, "good"]))
     expect(code).toBe(0)
-    expect(await alice.receives(...texts)).toEqual(texts)
+    expect(await alice.receiveTexts(...texts)).toEqual(texts)
   })
 })

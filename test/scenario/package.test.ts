@@ -32,8 +32,8 @@ function production(): readonly (readonly [place: string, locked: Locked])[] {
 /** What its manifest says, or the file beside it. */
 function licenceOf(folder: string): string {
   const { license, licenses } = readJson(join(folder, "package.json")) as Licensed
-  const told = license ?? licenses
-  return told === undefined ? readFileSync(join(folder, "LICENSE"), "utf8") : JSON.stringify(told)
+  const declared = license ?? licenses
+  return declared === undefined ? readFileSync(join(folder, "LICENSE"), "utf8") : JSON.stringify(declared)
 }
 
 test("npm pack gives a package of the files it names, which installs, starts and makes an identity", async ({

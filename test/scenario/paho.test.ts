@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { Running } from "../cli/run.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { Story } from "./people.ts"
+import { ScenarioFixture } from "./scenario-fixture.ts"
 
 /** Debian installs Paho beside its own Python, which need not be the first in PATH. */
 const PYTHON = "/usr/bin/python3"
@@ -21,16 +21,16 @@ function pahoIsMissing(): boolean {
 }
 
 describe.skipIf(mosquittoIsMissing() || pahoIsMissing())("mqttchat as a plain client beside Paho's", () => {
-  const story = new Story()
-  const alice = story.person("alice")
-  const password = join(story.folder, "password")
+  const fixture = new ScenarioFixture()
+  const alice = fixture.user("alice")
+  const password = join(fixture.folder, "password")
   let broker: Mosquitto
   beforeAll(async () => {
     broker = await startMosquitto("plain")
     writeFileSync(password, "correct\n", { mode: 0o600 })
   })
   afterAll(async () => {
-    await story.end()
+    await fixture.end()
     await broker.close()
   })
 
@@ -61,8 +61,8 @@ describe.skipIf(mosquittoIsMissing() || pahoIsMissing())("mqttchat as a plain cl
     for (const qos of LEVELS) {
       const topic = `to-us/${version}/${qos}`
       await paho(version, "pub", topic, "grüße", qos).says(/^published$/m)
-      const heard = await listener.hears((said) => said["topic"] === topic)
-      expect(heard).toMatchObject({ qos: Number(qos), text: "grüße", retain: false })
+      const received = await listener.waitForOutput((output) => output["topic"] === topic)
+      expect(received).toMatchObject({ qos: Number(qos), text: "grüße", retain: false })
     }
   })
 })

@@ -9,7 +9,7 @@ import {
   mosquittoIsMissing,
   startMosquitto,
 } from "../mosquitto.ts"
-import { schemaIs, Story } from "./people.ts"
+import { schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
 /** What our flag is called, what Mosquitto's is, and what its log says. */
 const VERSIONS = [
@@ -22,25 +22,25 @@ const LEVELS = ["0", "1", "2"] as const
 describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
   "mqttchat as a plain MQTT client of Mosquitto",
   () => {
-    const story = new Story()
-    const alice = story.person("alice")
+    const fixture = new ScenarioFixture()
+    const alice = fixture.user("alice")
     const strangers = new Set<Running>()
     let plain: Mosquitto
     let secured: Mosquitto
     beforeAll(async () => {
       ;[plain, secured] = await Promise.all([startMosquitto("plain"), startMosquitto("accounts")])
       for (const [name, password] of Object.entries({ right: "correct", wrong: "horse" }))
-        writeFileSync(join(story.folder, name), `${password}\n`, { mode: 0o600 })
+        writeFileSync(join(fixture.folder, name), `${password}\n`, { mode: 0o600 })
     })
     afterAll(async () => {
-      await story.end()
+      await fixture.end()
       await Promise.all([...strangers].map((running) => running.stop()))
       await Promise.all([plain, secured].map((broker) => broker.close()))
     })
 
     const at = ({ port }: Mosquitto, password = "right"): readonly string[] => [
       ...["--host", "127.0.0.1", "--port", String(port), "--username", "alice"],
-      ...["--password-file", join(story.folder, password)],
+      ...["--password-file", join(fixture.folder, password)],
     ]
 
     /** Mosquitto's own client, whose output comes line by line. */
@@ -122,8 +122,8 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
           ).finished()
         await Promise.all(LEVELS.map(publish))
         for (const qos of LEVELS) {
-          const heard = await listener.hears((said) => said["topic"] === `${topic}/${qos}`)
-          expect(heard).toMatchObject({
+          const received = await listener.waitForOutput((output) => output["topic"] === `${topic}/${qos}`)
+          expect(received).toMatchObject({
             schema: "mqttchat/heard/1",
             qos: Number(qos),
             text: "tür",
@@ -131,9 +131,9 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
           })
         }
         listener.kill("SIGINT")
-        const { signal, stderr, said } = await listener.ended()
+        const { signal, stderr, output } = await listener.ended()
         expect(signal).toBe("SIGINT")
-        expect(said).toHaveLength(LEVELS.length)
+        expect(output).toHaveLength(LEVELS.length)
         expect(stderr).toContain("not encrypted end to end")
         expect(stderr).toContain("password is readable on the way")
       },
@@ -144,7 +144,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       await listener.says(/subscribed to/)
       await theirs("mosquitto_pub", "-t", "rows", "-m", "\u001b[2Jred").finished()
       await listener.says(/^rows ␛\[2Jred$/m)
-      const bytes = join(story.folder, "bytes")
+      const bytes = join(fixture.folder, "bytes")
       writeFileSync(bytes, Uint8Array.of(0xff, 0xfe, 0))
       await theirs("mosquitto_pub", "-t", "rows", "-f", bytes).finished()
       await listener.says(/^rows \(3 bytes, no text\)$/m)
@@ -155,9 +155,9 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       const listener = alice.start(["sub", "tls", ...at(secured), ...ca, "--json"])
       await listener.says(/subscribed to/)
       const sent = await alice.run(["pub", "tls", "through", ...at(secured), ...ca, "--json"])
-      expect(sent.said).toMatchObject([{ schema: "mqttchat/published/1", topic: "tls", bytes: 7, qos: 1 }])
+      expect(sent.output).toMatchObject([{ schema: "mqttchat/published/1", topic: "tls", bytes: 7, qos: 1 }])
       expect(sent.stderr).not.toContain("readable on the way")
-      expect(await listener.hears(schemaIs("heard"))).toMatchObject({ topic: "tls", text: "through" })
+      expect(await listener.waitForOutput(schemaIs("heard"))).toMatchObject({ topic: "tls", text: "through" })
       const stranger = await alice.run(["pub", "tls", "no", ...at(secured), "--tls"])
       expect(stranger.code).toBe(76)
     })

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { type Person, Story } from "./people.ts"
+import { type User, ScenarioFixture } from "./scenario-fixture.ts"
 
 /** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
 const CEILING = { timeout: 180_000 }
@@ -37,15 +37,15 @@ const DAMAGES: readonly (readonly [string, (bytes: Buffer) => Buffer])[] = [
   ],
 ]
 
-async function made(story: Story): Promise<Person> {
-  const alice = story.person("alice")
-  await alice.tell("init", "--name", "alice", "--no-passphrase", "--broker", "later")
-  expect(await alice.tell("contacts")).toEqual([])
+async function made(fixture: ScenarioFixture): Promise<User> {
+  const alice = fixture.user("alice")
+  await alice.runJson("init", "--name", "alice", "--no-passphrase", "--broker", "later")
+  expect(await alice.runJson("contacts")).toEqual([])
   return alice
 }
 
 /** Every refusal says what and why, and the next command; nothing goes to stdout. */
-async function expectRefusal(who: Person, args: readonly string[], code: number): Promise<string> {
+async function expectRefusal(who: User, args: readonly string[], code: number): Promise<string> {
   const ended = await who.run(args)
   expect({ code: ended.code, stdout: ended.stdout }, ended.stderr).toEqual({ code, stdout: "" })
   expect(ended.stderr).toMatch(/^mqttchat: [^\n]+\n {2}→ [^\n]+\n$/)
@@ -54,9 +54,9 @@ async function expectRefusal(who: Person, args: readonly string[], code: number)
 
 describe.concurrent("a profile", CEILING, () => {
   it("that is not there is said to be missing, with the way to make it", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const nobody = story.person("nobody")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const nobody = fixture.user("nobody")
     for (const args of COMMANDS) {
       expect(await expectRefusal(nobody, args, 78)).toMatch(
         /there is no profile \w+ yet\n {2}→ mqttchat init\n/,
@@ -66,20 +66,20 @@ describe.concurrent("a profile", CEILING, () => {
   })
 
   it("is never overwritten by a second init", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = await made(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = await made(fixture)
     const before = readFileSync(alice.file("identity.key"))
     const second = ["init", "--name", "mallory", "--no-passphrase", "--broker", "later"]
     expect(await expectRefusal(alice, second, 73)).toMatch(/never overwritten/)
     expect(readFileSync(alice.file("identity.key")).equals(before)).toBe(true)
-    expect(await alice.tell("status")).toMatchObject([{ name: "alice" }])
+    expect(await alice.runJson("status")).toMatchObject([{ name: "alice" }])
   })
 
   it("is made once when several begin at once", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const laptop = story.person("laptop")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const laptop = fixture.user("laptop")
     const names = ["alice", "bob", "carol", "dave"]
     const ended = await Promise.all(
       names.map((name) =>
@@ -87,55 +87,55 @@ describe.concurrent("a profile", CEILING, () => {
       ),
     )
     expect(ended.map(({ code }) => code).toSorted()).toEqual([0, 73, 73, 73])
-    const [winner] = ended.flatMap(({ said }) => said.map(({ name }) => name))
-    expect(await laptop.tell("status")).toMatchObject([{ name: winner }])
+    const [winner] = ended.flatMap(({ output }) => output.map(({ name }) => name))
+    expect(await laptop.runJson("status")).toMatchObject([{ name: winner }])
   })
 
   it("does not open with a wrong passphrase, and loses nothing by it", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = story.person("alice")
-    const [right, wrong] = [join(story.folder, "right"), join(story.folder, "wrong")]
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = fixture.user("alice")
+    const [right, wrong] = [join(fixture.folder, "right"), join(fixture.folder, "wrong")]
     writeFileSync(right, "correct horse\n")
     writeFileSync(wrong, "correct house\n")
-    await alice.tell("init", "--name", "alice", "--broker", "later", "--passphrase-file", right)
+    await alice.runJson("init", "--name", "alice", "--broker", "later", "--passphrase-file", right)
     const before = readFileSync(alice.file("identity.key"))
     const refusal = await expectRefusal(alice, ["contacts", "--passphrase-file", wrong], 77)
     expect(refusal).toMatch(/passphrase/)
     expect(refusal).not.toMatch(/house/)
     expect(readFileSync(alice.file("identity.key")).equals(before)).toBe(true)
-    expect(await alice.tell("contacts", "--passphrase-file", right)).toEqual([])
+    expect(await alice.runJson("contacts", "--passphrase-file", right)).toEqual([])
   })
 
   it.for(DAMAGES)("whose messages are %s is left as it is", async ([, damage], { onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = await made(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = await made(fixture)
     await expectDamage(alice, "messages.db", damage)
   })
 
   it.for(DAMAGES)("whose keys are %s is left as it is", async ([, damage], { onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = await made(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = await made(fixture)
     await expectDamage(alice, "identity.key", damage)
   })
 
   it("whose keys are gone byte for byte is damaged, and with no key file at all there is none", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = await made(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = await made(fixture)
     await expectDamage(alice, "identity.key", () => Buffer.alloc(0))
     rmSync(alice.file("identity.key"))
     await expectRefusal(alice, ["contacts"], 78)
   })
 
   it("whose messages are gone is not given empty ones in silence", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = await made(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = await made(fixture)
     writeFileSync(alice.file("messages.db"), "")
     expect(await expectRefusal(alice, ["contacts"], 65)).toMatch(/missing or empty/)
     rmSync(alice.file("messages.db"))
@@ -144,21 +144,21 @@ describe.concurrent("a profile", CEILING, () => {
   })
 
   it("whose settings are no settings says so", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const alice = await made(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const alice = await made(fixture)
     const before = readFileSync(alice.file("settings.json"))
     for (const after of ["", "{", "[]", '{"name":7}']) {
       writeFileSync(alice.file("settings.json"), after)
       expect(await expectRefusal(alice, ["contacts"], 78)).toMatch(/settings/)
     }
     writeFileSync(alice.file("settings.json"), before)
-    expect(await alice.tell("contacts")).toEqual([])
+    expect(await alice.runJson("contacts")).toEqual([])
   })
 })
 
 /** Refused by what reads and by what writes; not a byte is changed, and a copy put back is the profile again. */
-async function expectDamage(alice: Person, name: string, damage: (bytes: Buffer) => Buffer): Promise<void> {
+async function expectDamage(alice: User, name: string, damage: (bytes: Buffer) => Buffer): Promise<void> {
   const before = readFileSync(alice.file(name))
   const after = damage(before)
   writeFileSync(alice.file(name), after)
@@ -167,5 +167,5 @@ async function expectDamage(alice: Person, name: string, damage: (bytes: Buffer)
   }
   expect(readFileSync(alice.file(name)).equals(after)).toBe(true)
   writeFileSync(alice.file(name), before)
-  expect(await alice.tell("contacts")).toEqual([])
+  expect(await alice.runJson("contacts")).toEqual([])
 }

@@ -3,30 +3,30 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { Terminal } from "../cli/terminal.ts"
 import { Household } from "../cli/run.ts"
-import { neighbours, type Person, schemaIs, Story } from "./people.ts"
+import { pairedUsers, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
 /** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
 const CEILING = { timeout: 180_000 }
 
 const NO_PROFILE = { code: 78, signal: null }
 
-function filesOf(who: Person): readonly string[] {
+function filesOf(who: User): readonly string[] {
   return existsSync(who.home) ? readdirSync(who.home, { recursive: true, encoding: "utf8" }).toSorted() : []
 }
 
-async function wouldGo(who: Person): Promise<readonly string[]> {
-  return (await who.tell("wipe", "--dry-run")).map(({ path }) => String(path))
+async function wouldGo(who: User): Promise<readonly string[]> {
+  return (await who.runJson("wipe", "--dry-run")).map(({ path }) => String(path))
 }
 
 describe.concurrent("a profile that is wiped", CEILING, () => {
   it("is gone, keys first and their bytes with them, and only what was asked for", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { alice, bob } = await neighbours(story)
-    await bob.tell("send", "alice", "burn after reading")
-    const kept = join(story.folder, "the same blocks under another name")
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, bob } = await pairedUsers(fixture)
+    await bob.runJson("send", "alice", "burn after reading")
+    const kept = join(fixture.folder, "the same blocks under another name")
     linkSync(bob.file("identity.key"), kept)
     const [before, files] = [readFileSync(kept), filesOf(bob)]
 
@@ -45,15 +45,15 @@ describe.concurrent("a profile that is wiped", CEILING, () => {
     expect(after.subarray(0, 16)).not.toEqual(before.subarray(0, 16))
     expect(await bob.run(["history", "alice"])).toMatchObject(NO_PROFILE)
     expect(await bob.run(["wipe", "--yes", "default"])).toMatchObject(NO_PROFILE)
-    expect(await alice.receives("burn after reading")).toContain("burn after reading")
+    expect(await alice.receiveTexts("burn after reading")).toContain("burn after reading")
   })
 
   it("waits until nobody has it open", async ({ onTestFinished }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { bob } = await neighbours(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { bob } = await pairedUsers(fixture)
     const owner = bob.start(["pair", "--json", "--no-qr"])
-    await owner.hears(schemaIs("offer"))
+    await owner.waitForOutput(schemaIs("offer"))
     const files = filesOf(bob)
     const refused = await bob.run(["wipe", "--yes", "default"])
     expect(refused).toMatchObject({ code: 69 })
@@ -67,9 +67,9 @@ describe.concurrent("a profile that is wiped", CEILING, () => {
   it("keeps the broker beside it and what somebody else put there, unless told otherwise", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { alice, broker } = await neighbours(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, broker } = await pairedUsers(fixture)
     writeFileSync(alice.file("shopping list"), "milk")
     const both = ["wipe", "--yes", "default", "--broker-too"]
     expect(await alice.run(both)).toMatchObject({
@@ -90,14 +90,14 @@ describe.concurrent("a profile that is wiped", CEILING, () => {
   it("is wiped to the end by the same command, whenever the first one was killed", async ({
     onTestFinished,
   }) => {
-    const story = new Story()
-    onTestFinished(story.end)
-    const { bob } = await neighbours(story)
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { bob } = await pairedUsers(fixture)
     const { signal } = await bob.run(["send", "alice", "x"], { env: { MQTTCHAT_DIE_AT: "send-committed" } })
     expect(signal).toBe("SIGKILL")
-    const copy = (number: number): Person => {
-      cpSync(bob.home, join(story.folder, `copy ${number}`), { recursive: true })
-      return story.person("bob", join(story.folder, `copy ${number}`))
+    const copy = (number: number): User => {
+      cpSync(bob.home, join(fixture.folder, `copy ${number}`), { recursive: true })
+      return fixture.user("bob", join(fixture.folder, `copy ${number}`))
     }
     const names = (await wouldGo(bob)).map((path) => path.slice(bob.home.length + 1))
     expect(names).toContain("default/messages.db-wal")
@@ -116,17 +116,17 @@ describe.concurrent("a profile that is wiped", CEILING, () => {
 
 describe("somebody at a terminal", () => {
   it("types the name of the profile, and nothing happens for another one", async () => {
-    const household = new Household()
-    await household.run(["--profile", "alice", "init", "--name", "a", "--no-passphrase", "--broker", "later"])
-    const wrong = new Terminal(household, ["--profile", "alice", "wipe"])
+    const cli = new Household()
+    await cli.run(["--profile", "alice", "init", "--name", "a", "--no-passphrase", "--broker", "later"])
+    const wrong = new Terminal(cli, ["--profile", "alice", "wipe"])
     await wrong.shows(/Type its name/)
     wrong.type("yes\r")
     expect((await wrong.ended()).exitCode).toBe(77)
-    expect(existsSync(join(household.folder, "home/alice/identity.key"))).toBe(true)
-    const right = new Terminal(household, ["--profile", "alice", "wipe"])
+    expect(existsSync(join(cli.folder, "home/alice/identity.key"))).toBe(true)
+    const right = new Terminal(cli, ["--profile", "alice", "wipe"])
     await right.shows(/Type its name/)
     right.type("alice\r")
     expect((await right.ended()).exitCode).toBe(0)
-    expect(existsSync(join(household.folder, "home/alice"))).toBe(false)
+    expect(existsSync(join(cli.folder, "home/alice"))).toBe(false)
   })
 })

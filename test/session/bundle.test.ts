@@ -8,10 +8,10 @@ import {
   makeBundle,
   readBundle,
 } from "../../src/session/bundle.ts"
-import { bundleOf, flipped, inbox, NOW, person, seededRandom, TOMORROW } from "./people.ts"
+import { bundleOf, flipped, inbox, NOW, newIdentity, seededRandom, TOMORROW } from "./session-fixture.ts"
 
 const random = seededRandom("bundle")
-const bob = person(random)
+const bob = newIdentity(random)
 
 test("[S-2] Alice reads in Bob's bundle what Bob wrote", () => {
   const terms = { multiUse: true, recovery: false, inbox: inbox(random), notAfter: TOMORROW }

@@ -21,20 +21,20 @@ import { encodeSession } from "../../src/session/snapshot.ts"
 import {
   bundleOf,
   flipped,
-  hear,
+  openMessage,
   hello,
   inbox,
-  meet,
+  runHandshake,
   NOW,
-  person,
-  say,
+  newIdentity,
+  sealText,
   seededRandom,
   text,
-} from "./people.ts"
+} from "./session-fixture.ts"
 
 const random = seededRandom("handshake")
-const alice = person(random)
-const bob = person(random)
+const alice = newIdentity(random)
+const bob = newIdentity(random)
 
 function initFor(bundle: Bundle, psk: Psk = linkPsk(bundle.hash), mode: Mode = MODE.link) {
   const frames = [hello("Alice", alice, random)]
@@ -48,28 +48,28 @@ function goodInit(bundle: Bundle): Uint8Array {
 }
 
 test("[S-12] [S-13] Alice answers Bob's bundle: both know each other, the same words, and can talk", () => {
-  const { atAlice, atBob, init, ...people } = meet(random)
+  const { atAlice, atBob, init, ...parties } = runHandshake(random)
   expect(init).toHaveLength(INIT_BYTES)
-  expect(atAlice.peer).toEqual(people.bob.public)
-  expect(atBob.peer).toEqual(people.alice.public)
-  expect(atAlice.peerInbox).toEqual(people.open.bundle.inbox)
+  expect(atAlice.peer).toEqual(parties.bob.public)
+  expect(atBob.peer).toEqual(parties.alice.public)
+  expect(atAlice.peerInbox).toEqual(parties.open.bundle.inbox)
   expect(atAlice.sas).toEqual(atBob.sas)
   expect(atAlice.recoverySecret).toEqual(atBob.recoverySecret)
   expect(atAlice.sas).not.toEqual(atAlice.recoverySecret)
 
-  const welcome = say(atBob.session, "welcome", random)
-  const aliceHeard = hear(atAlice.session, welcome.wire)
-  expect(aliceHeard.words).toEqual(["welcome"])
-  expect(aliceHeard.mid).toEqual(welcome.mid)
-  const reply = say(aliceHeard.next, "thank you", random)
-  const bobHeard = hear(welcome.next, reply.wire)
-  expect(bobHeard).toMatchObject({ words: ["thank you"], newChain: true })
+  const welcome = sealText(atBob.session, "welcome", random)
+  const aliceOpened = openMessage(atAlice.session, welcome.wire)
+  expect(aliceOpened.words).toEqual(["welcome"])
+  expect(aliceOpened.mid).toEqual(welcome.mid)
+  const reply = sealText(aliceOpened.next, "thank you", random)
+  const bobOpened = openMessage(welcome.next, reply.wire)
+  expect(bobOpened).toMatchObject({ words: ["thank you"], newChain: true })
 })
 
 test("[S-14] what Alice says before Bob answers is on her first chain, which confirms nothing", () => {
-  const { atAlice, atBob } = meet(random)
-  const early = say(atAlice.session, "early", random)
-  expect(hear(atBob.session, early.wire)).toMatchObject({ words: ["early"], newChain: false })
+  const { atAlice, atBob } = runHandshake(random)
+  const early = sealText(atAlice.session, "early", random)
+  expect(openMessage(atBob.session, early.wire)).toMatchObject({ words: ["early"], newChain: false })
 })
 
 test("Bob hears in the INIT what Alice's first message says, and its id", () => {
@@ -121,7 +121,7 @@ test("[S-11] an INIT under another pre-shared key does not find the bundle", () 
 })
 
 test("a recovery with the secret of the last handshake makes a new session, with the wrong one none", () => {
-  const { atAlice, atBob } = meet(random)
+  const { atAlice, atBob } = runHandshake(random)
   const own = bundleOf(bob, random)
   const psk = recoveryPsk(own.bundle.hash, atAlice.recoverySecret)
   const initiated = initFor(own.bundle, psk, MODE.recovery)
@@ -139,7 +139,7 @@ test("a recovery with the secret of the last handshake makes a new session, with
 test("Mallory, who has the bundle but not Bob's secrets, cannot take Bob's part", () => {
   const own = bundleOf(bob, random)
   const init = goodInit(own.bundle)
-  const mallory = person(random)
+  const mallory = newIdentity(random)
   const psk = linkPsk(own.bundle.hash)
   const guessed = { ...own, prekeySecret: mallory.boxSecret }
   expect(respond({ identity: mallory, open: own, psk, mode: MODE.link }, init).kind).toBe("refused")
@@ -150,7 +150,7 @@ test("Mallory, who has the bundle but not Bob's secrets, cannot take Bob's part"
 
 test("Mallory, who claims Alice's identity without her secret, is not heard", () => {
   const own = bundleOf(bob, random)
-  const mallory = { ...person(random), public: alice.public }
+  const mallory = { ...newIdentity(random), public: alice.public }
   const psk = linkPsk(own.bundle.hash)
   const initiated = initiate(
     {

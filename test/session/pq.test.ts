@@ -3,12 +3,12 @@ import { onPqFrame, startStep } from "../../src/session/pq.ts"
 import { seal } from "../../src/session/ratchet.ts"
 import type { Session } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
-import { acquainted, hear, NOW, refusal, say, seededRandom } from "./people.ts"
+import { establishedSessions, openMessage, NOW, refusal, sealText, seededRandom } from "./session-fixture.ts"
 
 const random = seededRandom("pq")
 const DAY = 24 * 3600
 
-function post(session: Session, frame: Frame) {
+function sendFrame(session: Session, frame: Frame) {
   const sealed = seal(session, [frame], random)
   if (sealed.kind === "refused") throw new Error(sealed.why)
   return sealed
@@ -21,44 +21,46 @@ function pqFrame(frames: readonly Frame[]) {
 }
 
 /** Alice and Bob talk until each has sent `turns` messages. */
-function talk(people: { alice: Session; bob: Session }, turns: number) {
-  let { alice, bob } = people
+function exchange(sessions: { alice: Session; bob: Session }, turns: number) {
+  let { alice, bob } = sessions
   for (let turn = 0; turn < turns; turn += 1) {
-    const hers = say(alice, "a", random)
-    const his = say(hear(bob, hers.wire).next, "b", random)
-    alice = hear(hers.next, his.wire).next
+    const hers = sealText(alice, "a", random)
+    const his = sealText(openMessage(bob, hers.wire).next, "b", random)
+    alice = openMessage(hers.next, his.wire).next
     bob = his.next
   }
   return { alice, bob }
 }
 
 /** Alice, who has the turn, sends her key, and Bob has answered it; both have sent and heard that. */
-function stepped(people: { alice: Session; bob: Session }) {
-  const started = startStep(people.alice, NOW, random)!
-  const asked = post(started.next, started.frame)
-  const heard = hear(people.bob, asked.wire)
-  const answered = onPqFrame(heard.next, pqFrame(heard.frames), random)
-  const answer = post(answered.next, answered.reply!)
-  const back = hear(asked.next, answer.wire)
+function completeStep(sessions: { alice: Session; bob: Session }) {
+  const started = startStep(sessions.alice, NOW, random)!
+  const asked = sendFrame(started.next, started.frame)
+  const opened = openMessage(sessions.bob, asked.wire)
+  const answered = onPqFrame(opened.next, pqFrame(opened.frames), random)
+  const answer = sendFrame(answered.next, answered.reply!)
+  const back = openMessage(asked.next, answer.wire)
   return { alice: onPqFrame(back.next, pqFrame(back.frames), random).next, bob: answer.next }
 }
 
 test("[S-40] Alice begins a step after 50 messages both ways, and not before", () => {
-  const start = talk(acquainted(random), 24)
+  const start = exchange(establishedSessions(random), 24)
   expect(start.alice.pq.messages).toBe(50)
   expect(startStep(start.alice, NOW, random)?.frame).toMatchObject({ kind: "pq-ek", id: 1 })
-  const earlier = talk(acquainted(random), 23)
+  const earlier = exchange(establishedSessions(random), 23)
   expect(startStep(earlier.alice, NOW, random)).toBeUndefined()
 })
 
 test("[S-40] Bob, who was answered, begins one after 100", () => {
-  const { bob } = talk(acquainted(random), 48)
+  const { bob } = exchange(establishedSessions(random), 48)
   expect(startStep(bob, NOW, random)).toBeUndefined()
-  expect(startStep(talk(acquainted(random), 49).bob, NOW, random)?.frame).toMatchObject({ kind: "pq-ek" })
+  expect(startStep(exchange(establishedSessions(random), 49).bob, NOW, random)?.frame).toMatchObject({
+    kind: "pq-ek",
+  })
 })
 
 test("[S-40] time does it too: a day for Alice, two for Bob", () => {
-  const { alice, bob } = talk(acquainted(random), 1)
+  const { alice, bob } = exchange(establishedSessions(random), 1)
   expect(startStep(alice, NOW + DAY - 1, random)).toBeUndefined()
   expect(startStep(alice, NOW + DAY, random)).toBeDefined()
   expect(startStep(bob, NOW + 2 * DAY - 1, random)).toBeUndefined()
@@ -66,27 +68,27 @@ test("[S-40] time does it too: a day for Alice, two for Bob", () => {
 })
 
 test("[S-40] while a step is under way, no other is begun", () => {
-  const { alice } = talk(acquainted(random), 24)
+  const { alice } = exchange(establishedSessions(random), 24)
   const { next } = startStep(alice, NOW, random)!
   expect(startStep(next, NOW + 30 * DAY, random)).toBeUndefined()
 })
 
 test("[S-42] the secret of a step goes into Alice's next chain, and both forget it", () => {
-  const { alice, bob } = stepped(talk(acquainted(random), 24))
+  const { alice, bob } = completeStep(exchange(establishedSessions(random), 24))
   expect(alice.pq.step.kind).toBe("ready")
   expect(bob.pq.promised?.id).toBe(1)
-  const mixed = say(alice, "now it counts", random)
+  const mixed = sealText(alice, "now it counts", random)
   expect(mixed.next.sending.kem).toBe(1)
   expect(mixed.next.pq.step).toEqual({ kind: "idle" })
-  const heard = hear(bob, mixed.wire)
-  expect(heard.words).toEqual(["now it counts"])
-  expect(heard.next.pq.promised).toBeUndefined()
-  talk({ alice: mixed.next, bob: heard.next }, 3)
+  const opened = openMessage(bob, mixed.wire)
+  expect(opened.words).toEqual(["now it counts"])
+  expect(opened.next.pq.promised).toBeUndefined()
+  exchange({ alice: mixed.next, bob: opened.next }, 3)
 })
 
 test("[S-42] who does not hold the secret cannot follow, whatever else it holds", () => {
-  const { alice, bob } = stepped(talk(acquainted(random), 24))
-  const mixed = say(alice, "now it counts", random)
+  const { alice, bob } = completeStep(exchange(establishedSessions(random), 24))
+  const mixed = sealText(alice, "now it counts", random)
   const without = { ...bob, pq: { ...bob.pq, promised: undefined } }
   expect(refusal(without, mixed.wire)).toBe("unknown-kem")
   const other = { ...bob, pq: { ...bob.pq, promised: { id: 2, secret: bob.pq.promised!.secret } } }
@@ -96,55 +98,58 @@ test("[S-42] who does not hold the secret cannot follow, whatever else it holds"
 })
 
 test("[S-40] the next step has the next id; after 65,535 comes 1", () => {
-  const { alice, bob } = stepped(talk(acquainted(random), 24))
-  const mixed = say(alice, "mixed", random)
-  const again = talk({ alice: mixed.next, bob: say(hear(bob, mixed.wire).next, "b", random).next }, 0)
+  const { alice, bob } = completeStep(exchange(establishedSessions(random), 24))
+  const mixed = sealText(alice, "mixed", random)
+  const again = exchange(
+    { alice: mixed.next, bob: sealText(openMessage(bob, mixed.wire).next, "b", random).next },
+    0,
+  )
   expect(startStep(again.alice, NOW + DAY, random)?.frame).toMatchObject({ id: 2 })
   const round = { ...again.alice, pq: { ...again.alice.pq, lastId: 65_535 } }
   expect(startStep(round, NOW + DAY, random)?.frame).toMatchObject({ id: 1 })
 })
 
 test("[S-40] a step of Alice's puts off Bob's", () => {
-  const { bob } = stepped(talk(acquainted(random), 48))
+  const { bob } = completeStep(exchange(establishedSessions(random), 48))
   expect(bob.pq.messages).toBeLessThan(10)
   expect(startStep(bob, NOW, random)).toBeUndefined()
 })
 
 test("[S-41] a key with an id that was answered is not answered again", () => {
-  const people = talk(acquainted(random), 24)
-  const { frame } = startStep(people.alice, NOW, random)!
-  const first = onPqFrame(people.bob, pqFrame([frame]), random)
+  const sessions = exchange(establishedSessions(random), 24)
+  const { frame } = startStep(sessions.alice, NOW, random)!
+  const first = onPqFrame(sessions.bob, pqFrame([frame]), random)
   expect(first.reply).toMatchObject({ kind: "pq-ct", id: 1 })
   expect(onPqFrame(first.next, pqFrame([frame]), random)).toEqual({ next: first.next })
 })
 
 test("[S-41] a key that is not canonical, and an answer to nothing, change nothing", () => {
-  const { alice } = acquainted(random)
+  const { alice } = establishedSessions(random)
   const key = new Uint8Array(1184).fill(0xff)
   expect(onPqFrame(alice, { kind: "pq-ek", id: 1, encapsulationKey: key }, random)).toEqual({ next: alice })
   const answer = { kind: "pq-ct", id: 1, ciphertext: new Uint8Array(1088) } as const
   expect(onPqFrame(alice, answer, random)).toEqual({ next: alice })
-  const { next } = startStep(talk(acquainted(random), 24).alice, NOW, random)!
+  const { next } = startStep(exchange(establishedSessions(random), 24).alice, NOW, random)!
   expect(onPqFrame(next, { ...answer, id: 2 }, random)).toEqual({ next })
 })
 
 test("both sides' steps at the same time do not disturb each other", () => {
-  let { alice, bob } = talk(acquainted(random), 50)
+  let { alice, bob } = exchange(establishedSessions(random), 50)
   const hers = startStep(alice, NOW, random)!
   const his = startStep(bob, NOW, random)!
-  const herKey = post(hers.next, hers.frame)
-  const hisKey = post(his.next, his.frame)
-  const atAlice = hear(herKey.next, hisKey.wire)
-  const atBob = hear(hisKey.next, herKey.wire)
+  const herKey = sendFrame(hers.next, hers.frame)
+  const hisKey = sendFrame(his.next, his.frame)
+  const atAlice = openMessage(herKey.next, hisKey.wire)
+  const atBob = openMessage(hisKey.next, herKey.wire)
   const herReply = onPqFrame(atAlice.next, pqFrame(atAlice.frames), random)
   const hisReply = onPqFrame(atBob.next, pqFrame(atBob.frames), random)
-  const herAnswer = post(herReply.next, herReply.reply!)
-  const hisAnswer = post(hisReply.next, hisReply.reply!)
-  const aliceBack = hear(herAnswer.next, hisAnswer.wire)
-  const bobBack = hear(hisAnswer.next, herAnswer.wire)
+  const herAnswer = sendFrame(herReply.next, herReply.reply!)
+  const hisAnswer = sendFrame(hisReply.next, hisReply.reply!)
+  const aliceBack = openMessage(herAnswer.next, hisAnswer.wire)
+  const bobBack = openMessage(hisAnswer.next, herAnswer.wire)
   alice = onPqFrame(aliceBack.next, pqFrame(aliceBack.frames), random).next
   bob = onPqFrame(bobBack.next, pqFrame(bobBack.frames), random).next
-  const after = talk({ alice, bob }, 3)
+  const after = exchange({ alice, bob }, 3)
   for (const side of [after.alice, after.bob]) {
     expect(side.pq).toMatchObject({ step: { kind: "idle" }, promised: undefined, lastId: 1 })
   }

@@ -6,24 +6,32 @@ import { onPqFrame, startStep } from "../../src/session/pq.ts"
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import { startResponder } from "../../src/session/start.ts"
 import type { Session } from "../../src/session/state.ts"
-import { acquainted, flipped, hear, meet, NOW, say, seededRandom } from "./people.ts"
+import {
+  establishedSessions,
+  flipped,
+  openMessage,
+  runHandshake,
+  NOW,
+  sealText,
+  seededRandom,
+} from "./session-fixture.ts"
 
 const random = seededRandom("snapshot")
 
 /** One session of each kind: every phase, every state of a step, with and without skipped keys. */
 function allKinds(): Record<string, Session> {
-  const { atAlice } = meet(random)
+  const { atAlice } = runHandshake(random)
   const agreed = {
     transcript: random(32),
     root: random(32) as RootKey,
     initiatorHeaderKey: random(32) as HeaderKey,
     responderHeaderKey: random(32) as HeaderKey,
   }
-  const { alice, bob } = acquainted(random)
-  const first = say(alice, "1", random)
-  const second = say(first.next, "2", random)
-  const third = say(second.next, "3", random)
-  const listening = hear(bob, third.wire, NOW).next
+  const { alice, bob } = establishedSessions(random)
+  const first = sealText(alice, "1", random)
+  const second = sealText(first.next, "2", random)
+  const third = sealText(second.next, "3", random)
+  const listening = openMessage(bob, third.wire, NOW).next
   const started = startStep({ ...third.next, pq: { ...alice.pq, messages: 50 } }, NOW, random)!
   if (started.frame.kind !== "pq-ek") throw new Error("a step begins with a key")
   const promised = onPqFrame(listening, started.frame, random)
@@ -33,9 +41,9 @@ function allKinds(): Record<string, Session> {
     "speaking first": atAlice.session,
     speaking: third.next,
     "listening, with skipped keys": listening,
-    "two gaps of different dates": hear(
+    "two gaps of different dates": openMessage(
       listening,
-      say(say(third.next, "4", random).next, "5", random).wire,
+      sealText(sealText(third.next, "4", random).next, "5", random).wire,
       NOW + 9,
     ).next,
     asked: started.next,
@@ -68,7 +76,7 @@ test.each(Object.entries(allKinds()))(
 )
 
 test("[S-50] a version that this program does not write is not read", () => {
-  const { alice } = acquainted(random)
+  const { alice } = establishedSessions(random)
   const bytes = encodeSession(alice)
   bytes[0] = 2
   expect(decodeSession(bytes)).toBeUndefined()
@@ -84,17 +92,17 @@ test("any bytes are read or refused, never a crash", () => {
 })
 
 test("a conversation goes on over a restart at every step", () => {
-  let { alice, bob } = acquainted(random)
+  let { alice, bob } = establishedSessions(random)
   const again = (session: Session) => decodeSession(encodeSession(session))!
   for (let turn = 0; turn < 40; turn += 1) {
-    const lost = say(alice, "late", random)
-    const hers = say(again(lost.next), `hers ${turn}`, random)
-    const heard = hear(again(bob), hers.wire)
-    expect(heard.words).toEqual([`hers ${turn}`])
-    const his = say(again(heard.next), `his ${turn}`, random)
-    const back = hear(again(hers.next), his.wire)
+    const lost = sealText(alice, "late", random)
+    const hers = sealText(again(lost.next), `hers ${turn}`, random)
+    const opened = openMessage(again(bob), hers.wire)
+    expect(opened.words).toEqual([`hers ${turn}`])
+    const his = sealText(again(opened.next), `his ${turn}`, random)
+    const back = openMessage(again(hers.next), his.wire)
     expect(back.words).toEqual([`his ${turn}`])
     alice = again(back.next)
-    bob = hear(again(his.next), lost.wire).next
+    bob = openMessage(again(his.next), lost.wire).next
   }
 })

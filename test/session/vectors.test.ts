@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "vitest"
 import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import frozen from "../vectors/session.json" with { type: "json" }
-import { tellStory } from "./story.ts"
+import { makeVectors } from "./session-vectors.ts"
 
 afterAll(async () => {
   await useBackend("tweetnacl")
@@ -12,7 +12,7 @@ test.each(BACKENDS)(
   "%s writes the frozen bundle, INIT, messages and snapshots to the byte",
   async (backend) => {
     await useBackend(backend)
-    expect(tellStory()).toEqual(frozen)
+    expect(makeVectors()).toEqual(frozen)
   },
 )
 

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto"
 import { createInterface } from "node:readline"
 import { join } from "node:path"
 import { expect, test } from "vitest"
-import type { MessageRecord, Opening } from "../../src/store/records.ts"
+import type { MessageRecord, LoadedState } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { freshPath } from "./people.ts"
+import { freshPath } from "./store-fixture.ts"
 
 const ROUNDS = 4
 const ALL = 10_000
@@ -22,21 +22,21 @@ function writer(path: string, key: Uint8Array, limitKiB: number | "unlimited" = 
   return { child, acknowledged: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }
 }
 
-async function opened(
+async function reopened(
   path: string,
   key: Uint8Array,
-): Promise<{ opening: Opening; messages: readonly MessageRecord[] }> {
+): Promise<{ loaded: LoadedState; messages: readonly MessageRecord[] }> {
   const store = await openStore(path, key)
-  const found = { opening: await store.opening(), messages: await store.history(1, ALL) }
+  const found = { loaded: await store.load(), messages: await store.history(1, ALL) }
   await store.close()
   return found
 }
 
 /** Messages, frames and search index tell the same story, without a gap. */
-function expectWhole({ opening, messages }: Awaited<ReturnType<typeof opened>>): void {
+function expectWhole({ loaded, messages }: Awaited<ReturnType<typeof reopened>>): void {
   const numbers = messages.map((_, index) => index + 1)
   expect(messages.map((entry) => entry.text)).toEqual(numbers.map((number) => `message number ${number}`))
-  expect(opening.outgoing.map((frame) => frame.seq)).toEqual(numbers)
+  expect(loaded.outgoing.map((frame) => frame.seq)).toEqual(numbers)
 }
 
 test("kill -9 at any moment loses no acknowledged commit and leaves none half done", async () => {
@@ -52,7 +52,7 @@ test("kill -9 at any moment loses no acknowledged commit and leaves none half do
     for (let line = await acknowledged.next(); line.done !== true; line = await acknowledged.next()) {
       last = Number(line.value)
     }
-    const found = await opened(path, key)
+    const found = await reopened(path, key)
     expectWhole(found)
     expect(found.messages.length).toBeGreaterThanOrEqual(last)
     before = found.messages.length
@@ -69,7 +69,7 @@ test("a full disk is told, and what was acknowledged before is there when it ope
   }
   expect(lines.pop()).toBe("disk-full")
   expect(lines.length).toBeGreaterThan(3)
-  const found = await opened(path, key)
+  const found = await reopened(path, key)
   expectWhole(found)
   expect(found.messages.length).toBe(lines.length)
 })

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, message, openBundle, outgoing } from "./people.ts"
+import { contact, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
 
 const SECRETS = [
   "meet me at the harbour",
@@ -18,17 +18,17 @@ const [TEXT = "", NAME = "", TOPIC = "", SNAPSHOT = "", SETTING = ""] = SECRETS
 async function withSecrets(path: string, key: Uint8Array): Promise<Store> {
   const store = await openStore(path, key)
   await store.commit([
-    { write: "contact", contact: contact(1, NAME) },
-    { write: "session", contact: 1, snapshot: Buffer.from(SNAPSHOT.repeat(100)) },
-    { write: "message", message: message(1, TEXT) },
-    { write: "outgoing", outgoing: { ...outgoing(1, 1), topic: TOPIC } },
-    { write: "open-bundle", bundle: openBundle(1) },
-    { write: "setting", key: SETTING, value: randomBytes(3) },
+    { kind: "contact", contact: contact(1, NAME) },
+    { kind: "session", contact: 1, snapshot: Buffer.from(SNAPSHOT.repeat(100)) },
+    { kind: "message", message: message(1, TEXT) },
+    { kind: "outgoing", outgoing: { ...outgoing(1, 1), topic: TOPIC } },
+    { kind: "open-bundle", bundle: openBundle(1) },
+    { kind: "setting", key: SETTING, value: randomBytes(3) },
   ])
   return store
 }
 
-function filesBeside(path: string): Map<string, Buffer> {
+function filesNextTo(path: string): Map<string, Buffer> {
   const folder = dirname(path)
   return new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]))
 }
@@ -37,7 +37,7 @@ async function everything(path: string, key: Uint8Array): Promise<unknown> {
   const store = await openStore(path, key)
   try {
     return [
-      await store.opening(),
+      await store.load(),
       await store.history(1, 100),
       await store.unshown(),
       await store.search("harbour", 9),
@@ -51,13 +51,13 @@ test("neither what was said nor a key is in the files, while open or closed, and
   const path = freshPath()
   const key = randomBytes(32)
   const store = await withSecrets(path, key)
-  const seen = [...filesBeside(path)]
+  const seen = [...filesNextTo(path)]
   expect(seen.map(([name]) => name).sort()).toEqual(["messages.db", "messages.db-wal"])
   for (const name of ["messages.db", "messages.db-wal"]) {
     expect(statSync(join(dirname(path), name)).mode & 0o777).toBe(0o600)
   }
   await store.close()
-  seen.push(...filesBeside(path))
+  seen.push(...filesNextTo(path))
   const [word = ""] = TEXT.split(" ")
   const forbidden = [...SECRETS, `${word}\0`, "SQLite format", "CREATE TABLE", key, key.toString("hex")]
   for (const [name, content] of seen) {
@@ -70,9 +70,9 @@ test("a wrong key is refused and harms nothing", async () => {
   const path = freshPath()
   const key = randomBytes(32)
   await (await withSecrets(path, key)).close()
-  const before = filesBeside(path)
+  const before = filesNextTo(path)
   await expect(openStore(path, randomBytes(32))).rejects.toMatchObject({ code: "damaged-database" })
-  expect(filesBeside(path)).toEqual(before)
+  expect(filesNextTo(path)).toEqual(before)
   const store = await openStore(path, key)
   expect((await store.history(1, 1))[0]?.text).toBe(TEXT)
   await store.close()
@@ -97,24 +97,24 @@ test("a changed byte is never taken for what was written", async () => {
   const expected = await everything(whole, key)
   const content = readFileSync(whole)
   let refused = 0
-  const places = Array.from(
+  const positions = Array.from(
     { length: content.length / 512 },
     (_, index) => index * 512 + ((index * 37) % 512),
   )
-  for (const place of places) {
+  for (const position of positions) {
     const path = freshPath()
     const changed = Buffer.from(content)
-    changed[place] = (changed[place] ?? 0) ^ 0x10
+    changed[position] = (changed[position] ?? 0) ^ 0x10
     writeFileSync(path, changed)
     const got = await everything(path, key).catch((cause: unknown) => cause)
     if (got instanceof Error) {
       refused++
-      expect(got, `byte ${place}`).toMatchObject({ code: "damaged-database" })
+      expect(got, `byte ${position}`).toMatchObject({ code: "damaged-database" })
     } else {
-      expect(got, `byte ${place}`).toEqual(expected)
+      expect(got, `byte ${position}`).toEqual(expected)
     }
   }
-  expect(refused).toBeGreaterThan(places.length / 2)
+  expect(refused).toBeGreaterThan(positions.length / 2)
 })
 
 test("swapped pages and a cut file are refused", async () => {

@@ -5,7 +5,7 @@ import type { FileSystem } from "../../src/store/files.ts"
 import { nodeFiles } from "../../src/store/files.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, sending } from "./people.ts"
+import { contact, freshPath, sending } from "./store-fixture.ts"
 
 const MESSAGES = 3
 const key = randomBytes(32)
@@ -13,7 +13,7 @@ const template = freshPath()
 
 beforeAll(async () => {
   const store = await openStore(template, key)
-  await store.commit([{ write: "contact", contact: contact(1, "Bob") }])
+  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
   await store.close()
 })
 
@@ -52,28 +52,28 @@ function isStore(opened: unknown): opened is Store {
   return typeof opened === "object" && opened !== null && "commit" in opened
 }
 
-type Told = { readonly acknowledged: string[]; readonly codes: Set<unknown> }
+type WriteResult = { readonly acknowledged: string[]; readonly codes: Set<unknown> }
 
 /** Alice writes a few messages, and the process ends without closing. */
-async function write(path: string, files: FileSystem): Promise<Told> {
-  const told: Told = { acknowledged: [], codes: new Set() }
+async function write(path: string, files: FileSystem): Promise<WriteResult> {
+  const result: WriteResult = { acknowledged: [], codes: new Set() }
   const store = await openStore(path, key, files).catch(codeOf)
-  if (!isStore(store)) return { ...told, codes: told.codes.add(store) }
+  if (!isStore(store)) return { ...result, codes: result.codes.add(store) }
   for (let number = 1; number <= MESSAGES; number++) {
     try {
       await store.commit(sending(number, 1).writes)
-      told.acknowledged.push(`message number ${number}`)
+      result.acknowledged.push(`message number ${number}`)
     } catch (cause) {
-      told.codes.add(codeOf(cause))
+      result.codes.add(codeOf(cause))
     }
   }
-  return told
+  return result
 }
 
 async function survivors(path: string): Promise<string[]> {
   const store = await openStore(path, key)
   const messages = await store.history(1, 100)
-  await store.commit([{ write: "setting", key: "works", value: randomBytes(1) }])
+  await store.commit([{ kind: "setting", key: "works", value: randomBytes(1) }])
   await store.close()
   return messages.map((entry) => entry.text)
 }
@@ -109,8 +109,8 @@ test("a disk that fills up while the tables are made is told, and the store can 
   await (await openStore(freshPath(), key, sound.files)).close()
   for (let first = 0; first < sound.calls(); first += 7) {
     const path = freshPath()
-    const told = openStore(path, key, failing(first, Infinity, "ENOSPC").files).then(() => "opened", codeOf)
-    expect(["disk-full", "opened"], `call ${first}`).toContain(await told)
+    const result = openStore(path, key, failing(first, Infinity, "ENOSPC").files).then(() => "opened", codeOf)
+    expect(["disk-full", "opened"], `call ${first}`).toContain(await result)
     expect(await survivors(path)).toEqual([])
   }
 })

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest"
 import * as fc from "fast-check"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, message, openBundle, outgoing } from "./people.ts"
+import { contact, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
 
 const open: Store[] = []
 
@@ -27,13 +27,13 @@ async function withBob(): Promise<{ path: string; key: Uint8Array; store: Store 
   const path = freshPath()
   const key = randomBytes(32)
   const store = await storeAt(path, key)
-  await store.commit([{ write: "contact", contact: contact(1, "Bob") }])
+  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
   return { path, key, store }
 }
 
 test("a new profile remembers nothing, and numbers begin at one", async () => {
   const store = await storeAt(freshPath(), randomBytes(32))
-  expect(await store.opening()).toEqual({
+  expect(await store.load()).toEqual({
     contacts: [],
     snapshots: new Map(),
     outgoing: [],
@@ -55,13 +55,13 @@ test("everything that Alice commits is there when the next process opens the pro
   const snapshot = randomBytes(3000)
   const store = await storeAt(path, key)
   await store.commit([
-    { write: "session", contact: 1, snapshot },
-    { write: "contact", contact: bob },
-    ...frames.map((frame) => ({ write: "outgoing", outgoing: frame }) as const),
-    ...bundles.map((bundle) => ({ write: "open-bundle", bundle }) as const),
-    { write: "setting", key: "clock", value: Uint8Array.of(1, 2, 3) },
+    { kind: "session", contact: 1, snapshot },
+    { kind: "contact", contact: bob },
+    ...frames.map((frame) => ({ kind: "outgoing", outgoing: frame }) as const),
+    ...bundles.map((bundle) => ({ kind: "open-bundle", bundle }) as const),
+    { kind: "setting", key: "clock", value: Uint8Array.of(1, 2, 3) },
   ])
-  const found = await (await reopened(store, path, key)).opening()
+  const found = await (await reopened(store, path, key)).load()
   expect(found.contacts).toEqual([plain(bob)])
   expect(found.snapshots).toEqual(new Map([[1, new Uint8Array(snapshot)]]))
   expect(found.outgoing).toEqual(frames.map(plain))
@@ -76,19 +76,19 @@ test("a later write replaces what it names", async () => {
   const bundle = openBundle(null)
   const robert = { ...contact(1, "Robert"), verified: true, blocked: true, state: "recovering" } as const
   await store.commit([
-    { write: "outgoing", outgoing: frame },
-    { write: "open-bundle", bundle },
-    { write: "session", contact: 1, snapshot: randomBytes(10) },
-    { write: "setting", key: "k", value: randomBytes(1) },
+    { kind: "outgoing", outgoing: frame },
+    { kind: "open-bundle", bundle },
+    { kind: "session", contact: 1, snapshot: randomBytes(10) },
+    { kind: "setting", key: "k", value: randomBytes(1) },
   ])
   await store.commit([
-    { write: "contact", contact: robert },
-    { write: "outgoing", outgoing: { ...frame, published: true, attempts: 2, dueAt: 5 } },
-    { write: "open-bundle", bundle: { ...bundle, contact: 1 } },
-    { write: "session", contact: 1, snapshot: Uint8Array.of(9) },
-    { write: "setting", key: "k", value: Uint8Array.of(8) },
+    { kind: "contact", contact: robert },
+    { kind: "outgoing", outgoing: { ...frame, published: true, attempts: 2, dueAt: 5 } },
+    { kind: "open-bundle", bundle: { ...bundle, contact: 1 } },
+    { kind: "session", contact: 1, snapshot: Uint8Array.of(9) },
+    { kind: "setting", key: "k", value: Uint8Array.of(8) },
   ])
-  const found = await (await reopened(store, path, key)).opening()
+  const found = await (await reopened(store, path, key)).load()
   expect(found.contacts).toEqual([plain(robert)])
   expect(found.outgoing).toEqual([plain({ ...frame, published: true, attempts: 2, dueAt: 5 })])
   expect(found.openBundles).toEqual([plain({ ...bundle, contact: 1 })])
@@ -100,15 +100,15 @@ test("what is done or closed is gone", async () => {
   const { store } = await withBob()
   const bundle = openBundle(1)
   await store.commit([
-    { write: "outgoing", outgoing: outgoing(1, 1) },
-    { write: "outgoing", outgoing: outgoing(2, 1) },
-    { write: "open-bundle", bundle },
+    { kind: "outgoing", outgoing: outgoing(1, 1) },
+    { kind: "outgoing", outgoing: outgoing(2, 1) },
+    { kind: "open-bundle", bundle },
   ])
   await store.commit([
-    { write: "outgoing-done", seq: 1 },
-    { write: "close-bundle", tag: bundle.tag },
+    { kind: "outgoing-done", seq: 1 },
+    { kind: "close-bundle", tag: bundle.tag },
   ])
-  const found = await store.opening()
+  const found = await store.load()
   expect(found.outgoing.map((frame) => frame.seq)).toEqual([2])
   expect(found.openBundles).toEqual([])
 })
@@ -116,16 +116,16 @@ test("what is done or closed is gone", async () => {
 test("a forgotten contact takes all that was theirs along, and their number never comes back", async () => {
   const { path, key, store } = await withBob()
   await store.commit([
-    { write: "contact", contact: contact(2, "Carol") },
-    { write: "session", contact: 2, snapshot: randomBytes(9) },
-    { write: "message", message: message(2, "soon forgotten") },
-    { write: "message", message: message(1, "soon remembered") },
-    { write: "outgoing", outgoing: outgoing(1, 2) },
-    { write: "open-bundle", bundle: openBundle(2) },
+    { kind: "contact", contact: contact(2, "Carol") },
+    { kind: "session", contact: 2, snapshot: randomBytes(9) },
+    { kind: "message", message: message(2, "soon forgotten") },
+    { kind: "message", message: message(1, "soon remembered") },
+    { kind: "outgoing", outgoing: outgoing(1, 2) },
+    { kind: "open-bundle", bundle: openBundle(2) },
   ])
-  await store.commit([{ write: "forget-contact", id: 2 }])
+  await store.commit([{ kind: "forget-contact", id: 2 }])
   const next = await reopened(store, path, key)
-  const found = await next.opening()
+  const found = await next.load()
   expect(found.contacts.map((known) => known.name)).toEqual(["Bob"])
   expect([found.snapshots.size, found.outgoing.length, found.openBundles.length]).toEqual([0, 0, 0])
   expect(found.nextContact).toBe(3)
@@ -137,48 +137,48 @@ test("two contacts cannot bear one name, whatever its case, and the commit that 
   const { store } = await withBob()
   await expect(
     store.commit([
-      { write: "setting", key: "k", value: randomBytes(1) },
-      { write: "contact", contact: contact(2, "bOB") },
+      { kind: "setting", key: "k", value: randomBytes(1) },
+      { kind: "contact", contact: contact(2, "bOB") },
     ]),
   ).rejects.toMatchObject({ code: "bug" })
-  const found = await store.opening()
+  const found = await store.load()
   expect(found.contacts.length).toBe(1)
   expect(found.settings.size).toBe(0)
 })
 
 test("two contacts may swap their names in one commit, through a third", async () => {
   const { store } = await withBob()
-  const [bob] = (await store.opening()).contacts
+  const [bob] = (await store.load()).contacts
   const carol = contact(2, "Carol")
   if (bob === undefined) throw new Error("Bob was committed")
-  await store.commit([{ write: "contact", contact: carol }])
+  await store.commit([{ kind: "contact", contact: carol }])
   await store.commit([
-    { write: "contact", contact: { ...bob, name: "someone" } },
-    { write: "contact", contact: { ...carol, name: "Bob" } },
-    { write: "contact", contact: { ...bob, name: "Carol" } },
+    { kind: "contact", contact: { ...bob, name: "someone" } },
+    { kind: "contact", contact: { ...carol, name: "Bob" } },
+    { kind: "contact", contact: { ...bob, name: "Carol" } },
   ])
-  expect((await store.opening()).contacts.map((known) => known.name)).toEqual(["Carol", "Bob"])
+  expect((await store.load()).contacts.map((known) => known.name)).toEqual(["Carol", "Bob"])
 })
 
 test("a message for nobody is refused with the whole commit", async () => {
   const { store } = await withBob()
   const lost = store.commit([
-    { write: "message", message: message(1, "for Bob") },
-    { write: "message", message: message(42, "for nobody") },
+    { kind: "message", message: message(1, "for Bob") },
+    { kind: "message", message: message(42, "for nobody") },
   ])
   await expect(lost).rejects.toMatchObject({ code: "bug" })
   expect(await store.history(1, 10)).toEqual([])
-  await store.commit([{ write: "message", message: message(1, "after all") }])
+  await store.commit([{ kind: "message", message: message(1, "after all") }])
   expect(await store.history(1, 10)).toHaveLength(1)
 })
 
 test("history is turned back page by page", async () => {
   const { store } = await withBob()
-  await store.commit([{ write: "contact", contact: contact(2, "Carol") }])
+  await store.commit([{ kind: "contact", contact: contact(2, "Carol") }])
   for (let number = 1; number <= 9; number++) {
     await store.commit([
-      { write: "message", message: message(1, `to Bob ${number}`) },
-      { write: "message", message: message(2, `to Carol ${number}`) },
+      { kind: "message", message: message(1, `to Bob ${number}`) },
+      { kind: "message", message: message(2, `to Carol ${number}`) },
     ])
   }
   const last = await store.history(1, 4)
@@ -192,13 +192,13 @@ test("history is turned back page by page", async () => {
 test("messages wait to be shown, each conversation up to its own mark", async () => {
   const { store } = await withBob()
   await store.commit([
-    { write: "contact", contact: contact(2, "Carol") },
-    ...["one", "two", "three"].map((text) => ({ write: "message", message: message(1, text) }) as const),
-    { write: "message", message: message(2, "four") },
+    { kind: "contact", contact: contact(2, "Carol") },
+    ...["one", "two", "three"].map((text) => ({ kind: "message", message: message(1, text) }) as const),
+    { kind: "message", message: message(2, "four") },
   ])
   const waiting = await store.unshown()
   expect(waiting.map((entry) => entry.text)).toEqual(["one", "two", "three", "four"])
-  await store.commit([{ write: "shown", contact: 1, upTo: waiting[1]?.seq ?? 0, at: 5 }])
+  await store.commit([{ kind: "shown", contact: 1, upTo: waiting[1]?.seq ?? 0, at: 5 }])
   expect((await store.unshown()).map((entry) => entry.text)).toEqual(["three", "four"])
 })
 
@@ -216,8 +216,8 @@ test("a receipt names a message by the beginning of its id and changes only ours
     mid: Buffer.concat([Buffer.from("ffffffffffffff01", "hex"), Buffer.alloc(8)]),
   }
   const theirs = message(1, "theirs", Buffer.concat([mid8, Buffer.alloc(8)]))
-  await store.commit([ours, next, theirs].map((entry) => ({ write: "message", message: entry }) as const))
-  await store.commit([{ write: "message-state", contact: 1, mid8, state: "delivered", at: 5 }])
+  await store.commit([ours, next, theirs].map((entry) => ({ kind: "message", message: entry }) as const))
+  await store.commit([{ kind: "message-state", contact: 1, mid8, state: "delivered", at: 5 }])
   const states = (await store.history(1, 10)).map((entry) => [entry.text, entry.state])
   expect(states).toEqual([
     ["ours", "delivered"],
@@ -230,13 +230,13 @@ test("a message is known by its whole id and its contact", async () => {
   const { store } = await withBob()
   const mid = randomBytes(16)
   await store.commit([
-    { write: "contact", contact: contact(2, "Carol") },
-    { write: "message", message: message(1, "hi", mid) },
+    { kind: "contact", contact: contact(2, "Carol") },
+    { kind: "message", message: message(1, "hi", mid) },
   ])
   expect(await store.hasMessage(1, mid)).toBe(true)
   expect(await store.hasMessage(2, mid)).toBe(false)
   expect(await store.hasMessage(1, mid.subarray(0, 8))).toBe(false)
-  await store.commit([{ write: "message", message: message(1, "again", mid) }])
+  await store.commit([{ kind: "message", message: message(1, "again", mid) }])
   expect((await store.history(1, 10)).map(({ text }) => text)).toEqual(["hi"])
   expect(await store.search("again", 10)).toEqual([])
 })
@@ -246,7 +246,7 @@ test("any text comes back as it went in, zero bytes and empty ones too", async (
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "grapheme", maxLength: 300 }), async (text) => {
       const mid = randomBytes(16)
-      await store.commit([{ write: "message", message: message(1, text, mid) }])
+      await store.commit([{ kind: "message", message: message(1, text, mid) }])
       expect((await store.history(1, 1))[0]).toMatchObject({ text, mid: new Uint8Array(mid) })
     }),
     { numRuns: 50, examples: [[""], ["\0"], ["a\0b"], ["'; DROP TABLE messages; --"]] },
@@ -258,17 +258,17 @@ test("the largest message and a frame of 64 KiB are kept whole", async () => {
   const text = "ü".repeat(32_700)
   const wire = randomBytes(65_536)
   await store.commit([
-    { write: "message", message: message(1, text) },
-    { write: "outgoing", outgoing: { ...outgoing(1, 1), wire } },
+    { kind: "message", message: message(1, text) },
+    { kind: "outgoing", outgoing: { ...outgoing(1, 1), wire } },
   ])
   expect((await store.history(1, 1))[0]?.text).toBe(text)
-  expect((await store.opening()).outgoing[0]?.wire).toEqual(new Uint8Array(wire))
+  expect((await store.load()).outgoing[0]?.wire).toEqual(new Uint8Array(wire))
 })
 
 test("search finds the beginnings of words, all of them, newest first, without accents and case", async () => {
   const { store } = await withBob()
   const texts = ["Café at the harbour", "the cafeteria is closed", "harbour lights", "don't-stop C++"]
-  await store.commit(texts.map((text) => ({ write: "message", message: message(1, text) }) as const))
+  await store.commit(texts.map((text) => ({ kind: "message", message: message(1, text) }) as const))
   const found = async (words: string): Promise<string[]> =>
     (await store.search(words, 10)).map((hit) => hit.text)
   expect(await found("cafe")).toEqual([texts[1], texts[0]])
@@ -280,7 +280,7 @@ test("search finds the beginnings of words, all of them, newest first, without a
 
 test("any input is words to look for, never a syntax error", async () => {
   const { store } = await withBob()
-  await store.commit([{ write: "message", message: message(1, "text AND near OR not") }])
+  await store.commit([{ kind: "message", message: message(1, "text AND near OR not") }])
   await fc.assert(
     fc.asyncProperty(
       fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom(...SYNTAX)),
@@ -299,7 +299,7 @@ test("any input is words to look for, never a syntax error", async () => {
 test("a closed store refuses", async () => {
   const { store } = await withBob()
   await store.close()
-  await expect(store.opening()).rejects.toMatchObject({ code: "bug" })
+  await expect(store.load()).rejects.toMatchObject({ code: "bug" })
   await expect(store.commit([])).rejects.toMatchObject({ code: "bug" })
   await store.close()
 })
@@ -341,9 +341,9 @@ test("a text that came under two ids is kept once, whichever came first", async 
   const { store } = await withBob()
   const [first, second] = [randomBytes(16), randomBytes(16)]
   const again = { ...message(1, "again", second), original: new Uint8Array(first.subarray(0, 8)) }
-  await store.commit([{ write: "message", message: again }])
-  await store.commit([{ write: "message", message: message(1, "again", first) }])
-  await store.commit([{ write: "message", message: { ...again, mid: randomBytes(16) } }])
+  await store.commit([{ kind: "message", message: again }])
+  await store.commit([{ kind: "message", message: message(1, "again", first) }])
+  await store.commit([{ kind: "message", message: { ...again, mid: randomBytes(16) } }])
   expect((await store.history(1, 10)).map(({ mid }) => mid)).toEqual([new Uint8Array(second)])
   expect(await store.hasMessage(1, first)).toBe(true)
 })

@@ -95,14 +95,14 @@ test("[W-20] the smallest bucket holds 120 bytes of text and not 121, the next 3
 })
 
 test("[W-22] the longest text leaves room in the largest bucket for what goes with it, and no byte more", () => {
-  const beside: Frame[] = [
+  const companions: Frame[] = [
     { kind: "number", number: 0 },
     { kind: "original", mid: new Uint8Array(8) },
     { kind: "timer", seconds: 1, setAt: 1 },
   ]
   expect(TEXT_MAX_BYTES).toBe(65_367)
-  expect(encodeFrames([textOf(65_367), ...beside])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([textOf(65_367), ...beside, { kind: "nop" }])).toBeUndefined()
+  expect(encodeFrames([textOf(65_367), ...companions])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(65_367), ...companions, { kind: "nop" }])).toBeUndefined()
   expect(encodeFrames([textOf(65_368)])).toBeUndefined()
   const body = 16 + 65_368
   expect(decodeFrames(padded(65_536, 2, body & 255, body >> 8))).toBeUndefined()
@@ -111,11 +111,11 @@ test("[W-22] the longest text leaves room in the largest bucket for what goes wi
 })
 
 test("[W-20] padding that is not zero, too large a bucket, or no zero byte at the end is refused", () => {
-  const said = encodeFrames([textOf(10)])!
-  const dirty = new Uint8Array(said)
-  dirty[said.length - 1] = 1
+  const encoded = encodeFrames([textOf(10)])!
+  const dirty = new Uint8Array(encoded)
+  dirty[encoded.length - 1] = 1
   expect(decodeFrames(dirty)).toBeUndefined()
-  expect(decodeFrames(padded(512, ...said))).toBeUndefined()
+  expect(decodeFrames(padded(512, ...encoded))).toBeUndefined()
   const full = padded(256, 0x80, 137, 0)
   expect(decodeFrames(full)).toBeUndefined()
   expect(decodeFrames(new Uint8Array(0))).toBeUndefined()

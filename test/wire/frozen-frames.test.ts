@@ -7,7 +7,7 @@ import frozen from "../vectors/frames.json" with { type: "json" }
 const mid = (byte: number) => new Uint8Array(8).fill(byte)
 
 /** What each of the frozen frames says. */
-const SAID: Record<string, Frame> = {
+const FRAMES: Record<string, Frame> = {
   text: { kind: "text", time: 1_800_000_000_000, replyTo: mid(7), text: Buffer.from("grüße") },
   ack: { kind: "ack", mids: [mid(1), mid(2)] },
   number: { kind: "number", number: 66_051 },
@@ -29,7 +29,7 @@ const padded = (hex: string) => {
 }
 
 test.each(Object.entries(frozen.frames))("%s is written and read as it was frozen", (name, hex) => {
-  const frame = SAID[name]!
+  const frame = FRAMES[name]!
   const written = encodeFrames([frame])!
   expect(toHex(written)).toBe(toHex(padded(hex)))
   expect(decodeFrames(padded(hex))).toEqual([
@@ -38,7 +38,7 @@ test.each(Object.entries(frozen.frames))("%s is written and read as it was froze
 })
 
 test("every frame that is said here is frozen", () => {
-  expect(Object.keys(frozen.frames).sort()).toEqual(Object.keys(SAID).sort())
+  expect(Object.keys(frozen.frames).sort()).toEqual(Object.keys(FRAMES).sort())
 })
 
 test.each(Object.entries(frozen.refused))("refused: %s", (_why, hex) => {

@@ -32,8 +32,8 @@ const message: fc.Arbitrary<PairingMessage> = fc.oneof(
 describe("a message of a nameplate", () => {
   it("is read as it was written [W-41]", () => {
     fc.assert(
-      fc.property(message, (said) => {
-        expect(decodePairing(encodePairing(said))).toEqual(said)
+      fc.property(message, (sent) => {
+        expect(decodePairing(encodePairing(sent))).toEqual(sent)
       }),
     )
   })
@@ -41,8 +41,8 @@ describe("a message of a nameplate", () => {
   it("has one spelling: what decodes encodes to the same bytes [W-2] [W-41]", () => {
     const near = fc
       .tuple(message, fc.nat(), fc.nat(255), fc.integer({ min: -2, max: 2 }))
-      .map(([said, at, byte, longer]) => {
-        const bytes = [...encodePairing(said)]
+      .map(([sent, at, byte, longer]) => {
+        const bytes = [...encodePairing(sent)]
         bytes[at % bytes.length] = byte
         return Uint8Array.from(
           longer < 0 ? bytes.slice(0, longer) : [...bytes, ...Array<number>(longer).fill(0)],

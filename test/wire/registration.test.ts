@@ -101,24 +101,24 @@ test("bytes that decode encode to the same bytes [W-2]", () => {
 
 const alice = signKeyPair(systemRandom)
 const registrar = boxKeyPair(systemRandom)
-const place = { registrar: registrar.publicKey, topicId: systemRandom(16) }
+const target = { registrar: registrar.publicKey, topicId: systemRandom(16) }
 const INVITE: RegistrationRequest = { kind: "invite", device: systemRandom(16), sign: alice.publicKey }
 
 function sealed() {
-  return sealRequest(INVITE, place, alice.secretKey, systemRandom)!
+  return sealRequest(INVITE, target, alice.secretKey, systemRandom)!
 }
 
 test("the registrar reads what a device sealed, and the device reads its answer; both have 1024 bytes [R-2]", () => {
   fc.assert(
-    fc.property(requests, answers, (asked, told) => {
+    fc.property(requests, answers, (asked, answered) => {
       const request = { ...asked, sign: alice.publicKey }
-      const { payload, openAnswer } = sealRequest(request, place, alice.secretKey, systemRandom)!
+      const { payload, openAnswer } = sealRequest(request, target, alice.secretKey, systemRandom)!
       expect(payload).toHaveLength(REGISTRATION_BYTES)
-      const opened = openRequest(payload, place, registrar.secretKey)!
+      const opened = openRequest(payload, target, registrar.secretKey)!
       expect(opened.request).toEqual(request)
-      const answer = opened.sealAnswer(told, systemRandom)
+      const answer = opened.sealAnswer(answered, systemRandom)
       expect(answer).toHaveLength(REGISTRATION_BYTES)
-      expect(openAnswer(answer)).toEqual(told)
+      expect(openAnswer(answer)).toEqual(answered)
     }),
     { numRuns: 50 },
   )
@@ -129,17 +129,17 @@ test("a request with one changed byte, or of another length, is dropped [R-3]", 
   for (let at = 0; at < payload.length; at += 9) {
     const changed = Uint8Array.from(payload)
     changed[at]! ^= 0x10
-    expect(openRequest(changed, place, registrar.secretKey)).toBeUndefined()
+    expect(openRequest(changed, target, registrar.secretKey)).toBeUndefined()
   }
-  expect(openRequest(payload.subarray(1), place, registrar.secretKey)).toBeUndefined()
-  expect(openRequest(concat(payload, Uint8Array.of(0)), place, registrar.secretKey)).toBeUndefined()
+  expect(openRequest(payload.subarray(1), target, registrar.secretKey)).toBeUndefined()
+  expect(openRequest(concat(payload, Uint8Array.of(0)), target, registrar.secretKey)).toBeUndefined()
 })
 
 test("a request for one topic or registrar is worth nothing at another [R-3]", () => {
   const { payload } = sealed()
   const other = boxKeyPair(systemRandom)
-  expect(openRequest(payload, { ...place, topicId: systemRandom(16) }, registrar.secretKey)).toBeUndefined()
-  expect(openRequest(payload, { ...place, registrar: other.publicKey }, other.secretKey)).toBeUndefined()
+  expect(openRequest(payload, { ...target, topicId: systemRandom(16) }, registrar.secretKey)).toBeUndefined()
+  expect(openRequest(payload, { ...target, registrar: other.publicKey }, other.secretKey)).toBeUndefined()
 })
 
 /** What Mallory can make who knows the format: padding and signature are her own. */
@@ -149,7 +149,7 @@ function forge(fields: Uint8Array, signature: Uint8Array, padding: number): Uint
   const salt = concat(mallory.publicKey, registrar.publicKey)
   const boxKey = kdf(salt, shared, utf8("mqttchat/1 registration request"), 32)
   const signed = sign(
-    concat(utf8("mqttchat/1 reg"), registrar.publicKey, place.topicId, mallory.publicKey, fields),
+    concat(utf8("mqttchat/1 reg"), registrar.publicKey, target.topicId, mallory.publicKey, fields),
     alice.secretKey,
   )
   const plain = new Uint8Array(952).fill(padding)
@@ -166,7 +166,7 @@ function forge(fields: Uint8Array, signature: Uint8Array, padding: number): Uint
 test("a request whose padding is not zeros, or whose signature is another's, is dropped [R-3]", () => {
   const fields = encodeRequest(INVITE)
   const byMallory = sign(fields, signKeyPair(systemRandom).secretKey)
-  const open = (payload: Uint8Array) => openRequest(payload, place, registrar.secretKey)
+  const open = (payload: Uint8Array) => openRequest(payload, target, registrar.secretKey)
   expect(open(forge(fields, new Uint8Array(), 0))?.request).toEqual(INVITE)
   expect(open(forge(fields, new Uint8Array(), 1))).toBeUndefined()
   expect(open(forge(fields, byMallory, 0))).toBeUndefined()
@@ -177,7 +177,7 @@ test("an answer that was changed, or was for somebody else, is ignored [R-2]", (
   const mine = sealed()
   const theirs = sealed()
   const answered = (payload: Uint8Array) =>
-    openRequest(payload, place, registrar.secretKey)!.sealAnswer(
+    openRequest(payload, target, registrar.secretKey)!.sealAnswer(
       { kind: "refused", why: "too-many" },
       systemRandom,
     )
@@ -193,7 +193,7 @@ test("an answer that was changed, or was for somebody else, is ignored [R-2]", (
 })
 
 test("an invitation whose registrar key is of low order seals nothing", () => {
-  const zero = { ...place, registrar: new Uint8Array(32) as PublicKey }
+  const zero = { ...target, registrar: new Uint8Array(32) as PublicKey }
   expect(sealRequest(INVITE, zero, alice.secretKey, systemRandom)).toBeUndefined()
 })
 

@@ -120,13 +120,13 @@ async function edit(
 ): Promise<Contact> {
   return journal.run((book): Decision<Contact> => {
     const contact = edited(findContact(book, name), book)
-    return { commit: [{ write: "contact", contact }], tell: [], result: describeAlone(book, contact) }
+    return { commit: [{ kind: "contact", contact }], tell: [], result: describeAlone(book, contact) }
   })
 }
 
 function decideBlocking(book: Book, name: string, blocked: boolean): Decision<Contact> {
   const contact = { ...findContact(book, name), blocked }
-  const commit: Change[] = [{ write: "contact", contact }]
+  const commit: Change[] = [{ kind: "contact", contact }]
   if (!blocked) commit.push(orderChange(contact.id, { ...readOrder(book.settings, contact.id), anew: true }))
   return { commit, tell: [], result: describeAlone(book, contact) }
 }
@@ -173,10 +173,10 @@ function decideReplacing(
   }
   const line = lineFor(fresh.id, `${name}'s key changed: compare it before you go on`, moment)
   const commit: Change[] = [
-    { write: "adopt-history", from: old.id, to: fresh.id },
+    { kind: "adopt-history", from: old.id, to: fresh.id },
     ...forgetting(old.id),
-    { write: "contact", contact: changed },
-    { write: "setting", key: unsentKey(fresh.id), value: Uint8Array.of(1) },
+    { kind: "contact", contact: changed },
+    { kind: "setting", key: unsentKey(fresh.id), value: Uint8Array.of(1) },
     line.change,
   ]
   return {
@@ -201,6 +201,6 @@ function forgetting(id: ContactId): Change[] {
   const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey, strangeKey]
   const keyed = [receiptsKey, unsentKey, orderKey, formerKey, ...handshakes]
   const keys = [...keyed.map((key) => key(id)), seenKey(id, "owed"), seenKey(id, "passing")]
-  const emptied = keys.map((key): Change => ({ write: "setting", key, value: new Uint8Array(0) }))
-  return [...emptied, { write: "forget-contact", id }]
+  const emptied = keys.map((key): Change => ({ kind: "setting", key, value: new Uint8Array(0) }))
+  return [...emptied, { kind: "forget-contact", id }]
 }

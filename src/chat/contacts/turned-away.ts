@@ -37,7 +37,7 @@ export function noteReplaced(book: Book, why: Fault | undefined): Decision<null>
   const before = book.settings.get(REPLACED)?.length ?? 0
   if (before === value.length) return noChange(null)
   return {
-    commit: [{ write: "setting", key: REPLACED, value: new Uint8Array(value) }],
+    commit: [{ kind: "setting", key: REPLACED, value: new Uint8Array(value) }],
     tell: [],
     result: null,
   }

@@ -100,7 +100,7 @@ function mailboxFor(record: OpenBundleRecord, before: ContactRecord | undefined)
 /** An offer is used up; a recovery bundle serves until the new session is confirmed. */
 function remember(book: Book, draft: Draft, { contact, tag }: OpenBundleRecord, init: Uint8Array): void {
   const { id, name } = draft.contact
-  if (contact === null) draft.changes.push({ write: "close-bundle", tag })
+  if (contact === null) draft.changes.push({ kind: "close-bundle", tag })
   else showLine(draft, `the connection with ${name} was made anew`)
   draft.changes.push(rememberInit(book, id, init), markSeen(book.settings, id, "passing", messageId(init)))
 }

@@ -78,8 +78,8 @@ const NEWCOMER = {
 function endSession(book: Book, id: ContactId, { sas }: Established): Change[] {
   const changes: Change[] = []
   for (const letter of book.outgoing.values()) {
-    if (letter.contact === id) changes.push({ write: "outgoing-done", seq: letter.seq })
+    if (letter.contact === id) changes.push({ kind: "outgoing-done", seq: letter.seq })
   }
-  changes.push({ write: "setting", key: unsentKey(id), value: sas })
+  changes.push({ kind: "setting", key: unsentKey(id), value: sas })
   return changes
 }

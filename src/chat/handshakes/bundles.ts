@@ -55,5 +55,5 @@ export function expiredBundles(book: Book, now: number): OpenBundleRecord[] {
 }
 
 export function closing(records: readonly OpenBundleRecord[]): Change[] {
-  return records.map(({ tag }) => ({ write: "close-bundle", tag }))
+  return records.map(({ tag }) => ({ kind: "close-bundle", tag }))
 }

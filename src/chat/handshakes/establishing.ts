@@ -37,7 +37,7 @@ export function wasAcceptedLast(book: Book, contact: ContactId, init: Uint8Array
 export function rememberInit(book: Book, contact: ContactId, init: Uint8Array): Change {
   const key = initsKey(contact)
   const all = concat(book.settings.get(key) ?? NOTHING, messageId(init))
-  return { write: "setting", key, value: all.slice(-INITS_MAX * MESSAGE_ID_BYTES) }
+  return { kind: "setting", key, value: all.slice(-INITS_MAX * MESSAGE_ID_BYTES) }
 }
 
 /** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
@@ -51,7 +51,7 @@ export function nextSecretKey(contact: ContactId): string {
 }
 
 export function nextSecret(contact: ContactId, value: Uint8Array): Change {
-  return { write: "setting", key: nextSecretKey(contact), value }
+  return { kind: "setting", key: nextSecretKey(contact), value }
 }
 
 /** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
@@ -67,7 +67,7 @@ export function confirm(book: Book, draft: Draft, newChain: boolean): void {
   }
   for (const letter of book.outgoing.values()) {
     if (letter.contact === contact.id && letter.kind === "init") {
-      draft.changes.push({ write: "outgoing-done", seq: letter.seq })
+      draft.changes.push({ kind: "outgoing-done", seq: letter.seq })
     }
   }
   draft.changes.push(...retire(formerBundles(book, draft.contact), seconds(draft.moment)))
@@ -82,7 +82,7 @@ function retire(former: OpenBundleRecord[], now: number): Change[] {
   const shortened = kept.filter(({ notAfter }) => notAfter > until)
   return [
     ...closing(former.filter((bundle) => !kept.includes(bundle))),
-    ...shortened.map((bundle): Change => ({ write: "open-bundle", bundle: { ...bundle, notAfter: until } })),
+    ...shortened.map((bundle): Change => ({ kind: "open-bundle", bundle: { ...bundle, notAfter: until } })),
   ]
 }
 

@@ -31,7 +31,7 @@ export function rememberFormer(
   const session = book.sessions.get(before.id)
   if (isSameDevice(before, splitInbox(after.peerInbox)) || session === undefined) return []
   const value = concat(littleEndian(moment.now, 8), before.peerInbox, encodeSession(session))
-  return [{ write: "setting", key: formerKey(before.id), value }]
+  return [{ kind: "setting", key: formerKey(before.id), value }]
 }
 
 export function isSameDevice({ peerInbox }: ContactRecord, { device }: Inbox): boolean {
@@ -53,10 +53,10 @@ export function answerFormer(
   const sealed = seal(opened.next, [{ kind: "moved", at: former.since }], moment.random)
   const session = sealed.kind === "sealed" ? sealed.next : opened.next
   const value = concat(littleEndian(former.since, 8), joinInbox(former.inbox), encodeSession(session))
-  const commit: Change[] = [{ write: "setting", key: formerKey(from), value }]
+  const commit: Change[] = [{ kind: "setting", key: formerKey(from), value }]
   if (sealed.kind === "sealed") {
     commit.push({
-      write: "outgoing",
+      kind: "outgoing",
       outgoing: {
         seq: book.nextOutgoing,
         contact: from,

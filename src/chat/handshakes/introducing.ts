@@ -22,7 +22,7 @@ export function keepRecoveryBundle(draft: Draft, open: OpenBundle, established: 
   const { bundle } = open
   const psk = recoveryPsk(bundle.hash, established.recoverySecret)
   draft.changes.push({
-    write: "open-bundle",
+    kind: "open-bundle",
     bundle: {
       tag: initTag(psk, bundle.hash),
       requestTag: new Uint8Array(0),

@@ -122,7 +122,7 @@ function countStrange(book: Book, contact: ContactId, fits: boolean): Decision<n
   const strange = fits ? 0 : strangeFrom(book, contact) + 1
   const value = Uint8Array.of(strange % STRANGE_MAX)
   return {
-    commit: [{ write: "setting", key: strangeKey(contact), value }],
+    commit: [{ kind: "setting", key: strangeKey(contact), value }],
     tell: [],
     result: strange,
   }

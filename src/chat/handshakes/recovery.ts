@@ -72,8 +72,8 @@ export function loseInit(book: Book, contact: ContactId, init: Uint8Array, now: 
     (letter) => letter.contact === contact && letter.kind === "init",
   )
   return [
-    { write: "setting", key: lostKey(contact), value },
-    ...ours.map((letter): Change => ({ write: "outgoing", outgoing: { ...letter, dueAt: now } })),
+    { kind: "setting", key: lostKey(contact), value },
+    ...ours.map((letter): Change => ({ kind: "outgoing", outgoing: { ...letter, dueAt: now } })),
   ]
 }
 
@@ -86,7 +86,7 @@ export function mayRecover(book: Book, contact: ContactId, now: number): boolean
 export function noteRecovery(book: Book, contact: ContactId, now: number): Change {
   const times = [...timesOf(book, contact), now].slice(-PER_DAY)
   const value = concat(...times.map((time) => littleEndian(time, TIME_BYTES)))
-  return { write: "setting", key: recoveriesKey(contact), value }
+  return { kind: "setting", key: recoveriesKey(contact), value }
 }
 
 function timesOf(book: Book, contact: ContactId): number[] {

@@ -1,9 +1,9 @@
 import { Fault } from "../../errors.ts"
 import {
-  type Answering,
+  type AnswerState,
   type AnswerEvent,
   answerStep,
-  type AnswerTold,
+  type AnswerEffect,
   answerWakesAt,
   beginAnswer,
 } from "../../pairing/answer.ts"
@@ -19,10 +19,10 @@ import { brokerName, checkPin, findPlace, type Place, settleAt } from "./place.t
 import { openTalk, type Machine, type Talk } from "./talk.ts"
 import type { Desk, Paired } from "../ports.ts"
 
-const ANSWER: Machine<Answering, AnswerEvent, AnswerTold> = { step: answerStep, wakesAt: answerWakesAt }
+const ANSWER: Machine<AnswerState, AnswerEvent, AnswerEffect> = { step: answerStep, wakesAt: answerWakesAt }
 
-type Keyed = Extract<AnswerTold, { kind: "keyed" }>
-type Exchange = { readonly talk: Talk<Answering, AnswerEvent>; readonly told: AnswerTold }
+type Keyed = Extract<AnswerEffect, { kind: "keyed" }>
+type Exchange = { readonly talk: Talk<AnswerState, AnswerEvent>; readonly told: AnswerEffect }
 
 /** Exchanges keys with whoever shows this code. Everything that fails before the handshake leaves no trace. */
 export async function answerCode(desk: Desk, carrier: string): Promise<Paired> {
@@ -54,8 +54,8 @@ function readCode(carrier: string): { code: PairingCode; at: Address | undefined
 /** Runs the exchange up to the key, or to its failure. */
 async function exchange({ ports }: Desk, place: Place, code: PairingCode): Promise<Exchange> {
   const { line, kind } = place
-  let onTold: (told: AnswerTold) => void = () => undefined
-  const told = new Promise<AnswerTold>((resolve) => (onTold = resolve))
+  let onTold: (told: AnswerEffect) => void = () => undefined
+  const told = new Promise<AnswerEffect>((resolve) => (onTold = resolve))
   const { next, send } = beginAnswer(code, kind === "newcomer", ports.random)
   const talk = await openTalk({ ports, line, nameplate: code.nameplate }, ANSWER, next, onTold)
   try {
@@ -73,14 +73,14 @@ async function exchange({ ports }: Desk, place: Place, code: PairingCode): Promi
 type Finish = {
   readonly place: Place
   readonly code: PairingCode
-  readonly talk: Talk<Answering, AnswerEvent>
+  readonly talk: Talk<AnswerState, AnswerEvent>
   readonly keyed: Keyed
 }
 
 /** Checks the broker, becomes a member of it where need be, proves the code and shakes hands [P-15]. */
 async function finish(desk: Desk, { place, code, talk, keyed }: Finish): Promise<Paired> {
   const { psk, grant } = keyed
-  let proven: Talk<Answering, AnswerEvent> | undefined
+  let proven: Talk<AnswerState, AnswerEvent> | undefined
   try {
     checkPin(place.line, grant.access.proof, placeName(desk, place))
     const bundle = readOffered(desk, grant.bundle)

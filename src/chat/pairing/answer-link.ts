@@ -1,9 +1,14 @@
 import { Fault } from "../../errors.ts"
 import { readArmour } from "../../pairing/armour.ts"
-import { REPEAT_MS } from "../../pairing/clock.ts"
+import { REPEAT_MS } from "../../pairing/timeouts.ts"
 import { linkPsk, MODE } from "../../session/handshake.ts"
 import type { Access } from "../../wire/access.ts"
-import { type Link, openLinkAnswer, parseLink, sealLinkRequest } from "../../wire/link.ts"
+import {
+  type PairingLink,
+  openLinkAnswer,
+  parsePairingLink,
+  sealLinkRequest,
+} from "../../wire/pairing-link.ts"
 import { type Inbox, inboxTopic } from "../../wire/topics.ts"
 import { readOffered, welcome } from "./finish.ts"
 import { enter, ownLine, within } from "./place.ts"
@@ -14,7 +19,7 @@ export const BUNDLE_WITHIN_MS = 120_000
 
 /** Fetches the bundle that the link names from its owner, and shakes hands. */
 export async function answerLink(desk: Desk, carrier: string): Promise<Paired> {
-  const link = parseLink(carrier)
+  const link = parsePairingLink(carrier)
   if (link === undefined) {
     throw new Fault(
       "bad-data",
@@ -46,14 +51,14 @@ export async function answerFile(desk: Desk, carrier: string): Promise<Paired> {
   return paired
 }
 
-function accessOf({ proof, invitation, members }: Link): Access {
+function accessOf({ proof, invitation, members }: PairingLink): Access {
   if (invitation === undefined) return { proof, entry: { kind: "none" } }
   const entry = { kind: "invitation", invitation } as const
   return { proof, entry, ...(members === undefined ? {} : { members }) }
 }
 
 /** Asks every two seconds, from the inbox that stays ours for this contact. */
-async function fetchBundle(desk: Desk, link: Link, inbox: Inbox): Promise<Uint8Array> {
+async function fetchBundle(desk: Desk, link: PairingLink, inbox: Inbox): Promise<Uint8Array> {
   const { ports } = desk
   const line = await ownLine(desk)
   const request = sealLinkRequest(link.bundleHash, inbox, ports.random)

@@ -1,10 +1,10 @@
 import { Fault } from "../../errors.ts"
-import type { AnswerTold } from "../../pairing/answer.ts"
-import type { OfferTold } from "../../pairing/offer.ts"
+import type { AnswerEffect } from "../../pairing/answer.ts"
+import type { OfferEffect } from "../../pairing/offer.ts"
 
 /** How an exchange can end badly, on either side. */
 export type CodeFailure =
-  Extract<OfferTold, { kind: "failed" }>["why"] | Extract<AnswerTold, { kind: "failed" }>["why"]
+  Extract<OfferEffect, { kind: "failed" }>["why"] | Extract<AnswerEffect, { kind: "failed" }>["why"]
 
 const NEW_CODE = "a new code, on either side: mqttchat pair"
 

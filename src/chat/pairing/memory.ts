@@ -16,7 +16,7 @@ const SETTING = "pairing"
 export type PairMemory = { readonly failedAt: readonly number[]; readonly dead: readonly Uint8Array[] }
 
 export async function readPairMemory(store: Store): Promise<PairMemory> {
-  const { settings } = await store.opening()
+  const { settings } = await store.load()
   const bytes = settings.get(SETTING)
   const known = bytes && decode(bytes, readMemory)
   return known ?? { failedAt: [], dead: [] }
@@ -45,7 +45,7 @@ function write({ failedAt, dead }: PairMemory): Write {
   for (const at of failedAt) writer.u64(at)
   writer.u8(dead.length)
   for (const hash of dead) writer.bytes(hash)
-  return { write: "setting", key: SETTING, value: writer.done() }
+  return { kind: "setting", key: SETTING, value: writer.done() }
 }
 
 function readMemory(reader: Reader): PairMemory {

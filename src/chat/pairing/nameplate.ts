@@ -3,9 +3,9 @@ import { makeCode, type PairingCode, type WordCount } from "../../pairing/code.t
 import {
   beginOffer,
   type OfferEvent,
-  type Offering,
+  type OfferState,
   offerStep,
-  type OfferTold,
+  type OfferEffect,
   offerWakesAt,
 } from "../../pairing/offer.ts"
 import { pairingTopic } from "../../wire/topics.ts"
@@ -15,13 +15,13 @@ import type { Line, Ports } from "../ports.ts"
 /** Of 9999 nameplates a draw meets a used one rarely, and five times in a row only where somebody holds them all. */
 const DRAWS_MAX = 5
 
-const OFFER: Machine<Offering, OfferEvent, OfferTold> = { step: offerStep, wakesAt: offerWakesAt }
+const OFFER: Machine<OfferState, OfferEvent, OfferEffect> = { step: offerStep, wakesAt: offerWakesAt }
 
 /** A nameplate that is ours; `hear` says who listens to what its machine tells. */
 export type Held = {
   readonly code: PairingCode
-  readonly talk: Talk<Offering, OfferEvent>
-  readonly hear: (onTold: (told: OfferTold) => void) => void
+  readonly talk: Talk<OfferState, OfferEvent>
+  readonly hear: (onTold: (told: OfferEffect) => void) => void
 }
 
 /** Draws codes until a nameplate is free [P-21]. Faults `unavailable` when five are taken or the link is lost. */
@@ -35,8 +35,8 @@ export async function drawCode(ports: Ports, line: Line, words: WordCount): Prom
 
 /** Claims the nameplate of a code, or undefined where somebody else holds it. */
 async function hold(ports: Ports, line: Line, code: PairingCode): Promise<Held | undefined> {
-  let onTold: (told: OfferTold) => void = () => undefined
-  const answered = new Promise<OfferTold>((resolve) => (onTold = resolve))
+  let onTold: (told: OfferEffect) => void = () => undefined
+  const answered = new Promise<OfferEffect>((resolve) => (onTold = resolve))
   const { next, send } = beginOffer(code, ports.random)
   const booth = { ports, line, nameplate: code.nameplate }
   const talk = await openTalk(booth, OFFER, next, (told) => onTold(told))

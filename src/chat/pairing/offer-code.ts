@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
-import { CODE_LIFETIME_MS, PROOF_WITHIN_MS } from "../../pairing/clock.ts"
+import { CODE_LIFETIME_MS, PROOF_WITHIN_MS } from "../../pairing/timeouts.ts"
 import type { WordCount } from "../../pairing/code.ts"
-import type { OfferTold } from "../../pairing/offer.ts"
+import type { OfferEffect } from "../../pairing/offer.ts"
 import type { OpenBundle } from "../../session/bundle.ts"
 import { MODE } from "../../session/handshake.ts"
 import type { Entry } from "../../wire/access.ts"
@@ -67,7 +67,7 @@ class CodeOffer {
     else await this.#end()
   }
 
-  async #react(told: OfferTold): Promise<void> {
+  async #react(told: OfferEffect): Promise<void> {
     switch (told.kind) {
       case "answered":
         return this.#grant(told)
@@ -83,7 +83,7 @@ class CodeOffer {
   }
 
   /** A guest's invitation is fetched first; the bundle is on disk before anybody learns of it. */
-  async #grant({ guest, psk }: Extract<OfferTold, { kind: "answered" }>): Promise<void> {
+  async #grant({ guest, psk }: Extract<OfferEffect, { kind: "answered" }>): Promise<void> {
     const desk = this.#desk
     const broker = ownBroker(desk)
     if (this.#to === "device" && !guest) throw isNoNewDevice()

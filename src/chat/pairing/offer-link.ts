@@ -3,7 +3,7 @@ import { armour } from "../../pairing/armour.ts"
 import { linkPsk, MODE } from "../../session/handshake.ts"
 import type { OpenBundle } from "../../session/bundle.ts"
 import type { Entry } from "../../wire/access.ts"
-import { formatLink, linkRequestTag } from "../../wire/link.ts"
+import { formatPairingLink, linkRequestTag } from "../../wire/pairing-link.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./grant.ts"
 import type { Desk, Expectation, Offered } from "../ports.ts"
 import { doorOf, membersOf } from "../contacts/whereabouts.ts"
@@ -20,7 +20,7 @@ export async function offerLink(desk: Desk): Promise<Offered> {
   const invitation = entry.kind === "invitation" ? entry.invitation : undefined
   const { withdraw } = await expect(desk, open, MODE.link)
   const way = { address: doorOf(broker), proof: broker.trust, ...membersOf(broker) }
-  const link = formatLink({ ...way, bundleHash, inbox, invitation })
+  const link = formatPairingLink({ ...way, bundleHash, inbox, invitation })
   return { offer: { by: "link", link, expiresAt: notAfter * 1000 }, cancel: withdraw }
 }
 

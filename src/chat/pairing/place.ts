@@ -1,6 +1,6 @@
 import { equal, toBase64url } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import { isTicket, type StoredCredential } from "../../keystore/credential.ts"
+import { isPending, type StoredCredential } from "../../keystore/credential.ts"
 import type { BrokerAddress, LinkTarget } from "../../transport/transport.ts"
 import type { Access, BrokerProof, Entry } from "../../wire/access.ts"
 import { type Address, formatAddress } from "../../wire/address.ts"
@@ -115,7 +115,7 @@ async function isMember(desk: Desk): Promise<boolean> {
 
 function hasTicket({ ports }: Desk): boolean {
   const credential = ports.home.credential()
-  return credential !== undefined && isTicket(credential)
+  return credential !== undefined && isPending(credential)
 }
 
 /** One broker may have several addresses; what counts is the key it shows. */

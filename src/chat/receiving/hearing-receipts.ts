@@ -11,7 +11,7 @@ export function hearAck(book: Book, draft: Draft, mid8: Uint8Array): void {
   const seq = book.letters.get(letterKey(contact.id, mid8))
   const letter = seq === undefined ? undefined : book.outgoing.get(seq)
   if (letter === undefined) return
-  draft.changes.push({ write: "outgoing-done", seq: letter.seq })
+  draft.changes.push({ kind: "outgoing-done", seq: letter.seq })
   if (letter.carries === undefined) return
   const { change, told } = textState(contact.id, letter.carries.mid, "delivered", moment.now)
   draft.changes.push(change)
@@ -22,8 +22,8 @@ export function hearAck(book: Book, draft: Draft, mid8: Uint8Array): void {
 export function hearRead(book: Book, draft: Draft, mid8: Uint8Array): void {
   const { contact, moment } = draft
   const seq = book.carriers.get(letterKey(contact.id, mid8))
-  if (seq !== undefined) draft.changes.push({ write: "outgoing-done", seq })
-  draft.changes.push({ write: "message-state", contact: contact.id, mid8, state: "read", at: moment.now })
+  if (seq !== undefined) draft.changes.push({ kind: "outgoing-done", seq })
+  draft.changes.push({ kind: "message-state", contact: contact.id, mid8, state: "read", at: moment.now })
   draft.tell.push({ told: "read", contact: contact.id, mid8 })
 }
 
@@ -33,7 +33,7 @@ export function hearAgain(book: Book, draft: Draft, numbers: readonly number[]):
   const found = lettersByNumber(book, draft, numbers)
   for (const letter of found.values()) {
     if (!mayHurry(letter, moment.now)) continue
-    draft.changes.push({ write: "outgoing", outgoing: { ...letter, dueAt: moment.now } })
+    draft.changes.push({ kind: "outgoing", outgoing: { ...letter, dueAt: moment.now } })
   }
   const gone = numbers.filter((number) => number < order.sent && !found.has(number))
   if (gone.length > 0) post(draft, { kind: "control", frames: [{ kind: "gone", numbers: gone }] })

@@ -35,7 +35,7 @@ function readFields(reader: Reader): Order {
 /** A peer may number a text as high as the wire goes: behind it there is no further number. */
 export function orderChange(contact: ContactId, { sent, heard, anew }: Order): Change {
   const value = new Writer().u32(sent).u32(Math.min(heard, NUMBER_MAX)).u8(Number(anew)).done()
-  return { write: "setting", key: orderKey(contact), value }
+  return { kind: "setting", key: orderKey(contact), value }
 }
 
 /** The numbers that keep others waiting, as many as one frame names. */

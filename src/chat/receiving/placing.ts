@@ -39,7 +39,7 @@ export function placeText(draft: Draft, book: Book, number: number | undefined, 
   }
   const record: HeldRecord = { contact: contact.id, number, storedAt: moment.now, text }
   held.set(number, record)
-  draft.changes.push({ write: "held", held: record })
+  draft.changes.push({ kind: "held", held: record })
   if (isTooMuch(held)) closeGap(draft, held)
 }
 
@@ -57,7 +57,7 @@ export function placeGone(draft: Draft, book: Book, numbers: readonly number[]):
     if (number < draft.order.heard || held.has(number) || held.size >= HELD_MAX) continue
     const record: HeldRecord = { contact: contact.id, number, storedAt: moment.now, text: undefined }
     held.set(number, record)
-    draft.changes.push({ write: "held", held: record })
+    draft.changes.push({ kind: "held", held: record })
   }
   goOn(draft, held)
 }
@@ -84,7 +84,7 @@ function goOn(draft: Draft, held: Map<number, HeldRecord>): void {
   let withdrawn = 0
   for (let next = held.get(heard); next !== undefined; next = held.get(heard)) {
     held.delete(heard++)
-    draft.changes.push({ write: "held-done", contact: next.contact, number: next.number })
+    draft.changes.push({ kind: "held-done", contact: next.contact, number: next.number })
     if (next.text === undefined) {
       withdrawn++
       continue
@@ -104,7 +104,7 @@ function showWithdrawn(draft: Draft, texts: number): void {
 function showText(draft: Draft, text: HeldText): void {
   const { contact, moment } = draft
   draft.changes.push({
-    write: "message",
+    kind: "message",
     message: {
       ...text,
       contact: contact.id,

@@ -35,5 +35,5 @@ export function markSeen(settings: Settings, contact: ContactId, as: SeenAs, mid
   const key = seenKey(contact, as)
   const all = Buffer.concat([settings.get(key) ?? new Uint8Array(0), mid.subarray(0, MARK_BYTES)])
   const kept = all.subarray(Math.max(0, all.length - SEEN_MAX * MARK_BYTES))
-  return { write: "setting", key, value: new Uint8Array(kept) }
+  return { kind: "setting", key, value: new Uint8Array(kept) }
 }

@@ -40,7 +40,7 @@ function markShown(
   moment: Moment,
 ): Decision<null> {
   const upTo = Math.max(...shown.map(({ seq }) => seq))
-  const mark: Change = { write: "shown", contact, upTo, at: moment.now }
+  const mark: Change = { kind: "shown", contact, upTo, at: moment.now }
   const draft = draftFor(book, contact, moment)
   if (draft?.contact.readReceipts !== true) return { commit: [mark], tell: [], result: null }
   const mids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(nameOf)

@@ -53,7 +53,7 @@ export function enclose(
 ): void {
   const { now } = draft.moment
   draft.changes.push({
-    write: "outgoing",
+    kind: "outgoing",
     outgoing: {
       ...letter,
       mid: letter.mid.slice(0, SHORT_MID_BYTES),
@@ -99,10 +99,10 @@ function keepText(book: Book, to: ContactId, text: string, moment: Moment): Deci
 function ourText(
   text: Pick<MessageRecord, "contact" | "mid" | "text" | "timer">,
   { now }: Moment,
-): Extract<Change, { write: "message" }> {
+): Extract<Change, { kind: "message" }> {
   const mine = { mine: true, kind: "text", state: "queued", shown: true, expiresAt: 0 } as const
   const message = { ...text, ...mine, sentAt: now, storedAt: now, original: new Uint8Array(0) }
-  return { write: "message", message }
+  return { kind: "message", message }
 }
 
 /** A text that an earlier session sealed and nobody acknowledged, sealed again under its old name [W-29]. */

@@ -159,10 +159,10 @@ function published(book: Book, seq: number, now: number): Decision<null> {
   const letter = book.outgoing.get(seq)
   // The peer's receipt can overtake the broker's.
   if (letter === undefined) return noChange(null)
-  if (letter.kind === "passing") return { commit: [{ write: "outgoing-done", seq }], tell: [], result: null }
+  if (letter.kind === "passing") return { commit: [{ kind: "outgoing-done", seq }], tell: [], result: null }
   const attempts = letter.attempts + 1
   const outgoing = { ...letter, published: true, attempts, dueAt: now + restAfter(attempts) }
-  const commit: Change[] = [{ write: "outgoing", outgoing }]
+  const commit: Change[] = [{ kind: "outgoing", outgoing }]
   if (letter.published || letter.carries === undefined) return { commit, tell: [], result: null }
   const state = textState(letter.contact, letter.carries.mid, "broker", now)
   return { commit: [...commit, state.change], tell: [state.told], result: null }
@@ -172,14 +172,14 @@ function giveUp(book: Book, seq: number, moment: Moment): Decision<null> {
   const letter = book.outgoing.get(seq)
   if (letter === undefined) return noChange(null)
   if (letter.carries === undefined) {
-    return { commit: [{ write: "outgoing-done", seq }], tell: [], result: null }
+    return { commit: [{ kind: "outgoing-done", seq }], tell: [], result: null }
   }
   return takeBack(book, letter, "given-up", moment)
 }
 
 function allDue(book: Book, now: number): Decision<null> {
   const commit = [...book.outgoing.values()].map((letter): Change => ({
-    write: "outgoing",
+    kind: "outgoing",
     outgoing: { ...letter, dueAt: now },
   }))
   return { commit, tell: [], result: null }

@@ -10,7 +10,7 @@ export function textState(
   at: number,
 ): { change: Change; told: Told } {
   return {
-    change: { write: "message-state", contact, mid8: mid.slice(0, SHORT_MID_BYTES), state, at },
+    change: { kind: "message-state", contact, mid8: mid.slice(0, SHORT_MID_BYTES), state, at },
     told: { told: "receipt", contact, mid, state },
   }
 }

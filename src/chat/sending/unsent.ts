@@ -32,7 +32,7 @@ export async function sendUnsent(ports: Ports, journal: Journal, contact: Contac
   }
   await journal.run((book) => {
     if (isOver(book, contact, session)) return noChange(null)
-    const nothing: Change = { write: "setting", key: unsentKey(contact), value: new Uint8Array(0) }
+    const nothing: Change = { kind: "setting", key: unsentKey(contact), value: new Uint8Array(0) }
     return { commit: [nothing], tell: [], result: null }
   })
 }

@@ -16,7 +16,7 @@ export function takeBack(
   state: "given-up" | "cancelled",
   moment: Moment,
 ): Decision<null> {
-  const done = { write: "outgoing-done", seq } as const
+  const done = { kind: "outgoing-done", seq } as const
   const draft = draftFor(book, contact, moment)
   if (draft === undefined || carries === undefined) return { commit: [done], tell: [], result: null }
   const { change, told } = textState(contact, carries.mid, state, moment.now)

@@ -1,7 +1,7 @@
 import { doorOf, membersOf } from "../../chat/contacts/whereabouts.ts"
 import { fromBase64url } from "../../crypto/bytes.ts"
 import type { DeviceRow, InviteRow, UserRow } from "../../registrar/members.ts"
-import { formatInvitation } from "../../wire/invitation-line.ts"
+import { formatInvitationLink } from "../../wire/invitation-link.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import { Fault } from "../../errors.ts"
 import { homeOf, type Notice, proofOf, readNotice } from "../broker-notice.ts"
@@ -47,7 +47,7 @@ function noticeOf({ paths }: Context): Notice {
 
 function lineOf(notice: Notice, invitation: string): string {
   const home = homeOf(notice)
-  return formatInvitation({
+  return formatInvitationLink({
     address: doorOf(home),
     proof: proofOf(notice),
     invitation: fromBase64url(invitation) ?? new Uint8Array(),

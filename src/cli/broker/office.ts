@@ -5,7 +5,7 @@ import { connectAsker } from "../../daemon/client.ts"
 import type { Service } from "../../daemon/caller.ts"
 import { type Served, serveCommands } from "../../daemon/server.ts"
 import { Fault } from "../../errors.ts"
-import { takeLock } from "../../lock.ts"
+import { takeLock } from "../../fs/lock-file.ts"
 import {
   type DeviceRow,
   invitePerson,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Fault } from "../../errors.ts"
-import { makePrivateFolder } from "../../private-folder.ts"
+import { makePrivateFolder } from "../../fs/private-folder.ts"
 import { DEFAULT_PORT, formatAddress } from "../../wire/address.ts"
 import { brokerKeys } from "./keys.ts"
 import type { Context } from "../context.ts"

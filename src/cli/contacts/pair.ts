@@ -3,8 +3,8 @@ import type { ChatClient, Offer, Results } from "../../chat/api.ts"
 import { diskFault, Fault } from "../../errors.ts"
 import { readArmour } from "../../pairing/armour.ts"
 import { parseCode } from "../../pairing/code.ts"
-import { isInvitation } from "../../wire/invitation-line.ts"
-import { parseLink } from "../../wire/link.ts"
+import { isInvitationLink } from "../../wire/invitation-link.ts"
+import { parsePairingLink } from "../../wire/pairing-link.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import { chat } from "../talk/chat.ts"
 import { fourWords } from "./contacts.ts"
@@ -47,9 +47,10 @@ export async function readCarrier(typed: string): Promise<Carrier> {
 
 /** Whether it is whole is asked before anything is made or anybody is called. */
 function classify(text: string): Carrier {
-  if (isInvitation(text))
+  if (isInvitationLink(text))
     throw new Fault("usage", "this is an invitation to a broker", "mqttchat register 'INVITATION'")
-  if (LINK.test(text)) return whole({ by: "link", carrier: text.trim() }, parseLink(text) !== undefined)
+  if (LINK.test(text))
+    return whole({ by: "link", carrier: text.trim() }, parsePairingLink(text) !== undefined)
   if (text.includes(ARMOUR)) return whole({ by: "file", carrier: text }, readArmour(text) !== undefined)
   const parsed = parseCode(text)
   if (parsed.kind === "code") return { by: "code", carrier: text.trim() }

@@ -5,13 +5,13 @@ import { Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { createKeyRing } from "../../keystore/keyfile.ts"
 import { connectAsker } from "../../daemon/client.ts"
-import { lockHolder } from "../../lock.ts"
+import { lockHolder } from "../../fs/lock-file.ts"
 import type { Settings } from "../../settings.ts"
 import { placesOf } from "../../chat/contacts/whereabouts.ts"
 import { settingsOf } from "./broker-settings.ts"
 import { parseAddresses } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
-import type { InvitationLine } from "../../wire/invitation-line.ts"
+import type { InvitationLink } from "../../wire/invitation-link.ts"
 import { readInvitation } from "./invitation.ts"
 import { display, safe } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
@@ -127,7 +127,7 @@ function chosenHome(broker: string, options: InitOptions): Home {
 }
 
 /** The invitation is used when this profile connects first. */
-function invitedHome({ address: door, proof: trust, invitation, members }: InvitationLine): Home {
+function invitedHome({ address: door, proof: trust, invitation, members }: InvitationLink): Home {
   const registrar = decodeInvitation(invitation)?.registrar
   const places = placesOf(door, members === undefined ? {} : { members })
   const broker = { ...places, trust, ...(registrar === undefined ? {} : { registrar }) }

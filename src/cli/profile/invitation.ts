@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { Fault } from "../../errors.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
-import { type InvitationLine, isInvitation, parseInvitation } from "../../wire/invitation-line.ts"
+import { type InvitationLink, isInvitationLink, parseInvitationLink } from "../../wire/invitation-link.ts"
 import { readSmallText, readStdinText } from "../input.ts"
 
 /** A line of some 130 characters, or a mail around it. */
@@ -14,9 +14,9 @@ export async function readInvitationText(typed: string): Promise<string> {
 }
 
 /** Undefined for what is no invitation at all. Faults `bad-data` for one that is cut off, `refused` for an expired one. */
-export function readInvitation(text: string): InvitationLine | undefined {
-  if (!isInvitation(text)) return undefined
-  const line = parseInvitation(text)
+export function readInvitation(text: string): InvitationLink | undefined {
+  if (!isInvitationLink(text)) return undefined
+  const line = parseInvitationLink(text)
   const invitation = line && decodeInvitation(line.invitation)
   if (line === undefined || invitation === undefined) {
     throw new Fault("bad-data", "this invitation is cut off or changed", "copy all of it, in quotes")

@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { systemRandom } from "../../crypto/random.ts"
-import { changePassphrase, needsPassphrase, type SealedPlace } from "../../keystore/sealed-file.ts"
-import { takeLock } from "../../lock.ts"
+import { changePassphrase, needsPassphrase, type SealedTarget } from "../../keystore/sealed-file.ts"
+import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
 import { brokerKeyPlace } from "../broker/keys.ts"
 import type { Context } from "../context.ts"
@@ -25,7 +25,7 @@ export async function brokerPasswd(context: Context, options: PasswdOptions): Pr
   await reseal(context, options, { place: brokerKeyPlace(context), lock, command: "mqttchat broker passwd" })
 }
 
-type Sealed = { readonly place: SealedPlace; readonly lock: string; readonly command: string }
+type Sealed = { readonly place: SealedTarget; readonly lock: string; readonly command: string }
 
 /** Nobody may have the keys open: they would be saved under the old passphrase. */
 async function reseal(context: Context, options: PasswdOptions, sealed: Sealed): Promise<void> {

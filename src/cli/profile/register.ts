@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { parseCode } from "../../pairing/code.ts"
 import { display, safe } from "../../wire/text.ts"
-import { formatInvitation } from "../../wire/invitation-line.ts"
+import { formatInvitationLink } from "../../wire/invitation-link.ts"
 import type { Context } from "../context.ts"
 import { initOnTheWay } from "./init.ts"
 import { hasProfile } from "./profile.ts"
@@ -33,7 +33,7 @@ export async function register(context: Context, typed: string, options: Registe
   }
   if (!hasProfile(context)) await initOnTheWay(context, options)
   const { client } = await openClient(context, "brief")
-  const registered = await client.call("register", { invitation: formatInvitation(line) })
+  const registered = await client.call("register", { invitation: formatInvitationLink(line) })
   const { out } = context
   if (out.json) out.record("mqttchat/registered/1", registered)
   else out.done(safe`registered at ${display(registered.broker)}`)

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Fault } from "../../errors.ts"
-import { takeLock } from "../../lock.ts"
+import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
 import { type Belonging, belongings, namesIn } from "./belongings.ts"
 import type { Context } from "../context.ts"

@@ -1,0 +1,31 @@
+import { ARGON2_COST, argon2id } from "../crypto/argon2.ts"
+import { utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
+import { SALT_BYTES, type PassphraseLock } from "./sealed-format.ts"
+
+/** Longer than any phrase typed by hand or kept in a password store. */
+const PASSPHRASE_MAX = 1024
+
+/** A lock and the key it makes of the passphrase. The key stays in memory so that the passphrase need not. */
+export type PassphraseKey = { readonly lock: PassphraseLock; readonly key: BoxKey }
+
+/** A lock of its own for a new file; none where the passphrase is empty. Fault `usage` as `keyOf`. */
+export async function newPassphraseKey(passphrase: string, random: Random): Promise<PassphraseKey> {
+  const salt = random(SALT_BYTES)
+  const lock: PassphraseLock =
+    passphrase === "" ? { kind: "none" } : { kind: "argon2id", cost: ARGON2_COST, salt }
+  return { lock, key: await derivePassphraseKey(lock, passphrase) }
+}
+
+/** Faults `usage` for a passphrase of over 1024 bytes, `refused` for an empty one where there is a lock. */
+export async function derivePassphraseKey(lock: PassphraseLock, passphrase: string): Promise<BoxKey> {
+  // The same phrase must open the file whichever way a keyboard composes its accents.
+  const bytes = utf8(passphrase.normalize("NFKC"))
+  if (bytes.length > PASSPHRASE_MAX) throw new Fault("usage", "a passphrase has at most 1024 bytes")
+  if (lock.kind === "none") return new Uint8Array(32) as BoxKey
+  if (bytes.length === 0)
+    throw new Fault("refused", "this file has a passphrase", "give it, or --passphrase-file")
+  const key = await argon2id(bytes, lock.salt, lock.cost)
+  wipe(bytes)
+  return key
+}

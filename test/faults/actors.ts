@@ -1,0 +1,104 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+
+import { pinOf } from "../../src/broker/certificates.ts"
+import type { Authority } from "../../src/broker/certificates.ts"
+import type { ChatClient, Message } from "../../src/chat/api.ts"
+import { toHex } from "../../src/crypto/bytes.ts"
+import type { Store } from "../../src/store/records.ts"
+import type { Device } from "../broker/world.ts"
+import { openNeighbour } from "../chat/neighbour.ts"
+import type { Direction } from "./invariants.ts"
+
+const ALL = 10_000
+
+/** Where somebody lives: what a real broker, or whoever stands in its place, is known by. */
+export type BrokerLocation = { readonly authority: Authority; readonly folder: string; readonly port: number }
+
+/** Somebody with a real engine, store and link, who reaches the broker at one port. */
+export class Actor {
+  readonly name: string
+  readonly promised: string[] = []
+  readonly #open: () => Promise<{ client: ChatClient; store: Store }>
+  #running: { client: ChatClient; store: Store } | undefined
+
+  /** Time passes `pace` times as fast for the engine. */
+  constructor(name: string, location: BrokerLocation, device: Device, pace: number) {
+    this.name = name
+    const folder = join(location.folder, `${name}-${device.id}`)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const pin = toHex(pinOf(location.authority.caCertificate))
+    const credentials = { name, port: location.port, pin, device }
+    this.#open = () => openNeighbour(credentials, folder, () => undefined, pace)
+  }
+
+  get client(): ChatClient {
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
+    return this.#running.client
+  }
+
+  async start(): Promise<this> {
+    this.#running = await this.#open()
+    return this
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    await running?.client.close()
+    await running?.store.close()
+  }
+
+  async send(to: Actor, text: string): Promise<void> {
+    await this.client.call("send", { to: to.name, text, wait: "disk", timeoutMs: 0 })
+    this.promised.push(text)
+  }
+
+  async history(about: Actor): Promise<Message[]> {
+    return this.client.call("history", { with: about.name, limit: ALL })
+  }
+
+  /** Whether all that was said to them has arrived. */
+  async isDone(peer: Actor): Promise<boolean> {
+    return (await this.history(peer)).every(({ mine, state }) => !mine || state === "delivered")
+  }
+}
+
+/** Pairs them by a bundle file, and waits until each has heard the other. */
+export async function pairActors(owner: Actor, other: Actor): Promise<void> {
+  const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
+  if (offer.by !== "file") throw new Error("not a file")
+  await other.client.call("pair-answer", { by: "file", carrier: offer.file })
+  await until([owner, other], async () => {
+    const both = await Promise.all([owner, other].map(({ client }) => client.call("contacts", {})))
+    return both[0]?.[0]?.name === other.name && both[1]?.[0]?.name === owner.name
+  })
+}
+
+/** Resolves when the condition holds; it is looked at again whenever something happens to anybody. */
+export async function until(actors: readonly Actor[], holds: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    let stops: (() => void)[] = []
+    const event = new Promise<void>((resolve) => {
+      stops = actors.map(({ client }) => client.listen(() => resolve()))
+    })
+    const done = await holds()
+    if (!done) await event
+    for (const stop of stops) stop()
+    if (done) return
+  }
+}
+
+/** All that either has said has arrived. */
+export function untilSettled(one: Actor, other: Actor): Promise<void> {
+  return until([one, other], async () => (await one.isDone(other)) && (await other.isDone(one)))
+}
+
+export async function direction(from: Actor, to: Actor): Promise<Direction> {
+  return {
+    from: from.name,
+    sent: (await from.history(to)).filter(({ mine }) => mine),
+    received: (await to.history(from)).filter(({ mine }) => !mine),
+    promised: from.promised,
+  }
+}

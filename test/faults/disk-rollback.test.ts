@@ -1,0 +1,88 @@
+import { copyFileSync } from "node:fs"
+import { describe, expect, it } from "vitest"
+
+import { pairedUsers, type User, ScenarioFixture } from "../scenario/scenario-fixture.ts"
+
+/** Some fifty processes share two cores with other tests: a ceiling, no verdict on speed. */
+const CEILING = { timeout: 180_000 }
+/** A connection is made anew within a few commands of either side. */
+const ROUNDS_MAX = 12
+
+const DATABASE = "messages.db"
+
+function copyDatabase(who: User): void {
+  copyFileSync(who.file(DATABASE), `${who.file(DATABASE)}.old`)
+}
+
+function restoreDatabase(who: User): void {
+  copyFileSync(`${who.file(DATABASE)}.old`, who.file(DATABASE))
+}
+
+async function exchange(from: User, to: User, ...texts: readonly string[]): Promise<void> {
+  for (const text of texts) {
+    await from.runJson("send", to.name, text)
+    await to.receiveTexts(text)
+  }
+}
+
+async function receivedTexts(who: User, from: User): Promise<unknown[]> {
+  return (await who.history(from)).filter(({ mine }) => mine !== true).map(({ text }) => text)
+}
+
+/** Both look in, again and again, until the one has these texts of the other. */
+async function untilReceived(who: User, from: User, texts: readonly string[]): Promise<void> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const all = await receivedTexts(who, from)
+    if (texts.every((text) => all.includes(text))) return
+    await from.inbox()
+    await who.inbox()
+  }
+  throw new Error(`${who.name} has only ${(await receivedTexts(who, from)).join(", ")}`)
+}
+
+function duplicates(texts: readonly unknown[]): unknown[] {
+  return texts.filter((text, at) => texts.indexOf(text) !== at)
+}
+
+describe.concurrent("a database file that is put back to an older copy", CEILING, () => {
+  it("of the sender: what is sent from then on arrives, and nothing twice", async ({ onTestFinished }) => {
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, bob } = await pairedUsers(fixture)
+    await exchange(alice, bob, "one")
+    await exchange(bob, alice, "heard")
+    copyDatabase(alice)
+    await exchange(alice, bob, "two", "three", "four", "five")
+    restoreDatabase(alice)
+    const since = ["six", "seven", "eight"]
+    for (const text of since) await alice.runJson("send", "bob", text)
+    await untilReceived(bob, alice, since)
+    const all = await receivedTexts(bob, alice)
+    expect(all).toEqual(expect.arrayContaining(["one", "two", "three", "four", "five"]))
+    expect(duplicates(all)).toEqual([])
+    await exchange(bob, alice, "welcome back")
+  })
+
+  it("of the receiver: what is sent from then on arrives, and nothing twice", async ({ onTestFinished }) => {
+    const fixture = new ScenarioFixture()
+    onTestFinished(fixture.end)
+    const { alice, bob } = await pairedUsers(fixture)
+    await exchange(alice, bob, "one")
+    await exchange(bob, alice, "heard")
+    copyDatabase(bob)
+    await exchange(alice, bob, "two", "three")
+    await exchange(bob, alice, "and heard", "and heard again")
+    restoreDatabase(bob)
+    const since = ["four", "five", "six"]
+    for (const text of since) await alice.runJson("send", "bob", text)
+    for (const text of since) await bob.runJson("send", "alice", `${text} more`)
+    await untilReceived(bob, alice, since)
+    await untilReceived(
+      alice,
+      bob,
+      since.map((text) => `${text} more`),
+    )
+    expect(duplicates(await receivedTexts(bob, alice))).toEqual([])
+    expect(duplicates(await receivedTexts(alice, bob))).toEqual([])
+  })
+})

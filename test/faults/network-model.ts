@@ -1,0 +1,42 @@
+import type { Town } from "../chat/people.ts"
+
+/** What becomes of one frame between the broker and its reader. */
+export type FrameFault = "pass" | "lose" | "twice" | "late" | "very late" | "tamper" | "cut"
+
+const LATE_MS = { late: 20, "very late": 20_000 } as const
+
+/** Each frame meets the next of these fates, again and again. */
+export function setFrameFaults({ office: broker, clock }: Town, faults: readonly FrameFault[]): void {
+  let frame = 0
+  broker.meddle = (topic, payload) => {
+    const fault = faults[frame++ % faults.length] ?? "pass"
+    switch (fault) {
+      case "pass":
+        return [payload]
+      case "lose":
+        return []
+      case "twice":
+        return [payload, payload]
+      case "late":
+      case "very late":
+        clock.after(LATE_MS[fault], () => broker.forge(topic, payload))
+        return []
+      case "tamper":
+        return [tampered(payload, frame)]
+      case "cut":
+        return [payload.subarray(0, (payload.length * (frame % 7)) / 7)]
+    }
+  }
+}
+
+export function clearFrameFaults({ office: broker }: Town): void {
+  broker.meddle = (_topic, payload) => [payload]
+}
+
+/** One bit is another, each time elsewhere. */
+export function tampered(payload: Uint8Array, frame: number): Uint8Array {
+  const changed = Uint8Array.from(payload)
+  const at = (frame * 37) % Math.max(1, changed.length)
+  changed[at] = (changed[at] ?? 0) ^ (1 << (frame % 8))
+  return changed
+}

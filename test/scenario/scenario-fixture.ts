@@ -1,0 +1,212 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { type Finished, PROGRAM, Running } from "../cli/run.ts"
+
+/** One object that the program printed under --json. */
+export type JsonOutput = { readonly schema: string; readonly [field: string]: unknown }
+
+/** How a person's process differs from an ordinary one. */
+export type RunOptions = {
+  /** Added to the environment. */
+  readonly env?: NodeJS.ProcessEnv
+  /** A command that runs the program, which is its last arguments. */
+  readonly wrapper?: readonly string[]
+}
+
+const DEFAULT_OPTIONS: RunOptions = {}
+/** A message that has not come after so many looks is lost. */
+const INBOXES_MAX = 20
+
+/** People with a folder each, and every process they started; `end` kills what still runs and removes all of it. */
+export class ScenarioFixture {
+  readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-story-"))
+  readonly #running = new Set<Running>()
+
+  /** `home` where the profile is to lie elsewhere than in the folder of the story. */
+  user(name: string, home = join(this.folder, name)): User {
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    return new User(name, home, this.#running)
+  }
+
+  readonly end = async (): Promise<void> => {
+    await Promise.all([...this.#running].map((running) => running.stop()))
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** Somebody at a laptop, whose profile no other process of the story uses. */
+export class User {
+  readonly name: string
+  readonly home: string
+  readonly #running: Set<Running>
+
+  constructor(name: string, home: string, running: Set<Running>) {
+    this.name = name
+    this.home = home
+    this.#running = running
+  }
+
+  /** A file of this person's profile, such as `messages.db`. */
+  file(name: string): string {
+    return join(this.home, "default", name)
+  }
+
+  /** Runs one command to its end; nothing is typed. */
+  async run(args: readonly string[], options = DEFAULT_OPTIONS): Promise<Ended> {
+    const running = this.start(args, options)
+    running.endInput()
+    return running.ended()
+  }
+
+  /** Starts a command that stays. */
+  start(args: readonly string[], options = DEFAULT_OPTIONS): JsonProcess {
+    const { PATH } = process.env
+    const env = { PATH, HOME: this.home, MQTTCHAT_HOME: this.home, LANG: "C.UTF-8", TZ: "UTC" }
+    const [command = "", ...others] = [...(options.wrapper ?? []), process.execPath, PROGRAM, ...args]
+    const child = spawn(command, others, { env: { ...env, ...options.env }, stdio: "pipe" })
+    const running = new JsonProcess(child)
+    this.#running.add(running)
+    void running.finished().then(() => this.#running.delete(running))
+    return running
+  }
+
+  /** Runs one command that must succeed, and gives what it printed under --json. */
+  async runJson(...args: readonly string[]): Promise<readonly JsonOutput[]> {
+    const { code, signal, stderr, output } = await this.run([...args, "--json"])
+    if (code === 0) return output
+    throw new Error(`${this.name}: mqttchat ${args.join(" ")} ended with ${code ?? signal}\n${stderr}`)
+  }
+
+  /** The texts of a conversation, oldest first, with who wrote each. */
+  async history(peer: User): Promise<readonly { readonly mine: unknown; readonly text: unknown }[]> {
+    const output = await this.runJson("history", peer.name, "--last", "1000")
+    return output.map(({ mine, text }) => ({ mine, text }))
+  }
+
+  /** The texts that an `inbox` prints. It waits a moment for what comes: a slow broker's may not be among them. */
+  async inbox(): Promise<readonly unknown[]> {
+    return (await this.runJson("inbox")).map(({ text }) => text)
+  }
+
+  /** The texts that `inbox` prints, asked again until each of these was among them. */
+  async receiveTexts(...texts: readonly string[]): Promise<readonly unknown[]> {
+    const received: unknown[] = []
+    for (let asked = 0; asked < INBOXES_MAX; asked++) {
+      received.push(...(await this.inbox()))
+      if (texts.every((text) => received.includes(text))) return received
+    }
+    throw new Error(`${this.name} waits for ${texts.join(", ")} and has ${received.join(", ")}`)
+  }
+}
+
+/** How a command ended, with what it printed on stdout as objects where it is JSON. */
+export type Ended = Finished & { readonly output: readonly JsonOutput[] }
+
+/** A child process that is heard object by object. */
+export class JsonProcess extends Running {
+  readonly #output: JsonOutput[] = []
+  #changed: () => void = () => undefined
+  #change = this.#nextChange()
+  #closed = false
+
+  constructor(child: ChildProcess) {
+    super(child)
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const output = read(line)
+        if (output === undefined) return
+        this.#output.push(output)
+        this.#changed()
+      })
+    }
+    void this.finished().then(() => {
+      this.#closed = true
+      this.#changed()
+    })
+  }
+
+  /** The first object, of all said before or from now on, that fits; fails when the process ends without. */
+  async waitForOutput(fits: (output: JsonOutput) => boolean): Promise<JsonOutput> {
+    for (;;) {
+      const found = this.#output.find(fits)
+      if (found !== undefined) return found
+      if (this.#closed) {
+        const { stdout, stderr } = await this.finished()
+        throw new Error(`the process ended without saying it:\n${stdout}\n${stderr}`)
+      }
+      await this.#change
+    }
+  }
+
+  async ended(): Promise<Ended> {
+    return { ...(await this.finished()), output: this.#output }
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#changed = () => {
+        this.#change = this.#nextChange()
+        resolve()
+      }
+    })
+  }
+}
+
+function read(line: string): JsonOutput | undefined {
+  if (!line.startsWith("{")) return undefined
+  try {
+    return JSON.parse(line) as JsonOutput
+  } catch {
+    return undefined
+  }
+}
+
+export const schemaIs =
+  (schema: string) =>
+  (output: JsonOutput): boolean =>
+    output.schema === `mqttchat/${schema}/1`
+
+export const isMessage =
+  (text: string) =>
+  (output: JsonOutput): boolean =>
+    output.schema === "mqttchat/message/1" && output["text"] === text
+
+/** Makes the profile of whoever runs the broker, without a passphrase. */
+export async function initHost(host: User): Promise<void> {
+  await host.runJson("init", "--name", host.name, "--no-passphrase", "--broker", "here")
+}
+
+/** The host's broker on loopback: on a free port the first time, then on the same. */
+export async function startBroker(host: User, again: "first" | "again" = "first"): Promise<JsonProcess> {
+  const port = again === "first" ? ["--port", "0"] : []
+  const broker = host.start(["broker", "--loopback", ...port, "--json"])
+  await broker.waitForOutput(schemaIs("broker"))
+  return broker
+}
+
+/** Pairs a guest with no profile yet, or with one, by code over the host's broker; gives the words that both saw. */
+export async function pair(host: User, guest: User): Promise<readonly unknown[]> {
+  const offer = host.start(["pair", "--json", "--no-qr"])
+  const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+  const profileFlags = ["--my-name", guest.name, "--no-passphrase"]
+  const answer = await guest.runJson("pair", String(carrier), ...profileFlags)
+  const paired = await offer.waitForOutput(schemaIs("paired"))
+  await offer.finished()
+  const words = [paired, answer.find(schemaIs("paired"))].map((output) => JSON.stringify(output?.["words"]))
+  if (words[0] !== words[1]) throw new Error(`other words: ${words.join(" and ")}`)
+  return paired["words"] as readonly unknown[]
+}
+
+/** Alice with a broker of her own, and Bob, paired with her. */
+export async function pairedUsers(
+  fixture: ScenarioFixture,
+): Promise<{ alice: User; bob: User; broker: JsonProcess }> {
+  const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
+  await initHost(alice)
+  const broker = await startBroker(alice)
+  await pair(alice, bob)
+  return { alice, bob, broker }
+}
