@@ -13,8 +13,8 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   if (first === "send" || first === "inbox") {
-    const { runThin } = await import("./thin.ts")
-    const code = await runThin(argv, DEFAULT_PROFILE)
+    const { runFastPath } = await import("./fast-path.ts")
+    const code = await runFastPath(argv, DEFAULT_PROFILE)
     if (code !== undefined) return code
   }
   const { run } = await import("./cli/program.ts")

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
-import { PLUGINS, rabbitConfiguration } from "../src/cli/broker/rabbit-files.ts"
+import { PLUGINS, rabbitmqConfiguration } from "../src/cli/external-brokers/rabbitmq/rabbitmq-files.ts"
 import { type Admitted } from "../src/registrar/rabbit-rules.ts"
 import { openRabbitDoor } from "../src/registrar/rabbit-door.ts"
 import { freePort } from "./mosquitto.ts"
@@ -95,7 +95,7 @@ export async function startRabbit(
   put("enabled_plugins", PLUGINS)
   const toConsole = "log.console = true\nlog.file = false"
   const place = { folder: home, listen: "127.0.0.1", port, registrarPort: doorPort }
-  put("rabbitmq.conf", [rabbitConfiguration(place), toConsole, ...clustered(cluster)].join("\n"))
+  put("rabbitmq.conf", [rabbitmqConfiguration(place), toConsole, ...clustered(cluster)].join("\n"))
   const env = environment(burrow, name, distPort)
   const log: string[] = []
   let running = await boot(env, log)

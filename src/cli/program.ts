@@ -1,16 +1,16 @@
 import { Command, CommanderError, Option } from "commander"
 import manifest from "../../package.json" with { type: "json" }
 import { EXIT_CODE, Fault } from "../errors.ts"
-import { conduct, type Globals } from "./conduct.ts"
-import type { Action, Start } from "./context.ts"
-import { descriptor } from "./commands/numbers.ts"
-import { addDevices, addRegistering, addRegistrar } from "./commands/broker.ts"
+import { runAction, type GlobalOptions } from "./run-action.ts"
+import type { Action, Start } from "./terminal/context.ts"
+import { fileDescriptor } from "./commands/option-parsers.ts"
+import { addDevices, addRegister, addRegistrar } from "./commands/broker.ts"
 import { addBackups } from "./commands/backup.ts"
 import { addDaemon } from "./commands/daemon.ts"
 import { addContacts } from "./commands/contacts.ts"
 import { addShell } from "./commands/shell.ts"
-import { addPairing, addProfile, addServing } from "./commands/setup.ts"
-import { addPlain, addTalking } from "./commands/talk.ts"
+import { addPairing, addProfile, addBroker } from "./commands/profile.ts"
+import { addPubSub, addMessages } from "./commands/messages.ts"
 
 const EXAMPLES = `
 Examples:
@@ -29,8 +29,10 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
   const program = grammar(defaultProfile, (action) => (chosen = action))
   const parsed = parse(program, argv)
   if (typeof parsed === "number") return parsed
-  const asked = parsed === "parsed" ? chosen : parsed
-  return asked === undefined ? EXIT_CODE.usage : conduct(asked, program.opts<Globals>(), defaultProfile)
+  const action = parsed === "parsed" ? chosen : parsed
+  return action === undefined
+    ? EXIT_CODE.usage
+    : runAction(action, program.opts<GlobalOptions>(), defaultProfile)
 }
 
 /** The command line as commander reads it, an exit code if that was all (help, version), or what is wrong with it. */
@@ -67,7 +69,7 @@ export function grammar(defaultProfile: string, start: Start): Command {
         .default(defaultProfile),
     )
     .option("--passphrase-file <file>", "read the passphrase from a file")
-    .option("--passphrase-fd <number>", "read the passphrase from an open descriptor", descriptor)
+    .option("--passphrase-fd <number>", "read the passphrase from an open descriptor", fileDescriptor)
     .option("--json", "one JSON object a row on stdout, errors as JSON on stderr")
     .option("--no-input", "never ask; fail instead and say which flag answers")
     .option("-q, --quiet", "only results and errors")
@@ -76,15 +78,15 @@ export function grammar(defaultProfile: string, start: Start): Command {
     )
   addProfile(program, start)
   addBackups(program, start)
-  addServing(program, start)
+  addBroker(program, start)
   addRegistrar(program, start)
-  addRegistering(program, start)
+  addRegister(program, start)
   addDevices(program, start)
   addPairing(program, start)
   addContacts(program, start)
-  addTalking(program, start)
+  addMessages(program, start)
   addDaemon(program, start)
-  addPlain(program, start)
+  addPubSub(program, start)
   addShell(program, start)
   return program
 }

@@ -5,11 +5,11 @@ import { dirname } from "node:path"
 import type { ChatClient, Command, Event, Params, Results } from "../chat/api.ts"
 import { Fault } from "../errors.ts"
 import { requirePrivateFolder } from "../fs/private-folder.ts"
-import { LineReader } from "./lines.ts"
+import { LineReader } from "./line-reader.ts"
 import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
 
 /** Nobody listens there: no socket, or one that its owner left behind. */
-const NOBODY = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
+const NOT_LISTENING = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
 
 /**
  * The owner of the profile, or undefined where none answers. Faults `config` when somebody else could have put the
@@ -20,13 +20,13 @@ export async function connectOwner(socketPath: string): Promise<ChatClient | und
 }
 
 /** Asks whatever `serveCommands` serves. */
-export type Asker = {
-  readonly ask: (method: string, params: object) => Promise<unknown>
+export type RpcClient = {
+  readonly request: (method: string, params: object) => Promise<unknown>
   readonly close: () => Promise<void>
 }
 
 /** As `connectOwner`, for another table of commands. */
-export async function connectAsker(socketPath: string): Promise<Asker | undefined> {
+export async function connectRpc(socketPath: string): Promise<RpcClient | undefined> {
   return connectSocket(socketPath)
 }
 
@@ -40,32 +40,32 @@ async function connectSocket(socketPath: string): Promise<OwnerClient | undefine
       resolve(new OwnerClient(socket))
     })
     socket.once("error", (cause: NodeJS.ErrnoException) => {
-      if (NOBODY.has(cause.code ?? "")) resolve(undefined)
+      if (NOT_LISTENING.has(cause.code ?? "")) resolve(undefined)
       else reject(new Fault("io", `cannot reach the owner of the profile: ${cause.code}`, undefined, cause))
     })
   })
 }
 
-type Waiting = { readonly resolve: (result: unknown) => void; readonly reject: (why: Fault) => void }
+type PendingRequest = { readonly resolve: (result: unknown) => void; readonly reject: (why: Fault) => void }
 
-class OwnerClient implements ChatClient, Asker {
+class OwnerClient implements ChatClient, RpcClient {
   readonly #socket: Socket
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #pending = new Map<number, PendingRequest>()
   readonly #listeners = new Set<(event: Event) => void>()
   #requests = 0
   #isListening = false
 
   constructor(socket: Socket) {
     this.#socket = socket
-    const reader = new LineReader(ANSWER_BYTES_MAX, (line) => this.#hear(line))
+    const reader = new LineReader(ANSWER_BYTES_MAX, (line) => this.#receive(line))
     socket.on("data", (chunk: Buffer) => reader.take(chunk))
     socket.on("error", () => socket.destroy())
-    socket.once("close", () => this.#ended())
+    socket.once("close", () => this.#connectionEnded())
   }
 
   readonly call = async <C extends Command>(command: C, params: Params<C>): Promise<Results[C]> => {
     // The other end of the socket is this same program, run by this same user.
-    return (await this.ask(command, params)) as Results[C]
+    return (await this.request(command, params)) as Results[C]
   }
 
   readonly listen = (onEvent: (event: Event) => void): (() => void) => {
@@ -73,7 +73,7 @@ class OwnerClient implements ChatClient, Asker {
     if (!this.#isListening) {
       this.#isListening = true
       // If the owner is gone, the next call says so.
-      this.ask("listen", {}).catch(() => undefined)
+      this.request("listen", {}).catch(() => undefined)
     }
     return () => this.#listeners.delete(onEvent)
   }
@@ -88,10 +88,10 @@ class OwnerClient implements ChatClient, Asker {
       this.#socket.end(() => this.#socket.destroy())
     })
 
-  readonly ask = (method: string, params: object): Promise<unknown> =>
+  readonly request = (method: string, params: object): Promise<unknown> =>
     new Promise((resolve, reject) => {
       if (!this.#socket.writable) {
-        reject(gone())
+        reject(ownerEnded())
         return
       }
       const id = this.#requests++
@@ -100,11 +100,11 @@ class OwnerClient implements ChatClient, Asker {
         reject(new Fault("bad-data", "this is too long for one request", "send it in parts"))
         return
       }
-      this.#waiting.set(id, { resolve, reject })
+      this.#pending.set(id, { resolve, reject })
       this.#socket.write(line)
     })
 
-  #hear(line: string | undefined): void {
+  #receive(line: string | undefined): void {
     const answer = line === undefined ? undefined : parseAnswer(line)
     if (answer === undefined) {
       this.#socket.destroy()
@@ -114,21 +114,21 @@ class OwnerClient implements ChatClient, Asker {
       for (const listener of this.#listeners) listener(answer.event as Event)
       return
     }
-    const waiting = this.#waiting.get(Number(answer.id))
-    this.#waiting.delete(Number(answer.id))
-    if (answer.kind === "result") waiting?.resolve(answer.result)
-    else waiting?.reject(faultOf(answer.error))
+    const pending = this.#pending.get(Number(answer.id))
+    this.#pending.delete(Number(answer.id))
+    if (answer.kind === "result") pending?.resolve(answer.result)
+    else pending?.reject(faultOf(answer.error))
   }
 
-  #ended(): void {
-    const why = gone()
-    for (const { reject } of this.#waiting.values()) reject(why)
-    this.#waiting.clear()
+  #connectionEnded(): void {
+    const why = ownerEnded()
+    for (const { reject } of this.#pending.values()) reject(why)
+    this.#pending.clear()
     const link = { kind: "stopped", code: why.code, why: why.message } as const
     for (const listener of this.#listeners) listener({ event: "link", link })
   }
 }
 
-function gone(): Fault {
+function ownerEnded(): Fault {
   return new Fault("unavailable", "the mqttchat that held this profile has ended", "try again")
 }

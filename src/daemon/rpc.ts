@@ -33,10 +33,10 @@ export type Answer =
   | { readonly kind: "event"; readonly event: unknown }
 
 /** What its sender gets for a line that asks for nothing. */
-export type Refused = { readonly id: number | string | null; readonly error: RpcError }
+export type InvalidRequest = { readonly id: number | string | null; readonly error: RpcError }
 
 /** A request, or what its sender gets instead. There are no batches, and no notifications towards the owner. */
-export function parseRequest(line: string): Request | Refused {
+export function parseRequest(line: string): Request | InvalidRequest {
   const value = parseJson(line)
   if (value === undefined) return { id: null, error: { code: RPC_ERROR.parse, message: "not JSON" } }
   const { jsonrpc, id, method, params } = fields(value)
@@ -48,7 +48,7 @@ export function parseRequest(line: string): Request | Refused {
   return { id, method, params: params ?? {} }
 }
 
-export function isRefused(line: Request | Refused): line is Refused {
+export function isInvalid(line: Request | InvalidRequest): line is InvalidRequest {
   return "error" in line
 }
 

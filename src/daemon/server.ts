@@ -6,18 +6,18 @@ import type { Duplex } from "node:stream"
 import { ACCESS, COMMANDS, type ChatClient, type Command } from "../chat/api.ts"
 import { diskFault, Fault } from "../errors.ts"
 import { makePrivateFolder } from "../fs/private-folder.ts"
-import { Caller, type Service } from "./caller.ts"
+import { RpcConnection, type Service } from "./connection.ts"
 
 /** More than the commands, chats and scripts of one person; whoever comes besides is not let in. */
-export const CALLERS_MAX = 512
+export const CONNECTIONS_MAX = 512
 
-export type Served = { readonly close: () => Promise<void> }
+export type RunningServer = { readonly close: () => Promise<void> }
 
 /**
  * Lets other processes of this user ask the owner of a profile. As `serveCommands`. Such an owner is no daemon: it
  * cannot be locked, and ends by itself.
  */
-export function serve(client: ChatClient, socketPath: string): Promise<Served> {
+export function serveOwner(client: ChatClient, socketPath: string): Promise<RunningServer> {
   const call: Service["call"] = (method, params) =>
     Object.hasOwn(ACCESS, method) ? Promise.reject(noDaemon()) : client.call(method as Command, params)
   const commands = { ...COMMANDS, ...ACCESS }
@@ -34,11 +34,11 @@ function noDaemon(): Fault {
  * answers what was asked and hears no more. Makes the socket's folder if there is none. Faults `io`, and `config` when
  * others may enter the folder: until it is 0600, only the folder keeps them from the socket.
  */
-export async function serveCommands(service: Service, socketPath: string): Promise<Served> {
+export async function serveCommands(service: Service, socketPath: string): Promise<RunningServer> {
   makePrivateFolder(dirname(socketPath))
-  const callers = new Callers(service)
-  const server = createServer({ allowHalfOpen: true }, (socket) => callers.add(socket))
-  server.maxConnections = CALLERS_MAX
+  const connections = new RpcConnections(service)
+  const server = createServer({ allowHalfOpen: true }, (socket) => connections.add(socket))
+  server.maxConnections = CONNECTIONS_MAX
   try {
     await rm(socketPath, { force: true })
     await listen(server, { path: socketPath })
@@ -47,39 +47,39 @@ export async function serveCommands(service: Service, socketPath: string): Promi
     server.close()
     throw diskFault(cause, `listen at ${socketPath}`)
   }
-  return { close: () => closeAll(server, callers) }
+  return { close: () => closeAll(server, connections) }
 }
 
 /** Everybody who has been let in by one listener. */
-export class Callers {
+export class RpcConnections {
   readonly #service: Service
-  readonly #all = new Set<Caller>()
+  readonly #all = new Set<RpcConnection>()
 
   constructor(service: Service) {
     this.#service = service
   }
 
   add(stream: Duplex): void {
-    const caller = new Caller(this.#service, stream)
-    this.#all.add(caller)
-    void caller.closed.then(() => this.#all.delete(caller))
+    const connection = new RpcConnection(this.#service, stream)
+    this.#all.add(connection)
+    void connection.closed.then(() => this.#all.delete(connection))
   }
 
   async finish(): Promise<void> {
-    await Promise.all([...this.#all].map((caller) => caller.finish()))
+    await Promise.all([...this.#all].map((connection) => connection.finish()))
   }
 }
 
-export async function closeAll(server: Server, callers: Callers): Promise<void> {
+export async function closeAll(server: Server, connections: RpcConnections): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
-  await callers.finish()
+  await connections.finish()
   await closed
 }
 
-export function listen(server: Server, where: ListenOptions): Promise<void> {
+export function listen(server: Server, address: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject)
-    server.listen(where, () => {
+    server.listen(address, () => {
       server.off("error", reject)
       resolve()
     })

@@ -11,7 +11,7 @@ const TOKEN = /^[A-Za-z0-9_-]{43}$/
  * The token of the file at `path`, made (0600, 32 random bytes) where there is none: whoever can read the file may ask
  * everything. Faults of the disk, and `config` when the file holds something else.
  */
-export function tokenAt(path: string): string {
+export function readOrCreateToken(path: string): string {
   try {
     return read(path)
   } catch (cause) {

@@ -6,7 +6,7 @@ import type { Roll } from "./roll.ts"
 /** How one kind of broker shuts a device out. */
 export type Bouncer = {
   /** From here on the broker takes no connection with a certificate on this list (PEM). */
-  readonly takeUp: (revocationList: string) => Promise<void>
+  readonly publishCrl: (revocationList: string) => Promise<void>
   /** Ends the device's open connection and drops what waits for it; both may be gone already. */
   readonly expel: (device: string) => Promise<void>
 }
@@ -48,7 +48,7 @@ export class Enforcement {
       }
     }
     const isListed = await succeeds(async () =>
-      bouncer.takeUp(await authority.revocationList(revokedOf(ledger.roll), now())),
+      bouncer.publishCrl(await authority.revocationList(revokedOf(ledger.roll), now())),
     )
     for (const { device, revokedAt, expelled } of [...ledger.roll.devices.values()]) {
       if (revokedAt === undefined || expelled) continue

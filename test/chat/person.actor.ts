@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { FAULT_POINTS } from "../../src/chat/fault-points.ts"
-import { serve } from "../../src/daemon/server.ts"
+import { serveOwner } from "../../src/daemon/server.ts"
 import { openNeighbour, type Papers } from "./neighbour.ts"
 
 const [folder = "", point = ""] = process.argv.slice(2)
@@ -13,5 +13,5 @@ const papers = JSON.parse(readFileSync(join(folder, "person.json"), "utf8")) as 
 const { client } = await openNeighbour(papers, folder, (reached) => {
   if (reached === point) process.kill(process.pid, "SIGKILL")
 })
-await serve(client, join(folder, "owner.sock"))
+await serveOwner(client, join(folder, "owner.sock"))
 process.stdout.write("ready\n")

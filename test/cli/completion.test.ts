@@ -10,7 +10,7 @@ import { powershellScript } from "../../src/cli/shell/completion-powershell.ts"
 import { completionTable } from "../../src/cli/shell/completion-table.ts"
 import { serveCommands } from "../../src/daemon/server.ts"
 import { profilePaths } from "../../src/paths.ts"
-import { Household, paired } from "./run.ts"
+import { CliFixture, paired } from "./cli-fixture.ts"
 import { CONTACT_NAMES, Shell, SHELL_NAMES, shellIsMissing } from "./shell.ts"
 
 const run = promisify(execFile)
@@ -59,8 +59,8 @@ const UNSPEAKABLE = [
 ]
 
 /** A profile whose owner says that these are the contacts. */
-async function ownerOf(household: Household, names: () => readonly string[]): Promise<void> {
-  const { socket } = profilePaths({ MQTTCHAT_HOME: household.env["MQTTCHAT_HOME"] }, "default")
+async function ownerOf(cli: CliFixture, names: () => readonly string[]): Promise<void> {
+  const { socket } = profilePaths({ MQTTCHAT_HOME: cli.env["MQTTCHAT_HOME"] }, "default")
   const owner = await serveCommands(
     {
       commands: { contacts: { params: v.strictObject({}) } },
@@ -74,15 +74,15 @@ async function ownerOf(household: Household, names: () => readonly string[]): Pr
 
 describe.each(SHELL_NAMES)("%s", (name) => {
   describe.skipIf(shellIsMissing(name))("with its script loaded", () => {
-    let household: Household
+    let cli: CliFixture
     let shell: Shell
     beforeEach(async () => {
-      household = new Household()
-      shell = await Shell.open(name, household)
+      cli = new CliFixture()
+      shell = await Shell.open(name, cli)
     })
 
     it("completes commands, flags, their values and files, where nobody has the profile", async () => {
-      writeFileSync(join(household.folder, "line for bob.txt"), "")
+      writeFileSync(join(cli.folder, "line for bob.txt"), "")
       expect(await shell.calls("mqttchat hist\t")).toEqual(["history"])
       expect(await shell.calls("mqttchat broker mosq\t")).toEqual(["broker", "mosquitto"])
       expect(await shell.calls("mqttchat --profile alice contacts ren\t")).toEqual([
@@ -103,7 +103,7 @@ describe.each(SHELL_NAMES)("%s", (name) => {
 
     it("takes a name that a stranger chose for a name and nothing else", async () => {
       let names: readonly string[] = []
-      await ownerOf(household, () => names)
+      await ownerOf(cli, () => names)
       for (const hostile of HOSTILE) {
         names = [...UNSPEAKABLE, hostile]
         expect(await shell.calls("mqttchat send \t"), hostile).toEqual(["send", hostile])
@@ -113,7 +113,7 @@ describe.each(SHELL_NAMES)("%s", (name) => {
       expect(await shell.calls("mqttchat send 'x'\t"), "after single quotes").toHaveLength(2)
       expect(await shell.calls("mqttchat send xbob\\ s\t hello")).toEqual(["send", "xbob smith", "hello"])
       expect(await shell.calls('mqttchat send "xbob s\t')).toEqual(["send", "xbob smith"])
-      expect(existsSync(join(household.folder, "PWNED"))).toBe(false)
+      expect(existsSync(join(cli.folder, "PWNED"))).toBe(false)
     })
   })
 })
@@ -133,18 +133,18 @@ describe("PowerShell, which is not here to be asked", () => {
 
 describe("the names of contacts", () => {
   it("come from whoever has the profile, and from nowhere else", async () => {
-    const household = new Household()
-    await paired(household)
-    const asked = async (profile: string): Promise<readonly string[]> => {
-      const { stdout, stderr } = await run(process.execPath, [CONTACT_NAMES, profile], { env: household.env })
+    const cli = new CliFixture()
+    await paired(cli)
+    const namesOf = async (profile: string): Promise<readonly string[]> => {
+      const { stdout, stderr } = await run(process.execPath, [CONTACT_NAMES, profile], { env: cli.env })
       return [stdout, stderr]
     }
-    expect(await asked("bob")).toEqual(["", ""])
-    const owner = household.start(["--profile", "bob", "chat", "alice"])
-    await owner.says(/VERIFIED|alice/)
-    expect(await asked("bob")).toEqual(["alice\n", ""])
-    expect(await asked("../bob")).toEqual(["", ""])
+    expect(await namesOf("bob")).toEqual(["", ""])
+    const owner = cli.start(["--profile", "bob", "chat", "alice"])
+    await owner.prints(/VERIFIED|alice/)
+    expect(await namesOf("bob")).toEqual(["alice\n", ""])
+    expect(await namesOf("../bob")).toEqual(["", ""])
     await owner.stop()
-    expect(await asked("bob")).toEqual(["", ""])
+    expect(await namesOf("bob")).toEqual(["", ""])
   })
 })

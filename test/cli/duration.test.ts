@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { readDuration } from "../../src/cli/duration.ts"
+import { readDuration } from "../../src/cli/terminal/duration.ts"
 
 test.each([
   ["500ms", 500],

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { Household, paired } from "./run.ts"
+import { CliFixture, paired } from "./cli-fixture.ts"
 
 /**
  * Transcripts as somebody at a terminal would keep them: `$ mqttchat ...`, then what came on stdout, what came on stderr
@@ -11,9 +11,9 @@ import { Household, paired } from "./run.ts"
 const TRANSCRIPTS = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".txt"))
 
 /** What differs from run to run. */
-function settled(text: string, household: Household): string {
+function normalized(text: string, cli: CliFixture): string {
   return text
-    .replaceAll(household.folder, "~")
+    .replaceAll(cli.folder, "~")
     .replaceAll(/\b[0-9a-f]{4}(?: [0-9a-f]{4}){4}\b/g, "xxxx xxxx xxxx xxxx xxxx")
     .replaceAll(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d /gm, "hh:mm ")
     .replaceAll(/\b20\d\d-\d\d-\d\d\b/g, "YYYY-MM-DD")
@@ -37,29 +37,33 @@ function bytes(text: string): Buffer {
   return Buffer.concat(parts.map((part, at) => Buffer.from(part, at % 2 === 1 ? "hex" : "utf8")))
 }
 
-async function replay(household: Household, command: string): Promise<string> {
+async function replay(cli: CliFixture, command: string): Promise<string> {
   const [line = "", stdin = ""] = command.split(" <<")
-  const { code, stdout, stderr } = await household.run(words(line).slice(2), bytes(stdin))
-  const spoken =
+  const { code, stdout, stderr } = await cli.run(words(line).slice(2), bytes(stdin))
+  const errorRows =
     stderr === ""
       ? []
       : stderr
           .trimEnd()
           .split("\n")
           .map((row) => `2| ${row}`.trimEnd())
-  const rows = [...(stdout === "" ? [] : [stdout.trimEnd()]), ...spoken, ...(code === 0 ? [] : [`[${code}]`])]
-  return settled([command, ...rows].join("\n"), household)
+  const rows = [
+    ...(stdout === "" ? [] : [stdout.trimEnd()]),
+    ...errorRows,
+    ...(code === 0 ? [] : [`[${code}]`]),
+  ]
+  return normalized([command, ...rows].join("\n"), cli)
 }
 
 describe.concurrent("transcript", () => {
   it.each(TRANSCRIPTS)("%s", async (name) => {
     const written = readFileSync(join(import.meta.dirname, name), "utf8")
-    const household = new Household()
-    if (written.includes("@paired")) await paired(household)
+    const cli = new CliFixture()
+    if (written.includes("@paired")) await paired(cli)
     const head = written.slice(0, written.indexOf("$ "))
-    const played: string[] = []
-    for (const [command] of written.matchAll(/^\$ .*$/gm)) played.push(await replay(household, command))
-    const transcript = `${head}${played.join("\n")}\n`
+    const replayed: string[] = []
+    for (const [command] of written.matchAll(/^\$ .*$/gm)) replayed.push(await replay(cli, command))
+    const transcript = `${head}${replayed.join("\n")}\n`
     if (process.env["MQTTCHAT_GOLDEN"] === "write") writeFileSync(join(import.meta.dirname, name), transcript)
     expect(transcript).toBe(written)
   })

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { type CommandNode, commandTree } from "../../src/cli/shell/command-tree.ts"
 import { grammar } from "../../src/cli/program.ts"
 import { EXIT_CODE } from "../../src/errors.ts"
-import { PROGRAM } from "./run.ts"
+import { PROGRAM } from "./cli-fixture.ts"
 
 const FOLDER = join(PROGRAM, "../man")
 const PAGES = readdirSync(FOLDER)
@@ -46,18 +46,18 @@ describe.skipIf(readersAreMissing())("the manual", () => {
     const path = join(FOLDER, page)
     const set = spawnSync("groff", ["-man", "-Tutf8", "-ww", "-z", path], { encoding: "utf8" })
     expect(set).toMatchObject({ status: 0, stderr: "" })
-    const shown = spawnSync("man", ["--warnings", "--local-file", path], { encoding: "utf8" })
-    expect(shown).toMatchObject({ status: 0, stderr: "" })
+    const displayed = spawnSync("man", ["--warnings", "--local-file", path], { encoding: "utf8" })
+    expect(displayed).toMatchObject({ status: 0, stderr: "" })
   })
 
   it.each(COMMANDS)(
     "says what --help says about $words",
     ({ words, usage, about, flags, commands, notes }) => {
       const text = read(`${words.join("-")}.1`)
-      const said = [`${words.join(" ")} ${usage}`, about, notes, ...commands.map((each) => each.about)]
-      const options = flags.flatMap((flag) => [flag.written, flag.about, flag.fallback ?? ""])
+      const expected = [`${words.join(" ")} ${usage}`, about, notes, ...commands.map((each) => each.about)]
+      const options = flags.flatMap((flag) => [flag.syntax, flag.about, flag.fallback ?? ""])
       const choices = flags.flatMap(({ value }) => (value?.kind === "choice" ? value.of.join(", ") : []))
-      for (const words of [...said, ...options, ...choices]) expect(text).toContain(plain(words))
+      for (const words of [...expected, ...options, ...choices]) expect(text).toContain(plain(words))
     },
   )
 

@@ -1,7 +1,11 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
-import { DEVICES_ACL, GUESTS_ACL, mosquittoConfiguration } from "../../src/cli/broker/mosquitto-files.ts"
+import {
+  DEVICES_ACL,
+  GUESTS_ACL,
+  mosquittoConfiguration,
+} from "../../src/cli/external-brokers/mosquitto/mosquitto-files.ts"
 
 test("the files in mosquitto/ are what `broker mosquitto` would write for Debian's folders", () => {
   const debian = {

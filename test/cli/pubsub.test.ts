@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { Aedes } from "aedes"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { Household } from "./run.ts"
+import { CliFixture } from "./cli-fixture.ts"
 
 /** Any MQTT 3 broker, without TLS. */
 async function plainBroker(): Promise<string> {
@@ -25,61 +25,61 @@ async function plainBroker(): Promise<string> {
 
 describe("pub and sub, as the paper's client has them", () => {
   it.each(["3.1", "3.1.1"])("exchange messages over MQTT %s at every quality of service", async (version) => {
-    const household = new Household()
+    const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", await plainBroker(), "--mqtt-version", version]
-    const sub = household.start(["sub", "laptops/#", ...at, "--qos", "2"])
-    await sub.says(/subscribed to laptops\/#/)
+    const sub = cli.start(["sub", "laptops/#", ...at, "--qos", "2"])
+    await sub.prints(/subscribed to laptops\/#/)
     for (const [qos, answer] of [
       ["0", "not acknowledged (QoS 0)"],
       ["1", "acknowledged (QoS 1)"],
       ["2", "acknowledged (QoS 2)"],
     ] as const) {
-      const sent = await household.run(["pub", "laptops/one", `level ${qos}`, ...at, "--qos", qos])
+      const sent = await cli.run(["pub", "laptops/one", `level ${qos}`, ...at, "--qos", qos])
       expect(sent).toMatchObject({ code: 0, stdout: `sent 7 bytes to laptops/one: status 0, ${answer}\n` })
       expect(sent.stderr).toBe(
         "! this is plain MQTT, not encrypted end to end: the broker and its operator can read it\n",
       )
-      await sub.says(new RegExp(`^laptops/one level ${qos}\n`, "m"))
+      await sub.prints(new RegExp(`^laptops/one level ${qos}\n`, "m"))
     }
     sub.kill("SIGINT")
     expect(await sub.finished()).toMatchObject({ signal: "SIGINT" })
   })
 
   it("log in with a password from a file, and are told when it is wrong", async () => {
-    const household = new Household()
+    const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", await plainBroker()]
     const file = (password: string): string => {
-      const path = join(household.folder, password)
+      const path = join(cli.folder, password)
       writeFileSync(path, `${password}\n`)
       return path
     }
     const as = (password: string): string[] => ["--username", "alice", "--password-file", file(password)]
-    const right = await household.run(["pub", "t", "hi", ...at, ...as("correct")])
+    const right = await cli.run(["pub", "t", "hi", ...at, ...as("correct")])
     expect(right).toMatchObject({ code: 0 })
     expect(right.stderr).toContain("password is readable on the way")
-    expect(await household.run(["pub", "t", "hi", ...at, ...as("wrong")])).toMatchObject({
+    expect(await cli.run(["pub", "t", "hi", ...at, ...as("wrong")])).toMatchObject({
       code: 77,
       stdout: "",
     })
   })
 
   it("publish stdin as it is, and print bytes that are no text as a number of bytes", async () => {
-    const household = new Household()
+    const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", await plainBroker()]
-    const sub = household.start(["sub", "t", ...at])
-    const json = household.start(["sub", "t", "--json", ...at])
-    await sub.says(/subscribed/)
-    await json.says(/subscribed/)
-    await household.run(["pub", "t", "-", ...at], Uint8Array.of(0xff, 0x00))
-    await sub.says(/^t \(2 bytes, no text\)\n/m)
-    await json.says(/"text":null,"base64":"\/wA="/)
-    await household.run(["pub", "t", ...at], "\u001b[2Jcleared")
-    await sub.says(/^t ␛\[2Jcleared\n/m)
+    const sub = cli.start(["sub", "t", ...at])
+    const json = cli.start(["sub", "t", "--json", ...at])
+    await sub.prints(/subscribed/)
+    await json.prints(/subscribed/)
+    await cli.run(["pub", "t", "-", ...at], Uint8Array.of(0xff, 0x00))
+    await sub.prints(/^t \(2 bytes, no text\)\n/m)
+    await json.prints(/"text":null,"base64":"\/wA="/)
+    await cli.run(["pub", "t", ...at], "\u001b[2Jcleared")
+    await sub.prints(/^t ␛\[2Jcleared\n/m)
   })
 
   it("say that there is no broker", async () => {
-    const household = new Household()
-    const gone = await household.run(["pub", "t", "hi", "--host", "127.0.0.1", "--port", "1"])
+    const cli = new CliFixture()
+    const gone = await cli.run(["pub", "t", "hi", "--host", "127.0.0.1", "--port", "1"])
     expect(gone.code).toBe(69)
     expect(gone.stderr).toContain("mqttchat: the broker at 127.0.0.1:1 is not running: connection refused")
   })
@@ -89,30 +89,30 @@ describe.skipIf(mosquittoIsMissing())("pub and sub at a Mosquitto", () => {
   it("speak MQTT 5 and are told that nobody listens", async () => {
     const mosquitto = await startMosquitto("plain")
     onTestFinished(mosquitto.close)
-    const household = new Household()
-    const password = join(household.folder, "password")
+    const cli = new CliFixture()
+    const password = join(cli.folder, "password")
     writeFileSync(password, "correct\n")
     const at = ["--host", "127.0.0.1", "--port", String(mosquitto.port), "--mqtt-version", "5"]
     const alice = [...at, "--username", "alice", "--password-file", password]
-    const unheard = await household.run(["pub", "t", "hi", ...alice, "--qos", "1"])
-    expect(unheard.stdout).toBe(
+    const unreceived = await cli.run(["pub", "t", "hi", ...alice, "--qos", "1"])
+    expect(unreceived.stdout).toBe(
       "sent 2 bytes to t: status 0, acknowledged (QoS 1), nobody subscribes to it\n",
     )
-    const sub = household.start(["sub", "t", ...alice, "--qos", "2"])
-    await sub.says(/subscribed/)
-    for (const qos of ["0", "1", "2"]) await household.run(["pub", "t", `at ${qos}`, ...alice, "--qos", qos])
-    for (const qos of ["0", "1", "2"]) await sub.says(new RegExp(`^t at ${qos}\n`, "m"))
-    const stranger = await household.run(["pub", "t", "hi", ...at])
+    const sub = cli.start(["sub", "t", ...alice, "--qos", "2"])
+    await sub.prints(/subscribed/)
+    for (const qos of ["0", "1", "2"]) await cli.run(["pub", "t", `at ${qos}`, ...alice, "--qos", qos])
+    for (const qos of ["0", "1", "2"]) await sub.prints(new RegExp(`^t at ${qos}\n`, "m"))
+    const stranger = await cli.run(["pub", "t", "hi", ...at])
     expect(stranger).toMatchObject({ code: 77 })
   })
 
   it("trust the authority that --ca names, and no other", async () => {
     const mosquitto = await startMosquitto("open")
     onTestFinished(mosquitto.close)
-    const household = new Household()
+    const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", String(mosquitto.port)]
-    const trusted = await household.run(["pub", "t", "hi", ...at, "--ca", join(mosquitto.folder, "ca.crt")])
+    const trusted = await cli.run(["pub", "t", "hi", ...at, "--ca", join(mosquitto.folder, "ca.crt")])
     expect(trusted).toMatchObject({ code: 0 })
-    expect(await household.run(["pub", "t", "hi", ...at, "--tls"])).toMatchObject({ code: 76, stdout: "" })
+    expect(await cli.run(["pub", "t", "hi", ...at, "--tls"])).toMatchObject({ code: 76, stdout: "" })
   })
 })

@@ -10,7 +10,7 @@ import { openFile } from "../../src/keystore/sealed-file.ts"
 import { openLedger } from "../../src/registrar/ledger.ts"
 import { memoryOf, openMany } from "../broker/raw.ts"
 import { type Device, mint, newId } from "../broker/world.ts"
-import { Household, INIT, paired } from "./run.ts"
+import { CliFixture, INIT, paired } from "./cli-fixture.ts"
 
 const MIB = 1024 * 1024
 const PEM = /-----BEGIN [A-Z ]+-----[\s\S]+?-----END [A-Z ]+-----/g
@@ -30,21 +30,21 @@ async function ask(
   path = "/metrics",
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const asked = get({ host: "127.0.0.1", port, path, headers: { Host: host } }, (answer) => {
+    const sent = get({ host: "127.0.0.1", port, path, headers: { Host: host } }, (answer) => {
       let text = ""
       answer.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
       answer.once("end", () => resolve({ status: answer.statusCode ?? 0, text }))
     })
-    asked.once("error", reject)
+    sent.once("error", reject)
   })
 }
 
 describe("a broker that is looked after", () => {
   test("says how it is: connections, queues, rates and certificates; and that none runs where none does", async () => {
-    const household = new Household()
-    const { broker } = await paired(household)
-    await household.run(["--profile", "bob", "send", "alice", "kept for later"])
-    const status = await household.run(["--profile", "alice", "broker", "status"])
+    const cli = new CliFixture()
+    const { broker } = await paired(cli)
+    await cli.run(["--profile", "bob", "send", "alice", "kept for later"])
+    const status = await cli.run(["--profile", "alice", "broker", "status"])
     expect(status).toMatchObject({ code: 0, stderr: "" })
     expect(status.stdout).toMatch(/^running {7}since .+, process \d+, [\d.]+ MB of memory$/m)
     expect(status.stdout).toMatch(/^connected {5}\d devices, \d guests$/m)
@@ -53,7 +53,7 @@ describe("a broker that is looked after", () => {
     expect(status.stdout).toMatch(/next device 8\d days/)
     for (const line of status.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
 
-    const json = await household.run(["--profile", "alice", "--json", "broker", "status"])
+    const json = await cli.run(["--profile", "alice", "--json", "broker", "status"])
     expect(JSON.parse(json.stdout)).toMatchObject({
       schema: "mqttchat/broker-status/1",
       pid: broker.pid,
@@ -62,14 +62,14 @@ describe("a broker that is looked after", () => {
     })
     broker.kill("SIGTERM")
     await broker.finished()
-    const none = await household.run(["--profile", "alice", "broker", "status"])
+    const none = await cli.run(["--profile", "alice", "broker", "status"])
     expect(none).toMatchObject({ code: 69, stdout: "" })
     expect(none.stderr).toContain("→ mqttchat --profile alice broker\n")
   })
 
   test("shows its figures to Prometheus on loopback, to nothing that a website could reach, and names nobody", async () => {
-    const household = new Household()
-    await household.run(INIT)
+    const cli = new CliFixture()
+    await cli.run(INIT)
     const args = [
       "broker",
       "up",
@@ -83,9 +83,9 @@ describe("a broker that is looked after", () => {
       "--per-address",
       "200",
     ]
-    const broker = household.start(["--profile", "alice", ...args])
-    const [, port = ""] = await broker.says(/figures at http:\/\/127\.0\.0\.1:(\d+)\/metrics/)
-    await broker.says(/over WebSocket {3}wss:\/\/127\.0\.0\.1:\d+\/mqtt/)
+    const broker = cli.start(["--profile", "alice", ...args])
+    const [, port = ""] = await broker.prints(/figures at http:\/\/127\.0\.0\.1:(\d+)\/metrics/)
+    await broker.prints(/over WebSocket {3}wss:\/\/127\.0\.0\.1:\d+\/mqtt/)
     const { status, text } = await ask(port)
     expect(status).toBe(200)
     expect(text).toContain('\nmqttchat_connections{kind="registrar"} 1\n')
@@ -100,19 +100,19 @@ describe("a broker that is looked after", () => {
   })
 
   test("fits into 120 MB with a hundred clients", async () => {
-    const household = new Household()
+    const cli = new CliFixture()
     const args = ["--profile", "alice", "broker", "--loopback", "--port", "0", "--per-address", "200"]
-    const first = household.start(args)
-    await first.says(/broker running/)
+    const first = cli.start(args)
+    await first.prints(/broker running/)
     first.kill("SIGTERM")
     await first.finished()
-    const folder = join(household.folder, "home", "alice", "broker")
+    const folder = join(cli.folder, "home", "alice", "broker")
     const authority = await authorityIn(folder)
     const devices = await Promise.all(Array.from({ length: 100 }, () => mint(authority, newId())))
-    await letIn(folder, devices)
+    await admitDevices(folder, devices)
 
-    const broker = household.start(args)
-    await broker.says(/broker running/)
+    const broker = cli.start(args)
+    await broker.prints(/broker running/)
     const { port } = JSON.parse(readFileSync(join(folder, "address.json"), "utf8")) as { port: number }
     const clients = await openMany({ port, ca: authority.caCertificate }, devices)
     expect(await memoryOf(broker.pid)).toBeLessThan(120 * MIB)
@@ -122,14 +122,14 @@ describe("a broker that is looked after", () => {
 
 /** The authority in a broker's keys that have no passphrase. */
 async function authorityIn(folder: string): Promise<Authority> {
-  const place = { path: join(folder, "broker.key"), purpose: "registrar" } as const
-  const { contents } = await openFile(place, "", systemRandom)
+  const target = { path: join(folder, "broker.key"), purpose: "registrar" } as const
+  const { contents } = await openFile(target, "", systemRandom)
   const [caCertificate = "", caKey = ""] = Buffer.from(contents).toString("latin1").match(PEM) ?? []
   return { caCertificate, caKey }
 }
 
 /** As a hundred registrations would have; the broker does not run meanwhile. */
-async function letIn(folder: string, devices: readonly Device[]): Promise<void> {
+async function admitDevices(folder: string, devices: readonly Device[]): Promise<void> {
   const ledger = await openLedger(join(folder, "registrar.ledger"))
   for (const { id, certificate } of devices) {
     const [at, user, secretHash] = [Date.now(), newId(), newId()]
@@ -146,19 +146,19 @@ describe("a broker as a service", () => {
   test.skipIf(systemdIsMissing())(
     "has a unit that systemd takes as it is, whatever the places are called",
     async () => {
-      const household = new Household()
-      const passphrase = join(household.folder, 'pass "50%" $HOME.txt')
+      const cli = new CliFixture()
+      const passphrase = join(cli.folder, 'pass "50%" $HOME.txt')
       writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
-      const unit = join(household.folder, "mqttchat-broker.service")
-      const written = await household.run([
+      const unit = join(cli.folder, "mqttchat-broker.service")
+      const written = await cli.run([
         ...["--profile", "alice", "--passphrase-file", passphrase],
         ...["broker", "--service", unit, "--loopback", "--port", "0", "--wss", "--metrics=0"],
       ])
       expect(written).toMatchObject({ code: 0, stdout: "" })
       const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" })
-      expect({ status: verified.status, said: `${verified.stdout}${verified.stderr}` }).toEqual({
+      expect({ status: verified.status, output: `${verified.stdout}${verified.stderr}` }).toEqual({
         status: 0,
-        said: "",
+        output: "",
       })
       const text = readFileSync(unit, "utf8")
       expect(text).toContain("--profile alice --no-input broker --loopback --port=0 --wss --metrics=0\n")
@@ -168,48 +168,48 @@ describe("a broker as a service", () => {
   )
 
   test.skipIf(systemdIsMissing())("so does a daemon", async () => {
-    const household = new Household()
-    const passphrase = join(household.folder, 'pass "50%" $HOME.txt')
+    const cli = new CliFixture()
+    const passphrase = join(cli.folder, 'pass "50%" $HOME.txt')
     writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
     const init = ["init", "--name", "alice", "--broker", "later"]
-    await household.run(["--profile", "alice", "--passphrase-file", passphrase, ...init])
-    const unit = join(household.folder, "mqttchat-daemon.service")
-    const written = await household.run([
+    await cli.run(["--profile", "alice", "--passphrase-file", passphrase, ...init])
+    const unit = join(cli.folder, "mqttchat-daemon.service")
+    const written = await cli.run([
       ...["--profile", "alice", "--passphrase-file", passphrase],
       ...["daemon", "--service", unit, "--lock-after", "1h"],
     ])
     expect(written).toMatchObject({ code: 0, stdout: "" })
     const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" })
-    expect({ status: verified.status, said: `${verified.stdout}${verified.stderr}` }).toEqual({
+    expect({ status: verified.status, output: `${verified.stdout}${verified.stderr}` }).toEqual({
       status: 0,
-      said: "",
+      output: "",
     })
     expect(readFileSync(unit, "utf8")).not.toContain("correct horse")
   })
 
   test("opens its keys with what systemd hands it, and is not asked", async () => {
-    const household = new Household()
-    const passphrase = join(household.folder, "mqttchat-passphrase")
+    const cli = new CliFixture()
+    const passphrase = join(cli.folder, "mqttchat-passphrase")
     writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
     const args = ["--profile", "alice", "--no-input", "broker", "--loopback", "--port", "0"]
-    const first = household.start(["--passphrase-file", passphrase, ...args])
-    await first.says(/broker running/)
+    const first = cli.start(["--passphrase-file", passphrase, ...args])
+    await first.prints(/broker running/)
     first.kill("SIGTERM")
     await first.finished()
-    expect(await household.run(args)).toMatchObject({ code: 64 })
+    expect(await cli.run(args)).toMatchObject({ code: 64 })
 
-    household.more = { CREDENTIALS_DIRECTORY: household.folder }
-    const second = household.start(args)
-    await second.says(/broker running/)
+    cli.more = { CREDENTIALS_DIRECTORY: cli.folder }
+    const second = cli.start(args)
+    await second.prints(/broker running/)
   })
 
   test("is refused a unit that could not open its keys", async () => {
-    const household = new Household()
-    const passphrase = join(household.folder, "passphrase")
+    const cli = new CliFixture()
+    const passphrase = join(cli.folder, "passphrase")
     writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
-    const first = household.start(["--passphrase-file", passphrase, "broker", "--loopback", "--port", "0"])
-    await first.says(/broker running/)
-    const refused = await household.run(["broker", "--service", "-"])
+    const first = cli.start(["--passphrase-file", passphrase, "broker", "--loopback", "--port", "0"])
+    await first.prints(/broker running/)
+    const refused = await cli.run(["broker", "--service", "-"])
     expect(refused).toMatchObject({ code: 78, stdout: "" })
     expect(refused.stderr).toContain("mqttchat --passphrase-file FILE broker --service")
   })

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { type Household, PROGRAM } from "./run.ts"
+import { type CliFixture, PROGRAM } from "./cli-fixture.ts"
 
 export const CONTACT_NAMES = join(PROGRAM, "../contact-names.cjs")
 
@@ -45,14 +45,14 @@ export class Shell {
   #screen = ""
   #drawn: () => void = () => undefined
 
-  private constructor(shell: ShellName, household: Household) {
-    const folder = join(household.folder, "bin")
+  private constructor(shell: ShellName, cli: CliFixture) {
+    const folder = join(cli.folder, "bin")
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, "mqttchat"), SPY, { mode: 0o700 })
     writeFileSync(join(folder, "mqttchat-contacts"), NAMES, { mode: 0o700 })
-    const { env } = household
+    const { env } = cli
     this.#pty = spawn(shell, [...SHELLS[shell].start], {
-      cwd: household.folder,
+      cwd: cli.folder,
       cols: 200,
       env: { ...env, PATH: `${folder}:${env["PATH"] ?? ""}`, TERM: "xterm-256color" },
     })
@@ -64,8 +64,8 @@ export class Shell {
   }
 
   /** One that has loaded our script. */
-  static async open(shell: ShellName, household: Household): Promise<Shell> {
-    const opened = new Shell(shell, household)
+  static async open(shell: ShellName, cli: CliFixture): Promise<Shell> {
+    const opened = new Shell(shell, cli)
     opened.#pty.write(`${SHELLS[shell].load}\r`)
     await opened.calls("mqttchat ready")
     return opened

@@ -1,7 +1,7 @@
 import { spawn, type IPty } from "@lydell/node-pty"
 import xterm from "@xterm/headless"
 import { onTestFinished } from "vitest"
-import { type Household, PROGRAM } from "./run.ts"
+import { type CliFixture, PROGRAM } from "./cli-fixture.ts"
 
 const ROWS = 40
 const COLUMNS = 100
@@ -19,8 +19,8 @@ export class Terminal {
   #raw = ""
   #drawn: () => void = () => undefined
 
-  constructor(household: Household, args: readonly string[]) {
-    const env = { ...household.env, TERM: "xterm-256color" }
+  constructor(cli: CliFixture, args: readonly string[]) {
+    const env = { ...cli.env, TERM: "xterm-256color" }
     this.#pty = spawn(process.execPath, [PROGRAM, ...args], { cols: COLUMNS, rows: ROWS, env })
     this.#ended = new Promise((resolve) => this.#pty.onExit(resolve))
     this.#pty.onData((text) => {

@@ -14,10 +14,10 @@ import {
 const BOTS = join(import.meta.dirname, "../../docs/bots")
 const CEILING = 180_000
 
-type Cast = { readonly alice: User; readonly bob: User; readonly daemon: JsonProcess }
+type BotSetup = { readonly alice: User; readonly bob: User; readonly daemon: JsonProcess }
 
 /** Alice talks to the bot that Bob runs beside his daemon. */
-async function begin(): Promise<Cast> {
+async function setUp(): Promise<BotSetup> {
   const story = new ScenarioFixture()
   onTestFinished(story.end)
   const { alice, bob } = await pairedUsers(story)
@@ -40,7 +40,7 @@ const TEXTS = [
   "žluťoučký 🐎",
 ]
 
-async function converse(alice: User): Promise<void> {
+async function exchange(alice: User): Promise<void> {
   const follower = alice.start(["inbox", "--follow", "--json"])
   for (const text of TEXTS) {
     await alice.runJson("send", "bob", text)
@@ -51,12 +51,12 @@ async function converse(alice: User): Promise<void> {
 test(
   "the bot in JavaScript says back what it is told, also what came before it ran",
   async () => {
-    const { alice, daemon } = await begin()
+    const { alice, daemon } = await setUp()
     const { socket } = await daemon.waitForOutput(schemaIs("daemon"))
     await alice.runJson("send", "bob", "early")
     run(process.execPath, join(BOTS, "echo.mjs"), String(socket))
     await alice.receiveTexts("early")
-    await converse(alice)
+    await exchange(alice)
   },
   CEILING,
 )
@@ -64,12 +64,12 @@ test(
 test.skipIf(netcatIsMissing())(
   "the bot in shell says back what it is told",
   async () => {
-    const { alice, daemon } = await begin()
+    const { alice, daemon } = await setUp()
     const { tcp, token } = await daemon.waitForOutput(schemaIs("daemon"))
     run("sh", join(BOTS, "echo.sh"), String((tcp as { port: number }).port), String(token))
     // It says back only what comes while it listens.
     while (!(await alice.inbox()).includes("hello?")) await alice.runJson("send", "bob", "hello?")
-    await converse(alice)
+    await exchange(alice)
   },
   CEILING,
 )

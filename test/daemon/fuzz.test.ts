@@ -8,9 +8,9 @@ import { describe, expect, onTestFinished, test } from "vitest"
 
 import { ACCESS, COMMANDS } from "../../src/chat/api.ts"
 import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
-import { CALLERS_MAX, serve } from "../../src/daemon/server.ts"
+import { CONNECTIONS_MAX, serveOwner } from "../../src/daemon/server.ts"
 import { Town, type Person } from "../chat/people.ts"
-import { Peer, type Said } from "./wire.ts"
+import { Peer, type RpcObject } from "./rpc-peer.ts"
 
 /** Far more than any of these stories needs, far less than they would cost if nothing were bounded. */
 const MEMORY_BYTES_MAX = 400 * 1024 * 1024
@@ -21,7 +21,7 @@ const METHODS: Readonly<
   ...ACCESS,
 }
 
-type Story = {
+type FuzzSetup = {
   readonly alice: Person
   readonly path: string
   /** Nobody else has to suffer. */
@@ -29,14 +29,14 @@ type Story = {
 }
 
 /** Alice's engine, which knows Bob, served over a real socket. */
-async function begin(): Promise<Story> {
+async function setUp(): Promise<FuzzSetup> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-fuzz-"))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const town = new Town()
   const alice = await town.person("alice")
   await town.pair(alice, await town.person("bob"))
   const path = join(folder, "alice.sock")
-  const served = await serve(alice.client, path)
+  const served = await serveOwner(alice.client, path)
   onTestFinished(() => served.close())
   const stillAnswers = async (): Promise<void> => {
     const peer = new Peer({ path })
@@ -47,11 +47,11 @@ async function begin(): Promise<Story> {
 }
 
 /** Where the parameters fit, these wait for somebody else, who is not there. */
-const PATIENT = ["pair-offer", "device-offer"]
+const WAITING_METHODS = ["pair-offer", "device-offer"]
 
 describe("whoever asks in bad faith", () => {
   test("is answered once a line, whatever the line is", async () => {
-    const { path, stillAnswers } = await begin()
+    const { path, stillAnswers } = await setUp()
     const fragment = fc.constantFrom(
       '{"jsonrpc":"2.0"',
       ',"id":',
@@ -75,9 +75,9 @@ describe("whoever asks in bad faith", () => {
         const peer = new Peer({ path })
         peer.write(lines.map((text) => `${text}\n`).join(""))
         peer.socket.end()
-        const said = await peer.ended()
-        expect(said).toHaveLength(lines.length)
-        for (const answer of said) expect(answer).toMatchObject({ jsonrpc: "2.0", error: {} })
+        const received = await peer.ended()
+        expect(received).toHaveLength(lines.length)
+        for (const answer of received) expect(answer).toMatchObject({ jsonrpc: "2.0", error: {} })
       }),
     )
     await stillAnswers()
@@ -86,7 +86,7 @@ describe("whoever asks in bad faith", () => {
   test.each(Object.keys(METHODS))(
     "gets an answer to %s with any parameters, and finds no bug",
     async (method) => {
-      const { path } = await begin()
+      const { path } = await setUp()
       const peer = new Peer({ path })
       const schema = METHODS[method]?.params ?? v.strictObject({})
       const fields = Object.keys(schema.entries)
@@ -101,9 +101,9 @@ describe("whoever asks in bad faith", () => {
       )
       await fc.assert(
         fc.asyncProperty(params, async (given) => {
-          fc.pre(!PATIENT.includes(method) || !v.is(schema, given ?? {}))
+          fc.pre(!WAITING_METHODS.includes(method) || !v.is(schema, given ?? {}))
           const { error } = await peer.ask(method, given as object)
-          expect((error as Said | undefined)?.["data"]).not.toMatchObject({ code: "bug" })
+          expect((error as RpcObject | undefined)?.["data"]).not.toMatchObject({ code: "bug" })
         }),
         { numRuns: 50 },
       )
@@ -111,26 +111,26 @@ describe("whoever asks in bad faith", () => {
   )
 
   test("may nest as deep as a line is long", async () => {
-    const { path, stillAnswers } = await begin()
+    const { path, stillAnswers } = await setUp()
     const deep = "[".repeat(REQUEST_BYTES_MAX / 2 - 100) + "]".repeat(REQUEST_BYTES_MAX / 2 - 100)
     const peer = new Peer({ path })
     peer.write(`${deep}\n`)
     peer.write(`{"jsonrpc":"2.0","id":2,"method":"send","params":{"to":${deep}}}\n`)
-    expect(await peer.hears(({ id }) => id === 2)).toMatchObject({ error: { code: -32602 } })
+    expect(await peer.waitFor(({ id }) => id === 2)).toMatchObject({ error: { code: -32602 } })
     await stillAnswers()
   })
 
   test("may write byte by byte", async () => {
-    const { path } = await begin()
+    const { path } = await setUp()
     const peer = new Peer({ path })
     for (const byte of Buffer.from('{"jsonrpc":"2.0","id":"ž","method":"contacts"}\n')) {
       await new Promise<void>((resolve) => peer.socket.write(Uint8Array.of(byte), () => resolve()))
     }
-    expect(await peer.hears(({ id }) => id === "ž")).toMatchObject({ result: [{ name: "bob" }] })
+    expect(await peer.waitFor(({ id }) => id === "ž")).toMatchObject({ result: [{ name: "bob" }] })
   })
 
   test("may end its side, and gets what it asked for", async () => {
-    const { path } = await begin()
+    const { path } = await setUp()
     const peer = new Peer({ path })
     const line = '{"jsonrpc":"2.0","id":1,"method":"contacts"}\n'
     peer.write(line.repeat(1000))
@@ -139,7 +139,7 @@ describe("whoever asks in bad faith", () => {
   })
 
   test("may vanish in the middle of anything", async () => {
-    const { path, stillAnswers } = await begin()
+    const { path, stillAnswers } = await setUp()
     for (const text of [
       "{",
       '{"jsonrpc":"2.0","id":1,"method":"listen"}\n{',
@@ -156,7 +156,7 @@ describe("whoever asks in bad faith", () => {
 
   describe("and costs no more memory than is his", () => {
     test("with lines that never end", async () => {
-      const { path } = await begin()
+      const { path } = await setUp()
       const before = process.memoryUsage.rss()
       const peers = Array.from({ length: 20 }, () => new Peer({ path }))
       for (const peer of peers) peer.write(Buffer.alloc(16 * REQUEST_BYTES_MAX, "x"))
@@ -165,27 +165,27 @@ describe("whoever asks in bad faith", () => {
     })
 
     test("when he asks for much and reads nothing", async () => {
-      const { alice, path, stillAnswers } = await begin()
+      const { alice, path, stillAnswers } = await setUp()
       for (let sent = 0; sent < 30; sent++) await alice.send("bob", "x".repeat(60_000))
       const before = process.memoryUsage.rss()
-      const deaf = connect(path)
-      deaf.pause()
+      const unread = connect(path)
+      unread.pause()
       const line = '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":"bob","limit":1000}}\n'
       // 1.8 MB each: 18 GB, if they were all answered.
-      deaf.write(line.repeat(10_000))
-      for (let asked = 0; asked < 100; asked++) await stillAnswers()
+      unread.write(line.repeat(10_000))
+      for (let round = 0; round < 100; round++) await stillAnswers()
       expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
-      deaf.destroy()
+      unread.destroy()
     })
 
     test("with a thousand connections: each is answered or closed, and others get in afterwards", async () => {
-      const { path } = await begin()
+      const { path } = await setUp()
       const before = process.memoryUsage.rss()
       const sockets = Array.from({ length: 1000 }, () => connect(path))
       const outcomes = await Promise.all(sockets.map(outcomeOf))
       const answered = outcomes.filter((outcome) => outcome === "answered").length
       expect(answered).toBeGreaterThan(0)
-      expect(answered).toBeLessThanOrEqual(CALLERS_MAX)
+      expect(answered).toBeLessThanOrEqual(CONNECTIONS_MAX)
       expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
       for (const socket of sockets) socket.destroy()
       while ((await outcomeOf(connect(path))) === "closed");

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { type ChatClient, COMMANDS, type Event, EVENTS } from "../../src/chat/api.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
-import { serve, serveCommands } from "../../src/daemon/server.ts"
+import { serveOwner, serveCommands } from "../../src/daemon/server.ts"
 import { Fault } from "../../src/errors.ts"
 import { Town, type Person } from "../chat/people.ts"
 
@@ -18,7 +18,7 @@ function socketPath(): string {
   return join(folder, "alice.sock")
 }
 
-type Story = {
+type SocketSetup = {
   town: Town
   alice: Person
   bob: Person
@@ -28,13 +28,13 @@ type Story = {
 }
 
 /** Alice's engine runs in the owner; the guest asks it over a real socket. */
-async function begin(): Promise<Story> {
+async function setUp(): Promise<SocketSetup> {
   const town = new Town()
   const alice = await town.person("alice")
   const bob = await town.person("bob")
   await town.pair(alice, bob)
   const path = socketPath()
-  const owner = await serve(alice.client, path)
+  const owner = await serveOwner(alice.client, path)
   onTestFinished(() => owner.close())
   const guest = await connectOwner(path)
   if (guest === undefined) throw new Error("no owner")
@@ -43,7 +43,7 @@ async function begin(): Promise<Story> {
 }
 
 test("a second process sends, reads and hears events through the owner", async () => {
-  const { town, bob, guest } = await begin()
+  const { town, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
   expect((await guest.call("contacts", {})).map(({ name }) => name)).toEqual(["bob"])
@@ -56,7 +56,7 @@ test("a second process sends, reads and hears events through the owner", async (
 })
 
 test("answers and events are what the table says", async () => {
-  const { town, bob, guest } = await begin()
+  const { town, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
   const sent = await guest.call("send", { to: "bob", text: "as promised", wait: "disk", timeoutMs: 0 })
@@ -71,33 +71,33 @@ test("answers and events are what the table says", async () => {
 })
 
 test("a fault crosses the socket with code, message and hint", async () => {
-  const { guest } = await begin()
+  const { guest } = await setUp()
   const fault: unknown = await guest.call("verify", { contact: "bop" }).catch((why: unknown) => why)
   expect(fault).toBeInstanceOf(Fault)
   expect(fault).toMatchObject({ code: "not-found", hint: "did you mean bob? mqttchat contacts" })
 })
 
 test("the socket is for this user alone", async () => {
-  const { path } = await begin()
+  const { path } = await setUp()
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
 test("the socket's folder is made, for this user alone", async () => {
   const path = join(dirname(socketPath()), "mqttchat", "alice.sock")
   const alice = await new Town().person("alice")
-  const owner = await serve(alice.client, path)
+  const owner = await serveOwner(alice.client, path)
   onTestFinished(() => owner.close())
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
 })
 
 test("where others could put a socket, nobody listens and nobody is trusted", async () => {
-  const { path, close, alice } = await begin()
+  const { path, close, alice } = await setUp()
   const folder = dirname(path)
   const hint = `chmod 700 ${folder}`
   chmodSync(folder, 0o755)
   await expect(connectOwner(path)).rejects.toMatchObject({ code: "config", hint })
   await close()
-  await expect(serve(alice.client, path)).rejects.toMatchObject({ code: "config", hint })
+  await expect(serveOwner(alice.client, path)).rejects.toMatchObject({ code: "config", hint })
   expect(await connectOwner(path)).toBeUndefined()
 })
 
@@ -106,9 +106,9 @@ test("nobody at the socket is no fault", async () => {
 })
 
 test("a socket that a dead owner left behind is taken over", async () => {
-  const { path, close, alice } = await begin()
+  const { path, close, alice } = await setUp()
   await close()
-  const again = await serve(alice.client, path)
+  const again = await serveOwner(alice.client, path)
   const guest = await connectOwner(path)
   expect(await guest?.call("status", {})).toMatchObject({ name: "alice" })
   await guest?.close()
@@ -116,26 +116,26 @@ test("a socket that a dead owner left behind is taken over", async () => {
 })
 
 test("what was asked before the owner ends is answered, and what comes after is told so", async () => {
-  const { guest, close } = await begin()
-  const asked = guest.call("contacts", {})
+  const { guest, close } = await setUp()
+  const requested = guest.call("contacts", {})
   // The request is on its way before the owner hears of its end.
   await guest.call("status", {})
   await close()
-  expect(await asked).toHaveLength(1)
+  expect(await requested).toHaveLength(1)
   await expect(guest.call("contacts", {})).rejects.toMatchObject({ code: "unavailable" })
 })
 
 /** Writes raw bytes and collects the lines that come back until the owner hangs up or `count` lines are there. */
-function converse(path: string, bytes: string | Buffer, count: number): Promise<string[]> {
+function exchange(path: string, bytes: string | Buffer, count: number): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
-    let heard = ""
+    let received = ""
     socket.on("data", (chunk) => {
-      heard += chunk.toString("utf8")
-      if (heard.split("\n").length > count) socket.end()
+      received += chunk.toString("utf8")
+      if (received.split("\n").length > count) socket.end()
     })
     socket.on("error", reject)
-    socket.on("close", () => resolve(heard.split("\n").filter((line) => line !== "")))
+    socket.on("close", () => resolve(received.split("\n").filter((line) => line !== "")))
     socket.write(bytes)
   })
 }
@@ -148,15 +148,15 @@ test.each([
   ["unfit parameters", '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":7}}\n', -32602],
   ["a parameter too many", '{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n', -32602],
 ])("%s is answered with its JSON-RPC error, and the owner goes on", async (_name, line, code) => {
-  const { path, guest } = await begin()
-  const [answer = ""] = await converse(path, line, 1)
+  const { path, guest } = await setUp()
+  const [answer = ""] = await exchange(path, line, 1)
   expect(JSON.parse(answer)).toMatchObject({ jsonrpc: "2.0", error: { code } })
   expect(await guest.call("contacts", {})).toHaveLength(1)
 })
 
 test("a line over the limit is refused and its caller cut off", async () => {
-  const { path, guest } = await begin()
-  const [answer = ""] = await converse(path, Buffer.alloc(REQUEST_BYTES_MAX + 1, "x"), 1)
+  const { path, guest } = await setUp()
+  const [answer = ""] = await exchange(path, Buffer.alloc(REQUEST_BYTES_MAX + 1, "x"), 1)
   expect(JSON.parse(answer)).toMatchObject({ id: null, error: { code: -32600 } })
   await expect(
     guest.call("search", { words: "x".repeat(REQUEST_BYTES_MAX), limit: 1 }),
@@ -164,9 +164,9 @@ test("a line over the limit is refused and its caller cut off", async () => {
 })
 
 test("requests split and joined anywhere are still requests", async () => {
-  const { path } = await begin()
+  const { path } = await setUp()
   const line = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"contacts"}\n`
-  const answers = await converse(path, line(1) + line(2) + line(3), 3)
+  const answers = await exchange(path, line(1) + line(2) + line(3), 3)
   expect(answers.map((answer) => (JSON.parse(answer) as { id: number }).id).sort()).toEqual([1, 2, 3])
 })
 
@@ -176,15 +176,15 @@ test("an owner ends though somebody does not read what they asked for", async ()
   const path = join(folder, "owner.sock")
   const answer = "x".repeat(5 * 1024 * 1024)
   const commands = { much: { params: v.strictObject({}) } }
-  let asked = (): void => undefined
+  let requested = (): void => undefined
   const call = (): Promise<unknown> => {
-    setImmediate(asked)
+    setImmediate(requested)
     return Promise.resolve(answer)
   }
   const owner = await serveCommands({ commands, call, listen: () => () => undefined }, path)
   const idle = connect(path)
   onTestFinished(() => void idle.destroy())
-  const answered = new Promise<void>((resolve) => (asked = resolve))
+  const answered = new Promise<void>((resolve) => (requested = resolve))
   idle.pause()
   idle.write('{"jsonrpc":"2.0","id":1,"method":"much","params":{}}\n')
   await answered

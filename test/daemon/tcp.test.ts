@@ -6,21 +6,21 @@ import { expect, onTestFinished, test } from "vitest"
 
 import { COMMANDS } from "../../src/chat/api.ts"
 import { serveTcp } from "../../src/daemon/tcp.ts"
-import { tokenAt } from "../../src/daemon/token.ts"
+import { readOrCreateToken } from "../../src/daemon/token.ts"
 import { Town } from "../chat/people.ts"
-import { Peer, type Said } from "./wire.ts"
+import { Peer, type RpcObject } from "./rpc-peer.ts"
 
 const LOOPBACK = "127.0.0.1"
 
-type Story = { readonly port: number; readonly token: string; readonly tokenFile: string }
+type TcpSetup = { readonly port: number; readonly token: string; readonly tokenFile: string }
 
 /** Alice's engine, served over TCP. */
-async function begin(): Promise<Story> {
+async function setUp(): Promise<TcpSetup> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-tcp-"))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const { client } = await new Town().person("alice")
   const tokenFile = join(folder, "api.token")
-  const token = tokenAt(tokenFile)
+  const token = readOrCreateToken(tokenFile)
   const call = (method: string): Promise<unknown> => client.call(method as "contacts", {})
   const service = { commands: COMMANDS, call, listen: client.listen }
   const served = await serveTcp(service, { host: LOOPBACK, port: 0 }, token)
@@ -29,7 +29,7 @@ async function begin(): Promise<Story> {
 }
 
 /** What is said to somebody who shows the token, or undefined where the connection is closed. */
-function knock(port: number, token: string): Promise<Said | undefined> {
+function tryToken(port: number, token: string): Promise<RpcObject | undefined> {
   const peer = new Peer({ host: LOOPBACK, port })
   peer.write(auth(token))
   return peer.first()
@@ -39,20 +39,20 @@ const auth = (token: unknown, id = 1): string =>
   `${JSON.stringify({ jsonrpc: "2.0", id, method: "auth", params: { token } })}\n`
 
 test("the token is made once, for this user alone", async () => {
-  const { token, tokenFile } = await begin()
+  const { token, tokenFile } = await setUp()
   expect(statSync(tokenFile).mode & 0o777).toBe(0o600)
   expect(readFileSync(tokenFile, "utf8")).toBe(`${token}\n`)
-  expect(tokenAt(tokenFile)).toBe(token)
+  expect(readOrCreateToken(tokenFile)).toBe(token)
   writeFileSync(tokenFile, "letmein\n")
-  expect(() => tokenAt(tokenFile)).toThrow(`${tokenFile} holds no token`)
+  expect(() => readOrCreateToken(tokenFile)).toThrow(`${tokenFile} holds no token`)
 })
 
 test("who shows the token is answered, also what came in the same packet", async () => {
-  const { port, token } = await begin()
+  const { port, token } = await setUp()
   const peer = new Peer({ host: LOOPBACK, port })
   peer.write(`${auth(token)}{"jsonrpc":"2.0","id":2,"method":"contacts"}\n`)
-  expect(await peer.hears(({ id }) => id === 1)).toMatchObject({ result: null })
-  expect(await peer.hears(({ id }) => id === 2)).toMatchObject({ result: [] })
+  expect(await peer.waitFor(({ id }) => id === 1)).toMatchObject({ result: null })
+  expect(await peer.waitFor(({ id }) => id === 2)).toMatchObject({ result: [] })
   expect(await peer.ask("status")).toMatchObject({ result: { name: "alice" } })
 })
 
@@ -66,35 +66,35 @@ test.each([
   ["half a line that never could be one", () => "G"],
   ["a line without an end", () => `{${" ".repeat(600)}`],
 ])("%s closes the connection without a word", async (_name, line) => {
-  const { port, token } = await begin()
+  const { port, token } = await setUp()
   const peer = new Peer({ host: LOOPBACK, port })
   peer.write(line(token))
   expect(await peer.ended()).toEqual([])
 })
 
 test("a web page cannot ask, even if it knew the token", async () => {
-  const { port, token } = await begin()
+  const { port, token } = await setUp()
   const body = `${auth(token)}{"jsonrpc":"2.0","id":2,"method":"contacts"}\n`
   const failed = await new Promise<unknown>((resolve) => {
-    const asked = request({ host: LOOPBACK, port, method: "POST" }, resolve)
-    asked.on("error", resolve)
-    asked.end(body)
+    const sent = request({ host: LOOPBACK, port, method: "POST" }, resolve)
+    sent.on("error", resolve)
+    sent.end(body)
   })
   expect(failed).toMatchObject({ code: "ECONNRESET" })
 })
 
 test("strangers who say nothing take no more than their places, and leave none taken", async () => {
-  const { port, token } = await begin()
-  const silent = Array.from({ length: 40 }, () => new Peer({ host: LOOPBACK, port }))
-  const turnedAway = silent.slice(32)
+  const { port, token } = await setUp()
+  const silentPeers = Array.from({ length: 40 }, () => new Peer({ host: LOOPBACK, port }))
+  const turnedAway = silentPeers.slice(32)
   for (const peer of turnedAway) expect(await peer.ended()).toEqual([])
-  for (const peer of silent) peer.socket.destroy()
+  for (const peer of silentPeers) peer.socket.destroy()
   // The server sees that they have gone when it sees it.
-  while ((await knock(port, token)) === undefined);
+  while ((await tryToken(port, token)) === undefined);
 })
 
 test("who is told of no port hears which one is taken", async () => {
-  const { port, token } = await begin()
+  const { port, token } = await setUp()
   const service = { commands: {}, call: () => Promise.resolve(null), listen: () => () => undefined }
   await expect(serveTcp(service, { host: LOOPBACK, port }, token)).rejects.toMatchObject({
     code: "unavailable",

@@ -200,7 +200,7 @@ test("a broker that cannot be told is told when the registrar starts again; the 
   const troubles: string[] = []
   const here = await given({
     bouncer: () => ({
-      takeUp: () => Promise.resolve(),
+      publishCrl: () => Promise.resolve(),
       expel: () => Promise.reject(new Fault("unavailable", "the broker does not answer")),
     }),
     onTrouble: ({ message }) => void troubles.push(message),
@@ -211,7 +211,7 @@ test("a broker that cannot be told is told when the registrar starts again; the 
   expect(troubles).toEqual(["the broker does not answer"])
   const expelled: string[] = []
   const bouncer = {
-    takeUp: () => Promise.resolve(),
+    publishCrl: () => Promise.resolve(),
     expel: (device: string) => Promise.resolve(void expelled.push(device)),
   }
   await here.reopen({ bouncer: () => bouncer })

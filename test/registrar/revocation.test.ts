@@ -115,7 +115,7 @@ test("what a broker could not be told is told when the registrar starts again [R
   const credential = await admitted(here, newApplicant())
   const broken = await here.reopen({
     bouncer: () => ({
-      takeUp: () => Promise.resolve(),
+      publishCrl: () => Promise.resolve(),
       expel: () => Promise.reject(new Fault("unavailable", "the broker does not answer")),
     }),
   })
@@ -134,7 +134,7 @@ test("a list that cannot be written keeps no device in, and is written by the ne
   let isFull = false
   const registrar = await here.reopen({
     bouncer: () => ({
-      takeUp: () => (isFull ? Promise.reject(new Fault("disk-full", "there is no room")) : Promise.resolve()),
+      publishCrl: () => (isFull ? Promise.reject(new Fault("disk-full", "there is no room")) : Promise.resolve()),
       expel: (device) => Promise.resolve(void expelled.push(device)),
     }),
   })

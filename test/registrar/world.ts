@@ -55,7 +55,7 @@ export async function newTown({ membersMayInvite, ...change }: Partial<Change> =
     keys: world.authority,
     boxSecret: boxKeyPair(systemRandom).secretKey,
     bouncer: () => ({
-      takeUp: (list) => Promise.resolve(void orders.lists.push(list)),
+      publishCrl: (list) => Promise.resolve(void orders.lists.push(list)),
       expel: (device) => Promise.resolve(void orders.expelled.push(device)),
     }),
     onState: () => undefined,

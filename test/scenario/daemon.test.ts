@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { eventIs, Peer } from "../daemon/wire.ts"
+import { eventIs, Peer } from "../daemon/rpc-peer.ts"
 import {
   isMessage,
   pairedUsers,
@@ -51,7 +51,7 @@ describe("a daemon", CEILING, () => {
 
     await alice.runJson("send", "bob", "who is there?")
     await follower.waitForOutput(isMessage("who is there?"))
-    await script.hears(eventIs("message"))
+    await script.waitFor(eventIs("message"))
     const sent = await Promise.all([
       bob.run(["send", "alice", "a command"]),
       script.ask("send", { to: "alice", text: "a script" }),
@@ -80,20 +80,20 @@ describe("a daemon", CEILING, () => {
     onTestFinished(fixture.end)
     const { bob, open } = await lockedBob(fixture)
     const daemon = bob.start(["daemon", "--lock-after", "300ms", ...open])
-    await daemon.says(/daemon running/)
+    await daemon.prints(/daemon running/)
     const script = new Peer({ path: socketOf(bob) })
     await script.ask("listen")
     // On a slow machine it may be locked before anybody listens.
     await script.ask("unlock", { passphrase: PASSPHRASE })
-    await script.hears(eventIs("locked"))
-    await daemon.says(/the keys are locked/)
+    await script.waitFor(eventIs("locked"))
+    await daemon.prints(/the keys are locked/)
     const link = { kind: "stopped", code: "locked" }
     expect(await script.ask("status")).toMatchObject({ result: { name: "bob", locked: true, link } })
     const refusal = { code: "locked", hint: "mqttchat daemon unlock" }
     expect(await script.ask("contacts")).toMatchObject({ error: { data: refusal } })
     expect(await bob.run(["send", "alice", "hello"])).toMatchObject({ code: 77 })
     expect(await script.ask("unlock", { passphrase: PASSPHRASE })).toMatchObject({ result: null })
-    await script.hears(eventIs("unlocked"))
+    await script.waitFor(eventIs("unlocked"))
   })
 
   it("disconnects when it is locked by a command, and goes on when it is unlocked", async ({
@@ -103,7 +103,7 @@ describe("a daemon", CEILING, () => {
     onTestFinished(fixture.end)
     const { alice, bob, open } = await lockedBob(fixture)
     const daemon = bob.start(["daemon", ...open])
-    await daemon.says(/daemon running/)
+    await daemon.prints(/daemon running/)
     await bob.runJson("send", "alice", "I am off")
     const devices = async (): Promise<number> => {
       const [status] = await alice.runJson("broker", "status")
@@ -133,7 +133,7 @@ describe("a daemon", CEILING, () => {
     await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", "later")
     expect(await carol.run(["daemon", "--lock-after", "5m"])).toMatchObject({ code: 78 })
     const daemon = carol.start(["daemon"])
-    await daemon.says(/daemon running/)
+    await daemon.prints(/daemon running/)
     expect(await carol.run(["daemon", "lock"])).toMatchObject({ code: 77 })
   })
 
@@ -155,7 +155,7 @@ describe("a daemon", CEILING, () => {
     const answer = '{"jsonrpc":"2.0","id":"one","result":[]}\n'
     expect(await asks()).toBe(answer)
     const daemon = carol.start(["daemon"])
-    await daemon.says(/daemon running/)
+    await daemon.prints(/daemon running/)
     expect(await asks()).toBe(answer)
   })
 
@@ -187,7 +187,7 @@ describe("a daemon", CEILING, () => {
     const carol = fixture.user("carol")
     await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", "later")
     const daemon = carol.start(["daemon", "--end-after", "300ms"])
-    await daemon.says(/daemon running/)
+    await daemon.prints(/daemon running/)
     expect(await daemon.ended()).toMatchObject({ code: 0, signal: null })
   })
 
@@ -202,7 +202,7 @@ describe("a daemon", CEILING, () => {
     await carol.runJson("--passphrase-file", passphrase, "init", "--name", "carol", "--broker", "later")
     expect(await carol.run(["daemon"])).toMatchObject({ code: 64 })
     const daemon = carol.start(["--no-input", "daemon"], { env: { CREDENTIALS_DIRECTORY: folder } })
-    await daemon.says(/daemon running/)
+    await daemon.prints(/daemon running/)
   })
 
   it.each(["0.0.0.0:7777", "example.org:7777", "[::]:7777", "7777x", "99999"])(

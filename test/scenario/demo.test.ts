@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test, type TestContext, vi } from "vitest"
-import { Running } from "../cli/run.ts"
+import { Running } from "../cli/cli-fixture.ts"
 
 // Many real processes share two cores with other tests: a ceiling, no verdict on speed.
 vi.setConfig({ testTimeout: 180_000 })
@@ -86,7 +86,7 @@ describe("the demo", () => {
     "shows what was typed, seen and read on 80 columns, and leaves nothing",
     async (context) => {
       const demo = new Demo(context)
-      const [, port = ""] = await demo.shown.says(/mqtts:\/\/127\.0\.0\.1:(\d+)/)
+      const [, port = ""] = await demo.shown.prints(/mqtts:\/\/127\.0\.0\.1:(\d+)/)
       expect(listens(Number(port))).toBe(true)
       expect(demo.processes().length).toBeGreaterThan(1)
       const { code, stdout, stderr } = await demo.shown.finished()
@@ -111,12 +111,12 @@ describe("the demo", () => {
 
   test.concurrent("leaves its broker to two people at two terminals, until Ctrl+C", async (context) => {
     const demo = new Demo(context, "--", "--interactive")
-    const [, forAlice = "", forBob = ""] = await demo.shown.says(/^ {2}(.+ chat bob)\n {2}(.+ chat alice)$/m)
-    const [, port = ""] = await demo.shown.says(/127\.0\.0\.1:(\d+)/)
+    const [, forAlice = "", forBob = ""] = await demo.shown.prints(/^ {2}(.+ chat bob)\n {2}(.+ chat alice)$/m)
+    const [, port = ""] = await demo.shown.prints(/127\.0\.0\.1:(\d+)/)
     const [alice, bob] = [demo.paste(forAlice), demo.paste(forBob)]
-    await bob.says(/\/help/)
+    await bob.prints(/\/help/)
     alice.type("is this you?\n")
-    await bob.says(/alice: is this you\?/)
+    await bob.prints(/alice: is this you\?/)
     for (const user of [alice, bob]) {
       user.endInput()
       expect(await user.finished()).toMatchObject({ code: 0 })

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { once } from "node:events"
 import { afterAll, expect, onTestFinished, test } from "vitest"
-import { Running } from "../cli/run.ts"
+import { Running } from "../cli/cli-fixture.ts"
 import { freePort, mosquittoIsMissing } from "../mosquitto.ts"
 import { dig, rabbitIsMissing } from "../rabbit.ts"
 import { isMessage, pair, type JsonOutput, schemaIs, initHost, ScenarioFixture } from "./scenario-fixture.ts"
@@ -30,7 +30,7 @@ test.skipIf(mosquittoIsMissing())(
     const [program = "", ...args] = words(start[0])
     const mosquitto = new Running(spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] }))
     onTestFinished(() => mosquitto.stop())
-    await mosquitto.says(/running/)
+    await mosquitto.prints(/running/)
     const [, ...registrar] = words(start[1])
     const registrarProcess = alice.start([...registrar, "--json"])
     await registrarProcess.waitForOutput(schemaIs("registrar"))
@@ -76,7 +76,7 @@ test.skipIf(rabbitIsMissing())(
       await ended
       await cluster.close()
     })
-    await new Running(node).says(/completed with \d+ plugins/)
+    await new Running(node).prints(/completed with \d+ plugins/)
     const [, ...registrar] = words(start[1])
     await dora.start([...registrar, "--json"]).waitForOutput(schemaIs("registrar"))
 

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Authority, pinOf } from "../../src/broker/certificates.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
-import { dropsQueue, readsQueue, takesPlace } from "../../src/doctor/attack-place.ts"
-import { answersForRegistrar, GREED, readsInbox, remembersRefused } from "../../src/doctor/attack-read.ts"
-import { announcesEndlessPacket, sendsOversized } from "../../src/doctor/attack-size.ts"
-import { leavesRetained, seesNames, seesStatistics, willsAnywhere } from "../../src/doctor/attack-traces.ts"
-import { Dialler } from "../../src/doctor/line.ts"
-import { isSame, staged, type Actor, type Attack, type Outcome, type Scene } from "../../src/doctor/scene.ts"
+import { dropsQueue, readsQueue, takesOverClientId } from "../../src/doctor/probe/attack-client-id.ts"
+import { answersForRegistrar, READ_FILTERS, readsInbox, remembersRefused } from "../../src/doctor/probe/attack-read.ts"
+import { announcesEndlessPacket, sendsOversized } from "../../src/doctor/probe/attack-size.ts"
+import { leavesRetained, seesNames, seesStatistics, willsAnywhere } from "../../src/doctor/probe/attack-traces.ts"
+import { ProbeConnector } from "../../src/doctor/probe/probe-connection.ts"
+import { isSame, runAttack, type Probe, type Attack, type Outcome, type Probes } from "../../src/doctor/probe/attack-runner.ts"
 import { REGISTRATION_REQUESTS, registrationRequestTopic } from "../../src/wire/topics.ts"
 import { startPlain } from "../broker/plain.ts"
 import {
@@ -26,14 +26,14 @@ const ENDLESS = "announces 256 MB before CONNECT"
 
 /** What the doctor asks on any broker. */
 const CAREFUL: Readonly<Record<string, Attack>> = {
-  "reads another's inbox by its topic": readsInbox(GREED.exact),
-  "reads all inboxes of another": readsInbox(GREED.mailboxes),
-  "reads everything below another's name": readsInbox(GREED.tree),
-  "reads one mailbox of all devices": readsInbox(GREED.devices),
-  "reads one mailbox of all branches": readsInbox(GREED.everywhere),
+  "reads another's inbox by its topic": readsInbox(READ_FILTERS.exact),
+  "reads all inboxes of another": readsInbox(READ_FILTERS.mailboxes),
+  "reads everything below another's name": readsInbox(READ_FILTERS.tree),
+  "reads one mailbox of all devices": readsInbox(READ_FILTERS.devices),
+  "reads one mailbox of all branches": readsInbox(READ_FILTERS.everywhere),
   "is handed later what was refused beside something granted": remembersRefused,
   "answers in the registrar's place": answersForRegistrar,
-  "takes another's place": takesPlace,
+  "takes another's place": takesOverClientId,
   "reads what waits for another": readsQueue,
   "throws away what waits for another": dropsQueue,
   "sees in $SYS who is there": seesNames,
@@ -54,42 +54,42 @@ const GREEDY: Readonly<Record<string, Attack>> = Object.fromEntries(
 
 /** aedes knows no shared subscriptions: these succeed on an open Mosquitto only. */
 const SHARED: Readonly<Record<string, Attack>> = {
-  "shares the subscription of another's topic": readsInbox(GREED["shared topic"]),
-  "shares all inboxes of another": readsInbox(GREED["shared wildcard"]),
+  "shares the subscription of another's topic": readsInbox(READ_FILTERS["shared topic"]),
+  "shares all inboxes of another": readsInbox(READ_FILTERS["shared wildcard"]),
   "shares everything": readsInbox((runner) => `$share/${runner.id()}/#`),
 }
 
 /** With a registrar of the broker's, whose common name is all that makes it one. */
-type RegistrarProbes = Scene & { readonly registrar: Actor }
+type RegistrarProbes = Probes & { readonly registrar: Probe }
 
 /** Mallory listens to what newcomers ask of the registrar, which hears Alice's. */
 const readsRequests = (filter: (id: string) => string): ((probes: RegistrarProbes) => Promise<Outcome>) => {
   return (probes) =>
-    staged(probes, async (runner) => {
+    runAttack(probes, async (runner) => {
       const [asked, own] = [registrationRequestTopic(probes.alice.id), runner.inbox(probes.mallory)]
-      const registrar = await runner.enter(probes.registrar)
+      const registrar = await runner.connect(probes.registrar)
       await registrar.subscribe(REGISTRATION_REQUESTS)
-      const [alice, mallory] = [await runner.enter(probes.alice), await runner.enter(probes.mallory)]
+      const [alice, mallory] = [await runner.connect(probes.alice), await runner.connect(probes.mallory)]
       await mallory.subscribe(own)
       await mallory.subscribe(filter(probes.alice.id))
       const request = runner.frame(asked)
       await alice.publish(request)
-      if ((await registrar.hears(isSame(request))) === undefined) return "unclear"
-      if (!(await runner.carries(alice, mallory, own)) && !mallory.isOver) return "unclear"
-      return mallory.heard.some(isSame(request)) ? "succeeds" : "fails"
+      if ((await registrar.waitFor(isSame(request))) === undefined) return "unclear"
+      if (!(await runner.delivers(alice, mallory, own)) && !mallory.hasEnded) return "unclear"
+      return mallory.received.some(isSame(request)) ? "succeeds" : "fails"
     })
 }
 
 /** Mallory asks the registrar something on the topic of Alice. */
 async function asksAsAnother(probes: RegistrarProbes): Promise<Outcome> {
-  return staged(probes, async (runner) => {
-    const registrar = await runner.enter(probes.registrar)
+  return runAttack(probes, async (runner) => {
+    const registrar = await runner.connect(probes.registrar)
     await registrar.subscribe(REGISTRATION_REQUESTS)
-    const [alice, mallory] = [await runner.enter(probes.alice), await runner.enter(probes.mallory)]
+    const [alice, mallory] = [await runner.connect(probes.alice), await runner.connect(probes.mallory)]
     const forged = runner.frame(registrationRequestTopic(probes.alice.id))
     await mallory.publish(forged)
-    if (!(await runner.carries(alice, registrar, forged.topic))) return "unclear"
-    return registrar.heard.some(isSame(forged)) ? "succeeds" : "fails"
+    if (!(await runner.delivers(alice, registrar, forged.topic))) return "unclear"
+    return registrar.received.some(isSame(forged)) ? "succeeds" : "fails"
   })
 }
 
@@ -106,14 +106,14 @@ const ALL: Readonly<Record<string, RegistrarAttack>> = { ...OPENLY, ...SHARED }
 
 /** Alice, Mallory and the registrar, each with a valid certificate of the same authority. */
 async function probesAt(port: number, authority: Authority): Promise<RegistrarProbes> {
-  const probeFor = async (name: string): Promise<Actor> => {
+  const probeFor = async (name: string): Promise<Probe> => {
     const { id, certificate, key } = await mint(authority, name)
-    const connector = new Dialler({
+    const connector = new ProbeConnector({
       address: { host: "127.0.0.1", port },
       trust: { kind: "pin", pin: pinOf(authority.caCertificate) },
       credential: { kind: "device", deviceId: id, certificate, key },
     })
-    return { id, dialler: connector }
+    return { id, connector }
   }
   const [alice, mallory] = [await probeFor(newId()), await probeFor(newId())]
   return { alice, mallory, registrar: await probeFor("registrar"), random: systemRandom }

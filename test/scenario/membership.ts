@@ -1,6 +1,6 @@
 import type { Authority } from "../../src/broker/certificates.ts"
 import { brokerKeys } from "../../src/cli/broker/keys.ts"
-import type { Context } from "../../src/cli/context.ts"
+import type { Context } from "../../src/cli/terminal/context.ts"
 import { profilePaths } from "../../src/paths.ts"
 import type { User } from "./scenario-fixture.ts"
 

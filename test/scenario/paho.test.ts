@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
-import { Running } from "../cli/run.ts"
+import { Running } from "../cli/cli-fixture.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { ScenarioFixture } from "./scenario-fixture.ts"
 
@@ -47,20 +47,20 @@ describe.skipIf(mosquittoIsMissing() || pahoIsMissing())("mqttchat as a plain cl
 
   test.each(VERSIONS)("what pub says in MQTT %s, Paho hears as it was said", async (version) => {
     const listener = paho(version, "sub", `to-paho/${version}/#`)
-    await listener.says(/^subscribed$/m)
+    await listener.prints(/^subscribed$/m)
     for (const qos of LEVELS) {
       const { code } = await alice.run(["pub", `to-paho/${version}/${qos}`, "grüße", ...ours(version, qos)])
       expect(code).toBe(0)
-      await listener.says(new RegExp(`^${qos} to-paho/${version}/${qos} grüße$`, "m"))
+      await listener.prints(new RegExp(`^${qos} to-paho/${version}/${qos} grüße$`, "m"))
     }
   })
 
   test.each(VERSIONS)("what Paho says in MQTT %s, sub prints as it was said", async (version) => {
     const listener = alice.start(["sub", `to-us/${version}/#`, ...ours(version, "2"), "--json"])
-    await listener.says(/subscribed to/)
+    await listener.prints(/subscribed to/)
     for (const qos of LEVELS) {
       const topic = `to-us/${version}/${qos}`
-      await paho(version, "pub", topic, "grüße", qos).says(/^published$/m)
+      await paho(version, "pub", topic, "grüße", qos).prints(/^published$/m)
       const received = await listener.waitForOutput((output) => output["topic"] === topic)
       expect(received).toMatchObject({ qos: Number(qos), text: "grüße", retain: false })
     }

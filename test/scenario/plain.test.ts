@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { Running } from "../cli/run.ts"
+import { Running } from "../cli/cli-fixture.ts"
 import {
   type Mosquitto,
   mosquittoClientsAreMissing,
@@ -68,7 +68,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
           "%q %t %p",
           "-d",
         )
-        await listener.says(/Subscribed/)
+        await listener.prints(/Subscribed/)
         const publish = (qos: string) =>
           alice.run([
             ...["pub", `${topic}/${qos}`, `level ${qos}`, ...at(plain)],
@@ -83,7 +83,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
           expect(stderr).toContain("not encrypted end to end")
         }
         for (const qos of LEVELS)
-          await listener.says(new RegExp(`^${qos} ${topic}/${qos} level ${qos}$`, "m"))
+          await listener.prints(new RegExp(`^${qos} ${topic}/${qos} level ${qos}$`, "m"))
         listener.kill("SIGTERM")
         await listener.finished()
         for (const qos of LEVELS)
@@ -107,7 +107,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
           version,
           "--json",
         ])
-        await listener.says(/subscribed to/)
+        await listener.prints(/subscribed to/)
         const publish = (qos: string) =>
           theirs(
             "mosquitto_pub",
@@ -141,19 +141,19 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
 
     test.concurrent("shows text as a row, and bytes that are none by their number", async () => {
       const listener = alice.start(["sub", "rows", ...at(plain)])
-      await listener.says(/subscribed to/)
+      await listener.prints(/subscribed to/)
       await theirs("mosquitto_pub", "-t", "rows", "-m", "\u001b[2Jred").finished()
-      await listener.says(/^rows ␛\[2Jred$/m)
+      await listener.prints(/^rows ␛\[2Jred$/m)
       const bytes = join(fixture.folder, "bytes")
       writeFileSync(bytes, Uint8Array.of(0xff, 0xfe, 0))
       await theirs("mosquitto_pub", "-t", "rows", "-f", bytes).finished()
-      await listener.says(/^rows \(3 bytes, no text\)$/m)
+      await listener.prints(/^rows \(3 bytes, no text\)$/m)
     })
 
     test.concurrent("goes through TLS with the authority that is named, and to no other", async () => {
       const ca = ["--ca", join(secured.folder, "ca.crt")]
       const listener = alice.start(["sub", "tls", ...at(secured), ...ca, "--json"])
-      await listener.says(/subscribed to/)
+      await listener.prints(/subscribed to/)
       const sent = await alice.run(["pub", "tls", "through", ...at(secured), ...ca, "--json"])
       expect(sent.output).toMatchObject([{ schema: "mqttchat/published/1", topic: "tls", bytes: 7, qos: 1 }])
       expect(sent.stderr).not.toContain("readable on the way")

@@ -43,7 +43,7 @@ describe.concurrent("several processes on one profile", CEILING, () => {
       const { alice, bob, open } = await lockedBob(fixture)
       const owner = bob.start([...staying, ...open])
       await alice.runJson("send", "bob", "are you there?")
-      await owner.says(/alice: are you there\?/)
+      await owner.prints(/alice: are you there\?/)
       // Nobody asks Bob for the passphrase: only the process that is open can have done it.
       const sent = await Promise.all(TEXTS.map((text) => bob.run(["send", "alice", text])))
       expect(sent.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
@@ -63,7 +63,7 @@ describe.concurrent("several processes on one profile", CEILING, () => {
     const { alice, bob } = await pairedUsers(fixture)
     const owner = bob.start(["inbox", "--follow"])
     await alice.runJson("send", "bob", "are you there?")
-    await owner.says(/alice: are you there\?/)
+    await owner.prints(/alice: are you there\?/)
     await owner.stop()
     const sent = await Promise.all(TEXTS.map((text) => bob.run(["send", "alice", text])))
     expect(sent.map(({ code }) => code)).toEqual(TEXTS.map(() => 0))

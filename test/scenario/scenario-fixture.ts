@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { type Finished, PROGRAM, Running } from "../cli/run.ts"
+import { type Finished, PROGRAM, Running } from "../cli/cli-fixture.ts"
 
 /** One object that the program printed under --json. */
 export type JsonOutput = { readonly schema: string; readonly [field: string]: unknown }

@@ -12,7 +12,7 @@ describe.concurrent("send waits", CEILING, () => {
     const fixture = new ScenarioFixture()
     try {
       const { alice, bob, broker } = await pairedUsers(fixture)
-      if (isHeld) await bob.start(["daemon"]).says(/daemon running/)
+      if (isHeld) await bob.start(["daemon"]).prints(/daemon running/)
       expect(await bob.run(["send", "alice", "kept", "--no-wait"])).toMatchObject({
         code: 0,
         stderr: "✓ saved for alice\n",
@@ -42,7 +42,7 @@ describe.concurrent("send waits", CEILING, () => {
       // Nobody is there to acknowledge it.
       expect(await waits("delivered", "100ms")).toMatchObject({ code: 75 })
       const follower = alice.start(["daemon"])
-      await follower.says(/daemon running/)
+      await follower.prints(/daemon running/)
       expect(await waits("delivered", "60s")).toMatchObject({ code: 0, output: [{ state: "delivered" }] })
       // She does not tell what she has read.
       expect(await waits("read", "100ms")).toMatchObject({ code: 75 })
@@ -60,7 +60,7 @@ describe.concurrent("send waits", CEILING, () => {
     const fixture = new ScenarioFixture()
     try {
       const { bob } = await pairedUsers(fixture)
-      await bob.start(["daemon"]).says(/daemon running/)
+      await bob.start(["daemon"]).prints(/daemon running/)
       // On the broker it is, and alice, who runs nothing, will not fetch it.
       await bob.runJson("send", "alice", "a slip")
       const waits = bob.run(["send", "alice", "a slip", "--wait", "delivered", "--timeout", "60s", "--json"])

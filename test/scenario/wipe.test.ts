@@ -2,7 +2,7 @@ import { cpSync, existsSync, linkSync, readdirSync, readFileSync, writeFileSync 
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { Terminal } from "../cli/terminal.ts"
-import { Household } from "../cli/run.ts"
+import { CliFixture } from "../cli/cli-fixture.ts"
 import { pairedUsers, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
 /** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
@@ -116,7 +116,7 @@ describe.concurrent("a profile that is wiped", CEILING, () => {
 
 describe("somebody at a terminal", () => {
   it("types the name of the profile, and nothing happens for another one", async () => {
-    const cli = new Household()
+    const cli = new CliFixture()
     await cli.run(["--profile", "alice", "init", "--name", "a", "--no-passphrase", "--broker", "later"])
     const wrong = new Terminal(cli, ["--profile", "alice", "wipe"])
     await wrong.shows(/Type its name/)

@@ -50,7 +50,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
       keys: broker.authority,
       boxSecret: boxKeyPair(systemRandom).secretKey,
       ledger,
-      bouncer: () => ({ takeUp: () => Promise.resolve(), expel: () => Promise.resolve() }),
+      bouncer: () => ({ publishCrl: () => Promise.resolve(), expel: () => Promise.resolve() }),
       onState: () => undefined,
       onAdmitted: () => undefined,
       random: systemRandom,

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { LOOPBACK } from "../listen.ts"
+import { LOOPBACK } from "./bind-address.ts"
 
 /** Tools that manage a firewall here, with the command that opens a port for good. */
 const TOOLS: readonly (readonly [string, (port: number) => string])[] = [
@@ -11,7 +11,7 @@ const TOOLS: readonly (readonly [string, (port: number) => string])[] = [
 ]
 
 /** What opens `port` in the firewall of this machine, or undefined where nobody but this machine is to come in. */
-export function firewallAdvice(listen: string, port: number): string | undefined {
+export function firewallHint(listen: string, port: number): string | undefined {
   if (listen === LOOPBACK || listen === "::1") return undefined
   const [, command] = TOOLS.find(([tool]) => existsSync(tool)) ?? []
   if (command !== undefined) return `if others cannot connect: ${command(port)}`

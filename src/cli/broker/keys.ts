@@ -9,8 +9,8 @@ import { needsPassphrase, openFile, sealFile } from "../../keystore/sealed-file.
 import { decode, type Reader, Writer } from "../../wire/codec.ts"
 import { readText } from "../../wire/text.ts"
 import { ledgerFile, makeLedger } from "./ledger.ts"
-import type { Context } from "../context.ts"
-import { givenPassphrase, passphraseToOpen } from "../passphrase.ts"
+import type { Context } from "../terminal/context.ts"
+import { givenPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
 
 const VERSION = 1
 /** PEM of a P-256 certificate or key is under 1 kB. */
@@ -21,7 +21,7 @@ const SECRET_BYTES = 32
 export type BrokerKeys = { readonly authority: Authority; readonly registrarSecret: SecretKey }
 
 /** Where they lie. */
-export function brokerKeyPlace({ paths }: Pick<Context, "paths">) {
+export function brokerKeyTarget({ paths }: Pick<Context, "paths">) {
   return { path: join(paths.broker, "broker.key"), purpose: "registrar" } as const
 }
 
@@ -31,20 +31,20 @@ export function brokerKeyPlace({ paths }: Pick<Context, "paths">) {
  * `damaged-key-file` where only one of keys and ledger is left.
  */
 export async function brokerKeys(context: Context, newAuthority = false): Promise<BrokerKeys> {
-  const place = brokerKeyPlace(context)
-  if (newAuthority) layAside(place.path)
-  else refuseLoss(place.path, ledgerFile(context))
-  if (!existsSync(place.path)) {
+  const target = brokerKeyTarget(context)
+  if (newAuthority) archive(target.path)
+  else refuseLoss(target.path, ledgerFile(context))
+  if (!existsSync(target.path)) {
     await makeLedger(context)
     const keys = { authority: await makeAuthority(), registrarSecret: boxKeyPair(systemRandom).secretKey }
-    await sealFile(place, encode(keys), givenPassphrase(context) ?? "", systemRandom)
+    await sealFile(target, encode(keys), givenPassphrase(context) ?? "", systemRandom)
     return keys
   }
-  const passphrase = (await needsPassphrase(place)) ? await passphraseToOpen(context) : ""
-  const { contents } = await openFile(place, passphrase, systemRandom)
+  const passphrase = (await needsPassphrase(target)) ? await passphraseToOpen(context) : ""
+  const { contents } = await openFile(target, passphrase, systemRandom)
   const keys = decode(contents, read)
   if (keys !== undefined) return keys
-  throw new Fault("damaged-key-file", `${place.path} was written by another version of mqttchat`)
+  throw new Fault("damaged-key-file", `${target.path} was written by another version of mqttchat`)
 }
 
 /** A ledger with nothing in it was made for keys that never came to be. */
@@ -62,7 +62,7 @@ function refuseLoss(keys: string, ledger: string): void {
 }
 
 /** Nothing is ever deleted here: the old keys may turn out to be wanted. */
-function layAside(path: string): void {
+function archive(path: string): void {
   try {
     if (existsSync(path)) renameSync(path, `${path}.${Date.now()}.old`)
   } catch (cause) {

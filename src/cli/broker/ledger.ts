@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import type { Ledger } from "../../registrar/ledger.ts"
-import type { Context } from "../context.ts"
+import type { Context } from "../terminal/context.ts"
 
 export function ledgerFile({ paths }: Pick<Context, "paths">): string {
   return join(paths.broker, "registrar.ledger")

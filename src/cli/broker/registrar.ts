@@ -10,11 +10,15 @@ import type { Registrar, RegistrarPoint } from "../../registrar/registrar.ts"
 import type { BrokerAddress, Trust } from "../../transport/transport.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import type { BrokerKeys } from "./keys.ts"
-import { layOutInvitation, type Notice, writeNotice } from "../broker-notice.ts"
-import type { Context } from "../context.ts"
-import { type OfficeKeeper, serveOffice } from "./office.ts"
+import {
+  writeOperatorInvitation,
+  type BrokerDescriptor,
+  writeBrokerDescriptor,
+} from "../profile/broker-descriptor.ts"
+import type { Context } from "../terminal/context.ts"
+import { type AdminContext, serveAdmin } from "./admin-rpc.ts"
 
-export const REVOCATION_LIST = "crl.pem"
+export const CRL_FILE = "crl.pem"
 
 /** Broker and registrar share one folder, one ledger and one lock. Fault `exists` while another process has it. */
 export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
@@ -27,14 +31,14 @@ export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
 }
 
 /** False for a device that was revoked, and for one that the ledger does not know: it may be older than what was lost. */
-export function mayEnter({ roll }: Ledger): (device: string) => boolean {
+export function mayConnect({ roll: state }: Ledger): (device: string) => boolean {
   return (id) => {
-    const device = roll.devices.get(id)
+    const device = state.devices.get(id)
     return device !== undefined && device.revokedAt === undefined
   }
 }
 
-export type RegistrarPlace = {
+export type RegistrarTarget = {
   readonly address: BrokerAddress
   /** Other nodes of the broker. */
   readonly others?: readonly BrokerAddress[]
@@ -47,7 +51,7 @@ export async function startRegistrar(
   context: Context,
   { authority, registrarSecret }: BrokerKeys,
   ledger: Ledger,
-  place: RegistrarPlace,
+  target: RegistrarTarget,
 ): Promise<Registrar> {
   const [{ openRegistrar }, { pinOf }, { connectMqtt }] = await Promise.all([
     import("../../registrar/registrar.ts"),
@@ -57,7 +61,7 @@ export async function startRegistrar(
   const { lifetime, out, env } = context
   const registrar = await openRegistrar({
     connect: connectMqtt,
-    ...place,
+    ...target,
     keys: authority,
     pin: pinOf(authority.caCertificate),
     boxSecret: registrarSecret,
@@ -66,35 +70,35 @@ export async function startRegistrar(
       if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
     },
     onAdmitted: ({ deviceName, operator }) => {
-      out.say(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
+      out.info(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
     },
     onTrouble: ({ message }) => {
       out.warn(safe`a device that was replaced is not shut out yet: ${display(message)}`)
     },
     random: systemRandom,
     now: Date.now,
-    reach: reachOf(env),
+    reach: failpointOf(env),
   })
   lifetime.defer(registrar.close)
   return registrar
 }
 
 /** Leaves the way in for the profile beside it, and answers the operator's other commands until the command ends. */
-export async function openToOperator(
+export async function serveOperator(
   { paths, lifetime }: Context,
   registrar: Registrar,
-  notice: Notice,
-  report?: OfficeKeeper["report"],
+  descriptor: BrokerDescriptor,
+  report?: AdminContext["report"],
 ): Promise<void> {
   const { inviteOperator } = await import("../../registrar/members.ts")
-  writeNotice(paths, notice)
-  layOutInvitation(paths, await inviteOperator(registrar))
-  const office = await serveOffice({ ...registrar, report }, paths.brokerSocket)
-  lifetime.defer(office.close)
+  writeBrokerDescriptor(paths, descriptor)
+  writeOperatorInvitation(paths, await inviteOperator(registrar))
+  const server = await serveAdmin({ ...registrar, report }, paths.brokerSocket)
+  lifetime.defer(server.close)
 }
 
 /** Who may read a revocation list, which holds nothing secret: its own folder's user, or a broker of another user. */
-export const LIST_MODE = { own: 0o600, everybody: 0o644 } as const
+export const CRL_MODE = { own: 0o600, everyone: 0o644 } as const
 
 /** Puts the list where a broker reads it, in one step. */
 export function writeRevocationList(path: string, list: string, mode: number): void {
@@ -107,11 +111,11 @@ export function writeRevocationList(path: string, list: string, mode: number): v
 }
 
 /** The embedded broker asks the ledger at each connection; the list is written for whoever else trusts this authority. */
-export function embeddedBouncer({ paths }: Context, expel: Bouncer["expel"]): Bouncer {
-  const path = join(paths.broker, REVOCATION_LIST)
+export function embeddedBrokerControl({ paths }: Context, expel: Bouncer["expel"]): Bouncer {
+  const path = join(paths.broker, CRL_FILE)
   return {
-    takeUp: (list) => {
-      writeRevocationList(path, list, LIST_MODE.own)
+    publishCrl: (list) => {
+      writeRevocationList(path, list, CRL_MODE.own)
       return Promise.resolve()
     },
     expel,
@@ -119,9 +123,9 @@ export function embeddedBouncer({ paths }: Context, expel: Bouncer["expel"]): Bo
 }
 
 /** For crash tests: MQTTCHAT_DIE_AT names one of `REGISTRAR_POINTS`, and there this process kills itself. */
-function reachOf(env: Context["env"]): (point: RegistrarPoint) => void {
-  const deadly = env["MQTTCHAT_DIE_AT"]
+function failpointOf(env: Context["env"]): (point: RegistrarPoint) => void {
+  const crashPoint = env["MQTTCHAT_DIE_AT"]
   return (point) => {
-    if (point === deadly) process.kill(process.pid, "SIGKILL")
+    if (point === crashPoint) process.kill(process.pid, "SIGKILL")
   }
 }

@@ -10,15 +10,27 @@ import { makePrivateFolder } from "../../fs/private-folder.ts"
 import { DEFAULT_PORT, formatAddress } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import { type BrokerKeys, brokerKeys } from "./keys.ts"
-import { type Notice, readNotice } from "../broker-notice.ts"
+import { type BrokerDescriptor, readBrokerDescriptor } from "../profile/broker-descriptor.ts"
 import { holdLedger } from "./ledger.ts"
 import { reporter } from "./status.ts"
-import type { Context } from "../context.ts"
-import { firewallAdvice } from "./firewall.ts"
+import type { Context } from "../terminal/context.ts"
+import { firewallHint } from "./firewall.ts"
 import { hasProfile } from "../profile/profile.ts"
-import { ANY, choosePlace, type ListenWish, LOOPBACK, type Place } from "../listen.ts"
-import { embeddedBouncer, holdBrokerLock, mayEnter, openToOperator, startRegistrar } from "./registrar.ts"
-import { grouped } from "../rows.ts"
+import {
+  ANY_ADDRESS,
+  chooseBindAddress,
+  type ListenOptions,
+  LOOPBACK,
+  type BindAddress,
+} from "./bind-address.ts"
+import {
+  embeddedBrokerControl,
+  holdBrokerLock,
+  mayConnect,
+  serveOperator,
+  startRegistrar,
+} from "./registrar.ts"
+import { groupDigits } from "../terminal/format.ts"
 
 /** A name that a certificate can hold; a laptop may be called anything. */
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
@@ -30,7 +42,7 @@ const TROUBLE_EVERY_MS = 60_000
 /** Timers hold 24 days at most, and a laptop sleeps. */
 const CERTIFICATE_LOOK_MS = 60 * 60 * 1000
 
-export type BrokerOptions = ListenWish & {
+export type BrokerOptions = ListenOptions & {
   readonly port?: number
   readonly watch?: boolean
   readonly newAuthority?: boolean
@@ -48,29 +60,29 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   makePrivateFolder(paths.broker)
   holdBrokerLock(context)
   const keys = await brokerKeys(context, options.newAuthority)
-  const last = readNotice(paths)
-  const place = await choosePlace(context, options, last && placeOf(last))
-  const port = options.port ?? last?.address.port ?? DEFAULT_PORT
+  const previous = readBrokerDescriptor(paths)
+  const bindAddress = await chooseBindAddress(context, options, previous && bindAddressOf(previous))
+  const port = options.port ?? previous?.address.port ?? DEFAULT_PORT
   const ledger = await holdLedger(context)
-  const broker = await startHere(context, keys, { place, port, ledger, options })
+  const broker = await startEmbeddedBroker(context, keys, { bindAddress, port, ledger, options })
   lifetime.defer(broker.close)
-  if (options.metrics !== undefined) await showFigures(context, broker, options.metrics)
-  const at = { place, port: broker.ports[0] ?? port, broker, ledger }
-  const notice = await admit(context, keys, at)
-  tell(context, notice, broker)
+  if (options.metrics !== undefined) await startMetrics(context, broker, options.metrics)
+  const at = { place: bindAddress, port: broker.ports[0] ?? port, broker, ledger }
+  const descriptor = await startEmbeddedRegistrar(context, keys, at)
+  printBroker(context, descriptor, broker)
   return await new Promise<never>(() => undefined)
 }
 
-function placeOf({ listen, address }: Notice): Place | undefined {
+function bindAddressOf({ listen, address }: BrokerDescriptor): BindAddress | undefined {
   return listen === undefined ? undefined : { listen, host: address.host }
 }
 
 /** People pin the authority, so the server's own certificate can be a new one at each start, and in time after it. */
-async function startHere(
+async function startEmbeddedBroker(
   context: Context,
   { authority }: BrokerKeys,
-  wish: {
-    readonly place: Place
+  setup: {
+    readonly bindAddress: BindAddress
     readonly port: number
     readonly ledger: Ledger
     readonly options: BrokerOptions
@@ -79,9 +91,9 @@ async function startHere(
   const [
     { makeServerCertificate },
     { startBroker },
-    { GUEST_RATE },
+    { GUEST_RATE: GUEST_LIMITS },
     { limitsFor },
-    { stayLean },
+    { stayLean: limitYoungGeneration },
     { REGISTRAR_ID },
   ] = await Promise.all([
     import("../../broker/certificates.ts"),
@@ -91,77 +103,79 @@ async function startHere(
     import("../../broker/memory.ts"),
     import("../../registrar/registrar.ts"),
   ])
-  stayLean()
+  limitYoungGeneration()
   const { caCertificate } = authority
-  const { place, options } = wish
-  const certify = (): Promise<ServerCertificate> => makeServerCertificate(authority, hostsOf(place))
+  const { bindAddress, options } = setup
+  const makeCertificate = (): Promise<ServerCertificate> =>
+    makeServerCertificate(authority, hostsOf(bindAddress))
   const broker = await startBroker({
-    listen: listenersOf(wish),
-    ...(await certify()),
+    listen: listenersOf(setup),
+    ...(await makeCertificate()),
     ca: caCertificate,
     clientCa: caCertificate,
     journalPath: join(context.paths.broker, "queues.journal"),
     registrarId: REGISTRAR_ID,
-    guestRate: GUEST_RATE,
+    guestRate: GUEST_LIMITS,
     limits: limitsFor(options.perAddress),
-    onTrouble: troubleTeller(context),
-    mayEnter: mayEnter(wish.ledger),
+    onTrouble: troubleReporter(context),
+    mayEnter: mayConnect(setup.ledger),
     ...(options.watch === true ? { observe: watcher(context) } : {}),
   })
-  await keepCertified(context, broker, certify)
+  await keepCertificateValid(context, broker, makeCertificate)
   return broker
 }
 
 function listenersOf({
-  place,
+  bindAddress,
   port,
   options: { wss },
 }: {
-  place: Place
+  bindAddress: BindAddress
   port: number
   options: BrokerOptions
 }): Listen[] {
-  const host = place.listen
+  const host = bindAddress.listen
   const webSocket = wss === undefined ? [] : [{ host, port: wss === true ? WSS_PORT : wss, webSocket: true }]
   return [{ host, port }, ...webSocket]
 }
 
 /** A full disk refuses every message: once a minute is enough to hear of it. */
-function troubleTeller({ out }: Context): (fault: Fault) => void {
-  let toldAt = -Infinity
+function troubleReporter({ out }: Context): (fault: Fault) => void {
+  let warnedAt = -Infinity
   return ({ message }) => {
-    if (performance.now() - toldAt < TROUBLE_EVERY_MS) return
-    toldAt = performance.now()
+    if (performance.now() - warnedAt < TROUBLE_EVERY_MS) return
+    warnedAt = performance.now()
     out.warn(safe`${display(message)}: nothing is acknowledged, so senders keep their messages`)
   }
 }
 
 /** A broker may run for years. */
-async function keepCertified(
+async function keepCertificateValid(
   { out, lifetime }: Context,
   broker: Broker,
-  certify: () => Promise<ServerCertificate>,
+  makeCertificate: () => Promise<ServerCertificate>,
 ): Promise<void> {
   const { renewIfDue } = await import("../../broker/renewal.ts")
-  const look = async (): Promise<void> => {
+  const renew = async (): Promise<void> => {
     try {
-      if (await renewIfDue(broker, certify, Date.now())) out.say(safe`renewed the server's certificate`)
+      if (await renewIfDue(broker, makeCertificate, Date.now()))
+        out.info(safe`renewed the server's certificate`)
     } catch (cause) {
       out.warn(safe`the server's certificate was not renewed: ${display(String(cause))}`)
     }
   }
-  const timer = setInterval(() => void look(), CERTIFICATE_LOOK_MS)
+  const timer = setInterval(() => void renew(), CERTIFICATE_LOOK_MS)
   lifetime.defer(() => clearInterval(timer))
 }
 
-async function showFigures({ out, lifetime }: Context, broker: Broker, wish: number | true): Promise<void> {
+async function startMetrics({ out, lifetime }: Context, broker: Broker, port: number | true): Promise<void> {
   const { serveMetrics } = await import("../../broker/metrics.ts")
-  const metrics = await serveMetrics(wish === true ? METRICS_PORT : wish, broker.stats)
+  const metrics = await serveMetrics(port === true ? METRICS_PORT : port, broker.stats)
   lifetime.defer(metrics.close)
-  out.say(safe`figures at http://127.0.0.1:${metrics.port}/metrics`)
+  out.info(safe`figures at http://127.0.0.1:${metrics.port}/metrics`)
 }
 
-export function hostsOf({ host }: Place): string[] {
+export function hostsOf({ host }: BindAddress): string[] {
   const name = hostname()
   const named = HOST_NAME.test(name) ? [name, `${name}.local`] : []
   return [...new Set([host, LOOPBACK, "::1", "localhost", ...named])]
@@ -177,25 +191,30 @@ function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: s
 }
 
 /** Starts the registrar over the broker itself, lays the operator's invitation out and answers the operator. */
-async function admit(
+async function startEmbeddedRegistrar(
   context: Context,
   keys: BrokerKeys,
-  at: { readonly place: Place; readonly port: number; readonly broker: Broker; readonly ledger: Ledger },
-): Promise<Notice> {
+  at: {
+    readonly place: BindAddress
+    readonly port: number
+    readonly broker: Broker
+    readonly ledger: Ledger
+  },
+): Promise<BrokerDescriptor> {
   const { pinOf } = await import("../../broker/certificates.ts")
   const { host, listen } = at.place
   const pin = pinOf(keys.authority.caCertificate)
   const registrar = await startRegistrar(context, keys, at.ledger, {
-    address: { host: ANY.includes(listen) ? LOOPBACK : listen, port: at.port },
+    address: { host: ANY_ADDRESS.includes(listen) ? LOOPBACK : listen, port: at.port },
     trust: { kind: "pin", pin },
-    bouncer: () => embeddedBouncer(context, at.broker.expel),
+    bouncer: () => embeddedBrokerControl(context, at.broker.expel),
   })
-  const notice = { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
-  await openToOperator(context, registrar, notice, reporter(at.broker, keys.authority.caCertificate))
-  return notice
+  const descriptor = { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+  await serveOperator(context, registrar, descriptor, reporter(at.broker, keys.authority.caCertificate))
+  return descriptor
 }
 
-function tell(context: Context, { address, listen, pin }: Notice, broker: Broker): void {
+function printBroker(context: Context, { address, listen, pin }: BrokerDescriptor, broker: Broker): void {
   const { out } = context
   const [, wssPort] = broker.ports
   const where = formatAddress(address)
@@ -204,13 +223,13 @@ function tell(context: Context, { address, listen, pin }: Notice, broker: Broker
     return
   }
   out.done(safe`broker running   mqtts://${display(where)}   TLS 1.3`)
-  out.say(safe`its pin          ${grouped(toHex(pin).toUpperCase())}`)
+  out.info(safe`its pin          ${groupDigits(toHex(pin).toUpperCase())}`)
   if (wssPort !== undefined)
-    out.say(safe`over WebSocket   wss://${display(formatAddress({ ...address, port: wssPort }))}/mqtt`)
-  const advice = listen === undefined ? undefined : firewallAdvice(listen, address.port)
-  if (advice !== undefined) out.say(display(advice))
+    out.info(safe`over WebSocket   wss://${display(formatAddress({ ...address, port: wssPort }))}/mqtt`)
+  const advice = listen === undefined ? undefined : firewallHint(listen, address.port)
+  if (advice !== undefined) out.info(display(advice))
   if (!hasProfile(context)) out.next(safe`next, in another terminal: mqttchat init --broker here`)
   out.next(safe`to add a person, in another terminal: mqttchat pair`)
-  out.say(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
-  out.say(safe`Ctrl+C stops the broker; messages under way are kept`)
+  out.info(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
+  out.info(safe`Ctrl+C stops the broker; messages under way are kept`)
 }

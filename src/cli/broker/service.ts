@@ -2,9 +2,9 @@ import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import type { Context } from "../context.ts"
+import type { Context } from "../terminal/context.ts"
 import type { BrokerOptions } from "./serve.ts"
-import { writeUnit } from "../systemd.ts"
+import { writeUnit } from "../profile/systemd-unit.ts"
 
 /**
  * A systemd unit that runs this broker; as `writeUnit`. Faults `config` when the broker's keys have a passphrase and no
@@ -20,7 +20,7 @@ export async function writeService(
     description: `mqttchat broker of the profile ${context.profile}`,
     args: ["broker", ...argsOf(options)],
     credential: await credentialOf(context),
-    writes: [context.paths.root],
+    writablePaths: [context.paths.root],
   })
 }
 
@@ -40,8 +40,8 @@ function argsOf({ lan, loopback, listen, port, wss, perAddress, metrics }: Broke
 /** The file that systemd hands to the broker as its passphrase; undefined where there is none to give. */
 async function credentialOf({ paths, passphrase }: Context): Promise<string | undefined> {
   if (passphrase.file !== undefined) return resolve(passphrase.file)
-  const place = { path: join(paths.broker, "broker.key"), purpose: "registrar" } as const
-  if (!existsSync(place.path) || !(await needsPassphrase(place))) return undefined
+  const target = { path: join(paths.broker, "broker.key"), purpose: "registrar" } as const
+  if (!existsSync(target.path) || !(await needsPassphrase(target))) return undefined
   throw new Fault(
     "config",
     "the broker's keys have a passphrase, and a service cannot be asked for it",

@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto"
 import type { Broker, BrokerStats } from "../../broker/broker.ts"
-import { connectAsker } from "../../daemon/client.ts"
+import { connectRpc } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
-import type { Context } from "../context.ts"
+import type { Context } from "../terminal/context.ts"
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const UNITS = ["B", "kB", "MB", "GB"] as const
@@ -34,47 +34,47 @@ export function reporter(broker: Broker, caCertificate: string): () => BrokerRep
 
 /** Connections, queues, rates and certificates of the running broker. Fault `unavailable` where none runs. */
 export async function brokerStatus({ paths, lifetime, out }: Context): Promise<void> {
-  const asker = await connectAsker(paths.brokerSocket)
-  if (asker === undefined)
+  const client = await connectRpc(paths.brokerSocket)
+  if (client === undefined)
     throw new Fault("unavailable", "no broker of this profile is running", "mqttchat broker")
-  lifetime.defer(asker.close)
+  lifetime.defer(client.close)
   // The other end is this same program, run by this same user.
-  const status = (await asker.ask("status", {})) as BrokerStatus
+  const status = (await client.request("status", {})) as BrokerStatus
   if (out.json) out.record("mqttchat/broker-status/1", status)
   else for (const row of rows(status, Date.now())) out.data(row)
 }
 
 function rows(status: BrokerStatus, now: number): SafeText[] {
   const { connections, queued, received, sent, refused, turnedAway, failedHandshakes } = status
-  const kept = safe`${queued.frames} messages, ${amount(queued.bytes)}, for ${queued.sessions} devices`
+  const kept = safe`${queued.frames} messages, ${formatBytes(queued.bytes)}, for ${queued.sessions} devices`
   return [
-    safe`running       since ${moment(status.startedAt)}, process ${status.pid}, ${amount(status.memoryBytes)} of memory`,
+    safe`running       since ${formatTime(status.startedAt)}, process ${status.pid}, ${formatBytes(status.memoryBytes)} of memory`,
     safe`connected     ${connections.device} devices, ${connections.guest} guests`,
     safe`queued        ${kept}; ${queued.dropped} found a full queue`,
-    safe`last minute   ${rate(received.perSecond)} in, ${rate(sent.perSecond)} out`,
+    safe`last minute   ${formatRate(received.perSecond)} in, ${formatRate(sent.perSecond)} out`,
     safe`since start   ${received.messages} messages in, ${sent.messages} out`,
     safe`turned down   ${refused} refused, ${turnedAway} too many, ${failedHandshakes} without TLS`,
-    safe`journal       ${amount(status.journal.bytes)}`,
-    safe`certificates  server ${left(status.certificateUntil, now)}, authority ${left(status.authorityUntil, now)}`,
+    safe`journal       ${formatBytes(status.journal.bytes)}`,
+    safe`certificates  server ${daysLeft(status.certificateUntil, now)}, authority ${daysLeft(status.authorityUntil, now)}`,
     ...(status.devicesUntil === null
       ? []
-      : [safe`              next device ${left(status.devicesUntil, now)}`]),
+      : [safe`              next device ${daysLeft(status.devicesUntil, now)}`]),
   ]
 }
 
-function moment(ms: number): SafeText {
+function formatTime(ms: number): SafeText {
   return display(new Date(ms).toISOString().slice(0, 16).replace("T", " "))
 }
 
-function left(until: number, now: number): SafeText {
+function daysLeft(until: number, now: number): SafeText {
   return until <= now ? safe`EXPIRED` : safe`${Math.floor((until - now) / DAY_MS)} days`
 }
 
-function rate(perSecond: number): SafeText {
+function formatRate(perSecond: number): SafeText {
   return display(`${perSecond.toFixed(1)}/s`)
 }
 
-function amount(bytes: number): SafeText {
+function formatBytes(bytes: number): SafeText {
   const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3))
   const scaled = bytes / 1000 ** power
   return display(`${power === 0 ? scaled : scaled.toFixed(1)} ${UNITS[power] ?? ""}`)

@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import type { Start } from "../context.ts"
+import type { Start } from "../terminal/context.ts"
 import type { ExportOptions } from "../profile/export.ts"
 import type { ImportOptions } from "../profile/import.ts"
 

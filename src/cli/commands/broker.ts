@@ -1,14 +1,14 @@
 import { Argument, type Command, Option } from "commander"
-import type { LogOptions } from "../broker/log.ts"
-import type { Start } from "../context.ts"
-import type { InviteOptions } from "../broker/members.ts"
-import { port } from "./numbers.ts"
+import type { LogOptions } from "../broker/ledger-log.ts"
+import type { Start } from "../terminal/context.ts"
+import type { InviteOptions } from "../broker/admin-commands.ts"
+import { port } from "./option-parsers.ts"
 import type { PasswdOptions } from "../profile/passwd.ts"
-import type { RegisterOptions } from "../profile/register.ts"
-import type { BesideOptions } from "../broker/registrar-beside.ts"
+import type { RegisterOptions } from "../contacts/register.ts"
+import type { ExternalRegistrarOptions } from "../external-brokers/external-registrar.ts"
 
 /** register. */
-export function addRegistering(program: Command, start: Start): void {
+export function addRegister(program: Command, start: Start): void {
   program
     .command("register <invitation>")
     .description("make this laptop a device of the broker that an invitation is for")
@@ -20,7 +20,7 @@ export function addRegistering(program: Command, start: Start): void {
     )
     .action((invitation: string, options: RegisterOptions) =>
       start(async (context) =>
-        (await import("../profile/register.ts")).register(context, invitation, options),
+        (await import("../contacts/register.ts")).register(context, invitation, options),
       ),
     )
 }
@@ -34,7 +34,9 @@ export function addDevices(program: Command, start: Start): void {
     .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
     .action(({ words }: { words: string }) =>
       start(async (context) => {
-        await (await import("../contacts/meet.ts")).addDevice(context, { words: words === "3" ? 3 : 2 })
+        await (
+          await import("../contacts/pair-or-join.ts")
+        ).addDevice(context, { words: words === "3" ? 3 : 2 })
       }),
     )
 }
@@ -51,53 +53,55 @@ export function addRegistrar(program: Command, start: Start): void {
     .option("--crl <file>", "where the broker reads its revocation list")
     .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
     .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
-    .action((options: BesideOptions) =>
+    .action((options: ExternalRegistrarOptions) =>
       start(async (context) =>
-        (await import("../broker/registrar-beside.ts")).serveRegistrar(context, options),
+        (await import("../external-brokers/external-registrar.ts")).serveRegistrar(context, options),
       ),
     )
 }
 
 /** What the operator of a broker decides: broker invite, users, devices, invites, rename, revoke, inviters. */
-export function addMembers(broker: Command, start: Start): void {
+export function addAdmin(broker: Command, start: Start): void {
   broker
     .command("invite <user>")
     .description("let one person in: prints the line to hand over")
     .option("--again", "for somebody who is there already, as after the loss of a laptop")
     .option("--no-qr", "show no QR code")
     .action((name: string, options: InviteOptions) =>
-      start(async (context) => (await import("../broker/members.ts")).inviteMember(context, name, options)),
+      start(async (context) =>
+        (await import("../broker/admin-commands.ts")).inviteMember(context, name, options),
+      ),
     )
   broker
     .command("users")
     .description("list who was let in")
-    .action(() => start(async (context) => (await import("../broker/members.ts")).users(context)))
+    .action(() => start(async (context) => (await import("../broker/admin-commands.ts")).users(context)))
   broker
     .command("devices")
     .description("list their devices")
-    .action(() => start(async (context) => (await import("../broker/members.ts")).devices(context)))
+    .action(() => start(async (context) => (await import("../broker/admin-commands.ts")).devices(context)))
   broker
     .command("invites")
     .description("list the invitations")
-    .action(() => start(async (context) => (await import("../broker/members.ts")).invites(context)))
+    .action(() => start(async (context) => (await import("../broker/admin-commands.ts")).invites(context)))
   broker
     .command("rename <user> <to>")
     .description("call a user something else")
     .action((user: string, to: string) =>
-      start(async (context) => (await import("../broker/members.ts")).renameMember(context, user, to)),
+      start(async (context) => (await import("../broker/admin-commands.ts")).renameMember(context, user, to)),
     )
   broker
     .command("revoke <user[/device]>")
     .description("shut a user out, or one device, at once")
     .action((who: string) =>
-      start(async (context) => (await import("../broker/members.ts")).revokeMember(context, who)),
+      start(async (context) => (await import("../broker/admin-commands.ts")).revokeMember(context, who)),
     )
   broker
     .command("inviters")
     .description("who may invite: say it, or set it")
     .addArgument(new Argument("[who]").choices(["operator", "members"]))
     .action((who: "operator" | "members" | undefined) =>
-      start(async (context) => (await import("../broker/members.ts")).inviters(context, who)),
+      start(async (context) => (await import("../broker/admin-commands.ts")).inviters(context, who)),
     )
   broker
     .command("passwd")
@@ -115,6 +119,6 @@ export function addMembers(broker: Command, start: Start): void {
       "only check that nothing was changed, nor taken away since that link was noted",
     )
     .action((options: LogOptions) =>
-      start(async (context) => (await import("../broker/log.ts")).brokerLog(context, options)),
+      start(async (context) => (await import("../broker/ledger-log.ts")).brokerLog(context, options)),
     )
 }

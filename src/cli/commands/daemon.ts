@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander"
-import type { Start } from "../context.ts"
+import type { Start } from "../terminal/context.ts"
 import type { DaemonOptions } from "../daemon/daemon.ts"
-import { duration, loopback } from "./numbers.ts"
+import { duration, loopback } from "./option-parsers.ts"
 
 type DaemonFlags = DaemonOptions & {
   readonly service?: string | true
@@ -31,7 +31,7 @@ export function addDaemon(program: Command, start: Start): void {
     .action((flags: DaemonFlags) =>
       start(async (context) => {
         if (flags.onDemand !== undefined)
-          await (await import("../daemon/on-demand.ts")).setOnDemand(context, flags.onDemand === "on")
+          await (await import("../profile/on-demand-daemon.ts")).setOnDemand(context, flags.onDemand === "on")
         else if (flags.service !== undefined)
           await (await import("../daemon/service.ts")).writeDaemonService(context, flags.service, flags)
         else await (await import("../daemon/daemon.ts")).runDaemon(context, flags)

@@ -1,10 +1,10 @@
 import { Argument, type Command } from "commander"
 import type { Shell } from "../shell/completion.ts"
-import type { Start } from "../context.ts"
+import type { Start } from "../terminal/context.ts"
 
 const SHELLS: readonly Shell[] = ["bash", "zsh", "fish", "powershell"]
 
-const HOW = `
+const INSTRUCTIONS = `
 bash         source <(mqttchat completion bash)          in ~/.bashrc (bash 4.4 or newer)
 zsh          source <(mqttchat completion zsh)           in ~/.zshrc, after compinit
 fish         mqttchat completion fish | source           in ~/.config/fish/config.fish
@@ -18,7 +18,7 @@ export function addShell(program: Command, start: Start): void {
     .command("completion")
     .description("print what makes your shell complete commands, flags and names of contacts")
     .addArgument(new Argument("<shell>").choices(SHELLS))
-    .addHelpText("after", HOW)
+    .addHelpText("after", INSTRUCTIONS)
     .action((shell: Shell) =>
       start(async (context) =>
         (await import("../shell/completion.ts")).printCompletion(context, shell, program),

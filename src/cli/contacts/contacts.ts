@@ -1,33 +1,37 @@
 import type { Contact } from "../../chat/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
-import type { Context } from "../context.ts"
-import type { Output } from "../output.ts"
-import { properName } from "../names.ts"
-import { askYes } from "../prompts.ts"
-import { contactRow } from "../rows.ts"
-import type { Talk } from "../talk/talk.ts"
+import type { Context } from "../terminal/context.ts"
+import type { Output } from "../terminal/output.ts"
+import { normalizedName } from "../terminal/names.ts"
+import { askYes } from "../terminal/prompts.ts"
+import { contactRow } from "../terminal/format.ts"
+import type { ClientContext } from "../messages/messages.ts"
 
 /** Groups in a row of the safety number: three rows of four are read out without losing the place. */
 const GROUPS_IN_ROW = 4
 
-export async function listContacts({ client, out }: Talk): Promise<void> {
+export async function listContacts({ client, out }: ClientContext): Promise<void> {
   const contacts = await client.call("contacts", {})
   for (const contact of contacts) showContact(out, contact)
   if (contacts.length === 0) out.next(safe`no contacts yet: mqttchat pair`)
 }
 
-export async function renameContact({ client, out }: Talk, contact: string, to: string): Promise<void> {
-  const renamed = await client.call("rename", { contact, to: properName(to) })
+export async function renameContact(
+  { client, out }: ClientContext,
+  contact: string,
+  to: string,
+): Promise<void> {
+  const renamed = await client.call("rename", { contact, to: normalizedName(to) })
   out.done(safe`${displayName(contact)} is now ${displayName(renamed.name)}`)
 }
 
-export async function blockContact({ client, out }: Talk, contact: string): Promise<void> {
+export async function blockContact({ client, out }: ClientContext, contact: string): Promise<void> {
   await client.call("block", { contact, blocked: true })
   out.done(safe`${displayName(contact)} is blocked: what they send is dropped`)
 }
 
-export async function unblockContact({ client, out }: Talk, contact: string): Promise<void> {
+export async function unblockContact({ client, out }: ClientContext, contact: string): Promise<void> {
   await client.call("block", { contact, blocked: false })
   out.done(safe`${displayName(contact)} is no longer blocked`)
 }
@@ -35,34 +39,34 @@ export async function unblockContact({ client, out }: Talk, contact: string): Pr
 /** Deletes a contact and the conversation; asks first, unless `sure`. */
 export async function forgetContact(
   context: Context,
-  { client, out }: Talk,
-  wish: { contact: string; sure: boolean },
+  { client, out }: ClientContext,
+  request: { contact: string; confirmed: boolean },
 ): Promise<void> {
-  const name = displayName(wish.contact)
+  const name = displayName(request.contact)
   const message = safe`Delete ${name} and every message with them?`
-  if (!wish.sure && !(await askYes(context, { message, suggested: false, flag: "--yes" }))) return
-  await client.call("forget", { contact: wish.contact })
+  if (!request.confirmed && !(await askYes(context, { message, suggested: false, flag: "--yes" }))) return
+  await client.call("forget", { contact: request.contact })
   out.done(safe`${name} is forgotten`)
 }
 
 /** Shows what to compare with a contact, and marks them verified if it is the same. */
 export async function verifyContact(
   context: Context,
-  { client, out }: Talk,
-  wish: { contact: string; sure: boolean },
+  { client, out }: ClientContext,
+  request: { contact: string; confirmed: boolean },
 ): Promise<void> {
-  const found = await client.call("verify", { contact: wish.contact })
+  const found = await client.call("verify", { contact: request.contact })
   const name = displayName(found.contact.name)
   if (out.json) out.record("mqttchat/verify/1", found)
   else out.data(comparison(found))
   const message = safe`Does ${name} see the same?`
-  if (!wish.sure && !context.mayAsk) {
-    if (found.contact.verified) out.say(safe`${name} is VERIFIED`)
+  if (!request.confirmed && !context.isInteractive) {
+    if (found.contact.verified) out.info(safe`${name} is VERIFIED`)
     else out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
     return
   }
-  const same = wish.sure || (await askYes(context, { message, suggested: false, flag: "--yes" }))
-  await client.call("mark-verified", { contact: wish.contact, verified: same })
+  const same = request.confirmed || (await askYes(context, { message, suggested: false, flag: "--yes" }))
+  await client.call("mark-verified", { contact: request.contact, verified: same })
   if (same) {
     out.done(safe`${name} is VERIFIED`)
     if (found.contact.blocked) out.next(safe`and still blocked: mqttchat contacts unblock ${name}`)

@@ -6,14 +6,14 @@ import { parseCode } from "../../pairing/code.ts"
 import { isInvitationLink } from "../../wire/invitation-link.ts"
 import { parsePairingLink } from "../../wire/pairing-link.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
-import { chat } from "../talk/chat.ts"
+import { chat } from "../messages/chat.ts"
 import { fourWords } from "./contacts.ts"
-import type { Context } from "../context.ts"
-import { readSmallText, readStdinText } from "../input.ts"
-import { untilOnline } from "../link.ts"
-import { properName } from "../names.ts"
-import { askText, askYes } from "../prompts.ts"
-import { showQr } from "../qr.ts"
+import type { Context } from "../terminal/context.ts"
+import { readSmallText, readStdinText } from "../terminal/input.ts"
+import { waitUntilOnline } from "../profile/connection-status.ts"
+import { normalizedName } from "../terminal/names.ts"
+import { askText, askYes } from "../terminal/prompts.ts"
+import { showQr } from "../terminal/qr.ts"
 
 /** An armoured bundle is some 2 kB; with a mail around it more. */
 const CARRIER_BYTES_MAX = 65_536
@@ -50,16 +50,22 @@ function classify(text: string): Carrier {
   if (isInvitationLink(text))
     throw new Fault("usage", "this is an invitation to a broker", "mqttchat register 'INVITATION'")
   if (LINK.test(text))
-    return whole({ by: "link", carrier: text.trim() }, parsePairingLink(text) !== undefined)
-  if (text.includes(ARMOUR)) return whole({ by: "file", carrier: text }, readArmour(text) !== undefined)
+    return requireWhole({ by: "link", carrier: text.trim() }, parsePairingLink(text) !== undefined)
+  if (text.includes(ARMOUR))
+    return requireWhole({ by: "file", carrier: text }, readArmour(text) !== undefined)
   const parsed = parseCode(text)
   if (parsed.kind === "code") return { by: "code", carrier: text.trim() }
-  const [, place] = text.trim().split("@")
-  const meant = place === undefined ? parsed.suggestion : parsed.suggestion && `${parsed.suggestion}@${place}`
-  throw new Fault("usage", parsed.why, `mqttchat pair ${meant ?? "CODE@HOST, a link, or the name of a file"}`)
+  const [, host] = text.trim().split("@")
+  const suggestion =
+    host === undefined ? parsed.suggestion : parsed.suggestion && `${parsed.suggestion}@${host}`
+  throw new Fault(
+    "usage",
+    parsed.why,
+    `mqttchat pair ${suggestion ?? "CODE@HOST, a link, or the name of a file"}`,
+  )
 }
 
-function whole(carrier: Carrier, isWhole: boolean): Carrier {
+function requireWhole(carrier: Carrier, isWhole: boolean): Carrier {
   if (isWhole) return carrier
   const hint = carrier.by === "link" ? "copy all of it, in quotes: mqttchat pair 'LINK'" : "ask for it again"
   throw new Fault("bad-data", `this ${carrier.by} is cut off or changed`, hint)
@@ -72,7 +78,7 @@ export async function offerPairing(
   options: PairOptions,
 ): Promise<void> {
   const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
-  await untilOnline(context, client)
+  await waitUntilOnline(context, client)
   const pairing = nextPairing(client)
   const { words } = options
   const offer = await (options.device === true
@@ -86,17 +92,17 @@ export async function offerPairing(
   await showOffer(context, offer, options)
   const outcome = await pairing
   if (outcome instanceof Fault) throw outcome
-  await settle(context, client, { paired: outcome, name: options.name })
+  await finishPairing(context, client, { paired: outcome, name: options.name })
 }
 
 /** Our side of an answer. */
 export async function answerPairing(
   context: Context,
   client: ChatClient,
-  wish: { readonly carrier: Carrier; readonly name: string | undefined },
+  pairing: { readonly carrier: Carrier; readonly name: string | undefined },
 ): Promise<void> {
-  const paired = await client.call("pair-answer", wish.carrier)
-  await settle(context, client, { paired, name: wish.name })
+  const paired = await client.call("pair-answer", pairing.carrier)
+  await finishPairing(context, client, { paired, name: pairing.name })
 }
 
 /** A failure may be told while the offer is still being shown, so it is a value. */
@@ -127,15 +133,15 @@ async function showOffer(
     out.record("mqttchat/offer/1", { ...offer, carrier })
     return
   }
-  out.say(safe`On the other laptop run:\n`)
+  out.info(safe`On the other laptop run:\n`)
   out.data(safe`    mqttchat pair ${display(offer.by === "link" ? `'${carrier}'` : carrier)}`)
-  out.say(safe``)
+  out.info(safe``)
   if (offer.by === "link" && qr) await showQr(carrier)
   const minutes = Math.round((offer.expiresAt - Date.now()) / 60_000)
   const goodFor = minutes > 60 ? safe`${Math.round(minutes / 60)} hours` : safe`${minutes} minutes`
-  if (offer.by === "code") out.say(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
+  if (offer.by === "code") out.info(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
   else
-    out.say(
+    out.info(
       safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here`,
     )
 }
@@ -154,34 +160,34 @@ function writeOffer({ out }: Context, text: string, path: string): void {
     throw diskFault(cause, `write ${path}`)
   }
   out.done(safe`written to ${display(path)}: whoever has it first can pair with you, so hand it over safely`)
-  out.say(safe`on the other laptop: mqttchat pair ${display(path)}`)
+  out.info(safe`on the other laptop: mqttchat pair ${display(path)}`)
 }
 
 /** Name and four words, and what the two people say to them. */
-async function settle(
+async function finishPairing(
   context: Context,
   client: ChatClient,
-  wish: { readonly paired: Paired; readonly name: string | undefined },
+  pairing: { readonly paired: Paired; readonly name: string | undefined },
 ): Promise<void> {
   const { out } = context
-  const { words, known, renamedFrom } = wish.paired
-  const contact = await named(context, client, wish)
+  const { words, known, renamedFrom } = pairing.paired
+  const contact = await nameContact(context, client, pairing)
   if (out.json) out.record("mqttchat/paired/1", { contact, words, known, renamedFrom })
   else out.data(fourWords(contact.name, words))
   if (known)
-    out.say(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
+    out.info(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
   const name = displayName(contact.name)
   if (renamedFrom !== null) {
     const old = displayName(renamedFrom)
-    out.say(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
+    out.info(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
   }
-  if (!context.mayAsk) {
+  if (!context.isInteractive) {
     out.next(
       safe`${name} is UNVERIFIED. The same four words on both sides? then: mqttchat verify ${name} --yes`,
     )
     return
   }
-  const verified = await compared(context, client, contact.name)
+  const verified = await compareWords(context, client, contact.name)
   if (!verified) {
     out.next(safe`${name} stays UNVERIFIED. When you have compared: mqttchat verify ${name}`)
     return
@@ -194,36 +200,38 @@ async function settle(
 }
 
 /** Whether the words are the same. Whose words differ may write no more, until a person decides: Fault `refused`. */
-async function compared(context: Context, client: ChatClient, contact: string): Promise<boolean> {
+async function compareWords(context: Context, client: ChatClient, contact: string): Promise<boolean> {
   const flag = "--no-input"
-  const alike = { message: safe`Do you both see the same four words?`, suggested: false, flag }
-  if (await askYes(context, alike)) {
+  const sameQuestion = { message: safe`Do you both see the same four words?`, suggested: false, flag }
+  if (await askYes(context, sameQuestion)) {
     await client.call("mark-verified", { contact, verified: true })
     return true
   }
   // Whoever only pressed Enter has not said that they differ.
   const name = displayName(contact)
-  const unlike = {
+  const differentQuestion = {
     message: safe`Did you compare them, and they differ? Then ${name} is blocked.`,
     suggested: false,
     flag,
   }
-  if (!(await askYes(context, unlike))) return false
+  if (!(await askYes(context, differentQuestion))) return false
   await client.call("block", { contact, blocked: true })
   const why = `what you compared differs: ${contact} is not who you think, or somebody is in between; blocked`
   throw new Fault("refused", why, `mqttchat contacts forget ${contact}, then pair again`)
 }
 
 /** A second person of the same name is asked for under another one. */
-async function named(
+async function nameContact(
   context: Context,
   client: ChatClient,
   { paired, name }: { readonly paired: Paired; readonly name: string | undefined },
 ): Promise<Paired["contact"]> {
   const { contact, renamedFrom } = paired
-  if (name !== undefined) return client.call("rename", { contact: contact.name, to: properName(name) })
-  if (renamedFrom === null || !context.mayAsk) return contact
+  if (name !== undefined) return client.call("rename", { contact: contact.name, to: normalizedName(name) })
+  if (renamedFrom === null || !context.isInteractive) return contact
   const message = safe`You have a contact named ${displayName(renamedFrom)}. Name for this one:`
   const to = await askText(context, { message, suggested: contact.name, flag: "--name NAME" })
-  return to === contact.name ? contact : client.call("rename", { contact: contact.name, to: properName(to) })
+  return to === contact.name
+    ? contact
+    : client.call("rename", { contact: contact.name, to: normalizedName(to) })
 }

@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises"
 import type { Results } from "../../chat/api.ts"
-import { type Asker, connectAsker } from "../../daemon/client.ts"
+import { type RpcClient, connectRpc } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { lockHolder } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
-import type { Action, Context } from "../context.ts"
-import { passphraseToOpen } from "../passphrase.ts"
+import type { Action, Context } from "../terminal/context.ts"
+import { passphraseToOpen } from "../terminal/passphrase.ts"
 
 /** Whoever has waited this long should be told which process to look at. */
 const END_WAIT_MS = 15_000
@@ -13,24 +13,24 @@ const END_POLL_MS = 20
 
 /** Opens the keys that the daemon holds. Faults `refused` for a wrong passphrase, `unavailable` without a daemon. */
 async function unlockDaemon(context: Context): Promise<void> {
-  const daemon = await reach(context)
-  await daemon.ask("unlock", { passphrase: await passphraseToOpen(context) })
+  const daemon = await connectDaemon(context)
+  await daemon.request("unlock", { passphrase: await passphraseToOpen(context) })
   context.out.done(safe`the keys are unlocked`)
 }
 
 /** Faults `refused` where no passphrase locks them, `unavailable` without a daemon. */
 async function lockDaemon(context: Context): Promise<void> {
-  await (await reach(context)).ask("lock", {})
+  await (await connectDaemon(context)).request("lock", {})
   context.out.done(safe`the keys are locked`)
 }
 
 /** Resolves when the profile is free again. Fault `unavailable` without a daemon, or with one that does not end. */
 async function stopDaemon(context: Context): Promise<void> {
   const { paths, out } = context
-  const daemon = await reach(context)
+  const daemon = await connectDaemon(context)
   const pid = lockHolder(paths.lock)
   const deadline = Date.now() + END_WAIT_MS
-  await daemon.ask("stop", {})
+  await daemon.request("stop", {})
   while (pid !== undefined && lockHolder(paths.lock) === pid) {
     if (Date.now() > deadline) {
       const message = `the daemon (process ${pid}) was asked to end and has not yet`
@@ -44,9 +44,9 @@ async function stopDaemon(context: Context): Promise<void> {
 /** Fault `unavailable` without a daemon. */
 async function daemonStatus(context: Context): Promise<void> {
   const { out } = context
-  const asked = await (await reach(context)).ask("status", {})
+  const result = await (await connectDaemon(context)).request("status", {})
   // The other end is this same program, run by this same user.
-  const status = asked as Results["status"]
+  const status = result as Results["status"]
   if (out.json) {
     out.record("mqttchat/status/1", status)
     return
@@ -57,8 +57,8 @@ async function daemonStatus(context: Context): Promise<void> {
   if (status.locked) out.next(safe`  → mqttchat daemon unlock`)
 }
 
-async function reach({ paths, profile, lifetime }: Context): Promise<Asker> {
-  const daemon = await connectAsker(paths.socket)
+async function connectDaemon({ paths, profile, lifetime }: Context): Promise<RpcClient> {
+  const daemon = await connectRpc(paths.socket)
   if (daemon === undefined)
     throw new Fault("unavailable", `no daemon runs for the profile ${profile}`, "mqttchat daemon")
   lifetime.defer(daemon.close)

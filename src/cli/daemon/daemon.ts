@@ -1,23 +1,23 @@
 import { connect } from "node:net"
 import { Duplex } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { Caller } from "../../daemon/caller.ts"
-import { KeyHolder, type Opened } from "../../daemon/key-holder.ts"
+import { RpcConnection } from "../../daemon/connection.ts"
+import { LockableService, type OpenProfile } from "../../daemon/lockable-service.ts"
 import { serveCommands } from "../../daemon/server.ts"
-import { type LoopbackPlace, serveTcp } from "../../daemon/tcp.ts"
-import { tokenAt } from "../../daemon/token.ts"
+import { type LoopbackAddress, serveTcp } from "../../daemon/tcp.ts"
+import { readOrCreateToken } from "../../daemon/token.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { formatAddress } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
-import type { Context } from "../context.ts"
-import { Lifetime } from "../lifetime.ts"
-import { ownerOrLock, passphraseFor } from "../open.ts"
-import { openProfile } from "../owner.ts"
+import type { Context } from "../terminal/context.ts"
+import { Lifetime } from "../terminal/lifetime.ts"
+import { ownerOrLock, passphraseFor } from "../profile/open-client.ts"
+import { openProfile } from "../profile/profile-owner.ts"
 
 export type DaemonOptions = {
   readonly stdio?: boolean
-  readonly tcp?: LoopbackPlace
+  readonly tcp?: LoopbackAddress
   /** Both in milliseconds. */
   readonly lockAfter?: number
   readonly endAfter?: number
@@ -32,37 +32,40 @@ export async function runDaemon(context: Context, options: DaemonOptions): Promi
   const { paths, lifetime } = context
   const owner = await ownerOrLock(context)
   if (owner !== undefined) {
-    if (options.stdio === true) return handOn(paths.socket)
+    if (options.stdio === true) return forwardStdio(paths.socket)
     throw new Fault("exists", "the profile is open in another process already", "mqttchat daemon status")
   }
-  const holder = await holdKeys(context, options)
-  lifetime.defer(holder.close)
-  const server = await serveCommands(holder, paths.socket)
+  const service = await openService(context, options)
+  lifetime.defer(service.close)
+  const server = await serveCommands(service, paths.socket)
   lifetime.defer(server.close)
-  announce(context, options.tcp && (await openTcp(context, holder, options.tcp)), options)
-  if (options.stdio === true) await serveStdio(context, holder)
+  announce(context, options.tcp && (await openTcp(context, service, options.tcp)), options)
+  if (options.stdio === true) await serveStdio(context, service)
   else await new Promise<never>(() => undefined)
 }
 
-async function holdKeys(context: Context, { lockAfter, endAfter }: DaemonOptions): Promise<KeyHolder> {
+async function openService(
+  context: Context,
+  { lockAfter, endAfter }: DaemonOptions,
+): Promise<LockableService> {
   const { out, lifetime, paths } = context
   const isLockable = await needsPassphrase({ path: paths.keyFile, purpose: "identity" })
   if (lockAfter !== undefined && !isLockable)
     throw new Fault("config", "no passphrase locks the keys of this profile", "mqttchat passwd")
-  const open = (passphrase: string): Promise<Opened> => openAlone(context, passphrase)
-  const holding = {
+  const open = (passphrase: string): Promise<OpenProfile> => openOwnProfile(context, passphrase)
+  const serviceOptions = {
     open,
     isLockable,
     lockAfterMs: lockAfter,
     endAfterMs: endAfter,
     end: () => lifetime.end("done"),
-    onTurn: (event: "locked" | "unlocked") => out.say(safe`the keys are ${display(event)}`),
+    onLockChange: (event: "locked" | "unlocked") => out.info(safe`the keys are ${display(event)}`),
   }
-  return new KeyHolder(holding, await open(await passphraseFor(context)))
+  return new LockableService(serviceOptions, await open(await passphraseFor(context)))
 }
 
 /** What is opened here is closed by itself, and may be opened again. */
-async function openAlone(context: Context, passphrase: string): Promise<Opened> {
+async function openOwnProfile(context: Context, passphrase: string): Promise<OpenProfile> {
   const lifetime = new Lifetime()
   const close = (): Promise<void> => lifetime.close()
   try {
@@ -75,16 +78,16 @@ async function openAlone(context: Context, passphrase: string): Promise<Opened> 
 
 async function openTcp(
   { paths, lifetime }: Context,
-  holder: KeyHolder,
-  place: LoopbackPlace,
-): Promise<LoopbackPlace> {
-  const server = await serveTcp(holder, place, tokenAt(paths.apiToken))
+  service: LockableService,
+  address: LoopbackAddress,
+): Promise<LoopbackAddress> {
+  const server = await serveTcp(service, address, readOrCreateToken(paths.apiToken))
   lifetime.defer(server.close)
-  return { ...place, port: server.port }
+  return { ...address, port: server.port }
 }
 
 /** Of the token only where it lies. stdout belongs to whoever asks over stdio. */
-function announce({ out, paths }: Context, tcp: LoopbackPlace | undefined, { stdio }: DaemonOptions): void {
+function announce({ out, paths }: Context, tcp: LoopbackAddress | undefined, { stdio }: DaemonOptions): void {
   const { socket, apiToken } = paths
   if (out.json && stdio !== true) {
     out.record("mqttchat/daemon/1", { socket, ...(tcp && { tcp, token: apiToken }) })
@@ -92,16 +95,19 @@ function announce({ out, paths }: Context, tcp: LoopbackPlace | undefined, { std
   }
   out.done(safe`daemon running   ${display(socket)}`)
   if (tcp !== undefined)
-    out.say(safe`over TCP         ${display(formatAddress(tcp))}, token in ${display(apiToken)}`)
+    out.info(safe`over TCP         ${display(formatAddress(tcp))}, token in ${display(apiToken)}`)
 }
 
-async function serveStdio({ lifetime }: Context, holder: KeyHolder): Promise<void> {
-  const caller = new Caller(holder, Duplex.from({ readable: process.stdin, writable: process.stdout }))
-  lifetime.defer(() => caller.finish())
-  await caller.closed
+async function serveStdio({ lifetime }: Context, service: LockableService): Promise<void> {
+  const connection = new RpcConnection(
+    service,
+    Duplex.from({ readable: process.stdin, writable: process.stdout }),
+  )
+  lifetime.defer(() => connection.finish())
+  await connection.closed
 }
 
-async function handOn(socketPath: string): Promise<void> {
+async function forwardStdio(socketPath: string): Promise<void> {
   const socket = connect({ path: socketPath, allowHalfOpen: true })
   await Promise.all([pipeline(process.stdin, socket), pipeline(socket, process.stdout)])
 }

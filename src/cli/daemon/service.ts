@@ -2,9 +2,9 @@ import { existsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import type { Context } from "../context.ts"
+import type { Context } from "../terminal/context.ts"
 import type { DaemonOptions } from "./daemon.ts"
-import { writeUnit } from "../systemd.ts"
+import { writeUnit } from "../profile/systemd-unit.ts"
 
 /**
  * A systemd unit that runs this daemon; as `writeUnit`. Faults `no-profile`, `usage` for what no service can do, and
@@ -22,7 +22,7 @@ export async function writeDaemonService(
     description: `mqttchat daemon of the profile ${context.profile}`,
     args: ["daemon", ...argsOf(options)],
     credential: await credentialOf(context),
-    writes: [...new Set([root, dirname(settings), dirname(socket)])],
+    writablePaths: [...new Set([root, dirname(settings), dirname(socket)])],
   })
 }
 

@@ -18,8 +18,8 @@ export function brokerOf({ broker }: Settings): BrokerHome | undefined {
 }
 
 /** The same, back. */
-export function settingsOf(home: BrokerHome): NonNullable<Settings["broker"]> {
-  const { address, others, guests, trust, registrar, mqttVersion } = home
+export function settingsOf(broker: BrokerHome): NonNullable<Settings["broker"]> {
+  const { address, others, guests, trust, registrar, mqttVersion } = broker
   return {
     ...address,
     ...(others === undefined ? {} : { others: [...others] }),

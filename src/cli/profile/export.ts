@@ -6,13 +6,13 @@ import type { Results } from "../../chat/api.ts"
 import { diskFault, Fault } from "../../errors.ts"
 import { readSettings } from "../../settings.ts"
 import { display, safe } from "../../wire/text.ts"
-import { readNotice } from "../broker-notice.ts"
-import type { Context } from "../context.ts"
-import { LOOPBACK } from "../listen.ts"
-import { openClient } from "../open.ts"
-import { givenPassphrase, PASSPHRASE_FLAG } from "../passphrase.ts"
-import { askSecret } from "../prompts.ts"
-import { counted } from "../rows.ts"
+import { readBrokerDescriptor } from "./broker-descriptor.ts"
+import type { Context } from "../terminal/context.ts"
+import { LOOPBACK } from "../broker/bind-address.ts"
+import { openClient } from "./open-client.ts"
+import { givenPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
+import { askSecret } from "../terminal/prompts.ts"
+import { countOf } from "../terminal/format.ts"
 
 export type ExportOptions = {
   /** Where the backup's own passphrase stands, if it is not that of the keys. */
@@ -30,7 +30,7 @@ export async function exportBackup(context: Context, file: string, options: Expo
   if (file === "-") context.lifetime.defer(() => rmSync(path, { force: true }))
   const made = await client.call("export", { path, passphrase })
   if (file === "-") await copyToStdout(path)
-  tell(context, file, made)
+  printExported(context, file, made)
 }
 
 /** The owner may work in another folder. */
@@ -59,7 +59,7 @@ async function chosenPassphrase(
   { backupPassphraseFile: file }: ExportOptions,
 ): Promise<string> {
   const source = file === undefined ? context : { ...context, passphrase: { file } }
-  const passphrase = givenPassphrase(source) ?? (await asked(context))
+  const passphrase = givenPassphrase(source) ?? (await askPassphrase(context))
   if (passphrase !== "") return passphrase
   throw new Fault(
     "usage",
@@ -68,7 +68,7 @@ async function chosenPassphrase(
   )
 }
 
-async function asked(context: Context): Promise<string> {
+async function askPassphrase(context: Context): Promise<string> {
   const flag = `--backup-passphrase-file FILE, ${PASSPHRASE_FLAG}`
   const first = await askSecret(context, { message: safe`Passphrase for the backup:`, flag })
   if (first === "") return first
@@ -77,20 +77,20 @@ async function asked(context: Context): Promise<string> {
   return first
 }
 
-function tell(context: Context, file: string, { contacts, messages }: Results["export"]): void {
+function printExported(context: Context, file: string, { contacts, messages }: Results["export"]): void {
   const { out } = context
   if (out.json && file !== "-") out.record("mqttchat/exported/1", { file, contacts, messages })
   const where = file === "-" ? safe`` : safe` to ${display(file)}`
-  out.done(safe`saved${where}: ${counted(contacts, "contact")}, ${counted(messages, "message")}`)
-  warnOfOwnBroker(context)
+  out.done(safe`saved${where}: ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)
+  warnAboutOwnBroker(context)
   if (file !== "-") out.next(safe`on the new machine: mqttchat import ${display(file)}`)
 }
 
 /** The broker of this laptop is no part of a profile. */
-function warnOfOwnBroker(context: Context): void {
+function warnAboutOwnBroker(context: Context): void {
   const { out, paths } = context
   if (readSettings(paths.settings)?.here !== true) return
   out.warn(safe`your broker stays on this laptop: it has to go on running here`)
-  if (readNotice(paths)?.address.host !== LOOPBACK) return
+  if (readBrokerDescriptor(paths)?.address.host !== LOOPBACK) return
   out.warn(safe`and only this laptop reaches it: mqttchat broker --lan, before the export`)
 }

@@ -9,14 +9,14 @@ import { readStream } from "../../keystore/sealed-stream.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
 import { settingsOf } from "./broker-settings.ts"
-import type { Context } from "../context.ts"
-import { unreadable } from "../input.ts"
-import { caughtUp, wayOnline } from "../link.ts"
-import { becomeOwner } from "../owner.ts"
-import { givenPassphrase, PASSPHRASE_FLAG } from "../passphrase.ts"
-import { makeProfile, refuseSecond } from "./profile.ts"
-import { askSecret } from "../prompts.ts"
-import { counted } from "../rows.ts"
+import type { Context } from "../terminal/context.ts"
+import { unreadable } from "../terminal/input.ts"
+import { waitUntilCaughtUp, onlineHint } from "./connection-status.ts"
+import { becomeOwner } from "./profile-owner.ts"
+import { givenPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
+import { makeProfile, refuseExisting } from "./profile.ts"
+import { askSecret } from "../terminal/prompts.ts"
+import { countOf } from "../terminal/format.ts"
 
 /** Where an import can be cut off; for tests that end the process there. */
 export const IMPORT_POINTS = ["import-begun", "import-filled", "import-made"] as const
@@ -35,15 +35,15 @@ export type ImportOptions = {
  * `bad-data`, `refused`, `disk-full`, `io`.
  */
 export async function importBackup(context: Context, file: string, options: ImportOptions): Promise<void> {
-  refuseSecond(context, `import ${file}`)
+  refuseExisting(context, `import ${file}`)
   await useBackend(context.env["MQTTCHAT_CRYPTO"])
   const sealed = await readStream(bytesOf(context, file), file === "-" ? "what came on stdin" : file)
   const passphrase = await passphraseOf(context, file)
   const backup = await readRecords(sealed.unlock(passphrase))
   const ownPassphrase = chosenPassphrase(context, options, passphrase)
   await restore(context, backup, ownPassphrase)
-  if (ownPassphrase === passphrase) context.out.say(safe`the passphrase of the backup opens the keys, too`)
-  reached(context, "import-made")
+  if (ownPassphrase === passphrase) context.out.info(safe`the passphrase of the backup opens the keys, too`)
+  failpoint(context, "import-made")
   await goOnline(context, ownPassphrase)
 }
 
@@ -68,8 +68,8 @@ async function passphraseOf(context: Context, file: string): Promise<string> {
   const given = givenPassphrase(context)
   if (given !== undefined) return given
   // Whoever types cannot be heard on a stdin that brings the backup.
-  const asking = { ...context, mayAsk: context.mayAsk && file !== "-" }
-  return askSecret(asking, { message: safe`Passphrase of the backup:`, flag: PASSPHRASE_FLAG })
+  const askContext = { ...context, isInteractive: context.isInteractive && file !== "-" }
+  return askSecret(askContext, { message: safe`Passphrase of the backup:`, flag: PASSPHRASE_FLAG })
 }
 
 async function restore(context: Context, { profile, rest }: ReadBackup, passphrase: string): Promise<void> {
@@ -86,14 +86,14 @@ async function restore(context: Context, { profile, rest }: ReadBackup, passphra
     },
     passphrase,
     fill: async (store) => {
-      reached(context, "import-begun")
+      failpoint(context, "import-begun")
       restored = await fillStore(store, rest)
-      reached(context, "import-filled")
+      failpoint(context, "import-filled")
     },
   })
   const { contacts, messages } = restored
   if (context.out.json) context.out.record("mqttchat/imported/1", restored)
-  context.out.done(safe`restored         ${counted(contacts, "contact")}, ${counted(messages, "message")}`)
+  context.out.done(safe`restored         ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)
 }
 
 /** Here every conversation goes on from now on, and nowhere else. */
@@ -103,17 +103,17 @@ async function goOnline(context: Context, passphrase: string): Promise<void> {
   if (lock.kind === "held") return
   lifetime.defer(lock.release)
   const client = await becomeOwner(context, passphrase, "brief")
-  const link = await caughtUp(client)
-  if (link.kind === "online") {
+  const connection = await waitUntilCaughtUp(client)
+  if (connection.kind === "online") {
     out.done(safe`connected        every conversation goes on from here; the other machine is put aside`)
     return
   }
-  out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(link.why)}`)
-  const way = wayOnline(paths, link)
-  if (way !== undefined) out.next(safe`  → ${display(way)}`)
+  out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(connection.why)}`)
+  const hint = onlineHint(paths, connection)
+  if (hint !== undefined) out.next(safe`  → ${display(hint)}`)
 }
 
 /** For crash tests: MQTTCHAT_DIE_AT names one of `IMPORT_POINTS`, and there this process kills itself. */
-function reached({ env }: Context, point: ImportPoint): void {
+function failpoint({ env }: Context, point: ImportPoint): void {
   if (env["MQTTCHAT_DIE_AT"] === point) process.kill(process.pid, "SIGKILL")
 }

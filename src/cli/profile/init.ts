@@ -4,7 +4,7 @@ import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { createKeyRing } from "../../keystore/keyfile.ts"
-import { connectAsker } from "../../daemon/client.ts"
+import { connectRpc } from "../../daemon/client.ts"
 import { lockHolder } from "../../fs/lock-file.ts"
 import type { Settings } from "../../settings.ts"
 import { placesOf } from "../../chat/contacts/whereabouts.ts"
@@ -15,12 +15,12 @@ import type { InvitationLink } from "../../wire/invitation-link.ts"
 import { readInvitation } from "./invitation.ts"
 import { display, safe } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
-import type { Context } from "../context.ts"
-import { properName } from "../names.ts"
-import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "../passphrase.ts"
-import { askChoice, askText } from "../prompts.ts"
-import { makeProfile, refuseSecond } from "./profile.ts"
-import { passwordFrom } from "../pubsub.ts"
+import type { Context } from "../terminal/context.ts"
+import { normalizedName } from "../terminal/names.ts"
+import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
+import { askChoice, askText } from "../terminal/prompts.ts"
+import { makeProfile, refuseExisting } from "./profile.ts"
+import { passwordFrom } from "../broker/pubsub.ts"
 
 const PIN_SEPARATORS = /[\s:.-]/g
 const PIN = /^[0-9a-f]{32}$/
@@ -38,40 +38,44 @@ export type InitOptions = {
 
 /** Makes a profile: identity, database key and where its broker is. Fault `exists` if there is one. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
-  refuseSecond(context, "init")
+  refuseExisting(context, "init")
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)
-  const home = chosenHome(await chosenBroker(context, options), options)
-  await makeNew(context, { name, passphrase, home })
-  await tellNext(context, home.settings.here, home.settings.broker !== undefined)
+  const initialBroker = initialBrokerOf(await chosenBroker(context, options), options)
+  await createProfile(context, { name, passphrase, initialBroker })
+  await printNextStep(context, initialBroker.settings.here, initialBroker.settings.broker !== undefined)
 }
 
 /** The short way on the side of `pair`: the broker comes with the pairing. */
-export async function initOnTheWay(
+export async function initForPairing(
   context: Context,
   options: { readonly name?: string; readonly passphrase: boolean },
 ): Promise<void> {
-  context.out.say(safe`no identity yet in the profile ${display(context.profile)}: making one`)
+  context.out.info(safe`no identity yet in the profile ${display(context.profile)}: making one`)
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)
-  await makeNew(context, { name, passphrase, home: { settings: { here: false }, credential: undefined } })
+  await createProfile(context, {
+    name,
+    passphrase,
+    initialBroker: { settings: { here: false }, credential: undefined },
+  })
 }
 
-type Home = {
+type InitialBroker = {
   readonly settings: Omit<Settings, "name">
   readonly credential: StoredCredential | undefined
 }
 
-async function makeNew(
+async function createProfile(
   context: Context,
-  wish: { readonly name: string; readonly passphrase: string; readonly home: Home },
+  choices: { readonly name: string; readonly passphrase: string; readonly initialBroker: InitialBroker },
 ): Promise<void> {
-  const { settings, credential } = wish.home
+  const { settings, credential } = choices.initialBroker
   await makeProfile(context, {
     by: "init",
-    settings: { ...settings, name: wish.name },
+    settings: { ...settings, name: choices.name },
     ring: { ...createKeyRing(systemRandom), credential },
-    passphrase: wish.passphrase,
+    passphrase: choices.passphrase,
     fill: () => Promise.resolve(),
   })
 }
@@ -80,8 +84,9 @@ async function chosenName(context: Context, given: string | undefined): Promise<
   const suggested = userInfo().username
   const message = safe`Your name (what contacts see):`
   const asked =
-    given ?? (context.mayAsk ? await askText(context, { message, suggested, flag: "--name" }) : suggested)
-  return properName(asked)
+    given ??
+    (context.isInteractive ? await askText(context, { message, suggested, flag: "--name" }) : suggested)
+  return normalizedName(asked)
 }
 
 async function chosenPassphrase(context: Context, { passphrase }: { passphrase: boolean }): Promise<string> {
@@ -109,12 +114,12 @@ async function chosenBroker(context: Context, { broker }: InitOptions): Promise<
   })
 }
 
-function chosenHome(broker: string, options: InitOptions): Home {
+function initialBrokerOf(broker: string, options: InitOptions): InitialBroker {
   if (broker === "here" || broker === "later") {
     return { settings: { here: broker === "here" }, credential: undefined }
   }
-  const invited = readInvitation(broker)
-  if (invited !== undefined) return invitedHome(invited)
+  const invitation = readInvitation(broker)
+  if (invitation !== undefined) return invitedBroker(invitation)
   const [address, ...others] = parseAddresses(broker) ?? []
   if (address === undefined) {
     throw new Fault("usage", `${broker} is no address of a broker`, "mqttchat init --broker HOST[:PORT]")
@@ -127,10 +132,15 @@ function chosenHome(broker: string, options: InitOptions): Home {
 }
 
 /** The invitation is used when this profile connects first. */
-function invitedHome({ address: door, proof: trust, invitation, members }: InvitationLink): Home {
+function invitedBroker({
+  address: primary,
+  proof: trust,
+  invitation,
+  members,
+}: InvitationLink): InitialBroker {
   const registrar = decodeInvitation(invitation)?.registrar
-  const places = placesOf(door, members === undefined ? {} : { members })
-  const broker = { ...places, trust, ...(registrar === undefined ? {} : { registrar }) }
+  const addresses = placesOf(primary, members === undefined ? {} : { members })
+  const broker = { ...addresses, trust, ...(registrar === undefined ? {} : { registrar }) }
   return {
     settings: { here: false, broker: settingsOf(broker) },
     credential: { kind: "invitation", bytes: invitation },
@@ -157,16 +167,16 @@ function accountOf({ username, passwordFile }: InitOptions): StoredCredential {
   }
 }
 
-async function tellNext({ out, paths }: Context, here: boolean, there: boolean): Promise<void> {
-  if (!here) {
+async function printNextStep({ out, paths }: Context, isHere: boolean, hasBroker: boolean): Promise<void> {
+  if (!isHere) {
     out.next(
-      there
+      hasBroker
         ? safe`next: mqttchat pair`
         : safe`next: mqttchat pair CODE, with a code from somebody who has a broker`,
     )
     return
   }
-  const running = await connectAsker(paths.brokerSocket)
+  const running = await connectRpc(paths.brokerSocket)
   if (running !== undefined) {
     await running.close()
     out.next(safe`your broker is running\nnext: mqttchat pair`)

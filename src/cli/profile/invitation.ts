@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { Fault } from "../../errors.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
 import { type InvitationLink, isInvitationLink, parseInvitationLink } from "../../wire/invitation-link.ts"
-import { readSmallText, readStdinText } from "../input.ts"
+import { readSmallText, readStdinText } from "../terminal/input.ts"
 
 /** A line of some 130 characters, or a mail around it. */
 const INVITATION_BYTES_MAX = 65_536

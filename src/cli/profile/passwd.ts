@@ -3,9 +3,9 @@ import { systemRandom } from "../../crypto/random.ts"
 import { changePassphrase, needsPassphrase, type SealedTarget } from "../../keystore/sealed-file.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
-import { brokerKeyPlace } from "../broker/keys.ts"
-import type { Context } from "../context.ts"
-import { givenPassphrase, newPassphrase, passphraseToOpen } from "../passphrase.ts"
+import { brokerKeyTarget } from "../broker/keys.ts"
+import type { Context } from "../terminal/context.ts"
+import { givenPassphrase, newPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
 
 export type PasswdOptions = {
   readonly newPassphraseFile?: string
@@ -16,37 +16,41 @@ export type PasswdOptions = {
 /** Seals the keys of the profile under another passphrase. */
 export async function passwd(context: Context, options: PasswdOptions): Promise<void> {
   const { keyFile: path, lock } = context.paths
-  await reseal(context, options, { place: { path, purpose: "identity" }, lock, command: "mqttchat passwd" })
+  await reseal(context, options, { target: { path, purpose: "identity" }, lock, command: "mqttchat passwd" })
 }
 
 /** The same with the keys of broker and registrar. */
 export async function brokerPasswd(context: Context, options: PasswdOptions): Promise<void> {
   const { brokerLock: lock } = context.paths
-  await reseal(context, options, { place: brokerKeyPlace(context), lock, command: "mqttchat broker passwd" })
+  await reseal(context, options, {
+    target: brokerKeyTarget(context),
+    lock,
+    command: "mqttchat broker passwd",
+  })
 }
 
-type Sealed = { readonly place: SealedTarget; readonly lock: string; readonly command: string }
+type ResealRequest = { readonly target: SealedTarget; readonly lock: string; readonly command: string }
 
 /** Nobody may have the keys open: they would be saved under the old passphrase. */
-async function reseal(context: Context, options: PasswdOptions, sealed: Sealed): Promise<void> {
+async function reseal(context: Context, options: PasswdOptions, request: ResealRequest): Promise<void> {
   const { lifetime, out } = context
-  const { place } = sealed
-  const locked = await needsPassphrase(place)
-  const lock = takeLock(sealed.lock)
+  const { target } = request
+  const locked = await needsPassphrase(target)
+  const lock = takeLock(request.lock)
   if (lock.kind === "held") {
     const message = `mqttchat is running with these keys (process ${lock.pid})`
-    throw new Fault("unavailable", message, `end it, then: ${sealed.command}`)
+    throw new Fault("unavailable", message, `end it, then: ${request.command}`)
   }
   lifetime.defer(lock.release)
   const from = locked ? await passphraseToOpen(context) : ""
-  const to = await wished(context, options)
-  await changePassphrase(place, { from, to }, systemRandom)
+  const to = await chosenPassphrase(context, options)
+  await changePassphrase(target, { from, to }, systemRandom)
   out.done(
-    to === "" ? safe`the keys are no longer locked` : safe`${display(place.path)} has a new passphrase`,
+    to === "" ? safe`the keys are no longer locked` : safe`${display(target.path)} has a new passphrase`,
   )
 }
 
-async function wished(
+async function chosenPassphrase(
   context: Context,
   { newPassphraseFile: file, passphrase }: PasswdOptions,
 ): Promise<string> {

@@ -8,8 +8,8 @@ import { type Settings, writeSettings } from "../../settings.ts"
 import type { Store } from "../../store/records.ts"
 import { fingerprint } from "../../wire/identity.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
-import type { Context } from "../context.ts"
-import { grouped } from "../rows.ts"
+import type { Context } from "../terminal/context.ts"
+import { groupDigits } from "../terminal/format.ts"
 
 /** As contacts show it. */
 const FINGERPRINT_DIGITS = 20
@@ -19,7 +19,7 @@ export function hasProfile({ paths }: Context): boolean {
 }
 
 /** Fault `exists`. */
-export function refuseSecond(context: Context, other: string): void {
+export function refuseExisting(context: Context, other: string): void {
   if (!hasProfile(context)) return
   const message = `the profile ${context.profile} exists already (${context.paths.keyFile}) and is never overwritten`
   throw new Fault("exists", message, `mqttchat --profile OTHER ${other}`)
@@ -37,20 +37,20 @@ export type NewProfile = {
 }
 
 /** The key file is written last, and only where none is: whoever dies before has made nothing, and can begin again. */
-export async function makeProfile(context: Context, wish: NewProfile): Promise<void> {
+export async function makeProfile(context: Context, profile: NewProfile): Promise<void> {
   const { paths } = context
   const lock = takeLock(paths.lock)
   if (lock.kind === "held")
     throw new Fault("exists", "another command is making this profile", "mqttchat status")
   try {
-    refuseSecond(context, wish.by)
-    await makeStore(paths.database, wish)
-    await writeSettings(paths.settings, wish.settings)
-    await createKeyFile(paths.keyFile, wish.ring, wish.passphrase, systemRandom)
+    refuseExisting(context, profile.by)
+    await makeStore(paths.database, profile)
+    await writeSettings(paths.settings, profile.settings)
+    await createKeyFile(paths.keyFile, profile.ring, profile.passphrase, systemRandom)
   } finally {
     lock.release()
   }
-  tell(context, wish)
+  printProfile(context, profile)
 }
 
 /** The store is made here and nowhere else, so that one that is gone later is noticed, not made anew in silence. */
@@ -73,9 +73,9 @@ function removeStore(path: string): void {
   for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true })
 }
 
-function tell({ out, paths }: Context, { settings, ring, passphrase }: NewProfile): void {
+function printProfile({ out, paths }: Context, { settings, ring, passphrase }: NewProfile): void {
   out.done(safe`keys made        ${display(paths.keyFile)}${passphrase === "" ? safe`` : safe`, locked`}`)
-  const print = grouped(toHex(fingerprint(ring.identity.public)).slice(0, FINGERPRINT_DIGITS))
+  const print = groupDigits(toHex(fingerprint(ring.identity.public)).slice(0, FINGERPRINT_DIGITS))
   if (out.json)
     out.record("mqttchat/profile/1", { name: settings.name, fingerprint: print.replaceAll(" ", "") })
   else out.data(safe`${displayName(settings.name)}  ${print}`)

@@ -1,8 +1,8 @@
 import type { Results } from "../../chat/api.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
-import type { Context } from "../context.ts"
-import { openClient } from "../open.ts"
-import { settledStatus, wayOnline } from "../link.ts"
+import type { Context } from "../terminal/context.ts"
+import { openClient } from "./open-client.ts"
+import { settledStatus, onlineHint } from "./connection-status.ts"
 
 /** Broker, connection and outbox. */
 export async function status(context: Context): Promise<void> {
@@ -13,14 +13,14 @@ export async function status(context: Context): Promise<void> {
     out.record("mqttchat/status/1", found)
     return
   }
-  const { link } = found
+  const { link: connection } = found
   out.data(safe`profile   ${display(context.profile)} (${displayName(found.name)})`)
   out.data(safe`broker    ${display(found.broker ?? "none")}`)
-  out.data(safe`link      ${link.kind === "online" ? safe`connected` : display(link.why)}`)
+  out.data(safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.why)}`)
   out.data(safe`outbox    ${outboxText(found)}`)
   if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that nobody we know had sealed`)
-  const way = link.kind === "online" ? undefined : wayOnline(context.paths, link)
-  if (way !== undefined) out.next(safe`  → ${display(way)}`)
+  const hint = connection.kind === "online" ? undefined : onlineHint(context.paths, connection)
+  if (hint !== undefined) out.next(safe`  → ${display(hint)}`)
 }
 
 function outboxText({ queued, undelivered }: Results["status"]): SafeText {

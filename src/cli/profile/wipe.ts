@@ -3,11 +3,11 @@ import { dirname, join } from "node:path"
 import { Fault } from "../../errors.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
-import { type Belonging, belongings, namesIn } from "./belongings.ts"
-import type { Context } from "../context.ts"
-import { dieAt } from "../die-at.ts"
+import { type ProfileFile, profileFiles, listFolder } from "./profile-files.ts"
+import type { Context } from "../terminal/context.ts"
+import { failpointOf } from "./failpoint.ts"
 import { overwriteFile, removeEmptyFolder, removeFile } from "./erase.ts"
-import { askText } from "../prompts.ts"
+import { askText } from "../terminal/prompts.ts"
 
 const FILE_SCHEMA = "mqttchat/file/1"
 
@@ -25,7 +25,7 @@ export type WipeOptions = {
 export async function wipe(context: Context, options: WipeOptions): Promise<void> {
   const { paths, profile } = context
   const { brokerToo = false } = options
-  const found = belongings(paths, brokerToo)
+  const found = profileFiles(paths, brokerToo)
   if (found.length === 0 && !existsSync(paths.lock))
     throw new Fault("no-profile", `there is nothing of a profile ${profile}`)
   if (options.dryRun === true) {
@@ -36,13 +36,14 @@ export async function wipe(context: Context, options: WipeOptions): Promise<void
     return
   }
   await requireConsent(context, options.yes)
-  context.lifetime.defer(holdAlone(paths.lock, `has the profile ${profile}`, "mqttchat daemon stop"))
-  if (brokerToo) context.lifetime.defer(holdAlone(paths.brokerLock, "runs the broker", "Ctrl+C there"))
+  context.lifetime.defer(takeExclusiveLock(paths.lock, `has the profile ${profile}`, "mqttchat daemon stop"))
+  if (brokerToo)
+    context.lifetime.defer(takeExclusiveLock(paths.brokerLock, "runs the broker", "Ctrl+C there"))
   // Listed again: until the lock was ours, there may have been more.
-  eraseAll(context, belongings(paths, brokerToo))
+  eraseAll(context, profileFiles(paths, brokerToo))
   await context.lifetime.close()
   clearFolders(context, brokerToo)
-  sayWhatRemains(context)
+  printWhatRemains(context)
 }
 
 async function requireConsent(context: Context, yes: string | undefined): Promise<void> {
@@ -54,22 +55,22 @@ async function requireConsent(context: Context, yes: string | undefined): Promis
 }
 
 /** Fault `unavailable` with what the other process does, and how that is ended. */
-function holdAlone(path: string, does: string, end: string): () => void {
+function takeExclusiveLock(path: string, does: string, end: string): () => void {
   const lock = takeLock(path)
   if (lock.kind === "taken") return lock.release
   const message = `another mqttchat (process ${lock.pid}) ${does}: nothing was touched`
   throw new Fault("unavailable", message, `${end}, or kill ${lock.pid}; then try again`)
 }
 
-function eraseAll({ out, env }: Context, found: readonly Belonging[]): void {
-  const reach = dieAt(env)
+function eraseAll({ out, env }: Context, found: readonly ProfileFile[]): void {
+  const failpoint = failpointOf(env)
   for (const { path, isKey } of found) {
     if (isKey) {
       overwriteFile(path)
-      reach(`overwritten ${path}`)
+      failpoint(`overwritten ${path}`)
     }
     removeFile(path)
-    reach(`removed ${path}`)
+    failpoint(`removed ${path}`)
     if (out.json) out.record(FILE_SCHEMA, { path })
     else out.done(display(path))
   }
@@ -81,14 +82,14 @@ function clearFolders({ paths, out }: Context, brokerToo: boolean): void {
   if (brokerToo) removeEmptyFolder(broker)
   for (const folder of new Set([root, dirname(settings)])) {
     removeEmptyFolder(folder)
-    for (const name of namesIn(folder)) out.warn(safe`left where it is: ${display(join(folder, name))}`)
+    for (const name of listFolder(folder)) out.warn(safe`left where it is: ${display(join(folder, name))}`)
   }
 }
 
 /** Nobody is to feel safer than they are. */
-function sayWhatRemains({ out, profile }: Context): void {
-  out.say(safe`the profile ${display(profile)} is destroyed on this laptop. What no command can reach:`)
-  out.say(safe`  old blocks of the key file on an SSD or in a snapshot; a passphrase still locks them`)
-  out.say(safe`  backups, and what your contacts have of your conversations`)
-  out.say(safe`  the registration: tell the operator of your broker to run mqttchat broker revoke NAME`)
+function printWhatRemains({ out, profile }: Context): void {
+  out.info(safe`the profile ${display(profile)} is destroyed on this laptop. What no command can reach:`)
+  out.info(safe`  old blocks of the key file on an SSD or in a snapshot; a passphrase still locks them`)
+  out.info(safe`  backups, and what your contacts have of your conversations`)
+  out.info(safe`  the registration: tell the operator of your broker to run mqttchat broker revoke NAME`)
 }

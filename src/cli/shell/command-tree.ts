@@ -9,7 +9,7 @@ export type Flag = {
   /** Short and long name, as they are typed. */
   readonly names: readonly string[]
   /** The same with its value, as `-n, --last <number>`. */
-  readonly written: string
+  readonly syntax: string
   readonly about: string
   /** Undefined where it takes none. */
   readonly value: Value | undefined
@@ -33,13 +33,13 @@ export type CommandNode = {
 }
 
 /** How the grammar calls what can be completed. A contact is no value of a flag: there `name` is one to be made up. */
-const OF_FLAGS: Readonly<Record<string, Value>> = {
+const FLAG_VALUES: Readonly<Record<string, Value>> = {
   file: { kind: "file" },
   out: { kind: "file" },
   folder: { kind: "folder" },
 }
-const OF_PARAMETERS: Readonly<Record<string, Value>> = {
-  ...OF_FLAGS,
+const PARAMETER_VALUES: Readonly<Record<string, Value>> = {
+  ...FLAG_VALUES,
   carrier: { kind: "file" },
   invitation: { kind: "file" },
   name: { kind: "contact" },
@@ -56,7 +56,7 @@ export function commandTree(command: Command, before: readonly string[] = []): C
     usage: command.usage(),
     about: command.description(),
     parameters: command.registeredArguments.map((argument) => ({
-      value: valueOf(argument.argChoices, OF_PARAMETERS[argument.name()]),
+      value: valueOf(argument.argChoices, PARAMETER_VALUES[argument.name()]),
       variadic: argument.variadic,
     })),
     flags: help.visibleOptions(command).map(flagOf),
@@ -78,9 +78,9 @@ function flagOf(option: Option): Flag {
   const fallback = option.defaultValue as string | number | undefined
   return {
     names: [short, long].filter((name) => name !== undefined),
-    written: flags,
+    syntax: flags,
     about: description,
-    value: placeholder === undefined ? undefined : valueOf(argChoices, OF_FLAGS[placeholder]),
+    value: placeholder === undefined ? undefined : valueOf(argChoices, FLAG_VALUES[placeholder]),
     fallback: placeholder === undefined || fallback === undefined ? undefined : String(fallback),
     variable: envVar,
   }
@@ -92,10 +92,10 @@ function valueOf(choices: readonly string[] | undefined, known: Value | undefine
 
 /** commander keeps them as listeners only, so that it has to be heard. */
 function notesOf(command: Command): string {
-  let told = ""
+  let output = ""
   const before = command.configureOutput()
-  command.configureOutput({ writeOut: (text) => (told += text), getOutHasColors: () => false })
+  command.configureOutput({ writeOut: (text) => (output += text), getOutHasColors: () => false })
   command.outputHelp()
   command.configureOutput(before)
-  return told.slice(command.helpInformation().length).trim()
+  return output.slice(command.helpInformation().length).trim()
 }

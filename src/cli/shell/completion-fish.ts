@@ -1,7 +1,7 @@
 import type { Candidate, Clause, CompletionTable, Suggestion } from "./completion-table.ts"
 
 /** fish escapes what it inserts. A tab sets apart what a word is for; no name holds one. */
-export function fishScript({ places, valued, values, flags, words }: CompletionTable): string {
+export function fishScript({ commandPaths, valued, values, flags, words }: CompletionTable): string {
   return `function __mqttchat_suggest
     set -l place /
     set -l flag ''
@@ -25,7 +25,7 @@ export function fishScript({ places, valued, values, flags, words }: CompletionT
             end
         else
             switch "$place$word/"
-                case ${places.map(quoted).join(" ")}
+                case ${commandPaths.map(quoted).join(" ")}
                     set place "$place$word/"
                 case '*'
                     set count (math $count + 1)

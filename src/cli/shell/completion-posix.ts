@@ -72,7 +72,7 @@ export function zshScript(table: CompletionTable): string {
 }
 
 /** What bash and zsh read alike. bash cuts `--flag=value` into three words. */
-function shared({ places, valued, values, flags, words }: CompletionTable): string {
+function shared({ commandPaths, valued, values, flags, words }: CompletionTable): string {
   return `_mqttchat_walk() {
   local word
   for word in "$@"; do
@@ -92,7 +92,7 @@ function shared({ places, valued, values, flags, words }: CompletionTable): stri
         ;;
       *)
         case $place$word/ in
-          ${places.join(" | ")}) place=$place$word/ ;;
+          ${commandPaths.join(" | ")}) place=$place$word/ ;;
           *) ((count += 1)) ;;
         esac
         ;;

@@ -1,7 +1,7 @@
 import type { Clause, CompletionTable, Suggestion } from "./completion-table.ts"
 
 /** PowerShell inserts a candidate as it stands: a name of more than letters and digits goes between single quotes. */
-export function powershellScript({ places, valued, values, flags, words }: CompletionTable): string {
+export function powershellScript({ commandPaths, valued, values, flags, words }: CompletionTable): string {
   return `Register-ArgumentCompleter -Native -CommandName mqttchat -ScriptBlock {
     param($cur, $line, $cursor)
     $place = '/'
@@ -22,7 +22,7 @@ export function powershellScript({ places, valued, values, flags, words }: Compl
         } elseif ($word -match '^-.') {
             $at = "\${place}:$word"
             if (${likeAny("$at", valued)}) { $flag = $word }
-        } elseif (@(${places.map(quoted).join(", ")}) -ccontains "$place$word/") {
+        } elseif (@(${commandPaths.map(quoted).join(", ")}) -ccontains "$place$word/") {
             $place = "$place$word/"
         } else {
             $count += 1

@@ -15,7 +15,7 @@ export type Clause = { readonly patterns: readonly string[]; readonly suggestion
  * command takes its own flags and those of the commands above it.
  */
 export type CompletionTable = {
-  readonly places: readonly string[]
+  readonly commandPaths: readonly string[]
   /** `place:flag` of each flag with a value. */
   readonly valued: readonly string[]
   /** By `place:flag`, what the value may be. */
@@ -27,21 +27,21 @@ export type CompletionTable = {
 }
 
 export function completionTable(program: CommandNode): CompletionTable {
-  const places = everyPlace(program)
+  const commandPaths = everyCommand(program)
   return {
-    places: places.map(placeOf).slice(1),
-    valued: places.flatMap((node) => flagPatterns(node, (flag) => flag.value !== undefined)),
-    values: places.flatMap(valueClauses),
+    commandPaths: commandPaths.map(pathOf).slice(1),
+    valued: commandPaths.flatMap((node) => flagPatterns(node, (flag) => flag.value !== undefined)),
+    values: commandPaths.flatMap(valueClauses),
     flags: flagClauses(program, []),
-    words: places.flatMap(wordClauses),
+    words: commandPaths.flatMap(wordClauses),
   }
 }
 
-function everyPlace(node: CommandNode): readonly CommandNode[] {
-  return [node, ...node.commands.flatMap(everyPlace)]
+function everyCommand(node: CommandNode): readonly CommandNode[] {
+  return [node, ...node.commands.flatMap(everyCommand)]
 }
 
-function placeOf({ words }: CommandNode): string {
+function pathOf({ words }: CommandNode): string {
   return `/${words
     .slice(1)
     .map((word) => `${word}/`)
@@ -49,7 +49,7 @@ function placeOf({ words }: CommandNode): string {
 }
 
 function flagPatterns(node: CommandNode, wanted: (flag: Flag) => boolean): readonly string[] {
-  return node.flags.filter(wanted).flatMap((flag) => flag.names.map((name) => `${placeOf(node)}*:${name}`))
+  return node.flags.filter(wanted).flatMap((flag) => flag.names.map((name) => `${pathOf(node)}*:${name}`))
 }
 
 function valueClauses(node: CommandNode): readonly Clause[] {
@@ -65,7 +65,7 @@ function valueClauses(node: CommandNode): readonly Clause[] {
 function flagClauses(node: CommandNode, above: readonly string[]): readonly Clause[] {
   const own = node.flags.filter(({ names }) => !names.some((name) => above.includes(name)))
   const candidates = own.map(({ names, about }) => ({ word: names.at(-1) ?? "", about }))
-  const clause: Clause = { patterns: [`${placeOf(node)}*`], suggestion: { kind: "words", candidates } }
+  const clause: Clause = { patterns: [`${pathOf(node)}*`], suggestion: { kind: "words", candidates } }
   const known = [...above, ...own.flatMap(({ names }) => names)]
   const below = node.commands.flatMap((each) => flagClauses(each, known))
   return own.length === 0 ? below : [clause, ...below]
@@ -74,14 +74,14 @@ function flagClauses(node: CommandNode, above: readonly string[]): readonly Clau
 function wordClauses(node: CommandNode): readonly Clause[] {
   const candidates = node.commands.map(({ words, about }) => ({ word: words.at(-1) ?? "", about }))
   const commands: Clause = {
-    patterns: [`${placeOf(node)}:0`],
+    patterns: [`${pathOf(node)}:0`],
     suggestion: { kind: "words", candidates },
   }
   const parameters = node.parameters.flatMap(({ value, variadic }, count) => {
     const suggestion = suggestionOf(value)
     return suggestion === undefined
       ? []
-      : [{ patterns: [`${placeOf(node)}:${variadic ? "*" : count}`], suggestion }]
+      : [{ patterns: [`${pathOf(node)}:${variadic ? "*" : count}`], suggestion }]
   })
   return candidates.length === 0 ? parameters : [commands, ...parameters]
 }

@@ -5,7 +5,7 @@ import { fishScript } from "./completion-fish.ts"
 import { bashScript, zshScript } from "./completion-posix.ts"
 import { powershellScript } from "./completion-powershell.ts"
 import { type CompletionTable, completionTable } from "./completion-table.ts"
-import type { Context } from "../context.ts"
+import type { Context } from "../terminal/context.ts"
 
 const SCRIPTS = {
   bash: bashScript,

@@ -61,7 +61,7 @@ function tables({ commands, flags }: CommandNode): readonly string[] {
     ...(pages.length === 0 ? [] : [heading("COMMANDS")]),
     ...pages.map(({ words, usage, about }) => definition(`${words.slice(1).join(" ")} ${usage}`, about)),
     heading("OPTIONS"),
-    ...flags.map((flag) => definition(flag.written, explained(flag))),
+    ...flags.map((flag) => definition(flag.syntax, explained(flag))),
   ]
 }
 

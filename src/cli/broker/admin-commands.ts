@@ -1,0 +1,149 @@
+import { doorOf, membersOf } from "../../chat/contacts/whereabouts.ts"
+import { fromBase64url } from "../../crypto/bytes.ts"
+import type { DeviceRow, InviteRow, UserRow } from "../../registrar/members.ts"
+import { formatInvitationLink } from "../../wire/invitation-link.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import { Fault } from "../../errors.ts"
+import {
+  brokerConfigOf,
+  type BrokerDescriptor,
+  proofOf,
+  readBrokerDescriptor,
+} from "../profile/broker-descriptor.ts"
+import type { Context } from "../terminal/context.ts"
+import { normalizedName } from "../terminal/names.ts"
+import { openAdmin } from "./admin-rpc.ts"
+import { showQr } from "../terminal/qr.ts"
+
+/** So many characters of a device id tell a user's few devices apart. */
+const DEVICE_DIGITS = 8
+
+export type InviteOptions = {
+  readonly again?: boolean
+  /** False for --no-qr. */
+  readonly qr: boolean
+}
+
+/** One line that lets one person in, once. */
+export async function inviteMember(context: Context, typed: string, options: InviteOptions): Promise<void> {
+  const { out } = context
+  const name = normalizedName(typed)
+  const admin = await openAdmin(context)
+  const { invitation, expiresAt } = await admin.call("invite", { name, again: options.again === true })
+  const line = encodeInvitation(descriptorOf(context), invitation)
+  if (out.json) {
+    out.record("mqttchat/invitation/1", { name, invitation: line, expiresAt })
+    return
+  }
+  out.info(safe`On the laptop of ${displayName(name)} run:\n`)
+  out.data(safe`    mqttchat register '${display(line)}'`)
+  out.info(safe``)
+  if (options.qr) await showQr(line)
+  out.info(
+    safe`good for one person until ${day(expiresAt)}; whoever has it first can come in, so hand it over safely`,
+  )
+}
+
+function descriptorOf({ paths }: Context): BrokerDescriptor {
+  const descriptor = readBrokerDescriptor(paths)
+  if (descriptor !== undefined) return descriptor
+  throw new Fault("no-profile", "there is no broker here yet", "mqttchat broker")
+}
+
+function encodeInvitation(descriptor: BrokerDescriptor, invitation: string): string {
+  const broker = brokerConfigOf(descriptor)
+  return formatInvitationLink({
+    address: doorOf(broker),
+    proof: proofOf(descriptor),
+    invitation: fromBase64url(invitation) ?? new Uint8Array(),
+    ...membersOf(broker),
+  })
+}
+
+export async function users(context: Context): Promise<void> {
+  const { out } = context
+  for (const user of await (await openAdmin(context)).call("users", {})) {
+    if (out.json) out.record("mqttchat/user/1", user)
+    else out.data(userRow(user))
+  }
+}
+
+function userRow({ name, operator, devices, since, invitedBy, revokedAt }: UserRow): SafeText {
+  const state =
+    revokedAt === null ? safe`${devices} ${devices === 1 ? safe`device ` : safe`devices`}` : safe`REVOKED  `
+  const by = invitedBy === null ? safe`` : safe`, brought by ${displayName(invitedBy)}`
+  const who = name === "" ? safe`(has not come in yet)` : displayName(name)
+  return safe`${state}  since ${day(since)}  ${who}${operator ? safe` (you)` : safe``}${by}`
+}
+
+export async function devices(context: Context): Promise<void> {
+  const { out } = context
+  for (const device of await (await openAdmin(context)).call("devices", {})) {
+    if (out.json) out.record("mqttchat/device/1", device)
+    else out.data(deviceRow(device))
+  }
+}
+
+function deviceRow(row: DeviceRow): SafeText {
+  const { user, device, deviceName, since, until, current, revokedAt, replacedBy } = row
+  const valid = current ? safe`until ${day(until)}` : safe`of an older authority`
+  const end = replacedBy === null ? safe`REVOKED` : safe`REPLACED`
+  const state = revokedAt === null ? valid : safe`${end} ${day(revokedAt)}`
+  const devicePath = safe`${displayName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
+  return safe`${devicePath}  since ${day(since)}  ${state}  ${displayName(deviceName)}`
+}
+
+const INVITE_STATE: Record<InviteRow["state"], SafeText> = {
+  open: safe`open     `,
+  used: safe`used     `,
+  expired: safe`expired  `,
+  withdrawn: safe`withdrawn`,
+}
+
+export async function invites(context: Context): Promise<void> {
+  const { out } = context
+  for (const invite of await (await openAdmin(context)).call("invites", {})) {
+    const { name, state, madeAt, expiresAt, invitedBy } = invite
+    if (out.json) {
+      out.record("mqttchat/invite/1", invite)
+      continue
+    }
+    const by = invitedBy === null ? safe`` : safe`, by ${displayName(invitedBy)}`
+    const who = name === "" ? safe`somebody` : displayName(name)
+    out.data(safe`${INVITE_STATE[state]}  made ${day(madeAt)}, good until ${day(expiresAt)}  for ${who}${by}`)
+  }
+}
+
+export async function renameMember(context: Context, user: string, typed: string): Promise<void> {
+  const to = normalizedName(typed)
+  await (await openAdmin(context)).call("rename", { user, to })
+  context.out.done(safe`${displayName(user)} is now ${displayName(to)}`)
+}
+
+/** `USER` with all devices, or one as `USER/DEVICE`. */
+export async function revokeMember(context: Context, typed: string): Promise<void> {
+  const { out } = context
+  const [, user = typed, device] = /^(.+)\/([A-Za-z0-9_-]{4,22})$/.exec(typed) ?? []
+  const revoked = await (await openAdmin(context)).call("revoke", { user, device: device ?? null })
+  if (out.json) out.record("mqttchat/revoked/1", { user, ...revoked })
+  else {
+    const { length } = revoked.devices
+    out.done(safe`${display(typed)} is out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
+  }
+  if (revoked.trouble !== null) {
+    out.warn(safe`not yet at the broker, but written down for its next start: ${display(revoked.trouble)}`)
+  }
+}
+
+/** Says who may invite, after setting it if one was named. */
+export async function inviters(context: Context, who: "operator" | "members" | undefined): Promise<void> {
+  const { out } = context
+  const setting = { members: who === undefined ? null : who === "members" }
+  const { members } = await (await openAdmin(context)).call("inviters", setting)
+  if (out.json) out.record("mqttchat/inviters/1", { inviters: members ? "members" : "operator" })
+  else out.data(members ? safe`members may invite` : safe`only the operator may invite`)
+}
+
+function day(ms: number): SafeText {
+  return display(new Date(ms).toISOString().slice(0, 10))
+}

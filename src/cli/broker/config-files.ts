@@ -1,0 +1,69 @@
+import { renameSync, writeFileSync } from "node:fs"
+import { diskFault, Fault } from "../../errors.ts"
+import { DEFAULT_PORT, formatAddress, parseAddress } from "../../wire/address.ts"
+import { display, safe } from "../../wire/text.ts"
+import type { BrokerKeys } from "./keys.ts"
+import type { Context } from "../terminal/context.ts"
+import { chooseBindAddress, type ListenOptions, type BindAddress } from "./bind-address.ts"
+import { hostsOf } from "./serve.ts"
+
+/** Where a broker of another make is to listen. */
+export type ExternalBrokerOptions = ListenOptions & {
+  /** What others type, if it is not the address where it listens. */
+  readonly host?: string
+  readonly port?: number
+}
+
+/** Everywhere under the name that is given, or as `mqttchat broker` listens. */
+export async function bindAddressFor(
+  context: Context,
+  { host, ...listenOptions }: ExternalBrokerOptions,
+): Promise<BindAddress> {
+  if (host === undefined) return chooseBindAddress(context, listenOptions, undefined)
+  const address = parseAddress(host)
+  if (address === undefined || formatAddress({ ...address, port: DEFAULT_PORT }) !== host.toLowerCase()) {
+    throw new Fault("usage", `${host} is no name of a host`, "--host NAME, and the port by --port")
+  }
+  const bindAddress = await chooseBindAddress(context, listenOptions, {
+    listen: "0.0.0.0",
+    host: address.host,
+  })
+  return { ...bindAddress, host: address.host }
+}
+
+/** Name and text of a file in the folder that is laid out. */
+export type ConfigFiles = Readonly<Record<string, string>>
+
+/** What every broker needs: the authority, and a new certificate for this place with its key. PEM. */
+export async function certificateFiles(
+  { authority }: BrokerKeys,
+  bindAddress: BindAddress,
+): Promise<ConfigFiles> {
+  const { makeServerCertificate } = await import("../../broker/certificates.ts")
+  const server = await makeServerCertificate(authority, hostsOf(bindAddress))
+  return {
+    "ca.crt": authority.caCertificate,
+    "server.key": server.key,
+    "server.crt": `${server.certificate}\n${authority.caCertificate}`,
+  }
+}
+
+/** Puts each file (0600) in its place in one step. */
+export function writeConfig(folder: string, files: ConfigFiles): void {
+  for (const [name, text] of Object.entries(files)) {
+    const path = `${folder}/${name}`
+    try {
+      writeFileSync(`${path}.new`, text, { mode: 0o600 })
+      renameSync(`${path}.new`, path)
+    } catch (cause) {
+      throw diskFault(cause, `write ${path}`)
+    }
+  }
+}
+
+/** Says what starts the broker and its registrar. */
+export function printStartCommands({ out }: Context, folder: string, commands: readonly string[]): void {
+  out.done(safe`written to ${display(folder)}`)
+  out.info(safe`what starts it, each line in a terminal of its own:\n`)
+  for (const line of commands) out.data(safe`${display(line)}`)
+}

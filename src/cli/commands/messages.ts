@@ -1,0 +1,127 @@
+import { type Command, Option } from "commander"
+import { SEND_WAIT_MS } from "../terminal/duration.ts"
+import { duration, limit, port } from "./option-parsers.ts"
+import type { Start } from "../terminal/context.ts"
+import type { PlainOptions } from "../broker/pubsub.ts"
+
+const SHOWN_BY_DEFAULT = 50
+
+const SEND_CODES =
+  "\nEnds with 0 when it has come that far, 75 when it will later, 77 when it may not be sent, 69 when the peer never took it."
+
+type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
+
+/** chat, send, outbox, inbox, history, search. */
+export function addMessages(program: Command, start: Start): void {
+  program
+    .command("chat <name>")
+    .description("talk line by line")
+    .option("--plain", "for screen readers: nothing on the screen is changed again")
+    .action((contact: string, { plain = false }: { plain?: boolean }) =>
+      start(async (context) =>
+        (await import("../messages/message-commands.ts")).startChat(context, { contact, plain }),
+      ),
+    )
+  program
+    .command("send <name> [text]")
+    .description("send one message; without text, or with -, it is read from stdin")
+    .addOption(
+      new Option(
+        "--wait <state>",
+        "end when it is there: on the broker, delivered to the peer, read (broker)",
+      ).choices(["broker", "delivered", "read"]),
+    )
+    .option("--no-wait", "end when it is on this disk")
+    .option("--timeout <time>", "how long to wait (10s); it is sent later all the same", duration)
+    .addHelpText("after", SEND_CODES)
+    .action((to: string, text: string | undefined, { wait, timeout }: SendFlags) =>
+      start(async (context) => {
+        const waitOptions = {
+          wait: wait === false ? "disk" : (wait ?? "broker"),
+          timeoutMs: timeout ?? SEND_WAIT_MS,
+        } as const
+        await (await import("../messages/message-commands.ts")).send(context, { to, text, ...waitOptions })
+      }),
+    )
+  program
+    .command("outbox")
+    .description("print what was sent and has not arrived, and why")
+    .option("--cancel <id>", "take the message back whose id begins so")
+    .action(({ cancel }: { cancel?: string }) =>
+      start(async (context) => {
+        const { cancelEntry, listOutbox } = await import("../messages/outbox.ts")
+        await (cancel === undefined ? listOutbox(context) : cancelEntry(context, cancel))
+      }),
+    )
+  program
+    .command("inbox")
+    .description("print what nobody has seen yet")
+    .option("-f, --follow", "go on printing what arrives")
+    .action(({ follow = false }: { follow?: boolean }) =>
+      start(async (context) => (await import("../messages/message-commands.ts")).inbox(context, follow)),
+    )
+  program
+    .command("history <name>")
+    .description("print a conversation")
+    .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
+    .action((contact: string, { last }: { last: number }) =>
+      start(async (context) =>
+        (await import("../messages/message-commands.ts")).history(context, { with: contact, limit: last }),
+      ),
+    )
+  program
+    .command("search <words...>")
+    .description("find messages that hold these words, newest first")
+    .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
+    .action((words: string[], { last }: { last: number }) =>
+      start(async (context) =>
+        (await import("../messages/message-commands.ts")).search(context, {
+          words: words.join(" "),
+          limit: last,
+        }),
+      ),
+    )
+}
+
+/** pub and sub: the broker as every MQTT client sees it. */
+export function addPubSub(program: Command, start: Start): void {
+  plain(program.command("pub <topic> [message]"))
+    .description("publish one message as plain MQTT, for testing a broker; - or none reads stdin")
+    .action((topic: string, message: string | undefined, flags: PlainFlags) =>
+      start(async (context) => {
+        await (
+          await import("../broker/pubsub.ts")
+        ).publishPlain(context, { topic, message }, optionsOf(flags))
+      }),
+    )
+  plain(program.command("sub <topic>"))
+    .description("print what is published to a topic filter as plain MQTT, for testing a broker")
+    .action((topic: string, flags: PlainFlags) =>
+      start(async (context) =>
+        (await import("../broker/pubsub.ts")).subscribePlain(context, topic, optionsOf(flags)),
+      ),
+    )
+}
+
+type PlainFlags = Omit<PlainOptions, "qos"> & { readonly qos: string }
+
+function optionsOf(flags: PlainFlags): PlainOptions {
+  return { ...flags, qos: flags.qos === "2" ? 2 : flags.qos === "1" ? 1 : 0 }
+}
+
+function plain(command: Command): Command {
+  return command
+    .option("-H, --host <host>", "address of the broker", "localhost")
+    .option("-p, --port <number>", "default: 1883, with TLS 8883", port)
+    .option("-u, --username <name>", "your account at the broker")
+    .option("--password-file <file>", "its password")
+    .option("-i, --client-id <id>", "default: a random one")
+    .addOption(new Option("--qos <level>", "quality of service").choices(["0", "1", "2"]).default("1"))
+    .addOption(
+      new Option("--mqtt-version <version>", "protocol").choices(["5", "3.1.1", "3.1"]).default("3.1.1"),
+    )
+    .option("--tls", "connect through TLS")
+    .option("--ca <file>", "certificate of the authority to trust (PEM)")
+    .option("--cert <file>", "our own certificate (PEM)")
+    .option("--key <file>", "its key (PEM)")
+}

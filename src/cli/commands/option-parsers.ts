@@ -1,0 +1,61 @@
+import { InvalidArgumentError } from "commander"
+import type { LoopbackAddress } from "../../daemon/tcp.ts"
+import { DURATION_FORM, milliseconds, readDuration } from "../terminal/duration.ts"
+
+const PORT_MAX = 65_535
+/** More than one process has descriptors for. */
+const CONNECTIONS_MAX = 60_000
+/** What one answer of the engine holds. */
+const LIMIT_MAX = 10_000
+
+/** Receipts that wait longer let their sender believe that nothing arrived. */
+const RECEIPT_DELAY_MS_MAX = 60_000
+
+const LOOPBACK_NAMES: Readonly<Record<string, LoopbackAddress["host"]>> = {
+  "127.0.0.1": "127.0.0.1",
+  localhost: "127.0.0.1",
+  "[::1]": "::1",
+}
+
+export function port(text: string): number {
+  return integer(text, 0, PORT_MAX)
+}
+
+export function limit(text: string): number {
+  return integer(text, 1, LIMIT_MAX)
+}
+
+export function connections(text: string): number {
+  return integer(text, 1, CONNECTIONS_MAX)
+}
+
+export function fileDescriptor(text: string): number {
+  return integer(text, 0, PORT_MAX)
+}
+
+export function duration(text: string): number {
+  const ms = readDuration(text)
+  if (ms !== undefined) return ms
+  throw new InvalidArgumentError(DURATION_FORM)
+}
+
+/** As the API bounds it. */
+export function receiptDelay(text: string): number {
+  const ms = milliseconds(text)
+  if (ms <= RECEIPT_DELAY_MS_MAX) return ms
+  throw new InvalidArgumentError("a time from 0s to 1m is needed")
+}
+
+/** `PORT` or `HOST:PORT`, of this machine alone. */
+export function loopback(text: string): LoopbackAddress {
+  const [, named = "127.0.0.1", digits = ""] = /^(?:(.+):)?([0-9]{1,5})$/.exec(text) ?? []
+  const host = LOOPBACK_NAMES[named]
+  if (host !== undefined && digits !== "") return { host, port: port(digits) }
+  throw new InvalidArgumentError("a port of this machine is needed: PORT, 127.0.0.1:PORT or [::1]:PORT")
+}
+
+function integer(text: string, min: number, max: number): number {
+  const number = Number(text)
+  if (/^[0-9]{1,5}$/.test(text) && number >= min && number <= max) return number
+  throw new InvalidArgumentError(`a number from ${min} to ${max} is needed`)
+}

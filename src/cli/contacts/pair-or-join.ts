@@ -1,0 +1,73 @@
+import {
+  blockContact,
+  forgetContact,
+  listContacts,
+  renameContact,
+  unblockContact,
+  verifyContact,
+} from "./contacts.ts"
+import type { Context } from "../terminal/context.ts"
+import { initForPairing } from "../profile/init.ts"
+import { hasProfile } from "../profile/profile.ts"
+import { openClient } from "../profile/open-client.ts"
+import { answerPairing, offerPairing, type PairOptions, readCarrier } from "./pair.ts"
+import type { ClientContext } from "../messages/messages.ts"
+
+export type PairOrJoinOptions = PairOptions & { readonly myName?: string; readonly passphrase: boolean }
+
+/** Offers a pairing, or answers one; who answers without an identity gets it on the way. */
+export async function pairOrJoin(
+  context: Context,
+  typed: string | undefined,
+  options: PairOrJoinOptions,
+): Promise<void> {
+  const carrier = typed === undefined ? undefined : await readCarrier(typed)
+  if (carrier !== undefined && !hasProfile(context)) {
+    const { myName, passphrase } = options
+    await initForPairing(context, { ...(myName === undefined ? {} : { name: myName }), passphrase })
+  }
+  const { client } = await openClient(context, "shared")
+  if (carrier === undefined) await offerPairing(context, client, options)
+  else await answerPairing(context, client, { carrier, name: options.name })
+}
+
+/** Offers to make another laptop of the same person a device of the same user. */
+export async function addDevice(context: Context, { words }: Pick<PairOptions, "words">): Promise<void> {
+  const { client } = await openClient(context, "shared")
+  await offerPairing(context, client, { words, qr: false, device: true })
+}
+
+export async function verify(
+  context: Context,
+  request: { contact: string; confirmed: boolean },
+): Promise<void> {
+  await verifyContact(context, await clientContext(context), request)
+}
+
+export async function contacts(context: Context): Promise<void> {
+  await listContacts(await clientContext(context))
+}
+
+export async function rename(context: Context, contact: string, to: string): Promise<void> {
+  await renameContact(await clientContext(context), contact, to)
+}
+
+export async function block(context: Context, contact: string): Promise<void> {
+  await blockContact(await clientContext(context), contact)
+}
+
+export async function unblock(context: Context, contact: string): Promise<void> {
+  await unblockContact(await clientContext(context), contact)
+}
+
+export async function forget(
+  context: Context,
+  request: { contact: string; confirmed: boolean },
+): Promise<void> {
+  await forgetContact(context, await clientContext(context), request)
+}
+
+async function clientContext(context: Context): Promise<ClientContext> {
+  const { client } = await openClient(context, "brief")
+  return { client, out: context.out }
+}

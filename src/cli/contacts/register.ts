@@ -1,0 +1,46 @@
+import { Fault } from "../../errors.ts"
+import { parseCode } from "../../pairing/code.ts"
+import { display, safe } from "../../wire/text.ts"
+import { formatInvitationLink } from "../../wire/invitation-link.ts"
+import type { Context } from "../terminal/context.ts"
+import { initForPairing } from "../profile/init.ts"
+import { hasProfile } from "../profile/profile.ts"
+import { readInvitation, readInvitationText } from "../profile/invitation.ts"
+import { pairOrJoin } from "./pair-or-join.ts"
+import { openClient } from "../profile/open-client.ts"
+
+export type RegisterOptions = {
+  readonly name?: string
+  /** False for --no-passphrase. */
+  readonly passphrase: boolean
+}
+
+/**
+ * Makes this laptop a device of a broker, with an invitation of whoever runs it or a code that a device of the same
+ * user shows; a profile is made on the way where there is none.
+ */
+export async function register(context: Context, typed: string, options: RegisterOptions): Promise<void> {
+  const text = await readInvitationText(typed)
+  const line = readInvitation(text)
+  if (line === undefined && parseCode(text).kind === "code") {
+    const { name: myName, passphrase } = options
+    const pairOptions = {
+      words: 2,
+      qr: false,
+      passphrase,
+      ...(myName === undefined ? {} : { myName }),
+    } as const
+    await pairOrJoin(context, text.trim(), pairOptions)
+    return
+  }
+  if (line === undefined) {
+    throw new Fault("usage", "this is no invitation to a broker", "mqttchat register 'INVITATION'")
+  }
+  if (!hasProfile(context)) await initForPairing(context, options)
+  const { client } = await openClient(context, "brief")
+  const registered = await client.call("register", { invitation: formatInvitationLink(line) })
+  const { out } = context
+  if (out.json) out.record("mqttchat/registered/1", registered)
+  else out.done(safe`registered at ${display(registered.broker)}`)
+  out.next(safe`next: mqttchat pair, or: mqttchat pair CODE`)
+}

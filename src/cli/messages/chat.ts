@@ -1,0 +1,247 @@
+import type { ChatClient, Event, Link, Message } from "../../chat/api.ts"
+import { Fault } from "../../errors.ts"
+import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
+import { parseChatLine, type ChatInput } from "./chat-line.ts"
+import type { Context } from "../terminal/context.ts"
+import { readStdinLines } from "../terminal/input.ts"
+import { contactRow, groupDigits, messageRow } from "../terminal/format.ts"
+import { checkLength } from "./messages.ts"
+import { openLineEditor } from "../terminal/line-editor.ts"
+
+/** What fills a small window without pushing its beginning out. */
+const SHOWN_ON_ENTRY = 20
+/** A line from a pipe waits so long for the broker; a typed one is saved and goes out by itself. */
+const PIPED_WAIT_MS = 10_000
+
+export type ChatOptions = { readonly contact: string; readonly plain: boolean }
+
+/** Line by line: what was said before, then what is said on either side, until the input ends. */
+export async function chat(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
+  const contact = await nameOf(client, options.contact)
+  const typing = process.stdin.isTTY && process.stdout.isTTY
+  await (typing ? chatAtTerminal : chatThroughPipe)(context, client, { ...options, contact })
+}
+
+/** The name as it is stored, whatever case it was typed in. Faults `not-found`. */
+async function nameOf(client: ChatClient, typed: string): Promise<string> {
+  return (await client.call("verify", { contact: typed })).contact.name
+}
+
+async function chatAtTerminal(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
+  const plain = options.plain || context.env["TERM"] === "dumb"
+  await new Promise<void>((resolve, reject) => {
+    const view = new ChatView({ client, contact: options.contact, print: (row) => editor.print(row) })
+    let last: Promise<unknown> = Promise.resolve()
+    const submit = async (text: string): Promise<void> => {
+      if ((await view.submit(text, "disk")) === "quit") resolve()
+    }
+    const editor = openLineEditor(plain, {
+      onLine: (text) => void (last = last.then(() => submit(text)).catch(reject)),
+      onTyping: (typing) => view.typing(typing),
+      onInterrupt: () => context.lifetime.end("SIGINT"),
+      onEnd: () => void last.then(() => resolve()),
+    })
+    context.lifetime.defer(async () => {
+      view.close()
+      editor.close()
+      await last
+    })
+    view.open().catch(reject)
+  })
+}
+
+async function chatThroughPipe(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
+  const view = new ChatView({ client, contact: options.contact, print: context.out.data })
+  context.lifetime.defer(() => view.close())
+  await view.open()
+  for await (const text of readStdinLines()) {
+    if ((await view.submit(text, "broker")) === "quit") return
+  }
+}
+
+type ChatContext = {
+  readonly client: ChatClient
+  readonly contact: string
+  readonly print: (row: SafeText) => void
+}
+
+/** A conversation on a screen. */
+class ChatView {
+  readonly #context: ChatContext
+  readonly #seen = new Set<string>()
+  /** Texts of ours that are under way: who typed them need not be told. */
+  readonly #typed: string[] = []
+  /** Its receipt stands for those of all before it. */
+  #lastOwn: string | undefined
+  #unsubscribe: () => void = () => undefined
+
+  constructor(chatContext: ChatContext) {
+    this.#context = chatContext
+  }
+
+  /** Shows the end of the conversation, and from then on what happens. */
+  async open(): Promise<void> {
+    const { client, contact, print } = this.#context
+    const backlog: Event[] = []
+    let onEvent = (event: Event): void => void backlog.push(event)
+    this.#unsubscribe = client.listen((event) => onEvent(event))
+    const { contact: found } = await client.call("verify", { contact })
+    print(contactRow(found))
+    await this.#showLatest()
+    print(safe`info: /help lists what you can do here`)
+    onEvent = (event) => this.#receive(event)
+    backlog.forEach(onEvent)
+  }
+
+  close(): void {
+    this.#unsubscribe()
+  }
+
+  /** Whoever wants to know it is told that something is being written. */
+  typing(typing: boolean): void {
+    const { client, contact } = this.#context
+    this.#runDetached(client.call("typing", { contact, typing }))
+  }
+
+  async submit(text: string, wait: "disk" | "broker"): Promise<"stay" | "quit"> {
+    const input = parseChatLine(text)
+    if (input.kind === "text") this.#typed.push(input.text)
+    return submit(this.#context, input, wait)
+  }
+
+  #receive(event: Event): void {
+    const { contact, print } = this.#context
+    if (event.event === "message" && event.message.contact === contact) {
+      this.#show(event.message)
+      return
+    }
+    if (event.event === "receipt" && event.id === this.#lastOwn) {
+      if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
+    }
+    // whoever held the profile may have ended and told nothing for a while
+    if (event.event === "link") this.#runDetached(this.#showLatest())
+    const text = eventText(event, contact)
+    if (text !== undefined) print(safe`info: ${text}`)
+  }
+
+  async #showLatest(): Promise<void> {
+    const { client, contact } = this.#context
+    const latest = await client.call("history", { with: contact, limit: SHOWN_ON_ENTRY })
+    for (const message of latest) this.#show(message)
+  }
+
+  #show(message: Message): void {
+    const { client, contact, print } = this.#context
+    if (this.#seen.has(message.id)) return
+    this.#seen.add(message.id)
+    if (message.mine) {
+      this.#lastOwn = message.id
+      const typed = this.#typed.indexOf(message.text)
+      if (typed === -1) print(messageRow(message, Date.now()))
+      else this.#typed.splice(typed, 1)
+      return
+    }
+    print(messageRow(message, Date.now()))
+    this.#runDetached(client.call("shown", { with: contact, upTo: message.seq }))
+  }
+
+  /** What fails beside the conversation is told in it, and does not end it. */
+  #runDetached(work: Promise<unknown>): void {
+    work.catch((cause: unknown) => {
+      if (!(cause instanceof Fault)) throw cause
+      this.#context.print(safe`info: ${display(cause.message)}`)
+    })
+  }
+}
+
+/** What happens elsewhere is told in one row; of receipts only that a message never arrived. */
+function eventText(event: Event, contact: string): SafeText | undefined {
+  switch (event.event) {
+    case "message":
+      return safe`${displayName(event.message.contact)} wrote to you`
+    case "receipt":
+      return event.contact === contact ? receiptText(event.state) : undefined
+    case "link":
+      return connectionText(event.link)
+    case "paired":
+      return safe`paired with ${displayName(event.contact.name)}`
+    case "notice":
+      return [null, contact].includes(event.contact) ? display(event.text) : undefined
+    case "typing":
+      return event.typing && event.contact === contact ? safe`${displayName(contact)} is writing` : undefined
+    case "locked":
+      return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
+    case "unlocked":
+      return safe`the keys are open again`
+    case "pair-failed":
+    case "dropped":
+      return undefined
+  }
+}
+
+function receiptText(state: Message["state"]): SafeText | undefined {
+  return state === "given-up" ? safe`a message was NOT DELIVERED` : undefined
+}
+
+function connectionText(connection: Link): SafeText {
+  return connection.kind === "online" ? safe`connected` : safe`not connected: ${display(connection.why)}`
+}
+
+async function submit(
+  chatContext: ChatContext,
+  input: ChatInput,
+  wait: "disk" | "broker",
+): Promise<"stay" | "quit"> {
+  const info = (text: SafeText): void => chatContext.print(safe`info: ${text}`)
+  switch (input.kind) {
+    case "nothing":
+      return "stay"
+    case "quit":
+      return "quit"
+    case "help":
+      info(safe`/verify compare · /status broker and outbox · /quit leave · //x sends "/x"`)
+      return "stay"
+    case "unknown":
+      info(safe`${display(input.text)} is no command: /help, or //… to send it as text`)
+      return "stay"
+    case "status":
+      info(await statusText(chatContext))
+      return "stay"
+    case "verify":
+      info(await verifyText(chatContext))
+      return "stay"
+    case "text":
+      await sendLine(chatContext, input.text, wait)
+      return "stay"
+  }
+}
+
+/** A text that cannot be sent is no reason to leave the conversation. */
+async function sendLine(
+  { client, contact, print }: ChatContext,
+  text: string,
+  wait: "disk" | "broker",
+): Promise<void> {
+  try {
+    checkLength(text)
+    const { state } = await client.call("send", { to: contact, text, wait, timeoutMs: PIPED_WAIT_MS })
+    if (wait === "broker" && state === "queued") print(safe`info: saved, goes out later`)
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    print(safe`info: NOT SENT: ${display(cause.message)}`)
+  }
+}
+
+async function statusText({ client }: ChatContext): Promise<SafeText> {
+  const { link: connection, broker, queued } = await client.call("status", {})
+  const where = display(broker ?? "no broker")
+  return safe`${where}, ${connectionText(connection)}, ${queued} queued`
+}
+
+async function verifyText({ client, contact }: ChatContext): Promise<SafeText> {
+  const found = await client.call("verify", { contact })
+  const numbers = joined(found.safetyNumber.map(display), " ")
+  const words = joined(found.words.map(display), " ")
+  const row = safe`words ${words} · safety number ${numbers} · key ${groupDigits(found.contact.fingerprint)}`
+  return safe`${row}\ninfo: the same on both sides? then in another terminal: mqttchat verify ${displayName(contact)}`
+}

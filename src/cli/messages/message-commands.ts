@@ -1,0 +1,61 @@
+import { Fault, type FaultCode } from "../../errors.ts"
+import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
+import { display, safe } from "../../wire/text.ts"
+import { chat } from "./chat.ts"
+import type { Context } from "../terminal/context.ts"
+import { readStdinText } from "../terminal/input.ts"
+import { waitUntilCaughtUp } from "../profile/connection-status.ts"
+import { openReconnectingClient } from "../profile/reconnecting-client.ts"
+import { openClient } from "../profile/open-client.ts"
+import { followInbox, type SendOptions, sendText, showSearch, showHistory, showInbox } from "./messages.ts"
+
+/** CR LF. */
+const LINE_END_BYTES = 2
+/** A link that ends with one of these ended because a message could not be kept. */
+const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(["disk-full", "io", "damaged-database"])
+
+export async function startChat(
+  context: Context,
+  request: { contact: string; plain: boolean },
+): Promise<void> {
+  await chat(context, await openReconnectingClient(context), request)
+}
+
+/** Without text, or with `-`, stdin is the text; its last line break is no part of it. */
+export async function send(
+  context: Context,
+  request: Omit<SendOptions, "text"> & { readonly text: string | undefined },
+): Promise<void> {
+  const fromStdin = request.text === undefined || request.text === "-"
+  const text = fromStdin
+    ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
+    : request.text
+  const { client } = await openClient(context, "brief")
+  await sendText({ client, out: context.out }, { ...request, text })
+}
+
+/**
+ * What the broker kept for us counts as there: who just comes online waits until it has arrived. Faults of the store
+ * where this laptop cannot keep it; the broker then still has it.
+ */
+export async function inbox(context: Context, follow: boolean): Promise<void> {
+  if (follow) return followInbox({ client: await openReconnectingClient(context), out: context.out })
+  const { client, owner } = await openClient(context, "brief")
+  if (owner === "us") {
+    const connection = await waitUntilCaughtUp(client)
+    if ("code" in connection && STORE_FAULTS.has(connection.code))
+      throw new Fault(connection.code, connection.why, connection.hint)
+    if (connection.kind !== "online") context.out.warn(safe`there may be more: ${display(connection.why)}`)
+  }
+  await showInbox({ client, out: context.out })
+}
+
+export async function history(context: Context, request: { with: string; limit: number }): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  await showHistory({ client, out: context.out }, request)
+}
+
+export async function search(context: Context, request: { words: string; limit: number }): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  await showSearch({ client, out: context.out }, request)
+}

@@ -1,0 +1,132 @@
+import type { ChatClient, Message, Params } from "../../chat/api.ts"
+import { Fault } from "../../errors.ts"
+import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
+import { displayName, safe, type SafeText } from "../../wire/text.ts"
+import type { Output } from "../terminal/output.ts"
+import { searchRow, messageRow } from "../terminal/format.ts"
+
+const INBOX_SCHEMA = "mqttchat/message/1"
+
+export type Wait = Params<"send">["wait"]
+export type ClientContext = { readonly client: ChatClient; readonly out: Output }
+
+/** How far a message is to come, and how long that is waited for. */
+export type SendOptions = {
+  readonly to: string
+  readonly text: string
+  readonly wait: Wait
+  readonly timeoutMs: number
+}
+
+/**
+ * Stores and sends one message. Faults of the engine, `queued` when it is stored and has not come as far as wished, and
+ * `unavailable` when it was given up.
+ */
+export async function sendText({ client, out }: ClientContext, options: SendOptions): Promise<void> {
+  const { to, text, wait } = options
+  checkLength(text)
+  const sent = await client.call("send", { ...options })
+  if (out.json) out.record("mqttchat/sent/1", { to, ...sent })
+  const { state } = sent
+  if (state === "given-up")
+    throw new Fault("unavailable", `${to} never took it: NOT DELIVERED`, `mqttchat history ${to}`)
+  if (PROGRESS[state] >= PROGRESS[wait]) {
+    out.done(DONE[wait](displayName(to)))
+    return
+  }
+  throw state === "queued" ? await queued(client) : notYetFault(options, state)
+}
+
+const PROGRESS = { queued: 0, disk: 0, broker: 1, delivered: 2, read: 3 } as const
+
+const DONE: Record<Wait, (to: SafeText) => SafeText> = {
+  disk: (to) => safe`saved for ${to}`,
+  broker: (to) => safe`sent to ${to}`,
+  delivered: (to) => safe`delivered to ${to}`,
+  read: (to) => safe`read by ${to}`,
+}
+
+function notYetFault({ to, timeoutMs }: SendOptions, state: "broker" | "delivered" | "read"): Fault {
+  const waited = `after ${timeoutMs / 1000} s`
+  const why =
+    state === "broker"
+      ? `on the broker, and ${to} has not fetched it ${waited}: it stays in the outbox until then`
+      : `delivered, and not read ${waited}, unless ${to} does not tell`
+  return new Fault("queued", why, `mqttchat history ${to}`)
+}
+
+/** Prints what nobody has seen yet. It counts as seen once stdout has taken it, not before. */
+export async function showInbox({ client, out }: ClientContext): Promise<void> {
+  const messages = await client.call("inbox", { take: false })
+  await showUnseen({ client, out }, messages)
+  if (messages.length === 0 && !out.json) out.info(safe`nothing new`)
+}
+
+/** Prints what nobody has seen yet and then each message as it comes, until the command is ended. */
+export async function followInbox({ client, out }: ClientContext): Promise<never> {
+  const seen = new Set<string>()
+  let last = Promise.resolve()
+  const show = async (): Promise<void> => {
+    const messages = await client.call("inbox", { take: false })
+    const fresh = messages.filter(({ contact, id }) => !seen.has(`${contact}/${id}`))
+    for (const { contact, id } of fresh) seen.add(`${contact}/${id}`)
+    await showUnseen({ client, out }, fresh)
+  }
+  return await new Promise<never>((_resolve, reject) => {
+    const next = (): void => void (last = last.then(show).catch(reject))
+    client.listen(({ event }) => (event === "message" || event === "link" ? next() : undefined))
+    next()
+  })
+}
+
+async function showUnseen({ client, out }: ClientContext, messages: readonly Message[]): Promise<void> {
+  const upTo = new Map<string, number>()
+  for (const message of messages) {
+    showMessage(out, message)
+    upTo.set(message.contact, message.seq)
+  }
+  await out.flushed()
+  for (const [contact, seq] of upTo) await client.call("shown", { with: contact, upTo: seq })
+}
+
+function showMessage(out: Output, message: Message): void {
+  if (out.json) out.record(INBOX_SCHEMA, message)
+  else out.data(messageRow(message, Date.now()))
+}
+
+export async function showHistory(
+  { client, out }: ClientContext,
+  options: { with: string; limit: number },
+): Promise<void> {
+  for (const message of await client.call("history", options)) showMessage(out, message)
+}
+
+export async function showSearch(
+  { client, out }: ClientContext,
+  options: { words: string; limit: number },
+): Promise<void> {
+  const found = await client.call("search", options)
+  for (const message of found) {
+    if (out.json) out.record(INBOX_SCHEMA, message)
+    else out.data(searchRow(message, Date.now()))
+  }
+  if (found.length === 0)
+    throw new Fault("not-found", "no message holds these words", "mqttchat history NAME")
+}
+
+/** Told here, before the text is handed to anybody. Fault `bad-data`. */
+export function checkLength(text: string): void {
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= TEXT_MAX_BYTES) return
+  const message = `the text has ${bytes} bytes, and a message at most ${TEXT_MAX_BYTES}`
+  throw new Fault("bad-data", message, "send it in parts")
+}
+
+/** Stored it is in any case; what stops the link for good needs a person. */
+async function queued(client: ChatClient): Promise<Fault> {
+  const { link: connection } = await client.call("status", {})
+  if (connection.kind === "stopped")
+    return new Fault(connection.code, `saved in the outbox, but ${connection.why}`, connection.hint)
+  const why = connection.kind === "online" ? "the broker has not taken it yet" : connection.why
+  return new Fault("queued", `saved in the outbox, goes out later: ${why}`, "mqttchat status")
+}

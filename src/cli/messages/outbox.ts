@@ -1,0 +1,63 @@
+import type { ChatClient, Results } from "../../chat/api.ts"
+import { Fault } from "../../errors.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import type { Context } from "../terminal/context.ts"
+import { settledStatus } from "../profile/connection-status.ts"
+import { openClient } from "../profile/open-client.ts"
+import { formatTime } from "../terminal/format.ts"
+
+/** So many digits of an id tell the messages of an outbox apart. */
+const SHOWN_DIGITS = 8
+/** A row stays one row; the whole text is in the history. */
+const TEXT_SHOWN = 40
+
+const TRIES = [safe``, safe`, sent once`] as const
+
+type OutboxEntry = Results["outbox"][number]
+
+/** What waits, and why. */
+export async function listOutbox(context: Context): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  const { out } = context
+  // what waits says why, and that is known only when the first try to connect is over
+  const { undelivered } = await client.call("status", {})
+  if (undelivered > 0) await settledStatus(client)
+  const rows = await client.call("outbox", {})
+  for (const row of rows) {
+    if (out.json) out.record("mqttchat/waiting/1", row)
+    else out.data(outboxRow(row, Date.now()))
+  }
+  if (rows.length === 0 && !out.json) out.info(safe`nothing waits`)
+}
+
+/** Takes back the one message whose id begins so. Faults `not-found`, `usage`. */
+export async function cancelEntry(context: Context, digits: string): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  const { contact, id, attempts } = await findEntry(client, digits.toLowerCase())
+  await client.call("cancel", { contact, id })
+  const name = displayName(contact)
+  context.out.done(
+    attempts === 0 ? safe`taken back before it was sent` : safe`taken back; ${name} may have it all the same`,
+  )
+}
+
+async function findEntry(client: ChatClient, digits: string): Promise<OutboxEntry> {
+  const found = (await client.call("outbox", {})).filter(({ id }) => id.startsWith(digits))
+  const [only] = found
+  if (only === undefined || digits === "") {
+    throw new Fault("not-found", `no message that waits begins with ${digits}`, "mqttchat outbox")
+  }
+  if (found.length === 1) return only
+  throw new Fault(
+    "usage",
+    `${found.length} messages begin with ${digits}: give more digits`,
+    "mqttchat outbox",
+  )
+}
+
+function outboxRow({ id, contact, text, createdAt, attempts, why }: OutboxEntry, now: number): SafeText {
+  const tries = TRIES[attempts] ?? safe`, sent ${attempts} times`
+  const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}…` : text)
+  const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${formatTime(createdAt, now)}  to ${displayName(contact)}`
+  return safe`${about}: ${start}\n          ${display(why)}${tries}`
+}

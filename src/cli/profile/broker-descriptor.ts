@@ -1,0 +1,131 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as v from "valibot"
+import type { BrokerHome } from "../../chat/ports.ts"
+import { fromBase64url, toBase64url, toHex, type PublicKey } from "../../crypto/bytes.ts"
+import { diskFault, Fault } from "../../errors.ts"
+import type { StoredCredential } from "../../keystore/credential.ts"
+import type { ProfilePaths } from "../../paths.ts"
+import type { BrokerAddress } from "../../transport/transport.ts"
+import type { BrokerProof } from "../../wire/access.ts"
+
+/**
+ * What the broker of this laptop leaves for the profile beside it, so that neither ever opens the other's keys: where
+ * it listens, how it proves itself, and once an invitation.
+ */
+const addressFields = {
+  host: v.string(),
+  port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+}
+
+const BrokerDescriptorSchema = v.strictObject({
+  ...addressFields,
+  others: v.exactOptional(v.array(v.strictObject(addressFields))),
+  guests: v.exactOptional(v.strictObject(addressFields)),
+  listen: v.exactOptional(v.string()),
+  byName: v.exactOptional(v.literal(true)),
+  pin: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+  registrar: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/)),
+})
+
+export type BrokerDescriptor = {
+  readonly address: BrokerAddress
+  /** Its other nodes, and where guests come in, if it is a broker that has that. */
+  readonly others?: readonly BrokerAddress[]
+  readonly guests?: BrokerAddress
+  /** Where the embedded broker listens, which need not be the address to reach it at; none if the broker is another. */
+  readonly listen?: string
+  /** The broker has a publicly trusted certificate: its name is checked and not the pin. */
+  readonly byName?: true
+  /** Of the authority that signs the devices' certificates. */
+  readonly pin: Uint8Array
+  readonly registrar: PublicKey
+}
+
+export function writeBrokerDescriptor(paths: ProfilePaths, descriptor: BrokerDescriptor): void {
+  const { address, pin, registrar, ...rest } = descriptor
+  const text = JSON.stringify({ ...address, ...rest, pin: toHex(pin), registrar: toBase64url(registrar) })
+  replace(descriptorFile(paths), `${text}\n`)
+}
+
+/** Undefined where no broker has run yet. Fault `config` for a file that is none of ours. */
+export function readBrokerDescriptor(paths: ProfilePaths): BrokerDescriptor | undefined {
+  const text = read(descriptorFile(paths))?.toString("utf8")
+  if (text === undefined) return undefined
+  const checked = v.safeParse(BrokerDescriptorSchema, parsed(text))
+  const registrar = checked.success ? fromBase64url(checked.output.registrar) : undefined
+  if (!checked.success || registrar === undefined) {
+    throw new Fault(
+      "config",
+      `${descriptorFile(paths)} is damaged`,
+      `rm ${descriptorFile(paths)}, then: mqttchat broker`,
+    )
+  }
+  const { host, port, pin, ...rest } = checked.output
+  const address = { host, port }
+  return { ...rest, address, pin: Buffer.from(pin, "hex"), registrar: registrar as PublicKey }
+}
+
+/** The embedded broker speaks MQTT 3.1.1. */
+export function brokerConfigOf(descriptor: BrokerDescriptor): BrokerHome {
+  const { address, others, guests, listen, registrar } = descriptor
+  return {
+    address,
+    ...(others === undefined ? {} : { others }),
+    ...(guests === undefined ? {} : { guests }),
+    trust: proofOf(descriptor),
+    registrar,
+    ...(listen === undefined ? {} : { mqttVersion: 4 }),
+  }
+}
+
+/** How the broker proves itself to its people. */
+export function proofOf({ byName, pin }: Pick<BrokerDescriptor, "byName" | "pin">): BrokerProof {
+  return byName === true ? { kind: "name" } : { kind: "pin", pin }
+}
+
+/** Lays the operator's invitation out, or takes a used one away. */
+export function writeOperatorInvitation(paths: ProfilePaths, invitation: Uint8Array | undefined): void {
+  if (invitation === undefined) rmSync(invitationFile(paths), { force: true })
+  else replace(invitationFile(paths), invitation)
+}
+
+export function readOperatorInvitation(paths: ProfilePaths): StoredCredential | undefined {
+  const bytes = read(invitationFile(paths))
+  return bytes === undefined ? undefined : { kind: "invitation", bytes: new Uint8Array(bytes) }
+}
+
+function descriptorFile({ broker }: ProfilePaths): string {
+  return join(broker, "address.json")
+}
+
+function invitationFile({ broker }: ProfilePaths): string {
+  return join(broker, "operator.invitation")
+}
+
+function replace(path: string, contents: string | Uint8Array): void {
+  try {
+    writeFileSync(`${path}.new`, contents, { mode: 0o600 })
+    renameSync(`${path}.new`, path)
+  } catch (cause) {
+    throw diskFault(cause, `write ${path}`)
+  }
+}
+
+function read(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
+    throw diskFault(cause, `read ${path}`)
+  }
+}
+
+/** The value, or undefined for what is no JSON: the schema refuses that too. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,59 @@
+import type { ChatClient, Link, Results } from "../../chat/api.ts"
+import { Fault } from "../../errors.ts"
+import type { ProfilePaths } from "../../paths.ts"
+import { readSettings } from "../../settings.ts"
+import type { Context } from "../terminal/context.ts"
+
+/** The first connection includes a certificate from the registrar; one that takes longer is told as it is. */
+const CONNECT_WAIT_MS = 10_000
+
+/** The status once the first try to connect is over. */
+export async function settledStatus(client: ChatClient): Promise<Results["status"]> {
+  return new Promise((resolve, reject) => {
+    const refresh = (): void => void client.call("status", {}).then(check, reject)
+    const timeout = setTimeout(() => void client.call("status", {}).then(finish, reject), CONNECT_WAIT_MS)
+    const stop = client.listen(({ event }) => (event === "link" ? refresh() : undefined))
+    const finish = (status: Results["status"]): void => {
+      clearTimeout(timeout)
+      stop()
+      resolve(status)
+    }
+    const check = (status: Results["status"]): void => {
+      if (status.link.kind !== "connecting") finish(status)
+    }
+    refresh()
+  })
+}
+
+const CODE = { none: "config", connecting: "unavailable" } as const
+
+/** The link, once it is up and what the broker kept has come, or once it is known to be down. */
+export async function waitUntilCaughtUp(client: ChatClient): Promise<Link> {
+  await settledStatus(client)
+  await client.call("catch-up", {})
+  const { link: connection } = await client.call("status", {})
+  return connection
+}
+
+/** Resolves once the link to the broker is up. Faults `unavailable` and `config`. */
+export async function waitUntilOnline({ paths }: Context, client: ChatClient): Promise<void> {
+  const { link: connection } = await settledStatus(client)
+  if (connection.kind === "online") return
+  throw new Fault(
+    "code" in connection ? connection.code : CODE[connection.kind],
+    connection.why,
+    onlineHint(paths, connection),
+  )
+}
+
+/** What helps against a link that is down, as far as anything does. */
+export function onlineHint(
+  paths: ProfilePaths,
+  connection: Exclude<Link, { kind: "online" }>,
+): string | undefined {
+  if (connection.kind === "stopped") return connection.hint
+  if (readSettings(paths.settings)?.here === true) return "mqttchat broker"
+  return connection.kind === "none"
+    ? "mqttchat pair CODE@HOST, with a code from somebody who has a broker"
+    : connection.hint
+}

@@ -1,0 +1,252 @@
+import { X509Certificate } from "node:crypto"
+import { existsSync } from "node:fs"
+import type { ChatClient } from "../../chat/api.ts"
+import type { BrokerHome, Home } from "../../chat/ports.ts"
+import { utf8 } from "../../crypto/bytes.ts"
+import { kdf } from "../../crypto/kdf.ts"
+import { LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
+import { systemRandom } from "../../crypto/random.ts"
+import { connectOwner } from "../../daemon/client.ts"
+import { type ProbeClients, probesByAccount, probesByRegistrar } from "../../doctor/probe/probe-clients.ts"
+import { runChecks, type KnownBroker, type CheckInput } from "../../doctor/run-checks.ts"
+import { type Finding, worst } from "../../doctor/checks/finding.ts"
+import type { Holder, DatabaseState, OutboxSummary } from "../../doctor/checks/profile.ts"
+import { Fault } from "../../errors.ts"
+import { createIdentity } from "../../keystore/identity.ts"
+import { isPending } from "../../keystore/credential.ts"
+import { type KeyRing, openKeyFile } from "../../keystore/keyfile.ts"
+import { needsPassphrase } from "../../keystore/sealed-file.ts"
+import { takeLock } from "../../fs/lock-file.ts"
+import { readSettings } from "../../settings.ts"
+import { openStore } from "../../store/store.ts"
+import type { Credential, LinkTarget } from "../../transport/transport.ts"
+import type { IdentityKeys } from "../../wire/identity.ts"
+import { display, safe, type SafeText } from "../../wire/text.ts"
+import type { Context } from "../terminal/context.ts"
+import { profileConfigFor, refuseLostStore } from "./profile-owner.ts"
+import { passphraseToOpen } from "../terminal/passphrase.ts"
+
+/** A short command holds the profile for seconds. */
+const HOLDER_WAIT_MS = 10_000
+const HOLDER_POLL_MS = 100
+const SEED_BYTES = 32
+
+export type DoctorOptions = {
+  /** Let the registrar admit two devices for the audit. */
+  readonly register?: boolean
+}
+
+/** Prints each finding as it comes, and ends with the code of the worst. */
+export async function doctor(context: Context, options: DoctorOptions): Promise<void> {
+  const findings: Finding[] = []
+  for await (const finding of runChecks(await inputOf(context, options))) {
+    printFinding(context, finding, findings.at(-1))
+    findings.push(finding)
+  }
+  printSummary(context, findings)
+}
+
+async function inputOf(context: Context, options: DoctorOptions): Promise<CheckInput> {
+  const { paths, profile, env } = context
+  if (!existsSync(paths.keyFile))
+    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+  await useBackend(env["MQTTCHAT_CRYPTO"], LIGHT_BACKENDS)
+  const target = { path: paths.keyFile, purpose: "identity" } as const
+  const passphrase = (await needsPassphrase(target)) ? await passphraseToOpen(context) : ""
+  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
+  const settings = readSettings(paths.settings)
+  if (settings === undefined)
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+  const holder = await holderOf(context)
+  return {
+    now: Date.now,
+    random: systemRandom,
+    paths,
+    holder,
+    database: await databaseOf(paths.database, holder, keyFile.ring),
+    broker: brokerOf(profileConfigFor(context, settings, keyFile), settings.here, {
+      ring: keyFile.ring,
+      isHolder: holder.kind === "doctor",
+      mayRegister: options.register === true,
+    }),
+  }
+}
+
+async function holderOf(context: Context): Promise<Holder> {
+  try {
+    return await findHolder(context)
+  } catch (cause) {
+    if (cause instanceof Fault) return { kind: "barred", fault: cause }
+    throw cause
+  }
+}
+
+/** This process, if nobody else has the profile. */
+async function findHolder({ paths, lifetime }: Context): Promise<Holder> {
+  const deadline = Date.now() + HOLDER_WAIT_MS
+  for (;;) {
+    const owner = await connectOwner(paths.socket)
+    if (owner !== undefined) {
+      lifetime.defer(owner.close)
+      const { link: connection } = await owner.call("status", {})
+      return { kind: "owner", outbox: await outboxOf(owner), isOnline: connection.kind === "online" }
+    }
+    const lock = takeLock(paths.lock)
+    if (lock.kind === "taken") {
+      lifetime.defer(lock.release)
+      return { kind: "doctor" }
+    }
+    if (Date.now() > deadline) return { kind: "silent", pid: lock.pid }
+    await new Promise((resolve) => setTimeout(resolve, HOLDER_POLL_MS))
+  }
+}
+
+/** Asked of the owner, which alone may open the store. */
+async function outboxOf(owner: ChatClient): Promise<OutboxSummary> {
+  const outbox = await owner.call("outbox", {})
+  return outboxSummary(outbox.map(({ createdAt }) => createdAt))
+}
+
+function outboxSummary(times: readonly number[]): OutboxSummary {
+  return { count: times.length, oldest: times.length === 0 ? undefined : Math.min(...times) }
+}
+
+async function databaseOf(path: string, holder: Holder, { databaseKey }: KeyRing): Promise<DatabaseState> {
+  if (holder.kind !== "doctor") return { kind: "held" }
+  try {
+    refuseLostStore(path)
+    const store = await openStore(path, databaseKey)
+    try {
+      const isWhole = await store.isWhole()
+      const outbox = (await store.load()).outgoing.filter(({ kind }) => kind !== "passing")
+      return { kind: "read", isWhole, path, outbox: outboxSummary(outbox.map(({ createdAt }) => createdAt)) }
+    } finally {
+      await store.close()
+    }
+  } catch (cause) {
+    if (cause instanceof Fault) return { kind: "fault", fault: cause }
+    throw cause
+  }
+}
+
+/** What it takes to know how the audit may be played. */
+type ProbeOptions = {
+  readonly broker: BrokerHome
+  readonly ring: KeyRing
+  readonly isHolder: boolean
+  readonly mayRegister: boolean
+}
+
+function brokerOf(
+  config: Home,
+  isHere: boolean,
+  options: Omit<ProbeOptions, "broker">,
+): CheckInput["broker"] {
+  const broker = config.broker()
+  if (broker === undefined) {
+    const fix = isHere
+      ? "mqttchat broker"
+      : "mqttchat pair CODE@HOST, with a code from somebody who has a broker"
+    return { kind: "none", why: "this profile has no broker yet", fix }
+  }
+  const target = targetOf(broker, config)
+  const probeClients = (node: LinkTarget): Promise<ProbeClients> =>
+    probeClientsFor(node, { ...options, broker })
+  return { kind: "known", target, isHere, device: validityOf(target), probeClients }
+}
+
+/** An invitation that nobody has used yet lets a guest in, and no further. */
+function targetOf({ address, others, trust, mqttVersion }: BrokerHome, config: Home): LinkTarget {
+  const stored = config.credential()
+  const credential: Credential = stored === undefined || isPending(stored) ? { kind: "guest" } : stored
+  return {
+    address,
+    ...(others === undefined ? {} : { others }),
+    trust,
+    credential,
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+  }
+}
+
+function validityOf({ credential }: LinkTarget): KnownBroker["device"] {
+  if (credential.kind !== "device") return undefined
+  const { validFrom, validTo } = new X509Certificate(credential.certificate)
+  return { validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
+}
+
+/** Whom the audit is played by. A device is asked for only if whoever runs the doctor says so: it stays on the list. */
+async function probeClientsFor(target: LinkTarget, options: ProbeOptions): Promise<ProbeClients> {
+  const { credential } = target
+  if (credential.kind === "account") return probesByAccount(target, credential, systemRandom)
+  const why = "it takes two devices of the doctor's own"
+  if (credential.kind !== "device") return { kind: "none", why: "this profile has no certificate there yet" }
+  if (!options.mayRegister) return { kind: "none", why, fix: "mqttchat doctor --register" }
+  if (!options.isHolder)
+    return { kind: "none", why: `${why}, and whoever holds the profile is connected as it` }
+  const { registrar, guests = target.address } = options.broker
+  if (registrar === undefined) return { kind: "none", why: `${why}, and this broker has no registrar` }
+  const { identity } = options.ring
+  const identities = {
+    mallory: derivedIdentity(identity, "mallory"),
+    alice: derivedIdentity(identity, "alice"),
+  }
+  const applicant = { identity, random: systemRandom, after }
+  return probesByRegistrar({
+    applicant,
+    target,
+    deviceId: credential.deviceId,
+    registrar,
+    guests,
+    identities,
+  })
+}
+
+/** An identity that only this profile can make, and makes again each time. */
+function derivedIdentity({ signSecret }: IdentityKeys, role: string): IdentityKeys {
+  const [first, second] = [`mqttchat/1 doctor ${role} sign`, `mqttchat/1 doctor ${role} box`]
+  const seeds = [first, second].map((label) => kdf(new Uint8Array(), signSecret, utf8(label), SEED_BYTES))
+  return createIdentity(() => seeds.shift() ?? new Uint8Array())
+}
+
+function after(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms)
+  return () => clearTimeout(timer)
+}
+
+const WORD = { good: "good", unknown: "cannot tell", weak: "weak", bad: "bad" } as const
+const COLOUR = { good: "green", unknown: "dim", weak: "yellow", bad: "red" } as const
+const WORD_CELLS = 12
+
+/** What helps is not said again of each of several checks in a row. */
+function printFinding({ out }: Context, finding: Finding, before: Finding | undefined): void {
+  const { name, what, why, result, found } = finding
+  const fix = fixOf(finding)
+  if (out.json) {
+    out.record("mqttchat/finding/1", { check: name, what, result, found, why, fix: fix ?? null })
+    return
+  }
+  const margin = " ".repeat(WORD_CELLS) as SafeText
+  const word = out.styled(COLOUR[result], display(WORD[result].padEnd(WORD_CELLS)))
+  out.data(safe`${word}${display(what)}: ${display(found)}`)
+  out.data(out.styled("dim", safe`${margin}(${display(why)})`))
+  if (fix !== undefined && fix !== fixOf(before)) out.data(safe`${margin}→ ${display(fix)}`)
+}
+
+function fixOf(finding: Finding | undefined): string | undefined {
+  return finding !== undefined && "fix" in finding ? finding.fix : undefined
+}
+
+function printSummary({ out }: Context, findings: readonly Finding[]): void {
+  const worstFinding = worst(findings)
+  const wrong = findings.filter(({ result }) => result === "weak" || result === "bad")
+  if (worstFinding === undefined || wrong.length === 0) {
+    const unknownCount = findings.filter(({ result }) => result === "unknown").length
+    const knownCount = findings.length - unknownCount
+    const rest = unknownCount === 0 ? safe`` : safe`; ${unknownCount} more could not tell`
+    out.done(safe`nothing wrong in ${knownCount} checks${rest}`)
+    return
+  }
+  const names = wrong.map(({ name }) => name).join(", ")
+  const code = worstFinding.result === "bad" ? worstFinding.code : "weak"
+  throw new Fault(code, `${wrong.length} of ${findings.length} checks found something: ${names}`)
+}

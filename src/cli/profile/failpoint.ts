@@ -1,0 +1,12 @@
+import type { Context } from "../terminal/context.ts"
+
+/**
+ * For crash tests: MQTTCHAT_DIE_AT names a point on the way, and there this process kills itself as `kill -9` would.
+ * Any other value does nothing.
+ */
+export function failpointOf(env: Context["env"]): (point: string) => void {
+  const crashPoint = env["MQTTCHAT_DIE_AT"]
+  return (point) => {
+    if (point === crashPoint) process.kill(process.pid, "SIGKILL")
+  }
+}

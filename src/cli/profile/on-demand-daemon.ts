@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, realpathSync } from "node:fs"
+import { resolve } from "node:path"
+import { connectOwner } from "../../daemon/client.ts"
+import { Fault } from "../../errors.ts"
+import { needsPassphrase } from "../../keystore/sealed-file.ts"
+import { readSettings, writeSettings } from "../../settings.ts"
+import { safe } from "../../wire/text.ts"
+import type { Context } from "../terminal/context.ts"
+import { credentialFile } from "../terminal/passphrase.ts"
+
+/** How long it stays when nobody asks any more: long enough for the next line of a script. */
+const IDLE_TIME = "10m"
+const READY_POLL_MS = 10
+
+/** Whether commands that find no owner of the profile start a daemon. */
+export async function setOnDemand({ paths, profile, out }: Context, onDemand: boolean): Promise<void> {
+  const settings = readSettings(paths.settings)
+  if (settings === undefined)
+    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+  await writeSettings(paths.settings, { ...settings, onDemand })
+  out.done(onDemand ? safe`send, inbox and others start a daemon` : safe`no command starts a daemon`)
+}
+
+/**
+ * Starts a daemon for this profile that outlives this command, and waits until it answers or has ended. Does nothing
+ * where it would have to ask for the passphrase: it has no terminal.
+ */
+export async function startDaemon(context: Context): Promise<void> {
+  const { paths, profile, passphrase, env } = context
+  const isGiven = passphrase.file !== undefined || credentialFile(env) !== undefined
+  if (!isGiven && (await needsPassphrase({ path: paths.keyFile, purpose: "identity" }))) return
+  const passphraseArgs = passphrase.file === undefined ? [] : ["--passphrase-file", resolve(passphrase.file)]
+  const program = realpathSync(process.argv[1] ?? "")
+  const args = [
+    program,
+    "--profile",
+    profile,
+    "--no-input",
+    ...passphraseArgs,
+    "daemon",
+    "--end-after",
+    IDLE_TIME,
+  ]
+  const daemon = spawn(process.execPath, args, { detached: true, stdio: "ignore", cwd: "/" })
+  daemon.unref()
+  const ended = once(daemon, "exit").then(() => true)
+  while (!(await answers(paths.socket))) {
+    const pause = new Promise<false>((go) => setTimeout(() => go(false), READY_POLL_MS))
+    if (await Promise.race([ended, pause])) return
+  }
+}
+
+async function answers(socketPath: string): Promise<boolean> {
+  if (!existsSync(socketPath)) return false
+  const owner = await connectOwner(socketPath)
+  await owner?.close()
+  return owner !== undefined
+}

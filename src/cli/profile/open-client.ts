@@ -1,0 +1,82 @@
+import { existsSync } from "node:fs"
+import type { ChatClient } from "../../chat/api.ts"
+import { connectOwner } from "../../daemon/client.ts"
+import { Fault } from "../../errors.ts"
+import { needsPassphrase } from "../../keystore/sealed-file.ts"
+import { takeLock } from "../../fs/lock-file.ts"
+import { readSettings } from "../../settings.ts"
+import type { Context } from "../terminal/context.ts"
+import type { OwnerMode } from "./profile-owner.ts"
+import { passphraseToOpen } from "../terminal/passphrase.ts"
+
+/** A command that only answers and ends has the profile for seconds, but several may stand in line on a slow machine. */
+const OWNER_WAIT_MS = 60_000
+const OWNER_POLL_MS = 50
+
+/** `owner`: whether this process holds the profile, or another one that was there before. */
+export type OpenedClient = { readonly client: ChatClient; readonly owner: "us" | "another" }
+
+/**
+ * The profile's owner behind its socket if there is one, else this process becomes the owner, or where the settings
+ * wish it a daemon that this process starts. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
+ */
+export async function openClient(context: Context, mode: OwnerMode): Promise<OpenedClient> {
+  const owner = await ownerOrLock(context, mode === "brief" ? startOnDemand : undefined)
+  if (owner !== undefined) return { client: owner, owner: "another" }
+  return { client: await openAsOwner(context, mode), owner: "us" }
+}
+
+/**
+ * The profile's owner behind its socket, or undefined when there is none and this process now holds the lock. `start`
+ * may start an owner where there is none. Faults `no-profile`, `unavailable`, `config`.
+ */
+export async function ownerOrLock(
+  context: Context,
+  start?: (context: Context) => Promise<void>,
+): Promise<ChatClient | undefined> {
+  const { paths, lifetime, profile } = context
+  const deadline = Date.now() + OWNER_WAIT_MS
+  for (let attempt = 0; ; attempt++) {
+    const owner = await connectOwner(paths.socket)
+    if (owner !== undefined) {
+      lifetime.defer(owner.close)
+      return owner
+    }
+    if (!existsSync(paths.keyFile)) {
+      throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+    }
+    if (attempt === 0 && start !== undefined) {
+      await start(context)
+      continue
+    }
+    const lock = takeLock(paths.lock)
+    if (lock.kind === "taken") {
+      lifetime.defer(lock.release)
+      return undefined
+    }
+    if (Date.now() > deadline) {
+      const message = `another mqttchat (process ${lock.pid}) has the profile ${profile} and does not answer`
+      throw new Fault("unavailable", message, `kill ${lock.pid}, then try again`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, OWNER_POLL_MS))
+  }
+}
+
+/** Most profiles do not wish it: what would do it is not even loaded. */
+async function startOnDemand(context: Context): Promise<void> {
+  if (readSettings(context.paths.settings)?.onDemand !== true) return
+  await (await import("./on-demand-daemon.ts")).startDaemon(context)
+}
+
+/** All that an owner needs is loaded while somebody types. */
+async function openAsOwner(context: Context, mode: OwnerMode): Promise<ChatClient> {
+  const loaded = import("./profile-owner.ts")
+  const passphrase = await passphraseFor(context)
+  return (await loaded).becomeOwner(context, passphrase, mode)
+}
+
+/** Empty where none locks the keys. */
+export async function passphraseFor(context: Context): Promise<string> {
+  const target = { path: context.paths.keyFile, purpose: "identity" } as const
+  return (await needsPassphrase(target)) ? passphraseToOpen(context) : ""
+}

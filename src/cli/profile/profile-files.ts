@@ -1,0 +1,50 @@
+import { lstatSync, readdirSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import type { ProfilePaths } from "../../paths.ts"
+
+export type ProfileFile = {
+  readonly path: string
+  /** A key: without it the rest is noise, so its bytes go, not only its name. */
+  readonly isKey: boolean
+}
+
+/**
+ * What is on the disk of a profile, keys first: only what mqttchat makes, as its folder may be one that somebody chose.
+ * The locks are not among it but what dead processes left beside them.
+ */
+export function profileFiles(paths: ProfilePaths, brokerToo: boolean): readonly ProfileFile[] {
+  const { keyFile, database, settings, socket, lock, apiToken } = paths
+  const own = [database, settings, socket, apiToken].flatMap(withCompanions)
+  const staleFiles = withCompanions(lock).filter((path) => path !== lock)
+  const broker = brokerToo ? brokerFiles(paths) : []
+  const isKey = (path: string): boolean => dirname(path) === paths.broker && path.includes("broker.key")
+  return [
+    ...[...withCompanions(keyFile), ...broker.filter(isKey)].map((path) => ({ path, isKey: true })),
+    ...[...own, ...staleFiles, ...broker.filter((path) => !isKey(path))].map((path) => ({
+      path,
+      isKey: false,
+    })),
+  ]
+}
+
+function brokerFiles({ broker, brokerSocket, brokerLock }: ProfilePaths): readonly string[] {
+  const staleFiles = withCompanions(brokerLock).filter((path) => path !== brokerLock)
+  const inFolder = listFolder(broker).map((name) => join(broker, name))
+  return [...inFolder, ...withCompanions(brokerSocket), ...staleFiles].filter((path) => !isFolder(path))
+}
+
+/** The file, and those beside it that bear its name and more: drafts, copies, a database's journal. */
+function withCompanions(path: string): readonly string[] {
+  const name = basename(path)
+  return listFolder(dirname(path))
+    .filter((each) => each === name || each.startsWith(`${name}.`) || each.startsWith(`${name}-`))
+    .map((each) => join(dirname(path), each))
+}
+
+export function listFolder(folder: string): readonly string[] {
+  return isFolder(folder) ? readdirSync(folder) : []
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}

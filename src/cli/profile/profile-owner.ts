@@ -1,0 +1,148 @@
+import { existsSync, statSync } from "node:fs"
+import type { ChatClient } from "../../chat/api.ts"
+import { openEngine } from "../../chat/engine.ts"
+import type { BrokerHome, Home, Ports } from "../../chat/ports.ts"
+import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
+import { systemRandom } from "../../crypto/random.ts"
+import { Fault } from "../../errors.ts"
+import { type KeyFile, openKeyFile, wipe } from "../../keystore/keyfile.ts"
+import { readSettings, type Settings, writeSettings } from "../../settings.ts"
+import { openStore } from "../../store/store.ts"
+import type { Applicant } from "../../transport/enroll.ts"
+import { connectMqtt } from "../../transport/mqtt.ts"
+import {
+  brokerConfigOf,
+  readOperatorInvitation,
+  writeOperatorInvitation,
+  readBrokerDescriptor,
+} from "./broker-descriptor.ts"
+import { brokerOf, settingsOf } from "./broker-settings.ts"
+import type { Context } from "../terminal/context.ts"
+import { failpointOf } from "./failpoint.ts"
+
+/** Whether others may use the profile through this process while it is open. */
+export type OwnerMode = "shared" | "brief"
+
+/** This process becomes the profile's owner. The lock is the caller's. As `openProfile`. */
+export async function becomeOwner(
+  context: Context,
+  passphrase: string,
+  mode: OwnerMode,
+): Promise<ChatClient> {
+  const client = await openProfile(context, passphrase, mode)
+  if (mode === "shared") {
+    const { serveOwner } = await import("../../daemon/server.ts")
+    const server = await serveOwner(client, context.paths.socket)
+    context.lifetime.defer(server.close)
+  }
+  return client
+}
+
+/** The one place where things are wired together. Faults `refused`, `damaged-…`, `config`. */
+export async function openProfile(
+  context: Context,
+  passphrase: string,
+  mode: OwnerMode,
+): Promise<ChatClient> {
+  const { paths, lifetime, env } = context
+  await useBackend(env["MQTTCHAT_CRYPTO"], mode === "brief" ? LIGHT_BACKENDS : BACKENDS)
+  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
+  const settings = readSettings(paths.settings)
+  if (settings === undefined)
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+  refuseLostStore(paths.database)
+  lifetime.defer(() => wipe(keyFile.ring))
+  const store = await openStore(paths.database, keyFile.ring.databaseKey)
+  lifetime.defer(store.close)
+  const { identity } = keyFile.ring
+  const after = timersOf(context)
+  const client = await openEngine({
+    store,
+    identity,
+    name: settings.name,
+    connect: connectMqtt,
+    ...enrollmentPorts({ identity, random: systemRandom, after }),
+    home: profileConfigFor(context, settings, keyFile),
+    now: Date.now,
+    random: systemRandom,
+    after,
+    reach: failpointOf(env),
+  })
+  lifetime.defer(client.close)
+  return client
+}
+
+/** An empty one in its place would lose every conversation without a word. */
+export function refuseLostStore(path: string): void {
+  if (existsSync(path) && statSync(path).size > 0) return
+  const hint = "put back a copy of it, or begin anew: mqttchat --profile OTHER init"
+  throw new Fault(
+    "damaged-database",
+    `the messages of this profile are gone: ${path} is missing or empty`,
+    hint,
+  )
+}
+
+/** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
+function enrollmentPorts(applicant: Applicant): Pick<Ports, "enroll" | "restore" | "renew" | "invite"> {
+  return {
+    enroll: async (request) => (await import("../../transport/enroll.ts")).enroll(applicant, request),
+    restore: async (request) => (await import("../../transport/enroll.ts")).restore(applicant, request),
+    renew: async (request) => (await import("../../transport/enroll.ts")).renew(applicant, request),
+    invite: async (request) => {
+      const { requestDevice, requestInvitation } = await import("../../transport/enroll.ts")
+      return (request.to === "device" ? requestDevice : requestInvitation)(applicant, request)
+    },
+  }
+}
+
+/** Whatever still waits when the command ends would only keep the process alive. */
+function timersOf({ lifetime }: Context): Ports["after"] {
+  const timers = new Set<NodeJS.Timeout>()
+  lifetime.defer(() => timers.forEach((timer) => clearTimeout(timer)))
+  return (ms, run) => {
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      run()
+    }, ms)
+    timers.add(timer)
+    return () => {
+      timers.delete(timer)
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
+export function profileConfigFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
+  let { ring } = keyFile
+  let current = settings
+  const save = async (change: Pick<Settings, "broker" | "here">): Promise<void> => {
+    // Another command may have changed what is not ours.
+    current = { ...(readSettings(paths.settings) ?? current), ...change }
+    await writeSettings(paths.settings, current)
+  }
+  return {
+    broker: () => (current.here ? here(paths) : brokerOf(current)),
+    // An invitation is laid out beside a certificate only where the broker's authority is a new one.
+    credential: () => (current.here ? readOperatorInvitation(paths) : undefined) ?? ring.credential,
+    saveBroker: (broker) => save({ here: false, broker: settingsOf(broker) }),
+    saveCredential: async (credential) => {
+      ring = { ...ring, credential }
+      await keyFile.save(ring)
+      if (current.here) writeOperatorInvitation(paths, undefined)
+    },
+    saveLearnt: async ({ mqttVersion, anchor }) => {
+      const { broker } = current
+      if (broker === undefined) return
+      const { trust } = broker
+      const known = trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust
+      await save({ here: current.here, broker: { ...broker, trust: known, mqttVersion } })
+    },
+  }
+}
+
+function here(paths: Context["paths"]): BrokerHome | undefined {
+  const descriptor = readBrokerDescriptor(paths)
+  return descriptor === undefined ? undefined : brokerConfigOf(descriptor)
+}

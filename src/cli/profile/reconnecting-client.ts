@@ -1,0 +1,54 @@
+import type { ChatClient, Event } from "../../chat/api.ts"
+import type { Context } from "../terminal/context.ts"
+import { openClient } from "./open-client.ts"
+
+/**
+ * A client for a command that stays: when another process held the profile and ends, this one takes its place. Who
+ * listens hears of it as a change of the link, and asks again for what it may have missed.
+ */
+export async function openReconnectingClient(context: Context): Promise<ChatClient> {
+  const listeners = new Set<(event: Event) => void>()
+  const emit = (event: Event): void => {
+    for (const listener of listeners) listener(event)
+  }
+  let closed = false
+  let current = subscribe(await openClient(context, "shared"))
+
+  function subscribe(opened: Awaited<ReturnType<typeof openClient>>): Promise<ChatClient> {
+    const { client, owner } = opened
+    client.listen((event) => {
+      if (closed) return
+      if (owner === "another" && event.event === "link" && event.link.kind === "stopped") {
+        current = current
+          .then(() => client.call("status", {}))
+          .then(
+            () => client,
+            () => reopen(),
+          )
+      }
+      emit(event)
+    })
+    return Promise.resolve(client)
+  }
+
+  async function reopen(): Promise<ChatClient> {
+    const client = await subscribe(await openClient(context, "shared"))
+    const { link: connection } = await client.call("status", {})
+    emit({ event: "link", link: connection })
+    return client
+  }
+
+  const close = (): Promise<void> => {
+    closed = true
+    return Promise.resolve()
+  }
+  context.lifetime.defer(close)
+  return {
+    call: async (command, params) => (await current).call(command, params),
+    listen: (onEvent) => {
+      listeners.add(onEvent)
+      return () => listeners.delete(onEvent)
+    },
+    close,
+  }
+}

@@ -1,0 +1,80 @@
+import { EXIT_CODE, Fault } from "../errors.ts"
+import { profilePaths } from "../paths.ts"
+import type { Action, Context } from "./terminal/context.ts"
+import { withProfile } from "./terminal/hints.ts"
+import { exitBySignal, Lifetime } from "./terminal/lifetime.ts"
+import { type Colour, openOutput, type Output } from "./terminal/output.ts"
+
+/** What every command line may say besides its command. */
+export type GlobalOptions = {
+  readonly profile: string
+  readonly json?: boolean
+  readonly quiet?: boolean
+  readonly color: Colour
+  /** False for --no-input. */
+  readonly input: boolean
+  readonly passphraseFile?: string
+  readonly passphraseFd?: number
+}
+
+/**
+ * Does what was asked for, or tells what is wrong with it, and gives the exit code. Faults are told here, where the
+ * output's manner is known.
+ */
+export async function runAction(
+  action: Action | Fault,
+  globals: GlobalOptions,
+  defaultProfile: string,
+): Promise<number> {
+  const lifetime = new Lifetime()
+  const { json = false, quiet = false, color, profile } = globals
+  const advice = (text: string): string => withProfile(text, profile, defaultProfile)
+  const out = openOutput({ json, quiet, colour: color, advice }, () => lifetime.end("reader-gone"))
+  try {
+    if (action instanceof Fault) throw action
+    lifetime.handleSignals()
+    return await untilEnded(action, contextOf(globals, out, lifetime))
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    out.failure(cause)
+    return EXIT_CODE[cause.code]
+  }
+}
+
+/** Until the action is done or something ends it; then everything it opened is closed. */
+async function untilEnded(action: Action, context: Context): Promise<number> {
+  const { lifetime, out } = context
+  const ending = await Promise.race([outcome(action(context)), lifetime.ended])
+  const closed = await outcome(lifetime.close())
+  if (typeof ending === "object") throw ending.cause
+  if (typeof closed === "object") throw closed.cause
+  if (ending === "done" || ending === "reader-gone") return 0
+  await out.flushed()
+  exitBySignal(ending)
+  return 0
+}
+
+/** A failure as a value: whatever was abandoned may fail later, when nobody waits for it any more. */
+function outcome(work: Promise<void>): Promise<"done" | { readonly cause: unknown }> {
+  return work.then(
+    () => "done",
+    (cause: unknown) => ({ cause }),
+  )
+}
+
+function contextOf(globals: GlobalOptions, out: Output, lifetime: Lifetime): Context {
+  const { profile, passphraseFile, passphraseFd, input } = globals
+  const { env, stdin, stderr } = process
+  return {
+    env,
+    profile,
+    paths: profilePaths(env, profile),
+    out,
+    lifetime,
+    passphrase: {
+      ...(passphraseFile === undefined ? {} : { file: passphraseFile }),
+      ...(passphraseFd === undefined ? {} : { fd: passphraseFd }),
+    },
+    isInteractive: input && stdin.isTTY && stderr.isTTY && !env["CI"],
+  }
+}

@@ -1,0 +1,75 @@
+import type { Contact, Message } from "../../chat/api.ts"
+import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
+
+/** Words for the states of a message of ours; `received` is theirs and needs none. */
+const STATE: Record<Message["state"], SafeText> = {
+  queued: safe`queued`,
+  broker: safe`sent`,
+  delivered: safe`delivered`,
+  read: safe`read`,
+  "given-up": safe`NOT DELIVERED`,
+  cancelled: safe`cancelled`,
+  received: safe``,
+}
+
+/** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; another day stands before the time. */
+export function messageRow(message: Message, now: number): SafeText {
+  if (message.kind === "line")
+    return safe`${formatTime(message.storedAt, now)} -- ${display(message.text)} --`
+  const who = message.mine ? safe`me (${STATE[message.state]})` : senderName(message)
+  return safe`${formatTime(message.storedAt, now)} ${who}: ${display(message.text)}`
+}
+
+/** A new key that nobody has compared is nobody's yet. */
+function senderName({ contact, trusted }: Message): SafeText {
+  return trusted ? displayName(contact) : safe`${displayName(contact)} (KEY NOT COMPARED)`
+}
+
+/** As above, for rows of several conversations. */
+export function searchRow(message: Message, now: number): SafeText {
+  if (!message.mine) return messageRow(message, now)
+  const to = displayName(message.contact)
+  return safe`${formatTime(message.storedAt, now)} me to ${to} (${STATE[message.state]}): ${display(message.text)}`
+}
+
+/** What is ours stands first: nothing lines up behind a stranger's name. */
+export function contactRow(contact: Contact): SafeText {
+  const notes = [
+    ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
+    ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
+    ...(contact.keyChangedAt !== null && !contact.verified ? [safe`compare the key`] : []),
+    ...(contact.movedAt !== null ? [safe`goes on with another device of yours`] : []),
+    ...(contact.state === "init-sent" ? [safe`has not answered yet`] : []),
+    ...(contact.state === "recovering" ? [safe`session is being renewed`] : []),
+  ]
+  const row = safe`${statusOf(contact)}  ${groupDigits(contact.fingerprint)}  ${displayName(contact.name)}`
+  return notes.length === 0 ? row : safe`${row}  (${joined(notes, ", ")})`
+}
+
+/** All states in words, all as wide as the widest. */
+function statusOf(contact: Contact): SafeText {
+  if (contact.blocked) return safe`BLOCKED   `
+  if (contact.keyChangedAt !== null && !contact.verified) return safe`NEW KEY   `
+  return contact.verified ? safe`VERIFIED  ` : safe`UNVERIFIED`
+}
+
+/** Groups of four are compared more easily. */
+export function groupDigits(hex: string): SafeText {
+  return joined((hex.match(/.{1,4}/g) ?? []).map(display), " ")
+}
+
+/** `1 contact`, `2 contacts`. */
+export function countOf(number: number, thing: "contact" | "message"): SafeText {
+  return safe`${number} ${display(number === 1 ? thing : `${thing}s`)}`
+}
+
+export function formatTime(ms: number, now: number): SafeText {
+  const at = new Date(ms)
+  const time = `${twoDigits(at.getHours())}:${twoDigits(at.getMinutes())}`
+  const day = `${at.getFullYear()}-${twoDigits(at.getMonth() + 1)}-${twoDigits(at.getDate())}`
+  return display(at.toDateString() === new Date(now).toDateString() ? time : `${day} ${time}`)
+}
+
+function twoDigits(number: number): string {
+  return String(number).padStart(2, "0")
+}

@@ -1,0 +1,56 @@
+/** Why a command ends: a signal, nobody reads its output any more, or it was asked to. */
+export type Ending = NodeJS.Signals | "reader-gone" | "done"
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
+/** What a command has opened, and the one way to end it early. */
+export class Lifetime {
+  /** Resolves at the first signal or when the reader has gone; never rejects. */
+  readonly ended: Promise<Ending>
+  readonly end: (ending: Ending) => void
+  readonly #closers: (() => void | Promise<void>)[] = []
+
+  constructor() {
+    const { promise, resolve } = withResolver<Ending>()
+    this.ended = promise
+    this.end = resolve
+  }
+
+  /** `close` runs when the command ends, however it ends; the last opened is closed first. */
+  defer(close: () => void | Promise<void>): void {
+    this.#closers.push(close)
+  }
+
+  /** Closes everything, also after one has failed; the first failure is thrown at the end. */
+  async close(): Promise<void> {
+    const failures: unknown[] = []
+    for (let close = this.#closers.pop(); close !== undefined; close = this.#closers.pop()) {
+      await Promise.resolve()
+        .then(close)
+        .catch((failure: unknown) => failures.push(failure))
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  /** The first signal ends the command in order, a second one at once. */
+  handleSignals(): void {
+    for (const signal of SIGNALS) {
+      process.on(signal, () => {
+        this.end(signal)
+        process.once(signal, () => exitBySignal(signal))
+      })
+    }
+  }
+}
+
+/** Ends this process as if it had never handled the signal, so that a calling shell knows. */
+export function exitBySignal(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal)
+  process.kill(process.pid, signal)
+}
+
+function withResolver<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((settle) => (resolve = settle))
+  return { promise, resolve }
+}

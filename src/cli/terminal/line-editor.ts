@@ -1,0 +1,153 @@
+import { PassThrough } from "node:stream"
+import { StringDecoder } from "node:string_decoder"
+import { clearScreenDown, createInterface, cursorTo, type Interface, type Key } from "node:readline"
+import { safe, type SafeText } from "../../wire/text.ts"
+
+/** A screen reader is not cut off while one types, but nothing waits longer than this. */
+const HELD_MS = 5000
+const PASTE_ON = "\u001b[?2004h"
+const PASTE_OFF = "\u001b[?2004l"
+
+export type LineEditorEvents = {
+  readonly onLine: (text: string) => void
+  /** The line is begun, or empty again. */
+  readonly onTyping: (typing: boolean) => void
+  /** Ctrl+C on an empty line. */
+  readonly onInterrupt: () => void
+  /** Ctrl+D on an empty line, or the terminal is gone. */
+  readonly onEnd: () => void
+}
+
+/** A terminal where rows appear above the line that is being typed. */
+export type LineEditor = {
+  readonly print: (row: SafeText) => void
+  readonly close: () => void
+}
+
+/**
+ * Starts typing. A pasted text of several rows becomes one line with line breaks and waits for Enter. With `plain`
+ * nothing on the screen is ever changed again, and rows wait while the line is not empty.
+ */
+export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEditor {
+  const { stdout } = process
+  const prompt = plain ? "" : "> "
+  const keys = keyByKey(process.stdin)
+  const readline = createInterface({ input: keys, output: stdout, terminal: true, prompt })
+  const restore = (): void => void stdout.write(PASTE_OFF)
+  stdout.write(PASTE_ON)
+  process.once("exit", restore)
+  const printer = plain ? holdingPrinter(readline) : redrawingPrinter(readline)
+  const paste = pasteBuffer(readline, keys, prompt)
+  readline.on("line", (text) => {
+    const whole = paste.entered(text)
+    if (whole !== undefined) events.onLine(whole)
+    printer.entered()
+    readline.prompt()
+  })
+  watchTyping(readline, keys, events.onTyping)
+  readline.on("SIGINT", () => (paste.clear() ? readline.prompt() : events.onInterrupt()))
+  readline.on("close", events.onEnd)
+  readline.prompt()
+  const close = (): void => {
+    readline.off("close", events.onEnd)
+    readline.close()
+    process.stdin.destroy()
+    restore()
+    process.off("exit", restore)
+  }
+  return { print: printer.print, close }
+}
+
+/**
+ * The keys of a terminal one at a time. Of several at once, as from a paste or a slow line, Node's editor puts all but
+ * the last at the end of the line, wherever the caret is, and loses count of the rows.
+ */
+function keyByKey(terminal: NodeJS.ReadStream): PassThrough {
+  const decoder = new StringDecoder("utf8")
+  const keys = new PassThrough()
+  terminal.on("data", (chunk: Buffer) => {
+    for (const key of decoder.write(chunk)) keys.write(key)
+  })
+  terminal.once("end", () => keys.end())
+  // a prompt that was answered before has paused it
+  terminal.resume()
+  return Object.assign(keys, { setRawMode: (raw: boolean) => terminal.setRawMode(raw) })
+}
+
+function watchTyping(readline: Interface, keys: PassThrough, onTyping: LineEditorEvents["onTyping"]): void {
+  let typing = false
+  const check = (): void => {
+    const isBegun = readline.line !== ""
+    if (isBegun !== typing) onTyping(isBegun)
+    typing = isBegun
+  }
+  // the editor hears the key after us
+  keys.on("keypress", () => setImmediate(check))
+}
+
+type RowPrinter = { readonly print: (row: SafeText) => void; readonly entered: () => void }
+
+/** Takes the typed text away, writes the row, and types the text again, by the editor's own keys. */
+function redrawingPrinter(readline: Interface): RowPrinter {
+  const print = (row: SafeText): void => {
+    const { line: text, cursor } = readline
+    readline.write(null, { ctrl: true, name: "e" })
+    readline.write(null, { ctrl: true, name: "u" })
+    cursorTo(process.stdout, 0)
+    clearScreenDown(process.stdout)
+    process.stdout.write(`${row}\n`)
+    readline.prompt()
+    readline.write(text)
+    for (let at = text.length; at > cursor; at = readline.cursor) readline.write(null, { name: "left" })
+  }
+  return { print, entered: () => undefined }
+}
+
+function holdingPrinter(readline: Interface): RowPrinter {
+  const held: SafeText[] = []
+  let timer: NodeJS.Timeout | undefined
+  const flush = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    for (const row of held.splice(0)) process.stdout.write(`${row}\n`)
+  }
+  const overdue = (): void => {
+    process.stdout.write("\n")
+    flush()
+    readline.prompt(true)
+  }
+  const print = (row: SafeText): void => {
+    held.push(row)
+    if (readline.line === "") {
+      flush()
+      return
+    }
+    timer ??= setTimeout(overdue, HELD_MS)
+  }
+  return { print, entered: flush }
+}
+
+type PasteBuffer = { readonly entered: (text: string) => string | undefined; readonly clear: () => boolean }
+
+/** Between the marks of a bracketed paste Enter is a line break. */
+function pasteBuffer(readline: Interface, keys: PassThrough, prompt: string): PasteBuffer {
+  const rows: string[] = []
+  let pasting = false
+  keys.on("keypress", (_text: string | undefined, key: Key) => {
+    if (key.name === "paste-start") pasting = true
+    if (key.name === "paste-end") pasting = false
+  })
+  const entered = (text: string): string | undefined => {
+    rows.push(text)
+    readline.setPrompt(pasting ? safe`│ ` : prompt)
+    return pasting ? undefined : rows.splice(0).join("\n")
+  }
+  const clear = (): boolean => {
+    const hadText = rows.splice(0).length > 0 || readline.line !== ""
+    readline.setPrompt(prompt)
+    readline.write(null, { ctrl: true, name: "e" })
+    readline.write(null, { ctrl: true, name: "u" })
+    return hadText
+  }
+  return { entered, clear }
+}

@@ -1,0 +1,175 @@
+import type { Duplex } from "node:stream"
+import * as v from "valibot"
+
+import { Fault } from "../errors.ts"
+import { LineReader } from "./line-reader.ts"
+import {
+  ANSWER_BYTES_MAX,
+  errorOf,
+  isInvalid,
+  parseRequest,
+  REQUEST_BYTES_MAX,
+  RPC_ERROR,
+  writeAnswer,
+  type Answer,
+  type InvalidRequest,
+  type Request,
+  type RpcError,
+} from "./rpc.ts"
+
+/** A caller with more questions open than this gets no further ones read. */
+const PENDING_MAX = 64
+/** Nor does one that leaves so many bytes of answers unread: the largest answers wait for each other. */
+const UNREAD_ANSWERS_MAX = 1024 * 1024
+/** A listener that reads nothing is cut off before it costs more memory than this. */
+const UNREAD_BYTES_MAX = 8 * 1024 * 1024
+/** Calls under way may end when the owner ends; one that waits for a peer is cut off. */
+const DRAIN_MS = 2_000
+
+/** A complaint quotes what it complains about, which may be long. */
+const ERROR_TEXT_MAX = 200
+
+/** What is asked: each method with the schema of its parameters. */
+export type Service = {
+  readonly commands: Readonly<Record<string, { readonly params: v.GenericSchema<unknown, object> }>>
+  readonly call: (method: string, params: object) => Promise<unknown>
+  readonly listen: (onEvent: (event: unknown) => void) => () => void
+}
+
+/**
+ * One connection. Whoever ends its own side is answered what it asked before, and no more. A stream that is given here
+ * keeps its other side open by itself (`allowHalfOpen`).
+ */
+export class RpcConnection {
+  /** Resolves when the connection is over. */
+  readonly closed: Promise<void>
+  readonly #service: Service
+  readonly #stream: Duplex
+  readonly #pending = new Set<Promise<void>>()
+  /** At most those of one chunk: no further chunk is read while a line waits. */
+  readonly #lines: (string | undefined)[] = []
+  #stopListening: (() => void) | undefined
+  #finishing = false
+
+  constructor(service: Service, stream: Duplex) {
+    this.#service = service
+    this.#stream = stream
+    const reader = new LineReader(REQUEST_BYTES_MAX, (line) => this.#lines.push(line))
+    stream.on("data", (chunk: Buffer) => {
+      reader.take(chunk)
+      this.#processWaiting()
+    })
+    stream.on("drain", () => this.#processWaiting())
+    stream.once("end", () => void this.#inputEnded())
+    // A caller that goes away in the middle is no concern of the owner.
+    stream.on("error", () => stream.destroy())
+    this.closed = new Promise((resolve) => {
+      stream.once("close", () => {
+        this.#stopListening?.()
+        resolve()
+      })
+    })
+    stream.resume()
+  }
+
+  /** Answers what was asked, as far as that takes no longer than 2 s, and hears no more. */
+  async finish(): Promise<void> {
+    this.#finishing = true
+    this.#lines.length = 0
+    this.#stream.pause()
+    this.#stopListening?.()
+    // also for one who is answered and does not read it
+    const cutOff = setTimeout(() => this.#stream.destroy(), DRAIN_MS)
+    void this.closed.then(() => clearTimeout(cutOff))
+    await Promise.race([Promise.all(this.#pending), this.closed])
+    this.#stream.end(() => this.#stream.destroy())
+  }
+
+  #processWaiting(): void {
+    while (this.#lines.length > 0 && this.#hasRoom()) this.#receive(this.#lines.shift())
+    if (this.#finishing) return
+    if (this.#lines.length > 0 || !this.#hasRoom()) this.#stream.pause()
+    else this.#stream.resume()
+  }
+
+  #hasRoom(): boolean {
+    return this.#pending.size < PENDING_MAX && this.#stream.writableLength < UNREAD_ANSWERS_MAX
+  }
+
+  async #inputEnded(): Promise<void> {
+    this.#stopListening?.()
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+    this.#stream.end()
+  }
+
+  #receive(line: string | undefined): void {
+    const request = line === undefined ? TOO_LONG : parseRequest(line)
+    if (isInvalid(request)) {
+      this.#send({ kind: "error", ...request })
+      if (line === undefined) this.#stream.end(() => this.#stream.destroy())
+      return
+    }
+    const done = this.#answer(request).then((answer) => {
+      this.#pending.delete(done)
+      this.#send(answer)
+      this.#processWaiting()
+    })
+    this.#pending.add(done)
+  }
+
+  /** One bad request must not take the owner with it: whatever goes wrong becomes the answer. */
+  async #answer({ id, method, params }: Request): Promise<Answer> {
+    try {
+      if (method === "listen") {
+        this.#stopListening ??= this.#service.listen((event) => this.#send({ kind: "event", event }))
+        return { kind: "result", id, result: null }
+      }
+      const schema = this.#schemaOf(method)
+      if (schema === undefined) return { kind: "error", id, error: unknownMethod(method) }
+      const parsed = v.safeParse(schema, params, { abortEarly: true })
+      if (!parsed.success) return { kind: "error", id, error: invalidParams(parsed.issues[0]) }
+      return { kind: "result", id, result: await this.#service.call(method, parsed.output) }
+    } catch (cause) {
+      const fault =
+        cause instanceof Fault
+          ? cause
+          : new Fault("bug", "the process that was asked failed", undefined, cause)
+      return { kind: "error", id, error: errorOf(fault) }
+    }
+  }
+
+  #schemaOf(method: string): Service["commands"][string]["params"] | undefined {
+    const { commands } = this.#service
+    return Object.hasOwn(commands, method) ? commands[method]?.params : undefined
+  }
+
+  #send(answer: Answer): void {
+    const line = writeAnswer(answer)
+    if (line.length > ANSWER_BYTES_MAX && answer.kind === "result") {
+      this.#send({ kind: "error", id: answer.id, error: errorOf(TOO_MUCH) })
+    } else if (answer.kind === "event" && this.#stream.writableLength > UNREAD_BYTES_MAX) {
+      this.#stream.destroy()
+    } else if (this.#stream.writable) {
+      this.#stream.write(line)
+    }
+  }
+}
+
+const TOO_LONG: InvalidRequest = {
+  id: null,
+  error: { code: RPC_ERROR.request, message: "a request has at most 512 KiB" },
+}
+const TOO_MUCH = new Fault("usage", "the answer is too long for one line", "ask for fewer messages")
+
+function unknownMethod(method: string): RpcError {
+  return {
+    code: RPC_ERROR.method,
+    message: `there is no method ${JSON.stringify(method)}`.slice(0, ERROR_TEXT_MAX),
+  }
+}
+
+function invalidParams(issue: v.BaseIssue<unknown>): RpcError {
+  const where = v.getDotPath(issue) ?? "params"
+  const message = `${where}: ${issue.message}`.slice(0, ERROR_TEXT_MAX)
+  return { code: RPC_ERROR.params, message, data: { code: "usage" } }
+}

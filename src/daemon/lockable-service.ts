@@ -1,0 +1,178 @@
+import { ACCESS, COMMANDS, type ChatClient, type Command, type Event, type Results } from "../chat/api.ts"
+import { Fault } from "../errors.ts"
+import { SerialQueue } from "../async/serial-queue.ts"
+import type { Service } from "./connection.ts"
+
+/** An open profile; `close` ends what runs, closes the store and wipes the keys. */
+export type OpenProfile = { readonly client: ChatClient; readonly close: () => Promise<void> }
+
+export type LockableServiceOptions = {
+  /** Faults as whatever opens the profile. */
+  readonly open: (passphrase: string) => Promise<OpenProfile>
+  /** Where no passphrase locks the keys, there is nothing to wait for after a lock. */
+  readonly isLockable: boolean
+  /** Locks after so long without a request. */
+  readonly lockAfterMs?: number | undefined
+  /** Ends after so long without a request, unless somebody listens. */
+  readonly endAfterMs?: number | undefined
+  readonly end: () => void
+  /** For whoever runs this process; everybody else listens. */
+  readonly onLockChange: (event: "locked" | "unlocked") => void
+}
+
+type Status = Results["status"]
+
+/**
+ *             lock, or nothing asked for too long
+ *        open ───────────────────────────────────▶ locked
+ *          ◀──────────────────────────────────────
+ *                 unlock with the passphrase
+ */
+type State =
+  | { readonly kind: "open"; readonly opened: OpenProfile; readonly unsubscribe: () => void }
+  /** `last` is how it was. A locked profile neither sends nor receives, so it still is. */
+  | { readonly kind: "locked"; readonly last: Status }
+
+/** Holds the keys of a profile for whoever asks, until it is told to forget them, or nobody has asked for long. */
+export class LockableService implements Service {
+  readonly commands = { ...COMMANDS, ...ACCESS }
+  readonly #options: LockableServiceOptions
+  readonly #listeners = new Set<(event: Event) => void>()
+  /** What was asked of the open profile and is not answered yet. */
+  readonly #pending = new Set<(why: Fault) => void>()
+  /** Locking and unlocking take turns. */
+  readonly #turns = new SerialQueue()
+  #state: State
+  #timers: NodeJS.Timeout[] = []
+
+  constructor(options: LockableServiceOptions, opened: OpenProfile) {
+    this.#options = options
+    this.#state = this.#subscribe(opened)
+    this.#startTimers()
+  }
+
+  readonly call: Service["call"] = async (method, params) => {
+    await this.#turns.idle()
+    switch (method) {
+      case "status":
+        return this.#status()
+      case "lock":
+        return this.#turns.run(() => this.#lock())
+      case "unlock":
+        return this.#turns.run(() => this.#unlock((params as { passphrase: string }).passphrase))
+      case "stop":
+        this.#options.end()
+        return null
+      default:
+        return this.#request(method as Command, params)
+    }
+  }
+
+  readonly listen = (onEvent: (event: Event) => void): (() => void) => {
+    this.#listeners.add(onEvent)
+    return () => {
+      this.#listeners.delete(onEvent)
+      if (this.#pending.size === 0) this.#startTimers()
+    }
+  }
+
+  readonly close = async (): Promise<void> => {
+    await this.#turns.idle()
+    this.#stopTimers()
+    if (this.#state.kind === "open") await this.#state.opened.close()
+  }
+
+  async #status(): Promise<Status> {
+    if (this.#state.kind === "open") return this.#state.opened.client.call("status", {})
+    return { ...this.#state.last, locked: true, link: LOCKED }
+  }
+
+  async #request(command: Command, params: object): Promise<unknown> {
+    if (this.#state.kind === "locked") throw locked(LOCKED.why)
+    this.#stopTimers()
+    try {
+      return await this.#untilLocked(this.#state.opened.client.call(command, params))
+    } finally {
+      if (this.#pending.size === 0) this.#startTimers()
+    }
+  }
+
+  #untilLocked(answer: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#pending.add(reject)
+      const settled = (): boolean => this.#pending.delete(reject)
+      answer.then(settled, settled)
+      answer.then(resolve, reject)
+    })
+  }
+
+  async #lock(): Promise<null> {
+    if (this.#state.kind === "locked") return null
+    if (!this.#options.isLockable)
+      throw new Fault("refused", "no passphrase locks the keys of this profile", "mqttchat passwd")
+    const { opened, unsubscribe } = this.#state
+    this.#stopTimers()
+    this.#state = { kind: "locked", last: await opened.client.call("status", {}) }
+    unsubscribe()
+    await this.#close(opened)
+    for (const reject of this.#pending) reject(locked("the keys were locked meanwhile"))
+    this.#lockChanged("locked")
+    return null
+  }
+
+  /** What cannot be closed in order, as on a full disk, is locked all the same. */
+  async #close({ close }: OpenProfile): Promise<void> {
+    try {
+      await close()
+    } catch (cause) {
+      if (!(cause instanceof Fault)) throw cause
+      this.#emit({ event: "notice", contact: null, text: cause.message })
+    }
+  }
+
+  async #unlock(passphrase: string): Promise<null> {
+    if (this.#state.kind === "open") return null
+    this.#state = this.#subscribe(await this.#options.open(passphrase))
+    this.#lockChanged("unlocked")
+    this.#startTimers()
+    return null
+  }
+
+  #subscribe(opened: OpenProfile): State {
+    return { kind: "open", opened, unsubscribe: opened.client.listen((event) => this.#emit(event)) }
+  }
+
+  #lockChanged(event: "locked" | "unlocked"): void {
+    this.#emit({ event })
+    this.#options.onLockChange(event)
+  }
+
+  #emit(event: Event): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
+  /** Nothing is asked: from here on the time counts. */
+  #startTimers(): void {
+    this.#stopTimers()
+    const { lockAfterMs, endAfterMs, end } = this.#options
+    if (lockAfterMs !== undefined && this.#state.kind === "open")
+      this.#timers.push(setTimeout(() => void this.#turns.run(() => this.#lock()), lockAfterMs))
+    if (endAfterMs !== undefined)
+      this.#timers.push(setTimeout(() => (this.#listeners.size === 0 ? end() : undefined), endAfterMs))
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer)
+  }
+}
+
+const LOCKED = {
+  kind: "stopped",
+  code: "locked",
+  why: "the keys are locked",
+  hint: "mqttchat daemon unlock",
+} as const
+
+function locked(why: string): Fault {
+  return new Fault("locked", why, LOCKED.hint)
+}

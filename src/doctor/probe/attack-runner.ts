@@ -1,0 +1,97 @@
+import { toBase64url } from "../../crypto/bytes.ts"
+import type { Random } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { ID_BYTES } from "../../wire/topics.ts"
+import type { ProbeConnector, Frame, ProbeConnection, ConnectOptions } from "./probe-connection.ts"
+
+/** Somebody at the broker whom the doctor made up: nobody else knows the device id. */
+export type Probe = { readonly id: string; readonly connector: ProbeConnector }
+
+/**
+ * Who plays in the audit. Mallory may do what every member may; Alice is whom it is done to. Topics and clients are
+ * theirs alone, so that nothing of anybody else is read, taken or left behind.
+ */
+export type Probes = { readonly mallory: Probe; readonly alice: Probe; readonly random: Random }
+
+/** What an attack came to. `unclear`: the broker did not even do for Alice what the attack is to be told by. */
+export type Outcome = "succeeds" | "fails" | "unclear"
+
+export type Attack = (probes: Probes) => Promise<Outcome>
+
+/** Everybody who is connected during one attack. */
+export class AttackRunner {
+  readonly probes: Probes
+  readonly #connections: ProbeConnection[] = []
+  readonly #kept = new Set<Probe>()
+
+  constructor(probes: Probes) {
+    this.probes = probes
+  }
+
+  /** Connects an actor as itself. Rejects with the broker's Fault if it is not let in. */
+  async connect(probe: Probe, options: Partial<ConnectOptions> = {}): Promise<ProbeConnection> {
+    if (options.session === "kept") this.#kept.add(probe)
+    const result = await probe.connector.connect({ clientId: probe.id, session: "clean", ...options })
+    if (result.kind === "down") throw result.failure.fault
+    this.#connections.push(result.connection)
+    return result.connection
+  }
+
+  /** Connects as whoever `wish` says; undefined where the broker refuses. */
+  async tryConnect(probe: Probe, options: ConnectOptions): Promise<ProbeConnection | undefined> {
+    if (options.session === "kept") this.#kept.add(probe)
+    const result = await probe.connector.connect(options)
+    if (result.kind === "down") return undefined
+    this.#connections.push(result.connection)
+    return result.connection
+  }
+
+  /** A new inbox of an actor's. */
+  inbox(probe: Probe): string {
+    return `mc/1/i/${probe.id}/${this.id()}`
+  }
+
+  id(): string {
+    return toBase64url(this.probes.random(ID_BYTES))
+  }
+
+  /** A frame that can be told from all others. */
+  frame(topic: string): Frame {
+    return { topic, payload: this.probes.random(ID_BYTES) }
+  }
+
+  /** Whether what `from` publishes now reaches `to`, which is subscribed. */
+  async delivers(from: ProbeConnection, to: ProbeConnection, topic: string): Promise<boolean> {
+    const frame = this.frame(topic)
+    if ((await from.publish(frame)) === "ended") return false
+    return (await to.waitFor(isSame(frame))) !== undefined
+  }
+
+  /** Everybody leaves, and sessions that were kept are dropped. */
+  async cleanUp(): Promise<void> {
+    await Promise.all(this.#connections.map((connection) => connection.disconnect()))
+    for (const probe of this.#kept)
+      await (await this.tryConnect(probe, { clientId: probe.id, session: "clean" }))?.disconnect()
+  }
+}
+
+export function isSame(frame: Frame): (other: Frame) => boolean {
+  const payload = Buffer.from(frame.payload)
+  return (other) => payload.equals(other.payload)
+}
+
+/** Runs an attack and clears the stage, whatever happened. */
+export async function runAttack(
+  probes: Probes,
+  steps: (runner: AttackRunner) => Promise<Outcome>,
+): Promise<Outcome> {
+  const runner = new AttackRunner(probes)
+  try {
+    return await steps(runner)
+  } catch (cause) {
+    if (cause instanceof Fault) return "unclear"
+    throw cause
+  } finally {
+    await runner.cleanUp()
+  }
+}

@@ -1,0 +1,112 @@
+import type { Action } from "./cli/terminal/context.ts"
+import { readDuration, SEND_WAIT_MS } from "./cli/terminal/duration.ts"
+import { withProfile } from "./cli/terminal/hints.ts"
+import { type Output, openOutput } from "./cli/terminal/output.ts"
+import { type SendOptions, sendText, showInbox, type ClientContext } from "./cli/messages/messages.ts"
+import { connectOwner } from "./daemon/client.ts"
+import { EXIT_CODE, Fault } from "./errors.ts"
+import { profilePaths } from "./paths.ts"
+
+const WAITS = ["broker", "delivered", "read"] as const
+
+/** `send` or `inbox`, with as much of the program as it needs. */
+type FastCommand = {
+  /** The profile has an owner that answers. */
+  readonly viaOwner: (clientContext: ClientContext) => Promise<void>
+  /** This process becomes the owner. */
+  readonly asOwner: Action
+}
+
+type ParsedArguments = {
+  readonly command: FastCommand
+  readonly profile: string
+  readonly json: boolean
+  readonly quiet: boolean
+}
+
+/**
+ * Does a plain `send NAME TEXT` or `inbox`, by the owner of the profile if it has one, and gives the exit code. Undefined
+ * where anything else was typed: then the whole program is loaded, which understands more.
+ */
+export async function runFastPath(argv: readonly string[], defaultProfile: string): Promise<number | undefined> {
+  const parsed = parseArguments(argv, process.env["MQTTCHAT_PROFILE"] ?? defaultProfile)
+  if (parsed === undefined) return undefined
+  const { command, profile, json, quiet } = parsed
+  const advice = (text: string): string => withProfile(text, profile, defaultProfile)
+  const out = openOutput({ json, quiet, colour: "auto", advice }, () => process.exit())
+  try {
+    const client = await connectOwner(profilePaths(process.env, profile).socket)
+    if (client === undefined) return await asOwner(parsed, defaultProfile)
+    try {
+      await command.viaOwner({ client, out })
+    } finally {
+      await client.close()
+    }
+    return 0
+  } catch (cause) {
+    return failed(cause, out)
+  }
+}
+
+async function asOwner({ command, ...globals }: ParsedArguments, defaultProfile: string): Promise<number> {
+  const { runAction } = await import("./cli/run-action.ts")
+  return runAction(command.asOwner, { ...globals, color: "auto", input: true }, defaultProfile)
+}
+
+function failed(cause: unknown, out: Output): number {
+  if (!(cause instanceof Fault)) throw cause
+  out.failure(cause)
+  return EXIT_CODE[cause.code]
+}
+
+/** What a flag with a value says; undefined for a value that the whole program has to complain about. */
+const VALUED: Readonly<Record<string, (value: string, flags: Flags) => Flags | undefined>> = {
+  "--profile": (profile, flags) => ({ ...flags, profile }),
+  "--wait": (value, flags) => {
+    const wait = WAITS.find((known) => known === value)
+    return wait && { ...flags, wait }
+  },
+  "--timeout": (value, flags) => {
+    const timeoutMs = readDuration(value)
+    return timeoutMs === undefined ? undefined : { ...flags, timeoutMs }
+  },
+}
+
+const BARE: Readonly<Record<string, Partial<Flags>>> = {
+  "--json": { json: true },
+  "--quiet": { quiet: true },
+  "-q": { quiet: true },
+  "--no-wait": { wait: "disk" },
+}
+
+type Flags = Pick<ParsedArguments, "profile" | "json" | "quiet"> & Partial<Pick<SendOptions, "wait" | "timeoutMs">>
+
+function parseArguments(argv: readonly string[], defaultProfile: string): ParsedArguments | undefined {
+  const words: string[] = []
+  let flags: Flags | undefined = { profile: defaultProfile, json: false, quiet: false }
+  for (let at = 0; at < argv.length && flags !== undefined; at++) {
+    const word = argv[at] ?? ""
+    const [valued, bare] = [VALUED[word], BARE[word]]
+    if (valued !== undefined) flags = valued(argv[++at] ?? "", flags)
+    else if (bare !== undefined) flags = { ...flags, ...bare }
+    else if (word.startsWith("-")) return undefined
+    else words.push(word)
+  }
+  if (flags === undefined) return undefined
+  const command = commandOf(words, flags)
+  return command && { command, ...flags }
+}
+
+function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCommand | undefined {
+  const [command, to, text, ...more] = words
+  if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
+    const asOwner: Action = async (context) => (await import("./cli/messages/message-commands.ts")).inbox(context, false)
+    return { viaOwner: showInbox, asOwner }
+  }
+  if (command !== "send" || to === undefined || text === undefined || more.length > 0) return undefined
+  const message = { to, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
+  return {
+    viaOwner: (clientContext) => sendText(clientContext, message),
+    asOwner: async (context) => (await import("./cli/messages/message-commands.ts")).send(context, message),
+  }
+}

@@ -1,0 +1,158 @@
+import { spawn, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+
+/** What is tested is what is shipped; another build of it can be named. */
+export const PROGRAM = process.env["MQTTCHAT_PROGRAM"] ?? join(import.meta.dirname, "../../dist/mqttchat.cjs")
+
+export type Finished = {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A folder of its own for all profiles of one story; gone when the test is over. */
+export class CliFixture {
+  readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-cli-"))
+  /** What the environment of the next commands holds besides. */
+  more: NodeJS.ProcessEnv = {}
+  readonly #running = new Set<Running>()
+
+  constructor() {
+    onTestFinished(async () => {
+      await Promise.all([...this.#running].map((running) => running.stop()))
+      rmSync(this.folder, { recursive: true, force: true })
+    })
+  }
+
+  get env(): NodeJS.ProcessEnv {
+    const { PATH } = process.env
+    return {
+      PATH,
+      HOME: this.folder,
+      MQTTCHAT_HOME: join(this.folder, "home"),
+      LANG: "C.UTF-8",
+      TZ: "UTC",
+      ...this.more,
+    }
+  }
+
+  /** Runs one command to its end. */
+  async run(args: readonly string[], stdin: string | Uint8Array = ""): Promise<Finished> {
+    const running = this.start(args)
+    running.type(stdin)
+    running.endInput()
+    return running.finished()
+  }
+
+  /** Starts a command that stays. */
+  start(args: readonly string[]): Running {
+    const child = spawn(process.execPath, [PROGRAM, ...args], { env: this.env, stdio: "pipe" })
+    const running = new Running(child)
+    this.#running.add(running)
+    void running.finished().then(() => this.#running.delete(running))
+    return running
+  }
+}
+
+/** A child process whose output one waits for. */
+export class Running {
+  readonly #child: ChildProcess
+  readonly #ended: Promise<unknown>
+  #stdout = ""
+  #stderr = ""
+  #changed: () => void = () => undefined
+
+  constructor(child: ChildProcess) {
+    this.#child = child
+    this.#ended = once(child, "close")
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => this.#append(() => (this.#stdout += text)))
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#append(() => (this.#stderr += text)))
+    // a child may end before it has read all we say
+    child.stdin?.on("error", () => undefined)
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** What matched, as soon as stdout or stderr holds it; fails when the process ends without. */
+  async prints(wanted: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = wanted.exec(this.#stdout) ?? wanted.exec(this.#stderr)
+      if (found !== null) return found
+      const more = new Promise<"more">((resolve) => (this.#changed = () => resolve("more")))
+      if ((await Promise.race([more, this.#ended])) === "more") continue
+      const last = wanted.exec(this.#stdout) ?? wanted.exec(this.#stderr)
+      if (last !== null) return last
+      throw new Error(`the process ended without saying ${wanted}:\n${this.#stdout}\n${this.#stderr}`)
+    }
+  }
+
+  type(text: string | Uint8Array): void {
+    this.#child.stdin?.write(text)
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end()
+  }
+
+  /** As `head` does when it has enough. */
+  closeOutput(): void {
+    this.#child.stdout?.destroy()
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  async finished(): Promise<Finished> {
+    await this.#ended
+    const { exitCode: code, signalCode: signal } = this.#child
+    return { code, signal, stdout: this.#stdout, stderr: this.#stderr }
+  }
+
+  async stop(): Promise<void> {
+    this.kill("SIGKILL")
+    await this.#ended
+  }
+
+  #append(append: () => void): void {
+    append()
+    this.#changed()
+  }
+}
+
+/** Makes the profile `alice`, whose broker is on this laptop. */
+export const INIT = ["--profile", "alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here"]
+
+/** A broker on a free loopback port, in the profile `alice`. */
+export async function startBroker(cli: CliFixture): Promise<Running> {
+  const broker = cli.start(["--profile", "alice", "broker", "--loopback", "--port", "0"])
+  await broker.prints(/broker running/)
+  return broker
+}
+
+/** Alice and Bob, paired by code over Alice's broker. */
+export async function paired(cli: CliFixture): Promise<{ broker: Running; words: string }> {
+  await cli.run(INIT)
+  const broker = await startBroker(cli)
+  const words = await pairUp(cli, ["--my-name", "bob", "--no-passphrase"])
+  return { broker, words }
+}
+
+/** Pairs Bob with Alice and gives the four words that both saw. */
+export async function pairUp(cli: CliFixture, bobSays: readonly string[]): Promise<string> {
+  const offer = cli.start(["--profile", "alice", "pair"])
+  const [, code = ""] = await offer.prints(/mqttchat pair (\S+@\S+)\n/)
+  const answer = await cli.run(["--profile", "bob", "pair", code, ...bobSays])
+  const [, words = ""] = await offer.prints(/bob says: {2}(.+)\n/)
+  await offer.finished()
+  if (!answer.stdout.includes(`alice says:  ${words}`))
+    throw new Error(`other words:\n${answer.stdout}\n${answer.stderr}`)
+  return words
+}
