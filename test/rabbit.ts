@@ -6,8 +6,8 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
 import { PLUGINS, rabbitmqConfiguration } from "../src/cli/external-brokers/rabbitmq/rabbitmq-files.ts"
-import { type Admitted } from "../src/registrar/rabbit-rules.ts"
-import { openRabbitDoor } from "../src/registrar/rabbit-door.ts"
+import { type KnownDevices } from "../src/registrar/rabbitmq-acl.ts"
+import { startRabbitAuthServer } from "../src/registrar/rabbitmq-auth-http.ts"
 import { freePort } from "./mosquitto.ts"
 
 const SHIPPED = join(import.meta.dirname, "..", "rabbitmq")
@@ -42,14 +42,14 @@ export function rabbitIsMissing(): boolean {
 }
 
 /** Names the ports that nothing else may use while the nodes run. */
-export type Burrow = {
+export type Epmd = {
   readonly folder: string
   readonly epmdPort: number
   readonly close: () => Promise<void>
 }
 
 /** A folder and a name server (epmd) of their own for nodes that find one another. */
-export async function dig(): Promise<Burrow> {
+export async function startEpmd(): Promise<Epmd> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-rabbit-"))
   const epmdPort = await freePort()
   const epmd = spawn("epmd", ["-port", String(epmdPort), "-address", "127.0.0.1"], { stdio: "ignore" })
@@ -71,32 +71,32 @@ export async function dig(): Promise<Burrow> {
 export type RabbitSetup = {
   readonly authority: Authority
   /** Where the registrar answers. */
-  readonly doorPort: number
+  readonly authPort: number
   /** The names of all nodes of a cluster, this one's too. */
   readonly cluster?: readonly string[]
 }
 
 /** Starts a node called `name`, and waits until it takes clients. */
 export async function startRabbit(
-  burrow: Burrow,
+  epmd: Epmd,
   name: string,
-  { authority, doorPort, cluster = [] }: RabbitSetup,
+  { authority, authPort, cluster = [] }: RabbitSetup,
 ): Promise<Rabbit> {
-  const home = join(burrow.folder, name)
-  mkdirSync(home, { mode: 0o700 })
+  const nodeFolder = join(epmd.folder, name)
+  mkdirSync(nodeFolder, { mode: 0o700 })
   const [port, distPort] = [await freePort(), await freePort()]
   const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
-  const put = (file: string, text: string): void => writeFileSync(join(home, file), text, { mode: 0o600 })
+  const put = (file: string, text: string): void => writeFileSync(join(nodeFolder, file), text, { mode: 0o600 })
   put("ca.crt", authority.caCertificate)
   put("server.crt", `${server.certificate}\n${authority.caCertificate}`)
   put("server.key", server.key)
   put(".erlang.cookie", "mqttchat")
-  execFileSync("chmod", ["400", join(home, ".erlang.cookie")])
+  execFileSync("chmod", ["400", join(nodeFolder, ".erlang.cookie")])
   put("enabled_plugins", PLUGINS)
   const toConsole = "log.console = true\nlog.file = false"
-  const place = { folder: home, listen: "127.0.0.1", port, registrarPort: doorPort }
-  put("rabbitmq.conf", [rabbitmqConfiguration(place), toConsole, ...clustered(cluster)].join("\n"))
-  const env = environment(burrow, name, distPort)
+  const options = { folder: nodeFolder, listen: "127.0.0.1", port, registrarPort: authPort }
+  put("rabbitmq.conf", [rabbitmqConfiguration(options), toConsole, ...clustered(cluster)].join("\n"))
+  const env = environment(epmd, name, distPort)
   const log: string[] = []
   let running = await boot(env, log)
   const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
@@ -131,22 +131,22 @@ function clustered(nodes: readonly string[]): string[] {
   ]
 }
 
-function environment({ folder, epmdPort }: Burrow, name: string, distPort: number): NodeJS.ProcessEnv {
-  const home = join(folder, name)
+function environment({ folder, epmdPort }: Epmd, name: string, distPort: number): NodeJS.ProcessEnv {
+  const nodeFolder = join(folder, name)
   return {
     PATH: process.env["PATH"],
-    HOME: home,
+    HOME: nodeFolder,
     LANG: "C.UTF-8",
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: "127.0.0.1",
     RABBITMQ_NODENAME: `${name}@localhost`,
     RABBITMQ_DIST_PORT: String(distPort),
-    RABBITMQ_MNESIA_BASE: join(home, "mnesia"),
-    RABBITMQ_LOG_BASE: join(home, "log"),
-    RABBITMQ_PID_FILE: join(home, "pid"),
-    RABBITMQ_CONFIG_FILE: join(home, "rabbitmq.conf"),
-    RABBITMQ_ADVANCED_CONFIG_FILE: join(home, "none.config"),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(home, "enabled_plugins"),
+    RABBITMQ_MNESIA_BASE: join(nodeFolder, "mnesia"),
+    RABBITMQ_LOG_BASE: join(nodeFolder, "log"),
+    RABBITMQ_PID_FILE: join(nodeFolder, "pid"),
+    RABBITMQ_CONFIG_FILE: join(nodeFolder, "rabbitmq.conf"),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(nodeFolder, "none.config"),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(nodeFolder, "enabled_plugins"),
     RABBITMQ_CONF_ENV_FILE: "/dev/null",
     // a busy machine with two cores is no place for spinning schedulers
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
@@ -162,11 +162,11 @@ async function boot(env: NodeJS.ProcessEnv, log: string[]): Promise<ChildProcess
   })
   process.once("exit", () => stop(child, "SIGKILL"))
   await new Promise<void>((resolve, reject) => {
-    const heed = (line: string): void => {
+    const onLine = (line: string): void => {
       log.push(line)
       if (BOOTED.test(line)) resolve()
     }
-    for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on("line", heed)
+    for (const output of [child.stdout, child.stderr]) createInterface({ input: output }).on("line", onLine)
     child.once("error", reject)
     child.once("exit", () => reject(new Error(`RabbitMQ ended at once:\n${log.slice(-40).join("\n")}`)))
   })
@@ -182,24 +182,24 @@ function stop({ pid }: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   }
 }
 
-export type Warren = Rabbit & { readonly devices: Set<string>; readonly revoked: Set<string> }
+export type RabbitWithAuth = Rabbit & { readonly devices: Set<string>; readonly revoked: Set<string> }
 
 /** One node beside a registrar's door that knows `devices` as let in and `revoked` as shut out. */
-export async function startOneRabbit(): Promise<Warren> {
+export async function startSingleRabbit(): Promise<RabbitWithAuth> {
   const authority = await makeAuthority()
   const [devices, revoked] = [new Set<string>(), new Set<string>()]
-  const admitted: Admitted = { isDevice: (id) => devices.has(id), mayEnter: (id) => !revoked.has(id) }
-  const door = await openRabbitDoor(0, admitted)
-  const burrow = await dig()
-  const rabbit = await startRabbit(burrow, "rabbit", { authority, doorPort: door.port })
+  const known: KnownDevices = { isDevice: (id) => devices.has(id), mayConnect: (id) => !revoked.has(id) }
+  const authServer = await startRabbitAuthServer(0, known)
+  const epmd = await startEpmd()
+  const rabbit = await startRabbit(epmd, "rabbit", { authority, authPort: authServer.port })
   return {
     ...rabbit,
     devices,
     revoked,
     close: async () => {
       await rabbit.close()
-      await burrow.close()
-      await door.close()
+      await epmd.close()
+      await authServer.close()
     },
   }
 }

@@ -3,23 +3,23 @@ import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { Aedes, AedesOptions } from "aedes"
 import { Fault } from "../errors.ts"
-import { Admissions, type AdmissionsSetup } from "./admissions.ts"
+import { ClientSessions, type SessionsSetup } from "./connection/sessions.ts"
 import type { ServerCertificate } from "./certificates.ts"
-import { guardReads } from "./guard.ts"
-import type { JournalStats } from "./journal.ts"
-import { Turnstile } from "./limits.ts"
-import { type Listen, Listener, type Shown } from "./listener.ts"
-import { Lookahead } from "./lookahead.ts"
-import { openPostOffice, type Permissions, type PostOffice } from "./post-office.ts"
-import type { QueuesStats } from "./queues.ts"
-import { Readers } from "./readers.ts"
+import { guardReads } from "./limits/packet-size-guard.ts"
+import type { JournalStats } from "./queues/journal.ts"
+import { ConnectionLimiter } from "./limits/limits.ts"
+import { type ListenAddress, Listener, type TlsCredentials } from "./connection/listener.ts"
+import { ReadAhead } from "./connection/read-ahead.ts"
+import { openOfflineQueues, type Permissions, type OfflineQueues } from "./queues/offline-queues.ts"
+import type { QueuesStats } from "./queues/queues.ts"
+import { SlowConsumers } from "./limits/slow-consumers.ts"
 import { Router } from "./router.ts"
-import { Flow, type FlowStats } from "./traffic.ts"
+import { TrafficCounter, type TrafficStats } from "./traffic-counter.ts"
 
-export type BrokerSetup = AdmissionsSetup &
-  Shown & {
+export type BrokerSetup = SessionsSetup &
+  TlsCredentials & {
     /** Port 0 takes a free one. */
-    readonly listen: readonly Listen[]
+    readonly listen: readonly ListenAddress[]
     /** Where offline messages lie. */
     readonly journalPath: string
     /** Told when a message could not be written down; its sender got no PUBACK. */
@@ -35,8 +35,8 @@ export type BrokerStats = {
   readonly turnedAway: number
   readonly failedHandshakes: number
   /** Accepted from senders, and handed on. */
-  readonly received: FlowStats
-  readonly sent: FlowStats
+  readonly received: TrafficStats
+  readonly sent: TrafficStats
   readonly queued: QueuesStats
   readonly journal: JournalStats
   /** Unix ms. */
@@ -50,7 +50,7 @@ export type Broker = {
   /** Shows another certificate of the same authority from now on; nobody is disconnected. */
   readonly renew: (certificate: ServerCertificate) => void
   /** Ends the connections of a device and drops its queue; `mayEnter` must say no to it already. */
-  readonly expel: (device: string) => Promise<void>
+  readonly disconnect: (device: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -58,7 +58,7 @@ export type Broker = {
  * What no queue brings (QoS 0, pairing) is dropped for a reader with so much unread: long before it would end the
  * connection, or whoever knows an inbox could keep its owner offline.
  */
-const BESIDE_QUEUE_MAX_BYTES = 1024 * 1024
+const UNQUEUED_MAX_BYTES = 1024 * 1024
 const HOUR_MS = 60 * 60 * 1000
 
 /**
@@ -66,40 +66,46 @@ const HOUR_MS = 60 * 60 * 1000
  * @throws Fault `unavailable` if an address is taken or not ours; Faults of the journal.
  */
 export async function startBroker(setup: BrokerSetup): Promise<Broker> {
-  const works = await startWorks(setup)
-  const { admissions, office, turnstile, received, sent } = works
+  const parts = await startParts(setup)
+  const { sessions, offlineQueues, connectionLimiter, received, sent } = parts
   let failedHandshakes = 0
-  let shown: Shown = setup
-  const doors = await doorsOf(works, setup)
+  let credentials: TlsCredentials = setup
+  const handlers = await socketHandlers(parts, setup)
   const listeners = setup.listen.map((listen) => {
-    const arrived = listen.webSocket === true ? doors.webSocket : doors.plain
-    const handshakeFailed = (): void => void (failedHandshakes += 1)
-    return new Listener(listen, { shown, limits: setup.limits, turnstile, arrived, handshakeFailed })
+    const onSecureConnection = listen.webSocket === true ? handlers.webSocket : handlers.plain
+    const onHandshakeFailed = (): void => void (failedHandshakes += 1)
+    return new Listener(listen, {
+      credentials,
+      limits: setup.limits,
+      connectionLimiter,
+      onSecureConnection,
+      onHandshakeFailed,
+    })
   })
   const close = async (): Promise<void> => {
     await Promise.all(listeners.map((listener) => listener.close()))
-    await works.close()
+    await parts.close()
   }
   const stats = (): BrokerStats => ({
-    ...admissions.stats(),
-    turnedAway: turnstile.turnedAway,
+    ...sessions.stats(),
+    turnedAway: connectionLimiter.turnedAway,
     failedHandshakes,
     received: received.stats(Date.now()),
     sent: sent.stats(Date.now()),
-    ...office.stats(),
-    certificateUntil: Date.parse(new X509Certificate(shown.certificate).validTo),
+    ...offlineQueues.stats(),
+    certificateUntil: Date.parse(new X509Certificate(credentials.certificate).validTo),
   })
   const renew = (certificate: ServerCertificate): void => {
-    shown = { ...shown, ...certificate }
-    for (const listener of listeners) listener.show(shown)
+    credentials = { ...credentials, ...certificate }
+    for (const listener of listeners) listener.setCredentials(credentials)
   }
-  const expel = async (device: string): Promise<void> => {
-    await admissions.expel(device)
-    await office.forget(device)
+  const disconnect = async (device: string): Promise<void> => {
+    await sessions.disconnect(device)
+    await offlineQueues.forget(device)
   }
   try {
     const ports = await Promise.all(listeners.map((listener) => listener.bind()))
-    return { ports, stats, renew, expel, close }
+    return { ports, stats, renew, disconnect, close }
   } catch (fault) {
     await close()
     throw fault
@@ -107,77 +113,87 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
 }
 
 /** Everything behind the listeners. */
-type Works = {
+type BrokerParts = {
   readonly aedes: Aedes
-  readonly admissions: Admissions
-  readonly office: PostOffice
-  readonly turnstile: Turnstile
-  readonly readers: Readers
-  readonly received: Flow
-  readonly sent: Flow
+  readonly sessions: ClientSessions
+  readonly offlineQueues: OfflineQueues
+  readonly connectionLimiter: ConnectionLimiter
+  readonly slowConsumers: SlowConsumers
+  readonly received: TrafficCounter
+  readonly sent: TrafficCounter
   readonly close: () => Promise<void>
 }
 
-async function startWorks(setup: BrokerSetup): Promise<Works> {
-  const admissions = new Admissions(setup)
-  const [received, sent] = [new Flow(), new Flow()]
+async function startParts(setup: BrokerSetup): Promise<BrokerParts> {
+  const sessions = new ClientSessions(setup)
+  const [received, sent] = [new TrafficCounter(), new TrafficCounter()]
   const maySend: Permissions["maySend"] = (client, topic, bytes) => {
-    const may = admissions.mayReceive(client, topic)
+    const may = sessions.mayReceive(client, topic)
     if (may) sent.add(bytes, Date.now())
     return may
   }
-  const office = await openPostOffice(setup.journalPath, setup.registrarId, {
-    maySubscribe: (client, filter) => admissions.maySubscribe(client, filter),
+  const offlineQueues = await openOfflineQueues(setup.journalPath, setup.registrarId, {
+    maySubscribe: (client, filter) => sessions.maySubscribe(client, filter),
     maySend,
   })
-  const aedes = await startAedes(setup, { admissions, office, received, maySend })
-  const readers = new Readers()
-  const expire = (): void => office.expire(Date.now())
+  const aedes = await startAedes(setup, { sessions, offlineQueues, received, maySend })
+  const slowConsumers = new SlowConsumers()
+  const expire = (): void => offlineQueues.expire(Date.now())
   expire()
   const hourly = setInterval(expire, HOUR_MS).unref()
   const close = async (): Promise<void> => {
     clearInterval(hourly)
-    readers.close()
+    slowConsumers.close()
     await new Promise<void>((done) => aedes.close(done))
-    await office.close()
+    await offlineQueues.close()
   }
-  return { aedes, admissions, office, turnstile: new Turnstile(setup.limits), readers, received, sent, close }
+  return {
+    aedes,
+    sessions,
+    offlineQueues,
+    connectionLimiter: new ConnectionLimiter(setup.limits),
+    slowConsumers,
+    received,
+    sent,
+    close,
+  }
 }
 
 async function startAedes(
   setup: BrokerSetup,
-  works: Pick<Works, "admissions" | "office" | "received"> & Pick<Permissions, "maySend">,
+  parts: Pick<BrokerParts, "sessions" | "offlineQueues" | "received"> & Pick<Permissions, "maySend">,
 ): Promise<Aedes> {
-  const { admissions, office, received, maySend } = works
-  const lookahead = new Lookahead()
+  const { sessions, offlineQueues, received, maySend } = parts
+  const readAhead = new ReadAhead()
   const options: AedesOptions = {
-    ...admissions.hooks,
-    persistence: office,
+    ...sessions.hooks,
+    persistence: offlineQueues,
     // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop everybody.
     concurrency: 0,
-    connectTimeout: setup.limits.patienceMs,
+    connectTimeout: setup.limits.connectTimeoutMs,
     authorizePublish: (client, packet, done) => {
-      const refusal = admissions.mayPublish(client, packet)
+      const refusal = sessions.mayPublish(client, packet)
       if (refusal !== null) {
         done(refusal)
         return
       }
       received.add(packet.payload.length, Date.now())
-      const leave = lookahead.enter(client)
-      void office
+      const release = readAhead.begin(client)
+      void offlineQueues
         .accept(packet)
-        .finally(leave)
+        .finally(release)
         .then(() => done(null), failed(setup, done))
     },
     authorizeForward: (client, packet) => {
-      if (office.isQueued(client, packet) || client.conn.writableLength > BESIDE_QUEUE_MAX_BYTES) return null
+      if (offlineQueues.isQueued(client, packet) || client.conn.writableLength > UNQUEUED_MAX_BYTES)
+        return null
       return maySend(client, packet.topic, packet.payload.length) ? packet : null
     },
   }
-  const aedes = new Router(options, (packet) => office.isCarried(packet))
+  const aedes = new Router(options, (packet) => offlineQueues.bypassesRouting(packet))
   await aedes.listen()
-  aedes.on("clientReady", (client) => office.arrived(client))
-  aedes.on("clientDisconnect", (client) => office.left(client))
+  aedes.on("clientReady", (client) => offlineQueues.connected(client))
+  aedes.on("clientDisconnect", (client) => offlineQueues.disconnected(client))
   return aedes
 }
 
@@ -190,18 +206,21 @@ function failed(setup: BrokerSetup, done: (error: Error) => void): (cause: unkno
   }
 }
 
-type Door = (socket: TLSSocket) => void
+type SocketHandler = (socket: TLSSocket) => void
 
 /** What becomes of a connection after TLS; the WebSocket library is loaded for whoever wants it. */
-async function doorsOf(works: Works, setup: BrokerSetup): Promise<{ plain: Door; webSocket: Door }> {
-  const admit = (conn: Duplex, socket: TLSSocket): void => {
+async function socketHandlers(
+  parts: BrokerParts,
+  setup: BrokerSetup,
+): Promise<{ plain: SocketHandler; webSocket: SocketHandler }> {
+  const accept = (conn: Duplex, socket: TLSSocket): void => {
     guardReads(conn)
-    works.admissions.arrive(conn, socket)
-    works.readers.watch(conn, socket, Date.now())
-    works.aedes.handle(conn)
+    parts.sessions.accept(conn, socket)
+    parts.slowConsumers.watch(conn, socket, Date.now())
+    parts.aedes.handle(conn)
   }
-  const plain: Door = (socket) => admit(socket, socket)
+  const plain: SocketHandler = (socket) => accept(socket, socket)
   if (!setup.listen.some(({ webSocket }) => webSocket === true)) return { plain, webSocket: plain }
-  const { webSocketDoor } = await import("./websocket.ts")
-  return { plain, webSocket: webSocketDoor(admit, setup.limits.patienceMs) }
+  const { webSocketHandler } = await import("./connection/websocket.ts")
+  return { plain, webSocket: webSocketHandler(accept, setup.limits.connectTimeoutMs) }
 }

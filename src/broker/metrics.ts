@@ -6,7 +6,7 @@ import type { BrokerStats } from "./broker.ts"
 
 const LOOPBACK = "127.0.0.1"
 /** A page of a website may point a name of its own at this port: it is asked by these names only. */
-const OURS = /^(localhost|127\.0\.0\.1)(:\d+)?$/
+const ALLOWED_HOST = /^(localhost|127\.0\.0\.1)(:\d+)?$/
 /** Prometheus text exposition format 0.0.4. */
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,7 +38,7 @@ export async function serveMetrics(port: number, stats: () => BrokerStats): Prom
 }
 
 function statusFor({ method, url, headers }: IncomingMessage): 200 | 403 | 404 | 405 {
-  if (!OURS.test(headers.host ?? "")) return 403
+  if (!ALLOWED_HOST.test(headers.host ?? "")) return 403
   if (url !== "/metrics") return 404
   return method === "GET" ? 200 : 405
 }
@@ -49,10 +49,10 @@ type Family = readonly [string, Kind, string, ...(readonly [string, number])[]]
 
 /** The figures of a broker and of this process. */
 function metricsText(stats: BrokerStats): string {
-  return [...traffic(stats), ...holdings(stats), ...ofProcess()].map(familyText).join("")
+  return [...trafficMetrics(stats), ...storageMetrics(stats), ...processMetrics()].map(familyText).join("")
 }
 
-function traffic({
+function trafficMetrics({
   connections,
   refused,
   turnedAway,
@@ -78,7 +78,7 @@ function traffic({
   ]
 }
 
-function holdings({ queued, journal, certificateUntil }: BrokerStats): Family[] {
+function storageMetrics({ queued, journal, certificateUntil }: BrokerStats): Family[] {
   return [
     ["mqttchat_sessions", "gauge", "Devices that the broker keeps messages for", ["", queued.sessions]],
     [
@@ -101,7 +101,7 @@ function holdings({ queued, journal, certificateUntil }: BrokerStats): Family[] 
 }
 
 /** Under the names that every dashboard knows. */
-function ofProcess(): Family[] {
+function processMetrics(): Family[] {
   const { user, system } = process.cpuUsage()
   const started = Date.now() / 1000 - process.uptime()
   return [

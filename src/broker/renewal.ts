@@ -2,7 +2,7 @@ import type { Broker } from "./broker.ts"
 import type { ServerCertificate } from "./certificates.ts"
 
 /** Long enough for a broker whose clock or disk was in trouble for some weeks. */
-const BEFORE_MS = 30 * 24 * 60 * 60 * 1000
+const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000
 
 /** True if the server certificate had less than thirty days left at `now` and was replaced; nobody is disconnected. */
 export async function renewIfDue(
@@ -10,7 +10,7 @@ export async function renewIfDue(
   make: () => Promise<ServerCertificate>,
   now: number,
 ): Promise<boolean> {
-  if (broker.stats().certificateUntil - now > BEFORE_MS) return false
+  if (broker.stats().certificateUntil - now > RENEW_BEFORE_MS) return false
   broker.renew(await make())
   return true
 }

@@ -1,10 +1,10 @@
 import { Fault } from "../errors.ts"
-import type { Connect, LinkState, LinkTarget } from "../transport/transport.ts"
+import type { Connect, ConnectionState, ConnectTarget } from "../transport/transport.ts"
 import { openLine, UNHEARD, type Link } from "./line.ts"
 import type { DeviceCredential, Line } from "./ports.ts"
 
 /** How a guest's link goes, while it is wanted. */
-type OnGuest = (state: Exclude<LinkState, { kind: "stopped" }>) => void
+type OnGuest = (state: Exclude<ConnectionState, { kind: "stopped" }>) => void
 
 /** The links over which the profile asks a registrar for a certificate: a guest may do nothing else. */
 export class Guests {
@@ -19,12 +19,12 @@ export class Guests {
 
   /** What the registrar gives. Rejects with its refusal, and when the link ends for good, as it does by `close`. */
   async ask(
-    target: LinkTarget,
+    target: ConnectTarget,
     question: (line: Line) => Promise<DeviceCredential>,
   ): Promise<DeviceCredential> {
     let end: (why: Fault) => void = () => undefined
     const ended = new Promise<Fault>((resolve) => (end = resolve))
-    const onState = (state: LinkState) => {
+    const onState = (state: ConnectionState) => {
       if (state.kind === "stopped") end(state.why)
       else this.#onState(state)
     }

@@ -2,7 +2,7 @@ import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { SerialQueue } from "../async/serial-queue.ts"
 import { isPending, type StoredCredential, type PendingCredential } from "../keystore/credential.ts"
-import type { Credential, Learnt, LinkState, LinkTarget } from "../transport/transport.ts"
+import type { Credential, BrokerHints, ConnectionState, ConnectTarget } from "../transport/transport.ts"
 import { decodeInvitation } from "../wire/registration.ts"
 import type { Link as LinkReport } from "./api.ts"
 import { Guests } from "./guests.ts"
@@ -35,9 +35,9 @@ export class HomeLink {
   #link: Link | undefined
   /** The link that a move gives up as soon as the new certificate is there. */
   #leaving: Link | undefined
-  #state: LinkState | undefined
+  #state: ConnectionState | undefined
   /** What this process knows of the broker that its home does not. */
-  #learnt: Learnt | undefined
+  #learnt: BrokerHints | undefined
   #saving: Promise<void> = Promise.resolve()
   #movingIn = false
   #closed = false
@@ -133,7 +133,7 @@ export class HomeLink {
     }
     const { registrar } = broker
     if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
-      const renew = (line: Line) => renewed(this.#ports, { line, registrar, credential: stored, guest: true })
+      const renew = (line: Line) => renewed(this.#ports, { publisher: line, registrar, credential: stored, guest: true })
       const fresh = await this.#asGuest(broker, renew)
       if (this.#renewal.isExpired(broker, fresh)) throw clocksDiffer()
       this.#connect(broker, fresh)
@@ -146,8 +146,8 @@ export class HomeLink {
     const { enroll, restore, now, name: deviceName } = this.#ports
     const { registrar } = broker
     return this.#asGuest(broker, (line) => {
-      if (stored.kind === "invitation") return enroll({ line, invitation: stored.bytes, deviceName })
-      if (registrar !== undefined) return restore({ line, registrar, deviceName, now: now() })
+      if (stored.kind === "invitation") return enroll({ publisher: line, invitation: stored.bytes, deviceName })
+      if (registrar !== undefined) return restore({ publisher: line, registrar, deviceName, now: now() })
       throw new Fault("config", "the broker has no registrar to come back to", "mqttchat register INVITATION")
     })
   }
@@ -197,13 +197,13 @@ export class HomeLink {
     let known: Fault | undefined
     if (why.code === "refused" && stored.kind === "device" && registrar !== undefined) {
       const request = { registrar, credential: stored, guest: true }
-      const renewal = this.#asGuest(broker, (line) => renewed(this.#ports, { ...request, line }))
+      const renewal = this.#asGuest(broker, (line) => renewed(this.#ports, { ...request, publisher: line }))
       known = await whyTurnedAway(this.#ports, renewal)
     }
     if (this.#link === link) this.#changed({ kind: "stopped", why: known ?? why })
   }
 
-  #cameUp(line: Line, learnt: Learnt): void {
+  #cameUp(line: Line, learnt: BrokerHints): void {
     this.#learn(learnt)
     this.#renewal.watch(line)
   }
@@ -238,7 +238,7 @@ export class HomeLink {
     return credential
   }
 
-  #target(broker: BrokerHome, credential: Credential): LinkTarget {
+  #target(broker: BrokerHome, credential: Credential): ConnectTarget {
     const { trust } = broker
     const { mqttVersion, anchor } = this.#learnt ?? learntOf(broker)
     return {
@@ -249,7 +249,7 @@ export class HomeLink {
     }
   }
 
-  #learn({ mqttVersion, anchor }: Learnt): void {
+  #learn({ mqttVersion, anchor }: BrokerHints): void {
     const { home } = this.#ports
     const broker = home.broker()
     const known = this.#learnt ?? (broker && learntOf(broker))
@@ -261,13 +261,13 @@ export class HomeLink {
     })
   }
 
-  #changed(state: LinkState): void {
+  #changed(state: ConnectionState): void {
     this.#state = state
     if (!this.#closed) this.#events.onState(state)
   }
 }
 
-export function reportOf(state: LinkState | undefined, hasBroker: boolean): LinkReport {
+export function reportOf(state: ConnectionState | undefined, hasBroker: boolean): LinkReport {
   if (state === undefined) {
     if (hasBroker) return { kind: "connecting", why: "connecting" }
     return { kind: "none", why: "this profile has no broker yet", hint: "mqttchat pair" }
@@ -283,7 +283,7 @@ function clocksDiffer(): Fault {
   return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
 }
 
-function learntOf({ trust, mqttVersion }: BrokerHome): Partial<Learnt> {
+function learntOf({ trust, mqttVersion }: BrokerHome): Partial<BrokerHints> {
   const anchor = trust.kind === "pin" ? trust.anchor : undefined
   return {
     ...(mqttVersion === undefined ? {} : { mqttVersion }),

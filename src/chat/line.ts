@@ -1,5 +1,5 @@
 import { Fault } from "../errors.ts"
-import type { Connect, LinkState, LinkTarget, Transport } from "../transport/transport.ts"
+import type { Connect, ConnectionState, ConnectTarget, Transport } from "../transport/transport.ts"
 import type { OwnLine } from "./ports.ts"
 
 /** A line and its bare subscriptions, of which the frames come to `onOther`. */
@@ -8,7 +8,7 @@ export type Link = OwnLine & Pick<Transport, "subscribe" | "unsubscribe">
 export type LineEvents = {
   /** Frames on topics without a listener of their own; PUBACK waits for the promise. */
   readonly onOther: (topic: string, payload: Uint8Array) => Promise<void>
-  readonly onState: (state: LinkState) => void
+  readonly onState: (state: ConnectionState) => void
 }
 
 /** A line that nobody but its listeners hears. */
@@ -17,12 +17,12 @@ export const UNHEARD: LineEvents = { onOther: () => Promise.resolve(), onState: 
 type Waiter = { readonly resolve: () => void; readonly reject: (why: Fault) => void }
 
 /** Starts a link and shares it between listeners. */
-export function openLine(connect: Connect, target: LinkTarget, events: LineEvents): Link {
+export function openLine(connect: Connect, target: ConnectTarget, events: LineEvents): Link {
   const listeners = new Map<string, (payload: Uint8Array) => void>()
-  let state: LinkState | undefined
+  let state: ConnectionState | undefined
   let waiters: Waiter[] = []
 
-  function onState(next: LinkState): void {
+  function onState(next: ConnectionState): void {
     state = next
     if (next.kind !== "offline") {
       const ready = waiters
@@ -69,7 +69,7 @@ export function openLine(connect: Connect, target: LinkTarget, events: LineEvent
   }
 }
 
-function settle(waiter: Waiter, state: LinkState): void {
+function settle(waiter: Waiter, state: ConnectionState): void {
   if (state.kind === "online") waiter.resolve()
   else waiter.reject(state.why)
 }

@@ -6,10 +6,10 @@ import type { Store } from "../store/records.ts"
 import type {
   BrokerAddress,
   Connect,
-  Learnt,
-  LinkTarget,
+  BrokerHints,
+  ConnectTarget,
   MqttVersion,
-  Post,
+  Publisher,
   Transport,
   Trust,
 } from "../transport/transport.ts"
@@ -39,21 +39,21 @@ export type Home = {
   readonly saveBroker: (broker: BrokerHome) => Promise<void>
   readonly saveCredential: (credential: StoredCredential) => Promise<void>
   /** What a link learnt of the present broker, which spares the next start a connection or two. */
-  readonly saveLearnt: (learnt: Learnt) => Promise<void>
+  readonly saveLearnt: (learnt: BrokerHints) => Promise<void>
 }
 
 export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
 
 /** Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven. */
 export type Enroll = (request: {
-  readonly line: Line
+  readonly publisher: Line
   readonly invitation: Uint8Array
   readonly deviceName: string
 }) => Promise<DeviceCredential>
 
 /** A device anew for an identity that came in a backup, over a guest's link whose pin is proven. */
 export type Restore = (request: {
-  readonly line: Line
+  readonly publisher: Line
   readonly registrar: PublicKey
   readonly deviceName: string
   /** Unix ms. */
@@ -65,7 +65,7 @@ export type Restore = (request: {
  * has expired.
  */
 export type Renew = (request: {
-  readonly line: Line
+  readonly publisher: Line
   readonly registrar: PublicKey
   readonly credential: DeviceCredential
   readonly guest: boolean
@@ -77,7 +77,7 @@ export type Invited = "person" | "device"
 /** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own link. */
 export type Invite = (request: {
   readonly to: Invited
-  readonly line: Line
+  readonly publisher: Line
   readonly registrar: PublicKey
   readonly deviceId: string
 }) => Promise<Uint8Array>
@@ -108,7 +108,7 @@ export type Ports = {
  * topic has one listener at a time, and the function it returns ends listening and subscription. A listener may not
  * block: frames come one at a time, so waiting there for a publish would wait for ever.
  */
-export type Line = Post &
+export type Line = Publisher &
   Pick<Transport, "serverPins"> & {
     /** Resolves when the link is up; rejects with its Fault when it stops for good or is closed. */
     readonly online: () => Promise<void>
@@ -126,7 +126,7 @@ export type Desk = {
   /** The profile's own link. Faults `config` when the profile has no broker or no credential yet. */
   readonly line: () => Line
   /** A link besides the profile's own, for a newcomer; the caller closes it. */
-  readonly dial: (target: LinkTarget) => OwnLine
+  readonly dial: (target: ConnectTarget) => OwnLine
   /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's link up. */
   readonly moveIn: (broker: BrokerHome, credential: StoredCredential) => Promise<void>
   /** A new inbox of ours at the present broker: our device id and a fresh mailbox. */

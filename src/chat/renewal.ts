@@ -31,7 +31,7 @@ export class Renewal {
     this.#cancelLook = after(LOOK_AGAIN_MS, () => this.watch(line))
     const term = termOf(credential)
     if (term === undefined || this.#ports.now() < term.renewFrom) return
-    this.#underWay ??= this.#renew({ line, registrar, credential, guest: false })
+    this.#underWay ??= this.#renew({ publisher: line, registrar, credential, guest: false })
   }
 
   /** Whether only a guest's link can still renew this one, and the broker has a registrar to ask. */

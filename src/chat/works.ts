@@ -1,7 +1,7 @@
 import { fromBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
-import type { LinkState } from "../transport/transport.ts"
+import type { ConnectionState } from "../transport/transport.ts"
 import { arrive, type Surroundings } from "./receiving/arrivals.ts"
 import { closing, expiredBundles } from "./handshakes/bundles.ts"
 import type { Told } from "./decision.ts"
@@ -141,7 +141,7 @@ function tellHopeless({ journal, tidings }: Parts, contact: ContactId, { message
 }
 
 /** Whether another device has taken the place of this one. */
-async function noteStanding(journal: Journal, state: Exclude<LinkState, { kind: "offline" }>): Promise<void> {
+async function noteStanding(journal: Journal, state: Exclude<ConnectionState, { kind: "offline" }>): Promise<void> {
   const isReplaced = state.kind === "stopped" && state.why.code === "replaced"
   if (state.kind === "stopped" && !isReplaced) return
   await journal.run((book) => noteReplaced(book, state.kind === "stopped" ? state.why : undefined))

@@ -1,6 +1,6 @@
 import type { Random } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
-import type { LinkTarget } from "../transport/transport.ts"
+import type { ConnectTarget } from "../transport/transport.ts"
 import { AUDITS, fixFor, judgeAudit, runAttacks } from "./checks/audit.ts"
 import { detectBrokerKind } from "./probe/broker-kind.ts"
 import type { ProbeClients } from "./probe/probe-clients.ts"
@@ -30,13 +30,13 @@ export type CheckInput = {
 
 export type KnownBroker = {
   readonly kind: "known"
-  readonly target: LinkTarget
+  readonly target: ConnectTarget
   /** It is the broker of this laptop. */
   readonly isHere: boolean
   /** Of this device's certificate. */
   readonly device: Validity | undefined
   /** Two whom the doctor made up, or why there can be none. */
-  readonly probeClients: (target: LinkTarget) => Promise<ProbeClients>
+  readonly probeClients: (target: ConnectTarget) => Promise<ProbeClients>
 }
 
 /** All findings in the order in which one thing needs another: the laptop, the way to the broker, the broker. */

@@ -103,7 +103,7 @@ export async function openAuthority(keys: AuthorityKeys, random: Random): Promis
  * The key (SPKI, DER) of a certificate request (PKCS #10, DER), or undefined unless it is P-256 and signed by its own key. The
  * subject and the extensions that it asks for are not read [R-7].
  */
-export async function readRequest(csr: Uint8Array): Promise<Uint8Array | undefined> {
+export async function readCsr(csr: Uint8Array): Promise<Uint8Array | undefined> {
   try {
     const request = new Pkcs10CertificateRequest(csr)
     const spki = Buffer.from(request.publicKey.rawData)

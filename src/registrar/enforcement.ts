@@ -1,30 +1,30 @@
 import { SerialQueue } from "../async/serial-queue.ts"
 import type { Authority, Revoked } from "./authority.ts"
 import type { Ledger } from "./ledger.ts"
-import type { Roll } from "./roll.ts"
+import type { RegistryState } from "./registry-state.ts"
 
 /** How one kind of broker shuts a device out. */
-export type Bouncer = {
+export type BrokerControl = {
   /** From here on the broker takes no connection with a certificate on this list (PEM). */
   readonly publishCrl: (revocationList: string) => Promise<void>
   /** Ends the device's open connection and drops what waits for it; both may be gone already. */
-  readonly expel: (device: string) => Promise<void>
+  readonly disconnect: (device: string) => Promise<void>
 }
 
-type Means = {
+type EnforcementContext = {
   readonly ledger: Ledger
   readonly authority: Authority
-  readonly bouncer: Bouncer
+  readonly brokerControl: BrokerControl
   readonly now: () => number
 }
 
 /** Makes the broker do what the ledger says about who was revoked. */
 export class Enforcement {
-  readonly #means: Means
+  readonly #context: EnforcementContext
   readonly #turns = new SerialQueue()
 
-  constructor(means: Means) {
-    this.#means = means
+  constructor(context: EnforcementContext) {
+    this.#context = context
   }
 
   /**
@@ -36,9 +36,9 @@ export class Enforcement {
   }
 
   async #enforce(): Promise<void> {
-    const { ledger, authority, bouncer, now } = this.#means
+    const { ledger, authority, brokerControl, now } = this.#context
     const failures: unknown[] = []
-    const succeeds = async (work: () => Promise<void>): Promise<boolean> => {
+    const attempt = async (work: () => Promise<void>): Promise<boolean> => {
       try {
         await work()
         return true
@@ -47,20 +47,21 @@ export class Enforcement {
         return false
       }
     }
-    const isListed = await succeeds(async () =>
-      bouncer.publishCrl(await authority.revocationList(revokedOf(ledger.roll), now())),
+    const isPublished = await attempt(async () =>
+      brokerControl.publishCrl(await authority.revocationList(revokedCertificates(ledger.state), now())),
     )
-    for (const { device, revokedAt, expelled } of [...ledger.roll.devices.values()]) {
-      if (revokedAt === undefined || expelled) continue
-      const isOut = await succeeds(() => bouncer.expel(device))
-      if (isOut && isListed) await succeeds(() => ledger.append({ kind: "expelled", at: now(), device }))
+    for (const { device, revokedAt, disconnected } of [...ledger.state.devices.values()]) {
+      if (revokedAt === undefined || disconnected) continue
+      const isDisconnected = await attempt(() => brokerControl.disconnect(device))
+      if (isDisconnected && isPublished)
+        await attempt(() => ledger.append({ kind: "expelled", at: now(), device }))
     }
     if (failures.length > 0) throw failures[0]
   }
 }
 
 /** All certificates that revoked devices ever had: one that has run out stays on the list, which does no harm. */
-function revokedOf({ devices }: Roll): Revoked[] {
+function revokedCertificates({ devices }: RegistryState): Revoked[] {
   return [...devices.values()].flatMap(({ certificates, revokedAt }) =>
     revokedAt === undefined
       ? []

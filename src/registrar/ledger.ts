@@ -8,7 +8,13 @@ import * as v from "valibot"
 import { diskFault, Fault } from "../errors.ts"
 import { SerialQueue } from "../async/serial-queue.ts"
 import { writeAll } from "../fs/write-all.ts"
-import { emptyRoll, enter, type Entry, type OpenRoll, type Roll } from "./roll.ts"
+import {
+  emptyRegistryState,
+  applyEntry,
+  type Entry,
+  type MutableRegistryState,
+  type RegistryState,
+} from "./registry-state.ts"
 
 /** A member takes about 1.5 kB: this is some forty thousand of them, and no file of ours by mistake. */
 const LEDGER_BYTES_MAX = 64 * 1024 * 1024
@@ -66,7 +72,7 @@ const EntrySchema = v.variant("kind", [
 const LineSchema = v.strictObject({ link: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)), entry: EntrySchema })
 
 export type Ledger = {
-  readonly roll: Roll
+  readonly state: RegistryState
   /** Resolves when the entry is on disk. Rejects with Fault `disk-full` or `io`: then nothing has changed. */
   readonly append: (entry: Entry) => Promise<void>
   /**
@@ -74,7 +80,7 @@ export type Ledger = {
    * with whatever `decide` throws.
    */
   readonly transact: <T extends { readonly entry: Entry | undefined }>(
-    decide: (roll: Roll) => T | Promise<T>,
+    decide: (state: RegistryState) => T | Promise<T>,
   ) => Promise<T>
   readonly close: () => Promise<void>
 }
@@ -84,11 +90,11 @@ export type Ledger = {
  * off is taken away: it was never acknowledged. Anything else that does not fit is Fault `bad-data` [R-8].
  */
 export async function openLedger(path: string): Promise<Ledger> {
-  const file = await opened(path)
+  const file = await openFile(path)
   try {
-    const held = read(await contents(file, path), path)
-    await file.truncate(held.length)
-    return ledger(file, held)
+    const loaded = replay(await readContents(file, path), path)
+    await file.truncate(loaded.length)
+    return ledger(file, loaded)
   } catch (error) {
     await file.close()
     throw error instanceof Fault ? error : diskFault(error, `read ${path}`)
@@ -96,14 +102,14 @@ export async function openLedger(path: string): Promise<Ledger> {
 }
 
 /** The ledger as it stands on disk, for reading only, while another process may be writing it [R-9]. */
-export type Written = {
-  readonly roll: Roll
+export type LedgerContents = {
+  readonly state: RegistryState
   /** Oldest first, each with the link that it made. */
   readonly lines: readonly { readonly link: string; readonly entry: Entry }[]
 }
 
 /** Undefined where there is none. Faults as `openLedger`; a last line that is still being written is left out. */
-export async function readLedger(path: string): Promise<Written | undefined> {
+export async function readLedger(path: string): Promise<LedgerContents | undefined> {
   let file: FileHandle
   try {
     file = await open(path, constants.O_RDONLY)
@@ -113,34 +119,36 @@ export async function readLedger(path: string): Promise<Written | undefined> {
   }
   try {
     const lines: { link: string; entry: Entry }[] = []
-    const { roll } = read(await contents(file, path), path, (link, entry) => lines.push({ link, entry }))
-    return { roll, lines }
+    const { state } = replay(await readContents(file, path), path, (link, entry) =>
+      lines.push({ link, entry }),
+    )
+    return { state, lines }
   } finally {
     await file.close()
   }
 }
 
 /** What has been written: the roll it adds up to, the last link, and its bytes. */
-type Held = { readonly roll: OpenRoll; link: string; length: number }
+type LoadedLedger = { readonly state: MutableRegistryState; link: string; length: number }
 
-function ledger(file: FileHandle, held: Held): Ledger {
+function ledger(file: FileHandle, loaded: LoadedLedger): Ledger {
   // whoever comes after a failure begins where the last whole line ends
   const turns = new SerialQueue()
   const write = async (entry: Entry): Promise<void> => {
-    const link = linkOf(held.link, entry)
+    const link = linkOf(loaded.link, entry)
     const line = Buffer.from(`${JSON.stringify({ link, entry })}\n`)
-    if (held.length + line.length > LEDGER_BYTES_MAX) throw full()
-    await put(file, line, held.length)
-    enter(held.roll, entry)
-    held.link = link
-    held.length += line.length
+    if (loaded.length + line.length > LEDGER_BYTES_MAX) throw ledgerFull()
+    await appendLine(file, line, loaded.length)
+    applyEntry(loaded.state, entry)
+    loaded.link = link
+    loaded.length += line.length
   }
   return {
-    roll: held.roll,
+    state: loaded.state,
     append: (entry) => turns.run(() => write(entry)),
     transact: (decide) =>
       turns.run(async () => {
-        const decided = await decide(held.roll)
+        const decided = await decide(loaded.state)
         if (decided.entry !== undefined) await write(decided.entry)
         return decided
       }),
@@ -152,12 +160,12 @@ function ledger(file: FileHandle, held: Held): Ledger {
 }
 
 /** What is longer would not be opened again. */
-function full(): Fault {
+function ledgerFull(): Fault {
   return new Fault("disk-full", "the registrar's ledger has reached its 64 MiB", "mqttchat broker log")
 }
 
 /** The whole line on disk, or none of it. */
-async function put(file: FileHandle, line: Buffer, at: number): Promise<void> {
+async function appendLine(file: FileHandle, line: Buffer, at: number): Promise<void> {
   try {
     await writeAll(file, line, at)
     await file.datasync()
@@ -167,7 +175,7 @@ async function put(file: FileHandle, line: Buffer, at: number): Promise<void> {
   }
 }
 
-async function opened(path: string): Promise<FileHandle> {
+async function openFile(path: string): Promise<FileHandle> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
@@ -176,28 +184,28 @@ async function opened(path: string): Promise<FileHandle> {
   }
 }
 
-async function contents(file: FileHandle, path: string): Promise<string> {
+async function readContents(file: FileHandle, path: string): Promise<string> {
   const { size } = await file.stat()
   if (size > LEDGER_BYTES_MAX) throw damaged(path)
   return file.readFile("utf8")
 }
 
-function read(
+function replay(
   text: string,
   path: string,
-  note: (link: string, entry: Entry) => void = () => undefined,
-): Held {
+  onEntry: (link: string, entry: Entry) => void = () => undefined,
+): LoadedLedger {
   const whole = text.slice(0, text.lastIndexOf("\n") + 1)
-  const roll = emptyRoll()
+  const state = emptyRegistryState()
   let link = FIRST_LINK
   for (const line of whole.split("\n").slice(0, -1)) {
     const entry = readLine(line, link)
     if (entry === undefined) throw damaged(path)
-    enter(roll, entry)
+    applyEntry(state, entry)
     link = linkOf(link, entry)
-    note(link, entry)
+    onEntry(link, entry)
   }
-  return { roll, link, length: Buffer.byteLength(whole) }
+  return { state, link, length: Buffer.byteLength(whole) }
 }
 
 function readLine(line: string, before: string): Entry | undefined {

@@ -1,16 +1,23 @@
 import { X509Certificate } from "node:crypto"
 
 import { Fault } from "../errors.ts"
-import { newInvitation } from "./admission.ts"
-import type { Press } from "./granting.ts"
+import { newInvitation } from "./decide.ts"
+import type { Signer } from "./issue.ts"
 import type { Ledger } from "./ledger.ts"
-import { freeName, isStanding } from "./names.ts"
-import { type Device, devicesOf, isCurrent, operatorOf, type Roll, type User } from "./roll.ts"
+import { uniqueName, isActive } from "./names.ts"
+import {
+  type Device,
+  devicesOf,
+  isCurrent,
+  operatorOf,
+  type RegistryState,
+  type User,
+} from "./registry-state.ts"
 
 const OPERATOR = "operator"
 
 /** The ledger, and what it takes to invite somebody. */
-export type Registry = Press & { readonly ledger: Ledger }
+export type Registry = Signer & { readonly ledger: Ledger }
 
 /**
  * A new invitation (72 bytes) for a new person; with `again` for somebody who is there, as after the loss of a laptop
@@ -20,11 +27,11 @@ export async function invitePerson(
   registry: Registry,
   { name, again }: { readonly name: string; readonly again: boolean },
 ): Promise<{ readonly invitation: Uint8Array; readonly expiresAt: number }> {
-  const { entry, invitation } = await registry.ledger.transact((roll) => {
-    const known = again ? findUser(roll, name) : undefined
-    if (!again && freeName(roll.users.values(), name) !== name) throw taken(name)
-    const wish = { name, by: null, operator: known?.operator ?? false }
-    return newInvitation(registry, known === undefined ? wish : { ...wish, user: known.id })
+  const { entry, invitation } = await registry.ledger.transact((state) => {
+    const known = again ? findUser(state, name) : undefined
+    if (!again && uniqueName(state.users.values(), name) !== name) throw nameTaken(name)
+    const options = { name, by: null, operator: known?.operator ?? false }
+    return newInvitation(registry, known === undefined ? options : { ...options, user: known.id })
   })
   return { invitation, expiresAt: entry.expiresAt }
 }
@@ -34,12 +41,16 @@ export async function invitePerson(
  * it. On disk before it is given out.
  */
 export async function inviteOperator(registry: Registry): Promise<Uint8Array | undefined> {
-  const { invitation } = await registry.ledger.transact((roll) => {
-    const before = operatorOf(roll)
-    if (before !== undefined && devicesOf(roll, before.id).some((device) => isCurrent(roll, device)))
+  const { invitation } = await registry.ledger.transact((state) => {
+    const before = operatorOf(state)
+    if (before !== undefined && devicesOf(state, before.id).some((device) => isCurrent(state, device)))
       return NONE
-    const wish = { name: before?.name ?? freeName(roll.users.values(), OPERATOR), by: null, operator: true }
-    return newInvitation(registry, before === undefined ? wish : { ...wish, user: before.id })
+    const options = {
+      name: before?.name ?? uniqueName(state.users.values(), OPERATOR),
+      by: null,
+      operator: true,
+    }
+    return newInvitation(registry, before === undefined ? options : { ...options, user: before.id })
   })
   return invitation
 }
@@ -50,9 +61,9 @@ export async function renameUser(
   { ledger, now }: Pick<Registry, "ledger" | "now">,
   { user, to }: { readonly user: string; readonly to: string },
 ): Promise<void> {
-  await ledger.transact((roll) => {
-    const { id } = findUser(roll, user)
-    if (freeName(roll.users.values(), to) !== to) throw taken(to)
+  await ledger.transact((state) => {
+    const { id } = findUser(state, user)
+    if (uniqueName(state.users.values(), to) !== to) throw nameTaken(to)
     return { entry: { kind: "renamed", at: now(), user: id, name: to } as const }
   })
 }
@@ -65,22 +76,22 @@ export async function revoke(
   { ledger, now }: Pick<Registry, "ledger" | "now">,
   { user, device }: { readonly user: string; readonly device: string | null },
 ): Promise<readonly string[]> {
-  const { met } = await ledger.transact((roll) => {
-    const { id, name } = findUser(roll, user)
-    const one = device === null ? null : findDevice(roll, { id, name }, device).device
-    const met = devicesOf(roll, id).filter((known) => one === null || known.device === one)
+  const { affected } = await ledger.transact((state) => {
+    const { id, name } = findUser(state, user)
+    const one = device === null ? null : findDevice(state, { id, name }, device).device
+    const affected = devicesOf(state, id).filter((known) => one === null || known.device === one)
     const entry = { kind: "revoked", at: now(), user: id, device: one } as const
-    return { entry, met: met.filter(isStanding).map((known) => known.device) }
+    return { entry, affected: affected.filter(isActive).map((known) => known.device) }
   })
-  return met
+  return affected
 }
 
 export async function setInviters(
   { ledger, now }: Pick<Registry, "ledger" | "now">,
   members: boolean,
 ): Promise<void> {
-  await ledger.transact((roll) => ({
-    entry: roll.membersMayInvite === members ? undefined : { kind: "inviters", at: now(), members },
+  await ledger.transact((state) => ({
+    entry: state.membersMayInvite === members ? undefined : { kind: "inviters", at: now(), members },
   }))
 }
 
@@ -97,14 +108,14 @@ export type UserRow = {
   readonly revokedAt: number | null
 }
 
-export function listUsers(roll: Roll): UserRow[] {
-  return [...roll.users.values()].map(({ id, name, operator, at, by, revokedAt }) => ({
+export function listUsers(state: RegistryState): UserRow[] {
+  return [...state.users.values()].map(({ id, name, operator, at, by, revokedAt }) => ({
     name,
     id,
     operator,
     since: at,
-    invitedBy: by === null ? null : ownerOf(roll, by),
-    devices: devicesOf(roll, id).filter(({ revokedAt: gone }) => gone === undefined).length,
+    invitedBy: by === null ? null : userNameOf(state, by),
+    devices: devicesOf(state, id).filter(({ revokedAt: gone }) => gone === undefined).length,
     revokedAt: revokedAt ?? null,
   }))
 }
@@ -123,16 +134,16 @@ export type DeviceRow = {
   readonly replacedBy: string | null
 }
 
-export function listDevices(roll: Roll): DeviceRow[] {
-  return [...roll.devices.values()].map((found) => {
+export function listDevices(state: RegistryState): DeviceRow[] {
+  return [...state.devices.values()].map((found) => {
     const { user, device, deviceName, since, certificate, revokedAt, replacedBy } = found
     return {
-      user: roll.users.get(user)?.name ?? "",
+      user: state.users.get(user)?.name ?? "",
       device,
       deviceName,
       since,
-      until: endOf(certificate),
-      current: isCurrent(roll, found),
+      until: expiryOf(certificate),
+      current: isCurrent(state, found),
       revokedAt: revokedAt ?? null,
       replacedBy: replacedBy ?? null,
     }
@@ -147,41 +158,42 @@ export type InviteRow = {
   readonly state: "open" | "used" | "expired" | "withdrawn"
 }
 
-export function listInvites(roll: Roll, now: number): InviteRow[] {
-  return [...roll.invitations.values()].map(({ name, user, at, expiresAt, by, lapsed, admitted }) => ({
-    name: roll.users.get(user)?.name ?? name,
+export function listInvites(state: RegistryState, now: number): InviteRow[] {
+  return [...state.invitations.values()].map(({ name, user, at, expiresAt, by, lapsed, admitted }) => ({
+    name: state.users.get(user)?.name ?? name,
     madeAt: at,
     expiresAt,
-    invitedBy: by === null ? null : ownerOf(roll, by),
+    invitedBy: by === null ? null : userNameOf(state, by),
     state: admitted !== undefined ? "used" : lapsed ? "withdrawn" : expiresAt <= now ? "expired" : "open",
   }))
 }
 
-function findUser(roll: Roll, name: string): User {
-  const found = [...roll.users.values()].find((user) => user.name === name && isStanding(user))
+function findUser(state: RegistryState, name: string): User {
+  const found = [...state.users.values()].find((user) => user.name === name && isActive(user))
   if (found !== undefined) return found
   throw new Fault("not-found", `there is no user ${name} at this broker`, "mqttchat broker users")
 }
 
 /** By its id or the beginning of it. */
-function findDevice(roll: Roll, user: Pick<User, "id" | "name">, typed: string): Device {
-  const found = devicesOf(roll, user.id).filter(({ device }) => typed !== "" && device.startsWith(typed))
+function findDevice(state: RegistryState, user: Pick<User, "id" | "name">, prefix: string): Device {
+  const found = devicesOf(state, user.id).filter(({ device }) => prefix !== "" && device.startsWith(prefix))
   const [only] = found
   if (only !== undefined && found.length === 1) return only
-  const what = only === undefined ? `${user.name} has no device ${typed}` : `${typed} may be several devices`
+  const what =
+    only === undefined ? `${user.name} has no device ${prefix}` : `${prefix} may be several devices`
   throw new Fault("not-found", what, "mqttchat broker devices")
 }
 
-function ownerOf(roll: Roll, device: string): string {
-  const user = roll.devices.get(device)?.user ?? ""
-  return roll.users.get(user)?.name ?? ""
+function userNameOf(state: RegistryState, device: string): string {
+  const user = state.devices.get(device)?.user ?? ""
+  return state.users.get(user)?.name ?? ""
 }
 
-function endOf(certificate: string): number {
+function expiryOf(certificate: string): number {
   return Date.parse(new X509Certificate(Buffer.from(certificate, "base64url")).validTo)
 }
 
-function taken(name: string): Fault {
+function nameTaken(name: string): Fault {
   return new Fault(
     "exists",
     `there is a user ${name} at this broker already`,

@@ -6,8 +6,8 @@ const NAMELESS = "nobody"
 type Named = { readonly name: string; readonly revokedAt: number | undefined }
 
 /** The name itself, or with a number behind it where another user has it. What a stranger sent is cleaned before. */
-export function freeName(users: Iterable<Named>, wanted: string): string {
-  const taken = new Set([...users].filter(isStanding).map(({ name }) => name))
+export function uniqueName(users: Iterable<Named>, wanted: string): string {
+  const taken = new Set([...users].filter(isActive).map(({ name }) => name))
   const clean = displayName(wanted).trim() || NAMELESS
   let name = clean
   for (let number = 2; taken.has(name); number += 1) name = `${clean}-${number}`
@@ -15,6 +15,6 @@ export function freeName(users: Iterable<Named>, wanted: string): string {
 }
 
 /** Of a user or a device; the name of a user who was revoked is free again. */
-export function isStanding({ revokedAt }: Pick<Named, "revokedAt">): boolean {
+export function isActive({ revokedAt }: Pick<Named, "revokedAt">): boolean {
   return revokedAt === undefined
 }

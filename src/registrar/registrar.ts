@@ -7,24 +7,24 @@ import type {
   BrokerAddress,
   Connect,
   Credential,
-  LinkState,
+  ConnectionState,
   Transport,
   Trust,
 } from "../transport/transport.ts"
 import { openRequest } from "../wire/registration-box.ts"
 import { parseTopic, REGISTRATION_REQUESTS, registrationAnswerTopic } from "../wire/topics.ts"
-import { decide } from "./admission.ts"
+import { decide } from "./decide.ts"
 import { newCredential, openAuthority, type Authority, type AuthorityKeys } from "./authority.ts"
-import { type Bouncer, Enforcement } from "./enforcement.ts"
-import type { Office } from "./granting.ts"
+import { type BrokerControl, Enforcement } from "./enforcement.ts"
+import type { RegistrarContext } from "./issue.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Registry } from "./members.ts"
-import { type Admitted, type Entry, isOperator, type Restored, type Roll } from "./roll.ts"
+import { type Admitted, type Entry, isOperator, type Restored, type RegistryState } from "./registry-state.ts"
 
 /** Common name of the registrar's certificate: the one name that is no device id. */
 export const REGISTRAR_ID = "registrar"
 /** Its key lives only in this process and is made anew at each start; this outlives the longest. */
-const OWN_YEARS = 10
+const OWN_CERTIFICATE_YEARS = 10
 const YEAR_MS = 365 * 24 * 3600 * 1000
 /** Answers kept for requests that repeat themselves; a request repeats for twenty seconds. */
 const ANSWERS_MAX = 1000
@@ -46,9 +46,9 @@ export type RegistrarSetup = {
   readonly boxSecret: SecretKey
   /** The caller's to close, after the registrar. */
   readonly ledger: Ledger
-  readonly bouncer: (authority: Authority) => Bouncer
+  readonly brokerControl: (authority: Authority) => BrokerControl
   /** How the registrar's own link to the broker goes. */
-  readonly onState: (state: LinkState) => void
+  readonly onState: (state: ConnectionState) => void
   /** Told of each device that is let in; its name is a stranger's text. */
   readonly onAdmitted: (admitted: { readonly deviceName: string; readonly operator: boolean }) => void
   /** A device that was replaced is not shut out yet; that is done again when the registrar starts. */
@@ -72,105 +72,110 @@ export type Registrar = Registry & {
 export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
   const { ledger, random, now } = setup
   const authority = await openAuthority(setup.keys, random)
-  const office: Office = { authority, publicKey: publicKeyOf(setup.boxSecret), random, now }
-  const enforcement = new Enforcement({ ledger, authority, bouncer: setup.bouncer(authority), now })
-  const counter = new Counter(office, setup, enforcement)
-  await counter.open(
-    await newCredential(authority, REGISTRAR_ID, { now: now(), lifeMs: OWN_YEARS * YEAR_MS }),
+  const context: RegistrarContext = { authority, publicKey: publicKeyOf(setup.boxSecret), random, now }
+  const enforcement = new Enforcement({
+    ledger,
+    authority,
+    brokerControl: setup.brokerControl(authority),
+    now,
+  })
+  const requestQueue = new RequestQueue(context, setup, enforcement)
+  await requestQueue.open(
+    await newCredential(authority, REGISTRAR_ID, { now: now(), lifeMs: OWN_CERTIFICATE_YEARS * YEAR_MS }),
   )
   try {
-    await ledger.transact((roll) => ({ entry: newAuthority(roll, setup) }))
+    await ledger.transact((state) => ({ entry: newAuthority(state, setup) }))
     await enforcement.run()
   } catch (error) {
-    await counter.close()
+    await requestQueue.close()
     throw error
   }
   return {
     ledger,
-    publicKey: office.publicKey,
+    publicKey: context.publicKey,
     random,
     now,
     enforce: () => enforcement.run(),
-    close: () => counter.close(),
+    close: () => requestQueue.close(),
   }
 }
 
-function newAuthority({ authority }: Roll, { pin, now }: RegistrarSetup): Entry | undefined {
+function newAuthority({ authority }: RegistryState, { pin, now }: RegistrarSetup): Entry | undefined {
   return authority === toHex(pin) ? undefined : { kind: "authority", at: now(), pin: toHex(pin) }
 }
 
 /** Where requests come in and answers go out. */
-class Counter {
-  readonly #office: Office
+class RequestQueue {
+  readonly #context: RegistrarContext
   readonly #setup: RegistrarSetup
   readonly #enforcement: Enforcement
   /** By the hash of the request: what it was answered, oldest first. */
   readonly #answers = new Map<string, Uint8Array>()
-  #link: Transport | undefined
+  #transport: Transport | undefined
 
-  constructor(office: Office, setup: RegistrarSetup, enforcement: Enforcement) {
-    this.#office = office
+  constructor(context: RegistrarContext, setup: RegistrarSetup, enforcement: Enforcement) {
+    this.#context = context
     this.#setup = setup
     this.#enforcement = enforcement
   }
 
   async open(credential: Credential): Promise<void> {
     const { connect, address, others = [], trust, onState } = this.#setup
-    const link = connect(
+    const transport = connect(
       { address, others, trust, credential },
-      { onFrame: (topic, payload) => this.#hear(topic, payload), onState },
+      { onFrame: (topic, payload) => this.#receive(topic, payload), onState },
     )
-    this.#link = link
+    this.#transport = transport
     try {
-      await link.subscribe(REGISTRATION_REQUESTS)
+      await transport.subscribe(REGISTRATION_REQUESTS)
     } catch (error) {
-      await link.close()
+      await transport.close()
       throw error
     }
   }
 
   async close(): Promise<void> {
-    await this.#link?.close()
+    await this.#transport?.close()
   }
 
   /** The entry is on disk before the request is acknowledged and answered. */
-  async #hear(topic: string, payload: Uint8Array): Promise<void> {
-    const named = parseTopic(topic)
-    if (named?.kind !== "registration-request") return
-    const answer = await this.#answer(named.id, payload)
+  async #receive(topic: string, payload: Uint8Array): Promise<void> {
+    const parsed = parseTopic(topic)
+    if (parsed?.kind !== "registration-request") return
+    const answer = await this.#answer(parsed.id, payload)
     if (answer === undefined) return
     // not awaited: a link reads nothing while a frame is at work; whoever hears no answer asks again
-    const answered = this.#link?.publish(registrationAnswerTopic(named.id), answer)
+    const answered = this.#transport?.publish(registrationAnswerTopic(parsed.id), answer)
     answered?.then(() => this.#setup.reach("join-answered")).catch(() => undefined)
   }
 
   async #answer(id: string, payload: Uint8Array): Promise<Uint8Array | undefined> {
     const topicId = fromBase64url(id)
-    const place = topicId === undefined ? undefined : { registrar: this.#office.publicKey, topicId }
-    const opened = place === undefined ? undefined : openRequest(payload, place, this.#setup.boxSecret)
+    const binding = topicId === undefined ? undefined : { registrar: this.#context.publicKey, topicId }
+    const opened = binding === undefined ? undefined : openRequest(payload, binding, this.#setup.boxSecret)
     if (opened === undefined) return undefined
     const requestHash = hash32(payload)
-    const given = this.#answers.get(toBase64url(requestHash))
-    if (given !== undefined) return given
+    const cached = this.#answers.get(toBase64url(requestHash))
+    if (cached !== undefined) return cached
     this.#setup.reach("join-heard")
-    const asked = { request: opened.request, requestHash, topicId: id }
-    const { entry, answer } = await this.#setup.ledger.transact(async (roll) => {
-      const decision = await decide(this.#office, roll, asked)
+    const verified = { request: opened.request, requestHash, topicId: id }
+    const { entry, answer } = await this.#setup.ledger.transact(async (state) => {
+      const decision = await decide(this.#context, state, verified)
       this.#setup.reach("join-decided")
       return decision
     })
     this.#setup.reach("join-recorded")
-    if (entry?.kind === "admitted" || entry?.kind === "restored") this.#tell(entry)
-    if (entry?.kind === "restored") await this.#shutOut()
-    return this.#keep(toBase64url(requestHash), opened.sealAnswer(answer, this.#office.random))
+    if (entry?.kind === "admitted" || entry?.kind === "restored") this.#announceAdmitted(entry)
+    if (entry?.kind === "restored") await this.#disconnectReplaced()
+    return this.#cacheAnswer(toBase64url(requestHash), opened.sealAnswer(answer, this.#context.random))
   }
 
-  #tell({ deviceName, user }: Admitted | Restored): void {
-    this.#setup.onAdmitted({ deviceName, operator: isOperator(this.#setup.ledger.roll, user) })
+  #announceAdmitted({ deviceName, user }: Admitted | Restored): void {
+    this.#setup.onAdmitted({ deviceName, operator: isOperator(this.#setup.ledger.state, user) })
   }
 
   /** Who was replaced is out before who came in his place hears of it. */
-  async #shutOut(): Promise<void> {
+  async #disconnectReplaced(): Promise<void> {
     try {
       await this.#enforcement.run()
     } catch (fault) {
@@ -179,7 +184,7 @@ class Counter {
     }
   }
 
-  #keep(requestHash: string, answer: Uint8Array): Uint8Array {
+  #cacheAnswer(requestHash: string, answer: Uint8Array): Uint8Array {
     const [oldest] = this.#answers.keys()
     if (this.#answers.size >= ANSWERS_MAX && oldest !== undefined) this.#answers.delete(oldest)
     this.#answers.set(requestHash, answer)

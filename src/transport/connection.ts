@@ -6,7 +6,7 @@ import mqttClient from "mqtt/lib/client"
 import { Fault } from "../errors.ts"
 import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
 import { PACKET_BYTES_MAX, packetLimit } from "./packet-limit.ts"
-import type { Wire } from "./subscriptions.ts"
+import type { Subscriber } from "./subscriptions.ts"
 import type { Credential, MqttVersion, TransportEvents } from "./transport.ts"
 import { IN_FLIGHT_MAX, Window } from "./window.ts"
 
@@ -14,9 +14,9 @@ import { IN_FLIGHT_MAX, Window } from "./window.ts"
 const { default: MqttClient } = mqttClient
 
 const KEEPALIVE_S = 30
-const CONNACK_MS = 10_000
+const CONNACK_TIMEOUT_MS = 10_000
 /** A broker that does not end its side of the connection is not waited for. */
-const GOODBYE_MS = 500
+const DISCONNECT_TIMEOUT_MS = 500
 /** How long a broker of MQTT 5 keeps our queue: as long as a sender repeats a message. */
 const SESSION_EXPIRY_S = 30 * 24 * 3600
 /**
@@ -27,7 +27,7 @@ const READ_AHEAD = 16
 /** PUBACK without properties, in MQTT 3.1.1 and 5 alike (section 3.4). */
 const PUBACK = [0x40, 2] as const
 
-export type Opening = {
+export type ConnectionSetup = {
   readonly socket: TLSSocket
   readonly clientId: string
   readonly credential: Credential
@@ -41,32 +41,33 @@ export type Opening = {
 }
 
 /** One MQTT connection over a socket that is already proven. */
-export class Connection implements Wire {
+export class Connection implements Subscriber {
   readonly #client: InstanceType<typeof MqttClient>
-  readonly #opening: Opening
+  readonly #setup: ConnectionSetup
   #window: Window | undefined
   #error: unknown
   /** The last frame that was read: when it settles, all before it have. */
-  #frame: Promise<void> = Promise.resolve()
-  #underWay = 0
+  #lastFrame: Promise<void> = Promise.resolve()
+  #uncommitted = 0
   #closing = false
 
-  constructor(opening: Opening) {
-    this.#opening = opening
-    const { socket } = opening
-    const within = packetLimit(PACKET_BYTES_MAX)
+  constructor(setup: ConnectionSetup) {
+    this.#setup = setup
+    const { socket } = setup
+    const isWithinLimit = packetLimit(PACKET_BYTES_MAX)
     socket.on("data", (chunk: Buffer) => {
-      if (!within(chunk)) socket.destroy(coded("a packet over the limit was announced", TOO_LARGE))
+      if (!isWithinLimit(chunk))
+        socket.destroy(errorWithCode("a packet over the limit was announced", TOO_LARGE))
     })
-    this.#client = new MqttClient(() => socket, clientOptions(opening))
+    this.#client = new MqttClient(() => socket, clientOptions(setup))
     this.#client.on("packetreceive", (packet) => {
-      if (packet.cmd === "publish") unbind(packet)
+      if (packet.cmd === "publish") suppressPuback(packet)
     })
-    this.#client.handleMessage = (packet, done) => this.#take(packet, done)
+    this.#client.handleMessage = (packet, done) => this.#receive(packet, done)
     this.#client.on("error", (error) => (this.#error ??= error))
     this.#client.on(
       "disconnect",
-      ({ reasonCode }) => (this.#error ??= coded("disconnected by the broker", reasonCode)),
+      ({ reasonCode }) => (this.#error ??= errorWithCode("disconnected by the broker", reasonCode)),
     )
     this.#client.on("connect", (connack) => this.#opened(connack))
     this.#client.once("close", () => this.#ended())
@@ -78,29 +79,29 @@ export class Connection implements Wire {
     return this.#window.publish(topic, payload)
   }
 
-  subscribe(topics: readonly string[], answered: (granted: readonly number[] | undefined) => void): void {
+  subscribe(topics: readonly string[], onAnswer: (granted: readonly number[] | undefined) => void): void {
     this.#client.subscribe([...topics], { qos: 1 }, (error, _asked, suback) => {
       const granted =
         suback ?? (error !== null && "packet" in error ? (error.packet as typeof suback) : undefined)
-      answered(granted?.granted.map(Number))
+      onAnswer(granted?.granted.map(Number))
     })
   }
 
-  unsubscribe(topics: readonly string[], answered: () => void): void {
-    this.#client.unsubscribe([...topics], () => answered())
+  unsubscribe(topics: readonly string[], onAnswer: () => void): void {
+    this.#client.unsubscribe([...topics], () => onAnswer())
   }
 
   /** Takes no new frame, says goodbye when the one at work is committed and acknowledged, and waits for nobody else. */
   close(why: Fault): void {
     this.#closing = true
     this.#window?.end(why)
-    void this.#frame.then(() => this.#leave())
+    void this.#lastFrame.then(() => this.#disconnect())
   }
 
-  #leave(): void {
+  #disconnect(): void {
     const idle = this.#window !== undefined && Object.keys(this.#client.outgoing).length === 0
     this.#client.end(!idle)
-    setTimeout(() => this.#opening.socket.destroy(), GOODBYE_MS).unref()
+    setTimeout(() => this.#setup.socket.destroy(), DISCONNECT_TIMEOUT_MS).unref()
   }
 
   #opened(connack: IConnackPacket): void {
@@ -108,18 +109,18 @@ export class Connection implements Wire {
     this.#window = new Window((topic, payload, done) => {
       this.#client.publish(topic, bufferOf(payload), { qos: 1 }, (error) => done(refusalOf(error)))
     }, width)
-    this.#opening.onOpen(this, connack.sessionPresent)
+    this.#setup.onOpen(this, connack.sessionPresent)
   }
 
   /** Reads on at once, or where many frames wait for the disk when one of them is there. */
-  #take({ topic, payload, messageId }: IPublishPacket, done: () => void): void {
+  #receive({ topic, payload, messageId }: IPublishPacket, done: () => void): void {
     if (this.#closing) return
-    this.#underWay++
-    const committed = this.#opening.onFrame(topic, Buffer.from(payload))
-    const before = this.#frame
-    const mayReadOn = this.#underWay < READ_AHEAD
-    this.#frame = this.#acknowledge(before, committed, messageId).then(() => {
-      this.#underWay--
+    this.#uncommitted++
+    const committed = this.#setup.onFrame(topic, Buffer.from(payload))
+    const before = this.#lastFrame
+    const mayReadOn = this.#uncommitted < READ_AHEAD
+    this.#lastFrame = this.#acknowledge(before, committed, messageId).then(() => {
+      this.#uncommitted--
       if (!mayReadOn) done()
     })
     if (mayReadOn) done()
@@ -135,10 +136,10 @@ export class Connection implements Wire {
       await committed
     } catch (error) {
       this.#error ??= error
-      this.#opening.socket.destroy()
+      this.#setup.socket.destroy()
     }
     await before
-    const { socket } = this.#opening
+    const { socket } = this.#setup
     if (messageId === undefined || !socket.writable) return
     socket.write(Uint8Array.of(...PUBACK, messageId >> 8, messageId & 0xff))
   }
@@ -147,23 +148,23 @@ export class Connection implements Wire {
   #ended(): void {
     const opened = this.#window !== undefined
     this.#window?.end(new Fault("unavailable", "the connection to the broker ended before it acknowledged"))
-    void this.#frame.then(() => this.#opening.onEnd(this.#error, opened))
+    void this.#lastFrame.then(() => this.#setup.onEnd(this.#error, opened))
   }
 }
 
 /** mqtt.js reads on only after PUBACK. A packet of QoS 0 has none: we send it ourselves, when the frame is on disk. */
-function unbind(packet: IPublishPacket): void {
+function suppressPuback(packet: IPublishPacket): void {
   packet.qos = 0
 }
 
-function clientOptions({ clientId, credential, clean, mqttVersion }: Opening): IClientOptions {
+function clientOptions({ clientId, credential, clean, mqttVersion }: ConnectionSetup): IClientOptions {
   const properties = { sessionExpiryInterval: clean ? 0 : SESSION_EXPIRY_S, receiveMaximum: READ_AHEAD }
   return {
     clientId,
     clean,
     protocolVersion: mqttVersion,
     keepalive: KEEPALIVE_S,
-    connectTimeout: CONNACK_MS,
+    connectTimeout: CONNACK_TIMEOUT_MS,
     reconnectPeriod: 0,
     resubscribe: false,
     // mqtt.js would otherwise fill a table of all 65,536 numbers at the first packet
@@ -187,6 +188,6 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-function coded(text: string, code: string | number | undefined): Error {
+function errorWithCode(text: string, code: string | number | undefined): Error {
   return Object.assign(new Error(text), { code: code ?? NO_ANSWER })
 }

@@ -27,7 +27,7 @@ function requestFor(secret: KeyObject): DeviceKey {
 }
 
 /** The device id that `certificate` (DER) names, and its PEM; undefined if it is not for this key or names no id. */
-export function admit(
+export function acceptCertificate(
   certificate: Uint8Array,
   key: string,
 ): { deviceId: string; certificate: string } | undefined {

@@ -6,8 +6,8 @@ import { decodeInvitation } from "../wire/registration.ts"
 import type { RegistrationAnswer, RegistrationRefusal, RegistrationRequest } from "../wire/registration.ts"
 import { sealRequest, type SealedRequest } from "../wire/registration-box.ts"
 import { ID_BYTES, registrationAnswerTopic, registrationRequestTopic } from "../wire/topics.ts"
-import { admit, deviceKeyOf, makeDeviceKey } from "./device-key.ts"
-import type { Credential, Post } from "./transport.ts"
+import { acceptCertificate, deviceKeyOf, makeDeviceKey } from "./device-key.ts"
+import type { Credential, Publisher } from "./transport.ts"
 
 /** The registrar is asked again with the same bytes; it answers within some 20 ms, so only a lost frame waits. */
 export const REPEAT_MS = 2_000
@@ -33,19 +33,19 @@ export type Applicant = {
  */
 export async function enroll(
   applicant: Applicant,
-  request: { readonly line: Post; readonly invitation: Uint8Array; readonly deviceName: string },
+  request: { readonly publisher: Publisher; readonly invitation: Uint8Array; readonly deviceName: string },
 ): Promise<Enrolled> {
   const invitation = decodeInvitation(request.invitation)
   if (invitation === undefined) throw new Fault("bad-data", "this is not an invitation", "ask for a new one")
   const { key, csr } = makeDeviceKey()
   const { user, secret, registrar } = invitation
   const sign = applicant.identity.public.sign
-  const answer = await ask(applicant, request.line, {
+  const answer = await sendRequest(applicant, request.publisher, {
     registrar,
     topicId: applicant.random(ID_BYTES),
     request: { kind: "join", user, secret, sign, deviceName: request.deviceName, csr },
   })
-  return { ...certified(answer, key), userId: toBase64url(user) }
+  return { ...credentialFrom(answer, key), userId: toBase64url(user) }
 }
 
 /**
@@ -55,7 +55,7 @@ export async function enroll(
 export async function restore(
   applicant: Applicant,
   request: {
-    readonly line: Post
+    readonly publisher: Publisher
     readonly registrar: PublicKey
     readonly deviceName: string
     /** Unix ms. */
@@ -63,38 +63,42 @@ export async function restore(
   },
 ): Promise<Enrolled> {
   const { key, csr } = makeDeviceKey()
-  const { line, registrar, deviceName, now: askedAt } = request
+  const { publisher, registrar, deviceName, now: askedAt } = request
   const sign = applicant.identity.public.sign
-  const answer = await ask(applicant, line, {
+  const answer = await sendRequest(applicant, publisher, {
     registrar,
     topicId: applicant.random(ID_BYTES),
     request: { kind: "restore", sign, askedAt, deviceName, csr },
   })
   const user = answer.kind === "admitted" ? answer.user : unexpected()
-  return { ...certified(answer, key), userId: toBase64url(user) }
+  return { ...credentialFrom(answer, key), userId: toBase64url(user) }
 }
 
 /** What a member's request for an invitation goes with. */
-export type Asking = { readonly line: Post; readonly registrar: PublicKey; readonly deviceId: string }
+export type MemberRequest = {
+  readonly publisher: Publisher
+  readonly registrar: PublicKey
+  readonly deviceId: string
+}
 
 /** Asks for a fresh invitation (72 bytes) to hand on, as a member, over the profile's own link [R-5]. Faults as `enroll`. */
-export function requestInvitation(applicant: Applicant, request: Asking): Promise<Uint8Array> {
+export function requestInvitation(applicant: Applicant, request: MemberRequest): Promise<Uint8Array> {
   return invitationFor(applicant, "invite", request)
 }
 
 /** The same for a further device of the one who asks [R-10]. */
-export function requestDevice(applicant: Applicant, request: Asking): Promise<Uint8Array> {
+export function requestDevice(applicant: Applicant, request: MemberRequest): Promise<Uint8Array> {
   return invitationFor(applicant, "add-device", request)
 }
 
 async function invitationFor(
   applicant: Applicant,
   kind: "invite" | "add-device",
-  { line, registrar, deviceId }: Asking,
+  { publisher, registrar, deviceId }: MemberRequest,
 ): Promise<Uint8Array> {
   const device = deviceBytes(deviceId)
   const request = { kind, device, sign: applicant.identity.public.sign }
-  const answer = await ask(applicant, line, { registrar, topicId: device, request })
+  const answer = await sendRequest(applicant, publisher, { registrar, topicId: device, request })
   return answer.kind === "invited" ? answer.invitation : unexpected()
 }
 
@@ -105,7 +109,7 @@ async function invitationFor(
 export async function renew(
   applicant: Applicant,
   request: {
-    readonly line: Post
+    readonly publisher: Publisher
     readonly registrar: PublicKey
     readonly credential: DeviceCredential
     readonly guest: boolean
@@ -114,15 +118,15 @@ export async function renew(
   const { credential, registrar } = request
   const device = deviceBytes(credential.deviceId)
   const { csr } = deviceKeyOf(credential.key)
-  const answer = await ask(applicant, request.line, {
+  const answer = await sendRequest(applicant, request.publisher, {
     registrar,
     topicId: request.guest ? applicant.random(ID_BYTES) : device,
     request: { kind: "renew", device, sign: applicant.identity.public.sign, csr },
   })
-  return certified(answer, credential.key)
+  return credentialFrom(answer, credential.key)
 }
 
-type Question = {
+type RegistrarRequest = {
   readonly registrar: PublicKey
   readonly topicId: Uint8Array
   readonly request: RegistrationRequest
@@ -131,29 +135,35 @@ type Question = {
 type Granted = Extract<RegistrationAnswer, { kind: "admitted" | "invited" }>
 
 /** Subscribes, asks with the same bytes until something opens, and leaves nothing behind. */
-async function ask(applicant: Applicant, line: Post, question: Question): Promise<Granted> {
-  const { registrar, topicId, request } = question
+async function sendRequest(
+  applicant: Applicant,
+  publisher: Publisher,
+  outgoing: RegistrarRequest,
+): Promise<Granted> {
+  const { registrar, topicId, request } = outgoing
   const sealed = sealRequest(request, { registrar, topicId }, applicant.identity.signSecret, applicant.random)
   if (sealed === undefined)
     throw new Fault("bad-data", "the registrar's key is damaged", "ask for a new invitation")
   const id = toBase64url(topicId)
-  const answer = await converse(applicant, line, id, sealed)
+  const answer = await exchange(applicant, publisher, id, sealed)
   if (answer.kind === "refused") throw refused(answer.why)
   if (answer.kind === "replaced") throw replaced(answer.at)
   return answer
 }
 
-async function converse(applicant: Applicant, line: Post, id: string, sealed: SealedRequest) {
-  let hear: (answer: RegistrationAnswer) => void = () => undefined
-  const heard = new Promise<RegistrationAnswer>((resolve) => (hear = resolve))
-  const leave = await line.listen(registrationAnswerTopic(id), (payload) => {
+async function exchange(applicant: Applicant, publisher: Publisher, id: string, sealed: SealedRequest) {
+  let resolveAnswer: (answer: RegistrationAnswer) => void = () => undefined
+  const answered = new Promise<RegistrationAnswer>((resolve) => (resolveAnswer = resolve))
+  const unsubscribe = await publisher.listen(registrationAnswerTopic(id), (payload) => {
     const answer = sealed.openAnswer(payload)
-    if (answer !== undefined) hear(answer)
+    if (answer !== undefined) resolveAnswer(answer)
   })
   try {
-    return await repeat(applicant, heard, () => line.publish(registrationRequestTopic(id), sealed.payload))
+    return await repeat(applicant, answered, () =>
+      publisher.publish(registrationRequestTopic(id), sealed.payload),
+    )
   } finally {
-    leave()
+    unsubscribe()
   }
 }
 
@@ -189,8 +199,8 @@ function repeat<T>(applicant: Applicant, answer: Promise<T>, send: () => Promise
   })
 }
 
-function certified(answer: Granted, key: string): DeviceCredential {
-  const admitted = answer.kind === "admitted" ? admit(answer.certificate, key) : undefined
+function credentialFrom(answer: Granted, key: string): DeviceCredential {
+  const admitted = answer.kind === "admitted" ? acceptCertificate(answer.certificate, key) : undefined
   return admitted === undefined ? unexpected() : { kind: "device", ...admitted, key }
 }
 

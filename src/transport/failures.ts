@@ -11,7 +11,7 @@ export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
 
 type Row = { permanent: boolean; code: "unavailable" | "refused" | "protocol"; text: string; hint?: string }
 
-function down(text: string): Row {
+function unavailable(text: string): Row {
   return { permanent: false, code: "unavailable", text }
 }
 
@@ -51,19 +51,19 @@ const NOT_TLS13: Row = {
   hint: "check the port: 8883 is usual",
 }
 
-const BUSY = down("is too busy just now")
+const BUSY = unavailable("is too busy just now")
 
 const BY_CODE: Readonly<Record<string, Row>> = {
-  ECONNREFUSED: down("is not running: connection refused"),
-  ECONNRESET: down("cut the connection"),
-  EPIPE: down("cut the connection"),
-  EHOSTUNREACH: down("cannot be reached from this network"),
-  ENETUNREACH: down("cannot be reached: no network"),
-  ETIMEDOUT: down("does not answer"),
-  ENOTFOUND: down("is not known by that name"),
-  EAI_AGAIN: down("cannot be looked up: no name service"),
-  [NO_ANSWER]: down("does not answer"),
-  [TOO_LARGE]: down("sent a packet over the limit"),
+  ECONNREFUSED: unavailable("is not running: connection refused"),
+  ECONNRESET: unavailable("cut the connection"),
+  EPIPE: unavailable("cut the connection"),
+  EHOSTUNREACH: unavailable("cannot be reached from this network"),
+  ENETUNREACH: unavailable("cannot be reached: no network"),
+  ETIMEDOUT: unavailable("does not answer"),
+  ENOTFOUND: unavailable("is not known by that name"),
+  EAI_AGAIN: unavailable("cannot be looked up: no name service"),
+  [NO_ANSWER]: unavailable("does not answer"),
+  [TOO_LARGE]: unavailable("sent a packet over the limit"),
 
   [PIN_MISMATCH]: UNTRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
@@ -118,15 +118,15 @@ const BY_REASON: Readonly<Record<number, Row>> = {
   3: BUSY,
   136: BUSY,
   137: BUSY,
-  142: down("gave this device's session to another connection of it"),
+  142: unavailable("gave this device's session to another connection of it"),
 }
 
 /** What an error of a socket, of TLS or of mqtt.js means for the person who waits for this broker. */
-export function failureOf(error: unknown, address: BrokerAddress, shown?: Credential["kind"]): Failure {
+export function failureOf(error: unknown, address: BrokerAddress, credential?: Credential["kind"]): Failure {
   if (error instanceof Fault) return { permanent: false, fault: error }
-  const said = rowOf(codeOf(error))
+  const found = rowOf(codeOf(error))
   // RabbitMQ takes a certificate's name for a user name
-  const row = said === WRONG_ACCOUNT && shown === "device" ? NOT_ADMITTED : said
+  const row = found === WRONG_ACCOUNT && credential === "device" ? NOT_ADMITTED : found
   const message = `the broker at ${address.host}:${address.port} ${row.text}`
   return { permanent: row.permanent, fault: new Fault(row.code, message, row.hint, error) }
 }
@@ -143,9 +143,11 @@ export function mayRefuseVersion(error: unknown): boolean {
 }
 
 function rowOf(code: string | number | undefined): Row {
-  if (code === undefined) return down("ended the connection without saying why")
+  if (code === undefined) return unavailable("ended the connection without saying why")
   const row = typeof code === "string" ? BY_CODE[code] : BY_REASON[code]
-  return row ?? down(typeof code === "string" ? `cannot be used now (${code})` : `refused, reason ${code}`)
+  return (
+    row ?? unavailable(typeof code === "string" ? `cannot be used now (${code})` : `refused, reason ${code}`)
+  )
 }
 
 function codeOf(error: unknown): string | number | undefined {

@@ -11,17 +11,17 @@ import { Subscriptions } from "./subscriptions.ts"
 import type {
   BrokerAddress,
   Connect,
-  LinkTarget,
+  ConnectTarget,
   MqttVersion,
   Transport,
   TransportEvents,
 } from "./transport.ts"
 import { openSocket, pinOf } from "./trust.ts"
-import type { Proven } from "./trust.ts"
+import type { TlsCache } from "./trust.ts"
 
 /** A connection that lived this long was a good one: the next failure starts the waiting anew. */
-const STEADY_MS = 10_000
-const CHANCE_STEPS = 1_000
+const STABLE_MS = 10_000
+const JITTER_STEPS = 1_000
 
 /**
  * A link over MQTT 5 or 3.1.1 and TLS 1.3 that stays up until it is closed or permanently refused. Throws a Fault
@@ -31,17 +31,17 @@ export const connectMqtt: Connect = (target, events) => {
   if (target.trust.kind === "unproven" && target.credential.kind !== "guest") {
     throw new Fault("bug", "a credential was meant for a broker that has not proven itself")
   }
-  return new Link(target, events)
+  return new MqttTransport(target, events)
 }
 
 /** A node of the broker, and what is proven of it: a session of one is worth nothing at another. */
-type Node = { readonly address: BrokerAddress; readonly proven: Proven }
+type Node = { readonly address: BrokerAddress; readonly tlsCache: TlsCache }
 
 /** How one connection ended. */
-type End = { readonly error: unknown; readonly opened: boolean }
+type ConnectionEnd = { readonly error: unknown; readonly opened: boolean }
 
-class Link implements Transport {
-  readonly #target: LinkTarget
+class MqttTransport implements Transport {
+  readonly #target: ConnectTarget
   readonly #events: TransportEvents
   readonly #clientId: string
   readonly #subscriptions = new Subscriptions()
@@ -52,31 +52,33 @@ class Link implements Transport {
   #interrupt: () => void = () => undefined
   #mqttVersion: MqttVersion
   #connection: Connection | undefined
-  #shown: readonly Buffer[] = []
-  #down = new Fault("unavailable", "the broker is not connected yet")
+  #serverChain: readonly Buffer[] = []
+  #offlineWhy = new Fault("unavailable", "the broker is not connected yet")
 
-  constructor(target: LinkTarget, events: TransportEvents) {
+  constructor(target: ConnectTarget, events: TransportEvents) {
     this.#target = target
     this.#events = events
     this.#mqttVersion = target.mqttVersion ?? 5
     const { credential, address, others = [] } = target
     this.#nodes = [address, ...others].map((at) => ({
       address: at,
-      proven: { anchor: undefined, session: undefined },
+      tlsCache: { anchor: undefined, session: undefined },
     }))
     this.#clientId = credential.kind === "guest" ? toBase64url(randomBytes(ID_BYTES)) : credential.deviceId
     this.#running = this.#run()
   }
 
   readonly publish = (topic: string, payload: Uint8Array): Promise<void> =>
-    this.#connection === undefined ? Promise.reject(this.#down) : this.#connection.publish(topic, payload)
+    this.#connection === undefined
+      ? Promise.reject(this.#offlineWhy)
+      : this.#connection.publish(topic, payload)
 
   readonly subscribe = (topic: string): Promise<void> =>
-    this.#isEnded() ? Promise.reject(this.#down) : this.#subscriptions.add(topic)
+    this.#isEnded() ? Promise.reject(this.#offlineWhy) : this.#subscriptions.add(topic)
 
   readonly unsubscribe = (topic: string): Promise<void> => this.#subscriptions.remove(topic)
 
-  readonly serverPins = (): readonly Uint8Array[] => this.#shown.map(pinOf)
+  readonly serverPins = (): readonly Uint8Array[] => this.#serverChain.map(pinOf)
 
   readonly close = async (): Promise<void> => {
     this.#end(new Fault("unavailable", "the link to the broker was closed"))
@@ -87,51 +89,51 @@ class Link implements Transport {
   async #run(): Promise<void> {
     const { length } = this.#nodes
     let [failed, refused] = [0, 0]
-    for (const node of inTurn(this.#nodes)) {
-      const begun = performance.now()
+    for (const node of roundRobin(this.#nodes)) {
+      const startedAt = performance.now()
       const failure = await this.#connectOnce(node)
       if (this.#isEnded()) return
-      failed = performance.now() - begun > STEADY_MS ? 1 : failed + 1
+      failed = performance.now() - startedAt > STABLE_MS ? 1 : failed + 1
       refused = failure.permanent ? refused + 1 : 0
       if (refused === length) {
         this.#stop(failure.fault)
         return
       }
-      this.#down = failure.fault
+      this.#offlineWhy = failure.fault
       this.#events.onState({ kind: "offline", why: failure.fault })
       if (failed % length !== 0) continue
-      await this.#pause(retryDelay(failed / length, randomInt(CHANCE_STEPS) / CHANCE_STEPS))
+      await this.#pause(retryDelay(failed / length, randomInt(JITTER_STEPS) / JITTER_STEPS))
       if (this.#isEnded()) return
     }
   }
 
   async #connectOnce(node: Node): Promise<Failure> {
-    const { address, proven } = node
+    const { address, tlsCache } = node
     try {
-      const end = await this.#liveInEither(node)
+      const end = await this.#tryVersions(node)
       return failureOf(end.error, address, this.#target.credential.kind)
     } catch (error) {
-      proven.session = undefined
+      tlsCache.session = undefined
       return failureOf(error, address)
     }
   }
 
   /** MQTT 5 first, then 3.1.1 at once where the broker does not take it; a version that worked is kept. */
-  async #liveInEither(node: Node): Promise<End> {
-    const tried = this.#mqttVersion
-    const first = await this.#live(node)
+  async #tryVersions(node: Node): Promise<ConnectionEnd> {
+    const firstVersion = this.#mqttVersion
+    const first = await this.#runConnection(node)
     if (first.opened || this.#isEnded() || !mayRefuseVersion(first.error)) return first
-    this.#mqttVersion = tried === 5 ? 4 : 5
-    const second = await this.#live(node)
+    this.#mqttVersion = firstVersion === 5 ? 4 : 5
+    const second = await this.#runConnection(node)
     if (second.opened) return second
-    this.#mqttVersion = tried
+    this.#mqttVersion = firstVersion
     // closed without a word, the first may be taken at another time
     return refusesVersion(second.error) ? first : second
   }
 
-  async #live({ address, proven }: Node): Promise<End> {
-    const { socket, shown } = await openSocket({ ...this.#target, address }, proven, this.#closing.signal)
-    if (shown.length > 0) this.#shown = shown
+  async #runConnection({ address, tlsCache }: Node): Promise<ConnectionEnd> {
+    const { socket, chain } = await openSocket({ ...this.#target, address }, tlsCache, this.#closing.signal)
+    if (chain.length > 0) this.#serverChain = chain
     return new Promise((resolve) => {
       const connection = new Connection({
         socket,
@@ -140,22 +142,22 @@ class Link implements Transport {
         clean: this.#target.clean ?? this.#target.credential.kind === "guest",
         mqttVersion: this.#mqttVersion,
         onFrame: this.#events.onFrame,
-        onOpen: (opened, sessionPresent) => this.#opened(opened, sessionPresent, proven),
+        onOpen: (opened, sessionPresent) => this.#opened(opened, sessionPresent, tlsCache),
         onEnd: (error, opened) => {
           this.#subscriptions.pause()
           this.#connection = undefined
           resolve({ error, opened })
         },
       })
-      this.#interrupt = () => connection.close(this.#down)
+      this.#interrupt = () => connection.close(this.#offlineWhy)
     })
   }
 
-  #opened(connection: Connection, sessionPresent: boolean, { anchor }: Proven): void {
+  #opened(connection: Connection, sessionPresent: boolean, { anchor }: TlsCache): void {
     this.#connection = connection
     this.#subscriptions.resume(connection)
-    const learnt = { mqttVersion: this.#mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
-    this.#events.onState({ kind: "online", sessionPresent, ...learnt })
+    const hints = { mqttVersion: this.#mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+    this.#events.onState({ kind: "online", sessionPresent, ...hints })
   }
 
   #stop(why: Fault): void {
@@ -164,7 +166,7 @@ class Link implements Transport {
   }
 
   #end(why: Fault): void {
-    this.#down = why
+    this.#offlineWhy = why
     this.#subscriptions.end(why)
     this.#closing.abort()
     this.#interrupt()
@@ -186,6 +188,6 @@ class Link implements Transport {
 }
 
 /** All of them, over and over. */
-function* inTurn(nodes: readonly Node[]): Generator<Node> {
+function* roundRobin(nodes: readonly Node[]): Generator<Node> {
   for (;;) yield* nodes
 }

@@ -6,89 +6,90 @@ const BATCH_MAX = 100
 const REFUSED_FROM = 0x80
 
 type Waiter = { readonly resolve: () => void; readonly reject: (fault: Fault) => void }
-type Wanted = { granted: boolean; waiters: Waiter[] }
+type Subscription = { granted: boolean; waiters: Waiter[] }
 
 /** What a connection can do about topics. `granted` is undefined when the connection ended before the answer. */
-export type Wire = {
+export type Subscriber = {
   readonly subscribe: (
     topics: readonly string[],
-    answered: (granted: readonly number[] | undefined) => void,
+    onAnswer: (granted: readonly number[] | undefined) => void,
   ) => void
-  readonly unsubscribe: (topics: readonly string[], answered: () => void) => void
+  readonly unsubscribe: (topics: readonly string[], onAnswer: () => void) => void
 }
 
 /** The topics a link wants, kept across its connections. */
 export class Subscriptions {
-  readonly #wanted = new Map<string, Wanted>()
+  readonly #subscriptions = new Map<string, Subscription>()
   /** Ended while the link was down: the broker's session still has them. */
-  readonly #unwanted = new Set<string>()
-  #wire: Wire | undefined
+  readonly #pendingUnsubscribes = new Set<string>()
+  #subscriber: Subscriber | undefined
 
   /** A connection is up: whatever is wanted is asked for again, which is harmless where the session lived on. */
-  resume(wire: Wire): void {
-    this.#wire = wire
-    for (const wanted of this.#wanted.values()) wanted.granted = false
-    const ended = [...this.#unwanted]
+  resume(subscriber: Subscriber): void {
+    this.#subscriber = subscriber
+    for (const subscription of this.#subscriptions.values()) subscription.granted = false
+    const ended = [...this.#pendingUnsubscribes]
     if (ended.length > 0)
-      wire.unsubscribe(ended, () => ended.forEach((topic) => this.#unwanted.delete(topic)))
-    const topics = [...this.#wanted.keys()]
-    for (let at = 0; at < topics.length; at += BATCH_MAX) this.#ask(wire, topics.slice(at, at + BATCH_MAX))
+      subscriber.unsubscribe(ended, () => ended.forEach((topic) => this.#pendingUnsubscribes.delete(topic)))
+    const topics = [...this.#subscriptions.keys()]
+    for (let at = 0; at < topics.length; at += BATCH_MAX)
+      this.#request(subscriber, topics.slice(at, at + BATCH_MAX))
   }
 
   pause(): void {
-    this.#wire = undefined
+    this.#subscriber = undefined
   }
 
   /** No connection follows. */
   end(why: Fault): void {
     this.pause()
-    for (const { waiters } of this.#wanted.values())
+    for (const { waiters } of this.#subscriptions.values())
       for (const waiter of waiters.splice(0)) waiter.reject(why)
   }
 
   add(topic: string): Promise<void> {
-    this.#unwanted.delete(topic)
-    const wanted = this.#wanted.get(topic) ?? { granted: false, waiters: [] }
-    if (wanted.granted && this.#wire !== undefined) return Promise.resolve()
-    const isNew = !this.#wanted.has(topic)
-    this.#wanted.set(topic, wanted)
+    this.#pendingUnsubscribes.delete(topic)
+    const subscription = this.#subscriptions.get(topic) ?? { granted: false, waiters: [] }
+    if (subscription.granted && this.#subscriber !== undefined) return Promise.resolve()
+    const isNew = !this.#subscriptions.has(topic)
+    this.#subscriptions.set(topic, subscription)
     return new Promise((resolve, reject) => {
-      wanted.waiters.push({ resolve, reject })
-      if (isNew && this.#wire !== undefined) this.#ask(this.#wire, [topic])
+      subscription.waiters.push({ resolve, reject })
+      if (isNew && this.#subscriber !== undefined) this.#request(this.#subscriber, [topic])
     })
   }
 
   remove(topic: string): Promise<void> {
-    const wanted = this.#wanted.get(topic)
-    this.#wanted.delete(topic)
-    for (const waiter of wanted?.waiters ?? []) {
+    const subscription = this.#subscriptions.get(topic)
+    this.#subscriptions.delete(topic)
+    for (const waiter of subscription?.waiters ?? []) {
       waiter.reject(new Fault("unavailable", "the subscription was ended before the broker granted it"))
     }
-    const wire = this.#wire
-    if (wire === undefined) {
-      this.#unwanted.add(topic)
+    const subscriber = this.#subscriber
+    if (subscriber === undefined) {
+      this.#pendingUnsubscribes.add(topic)
       return Promise.resolve()
     }
-    return new Promise((resolve) => wire.unsubscribe([topic], resolve))
+    return new Promise((resolve) => subscriber.unsubscribe([topic], resolve))
   }
 
-  #ask(wire: Wire, topics: readonly string[]): void {
-    wire.subscribe(topics, (granted) => {
-      if (granted === undefined || this.#wire !== wire) return
-      topics.forEach((topic, index) => this.#answered(topic, granted[index] ?? REFUSED_FROM))
+  #request(subscriber: Subscriber, topics: readonly string[]): void {
+    subscriber.subscribe(topics, (granted) => {
+      if (granted === undefined || this.#subscriber !== subscriber) return
+      topics.forEach((topic, index) => this.#onSuback(topic, granted[index] ?? REFUSED_FROM))
     })
   }
 
-  #answered(topic: string, code: number): void {
-    const wanted = this.#wanted.get(topic)
-    if (wanted === undefined) return
-    const waiters = wanted.waiters.splice(0)
+  #onSuback(topic: string, code: number): void {
+    const subscription = this.#subscriptions.get(topic)
+    if (subscription === undefined) return
+    const waiters = subscription.waiters.splice(0)
     if (code < REFUSED_FROM) {
-      wanted.granted = true
+      subscription.granted = true
       for (const waiter of waiters) waiter.resolve()
       return
     }
-    this.#wanted.delete(topic)
+    this.#subscriptions.delete(topic)
     const why = new Fault("refused", "the broker does not let this connection subscribe to a topic it needs")
     for (const waiter of waiters) waiter.reject(why)
   }

@@ -40,18 +40,18 @@ export type TransportEvents = {
    */
   readonly onFrame: (topic: string, payload: Uint8Array) => Promise<void>
   /** Told on every change. `stopped` is permanent (wrong certificate, bad credentials): no retry follows. */
-  readonly onState: (state: LinkState) => void
+  readonly onState: (state: ConnectionState) => void
 }
 
 /** What is worth remembering of a broker: each costs one more connection every time it is not known. Nothing secret. */
-export type Learnt = {
+export type BrokerHints = {
   readonly mqttVersion: MqttVersion
   /** PEM of the certificate with the pinned key, where there is a pin. */
   readonly anchor?: string
 }
 
-export type LinkState =
-  | ({ readonly kind: "online"; readonly sessionPresent: boolean } & Learnt)
+export type ConnectionState =
+  | ({ readonly kind: "online"; readonly sessionPresent: boolean } & BrokerHints)
   | { readonly kind: "offline"; readonly why: Fault }
   | { readonly kind: "stopped"; readonly why: Fault }
 
@@ -70,9 +70,9 @@ export type Transport = {
 }
 
 /** Starts a link and returns at once; `onState` tells how it goes. Handed to the engine by the command line. */
-export type Connect = (target: LinkTarget, events: TransportEvents) => Transport
+export type Connect = (target: ConnectTarget, events: TransportEvents) => Transport
 
-export type LinkTarget = {
+export type ConnectTarget = {
   readonly address: BrokerAddress
   /** Other nodes of the same broker, tried in turn. */
   readonly others?: readonly BrokerAddress[]
@@ -85,7 +85,7 @@ export type LinkTarget = {
 }
 
 /** A link that several share: each hears the topics it asked for. Enrolment needs no more than this. */
-export type Post = {
+export type Publisher = {
   readonly publish: Transport["publish"]
   /**
    * Resolves on SUBACK; frames of exactly this topic then go to `onFrame` and are acknowledged when it returns. The

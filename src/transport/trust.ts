@@ -5,7 +5,7 @@ import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
 import { failureOf, NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
-import type { BrokerAddress, Credential, LinkTarget, Trust } from "./transport.ts"
+import type { BrokerAddress, Credential, ConnectTarget, Trust } from "./transport.ts"
 
 const PIN_BYTES = 16
 /** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
@@ -17,58 +17,66 @@ const CHAIN_MAX = 8
 const UNCHECKED: ConnectionOptions = { rejectUnauthorized: false, ca: [] }
 
 /** A connection that is as proven as its target asked for. */
-export type Secured = {
+export type ProvenSocket = {
   readonly socket: TLSSocket
   /** DER of each certificate shown, leaf first; empty on a resumed session. */
-  readonly shown: readonly Buffer[]
+  readonly chain: readonly Buffer[]
 }
 
 /** What one link keeps between its connections: the pinned certificate and a TLS session made under it. */
-export type Proven = { anchor: string | undefined; session: Buffer | undefined }
+export type TlsCache = { anchor: string | undefined; session: Buffer | undefined }
 
 /**
  * Opens TLS 1.3 to the broker. With a pin, the one certificate whose key matches is the only anchor, with chain, purpose
  * and host checked by OpenSSL and Node; where none is known yet, or the known one does not prove this server, a
  * connection that carries no credential fetches the chain first. Rejects with the errors that `failureOf` reads.
  */
-export async function openSocket(target: LinkTarget, proven: Proven, signal: AbortSignal): Promise<Secured> {
+export async function openSocket(
+  target: ConnectTarget,
+  tlsCache: TlsCache,
+  signal: AbortSignal,
+): Promise<ProvenSocket> {
   const { address, trust, credential } = target
   switch (trust.kind) {
     case "unproven":
       // nothing but a guest's PAKE travels here, and the pin is checked on a later connection
-      return secured(await handshake(address, UNCHECKED, signal))
+      return provenSocket(await handshake(address, UNCHECKED, signal))
     case "name":
-      return resumable(
-        await handshake(address, { ...shownBy(credential), ...verified(proven) }, signal),
-        proven,
+      return keepSession(
+        await handshake(address, { ...clientCertificate(credential), ...verifyOptions(tlsCache) }, signal),
+        tlsCache,
       )
     case "pin":
-      return resumable(await pinned(target, trust, proven, signal), proven)
+      return keepSession(await connectPinned(target, trust, tlsCache, signal), tlsCache)
   }
 }
 
 type Pin = Extract<Trust, { kind: "pin" }>
 
-async function pinned(
-  { address, credential }: LinkTarget,
+async function connectPinned(
+  { address, credential }: ConnectTarget,
   trust: Pin,
-  proven: Proven,
+  tlsCache: TlsCache,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
-  const under = (anchor: string): Promise<TLSSocket> =>
-    handshake(address, { ...shownBy(credential), ...verified(proven), ...anchored(anchor) }, signal)
-  const known = proven.anchor ?? knownAnchor(trust)
-  proven.anchor = known
+  const connectWith = (anchor: string): Promise<TLSSocket> =>
+    handshake(
+      address,
+      { ...clientCertificate(credential), ...verifyOptions(tlsCache), ...anchorOptions(anchor) },
+      signal,
+    )
+  const known = tlsCache.anchor ?? knownAnchor(trust)
+  tlsCache.anchor = known
   try {
-    if (known !== undefined) return await under(known)
+    if (known !== undefined) return await connectWith(known)
   } catch (error) {
     // with the same key it may have been made anew: only a chain fetched now can tell that from a stranger
     if (signal.aborted || !failureOf(error, address).permanent) throw error
   }
-  proven.anchor = undefined
-  proven.session = undefined
-  proven.anchor = await findAnchor(address, trust.pin, signal)
-  return under(proven.anchor)
+  tlsCache.anchor = undefined
+  tlsCache.session = undefined
+  tlsCache.anchor = await findAnchor(address, trust.pin, signal)
+  return connectWith(tlsCache.anchor)
 }
 
 /** Remembered in a file that others might write: it counts for nothing unless it has the pinned key. */
@@ -80,7 +88,7 @@ function knownAnchor({ anchor, pin }: Pin): string | undefined {
   }
 }
 
-function shownBy(credential: Credential): ConnectionOptions {
+function clientCertificate(credential: Credential): ConnectionOptions {
   return credential.kind === "device" ? { cert: credential.certificate, key: credential.key } : {}
 }
 
@@ -90,8 +98,8 @@ export function pinOf(certificate: string | Buffer): Uint8Array {
   return new Uint8Array(createHash("sha256").update(spki).digest().subarray(0, PIN_BYTES))
 }
 
-function verified(proven: Proven): ConnectionOptions {
-  const session = proven.session === undefined ? {} : { session: proven.session }
+function verifyOptions(tlsCache: TlsCache): ConnectionOptions {
+  const session = tlsCache.session === undefined ? {} : { session: tlsCache.session }
   return { ...session, rejectUnauthorized: true }
 }
 
@@ -99,15 +107,15 @@ function verified(proven: Proven): ConnectionOptions {
  * The pinned certificate is the anchor whatever its place in the chain. Only together with `ca`: a partial chain alone
  * makes Node 20 forget the authorities it knows.
  */
-function anchored(anchor: string): ConnectionOptions {
+function anchorOptions(anchor: string): ConnectionOptions {
   return { ca: anchor, allowPartialTrustChain: true }
 }
 
 async function findAnchor(address: BrokerAddress, pin: Uint8Array, signal: AbortSignal): Promise<string> {
   const socket = await handshake(address, UNCHECKED, signal)
-  const shown = chain(socket)
+  const chain = chainOf(socket)
   socket.destroy()
-  const match = shown.find((certificate) => equal(pinOf(certificate), pin))
+  const match = chain.find((certificate) => equal(pinOf(certificate), pin))
   if (match === undefined) {
     throw Object.assign(new Error("no certificate of the chain has the pinned key"), { code: PIN_MISMATCH })
   }
@@ -115,28 +123,28 @@ async function findAnchor(address: BrokerAddress, pin: Uint8Array, signal: Abort
 }
 
 /** Tickets of a verified connection only, and only within this link: they skip the checks that it has passed. */
-function resumable(socket: TLSSocket, proven: Proven): Secured {
-  socket.on("session", (session) => (proven.session = session))
-  return secured(socket)
+function keepSession(socket: TLSSocket, tlsCache: TlsCache): ProvenSocket {
+  socket.on("session", (session) => (tlsCache.session = session))
+  return provenSocket(socket)
 }
 
-function secured(socket: TLSSocket): Secured {
-  return { socket, shown: chain(socket) }
+function provenSocket(socket: TLSSocket): ProvenSocket {
+  return { socket, chain: chainOf(socket) }
 }
 
-function chain(socket: TLSSocket): Buffer[] {
-  const shown: Buffer[] = []
+function chainOf(socket: TLSSocket): Buffer[] {
+  const chain: Buffer[] = []
   let next: PeerCertificate | undefined = socket.getPeerCertificate(true)
-  while (next !== undefined && "raw" in next && shown.length < CHAIN_MAX) {
+  while (next !== undefined && "raw" in next && chain.length < CHAIN_MAX) {
     const { raw } = next
-    if (shown.some((seen) => seen.equals(raw))) break
-    shown.push(raw)
+    if (chain.some((seen) => seen.equals(raw))) break
+    chain.push(raw)
     next =
       "issuerCertificate" in next
         ? (next as { issuerCertificate?: PeerCertificate }).issuerCertificate
         : undefined
   }
-  return shown
+  return chain
 }
 
 function handshake(
@@ -155,26 +163,26 @@ function handshake(
       minVersion: "TLSv1.3",
       ALPNProtocols: ["mqtt"],
     })
-    const abort = () => socket.destroy(new Error("the link was closed"))
-    const late = () =>
+    const onAbort = () => socket.destroy(new Error("the link was closed"))
+    const onTimeout = () =>
       socket.destroy(Object.assign(new Error("no TLS handshake in time"), { code: NO_ANSWER }))
-    const settle = () => {
+    const cleanUp = () => {
       socket.setTimeout(0)
       // the listener of errors stays: one that comes before the next listener must not end the process
-      socket.off("close", closed).off("timeout", late)
-      signal.removeEventListener("abort", abort)
+      socket.off("close", onClose).off("timeout", onTimeout)
+      signal.removeEventListener("abort", onAbort)
     }
-    const closed = () => reject(new Error("closed during the TLS handshake"))
+    const onClose = () => reject(new Error("closed during the TLS handshake"))
     // the signal is the link's, which outlives thousands of attempts
-    socket.once("close", () => signal.removeEventListener("abort", abort))
+    socket.once("close", () => signal.removeEventListener("abort", onAbort))
     socket.setNoDelay(true)
     socket.setTimeout(HANDSHAKE_MS)
-    socket.on("error", reject).on("close", closed).on("timeout", late)
+    socket.on("error", reject).on("close", onClose).on("timeout", onTimeout)
     socket.once("secureConnect", () => {
-      settle()
+      cleanUp()
       resolve(socket)
     })
-    if (signal.aborted) abort()
-    else signal.addEventListener("abort", abort)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener("abort", onAbort)
   })
 }

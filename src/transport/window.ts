@@ -3,7 +3,7 @@ import { Fault } from "../errors.ts"
 /** Mosquitto drops or disconnects beyond its own window, and a longer one gains nothing on a fast link. */
 export const IN_FLIGHT_MAX = 10
 
-type Job = {
+type PendingPublish = {
   readonly topic: string
   readonly payload: Uint8Array
   readonly resolve: () => void
@@ -16,8 +16,8 @@ export type SendNow = (topic: string, payload: Uint8Array, done: (refusal: Fault
 export class Window {
   readonly #send: SendNow
   readonly #width: number
-  readonly #waiting: Job[] = []
-  readonly #underWay = new Set<Job>()
+  readonly #waiting: PendingPublish[] = []
+  readonly #inFlight = new Set<PendingPublish>()
   #ended: Fault | undefined
 
   constructor(send: SendNow, width: number) {
@@ -28,35 +28,35 @@ export class Window {
   publish(topic: string, payload: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ topic, payload, resolve, reject })
-      this.#pump()
+      this.#flush()
     })
   }
 
   /** The connection is gone: nobody knows whether what is under way arrived. */
   end(why: Fault): void {
     this.#ended = why
-    const lost = [...this.#underWay, ...this.#waiting.splice(0)]
-    this.#underWay.clear()
-    for (const job of lost) job.reject(why)
+    const lost = [...this.#inFlight, ...this.#waiting.splice(0)]
+    this.#inFlight.clear()
+    for (const pending of lost) pending.reject(why)
   }
 
-  #pump(): void {
+  #flush(): void {
     if (this.#ended !== undefined) {
       this.end(this.#ended)
       return
     }
-    while (this.#underWay.size < this.#width) {
-      const job = this.#waiting.shift()
-      if (job === undefined) return
-      this.#underWay.add(job)
-      this.#send(job.topic, job.payload, (refusal) => this.#done(job, refusal))
+    while (this.#inFlight.size < this.#width) {
+      const pending = this.#waiting.shift()
+      if (pending === undefined) return
+      this.#inFlight.add(pending)
+      this.#send(pending.topic, pending.payload, (refusal) => this.#done(pending, refusal))
     }
   }
 
-  #done(job: Job, refusal: Fault | undefined): void {
-    if (!this.#underWay.delete(job)) return
-    if (refusal === undefined) job.resolve()
-    else job.reject(refusal)
-    this.#pump()
+  #done(pending: PendingPublish, refusal: Fault | undefined): void {
+    if (!this.#inFlight.delete(pending)) return
+    if (refusal === undefined) pending.resolve()
+    else pending.reject(refusal)
+    this.#flush()
   }
 }

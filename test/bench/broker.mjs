@@ -1,10 +1,10 @@
 import { once } from "node:events"
 import { connect as connectTls } from "node:tls"
 import { enroll } from "../../src/transport/enroll.ts"
-import { memoryOf, openMany } from "../broker/raw.ts"
-import { connect, newId, newWorld, optionsFor } from "../broker/world.ts"
+import { memoryOf, openMany } from "../broker/raw-client.ts"
+import { connect, newId, newBrokerFixture, optionsFor } from "../broker/broker-fixture.ts"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { newApplicant, newTown } from "../registrar/world.ts"
+import { newApplicant, newRegistrarFixture } from "../registrar/registrar-fixture.ts"
 
 /** Both brokers in turn, so that a slow minute of the machine slows both; ranges, not single figures. */
 const ROUNDS = 5
@@ -23,11 +23,11 @@ const IDLE = 1_000
 const REGISTRATIONS = 20
 const MIB = 1024 * 1024
 
-const world = await newWorld()
-const devices = await Promise.all(Array.from({ length: IDLE }, () => world.device()))
-const ours = await world.spawn(0)
+const fixture = await newBrokerFixture()
+const devices = await Promise.all(Array.from({ length: IDLE }, () => fixture.device()))
+const ours = await fixture.spawn(0)
 const brokers = new Map([["embedded", { port: ours.port, pid: ours.pid }]])
-const mosquitto = mosquittoIsMissing() ? undefined : await startMosquitto("shipped", world.authority)
+const mosquitto = mosquittoIsMissing() ? undefined : await startMosquitto("shipped", fixture.authority)
 if (mosquitto) brokers.set("mosquitto", { port: mosquitto.port, pid: mosquitto.pid })
 else console.log("mosquitto is not installed: nothing to compare with")
 
@@ -38,16 +38,16 @@ const range = (values) =>
 
 /** Without Nagle's algorithm, as our own client: a second message would wait for the first one's PUBACK, and so for the disk. */
 async function dial(options) {
-  const party = await connect(options)
-  party.client.stream.setNoDelay(true)
-  return party
+  const testClient = await connect(options)
+  testClient.client.stream.setNoDelay(true)
+  return testClient
 }
 
 /** A sender and a receiver whose queue outlives the connection, as ours do. */
 async function couple(port) {
-  const [alice, bob] = [await world.device(), await world.device()]
-  const sender = await dial(optionsFor(world, port, alice))
-  const receiver = await dial(optionsFor(world, port, bob))
+  const [alice, bob] = [await fixture.device(), await fixture.device()]
+  const sender = await dial(optionsFor(fixture, port, alice))
+  const receiver = await dial(optionsFor(fixture, port, bob))
   const topic = `mc/1/i/${bob.id}/${newId()}`
   await receiver.client.subscribeAsync(topic, { qos: 1 })
   const end = () => Promise.all([sender.client.endAsync(), receiver.client.endAsync()])
@@ -65,7 +65,7 @@ async function messagesPerSecond(port, { pairs, inFlight }, messages = MESSAGES)
     const lane = async () => {
       while (next++ < each) await sender.client.publishAsync(topic, payload, { qos: 1 })
     }
-    const all = receiver.hear(each)
+    const all = receiver.waitFor(each)
     await Promise.all(Array.from({ length: inFlight }, lane))
     await all
   })
@@ -94,8 +94,8 @@ async function latencies(port) {
 
 /** Milliseconds for TCP, a resumed TLS session and CONNACK. */
 async function resumedConnects(port) {
-  const device = await world.device()
-  const options = { ...optionsFor(world, port, device), session: await ticketOf(port, device) }
+  const device = await fixture.device()
+  const options = { ...optionsFor(fixture, port, device), session: await ticketOf(port, device) }
   const taken = []
   for (let visit = 0; visit < CONNECTS; visit += 1) {
     const begun = performance.now()
@@ -108,7 +108,7 @@ async function resumedConnects(port) {
 }
 
 async function ticketOf(port, { certificate: cert, key }) {
-  const ca = world.authority.caCertificate
+  const ca = fixture.authority.caCertificate
   const socket = connectTls({ host: "127.0.0.1", port, ca, cert, key, ALPNProtocols: ["mqtt"] })
   const [ticket] = await once(socket, "session")
   socket.destroy()
@@ -120,20 +120,20 @@ async function idleBytes({ port, pid }) {
   const { end } = await couple(port)
   await end()
   const before = await memoryOf(pid)
-  const clients = await openMany({ port, ca: world.authority.caCertificate }, devices)
+  const clients = await openMany({ port, ca: fixture.authority.caCertificate }, devices)
   const grown = (await memoryOf(pid)) - before
   for (const { socket } of clients) socket.destroy()
   return grown
 }
 
 /** Milliseconds from a guest's connection to the device's first own connection. */
-async function registration(town, name) {
-  const invitation = await town.invite(name)
+async function registration(registrarFixture, name) {
+  const invitation = await registrarFixture.invite(name)
   const begun = performance.now()
-  const guest = town.dial()
+  const guest = registrarFixture.openTransport()
   await guest.state("online")
-  const credential = await enroll(newApplicant(), { line: guest, invitation, deviceName: "laptop" })
-  const member = town.dial(credential)
+  const credential = await enroll(newApplicant(), { publisher: guest, invitation, deviceName: "laptop" })
+  const member = registrarFixture.openTransport(credential)
   await member.state("online")
   const taken = performance.now() - begun
   await Promise.all([guest.close(), member.close()])
@@ -169,9 +169,9 @@ for (const [name, { port }] of brokers) {
   )
   say(name, "resumed connect, p50, ms", median(await resumedConnects(port)).toFixed(2))
 }
-const town = await newTown()
+const registrarFixture = await newRegistrarFixture()
 const registrations = []
-for (let n = 0; n < REGISTRATIONS; n += 1) registrations.push(await registration(town, `person-${n}`))
+for (let n = 0; n < REGISTRATIONS; n += 1) registrations.push(await registration(registrarFixture, `person-${n}`))
 say("embedded", "registration of a device, p50, ms", median(registrations).toFixed(0))
 if (mosquitto) {
   for (const { name } of MANNERS) {
@@ -186,6 +186,6 @@ if (mosquitto) {
   const worst = (name) => quantile(delays.get(name), 0.99)
   say("embedded", "times Mosquitto's p99", (worst("embedded") / worst("mosquitto")).toFixed(2))
 }
-await town.end()
+await registrarFixture.end()
 await mosquitto?.close()
-await world.end()
+await fixture.end()

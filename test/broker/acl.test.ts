@@ -1,12 +1,19 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import { type Caller, hold, mayPublish, mayReceive, maySubscribe, NOTHING } from "../../src/broker/acl.ts"
-import { newId } from "./world.ts"
+import {
+  type Principal,
+  claim,
+  mayPublish,
+  mayReceive,
+  maySubscribe,
+  NO_CLAIMS,
+} from "../../src/broker/acl.ts"
+import { newId } from "./broker-fixture.ts"
 
 const [ALICE, BOB] = [newId(), newId()]
-const alice: Caller = { kind: "device", id: ALICE }
-const registrar: Caller = { kind: "registrar" }
-const guest: Caller = { kind: "guest", holds: { nameplate: 5, registration: BOB } }
+const alice: Principal = { kind: "device", id: ALICE }
+const registrar: Principal = { kind: "registrar" }
+const guest: Principal = { kind: "guest", claims: { nameplate: 5, registration: BOB } }
 
 /** Filters that look like ours: each level is one of ours, a wildcard, or something near. */
 const level = fc.constantFrom(
@@ -33,7 +40,7 @@ const anyFilter = fc.oneof(
     .tuple(fc.constantFrom("i", "reg/q", "reg/a", "p"), level, level)
     .map(([branch, one, two]) => (branch === "i" ? `mc/1/i/${one}/${two}` : `mc/1/${branch}/${one}`)),
 )
-const anyCaller = fc.constantFrom(alice, registrar, guest)
+const anyPrincipal = fc.constantFrom(alice, registrar, guest)
 
 /** MQTT 3.1.1, section 4.7, for topics that do not begin with $. */
 function matches(filter: readonly string[], topic: readonly string[]): boolean {
@@ -54,10 +61,10 @@ describe("the access rules", () => {
       ])
       .concat(["mc/1/p/5", "mc/1/p/6", "mc/1/i", "mc/1", "$SYS/x/y/z/v", "a/b/c/d/e"])
     fc.assert(
-      fc.property(anyCaller, anyFilter, (caller, filter) => {
-        if (!maySubscribe(caller, filter)) return
+      fc.property(anyPrincipal, anyFilter, (principal, filter) => {
+        if (!maySubscribe(principal, filter)) return
         const reached = topics.filter((topic) => matches(filter.split("/"), topic.split("/")))
-        expect(reached.filter((topic) => !mayReceive(caller, topic))).toEqual([])
+        expect(reached.filter((topic) => !mayReceive(principal, topic))).toEqual([])
       }),
       { numRuns: 2_000 },
     )
@@ -65,8 +72,8 @@ describe("the access rules", () => {
 
   test("nobody publishes to a wildcard, to $SYS or outside the grammar", () => {
     fc.assert(
-      fc.property(anyCaller, anyFilter, (caller, topic) => {
-        if (mayPublish(caller, topic))
+      fc.property(anyPrincipal, anyFilter, (principal, topic) => {
+        if (mayPublish(principal, topic))
           expect(topic).toMatch(/^mc\/1\/(i\/[\w-]{22}\/[\w-]{22}|p\/[1-9]\d{0,3}|reg\/[qa]\/[\w-]{22})$/)
       }),
       { numRuns: 2_000 },
@@ -83,15 +90,15 @@ describe("the access rules", () => {
   })
 
   test("a guest holds nothing at first, then one nameplate and one registration, for good", () => {
-    expect(mayPublish({ kind: "guest", holds: NOTHING }, "mc/1/p/5")).toBe(false)
-    const one = hold(NOTHING, "mc/1/p/5")
+    expect(mayPublish({ kind: "guest", claims: NO_CLAIMS }, "mc/1/p/5")).toBe(false)
+    const one = claim(NO_CLAIMS, "mc/1/p/5")
     expect(one).toEqual({ nameplate: 5 })
-    expect(hold(one ?? NOTHING, `mc/1/reg/a/${BOB}`)).toEqual({ nameplate: 5, registration: BOB })
-    expect(hold(one ?? NOTHING, "mc/1/p/5")).toEqual({ nameplate: 5 })
-    expect(hold({ nameplate: 5, registration: BOB }, "mc/1/p/6")).toBeUndefined()
-    expect(hold({ nameplate: 5, registration: BOB }, `mc/1/reg/q/${ALICE}`)).toBeUndefined()
+    expect(claim(one ?? NO_CLAIMS, `mc/1/reg/a/${BOB}`)).toEqual({ nameplate: 5, registration: BOB })
+    expect(claim(one ?? NO_CLAIMS, "mc/1/p/5")).toEqual({ nameplate: 5 })
+    expect(claim({ nameplate: 5, registration: BOB }, "mc/1/p/6")).toBeUndefined()
+    expect(claim({ nameplate: 5, registration: BOB }, `mc/1/reg/q/${ALICE}`)).toBeUndefined()
     for (const topic of ["mc/1/p/+", "mc/1/p/10000", `mc/1/i/${ALICE}/${BOB}`, "#"]) {
-      expect(hold(NOTHING, topic)).toBeUndefined()
+      expect(claim(NO_CLAIMS, topic)).toBeUndefined()
     }
   })
 })

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startBroker } from "../../src/broker/broker.ts"
-import { limitsFor } from "../../src/broker/limits.ts"
-import { stayLean } from "../../src/broker/memory.ts"
+import { limitsFor } from "../../src/broker/limits/limits.ts"
+import { limitYoungGeneration } from "../../src/broker/heap-flags.ts"
 
-stayLean()
+limitYoungGeneration()
 const [folder = "", port = "0"] = process.argv.slice(2)
 const pem = (name: string): string => readFileSync(join(folder, name), "utf8")
 
@@ -17,14 +17,14 @@ const broker = await startBroker({
   clientCa: pem("ca.pem"),
   journalPath: join(folder, "journal"),
   registrarId: "registrar",
-  guestRate: {
+  guestLimits: {
     connectionsAtOnce: 10_000,
     connectionsPerMinute: 10_000,
     framesPerMinute: 1_000_000,
-    stayMs: 900_000,
+    connectionMaxMs: 900_000,
   },
   limits: { ...limitsFor(10_000), perCertificate: { atOnce: 100, perMinute: 100_000 } },
-  mayEnter: () => true,
+  mayConnect: () => true,
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
 })
 // Whoever started it is gone.

@@ -4,31 +4,40 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
 import { makeServerCertificate, pinOf, type ServerCertificate } from "../../src/broker/certificates.ts"
 import { renewIfDue } from "../../src/broker/renewal.ts"
-import { connect, type Device, newId, newWorld, optionsFor, type Party, portOf, type World } from "./world.ts"
+import {
+  connect,
+  type Device,
+  newId,
+  newBrokerFixture,
+  optionsFor,
+  type TestClient,
+  portOf,
+  type BrokerFixture,
+} from "./broker-fixture.ts"
 
 const DAY = 24 * 60 * 60 * 1000
 
 describe("the embedded broker", () => {
-  let world: World
+  let fixture: BrokerFixture
   let broker: Broker
   let alice: Device
   let bob: Device
 
   beforeAll(async () => {
-    world = await newWorld()
-    alice = await world.device()
-    bob = await world.device()
-    broker = await world.start()
+    fixture = await newBrokerFixture()
+    alice = await fixture.device()
+    bob = await fixture.device()
+    broker = await fixture.start()
   })
-  afterAll(() => world.end())
+  afterAll(() => fixture.end())
 
   test("carries a message from one device to the inbox of another", async () => {
     const toBob = `mc/1/i/${bob.id}/${newId()}`
-    const atBob = await connect(optionsFor(world, portOf(broker), bob))
+    const atBob = await connect(optionsFor(fixture, portOf(broker), bob))
     await atBob.client.subscribeAsync(`mc/1/i/${bob.id}/+`, { qos: 1 })
-    const atAlice = await connect(optionsFor(world, portOf(broker), alice))
+    const atAlice = await connect(optionsFor(fixture, portOf(broker), alice))
     await atAlice.client.publishAsync(toBob, "hello", { qos: 1 })
-    expect(await atBob.hear(1)).toEqual([`${toBob} hello`])
+    expect(await atBob.waitFor(1)).toEqual([`${toBob} hello`])
     await atAlice.client.endAsync()
     await atBob.client.endAsync()
   })
@@ -44,48 +53,48 @@ describe("the embedded broker", () => {
     await once(socket, "secureConnect")
     const shown = socket.getPeerX509Certificate()
     expect([socket.getProtocol(), socket.alpnProtocol]).toEqual(["TLSv1.3", "mqtt"])
-    expect(pinOf(shown?.issuerCertificate?.toString() ?? "")).toEqual(pinOf(world.authority.caCertificate))
+    expect(pinOf(shown?.issuerCertificate?.toString() ?? "")).toEqual(pinOf(fixture.authority.caCertificate))
     socket.destroy()
   })
 
   test("shows another certificate of the same authority without a restart, and ends nobody for it", async () => {
     const toBob = `mc/1/i/${bob.id}/${newId()}`
-    const serial = (party: Party): string =>
-      (party.client.stream as TLSSocket).getPeerCertificate().serialNumber
-    const before = await connect(optionsFor(world, portOf(broker), bob))
+    const serial = (testClient: TestClient): string =>
+      (testClient.client.stream as TLSSocket).getPeerCertificate().serialNumber
+    const before = await connect(optionsFor(fixture, portOf(broker), bob))
     await before.client.subscribeAsync(toBob, { qos: 1 })
     const until = broker.stats().certificateUntil
     expect((until - Date.now()) / DAY).toBeGreaterThan(395)
-    broker.renew(await makeServerCertificate(world.authority, ["127.0.0.1"]))
-    const after = await connect(optionsFor(world, portOf(broker), alice))
+    broker.renew(await makeServerCertificate(fixture.authority, ["127.0.0.1"]))
+    const after = await connect(optionsFor(fixture, portOf(broker), alice))
     expect(serial(after)).not.toBe(serial(before))
     expect(broker.stats().certificateUntil).toBeGreaterThanOrEqual(until)
     await after.client.publishAsync(toBob, "still there", { qos: 1 })
-    expect(await before.hear(1)).toEqual([`${toBob} still there`])
+    expect(await before.waitFor(1)).toEqual([`${toBob} still there`])
     for (const { client } of [before, after]) await client.endAsync()
   })
 
   test("renews its certificate thirty days before the end, and not a day earlier", async () => {
-    const make = (): Promise<ServerCertificate> => makeServerCertificate(world.authority, ["127.0.0.1"])
+    const make = (): Promise<ServerCertificate> => makeServerCertificate(fixture.authority, ["127.0.0.1"])
     const until = broker.stats().certificateUntil
     expect(await renewIfDue(broker, make, until - 31 * DAY)).toBe(false)
     expect(broker.stats().certificateUntil).toBe(until)
     expect(await renewIfDue(broker, make, until - 30 * DAY)).toBe(true)
     expect(broker.stats().certificateUntil).toBeGreaterThanOrEqual(until)
-    const after = await connect(optionsFor(world, portOf(broker), alice))
+    const after = await connect(optionsFor(fixture, portOf(broker), alice))
     await after.client.endAsync()
   })
 
   test("counts who is there and what passes", async () => {
     const before = broker.stats()
     const [atAlice, guest] = [
-      await connect(optionsFor(world, portOf(broker), alice)),
-      await connect(optionsFor(world, portOf(broker))),
+      await connect(optionsFor(fixture, portOf(broker), alice)),
+      await connect(optionsFor(fixture, portOf(broker))),
     ]
     const topic = `mc/1/i/${alice.id}/${newId()}`
     await atAlice.client.subscribeAsync(topic, { qos: 1 })
     await atAlice.client.publishAsync(topic, "12345", { qos: 1 })
-    await atAlice.hear(1)
+    await atAlice.waitFor(1)
     const { connections, received, sent } = broker.stats()
     expect(connections).toEqual({ device: 1, guest: 1, registrar: 0, refused: 0 })
     expect(received.messages - before.received.messages).toBe(1)

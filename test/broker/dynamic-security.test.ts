@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { connect, type Device, mint, newId, optionsFor, type Party } from "./world.ts"
+import { connect, type Device, mint, newId, optionsFor, type TestClient } from "./broker-fixture.ts"
 
 const SCRIPT = join(import.meta.dirname, "../../mosquitto/dynamic-security.sh")
 
@@ -39,7 +39,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the s
     return device
   }
 
-  const enter = (device: Device): Promise<Party> => connect(optionsFor(broker, broker.port, device))
+  const enter = (device: Device): Promise<TestClient> => connect(optionsFor(broker, broker.port, device))
 
   test("carries a message to an inbox, and a word on a nameplate", async () => {
     const [atAlice, atMallory] = [await enter(alice), await enter(mallory)]
@@ -47,7 +47,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the s
     await atAlice.client.subscribeAsync(["mc/1/p/7", toAlice], { qos: 1 })
     await atMallory.client.publishAsync(toAlice, "hello", { qos: 1 })
     await atMallory.client.publishAsync("mc/1/p/7", "pair?", { qos: 1 })
-    expect(await atAlice.hear(2)).toEqual([`${toAlice} hello`, "mc/1/p/7 pair?"])
+    expect(await atAlice.waitFor(2)).toEqual([`${toAlice} hello`, "mc/1/p/7 pair?"])
     for (const { client } of [atAlice, atMallory]) await client.endAsync()
   })
 

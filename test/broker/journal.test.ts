@@ -14,9 +14,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { type Journal, openJournal } from "../../src/broker/journal.ts"
-import { decodeRecord, encodeRecord, type JournalRecord } from "../../src/broker/journal-record.ts"
-import { Queues } from "../../src/broker/queues.ts"
+import { type Journal, openJournal } from "../../src/broker/queues/journal.ts"
+import { decodeRecord, encodeRecord, type JournalRecord } from "../../src/broker/queues/journal-record.ts"
+import { Queues } from "../../src/broker/queues/queues.ts"
 
 const name = fc.string({ maxLength: 40, unit: "grapheme-ascii" })
 const natural = fc.nat(Number.MAX_SAFE_INTEGER)

@@ -3,31 +3,39 @@ import { connect as connectTcp, type Socket } from "node:net"
 import { connect as connectTls, type TLSSocket } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
-import { PAYLOAD_MAX_BYTES } from "../../src/broker/guard.ts"
-import { type Limits, limitsFor, Turnstile } from "../../src/broker/limits.ts"
-import { Meter } from "../../src/broker/meter.ts"
-import { connect, type Device, newId, newWorld, optionsFor, portOf, type World } from "./world.ts"
+import { PAYLOAD_MAX_BYTES } from "../../src/broker/limits/packet-size-guard.ts"
+import { type Limits, limitsFor, ConnectionLimiter } from "../../src/broker/limits/limits.ts"
+import { RateLimiter } from "../../src/broker/limits/rate-limiter.ts"
+import {
+  connect,
+  type Device,
+  newId,
+  newBrokerFixture,
+  optionsFor,
+  portOf,
+  type BrokerFixture,
+} from "./broker-fixture.ts"
 
 describe("what connections may cost", () => {
-  let world: World
+  let fixture: BrokerFixture
   let alice: Device
   let brokers = 0
 
   beforeAll(async () => {
-    world = await newWorld()
-    alice = await world.device()
+    fixture = await newBrokerFixture()
+    alice = await fixture.device()
   })
-  afterAll(() => world.end())
+  afterAll(() => fixture.end())
 
   const start = (limits: Partial<Limits>): Promise<Broker> =>
-    world.start({
-      journalPath: `${world.folder}/limits-${++brokers}`,
+    fixture.start({
+      journalPath: `${fixture.folder}/limits-${++brokers}`,
       limits: { ...limitsFor(10_000), ...limits },
     })
 
   const ended = (socket: Socket): Promise<unknown> => new Promise((close) => socket.once("close", close))
 
-  function knock(broker: Broker): Socket {
+  function openTcp(broker: Broker): Socket {
     const socket = connectTcp(portOf(broker), "127.0.0.1")
     socket.on("error", () => undefined).resume()
     return socket
@@ -35,14 +43,14 @@ describe("what connections may cost", () => {
 
   async function handshake(broker: Broker, device?: Device): Promise<TLSSocket> {
     const { certificate: cert, key } = device ?? {}
-    const ca = world.authority.caCertificate
+    const ca = fixture.authority.caCertificate
     const socket = connectTls({ host: "127.0.0.1", port: portOf(broker), ca, cert, key })
     socket.on("error", () => undefined).resume()
     await once(socket, "secureConnect")
     return socket
   }
 
-  const letIn = (broker: Broker): Promise<boolean> =>
+  const canConnect = (broker: Broker): Promise<boolean> =>
     handshake(broker).then(
       (socket) => {
         socket.destroy()
@@ -53,15 +61,15 @@ describe("what connections may cost", () => {
 
   test("one address has so many connections at once, counted before TLS; who leaves makes room", async () => {
     const broker = await start({ perAddress: { atOnce: 3, perMinute: 1_000 } })
-    const silent = [knock(broker), knock(broker)]
+    const silent = [openTcp(broker), openTcp(broker)]
     const third = await handshake(broker)
-    const flood = Array.from({ length: 20 }, () => ended(knock(broker)))
+    const flood = Array.from({ length: 20 }, () => ended(openTcp(broker)))
     await Promise.all(flood)
     expect(broker.stats()).toMatchObject({ turnedAway: 20 })
     const left = ended(third)
     third.destroy()
     await left
-    while (!(await letIn(broker))) expect(broker.stats().turnedAway).toBeLessThan(1_000)
+    while (!(await canConnect(broker))) expect(broker.stats().turnedAway).toBeLessThan(1_000)
     for (const socket of silent) socket.destroy()
   })
 
@@ -75,24 +83,24 @@ describe("what connections may cost", () => {
   test("one certificate has so many; the next is told by CONNACK 3, and another certificate is not in it", async () => {
     const broker = await start({ perCertificate: { atOnce: 2, perMinute: 1_000 } })
     const held = [await handshake(broker, alice), await handshake(broker, alice)]
-    await expect(connect(optionsFor(world, portOf(broker), alice))).rejects.toMatchObject({ code: 3 })
-    const bob = await connect(optionsFor(world, portOf(broker), await world.device()))
+    await expect(connect(optionsFor(fixture, portOf(broker), alice))).rejects.toMatchObject({ code: 3 })
+    const bob = await connect(optionsFor(fixture, portOf(broker), await fixture.device()))
     await bob.client.endAsync()
     for (const socket of held) socket.destroy()
   })
 
   test("one certificate comes back so many times a minute", async () => {
     const broker = await start({ perCertificate: { atOnce: 10, perMinute: 3 } })
-    for (let visit = 0; visit < 3; visit++) {
-      const party = await connect(optionsFor(world, portOf(broker), alice))
-      await party.client.endAsync()
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const testClient = await connect(optionsFor(fixture, portOf(broker), alice))
+      await testClient.client.endAsync()
     }
-    await expect(connect(optionsFor(world, portOf(broker), alice))).rejects.toMatchObject({ code: 3 })
+    await expect(connect(optionsFor(fixture, portOf(broker), alice))).rejects.toMatchObject({ code: 3 })
   })
 
   test("who does not finish TLS or CONNECT in time is ended, a trickle of bytes too", async () => {
-    const broker = await start({ patienceMs: 1_000 })
-    const silent = ended(knock(broker))
+    const broker = await start({ connectTimeoutMs: 1_000 })
+    const silent = ended(openTcp(broker))
     const shaken = handshake(broker, alice).then(ended)
     const trickling = handshake(broker, alice).then((socket) => {
       // Of the largest CONNECT there is, which would take a minute.
@@ -105,14 +113,14 @@ describe("what connections may cost", () => {
 
   test("who asks for no keepalive and says nothing is ended all the same", async () => {
     const broker = await start({ keepalive: { min: 1, max: 1 } })
-    const silent = await connect({ ...optionsFor(world, portOf(broker), alice), keepalive: 0 })
+    const silent = await connect({ ...optionsFor(fixture, portOf(broker), alice), keepalive: 0 })
     expect(await silent.closed).toBe("closed")
   })
 
   test("a payload of the largest size passes, one that is a byte longer ends its sender", async () => {
     const broker = await start({})
     const topic = `mc/1/i/${alice.id}/${newId()}`
-    const atAlice = await connect(optionsFor(world, portOf(broker), alice))
+    const atAlice = await connect(optionsFor(fixture, portOf(broker), alice))
     await atAlice.client.publishAsync(topic, Buffer.alloc(PAYLOAD_MAX_BYTES), { qos: 1 })
     const longer = atAlice.client.publishAsync(topic, Buffer.alloc(PAYLOAD_MAX_BYTES + 1), { qos: 1 })
     expect(await Promise.race([longer.then(() => "acknowledged"), atAlice.closed])).toBe("closed")
@@ -123,24 +131,24 @@ describe("the turnstile", () => {
   const limits: Limits = { ...limitsFor(), atOnce: 3, perAddress: { atOnce: 2, perMinute: 3 } }
 
   test("counts each address and all together, and what it turned away", () => {
-    const turnstile = new Turnstile(limits)
-    const enter = (address: string): boolean => turnstile.enter(address, 0)
-    expect(["192.0.2.1", "192.0.2.1", "192.0.2.1"].map(enter)).toEqual([true, true, false])
-    expect(["192.0.2.2", "192.0.2.3"].map(enter)).toEqual([true, false])
-    turnstile.leave("192.0.2.1")
-    expect(enter("192.0.2.3")).toBe(true)
-    expect(turnstile.turnedAway).toBe(2)
+    const limiter = new ConnectionLimiter(limits)
+    const acquire = (address: string): boolean => limiter.acquire(address, 0)
+    expect(["192.0.2.1", "192.0.2.1", "192.0.2.1"].map(acquire)).toEqual([true, true, false])
+    expect(["192.0.2.2", "192.0.2.3"].map(acquire)).toEqual([true, false])
+    limiter.release("192.0.2.1")
+    expect(acquire("192.0.2.3")).toBe(true)
+    expect(limiter.turnedAway).toBe(2)
   })
 
   test("one address comes so many times a minute, even if each leaves at once", () => {
-    const turnstile = new Turnstile(limits)
-    const visit = (now: number): boolean => {
-      const entered = turnstile.enter("192.0.2.1", now)
-      if (entered) turnstile.leave("192.0.2.1")
-      return entered
+    const limiter = new ConnectionLimiter(limits)
+    const attempt = (now: number): boolean => {
+      const acquired = limiter.acquire("192.0.2.1", now)
+      if (acquired) limiter.release("192.0.2.1")
+      return acquired
     }
-    expect([0, 0, 0, 0].map(visit)).toEqual([true, true, true, false])
-    expect([20_000, 20_000].map(visit)).toEqual([true, false])
+    expect([0, 0, 0, 0].map(attempt)).toEqual([true, true, true, false])
+    expect([20_000, 20_000].map(attempt)).toEqual([true, false])
   })
 
   test("the limit by address can be raised, and the others with it", () => {
@@ -154,12 +162,12 @@ describe("the turnstile", () => {
 
 describe("a meter", () => {
   test("remembers so many names and takes in nobody else; who was quiet for a minute makes room", () => {
-    const meter = new Meter({ atOnce: 1, perMinute: 1 })
-    for (let name = 0; name < 10_000; name++) expect(meter.enter(String(name), 0)).toBe(true)
-    for (let name = 1; name < 10_000; name++) meter.leave(String(name))
-    expect(meter.enter("one more", 59_999)).toBe(false)
-    expect(meter.enter("one more", 60_000)).toBe(true)
+    const limiter = new RateLimiter({ atOnce: 1, perMinute: 1 })
+    for (let name = 0; name < 10_000; name++) expect(limiter.acquire(String(name), 0)).toBe(true)
+    for (let name = 1; name < 10_000; name++) limiter.release(String(name))
+    expect(limiter.acquire("one more", 59_999)).toBe(false)
+    expect(limiter.acquire("one more", 60_000)).toBe(true)
     // Whoever is still there is not forgotten.
-    expect(meter.enter("0", 120_000)).toBe(false)
+    expect(limiter.acquire("0", 120_000)).toBe(false)
   })
 })

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { memoryOf, openMany, type Raw } from "./raw.ts"
-import { connect, type Device, newId, newWorld, optionsFor, type World } from "./world.ts"
+import { memoryOf, openMany, type RawClient } from "./raw-client.ts"
+import {
+  connect,
+  type Device,
+  newId,
+  newBrokerFixture,
+  optionsFor,
+  type BrokerFixture,
+} from "./broker-fixture.ts"
 
 const CLIENTS = 1_000
 const MIB = 1024 * 1024
@@ -10,34 +17,34 @@ const MEMORY_MAX = 150 * MIB
 const CEILING = { timeout: 300_000 }
 
 describe("a thousand TLS clients on the embedded broker", CEILING, () => {
-  let world: World
+  let fixture: BrokerFixture
   let devices: Device[]
 
   beforeAll(async () => {
-    world = await newWorld()
-    devices = await Promise.all(Array.from({ length: CLIENTS }, () => world.device()))
+    fixture = await newBrokerFixture()
+    devices = await Promise.all(Array.from({ length: CLIENTS }, () => fixture.device()))
   }, 120_000)
-  afterAll(() => world.end())
+  afterAll(() => fixture.end())
 
   test("fit into bounded memory, each hears its own, and who stops reading stalls no neighbour", async () => {
-    const broker = await world.spawn(0)
-    const at = { port: broker.port, ca: world.authority.caCertificate }
+    const broker = await fixture.spawn(0)
+    const at = { port: broker.port, ca: fixture.authority.caCertificate }
     const before = await memoryOf(broker.pid)
     const clients = await openMany(at, devices)
     expect((await memoryOf(broker.pid)) - before).toBeLessThan(MEMORY_MAX)
 
-    const [alice, bob] = [await world.device(), await world.device()]
-    const atAlice = await connect(optionsFor(world, broker.port, alice))
-    const atBob = await connect(optionsFor(world, broker.port, bob))
+    const [alice, bob] = [await fixture.device(), await fixture.device()]
+    const atAlice = await connect(optionsFor(fixture, broker.port, alice))
+    const atBob = await connect(optionsFor(fixture, broker.port, bob))
     const toBob = `mc/1/i/${bob.id}/${newId()}`
     await atBob.client.subscribeAsync(toBob, { qos: 1 })
     for (const { id } of devices)
       await atAlice.client.publishAsync(`mc/1/i/${id}/${newId()}`, "hello", { qos: 1 })
-    await Promise.all(clients.map((client) => client.heard()))
+    await Promise.all(clients.map((client) => client.firstBytes()))
 
     const frozen = clients.slice(0, 20)
     for (const { socket } of frozen) socket.pause()
-    const atMallory = await connect(optionsFor(world, broker.port, await world.device()))
+    const atMallory = await connect(optionsFor(fixture, broker.port, await fixture.device()))
     const flood = (async () => {
       for (const { id } of devices.slice(0, frozen.length)) {
         for (let frame = 0; frame < 100; frame++) {
@@ -46,7 +53,7 @@ describe("a thousand TLS clients on the embedded broker", CEILING, () => {
       }
     })()
     for (let n = 0; n < 100; n++) await atAlice.client.publishAsync(toBob, String(n), { qos: 1 })
-    expect(await atBob.hear(100)).toEqual(Array.from({ length: 100 }, (_, n) => `${toBob} ${String(n)}`))
+    expect(await atBob.waitFor(100)).toEqual(Array.from({ length: 100 }, (_, n) => `${toBob} ${String(n)}`))
     await flood
     expect((await memoryOf(broker.pid)) - before).toBeLessThan(2 * MEMORY_MAX)
 
@@ -55,7 +62,7 @@ describe("a thousand TLS clients on the embedded broker", CEILING, () => {
     await broker.end("SIGTERM")
   })
 
-  function end(clients: readonly Raw[]): void {
+  function end(clients: readonly RawClient[]): void {
     for (const { socket } of clients) socket.destroy()
   }
 })

@@ -2,7 +2,15 @@ import { connect as connectTls } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { makeAuthority } from "../../src/broker/certificates.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { connect, type Device, mint, newId, type Options, optionsFor, type Party } from "./world.ts"
+import {
+  connect,
+  type Device,
+  mint,
+  newId,
+  type Options,
+  optionsFor,
+  type TestClient,
+} from "./broker-fixture.ts"
 
 describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", () => {
   let broker: Mosquitto
@@ -19,23 +27,28 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
   afterAll(() => broker.close())
 
   const options = (device: Device): Options => optionsFor(broker, broker.port, device)
-  const join = (device: Device): Promise<Party> => connect(options(device))
-  const guest = (): Promise<Party> => connect(optionsFor(broker, broker.guestPort))
+  const join = (device: Device): Promise<TestClient> => connect(options(device))
+  const guest = (): Promise<TestClient> => connect(optionsFor(broker, broker.guestPort))
   const inbox = (device: Device): string => `mc/1/i/${device.id}/${newId()}`
 
   /** Mosquitto grants every subscription and acknowledges every message: only what arrives counts. */
-  async function hearsBefore(party: Party, marker: string, send: () => Promise<unknown>): Promise<string[]> {
+  async function receivedBefore(
+    testClient: TestClient,
+    marker: string,
+    send: () => Promise<unknown>,
+  ): Promise<string[]> {
     await send()
-    while (!party.heard.some((line) => line.endsWith(` ${marker}`))) await party.hear(party.heard.length + 1)
-    return party.heard.filter((line) => !line.endsWith(` ${marker}`))
+    while (!testClient.received.some((line) => line.endsWith(` ${marker}`)))
+      await testClient.waitFor(testClient.received.length + 1)
+    return testClient.received.filter((line) => !line.endsWith(` ${marker}`))
   }
 
   async function isRefused(asked: Options): Promise<boolean> {
     return connect(asked).then(
-      async (party) => {
+      async (testClient) => {
         // In TLS 1.3 a client is done before the server has looked at its certificate.
-        const refused = await Promise.race([party.closed, party.client.subscribeAsync("mc/1/p/1")])
-        await party.client.endAsync(true)
+        const refused = await Promise.race([testClient.closed, testClient.client.subscribeAsync("mc/1/p/1")])
+        await testClient.client.endAsync(true)
         return refused === "closed"
       },
       () => true,
@@ -52,7 +65,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     await atAlice.client.endAsync()
     await broker.restart("SIGTERM")
     const after = await join(bob)
-    expect(await after.hear(1)).toEqual([`${toBob} kept`])
+    expect(await after.waitFor(1)).toEqual([`${toBob} kept`])
     await after.client.endAsync()
   })
 
@@ -89,12 +102,12 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     for (const filter of [...greedy, own])
       await atMallory.client.subscribeAsync(filter, { qos: 1 }).catch(() => [])
     const atAlice = await join(alice)
-    const heard = await hearsBefore(atMallory, "marker", async () => {
+    const received = await receivedBefore(atMallory, "marker", async () => {
       await atAlice.client.publishAsync(inbox(bob), "secret", { qos: 1 })
       await atAlice.client.publishAsync(`mc/1/reg/q/${alice.id}`, "request", { qos: 1 })
       await atAlice.client.publishAsync(own, "marker", { qos: 1 })
     })
-    expect(heard).toEqual([])
+    expect(received).toEqual([])
     for (const { client } of [atMallory, atAlice]) await client.endAsync()
   })
 
@@ -103,10 +116,10 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     const atAlice = await join(alice)
     await atAlice.client.subscribeAsync(toAlice, { qos: 1 })
     const impostor = await connect({ ...options(mallory), clientId: alice.id })
-    const heard = await hearsBefore(atAlice, "still there?", () =>
+    const received = await receivedBefore(atAlice, "still there?", () =>
       impostor.client.publishAsync(toAlice, "still there?", { qos: 1 }),
     )
-    expect(heard).toEqual([])
+    expect(received).toEqual([])
     expect(atAlice.client.connected).toBe(true)
     for (const { client } of [atAlice, impostor]) await client.endAsync()
   })
@@ -125,12 +138,12 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     await atGuest.client.publishAsync(toAlice, "not let in", { qos: 1 })
     await atGuest.client.publishAsync(`mc/1/reg/q/${id}`, "let me in", { qos: 1 })
     await atGuest.client.publishAsync("mc/1/p/77", "guest", { qos: 1 })
-    expect(await atAlice.hear(1)).toEqual(["mc/1/p/77 guest"])
-    expect(await registrar.hear(1)).toEqual([`mc/1/reg/q/${id} let me in`])
+    expect(await atAlice.waitFor(1)).toEqual(["mc/1/p/77 guest"])
+    expect(await registrar.waitFor(1)).toEqual([`mc/1/reg/q/${id} let me in`])
     await registrar.client.publishAsync(`mc/1/reg/a/${id}`, "come", { qos: 1 })
     await atAlice.client.publishAsync(toAlice, "to herself", { qos: 1 })
-    expect(await atGuest.hear(2)).toEqual(["mc/1/p/77 guest", `mc/1/reg/a/${id} come`])
-    await atAlice.hear(2)
+    expect(await atGuest.waitFor(2)).toEqual(["mc/1/p/77 guest", `mc/1/reg/a/${id} come`])
+    await atAlice.waitFor(2)
     for (const { client } of [atGuest, atAlice, registrar]) await client.endAsync()
   })
 
@@ -147,10 +160,10 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
       clean: false,
     })
     await impostor.client.subscribeAsync("mc/1/p/78", { qos: 1 })
-    const heard = await hearsBefore(impostor, "marker", () =>
+    const received = await receivedBefore(impostor, "marker", () =>
       atAlice.client.publishAsync("mc/1/p/78", "marker", { qos: 1 }),
     )
-    expect(heard).toEqual([])
+    expect(received).toEqual([])
     for (const { client } of [impostor, atAlice]) await client.endAsync(true)
   })
 

@@ -1,41 +1,49 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
-import { openJournal } from "../../src/broker/journal.ts"
-import { QUEUE_MAX_FRAMES, Queues } from "../../src/broker/queues.ts"
-import { connect, type Device, newId, newWorld, optionsFor, portOf, type World } from "./world.ts"
+import { openJournal } from "../../src/broker/queues/journal.ts"
+import { QUEUE_MAX_FRAMES, Queues } from "../../src/broker/queues/queues.ts"
+import {
+  connect,
+  type Device,
+  newId,
+  newBrokerFixture,
+  optionsFor,
+  portOf,
+  type BrokerFixture,
+} from "./broker-fixture.ts"
 
 const DAY = 24 * 60 * 60 * 1000
 
 describe("messages for a device that is away", () => {
-  let world: World
+  let fixture: BrokerFixture
   let alice: Device
   let bob: Device
   let toBob: string
 
   beforeEach(async () => {
-    world = await newWorld()
-    alice = await world.device()
-    bob = await world.device()
+    fixture = await newBrokerFixture()
+    alice = await fixture.device()
+    bob = await fixture.device()
     toBob = `mc/1/i/${bob.id}/${newId()}`
   })
-  afterEach(() => world.end())
+  afterEach(() => fixture.end())
 
   async function bobSubscribesAndLeaves(port: number): Promise<void> {
-    const atBob = await connect(optionsFor(world, port, bob))
+    const atBob = await connect(optionsFor(fixture, port, bob))
     await atBob.client.subscribeAsync(`mc/1/i/${bob.id}/+`, { qos: 1 })
     await atBob.client.endAsync()
   }
 
   async function aliceSends(port: number, texts: readonly string[]): Promise<void> {
-    const atAlice = await connect(optionsFor(world, port, alice))
+    const atAlice = await connect(optionsFor(fixture, port, alice))
     for (const text of texts) await atAlice.client.publishAsync(toBob, text, { qos: 1 })
     await atAlice.client.endAsync()
   }
 
-  async function bobHears(port: number, last: string): Promise<string[]> {
-    const atBob = await connect(optionsFor(world, port, bob))
-    while (!atBob.heard.includes(`${toBob} ${last}`)) await atBob.hear(atBob.heard.length + 1)
+  async function bobReceives(port: number, last: string): Promise<string[]> {
+    const atBob = await connect(optionsFor(fixture, port, bob))
+    while (!atBob.received.includes(`${toBob} ${last}`)) await atBob.waitFor(atBob.received.length + 1)
     await atBob.client.endAsync()
-    return atBob.heard.map((line) => line.slice(toBob.length + 1))
+    return atBob.received.map((line) => line.slice(toBob.length + 1))
   }
 
   function numbered(from: number, to: number): string[] {
@@ -44,18 +52,18 @@ describe("messages for a device that is away", () => {
 
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     test(`survive ${signal} of the broker, in order`, async () => {
-      const first = await world.spawn(0)
+      const first = await fixture.spawn(0)
       await bobSubscribesAndLeaves(first.port)
       await aliceSends(first.port, numbered(0, 200))
       await first.end(signal)
-      const second = await world.spawn(first.port)
+      const second = await fixture.spawn(first.port)
       await aliceSends(second.port, numbered(200, 250))
-      expect(await bobHears(second.port, "message 249")).toEqual(numbered(0, 250))
+      expect(await bobReceives(second.port, "message 249")).toEqual(numbered(0, 250))
       await second.end(signal)
-      const third = await world.spawn(first.port)
+      const third = await fixture.spawn(first.port)
       await aliceSends(third.port, ["the last"])
       // Acknowledgements that were under way when the broker ended are lost: those come again, and no others.
-      const again = (await bobHears(third.port, "the last")).slice(0, -1)
+      const again = (await bobReceives(third.port, "the last")).slice(0, -1)
       expect(again).toEqual(numbered(250 - again.length, 250))
     })
   }
@@ -64,10 +72,10 @@ describe("messages for a device that is away", () => {
     let port = 0
     const acknowledged = new Set<string>()
     for (let round = 0; round < 4; round++) {
-      const running = await world.spawn(port)
+      const running = await fixture.spawn(port)
       port = running.port
       if (round === 0) await bobSubscribesAndLeaves(port)
-      const atAlice = await connect(optionsFor(world, port, alice))
+      const atAlice = await connect(optionsFor(fixture, port, alice))
       const target = acknowledged.size + 300
       const lanes = Array.from({ length: 10 }, async (_, lane) => {
         for (let n = 0; !atAlice.client.disconnected; n++) {
@@ -80,17 +88,17 @@ describe("messages for a device that is away", () => {
       await Promise.race([Promise.allSettled(lanes), atAlice.closed])
       await atAlice.client.endAsync(true)
     }
-    const last = await world.spawn(port)
+    const last = await fixture.spawn(port)
     await aliceSends(last.port, ["the end"])
-    const heard = await bobHears(last.port, "the end")
-    expect([...acknowledged].filter((text) => !heard.includes(text))).toEqual([])
-    expect(new Set(heard).size).toBe(heard.length)
+    const received = await bobReceives(last.port, "the end")
+    expect([...acknowledged].filter((text) => !received.includes(text))).toEqual([])
+    expect(new Set(received).size).toBe(received.length)
     expect(acknowledged.size).toBeGreaterThanOrEqual(1_200)
   })
 
   test("do not hold up their senders while the device is connected and does not read", async () => {
-    const broker = await world.start()
-    const frozen = await connect(optionsFor(world, portOf(broker), bob))
+    const broker = await fixture.start()
+    const frozen = await connect(optionsFor(fixture, portOf(broker), bob))
     await frozen.client.subscribeAsync(toBob, { qos: 1 })
     frozen.client.stream.pause()
     const big = "x".repeat(60_000)
@@ -98,24 +106,24 @@ describe("messages for a device that is away", () => {
     await aliceSends(portOf(broker), texts)
     expect(broker.stats().queued.frames).toBe(100)
     await frozen.client.endAsync(true)
-    expect(await bobHears(portOf(broker), texts.at(-1) ?? "")).toEqual(texts)
+    expect(await bobReceives(portOf(broker), texts.at(-1) ?? "")).toEqual(texts)
   })
 
   test("come once each while the device is online, and leave nothing behind", async () => {
-    const broker = await world.start()
-    const atBob = await connect(optionsFor(world, portOf(broker), bob))
+    const broker = await fixture.start()
+    const atBob = await connect(optionsFor(fixture, portOf(broker), bob))
     await atBob.client.subscribeAsync([toBob, `mc/1/i/${bob.id}/+`], { qos: 1 })
     await aliceSends(portOf(broker), numbered(0, 100))
-    await atBob.hear(100)
+    await atBob.waitFor(100)
     // Acknowledgements go out before the answer to this.
     await atBob.client.unsubscribeAsync("mc/1/p/1")
-    expect(atBob.heard).toEqual(numbered(0, 100).map((text) => `${toBob} ${text}`))
+    expect(atBob.received).toEqual(numbered(0, 100).map((text) => `${toBob} ${text}`))
     expect(broker.stats().queued).toEqual({ sessions: 1, frames: 0, bytes: 0, dropped: 0 })
     await atBob.client.endAsync()
   })
 
   test("are gone after thirty days, and in the order of their arrival before", async () => {
-    const journalPath = `${world.folder}/old`
+    const journalPath = `${fixture.folder}/old`
     const queues = new Queues("registrar")
     const journal = await openJournal(journalPath, {
       apply: (r) => queues.apply(r),
@@ -127,13 +135,13 @@ describe("messages for a device that is away", () => {
     journal.append({ ...kept, sequence: 1, at: at - DAY, payload: Buffer.from("too old") })
     journal.append({ ...kept, sequence: 2, at: at + DAY, payload: Buffer.from("old") })
     await journal.close()
-    const broker = await world.start({ journalPath })
+    const broker = await fixture.start({ journalPath })
     await aliceSends(portOf(broker), ["new"])
-    expect(await bobHears(portOf(broker), "new")).toEqual(["old", "new"])
+    expect(await bobReceives(portOf(broker), "new")).toEqual(["old", "new"])
   })
 
   test("that find a full queue are acknowledged, dropped and counted; their senders have them still", async () => {
-    const journalPath = `${world.folder}/full`
+    const journalPath = `${fixture.folder}/full`
     const queues = new Queues("registrar")
     const journal = await openJournal(journalPath, {
       apply: (r) => queues.apply(r),
@@ -145,51 +153,54 @@ describe("messages for a device that is away", () => {
       journal.append({ kind: "queued", session: bob.id, topic: toBob, sequence, at: Date.now(), payload })
     }
     await journal.close()
-    const broker = await world.start({ journalPath })
+    const broker = await fixture.start({ journalPath })
     await aliceSends(portOf(broker), ["fits", "does not"])
     expect(broker.stats().queued).toMatchObject({ frames: QUEUE_MAX_FRAMES, dropped: 1 })
-    const heard = await bobHears(portOf(broker), "fits")
-    expect(heard).toEqual([...Array.from({ length: QUEUE_MAX_FRAMES - 1 }, (_, i) => String(i + 1)), "fits"])
+    const received = await bobReceives(portOf(broker), "fits")
+    expect(received).toEqual([
+      ...Array.from({ length: QUEUE_MAX_FRAMES - 1 }, (_, i) => String(i + 1)),
+      "fits",
+    ])
   })
 
   test("are thrown away when the device asks for a clean session", async () => {
-    const broker = await world.start()
+    const broker = await fixture.start()
     await bobSubscribesAndLeaves(portOf(broker))
     await aliceSends(portOf(broker), ["never read"])
-    const clean = await connect({ ...optionsFor(world, portOf(broker), bob), clean: true })
+    const clean = await connect({ ...optionsFor(fixture, portOf(broker), bob), clean: true })
     await clean.client.endAsync()
     await bobSubscribesAndLeaves(portOf(broker))
     await aliceSends(portOf(broker), ["read"])
-    expect(await bobHears(portOf(broker), "read")).toEqual(["read"])
+    expect(await bobReceives(portOf(broker), "read")).toEqual(["read"])
   })
 
   test("come again, marked as repeats, when the device left without an acknowledgement", async () => {
-    const broker = await world.start()
+    const broker = await fixture.start()
     const repeats: boolean[] = []
-    const note = (_topic: string, packet: { dup: boolean }): unknown => repeats.push(packet.dup)
-    const deaf = await connect(optionsFor(world, portOf(broker), bob), note)
+    const onPacket = (_topic: string, packet: { dup: boolean }): unknown => repeats.push(packet.dup)
+    const deaf = await connect(optionsFor(fixture, portOf(broker), bob), onPacket)
     deaf.client.handleMessage = () => undefined
     await deaf.client.subscribeAsync(toBob, { qos: 1 })
     await aliceSends(portOf(broker), ["unanswered"])
-    await deaf.hear(1)
+    await deaf.waitFor(1)
     await deaf.client.endAsync(true)
-    const again = await connect(optionsFor(world, portOf(broker), bob), note)
-    expect(await again.hear(1)).toEqual([`${toBob} unanswered`])
+    const again = await connect(optionsFor(fixture, portOf(broker), bob), onPacket)
+    expect(await again.waitFor(1)).toEqual([`${toBob} unanswered`])
     await again.client.endAsync()
     expect(repeats).toEqual([false, true])
   })
 
   test("do not include those of a pairing: a device that comes back holds no nameplate", async () => {
-    const broker = await world.start()
-    const before = await connect(optionsFor(world, portOf(broker), bob))
+    const broker = await fixture.start()
+    const before = await connect(optionsFor(fixture, portOf(broker), bob))
     await before.client.subscribeAsync(["mc/1/p/5", toBob], { qos: 1 })
     await before.client.endAsync()
-    const atAlice = await connect(optionsFor(world, portOf(broker), alice))
+    const atAlice = await connect(optionsFor(fixture, portOf(broker), alice))
     await atAlice.client.publishAsync("mc/1/p/5", "while away", { qos: 1 })
-    const after = await connect(optionsFor(world, portOf(broker), bob))
+    const after = await connect(optionsFor(fixture, portOf(broker), bob))
     await atAlice.client.publishAsync("mc/1/p/5", "while back", { qos: 1 })
     await atAlice.client.publishAsync(toBob, "marker", { qos: 1 })
-    expect(await after.hear(1)).toEqual([`${toBob} marker`])
+    expect(await after.waitFor(1)).toEqual([`${toBob} marker`])
     for (const { client } of [atAlice, after]) await client.endAsync()
   })
 })

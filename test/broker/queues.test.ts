@@ -5,8 +5,8 @@ import {
   QUEUE_MAX_BYTES,
   QUEUE_MAX_FRAMES,
   SHARE_MAX_BYTES,
-} from "../../src/broker/queues.ts"
-import { newId } from "./world.ts"
+} from "../../src/broker/queues/queues.ts"
+import { newId } from "./broker-fixture.ts"
 
 const WINDOW = 4
 
@@ -67,7 +67,7 @@ describe("the queues of the broker", () => {
   test("no more than a window goes out, and each acknowledgement lets one more go", () => {
     put(6)
     expect(takeAll()).toEqual([1, 2, 3, 4])
-    queues.numbered(bob, 2, 77)
+    queues.setMessageId(bob, 2, 77)
     expect(queues.sequenceOf(bob, 77)).toBe(2)
     expect(queues.sequenceOf(bob, 78)).toBeUndefined()
     queues.apply({ kind: "settled", session: bob, sequence: 2 })
@@ -79,13 +79,13 @@ describe("the queues of the broker", () => {
     takeAll()
     queues.apply({ kind: "settled", session: bob, sequence: 3 })
     queues.restart(bob)
-    expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 1 }, again: true })
+    expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 1 }, dup: true })
     expect(takeAll()).toEqual([2, 4, 5])
     queues.restart(bob)
     put(1)
     expect(takeAll()).toEqual([1, 2, 4, 5])
     for (const sequence of [1, 2, 4, 5]) queues.apply({ kind: "settled", session: bob, sequence })
-    expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 6 }, again: false })
+    expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 6 }, dup: false })
   })
 
   test("a snapshot leads to the same queues, wherever a connection stood", () => {
@@ -126,7 +126,7 @@ describe("the queues of the broker", () => {
   })
 
   describe("when nobody comes", () => {
-    const LIFE = { isOnline: () => false, keptMs: 30, awayMs: 90 }
+    const LIFE = { isOnline: () => false, messageExpiryMs: 30, sessionExpiryMs: 90 }
 
     function sweep(now: number, isOnline: (session: string) => boolean = LIFE.isOnline): void {
       for (const record of [...queues.due(now, { ...LIFE, isOnline })]) queues.apply(record)

@@ -1,19 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { makeAuthority } from "../../src/broker/certificates.ts"
-import { rabbitIsMissing, startOneRabbit, type Warren } from "../rabbit.ts"
-import { connect, type Device, mint, newId, type Options, optionsFor, type Party } from "./world.ts"
+import { rabbitIsMissing, startSingleRabbit, type RabbitWithAuth } from "../rabbit.ts"
+import {
+  connect,
+  type Device,
+  mint,
+  newId,
+  type Options,
+  optionsFor,
+  type TestClient,
+} from "./broker-fixture.ts"
 
 // A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () => {
-  let broker: Warren
+  let broker: RabbitWithAuth
   let alice: Device
   let bob: Device
   let mallory: Device
 
   beforeAll(async () => {
-    broker = await startOneRabbit()
+    broker = await startSingleRabbit()
     ;[alice, bob, mallory] = [await member(), await member(), await member()]
   })
   afterAll(() => broker.close())
@@ -28,7 +36,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     ...optionsFor(broker, broker.port, device),
     clientId: device?.id ?? newId(),
   })
-  const join = (device?: Device): Promise<Party> => connect(options(device))
+  const join = (device?: Device): Promise<TestClient> => connect(options(device))
   const inbox = (device: Device): string => `mc/1/i/${device.id}/${newId()}`
   const isRefused = (asked: Options): Promise<boolean> =>
     connect(asked).then(
@@ -40,12 +48,15 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     )
 
   /** A forbidden act ends the connection, and the subscription it asked for delivers nothing. */
-  async function isEnded(device: Device | undefined, act: (party: Party) => unknown): Promise<boolean> {
-    const party = await join(device)
-    void Promise.resolve(act(party)).catch(() => undefined)
-    const answered = party.client.subscribeAsync("mc/1/p/9", { qos: 1 }).catch(() => "closed")
-    const first = await Promise.race([party.closed, answered])
-    await party.client.endAsync(true)
+  async function isEnded(
+    device: Device | undefined,
+    act: (testClient: TestClient) => unknown,
+  ): Promise<boolean> {
+    const testClient = await join(device)
+    void Promise.resolve(act(testClient)).catch(() => undefined)
+    const answered = testClient.client.subscribeAsync("mc/1/p/9", { qos: 1 }).catch(() => "closed")
+    const first = await Promise.race([testClient.closed, answered])
+    await testClient.client.endAsync(true)
     return first === "closed"
   }
 
@@ -59,7 +70,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     await atAlice.client.endAsync()
     await broker.restart("SIGKILL")
     const after = await join(bob)
-    expect(await after.hear(1)).toEqual([`${toBob} kept`])
+    expect(await after.waitFor(1)).toEqual([`${toBob} kept`])
     await after.client.endAsync()
   })
 
@@ -115,10 +126,10 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     await atGuest.client.subscribeAsync(["mc/1/p/77", `mc/1/reg/a/${id}`], { qos: 1 })
     await atGuest.client.publishAsync(`mc/1/reg/q/${id}`, "let me in", { qos: 1 })
     await atGuest.client.publishAsync("mc/1/p/77", "guest", { qos: 1 })
-    expect(await atAlice.hear(1)).toEqual(["mc/1/p/77 guest"])
-    expect(await registrar.hear(1)).toEqual([`mc/1/reg/q/${id} let me in`])
+    expect(await atAlice.waitFor(1)).toEqual(["mc/1/p/77 guest"])
+    expect(await registrar.waitFor(1)).toEqual([`mc/1/reg/q/${id} let me in`])
     await registrar.client.publishAsync(`mc/1/reg/a/${id}`, "come", { qos: 1 })
-    expect(await atGuest.hear(2)).toEqual(["mc/1/p/77 guest", `mc/1/reg/a/${id} come`])
+    expect(await atGuest.waitFor(2)).toEqual(["mc/1/p/77 guest", `mc/1/reg/a/${id} come`])
     for (const { client } of [atAlice, atGuest, registrar]) await client.endAsync()
     expect(await isEnded(undefined, ({ client }) => client.publishAsync(toAlice, "x", { qos: 1 }))).toBe(true)
     expect(await isEnded(undefined, ({ client }) => client.subscribeAsync(toAlice, { qos: 1 }))).toBe(true)
@@ -131,7 +142,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     const atBob = await join(bob)
     await atBob.client.subscribeAsync(toBob, { qos: 1 })
     await atAlice.client.publishAsync(toBob, "sent", { qos: 1 })
-    expect(await atBob.hear(1)).toEqual([`${toBob} sent`])
+    expect(await atBob.waitFor(1)).toEqual([`${toBob} sent`])
     for (const { client } of [atAlice, atBob]) await client.endAsync()
   })
 })

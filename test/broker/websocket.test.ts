@@ -3,12 +3,20 @@ import { request } from "node:https"
 import { connect as connectTls } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
-import { PACKET_MAX_BYTES } from "../../src/broker/guard.ts"
-import { limitsFor } from "../../src/broker/limits.ts"
-import { connect, type Device, newId, newWorld, type Options, optionsFor, type World } from "./world.ts"
+import { PACKET_MAX_BYTES } from "../../src/broker/limits/packet-size-guard.ts"
+import { limitsFor } from "../../src/broker/limits/limits.ts"
+import {
+  connect,
+  type Device,
+  newId,
+  newBrokerFixture,
+  type Options,
+  optionsFor,
+  type BrokerFixture,
+} from "./broker-fixture.ts"
 
 describe("MQTT over WebSocket", () => {
-  let world: World
+  let fixture: BrokerFixture
   let broker: Broker
   let alice: Device
   let bob: Device
@@ -16,18 +24,18 @@ describe("MQTT over WebSocket", () => {
   let webPort: number
 
   beforeAll(async () => {
-    world = await newWorld()
-    alice = await world.device()
-    bob = await world.device()
+    fixture = await newBrokerFixture()
+    alice = await fixture.device()
+    bob = await fixture.device()
     const at = { host: "127.0.0.1", port: 0 }
-    const limits = { ...limitsFor(10_000), patienceMs: 1_000 }
-    broker = await world.start({ listen: [at, { ...at, webSocket: true }], limits })
+    const limits = { ...limitsFor(10_000), connectTimeoutMs: 1_000 }
+    broker = await fixture.start({ listen: [at, { ...at, webSocket: true }], limits })
     ;[port = 0, webPort = 0] = broker.ports
   })
-  afterAll(() => world.end())
+  afterAll(() => fixture.end())
 
   function overWeb(device?: Device): Options {
-    const options = optionsFor(world, webPort, device)
+    const options = optionsFor(fixture, webPort, device)
     const { ca, cert, key } = options
     return {
       ...options,
@@ -41,13 +49,13 @@ describe("MQTT over WebSocket", () => {
   test("carries messages both ways between it and plain TLS", async () => {
     const [toAlice, toBob] = [`mc/1/i/${alice.id}/${newId()}`, `mc/1/i/${bob.id}/${newId()}`]
     const atAlice = await connect(overWeb(alice))
-    const atBob = await connect(optionsFor(world, port, bob))
+    const atBob = await connect(optionsFor(fixture, port, bob))
     await atAlice.client.subscribeAsync(toAlice, { qos: 1 })
     await atBob.client.subscribeAsync(toBob, { qos: 1 })
     await atAlice.client.publishAsync(toBob, "x".repeat(60_000), { qos: 1 })
     await atBob.client.publishAsync(toAlice, "back", { qos: 1 })
-    expect(await atBob.hear(1)).toEqual([`${toBob} ${"x".repeat(60_000)}`])
-    expect(await atAlice.hear(1)).toEqual([`${toAlice} back`])
+    expect(await atBob.waitFor(1)).toEqual([`${toBob} ${"x".repeat(60_000)}`])
+    expect(await atAlice.waitFor(1)).toEqual([`${toAlice} back`])
     expect(broker.stats().connections).toMatchObject({ device: 2 })
     for (const { client } of [atAlice, atBob]) await client.endAsync()
   })
@@ -68,7 +76,7 @@ describe("MQTT over WebSocket", () => {
   })
 
   async function statusOf(headers: Record<string, string>): Promise<number | undefined> {
-    const asked = request({ host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate, headers })
+    const asked = request({ host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate, headers })
     asked.end()
     const answer = new Promise<number | undefined>((resolve, reject) => {
       asked.once("response", (response) => resolve(response.resume().statusCode))
@@ -95,7 +103,7 @@ describe("MQTT over WebSocket", () => {
   })
 
   test("who was refused is ended, though they keep their own side open", async () => {
-    const at = { host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate, allowHalfOpen: true }
+    const at = { host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate, allowHalfOpen: true }
     const mallory = connectTls(at)
     mallory.on("error", () => undefined).resume()
     await once(mallory, "secureConnect")
@@ -107,7 +115,7 @@ describe("MQTT over WebSocket", () => {
   })
 
   test("who does not ask for it in time is ended", async () => {
-    const silent = connectTls({ host: "127.0.0.1", port: webPort, ca: world.authority.caCertificate })
+    const silent = connectTls({ host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate })
     silent.on("error", () => undefined).resume()
     await once(silent, "secureConnect")
     silent.write("GET / HTTP/1.1\r\n")

@@ -3,7 +3,7 @@ import type { BrokerHome } from "../../src/chat/ports.ts"
 import { Fault } from "../../src/errors.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
-import type { Connect, LinkState } from "../../src/transport/transport.ts"
+import type { Connect, ConnectionState } from "../../src/transport/transport.ts"
 import { formatInvitationLink } from "../../src/wire/invitation-link.ts"
 import { Household, type Tenant } from "./household.ts"
 
@@ -15,8 +15,8 @@ beforeEach(async () => {
 afterEach(() => house.end())
 
 /** Where members connect, and how each of their links that is not closed is told how it goes. */
-function watched(): { readonly connect: Connect; readonly open: Set<(state: LinkState) => void> } {
-  const open = new Set<(state: LinkState) => void>()
+function watched(): { readonly connect: Connect; readonly open: Set<(state: ConnectionState) => void> } {
+  const open = new Set<(state: ConnectionState) => void>()
   const connect: Connect = (target, events) => {
     const link = connectMqtt(target, events)
     if (target.credential.kind === "guest") return link

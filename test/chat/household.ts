@@ -15,7 +15,7 @@ import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
 import { formatAddress } from "../../src/wire/address.ts"
-import { type Change, newTown, type Town } from "../registrar/world.ts"
+import { type FixtureOptions, newRegistrarFixture, type RegistrarFixture } from "../registrar/registrar-fixture.ts"
 
 /** A person with a real store and a real link, and what a test may want to change about them. */
 export type Tenant = {
@@ -39,15 +39,15 @@ export type Wishes = {
 
 /** A real broker and registrar, and people around them. */
 export class Household {
-  readonly town: Town
+  readonly town: RegistrarFixture
   readonly #end: (() => Promise<void>)[] = []
 
-  private constructor(town: Town) {
+  private constructor(town: RegistrarFixture) {
     this.town = town
   }
 
-  static async open(change: Partial<Change> = {}): Promise<Household> {
-    return new Household(await newTown(change))
+  static async open(change: Partial<FixtureOptions> = {}): Promise<Household> {
+    return new Household(await newRegistrarFixture(change))
   }
 
   get place(): string {

@@ -7,7 +7,7 @@ import { REPEAT_MS } from "../../src/pairing/timeouts.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect, Transport } from "../../src/transport/transport.ts"
 import { formatPairingLink, LINK_REQUEST_BYTES, parsePairingLink } from "../../src/wire/pairing-link.ts"
-import { faultOf } from "../transport/post.ts"
+import { faultOf } from "../transport/transport-fixture.ts"
 import { carrierOf, Household, type Tenant } from "./household.ts"
 
 type By = Params<"pair-offer">["by"]

@@ -4,8 +4,8 @@ import { useBackend } from "../../src/crypto/nacl.ts"
 import { CODE_LIFETIME_MS, REPEAT_MS } from "../../src/pairing/timeouts.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
-import { newWorld, portOf } from "../broker/world.ts"
-import { dial, faultOf } from "../transport/post.ts"
+import { newBrokerFixture, portOf } from "../broker/broker-fixture.ts"
+import { openTransport, faultOf } from "../transport/transport-fixture.ts"
 import { Household, type Tenant } from "./household.ts"
 
 const DEAD =
@@ -190,7 +190,7 @@ describe("somebody in the path", () => {
   })
 
   it("who passes every message on between two brokers is found out by the pin [P-15]", async () => {
-    const mallory = await newWorld()
+    const mallory = await newBrokerFixture()
     const trap = await mallory.start()
     const port = portOf(trap)
     const alice = await house.member("alice")
@@ -199,12 +199,12 @@ describe("somebody in the path", () => {
     const topic = `mc/1/p/${code.split("-")[0] ?? ""}`
 
     const pin = pinOf(mallory.authority.caCertificate)
-    const there = dial({
+    const there = openTransport({
       address: { host: "127.0.0.1", port },
       trust: { kind: "pin", pin },
       credential: { kind: "guest" },
     })
-    const here = dial(house.town.target())
+    const here = openTransport(house.town.target())
     const passed = new Set<string>()
     const relay = (to: typeof there) => (payload: Uint8Array) => {
       const key = Buffer.from(payload).toString("hex")
@@ -244,7 +244,7 @@ describe("where to pair", () => {
   })
 
   it("a code for another broker than the profile's is refused", async () => {
-    const other = await newWorld()
+    const other = await newBrokerFixture()
     const port = portOf(await other.start())
     const bob = await house.member("bob")
     const fault = await faultOf(answer(bob, `7-crowd-river@127.0.0.1:${port}`))

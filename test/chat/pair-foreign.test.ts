@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import type { Home } from "../../src/chat/ports.ts"
 import { decodePairing, type PairingMessage } from "../../src/wire/pairing.ts"
-import { faultOf } from "../transport/post.ts"
+import { faultOf } from "../transport/transport-fixture.ts"
 import { type Person, Town } from "./people.ts"
 
 const BROKER = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } } as const

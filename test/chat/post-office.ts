@@ -1,5 +1,5 @@
 import { Fault } from "../../src/errors.ts"
-import type { Connect, LinkState, Transport, TransportEvents } from "../../src/transport/transport.ts"
+import type { Connect, ConnectionState, Transport, TransportEvents } from "../../src/transport/transport.ts"
 
 /** What the post office may do to a frame before it is delivered: the copies that arrive, or none. */
 export type Meddle = (topic: string, payload: Uint8Array) => readonly Uint8Array[]
@@ -212,7 +212,7 @@ class PostalLink implements Transport {
     act()
   }
 
-  #tell(state: LinkState): void {
+  #tell(state: ConnectionState): void {
     if (!this.#closed) this.#events.onState(state)
   }
 }

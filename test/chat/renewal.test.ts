@@ -5,7 +5,7 @@ import type { BrokerHome } from "../../src/chat/ports.ts"
 import { Fault } from "../../src/errors.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
-import type { Connect, LinkState } from "../../src/transport/transport.ts"
+import type { Connect, ConnectionState } from "../../src/transport/transport.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
 import { carrierOf, Household, type Tenant, type Wishes } from "./household.ts"
 
@@ -57,7 +57,7 @@ async function heard(tenant: Tenant): Promise<string> {
 /** A connection that a test can declare dead, and the certificates that were shown over each. */
 function cuttable(): { readonly connect: Connect; readonly shown: string[]; readonly cut: () => void } {
   const shown: string[] = []
-  let tell: (state: LinkState) => void = () => undefined
+  let tell: (state: ConnectionState) => void = () => undefined
   return {
     connect: (target, events) => {
       if (target.credential.kind === "device") {

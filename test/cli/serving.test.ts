@@ -8,8 +8,8 @@ import type { Authority } from "../../src/broker/certificates.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { openFile } from "../../src/keystore/sealed-file.ts"
 import { openLedger } from "../../src/registrar/ledger.ts"
-import { memoryOf, openMany } from "../broker/raw.ts"
-import { type Device, mint, newId } from "../broker/world.ts"
+import { memoryOf, openMany } from "../broker/raw-client.ts"
+import { type Device, mint, newId } from "../broker/broker-fixture.ts"
 import { CliFixture, INIT, paired } from "./cli-fixture.ts"
 
 const MIB = 1024 * 1024

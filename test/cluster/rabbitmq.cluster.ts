@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { freePort } from "../mosquitto.ts"
-import { type Burrow, dig, type Rabbit, startRabbit } from "../rabbit.ts"
+import { type Epmd, startEpmd, type Rabbit, startRabbit } from "../rabbit.ts"
 import { authorityOf } from "../scenario/membership.ts"
 import { isMessage, pair, schemaIs, initHost, ScenarioFixture } from "../scenario/scenario-fixture.ts"
 
@@ -8,27 +8,27 @@ const NAMES = ["one", "two", "three"] as const
 const story = new ScenarioFixture()
 const [alice, bob] = [story.user("alice"), story.user("bob")]
 const nodes = new Map<string, Rabbit>()
-let burrow: Burrow
+let epmd: Epmd
 let killed: Rabbit | undefined
 
 beforeAll(async () => {
   const authority = await authorityOf(alice)
-  const doorPort = await freePort()
-  burrow = await dig()
+  const authPort = await freePort()
+  epmd = await startEpmd()
   const started = NAMES.map(async (name) => {
-    nodes.set(name, await startRabbit(burrow, name, { authority, doorPort, cluster: NAMES }))
+    nodes.set(name, await startRabbit(epmd, name, { authority, authPort, cluster: NAMES }))
   })
   await Promise.all(started)
   const addresses = NAMES.map((name) => `127.0.0.1:${String(nodes.get(name)?.port)}`).join(",")
-  const beside = ["registrar", "--broker", addresses, "--rabbitmq", String(doorPort), "--json"]
-  await alice.start(beside).waitForOutput(schemaIs("registrar"))
+  const registrarArgs = ["registrar", "--broker", addresses, "--rabbitmq", String(authPort), "--json"]
+  await alice.start(registrarArgs).waitForOutput(schemaIs("registrar"))
   await initHost(alice)
   await pair(alice, bob)
 })
 afterAll(async () => {
   await story.end()
   for (const node of nodes.values()) await node.close()
-  await burrow.close()
+  await epmd.close()
 })
 
 function runningAt(node: Rabbit | undefined): readonly string[] {
@@ -46,7 +46,7 @@ function queueOf(device: string): Queue {
   return { leader, messages: Number(messages) }
 }
 
-const spoken = (from: number): string =>
+const typedLines = (from: number): string =>
   texts(from)
     .map((text) => `${text}\n`)
     .join("")
@@ -64,17 +64,17 @@ test("the node that holds Bob's messages is killed, and nothing is lost or doubl
   const device = String(devices.find((row) => row["user"] !== "operator")?.["device"])
 
   const chat = alice.start(["chat", "bob"])
-  chat.type(spoken(0))
+  chat.type(typedLines(0))
   while (queueOf(device).messages < 10) continue
   killed = nodes.get(queueOf(device).leader)
   await killed?.close()
-  chat.type(spoken(10))
-  const hearing = bob.start(["inbox", "--follow", "--json"])
-  for (const text of [...texts(0), ...texts(10)]) await hearing.waitForOutput(isMessage(text))
+  chat.type(typedLines(10))
+  const follower = bob.start(["inbox", "--follow", "--json"])
+  for (const text of [...texts(0), ...texts(10)]) await follower.waitForOutput(isMessage(text))
   chat.endInput()
   await chat.finished()
-  hearing.kill("SIGINT")
-  const { output: said } = await hearing.ended()
+  follower.kill("SIGINT")
+  const { output: said } = await follower.ended()
   expect(said.map(({ text }) => text)).toEqual([...texts(0), ...texts(10)])
 })
 

@@ -6,7 +6,7 @@ import type { Authority } from "../../src/broker/certificates.ts"
 import type { ChatClient, Message } from "../../src/chat/api.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import type { Store } from "../../src/store/records.ts"
-import type { Device } from "../broker/world.ts"
+import type { Device } from "../broker/broker-fixture.ts"
 import { openNeighbour } from "../chat/neighbour.ts"
 import type { Direction } from "./invariants.ts"
 

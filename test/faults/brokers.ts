@@ -1,4 +1,4 @@
-import { type Device, mint, newId, newWorld, portOf } from "../broker/world.ts"
+import { type Device, mint, newId, newBrokerFixture, portOf } from "../broker/broker-fixture.ts"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import type { BrokerLocation } from "./actors.ts"
 
@@ -15,12 +15,12 @@ export type CrashingBroker = RealBroker & {
 }
 
 async function embedded(): Promise<RealBroker> {
-  const { authority, folder, device, start, end } = await newWorld()
+  const { authority, folder, device, start, end } = await newBrokerFixture()
   return { authority, folder, port: portOf(await start()), device, end }
 }
 
 async function embeddedProcess(): Promise<CrashingBroker> {
-  const { authority, folder, device, spawn, end } = await newWorld()
+  const { authority, folder, device, spawn, end } = await newBrokerFixture()
   let running = await spawn(0)
   const { port } = running
   const crash = async (): Promise<void> => {

@@ -4,7 +4,7 @@ import { connect, createServer, type TLSSocket } from "node:tls"
 import type { Packet } from "mqtt-packet"
 
 import { makeServerCertificate, type Authority } from "../../src/broker/certificates.ts"
-import type { Device } from "../broker/world.ts"
+import type { Device } from "../broker/broker-fixture.ts"
 import { packetsOf } from "./packets.ts"
 
 /** Where a packet is on its way to. */

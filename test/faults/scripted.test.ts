@@ -5,7 +5,7 @@ import type { PacketCmd } from "mqtt-packet"
 import { describe, expect, test, vi, type TestContext } from "vitest"
 
 import { makeAuthority } from "../../src/broker/certificates.ts"
-import { mint, newId } from "../broker/world.ts"
+import { mint, newId } from "../broker/broker-fixture.ts"
 import { until, untilSettled, type Actor } from "./actors.ts"
 import { pairedActors, expectInvariantsBothWays } from "./faults-fixture.ts"
 import { ScriptedBroker } from "./scripted-broker.ts"

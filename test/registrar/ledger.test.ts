@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { openLedger, readLedger } from "../../src/registrar/ledger.ts"
-import type { Entry } from "../../src/registrar/roll.ts"
-import { faultOf } from "../transport/post.ts"
+import type { Entry } from "../../src/registrar/registry-state.ts"
+import { faultOf } from "../transport/transport-fixture.ts"
 
 const LEDGER = join(import.meta.dirname, "../../src/registrar/ledger.ts")
 
@@ -32,7 +32,7 @@ async function written(...users: string[]): Promise<string> {
 
 async function usersIn(): Promise<string[]> {
   const ledger = await openLedger(path)
-  const users = [...ledger.roll.users.keys()]
+  const users = [...ledger.state.users.keys()]
   await ledger.close()
   return users
 }

@@ -6,7 +6,7 @@ import { fromBase64url, toBase64url } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { DEVICE_DAYS } from "../../src/registrar/authority.ts"
 import { listDevices, listUsers } from "../../src/registrar/members.ts"
-import { DEVICES_MAX, INVITATION_DAYS, INVITATIONS_PER_HOUR } from "../../src/registrar/admission.ts"
+import { DEVICES_MAX, INVITATION_DAYS, INVITATIONS_PER_HOUR } from "../../src/registrar/decide.ts"
 import { deviceKeyOf, makeDeviceKey } from "../../src/transport/device-key.ts"
 import {
   type Applicant,
@@ -19,22 +19,22 @@ import {
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { decodeInvitation, type RegistrationRequest } from "../../src/wire/registration.ts"
 import { type SealedRequest, sealRequest } from "../../src/wire/registration-box.ts"
-import { faultOf, type Wire } from "../transport/post.ts"
-import { newApplicant, newTown, type Town } from "./world.ts"
+import { faultOf, type TransportFixture } from "../transport/transport-fixture.ts"
+import { newApplicant, newRegistrarFixture, type RegistrarFixture } from "./registrar-fixture.ts"
 
 const DAY = 24 * 3600 * 1000
 const INBOX = "AAAAAAAAAAAAAAAAAAAAAA"
 
-let town: Town | undefined
+let started: RegistrarFixture | undefined
 
-async function given(...change: Parameters<typeof newTown>): Promise<Town> {
-  town = await newTown(...change)
-  return town
+async function startFixture(...change: Parameters<typeof newRegistrarFixture>): Promise<RegistrarFixture> {
+  started = await newRegistrarFixture(...change)
+  return started
 }
 
-async function member(here: Town, applicant: Applicant): Promise<Enrolled> {
-  const invitation = await here.invite(toBase64url(systemRandom(6)))
-  return enroll(applicant, { line: here.dial(), invitation, deviceName: "laptop" })
+async function member(fixture: RegistrarFixture, applicant: Applicant): Promise<Enrolled> {
+  const invitation = await fixture.invite(toBase64url(systemRandom(6)))
+  return enroll(applicant, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
 }
 
 /** A join made by hand, so that the same bytes can be sent twice. */
@@ -53,29 +53,33 @@ function joinBy(applicant: Applicant, invitation: Uint8Array, csr?: Uint8Array) 
   return { id: toBase64url(topicId), sealed }
 }
 
-async function ask(wire: Wire, id: string, sealed: SealedRequest) {
-  let hear: (payload: Uint8Array) => void = () => undefined
-  const heard = new Promise<Uint8Array>((resolve) => (hear = resolve))
-  const leave = await wire.listen(`mc/1/reg/a/${id}`, (payload) => hear(payload))
-  await wire.publish(`mc/1/reg/q/${id}`, sealed.payload)
-  const answer = sealed.openAnswer(await heard)
-  leave()
+async function ask(client: TransportFixture, id: string, sealed: SealedRequest) {
+  let resolveAnswer: (payload: Uint8Array) => void = () => undefined
+  const answered = new Promise<Uint8Array>((resolve) => (resolveAnswer = resolve))
+  const unsubscribe = await client.listen(`mc/1/reg/a/${id}`, (payload) => resolveAnswer(payload))
+  await client.publish(`mc/1/reg/q/${id}`, sealed.payload)
+  const answer = sealed.openAnswer(await answered)
+  unsubscribe()
   return answer
 }
 
 afterEach(async () => {
-  await town?.end()
-  town = undefined
+  await started?.end()
+  started = undefined
 })
 
 test("Alice comes in with an invitation, and her certificate opens her own inbox [R-3] [R-7]", async () => {
-  const { invite, dial, admitted, world } = await given()
+  const { invite, openTransport, admitted, brokerFixture } = await startFixture()
   const invitation = await invite("alice")
-  const credential = await enroll(newApplicant(), { line: dial(), invitation, deviceName: "laptop" })
+  const credential = await enroll(newApplicant(), {
+    publisher: openTransport(),
+    invitation,
+    deviceName: "laptop",
+  })
   expect(admitted).toEqual([{ deviceName: "laptop", operator: false }])
   expect(credential.userId).toBe(toBase64url(decodeInvitation(invitation)!.user))
 
-  const own = dial(credential)
+  const own = openTransport(credential)
   await own.transport.subscribe(`mc/1/i/${credential.deviceId}/+`)
   await own.publish(`mc/1/i/${credential.deviceId}/${INBOX}`, Buffer.from("hello"))
   expect((await own.frame()).payload).toEqual(Buffer.from("hello"))
@@ -85,189 +89,227 @@ test("Alice comes in with an invitation, and her certificate opens her own inbox
   expect(fromBase64url(credential.deviceId)).toHaveLength(16)
   expect(certificate.ca).toBe(false)
   expect(certificate.keyUsage).toEqual(["1.3.6.1.5.5.7.3.2"])
-  expect(certificate.verify(new X509Certificate(world.authority.caCertificate).publicKey)).toBe(true)
+  expect(certificate.verify(new X509Certificate(brokerFixture.authority.caCertificate).publicKey)).toBe(true)
   const days = (Date.parse(certificate.validTo) - Date.now()) / DAY
   expect(days).toBeGreaterThan(DEVICE_DAYS - 1)
   expect(days).toBeLessThanOrEqual(DEVICE_DAYS)
 })
 
 test("an invitation lets one device in; the same bytes again get the same certificate [R-3]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const alice = newApplicant()
   const { id, sealed } = joinBy(alice, invitation)
-  const first = await ask(here.dial(), id, sealed)
+  const first = await ask(fixture.openTransport(), id, sealed)
   expect(first?.kind).toBe("admitted")
-  expect(await ask(here.dial(), id, sealed)).toEqual(first)
+  expect(await ask(fixture.openTransport(), id, sealed)).toEqual(first)
 
-  await here.reopen()
-  expect(await ask(here.dial(), id, sealed)).toEqual(first)
+  await fixture.reopen()
+  expect(await ask(fixture.openTransport(), id, sealed)).toEqual(first)
 
-  const mallory = enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
+  const mallory = enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation,
+    deviceName: "laptop",
+  })
   expect(await faultOf(mallory)).toMatchObject({
     code: "refused",
     message: "this invitation was used already",
   })
-  expect(here.admitted).toHaveLength(1)
+  expect(fixture.admitted).toHaveLength(1)
 })
 
 test("a request intercepted on its way lets nobody else in, not even by being sent first [R-2] [R-3]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const { id, sealed } = joinBy(newApplicant(), invitation)
-  const mallory = joinBy(newApplicant(), await here.invite("mallory"))
-  const atMallory = here.dial()
+  const mallory = joinBy(newApplicant(), await fixture.invite("mallory"))
+  const atMallory = fixture.openTransport()
   const stolen: Uint8Array[] = []
   await atMallory.listen(`mc/1/reg/a/${id}`, (payload) => stolen.push(payload))
   await atMallory.publish(`mc/1/reg/q/${id}`, sealed.payload)
   await atMallory.frame()
   expect(stolen.map((answer) => mallory.sealed.openAnswer(answer))).toEqual([undefined])
 
-  expect((await ask(here.dial(), id, sealed))?.kind).toBe("admitted")
-  expect(here.admitted).toHaveLength(1)
-  expect(listDevices(here.registrar.ledger.roll)).toMatchObject([{ user: "alice" }])
+  expect((await ask(fixture.openTransport(), id, sealed))?.kind).toBe("admitted")
+  expect(fixture.admitted).toHaveLength(1)
+  expect(listDevices(fixture.registrar.ledger.state)).toMatchObject([{ user: "alice" }])
 })
 
 test("whoever lost the answer asks again with a new key and stays the same device [R-3]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const alice = newApplicant()
-  const lost = await enroll(alice, { line: here.dial(), invitation, deviceName: "laptop" })
-  const again = await enroll(alice, { line: here.dial(), invitation, deviceName: "laptop" })
+  const lost = await enroll(alice, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
+  const again = await enroll(alice, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
   expect(again.deviceId).toBe(lost.deviceId)
   expect(again.key).not.toBe(lost.key)
-  const { publicKey: registrar } = here.registrar
-  const renewed = renew(alice, { line: here.dial(), registrar, credential: lost, guest: true })
+  const { publicKey: registrar } = fixture.registrar
+  const renewed = renew(alice, {
+    publisher: fixture.openTransport(),
+    registrar,
+    credential: lost,
+    guest: true,
+  })
   expect(await faultOf(renewed)).toMatchObject({ code: "refused" })
-  expect(listDevices(here.registrar.ledger.roll)).toMatchObject([{ user: "alice", device: lost.deviceId }])
+  expect(listDevices(fixture.registrar.ledger.state)).toMatchObject([
+    { user: "alice", device: lost.deviceId },
+  ])
 })
 
 test("an invitation that has expired lets nobody in, nor answers repeats [R-1] [R-3]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
-  const used = await here.invite("bob")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
+  const used = await fixture.invite("bob")
   const bob = joinBy(newApplicant(), used)
-  expect((await ask(here.dial(), bob.id, bob.sealed))?.kind).toBe("admitted")
+  expect((await ask(fixture.openTransport(), bob.id, bob.sealed))?.kind).toBe("admitted")
 
-  await here.reopen()
-  here.setClock(Date.now() + INVITATION_DAYS * DAY)
+  await fixture.reopen()
+  fixture.setClock(Date.now() + INVITATION_DAYS * DAY)
   const alice = joinBy(newApplicant(), invitation)
-  expect(await ask(here.dial(), alice.id, alice.sealed)).toEqual({
+  expect(await ask(fixture.openTransport(), alice.id, alice.sealed)).toEqual({
     kind: "refused",
     why: "expired-invitation",
   })
-  expect(await ask(here.dial(), bob.id, bob.sealed)).toEqual({ kind: "refused", why: "expired-invitation" })
+  expect(await ask(fixture.openTransport(), bob.id, bob.sealed)).toEqual({
+    kind: "refused",
+    why: "expired-invitation",
+  })
 })
 
 test("a wrong secret and an invitation that never was get the same answer [R-4]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const guessed = Uint8Array.from(invitation)
   guessed[20]! ^= 1
   const invented = Uint8Array.from(invitation)
   invented[3]! ^= 1
   for (const wrong of [guessed, invented]) {
     const { id, sealed } = joinBy(newApplicant(), wrong)
-    expect(await ask(here.dial(), id, sealed)).toEqual({ kind: "refused", why: "unknown-invitation" })
+    expect(await ask(fixture.openTransport(), id, sealed)).toEqual({
+      kind: "refused",
+      why: "unknown-invitation",
+    })
   }
-  expect((await member(here, newApplicant())).deviceId).toHaveLength(22)
+  expect((await member(fixture, newApplicant())).deviceId).toHaveLength(22)
 })
 
 test("a request that is no PKCS #10 of a P-256 key is refused and leaves the invitation good [R-7]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const good = makeDeviceKey().csr
   const unsigned = Uint8Array.from(good)
   unsigned[unsigned.length - 1]! ^= 1
   for (const csr of [unsigned, Buffer.from("nonsense"), good.subarray(0, 40)]) {
     const { id, sealed } = joinBy(newApplicant(), invitation, csr)
-    expect(await ask(here.dial(), id, sealed)).toEqual({ kind: "refused", why: "bad-request" })
+    expect(await ask(fixture.openTransport(), id, sealed)).toEqual({ kind: "refused", why: "bad-request" })
   }
   const { id, sealed } = joinBy(newApplicant(), invitation, good)
-  expect((await ask(here.dial(), id, sealed))?.kind).toBe("admitted")
+  expect((await ask(fixture.openTransport(), id, sealed))?.kind).toBe("admitted")
 })
 
 test("a member invites Bob, who comes in; a stranger's request and one in another's name are refused [R-5]", async () => {
-  const here = await given()
+  const fixture = await startFixture()
   const alice = newApplicant()
   const mallory = newApplicant()
-  const credential = await member(here, alice)
-  const other = await member(here, mallory)
-  const { publicKey: registrar } = here.registrar
+  const credential = await member(fixture, alice)
+  const other = await member(fixture, mallory)
+  const { publicKey: registrar } = fixture.registrar
 
-  const line = here.dial(credential)
-  const invitation = await requestInvitation(alice, { line, registrar, deviceId: credential.deviceId })
-  const bob = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "bob" })
+  const publisher = fixture.openTransport(credential)
+  const invitation = await requestInvitation(alice, { publisher, registrar, deviceId: credential.deviceId })
+  const bob = await enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation,
+    deviceName: "bob",
+  })
   expect(bob.deviceId).not.toBe(credential.deviceId)
 
-  const inAlicesName = requestInvitation(mallory, { line, registrar, deviceId: credential.deviceId })
+  const inAlicesName = requestInvitation(mallory, { publisher, registrar, deviceId: credential.deviceId })
   expect(await faultOf(inAlicesName)).toMatchObject({ code: "refused" })
   const device = fromBase64url(credential.deviceId)!
   const topicId = fromBase64url(other.deviceId)!
   const request: RegistrationRequest = { kind: "invite", device, sign: alice.identity.public.sign }
   const elsewhere = sealRequest(request, { registrar, topicId }, alice.identity.signSecret, systemRandom)!
-  expect(await ask(here.dial(other), other.deviceId, elsewhere)).toEqual({
+  expect(await ask(fixture.openTransport(other), other.deviceId, elsewhere)).toEqual({
     kind: "refused",
     why: "not-a-member",
   })
 })
 
 test("where members may not invite, the operator still may [R-5]", async () => {
-  const here = await given({ membersMayInvite: false })
-  const { publicKey: registrar } = here.registrar
+  const fixture = await startFixture({ membersMayInvite: false })
+  const { publicKey: registrar } = fixture.registrar
   const owner = newApplicant()
-  const invitation = (await here.inviteOperator())!
-  const operator = await enroll(owner, { line: here.dial(), invitation, deviceName: "here" })
-  expect(here.admitted).toEqual([{ deviceName: "here", operator: true }])
+  const invitation = (await fixture.inviteOperator())!
+  const operator = await enroll(owner, { publisher: fixture.openTransport(), invitation, deviceName: "here" })
+  expect(fixture.admitted).toEqual([{ deviceName: "here", operator: true }])
   const alice = newApplicant()
-  const credential = await member(here, alice)
+  const credential = await member(fixture, alice)
 
   const asked = requestInvitation(alice, {
-    line: here.dial(credential),
+    publisher: fixture.openTransport(credential),
     registrar,
     deviceId: credential.deviceId,
   })
   expect(await faultOf(asked)).toMatchObject({ message: "members of this broker may not invite others" })
-  const line = here.dial(operator)
-  expect(await requestInvitation(owner, { line, registrar, deviceId: operator.deviceId })).toHaveLength(72)
+  const publisher = fixture.openTransport(operator)
+  expect(await requestInvitation(owner, { publisher, registrar, deviceId: operator.deviceId })).toHaveLength(
+    72,
+  )
 })
 
 test("a member has twenty invitations an hour, also across a restart of the registrar [R-5]", async () => {
-  const here = await given()
+  const fixture = await startFixture()
   const alice = newApplicant()
-  const credential = await member(here, alice)
+  const credential = await member(fixture, alice)
   const request = {
-    line: here.dial(credential),
-    registrar: here.registrar.publicKey,
+    publisher: fixture.openTransport(credential),
+    registrar: fixture.registrar.publicKey,
     deviceId: credential.deviceId,
   }
   for (let n = 1; n <= INVITATIONS_PER_HOUR; n += 1) await requestInvitation(alice, request)
   expect((await faultOf(requestInvitation(alice, request))).message).toContain("too many")
-  await here.reopen()
+  await fixture.reopen()
   expect((await faultOf(requestInvitation(alice, request))).message).toContain("too many")
-  here.setClock(Date.now() + 3600 * 1000 + 1000)
+  fixture.setClock(Date.now() + 3600 * 1000 + 1000)
   expect(await requestInvitation(alice, request)).toHaveLength(72)
 })
 
 test("a certificate is renewed for the same name and key, by its owner only [R-6]", async () => {
-  const here = await given()
-  const { publicKey: registrar } = here.registrar
+  const fixture = await startFixture()
+  const { publicKey: registrar } = fixture.registrar
   const alice = newApplicant()
-  const credential = await member(here, alice)
-  here.setClock(Date.now() + 60 * DAY)
+  const credential = await member(fixture, alice)
+  fixture.setClock(Date.now() + 60 * DAY)
 
-  const renewed = await renew(alice, { line: here.dial(credential), registrar, credential, guest: false })
+  const renewed = await renew(alice, {
+    publisher: fixture.openTransport(credential),
+    registrar,
+    credential,
+    guest: false,
+  })
   expect(renewed).toMatchObject({ deviceId: credential.deviceId, key: credential.key })
   expect(Date.parse(new X509Certificate(renewed.certificate).validTo)).toBeGreaterThan(Date.now() + 149 * DAY)
-  const asGuest = await renew(alice, { line: here.dial(), registrar, credential, guest: true })
+  const asGuest = await renew(alice, {
+    publisher: fixture.openTransport(),
+    registrar,
+    credential,
+    guest: true,
+  })
   // whoever asks again at once gets the same again, and the ledger does not grow
   expect(asGuest.certificate).toBe(renewed.certificate)
 
-  const byMallory = renew(newApplicant(), { line: here.dial(), registrar, credential, guest: true })
+  const byMallory = renew(newApplicant(), {
+    publisher: fixture.openTransport(),
+    registrar,
+    credential,
+    guest: true,
+  })
   expect(await faultOf(byMallory)).toMatchObject({ code: "refused" })
   const { key } = makeDeviceKey()
   const otherKey = renew(alice, {
-    line: here.dial(),
+    publisher: fixture.openTransport(),
     registrar,
     credential: { ...credential, key },
     guest: true,
@@ -277,33 +319,37 @@ test("a certificate is renewed for the same name and key, by its owner only [R-6
 })
 
 test("the operator is invited at each start until a device has used it, and older ones lapse [R-1]", async () => {
-  const here = await given()
-  const before = (await here.inviteOperator())!
-  await here.reopen()
-  const invitation = (await here.inviteOperator())!
-  const late = enroll(newApplicant(), { line: here.dial(), invitation: before, deviceName: "old" })
+  const fixture = await startFixture()
+  const before = (await fixture.inviteOperator())!
+  await fixture.reopen()
+  const invitation = (await fixture.inviteOperator())!
+  const late = enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation: before,
+    deviceName: "old",
+  })
   expect(await faultOf(late)).toMatchObject({ code: "refused" })
-  await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "here" })
-  expect(await here.inviteOperator()).toBeUndefined()
-  await here.reopen()
-  expect(await here.inviteOperator()).toBeUndefined()
+  await enroll(newApplicant(), { publisher: fixture.openTransport(), invitation, deviceName: "here" })
+  expect(await fixture.inviteOperator()).toBeUndefined()
+  await fixture.reopen()
+  expect(await fixture.inviteOperator()).toBeUndefined()
 })
 
 test("an invitation is on disk before it is given out, and its secret is not [R-1] [R-8]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const { user, secret } = decodeInvitation(invitation)!
-  const ledger = readFileSync(here.ledgerPath, "utf8")
+  const ledger = readFileSync(fixture.ledgerPath, "utf8")
   expect(ledger).toContain(toBase64url(user))
   expect(ledger).not.toContain(toBase64url(secret))
 })
 
 test("an admission is on disk before it is answered and before the broker hears that it was taken [R-8]", async () => {
   const onDisk: { readonly step: string; readonly ledger: string }[] = []
-  const here = await given({
+  const fixture = await startFixture({
     connect: (target, events) => {
-      const look = (step: string) => onDisk.push({ step, ledger: readFileSync(here.ledgerPath, "utf8") })
-      const link = connectMqtt(target, {
+      const look = (step: string) => onDisk.push({ step, ledger: readFileSync(fixture.ledgerPath, "utf8") })
+      const transport = connectMqtt(target, {
         ...events,
         onFrame: async (topic, payload) => {
           await events.onFrame(topic, payload)
@@ -311,47 +357,51 @@ test("an admission is on disk before it is answered and before the broker hears 
         },
       })
       return {
-        ...link,
+        ...transport,
         publish: (topic, payload) => {
           look("answered")
-          return link.publish(topic, payload)
+          return transport.publish(topic, payload)
         },
       }
     },
   })
-  const { deviceId } = await member(here, newApplicant())
+  const { deviceId } = await member(fixture, newApplicant())
   expect(onDisk.map(({ step }) => step)).toEqual(["answered", "acknowledged"])
   for (const { ledger } of onDisk) expect(ledger).toContain(deviceId)
 })
 
 test("noise on the registration topics gets no answer and stops nobody [R-3]", async () => {
-  const here = await given()
-  const guest = here.dial()
+  const fixture = await startFixture()
+  const guest = fixture.openTransport()
   const id = toBase64url(systemRandom(16))
   const answers: Uint8Array[] = []
   await guest.listen(`mc/1/reg/a/${id}`, (payload) => answers.push(payload))
   for (const length of [0, 1, 1023, 1024, 1025, 60_000]) {
     await guest.publish(`mc/1/reg/q/${id}`, systemRandom(length))
   }
-  expect((await member(here, newApplicant())).deviceId).toHaveLength(22)
+  expect((await member(fixture, newApplicant())).deviceId).toHaveLength(22)
   expect(answers).toEqual([])
 })
 
 test("a registrar that the broker turns away says so, and keeps its ledger whole", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const stranger = await makeAuthority()
-  expect(await faultOf(here.reopen({ keys: stranger }))).toMatchObject({ code: "refused" })
-  await here.reopen()
-  const credential = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
+  expect(await faultOf(fixture.reopen({ keys: stranger }))).toMatchObject({ code: "refused" })
+  await fixture.reopen()
+  const credential = await enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation,
+    deviceName: "laptop",
+  })
   expect(credential.deviceId).toHaveLength(22)
 })
 
 test("of two devices that race for one invitation one comes in, whichever [R-3]", async () => {
-  const here = await given()
-  const invitation = await here.invite("alice")
+  const fixture = await startFixture()
+  const invitation = await fixture.invite("alice")
   const racing = Array.from({ length: 6 }, (_, n) =>
-    enroll(newApplicant(), { line: here.dial(), invitation, deviceName: `laptop ${n}` }),
+    enroll(newApplicant(), { publisher: fixture.openTransport(), invitation, deviceName: `laptop ${n}` }),
   )
   const ended = await Promise.allSettled(racing)
   expect(ended.filter(({ status }) => status === "fulfilled")).toHaveLength(1)
@@ -359,16 +409,16 @@ test("of two devices that race for one invitation one comes in, whichever [R-3]"
     if (end.status === "rejected")
       expect(end.reason).toMatchObject({ message: "this invitation was used already" })
   }
-  expect(here.admitted).toHaveLength(1)
+  expect(fixture.admitted).toHaveLength(1)
 })
 
 test("a member brings a further device of their own, whoever may invite, up to eight [R-10]", async () => {
-  const here = await given({ membersMayInvite: false })
-  const { registrar } = here
+  const fixture = await startFixture({ membersMayInvite: false })
+  const { registrar } = fixture
   const alice = newApplicant()
-  const credential = await member(here, alice)
+  const credential = await member(fixture, alice)
   const asking = {
-    line: here.dial(credential),
+    publisher: fixture.openTransport(credential),
     registrar: registrar.publicKey,
     deviceId: credential.deviceId,
   }
@@ -376,10 +426,16 @@ test("a member brings a further device of their own, whoever may invite, up to e
   for (let n = 2; n <= DEVICES_MAX; n += 1) {
     const invitation = await requestDevice(alice, asking)
     own.add(
-      (await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: `laptop ${n}` })).userId,
+      (
+        await enroll(newApplicant(), {
+          publisher: fixture.openTransport(),
+          invitation,
+          deviceName: `laptop ${n}`,
+        })
+      ).userId,
     )
   }
   expect(own.size).toBe(1)
   expect((await faultOf(requestDevice(alice, asking))).message).toContain("too many")
-  expect(listUsers(registrar.ledger.roll)).toMatchObject([{ devices: DEVICES_MAX }])
+  expect(listUsers(registrar.ledger.state)).toMatchObject([{ devices: DEVICES_MAX }])
 })

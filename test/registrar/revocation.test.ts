@@ -10,35 +10,35 @@ import {
   requestDevice,
   requestInvitation,
 } from "../../src/transport/enroll.ts"
-import { faultOf } from "../transport/post.ts"
-import { newApplicant, newTown, type Town } from "./world.ts"
+import { faultOf } from "../transport/transport-fixture.ts"
+import { newApplicant, newRegistrarFixture, type RegistrarFixture } from "./registrar-fixture.ts"
 
 const HOUR = 3600 * 1000
 
-let town: Town | undefined
+let started: RegistrarFixture | undefined
 
-async function given(): Promise<Town> {
-  town = await newTown()
-  return town
+async function startFixture(): Promise<RegistrarFixture> {
+  started = await newRegistrarFixture()
+  return started
 }
 
-async function admitted(here: Town, alice: Applicant): Promise<Enrolled> {
-  const invitation = await here.invite("alice")
-  return enroll(alice, { line: here.dial(), invitation, deviceName: "laptop" })
+async function admitted(fixture: RegistrarFixture, alice: Applicant): Promise<Enrolled> {
+  const invitation = await fixture.invite("alice")
+  return enroll(alice, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
 }
 
 afterEach(async () => {
-  await town?.end()
-  town = undefined
+  await started?.end()
+  started = undefined
 })
 
 test("a revoked device may ask for nothing more, and its invitations lapse [R-11]", async () => {
-  const here = await given()
-  const { registrar } = here
+  const fixture = await startFixture()
+  const { registrar } = fixture
   const alice = newApplicant()
-  const credential = await admitted(here, alice)
+  const credential = await admitted(fixture, alice)
   const asking = {
-    line: here.dial(credential),
+    publisher: fixture.openTransport(credential),
     registrar: registrar.publicKey,
     deviceId: credential.deviceId,
   }
@@ -48,21 +48,30 @@ test("a revoked device may ask for nothing more, and its invitations lapse [R-11
   ])
   await registrar.enforce()
 
-  const renewal = { line: here.dial(), registrar: registrar.publicKey, credential, guest: true }
+  const renewal = {
+    publisher: fixture.openTransport(),
+    registrar: registrar.publicKey,
+    credential,
+    guest: true,
+  }
   const { deviceName, invitation } = { deviceName: "mallory", invitation: forMallory }
   for (const ask of [
     () => renew(alice, renewal),
     () => requestInvitation(alice, asking),
     () => requestDevice(alice, asking),
-    () => enroll(newApplicant(), { line: here.dial(), invitation, deviceName }),
+    () => enroll(newApplicant(), { publisher: fixture.openTransport(), invitation, deviceName }),
   ]) {
     expect(await faultOf(ask())).toMatchObject({ code: "refused" })
   }
   const { invitation: again } = await invitePerson(registrar, { name: "alice", again: true })
-  const sameKeys = enroll(alice, { line: here.dial(), invitation: again, deviceName: "laptop" })
+  const sameKeys = enroll(alice, {
+    publisher: fixture.openTransport(),
+    invitation: again,
+    deviceName: "laptop",
+  })
   expect((await faultOf(sameKeys)).message).toContain("shut out")
   const newKeys = await enroll(newApplicant(), {
-    line: here.dial(),
+    publisher: fixture.openTransport(),
     invitation: again,
     deviceName: "laptop 2",
   })
@@ -70,39 +79,60 @@ test("a revoked device may ask for nothing more, and its invitations lapse [R-11
 })
 
 test("a revoked user is out with all devices, and the name is free [R-11]", async () => {
-  const here = await given()
-  const { registrar } = here
-  const invitation = await here.invite("alice")
-  const first = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
+  const fixture = await startFixture()
+  const { registrar } = fixture
+  const invitation = await fixture.invite("alice")
+  const first = await enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation,
+    deviceName: "laptop",
+  })
   const { invitation: more } = await invitePerson(registrar, { name: "alice", again: true })
-  const second = await enroll(newApplicant(), { line: here.dial(), invitation: more, deviceName: "desktop" })
+  const second = await enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation: more,
+    deviceName: "desktop",
+  })
   const { invitation: unused } = await invitePerson(registrar, { name: "alice", again: true })
   expect(await revoke(registrar, { user: "alice", device: null })).toEqual([first.deviceId, second.deviceId])
   await registrar.enforce()
-  expect(here.orders.expelled).toEqual([first.deviceId, second.deviceId])
-  const late = enroll(newApplicant(), { line: here.dial(), invitation: unused, deviceName: "late" })
+  expect(fixture.brokerActions.disconnected).toEqual([first.deviceId, second.deviceId])
+  const late = enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation: unused,
+    deviceName: "late",
+  })
   expect((await faultOf(late)).message).toContain("shut out")
-  expect(await here.invite("alice")).toHaveLength(72)
+  expect(await fixture.invite("alice")).toHaveLength(72)
 })
 
 test("the list holds all certificates that revoked devices ever had, signed by the authority [R-11]", async () => {
-  const here = await given()
-  const { registrar, orders, world } = here
+  const fixture = await startFixture()
+  const { registrar, brokerActions, brokerFixture } = fixture
   const alice = newApplicant()
-  const credential = await admitted(here, alice)
-  const renewal = { line: here.dial(), registrar: registrar.publicKey, credential, guest: true }
-  here.setClock(Date.now() + 2 * HOUR)
+  const credential = await admitted(fixture, alice)
+  const renewal = {
+    publisher: fixture.openTransport(),
+    registrar: registrar.publicKey,
+    credential,
+    guest: true,
+  }
+  fixture.setClock(Date.now() + 2 * HOUR)
   const renewed = await renew(alice, renewal)
-  const invitation = await here.invite("bob")
-  const bob = await enroll(newApplicant(), { line: here.dial(), invitation, deviceName: "laptop" })
+  const invitation = await fixture.invite("bob")
+  const bob = await enroll(newApplicant(), {
+    publisher: fixture.openTransport(),
+    invitation,
+    deviceName: "laptop",
+  })
   await revoke(registrar, { user: "alice", device: null })
   await registrar.enforce()
 
-  expect(orders.lists).toHaveLength(2)
-  const [, pem = ""] = orders.lists
+  expect(brokerActions.crls).toHaveLength(2)
+  const [, pem = ""] = brokerActions.crls
   expect(pem).toMatch(/^-----BEGIN X509 CRL-----\n/)
   const list = new X509Crl(pem.replaceAll("X509 CRL", "CRL"))
-  const { publicKey } = new PeculiarCertificate(world.authority.caCertificate)
+  const { publicKey } = new PeculiarCertificate(brokerFixture.authority.caCertificate)
   expect(await list.verify({ publicKey })).toBe(true)
   expect(list.entries.map(({ serialNumber }) => serialNumber)).toEqual(
     [credential, renewed].map(({ certificate }) => new PeculiarCertificate(certificate).serialNumber),
@@ -111,37 +141,38 @@ test("the list holds all certificates that revoked devices ever had, signed by t
 })
 
 test("what a broker could not be told is told when the registrar starts again [R-11]", async () => {
-  const here = await given()
-  const credential = await admitted(here, newApplicant())
-  const broken = await here.reopen({
-    bouncer: () => ({
+  const fixture = await startFixture()
+  const credential = await admitted(fixture, newApplicant())
+  const broken = await fixture.reopen({
+    brokerControl: () => ({
       publishCrl: () => Promise.resolve(),
-      expel: () => Promise.reject(new Fault("unavailable", "the broker does not answer")),
+      disconnect: () => Promise.reject(new Fault("unavailable", "the broker does not answer")),
     }),
   })
   await revoke(broken, { user: "alice", device: null })
   expect(await faultOf(broken.enforce())).toMatchObject({ code: "unavailable" })
-  await here.reopen()
-  expect(here.orders.expelled).toEqual([credential.deviceId])
-  await here.reopen()
-  expect(here.orders.expelled).toEqual([credential.deviceId])
+  await fixture.reopen()
+  expect(fixture.brokerActions.disconnected).toEqual([credential.deviceId])
+  await fixture.reopen()
+  expect(fixture.brokerActions.disconnected).toEqual([credential.deviceId])
 })
 
 test("a list that cannot be written keeps no device in, and is written by the next run [R-11]", async () => {
-  const here = await given()
-  const credential = await admitted(here, newApplicant())
-  const expelled: string[] = []
+  const fixture = await startFixture()
+  const credential = await admitted(fixture, newApplicant())
+  const disconnected: string[] = []
   let isFull = false
-  const registrar = await here.reopen({
-    bouncer: () => ({
-      publishCrl: () => (isFull ? Promise.reject(new Fault("disk-full", "there is no room")) : Promise.resolve()),
-      expel: (device) => Promise.resolve(void expelled.push(device)),
+  const registrar = await fixture.reopen({
+    brokerControl: () => ({
+      publishCrl: () =>
+        isFull ? Promise.reject(new Fault("disk-full", "there is no room")) : Promise.resolve(),
+      disconnect: (device) => Promise.resolve(void disconnected.push(device)),
     }),
   })
   await revoke(registrar, { user: "alice", device: null })
   isFull = true
   expect(await faultOf(registrar.enforce())).toMatchObject({ code: "disk-full" })
-  expect(expelled).toEqual([credential.deviceId])
-  await here.reopen()
-  expect(here.orders.expelled).toEqual([credential.deviceId])
+  expect(disconnected).toEqual([credential.deviceId])
+  await fixture.reopen()
+  expect(fixture.brokerActions.disconnected).toEqual([credential.deviceId])
 })

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import { afterAll, expect, onTestFinished, test } from "vitest"
 import { Running } from "../cli/cli-fixture.ts"
 import { freePort, mosquittoIsMissing } from "../mosquitto.ts"
-import { dig, rabbitIsMissing } from "../rabbit.ts"
+import { startEpmd, rabbitIsMissing } from "../rabbit.ts"
 import { isMessage, pair, type JsonOutput, schemaIs, initHost, ScenarioFixture } from "./scenario-fixture.ts"
 
 const fixture = new ScenarioFixture()
@@ -65,7 +65,7 @@ test.skipIf(rabbitIsMissing())(
     const ports = ["--port", String(port), "--registrar-port", String(registrarPort)]
     const written = await dora.runJson("broker", "rabbitmq", folder, "--loopback", ...ports)
     const { start } = written.find(schemaIs("rabbitmq")) as JsonOutput & { readonly start: readonly string[] }
-    const cluster = await dig()
+    const cluster = await startEpmd()
     // Only what a second node on this machine must have apart from the first.
     const apart = { ERL_EPMD_PORT: String(cluster.epmdPort), RABBITMQ_DIST_PORT: String(distPort) }
     const env = { PATH: process.env["PATH"], HOME: cluster.folder, LANG: "C.UTF-8", ...apart }

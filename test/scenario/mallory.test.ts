@@ -8,19 +8,19 @@ import { leavesRetained, seesNames, seesStatistics, willsAnywhere } from "../../
 import { ProbeConnector } from "../../src/doctor/probe/probe-connection.ts"
 import { isSame, runAttack, type Probe, type Attack, type Outcome, type Probes } from "../../src/doctor/probe/attack-runner.ts"
 import { REGISTRATION_REQUESTS, registrationRequestTopic } from "../../src/wire/topics.ts"
-import { startPlain } from "../broker/plain.ts"
+import { startPlainAedes } from "../broker/plain-aedes.ts"
 import {
   connect,
   mint,
   newId,
-  newWorld,
+  newBrokerFixture,
   optionsFor,
-  type Party,
+  type TestClient,
   portOf,
-  type World,
-} from "../broker/world.ts"
+  type BrokerFixture,
+} from "../broker/broker-fixture.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { rabbitIsMissing, startOneRabbit, type Warren } from "../rabbit.ts"
+import { rabbitIsMissing, startSingleRabbit, type RabbitWithAuth } from "../rabbit.ts"
 
 const ENDLESS = "announces 256 MB before CONNECT"
 
@@ -124,10 +124,10 @@ const WRITES_EACH = 120
 
 /**
  * Mallory subscribes, stops reading, and has thirty others write 29 MB to it. Bob hears Alice all the same, or this
- * never ends; that it never ends on aedes is shown in test/broker/gaps.test.ts.
+ * never ends; that it never ends on aedes is shown in test/broker/aedes-defects.test.ts.
  */
 async function stopsReading(port: number, authority: Authority): Promise<readonly string[]> {
-  const join = async (): Promise<Party & { readonly inbox: string }> => {
+  const join = async (): Promise<TestClient & { readonly inbox: string }> => {
     const device = await mint(authority, newId())
     const party = await connect(optionsFor({ authority }, port, device))
     return { ...party, inbox: `mc/1/i/${device.id}/${newId()}` }
@@ -143,7 +143,7 @@ async function stopsReading(port: number, authority: Authority): Promise<readonl
   // not even who wrote to Mallory has to wait
   for (const { client } of [alice, writers[0] ?? alice])
     await client.publishAsync(bob.inbox, "as ever", { qos: 1 })
-  const received = (await bob.hear(2)).map((line) => line.replace(bob.inbox, "to Bob:"))
+  const received = (await bob.waitFor(2)).map((line) => line.replace(bob.inbox, "to Bob:"))
   for (const { client } of [mallory, alice, bob, ...writers]) await client.endAsync(true)
   return received
 }
@@ -160,14 +160,14 @@ function allAttacks(
 }
 
 describe("Mallory has a valid certificate of the same broker", () => {
-  let fixture: World
-  beforeAll(async () => (fixture = await newWorld()))
+  let fixture: BrokerFixture
+  beforeAll(async () => (fixture = await newBrokerFixture()))
   afterAll(() => fixture.end())
 
   describe("and on aedes as it comes", () => {
     let probes: RegistrarProbes
     beforeAll(async () => {
-      const { port, close } = await startPlain(fixture.authority, {
+      const { port, close } = await startPlainAedes(fixture.authority, {
         authorizePublish: (_client, _packet, done) => done(null),
         authorizeSubscribe: (_client, filter, done) => done(null, filter),
       })
@@ -178,7 +178,7 @@ describe("Mallory has a valid certificate of the same broker", () => {
   })
 
   test("and on aedes with our rules in its hooks, a refused subscription is remembered", async () => {
-    const { port, close } = await startPlain(fixture.authority)
+    const { port, close } = await startPlainAedes(fixture.authority)
     expect(await remembersRefused(await probesAt(port, fixture.authority))).toBe("succeeds")
     await close()
   })
@@ -229,10 +229,10 @@ describe.skipIf(mosquittoIsMissing())("Mallory is a member of a Mosquitto", () =
 describe.skipIf(rabbitIsMissing())(
   "Mallory is a member of a RabbitMQ with the files that we ship, and",
   () => {
-    let broker: Warren
+    let broker: RabbitWithAuth
     let probes: RegistrarProbes
     beforeAll(async () => {
-      broker = await startOneRabbit()
+      broker = await startSingleRabbit()
       probes = await probesAt(broker.port, broker.authority)
       for (const { id } of [probes.alice, probes.mallory]) broker.devices.add(id)
       return broker.close

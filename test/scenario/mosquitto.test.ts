@@ -5,7 +5,7 @@ import { pinOf } from "../../src/broker/certificates.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { openKeyFile } from "../../src/keystore/keyfile.ts"
-import { mint, newId } from "../broker/world.ts"
+import { mint, newId } from "../broker/broker-fixture.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { isMessage, pair, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
 import { freePort } from "../mosquitto.ts"
-import { type Burrow, dig, type Rabbit, rabbitIsMissing, startRabbit } from "../rabbit.ts"
+import { type Epmd, startEpmd, type Rabbit, rabbitIsMissing, startRabbit } from "../rabbit.ts"
 import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { isMessage, pair, schemaIs, initHost, ScenarioFixture } from "./scenario-fixture.ts"
 
@@ -10,14 +10,14 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
   const fixture = new ScenarioFixture()
   const [alice, bob, carol] = [fixture.user("alice"), fixture.user("bob"), fixture.user("carol")]
-  let cluster: Burrow
+  let cluster: Epmd
   let rabbit: Rabbit
 
   beforeAll(async () => {
     const authority = await authorityOf(alice)
     const authPort = await freePort()
-    cluster = await dig()
-    rabbit = await startRabbit(cluster, "rabbit", { authority, doorPort: authPort })
+    cluster = await startEpmd()
+    rabbit = await startRabbit(cluster, "rabbit", { authority, authPort })
     const at = ["--broker", `127.0.0.1:${String(rabbit.port)}`]
     const registrar = alice.start(["registrar", ...at, "--rabbitmq", String(authPort), "--json"])
     await registrar.waitForOutput(schemaIs("registrar"))

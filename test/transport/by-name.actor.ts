@@ -2,7 +2,7 @@ import { connectMqtt } from "../../src/transport/mqtt.ts"
 
 /** Prints how the first connection to a broker that is checked by name goes. */
 const [port = ""] = process.argv.slice(2)
-const link = connectMqtt(
+const transport = connectMqtt(
   {
     address: { host: "localhost", port: Number(port) },
     trust: { kind: "name" },
@@ -13,7 +13,7 @@ const link = connectMqtt(
     onFrame: () => Promise.resolve(),
     onState: (state) => {
       process.stdout.write(state.kind === "online" ? "online" : state.why.message)
-      void link.close()
+      void transport.close()
     },
   },
 )

@@ -6,19 +6,19 @@ import { Fault } from "../../src/errors.ts"
 import { openAuthority } from "../../src/registrar/authority.ts"
 import { makeDeviceKey } from "../../src/transport/device-key.ts"
 import { enroll, requestInvitation } from "../../src/transport/enroll.ts"
-import type { Post } from "../../src/transport/transport.ts"
+import type { Publisher } from "../../src/transport/transport.ts"
 import { encodeInvitation, type RegistrationAnswer } from "../../src/wire/registration.ts"
 import { openRequest } from "../../src/wire/registration-box.ts"
-import { newId, newWorld, type World } from "../broker/world.ts"
-import { readRequest } from "../../src/registrar/authority.ts"
-import { newApplicant } from "../registrar/world.ts"
-import { faultOf } from "./post.ts"
+import { newId, newBrokerFixture, type BrokerFixture } from "../broker/broker-fixture.ts"
+import { readCsr } from "../../src/registrar/authority.ts"
+import { newApplicant } from "../registrar/registrar-fixture.ts"
+import { faultOf } from "./transport-fixture.ts"
 
-let world: World
+let fixture: BrokerFixture
 beforeEach(async () => {
-  world = await newWorld()
+  fixture = await newBrokerFixture()
 })
-afterEach(() => world.end())
+afterEach(() => fixture.end())
 
 const registrar = boxKeyPair(systemRandom)
 const INVITATION = encodeInvitation({
@@ -38,12 +38,12 @@ function hurried() {
 }
 
 /** A registrar behind a broker of our own making: what it is sent, and what it chooses to say. */
-function postWith(
+function publisherWith(
   answers: (payload: Uint8Array, topicId: Uint8Array) => Promise<Uint8Array[]> | Uint8Array[],
 ) {
   const published: Uint8Array[] = []
   const topics = new Map<string, (payload: Uint8Array) => void>()
-  const post: Post = {
+  const publisher: Publisher = {
     publish: async (topic, payload) => {
       published.push(payload)
       const id = topic.split("/").at(-1) ?? ""
@@ -55,11 +55,11 @@ function postWith(
       return Promise.resolve(() => topics.delete(topic))
     },
   }
-  return { post, published, topics }
+  return { publisher, published, topics }
 }
 
 function answering(answer: (csr: Uint8Array) => Promise<RegistrationAnswer> | RegistrationAnswer) {
-  return postWith(async (payload, topicId) => {
+  return publisherWith(async (payload, topicId) => {
     const opened = openRequest(payload, { registrar: registrar.publicKey, topicId }, registrar.secretKey)
     const csr = opened !== undefined && "csr" in opened.request ? opened.request.csr : new Uint8Array()
     return opened === undefined ? [] : [opened.sealAnswer(await answer(csr), systemRandom)]
@@ -67,17 +67,18 @@ function answering(answer: (csr: Uint8Array) => Promise<RegistrationAnswer> | Re
 }
 
 async function certificateFor(name: string, csr: Uint8Array): Promise<RegistrationAnswer> {
-  const authority = await openAuthority(world.authority, systemRandom)
-  const spki = (await readRequest(csr))!
+  const authority = await openAuthority(fixture.authority, systemRandom)
+  const spki = (await readCsr(csr))!
   const certificate = await authority.issue(name, spki, Date.now(), Date.now() + 1_000_000)
   return { kind: "admitted", user: new Uint8Array(16), certificate }
 }
 
-const join = (line: Post) => enroll(hurried(), { line, invitation: INVITATION, deviceName: "laptop" })
+const join = (publisher: Publisher) =>
+  enroll(hurried(), { publisher, invitation: INVITATION, deviceName: "laptop" })
 
 test("a registrar that is away is asked ten times with the same bytes, then the person is told [R-2]", async () => {
-  const { post, published, topics } = postWith(() => [])
-  expect((await faultOf(join(post))).code).toBe("unavailable")
+  const { publisher, published, topics } = publisherWith(() => [])
+  expect((await faultOf(join(publisher))).code).toBe("unavailable")
   expect(published).toHaveLength(10)
   for (const payload of published) expect(payload).toEqual(published[0])
   expect(topics.size).toBe(0)
@@ -85,14 +86,14 @@ test("a registrar that is away is asked ten times with the same bytes, then the 
 
 test("answers that do not open are ignored, the one that does counts [R-2]", async () => {
   let noise = 5
-  const { post } = postWith(async (payload, topicId) => {
+  const { publisher } = publisherWith(async (payload, topicId) => {
     noise -= 1
     if (noise > 0) return [systemRandom(1024), payload, new Uint8Array()]
     const opened = openRequest(payload, { registrar: registrar.publicKey, topicId }, registrar.secretKey)!
     const csr = "csr" in opened.request ? opened.request.csr : new Uint8Array()
     return [opened.sealAnswer(await certificateFor("A".repeat(22), csr), systemRandom)]
   })
-  expect((await join(post)).deviceId).toBe("A".repeat(22))
+  expect((await join(publisher)).deviceId).toBe("A".repeat(22))
 })
 
 test("a certificate for another key, for a name that is no device, or none at all, is not taken", async () => {
@@ -103,23 +104,23 @@ test("a certificate for another key, for a name that is no device, or none at al
     () => ({ kind: "admitted", user: new Uint8Array(16), certificate: Buffer.from("nonsense") }),
     () => ({ kind: "invited", invitation: INVITATION }),
   ]
-  for (const answer of wrong) expect((await faultOf(join(answering(answer).post))).code).toBe("protocol")
+  for (const answer of wrong) expect((await faultOf(join(answering(answer).publisher))).code).toBe("protocol")
 })
 
 test("a refusal is told in words, and an invitation that is none is not sent", async () => {
-  const { post } = answering(() => ({ kind: "refused", why: "used-invitation" }))
-  expect(await faultOf(join(post))).toMatchObject({
+  const { publisher } = answering(() => ({ kind: "refused", why: "used-invitation" }))
+  expect(await faultOf(join(publisher))).toMatchObject({
     code: "refused",
     message: "this invitation was used already",
   })
-  const short = enroll(hurried(), { line: post, invitation: INVITATION.subarray(1), deviceName: "laptop" })
+  const short = enroll(hurried(), { publisher, invitation: INVITATION.subarray(1), deviceName: "laptop" })
   expect((await faultOf(short)).code).toBe("bad-data")
 })
 
 test("a certificate in answer to a request for an invitation is not taken", async () => {
   const { csr } = makeDeviceKey()
-  const { post: line } = answering(() => certificateFor(newId(), csr))
-  const asked = requestInvitation(hurried(), { line, registrar: registrar.publicKey, deviceId: newId() })
+  const { publisher } = answering(() => certificateFor(newId(), csr))
+  const asked = requestInvitation(hurried(), { publisher, registrar: registrar.publicKey, deviceId: newId() })
   expect((await faultOf(asked)).code).toBe("protocol")
 })
 
@@ -130,7 +131,7 @@ test("a frame that the link lost is sent again; one that the broker refuses is n
     new Fault("refused", "no"),
   ]
   let sent = 0
-  const post: Post = {
+  const publisher: Publisher = {
     publish: () => {
       const fault = faults[sent]
       sent += 1
@@ -138,15 +139,15 @@ test("a frame that the link lost is sent again; one that the broker refuses is n
     },
     listen: () => Promise.resolve(() => undefined),
   }
-  expect(await faultOf(join(post))).toBe(faults[2])
+  expect(await faultOf(join(publisher))).toBe(faults[2])
   expect(sent).toBe(3)
 })
 
 test("an invitation whose registrar key is no key is told as damaged", async () => {
-  const { post: line, published } = postWith(() => [])
+  const { publisher, published } = publisherWith(() => [])
   const invitation = INVITATION.slice()
   invitation.fill(0, 32, 64)
-  const joined = enroll(hurried(), { line, invitation, deviceName: "laptop" })
+  const joined = enroll(hurried(), { publisher, invitation, deviceName: "laptop" })
   expect((await faultOf(joined)).code).toBe("bad-data")
   expect(published).toEqual([])
 })

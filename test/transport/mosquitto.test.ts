@@ -9,19 +9,19 @@ import { openRegistrar, type Registrar } from "../../src/registrar/registrar.ts"
 import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Credential } from "../../src/transport/transport.ts"
-import { mint, newId } from "../broker/world.ts"
+import { mint, newId } from "../broker/broker-fixture.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { newApplicant } from "../registrar/world.ts"
-import { dial, type Wire } from "./post.ts"
+import { newApplicant } from "../registrar/registrar-fixture.ts"
+import { openTransport, type TransportFixture } from "./transport-fixture.ts"
 
-const wires: Wire[] = []
+const clients: TransportFixture[] = []
 
-function call(broker: Mosquitto, credential: Credential): Wire {
+function connect(broker: Mosquitto, credential: Credential): TransportFixture {
   const port = credential.kind === "guest" ? broker.guestPort : broker.port
   const trust = { kind: "pin", pin: pinOf(broker.authority.caCertificate) } as const
-  const wire = dial({ address: { host: "127.0.0.1", port }, trust, credential })
-  wires.push(wire)
-  return wire
+  const client = openTransport({ address: { host: "127.0.0.1", port }, trust, credential })
+  clients.push(client)
+  return client
 }
 
 const account = (username: string, password: string): Credential => ({
@@ -50,7 +50,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
       keys: broker.authority,
       boxSecret: boxKeyPair(systemRandom).secretKey,
       ledger,
-      bouncer: () => ({ publishCrl: () => Promise.resolve(), expel: () => Promise.resolve() }),
+      brokerControl: () => ({ publishCrl: () => Promise.resolve(), disconnect: () => Promise.resolve() }),
       onState: () => undefined,
       onAdmitted: () => undefined,
       random: systemRandom,
@@ -60,7 +60,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
     })
   })
   afterAll(async () => {
-    await Promise.all(wires.splice(0).map((wire) => wire.close()))
+    await Promise.all(clients.splice(0).map((client) => client.close()))
     await registrar.close()
     await ledger.close()
     await broker.close()
@@ -70,33 +70,33 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
     const alice = newApplicant()
     const { invitation } = await invitePerson(registrar, { name: "alice", again: false })
     const credential = await enroll(alice, {
-      line: call(broker, { kind: "guest" }),
+      publisher: connect(broker, { kind: "guest" }),
       invitation,
       deviceName: "laptop",
     })
-    const own = call(broker, credential)
+    const own = connect(broker, credential)
     expect(await own.state("online")).toMatchObject({ mqttVersion: 5, sessionPresent: false })
 
     const { publicKey } = registrar
-    const asked = { line: own, registrar: publicKey, deviceId: credential.deviceId }
+    const asked = { publisher: own, registrar: publicKey, deviceId: credential.deviceId }
     const toBob = await requestInvitation(alice, asked)
     const bob = await enroll(newApplicant(), {
-      line: call(broker, { kind: "guest" }),
+      publisher: connect(broker, { kind: "guest" }),
       invitation: toBob,
       deviceName: "b",
     })
-    const renewed = await renew(alice, { line: own, registrar: publicKey, credential, guest: false })
+    const renewed = await renew(alice, { publisher: own, registrar: publicKey, credential, guest: false })
     expect(renewed.deviceId).toBe(credential.deviceId)
 
     const mailbox = `mc/1/i/${credential.deviceId}/${newId()}`
     await own.transport.subscribe(mailbox)
     await own.close()
-    const sender = call(broker, bob)
+    const sender = connect(broker, bob)
     await sender.state("online")
     await sender.publish(mailbox, Buffer.from("while you were away"))
     await broker.restart("SIGTERM")
 
-    const back = call(broker, renewed)
+    const back = connect(broker, renewed)
     expect(text((await back.frame()).payload)).toBe("while you were away")
     expect(back.states[0]).toMatchObject({ kind: "online", sessionPresent: true })
     await sender.state("online")
@@ -108,8 +108,8 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
     const other = await startMosquitto("open")
     const { id, certificate, key } = await mint(other.authority, newId())
     await other.close()
-    const link = call(broker, { kind: "device", deviceId: id, certificate, key })
-    expect((await link.state("stopped")).why).toMatchObject({ code: "refused" })
+    const client = connect(broker, { kind: "device", deviceId: id, certificate, key })
+    expect((await client.state("stopped")).why).toMatchObject({ code: "refused" })
   })
 })
 
@@ -119,13 +119,13 @@ describe.skipIf(mosquittoIsMissing())("somebody else's Mosquitto", () => {
     broker = await startMosquitto("accounts")
   })
   afterAll(async () => {
-    await Promise.all(wires.splice(0).map((wire) => wire.close()))
+    await Promise.all(clients.splice(0).map((client) => client.close()))
     await broker.close()
   })
 
   test("carries a message between two accounts", async () => {
-    const alice = call(broker, account("alice", "correct"))
-    const bob = call(broker, account("bob", "horse"))
+    const alice = connect(broker, account("alice", "correct"))
+    const bob = connect(broker, account("bob", "horse"))
     const mailbox = `mc/1/i/${newId()}/${newId()}`
     await alice.transport.subscribe(mailbox)
     await bob.state("online")
@@ -134,12 +134,12 @@ describe.skipIf(mosquittoIsMissing())("somebody else's Mosquitto", () => {
   })
 
   test("that refuses a password is not asked again", async () => {
-    const { why } = await call(broker, account("alice", "wrong")).state("stopped")
+    const { why } = await connect(broker, account("alice", "wrong")).state("stopped")
     expect(why.code).toBe("refused")
   })
 
   test("comes back after kill -9, and so does the link", async () => {
-    const alice = call(broker, account("alice", "correct"))
+    const alice = connect(broker, account("alice", "correct"))
     const mailbox = `mc/1/i/${newId()}/${newId()}`
     await alice.transport.subscribe(mailbox)
     const down = alice.state("offline")

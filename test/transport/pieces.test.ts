@@ -5,7 +5,7 @@ import { retryDelay } from "../../src/transport/backoff.ts"
 import { failureOf } from "../../src/transport/failures.ts"
 import { packetLimit } from "../../src/transport/packet-limit.ts"
 import { Window } from "../../src/transport/window.ts"
-import { faultOf } from "./post.ts"
+import { faultOf } from "./transport-fixture.ts"
 
 describe("waiting before a retry", () => {
   test("doubles from an eighth of a second to a minute, and spreads over half of it", () => {
@@ -17,9 +17,9 @@ describe("waiting before a retry", () => {
   })
 
   test("never shortens as failures go on", () => {
-    const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+    const jitter = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 100 }), chance, (retry, by) => {
+      fc.property(fc.integer({ min: 1, max: 100 }), jitter, (retry, by) => {
         expect(retryDelay(retry + 1, by)).toBeGreaterThanOrEqual(retryDelay(retry, by))
       }),
     )
@@ -37,11 +37,11 @@ function packet(length: number): Buffer {
 
 /** The answers for a stream that arrives in pieces of these sizes. */
 function inPieces(stream: Buffer, sizes: readonly number[], limit: number): boolean {
-  const within = packetLimit(limit)
+  const isWithinLimit = packetLimit(limit)
   let at = 0
   for (let n = 0; at < stream.length; n += 1) {
     const size = sizes[n % sizes.length] ?? stream.length
-    if (!within(stream.subarray(at, at + size))) return false
+    if (!isWithinLimit(stream.subarray(at, at + size))) return false
     at += size
   }
   return true

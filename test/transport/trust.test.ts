@@ -11,22 +11,22 @@ import { makeAuthority, makeServerCertificate, pinOf } from "../../src/broker/ce
 import { Fault } from "../../src/errors.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { openSocket } from "../../src/transport/trust.ts"
-import type { Credential, LinkTarget, Trust } from "../../src/transport/transport.ts"
-import { mint, newWorld, portOf, type World } from "../broker/world.ts"
-import { dial, type Wire } from "./post.ts"
-import { brokerThat, CONNACK, plainServer, silentServer } from "./servers.ts"
+import type { Credential, ConnectTarget, Trust } from "../../src/transport/transport.ts"
+import { mint, newBrokerFixture, portOf, type BrokerFixture } from "../broker/broker-fixture.ts"
+import { openTransport, type TransportFixture } from "./transport-fixture.ts"
+import { startScriptedServer, CONNACK, plainServer, silentServer } from "./scripted-servers.ts"
 
 const DAY = 24 * 3600 * 1000
-let world: World
+let fixture: BrokerFixture
 let toClose: { readonly close: () => Promise<void> }[] = []
 
 beforeEach(async () => {
-  world = await newWorld()
+  fixture = await newBrokerFixture()
 })
 afterEach(async () => {
   for (const it of toClose.reverse()) await it.close()
   toClose = []
-  await world.end()
+  await fixture.end()
 })
 
 function closing<T extends { readonly close: () => Promise<void> }>(it: T): T {
@@ -35,63 +35,63 @@ function closing<T extends { readonly close: () => Promise<void> }>(it: T): T {
 }
 
 function pinned(): Trust {
-  return { kind: "pin", pin: pinOf(world.authority.caCertificate) }
+  return { kind: "pin", pin: pinOf(fixture.authority.caCertificate) }
 }
 
 async function alice() {
-  const { id, certificate, key } = await world.device()
+  const { id, certificate, key } = await fixture.device()
   return { kind: "device", deviceId: id, certificate, key } as const
 }
 
-function to(port: number, trust: Trust, credential: Credential, host = "127.0.0.1"): LinkTarget {
+function targetFor(port: number, trust: Trust, credential: Credential, host = "127.0.0.1"): ConnectTarget {
   return { address: { host, port }, trust, credential, mqttVersion: 4 }
 }
 
-function call(...target: Parameters<typeof to>): Wire {
-  return closing(dial(to(...target)))
+function connect(...target: Parameters<typeof targetFor>): TransportFixture {
+  return closing(openTransport(targetFor(...target)))
 }
 
-const serverFor = (...hosts: string[]) => makeServerCertificate(world.authority, hosts)
+const serverFor = (...hosts: string[]) => makeServerCertificate(fixture.authority, hosts)
 
 test("the broker whose authority is pinned is used, and the pins of its whole chain are told", async () => {
-  const broker = await world.start()
-  const link = call(portOf(broker), pinned(), await alice())
-  expect(await link.state("online")).toMatchObject({ mqttVersion: 4, sessionPresent: false })
-  const pins = link.transport.serverPins()
+  const broker = await fixture.start()
+  const client = connect(portOf(broker), pinned(), await alice())
+  expect(await client.state("online")).toMatchObject({ mqttVersion: 4, sessionPresent: false })
+  const pins = client.transport.serverPins()
   expect(pins).toHaveLength(2)
-  expect(pins).toContainEqual(pinOf(world.authority.caCertificate))
+  expect(pins).toContainEqual(pinOf(fixture.authority.caCertificate))
 })
 
 test("Mallory's own broker is refused for good, and never sees whom she turned away", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const mallory = closing(
-    await brokerThat({ cert: `${certificate}\n${hers.caCertificate}`, key }, () => CONNACK(0)),
+    await startScriptedServer({ cert: `${certificate}\n${hers.caCertificate}`, key }, () => CONNACK(0)),
   )
   const credential = await alice()
-  const { why } = await call(mallory.port, pinned(), credential).state("stopped")
+  const { why } = await connect(mallory.port, pinned(), credential).state("stopped")
   expect(why).toMatchObject({ code: "protocol" })
   expect(why.message).toContain("does not lead to the key you trusted")
-  expect(mallory.visitors.map(({ name }) => name)).not.toContain(credential.deviceId)
+  expect(mallory.clients.map(({ name }) => name)).not.toContain(credential.deviceId)
 })
 
 test("Mallory who appends the pinned certificate to her own chain is refused", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
-  const chain = `${certificate}\n${world.authority.caCertificate}`
-  const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
-  const link = call(mallory.port, pinned(), await alice())
-  expect((await link.state("stopped")).why.code).toBe("protocol")
-  expect(link.states.map(({ kind }) => kind)).toEqual(["stopped"])
+  const chain = `${certificate}\n${fixture.authority.caCertificate}`
+  const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const client = connect(mallory.port, pinned(), await alice())
+  expect((await client.state("stopped")).why.code).toBe("protocol")
+  expect(client.states.map(({ kind }) => kind)).toEqual(["stopped"])
 })
 
 /** A broker that shows a certificate of the right authority, but not one for a broker here and now. */
 async function showing(usage: string, until: Date): Promise<Fault> {
-  const { certificate, key } = await mint(world.authority, "localhost", usage, until)
-  const chain = `${certificate}\n${world.authority.caCertificate}`
-  const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
-  const link = call(mallory.port, pinned(), await alice())
-  return (await link.state("stopped")).why
+  const { certificate, key } = await mint(fixture.authority, "localhost", usage, until)
+  const chain = `${certificate}\n${fixture.authority.caCertificate}`
+  const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const client = connect(mallory.port, pinned(), await alice())
+  return (await client.state("stopped")).why
 }
 
 test("a member's own certificate does not make Mallory the broker [R-7]", async () => {
@@ -107,35 +107,35 @@ test("a certificate that has expired is told as such", async () => {
 
 test("a certificate for another address is refused", async () => {
   const { certificate, key } = await serverFor("chat.example.org")
-  const chain = `${certificate}\n${world.authority.caCertificate}`
-  const other = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
-  const { why } = await call(other.port, pinned(), await alice()).state("stopped")
+  const chain = `${certificate}\n${fixture.authority.caCertificate}`
+  const other = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const { why } = await connect(other.port, pinned(), await alice()).state("stopped")
   expect(why).toMatchObject({ code: "protocol", cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } })
 })
 
 test("a host name is checked like an address", async () => {
-  const broker = await world.start()
-  expect((await call(portOf(broker), pinned(), await alice(), "localhost").state("online")).kind).toBe(
+  const broker = await fixture.start()
+  expect((await connect(portOf(broker), pinned(), await alice(), "localhost").state("online")).kind).toBe(
     "online",
   )
 })
 
 test("a broker that is to be checked by name needs an authority this machine knows", async () => {
-  const broker = await world.start()
-  const { why } = await call(portOf(broker), { kind: "name" }, await alice()).state("stopped")
+  const broker = await fixture.start()
+  const { why } = await connect(portOf(broker), { kind: "name" }, await alice()).state("stopped")
   expect(why.code).toBe("protocol")
 })
 
 test("a server's own certificate can be pinned, whoever issued it", async () => {
   const { certificate, key } = await serverFor("127.0.0.1")
-  const broker = closing(await brokerThat({ cert: certificate, key }, () => CONNACK(0)))
-  const link = call(broker.port, { kind: "pin", pin: pinOf(certificate) }, await alice())
-  expect((await link.state("online")).kind).toBe("online")
+  const broker = closing(await startScriptedServer({ cert: certificate, key }, () => CONNACK(0)))
+  const client = connect(broker.port, { kind: "pin", pin: pinOf(certificate) }, await alice())
+  expect((await client.state("online")).kind).toBe("online")
 })
 
 /** Another process, since the authorities that Node knows are fixed when it starts. */
 async function byName(port: number, authority: string): Promise<string> {
-  const file = join(world.folder, "authority.pem")
+  const file = join(fixture.folder, "authority.pem")
   writeFileSync(file, authority)
   const actor = fileURLToPath(new URL("by-name.actor.ts", import.meta.url))
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: file, NODE_TLS_REJECT_UNAUTHORIZED: "0" }
@@ -146,11 +146,11 @@ async function byName(port: number, authority: string): Promise<string> {
 test("a broker checked by name is taken on the word of an authority this machine knows, and only then", async () => {
   const keys = async (...hosts: string[]) => {
     const { certificate, key } = await serverFor(...hosts)
-    return { cert: `${certificate}\n${world.authority.caCertificate}`, key }
+    return { cert: `${certificate}\n${fixture.authority.caCertificate}`, key }
   }
-  const right = closing(await brokerThat(await keys("localhost"), () => CONNACK(0)))
-  const elsewhere = closing(await brokerThat(await keys("chat.example.org"), () => CONNACK(0)))
-  const known = world.authority.caCertificate
+  const right = closing(await startScriptedServer(await keys("localhost"), () => CONNACK(0)))
+  const elsewhere = closing(await startScriptedServer(await keys("chat.example.org"), () => CONNACK(0)))
+  const known = fixture.authority.caCertificate
   const { caCertificate: unknown } = await makeAuthority()
   expect(await byName(right.port, known)).toBe("online")
   expect(await byName(right.port, unknown)).toContain("does not lead to the key you trusted")
@@ -158,100 +158,110 @@ test("a broker checked by name is taken on the word of an authority this machine
 })
 
 test("a newcomer sees the chain of a broker not proven yet, as a guest only", async () => {
-  const broker = await world.start()
-  const link = call(portOf(broker), { kind: "unproven" }, { kind: "guest" })
-  await link.state("online")
-  expect(link.transport.serverPins()).toContainEqual(pinOf(world.authority.caCertificate))
-  const withCredential = to(portOf(broker), { kind: "unproven" }, await alice())
+  const broker = await fixture.start()
+  const client = connect(portOf(broker), { kind: "unproven" }, { kind: "guest" })
+  await client.state("online")
+  expect(client.transport.serverPins()).toContainEqual(pinOf(fixture.authority.caCertificate))
+  const withCredential = targetFor(portOf(broker), { kind: "unproven" }, await alice())
   const events = { onFrame: () => Promise.resolve(), onState: () => undefined }
   expect(() => connectMqtt(withCredential, events)).toThrow(Fault)
 })
 
 test("a device of another authority is told that it is not admitted, and does not try again", async () => {
-  const broker = await world.start()
+  const broker = await fixture.start()
   const { certificate, key, id } = await mint(await makeAuthority(), "AAAAAAAAAAAAAAAAAAAAAA")
-  const link = call(portOf(broker), pinned(), { kind: "device", deviceId: id, certificate, key })
-  const { why } = await link.state("stopped")
+  const client = connect(portOf(broker), pinned(), { kind: "device", deviceId: id, certificate, key })
+  const { why } = await client.state("stopped")
   expect(why).toMatchObject({ code: "refused", cause: { code: 2 } })
-  await expect(link.publish("mc/1/p/1", Buffer.from("x"))).rejects.toBe(why)
-  await expect(link.transport.subscribe("mc/1/p/1")).rejects.toBe(why)
+  await expect(client.publish("mc/1/p/1", Buffer.from("x"))).rejects.toBe(why)
+  await expect(client.transport.subscribe("mc/1/p/1")).rejects.toBe(why)
 })
 
 test("TLS 1.2, and no TLS at all, are told apart from a broker that is down", async () => {
   const { certificate: cert, key } = await serverFor("127.0.0.1")
   const old = closing(
-    await brokerThat({ cert, key, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" }, () => CONNACK(0)),
+    await startScriptedServer({ cert, key, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" }, () => CONNACK(0)),
   )
   const plain = closing(await plainServer())
   for (const { port } of [old, plain]) {
-    const { why } = await call(port, pinned(), await alice()).state("stopped")
+    const { why } = await connect(port, pinned(), await alice()).state("stopped")
     expect(why.message).toContain("does not speak MQTT over TLS 1.3")
   }
   await plain.close()
   toClose = toClose.filter((it) => it !== plain)
-  const { why } = await call(plain.port, pinned(), await alice()).state("offline")
+  const { why } = await connect(plain.port, pinned(), await alice()).state("offline")
   expect(why).toMatchObject({ code: "unavailable", cause: { code: "ECONNREFUSED" } })
 })
 
 test("closing does not wait for a server that never answers", async () => {
   const silent = closing(await silentServer())
-  const link = dial(to(silent.port, pinned(), await alice()))
-  const wanted = link.transport.subscribe("mc/1/p/1")
-  await link.close()
+  const client = openTransport(targetFor(silent.port, pinned(), await alice()))
+  const wanted = client.transport.subscribe("mc/1/p/1")
+  await client.close()
   await expect(wanted).rejects.toMatchObject({ code: "unavailable" })
-  expect(link.states).toEqual([])
+  expect(client.states).toEqual([])
 })
 
 /** The broker of the pinned authority, and who came to it. */
-async function itself() {
+async function genuineBroker() {
   const { certificate, key } = await serverFor("127.0.0.1")
-  const chain = `${certificate}\n${world.authority.caCertificate}`
-  return closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const chain = `${certificate}\n${fixture.authority.caCertificate}`
+  return closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
 }
 
-const from = (anchor: string): Trust => ({ kind: "pin", pin: pinOf(world.authority.caCertificate), anchor })
+const rememberedPin = (anchor: string): Trust => ({
+  kind: "pin",
+  pin: pinOf(fixture.authority.caCertificate),
+  anchor,
+})
 
 test("who remembers the pinned certificate needs one connection and not two", async () => {
-  const broker = await itself()
+  const broker = await genuineBroker()
   const credential = await alice()
-  const { anchor = "" } = await call(broker.port, pinned(), credential).state("online")
-  expect(new X509Certificate(anchor).equal(new X509Certificate(world.authority.caCertificate))).toBe(true)
-  expect(broker.calls()).toBe(2)
-  expect(await call(broker.port, from(anchor), credential).state("online")).toMatchObject({ anchor })
-  expect(broker.calls()).toBe(3)
+  const { anchor = "" } = await connect(broker.port, pinned(), credential).state("online")
+  expect(new X509Certificate(anchor).equal(new X509Certificate(fixture.authority.caCertificate))).toBe(true)
+  expect(broker.connectionCount()).toBe(2)
+  expect(await connect(broker.port, rememberedPin(anchor), credential).state("online")).toMatchObject({
+    anchor,
+  })
+  expect(broker.connectionCount()).toBe(3)
 })
 
 test("Mallory does not learn either who comes to her remembering the pinned certificate", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
-  const { caCertificate } = world.authority
+  const { caCertificate } = fixture.authority
   const mallory = closing(
-    await brokerThat({ cert: `${certificate}\n${caCertificate}`, key }, () => CONNACK(0)),
+    await startScriptedServer({ cert: `${certificate}\n${caCertificate}`, key }, () => CONNACK(0)),
   )
   const credential = await alice()
-  const { why } = await call(mallory.port, from(caCertificate), credential).state("stopped")
+  const { why } = await connect(mallory.port, rememberedPin(caCertificate), credential).state("stopped")
   expect(why.code).toBe("protocol")
-  expect(mallory.visitors.map(({ name }) => name)).not.toContain(credential.deviceId)
+  expect(mallory.clients.map(({ name }) => name)).not.toContain(credential.deviceId)
 })
 
 test("a remembered certificate without the pinned key counts for nothing", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const chain = `${certificate}\n${hers.caCertificate}`
-  const mallory = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
-  const { why } = await call(mallory.port, from(hers.caCertificate), await alice()).state("stopped")
+  const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const { why } = await connect(mallory.port, rememberedPin(hers.caCertificate), await alice()).state(
+    "stopped",
+  )
   expect(why.code).toBe("protocol")
-  const broker = await itself()
+  const broker = await genuineBroker()
   for (const anchor of [hers.caCertificate, "no certificate", ""]) {
-    expect((await call(broker.port, from(anchor), await alice()).state("online")).kind).toBe("online")
+    expect((await connect(broker.port, rememberedPin(anchor), await alice()).state("online")).kind).toBe(
+      "online",
+    )
   }
 })
 
 /** Another certificate of the same authority: it has the key, but another name. */
-async function madeAnew(): Promise<string> {
+async function reissuedAuthority(): Promise<string> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
-  const [pkcs8] = PemConverter.decode(world.authority.caKey)
-  const spki = new X509Certificate(world.authority.caCertificate).publicKey.rawData
+  const [pkcs8] = PemConverter.decode(fixture.authority.caKey)
+  const spki = new X509Certificate(fixture.authority.caCertificate).publicKey.rawData
   const keys = {
     privateKey: await crypto.subtle.importKey("pkcs8", pkcs8!, algorithm, false, ["sign"]),
     publicKey: await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]),
@@ -265,33 +275,33 @@ async function madeAnew(): Promise<string> {
 }
 
 test("an authority whose certificate was made anew with its key is found again", async () => {
-  const broker = await itself()
-  const before = await madeAnew()
-  const { anchor } = await call(broker.port, from(before), await alice()).state("online")
+  const broker = await genuineBroker()
+  const before = await reissuedAuthority()
+  const { anchor } = await connect(broker.port, rememberedPin(before), await alice()).state("online")
   expect(anchor).not.toBe(before)
 })
 
 test("a link resumes its own TLS session, and a new link never does", async () => {
   const { certificate, key } = await serverFor("127.0.0.1")
-  const chain = `${certificate}\n${world.authority.caCertificate}`
-  const broker = closing(await brokerThat({ cert: chain, key }, () => CONNACK(0)))
+  const chain = `${certificate}\n${fixture.authority.caCertificate}`
+  const broker = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
   const credential = await alice()
-  const first = call(broker.port, pinned(), credential)
+  const first = connect(broker.port, pinned(), credential)
   await first.state("online")
   const pins = first.transport.serverPins()
-  broker.visitors.at(-1)?.socket.destroy()
+  broker.clients.at(-1)?.socket.destroy()
   await first.state("offline")
   await first.state("online")
   expect(first.transport.serverPins()).toEqual(pins)
 
-  await call(broker.port, pinned(), credential).state("online")
-  const proven = broker.visitors.filter(({ name }) => name === credential.deviceId)
+  await connect(broker.port, pinned(), credential).state("online")
+  const proven = broker.clients.filter(({ name }) => name === credential.deviceId)
   expect(proven.map(({ resumed }) => resumed)).toEqual([false, true, false])
 })
 
 test("an attempt that failed leaves no listener behind at the link that tries again and again", async () => {
   const closing = new AbortController()
-  const target: LinkTarget = {
+  const target: ConnectTarget = {
     address: { host: "127.0.0.1", port: 1 },
     trust: pinned(),
     credential: { kind: "guest" },

@@ -1,6 +1,6 @@
 import type { Access } from "../../wire/access.ts"
 import { type Address, type Addresses, isSameAddress } from "../../wire/address.ts"
-import type { Credential, LinkTarget } from "../../transport/transport.ts"
+import type { Credential, ConnectTarget } from "../../transport/transport.ts"
 import type { BrokerHome } from "../ports.ts"
 
 type Places = Pick<BrokerHome, "address" | "others" | "guests">
@@ -14,7 +14,7 @@ export function nodesOf({ address, others = [] }: Places): Addresses {
 export function waysFor(
   { address, others = [], guests }: Places,
   { kind }: Pick<Credential, "kind">,
-): Pick<LinkTarget, "address" | "others"> {
+): Pick<ConnectTarget, "address" | "others"> {
   return kind === "guest" && guests !== undefined ? { address: guests } : { address, others }
 }
 

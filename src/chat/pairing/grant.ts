@@ -39,7 +39,7 @@ export async function entryForNewcomer(desk: Desk, to: Invited): Promise<Entry> 
   const { registrar } = ownBroker(desk)
   if (credential?.kind === "device" && registrar !== undefined) {
     const line = await ownLine(desk)
-    const invitation = await ports.invite({ to, line, registrar, deviceId: credential.deviceId })
+    const invitation = await ports.invite({ to, publisher: line, registrar, deviceId: credential.deviceId })
     return { kind: "invitation", invitation }
   }
   const open = credential?.kind === "account" && credential.username === undefined

@@ -1,7 +1,7 @@
 import { equal, toBase64url } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { isPending, type StoredCredential } from "../../keystore/credential.ts"
-import type { BrokerAddress, LinkTarget } from "../../transport/transport.ts"
+import type { BrokerAddress, ConnectTarget } from "../../transport/transport.ts"
 import type { Access, BrokerProof, Entry } from "../../wire/access.ts"
 import { type Address, formatAddress } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
@@ -136,8 +136,8 @@ async function leadsTo(ports: Ports, at: BrokerAddress, broker: BrokerHome): Pro
 }
 
 /** A guest's link, up. Rejects with what went wrong at the first try. */
-function dialGuest(ports: Ports, place: Pick<LinkTarget, "address" | "trust">): Promise<OwnLine> {
-  const target: LinkTarget = { ...place, credential: { kind: "guest" } }
+function dialGuest(ports: Ports, place: Pick<ConnectTarget, "address" | "trust">): Promise<OwnLine> {
+  const target: ConnectTarget = { ...place, credential: { kind: "guest" } }
   return new Promise((resolve, reject) => {
     let tried = false
     const line = openLine(ports.connect, target, {

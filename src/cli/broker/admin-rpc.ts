@@ -133,9 +133,9 @@ function localAdmin(admin: AdminContext): AdminClient {
       const { invitation, expiresAt } = await invitePerson(admin, params)
       return { invitation: toBase64url(invitation), expiresAt }
     },
-    users: () => Promise.resolve(listUsers(ledger.roll)),
-    devices: () => Promise.resolve(listDevices(ledger.roll)),
-    invites: () => Promise.resolve(listInvites(ledger.roll, now())),
+    users: () => Promise.resolve(listUsers(ledger.state)),
+    devices: () => Promise.resolve(listDevices(ledger.state)),
+    invites: () => Promise.resolve(listInvites(ledger.state, now())),
     rename: async (params) => {
       await renameUser(admin, params)
       return null
@@ -146,11 +146,11 @@ function localAdmin(admin: AdminContext): AdminClient {
     },
     inviters: async ({ members }) => {
       if (members !== null) await setInviters(admin, members)
-      return { members: ledger.roll.membersMayInvite }
+      return { members: ledger.state.membersMayInvite }
     },
     status: () => {
       if (admin.report === undefined) return Promise.reject(noBroker())
-      return Promise.resolve({ ...admin.report(), devicesUntil: nextToExpire(listDevices(ledger.roll)) })
+      return Promise.resolve({ ...admin.report(), devicesUntil: nextToExpire(listDevices(ledger.state)) })
     },
   }
   return { call: (command, params) => handlers[command](params) }

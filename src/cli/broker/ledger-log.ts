@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import type { Entry, Roll } from "../../registrar/roll.ts"
+import type { Entry, RegistryState } from "../../registrar/registry-state.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { ledgerFile } from "./ledger.ts"
@@ -18,7 +18,7 @@ export async function brokerLog(context: Context, { verify }: LogOptions): Promi
   const { readLedger } = await import("../../registrar/ledger.ts")
   const ledger = await readLedger(ledgerFile(context))
   if (ledger === undefined) throw new Fault("no-profile", "there is no broker here yet", "mqttchat broker")
-  const { lines: entries, roll: state } = ledger
+  const { lines: entries, state } = ledger
   if (verify !== undefined) printVerified(context, entries, verify)
   else for (const logged of entries) printEntry(context, state, logged)
 }
@@ -38,12 +38,12 @@ function printVerified({ out }: Context, entries: readonly LoggedEntry[], since:
   }
 }
 
-function printEntry({ out }: Context, state: Roll, { link, entry }: LoggedEntry): void {
+function printEntry({ out }: Context, state: RegistryState, { link, entry }: LoggedEntry): void {
   if (out.json) out.record("mqttchat/log/1", { link, ...entry })
   else out.data(safe`${formatTime(entry.at)}  ${describe(state, entry)}`)
 }
 
-function describe(state: Roll, entry: Entry): SafeText {
+function describe(state: RegistryState, entry: Entry): SafeText {
   switch (entry.kind) {
     case "invited":
       return safe`${entry.by === null ? safe`the operator` : ownerOf(state, entry.by)} invited ${userOf(state, entry.user)}`
@@ -66,16 +66,16 @@ function describe(state: Roll, entry: Entry): SafeText {
   }
 }
 
-function revocation(state: Roll, { user, device }: Extract<Entry, { kind: "revoked" }>): SafeText {
+function revocation(state: RegistryState, { user, device }: Extract<Entry, { kind: "revoked" }>): SafeText {
   if (device === null) return safe`the operator shut ${userOf(state, user)} out`
   return safe`the operator shut the device ${deviceOf(device)} of ${userOf(state, user)} out`
 }
 
-function userOf(state: Roll, user: string): SafeText {
+function userOf(state: RegistryState, user: string): SafeText {
   return displayName(state.users.get(user)?.name || "somebody")
 }
 
-function ownerOf(state: Roll, device: string): SafeText {
+function ownerOf(state: RegistryState, device: string): SafeText {
   return userOf(state, state.devices.get(device)?.user ?? "")
 }
 

@@ -4,7 +4,7 @@ import { systemRandom } from "../../crypto/random.ts"
 import { diskFault, Fault } from "../../errors.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import type { Authority } from "../../registrar/authority.ts"
-import type { Bouncer } from "../../registrar/enforcement.ts"
+import type { BrokerControl } from "../../registrar/enforcement.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
 import type { Registrar, RegistrarPoint } from "../../registrar/registrar.ts"
 import type { BrokerAddress, Trust } from "../../transport/transport.ts"
@@ -31,7 +31,7 @@ export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
 }
 
 /** False for a device that was revoked, and for one that the ledger does not know: it may be older than what was lost. */
-export function mayConnect({ roll: state }: Ledger): (device: string) => boolean {
+export function mayConnect({ state }: Ledger): (device: string) => boolean {
   return (id) => {
     const device = state.devices.get(id)
     return device !== undefined && device.revokedAt === undefined
@@ -43,7 +43,7 @@ export type RegistrarTarget = {
   /** Other nodes of the broker. */
   readonly others?: readonly BrokerAddress[]
   readonly trust: Exclude<Trust, { kind: "unproven" }>
-  readonly bouncer: (authority: Authority) => Bouncer
+  readonly brokerControl: (authority: Authority) => BrokerControl
 }
 
 /** Answers whoever registers at the broker at `place`, until the command ends. */
@@ -111,14 +111,14 @@ export function writeRevocationList(path: string, list: string, mode: number): v
 }
 
 /** The embedded broker asks the ledger at each connection; the list is written for whoever else trusts this authority. */
-export function embeddedBrokerControl({ paths }: Context, expel: Bouncer["expel"]): Bouncer {
+export function embeddedBrokerControl({ paths }: Context, expel: BrokerControl["disconnect"]): BrokerControl {
   const path = join(paths.broker, CRL_FILE)
   return {
     publishCrl: (list) => {
       writeRevocationList(path, list, CRL_MODE.own)
       return Promise.resolve()
     },
-    expel,
+    disconnect: expel,
   }
 }
 

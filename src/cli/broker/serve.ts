@@ -2,7 +2,7 @@ import { hostname } from "node:os"
 import { join } from "node:path"
 import type { Broker } from "../../broker/broker.ts"
 import type { ServerCertificate } from "../../broker/certificates.ts"
-import type { Listen } from "../../broker/listener.ts"
+import type { ListenAddress } from "../../broker/connection/listener.ts"
 import { toHex } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
@@ -91,16 +91,16 @@ async function startEmbeddedBroker(
   const [
     { makeServerCertificate },
     { startBroker },
-    { GUEST_RATE: GUEST_LIMITS },
+    { GUEST_LIMITS },
     { limitsFor },
-    { stayLean: limitYoungGeneration },
+    { limitYoungGeneration },
     { REGISTRAR_ID },
   ] = await Promise.all([
     import("../../broker/certificates.ts"),
     import("../../broker/broker.ts"),
-    import("../../broker/gate.ts"),
-    import("../../broker/limits.ts"),
-    import("../../broker/memory.ts"),
+    import("../../broker/limits/guest-limiter.ts"),
+    import("../../broker/limits/limits.ts"),
+    import("../../broker/heap-flags.ts"),
     import("../../registrar/registrar.ts"),
   ])
   limitYoungGeneration()
@@ -115,10 +115,10 @@ async function startEmbeddedBroker(
     clientCa: caCertificate,
     journalPath: join(context.paths.broker, "queues.journal"),
     registrarId: REGISTRAR_ID,
-    guestRate: GUEST_LIMITS,
+    guestLimits: GUEST_LIMITS,
     limits: limitsFor(options.perAddress),
     onTrouble: troubleReporter(context),
-    mayEnter: mayConnect(setup.ledger),
+    mayConnect: mayConnect(setup.ledger),
     ...(options.watch === true ? { observe: watcher(context) } : {}),
   })
   await keepCertificateValid(context, broker, makeCertificate)
@@ -133,7 +133,7 @@ function listenersOf({
   bindAddress: BindAddress
   port: number
   options: BrokerOptions
-}): Listen[] {
+}): ListenAddress[] {
   const host = bindAddress.listen
   const webSocket = wss === undefined ? [] : [{ host, port: wss === true ? WSS_PORT : wss, webSocket: true }]
   return [{ host, port }, ...webSocket]
@@ -207,7 +207,7 @@ async function startEmbeddedRegistrar(
   const registrar = await startRegistrar(context, keys, at.ledger, {
     address: { host: ANY_ADDRESS.includes(listen) ? LOOPBACK : listen, port: at.port },
     trust: { kind: "pin", pin },
-    bouncer: () => embeddedBrokerControl(context, at.broker.expel),
+    brokerControl: () => embeddedBrokerControl(context, at.broker.disconnect),
   })
   const descriptor = { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
   await serveOperator(context, registrar, descriptor, reporter(at.broker, keys.authority.caCertificate))

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Fault } from "../../errors.ts"
 import type { Authority } from "../../registrar/authority.ts"
-import type { Bouncer } from "../../registrar/enforcement.ts"
+import type { BrokerControl } from "../../registrar/enforcement.ts"
 import { makePrivateFolder } from "../../fs/private-folder.ts"
 import { connectMqtt } from "../../transport/mqtt.ts"
 import type { Connect } from "../../transport/transport.ts"
@@ -58,11 +58,11 @@ export async function serveRegistrar(context: Context, options: ExternalRegistra
   const rabbitmq =
     options.rabbitmq === undefined ? undefined : await serveRabbitmqAuth(context, ledger, options.rabbitmq)
   const target = { ...nodes, trust: proofOf(proof), connect: rabbitmq?.connect ?? connectMqtt }
-  const bouncer = (authority: Authority): Bouncer => {
+  const bouncer = (authority: Authority): BrokerControl => {
     const control = externalBrokerControl(context, options, target, authority)
     return rabbitmq?.withAuthBackend(control) ?? control
   }
-  const registrar = await startRegistrar(context, keys, ledger, { ...target, bouncer })
+  const registrar = await startRegistrar(context, keys, ledger, { ...target, brokerControl: bouncer })
   const { publicKey } = registrar
   const descriptor: BrokerDescriptor = { ...nodes, ...proof, ...(guests && { guests }), registrar: publicKey }
   await serveOperator(context, registrar, descriptor)
@@ -73,17 +73,17 @@ export async function serveRegistrar(context: Context, options: ExternalRegistra
 function externalBrokerControl(
   { paths }: Context,
   { crl = join(paths.broker, CRL_FILE), pidFile }: ExternalRegistrarOptions,
-  target: Omit<RegistrarTarget, "bouncer"> & { readonly connect: Connect },
+  target: Omit<RegistrarTarget, "brokerControl"> & { readonly connect: Connect },
   authority: Authority,
-): Bouncer {
+): BrokerControl {
   return {
     publishCrl: (list) => {
       writeRevocationList(crl, list, CRL_MODE.everyone)
       if (pidFile !== undefined) reloadCrl(pidFile)
       return Promise.resolve()
     },
-    expel: async (device) => {
-      const { takeOver: disconnectByTakeover } = await import("../../registrar/takeover.ts")
+    disconnect: async (device) => {
+      const { disconnectByTakeover } = await import("../../registrar/session-takeover.ts")
       await disconnectByTakeover({ ...target, now: Date.now }, authority)(device)
     },
   }

@@ -19,7 +19,7 @@ import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { readSettings } from "../../settings.ts"
 import { openStore } from "../../store/store.ts"
-import type { Credential, LinkTarget } from "../../transport/transport.ts"
+import type { Credential, ConnectTarget } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
@@ -150,13 +150,13 @@ function brokerOf(
     return { kind: "none", why: "this profile has no broker yet", fix }
   }
   const target = targetOf(broker, config)
-  const probeClients = (node: LinkTarget): Promise<ProbeClients> =>
+  const probeClients = (node: ConnectTarget): Promise<ProbeClients> =>
     probeClientsFor(node, { ...options, broker })
   return { kind: "known", target, isHere, device: validityOf(target), probeClients }
 }
 
 /** An invitation that nobody has used yet lets a guest in, and no further. */
-function targetOf({ address, others, trust, mqttVersion }: BrokerHome, config: Home): LinkTarget {
+function targetOf({ address, others, trust, mqttVersion }: BrokerHome, config: Home): ConnectTarget {
   const stored = config.credential()
   const credential: Credential = stored === undefined || isPending(stored) ? { kind: "guest" } : stored
   return {
@@ -168,14 +168,14 @@ function targetOf({ address, others, trust, mqttVersion }: BrokerHome, config: H
   }
 }
 
-function validityOf({ credential }: LinkTarget): KnownBroker["device"] {
+function validityOf({ credential }: ConnectTarget): KnownBroker["device"] {
   if (credential.kind !== "device") return undefined
   const { validFrom, validTo } = new X509Certificate(credential.certificate)
   return { validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
 }
 
 /** Whom the audit is played by. A device is asked for only if whoever runs the doctor says so: it stays on the list. */
-async function probeClientsFor(target: LinkTarget, options: ProbeOptions): Promise<ProbeClients> {
+async function probeClientsFor(target: ConnectTarget, options: ProbeOptions): Promise<ProbeClients> {
   const { credential } = target
   if (credential.kind === "account") return probesByAccount(target, credential, systemRandom)
   const why = "it takes two devices of the doctor's own"

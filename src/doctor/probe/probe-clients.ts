@@ -3,7 +3,7 @@ import type { PublicKey, Random } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { enroll, requestDevice } from "../../transport/enroll.ts"
 import type { Applicant } from "../../transport/enroll.ts"
-import type { BrokerAddress, Credential, LinkTarget, Post } from "../../transport/transport.ts"
+import type { BrokerAddress, Credential, ConnectTarget, Publisher } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import { ProbeConnector } from "./probe-connection.ts"
@@ -21,7 +21,7 @@ export type ProbeClients =
 type Account = Extract<Credential, { kind: "account" }>
 
 /** With an account, or where everybody may come: two more clients of the same account. */
-export function probesByAccount(target: LinkTarget, account: Account, random: Random): ProbeClients {
+export function probesByAccount(target: ConnectTarget, account: Account, random: Random): ProbeClients {
   const probe = (): Probe => {
     const id = toBase64url(random(ID_BYTES))
     return { id, connector: new ProbeConnector({ ...target, credential: { ...account, deviceId: id } }) }
@@ -33,7 +33,7 @@ export function probesByAccount(target: LinkTarget, account: Account, random: Ra
 /** What it takes to have two devices of the doctor's own let in. */
 export type ProbeEnrollment = {
   readonly applicant: Applicant
-  readonly target: LinkTarget
+  readonly target: ConnectTarget
   readonly deviceId: string
   readonly registrar: PublicKey
   /** Where guests come in. */
@@ -65,15 +65,19 @@ function noProbes({ message, hint }: Fault): ProbeClients {
   return { kind: "none", why: message, ...(hint === undefined ? {} : { fix: hint }) }
 }
 
-async function enrollProbe(enrollment: ProbeEnrollment, line: Post, identity: IdentityKeys): Promise<Probe> {
+async function enrollProbe(
+  enrollment: ProbeEnrollment,
+  line: Publisher,
+  identity: IdentityKeys,
+): Promise<Probe> {
   const { applicant, registrar, deviceId, target, guests } = enrollment
-  const invitation = await requestDevice(applicant, { line, registrar, deviceId })
+  const invitation = await requestDevice(applicant, { publisher: line, registrar, deviceId })
   const { trust } = target
   const guest = new ProbeConnector({ address: guests, trust, credential: { kind: "guest" } })
   const result = await guest.connect({ clientId: toBase64url(applicant.random(ID_BYTES)), session: "clean" })
   if (result.kind === "down") throw result.failure.fault
   try {
-    const request = { line: publisherOf(result.connection), invitation, deviceName: DEVICE_NAME }
+    const request = { publisher: publisherOf(result.connection), invitation, deviceName: DEVICE_NAME }
     const device = await enroll({ ...applicant, identity }, request)
     return { id: device.deviceId, connector: new ProbeConnector({ ...target, credential: device }) }
   } finally {
@@ -81,7 +85,7 @@ async function enrollProbe(enrollment: ProbeEnrollment, line: Post, identity: Id
   }
 }
 
-function publisherOf(connection: ProbeConnection): Post {
+function publisherOf(connection: ProbeConnection): Publisher {
   return {
     publish: async (topic, payload) => {
       const answer = await connection.publish({ topic, payload })

@@ -3,9 +3,9 @@ import type { IClientOptions, IConnackPacket } from "mqtt"
 
 import { failureOf, mayRefuseVersion } from "../../transport/failures.ts"
 import type { Failure } from "../../transport/failures.ts"
-import type { LinkTarget, MqttVersion } from "../../transport/transport.ts"
+import type { ConnectTarget, MqttVersion } from "../../transport/transport.ts"
 import { openSocket } from "../../transport/trust.ts"
-import type { Proven } from "../../transport/trust.ts"
+import type { TlsCache } from "../../transport/trust.ts"
 
 /** A broker that takes longer to answer counts as silent. */
 const ANSWER_MS = 10_000
@@ -34,11 +34,11 @@ export type ConnectResult =
 
 /** Opens connections to one broker under one credential; remembers what the broker speaks. */
 export class ProbeConnector {
-  readonly target: LinkTarget
-  readonly #proven: Proven = { anchor: undefined, session: undefined }
+  readonly target: ConnectTarget
+  readonly #proven: TlsCache = { anchor: undefined, session: undefined }
   #version: MqttVersion
 
-  constructor(target: LinkTarget) {
+  constructor(target: ConnectTarget) {
     this.target = target
     this.#version = target.mqttVersion ?? 5
   }
@@ -82,7 +82,7 @@ export class ProbeConnector {
   }
 }
 
-function optionsOf(target: LinkTarget, options: ConnectOptions, version: MqttVersion): IClientOptions {
+function optionsOf(target: ConnectTarget, options: ConnectOptions, version: MqttVersion): IClientOptions {
   const { will, session, clientId } = options
   const kept = session === "kept" ? { sessionExpiryInterval: expiryOf(target, clientId) } : {}
   return {
@@ -102,14 +102,14 @@ function optionsOf(target: LinkTarget, options: ConnectOptions, version: MqttVer
   }
 }
 
-function accountOf({ credential }: LinkTarget): IClientOptions {
+function accountOf({ credential }: ConnectTarget): IClientOptions {
   if (credential.kind !== "account") return {}
   const { username, password } = credential
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
 }
 
 /** The profile's own session lives on as the profile's link would have it. */
-function expiryOf({ credential }: LinkTarget, clientId: string): number {
+function expiryOf({ credential }: ConnectTarget, clientId: string): number {
   const isOwn = credential.kind !== "guest" && credential.deviceId === clientId
   return isOwn ? 30 * 24 * 3600 : OWN_SESSION_S
 }

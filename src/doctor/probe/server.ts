@@ -3,7 +3,7 @@ import { isIP, connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 
 import { failureOf } from "../../transport/failures.ts"
-import type { BrokerAddress, LinkTarget } from "../../transport/transport.ts"
+import type { BrokerAddress, ConnectTarget } from "../../transport/transport.ts"
 import { openSocket } from "../../transport/trust.ts"
 import type { Fault } from "../../errors.ts"
 
@@ -30,7 +30,7 @@ export type TlsResult = {
 }
 
 /** Goes as far as the server lets a stranger go. No credential travels. */
-export async function viewServer({ address, trust }: LinkTarget): Promise<ServerView> {
+export async function viewServer({ address, trust }: ConnectTarget): Promise<ServerView> {
   const addresses = await resolve(address)
   if (!Array.isArray(addresses)) return { addresses }
   const tcp = await tryTcp(address)
@@ -71,7 +71,7 @@ function tryTcp(address: BrokerAddress): Promise<"open" | Fault> {
   })
 }
 
-async function tryTls(target: LinkTarget): Promise<TlsResult | Fault> {
+async function tryTls(target: ConnectTarget): Promise<TlsResult | Fault> {
   try {
     const proven = { anchor: undefined, session: undefined }
     const { socket } = await openSocket(target, proven, new AbortController().signal)

@@ -1,4 +1,4 @@
-import type { Bouncer } from "../../../registrar/enforcement.ts"
+import type { BrokerControl } from "../../../registrar/enforcement.ts"
 import type { Ledger } from "../../../registrar/ledger.ts"
 import { connectMqtt } from "../../../transport/mqtt.ts"
 import type { Connect } from "../../../transport/transport.ts"
@@ -9,7 +9,7 @@ import { mayConnect } from "../../broker/registrar.ts"
 export type RabbitmqAuth = {
   /** A link under a device's name; as soon as it is up, nobody else comes in under it. */
   readonly connect: Connect
-  readonly withAuthBackend: (brokerControl: Bouncer) => Bouncer
+  readonly withAuthBackend: (brokerControl: BrokerControl) => BrokerControl
 }
 
 /** Answers RabbitMQ's questions at this port of loopback until the command ends. */
@@ -18,13 +18,13 @@ export async function serveRabbitmqAuth(
   ledger: Ledger,
   port: number,
 ): Promise<RabbitmqAuth> {
-  const { openRabbitDoor: startRabbitAuthServer } = await import("../../../registrar/rabbit-door.ts")
+  const { startRabbitAuthServer } = await import("../../../registrar/rabbitmq-auth-http.ts")
   const isAdmitted = mayConnect(ledger)
   /** Revoked devices in whose place the registrar is just connecting. */
   const exemptions = new Set<string>()
   const server = await startRabbitAuthServer(port, {
-    isDevice: (id) => ledger.roll.devices.has(id),
-    mayEnter: (id) => exemptions.has(id) || isAdmitted(id),
+    isDevice: (id) => ledger.state.devices.has(id),
+    mayConnect: (id) => exemptions.has(id) || isAdmitted(id),
   })
   context.lifetime.defer(server.close)
   return {
@@ -38,9 +38,9 @@ export async function serveRabbitmqAuth(
           events.onState(state)
         },
       }),
-    withAuthBackend: ({ publishCrl, expel }) => ({
+    withAuthBackend: ({ publishCrl, disconnect: expel }) => ({
       publishCrl,
-      expel: async (device) => {
+      disconnect: async (device) => {
         exemptions.add(device)
         try {
           await expel(device)

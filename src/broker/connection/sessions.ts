@@ -1,0 +1,270 @@
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
+import type { AedesOptions, Client, ConnectPacket, PublishPacket } from "aedes"
+import { claim, mayPublish, mayReceive, maySubscribe } from "../acl.ts"
+import { type Authentication, authenticate } from "./authentication.ts"
+import { GuestLimiter, type GuestLimits } from "../limits/guest-limiter.ts"
+import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
+import type { Limits } from "../limits/limits.ts"
+import { RateLimiter } from "../limits/rate-limiter.ts"
+
+/** `from` is the client id: a device id, the registrar's, or the name that the broker gave a guest. */
+export type Observe = (topic: string, payload: Uint8Array, from: string) => void
+
+type Hooks = Required<Pick<AedesOptions, "preConnect" | "authenticate" | "authorizeSubscribe">>
+
+/** MQTT 3.1.1, section 3.2.2.3. */
+const RETURN_CODE = { identifier: 2, unavailable: 3, account: 4, notAuthorized: 5 } as const
+
+export type SessionsSetup = {
+  readonly registrarId: string
+  readonly guestLimits: GuestLimits
+  readonly limits: Limits
+  /** Asked for each connection of a device whose certificate is good. */
+  readonly mayConnect: (device: string) => boolean
+  readonly observe?: Observe
+}
+
+/** What is known of one connection besides what aedes keeps. */
+type ClientSession = {
+  authentication: Authentication
+  readonly address: string
+  refusal?: Refusal | undefined
+}
+type Refusal = { readonly code: number; readonly why: string }
+
+/** Who may do what: hooks of aedes, over the access rules and the guests' gate. */
+export class ClientSessions {
+  readonly hooks: Hooks
+  readonly #registrarId: string
+  readonly #mayConnect: SessionsSetup["mayConnect"]
+  readonly #guestLimiter: GuestLimiter
+  readonly #guestConnectionMaxMs: number
+  readonly #certificateLimiter: RateLimiter
+  readonly #keepalive: Limits["keepalive"]
+  readonly #observe: Observe
+  readonly #sessions = new WeakMap<object, ClientSession>()
+  /** By device id. */
+  readonly #sockets = new Map<string, Set<TLSSocket>>()
+  #guests = 0
+  readonly #connections = { device: 0, guest: 0, registrar: 0, refused: 0 }
+  #refused = 0
+
+  constructor(setup: SessionsSetup) {
+    this.#registrarId = setup.registrarId
+    this.#mayConnect = setup.mayConnect
+    this.#guestLimiter = new GuestLimiter(setup.guestLimits)
+    this.#guestConnectionMaxMs = setup.guestLimits.connectionMaxMs
+    this.#certificateLimiter = new RateLimiter(setup.limits.perCertificate)
+    this.#keepalive = setup.limits.keepalive
+    this.#observe = setup.observe ?? (() => undefined)
+    this.hooks = {
+      preConnect: (client, packet, done) => {
+        this.#prepare(client, packet)
+        done(null, true)
+      },
+      authenticate: (client, _username, _password, done) => {
+        const { refusal } = this.#sessionOf(client)
+        if (refusal === undefined) done(null, true)
+        else done(Object.assign(this.#refuse(refusal.why), { returnCode: refusal.code }), false)
+      },
+      authorizeSubscribe: (client, filter, done) =>
+        done(null, this.maySubscribe(client, filter.topic) ? filter : null),
+    }
+  }
+
+  /** Open connections by who is at the other end, and what was turned down so far. */
+  stats(): { connections: Readonly<Record<Authentication["kind"], number>>; refused: number } {
+    return { connections: { ...this.#connections }, refused: this.#refused }
+  }
+
+  /** Called once for each connection, before aedes has it. `conn` is what aedes reads, `socket` what it goes over. */
+  accept(conn: Duplex, socket: TLSSocket): void {
+    const address = socket.remoteAddress ?? ""
+    const { authentication, release } = this.#admit(socket, address)
+    const refusal =
+      release === undefined ? { code: RETURN_CODE.unavailable, why: "too many connections" } : undefined
+    this.#sessions.set(conn, { authentication, address, refusal })
+    const { kind } = authentication
+    this.#connections[kind] += 1
+    const expiry =
+      kind === "guest" ? setTimeout(() => socket.destroy(), this.#guestConnectionMaxMs) : undefined
+    socket.once("close", () => {
+      clearTimeout(expiry)
+      this.#connections[kind] -= 1
+      release?.()
+    })
+  }
+
+  /** Ends every connection of a device; resolves when they are closed. */
+  async disconnect(device: string): Promise<void> {
+    const sockets = [...(this.#sockets.get(device) ?? [])]
+    await Promise.all(
+      sockets.map((socket) => {
+        const closed = new Promise((resolve) => socket.once("close", resolve))
+        socket.destroy()
+        return closed
+      }),
+    )
+  }
+
+  /** Why not, or null. A guest's message counts against its address. */
+  mayPublish(client: Client | null, packet: PublishPacket): Error | null {
+    const session = client === null ? undefined : this.#sessionOf(client)
+    if (client === null || session === undefined) return new Error("nobody may publish for the broker")
+    if (packet.retain) return this.#refuse("retained messages are not kept here")
+    if (packet.qos === 2) return this.#refuse("QoS 2 is not offered here")
+    if (packet.payload.length > PAYLOAD_MAX_BYTES) return this.#refuse("the message is too long")
+    this.#claim(session, packet.topic)
+    if (session.authentication.kind === "refused" || !mayPublish(session.authentication, packet.topic)) {
+      return this.#refuse("not permitted to publish there")
+    }
+    if (
+      session.authentication.kind === "guest" &&
+      !this.#guestLimiter.mayPublish(session.address, Date.now())
+    ) {
+      return this.#refuse("too many messages from guests of this address")
+    }
+    this.#observe(packet.topic, Buffer.from(packet.payload), client.id)
+    return null
+  }
+
+  maySubscribe(client: Client, filter: string): boolean {
+    const session = this.#sessionOf(client)
+    this.#claim(session, filter)
+    const may = session.authentication.kind !== "refused" && maySubscribe(session.authentication, filter)
+    if (!may) this.#refused += 1
+    return may
+  }
+
+  /** Asked again for each message that is to be forwarded, whatever the subscriptions say. */
+  mayReceive(client: Client, topic: string): boolean {
+    const { authentication } = this.#sessionOf(client)
+    if (client.conn.writableLength > UNREAD_MAX_BYTES) {
+      client.conn.destroy()
+      return false
+    }
+    return authentication.kind !== "refused" && mayReceive(authentication, topic)
+  }
+
+  /** Who it is, and what to do when the connection closes; nothing to do is one too many. */
+  #admit(
+    socket: TLSSocket,
+    address: string,
+  ): { authentication: Authentication; release: (() => void) | undefined } {
+    const authentication = this.#authenticate(socket)
+    const now = Date.now()
+    switch (authentication.kind) {
+      case "guest":
+        return {
+          authentication,
+          release: this.#guestLimiter.acquire(address, now)
+            ? () => this.#guestLimiter.release(address)
+            : undefined,
+        }
+      case "device":
+      case "registrar": {
+        const name = authentication.kind === "device" ? authentication.id : this.#registrarId
+        const acquired = this.#certificateLimiter.acquire(name, now)
+        return {
+          authentication,
+          release: acquired ? () => this.#certificateLimiter.release(name) : undefined,
+        }
+      }
+      case "refused":
+        return { authentication, release: () => undefined }
+    }
+  }
+
+  #authenticate(socket: TLSSocket): Authentication {
+    const authentication = authenticate(socket, this.#registrarId, Date.now())
+    if (authentication.kind !== "device") return authentication
+    if (!this.#mayConnect(authentication.id)) return { kind: "refused", why: "the device was revoked" }
+    this.#remember(authentication.id, socket)
+    return authentication
+  }
+
+  #remember(device: string, socket: TLSSocket): void {
+    const sockets = this.#sockets.get(device) ?? new Set()
+    this.#sockets.set(device, sockets.add(socket))
+    socket.once("close", () => {
+      sockets.delete(socket)
+      if (sockets.size === 0) this.#sockets.delete(device)
+    })
+  }
+
+  #prepare(client: Client, packet: ConnectPacket): void {
+    const session = this.#sessionOf(client)
+    session.refusal ??= refusalOf(session.authentication, packet, this.#registrarId)
+    if (session.authentication.kind === "guest") {
+      // Otherwise a guest could take the place of a device by using its id.
+      packet.clientId = `guest-${++this.#guests}`
+      packet.clean = true
+    }
+    const { min, max } = this.#keepalive
+    // 0 would be "never": a connection that a network has dropped in silence would stay for ever.
+    const asked = packet.keepalive === undefined || packet.keepalive === 0 ? max : packet.keepalive
+    packet.keepalive = Math.min(max, Math.max(min, asked))
+    patchClient(client)
+  }
+
+  /** A guest takes hold of the first nameplate and registration id that it names. */
+  #claim(session: ClientSession, topic: string): void {
+    if (session.authentication.kind !== "guest") return
+    session.authentication = {
+      kind: "guest",
+      claims: claim(session.authentication.claims, topic) ?? session.authentication.claims,
+    }
+  }
+
+  #refuse(why: string): Error {
+    this.#refused += 1
+    return new Error(why)
+  }
+
+  #sessionOf(client: Client): ClientSession {
+    return this.#sessions.get(client.conn) ?? UNKNOWN_SESSION
+  }
+}
+
+/** A connection that did not come through `arrive` may do nothing. */
+const UNKNOWN_SESSION: ClientSession = {
+  authentication: { kind: "refused", why: "unknown connection" },
+  address: "",
+}
+
+function refusalOf(
+  authentication: Authentication,
+  packet: ConnectPacket,
+  registrarId: string,
+): Refusal | undefined {
+  // A certificate, and not one that opens anything here: it is no matter of accounts and passwords.
+  if (authentication.kind === "refused") return { code: RETURN_CODE.identifier, why: authentication.why }
+  // A will tells strangers when somebody leaves.
+  if (packet.will !== undefined) return { code: RETURN_CODE.notAuthorized, why: "wills are not kept here" }
+  if (authentication.kind === "guest") {
+    const hasAccount = packet.username !== undefined || packet.password !== undefined
+    return hasAccount ? { code: RETURN_CODE.account, why: "there are no accounts here" } : undefined
+  }
+  const id = authentication.kind === "registrar" ? registrarId : authentication.id
+  return packet.clientId === id
+    ? undefined
+    : { code: RETURN_CODE.identifier, why: "not the certificate's name" }
+}
+
+/**
+ * Two habits of aedes 1.2 are undone for this client. It drops a message whose counter is below the last one
+ * it forwarded, although messages overtake each other. And it makes a publisher wait until each subscriber's
+ * socket has drained; here nobody waits, and who does not read is ended by `UNREAD_MAX_BYTES`.
+ */
+function patchClient(client: Client): void {
+  Object.assign(client, CLIENT_PATCH)
+}
+
+/** One for all clients: nothing in it depends on whose it is. */
+const CLIENT_PATCH = {
+  duplicates: new Proxy({}, { get: () => 0, set: () => true, deleteProperty: () => true }),
+  waitForDrain(this: Client, done: (error: null, client: Client) => void): void {
+    setImmediate(done, null, this)
+  },
+}

@@ -1,0 +1,251 @@
+import { parseTopic } from "../../wire/topics.ts"
+import type { JournalRecord, QueuedFrame } from "./journal-record.ts"
+
+/** As many frames as a sender's outbox holds for one contact. */
+export const QUEUE_MAX_FRAMES = 10_000
+export const QUEUE_MAX_BYTES = 64 * 1024 * 1024
+/** All queues lie in memory. */
+export const ALL_QUEUES_MAX_BYTES = 512 * 1024 * 1024
+/** What each may hold once all together fill half of it, or eight devices of one member could leave nobody any room. */
+export const SHARE_MAX_BYTES = 1024 * 1024
+/** Each mailbox of a device may be a filter of its own. */
+export const FILTERS_MAX = 2_000
+
+export type Filter = { readonly topic: string; readonly qos: number }
+
+type InFlightFrame = { readonly frame: QueuedFrame; messageId: number | undefined }
+type Session = {
+  readonly filters: Map<string, number>
+  /** Not yet sent on this connection, by sequence, oldest first. */
+  waiting: Map<number, QueuedFrame>
+  /** Sent on this connection and not acknowledged, oldest first. */
+  readonly inFlight: Map<number, InFlightFrame>
+  /** Sequences that were sent before: a repeat says so (MQTT 3.1.1, section 3.3.1.1). */
+  readonly sentBefore: Set<number>
+  bytes: number
+  /** Unix ms; undefined until somebody has written it down. */
+  seenAt: number | undefined
+}
+
+/** Pairing is live or not at all: a nameplate is somebody else's tomorrow. */
+export function isPersisted(filter: string): boolean {
+  return parseTopic(filter)?.kind !== "pairing"
+}
+
+/** Only its own device reads an inbox. */
+export function isInbox(topic: string): boolean {
+  return parseTopic(topic)?.kind === "inbox"
+}
+
+export type QueuesStats = {
+  readonly sessions: number
+  readonly frames: number
+  readonly bytes: number
+  /** Acknowledged to their senders, who have them still, and not queued: the queue was full. */
+  readonly dropped: number
+}
+
+/** A frame whose turn it is; `again` if it was sent on an earlier connection. */
+export type Delivery = { readonly frame: QueuedFrame; readonly dup: boolean }
+
+export type ExpiryRules = {
+  readonly isOnline: (session: string) => boolean
+  readonly messageExpiryMs: number
+  readonly sessionExpiryMs: number
+}
+
+/** The sessions of devices and of the registrar, and what waits for each. Changed by records only, but for what is under way. */
+export class Queues {
+  readonly #registrarId: string
+  readonly #sessions = new Map<string, Session>()
+  #bytes = 0
+  #dropped = 0
+  #lastSequence = 0
+
+  constructor(registrarId: string) {
+    this.#registrarId = registrarId
+  }
+
+  apply(record: JournalRecord): void {
+    switch (record.kind) {
+      case "subscribed":
+        this.#open(record.session).filters.set(record.filter, record.qos)
+        return
+      case "unsubscribed":
+        this.#sessions.get(record.session)?.filters.delete(record.filter)
+        return
+      case "forgotten":
+        this.#forget(record.session)
+        return
+      case "queued":
+        this.#enqueue(record.session, record)
+        return
+      case "settled":
+        this.#settle(record.session, record.sequence)
+        return
+      case "seen":
+        this.#markSeen(record.session, record.at)
+    }
+  }
+
+  *snapshot(): Iterable<JournalRecord> {
+    for (const [session, { filters, inFlight, waiting, seenAt }] of this.#sessions) {
+      for (const [filter, qos] of filters) yield { kind: "subscribed", session, filter, qos }
+      if (seenAt !== undefined) yield { kind: "seen", session, at: seenAt }
+      for (const { frame } of inFlight.values()) yield { kind: "queued", session, ...frame }
+      for (const frame of waiting.values()) yield { kind: "queued", session, ...frame }
+    }
+  }
+
+  nextSequence(): number {
+    return ++this.#lastSequence
+  }
+
+  filtersOf(session: string): Filter[] {
+    return [...(this.#sessions.get(session)?.filters ?? [])].map(([topic, qos]) => ({ topic, qos }))
+  }
+
+  /**
+   * The session whose queue takes a QoS 1 message on `topic`: the topic names it, and it has subscribed with
+   * QoS 1.
+   */
+  recipientOf(topic: string): string | undefined {
+    const session = this.#targetSession(topic)
+    const filters = session === undefined ? undefined : this.#sessions.get(session)?.filters
+    const qos = filters?.get(topic) ?? filters?.get(topic.replace(/[^/]+$/, "+")) ?? 0
+    return qos > 0 ? session : undefined
+  }
+
+  /** False when a queue is full; the message is then counted as dropped. */
+  hasRoom(session: string, bytes: number): boolean {
+    const queue = this.#sessions.get(session)
+    const fits =
+      queue !== undefined &&
+      queue.waiting.size + queue.inFlight.size < QUEUE_MAX_FRAMES &&
+      queue.bytes + bytes <= (this.#bytes > ALL_QUEUES_MAX_BYTES / 2 ? SHARE_MAX_BYTES : QUEUE_MAX_BYTES) &&
+      this.#bytes + bytes <= ALL_QUEUES_MAX_BYTES
+    if (!fits) this.#dropped += 1
+    return fits
+  }
+
+  /** A new connection: what was sent on the last one and not acknowledged waits again, in its old place. */
+  restart(session: string): void {
+    const queue = this.#sessions.get(session)
+    if (queue === undefined) return
+    for (const sequence of queue.inFlight.keys()) queue.sentBefore.add(sequence)
+    const unacknowledged = [...queue.inFlight.values()].map(({ frame }) => frame)
+    queue.waiting = new Map(
+      [...unacknowledged, ...queue.waiting.values()].map((frame) => [frame.sequence, frame]),
+    )
+    queue.inFlight.clear()
+  }
+
+  /** The oldest frame not yet sent, from now on sent; undefined if there is none or `window` frames are under way. */
+  take(session: string, window: number): Delivery | undefined {
+    const queue = this.#sessions.get(session)
+    if (queue === undefined || queue.inFlight.size >= window) return undefined
+    const [frame] = queue.waiting.values()
+    if (frame === undefined) return undefined
+    queue.waiting.delete(frame.sequence)
+    queue.inFlight.set(frame.sequence, { frame, messageId: undefined })
+    return { frame, dup: queue.sentBefore.has(frame.sequence) }
+  }
+
+  /** The packet identifier under which a frame goes out on this connection. */
+  setMessageId(session: string, sequence: number, messageId: number): void {
+    const inFlight = this.#sessions.get(session)?.inFlight.get(sequence)
+    if (inFlight !== undefined) inFlight.messageId = messageId
+  }
+
+  sequenceOf(session: string, messageId: number): number | undefined {
+    for (const [sequence, inFlight] of this.#sessions.get(session)?.inFlight ?? []) {
+      if (inFlight.messageId === messageId) return sequence
+    }
+    return undefined
+  }
+
+  /**
+   * What is to be written down at `now`: who is connected was seen, who has been away for `awayMs` is forgotten, and
+   * frames that have waited for `keptMs` are settled.
+   */
+  *due(now: number, { isOnline, messageExpiryMs, sessionExpiryMs }: ExpiryRules): Generator<JournalRecord> {
+    for (const [session, { seenAt, waiting }] of this.#sessions) {
+      if (isOnline(session) || seenAt === undefined) yield { kind: "seen", session, at: now }
+      else if (now - seenAt > sessionExpiryMs) {
+        yield { kind: "forgotten", session }
+        continue
+      }
+      for (const { at, sequence } of waiting.values()) {
+        if (now - at <= messageExpiryMs) break
+        yield { kind: "settled", session, sequence }
+      }
+    }
+  }
+
+  stats(): QueuesStats {
+    let frames = 0
+    for (const { waiting, inFlight } of this.#sessions.values()) frames += waiting.size + inFlight.size
+    return { sessions: this.#sessions.size, frames, bytes: this.#bytes, dropped: this.#dropped }
+  }
+
+  #targetSession(topic: string): string | undefined {
+    const parsed = parseTopic(topic)
+    switch (parsed?.kind) {
+      case "inbox":
+        return parsed.device
+      case "registration-answer":
+        return parsed.id
+      case "registration-request":
+        return this.#registrarId
+      case "pairing":
+      case undefined:
+        return undefined
+    }
+  }
+
+  #open(session: string): Session {
+    const known = this.#sessions.get(session)
+    if (known !== undefined) return known
+    const opened = {
+      filters: new Map(),
+      waiting: new Map(),
+      inFlight: new Map(),
+      sentBefore: new Set<number>(),
+      bytes: 0,
+      seenAt: undefined,
+    }
+    this.#sessions.set(session, opened)
+    return opened
+  }
+
+  #enqueue(session: string, { sequence, at, topic, payload }: QueuedFrame): void {
+    this.#lastSequence = Math.max(this.#lastSequence, sequence)
+    const queue = this.#sessions.get(session)
+    // A journal that was written anew may hold the same frame once more.
+    if (queue === undefined || queue.waiting.has(sequence) || queue.inFlight.has(sequence)) return
+    queue.waiting.set(sequence, { sequence, at, topic, payload })
+    queue.bytes += payload.length
+    this.#bytes += payload.length
+  }
+
+  #settle(session: string, sequence: number): void {
+    const queue = this.#sessions.get(session)
+    const frame = queue?.inFlight.get(sequence)?.frame ?? queue?.waiting.get(sequence)
+    if (queue === undefined || frame === undefined) return
+    queue.inFlight.delete(sequence)
+    queue.waiting.delete(sequence)
+    queue.sentBefore.delete(sequence)
+    queue.bytes -= frame.payload.length
+    this.#bytes -= frame.payload.length
+  }
+
+  #markSeen(session: string, at: number): void {
+    const known = this.#sessions.get(session)
+    if (known !== undefined) known.seenAt = at
+  }
+
+  #forget(session: string): void {
+    this.#bytes -= this.#sessions.get(session)?.bytes ?? 0
+    this.#sessions.delete(session)
+  }
+}

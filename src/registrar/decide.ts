@@ -1,0 +1,229 @@
+import { toBase64url, utf8 } from "../crypto/bytes.ts"
+import type { VerifyKey } from "../crypto/bytes.ts"
+import { hash32 } from "../crypto/kdf.ts"
+import {
+  encodeInvitation,
+  SECRET_BYTES,
+  type RegistrationRefusal,
+  type RegistrationRequest,
+} from "../wire/registration.ts"
+import { ID_BYTES } from "../wire/topics.ts"
+import { readCsr } from "./authority.ts"
+import {
+  bytesOf,
+  issueCertificate,
+  type Decision,
+  grant,
+  isRevoked,
+  type RegistrarContext,
+  type Signer,
+  refuse,
+  refuseRevoked,
+} from "./issue.ts"
+import { restore } from "./restore.ts"
+import {
+  type Admitted,
+  requestsSince,
+  type Device,
+  devicesOf,
+  type Invitation,
+  type Invited,
+  isCurrent,
+  isOperator,
+  type RegistryState,
+} from "./registry-state.ts"
+
+const DAY_MS = 24 * 3600 * 1000
+const HOUR_MS = 3600 * 1000
+/** [R-1]: a file or a letter may take days to arrive. */
+export const INVITATION_DAYS = 7
+/** [R-5]: five codes an hour and some links and files; more is a program that has gone wrong. */
+export const INVITATIONS_PER_HOUR = 20
+/** [R-10]: laptop, desktop, server and some spare ones; more is not one person's. */
+export const DEVICES_MAX = 8
+/** [R-6]: decades of renewals, and many a join that was cut off. A program that has gone wrong joins no more. */
+const CERTIFICATES_MAX = 200
+const SECRET_LABEL = utf8("mqttchat/1 invitation")
+
+export type VerifiedRequest = {
+  readonly request: RegistrationRequest
+  /** Of the bytes as they came: the same request again gets the same certificate [R-3]. */
+  readonly requestHash: Uint8Array
+  /** The id of the topic it came on. */
+  readonly topicId: string
+}
+
+/** Decides one request whose box and signature have been checked. */
+export async function decide(
+  context: RegistrarContext,
+  state: RegistryState,
+  verified: VerifiedRequest,
+): Promise<Decision> {
+  const { request } = verified
+  switch (request.kind) {
+    case "join":
+      return join(context, state, request, verified.requestHash)
+    case "invite":
+    case "add-device":
+      return invite(context, state, request, verified.topicId)
+    case "renew":
+      return renew(context, state, request)
+    case "restore":
+      return restore(context, state, request, verified.requestHash)
+  }
+}
+
+/** A new invitation, and the entry that makes it good. `user` is given for one who is there already. */
+export function newInvitation(
+  { publicKey: registrar, random, now }: Signer,
+  options: {
+    readonly name: string
+    readonly by: string | null
+    readonly operator: boolean
+    readonly user?: string
+  },
+): { readonly entry: Invited; readonly invitation: Uint8Array } {
+  const { name, by, operator } = options
+  const at = now()
+  const user = options.user === undefined ? random(ID_BYTES) : bytesOf(options.user)
+  const secret = random(SECRET_BYTES)
+  const expiresAt = at + INVITATION_DAYS * DAY_MS
+  const secretHash = hashSecret(secret)
+  return {
+    entry: { kind: "invited", at, user: toBase64url(user), name, secretHash, expiresAt, by, operator },
+    invitation: encodeInvitation({ user, secret, registrar, expiresAt: Math.floor(expiresAt / 1000) }),
+  }
+}
+
+type Join = Extract<RegistrationRequest, { kind: "join" }>
+
+async function join(
+  context: RegistrarContext,
+  state: RegistryState,
+  request: Join,
+  requestHash: Uint8Array,
+): Promise<Decision> {
+  const invited = state.invitations.get(hashSecret(request.secret))
+  if (invited?.user !== toBase64url(request.user)) return refuse("unknown-invitation")
+  const sign = toBase64url(request.sign)
+  const known = devicesOf(state, invited.user).findLast((device) => device.sign === sign)
+  const refusal = refusalFor(state, { invited, known, sign, now: context.now() })
+  if (refusal !== undefined) return refuse(refusal)
+  const { admitted: earlier } = invited
+  if (earlier?.requestHash === toBase64url(requestHash)) return grant(earlier)
+  const spki = await readCsr(request.csr)
+  if (spki === undefined) return refuse("bad-request")
+  const admitted = await admit(context, { request, spki, invited, requestHash, known })
+  return grant(admitted, admitted)
+}
+
+type JoinCheck = {
+  readonly invited: Invitation
+  /** The same identity was here before: it keeps its device id, and so its contacts their way to it [R-3]. */
+  readonly known: Device | undefined
+  readonly sign: string
+  readonly now: number
+}
+
+function refusalFor(
+  state: RegistryState,
+  { invited, known, sign, now }: JoinCheck,
+): RegistrationRefusal | undefined {
+  const { admitted: earlier, lapsed, expiresAt, user } = invited
+  if (earlier !== undefined && earlier.sign !== sign) return "used-invitation"
+  if (isRevoked(state, user) || known?.revokedAt !== undefined) return "revoked"
+  if (lapsed) return "unknown-invitation"
+  if (now >= expiresAt) return "expired-invitation"
+  if (known === undefined) return hasMaxDevices(state, user) ? "too-many" : undefined
+  return known.certificates.length >= CERTIFICATES_MAX ? "too-many" : undefined
+}
+
+type JoinInput = {
+  readonly request: Join
+  readonly spki: Uint8Array
+  readonly invited: Invitation
+  readonly requestHash: Uint8Array
+  readonly known: Device | undefined
+}
+
+async function admit(context: RegistrarContext, input: JoinInput): Promise<Admitted> {
+  const { request, spki, invited, requestHash, known } = input
+  const device = known?.device ?? toBase64url(context.random(ID_BYTES))
+  return {
+    kind: "admitted",
+    at: context.now(),
+    user: invited.user,
+    device,
+    sign: toBase64url(request.sign),
+    spkiHash: toBase64url(hash32(spki)),
+    secretHash: invited.secretHash,
+    requestHash: toBase64url(requestHash),
+    deviceName: request.deviceName,
+    certificate: await issueCertificate(context, device, spki),
+  }
+}
+
+type Invite = Extract<RegistrationRequest, { kind: "invite" | "add-device" }>
+
+function invite(context: RegistrarContext, state: RegistryState, request: Invite, topicId: string): Decision {
+  const device = toBase64url(request.device)
+  const member = memberOf(state, device, request.sign)
+  if (member === undefined || topicId !== device) return refuse("not-a-member")
+  if (member.revokedAt !== undefined) return refuseRevoked(member)
+  if (requestsSince(state, device, context.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
+  return request.kind === "invite"
+    ? invitePerson(context, state, member)
+    : inviteDevice(context, state, member)
+}
+
+function invitePerson(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
+  if (!state.membersMayInvite && !isOperator(state, user)) return refuse("not-allowed")
+  return invited(newInvitation(context, { name: "", by: device, operator: false }))
+}
+
+/** Whoever may invite: a further device brings nobody new [R-10]. */
+function inviteDevice(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
+  if (hasMaxDevices(state, user)) return refuse("too-many")
+  const { name = "", operator = false } = state.users.get(user) ?? {}
+  return invited(newInvitation(context, { name, by: device, operator, user }))
+}
+
+function invited({ entry, invitation }: ReturnType<typeof newInvitation>): Decision {
+  return { entry, answer: { kind: "invited", invitation } }
+}
+
+type Renew = Extract<RegistrationRequest, { kind: "renew" }>
+
+async function renew(context: RegistrarContext, state: RegistryState, request: Renew): Promise<Decision> {
+  const device = toBase64url(request.device)
+  const member = memberOf(state, device, request.sign)
+  if (member === undefined) return refuse("not-a-member")
+  if (member.revokedAt !== undefined) return refuseRevoked(member)
+  const spki = await readCsr(request.csr)
+  if (spki === undefined || toBase64url(hash32(spki)) !== member.spkiHash) return refuse("bad-request")
+  if (isRecentlyIssued(state, member, context.now())) return grant(member)
+  const certificate = await issueCertificate(context, device, spki)
+  return grant(
+    { user: member.user, certificate },
+    { kind: "renewed", at: context.now(), device, certificate },
+  )
+}
+
+/** Issued within the hour: whoever asks again gets it again, or the ledger would grow as fast as somebody asks. */
+function isRecentlyIssued(state: RegistryState, device: Device, now: number): boolean {
+  return isCurrent(state, device) && now - device.at < HOUR_MS
+}
+
+/** A device that was let in, if the request is signed with the key it came in with. */
+function memberOf(state: RegistryState, device: string, sign: VerifyKey): Device | undefined {
+  const member = state.devices.get(device)
+  return member?.sign === toBase64url(sign) ? member : undefined
+}
+
+function hasMaxDevices(state: RegistryState, user: string): boolean {
+  return devicesOf(state, user).filter(({ revokedAt }) => revokedAt === undefined).length >= DEVICES_MAX
+}
+
+function hashSecret(secret: Uint8Array): string {
+  return toBase64url(hash32(SECRET_LABEL, secret))
+}

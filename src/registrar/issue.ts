@@ -1,0 +1,56 @@
+import { toBase64url } from "../crypto/bytes.ts"
+import type { PublicKey, Random } from "../crypto/bytes.ts"
+import type { RegistrationAnswer, RegistrationRefusal } from "../wire/registration.ts"
+import { DEVICE_DAYS, type Authority } from "./authority.ts"
+import type { Device, Entry, RegistryState } from "./registry-state.ts"
+
+const DAY_MS = 24 * 3600 * 1000
+
+/** What the registrar decides with; nothing here is a connection or a file. */
+export type RegistrarContext = Signer & { readonly authority: Authority }
+
+/** What it takes to make an invitation. */
+export type Signer = {
+  readonly publicKey: PublicKey
+  readonly random: Random
+  /** Unix ms. */
+  readonly now: () => number
+}
+
+/** What to write down before anybody is told, and what to tell. */
+export type Decision = { readonly entry: Entry | undefined; readonly answer: RegistrationAnswer }
+
+export function grant({ user, certificate }: Pick<Device, "user" | "certificate">, entry?: Entry): Decision {
+  return {
+    entry,
+    answer: { kind: "admitted", user: bytesOf(user), certificate: bytesOf(certificate) },
+  }
+}
+
+export function refuse(why: RegistrationRefusal): Decision {
+  return { entry: undefined, answer: { kind: "refused", why } }
+}
+
+/** To a device that was revoked; one that was replaced is told so, and since when. */
+export function refuseRevoked({ revokedAt, replacedBy }: Device): Decision {
+  if (revokedAt === undefined || replacedBy === undefined) return refuse("revoked")
+  return { entry: undefined, answer: { kind: "replaced", at: revokedAt } }
+}
+
+/** A certificate for this device id and key, as the ledger keeps it. */
+export async function issueCertificate(
+  context: RegistrarContext,
+  device: string,
+  spki: Uint8Array,
+): Promise<string> {
+  const now = context.now()
+  return toBase64url(await context.authority.issue(device, spki, now, now + DEVICE_DAYS * DAY_MS))
+}
+
+export function isRevoked(state: RegistryState, user: string): boolean {
+  return state.users.get(user)?.revokedAt !== undefined
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64url"))
+}

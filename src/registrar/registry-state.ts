@@ -1,0 +1,266 @@
+import { uniqueName, isActive } from "./names.ts"
+
+/**
+ * One line of the registrar's ledger. Ids and keys are base64url, times unix ms; nothing in it lets anybody in, for
+ * of an invitation's secret only the hash is kept.
+ */
+export type Entry =
+  /** An invitation was made; it takes the place of an unused one for the same user by the same hand. */
+  | {
+      readonly kind: "invited"
+      readonly at: number
+      readonly user: string
+      /** Empty for whoever a member brings: the first device then says its name. */
+      readonly name: string
+      readonly secretHash: string
+      readonly expiresAt: number
+      /** The device that asked for it, or null for the operator's own command. */
+      readonly by: string | null
+      readonly operator: boolean
+    }
+  /** A device came in, for the first time or with a new TLS key. */
+  | {
+      readonly kind: "admitted"
+      readonly at: number
+      readonly user: string
+      readonly device: string
+      readonly sign: string
+      readonly spkiHash: string
+      /** Of the secret of the invitation that it used. */
+      readonly secretHash: string
+      readonly requestHash: string
+      readonly deviceName: string
+      /** X.509 DER. */
+      readonly certificate: string
+    }
+  /** An identity came back from a backup, as another device in place of the one it was. */
+  | {
+      readonly kind: "restored"
+      readonly at: number
+      readonly user: string
+      readonly device: string
+      readonly replaces: string
+      readonly sign: string
+      readonly spkiHash: string
+      readonly requestHash: string
+      /** When it asked, by its own clock. */
+      readonly askedAt: number
+      readonly deviceName: string
+      /** X.509 DER. */
+      readonly certificate: string
+    }
+  | { readonly kind: "renewed"; readonly at: number; readonly device: string; readonly certificate: string }
+  | { readonly kind: "renamed"; readonly at: number; readonly user: string; readonly name: string }
+  /** Without a device: the user, with all devices and everything that could bring another. */
+  | { readonly kind: "revoked"; readonly at: number; readonly user: string; readonly device: string | null }
+  /** The broker has ended the connection of a revoked device and dropped its queue. */
+  | { readonly kind: "expelled"; readonly at: number; readonly device: string }
+  | { readonly kind: "inviters"; readonly at: number; readonly members: boolean }
+  /** From here on certificates are signed by the key with this pin (16 bytes, hex). */
+  | { readonly kind: "authority"; readonly at: number; readonly pin: string }
+
+export type Invited = Extract<Entry, { kind: "invited" }>
+export type Admitted = Extract<Entry, { kind: "admitted" }>
+export type Restored = Extract<Entry, { kind: "restored" }>
+
+export type User = {
+  readonly id: string
+  readonly at: number
+  /** Empty until the first device of somebody whom a member brought has come in. */
+  readonly name: string
+  readonly operator: boolean
+  /** The device that asked for the first invitation; null for the operator's command. */
+  readonly by: string | null
+  readonly revokedAt: number | undefined
+}
+
+export type Invitation = Invited & {
+  /** What it let in last. */
+  readonly admitted: Admitted | undefined
+  /** Another took its place, or whoever made or was to use it was revoked. */
+  readonly lapsed: boolean
+}
+
+/** `at` is when its latest certificate was issued. */
+export type Device = Omit<Admitted, "kind"> & {
+  /** When it came in first. */
+  readonly since: number
+  /** X.509 DER of all that were issued to it, the latest last. */
+  readonly certificates: readonly string[]
+  /** Pin of the authority that signed the latest. */
+  readonly authority: string | undefined
+  readonly revokedAt: number | undefined
+  /** The device of the same identity that took its place. */
+  readonly replacedBy: string | undefined
+  /** When it asked to be restored; 0 for one that came in with an invitation. */
+  readonly askedAt: number
+  readonly disconnected: boolean
+}
+
+/** What the ledger adds up to. */
+export type RegistryState = {
+  readonly users: ReadonlyMap<string, User>
+  /** By the hash of the secret. */
+  readonly invitations: ReadonlyMap<string, Invitation>
+  readonly devices: ReadonlyMap<string, Device>
+  /** By the device that asked: when. */
+  readonly requests: ReadonlyMap<string, readonly number[]>
+  /** Whether members may invite; the operator always may. */
+  readonly membersMayInvite: boolean
+  /** Pin of the present authority, hex; undefined in a ledger that no registrar has opened yet. */
+  readonly authority: string | undefined
+}
+
+/** A roll that is being read or extended; only its ledger holds it so. */
+export type MutableRegistryState = {
+  readonly users: Map<string, User>
+  readonly invitations: Map<string, Invitation>
+  readonly devices: Map<string, Device>
+  readonly requests: Map<string, number[]>
+  /** The hashes of the invitations that are neither used nor lapsed. */
+  readonly unused: Set<string>
+  membersMayInvite: boolean
+  authority: string | undefined
+}
+
+export function emptyRegistryState(): MutableRegistryState {
+  const maps = { users: new Map(), invitations: new Map(), devices: new Map(), requests: new Map() }
+  return { ...maps, unused: new Set(), membersMayInvite: true, authority: undefined }
+}
+
+/** Adds what `entry` says to the roll. */
+export function applyEntry(state: MutableRegistryState, entry: Entry): void {
+  switch (entry.kind) {
+    case "invited":
+      applyInvited(state, entry)
+      return
+    case "admitted":
+      applyAdmitted(state, entry)
+      return
+    case "restored":
+      applyRestored(state, entry)
+      return
+    case "renewed":
+      update(state.devices, entry.device, (device) => ({
+        ...device,
+        at: entry.at,
+        certificate: entry.certificate,
+        certificates: [...device.certificates, entry.certificate],
+        authority: state.authority,
+      }))
+      return
+    case "renamed":
+      update(state.users, entry.user, (user) => ({ ...user, name: entry.name }))
+      return
+    case "revoked":
+      applyRevoked(state, entry)
+      return
+    case "expelled":
+      update(state.devices, entry.device, (device) => ({ ...device, disconnected: true }))
+      return
+    case "inviters":
+      state.membersMayInvite = entry.members
+      return
+    case "authority":
+      state.authority = entry.pin
+  }
+}
+
+function applyInvited(state: MutableRegistryState, entry: Invited): void {
+  const { user: id, at, name, operator, by } = entry
+  lapse(state, (unused) => unused.user === id && unused.by === by)
+  if (!state.users.has(id)) state.users.set(id, { id, at, name, operator, by, revokedAt: undefined })
+  state.invitations.set(entry.secretHash, { ...entry, admitted: undefined, lapsed: false })
+  state.unused.add(entry.secretHash)
+  if (by !== null) state.requests.set(by, [...(state.requests.get(by) ?? []), at])
+}
+
+function applyAdmitted(state: MutableRegistryState, entry: Admitted): void {
+  update(state.invitations, entry.secretHash, (invitation) => ({ ...invitation, admitted: entry }))
+  state.unused.delete(entry.secretHash)
+  const before = state.devices.get(entry.device)
+  state.devices.set(entry.device, {
+    ...entry,
+    since: before?.since ?? entry.at,
+    certificates: [...(before?.certificates ?? []), entry.certificate],
+    authority: state.authority,
+    revokedAt: undefined,
+    replacedBy: undefined,
+    askedAt: before?.askedAt ?? 0,
+    disconnected: false,
+  })
+  update(state.users, entry.user, (user) =>
+    user.name === "" ? { ...user, name: uniqueName(state.users.values(), entry.deviceName) } : user,
+  )
+}
+
+/** What the old device asked for others stays good: whoever asked is the same person. */
+function applyRestored(state: MutableRegistryState, entry: Restored): void {
+  const before = state.devices.get(entry.replaces)
+  if (before === undefined) return
+  state.devices.set(entry.replaces, { ...before, revokedAt: entry.at, replacedBy: entry.device })
+  state.devices.set(entry.device, {
+    ...entry,
+    secretHash: before.secretHash,
+    since: entry.at,
+    certificates: [entry.certificate],
+    authority: state.authority,
+    revokedAt: undefined,
+    replacedBy: undefined,
+    disconnected: false,
+  })
+}
+
+function applyRevoked(
+  state: MutableRegistryState,
+  { at, user: id, device: only }: Extract<Entry, { kind: "revoked" }>,
+): void {
+  if (only === null) {
+    update(state.users, id, (user) => ({ ...user, revokedAt: user.revokedAt ?? at }))
+    lapse(state, ({ user }) => user === id)
+  }
+  for (const { user, device } of [...state.devices.values()]) {
+    if (user !== id || (only !== null && device !== only)) continue
+    update(state.devices, device, (found) => ({ ...found, revokedAt: found.revokedAt ?? at }))
+    lapse(state, ({ by }) => by === device)
+  }
+}
+
+/** Of the invitations that nobody has used. */
+function lapse(state: MutableRegistryState, which: (invitation: Invitation) => boolean): void {
+  for (const key of [...state.unused]) {
+    const invitation = state.invitations.get(key)
+    if (invitation === undefined || !which(invitation)) continue
+    state.invitations.set(key, { ...invitation, lapsed: true })
+    state.unused.delete(key)
+  }
+}
+
+function update<T>(map: Map<string, T>, key: string, change: (value: T) => T): void {
+  const value = map.get(key)
+  if (value !== undefined) map.set(key, change(value))
+}
+
+/** The operator's own user, whose first invitation is laid out beside the broker. */
+export function operatorOf(state: RegistryState): User | undefined {
+  return [...state.users.values()].find((user) => user.operator && isActive(user))
+}
+
+export function isOperator(state: RegistryState, user: string): boolean {
+  return state.users.get(user)?.operator === true
+}
+
+/** All devices that a user ever had. */
+export function devicesOf(state: RegistryState, user: string): Device[] {
+  return [...state.devices.values()].filter((device) => device.user === user)
+}
+
+/** A device whose latest certificate is good, as far as the registrar decides. */
+export function isCurrent({ authority }: RegistryState, device: Device): boolean {
+  return isActive(device) && device.authority === authority
+}
+
+/** How many invitations a device has asked for since `since` (unix ms). */
+export function requestsSince(state: RegistryState, device: string, since: number): number {
+  return (state.requests.get(device) ?? []).filter((at) => at > since).length
+}

@@ -1,0 +1,216 @@
+import { randomBytes } from "node:crypto"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { once } from "node:events"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import type { ConnectionOptions } from "node:tls"
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt"
+import * as x509 from "@peculiar/x509"
+import { type Broker, type BrokerSetup, startBroker } from "../../src/broker/broker.ts"
+import { limitsFor } from "../../src/broker/limits/limits.ts"
+import { type Authority, makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
+import { toBase64url } from "../../src/crypto/bytes.ts"
+
+const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
+const DAY = 24 * 60 * 60 * 1000
+
+/** So many that no test on loopback meets a limit by accident. */
+export const NO_LIMIT = {
+  connectionMaxMs: 900_000,
+  connectionsAtOnce: 10_000,
+  connectionsPerMinute: 10_000,
+  framesPerMinute: 1_000_000,
+}
+
+export type Device = { readonly id: string; readonly certificate: string; readonly key: string }
+
+export function newId(): string {
+  return toBase64url(randomBytes(16))
+}
+
+/** A P-256 client certificate with this common name, from `authority`. */
+export async function mint(
+  authority: Authority,
+  commonName: string,
+  usage: string = x509.ExtendedKeyUsage.clientAuth,
+  notAfter: Date = new Date(Date.now() + 90 * DAY),
+): Promise<Device> {
+  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"])
+  const caKey = pemBytes(authority.caKey)
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: [{ CN: [commonName] }],
+    issuer: new x509.X509Certificate(authority.caCertificate).subject,
+    notBefore: new Date(Date.now() - DAY),
+    notAfter,
+    publicKey: keys.publicKey,
+    signingKey: await crypto.subtle.importKey("pkcs8", caKey, P256, false, ["sign"]),
+    signingAlgorithm: P256,
+    extensions: [new x509.ExtendedKeyUsageExtension([usage])],
+  })
+  const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey)
+  return {
+    id: commonName,
+    certificate: certificate.toString("pem"),
+    key: x509.PemConverter.encode(key, "PRIVATE KEY"),
+  }
+}
+
+function pemBytes(pem: string): ArrayBuffer {
+  const [bytes] = x509.PemConverter.decode(pem)
+  if (bytes === undefined) throw new Error("not PEM")
+  return bytes
+}
+
+export type BrokerProcess = {
+  readonly port: number
+  readonly pid: number
+  /** All lines it printed. */
+  readonly output: string[]
+  readonly end: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
+}
+
+export type BrokerFixture = {
+  readonly authority: Authority
+  readonly folder: string
+  readonly device: (id?: string) => Promise<Device>
+  readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
+  /** The same broker as a process; `limitKiB` bounds the size of any file it writes. */
+  readonly spawn: (port: number, limitKiB?: number) => Promise<BrokerProcess>
+  readonly end: () => Promise<void>
+}
+
+/** An authority, a folder for the journal, and brokers that are closed at the end. */
+export async function newBrokerFixture(): Promise<BrokerFixture> {
+  const authority = await makeAuthority()
+  const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-broker-"))
+  const brokers: Broker[] = []
+  const processes: BrokerProcess[] = []
+  const files = {
+    "server.pem": server.certificate,
+    "server-key.pem": server.key,
+    "ca.pem": authority.caCertificate,
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text, { mode: 0o600 })
+  return {
+    authority,
+    folder,
+    device: (id = newId()) => mint(authority, id),
+    start: async (change = {}) => {
+      const broker = await startBroker({
+        listen: [{ host: "127.0.0.1", port: 0 }],
+        ...server,
+        ca: authority.caCertificate,
+        clientCa: authority.caCertificate,
+        journalPath: join(folder, "journal"),
+        registrarId: "registrar",
+        guestLimits: NO_LIMIT,
+        limits: limitsFor(10_000),
+        mayConnect: () => true,
+        ...change,
+      })
+      brokers.push(broker)
+      return broker
+    },
+    spawn: async (port, limitKiB) => {
+      const started = await spawnBroker(folder, port, limitKiB)
+      processes.push(started)
+      return started
+    },
+    end: async () => {
+      await Promise.all(brokers.map((broker) => broker.close()))
+      await Promise.all(processes.map((started) => started.end("SIGKILL")))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function spawnBroker(folder: string, port: number, limitKiB?: number): Promise<BrokerProcess> {
+  const limit = limitKiB === undefined ? "" : `ulimit -f ${String(limitKiB)}; `
+  const actor = join(import.meta.dirname, "broker.actor.ts")
+  const command = `${limit}exec node --import tsx "$0" "$@"`
+  const child = spawn("bash", ["-c", command, actor, folder, String(port)], {
+    stdio: ["pipe", "pipe", "inherit"],
+  })
+  const output: string[] = []
+  const lines = createInterface({ input: child.stdout })
+  const first = new Promise<string>((resolve, reject) => {
+    lines.once("line", resolve)
+    child.once("exit", () => reject(new Error("the broker ended at once")))
+  })
+  lines.on("line", (line) => output.push(line))
+  const bound = Number((await first).split(" ")[1])
+  return { port: bound, pid: child.pid ?? 0, output, end: (signal) => endProcess(child, signal) }
+}
+
+async function endProcess(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, "exit")
+  child.kill(signal)
+  await ended
+}
+
+export function portOf(broker: Broker): number {
+  return broker.ports[0] ?? 0
+}
+
+export type Options = IClientOptions & ConnectionOptions
+
+/** How somebody reaches the broker: with a device's certificate, or as a guest. */
+export function optionsFor(
+  fixture: Pick<BrokerFixture, "authority">,
+  port: number,
+  device?: Device,
+): Options {
+  return {
+    protocol: "mqtts",
+    host: "127.0.0.1",
+    port,
+    ca: fixture.authority.caCertificate,
+    ALPNProtocols: ["mqtt"],
+    protocolVersion: 4,
+    reconnectPeriod: 0,
+    clean: device === undefined,
+    ...(device === undefined ? {} : { cert: device.certificate, key: device.key, clientId: device.id }),
+  }
+}
+
+export type TestClient = {
+  readonly client: MqttClient
+  /** Every message that came, as "topic payload". */
+  readonly received: string[]
+  /** Resolves when `count` messages have come since the start. */
+  readonly waitFor: (count: number) => Promise<string[]>
+  readonly closed: Promise<unknown>
+}
+
+/** Connects; rejects with what the broker said if it did not let us in. */
+export async function connect(
+  options: Options,
+  onPacket: (topic: string, packet: IPublishPacket) => unknown = () => undefined,
+): Promise<TestClient> {
+  const client = mqtt.connect(options)
+  const received: string[] = []
+  client.on("message", (topic, payload, packet) => {
+    onPacket(topic, packet)
+    received.push(`${topic} ${payload.toString()}`)
+  })
+  const closed = new Promise((resolve) => client.once("close", () => resolve("closed")))
+  await new Promise<void>((resolve, reject) => {
+    client.once("connect", () => resolve())
+    client.once("error", reject)
+    client.once("close", () => reject(new Error("closed before CONNACK")))
+  })
+  client.on("error", () => undefined)
+  return {
+    client,
+    received,
+    closed,
+    waitFor: async (count) => {
+      while (received.length < count) await new Promise<void>((more) => client.once("message", () => more()))
+      return received
+    },
+  }
+}
