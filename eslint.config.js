@@ -6,9 +6,9 @@ const PURE = [
   "src/wire/**",
   "src/pairing/**",
   "src/session/**",
-  "src/chat/receiving/inbound.ts",
-  "src/chat/sending/outbound.ts",
-  "src/chat/api*.ts",
+  "src/engine/messages/apply-frame.ts",
+  "src/engine/messages/enqueue.ts",
+  "src/engine/api*.ts",
   "src/broker/acl.ts",
 ]
 

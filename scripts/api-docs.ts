@@ -3,8 +3,8 @@ import { format, resolveConfig } from "prettier"
 import type { GenericSchema } from "valibot"
 import manifest from "../package.json" with { type: "json" }
 import { MEANING } from "../src/cli/shell/fault-meanings.ts"
-import { ACCESS, COMMANDS, EVENTS } from "../src/chat/api.ts"
-import * as shape from "../src/chat/api-shapes.ts"
+import { ACCESS, COMMANDS, EVENTS } from "../src/engine/api.ts"
+import * as shape from "../src/engine/state/shapes.ts"
 import { RPC_ERROR } from "../src/daemon/rpc.ts"
 import { EXIT_CODE, type FaultCode } from "../src/errors.ts"
 

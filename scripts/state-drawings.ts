@@ -1,5 +1,5 @@
-import { CONTACT_MOVES } from "../src/chat/contacts/state.ts"
-import { INBOUND_MOVES } from "../src/chat/receiving/inbound.ts"
+import { CONTACT_TRANSITIONS } from "../src/engine/contacts/conversation-state.ts"
+import { FRAME_TRANSITIONS } from "../src/engine/messages/apply-frame.ts"
 import { PQ_TRANSITIONS } from "../src/session/state.ts"
 import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
 
@@ -11,9 +11,9 @@ type Moves = Readonly<Record<string, Readonly<Record<string, string>>>>
 /** The four state machines as the code has them, in mermaid. */
 export function drawings(): string {
   return [
-    drawing("A contact (`src/chat/contacts/state.ts`)", "none", CONTACT_MOVES),
+    drawing("A contact (`src/engine/contacts/conversation-state.ts`)", "none", CONTACT_TRANSITIONS),
     drawing("A text of ours (`src/store/message-states.ts`)", "queued", textMoves()),
-    drawing("A frame of theirs (`src/chat/receiving/inbound.ts`)", "arrived", INBOUND_MOVES),
+    drawing("A frame of theirs (`src/engine/messages/apply-frame.ts`)", "arrived", FRAME_TRANSITIONS),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),
   ].join("\n")
 }

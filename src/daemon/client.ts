@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { dirname } from "node:path"
 
-import type { ChatClient, Command, Event, Params, Results } from "../chat/api.ts"
+import type { ChatClient, Command, Event, Params, Results } from "../engine/api.ts"
 import { Fault } from "../errors.ts"
 import { requirePrivateFolder } from "../fs/private-folder.ts"
 import { LineReader } from "./line-reader.ts"

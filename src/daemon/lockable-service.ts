@@ -1,4 +1,4 @@
-import { ACCESS, COMMANDS, type ChatClient, type Command, type Event, type Results } from "../chat/api.ts"
+import { ACCESS, COMMANDS, type ChatClient, type Command, type Event, type Results } from "../engine/api.ts"
 import { Fault } from "../errors.ts"
 import { SerialQueue } from "../async/serial-queue.ts"
 import type { Service } from "./connection.ts"

@@ -3,7 +3,7 @@ import { createServer, type ListenOptions, type Server } from "node:net"
 import { dirname } from "node:path"
 import type { Duplex } from "node:stream"
 
-import { ACCESS, COMMANDS, type ChatClient, type Command } from "../chat/api.ts"
+import { ACCESS, COMMANDS, type ChatClient, type Command } from "../engine/api.ts"
 import { diskFault, Fault } from "../errors.ts"
 import { makePrivateFolder } from "../fs/private-folder.ts"
 import { RpcConnection, type Service } from "./connection.ts"

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import { type AddressInfo, createServer, type Socket } from "node:net"
 import * as v from "valibot"
 
-import { ACCESS } from "../chat/api.ts"
+import { ACCESS } from "../engine/api.ts"
 import { Fault } from "../errors.ts"
 import type { Service } from "./connection.ts"
 import { isInvalid, parseRequest, writeAnswer } from "./rpc.ts"

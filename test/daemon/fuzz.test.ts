@@ -6,10 +6,10 @@ import fc from "fast-check"
 import * as v from "valibot"
 import { describe, expect, onTestFinished, test } from "vitest"
 
-import { ACCESS, COMMANDS } from "../../src/chat/api.ts"
+import { ACCESS, COMMANDS } from "../../src/engine/api.ts"
 import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
 import { CONNECTIONS_MAX, serveOwner } from "../../src/daemon/server.ts"
-import { Town, type Person } from "../chat/people.ts"
+import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { Peer, type RpcObject } from "./rpc-peer.ts"
 
 /** Far more than any of these stories needs, far less than they would cost if nothing were bounded. */
@@ -22,7 +22,7 @@ const METHODS: Readonly<
 }
 
 type FuzzSetup = {
-  readonly alice: Person
+  readonly alice: TestProfile
   readonly path: string
   /** Nobody else has to suffer. */
   readonly stillAnswers: () => Promise<void>
@@ -32,9 +32,9 @@ type FuzzSetup = {
 async function setUp(): Promise<FuzzSetup> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-fuzz-"))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  const town = new Town()
-  const alice = await town.person("alice")
-  await town.pair(alice, await town.person("bob"))
+  const town = new EngineFixture()
+  const alice = await town.profile("alice")
+  await town.pair(alice, await town.profile("bob"))
   const path = join(folder, "alice.sock")
   const served = await serveOwner(alice.client, path)
   onTestFinished(() => served.close())

@@ -5,12 +5,12 @@ import { dirname, join } from "node:path"
 import * as v from "valibot"
 import { expect, onTestFinished, test } from "vitest"
 
-import { type ChatClient, COMMANDS, type Event, EVENTS } from "../../src/chat/api.ts"
+import { type ChatClient, COMMANDS, type Event, EVENTS } from "../../src/engine/api.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
 import { serveOwner, serveCommands } from "../../src/daemon/server.ts"
 import { Fault } from "../../src/errors.ts"
-import { Town, type Person } from "../chat/people.ts"
+import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 
 function socketPath(): string {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-socket-"))
@@ -19,9 +19,9 @@ function socketPath(): string {
 }
 
 type SocketSetup = {
-  town: Town
-  alice: Person
-  bob: Person
+  town: EngineFixture
+  alice: TestProfile
+  bob: TestProfile
   path: string
   guest: ChatClient
   close: () => Promise<void>
@@ -29,9 +29,9 @@ type SocketSetup = {
 
 /** Alice's engine runs in the owner; the guest asks it over a real socket. */
 async function setUp(): Promise<SocketSetup> {
-  const town = new Town()
-  const alice = await town.person("alice")
-  const bob = await town.person("bob")
+  const town = new EngineFixture()
+  const alice = await town.profile("alice")
+  const bob = await town.profile("bob")
   await town.pair(alice, bob)
   const path = socketPath()
   const owner = await serveOwner(alice.client, path)
@@ -84,7 +84,7 @@ test("the socket is for this user alone", async () => {
 
 test("the socket's folder is made, for this user alone", async () => {
   const path = join(dirname(socketPath()), "mqttchat", "alice.sock")
-  const alice = await new Town().person("alice")
+  const alice = await new EngineFixture().profile("alice")
   const owner = await serveOwner(alice.client, path)
   onTestFinished(() => owner.close())
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)

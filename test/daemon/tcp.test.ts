@@ -4,10 +4,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
 
-import { COMMANDS } from "../../src/chat/api.ts"
+import { COMMANDS } from "../../src/engine/api.ts"
 import { serveTcp } from "../../src/daemon/tcp.ts"
 import { readOrCreateToken } from "../../src/daemon/token.ts"
-import { Town } from "../chat/people.ts"
+import { EngineFixture } from "../engine/engine-fixture.ts"
 import { Peer, type RpcObject } from "./rpc-peer.ts"
 
 const LOOPBACK = "127.0.0.1"
@@ -18,7 +18,7 @@ type TcpSetup = { readonly port: number; readonly token: string; readonly tokenF
 async function setUp(): Promise<TcpSetup> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-tcp-"))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  const { client } = await new Town().person("alice")
+  const { client } = await new EngineFixture().profile("alice")
   const tokenFile = join(folder, "api.token")
   const token = readOrCreateToken(tokenFile)
   const call = (method: string): Promise<unknown> => client.call(method as "contacts", {})

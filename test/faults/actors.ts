@@ -3,11 +3,11 @@ import { join } from "node:path"
 
 import { pinOf } from "../../src/broker/certificates.ts"
 import type { Authority } from "../../src/broker/certificates.ts"
-import type { ChatClient, Message } from "../../src/chat/api.ts"
+import type { ChatClient, Message } from "../../src/engine/api.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import type { Store } from "../../src/store/records.ts"
 import type { Device } from "../broker/broker-fixture.ts"
-import { openNeighbour } from "../chat/neighbour.ts"
+import { openRealEngine } from "../engine/process-fixture.ts"
 import type { Direction } from "./invariants.ts"
 
 const ALL = 10_000
@@ -29,7 +29,7 @@ export class Actor {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const pin = toHex(pinOf(location.authority.caCertificate))
     const credentials = { name, port: location.port, pin, device }
-    this.#open = () => openNeighbour(credentials, folder, () => undefined, pace)
+    this.#open = () => openRealEngine(credentials, folder, () => undefined, pace)
   }
 
   get client(): ChatClient {

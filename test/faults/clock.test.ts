@@ -1,15 +1,15 @@
 import { expect, test } from "vitest"
 
-import { Town, type Person } from "../chat/people.ts"
+import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { setFrameFaults, clearFrameFaults } from "./network-model.ts"
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
-async function pairedUsers(): Promise<{ fixture: Town; alice: Person; bob: Person }> {
-  const fixture = new Town()
-  const alice = await fixture.person("alice")
-  const bob = await fixture.person("bob")
+async function pairedUsers(): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
   await fixture.pair(alice, bob)
   return { fixture, alice, bob }
 }
@@ -32,7 +32,7 @@ test.each([-2, 2])("a clock that is set by %d days leaves no text waiting behind
   await alice.send("bob", "lost")
   await alice.send("bob", "kept")
   await fixture.clock.pass(100)
-  await alice.die()
+  await alice.crash()
   fixture.clock.jump(days * DAY_MS)
   await fixture.clock.pass(2 * MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["kept"])

@@ -1,21 +1,21 @@
 import { copyFileSync } from "node:fs"
 
-import type { Person } from "../chat/people.ts"
+import type { TestProfile } from "../engine/engine-fixture.ts"
 
 /** Copies the disk as it is between two processes. */
-export async function copyDisk(profile: Person): Promise<void> {
-  await profile.die()
+export async function copyDisk(profile: TestProfile): Promise<void> {
+  await profile.crash()
   copyFileSync(profile.path, copyOf(profile))
   await profile.start()
 }
 
 /** The disk is as it was when it was copied. */
-export async function rollBackDisk(profile: Person): Promise<void> {
-  await profile.die()
+export async function rollBackDisk(profile: TestProfile): Promise<void> {
+  await profile.crash()
   copyFileSync(copyOf(profile), profile.path)
   await profile.start()
 }
 
-function copyOf({ path }: Person): string {
+function copyOf({ path }: TestProfile): string {
   return `${path}.copy`
 }

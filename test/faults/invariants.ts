@@ -1,6 +1,6 @@
 import { expect } from "vitest"
 
-import type { Message } from "../../src/chat/api.ts"
+import type { Message } from "../../src/engine/api.ts"
 
 /** One direction of a conversation, as each of its ends has it on disk, oldest first. */
 export type Direction = {

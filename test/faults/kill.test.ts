@@ -5,12 +5,12 @@ import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
 
 import { pinOf } from "../../src/broker/certificates.ts"
-import type { ChatClient, Contact, Message } from "../../src/chat/api.ts"
-import { FAULT_POINTS, type FaultPoint } from "../../src/chat/fault-points.ts"
+import type { ChatClient, Contact, Message } from "../../src/engine/api.ts"
+import { FAULT_POINTS, type FaultPoint } from "../../src/engine/state/fault-points.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import type { Store } from "../../src/store/records.ts"
-import { openNeighbour, type Papers } from "../chat/neighbour.ts"
+import { openRealEngine, type Credentials } from "../engine/process-fixture.ts"
 import { REAL_BROKERS, type RealBroker } from "./brokers.ts"
 
 // A dozen processes start one after the other, on a machine that may be busy.
@@ -32,7 +32,7 @@ let children: Child[]
 async function begin(open: () => Promise<RealBroker>): Promise<void> {
   broker = await open()
   children = []
-  bob = await openNeighbour(await credentialsOf("bob"), folderOf("bob"), () => undefined)
+  bob = await openRealEngine(await credentialsOf("bob"), folderOf("bob"), () => undefined)
   await until([bob.client], async () => (await bob.client.call("status", {})).link.kind === "online")
   writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await credentialsOf("alice")))
 }
@@ -56,14 +56,14 @@ function folderOf(name: string): string {
   return folder
 }
 
-async function credentialsOf(name: string): Promise<Papers> {
+async function credentialsOf(name: string): Promise<Credentials> {
   const pin = toHex(pinOf(broker.authority.caCertificate))
   return { name, port: broker.port, pin, device: await broker.device() }
 }
 
 /** Alice's process, which dies at `point` or not at all. */
 async function startAlice(point: FaultPoint | ""): Promise<Child> {
-  const actor = join(import.meta.dirname, "../chat/person.actor.ts")
+  const actor = join(import.meta.dirname, "../engine/engine.actor.ts")
   const folder = folderOf("alice")
   const child = spawn(process.execPath, ["--import", "tsx", actor, folder, point], {
     stdio: ["ignore", "pipe", "inherit"],

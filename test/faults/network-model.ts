@@ -1,4 +1,4 @@
-import type { Town } from "../chat/people.ts"
+import type { EngineFixture } from "../engine/engine-fixture.ts"
 
 /** What becomes of one frame between the broker and its reader. */
 export type FrameFault = "pass" | "lose" | "twice" | "late" | "very late" | "tamper" | "cut"
@@ -6,9 +6,9 @@ export type FrameFault = "pass" | "lose" | "twice" | "late" | "very late" | "tam
 const LATE_MS = { late: 20, "very late": 20_000 } as const
 
 /** Each frame meets the next of these fates, again and again. */
-export function setFrameFaults({ office: broker, clock }: Town, faults: readonly FrameFault[]): void {
+export function setFrameFaults({ broker, clock }: EngineFixture, faults: readonly FrameFault[]): void {
   let frame = 0
-  broker.meddle = (topic, payload) => {
+  broker.tamper = (topic, payload) => {
     const fault = faults[frame++ % faults.length] ?? "pass"
     switch (fault) {
       case "pass":
@@ -19,7 +19,7 @@ export function setFrameFaults({ office: broker, clock }: Town, faults: readonly
         return [payload, payload]
       case "late":
       case "very late":
-        clock.after(LATE_MS[fault], () => broker.forge(topic, payload))
+        clock.after(LATE_MS[fault], () => broker.inject(topic, payload))
         return []
       case "tamper":
         return [tampered(payload, frame)]
@@ -29,8 +29,8 @@ export function setFrameFaults({ office: broker, clock }: Town, faults: readonly
   }
 }
 
-export function clearFrameFaults({ office: broker }: Town): void {
-  broker.meddle = (_topic, payload) => [payload]
+export function clearFrameFaults({ broker }: EngineFixture): void {
+  broker.tamper = (_topic, payload) => [payload]
 }
 
 /** One bit is another, each time elsewhere. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 
-import { couple } from "../chat/people.ts"
+import { couple } from "../engine/engine-fixture.ts"
 import { setFrameFaults, clearFrameFaults } from "./network-model.ts"
 
 const MINUTE_MS = 60_000
@@ -12,7 +12,7 @@ function nextTurn(): Promise<void> {
 test.each(["alice", "bob"] as const)(
   "what is said while %s makes the connection anew comes after what was said before",
   async (who) => {
-    const { town: fixture, alice, bob } = await couple()
+    const { fixture, alice, bob } = await couple()
     await bob.send("alice", "hello")
     await fixture.clock.pass(50)
     setFrameFaults(fixture, ["lose"])
@@ -34,7 +34,7 @@ test.each(["alice", "bob"] as const)(
 test.each([30, 100, 300])(
   "a second recovery %d steps into sending again changes nothing in the order",
   async (steps) => {
-    const { town: fixture, alice, bob } = await couple()
+    const { fixture, alice, bob } = await couple()
     const texts = Array.from({ length: 40 }, (_, n) => `${n}`)
     setFrameFaults(fixture, ["lose"])
     for (const text of texts) await alice.send("bob", text)
@@ -45,16 +45,16 @@ test.each([30, 100, 300])(
     clearFrameFaults(fixture)
     await fixture.clock.pass(MINUTE_MS)
     expect(await bob.texts("alice")).toEqual(texts)
-    expect(await bob.lines("alice")).toEqual(["the connection with alice was made anew"])
+    expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
   },
 )
 
 test("texts that wait behind several gaps are all shown within two minutes", async () => {
-  const { town: fixture, alice, bob } = await couple()
+  const { fixture, alice, bob } = await couple()
   setFrameFaults(fixture, ["lose", "pass"])
   for (let n = 0; n < 20; n++) await alice.send("bob", `${n}`)
   await fixture.clock.pass(50)
-  await alice.die()
+  await alice.crash()
   await fixture.clock.pass(2 * MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(Array.from({ length: 10 }, (_, n) => `${2 * n + 1}`))
 })

@@ -3,19 +3,19 @@ import { expect, test } from "vitest"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { INIT_BYTES } from "../../src/session/handshake.ts"
 import { encodeIdentity } from "../../src/wire/identity.ts"
-import { Town, type Person } from "../chat/people.ts"
+import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { copyDisk, rollBackDisk } from "./disks.ts"
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-type PairedUsers = { readonly fixture: Town; readonly first: Person; readonly second: Person }
+type PairedUsers = { readonly fixture: EngineFixture; readonly first: TestProfile; readonly second: TestProfile }
 
 /** They know each other. The handshake of the first counts when both begin at once: hers is the smaller identity. */
 async function pairedUsers(): Promise<PairedUsers> {
-  const fixture = new Town()
-  const alice = await fixture.person("alice")
-  const bob = await fixture.person("bob")
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
   await fixture.pair(alice, bob)
   await fixture.clock.pass(50)
   const [first, second] = identity(alice) < identity(bob) ? [alice, bob] : [bob, alice]
@@ -23,7 +23,7 @@ async function pairedUsers(): Promise<PairedUsers> {
   return { fixture, first, second }
 }
 
-function identity(profile: Person): string {
+function identity(profile: TestProfile): string {
   return toHex(encodeIdentity(profile.identity.public))
 }
 
@@ -55,14 +55,14 @@ test.each(["first", "second"] as const)(
   async (who) => {
     const it = await pairedUsers()
     const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
-    it.fixture.office.meddle = () => []
+    it.fixture.broker.tamper = () => []
     await self.client.call("reset", { contact: peer.name })
     await it.fixture.clock.pass(1_000)
     await self.client.call("reset", { contact: peer.name })
-    it.fixture.office.meddle = (_topic, payload) => [payload]
+    it.fixture.broker.tamper = (_topic, payload) => [payload]
     await it.fixture.clock.pass(10_000)
     await expectConversation(it)
-    expect(await peer.lines(self.name)).toHaveLength(1)
+    expect(await peer.systemMessages(self.name)).toHaveLength(1)
   },
 )
 
@@ -73,7 +73,7 @@ test("an INIT that was given up for a later one and comes after it does no harm 
   const { fixture, first, second } = it
   const inits: Uint8Array[] = []
   let to = ""
-  fixture.office.meddle = (topic, payload) => {
+  fixture.broker.tamper = (topic, payload) => {
     if (!isInit(payload)) return []
     to = topic
     inits.push(payload)
@@ -84,11 +84,11 @@ test("an INIT that was given up for a later one and comes after it does no harm 
   await first.client.call("reset", { contact: second.name })
   await fixture.clock.pass(100)
   // The WELCOME to the second is lost; then comes the first.
-  fixture.office.forge(to, inits[1]!)
+  fixture.broker.inject(to, inits[1]!)
   await fixture.clock.pass(100)
-  fixture.office.forge(to, inits[0]!)
+  fixture.broker.inject(to, inits[0]!)
   await fixture.clock.pass(100)
-  fixture.office.meddle = (_topic, payload) => [payload]
+  fixture.broker.tamper = (_topic, payload) => [payload]
   await fixture.clock.pass(2 * HOUR_MS)
   await expectConversation(it)
 })
@@ -99,11 +99,11 @@ test.each(["first", "second"] as const)(
     const it = await pairedUsers()
     const { fixture } = it
     const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
-    fixture.office.meddle = () => []
+    fixture.broker.tamper = () => []
     await self.client.call("reset", { contact: peer.name })
     await fixture.clock.pass(100)
     await copyDisk(self)
-    fixture.office.meddle = (_topic, payload) => [payload]
+    fixture.broker.tamper = (_topic, payload) => [payload]
     await fixture.clock.pass(10_000)
     for (let n = 0; n < 3; n++) await exchange(it, `number ${n}`)
     await rollBackDisk(self)
@@ -118,7 +118,7 @@ test("two that have accepted each other's INIT find together again", async () =>
   const it = await pairedUsers()
   const { fixture, first, second } = it
   const held: { topic: string; payload: Uint8Array }[] = []
-  fixture.office.meddle = (topic, payload) => {
+  fixture.broker.tamper = (topic, payload) => {
     if (!isInit(payload) || !topic.includes(second.deviceId)) return [payload]
     held.push({ topic, payload })
     return []
@@ -126,8 +126,8 @@ test("two that have accepted each other's INIT find together again", async () =>
   await first.client.call("reset", { contact: second.name })
   await second.client.call("reset", { contact: first.name })
   await fixture.clock.pass(7_000)
-  fixture.office.meddle = (_topic, payload) => [payload]
-  for (const { topic, payload } of held) fixture.office.forge(topic, payload)
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  for (const { topic, payload } of held) fixture.broker.inject(topic, payload)
   await fixture.clock.pass(2 * HOUR_MS)
   await expectConversation(it)
 })

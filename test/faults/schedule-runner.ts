@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto"
 import fc from "fast-check"
 
-import type { Message } from "../../src/chat/api.ts"
+import type { Message } from "../../src/engine/api.ts"
 import { toHex, type Random } from "../../src/crypto/bytes.ts"
 import { Fault } from "../../src/errors.ts"
-import { Town, type Person } from "../chat/people.ts"
+import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { copyDisk, rollBackDisk } from "./disks.ts"
 import { expectInvariants } from "./invariants.ts"
 import type { FaultEvent, DiskEvent, Who } from "./schedule.ts"
@@ -21,8 +21,8 @@ const HEALING_MS = 50 * HOUR_MS
 
 /** Two people, and what they were promised and have lost. */
 type ScheduleRun = {
-  readonly fixture: Town
-  readonly profiles: readonly [Person, Person]
+  readonly fixture: EngineFixture
+  readonly profiles: readonly [TestProfile, TestProfile]
   readonly promised: readonly [string[], string[]]
   readonly copies: [Copy | undefined, Copy | undefined]
   readonly forgotten: readonly [Loss, Loss]
@@ -61,8 +61,8 @@ export async function runSchedules(
 
 /** Plays a schedule to its end, lets the weather clear, and expects the law. Gives how many texts were promised. */
 async function run(events: readonly (FaultEvent | DiskEvent)[]): Promise<number> {
-  const fixture = new Town(randomFor(events))
-  const profiles = [await fixture.person("alice"), await fixture.person("bob")] as const
+  const fixture = new EngineFixture(randomFor(events))
+  const profiles = [await fixture.profile("alice"), await fixture.profile("bob")] as const
   await fixture.pair(...profiles)
   const loss = (): Loss => ({ sent: new Set(), received: new Set() })
   const run: ScheduleRun = {
@@ -107,7 +107,7 @@ function randomFor(events: readonly (FaultEvent | DiskEvent)[]): Random {
 
 async function applyEvent(run: ScheduleRun, event: FaultEvent | DiskEvent): Promise<void> {
   const { fixture } = run
-  const { office: broker, clock } = fixture
+  const { broker, clock } = fixture
   switch (event.kind) {
     case "say":
       for (let n = 0; n < event.count; n++) sendText(run, event.who)
@@ -118,7 +118,7 @@ async function applyEvent(run: ScheduleRun, event: FaultEvent | DiskEvent): Prom
       setFrameFaults(fixture, event.faults)
       return
     case "die":
-      await run.profiles[event.who].die()
+      await run.profiles[event.who].crash()
       await clock.pass(event.ms)
       return run.profiles[event.who].start()
     case "hang-up":
@@ -128,12 +128,12 @@ async function applyEvent(run: ScheduleRun, event: FaultEvent | DiskEvent): Prom
       return
     case "forget":
       broker.close()
-      if (event.sessionPresent) broker.loseLetters()
+      if (event.sessionPresent) broker.loseQueued()
       else broker.forgetAll()
       broker.reopen()
       return
     case "replay":
-      for (const { topic, payload } of broker.seen.slice(-event.last)) broker.forge(topic, payload)
+      for (const { topic, payload } of broker.seen.slice(-event.last)) broker.inject(topic, payload)
       return
     case "full disk":
       run.profiles[event.who].fillDisk(true)
@@ -208,7 +208,7 @@ async function rollBackToCopy(run: ScheduleRun, who: Who): Promise<void> {
 }
 
 /** Names the session, where both are in the same. */
-async function secretOf({ store }: Person): Promise<string> {
+async function secretOf({ store }: TestProfile): Promise<string> {
   const { contacts } = await store.load()
   return contacts.map(({ state, recoverySecret }) => `${state} ${toHex(recoverySecret)}`).join()
 }
@@ -217,7 +217,7 @@ function other(who: Who): Who {
   return who === 0 ? 1 : 0
 }
 
-async function conversation(profile: Person, peer: Person): Promise<Message[]> {
+async function conversation(profile: TestProfile, peer: TestProfile): Promise<Message[]> {
   return profile.client.call("history", { with: peer.name, limit: ALL })
 }
 

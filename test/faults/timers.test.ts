@@ -1,22 +1,22 @@
 import { expect, test } from "vitest"
 
-import { Town, type Person } from "../chat/people.ts"
+import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { clearFrameFaults } from "./network-model.ts"
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-async function pairedUsers(): Promise<{ fixture: Town; alice: Person; bob: Person }> {
-  const fixture = new Town()
-  const alice = await fixture.person("alice")
-  const bob = await fixture.person("bob")
+async function pairedUsers(): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
   await fixture.pair(alice, bob)
   await alice.client.call("timer", { contact: "bob", seconds: 60 })
   await fixture.clock.pass(50)
   return { fixture, alice, bob }
 }
 
-function shownTo({ events }: Person): string[] {
+function shownTo({ events }: TestProfile): string[] {
   return events.flatMap((event) =>
     event.event === "message" && event.message.kind === "text" && !event.message.mine
       ? [event.message.text]
@@ -26,7 +26,7 @@ function shownTo({ events }: Person): string[] {
 
 /** Bob reads a text whose time is then over; of all that Alice hears nothing. */
 async function readAndGone({ fixture, alice, bob }: Awaited<ReturnType<typeof pairedUsers>>): Promise<void> {
-  fixture.office.meddle = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
+  fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
   await alice.send("bob", "burn after reading")
   await fixture.clock.pass(50)
   await bob.client.call("inbox", { take: true })
@@ -43,7 +43,7 @@ test("a text that has disappeared is acknowledged when it comes again", async ()
   expect(alice.events).toContainEqual(expect.objectContaining({ event: "receipt", state: "delivered" }))
   expect(await alice.client.call("outbox", {})).toEqual([])
   expect(shownTo(bob)).toEqual(["burn after reading"])
-  expect((await bob.lines("alice")).filter((line) => line.includes("anew"))).toEqual([])
+  expect((await bob.systemMessages("alice")).filter((line) => line.includes("anew"))).toEqual([])
 })
 
 test("a text that has disappeared is not shown again in a session made anew", async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { FAULT_POINTS, type FaultPoint } from "../../src/chat/fault-points.ts"
+import { FAULT_POINTS, type FaultPoint } from "../../src/engine/state/fault-points.ts"
 import { pairedUsers, type User, initHost, startBroker, ScenarioFixture } from "./scenario-fixture.ts"
 
 const AT_SENDING = [

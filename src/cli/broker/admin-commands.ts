@@ -1,4 +1,4 @@
-import { doorOf, membersOf } from "../../chat/contacts/whereabouts.ts"
+import { guestAddressOf, membersOf } from "../../engine/connection/broker-addresses.ts"
 import { fromBase64url } from "../../crypto/bytes.ts"
 import type { DeviceRow, InviteRow, UserRow } from "../../registrar/members.ts"
 import { formatInvitationLink } from "../../wire/invitation-link.ts"
@@ -53,7 +53,7 @@ function descriptorOf({ paths }: Context): BrokerDescriptor {
 function encodeInvitation(descriptor: BrokerDescriptor, invitation: string): string {
   const broker = brokerConfigOf(descriptor)
   return formatInvitationLink({
-    address: doorOf(broker),
+    address: guestAddressOf(broker),
     proof: proofOf(descriptor),
     invitation: fromBase64url(invitation) ?? new Uint8Array(),
     ...membersOf(broker),

@@ -1,4 +1,4 @@
-import type { Contact } from "../../chat/api.ts"
+import type { Contact } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"

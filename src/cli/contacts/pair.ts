@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs"
-import type { ChatClient, Offer, Results } from "../../chat/api.ts"
+import type { ChatClient, Offer, Results } from "../../engine/api.ts"
 import { diskFault, Fault } from "../../errors.ts"
 import { readArmour } from "../../pairing/armour.ts"
 import { parseCode } from "../../pairing/code.ts"

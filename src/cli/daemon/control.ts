@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises"
-import type { Results } from "../../chat/api.ts"
+import type { Results } from "../../engine/api.ts"
 import { type RpcClient, connectRpc } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { lockHolder } from "../../fs/lock-file.ts"

@@ -1,4 +1,4 @@
-import type { ChatClient, Event, Link, Message } from "../../chat/api.ts"
+import type { ChatClient, Event, ConnectionStatus, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import { parseChatLine, type ChatInput } from "./chat-line.ts"
@@ -183,7 +183,7 @@ function receiptText(state: Message["state"]): SafeText | undefined {
   return state === "given-up" ? safe`a message was NOT DELIVERED` : undefined
 }
 
-function connectionText(connection: Link): SafeText {
+function connectionText(connection: ConnectionStatus): SafeText {
   return connection.kind === "online" ? safe`connected` : safe`not connected: ${display(connection.why)}`
 }
 

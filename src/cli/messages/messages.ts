@@ -1,4 +1,4 @@
-import type { ChatClient, Message, Params } from "../../chat/api.ts"
+import type { ChatClient, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as v from "valibot"
-import type { BrokerHome } from "../../chat/ports.ts"
+import type { BrokerConfig } from "../../engine/state/ports.ts"
 import { fromBase64url, toBase64url, toHex, type PublicKey } from "../../crypto/bytes.ts"
 import { diskFault, Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
@@ -67,7 +67,7 @@ export function readBrokerDescriptor(paths: ProfilePaths): BrokerDescriptor | un
 }
 
 /** The embedded broker speaks MQTT 3.1.1. */
-export function brokerConfigOf(descriptor: BrokerDescriptor): BrokerHome {
+export function brokerConfigOf(descriptor: BrokerDescriptor): BrokerConfig {
   const { address, others, guests, listen, registrar } = descriptor
   return {
     address,

@@ -1,9 +1,9 @@
-import type { BrokerHome } from "../../chat/ports.ts"
+import type { BrokerConfig } from "../../engine/state/ports.ts"
 import { fromBase64url, toBase64url, toHex, type PublicKey } from "../../crypto/bytes.ts"
 import type { Settings } from "../../settings.ts"
 
 /** What the settings say about the broker, as the engine takes it. */
-export function brokerOf({ broker }: Settings): BrokerHome | undefined {
+export function brokerOf({ broker }: Settings): BrokerConfig | undefined {
   if (broker === undefined) return undefined
   const { host, port, others, guests, trust, registrar, mqttVersion } = broker
   const key = registrar === undefined ? undefined : fromBase64url(registrar)
@@ -18,7 +18,7 @@ export function brokerOf({ broker }: Settings): BrokerHome | undefined {
 }
 
 /** The same, back. */
-export function settingsOf(broker: BrokerHome): NonNullable<Settings["broker"]> {
+export function settingsOf(broker: BrokerConfig): NonNullable<Settings["broker"]> {
   const { address, others, guests, trust, registrar, mqttVersion } = broker
   return {
     ...address,

@@ -1,4 +1,4 @@
-import type { ChatClient, Link, Results } from "../../chat/api.ts"
+import type { ChatClient, ConnectionStatus, Results } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import type { ProfilePaths } from "../../paths.ts"
 import { readSettings } from "../../settings.ts"
@@ -28,7 +28,7 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
 const CODE = { none: "config", connecting: "unavailable" } as const
 
 /** The link, once it is up and what the broker kept has come, or once it is known to be down. */
-export async function waitUntilCaughtUp(client: ChatClient): Promise<Link> {
+export async function waitUntilCaughtUp(client: ChatClient): Promise<ConnectionStatus> {
   await settledStatus(client)
   await client.call("catch-up", {})
   const { link: connection } = await client.call("status", {})
@@ -49,7 +49,7 @@ export async function waitUntilOnline({ paths }: Context, client: ChatClient): P
 /** What helps against a link that is down, as far as anything does. */
 export function onlineHint(
   paths: ProfilePaths,
-  connection: Exclude<Link, { kind: "online" }>,
+  connection: Exclude<ConnectionStatus, { kind: "online" }>,
 ): string | undefined {
   if (connection.kind === "stopped") return connection.hint
   if (readSettings(paths.settings)?.here === true) return "mqttchat broker"

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto"
 import { existsSync } from "node:fs"
-import type { ChatClient } from "../../chat/api.ts"
-import type { BrokerHome, Home } from "../../chat/ports.ts"
+import type { ChatClient } from "../../engine/api.ts"
+import type { BrokerConfig, ProfileConfig } from "../../engine/state/ports.ts"
 import { utf8 } from "../../crypto/bytes.ts"
 import { kdf } from "../../crypto/kdf.ts"
 import { LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
@@ -131,14 +131,14 @@ async function databaseOf(path: string, holder: Holder, { databaseKey }: KeyRing
 
 /** What it takes to know how the audit may be played. */
 type ProbeOptions = {
-  readonly broker: BrokerHome
+  readonly broker: BrokerConfig
   readonly ring: KeyRing
   readonly isHolder: boolean
   readonly mayRegister: boolean
 }
 
 function brokerOf(
-  config: Home,
+  config: ProfileConfig,
   isHere: boolean,
   options: Omit<ProbeOptions, "broker">,
 ): CheckInput["broker"] {
@@ -156,7 +156,10 @@ function brokerOf(
 }
 
 /** An invitation that nobody has used yet lets a guest in, and no further. */
-function targetOf({ address, others, trust, mqttVersion }: BrokerHome, config: Home): ConnectTarget {
+function targetOf(
+  { address, others, trust, mqttVersion }: BrokerConfig,
+  config: ProfileConfig,
+): ConnectTarget {
   const stored = config.credential()
   const credential: Credential = stored === undefined || isPending(stored) ? { kind: "guest" } : stored
   return {

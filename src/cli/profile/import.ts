@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs"
 import { readRecords, type ReadBackup } from "../../backup/records.ts"
-import { fillStore, restoredBroker, restoredCredential } from "../../chat/restoring.ts"
+import { fillStore, restoredBroker, restoredCredential } from "../../engine/backup/import.ts"
 import { useBackend } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { identityOf } from "../../keystore/identity.ts"

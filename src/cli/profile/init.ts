@@ -7,7 +7,7 @@ import { createKeyRing } from "../../keystore/keyfile.ts"
 import { connectRpc } from "../../daemon/client.ts"
 import { lockHolder } from "../../fs/lock-file.ts"
 import type { Settings } from "../../settings.ts"
-import { placesOf } from "../../chat/contacts/whereabouts.ts"
+import { addressesFrom } from "../../engine/connection/broker-addresses.ts"
 import { settingsOf } from "./broker-settings.ts"
 import { parseAddresses } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
@@ -139,7 +139,7 @@ function invitedBroker({
   members,
 }: InvitationLink): InitialBroker {
   const registrar = decodeInvitation(invitation)?.registrar
-  const addresses = placesOf(primary, members === undefined ? {} : { members })
+  const addresses = addressesFrom(primary, members === undefined ? {} : { members })
   const broker = { ...addresses, trust, ...(registrar === undefined ? {} : { registrar }) }
   return {
     settings: { here: false, broker: settingsOf(broker) },

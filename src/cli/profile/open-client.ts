@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import type { ChatClient } from "../../chat/api.ts"
+import type { ChatClient } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"

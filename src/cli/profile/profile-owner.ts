@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs"
-import type { ChatClient } from "../../chat/api.ts"
-import { openEngine } from "../../chat/engine.ts"
-import type { BrokerHome, Home, Ports } from "../../chat/ports.ts"
+import type { ChatClient } from "../../engine/api.ts"
+import { openEngine } from "../../engine/engine.ts"
+import type { BrokerConfig, ProfileConfig, Ports } from "../../engine/state/ports.ts"
 import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
@@ -62,7 +62,7 @@ export async function openProfile(
     name: settings.name,
     connect: connectMqtt,
     ...enrollmentPorts({ identity, random: systemRandom, after }),
-    home: profileConfigFor(context, settings, keyFile),
+    config: profileConfigFor(context, settings, keyFile),
     now: Date.now,
     random: systemRandom,
     after,
@@ -114,7 +114,7 @@ function timersOf({ lifetime }: Context): Ports["after"] {
 }
 
 /** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
-export function profileConfigFor({ paths }: Context, settings: Settings, keyFile: KeyFile): Home {
+export function profileConfigFor({ paths }: Context, settings: Settings, keyFile: KeyFile): ProfileConfig {
   let { ring } = keyFile
   let current = settings
   const save = async (change: Pick<Settings, "broker" | "here">): Promise<void> => {
@@ -132,7 +132,7 @@ export function profileConfigFor({ paths }: Context, settings: Settings, keyFile
       await keyFile.save(ring)
       if (current.here) writeOperatorInvitation(paths, undefined)
     },
-    saveLearnt: async ({ mqttVersion, anchor }) => {
+    saveHints: async ({ mqttVersion, anchor }) => {
       const { broker } = current
       if (broker === undefined) return
       const { trust } = broker
@@ -142,7 +142,7 @@ export function profileConfigFor({ paths }: Context, settings: Settings, keyFile
   }
 }
 
-function here(paths: Context["paths"]): BrokerHome | undefined {
+function here(paths: Context["paths"]): BrokerConfig | undefined {
   const descriptor = readBrokerDescriptor(paths)
   return descriptor === undefined ? undefined : brokerConfigOf(descriptor)
 }

@@ -1,4 +1,4 @@
-import type { ChatClient, Event } from "../../chat/api.ts"
+import type { ChatClient, Event } from "../../engine/api.ts"
 import type { Context } from "../terminal/context.ts"
 import { openClient } from "./open-client.ts"
 

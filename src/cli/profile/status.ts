@@ -1,4 +1,4 @@
-import type { Results } from "../../chat/api.ts"
+import type { Results } from "../../engine/api.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { openClient } from "./open-client.ts"

@@ -1,4 +1,4 @@
-import type { Contact, Message } from "../../chat/api.ts"
+import type { Contact, Message } from "../../engine/api.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 
 /** Words for the states of a message of ours; `received` is theirs and needs none. */

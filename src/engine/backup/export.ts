@@ -1,0 +1,96 @@
+import { isAbsolute } from "node:path"
+
+import type { BackupBroker, BackupMessage, BackupRecord } from "../../backup/contents.ts"
+import { writeRecords } from "../../backup/records.ts"
+import { Fault } from "../../errors.ts"
+import type { StoredCredential } from "../../keystore/credential.ts"
+import { createFile } from "../../fs/atomic-file.ts"
+import { sealStream } from "../../keystore/sealed-stream.ts"
+import type { HeldRecord, Store } from "../../store/records.ts"
+import type { Params, Results } from "../api.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { BrokerConfig, Ports } from "../state/ports.ts"
+import { addressesOf } from "../connection/broker-addresses.ts"
+import type { EngineParts } from "../wiring.ts"
+
+/** Texts have 64 KiB at most: so many at once take no more than 4 MiB. */
+const PAGE = 64
+
+/** Writes the backup where none is yet. Faults `usage`, `exists`, `disk-full` and `io`. */
+export async function exportBackup(
+  { ports, queue }: EngineParts,
+  { path, passphrase }: Params<"export">,
+): Promise<Results["export"]> {
+  if (!isAbsolute(path)) throw new Fault("usage", "a backup needs a whole path", "mqttchat export FILE")
+  const counts = { contacts: 0, messages: 0 }
+  const records = counted(recordsOf(ports, queue.state()), counts)
+  await createFile(path, sealStream(writeRecords(records), passphrase, ports.random), ports.random)
+  return counts
+}
+
+async function* counted(
+  records: AsyncIterable<BackupRecord>,
+  counts: { contacts: number; messages: number },
+): AsyncGenerator<BackupRecord> {
+  for await (const each of records) {
+    if (each.record === "contact") counts.contacts++
+    if (each.record === "message") counts.messages++
+    yield each
+  }
+}
+
+/** Whom there is when it begins, and what was said until it ends. */
+async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
+  const { identity, name, config, store } = ports
+  const { signSecret, boxSecret } = identity
+  const broker = config.broker()
+  const credential = portable(config.credential(), broker)
+  const backed = broker && portableBroker(broker)
+  yield { record: "profile", profile: { signSecret, boxSecret, name, broker: backed, credential } }
+  const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
+  const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
+  for (const contact of contacts) yield { record: "contact", contact }
+  const known = new Set(contacts.map(({ id }) => id))
+  for await (const message of messagesOf(store)) {
+    if (known.has(message.contact)) yield { record: "message", message }
+  }
+  // Their senders know that they are here: no later session brings them.
+  for (const message of held.sort((a, b) => a.number - b.number).flatMap(unreadMessage)) {
+    yield { record: "message", message }
+  }
+}
+
+async function* messagesOf(store: Store) {
+  for (let after = 0; ;) {
+    const page = await store.messages(after, PAGE)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined) return
+    after = last.seq
+  }
+}
+
+function unreadMessage({ contact, storedAt, text }: HeldRecord): BackupMessage[] {
+  if (text === undefined) return []
+  const rest = { mine: false, kind: "text", state: "received", shown: false, expiresAt: 0 } as const
+  return [{ ...text, ...rest, contact, storedAt }]
+}
+
+/**
+ * What gets another machine in: an account and an invitation as they are. A device's certificate stays here, and so
+ * does the device id of an account, under which the broker would take both machines for one.
+ */
+function portable(
+  credential: StoredCredential | undefined,
+  broker: BrokerConfig | undefined,
+): StoredCredential | undefined {
+  if (credential?.kind === "account") return { ...credential, deviceId: "" }
+  if (credential?.kind !== "device") return credential
+  return broker?.registrar === undefined ? undefined : { kind: "restored" }
+}
+
+function portableBroker(broker: BrokerConfig): BackupBroker {
+  const { trust, guests, registrar } = broker
+  const proof = trust.kind === "pin" ? ({ kind: "pin", pin: trust.pin } as const) : trust
+  return { nodes: addressesOf(broker), proof, ...(guests && { guests }), ...(registrar && { registrar }) }
+}

@@ -1,0 +1,69 @@
+import type { BackupProfile, BackupRecord } from "../../backup/contents.ts"
+import { toBase64url, type Random } from "../../crypto/bytes.ts"
+import type { StoredCredential } from "../../keystore/credential.ts"
+import type { MessageState, Store, Write } from "../../store/records.ts"
+import { ID_BYTES } from "../../wire/topics.ts"
+import { RESTORED } from "../contacts/conversation-state.ts"
+import type { BrokerConfig } from "../state/ports.ts"
+
+/** Records of one commit: each costs a flush to the disk, and all of them together at most 16 MiB of memory. */
+const RECORDS_PER_COMMIT = 256
+
+export type ImportCounts = { readonly contacts: number; readonly messages: number }
+
+/**
+ * Fills an empty store with the contacts and conversations of a backup; the engine then makes every connection anew. A
+ * store that was filled by half is of no use. Faults of the backup and of the store.
+ */
+export async function fillStore(
+  store: Store,
+  records: AsyncIterable<Exclude<BackupRecord, { record: "profile" }>>,
+): Promise<ImportCounts> {
+  const counts = { contacts: 0, messages: 0 }
+  let writes: Write[] = []
+  for await (const each of records) {
+    if (each.record === "contact") counts.contacts++
+    else counts.messages++
+    writes.push(writeOf(each))
+    if (writes.length < RECORDS_PER_COMMIT) continue
+    await store.commit(writes)
+    writes = []
+  }
+  await store.commit(writes)
+  return counts
+}
+
+function writeOf(each: Exclude<BackupRecord, { record: "profile" }>): Write {
+  if (each.record === "contact") {
+    return { kind: "contact", contact: { ...each.contact, state: RESTORED, movedAt: 0 } }
+  }
+  const { message } = each
+  return { kind: "message", message: { ...message, state: stateHere(message.state) } }
+}
+
+/** What another machine gave to the broker and nobody acknowledged goes again, from here. */
+function stateHere(state: MessageState): MessageState {
+  return state === "broker" ? "queued" : state
+}
+
+export function restoredBroker({ broker }: BackupProfile): BrokerConfig | undefined {
+  if (broker === undefined) return undefined
+  const { nodes, guests, proof, registrar } = broker
+  const [address, ...others] = nodes
+  return {
+    address,
+    ...(others.length === 0 ? {} : { others }),
+    ...(guests === undefined ? {} : { guests }),
+    trust: proof,
+    ...(registrar === undefined ? {} : { registrar }),
+  }
+}
+
+/** Another machine is another device, also to a broker that only knows the account. */
+export function restoredCredential(
+  { credential }: BackupProfile,
+  random: Random,
+): StoredCredential | undefined {
+  if (credential?.kind !== "account") return credential
+  return { ...credential, deviceId: toBase64url(random(ID_BYTES)) }
+}

@@ -1,0 +1,214 @@
+import { Fault } from "../../errors.ts"
+import { fourWords } from "../../pairing/words.ts"
+import type { ContactId, ContactRecord, MessageRecord } from "../../store/records.ts"
+import { decodeIdentity, safetyNumber } from "../../wire/identity.ts"
+import { displayName } from "../../wire/text.ts"
+import type { Contact, Params } from "../api.ts"
+import { stepInput } from "../messages/dispatch.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Handlers } from "./messages.ts"
+import { describeContact, findContact, freeName, queuedTexts } from "../contacts/contacts.ts"
+import type { Change, Decision } from "../state/decision.ts"
+import { updateFor, receiptsKey, toDecision } from "../state/update.ts"
+import { initsKey, nextSecretKey } from "../handshake/confirmation.ts"
+import { supersededKey } from "../handshake/superseded-session.ts"
+import { unsentKey } from "../handshake/contact-setup.ts"
+import { makeSystemMessage } from "../contacts/system-messages.ts"
+import { textNumbersChange, textNumbersKey, readTextNumbers } from "../state/text-numbers.ts"
+import { sealAndEnqueue, timerOf, enqueuePassing } from "../messages/enqueue.ts"
+import { unmatchedKey } from "../handshake/recovery-driver.ts"
+import { lostKey, recoveriesKey } from "../handshake/recovery-policy.ts"
+import { replayKey } from "../messages/replay-cache.ts"
+import { describeAlone } from "../state/events.ts"
+import { setTimer } from "../contacts/timers.ts"
+import type { EngineParts } from "../wiring.ts"
+
+type Names =
+  | "contacts"
+  | "rename"
+  | "block"
+  | "forget"
+  | "verify"
+  | "mark-verified"
+  | "replace"
+  | "reset"
+  | "privacy"
+  | "timer"
+  | "typing"
+
+/** Who one talks with, and how. */
+export function contactCommands(parts: EngineParts): Handlers<Names> {
+  const { ports, queue, mailboxes, outbox } = parts
+  return {
+    contacts: async () => {
+      const unshown = await ports.store.unshown()
+      const state = queue.state()
+      return [...state.contacts.values()].map((contact) =>
+        describeContact(contact, counts(state, contact, unshown)),
+      )
+    },
+    rename: ({ contact, to }) => edit(parts, contact, (record, state) => renamed(state, record, to)),
+    block: async ({ contact, blocked }) => {
+      const described = await queue.run((state) => decideBlocking(state, contact, blocked))
+      const { mailbox } = findContact(queue.state(), contact)
+      if (blocked) mailboxes.close(mailbox)
+      else {
+        mailboxes.openAll()
+        parts.recoveryDriver.beginRestored()
+      }
+      outbox.flush()
+      return described
+    },
+    forget: async ({ contact }) => {
+      const mailbox = await queue.run((state): Decision<Uint8Array> => {
+        const record = findContact(state, contact)
+        return { commit: forgetting(record.id), effects: [], result: record.mailbox }
+      })
+      mailboxes.close(mailbox)
+      outbox.flush()
+      return null
+    },
+    verify: ({ contact }) => {
+      const state = queue.state()
+      const record = findContact(state, contact)
+      return Promise.resolve({
+        contact: describeAlone(state, record),
+        words: fourWords(record.sas),
+        safetyNumber: safetyNumber(ports.identity.public, decodeIdentity(record.identity)),
+      })
+    },
+    "mark-verified": async ({ contact, verified }) => {
+      const described = await edit(parts, contact, (record) => compared(record, verified))
+      if (verified) parts.reencryption.start(findContact(queue.state(), contact).id)
+      return described
+    },
+    replace: (params) => replace(parts, params),
+    reset: async ({ contact }) => {
+      await parts.recoveryDriver.begin(findContact(queue.state(), contact).id)
+      return null
+    },
+    privacy: ({ contact, readReceipts, typing, receiptDelayMs }) =>
+      edit(parts, contact, (record) => ({ ...record, readReceipts, typing, receiptDelay: receiptDelayMs })),
+    timer: async ({ contact, seconds }) => {
+      const described = await queue.run((state) => decideTimer(parts, state, contact, seconds))
+      outbox.flush()
+      return described
+    },
+    typing: async ({ contact, typing }) => {
+      const { id, typing: isAllowed, blocked } = findContact(queue.state(), contact)
+      if (!isAllowed || blocked) return null
+      await queue.run((state) => enqueuePassing(state, id, { kind: "typing", typing }, stepInput(ports)))
+      outbox.flush()
+      return null
+    },
+  }
+}
+
+function counts(
+  state: EngineState,
+  { id }: ContactRecord,
+  unshown: readonly MessageRecord[],
+): { unread: number; queued: number } {
+  const unread = unshown.filter(({ contact, kind }) => contact === id && kind === "text").length
+  return { unread, queued: queuedTexts(state, id) }
+}
+
+async function edit(
+  { queue }: EngineParts,
+  name: string,
+  edited: (record: ContactRecord, state: EngineState) => ContactRecord,
+): Promise<Contact> {
+  return queue.run((state): Decision<Contact> => {
+    const contact = edited(findContact(state, name), state)
+    return { commit: [{ kind: "contact", contact }], effects: [], result: describeAlone(state, contact) }
+  })
+}
+
+function decideBlocking(state: EngineState, name: string, blocked: boolean): Decision<Contact> {
+  const contact = { ...findContact(state, name), blocked }
+  const commit: Change[] = [{ kind: "contact", contact }]
+  if (!blocked)
+    commit.push(
+      textNumbersChange(contact.id, { ...readTextNumbers(state.settings, contact.id), resync: true }),
+    )
+  return { commit, effects: [], result: describeAlone(state, contact) }
+}
+
+function renamed(state: EngineState, record: ContactRecord, to: string): ContactRecord {
+  const name = displayName(to).trim()
+  if (name === "") throw new Fault("usage", "a name needs at least one visible character")
+  if (freeName(state, name, record.id) !== name) {
+    throw new Fault("exists", `another contact is called ${name} already`, "mqttchat contacts")
+  }
+  return { ...record, name }
+}
+
+function compared(record: ContactRecord, verified: boolean): ContactRecord {
+  return { ...record, verified, changedAt: verified ? 0 : record.changedAt }
+}
+
+/**
+ * Somebody whose keys are new, after a loss or on another machine, takes over name and history of who he was before.
+ * Nothing is sent to him until the new key was compared.
+ */
+async function replace(parts: EngineParts, params: Params<"replace">): Promise<Contact> {
+  const { queue, mailboxes, outbox } = parts
+  const { mailbox, contact } = await queue.run((state) => decideReplacing(parts, state, params))
+  mailboxes.close(mailbox)
+  outbox.flush()
+  return contact
+}
+
+function decideReplacing(
+  parts: EngineParts,
+  state: EngineState,
+  { contact, by }: Params<"replace">,
+): Decision<{ mailbox: Uint8Array; contact: Contact }> {
+  const [old, fresh] = [findContact(state, contact), findContact(state, by)]
+  if (old.id === fresh.id) throw new Fault("usage", `${old.name} cannot take his own place`)
+  const input = stepInput(parts.ports)
+  const { timer, timerSetAt, readReceipts, typing, receiptDelay, name } = old
+  const changed: ContactRecord = {
+    ...fresh,
+    ...{ timer, timerSetAt, readReceipts, typing, receiptDelay, name },
+    verified: false,
+    changedAt: input.now,
+  }
+  const message = makeSystemMessage(fresh.id, `${name}'s key changed: compare it before you go on`, input)
+  const commit: Change[] = [
+    { kind: "adopt-history", from: old.id, to: fresh.id },
+    ...forgetting(old.id),
+    { kind: "contact", contact: changed },
+    { kind: "setting", key: unsentKey(fresh.id), value: Uint8Array.of(1) },
+    message.change,
+  ]
+  return {
+    commit,
+    effects: [message.effect],
+    result: { mailbox: old.mailbox, contact: describeAlone(state, changed) },
+  }
+}
+
+function decideTimer(
+  parts: EngineParts,
+  state: EngineState,
+  name: string,
+  seconds: number,
+): Decision<Contact> {
+  const contact = findContact(state, name)
+  const update = updateFor(state, contact.id, stepInput(parts.ports))
+  if (update === undefined) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")
+  setTimer(update, seconds)
+  if (sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.contact)] }).kind === "refused") {
+    throw new Fault("unavailable", `${contact.name} has to answer first`, "try again later")
+  }
+  return toDecision(state, update, describeAlone(state, update.contact))
+}
+
+function forgetting(id: ContactId): Change[] {
+  const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey, unmatchedKey]
+  const keyed = [receiptsKey, unsentKey, textNumbersKey, supersededKey, ...handshakes]
+  const keys = [...keyed.map((key) => key(id)), replayKey(id, "owed"), replayKey(id, "passing")]
+  const emptied = keys.map((key): Change => ({ kind: "setting", key, value: new Uint8Array(0) }))
+  return [...emptied, { kind: "forget-contact", id }]
+}

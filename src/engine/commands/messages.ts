@@ -1,0 +1,148 @@
+import { toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import type { ContactRecord, MessageRecord } from "../../store/records.ts"
+import { formatAddresses } from "../../wire/address.ts"
+import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
+import type { Command, Message, Params, Results } from "../api.ts"
+import { stepInput } from "../messages/dispatch.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { findContact, isUncompared } from "../contacts/contacts.ts"
+import { noChange, type Decision } from "../state/decision.ts"
+import { enqueueText } from "../messages/enqueue.ts"
+import { describeMessage } from "../state/events.ts"
+import { allUnsentTexts, hasUnsent } from "../messages/reencrypt.ts"
+import { refuseReplaced } from "../connection/replaced-device.ts"
+import { waitForState } from "../messages/wait-for-state.ts"
+import { addressesOf } from "../connection/broker-addresses.ts"
+import type { EngineParts } from "../wiring.ts"
+
+/** A peer that takes nothing for so long is gone, or being flooded. */
+const OUTBOX_MAX = 10_000
+const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
+
+/** The answers to some of the commands. */
+export type Handlers<Names extends Command = Command> = {
+  readonly [Name in Names]: (params: Params<Name>) => Promise<Results[Name]>
+}
+
+/** What is said, and was said. */
+export function conversationCommands(
+  parts: EngineParts,
+): Handlers<"status" | "send" | "history" | "search" | "inbox" | "shown"> {
+  const { ports, queue, broker, events } = parts
+  return {
+    status: async () => {
+      const known = ports.config.broker()
+      return {
+        name: ports.name,
+        broker: known === undefined ? null : formatAddresses(addressesOf(known)),
+        link: broker.status(),
+        ...(await countWaiting(parts)),
+        dropped: events.dropped(),
+        locked: false,
+      }
+    },
+    send: (params) => send(parts, params),
+    history: async ({ with: name, limit }) => {
+      const { id } = findContact(queue.state(), name)
+      return describeAll(queue.state(), await ports.store.history(id, limit))
+    },
+    search: async ({ words, limit }) => describeAll(queue.state(), await ports.store.search(words, limit)),
+    inbox: async ({ take }) => {
+      const unshown = await ports.store.unshown()
+      if (take) await parts.readMarkers.mark(unshown)
+      return describeAll(queue.state(), unshown)
+    },
+    shown: async ({ with: name, upTo }) => {
+      const { id } = findContact(queue.state(), name)
+      const unshown = await ports.store.unshown()
+      await parts.readMarkers.mark(unshown.filter(({ contact, seq }) => contact === id && seq <= upTo))
+      return null
+    },
+  }
+}
+
+async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {
+  const unsent = await allUnsentTexts(ports, queue)
+  const entries = [...queue.state().outgoing.values()].filter(({ carries }) => carries !== undefined)
+  const queued = entries.filter(({ published }) => !published).length + unsent.length
+  return { queued, undelivered: entries.length + unsent.length }
+}
+
+async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {
+  const { ports, outbox } = parts
+  checkText(params.text)
+  // A handshake that comes in between leaves older texts, which go first.
+  const mid = (await storeText(parts, params)) ?? (await storeText(parts, params))
+  if (mid === undefined) throw notNow(params.to)
+  ports.reach("send-committed")
+  outbox.flush()
+  const id = toHex(mid)
+  if (params.wait === "disk") return { id, state: "queued" }
+  return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
+}
+
+/** Undefined while older texts wait to be sent again. */
+async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
+  const { ports, queue, reencryption } = parts
+  await reencryption.done(findContact(queue.state(), params.to).id)
+  return queue.run((state) => {
+    const decision = decideText(parts, state, params)
+    ports.reach("send-decided")
+    return decision
+  })
+}
+
+function decideText(
+  parts: EngineParts,
+  state: EngineState,
+  { to, text }: Params<"send">,
+): Decision<Uint8Array | undefined> {
+  const contact = findContact(state, to)
+  refuseReplaced(state)
+  refuseUnsendable(contact)
+  checkRoom(state, contact)
+  if (hasUnsent(state, contact.id)) return noChange(undefined)
+  const { commit, effects, result } = enqueueText(state, contact.id, text, stepInput(parts.ports))
+  if (result.kind === "posted") return { commit, effects, result: result.mid }
+  throw notNow(contact.name)
+}
+
+function notNow(name: string): Fault {
+  return new Fault("unavailable", `${name} has to answer before more can be sent`, "try again later")
+}
+
+function refuseUnsendable(contact: ContactRecord): void {
+  const { name, blocked, movedAt } = contact
+  if (blocked) throw new Fault("refused", `${name} is blocked`, `mqttchat contacts unblock ${name}`)
+  if (isUncompared(contact)) {
+    const message = `not sent: ${name}'s key changed, and you have not compared the new one`
+    throw new Fault("refused", message, `mqttchat verify ${name}`)
+  }
+  if (movedAt > 0) {
+    const message = `not sent: ${name} talks with you on another device of yours now, which took the place of this one`
+    throw new Fault("refused", message, `mqttchat reset ${name}, if you go on from here`)
+  }
+}
+
+function checkText(text: string): void {
+  const bytes = Buffer.byteLength(text, "utf8")
+  if (text.trim() === "")
+    throw new Fault("bad-data", "an empty message says nothing", "mqttchat send NAME TEXT")
+  if (bytes <= TEXT_MAX_BYTES) return
+  throw new Fault(
+    "bad-data",
+    `a message has at most ${TEXT_MAX_BYTES} bytes, this one has ${bytes}`,
+    "send it in parts",
+  )
+}
+
+function checkRoom(state: EngineState, contact: ContactRecord): void {
+  const size = state.outboxSize.get(contact.id)
+  if (size === undefined || (size.entries < OUTBOX_MAX && size.bytes < OUTBOX_BYTES_MAX)) return
+  throw new Fault("unavailable", `too many messages wait for ${contact.name} already`, "mqttchat outbox")
+}
+
+function describeAll(state: EngineState, records: readonly MessageRecord[]): Message[] {
+  return records.flatMap((record) => describeMessage(state, record) ?? [])
+}

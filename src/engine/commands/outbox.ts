@@ -1,0 +1,109 @@
+import { equal, fromHex, toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import type { ContactRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
+import type { Results } from "../api.ts"
+import { stepInput } from "../messages/dispatch.ts"
+import { entryKey, type EngineState } from "../state/engine-state.ts"
+import type { Handlers } from "./messages.ts"
+import { findContact, findContactById } from "../contacts/contacts.ts"
+import type { Decision } from "../state/decision.ts"
+import { messageStateChange } from "../messages/message-state.ts"
+import { allUnsentTexts, unsentTexts } from "../messages/reencrypt.ts"
+import { cancelText } from "../messages/cancel.ts"
+import type { EngineParts } from "../wiring.ts"
+
+type OutboxEntry = Results["outbox"][number]
+
+/** What waits, and taking it back. */
+export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"> {
+  const { ports, queue, outbox } = parts
+  return {
+    outbox: async () => {
+      const unsent = await allUnsentTexts(ports, queue)
+      const rows = unsent.map((text) => describeUnsent(parts, text))
+      for (const entry of queue.state().outgoing.values()) {
+        if (entry.carries !== undefined) rows.push(await describe(parts, entry, entry.carries.mid))
+      }
+      return rows
+    },
+    cancel: async ({ contact: name, id }) => {
+      const { id: contact } = findContact(queue.state(), name)
+      const mid = fromHex(id)
+      const unsent = await unsentTexts(ports, queue, contact)
+      const isUnsealed = unsent.some((text) => equal(text.mid, mid))
+      await queue.run((state) => {
+        const entry = findEntry(state, contact, mid)
+        if (entry !== undefined) return cancelText(state, entry, "cancelled", stepInput(ports))
+        if (isUnsealed) return cancelled(contact, mid, ports.now())
+        throw new Fault(
+          "not-found",
+          "no such message waits: it has arrived, or was taken back",
+          "mqttchat outbox",
+        )
+      })
+      outbox.flush()
+      return null
+    },
+  }
+}
+
+async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Array): Promise<OutboxEntry> {
+  const { ports, queue } = parts
+  const contact = findContactById(queue.state(), entry.contact)
+  const message = await ports.store.findMessage(entry.contact, mid)
+  const { published, attempts, dueAt, createdAt } = entry
+  return {
+    contact: contact.name,
+    id: toHex(mid),
+    text: message?.text ?? "",
+    state: published ? "broker" : "queued",
+    attempts,
+    nextAt: dueAt,
+    createdAt,
+    why: whyWaiting(parts, contact, published),
+  }
+}
+
+/** Sealed anew as soon as the new session may speak. */
+function describeUnsent(
+  parts: EngineParts,
+  { contact: id, mid, text, state, storedAt }: MessageRecord,
+): OutboxEntry {
+  const contact = findContactById(parts.queue.state(), id)
+  return {
+    contact: contact.name,
+    id: toHex(mid),
+    text,
+    state,
+    attempts: 0,
+    nextAt: null,
+    createdAt: storedAt,
+    why: whyWaiting(parts, contact, false),
+  }
+}
+
+function whyWaiting(
+  { broker }: EngineParts,
+  { name, blocked, movedAt, state }: ContactRecord,
+  published: boolean,
+): string {
+  const connection = broker.status()
+  if (blocked) return `${name} is blocked`
+  if (movedAt > 0) return `${name} talks with you on another device now`
+  if (connection.kind !== "online") return connection.why
+  if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
+  return published
+    ? `the broker has it; ${name} has not said that it arrived`
+    : "it is on its way to the broker"
+}
+
+function findEntry(state: EngineState, contact: number, mid: Uint8Array): OutgoingRecord | undefined {
+  const seq = state.byTextId.get(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
+  return seq === undefined ? undefined : state.outgoing.get(seq)
+}
+
+function cancelled(contact: number, mid: Uint8Array, now: number): Decision<null> {
+  const { change, effect } = messageStateChange(contact, mid, "cancelled", now)
+  return { commit: [change], effects: [effect], result: null }
+}

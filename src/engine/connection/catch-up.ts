@@ -1,0 +1,71 @@
+import { equal, fromBase64url, utf8 } from "../../crypto/bytes.ts"
+import { kdf } from "../../crypto/kdf.ts"
+import { Fault } from "../../errors.ts"
+import { BUCKETS } from "../../wire/padding.ts"
+import { ID_BYTES, inboxTopic } from "../../wire/topics.ts"
+import type { InboxConnection } from "./inbox-connection.ts"
+import type { EngineParts } from "../wiring.ts"
+
+/** A broker that takes longer to bring our own frame back has stopped answering. */
+const TIMEOUT_MS = 5_000
+const ECHO_BYTES = BUCKETS[0]
+const ECHO_MAILBOX = utf8("mqttchat/1 echo mailbox")
+const NO_SALT = new Uint8Array(0)
+
+/**
+ * Resolves when all that the broker held for us has come: a frame of random bytes to a mailbox of our own comes back
+ * behind it, since a broker keeps the order of one device's queue. Also resolves when the link is down or goes down,
+ * and when the broker does not answer; the link's state then says why.
+ */
+export async function catchUp(parts: EngineParts): Promise<null> {
+  const connection = parts.broker.connection()
+  const device = fromBase64url(parts.broker.deviceId() ?? "")
+  if (connection === undefined || device?.length !== ID_BYTES || parts.broker.status().kind !== "online")
+    return null
+  // The same mailbox each time: a process that dies here leaves no further subscription behind.
+  const mailbox = kdf(NO_SALT, parts.ports.identity.boxSecret, ECHO_MAILBOX, ID_BYTES)
+  const interrupted = interruption(parts)
+  try {
+    await Promise.race([
+      echo(connection, inboxTopic({ device, mailbox }), parts.ports.random(ECHO_BYTES)),
+      interrupted.promise,
+    ])
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+  } finally {
+    interrupted.end()
+  }
+  // what came before the echo is decided, and perhaps not yet on disk
+  await parts.queue.idle()
+  await parts.gapRequests.closeOld()
+  return null
+}
+
+/** An older echo may still lie in the queue: only these very bytes count. */
+async function echo(connection: InboxConnection, topic: string, bytes: Uint8Array): Promise<void> {
+  let received: () => void = () => undefined
+  const back = new Promise<void>((resolve) => (received = resolve))
+  const unsubscribe = await connection.listen(topic, (payload) => {
+    if (equal(payload, bytes)) received()
+  })
+  await connection.publish(topic, bytes)
+  await back
+  unsubscribe()
+}
+
+type Interruption = { readonly promise: Promise<void>; readonly end: () => void }
+
+function interruption({ ports, events }: EngineParts): Interruption {
+  let end: () => void = () => undefined
+  const promise = new Promise<void>((resolve) => {
+    const cancel = ports.after(TIMEOUT_MS, resolve)
+    const unsubscribe = events.listen((event) => {
+      if (event.event === "link" && event.link.kind !== "online") resolve()
+    })
+    end = () => {
+      cancel()
+      unsubscribe()
+    }
+  })
+  return { promise, end }
+}

@@ -1,0 +1,132 @@
+import { toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import type { ContactId, ContactRecord } from "../../store/records.ts"
+import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
+import { displayName, readText } from "../../wire/text.ts"
+import type { Contact } from "../api.ts"
+import type { EngineState } from "../state/engine-state.ts"
+
+/** What identifies a contact to a person: 20 hex digits. */
+const FINGERPRINT_DIGITS = 20
+const PLACEHOLDER_DIGITS = 8
+/** One slip of the finger in a short name, two in a longer one. */
+const NEAR_DISTANCE = 2
+const NEAR_NAMES_MAX = 3
+
+/** The contact that bears this name, in any case. Faults `not-found`, with names that are near. */
+export function findContact(state: EngineState, name: string): ContactRecord {
+  const wanted = folded(name)
+  for (const contact of state.contacts.values()) if (folded(contact.name) === wanted) return contact
+  const near = nearNames(state, wanted)
+  const hint =
+    near.length === 0 ? "mqttchat contacts" : `did you mean ${near.join(" or ")}? mqttchat contacts`
+  throw new Fault("not-found", `no contact is called ${displayName(name)}`, hint)
+}
+
+/** Faults `not-found` when it was forgotten. */
+export function findContactById(state: EngineState, id: ContactId): ContactRecord {
+  const contact = state.contacts.get(id)
+  if (contact !== undefined) return contact
+  throw new Fault("not-found", "the contact was forgotten meanwhile", "mqttchat contacts")
+}
+
+export function findIdentity(state: EngineState, identity: Uint8Array): ContactRecord | undefined {
+  const wanted = toHex(identity)
+  for (const contact of state.contacts.values()) if (toHex(contact.identity) === wanted) return contact
+  return undefined
+}
+
+/** Nothing may be sent to them: their key changed and nobody compared it, or they talk with us elsewhere. */
+export function isUnsendable(contact: ContactRecord): boolean {
+  return isUncompared(contact) || contact.movedAt > 0
+}
+
+/** Another identity took the name over, and a person has not compared it yet. */
+export function isUncompared({ changedAt, verified }: ContactRecord): boolean {
+  return changedAt > 0 && !verified
+}
+
+/** `wanted`, or the first of wanted-2, wanted-3, ... that no other contact bears. */
+export function freeName(state: EngineState, wanted: string, owner: ContactId | undefined): string {
+  const taken = new Set<string>()
+  for (const contact of state.contacts.values()) {
+    if (contact.id !== owner) taken.add(folded(contact.name))
+  }
+  let name = wanted
+  for (let number = 2; taken.has(folded(name)); number++) name = `${wanted}-${number}`
+  return name
+}
+
+/** A name that a stranger gave itself, as one clean line; undefined where nothing of it is left. */
+export function offeredName(bytes: Uint8Array): string | undefined {
+  const text = readText(bytes)
+  const name = text === undefined ? "" : displayName(text).trim()
+  return name === "" ? undefined : name
+}
+
+/** How a contact is called until its WELCOME says its name. */
+export function placeholderName(identity: Uint8Array): string {
+  return `unnamed-${fingerprintDigits(identity).slice(0, PLACEHOLDER_DIGITS)}`
+}
+
+export function describeContact(
+  contact: ContactRecord,
+  counts: { readonly unread: number; readonly queued: number },
+): Contact {
+  return {
+    name: contact.name,
+    fingerprint: fingerprintDigits(contact.identity),
+    state: contact.state,
+    verified: contact.verified,
+    blocked: contact.blocked,
+    keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
+    movedAt: contact.movedAt === 0 ? null : contact.movedAt,
+    readReceipts: contact.readReceipts,
+    typing: contact.typing,
+    receiptDelayMs: contact.receiptDelay,
+    timer: contact.timer,
+    addedAt: contact.addedAt,
+    ...counts,
+  }
+}
+
+/** Texts to this contact that the broker has not acknowledged yet. */
+export function queuedTexts(state: EngineState, contact: ContactId): number {
+  let queued = 0
+  for (const entry of state.outgoing.values()) {
+    if (entry.contact === contact && entry.kind === "text" && !entry.published) queued++
+  }
+  return queued
+}
+
+/** Two names that differ only in this are one: the store keeps it unique. */
+function folded(name: string): string {
+  return name.normalize("NFKC").toLowerCase()
+}
+
+function fingerprintDigits(identity: Uint8Array): string {
+  return toHex(fingerprint(decodeIdentity(identity))).slice(0, FINGERPRINT_DIGITS)
+}
+
+function nearNames(state: EngineState, wanted: string): string[] {
+  return [...state.contacts.values()]
+    .map(({ name }) => ({ name, away: distance(folded(name), wanted) }))
+    .filter(({ name, away }) => away <= NEAR_DISTANCE && away < name.length)
+    .sort((a, b) => a.away - b.away)
+    .slice(0, NEAR_NAMES_MAX)
+    .map(({ name }) => name)
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1]
+    for (let j = 0; j < b.length; j++) {
+      const swap = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1)
+      next.push(Math.min(swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

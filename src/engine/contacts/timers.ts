@@ -1,0 +1,53 @@
+import type { ContactRecord } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
+import type { ContactUpdate } from "../state/update.ts"
+import { addSystemMessage } from "./system-messages.ts"
+
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+] as const
+
+type Timer = Pick<ContactRecord, "timer" | "timerSetAt">
+
+/** A setting of theirs, which counts if it is the later one [W-32]. */
+export function applyTimer(
+  update: ContactUpdate,
+  { seconds, setAt }: Extract<Frame, { kind: "timer" }>,
+): void {
+  const { contact } = update
+  if (!isLater({ timer: seconds, timerSetAt: setAt }, contact)) return
+  update.contact = { ...contact, timer: seconds, timerSetAt: setAt }
+  if (seconds !== contact.timer) addSystemMessage(update, `${contact.name} ${describeTimer(seconds)}`)
+}
+
+/** A setting of ours, later than any before it. */
+export function setTimer(update: ContactUpdate, seconds: number): void {
+  const { contact, input } = update
+  update.contact = {
+    ...contact,
+    timer: seconds,
+    timerSetAt: Math.max(input.now, contact.timerSetAt + 1),
+  }
+  addSystemMessage(update, `you ${describeTimer(seconds)}`)
+}
+
+/** Never is longer than any time. */
+function isLater(theirs: Timer, ours: Timer): boolean {
+  if (theirs.timerSetAt !== ours.timerSetAt) return theirs.timerSetAt > ours.timerSetAt
+  return theirs.timer !== 0 && (ours.timer === 0 || theirs.timer < ours.timer)
+}
+
+function describeTimer(seconds: number): string {
+  return seconds === 0
+    ? "turned disappearing messages off"
+    : `set messages to disappear after ${formatDuration(seconds)}`
+}
+
+function formatDuration(seconds: number): string {
+  const [unit, length] = UNITS.find(([, length]) => seconds % length === 0) ?? ["second", 1]
+  const count = seconds / length
+  return `${count} ${unit}${count === 1 ? "" : "s"}`
+}

@@ -1,0 +1,63 @@
+import { toHex, type Psk } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { decodeOpenBundle, encodeOpenBundle, type OpenBundle } from "../../session/bundle.ts"
+import { initTag, MODE, type Mode } from "../../session/handshake.ts"
+import type { OpenBundleRecord } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Change } from "../state/decision.ts"
+import type { Expected } from "../state/ports.ts"
+
+/** The bundle and secrets of a record. Faults `damaged-database` when they cannot be read. */
+export function readBundleSecrets(record: OpenBundleRecord): { open: OpenBundle; psk: Psk; mode: Mode } {
+  const open = decodeOpenBundle(record.open)
+  const mode = Object.values(MODE).find((known) => known === record.mode)
+  if (open === undefined || mode === undefined) {
+    throw new Fault("damaged-database", "a stored bundle cannot be read")
+  }
+  return { open, mode, psk: record.psk as Psk }
+}
+
+export function bundleRecord({ open, mode, psk, requestTag }: Expected): OpenBundleRecord {
+  return {
+    tag: initTag(psk, open.bundle.hash),
+    requestTag: requestTag ?? new Uint8Array(0),
+    mode,
+    psk,
+    open: encodeOpenBundle(open),
+    mailbox: open.bundle.inbox.mailbox,
+    contact: null,
+    notAfter: open.bundle.notAfter,
+  }
+}
+
+/** The offer that an INIT in this mailbox answers. Recovery bundles are no offers. */
+export function offeredTo(
+  state: EngineState,
+  mailbox: Uint8Array,
+  tag: Uint8Array,
+): OpenBundleRecord | undefined {
+  const record = state.bundles.get(toHex(tag))
+  return record?.contact === null && toHex(record.mailbox) === toHex(mailbox) ? record : undefined
+}
+
+/** The offer that a link request in this mailbox asks for. */
+export function requestedFrom(
+  state: EngineState,
+  mailbox: Uint8Array,
+  tag: Uint8Array,
+): OpenBundleRecord | undefined {
+  const wanted = toHex(tag)
+  for (const record of state.bundles.values()) {
+    if (toHex(record.mailbox) === toHex(mailbox) && toHex(record.requestTag) === wanted) return record
+  }
+  return undefined
+}
+
+/** Bundles whose time is over. */
+export function expiredBundles(state: EngineState, now: number): OpenBundleRecord[] {
+  return [...state.bundles.values()].filter(({ notAfter }) => notAfter < now)
+}
+
+export function closing(records: readonly OpenBundleRecord[]): Change[] {
+  return records.map(({ tag }) => ({ kind: "close-bundle", tag }))
+}

@@ -1,0 +1,97 @@
+import { concat, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
+import { recoveryPsk } from "../../session/handshake.ts"
+import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { closing, readBundleSecrets } from "./bundles.ts"
+import { afterMessage } from "../contacts/conversation-state.ts"
+import type { Change } from "../state/decision.ts"
+import { seconds, type ContactUpdate } from "../state/update.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import { messageId, MESSAGE_ID_BYTES } from "../state/message-id.ts"
+
+const NOTHING = new Uint8Array(0)
+/** A backup, or a laptop that lay in a drawer, begins with a bundle of ours from before the last handshake. */
+const SUPERSEDED_LIFE_S = 30 * 24 * 60 * 60
+const SUPERSEDED_MAX = 8
+/** Only the contact itself can make more of them than it has machines. */
+const INITS_MAX = 64
+
+/** The last INITs that were accepted from a contact: a repeated one must not begin the session again. */
+export function initsKey(contact: ContactId): string {
+  return `inits/${contact}`
+}
+
+/** Whether this very INIT of the contact was accepted before. */
+export function wasAccepted(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
+  const accepted = toHex(state.settings.get(initsKey(contact)) ?? NOTHING)
+  return accepted.includes(toHex(messageId(init)))
+}
+
+/** Whether it began the present session: what earlier ones began is over. */
+export function wasAcceptedLast(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
+  const accepted = toHex(state.settings.get(initsKey(contact)) ?? NOTHING)
+  return accepted.endsWith(toHex(messageId(init)))
+}
+
+export function rememberInit(state: EngineState, contact: ContactId, init: Uint8Array): Change {
+  const key = initsKey(contact)
+  const all = concat(state.settings.get(key) ?? NOTHING, messageId(init))
+  return { kind: "setting", key, value: all.slice(-INITS_MAX * MESSAGE_ID_BYTES) }
+}
+
+/** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
+export function oursWins(contact: ContactRecord, self: PublicIdentity): boolean {
+  return contact.state === "recovering" && toHex(encodeIdentity(self)) < toHex(contact.identity)
+}
+
+/** The secret of a handshake that a known contact has not answered yet; empty for none. */
+export function nextSecretKey(contact: ContactId): string {
+  return `next-secret/${contact}`
+}
+
+export function nextSecret(contact: ContactId, value: Uint8Array): Change {
+  return { kind: "setting", key: nextSecretKey(contact), value }
+}
+
+/** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
+export function confirm(state: EngineState, update: ContactUpdate, newChain: boolean): void {
+  const { contact } = update
+  const nextState = afterMessage(contact.state, newChain)
+  if (nextState === contact.state) return
+  update.contact = { ...contact, state: nextState }
+  const secret = state.settings.get(nextSecretKey(contact.id)) ?? NOTHING
+  if (secret.length > 0) {
+    if (contact.state !== "unconfirmed") update.contact = { ...update.contact, recoverySecret: secret }
+    update.changes.push(nextSecret(contact.id, NOTHING))
+  }
+  for (const entry of state.outgoing.values()) {
+    if (entry.contact === contact.id && entry.kind === "init") {
+      update.changes.push({ kind: "outgoing-done", seq: entry.seq })
+    }
+  }
+  update.changes.push(...retire(supersededBundles(state, update.contact), seconds(update.input)))
+  if (contact.state === "recovering")
+    addSystemMessage(update, `the connection with ${contact.name} was made anew`)
+}
+
+/** The newest of them serve for a while yet, in case the peer comes back from what it had before. */
+function retire(superseded: OpenBundleRecord[], now: number): Change[] {
+  const until = now + SUPERSEDED_LIFE_S
+  const newest = superseded.filter(({ notAfter }) => notAfter >= now).sort((a, b) => b.notAfter - a.notAfter)
+  const kept = newest.slice(0, SUPERSEDED_MAX)
+  const shortened = kept.filter(({ notAfter }) => notAfter > until)
+  return [
+    ...closing(superseded.filter((bundle) => !kept.includes(bundle))),
+    ...shortened.map((bundle): Change => ({ kind: "open-bundle", bundle: { ...bundle, notAfter: until } })),
+  ]
+}
+
+/** Recovery bundles of sessions before this one. Until it is confirmed the peer may have to come back to one of them. */
+function supersededBundles(state: EngineState, { id, recoverySecret }: ContactRecord): OpenBundleRecord[] {
+  return [...state.bundles.values()].filter((record) => {
+    if (record.contact !== id) return false
+    const { hash } = readBundleSecrets(record).open.bundle
+    return toHex(record.psk) !== toHex(recoveryPsk(hash, recoverySecret as RecoverySecret))
+  })
+}

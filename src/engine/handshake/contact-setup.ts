@@ -1,0 +1,90 @@
+import type { Established } from "../../session/handshake.ts"
+import type { ContactId, ContactRecord } from "../../store/records.ts"
+import { encodeIdentity } from "../../wire/identity.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { freeName } from "../contacts/contacts.ts"
+import { afterHandshake, type Handshake } from "../contacts/conversation-state.ts"
+import type { Change } from "../state/decision.ts"
+import type { ContactUpdate, StepInput } from "../state/update.ts"
+import { nextSecret } from "./confirmation.ts"
+import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
+import { joinInbox } from "../messages/enqueue.ts"
+import { closeAllGaps } from "../messages/reorder-buffer.ts"
+
+/** While texts of a refreshed contact wait to be sent again: the words of the session in which they are to be. */
+export function unsentKey(contact: ContactId): string {
+  return `unsent/${contact}`
+}
+
+/** Whom a handshake made known. */
+export type ContactSetup = {
+  readonly previous: ContactRecord | undefined
+  readonly established: Established
+  readonly mailbox: Uint8Array
+  readonly by: Handshake
+}
+
+/** A new contact, or a known one with everything of its old session gone. */
+export function setUpContact(
+  state: EngineState,
+  setup: ContactSetup,
+  wanted: string,
+  input: StepInput,
+): ContactUpdate {
+  const { previous, established, mailbox, by } = setup
+  const id = previous?.id ?? state.nextContact
+  const contactState = afterHandshake(by)
+  // Until they have answered us, what they hold opens under the secret before.
+  const isAnswered = previous === undefined || contactState === "unconfirmed"
+  const contact: ContactRecord = {
+    ...(previous ?? NEW_CONTACT),
+    id,
+    identity: encodeIdentity(established.peer),
+    name: previous?.name ?? freeName(state, wanted, undefined),
+    state: contactState,
+    peerInbox: joinInbox(established.peerInbox),
+    mailbox,
+    sas: established.sas,
+    recoverySecret: isAnswered ? established.recoverySecret : previous.recoverySecret,
+    addedAt: previous?.addedAt ?? input.now,
+    movedAt: 0,
+  }
+  const update: ContactUpdate = {
+    contact,
+    session: established.session,
+    receipts: [],
+    receiptsBefore: [],
+    textNumbers: readTextNumbers(state.settings, id),
+    textNumbersBefore: NO_TEXTS,
+    seq: state.nextOutgoing,
+    input,
+    changes: previous === undefined ? [] : endSession(state, id, established),
+    effects: [],
+  }
+  if (!isAnswered) update.changes.push(nextSecret(id, established.recoverySecret))
+  closeAllGaps(update, state)
+  update.textNumbers = { ...NO_TEXTS }
+  return update
+}
+
+/** What nobody has decided about somebody new. */
+const NEW_CONTACT = {
+  verified: false,
+  blocked: false,
+  recoveryBundle: new Uint8Array(0),
+  changedAt: 0,
+  readReceipts: false,
+  typing: false,
+  receiptDelay: 0,
+  timer: 0,
+  timerSetAt: 0,
+} as const
+
+function endSession(state: EngineState, id: ContactId, { sas }: Established): Change[] {
+  const changes: Change[] = []
+  for (const entry of state.outgoing.values()) {
+    if (entry.contact === id) changes.push({ kind: "outgoing-done", seq: entry.seq })
+  }
+  changes.push({ kind: "setting", key: unsentKey(id), value: sas })
+  return changes
+}

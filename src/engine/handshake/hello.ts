@@ -1,0 +1,53 @@
+import { encodeOpenBundle, makeBundle, type OpenBundle } from "../../session/bundle.ts"
+import { initTag, MODE, recoveryPsk, type Established } from "../../session/handshake.ts"
+import { NAME_MAX_BYTES, type Frame } from "../../wire/frame.ts"
+import type { IdentityKeys } from "../../wire/identity.ts"
+import type { Inbox } from "../../wire/topics.ts"
+import { seconds, type ContactUpdate, type StepInput } from "../state/update.ts"
+
+/** A recovery bundle serves when everything else is lost, so it lives as long as a contact may: ten years. */
+const RECOVERY_LIFE_S = 10 * 365 * 24 * 60 * 60
+
+/** Who we are in a handshake. */
+export type Self = { readonly identity: IdentityKeys; readonly name: string }
+
+/** A bundle for the other side to recover with, at this inbox of ours. */
+export function recoveryBundle(identity: IdentityKeys, inbox: Inbox, input: StepInput): OpenBundle {
+  const notAfter = seconds(input) + RECOVERY_LIFE_S
+  return makeBundle(identity, { multiUse: false, recovery: true, inbox, notAfter }, input.random)
+}
+
+/** Its secrets, under the secret of this handshake [S-4]. */
+export function keepRecoveryBundle(update: ContactUpdate, open: OpenBundle, established: Established): void {
+  const { bundle } = open
+  const psk = recoveryPsk(bundle.hash, established.recoverySecret)
+  update.changes.push({
+    kind: "open-bundle",
+    bundle: {
+      tag: initTag(psk, bundle.hash),
+      requestTag: new Uint8Array(0),
+      mode: MODE.recovery,
+      psk,
+      open: encodeOpenBundle(open),
+      mailbox: bundle.inbox.mailbox,
+      contact: update.contact.id,
+      notAfter: bundle.notAfter,
+    },
+  })
+}
+
+/** The first words of either side [W-21]. */
+export function hello(self: Self, recovery: OpenBundle): Frame {
+  return { kind: "hello", name: shortName(self.name), recoveryBundle: recovery.bundle.bytes }
+}
+
+/** At most 64 bytes, cut between characters. */
+function shortName(name: string): Uint8Array {
+  let bytes = new Uint8Array(0)
+  for (const character of name) {
+    const longer = Buffer.concat([bytes, Buffer.from(character, "utf8")])
+    if (longer.length > NAME_MAX_BYTES) break
+    bytes = new Uint8Array(longer)
+  }
+  return bytes
+}

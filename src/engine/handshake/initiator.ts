@@ -1,0 +1,68 @@
+import { Fault } from "../../errors.ts"
+import { initiate, MODE } from "../../session/handshake.ts"
+import type { ContactId, ContactRecord } from "../../store/records.ts"
+import { encodeIdentity } from "../../wire/identity.ts"
+import { inboxTopic } from "../../wire/topics.ts"
+import { setUpContact } from "./contact-setup.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { findIdentity, placeholderName } from "../contacts/contacts.ts"
+import type { Decision } from "../state/decision.ts"
+import { toDecision, type StepInput } from "../state/update.ts"
+import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
+import { enqueue, splitInbox } from "../messages/enqueue.ts"
+import type { Answered } from "../state/ports.ts"
+
+export type Started = {
+  readonly contact: ContactId
+  readonly previous: ContactRecord | undefined
+  /** Number of the INIT in the outbox. */
+  readonly initSeq: number
+}
+
+/** The answer to a bundle: contact, session and INIT. Faults `protocol` or `refused` when it cannot be answered. */
+export function startHandshake(
+  state: EngineState,
+  self: Self,
+  answered: Answered,
+  input: StepInput,
+): Decision<Started> {
+  const { bundle, mode, psk, inbox } = answered
+  const identity = encodeIdentity(bundle.owner)
+  const previous = findIdentity(state, identity)
+  if (previous?.blocked === true) {
+    throw new Fault("refused", `${previous.name} is blocked`, `mqttchat contacts unblock ${previous.name}`)
+  }
+  const recovery = recoveryBundle(self.identity, inbox, input)
+  const frames = [hello(self, recovery)]
+  const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
+  if (started.kind === "refused") throw unanswerable(started.why)
+  // A recovery bundle was made long ago: they receive where they said last.
+  const isRecovery = mode === MODE.recovery && previous !== undefined
+  const peerInbox = isRecovery ? splitInbox(previous.peerInbox) : bundle.inbox
+  const established = { ...started.established, peerInbox }
+  const by = isRecovery ? "we begin anew" : "we answer their offer"
+  const update = setUpContact(
+    state,
+    { previous, established, mailbox: inbox.mailbox, by },
+    placeholderName(identity),
+    input,
+  )
+  keepRecoveryBundle(update, recovery, established)
+  const { contact, seq: initSeq } = update
+  enqueue(update, {
+    contact: contact.id,
+    kind: "init",
+    topic: inboxTopic(peerInbox),
+    wire: started.init,
+    mid: started.mid,
+    carries: undefined,
+  })
+  return toDecision(state, update, { contact: contact.id, previous, initSeq })
+}
+
+function unanswerable(why: string): Fault {
+  if (why === "own-bundle") {
+    return new Fault("refused", "this is an offer of your own", "give it to somebody else")
+  }
+  return new Fault("protocol", `the offer cannot be answered (${why})`, "ask for a new one: mqttchat pair")
+}

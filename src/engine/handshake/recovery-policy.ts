@@ -1,0 +1,100 @@
+import { concat, equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { readBundle } from "../../session/bundle.ts"
+import { MODE, recoveryPsk } from "../../session/handshake.ts"
+import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import { littleEndian } from "../../wire/codec.ts"
+import type { Inbox } from "../../wire/topics.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Change, Decision } from "../state/decision.ts"
+import { seconds, type StepInput } from "../state/update.ts"
+import { messageId } from "../state/message-id.ts"
+import { startHandshake, type Started } from "./initiator.ts"
+import type { Self } from "./hello.ts"
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+/** A connection that breaks more often is broken by somebody, and a person should look at it. */
+const PER_DAY = 3
+const TIME_BYTES = 8
+/** A broker may deliver twice; the sender of an INIT repeats it after five seconds. */
+const RETRIED_MS = 3_000
+
+/** When the last recoveries that nobody asked for began, u64 each. */
+export function recoveriesKey(contact: ContactId): string {
+  return `recoveries/${contact}`
+}
+
+/**
+ * A new handshake with somebody whose session is of no use any more. It needs nobody: the bundle came in the last one,
+ * and its secret authenticates it besides both identities [S-4]. Faults `not-found` where there is nothing to recover with.
+ */
+export function startRecovery(
+  state: EngineState,
+  self: Self,
+  to: { readonly contact: ContactRecord; readonly inbox: Inbox },
+  input: StepInput,
+): Decision<Started> {
+  const { contact, inbox } = to
+  const bundle = readBundle(contact.recoveryBundle, seconds(input))
+  if (bundle === undefined) {
+    const message = `there is nothing to make the connection with ${contact.name} anew with`
+    throw new Fault("not-found", message, "mqttchat pair")
+  }
+  const psk = recoveryPsk(bundle.hash, contact.recoverySecret as RecoverySecret)
+  return startHandshake(state, self, { bundle, mode: MODE.recovery, psk, inbox }, input)
+}
+
+/** The recovery bundle of ours that an INIT in this mailbox answers, where its contact may answer it. */
+export function recoveryOf(
+  state: EngineState,
+  mailbox: Uint8Array,
+  tag: Uint8Array,
+): OpenBundleRecord | undefined {
+  const record = state.bundles.get(toHex(tag))
+  const contact = record?.contact == null ? undefined : state.contacts.get(record.contact)
+  return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
+}
+
+/** Their last INIT that lost against ours, and when: `message id 16 | unix ms u64`. */
+export function lostKey(contact: ContactId): string {
+  return `lost-init/${contact}`
+}
+
+/** Whoever still repeats an INIT that lost could not answer ours: a put-back disk knows nothing of its bundle. */
+export function isRetried(state: EngineState, contact: ContactId, init: Uint8Array, now: number): boolean {
+  const lost = Buffer.from(state.settings.get(lostKey(contact)) ?? [])
+  const mid = messageId(init)
+  if (!equal(mid, lost.subarray(0, mid.length))) return false
+  return Math.abs(now - Number(lost.readBigUInt64LE(mid.length))) >= RETRIED_MS
+}
+
+/** Ours goes once more, so that it is there before theirs is repeated. */
+export function loseInit(state: EngineState, contact: ContactId, init: Uint8Array, now: number): Change[] {
+  const value = concat(messageId(init), littleEndian(now, TIME_BYTES))
+  const ours = [...state.outgoing.values()].filter(
+    (entry) => entry.contact === contact && entry.kind === "init",
+  )
+  return [
+    { kind: "setting", key: lostKey(contact), value },
+    ...ours.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } })),
+  ]
+}
+
+/** Whether one may begin by itself: at most one an hour and three a day [D-30]. A time in the future counts for nothing. */
+export function mayRecover(state: EngineState, contact: ContactId, now: number): boolean {
+  const recent = timesOf(state, contact).filter((time) => time <= now && now - time < DAY_MS)
+  return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)
+}
+
+export function noteRecovery(state: EngineState, contact: ContactId, now: number): Change {
+  const times = [...timesOf(state, contact), now].slice(-PER_DAY)
+  const value = concat(...times.map((time) => littleEndian(time, TIME_BYTES)))
+  return { kind: "setting", key: recoveriesKey(contact), value }
+}
+
+function timesOf(state: EngineState, contact: ContactId): number[] {
+  const stored = Buffer.from(state.settings.get(recoveriesKey(contact)) ?? [])
+  const count = Math.floor(stored.length / TIME_BYTES)
+  return Array.from({ length: count }, (_, i) => Number(stored.readBigUInt64LE(i * TIME_BYTES)))
+}

@@ -1,0 +1,126 @@
+import { respond, type Established } from "../../session/handshake.ts"
+import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import { encodeIdentity } from "../../wire/identity.ts"
+import { setUpContact } from "./contact-setup.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { readBundleSecrets } from "./bundles.ts"
+import type { Handshake } from "../contacts/conversation-state.ts"
+import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
+import type { Decision } from "../state/decision.ts"
+import { seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { oursWins, rememberInit } from "./confirmation.ts"
+import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
+import { dropFrame, withRecoveryBundle, type ReceiveResult } from "../messages/apply-frame.ts"
+import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import { messageId } from "../state/message-id.ts"
+import { sealAndEnqueue } from "../messages/enqueue.ts"
+import { isRetried, loseInit } from "./recovery-policy.ts"
+import { rememberFrame } from "../messages/replay-cache.ts"
+
+export type AcceptedHandshake = {
+  readonly kind: "accepted"
+  readonly contact: ContactId
+  readonly previous: ContactRecord | undefined
+  readonly renamedFrom: string | null
+}
+
+/** An INIT for an open bundle of ours: contact, session and WELCOME, and the bundle's secrets gone. */
+export function acceptHandshake(
+  state: EngineState,
+  self: Self,
+  answered: { readonly record: OpenBundleRecord; readonly init: Uint8Array },
+  input: StepInput,
+): Decision<AcceptedHandshake | ReceiveResult> {
+  const { record, init } = answered
+  const { open, mode, psk } = readBundleSecrets(record)
+  const answer = respond({ identity: self.identity, open, psk, mode }, init)
+  if (answer.kind === "refused") return dropFrame("forged")
+  const { established } = answer
+  const helloFrame = answer.frames.find((frame) => frame.kind === "hello")
+  if (helloFrame === undefined) return dropFrame("malformed")
+  const identity = encodeIdentity(established.peer)
+  const previous = findIdentity(state, identity)
+  const why = refusalOf(record, previous)
+  if (why !== undefined) return dropFrame(why)
+  if (previous !== undefined && losesToOurs(record, previous, established, self)) {
+    if (!isRetried(state, previous.id, init, input.now)) return keepOurs(state, previous.id, init, input)
+  }
+
+  const wanted = offeredName(helloFrame.name) ?? placeholderName(identity)
+  const mailbox = mailboxFor(record, previous)
+  const update = setUpContact(
+    state,
+    { previous, established, mailbox, by: handshakeOf(record) },
+    wanted,
+    input,
+  )
+  update.contact = withRecoveryBundle(update.contact, helloFrame.recoveryBundle, seconds(input))
+  const recovery = recoveryBundle(self.identity, { device: open.bundle.inbox.device, mailbox }, input)
+  keepRecoveryBundle(update, recovery, established)
+  if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.contact, input))
+  recordInit(state, update, record, init)
+  const welcome = { kind: "control", frames: [hello(self, recovery)] } as const
+  if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
+  const { id, name } = update.contact
+  const renamedFrom = previous === undefined && name !== wanted ? wanted : null
+  return toDecision(state, update, { kind: "accepted", contact: id, previous, renamedFrom })
+}
+
+/** Nothing that was not known before. */
+export const DUPLICATE: ReceiveResult = { kind: "again", receiptsWait: false }
+
+/** Both began at once and ours counts: our own INIT is the answer, unless it went to a machine that they have left. */
+function losesToOurs(
+  record: OpenBundleRecord,
+  previous: ContactRecord,
+  { peerInbox }: Established,
+  self: Self,
+): boolean {
+  return (
+    record.contact !== null && oursWins(previous, self.identity.public) && isSameDevice(previous, peerInbox)
+  )
+}
+
+function keepOurs(
+  state: EngineState,
+  id: ContactId,
+  init: Uint8Array,
+  { now }: StepInput,
+): Decision<ReceiveResult> {
+  return { commit: loseInit(state, id, init, now), effects: [], result: DUPLICATE }
+}
+
+function refusalOf(
+  { contact }: OpenBundleRecord,
+  previous: ContactRecord | undefined,
+): "blocked" | "forged" | undefined {
+  if (previous?.blocked === true) return "blocked"
+  // A recovery never changes who somebody is [D-31].
+  return contact !== null && previous?.id !== contact ? "forged" : undefined
+}
+
+function handshakeOf({ contact }: OpenBundleRecord): Handshake {
+  return contact === null ? "they answer our offer" : "they begin anew"
+}
+
+/** A recovery bundle may name an older mailbox than the one that its contact has now. */
+function mailboxFor(record: OpenBundleRecord, previous: ContactRecord | undefined): Uint8Array {
+  return record.contact === null || previous === undefined ? record.mailbox : previous.mailbox
+}
+
+/** An offer is used up; a recovery bundle serves until the new session is confirmed. */
+function recordInit(
+  state: EngineState,
+  update: ContactUpdate,
+  { contact, tag }: OpenBundleRecord,
+  init: Uint8Array,
+): void {
+  const { id, name } = update.contact
+  if (contact === null) update.changes.push({ kind: "close-bundle", tag })
+  else addSystemMessage(update, `the connection with ${name} was made anew`)
+  update.changes.push(
+    rememberInit(state, id, init),
+    rememberFrame(state.settings, id, "passing", messageId(init)),
+  )
+}

@@ -1,0 +1,269 @@
+import { toHex } from "../../crypto/bytes.ts"
+import { readBundle } from "../../session/bundle.ts"
+import { onPqFrame } from "../../session/pq.ts"
+import { open } from "../../session/ratchet.ts"
+import type { ContactId, ContactRecord } from "../../store/records.ts"
+import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
+import { encodeIdentity } from "../../wire/identity.ts"
+import { readText } from "../../wire/text.ts"
+import type { Event } from "../api.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
+import { noChange, type Decision } from "../state/decision.ts"
+import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { confirm, wasAccepted } from "../handshake/confirmation.ts"
+import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import { messageId } from "../state/message-id.ts"
+import { sealAndEnqueue, startPostQuantumStep } from "./enqueue.ts"
+import { applyGone, insertText } from "./reorder-buffer.ts"
+import { rememberFrame, findReplay } from "./replay-cache.ts"
+import { applyTimer } from "../contacts/timers.ts"
+
+export type ReceiveResult =
+  /** On disk with all that follows from it. */
+  | { readonly kind: "committed"; readonly receiptsWait: boolean }
+  /** Seen before: nothing changed, or its receipt waits to be sent again. */
+  | { readonly kind: "again"; readonly receiptsWait: boolean }
+  | {
+      readonly kind: "refused"
+      readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
+    }
+
+/** A frame is acknowledged to the broker whatever it was, but not before what follows from it is on disk [D-2]. */
+export const FRAME_TRANSITIONS = {
+  arrived: { "it opens": "committed", "it came before": "again", "it does not open": "refused" },
+  committed: { "after the commit": "acknowledged" },
+  again: { "after the commit": "acknowledged" },
+  refused: { "after it is counted": "acknowledged" },
+  acknowledged: {},
+} as const satisfies Record<string, Readonly<Record<string, ReceiveResult["kind"] | "acknowledged">>>
+const { arrived } = FRAME_TRANSITIONS
+
+/** A frame that came to a contact's mailbox. A refusal changes nothing but the count of the dropped. */
+export function openFrame(
+  state: EngineState,
+  from: ContactId,
+  wire: Uint8Array,
+  input: StepInput,
+): Decision<ReceiveResult> {
+  const update = updateFor(state, from, input)
+  if (update === undefined || update.contact.blocked) return dropFrame("blocked")
+  const opened = open(update.session, wire, seconds(input))
+  if (opened.kind === "refused") {
+    return opened.why === "unknown-tag" ? again(state, update, wire) : dropFrame(opened.why)
+  }
+  update.session = opened.next
+  confirm(state, update, opened.newChain)
+  const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
+  for (const frame of framesToApply(opened.frames)) applyFrame(context, frame)
+  const isOwed = opened.frames.some(wantsReceipt)
+  if (isOwed) update.receipts = [...update.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
+  // A frame full of them waits for no more.
+  if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
+  const hasText = opened.frames.some(({ kind }) => kind === "text")
+  if (!hasText) {
+    update.changes.push(rememberFrame(state.settings, from, isOwed ? "owed" : "passing", opened.mid))
+  }
+  startPostQuantumStep(update)
+  return toDecision(state, update, { kind: arrived["it opens"], receiptsWait: update.receipts.length > 0 })
+}
+
+/** A message of ours says each of them once [D-25]; a thousand in one would make us work for minutes. */
+const ONCE: ReadonlySet<Frame["kind"]> = new Set([
+  "hello",
+  "recovery-bundle",
+  "pq-ek",
+  "pq-ct",
+  "topic",
+  "timer",
+  "moved",
+  "again",
+  "gone",
+])
+
+/** Receipts first: what arrived is told before what was read [D-25]. */
+function framesToApply(frames: readonly Frame[]): Frame[] {
+  const applied = new Set<Frame["kind"]>()
+  const acks = frames.filter(({ kind }) => kind === "ack")
+  const others = frames.filter(({ kind }) => {
+    if (kind === "ack" || (ONCE.has(kind) && applied.has(kind))) return false
+    applied.add(kind)
+    return true
+  })
+  return [...acks, ...others]
+}
+
+/** A text that is on the disk already came once more: its receipt was lost, so it is sent again. */
+export function repeatReceipt(
+  state: EngineState,
+  to: ContactId,
+  mid: Uint8Array,
+  input: StepInput,
+): Decision<ReceiveResult> {
+  const update = updateFor(state, to, input)
+  if (update === undefined) return dropFrame("blocked")
+  const mid8 = mid.slice(0, SHORT_MID_BYTES)
+  if (!update.receipts.some((waiting) => toHex(waiting) === toHex(mid8)))
+    update.receipts = [...update.receipts, mid8]
+  return toDecision(state, update, { kind: arrived["it came before"], receiptsWait: true })
+}
+
+export function dropFrame(why: Extract<ReceiveResult, { kind: "refused" }>["why"]): Decision<ReceiveResult> {
+  return { commit: [], effects: [{ kind: "dropped" }], result: { kind: arrived["it does not open"], why } }
+}
+
+type FrameContext = {
+  readonly state: EngineState
+  readonly update: ContactUpdate
+  readonly mid: Uint8Array
+  /** All that the message says. */
+  readonly frames: readonly Frame[]
+}
+
+function again(state: EngineState, update: ContactUpdate, wire: Uint8Array): Decision<ReceiveResult> {
+  const { contact, input } = update
+  const mid = messageId(wire)
+  const replay = findReplay(state.settings, contact.id, mid)
+  if (replay === "owed") return repeatReceipt(state, contact.id, mid, input)
+  // An INIT that was answered, too: its WELCOME is in the outbox until the peer has it.
+  if (replay === "passing" || wasAccepted(state, contact.id, wire)) {
+    return noChange({ kind: arrived["it came before"], receiptsWait: false })
+  }
+  return noChange({ kind: arrived["it does not open"], why: "unknown-tag" })
+}
+
+/** What the peer has to know that we have. A receipt for a receipt, or for being told to stop, would never end [W-34]. */
+function wantsReceipt({ kind }: Frame): boolean {
+  return !["ack", "typing", "again", "moved", "nop"].includes(kind)
+}
+
+function applyFrame(context: FrameContext, frame: Frame): void {
+  const { state, update } = context
+  switch (frame.kind) {
+    case "text":
+      applyText(context, frame)
+      return
+    case "ack":
+      for (const mid8 of frame.mids) applyAck(state, update, mid8)
+      return
+    case "read":
+      for (const mid8 of frame.mids) applyRead(state, update, mid8)
+      return
+    case "again":
+      applyAgain(state, update, frame.numbers)
+      return
+    case "gone":
+      applyGone(update, state, frame.numbers)
+      return
+    case "hello":
+      applyHello(context, frame.name, frame.recoveryBundle)
+      return
+    case "recovery-bundle":
+      update.contact = withRecoveryBundle(update.contact, frame.bundle, seconds(update.input))
+      return
+    case "pq-ek":
+    case "pq-ct":
+      applyPostQuantum(update, frame)
+      return
+    case "topic":
+      applyTopic(update, frame.mailbox)
+      return
+    case "timer":
+      applyTimer(update, frame)
+      return
+    case "typing":
+      emit(update, { event: "typing", contact: update.contact.name, typing: frame.typing })
+      return
+    case "moved":
+      applyMoved(update, frame.at)
+      return
+    case "unknown":
+      emitNotice(update, `${update.contact.name} sent something that this version of mqttchat does not know`)
+      return
+    case "number":
+    case "original":
+    case "topic-ok":
+    case "nop":
+      return
+  }
+}
+
+/** One message says one text; what goes with it says how it is to be taken. */
+function applyText(
+  { state, update, mid, frames }: FrameContext,
+  frame: Extract<Frame, { kind: "text" }>,
+): void {
+  const isFirst = frames.find(({ kind }) => kind === "text") === frame
+  const text = isFirst ? readText(frame.text) : undefined
+  const number = find(frames, "number")?.number
+  if (text === undefined) {
+    emitNotice(update, `${update.contact.name} sent a message that is no text`)
+    if (isFirst && number !== undefined) applyGone(update, state, [number])
+    return
+  }
+  const original = find(frames, "original")?.mid ?? new Uint8Array(0)
+  const timer = find(frames, "timer")?.seconds ?? 0
+  insertText(update, state, number, { mid, text, original, timer, sentAt: frame.time })
+}
+
+function find<Kind extends Frame["kind"]>(
+  frames: readonly Frame[],
+  kind: Kind,
+): Extract<Frame, { kind: Kind }> | undefined {
+  return frames.find((frame): frame is Extract<Frame, { kind: Kind }> => frame.kind === kind)
+}
+
+function applyHello({ state, update }: FrameContext, offered: Uint8Array, recoveryBundle: Uint8Array): void {
+  const { contact } = update
+  const unnamed = contact.name === placeholderName(contact.identity)
+  const wanted = unnamed ? offeredName(offered) : undefined
+  const name = wanted === undefined ? contact.name : freeName(state, wanted, contact.id)
+  update.contact = withRecoveryBundle({ ...contact, name }, recoveryBundle, seconds(update.input))
+  if (state.contacts.get(contact.id)?.state === "recovering") return
+  const renamedFrom = wanted === undefined || wanted === name ? null : wanted
+  update.effects.push({ kind: "welcomed", contact: contact.id, renamedFrom })
+}
+
+/** Kept only if it is what it says: a recovery bundle, signed by this contact. */
+export function withRecoveryBundle(contact: ContactRecord, bytes: Uint8Array, now: number): ContactRecord {
+  const bundle = readBundle(bytes, now)
+  if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(contact.identity)) {
+    return contact
+  }
+  return { ...contact, recoveryBundle: bundle.bytes }
+}
+
+function applyPostQuantum(update: ContactUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {
+  const before = update.session
+  const { next, reply } = onPqFrame(before, frame, update.input.random)
+  update.session = next
+  if (reply === undefined) return
+  // Without the answer the peer asks again; a secret promised but not sent would be used by nobody.
+  if (sealAndEnqueue(update, { kind: "control", frames: [reply] }).kind === "refused") update.session = before
+}
+
+function applyTopic(update: ContactUpdate, mailbox: Uint8Array): void {
+  const { contact } = update
+  const device = contact.peerInbox.slice(0, contact.peerInbox.length - mailbox.length)
+  update.contact = { ...contact, peerInbox: new Uint8Array(Buffer.concat([device, mailbox])) }
+  sealAndEnqueue(update, { kind: "control", frames: [{ kind: "topic-ok", mailbox }] })
+}
+
+/** They talk with our identity on another device now; who may speak for it is theirs to judge, so only they are lost. */
+function applyMoved(update: ContactUpdate, at: number): void {
+  if (update.contact.movedAt !== 0) return
+  update.contact = { ...update.contact, movedAt: Math.max(at, 1) }
+  addSystemMessage(
+    update,
+    `${update.contact.name} talks with you on another device of yours now; nothing more is sent from here`,
+  )
+}
+
+function emit(update: ContactUpdate, event: Event): void {
+  update.effects.push({ kind: "event", event })
+}
+
+function emitNotice(update: ContactUpdate, text: string): void {
+  emit(update, { event: "notice", contact: update.contact.name, text })
+}

@@ -1,0 +1,54 @@
+import type { OutgoingRecord } from "../../store/records.ts"
+import { entryKey, type EngineState } from "../state/engine-state.ts"
+import type { ContactUpdate } from "../state/update.ts"
+import { sealAndEnqueue } from "./enqueue.ts"
+import { mayRetransmitNow } from "./retransmit-schedule.ts"
+import { messageStateChange } from "./message-state.ts"
+
+/** The peer has this frame on disk: it is never sent again. */
+export function applyAck(state: EngineState, update: ContactUpdate, mid8: Uint8Array): void {
+  const { contact, input } = update
+  const seq = state.bySentId.get(entryKey(contact.id, mid8))
+  const entry = seq === undefined ? undefined : state.outgoing.get(seq)
+  if (entry === undefined) return
+  update.changes.push({ kind: "outgoing-done", seq: entry.seq })
+  if (entry.carries === undefined) return
+  const { change, effect } = messageStateChange(contact.id, entry.carries.mid, "delivered", input.now)
+  update.changes.push(change)
+  update.effects.push(effect)
+}
+
+/** A text of ours was before somebody's eyes, so it is on the peer's disk, too. */
+export function applyRead(state: EngineState, update: ContactUpdate, mid8: Uint8Array): void {
+  const { contact, input } = update
+  const seq = state.byTextId.get(entryKey(contact.id, mid8))
+  if (seq !== undefined) update.changes.push({ kind: "outgoing-done", seq })
+  update.changes.push({ kind: "message-state", contact: contact.id, mid8, state: "read", at: input.now })
+  update.effects.push({ kind: "read", contact: contact.id, mid8 })
+}
+
+/** The peer misses these texts: they go at once, and it hears of those that will never come [D-22]. */
+export function applyAgain(state: EngineState, update: ContactUpdate, numbers: readonly number[]): void {
+  const { input, textNumbers } = update
+  const found = entriesByNumber(state, update, numbers)
+  for (const entry of found.values()) {
+    if (!mayRetransmitNow(entry, input.now)) continue
+    update.changes.push({ kind: "outgoing", outgoing: { ...entry, dueAt: input.now } })
+  }
+  const gone = numbers.filter((number) => number < textNumbers.sent && !found.has(number))
+  if (gone.length > 0) sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: gone }] })
+}
+
+function entriesByNumber(
+  state: EngineState,
+  { contact }: ContactUpdate,
+  numbers: readonly number[],
+): Map<number, OutgoingRecord> {
+  const wanted = new Set(numbers)
+  const found = new Map<number, OutgoingRecord>()
+  for (const entry of state.outgoing.values()) {
+    const number = entry.contact === contact.id ? entry.carries?.number : undefined
+    if (number !== undefined && wanted.has(number)) found.set(number, entry)
+  }
+  return found
+}

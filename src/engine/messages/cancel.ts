@@ -1,0 +1,31 @@
+import type { OutgoingRecord } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Decision } from "../state/decision.ts"
+import { updateFor, toDecision, type StepInput } from "../state/update.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import { sealAndEnqueue } from "./enqueue.ts"
+import { messageStateChange } from "./message-state.ts"
+
+/**
+ * A text that will not be sent again. The peer is told its number, or it would keep later ones waiting; where the session
+ * cannot say so now, the peer shows the gap by itself after a while.
+ */
+export function cancelText(
+  state: EngineState,
+  { seq, contact, carries }: OutgoingRecord,
+  outcome: "given-up" | "cancelled",
+  input: StepInput,
+): Decision<null> {
+  const done = { kind: "outgoing-done", seq } as const
+  const update = updateFor(state, contact, input)
+  if (update === undefined || carries === undefined) return { commit: [done], effects: [], result: null }
+  const { change, effect } = messageStateChange(contact, carries.mid, outcome, input.now)
+  update.changes.push(done, change)
+  update.effects.push(effect)
+  if (outcome === "given-up")
+    addSystemMessage(update, `a message to ${update.contact.name} was NOT DELIVERED in 30 days`)
+  if (carries.number >= 0) {
+    sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [carries.number] }] })
+  }
+  return toDecision(state, update, null)
+}

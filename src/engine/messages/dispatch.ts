@@ -1,0 +1,241 @@
+import { fromBase64url, toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { INIT_BYTES } from "../../session/handshake.ts"
+import { expects } from "../../session/locate-keys.ts"
+import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
+import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
+import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
+import { acceptHandshake, DUPLICATE, type AcceptedHandshake } from "../handshake/responder.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { closing, offeredTo, readBundleSecrets, requestedFrom } from "../handshake/bundles.ts"
+import { noChange, type Decision } from "../state/decision.ts"
+import { seconds, type StepInput } from "../state/update.ts"
+import { wasAccepted, wasAcceptedLast } from "../handshake/confirmation.ts"
+import { answerSuperseded } from "../handshake/superseded-session.ts"
+import { dropFrame, openFrame, repeatReceipt, type ReceiveResult } from "./apply-frame.ts"
+import type { Self } from "../handshake/hello.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { ANSWERS, ANSWERS_PER_OFFER, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
+import { messageId } from "../state/message-id.ts"
+import type { Connection, Ports } from "../state/ports.ts"
+import { recoveryOf } from "../handshake/recovery-policy.ts"
+
+export type DispatchContext = {
+  readonly ports: Ports
+  readonly queue: CommitQueue
+  readonly limits: Limits
+  readonly deviceId: () => string | undefined
+  readonly connection: () => Connection | undefined
+  /** After the commit. */
+  readonly onReceived: (contact: ContactId, receiptsWait: boolean) => void
+  /** A frame of theirs fitted, or one did not that is none that came before. */
+  readonly onMatch: (contact: ContactId, matches: boolean) => Promise<void>
+  readonly onAccepted: (offer: OpenBundleRecord, accepted: AcceptedHandshake) => void
+}
+
+/** What a frame turned out to be, once all that follows from it is on disk. */
+type Outcome =
+  | { readonly kind: "nobody's" }
+  | {
+      readonly kind: "init"
+      readonly offer: OpenBundleRecord
+      readonly outcome: AcceptedHandshake | ReceiveResult
+    }
+  | { readonly kind: "request"; readonly offer: OpenBundleRecord }
+  | { readonly kind: "frame"; readonly contact: ContactId; readonly received: ReceiveResult }
+
+/**
+ * Takes one frame from the broker; PUBACK follows when the promise resolves. Several may be under way: each is judged by
+ * what those before it lead to, on disk or not. Whatever is wrong with a frame, it is counted and gone; only a failed
+ * commit rejects, so that the broker delivers again.
+ */
+export async function receiveFrame(
+  context: DispatchContext,
+  topic: string,
+  payload: Uint8Array,
+): Promise<void> {
+  const { ports, queue } = context
+  ports.reach("receive-arrived")
+  const mailbox = ourMailbox(topic, context.deviceId())
+  if (mailbox === undefined || payload.length < ID_BYTES) return countDropped(queue)
+  const outcome = await queue.run((state) => {
+    const decision = decide(context, state, mailbox, payload)
+    ports.reach(decision.result.kind === "init" ? "welcome-decided" : "receive-decided")
+    return decision
+  })
+  ports.reach(outcome.kind === "init" ? "welcome-committed" : "receive-committed")
+  await afterCommit(context, outcome, payload)
+}
+
+function decide(
+  context: DispatchContext,
+  state: EngineState,
+  mailbox: Uint8Array,
+  payload: Uint8Array,
+): Decision<Outcome> {
+  const tag = payload.subarray(0, ID_BYTES)
+  const isInit = payload.length === INIT_BYTES
+  const offer = isInit ? (offeredTo(state, mailbox, tag) ?? recoveryOf(state, mailbox, tag)) : undefined
+  if (offer !== undefined) {
+    return mapResult(decideInit(context, state, offer, payload), (outcome) => ({
+      kind: "init",
+      offer,
+      outcome,
+    }))
+  }
+  const requested = payload.length === LINK_REQUEST_BYTES ? requestedFrom(state, mailbox, tag) : undefined
+  if (requested !== undefined) return noChange({ kind: "request", offer: requested })
+  const contact = state.mailboxes.get(toHex(mailbox))
+  if (contact === undefined) return mapResult(dropFrame("malformed"), () => ({ kind: "nobody's" }))
+  return mapResult(decideFrame(context, state, contact, payload), (received) => ({
+    kind: "frame",
+    contact,
+    received,
+  }))
+}
+
+function mapResult<From, To>(decision: Decision<From>, to: (result: From) => To): Decision<To> {
+  return { ...decision, result: to(decision.result) }
+}
+
+function decideFrame(
+  { ports, limits }: DispatchContext,
+  state: EngineState,
+  contact: ContactId,
+  wire: Uint8Array,
+): Decision<ReceiveResult> {
+  const session = state.sessions.get(contact)
+  const expected = session !== undefined && expects(session, wire)
+  if (!expected && !limits.allow(UNMATCHED_FRAMES, `strange/${contact}`, ports.now())) {
+    return dropFrame("malformed")
+  }
+  return openFrame(state, contact, wire, stepInput(ports))
+}
+
+function decideInit(
+  context: DispatchContext,
+  state: EngineState,
+  record: OpenBundleRecord,
+  init: Uint8Array,
+): Decision<AcceptedHandshake | ReceiveResult> {
+  const { ports } = context
+  if (!allowsAnswer(context, record)) return dropFrame("malformed")
+  if (isOver(record, ports)) return { ...dropFrame("unknown-tag"), commit: closing([record]) }
+  const self: Self = { identity: ports.identity, name: ports.name }
+  const contact = record.contact === null ? undefined : state.contacts.get(record.contact)
+  if (contact !== undefined) {
+    // The WELCOME to it is in the outbox until the peer has it.
+    if (wasAcceptedLast(state, contact.id, init)) return noChange(DUPLICATE)
+    if (wasAccepted(state, contact.id, init)) return dropFrame("unknown-tag")
+  }
+  return acceptHandshake(state, self, { record, init }, stepInput(ports))
+}
+
+async function afterCommit(context: DispatchContext, outcome: Outcome, payload: Uint8Array): Promise<void> {
+  switch (outcome.kind) {
+    case "nobody's":
+      return
+    case "init":
+      return afterInit(context, outcome.offer, outcome.outcome)
+    case "request":
+      return answerRequest(context, outcome.offer, payload)
+    case "frame":
+      return afterFrame(context, outcome.contact, outcome.received, payload)
+  }
+}
+
+async function afterInit(
+  context: DispatchContext,
+  offer: OpenBundleRecord,
+  outcome: AcceptedHandshake | ReceiveResult,
+): Promise<void> {
+  if (outcome.kind === "accepted") context.onAccepted(offer, outcome)
+  else if (offer.contact === null) return
+  else if (outcome.kind === "again") context.onReceived(offer.contact, false)
+  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") {
+    await context.onMatch(offer.contact, false)
+  }
+}
+
+/** What a peer's state or ours that was put back looks like: his header opens, and nothing behind it. */
+const SIGNS_OF_LOST_STATE: ReadonlySet<string> = new Set(["forged", "unknown-kem", "too-far-ahead"])
+
+async function afterFrame(
+  context: DispatchContext,
+  contact: ContactId,
+  received: ReceiveResult,
+  wire: Uint8Array,
+): Promise<void> {
+  if (received.kind !== "refused") {
+    await context.onMatch(contact, true)
+    context.onReceived(contact, received.receiptsWait)
+  } else if (received.why === "unknown-tag") {
+    await handleUnmatched(context, contact, wire)
+  } else if (SIGNS_OF_LOST_STATE.has(received.why)) {
+    await context.onMatch(contact, false)
+  }
+}
+
+/** It fits no expected tag: a text that came before, one of a former session, or nothing of ours. */
+async function handleUnmatched(
+  context: DispatchContext,
+  contact: ContactId,
+  wire: Uint8Array,
+): Promise<void> {
+  const { ports, queue } = context
+  const mid = messageId(wire)
+  if (await ports.store.hasMessage(contact, mid)) {
+    await queue.run((state) => repeatReceipt(state, contact, mid, stepInput(ports)))
+    context.onReceived(contact, true)
+    return
+  }
+  if (await queue.run((state) => answerSuperseded(state, contact, wire, stepInput(ports)))) {
+    context.onReceived(contact, false)
+    return
+  }
+  await context.onMatch(contact, false)
+  await countDropped(queue)
+}
+
+async function answerRequest(
+  context: DispatchContext,
+  offer: OpenBundleRecord,
+  request: Uint8Array,
+): Promise<void> {
+  const { ports, queue } = context
+  const { bundle } = readBundleSecrets(offer).open
+  const inbox = openLinkRequest(bundle.hash, request)
+  if (inbox === undefined || isOver(offer, ports) || !allowsAnswer(context, offer)) return countDropped(queue)
+  const answer = sealLinkAnswer(bundle.hash, bundle.bytes, ports.random)
+  // Not waited for: whoever asked asks again.
+  void context.connection()?.publish(inboxTopic(inbox), answer).catch(ignoreFault)
+}
+
+function ignoreFault(fault: unknown): void {
+  if (!(fault instanceof Fault)) throw fault
+}
+
+function isOver(offer: OpenBundleRecord, ports: Ports): boolean {
+  return offer.notAfter < seconds(stepInput(ports))
+}
+
+function allowsAnswer({ limits, ports }: DispatchContext, offer: OpenBundleRecord): boolean {
+  const now = ports.now()
+  return (
+    limits.allow(ANSWERS_PER_OFFER, `offer/${toHex(offer.tag)}`, now) && limits.allow(ANSWERS, "offers", now)
+  )
+}
+
+function ourMailbox(topic: string, deviceId: string | undefined): Uint8Array | undefined {
+  const parsed = parseTopic(topic)
+  if (parsed?.kind !== "inbox" || parsed.device !== deviceId) return undefined
+  return fromBase64url(parsed.mailbox)
+}
+
+async function countDropped(queue: CommitQueue): Promise<void> {
+  await queue.run(() => dropFrame("malformed"))
+}
+
+export function stepInput(ports: Ports): StepInput {
+  return { now: ports.now(), random: ports.random }
+}

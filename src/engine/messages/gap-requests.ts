@@ -1,0 +1,119 @@
+import { Fault } from "../../errors.ts"
+import type { ContactId } from "../../store/records.ts"
+import { noChange, type Decision } from "../state/decision.ts"
+import { updateFor, toDecision, type StepInput } from "../state/update.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { missingNumbers, readTextNumbers, type HeldTexts } from "../state/text-numbers.ts"
+import { enqueuePassing } from "./enqueue.ts"
+import type { Ports } from "../state/ports.ts"
+import { closeGap, heldFrom } from "./reorder-buffer.ts"
+
+/** What is missing is asked for after these times, in ms: it may only be late, and a request may get lost as well. */
+const REQUEST_AFTER_MS = [1_000, 5_000, 15_000, 30_000] as const
+/** After the last request nobody waits for longer. */
+const LAST_WAIT_MS = 10_000
+/** All of that together: a text that has waited for so long in an earlier process is asked for but once more. */
+const WAITED_MS = 61_000
+
+/** Asks for texts that keep others waiting, and shows the gap when they do not come. */
+export type GapRequests = {
+  /** After each commit that may have opened or closed a gap. */
+  readonly watch: (contact: ContactId) => void
+  /** All that the broker had is here: whatever has waited long enough is shown. */
+  readonly closeOld: () => Promise<void>
+}
+
+type Watch = { received: number; requests: number; cancel: () => void }
+
+export type GapRequestsSource = {
+  readonly ports: Ports
+  readonly queue: CommitQueue
+  readonly isOnline: () => boolean
+  /** Something was put into the outbox. */
+  readonly onRequested: () => void
+}
+
+export function openGapRequests({ ports, queue, isOnline, onRequested }: GapRequestsSource): GapRequests {
+  const watches = new Map<ContactId, Watch>()
+
+  function watch(contact: ContactId): void {
+    const held = heldFrom(queue.state(), contact)
+    const known = watches.get(contact)
+    if (held.size === 0) {
+      known?.cancel()
+      watches.delete(contact)
+      return
+    }
+    const { received } = readTextNumbers(queue.state().settings, contact)
+    if (known?.received === received) return
+    known?.cancel()
+    const requests = isOld(held, ports.now()) ? REQUEST_AFTER_MS.length - 1 : 0
+    arm(contact, { received, requests, cancel: () => undefined })
+  }
+
+  function arm(contact: ContactId, pending: Watch): void {
+    const ms = REQUEST_AFTER_MS[pending.requests] ?? LAST_WAIT_MS
+    pending.cancel = ports.after(ms, () => void retry(contact, pending))
+    watches.set(contact, pending)
+  }
+
+  async function retry(contact: ContactId, pending: Watch): Promise<void> {
+    try {
+      if (isOnline()) await requestOrClose(contact, pending)
+    } catch (fault) {
+      // The disk is full; there is another time.
+      if (!(fault instanceof Fault)) throw fault
+    }
+    if (watches.get(contact) !== pending) return
+    watches.delete(contact)
+    if (heldFrom(queue.state(), contact).size === 0) return
+    const { received } = readTextNumbers(queue.state().settings, contact)
+    if (received === pending.received) arm(contact, pending)
+    else watch(contact)
+  }
+
+  async function requestOrClose(contact: ContactId, pending: Watch): Promise<void> {
+    const input = { now: ports.now(), random: ports.random }
+    if (pending.requests < REQUEST_AFTER_MS.length) {
+      pending.requests++
+      await queue.run((state) => request(state, contact, input))
+      onRequested()
+    } else {
+      await queue.run((state) => close(state, contact, input))
+    }
+  }
+
+  async function closeOld(): Promise<void> {
+    const input = { now: ports.now(), random: ports.random }
+    for (const contact of queue.state().held.keys()) {
+      if (!isOld(heldFrom(queue.state(), contact), input.now)) continue
+      await queue.run((state) => close(state, contact, input))
+      watch(contact)
+    }
+  }
+
+  for (const contact of queue.state().held.keys()) watch(contact)
+  return { watch, closeOld }
+}
+
+function request(state: EngineState, contact: ContactId, input: StepInput): Decision<boolean> {
+  const numbers = missingNumbers(readTextNumbers(state.settings, contact), heldFrom(state, contact))
+  if (numbers.length === 0) return noChange(false)
+  return enqueuePassing(state, contact, { kind: "again", numbers }, input)
+}
+
+function close(state: EngineState, contact: ContactId, input: StepInput): Decision<null> {
+  const update = updateFor(state, contact, input)
+  if (update === undefined) return noChange(null)
+  const held = new Map(heldFrom(state, contact))
+  // Behind one gap there may be others, which were asked for together.
+  do closeGap(update, held)
+  while (isOld(held, input.now))
+  return toDecision(state, update, null)
+}
+
+/** By the clock, which may have been set meanwhile in either direction. */
+function isOld(held: HeldTexts, now: number): boolean {
+  return [...held.values()].some(({ storedAt }) => Math.abs(now - storedAt) >= WAITED_MS)
+}

@@ -1,0 +1,187 @@
+import { Fault } from "../../errors.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { noChange, type Change, type Decision } from "../state/decision.ts"
+import type { StepInput } from "../state/update.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import type { Connection, Ports } from "../state/ports.ts"
+import { GIVE_UP_AFTER_MS, isDue, retransmitAfter } from "./retransmit-schedule.ts"
+import { cancelText } from "./cancel.ts"
+import { messageStateChange } from "./message-state.ts"
+
+/**
+ * A frame that could not be published though the line is up: the disk is full, or the broker refused it. As long as
+ * nothing else succeeds, each rest is twice as long as the one before.
+ */
+const BACKOFF_MS = { first: 1_000, longest: 60_000 } as const
+/** Enough to keep the transport's own window full. */
+const IN_FLIGHT_MAX = 16
+
+/** Carries finished frames to the broker: in order, again and again, until the peer has them. */
+export class Outbox {
+  readonly #ports: Ports
+  readonly #queue: CommitQueue
+  readonly #maySend: (entry: OutgoingRecord) => boolean
+  readonly #inFlight = new Set<number>()
+  readonly #waiting = new Map<number, (() => void)[]>()
+  #drains: (() => void)[] = []
+  #connection: Connection | undefined
+  #cancelTimer: () => void = () => undefined
+  #flushScheduled = false
+  /** Set during a rest. */
+  #cancelBackoff: (() => void) | undefined
+  #failures = 0
+  #stopped = false
+
+  /** `mayLeave` holds back what the peer could not answer, or may not have. */
+  constructor(ports: Ports, queue: CommitQueue, maySend: (entry: OutgoingRecord) => boolean) {
+    this.#ports = ports
+    this.#queue = queue
+    this.#maySend = maySend
+  }
+
+  /** The line came up, or went down. */
+  setConnection(connection: Connection | undefined): void {
+    this.#connection = connection
+    this.#failures = 0
+    this.#cancelBackoff?.()
+    this.#cancelBackoff = undefined
+    this.flush()
+  }
+
+  /** Publishes what is due, if there is a line; to be called after every commit. Calls that come together are one. */
+  readonly flush = (): void => {
+    if (this.#flushScheduled) return
+    this.#flushScheduled = true
+    queueMicrotask(() => {
+      this.#flushScheduled = false
+      this.#cancelTimer()
+      if (this.#connection !== undefined && this.#cancelBackoff === undefined && !this.#stopped)
+        this.#send(this.#connection)
+      this.#release()
+    })
+  }
+
+  /** Everything is due: the broker has forgotten our session, and perhaps what it held. */
+  async flushNow(): Promise<void> {
+    await this.#queue.run((state) => allDue(state, this.#ports.now()))
+    this.flush()
+  }
+
+  /** Resolves when the broker has acknowledged the frame, or it is gone; see `Book.outgoing`. */
+  acknowledged(seq: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(seq, [...(this.#waiting.get(seq) ?? []), resolve])
+      this.#release()
+    })
+  }
+
+  /** Resolves when nothing that can be published now is unpublished, or the line is down. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drains.push(resolve)
+      this.flush()
+    })
+  }
+
+  /** Nothing starts after this. */
+  stop(): void {
+    this.#stopped = true
+    this.flush()
+  }
+
+  /** In order; but a contact's frames wait for the INIT without which the peer cannot open them. */
+  #send(connection: Connection): void {
+    const now = this.#ports.now()
+    const waitForInit = new Set<number>()
+    let next = Infinity
+    for (const entry of this.#queue.state().outgoing.values()) {
+      if (this.#inFlight.size >= IN_FLIGHT_MAX) return
+      const waits = waitForInit.has(entry.contact)
+      if (entry.kind === "init" && !entry.published) waitForInit.add(entry.contact)
+      if (waits || this.#inFlight.has(entry.seq) || !this.#maySend(entry)) continue
+      if (isDue(entry, now)) void this.#publish(entry, connection)
+      else next = Math.min(next, entry.dueAt)
+    }
+    if (next !== Infinity) this.#cancelTimer = this.#ports.after(next - now, this.flush)
+  }
+
+  async #publish(entry: OutgoingRecord, connection: Connection): Promise<void> {
+    const { now, reach } = this.#ports
+    this.#inFlight.add(entry.seq)
+    try {
+      if (now() - entry.createdAt > GIVE_UP_AFTER_MS) {
+        const input = { now: now(), random: this.#ports.random }
+        await this.#queue.run((state) => giveUp(state, entry.seq, input))
+        return
+      }
+      reach("publish-started")
+      await connection.publish(entry.topic, entry.wire)
+      reach("publish-acknowledged")
+      await this.#queue.run((state) => published(state, entry.seq, now()))
+      reach("publish-recorded")
+      this.#failures = 0
+    } catch (fault) {
+      // It stays due, and goes out again when the line is back or the disk has room.
+      if (!(fault instanceof Fault)) throw fault
+      this.#backOff()
+    } finally {
+      this.#inFlight.delete(entry.seq)
+      this.flush()
+    }
+  }
+
+  /** However many fail together, they rest once: each of them waking all the others would never end. */
+  #backOff(): void {
+    if (this.#cancelBackoff !== undefined) return
+    const ms = Math.min(BACKOFF_MS.first * 2 ** this.#failures++, BACKOFF_MS.longest)
+    this.#cancelBackoff = this.#ports.after(ms, () => {
+      this.#cancelBackoff = undefined
+      this.flush()
+    })
+  }
+
+  #release(): void {
+    const { outgoing } = this.#queue.state()
+    for (const [seq, resolvers] of this.#waiting) {
+      if (outgoing.get(seq)?.published === false) continue
+      this.#waiting.delete(seq)
+      for (const resolve of resolvers) resolve()
+    }
+    if (this.#inFlight.size > 0) return
+    const ready = this.#drains
+    this.#drains = []
+    for (const resolve of ready) resolve()
+  }
+}
+
+/** PUBACK: a passing frame is done, all others wait for the peer. */
+function published(state: EngineState, seq: number, now: number): Decision<null> {
+  const entry = state.outgoing.get(seq)
+  // The peer's receipt can overtake the broker's.
+  if (entry === undefined) return noChange(null)
+  if (entry.kind === "passing") return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
+  const attempts = entry.attempts + 1
+  const outgoing = { ...entry, published: true, attempts, dueAt: now + retransmitAfter(attempts) }
+  const commit: Change[] = [{ kind: "outgoing", outgoing }]
+  if (entry.published || entry.carries === undefined) return { commit, effects: [], result: null }
+  const stateChange = messageStateChange(entry.contact, entry.carries.mid, "broker", now)
+  return { commit: [...commit, stateChange.change], effects: [stateChange.effect], result: null }
+}
+
+function giveUp(state: EngineState, seq: number, input: StepInput): Decision<null> {
+  const entry = state.outgoing.get(seq)
+  if (entry === undefined) return noChange(null)
+  if (entry.carries === undefined) {
+    return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
+  }
+  return cancelText(state, entry, "given-up", input)
+}
+
+function allDue(state: EngineState, now: number): Decision<null> {
+  const commit = [...state.outgoing.values()].map((entry): Change => ({
+    kind: "outgoing",
+    outgoing: { ...entry, dueAt: now },
+  }))
+  return { commit, effects: [], result: null }
+}

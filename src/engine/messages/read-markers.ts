@@ -1,0 +1,60 @@
+import type { ContactId, MessageRecord } from "../../store/records.ts"
+import { LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
+import { stepInput } from "./dispatch.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Change, Decision } from "../state/decision.ts"
+import { updateFor, toDecision, type StepInput } from "../state/update.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { sealAndEnqueue } from "./enqueue.ts"
+import type { Ports } from "../state/ports.ts"
+
+/** Messages that were before somebody's eyes. */
+export type ReadMarkers = { readonly mark: (messages: readonly MessageRecord[]) => Promise<void> }
+
+/** Marks them on disk, and tells whom we want to know it. */
+export function openReadMarkers(ports: Ports, queue: CommitQueue, onMarked: () => void): ReadMarkers {
+  return {
+    mark: async (messages) => {
+      for (const [contact, shown] of byContact(messages)) {
+        await queue.run((state) => markShown(state, contact, shown, stepInput(ports)))
+      }
+      if (messages.length > 0) onMarked()
+    },
+  }
+}
+
+function byContact(messages: readonly MessageRecord[]): Map<ContactId, MessageRecord[]> {
+  const found = new Map<ContactId, MessageRecord[]>()
+  for (const message of messages) {
+    const others = found.get(message.contact)
+    if (others === undefined) found.set(message.contact, [message])
+    else others.push(message)
+  }
+  return found
+}
+
+function markShown(
+  state: EngineState,
+  contact: ContactId,
+  shown: readonly MessageRecord[],
+  input: StepInput,
+): Decision<null> {
+  const upTo = Math.max(...shown.map(({ seq }) => seq))
+  const mark: Change = { kind: "shown", contact, upTo, at: input.now }
+  const update = updateFor(state, contact, input)
+  if (update?.contact.readReceipts !== true) return { commit: [mark], effects: [], result: null }
+  const mids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(originalIdOf)
+  for (let at = 0; at < mids.length; at += LIST_MAX) {
+    sealAndEnqueue(update, {
+      kind: "control",
+      frames: [{ kind: "read", mids: mids.slice(at, at + LIST_MAX) }],
+    })
+  }
+  update.changes.push(mark)
+  return toDecision(state, update, null)
+}
+
+/** As its sender knows it [W-30]. */
+function originalIdOf({ mid, original }: MessageRecord): Uint8Array {
+  return original.length > 0 ? original : mid.slice(0, SHORT_MID_BYTES)
+}

@@ -1,0 +1,80 @@
+import { Fault } from "../../errors.ts"
+import type { ContactId } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { receiptsKey } from "../state/update.ts"
+import { enqueueReceipts } from "./enqueue.ts"
+import type { Outbox } from "./outbox.ts"
+import type { Ports } from "../state/ports.ts"
+
+/** Receipts for messages that come together leave together; a text that leaves meanwhile takes them along. */
+const COALESCE_MS = 5
+
+/** The disk is full: there is no hurry to find it full again. */
+const RETRY_MS = 1_000
+
+/** Sends the receipts that wait on disk. */
+export type Receipts = {
+  readonly schedule: (contact: ContactId) => void
+  /** Resolves when those scheduled so far are in the outbox, or the disk is full; nothing follows. */
+  readonly finish: () => Promise<void>
+}
+
+/** Schedules at once what an earlier process left waiting. */
+export function openReceipts(ports: Ports, queue: CommitQueue, outbox: Outbox): Receipts {
+  const timers = new Map<ContactId, () => void>()
+
+  async function send(contact: ContactId): Promise<void> {
+    timers.get(contact)?.()
+    timers.delete(contact)
+    const input = { now: ports.now(), random: ports.random }
+    await queue.run((state) => {
+      const decision = enqueueReceipts(state, contact, input)
+      ports.reach("receipt-decided")
+      return decision
+    })
+    ports.reach("receipt-committed")
+    outbox.flush()
+  }
+
+  async function sendOrRetry(contact: ContactId): Promise<void> {
+    try {
+      await send(contact)
+    } catch (fault) {
+      // They are still on disk, and wait there for room.
+      if (!(fault instanceof Fault)) throw fault
+      arm(contact, RETRY_MS)
+    }
+  }
+
+  function arm(contact: ContactId, ms: number): void {
+    timers.set(
+      contact,
+      ports.after(ms, () => void sendOrRetry(contact)),
+    )
+  }
+
+  function schedule(contact: ContactId): void {
+    if (!timers.has(contact)) arm(contact, COALESCE_MS + randomDelay(contact))
+  }
+
+  /** Who waits a random time hides from an observer that a receipt answers the frame before it. */
+  function randomDelay(contact: ContactId): number {
+    const max = queue.state().contacts.get(contact)?.receiptDelay ?? 0
+    return max === 0 ? 0 : Buffer.from(ports.random(4)).readUInt32LE() % (max + 1)
+  }
+
+  async function finish(): Promise<void> {
+    await Promise.all([...timers.keys()].map(sendOrRetry))
+    for (const cancel of timers.values()) cancel()
+  }
+
+  for (const contact of waitingContacts(queue.state())) schedule(contact)
+  return { schedule, finish }
+}
+
+function waitingContacts(state: EngineState): ContactId[] {
+  return [...state.contacts.keys()].filter(
+    (contact) => (state.settings.get(receiptsKey(contact))?.length ?? 0) > 0,
+  )
+}

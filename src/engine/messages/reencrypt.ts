@@ -1,0 +1,94 @@
+import { equal } from "../../crypto/bytes.ts"
+import type { ContactId, MessageRecord } from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
+import { stepInput } from "./dispatch.ts"
+import { entryKey, type EngineState } from "../state/engine-state.ts"
+import { isUnsendable } from "../contacts/contacts.ts"
+import { noChange, type Change, type Decision } from "../state/decision.ts"
+import type { StepInput } from "../state/update.ts"
+import { unsentKey } from "../handshake/contact-setup.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { reencryptText } from "./enqueue.ts"
+import type { Ports } from "../state/ports.ts"
+
+/** Unacknowledged texts are the newest of a conversation, and an outbox holds no more. */
+const UNSENT_MAX = 10_000
+
+/**
+ * After a contact got a new session: texts that the old one sealed and nobody acknowledged are sealed again, in the
+ * same order and under their old ids. A crash in between, or a session that cannot go on, leaves the rest for later.
+ */
+export async function reencryptUnsent(ports: Ports, queue: CommitQueue, contact: ContactId): Promise<void> {
+  const session = unsentIn(queue.state(), contact)
+  const messages = await ports.store.history(contact, UNSENT_MAX)
+  for (const { mid } of messages.filter(isUnsent)) {
+    // taken back or acknowledged, perhaps, while those before it were sealed
+    const message = await ports.store.findMessage(contact, mid)
+    if (message === undefined || !isUnsent(message)) continue
+    const mayContinue = await queue.run((state) =>
+      isOver(state, contact, session) ? noChange(false) : reencryptOne(state, message, stepInput(ports)),
+    )
+    if (!mayContinue) return
+  }
+  await queue.run((state) => {
+    if (isOver(state, contact, session)) return noChange(null)
+    const nothing: Change = { kind: "setting", key: unsentKey(contact), value: new Uint8Array(0) }
+    return { commit: [nothing], effects: [], result: null }
+  })
+}
+
+/** Texts that wait for a session to carry them, oldest first: an earlier one did, or there is none yet. */
+export async function unsentTexts(
+  ports: Ports,
+  queue: CommitQueue,
+  contact: ContactId,
+): Promise<readonly MessageRecord[]> {
+  const isRecovering = queue.state().contacts.get(contact)?.state === "recovering"
+  if (!isRecovering && !hasUnsent(queue.state(), contact)) return []
+  const messages = await ports.store.history(contact, UNSENT_MAX)
+  return messages.filter((message) => isUnsent(message) && !isCarried(queue.state(), message))
+}
+
+/** Those of all contacts. */
+export async function allUnsentTexts(ports: Ports, queue: CommitQueue): Promise<readonly MessageRecord[]> {
+  const texts: MessageRecord[] = []
+  for (const contact of queue.state().contacts.keys())
+    texts.push(...(await unsentTexts(ports, queue, contact)))
+  return texts
+}
+
+function isCarried(state: EngineState, { contact, mid }: MessageRecord): boolean {
+  return state.byTextId.has(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
+}
+
+function unsentIn(state: EngineState, contact: ContactId): Uint8Array {
+  return state.settings.get(unsentKey(contact)) ?? new Uint8Array(0)
+}
+
+/** Whether another handshake came meanwhile: then all of it begins again, from the first text. */
+function isOver(state: EngineState, contact: ContactId, session: Uint8Array): boolean {
+  return !equal(unsentIn(state, contact), session)
+}
+
+/** Contacts whose texts an earlier process left half sent. */
+export function unsentContacts(state: EngineState): ContactId[] {
+  return [...state.contacts.keys()].filter((contact) => hasUnsent(state, contact))
+}
+
+/** Whether texts of an earlier session wait to be sent in the present one. */
+export function hasUnsent(state: EngineState, contact: ContactId): boolean {
+  return unsentIn(state, contact).length > 0
+}
+
+function isUnsent({ mine, kind, state }: MessageRecord): boolean {
+  return mine && kind === "text" && (state === "queued" || state === "broker")
+}
+
+/** Whether it is on its way, now or before. */
+function reencryptOne(state: EngineState, message: MessageRecord, input: StepInput): Decision<boolean> {
+  const record = state.contacts.get(message.contact)
+  if (record === undefined || isUnsendable(record)) return noChange(false)
+  if (isCarried(state, message)) return noChange(true)
+  const { commit, effects, result } = reencryptText(state, message, input)
+  return { commit, effects, result: result.kind === "posted" }
+}

@@ -1,0 +1,99 @@
+import { Fault } from "../../errors.ts"
+import { readArmour } from "../../pairing/armour.ts"
+import { REPEAT_MS } from "../../pairing/timeouts.ts"
+import { linkPsk, MODE } from "../../session/handshake.ts"
+import type { Access } from "../../wire/access.ts"
+import {
+  type PairingLink,
+  openLinkAnswer,
+  parsePairingLink,
+  sealLinkRequest,
+} from "../../wire/pairing-link.ts"
+import { type Inbox, inboxTopic } from "../../wire/topics.ts"
+import { readOfferedBundle, awaitWelcome } from "./complete.ts"
+import { ensureMember, ownConnection, within } from "./broker-choice.ts"
+import type { PairingContext, Paired } from "../state/ports.ts"
+
+/** The owner answers at once if mqttchat runs there; whoever waits longer has gone to wake them. */
+export const BUNDLE_WITHIN_MS = 120_000
+
+/** Fetches the bundle that the link names from its owner, and shakes hands. */
+export async function answerLink(context: PairingContext, carrier: string): Promise<Paired> {
+  const link = parsePairingLink(carrier)
+  if (link === undefined) {
+    throw new Fault(
+      "bad-data",
+      "this is not a whole pairing link",
+      "copy all of it, in quotes: mqttchat pair 'LINK'",
+    )
+  }
+  await ensureMember(context, link.address, accessOf(link))
+  const inbox = context.newInbox()
+  const bundle = readOfferedBundle(context, await fetchBundle(context, link, inbox))
+  const psk = linkPsk(link.bundleHash)
+  return awaitWelcome(context, await context.initiate({ bundle, mode: MODE.link, psk, inbox }))
+}
+
+/** Shakes hands with the owner of a bundle file, who may come online much later. */
+export async function answerFile(context: PairingContext, carrier: string): Promise<Paired> {
+  const file = readArmour(carrier)
+  if (file === undefined) {
+    throw new Fault(
+      "bad-data",
+      "this is not a whole bundle file",
+      "ask for it again: mqttchat pair --file FILE",
+    )
+  }
+  const bundle = readOfferedBundle(context, file.bundle)
+  await ensureMember(context, file.address, file.access)
+  const psk = linkPsk(bundle.hash)
+  const { paired } = await context.initiate({ bundle, mode: MODE.file, psk, inbox: context.newInbox() })
+  return paired
+}
+
+function accessOf({ proof, invitation, members }: PairingLink): Access {
+  if (invitation === undefined) return { proof, entry: { kind: "none" } }
+  const entry = { kind: "invitation", invitation } as const
+  return { proof, entry, ...(members === undefined ? {} : { members }) }
+}
+
+/** Asks every two seconds, from the inbox that stays ours for this contact. */
+async function fetchBundle(context: PairingContext, link: PairingLink, inbox: Inbox): Promise<Uint8Array> {
+  const { ports } = context
+  const connection = await ownConnection(context)
+  const request = sealLinkRequest(link.bundleHash, inbox, ports.random)
+  let deliver: (bundle: Uint8Array) => void = () => undefined
+  const delivered = new Promise<Uint8Array>((resolve) => (deliver = resolve))
+  const unsubscribe = await connection.listen(inboxTopic(inbox), (payload) => {
+    const bundle = openLinkAnswer(link.bundleHash, payload)
+    if (bundle !== undefined) deliver(bundle)
+  })
+  const stopAsking = repeat(context, () => connection.publish(inboxTopic(link.inbox), request))
+  try {
+    return await within(ports, BUNDLE_WITHIN_MS, delivered, absentFault())
+  } finally {
+    stopAsking()
+    unsubscribe()
+  }
+}
+
+/** Runs `send` now and every two seconds; what a lost link swallows goes with the next one. */
+function repeat({ ports }: PairingContext, send: () => Promise<void>): () => void {
+  let cancel = (): void => undefined
+  const next = (): void => {
+    send().catch((fault: unknown) => {
+      if (!(fault instanceof Fault)) throw fault
+    })
+    cancel = ports.after(REPEAT_MS, next)
+  }
+  next()
+  return () => cancel()
+}
+
+function absentFault(): Fault {
+  return new Fault(
+    "unavailable",
+    "whoever made this link is not there now, or the link was used; no contact was saved",
+    "open the link again when they run mqttchat",
+  )
+}

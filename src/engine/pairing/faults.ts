@@ -1,0 +1,40 @@
+import { Fault } from "../../errors.ts"
+import type { AnswerEffect } from "../../pairing/answer.ts"
+import type { OfferEffect } from "../../pairing/offer.ts"
+
+/** How an exchange can end badly, on either side. */
+export type CodeFailure =
+  Extract<OfferEffect, { kind: "failed" }>["why"] | Extract<AnswerEffect, { kind: "failed" }>["why"]
+
+const NEW_CODE = "a new code, on either side: mqttchat pair"
+
+/** The same words for both sides, since neither can tell a mistake from an attack [P-24]. */
+export function codeFault(why: CodeFailure): Fault {
+  switch (why) {
+    case "mismatch":
+    case "crowded":
+    case "used":
+      return new Fault(
+        "refused",
+        "the code did not match, or somebody else used it; it is dead on both sides and no contact was saved",
+        NEW_CODE,
+      )
+    case "absent":
+    case "expired":
+      return new Fault(
+        "refused",
+        "this code is not on offer: a code lives ten minutes and for one try; no contact was saved",
+        NEW_CODE,
+      )
+    case "silent":
+      return new Fault("unavailable", "the other side went away; no contact was saved", NEW_CODE)
+  }
+}
+
+export function pinMismatch(name: string): Fault {
+  return new Fault(
+    "protocol",
+    `${name} is not the broker of whoever gave you this: somebody may be in the path; no contact was saved`,
+    "check the address, and pair again on a network you trust",
+  )
+}

@@ -1,0 +1,108 @@
+import type { Random } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { pairingTopic } from "../../wire/topics.ts"
+import type { Connection, Ports } from "../state/ports.ts"
+
+/** What every machine of the pairing room hears, besides events of its own. */
+type RunnerEvent = { readonly kind: "message"; readonly bytes: Uint8Array } | { readonly kind: "tick" }
+
+export type Machine<State, Event, Effect> = {
+  readonly step: (
+    state: State,
+    event: Event | RunnerEvent,
+    input: { readonly now: number; readonly random: Random },
+  ) => { readonly next: State; readonly send: readonly Uint8Array[]; readonly effect?: Effect }
+  readonly wakesAt: (state: State) => number | undefined
+}
+
+/** A machine at work on one nameplate. */
+export type MachineRunner<State, Event> = {
+  /** Resolves when what the event made it say is on the broker, or lost and so left to the next repetition. */
+  readonly feed: (event: Event) => Promise<void>
+  readonly state: () => State
+  /** Stops listening and ticking. */
+  readonly stop: () => void
+}
+
+/** The nameplates in use on each line: nobody may play both sides of a code [P-27]. */
+const inUse = new WeakMap<Connection, Set<number>>()
+
+export type NameplateChannel = {
+  readonly ports: Ports
+  readonly connection: Connection
+  readonly nameplate: number
+}
+
+/**
+ * Starts to listen on a nameplate and resolves when the broker has the subscription; `onTold` is called at once.
+ * Faults `refused` where this line is on that nameplate already.
+ */
+export async function runMachine<State, Event, Effect>(
+  { ports, connection, nameplate }: NameplateChannel,
+  machine: Machine<State, Event, Effect>,
+  begin: State,
+  onEffect: (effect: Effect) => void,
+): Promise<MachineRunner<State, Event>> {
+  const topic = pairingTopic(nameplate)
+  const release = reserve(connection, nameplate)
+  let state = begin
+  let cancelTick = (): void => undefined
+  let stopped = false
+
+  async function subscribe(): Promise<() => void> {
+    try {
+      return await connection.listen(topic, (bytes) => void feed({ kind: "message", bytes }))
+    } catch (fault) {
+      release()
+      throw fault
+    }
+  }
+
+  function feed(event: Event | RunnerEvent): Promise<void> {
+    const { next, send, effect } = machine.step(state, event, { now: ports.now(), random: ports.random })
+    state = next
+    const published = Promise.all(send.map((message) => publish(connection, topic, message)))
+    if (effect !== undefined) onEffect(effect)
+    rearm()
+    return published.then(() => undefined)
+  }
+
+  function rearm(): void {
+    cancelTick()
+    const at = stopped ? undefined : machine.wakesAt(state)
+    if (at !== undefined)
+      cancelTick = ports.after(Math.max(0, at - ports.now()), () => void feed({ kind: "tick" }))
+  }
+
+  const unsubscribe = await subscribe()
+  rearm()
+  return {
+    feed,
+    state: () => state,
+    stop: () => {
+      if (stopped) return
+      stopped = true
+      cancelTick()
+      unsubscribe()
+      release()
+    },
+  }
+}
+
+function reserve(connection: Connection, nameplate: number): () => void {
+  const occupied = inUse.get(connection) ?? new Set()
+  if (occupied.has(nameplate)) {
+    throw new Fault("refused", "this code is in use on this laptop", "type it on the other laptop")
+  }
+  inUse.set(connection, occupied.add(nameplate))
+  return () => occupied.delete(nameplate)
+}
+
+/** What a lost link swallows is said again two seconds later; that the broker refuses it, the timeouts will tell. */
+async function publish(connection: Connection, topic: string, message: Uint8Array): Promise<void> {
+  try {
+    await connection.publish(topic, message)
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+  }
+}

@@ -1,0 +1,57 @@
+import { Fault } from "../../errors.ts"
+import { armour } from "../../pairing/armour.ts"
+import { linkPsk, MODE } from "../../session/handshake.ts"
+import type { OpenBundle } from "../../session/bundle.ts"
+import type { Entry } from "../../wire/access.ts"
+import { formatPairingLink, linkRequestTag } from "../../wire/pairing-link.ts"
+import { entryForNewcomer, freshBundle, ownBroker } from "./grant.ts"
+import type { PairingContext, Expectation, Offered } from "../state/ports.ts"
+import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
+
+/** Long enough for a mail or a memory stick, short enough that a forgotten one opens nothing. */
+const LIFE_S = 7 * 24 * 60 * 60
+
+/** A link that lets one person pair, and come in at our broker where we may invite. */
+export async function offerLink(context: PairingContext): Promise<Offered> {
+  const broker = ownBroker(context)
+  const open = freshBundle(context, LIFE_S)
+  const { hash: bundleHash, inbox, notAfter } = open.bundle
+  const entry = await entryOrNotice(context)
+  const invitation = entry.kind === "invitation" ? entry.invitation : undefined
+  const { cancel } = await expect(context, open, MODE.link)
+  const entryPoint = { address: guestAddressOf(broker), proof: broker.trust, ...membersOf(broker) }
+  const link = formatPairingLink({ ...entryPoint, bundleHash, inbox, invitation })
+  return { offer: { by: "link", link, expiresAt: notAfter * 1000 }, cancel }
+}
+
+/** The same for machines that are not online together: the bundle itself, in a file. */
+export async function offerFile(context: PairingContext): Promise<Offered> {
+  const broker = ownBroker(context)
+  const open = freshBundle(context, LIFE_S)
+  const access = { proof: broker.trust, entry: await entryOrNotice(context), ...membersOf(broker) }
+  const { cancel } = await expect(context, open, MODE.file)
+  const file = armour({ bundle: open.bundle.bytes, address: guestAddressOf(broker), access })
+  return { offer: { by: "file", file, expiresAt: open.bundle.notAfter * 1000 }, cancel }
+}
+
+function expect(
+  context: PairingContext,
+  open: OpenBundle,
+  mode: typeof MODE.link | typeof MODE.file,
+): Promise<Expectation> {
+  const { hash } = open.bundle
+  const tag = mode === MODE.link ? { requestTag: linkRequestTag(hash) } : {}
+  return context.expect({ open, mode, psk: linkPsk(hash), ...tag, onPaired: () => undefined })
+}
+
+/** Without an invitation the offer still serves members of the broker, so the registrar's no is told and no fault. */
+async function entryOrNotice(context: PairingContext): Promise<Entry> {
+  try {
+    return await entryForNewcomer(context, "person")
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+    const text = `only somebody who is at this broker already can use it: ${fault.message}`
+    context.emit({ event: "notice", contact: null, text })
+    return { kind: "none" }
+  }
+}

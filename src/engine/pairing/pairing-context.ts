@@ -1,0 +1,178 @@
+import { equal, fromBase64url, toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
+import { stepInput } from "../messages/dispatch.ts"
+import { bundleRecord, closing } from "../handshake/bundles.ts"
+import type { Decision } from "../state/decision.ts"
+import { findContactById } from "../contacts/contacts.ts"
+import type { AcceptedHandshake } from "../handshake/responder.ts"
+import { startHandshake, type Started } from "../handshake/initiator.ts"
+import type { BrokerConnection } from "../connection/broker-connection.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import { openInboxConnection, NO_EVENTS } from "../connection/inbox-connection.ts"
+import type { Mailboxes } from "../connection/mailboxes.ts"
+import type { Outbox } from "../messages/outbox.ts"
+import type { Answered, PairingContext, Expected, Connection, Paired, Ports } from "../state/ports.ts"
+import { describePaired, type Events } from "../state/events.ts"
+
+export type PairingSource = {
+  readonly ports: Ports
+  readonly queue: CommitQueue
+  readonly broker: BrokerConnection
+  readonly mailboxes: Mailboxes
+  readonly outbox: Outbox
+  readonly events: Events
+  /** The handshake took an old session away: its texts go again. */
+  readonly onRefreshed: (contact: ContactId) => void
+}
+
+type Waiter = {
+  readonly known: boolean
+  readonly resolve: (paired: Paired) => void
+  readonly reject: (why: Fault) => void
+}
+
+/** The pairing side of the engine: what the drivers borrow, and what the engine tells them. */
+export class EnginePairing implements PairingContext {
+  readonly ports: Ports
+  readonly #source: PairingSource
+  /** By INIT tag in hex. */
+  readonly #expected = new Map<string, Expected["onPaired"]>()
+  readonly #welcomes = new Map<ContactId, Waiter>()
+
+  constructor(source: PairingSource) {
+    this.ports = source.ports
+    this.#source = source
+  }
+
+  readonly connection = (): Connection => {
+    const connection = this.#source.broker.connection()
+    if (connection !== undefined) return connection
+    throw new Fault("config", "this profile has no broker yet", "mqttchat pair CODE@HOST")
+  }
+
+  readonly dial: PairingContext["dial"] = (target) =>
+    openInboxConnection(this.ports.connect, target, NO_EVENTS)
+
+  readonly joinBroker: PairingContext["joinBroker"] = (broker, credential) =>
+    this.#source.broker.joinBroker(broker, credential)
+
+  readonly newInbox = (): Inbox => this.inboxAt(this.ports.random(ID_BYTES))
+
+  /** An inbox of ours with this mailbox of 16 bytes. */
+  readonly inboxAt = (mailbox: Uint8Array): Inbox => {
+    const device = fromBase64url(this.#source.broker.deviceId() ?? "")
+    if (device?.length === ID_BYTES) return { device, mailbox }
+    throw new Fault("config", "this profile has no place at a broker yet", "mqttchat pair CODE@HOST")
+  }
+
+  readonly emit: PairingContext["emit"] = (event) => this.#source.events.emit(event)
+
+  readonly expect: PairingContext["expect"] = async (offer) => {
+    const bundle = bundleRecord(offer)
+    const tag = toHex(bundle.tag)
+    this.#expected.set(tag, offer.onPaired)
+    await this.#source.queue.run(() => ({
+      commit: [{ kind: "open-bundle", bundle }],
+      effects: [],
+      result: null,
+    }))
+    await this.#whileOnline(this.#source.mailboxes.open(bundle.mailbox))
+    return { cancel: () => this.#cancelOffer(tag, bundle.mailbox) }
+  }
+
+  readonly initiate: PairingContext["initiate"] = async (answered) => {
+    const { queue, mailboxes, outbox } = this.#source
+    const { contact: id, previous, initSeq } = await this.#start(answered)
+    const welcomed = this.#welcome(id, previous !== undefined)
+    this.#replaced(previous)
+    const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
+    await this.#whileOnline(initSent)
+    const contact = findContactById(queue.state(), id)
+    const outcome = { known: previous !== undefined, renamedFrom: null }
+    return { paired: describePaired(queue.state(), contact, outcome), welcomed }
+  }
+
+  /** An INIT for one of our offers is on disk. */
+  onAccepted(offer: OpenBundleRecord, { contact: id, previous, renamedFrom }: AcceptedHandshake): void {
+    const { queue, events, outbox } = this.#source
+    this.#replaced(previous)
+    outbox.flush()
+    const contact = queue.state().contacts.get(id)
+    if (contact === undefined || offer.contact !== null) return
+    const outcome = { known: previous !== undefined, renamedFrom }
+    const paired = describePaired(queue.state(), contact, outcome)
+    const tag = toHex(offer.tag)
+    this.#expected.get(tag)?.(paired)
+    this.#expected.delete(tag)
+    events.emit({ event: "paired", ...paired })
+  }
+
+  /** The owner of a bundle that we answered has spoken. */
+  onWelcomed(contact: ContactRecord, renamedFrom: string | null): void {
+    const { queue, events } = this.#source
+    const waiter = this.#welcomes.get(contact.id)
+    this.#welcomes.delete(contact.id)
+    const outcome = { known: waiter?.known ?? false, renamedFrom }
+    const paired = describePaired(queue.state(), contact, outcome)
+    waiter?.resolve(paired)
+    events.emit({ event: "paired", ...paired })
+  }
+
+  /** Nobody is paired any more. */
+  close(): void {
+    for (const { reject } of this.#welcomes.values()) {
+      reject(new Fault("unavailable", "mqttchat is closing", "mqttchat contacts"))
+    }
+    this.#welcomes.clear()
+  }
+
+  async #start(answered: Answered): Promise<Started> {
+    const { identity, name, reach } = this.ports
+    const started = await this.#source.queue.run((state) => {
+      const decision = startHandshake(state, { identity, name }, answered, stepInput(this.ports))
+      reach("init-decided")
+      return decision
+    })
+    reach("init-committed")
+    return started
+  }
+
+  #welcome(id: ContactId, known: boolean): Promise<Paired> {
+    const welcomed = new Promise<Paired>((resolve, reject) => {
+      this.#welcomes.set(id, { known, resolve, reject })
+    })
+    // Not every driver waits for it: a file is answered whenever its owner comes online.
+    welcomed.catch(ignoreUnavailable)
+    return welcomed
+  }
+
+  async #cancelOffer(tag: string, mailbox: Uint8Array): Promise<void> {
+    this.#expected.delete(tag)
+    const wasOpen = await this.#source.queue.run((state): Decision<boolean> => {
+      const record = state.bundles.get(tag)
+      const records = record === undefined ? [] : [record]
+      return { commit: closing(records), effects: [], result: record !== undefined }
+    })
+    if (wasOpen) this.#source.mailboxes.close(mailbox)
+  }
+
+  /** Offline, what was committed goes on by itself when the link is back. */
+  async #whileOnline(done: Promise<void>): Promise<void> {
+    if (this.#source.broker.status().kind === "online") await done
+    else done.catch(ignoreUnavailable)
+  }
+
+  #replaced(previous: ContactRecord | undefined): void {
+    if (previous === undefined) return
+    const { queue, mailboxes, onRefreshed } = this.#source
+    const now = queue.state().contacts.get(previous.id)
+    if (now === undefined || !equal(now.mailbox, previous.mailbox)) mailboxes.close(previous.mailbox)
+    onRefreshed(previous.id)
+  }
+}
+
+function ignoreUnavailable(fault: unknown): void {
+  if (!(fault instanceof Fault) || fault.code !== "unavailable") throw fault
+}

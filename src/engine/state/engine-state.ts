@@ -1,0 +1,190 @@
+import { toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { decodeSession } from "../../session/snapshot.ts"
+import type { Session } from "../../session/state.ts"
+import type {
+  ContactId,
+  ContactRecord,
+  HeldRecord,
+  LoadedState,
+  OpenBundleRecord,
+  OutgoingRecord,
+} from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
+import type { Change } from "./decision.ts"
+
+/** All that the engine holds in memory: what `Opening` says, with sessions decoded and indexes to find things by. */
+export type EngineState = {
+  readonly contacts: Map<ContactId, ContactRecord>
+  readonly sessions: Map<ContactId, Session>
+  /** In the order in which they are to be published. */
+  readonly outgoing: Map<number, OutgoingRecord>
+  /** By INIT tag in hex. */
+  readonly bundles: Map<string, OpenBundleRecord>
+  readonly settings: Map<string, Uint8Array>
+  /** Contact by mailbox in hex. */
+  readonly mailboxes: Map<string, ContactId>
+  /** Sequence number of a frame by contact and short message id: its own, and that of the text which it carries. */
+  readonly bySentId: Map<string, number>
+  readonly byTextId: Map<string, number>
+  /** What waits in the outbox for each contact. */
+  readonly outboxSize: Map<ContactId, { readonly entries: number; readonly bytes: number }>
+  /** Texts that wait for those before them; a map is replaced, never changed. */
+  readonly held: Map<ContactId, ReadonlyMap<number, HeldRecord>>
+  nextContact: ContactId
+  nextOutgoing: number
+}
+
+/** Faults `damaged-database` when a stored session cannot be read. */
+export function openState(opening: LoadedState): EngineState {
+  const state: EngineState = {
+    contacts: new Map(),
+    sessions: new Map(),
+    outgoing: new Map(),
+    bundles: new Map(),
+    settings: new Map(opening.settings),
+    mailboxes: new Map(),
+    bySentId: new Map(),
+    byTextId: new Map(),
+    outboxSize: new Map(),
+    held: new Map(),
+    nextContact: opening.nextContact,
+    nextOutgoing: opening.nextOutgoing,
+  }
+  for (const contact of opening.contacts) apply(state, { kind: "contact", contact })
+  for (const [contact, snapshot] of opening.snapshots) {
+    apply(state, { kind: "session", contact, session: readSession(snapshot) })
+  }
+  for (const outgoing of opening.outgoing) apply(state, { kind: "outgoing", outgoing })
+  for (const held of opening.held) apply(state, { kind: "held", held })
+  for (const bundle of opening.openBundles) apply(state, { kind: "open-bundle", bundle })
+  return state
+}
+
+/** Records and sessions are never changed in place, so the copy shares them. */
+export function copyState(state: EngineState): EngineState {
+  return {
+    ...state,
+    contacts: new Map(state.contacts),
+    sessions: new Map(state.sessions),
+    outgoing: new Map(state.outgoing),
+    bundles: new Map(state.bundles),
+    settings: new Map(state.settings),
+    mailboxes: new Map(state.mailboxes),
+    bySentId: new Map(state.bySentId),
+    byTextId: new Map(state.byTextId),
+    outboxSize: new Map(state.outboxSize),
+    held: new Map(state.held),
+  }
+}
+
+function readSession(snapshot: Uint8Array): Session {
+  const session = decodeSession(snapshot)
+  if (session === undefined) throw new Fault("damaged-database", "a stored session cannot be read")
+  return session
+}
+
+/** Changes the memory as the disk will be changed; messages are on the disk only. */
+export function apply(state: EngineState, change: Change): void {
+  switch (change.kind) {
+    case "contact":
+      putContact(state, change.contact)
+      return
+    case "forget-contact":
+      forgetContact(state, change.id)
+      return
+    case "session":
+      state.sessions.set(change.contact, change.session)
+      return
+    case "outgoing":
+      putOutgoing(state, change.outgoing)
+      return
+    case "outgoing-done":
+      removeOutgoing(state, change.seq)
+      return
+    case "open-bundle":
+      state.bundles.set(toHex(change.bundle.tag), change.bundle)
+      return
+    case "close-bundle":
+      state.bundles.delete(toHex(change.tag))
+      return
+    case "setting":
+      state.settings.set(change.key, change.value)
+      return
+    case "held":
+      editHeld(state, change.held.contact, (held) => held.set(change.held.number, change.held))
+      return
+    case "held-done":
+      editHeld(state, change.contact, (held) => held.delete(change.number))
+      return
+    case "message":
+    case "message-state":
+    case "shown":
+    case "expire":
+    case "adopt-history":
+      return
+  }
+}
+
+export function entryKey(contact: ContactId, mid8: Uint8Array): string {
+  return `${contact}/${toHex(mid8)}`
+}
+
+function putContact(state: EngineState, contact: ContactRecord): void {
+  const before = state.contacts.get(contact.id)
+  if (before !== undefined) state.mailboxes.delete(toHex(before.mailbox))
+  state.contacts.set(contact.id, contact)
+  state.mailboxes.set(toHex(contact.mailbox), contact.id)
+  state.nextContact = Math.max(state.nextContact, contact.id + 1)
+}
+
+function forgetContact(state: EngineState, id: ContactId): void {
+  const contact = state.contacts.get(id)
+  if (contact !== undefined) state.mailboxes.delete(toHex(contact.mailbox))
+  state.contacts.delete(id)
+  state.sessions.delete(id)
+  state.held.delete(id)
+  for (const outgoing of state.outgoing.values()) {
+    if (outgoing.contact === id) removeOutgoing(state, outgoing.seq)
+  }
+  for (const [tag, bundle] of state.bundles) {
+    if (bundle.contact === id) state.bundles.delete(tag)
+  }
+}
+
+function putOutgoing(state: EngineState, outgoing: OutgoingRecord): void {
+  if (!state.outgoing.has(outgoing.seq)) adjustSize(state, outgoing, 1)
+  state.outgoing.set(outgoing.seq, outgoing)
+  state.bySentId.set(entryKey(outgoing.contact, outgoing.mid), outgoing.seq)
+  if (outgoing.carries !== undefined) state.byTextId.set(textKey(outgoing, outgoing.carries), outgoing.seq)
+  state.nextOutgoing = Math.max(state.nextOutgoing, outgoing.seq + 1)
+}
+
+function removeOutgoing(state: EngineState, seq: number): void {
+  const outgoing = state.outgoing.get(seq)
+  if (outgoing === undefined) return
+  adjustSize(state, outgoing, -1)
+  state.outgoing.delete(seq)
+  state.bySentId.delete(entryKey(outgoing.contact, outgoing.mid))
+  if (outgoing.carries !== undefined) state.byTextId.delete(textKey(outgoing, outgoing.carries))
+}
+
+function adjustSize(state: EngineState, { contact, wire }: OutgoingRecord, sign: 1 | -1): void {
+  const { entries, bytes } = state.outboxSize.get(contact) ?? { entries: 0, bytes: 0 }
+  state.outboxSize.set(contact, { entries: entries + sign, bytes: bytes + sign * wire.length })
+}
+
+function textKey({ contact }: OutgoingRecord, { mid }: { mid: Uint8Array }): string {
+  return entryKey(contact, mid.subarray(0, SHORT_MID_BYTES))
+}
+
+function editHeld(
+  state: EngineState,
+  contact: ContactId,
+  edit: (held: Map<number, HeldRecord>) => void,
+): void {
+  const held = new Map(state.held.get(contact))
+  edit(held)
+  if (held.size === 0) state.held.delete(contact)
+  else state.held.set(contact, held)
+}

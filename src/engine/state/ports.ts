@@ -1,0 +1,188 @@
+import type { PublicKey, Psk, Random } from "../../crypto/bytes.ts"
+import type { StoredCredential } from "../../keystore/credential.ts"
+import type { Bundle, OpenBundle } from "../../session/bundle.ts"
+import type { Mode } from "../../session/handshake.ts"
+import type { Store } from "../../store/records.ts"
+import type {
+  BrokerAddress,
+  Connect,
+  BrokerHints,
+  ConnectTarget,
+  MqttVersion,
+  Publisher,
+  Transport,
+  Trust,
+} from "../../transport/transport.ts"
+import type { IdentityKeys } from "../../wire/identity.ts"
+import type { Inbox } from "../../wire/topics.ts"
+import type { Event, Offer, Params, Results } from "../api.ts"
+import type { FaultPoint } from "./fault-points.ts"
+
+/** The broker where this profile receives. */
+export type BrokerConfig = {
+  readonly address: BrokerAddress
+  /** Its other nodes, where it has several. */
+  readonly others?: readonly BrokerAddress[]
+  /** Where guests come in, if it is not where members connect. */
+  readonly guests?: BrokerAddress
+  readonly trust: Exclude<Trust, { kind: "unproven" }>
+  /** Box key of the broker's registrar, where it has one. */
+  readonly registrar?: PublicKey
+  /** What it spoke last time. */
+  readonly mqttVersion?: MqttVersion
+}
+
+/** What the profile remembers about its broker, kept outside the message store (settings and key file). */
+export type ProfileConfig = {
+  readonly broker: () => BrokerConfig | undefined
+  readonly credential: () => StoredCredential | undefined
+  readonly saveBroker: (broker: BrokerConfig) => Promise<void>
+  readonly saveCredential: (credential: StoredCredential) => Promise<void>
+  /** What a link learnt of the present broker, which spares the next start a connection or two. */
+  readonly saveHints: (hints: BrokerHints) => Promise<void>
+}
+
+export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
+
+/** Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven. */
+export type Enroll = (request: {
+  readonly publisher: Connection
+  readonly invitation: Uint8Array
+  readonly deviceName: string
+}) => Promise<DeviceCredential>
+
+/** A device anew for an identity that came in a backup, over a guest's link whose pin is proven. */
+export type Restore = (request: {
+  readonly publisher: Connection
+  readonly registrar: PublicKey
+  readonly deviceName: string
+  /** Unix ms. */
+  readonly now: number
+}) => Promise<DeviceCredential>
+
+/**
+ * A new certificate for the same device id and key, over the profile's own link, or over a guest's where the old one
+ * has expired.
+ */
+export type Renew = (request: {
+  readonly publisher: Connection
+  readonly registrar: PublicKey
+  readonly credential: DeviceCredential
+  readonly guest: boolean
+}) => Promise<DeviceCredential>
+
+/** Whom an offer is for: somebody else, or another laptop of our own. */
+export type Invited = "person" | "device"
+
+/** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own link. */
+export type Invite = (request: {
+  readonly to: Invited
+  readonly publisher: Connection
+  readonly registrar: PublicKey
+  readonly deviceId: string
+}) => Promise<Uint8Array>
+
+/** Everything of the world that the engine needs; handed in by the command line, chosen by tests. */
+export type Ports = {
+  readonly store: Store
+  readonly identity: IdentityKeys
+  /** Our own name, told to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. */
+  readonly name: string
+  readonly connect: Connect
+  readonly enroll: Enroll
+  readonly restore: Restore
+  readonly renew: Renew
+  readonly invite: Invite
+  readonly config: ProfileConfig
+  /** Unix ms. */
+  readonly now: () => number
+  readonly random: Random
+  /** Runs `run` once after `ms`; the returned function cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void
+  /** Called at each fault point; a test may end the process there. */
+  readonly reach: (point: FaultPoint) => void
+}
+
+/**
+ * One link shared by several listeners, each for one literal topic. `listen` subscribes and resolves on SUBACK; a
+ * topic has one listener at a time, and the function it returns ends listening and subscription. A listener may not
+ * block: frames come one at a time, so waiting there for a publish would wait for ever.
+ */
+export type Connection = Publisher &
+  Pick<Transport, "serverPins"> & {
+    /** Resolves when the link is up; rejects with its Fault when it stops for good or is closed. */
+    readonly online: () => Promise<void>
+  }
+
+/** A line of one's own, apart from the profile's link: a newcomer's connection to a broker. */
+export type ClosableConnection = Connection & { readonly close: () => Promise<void> }
+
+/** How a finished handshake is told. */
+export type Paired = Results["pair-answer"]
+
+/** What the pairing drivers borrow from the engine. */
+export type PairingContext = {
+  readonly ports: Ports
+  /** The profile's own link. Faults `config` when the profile has no broker or no credential yet. */
+  readonly connection: () => Connection
+  /** A link besides the profile's own, for a newcomer; the caller closes it. */
+  readonly dial: (target: ConnectTarget) => ClosableConnection
+  /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's link up. */
+  readonly joinBroker: (broker: BrokerConfig, credential: StoredCredential) => Promise<void>
+  /** A new inbox of ours at the present broker: our device id and a fresh mailbox. */
+  readonly newInbox: () => Inbox
+  /**
+   * Our side of an offer: keeps the bundle, subscribes to its mailbox and resolves after SUBACK. From then on an
+   * INIT (and for a link a request: wire/link.ts) that fits is answered by the engine, also in a later process, until
+   * `withdraw` or the bundle's notAfter. While the link is down it does not wait for the SUBACK. `onPaired` is called once, after the commit, besides the `paired` event.
+   */
+  readonly expect: (offer: Expected) => Promise<Expectation>
+  /**
+   * Their bundle in hand: handshake, contact and INIT in one commit, SUBACK for our mailbox, then INIT published.
+   * Resolves after its PUBACK, or after the commit while the link is down. Faults `protocol` when the handshake refuses the bundle.
+   */
+  readonly initiate: (answer: Answered) => Promise<Initiated>
+  readonly emit: (event: Event) => void
+}
+
+export type Expected = {
+  readonly open: OpenBundle
+  readonly mode: Mode
+  readonly psk: Psk
+  /** Tag of a link request, 16 bytes; only for links. */
+  readonly requestTag?: Uint8Array
+  readonly onPaired: (paired: Paired) => void
+}
+
+export type Expectation = {
+  /** Deletes the bundle and its secrets, if it was not consumed. */
+  readonly cancel: () => Promise<void>
+}
+
+export type Answered = {
+  readonly bundle: Bundle
+  readonly mode: Mode
+  readonly psk: Psk
+  /** From `newInbox`; for a link the one that the bundle was sent to. */
+  readonly inbox: Inbox
+}
+
+export type Initiated = {
+  /** As it stands before the peer has answered: under a placeholder name, with the words to compare. */
+  readonly paired: Paired
+  /** Resolves when the peer's WELCOME has opened; rejects when the engine closes first. */
+  readonly welcomed: Promise<Paired>
+}
+
+/**
+ * src/engine/pairing/offer.ts exports `startOffer` and src/engine/pairing/answer.ts exports `answerOffer` of these types.
+ * A failure after the offer is shown is told by `desk.tell({event: "pair-failed"})`; a failure before, or of an
+ * answer, is a Fault.
+ */
+export type StartOffer = (
+  context: PairingContext,
+  params: Params<"pair-offer">,
+  to: Invited,
+) => Promise<Offered>
+export type Offered = { readonly offer: Offer; readonly cancel: () => Promise<void> }
+export type AnswerOffer = (context: PairingContext, params: Params<"pair-answer">) => Promise<Paired>

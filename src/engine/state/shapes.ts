@@ -1,0 +1,200 @@
+import * as v from "valibot"
+
+import { FAULT_CODES } from "../../errors.ts"
+
+/** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
+const NAME_MAX = 64
+/** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
+const CARRIER_MAX = 4096
+/** `TEXT_MAX_BYTES` of wire/frame.ts, which no face should have to load. */
+const TEXT_BYTES_MAX = 65_367
+const PAGE_MAX = 10_000
+/** As long as a line that somebody types. */
+const WORDS_MAX = 1024
+/** Whoever waits longer for one message asks again: a timer of Node holds 24 days. */
+const TIMEOUT_MS_MAX = 7 * 24 * 60 * 60 * 1000
+/** A passphrase file has at most as many bytes. */
+const PASSPHRASE_MAX = 1024
+/** 32 bytes as base64url have 43 characters. */
+const TOKEN_MAX = 64
+
+export const nothing = v.null()
+export const empty = v.strictObject({})
+export const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
+export const text = v.pipe(v.string(), v.maxLength(TEXT_BYTES_MAX))
+export const words = v.pipe(v.string(), v.maxLength(WORDS_MAX))
+export const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(PAGE_MAX))
+export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
+export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
+export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
+/** PATH_MAX of Linux. */
+export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
+/** A backup that nothing protects is none. */
+export const backupPassphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(PASSPHRASE_MAX))
+export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+export const seq = v.pipe(count, v.description("counts what is stored, in order"))
+export const wordCount = v.picklist([2, 3])
+export const pairingMethod = v.picklist(["code", "link", "file"])
+const unixMs = v.pipe(v.number(), v.description("Unix time in ms"))
+export const messageId = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"),
+  v.description("32 hex digits"),
+)
+/** A year, as `TIMER_MAX_S` of wire/frame.ts. */
+const TIMER_MAX_S = 366 * 24 * 60 * 60
+export const timerSeconds = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.maxValue(TIMER_MAX_S),
+  v.description("seconds until messages disappear, 0 for never"),
+)
+/** Receipts that wait longer let their sender believe that nothing arrived. */
+const RECEIPT_DELAY_MAX_MS = 60_000
+export const receiptDelayMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RECEIPT_DELAY_MAX_MS))
+
+export const contact = v.strictObject({
+  name: v.string(),
+  fingerprint: v.pipe(
+    v.string(),
+    v.description("first 20 hex digits of H(identity), to tell namesakes apart"),
+  ),
+  state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
+  verified: v.boolean(),
+  blocked: v.boolean(),
+  keyChangedAt: v.pipe(
+    v.nullable(unixMs),
+    v.description("when another identity took this name over: nothing is sent until it was compared"),
+  ),
+  movedAt: v.pipe(
+    v.nullable(unixMs),
+    v.description("since when they talk with us on another device of ours: nothing is sent from here"),
+  ),
+  readReceipts: v.boolean(),
+  typing: v.boolean(),
+  receiptDelayMs,
+  timer: timerSeconds,
+  addedAt: unixMs,
+  unread: count,
+  queued: count,
+})
+
+export const messageState = v.picklist([
+  "queued",
+  "broker",
+  "delivered",
+  "read",
+  "given-up",
+  "cancelled",
+  "received",
+])
+
+export const message = v.strictObject({
+  id: messageId,
+  seq,
+  contact: v.string(),
+  mine: v.boolean(),
+  kind: v.pipe(
+    v.picklist(["text", "line"]),
+    v.description("a line is what happened to the conversation: nobody wrote it"),
+  ),
+  text: v.pipe(v.string(), v.description("as it was sent: whoever shows it on a terminal cleans it first")),
+  sentAt: v.pipe(unixMs, v.description("by the sender's clock, Unix time in ms")),
+  storedAt: v.pipe(unixMs, v.description("when it was stored here, Unix time in ms")),
+  state: messageState,
+  trusted: v.pipe(v.boolean(), v.description("false for what came under a new key that nobody has compared")),
+  timer: timerSeconds,
+  expiresAt: v.pipe(v.nullable(unixMs), v.description("null while its time has not begun")),
+})
+
+/** A message of ours that the peer has not acknowledged. */
+export const outboxEntry = v.strictObject({
+  contact: v.string(),
+  id: messageId,
+  text: v.string(),
+  state: messageState,
+  attempts: v.pipe(count, v.description("how often it was published")),
+  nextAt: v.pipe(
+    v.nullable(unixMs),
+    v.description(
+      "when it is published next, Unix time in ms; null while the contact has no session to carry it",
+    ),
+  ),
+  createdAt: unixMs,
+  why: v.string(),
+})
+
+const why = { why: v.string(), hint: v.exactOptional(v.string()) }
+
+export const link = v.variant("kind", [
+  v.strictObject({ kind: v.literal("online") }),
+  v.strictObject({
+    kind: v.pipe(
+      v.picklist(["connecting", "none"]),
+      v.description("being tried for the first time, or nowhere to connect to"),
+    ),
+    ...why,
+  }),
+  v.strictObject({
+    kind: v.pipe(
+      v.picklist(["offline", "stopped"]),
+      v.description("has failed and is tried again, or is not: the cause may be this laptop's own disk"),
+    ),
+    code: v.picklist(FAULT_CODES),
+    ...why,
+  }),
+])
+
+export const status = v.strictObject({
+  name: v.string(),
+  broker: v.nullable(v.string()),
+  link,
+  queued: v.pipe(count, v.description("messages that have not gone to the broker yet")),
+  undelivered: v.pipe(
+    count,
+    v.description("messages of which the peer has not said that they arrived, queued ones included"),
+  ),
+  dropped: count,
+  locked: v.pipe(
+    v.boolean(),
+    v.description("nothing is sent or received, and what else is told is as it was when they were locked"),
+  ),
+})
+
+export const sent = v.strictObject({
+  id: messageId,
+  state: v.picklist(["queued", "broker", "delivered", "read", "given-up"]),
+})
+
+export const offer = v.variant("by", [
+  v.strictObject({
+    by: v.literal("code"),
+    code: v.string(),
+    at: v.pipe(
+      v.string(),
+      v.description("the address that belongs behind the code: where newcomers come in"),
+    ),
+    expiresAt: unixMs,
+  }),
+  v.strictObject({ by: v.literal("link"), link: v.string(), expiresAt: unixMs }),
+  v.strictObject({ by: v.literal("file"), file: v.string(), expiresAt: unixMs }),
+])
+
+export const paired = v.strictObject({
+  contact,
+  words: v.array(v.string()),
+  renamedFrom: v.nullable(v.string()),
+  known: v.boolean(),
+})
+
+export const comparison = v.strictObject({
+  contact,
+  words: v.array(v.string()),
+  safetyNumber: v.array(v.string()),
+})
+
+export const membership = v.strictObject({ broker: v.string(), deviceId: v.string() })
+
+export const exported = v.strictObject({ contacts: count, messages: count })

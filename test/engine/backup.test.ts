@@ -1,0 +1,236 @@
+import { createReadStream, existsSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { expect, test } from "vitest"
+
+import { readRecords } from "../../src/backup/records.ts"
+import { fillStore } from "../../src/engine/backup/import.ts"
+import { identityOf } from "../../src/keystore/identity.ts"
+import { readStream } from "../../src/keystore/sealed-stream.ts"
+import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+const PASSPHRASE = "one file and one passphrase"
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
+
+async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
+  const fixture = new EngineFixture()
+  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+  await fixture.pair(alice, bob)
+  await alice.send("bob", "hello")
+  await fixture.clock.pass(50)
+  await bob.send("alice", "hello yourself")
+  await fixture.clock.pass(50)
+  return { fixture, alice, bob }
+}
+
+let backups = 0
+
+async function backUp(profile: TestProfile): Promise<string> {
+  const path = join(dirname(profile.path), `backup-${backups++}`)
+  await profile.client.call("export", { path, passphrase: PASSPHRASE })
+  return path
+}
+
+/** Another laptop of whoever made the backup. */
+async function restored(fixture: EngineFixture, name: string, path: string): Promise<TestProfile> {
+  const sealed = await readStream(createReadStream(path), path)
+  const { profile, rest } = await readRecords(sealed.unlock(PASSPHRASE))
+  const identity = identityOf(profile.signSecret, profile.boxSecret)
+  const laptop = await fixture.profile(name, { identity, name: profile.name })
+  await fillStore(laptop.store, rest)
+  await laptop.stop()
+  await laptop.start()
+  return laptop
+}
+
+test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once, and the old laptop is told", async () => {
+  const { fixture, alice, bob } = await couple()
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+  await alice.send("bob", "does this still leave?")
+  await fixture.clock.pass(100)
+  const path = await backUp(alice)
+  await alice.stop()
+  fixture.broker.tamper = (_topic, payload) => [payload]
+
+  const laptop = await restored(fixture, "laptop", path)
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "does this still leave?"])
+  expect(await laptop.texts("bob")).toEqual(["hello yourself"])
+  expect(await laptop.states("bob")).toEqual(["delivered", "delivered"])
+  await laptop.send("bob", "from the new one")
+  await bob.send("alice", "I see no difference")
+  await fixture.clock.pass(MINUTE_MS)
+  expect((await bob.texts("alice")).at(-1)).toBe("from the new one")
+  expect((await laptop.texts("bob")).at(-1)).toBe("I see no difference")
+
+  // What its outbox still holds is all that it says.
+  await alice.start()
+  await fixture.clock.pass(MINUTE_MS)
+  const seen = fixture.broker.seen.length
+  await fixture.clock.pass(DAY_MS)
+  expect(fixture.broker.seen.length).toBe(seen)
+  expect(await bob.texts("alice")).toEqual(["hello", "does this still leave?", "from the new one"])
+  await expect(alice.send("bob", "and again")).rejects.toMatchObject({ code: "refused" })
+  expect(await alice.systemMessages("bob")).toEqual([
+    "bob talks with you on another device of yours now; nothing more is sent from here",
+  ])
+})
+
+test("what arrived and was not acknowledged before the backup is shown once", async () => {
+  const { fixture, alice, bob } = await couple()
+  fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
+  for (const text of ["one", "two"]) await alice.send("bob", text)
+  await fixture.clock.pass(100)
+  const path = await backUp(alice)
+  await alice.stop()
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  const laptop = await restored(fixture, "laptop", path)
+  await laptop.send("bob", "three")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+  expect(new Set(await laptop.states("bob"))).toEqual(new Set(["delivered"]))
+})
+
+test("texts that waited for one before them are in the backup: their sender believes them here", async () => {
+  const { fixture, alice, bob } = await couple()
+  let lost = 0
+  fixture.broker.tamper = (topic, payload) =>
+    topic.includes(alice.deviceId) && payload.length === 256 && lost++ === 0 ? [] : [payload]
+  await bob.send("alice", "first")
+  await bob.send("alice", "second")
+  await fixture.clock.pass(20)
+  expect(await alice.texts("bob")).toEqual(["hello yourself"])
+  const path = await backUp(alice)
+  await alice.stop()
+  const laptop = await restored(fixture, "laptop", path)
+  await fixture.clock.pass(MINUTE_MS)
+  expect((await laptop.texts("bob")).toSorted()).toEqual(["first", "hello yourself", "second"])
+})
+
+test("what is written before the new laptop was ever online goes as soon as it is", async () => {
+  const { fixture, alice, bob } = await couple()
+  const path = await backUp(alice)
+  await alice.stop()
+  fixture.broker.close()
+  const laptop = await restored(fixture, "laptop", path)
+  for (const text of ["one", "two", "three"]) await laptop.send("bob", text)
+  expect(await laptop.states("bob")).toEqual(["delivered", "queued", "queued", "queued"])
+  const waiting = await laptop.client.call("outbox", {})
+  expect(waiting.map(({ text, nextAt }) => ({ text, nextAt }))).toEqual([
+    { text: "one", nextAt: null },
+    { text: "two", nextAt: null },
+    { text: "three", nextAt: null },
+  ])
+  await laptop.client.call("cancel", { contact: "bob", id: waiting[1]?.id ?? "" })
+  fixture.broker.reopen()
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "three"])
+  expect(await laptop.states("bob")).toEqual(["delivered", "delivered", "cancelled", "delivered"])
+  expect(await laptop.client.call("outbox", {})).toEqual([])
+})
+
+test("of two laptops from one backup the later one wins, and the other is told", async () => {
+  const { fixture, alice, bob } = await couple()
+  const path = await backUp(alice)
+  await alice.stop()
+  const first = await restored(fixture, "first", path)
+  await first.send("bob", "from the first")
+  await fixture.clock.pass(MINUTE_MS)
+  await bob.send("alice", "heard")
+  await fixture.clock.pass(MINUTE_MS)
+  const second = await restored(fixture, "second", path)
+  await second.send("bob", "from the second")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "from the first", "from the second"])
+  await first.send("bob", "am I late?")
+  await fixture.clock.pass(MINUTE_MS)
+  await expect(first.send("bob", "I am")).rejects.toMatchObject({ code: "refused" })
+  await bob.send("alice", "to the second")
+  await fixture.clock.pass(MINUTE_MS)
+  expect((await second.texts("bob")).at(-1)).toBe("to the second")
+  expect(await first.texts("bob")).not.toContain("to the second")
+})
+
+test("the old laptop may take the conversation back, as long as the peer remembers", async () => {
+  const { fixture, alice, bob } = await couple()
+  const path = await backUp(alice)
+  await alice.stop()
+  const laptop = await restored(fixture, "laptop", path)
+  await laptop.send("bob", "from the new one")
+  await fixture.clock.pass(MINUTE_MS)
+  await bob.send("alice", "heard")
+  await fixture.clock.pass(DAY_MS)
+  await alice.start()
+  await alice.client.call("reset", { contact: "bob" })
+  await alice.send("bob", "the new one fell into the sea")
+  await fixture.clock.pass(MINUTE_MS)
+  expect((await bob.texts("alice")).at(-1)).toBe("the new one fell into the sea")
+})
+
+test("both speak at once: a laptop that is gone does not win against the one that took its place", async () => {
+  const { fixture, alice, bob } = await couple()
+  const path = await backUp(alice)
+  await alice.stop()
+  // Bob begins with a bundle that only the old laptop could answer, and so did nobody.
+  await bob.client.call("reset", { contact: "alice" })
+  await bob.send("alice", "are you there?")
+  await fixture.clock.pass(MINUTE_MS)
+  const laptop = await restored(fixture, "laptop", path)
+  await laptop.send("bob", "here")
+  await fixture.clock.pass(10 * MINUTE_MS)
+  expect((await bob.texts("alice")).at(-1)).toBe("here")
+  expect((await laptop.texts("bob")).at(-1)).toBe("are you there?")
+})
+
+test("who was blocked stays so, and nothing goes to them until they are not", async () => {
+  const { fixture, alice, bob } = await couple()
+  await alice.client.call("block", { contact: "bob", blocked: true })
+  const path = await backUp(alice)
+  await alice.stop()
+  const laptop = await restored(fixture, "laptop", path)
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.systemMessages("alice")).toEqual([])
+  expect(laptop.events.filter(({ event }) => event === "notice")).toEqual([])
+  await laptop.client.call("block", { contact: "bob", blocked: false })
+  await laptop.send("bob", "let us make up")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "let us make up"])
+})
+
+test("a backup holds no key of a session, is 0600, and is never written over another file", async () => {
+  const { alice } = await couple()
+  const path = await backUp(alice)
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  const again = alice.client.call("export", { path, passphrase: PASSPHRASE })
+  await expect(again).rejects.toMatchObject({ code: "exists" })
+  const opening = await alice.store.load()
+  const sealed = await readStream(createReadStream(path), path)
+  const pieces: Uint8Array[] = []
+  for await (const piece of sealed.unlock(PASSPHRASE)) pieces.push(piece)
+  const plain = Buffer.concat(pieces)
+  const secrets = [
+    ...opening.snapshots.values(),
+    ...opening.openBundles.flatMap(({ open, psk }) => [open.subarray(1402, 1434), open.subarray(1434), psk]),
+    ...opening.outgoing.map(({ wire }) => wire),
+  ]
+  expect(secrets.length).toBeGreaterThan(2)
+  for (const snapshot of opening.snapshots.values()) {
+    for (let at = 0; at + 32 <= snapshot.length; at += 32) secrets.push(snapshot.subarray(at, at + 32))
+  }
+  const [bob] = opening.contacts
+  for (const secret of secrets) {
+    const isKept = [bob!.recoverySecret, bob!.identity, bob!.peerInbox].some((kept) =>
+      Buffer.from(kept).includes(Buffer.from(secret)),
+    )
+    const isBlank = secret.every((byte) => byte === 0)
+    if (!isKept && !isBlank) expect(plain.includes(Buffer.from(secret))).toBe(false)
+  }
+})
+
+test("an empty passphrase seals nothing", async () => {
+  const { alice } = await couple()
+  const path = join(dirname(alice.path), "unlocked")
+  const asked = alice.client.call("export", { path, passphrase: "" })
+  await expect(asked).rejects.toMatchObject({ code: "usage" })
+  expect(existsSync(path)).toBe(false)
+})

@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+
+import type { Effect } from "../../src/engine/state/decision.ts"
+import { openCommitQueue } from "../../src/engine/state/commit-queue.ts"
+import { Fault } from "../../src/errors.ts"
+import type { Store, Write } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { EngineFixture } from "./engine-fixture.ts"
+
+/** A real store that counts its commits, and can be told to refuse one. */
+async function countingStore(): Promise<{ store: Store; commits: Write[][]; refuse: (why: Fault) => void }> {
+  const folder = mkdtempSync(join(tmpdir(), "mqttchat-journal-"))
+  const store = await openStore(join(folder, "messages.db"), new Uint8Array(32))
+  onTestFinished(async () => {
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const commits: Write[][] = []
+  let refusal: Fault | undefined
+  return {
+    commits,
+    refuse: (why) => (refusal = why),
+    store: {
+      ...store,
+      commit: async (writes) => {
+        const why = refusal
+        refusal = undefined
+        if (why !== undefined) throw why
+        commits.push([...writes])
+        await store.commit(writes)
+      },
+    },
+  }
+}
+
+const setting = (key: string, value: number): Write => ({
+  kind: "setting",
+  key,
+  value: Uint8Array.of(value),
+})
+const decide = (...commit: Write[]) => ({
+  commit: commit as never[],
+  effects: [] as Effect[],
+  result: commit.length,
+})
+const ignoreEffects = () => Promise.resolve()
+
+test("steps that come together share commits of 128, and each sees what those before it decided", async () => {
+  const { store, commits } = await countingStore()
+  const queue = await openCommitQueue(store, ignoreEffects)
+  const steps = Array.from({ length: 140 }, () =>
+    queue.run((state) => decide(setting(`count-${state.settings.size}`, state.settings.size))),
+  )
+  await Promise.all(steps)
+  expect(commits.map(({ length }) => length)).toEqual([128, 12])
+  expect((await store.load()).settings.get("count-139")).toEqual(Uint8Array.of(139))
+})
+
+test("whatever the sockets hold by now shares a commit with the step that came first", async () => {
+  const { store, commits } = await countingStore()
+  const queue = await openCommitQueue(store, ignoreEffects)
+  const first = queue.run(() => decide(setting("first", 1)))
+  for (let microtask = 0; microtask < 10; microtask++) await Promise.resolve()
+  await Promise.all([first, queue.run(() => decide(setting("second", 2)))])
+  expect(commits.map(({ length }) => length)).toEqual([2])
+})
+
+test("of what a commit writes over and over only the last is written", async () => {
+  const { store, commits } = await countingStore()
+  const queue = await openCommitQueue(store, ignoreEffects)
+  const steps = [1, 2, 3].map((n) => queue.run(() => decide(setting("count", n), setting(`${n}`, n))))
+  await Promise.all(steps)
+  expect(commits.map(({ length }) => length)).toEqual([4])
+  expect((await store.load()).settings.get("count")).toEqual(Uint8Array.of(3))
+})
+
+test("a step that throws takes none of its neighbours with it", async () => {
+  const { store } = await countingStore()
+  const queue = await openCommitQueue(store, ignoreEffects)
+  const [before, thrown, after] = await Promise.allSettled([
+    queue.run(() => decide(setting("a", 1))),
+    queue.run(() => {
+      throw new Fault("not-found", "no such contact")
+    }),
+    queue.run(() => decide(setting("b", 2))),
+  ])
+  expect([before.status, thrown.status, after.status]).toEqual(["fulfilled", "rejected", "fulfilled"])
+  expect([...(await store.load()).settings.keys()].sort()).toEqual(["a", "b"])
+})
+
+test("after a commit that failed, memory is what the disk says", async () => {
+  const { store, refuse } = await countingStore()
+  const queue = await openCommitQueue(store, ignoreEffects)
+  await queue.run(() => decide(setting("a", 1)))
+  refuse(new Fault("disk-full", "no space left"))
+  await expect(queue.run(() => decide(setting("a", 2)))).rejects.toMatchObject({ code: "disk-full" })
+  expect(queue.state().settings.get("a")).toEqual(Uint8Array.of(1))
+  const seen = await queue.run((state) => ({ ...decide(), result: state.settings.get("a") }))
+  expect(seen).toEqual(Uint8Array.of(1))
+})
+
+test("what is told was on disk before, and comes in the order of the steps", async () => {
+  const { store } = await countingStore()
+  const received: string[] = []
+  const queue = await openCommitQueue(store, async (effects) => {
+    const { settings } = await store.load()
+    for (const each of effects) received.push(`${JSON.stringify(each)} ${String(settings.get("a")?.[0])}`)
+  })
+  const drop = (total: number): Effect => ({ kind: "event", event: { event: "dropped", total } })
+  await Promise.all([
+    queue.run(() => ({ ...decide(setting("a", 1)), effects: [drop(1)] })),
+    queue.run(() => ({ ...decide(setting("a", 2)), effects: [drop(2), drop(3)] })),
+  ])
+  await queue.idle()
+  expect(received.map((row) => /"total":(\d)/.exec(row)?.[1])).toEqual(["1", "2", "3"])
+  expect(received.every((row) => row.endsWith(" 2"))).toBe(true)
+})
+
+test("a thousand messages at once: every one has its event", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  const texts = Array.from({ length: 1_000 }, (_, n) => `message ${n}`)
+  await Promise.all(texts.map((text) => alice.send("bob", text)))
+  await fixture.clock.pass(1_000)
+  const receivedBy = (events: typeof alice.events) =>
+    events.flatMap((event) => (event.event === "message" ? [event.message.text] : []))
+  expect(receivedBy(alice.events)).toEqual(texts)
+  expect(receivedBy(bob.events)).toEqual(texts)
+})

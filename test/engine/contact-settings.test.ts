@@ -1,0 +1,147 @@
+import { expect, test } from "vitest"
+
+import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+const HOUR_MS = 3_600_000
+
+async function allTexts(profile: TestProfile, of: string): Promise<string[]> {
+  const all = await profile.client.call("history", { with: of, limit: 1_000 })
+  return all.filter(({ kind }) => kind === "text").map(({ text }) => text)
+}
+
+test("a timer that one sets holds for both: the receiver's time begins when it was shown", async () => {
+  const { fixture, alice, bob } = await couple()
+  await alice.send("bob", "stays")
+  await alice.client.call("timer", { contact: "bob", seconds: 3_600 })
+  await alice.send("bob", "goes")
+  await fixture.clock.pass(50)
+  expect(await bob.systemMessages("alice")).toEqual(["alice set messages to disappear after 1 hour"])
+  expect(await alice.systemMessages("bob")).toEqual(["you set messages to disappear after 1 hour"])
+  await bob.send("alice", "goes, too")
+  await fixture.clock.pass(2 * HOUR_MS)
+  // Alice's own is gone two hours after it arrived; Bob has looked at nothing.
+  expect(await allTexts(alice, "bob")).toEqual(["stays", "goes, too"])
+  expect(await allTexts(bob, "alice")).toEqual(["stays", "goes"])
+  await bob.client.call("inbox", { take: true })
+  await alice.client.call("inbox", { take: true })
+  await fixture.clock.pass(HOUR_MS + 1_000)
+  expect(await allTexts(bob, "alice")).toEqual(["stays"])
+  expect(await allTexts(alice, "bob")).toEqual(["stays"])
+  expect(await bob.client.call("search", { words: "goes", limit: 10 })).toEqual([])
+})
+
+test("time goes on while nobody runs, and what is over is gone at the next start", async () => {
+  const { fixture, alice, bob } = await couple()
+  await alice.client.call("timer", { contact: "bob", seconds: 60 })
+  await alice.send("bob", "short")
+  await fixture.clock.pass(50)
+  await bob.client.call("inbox", { take: true })
+  await bob.crash()
+  await fixture.clock.pass(HOUR_MS)
+  await bob.start()
+  await fixture.clock.pass(1_000)
+  expect(await allTexts(bob, "alice")).toEqual([])
+})
+
+test("of two timers that are set at once both keep the same one", async () => {
+  const { fixture, alice, bob } = await couple()
+  await Promise.all([
+    alice.client.call("timer", { contact: "bob", seconds: 3_600 }),
+    bob.client.call("timer", { contact: "alice", seconds: 60 }),
+  ])
+  await fixture.clock.pass(100)
+  const timers = await Promise.all([alice, bob].map(async ({ client }) => client.call("contacts", {})))
+  expect(timers.flat().map(({ timer }) => timer)).toEqual([60, 60])
+})
+
+test("whether it was read is told only where that is wished", async () => {
+  const { fixture, alice, bob } = await couple()
+  const options = { readReceipts: true, typing: true, receiptDelayMs: 0 }
+  await alice.send("bob", "secretly read")
+  await fixture.clock.pass(50)
+  await bob.client.call("inbox", { take: true })
+  await fixture.clock.pass(50)
+  expect(await alice.states("bob")).toEqual(["delivered"])
+  await bob.client.call("privacy", { contact: "alice", ...options })
+  await alice.send("bob", "openly read")
+  await fixture.clock.pass(50)
+  await bob.client.call("inbox", { take: true })
+  await fixture.clock.pass(50)
+  expect(await alice.states("bob")).toEqual(["delivered", "read"])
+})
+
+test("whether somebody writes is told only where that is wished, and costs no receipt", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.client.call("typing", { contact: "alice", typing: true })
+  await fixture.clock.pass(50)
+  expect(alice.events.filter(({ event }) => event === "typing")).toEqual([])
+  await bob.client.call("privacy", {
+    contact: "alice",
+    readReceipts: false,
+    typing: true,
+    receiptDelayMs: 0,
+  })
+  const messages = fixture.broker.seen.length
+  await bob.client.call("typing", { contact: "alice", typing: true })
+  await fixture.clock.pass(50)
+  expect(alice.events.at(-1)).toEqual({ event: "typing", contact: "bob", typing: true })
+  expect(fixture.broker.seen.length).toBe(messages + 1)
+})
+
+test("receipts that hide behind a random time come within it, and not at once", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.client.call("privacy", {
+    contact: "alice",
+    readReceipts: false,
+    typing: false,
+    receiptDelayMs: 60_000,
+  })
+  for (let n = 0; n < 5; n++) await alice.send("bob", `${n}`)
+  await fixture.clock.pass(6)
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["broker"]))
+  await fixture.clock.pass(61_000)
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
+})
+
+test("who lost his keys is paired anew, takes his old place, and is locked until he was compared", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  const newBob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  await bob.send("alice", "old times")
+  await fixture.clock.pass(50)
+  await alice.client.call("inbox", { take: true })
+  await bob.crash()
+  await alice.send("bob", "did not arrive")
+  await fixture.clock.pass(50)
+  await fixture.pair(alice, newBob)
+  await fixture.clock.pass(50)
+
+  const replaced = await alice.client.call("replace", { contact: "bob", by: "bob-2" })
+  expect(replaced).toMatchObject({ name: "bob", verified: false })
+  expect(replaced.keyChangedAt).not.toBeNull()
+  expect(await alice.client.call("contacts", {})).toHaveLength(1)
+  await newBob.send("alice", "it is me")
+  await fixture.clock.pass(50)
+  const history = await alice.client.call("history", { with: "bob", limit: 10 })
+  expect(history.map(({ text, trusted }) => [text, trusted])).toEqual([
+    ["old times", true],
+    ["did not arrive", true],
+    ["bob's key changed: compare it before you go on", true],
+    ["it is me", false],
+  ])
+  await expect(alice.send("bob", "really?")).rejects.toMatchObject({
+    code: "refused",
+    hint: "mqttchat verify bob",
+  })
+  await fixture.clock.pass(HOUR_MS)
+  expect(await newBob.texts("alice")).toEqual([])
+
+  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await fixture.clock.pass(50)
+  expect(await newBob.texts("alice")).toEqual(["did not arrive"])
+  await alice.send("bob", "it is you")
+  await fixture.clock.pass(50)
+  expect(await newBob.texts("alice")).toEqual(["did not arrive", "it is you"])
+})

@@ -1,0 +1,179 @@
+import { describe, expect, test } from "vitest"
+
+import type { Event } from "../../src/engine/api.ts"
+import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+async function names(profile: TestProfile): Promise<string[]> {
+  return (await profile.client.call("contacts", {})).map(({ name }) => name)
+}
+
+function paired(profile: TestProfile): Extract<Event, { event: "paired" }>[] {
+  return profile.events.filter((event) => event.event === "paired")
+}
+
+describe("names", () => {
+  test("two people called Alice stand side by side, and the second one's new name is told", async () => {
+    const fixture = new EngineFixture()
+    const bob = await fixture.profile("bob")
+    await fixture.pair(bob, await fixture.profile("Alice"))
+    await fixture.pair(bob, await fixture.profile("alice"))
+    await fixture.pair(await fixture.profile("ALICE"), bob)
+    expect(await names(bob)).toEqual(["Alice", "alice-2", "ALICE-3"])
+    expect(paired(bob).map(({ renamedFrom }) => renamedFrom)).toEqual([null, "alice", "ALICE"])
+  })
+
+  test("a near miss of a name is helped, in any case of letters", async () => {
+    const fixture = new EngineFixture()
+    const bob = await fixture.profile("bob")
+    await fixture.pair(bob, await fixture.profile("alice"))
+    await expect(bob.send("alcie", "hi")).rejects.toMatchObject({
+      code: "not-found",
+      hint: "did you mean alice? mqttchat contacts",
+    })
+    await expect(bob.send("zebedee", "hi")).rejects.toMatchObject({ hint: "mqttchat contacts" })
+    await bob.send("ALICE", "hi")
+  })
+
+  test("a stranger's name is cleaned before it becomes a label", async () => {
+    const fixture = new EngineFixture()
+    const bob = await fixture.profile("bob")
+    await fixture.pair(bob, await fixture.profile("ev\u001b[31mil\u202e"))
+    const [name = ""] = await names(bob)
+    expect(name).toBe("ev␛[31mil<U+202E>")
+  })
+
+  test("a contact is renamed, but not to a name that is taken or empty", async () => {
+    const fixture = new EngineFixture()
+    const bob = await fixture.profile("bob")
+    await fixture.pair(bob, await fixture.profile("alice"))
+    await fixture.pair(bob, await fixture.profile("carol"))
+    expect(await bob.client.call("rename", { contact: "alice", to: "Al" })).toMatchObject({ name: "Al" })
+    await expect(bob.client.call("rename", { contact: "Al", to: "Carol" })).rejects.toMatchObject({
+      code: "exists",
+    })
+    await expect(bob.client.call("rename", { contact: "Al", to: "\u200b " })).rejects.toMatchObject({
+      code: "usage",
+    })
+    expect(await names(bob)).toEqual(["Al", "carol"])
+  })
+
+  test("a long name of ours travels cut between characters", async () => {
+    const fixture = new EngineFixture()
+    const bob = await fixture.profile("bob")
+    await fixture.pair(bob, await fixture.profile("ä".repeat(40)))
+    expect(await names(bob)).toEqual(["ä".repeat(32)])
+  })
+})
+
+test("both sides compare the same words and the same safety number, and remember that they did", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  const seenByAlice = await alice.client.call("verify", { contact: "bob" })
+  const seenByBob = await bob.client.call("verify", { contact: "alice" })
+  expect(seenByAlice.words).toHaveLength(4)
+  expect(seenByAlice.words).toEqual(seenByBob.words)
+  expect(seenByAlice.safetyNumber).toEqual(seenByBob.safetyNumber)
+  expect(paired(alice)[0]?.words).toEqual(seenByAlice.words)
+  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  expect((await alice.client.call("contacts", {}))[0]?.verified).toBe(true)
+})
+
+test("both become established: the owner when the other side speaks on its second chain", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  await fixture.clock.pass(100)
+  const state = async (profile: TestProfile) => (await profile.client.call("contacts", {}))[0]?.state
+  expect(await state(alice)).toBe("established")
+  expect(await state(bob)).toBe("established")
+})
+
+test("whoever answers a file keeps the contact under a placeholder until its owner comes online", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
+  if (offer.by !== "file") throw new Error("not a file")
+  await alice.stop()
+  const { contact } = await bob.client.call("pair-answer", { by: "file", carrier: offer.file })
+  expect(contact).toMatchObject({ state: "init-sent" })
+  expect(contact.name).toMatch(/^unnamed-[0-9a-f]{8}$/)
+  await bob.send(contact.name, "are you there?")
+  await alice.start()
+  await fixture.clock.pass(3_600_000)
+  expect(await names(bob)).toEqual(["alice"])
+  expect(await alice.texts("bob")).toEqual(["are you there?"])
+})
+
+test("pairing again with a known peer refreshes it: one contact, its name and history, and nothing lost", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  await alice.send("bob", "old times")
+  await fixture.clock.pass(50)
+  await alice.client.call("rename", { contact: "bob", to: "Bobby" })
+  fixture.broker.tamper = () => []
+  await alice.send("Bobby", "lost with the old session")
+  await fixture.clock.pass(50)
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await fixture.pair(alice, bob)
+  await fixture.clock.pass(3_600_000)
+  expect(await names(alice)).toEqual(["Bobby"])
+  expect(await names(bob)).toEqual(["alice"])
+  expect(paired(alice).map(({ known }) => known)).toEqual([false, true])
+  expect(paired(bob).map(({ known }) => known)).toEqual([false, true])
+  expect(await bob.texts("alice")).toEqual(["old times", "lost with the old session"])
+  expect(await alice.states("Bobby")).toEqual(["delivered", "delivered"])
+  await bob.send("alice", "new times")
+  await fixture.clock.pass(50)
+  expect(await alice.texts("Bobby")).toEqual(["new times"])
+})
+
+test("a forgotten contact is gone with all its messages, and can be paired anew", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  await bob.send("alice", "my secret recipe")
+  await fixture.clock.pass(50)
+  await alice.client.call("forget", { contact: "bob" })
+  expect(await names(alice)).toEqual([])
+  expect(await alice.client.call("search", { words: "recipe", limit: 10 })).toEqual([])
+  await bob.send("alice", "still there?")
+  await fixture.clock.pass(50)
+  expect(await alice.client.call("inbox", { take: false })).toEqual([])
+  await fixture.pair(alice, bob)
+  await fixture.clock.pass(3_600_000)
+  expect(await alice.texts("bob")).toContain("still there?")
+})
+
+test("an offer of one's own is refused", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
+  if (offer.by !== "file") throw new Error("not a file")
+  await expect(alice.client.call("pair-answer", { by: "file", carrier: offer.file })).rejects.toMatchObject({
+    code: "refused",
+  })
+  expect(await names(alice)).toEqual([])
+})
+
+test("a file that is used twice lets in only the first", async () => {
+  const fixture = new EngineFixture()
+  const [alice, bob, mallory] = await Promise.all(
+    ["alice", "bob", "mallory"].map((name) => fixture.profile(name)),
+  )
+  if (!alice || !bob || !mallory) throw new Error("somebody is missing")
+  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
+  if (offer.by !== "file") throw new Error("not a file")
+  await bob.client.call("pair-answer", { by: "file", carrier: offer.file })
+  await fixture.clock.pass(100)
+  await mallory.client.call("pair-answer", { by: "file", carrier: offer.file })
+  await fixture.clock.pass(3_600_000)
+  expect(await names(alice)).toEqual(["bob"])
+  expect((await mallory.client.call("contacts", {}))[0]?.state).toBe("init-sent")
+})

@@ -1,0 +1,201 @@
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { onTestFinished } from "vitest"
+
+import type { ChatClient, Event, Message } from "../../src/engine/api.ts"
+import { openEngine } from "../../src/engine/engine.ts"
+import type { BrokerConfig, ProfileConfig, Ports } from "../../src/engine/state/ports.ts"
+import { toBase64url, type Random } from "../../src/crypto/bytes.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { Fault } from "../../src/errors.ts"
+import { createIdentity } from "../../src/keystore/identity.ts"
+import type { IdentityKeys } from "../../src/wire/identity.ts"
+import type { StoredCredential } from "../../src/keystore/credential.ts"
+import type { Store } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { Clock } from "./clock.ts"
+import { FakeBroker } from "./fake-broker.ts"
+
+const BROKER: BrokerConfig = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } }
+
+/** A town with one post office and one clock. */
+export class EngineFixture {
+  readonly broker = new FakeBroker()
+  readonly clock = new Clock()
+  /** Where keys and ids come from. */
+  readonly random: Random
+
+  constructor(random: Random = systemRandom) {
+    this.random = random
+  }
+
+  async profile(name: string, ports: Partial<Ports> = {}): Promise<TestProfile> {
+    const folder = mkdtempSync(join(tmpdir(), "mqttchat-chat-"))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const profile = new TestProfile(this, name, folder, ports)
+    await profile.start()
+    onTestFinished(() => profile.stop())
+    return profile
+  }
+
+  /** Both sides have the other as a contact, by a bundle file. */
+  async pair(owner: TestProfile, other: TestProfile): Promise<void> {
+    const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
+    if (offer.by !== "file") throw new Error("not a file")
+    await other.client.call("pair-answer", { by: "file", carrier: offer.file })
+    await this.clock.pass(100)
+  }
+}
+
+/** Alice and Bob, who have paired. */
+export async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  await fixture.clock.pass(50)
+  return { fixture, alice, bob }
+}
+
+/** One profile with its real store; it can be stopped and started like a process. */
+export class TestProfile {
+  readonly fixture: EngineFixture
+  readonly name: string
+  readonly identity: IdentityKeys
+  readonly deviceId = toBase64url(randomBytes(16))
+  readonly events: Event[] = []
+  readonly path: string
+  readonly #key = randomBytes(32)
+  readonly #ports: Partial<Ports>
+  #running: { client: ChatClient; store: CrashableStore } | undefined
+
+  constructor(fixture: EngineFixture, name: string, folder: string, ports: Partial<Ports>) {
+    this.fixture = fixture
+    this.name = name
+    this.identity = createIdentity(fixture.random)
+    this.path = join(folder, "messages.db")
+    this.#ports = ports
+  }
+
+  get client(): ChatClient {
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
+    return this.#running.client
+  }
+
+  get store(): Store {
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
+    return this.#running.store
+  }
+
+  async start(): Promise<void> {
+    const store = crashable(await openStore(this.path, new Uint8Array(this.#key)))
+    const { broker, clock } = this.fixture
+    const client = await openEngine({
+      store,
+      identity: this.identity,
+      name: this.name,
+      connect: broker.connect,
+      enroll: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      restore: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      renew: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      config: configOf({ kind: "account", deviceId: this.deviceId }),
+      now: clock.now,
+      random: this.fixture.random,
+      after: (ms, run) => clock.after(ms, () => store.isDead() || run()),
+      reach: () => undefined,
+      ...this.#ports,
+    })
+    client.listen((event) => this.events.push(event))
+    this.#running = { client, store }
+    await clock.pass(10)
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    if (running === undefined) return
+    const closed = running.client.close()
+    await this.fixture.clock.pass(5_000)
+    await closed
+    await running.store.close()
+  }
+
+  /** The process dies: nothing is said goodbye to, nothing more is written. */
+  async crash(): Promise<void> {
+    const running = this.#running
+    this.#running = undefined
+    this.fixture.broker.disconnect(this.deviceId)
+    running?.store.crash()
+    await running?.store.close()
+  }
+
+  /** Whether the disk has no room any more. */
+  fillDisk(full: boolean): void {
+    this.#running?.store.fill(full)
+  }
+
+  async send(to: string, text: string): Promise<string> {
+    const { id } = await this.client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
+    return id
+  }
+
+  async read(from: string): Promise<Message[]> {
+    const all = await this.client.call("history", { with: from, limit: 10_000 })
+    return all.filter(({ mine, kind }) => !mine && kind === "text")
+  }
+
+  async texts(from: string): Promise<string[]> {
+    return (await this.read(from)).map(({ text }) => text)
+  }
+
+  /** What happened to the conversation. */
+  async systemMessages(about: string): Promise<string[]> {
+    const all = await this.client.call("history", { with: about, limit: 10_000 })
+    return all.filter(({ kind }) => kind === "line").map(({ text }) => text)
+  }
+
+  async states(to: string): Promise<string[]> {
+    const all = await this.client.call("history", { with: to, limit: 10_000 })
+    return all.filter(({ mine }) => mine).map(({ state }) => state)
+  }
+}
+
+type CrashableStore = Store & {
+  readonly crash: () => void
+  readonly isDead: () => boolean
+  readonly fill: (full: boolean) => void
+}
+
+/** A store that a dead process does not write to: whoever waits for it waits for ever. Its disk can be full. */
+function crashable(store: Store): CrashableStore {
+  let dead = false
+  let full = false
+  const refused = (): Promise<never> => Promise.reject(new Fault("disk-full", "there is no room on the disk"))
+  const never = new Promise<never>(() => undefined)
+  return {
+    ...store,
+    load: () => store.load(),
+    history: (contact, limit) => (dead ? never : store.history(contact, limit)),
+    findMessage: (contact, mid) => (dead ? never : store.findMessage(contact, mid)),
+    nextExpiry: () => (dead ? never : store.nextExpiry()),
+    unshown: () => (dead ? never : store.unshown()),
+    hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
+    commit: (writes) => (dead ? never : full ? refused() : store.commit(writes)),
+    fill: (now) => (full = now),
+    crash: () => (dead = true),
+    isDead: () => dead,
+  }
+}
+
+function configOf(credential: StoredCredential): ProfileConfig {
+  return {
+    broker: () => BROKER,
+    credential: () => credential,
+    saveBroker: () => Promise.resolve(),
+    saveCredential: () => Promise.resolve(),
+    saveHints: () => Promise.resolve(),
+  }
+}

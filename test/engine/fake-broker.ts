@@ -1,0 +1,229 @@
+import { Fault } from "../../src/errors.ts"
+import type { Connect, ConnectionState, Transport, TransportEvents } from "../../src/transport/transport.ts"
+
+/** What the post office may do to a frame before it is delivered: the copies that arrive, or none. */
+export type Tamper = (topic: string, payload: Uint8Array) => readonly Uint8Array[]
+
+const NO_TAMPERING: Tamper = (_topic, payload) => [payload]
+
+type PublishedMessage = { readonly topic: string; readonly payload: Uint8Array }
+/** As many as a client reads ahead. */
+const AT_ONCE = 16
+
+type ClientSession = {
+  readonly topics: Set<string>
+  readonly queue: PublishedMessage[]
+  connection: FakeConnection | undefined
+  busy: boolean
+}
+
+/**
+ * A broker in memory that does what MQTT promises for QoS 1: PUBACK after the letter is in every queue, letters to each
+ * reader in order and a few at a time, from the first refused one on again on the next connection; and, on request, what
+ * a hostile broker does.
+ */
+export class FakeBroker {
+  readonly #sessions = new Map<string, ClientSession>()
+  readonly #connections = new Set<FakeConnection>()
+  readonly seen: PublishedMessage[] = []
+  tamper: Tamper = NO_TAMPERING
+  /** Whether a letter is not taken, though the link is up. */
+  refuses: () => boolean = () => false
+  #open = true
+  #guests = 0
+  #activity = 0
+
+  readonly connect: Connect = (target, events) => {
+    const { credential } = target
+    const id = credential.kind === "guest" ? `guest-${this.#guests++}` : credential.deviceId
+    const connection = new FakeConnection(this, id, events)
+    this.#connections.add(connection)
+    queueMicrotask(() => this.#accept(connection))
+    return connection
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /** Grows with everything that happens here. */
+  get activity(): number {
+    return this.#activity
+  }
+
+  close(): void {
+    this.#open = false
+    for (const connection of this.#connections) connection.lost()
+  }
+
+  /** Whoever is not connected comes back. */
+  reopen(): void {
+    this.#open = true
+    for (const connection of this.#connections) if (!connection.isUp) this.#accept(connection)
+  }
+
+  /** The broker starts anew with nothing, not even its readers' names; nobody is connected. */
+  forgetAll(): void {
+    this.#sessions.clear()
+  }
+
+  /** What it has accepted is gone, and it says nothing of it. */
+  loseQueued(): void {
+    for (const { queue } of this.#sessions.values()) queue.length = 0
+  }
+
+  /** A letter that nobody of ours wrote. */
+  inject(topic: string, payload: Uint8Array): void {
+    for (const session of this.#sessions.values())
+      if (session.topics.has(topic)) this.#put(session, { topic, payload })
+  }
+
+  publishToAll(message: PublishedMessage): void {
+    this.seen.push(message)
+    for (const copy of this.tamper(message.topic, message.payload)) this.inject(message.topic, copy)
+  }
+
+  session(id: string): ClientSession {
+    const session = this.#sessions.get(id) ?? {
+      topics: new Set(),
+      queue: [],
+      connection: undefined,
+      busy: false,
+    }
+    this.#sessions.set(id, session)
+    return session
+  }
+
+  remove(connection: FakeConnection): void {
+    this.#connections.delete(connection)
+    const session = this.session(connection.id)
+    if (session.connection === connection) session.connection = undefined
+  }
+
+  /** The connection of this device breaks, and its process with it. */
+  disconnect(id: string): void {
+    for (const connection of [...this.#connections]) if (connection.id === id) void connection.close()
+  }
+
+  #accept(connection: FakeConnection): void {
+    if (!this.#open || !this.#connections.has(connection)) return
+    const sessionPresent = this.#sessions.has(connection.id)
+    const session = this.session(connection.id)
+    session.connection = connection
+    connection.up(sessionPresent)
+    void this.#deliver(session)
+  }
+
+  #put(session: ClientSession, message: PublishedMessage): void {
+    this.#activity++
+    session.queue.push(message)
+    void this.#deliver(session)
+  }
+
+  async #deliver(session: ClientSession): Promise<void> {
+    if (session.busy) return
+    session.busy = true
+    await Promise.resolve()
+    while (session.queue.length > 0 && session.connection?.isUp === true) {
+      const { connection } = session
+      const inFlight = session.queue.slice(0, AT_ONCE)
+      this.#activity += inFlight.length
+      const outcomes = await Promise.allSettled(inFlight.map((message) => connection.deliver(message)))
+      const failed = outcomes.findIndex(({ status }) => status === "rejected")
+      const taken =
+        session.connection !== connection ? [] : inFlight.slice(0, failed === -1 ? inFlight.length : failed)
+      for (const message of taken) if (session.queue[0] === message) session.queue.shift()
+      if (failed !== -1) connection.lost()
+    }
+    session.busy = false
+  }
+}
+
+class FakeConnection implements Transport {
+  readonly id: string
+  readonly #broker: FakeBroker
+  readonly #events: TransportEvents
+  /** Asked for again on every connection, as by the real link. */
+  readonly #topics = new Set<string>()
+  isUp = false
+  #closed = false
+  #whenUp: (() => void)[] = []
+  /** How the letters end that are in the reader's hands when it hangs up. */
+  readonly #delivering = new Set<() => void>()
+
+  constructor(broker: FakeBroker, id: string, events: TransportEvents) {
+    this.#broker = broker
+    this.id = id
+    this.#events = events
+  }
+
+  up(sessionPresent: boolean): void {
+    this.isUp = true
+    for (const topic of this.#topics) this.#broker.session(this.id).topics.add(topic)
+    for (const go of this.#whenUp.splice(0)) go()
+    this.#emit({ kind: "online", sessionPresent, mqttVersion: 5 })
+  }
+
+  lost(): void {
+    if (!this.isUp) return
+    this.isUp = false
+    this.#emit({ kind: "offline", why: away() })
+  }
+
+  /** Rejects when the reader hangs up before it took the letter. */
+  async deliver({ topic, payload }: PublishedMessage): Promise<void> {
+    let giveUp: () => void = () => undefined
+    const disconnected = new Promise<never>((_resolve, reject) => (giveUp = () => reject(away())))
+    this.#delivering.add(giveUp)
+    try {
+      await Promise.race([this.#events.onFrame(topic, payload), disconnected])
+    } finally {
+      this.#delivering.delete(giveUp)
+    }
+  }
+
+  publish = async (topic: string, payload: Uint8Array): Promise<void> => {
+    await Promise.resolve()
+    if (!this.isUp) throw away()
+    if (this.#broker.refuses()) throw new Fault("refused", "the broker did not take the message")
+    this.#broker.publishToAll({ topic, payload: new Uint8Array(payload) })
+    await Promise.resolve()
+    // The link may be lost between the letter and its PUBACK.
+    if (!this.#broker.isOpen) throw away()
+  }
+
+  subscribe = (topic: string): Promise<void> =>
+    this.#whenOnline(() => {
+      this.#topics.add(topic)
+      this.#broker.session(this.id).topics.add(topic)
+    })
+
+  unsubscribe = (topic: string): Promise<void> =>
+    this.#whenOnline(() => {
+      this.#topics.delete(topic)
+      this.#broker.session(this.id).topics.delete(topic)
+    })
+
+  serverPins = (): readonly Uint8Array[] => []
+
+  close = (): Promise<void> => {
+    this.#closed = true
+    this.isUp = false
+    this.#broker.remove(this)
+    for (const giveUp of this.#delivering) giveUp()
+    return Promise.resolve()
+  }
+
+  async #whenOnline(act: () => void): Promise<void> {
+    if (!this.isUp) await new Promise<void>((resolve) => this.#whenUp.push(resolve))
+    act()
+  }
+
+  #emit(state: ConnectionState): void {
+    if (!this.#closed) this.#events.onState(state)
+  }
+}
+
+function away(): Fault {
+  return new Fault("unavailable", "the post office is closed")
+}

@@ -1,0 +1,288 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { pinOf } from "../../src/broker/certificates.ts"
+import { useBackend } from "../../src/crypto/nacl.ts"
+import { CODE_LIFETIME_MS, REPEAT_MS } from "../../src/pairing/timeouts.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import type { Connect } from "../../src/transport/transport.ts"
+import { newBrokerFixture, portOf } from "../broker/broker-fixture.ts"
+import { openTransport, faultOf } from "../transport/transport-fixture.ts"
+import { PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
+
+const DEAD =
+  "the code did not match, or somebody else used it; it is dead on both sides and no contact was saved"
+const NOT_ON_OFFER =
+  "this code is not on offer: a code lives ten minutes and for one try; no contact was saved"
+
+let fixture: PairingFixture
+
+beforeEach(async () => {
+  await useBackend()
+  fixture = await PairingFixture.open()
+})
+afterEach(() => fixture.end())
+
+const answer = (user: BrokerUser, carrier: string) => user.client.call("pair-answer", { by: "code", carrier })
+
+/** The last word becomes another one. */
+function mistyped(carrier: string): string {
+  return carrier.replace(/-[a-z]+@/, (word) => (word === "-zoo@" ? "-zone@" : "-zoo@"))
+}
+
+async function expectNothingSaved(...users: readonly BrokerUser[]): Promise<void> {
+  for (const user of users) {
+    expect(await user.client.call("contacts", {})).toEqual([])
+    expect((await user.store.load()).openBundles).toEqual([])
+  }
+}
+
+async function expectMessages(from: BrokerUser, to: BrokerUser): Promise<void> {
+  const [contact] = await from.client.call("contacts", {})
+  await from.client.call("send", { to: contact!.name, text: "hello", wait: "disk", timeoutMs: 0 })
+  expect((await to.next("message")).message.text).toBe("hello")
+}
+
+describe("pairing by a spoken code", () => {
+  it("lets a newcomer in at the broker; both see the same four words and can talk", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await fixture.code(alice)
+    const [paired, result] = await Promise.all([answer(bob, carrier), alice.next("paired")])
+    expect(paired).toMatchObject({ contact: { name: "alice" }, known: false, renamedFrom: null })
+    expect(result).toMatchObject({ contact: { name: "bob" }, known: false, renamedFrom: null })
+    expect(paired.words).toHaveLength(4)
+    expect(paired.words).toEqual(result.words)
+    expect(bob.config.credential?.kind).toBe("device")
+    expect(bob.config.broker).toEqual(alice.config.broker)
+    await expectMessages(bob, alice)
+    await expectMessages(alice, bob)
+  })
+
+  it("needs neither host nor a second connection between members", async () => {
+    const connects: string[] = []
+    const connect: Connect = (target, events) => {
+      connects.push(target.credential.kind)
+      return connectMqtt(target, events)
+    }
+    const alice = await fixture.member("alice")
+    const bob = await fixture.member("bob", { connect })
+    const before = connects.length
+    const [code] = (await fixture.code(alice, 3)).split("@")
+    await answer(bob, code!)
+    await expectMessages(bob, alice)
+    expect(connects.length).toBe(before)
+  })
+
+  it("again with a known peer refreshes the contact, and its texts still arrive", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    await answer(bob, await fixture.code(alice))
+    expect((await alice.next("paired")).known).toBe(false)
+    const again = await answer(bob, await fixture.code(alice))
+    expect(again.known).toBe(true)
+    expect((await alice.next("paired")).known).toBe(true)
+    expect(await bob.client.call("contacts", {})).toHaveLength(1)
+    await expectMessages(alice, bob)
+  })
+})
+
+describe("a code that does not fit", () => {
+  it("is refused before anything is sent if no code has such a word [P-1]", async () => {
+    const bob = await fixture.newcomer("bob")
+    const fault = await faultOf(answer(bob, `7-crwod-river@${fixture.address}`))
+    expect(fault).toMatchObject({ code: "usage", hint: "mqttchat pair 7-crowd-river" })
+  })
+
+  it("both sides are told the same, nothing is saved, and it is dead for good [P-24] [P-25]", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await fixture.code(alice)
+    const wrong = mistyped(carrier)
+    const [fault, failed] = await Promise.all([faultOf(answer(bob, wrong)), alice.next("pair-failed")])
+    expect(fault).toMatchObject({ code: "refused", message: DEAD })
+    expect(failed.why).toBe(DEAD)
+    expect(failed.hint).toBe(fault.hint)
+    await expectNothingSaved(alice, bob)
+    expect(bob.config).toEqual({ broker: undefined, credential: undefined })
+    expect((await faultOf(answer(bob, wrong))).message).toBe(DEAD)
+  })
+
+  it("five times within the hour stops the offering of codes, until the hour is over [P-25]", async () => {
+    let later = 0
+    const alice = await fixture.member("alice", { now: () => Date.now() + later })
+    for (let guess = 0; guess < 5; guess++) {
+      const mallory = await fixture.newcomer("mallory")
+      await faultOf(answer(mallory, mistyped(await fixture.code(alice))))
+      await alice.next("pair-failed")
+    }
+    expect(await faultOf(fixture.code(alice))).toMatchObject({ code: "refused" })
+    later = 3_600_000
+    await fixture.code(alice)
+  })
+})
+
+describe("a code that is over", () => {
+  it("because it was used: the third person is told so, and nothing is saved [P-21]", async () => {
+    const alice = await fixture.member("alice")
+    const [bob, carol] = [await fixture.newcomer("bob"), await fixture.newcomer("carol")]
+    const carrier = await fixture.code(alice)
+    await answer(bob, carrier)
+    await alice.next("paired")
+    const refused = faultOf(answer(carol, carrier))
+    expect(await refused).toMatchObject({ code: "refused", message: NOT_ON_OFFER })
+    await expectNothingSaved(carol)
+    expect(carol.config.broker).toBeUndefined()
+    expect(await alice.client.call("contacts", {})).toHaveLength(1)
+  })
+
+  it("because it expired: both are told the same [P-20]", async () => {
+    let later = 0
+    const alice = await fixture.member("alice", { now: () => Date.now() + later })
+    const bob = await fixture.newcomer("bob")
+    const carrier = await fixture.code(alice)
+    later = CODE_LIFETIME_MS
+    alice.runTimers(REPEAT_MS - 1_000)
+    expect((await alice.next("pair-failed")).why).toBe(NOT_ON_OFFER)
+    expect((await faultOf(answer(bob, carrier))).message).toBe(NOT_ON_OFFER)
+    await expectNothingSaved(alice, bob)
+  })
+
+  it("because it was taken back: nothing is left of it", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await fixture.code(alice)
+    await alice.client.call("pair-cancel", {})
+    expect((await faultOf(answer(bob, carrier))).message).toBe(NOT_ON_OFFER)
+    await expectNothingSaved(alice, bob)
+  })
+})
+
+describe("two people on one code", () => {
+  it("one at most is let in; whoever is not is told the same as the others [P-23]", async () => {
+    const alice = await fixture.member("alice")
+    const people = [await fixture.newcomer("bob"), await fixture.newcomer("carol")]
+    const carrier = await fixture.code(alice)
+    const results = await Promise.allSettled(people.map((person) => answer(person, carrier)))
+    const refused = results.filter(({ status }) => status === "rejected")
+    expect(refused.length).toBeGreaterThan(0)
+    for (const { reason } of refused as PromiseRejectedResult[]) {
+      expect([DEAD, NOT_ON_OFFER]).toContain((reason as Error).message)
+    }
+    const known = await alice.client.call("contacts", {})
+    expect(known).toHaveLength(2 - refused.length)
+    for (const [at, person] of people.entries()) {
+      if (results[at]?.status === "rejected") await expectNothingSaved(person)
+    }
+  })
+})
+
+describe("somebody in the path", () => {
+  it("at a broker that is pinned already is not even spoken to [P-15]", async () => {
+    const alice = await fixture.member("alice")
+    const { address } = fixture.registrarFixture.target()
+    const pin = new Uint8Array(16).fill(7)
+    const broker = { address, trust: { kind: "pin", pin } } as const
+    const bob = await fixture.openUser("bob", {}, { broker, credential: undefined })
+    const carrier = await fixture.code(alice)
+    await faultOf(answer(bob, carrier))
+    expect(bob.config.broker).toEqual(broker)
+    const carol = await fixture.newcomer("carol")
+    expect((await answer(carol, carrier)).contact.name).toBe("alice")
+  })
+
+  it("who passes every message on between two brokers is found out by the pin [P-15]", async () => {
+    const mallory = await newBrokerFixture()
+    const trap = await mallory.start()
+    const port = portOf(trap)
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const [code = ""] = (await fixture.code(alice)).split("@")
+    const topic = `mc/1/p/${code.split("-")[0] ?? ""}`
+
+    const pin = pinOf(mallory.authority.caCertificate)
+    const there = openTransport({
+      address: { host: "127.0.0.1", port },
+      trust: { kind: "pin", pin },
+      credential: { kind: "guest" },
+    })
+    const here = openTransport(fixture.registrarFixture.target())
+    const passed = new Set<string>()
+    const relay = (to: typeof there) => (payload: Uint8Array) => {
+      const key = Buffer.from(payload).toString("hex")
+      if (passed.has(key)) return
+      passed.add(key)
+      void to.publish(topic, payload)
+    }
+    await Promise.all([here.listen(topic, relay(there)), there.listen(topic, relay(here))])
+
+    const fault = await faultOf(answer(bob, `${code}@127.0.0.1:${port}`))
+    expect(fault.code).toBe("protocol")
+    expect(fault.message).toContain("somebody may be in the path")
+    expect((await alice.next("pair-failed")).why).toBe(DEAD)
+    await expectNothingSaved(alice, bob)
+    expect(bob.config).toEqual({ broker: undefined, credential: undefined })
+    await Promise.all([here.close(), there.close()])
+    await mallory.end()
+  })
+})
+
+describe("where to pair", () => {
+  it("a code is not answered by whoever shows it, and stays good [P-27]", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await fixture.code(alice)
+    const fault = await faultOf(answer(alice, carrier))
+    expect(fault.message).toBe("this code is in use on this laptop")
+    expect((await answer(bob, carrier)).contact.name).toBe("alice")
+  })
+
+  it("a fresh profile may pair while its first certificate is still on its way", async () => {
+    const alice = await fixture.invited("alice")
+    const bob = await fixture.newcomer("bob")
+    expect((await answer(bob, await fixture.code(alice))).contact.name).toBe("alice")
+    const [carol, dora] = [await fixture.invited("carol"), await fixture.member("dora")]
+    expect((await answer(carol, await fixture.code(dora))).contact.name).toBe("dora")
+  })
+
+  it("a code for another broker than the profile's is refused", async () => {
+    const other = await newBrokerFixture()
+    const port = portOf(await other.start())
+    const bob = await fixture.member("bob")
+    const fault = await faultOf(answer(bob, `7-crowd-river@127.0.0.1:${port}`))
+    expect(fault).toMatchObject({ code: "config" })
+    expect(fault.message).toContain(`127.0.0.1:${port} is another one`)
+    await other.end()
+  })
+
+  it("the profile's own broker may be named by another address", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.member("bob")
+    const carrier = (await fixture.code(alice)).replace("127.0.0.1", "localhost")
+    expect((await answer(bob, carrier)).contact.name).toBe("alice")
+  })
+
+  it("a broker that does not answer is told at once", async () => {
+    const bob = await fixture.newcomer("bob")
+    const fault = await faultOf(answer(bob, "7-crowd-river@127.0.0.1:1"))
+    expect(fault.code).toBe("unavailable")
+  })
+
+  it("without a broker nobody can offer, and a newcomer must say where", async () => {
+    const bob = await fixture.newcomer("bob")
+    expect((await faultOf(fixture.code(bob))).code).toBe("config")
+    expect((await faultOf(answer(bob, "7-crowd-river"))).code).toBe("usage")
+  })
+
+  it("where members may not invite, both are told why [R-5]", async () => {
+    await fixture.end()
+    fixture = await PairingFixture.open({ membersMayInvite: false })
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const [fault, failed] = await Promise.all([
+      faultOf(answer(bob, await fixture.code(alice))),
+      alice.next("pair-failed"),
+    ])
+    expect(fault.message).toBe("the other side may not let newcomers in at its broker; no contact was saved")
+    expect(failed.why).toBe("members of this broker may not invite others")
+    await expectNothingSaved(alice, bob)
+  })
+})

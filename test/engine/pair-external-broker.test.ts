@@ -1,0 +1,112 @@
+import { expect, test } from "vitest"
+import type { ProfileConfig } from "../../src/engine/state/ports.ts"
+import { decodePairing, type PairingMessage } from "../../src/wire/pairing.ts"
+import { faultOf } from "../transport/transport-fixture.ts"
+import { type TestProfile, EngineFixture } from "./engine-fixture.ts"
+
+const BROKER = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } } as const
+
+/** Somebody whose profile is new, and what it has learnt. */
+async function newcomer(
+  fixture: EngineFixture,
+  name: string,
+): Promise<{ profile: TestProfile; saved: unknown[] }> {
+  const saved: unknown[] = []
+  let broker: ReturnType<ProfileConfig["broker"]>
+  let credential: ReturnType<ProfileConfig["credential"]>
+  const config: ProfileConfig = {
+    broker: () => broker,
+    credential: () => credential,
+    saveBroker: (given) => {
+      broker = given
+      saved.push(given)
+      return Promise.resolve()
+    },
+    saveHints: () => Promise.resolve(),
+    saveCredential: (given) => {
+      credential = given
+      saved.push(given)
+      return Promise.resolve()
+    },
+  }
+  return { profile: await fixture.profile(name, { config }), saved }
+}
+
+/** Time passes until the promise is settled: the first to pair also waits for code to be loaded. */
+async function settled<T>(fixture: EngineFixture, promise: Promise<T>): Promise<T> {
+  let isSettled = false
+  const end = (): void => {
+    isSettled = true
+  }
+  promise.then(end, end)
+  while (!hasEnded()) await fixture.clock.pass(50)
+  return promise
+
+  function hasEnded(): boolean {
+    return isSettled
+  }
+}
+
+async function codeOf(fixture: EngineFixture, owner: TestProfile): Promise<string> {
+  const offer = await settled(fixture, owner.client.call("pair-offer", { by: "code", words: 2 }))
+  return offer.by === "code" ? `${offer.code}@broker.example` : ""
+}
+
+test("at a broker that takes everybody a newcomer needs nothing but the code", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const { profile: bob, saved } = await newcomer(fixture, "bob")
+  const carrier = await codeOf(fixture, alice)
+  const answering = bob.client.call("pair-answer", { by: "code", carrier })
+  expect((await settled(fixture, answering)).contact.name).toBe("alice")
+  expect(saved).toEqual([
+    BROKER,
+    { kind: "account", deviceId: expect.stringMatching(/^[\w-]{22}$/) as string },
+  ])
+})
+
+test("an account of one's own is not handed on; the newcomer is told what to ask for", async () => {
+  const fixture = new EngineFixture()
+  const account = {
+    kind: "account",
+    deviceId: "A".repeat(22),
+    username: "alice",
+    password: "hunter2",
+  } as const
+  const none = () => Promise.resolve()
+  const config: ProfileConfig = {
+    broker: () => BROKER,
+    credential: () => account,
+    saveBroker: none,
+    saveCredential: none,
+    saveHints: none,
+  }
+  const alice = await fixture.profile("alice", { config })
+  const { profile: bob, saved } = await newcomer(fixture, "bob")
+  const carrier = await codeOf(fixture, alice)
+  const answering = faultOf(bob.client.call("pair-answer", { by: "code", carrier }))
+  expect(await settled(fixture, answering)).toMatchObject({ code: "refused" })
+  expect(saved).toEqual([])
+  expect(alice.events.some(({ event }) => event === "pair-failed")).toBe(true)
+})
+
+const KINDS: readonly PairingMessage["kind"][] = ["ask", "claim", "answer", "grant", "proof"]
+
+test.each(KINDS)(
+  "the pairing is made though the first %s after the code is typed gets lost [P-20]",
+  async (kind) => {
+    const fixture = new EngineFixture()
+    const alice = await fixture.profile("alice")
+    const { profile: bob } = await newcomer(fixture, "bob")
+    const carrier = await codeOf(fixture, alice)
+    let lost = 0
+    fixture.broker.tamper = (topic, payload) => {
+      const isLost = topic.startsWith("mc/1/p/") && decodePairing(payload)?.kind === kind && lost++ === 0
+      return isLost ? [] : [payload]
+    }
+    const answering = bob.client.call("pair-answer", { by: "code", carrier })
+    expect((await settled(fixture, answering)).contact.name).toBe("alice")
+    expect(lost).toBeGreaterThan(0)
+    expect(await alice.client.call("contacts", {})).toHaveLength(1)
+  },
+)

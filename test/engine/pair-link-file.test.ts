@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Params } from "../../src/engine/api.ts"
+import { BUNDLE_WITHIN_MS } from "../../src/engine/pairing/answer-link.ts"
+import { useBackend } from "../../src/crypto/nacl.ts"
+import { Fault } from "../../src/errors.ts"
+import { REPEAT_MS } from "../../src/pairing/timeouts.ts"
+import { connectMqtt } from "../../src/transport/mqtt.ts"
+import type { Connect, Transport } from "../../src/transport/transport.ts"
+import { formatPairingLink, LINK_REQUEST_BYTES, parsePairingLink } from "../../src/wire/pairing-link.ts"
+import { faultOf } from "../transport/transport-fixture.ts"
+import { carrierOf, PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
+
+type By = Params<"pair-offer">["by"]
+
+let fixture: PairingFixture
+
+beforeEach(async () => {
+  await useBackend()
+  fixture = await PairingFixture.open()
+})
+afterEach(() => fixture.end())
+
+async function offer(owner: BrokerUser, by: By): Promise<string> {
+  return carrierOf(await owner.client.call("pair-offer", { by, words: 2 }))
+}
+
+const answer = (user: BrokerUser, by: By, carrier: string) => user.client.call("pair-answer", { by, carrier })
+
+describe.each(["link", "file"] as const)("pairing by %s", (by) => {
+  it("lets a newcomer in at the broker, and both see the same four words", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const [paired, result] = await Promise.all([
+      offer(alice, by).then((carrier) => answer(bob, by, carrier)),
+      alice.next("paired"),
+    ])
+    expect(result.contact.name).toBe("bob")
+    expect(paired.words).toHaveLength(4)
+    expect(paired.words).toEqual(result.words)
+    expect(bob.config.broker).toEqual(alice.config.broker)
+    await alice.client.call("send", { to: "bob", text: "hello", wait: "disk", timeoutMs: 0 })
+    expect((await bob.next("message")).message).toMatchObject({ contact: "alice", text: "hello" })
+  })
+
+  it("serves a member as well", async () => {
+    const [alice, bob] = [await fixture.member("alice"), await fixture.member("bob")]
+    await answer(bob, by, await offer(alice, by))
+    expect((await alice.next("paired")).contact.name).toBe("bob")
+  })
+
+  it("says that it is for members only where nobody may be invited [R-5]", async () => {
+    await fixture.end()
+    fixture = await PairingFixture.open({ membersMayInvite: false })
+    const alice = await fixture.member("alice")
+    const carrier = await offer(alice, by)
+    expect((await alice.next("notice")).text).toContain("members of this broker may not invite others")
+    const bob = await fixture.newcomer("bob")
+    expect((await faultOf(answer(bob, by, carrier))).code).toBe("refused")
+    expect(bob.config).toEqual({ broker: undefined, credential: undefined })
+    expect(await bob.client.call("contacts", {})).toEqual([])
+  })
+
+  it("cut short is refused before anything is sent [W-43] [P-40]", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await offer(alice, by)
+    expect((await faultOf(answer(bob, by, carrier.slice(0, -40)))).code).toBe("bad-data")
+    expect(bob.config.broker).toBeUndefined()
+  })
+
+  it("of one's own is refused", async () => {
+    const alice = await fixture.member("alice")
+    const carrier = await offer(alice, by)
+    expect((await faultOf(answer(alice, by, carrier))).code).toBe("refused")
+    expect(await alice.client.call("contacts", {})).toEqual([])
+  })
+})
+
+describe("a link", () => {
+  it("whose owner sends another bundle is not answered [W-45]", async () => {
+    const [alice, bob] = [await fixture.member("alice"), await fixture.member("bob")]
+    const link = parsePairingLink(await offer(alice, "link"))!
+    const other = formatPairingLink({ ...link, bundleHash: link.bundleHash.map((byte) => byte ^ 1) })
+    const waiting = faultOf(answer(bob, "link", other))
+    while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
+    bob.runTimers(BUNDLE_WITHIN_MS)
+    expect((await waiting).code).toBe("unavailable")
+    expect(await bob.client.call("contacts", {})).toEqual([])
+  })
+
+  it("is asked for again when the first request is lost [P-20]", async () => {
+    let lost = 0
+    const connect: Connect = (target, events) => {
+      const transport = connectMqtt(target, events)
+      const publish: Transport["publish"] = (topic, payload) => {
+        if (payload.length !== LINK_REQUEST_BYTES || lost++ > 0) return transport.publish(topic, payload)
+        return Promise.reject(new Fault("unavailable", "the connection was lost"))
+      }
+      return { ...transport, publish }
+    }
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob", { connect })
+    const answering = answer(bob, "link", await offer(alice, "link"))
+    while (lost === 0) await new Promise((resolve) => setImmediate(resolve))
+    bob.runTimers(REPEAT_MS, BUNDLE_WITHIN_MS)
+    expect((await answering).contact.name).toBe("alice")
+  })
+
+  it("whose owner is away is told after a while [P-20]", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await offer(alice, "link")
+    await alice.client.close()
+    const waiting = faultOf(answer(bob, "link", carrier))
+    while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
+    bob.runTimers(BUNDLE_WITHIN_MS)
+    expect(await waiting).toMatchObject({ code: "unavailable" })
+    expect(await bob.client.call("contacts", {})).toEqual([])
+  })
+})

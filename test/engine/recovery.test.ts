@@ -1,0 +1,192 @@
+import { copyFileSync } from "node:fs"
+import { expect, test } from "vitest"
+
+import { systemRandom } from "../../src/crypto/random.ts"
+import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
+  await alice.send("bob", "hello")
+  await fixture.clock.pass(50)
+  await bob.send("alice", "hello yourself")
+  await fixture.clock.pass(50)
+  return { fixture, alice, bob }
+}
+
+/** The disk is as it was then. */
+async function rollBack(profile: TestProfile, to: string): Promise<void> {
+  await profile.crash()
+  copyFileSync(to, profile.path)
+  await profile.start()
+}
+
+async function copyOf(profile: TestProfile): Promise<string> {
+  const copy = `${profile.path}.copy`
+  await profile.stop()
+  copyFileSync(profile.path, copy)
+  await profile.start()
+  return copy
+}
+
+test("a sender whose disk was put back to an older copy is understood again, and nothing is shown twice", async () => {
+  const { fixture, alice, bob } = await couple()
+  const copy = await copyOf(alice)
+  for (const text of ["one", "two"]) {
+    await alice.send("bob", text)
+    await fixture.clock.pass(50)
+    await bob.send("alice", `${text} heard`)
+    await fixture.clock.pass(50)
+  }
+  await rollBack(alice, copy)
+  await alice.send("bob", "three")
+  await fixture.clock.pass(HOUR_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+  expect(await alice.systemMessages("bob")).toEqual(["the connection with bob was made anew"])
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+  await bob.send("alice", "welcome back")
+  await fixture.clock.pass(50)
+  expect((await alice.texts("bob")).at(-1)).toBe("welcome back")
+})
+
+test("a receiver whose disk was put back gets what it lost no more, and all that follows", async () => {
+  const { fixture, alice, bob } = await couple()
+  const copy = await copyOf(bob)
+  await alice.send("bob", "lost with the disk")
+  await fixture.clock.pass(50)
+  await bob.send("alice", "yes?")
+  await fixture.clock.pass(50)
+  await rollBack(bob, copy)
+  for (const text of ["one", "two", "three"]) {
+    await alice.send("bob", text)
+    await fixture.clock.pass(50)
+  }
+  await fixture.clock.pass(HOUR_MS)
+  expect((await bob.texts("alice")).filter((text) => text !== "hello")).toEqual(["one", "two", "three"])
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
+})
+
+test("[W-29] what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
+  const { fixture, alice, bob } = await couple()
+  // Bob gets it all, and his receipts are lost.
+  fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
+  for (const text of ["one", "two", "three"]) await alice.send("bob", text)
+  await fixture.clock.pass(100)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+  expect(await alice.states("bob")).toEqual(["delivered", "broker", "broker", "broker"])
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await alice.client.call("reset", { contact: "bob" })
+  await alice.send("bob", "four")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three", "four"])
+  expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
+  const history = await alice.client.call("history", { with: "bob", limit: 100 })
+  expect(history.filter(({ mine }) => mine).map(({ text }) => text)).toEqual([
+    "hello",
+    "one",
+    "two",
+    "three",
+    "four",
+  ])
+})
+
+test("a text that came again after a recovery is acknowledged until its sender knows", async () => {
+  const { fixture, alice, bob } = await couple()
+  // Receipts alone fill the smallest bucket; the handshake comes through.
+  fixture.broker.tamper = (topic, payload) =>
+    topic.includes(alice.deviceId) && payload.length === 256 ? [] : [payload]
+  await alice.send("bob", "one")
+  await fixture.clock.pass(50)
+  await alice.client.call("reset", { contact: "bob" })
+  await fixture.clock.pass(50)
+  expect(await alice.states("bob")).toEqual(["delivered", "broker"])
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await fixture.clock.pass(HOUR_MS)
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+  expect(await bob.texts("alice")).toEqual(["hello", "one"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+})
+
+test("both begin at once: one handshake counts, and both go on", async () => {
+  const { fixture, alice, bob } = await couple()
+  await Promise.all([
+    alice.client.call("reset", { contact: "bob" }),
+    bob.client.call("reset", { contact: "alice" }),
+  ])
+  await alice.send("bob", "from here")
+  await bob.send("alice", "from there")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "from here"])
+  expect(await alice.texts("bob")).toEqual(["hello yourself", "from there"])
+  const states = await Promise.all([alice, bob].map(({ client }) => client.call("contacts", {})))
+  expect(states.flat().map(({ state }) => state)).toEqual(["established", "established"])
+})
+
+test("[D-30] a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
+  const { fixture, alice, bob } = await couple()
+  const topic = fixture.broker.seen.findLast((message) => message.topic.includes(bob.deviceId))!.topic
+  const isRenewed = "the connection with bob was made anew"
+  const renewed = async () =>
+    (await alice.systemMessages("bob")).filter((message) => message === isRenewed).length
+  const malloryBreaksIn = async () => {
+    for (let n = 0; n < 3; n++) fixture.broker.inject(topic, systemRandom(256))
+    await fixture.clock.pass(10 * MINUTE_MS)
+  }
+  for (let time = 0; time < 5; time++) await malloryBreaksIn()
+  expect(await renewed()).toBe(1)
+  for (let hour = 0; hour < 8; hour++) {
+    await fixture.clock.pass(HOUR_MS)
+    await malloryBreaksIn()
+  }
+  expect(await renewed()).toBe(3)
+  await bob.client.call("reset", { contact: "alice" })
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await renewed()).toBe(4)
+})
+
+test("a disk that is put back to the same copy again and again finds its way each time", async () => {
+  const { fixture, alice, bob } = await couple()
+  const copy = await copyOf(alice)
+  for (const text of ["one", "two", "three"]) {
+    await bob.send("alice", `before ${text}`)
+    await fixture.clock.pass(50)
+    await rollBack(alice, copy)
+    await alice.client.call("reset", { contact: "bob" })
+    await alice.send("bob", text)
+    await fixture.clock.pass(MINUTE_MS)
+  }
+  expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
+})
+
+test("[D-31] an INIT of the recovery that is repeated for ever begins the session but once", async () => {
+  const { fixture, alice, bob } = await couple()
+  const before = fixture.broker.seen.length
+  await alice.client.call("reset", { contact: "bob" })
+  await fixture.clock.pass(5)
+  const inits = fixture.broker.seen.slice(before).filter(({ payload }) => payload.length === 4096)
+  expect(inits.length).toBeGreaterThan(0)
+  await alice.send("bob", "new")
+  for (const { topic, payload } of inits) fixture.broker.inject(topic, payload)
+  await fixture.clock.pass(50)
+  for (const { topic, payload } of inits) fixture.broker.inject(topic, payload)
+  await fixture.clock.pass(MINUTE_MS)
+  await bob.send("alice", "newer")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hello", "new"])
+  expect(await alice.texts("bob")).toEqual(["hello yourself", "newer"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+})
+
+test("a blocked contact makes nothing anew", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.client.call("block", { contact: "alice", blocked: true })
+  await alice.client.call("reset", { contact: "bob" })
+  await fixture.clock.pass(HOUR_MS)
+  expect(await bob.systemMessages("alice")).toEqual([])
+})

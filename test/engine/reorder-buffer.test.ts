@@ -1,0 +1,129 @@
+import { expect, test } from "vitest"
+
+import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+const MINUTE_MS = 60_000
+
+/** Loses the frames to this person that are counted out, from now on. */
+function lose(fixture: EngineFixture, to: TestProfile, ...lost: readonly number[]): void {
+  let frame = 0
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(to.deviceId)) return [payload]
+    return lost.includes(frame++) ? [] : [payload]
+  }
+}
+
+test("[D-20] a later text waits for the one before it, which is asked for and comes within seconds", async () => {
+  const { fixture, alice, bob } = await couple()
+  lose(fixture, bob, 0)
+  await alice.send("bob", "one")
+  await alice.send("bob", "two")
+  await fixture.clock.pass(500)
+  expect(await bob.texts("alice")).toEqual([])
+  expect(await bob.client.call("inbox", { take: false })).toEqual([])
+  expect(await alice.states("bob")).toEqual(["broker", "delivered"])
+  await fixture.clock.pass(1_000)
+  expect(await bob.texts("alice")).toEqual(["one", "two"])
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+  expect(await bob.systemMessages("alice")).toEqual([])
+})
+
+test("[D-21] a gap that cannot be filled is shown as a line, and what comes too late after it", async () => {
+  const { fixture, alice, bob } = await couple()
+  const first: { topic: string; payload: Uint8Array }[] = []
+  let frame = 0
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(bob.deviceId) || frame++ > 0) return [payload]
+    first.push({ topic, payload })
+    return []
+  }
+  await alice.send("bob", "lost")
+  await alice.send("bob", "kept")
+  await fixture.clock.pass(50)
+  await alice.crash()
+  await fixture.clock.pass(2 * MINUTE_MS)
+  expect(await bob.systemMessages("alice")).toEqual(["1 message from alice did not arrive"])
+  expect(await bob.texts("alice")).toEqual(["kept"])
+  for (const { topic, payload } of first) fixture.broker.inject(topic, payload)
+  await fixture.clock.pass(50)
+  expect(await bob.texts("alice")).toEqual(["kept", "lost"])
+})
+
+test("what waits outlives the process, and who looks in but briefly is shown it when it is old", async () => {
+  const { fixture, alice, bob } = await couple()
+  lose(fixture, bob, 0)
+  await alice.send("bob", "lost")
+  await alice.send("bob", "kept")
+  await fixture.clock.pass(50)
+  await alice.crash()
+  await bob.crash()
+  await fixture.clock.pass(2 * MINUTE_MS)
+  await bob.start()
+  expect(await bob.texts("alice")).toEqual([])
+  await bob.client.call("catch-up", {})
+  expect(await bob.texts("alice")).toEqual(["kept"])
+  expect(await bob.systemMessages("alice")).toEqual(["1 message from alice did not arrive"])
+})
+
+test("whoever takes a message back says so, and nothing waits for it", async () => {
+  const { fixture, alice, bob } = await couple()
+  lose(fixture, bob, 0)
+  const id = await alice.send("bob", "on second thought")
+  await alice.send("bob", "better so")
+  await fixture.clock.pass(50)
+  expect(await alice.client.call("outbox", {})).toMatchObject([
+    { contact: "bob", id, text: "on second thought", state: "broker", attempts: 1 },
+  ])
+  await alice.client.call("cancel", { contact: "bob", id })
+  await fixture.clock.pass(50)
+  expect(await bob.texts("alice")).toEqual(["better so"])
+  expect(await bob.systemMessages("alice")).toEqual(["alice took back 1 message"])
+  expect(await alice.states("bob")).toEqual(["cancelled", "delivered"])
+  await expect(alice.client.call("cancel", { contact: "bob", id })).rejects.toMatchObject({
+    code: "not-found",
+  })
+})
+
+test("a message that was given up after 30 days leaves no later one waiting", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.crash()
+  fixture.broker.forgetAll()
+  await alice.send("bob", "too old")
+  await fixture.clock.pass(31 * 24 * 60 * MINUTE_MS)
+  expect(await alice.states("bob")).toEqual(["given-up"])
+  expect(await alice.systemMessages("bob")).toEqual(["a message to bob was NOT DELIVERED in 30 days"])
+  await bob.start()
+  await alice.send("bob", "fresh")
+  await fixture.clock.pass(60 * MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["fresh"])
+  expect(await bob.systemMessages("alice")).toEqual(["1 message from alice did not arrive"])
+})
+
+test.each([
+  ["broker", "broker"],
+  ["delivered", "delivered"],
+  ["read", "read"],
+] as const)("send waits until it is %s", async (wait, state) => {
+  const { fixture, alice, bob } = await couple()
+  const options = { readReceipts: true, typing: false, receiptDelayMs: 0 }
+  await bob.client.call("privacy", { contact: "alice", ...options })
+  const sent = alice.client.call("send", { to: "bob", text: "hi", wait, timeoutMs: MINUTE_MS })
+  await fixture.clock.pass(100)
+  await bob.client.call("inbox", { take: true })
+  await fixture.clock.pass(100)
+  expect((await sent).state).toBe(state)
+})
+
+test("[D-10] send says how far it came when the time is over, and the message stays in the outbox", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.crash()
+  const sent = alice.client.call("send", { to: "bob", text: "hi", wait: "delivered", timeoutMs: 1_000 })
+  await fixture.clock.pass(2_000)
+  expect((await sent).state).toBe("broker")
+  const [row] = await alice.client.call("outbox", {})
+  expect(row?.why).toBe("the broker has it; bob has not said that it arrived")
+  await bob.start()
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.texts("alice")).toEqual(["hi"])
+  expect(await alice.client.call("outbox", {})).toEqual([])
+})

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import fc from "fast-check"
+import { expect, test } from "vitest"
+import { DRAWN, drawings } from "../../scripts/state-drawings.ts"
+import {
+  afterHandshake,
+  afterMessage,
+  CONTACT_TRANSITIONS,
+} from "../../src/engine/contacts/conversation-state.ts"
+import { statesBefore, MESSAGE_TRANSITIONS } from "../../src/store/message-states.ts"
+
+test("ARCHITECTURE.md draws what the code has", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8")
+  const [begin, end] = DRAWN
+  expect(page.split(begin)[1]?.split(end)[0]?.trim(), "run: npm run docs").toBe(drawings().trim())
+})
+
+const handshake = fc.constantFrom(
+  "we answer their offer" as const,
+  "they answer our offer" as const,
+  "we begin anew" as const,
+  "they begin anew" as const,
+)
+
+test("whatever happens to a contact, it goes only where the table leads", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(handshake, fc.boolean()), { maxLength: 20 }), (events) => {
+      let state = afterHandshake("they answer our offer")
+      for (const event of events) {
+        const next = typeof event === "string" ? afterHandshake(event) : afterMessage(state, event)
+        expect([state, ...Object.values(CONTACT_TRANSITIONS[state])]).toContain(next)
+        state = next
+      }
+    }),
+  )
+})
+
+test("[D-10] no way leads back from a state of a text, and a later one knows all before it", () => {
+  const reach = (state: keyof typeof MESSAGE_TRANSITIONS): string[] =>
+    MESSAGE_TRANSITIONS[state].flatMap((next) => [next, ...reach(next)])
+  for (const state of Object.keys(MESSAGE_TRANSITIONS) as (keyof typeof MESSAGE_TRANSITIONS)[]) {
+    expect(reach(state)).not.toContain(state)
+    for (const from of statesBefore(state)) expect(MESSAGE_TRANSITIONS[from]).toContain(state)
+  }
+  expect(statesBefore("broker")).toEqual(["queued"])
+})
