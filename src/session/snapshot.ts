@@ -70,7 +70,7 @@ function readSession(reader: Reader): Session | undefined {
   if (reader.spoilt) return undefined
   const upcoming = { headerKey: upcomingKey, window: windowFrom(upcomingKey, 0) }
   const base = { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq }
-  switch (part.phase) {
+  switch (part.kind) {
     case "waiting":
       return waiting(base, part.own)
     case "listening":
@@ -118,11 +118,11 @@ function writeKind(writer: Writer, session: Session): void {
 function readKind(reader: Reader, kind: Session["kind"]) {
   switch (kind) {
     case "waiting":
-      return { phase: kind, own: readPair(reader) }
+      return { kind, own: readPair(reader) }
     case "listening":
-      return { phase: kind, theirs: reader.bytes(KEY_BYTES) as PublicKey, previous: reader.u16() }
+      return { kind, theirs: reader.bytes(KEY_BYTES) as PublicKey, previous: reader.u16() }
     case "speaking":
-      return { phase: kind, own: readPair(reader), sending: readSending(reader) }
+      return { kind, own: readPair(reader), sending: readSending(reader) }
   }
 }
 

@@ -6,7 +6,7 @@ import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
 import { onPqFrame, startStep } from "../../src/session/pq.ts"
 import { open, seal } from "../../src/session/ratchet.ts"
 import { encodeSession } from "../../src/session/snapshot.ts"
-import { acquainted, meet, NOW } from "../session/session-fixture.ts"
+import { establishedSessions, runHandshake, NOW } from "../session/session-fixture.ts"
 import { libsignalPair, TEXT } from "./libsignal.mjs"
 
 /** The competitors take turns at many short rounds, so that a busy moment of the machine falls upon all of them. */
@@ -19,7 +19,7 @@ const frames = [{ kind: "text", time: 1_800_000_000_000, replyTo: undefined, tex
 
 /** Alice and Bob over this project's session room, without or with the post-quantum steps and the snapshots for a store. */
 function ourPair({ steps, snapshots }) {
-  const people = acquainted(systemRandom)
+  const people = establishedSessions(systemRandom)
   const post = (from, to, said) => {
     const sealed = seal(people[from], said, systemRandom)
     people[from] = sealed.next
@@ -86,7 +86,7 @@ const COMPETITORS = {
   ratchet: () => talks({ steps: false, snapshots: false }),
   "with post-quantum steps": () => talks({ steps: true, snapshots: false }),
   "with steps and snapshots": () => talks({ steps: true, snapshots: true }),
-  "set-up": () => ({ meetings: () => meet(systemRandom) && 1 }),
+  "set-up": () => ({ meetings: () => runHandshake(systemRandom) && 1 }),
 }
 
 function talks(extent) {

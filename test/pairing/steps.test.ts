@@ -196,14 +196,14 @@ describe("giving up", () => {
     const alone = new Caller(new FakeNameplate(), CODE)
     const input = { now: 0, random: chance }
     expect(answerStep(alone.state, { kind: "cancel" }, input)).toEqual({
-      next: { kinds: "danger" },
+      next: { kind: "danger" },
       send: [],
     })
     const { bob } = upTo("grant")
     if (bob.state.kind !== "owner") throw new Error("no owner")
     const stop = encodePairing({ kind: "stop", caller: bob.state.typed.caller })
     expect(answerStep(bob.state, { kind: "cancel" }, input)).toEqual({
-      next: { kinds: "danger" },
+      next: { kind: "danger" },
       send: [stop],
     })
   })
