@@ -1,12 +1,23 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { pathToFileURL } from "node:url"
+import { licences } from "./licences.mjs"
 import { ROOT, install } from "./ready.mjs"
 
 install()
 const { build } = await import("esbuild")
 
 const dist = join(ROOT, "dist")
+const wasm = join(ROOT, "node_modules/@journeyapps/wa-sqlite/dist/mc-wa-sqlite.wasm")
+
+/** SQLite's WebAssembly lies beside the chunks, where the package it is from need not be installed. */
+const wasmNearby = {
+  name: "wasm nearby",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\/sqlite-wasm\.ts$/ }, () => ({
+      contents: `export const SQLITE_WASM = new URL("./${basename(wasm)}", import.meta.url)`,
+    })),
+}
 
 const common = {
   outdir: dist,
@@ -16,6 +27,9 @@ const common = {
   target: "node20.19",
   minifySyntax: true,
   minifyWhitespace: true,
+  // Comments with licences go into one file with the licences themselves.
+  legalComments: "external",
+  metafile: true,
   logLevel: "warning",
 }
 
@@ -28,9 +42,9 @@ const program = await build({
   format: "esm",
   // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
   mainFields: ["module", "main"],
-  legalComments: "linked",
-  // Native code and WebAssembly stay in their packages.
-  external: ["sodium-native", "*.wasm"],
+  // Native code is the one thing that no bundle can hold; without it the other backends do the same.
+  external: ["sodium-native"],
+  plugins: [wasmNearby],
   // Of the same authors and the same behaviour, and loaded already; it offers this itself (READABLE_STREAM=disable).
   alias: { "readable-stream": "node:stream" },
   // CommonJS packages inside an ES module still call require() for Node's own modules.
@@ -81,9 +95,11 @@ const { grammar, commandTree, manual } = await import(pathToFileURL(writer))
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
 const pages = manual(commandTree(grammar("default", () => undefined)), version)
 
+const builds = [program, entries]
 const outputFiles = [
-  ...program.outputFiles,
-  ...entries.outputFiles,
+  ...builds.flatMap((each) => each.outputFiles).filter(({ path }) => !path.endsWith(".LEGAL.txt")),
+  { path: join(dist, basename(wasm)), contents: readFileSync(wasm) },
+  { path: join(dist, "THIRD-PARTY-LICENSES.txt"), contents: Buffer.from(licences(builds)) },
   ...pages.map(({ file, text }) => ({ path: join(dist, "man", file), contents: Buffer.from(text) })),
 ]
 

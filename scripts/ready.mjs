@@ -6,6 +6,9 @@ import { join } from "node:path"
 export const ROOT = join(import.meta.dirname, "..")
 const STAMP = join(ROOT, "node_modules", ".mqttchat-lock")
 
+/** `npm pack` and its like hand their own flags on to what they run. */
+const AS_ALWAYS = ["--no-dry-run", "--no-json", "--no-global", "--include=dev", "--include=optional"]
+
 /** Runs a command in the project with its output shown; ends this process with its exit code if it fails. */
 export function run(command, ...args) {
   const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" })
@@ -19,6 +22,6 @@ export function install() {
     .digest("hex")
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return
   process.stderr.write("installing packages (npm ci)\n")
-  run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+  run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", ...AS_ALWAYS)
   writeFileSync(STAMP, lock)
 }

@@ -1,11 +1,8 @@
 import makeModule from "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs"
 import type { SqliteModule } from "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs"
 import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { setFlagsFromString } from "node:v8"
-
-/** Found from source and from a bundle alike, wherever the package is installed. */
-const WASM = "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.wasm"
+import { SQLITE_WASM } from "./sqlite-wasm.ts"
 
 let compiled: WebAssembly.Module | undefined
 
@@ -32,5 +29,5 @@ const TIERING_BUDGET = 1_000_000_000
 function compile(): WebAssembly.Module {
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
   setFlagsFromString("--wasm-lazy-validation")
-  return new WebAssembly.Module(readFileSync(createRequire(import.meta.url).resolve(WASM)))
+  return new WebAssembly.Module(readFileSync(SQLITE_WASM))
 }
