@@ -36,7 +36,9 @@ const common = {
 // Everything heavy is a chunk that only the command that needs it loads.
 const program = await build({
   ...common,
-  entryPoints: ["program", "run-action", "messages/message-commands"].map((name) => join(ROOT, "src/cli", `${name}.ts`)),
+  entryPoints: ["program", "run-action", "messages/message-commands"].map((name) =>
+    join(ROOT, "src/cli", `${name}.ts`),
+  ),
   entryNames: "[name]",
   splitting: true,
   format: "esm",

@@ -14,7 +14,8 @@ const CONVERSATION = [
   { from: "alice", to: "bob", text: "good. dinner at eight: bring the key to the shed" },
 ]
 const NEXT = `What next
-  npm install --global .     makes mqttchat a command of this laptop
+  npm pack && npm install --global ./mqttchat-*.tgz
+                             makes mqttchat a command of this laptop
   mqttchat init              your own keys; choose to run the broker here
   mqttchat broker --lan      in a terminal of its own
   mqttchat pair              shows what a friend types on the other laptop

@@ -74,5 +74,5 @@ async function nextRecord(reader: StreamReader): Promise<BackupRecord | undefine
 
 function unknownContents(): Fault {
   const message = "the backup holds what this version of mqttchat does not know; nothing was imported"
-  return new Fault("bad-data", message, "npm install -g mqttchat")
+  return new Fault("bad-data", message, "install the version of mqttchat that wrote it, or a later one")
 }

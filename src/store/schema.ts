@@ -176,7 +176,7 @@ export function migrate(database: Database, path: string): void {
     throw new Fault(
       "config",
       `the message store ${path} was written by a later version`,
-      "npm install -g mqttchat",
+      "install the version of mqttchat that wrote it, or a later one",
     )
   }
   for (const [step, sql] of MIGRATIONS.entries()) {

@@ -6,22 +6,40 @@ import { type CliFixture, PROGRAM } from "./cli-fixture.ts"
 const ROWS = 40
 const COLUMNS = 100
 
+/** What is run and by whom; the program as it is built, by us, where nothing else is said. */
+export type Started = {
+  readonly command: string
+  readonly before?: readonly string[]
+  readonly folder?: string
+  readonly uid?: number
+  readonly columns?: number
+}
+
+const BUILT: Started = { command: process.execPath, before: [PROGRAM] }
+
 /** A person at a terminal: types, and reads the screen as an emulator holds it. */
 export class Terminal {
   readonly #pty: IPty
-  readonly #screen = new xterm.Terminal({
-    rows: ROWS,
-    cols: COLUMNS,
-    allowProposedApi: true,
-    scrollback: 1000,
-  })
+  readonly #screen: xterm.Terminal
   readonly #ended: Promise<{ exitCode: number; signal?: number | undefined }>
   #raw = ""
   #drawn: () => void = () => undefined
 
-  constructor(cli: CliFixture, args: readonly string[]) {
-    const env = { ...cli.env, TERM: "xterm-256color" }
-    this.#pty = spawn(process.execPath, [PROGRAM, ...args], { cols: COLUMNS, rows: ROWS, env })
+  constructor(cli: Pick<CliFixture, "env">, args: readonly string[], started = BUILT) {
+    const { command, before = [], folder, uid, columns = COLUMNS } = started
+    this.#screen = new xterm.Terminal({
+      rows: ROWS,
+      cols: columns,
+      allowProposedApi: true,
+      scrollback: 1000,
+    })
+    this.#pty = spawn(command, [...before, ...args], {
+      cols: columns,
+      rows: ROWS,
+      env: { ...cli.env, TERM: "xterm-256color" },
+      ...(folder === undefined ? {} : { cwd: folder }),
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    })
     this.#ended = new Promise((resolve) => this.#pty.onExit(resolve))
     this.#pty.onData((text) => {
       this.#raw += text

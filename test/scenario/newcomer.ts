@@ -1,0 +1,85 @@
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, dirname, join } from "node:path"
+import { onTestFinished } from "vitest"
+import { Terminal } from "../cli/terminal.ts"
+
+const ROOT = join(import.meta.dirname, "../..")
+/** What a clone does not hold. */
+const NOT_IN_A_CLONE = new Set(["node_modules", "dist", "coverage", "reports", ".git", ".stryker-tmp"])
+/** By convention `nobody`, who owns no file. */
+const NOT_ROOT = 65_534
+/** How the machine reaches a registry; all else in the environment is ours and no newcomer's. */
+const WAY_OUT = /^(https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_registry)$/i
+/** Wider than every row, so that none is broken in two. */
+const COLUMNS = 200
+
+/**
+ * People who have this project's files and Node, and nothing of ours: not root, with homes, a prefix and a cache of
+ * their own. MQTTCHAT_README_PATH names folders with another Node or npm; MQTTCHAT_README_FRESH=1 leaves the packages
+ * out of the copy, so that it fetches them as a new clone does.
+ */
+export class Neighbourhood {
+  readonly #folder = mkdtempSync(join(tmpdir(), "mqttchat-readme-"))
+  readonly #uid = process.getuid?.() === 0 ? NOT_ROOT : undefined
+
+  constructor() {
+    for (const name of ["cache", "tmp"]) mkdirSync(join(this.#folder, name))
+    this.#handOver(this.#folder)
+    onTestFinished(() => rmSync(this.#folder, { recursive: true, force: true }))
+  }
+
+  /** Our working tree as a clone has it, beside the packages that we have installed already. */
+  clone(): string {
+    const copy = join(this.#folder, "clone")
+    cpSync(ROOT, copy, { recursive: true, filter: (path) => !NOT_IN_A_CLONE.has(nameAtTop(path)) })
+    if (process.env["MQTTCHAT_README_FRESH"] !== "1") {
+      execFileSync("cp", ["-R", join(ROOT, "node_modules"), join(copy, "node_modules")])
+    }
+    this.#handOver(copy)
+    return copy
+  }
+
+  homeOf(name: string): string {
+    const home = join(this.#folder, name)
+    mkdirSync(home, { recursive: true })
+    this.#handOver(home)
+    return home
+  }
+
+  /** Types a command into a new terminal of somebody, in a folder that is their home where none is named. */
+  types(name: string, command: string, folder = this.homeOf(name)): Terminal {
+    const env = {
+      ...Object.fromEntries(Object.entries(process.env).filter(([key]) => WAY_OUT.test(key))),
+      PATH: [this.#bin, process.env["MQTTCHAT_README_PATH"], dirname(process.execPath), process.env["PATH"]]
+        .filter((part) => part !== undefined)
+        .join(delimiter),
+      HOME: this.homeOf(name),
+      TMPDIR: join(this.#folder, "tmp"),
+      LANG: "C.UTF-8",
+      TZ: "UTC",
+      npm_config_cache: join(this.#folder, "cache"),
+    }
+    return new Terminal({ env }, ["-c", command], {
+      command: "/bin/sh",
+      folder,
+      columns: COLUMNS,
+      ...(this.#uid === undefined ? {} : { uid: this.#uid }),
+    })
+  }
+
+  /** Where the README's own prefix puts commands; all share what one of them has installed. */
+  get #bin(): string {
+    return join(this.homeOf("alice"), ".local/bin")
+  }
+
+  #handOver(path: string): void {
+    if (this.#uid !== undefined) execFileSync("chown", ["-R", `${this.#uid}:${this.#uid}`, path])
+  }
+}
+
+/** Of what lies directly in the project, else nothing. */
+function nameAtTop(path: string): string {
+  return dirname(path) === ROOT ? path.slice(ROOT.length + 1) : ""
+}

@@ -1,0 +1,154 @@
+import { existsSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { expect, test, vi } from "vitest"
+import { CTRL_C, CTRL_D, DOWN, ENTER, type Terminal } from "../cli/terminal.ts"
+import { Neighbourhood } from "./newcomer.ts"
+import { asShown, commandsOf, shownAfter, type Told } from "./readme-commands.ts"
+
+// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
+vi.setConfig({ testTimeout: 600_000 })
+
+const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
+/** A question that was answered: what was asked, and what was typed where it may be seen. */
+const ANSWERED = /^✔ (.*?[:?])(?: (.*))?$/
+const SAID = /^> (.+)$/
+const HEARD = /^\d\d:\d\d alice: (.+)$/
+/** Who locks their keys, and with what. */
+const PASSPHRASES: Readonly<Record<string, string>> = { alice: "correct horse battery staple" }
+/** The tests share a machine, so that the port is one that is free. */
+const ANY_PORT = " --port 0"
+
+/** The commands of the README that were not typed yet. */
+class Reader {
+  readonly #left = [...commandsOf(README, "See it work"), ...commandsOf(README, "Two laptops")]
+
+  /** The first that fits. @throws Error if there is none. */
+  next(wanted: RegExp): Told {
+    const at = this.#left.findIndex(({ command }) => wanted.test(command))
+    const [told] = at < 0 ? [] : this.#left.splice(at, 1)
+    if (told === undefined) throw new Error(`README has no command like ${wanted}`)
+    return told
+  }
+
+  get left(): readonly string[] {
+    return this.#left.map(({ command }) => command)
+  }
+}
+
+/** Answers and sees what stands beneath a command in the README, row by row. */
+async function follow(terminal: Terminal, who: string, rows: readonly string[]): Promise<void> {
+  for (const row of rows) {
+    const [, question, answer] = ANSWERED.exec(row) ?? []
+    if (question === undefined) await terminal.shows(asShown(row.trim()))
+    else await reply(terminal, question, answer ?? PASSPHRASES[who] ?? "")
+    if (question !== undefined) await terminal.shows(asShown(`✔ ${question}`))
+  }
+}
+
+async function reply(terminal: Terminal, question: string, answer: string): Promise<void> {
+  const asked = asShown(`? ${question}`)
+  await terminal.shows(asked)
+  if (terminal.text.includes("❯")) {
+    await terminal.shows(new RegExp(`❯ ${asShown(answer).source}`))
+    terminal.type(ENTER)
+  } else terminal.type((answer === "Yes" ? "y" : answer) + ENTER)
+}
+
+async function succeeds(terminal: Terminal): Promise<void> {
+  expect((await terminal.ended()).exitCode, terminal.text).toBe(0)
+}
+
+/** In a clone: sees the demo, installs, and throws the clone away. */
+async function install(reader: Reader, people: Neighbourhood): Promise<void> {
+  const clone = people.clone()
+  const demo = reader.next(/^npm run demo$/)
+  const shown = people.types("alice", demo.command, clone)
+  const rows = shownAfter(README, demo.command)
+  for (const row of rows.slice(0, rows.indexOf(""))) await shown.shows(asShown(row))
+  await succeeds(shown)
+  const interactive = people.types("alice", reader.next(/^npm run demo -- --interactive$/).command, clone)
+  await interactive.shows(/Paste these into two terminals/)
+  interactive.type(CTRL_C)
+  await interactive.ended()
+  await succeeds(people.types("alice", reader.next(/^npm config set prefix/).command, clone))
+  await succeeds(people.types("alice", reader.next(/^npm pack && npm install/).command, clone))
+  rmSync(clone, { recursive: true })
+}
+
+/** The broker that stays, and what others must know of it. */
+async function serve(reader: Reader, people: Neighbourhood): Promise<{ at: string; pin: string }> {
+  const broker = people.types("alice", reader.next(/^mqttchat broker$/).command + ANY_PORT)
+  await broker.shows(/Who should reach this broker\?/)
+  broker.type(DOWN + ENTER)
+  const [, at = ""] = await broker.shows(/broker running +mqtts:\/\/(\S+)/)
+  const [, pin = ""] = await broker.shows(/its pin +([0-9A-F ]+)/)
+  return { at, pin: pin.replaceAll(" ", "") }
+}
+
+/** A machine may be on no network, or on several. */
+async function serveNetwork(reader: Reader, people: Neighbourhood): Promise<void> {
+  const broker = people.types("carol", reader.next(/^mqttchat broker --lan$/).command + ANY_PORT)
+  const told = /broker running|is on no network|(Which address of this laptop\?)/
+  const [, isAsked] = await broker.shows(told)
+  if (isAsked !== undefined) {
+    broker.type(ENTER)
+    await broker.shows(/broker running/)
+  }
+  broker.type(CTRL_C)
+  await broker.ended()
+}
+
+/** Two people meet by a code and talk. */
+async function meet(reader: Reader, people: Neighbourhood): Promise<void> {
+  const offered = reader.next(/^mqttchat pair$/)
+  const atAlice = people.types("alice", offered.command)
+  await follow(atAlice, "alice", offered.rows)
+  const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+  const typed = reader.next(/^mqttchat pair \S+@\S+$/)
+  const atBob = people.types("bob", typed.command.replace(/\S+@\S+/, code))
+  const chat = typed.rows.findIndex((row) => SAID.test(row))
+  await Promise.all([
+    follow(atBob, "bob", typed.rows.slice(0, chat)),
+    follow(atAlice, "alice", ["✔ Do you both see the same four words? Yes", "✔ Open the chat now? Yes"]),
+  ])
+  await atAlice.shows(/\/help lists/)
+  for (const row of typed.rows.slice(chat)) {
+    const [, said] = SAID.exec(row) ?? []
+    const [, heard] = HEARD.exec(row) ?? []
+    if (said !== undefined) atBob.type(said + ENTER)
+    if (said !== undefined) await atAlice.shows(asShown(`bob: ${said}`))
+    if (heard !== undefined) atAlice.type(heard + ENTER)
+    if (heard !== undefined) await atBob.shows(asShown(`alice: ${heard}`))
+  }
+  for (const terminal of [atBob, atAlice]) {
+    terminal.type(CTRL_D)
+    await succeeds(terminal)
+  }
+}
+
+test("every command of the README does what it says, for somebody who is not root and throws the clone away", async () => {
+  const reader = new Reader()
+  const people = new Neighbourhood()
+  await install(reader, people)
+
+  const init = reader.next(/^mqttchat init$/)
+  const atAlice = people.types("alice", init.command)
+  await follow(atAlice, "alice", init.rows)
+  await succeeds(atAlice)
+  const { at, pin } = await serve(reader, people)
+  await serveNetwork(reader, people)
+  await meet(reader, people)
+  await succeeds(people.types("bob", reader.next(/^mqttchat verify alice --yes$/).command))
+
+  const there = reader.next(/^mqttchat init --broker \S+ --pin \S+$/).command
+  const atCarol = people.types("carol", there.replace("pi.local", at).replace(/\S+$/, pin))
+  await reply(atCarol, "Your name (what contacts see):", "carol")
+  await reply(atCarol, "Passphrase to lock your keys (empty = none, this account only):", "")
+  await succeeds(atCarol)
+
+  const byFile = people.types("alice", reader.next(/^mqttchat pair --file \S+$/).command)
+  await reply(byFile, "Passphrase:", PASSPHRASES["alice"] ?? "")
+  await succeeds(byFile)
+  expect(existsSync(join(people.homeOf("alice"), "for-bob.mqttchat"))).toBe(true)
+  expect(reader.left).toEqual([])
+})
