@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { onTestFinished } from "vitest"
@@ -34,10 +34,8 @@ export class Neighbourhood {
   clone(): string {
     const copy = join(this.#folder, "clone")
     cpSync(ROOT, copy, { recursive: true, filter: (path) => !NOT_IN_A_CLONE.has(nameAtTop(path)) })
-    if (process.env["MQTTCHAT_README_FRESH"] !== "1") {
-      execFileSync("cp", ["-R", join(ROOT, "node_modules"), join(copy, "node_modules")])
-    }
     this.#handOver(copy)
+    if (process.env["MQTTCHAT_README_FRESH"] !== "1") this.#lend(join(copy, "node_modules"))
     return copy
   }
 
@@ -72,6 +70,18 @@ export class Neighbourhood {
   /** Where the README's own prefix puts commands; all share what one of them has installed. */
   get #bin(): string {
     return join(this.homeOf("alice"), ".local/bin")
+  }
+
+  /** Our packages, as links to the same files where the file system can; only what lies on top can be written. */
+  #lend(packages: string): void {
+    const ours = join(ROOT, "node_modules")
+    try {
+      execFileSync("cp", ["-Rl", ours, packages], { stdio: "ignore" })
+    } catch {
+      rmSync(packages, { recursive: true, force: true })
+      execFileSync("cp", ["-R", ours, packages])
+    }
+    if (this.#uid !== undefined) chownSync(packages, this.#uid, this.#uid)
   }
 
   #handOver(path: string): void {

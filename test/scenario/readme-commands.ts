@@ -43,7 +43,7 @@ export function shownAfter(document: string, command: string): readonly string[]
 /** What differs from one machine and one run to the next, and what stands in its place. */
 const VARYING: readonly (readonly [written: RegExp, seen: string])[] = [
   [/\/home\/\w+/, String.raw`/\S+`],
-  [/\d{4}-[a-z]+-[a-z]+@[\d.]+(?::\d+)?/, String.raw`\d{4}-[a-z]+-[a-z]+@\S+`],
+  [/\d+-[a-z]+-[a-z]+@[\d.]+(?::\d+)?/, String.raw`\d+-[a-z]+-[a-z]+@\S+`],
   [/\d+(?:\.\d+){3}:\d+/, String.raw`\S+:\d+`],
   [/[0-9a-f]{4}(?: [0-9a-f]{4}){4}/, "[0-9a-f]{4}(?: [0-9a-f]{4}){4}"],
   [/says: {2}.+/, String.raw`says:(?:\s+[a-z]+){4}`],

@@ -45,13 +45,13 @@ async function follow(terminal: Terminal, who: string, rows: readonly string[]):
   }
 }
 
+/** What ends in a colon wants a text, and a question wants Yes or one of a list, whose first is chosen already. */
 async function reply(terminal: Terminal, question: string, answer: string): Promise<void> {
-  const asked = asShown(`? ${question}`)
-  await terminal.shows(asked)
-  if (terminal.text.includes("❯")) {
-    await terminal.shows(new RegExp(`❯ ${asShown(answer).source}`))
-    terminal.type(ENTER)
-  } else terminal.type((answer === "Yes" ? "y" : answer) + ENTER)
+  await terminal.shows(asShown(`? ${question}`))
+  const isListed = question.endsWith("?") && answer !== "Yes"
+  if (isListed) await terminal.shows(new RegExp(`❯ ${asShown(answer).source}`))
+  const typed = answer === "Yes" ? "y" : answer
+  terminal.type((isListed ? "" : typed) + ENTER)
 }
 
 async function succeeds(terminal: Terminal): Promise<void> {
