@@ -11,7 +11,10 @@ const AS_ALWAYS = ["--no-dry-run", "--no-json", "--no-global", "--include=dev", 
 
 /** Runs a command in the project with its output shown; ends this process with its exit code if it fails. */
 export function run(command, ...args) {
-  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: "inherit" })
+  orEnd(spawnSync(command, args, { cwd: ROOT, stdio: "inherit" }))
+}
+
+function orEnd({ status }) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
@@ -22,6 +25,8 @@ export function install() {
     .digest("hex")
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return
   process.stderr.write("installing packages (npm ci)\n")
-  run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", ...AS_ALWAYS)
+  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...AS_ALWAYS]
+  // What `npm pack --json` prints on stdout is for a program.
+  orEnd(spawnSync("npm", args, { cwd: ROOT, stdio: ["inherit", process.stderr, "inherit"] }))
   writeFileSync(STAMP, lock)
 }
