@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 export const ROOT = join(import.meta.dirname, "..")
-const STAMP = join(ROOT, "node_modules", ".mqttchat-lock")
+const STAMP = join(ROOT, "node_modules", ".mqttchat-installed")
 
 /** `npm pack` and its like hand their own flags on to what they run. */
 const AS_ALWAYS = ["--no-dry-run", "--no-json", "--no-global", "--include=dev", "--include=optional"]

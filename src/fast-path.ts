@@ -28,7 +28,10 @@ type ParsedArguments = {
  * Does a plain `send NAME TEXT` or `inbox`, by the owner of the profile if it has one, and gives the exit code. Undefined
  * where anything else was typed: then the whole program is loaded, which understands more.
  */
-export async function runFastPath(argv: readonly string[], defaultProfile: string): Promise<number | undefined> {
+export async function runFastPath(
+  argv: readonly string[],
+  defaultProfile: string,
+): Promise<number | undefined> {
   const parsed = parseArguments(argv, process.env["MQTTCHAT_PROFILE"] ?? defaultProfile)
   if (parsed === undefined) return undefined
   const { command, profile, json, quiet } = parsed
@@ -79,7 +82,8 @@ const BARE: Readonly<Record<string, Partial<Flags>>> = {
   "--no-wait": { wait: "disk" },
 }
 
-type Flags = Pick<ParsedArguments, "profile" | "json" | "quiet"> & Partial<Pick<SendOptions, "wait" | "timeoutMs">>
+type Flags = Pick<ParsedArguments, "profile" | "json" | "quiet"> &
+  Partial<Pick<SendOptions, "wait" | "timeoutMs">>
 
 function parseArguments(argv: readonly string[], defaultProfile: string): ParsedArguments | undefined {
   const words: string[] = []
@@ -100,7 +104,8 @@ function parseArguments(argv: readonly string[], defaultProfile: string): Parsed
 function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCommand | undefined {
   const [command, to, text, ...more] = words
   if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
-    const asOwner: Action = async (context) => (await import("./cli/messages/message-commands.ts")).inbox(context, false)
+    const asOwner: Action = async (context) =>
+      (await import("./cli/messages/message-commands.ts")).inbox(context, false)
     return { viaOwner: showInbox, asOwner }
   }
   if (command !== "send" || to === undefined || text === undefined || more.length > 0) return undefined

@@ -86,7 +86,8 @@ export async function startRabbit(
   mkdirSync(nodeFolder, { mode: 0o700 })
   const [port, distPort] = [await freePort(), await freePort()]
   const server = await makeServerCertificate(authority, ["localhost", "127.0.0.1"])
-  const put = (file: string, text: string): void => writeFileSync(join(nodeFolder, file), text, { mode: 0o600 })
+  const put = (file: string, text: string): void =>
+    writeFileSync(join(nodeFolder, file), text, { mode: 0o600 })
   put("ca.crt", authority.caCertificate)
   put("server.crt", `${server.certificate}\n${authority.caCertificate}`)
   put("server.key", server.key)

@@ -171,7 +171,8 @@ for (const [name, { port }] of brokers) {
 }
 const registrarFixture = await newRegistrarFixture()
 const registrations = []
-for (let n = 0; n < REGISTRATIONS; n += 1) registrations.push(await registration(registrarFixture, `person-${n}`))
+for (let n = 0; n < REGISTRATIONS; n += 1)
+  registrations.push(await registration(registrarFixture, `person-${n}`))
 say("embedded", "registration of a device, p50, ms", median(registrations).toFixed(0))
 if (mosquitto) {
   for (const { name } of MANNERS) {

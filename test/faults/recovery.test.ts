@@ -9,7 +9,11 @@ import { copyDisk, rollBackDisk } from "./disks.ts"
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-type PairedUsers = { readonly fixture: EngineFixture; readonly first: TestProfile; readonly second: TestProfile }
+type PairedUsers = {
+  readonly fixture: EngineFixture
+  readonly first: TestProfile
+  readonly second: TestProfile
+}
 
 /** They know each other. The handshake of the first counts when both begin at once: hers is the smaller identity. */
 async function pairedUsers(): Promise<PairedUsers> {

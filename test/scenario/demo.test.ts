@@ -111,7 +111,9 @@ describe("the demo", () => {
 
   test.concurrent("leaves its broker to two people at two terminals, until Ctrl+C", async (context) => {
     const demo = new Demo(context, "--", "--interactive")
-    const [, forAlice = "", forBob = ""] = await demo.shown.prints(/^ {2}(.+ chat bob)\n {2}(.+ chat alice)$/m)
+    const [, forAlice = "", forBob = ""] = await demo.shown.prints(
+      /^ {2}(.+ chat bob)\n {2}(.+ chat alice)$/m,
+    )
     const [, port = ""] = await demo.shown.prints(/127\.0\.0\.1:(\d+)/)
     const [alice, bob] = [demo.paste(forAlice), demo.paste(forBob)]
     await bob.prints(/\/help/)

@@ -2,11 +2,28 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Authority, pinOf } from "../../src/broker/certificates.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { dropsQueue, readsQueue, takesOverClientId } from "../../src/doctor/probe/attack-client-id.ts"
-import { answersForRegistrar, READ_FILTERS, readsInbox, remembersRefused } from "../../src/doctor/probe/attack-read.ts"
+import {
+  answersForRegistrar,
+  READ_FILTERS,
+  readsInbox,
+  remembersRefused,
+} from "../../src/doctor/probe/attack-read.ts"
 import { announcesEndlessPacket, sendsOversized } from "../../src/doctor/probe/attack-size.ts"
-import { leavesRetained, seesNames, seesStatistics, willsAnywhere } from "../../src/doctor/probe/attack-traces.ts"
+import {
+  leavesRetained,
+  seesNames,
+  seesStatistics,
+  willsAnywhere,
+} from "../../src/doctor/probe/attack-traces.ts"
 import { ProbeConnector } from "../../src/doctor/probe/probe-connection.ts"
-import { isSame, runAttack, type Probe, type Attack, type Outcome, type Probes } from "../../src/doctor/probe/attack-runner.ts"
+import {
+  isSame,
+  runAttack,
+  type Probe,
+  type Attack,
+  type Outcome,
+  type Probes,
+} from "../../src/doctor/probe/attack-runner.ts"
 import { REGISTRATION_REQUESTS, registrationRequestTopic } from "../../src/wire/topics.ts"
 import { startPlainAedes } from "../broker/plain-aedes.ts"
 import {
