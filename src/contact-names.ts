@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { printRows } from "./cli/terminal/print.ts"
 import { connectOwner } from "./daemon/client.ts"
 import { DEFAULT_PROFILE } from "./default-profile.ts"
 import { Fault } from "./errors.ts"
@@ -18,7 +19,8 @@ const MISREAD_BY_SHELL = /^[-~]/
  * is none, the names stay locked away. A name that a shell or a terminal would not take as it is is left out.
  */
 async function printContactNames(profile: string): Promise<void> {
-  for (const name of (await namesFor(profile)).filter(isPlain)) process.stdout.write(`${name}\n`)
+  const names = (await namesFor(profile)).filter(isPlain)
+  process.exitCode = await printRows(names.map(displayName))
 }
 
 function isPlain(name: string): boolean {

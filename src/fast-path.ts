@@ -1,10 +1,10 @@
 import type { Action } from "./cli/terminal/context.ts"
 import { readDuration, SEND_WAIT_MS } from "./cli/terminal/duration.ts"
 import { withProfile } from "./cli/terminal/hints.ts"
-import { type Output, openOutput } from "./cli/terminal/output.ts"
+import { openOutput } from "./cli/terminal/output.ts"
 import { type SendOptions, sendText, showInbox, type ClientContext } from "./cli/messages/messages.ts"
 import { connectOwner } from "./daemon/client.ts"
-import { EXIT_CODE, Fault } from "./errors.ts"
+import { Fault } from "./errors.ts"
 import { profilePaths } from "./paths.ts"
 
 const WAITS = ["broker", "delivered", "read"] as const
@@ -36,7 +36,7 @@ export async function runFastPath(
   if (parsed === undefined) return undefined
   const { command, profile, json, quiet } = parsed
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
-  const out = openOutput({ json, quiet, colour: "auto", advice }, () => process.exit())
+  const out = openOutput({ json, quiet, colour: "auto", advice })
   try {
     const client = await connectOwner(profilePaths(process.env, profile).socket)
     if (client === undefined) return await asOwner(parsed, defaultProfile)
@@ -45,21 +45,16 @@ export async function runFastPath(
     } finally {
       await client.close()
     }
-    return 0
   } catch (cause) {
-    return failed(cause, out)
+    if (!(cause instanceof Fault)) throw cause
+    return out.conclude(cause)
   }
+  return out.conclude()
 }
 
 async function asOwner({ command, ...globals }: ParsedArguments, defaultProfile: string): Promise<number> {
   const { runAction } = await import("./cli/run-action.ts")
   return runAction(command.asOwner, { ...globals, color: "auto", input: true }, defaultProfile)
-}
-
-function failed(cause: unknown, out: Output): number {
-  if (!(cause instanceof Fault)) throw cause
-  out.failure(cause)
-  return EXIT_CODE[cause.code]
 }
 
 /** What a flag with a value says; undefined for a value that the whole program has to complain about. */

@@ -1,17 +1,20 @@
 #!/usr/bin/env node
 import manifest from "../package.json" with { type: "json" }
+import { printRows } from "./cli/terminal/print.ts"
+import { openSink } from "./cli/terminal/sink.ts"
 import { DEFAULT_PROFILE } from "./default-profile.ts"
+import { display } from "./wire/text.ts"
 
 /** A bug: EX_SOFTWARE of sysexits(3). */
 const BUG = 70
+/** A pipe that is not read must not keep a process that has failed. */
+const LAST_WORDS_MS = 1_000
 
 /** The whole program is loaded only where less will not do. */
 async function main(argv: readonly string[]): Promise<number> {
   const [first, ...others] = argv
-  if (others.length === 0 && (first === "--version" || first === "-V")) {
-    process.stdout.write(`${manifest.version}\n`)
-    return 0
-  }
+  if (others.length === 0 && (first === "--version" || first === "-V"))
+    return printRows([display(manifest.version)])
   if (first === "send" || first === "inbox") {
     const { runFastPath } = await import("./fast-path.ts")
     const code = await runFastPath(argv, DEFAULT_PROFILE)
@@ -24,8 +27,10 @@ async function main(argv: readonly string[]): Promise<number> {
 /** Whatever reaches this is no fault that anybody foresaw; what runs at exit puts the terminal back. */
 function reportBug(cause: unknown): void {
   const what = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
-  process.stderr.write(`mqttchat: this is a bug, please report it\n${what}\n`)
-  process.exit(BUG)
+  const stderr = openSink(process.stderr)
+  stderr.write(`mqttchat: this is a bug, please report it\n${what}\n`)
+  setTimeout(() => process.exit(BUG), LAST_WORDS_MS)
+  void stderr.settled().then(() => process.exit(BUG))
 }
 
 process.on("uncaughtException", reportBug)

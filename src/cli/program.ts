@@ -11,6 +11,9 @@ import { addContacts } from "./commands/contacts.ts"
 import { addShell } from "./commands/shell.ts"
 import { addPairing, addProfile, addBroker } from "./commands/profile.ts"
 import { addPubSub, addMessages } from "./commands/messages.ts"
+import { printRows } from "./terminal/print.ts"
+import { openSink } from "./terminal/sink.ts"
+import type { SafeText } from "../wire/text.ts"
 
 const EXAMPLES = `
 Examples:
@@ -26,8 +29,15 @@ Examples:
 /** Runs one command line and gives the exit code. */
 export async function run(argv: readonly string[], defaultProfile: string): Promise<number> {
   let chosen: Action | undefined
-  const program = grammar(defaultProfile, (action) => (chosen = action))
+  let help = ""
+  const program = grammar(
+    defaultProfile,
+    (action) => (chosen = action),
+    (text) => (help += text),
+  )
   const parsed = parse(program, argv)
+  // Our own words, from the grammar.
+  if (parsed === "help") return printRows([help.replace(/\n$/, "") as SafeText])
   if (typeof parsed === "number") return parsed
   const action = parsed === "parsed" ? chosen : parsed
   return action === undefined
@@ -35,14 +45,14 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
     : runAction(action, program.opts<GlobalOptions>(), defaultProfile)
 }
 
-/** The command line as commander reads it, an exit code if that was all (help, version), or what is wrong with it. */
-function parse(program: Command, argv: readonly string[]): "parsed" | number | Fault {
+/** What commander makes of the command line; an exit code if that was all, or what is wrong with it. */
+function parse(program: Command, argv: readonly string[]): "parsed" | "help" | number | Fault {
   try {
     program.parse(argv, { from: "user" })
     return "parsed"
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause
-    if (cause.code === "commander.helpDisplayed" || cause.code === "commander.version") return 0
+    if (cause.code === "commander.helpDisplayed" || cause.code === "commander.version") return "help"
     if (cause.code === "commander.help") return EXIT_CODE.usage
     return new Fault("usage", sentence(cause.message), "mqttchat --help")
   }
@@ -55,13 +65,17 @@ function sentence(message: string): string {
   return joined.replaceAll(/\. ([A-Za-z])/g, (_end, first: string) => `: ${first.toLowerCase()}`)
 }
 
-/** All commands and flags. What was typed is done by `start`. */
-export function grammar(defaultProfile: string, start: Start): Command {
+/** All commands and flags. What was typed is done by `start`, and `print` is given what --help and --version say. */
+export function grammar(defaultProfile: string, start: Start, print?: (text: string) => void): Command {
   const program = new Command("mqttchat")
     .description("Private chat in the terminal, end-to-end encrypted, over an MQTT broker")
     .version(manifest.version, "-V, --version", "print the version")
     .exitOverride()
-    .configureOutput({ outputError: () => undefined })
+    .configureOutput({
+      outputError: () => undefined,
+      writeErr: (text) => openSink(process.stderr).write(text),
+      ...(print && { writeOut: print }),
+    })
     .addHelpText("after", EXAMPLES)
     .addOption(
       new Option("--profile <name>", "which of your identities")

@@ -1,4 +1,4 @@
-import { EXIT_CODE, Fault } from "../errors.ts"
+import { Fault } from "../errors.ts"
 import { profilePaths } from "../paths.ts"
 import type { Action, Context } from "./terminal/context.ts"
 import { withProfile } from "./terminal/hints.ts"
@@ -29,29 +29,28 @@ export async function runAction(
   const lifetime = new Lifetime()
   const { json = false, quiet = false, color, profile } = globals
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
-  const out = openOutput({ json, quiet, colour: color, advice }, () => lifetime.end("reader-gone"))
+  const out = openOutput({ json, quiet, colour: color, advice })
   try {
     if (action instanceof Fault) throw action
     lifetime.handleSignals()
-    return await untilEnded(action, contextOf(globals, out, lifetime))
+    await untilEnded(action, contextOf(globals, out, lifetime))
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
-    out.failure(cause)
-    return EXIT_CODE[cause.code]
+    return out.conclude(cause)
   }
+  return out.conclude()
 }
 
 /** Until the action is done or something ends it; then everything it opened is closed. */
-async function untilEnded(action: Action, context: Context): Promise<number> {
+async function untilEnded(action: Action, context: Context): Promise<void> {
   const { lifetime, out } = context
   const ending = await Promise.race([outcome(action(context)), lifetime.ended])
   const closed = await outcome(lifetime.close())
   if (typeof ending === "object") throw ending.cause
   if (typeof closed === "object") throw closed.cause
-  if (ending === "done" || ending === "reader-gone") return 0
+  if (ending === "done") return
   await out.flushed()
   exitBySignal(ending)
-  return 0
 }
 
 /** A failure as a value: whatever was abandoned may fail later, when nobody waits for it any more. */

@@ -212,7 +212,7 @@ describe("output", () => {
     await follower.prints(/two/)
     follower.closeOutput()
     await cli.run([...bob, "send", "alice", "three"])
-    expect(await follower.finished()).toMatchObject({ code: 0, stderr: "" })
+    expect(await follower.finished()).toMatchObject({ code: 74, stderr: "" })
   })
 
   it("is whole when it is long: a megabyte of history through a pipe", async () => {

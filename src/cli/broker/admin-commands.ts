@@ -125,7 +125,7 @@ export async function revokeMember(context: Context, typed: string): Promise<voi
   const { out } = context
   const [, user = typed, device] = /^(.+)\/([A-Za-z0-9_-]{4,22})$/.exec(typed) ?? []
   const revoked = await (await openAdmin(context)).call("revoke", { user, device: device ?? null })
-  if (out.json) out.record("mqttchat/revoked/1", { user, ...revoked })
+  if (out.json) out.report.record("mqttchat/revoked/1", { user, ...revoked })
   else {
     const { length } = revoked.devices
     out.done(safe`${display(typed)} is out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
@@ -140,8 +140,9 @@ export async function inviters(context: Context, who: "operator" | "members" | u
   const { out } = context
   const setting = { members: who === undefined ? null : who === "members" }
   const { members } = await (await openAdmin(context)).call("inviters", setting)
-  if (out.json) out.record("mqttchat/inviters/1", { inviters: members ? "members" : "operator" })
-  else out.data(members ? safe`members may invite` : safe`only the operator may invite`)
+  const { record, data } = who === undefined ? out : out.report
+  if (out.json) record("mqttchat/inviters/1", { inviters: members ? "members" : "operator" })
+  else data(members ? safe`members may invite` : safe`only the operator may invite`)
 }
 
 function day(ms: number): SafeText {

@@ -65,5 +65,5 @@ export function writeConfig(folder: string, files: ConfigFiles): void {
 export function printStartCommands({ out }: Context, folder: string, commands: readonly string[]): void {
   out.done(safe`written to ${display(folder)}`)
   out.info(safe`what starts it, each line in a terminal of its own:\n`)
-  for (const line of commands) out.data(safe`${display(line)}`)
+  for (const line of commands) out.report.data(safe`${display(line)}`)
 }

@@ -47,14 +47,20 @@ export async function publishPlain(
   const answer = await publish(client, { topic, payload: Buffer.from(payload) }, options)
   const { qos } = options
   if (context.out.json) {
-    context.out.record("mqttchat/published/1", { topic, bytes: payload.length, qos, status: 0, ...answer })
+    context.out.report.record("mqttchat/published/1", {
+      topic,
+      bytes: payload.length,
+      qos,
+      status: 0,
+      ...answer,
+    })
   } else {
-    context.out.data(safe`sent ${payload.length} bytes to ${display(topic)}: status 0, ${answer.text}`)
+    context.out.report.data(safe`sent ${payload.length} bytes to ${display(topic)}: status 0, ${answer.text}`)
   }
 }
 
 /** Prints each message of a topic filter until the command is ended. */
-export async function subscribePlain(context: Context, topic: string, options: PlainOptions): Promise<never> {
+export async function subscribePlain(context: Context, topic: string, options: PlainOptions): Promise<void> {
   warnPlain(context, options)
   const client = await connectPlain(context, options, RECONNECT_MS)
   client.on("message", (name, payload, packet) => showPlain(context, { name, payload, packet }))
@@ -66,7 +72,7 @@ export async function subscribePlain(context: Context, topic: string, options: P
     throw new Fault("refused", `the broker does not let us subscribe to ${topic}`, "mqttchat sub --help")
   }
   context.out.info(safe`subscribed to ${display(topic)}, Ctrl+C ends`)
-  return await new Promise<never>(() => undefined)
+  await context.out.lost
 }
 
 async function connectPlain(

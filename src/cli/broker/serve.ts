@@ -54,8 +54,8 @@ export type BrokerOptions = ListenOptions & {
   readonly metrics?: number | true
 }
 
-/** Runs broker and registrar of this laptop until the command is ended. It opens no identity and no messages. */
-export async function serveBroker(context: Context, options: BrokerOptions): Promise<never> {
+/** Runs broker and registrar of this laptop until the command is ended, or nobody reads what it watches. It opens no identity and no messages. */
+export async function serveBroker(context: Context, options: BrokerOptions): Promise<void> {
   const { paths, lifetime } = context
   makePrivateFolder(paths.broker)
   holdBrokerLock(context)
@@ -70,7 +70,7 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   const at = { place: bindAddress, port: broker.ports[0] ?? port, broker, ledger }
   const descriptor = await startEmbeddedRegistrar(context, keys, at)
   printBroker(context, descriptor, broker)
-  return await new Promise<never>(() => undefined)
+  await context.out.lost
 }
 
 function bindAddressOf({ listen, address }: BrokerDescriptor): BindAddress | undefined {
@@ -219,7 +219,7 @@ function printBroker(context: Context, { address, listen, pin }: BrokerDescripto
   const [, wssPort] = broker.ports
   const where = formatAddress(address)
   if (out.json) {
-    out.record("mqttchat/broker/1", { ...address, pin: toHex(pin), wssPort: wssPort ?? null })
+    out.report.record("mqttchat/broker/1", { ...address, pin: toHex(pin), wssPort: wssPort ?? null })
     return
   }
   out.done(safe`broker running   mqtts://${display(where)}   TLS 1.3`)

@@ -21,8 +21,9 @@ export async function timer(context: Context, name: string, time: string | undef
     seconds === undefined
       ? (await client.call("verify", { contact: name })).contact
       : await client.call("timer", { contact: name, seconds })
-  if (out.json) out.record("mqttchat/contact/1", contact)
-  else out.data(timerRow(contact))
+  const { record, data } = seconds === undefined ? out : out.report
+  if (out.json) record("mqttchat/contact/1", contact)
+  else data(timerRow(contact))
 }
 
 function secondsOf(time: string): number {
@@ -50,8 +51,9 @@ export async function privacy(context: Context, name: string, flags: PrivacyFlag
         receiptDelayMs: flags.receiptDelay ?? before.receiptDelayMs,
       })
     : before
-  if (out.json) out.record("mqttchat/contact/1", contact)
-  else for (const row of privacyRows(contact)) out.data(row)
+  const { record, data } = isChange ? out.report : out
+  if (out.json) record("mqttchat/contact/1", contact)
+  else for (const row of privacyRows(contact)) data(row)
 }
 
 function privacyRows({ readReceipts, typing, receiptDelayMs }: Contact): SafeText[] {

@@ -57,8 +57,11 @@ export async function verifyContact(
 ): Promise<void> {
   const found = await client.call("verify", { contact: request.contact })
   const name = displayName(found.contact.name)
-  if (out.json) out.record("mqttchat/verify/1", found)
-  else out.data(comparison(found))
+  const { record, data } = request.confirmed ? out.report : out
+  if (out.json) record("mqttchat/verify/1", found)
+  else data(comparison(found))
+  // what was not seen cannot be compared
+  if (!request.confirmed && !(await out.flushed())) return
   const message = safe`Does ${name} see the same?`
   if (!request.confirmed && !context.isInteractive) {
     if (found.contact.verified) out.info(safe`${name} is VERIFIED`)

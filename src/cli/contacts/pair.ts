@@ -90,6 +90,8 @@ export async function offerPairing(
   }
   if (offer.by === "code") context.lifetime.defer(() => cancel(client))
   await showOffer(context, offer, options)
+  // what was not seen cannot be typed on the other laptop
+  if (!(await context.out.flushed())) return
   const outcome = await pairing
   if (outcome instanceof Fault) throw outcome
   await finishPairing(context, client, { paired: outcome, name: options.name })
@@ -172,8 +174,8 @@ async function finishPairing(
   const { out } = context
   const { words, known, renamedFrom } = pairing.paired
   const contact = await nameContact(context, client, pairing)
-  if (out.json) out.record("mqttchat/paired/1", { contact, words, known, renamedFrom })
-  else out.data(fourWords(contact.name, words))
+  if (out.json) out.report.record("mqttchat/paired/1", { contact, words, known, renamedFrom })
+  else out.report.data(fourWords(contact.name, words))
   if (known)
     out.info(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
   const name = displayName(contact.name)
@@ -181,7 +183,7 @@ async function finishPairing(
     const old = displayName(renamedFrom)
     out.info(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
   }
-  if (!context.isInteractive) {
+  if (!context.isInteractive || !(await out.flushed())) {
     out.next(
       safe`${name} is UNVERIFIED. The same four words on both sides? then: mqttchat verify ${name} --yes`,
     )

@@ -40,7 +40,7 @@ export async function register(context: Context, typed: string, options: Registe
   const { client } = await openClient(context, "brief")
   const registered = await client.call("register", { invitation: formatInvitationLink(line) })
   const { out } = context
-  if (out.json) out.record("mqttchat/registered/1", registered)
+  if (out.json) out.report.record("mqttchat/registered/1", registered)
   else out.done(safe`registered at ${display(registered.broker)}`)
   out.next(safe`next: mqttchat pair, or: mqttchat pair CODE`)
 }

@@ -14,6 +14,7 @@ import type { Context } from "../terminal/context.ts"
 import { Lifetime } from "../terminal/lifetime.ts"
 import { ownerOrLock, passphraseFor } from "../profile/open-client.ts"
 import { openProfile } from "../profile/profile-owner.ts"
+import { stdoutStream } from "../terminal/stdout-stream.ts"
 
 export type DaemonOptions = {
   readonly stdio?: boolean
@@ -32,7 +33,7 @@ export async function runDaemon(context: Context, options: DaemonOptions): Promi
   const { paths, lifetime } = context
   const owner = await ownerOrLock(context)
   if (owner !== undefined) {
-    if (options.stdio === true) return forwardStdio(paths.socket)
+    if (options.stdio === true) return forwardStdio(context)
     throw new Fault("exists", "the profile is open in another process already", "mqttchat daemon status")
   }
   const service = await openService(context, options)
@@ -90,7 +91,7 @@ async function openTcp(
 function announce({ out, paths }: Context, tcp: LoopbackAddress | undefined, { stdio }: DaemonOptions): void {
   const { socket, apiToken } = paths
   if (out.json && stdio !== true) {
-    out.record("mqttchat/daemon/1", { socket, ...(tcp && { tcp, token: apiToken }) })
+    out.report.record("mqttchat/daemon/1", { socket, ...(tcp && { tcp, token: apiToken }) })
     return
   }
   out.done(safe`daemon running   ${display(socket)}`)
@@ -98,16 +99,18 @@ function announce({ out, paths }: Context, tcp: LoopbackAddress | undefined, { s
     out.info(safe`over TCP         ${display(formatAddress(tcp))}, token in ${display(apiToken)}`)
 }
 
-async function serveStdio({ lifetime }: Context, service: LockableService): Promise<void> {
+async function serveStdio({ lifetime, out }: Context, service: LockableService): Promise<void> {
   const connection = new RpcConnection(
     service,
-    Duplex.from({ readable: process.stdin, writable: process.stdout }),
+    Duplex.from({ readable: process.stdin, writable: stdoutStream(out) }),
   )
   lifetime.defer(() => connection.finish())
   await connection.closed
 }
 
-async function forwardStdio(socketPath: string): Promise<void> {
-  const socket = connect({ path: socketPath, allowHalfOpen: true })
-  await Promise.all([pipeline(process.stdin, socket), pipeline(socket, process.stdout)])
+async function forwardStdio({ paths, out }: Context): Promise<void> {
+  const socket = connect({ path: paths.socket, allowHalfOpen: true })
+  const both = Promise.all([pipeline(process.stdin, socket), pipeline(socket, stdoutStream(out))])
+  // without stdout there is nobody to answer, and the socket is closed
+  await Promise.race([both, out.lost])
 }

@@ -107,7 +107,7 @@ function reloadCrl(pidFile: string): void {
 }
 
 function printRunning({ out }: Context, where: string): void {
-  if (out.json) out.record("mqttchat/registrar/1", { broker: where })
+  if (out.json) out.report.record("mqttchat/registrar/1", { broker: where })
   else {
     out.done(safe`registrar running   at ${display(where)}`)
     out.next(safe`to add a person, in another terminal: mqttchat broker invite NAME`)

@@ -30,7 +30,7 @@ async function nameOf(client: ChatClient, typed: string): Promise<string> {
 async function chatAtTerminal(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
   const plain = options.plain || context.env["TERM"] === "dumb"
   await new Promise<void>((resolve, reject) => {
-    const view = new ChatView({ client, contact: options.contact, print: (row) => editor.print(row) })
+    const view = new ChatView({ client, contact: options.contact, print: (...row) => editor.print(...row) })
     let last: Promise<unknown> = Promise.resolve()
     const submit = async (text: string): Promise<void> => {
       if ((await view.submit(text, "disk")) === "quit") resolve()
@@ -51,18 +51,29 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
 }
 
 async function chatThroughPipe(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
-  const view = new ChatView({ client, contact: options.contact, print: context.out.data })
-  context.lifetime.defer(() => view.close())
+  const { out, lifetime } = context
+  const print: ChatContext["print"] = (row, onTaken) => {
+    out.data(row)
+    if (onTaken !== undefined) void out.flushed().then((taken) => (taken ? onTaken() : undefined))
+  }
+  const view = new ChatView({ client, contact: options.contact, print })
+  lifetime.defer(() => view.close())
+  void out.lost.then(() => {
+    lifetime.end("done")
+    process.stdin.destroy()
+  })
   await view.open()
   for await (const text of readStdinLines()) {
-    if ((await view.submit(text, "broker")) === "quit") return
+    if ((await view.submit(text, "broker")) === "quit") break
   }
+  await out.flushed()
 }
 
 type ChatContext = {
   readonly client: ChatClient
   readonly contact: string
-  readonly print: (row: SafeText) => void
+  /** `onTaken` is called when the row has gone where somebody can see it. */
+  readonly print: (row: SafeText, onTaken?: () => void) => void
 }
 
 /** A conversation on a screen. */
@@ -141,8 +152,9 @@ class ChatView {
       else this.#typed.splice(typed, 1)
       return
     }
-    print(messageRow(message, Date.now()))
-    this.#runDetached(client.call("shown", { with: contact, upTo: message.seq }))
+    print(messageRow(message, Date.now()), () =>
+      this.#runDetached(client.call("shown", { with: contact, upTo: message.seq })),
+    )
   }
 
   /** What fails beside the conversation is told in it, and does not end it. */

@@ -26,7 +26,7 @@ export async function sendText({ client, out }: ClientContext, options: SendOpti
   const { to, text, wait } = options
   checkLength(text)
   const sent = await client.call("send", { ...options })
-  if (out.json) out.record("mqttchat/sent/1", { to, ...sent })
+  if (out.json) out.report.record("mqttchat/sent/1", { to, ...sent })
   const { state } = sent
   if (state === "given-up")
     throw new Fault("unavailable", `${to} never took it: NOT DELIVERED`, `mqttchat history ${to}`)
@@ -62,8 +62,8 @@ export async function showInbox({ client, out }: ClientContext): Promise<void> {
   if (messages.length === 0 && !out.json) out.info(safe`nothing new`)
 }
 
-/** Prints what nobody has seen yet and then each message as it comes, until the command is ended. */
-export async function followInbox({ client, out }: ClientContext): Promise<never> {
+/** Prints what nobody has seen yet and then each message as it comes, until stdout takes no more. */
+export async function followInbox({ client, out }: ClientContext): Promise<void> {
   const seen = new Set<string>()
   let last = Promise.resolve()
   const show = async (): Promise<void> => {
@@ -72,20 +72,22 @@ export async function followInbox({ client, out }: ClientContext): Promise<never
     for (const { contact, id } of fresh) seen.add(`${contact}/${id}`)
     await showUnseen({ client, out }, fresh)
   }
-  return await new Promise<never>((_resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     const next = (): void => void (last = last.then(show).catch(reject))
     client.listen(({ event }) => (event === "message" || event === "link" ? next() : undefined))
+    void out.lost.then(() => last).then(resolve)
     next()
   })
 }
 
+/** One at a time: of several that are on their way together nobody knows how many arrived. */
 async function showUnseen({ client, out }: ClientContext, messages: readonly Message[]): Promise<void> {
   const upTo = new Map<string, number>()
   for (const message of messages) {
     showMessage(out, message)
+    if (!(await out.flushed())) break
     upTo.set(message.contact, message.seq)
   }
-  await out.flushed()
   for (const [contact, seq] of upTo) await client.call("shown", { with: contact, upTo: seq })
 }
 

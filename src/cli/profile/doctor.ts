@@ -42,6 +42,7 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
   for await (const finding of runChecks(await inputOf(context, options))) {
     printFinding(context, finding, findings.at(-1))
     findings.push(finding)
+    if (!(await context.out.flushed())) return
   }
   printSummary(context, findings)
 }

@@ -1,6 +1,5 @@
 import { createReadStream, existsSync, rmSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import { pipeline } from "node:stream/promises"
 import { randomBytes } from "node:crypto"
 import type { Results } from "../../engine/api.ts"
 import { diskFault, Fault } from "../../errors.ts"
@@ -29,7 +28,7 @@ export async function exportBackup(context: Context, file: string, options: Expo
   const passphrase = await chosenPassphrase(context, options)
   if (file === "-") context.lifetime.defer(() => rmSync(path, { force: true }))
   const made = await client.call("export", { path, passphrase })
-  if (file === "-") await copyToStdout(path)
+  if (file === "-" && !(await copyToStdout(context, path))) return
   printExported(context, file, made)
 }
 
@@ -46,11 +45,16 @@ function temporaryPath({ paths }: Context): string {
   return join(paths.root, `export-${randomBytes(8).toString("hex")}.backup`)
 }
 
-async function copyToStdout(path: string): Promise<void> {
+/** Whether stdout took all of it. */
+async function copyToStdout({ out }: Context, path: string): Promise<boolean> {
   try {
-    await pipeline(createReadStream(path), process.stdout, { end: false })
+    for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
+      out.bytes(chunk)
+      if (!(await out.flushed())) return false
+    }
+    return true
   } catch (cause) {
-    throw diskFault(cause, "write the backup to stdout")
+    throw diskFault(cause, "read the backup")
   }
 }
 
@@ -79,7 +83,7 @@ async function askPassphrase(context: Context): Promise<string> {
 
 function printExported(context: Context, file: string, { contacts, messages }: Results["export"]): void {
   const { out } = context
-  if (out.json && file !== "-") out.record("mqttchat/exported/1", { file, contacts, messages })
+  if (out.json && file !== "-") out.report.record("mqttchat/exported/1", { file, contacts, messages })
   const where = file === "-" ? safe`` : safe` to ${display(file)}`
   out.done(safe`saved${where}: ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)
   warnAboutOwnBroker(context)

@@ -92,7 +92,7 @@ async function restore(context: Context, { profile, rest }: ReadBackup, passphra
     },
   })
   const { contacts, messages } = restored
-  if (context.out.json) context.out.record("mqttchat/imported/1", restored)
+  if (context.out.json) context.out.report.record("mqttchat/imported/1", restored)
   context.out.done(safe`restored         ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)
 }
 

@@ -77,6 +77,6 @@ function printProfile({ out, paths }: Context, { settings, ring, passphrase }: N
   out.done(safe`keys made        ${display(paths.keyFile)}${passphrase === "" ? safe`` : safe`, locked`}`)
   const print = groupDigits(toHex(fingerprint(ring.identity.public)).slice(0, FINGERPRINT_DIGITS))
   if (out.json)
-    out.record("mqttchat/profile/1", { name: settings.name, fingerprint: print.replaceAll(" ", "") })
-  else out.data(safe`${displayName(settings.name)}  ${print}`)
+    out.report.record("mqttchat/profile/1", { name: settings.name, fingerprint: print.replaceAll(" ", "") })
+  else out.report.data(safe`${displayName(settings.name)}  ${print}`)
 }

@@ -71,7 +71,7 @@ function eraseAll({ out, env }: Context, found: readonly ProfileFile[]): void {
     }
     removeFile(path)
     failpoint(`removed ${path}`)
-    if (out.json) out.record(FILE_SCHEMA, { path })
+    if (out.json) out.report.record(FILE_SCHEMA, { path })
     else out.done(display(path))
   }
 }

@@ -12,6 +12,11 @@ const VARIABLES = [
   ["NO_COLOR", "If it is set and not empty, no colour is used."],
 ] as const
 
+const OF_STDOUT =
+  "A command that is to print something ends with 74 when stdout does not take all of it: with an error line, or " +
+  "without one when its reader has gone, as after head -1. A command that has done something else, such as send, " +
+  "ends as that did, even when stdout is closed or full. inbox marks as shown only what stdout has taken."
+
 /** Every command's page; that of the program itself says what holds for all. */
 export function manual(program: CommandNode, version: string): readonly Page[] {
   return everyCommand(program).map((node) => ({
@@ -80,6 +85,7 @@ function common(): readonly string[] {
     heading("EXIT STATUS"),
     definition("0", "it is done"),
     ...exitCodes().map(([code, meaning]) => definition(String(code), meaning)),
+    paragraph(OF_STDOUT),
     heading("ENVIRONMENT"),
     ...VARIABLES.map(([name, meaning]) => definition(name, meaning)),
     heading("FILES"),

@@ -1,11 +1,11 @@
-/** Why a command ends: a signal, nobody reads its output any more, or it was asked to. */
-export type Ending = NodeJS.Signals | "reader-gone" | "done"
+/** Why a command ends: a signal, or it was asked to or has nothing left to do. */
+export type Ending = NodeJS.Signals | "done"
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 /** What a command has opened, and the one way to end it early. */
 export class Lifetime {
-  /** Resolves at the first signal or when the reader has gone; never rejects. */
+  /** Resolves at the first signal, or when `end` is called; never rejects. */
   readonly ended: Promise<Ending>
   readonly end: (ending: Ending) => void
   readonly #closers: (() => void | Promise<void>)[] = []

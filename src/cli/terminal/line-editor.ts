@@ -20,7 +20,8 @@ export type LineEditorEvents = {
 
 /** A terminal where rows appear above the line that is being typed. */
 export type LineEditor = {
-  readonly print: (row: SafeText) => void
+  /** `onTaken` is called when the terminal has the row. */
+  readonly print: (row: SafeText, onTaken?: () => void) => void
   readonly close: () => void
 }
 
@@ -85,17 +86,21 @@ function watchTyping(readline: Interface, keys: PassThrough, onTyping: LineEdito
   keys.on("keypress", () => setImmediate(check))
 }
 
-type RowPrinter = { readonly print: (row: SafeText) => void; readonly entered: () => void }
+type RowPrinter = Pick<LineEditor, "print"> & { readonly entered: () => void }
+
+function writeRow(row: SafeText, onTaken: (() => void) | undefined): void {
+  process.stdout.write(`${row}\n`, (refusal) => (refusal ? undefined : onTaken?.()))
+}
 
 /** Takes the typed text away, writes the row, and types the text again, by the editor's own keys. */
 function redrawingPrinter(readline: Interface): RowPrinter {
-  const print = (row: SafeText): void => {
+  const print: RowPrinter["print"] = (row, onTaken) => {
     const { line: text, cursor } = readline
     readline.write(null, { ctrl: true, name: "e" })
     readline.write(null, { ctrl: true, name: "u" })
     cursorTo(process.stdout, 0)
     clearScreenDown(process.stdout)
-    process.stdout.write(`${row}\n`)
+    writeRow(row, onTaken)
     readline.prompt()
     readline.write(text)
     for (let at = text.length; at > cursor; at = readline.cursor) readline.write(null, { name: "left" })
@@ -104,20 +109,20 @@ function redrawingPrinter(readline: Interface): RowPrinter {
 }
 
 function holdingPrinter(readline: Interface): RowPrinter {
-  const held: SafeText[] = []
+  const held: Parameters<RowPrinter["print"]>[] = []
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {
     clearTimeout(timer)
     timer = undefined
-    for (const row of held.splice(0)) process.stdout.write(`${row}\n`)
+    for (const [row, onTaken] of held.splice(0)) writeRow(row, onTaken)
   }
   const overdue = (): void => {
     process.stdout.write("\n")
     flush()
     readline.prompt(true)
   }
-  const print = (row: SafeText): void => {
-    held.push(row)
+  const print: RowPrinter["print"] = (row, onTaken) => {
+    held.push([row, onTaken])
     if (readline.line === "") {
       flush()
       return

@@ -1,5 +1,6 @@
-import { EXIT_CODE, type Fault } from "../../errors.ts"
+import { diskFault, EXIT_CODE, type Fault } from "../../errors.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
+import { isReaderGone, openSink, type Refusal } from "./sink.ts"
 
 /**
  * How we speak. What a command was asked for goes to stdout, one thing a row, or with --json one object a row that
@@ -7,12 +8,12 @@ import { display, safe, type SafeText } from "../../wire/text.ts"
  * `mqttchat: what and why` in lower case without a full stop, then the next command behind an arrow.
  * Colour only repeats what the words say.
  */
-export type Output = {
+export type Output = Rows & {
   readonly json: boolean
-  /** A row on stdout. */
-  readonly data: (row: SafeText) => void
-  /** A row of JSON on stdout. */
-  readonly record: (schema: string, value: object) => void
+  /** Rows that tell of what is done already: where stdout does not take them, the command has succeeded all the same. */
+  readonly report: Rows
+  /** A piece of something that is no text, on stdout. */
+  readonly bytes: (chunk: Uint8Array) => void
   /** A row on stderr; silent under --quiet. */
   readonly info: (row: SafeText) => void
   /** The same with a tick before it. */
@@ -21,11 +22,21 @@ export type Output = {
   readonly warn: (row: SafeText) => void
   /** Says what to type next; silent under --quiet. */
   readonly next: (advice: SafeText) => void
-  readonly failure: (fault: Fault) => void
   /** For rows of stdout. */
   readonly styled: (style: Style, text: SafeText) => SafeText
-  /** Resolves when everything written to stdout so far has reached its reader. */
-  readonly flushed: () => Promise<void>
+  /** Resolves when everything written to stdout so far was taken or refused, with whether all of it was taken. */
+  readonly flushed: () => Promise<boolean>
+  /** Resolves when stdout did not take something that is no report; a command that stays has nothing left to do then. */
+  readonly lost: Promise<void>
+  /** Tells how the command ended and gives its exit code. What stdout did not take comes before any fault. */
+  readonly conclude: (fault?: Fault) => Promise<number>
+}
+
+/** Rows on stdout. Where stdout does not take them, the command has failed. */
+type Rows = {
+  readonly data: (row: SafeText) => void
+  /** A row of JSON. */
+  readonly record: (schema: string, value: object) => void
 }
 
 export type Colour = "auto" | "always" | "never"
@@ -45,35 +56,67 @@ type Style = keyof typeof STYLE
 /** What JSON leaves as it is and a terminal or an editor may still act upon. */
 const ACTIVE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
-/** `readerGone` is called when whoever read our stdout closed it, as `head -1` does: no failure, but the end. */
-export function openOutput(options: OutputOptions, onReaderGone: () => void): Output {
-  const { stdout, stderr } = process
-  for (const stream of [stdout, stderr])
-    stream.on("error", (cause: NodeJS.ErrnoException) => onStreamError(cause, onReaderGone))
-  const row = (stream: NodeJS.WriteStream, text: SafeText): void => void stream.write(`${text}\n`)
-  const writeStderr = (text: SafeText): void => row(stderr, text)
-  const stderrPainter = painter(stderr, options.colour)
+export function openOutput(options: OutputOptions): Output {
+  const stdout = openSink(process.stdout)
+  const stderr = openSink(process.stderr)
+  const loss = watchLoss()
+  const writeStderr = (text: SafeText): void => stderr.write(`${text}\n`)
+  const stderrPainter = painter(process.stderr, options.colour)
+  const failure = ({ code, message, hint }: Fault): void => {
+    const shown = { code, message, hint: hint === undefined ? undefined : options.advice(hint) }
+    writeStderr(options.json ? failureJson(shown) : failureText(shown, stderrPainter))
+  }
   return {
     json: options.json,
-    data: (text) => row(stdout, text),
-    record: (schema, value) => row(stdout, toJson(schema, value)),
+    ...rows((text) => stdout.write(text, loss.noted)),
+    report: rows((text) => stdout.write(text)),
+    bytes: (chunk) => stdout.write(chunk, loss.noted),
     info: (text) => (options.quiet ? undefined : writeStderr(text)),
     done: (text) =>
       options.quiet ? undefined : writeStderr(safe`${stderrPainter("green", safe`✓`)} ${text}`),
     warn: (text) => writeStderr(safe`${stderrPainter("yellow", safe`!`)} ${text}`),
     next: (advice) => (options.quiet ? undefined : writeStderr(options.advice(advice) as SafeText)),
-    failure: ({ code, message, hint }) => {
-      const shown = { code, message, hint: hint === undefined ? undefined : options.advice(hint) }
-      writeStderr(options.json ? failureJson(shown) : failureText(shown, stderrPainter))
+    styled: painter(process.stdout, options.colour),
+    flushed: stdout.settled,
+    lost: loss.happened,
+    conclude: async (fault) => {
+      await stdout.settled()
+      const refusal = loss.refusal()
+      const shown = refusal === undefined ? fault : faultOfLoss(refusal)
+      if (shown !== undefined) failure(shown)
+      if (refusal !== undefined) return EXIT_CODE.io
+      return fault === undefined ? 0 : EXIT_CODE[fault.code]
     },
-    styled: painter(stdout, options.colour),
-    flushed: () => new Promise((resolve) => void stdout.write("", () => resolve())),
   }
 }
 
-function onStreamError(cause: NodeJS.ErrnoException, onReaderGone: () => void): void {
-  if (cause.code !== "EPIPE") throw cause
-  onReaderGone()
+function rows(write: (text: string) => void): Rows {
+  return {
+    data: (text) => write(`${text}\n`),
+    record: (schema, value) => write(`${toJson(schema, value)}\n`),
+  }
+}
+
+/** A reader that has had enough, as `head -1` has, is told nothing. */
+function faultOfLoss(refusal: Refusal): Fault | undefined {
+  return isReaderGone(refusal) ? undefined : diskFault(refusal, "write to stdout")
+}
+
+type LossWatch = {
+  readonly noted: (refusal: Refusal) => void
+  readonly refusal: () => Refusal | undefined
+  readonly happened: Promise<void>
+}
+
+function watchLoss(): LossWatch {
+  let first: Refusal | undefined
+  let tell: () => void = () => undefined
+  const happened = new Promise<void>((resolve) => (tell = resolve))
+  const noted = (refusal: Refusal): void => {
+    first ??= refusal
+    tell()
+  }
+  return { noted, refusal: () => first, happened }
 }
 
 type Painter = (style: Style, text: SafeText) => SafeText

@@ -90,6 +90,6 @@ function printResult(
     `${existsSync(DEBIAN_PATH) ? DEBIAN_PATH : "mosquitto"} -c ${file("mosquitto.conf")}`,
     `mqttchat registrar --broker ${members ?? ""} --guests ${guests ?? ""} --crl ${file(CRL_FILE)} --pid-file ${file(PID_FILE)}`,
   ]
-  if (context.out.json) context.out.record("mqttchat/mosquitto/1", { folder, members, guests, start })
+  if (context.out.json) context.out.report.record("mqttchat/mosquitto/1", { folder, members, guests, start })
   else printStartCommands(context, folder, start)
 }

@@ -62,6 +62,6 @@ function printResult(
     `RABBITMQ_CONF_ENV_FILE='${join(folder, "rabbitmq-env.conf")}' ${program}`,
     `mqttchat registrar --broker ${members} --rabbitmq ${registrarPort}`,
   ]
-  if (context.out.json) context.out.record("mqttchat/rabbitmq/1", { folder, members, start })
+  if (context.out.json) context.out.report.record("mqttchat/rabbitmq/1", { folder, members, start })
   else printStartCommands(context, folder, start)
 }
