@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { endByHangUp } from "./cli/terminal/hang-up.ts"
 import { printRows } from "./cli/terminal/print.ts"
 import { connectOwner } from "./daemon/client.ts"
 import { DEFAULT_PROFILE } from "./default-profile.ts"
@@ -42,4 +43,5 @@ async function namesFor(profile: string): Promise<readonly string[]> {
   }
 }
 
+endByHangUp()
 void printContactNames(process.argv[2] || (process.env["MQTTCHAT_PROFILE"] ?? DEFAULT_PROFILE))

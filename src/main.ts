@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import manifest from "../package.json" with { type: "json" }
+import { endByHangUp } from "./cli/terminal/hang-up.ts"
 import { printRows } from "./cli/terminal/print.ts"
 import { openSink } from "./cli/terminal/sink.ts"
 import { DEFAULT_PROFILE } from "./default-profile.ts"
@@ -33,5 +34,6 @@ function reportBug(cause: unknown): void {
   void stderr.settled().then(() => process.exit(BUG))
 }
 
+endByHangUp()
 process.on("uncaughtException", reportBug)
 main(process.argv.slice(2)).then((code) => (process.exitCode = code), reportBug)

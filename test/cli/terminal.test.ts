@@ -1,9 +1,11 @@
+import { constants } from "node:os"
 import { describe, expect, it } from "vitest"
 import { CliFixture, INIT, paired, startBroker } from "./cli-fixture.ts"
 import { CTRL_C, CTRL_D, DOWN, ENTER, Terminal, WHOLE } from "./terminal.ts"
 
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
+const { SIGHUP } = constants.signals
 
 describe("init at a terminal", () => {
   it("asks for name, passphrase and broker, and says what is next", async () => {
@@ -192,6 +194,18 @@ describe("chat at a terminal", () => {
     expect(atAlice.leftBehind).toEqual(WHOLE)
   })
 
+  it.each([[], ["--plain"]])("ends by the signal itself when its window is closed %s", async (...plain) => {
+    const cli = new CliFixture()
+    await paired(cli)
+    const atAlice = new Terminal(cli, [...alice, "chat", "bob", ...plain])
+    await atAlice.shows(/\/help/)
+    atAlice.type("typed and not sent")
+    await atAlice.shows(/typed and not sent/)
+    atAlice.hangUp()
+    expect(await atAlice.ended()).toMatchObject({ signal: SIGHUP })
+    expect((await cli.run([...alice, "history", "bob"])).stdout).toBe("")
+  })
+
   it("with --plain changes nothing that is on the screen", async () => {
     const cli = new CliFixture()
     await paired(cli)
@@ -213,5 +227,24 @@ describe("chat at a terminal", () => {
     const atAlice = new Terminal(cli, [...alice, "chat", "bob"])
     await atAlice.shows(/␛\[\?1049h.*hi\n +│ alice: fake/)
     expect(atAlice.leftBehind).toMatchObject({ alternateScreen: false, hiddenCursor: false })
+  })
+})
+
+describe("a terminal whose window is closed", () => {
+  it("ends every command that stays by the signal itself", async () => {
+    const cli = new CliFixture()
+    await cli.run(INIT)
+    const stays = [
+      { words: ["init"], shows: /Your name/ },
+      { words: [...alice, "wipe"], shows: /Type its name/ },
+      { words: [...alice, "broker", "--loopback", "--port", "0"], shows: /Ctrl\+C stops/ },
+      { words: [...alice, "daemon"], shows: /daemon running/ },
+    ]
+    for (const { words, shows } of stays) {
+      const terminal = new Terminal(cli, words)
+      await terminal.shows(shows)
+      terminal.hangUp()
+      expect({ words, ...(await terminal.ended()) }).toMatchObject({ words, signal: SIGHUP })
+    }
   })
 })

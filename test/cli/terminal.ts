@@ -78,6 +78,13 @@ export class Terminal {
     this.#pty.kill(signal)
   }
 
+  /** As when its window is closed. */
+  hangUp(): void {
+    // the types of node-pty leave it out
+    const destroy: unknown = Reflect.get(this.#pty, "destroy")
+    if (typeof destroy === "function") Reflect.apply(destroy, this.#pty, [])
+  }
+
   /** All rows, without blanks at their ends. */
   get text(): string {
     const { active } = this.#screen.buffer

@@ -32,12 +32,12 @@ export class Lifetime {
     if (failures.length > 0) throw failures[0]
   }
 
-  /** The first signal ends the command in order, a second one at once. */
+  /** The first signal ends the command in order, a second one at once; a terminal that goes sends SIGHUP twice. */
   handleSignals(): void {
     for (const signal of SIGNALS) {
       process.on(signal, () => {
         this.end(signal)
-        process.once(signal, () => exitBySignal(signal))
+        if (signal !== "SIGHUP") process.once(signal, () => exitBySignal(signal))
       })
     }
   }

@@ -46,6 +46,7 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEd
     readline.prompt()
   })
   watchTyping(readline, keys, events.onTyping)
+  heedHangUp(readline, process.stdin)
   readline.on("SIGINT", () => (paste.clear() ? readline.prompt() : events.onInterrupt()))
   readline.on("close", events.onEnd)
   readline.prompt()
@@ -69,10 +70,18 @@ function keyByKey(terminal: NodeJS.ReadStream): PassThrough {
   terminal.on("data", (chunk: Buffer) => {
     for (const key of decoder.write(chunk)) keys.write(key)
   })
-  terminal.once("end", () => keys.end())
   // a prompt that was answered before has paused it
   terminal.resume()
   return Object.assign(keys, { setRawMode: (raw: boolean) => terminal.setRawMode(raw) })
+}
+
+/**
+ * The editor would take the end of its input for Enter and send what nobody has finished. A terminal that has gone may
+ * fail as well, also because closing the editor changes its mode: that comes later than the call.
+ */
+function heedHangUp(readline: Interface, terminal: NodeJS.ReadStream): void {
+  terminal.once("end", () => readline.close())
+  terminal.on("error", () => setImmediate(() => readline.close()))
 }
 
 function watchTyping(readline: Interface, keys: PassThrough, onTyping: LineEditorEvents["onTyping"]): void {
