@@ -1,11 +1,11 @@
-/** Work that must not run beside its own kind: each piece begins when all before it are over, however they ended. */
+/** Tasks that must not overlap: each starts when all earlier ones have ended, with or without an error. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve()
 
   /** Resolves and rejects as `work` does. */
   run<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#last.then(work)
-    // whoever asked for it hears of its failure
+    // the caller of `run` gets the failure
     this.#last = done.catch(() => undefined)
     return done
   }

@@ -59,7 +59,7 @@ export function maySubscribe(principal: Principal, filter: string): boolean {
   }
 }
 
-/** Whether a message on `topic` may be handed to `caller`, whatever it is subscribed to. */
+/** Whether a message on `topic` may be delivered to `caller`, independent of its subscriptions. */
 export function mayReceive(principal: Principal, topic: string): boolean {
   const parsed = parseTopic(topic)
   if (parsed === undefined) return false

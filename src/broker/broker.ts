@@ -22,7 +22,7 @@ export type BrokerSetup = SessionsSetup &
     readonly listen: readonly ListenAddress[]
     /** Where offline messages lie. */
     readonly journalPath: string
-    /** Told when a message could not be written down; its sender got no PUBACK. */
+    /** Called when a message could not be written; its sender got no PUBACK. */
     readonly onTrouble?: (fault: Fault) => void
   }
 
@@ -47,7 +47,7 @@ export type Broker = {
   /** In the order of `listen`. */
   readonly ports: readonly number[]
   readonly stats: () => BrokerStats
-  /** Shows another certificate of the same authority from now on; nobody is disconnected. */
+  /** Presents another certificate of the same authority from now on; existing connections stay. */
   readonly renew: (certificate: ServerCertificate) => void
   /** Ends the connections of a device and drops its queue; `mayEnter` must say no to it already. */
   readonly disconnect: (device: string) => Promise<void>
@@ -56,7 +56,7 @@ export type Broker = {
 
 /**
  * What no queue brings (QoS 0, pairing) is dropped for a reader with so much unread: long before it would end the
- * connection, or whoever knows an inbox could keep its owner offline.
+ * connection, or anyone who knows an inbox could keep its owner offline.
  */
 const UNQUEUED_MAX_BYTES = 1024 * 1024
 const HOUR_MS = 60 * 60 * 1000
@@ -168,7 +168,7 @@ async function startAedes(
   const options: AedesOptions = {
     ...sessions.hooks,
     persistence: offlineQueues,
-    // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop everybody.
+    // 0 is "no limit": with one, a hundred messages to a subscriber that does not read stop all clients.
     concurrency: 0,
     connectTimeout: setup.limits.connectTimeoutMs,
     authorizePublish: (client, packet, done) => {
@@ -208,7 +208,7 @@ function failed(setup: BrokerSetup, done: (error: Error) => void): (cause: unkno
 
 type SocketHandler = (socket: TLSSocket) => void
 
-/** What becomes of a connection after TLS; the WebSocket library is loaded for whoever wants it. */
+/** Handles a connection after TLS; the WebSocket library is loaded only where it is enabled. */
 async function socketHandlers(
   parts: BrokerParts,
   setup: BrokerSetup,

@@ -3,7 +3,7 @@ import { isIP } from "node:net"
 import { generate } from "selfsigned"
 import { Fault } from "../errors.ts"
 
-/** PEM of the broker's certificate authority. The key also signs device certificates: whoever has it may come in. */
+/** PEM of the broker's certificate authority. The key also signs device certificates: its holder can admit any device. */
 export type Authority = { readonly caCertificate: string; readonly caKey: string }
 /** PEM of what the listener shows: the certificate for its host names and its key. */
 export type ServerCertificate = { readonly certificate: string; readonly key: string }
@@ -17,7 +17,7 @@ const AUTHORITY_DAYS = 20 * 365
 const SERVER_DAYS = 397
 const PIN_BYTES = 16
 
-/** Nothing that anybody typed may stand in a subject: commas would add fields. */
+/** No user input in a subject: commas would add fields. */
 const AUTHORITY_NAME = "mqttchat broker authority"
 const SERVER_NAME = "mqttchat broker"
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i

@@ -13,7 +13,7 @@ const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 export type Metrics = { readonly port: number; readonly close: () => Promise<void> }
 
 /**
- * Answers `GET /metrics` on loopback; port 0 takes a free one. The figures name nobody.
+ * Answers `GET /metrics` on loopback; port 0 takes a free one. The figures contain no names.
  * @throws Fault `unavailable` if the port is taken.
  */
 export async function serveMetrics(port: number, stats: () => BrokerStats): Promise<Metrics> {
@@ -90,7 +90,7 @@ function storageMetrics({ queued, journal, certificateUntil }: BrokerStats): Fam
     ["mqttchat_queued_bytes", "gauge", "Bytes in them", ["", queued.bytes]],
     ["mqttchat_dropped_total", "counter", "Messages that found a full queue", ["", queued.dropped]],
     ["mqttchat_journal_bytes", "gauge", "Length of the journal", ["", journal.bytes]],
-    ["mqttchat_journal_rewrites_total", "counter", "Times it was written anew", ["", journal.rewrites]],
+    ["mqttchat_journal_rewrites_total", "counter", "Times it was rewritten", ["", journal.rewrites]],
     [
       "mqttchat_certificate_expiry_seconds",
       "gauge",

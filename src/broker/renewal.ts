@@ -4,7 +4,7 @@ import type { ServerCertificate } from "./certificates.ts"
 /** Long enough for a broker whose clock or disk was in trouble for some weeks. */
 const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000
 
-/** True if the server certificate had less than thirty days left at `now` and was replaced; nobody is disconnected. */
+/** True if the server certificate had less than thirty days left at `now` and was replaced; connections stay. */
 export async function renewIfDue(
   broker: Pick<Broker, "stats" | "renew">,
   make: () => Promise<ServerCertificate>,

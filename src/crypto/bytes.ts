@@ -27,7 +27,7 @@ export type RecoverySecret = Kind<"RecoverySecret">
 /** Key of a sealed box or file, 32 bytes. */
 export type BoxKey = Kind<"BoxKey">
 
-/** Source of random bytes, handed in wherever chance matters so that a test can choose it. */
+/** Source of random bytes, passed in so that a test can choose it. */
 export type Random = (length: number) => Uint8Array
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

@@ -52,7 +52,7 @@ function own(buffer: Buffer): Uint8Array {
 }
 
 /**
- * By way of a string, which Node makes in a third of the time of a Buffer. It cannot be wiped: like whatever the garbage
+ * By way of a string, which Node makes in a third of the time of a Buffer. It cannot be wiped: like everything the garbage
  * collector has moved, it stays until its memory is used again.
  */
 function sha512(message: Uint8Array, target: Uint8Array, at: number): void {

@@ -2,7 +2,7 @@ import nacl from "tweetnacl"
 import type { Backend } from "./backend.ts"
 import { wipe } from "./bytes.ts"
 
-/** The reference: plain JavaScript, present wherever the program runs, and the slowest. */
+/** The reference: plain JavaScript, present on every platform, and the slowest. */
 export const tweetnacl: Backend = {
   agree(secret, theirs) {
     const shared = nacl.scalarMult(secret, theirs)

@@ -8,18 +8,18 @@ import { requirePrivateFolder } from "../fs/private-folder.ts"
 import { LineReader } from "./line-reader.ts"
 import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
 
-/** Nobody listens there: no socket, or one that its owner left behind. */
+/** No process listens there: no socket, or a stale one. */
 const NOT_LISTENING = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
 
 /**
- * The owner of the profile, or undefined where none answers. Faults `config` when somebody else could have put the
+ * The owner of the profile, or undefined where none answers. Faults `config` when another user could have put the
  * socket there, `io` when it may not be used.
  */
 export async function connectOwner(socketPath: string): Promise<ChatClient | undefined> {
   return connectSocket(socketPath)
 }
 
-/** Asks whatever `serveCommands` serves. */
+/** A client of what `serveCommands` serves. */
 export type RpcClient = {
   readonly request: (method: string, params: object) => Promise<unknown>
   readonly close: () => Promise<void>

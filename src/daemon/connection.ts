@@ -37,7 +37,7 @@ export type Service = {
 }
 
 /**
- * One connection. Whoever ends its own side is answered what it asked before, and no more. A stream that is given here
+ * One connection. A peer that ends its side still gets the answers to its earlier requests, and no more. A stream that is given here
  * keeps its other side open by itself (`allowHalfOpen`).
  */
 export class RpcConnection {
@@ -72,7 +72,7 @@ export class RpcConnection {
     stream.resume()
   }
 
-  /** Answers what was asked, as far as that takes no longer than 2 s, and hears no more. */
+  /** Answers pending requests, for at most 2 s, and reads no more. */
   async finish(): Promise<void> {
     this.#finishing = true
     this.#lines.length = 0
@@ -117,7 +117,7 @@ export class RpcConnection {
     this.#pending.add(done)
   }
 
-  /** One bad request must not take the owner with it: whatever goes wrong becomes the answer. */
+  /** One bad request must not end the owner: its error becomes the answer. */
   async #answer({ id, method, params }: Request): Promise<Answer> {
     try {
       if (method === "listen") {

@@ -1,6 +1,6 @@
 const LF = 0x0a
 
-/** Cuts a byte stream into lines of at most `maxBytes`; `undefined` is told once for a longer one, and no more follows. */
+/** Cuts a byte stream into lines of at most `maxBytes`; `undefined` comes once for a longer one, and nothing after it. */
 export class LineReader {
   readonly #maxBytes: number
   readonly #onLine: (line: string | undefined) => void

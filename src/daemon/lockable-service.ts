@@ -7,16 +7,16 @@ import type { Service } from "./connection.ts"
 export type OpenProfile = { readonly client: ChatClient; readonly close: () => Promise<void> }
 
 export type LockableServiceOptions = {
-  /** Faults as whatever opens the profile. */
+  /** Faults as opening the profile does. */
   readonly open: (passphrase: string) => Promise<OpenProfile>
   /** Where no passphrase locks the keys, there is nothing to wait for after a lock. */
   readonly isLockable: boolean
   /** Locks after so long without a request. */
   readonly lockAfterMs?: number | undefined
-  /** Ends after so long without a request, unless somebody listens. */
+  /** Ends after so long without a request, unless a client listens. */
   readonly endAfterMs?: number | undefined
   readonly end: () => void
-  /** For whoever runs this process; everybody else listens. */
+  /** For the process that runs it; all others use `listen`. */
   readonly onLockChange: (event: "locked" | "unlocked") => void
 }
 
@@ -33,7 +33,7 @@ type State =
   /** `last` is how it was. A locked profile neither sends nor receives, so it still is. */
   | { readonly kind: "locked"; readonly last: Status }
 
-/** Holds the keys of a profile for whoever asks, until it is told to forget them, or nobody has asked for long. */
+/** Holds the keys of a profile for its clients until it is locked, or idle for long. */
 export class LockableService implements Service {
   readonly commands = { ...COMMANDS, ...ACCESS }
   readonly #options: LockableServiceOptions

@@ -2,7 +2,7 @@ import { Fault, FAULT_CODES, type FaultCode } from "../errors.ts"
 
 /** A text of 65,367 bytes takes six times as much when every byte of it needs an escape. */
 export const REQUEST_BYTES_MAX = 512 * 1024
-/** 10,000 messages of ordinary length; whoever asks for more long ones asks in parts. */
+/** 10,000 messages of ordinary length; ask for more in pages. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 
 /** A UUID or a counter; it comes back with the answer. */
@@ -26,7 +26,7 @@ export type RpcError = {
   readonly data?: { readonly code: FaultCode; readonly hint?: string }
 }
 
-/** What comes back: the answer to one request, or an event that nobody asked for. */
+/** What comes back: the answer to one request, or an event. */
 export type Answer =
   | { readonly kind: "result"; readonly id: number | string | null; readonly result: unknown }
   | { readonly kind: "error"; readonly id: number | string | null; readonly error: RpcError }

@@ -8,7 +8,7 @@ import { diskFault, Fault } from "../errors.ts"
 import { makePrivateFolder } from "../fs/private-folder.ts"
 import { RpcConnection, type Service } from "./connection.ts"
 
-/** More than the commands, chats and scripts of one person; whoever comes besides is not let in. */
+/** More than the commands, chats and scripts of one person; further connections are refused. */
 export const CONNECTIONS_MAX = 512
 
 export type RunningServer = { readonly close: () => Promise<void> }
@@ -31,7 +31,7 @@ function noDaemon(): Fault {
 /**
  * Lets other processes of this user ask this one: JSON-RPC 2.0, one object a line, on a Unix socket of
  * mode 0600. The caller holds the lock that goes with it, so a socket that is there already is a dead owner's. `close`
- * answers what was asked and hears no more. Makes the socket's folder if there is none. Faults `io`, and `config` when
+ * answers pending requests and reads no more. Makes the socket's folder if there is none. Faults `io`, and `config` when
  * others may enter the folder: until it is 0600, only the folder keeps them from the socket.
  */
 export async function serveCommands(service: Service, socketPath: string): Promise<RunningServer> {
@@ -50,7 +50,7 @@ export async function serveCommands(service: Service, socketPath: string): Promi
   return { close: () => closeAll(server, connections) }
 }
 
-/** Everybody who has been let in by one listener. */
+/** All accepted connections of one listener. */
 export class RpcConnections {
   readonly #service: Service
   readonly #all = new Set<RpcConnection>()

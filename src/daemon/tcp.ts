@@ -95,7 +95,7 @@ function firstLine(socket: Socket): Promise<string | undefined> {
   })
 }
 
-/** In the same time wherever they differ. */
+/** Constant time: it does not depend on where they differ. */
 function isSame(shown: string, token: string): boolean {
   const [a, b] = [shown, token].map((text) => createHash("sha256").update(text).digest())
   return a !== undefined && b !== undefined && timingSafeEqual(a, b)

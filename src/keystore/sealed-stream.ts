@@ -27,7 +27,7 @@ export async function* sealStream(
   random: Random,
 ): AsyncGenerator<Uint8Array> {
   if (passphrase === "") {
-    const message = "a backup needs a passphrase: without one, whoever finds the file could be you"
+    const message = "a backup needs a passphrase: without one, anyone who finds the file could be you"
     throw new Fault("usage", message, "mqttchat export FILE")
   }
   const { lock, key } = await newPassphraseKey(passphrase, random)

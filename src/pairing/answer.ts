@@ -13,7 +13,7 @@ import {
 
 /** The side that typed a code, by what it knows. Times are unix ms. */
 export type AnswerState =
-  /** The code, and not yet whether anybody offers it. */
+  /** The code; not yet whether it is offered. */
   | {
       readonly kind: "code"
       readonly typed: Typed
@@ -51,8 +51,8 @@ export type AnswerEvent =
 export type AnswerEffect =
   | { readonly kind: "keyed"; readonly psk: Psk; readonly grant: Grant }
   /**
-   * `absent`: nobody holds the nameplate; `used`: its owner says that the code is used; `mismatch`: the owner had
-   * another code, or took somebody else's answer; `silent`: the owner was there and then no more.
+   * `absent`: the nameplate is free; `used`: its owner says that the code is used; `mismatch`: the owner had
+   * another code, or took another caller's answer; `silent`: the owner was there and then no more.
    */
   | { readonly kind: "failed"; readonly why: "absent" | "used" | "mismatch" | "silent" }
 
@@ -87,7 +87,7 @@ export function answerWakesAt(state: AnswerState): number | undefined {
   }
 }
 
-/** One event. What does not fit the state changes nothing, for anybody can write on a nameplate. */
+/** One event. What does not fit the state changes nothing, for anyone can publish on a nameplate. */
 export function answerStep(state: AnswerState, event: AnswerEvent, input: AnswerInput): AnswerStep {
   switch (event.kind) {
     case "message": {
@@ -147,7 +147,7 @@ function answerTo(typed: Typed, owner: Uint8Array, { now, random }: AnswerInput)
 
 type WithOwner = Extract<AnswerState, { kind: "owner" }>
 
-/** Two owners of one nameplate, or a grant for somebody else: the one answer this code allows may be lost [P-23]. */
+/** Two owners of one nameplate, or a grant for another caller: the one answer this code allows may be lost [P-23]. */
 function receiveFromOwner(state: WithOwner, message: PairingMessage): AnswerStep {
   const { caller } = state.typed
   switch (message.kind) {

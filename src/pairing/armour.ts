@@ -31,7 +31,7 @@ export function armour({ bundle, address, access }: BundleFile): string {
 }
 
 /**
- * Reads a bundle file, wherever its lines stand in `text`; line ends and blanks may have been changed on the way,
+ * Reads a bundle file, at any place in `text`; line ends and blanks may have been changed on the way,
  * nothing else [P-40]. The bundle's own signature is the session room's to check.
  */
 export function readArmour(text: string): BundleFile | undefined {

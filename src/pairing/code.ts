@@ -12,7 +12,7 @@ export type ParsedCode =
   /** `suggestion` is the whole code with the nearest word in place of the unknown one. */
   | { readonly kind: "bad"; readonly why: string; readonly suggestion?: string }
 
-/** Two words are 22 bits for one guess; three are for brokers that anybody may use. */
+/** Two words are 22 bits for one guess; three are for brokers open to anyone. */
 export type WordCount = 2 | 3
 
 /** The longest code is 4 + 3 words of 8 letters + 3 hyphens; spoken separators and a host fit into the rest. */

@@ -46,7 +46,7 @@ export type OfferEvent =
   | { readonly kind: "cancel" }
 
 export type OfferEffect =
-  /** Somebody else holds this nameplate: draw another code. */
+  /** Another owner holds this nameplate: draw another code. */
   | { readonly kind: "collision" }
   /** The code may be shown. */
   | { readonly kind: "held" }
@@ -90,7 +90,7 @@ export function offerWakesAt(state: OfferState): number | undefined {
   }
 }
 
-/** One event. What does not fit the state changes nothing, for anybody can write on a nameplate. */
+/** One event. What does not fit the state changes nothing, for anyone can publish on a nameplate. */
 export function offerStep(state: OfferState, event: OfferEvent, input: OfferInput): OfferStep {
   switch (event.kind) {
     case "message": {
@@ -136,7 +136,7 @@ function isOwnAsk({ owner }: Plate, message: PairingMessage): boolean {
 
 type AtNameplate = Extract<OfferState, { kind: "nameplate" }>
 
-/** Takes the one answer of this code; claims the nameplate whenever somebody asks [P-21] [P-22]. */
+/** Takes the one answer of this code; claims the nameplate each time it is asked for [P-21] [P-22]. */
 function receiveAtNameplate(state: AtNameplate, message: PairingMessage, input: OfferInput): OfferStep {
   if (message.kind === "ask" && !isOwnAsk(state.plate, message))
     return { next: state, send: [claim(state.plate)] }
@@ -191,8 +191,8 @@ function receiveRepeated(state: InExchange, answer: Answer): OfferStep {
 }
 
 /**
- * Somebody else with the same code. While nothing was given to anybody the code dies for all; afterwards the first
- * caller goes on and the second is told that it is used [P-23].
+ * Another caller with the same code. Before a grant the code ends for all; afterwards the first
+ * caller goes on and the second learns that it is used [P-23].
  */
 function receiveFromAnother(state: InExchange, message: PairingMessage): OfferStep {
   if (message.kind !== "answer") return refuseLatecomer(state, message, state.call.caller)
@@ -201,7 +201,7 @@ function receiveFromAnother(state: InExchange, message: PairingMessage): OfferSt
   return { next: state, send: [stop(message.caller)] }
 }
 
-/** Who asks for a nameplate whose code is used hears so at once instead of waiting for nobody [P-23]. */
+/** A caller for a used code is told at once instead of waiting for its timeout [P-23]. */
 function refuseLatecomer(
   state: OfferState,
   message: PairingMessage,

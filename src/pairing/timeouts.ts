@@ -1,8 +1,8 @@
 /** How often what was not answered is said again: messages get lost where a broker restarts [P-20]. */
 export const REPEAT_MS = 2_000
-/** How long a newcomer listens for somebody who holds the nameplate already [P-21]. */
+/** How long a new owner listens for one that holds the nameplate already [P-21]. */
 export const LISTEN_MS = 300
-/** A code that nobody used ends here: the longer it lives, the longer somebody may have overheard it. */
+/** An unused code ends here: the longer it lives, the more likely it was overheard. */
 export const CODE_LIFETIME_MS = 600_000
 /** From the one answer to its proof, a newcomer's registration with the broker included. */
 export const PROOF_WITHIN_MS = 120_000

@@ -1,7 +1,7 @@
 import { wordlist } from "@scure/bip39/wordlists/english.js"
 
 const WORD_BITS = 11
-/** 44 bits: nobody searches for a handshake that shows four given words while two people look at their screens. */
+/** 44 bits: too many to search for a handshake with four given words while two people look at their screens. */
 const COMPARED_WORDS = 4
 /** A spelling further off than this is another word. */
 const TYPING_ERRORS_MAX = 3

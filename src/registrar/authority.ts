@@ -26,7 +26,7 @@ export const DEVICE_DAYS = 90
 /** Clocks differ: a certificate must not be "not yet valid" on the one that is behind. */
 const BACKDATED_MS = DAY_MS
 const SERIAL_BYTES = 16
-/** Brokers on OpenSSL refuse everybody once a list has run out; each start and each revocation makes a new one. */
+/** Brokers on OpenSSL refuse all clients once a list has expired; each start and each revocation makes a new one. */
 const LIST_YEARS = 20
 const YEAR_MS = 365 * DAY_MS
 /** RFC 7468 section 6. */
@@ -111,7 +111,7 @@ export async function readCsr(csr: Uint8Array): Promise<Uint8Array | undefined> 
     if (curve !== P256 || !(await request.verify(webcrypto))) return undefined
     return new Uint8Array(spki)
   } catch {
-    // a stranger's bytes: whatever the ASN.1 reader throws, they are no request
+    // a stranger's bytes: any error of the ASN.1 reader means that they are no request
     return undefined
   }
 }

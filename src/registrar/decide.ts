@@ -181,7 +181,7 @@ function invitePerson(context: RegistrarContext, state: RegistryState, { device,
   return invited(newInvitation(context, { name: "", by: device, operator: false }))
 }
 
-/** Whoever may invite: a further device brings nobody new. */
+/** All users who may invite: a further device brings no new user. */
 function inviteDevice(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
   if (hasMaxDevices(state, user)) return refuse("too-many")
   const { name = "", operator = false } = state.users.get(user) ?? {}
@@ -209,7 +209,7 @@ async function renew(context: RegistrarContext, state: RegistryState, request: R
   )
 }
 
-/** Issued within the hour: whoever asks again gets it again, or the ledger would grow as fast as somebody asks. */
+/** Issued within the hour: a repeated request gets it again, or each request would grow the ledger. */
 function isRecentlyIssued(state: RegistryState, device: Device, now: number): boolean {
   return isCurrent(state, device) && now - device.at < HOUR_MS
 }

@@ -17,7 +17,7 @@ export type Signer = {
   readonly now: () => number
 }
 
-/** What to write down before anybody is told, and what to tell. */
+/** What to write before the answer leaves, and the answer. */
 export type Decision = { readonly entry: Entry | undefined; readonly answer: RegistrationAnswer }
 
 export function grant({ user, certificate }: Pick<Device, "user" | "certificate">, entry?: Entry): Decision {
@@ -31,7 +31,7 @@ export function refuse(why: RegistrationRefusal): Decision {
   return { entry: undefined, answer: { kind: "refused", why } }
 }
 
-/** To a device that was revoked; one that was replaced is told so, and since when. */
+/** To a device that was revoked; one that was replaced learns so, and since when. */
 export function refuseRevoked({ revokedAt, replacedBy }: Device): Decision {
   if (revokedAt === undefined || replacedBy === undefined) return refuse("revoked")
   return { entry: undefined, answer: { kind: "replaced", at: revokedAt } }

@@ -77,7 +77,7 @@ export type Ledger = {
   readonly append: (entry: Entry) => Promise<void>
   /**
    * One at a time: what is decided on the roll is on disk before the next one looks at it. Rejects as `append`, and
-   * with whatever `decide` throws.
+   * with the error of `decide`.
    */
   readonly transact: <T extends { readonly entry: Entry | undefined }>(
     decide: (state: RegistryState) => T | Promise<T>,
@@ -132,7 +132,7 @@ export async function readLedger(path: string): Promise<LedgerContents | undefin
 type LoadedLedger = { readonly state: MutableRegistryState; link: string; length: number }
 
 function ledger(file: FileHandle, loaded: LoadedLedger): Ledger {
-  // whoever comes after a failure begins where the last whole line ends
+  // after a failure the next write starts where the last whole line ends
   const turns = new SerialQueue()
   const write = async (entry: Entry): Promise<void> => {
     const link = linkOf(loaded.link, entry)

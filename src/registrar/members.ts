@@ -16,11 +16,11 @@ import {
 
 const OPERATOR = "operator"
 
-/** The ledger, and what it takes to invite somebody. */
+/** The ledger, and what an invitation needs. */
 export type Registry = Signer & { readonly ledger: Ledger }
 
 /**
- * A new invitation (72 bytes) for a new person; with `again` for somebody who is there, as after the loss of a laptop
+ * A new invitation (72 bytes) for a new person; with `again` for an existing user, as after the loss of a laptop
  * or of an invitation. On disk before it is given out. Faults `exists` and `not-found`.
  */
 export async function invitePerson(
@@ -101,7 +101,7 @@ export type UserRow = {
   readonly operator: boolean
   /** Unix ms. */
   readonly since: number
-  /** Name of whoever brought this user; null for the operator's command. */
+  /** Name of the user who invited this one; null for the operator's command. */
   readonly invitedBy: string | null
   /** Devices that may come in. */
   readonly devices: number

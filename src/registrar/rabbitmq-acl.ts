@@ -1,7 +1,7 @@
 import { isId, parseTopic, REGISTRATION_REQUESTS } from "../wire/topics.ts"
 import { REGISTRAR_ID } from "./registrar.ts"
 
-/** RabbitMQ's `mqtt.default_user`: whoever shows neither certificate nor account. */
+/** RabbitMQ's `mqtt.default_user`: a client with neither certificate nor account. */
 const GUEST = "guest"
 /** Where RabbitMQ's MQTT plugin publishes to and subscribes from. */
 const EXCHANGE = "amq.topic"
@@ -40,8 +40,8 @@ export function allows(path: AuthPath, fields: AuthFields, known: KnownDevices):
 }
 
 /**
- * A certificate comes without a password, and its client id with the next question. Nobody is a device by knowing its
- * name: what a client says of itself comes with the password it gave, or as the guest.
+ * A certificate comes without a password, and its client id with the next request. Knowing a
+ * device's name is not enough: a client that only states a name comes with its password, or as the guest.
  */
 function loginKind(fields: AuthFields, known: KnownDevices): PrincipalKind {
   const user = fields.get("username") ?? ""

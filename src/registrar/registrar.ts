@@ -23,7 +23,7 @@ import { type Admitted, type Entry, isOperator, type Restored, type RegistryStat
 
 /** Common name of the registrar's certificate: the one name that is no device id. */
 export const REGISTRAR_ID = "registrar"
-/** Its key lives only in this process and is made anew at each start; this outlives the longest. */
+/** Its key lives only in this process and is new at each start; this outlives the longest run. */
 const OWN_CERTIFICATE_YEARS = 10
 const YEAR_MS = 365 * 24 * 3600 * 1000
 /** Answers kept for requests that repeat themselves; a request repeats for twenty seconds. */
@@ -49,7 +49,7 @@ export type RegistrarSetup = {
   readonly brokerControl: (authority: Authority) => BrokerControl
   /** How the registrar's own link to the broker goes. */
   readonly onState: (state: ConnectionState) => void
-  /** Told of each device that is let in; its name is a stranger's text. */
+  /** Called for each admitted device; its name is a stranger's text. */
   readonly onAdmitted: (admitted: { readonly deviceName: string; readonly operator: boolean }) => void
   /** A device that was replaced is not shut out yet; that is done again when the registrar starts. */
   readonly onTrouble: (why: Fault) => void
@@ -66,7 +66,7 @@ export type Registrar = Registry & {
 }
 
 /**
- * Answers requests over the broker until closed. Resolves when it is subscribed and whoever was revoked meanwhile is
+ * Answers requests over the broker until closed. Resolves when it is subscribed and every device revoked meanwhile is
  * shut out; rejects with the link's Fault when the broker will not have it.
  */
 export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
@@ -144,7 +144,7 @@ class RequestQueue {
     if (parsed?.kind !== "registration-request") return
     const answer = await this.#answer(parsed.id, payload)
     if (answer === undefined) return
-    // not awaited: a link reads nothing while a frame is at work; whoever hears no answer asks again
+    // not awaited: a link reads nothing while a frame is at work; a client without an answer asks again
     const answered = this.#transport?.publish(registrationAnswerTopic(parsed.id), answer)
     answered?.then(() => this.#setup.reach("join-answered")).catch(() => undefined)
   }
@@ -174,7 +174,7 @@ class RequestQueue {
     this.#setup.onAdmitted({ deviceName, operator: isOperator(this.#setup.ledger.state, user) })
   }
 
-  /** Who was replaced is out before who came in his place hears of it. */
+  /** The replaced device is disconnected before its successor gets the answer. */
   async #disconnectReplaced(): Promise<void> {
     try {
       await this.#enforcement.run()

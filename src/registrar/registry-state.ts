@@ -1,7 +1,7 @@
 import { uniqueName, isActive } from "./names.ts"
 
 /**
- * One line of the registrar's ledger. Ids and keys are base64url, times unix ms; nothing in it lets anybody in, for
+ * One line of the registrar's ledger. Ids and keys are base64url, times unix ms; nothing in it admits anyone, for
  * of an invitation's secret only the hash is kept.
  */
 export type Entry =
@@ -10,7 +10,7 @@ export type Entry =
       readonly kind: "invited"
       readonly at: number
       readonly user: string
-      /** Empty for whoever a member brings: the first device then says its name. */
+      /** Empty for a user whom a member invites: the first device then gives its name. */
       readonly name: string
       readonly secretHash: string
       readonly expiresAt: number
@@ -66,7 +66,7 @@ export type Restored = Extract<Entry, { kind: "restored" }>
 export type User = {
   readonly id: string
   readonly at: number
-  /** Empty until the first device of somebody whom a member brought has come in. */
+  /** Empty until the first device of a user invited by a member is admitted. */
   readonly name: string
   readonly operator: boolean
   /** The device that asked for the first invitation; null for the operator's command. */
@@ -77,7 +77,7 @@ export type User = {
 export type Invitation = Invited & {
   /** What it let in last. */
   readonly admitted: Admitted | undefined
-  /** Another took its place, or whoever made or was to use it was revoked. */
+  /** Another took its place, or its issuer or its user was revoked. */
   readonly lapsed: boolean
 }
 
@@ -194,7 +194,7 @@ function applyAdmitted(state: MutableRegistryState, entry: Admitted): void {
   )
 }
 
-/** What the old device asked for others stays good: whoever asked is the same person. */
+/** Invitations that the old device requested stay good: the person is the same. */
 function applyRestored(state: MutableRegistryState, entry: Restored): void {
   const before = state.devices.get(entry.replaces)
   if (before === undefined) return
@@ -226,7 +226,7 @@ function applyRevoked(
   }
 }
 
-/** Of the invitations that nobody has used. */
+/** Unused invitations. */
 function lapse(state: MutableRegistryState, which: (invitation: Invitation) => boolean): void {
   for (const key of [...state.unused]) {
     const invitation = state.invitations.get(key)
@@ -241,7 +241,7 @@ function update<T>(map: Map<string, T>, key: string, change: (value: T) => T): v
   if (value !== undefined) map.set(key, change(value))
 }
 
-/** The operator's own user, whose first invitation is laid out beside the broker. */
+/** The operator's own user, whose first invitation is written next to the broker. */
 export function operatorOf(state: RegistryState): User | undefined {
   return [...state.users.values()].find((user) => user.operator && isActive(user))
 }

@@ -27,7 +27,7 @@ export function disconnectByTakeover(
     const transport = connect(
       { address, trust, credential, clean: true },
       {
-        // what waits for the device is not read: it is acknowledged by nobody and goes with the session
+        // messages that wait for the device are not read: they are not acknowledged and go with the session
         onFrame: () => new Promise<void>(() => undefined),
         onState: (state) => {
           if (state.kind === "online") settle?.resolve()

@@ -19,7 +19,7 @@ const FRESH_BYTES = 16
 const SIGNATURE_BYTES = 64
 const LABEL = utf8("mqttchat/1 bundle")
 
-/** What somebody needs to write to us first: our identity and prekeys, signed (PQXDH section 3.2) [S-2]. */
+/** What a peer needs to write to us first: our identity and prekeys, signed (PQXDH section 3.2) [S-2]. */
 export type Bundle = {
   readonly bytes: Uint8Array
   /** First 32 bytes of SHA-512: names the bundle, and is the secret of a link. */
@@ -29,7 +29,7 @@ export type Bundle = {
   readonly owner: PublicIdentity
   readonly prekey: PublicKey
   readonly encapsulationKey: EncapsulationKey
-  /** Where the owner receives from whoever answers. */
+  /** Where the owner receives the answer. */
   readonly inbox: Inbox
   /** Unix seconds. */
   readonly notAfter: number

@@ -52,7 +52,7 @@ export function isBucket(length: number): boolean {
 }
 
 /**
- * The message id, 16 bytes, of a session message: a hash of its tag and synthetic nonce, which anybody who holds the bytes
+ * The message id, 16 bytes, of a session message: a hash of its tag and synthetic nonce, which anyone who holds the bytes
  * can compute [S-27].
  */
 export function messageId(wire: Uint8Array): Uint8Array {

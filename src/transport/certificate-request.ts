@@ -5,7 +5,7 @@ const SEQUENCE = 0x30
 const BIT_STRING = 0x03
 /** `INTEGER 0`: the version of PKCS #10. */
 const VERSION_0 = Uint8Array.of(0x02, 0x01, 0x00)
-/** A name and a set of attributes with nothing in them: whoever signs does not read either. */
+/** An empty name and an empty set of attributes: the signer reads neither. */
 const NO_SUBJECT = Uint8Array.of(SEQUENCE, 0)
 const NO_ATTRIBUTES = Uint8Array.of(0xa0, 0)
 /** ecdsa-with-SHA256, 1.2.840.10045.4.3.2 (RFC 5758 section 3.2). */

@@ -91,7 +91,7 @@ export class Connection implements Subscriber {
     this.#client.unsubscribe([...topics], () => onAnswer())
   }
 
-  /** Takes no new frame, says goodbye when the one at work is committed and acknowledged, and waits for nobody else. */
+  /** Takes no new frame, disconnects when the current one is committed and acknowledged, and waits for nothing else. */
   close(why: Fault): void {
     this.#closing = true
     this.#window?.end(why)
@@ -178,7 +178,7 @@ function account({ username, password }: { username?: string; password?: string 
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
 }
 
-/** A PUBACK of MQTT 5 can refuse; whoever published decides whether to try again. */
+/** A PUBACK of MQTT 5 can refuse; the publisher decides whether to try again. */
 function refusalOf(error: unknown): Fault | undefined {
   if (!(error instanceof Error)) return undefined
   return new Fault("refused", "the broker did not take the message", undefined, error)

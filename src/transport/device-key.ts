@@ -7,7 +7,7 @@ import { certificateRequest } from "./certificate-request.ts"
 export type DeviceKey = {
   /** PKCS #8, PEM. */
   readonly key: string
-  /** PKCS #10, DER: proves possession of the key, and names nobody, for the registrar chooses the name. */
+  /** PKCS #10, DER: proves possession of the key; its name is empty, for the registrar chooses the name. */
   readonly csr: Uint8Array
 }
 

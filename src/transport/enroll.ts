@@ -11,7 +11,7 @@ import type { Credential, Publisher } from "./transport.ts"
 
 /** The registrar is asked again with the same bytes; it answers within some 20 ms, so only a lost frame waits. */
 export const REPEAT_MS = 2_000
-/** A laptop that just woke needs a while; after that nobody is there. */
+/** A laptop that just woke needs a while; after that no registrar is there. */
 const TRIES_MAX = 10
 
 export type DeviceCredential = Extract<Credential, { kind: "device" }>

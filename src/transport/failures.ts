@@ -4,7 +4,7 @@ import type { BrokerAddress, Credential } from "./transport.ts"
 /** Why a connection ended, and whether trying again can help. */
 export type Failure = { readonly permanent: boolean; readonly fault: Fault }
 
-/** Our own codes, beside those of Node and OpenSSL. */
+/** Our own codes, in addition to those of Node and OpenSSL. */
 export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
 export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
 export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
@@ -19,7 +19,7 @@ const UNTRUSTED: Row = {
   permanent: true,
   code: "protocol",
   text: "shows a certificate that does not lead to the key you trusted",
-  hint: "somebody may be in between: ask the person who runs it for the pin, then pair again",
+  hint: "someone may be in between: ask the person who runs it for the pin, then pair again",
 }
 const CLOCK: Row = {
   permanent: true,

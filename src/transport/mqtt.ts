@@ -19,7 +19,7 @@ import type {
 import { openSocket, pinOf } from "./trust.ts"
 import type { TlsCache } from "./trust.ts"
 
-/** A connection that lived this long was a good one: the next failure starts the waiting anew. */
+/** A connection that lived this long was a good one: the next failure starts the backoff again. */
 const STABLE_MS = 10_000
 const JITTER_STEPS = 1_000
 
@@ -48,7 +48,7 @@ class MqttTransport implements Transport {
   readonly #nodes: readonly Node[]
   readonly #closing = new AbortController()
   readonly #running: Promise<void>
-  /** Ends whatever the loop is waiting for. */
+  /** Ends what the loop is waiting for. */
   #interrupt: () => void = () => undefined
   #mqttVersion: MqttVersion
   #connection: Connection | undefined

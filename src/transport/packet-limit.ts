@@ -6,7 +6,7 @@ const LENGTH_BYTES_MAX = 4
 
 /**
  * Watches a stream of MQTT packets and answers, for each chunk, whether all lengths announced so far are within
- * `limit`: the parser buffers whatever length a hostile broker names, up to 256 MiB.
+ * `limit`: the parser buffers any length that a hostile broker names, up to 256 MiB.
  */
 export function packetLimit(limit: number): (chunk: Uint8Array) => boolean {
   let skip = 0

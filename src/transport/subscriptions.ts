@@ -24,7 +24,7 @@ export class Subscriptions {
   readonly #pendingUnsubscribes = new Set<string>()
   #subscriber: Subscriber | undefined
 
-  /** A connection is up: whatever is wanted is asked for again, which is harmless where the session lived on. */
+  /** A connection is up: all subscriptions are requested again, which is harmless where the session was kept. */
   resume(subscriber: Subscriber): void {
     this.#subscriber = subscriber
     for (const subscription of this.#subscriptions.values()) subscription.granted = false

@@ -39,7 +39,7 @@ export type TransportEvents = {
    * here for a publish or subscribe of this link.
    */
   readonly onFrame: (topic: string, payload: Uint8Array) => Promise<void>
-  /** Told on every change. `stopped` is permanent (wrong certificate, bad credentials): no retry follows. */
+  /** Called on every change. `stopped` is permanent (wrong certificate, bad credentials): no retry follows. */
   readonly onState: (state: ConnectionState) => void
 }
 
@@ -84,7 +84,7 @@ export type ConnectTarget = {
   readonly mqttVersion?: MqttVersion
 }
 
-/** A link that several share: each hears the topics it asked for. Enrolment needs no more than this. */
+/** A connection that several share: each receives the topics it subscribed to. Enrolment needs no more than this. */
 export type Publisher = {
   readonly publish: Transport["publish"]
   /**

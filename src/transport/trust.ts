@@ -70,7 +70,7 @@ async function connectPinned(
   try {
     if (known !== undefined) return await connectWith(known)
   } catch (error) {
-    // with the same key it may have been made anew: only a chain fetched now can tell that from a stranger
+    // the authority may have been reissued with the same key: only a chain fetched now distinguishes that from a stranger
     if (signal.aborted || !failureOf(error, address).permanent) throw error
   }
   tlsCache.anchor = undefined
@@ -104,7 +104,7 @@ function verifyOptions(tlsCache: TlsCache): ConnectionOptions {
 }
 
 /**
- * The pinned certificate is the anchor whatever its place in the chain. Only together with `ca`: a partial chain alone
+ * The pinned certificate is the anchor at any place in the chain. Only together with `ca`: a partial chain alone
  * makes Node 20 forget the authorities it knows.
  */
 function anchorOptions(anchor: string): ConnectionOptions {

@@ -32,7 +32,7 @@ export class Window {
     })
   }
 
-  /** The connection is gone: nobody knows whether what is under way arrived. */
+  /** The connection is gone: it is unknown whether pending messages arrived. */
   end(why: Fault): void {
     this.#ended = why
     const lost = [...this.#inFlight, ...this.#waiting.splice(0)]

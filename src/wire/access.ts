@@ -5,7 +5,7 @@ import { decode, type Reader, Writer } from "./codec.ts"
 export const PIN_BYTES = 16
 /** User id, secret, registrar's key and expiry. */
 export const INVITATION_BYTES = 72
-/** Brokers differ in what they take; nobody types a longer name or password. */
+/** Brokers differ in what they accept; no user types a longer name or password. */
 const USERNAME_BYTES_MAX = 256
 const PASSWORD_BYTES_MAX = 1024
 /** Five hosts of 253 characters, brackets, ports and commas. */
@@ -22,7 +22,7 @@ export type Entry =
   | { readonly kind: "none" }
   /** 72 bytes, used once. */
   | { readonly kind: "invitation"; readonly invitation: Uint8Array }
-  /** A broker without a registrar; without a user name it lets everybody in. */
+  /** A broker without a registrar; without a user name it admits anyone. */
   | { readonly kind: "account"; readonly username?: string; readonly password?: string }
 
 /** What a newcomer must know about the owner's broker; travels only inside a pairing channel, a link or a file. */

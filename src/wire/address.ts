@@ -4,7 +4,7 @@ export type Address = { readonly host: string; readonly port: number }
 /** The nodes of one broker, in the order in which they are tried. */
 export type Addresses = readonly [Address, ...Address[]]
 
-/** A cluster that stays whole through two failures has five nodes; nobody types more. */
+/** A cluster that stays whole through two failures has five nodes; more are not needed. */
 const ADDRESSES_MAX = 5
 /** MQTT over TLS (IANA: secure-mqtt); left out where an address is written. */
 export const DEFAULT_PORT = 8883

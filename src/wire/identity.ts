@@ -16,7 +16,7 @@ const SAFETY_LABEL = utf8("mqttchat/1 safety")
 const SAFETY_GROUPS = 12
 const GROUP_BYTES = 5
 
-/** Who somebody is: an Ed25519 and an X25519 key, independent of each other [W-14]. */
+/** An identity: an Ed25519 and an X25519 key, independent of each other [W-14]. */
 export type PublicIdentity = { readonly sign: VerifyKey; readonly box: PublicKey }
 
 /** Our own identity; it prints as ‹IdentityKeys›. */
@@ -31,7 +31,7 @@ export function encodeIdentity(identity: PublicIdentity): Uint8Array {
   return concat(identity.sign, identity.box)
 }
 
-/** The two keys of 64 bytes, copied; any 64 bytes are an identity, if perhaps nobody's [W-14]. */
+/** The two keys of 64 bytes, copied; any 64 bytes are an identity, possibly of no user [W-14]. */
 export function decodeIdentity(bytes: Uint8Array): PublicIdentity {
   return {
     sign: new Uint8Array(bytes.subarray(0, 32)) as VerifyKey,

@@ -34,9 +34,9 @@ export type PairingLink = {
   readonly bundleHash: Uint8Array
   readonly inbox: Inbox
   readonly proof: BrokerProof
-  /** 72 bytes, where the link lets somebody in at the broker. */
+  /** 72 bytes, where the link admits a new device at the broker. */
   readonly invitation: Uint8Array | undefined
-  /** Where whoever came in by the invitation connects as a member, if elsewhere. */
+  /** Where a device admitted by the invitation connects as a member, if elsewhere. */
   readonly members?: Addresses
 }
 
@@ -103,7 +103,7 @@ export function openLinkRequest(bundleHash: Uint8Array, request: Uint8Array): In
   return plain && decode(plain, (reader) => readPadded(reader, readInbox))
 }
 
-/** The bundle of 1402 bytes for whoever asked: 2048 bytes [W-45]. */
+/** The bundle of 1402 bytes for the asker: 2048 bytes [W-45]. */
 export function sealLinkAnswer(bundleHash: Uint8Array, bundle: Uint8Array, random: Random): Uint8Array {
   const nonce = random(NONCE_BYTES)
   const plain = new Writer().bytes(bundle).bytes(new Uint8Array(ANSWER_PADDING)).done()
@@ -111,7 +111,7 @@ export function sealLinkAnswer(bundleHash: Uint8Array, bundle: Uint8Array, rando
   return new Writer().bytes(nonce).bytes(box).done()
 }
 
-/** The bundle that the link names, or undefined: any other is refused, whoever sent it [W-45]. */
+/** The bundle that the link names, or undefined: any other is refused [W-45]. */
 export function openLinkAnswer(bundleHash: Uint8Array, answer: Uint8Array): Uint8Array | undefined {
   if (answer.length !== LINK_ANSWER_BYTES) return undefined
   const plain = openBox(answer, linkKey(bundleHash, "mqttchat/1 link answer"))

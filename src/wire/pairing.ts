@@ -10,11 +10,11 @@ const GUEST = 1
 /** A bundle of 1402, the longest access and the 16 of the box are 2721; there is no need for more than this. */
 export const GRANT_BYTES_MAX = 4096
 
-/** What the two parties of a code say on its nameplate; each is told by its first byte [W-41]. */
+/** Messages of the two parties of a code on its nameplate; the first byte is the kind [W-41]. */
 export type PairingMessage =
   /** The owner of a code holds this nameplate. */
   | { readonly kind: "claim"; readonly owner: Uint8Array }
-  /** Somebody typed the code; `guest` has no credential at this broker and needs an invitation. */
+  /** The code was typed; `guest` has no credential at this broker and needs an invitation. */
   | {
       readonly kind: "answer"
       readonly guest: boolean
@@ -33,9 +33,9 @@ export type PairingMessage =
     }
   /** The caller's proof. */
   | { readonly kind: "proof"; readonly caller: Uint8Array; readonly proof: Uint8Array }
-  /** Does anybody hold this nameplate? */
+  /** Is this nameplate held? */
   | { readonly kind: "ask"; readonly caller: Uint8Array }
-  /** This caller's attempt is over, whoever says so. */
+  /** This caller's attempt is over. */
   | { readonly kind: "stop"; readonly caller: Uint8Array }
 
 const FIRST_BYTE = { claim: 0, answer: 1, grant: 2, proof: 3, ask: 4, stop: 5 } as const

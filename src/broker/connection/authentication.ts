@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls"
 import { isId } from "../../wire/topics.ts"
 import { type Principal, NO_CLAIMS } from "../acl.ts"
 
-/** Who opened a connection, or why nobody may on it. */
+/** Who opened a connection, or why it is refused. */
 export type Authentication = Principal | { readonly kind: "refused"; readonly why: string }
 
 /**

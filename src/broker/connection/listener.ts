@@ -17,7 +17,7 @@ export type TlsCredentials = {
   readonly key: string
   /** The server's authority, shown with its certificate so that people can pin it. */
   readonly ca: string
-  /** Whoever shows a certificate of this authority is the device that it names. */
+  /** A client with a certificate of this authority is the device that it names. */
   readonly clientCa: string
 }
 

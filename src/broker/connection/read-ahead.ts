@@ -5,7 +5,7 @@ const AHEAD_MAX = 64
 
 /**
  * Aedes 1.2 reads nothing more from a client until the last packet is answered, so a sender's next message would wait
- * for the disk to have the one before, and with it whoever is to receive it. Here reading goes on meanwhile.
+ * for the disk to have the one before, and the receiver waits too. Here reading goes on meanwhile.
  */
 export class ReadAhead {
   readonly #ahead = new WeakMap<Client, number>()

@@ -25,7 +25,7 @@ export type SessionsSetup = {
   readonly observe?: Observe
 }
 
-/** What is known of one connection besides what aedes keeps. */
+/** What we keep about one connection in addition to aedes. */
 type ClientSession = {
   authentication: Authentication
   readonly address: string
@@ -111,7 +111,7 @@ export class ClientSessions {
   /** Why not, or null. A guest's message counts against its address. */
   mayPublish(client: Client | null, packet: PublishPacket): Error | null {
     const session = client === null ? undefined : this.#sessionOf(client)
-    if (client === null || session === undefined) return new Error("nobody may publish for the broker")
+    if (client === null || session === undefined) return new Error("no client may publish for the broker")
     if (packet.retain) return this.#refuse("retained messages are not kept here")
     if (packet.qos === 2) return this.#refuse("QoS 2 is not offered here")
     if (packet.payload.length > PAYLOAD_MAX_BYTES) return this.#refuse("the message is too long")
@@ -137,7 +137,7 @@ export class ClientSessions {
     return may
   }
 
-  /** Asked again for each message that is to be forwarded, whatever the subscriptions say. */
+  /** Checked again for each forwarded message, independent of subscriptions. */
   mayReceive(client: Client, topic: string): boolean {
     const { authentication } = this.#sessionOf(client)
     if (client.conn.writableLength > UNREAD_MAX_BYTES) {
@@ -240,7 +240,7 @@ function refusalOf(
 ): Refusal | undefined {
   // A certificate, and not one that opens anything here: it is no matter of accounts and passwords.
   if (authentication.kind === "refused") return { code: RETURN_CODE.identifier, why: authentication.why }
-  // A will tells strangers when somebody leaves.
+  // A will tells strangers when a client leaves.
   if (packet.will !== undefined) return { code: RETURN_CODE.notAuthorized, why: "wills are not kept here" }
   if (authentication.kind === "guest") {
     const hasAccount = packet.username !== undefined || packet.password !== undefined
@@ -255,7 +255,7 @@ function refusalOf(
 /**
  * Two habits of aedes 1.2 are undone for this client. It drops a message whose counter is below the last one
  * it forwarded, although messages overtake each other. And it makes a publisher wait until each subscriber's
- * socket has drained; here nobody waits, and who does not read is ended by `UNREAD_MAX_BYTES`.
+ * socket has drained; here nothing waits, and a client that does not read is disconnected at `UNREAD_MAX_BYTES`.
  */
 function patchClient(client: Client): void {
   Object.assign(client, CLIENT_PATCH)

@@ -4,7 +4,7 @@ import type { TLSSocket } from "node:tls"
 import { createWebSocketStream, WebSocketServer } from "ws"
 import { PACKET_MAX_BYTES } from "../limits/packet-size-guard.ts"
 
-/** Host, upgrade, key, version and protocol; nobody needs a cookie here. */
+/** Host, upgrade, key, version and protocol; no client needs a cookie here. */
 const HEADERS_MAX_BYTES = 4_096
 /** One WebSocket message may hold several MQTT packets, or a part of one (MQTT 3.1.1, section 6). */
 const MESSAGE_MAX_BYTES = 2 * PACKET_MAX_BYTES
@@ -15,7 +15,7 @@ export type UpgradeHandler = (conn: Duplex, socket: TLSSocket) => void
 
 /**
  * Takes TLS connections that begin with a WebSocket upgrade for MQTT, and hands out their bytes. Everything else gets
- * an HTTP refusal: a page of a website too, which could act for whoever has a certificate in the browser. Who has not
+ * an HTTP refusal: also a page of a website, which could act for a user with a certificate in the browser. Who has not
  * asked within `patienceMs` is ended.
  */
 export function webSocketHandler(

@@ -5,7 +5,7 @@ export type GuestLimits = {
   readonly connectionsAtOnce: number
   readonly connectionsPerMinute: number
   readonly framesPerMinute: number
-  /** How long one connection lasts at most, whatever is said on it. */
+  /** The longest life of one connection, active or not. */
   readonly connectionMaxMs: number
 }
 

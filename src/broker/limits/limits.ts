@@ -2,13 +2,13 @@ import { type RateLimit, addressBlock, RateLimiter } from "./rate-limiter.ts"
 
 /** What connections may cost, before and after it is known who is at the other end. */
 export type Limits = {
-  /** Open at once, of everybody together. */
+  /** Open at once, over all clients. */
   readonly atOnce: number
   /** Of one household, before TLS: a handshake costs about a millisecond of processor time. */
   readonly perAddress: RateLimit
   /** Of one device certificate: the place is taken over at each CONNECT, so more than a few are a fault or a flood. */
   readonly perCertificate: RateLimit
-  /** A TLS handshake, a WebSocket upgrade or a CONNECT that takes longer comes from nobody who wants to talk. */
+  /** A TLS handshake, a WebSocket upgrade or a CONNECT that takes longer is not from a working client. */
   readonly connectTimeoutMs: number
   /** Seconds. A client that asks for another keepalive is held to the nearest of these. */
   readonly keepalive: { readonly min: number; readonly max: number }
@@ -16,7 +16,7 @@ export type Limits = {
 
 /** An office behind one address fits, and comes back at once when the broker was restarted. */
 const PER_ADDRESS = 64
-/** Everybody comes back a few times a minute on a bad network. */
+/** On a bad network each client reconnects a few times a minute. */
 const RECONNECTS_PER_MINUTE = 4
 const AT_ONCE = 2_000
 

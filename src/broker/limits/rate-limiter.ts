@@ -1,7 +1,7 @@
 /** What one of many may do: so much at once, and so much within a minute. */
 export type RateLimit = { readonly atOnce: number; readonly perMinute: number }
 
-/** Names remembered; beyond that those that have been quiet for a minute are forgotten, and nobody new comes in. */
+/** Names remembered; beyond that, names quiet for a minute are forgotten and new ones refused. */
 const NAMES_MAX = 10_000
 const MINUTE = 60_000
 

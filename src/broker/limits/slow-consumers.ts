@@ -21,7 +21,7 @@ export class SlowConsumers {
     socket.once("close", () => this.#consumers.delete(consumer))
   }
 
-  /** Ends who has stopped, then whoever has most waiting, until the rest fits. */
+  /** Disconnects stopped readers, then those with most unread bytes, until the rest fits. */
   sweep(now: number): void {
     let unread = 0
     for (const consumer of this.#consumers) {

@@ -10,12 +10,12 @@ const BATCH_BYTES = 1024 * 1024
 /** A journal file that is open for writing, and its length in bytes. */
 export type JournalFile = { readonly file: FileHandle; readonly length: number }
 
-/** Where a new journal is written, beside the one in use. */
+/** Where a new journal is written, next to the one in use. */
 function newPathOf(path: string): string {
   return `${path}.new`
 }
 
-/** A new journal (0600) beside `path` that holds `records` and is on the disk. Throws what the file system says. */
+/** A new journal (0600) next to `path` that holds `records` and is on the disk. Throws what the file system says. */
 export async function writeNewFile(path: string, records: Iterable<JournalRecord>): Promise<JournalFile> {
   const file = await open(newPathOf(path), "w", 0o600)
   try {

@@ -5,7 +5,7 @@ import { frameRecord, replay } from "./journal-file.ts"
 import { discardNewFile, syncFolder, replaceFile, writeNewFile, type JournalFile } from "./journal-rewrite.ts"
 import type { JournalRecord } from "./journal-record.ts"
 
-/** Settled records are dead weight: below this size nobody minds, above it the file is written anew at twice its last size. */
+/** Settled records are dead weight: below this size they stay; above it the file is rewritten at twice its last size. */
 const REWRITE_MIN_BYTES = 16 * 1024 * 1024
 
 type Waiter = { readonly resolve: () => void; readonly reject: (fault: Fault) => void }
@@ -20,7 +20,7 @@ export type JournalState = {
 export type JournalStats = { readonly bytes: number; readonly rewrites: number }
 
 /**
- * Replays the file at `path` into `state`, stopping where a crash tore it, writes it anew without what is
+ * Replays the file at `path` into `state`, stopping where a crash tore it, rewrites it without what is
  * settled, and goes on appending. A missing file is an empty one.
  * @throws Fault `damaged-database` if the file is something else, `disk-full`, or `io`.
  */
@@ -45,7 +45,7 @@ type Rewrite = {
 
 /**
  * An append-only file with group commit: all that arrives during one fdatasync shares the next. While it is in use
- * it is written anew, aside, when most of it is settled; only the change from one file to the other is waited for.
+ * it is rewritten to a second file when most of it is settled; only the change from one file to the other is waited for.
  */
 export class Journal {
   readonly #path: string
@@ -73,7 +73,7 @@ export class Journal {
     return { bytes: this.#length, rewrites: this.#rewrites }
   }
 
-  /** Is applied now and goes to the file soon; nobody waits for it, and losing it costs a duplicate at most. */
+  /** Applied now and written soon; not waited for, and losing it costs one duplicate at most. */
   append(record: JournalRecord): void {
     this.#state.apply(record)
     this.#pending.push(frameRecord(record))
@@ -150,7 +150,7 @@ export class Journal {
       await this.#file.datasync()
       return undefined
     } catch (cause) {
-      // After a failed fdatasync nobody knows what is on the disk: this file takes nothing more.
+      // After a failed fdatasync the content on disk is unknown: this file takes nothing more.
       return (this.#broken = faultOf(cause))
     }
   }
@@ -177,7 +177,7 @@ export class Journal {
     this.#rewrite = rewrite
   }
 
-  /** Between two writes: whatever the present file holds, the new one holds before it takes its name. */
+  /** Between two writes: the new file holds all that the present one holds before it takes its name. */
   async #adoptRewrite(done: JournalFile | "failed"): Promise<void> {
     const tail = Buffer.concat(this.#rewrite?.tail ?? [])
     this.#rewrite = undefined
@@ -203,7 +203,7 @@ export class Journal {
     try {
       await syncFolder(this.#path)
     } catch (cause) {
-      // Nobody knows which file a power cut would leave under the name.
+      // A power cut could leave either file under the name.
       this.#broken = faultOf(cause)
     }
   }

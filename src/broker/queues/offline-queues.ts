@@ -18,14 +18,14 @@ const DAY = 24 * 60 * 60 * 1000
 const WINDOW = 32
 /** A sender gives up after as long. */
 const MESSAGE_EXPIRY_MS = 30 * DAY
-/** A certificate lasts as long; whoever comes back later subscribes again, and senders still hold what is missing. */
+/** A certificate lasts as long; a device that returns later subscribes again, and senders still hold what is missing. */
 const SESSION_EXPIRY_MS = 90 * DAY
 /** Two bytes, and 0 is none (MQTT 3.1.1, section 2.3.1). */
 const MESSAGE_ID_MAX = 65_535
 
 type Packet = { readonly cmd?: string; readonly messageId?: number }
 
-/** What is asked about a client besides what aedes asks. */
+/** What we ask about a client in addition to aedes. */
 export type Permissions = {
   /** Again for every filter that is to be remembered. */
   readonly maySubscribe: (client: Client, filter: string) => boolean
@@ -82,7 +82,7 @@ export class OfflineQueues {
       payload,
     }
     this.#journal.append(record)
-    // Whoever is connected need not wait for the disk: only PUBACK says that a message is kept.
+    // Connected receivers need not wait for the disk: only PUBACK says that a message is kept.
     this.#deliver(session)
     await this.#journal.settled().catch((fault: unknown) => {
       this.#queues.apply({ kind: "settled", session, sequence })
@@ -90,7 +90,7 @@ export class OfflineQueues {
     })
   }
 
-  /** Whether nobody but the one device whose queue has it may receive this message. */
+  /** Whether only the one device whose queue has this message may receive it. */
   bypassesRouting({ topic, qos }: Pick<PublishPacket, "topic" | "qos">): boolean {
     return qos > 0 && isInbox(topic) && this.#queues.recipientOf(topic) !== undefined
   }

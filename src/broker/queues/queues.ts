@@ -6,7 +6,7 @@ export const QUEUE_MAX_FRAMES = 10_000
 export const QUEUE_MAX_BYTES = 64 * 1024 * 1024
 /** All queues lie in memory. */
 export const ALL_QUEUES_MAX_BYTES = 512 * 1024 * 1024
-/** What each may hold once all together fill half of it, or eight devices of one member could leave nobody any room. */
+/** What each may hold once all together fill half of it, or eight devices of one member could leave no room for others. */
 export const SHARE_MAX_BYTES = 1024 * 1024
 /** Each mailbox of a device may be a filter of its own. */
 export const FILTERS_MAX = 2_000
@@ -23,11 +23,11 @@ type Session = {
   /** Sequences that were sent before: a repeat says so (MQTT 3.1.1, section 3.3.1.1). */
   readonly sentBefore: Set<number>
   bytes: number
-  /** Unix ms; undefined until somebody has written it down. */
+  /** Unix ms; undefined until it has been written. */
   seenAt: number | undefined
 }
 
-/** Pairing is live or not at all: a nameplate is somebody else's tomorrow. */
+/** Pairing is live or not at all: a nameplate may be another user's tomorrow. */
 export function isPersisted(filter: string): boolean {
   return parseTopic(filter)?.kind !== "pairing"
 }
@@ -221,7 +221,7 @@ export class Queues {
   #enqueue(session: string, { sequence, at, topic, payload }: QueuedFrame): void {
     this.#lastSequence = Math.max(this.#lastSequence, sequence)
     const queue = this.#sessions.get(session)
-    // A journal that was written anew may hold the same frame once more.
+    // A rewritten journal may hold the same frame twice.
     if (queue === undefined || queue.waiting.has(sequence) || queue.inFlight.has(sequence)) return
     queue.waiting.set(sequence, { sequence, at, topic, payload })
     queue.bytes += payload.length
