@@ -8,8 +8,8 @@ const TOKEN_BYTES = 32
 const TOKEN = /^[A-Za-z0-9_-]{43}$/
 
 /**
- * The token of the file at `path`, made (0600, 32 random bytes) if missing: a process that can read it may connect
- * everything. Faults of the disk, and `config` when the file holds something else.
+ * The token of the file at `path`, made (0600, 32 random bytes) if missing: a process that can read it may use the
+ * whole API. Faults of the disk, and `config` when the file holds something else.
  */
 export function readOrCreateToken(path: string): string {
   try {

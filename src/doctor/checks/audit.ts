@@ -39,7 +39,7 @@ export const AUDITS: readonly Audit[] = [
   {
     name: "client-id",
     what: "whether a member can take another's client id",
-    why: "whoever has it gets, or throws away, what waits for the other",
+    why: "with it, a member reads or deletes the messages that wait for the other",
     attacks: { connected: takesOverClientId, "reads the queue": readsQueue, "drops the queue": dropsQueue },
     takesTwo: true,
     fixes: {
@@ -50,12 +50,12 @@ export const AUDITS: readonly Audit[] = [
   {
     name: "registrar",
     what: "whether a member can answer in the registrar's place",
-    why: "forged answers are told from real ones, but real ones could be drowned",
+    why: "forged answers are detected, but real ones could be drowned out",
     attacks: { answers: answersForRegistrar },
     takesTwo: false,
     fixes: {
       mosquitto: "an acl_file in which only user registrar writes mc/1/reg/a/+",
-      other: "let nobody but the registrar write mc/1/reg/a/+",
+      other: "let only the registrar write mc/1/reg/a/+",
     },
   },
   {
@@ -66,7 +66,7 @@ export const AUDITS: readonly Audit[] = [
     takesTwo: false,
     fixes: {
       mosquitto: "sys_interval 0, and no topic read $SYS/# in acl_file",
-      other: "let nobody but the operator read $SYS/#",
+      other: "let only the operator read $SYS/#",
     },
   },
   {
@@ -80,7 +80,7 @@ export const AUDITS: readonly Audit[] = [
   {
     name: "wills",
     what: "whether a will is published where its owner may not publish",
-    why: "it is a way around the access rules, and tells when somebody goes",
+    why: "it bypasses the access rules, and shows when someone disconnects",
     attacks: { will: willsAnywhere },
     takesTwo: false,
     fixes: {
@@ -91,15 +91,15 @@ export const AUDITS: readonly Audit[] = [
   {
     name: "oversized",
     what: "whether a member can send far more than any message of ours",
-    why: "some thousand of them fill the broker's memory and everybody's queue",
+    why: "some thousand of them fill the broker's memory and all queues",
     attacks: { oversized: sendsOversized },
     takesTwo: false,
     fixes: { mosquitto: "max_packet_size 66560", other: "limit packets to 66,560 bytes" },
   },
   {
     name: "endless",
-    what: "whether the broker collects a packet of 256 MB from somebody it has not let in",
-    why: "a few such connections, by anybody at all, end the broker",
+    what: "whether the broker collects a packet of 256 MB from a client it has not admitted",
+    why: "a few such connections, from anyone, end the broker",
     attacks: { endless: announcesEndlessPacket },
     takesTwo: false,
     fixes: {

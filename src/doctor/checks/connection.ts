@@ -40,12 +40,12 @@ export const PIN: Check = {
 export const CERTIFICATE: Check = {
   name: "certificate",
   what: "the remaining days of the broker's certificate",
-  why: "nobody connects to a broker whose certificate has expired",
+  why: "no client connects to a broker whose certificate has expired",
 }
 export const DEVICE: Check = {
   name: "device",
   what: "the remaining days of this device's certificate",
-  why: "it renews itself while the registrar can be reached; once expired, it lets nobody in",
+  why: "it renews itself while the registrar can be reached; once expired, it cannot connect",
 }
 
 export const NODES: Check = {
@@ -112,7 +112,7 @@ export function judgeTls({ tls, acceptsTls12 }: ServerView): Judgement {
   if (tls === undefined) return unknown(NOT_REACHED)
   if (tls instanceof Fault) return failed(tls, "check the port: 8883 is usual")
   if (acceptsTls12 !== true) return good(`${tls.version} only`)
-  return weak(`${tls.version}, and older to whoever asks`, "have the broker take TLS 1.3 only")
+  return weak(`${tls.version}, and older versions on request`, "have the broker take TLS 1.3 only")
 }
 
 export function judgePin({ trusted }: ServerView, kind: "pin" | "name"): Judgement {
@@ -132,7 +132,7 @@ export function judgeCertificate(tls: TlsResult | undefined, now: number, isOurs
 }
 
 export function judgeDevice(device: Validity | undefined, now: number): Judgement {
-  if (device === undefined) return good("none: this broker takes us by an account, or takes everybody")
+  if (device === undefined) return good("none: this broker takes us by an account, or takes anyone")
   const days = Math.floor((device.validTo - now) / DAY_MS)
   if (days < 0) return bad("refused", `expired on ${formatDay(device.validTo)}`, "ask for an invitation")
   if (days >= DEVICE_DAYS_MIN) return good(`${days} days, until ${formatDay(device.validTo)}`)

@@ -23,7 +23,7 @@ export type FilePaths = {
   readonly socket: string
 }
 
-/** A file or folder, and who besides this user may use it. */
+/** A file or folder, and which other users may use it. */
 export type FileAccess = {
   readonly path: string
   readonly isOpen: boolean

@@ -1,6 +1,6 @@
 import type { FaultCode } from "../../errors.ts"
 
-/** What is looked at, and why it matters to whoever uses this profile. */
+/** What is checked, and why it matters to the user of this profile. */
 export type Check = {
   /** Stable, for scripts. */
   readonly name: string

@@ -20,7 +20,7 @@ export const LOGIN: Check = {
 export const MQTT: Check = {
   name: "mqtt",
   what: "the MQTT level and the limits that the broker announces",
-  why: "messages are up to 65,536 bytes, at quality of service 1, and wait for whoever is away",
+  why: "messages are up to 65,536 bytes, at quality of service 1, and wait for devices that are offline",
 }
 export const ROUND_TRIP: Check = {
   name: "round-trip",
@@ -54,8 +54,8 @@ export type LoginProbe =
     }
 
 /**
- * Connects as the profile itself, in its own session, and talks to itself on a mailbox that nobody knows. Whatever
- * else comes is not acknowledged, so that the broker keeps it. Nobody else may be connected as this device.
+ * Connects as the profile itself, in its own session, and sends to itself on a mailbox that no one else knows.
+ * Other messages are not acknowledged, so that the broker keeps them. No other process may be connected as this device.
  */
 export async function probeLogin(
   connector: ProbeConnector,
@@ -88,7 +88,7 @@ async function returns(connection: ProbeConnection, frame: Frame): Promise<boole
   return (await connection.waitFor(isSame(frame))) !== undefined
 }
 
-/** Whatever came of it, nothing of the visit stays in the session. */
+/** Leaves nothing of the probe in the session, whatever the result. */
 async function isRedelivered(
   second: ConnectResult,
   kept: Frame | undefined,
@@ -108,7 +108,7 @@ export type LoginResult =
   | { readonly kind: "held"; readonly online: boolean }
   | { readonly kind: "none"; readonly why: string; readonly fix?: string }
 
-const HELD = "whoever holds the profile is connected as this device"
+const HELD = "the process that holds the profile is connected as this device"
 const END_IT = "end it, then: mqttchat doctor"
 
 export function judgeLogin(result: LoginResult): Judgement {

@@ -31,7 +31,7 @@ export type Holder =
   | { readonly kind: "doctor" }
   | { readonly kind: "owner"; readonly outbox: OutboxSummary; readonly isOnline: boolean }
   | { readonly kind: "silent"; readonly pid: number }
-  /** The profile's folder is such that nobody may take the lock in it. */
+  /** The profile's folder does not allow taking the lock in it. */
   | { readonly kind: "barred"; readonly fault: Fault }
 
 export type DatabaseState =
@@ -51,7 +51,7 @@ export type OutboxSummary = { readonly count: number; readonly oldest: number | 
 export function judgeLock(holder: Holder): Judgement {
   switch (holder.kind) {
     case "doctor":
-      return good("nobody else")
+      return good("no other process")
     case "owner":
       return good("another mqttchat, for as long as it runs")
     case "silent":

@@ -18,8 +18,8 @@ export const READ_FILTERS = {
 } as const satisfies Record<string, FilterFor>
 
 /**
- * Mallory subscribes to what is Alice's. Told by what is delivered, for Mosquitto grants every subscription; and only
- * where Alice hears it herself, and Mallory what was sent to Mallory after it.
+ * Mallory subscribes to what is Alice's. Judged by what is delivered, for Mosquitto grants every subscription; and only
+ * where Alice receives it, and Mallory receives what was sent to Mallory after it.
  */
 export function readsInbox(filter: FilterFor): Attack {
   return (probes) =>

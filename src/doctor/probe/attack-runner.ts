@@ -4,21 +4,21 @@ import { Fault } from "../../errors.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import type { ProbeConnector, Frame, ProbeConnection, ConnectOptions } from "./probe-connection.ts"
 
-/** Somebody at the broker whom the doctor made up: nobody else knows the device id. */
+/** A client that the doctor made up: no other client knows the device id. */
 export type Probe = { readonly id: string; readonly connector: ProbeConnector }
 
 /**
  * Who plays in the audit. Mallory may do what every member may; Alice is whom it is done to. Topics and clients are
- * theirs alone, so that nothing of anybody else is read, taken or left behind.
+ * theirs alone, so that nothing of other users is read, taken or left behind.
  */
 export type Probes = { readonly mallory: Probe; readonly alice: Probe; readonly random: Random }
 
-/** What an attack came to. `unclear`: the broker did not even do for Alice what the attack is to be told by. */
+/** What an attack came to. `unclear`: the broker did not even do for Alice what the attack is judged by. */
 export type Outcome = "succeeds" | "fails" | "unclear"
 
 export type Attack = (probes: Probes) => Promise<Outcome>
 
-/** Everybody who is connected during one attack. */
+/** All clients connected during one attack. */
 export class AttackRunner {
   readonly probes: Probes
   readonly #connections: ProbeConnection[] = []
@@ -37,7 +37,7 @@ export class AttackRunner {
     return result.connection
   }
 
-  /** Connects as whoever `wish` says; undefined where the broker refuses. */
+  /** Connects as `options` says; undefined where the broker refuses. */
   async tryConnect(probe: Probe, options: ConnectOptions): Promise<ProbeConnection | undefined> {
     if (options.session === "kept") this.#kept.add(probe)
     const result = await probe.connector.connect(options)
@@ -55,7 +55,7 @@ export class AttackRunner {
     return toBase64url(this.probes.random(ID_BYTES))
   }
 
-  /** A frame that can be told from all others. */
+  /** A frame unlike all others. */
   frame(topic: string): Frame {
     return { topic, payload: this.probes.random(ID_BYTES) }
   }
@@ -67,7 +67,7 @@ export class AttackRunner {
     return (await to.waitFor(isSame(frame))) !== undefined
   }
 
-  /** Everybody leaves, and sessions that were kept are dropped. */
+  /** Disconnects all, and drops sessions that were kept. */
   async cleanUp(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.disconnect()))
     for (const probe of this.#kept)
@@ -80,7 +80,7 @@ export function isSame(frame: Frame): (other: Frame) => boolean {
   return (other) => payload.equals(other.payload)
 }
 
-/** Runs an attack and clears the stage, whatever happened. */
+/** Runs an attack and cleans up, whatever happened. */
 export async function runAttack(
   probes: Probes,
   steps: (runner: AttackRunner) => Promise<Outcome>,

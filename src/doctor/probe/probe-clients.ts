@@ -20,7 +20,7 @@ export type ProbeClients =
 
 type Account = Extract<Credential, { kind: "account" }>
 
-/** With an account, or where everybody may come: two more clients of the same account. */
+/** With an account, or where anyone may connect: two more clients of the same account. */
 export function probesByAccount(target: ConnectTarget, account: Account, random: Random): ProbeClients {
   const probe = (): Probe => {
     const id = toBase64url(random(ID_BYTES))

@@ -119,7 +119,7 @@ export class ProbeConnection {
   readonly mqttVersion: MqttVersion
   /** Set once, when the broker has let us in. */
   connack: IConnackPacket | undefined
-  /** Resolves when the connection has ended, whoever ended it. */
+  /** Resolves when the connection has ended, by either side. */
   readonly ended: Promise<"ended">
   readonly received: Frame[] = []
   readonly #listeners = new Set<(frame: Frame) => void>()
@@ -170,7 +170,7 @@ export class ProbeConnection {
     }
   }
 
-  /** Whatever comes from now on, too; the returned function ends it. */
+  /** Also all that comes from now on; the returned function unsubscribes. */
   listen(onFrame: (frame: Frame) => void): () => void {
     this.#listeners.add(onFrame)
     return () => this.#listeners.delete(onFrame)

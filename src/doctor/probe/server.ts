@@ -9,7 +9,7 @@ import type { Fault } from "../../errors.ts"
 
 const ANSWER_MS = 10_000
 
-/** What a server shows before anybody has said who he is. Each step is there if the one before succeeded. */
+/** What a server shows before authentication. Each step is there if the one before succeeded. */
 export type ServerView = {
   readonly addresses: readonly string[] | Fault
   readonly tcp?: "open" | Fault
@@ -91,7 +91,7 @@ async function tryTls(target: ConnectTarget): Promise<TlsResult | Fault> {
 
 function acceptsTls12({ host, port }: BrokerAddress): Promise<boolean> {
   return new Promise((resolve) => {
-    // nothing is said on it: whoever it is, only the version is of interest
+    // nothing is sent on it: only the version is of interest
     const socket = connectTls({ host, port, rejectUnauthorized: false, ca: [], maxVersion: "TLSv1.2" })
     socket.setTimeout(ANSWER_MS, () => socket.destroy())
     socket.on("error", () => undefined)
