@@ -24,7 +24,7 @@ const HIDDEN_WORLD = [
 ]
 
 export default tseslint.config(
-  globalIgnores(["dist", "coverage", "reports", ".stryker-tmp"]),
+  globalIgnores(["dist", "test/.actors", "coverage", "reports", ".stryker-tmp"]),
   {
     files: ["src/**/*.ts", "test/**/*.ts", "scripts/**/*.ts", "*.ts"],
     extends: [tseslint.configs.strictTypeChecked],

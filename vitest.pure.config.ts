@@ -5,6 +5,6 @@ export default defineConfig({
   test: {
     include: ["test/{wire,pairing,session}/**/*.test.ts"],
     exclude: ["test/session/schedule.test.ts"],
-    testTimeout: 60_000,
+    testTimeout: 600_000,
   },
 })

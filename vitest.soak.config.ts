@@ -9,7 +9,7 @@ export default defineConfig({
     globalSetup: "test/build.ts",
     pool: "forks",
     deps: { interopDefault: false },
-    testTimeout: 300_000,
-    hookTimeout: 60_000,
+    testTimeout: 1_800_000,
+    hookTimeout: 600_000,
   },
 })

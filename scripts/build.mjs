@@ -31,6 +31,8 @@ const common = {
   legalComments: "external",
   metafile: true,
   logLevel: "warning",
+  // Only tests may lock at another cost (crypto/argon2.ts).
+  define: { TEST_ARGON2_COST: "undefined" },
 }
 
 // Everything heavy is a chunk that only the command that needs it loads.
@@ -53,7 +55,7 @@ const program = await build({
   banner: {
     js: 'import{createRequire as mqttchatRequire}from"node:module";const require=mqttchatRequire(import.meta.url);',
   },
-  define: { "process.env.NODE_ENV": '"production"' },
+  define: { ...common.define, "process.env.NODE_ENV": '"production"' },
 })
 
 /** Leaves the chunks above to their own files. */

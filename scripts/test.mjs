@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 import { ROOT, install } from "./ready.mjs"
 
 install()
@@ -48,6 +48,21 @@ async function runChecks() {
   return results.every((result) => result.passed)
 }
 
+/** So many files are named at the end, the slowest first. */
+const SLOWEST = 10
+
+/** Seconds that each file of tests took, as the report has them. */
+function tellSlowest(files) {
+  const rows = files.map(({ name, startTime, endTime }) => [
+    (endTime - startTime) / 1000,
+    relative(ROOT, name),
+  ])
+  rows.sort(([one], [other]) => other - one)
+  console.log("the slowest files:")
+  for (const [seconds, name] of rows.slice(0, SLOWEST))
+    console.log(`${seconds.toFixed(1).padStart(7)} s ${name}`)
+}
+
 /** Runs vitest with the arguments given to this script; under MQTTCHAT_TEST_REQUIRE=all a skipped test fails. */
 async function runTests(selection) {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-test-"))
@@ -57,14 +72,20 @@ async function runTests(selection) {
     const vitest = join(ROOT, "node_modules/.bin/vitest")
     spawn(vitest, args, { cwd: ROOT, stdio: "inherit" }).on("close", resolve)
   })
-  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"))
+  // Where vitest itself failed, it has said why and written nothing.
+  const told = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined
   rmSync(folder, { recursive: true })
+  if (told === undefined) return false
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = told
+  tellSlowest(testResults)
   console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`)
   const skippedFails = process.env.MQTTCHAT_TEST_REQUIRE === "all" && numPendingTests > 0
   if (skippedFails) console.log("skipped tests fail here: MQTTCHAT_TEST_REQUIRE=all")
   return status === 0 && !skippedFails
 }
 
-const checked = await runChecks()
-const tested = await runTests(process.argv.slice(2))
+// Who names a file wants to know about that file, at once.
+const selection = process.argv.slice(2)
+const checked = selection.length > 0 || (await runChecks())
+const tested = await runTests(selection)
 process.exitCode = checked && tested ? 0 : 1

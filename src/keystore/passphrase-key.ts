@@ -1,4 +1,4 @@
-import { ARGON2_COST, argon2id } from "../crypto/argon2.ts"
+import { argon2id, newLockCost } from "../crypto/argon2.ts"
 import { utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { SALT_BYTES, type PassphraseLock } from "./sealed-format.ts"
@@ -13,7 +13,7 @@ export type PassphraseKey = { readonly lock: PassphraseLock; readonly key: BoxKe
 export async function newPassphraseKey(passphrase: string, random: Random): Promise<PassphraseKey> {
   const salt = random(SALT_BYTES)
   const lock: PassphraseLock =
-    passphrase === "" ? { kind: "none" } : { kind: "argon2id", cost: ARGON2_COST, salt }
+    passphrase === "" ? { kind: "none" } : { kind: "argon2id", cost: newLockCost(), salt }
   return { lock, key: await derivePassphraseKey(lock, passphrase) }
 }
 

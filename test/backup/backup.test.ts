@@ -8,6 +8,7 @@ import { fromHex, toHex, type PublicKey, type SecretKey, type SigningKey } from 
 import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
 import { readStream, sealStream } from "../../src/keystore/sealed-stream.ts"
 import { all, pieces } from "../keystore/pieces.ts"
+import { atFullCost } from "../cost.ts"
 import { counting, PASSPHRASE, RECORDS } from "./frozen.ts"
 
 const frozen = JSON.parse(readFileSync(new URL("../vectors/backup.json", import.meta.url), "utf8")) as {
@@ -184,6 +185,7 @@ describe("the contents of a backup", () => {
 
 describe("a backup", () => {
   it.each(BACKENDS)("is written by %s as it was frozen [B-1] to [B-6]", async (backend) => {
+    atFullCost()
     await useBackend(backend)
     const written = await all(sealStream(writeRecords(RECORDS), PASSPHRASE, counting(0)))
     expect(toHex(written)).toBe(frozen.backup)

@@ -2,6 +2,7 @@ import { once } from "node:events"
 import { connect as connectTls } from "node:tls"
 import { enroll } from "../../src/transport/enroll.ts"
 import { memoryOf, openMany } from "../broker/raw-client.ts"
+import { buildActors } from "../build.ts"
 import { connect, newId, newBrokerFixture, optionsFor } from "../broker/broker-fixture.ts"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { newApplicant, newRegistrarFixture } from "../registrar/registrar-fixture.ts"
@@ -23,8 +24,9 @@ const IDLE = 1_000
 const REGISTRATIONS = 20
 const MIB = 1024 * 1024
 
+await buildActors()
 const fixture = await newBrokerFixture()
-const devices = await Promise.all(Array.from({ length: IDLE }, () => fixture.device()))
+const devices = await fixture.devices(IDLE)
 const ours = await fixture.spawn(0)
 const brokers = new Map([["embedded", { port: ours.port, pid: ours.pid }]])
 const mosquitto = mosquittoIsMissing() ? undefined : await startMosquitto("shipped", fixture.authority)

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { randomBytes, type webcrypto } from "node:crypto"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { once } from "node:events"
@@ -12,6 +12,7 @@ import { type Broker, type BrokerSetup, startBroker } from "../../src/broker/bro
 import { limitsFor } from "../../src/broker/limits/limits.ts"
 import { type Authority, makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
 import { toBase64url } from "../../src/crypto/bytes.ts"
+import { actorFile } from "../actors.ts"
 
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
 const DAY = 24 * 60 * 60 * 1000
@@ -37,7 +38,25 @@ export async function mint(
   usage: string = x509.ExtendedKeyUsage.clientAuth,
   notAfter: Date = new Date(Date.now() + 90 * DAY),
 ): Promise<Device> {
-  const keys = await crypto.subtle.generateKey(P256, true, ["sign", "verify"])
+  return mintFor(await newKeys(), authority, commonName, { usage, notAfter })
+}
+
+async function mintMany(authority: Authority, count: number): Promise<Device[]> {
+  const keys = await newKeys()
+  const terms = { usage: x509.ExtendedKeyUsage.clientAuth, notAfter: new Date(Date.now() + 90 * DAY) }
+  return Promise.all(Array.from({ length: count }, () => mintFor(keys, authority, newId(), terms)))
+}
+
+function newKeys(): Promise<webcrypto.CryptoKeyPair> {
+  return crypto.subtle.generateKey(P256, true, ["sign", "verify"])
+}
+
+async function mintFor(
+  keys: webcrypto.CryptoKeyPair,
+  authority: Authority,
+  commonName: string,
+  { usage, notAfter }: { readonly usage: string; readonly notAfter: Date },
+): Promise<Device> {
   const caKey = pemBytes(authority.caKey)
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ CN: [commonName] }],
@@ -75,6 +94,8 @@ export type BrokerFixture = {
   readonly authority: Authority
   readonly folder: string
   readonly device: (id?: string) => Promise<Device>
+  /** So many with one key, where that makes no difference. */
+  readonly devices: (count: number) => Promise<Device[]>
   readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
   /** The same broker as a process; `limitKiB` bounds the size of any file it writes. */
   readonly spawn: (port: number, limitKiB?: number) => Promise<BrokerProcess>
@@ -98,6 +119,7 @@ export async function newBrokerFixture(): Promise<BrokerFixture> {
     authority,
     folder,
     device: (id = newId()) => mint(authority, id),
+    devices: (count) => mintMany(authority, count),
     start: async (change = {}) => {
       const broker = await startBroker({
         listen: [{ host: "127.0.0.1", port: 0 }],
@@ -129,9 +151,9 @@ export async function newBrokerFixture(): Promise<BrokerFixture> {
 
 async function spawnBroker(folder: string, port: number, limitKiB?: number): Promise<BrokerProcess> {
   const limit = limitKiB === undefined ? "" : `ulimit -f ${String(limitKiB)}; `
-  const actor = join(import.meta.dirname, "broker.actor.ts")
-  const command = `${limit}exec node --import tsx "$0" "$@"`
-  const child = spawn("bash", ["-c", command, actor, folder, String(port)], {
+  const command = `${limit}exec "$0" "$@"`
+  const args = ["-c", command, process.execPath, actorFile("broker"), folder, String(port)]
+  const child = spawn("bash", args, {
     stdio: ["pipe", "pipe", "inherit"],
   })
   const output: string[] = []

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { makeAuthority } from "../../src/broker/certificates.ts"
 import { rabbitIsMissing, startSingleRabbit, type RabbitWithAuth } from "../rabbit.ts"
 import {
@@ -10,9 +10,6 @@ import {
   optionsFor,
   type TestClient,
 } from "./broker-fixture.ts"
-
-// A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () => {
   let broker: RabbitWithAuth

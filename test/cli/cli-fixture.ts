@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { template } from "../template.ts"
 
 /** What is tested is what is shipped; another build of it can be named. */
 export const PROGRAM = process.env["MQTTCHAT_PROGRAM"] ?? join(import.meta.dirname, "../../dist/mqttchat.cjs")
@@ -22,8 +23,8 @@ export class CliFixture {
   more: NodeJS.ProcessEnv = {}
   readonly #running = new Set<Running>()
 
-  constructor() {
-    onTestFinished(async () => {
+  constructor(atEnd: (clear: () => Promise<void>) => void = onTestFinished) {
+    atEnd(async () => {
       await Promise.all([...this.#running].map((running) => running.stop()))
       rmSync(this.folder, { recursive: true, force: true })
     })
@@ -138,11 +139,52 @@ export async function startBroker(cli: CliFixture): Promise<Running> {
 }
 
 /** Alice and Bob, paired by code over Alice's broker. */
-export async function paired(cli: CliFixture): Promise<{ broker: Running; words: string }> {
+export async function pairAfresh(cli: CliFixture): Promise<{ broker: Running; words: string }> {
   await cli.run(INIT)
   const broker = await startBroker(cli)
   const words = await pairUp(cli, ["--my-name", "bob", "--no-passphrase"])
   return { broker, words }
+}
+
+/** Alice and Bob as `pairAfresh` leaves them, from the template. */
+export async function paired(cli: CliFixture): Promise<{ broker: Running; words: string }> {
+  const home = join(cli.folder, "home")
+  const words = await copyPair(join(home, "alice"), join(home, "bob"))
+  const broker = await startBroker(cli)
+  const [, port] = await broker.prints(/127\.0\.0\.1:(\d+)/)
+  setPort(join(home, "bob"), Number(port))
+  return { broker, words }
+}
+
+/** Copies Alice, whose broker is on her laptop, and Bob, who has paired with her, and gives the words that both saw. */
+export async function copyPair(alice: string, bob: string): Promise<string> {
+  const pair = await template("pair", makePair)
+  cpSync(join(pair, "alice"), alice, { recursive: true })
+  cpSync(join(pair, "bob"), bob, { recursive: true })
+  return readFileSync(join(pair, "words"), "utf8")
+}
+
+/** Tells a copied profile the port that the broker of this story listens on. */
+export function setPort(profile: string, port: number): void {
+  const path = join(profile, "settings.json")
+  const settings = JSON.parse(readFileSync(path, "utf8")) as { readonly broker: object }
+  writeFileSync(path, JSON.stringify({ ...settings, broker: { ...settings.broker, port } }))
+}
+
+async function makePair(folder: string): Promise<void> {
+  const clear: (() => Promise<void>)[] = []
+  const cli = new CliFixture((run) => clear.push(run))
+  try {
+    const { broker, words } = await pairAfresh(cli)
+    broker.kill("SIGTERM")
+    await broker.finished()
+    for (const name of ["alice", "bob"]) {
+      renameSync(join(cli.folder, "home", name), join(folder, name))
+    }
+    writeFileSync(join(folder, "words"), words)
+  } finally {
+    for (const run of clear) await run()
+  }
 }
 
 /** Pairs Bob with Alice and gives the four words that both saw. */

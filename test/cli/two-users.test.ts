@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { CliFixture, INIT, paired, pairUp, startBroker } from "./cli-fixture.ts"
+import { CliFixture, INIT, pairAfresh, paired, pairUp, startBroker } from "./cli-fixture.ts"
 
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
@@ -9,7 +9,7 @@ const bob = ["--profile", "bob"]
 describe("Alice and Bob, each in a process of their own", () => {
   it("pair by a spoken code and talk both ways", async () => {
     const cli = new CliFixture()
-    const { words } = await paired(cli)
+    const { words } = await pairAfresh(cli)
     expect(words.split("  ")).toHaveLength(4)
 
     const inbox = cli.start([...alice, "inbox", "--follow"])

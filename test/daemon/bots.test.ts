@@ -12,8 +12,6 @@ import {
 } from "../scenario/scenario-fixture.ts"
 
 const BOTS = join(import.meta.dirname, "../../docs/bots")
-const CEILING = 180_000
-
 type BotSetup = { readonly alice: User; readonly bob: User; readonly daemon: JsonProcess }
 
 /** Alice talks to the bot that Bob runs beside his daemon. */
@@ -48,31 +46,23 @@ async function exchange(alice: User): Promise<void> {
   }
 }
 
-test(
-  "the bot in JavaScript says back what it is told, also what came before it ran",
-  async () => {
-    const { alice, daemon } = await setUp()
-    const { socket } = await daemon.waitForOutput(schemaIs("daemon"))
-    await alice.runJson("send", "bob", "early")
-    run(process.execPath, join(BOTS, "echo.mjs"), String(socket))
-    await alice.receiveTexts("early")
-    await exchange(alice)
-  },
-  CEILING,
-)
+test("the bot in JavaScript says back what it is told, also what came before it ran", async () => {
+  const { alice, daemon } = await setUp()
+  const { socket } = await daemon.waitForOutput(schemaIs("daemon"))
+  await alice.runJson("send", "bob", "early")
+  run(process.execPath, join(BOTS, "echo.mjs"), String(socket))
+  await alice.receiveTexts("early")
+  await exchange(alice)
+})
 
-test.skipIf(netcatIsMissing())(
-  "the bot in shell says back what it is told",
-  async () => {
-    const { alice, daemon } = await setUp()
-    const { tcp, token } = await daemon.waitForOutput(schemaIs("daemon"))
-    run("sh", join(BOTS, "echo.sh"), String((tcp as { port: number }).port), String(token))
-    // It says back only what comes while it listens.
-    while (!(await alice.inbox()).includes("hello?")) await alice.runJson("send", "bob", "hello?")
-    await exchange(alice)
-  },
-  CEILING,
-)
+test.skipIf(netcatIsMissing())("the bot in shell says back what it is told", async () => {
+  const { alice, daemon } = await setUp()
+  const { tcp, token } = await daemon.waitForOutput(schemaIs("daemon"))
+  run("sh", join(BOTS, "echo.sh"), String((tcp as { port: number }).port), String(token))
+  // It says back only what comes while it listens.
+  while (!(await alice.inbox()).includes("hello?")) await alice.runJson("send", "bob", "hello?")
+  await exchange(alice)
+})
 
 test("both bots have twenty lines at most", () => {
   for (const name of ["echo.mjs", "echo.sh"])

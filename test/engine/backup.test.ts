@@ -6,6 +6,7 @@ import { readRecords } from "../../src/backup/records.ts"
 import { fillStore } from "../../src/engine/backup/import.ts"
 import { identityOf } from "../../src/keystore/identity.ts"
 import { readStream } from "../../src/keystore/sealed-stream.ts"
+import { atFullCost } from "../cost.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 const PASSPHRASE = "one file and one passphrase"
@@ -44,6 +45,7 @@ async function restored(fixture: EngineFixture, name: string, path: string): Pro
 }
 
 test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once, and the old laptop is told", async () => {
+  atFullCost()
   const { fixture, alice, bob } = await couple()
   fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
   await alice.send("bob", "does this still leave?")

@@ -1,11 +1,8 @@
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 
 import { CRASHING_BROKERS } from "./brokers.ts"
 import { untilSettled } from "./actors.ts"
 import { pairedActors, expectInvariantsBothWays } from "./faults-fixture.ts"
-
-// Processes start again and again, and links wait longer each time: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 const CRASHES = 4
 const TEXTS = 12

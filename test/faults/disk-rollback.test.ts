@@ -3,8 +3,6 @@ import { describe, expect, it } from "vitest"
 
 import { pairedUsers, type User, ScenarioFixture } from "../scenario/scenario-fixture.ts"
 
-/** Some fifty processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
 /** A connection is made anew within a few commands of either side. */
 const ROUNDS_MAX = 12
 
@@ -44,7 +42,7 @@ function duplicates(texts: readonly unknown[]): unknown[] {
   return texts.filter((text, at) => texts.indexOf(text) !== at)
 }
 
-describe.concurrent("a database file that is put back to an older copy", CEILING, () => {
+describe.concurrent("a database file that is put back to an older copy", () => {
   it("of the sender: what is sent from then on arrives, and nothing twice", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest"
+import { afterEach, beforeEach, describe, expect, test } from "vitest"
 
 import { pinOf } from "../../src/broker/certificates.ts"
 import type { ChatClient, Contact, Message } from "../../src/engine/api.ts"
@@ -10,11 +10,9 @@ import { FAULT_POINTS, type FaultPoint } from "../../src/engine/state/fault-poin
 import { toHex } from "../../src/crypto/bytes.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
 import type { Store } from "../../src/store/records.ts"
+import { actorFile } from "../actors.ts"
 import { openRealEngine, type Credentials } from "../engine/process-fixture.ts"
 import { REAL_BROKERS, type RealBroker } from "./brokers.ts"
-
-// A dozen processes start one after the other, on a machine that may be busy.
-vi.setConfig({ testTimeout: 240_000 })
 
 const PAIRING: readonly FaultPoint[] = [
   "init-decided",
@@ -63,9 +61,8 @@ async function credentialsOf(name: string): Promise<Credentials> {
 
 /** Alice's process, which dies at `point` or not at all. */
 async function startAlice(point: FaultPoint | ""): Promise<Child> {
-  const actor = join(import.meta.dirname, "../engine/engine.actor.ts")
   const folder = folderOf("alice")
-  const child = spawn(process.execPath, ["--import", "tsx", actor, folder, point], {
+  const child = spawn(process.execPath, [actorFile("engine"), folder, point], {
     stdio: ["ignore", "pipe", "inherit"],
   })
   const ended = once(child, "exit")

@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { describe, expect, test, vi } from "vitest"
+import { describe, expect, test } from "vitest"
 
 import { REAL_BROKERS } from "./brokers.ts"
 import { injectFaults, type PacketFault } from "./packet-faults.ts"
@@ -7,9 +7,6 @@ import { PASS_THROUGH, type Interceptor, type ProxiedConnection } from "./proxy.
 import { untilSettled } from "./actors.ts"
 import { expectInvariantsBothWays, openFaultsFixture } from "./faults-fixture.ts"
 import { SEED } from "./seed.ts"
-
-// Links wait before they come back, on a machine that may be busy: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 const ROUNDS = 10
 const TEXTS_A_ROUND = 10

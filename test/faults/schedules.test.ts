@@ -1,11 +1,8 @@
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 
 import { runSchedules } from "./schedule-runner.ts"
 import { schedules, schedulesWithRollbacks } from "./schedule.ts"
 import { SEED } from "./seed.ts"
-
-// To make a schedule that fails shorter takes a while.
-vi.setConfig({ testTimeout: 180_000 })
 
 /** How many happenings one schedule has at most. */
 const LENGTH = 80

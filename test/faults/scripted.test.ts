@@ -2,16 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { PacketCmd } from "mqtt-packet"
-import { describe, expect, test, vi, type TestContext } from "vitest"
+import { describe, expect, test, type TestContext } from "vitest"
 
 import { makeAuthority } from "../../src/broker/certificates.ts"
 import { mint, newId } from "../broker/broker-fixture.ts"
 import { until, untilSettled, type Actor } from "./actors.ts"
 import { pairedActors, expectInvariantsBothWays } from "./faults-fixture.ts"
 import { ScriptedBroker } from "./scripted-broker.ts"
-
-// Links wait before they come back, on a machine that may be busy: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 120_000 })
 
 const TEXTS = 10
 

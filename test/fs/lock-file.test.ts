@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
 import { takeLock } from "../../src/fs/lock-file.ts"
+import { actorFile } from "../actors.ts"
 
 const HELD_BY_US = { kind: "held", pid: process.pid }
 
@@ -13,7 +14,7 @@ function freshPath(): string {
 }
 
 function spawnActor(...args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ["--import", "tsx", join(import.meta.dirname, "lock.actor.ts"), ...args], {
+  return spawn(process.execPath, [actorFile("lock"), ...args], {
     stdio: ["ignore", "ignore", "inherit"],
   })
 }

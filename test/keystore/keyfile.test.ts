@@ -10,6 +10,8 @@ import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import { createKeyFile, createKeyRing, openKeyFile } from "../../src/keystore/keyfile.ts"
 import { sealFile } from "../../src/keystore/sealed-file.ts"
+import { actorFile } from "../actors.ts"
+import { atFullCost } from "../cost.ts"
 import { folder } from "./folder.ts"
 
 const CREDENTIALS: [string, StoredCredential][] = [
@@ -102,6 +104,7 @@ describe("a key file", () => {
   })
 
   it("holds no secret that could be read without opening it", async () => {
+    atFullCost()
     const path = join(folder(), "key")
     const ring = createKeyRing(systemRandom)
     await createKeyFile(path, ring, "a phrase", systemRandom)
@@ -112,25 +115,18 @@ describe("a key file", () => {
   })
 })
 
-/** Runs `script` in a shell whose files may grow to `blocks` of 1024 bytes: a disk that is full. */
-function onFullDisk(blocks: number, script: string) {
-  const command = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" --import tsx --input-type=module -e "$1"`
-  return spawnSync("bash", ["-c", command, process.execPath, script], { encoding: "utf8" })
+/** Saves a long credential in a shell whose files may grow to `blocks` of 1024 bytes: a disk that is full. */
+function saveOnFullDisk(blocks: number, path: string) {
+  const command = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`
+  const args = ["-c", command, process.execPath, actorFile("keyfile"), path]
+  return spawnSync("bash", args, { encoding: "utf8" })
 }
 
 describe("a disk without room", () => {
   it("leaves the old ring whole and nothing beside it", async () => {
     const path = join(folder(), "key")
     const before = await createKeyFile(path, createKeyRing(systemRandom), "", systemRandom)
-    const source = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href
-    const run = onFullDisk(
-      2,
-      `import { openKeyFile } from "${source("keystore/keyfile")}"
-       import { systemRandom } from "${source("crypto/random")}"
-       const { ring, save } = await openKeyFile(${JSON.stringify(path)}, "", systemRandom)
-       const credential = { kind: "account", deviceId: "id", password: "x".repeat(9000) }
-       await save({ ...ring, credential }).catch((fault) => console.log(fault.code))`,
-    )
+    const run = saveOnFullDisk(2, path)
     expect(run.stdout.trim(), run.stderr).toBe("disk-full")
     expect(readdirSync(join(path, ".."))).toEqual(["key"])
     expect(existsSync(path)).toBe(true)

@@ -12,6 +12,7 @@ import {
   type SealedTarget,
 } from "../../src/keystore/sealed-file.ts"
 import { CONTENTS_MAX } from "../../src/keystore/sealed-format.ts"
+import { atFullCost } from "../cost.ts"
 import { folder } from "./folder.ts"
 
 const SECRET = utf8("the registrar's private key")
@@ -39,6 +40,7 @@ function flipped(bytes: Uint8Array, index: number): Uint8Array {
 
 describe("a sealed file", () => {
   it("opens with its passphrase, and shows nothing of what it holds", async () => {
+    atFullCost()
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     expect(await contentsOf(at, PHRASE)).toBe("the registrar's private key")

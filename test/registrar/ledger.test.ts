@@ -5,9 +5,8 @@ import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { openLedger, readLedger } from "../../src/registrar/ledger.ts"
 import type { Entry } from "../../src/registrar/registry-state.ts"
+import { actorFile } from "../actors.ts"
 import { faultOf } from "../transport/transport-fixture.ts"
-
-const LEDGER = join(import.meta.dirname, "../../src/registrar/ledger.ts")
 
 let folder = ""
 let path = ""
@@ -117,23 +116,11 @@ test("it is read while it is being written, without its last half line, and chan
   expect(await readLedger(join(folder, "elsewhere"))).toBeUndefined()
 })
 
-/** Appends until it is refused, and prints how many entries were acknowledged. */
-const UNTIL_FULL = `
-const { openLedger } = await import(process.argv[1])
-const ledger = await openLedger(process.argv[2])
-let acknowledged = 0
-try {
-  for (; acknowledged < 1000; acknowledged++)
-    await ledger.append({ kind: "renamed", at: 1, user: "u" + acknowledged, name: "somebody" })
-} catch {}
-console.log(acknowledged)
-`
-
 test("on a disk that fills up within a line no entry is acknowledged that is not whole [R-8]", async () => {
   await written("u1")
-  const args = ["--import", "tsx", "--input-type=module", "-e", UNTIL_FULL, LEDGER, path]
   const limited = 'ulimit -f 2; exec "$0" "$@"'
-  const { stdout } = spawnSync("bash", ["-c", limited, process.execPath, ...args], { encoding: "utf8" })
+  const args = ["-c", limited, process.execPath, actorFile("ledger"), path]
+  const { stdout } = spawnSync("bash", args, { encoding: "utf8" })
   const acknowledged = Number(stdout)
   expect(acknowledged).toBeGreaterThan(5)
   expect(acknowledged).toBeLessThan(1000)

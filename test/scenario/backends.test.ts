@@ -1,5 +1,5 @@
 import { createRequire } from "node:module"
-import { describe, expect, onTestFinished, test, vi } from "vitest"
+import { describe, expect, onTestFinished, test } from "vitest"
 import { BACKENDS } from "../../src/crypto/nacl.ts"
 import {
   isMessage,
@@ -10,9 +10,6 @@ import {
   ScenarioFixture,
   type JsonProcess,
 } from "./scenario-fixture.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 type Backend = (typeof BACKENDS)[number]
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { describe, expect, test, type TestContext, vi } from "vitest"
+import { describe, expect, test, type TestContext } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { IMPORT_POINTS } from "../../src/cli/profile/import.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
@@ -15,9 +15,6 @@ import {
   startBroker,
   ScenarioFixture,
 } from "./scenario-fixture.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
   const fixture = new ScenarioFixture()

@@ -1,10 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { pairedUsers, startBroker, ScenarioFixture } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
-
-describe.concurrent("a broker that ends between sending and receiving", CEILING, () => {
+describe.concurrent("a broker that ends between sending and receiving", () => {
   it.each(["SIGKILL", "SIGTERM"] as const)(
     "by %s has everything it acknowledged when it is back, in order",
     async (signal) => {

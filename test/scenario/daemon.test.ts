@@ -12,8 +12,6 @@ import {
   ScenarioFixture,
 } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
 const PASSPHRASE = "correct horse"
 
 const socketOf = (user: User): string => user.file("owner.sock")
@@ -33,7 +31,7 @@ async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: 
   return { alice, bob, open }
 }
 
-describe("a daemon", CEILING, () => {
+describe("a daemon", () => {
   it("serves commands, a follower and scripts at the same time, and ends when told", async ({
     onTestFinished,
   }) => {

@@ -3,11 +3,8 @@ import { randomUUID } from "node:crypto"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, test, type TestContext, vi } from "vitest"
+import { describe, expect, test, type TestContext } from "vitest"
 import { Running } from "../cli/cli-fixture.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 const ROOT = join(import.meta.dirname, "../..")
 const MARK = "MQTTCHAT_TEST_MARK"

@@ -11,8 +11,6 @@ import {
   ScenarioFixture,
 } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
 const PAGE_BYTES = 4096
 const ASKED_MAX = 20
 
@@ -99,7 +97,7 @@ async function expectFull(who: User, args: readonly string[], full: RunOptions):
   )
 }
 
-describe.concurrent.each(DISKS)("%s", CEILING, (_name, disk, roomForInit) => {
+describe.concurrent.each(DISKS)("%s", (_name, disk, roomForInit) => {
   it("stops a message with a clear error, and everything acknowledged before is there", async ({
     onTestFinished,
   }) => {

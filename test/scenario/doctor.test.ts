@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
-import { describe, expect, test, type TestContext, vi } from "vitest"
+import { describe, expect, test, type TestContext } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
@@ -12,9 +12,6 @@ import {
   startBroker,
   ScenarioFixture,
 } from "./scenario-fixture.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
   const fixture = new ScenarioFixture()

@@ -52,10 +52,7 @@ async function expectDelivered(who: User, peer: User): Promise<void> {
   expect(output.filter(({ mine, state }) => mine === true && state !== "delivered")).toEqual([])
 }
 
-/** Some thirty processes a story: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
-
-describe.concurrent("a process killed with kill -9", CEILING, () => {
+describe.concurrent("a process killed with kill -9", () => {
   it("dies at every point that there is in one of these stories", () => {
     const all: readonly FaultPoint[] = [
       ...AT_SENDING,
@@ -131,7 +128,7 @@ describe.concurrent("a process killed with kill -9", CEILING, () => {
   })
 })
 
-describe.concurrent("a connection that is being made anew", CEILING, () => {
+describe.concurrent("a connection that is being made anew", () => {
   it("goes on after kill -9, and nothing is shown twice", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, test, type TestContext, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
@@ -8,9 +8,6 @@ import { openKeyFile } from "../../src/keystore/keyfile.ts"
 import { mint, newId } from "../broker/broker-fixture.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { isMessage, pair, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 const PASSWORD = { alice: "correct", bob: "horse" } as const
 

@@ -4,11 +4,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import manifest from "../../package.json" with { type: "json" }
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const ROOT = join(import.meta.dirname, "../..")
 /** Every GPL, LGPL and AGPL, and others that ask the same of who links to them. */

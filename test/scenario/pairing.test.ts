@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, type TestContext, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest"
 import {
   pairedUsers,
   pair,
@@ -9,9 +9,6 @@ import {
   ScenarioFixture,
   type JsonProcess,
 } from "./scenario-fixture.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000 })
 
 const PROFILE_FLAGS = ["--no-passphrase", "--json"] as const
 

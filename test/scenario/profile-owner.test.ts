@@ -11,11 +11,9 @@ import {
   type JsonProcess,
 } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
 const TEXTS = ["one", "two", "three", "four", "five"]
 
-describe.concurrent("several processes on one profile", CEILING, () => {
+describe.concurrent("several processes on one profile", () => {
   it("send at once: all messages arrive, each once", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)

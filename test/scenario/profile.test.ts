@@ -3,9 +3,6 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { type User, ScenarioFixture } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
-
 const COMMANDS = [
   ["send", "bob", "hello"],
   ["inbox"],
@@ -52,7 +49,7 @@ async function expectRefusal(who: User, args: readonly string[], code: number): 
   return ended.stderr
 }
 
-describe.concurrent("a profile", CEILING, () => {
+describe.concurrent("a profile", () => {
   it("that is not there is said to be missing, with the way to make it", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)

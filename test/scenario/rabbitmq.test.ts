@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { freePort } from "../mosquitto.ts"
 import { type Epmd, startEpmd, type Rabbit, rabbitIsMissing, startRabbit } from "../rabbit.ts"
 import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { isMessage, pair, schemaIs, initHost, ScenarioFixture } from "./scenario-fixture.ts"
-
-// A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
   const fixture = new ScenarioFixture()

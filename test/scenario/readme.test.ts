@@ -1,12 +1,9 @@
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { expect, test, vi } from "vitest"
+import { expect, test } from "vitest"
 import { CTRL_C, CTRL_D, DOWN, ENTER, type Terminal } from "../cli/terminal.ts"
 import { Neighbourhood } from "./newcomer.ts"
 import { asShown, commandsOf, shownAfter, type Told } from "./readme-commands.ts"
-
-// Many real processes share two cores with other tests: a ceiling, no verdict on speed.
-vi.setConfig({ testTimeout: 600_000 })
 
 const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
 /** A question that was answered: what was asked, and what was typed where it may be seen. */

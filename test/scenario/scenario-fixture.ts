@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { type Finished, PROGRAM, Running } from "../cli/cli-fixture.ts"
+import { copyPair, type Finished, PROGRAM, Running, setPort } from "../cli/cli-fixture.ts"
 
 /** One object that the program printed under --json. */
 export type JsonOutput = { readonly schema: string; readonly [field: string]: unknown }
@@ -205,8 +205,9 @@ export async function pairedUsers(
   fixture: ScenarioFixture,
 ): Promise<{ alice: User; bob: User; broker: JsonProcess }> {
   const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
-  await initHost(alice)
+  await copyPair(alice.file(""), bob.file(""))
   const broker = await startBroker(alice)
-  await pair(alice, bob)
+  const { port } = await broker.waitForOutput(schemaIs("broker"))
+  setPort(bob.file(""), Number(port))
   return { alice, bob, broker }
 }

@@ -1,10 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { pairedUsers, ScenarioFixture } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
-
-describe.concurrent("send waits", CEILING, () => {
+describe.concurrent("send waits", () => {
   it.each([
     ["as a process of its own", false],
     ["through a daemon", true],

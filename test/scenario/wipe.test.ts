@@ -5,9 +5,6 @@ import { Terminal } from "../cli/terminal.ts"
 import { CliFixture } from "../cli/cli-fixture.ts"
 import { pairedUsers, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
-/** Real processes share two cores with other tests: a ceiling, no verdict on speed. */
-const CEILING = { timeout: 180_000 }
-
 const NO_PROFILE = { code: 78, signal: null }
 
 function filesOf(who: User): readonly string[] {
@@ -18,7 +15,7 @@ async function wouldGo(who: User): Promise<readonly string[]> {
   return (await who.runJson("wipe", "--dry-run")).map(({ path }) => String(path))
 }
 
-describe.concurrent("a profile that is wiped", CEILING, () => {
+describe.concurrent("a profile that is wiped", () => {
   it("is gone, keys first and their bytes with them, and only what was asked for", async ({
     onTestFinished,
   }) => {

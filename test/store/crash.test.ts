@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { createInterface } from "node:readline"
-import { join } from "node:path"
 import { expect, test } from "vitest"
 import type { MessageRecord, LoadedState } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
+import { actorFile } from "../actors.ts"
 import { freshPath } from "./store-fixture.ts"
 
 const ROUNDS = 4
@@ -14,9 +14,9 @@ type Writer = { child: ChildProcess; acknowledged: AsyncIterator<string> }
 
 /** Commits in a process of its own, whose files may grow to `limitKiB`. */
 function writer(path: string, key: Uint8Array, limitKiB: number | "unlimited" = "unlimited"): Writer {
-  const actor = join(import.meta.dirname, "store.actor.ts")
-  const command = `ulimit -f ${limitKiB} && exec node --import tsx "$0" "$@"`
-  const child = spawn("bash", ["-c", command, actor, path, Buffer.from(key).toString("hex")], {
+  const command = `ulimit -f ${limitKiB} && exec "$0" "$@"`
+  const args = [actorFile("store"), path, Buffer.from(key).toString("hex")]
+  const child = spawn("bash", ["-c", command, process.execPath, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
   })
   return { child, acknowledged: createInterface({ input: child.stdout })[Symbol.asyncIterator]() }

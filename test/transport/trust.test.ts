@@ -3,7 +3,6 @@ import { getEventListeners } from "node:events"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setImmediate as nextTurn } from "node:timers/promises"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { ExtendedKeyUsage, PemConverter, X509Certificate, X509CertificateGenerator } from "@peculiar/x509"
@@ -12,6 +11,7 @@ import { Fault } from "../../src/errors.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { openSocket } from "../../src/transport/trust.ts"
 import type { Credential, ConnectTarget, Trust } from "../../src/transport/transport.ts"
+import { actorFile } from "../actors.ts"
 import { mint, newBrokerFixture, portOf, type BrokerFixture } from "../broker/broker-fixture.ts"
 import { openTransport, type TransportFixture } from "./transport-fixture.ts"
 import { startScriptedServer, CONNACK, plainServer, silentServer } from "./scripted-servers.ts"
@@ -137,10 +137,9 @@ test("a server's own certificate can be pinned, whoever issued it", async () => 
 async function byName(port: number, authority: string): Promise<string> {
   const file = join(fixture.folder, "authority.pem")
   writeFileSync(file, authority)
-  const actor = fileURLToPath(new URL("by-name.actor.ts", import.meta.url))
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: file, NODE_TLS_REJECT_UNAUTHORIZED: "0" }
   const run = promisify(execFile)
-  return (await run(process.execPath, ["--import", "tsx", actor, String(port)], { env })).stdout
+  return (await run(process.execPath, [actorFile("by-name"), String(port)], { env })).stdout
 }
 
 test("a broker checked by name is taken on the word of an authority this machine knows, and only then", async () => {

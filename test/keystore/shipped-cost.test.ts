@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { ARGON2_COST } from "../../src/crypto/argon2.ts"
+import { readSealed } from "../../src/keystore/sealed-format.ts"
+import { CliFixture, PROGRAM } from "../cli/cli-fixture.ts"
+
+const WEAK = "globalThis.TEST_ARGON2_COST={memoryKiB:8192,iterations:1,parallelism:1}"
+
+describe("the program that ships", () => {
+  it("knows one cost, and no name by which to give it another", () => {
+    const folder = dirname(PROGRAM)
+    const scripts = readdirSync(folder).filter((name) => /\.c?js$/.test(name))
+    const text = scripts.map((name) => readFileSync(join(folder, name), "utf8")).join("\n")
+    expect(text).not.toContain("TEST_ARGON2_COST")
+    const costs = [...text.matchAll(/memoryKiB:([\d._e]+),iterations:(\d+)/g)].map(([, ...cost]) => cost)
+    // What stands in the header of a file without a passphrase, and what a passphrase costs.
+    expect(costs.toSorted()).toEqual([
+      ["0", "0"],
+      [String(ARGON2_COST.memoryKiB), String(ARGON2_COST.iterations)],
+    ])
+  })
+
+  it("locks at the full cost, whatever is set around it", async () => {
+    const household = new CliFixture()
+    const phrase = join(household.folder, "phrase")
+    writeFileSync(phrase, "correct horse", { mode: 0o600 })
+    const weak = `--import=data:text/javascript,${encodeURIComponent(WEAK)}`
+    household.more = { NODE_OPTIONS: weak, TEST_ARGON2_COST: "8192" }
+    const made = await household.run([
+      "init",
+      "--name",
+      "alice",
+      "--passphrase-file",
+      phrase,
+      "--broker",
+      "here",
+    ])
+    expect(made.code, made.stderr).toBe(0)
+    const key = readFileSync(join(household.folder, "home", "default", "identity.key"))
+    expect(readSealed(new Uint8Array(key))?.header.lock).toMatchObject({ cost: ARGON2_COST })
+  })
+})
