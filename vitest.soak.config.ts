@@ -4,8 +4,11 @@ import { defineConfig } from "vitest/config"
 /** The fault schedules at length: a quarter of an hour, so apart from `npm test`. */
 export default defineConfig({
   test: {
-    env: { MQTTCHAT_FAULT_SEED: process.env["MQTTCHAT_FAULT_SEED"] ?? String(randomInt(2 ** 31)) },
-    include: ["test/faults/**/*.soak.ts"],
+    env: {
+      MQTTCHAT_SOAK: "yes",
+      MQTTCHAT_FAULT_SEED: process.env["MQTTCHAT_FAULT_SEED"] ?? String(randomInt(2 ** 31)),
+    },
+    include: ["test/faults/**/*.soak.ts", "test/session/schedule.test.ts"],
     globalSetup: "test/build.ts",
     pool: "forks",
     deps: { interopDefault: false },

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { build } from "esbuild"
@@ -12,9 +12,13 @@ const ACTOR = /\.actor\.ts$/
 export default async function setup(): Promise<() => void> {
   execFileSync(process.execPath, [join(import.meta.dirname, "../scripts/build.mjs")], { stdio: "inherit" })
   await buildActors()
-  const templates = mkdtempSync(join(tmpdir(), "mqttchat-templates-"))
-  process.env[TEMPLATES_VARIABLE] = templates
-  return () => rmSync(templates, { recursive: true, force: true })
+  // All that the run leaves behind lies in one folder; its name is short, for paths of sockets are.
+  const run = mkdtempSync(join(tmpdir(), "mc-"))
+  chmodSync(run, 0o755)
+  process.env["TMPDIR"] = run
+  process.env[TEMPLATES_VARIABLE] = join(run, "templates")
+  mkdirSync(join(run, "templates"))
+  return () => rmSync(run, { recursive: true, force: true })
 }
 
 export async function buildActors(): Promise<void> {

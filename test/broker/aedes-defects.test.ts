@@ -1,6 +1,5 @@
 import { once } from "node:events"
 import { createRequire } from "node:module"
-import { setImmediate } from "node:timers/promises"
 import { connect as connectTls } from "node:tls"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
@@ -15,6 +14,7 @@ import {
   portOf,
   type BrokerFixture,
 } from "./broker-fixture.ts"
+import { until } from "../until.ts"
 
 type MemoryPersistence = {
   subscriptionsByTopic: (topic: string) => Promise<unknown>
@@ -234,7 +234,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       const careless = await plain()
       const { thaw } = await freeze(careless.port)
       const backlog = (): number => (careless.aedes as unknown as { mq: { length: number } }).mq.length
-      while (backlog() === 0) await setImmediate()
+      await until(() => backlog() > 0)
       await thaw()
 
       const frozen = await freeze(portOf(ours))

@@ -11,6 +11,7 @@ import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
 import { CONNECTIONS_MAX, serveOwner } from "../../src/daemon/server.ts"
 import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { Peer, type RpcObject } from "./rpc-peer.ts"
+import { until } from "../until.ts"
 
 /** Far more than any of these stories needs, far less than they would cost if nothing were bounded. */
 const MEMORY_BYTES_MAX = 400 * 1024 * 1024
@@ -188,7 +189,7 @@ describe("whoever asks in bad faith", () => {
       expect(answered).toBeLessThanOrEqual(CONNECTIONS_MAX)
       expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
       for (const socket of sockets) socket.destroy()
-      while ((await outcomeOf(connect(path))) === "closed");
+      await until(async () => (await outcomeOf(connect(path))) !== "closed")
     })
   })
 })

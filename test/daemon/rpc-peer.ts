@@ -51,6 +51,12 @@ export class Peer {
     }
   }
 
+  /** The first object that fits, of those that were said after another one. */
+  async hearsAfter(earlier: RpcObject, matches: (received: RpcObject) => boolean): Promise<RpcObject> {
+    const place = this.#received.indexOf(earlier)
+    return this.waitFor((received) => this.#received.indexOf(received) > place && matches(received))
+  }
+
   /** The first object; undefined when the connection ends without. */
   async first(): Promise<RpcObject | undefined> {
     while (!this.#hasEnded && this.#received.length === 0) await this.#change()

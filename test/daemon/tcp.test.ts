@@ -9,6 +9,7 @@ import { serveTcp } from "../../src/daemon/tcp.ts"
 import { readOrCreateToken } from "../../src/daemon/token.ts"
 import { EngineFixture } from "../engine/engine-fixture.ts"
 import { Peer, type RpcObject } from "./rpc-peer.ts"
+import { until } from "../until.ts"
 
 const LOOPBACK = "127.0.0.1"
 
@@ -90,7 +91,7 @@ test("strangers who say nothing take no more than their places, and leave none t
   for (const peer of turnedAway) expect(await peer.ended()).toEqual([])
   for (const peer of silentPeers) peer.socket.destroy()
   // The server sees that they have gone when it sees it.
-  while ((await tryToken(port, token)) === undefined);
+  await until(async () => (await tryToken(port, token)) !== undefined)
 })
 
 test("who is told of no port hears which one is taken", async () => {

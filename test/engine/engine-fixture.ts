@@ -49,6 +49,16 @@ export class EngineFixture {
   }
 }
 
+/** The last that the post office took for somebody. */
+export function letterTo(
+  fixture: EngineFixture,
+  profile: TestProfile,
+): { readonly topic: string; readonly payload: Uint8Array } {
+  const letter = fixture.broker.seen.findLast(({ topic }) => topic.includes(profile.deviceId))
+  if (letter === undefined) throw new Error(`nothing was sent to ${profile.name}`)
+  return letter
+}
+
 /** Alice and Bob, who have paired. */
 export async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
   const fixture = new EngineFixture()

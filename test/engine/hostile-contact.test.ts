@@ -4,7 +4,7 @@ import { seal } from "../../src/session/ratchet.ts"
 import { decodeSession } from "../../src/session/snapshot.ts"
 import type { Speaking } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
-import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { letterTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 /** Eve is a contact of Bob's whose program is her own: she may say whatever the wire can carry. */
 async function couple(): Promise<{
@@ -19,9 +19,7 @@ async function couple(): Promise<{
   await eve.send("bob", "hello")
   await bob.send("eve", "hello, Eve")
   await fixture.clock.pass(1_000)
-  const { topic } = fixture.broker.seen.findLast((message) => message.topic.includes(bob.deviceId)) ?? {
-    topic: "",
-  }
+  const { topic } = letterTo(fixture, bob)
   const [snapshot] = (await eve.store.load()).snapshots.values()
   let session = snapshot && decodeSession(snapshot)
   await eve.stop()

@@ -214,9 +214,13 @@ describe("while a session begins", () => {
         .call("pair-answer", { by: "file", carrier })
         .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
       expect(await died(dying, scenario)).toBe(true)
+      // He writes before she has answered, to whatever he calls her until she says her name.
+      const unnamed = await onlyContact(bob.client)
+      await sendText(bob.client, unnamed?.name ?? "", "are you there?")
       const alice = await startAlice("")
       await untilEstablished(alice.client)
       expect((await onlyContact(bob.client))?.name).toBe("alice")
+      expect(texts(await conversation(alice.client, "bob"), false)).toEqual(["are you there?", "yes"])
     },
   )
 

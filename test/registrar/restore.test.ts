@@ -93,11 +93,13 @@ test("the old device hears since when it is replaced, whatever it asks, and afte
   const fixture = await startFixture()
   const alice = newApplicant()
   const old = await member(fixture, alice)
+  const now = Date.now()
+  fixture.setClock(now)
   await restoreOf(fixture, alice)
   await fixture.reopen()
   const { publicKey: registrar } = fixture.registrar
   const publisher = fixture.openTransport()
-  const day = new Date().toISOString().slice(0, 10)
+  const day = new Date(now).toISOString().slice(0, 10)
   const replacedFault = {
     code: "replaced",
     message: `this device was replaced on ${day} by another of yours`,

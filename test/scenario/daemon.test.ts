@@ -11,6 +11,7 @@ import {
   startBroker,
   ScenarioFixture,
 } from "./scenario-fixture.ts"
+import { until } from "../until.ts"
 
 const PASSPHRASE = "correct horse"
 
@@ -81,9 +82,9 @@ describe("a daemon", () => {
     await daemon.prints(/daemon running/)
     const script = new Peer({ path: socketOf(bob) })
     await script.ask("listen")
-    // On a slow machine it may be locked before anybody listens.
-    await script.ask("unlock", { passphrase: PASSPHRASE })
-    await script.waitFor(eventIs("locked"))
+    // On a slow machine it may be locked before anybody listens, and before this is asked.
+    const opened = await script.ask("unlock", { passphrase: PASSPHRASE })
+    const locked = await script.hearsAfter(opened, eventIs("locked"))
     await daemon.prints(/the keys are locked/)
     const link = { kind: "stopped", code: "locked" }
     expect(await script.ask("status")).toMatchObject({ result: { name: "bob", locked: true, link } })
@@ -91,7 +92,7 @@ describe("a daemon", () => {
     expect(await script.ask("contacts")).toMatchObject({ error: { data: refusal } })
     expect(await bob.run(["send", "alice", "hello"])).toMatchObject({ code: 77 })
     expect(await script.ask("unlock", { passphrase: PASSPHRASE })).toMatchObject({ result: null })
-    await script.waitFor(eventIs("unlocked"))
+    await script.hearsAfter(locked, eventIs("unlocked"))
   })
 
   it("disconnects when it is locked by a command, and goes on when it is unlocked", async ({
@@ -109,7 +110,7 @@ describe("a daemon", () => {
     }
     const before = await devices()
     expect(await bob.run(["daemon", "lock"])).toMatchObject({ code: 0, stderr: "✓ the keys are locked\n" })
-    while ((await devices()) !== before - 1);
+    await until(async () => (await devices()) === before - 1)
     const locked = await bob.run(["daemon", "status"])
     expect(locked).toMatchObject({ code: 0, stdout: "keys      locked\nlink      the keys are locked\n" })
     expect(locked.stderr).toBe("  → mqttchat daemon unlock\n")

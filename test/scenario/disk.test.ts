@@ -12,7 +12,8 @@ import {
 } from "./scenario-fixture.ts"
 
 const PAGE_BYTES = 4096
-const ASKED_MAX = 20
+/** What was not said after so many is never said. */
+const ASKED_MAX = 500
 
 /** Somewhere for a home, and how to take its room away and give it back. */
 type Disk = {

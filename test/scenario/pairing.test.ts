@@ -9,6 +9,7 @@ import {
   ScenarioFixture,
   type JsonProcess,
 } from "./scenario-fixture.ts"
+import { until } from "../until.ts"
 
 const PROFILE_FLAGS = ["--no-passphrase", "--json"] as const
 
@@ -18,7 +19,8 @@ function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
   return fixture
 }
 
-const POLLS_MAX = 4
+/** Only what never comes takes so many. */
+const POLLS_MAX = 200
 
 async function namesOf(user: User): Promise<readonly unknown[]> {
   return (await user.runJson("contacts")).map(({ name }) => name)
@@ -94,7 +96,7 @@ describe("people who know each other", () => {
     await alice.runJson("contacts", "block", "bob")
     const open = alice.start(["inbox", "--follow", "--json"])
     await bob.runJson("send", "alice", "let me in")
-    while ((await alice.runJson("status"))[0]?.["dropped"] === 0);
+    await until(async () => (await alice.runJson("status"))[0]?.["dropped"] !== 0)
     expect(await alice.history(bob)).toEqual([])
     open.kill("SIGINT")
     expect((await open.ended()).output).toEqual([])

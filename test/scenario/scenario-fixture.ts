@@ -17,8 +17,8 @@ export type RunOptions = {
 }
 
 const DEFAULT_OPTIONS: RunOptions = {}
-/** A message that has not come after so many looks is lost. */
-const INBOXES_MAX = 20
+/** A message that has not come after so many looks is lost, however slow the machine is. */
+const INBOXES_MAX = 500
 
 /** People with a folder each, and every process they started; `end` kills what still runs and removes all of it. */
 export class ScenarioFixture {

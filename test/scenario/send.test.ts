@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { pairedUsers, ScenarioFixture } from "./scenario-fixture.ts"
+import { until } from "../until.ts"
 
 describe.concurrent("send waits", () => {
   it.each([
@@ -62,7 +63,7 @@ describe.concurrent("send waits", () => {
       await bob.runJson("send", "alice", "a slip")
       const waits = bob.run(["send", "alice", "a slip", "--wait", "delivered", "--timeout", "60s", "--json"])
       const slips = async () => (await bob.run(["outbox", "--json"])).output
-      while ((await slips()).length < 2);
+      await until(async () => (await slips()).length >= 2)
       for (const { id } of await slips()) await bob.runJson("outbox", "--cancel", String(id))
       const ended = await waits
       expect(ended).toMatchObject({ code: 69, output: [{ to: "alice", state: "given-up" }] })

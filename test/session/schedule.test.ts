@@ -5,8 +5,8 @@ import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import { NetworkModel, type Endpoint } from "./network-model.ts"
 import { flipped, NOW } from "./session-fixture.ts"
 
-/** Texts of both sides together, over all schedules. */
-const MESSAGES = 10_000
+/** Texts of both sides together, over all schedules; `npm run test:soak` has them all. */
+const MESSAGES = process.env["MQTTCHAT_SOAK"] === undefined ? 3_000 : 10_000
 const SCHEDULES = 4
 const EACH = MESSAGES / SCHEDULES / 2
 

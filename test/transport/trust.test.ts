@@ -2,7 +2,6 @@ import { execFile } from "node:child_process"
 import { getEventListeners } from "node:events"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { setImmediate as nextTurn } from "node:timers/promises"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { ExtendedKeyUsage, PemConverter, X509Certificate, X509CertificateGenerator } from "@peculiar/x509"
@@ -15,6 +14,7 @@ import { actorFile } from "../actors.ts"
 import { mint, newBrokerFixture, portOf, type BrokerFixture } from "../broker/broker-fixture.ts"
 import { openTransport, type TransportFixture } from "./transport-fixture.ts"
 import { startScriptedServer, CONNACK, plainServer, silentServer } from "./scripted-servers.ts"
+import { until } from "../until.ts"
 
 const DAY = 24 * 3600 * 1000
 let fixture: BrokerFixture
@@ -307,5 +307,5 @@ test("an attempt that failed leaves no listener behind at the link that tries ag
   }
   const proven = { anchor: undefined, session: undefined }
   await expect(openSocket(target, proven, closing.signal)).rejects.toThrow()
-  while (getEventListeners(closing.signal, "abort").length > 0) await nextTurn()
+  await until(() => getEventListeners(closing.signal, "abort").length === 0)
 })
