@@ -1,4 +1,5 @@
 import { once } from "node:events"
+import { connect as connectTcp } from "node:net"
 import { connect as connectTls, type TLSSocket } from "node:tls"
 import * as x509 from "@peculiar/x509"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -305,5 +306,7 @@ describe("who may come in, and do what", () => {
     const closed = new Promise((done) => socket.once("close", done))
     await short.close()
     await closed
+    const [refusal] = (await once(connectTcp(portOf(short), "127.0.0.1"), "error")) as [Error]
+    expect(refusal).toMatchObject({ code: "ECONNREFUSED" })
   })
 })

@@ -105,20 +105,30 @@ describe("MQTT over WebSocket", () => {
   test("who was refused is ended, though they keep their own side open", async () => {
     const at = { host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate, allowHalfOpen: true }
     const mallory = connectTls(at)
-    mallory.on("error", () => undefined).resume()
+    let answer = ""
+    mallory
+      .on("error", () => undefined)
+      .setEncoding("utf8")
+      .on("data", (text: string) => (answer += text))
     await once(mallory, "secureConnect")
     mallory.write("GET /mqtt HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: x\r\n\r\n")
     await once(mallory, "end")
     const still = setInterval(() => mallory.write("still here"), 20)
     await new Promise((closed) => mallory.once("close", closed))
     clearInterval(still)
+    expect(answer).toMatch(/^HTTP\/1\.1 403 /)
   })
 
   test("who does not ask for it in time is ended", async () => {
     const silent = connectTls({ host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate })
-    silent.on("error", () => undefined).resume()
+    let answer = ""
+    silent
+      .on("error", () => undefined)
+      .setEncoding("utf8")
+      .on("data", (text: string) => (answer += text))
     await once(silent, "secureConnect")
     silent.write("GET / HTTP/1.1\r\n")
     await new Promise((closed) => silent.once("close", closed))
+    expect(answer).toBe("")
   })
 })

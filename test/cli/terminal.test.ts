@@ -122,6 +122,22 @@ describe("pair at two terminals", () => {
     expect(atAlice.leftBehind).toEqual(WHOLE)
     expect((await cli.run([...alice, "contacts"])).stdout).toBe("")
   })
+
+  it("leaves nobody half-paired at Ctrl+C either when somebody has answered", async () => {
+    const cli = new CliFixture()
+    await cli.run(INIT)
+    await startBroker(cli)
+    const atAlice = new Terminal(cli, [...alice, "pair"])
+    const [, spoken = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    await cli.run([...bob, "pair", spoken, "--my-name", "bob", "--no-passphrase"])
+    await atAlice.shows(/same four words\?/)
+    atAlice.type(CTRL_C)
+    await atAlice.ended()
+    expect(atAlice.leftBehind).toEqual(WHOLE)
+    expect((await cli.run([...alice, "contacts"])).stdout).toMatch(/^UNVERIFIED .* bob$/m)
+    expect(await cli.run([...alice, "send", "bob", "sorry"])).toMatchObject({ code: 0 })
+    expect((await cli.run([...bob, "inbox"])).stdout).toMatch(/ alice: sorry\n$/)
+  })
 })
 
 describe("chat at a terminal", () => {

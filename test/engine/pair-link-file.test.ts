@@ -2,13 +2,21 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Params } from "../../src/engine/api.ts"
 import { BUNDLE_WITHIN_MS } from "../../src/engine/pairing/answer-link.ts"
 import { useBackend } from "../../src/crypto/nacl.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
 import { Fault } from "../../src/errors.ts"
 import { REPEAT_MS } from "../../src/pairing/timeouts.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect, Transport } from "../../src/transport/transport.ts"
-import { formatPairingLink, LINK_REQUEST_BYTES, parsePairingLink } from "../../src/wire/pairing-link.ts"
+import {
+  LINK_ANSWER_BYTES,
+  LINK_REQUEST_BYTES,
+  openLinkAnswer,
+  parsePairingLink,
+  sealLinkAnswer,
+} from "../../src/wire/pairing-link.ts"
 import { faultOf } from "../transport/transport-fixture.ts"
 import { carrierOf, PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
+import { until } from "../until.ts"
 
 type By = Params<"pair-offer">["by"]
 
@@ -62,9 +70,15 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
 
   it("cut short is refused before anything is sent [W-43] [P-40]", async () => {
     const alice = await fixture.member("alice")
-    const bob = await fixture.newcomer("bob")
+    let dialled = 0
+    const connect: Connect = (target, events) => {
+      dialled++
+      return connectMqtt(target, events)
+    }
+    const bob = await fixture.newcomer("bob", { connect })
     const carrier = await offer(alice, by)
     expect((await faultOf(answer(bob, by, carrier.slice(0, -40)))).code).toBe("bad-data")
+    expect(dialled).toBe(0)
     expect(bob.config.broker).toBeUndefined()
   })
 
@@ -78,11 +92,37 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
 
 describe("a link", () => {
   it("whose owner sends another bundle is not answered [W-45]", async () => {
-    const [alice, bob] = [await fixture.member("alice"), await fixture.member("bob")]
-    const link = parsePairingLink(await offer(alice, "link"))!
-    const other = formatPairingLink({ ...link, bundleHash: link.bundleHash.map((byte) => byte ^ 1) })
-    const waiting = faultOf(answer(bob, "link", other))
-    while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
+    let replace = (answer: Uint8Array): Uint8Array => answer
+    const meddling: Connect = (target, events) => {
+      const transport = connectMqtt(target, events)
+      const publish: Transport["publish"] = (topic, payload) =>
+        transport.publish(topic, payload.length === LINK_ANSWER_BYTES ? replace(payload) : payload)
+      return { ...transport, publish }
+    }
+    let received = 0
+    const counting: Connect = (target, { onFrame, onState }) => {
+      const count: typeof onFrame = async (topic, payload) => {
+        await onFrame(topic, payload)
+        if (payload.length === LINK_ANSWER_BYTES) received++
+      }
+      return connectMqtt(target, { onFrame: count, onState })
+    }
+    const alice = await fixture.member("alice", { connect: meddling })
+    const [bob, carol] = [await fixture.member("bob", { connect: counting }), await fixture.member("carol")]
+    const first = await offer(alice, "link")
+    let bundle: Uint8Array | undefined
+    replace = (sent) => {
+      bundle ??= openLinkAnswer(parsePairingLink(first)!.bundleHash, sent)
+      return sent
+    }
+    await answer(carol, "link", first)
+    const second = await offer(alice, "link")
+    const { bundleHash } = parsePairingLink(second)!
+    replace = (sent) =>
+      openLinkAnswer(bundleHash, sent) ? sealLinkAnswer(bundleHash, bundle!, systemRandom) : sent
+    const waiting = faultOf(answer(bob, "link", second))
+    await until(() => received > 0)
+    expect(bob.isWaitingFor(BUNDLE_WITHIN_MS)).toBe(true)
     bob.runTimers(BUNDLE_WITHIN_MS)
     expect((await waiting).code).toBe("unavailable")
     expect(await bob.client.call("contacts", {})).toEqual([])
@@ -101,7 +141,7 @@ describe("a link", () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob", { connect })
     const answering = answer(bob, "link", await offer(alice, "link"))
-    while (lost === 0) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => lost > 0)
     bob.runTimers(REPEAT_MS, BUNDLE_WITHIN_MS)
     expect((await answering).contact.name).toBe("alice")
   })
@@ -112,7 +152,7 @@ describe("a link", () => {
     const carrier = await offer(alice, "link")
     await alice.client.close()
     const waiting = faultOf(answer(bob, "link", carrier))
-    while (!bob.isWaitingFor(BUNDLE_WITHIN_MS)) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => bob.isWaitingFor(BUNDLE_WITHIN_MS))
     bob.runTimers(BUNDLE_WITHIN_MS)
     expect(await waiting).toMatchObject({ code: "unavailable" })
     expect(await bob.client.call("contacts", {})).toEqual([])

@@ -186,7 +186,11 @@ test("[D-31] an INIT of the recovery that is repeated for ever begins the sessio
 test("a blocked contact makes nothing anew", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.client.call("block", { contact: "alice", blocked: true })
+  const answers = () => fixture.broker.seen.filter(({ topic }) => topic.includes(alice.deviceId)).length
+  const before = answers()
   await alice.client.call("reset", { contact: "bob" })
   await fixture.clock.pass(HOUR_MS)
   expect(await bob.systemMessages("alice")).toEqual([])
+  expect(await alice.client.call("contacts", {})).toMatchObject([{ name: "bob", state: "recovering" }])
+  expect(answers()).toBe(before)
 })

@@ -23,12 +23,27 @@ const handshake = fc.constantFrom(
   "they begin anew" as const,
 )
 
-test("whatever happens to a contact, it goes only where the table leads", () => {
+/** Where each leads [S-14] [D-30], said once more and not by the code: a message, and one that begins a chain. */
+const BY_HANDSHAKE = {
+  "we answer their offer": "init-sent",
+  "they answer our offer": "unconfirmed",
+  "we begin anew": "recovering",
+  "they begin anew": "unconfirmed",
+}
+const BY_MESSAGE = {
+  "init-sent": ["established", "established"],
+  unconfirmed: ["unconfirmed", "established"],
+  established: ["established", "established"],
+  recovering: ["established", "established"],
+}
+
+test("whatever happens to a contact, it goes where it should, and only where the table leads", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(handshake, fc.boolean()), { maxLength: 20 }), (events) => {
       let state = afterHandshake("they answer our offer")
       for (const event of events) {
         const next = typeof event === "string" ? afterHandshake(event) : afterMessage(state, event)
+        expect(next).toBe(typeof event === "string" ? BY_HANDSHAKE[event] : BY_MESSAGE[state][Number(event)])
         expect([state, ...Object.values(CONTACT_TRANSITIONS[state])]).toContain(next)
         state = next
       }
