@@ -56,9 +56,9 @@ async function replay(cli: CliFixture, command: string): Promise<string> {
 }
 
 describe.concurrent("transcript", () => {
-  it.each(TRANSCRIPTS)("%s", async (name) => {
+  it.for(TRANSCRIPTS)("%s", async (name, { onTestFinished }) => {
     const written = readFileSync(join(import.meta.dirname, name), "utf8")
-    const cli = new CliFixture()
+    const cli = new CliFixture(onTestFinished)
     if (written.includes("@paired")) await paired(cli)
     const head = written.slice(0, written.indexOf("$ "))
     const replayed: string[] = []
