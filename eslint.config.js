@@ -8,6 +8,8 @@ const PURE = [
   "src/session/**",
   "src/engine/messages/apply-frame.ts",
   "src/engine/messages/enqueue.ts",
+  "src/engine/connection/broker-st*.ts",
+  "src/engine/connection/*-steps.ts",
   "src/engine/api*.ts",
   "src/broker/acl.ts",
 ]

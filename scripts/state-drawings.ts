@@ -1,3 +1,4 @@
+import { BROKER_TRANSITIONS } from "../src/engine/connection/broker-state.ts"
 import { CONTACT_TRANSITIONS } from "../src/engine/contacts/conversation-state.ts"
 import { FRAME_TRANSITIONS } from "../src/engine/messages/apply-frame.ts"
 import { PQ_TRANSITIONS } from "../src/session/state.ts"
@@ -8,13 +9,18 @@ export const DRAWN = ["<!-- drawn by `npm run docs` -->\n", "<!-- end of the dra
 
 type Moves = Readonly<Record<string, Readonly<Record<string, string>>>>
 
-/** The four state machines as the code has them, in mermaid. */
+/** The state machines as the code has them, in mermaid. */
 export function drawings(): string {
   return [
     drawing("A contact (`src/engine/contacts/conversation-state.ts`)", "none", CONTACT_TRANSITIONS),
     drawing("A text of ours (`src/store/message-states.ts`)", "queued", textMoves()),
     drawing("A frame of theirs (`src/engine/messages/apply-frame.ts`)", "arrived", FRAME_TRANSITIONS),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),
+    drawing(
+      "The profile's connection to its broker (`src/engine/connection/broker-state.ts`)",
+      "no-broker",
+      BROKER_TRANSITIONS,
+    ),
   ].join("\n")
 }
 

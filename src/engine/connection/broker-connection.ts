@@ -1,56 +1,61 @@
-import { toBase64url } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import { SerialQueue } from "../../async/serial-queue.ts"
-import { isPending, type StoredCredential, type PendingCredential } from "../../keystore/credential.ts"
-import type { Credential, BrokerHints, ConnectionState, ConnectTarget } from "../../transport/transport.ts"
-import { decodeInvitation } from "../../wire/registration.ts"
+import { isPending } from "../../keystore/credential.ts"
+import type { ConnectionState, Credential } from "../../transport/transport.ts"
 import type { ConnectionStatus } from "../api.ts"
+import type { BrokerConfig, Connection, DeviceCredential, NewCredential, Ports } from "../state/ports.ts"
+import { LearnedHints } from "./broker-hints.ts"
+import type {
+  BrokerEffect,
+  BrokerEvent,
+  BrokerInput,
+  BrokerState,
+  RegistrarRequest,
+  UsableCredential,
+} from "./broker-state.ts"
+import { brokerStep } from "./broker-step.ts"
 import { GuestConnections } from "./guest-connections.ts"
 import { openInboxConnection, type InboxConnection, type InboxConnectionEvents } from "./inbox-connection.ts"
-import type { BrokerConfig, DeviceCredential, Connection, Ports } from "../state/ports.ts"
-import { Renewal, renewed } from "./renewal.ts"
-import { whyRefused } from "./replaced-device.ts"
-import { routesFor } from "./broker-addresses.ts"
-
-/** A registrar that does not answer is asked again so much later. */
-const ENROLL_RETRY_MS = 30_000
-
-type Invitation = Extract<PendingCredential, { kind: "invitation" }>
-
-type Refusal = { readonly broker: BrokerConfig; readonly stored: StoredCredential; readonly why: Fault }
+import { renewed, Renewal, validityOf } from "./renewal.ts"
 
 export type BrokerConnectionEvents = InboxConnectionEvents & {
-  /** A link was started; it may not be up yet. */
+  /** A connection was begun; it may not be up yet. */
   readonly onConnection: () => void
 }
 
-/** The profile's own connection to its broker, once there is a broker and a credential. */
+type Effect<Kind extends BrokerEffect["kind"]> = Extract<BrokerEffect, { kind: Kind }>
+type JoinWaiter = { readonly resolve: () => void; readonly reject: (why: Fault) => void }
+
+/**
+ * The profile's own connection to its broker, once there is a broker and a credential. `brokerStep` decides; this class
+ * owns the connections and the timer, and does what the steps ask for.
+ */
 export class BrokerConnection {
   readonly #ports: Ports
   readonly #events: BrokerConnectionEvents
   readonly #renewal: Renewal
-  readonly #guestConnections: GuestConnections
-  /** Who connects waits for who did: both at once would make two links of one device, which cut each other off. */
-  readonly #turns = new SerialQueue()
+  readonly #guests: GuestConnections
+  readonly #hints: LearnedHints
+  #state: BrokerState = { kind: "no-broker" }
   #connection: InboxConnection | undefined
-  /** The link that a move gives up as soon as the new certificate is there. */
-  #previous: InboxConnection | undefined
-  #state: ConnectionState | undefined
-  /** What this process knows of the broker that its home does not. */
-  #hints: BrokerHints | undefined
-  #saving: Promise<void> = Promise.resolve()
-  #joining = false
-  #closed = false
-  #cancelRetry: () => void = () => undefined
+  #reported: ConnectionState | undefined
+  /** Events that came while a step was being carried out. */
+  readonly #pending: BrokerEvent[] = []
+  #isStepping = false
+  /** The piece of work under way, if there is one. */
+  #work: Promise<void> = Promise.resolve()
+  /** Of each join that has no outcome yet, the oldest first. */
+  readonly #joins: JoinWaiter[] = []
+  #cancelWake: () => void = () => undefined
+  #ended: Promise<void> = Promise.resolve()
 
   constructor(ports: Ports, events: BrokerConnectionEvents) {
     this.#ports = ports
     this.#events = events
     this.#renewal = new Renewal(ports)
-    this.#guestConnections = new GuestConnections(ports.connect, (state) => {
-      if (state.kind === "online") this.#rememberHints(state)
-      // how a guest fares says nothing of a link that is there
-      else if (this.#connection === undefined) this.#changed(state)
+    this.#hints = new LearnedHints(ports.config)
+    this.#guests = new GuestConnections(ports.connect, (state) => {
+      if (state.kind === "online") this.#hints.learn(state)
+      else this.#feed({ kind: "guest-offline", why: state.why })
     })
   }
 
@@ -65,211 +70,166 @@ export class BrokerConnection {
   }
 
   status(): ConnectionStatus {
-    return statusOf(this.#state, this.#ports.config.credential() !== undefined)
+    return statusOf(this.#reported, this.#ports.config.credential() !== undefined)
   }
 
-  /** Starts connecting where the profile knows where to. */
+  /** Starts connecting where the profile has a broker. */
   start(): void {
-    void this.#turns.run(() => this.#connectOrRetry())
+    this.#feed({ kind: "start" })
   }
 
-  /** Faults `config` when there is a link already: contacts would go on writing to the old broker. */
-  readonly joinBroker = async (broker: BrokerConfig, credential: StoredCredential): Promise<void> => {
-    this.#joining = true
-    this.#cancelRetry()
-    await this.#guestConnections.close()
-    try {
-      await this.#turns.run(() => this.#joinFirst(broker, credential))
-    } finally {
-      this.#joining = false
-      if (this.#connection === undefined) this.start()
-    }
+  /** Resolves when the connection is up. Faults `config` at another broker: contacts would go on writing to the old one. */
+  readonly joinBroker = async (broker: BrokerConfig, credential: NewCredential): Promise<void> => {
+    await new Promise<void>((resolve, reject) => {
+      this.#joins.push({ resolve, reject })
+      this.#feed({ kind: "join", join: { broker, credential } })
+    })
     await this.#connection?.online()
   }
 
-  async #joinFirst(broker: BrokerConfig, credential: StoredCredential): Promise<void> {
-    if (this.#connection !== undefined || this.#ports.config.credential()?.kind === "device")
-      return this.#rejoin(broker, credential)
-    await this.#ports.config.saveBroker(broker)
-    await this.#ports.config.saveCredential(credential)
-    await this.#connectWith(broker, credential)
-  }
-
-  /**
-   * The same user with a new invitation: the broker has a new authority or another address. The certificate at hand is
-   * given up only for the new one.
-   */
-  async #rejoin(broker: BrokerConfig, stored: StoredCredential): Promise<void> {
-    const known = this.#ports.config.credential()
-    if (stored.kind !== "invitation" || known?.kind !== "device" || known.userId !== userOf(stored)) {
-      throw new Fault("config", "this profile has a broker already", "mqttchat --profile OTHER pair")
-    }
-    const previous = this.#connection
-    this.#previous = previous
-    try {
-      const fresh = await this.#obtainCredential(broker, stored)
-      await this.#ports.config.saveBroker(broker)
-      this.#connection = undefined
-      await previous?.close()
-      this.#connect(broker, fresh)
-    } finally {
-      this.#previous = undefined
-    }
-  }
-
   async close(): Promise<void> {
-    this.#closed = true
-    this.#cancelRetry()
-    await this.#guestConnections.close()
-    await this.#renewal.stop()
-    await this.#connection?.close()
-    await this.#saving
+    this.#feed({ kind: "close" })
+    await this.#ended
   }
 
-  async #connectWith(broker: BrokerConfig, stored: StoredCredential): Promise<void> {
-    if (isPending(stored)) {
-      this.#connect(broker, await this.#obtainCredential(broker, stored))
-      return
-    }
-    const { registrar } = broker
-    if (stored.kind === "device" && registrar !== undefined && this.#renewal.isExpired(broker, stored)) {
-      const renew = (connection: Connection) =>
-        renewed(this.#ports, { publisher: connection, registrar, credential: stored, guest: true })
-      const fresh = await this.#asGuest(broker, renew)
-      if (this.#renewal.isExpired(broker, fresh)) throw clocksDiffer()
-      this.#connect(broker, fresh)
-      return
-    }
-    this.#connect(broker, stored)
-  }
-
-  #obtainCredential(broker: BrokerConfig, stored: PendingCredential): Promise<DeviceCredential> {
-    const { enroll, restore, now, name: deviceName } = this.#ports
-    const { registrar } = broker
-    return this.#asGuest(broker, (connection) => {
-      if (stored.kind === "invitation")
-        return enroll({ publisher: connection, invitation: stored.bytes, deviceName })
-      if (registrar !== undefined)
-        return restore({ publisher: connection, registrar, deviceName, now: now() })
-      throw new Fault("config", "the broker has no registrar to come back to", "mqttchat register INVITATION")
-    })
-  }
-
-  /** Gives way to somebody who moves in. */
-  async #connectOrRetry(): Promise<void> {
-    const broker = this.#ports.config.broker()
-    const credential = this.#ports.config.credential()
-    if (broker === undefined || credential === undefined) return
-    if (this.#connection !== undefined || this.#isGivenUp()) return
+  /** One event after the other: what carrying out a step causes comes after it. */
+  #feed(event: BrokerEvent): void {
+    this.#pending.push(event)
+    if (this.#isStepping) return
+    this.#isStepping = true
     try {
-      await this.#connectWith(broker, credential)
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      if (this.#isGivenUp()) return
-      const transient = fault.code === "unavailable"
-      this.#changed({ kind: transient ? "offline" : "stopped", why: fault })
-      if (!transient) return
-      this.#cancelRetry = this.#ports.after(ENROLL_RETRY_MS, () => this.start())
+      for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift())
+        this.#step(next)
+    } finally {
+      this.#isStepping = false
     }
   }
 
-  #connect(broker: BrokerConfig, stored: Exclude<StoredCredential, PendingCredential>): void {
-    if (this.#closed) return
-    const credential = credentialOf(stored)
-    const connection = openInboxConnection(this.#ports.connect, this.#target(broker, credential), {
+  #step(event: BrokerEvent): void {
+    const { next, effects } = brokerStep(this.#state, event, this.#input())
+    if (next.kind !== this.#state.kind) this.#cancelWake()
+    this.#state = next
+    for (const effect of effects) this.#run(effect)
+  }
+
+  #input(): BrokerInput {
+    const { config, now } = this.#ports
+    return { broker: config.broker(), credential: config.credential(), now: now(), validityOf }
+  }
+
+  #run(effect: BrokerEffect): void {
+    switch (effect.kind) {
+      case "report":
+        this.#report(effect)
+        return
+      case "open":
+        this.#open(effect)
+        return
+      case "close-connection":
+        this.#work = this.#perform(this.#closeConnection())
+        return
+      case "ask":
+        this.#work = this.#perform(this.#ask(effect))
+        return
+      case "interrupt":
+        void this.#guests.interrupt()
+        return
+      case "save":
+        this.#work = this.#perform(this.#save(effect))
+        return
+      case "renew":
+        this.#renew(effect)
+        return
+      case "wake":
+        this.#wake(effect)
+        return
+      case "joined":
+        this.#joins.shift()?.resolve()
+        return
+      case "join-failed":
+        this.#joins.shift()?.reject(effect.why)
+        return
+      case "end":
+        this.#ended = this.#end()
+    }
+  }
+
+  /** Feeds how the work under way ended. */
+  async #perform(work: Promise<BrokerEvent>): Promise<void> {
+    this.#feed(await work.catch(failed))
+  }
+
+  #report({ connection }: Effect<"report">): void {
+    this.#reported = connection
+    this.#events.onState(connection)
+  }
+
+  #open({ broker, credential }: Effect<"open">): void {
+    const target = this.#hints.target(broker, transportCredential(credential))
+    const connection = openInboxConnection(this.#ports.connect, target, {
       onInboxFrame: this.#events.onInboxFrame,
       onState: (state) => {
-        // a link that was given up has nothing more to say
+        // A connection that was given up has nothing more to say.
         if (this.#connection !== connection) return
-        if (state.kind === "stopped" && !this.#isOutdated(broker, credential)) {
-          void this.#explainRefusal(connection, { broker, stored, why: state.why })
-          return
-        }
-        this.#changed(state)
-        if (state.kind === "online") this.#onOnline(connection, state)
-        else if (connection !== this.#previous && this.#isOutdated(broker, credential))
-          this.#reconnect(connection)
+        if (state.kind === "online") this.#hints.learn(state)
+        this.#feed({ kind: "connection", connection: state })
       },
     })
     this.#connection = connection
     this.#events.onConnection()
   }
 
-  /** Refused for good, which of a device's certificate only the registrar can explain. */
-  async #explainRefusal(connection: InboxConnection, { broker, stored, why }: Refusal): Promise<void> {
-    const { registrar } = broker
-    let known: Fault | undefined
-    if (why.code === "refused" && stored.kind === "device" && registrar !== undefined) {
-      const request = { registrar, credential: stored, guest: true }
-      const renewal = this.#asGuest(broker, (connection) =>
-        renewed(this.#ports, { ...request, publisher: connection }),
-      )
-      known = await whyRefused(this.#ports, renewal)
-    }
-    if (this.#connection === connection) this.#changed({ kind: "stopped", why: known ?? why })
-  }
-
-  #onOnline(connection: Connection, hints: BrokerHints): void {
-    this.#rememberHints(hints)
-    this.#renewal.watch(connection)
-  }
-
-  /** Whether another connection with this credential would be one too many: it has expired, or a newer one is there. */
-  #isOutdated(broker: BrokerConfig, used: Credential): boolean {
-    if (this.#closed || used.kind !== "device") return false
-    const stored = this.#ports.config.credential()
-    const isReplaced = stored?.kind === "device" && stored.certificate !== used.certificate
-    return isReplaced || this.#renewal.isExpired(broker, used)
-  }
-
-  #reconnect(previous: InboxConnection): void {
+  async #closeConnection(): Promise<BrokerEvent> {
+    const connection = this.#connection
     this.#connection = undefined
-    void this.#turns.run(async () => {
-      await previous.close()
-      await this.#connectOrRetry()
-    })
+    await connection?.close()
+    return { kind: "connection-closed" }
   }
 
-  #isGivenUp(): boolean {
-    return this.#closed || this.#joining
-  }
-
-  /** What the registrar gives, saved; a guest may do nothing but ask it. */
-  async #asGuest(
-    broker: BrokerConfig,
-    request: (connection: Connection) => Promise<DeviceCredential>,
-  ): Promise<DeviceCredential> {
-    const credential = await this.#guestConnections.request(this.#target(broker, { kind: "guest" }), request)
+  async #ask({ broker, request }: Effect<"ask">): Promise<BrokerEvent> {
+    const target = this.#hints.target(broker, { kind: "guest" })
+    const credential = await this.#guests.request(target, (publisher) => this.#answer(request, publisher))
     await this.#ports.config.saveCredential(credential)
-    return credential
+    return { kind: "obtained", credential }
   }
 
-  #target(broker: BrokerConfig, credential: Credential): ConnectTarget {
-    const { trust } = broker
-    const { mqttVersion, anchor } = this.#hints ?? hintsOf(broker)
-    return {
-      ...routesFor(broker, credential),
-      trust: trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust,
-      credential,
-      ...(mqttVersion === undefined ? {} : { mqttVersion }),
+  #answer(request: RegistrarRequest, publisher: Connection): Promise<DeviceCredential> {
+    const { enroll, restore, now, name: deviceName } = this.#ports
+    switch (request.kind) {
+      case "enroll":
+        return enroll({ publisher, invitation: request.invitation, deviceName })
+      case "restore":
+        return restore({ publisher, registrar: request.registrar, deviceName, now: now() })
+      case "renew": {
+        const { registrar, credential } = request
+        return renewed(this.#ports, { publisher, registrar, credential, guest: true })
+      }
     }
   }
 
-  #rememberHints({ mqttVersion, anchor }: BrokerHints): void {
+  async #save({ broker, credential }: Effect<"save">): Promise<BrokerEvent> {
     const { config } = this.#ports
-    const broker = config.broker()
-    const known = this.#hints ?? (broker && hintsOf(broker))
-    if (known?.mqttVersion === mqttVersion && known.anchor === anchor) return
-    this.#hints = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
-    this.#saving = config.saveHints(this.#hints).catch((fault: unknown) => {
-      // without it the next start makes a connection more
-      if (!(fault instanceof Fault)) throw fault
-    })
+    await config.saveBroker(broker)
+    if (credential !== undefined) await config.saveCredential(credential)
+    return { kind: "saved" }
   }
 
-  #changed(state: ConnectionState): void {
-    this.#state = state
-    if (!this.#closed) this.#events.onState(state)
+  #renew({ registrar, credential }: Effect<"renew">): void {
+    if (this.#connection === undefined) return
+    this.#renewal.start({ publisher: this.#connection, registrar, credential, guest: false })
+  }
+
+  #wake({ afterMs }: Effect<"wake">): void {
+    this.#cancelWake()
+    this.#cancelWake = this.#ports.after(afterMs, () => this.#feed({ kind: "wake" }))
+  }
+
+  async #end(): Promise<void> {
+    await this.#guests.interrupt()
+    await this.#renewal.finish()
+    await this.#connection?.close()
+    await this.#work
+    await this.#hints.saved()
   }
 }
 
@@ -283,28 +243,13 @@ export function statusOf(state: ConnectionState | undefined, hasBroker: boolean)
   return { kind: state.kind, code, why: message, ...(hint === undefined ? {} : { hint }) }
 }
 
-/** Without it, two such clocks would renew one certificate after the other. */
-function clocksDiffer(): Fault {
-  const message = "the certificate that the broker's registrar has just made is over by this machine's clock"
-  return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
+function failed(fault: unknown): BrokerEvent {
+  if (!(fault instanceof Fault)) throw fault
+  return { kind: "failed", why: fault }
 }
 
-function hintsOf({ trust, mqttVersion }: BrokerConfig): Partial<BrokerHints> {
-  const anchor = trust.kind === "pin" ? trust.anchor : undefined
-  return {
-    ...(mqttVersion === undefined ? {} : { mqttVersion }),
-    ...(anchor === undefined ? {} : { anchor }),
-  }
-}
-
-function credentialOf(stored: Exclude<StoredCredential, PendingCredential>): Credential {
-  if (stored.kind === "account") return stored
-  const { deviceId, certificate, key } = stored
+function transportCredential(credential: UsableCredential): Credential {
+  if (credential.kind === "account") return credential
+  const { deviceId, certificate, key } = credential
   return { kind: "device", deviceId, certificate, key }
-}
-
-/** The user id as a device's credential keeps it. */
-function userOf({ bytes }: Invitation): string | undefined {
-  const user = decodeInvitation(bytes)?.user
-  return user && toBase64url(user)
 }

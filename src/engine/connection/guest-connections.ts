@@ -3,21 +3,22 @@ import type { Connect, ConnectionState, ConnectTarget } from "../../transport/tr
 import { openInboxConnection, NO_EVENTS, type InboxConnection } from "./inbox-connection.ts"
 import type { DeviceCredential, Connection } from "../state/ports.ts"
 
-/** How a guest's link goes, while it is wanted. */
+/** How a guest's connection goes while it is needed. */
 type OnGuestState = (state: Exclude<ConnectionState, { kind: "stopped" }>) => void
 
-/** The links over which the profile asks a registrar for a certificate: a guest may do nothing else. */
+/** Asks a registrar for certificates, each over a guest's connection of its own: a guest may do nothing else. */
 export class GuestConnections {
   readonly #connect: Connect
   readonly #onState: OnGuestState
-  readonly #connections = new Set<InboxConnection>()
+  /** That of the request under way; there is one at a time. */
+  #connection: InboxConnection | undefined
 
   constructor(connect: Connect, onState: OnGuestState) {
     this.#connect = connect
     this.#onState = onState
   }
 
-  /** What the registrar gives. Rejects with its refusal, and when the link ends for good, as it does by `close`. */
+  /** What the registrar gives. Rejects with its refusal, and when the connection ends for good, as it does by `interrupt`. */
   async request(
     target: ConnectTarget,
     request: (connection: Connection) => Promise<DeviceCredential>,
@@ -29,19 +30,20 @@ export class GuestConnections {
       else this.#onState(state)
     }
     const connection = openInboxConnection(this.#connect, target, { ...NO_EVENTS, onState })
-    this.#connections.add(connection)
+    this.#connection = connection
     try {
       await connection.online()
       const answer = await Promise.race([request(connection), ended])
       if (answer instanceof Fault) throw answer
       return answer
     } finally {
-      this.#connections.delete(connection)
+      this.#connection = undefined
       await connection.close()
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#connections].map((connection) => connection.close()))
+  /** Ends the request under way. */
+  async interrupt(): Promise<void> {
+    await this.#connection?.close()
   }
 }

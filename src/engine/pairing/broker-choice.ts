@@ -1,6 +1,6 @@
 import { equal, toBase64url } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import { isPending, type StoredCredential } from "../../keystore/credential.ts"
+import { isPending } from "../../keystore/credential.ts"
 import type { BrokerAddress, ConnectTarget } from "../../transport/transport.ts"
 import type { Access, BrokerProof, Entry } from "../../wire/access.ts"
 import { type Address, formatAddress } from "../../wire/address.ts"
@@ -8,7 +8,14 @@ import { decodeInvitation } from "../../wire/registration.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import { openInboxConnection, NO_EVENTS } from "../connection/inbox-connection.ts"
 import { pinMismatch } from "./faults.ts"
-import type { BrokerConfig, PairingContext, Connection, ClosableConnection, Ports } from "../state/ports.ts"
+import type {
+  BrokerConfig,
+  PairingContext,
+  Connection,
+  ClosableConnection,
+  NewCredential,
+  Ports,
+} from "../state/ports.ts"
 import { guestAddressOf, isAddressOf, addressesFrom } from "../connection/broker-addresses.ts"
 
 /** The profile's link is up or nearly so when somebody pairs; a broker that takes longer is away. */
@@ -166,7 +173,7 @@ function dialGuest(
   })
 }
 
-function credentialFor(ports: Ports, entry: Entry): StoredCredential {
+function credentialFor(ports: Ports, entry: Entry): NewCredential {
   switch (entry.kind) {
     case "invitation":
       return { kind: "invitation", bytes: entry.invitation }

@@ -42,6 +42,9 @@ export type ProfileConfig = {
   readonly saveHints: (hints: BrokerHints) => Promise<void>
 }
 
+/** What lets a profile in at a broker that it did not know. */
+export type NewCredential = Extract<StoredCredential, { kind: "invitation" | "account" }>
+
 export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
 
 /** Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven. */
@@ -128,7 +131,7 @@ export type PairingContext = {
   /** A link besides the profile's own, for a newcomer; the caller closes it. */
   readonly dial: (target: ConnectTarget) => ClosableConnection
   /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's link up. */
-  readonly joinBroker: (broker: BrokerConfig, credential: StoredCredential) => Promise<void>
+  readonly joinBroker: (broker: BrokerConfig, credential: NewCredential) => Promise<void>
   /** A new inbox of ours at the present broker: our device id and a fresh mailbox. */
   readonly newInbox: () => Inbox
   /**

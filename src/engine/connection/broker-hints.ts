@@ -1,0 +1,50 @@
+import { Fault } from "../../errors.ts"
+import type { BrokerHints, ConnectTarget, Credential } from "../../transport/transport.ts"
+import type { BrokerConfig, ProfileConfig } from "../state/ports.ts"
+import { routesFor } from "./broker-addresses.ts"
+
+/** What this process has learned of its broker. Each thing spares a connection or two. */
+export class LearnedHints {
+  readonly #config: ProfileConfig
+  #hints: BrokerHints | undefined
+  #saving: Promise<void> = Promise.resolve()
+
+  constructor(config: ProfileConfig) {
+    this.#config = config
+  }
+
+  target(broker: BrokerConfig, credential: Credential): ConnectTarget {
+    const { trust } = broker
+    const { mqttVersion, anchor } = this.#hints ?? hintsOf(broker)
+    return {
+      ...routesFor(broker, credential),
+      trust: trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust,
+      credential,
+      ...(mqttVersion === undefined ? {} : { mqttVersion }),
+    }
+  }
+
+  learn({ mqttVersion, anchor }: BrokerHints): void {
+    const broker = this.#config.broker()
+    const known = this.#hints ?? (broker && hintsOf(broker))
+    if (known?.mqttVersion === mqttVersion && known.anchor === anchor) return
+    this.#hints = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+    this.#saving = this.#config.saveHints(this.#hints).catch((fault: unknown) => {
+      // Without them the next start makes one connection more.
+      if (!(fault instanceof Fault)) throw fault
+    })
+  }
+
+  /** Resolves when what was learned is on disk. */
+  async saved(): Promise<void> {
+    await this.#saving
+  }
+}
+
+function hintsOf({ trust, mqttVersion }: BrokerConfig): Partial<BrokerHints> {
+  const anchor = trust.kind === "pin" ? trust.anchor : undefined
+  return {
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+    ...(anchor === undefined ? {} : { anchor }),
+  }
+}

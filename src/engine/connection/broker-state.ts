@@ -1,0 +1,191 @@
+import type { PublicKey } from "../../crypto/bytes.ts"
+import type { Fault } from "../../errors.ts"
+import type { PendingCredential, StoredCredential } from "../../keystore/credential.ts"
+import type { ConnectionState } from "../../transport/transport.ts"
+import type { BrokerConfig, DeviceCredential, NewCredential } from "../state/ports.ts"
+
+/** A registrar that does not answer is asked again after this time. */
+export const ASK_AGAIN_MS = 30_000
+/** A certificate is valid for months: a process that keeps running checks it once a day. */
+export const RECHECK_MS = 24 * 3600 * 1000
+/** A registrar answers within some 20 ms, and the user is waiting to read why nothing goes on. */
+export const EXPLAIN_MS = 3_000
+
+/** What a connection can be opened with. */
+export type UsableCredential = Exclude<StoredCredential, PendingCredential>
+
+/** The broker and the credential that a connection was opened with. */
+type Opened = { readonly broker: BrokerConfig; readonly credential: UsableCredential }
+
+/** The profile's own connection is there. The transport brings it back by itself as long as it has not stopped. */
+export type Connected =
+  | ({ readonly kind: "connecting" | "online" | "offline" } & Opened)
+  /** The broker does not accept our certificate, and the registrar is being asked why. */
+  | ({ readonly kind: "explaining"; readonly why: Fault } & Opened)
+  /** Refused for good. */
+  | ({ readonly kind: "stopped" } & Opened)
+
+/** The profile's own connection to its broker, by what is known of it. One piece of work is under way at a time. */
+export type BrokerState =
+  /** There is no broker yet, or no credential for it. */
+  | { readonly kind: "no-broker" }
+  /** The broker is known. The registrar is being asked for a certificate, over a guest's connection. */
+  | { readonly kind: "obtaining"; readonly broker: BrokerConfig; readonly request: RegistrarRequest }
+  /** The registrar did not answer and is asked again later. */
+  | { readonly kind: "waiting" }
+  /** There is no certificate to be had with what the profile has. */
+  | { readonly kind: "denied" }
+  | Connected
+  /** The connection's certificate is no longer the right one. It is being closed, and another one follows. */
+  | { readonly kind: "reconnecting" }
+  | Joining
+  | { readonly kind: "closed" }
+
+/** A broker that the user has just named, with what lets them in there. */
+export type Join = { readonly broker: BrokerConfig; readonly credential: NewCredential }
+
+export type Joining = {
+  readonly kind: "joining"
+  readonly join: Join
+  /** The joins after this one, in order. */
+  readonly later: readonly Join[]
+  /** The connection that is given up only for the new one. */
+  readonly previous: Connected | undefined
+  readonly step: JoinStep
+}
+
+export type JoinStep =
+  /** The work before it ends first. */
+  | { readonly kind: "ending" }
+  /** The connection of the join before it is new: its first sign comes first. */
+  | { readonly kind: "queued" }
+  /** Broker and credential are being saved: a first join goes on after a crash. */
+  | { readonly kind: "saving" }
+  /** The registrar is being asked, for a first join. */
+  | { readonly kind: "enrolling" }
+  /** The registrar is being asked, for a join after the first: the certificate at hand is kept for now. */
+  | { readonly kind: "rejoining" }
+  /** The new certificate is there, and the new broker is being saved. */
+  | { readonly kind: "moving"; readonly fresh: DeviceCredential }
+  /** The previous connection is being closed. */
+  | { readonly kind: "leaving"; readonly fresh: DeviceCredential }
+
+/** What a registrar can be asked for over a guest's connection. */
+export type RegistrarRequest =
+  | { readonly kind: "enroll"; readonly invitation: Uint8Array }
+  | { readonly kind: "restore"; readonly registrar: PublicKey }
+  | { readonly kind: "renew"; readonly registrar: PublicKey; readonly credential: DeviceCredential }
+
+export type BrokerEvent =
+  | { readonly kind: "start" }
+  | { readonly kind: "join"; readonly join: Join }
+  /** How the profile's own connection goes. */
+  | { readonly kind: "connection"; readonly connection: ConnectionState }
+  /** The guest's connection of the request under way is not up yet. */
+  | { readonly kind: "guest-offline"; readonly why: Fault }
+  /** The registrar's certificate is on disk. */
+  | { readonly kind: "obtained"; readonly credential: DeviceCredential }
+  | { readonly kind: "saved" }
+  | { readonly kind: "connection-closed" }
+  /** The registrar's refusal, or what kept the work under way from being done. */
+  | { readonly kind: "failed"; readonly why: Fault }
+  /** The time of the last `wake` is over. */
+  | { readonly kind: "wake" }
+  | { readonly kind: "close" }
+
+export type BrokerEffect =
+  /** What the profile's users see of the connection. */
+  | { readonly kind: "report"; readonly connection: ConnectionState }
+  | ({ readonly kind: "open" } & Opened)
+  /** Then say "connection-closed". */
+  | { readonly kind: "close-connection" }
+  /** Ask as a guest and save the certificate, then say "obtained" or "failed". */
+  | { readonly kind: "ask"; readonly broker: BrokerConfig; readonly request: RegistrarRequest }
+  /** The request under way ends at once, and says so as always. */
+  | { readonly kind: "interrupt" }
+  /** Save these, then say "saved" or "failed". */
+  | { readonly kind: "save"; readonly broker: BrokerConfig; readonly credential?: NewCredential }
+  /** Renew the certificate over the profile's own connection; at most one such request at a time. */
+  | { readonly kind: "renew"; readonly registrar: PublicKey; readonly credential: DeviceCredential }
+  /** Say "wake" after this time, unless the state's kind changes before. */
+  | { readonly kind: "wake"; readonly afterMs: number }
+  /** The oldest join that has no outcome yet is done. */
+  | { readonly kind: "joined" }
+  | { readonly kind: "join-failed"; readonly why: Fault }
+  /** End the request, the renewal and the connection. */
+  | { readonly kind: "end" }
+
+/** Unix ms. */
+export type Validity = { readonly renewFrom: number; readonly end: number }
+
+/** What the profile has on disk, and what time it is. */
+export type BrokerInput = {
+  readonly broker: BrokerConfig | undefined
+  readonly credential: StoredCredential | undefined
+  /** Unix ms. */
+  readonly now: number
+  /** Undefined for what is not a certificate. */
+  readonly validityOf: (certificate: string) => Validity | undefined
+}
+
+export type BrokerStep = { readonly next: BrokerState; readonly effects: readonly BrokerEffect[] }
+
+type Kind = BrokerState["kind"]
+
+/** What each state becomes by what happens. `closed` follows on each of them, and nothing follows on `closed`. */
+export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readonly<Record<string, Kind>>>> = {
+  "no-broker": {
+    "it starts without a certificate": "obtaining",
+    "it starts with a credential": "connecting",
+    "it starts without a registrar": "denied",
+    "the user joins": "joining",
+  },
+  obtaining: {
+    "the certificate is there": "connecting",
+    "the registrar does not answer": "waiting",
+    "the registrar refuses": "denied",
+    "the user joins": "joining",
+  },
+  waiting: { "30 seconds are over": "obtaining", "the user joins": "joining" },
+  denied: { "the user joins": "joining", "another user's invitation is refused": "obtaining" },
+  connecting: {
+    "the broker accepts it": "online",
+    "the broker does not answer": "offline",
+    "the certificate is refused": "explaining",
+    "it is refused": "stopped",
+    "the certificate is out of date": "reconnecting",
+    "the user joins": "joining",
+  },
+  online: {
+    "it breaks": "offline",
+    "the certificate is refused": "explaining",
+    "it is refused": "stopped",
+    "it breaks and the certificate is out of date": "reconnecting",
+    "the user joins": "joining",
+  },
+  offline: {
+    "it is back": "online",
+    "the certificate is refused": "explaining",
+    "it is refused": "stopped",
+    "the certificate is out of date": "reconnecting",
+    "the user joins": "joining",
+  },
+  explaining: { "the registrar answers, or 3 seconds are over": "stopped", "the user joins": "joining" },
+  stopped: { "the user joins": "joining" },
+  reconnecting: {
+    "another certificate is there": "connecting",
+    "the certificate has expired": "obtaining",
+    "the user joins": "joining",
+  },
+  joining: {
+    "it has joined": "connecting",
+    "it failed and nothing is saved": "no-broker",
+    "it failed without a certificate": "obtaining",
+    "it failed without a registrar": "denied",
+    "it failed while online": "online",
+    "it failed while offline": "offline",
+    "it failed with a refused certificate": "explaining",
+    "it failed after a refusal": "stopped",
+    "it failed with a certificate out of date": "reconnecting",
+  },
+}

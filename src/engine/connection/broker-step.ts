@@ -1,0 +1,105 @@
+import { Fault } from "../../errors.ts"
+import type {
+  BrokerEffect,
+  BrokerEvent,
+  BrokerInput,
+  BrokerState,
+  BrokerStep,
+  Connected,
+} from "./broker-state.ts"
+import {
+  afterExplanation,
+  afterFailure,
+  afterObtained,
+  begin,
+  followConnection,
+  report,
+  resume,
+  unchanged,
+} from "./connect-steps.ts"
+import {
+  join,
+  joinAfterClosing,
+  joinAfterFailure,
+  joinAfterObtained,
+  joinAfterSaved,
+  joinAfterSign,
+} from "./join-steps.ts"
+
+type Open = Exclude<BrokerState, { kind: "closed" }>
+type Of<Kind extends BrokerEvent["kind"]> = Extract<BrokerEvent, { kind: Kind }>
+
+/** One event. What does not fit the state changes nothing. */
+export function brokerStep(state: BrokerState, event: BrokerEvent, input: BrokerInput): BrokerStep {
+  if (state.kind === "closed") return { next: state, effects: event.kind === "join" ? [failed()] : [] }
+  switch (event.kind) {
+    case "start":
+      return state.kind === "no-broker" ? begin(input) : unchanged(state)
+    case "join":
+      return join(state, event.join, input)
+    case "connection":
+      return onConnection(state, event, input)
+    case "guest-offline":
+      return onGuestOffline(state, event)
+    case "obtained":
+      return onObtained(state, event, input)
+    case "saved":
+      return state.kind === "joining" ? joinAfterSaved(state) : unchanged(state)
+    case "connection-closed":
+      return onConnectionClosed(state, input)
+    case "failed":
+      return onFailed(state, event, input)
+    case "wake":
+      return onWake(state, input)
+    case "close":
+      return close(state)
+  }
+}
+
+function onConnection(state: Open, { connection }: Of<"connection">, input: BrokerInput): BrokerStep {
+  if (state.kind === "joining") return joinAfterSign(state, connection, input)
+  return isConnected(state) ? followConnection(state, connection, input) : unchanged(state)
+}
+
+function isConnected(state: Open): state is Connected {
+  return "credential" in state
+}
+
+/** How a guest fares says nothing of a connection of our own. */
+function onGuestOffline(state: Open, { why }: Of<"guest-offline">): BrokerStep {
+  const isOnlyConnection =
+    state.kind === "obtaining" || (state.kind === "joining" && state.previous === undefined)
+  return { next: state, effects: isOnlyConnection ? [report({ kind: "offline", why })] : [] }
+}
+
+function onObtained(state: Open, { credential }: Of<"obtained">, input: BrokerInput): BrokerStep {
+  if (state.kind === "obtaining") return afterObtained(state, credential, input)
+  if (state.kind === "explaining") return afterExplanation(state, undefined)
+  return state.kind === "joining" ? joinAfterObtained(state, credential, input) : unchanged(state)
+}
+
+function onFailed(state: Open, { why }: Of<"failed">, input: BrokerInput): BrokerStep {
+  if (state.kind === "obtaining") return afterFailure(why)
+  if (state.kind === "explaining") return afterExplanation(state, why)
+  return state.kind === "joining" ? joinAfterFailure(state, why, input) : unchanged(state)
+}
+
+function onConnectionClosed(state: Open, input: BrokerInput): BrokerStep {
+  if (state.kind === "reconnecting") return begin(input)
+  return state.kind === "joining" ? joinAfterClosing(state, input) : unchanged(state)
+}
+
+function onWake(state: Open, input: BrokerInput): BrokerStep {
+  if (state.kind === "waiting") return begin(input)
+  if (state.kind === "online") return resume(state, input)
+  return { next: state, effects: state.kind === "explaining" ? [{ kind: "interrupt" }] : [] }
+}
+
+function close(state: Open): BrokerStep {
+  const joins = state.kind === "joining" ? [state.join, ...state.later] : []
+  return { next: { kind: "closed" }, effects: [{ kind: "end" }, ...joins.map(failed)] }
+}
+
+function failed(): BrokerEffect {
+  return { kind: "join-failed", why: new Fault("unavailable", "the connection was closed") }
+}

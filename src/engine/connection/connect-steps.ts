@@ -1,0 +1,181 @@
+import { Fault } from "../../errors.ts"
+import type { ConnectionState } from "../../transport/transport.ts"
+import {
+  ASK_AGAIN_MS,
+  EXPLAIN_MS,
+  RECHECK_MS,
+  type BrokerEffect,
+  type BrokerInput,
+  type BrokerState,
+  type BrokerStep,
+  type Connected,
+  type RegistrarRequest,
+  type UsableCredential,
+} from "./broker-state.ts"
+import type { BrokerConfig, DeviceCredential } from "../state/ports.ts"
+
+/** Connects with what the profile has. A certificate that is missing or has expired comes first. */
+export function begin(input: BrokerInput): BrokerStep {
+  const { broker, credential } = input
+  if (broker === undefined || credential === undefined) return unchanged({ kind: "no-broker" })
+  const { registrar } = broker
+  switch (credential.kind) {
+    case "invitation":
+      return ask(broker, { kind: "enroll", invitation: credential.bytes })
+    case "restored":
+      return registrar === undefined ? deny(noRegistrar()) : ask(broker, { kind: "restore", registrar })
+    case "device":
+      return registrar !== undefined && isExpired(credential, input)
+        ? ask(broker, { kind: "renew", registrar, credential })
+        : open(broker, credential)
+    case "account":
+      return open(broker, credential)
+  }
+}
+
+/** A connection of our own, just begun. */
+export type OpenStep = BrokerStep & { readonly next: Connected }
+
+export function open(broker: BrokerConfig, credential: UsableCredential): OpenStep {
+  return { next: { kind: "connecting", broker, credential }, effects: [{ kind: "open", broker, credential }] }
+}
+
+export function unchanged(state: BrokerState): BrokerStep {
+  return { next: state, effects: [] }
+}
+
+function ask(broker: BrokerConfig, request: RegistrarRequest): BrokerStep {
+  return { next: { kind: "obtaining", broker, request }, effects: [{ kind: "ask", broker, request }] }
+}
+
+function deny(why: Fault): BrokerStep {
+  return { next: { kind: "denied" }, effects: [report({ kind: "stopped", why })] }
+}
+
+export function report(connection: ConnectionState): BrokerEffect {
+  return { kind: "report", connection }
+}
+
+type Obtaining = Extract<BrokerState, { kind: "obtaining" }>
+
+export function afterObtained(
+  { broker, request }: Obtaining,
+  fresh: DeviceCredential,
+  input: BrokerInput,
+): BrokerStep {
+  return request.kind === "renew" && isExpired(fresh, input) ? deny(clocksDiffer()) : open(broker, fresh)
+}
+
+export function afterFailure(why: Fault): BrokerStep {
+  if (why.code !== "unavailable") return deny(why)
+  return {
+    next: { kind: "waiting" },
+    effects: [report({ kind: "offline", why }), { kind: "wake", afterMs: ASK_AGAIN_MS }],
+  }
+}
+
+export function followConnection(
+  state: Connected,
+  connection: ConnectionState,
+  input: BrokerInput,
+): BrokerStep {
+  if (isOver(state)) return unchanged(state)
+  const sign = afterSign(state, connection, input)
+  const { next, effects } = resume(sign, input)
+  return { next, effects: sign.kind === "explaining" ? effects : [report(connection), ...effects] }
+}
+
+/** A connection that was refused has nothing more to say. */
+export function isOver({ kind }: Connected): boolean {
+  return kind === "explaining" || kind === "stopped"
+}
+
+/** What the connection is once it has said this. Refused with an old certificate it is not stopped: another follows. */
+export function afterSign(state: Connected, connection: ConnectionState, input: BrokerInput): Connected {
+  const { broker, credential } = state
+  if (connection.kind !== "stopped") return { kind: connection.kind, broker, credential }
+  if (isOutdated(state, input)) return { kind: "offline", broker, credential }
+  const { why } = connection
+  const canExplain = why.code === "refused" && credential.kind === "device" && broker.registrar !== undefined
+  return canExplain
+    ? { kind: "explaining", broker, credential, why }
+    : { kind: "stopped", broker, credential }
+}
+
+/** Goes on with a connection that is there, unless another one should take its place. */
+export function resume(state: Connected, input: BrokerInput): BrokerStep {
+  switch (state.kind) {
+    case "connecting":
+    case "stopped":
+      return unchanged(state)
+    case "online":
+      return { next: state, effects: checkCertificate(input) }
+    case "offline":
+      return isOutdated(state, input)
+        ? { next: { kind: "reconnecting" }, effects: [{ kind: "close-connection" }] }
+        : unchanged(state)
+    case "explaining":
+      return explain(state)
+  }
+}
+
+/** A broker cannot say why it refuses a certificate. Its registrar says so when it is asked to renew it. */
+function explain(state: Extract<Connected, { kind: "explaining" }>): BrokerStep {
+  const { broker, credential, why } = state
+  if (credential.kind !== "device" || broker.registrar === undefined) return stop(state, why)
+  const request = { kind: "renew", registrar: broker.registrar, credential } as const
+  return {
+    next: state,
+    effects: [
+      { kind: "ask", broker, request },
+      { kind: "wake", afterMs: EXPLAIN_MS },
+    ],
+  }
+}
+
+/** The registrar's reason counts only where it is the broker's reason too. */
+export function afterExplanation(
+  state: Extract<Connected, { kind: "explaining" }>,
+  answer: Fault | undefined,
+): BrokerStep {
+  return stop(state, answer?.code === "replaced" ? answer : state.why)
+}
+
+function stop({ broker, credential }: Connected, why: Fault): BrokerStep {
+  return { next: { kind: "stopped", broker, credential }, effects: [report({ kind: "stopped", why })] }
+}
+
+/** Renews what is due over the connection that is up, and looks again a day later. */
+function checkCertificate({ broker, credential, now, validityOf }: BrokerInput): BrokerEffect[] {
+  const registrar = broker?.registrar
+  if (credential?.kind !== "device" || registrar === undefined) return []
+  const validity = validityOf(credential.certificate)
+  const isDue = validity !== undefined && now >= validity.renewFrom
+  return [
+    { kind: "wake", afterMs: RECHECK_MS },
+    ...(isDue ? [{ kind: "renew", registrar, credential } as const] : []),
+  ]
+}
+
+/** Whether connecting again with this credential would be wrong: it has expired, or there is a newer one. */
+function isOutdated({ broker, credential: used }: Connected, input: BrokerInput): boolean {
+  if (used.kind !== "device") return false
+  const { credential } = input
+  const isReplaced = credential?.kind === "device" && credential.certificate !== used.certificate
+  return isReplaced || (broker.registrar !== undefined && isExpired(used, input))
+}
+
+function isExpired({ certificate }: DeviceCredential, { now, validityOf }: BrokerInput): boolean {
+  const validity = validityOf(certificate)
+  return validity !== undefined && now >= validity.end
+}
+
+function noRegistrar(): Fault {
+  return new Fault("config", "the broker has no registrar to come back to", "mqttchat register INVITATION")
+}
+
+/** Without it, two clocks that differ so much would renew one certificate after the other. */
+function clocksDiffer(): Fault {
+  const message = "the certificate that the broker's registrar has just made is over by this machine's clock"
+  return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
+}
