@@ -1,7 +1,9 @@
 import { X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import type { BrokerConfig } from "../../src/engine/state/ports.ts"
+import { Renewal } from "../../src/engine/connection/renewal.ts"
+import type { BrokerConfig, DeviceCredential, Ports } from "../../src/engine/state/ports.ts"
+import type { PublicKey } from "../../src/crypto/bytes.ts"
 import { Fault } from "../../src/errors.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -158,4 +160,36 @@ test("a new certificate that is over by our own clock is told, not renewed for e
   const { link } = await alice.next("link")
   expect(link).toMatchObject({ kind: "stopped" })
   expect(JSON.stringify(link)).toContain("check this machine's clock")
+})
+
+test("a renewal that is answered after a join leaves the credential of the join alone", async () => {
+  const device = { kind: "device", deviceId: "a", certificate: "old", key: "key" } as const
+  let stored: StoredCredential = device
+  let answer: (fresh: DeviceCredential) => void = () => undefined
+  const renewal = new Renewal({
+    config: {
+      broker: () => undefined,
+      credential: () => stored,
+      saveBroker: () => Promise.resolve(),
+      saveCredential: (credential) => {
+        stored = credential
+        return Promise.resolve()
+      },
+      saveHints: () => Promise.resolve(),
+    },
+    renew: () => new Promise((resolve) => (answer = resolve)),
+    after: () => () => undefined,
+  })
+  const request = {
+    publisher: {} as Parameters<Ports["renew"]>[0]["publisher"],
+    registrar: new Uint8Array(32) as PublicKey,
+    credential: device,
+    guest: false,
+  }
+  renewal.start(request)
+  stored = { ...device, certificate: "of the join" }
+  answer({ ...device, certificate: "renewed" })
+  await renewal.finish()
+
+  expect(stored.certificate).toBe("of the join")
 })

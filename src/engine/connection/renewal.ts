@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto"
 
 import { Fault } from "../../errors.ts"
-import type { DeviceCredential, Ports } from "../state/ports.ts"
+import type { DeviceCredential, Ports, ProfileConfig } from "../state/ports.ts"
 import type { Validity } from "./broker-state.ts"
 
 /** A registrar answers within some 20 ms; a command that is done does not wait much longer for one. */
@@ -36,7 +36,8 @@ export class Renewal {
   async #renew(request: RenewRequest): Promise<void> {
     const { config } = this.#ports
     try {
-      await config.saveCredential(await renewed(this.#ports, request))
+      const fresh = await renewed(this.#ports, request)
+      if (isStored(config, request.credential)) await config.saveCredential(fresh)
     } catch (fault) {
       // The old one is good for weeks, and it is renewed at the next look.
       if (!(fault instanceof Fault)) throw fault
@@ -44,6 +45,12 @@ export class Renewal {
       this.#pending = undefined
     }
   }
+}
+
+/** A join may have stored another one meanwhile, which must stay. */
+function isStored(config: ProfileConfig, { certificate }: DeviceCredential): boolean {
+  const stored = config.credential()
+  return stored?.kind === "device" && stored.certificate === certificate
 }
 
 /** The registrar's new certificate, with what else was known of the device. Faults of the registrar. */
