@@ -5,12 +5,12 @@ import type { BrokerConfig } from "../state/ports.ts"
 
 type BrokerAddresses = Pick<BrokerConfig, "address" | "others" | "guests">
 
-/** Where members connect, the first first. */
+/** Where members connect, in the order in which they are tried. */
 export function addressesOf({ address, others = [] }: BrokerAddresses): Addresses {
   return [address, ...others]
 }
 
-/** Where a link goes, by what it shows there. */
+/** Where a connection goes, by the credential that it shows. */
 export function routesFor(
   { address, others = [], guests }: BrokerAddresses,
   { kind }: Pick<Credential, "kind">,
@@ -18,17 +18,17 @@ export function routesFor(
   return kind === "guest" && guests !== undefined ? { address: guests } : { address, others }
 }
 
-/** Where somebody without a certificate is sent. */
+/** Where a user without a certificate connects. */
 export function guestAddressOf({ address, guests = address }: BrokerAddresses): Address {
   return guests
 }
 
-/** True for each address of the broker, the guests' too. */
+/** True for each address of the broker, that of guests included. */
 export function isAddressOf(broker: BrokerAddresses, at: Address): boolean {
   return [...addressesOf(broker), guestAddressOf(broker)].some((known) => isSameAddress(known, at))
 }
 
-/** What whoever was sent to the door must be told besides: where members connect, if that is not all there is. */
+/** What a guest must be told: where members connect, if it is not where guests connect. */
 export function membersOf(broker: BrokerAddresses): Pick<Access, "members"> {
   const addresses = addressesOf(broker)
   return addresses.length === 1 && isSameAddress(addresses[0], guestAddressOf(broker))
@@ -36,7 +36,7 @@ export function membersOf(broker: BrokerAddresses): Pick<Access, "members"> {
     : { members: addresses }
 }
 
-/** The places of a broker that was entered at `door`. */
+/** The addresses of a broker where guests connect to `guestAddress`. */
 export function addressesFrom(guestAddress: Address, { members }: Pick<Access, "members">): BrokerAddresses {
   if (members === undefined) return { address: guestAddress }
   const [address, ...others] = members

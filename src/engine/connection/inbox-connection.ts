@@ -2,7 +2,7 @@ import { Fault } from "../../errors.ts"
 import type { Connect, ConnectionState, ConnectTarget, Transport } from "../../transport/transport.ts"
 import type { ClosableConnection } from "../state/ports.ts"
 
-/** A line and its bare subscriptions, of which the frames come to `onOther`. */
+/** A connection that also takes subscriptions without a listener: their frames go to `onInboxFrame`. */
 export type InboxConnection = ClosableConnection & Pick<Transport, "subscribe" | "unsubscribe">
 
 export type InboxConnectionEvents = {
@@ -11,7 +11,7 @@ export type InboxConnectionEvents = {
   readonly onState: (state: ConnectionState) => void
 }
 
-/** A line that nobody but its listeners hears. */
+/** For a connection that only its listeners need. */
 export const NO_EVENTS: InboxConnectionEvents = {
   onInboxFrame: () => Promise.resolve(),
   onState: () => undefined,
@@ -19,7 +19,7 @@ export const NO_EVENTS: InboxConnectionEvents = {
 
 type Waiter = { readonly resolve: () => void; readonly reject: (why: Fault) => void }
 
-/** Starts a link and shares it between listeners. */
+/** Starts a connection and shares it between listeners. */
 export function openInboxConnection(
   connect: Connect,
   target: ConnectTarget,
