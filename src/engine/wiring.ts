@@ -58,17 +58,7 @@ export async function openParts(ports: Ports): Promise<EngineParts> {
   const receipts = openReceipts(ports, queue, outbox)
   await forgetExpiredBundles(ports, queue)
 
-  const broker: BrokerConnection = new BrokerConnection(ports, {
-    onInboxFrame: (topic, payload) => receiveFrame(dispatchContext, topic, payload),
-    onState: (state) => {
-      outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
-      if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
-      if (state.kind === "online") recoveryDriver.beginRestored()
-      if (state.kind !== "offline") runDetached(events, recordReplaced(queue, state))
-      events.emit({ event: "link", link: statusOf(state, true) })
-    },
-    onConnection: () => mailboxes.openAll(),
-  })
+  const broker = new BrokerConnection(ports)
   const mailboxes: Mailboxes = openMailboxes({
     state: queue.state,
     connection: () => broker.connection(),
@@ -103,7 +93,17 @@ export async function openParts(ports: Ports): Promise<EngineParts> {
   })
   const all = { ...parts, pairing, readMarkers, gapRequests, recoveryDriver }
   const dispatchContext = dispatchContextOf(all)
-  broker.start()
+  broker.start({
+    onInboxFrame: (topic, payload) => receiveFrame(dispatchContext, topic, payload),
+    onState: (state) => {
+      outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
+      if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
+      if (state.kind === "online") recoveryDriver.beginRestored()
+      if (state.kind !== "offline") runDetached(events, recordReplaced(queue, state))
+      events.emit({ event: "link", link: statusOf(state, true) })
+    },
+    onConnection: mailboxes.openAll,
+  })
   return { ...all, close: () => close(parts, pairing) }
 }
 

@@ -14,7 +14,12 @@ import type {
 } from "./broker-state.ts"
 import { brokerStep } from "./broker-step.ts"
 import { GuestConnections } from "./guest-connections.ts"
-import { openInboxConnection, type InboxConnection, type InboxConnectionEvents } from "./inbox-connection.ts"
+import {
+  NO_EVENTS,
+  openInboxConnection,
+  type InboxConnection,
+  type InboxConnectionEvents,
+} from "./inbox-connection.ts"
 import { renewed, Renewal, validityOf } from "./renewal.ts"
 
 export type BrokerConnectionEvents = InboxConnectionEvents & {
@@ -31,7 +36,7 @@ type JoinWaiter = { readonly resolve: () => void; readonly reject: (why: Fault) 
  */
 export class BrokerConnection {
   readonly #ports: Ports
-  readonly #events: BrokerConnectionEvents
+  #events: BrokerConnectionEvents = { ...NO_EVENTS, onConnection: () => undefined }
   readonly #renewal: Renewal
   readonly #guests: GuestConnections
   readonly #hints: LearnedHints
@@ -48,9 +53,8 @@ export class BrokerConnection {
   #cancelWake: () => void = () => undefined
   #ended: Promise<void> = Promise.resolve()
 
-  constructor(ports: Ports, events: BrokerConnectionEvents) {
+  constructor(ports: Ports) {
     this.#ports = ports
-    this.#events = events
     this.#renewal = new Renewal(ports)
     this.#hints = new LearnedHints(ports.config)
     this.#guests = new GuestConnections(ports.connect, (state) => {
@@ -73,8 +77,9 @@ export class BrokerConnection {
     return statusOf(this.#reported, this.#ports.config.credential() !== undefined)
   }
 
-  /** Starts connecting where the profile has a broker. */
-  start(): void {
+  /** Starts connecting where the profile has a broker, and reports to `events` from now on. */
+  start(events: BrokerConnectionEvents): void {
+    this.#events = events
     this.#feed({ kind: "start" })
   }
 
