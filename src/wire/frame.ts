@@ -1,236 +1,163 @@
-import { decode, littleEndian } from "./codec.ts"
+import { decode } from "./codec.ts"
 import type { Reader } from "./codec.ts"
+import {
+  bytes,
+  flag,
+  list,
+  optionalBytes,
+  remainingBytes,
+  shortBytes,
+  time,
+  u16,
+  u32,
+  type Body,
+  type Field,
+} from "./frame-fields.ts"
 
 /** First 8 bytes of a message id name the message on the wire [W-23]. */
 export const SHORT_MID_BYTES = 8
 /** As many ids or numbers as fit the smallest bucket four times over; one frame stays far below a kilobyte [W-23]. */
 export const LIST_MAX = 64
 export const NAME_MAX_BYTES = 64
-/** The longest text: beside it the largest bucket holds NUMBER, ORIGINAL and TIMER, 33 bytes, and the zero byte [W-22]. */
+/** The longest text: the largest bucket also holds NUMBER, ORIGINAL and TIMER, 33 bytes, and the zero byte [W-22]. */
 export const TEXT_MAX_BYTES = 65_367
-/** A year: who wants texts to stay longer wants no timer [W-32]. */
+/** Maximum timer: one year [W-32]. */
 export const TIMER_MAX_S = 366 * 24 * 60 * 60
 /** Length of a bundle as the session room writes it [S-2]. */
 const RECOVERY_BUNDLE_BYTES = 1402
 const MAILBOX_BYTES = 16
 const ENCAPSULATION_KEY_BYTES = 1184
 const KEM_CIPHERTEXT_BYTES = 1088
-const U32_MAX = 0xffff_ffff
-const NO_REPLY = new Uint8Array(SHORT_MID_BYTES)
 
-/** What one session message says; byte strings are of the lengths that [W-21] to [W-34] give. */
+const recoveryBundle = bytes("recovery bundle", RECOVERY_BUNDLE_BYTES)
+const mailbox = bytes("mailbox", MAILBOX_BYTES)
+const mid = bytes("short message id", SHORT_MID_BYTES)
+const mids = list(mid, LIST_MAX)
+const id = u16("id")
+const numbers = list(u32("number"), LIST_MAX)
+
+type FrameRow = {
+  /** The first byte on the wire. */
+  readonly type: number
+  /** A message has at most one of these [D-25]; a thousand in one message would keep the receiver busy for minutes. */
+  readonly once: boolean
+  /** Whether the receiver sends a receipt. A receipt for a receipt, or for being told to stop, would never end [W-34]. */
+  readonly acknowledged: boolean
+  /** The body, in order. */
+  readonly fields: Readonly<Record<string, FieldCodec>>
+}
+/** A field of any type. */
+type FieldCodec = {
+  readonly layout: string
+  readonly write: (value: never) => Body | undefined
+  readonly read: (reader: Reader) => unknown
+}
+
+/** All that a session message can say. The table in SPEC.md is generated from this one. */
+export const FRAMES = {
+  /** The first frame of either side: its name, which is not checked, and a bundle to recover with. */
+  hello: {
+    type: 0x01,
+    once: true,
+    acknowledged: true,
+    fields: { name: shortBytes("name", NAME_MAX_BYTES), recoveryBundle },
+  },
+  /** `time` is the sender's clock. The text is not checked. */
+  text: {
+    type: 0x02,
+    once: false,
+    acknowledged: true,
+    fields: {
+      time: time("time"),
+      replyTo: optionalBytes("reply-to", SHORT_MID_BYTES),
+      text: remainingBytes("text", TEXT_MAX_BYTES),
+    },
+  },
+  /** These messages are on the sender's disk. */
+  ack: { type: 0x03, once: false, acknowledged: false, fields: { mids } },
+  "pq-ek": {
+    type: 0x04,
+    once: true,
+    acknowledged: true,
+    fields: { id, encapsulationKey: bytes("encapsulation key", ENCAPSULATION_KEY_BYTES) },
+  },
+  "pq-ct": {
+    type: 0x05,
+    once: true,
+    acknowledged: true,
+    fields: { id, ciphertext: bytes("ciphertext", KEM_CIPHERTEXT_BYTES) },
+  },
+  /** "Send to this mailbox of mine from now on". */
+  topic: { type: 0x06, once: true, acknowledged: true, fields: { mailbox } },
+  /** The answer to `topic`, sent to the new mailbox. */
+  "topic-ok": { type: 0x07, once: false, acknowledged: true, fields: { mailbox } },
+  "recovery-bundle": { type: 0x08, once: true, acknowledged: true, fields: { bundle: recoveryBundle } },
+  nop: { type: 0x0e, once: false, acknowledged: false, fields: {} },
+  /** Which text of this session the message holds; the sender counts from 0. */
+  number: { type: 0x10, once: false, acknowledged: true, fields: { number: u32("number") } },
+  /** The text was sent before, in an earlier session, under this id. */
+  original: { type: 0x11, once: false, acknowledged: true, fields: { mid } },
+  /** These texts were shown to a person. */
+  read: { type: 0x12, once: false, acknowledged: true, fields: { mids } },
+  typing: { type: 0x13, once: false, acknowledged: false, fields: { typing: flag("typing") } },
+  /** Texts disappear after so many seconds, 0 for never; `setAt` is the setter's clock. */
+  timer: {
+    type: 0x14,
+    once: true,
+    acknowledged: true,
+    fields: { seconds: u32("seconds", TIMER_MAX_S), setAt: time("set at") },
+  },
+  /** The receiver's own identity moved to another device at this time: this device must stop. */
+  moved: { type: 0x15, once: true, acknowledged: false, fields: { at: time("time") } },
+  /** Numbers of texts that the sender of the frame misses. */
+  again: { type: 0x16, once: true, acknowledged: false, fields: { numbers } },
+  /** Numbers of texts that will never come. */
+  gone: { type: 0x17, once: true, acknowledged: true, fields: { numbers } },
+} as const satisfies Record<string, FrameRow>
+
+export type FrameKind = keyof typeof FRAMES
+
+type Values<Fields> = {
+  readonly [Name in keyof Fields]: Fields[Name] extends Field<infer Value> ? Value : never
+}
+type KnownFrame = {
+  [Kind in FrameKind]: { readonly kind: Kind } & Values<(typeof FRAMES)[Kind]["fields"]>
+}[FrameKind]
+
 export type Frame =
-  /** First words of either side: its name (1 to 64 bytes of UTF-8, unchecked) and a bundle to recover with. */
-  | { readonly kind: "hello"; readonly name: Uint8Array; readonly recoveryBundle: Uint8Array }
-  /** `time` is the sender's clock in unix ms; `replyTo` a short message id; `text` 1 to 65,367 bytes, unchecked. */
-  | {
-      readonly kind: "text"
-      readonly time: number
-      readonly replyTo: Uint8Array | undefined
-      readonly text: Uint8Array
-    }
-  /** Short message ids, 1 to 64 of them: on the sender's disk (`ack`), before a person's eyes (`read`). */
-  | { readonly kind: "ack" | "read"; readonly mids: readonly Uint8Array[] }
-  | { readonly kind: "pq-ek"; readonly id: number; readonly encapsulationKey: Uint8Array }
-  | { readonly kind: "pq-ct"; readonly id: number; readonly ciphertext: Uint8Array }
-  /** "Send to this mailbox of mine from now on", and the answer, given there. */
-  | { readonly kind: "topic"; readonly mailbox: Uint8Array }
-  | { readonly kind: "topic-ok"; readonly mailbox: Uint8Array }
-  | { readonly kind: "recovery-bundle"; readonly bundle: Uint8Array }
-  | { readonly kind: "nop" }
-  /** Which text of this session the message holds, counted from 0 by its sender. */
-  | { readonly kind: "number"; readonly number: number }
-  /** The text was sent before, in an earlier session, under this short message id. */
-  | { readonly kind: "original"; readonly mid: Uint8Array }
-  | { readonly kind: "typing"; readonly typing: boolean }
-  /** Texts disappear after so many seconds, 0 for never; `setAt` is the setter's clock in unix ms. */
-  | { readonly kind: "timer"; readonly seconds: number; readonly setAt: number }
-  /** The identity lives on another device since then, unix ms; whoever still uses it here stops. */
-  | { readonly kind: "moved"; readonly at: number }
-  /** Numbers of texts, 1 to 64 of them: missing at whoever says so (`again`), or never to come (`gone`). */
-  | { readonly kind: "again" | "gone"; readonly numbers: readonly number[] }
+  | KnownFrame
   /** A type below 0x80 that this version does not know: the user is told [W-27]. */
   | { readonly kind: "unknown"; readonly type: number }
 
-/** First byte of each kind on the wire. */
-export const TYPE = {
-  hello: 0x01,
-  text: 0x02,
-  ack: 0x03,
-  "pq-ek": 0x04,
-  "pq-ct": 0x05,
-  topic: 0x06,
-  "topic-ok": 0x07,
-  "recovery-bundle": 0x08,
-  nop: 0x0e,
-  number: 0x10,
-  original: 0x11,
-  read: 0x12,
-  typing: 0x13,
-  timer: 0x14,
-  moved: 0x15,
-  again: 0x16,
-  gone: 0x17,
-} as const
+const FIELDS = new Map<string, readonly (readonly [name: string, field: FieldCodec])[]>(
+  Object.entries(FRAMES).map(([kind, { fields }]) => [kind, Object.entries<FieldCodec>(fields)]),
+)
+const UNKNOWN = { once: false, acknowledged: true } as const
 
-export type FrameKind = keyof typeof TYPE
+/** How a receiver treats a frame of this kind. */
+export function frameRule(kind: Frame["kind"]): Pick<FrameRow, "once" | "acknowledged"> {
+  return kind === "unknown" ? UNKNOWN : FRAMES[kind]
+}
 
 /** The fields of a body in order, or undefined where one is outside its bounds. */
-type Body = readonly Uint8Array[]
-
 export function encodeBody(frame: Frame): Body | undefined {
-  switch (frame.kind) {
-    case "hello":
-      return encodeHello(frame.name, frame.recoveryBundle)
-    case "text":
-      return encodeText(frame.time, frame.replyTo ?? NO_REPLY, frame.text)
-    case "ack":
-    case "read":
-      return encodeMids(frame.mids)
-    case "pq-ek":
-      return encodeStep(frame.id, frame.encapsulationKey, ENCAPSULATION_KEY_BYTES)
-    case "pq-ct":
-      return encodeStep(frame.id, frame.ciphertext, KEM_CIPHERTEXT_BYTES)
-    case "topic":
-    case "topic-ok":
-      return encodeSized(frame.mailbox, MAILBOX_BYTES)
-    case "recovery-bundle":
-      return encodeSized(frame.bundle, RECOVERY_BUNDLE_BYTES)
-    case "number":
-      return encodeNumbers([frame.number])
-    case "original":
-      return encodeSized(frame.mid, SHORT_MID_BYTES)
-    case "typing":
-      return [Uint8Array.of(Number(frame.typing))]
-    case "timer":
-      return encodeTimer(frame.seconds, frame.setAt)
-    case "moved":
-      return isTime(frame.at) ? [littleEndian(frame.at, 8)] : undefined
-    case "again":
-    case "gone":
-      return encodeCounted(frame.numbers, encodeNumbers(frame.numbers))
-    case "nop":
-      return []
-    case "unknown":
-      return undefined
+  const fields = FIELDS.get(frame.kind)
+  if (fields === undefined) return undefined
+  const values: Readonly<Record<string, unknown>> = frame
+  const body: Uint8Array[] = []
+  for (const [name, field] of fields) {
+    const parts = field.write(values[name] as never)
+    if (parts === undefined) return undefined
+    body.push(...parts)
   }
-}
-
-function isTime(time: number): boolean {
-  return Number.isSafeInteger(time) && time >= 0
-}
-
-function encodeSized(bytes: Uint8Array, length: number): Body | undefined {
-  return bytes.length === length ? [bytes] : undefined
-}
-
-function encodeHello(name: Uint8Array, recoveryBundle: Uint8Array): Body | undefined {
-  if (name.length === 0 || name.length > NAME_MAX_BYTES) return undefined
-  if (recoveryBundle.length !== RECOVERY_BUNDLE_BYTES) return undefined
-  return [Uint8Array.of(name.length), name, recoveryBundle]
-}
-
-function encodeText(time: number, replyTo: Uint8Array, text: Uint8Array): Body | undefined {
-  if (!isTime(time)) return undefined
-  if (replyTo.length !== SHORT_MID_BYTES || text.length === 0 || text.length > TEXT_MAX_BYTES)
-    return undefined
-  return [littleEndian(time, 8), replyTo, text]
-}
-
-function encodeMids(mids: readonly Uint8Array[]): Body | undefined {
-  const fits = mids.every((mid) => mid.length === SHORT_MID_BYTES)
-  return encodeCounted(mids, fits ? mids : undefined)
-}
-
-function encodeNumbers(numbers: readonly number[]): Body | undefined {
-  const fits = numbers.every((number) => Number.isInteger(number) && number >= 0 && number <= U32_MAX)
-  return fits ? numbers.map((number) => littleEndian(number, 4)) : undefined
-}
-
-/** How many, and then each. */
-function encodeCounted(items: readonly unknown[], fields: Body | undefined): Body | undefined {
-  if (fields === undefined || items.length === 0 || items.length > LIST_MAX) return undefined
-  return [Uint8Array.of(items.length), ...fields]
-}
-
-function encodeStep(id: number, key: Uint8Array, length: number): Body | undefined {
-  if (key.length !== length || id < 1 || id > 0xffff) return undefined
-  return [littleEndian(id, 2), key]
-}
-
-function encodeTimer(seconds: number, setAt: number): Body | undefined {
-  if (!Number.isInteger(seconds) || seconds < 0 || seconds > TIMER_MAX_S || !isTime(setAt)) return undefined
-  return [littleEndian(seconds, 4), littleEndian(setAt, 8)]
+  return body
 }
 
 /** What a body of this kind says, or undefined unless it is written as `encodeBody` would write it [W-2]. */
 export function decodeBody(kind: FrameKind, body: Uint8Array): Frame | undefined {
-  return decode(body, (reader) => readBody(kind, reader))
-}
-
-function readBody(kind: FrameKind, reader: Reader): Frame {
-  switch (kind) {
-    case "hello":
-      return readHello(reader)
-    case "text":
-      return readText(reader)
-    case "ack":
-    case "read":
-      return { kind, mids: readList(reader, () => reader.bytes(SHORT_MID_BYTES)) }
-    case "pq-ek":
-      return { kind, id: readStepId(reader), encapsulationKey: reader.bytes(ENCAPSULATION_KEY_BYTES) }
-    case "pq-ct":
-      return { kind, id: readStepId(reader), ciphertext: reader.bytes(KEM_CIPHERTEXT_BYTES) }
-    case "topic":
-    case "topic-ok":
-      return { kind, mailbox: reader.bytes(MAILBOX_BYTES) }
-    case "recovery-bundle":
-      return { kind, bundle: reader.bytes(RECOVERY_BUNDLE_BYTES) }
-    case "number":
-      return { kind, number: reader.u32() }
-    case "original":
-      return { kind, mid: reader.bytes(SHORT_MID_BYTES) }
-    case "typing":
-      return { kind, typing: readAtMost(reader, reader.u8(), 1) === 1 }
-    case "timer":
-      return { kind, seconds: readAtMost(reader, reader.u32(), TIMER_MAX_S), setAt: reader.u64() }
-    case "moved":
-      return { kind, at: reader.u64() }
-    case "again":
-    case "gone":
-      return { kind, numbers: readList(reader, () => reader.u32()) }
-    case "nop":
-      return { kind }
-  }
-}
-
-function readHello(reader: Reader): Frame {
-  const length = reader.u8()
-  if (length === 0 || length > NAME_MAX_BYTES) reader.refuse()
-  return { kind: "hello", name: reader.bytes(length), recoveryBundle: reader.bytes(RECOVERY_BUNDLE_BYTES) }
-}
-
-function readText(reader: Reader): Frame {
-  const time = reader.u64()
-  const replyTo = reader.bytes(SHORT_MID_BYTES)
-  const text = reader.rest()
-  if (text.length === 0 || text.length > TEXT_MAX_BYTES) reader.refuse()
-  return { kind: "text", time, replyTo: replyTo.every((byte) => byte === 0) ? undefined : replyTo, text }
-}
-
-function readList<Item>(reader: Reader, read: () => Item): Item[] {
-  const count = reader.u8()
-  if (count === 0 || count > LIST_MAX) reader.refuse()
-  return reader.spoilt ? [] : Array.from({ length: count }, read)
-}
-
-function readStepId(reader: Reader): number {
-  const id = reader.u16()
-  if (id === 0) reader.refuse()
-  return id
-}
-
-function readAtMost(reader: Reader, value: number, max: number): number {
-  if (value > max) reader.refuse()
-  return value
+  return decode(body, (reader) => {
+    const frame: Record<string, unknown> = { kind }
+    for (const [name, field] of FIELDS.get(kind) ?? []) frame[name] = field.read(reader)
+    return frame as Frame
+  })
 }

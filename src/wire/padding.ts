@@ -1,4 +1,4 @@
-import { decodeBody, encodeBody, TYPE, type Frame, type FrameKind } from "./frame.ts"
+import { decodeBody, encodeBody, FRAMES, type Frame, type FrameKind } from "./frame.ts"
 
 /** Sizes of a session message on the wire; nothing else tells an observer how long a text was [W-20]. */
 export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
@@ -8,10 +8,10 @@ export const MESSAGE_OVERHEAD = 116
 const FRAME_HEADER_BYTES = 3
 
 const KINDS = new Map<number, FrameKind>(
-  Object.entries(TYPE).map(([kind, type]) => [type, kind as FrameKind] as const),
+  Object.entries(FRAMES).map(([kind, { type }]) => [type, kind as FrameKind] as const),
 )
 
-/** Types from here on may be left out by who does not know them [W-27]. */
+/** A reader that does not know a type from here on ignores the frame [W-27]. */
 const OPTIONAL_TYPE = 0x80
 
 /**
@@ -24,7 +24,7 @@ export function encodeFrames(frames: readonly Frame[], before = 0): Uint8Array |
   for (const frame of frames) {
     const body = encodeBody(frame)
     if (body === undefined || frame.kind === "unknown") return undefined
-    parts.push(frameHeader(TYPE[frame.kind], lengthOf(body)), ...body)
+    parts.push(frameHeader(FRAMES[frame.kind].type, lengthOf(body)), ...body)
   }
   const size = paddedSize(lengthOf(parts))
   if (size === undefined) return undefined

@@ -3,7 +3,7 @@ import { readBundle } from "../../session/bundle.ts"
 import { onPqFrame } from "../../session/pq.ts"
 import { open } from "../../session/ratchet.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
-import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
+import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { readText } from "../../wire/text.ts"
 import type { Event } from "../api.ts"
@@ -57,7 +57,7 @@ export function openFrame(
   confirm(state, update, opened.newChain)
   const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
   for (const frame of framesToApply(opened.frames)) applyFrame(context, frame)
-  const isOwed = opened.frames.some(wantsReceipt)
+  const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
   if (isOwed) update.receipts = [...update.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
   // A frame full of them waits for no more.
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
@@ -69,25 +69,12 @@ export function openFrame(
   return toDecision(state, update, { kind: arrived["it opens"], receiptsWait: update.receipts.length > 0 })
 }
 
-/** A message of ours says each of them once [D-25]; a thousand in one would make us work for minutes. */
-const ONCE: ReadonlySet<Frame["kind"]> = new Set([
-  "hello",
-  "recovery-bundle",
-  "pq-ek",
-  "pq-ct",
-  "topic",
-  "timer",
-  "moved",
-  "again",
-  "gone",
-])
-
-/** Receipts first: what arrived is told before what was read [D-25]. */
+/** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
 function framesToApply(frames: readonly Frame[]): Frame[] {
   const applied = new Set<Frame["kind"]>()
   const acks = frames.filter(({ kind }) => kind === "ack")
   const others = frames.filter(({ kind }) => {
-    if (kind === "ack" || (ONCE.has(kind) && applied.has(kind))) return false
+    if (kind === "ack" || (frameRule(kind).once && applied.has(kind))) return false
     applied.add(kind)
     return true
   })
@@ -131,11 +118,6 @@ function again(state: EngineState, update: ContactUpdate, wire: Uint8Array): Dec
     return noChange({ kind: arrived["it came before"], receiptsWait: false })
   }
   return noChange({ kind: arrived["it does not open"], why: "unknown-tag" })
-}
-
-/** What the peer has to know that we have. A receipt for a receipt, or for being told to stop, would never end [W-34]. */
-function wantsReceipt({ kind }: Frame): boolean {
-  return !["ack", "typing", "again", "moved", "nop"].includes(kind)
 }
 
 function applyFrame(context: FrameContext, frame: Frame): void {
