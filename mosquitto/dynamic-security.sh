@@ -30,19 +30,23 @@ allow() { dynsec addRoleACL "$1" "$2" "$3" allow; }
 case $verb in
 setup)
   dynsec createRole mqttchat
+  # sharedRole: written by npm run docs
   allow mqttchat publishClientSend 'mc/1/i/+/+'
   allow mqttchat publishClientSend 'mc/1/p/+'
   allow mqttchat subscribePattern 'mc/1/p/+'
   allow mqttchat publishClientReceive 'mc/1/p/+'
+  # end of sharedRole
   ;;
 admit)
   # 2.0 does not replace %u and %c, so each device has a role of its own.
   dynsec createRole "$device"
+  # deviceRole: written by npm run docs
   allow "$device" subscribePattern "mc/1/i/$device/+"
   allow "$device" publishClientReceive "mc/1/i/$device/+"
   allow "$device" publishClientSend "mc/1/reg/q/$device"
   allow "$device" subscribeLiteral "mc/1/reg/a/$device"
   allow "$device" publishClientReceive "mc/1/reg/a/$device"
+  # end of deviceRole
   dynsec createClient "$device" -c "$device"
   dynsec addClientRole "$device" mqttchat
   dynsec addClientRole "$device" "$device"

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { GENERATED, methodPages, openRpc } from "./api-docs.ts"
+import { GENERATED_FILES } from "./generated.ts"
 import { ROOT } from "./ready.mjs"
 import { DRAWN, drawings } from "./state-drawings.ts"
 
@@ -13,3 +14,5 @@ const map = join(ROOT, "ARCHITECTURE.md")
 const [begin, end] = DRAWN
 const [before, rest] = readFileSync(map, "utf8").split(begin)
 writeFileSync(map, `${before}${begin}\n${drawings()}\n${end}${rest.split(end)[1]}`)
+
+for (const [path, text] of GENERATED_FILES) writeFileSync(join(ROOT, path), text)

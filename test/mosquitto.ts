@@ -6,11 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { type Authority, makeAuthority, makeServerCertificate } from "../src/broker/certificates.ts"
-import {
-  DEVICES_ACL,
-  GUESTS_ACL,
-  mosquittoConfiguration,
-} from "../src/cli/external-brokers/mosquitto/mosquitto-files.ts"
+import { DEVICES_ACL, GUESTS_ACL } from "../src/cli/external-brokers/mosquitto/mosquitto-acl.ts"
+import { mosquittoConfiguration } from "../src/cli/external-brokers/mosquitto/mosquitto-files.ts"
 import { systemRandom } from "../src/crypto/random.ts"
 import { openAuthority } from "../src/registrar/authority.ts"
 

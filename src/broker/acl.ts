@@ -1,4 +1,5 @@
-import { parseTopic, REGISTRATION_REQUESTS, type Topic } from "../wire/topics.ts"
+import { ACCESS_RULES, wildcardFilter, type AccessAction, type AccessScope } from "../wire/access-rules.ts"
+import { parseTopic, topicOwner, type Topic } from "../wire/topics.ts"
 
 /** Who is at the other end, as the broker knows it. */
 export type Principal =
@@ -12,9 +13,6 @@ export type Principal =
 export type Claims = { readonly nameplate?: number; readonly registration?: string }
 
 export const NO_CLAIMS: Claims = {}
-
-/** An inbox filter for all mailboxes of one device. */
-const OWN_INBOX = /^mc\/1\/i\/([A-Za-z0-9_-]{22})\/\+$/
 
 /** What a guest holds after naming `topic`, or undefined if that is not for it. */
 export function claim(claims: Claims, topic: string): Claims | undefined {
@@ -30,55 +28,47 @@ export function claim(claims: Claims, topic: string): Claims | undefined {
   return undefined
 }
 
-/** A guest must `hold` the topic first. Every topic outside the grammar of `wire/topics` is refused, `$SYS` too. */
+/** A guest must `claim` the topic first. Every topic outside the grammar of `wire/topics` is refused, `$SYS` too. */
 export function mayPublish(principal: Principal, topic: string): boolean {
   const parsed = parseTopic(topic)
-  if (parsed === undefined) return false
-  switch (principal.kind) {
-    case "guest":
-      return parsed.kind !== "registration-answer" && isClaimed(principal.claims, parsed)
-    case "device":
-      return (
-        parsed.kind === "inbox" ||
-        parsed.kind === "pairing" ||
-        (parsed.kind === "registration-request" && parsed.id === principal.id)
-      )
-    case "registrar":
-      return parsed.kind === "registration-answer"
-  }
+  return parsed !== undefined && isWithin(principal, scopeOf(principal, "publish", parsed), parsed)
 }
 
-/** `filter` is an exact topic, or one of the two wildcards that exist: the own inbox, the registrar's requests. */
+/** `filter` is an exact topic or the principal's one wildcard. */
 export function maySubscribe(principal: Principal, filter: string): boolean {
-  switch (principal.kind) {
-    case "guest":
-    case "device":
-      return isOwnInbox(principal, filter) || mayReceive(principal, filter)
-    case "registrar":
-      return filter === REGISTRATION_REQUESTS
-  }
+  if (filter === wildcardFilter(principal.kind, idOf(principal))) return true
+  const parsed = parseTopic(filter)
+  if (parsed === undefined) return false
+  const scope = scopeOf(principal, "subscribe", parsed)
+  return scope !== "all" && isWithin(principal, scope, parsed)
 }
 
-/** Whether a message on `topic` may be delivered to `caller`, independent of its subscriptions. */
+/** Whether a message on `topic` may be delivered to the principal, independent of its subscriptions. */
 export function mayReceive(principal: Principal, topic: string): boolean {
   const parsed = parseTopic(topic)
-  if (parsed === undefined) return false
-  switch (principal.kind) {
-    case "guest":
-      return parsed.kind !== "registration-request" && isClaimed(principal.claims, parsed)
-    case "device":
-      return (
-        (parsed.kind === "inbox" && parsed.device === principal.id) ||
-        parsed.kind === "pairing" ||
-        (parsed.kind === "registration-answer" && parsed.id === principal.id)
-      )
-    case "registrar":
-      return parsed.kind === "registration-request"
+  return parsed !== undefined && isWithin(principal, scopeOf(principal, "subscribe", parsed), parsed)
+}
+
+function scopeOf(principal: Principal, action: AccessAction, topic: Topic): AccessScope | undefined {
+  return ACCESS_RULES[principal.kind][action][topic.kind]
+}
+
+function isWithin(principal: Principal, scope: AccessScope | undefined, topic: Topic): boolean {
+  switch (scope) {
+    case undefined:
+      return false
+    case "any":
+    case "all":
+      return true
+    case "own":
+      return topicOwner(topic) === idOf(principal)
+    case "claimed":
+      return principal.kind === "guest" && isClaimed(principal.claims, topic)
   }
 }
 
-function isOwnInbox(principal: Principal, filter: string): boolean {
-  return principal.kind === "device" && OWN_INBOX.exec(filter)?.[1] === principal.id
+function idOf(principal: Principal): string | undefined {
+  return principal.kind === "device" ? principal.id : undefined
 }
 
 function isClaimed(claims: Claims, parsed: Topic): boolean {

@@ -1,5 +1,11 @@
-import { isId, parseTopic, REGISTRATION_REQUESTS } from "../wire/topics.ts"
-import { REGISTRAR_ID } from "./registrar.ts"
+import {
+  ACCESS_RULES,
+  REGISTRAR_ID,
+  wildcardFilter,
+  type AccessScope,
+  type ClientKind,
+} from "../wire/access-rules.ts"
+import { isId, parseTopic, topicOwner } from "../wire/topics.ts"
 
 /** RabbitMQ's `mqtt.default_user`: a client with neither certificate nor account. */
 const GUEST = "guest"
@@ -19,7 +25,6 @@ export const AUTH_PATHS = ["user", "vhost", "resource", "topic"] as const
 export type AuthPath = (typeof AUTH_PATHS)[number]
 
 type AuthFields = { readonly get: (field: string) => string | null }
-type PrincipalKind = "registrar" | "device" | "guest" | "nobody"
 
 /**
  * What RabbitMQ may allow. It asks for every login, queue, exchange and topic, and names the client id each time, so
@@ -27,7 +32,7 @@ type PrincipalKind = "registrar" | "device" | "guest" | "nobody"
  */
 export function allows(path: AuthPath, fields: AuthFields, known: KnownDevices): boolean {
   const kind = path === "user" ? loginKind(fields, known) : principalKind(fields, clientOf(fields), known)
-  if (kind === "nobody") return false
+  if (kind === undefined) return false
   switch (path) {
     case "user":
     case "vhost":
@@ -35,7 +40,7 @@ export function allows(path: AuthPath, fields: AuthFields, known: KnownDevices):
     case "resource":
       return mayUseResource(fields)
     case "topic":
-      return fields.get("permission") === "write" ? mayPublish(kind, fields) : mayReceive(kind, fields)
+      return mayUseTopic(kind, fields)
   }
 }
 
@@ -43,10 +48,10 @@ export function allows(path: AuthPath, fields: AuthFields, known: KnownDevices):
  * A certificate comes without a password, and its client id with the next request. Knowing a
  * device's name is not enough: a client that only states a name comes with its password, or as the guest.
  */
-function loginKind(fields: AuthFields, known: KnownDevices): PrincipalKind {
+function loginKind(fields: AuthFields, known: KnownDevices): ClientKind | undefined {
   const user = fields.get("username") ?? ""
   if (user === GUEST) return principalKind(fields, clientOf(fields), known)
-  return fields.get("password") === null ? principalKind(fields, user, known) : "nobody"
+  return fields.get("password") === null ? principalKind(fields, user, known) : undefined
 }
 
 function clientOf(fields: AuthFields): string {
@@ -57,13 +62,13 @@ function principalKind(
   fields: AuthFields,
   client: string,
   { isDevice, mayConnect }: KnownDevices,
-): PrincipalKind {
+): ClientKind | undefined {
   const user = fields.get("username") ?? ""
   // a guest under a device's client id would end that device's connection
-  if (user === GUEST) return isId(client) && !isDevice(client) ? "guest" : "nobody"
-  if (user !== client) return "nobody"
+  if (user === GUEST) return isId(client) && !isDevice(client) ? "guest" : undefined
+  if (user !== client) return undefined
   if (user === REGISTRAR_ID) return "registrar"
-  return isId(user) && mayConnect(user) ? "device" : "nobody"
+  return isId(user) && mayConnect(user) ? "device" : undefined
 }
 
 /** The own queue, and the exchange as it is. */
@@ -76,31 +81,27 @@ function mayUseResource(fields: AuthFields): boolean {
   return fields.get("resource") === "queue" && own.includes(name ?? "")
 }
 
-function mayPublish(kind: PrincipalKind, fields: AuthFields): boolean {
-  const parsed = parseTopic(topicOf(fields))
-  switch (parsed?.kind) {
-    case "inbox":
-      return kind === "device"
-    case "pairing":
-      return kind !== "registrar"
-    case "registration-request":
-      return kind === "guest" || (kind === "device" && parsed.id === fields.get("username"))
-    case "registration-answer":
-      return kind === "registrar"
-    case undefined:
-      return false
-  }
+function mayUseTopic(kind: ClientKind, fields: AuthFields): boolean {
+  const action = fields.get("permission") === "write" ? "publish" : "subscribe"
+  const own = fields.get("username") ?? ""
+  const filter = topicOf(fields)
+  if (action === "subscribe" && filter === wildcardFilter(kind, own)) return true
+  const topic = parseTopic(filter)
+  return topic !== undefined && isWithin(ACCESS_RULES[kind][action][topic.kind], topicOwner(topic) === own)
 }
 
-function mayReceive(kind: PrincipalKind, fields: AuthFields): boolean {
-  const filter = topicOf(fields)
-  if (kind === "registrar") return filter === REGISTRATION_REQUESTS
-  const own = fields.get("username") ?? ""
-  if (kind === "device" && filter === `mc/1/i/${own}/+`) return true
-  const parsed = parseTopic(filter)
-  if (parsed?.kind === "inbox") return kind === "device" && parsed.device === own
-  if (parsed?.kind === "registration-answer") return kind === "guest" || parsed.id === own
-  return parsed?.kind === "pairing"
+/** A guest's claims are unknown here, and a wildcard was looked for before. */
+function isWithin(scope: AccessScope | undefined, isOwn: boolean): boolean {
+  switch (scope) {
+    case undefined:
+    case "all":
+      return false
+    case "any":
+    case "claimed":
+      return true
+    case "own":
+      return isOwn
+  }
 }
 
 /** RabbitMQ writes AMQP's `.` and `*` for MQTT's `/` and `+`; no topic of ours has either. */

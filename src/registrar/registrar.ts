@@ -16,14 +16,13 @@ import { parseTopic, REGISTRATION_REQUESTS, registrationAnswerTopic } from "../w
 import { decide } from "./decide.ts"
 import { newCredential, openAuthority, type Authority, type AuthorityKeys } from "./authority.ts"
 import { type BrokerControl, Enforcement } from "./enforcement.ts"
+import { REGISTRAR_ID } from "../wire/access-rules.ts"
 import type { RegistrarContext } from "./issue.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Registry } from "./members.ts"
 import { type Admitted, type Entry, isOperator, type Restored, type RegistryState } from "./registry-state.ts"
 
-/** Common name of the registrar's certificate: the one name that is no device id. */
-export const REGISTRAR_ID = "registrar"
-/** Its key lives only in this process and is new at each start; this outlives the longest run. */
+/** The registrar's own key lives only in this process; each start makes a new one. This outlives the longest process. */
 const OWN_CERTIFICATE_YEARS = 10
 const YEAR_MS = 365 * 24 * 3600 * 1000
 /** Answers kept for requests that repeat themselves; a request repeats for twenty seconds. */

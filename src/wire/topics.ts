@@ -21,19 +21,47 @@ export function inboxTopic(inbox: Inbox): string {
 }
 
 export function pairingTopic(nameplate: number): string {
-  return `mc/1/p/${nameplate}`
+  return topicFilter("pairing", String(nameplate))
 }
 
 export function registrationRequestTopic(id: string): string {
-  return `mc/1/reg/q/${id}`
+  return topicFilter("registration-request", id)
 }
 
 export function registrationAnswerTopic(id: string): string {
-  return `mc/1/reg/a/${id}`
+  return topicFilter("registration-answer", id)
+}
+
+export const TOPIC_KINDS = ["inbox", "pairing", "registration-request", "registration-answer"] as const
+
+const BRANCHES: Readonly<Record<Topic["kind"], readonly [before: string, after: string]>> = {
+  inbox: ["mc/1/i/", "/+"],
+  pairing: ["mc/1/p/", ""],
+  "registration-request": ["mc/1/reg/q/", ""],
+  "registration-answer": ["mc/1/reg/a/", ""],
+}
+
+/** The filter for the topics of one kind that belong to `owner`: a device, a nameplate or an id. `+` is all of them. */
+export function topicFilter(kind: Topic["kind"], owner: string): string {
+  const [before, after] = BRANCHES[kind]
+  return `${before}${owner}${after}`
+}
+
+/** The part of a topic on which access depends. */
+export function topicOwner(topic: Topic): string {
+  switch (topic.kind) {
+    case "inbox":
+      return topic.device
+    case "pairing":
+      return String(topic.nameplate)
+    case "registration-request":
+    case "registration-answer":
+      return topic.id
+  }
 }
 
 /** The registrar's one subscription. */
-export const REGISTRATION_REQUESTS = "mc/1/reg/q/+"
+export const REGISTRATION_REQUESTS = topicFilter("registration-request", "+")
 
 /** Reads a topic name, never a filter: wildcards are not in the grammar. */
 export function parseTopic(topic: string): Topic | undefined {

@@ -8,6 +8,7 @@ import type { Fault } from "../../errors.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
 import { makePrivateFolder } from "../../fs/private-folder.ts"
 import { DEFAULT_PORT, formatAddress } from "../../wire/address.ts"
+import { REGISTRAR_ID } from "../../wire/access-rules.ts"
 import { display, safe } from "../../wire/text.ts"
 import { type BrokerKeys, brokerKeys } from "./keys.ts"
 import { type BrokerDescriptor, readBrokerDescriptor } from "../profile/broker-descriptor.ts"
@@ -94,14 +95,12 @@ async function startEmbeddedBroker(
     { GUEST_LIMITS },
     { limitsFor },
     { limitYoungGeneration },
-    { REGISTRAR_ID },
   ] = await Promise.all([
     import("../../broker/certificates.ts"),
     import("../../broker/broker.ts"),
     import("../../broker/limits/guest-limiter.ts"),
     import("../../broker/limits/limits.ts"),
     import("../../broker/heap-flags.ts"),
-    import("../../registrar/registrar.ts"),
   ])
   limitYoungGeneration()
   const { caCertificate } = authority

@@ -13,25 +13,6 @@ export type MosquittoSettings = {
   readonly user: string | undefined
 }
 
-/** %u is the common name of the device's certificate. */
-export const DEVICES_ACL = `# %u is the common name of the device's certificate.
-pattern write mc/1/i/+/+
-pattern read mc/1/i/%u/+
-pattern readwrite mc/1/p/+
-pattern write mc/1/reg/q/%u
-pattern read mc/1/reg/a/%u
-
-user registrar
-topic read mc/1/reg/q/+
-topic write mc/1/reg/a/+
-`
-
-export const GUESTS_ACL = `# Anonymous clients of the guest listener.
-topic readwrite mc/1/p/+
-topic write mc/1/reg/q/+
-topic read mc/1/reg/a/+
-`
-
 /** The hardened configuration of Mosquitto 2; README.md in mosquitto/ says what each part is for. */
 export function mosquittoConfiguration(settings: MosquittoSettings): string {
   const { folder, data, port, guestPort } = settings

@@ -15,7 +15,8 @@ import {
   printStartCommands,
 } from "../../broker/config-files.ts"
 import { ANY_ADDRESS, type BindAddress } from "../../broker/bind-address.ts"
-import { DEVICES_ACL, GUESTS_ACL, mosquittoConfiguration } from "./mosquitto-files.ts"
+import { DEVICES_ACL, GUESTS_ACL } from "./mosquitto-acl.ts"
+import { mosquittoConfiguration } from "./mosquitto-files.ts"
 
 const GUEST_PORT = 8884
 /** Where Debian puts it, which is not in everybody's PATH. */
