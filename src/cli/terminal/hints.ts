@@ -1,8 +1,8 @@
-const COMMANDS =
-  "init|passwd|export|import|status|wipe|broker|daemon|register|device|registrar|pair|verify|contacts|timer|privacy|reset|chat|send|outbox|inbox|history|search"
-const HINTED_COMMAND = new RegExp(`\\bmqttchat (?=(?:${COMMANDS})\\b)`, "g")
+import { COMMAND_NAMES } from "./command-names.ts"
 
-/** The same advice, to be typed as it stands by somebody who named a profile. */
+const HINTED_COMMAND = new RegExp(`\\bmqttchat (?=(?:${COMMAND_NAMES.join("|")})\\b)`, "g")
+
+/** The same advice with the profile that the user named, so that it can be typed as it stands. */
 export function withProfile(hint: string, profile: string, defaultProfile: string): string {
   return profile === defaultProfile ? hint : hint.replace(HINTED_COMMAND, `mqttchat --profile ${profile} `)
 }
