@@ -24,6 +24,30 @@ const besides = {
   registrar: ["transport/transport"],
 }
 
+/**
+ * The rows inside a room, the top first: files and folders, which import only what stands in a lower row. A folder may
+ * import itself; two entries of one row do not know each other.
+ */
+const rows = {
+  broker: [
+    ["metrics", "renewal"],
+    ["broker"],
+    ["connection", "queues"],
+    ["limits"],
+    ["acl", "certificates", "router", "traffic-counter", "heap-flags"],
+  ],
+  doctor: [["run-checks"], ["checks"], ["probe"]],
+  cli: [
+    ["program"],
+    ["commands"],
+    ["run-action", "external-brokers/external-registrar", "contacts", "daemon"],
+    ["external-brokers/mosquitto", "external-brokers/rabbitmq", "messages"],
+    ["broker"],
+    ["profile", "shell"],
+    ["terminal"],
+  ],
+}
+
 /** Each outside library has one door. */
 const doors = {
   tweetnacl: "^src/crypto/",
@@ -59,6 +83,28 @@ const roomRules = Object.entries(rooms).map(([room, may]) => ({
   },
 }))
 
+const entryOf = (room, entries) => `^src/${room}/(${entries.join("|")})(/|\\.ts$)`
+
+const rowRules = Object.entries(rows).flatMap(([room, rowsOfRoom]) => [
+  {
+    name: `${room}-has-a-row-for-every-file`,
+    severity: "error",
+    from: { path: `^src/${room}/`, pathNot: entryOf(room, rowsOfRoom.flat()) },
+    to: {},
+  },
+  ...rowsOfRoom.flatMap((row, number) =>
+    row.map((entry) => ({
+      name: `${room}-${entry}-imports-only-lower-rows`,
+      severity: "error",
+      from: { path: entryOf(room, [entry]) },
+      to: {
+        path: `^src/${room}/`,
+        pathNot: entryOf(room, [entry, ...rowsOfRoom.slice(number + 1).flat()]),
+      },
+    })),
+  ),
+])
+
 const doorRules = Object.entries(doors).map(([library, door]) => ({
   name: `${library.replace(/[@/]/g, "")}-has-one-door`,
   severity: "error",
@@ -69,6 +115,7 @@ const doorRules = Object.entries(doors).map(([library, door]) => ({
 module.exports = {
   forbidden: [
     ...roomRules,
+    ...rowRules,
     ...doorRules,
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "\\.d\\.ts$" }, to: {} },

@@ -2,9 +2,9 @@ import { once } from "node:events"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Fault } from "../errors.ts"
+import { LOOPBACK } from "../wire/address.ts"
 import type { BrokerStats } from "./broker.ts"
 
-const LOOPBACK = "127.0.0.1"
 /** A page of a website may point a name of its own at this port: it is asked by these names only. */
 const ALLOWED_HOST = /^(localhost|127\.0\.0\.1)(:\d+)?$/
 /** Prometheus text exposition format 0.0.4. */

@@ -2,6 +2,7 @@ import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Fault } from "../errors.ts"
+import { LOOPBACK } from "../wire/address.ts"
 import { type KnownDevices, allows, AUTH_PATHS, type AuthPath } from "./rabbitmq-acl.ts"
 
 /** The longest question names a user, a queue and a topic of ours; MQTT allows 64 KiB for each. */
@@ -18,11 +19,11 @@ export async function startRabbitAuthServer(port: number, known: KnownDevices): 
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     void readBody(request).then((body) => answer(response, pathOf(request), body, known))
   })
-  server.listen(port, "127.0.0.1")
+  server.listen(port, LOOPBACK)
   try {
     await once(server, "listening")
   } catch (cause) {
-    throw new Fault("unavailable", `cannot listen on 127.0.0.1 port ${port}`, "choose another port", cause)
+    throw new Fault("unavailable", `cannot listen on ${LOOPBACK} port ${port}`, "choose another port", cause)
   }
   return {
     port: (server.address() as AddressInfo).port,

@@ -8,6 +8,8 @@ export type Addresses = readonly [Address, ...Address[]]
 const ADDRESSES_MAX = 5
 /** MQTT over TLS (IANA: secure-mqtt); left out where an address is written. */
 export const DEFAULT_PORT = 8883
+/** Only programs of the same machine reach what listens here. */
+export const LOOPBACK = "127.0.0.1"
 const PORT_MAX = 65_535
 /** RFC 1035 section 2.3.4. */
 const HOST_CHARACTERS_MAX = 253

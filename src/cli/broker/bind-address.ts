@@ -1,11 +1,11 @@
 import { isIP } from "node:net"
 import { networkInterfaces } from "node:os"
 import { Fault } from "../../errors.ts"
+import { LOOPBACK } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { askChoice } from "../terminal/prompts.ts"
 
-export const LOOPBACK = "127.0.0.1"
 const LINK_LOCAL = /^fe80:/i
 /** Listening there is listening on every address. */
 export const ANY_ADDRESS = ["0.0.0.0", "::"]

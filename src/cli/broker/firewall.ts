@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { LOOPBACK } from "./bind-address.ts"
+import { LOOPBACK } from "../../wire/address.ts"
 
 /** Tools that manage a firewall here, with the command that opens a port for good. */
 const TOOLS: readonly (readonly [string, (port: number) => string])[] = [

@@ -5,11 +5,11 @@ import { failureOf } from "../../transport/failures.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
 import { display, displayName, readText, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
-import { readSmallFile, readSmallText, readStdin } from "../terminal/input.ts"
+import { passwordFrom, readSmallFile, readStdin } from "../terminal/input.ts"
 
 /** Far above what a terminal is for, far below what MQTT allows (256 MiB). */
 const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
-/** Certificates, keys and passwords. */
+/** Certificates and keys. */
 const SMALL_FILE_BYTES_MAX = 65_536
 const CONNECT_MS = 10_000
 const RECONNECT_MS = 2_000
@@ -178,11 +178,6 @@ function userOf({ username, passwordFile }: PlainOptions): IClientOptions {
     ...(username === undefined ? {} : { username }),
     ...(passwordFile === undefined ? {} : { password: passwordFrom(passwordFile) }),
   }
-}
-
-/** The first line of the file, without its end. */
-export function passwordFrom(path: string): string {
-  return readSmallText(path, SMALL_FILE_BYTES_MAX).split(/\r?\n/, 1)[0] ?? ""
 }
 
 function tlsOf({ ca, cert, key }: PlainOptions): IClientOptions {

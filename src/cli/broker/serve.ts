@@ -7,7 +7,7 @@ import { toHex } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
 import { makePrivateFolder } from "../../fs/private-folder.ts"
-import { DEFAULT_PORT, formatAddress } from "../../wire/address.ts"
+import { DEFAULT_PORT, formatAddress, LOOPBACK } from "../../wire/address.ts"
 import { REGISTRAR_ID } from "../../wire/access-rules.ts"
 import { display, safe } from "../../wire/text.ts"
 import { type BrokerKeys, brokerKeys } from "./keys.ts"
@@ -17,13 +17,7 @@ import { reporter } from "./status.ts"
 import type { Context } from "../terminal/context.ts"
 import { firewallHint } from "./firewall.ts"
 import { hasProfile } from "../profile/profile.ts"
-import {
-  ANY_ADDRESS,
-  chooseBindAddress,
-  type ListenOptions,
-  LOOPBACK,
-  type BindAddress,
-} from "./bind-address.ts"
+import { ANY_ADDRESS, chooseBindAddress, type ListenOptions, type BindAddress } from "./bind-address.ts"
 import {
   embeddedBrokerControl,
   holdBrokerLock,

@@ -109,7 +109,7 @@ export function addAdmin(broker: Command, start: Start): void {
     .option("--new-passphrase-file <file>", "read the new one from a file")
     .option("--no-passphrase", "unlock the keys")
     .action((options: PasswdOptions) =>
-      start(async (context) => (await import("../profile/passwd.ts")).brokerPasswd(context, options)),
+      start(async (context) => (await import("../broker/passwd.ts")).brokerPasswd(context, options)),
     )
   broker
     .command("log")

@@ -16,11 +16,11 @@ import { readInvitation } from "./invitation.ts"
 import { display, safe } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import type { Context } from "../terminal/context.ts"
+import { passwordFrom } from "../terminal/input.ts"
 import { normalizedName } from "../terminal/names.ts"
 import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
 import { askChoice, askText } from "../terminal/prompts.ts"
 import { makeProfile, refuseExisting } from "./profile.ts"
-import { passwordFrom } from "../broker/pubsub.ts"
 
 const PIN_SEPARATORS = /[\s:.-]/g
 const PIN = /^[0-9a-f]{32}$/

@@ -3,7 +3,6 @@ import { systemRandom } from "../../crypto/random.ts"
 import { changePassphrase, needsPassphrase, type SealedTarget } from "../../keystore/sealed-file.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
-import { brokerKeyTarget } from "../broker/keys.ts"
 import type { Context } from "../terminal/context.ts"
 import { givenPassphrase, newPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
 
@@ -19,20 +18,14 @@ export async function passwd(context: Context, options: PasswdOptions): Promise<
   await reseal(context, options, { target: { path, purpose: "identity" }, lock, command: "mqttchat passwd" })
 }
 
-/** The same with the keys of broker and registrar. */
-export async function brokerPasswd(context: Context, options: PasswdOptions): Promise<void> {
-  const { brokerLock: lock } = context.paths
-  await reseal(context, options, {
-    target: brokerKeyTarget(context),
-    lock,
-    command: "mqttchat broker passwd",
-  })
-}
-
 type ResealRequest = { readonly target: SealedTarget; readonly lock: string; readonly command: string }
 
-/** Nobody may have the keys open: they would be saved under the old passphrase. */
-async function reseal(context: Context, options: PasswdOptions, request: ResealRequest): Promise<void> {
+/** Refused while a process has the keys open: it would save them under the old passphrase. */
+export async function reseal(
+  context: Context,
+  options: PasswdOptions,
+  request: ResealRequest,
+): Promise<void> {
   const { lifetime, out } = context
   const { target } = request
   const locked = await needsPassphrase(target)

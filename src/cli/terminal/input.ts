@@ -6,6 +6,8 @@ const CHUNK_BYTES = 65_536
 const LF = 0x0a
 /** No message is longer. */
 const LINE_BYTES_MAX = 65_536
+/** MQTT allows no longer password. */
+const PASSWORD_FILE_BYTES_MAX = 65_536
 
 /** All of stdin, at most `max` bytes. Faults `bad-data`. */
 export async function readStdin(max: number): Promise<Uint8Array> {
@@ -60,6 +62,11 @@ export function readSmallText(path: string, max: number): Text {
   const text = readText(readSmallFile(path, max))
   if (text === undefined) throw notText(path)
   return text
+}
+
+/** The first line of the file, without its end. */
+export function passwordFrom(path: string): string {
+  return readSmallText(path, PASSWORD_FILE_BYTES_MAX).split(/\r?\n/, 1)[0] ?? ""
 }
 
 /** All that an open descriptor gives, at most `max` bytes. Faults `not-found` and `bad-data`. */

@@ -5,9 +5,7 @@ import { leavesRetained, seesNames, seesStatistics, willsAnywhere } from "../pro
 import { good, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
 import type { Attack, Outcome, Probes } from "../probe/attack-runner.ts"
-
-/** What runs at the other end, as far as it shows. */
-export type BrokerKind = "embedded" | "mosquitto" | "other"
+import type { BrokerKind } from "../probe/broker-kind.ts"
 
 /** One question of the audit. It asks what any member of this broker could do to another. */
 export type Audit = Check & {

@@ -1,5 +1,7 @@
-import type { BrokerKind } from "../checks/audit.ts"
 import type { Probes } from "./attack-runner.ts"
+
+/** What runs at the other end, as far as it shows. */
+export type BrokerKind = "embedded" | "mosquitto" | "other"
 
 /** A retained message comes at once with the subscription. */
 const RETAINED_MS = 500
