@@ -46,6 +46,6 @@ const rows = [
 ]
 for (const { what, allowed, found } of rows) {
   console.log(`${String(found.length).padStart(3)} of ${allowed}  ${what}`)
-  if (found.length > allowed) for (const place of found) console.log(`       ${place}`)
+  if (found.length > allowed) for (const location of found) console.log(`       ${location}`)
 }
 process.exitCode = rows.every(({ allowed, found }) => found.length <= allowed) ? 0 : 1

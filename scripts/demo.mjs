@@ -47,8 +47,8 @@ function withReject() {
 }
 
 /** Starts `mqttchat` as one of the two people; what it says on standard error is shown only if it fails. */
-function start(person, ...args) {
-  const env = { ...process.env, MQTTCHAT_HOME: join(home, person), CI: "", NO_COLOR: "1" }
+function start(user, ...args) {
+  const env = { ...process.env, MQTTCHAT_HOME: join(home, user), CI: "", NO_COLOR: "1" }
   const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
   children.add(child)
   child.speech = ""
@@ -56,9 +56,7 @@ function start(person, ...args) {
   child.finished = once(child, "close").then(([status, signal]) => {
     children.delete(child)
     if (status === 0 || child.stopped || endedBy !== undefined) return
-    failure.reject(
-      new Error(`mqttchat ${args[0]} (${person}) ended with ${status ?? signal}\n${child.speech}`),
-    )
+    failure.reject(new Error(`mqttchat ${args[0]} (${user}) ended with ${status ?? signal}\n${child.speech}`))
   })
   return child
 }
@@ -134,7 +132,7 @@ async function pair() {
 }
 
 /** One message: typed by one process, read by another; between them whatever the broker saw. */
-async function say({ from, to, text }, watch) {
+async function sendMessage({ from, to, text }, watch) {
   await all(start(from, "send", to, text, "--json"))
   const reader = start(to, "inbox", "--follow", "--json")
   const { value: message } = await objects(reader).next()
@@ -152,21 +150,21 @@ async function demonstrate() {
   console.log(`alice sees    bob says:  ${forAlice.words.join("  ")}`)
   console.log(`bob sees      alice says:  ${forBob.words.join("  ")}\n`)
   watch.skip()
-  const told = []
-  for (const line of CONVERSATION) told.push(await say(line, watch))
+  const exchanged = []
+  for (const line of CONVERSATION) exchanged.push(await sendMessage(line, watch))
   await stop(watch.child)
-  console.log(table(told))
-  console.log(verdict(told))
+  console.log(table(exchanged))
+  console.log(verdict(exchanged))
 }
 
 /** @throws Error if a text arrived changed or the broker could read one. */
-function verdict(told) {
-  const frames = told.flatMap((line) => line.frames)
+function verdict(exchanged) {
+  const frames = exchanged.flatMap((line) => line.frames)
   const legible = frames.some(({ base64 }) =>
-    told.some(({ typed }) => Buffer.from(base64, "base64").includes(typed)),
+    exchanged.some(({ typed }) => Buffer.from(base64, "base64").includes(typed)),
   )
   if (legible) throw new Error("the broker saw a plain text")
-  if (told.some(({ typed, read }) => typed !== read)) throw new Error("a message arrived changed")
+  if (exchanged.some(({ typed, read }) => typed !== read)) throw new Error("a message arrived changed")
   const sizes = [...new Set(frames.map(({ bytes }) => bytes))].join(" or ")
   return `→ a message, ← its receipt. The broker saw ${frames.length} frames of ${sizes} bytes: no text,
 no name, and nothing that tells a short message from a long one.\n`
@@ -176,7 +174,7 @@ no name, and nothing that tells a short message from a long one.\n`
 async function interact() {
   const { port } = await open()
   await pair()
-  const command = (person, peer) => `  MQTTCHAT_HOME=${join(home, person)} node ${PROGRAM} chat ${peer}`
+  const command = (user, peer) => `  MQTTCHAT_HOME=${join(home, user)} node ${PROGRAM} chat ${peer}`
   console.log(`The broker runs on 127.0.0.1:${port}, alice and bob are paired.
 Paste these into two terminals, and type:
 

@@ -40,11 +40,11 @@ function bundled({ inputs }) {
 }
 
 function licenceOf(folder) {
-  const place = join(ROOT, folder)
-  const { name, version, license } = JSON.parse(readFileSync(join(place, "package.json"), "utf8"))
-  const files = readdirSync(place).filter((file) => LICENCE_FILE.test(file))
+  const path = join(ROOT, folder)
+  const { name, version, license } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"))
+  const files = readdirSync(path).filter((file) => LICENCE_FILE.test(file))
   if (files.length === 0) throw new Error(`${name} is bundled and has no licence file`)
-  const texts = files.toSorted().map((file) => readFileSync(join(place, file), "utf8").trim())
+  const texts = files.toSorted().map((file) => readFileSync(join(path, file), "utf8").trim())
   const parts = [...texts, ...(name in COMPILED_IN ? [COMPILED_IN[name]] : [])]
   return { title: `${name} ${version} (${license ?? texts[0].split("\n")[0]})`, text: parts.join("\n\n") }
 }

@@ -17,7 +17,7 @@ const MATRIX = [
 ]
 const NODE = `node-${process.platform}-${process.arch}`
 const QUIETLY = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-const STORY = "test/scenario/readme.test.ts"
+const README_TEST = "test/scenario/readme.test.ts"
 
 install()
 for (const wanted of MATRIX) {
@@ -25,19 +25,19 @@ for (const wanted of MATRIX) {
   try {
     // The story runs as a user that is not root.
     chmodSync(folder, 0o755)
-    tell(wanted, folder)
+    runOn(wanted, folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function tell({ node, npm, fresh }, folder) {
+function runOn({ node, npm, fresh }, folder) {
   const packages = [`${NODE}@${node}`, ...(npm === undefined ? [] : [`npm@${npm}`])]
   run("npm", "install", "--prefix", folder, ...QUIETLY, ...packages)
   const bin = join(folder, "node_modules/.bin")
   const PATH = [bin, process.env.PATH].join(delimiter)
   console.log(`\n== Node ${versionOf("node", node, PATH)}, npm ${versionOf("npm", npm ?? "", PATH)}`)
-  const { status } = spawnSync(join(ROOT, "node_modules/.bin/vitest"), ["run", STORY], {
+  const { status } = spawnSync(join(ROOT, "node_modules/.bin/vitest"), ["run", README_TEST], {
     cwd: ROOT,
     stdio: "inherit",
     env: { ...process.env, MQTTCHAT_README_PATH: bin, MQTTCHAT_README_FRESH: fresh ? "1" : "" },

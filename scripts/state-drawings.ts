@@ -7,13 +7,13 @@ import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
 /** What stands between these lines of ARCHITECTURE.md is drawn by `npm run docs`. */
 export const DRAWN = ["<!-- drawn by `npm run docs` -->\n", "<!-- end of the drawings -->\n"] as const
 
-type Moves = Readonly<Record<string, Readonly<Record<string, string>>>>
+type Transitions = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** The state machines as the code has them, in mermaid. */
 export function drawings(): string {
   return [
     drawing("A contact (`src/engine/contacts/conversation-state.ts`)", "none", CONTACT_TRANSITIONS),
-    drawing("A text of ours (`src/store/message-states.ts`)", "queued", textMoves()),
+    drawing("A text of ours (`src/store/message-states.ts`)", "queued", textTransitions()),
     drawing("A frame of theirs (`src/engine/messages/apply-frame.ts`)", "arrived", FRAME_TRANSITIONS),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),
     drawing(
@@ -25,14 +25,14 @@ export function drawings(): string {
 }
 
 /** Each is reached by what it is called. */
-function textMoves(): Moves {
+function textTransitions(): Transitions {
   const ours = Object.entries(MESSAGE_TRANSITIONS).filter(([from]) => from !== "received")
-  const moves = ours.map(([from, to]) => [from, Object.fromEntries(to.map((state) => [state, state]))])
-  return Object.fromEntries(moves) as Moves
+  const transitions = ours.map(([from, to]) => [from, Object.fromEntries(to.map((state) => [state, state]))])
+  return Object.fromEntries(transitions) as Transitions
 }
 
-function drawing(title: string, start: string, moves: Moves): string {
-  const arrows = Object.entries(moves).flatMap(([from, events]) =>
+function drawing(title: string, start: string, transitions: Transitions): string {
+  const arrows = Object.entries(transitions).flatMap(([from, events]) =>
     Object.entries(events).map(
       ([event, to]) => `  ${id(from)} --> ${id(to)}${event === to ? "" : `: ${event}`}`,
     ),

@@ -15,6 +15,7 @@ const CHECKS = [
   ["clauses", "node", "scripts/clauses.mjs"],
   ["budgets", "node", "scripts/budgets.mjs"],
   ["documents", "node", "scripts/documents.mjs"],
+  ["names", "node", "scripts/names.mjs"],
 ]
 
 /** A check's name, whether it passed, what it printed and how long it took. */
@@ -52,7 +53,7 @@ async function runChecks() {
 const SLOWEST = 10
 
 /** Seconds that each file of tests took, as the report has them. */
-function tellSlowest(files) {
+function printSlowest(files) {
   const rows = files.map(({ name, startTime, endTime }) => [
     (endTime - startTime) / 1000,
     relative(ROOT, name),
@@ -73,11 +74,11 @@ async function runTests(selection) {
     spawn(vitest, args, { cwd: ROOT, stdio: "inherit" }).on("close", resolve)
   })
   // Where vitest itself failed, it has said why and written nothing.
-  const told = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined
+  const result = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined
   rmSync(folder, { recursive: true })
-  if (told === undefined) return false
-  const { numPassedTests, numFailedTests, numPendingTests, testResults } = told
-  tellSlowest(testResults)
+  if (result === undefined) return false
+  const { numPassedTests, numFailedTests, numPendingTests, testResults } = result
+  printSlowest(testResults)
   console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`)
   const skippedFails = process.env.MQTTCHAT_TEST_REQUIRE === "all" && numPendingTests > 0
   if (skippedFails) console.log("skipped tests fail here: MQTTCHAT_TEST_REQUIRE=all")

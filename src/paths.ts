@@ -51,12 +51,12 @@ export function profilePaths(env: PathsEnv, profile: string): ProfilePaths {
     keyFile: join(root, "identity.key"),
     database: join(root, "messages.db"),
     settings: join(config, "settings.json"),
-    socket: fitting(join(root, "owner.sock")),
+    socket: socketPath(join(root, "owner.sock")),
     lock: join(root, "owner.lock"),
     apiToken: join(root, "api.token"),
     broker: join(root, "broker"),
     brokerLock: join(root, "broker.lock"),
-    brokerSocket: fitting(join(root, "broker.sock")),
+    brokerSocket: socketPath(join(root, "broker.sock")),
   }
 }
 
@@ -83,7 +83,7 @@ function absolute(path: string | undefined): string | undefined {
  * The path itself, or a short one that only this path maps to. The short one lies in a folder of this user where others
  * could put one first: whoever listens or connects there checks the owner.
  */
-function fitting(socket: string): string {
+function socketPath(socket: string): string {
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
   // Loaded here: it is seldom needed, and the shortest commands would wait for it.
   const { createHash } = process.getBuiltinModule("node:crypto")

@@ -171,12 +171,10 @@ function invite(context: RegistrarContext, state: RegistryState, request: Invite
   if (member === undefined || topicId !== device) return refuse("not-a-member")
   if (member.revokedAt !== undefined) return refuseRevoked(member)
   if (requestsSince(state, device, context.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
-  return request.kind === "invite"
-    ? invitePerson(context, state, member)
-    : inviteDevice(context, state, member)
+  return request.kind === "invite" ? inviteUser(context, state, member) : inviteDevice(context, state, member)
 }
 
-function invitePerson(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
+function inviteUser(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
   if (!state.membersMayInvite && !isOperator(state, user)) return refuse("not-allowed")
   return invited(newInvitation(context, { name: "", by: device, operator: false }))
 }

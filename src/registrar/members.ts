@@ -23,7 +23,7 @@ export type Registry = Signer & { readonly ledger: Ledger }
  * A new invitation (72 bytes) for a new person; with `again` for an existing user, as after the loss of a laptop
  * or of an invitation. On disk before it is given out. Faults `exists` and `not-found`.
  */
-export async function invitePerson(
+export async function inviteUser(
   registry: Registry,
   { name, again }: { readonly name: string; readonly again: boolean },
 ): Promise<{ readonly invitation: Uint8Array; readonly expiresAt: number }> {

@@ -13,7 +13,7 @@ const MESSAGES = 12_000
 /** So many before anything is measured: a broker that runs for months has warm code. */
 const WARM_UP = 40_000
 /** One pair as in the usual comparisons, and four pairs of our own client, which has ten under way. */
-const MANNERS = [
+const MODES = [
   { name: "one pair", pairs: 1, inFlight: 15 },
   { name: "four pairs", pairs: 4, inFlight: 10 },
 ]
@@ -83,10 +83,10 @@ async function latencies(port) {
   const payload = Buffer.alloc(BYTES, "x")
   const taken = []
   for (let ping = 0; ping < PINGS; ping += 1) {
-    const heard = once(receiver.client, "message")
+    const received = once(receiver.client, "message")
     const begun = performance.now()
     const acknowledged = sender.client.publishAsync(topic, payload, { qos: 1 })
-    await heard
+    await received
     taken.push(performance.now() - begun)
     await acknowledged
   }
@@ -99,7 +99,7 @@ async function resumedConnects(port) {
   const device = await fixture.device()
   const options = { ...optionsFor(fixture, port, device), session: await ticketOf(port, device) }
   const taken = []
-  for (let visit = 0; visit < CONNECTS; visit += 1) {
+  for (let round = 0; round < CONNECTS; round += 1) {
     const begun = performance.now()
     const { client } = await connect(options)
     taken.push(performance.now() - begun)
@@ -142,52 +142,52 @@ async function registration(registrarFixture, name) {
   return taken
 }
 
-const say = (name, what, figure) => console.log(`${name.padEnd(10)} ${what.padEnd(46)} ${figure}`)
+const report = (name, what, figure) => console.log(`${name.padEnd(10)} ${what.padEnd(46)} ${figure}`)
 const rates = new Map()
 const delays = new Map()
 for (const [name, broker] of brokers) {
-  say(name, `${IDLE} idle TLS clients, MiB`, ((await idleBytes(broker)) / MIB).toFixed(1))
-  for (const manner of MANNERS) rates.set(`${name} ${manner.name}`, [])
+  report(name, `${IDLE} idle TLS clients, MiB`, ((await idleBytes(broker)) / MIB).toFixed(1))
+  for (const mode of MODES) rates.set(`${name} ${mode.name}`, [])
   delays.set(name, [])
 }
-for (const { port } of brokers.values()) await messagesPerSecond(port, MANNERS[0], WARM_UP)
+for (const { port } of brokers.values()) await messagesPerSecond(port, MODES[0], WARM_UP)
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const [name, { port }] of brokers) {
-    for (const manner of MANNERS) {
-      rates.get(`${name} ${manner.name}`).push(await messagesPerSecond(port, manner))
+    for (const mode of MODES) {
+      rates.get(`${name} ${mode.name}`).push(await messagesPerSecond(port, mode))
     }
     delays.get(name).push(...(await latencies(port)))
   }
 }
 for (const [name, { port }] of brokers) {
   const delay = delays.get(name)
-  for (const manner of MANNERS) {
-    say(name, `QoS 1, ${BYTES} B, ${manner.name}, messages/s`, range(rates.get(`${name} ${manner.name}`)))
+  for (const mode of MODES) {
+    report(name, `QoS 1, ${BYTES} B, ${mode.name}, messages/s`, range(rates.get(`${name} ${mode.name}`)))
   }
-  say(
+  report(
     name,
     "publish to receipt, p50 / p99, ms",
     `${median(delay).toFixed(2)} / ${quantile(delay, 0.99).toFixed(2)}`,
   )
-  say(name, "resumed connect, p50, ms", median(await resumedConnects(port)).toFixed(2))
+  report(name, "resumed connect, p50, ms", median(await resumedConnects(port)).toFixed(2))
 }
 const registrarFixture = await newRegistrarFixture()
 const registrations = []
 for (let n = 0; n < REGISTRATIONS; n += 1)
   registrations.push(await registration(registrarFixture, `person-${n}`))
-say("embedded", "registration of a device, p50, ms", median(registrations).toFixed(0))
+report("embedded", "registration of a device, p50, ms", median(registrations).toFixed(0))
 if (mosquitto) {
-  for (const { name } of MANNERS) {
+  for (const { name } of MODES) {
     const theirs = rates.get(`mosquitto ${name}`)
     const shares = rates.get(`embedded ${name}`).map((rate, round) => rate / theirs[round])
-    say(
+    report(
       "embedded",
       `of Mosquitto's messages/s, ${name}, by round`,
       shares.map((share) => share.toFixed(2)).join(" "),
     )
   }
   const worst = (name) => quantile(delays.get(name), 0.99)
-  say("embedded", "times Mosquitto's p99", (worst("embedded") / worst("mosquitto")).toFixed(2))
+  report("embedded", "times Mosquitto's p99", (worst("embedded") / worst("mosquitto")).toFixed(2))
 }
 await registrarFixture.end()
 await mosquitto?.close()

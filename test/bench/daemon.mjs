@@ -23,20 +23,20 @@ const TEXT = "x".repeat(64)
 const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.cjs")
 
 const home = mkdtempSync(join(tmpdir(), "mqttchat-bench-"))
-const environment = (person) => ({ ...process.env, MQTTCHAT_HOME: join(home, person) })
-const fileOf = (person, name) => join(home, person, "default", name)
+const environment = (user) => ({ ...process.env, MQTTCHAT_HOME: join(home, user) })
+const fileOf = (user, name) => join(home, user, "default", name)
 
-function run(person, ...args) {
-  const { status, stderr } = spawnSync(process.execPath, args, { env: environment(person), encoding: "utf8" })
+function run(user, ...args) {
+  const { status, stderr } = spawnSync(process.execPath, args, { env: environment(user), encoding: "utf8" })
   if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`)
 }
-const mqttchat = (person, ...args) => run(person, PROGRAM, ...args)
+const mqttchat = (user, ...args) => run(user, PROGRAM, ...args)
 
 const children = []
 
 /** A command that stays, and the first JSON object it prints that has `key`. */
-async function stay(person, key, ...args) {
-  const options = { env: environment(person), stdio: ["ignore", "pipe", "inherit"] }
+async function startProcess(user, key, ...args) {
+  const options = { env: environment(user), stdio: ["ignore", "pipe", "inherit"] }
   const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], options)
   children.push(child)
   for await (const line of createInterface({ input: child.stdout })) {
@@ -47,7 +47,7 @@ async function stay(person, key, ...args) {
 }
 
 async function pair(name) {
-  const { child, object } = await stay("alice", "carrier", "pair")
+  const { child, object } = await startProcess("alice", "carrier", "pair")
   const both = once(child, "close")
   mqttchat(name, "pair", object.carrier, "--my-name", name, "--no-passphrase")
   await both
@@ -74,7 +74,7 @@ function caller(path) {
         waiting.set(id, { resolve, reject })
         socket.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
       }),
-    hear: (listener) => (onEvent = listener),
+    listen: (listener) => (onEvent = listener),
     end: () => socket.destroy(),
   }
 }
@@ -119,8 +119,8 @@ async function roundTrips(alice, wait) {
 }
 
 /** The daemons' memory at regular places of the pipeline: a single look finds it before or after V8 has tidied up. */
-const looks = { alice: [], bob: [] }
-const LOOK_EVERY = Math.max(1, Math.floor(MESSAGES / 200))
+const samples = { alice: [], bob: [] }
+const SAMPLE_EVERY = Math.max(1, Math.floor(MESSAGES / 200))
 
 /** The median of a tenth of the pipeline, counted from 0; the first is left out, for V8 compiles in it. */
 function tenth(of, number) {
@@ -129,17 +129,17 @@ function tenth(of, number) {
 }
 
 /** Messages a second from the request to the event at the peer, both sides on disk. */
-async function pipeline(alice, bob, look) {
-  let heard = 0
+async function pipeline(alice, bob, sample) {
+  let arrived = 0
   let sent = 0
   const waiting = []
   const all = new Promise((resolve) => {
-    bob.hear(({ event }) => {
+    bob.listen(({ event }) => {
       if (event !== "message") return
-      heard++
-      if (heard % LOOK_EVERY === 0) look()
+      arrived++
+      if (arrived % SAMPLE_EVERY === 0) sample()
       waiting.shift()?.()
-      if (heard === MESSAGES) resolve()
+      if (arrived === MESSAGES) resolve()
     })
   })
   const begun = performance.now()
@@ -147,7 +147,7 @@ async function pipeline(alice, bob, look) {
     while (sent < MESSAGES) {
       sent++
       await alice.ask("send", { to: "bob", text: TEXT, wait: "disk" })
-      if (sent - heard > UNDER_WAY_MAX) await new Promise((resolve) => waiting.push(resolve))
+      if (sent - arrived > UNDER_WAY_MAX) await new Promise((resolve) => waiting.push(resolve))
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
@@ -159,8 +159,8 @@ async function pipeline(alice, bob, look) {
   return received
 }
 
-async function plainClient(person, port) {
-  const { ring } = await openKeyFile(fileOf(person, "identity.key"), "", systemRandom)
+async function plainClient(user, port) {
+  const { ring } = await openKeyFile(fileOf(user, "identity.key"), "", systemRandom)
   const { certificate: cert, key, deviceId } = ring.credential
   const url = `mqtts://127.0.0.1:${port}`
   const options = {
@@ -179,8 +179,8 @@ async function plain(port) {
   const [carol, dave] = [await plainClient("carol", port), await plainClient("dave", port)]
   const topic = `mc/1/i/${dave.deviceId}/${Buffer.alloc(16, 7).toString("base64url")}`
   await dave.client.subscribeAsync(topic, { qos: 1 })
-  let heard = 0
-  const all = new Promise((resolve) => dave.client.on("message", () => ++heard === MESSAGES && resolve()))
+  let received = 0
+  const all = new Promise((resolve) => dave.client.on("message", () => ++received === MESSAGES && resolve()))
   const payload = Buffer.alloc(256, "x")
   const begun = performance.now()
   let sent = 0
@@ -197,11 +197,11 @@ async function plain(port) {
 
 try {
   mqttchat("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here")
-  const broker = await stay("alice", "port", "broker", "--loopback", "--port", "0")
+  const broker = await startProcess("alice", "port", "broker", "--loopback", "--port", "0")
   for (const name of ["bob", "carol", "dave"]) await pair(name)
   const daemons = {
-    alice: await stay("alice", "socket", "daemon"),
-    bob: await stay("bob", "socket", "daemon"),
+    alice: await startProcess("alice", "socket", "daemon"),
+    bob: await startProcess("bob", "socket", "daemon"),
   }
   const [alice, bob] = Object.values(daemons).map(({ object }) => caller(object.socket))
   await bob.ask("listen")
@@ -215,12 +215,12 @@ try {
   await roundTrips(alice, "broker")
   await roundTrips(alice, "delivered")
   memory("after these")
-  const look = () => {
-    for (const [name, { child }] of Object.entries(daemons)) looks[name].push(rss(child.pid))
+  const sample = () => {
+    for (const [name, { child }] of Object.entries(daemons)) samples[name].push(rss(child.pid))
   }
-  const ratio = (await pipeline(alice, bob, look)) / (await plain(broker.object.port))
+  const ratio = (await pipeline(alice, bob, sample)) / (await plain(broker.object.port))
   console.log(`                               ${ratio.toFixed(2).padStart(8)} x plain`)
-  for (const [name, of] of Object.entries(looks)) {
+  for (const [name, of] of Object.entries(samples)) {
     const grown = `${tenth(of, 1)} MB, then ${tenth(of, 9)} MB`
     console.log(`${name}, second and last tenth`.padEnd(30), grown.padStart(20))
   }

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url"
 
 /**
  * Alice and Bob over libsignal-client, for comparison only. It is AGPL, so it is no dependency: `folder` is any folder where
- * `npm install @signalapp/libsignal-client` was run. Each `say` is one message encrypted and decrypted.
+ * `npm install @signalapp/libsignal-client` was run. Each call sends one message encrypted and decrypted.
  * Its stores keep bytes, as those of its own tests do and as any store that outlives the process must.
  */
 export async function libsignalPair(folder) {
@@ -17,7 +17,7 @@ export async function libsignalPair(folder) {
   ]
   const bundle = await prekeysOf(signal, bob)
   await signal.processPreKeyBundle(bundle, bob.address, alice.address, alice.sessions, alice.identity)
-  const say = (from, to) => async (text) => {
+  const senderOf = (from, to) => async (text) => {
     const message = await signal.signalEncrypt(text, to.address, from.address, from.sessions, from.identity)
     const bytes = message.serialize()
     const { sessions, identity, prekeys, signed, kyber } = to
@@ -40,7 +40,7 @@ export async function libsignalPair(folder) {
           identity,
         )
   }
-  return { alice: say(alice, bob), bob: say(bob, alice) }
+  return { alice: senderOf(alice, bob), bob: senderOf(bob, alice) }
 }
 
 function end(signal, name) {
@@ -110,5 +110,5 @@ async function prekeysOf(signal, owner) {
   )
 }
 
-/** 256 bytes to say. */
+/** 256 bytes to send. */
 export const TEXT = new Uint8Array(randomBytes(256))

@@ -19,33 +19,33 @@ const frames = [{ kind: "text", time: 1_800_000_000_000, replyTo: undefined, tex
 
 /** Alice and Bob over this project's session room, without or with the post-quantum steps and the snapshots for a store. */
 function ourPair({ steps, snapshots }) {
-  const people = establishedSessions(systemRandom)
-  const post = (from, to, said) => {
-    const sealed = seal(people[from], said, systemRandom)
-    people[from] = sealed.next
-    const opened = open(people[to], sealed.wire, NOW)
-    people[to] = opened.next
+  const sessions = establishedSessions(systemRandom)
+  const deliver = (from, to, content) => {
+    const sealed = seal(sessions[from], content, systemRandom)
+    sessions[from] = sealed.next
+    const opened = open(sessions[to], sealed.wire, NOW)
+    sessions[to] = opened.next
     if (snapshots) {
-      encodeSession(people[from])
-      encodeSession(people[to])
+      encodeSession(sessions[from])
+      encodeSession(sessions[to])
     }
     if (steps) opened.frames.forEach((frame) => step(from, to, frame))
   }
   const step = (from, to, frame) => {
     if (frame.kind !== "pq-ek" && frame.kind !== "pq-ct") return
-    const { next, reply } = onPqFrame(people[to], frame, systemRandom)
-    people[to] = next
-    if (reply) post(to, from, [reply])
+    const { next, reply } = onPqFrame(sessions[to], frame, systemRandom)
+    sessions[to] = next
+    if (reply) deliver(to, from, [reply])
   }
-  const say = (from, to) => () => {
-    const started = steps && startStep(people[from], NOW, systemRandom)
+  const senderOf = (from, to) => () => {
+    const started = steps && startStep(sessions[from], NOW, systemRandom)
     if (started) {
-      people[from] = started.next
-      post(from, to, [started.frame])
+      sessions[from] = started.next
+      deliver(from, to, [started.frame])
     }
-    post(from, to, frames)
+    deliver(from, to, frames)
   }
-  return { alice: say("alice", "bob"), bob: say("bob", "alice") }
+  return { alice: senderOf("alice", "bob"), bob: senderOf("bob", "alice") }
 }
 
 /** Twenty messages at a time; ours are synchronous, so no promise is counted against them. */
@@ -108,25 +108,25 @@ async function compete(name, backend) {
   process.send("ready")
 }
 
-/** A competitor's process, once it is ready. `play` answers with messages and the processor's seconds that they took. */
-async function enter(name, backend) {
+/** A competitor's process, once it is ready. `runRound` answers with messages and the processor's seconds that they took. */
+async function startEntry(name, backend) {
   const child = fork(fileURLToPath(import.meta.url), [name, backend])
   await once(child, "message")
-  const play = async (game, milliseconds) => {
+  const runRound = async (game, milliseconds) => {
     child.send({ game, milliseconds })
     const [result] = await once(child, "message")
     return result
   }
-  return { name, play, leave: () => child.kill() }
+  return { name, runRound, leave: () => child.kill() }
 }
 
 /** Messages a second of processor time: other programs on the machine then count for less. */
 async function contest(game, entries) {
   const totals = new Map(entries.map(({ name }) => [name, { count: 0, seconds: 0 }]))
-  for (const { play } of entries) await play(game, WARM_UP_MS)
+  for (const { runRound } of entries) await runRound(game, WARM_UP_MS)
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const { name, play } of entries) {
-      const { count, seconds } = await play(game, ROUND_MS)
+    for (const { name, runRound } of entries) {
+      const { count, seconds } = await runRound(game, ROUND_MS)
       const total = totals.get(name)
       total.count += count
       total.seconds += seconds
@@ -148,8 +148,8 @@ async function benchBackend(backend) {
   console.log(`\n${backend}`)
   const names = Object.keys(COMPETITORS).filter((name) => name !== "set-up")
   const asked = process.env.MQTTCHAT_BENCH_LIBSIGNAL ? names : names.filter((name) => name !== "libsignal")
-  const entries = await Promise.all(asked.map((name) => enter(name, backend)))
-  const meetings = await enter("set-up", backend)
+  const entries = await Promise.all(asked.map((name) => startEntry(name, backend)))
+  const meetings = await startEntry("set-up", backend)
   print(
     "turns: 256 bytes encrypted and decrypted, a new key at every message",
     await contest("turns", entries),

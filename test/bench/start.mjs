@@ -15,19 +15,19 @@ const home = mkdtempSync(join(tmpdir(), "mqttchat-bench-"))
 const passphraseFile = join(home, "passphrase")
 writeFileSync(passphraseFile, PASSPHRASE, { mode: 0o600 })
 
-const environment = (person) => ({ ...process.env, MQTTCHAT_HOME: join(home, person) })
+const environment = (user) => ({ ...process.env, MQTTCHAT_HOME: join(home, user) })
 const locked = ["--passphrase-file", passphraseFile]
 
-function run(person, ...args) {
-  const { status, stderr } = spawnSync(process.execPath, args, { env: environment(person), encoding: "utf8" })
+function run(user, ...args) {
+  const { status, stderr } = spawnSync(process.execPath, args, { env: environment(user), encoding: "utf8" })
   if (status !== 0) throw new Error(`${args.join(" ")} ended with ${status}: ${stderr}`)
 }
 
-const mqttchat = (person, ...args) => run(person, PROGRAM, ...args)
+const mqttchat = (user, ...args) => run(user, PROGRAM, ...args)
 
 /** A command that stays, and the first JSON object it prints that has `key`. */
-async function stay(person, key, ...args) {
-  const options = { env: environment(person), stdio: ["ignore", "pipe", "inherit"] }
+async function startProcess(user, key, ...args) {
+  const options = { env: environment(user), stdio: ["ignore", "pipe", "inherit"] }
   const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], options)
   for await (const line of createInterface({ input: child.stdout })) {
     const object = JSON.parse(line)
@@ -43,7 +43,7 @@ async function stop(child) {
 
 /** Seconds from the moment the code is typed until both programs have ended, paired. */
 async function pair(name, ...flags) {
-  const { child, object } = await stay("alice", "carrier", "pair", ...locked)
+  const { child, object } = await startProcess("alice", "carrier", "pair", ...locked)
   const both = once(child, "close")
   const typed = performance.now()
   mqttchat(name, "pair", object.carrier, "--my-name", name, "--name", `alice-${name}`, ...flags)
@@ -75,10 +75,10 @@ function print(medians) {
 
 try {
   mqttchat("alice", "init", "--name", "alice", "--broker", "here", ...locked)
-  const broker = await stay("alice", "port", "broker", "--loopback", "--port", "0", ...locked)
+  const broker = await startProcess("alice", "port", "broker", "--loopback", "--port", "0", ...locked)
   const pairings = []
   for (const name of ["bob", "carol", "dave"]) pairings.push(await pair(name, "--no-passphrase"))
-  const owner = await stay("dave", "carrier", "pair")
+  const owner = await startProcess("dave", "carrier", "pair")
   const send = () => mqttchat("bob", "send", "alice-bob", "hello")
   const derive = () => mqttchat("alice", "history", "bob", ...locked)
   const open = () => mqttchat("bob", "history", "alice-bob")

@@ -277,7 +277,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
   })
 
   describe("7. another's client id", () => {
-    async function takesAlicesPlace(port: number, intruder: Device | undefined): Promise<boolean> {
+    async function takesOverAlice(port: number, intruder: Device | undefined): Promise<boolean> {
       const atAlice = await join(port, alice)
       const topic = inbox(alice, newId())
       await atAlice.client.subscribeAsync(topic, { qos: 1 })
@@ -301,9 +301,9 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
     test("takes her place on aedes, and not on ours, with a certificate or as a guest", async () => {
       await newDevices()
       const careless = await plain()
-      expect(await takesAlicesPlace(careless.port, mallory)).toBe(true)
-      expect(await takesAlicesPlace(portOf(ours), mallory)).toBe(false)
-      expect(await takesAlicesPlace(portOf(ours), undefined)).toBe(false)
+      expect(await takesOverAlice(careless.port, mallory)).toBe(true)
+      expect(await takesOverAlice(portOf(ours), mallory)).toBe(false)
+      expect(await takesOverAlice(portOf(ours), undefined)).toBe(false)
     })
   })
 

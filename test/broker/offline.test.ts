@@ -178,12 +178,12 @@ describe("messages for a device that is away", () => {
     const broker = await fixture.start()
     const repeats: boolean[] = []
     const onPacket = (_topic: string, packet: { dup: boolean }): unknown => repeats.push(packet.dup)
-    const deaf = await connect(optionsFor(fixture, portOf(broker), bob), onPacket)
-    deaf.client.handleMessage = () => undefined
-    await deaf.client.subscribeAsync(toBob, { qos: 1 })
+    const unresponsive = await connect(optionsFor(fixture, portOf(broker), bob), onPacket)
+    unresponsive.client.handleMessage = () => undefined
+    await unresponsive.client.subscribeAsync(toBob, { qos: 1 })
     await aliceSends(portOf(broker), ["unanswered"])
-    await deaf.waitFor(1)
-    await deaf.client.endAsync(true)
+    await unresponsive.waitFor(1)
+    await unresponsive.client.endAsync(true)
     const again = await connect(optionsFor(fixture, portOf(broker), bob), onPacket)
     expect(await again.waitFor(1)).toEqual([`${toBob} unanswered`])
     await again.client.endAsync()

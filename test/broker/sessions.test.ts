@@ -78,8 +78,9 @@ describe("who may come in, and do what", () => {
       new Date(Date.now() - 1000),
     )
     const server = await mint(fixture.authority, newId(), x509.ExtendedKeyUsage.serverAuth)
-    const nobody = await mint(fixture.authority, "alice")
-    for (const device of [stranger, old, server, nobody]) expect(await answerTo(options(device))).toBe(2)
+    const unknownDevice = await mint(fixture.authority, "alice")
+    for (const device of [stranger, old, server, unknownDevice])
+      expect(await answerTo(options(device))).toBe(2)
     expect(await answerTo(options(alice))).toBe(0)
   })
 

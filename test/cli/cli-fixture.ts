@@ -188,10 +188,10 @@ async function makePair(folder: string): Promise<void> {
 }
 
 /** Pairs Bob with Alice and gives the four words that both saw. */
-export async function pairUp(cli: CliFixture, bobSays: readonly string[]): Promise<string> {
+export async function pairUp(cli: CliFixture, bobSends: readonly string[]): Promise<string> {
   const offer = cli.start(["--profile", "alice", "pair"])
   const [, code = ""] = await offer.prints(/mqttchat pair (\S+@\S+)\n/)
-  const answer = await cli.run(["--profile", "bob", "pair", code, ...bobSays])
+  const answer = await cli.run(["--profile", "bob", "pair", code, ...bobSends])
   const [, words = ""] = await offer.prints(/bob says: {2}(.+)\n/)
   await offer.finished()
   if (!answer.stdout.includes(`alice says:  ${words}`))

@@ -101,8 +101,8 @@ describe("pair at two terminals", () => {
     await cli.run(INIT)
     await startBroker(cli)
     const atAlice = new Terminal(cli, [...alice, "pair"])
-    const [, spoken = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
-    await cli.run([...bob, "pair", spoken, "--my-name", "bob", "--no-passphrase"])
+    const [, carrier = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    await cli.run([...bob, "pair", carrier, "--my-name", "bob", "--no-passphrase"])
     await atAlice.shows(/same four words\?/)
     atAlice.type(ENTER)
     await atAlice.shows(/they differ\?/)
@@ -128,8 +128,8 @@ describe("pair at two terminals", () => {
     await cli.run(INIT)
     await startBroker(cli)
     const atAlice = new Terminal(cli, [...alice, "pair"])
-    const [, spoken = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
-    await cli.run([...bob, "pair", spoken, "--my-name", "bob", "--no-passphrase"])
+    const [, carrier = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+    await cli.run([...bob, "pair", carrier, "--my-name", "bob", "--no-passphrase"])
     await atAlice.shows(/same four words\?/)
     atAlice.type(CTRL_C)
     await atAlice.ended()
@@ -250,13 +250,13 @@ describe("a terminal whose window is closed", () => {
   it("ends every command that stays by the signal itself", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
-    const stays = [
+    const longRunning = [
       { words: ["init"], shows: /Your name/ },
       { words: [...alice, "wipe"], shows: /Type its name/ },
       { words: [...alice, "broker", "--loopback", "--port", "0"], shows: /Ctrl\+C stops/ },
       { words: [...alice, "daemon"], shows: /daemon running/ },
     ]
-    for (const { words, shows } of stays) {
+    for (const { words, shows } of longRunning) {
       const terminal = new Terminal(cli, words)
       await terminal.shows(shows)
       terminal.hangUp()

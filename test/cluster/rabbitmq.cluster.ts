@@ -5,8 +5,8 @@ import { authorityOf } from "../scenario/membership.ts"
 import { isMessage, pair, schemaIs, initHost, ScenarioFixture } from "../scenario/scenario-fixture.ts"
 
 const NAMES = ["one", "two", "three"] as const
-const story = new ScenarioFixture()
-const [alice, bob] = [story.user("alice"), story.user("bob")]
+const fixture = new ScenarioFixture()
+const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
 const nodes = new Map<string, Rabbit>()
 let epmd: Epmd
 let killed: Rabbit | undefined
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await pair(alice, bob)
 })
 afterAll(async () => {
-  await story.end()
+  await fixture.end()
   for (const node of nodes.values()) await node.close()
   await epmd.close()
 })
@@ -74,8 +74,8 @@ test("the node that holds Bob's messages is killed, and nothing is lost or doubl
   chat.endInput()
   await chat.finished()
   follower.kill("SIGINT")
-  const { output: said } = await follower.ended()
-  expect(said.map(({ text }) => text)).toEqual([...texts(0), ...texts(10)])
+  const { output } = await follower.ended()
+  expect(output.map(({ text }) => text)).toEqual([...texts(0), ...texts(10)])
 })
 
 test("the killed node comes back, and takes part again", async () => {

@@ -16,9 +16,9 @@ type BotSetup = { readonly alice: User; readonly bob: User; readonly daemon: Jso
 
 /** Alice talks to the bot that Bob runs beside his daemon. */
 async function setUp(): Promise<BotSetup> {
-  const story = new ScenarioFixture()
-  onTestFinished(story.end)
-  const { alice, bob } = await pairedUsers(story)
+  const fixture = new ScenarioFixture()
+  onTestFinished(fixture.end)
+  const { alice, bob } = await pairedUsers(fixture)
   return { alice, bob, daemon: bob.start(["daemon", "--tcp", "0", "--json"]) }
 }
 

@@ -33,9 +33,9 @@ type FuzzSetup = {
 async function setUp(): Promise<FuzzSetup> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-fuzz-"))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  const town = new EngineFixture()
-  const alice = await town.profile("alice")
-  await town.pair(alice, await town.profile("bob"))
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  await fixture.pair(alice, await fixture.profile("bob"))
   const path = join(folder, "alice.sock")
   const served = await serveOwner(alice.client, path)
   onTestFinished(() => served.close())

@@ -52,7 +52,7 @@ export class Peer {
   }
 
   /** The first object that fits, of those that were said after another one. */
-  async hearsAfter(earlier: RpcObject, matches: (received: RpcObject) => boolean): Promise<RpcObject> {
+  async waitForAfter(earlier: RpcObject, matches: (received: RpcObject) => boolean): Promise<RpcObject> {
     const place = this.#received.indexOf(earlier)
     return this.waitFor((received) => this.#received.indexOf(received) > place && matches(received))
   }

@@ -19,7 +19,7 @@ function socketPath(): string {
 }
 
 type SocketSetup = {
-  town: EngineFixture
+  fixture: EngineFixture
   alice: TestProfile
   bob: TestProfile
   path: string
@@ -29,26 +29,26 @@ type SocketSetup = {
 
 /** Alice's engine runs in the owner; the guest asks it over a real socket. */
 async function setUp(): Promise<SocketSetup> {
-  const town = new EngineFixture()
-  const alice = await town.profile("alice")
-  const bob = await town.profile("bob")
-  await town.pair(alice, bob)
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(alice, bob)
   const path = socketPath()
   const owner = await serveOwner(alice.client, path)
   onTestFinished(() => owner.close())
   const guest = await connectOwner(path)
   if (guest === undefined) throw new Error("no owner")
   onTestFinished(() => guest.close())
-  return { town, alice, bob, path, guest, close: owner.close }
+  return { fixture, alice, bob, path, guest, close: owner.close }
 }
 
 test("a second process sends, reads and hears events through the owner", async () => {
-  const { town, bob, guest } = await setUp()
+  const { fixture, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
   expect((await guest.call("contacts", {})).map(({ name }) => name)).toEqual(["bob"])
   await guest.call("send", { to: "bob", text: "over the socket", wait: "disk", timeoutMs: 0 })
-  await town.clock.pass(50)
+  await fixture.clock.pass(50)
   expect(await bob.texts("alice")).toEqual(["over the socket"])
   const history = await guest.call("history", { with: "bob", limit: 10 })
   expect(history.map(({ text, state }) => [text, state])).toEqual([["over the socket", "delivered"]])
@@ -56,11 +56,11 @@ test("a second process sends, reads and hears events through the owner", async (
 })
 
 test("answers and events are what the table says", async () => {
-  const { town, bob, guest } = await setUp()
+  const { fixture, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
   const sent = await guest.call("send", { to: "bob", text: "as promised", wait: "disk", timeoutMs: 0 })
-  await town.clock.pass(50)
+  await fixture.clock.pass(50)
   await bob.texts("alice")
   expect(v.is(COMMANDS.send.result, sent)).toBe(true)
   expect(v.is(COMMANDS.status.result, await guest.call("status", {}))).toBe(true)

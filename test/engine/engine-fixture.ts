@@ -49,14 +49,14 @@ export class EngineFixture {
   }
 }
 
-/** The last that the post office took for somebody. */
-export function letterTo(
+/** The last message that the broker took for the profile. */
+export function lastMessageTo(
   fixture: EngineFixture,
   profile: TestProfile,
 ): { readonly topic: string; readonly payload: Uint8Array } {
-  const letter = fixture.broker.seen.findLast(({ topic }) => topic.includes(profile.deviceId))
-  if (letter === undefined) throw new Error(`nothing was sent to ${profile.name}`)
-  return letter
+  const message = fixture.broker.seen.findLast(({ topic }) => topic.includes(profile.deviceId))
+  if (message === undefined) throw new Error(`nothing was sent to ${profile.name}`)
+  return message
 }
 
 /** Alice and Bob, who have paired. */

@@ -5,7 +5,7 @@ import { Fault } from "../../src/errors.ts"
 import { BUCKETS } from "../../src/wire/padding.ts"
 import { SEED } from "../faults/seed.ts"
 import { seededRandom } from "../session/session-fixture.ts"
-import { couple, letterTo, type TestProfile, type EngineFixture } from "./engine-fixture.ts"
+import { couple, lastMessageTo, type TestProfile, type EngineFixture } from "./engine-fixture.ts"
 
 /** What chance decides here is the same at every run of one seed. */
 const randomBytes = seededRandom(`hostile ${SEED}`)
@@ -140,7 +140,7 @@ describe("a broker that does its worst loses nothing for good and shows nothing 
 
 test("Mallory's random bytes of any size are dropped and counted, and nothing changes", async () => {
   const { fixture, alice, bob } = await couple()
-  const { topic } = letterTo(fixture, bob)
+  const { topic } = lastMessageTo(fixture, bob)
   // Three in a row that might be frames are taken for a lost state: see the next story.
   const sizes = [0, 1, 15, 16, 39, 40, 255, 257, 65_537, ...BUCKETS.slice(0, 2)]
   const snapshot = await snapshots(alice, bob)
@@ -155,7 +155,7 @@ test("a flood of what might be frames makes one connection anew, and nothing els
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "before")
   await fixture.clock.pass(50)
-  const { topic } = letterTo(fixture, bob)
+  const { topic } = lastMessageTo(fixture, bob)
   for (let n = 0; n < 100; n++) {
     fixture.broker.inject(topic, randomBytes(256))
     await fixture.clock.pass(100)
@@ -172,7 +172,7 @@ test("a flood of old frames is looked at 200 times a second, and a new one comes
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "one")
   await fixture.clock.pass(50)
-  const message = letterTo(fixture, bob)
+  const message = lastMessageTo(fixture, bob)
   let lookups = 0
   const { hasMessage } = bob.store
   Object.assign(bob.store, {
@@ -190,8 +190,8 @@ test("a flood of old frames is looked at 200 times a second, and a new one comes
   expect(await dropped(bob)).toBeGreaterThanOrEqual(1_000 - lookups)
 })
 
-async function snapshots(...people: TestProfile[]): Promise<string[]> {
-  const openings = await Promise.all(people.map(({ store }) => store.load()))
+async function snapshots(...profiles: TestProfile[]): Promise<string[]> {
+  const openings = await Promise.all(profiles.map(({ store }) => store.load()))
   return openings.flatMap(({ snapshots: all }) => [...all.values()].map(toHex))
 }
 

@@ -4,13 +4,13 @@ import { seal } from "../../src/session/ratchet.ts"
 import { decodeSession } from "../../src/session/snapshot.ts"
 import type { Speaking } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
-import { letterTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { lastMessageTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 /** Eve is a contact of Bob's whose program is her own: she may say whatever the wire can carry. */
 async function couple(): Promise<{
   fixture: EngineFixture
   bob: TestProfile
-  says: (...frames: Frame[]) => Promise<void>
+  sends: (...frames: Frame[]) => Promise<void>
 }> {
   const fixture = new EngineFixture()
   const eve = await fixture.profile("eve")
@@ -19,18 +19,18 @@ async function couple(): Promise<{
   await eve.send("bob", "hello")
   await bob.send("eve", "hello, Eve")
   await fixture.clock.pass(1_000)
-  const { topic } = letterTo(fixture, bob)
+  const { topic } = lastMessageTo(fixture, bob)
   const [snapshot] = (await eve.store.load()).snapshots.values()
   let session = snapshot && decodeSession(snapshot)
   await eve.stop()
-  const says = async (...frames: Frame[]): Promise<void> => {
+  const sends = async (...frames: Frame[]): Promise<void> => {
     const sealed = session && seal(session, frames, systemRandom)
     if (sealed?.kind !== "sealed") throw new Error("Eve has no session")
     session = sealed.next satisfies Speaking
     fixture.broker.inject(topic, sealed.wire)
     await fixture.clock.pass(100)
   }
-  return { fixture, bob, says }
+  return { fixture, bob, sends }
 }
 
 const textOf = (text: string): Frame => {
@@ -40,21 +40,21 @@ const LAST = 0xffff_ffff
 
 describe("a contact whose program is her own", () => {
   test("cannot end ours with the last number that there is, now or at the next start", async () => {
-    const { fixture, bob, says } = await couple()
-    await says(textOf("the last"), { kind: "number", number: LAST })
+    const { fixture, bob, sends } = await couple()
+    await sends(textOf("the last"), { kind: "number", number: LAST })
     await fixture.clock.pass(120_000)
     expect(await bob.texts("eve")).toEqual(["hello", "the last"])
     await bob.stop()
     await bob.start()
     await fixture.clock.pass(120_000)
-    await says(textOf("behind the last"), { kind: "number", number: LAST })
+    await sends(textOf("behind the last"), { kind: "number", number: LAST })
     expect(await bob.texts("eve")).toEqual(["hello", "the last", "behind the last"])
   })
 
   test("cannot make us answer a thousand questions of one message [D-25]", async () => {
-    const { fixture, bob, says } = await couple()
+    const { fixture, bob, sends } = await couple()
     const messages = fixture.broker.seen.length
-    await says(...Array.from({ length: 1_000 }, (): Frame => ({ kind: "again", numbers: [0] })))
+    await sends(...Array.from({ length: 1_000 }, (): Frame => ({ kind: "again", numbers: [0] })))
     expect(fixture.broker.seen.length).toBeLessThan(messages + 5)
     expect(await bob.texts("eve")).toEqual(["hello"])
   })

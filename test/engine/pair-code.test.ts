@@ -159,9 +159,9 @@ describe("a code that is over", () => {
 describe("two people on one code", () => {
   it("one at most is let in; whoever is not is told the same as the others [P-23]", async () => {
     const alice = await fixture.member("alice")
-    const people = [await fixture.newcomer("bob"), await fixture.newcomer("carol")]
+    const users = [await fixture.newcomer("bob"), await fixture.newcomer("carol")]
     const carrier = await fixture.code(alice)
-    const results = await Promise.allSettled(people.map((person) => answer(person, carrier)))
+    const results = await Promise.allSettled(users.map((user) => answer(user, carrier)))
     const refused = results.filter(({ status }) => status === "rejected")
     expect(refused.length).toBeGreaterThan(0)
     for (const { reason } of refused as PromiseRejectedResult[]) {
@@ -169,8 +169,8 @@ describe("two people on one code", () => {
     }
     const known = await alice.client.call("contacts", {})
     expect(known).toHaveLength(2 - refused.length)
-    for (const [at, person] of people.entries()) {
-      if (results[at]?.status === "rejected") await expectNothingSaved(person)
+    for (const [at, user] of users.entries()) {
+      if (results[at]?.status === "rejected") await expectNothingSaved(user)
     }
   })
 })

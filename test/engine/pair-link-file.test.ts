@@ -70,15 +70,15 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
 
   it("cut short is refused before anything is sent [W-43] [P-40]", async () => {
     const alice = await fixture.member("alice")
-    let dialled = 0
+    let connects = 0
     const connect: Connect = (target, events) => {
-      dialled++
+      connects++
       return connectMqtt(target, events)
     }
     const bob = await fixture.newcomer("bob", { connect })
     const carrier = await offer(alice, by)
     expect((await faultOf(answer(bob, by, carrier.slice(0, -40)))).code).toBe("bad-data")
-    expect(dialled).toBe(0)
+    expect(connects).toBe(0)
     expect(bob.config.broker).toBeUndefined()
   })
 

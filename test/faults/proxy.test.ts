@@ -23,12 +23,12 @@ const faultSequences = fc.array(faultSequence, { minLength: ROUNDS, maxLength: R
 describe.concurrent.each(REAL_BROKERS)("between a client and %s", (_name, open) => {
   test.for(["instead of", "in the middle of", "after"] as const)(
     "a connection that is closed %s each packet in turn loses nothing",
-    async (manner, context) => {
+    async (timing, context) => {
       const { alice, bob, proxy } = await openFaultsFixture(open, context)
       let at = 0
       for (let isOver = false; !isOver; at++) {
         await alice.stop()
-        const end = endAt(at, manner)
+        const end = endAt(at, timing)
         proxy.intercept = end.intercept
         await alice.start()
         await Promise.all([alice.send(bob, `alice ${at}`), bob.send(alice, `bob ${at}`)])
@@ -60,10 +60,10 @@ describe.concurrent.each(REAL_BROKERS)("between a client and %s", (_name, open) 
   })
 })
 
-type Manner = "instead of" | "in the middle of" | "after"
+type Timing = "instead of" | "in the middle of" | "after"
 
 /** Ends the connection at the packet of this number, counted over all connections that begin from now on. */
-function endAt(number: number, manner: Manner): { intercept: Interceptor; isReached: () => boolean } {
+function endAt(number: number, timing: Timing): { intercept: Interceptor; isReached: () => boolean } {
   const begun = new Set<ProxiedConnection>()
   let packets = 0
   let isReached = false
@@ -74,11 +74,11 @@ function endAt(number: number, manner: Manner): { intercept: Interceptor; isReac
       return
     }
     isReached = true
-    if (manner === "in the middle of") {
+    if (timing === "in the middle of") {
       connection.cut(side, packet)
       return
     }
-    if (manner === "after") connection.send(side, packet)
+    if (timing === "after") connection.send(side, packet)
     setImmediate(connection.close)
   }
   return { intercept, isReached: () => isReached }

@@ -22,22 +22,14 @@ describe("the program that ships", () => {
   })
 
   it("locks at the full cost, whatever is set around it", async () => {
-    const household = new CliFixture()
-    const phrase = join(household.folder, "phrase")
+    const cli = new CliFixture()
+    const phrase = join(cli.folder, "phrase")
     writeFileSync(phrase, "correct horse", { mode: 0o600 })
     const weak = `--import=data:text/javascript,${encodeURIComponent(WEAK)}`
-    household.more = { NODE_OPTIONS: weak, TEST_ARGON2_COST: "8192" }
-    const made = await household.run([
-      "init",
-      "--name",
-      "alice",
-      "--passphrase-file",
-      phrase,
-      "--broker",
-      "here",
-    ])
+    cli.more = { NODE_OPTIONS: weak, TEST_ARGON2_COST: "8192" }
+    const made = await cli.run(["init", "--name", "alice", "--passphrase-file", phrase, "--broker", "here"])
     expect(made.code, made.stderr).toBe(0)
-    const key = readFileSync(join(household.folder, "home", "default", "identity.key"))
+    const key = readFileSync(join(cli.folder, "home", "default", "identity.key"))
     expect(readSealed(new Uint8Array(key))?.header.lock).toMatchObject({ cost: ARGON2_COST })
   })
 })

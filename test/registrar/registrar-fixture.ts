@@ -5,7 +5,7 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { boxKeyPair } from "../../src/crypto/nacl.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import { openLedger } from "../../src/registrar/ledger.ts"
-import { inviteOperator, invitePerson, setInviters } from "../../src/registrar/members.ts"
+import { inviteOperator, inviteUser, setInviters } from "../../src/registrar/members.ts"
 import { openRegistrar, type Registrar, type RegistrarSetup } from "../../src/registrar/registrar.ts"
 import type { Applicant } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -96,7 +96,7 @@ export async function newRegistrarFixture({
       registrar = await openRegistrar({ ...setup, ledger, ...change, ...again })
       return registrar
     },
-    invite: async (name) => (await invitePerson(registrar, { name, again: false })).invitation,
+    invite: async (name) => (await inviteUser(registrar, { name, again: false })).invitation,
     inviteOperator: () => inviteOperator(registrar),
     admitted,
     ledgerPath,

@@ -1,7 +1,7 @@
 import { X509Certificate as PeculiarCertificate, X509Crl } from "@peculiar/x509"
 import { afterEach, expect, test } from "vitest"
 import { Fault } from "../../src/errors.ts"
-import { invitePerson, revoke } from "../../src/registrar/members.ts"
+import { inviteUser, revoke } from "../../src/registrar/members.ts"
 import {
   type Applicant,
   enroll,
@@ -63,7 +63,7 @@ test("a revoked device may ask for nothing more, and its invitations lapse [R-11
   ]) {
     expect(await faultOf(ask())).toMatchObject({ code: "refused" })
   }
-  const { invitation: again } = await invitePerson(registrar, { name: "alice", again: true })
+  const { invitation: again } = await inviteUser(registrar, { name: "alice", again: true })
   const sameKeys = enroll(alice, {
     publisher: fixture.openTransport(),
     invitation: again,
@@ -87,13 +87,13 @@ test("a revoked user is out with all devices, and the name is free [R-11]", asyn
     invitation,
     deviceName: "laptop",
   })
-  const { invitation: more } = await invitePerson(registrar, { name: "alice", again: true })
+  const { invitation: more } = await inviteUser(registrar, { name: "alice", again: true })
   const second = await enroll(newApplicant(), {
     publisher: fixture.openTransport(),
     invitation: more,
     deviceName: "desktop",
   })
-  const { invitation: unused } = await invitePerson(registrar, { name: "alice", again: true })
+  const { invitation: unused } = await inviteUser(registrar, { name: "alice", again: true })
   expect(await revoke(registrar, { user: "alice", device: null })).toEqual([first.deviceId, second.deviceId])
   await registrar.enforce()
   expect(fixture.brokerActions.disconnected).toEqual([first.deviceId, second.deviceId])

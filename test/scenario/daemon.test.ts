@@ -84,7 +84,7 @@ describe("a daemon", () => {
     await script.ask("listen")
     // On a slow machine it may be locked before anybody listens, and before this is asked.
     const opened = await script.ask("unlock", { passphrase: PASSPHRASE })
-    const locked = await script.hearsAfter(opened, eventIs("locked"))
+    const locked = await script.waitForAfter(opened, eventIs("locked"))
     await daemon.prints(/the keys are locked/)
     const link = { kind: "stopped", code: "locked" }
     expect(await script.ask("status")).toMatchObject({ result: { name: "bob", locked: true, link } })
@@ -92,7 +92,7 @@ describe("a daemon", () => {
     expect(await script.ask("contacts")).toMatchObject({ error: { data: refusal } })
     expect(await bob.run(["send", "alice", "hello"])).toMatchObject({ code: 77 })
     expect(await script.ask("unlock", { passphrase: PASSPHRASE })).toMatchObject({ result: null })
-    await script.hearsAfter(locked, eventIs("unlocked"))
+    await script.waitForAfter(locked, eventIs("unlocked"))
   })
 
   it("disconnects when it is locked by a command, and goes on when it is unlocked", async ({

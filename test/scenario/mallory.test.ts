@@ -146,8 +146,8 @@ const WRITES_EACH = 120
 async function stopsReading(port: number, authority: Authority): Promise<readonly string[]> {
   const join = async (): Promise<TestClient & { readonly inbox: string }> => {
     const device = await mint(authority, newId())
-    const party = await connect(optionsFor({ authority }, port, device))
-    return { ...party, inbox: `mc/1/i/${device.id}/${newId()}` }
+    const client = await connect(optionsFor({ authority }, port, device))
+    return { ...client, inbox: `mc/1/i/${device.id}/${newId()}` }
   }
   const mallory = await join()
   await mallory.client.subscribeAsync(mallory.inbox, { qos: 0 })

@@ -20,7 +20,7 @@ const COLUMNS = 200
  * their own. MQTTCHAT_README_PATH names folders with another Node or npm; MQTTCHAT_README_FRESH=1 leaves the packages
  * out of the copy, so that it fetches them as a new clone does.
  */
-export class Neighbourhood {
+export class Machines {
   readonly #folder = mkdtempSync(join(tmpdir(), "mqttchat-readme-"))
   readonly #uid = process.getuid?.() === 0 ? NOT_ROOT : undefined
 

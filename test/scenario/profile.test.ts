@@ -53,13 +53,13 @@ describe.concurrent("a profile", () => {
   it("that is not there is said to be missing, with the way to make it", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
-    const nobody = fixture.user("nobody")
+    const newcomer = fixture.user("nobody")
     for (const args of COMMANDS) {
-      expect(await expectRefusal(nobody, args, 78)).toMatch(
+      expect(await expectRefusal(newcomer, args, 78)).toMatch(
         /there is no profile \w+ yet\n {2}→ mqttchat init\n/,
       )
     }
-    expect(existsSync(nobody.file("identity.key"))).toBe(false)
+    expect(existsSync(newcomer.file("identity.key"))).toBe(false)
   })
 
   it("is never overwritten by a second init", async ({ onTestFinished }) => {

@@ -1,5 +1,5 @@
 /** A command that a document tells its reader to type, and what it shows beneath. */
-export type Told = {
+export type Instruction = {
   readonly who: string | undefined
   readonly command: string
   readonly rows: readonly string[]
@@ -11,19 +11,19 @@ const PROMPTED = /^(\w+)\$ (.+)$/
 const FENCE = /^```$/m
 
 /** Every command of one section of a document, in the order in which a reader comes to it. */
-export function commandsOf(document: string, heading: string): readonly Told[] {
+export function commandsOf(document: string, heading: string): readonly Instruction[] {
   const [, section = ""] = document.split(new RegExp(`^## ${heading}$`, "m"))
   const [within = ""] = section.split(/^## /m)
   return within.split(FENCE).flatMap((part, at) => (at % 2 === 0 ? inProse(part) : inBlock(part)))
 }
 
-function inProse(text: string): Told[] {
+function inProse(text: string): Instruction[] {
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = ""]) => span)
   return spans.filter((span) => TYPED.test(span)).map((command) => ({ who: undefined, command, rows: [] }))
 }
 
 /** A block that begins with a prompt is a transcript; one that begins with a command holds only commands. */
-function inBlock(block: string): Told[] {
+function inBlock(block: string): Instruction[] {
   const rows = block.trim().split("\n")
   const first = rows[0] ?? ""
   if (TYPED.test(first)) return rows.map((command) => ({ who: undefined, command, rows: [] }))

@@ -2,14 +2,14 @@ import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { expect, test } from "vitest"
 import { CTRL_C, CTRL_D, DOWN, ENTER, type Terminal } from "../cli/terminal.ts"
-import { Neighbourhood } from "./newcomer.ts"
-import { asShown, commandsOf, shownAfter, type Told } from "./readme-commands.ts"
+import { Machines } from "./newcomer.ts"
+import { asShown, commandsOf, shownAfter, type Instruction } from "./readme-commands.ts"
 
 const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
 /** A question that was answered: what was asked, and what was typed where it may be seen. */
 const ANSWERED = /^✔ (.*?[:?])(?: (.*))?$/
-const SAID = /^> (.+)$/
-const HEARD = /^\d\d:\d\d alice: (.+)$/
+const SENT_ROW = /^> (.+)$/
+const RECEIVED_ROW = /^\d\d:\d\d alice: (.+)$/
 /** Who locks their keys, and with what. */
 const PASSPHRASES: Readonly<Record<string, string>> = { alice: "correct horse battery staple" }
 /** The tests share a machine, so that the port is one that is free. */
@@ -20,11 +20,11 @@ class Reader {
   readonly #left = [...commandsOf(README, "See it work"), ...commandsOf(README, "Two laptops")]
 
   /** The first that fits. @throws Error if there is none. */
-  next(wanted: RegExp): Told {
+  next(wanted: RegExp): Instruction {
     const at = this.#left.findIndex(({ command }) => wanted.test(command))
-    const [told] = at < 0 ? [] : this.#left.splice(at, 1)
-    if (told === undefined) throw new Error(`README has no command like ${wanted}`)
-    return told
+    const [instruction] = at < 0 ? [] : this.#left.splice(at, 1)
+    if (instruction === undefined) throw new Error(`README has no command like ${wanted}`)
+    return instruction
   }
 
   get left(): readonly string[] {
@@ -56,25 +56,25 @@ async function succeeds(terminal: Terminal): Promise<void> {
 }
 
 /** In a clone: sees the demo, installs, and throws the clone away. */
-async function install(reader: Reader, people: Neighbourhood): Promise<void> {
-  const clone = people.clone()
+async function install(reader: Reader, users: Machines): Promise<void> {
+  const clone = users.clone()
   const demo = reader.next(/^npm run demo$/)
-  const shown = people.types("alice", demo.command, clone)
+  const shown = users.types("alice", demo.command, clone)
   const rows = shownAfter(README, demo.command)
   for (const row of rows.slice(0, rows.indexOf(""))) await shown.shows(asShown(row))
   await succeeds(shown)
-  const interactive = people.types("alice", reader.next(/^npm run demo -- --interactive$/).command, clone)
+  const interactive = users.types("alice", reader.next(/^npm run demo -- --interactive$/).command, clone)
   await interactive.shows(/Paste these into two terminals/)
   interactive.type(CTRL_C)
   await interactive.ended()
-  await succeeds(people.types("alice", reader.next(/^npm config set prefix/).command, clone))
-  await succeeds(people.types("alice", reader.next(/^npm pack && npm install/).command, clone))
+  await succeeds(users.types("alice", reader.next(/^npm config set prefix/).command, clone))
+  await succeeds(users.types("alice", reader.next(/^npm pack && npm install/).command, clone))
   rmSync(clone, { recursive: true })
 }
 
 /** The broker that stays, and what others must know of it. */
-async function serve(reader: Reader, people: Neighbourhood): Promise<{ at: string; pin: string }> {
-  const broker = people.types("alice", reader.next(/^mqttchat broker$/).command + ANY_PORT)
+async function serve(reader: Reader, users: Machines): Promise<{ at: string; pin: string }> {
+  const broker = users.types("alice", reader.next(/^mqttchat broker$/).command + ANY_PORT)
   await broker.shows(/Who should reach this broker\?/)
   broker.type(DOWN + ENTER)
   const [, at = ""] = await broker.shows(/broker running +mqtts:\/\/(\S+)/)
@@ -83,10 +83,10 @@ async function serve(reader: Reader, people: Neighbourhood): Promise<{ at: strin
 }
 
 /** A machine may be on no network, or on several. */
-async function serveNetwork(reader: Reader, people: Neighbourhood): Promise<void> {
-  const broker = people.types("carol", reader.next(/^mqttchat broker --lan$/).command + ANY_PORT)
-  const told = /broker running|is on no network|(Which address of this laptop\?)/
-  const [, isAsked] = await broker.shows(told)
+async function serveNetwork(reader: Reader, users: Machines): Promise<void> {
+  const broker = users.types("carol", reader.next(/^mqttchat broker --lan$/).command + ANY_PORT)
+  const started = /broker running|is on no network|(Which address of this laptop\?)/
+  const [, isAsked] = await broker.shows(started)
   if (isAsked !== undefined) {
     broker.type(ENTER)
     await broker.shows(/broker running/)
@@ -96,26 +96,26 @@ async function serveNetwork(reader: Reader, people: Neighbourhood): Promise<void
 }
 
 /** Two people meet by a code and talk. */
-async function meet(reader: Reader, people: Neighbourhood): Promise<void> {
+async function pairUp(reader: Reader, users: Machines): Promise<void> {
   const offered = reader.next(/^mqttchat pair$/)
-  const atAlice = people.types("alice", offered.command)
+  const atAlice = users.types("alice", offered.command)
   await follow(atAlice, "alice", offered.rows)
   const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
   const typed = reader.next(/^mqttchat pair \S+@\S+$/)
-  const atBob = people.types("bob", typed.command.replace(/\S+@\S+/, code))
-  const chat = typed.rows.findIndex((row) => SAID.test(row))
+  const atBob = users.types("bob", typed.command.replace(/\S+@\S+/, code))
+  const chat = typed.rows.findIndex((row) => SENT_ROW.test(row))
   await Promise.all([
     follow(atBob, "bob", typed.rows.slice(0, chat)),
     follow(atAlice, "alice", ["✔ Do you both see the same four words? Yes", "✔ Open the chat now? Yes"]),
   ])
   await atAlice.shows(/\/help lists/)
   for (const row of typed.rows.slice(chat)) {
-    const [, said] = SAID.exec(row) ?? []
-    const [, heard] = HEARD.exec(row) ?? []
-    if (said !== undefined) atBob.type(said + ENTER)
-    if (said !== undefined) await atAlice.shows(asShown(`bob: ${said}`))
-    if (heard !== undefined) atAlice.type(heard + ENTER)
-    if (heard !== undefined) await atBob.shows(asShown(`alice: ${heard}`))
+    const [, sent] = SENT_ROW.exec(row) ?? []
+    const [, received] = RECEIVED_ROW.exec(row) ?? []
+    if (sent !== undefined) atBob.type(sent + ENTER)
+    if (sent !== undefined) await atAlice.shows(asShown(`bob: ${sent}`))
+    if (received !== undefined) atAlice.type(received + ENTER)
+    if (received !== undefined) await atBob.shows(asShown(`alice: ${received}`))
   }
   for (const terminal of [atBob, atAlice]) {
     terminal.type(CTRL_D)
@@ -125,27 +125,27 @@ async function meet(reader: Reader, people: Neighbourhood): Promise<void> {
 
 test("every command of the README does what it says, for somebody who is not root and throws the clone away", async () => {
   const reader = new Reader()
-  const people = new Neighbourhood()
-  await install(reader, people)
+  const users = new Machines()
+  await install(reader, users)
 
   const init = reader.next(/^mqttchat init$/)
-  const atAlice = people.types("alice", init.command)
+  const atAlice = users.types("alice", init.command)
   await follow(atAlice, "alice", init.rows)
   await succeeds(atAlice)
-  const { at, pin } = await serve(reader, people)
-  await serveNetwork(reader, people)
-  await meet(reader, people)
-  await succeeds(people.types("bob", reader.next(/^mqttchat verify alice --yes$/).command))
+  const { at, pin } = await serve(reader, users)
+  await serveNetwork(reader, users)
+  await pairUp(reader, users)
+  await succeeds(users.types("bob", reader.next(/^mqttchat verify alice --yes$/).command))
 
   const there = reader.next(/^mqttchat init --broker \S+ --pin \S+$/).command
-  const atCarol = people.types("carol", there.replace("pi.local", at).replace(/\S+$/, pin))
+  const atCarol = users.types("carol", there.replace("pi.local", at).replace(/\S+$/, pin))
   await reply(atCarol, "Your name (what contacts see):", "carol")
   await reply(atCarol, "Passphrase to lock your keys (empty = none, this account only):", "")
   await succeeds(atCarol)
 
-  const byFile = people.types("alice", reader.next(/^mqttchat pair --file \S+$/).command)
+  const byFile = users.types("alice", reader.next(/^mqttchat pair --file \S+$/).command)
   await reply(byFile, "Passphrase:", PASSPHRASES["alice"] ?? "")
   await succeeds(byFile)
-  expect(existsSync(join(people.homeOf("alice"), "for-bob.mqttchat"))).toBe(true)
+  expect(existsSync(join(users.homeOf("alice"), "for-bob.mqttchat"))).toBe(true)
   expect(reader.left).toEqual([])
 })

@@ -64,9 +64,9 @@ describe("a registration that is cut off", () => {
   })
 
   test("an invitation that somebody else used first is told, and who used it can be shut out", async () => {
-    const [thief, owner] = [fixture.user("thief"), fixture.user("owner")]
+    const [attacker, owner] = [fixture.user("thief"), fixture.user("owner")]
     const invitation = await invitationFor(alice, "owner")
-    await register(thief, invitation)
+    await register(attacker, invitation)
     const { code, stderr } = await owner.run(["register", invitation, "--name", "owner", ...PROFILE_FLAGS])
     expect([code, stderr]).toEqual([77, expect.stringContaining("used already")])
     await alice.runJson("broker", "revoke", "owner")

@@ -6,7 +6,7 @@ import type { Frame } from "../../src/wire/frame.ts"
 import { establishedSessions, NOW, seededRandom, text, textsOf } from "./session-fixture.ts"
 
 /** Ticks after which a message that the peer does not have is sent again, the same bytes. */
-const RESEND_AFTER = 40
+const RETRANSMIT_AFTER = 40
 
 type SentMessage = { readonly wire: Uint8Array; sentAt: number }
 type Delivery = { readonly to: Endpoint; readonly wire: Uint8Array }
@@ -68,10 +68,10 @@ export class NetworkModel {
     if (delivery !== undefined) this.receive(delivery)
   }
 
-  resend(): void {
+  retransmit(): void {
     for (const endpoint of [this.alice, this.bob]) {
       for (const sent of endpoint.unacked.values()) {
-        if (this.now - sent.sentAt < RESEND_AFTER) continue
+        if (this.now - sent.sentAt < RETRANSMIT_AFTER) continue
         sent.sentAt = this.now
         this.network.push({ to: this.peerOf(endpoint), wire: sent.wire })
       }

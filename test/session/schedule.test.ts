@@ -61,7 +61,7 @@ test.each(Array.from({ length: SCHEDULES }, (_, n) => n))(
       act(network, bob)
       if (network.roll(40) === 0) tamper(network)
       for (let step = 0; step < 3 && network.network.length > 0; step += 1) network.deliver()
-      network.resend()
+      network.retransmit()
     }
     for (const reader of [alice, bob]) {
       const { name } = network.peerOf(reader)

@@ -4,7 +4,7 @@ import { pinOf } from "../../src/broker/certificates.ts"
 import { boxKeyPair } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { type Ledger, openLedger } from "../../src/registrar/ledger.ts"
-import { invitePerson } from "../../src/registrar/members.ts"
+import { inviteUser } from "../../src/registrar/members.ts"
 import { openRegistrar, type Registrar } from "../../src/registrar/registrar.ts"
 import { enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
@@ -68,7 +68,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
 
   test("speaks MQTT 5, registers a guest, and keeps the member's queue through a restart [R-3] [R-5] [R-6]", async () => {
     const alice = newApplicant()
-    const { invitation } = await invitePerson(registrar, { name: "alice", again: false })
+    const { invitation } = await inviteUser(registrar, { name: "alice", again: false })
     const credential = await enroll(alice, {
       publisher: connect(broker, { kind: "guest" }),
       invitation,

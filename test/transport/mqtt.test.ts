@@ -60,12 +60,12 @@ async function startWithDevices() {
 
 /** Holds the first frame back until it is let go. */
 function barrier() {
-  let arrive: () => void = () => undefined
+  let resolveArrived: () => void = () => undefined
   let release: () => void = () => undefined
-  const arrived = new Promise<void>((resolve) => (arrive = resolve))
+  const arrived = new Promise<void>((resolve) => (resolveArrived = resolve))
   const released = new Promise<void>((resolve) => (release = resolve))
   const hold = () => {
-    arrive()
+    resolveArrived()
     return released
   }
   return { hold, arrived, release }
@@ -178,13 +178,13 @@ test("while the broker is down publishing is refused at once, and subscribing wa
 test("a publish that the broker never acknowledged is rejected when the link ends", async () => {
   const { certificate, key } = await makeServerCertificate(fixture.authority, ["127.0.0.1"])
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
-  const deaf = await startScriptedServer({ cert: chain, key }, () => CONNACK(0))
-  scripted.push(deaf)
+  const unresponsive = await startScriptedServer({ cert: chain, key }, () => CONNACK(0))
+  scripted.push(unresponsive)
   const alice = await fixture.device()
-  const sender = connect(deaf, alice)
+  const sender = connect(unresponsive, alice)
   await sender.state("online")
   const sent = Array.from({ length: 20 }, () => faultOf(sender.publish(inbox(alice), Buffer.from("x"))))
-  deaf.clients.at(-1)?.socket.destroy()
+  unresponsive.clients.at(-1)?.socket.destroy()
   for (const fault of await Promise.all(sent)) expect(fault.code).toBe("unavailable")
   const late = faultOf(sender.publish(inbox(alice), Buffer.from("x")))
   await sender.close()

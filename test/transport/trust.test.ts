@@ -86,7 +86,7 @@ test("Mallory who appends the pinned certificate to her own chain is refused", a
 })
 
 /** A broker that shows a certificate of the right authority, but not one for a broker here and now. */
-async function showing(usage: string, until: Date): Promise<Fault> {
+async function refusalOf(usage: string, until: Date): Promise<Fault> {
   const { certificate, key } = await mint(fixture.authority, "localhost", usage, until)
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
   const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
@@ -95,12 +95,12 @@ async function showing(usage: string, until: Date): Promise<Fault> {
 }
 
 test("a member's own certificate does not make Mallory the broker [R-7]", async () => {
-  const why = await showing(ExtendedKeyUsage.clientAuth, new Date(Date.now() + DAY))
+  const why = await refusalOf(ExtendedKeyUsage.clientAuth, new Date(Date.now() + DAY))
   expect(why).toMatchObject({ code: "protocol", cause: { code: "INVALID_PURPOSE" } })
 })
 
 test("a certificate that has expired is told as such", async () => {
-  const why = await showing(ExtendedKeyUsage.serverAuth, new Date(Date.now() - 1000))
+  const why = await refusalOf(ExtendedKeyUsage.serverAuth, new Date(Date.now() - 1000))
   expect(why).toMatchObject({ code: "protocol", cause: { code: "CERT_HAS_EXPIRED" } })
   expect(why.hint).toContain("clock")
 })

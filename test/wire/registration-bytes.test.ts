@@ -20,7 +20,7 @@ const csr = bytes(3)
 const NAME = [...u16(5), ...utf8("pi ü")]
 const CSR = [...u16(3), ...csr]
 /** 1,800,000,000,000 as u64, least significant byte first. */
-const MOMENT = [0x00, 0x50, 0x5c, 0x18, 0xa3, 0x01, 0x00, 0x00]
+const TIME = [0x00, 0x50, 0x5c, 0x18, 0xa3, 0x01, 0x00, 0x00]
 
 function u16(value: number): number[] {
   return [value & 0xff, value >> 8]
@@ -37,7 +37,7 @@ const REQUESTS: readonly (readonly [RegistrationRequest, readonly number[]])[] =
   [{ kind: "add-device", device, sign }, [4, ...device, ...sign]],
   [
     { kind: "restore", sign, askedAt: 1_800_000_000_000, deviceName: "pi ü", csr },
-    [5, ...sign, ...MOMENT, ...NAME, ...CSR],
+    [5, ...sign, ...TIME, ...NAME, ...CSR],
   ],
 ]
 
@@ -58,7 +58,7 @@ const ANSWERS: readonly (readonly [RegistrationAnswer, readonly number[]])[] = [
   [refused("bad-request"), [3, 7]],
   [refused("revoked"), [3, 8]],
   [refused("out-of-time"), [3, 9]],
-  [{ kind: "replaced", at: 1_800_000_000_000 }, [4, ...MOMENT]],
+  [{ kind: "replaced", at: 1_800_000_000_000 }, [4, ...TIME]],
 ]
 
 describe("on the wire", () => {
@@ -73,7 +73,7 @@ describe("on the wire", () => {
   })
 
   test("an invitation has user, secret, registrar's key and expiry, 72 bytes in all [R-1]", () => {
-    const written = Uint8Array.from([...user, ...secret, ...registrar, ...MOMENT])
+    const written = Uint8Array.from([...user, ...secret, ...registrar, ...TIME])
     const made = { user, secret, registrar, expiresAt: 1_800_000_000_000 }
     expect(encodeInvitation(made)).toEqual(written)
     expect(decodeInvitation(written)).toEqual(made)
@@ -90,7 +90,7 @@ describe("what is over its bound is none", () => {
     return Uint8Array.from([...fields, ...u16(length), ...new Uint8Array(length)])
   }
   const restored = (name: Uint8Array, length = 0): Uint8Array => {
-    const fields = [5, ...sign, ...MOMENT, ...u16(name.length), ...name]
+    const fields = [5, ...sign, ...TIME, ...u16(name.length), ...name]
     return Uint8Array.from([...fields, ...u16(length), ...new Uint8Array(length)])
   }
   const admitted = (length: number): Uint8Array =>

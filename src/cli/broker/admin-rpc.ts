@@ -8,7 +8,7 @@ import { Fault } from "../../errors.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import {
   type DeviceRow,
-  invitePerson,
+  inviteUser,
   type InviteRow,
   listDevices,
   listInvites,
@@ -130,7 +130,7 @@ function localAdmin(admin: AdminContext): AdminClient {
   const { ledger, now } = admin
   const handlers: Handlers = {
     invite: async (params) => {
-      const { invitation, expiresAt } = await invitePerson(admin, params)
+      const { invitation, expiresAt } = await inviteUser(admin, params)
       return { invitation: toBase64url(invitation), expiresAt }
     },
     users: () => Promise.resolve(listUsers(ledger.state)),

@@ -111,14 +111,17 @@ export function writeRevocationList(path: string, list: string, mode: number): v
 }
 
 /** The embedded broker asks the ledger at each connection; the list is written for whoever else trusts this authority. */
-export function embeddedBrokerControl({ paths }: Context, expel: BrokerControl["disconnect"]): BrokerControl {
+export function embeddedBrokerControl(
+  { paths }: Context,
+  disconnect: BrokerControl["disconnect"],
+): BrokerControl {
   const path = join(paths.broker, CRL_FILE)
   return {
     publishCrl: (list) => {
       writeRevocationList(path, list, CRL_MODE.own)
       return Promise.resolve()
     },
-    disconnect: expel,
+    disconnect,
   }
 }
 

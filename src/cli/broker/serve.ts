@@ -35,7 +35,7 @@ const WSS_PORT = 8084
 const METRICS_PORT = 9883
 const TROUBLE_EVERY_MS = 60_000
 /** Timers hold 24 days at most, and a laptop sleeps. */
-const CERTIFICATE_LOOK_MS = 60 * 60 * 1000
+const CERTIFICATE_CHECK_MS = 60 * 60 * 1000
 
 export type BrokerOptions = ListenOptions & {
   readonly port?: number
@@ -62,7 +62,7 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   const broker = await startEmbeddedBroker(context, keys, { bindAddress, port, ledger, options })
   lifetime.defer(broker.close)
   if (options.metrics !== undefined) await startMetrics(context, broker, options.metrics)
-  const at = { place: bindAddress, port: broker.ports[0] ?? port, broker, ledger }
+  const at = { bindAddress, port: broker.ports[0] ?? port, broker, ledger }
   const descriptor = await startEmbeddedRegistrar(context, keys, at)
   printBroker(context, descriptor, broker)
   await context.out.lost
@@ -157,7 +157,7 @@ async function keepCertificateValid(
       out.warn(safe`the server's certificate was not renewed: ${display(String(cause))}`)
     }
   }
-  const timer = setInterval(() => void renew(), CERTIFICATE_LOOK_MS)
+  const timer = setInterval(() => void renew(), CERTIFICATE_CHECK_MS)
   lifetime.defer(() => clearInterval(timer))
 }
 
@@ -188,14 +188,14 @@ async function startEmbeddedRegistrar(
   context: Context,
   keys: BrokerKeys,
   at: {
-    readonly place: BindAddress
+    readonly bindAddress: BindAddress
     readonly port: number
     readonly broker: Broker
     readonly ledger: Ledger
   },
 ): Promise<BrokerDescriptor> {
   const { pinOf } = await import("../../broker/certificates.ts")
-  const { host, listen } = at.place
+  const { host, listen } = at.bindAddress
   const pin = pinOf(keys.authority.caCertificate)
   const registrar = await startRegistrar(context, keys, at.ledger, {
     address: { host: ANY_ADDRESS.includes(listen) ? LOOPBACK : listen, port: at.port },

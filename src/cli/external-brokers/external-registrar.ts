@@ -58,11 +58,11 @@ export async function serveRegistrar(context: Context, options: ExternalRegistra
   const rabbitmq =
     options.rabbitmq === undefined ? undefined : await serveRabbitmqAuth(context, ledger, options.rabbitmq)
   const target = { ...nodes, trust: proofOf(proof), connect: rabbitmq?.connect ?? connectMqtt }
-  const bouncer = (authority: Authority): BrokerControl => {
+  const brokerControl = (authority: Authority): BrokerControl => {
     const control = externalBrokerControl(context, options, target, authority)
     return rabbitmq?.withAuthBackend(control) ?? control
   }
-  const registrar = await startRegistrar(context, keys, ledger, { ...target, brokerControl: bouncer })
+  const registrar = await startRegistrar(context, keys, ledger, { ...target, brokerControl })
   const { publicKey } = registrar
   const descriptor: BrokerDescriptor = { ...nodes, ...proof, ...(guests && { guests }), registrar: publicKey }
   await serveOperator(context, registrar, descriptor)

@@ -37,7 +37,7 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEd
   const restore = (): void => void stdout.write(PASTE_OFF)
   stdout.write(PASTE_ON)
   process.once("exit", restore)
-  const printer = plain ? holdingPrinter(readline) : redrawingPrinter(readline)
+  const printer = plain ? bufferingPrinter(readline) : redrawingPrinter(readline)
   const paste = pasteBuffer(readline, keys, prompt)
   readline.on("line", (text) => {
     const whole = paste.entered(text)
@@ -46,7 +46,7 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEd
     readline.prompt()
   })
   watchTyping(readline, keys, events.onTyping)
-  heedHangUp(readline, process.stdin)
+  closeOnHangUp(readline, process.stdin)
   readline.on("SIGINT", () => (paste.clear() ? readline.prompt() : events.onInterrupt()))
   readline.on("close", events.onEnd)
   readline.prompt()
@@ -79,7 +79,7 @@ function keyByKey(terminal: NodeJS.ReadStream): PassThrough {
  * The editor would take the end of its input for Enter and send what nobody has finished. A terminal that has gone may
  * fail as well, also because closing the editor changes its mode: that comes later than the call.
  */
-function heedHangUp(readline: Interface, terminal: NodeJS.ReadStream): void {
+function closeOnHangUp(readline: Interface, terminal: NodeJS.ReadStream): void {
   terminal.once("end", () => readline.close())
   terminal.on("error", () => setImmediate(() => readline.close()))
 }
@@ -117,7 +117,7 @@ function redrawingPrinter(readline: Interface): RowPrinter {
   return { print, entered: () => undefined }
 }
 
-function holdingPrinter(readline: Interface): RowPrinter {
+function bufferingPrinter(readline: Interface): RowPrinter {
   const held: Parameters<RowPrinter["print"]>[] = []
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {

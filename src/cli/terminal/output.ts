@@ -110,11 +110,11 @@ type LossWatch = {
 
 function watchLoss(): LossWatch {
   let first: Refusal | undefined
-  let tell: () => void = () => undefined
-  const happened = new Promise<void>((resolve) => (tell = resolve))
+  let signalLoss: () => void = () => undefined
+  const happened = new Promise<void>((resolve) => (signalLoss = resolve))
   const noted = (refusal: Refusal): void => {
     first ??= refusal
-    tell()
+    signalLoss()
   }
   return { noted, refusal: () => first, happened }
 }

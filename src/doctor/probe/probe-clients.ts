@@ -67,11 +67,11 @@ function noProbes({ message, hint }: Fault): ProbeClients {
 
 async function enrollProbe(
   enrollment: ProbeEnrollment,
-  line: Publisher,
+  publisher: Publisher,
   identity: IdentityKeys,
 ): Promise<Probe> {
   const { applicant, registrar, deviceId, target, guests } = enrollment
-  const invitation = await requestDevice(applicant, { publisher: line, registrar, deviceId })
+  const invitation = await requestDevice(applicant, { publisher, registrar, deviceId })
   const { trust } = target
   const guest = new ProbeConnector({ address: guests, trust, credential: { kind: "guest" } })
   const result = await guest.connect({ clientId: toBase64url(applicant.random(ID_BYTES)), session: "clean" })

@@ -45,8 +45,8 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   const { signSecret, boxSecret } = identity
   const broker = config.broker()
   const credential = portable(config.credential(), broker)
-  const backed = broker && portableBroker(broker)
-  yield { record: "profile", profile: { signSecret, boxSecret, name, broker: backed, credential } }
+  const brokerToRestore = broker && portableBroker(broker)
+  yield { record: "profile", profile: { signSecret, boxSecret, name, broker: brokerToRestore, credential } }
   const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
   for (const contact of contacts) yield { record: "contact", contact }

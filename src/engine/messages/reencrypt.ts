@@ -46,7 +46,7 @@ export async function unsentTexts(
   const isRecovering = queue.state().contacts.get(contact)?.state === "recovering"
   if (!isRecovering && !hasUnsent(queue.state(), contact)) return []
   const messages = await ports.store.history(contact, UNSENT_MAX)
-  return messages.filter((message) => isUnsent(message) && !isCarried(queue.state(), message))
+  return messages.filter((message) => isUnsent(message) && !isInOutbox(queue.state(), message))
 }
 
 /** Those of all contacts. */
@@ -57,7 +57,7 @@ export async function allUnsentTexts(ports: Ports, queue: CommitQueue): Promise<
   return texts
 }
 
-function isCarried(state: EngineState, { contact, mid }: MessageRecord): boolean {
+function isInOutbox(state: EngineState, { contact, mid }: MessageRecord): boolean {
   return state.byTextId.has(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
 }
 
@@ -88,7 +88,7 @@ function isUnsent({ mine, kind, state }: MessageRecord): boolean {
 function reencryptOne(state: EngineState, message: MessageRecord, input: StepInput): Decision<boolean> {
   const record = state.contacts.get(message.contact)
   if (record === undefined || isUnsendable(record)) return noChange(false)
-  if (isCarried(state, message)) return noChange(true)
+  if (isInOutbox(state, message)) return noChange(true)
   const { commit, effects, result } = reencryptText(state, message, input)
   return { commit, effects, result: result.kind === "posted" }
 }

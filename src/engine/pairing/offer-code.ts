@@ -120,11 +120,11 @@ class CodeOffer {
 
   /** The caller has the code and all it needs; only its way to us can be long now. */
   #awaitInit(): void {
-    const { ports, emit: tell } = this.#context
+    const { ports, emit } = this.#context
     this.#cancelTimeout = ports.after(PROOF_WITHIN_MS, () => {
       this.#runner.stop()
       const why = "the other side has the code and did not finish; it still can for a day"
-      tell({ event: "pair-failed", why, hint: "leave mqttchat running, or: mqttchat pair" })
+      emit({ event: "pair-failed", why, hint: "leave mqttchat running, or: mqttchat pair" })
     })
   }
 

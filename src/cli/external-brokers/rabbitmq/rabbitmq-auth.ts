@@ -38,12 +38,12 @@ export async function serveRabbitmqAuth(
           events.onState(state)
         },
       }),
-    withAuthBackend: ({ publishCrl, disconnect: expel }) => ({
+    withAuthBackend: ({ publishCrl, disconnect: disconnectDevice }) => ({
       publishCrl,
       disconnect: async (device) => {
         exemptions.add(device)
         try {
-          await expel(device)
+          await disconnectDevice(device)
         } finally {
           exemptions.delete(device)
         }
