@@ -1,13 +1,13 @@
 import { expect, test } from "vitest"
 import { fromHex, toHex } from "../../src/crypto/bytes.ts"
-import type { Frame } from "../../src/wire/frame.ts"
+import { FRAMES, type Frame } from "../../src/wire/frame.ts"
 import { decodeFrames, encodeFrames } from "../../src/wire/padding.ts"
 import frozen from "../vectors/frames.json" with { type: "json" }
 
 const mid = (byte: number) => new Uint8Array(8).fill(byte)
 
 /** What each of the frozen frames says. */
-const FRAMES: Record<string, Frame> = {
+const EXAMPLES: Record<string, Frame> = {
   text: { kind: "text", time: 1_800_000_000_000, replyTo: mid(7), text: Buffer.from("grüße") },
   ack: { kind: "ack", mids: [mid(1), mid(2)] },
   number: { kind: "number", number: 66_051 },
@@ -20,7 +20,11 @@ const FRAMES: Record<string, Frame> = {
   again: { kind: "again", numbers: [0, 258] },
   gone: { kind: "gone", numbers: [4_294_967_295] },
   nop: { kind: "nop" },
+  topic: { kind: "topic", mailbox: new Uint8Array(16).fill(9) },
+  "topic-ok": { kind: "topic-ok", mailbox: new Uint8Array(16).fill(9) },
 }
+/** session.json freezes the first three; a recovery bundle is written as in the first. */
+const FROZEN_ELSEWHERE = ["hello", "pq-ek", "pq-ct", "recovery-bundle"]
 
 const padded = (hex: string) => {
   const bytes = new Uint8Array(140)
@@ -29,7 +33,7 @@ const padded = (hex: string) => {
 }
 
 test.each(Object.entries(frozen.frames))("%s is written and read as it was frozen", (name, hex) => {
-  const frame = FRAMES[name]!
+  const frame = EXAMPLES[name]!
   const written = encodeFrames([frame])!
   expect(toHex(written)).toBe(toHex(padded(hex)))
   expect(decodeFrames(padded(hex))).toEqual([
@@ -37,8 +41,10 @@ test.each(Object.entries(frozen.frames))("%s is written and read as it was froze
   ])
 })
 
-test("every frame that is said here is frozen", () => {
-  expect(Object.keys(frozen.frames).sort()).toEqual(Object.keys(FRAMES).sort())
+test("every frame that is said here is frozen, and every kind of frame is said", () => {
+  expect(Object.keys(frozen.frames).sort()).toEqual(Object.keys(EXAMPLES).sort())
+  const kinds = new Set([...Object.values(EXAMPLES).map(({ kind }) => kind as string), ...FROZEN_ELSEWHERE])
+  expect([...kinds].sort()).toEqual(Object.keys(FRAMES).sort())
 })
 
 test.each(Object.entries(frozen.refused))("refused: %s", (_why, hex) => {
