@@ -20,7 +20,7 @@ export function mosquittoConfiguration(settings: MosquittoSettings): string {
   const user =
     settings.user === undefined
       ? ""
-      : `\n# Whoever owns this folder; started by root, Mosquitto would become somebody else.\nuser ${settings.user}\n`
+      : `\n# The owner of this folder; if root starts Mosquitto, it would become another user.\nuser ${settings.user}\n`
   return `# mqttchat on Mosquitto 2. README.md in the package's mosquitto/ says how to install and start it.
 
 # Each listener has its own access list: devices show a certificate, guests show nothing.
@@ -35,7 +35,7 @@ keyfile ${folder}/server.key
 # Who was revoked. The registrar writes it and sends SIGHUP.
 crlfile ${folder}/crl.pem
 require_certificate true
-# The certificate's common name is user name and client id: nobody can take another's place.
+# The certificate's common name is user name and client id: no client can connect as another.
 use_identity_as_username true
 use_username_as_clientid true
 allow_anonymous false
@@ -70,7 +70,7 @@ persistent_client_expiration 30d
 
 # CONNACK would wait 40 ms behind the TLS session tickets.
 set_tcp_nodelay true
-# Statistics name nobody, but nobody needs them.
+# Statistics name no one, but they are not needed.
 sys_interval 0
 pid_file ${settings.pidFile}
 ${user}`
