@@ -10,7 +10,8 @@ const PURE = [
   "src/engine/messages/enqueue.ts",
   "src/engine/connection/broker-st*.ts",
   "src/engine/connection/*-steps.ts",
-  "src/engine/api*.ts",
+  "src/engine/api.ts",
+  "src/engine/state/{commands,events,outgoing,shapes,update}.ts",
   "src/broker/acl.ts",
 ]
 

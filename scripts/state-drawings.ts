@@ -1,8 +1,8 @@
 import { BROKER_TRANSITIONS } from "../src/engine/connection/broker-state.ts"
 import { CONTACT_TRANSITIONS } from "../src/engine/contacts/conversation-state.ts"
-import { FRAME_TRANSITIONS } from "../src/engine/messages/apply-frame.ts"
 import { PQ_TRANSITIONS } from "../src/session/state.ts"
 import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
+import { FRAME_TRANSITIONS } from "../src/engine/state/receive-result.ts"
 
 /** What stands between these lines of ARCHITECTURE.md is drawn by `npm run docs`. */
 export const DRAWN = ["<!-- drawn by `npm run docs` -->\n", "<!-- end of the drawings -->\n"] as const
@@ -14,7 +14,7 @@ export function drawings(): string {
   return [
     drawing("A contact (`src/engine/contacts/conversation-state.ts`)", "none", CONTACT_TRANSITIONS),
     drawing("A text of ours (`src/store/message-states.ts`)", "queued", textTransitions()),
-    drawing("A frame of theirs (`src/engine/messages/apply-frame.ts`)", "arrived", FRAME_TRANSITIONS),
+    drawing("A frame of theirs (`src/engine/state/receive-result.ts`)", "arrived", FRAME_TRANSITIONS),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),
     drawing(
       "The profile's connection to its broker (`src/engine/connection/broker-state.ts`)",

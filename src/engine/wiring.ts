@@ -2,57 +2,36 @@ import { fromBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { ContactId } from "../store/records.ts"
 import type { ConnectionState } from "../transport/transport.ts"
+import { runEffects, type EffectParts } from "./effects.ts"
 import { receiveFrame, type DispatchContext } from "./messages/dispatch.ts"
 import { closing, expiredBundles } from "./handshake/bundles.ts"
-import type { Effect } from "./state/decision.ts"
 import { EnginePairing } from "./pairing/pairing-context.ts"
 import { seconds } from "./state/update.ts"
 import { openExpiry, type Expiry } from "./messages/expiry.ts"
-import { openGapRequests, type GapRequests } from "./messages/gap-requests.ts"
+import { openGapRequests } from "./messages/gap-requests.ts"
 import { BrokerConnection, statusOf } from "./connection/broker-connection.ts"
 import { openCommitQueue, type CommitQueue } from "./state/commit-queue.ts"
 import { openLimits } from "./state/limits.ts"
 import { openMailboxes, type Mailboxes } from "./connection/mailboxes.ts"
 import { Outbox } from "./messages/outbox.ts"
 import type { Ports } from "./state/ports.ts"
-import { openReceipts, type Receipts } from "./messages/receipts.ts"
-import { openRecoveryDriver, type RecoveryDriver } from "./handshake/recovery-driver.ts"
-import { openReencryption, type Reencryption } from "./messages/reencrypt-driver.ts"
-import { openReadMarkers, type ReadMarkers } from "./messages/read-markers.ts"
-import { openEvents, type Events } from "./state/events.ts"
+import { openReceipts } from "./messages/receipts.ts"
+import { openRecoveryDriver } from "./handshake/recovery-driver.ts"
+import { openReencryption } from "./messages/reencrypt-driver.ts"
+import { openReadMarkers } from "./messages/read-markers.ts"
+import { openEvents, type Events } from "./state/event-emitter.ts"
 import { noteReplaced } from "./connection/replaced-device.ts"
+import type { EngineParts } from "./commands/engine-parts.ts"
 
 /** What leaves last: a broker that does not answer is not waited for longer when the program ends. */
 const CLOSE_TIMEOUT_MS = 2_000
 
-/** The parts of a running engine. */
-export type EngineParts = {
-  readonly ports: Ports
-  readonly queue: CommitQueue
-  readonly outbox: Outbox
-  readonly receipts: Receipts
-  readonly events: Events
-  readonly mailboxes: Mailboxes
-  readonly broker: BrokerConnection
-  readonly pairing: EnginePairing
-  readonly readMarkers: ReadMarkers
-  readonly gapRequests: GapRequests
-  readonly recoveryDriver: RecoveryDriver
-  readonly reencryption: Reencryption
-  readonly close: () => Promise<void>
-}
-
 /** Loads the profile's memory and starts connecting. The store stays the caller's to close. */
 export async function openParts(ports: Ports): Promise<EngineParts> {
-  const queue: CommitQueue = await openCommitQueue(ports.store, (effects) => {
-    if (effects.some(startsTimers)) expiry.rearm()
-    return events.deliver(effects)
-  })
-  const events: Events = openEvents({
-    store: ports.store,
-    state: queue.state,
-    onWelcomed: (contact, renamedFrom) => pairing.onWelcomed(contact, renamedFrom),
-  })
+  let begin: (parts: EffectParts) => void = () => undefined
+  const started = new Promise<EffectParts>((resolve) => (begin = resolve))
+  const queue = await openCommitQueue(ports.store, async (effects) => runEffects(await started, effects))
+  const events = openEvents()
   const expiry: Expiry = openExpiry(ports, queue)
   const outbox = new Outbox(ports, queue, (entry) => mailboxes.maySend(entry))
   const receipts = openReceipts(ports, queue, outbox)
@@ -72,7 +51,7 @@ export async function openParts(ports: Ports): Promise<EngineParts> {
     outbox,
     runDetached: (work) => runDetached(events, work),
   })
-  const parts = { ports, queue, outbox, receipts, events, mailboxes, broker, reencryption }
+  const parts = { ports, queue, outbox, receipts, events, expiry, mailboxes, broker, reencryption }
   const pairing: EnginePairing = new EnginePairing({ ...parts, onRefreshed: reencryption.start })
   const gapRequests = openGapRequests({
     ports,
@@ -93,6 +72,7 @@ export async function openParts(ports: Ports): Promise<EngineParts> {
   })
   const all = { ...parts, pairing, readMarkers, gapRequests, recoveryDriver }
   const dispatchContext = dispatchContextOf(all)
+  begin(all)
   broker.start({
     onInboxFrame: (topic, payload) => receiveFrame(dispatchContext, topic, payload),
     onState: (state) => {
@@ -127,11 +107,6 @@ function dispatchContextOf(parts: Omit<EngineParts, "close">): DispatchContext {
 }
 
 type CoreParts = Pick<EngineParts, "ports" | "receipts" | "outbox" | "broker" | "queue" | "events">
-
-/** The time of our own texts begins when they are there. */
-function startsTimers(effect: Effect): boolean {
-  return effect.kind === "receipt" || effect.kind === "read"
-}
 
 function notifyUnrecoverable({ queue, events }: CoreParts, contact: ContactId, { message }: Fault): void {
   const name = queue.state().contacts.get(contact)?.name

@@ -86,3 +86,11 @@ function parseRegistration(direction: string, id: string): Topic | undefined {
 export function isId(text: string): boolean {
   return ID_TEXT.test(text)
 }
+
+export function joinInbox(inbox: Inbox): Uint8Array {
+  return new Uint8Array(Buffer.concat([inbox.device, inbox.mailbox]))
+}
+
+export function splitInbox(bytes: Uint8Array): Inbox {
+  return { device: bytes.slice(0, ID_BYTES), mailbox: bytes.slice(ID_BYTES) }
+}

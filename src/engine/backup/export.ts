@@ -7,18 +7,18 @@ import type { StoredCredential } from "../../keystore/credential.ts"
 import { createFile } from "../../fs/atomic-file.ts"
 import { sealStream } from "../../keystore/sealed-stream.ts"
 import type { HeldRecord, Store } from "../../store/records.ts"
-import type { Params, Results } from "../api.ts"
+import type { Params, Results } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
-import type { EngineParts } from "../wiring.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
 
 /** Texts have 64 KiB at most: so many at once take no more than 4 MiB. */
 const PAGE = 64
 
 /** Writes the backup where none is yet. Faults `usage`, `exists`, `disk-full` and `io`. */
 export async function exportBackup(
-  { ports, queue }: EngineParts,
+  { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
   { path, passphrase }: Params<"export">,
 ): Promise<Results["export"]> {
   if (!isAbsolute(path)) throw new Fault("usage", "a backup needs a whole path", "mqttchat export FILE")

@@ -1,47 +1,31 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { ContactRecord, MessageRecord } from "../../store/records.ts"
-import { formatAddresses } from "../../wire/address.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
-import type { Command, Message, Params, Results } from "../api.ts"
-import { stepInput } from "../messages/dispatch.ts"
+import type { Message } from "../state/shapes.ts"
+import type { Params, Results } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContact, isUncompared } from "../contacts/contacts.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { enqueueText } from "../messages/enqueue.ts"
-import { describeMessage } from "../state/events.ts"
-import { allUnsentTexts, hasUnsent } from "../messages/reencrypt.ts"
+import { hasUnsent } from "../messages/reencrypt.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
-import { addressesOf } from "../connection/broker-addresses.ts"
-import type { EngineParts } from "../wiring.ts"
+import { stepInput } from "../state/update.ts"
+import { describeMessage } from "../contacts/describe.ts"
+import type { EngineParts } from "./engine-parts.ts"
+import type { Handlers } from "./handlers.ts"
 
 /** A peer that takes nothing for so long is gone, or being flooded. */
 const OUTBOX_MAX = 10_000
 const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
 
-/** The answers to some of the commands. */
-export type Handlers<Names extends Command = Command> = {
-  readonly [Name in Names]: (params: Params<Name>) => Promise<Results[Name]>
-}
-
-/** What is said, and was said. */
-export function conversationCommands(
+/** Sending and reading messages. */
+export function messageCommands(
   parts: EngineParts,
-): Handlers<"status" | "send" | "history" | "search" | "inbox" | "shown"> {
-  const { ports, queue, broker, events } = parts
+): Handlers<"send" | "history" | "search" | "inbox" | "shown"> {
+  const { ports, queue } = parts
   return {
-    status: async () => {
-      const known = ports.config.broker()
-      return {
-        name: ports.name,
-        broker: known === undefined ? null : formatAddresses(addressesOf(known)),
-        link: broker.status(),
-        ...(await countWaiting(parts)),
-        dropped: events.dropped(),
-        locked: false,
-      }
-    },
     send: (params) => send(parts, params),
     history: async ({ with: name, limit }) => {
       const { id } = findContact(queue.state(), name)
@@ -60,13 +44,6 @@ export function conversationCommands(
       return null
     },
   }
-}
-
-async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {
-  const unsent = await allUnsentTexts(ports, queue)
-  const entries = [...queue.state().outgoing.values()].filter(({ carries }) => carries !== undefined)
-  const queued = entries.filter(({ published }) => !published).length + unsent.length
-  return { queued, undelivered: entries.length + unsent.length }
 }
 
 async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {

@@ -1,38 +1,42 @@
-import type { Params, Results } from "../api.ts"
-import type { AnswerOffer, PairingContext, Invited, Offered, StartOffer } from "../state/ports.ts"
+import type { Params, Results } from "../state/commands.ts"
+import type { Invited, Offered, PairingContext } from "../state/ports.ts"
+import type { Handlers } from "./handlers.ts"
 
-export type PairingDrivers = { readonly startOffer: StartOffer; readonly answerOffer: AnswerOffer }
-
-/** One offer at a time: a second one takes the place of the first. */
+/** One offer at a time: a new one replaces the one before. Pairing is loaded on demand: most commands never pair. */
 export class PairingCommands {
   readonly #context: PairingContext
-  readonly #drivers: PairingDrivers
   #offered: Offered | undefined
 
-  constructor(context: PairingContext, drivers: PairingDrivers) {
+  constructor(context: PairingContext) {
     this.#context = context
-    this.#drivers = drivers
   }
 
-  async offer(params: Params<"pair-offer">, to: Invited): Promise<Results["pair-offer"]> {
-    await this.cancel()
-    this.#offered = await this.#drivers.startOffer(this.#context, params, to)
+  readonly handlers: Handlers<"pair-offer" | "device-offer" | "pair-answer" | "pair-cancel"> = {
+    "pair-offer": (params) => this.#offer(params, "person"),
+    "device-offer": ({ words }) => this.#offer({ by: "code", words }, "device"),
+    "pair-answer": async (params) => {
+      const { answerOffer } = await import("../pairing/answer.ts")
+      return answerOffer(this.#context, params)
+    },
+    "pair-cancel": () => this.#cancel(),
+  }
+
+  /** A code dies with the process that shows it; links and files are answered by any later process. */
+  async close(): Promise<void> {
+    if (this.#offered?.offer.by === "code") await this.#cancel()
+  }
+
+  async #offer(params: Params<"pair-offer">, to: Invited): Promise<Results["pair-offer"]> {
+    await this.#cancel()
+    const { startOffer } = await import("../pairing/offer.ts")
+    this.#offered = await startOffer(this.#context, params, to)
     return this.#offered.offer
   }
 
-  answer(params: Params<"pair-answer">): Promise<Results["pair-answer"]> {
-    return this.#drivers.answerOffer(this.#context, params)
-  }
-
-  async cancel(): Promise<null> {
+  async #cancel(): Promise<null> {
     const offered = this.#offered
     this.#offered = undefined
     await offered?.cancel()
     return null
-  }
-
-  /** A code dies with the process that shows it; links and files are answered by any later one. */
-  async close(): Promise<void> {
-    if (this.#offered?.offer.by === "code") await this.cancel()
   }
 }

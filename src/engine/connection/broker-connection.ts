@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { isPending } from "../../keystore/credential.ts"
 import type { ConnectionState, Credential } from "../../transport/transport.ts"
-import type { ConnectionStatus } from "../api.ts"
+import type { ConnectionStatus } from "../state/shapes.ts"
 import type { BrokerConfig, Connection, DeviceCredential, NewCredential, Ports } from "../state/ports.ts"
 import { LearnedHints } from "./broker-hints.ts"
 import type {

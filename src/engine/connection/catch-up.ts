@@ -4,7 +4,10 @@ import { Fault } from "../../errors.ts"
 import { BUCKETS } from "../../wire/padding.ts"
 import { ID_BYTES, inboxTopic } from "../../wire/topics.ts"
 import type { InboxConnection } from "./inbox-connection.ts"
-import type { EngineParts } from "../wiring.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import type { Events } from "../state/event-emitter.ts"
+import type { Ports } from "../state/ports.ts"
+import type { BrokerConnection } from "./broker-connection.ts"
 
 /** A broker that takes longer to bring our own frame back has stopped answering. */
 const TIMEOUT_MS = 5_000
@@ -12,16 +15,23 @@ const ECHO_BYTES = BUCKETS[0]
 const ECHO_MAILBOX = utf8("mqttchat/1 echo mailbox")
 const NO_SALT = new Uint8Array(0)
 
+export type CatchUpParts = {
+  readonly ports: Ports
+  readonly queue: CommitQueue
+  readonly events: Events
+  readonly broker: BrokerConnection
+}
+
 /**
  * Resolves when all that the broker held for us has come: a frame of random bytes to a mailbox of our own comes back
- * behind it, since a broker keeps the order of one device's queue. Also resolves when the link is down or goes down,
- * and when the broker does not answer; the link's state then says why.
+ * behind it, since a broker keeps the order of one device's queue. Also resolves when the connection is lost, and when
+ * the broker does not answer; the connection's status then says why. False when there was no connection to begin with.
  */
-export async function catchUp(parts: EngineParts): Promise<null> {
+export async function catchUp(parts: CatchUpParts): Promise<boolean> {
   const connection = parts.broker.connection()
   const device = fromBase64url(parts.broker.deviceId() ?? "")
   if (connection === undefined || device?.length !== ID_BYTES || parts.broker.status().kind !== "online")
-    return null
+    return false
   // The same mailbox each time: a process that dies here leaves no further subscription behind.
   const mailbox = kdf(NO_SALT, parts.ports.identity.boxSecret, ECHO_MAILBOX, ID_BYTES)
   const interrupted = interruption(parts)
@@ -35,10 +45,9 @@ export async function catchUp(parts: EngineParts): Promise<null> {
   } finally {
     interrupted.end()
   }
-  // what came before the echo is decided, and perhaps not yet on disk
+  // What came before the echo is decided, and perhaps not yet on disk.
   await parts.queue.idle()
-  await parts.gapRequests.closeOld()
-  return null
+  return true
 }
 
 /** An older echo may still lie in the queue: only these very bytes count. */
@@ -55,7 +64,7 @@ async function echo(connection: InboxConnection, topic: string, bytes: Uint8Arra
 
 type Interruption = { readonly promise: Promise<void>; readonly end: () => void }
 
-function interruption({ ports, events }: EngineParts): Interruption {
+function interruption({ ports, events }: CatchUpParts): Interruption {
   let end: () => void = () => undefined
   const promise = new Promise<void>((resolve) => {
     const cancel = ports.after(TIMEOUT_MS, resolve)

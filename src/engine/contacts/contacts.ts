@@ -3,7 +3,6 @@ import { Fault } from "../../errors.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
 import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
 import { displayName, readText } from "../../wire/text.ts"
-import type { Contact } from "../api.ts"
 import type { EngineState } from "../state/engine-state.ts"
 
 /** What identifies a contact to a person: 20 hex digits. */
@@ -69,42 +68,13 @@ export function placeholderName(identity: Uint8Array): string {
   return `unnamed-${fingerprintDigits(identity).slice(0, PLACEHOLDER_DIGITS)}`
 }
 
-export function describeContact(
-  contact: ContactRecord,
-  counts: { readonly unread: number; readonly queued: number },
-): Contact {
-  return {
-    name: contact.name,
-    fingerprint: fingerprintDigits(contact.identity),
-    state: contact.state,
-    verified: contact.verified,
-    blocked: contact.blocked,
-    keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
-    movedAt: contact.movedAt === 0 ? null : contact.movedAt,
-    readReceipts: contact.readReceipts,
-    typing: contact.typing,
-    receiptDelayMs: contact.receiptDelay,
-    timer: contact.timer,
-    addedAt: contact.addedAt,
-    ...counts,
-  }
-}
-
-/** Texts to this contact that the broker has not acknowledged yet. */
-export function queuedTexts(state: EngineState, contact: ContactId): number {
-  let queued = 0
-  for (const entry of state.outgoing.values()) {
-    if (entry.contact === contact && entry.kind === "text" && !entry.published) queued++
-  }
-  return queued
-}
-
 /** Two names that differ only in this are one: the store keeps it unique. */
 function folded(name: string): string {
   return name.normalize("NFKC").toLowerCase()
 }
 
-function fingerprintDigits(identity: Uint8Array): string {
+/** What identifies a contact to a person. */
+export function fingerprintDigits(identity: Uint8Array): string {
   return toHex(fingerprint(decodeIdentity(identity))).slice(0, FINGERPRINT_DIGITS)
 }
 

@@ -51,3 +51,7 @@ function formatDuration(seconds: number): string {
   const count = seconds / length
   return `${count} ${unit}${count === 1 ? "" : "s"}`
 }
+
+export function timerOf({ timer, timerSetAt }: ContactRecord): Frame {
+  return { kind: "timer", seconds: timer, setAt: timerSetAt }
+}

@@ -5,16 +5,11 @@ import type { EngineState } from "../state/engine-state.ts"
 import { freeName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/conversation-state.ts"
 import type { Change } from "../state/decision.ts"
-import type { ContactUpdate, StepInput } from "../state/update.ts"
+import { unsentKey, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { nextSecret } from "./confirmation.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
-import { joinInbox } from "../messages/enqueue.ts"
-import { closeAllGaps } from "../messages/reorder-buffer.ts"
-
-/** While texts of a refreshed contact wait to be sent again: the words of the session in which they are to be. */
-export function unsentKey(contact: ContactId): string {
-  return `unsent/${contact}`
-}
+import { joinInbox } from "../../wire/topics.ts"
+import { closeAllGaps } from "../contacts/held-texts.ts"
 
 /** Whom a handshake made known. */
 export type ContactSetup = {

@@ -1,7 +1,9 @@
-import { encodeOpenBundle, makeBundle, type OpenBundle } from "../../session/bundle.ts"
+import { toHex } from "../../crypto/bytes.ts"
+import { encodeOpenBundle, makeBundle, readBundle, type OpenBundle } from "../../session/bundle.ts"
 import { initTag, MODE, recoveryPsk, type Established } from "../../session/handshake.ts"
+import type { ContactRecord } from "../../store/records.ts"
 import { NAME_MAX_BYTES, type Frame } from "../../wire/frame.ts"
-import type { IdentityKeys } from "../../wire/identity.ts"
+import { encodeIdentity, type IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import { seconds, type ContactUpdate, type StepInput } from "../state/update.ts"
 
@@ -50,4 +52,13 @@ function shortName(name: string): Uint8Array {
     bytes = new Uint8Array(longer)
   }
   return bytes
+}
+
+/** Kept only if it is what it says: a recovery bundle, signed by this contact. */
+export function withRecoveryBundle(contact: ContactRecord, bytes: Uint8Array, now: number): ContactRecord {
+  const bundle = readBundle(bytes, now)
+  if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(contact.identity)) {
+    return contact
+  }
+  return { ...contact, recoveryBundle: bundle.bytes }
 }

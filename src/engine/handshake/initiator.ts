@@ -9,8 +9,9 @@ import { findIdentity, placeholderName } from "../contacts/contacts.ts"
 import type { Decision } from "../state/decision.ts"
 import { toDecision, type StepInput } from "../state/update.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
-import { enqueue, splitInbox } from "../messages/enqueue.ts"
 import type { Answered } from "../state/ports.ts"
+import { splitInbox } from "../../wire/topics.ts"
+import { enqueue } from "../state/outgoing.ts"
 
 export type Started = {
   readonly contact: ContactId

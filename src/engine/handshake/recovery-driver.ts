@@ -1,7 +1,6 @@
 import { Fault } from "../../errors.ts"
 import type { ContactId, ContactState } from "../../store/records.ts"
 import type { Inbox } from "../../wire/topics.ts"
-import { stepInput } from "../messages/dispatch.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContactById } from "../contacts/contacts.ts"
 import { noChange, type Decision } from "../state/decision.ts"
@@ -9,6 +8,7 @@ import type { Started } from "./initiator.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, startRecovery } from "./recovery-policy.ts"
+import { stepInput } from "../state/update.ts"
 
 /** One frame that fits nothing can come from anywhere; of the third in a row the state is to blame. */
 const UNMATCHED_MAX = 3

@@ -10,13 +10,12 @@ import type { Decision } from "../state/decision.ts"
 import { seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
-import { dropFrame, withRecoveryBundle, type ReceiveResult } from "../messages/apply-frame.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
-import { messageId } from "../state/message-id.ts"
-import { sealAndEnqueue } from "../messages/enqueue.ts"
 import { isRetried, loseInit } from "./recovery-policy.ts"
-import { rememberFrame } from "../messages/replay-cache.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
+import { dropFrame, DUPLICATE, type ReceiveResult } from "../state/receive-result.ts"
+import { withRecoveryBundle } from "./hello.ts"
 
 export type AcceptedHandshake = {
   readonly kind: "accepted"
@@ -67,9 +66,6 @@ export function acceptHandshake(
   return toDecision(state, update, { kind: "accepted", contact: id, previous, renamedFrom })
 }
 
-/** Nothing that was not known before. */
-export const DUPLICATE: ReceiveResult = { kind: "again", receiptsWait: false }
-
 /** Both began at once and ours counts: our own INIT is the answer, unless it went to a machine that they have left. */
 function losesToOurs(
   record: OpenBundleRecord,
@@ -119,8 +115,5 @@ function recordInit(
   const { id, name } = update.contact
   if (contact === null) update.changes.push({ kind: "close-bundle", tag })
   else addSystemMessage(update, `the connection with ${name} was made anew`)
-  update.changes.push(
-    rememberInit(state, id, init),
-    rememberFrame(state.settings, id, "passing", messageId(init)),
-  )
+  update.changes.push(rememberInit(state, id, init))
 }

@@ -7,7 +7,7 @@ import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import type { StepInput } from "../state/update.ts"
-import { joinInbox, splitInbox } from "../messages/enqueue.ts"
+import { joinInbox, splitInbox } from "../../wire/topics.ts"
 
 const INBOX_BYTES = 32
 /** Texts are sent again for so long, so an old device may come back and speak. */

@@ -1,12 +1,10 @@
 import { toHex } from "../../crypto/bytes.ts"
-import { readBundle } from "../../session/bundle.ts"
 import { onPqFrame } from "../../session/pq.ts"
 import { open } from "../../session/ratchet.ts"
-import type { ContactId, ContactRecord } from "../../store/records.ts"
+import type { ContactId } from "../../store/records.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
-import { encodeIdentity } from "../../wire/identity.ts"
 import { readText } from "../../wire/text.ts"
-import type { Event } from "../api.ts"
+import type { Event } from "../state/events.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
 import { noChange, type Decision } from "../state/decision.ts"
@@ -15,29 +13,13 @@ import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
-import { sealAndEnqueue, startPostQuantumStep } from "./enqueue.ts"
+import { startPostQuantumStep } from "./enqueue.ts"
 import { applyGone, insertText } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
 import { applyTimer } from "../contacts/timers.ts"
-
-export type ReceiveResult =
-  /** On disk with all that follows from it. */
-  | { readonly kind: "committed"; readonly receiptsWait: boolean }
-  /** Seen before: nothing changed, or its receipt waits to be sent again. */
-  | { readonly kind: "again"; readonly receiptsWait: boolean }
-  | {
-      readonly kind: "refused"
-      readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
-    }
-
-/** A frame is acknowledged to the broker whatever it was, but not before what follows from it is on disk [D-2]. */
-export const FRAME_TRANSITIONS = {
-  arrived: { "it opens": "committed", "it came before": "again", "it does not open": "refused" },
-  committed: { "after the commit": "acknowledged" },
-  again: { "after the commit": "acknowledged" },
-  refused: { "after it is counted": "acknowledged" },
-  acknowledged: {},
-} as const satisfies Record<string, Readonly<Record<string, ReceiveResult["kind"] | "acknowledged">>>
+import { sealAndEnqueue } from "../state/outgoing.ts"
+import { withRecoveryBundle } from "../handshake/hello.ts"
+import { dropFrame, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
 const { arrived } = FRAME_TRANSITIONS
 
 /** A frame that came to a contact's mailbox. A refusal changes nothing but the count of the dropped. */
@@ -94,10 +76,6 @@ export function repeatReceipt(
   if (!update.receipts.some((waiting) => toHex(waiting) === toHex(mid8)))
     update.receipts = [...update.receipts, mid8]
   return toDecision(state, update, { kind: arrived["it came before"], receiptsWait: true })
-}
-
-export function dropFrame(why: Extract<ReceiveResult, { kind: "refused" }>["why"]): Decision<ReceiveResult> {
-  return { commit: [], effects: [{ kind: "dropped" }], result: { kind: arrived["it does not open"], why } }
 }
 
 type FrameContext = {
@@ -205,15 +183,6 @@ function applyHello({ state, update }: FrameContext, offered: Uint8Array, recove
   if (state.contacts.get(contact.id)?.state === "recovering") return
   const renamedFrom = wanted === undefined || wanted === name ? null : wanted
   update.effects.push({ kind: "welcomed", contact: contact.id, renamedFrom })
-}
-
-/** Kept only if it is what it says: a recovery bundle, signed by this contact. */
-export function withRecoveryBundle(contact: ContactRecord, bytes: Uint8Array, now: number): ContactRecord {
-  const bundle = readBundle(bytes, now)
-  if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(contact.identity)) {
-    return contact
-  }
-  return { ...contact, recoveryBundle: bundle.bytes }
 }
 
 function applyPostQuantum(update: ContactUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {

@@ -1,9 +1,9 @@
 import type { OutgoingRecord } from "../../store/records.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import type { ContactUpdate } from "../state/update.ts"
-import { sealAndEnqueue } from "./enqueue.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
 import { messageStateChange } from "./message-state.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
 
 /** The peer has this frame on disk: it is never sent again. */
 export function applyAck(state: EngineState, update: ContactUpdate, mid8: Uint8Array): void {

@@ -3,8 +3,8 @@ import type { EngineState } from "../state/engine-state.ts"
 import type { Decision } from "../state/decision.ts"
 import { updateFor, toDecision, type StepInput } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
-import { sealAndEnqueue } from "./enqueue.ts"
 import { messageStateChange } from "./message-state.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
 
 /**
  * A text that will not be sent again. The peer is told its number, or it would keep later ones waiting; where the session

@@ -5,20 +5,23 @@ import { expects } from "../../session/locate-keys.ts"
 import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
-import { acceptHandshake, DUPLICATE, type AcceptedHandshake } from "../handshake/responder.ts"
+import { acceptHandshake, type AcceptedHandshake } from "../handshake/responder.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "../handshake/bundles.ts"
 import { noChange, type Decision } from "../state/decision.ts"
-import { seconds, type StepInput } from "../state/update.ts"
+import { seconds, stepInput } from "../state/update.ts"
 import { wasAccepted, wasAcceptedLast } from "../handshake/confirmation.ts"
 import { answerSuperseded } from "../handshake/superseded-session.ts"
-import { dropFrame, openFrame, repeatReceipt, type ReceiveResult } from "./apply-frame.ts"
+import { openFrame, repeatReceipt } from "./apply-frame.ts"
 import type { Self } from "../handshake/hello.ts"
+import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
 import { messageId } from "../state/message-id.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 import { recoveryOf } from "../handshake/recovery-policy.ts"
+import { dropFrame, type ReceiveResult } from "../state/receive-result.ts"
+import { DUPLICATE } from "../state/receive-result.ts"
 
 export type DispatchContext = {
   readonly ports: Ports
@@ -128,7 +131,11 @@ function decideInit(
     if (wasAcceptedLast(state, contact.id, init)) return noChange(DUPLICATE)
     if (wasAccepted(state, contact.id, init)) return dropFrame("unknown-tag")
   }
-  return acceptHandshake(state, self, { record, init }, stepInput(ports))
+  const decision = acceptHandshake(state, self, { record, init }, stepInput(ports))
+  const { commit, effects, result } = decision
+  if (result.kind !== "accepted") return decision
+  const seen = rememberFrame(state.settings, result.contact, "passing", messageId(init))
+  return { commit: [...commit, seen], effects, result }
 }
 
 async function afterCommit(context: DispatchContext, outcome: Outcome, payload: Uint8Array): Promise<void> {
@@ -234,8 +241,4 @@ function ourMailbox(topic: string, deviceId: string | undefined): Uint8Array | u
 
 async function countDropped(queue: CommitQueue): Promise<void> {
   await queue.run(() => dropFrame("malformed"))
-}
-
-export function stepInput(ports: Ports): StepInput {
-  return { now: ports.now(), random: ports.random }
 }

@@ -1,74 +1,12 @@
 import { startStep } from "../../session/pq.ts"
-import { seal } from "../../session/ratchet.ts"
-import type { ContactId, ContactRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
-import { LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
-import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
+import type { ContactId, MessageRecord } from "../../store/records.ts"
+import { SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
-
-export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long"
-
-type SealResult =
-  | { readonly kind: "posted"; readonly mid: Uint8Array }
-  | { readonly kind: "refused"; readonly why: SealRefusal }
-
-/** What goes into the outbox, and the text that it carries where it carries one. */
-type Outgoing = {
-  readonly kind: OutgoingRecord["kind"]
-  readonly frames: readonly Frame[]
-  /** The message whose text it is; undefined for a text that is new, whose message id is that of the frame. */
-  readonly text?: { readonly mid: Uint8Array | undefined; readonly number: number }
-}
-
-/** Seals the frames into the outbox, with waiting receipts riding along. On a refusal the draft is as before. */
-export function sealAndEnqueue(update: ContactUpdate, outgoing: Outgoing): SealResult {
-  const { frames } = outgoing
-  const piggybacked = update.receipts.slice(0, LIST_MAX)
-  if (piggybacked.length === 0) return sealWithoutReceipts(update, outgoing)
-  const sealed = sealWithoutReceipts(update, {
-    ...outgoing,
-    frames: [...frames, { kind: "ack", mids: piggybacked }],
-  })
-  if (sealed.kind === "posted") {
-    update.receipts = update.receipts.slice(piggybacked.length)
-    return sealed
-  }
-  return sealed.why === "too-long" && frames.length > 0 ? sealWithoutReceipts(update, outgoing) : sealed
-}
-
-function sealWithoutReceipts(update: ContactUpdate, { kind, frames, text }: Outgoing): SealResult {
-  const { contact, input } = update
-  const sealed = seal(update.session, frames, input.random)
-  if (sealed.kind === "refused") return sealed
-  update.session = sealed.next
-  const { wire, mid } = sealed
-  const carries = text && { mid: text.mid ?? mid, number: text.number }
-  enqueue(update, { contact: contact.id, kind, topic: peerTopic(contact), wire, mid, carries })
-  return { kind: "posted", mid }
-}
-
-/** Puts finished bytes into the outbox, due at once. */
-export function enqueue(
-  update: ContactUpdate,
-  entry: Pick<OutgoingRecord, "contact" | "kind" | "topic" | "wire" | "mid" | "carries">,
-): void {
-  const { now } = update.input
-  update.changes.push({
-    kind: "outgoing",
-    outgoing: {
-      ...entry,
-      mid: entry.mid.slice(0, SHORT_MID_BYTES),
-      seq: update.seq,
-      published: false,
-      attempts: 0,
-      dueAt: now,
-      createdAt: now,
-    },
-  })
-  update.seq++
-}
+import { timerOf } from "../contacts/timers.ts"
+import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 
 type EnqueueResult =
   /** `mid` is the message's id, 16 bytes. */
@@ -156,10 +94,6 @@ function sealText(update: ContactUpdate, { text, time, originalId }: TextContent
   return sealed
 }
 
-export function timerOf({ timer, timerSetAt }: ContactRecord): Frame {
-  return { kind: "timer", seconds: timer, setAt: timerSetAt }
-}
-
 /** A frame by itself that may get lost. Whether the session could seal it. */
 export function enqueuePassing(
   state: EngineState,
@@ -192,16 +126,4 @@ export function startPostQuantumStep(update: ContactUpdate): void {
   update.session = started.next
   if (sealAndEnqueue(update, { kind: "control", frames: [started.frame] }).kind === "refused")
     update.session = before
-}
-
-function peerTopic(contact: ContactRecord): string {
-  return inboxTopic(splitInbox(contact.peerInbox))
-}
-
-export function joinInbox(inbox: Inbox): Uint8Array {
-  return new Uint8Array(Buffer.concat([inbox.device, inbox.mailbox]))
-}
-
-export function splitInbox(bytes: Uint8Array): Inbox {
-  return { device: bytes.slice(0, ID_BYTES), mailbox: bytes.slice(ID_BYTES) }
 }

@@ -7,7 +7,7 @@ import type { CommitQueue } from "../state/commit-queue.ts"
 import { missingNumbers, readTextNumbers, type HeldTexts } from "../state/text-numbers.ts"
 import { enqueuePassing } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
-import { closeGap, heldFrom } from "./reorder-buffer.ts"
+import { closeGap, heldFrom } from "../contacts/held-texts.ts"
 
 /** What is missing is asked for after these times, in ms: it may only be late, and a request may get lost as well. */
 const REQUEST_AFTER_MS = [1_000, 5_000, 15_000, 30_000] as const

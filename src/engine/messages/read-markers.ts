@@ -1,12 +1,12 @@
 import type { ContactId, MessageRecord } from "../../store/records.ts"
 import { LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
-import { stepInput } from "./dispatch.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { updateFor, toDecision, type StepInput } from "../state/update.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import { sealAndEnqueue } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
+import { stepInput } from "../state/update.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
 
 /** Messages that were before somebody's eyes. */
 export type ReadMarkers = { readonly mark: (messages: readonly MessageRecord[]) => Promise<void> }

@@ -1,15 +1,15 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { ContactId, MessageRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
-import { stepInput } from "./dispatch.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import { isUnsendable } from "../contacts/contacts.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import type { StepInput } from "../state/update.ts"
-import { unsentKey } from "../handshake/contact-setup.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { reencryptText } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
+import { stepInput } from "../state/update.ts"
+import { unsentKey } from "../state/update.ts"
 
 /** Unacknowledged texts are the newest of a conversation, and an outbox holds no more. */
 const UNSENT_MAX = 10_000

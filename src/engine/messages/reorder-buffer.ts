@@ -1,19 +1,13 @@
-import type { ContactId, HeldRecord, HeldText } from "../../store/records.ts"
+import type { HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { ContactUpdate } from "../state/update.ts"
-import { addSystemMessage } from "../contacts/system-messages.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
+import { closeAllGaps, closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
 
 /** More texts than this do not wait for a missing one: a peer could fill the memory with them. */
 const HELD_MAX = 1024
 /** ... nor texts of more characters than this together. */
 const HELD_LENGTH_MAX = 4 * 1024 * 1024
-
-const NOTHING: HeldTexts = new Map()
-
-export function heldFrom(state: EngineState, contact: ContactId): HeldTexts {
-  return state.held.get(contact) ?? NOTHING
-}
 
 /**
  * A text of theirs takes its place: it is shown with all that waited for it, or waits itself for those before it. One
@@ -69,67 +63,6 @@ export function applyGone(update: ContactUpdate, state: EngineState, numbers: re
     update.changes.push({ kind: "held", held: record })
   }
   releaseHeld(update, held)
-}
-
-/** The gap before the first text that waits is shown as a line, and what follows it. */
-export function closeGap(update: ContactUpdate, held: Map<number, HeldRecord>): void {
-  const first = Math.min(...held.keys())
-  if (!Number.isFinite(first)) return
-  const missing = first - update.textNumbers.received
-  if (missing > 0) addSystemMessage(update, `${messages(missing)} from ${update.contact.name} did not arrive`)
-  update.textNumbers = { ...update.textNumbers, received: first }
-  releaseHeld(update, held)
-}
-
-/** Shows everything that waits, gaps and all: their session is over, and nothing of it comes any more. */
-export function closeAllGaps(update: ContactUpdate, state: EngineState): void {
-  const held = new Map(heldFrom(state, update.contact.id))
-  while (held.size > 0) closeGap(update, held)
-}
-
-/** Takes out of `held` what follows without a gap. */
-function releaseHeld(update: ContactUpdate, held: Map<number, HeldRecord>): void {
-  let { received } = update.textNumbers
-  let cancelled = 0
-  for (let next = held.get(received); next !== undefined; next = held.get(received)) {
-    held.delete(received++)
-    update.changes.push({ kind: "held-done", contact: next.contact, number: next.number })
-    if (next.text === undefined) {
-      cancelled++
-      continue
-    }
-    showCancelled(update, cancelled)
-    cancelled = 0
-    showText(update, next.text)
-  }
-  showCancelled(update, cancelled)
-  if (received !== update.textNumbers.received) update.textNumbers = { ...update.textNumbers, received }
-}
-
-function showCancelled(update: ContactUpdate, texts: number): void {
-  if (texts > 0) addSystemMessage(update, `${update.contact.name} took back ${messages(texts)}`)
-}
-
-function showText(update: ContactUpdate, text: HeldText): void {
-  const { contact, input } = update
-  update.changes.push({
-    kind: "message",
-    message: {
-      ...text,
-      contact: contact.id,
-      mine: false,
-      kind: "text",
-      storedAt: input.now,
-      state: "received",
-      shown: false,
-      expiresAt: 0,
-    },
-  })
-  update.effects.push({ kind: "message", contact: contact.id, mid: text.mid })
-}
-
-function messages(count: number): string {
-  return count === 1 ? "1 message" : `${count} messages`
 }
 
 function isTooMuch(held: HeldTexts): boolean {

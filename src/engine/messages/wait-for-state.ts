@@ -1,9 +1,13 @@
-import type { Event, Message, Results } from "../api.ts"
-import type { EngineParts } from "../wiring.ts"
+import type { Event } from "../state/events.ts"
+import type { Message } from "../state/shapes.ts"
+import type { Results } from "../state/commands.ts"
+import type { BrokerConnection } from "../connection/broker-connection.ts"
+import type { Events } from "../state/event-emitter.ts"
+import type { Ports } from "../state/ports.ts"
 
 type ReachedState = Results["send"]["state"]
 
-/** Each state says all that the ones before it say. */
+/** States are ordered; each implies the earlier ones. */
 const PROGRESS: readonly ReachedState[] = ["queued", "broker", "delivered", "read"]
 
 type WaitOptions = {
@@ -12,12 +16,14 @@ type WaitOptions = {
   readonly timeoutMs: number
 }
 
+type WaitParts = { readonly ports: Ports; readonly events: Events; readonly broker: BrokerConnection }
+
 /**
- * How far a text of ours that was just stored has come when it is as far as was wished, when it comes no further, or when
- * the time is over. Who waits for the broker alone does not wait for a connection that has just failed.
+ * Waits until a text of ours that was just stored has reached `wait`, can come no further, or the time is over; then says
+ * how far it came. A wait for the broker alone ends when the connection fails.
  */
 export async function waitForState(
-  parts: EngineParts,
+  parts: WaitParts,
   { id, wait, timeoutMs }: WaitOptions,
 ): Promise<ReachedState> {
   const { ports, broker, events } = parts

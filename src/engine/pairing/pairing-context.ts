@@ -2,7 +2,6 @@ import { equal, fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
 import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
-import { stepInput } from "../messages/dispatch.ts"
 import { bundleRecord, closing } from "../handshake/bundles.ts"
 import type { Decision } from "../state/decision.ts"
 import { findContactById } from "../contacts/contacts.ts"
@@ -14,7 +13,9 @@ import { openInboxConnection, NO_EVENTS } from "../connection/inbox-connection.t
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { Outbox } from "../messages/outbox.ts"
 import type { Answered, PairingContext, Expected, Connection, Paired, Ports } from "../state/ports.ts"
-import { describePaired, type Events } from "../state/events.ts"
+import type { Events } from "../state/event-emitter.ts"
+import { stepInput } from "../state/update.ts"
+import { describePaired } from "../contacts/describe.ts"
 
 export type PairingSource = {
   readonly ports: Ports

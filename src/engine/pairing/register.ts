@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { formatAddress } from "../../wire/address.ts"
 import { parseInvitationLink } from "../../wire/invitation-link.ts"
-import type { Params, Results } from "../api.ts"
+import type { Params, Results } from "../state/commands.ts"
 import { joinWithAccess } from "./broker-choice.ts"
 import type { PairingContext } from "../state/ports.ts"
 

@@ -1,6 +1,6 @@
 import type { Session } from "../../session/state.ts"
 import type { ContactId, MessageState, Write } from "../../store/records.ts"
-import type { Event } from "../api.ts"
+import type { Event } from "./events.ts"
 
 /** One change of the engine's memory and of the disk. A session is encoded only when its batch is committed. */
 export type Change =

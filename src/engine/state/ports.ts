@@ -15,7 +15,9 @@ import type {
 } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
-import type { Event, Offer, Params, Results } from "../api.ts"
+import type { Event } from "./events.ts"
+import type { Offer } from "./shapes.ts"
+import type { Params, Results } from "./commands.ts"
 import type { FaultPoint } from "./fault-points.ts"
 
 /** The broker where this profile receives. */

@@ -198,3 +198,8 @@ export const comparison = v.strictObject({
 export const membership = v.strictObject({ broker: v.string(), deviceId: v.string() })
 
 export const exported = v.strictObject({ contacts: count, messages: count })
+
+export type Contact = v.InferOutput<typeof contact>
+export type Message = v.InferOutput<typeof message>
+export type ConnectionStatus = v.InferOutput<typeof link>
+export type Offer = v.InferOutput<typeof offer>

@@ -5,6 +5,7 @@ import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { Change, Decision, Effect } from "./decision.ts"
 import { textNumbersChange, readTextNumbers, type TextNumbers } from "./text-numbers.ts"
+import type { Ports } from "./ports.ts"
 
 /** Time (unix ms) and chance of one step. */
 export type StepInput = { readonly now: number; readonly random: Random }
@@ -80,4 +81,13 @@ function readReceipts(value: Uint8Array | undefined): Uint8Array[] {
   const bytes = value ?? new Uint8Array(0)
   const count = Math.floor(bytes.length / SHORT_MID_BYTES)
   return Array.from({ length: count }, (_, i) => bytes.slice(i * SHORT_MID_BYTES, (i + 1) * SHORT_MID_BYTES))
+}
+
+export function stepInput(ports: Pick<Ports, "now" | "random">): StepInput {
+  return { now: ports.now(), random: ports.random }
+}
+
+/** While texts of a refreshed contact wait to be sent again: the words of the session in which they are to be. */
+export function unsentKey(contact: ContactId): string {
+  return `unsent/${contact}`
 }

@@ -1,0 +1,31 @@
+import type { BrokerConnection } from "../connection/broker-connection.ts"
+import type { Mailboxes } from "../connection/mailboxes.ts"
+import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
+import type { Expiry } from "../messages/expiry.ts"
+import type { GapRequests } from "../messages/gap-requests.ts"
+import type { Outbox } from "../messages/outbox.ts"
+import type { ReadMarkers } from "../messages/read-markers.ts"
+import type { Receipts } from "../messages/receipts.ts"
+import type { Reencryption } from "../messages/reencrypt-driver.ts"
+import type { EnginePairing } from "../pairing/pairing-context.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import type { Events } from "../state/event-emitter.ts"
+import type { Ports } from "../state/ports.ts"
+
+/** The parts of a running engine. */
+export type EngineParts = {
+  readonly ports: Ports
+  readonly queue: CommitQueue
+  readonly outbox: Outbox
+  readonly receipts: Receipts
+  readonly events: Events
+  readonly expiry: Expiry
+  readonly mailboxes: Mailboxes
+  readonly broker: BrokerConnection
+  readonly pairing: EnginePairing
+  readonly readMarkers: ReadMarkers
+  readonly gapRequests: GapRequests
+  readonly recoveryDriver: RecoveryDriver
+  readonly reencryption: Reencryption
+  readonly close: () => Promise<void>
+}

@@ -1,0 +1,71 @@
+import { toHex } from "../../crypto/bytes.ts"
+import { fourWords } from "../../pairing/words.ts"
+import type { ContactRecord, ContactId, MessageRecord } from "../../store/records.ts"
+import type { Contact, Message } from "../state/shapes.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Paired } from "../state/ports.ts"
+import { fingerprintDigits, isUncompared } from "./contacts.ts"
+
+export function describeContact(
+  contact: ContactRecord,
+  counts: { readonly unread: number; readonly queued: number },
+): Contact {
+  return {
+    name: contact.name,
+    fingerprint: fingerprintDigits(contact.identity),
+    state: contact.state,
+    verified: contact.verified,
+    blocked: contact.blocked,
+    keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
+    movedAt: contact.movedAt === 0 ? null : contact.movedAt,
+    readReceipts: contact.readReceipts,
+    typing: contact.typing,
+    receiptDelayMs: contact.receiptDelay,
+    timer: contact.timer,
+    addedAt: contact.addedAt,
+    ...counts,
+  }
+}
+
+/** Texts to this contact that the broker has not acknowledged yet. */
+export function queuedTexts(state: EngineState, contact: ContactId): number {
+  let queued = 0
+  for (const entry of state.outgoing.values()) {
+    if (entry.contact === contact && entry.kind === "text" && !entry.published) queued++
+  }
+  return queued
+}
+
+/** Undefined when its contact was forgotten meanwhile. */
+export function describeMessage(state: EngineState, record: MessageRecord): Message | undefined {
+  const contact = state.contacts.get(record.contact)
+  if (contact === undefined) return undefined
+  const { seq, mine, kind, text, sentAt, storedAt, state: messageState, timer, expiresAt } = record
+  return {
+    id: toHex(record.mid),
+    seq,
+    contact: contact.name,
+    mine,
+    kind,
+    text,
+    sentAt,
+    storedAt,
+    state: messageState,
+    trusted: mine || kind === "line" || !isUncompared(contact) || storedAt < contact.changedAt,
+    timer,
+    expiresAt: expiresAt === 0 ? null : expiresAt,
+  }
+}
+
+/** A contact as it stands after a handshake: nothing of it has been read yet. */
+export function describePaired(
+  state: EngineState,
+  contact: ContactRecord,
+  outcome: { readonly known: boolean; readonly renamedFrom: string | null },
+): Paired {
+  return { contact: describeAlone(state, contact), words: fourWords(contact.sas), ...outcome }
+}
+
+export function describeAlone(state: EngineState, contact: ContactRecord): Contact {
+  return describeContact(contact, { unread: 0, queued: queuedTexts(state, contact.id) })
+}

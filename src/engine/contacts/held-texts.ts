@@ -1,0 +1,73 @@
+import type { ContactId, HeldRecord, HeldText } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { HeldTexts } from "../state/text-numbers.ts"
+import type { ContactUpdate } from "../state/update.ts"
+import { addSystemMessage } from "./system-messages.ts"
+
+const NOTHING: HeldTexts = new Map()
+
+/** Texts of theirs that wait for earlier ones, by number. */
+export function heldFrom(state: EngineState, contact: ContactId): HeldTexts {
+  return state.held.get(contact) ?? NOTHING
+}
+
+/** Shows the gap before the first held text as a system message, then the texts that follow it. */
+export function closeGap(update: ContactUpdate, held: Map<number, HeldRecord>): void {
+  const first = Math.min(...held.keys())
+  if (!Number.isFinite(first)) return
+  const missing = first - update.textNumbers.received
+  if (missing > 0) addSystemMessage(update, `${messages(missing)} from ${update.contact.name} did not arrive`)
+  update.textNumbers = { ...update.textNumbers, received: first }
+  releaseHeld(update, held)
+}
+
+/** Shows everything that waits, with its gaps: their session is over, and no more of it will come. */
+export function closeAllGaps(update: ContactUpdate, state: EngineState): void {
+  const held = new Map(heldFrom(state, update.contact.id))
+  while (held.size > 0) closeGap(update, held)
+}
+
+/** Shows the held texts that follow without a gap, and removes them from `held`. */
+export function releaseHeld(update: ContactUpdate, held: Map<number, HeldRecord>): void {
+  let { received } = update.textNumbers
+  let cancelled = 0
+  for (let next = held.get(received); next !== undefined; next = held.get(received)) {
+    held.delete(received++)
+    update.changes.push({ kind: "held-done", contact: next.contact, number: next.number })
+    if (next.text === undefined) {
+      cancelled++
+      continue
+    }
+    showCancelled(update, cancelled)
+    cancelled = 0
+    showText(update, next.text)
+  }
+  showCancelled(update, cancelled)
+  if (received !== update.textNumbers.received) update.textNumbers = { ...update.textNumbers, received }
+}
+
+function showCancelled(update: ContactUpdate, texts: number): void {
+  if (texts > 0) addSystemMessage(update, `${update.contact.name} took back ${messages(texts)}`)
+}
+
+export function showText(update: ContactUpdate, text: HeldText): void {
+  const { contact, input } = update
+  update.changes.push({
+    kind: "message",
+    message: {
+      ...text,
+      contact: contact.id,
+      mine: false,
+      kind: "text",
+      storedAt: input.now,
+      state: "received",
+      shown: false,
+      expiresAt: 0,
+    },
+  })
+  update.effects.push({ kind: "message", contact: contact.id, mid: text.mid })
+}
+
+function messages(count: number): string {
+  return count === 1 ? "1 message" : `${count} messages`
+}

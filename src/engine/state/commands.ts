@@ -1,0 +1,159 @@
+import * as v from "valibot"
+
+import * as shape from "./shapes.ts"
+
+const { contact, empty, limit, name, nothing, wordCount, pairingMethod, carrier } = shape
+/** As many messages as fit on a few screens. */
+const PAGE = 50
+const messages = v.array(shape.message)
+
+/** All commands of a profile, for user interfaces, scripts and other processes; the key is the JSON-RPC method name. */
+export const COMMANDS = {
+  status: {
+    about: "Broker, connection and outbox of the profile.",
+    params: empty,
+    result: shape.status,
+  },
+  "catch-up": {
+    about: "Answers when everything that the broker kept for the profile is here, or the link is down.",
+    params: empty,
+    result: nothing,
+  },
+  send: {
+    about:
+      "Sends a message. Answers when it has come as far as `wait` says (on this disk, on the broker, on the peer's disk, " +
+      "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` says how far it came.",
+    params: v.strictObject({
+      to: name,
+      text: shape.text,
+      wait: v.optional(v.picklist(["disk", "broker", "delivered", "read"]), "disk"),
+      timeoutMs: v.optional(shape.timeoutMs, 10_000),
+    }),
+    result: shape.sent,
+  },
+  history: {
+    about: "The end of a conversation, oldest first.",
+    params: v.strictObject({ with: name, limit: v.optional(limit, PAGE) }),
+    result: messages,
+  },
+  search: {
+    about: "Messages that hold all these words, newest first.",
+    params: v.strictObject({ words: shape.words, limit: v.optional(limit, PAGE) }),
+    result: messages,
+  },
+  inbox: {
+    about: "Messages that nobody has been shown yet; `take` marks them as shown.",
+    params: v.strictObject({ take: v.optional(v.boolean(), false) }),
+    result: messages,
+  },
+  shown: {
+    about: "Marks the messages of a conversation as shown, up to the one with this `seq`.",
+    params: v.strictObject({ with: name, upTo: shape.seq }),
+    result: nothing,
+  },
+  contacts: { about: "All contacts.", params: empty, result: v.array(contact) },
+  rename: {
+    about: "Calls a contact something else.",
+    params: v.strictObject({ contact: name, to: name }),
+    result: contact,
+  },
+  block: {
+    about: "Drops what a contact sends, or takes that back.",
+    params: v.strictObject({ contact: name, blocked: v.boolean() }),
+    result: contact,
+  },
+  forget: {
+    about: "Deletes a contact and the conversation.",
+    params: v.strictObject({ contact: name }),
+    result: nothing,
+  },
+  verify: {
+    about: "What to compare with a contact: four words, and the safety number.",
+    params: v.strictObject({ contact: name }),
+    result: shape.comparison,
+  },
+  "mark-verified": {
+    about: "Notes that it was compared and is the same, or that it is not.",
+    params: v.strictObject({ contact: name, verified: v.boolean() }),
+    result: contact,
+  },
+  replace: {
+    about:
+      "Somebody who lost his keys was paired anew as `by`: he takes over name and history of `contact`, and nothing is sent " +
+      "to him until the new key was compared.",
+    params: v.strictObject({ contact: name, by: name }),
+    result: contact,
+  },
+  reset: {
+    about:
+      "Makes the connection with a contact anew, as is done by itself when the state of one side was lost.",
+    params: v.strictObject({ contact: name }),
+    result: nothing,
+  },
+  privacy: {
+    about:
+      "What a contact is told: that messages were read, that something is being written; and how long receipts wait at " +
+      "random before they leave.",
+    params: v.strictObject({
+      contact: name,
+      readReceipts: v.boolean(),
+      typing: v.boolean(),
+      receiptDelayMs: shape.receiptDelayMs,
+    }),
+    result: contact,
+  },
+  timer: {
+    about: "Messages of a conversation disappear on both sides after so many seconds, 0 for never.",
+    params: v.strictObject({ contact: name, seconds: shape.timerSeconds }),
+    result: contact,
+  },
+  typing: {
+    about: "Tells a contact that something is being written, where `privacy` allows it.",
+    params: v.strictObject({ contact: name, typing: v.boolean() }),
+    result: nothing,
+  },
+  outbox: {
+    about: "What was sent and not acknowledged by its receiver, and why.",
+    params: empty,
+    result: v.array(shape.outboxEntry),
+  },
+  cancel: {
+    about: "Takes a message back that its receiver has not acknowledged. It may have arrived all the same.",
+    params: v.strictObject({ contact: name, id: shape.messageId }),
+    result: nothing,
+  },
+  "pair-offer": {
+    about: "Starts an offer; the event `paired` or `pair-failed` follows.",
+    params: v.strictObject({ by: v.optional(pairingMethod, "code"), words: v.optional(wordCount, 2) }),
+    result: shape.offer,
+  },
+  "device-offer": {
+    about: "A code for another laptop of the same person: who answers it becomes a device of the same user.",
+    params: v.strictObject({ words: v.optional(wordCount, 2) }),
+    result: shape.offer,
+  },
+  "pair-answer": {
+    about:
+      "Answers an offer: a code, a link, or the text of a file. Answers when the handshake is on disk and its first " +
+      "message on the broker; a code also waits for the peer.",
+    params: v.strictObject({ by: pairingMethod, carrier }),
+    result: shape.paired,
+  },
+  "pair-cancel": { about: "Takes the offer back.", params: empty, result: nothing },
+  register: {
+    about:
+      "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",
+    params: v.strictObject({ invitation: carrier }),
+    result: shape.membership,
+  },
+  export: {
+    about:
+      "Writes an encrypted backup of identity, contacts and conversations to `path`, a whole path where nothing is yet.",
+    params: v.strictObject({ path: shape.path, passphrase: shape.backupPassphrase }),
+    result: shape.exported,
+  },
+} as const
+
+export type Command = keyof typeof COMMANDS
+export type Params<C extends Command> = v.InferOutput<(typeof COMMANDS)[C]["params"]>
+export type Results = { [C in Command]: v.InferOutput<(typeof COMMANDS)[C]["result"]> }

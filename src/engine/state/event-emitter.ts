@@ -1,0 +1,30 @@
+import type { Event } from "./events.ts"
+
+/** Hands events to all listeners, in the order in which they are emitted. */
+export type Events = {
+  readonly emit: (event: Event) => void
+  /** Events from now on; the returned function ends it. */
+  readonly listen: (onEvent: (event: Event) => void) => () => void
+  /** One more frame was refused. */
+  readonly countDropped: () => void
+  readonly dropped: () => number
+}
+
+export function openEvents(): Events {
+  const listeners = new Set<(event: Event) => void>()
+  let dropped = 0
+
+  function emit(event: Event): void {
+    for (const listener of listeners) listener(event)
+  }
+
+  return {
+    emit,
+    listen: (onEvent) => {
+      listeners.add(onEvent)
+      return () => listeners.delete(onEvent)
+    },
+    countDropped: () => emit({ event: "dropped", total: ++dropped }),
+    dropped: () => dropped,
+  }
+}

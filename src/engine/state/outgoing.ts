@@ -1,0 +1,71 @@
+import { seal } from "../../session/ratchet.ts"
+import type { OutgoingRecord, ContactRecord } from "../../store/records.ts"
+import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
+import { inboxTopic, splitInbox } from "../../wire/topics.ts"
+import type { ContactUpdate } from "./update.ts"
+
+export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long"
+
+export type SealResult =
+  | { readonly kind: "posted"; readonly mid: Uint8Array }
+  | { readonly kind: "refused"; readonly why: SealRefusal }
+
+/** What goes into the outbox, and the text that it carries where it carries one. */
+type Outgoing = {
+  readonly kind: OutgoingRecord["kind"]
+  readonly frames: readonly Frame[]
+  /** The message whose text it is; undefined for a text that is new, whose message id is that of the frame. */
+  readonly text?: { readonly mid: Uint8Array | undefined; readonly number: number }
+}
+
+/** Seals the frames into the outbox, and adds waiting receipts to them. A refusal leaves the update as it was. */
+export function sealAndEnqueue(update: ContactUpdate, outgoing: Outgoing): SealResult {
+  const { frames } = outgoing
+  const piggybacked = update.receipts.slice(0, LIST_MAX)
+  if (piggybacked.length === 0) return sealWithoutReceipts(update, outgoing)
+  const sealed = sealWithoutReceipts(update, {
+    ...outgoing,
+    frames: [...frames, { kind: "ack", mids: piggybacked }],
+  })
+  if (sealed.kind === "posted") {
+    update.receipts = update.receipts.slice(piggybacked.length)
+    return sealed
+  }
+  return sealed.why === "too-long" && frames.length > 0 ? sealWithoutReceipts(update, outgoing) : sealed
+}
+
+function sealWithoutReceipts(update: ContactUpdate, { kind, frames, text }: Outgoing): SealResult {
+  const { contact, input } = update
+  const sealed = seal(update.session, frames, input.random)
+  if (sealed.kind === "refused") return sealed
+  update.session = sealed.next
+  const { wire, mid } = sealed
+  const carries = text && { mid: text.mid ?? mid, number: text.number }
+  enqueue(update, { contact: contact.id, kind, topic: peerTopic(contact), wire, mid, carries })
+  return { kind: "posted", mid }
+}
+
+/** Puts finished bytes into the outbox, due at once. */
+export function enqueue(
+  update: ContactUpdate,
+  entry: Pick<OutgoingRecord, "contact" | "kind" | "topic" | "wire" | "mid" | "carries">,
+): void {
+  const { now } = update.input
+  update.changes.push({
+    kind: "outgoing",
+    outgoing: {
+      ...entry,
+      mid: entry.mid.slice(0, SHORT_MID_BYTES),
+      seq: update.seq,
+      published: false,
+      attempts: 0,
+      dueAt: now,
+      createdAt: now,
+    },
+  })
+  update.seq++
+}
+
+function peerTopic(contact: ContactRecord): string {
+  return inboxTopic(splitInbox(contact.peerInbox))
+}

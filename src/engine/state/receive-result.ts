@@ -1,0 +1,33 @@
+import type { Decision } from "./decision.ts"
+
+/** What became of a frame that a contact sent. */
+export type ReceiveResult =
+  /** On disk with all that follows from it. */
+  | { readonly kind: "committed"; readonly receiptsWait: boolean }
+  /** Seen before: nothing changed, or its receipt waits to be sent again. */
+  | { readonly kind: "again"; readonly receiptsWait: boolean }
+  | {
+      readonly kind: "refused"
+      readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
+    }
+
+/** A frame is acknowledged to the broker whatever it was, but not before what follows from it is on disk [D-2]. */
+export const FRAME_TRANSITIONS = {
+  arrived: { "it opens": "committed", "it came before": "again", "it does not open": "refused" },
+  committed: { "after the commit": "acknowledged" },
+  again: { "after the commit": "acknowledged" },
+  refused: { "after it is counted": "acknowledged" },
+  acknowledged: {},
+} as const satisfies Record<string, Readonly<Record<string, ReceiveResult["kind"] | "acknowledged">>>
+
+/** A refusal: nothing changes, and the frame is counted. */
+export function dropFrame(why: Extract<ReceiveResult, { kind: "refused" }>["why"]): Decision<ReceiveResult> {
+  return {
+    commit: [],
+    effects: [{ kind: "dropped" }],
+    result: { kind: FRAME_TRANSITIONS.arrived["it does not open"], why },
+  }
+}
+
+/** A frame that was processed before, and needs no receipt. */
+export const DUPLICATE: ReceiveResult = { kind: "again", receiptsWait: false }
