@@ -1,24 +1,23 @@
-import { toHex } from "../crypto/bytes.ts"
+import { equal, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
 import { describeMessage } from "./contacts/describe.ts"
 import type { Effect } from "./state/decision.ts"
 
-export type EffectParts = Pick<EngineParts, "ports" | "queue" | "events" | "pairing" | "expiry">
-
 /** Carries out what the steps of one commit cause, in order; resolves when all listeners have had their events. */
-export async function runEffects(parts: EffectParts, effects: readonly Effect[]): Promise<void> {
+export async function runEffects(parts: EngineParts, effects: readonly Effect[]): Promise<void> {
+  parts.outbox.flush()
   if (effects.some(startsTimers)) parts.expiry.rearm()
   for (const effect of effects) await runOrReport(parts, effect)
 }
 
-/** The time of our own texts begins when they have arrived. */
+/** The time of a text of ours begins when it has arrived, that of theirs when it was shown. */
 function startsTimers({ kind }: Effect): boolean {
-  return kind === "receipt" || kind === "read"
+  return kind === "receipt" || kind === "read" || kind === "shown"
 }
 
 /** One message that cannot be read must not silence those after it. */
-async function runOrReport(parts: EffectParts, effect: Effect): Promise<void> {
+async function runOrReport(parts: EngineParts, effect: Effect): Promise<void> {
   try {
     await run(parts, effect)
   } catch (fault) {
@@ -27,33 +26,30 @@ async function runOrReport(parts: EffectParts, effect: Effect): Promise<void> {
   }
 }
 
-async function run(parts: EffectParts, effect: Effect): Promise<void> {
-  const { ports, queue, events, pairing } = parts
+async function run(parts: EngineParts, effect: Effect): Promise<void> {
+  const { events, pairing } = parts
   switch (effect.kind) {
-    case "message": {
-      const record = await ports.store.findMessage(effect.contact, effect.mid)
-      const message = record && describeMessage(queue.state(), record)
-      if (message !== undefined) events.emit({ event: "message", message })
+    case "message":
+      return emitMessage(parts, effect)
+    case "receipt":
+      emitReceipt(parts, effect)
       return
-    }
-    case "receipt": {
-      const contact = queue.state().contacts.get(effect.contact)?.name
-      if (contact === undefined) return
-      events.emit({ event: "receipt", contact, id: toHex(effect.mid), state: effect.state })
+    case "read":
+      return emitRead(parts, effect)
+    case "shown":
       return
-    }
-    case "read": {
-      const contact = queue.state().contacts.get(effect.contact)?.name
-      const record = await ports.store.findMessage(effect.contact, effect.mid8)
-      if (contact === undefined || record?.mine !== true) return
-      events.emit({ event: "receipt", contact, id: toHex(record.mid), state: "read" })
+    case "received":
+      afterReceived(parts, effect)
       return
-    }
-    case "welcomed": {
-      const contact = queue.state().contacts.get(effect.contact)
-      if (contact !== undefined) pairing.onWelcomed(contact, effect.renamedFrom)
+    case "session-replaced":
+      afterSessionReplaced(parts, effect)
       return
-    }
+    case "accepted":
+      pairing.onAccepted(effect)
+      return
+    case "welcomed":
+      pairing.onWelcomed(effect)
+      return
     case "dropped":
       events.countDropped()
       return
@@ -61,4 +57,39 @@ async function run(parts: EffectParts, effect: Effect): Promise<void> {
       events.emit(effect.event)
       return
   }
+}
+
+type Of<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>
+
+async function emitMessage({ ports, queue, events }: EngineParts, effect: Of<"message">): Promise<void> {
+  const record = await ports.store.findMessage(effect.contact, effect.mid)
+  const message = record && describeMessage(queue.state(), record)
+  if (message !== undefined) events.emit({ event: "message", message })
+}
+
+function emitReceipt({ queue, events }: EngineParts, { contact: id, mid, state }: Of<"receipt">): void {
+  const contact = queue.state().contacts.get(id)?.name
+  if (contact !== undefined) events.emit({ event: "receipt", contact, id: toHex(mid), state })
+}
+
+async function emitRead({ ports, queue, events }: EngineParts, effect: Of<"read">): Promise<void> {
+  const contact = queue.state().contacts.get(effect.contact)?.name
+  const record = await ports.store.findMessage(effect.contact, effect.mid8)
+  if (contact === undefined || record?.mine !== true) return
+  events.emit({ event: "receipt", contact, id: toHex(record.mid), state: "read" })
+}
+
+function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"received">): void {
+  if (effect.receiptsWait) receipts.schedule(effect.contact)
+  gapRequests.watch(effect.contact)
+}
+
+/** The old mailbox is closed where the new session has another; texts that the old session sealed go again. */
+function afterSessionReplaced(
+  { queue, mailboxes, reencryption }: EngineParts,
+  { contact, oldMailbox }: Of<"session-replaced">,
+): void {
+  const mailbox = queue.state().contacts.get(contact)?.mailbox
+  if (mailbox === undefined || !equal(mailbox, oldMailbox)) mailboxes.close(oldMailbox)
+  reencryption.start(contact)
 }

@@ -42,7 +42,7 @@ type Names =
 
 /** Who one talks with, and how. */
 export function contactCommands(parts: EngineParts): Handlers<Names> {
-  const { ports, queue, mailboxes, outbox } = parts
+  const { ports, queue, mailboxes } = parts
   return {
     contacts: async () => {
       const unshown = await ports.store.unshown()
@@ -60,7 +60,6 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         mailboxes.openAll()
         parts.recoveryDriver.beginRestored()
       }
-      outbox.flush()
       return described
     },
     forget: async ({ contact }) => {
@@ -69,7 +68,6 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         return { commit: forgetting(record.id), effects: [], result: record.mailbox }
       })
       mailboxes.close(mailbox)
-      outbox.flush()
       return null
     },
     verify: ({ contact }) => {
@@ -95,14 +93,12 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       edit(parts, contact, (record) => ({ ...record, readReceipts, typing, receiptDelay: receiptDelayMs })),
     timer: async ({ contact, seconds }) => {
       const described = await queue.run((state) => decideTimer(parts, state, contact, seconds))
-      outbox.flush()
       return described
     },
     typing: async ({ contact, typing }) => {
       const { id, typing: isAllowed, blocked } = findContact(queue.state(), contact)
       if (!isAllowed || blocked) return null
       await queue.run((state) => enqueuePassing(state, id, { kind: "typing", typing }, stepInput(ports)))
-      outbox.flush()
       return null
     },
   }
@@ -156,10 +152,9 @@ function compared(record: ContactRecord, verified: boolean): ContactRecord {
  * Nothing is sent to him until the new key was compared.
  */
 async function replace(parts: EngineParts, params: Params<"replace">): Promise<Contact> {
-  const { queue, mailboxes, outbox } = parts
+  const { queue, mailboxes } = parts
   const { mailbox, contact } = await queue.run((state) => decideReplacing(parts, state, params))
   mailboxes.close(mailbox)
-  outbox.flush()
   return contact
 }
 

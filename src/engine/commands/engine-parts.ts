@@ -4,7 +4,6 @@ import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import type { Expiry } from "../messages/expiry.ts"
 import type { GapRequests } from "../messages/gap-requests.ts"
 import type { Outbox } from "../messages/outbox.ts"
-import type { ReadMarkers } from "../messages/read-markers.ts"
 import type { Receipts } from "../messages/receipts.ts"
 import type { Reencryption } from "../messages/reencrypt-driver.ts"
 import type { EnginePairing } from "../pairing/pairing-context.ts"
@@ -23,9 +22,7 @@ export type EngineParts = {
   readonly mailboxes: Mailboxes
   readonly broker: BrokerConnection
   readonly pairing: EnginePairing
-  readonly readMarkers: ReadMarkers
   readonly gapRequests: GapRequests
   readonly recoveryDriver: RecoveryDriver
   readonly reencryption: Reencryption
-  readonly close: () => Promise<void>
 }

@@ -10,6 +10,7 @@ import { noChange, type Decision } from "../state/decision.ts"
 import { enqueueText } from "../messages/enqueue.ts"
 import { hasUnsent } from "../messages/reencrypt.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
+import { markRead } from "../messages/read-markers.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
 import { stepInput } from "../state/update.ts"
 import { describeMessage } from "../contacts/describe.ts"
@@ -34,26 +35,26 @@ export function messageCommands(
     search: async ({ words, limit }) => describeAll(queue.state(), await ports.store.search(words, limit)),
     inbox: async ({ take }) => {
       const unshown = await ports.store.unshown()
-      if (take) await parts.readMarkers.mark(unshown)
+      if (take) await markRead(parts, unshown)
       return describeAll(queue.state(), unshown)
     },
     shown: async ({ with: name, upTo }) => {
       const { id } = findContact(queue.state(), name)
       const unshown = await ports.store.unshown()
-      await parts.readMarkers.mark(unshown.filter(({ contact, seq }) => contact === id && seq <= upTo))
+      await markRead(
+        parts,
+        unshown.filter(({ contact, seq }) => contact === id && seq <= upTo),
+      )
       return null
     },
   }
 }
 
 async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {
-  const { ports, outbox } = parts
   checkText(params.text)
   // A handshake that comes in between leaves older texts, which go first.
   const mid = (await storeText(parts, params)) ?? (await storeText(parts, params))
   if (mid === undefined) throw notNow(params.to)
-  ports.reach("send-committed")
-  outbox.flush()
   const id = toHex(mid)
   if (params.wait === "disk") return { id, state: "queued" }
   return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
@@ -63,11 +64,13 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
 async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
   await reencryption.done(findContact(queue.state(), params.to).id)
-  return queue.run((state) => {
+  const mid = await queue.run((state) => {
     const decision = decideText(parts, state, params)
     ports.reach("send-decided")
     return decision
   })
+  if (mid !== undefined) ports.reach("send-committed")
+  return mid
 }
 
 function decideText(

@@ -17,7 +17,7 @@ type OutboxEntry = Results["outbox"][number]
 
 /** What waits, and taking it back. */
 export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"> {
-  const { ports, queue, outbox } = parts
+  const { ports, queue } = parts
   return {
     outbox: async () => {
       const unsent = await allUnsentTexts(ports, queue)
@@ -42,7 +42,6 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
           "mqttchat outbox",
         )
       })
-      outbox.flush()
       return null
     },
   }

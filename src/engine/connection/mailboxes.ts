@@ -1,45 +1,55 @@
-import { toHex } from "../../crypto/bytes.ts"
+import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
-import { inboxTopic } from "../../wire/topics.ts"
+import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import type { InboxConnection } from "./inbox-connection.ts"
+import type { CommitQueue } from "../state/commit-queue.ts"
+import type { Events } from "../state/event-emitter.ts"
+import type { BrokerConnection } from "./broker-connection.ts"
 
 /** Our subscriptions: one mailbox for each contact that is not blocked, and one for each offer. */
 export type Mailboxes = {
   /** Subscribes to whatever is not yet; resolves when this mailbox has its SUBACK. */
   readonly open: (mailbox: Uint8Array) => Promise<void>
   readonly close: (mailbox: Uint8Array) => void
-  /** A new link: all mailboxes of the book. */
+  /** After a new connection: all mailboxes of contacts and offers. */
   readonly openAll: () => void
+  /** `run` is called whenever a mailbox has its SUBACK. */
+  readonly onOpen: (run: () => void) => void
+  /** An inbox of ours with this mailbox. Faults `config` where there is no broker. */
+  readonly inboxAt: (mailbox: Uint8Array) => Inbox
   /** An INIT may leave only when its answer would arrive; who is blocked, or talks with us elsewhere, gets nothing. */
   readonly maySend: (entry: OutgoingRecord) => boolean
 }
 
 export type MailboxSource = {
-  readonly state: () => EngineState
-  readonly connection: () => InboxConnection | undefined
-  /** Bytes of our device id. */
-  readonly device: () => Uint8Array | undefined
-  readonly onOpen: () => void
-  readonly onRefused: (why: Fault) => void
+  readonly queue: CommitQueue
+  readonly broker: BrokerConnection
+  readonly events: Events
 }
 
-export function openMailboxes(source: MailboxSource): Mailboxes {
+export function openMailboxes({ queue, broker, events }: MailboxSource): Mailboxes {
   const ready = new Set<string>()
+  let opened: () => void = () => undefined
 
   function topicOf(mailbox: Uint8Array): string | undefined {
-    const device = source.device()
+    const device = fromBase64url(broker.deviceId() ?? "")
     return device === undefined ? undefined : inboxTopic({ device, mailbox })
+  }
+
+  function inboxAt(mailbox: Uint8Array): Inbox {
+    const device = fromBase64url(broker.deviceId() ?? "")
+    if (device?.length === ID_BYTES) return { device, mailbox }
+    throw new Fault("config", "this profile has no place at a broker yet", "mqttchat pair CODE@HOST")
   }
 
   async function open(mailbox: Uint8Array): Promise<void> {
     const topic = topicOf(mailbox)
-    const connection = source.connection()
+    const connection = broker.connection()
     if (topic === undefined || connection === undefined || ready.has(toHex(mailbox))) return
     await connection.subscribe(topic)
     ready.add(toHex(mailbox))
-    source.onOpen()
+    opened()
   }
 
   async function openOrReport(mailbox: Uint8Array): Promise<void> {
@@ -47,23 +57,26 @@ export function openMailboxes(source: MailboxSource): Mailboxes {
       await open(mailbox)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
-      if (fault.code !== "unavailable") source.onRefused(fault)
+      if (fault.code === "unavailable") return
+      events.emit({ event: "notice", contact: null, text: fault.message })
     }
   }
 
   return {
     open,
+    inboxAt,
+    onOpen: (run) => (opened = run),
     close: (mailbox) => {
       const topic = topicOf(mailbox)
       if (!ready.delete(toHex(mailbox)) || topic === undefined) return
-      void source.connection()?.unsubscribe(topic)
+      void broker.connection()?.unsubscribe(topic)
     },
     openAll: () => {
       ready.clear()
-      for (const mailbox of wanted(source.state())) void openOrReport(mailbox)
+      for (const mailbox of wanted(queue.state())) void openOrReport(mailbox)
     },
     maySend: (entry) => {
-      const contact = source.state().contacts.get(entry.contact)
+      const contact = queue.state().contacts.get(entry.contact)
       if (contact === undefined || contact.blocked || contact.movedAt > 0) return false
       return entry.kind !== "init" || ready.has(toHex(contact.mailbox))
     },

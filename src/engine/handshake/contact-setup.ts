@@ -1,10 +1,9 @@
 import type { Established } from "../../session/handshake.ts"
-import type { ContactId, ContactRecord } from "../../store/records.ts"
+import type { ContactRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/conversation-state.ts"
-import type { Change } from "../state/decision.ts"
 import { unsentKey, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { nextSecret } from "./confirmation.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
@@ -53,9 +52,10 @@ export function setUpContact(
     textNumbersBefore: NO_TEXTS,
     seq: state.nextOutgoing,
     input,
-    changes: previous === undefined ? [] : endSession(state, id, established),
+    changes: [],
     effects: [],
   }
+  if (previous !== undefined) endSession(state, update, previous.mailbox)
   if (!isAnswered) update.changes.push(nextSecret(id, established.recoverySecret))
   closeAllGaps(update, state)
   update.textNumbers = { ...NO_TEXTS }
@@ -75,11 +75,12 @@ const NEW_CONTACT = {
   timerSetAt: 0,
 } as const
 
-function endSession(state: EngineState, id: ContactId, { sas }: Established): Change[] {
-  const changes: Change[] = []
+/** What was sealed in the old session cannot be opened any more; its texts wait to be sealed again. */
+function endSession(state: EngineState, update: ContactUpdate, oldMailbox: Uint8Array): void {
+  const { id, sas } = update.contact
   for (const entry of state.outgoing.values()) {
-    if (entry.contact === id) changes.push({ kind: "outgoing-done", seq: entry.seq })
+    if (entry.contact === id) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
   }
-  changes.push({ kind: "setting", key: unsentKey(id), value: sas })
-  return changes
+  update.changes.push({ kind: "setting", key: unsentKey(id), value: sas })
+  update.effects.push({ kind: "session-replaced", contact: id, oldMailbox })
 }

@@ -1,11 +1,12 @@
 import { Fault } from "../../errors.ts"
 import type { ContactId, ContactState } from "../../store/records.ts"
-import type { Inbox } from "../../wire/topics.ts"
+import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContactById } from "../contacts/contacts.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import type { Started } from "./initiator.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
+import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, startRecovery } from "./recovery-policy.ts"
 import { stepInput } from "../state/update.ts"
@@ -26,32 +27,31 @@ export type RecoveryDriver = {
 export type RecoverySource = {
   readonly ports: Ports
   readonly queue: CommitQueue
-  /** An inbox of ours at this mailbox. Fault `config` where there is no broker. */
-  readonly inboxAt: (mailbox: Uint8Array) => Inbox
-  readonly onBegin: (contact: ContactId) => void
-  readonly onUnrecoverable: (contact: ContactId, why: Fault) => void
+  readonly mailboxes: Mailboxes
+  readonly events: Events
 }
 
-export function openRecoveryDriver(source: RecoverySource): RecoveryDriver {
-  const { ports, queue } = source
+export function openRecoveryDriver({ ports, queue, mailboxes, events }: RecoverySource): RecoveryDriver {
   /** Nothing of theirs is left to begin with, which is said once. */
   const unrecoverable = new Set<ContactId>()
 
   function start(state: EngineState, id: ContactId): Decision<Started> {
     const contact = findContactById(state, id)
-    const inbox = source.inboxAt(contact.mailbox)
+    const inbox = mailboxes.inboxAt(contact.mailbox)
     const self = { identity: ports.identity, name: ports.name }
     return startRecovery(state, self, { contact, inbox }, stepInput(ports))
   }
 
-  function afterBegin(id: ContactId): void {
-    ports.reach("recovery-committed")
-    source.onBegin(id)
+  function report(id: ContactId, { message }: Fault): void {
+    const name = queue.state().contacts.get(id)?.name
+    if (name === undefined) return
+    const text = `what ${name} sends cannot be read: ${message}; mqttchat reset ${name}, or pair again: mqttchat pair`
+    events.emit({ event: "notice", contact: name, text })
   }
 
   async function begin(id: ContactId): Promise<void> {
     await queue.run((state) => start(state, id))
-    afterBegin(id)
+    ports.reach("recovery-committed")
   }
 
   async function beginAutomatically(id: ContactId): Promise<void> {
@@ -62,11 +62,11 @@ export function openRecoveryDriver(source: RecoverySource): RecoveryDriver {
         const { commit, effects } = start(state, id)
         return { commit: [noteRecovery(state, id, now), ...commit], effects, result: true }
       })
-      if (isAllowed) afterBegin(id)
-      else source.onUnrecoverable(id, tooOften())
+      if (isAllowed) ports.reach("recovery-committed")
+      else report(id, tooOften())
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
-      source.onUnrecoverable(id, fault)
+      report(id, fault)
     }
   }
 
@@ -75,7 +75,7 @@ export function openRecoveryDriver(source: RecoverySource): RecoveryDriver {
       await begin(id)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
-      if (!unrecoverable.has(id)) source.onUnrecoverable(id, fault)
+      if (!unrecoverable.has(id)) report(id, fault)
       unrecoverable.add(id)
     }
   }

@@ -6,7 +6,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { readBundleSecrets } from "./bundles.ts"
 import type { Handshake } from "../contacts/conversation-state.ts"
 import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
-import type { Decision } from "../state/decision.ts"
+import type { Decision, Effect } from "../state/decision.ts"
 import { seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
@@ -14,15 +14,10 @@ import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { isRetried, loseInit } from "./recovery-policy.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
-import { dropFrame, DUPLICATE, type ReceiveResult } from "../state/receive-result.ts"
+import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
 import { withRecoveryBundle } from "./hello.ts"
 
-export type AcceptedHandshake = {
-  readonly kind: "accepted"
-  readonly contact: ContactId
-  readonly previous: ContactRecord | undefined
-  readonly renamedFrom: string | null
-}
+export type AcceptedHandshake = { readonly kind: "accepted"; readonly contact: ContactId }
 
 /** An INIT for an open bundle of ours: contact, session and WELCOME, and the bundle's secrets gone. */
 export function acceptHandshake(
@@ -61,9 +56,19 @@ export function acceptHandshake(
   recordInit(state, update, record, init)
   const welcome = { kind: "control", frames: [hello(self, recovery)] } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
-  const { id, name } = update.contact
-  const renamedFrom = previous === undefined && name !== wanted ? wanted : null
-  return toDecision(state, update, { kind: "accepted", contact: id, previous, renamedFrom })
+  if (record.contact === null) update.effects.push(accepted(update.contact, record, previous, wanted))
+  return toDecision(state, update, { kind: "accepted", contact: update.contact.id })
+}
+
+function accepted(
+  { id, name }: ContactRecord,
+  { tag }: OpenBundleRecord,
+  previous: ContactRecord | undefined,
+  wanted: string,
+): Effect {
+  const known = previous !== undefined
+  const renamedFrom = !known && name !== wanted ? wanted : null
+  return { kind: "accepted", contact: id, tag, known, renamedFrom }
 }
 
 /** Both began at once and ours counts: our own INIT is the answer, unless it went to a machine that they have left. */
@@ -84,7 +89,7 @@ function keepOurs(
   init: Uint8Array,
   { now }: StepInput,
 ): Decision<ReceiveResult> {
-  return { commit: loseInit(state, id, init, now), effects: [], result: DUPLICATE }
+  return { ...duplicate(id), commit: loseInit(state, id, init, now) }
 }
 
 function refusalOf(

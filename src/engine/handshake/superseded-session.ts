@@ -72,7 +72,7 @@ export function answerSuperseded(
       },
     })
   }
-  return { commit, effects: [], result: true }
+  return { commit, effects: [{ kind: "received", contact: from, receiptsWait: false }], result: true }
 }
 
 function decodeSuperseded(stored: Uint8Array) {

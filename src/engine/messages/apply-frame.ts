@@ -19,7 +19,8 @@ import { rememberFrame, findReplay } from "./replay-cache.ts"
 import { applyTimer } from "../contacts/timers.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { withRecoveryBundle } from "../handshake/hello.ts"
-import { dropFrame, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
+import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
+
 const { arrived } = FRAME_TRANSITIONS
 
 /** A frame that came to a contact's mailbox. A refusal changes nothing but the count of the dropped. */
@@ -48,7 +49,8 @@ export function openFrame(
     update.changes.push(rememberFrame(state.settings, from, isOwed ? "owed" : "passing", opened.mid))
   }
   startPostQuantumStep(update)
-  return toDecision(state, update, { kind: arrived["it opens"], receiptsWait: update.receipts.length > 0 })
+  update.effects.push({ kind: "received", contact: from, receiptsWait: update.receipts.length > 0 })
+  return toDecision(state, update, { kind: arrived["it opens"] })
 }
 
 /** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
@@ -75,7 +77,8 @@ export function repeatReceipt(
   const mid8 = mid.slice(0, SHORT_MID_BYTES)
   if (!update.receipts.some((waiting) => toHex(waiting) === toHex(mid8)))
     update.receipts = [...update.receipts, mid8]
-  return toDecision(state, update, { kind: arrived["it came before"], receiptsWait: true })
+  update.effects.push({ kind: "received", contact: to, receiptsWait: true })
+  return toDecision(state, update, { kind: arrived["it came before"] })
 }
 
 type FrameContext = {
@@ -93,7 +96,7 @@ function again(state: EngineState, update: ContactUpdate, wire: Uint8Array): Dec
   if (replay === "owed") return repeatReceipt(state, contact.id, mid, input)
   // An INIT that was answered, too: its WELCOME is in the outbox until the peer has it.
   if (replay === "passing" || wasAccepted(state, contact.id, wire)) {
-    return noChange({ kind: arrived["it came before"], receiptsWait: false })
+    return duplicate(contact.id)
   }
   return noChange({ kind: arrived["it does not open"], why: "unknown-tag" })
 }

@@ -18,22 +18,18 @@ import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
 import { messageId } from "../state/message-id.ts"
-import type { Connection, Ports } from "../state/ports.ts"
+import type { Ports } from "../state/ports.ts"
+import type { BrokerConnection } from "../connection/broker-connection.ts"
+import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import { recoveryOf } from "../handshake/recovery-policy.ts"
-import { dropFrame, type ReceiveResult } from "../state/receive-result.ts"
-import { DUPLICATE } from "../state/receive-result.ts"
+import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
 
 export type DispatchContext = {
   readonly ports: Ports
   readonly queue: CommitQueue
   readonly limits: Limits
-  readonly deviceId: () => string | undefined
-  readonly connection: () => Connection | undefined
-  /** After the commit. */
-  readonly onReceived: (contact: ContactId, receiptsWait: boolean) => void
-  /** A frame of theirs fitted, or one did not that is none that came before. */
-  readonly onMatch: (contact: ContactId, matches: boolean) => Promise<void>
-  readonly onAccepted: (offer: OpenBundleRecord, accepted: AcceptedHandshake) => void
+  readonly broker: BrokerConnection
+  readonly recoveryDriver: RecoveryDriver
 }
 
 /** What a frame turned out to be, once all that follows from it is on disk. */
@@ -59,7 +55,7 @@ export async function receiveFrame(
 ): Promise<void> {
   const { ports, queue } = context
   ports.reach("receive-arrived")
-  const mailbox = ourMailbox(topic, context.deviceId())
+  const mailbox = ourMailbox(topic, context.broker.deviceId())
   if (mailbox === undefined || payload.length < ID_BYTES) return countDropped(queue)
   const outcome = await queue.run((state) => {
     const decision = decide(context, state, mailbox, payload)
@@ -128,7 +124,7 @@ function decideInit(
   const contact = record.contact === null ? undefined : state.contacts.get(record.contact)
   if (contact !== undefined) {
     // The WELCOME to it is in the outbox until the peer has it.
-    if (wasAcceptedLast(state, contact.id, init)) return noChange(DUPLICATE)
+    if (wasAcceptedLast(state, contact.id, init)) return duplicate(contact.id)
     if (wasAccepted(state, contact.id, init)) return dropFrame("unknown-tag")
   }
   const decision = acceptHandshake(state, self, { record, init }, stepInput(ports))
@@ -156,12 +152,8 @@ async function afterInit(
   offer: OpenBundleRecord,
   outcome: AcceptedHandshake | ReceiveResult,
 ): Promise<void> {
-  if (outcome.kind === "accepted") context.onAccepted(offer, outcome)
-  else if (offer.contact === null) return
-  else if (outcome.kind === "again") context.onReceived(offer.contact, false)
-  else if (outcome.kind === "refused" && outcome.why === "unknown-tag") {
-    await context.onMatch(offer.contact, false)
-  }
+  if (offer.contact === null || outcome.kind !== "refused" || outcome.why !== "unknown-tag") return
+  await context.recoveryDriver.onMatch(offer.contact, false)
 }
 
 /** What a peer's state or ours that was put back looks like: his header opens, and nothing behind it. */
@@ -174,12 +166,11 @@ async function afterFrame(
   wire: Uint8Array,
 ): Promise<void> {
   if (received.kind !== "refused") {
-    await context.onMatch(contact, true)
-    context.onReceived(contact, received.receiptsWait)
+    await context.recoveryDriver.onMatch(contact, true)
   } else if (received.why === "unknown-tag") {
     await handleUnmatched(context, contact, wire)
   } else if (SIGNS_OF_LOST_STATE.has(received.why)) {
-    await context.onMatch(contact, false)
+    await context.recoveryDriver.onMatch(contact, false)
   }
 }
 
@@ -193,14 +184,10 @@ async function handleUnmatched(
   const mid = messageId(wire)
   if (await ports.store.hasMessage(contact, mid)) {
     await queue.run((state) => repeatReceipt(state, contact, mid, stepInput(ports)))
-    context.onReceived(contact, true)
     return
   }
-  if (await queue.run((state) => answerSuperseded(state, contact, wire, stepInput(ports)))) {
-    context.onReceived(contact, false)
-    return
-  }
-  await context.onMatch(contact, false)
+  if (await queue.run((state) => answerSuperseded(state, contact, wire, stepInput(ports)))) return
+  await context.recoveryDriver.onMatch(contact, false)
   await countDropped(queue)
 }
 
@@ -215,7 +202,7 @@ async function answerRequest(
   if (inbox === undefined || isOver(offer, ports) || !allowsAnswer(context, offer)) return countDropped(queue)
   const answer = sealLinkAnswer(bundle.hash, bundle.bytes, ports.random)
   // Not waited for: whoever asked asks again.
-  void context.connection()?.publish(inboxTopic(inbox), answer).catch(ignoreFault)
+  void context.broker.connection()?.publish(inboxTopic(inbox), answer).catch(ignoreFault)
 }
 
 function ignoreFault(fault: unknown): void {

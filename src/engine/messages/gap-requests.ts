@@ -1,11 +1,12 @@
 import { Fault } from "../../errors.ts"
 import type { ContactId } from "../../store/records.ts"
 import { noChange, type Decision } from "../state/decision.ts"
-import { updateFor, toDecision, type StepInput } from "../state/update.ts"
+import { stepInput, updateFor, toDecision, type StepInput } from "../state/update.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { missingNumbers, readTextNumbers, type HeldTexts } from "../state/text-numbers.ts"
 import { enqueuePassing } from "./enqueue.ts"
+import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { Ports } from "../state/ports.ts"
 import { closeGap, heldFrom } from "../contacts/held-texts.ts"
 
@@ -26,15 +27,7 @@ export type GapRequests = {
 
 type Watch = { received: number; requests: number; cancel: () => void }
 
-export type GapRequestsSource = {
-  readonly ports: Ports
-  readonly queue: CommitQueue
-  readonly isOnline: () => boolean
-  /** Something was put into the outbox. */
-  readonly onRequested: () => void
-}
-
-export function openGapRequests({ ports, queue, isOnline, onRequested }: GapRequestsSource): GapRequests {
+export function openGapRequests(ports: Ports, queue: CommitQueue, broker: BrokerConnection): GapRequests {
   const watches = new Map<ContactId, Watch>()
 
   function watch(contact: ContactId): void {
@@ -60,7 +53,7 @@ export function openGapRequests({ ports, queue, isOnline, onRequested }: GapRequ
 
   async function retry(contact: ContactId, pending: Watch): Promise<void> {
     try {
-      if (isOnline()) await requestOrClose(contact, pending)
+      if (broker.status().kind === "online") await requestOrClose(contact, pending)
     } catch (fault) {
       // The disk is full; there is another time.
       if (!(fault instanceof Fault)) throw fault
@@ -74,18 +67,17 @@ export function openGapRequests({ ports, queue, isOnline, onRequested }: GapRequ
   }
 
   async function requestOrClose(contact: ContactId, pending: Watch): Promise<void> {
-    const input = { now: ports.now(), random: ports.random }
+    const input = stepInput(ports)
     if (pending.requests < REQUEST_AFTER_MS.length) {
       pending.requests++
       await queue.run((state) => request(state, contact, input))
-      onRequested()
     } else {
       await queue.run((state) => close(state, contact, input))
     }
   }
 
   async function closeOld(): Promise<void> {
-    const input = { now: ports.now(), random: ports.random }
+    const input = stepInput(ports)
     for (const contact of queue.state().held.keys()) {
       if (!isOld(heldFrom(queue.state(), contact), input.now)) continue
       await queue.run((state) => close(state, contact, input))

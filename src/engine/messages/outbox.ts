@@ -2,9 +2,10 @@ import { Fault } from "../../errors.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
-import type { StepInput } from "../state/update.ts"
+import { stepInput, type StepInput } from "../state/update.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Connection, Ports } from "../state/ports.ts"
+import type { Mailboxes } from "../connection/mailboxes.ts"
 import { GIVE_UP_AFTER_MS, isDue, retransmitAfter } from "./retransmit-schedule.ts"
 import { cancelText } from "./cancel.ts"
 import { messageStateChange } from "./message-state.ts"
@@ -21,7 +22,7 @@ const IN_FLIGHT_MAX = 16
 export class Outbox {
   readonly #ports: Ports
   readonly #queue: CommitQueue
-  readonly #maySend: (entry: OutgoingRecord) => boolean
+  readonly #mailboxes: Mailboxes
   readonly #inFlight = new Set<number>()
   readonly #waiting = new Map<number, (() => void)[]>()
   #drains: (() => void)[] = []
@@ -33,11 +34,11 @@ export class Outbox {
   #failures = 0
   #stopped = false
 
-  /** `mayLeave` holds back what the peer could not answer, or may not have. */
-  constructor(ports: Ports, queue: CommitQueue, maySend: (entry: OutgoingRecord) => boolean) {
+  constructor(ports: Ports, queue: CommitQueue, mailboxes: Mailboxes) {
     this.#ports = ports
     this.#queue = queue
-    this.#maySend = maySend
+    this.#mailboxes = mailboxes
+    mailboxes.onOpen(this.flush)
   }
 
   /** The line came up, or went down. */
@@ -49,7 +50,7 @@ export class Outbox {
     this.flush()
   }
 
-  /** Publishes what is due, if there is a line; to be called after every commit. Calls that come together are one. */
+  /** Publishes what is due, if there is a connection. Every commit calls it; calls that come together are one. */
   readonly flush = (): void => {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
@@ -65,7 +66,6 @@ export class Outbox {
   /** Everything is due: the broker has forgotten our session, and perhaps what it held. */
   async flushNow(): Promise<void> {
     await this.#queue.run((state) => allDue(state, this.#ports.now()))
-    this.flush()
   }
 
   /** Resolves when the broker has acknowledged the frame, or it is gone; see `Book.outgoing`. */
@@ -99,7 +99,7 @@ export class Outbox {
       if (this.#inFlight.size >= IN_FLIGHT_MAX) return
       const waits = waitForInit.has(entry.contact)
       if (entry.kind === "init" && !entry.published) waitForInit.add(entry.contact)
-      if (waits || this.#inFlight.has(entry.seq) || !this.#maySend(entry)) continue
+      if (waits || this.#inFlight.has(entry.seq) || !this.#mailboxes.maySend(entry)) continue
       if (isDue(entry, now)) void this.#publish(entry, connection)
       else next = Math.min(next, entry.dueAt)
     }
@@ -111,8 +111,7 @@ export class Outbox {
     this.#inFlight.add(entry.seq)
     try {
       if (now() - entry.createdAt > GIVE_UP_AFTER_MS) {
-        const input = { now: now(), random: this.#ports.random }
-        await this.#queue.run((state) => giveUp(state, entry.seq, input))
+        await this.#queue.run((state) => giveUp(state, entry.seq, stepInput(this.#ports)))
         return
       }
       reach("publish-started")

@@ -8,18 +8,13 @@ import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
-/** Messages that were before somebody's eyes. */
-export type ReadMarkers = { readonly mark: (messages: readonly MessageRecord[]) => Promise<void> }
-
-/** Marks them on disk, and tells whom we want to know it. */
-export function openReadMarkers(ports: Ports, queue: CommitQueue, onMarked: () => void): ReadMarkers {
-  return {
-    mark: async (messages) => {
-      for (const [contact, shown] of byContact(messages)) {
-        await queue.run((state) => markShown(state, contact, shown, stepInput(ports)))
-      }
-      if (messages.length > 0) onMarked()
-    },
+/** Marks messages as shown, and sends read receipts to the contacts who may have them. */
+export async function markRead(
+  { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
+  messages: readonly MessageRecord[],
+): Promise<void> {
+  for (const [contact, shown] of byContact(messages)) {
+    await queue.run((state) => markShown(state, contact, shown, stepInput(ports)))
   }
 }
 
@@ -42,7 +37,8 @@ function markShown(
   const upTo = Math.max(...shown.map(({ seq }) => seq))
   const mark: Change = { kind: "shown", contact, upTo, at: input.now }
   const update = updateFor(state, contact, input)
-  if (update?.contact.readReceipts !== true) return { commit: [mark], effects: [], result: null }
+  if (update?.contact.readReceipts !== true)
+    return { commit: [mark], effects: [{ kind: "shown" }], result: null }
   const mids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(originalIdOf)
   for (let at = 0; at < mids.length; at += LIST_MAX) {
     sealAndEnqueue(update, {
@@ -51,6 +47,7 @@ function markShown(
     })
   }
   update.changes.push(mark)
+  update.effects.push({ kind: "shown" })
   return toDecision(state, update, null)
 }
 

@@ -2,9 +2,8 @@ import { Fault } from "../../errors.ts"
 import type { ContactId } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import { receiptsKey } from "../state/update.ts"
+import { receiptsKey, stepInput } from "../state/update.ts"
 import { enqueueReceipts } from "./enqueue.ts"
-import type { Outbox } from "./outbox.ts"
 import type { Ports } from "../state/ports.ts"
 
 /** Receipts for messages that come together leave together; a text that leaves meanwhile takes them along. */
@@ -21,20 +20,18 @@ export type Receipts = {
 }
 
 /** Schedules at once what an earlier process left waiting. */
-export function openReceipts(ports: Ports, queue: CommitQueue, outbox: Outbox): Receipts {
+export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
   const timers = new Map<ContactId, () => void>()
 
   async function send(contact: ContactId): Promise<void> {
     timers.get(contact)?.()
     timers.delete(contact)
-    const input = { now: ports.now(), random: ports.random }
     await queue.run((state) => {
-      const decision = enqueueReceipts(state, contact, input)
+      const decision = enqueueReceipts(state, contact, stepInput(ports))
       ports.reach("receipt-decided")
       return decision
     })
     ports.reach("receipt-committed")
-    outbox.flush()
   }
 
   async function sendOrRetry(contact: ContactId): Promise<void> {

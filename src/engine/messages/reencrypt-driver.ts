@@ -1,6 +1,7 @@
 import type { ContactId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import type { Outbox } from "./outbox.ts"
+import type { Events } from "../state/event-emitter.ts"
+import { runDetached } from "../state/run-detached.ts"
 import type { Ports } from "../state/ports.ts"
 import { hasUnsent, reencryptUnsent, unsentContacts } from "./reencrypt.ts"
 
@@ -11,28 +12,19 @@ export type Reencryption = {
   readonly done: (contact: ContactId) => Promise<void>
 }
 
-export type ReencryptionSource = {
-  readonly ports: Ports
-  readonly queue: CommitQueue
-  readonly outbox: Outbox
-  /** Takes over what nobody waits for. */
-  readonly runDetached: (work: Promise<void>) => void
-}
-
-/** Starts at once what an earlier process left half sent. */
-export function openReencryption({ ports, queue, outbox, runDetached }: ReencryptionSource): Reencryption {
+/** Starts at once with what an earlier process left half sent. */
+export function openReencryption(ports: Ports, queue: CommitQueue, events: Events): Reencryption {
   const working = new Map<ContactId, Promise<void>>()
 
   function start(contact: ContactId): void {
     const before = working.get(contact) ?? Promise.resolve()
     const work = before
       .then(() => reencryptUnsent(ports, queue, contact))
-      .then(() => outbox.flush())
       .finally(() => {
         if (working.get(contact) === work) working.delete(contact)
       })
     working.set(contact, work)
-    runDetached(work)
+    runDetached(events, work)
   }
 
   async function done(contact: ContactId): Promise<void> {

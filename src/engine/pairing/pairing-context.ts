@@ -1,11 +1,10 @@
-import { equal, fromBase64url, toHex } from "../../crypto/bytes.ts"
+import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { ContactId } from "../../store/records.ts"
 import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
 import { bundleRecord, closing } from "../handshake/bundles.ts"
-import type { Decision } from "../state/decision.ts"
+import type { Decision, Effect } from "../state/decision.ts"
 import { findContactById } from "../contacts/contacts.ts"
-import type { AcceptedHandshake } from "../handshake/responder.ts"
 import { startHandshake, type Started } from "../handshake/initiator.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -24,8 +23,6 @@ export type PairingSource = {
   readonly mailboxes: Mailboxes
   readonly outbox: Outbox
   readonly events: Events
-  /** The handshake took an old session away: its texts go again. */
-  readonly onRefreshed: (contact: ContactId) => void
 }
 
 type Waiter = {
@@ -59,14 +56,7 @@ export class EnginePairing implements PairingContext {
   readonly joinBroker: PairingContext["joinBroker"] = (broker, credential) =>
     this.#source.broker.joinBroker(broker, credential)
 
-  readonly newInbox = (): Inbox => this.inboxAt(this.ports.random(ID_BYTES))
-
-  /** An inbox of ours with this mailbox of 16 bytes. */
-  readonly inboxAt = (mailbox: Uint8Array): Inbox => {
-    const device = fromBase64url(this.#source.broker.deviceId() ?? "")
-    if (device?.length === ID_BYTES) return { device, mailbox }
-    throw new Fault("config", "this profile has no place at a broker yet", "mqttchat pair CODE@HOST")
-  }
+  readonly newInbox = (): Inbox => this.#source.mailboxes.inboxAt(this.ports.random(ID_BYTES))
 
   readonly emit: PairingContext["emit"] = (event) => this.#source.events.emit(event)
 
@@ -87,7 +77,6 @@ export class EnginePairing implements PairingContext {
     const { queue, mailboxes, outbox } = this.#source
     const { contact: id, previous, initSeq } = await this.#start(answered)
     const welcomed = this.#welcome(id, previous !== undefined)
-    this.#replaced(previous)
     const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
     await this.#whileOnline(initSent)
     const contact = findContactById(queue.state(), id)
@@ -96,25 +85,23 @@ export class EnginePairing implements PairingContext {
   }
 
   /** An INIT for one of our offers is on disk. */
-  onAccepted(offer: OpenBundleRecord, { contact: id, previous, renamedFrom }: AcceptedHandshake): void {
-    const { queue, events, outbox } = this.#source
-    this.#replaced(previous)
-    outbox.flush()
+  onAccepted({ contact: id, tag, known, renamedFrom }: Extract<Effect, { kind: "accepted" }>): void {
+    const { queue, events } = this.#source
     const contact = queue.state().contacts.get(id)
-    if (contact === undefined || offer.contact !== null) return
-    const outcome = { known: previous !== undefined, renamedFrom }
-    const paired = describePaired(queue.state(), contact, outcome)
-    const tag = toHex(offer.tag)
-    this.#expected.get(tag)?.(paired)
-    this.#expected.delete(tag)
+    if (contact === undefined) return
+    const paired = describePaired(queue.state(), contact, { known, renamedFrom })
+    this.#expected.get(toHex(tag))?.(paired)
+    this.#expected.delete(toHex(tag))
     events.emit({ event: "paired", ...paired })
   }
 
   /** The owner of a bundle that we answered has spoken. */
-  onWelcomed(contact: ContactRecord, renamedFrom: string | null): void {
+  onWelcomed({ contact: id, renamedFrom }: Extract<Effect, { kind: "welcomed" }>): void {
     const { queue, events } = this.#source
-    const waiter = this.#welcomes.get(contact.id)
-    this.#welcomes.delete(contact.id)
+    const contact = queue.state().contacts.get(id)
+    if (contact === undefined) return
+    const waiter = this.#welcomes.get(id)
+    this.#welcomes.delete(id)
     const outcome = { known: waiter?.known ?? false, renamedFrom }
     const paired = describePaired(queue.state(), contact, outcome)
     waiter?.resolve(paired)
@@ -163,14 +150,6 @@ export class EnginePairing implements PairingContext {
   async #whileOnline(done: Promise<void>): Promise<void> {
     if (this.#source.broker.status().kind === "online") await done
     else done.catch(ignoreUnavailable)
-  }
-
-  #replaced(previous: ContactRecord | undefined): void {
-    if (previous === undefined) return
-    const { queue, mailboxes, onRefreshed } = this.#source
-    const now = queue.state().contacts.get(previous.id)
-    if (now === undefined || !equal(now.mailbox, previous.mailbox)) mailboxes.close(previous.mailbox)
-    onRefreshed(previous.id)
   }
 }
 

@@ -8,14 +8,14 @@ const STEPS_PER_COMMIT = 128
 
 /** The one path on which memory and disk change, step by step. */
 export type CommitQueue = {
-  /** What is on disk; read only, and anew after every wait. */
+  /** What is on disk; read only, and to be read again after every wait. */
   readonly state: () => EngineState
   /**
    * Runs the step on the newest memory and resolves with its result once its changes are on disk. Rejects with
    * the Fault of the commit; then neither memory nor disk has changed.
    */
   readonly run: <Result>(step: (state: EngineState) => Decision<Result>) => Promise<Result>
-  /** Resolves when nothing is under way. */
+  /** Resolves when no step is in progress. */
   readonly idle: () => Promise<void>
 }
 
@@ -29,13 +29,13 @@ type Batch = {
   readonly done: (() => void)[]
 }
 
-/** `tell` hears of each commit, in the order of the steps; the next commit waits for it. */
+/** `runEffects` gets the effects of each commit, in the order of the steps; the next commit waits for it. */
 export async function openCommitQueue(
   store: Store,
-  deliver: (effects: readonly Effect[]) => Promise<void>,
+  runEffects: (effects: readonly Effect[]) => Promise<void>,
 ): Promise<CommitQueue> {
   const state = openState(await store.load())
-  // Steps are decided on a second book, so that nobody acts on what is not on disk yet.
+  // Steps are decided on a second state, so that no part acts on what is not on disk yet.
   let ahead = copyState(state)
   const waiting: Waiting[] = []
   let working: Promise<void> | undefined
@@ -52,8 +52,9 @@ export async function openCommitQueue(
     while (waiting.length > 0) {
       await allPendingSteps()
       const batch = await commitOrReject(waiting.splice(0, STEPS_PER_COMMIT))
-      for (const done of batch?.done ?? []) done()
-      await deliver(batch?.effects ?? [])
+      if (batch === undefined) continue
+      for (const done of batch.done) done()
+      await runEffects(batch.effects)
     }
     working = undefined
   }

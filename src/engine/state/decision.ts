@@ -7,7 +7,7 @@ export type Change =
   | Exclude<Write, { kind: "session" }>
   | { readonly kind: "session"; readonly contact: ContactId; readonly session: Session }
 
-/** What the faces hear once the changes are on disk. */
+/** What a step causes once its changes are on disk; `runEffects` carries it out. */
 export type Effect =
   | { readonly kind: "message"; readonly contact: ContactId; readonly mid: Uint8Array }
   | {
@@ -19,11 +19,26 @@ export type Effect =
     }
   /** Of the text of ours whose id begins so. */
   | { readonly kind: "read"; readonly contact: ContactId; readonly mid8: Uint8Array }
+  /** Messages of theirs were shown. */
+  | { readonly kind: "shown" }
+  /** A frame of theirs was processed; some frames of theirs may wait for a receipt. */
+  | { readonly kind: "received"; readonly contact: ContactId; readonly receiptsWait: boolean }
+  /** A contact that was known has a new session. */
+  | { readonly kind: "session-replaced"; readonly contact: ContactId; readonly oldMailbox: Uint8Array }
+  /** An INIT answered the offer of ours with this tag. */
+  | {
+      readonly kind: "accepted"
+      readonly contact: ContactId
+      readonly tag: Uint8Array
+      readonly known: boolean
+      readonly renamedFrom: string | null
+    }
+  /** The owner of an offer that we answered has spoken. */
   | { readonly kind: "welcomed"; readonly contact: ContactId; readonly renamedFrom: string | null }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 
-/** The outcome of one step: what changes, all or nothing, and what is said of it afterwards. */
+/** The outcome of one step: what changes, all or nothing, and what follows from it. */
 export type Decision<Result> = {
   readonly commit: readonly Change[]
   readonly effects: readonly Effect[]

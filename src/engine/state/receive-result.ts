@@ -1,11 +1,12 @@
+import type { ContactId } from "../../store/records.ts"
 import type { Decision } from "./decision.ts"
 
 /** What became of a frame that a contact sent. */
 export type ReceiveResult =
   /** On disk with all that follows from it. */
-  | { readonly kind: "committed"; readonly receiptsWait: boolean }
+  | { readonly kind: "committed" }
   /** Seen before: nothing changed, or its receipt waits to be sent again. */
-  | { readonly kind: "again"; readonly receiptsWait: boolean }
+  | { readonly kind: "again" }
   | {
       readonly kind: "refused"
       readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
@@ -29,5 +30,11 @@ export function dropFrame(why: Extract<ReceiveResult, { kind: "refused" }>["why"
   }
 }
 
-/** A frame that was processed before, and needs no receipt. */
-export const DUPLICATE: ReceiveResult = { kind: "again", receiptsWait: false }
+/** A frame of a contact that was processed before, and needs no receipt. */
+export function duplicate(contact: ContactId): Decision<ReceiveResult> {
+  return {
+    commit: [],
+    effects: [{ kind: "received", contact, receiptsWait: false }],
+    result: { kind: FRAME_TRANSITIONS.arrived["it came before"] },
+  }
+}
