@@ -3,7 +3,8 @@ import ts from "typescript"
 import { readAll } from "./files.mjs"
 import { RETIRED, RETIRED_IN } from "./retired-words.mjs"
 
-const CODE = /\.(ts|mjs)$/
+/** What a hidden folder holds was built. */
+const CODE = /^(?!.*\/\.).*\.(ts|mjs)$/
 const ENDINGS = /(\.(test|actor|soak|cluster))?\.(d\.)?(ts|mjs)$/
 /** Where a camelCase name goes on with its next word. */
 const HUMP = /([a-z0-9])([A-Z])/g

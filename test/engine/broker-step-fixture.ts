@@ -89,7 +89,7 @@ export const EVENTS = [
   "a month passes",
 ] as const
 
-export type Happening = keyof typeof JOINS | (typeof EVENTS)[number] | "close"
+export type FixtureEvent = keyof typeof JOINS | (typeof EVENTS)[number] | "close"
 
 type Work = Extract<BrokerEffect, { kind: "ask" | "save" | "close-connection" }>
 
@@ -118,7 +118,7 @@ export class BrokerStepFixture {
   }
 
   /** Whether this can happen here. */
-  happen(what: Happening): boolean {
+  happen(what: FixtureEvent): boolean {
     switch (what) {
       case "join with an invitation":
       case "join with another invitation":

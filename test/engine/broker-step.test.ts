@@ -6,28 +6,28 @@ import {
   EXPLAIN_MS,
   RECHECK_MS,
 } from "../../src/engine/connection/broker-state.ts"
-import { BrokerStepFixture, EVENTS, JOINS, STARTS, type Happening } from "./broker-step-fixture.ts"
+import { BrokerStepFixture, EVENTS, JOINS, STARTS, type FixtureEvent } from "./broker-step-fixture.ts"
 
 const JOIN_NAMES = Object.keys(JOINS) as (keyof typeof JOINS)[]
 const start = fc.constantFrom(...(Object.keys(STARTS) as (keyof typeof STARTS)[]))
-const happening: fc.Arbitrary<Happening> = fc.oneof(
+const anyEvent: fc.Arbitrary<FixtureEvent> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...EVENTS) },
   { weight: 1, arbitrary: fc.constantFrom(...JOIN_NAMES) },
 )
-const history = fc.array(happening, { maxLength: 40, size: "max" })
+const history = fc.array(anyEvent, { maxLength: 40, size: "max" })
 
 /** A profile that has started and lived through this. */
-function after(from: keyof typeof STARTS, happenings: readonly Happening[]): BrokerStepFixture {
+function after(from: keyof typeof STARTS, events: readonly FixtureEvent[]): BrokerStepFixture {
   const fixture = new BrokerStepFixture(from)
   fixture.happen("start")
-  for (const what of happenings) fixture.happen(what)
+  for (const what of events) fixture.happen(what)
   return fixture
 }
 
 function check(law: (fixture: BrokerStepFixture) => void): void {
   fc.assert(
-    fc.property(start, history, (from, happenings) => {
-      law(after(from, happenings))
+    fc.property(start, history, (from, events) => {
+      law(after(from, events))
     }),
     { numRuns: 1_000 },
   )
@@ -81,7 +81,7 @@ describe("whatever happens", () => {
   test("each state is reached, by exactly the moves that are drawn", () => {
     const seen = new Set<string>()
     const lives = fc.sample(fc.tuple(start, history), { seed: 1, numRuns: 3_000 })
-    for (const [from, happenings] of lives) for (const move of after(from, happenings).moves) seen.add(move)
+    for (const [from, events] of lives) for (const move of after(from, events).moves) seen.add(move)
     const drawn = Object.entries(BROKER_TRANSITIONS).flatMap(([from, moves]) =>
       Object.values(moves).map((to) => `${from} -> ${to}`),
     )
@@ -90,9 +90,9 @@ describe("whatever happens", () => {
 })
 
 /** The kinds of what the machine wants, from there on. */
-function effectsOf(fixture: BrokerStepFixture, ...happenings: Happening[]): string[] {
+function effectsOf(fixture: BrokerStepFixture, ...events: FixtureEvent[]): string[] {
   const { length } = fixture.effects
-  for (const what of happenings) fixture.happen(what)
+  for (const what of events) fixture.happen(what)
   return fixture.effects.slice(length).map(({ kind }) => kind)
 }
 
