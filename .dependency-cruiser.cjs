@@ -1,13 +1,13 @@
 /** The architecture as a table: which room may import which. A room not named may be imported by nobody. */
 const rooms = {
   async: [],
-  fs: ["crypto"],
+  fs: [],
   crypto: [],
   wire: ["crypto"],
   pairing: ["crypto", "wire"],
   session: ["crypto", "wire"],
   keystore: ["crypto", "wire", "fs"],
-  store: ["crypto"],
+  store: ["crypto", "fs"],
   backup: ["crypto", "wire", "keystore", "store"],
   transport: ["crypto", "wire"],
   engine: ["crypto", "wire", "pairing", "session", "keystore", "store", "backup", "async", "fs"],

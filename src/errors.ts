@@ -44,11 +44,8 @@ export class Fault extends Error {
   }
 }
 
-const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"])
-
-/** What the operating system's refusal of a file operation means to a person; `doing` completes "cannot ...". */
-export function diskFault(cause: unknown, doing: string): Fault {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
-  if (FULL.has(code)) return new Fault("disk-full", `cannot ${doing}: the disk is full`, "df -h", cause)
-  return new Fault("io", `cannot ${doing}: ${code}`, undefined, cause)
+/** What Node, OpenSSL, the operating system or mqtt.js calls an error, where it has a code. */
+export function codeOf(error: unknown): string | number | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined
+  return typeof error.code === "string" || typeof error.code === "number" ? error.code : undefined
 }

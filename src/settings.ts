@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import * as v from "valibot"
-import { diskFault, Fault } from "./errors.ts"
+import { Fault } from "./errors.ts"
+import { diskFault } from "./fs/disk-fault.ts"
 import { makePrivateFolder } from "./fs/private-folder.ts"
+import { readIfExists } from "./fs/read-file.ts"
 
 /** Ours are a few hundred bytes; more is not ours. */
 const SETTINGS_BYTES_MAX = 65_536
@@ -55,7 +56,7 @@ export type Settings = Readonly<v.InferOutput<typeof SettingsSchema>>
 
 /** The settings, or undefined where there are none. Refuses a damaged file: Fault `config`. */
 export function readSettings(path: string): Settings | undefined {
-  const text = readText(path)
+  const text = readIfExists(path)?.toString("utf8")
   if (text === undefined) return undefined
   const checked = v.safeParse(SettingsSchema, text.length > SETTINGS_BYTES_MAX ? undefined : parseJson(text))
   if (!checked.success) throw damaged(path, checked.issues[0].message)
@@ -79,15 +80,6 @@ export async function writeSettings(path: string, settings: Settings): Promise<v
     conf.store = checked.output
   } catch (cause) {
     throw diskFault(cause, `write ${path}`)
-  }
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8")
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
-    throw diskFault(cause, `read ${path}`)
   }
 }
 

@@ -7,6 +7,7 @@ import {
   verify,
   type KeyObject,
 } from "node:crypto"
+import { codeOf } from "../errors.ts"
 import type { Backend } from "./backend.ts"
 import { equal, toBase64url } from "./bytes.ts"
 import { hashParts } from "./hmac.ts"
@@ -67,7 +68,7 @@ export const node: Backend = {
     try {
       return own(diffieHellman(keys))
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === LOW_ORDER_POINT) return undefined
+      if (codeOf(error) === LOW_ORDER_POINT) return undefined
       throw error
     }
   },

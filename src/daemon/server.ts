@@ -4,7 +4,8 @@ import { dirname } from "node:path"
 import type { Duplex } from "node:stream"
 
 import { ACCESS, COMMANDS, type ChatClient, type Command } from "../engine/api.ts"
-import { diskFault, Fault } from "../errors.ts"
+import { Fault } from "../errors.ts"
+import { diskFault } from "../fs/disk-fault.ts"
 import { makePrivateFolder } from "../fs/private-folder.ts"
 import { RpcConnection, type Service } from "./connection.ts"
 

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net"
 import * as v from "valibot"
 
 import { ACCESS } from "../engine/api.ts"
-import { Fault } from "../errors.ts"
+import { codeOf, Fault } from "../errors.ts"
 import type { Service } from "./connection.ts"
 import { isInvalid, parseRequest, writeAnswer } from "./rpc.ts"
 import { RpcConnections, CONNECTIONS_MAX, closeAll, listen, type RunningServer } from "./server.ts"
@@ -49,7 +49,7 @@ export async function serveTcp(
   try {
     await listen(server, address)
   } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+    const why = codeOf(cause) ?? "unknown error"
     throw new Fault("unavailable", `cannot listen on ${address.host} port ${address.port}: ${why}`)
   }
   const close = async (): Promise<void> => {

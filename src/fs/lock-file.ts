@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from "node:crypto"
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
-import { diskFault, Fault } from "../errors.ts"
+import { codeOf, Fault } from "../errors.ts"
+import { diskFault } from "./disk-fault.ts"
 import { makePrivateFolder } from "./private-folder.ts"
 
 /** Each turn means that another process finished a takeover in between; so many in a row is no race any more. */
@@ -97,7 +98,7 @@ function linked(temporary: string, path: string): boolean {
     linkSync(temporary, path)
     return true
   } catch (cause) {
-    if (hasCode(cause, "EEXIST")) return false
+    if (codeOf(cause) === "EEXIST") return false
     throw cause
   }
 }
@@ -116,7 +117,7 @@ function read(path: string): Claim | undefined {
     if (nonce !== undefined && NONCE.test(nonce)) return { pid: Number(pid), started: started ?? "", nonce }
     return { pid: 0, started: "", nonce: createHash("sha256").update(path).digest("hex").slice(0, 32) }
   } catch (cause) {
-    if (hasCode(cause, "ENOENT")) return undefined
+    if (codeOf(cause) === "ENOENT") return undefined
     throw cause
   }
 }
@@ -135,7 +136,7 @@ function maySignal(pid: number): "gone" | "ours" | "another user's" {
     process.kill(pid, 0)
     return "ours"
   } catch (cause) {
-    return hasCode(cause, "EPERM") ? "another user's" : "gone"
+    return codeOf(cause) === "EPERM" ? "another user's" : "gone"
   }
 }
 
@@ -152,8 +153,4 @@ function processStart(pid: number): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function hasCode(cause: unknown, code: string): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === code
 }

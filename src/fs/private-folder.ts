@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync } from "node:fs"
-import { diskFault, Fault } from "../errors.ts"
+import { Fault } from "../errors.ts"
+import { diskFault } from "./disk-fault.ts"
 
 const OTHERS = 0o077
 

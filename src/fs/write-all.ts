@@ -19,3 +19,10 @@ export async function writeAll(file: FileHandle, bytes: Buffer, position: number
   }
   return written
 }
+
+/** The same for callers that cannot wait; throws as the system does. */
+export function writeAllNow(file: number, bytes: Uint8Array, position: number): void {
+  for (let written = 0; written < bytes.length;) {
+    written += writeSync(file, bytes, written, bytes.length - written, position + written)
+  }
+}

@@ -1,7 +1,8 @@
 import { open } from "node:fs/promises"
 import { wipe, type Random } from "../crypto/bytes.ts"
-import { Fault } from "../errors.ts"
-import { createFile, diskFault, replaceFile, using } from "../fs/atomic-file.ts"
+import { codeOf, Fault } from "../errors.ts"
+import { createFile, replaceFile, using } from "../fs/atomic-file.ts"
+import { diskFault } from "../fs/disk-fault.ts"
 import { derivePassphraseKey, newPassphraseKey, type PassphraseKey } from "./passphrase-key.ts"
 import {
   CONTENTS_MAX,
@@ -41,7 +42,7 @@ export async function sealFile(
   random: Random,
 ): Promise<SealedFile> {
   const passphraseKey = await newPassphraseKey(passphrase, random)
-  await createFile(target.path, sealFor(target, passphraseKey, contents, random), random)
+  await createFile(target.path, sealFor(target, passphraseKey, contents, random))
   return sealedFile(target, passphraseKey, contents, random)
 }
 
@@ -70,7 +71,7 @@ export async function changePassphrase(
 ): Promise<void> {
   const { contents } = await openFile(target, passphrases.from, random)
   const passphraseKey = await newPassphraseKey(passphrases.to, random)
-  await replaceFile(target.path, sealFor(target, passphraseKey, contents, random), random)
+  await replaceFile(target.path, sealFor(target, passphraseKey, contents, random))
   wipe(contents, passphraseKey.key)
 }
 
@@ -89,7 +90,7 @@ function sealedFile(
   return {
     contents,
     save: async (changed) => {
-      await replaceFile(target.path, sealFor(target, passphraseKey, changed, random), random)
+      await replaceFile(target.path, sealFor(target, passphraseKey, changed, random))
     },
   }
 }
@@ -123,7 +124,8 @@ async function readBounded({ path, purpose }: SealedTarget): Promise<Uint8Array>
     })
   } catch (error) {
     const { missing, hint } = PURPOSES[purpose]
-    const absent = error instanceof Error && "code" in error && error.code === "ENOENT"
-    throw absent ? new Fault("no-profile", missing, hint) : diskFault(path, error)
+    throw codeOf(error) === "ENOENT"
+      ? new Fault("no-profile", missing, hint)
+      : diskFault(error, `read ${path}`)
   }
 }

@@ -5,8 +5,9 @@ import { dirname } from "node:path"
 
 import * as v from "valibot"
 
-import { diskFault, Fault } from "../errors.ts"
+import { codeOf, Fault } from "../errors.ts"
 import { SerialQueue } from "../async/serial-queue.ts"
+import { diskFault } from "../fs/disk-fault.ts"
 import { writeAll } from "../fs/write-all.ts"
 import {
   emptyRegistryState,
@@ -114,7 +115,7 @@ export async function readLedger(path: string): Promise<LedgerContents | undefin
   try {
     file = await open(path, constants.O_RDONLY)
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
+    if (codeOf(error) === "ENOENT") return undefined
     throw diskFault(error, `open ${path}`)
   }
   try {

@@ -1,6 +1,7 @@
 import type { Pointer, SqliteModule } from "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs"
 import { concat, utf8, wipe } from "../crypto/bytes.ts"
-import { diskFault, Fault } from "../errors.ts"
+import { Fault } from "../errors.ts"
+import { diskFault } from "../fs/disk-fault.ts"
 import type { FileSystem } from "./files.ts"
 import { Heap } from "./heap.ts"
 import { loadSqlite } from "./sqlite.ts"

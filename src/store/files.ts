@@ -4,13 +4,13 @@ import {
   existsSync,
   fdatasyncSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   openSync,
   readSync,
   rmSync,
-  writeSync,
 } from "node:fs"
+import { syncFolderNow } from "../fs/sync-folder.ts"
+import { writeAllNow } from "../fs/write-all.ts"
 
 /** The file operations under the database. A test hands in ones that fail. */
 export type FileSystem = {
@@ -41,22 +41,11 @@ export const nodeFiles: FileSystem = {
     }
     return done
   },
-  write: (file, bytes, position) => {
-    for (let done = 0; done < bytes.length;) {
-      done += writeSync(file, bytes, done, bytes.length - done, position + done)
-    }
-  },
+  write: writeAllNow,
   truncate: ftruncateSync,
   size: (file) => fstatSync(file).size,
   sync: fdatasyncSync,
-  syncFolder: (path) => {
-    const folder = openSync(path, constants.O_RDONLY)
-    try {
-      fsyncSync(folder)
-    } finally {
-      closeSync(folder)
-    }
-  },
+  syncFolder: syncFolderNow,
   remove: (path) => rmSync(path, { force: true }),
   exists: existsSync,
 }

@@ -1,6 +1,7 @@
 import type { Pointer, SqliteModule } from "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs"
 import { randomFillSync } from "node:crypto"
 import { dirname } from "node:path"
+import { isDiskFull } from "../fs/disk-fault.ts"
 import type { FileSystem } from "./files.ts"
 
 const OK = 0
@@ -223,7 +224,7 @@ export class Vfs {
       return act()
     } catch (cause) {
       this.#failure = cause
-      return isFull(cause) ? FULL : otherwise
+      return isDiskFull(cause) ? FULL : otherwise
     }
   }
 
@@ -242,10 +243,4 @@ const JULIAN_UNIX_EPOCH_MS = 210_866_760_000_000n
 /** Emscripten hands over a 64-bit integer as two signed halves. */
 function position(low: number, high: number): number {
   return high * 0x1_0000_0000 + (low >>> 0)
-}
-
-function isFull(cause: unknown): boolean {
-  return (
-    cause instanceof Error && "code" in cause && ["ENOSPC", "EDQUOT", "EFBIG"].includes(String(cause.code))
-  )
 }

@@ -1,4 +1,4 @@
-import { Fault } from "../errors.ts"
+import { codeOf, Fault } from "../errors.ts"
 import type { BrokerAddress, Credential } from "./transport.ts"
 
 /** Why a connection ended, and whether trying again can help. */
@@ -148,9 +148,4 @@ function rowOf(code: string | number | undefined): Row {
   return (
     row ?? unavailable(typeof code === "string" ? `cannot be used now (${code})` : `refused, reason ${code}`)
   )
-}
-
-function codeOf(error: unknown): string | number | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined
-  return typeof error.code === "string" || typeof error.code === "number" ? error.code : undefined
 }

@@ -21,7 +21,7 @@ async function setUp(): Promise<TcpSetup> {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const { client } = await new EngineFixture().profile("alice")
   const tokenFile = join(folder, "api.token")
-  const token = readOrCreateToken(tokenFile)
+  const token = await readOrCreateToken(tokenFile)
   const call = (method: string): Promise<unknown> => client.call(method as "contacts", {})
   const service = { commands: COMMANDS, call, listen: client.listen }
   const served = await serveTcp(service, { host: LOOPBACK, port: 0 }, token)
@@ -43,9 +43,9 @@ test("the token is made once, for this user alone", async () => {
   const { token, tokenFile } = await setUp()
   expect(statSync(tokenFile).mode & 0o777).toBe(0o600)
   expect(readFileSync(tokenFile, "utf8")).toBe(`${token}\n`)
-  expect(readOrCreateToken(tokenFile)).toBe(token)
+  expect(await readOrCreateToken(tokenFile)).toBe(token)
   writeFileSync(tokenFile, "letmein\n")
-  expect(() => readOrCreateToken(tokenFile)).toThrow(`${tokenFile} holds no token`)
+  await expect(readOrCreateToken(tokenFile)).rejects.toThrow(`${tokenFile} holds no token`)
 })
 
 test("who shows the token is answered, also what came in the same packet", async () => {

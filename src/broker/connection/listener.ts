@@ -1,7 +1,7 @@
 import { once } from "node:events"
 import type { AddressInfo, Socket } from "node:net"
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls"
-import { Fault } from "../../errors.ts"
+import { codeOf, Fault } from "../../errors.ts"
 import type { Limits, ConnectionLimiter } from "../limits/limits.ts"
 
 export type ListenAddress = {
@@ -107,7 +107,7 @@ function boundPort(address: AddressInfo | string | null): number {
 }
 
 function reason(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  const code = codeOf(cause)
   if (code === "EADDRINUSE") return "another program listens there"
   if (code === "EADDRNOTAVAIL") return "this machine has no such address"
   if (code === "EACCES") return "not permitted"

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { crc32 } from "node:zlib"
-import { Fault } from "../../errors.ts"
+import { codeOf, Fault } from "../../errors.ts"
 import { decodeRecord, encodeRecord, type JournalRecord } from "./journal-record.ts"
 
 export const MAGIC = Buffer.from("mqttchat broker journal 1\n")
@@ -88,8 +88,4 @@ function notAJournal(path: string): Fault {
     `not a broker's journal: ${path}`,
     `move it away: mv ${path} ${path}.old`,
   )
-}
-
-function codeOf(cause: unknown): string | undefined {
-  return cause instanceof Error && "code" in cause ? String(cause.code) : undefined
 }

@@ -1,5 +1,4 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises"
-import { dirname } from "node:path"
 import { writeAll } from "../../fs/write-all.ts"
 import { frameRecord, MAGIC } from "./journal-file.ts"
 import type { JournalRecord } from "./journal-record.ts"
@@ -44,19 +43,9 @@ function* batches(records: Iterable<JournalRecord>): Generator<Buffer> {
   yield Buffer.concat(batch)
 }
 
-/** The new journal takes the name of the one in use. */
+/** The new journal takes the name of the one in use; that lasts when its folder is on the disk. */
 export function replaceFile(path: string): Promise<void> {
   return rename(newPathOf(path), path)
-}
-
-/** Makes that last. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(dirname(path), "r")
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 /** Frees what a new journal that was not finished takes up. */

@@ -1,8 +1,11 @@
 import type { FileHandle } from "node:fs/promises"
-import { diskFault, Fault } from "../../errors.ts"
+import { dirname } from "node:path"
+import { Fault } from "../../errors.ts"
+import { diskFault } from "../../fs/disk-fault.ts"
+import { syncFolder } from "../../fs/sync-folder.ts"
 import { writeAll } from "../../fs/write-all.ts"
 import { frameRecord, replay } from "./journal-file.ts"
-import { discardNewFile, syncFolder, replaceFile, writeNewFile, type JournalFile } from "./journal-rewrite.ts"
+import { discardNewFile, replaceFile, writeNewFile, type JournalFile } from "./journal-rewrite.ts"
 import type { JournalRecord } from "./journal-record.ts"
 
 /** Settled records are dead weight: below this size they stay; above it the file is rewritten at twice its last size. */
@@ -29,7 +32,7 @@ export async function openJournal(path: string, state: JournalState): Promise<Jo
     await replay(path, state.apply)
     const newFile = await writeNewFile(path, state.snapshot())
     await replaceFile(path)
-    await syncFolder(path)
+    await syncFolder(dirname(path))
     return new Journal(path, state, newFile)
   } catch (cause) {
     throw cause instanceof Fault ? cause : faultOf(cause)
@@ -201,7 +204,7 @@ export class Journal {
     this.#length = length + tail.length
     this.#rewrites += 1
     try {
-      await syncFolder(this.#path)
+      await syncFolder(dirname(this.#path))
     } catch (cause) {
       // A power cut could leave either file under the name.
       this.#broken = faultOf(cause)

@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from "node:fs"
-import { diskFault, Fault } from "../../errors.ts"
+import { Fault } from "../../errors.ts"
+import { replaceFile } from "../../fs/atomic-file.ts"
 import { DEFAULT_PORT, formatAddress, parseAddress } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { BrokerKeys } from "./keys.ts"
@@ -48,17 +48,9 @@ export async function certificateFiles(
   }
 }
 
-/** Puts each file (0600) in its place in one step. */
-export function writeConfig(folder: string, files: ConfigFiles): void {
-  for (const [name, text] of Object.entries(files)) {
-    const path = `${folder}/${name}`
-    try {
-      writeFileSync(`${path}.new`, text, { mode: 0o600 })
-      renameSync(`${path}.new`, path)
-    } catch (cause) {
-      throw diskFault(cause, `write ${path}`)
-    }
-  }
+/** Writes each file (0600), each in one step. */
+export async function writeConfig(folder: string, files: ConfigFiles): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await replaceFile(`${folder}/${name}`, text)
 }
 
 /** Says what starts the broker and its registrar. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { connectAsync, type IClientOptions, type MqttClient, type Packet } from "mqtt"
-import { Fault } from "../../errors.ts"
+import { codeOf, Fault } from "../../errors.ts"
 import { failureOf } from "../../transport/failures.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
 import { display, displayName, readText, safe, type SafeText } from "../../wire/text.ts"
@@ -115,7 +115,7 @@ async function publish(
     await client.publishAsync(message.topic, message.payload, { qos })
     return answerOf(reason, qos)
   } catch (cause) {
-    const reason = cause instanceof Error && "code" in cause ? cause.code : undefined
+    const reason = codeOf(cause)
     if (typeof reason !== "number") throw failureOf(cause, addressOf(options)).fault
     throw new Fault(
       "refused",

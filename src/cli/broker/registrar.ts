@@ -1,7 +1,7 @@
-import { writeFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { systemRandom } from "../../crypto/random.ts"
-import { diskFault, Fault } from "../../errors.ts"
+import { Fault } from "../../errors.ts"
+import { replaceFile } from "../../fs/atomic-file.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import type { Authority } from "../../registrar/authority.ts"
 import type { BrokerControl } from "../../registrar/enforcement.ts"
@@ -91,24 +91,14 @@ export async function serveOperator(
   report?: AdminContext["report"],
 ): Promise<void> {
   const { inviteOperator } = await import("../../registrar/members.ts")
-  writeBrokerDescriptor(paths, descriptor)
-  writeOperatorInvitation(paths, await inviteOperator(registrar))
+  await writeBrokerDescriptor(paths, descriptor)
+  await writeOperatorInvitation(paths, await inviteOperator(registrar))
   const server = await serveAdmin({ ...registrar, report }, paths.brokerSocket)
   lifetime.defer(server.close)
 }
 
 /** Who may read a revocation list, which holds nothing secret: its own folder's user, or a broker of another user. */
 export const CRL_MODE = { own: 0o600, everyone: 0o644 } as const
-
-/** Puts the list where a broker reads it, in one step. */
-export function writeRevocationList(path: string, list: string, mode: number): void {
-  try {
-    writeFileSync(`${path}.new`, list, { mode })
-    renameSync(`${path}.new`, path)
-  } catch (cause) {
-    throw diskFault(cause, `write ${path}`)
-  }
-}
 
 /** The embedded broker asks the ledger at each connection; the list is written for whoever else trusts this authority. */
 export function embeddedBrokerControl(
@@ -117,10 +107,7 @@ export function embeddedBrokerControl(
 ): BrokerControl {
   const path = join(paths.broker, CRL_FILE)
   return {
-    publishCrl: (list) => {
-      writeRevocationList(path, list, CRL_MODE.own)
-      return Promise.resolve()
-    },
+    publishCrl: (list) => replaceFile(path, list, CRL_MODE.own),
     disconnect,
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs"
 import type { ChatClient, Offer, Results } from "../../engine/api.ts"
-import { diskFault, Fault } from "../../errors.ts"
+import { codeOf, Fault } from "../../errors.ts"
+import { diskFault } from "../../fs/disk-fault.ts"
 import { readArmour } from "../../pairing/armour.ts"
 import { parseCode } from "../../pairing/code.ts"
 import { isInvitationLink } from "../../wire/invitation-link.ts"
@@ -156,7 +157,7 @@ function writeOffer({ out }: Context, text: string, path: string): void {
   try {
     writeFileSync(path, text, { flag: "wx", mode: 0o600 })
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") {
+    if (codeOf(cause) === "EEXIST") {
       throw new Fault("exists", `${path} exists already`, "mqttchat pair --file OTHER", cause)
     }
     throw diskFault(cause, `write ${path}`)

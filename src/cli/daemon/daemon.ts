@@ -82,7 +82,7 @@ async function openTcp(
   service: LockableService,
   address: LoopbackAddress,
 ): Promise<LoopbackAddress> {
-  const server = await serveTcp(service, address, readOrCreateToken(paths.apiToken))
+  const server = await serveTcp(service, address, await readOrCreateToken(paths.apiToken))
   lifetime.defer(server.close)
   return { ...address, port: server.port }
 }

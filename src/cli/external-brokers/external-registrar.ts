@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Fault } from "../../errors.ts"
+import { replaceFile } from "../../fs/atomic-file.ts"
 import type { Authority } from "../../registrar/authority.ts"
 import type { BrokerControl } from "../../registrar/enforcement.ts"
 import { makePrivateFolder } from "../../fs/private-folder.ts"
@@ -20,7 +21,6 @@ import {
   type RegistrarTarget,
   CRL_FILE,
   startRegistrar,
-  writeRevocationList,
 } from "../broker/registrar.ts"
 
 const PID = /^[1-9][0-9]{0,9}\s*$/
@@ -77,10 +77,9 @@ function externalBrokerControl(
   authority: Authority,
 ): BrokerControl {
   return {
-    publishCrl: (list) => {
-      writeRevocationList(crl, list, CRL_MODE.everyone)
+    publishCrl: async (list) => {
+      await replaceFile(crl, list, CRL_MODE.everyone)
       if (pidFile !== undefined) reloadCrl(pidFile)
-      return Promise.resolve()
     },
     disconnect: async (device) => {
       const { disconnectByTakeover } = await import("../../registrar/session-takeover.ts")

@@ -1,9 +1,11 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import * as v from "valibot"
 import type { BrokerConfig } from "../../engine/state/ports.ts"
 import { fromBase64url, toBase64url, toHex, type PublicKey } from "../../crypto/bytes.ts"
-import { diskFault, Fault } from "../../errors.ts"
+import { Fault } from "../../errors.ts"
+import { replaceFile } from "../../fs/atomic-file.ts"
+import { readIfExists } from "../../fs/read-file.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import type { ProfilePaths } from "../../paths.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
@@ -42,15 +44,18 @@ export type BrokerDescriptor = {
   readonly registrar: PublicKey
 }
 
-export function writeBrokerDescriptor(paths: ProfilePaths, descriptor: BrokerDescriptor): void {
+export async function writeBrokerDescriptor(
+  paths: ProfilePaths,
+  descriptor: BrokerDescriptor,
+): Promise<void> {
   const { address, pin, registrar, ...rest } = descriptor
   const text = JSON.stringify({ ...address, ...rest, pin: toHex(pin), registrar: toBase64url(registrar) })
-  replace(descriptorFile(paths), `${text}\n`)
+  await replaceFile(descriptorFile(paths), `${text}\n`)
 }
 
 /** Undefined where no broker has run yet. Fault `config` for a file that is none of ours. */
 export function readBrokerDescriptor(paths: ProfilePaths): BrokerDescriptor | undefined {
-  const text = read(descriptorFile(paths))?.toString("utf8")
+  const text = readIfExists(descriptorFile(paths))?.toString("utf8")
   if (text === undefined) return undefined
   const checked = v.safeParse(BrokerDescriptorSchema, parsed(text))
   const registrar = checked.success ? fromBase64url(checked.output.registrar) : undefined
@@ -84,14 +89,17 @@ export function proofOf({ byName, pin }: Pick<BrokerDescriptor, "byName" | "pin"
   return byName === true ? { kind: "name" } : { kind: "pin", pin }
 }
 
-/** Lays the operator's invitation out, or takes a used one away. */
-export function writeOperatorInvitation(paths: ProfilePaths, invitation: Uint8Array | undefined): void {
+/** Writes the operator's invitation, or removes a used one. */
+export async function writeOperatorInvitation(
+  paths: ProfilePaths,
+  invitation: Uint8Array | undefined,
+): Promise<void> {
   if (invitation === undefined) rmSync(invitationFile(paths), { force: true })
-  else replace(invitationFile(paths), invitation)
+  else await replaceFile(invitationFile(paths), invitation)
 }
 
 export function readOperatorInvitation(paths: ProfilePaths): StoredCredential | undefined {
-  const bytes = read(invitationFile(paths))
+  const bytes = readIfExists(invitationFile(paths))
   return bytes === undefined ? undefined : { kind: "invitation", bytes: new Uint8Array(bytes) }
 }
 
@@ -101,24 +109,6 @@ function descriptorFile({ broker }: ProfilePaths): string {
 
 function invitationFile({ broker }: ProfilePaths): string {
   return join(broker, "operator.invitation")
-}
-
-function replace(path: string, contents: string | Uint8Array): void {
-  try {
-    writeFileSync(`${path}.new`, contents, { mode: 0o600 })
-    renameSync(`${path}.new`, path)
-  } catch (cause) {
-    throw diskFault(cause, `write ${path}`)
-  }
-}
-
-function read(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined
-    throw diskFault(cause, `read ${path}`)
-  }
 }
 
 /** The value, or undefined for what is no JSON: the schema refuses that too. */

@@ -1,17 +1,10 @@
 import { randomFillSync } from "node:crypto"
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  rmdirSync,
-  rmSync,
-  writeSync,
-} from "node:fs"
+import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, rmdirSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
-import { diskFault } from "../../errors.ts"
+import { codeOf } from "../../errors.ts"
+import { diskFault } from "../../fs/disk-fault.ts"
+import { syncFolderNow } from "../../fs/sync-folder.ts"
+import { writeAllNow } from "../../fs/write-all.ts"
 
 const CHUNK_BYTES = 65_536
 
@@ -35,12 +28,7 @@ export function overwriteFile(path: string): void {
 export function removeFile(path: string): void {
   try {
     rmSync(path, { force: true })
-    const folder = openSync(dirname(path), constants.O_RDONLY)
-    try {
-      fsyncSync(folder)
-    } finally {
-      closeSync(folder)
-    }
+    syncFolderNow(dirname(path))
   } catch (cause) {
     throw diskFault(cause, `remove ${path}`)
   }
@@ -51,14 +39,14 @@ export function removeEmptyFolder(path: string): void {
   try {
     rmdirSync(path)
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+    const code = codeOf(cause)
     if (code !== "ENOTEMPTY" && code !== "ENOENT") throw diskFault(cause, `remove ${path}`)
   }
 }
 
 function fill(file: number, size: number): void {
   const noise = new Uint8Array(CHUNK_BYTES)
-  for (let at = 0; at < size;) {
-    at += writeSync(file, randomFillSync(noise), 0, Math.min(CHUNK_BYTES, size - at), at)
+  for (let at = 0; at < size; at += CHUNK_BYTES) {
+    writeAllNow(file, randomFillSync(noise).subarray(0, size - at), at)
   }
 }

@@ -130,7 +130,7 @@ export function profileConfigFor({ paths }: Context, settings: Settings, keyFile
     saveCredential: async (credential) => {
       ring = { ...ring, credential }
       await keyFile.save(ring)
-      if (current.here) writeOperatorInvitation(paths, undefined)
+      if (current.here) await writeOperatorInvitation(paths, undefined)
     },
     saveHints: async ({ mqttVersion, anchor }) => {
       const { broker } = current

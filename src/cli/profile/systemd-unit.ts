@@ -1,7 +1,7 @@
 import { realpathSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
-import { diskFault } from "../../errors.ts"
+import { diskFault } from "../../fs/disk-fault.ts"
 import { makeFolder } from "../../fs/private-folder.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs"
-import { Fault } from "../../errors.ts"
+import { codeOf, Fault } from "../../errors.ts"
 import { readText, type Text } from "../../wire/text.ts"
 
 const CHUNK_BYTES = 65_536
@@ -100,7 +100,7 @@ function readChunk(fd: number, name: string, chunk: Uint8Array): number {
 
 /** Fault `not-found`. */
 export function unreadable(name: string, cause: unknown): Fault {
-  const why = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error"
+  const why = codeOf(cause) ?? "unknown error"
   return new Fault("not-found", `cannot read ${name} (${why})`, undefined, cause)
 }
 

@@ -1,4 +1,5 @@
-import { diskFault, EXIT_CODE, type Fault } from "../../errors.ts"
+import { EXIT_CODE, type Fault } from "../../errors.ts"
+import { diskFault } from "../../fs/disk-fault.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import { isReaderGone, openSink, type Refusal } from "./sink.ts"
 

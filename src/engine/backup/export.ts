@@ -24,7 +24,7 @@ export async function exportBackup(
   if (!isAbsolute(path)) throw new Fault("usage", "a backup needs a whole path", "mqttchat export FILE")
   const counts = { contacts: 0, messages: 0 }
   const records = counted(recordsOf(ports, queue.state()), counts)
-  await createFile(path, sealStream(writeRecords(records), passphrase, ports.random), ports.random)
+  await createFile(path, sealStream(writeRecords(records), passphrase, ports.random))
   return counts
 }
 

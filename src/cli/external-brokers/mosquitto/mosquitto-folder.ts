@@ -63,7 +63,7 @@ async function writeFiles(folder: string, keys: BrokerKeys, addresses: Mosquitto
   const { revocationList } = await openAuthority(keys.authority, systemRandom)
   const paths = { folder, data: join(folder, "data"), pidFile: join(folder, PID_FILE) }
   const listen = ANY_ADDRESS.includes(bindAddress.listen) ? undefined : bindAddress.listen
-  writeConfig(folder, {
+  await writeConfig(folder, {
     ...(await certificateFiles(keys, bindAddress)),
     "devices.acl": DEVICES_ACL,
     "guests.acl": GUESTS_ACL,
@@ -77,7 +77,7 @@ async function writeFiles(folder: string, keys: BrokerKeys, addresses: Mosquitto
   })
   // a list that is there may name somebody
   const list = join(folder, CRL_FILE)
-  if (!existsSync(list)) writeConfig(folder, { [CRL_FILE]: await revocationList([], Date.now()) })
+  if (!existsSync(list)) await writeConfig(folder, { [CRL_FILE]: await revocationList([], Date.now()) })
 }
 
 function printResult(

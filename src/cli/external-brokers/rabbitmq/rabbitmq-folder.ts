@@ -43,7 +43,7 @@ export async function writeRabbitmqFolder(
     makePrivateFolder(made)
   }
   const listen = ANY_ADDRESS.includes(bindAddress.listen) ? undefined : bindAddress.listen
-  writeConfig(folder, {
+  await writeConfig(folder, {
     ...(await certificateFiles(await brokerKeys(context), bindAddress)),
     enabled_plugins: PLUGINS,
     "rabbitmq.conf": rabbitmqConfiguration({ folder, listen, port, registrarPort }),
