@@ -1,24 +1,17 @@
 import type { TLSSocket } from "node:tls"
 
-import type { IClientOptions, IConnackPacket, IPublishPacket } from "mqtt"
-import mqttClient from "mqtt/lib/client"
+import type { IPublishPacket } from "mqtt"
 
 import { Fault } from "../errors.ts"
 import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
+import { type Connack, type MqttClient, openMqttClient, SESSION_EXPIRY_S, subscribe } from "./mqtt-client.ts"
 import { PACKET_BYTES_MAX, packetLimit } from "./packet-limit.ts"
 import type { Subscriber } from "./subscriptions.ts"
 import type { Credential, MqttVersion, TransportEvents } from "./transport.ts"
 import { IN_FLIGHT_MAX, Window } from "./window.ts"
 
-/** The client alone: the package's entry brings WebSocket and SOCKS along, which every start would have to read. */
-const { default: MqttClient } = mqttClient
-
-const KEEPALIVE_S = 30
-const CONNACK_TIMEOUT_MS = 10_000
 /** A broker that does not end its side of the connection is not waited for. */
 const DISCONNECT_TIMEOUT_MS = 500
-/** How long a broker of MQTT 5 keeps our queue: as long as a sender repeats a message. */
-const SESSION_EXPIRY_S = 30 * 24 * 3600
 /**
  * So many frames may be under way to the disk, where they share a commit; none is acknowledged before it is there. A
  * session knows at least as many tags ahead.
@@ -42,7 +35,7 @@ export type ConnectionSetup = {
 
 /** One MQTT connection over a socket that is already proven. */
 export class Connection implements Subscriber {
-  readonly #client: InstanceType<typeof MqttClient>
+  readonly #client: MqttClient
   readonly #setup: ConnectionSetup
   #window: Window | undefined
   #error: unknown
@@ -59,7 +52,11 @@ export class Connection implements Subscriber {
       if (!isWithinLimit(chunk))
         socket.destroy(errorWithCode("a packet over the limit was announced", TOO_LARGE))
     })
-    this.#client = new MqttClient(() => socket, clientOptions(setup))
+    const sessionExpiryInterval = setup.clean ? 0 : SESSION_EXPIRY_S
+    this.#client = openMqttClient({
+      ...setup,
+      properties: { sessionExpiryInterval, receiveMaximum: READ_AHEAD },
+    })
     this.#client.on("packetreceive", (packet) => {
       if (packet.cmd === "publish") suppressPuback(packet)
     })
@@ -80,11 +77,7 @@ export class Connection implements Subscriber {
   }
 
   subscribe(topics: readonly string[], onAnswer: (granted: readonly number[] | undefined) => void): void {
-    this.#client.subscribe([...topics], { qos: 1 }, (error, _asked, suback) => {
-      const granted =
-        suback ?? (error !== null && "packet" in error ? (error.packet as typeof suback) : undefined)
-      onAnswer(granted?.granted.map(Number))
-    })
+    subscribe(this.#client, topics, onAnswer)
   }
 
   unsubscribe(topics: readonly string[], onAnswer: () => void): void {
@@ -104,7 +97,7 @@ export class Connection implements Subscriber {
     setTimeout(() => this.#setup.socket.destroy(), DISCONNECT_TIMEOUT_MS).unref()
   }
 
-  #opened(connack: IConnackPacket): void {
+  #opened(connack: Connack): void {
     const width = Math.min(IN_FLIGHT_MAX, connack.properties?.receiveMaximum ?? IN_FLIGHT_MAX)
     this.#window = new Window((topic, payload, done) => {
       this.#client.publish(topic, bufferOf(payload), { qos: 1 }, (error) => done(refusalOf(error)))
@@ -155,27 +148,6 @@ export class Connection implements Subscriber {
 /** mqtt.js reads on only after PUBACK. A packet of QoS 0 has none: we send it ourselves, when the frame is on disk. */
 function suppressPuback(packet: IPublishPacket): void {
   packet.qos = 0
-}
-
-function clientOptions({ clientId, credential, clean, mqttVersion }: ConnectionSetup): IClientOptions {
-  const properties = { sessionExpiryInterval: clean ? 0 : SESSION_EXPIRY_S, receiveMaximum: READ_AHEAD }
-  return {
-    clientId,
-    clean,
-    protocolVersion: mqttVersion,
-    keepalive: KEEPALIVE_S,
-    connectTimeout: CONNACK_TIMEOUT_MS,
-    reconnectPeriod: 0,
-    resubscribe: false,
-    // mqtt.js would otherwise fill a table of all 65,536 numbers at the first packet
-    writeCache: false,
-    ...(mqttVersion === 5 ? { properties } : {}),
-    ...(credential.kind === "account" ? account(credential) : {}),
-  }
-}
-
-function account({ username, password }: { username?: string; password?: string }): IClientOptions {
-  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
 }
 
 /** A PUBACK of MQTT 5 can refuse; the publisher decides whether to try again. */

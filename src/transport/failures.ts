@@ -103,6 +103,9 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: NOT_TLS13,
 }
 
+/** From here on a SUBACK code is a refusal (MQTT 3.1.1 section 3.9.3). */
+export const REFUSED_FROM = 0x80
+
 /** CONNACK and DISCONNECT reasons: 3.1.1 section 3.2.2.3 up to 5, MQTT 5 section 2.4 from 128. */
 const BY_REASON: Readonly<Record<number, Row>> = {
   1: { ...NOT_TLS13, text: "speaks neither MQTT 5 nor 3.1.1" },

@@ -5,12 +5,12 @@ import { Fault } from "../errors.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { retryDelay } from "./backoff.ts"
 import { Connection } from "./connection.ts"
-import { failureOf, mayRefuseVersion, refusesVersion } from "./failures.ts"
-import type { Failure } from "./failures.ts"
+import { failureOf, type Failure } from "./failures.ts"
 import { Subscriptions } from "./subscriptions.ts"
 import type {
   BrokerAddress,
   Connect,
+  ConnectionState,
   ConnectTarget,
   MqttVersion,
   Transport,
@@ -18,6 +18,7 @@ import type {
 } from "./transport.ts"
 import { openSocket, pinOf } from "./trust.ts"
 import type { TlsCache } from "./trust.ts"
+import { type Attempt, connectWithFallback } from "./version-fallback.ts"
 
 /** A connection that lived this long was a good one: the next failure starts the backoff again. */
 const STABLE_MS = 10_000
@@ -38,7 +39,7 @@ export const connectMqtt: Connect = (target, events) => {
 type Node = { readonly address: BrokerAddress; readonly tlsCache: TlsCache }
 
 /** How one connection ended. */
-type ConnectionEnd = { readonly error: unknown; readonly opened: boolean }
+type ConnectionEnd = Required<Attempt>
 
 class MqttTransport implements Transport {
   readonly #target: ConnectTarget
@@ -118,20 +119,17 @@ class MqttTransport implements Transport {
     }
   }
 
-  /** MQTT 5 first, then 3.1.1 at once where the broker does not take it; a version that worked is kept. */
   async #tryVersions(node: Node): Promise<ConnectionEnd> {
-    const firstVersion = this.#mqttVersion
-    const first = await this.#runConnection(node)
-    if (first.opened || this.#isEnded() || !mayRefuseVersion(first.error)) return first
-    this.#mqttVersion = firstVersion === 5 ? 4 : 5
-    const second = await this.#runConnection(node)
-    if (second.opened) return second
-    this.#mqttVersion = firstVersion
-    // closed without a word, the first may be taken at another time
-    return refusesVersion(second.error) ? first : second
+    const { attempt, version } = await connectWithFallback(
+      this.#mqttVersion,
+      (mqttVersion) => this.#runConnection(node, mqttVersion),
+      () => this.#isEnded(),
+    )
+    this.#mqttVersion = version
+    return attempt
   }
 
-  async #runConnection({ address, tlsCache }: Node): Promise<ConnectionEnd> {
+  async #runConnection({ address, tlsCache }: Node, mqttVersion: MqttVersion): Promise<ConnectionEnd> {
     const { socket, chain } = await openSocket({ ...this.#target, address }, tlsCache, this.#closing.signal)
     if (chain.length > 0) this.#serverChain = chain
     return new Promise((resolve) => {
@@ -140,9 +138,13 @@ class MqttTransport implements Transport {
         clientId: this.#clientId,
         credential: this.#target.credential,
         clean: this.#target.clean ?? this.#target.credential.kind === "guest",
-        mqttVersion: this.#mqttVersion,
+        mqttVersion,
         onFrame: this.#events.onFrame,
-        onOpen: (opened, sessionPresent) => this.#opened(opened, sessionPresent, tlsCache),
+        onOpen: (opened, sessionPresent) => {
+          const { anchor } = tlsCache
+          const hints = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+          this.#opened(opened, { kind: "online", sessionPresent, ...hints })
+        },
         onEnd: (error, opened) => {
           this.#subscriptions.pause()
           this.#connection = undefined
@@ -153,11 +155,10 @@ class MqttTransport implements Transport {
     })
   }
 
-  #opened(connection: Connection, sessionPresent: boolean, { anchor }: TlsCache): void {
+  #opened(connection: Connection, state: ConnectionState): void {
     this.#connection = connection
     this.#subscriptions.resume(connection)
-    const hints = { mqttVersion: this.#mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
-    this.#events.onState({ kind: "online", sessionPresent, ...hints })
+    this.#events.onState(state)
   }
 
   #stop(why: Fault): void {

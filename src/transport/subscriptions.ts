@@ -1,9 +1,8 @@
 import { Fault } from "../errors.ts"
+import { REFUSED_FROM } from "./failures.ts"
 
 /** A topic of ours is under 60 bytes: a SUBSCRIBE of this many stays far below every broker's packet limit. */
 const BATCH_MAX = 100
-/** From here on a SUBACK code is a refusal (MQTT 3.1.1 section 3.9.3). */
-const REFUSED_FROM = 0x80
 
 type Waiter = { readonly resolve: () => void; readonly reject: (fault: Fault) => void }
 type Subscription = { granted: boolean; waiters: Waiter[] }

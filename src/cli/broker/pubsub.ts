@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { connectAsync, type IClientOptions, type MqttClient, type Packet } from "mqtt"
 import { codeOf, Fault } from "../../errors.ts"
-import { failureOf } from "../../transport/failures.ts"
+import { failureOf, REFUSED_FROM } from "../../transport/failures.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
 import { display, displayName, readText, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
@@ -14,8 +14,6 @@ const SMALL_FILE_BYTES_MAX = 65_536
 const CONNECT_MS = 10_000
 const RECONNECT_MS = 2_000
 const PORT = { tcp: 1883, tls: 8883 } as const
-/** SUBACK and publish answers from here on are refusals (3.1.1 section 3.9.3, MQTT 5 section 2.4). */
-const REFUSED = 128
 const NO_SUBSCRIBERS = 16
 const PROTOCOL = { "3.1": 3, "3.1.1": 4, "5": 5 } as const
 
@@ -68,7 +66,7 @@ export async function subscribePlain(context: Context, topic: string, options: P
   const granted = await client.subscribeAsync(topic, { qos: options.qos }).catch((cause: unknown) => {
     throw failureOf(cause, addressOf(options)).fault
   })
-  if (granted.some(({ qos }) => qos >= REFUSED)) {
+  if (granted.some(({ qos }) => qos >= REFUSED_FROM)) {
     throw new Fault("refused", `the broker does not let us subscribe to ${topic}`, "mqttchat sub --help")
   }
   context.out.info(safe`subscribed to ${display(topic)}, Ctrl+C ends`)

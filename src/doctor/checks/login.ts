@@ -1,7 +1,6 @@
-import type { IConnackPacket } from "mqtt"
-
 import type { Random } from "../../crypto/bytes.ts"
 import { toBase64url } from "../../crypto/bytes.ts"
+import type { Connack } from "../../transport/mqtt-client.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import { bad, good, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
@@ -44,7 +43,7 @@ export type LoginProbe =
   | {
       readonly kind: "in"
       readonly mqttVersion: number
-      readonly connack: IConnackPacket | undefined
+      readonly connack: Connack | undefined
       readonly returned: boolean
       readonly largest: boolean
       /** A message that we did not acknowledge came again on the next connection. */

@@ -1,21 +1,24 @@
-import { MqttClient } from "mqtt"
-import type { IClientOptions, IConnackPacket } from "mqtt"
-
-import { failureOf, mayRefuseVersion } from "../../transport/failures.ts"
-import type { Failure } from "../../transport/failures.ts"
+import { failureOf, REFUSED_FROM, type Failure } from "../../transport/failures.ts"
+import {
+  type ClientSetup,
+  CONNACK_TIMEOUT_MS,
+  type Connack,
+  type MqttClient,
+  openMqttClient,
+  SESSION_EXPIRY_S,
+  subscribe,
+} from "../../transport/mqtt-client.ts"
 import type { ConnectTarget, MqttVersion } from "../../transport/transport.ts"
 import { openSocket } from "../../transport/trust.ts"
 import type { TlsCache } from "../../transport/trust.ts"
+import { connectWithFallback } from "../../transport/version-fallback.ts"
 
-/** A broker that takes longer to answer counts as silent. */
-const ANSWER_MS = 10_000
-const KEEPALIVE_S = 30
+/** An answer to any other packet may take as long as the first. */
+const ANSWER_MS = CONNACK_TIMEOUT_MS
 /** Sessions of the doctor's own that a killed doctor leaves behind go away by themselves. */
 const OWN_SESSION_S = 3600
 /** All that wait in a profile's queue may come before what the doctor sent: they are not acknowledged. */
 const UNACKNOWLEDGED_MAX = 65_535
-/** From here on a SUBACK code is a refusal (MQTT 3.1.1 section 3.9.3). */
-const REFUSED_FROM = 0x80
 
 export type Frame = { readonly topic: string; readonly payload: Uint8Array }
 
@@ -45,14 +48,10 @@ export class ProbeConnector {
 
   async connect(options: ConnectOptions): Promise<ConnectResult> {
     try {
-      let tried = await this.#open(options)
-      if (tried.kind === "down" && mayRefuseVersion(tried.error)) {
-        this.#version = this.#version === 5 ? 4 : 5
-        const again = await this.#open(options)
-        if (again.kind === "down") this.#version = this.#version === 5 ? 4 : 5
-        else tried = again
-      }
-      return tried.kind === "up" ? tried : this.#down(tried.error)
+      const open = (version: MqttVersion): Promise<OpenResult> => this.#open(options, version)
+      const { attempt, version } = await connectWithFallback(this.#version, open)
+      this.#version = version
+      return attempt.opened ? { kind: "up", connection: attempt.connection } : this.#down(attempt.error)
     } catch (error) {
       return this.#down(error)
     }
@@ -62,63 +61,55 @@ export class ProbeConnector {
     return { kind: "down", failure: failureOf(error, this.target.address) }
   }
 
-  async #open(
-    options: ConnectOptions,
-  ): Promise<{ kind: "up"; connection: ProbeConnection } | { kind: "down"; error: unknown }> {
+  async #open(options: ConnectOptions, version: MqttVersion): Promise<OpenResult> {
     // a ticket would let one connection in under another's certificate
     this.#proven.session = undefined
     const { socket } = await openSocket(this.target, this.#proven, new AbortController().signal)
-    const client = new MqttClient(() => socket, optionsOf(this.target, options, this.#version))
-    const connection = new ProbeConnection(client, this.#version, options.acknowledges ?? (() => true))
+    const client = openMqttClient({ socket, mqttVersion: version, ...setupOf(this.target, options) })
+    const connection = new ProbeConnection(client, version, options.acknowledges ?? (() => true))
     return new Promise((resolve) => {
       let why: unknown = new Error("closed before CONNACK")
       client.on("error", (error) => (why = error))
       client.once("connect", (connack) => {
         connection.connack = connack
-        resolve({ kind: "up", connection })
+        resolve({ opened: true, connection })
       })
-      client.once("close", () => resolve({ kind: "down", error: why }))
+      client.once("close", () => resolve({ opened: false, error: why }))
     })
   }
 }
 
-function optionsOf(target: ConnectTarget, options: ConnectOptions, version: MqttVersion): IClientOptions {
-  const { will, session, clientId } = options
+type OpenResult =
+  | { readonly opened: true; readonly connection: ProbeConnection }
+  | { readonly opened: false; readonly error: unknown }
+
+function setupOf(
+  target: ConnectTarget,
+  { will, session, clientId }: ConnectOptions,
+): Omit<ClientSetup, "socket" | "mqttVersion"> {
   const kept = session === "kept" ? { sessionExpiryInterval: expiryOf(target, clientId) } : {}
   return {
     clientId,
+    credential: target.credential,
     clean: session === "clean",
-    protocolVersion: version,
-    keepalive: KEEPALIVE_S,
-    connectTimeout: ANSWER_MS,
-    reconnectPeriod: 0,
-    resubscribe: false,
-    writeCache: false,
-    ...(version === 5 ? { properties: { ...kept, receiveMaximum: UNACKNOWLEDGED_MAX } } : {}),
-    ...accountOf(target),
-    ...(will === undefined
-      ? {}
-      : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false } }),
+    properties: { ...kept, receiveMaximum: UNACKNOWLEDGED_MAX },
+    ...(will && {
+      will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: false },
+    }),
   }
-}
-
-function accountOf({ credential }: ConnectTarget): IClientOptions {
-  if (credential.kind !== "account") return {}
-  const { username, password } = credential
-  return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) }
 }
 
 /** The profile's own session lives on as the profile's link would have it. */
 function expiryOf({ credential }: ConnectTarget, clientId: string): number {
   const isOwn = credential.kind !== "guest" && credential.deviceId === clientId
-  return isOwn ? 30 * 24 * 3600 : OWN_SESSION_S
+  return isOwn ? SESSION_EXPIRY_S : OWN_SESSION_S
 }
 
 /** One connection of the doctor's. What comes is heard in order; nothing is ever thrown. */
 export class ProbeConnection {
   readonly mqttVersion: MqttVersion
   /** Set once, when the broker has let us in. */
-  connack: IConnackPacket | undefined
+  connack: Connack | undefined
   /** Resolves when the connection has ended, by either side. */
   readonly ended: Promise<"ended">
   readonly received: Frame[] = []
@@ -179,11 +170,9 @@ export class ProbeConnection {
   /** Which of the filters the broker says it granted; all in one packet, at QoS 1. */
   subscribe(...filters: readonly string[]): Promise<"ended" | readonly boolean[]> {
     return this.#untilAnswered((answer) => {
-      this.#client.subscribe([...filters], { qos: 1 }, (error, _asked, suback) => {
-        const packet =
-          suback ?? (error !== null && "packet" in error ? (error.packet as typeof suback) : undefined)
-        answer(filters.map((_filter, at) => Number(packet?.granted[at] ?? REFUSED_FROM) < REFUSED_FROM))
-      })
+      subscribe(this.#client, filters, (granted) =>
+        answer(filters.map((_filter, at) => (granted?.[at] ?? REFUSED_FROM) < REFUSED_FROM)),
+      )
     })
   }
 
