@@ -19,7 +19,8 @@ const rooms = {
 
 /** Files of another room that a room may also import. */
 const besides = {
-  engine: ["transport/transport"],
+  engine: ["transport/transport", "token-bucket"],
+  broker: ["token-bucket"],
   daemon: ["engine/api"],
   registrar: ["transport/transport"],
 }
@@ -67,7 +68,7 @@ const doors = {
   "sodium-native": "^src/crypto/",
   mlkem: "^src/crypto/",
   "hash-wasm": "^src/crypto/",
-  mqtt: "^src/(transport|cli|doctor)/",
+  mqtt: "^src/(transport|cli)/",
   aedes: "^src/broker/",
   ws: "^src/broker/",
   selfsigned: "^src/broker/",
@@ -81,7 +82,7 @@ const doors = {
 }
 
 const PURE =
-  "^src/(wire|pairing|session|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl"
+  "^src/(wire|pairing|session|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
 
 const roomRules = Object.entries(rooms).map(([room, may]) => ({
   name: `${room}-imports-only-${may.join("-") || "nothing"}`,

@@ -1,4 +1,5 @@
 import { wordlist } from "@scure/bip39/wordlists/english.js"
+import { editDistance } from "./edit-distance.ts"
 
 const WORD_BITS = 11
 /** 44 bits: too many to search for a handshake with four given words while two people look at their screens. */
@@ -36,21 +37,4 @@ export function nearestWord(typed: string): string | undefined {
     if (errors < least) [best, least] = [word, errors]
   }
   return best
-}
-
-/** Levenshtein's distance with two swapped neighbours as one error, the commonest in typing. */
-function editDistance(from: string, to: string): number {
-  let before: readonly number[] = []
-  let row = Array.from({ length: to.length + 1 }, (_, at) => at)
-  for (let i = 0; i < from.length; i++) {
-    const next = [i + 1]
-    for (let j = 0; j < to.length; j++) {
-      const [left = 0, above = 0, diagonal = 0] = [next[j], row[j + 1], row[j]]
-      const swapped = from[i] === to[j - 1] && from[i - 1] === to[j] ? (before[j - 1] ?? Infinity) : Infinity
-      next.push(Math.min(left + 1, above + 1, diagonal + (from[i] === to[j] ? 0 : 1), swapped + 1))
-    }
-    before = row
-    row = next
-  }
-  return row[to.length] ?? 0
 }

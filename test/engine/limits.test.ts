@@ -1,32 +1,6 @@
 import { expect, test } from "vitest"
 
-import {
-  ANSWERS_PER_OFFER,
-  openLimits,
-  UNMATCHED_FRAMES,
-  take,
-  type Bucket,
-} from "../../src/engine/state/limits.ts"
-
-test("a bucket gives its capacity at once, then as fast as it fills", () => {
-  const rate = { capacity: 3, perMs: 1 / 1000 }
-  let bucket: Bucket | undefined
-  const tryAt = (now: number): boolean => {
-    const taken = take(rate, bucket, now)
-    bucket = taken.bucket
-    return taken.allowed
-  }
-  expect([0, 0, 0, 0].map(tryAt)).toEqual([true, true, true, false])
-  expect([999, 1000, 1001].map(tryAt)).toEqual([false, true, false])
-  expect([60_000, 60_000, 60_000, 60_000].map(tryAt)).toEqual([true, true, true, false])
-})
-
-test("a clock that goes back gives nothing for free", () => {
-  const rate = { capacity: 1, perMs: 1 }
-  const { bucket } = take(rate, undefined, 1_000)
-  expect(take(rate, bucket, 500).allowed).toBe(false)
-  expect(take(rate, bucket, 1_001).allowed).toBe(true)
-})
+import { ANSWERS_PER_OFFER, openLimits, UNMATCHED_FRAMES } from "../../src/engine/state/limits.ts"
 
 test("every name has its own bucket: Mallory's flood costs Alice nothing", () => {
   const limits = openLimits()

@@ -1,69 +1,70 @@
+import { type Bucket, type Rate, takeToken } from "../../token-bucket.ts"
+
 /** What one of many may do: so much at once, and so much within a minute. */
 export type RateLimit = { readonly atOnce: number; readonly perMinute: number }
 
 /** Names remembered; beyond that, names quiet for a minute are forgotten and new ones refused. */
 const NAMES_MAX = 10_000
-const MINUTE = 60_000
+const MINUTE_MS = 60_000
 
-type Bucket = { open: number; tokens: number; refilledAt: number }
+type Entry = { open: number; bucket: Bucket }
 
 /** Counts by name. A budget is full at first and comes back evenly over a minute. */
 export class RateLimiter {
-  readonly #limit: RateLimit
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #atOnce: number
+  readonly #rate: Rate
+  readonly #entries = new Map<string, Entry>()
 
-  constructor(limit: RateLimit) {
-    this.#limit = limit
+  constructor({ atOnce, perMinute }: RateLimit) {
+    this.#atOnce = atOnce
+    this.#rate = { capacity: perMinute, refillMs: MINUTE_MS }
   }
 
-  /** True if one more may begin; every true needs a `leave` later. */
+  /** True if one more may begin; every true needs a `release` later. */
   acquire(name: string, now: number): boolean {
-    const bucket = this.#refill(name, now)
-    if (bucket === undefined || bucket.tokens < 1 || bucket.open >= this.#limit.atOnce) return false
-    bucket.tokens -= 1
-    bucket.open += 1
+    const entry = this.#entry(name, now)
+    if (entry === undefined || entry.open >= this.#atOnce || !this.#take(entry, now)) return false
+    entry.open += 1
     return true
   }
 
   release(name: string): void {
-    const bucket = this.#buckets.get(name)
-    if (bucket !== undefined) bucket.open -= 1
+    const entry = this.#entries.get(name)
+    if (entry !== undefined) entry.open -= 1
   }
 
   /** True if this much of the budget was left. */
   consume(name: string, now: number): boolean {
-    const bucket = this.#refill(name, now)
-    if (bucket === undefined || bucket.tokens < 1) return false
-    bucket.tokens -= 1
-    return true
+    const entry = this.#entry(name, now)
+    return entry !== undefined && this.#take(entry, now)
   }
 
-  #refill(name: string, now: number): Bucket | undefined {
-    const bucket = this.#buckets.get(name) ?? this.#addBucket(name, now)
-    if (bucket === undefined) return undefined
-    const { perMinute } = this.#limit
-    const share = Math.max(0, now - bucket.refilledAt) / MINUTE
-    bucket.tokens = Math.min(perMinute, bucket.tokens + share * perMinute)
-    bucket.refilledAt = now
-    return bucket
+  #take(entry: Entry, now: number): boolean {
+    const { allowed, bucket } = takeToken(this.#rate, entry.bucket, now)
+    entry.bucket = bucket
+    return allowed
   }
 
-  #addBucket(name: string, now: number): Bucket | undefined {
-    if (this.#buckets.size >= NAMES_MAX) this.#evictIdle(now)
-    if (this.#buckets.size >= NAMES_MAX) return undefined
-    const bucket = { open: 0, tokens: this.#limit.perMinute, refilledAt: now }
-    this.#buckets.set(name, bucket)
-    return bucket
+  #entry(name: string, now: number): Entry | undefined {
+    return this.#entries.get(name) ?? this.#addEntry(name, now)
+  }
+
+  #addEntry(name: string, now: number): Entry | undefined {
+    if (this.#entries.size >= NAMES_MAX) this.#evictIdle(now)
+    if (this.#entries.size >= NAMES_MAX) return undefined
+    const entry = { open: 0, bucket: { tokens: this.#rate.capacity, at: now } }
+    this.#entries.set(name, entry)
+    return entry
   }
 
   #evictIdle(now: number): void {
-    for (const [name, bucket] of this.#buckets) {
-      if (bucket.open === 0 && now - bucket.refilledAt >= MINUTE) this.#buckets.delete(name)
+    for (const [name, { open, bucket }] of this.#entries) {
+      if (open === 0 && now - bucket.at >= MINUTE_MS) this.#entries.delete(name)
     }
   }
 }
 
-/** One household: an IPv4 address, or the first 64 bits of an IPv6 address. */
+/** What one household has: an IPv4 address, or the first 64 bits of an IPv6 address. */
 export function addressBlock(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (v4 !== undefined) return v4

@@ -1,5 +1,6 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
+import { editDistance } from "../../pairing/edit-distance.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
 import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
 import { displayName, readText } from "../../wire/text.ts"
@@ -80,23 +81,9 @@ export function fingerprintDigits(identity: Uint8Array): string {
 
 function nearNames(state: EngineState, wanted: string): string[] {
   return [...state.contacts.values()]
-    .map(({ name }) => ({ name, away: distance(folded(name), wanted) }))
+    .map(({ name }) => ({ name, away: editDistance(folded(name), wanted) }))
     .filter(({ name, away }) => away <= NEAR_DISTANCE && away < name.length)
     .sort((a, b) => a.away - b.away)
     .slice(0, NEAR_NAMES_MAX)
     .map(({ name }) => name)
-}
-
-/** Levenshtein distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1]
-    for (let j = 0; j < b.length; j++) {
-      const swap = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1)
-      next.push(Math.min(swap, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
 }
