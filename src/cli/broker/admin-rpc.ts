@@ -5,7 +5,6 @@ import { connectRpc } from "../../daemon/client.ts"
 import type { Service } from "../../daemon/connection.ts"
 import { type RunningServer, serveCommands } from "../../daemon/server.ts"
 import { Fault } from "../../errors.ts"
-import { takeLock } from "../../fs/lock-file.ts"
 import {
   type DeviceRow,
   inviteUser,
@@ -19,7 +18,8 @@ import {
   setInviters,
   type UserRow,
 } from "../../registrar/members.ts"
-import { readBrokerDescriptor } from "../profile/broker-descriptor.ts"
+import { type BrokerDescriptor, readBrokerDescriptor } from "../profile/broker-descriptor.ts"
+import { connectOrLock } from "../profile/connect-or-lock.ts"
 import type { BrokerReport, BrokerStatus } from "./status.ts"
 import type { Context } from "../terminal/context.ts"
 import { holdLedger } from "./ledger.ts"
@@ -28,7 +28,6 @@ import { holdLedger } from "./ledger.ts"
 const NAME_MAX = 64
 /** A broker that is just starting has its lock a moment before it can be asked. */
 const ADMIN_WAIT_MS = 15_000
-const ADMIN_POLL_MS = 50
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
 
@@ -89,37 +88,37 @@ export function serveAdmin(admin: AdminContext, socketPath: string): Promise<Run
  * broker has run yet, `unavailable` when one runs and does not answer.
  */
 export async function openAdmin(context: Context): Promise<AdminClient> {
-  const { paths, lifetime } = context
-  const deadline = Date.now() + ADMIN_WAIT_MS
-  for (;;) {
-    const client = await connectRpc(paths.brokerSocket)
-    if (client !== undefined) {
-      lifetime.defer(client.close)
-      // The other end is this same program, run by this same user.
-      return {
-        call: async (command, params) => (await client.request(command, params)) as Results[typeof command],
-      }
+  const { paths } = context
+  const reached = await connectOrLock(context, {
+    connect: () => connectRpc(paths.brokerSocket),
+    lock: paths.brokerLock,
+    waitMs: ADMIN_WAIT_MS,
+    beforeLock: () => void descriptorOf(context),
+  })
+  if (reached.kind === "connected") {
+    const { client } = reached
+    // The other end is this same program, run by this same user.
+    return {
+      call: async (command, params) => (await client.request(command, params)) as Results[typeof command],
     }
-    const descriptor = readBrokerDescriptor(paths)
-    if (descriptor === undefined)
-      throw new Fault("no-profile", "there is no broker here yet", "mqttchat broker")
-    const lock = takeLock(paths.brokerLock)
-    if (lock.kind === "taken") {
-      lifetime.defer(lock.release)
-      const ledger = await holdLedger(context)
-      return localAdmin({
-        ledger,
-        publicKey: descriptor.registrar,
-        random: systemRandom,
-        now: Date.now,
-        enforce: notRunning,
-      })
-    }
-    if (Date.now() > deadline) {
-      throw new Fault("unavailable", `the broker (process ${lock.pid}) does not answer`, `kill ${lock.pid}`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, ADMIN_POLL_MS))
   }
+  if (reached.kind === "silent") {
+    const { pid } = reached
+    throw new Fault("unavailable", `the broker (process ${pid}) does not answer`, `kill ${pid}`)
+  }
+  return localAdmin({
+    ledger: await holdLedger(context),
+    publicKey: descriptorOf(context).registrar,
+    random: systemRandom,
+    now: Date.now,
+    enforce: notRunning,
+  })
+}
+
+function descriptorOf({ paths }: Context): BrokerDescriptor {
+  const descriptor = readBrokerDescriptor(paths)
+  if (descriptor !== undefined) return descriptor
+  throw new Fault("no-profile", "there is no broker here yet", "mqttchat broker")
 }
 
 function notRunning(): Promise<void> {

@@ -16,19 +16,18 @@ import { createIdentity } from "../../keystore/identity.ts"
 import { isPending } from "../../keystore/credential.ts"
 import { type KeyRing, openKeyFile } from "../../keystore/keyfile.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { takeLock } from "../../fs/lock-file.ts"
 import { readSettings } from "../../settings.ts"
 import { openStore } from "../../store/store.ts"
 import type { Credential, ConnectTarget } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
+import { connectOrLock } from "./connect-or-lock.ts"
 import { profileConfigFor, refuseLostStore } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
 /** A short command holds the profile for seconds. */
 const HOLDER_WAIT_MS = 10_000
-const HOLDER_POLL_MS = 100
 const SEED_BYTES = 32
 
 export type DoctorOptions = {
@@ -82,24 +81,16 @@ async function holderOf(context: Context): Promise<Holder> {
   }
 }
 
-/** This process, if nobody else has the profile. */
-async function findHolder({ paths, lifetime }: Context): Promise<Holder> {
-  const deadline = Date.now() + HOLDER_WAIT_MS
-  for (;;) {
-    const owner = await connectOwner(paths.socket)
-    if (owner !== undefined) {
-      lifetime.defer(owner.close)
-      const { link: connection } = await owner.call("status", {})
-      return { kind: "owner", outbox: await outboxOf(owner), isOnline: connection.kind === "online" }
-    }
-    const lock = takeLock(paths.lock)
-    if (lock.kind === "taken") {
-      lifetime.defer(lock.release)
-      return { kind: "doctor" }
-    }
-    if (Date.now() > deadline) return { kind: "silent", pid: lock.pid }
-    await new Promise((resolve) => setTimeout(resolve, HOLDER_POLL_MS))
-  }
+/** This process, if no other has the profile. */
+async function findHolder(context: Context): Promise<Holder> {
+  const { socket, lock } = context.paths
+  const connect = (): Promise<ChatClient | undefined> => connectOwner(socket)
+  const reached = await connectOrLock(context, { connect, lock, waitMs: HOLDER_WAIT_MS })
+  if (reached.kind === "locked") return { kind: "doctor" }
+  if (reached.kind === "silent") return reached
+  const { client } = reached
+  const { link: connection } = await client.call("status", {})
+  return { kind: "owner", outbox: await outboxOf(client), isOnline: connection.kind === "online" }
 }
 
 /** Asked of the owner, which alone may open the store. */

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, realpathSync } from "node:fs"
 import { resolve } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { connectOwner } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
@@ -47,8 +48,7 @@ export async function startDaemon(context: Context): Promise<void> {
   daemon.unref()
   const ended = once(daemon, "exit").then(() => true)
   while (!(await answers(paths.socket))) {
-    const pause = new Promise<false>((go) => setTimeout(() => go(false), READY_POLL_MS))
-    if (await Promise.race([ended, pause])) return
+    if (await Promise.race([ended, setTimeout(READY_POLL_MS, false)])) return
   }
 }
 

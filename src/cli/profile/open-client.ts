@@ -3,15 +3,14 @@ import type { ChatClient } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { takeLock } from "../../fs/lock-file.ts"
 import { readSettings } from "../../settings.ts"
 import type { Context } from "../terminal/context.ts"
+import { connectOrLock } from "./connect-or-lock.ts"
 import type { OwnerMode } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
 /** A command that only answers and ends has the profile for seconds, but several may stand in line on a slow machine. */
 const OWNER_WAIT_MS = 60_000
-const OWNER_POLL_MS = 50
 
 /** `owner`: whether this process holds the profile, or another one that was there before. */
 export type OpenedClient = { readonly client: ChatClient; readonly owner: "us" | "another" }
@@ -34,32 +33,28 @@ export async function ownerOrLock(
   context: Context,
   start?: (context: Context) => Promise<void>,
 ): Promise<ChatClient | undefined> {
-  const { paths, lifetime, profile } = context
-  const deadline = Date.now() + OWNER_WAIT_MS
-  for (let attempt = 0; ; attempt++) {
+  const { paths, profile } = context
+  let mayStart = start
+  const connect = async (): Promise<ChatClient | undefined> => {
     const owner = await connectOwner(paths.socket)
-    if (owner !== undefined) {
-      lifetime.defer(owner.close)
-      return owner
-    }
-    if (!existsSync(paths.keyFile)) {
-      throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
-    }
-    if (attempt === 0 && start !== undefined) {
-      await start(context)
-      continue
-    }
-    const lock = takeLock(paths.lock)
-    if (lock.kind === "taken") {
-      lifetime.defer(lock.release)
-      return undefined
-    }
-    if (Date.now() > deadline) {
-      const message = `another mqttchat (process ${lock.pid}) has the profile ${profile} and does not answer`
-      throw new Fault("unavailable", message, `kill ${lock.pid}, then try again`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, OWNER_POLL_MS))
+    if (owner !== undefined || mayStart === undefined) return owner
+    requireProfile(context)
+    await mayStart(context)
+    mayStart = undefined
+    return connectOwner(paths.socket)
   }
+  const beforeLock = (): void => requireProfile(context)
+  const holder = { connect, beforeLock, lock: paths.lock, waitMs: OWNER_WAIT_MS }
+  const reached = await connectOrLock(context, holder)
+  if (reached.kind === "connected") return reached.client
+  if (reached.kind === "locked") return undefined
+  const message = `another mqttchat (process ${reached.pid}) has the profile ${profile} and does not answer`
+  throw new Fault("unavailable", message, `kill ${reached.pid}, then try again`)
+}
+
+function requireProfile({ paths, profile }: Context): void {
+  if (existsSync(paths.keyFile)) return
+  throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
 }
 
 /** Most profiles do not wish it: what would do it is not even loaded. */
