@@ -91,7 +91,7 @@ const roomRules = Object.entries(rooms).map(([room, may]) => ({
   to: {
     path: "^src/",
     pathNot: [
-      `^src/(errors|${[room, ...may].join("|")})(/|\\.ts$)`,
+      `^src/(errors|time-units|${[room, ...may].join("|")})(/|\\.ts$)`,
       ...(besides[room] ?? []).map((file) => `^src/${file}\\.ts$`),
     ],
   },

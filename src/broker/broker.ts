@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { Aedes, AedesOptions } from "aedes"
 import { Fault } from "../errors.ts"
+import { HOUR_MS } from "../time-units.ts"
 import { ClientSessions, type SessionsSetup } from "./connection/sessions.ts"
 import type { ServerCertificate } from "./certificates.ts"
 import { guardReads } from "./limits/packet-size-guard.ts"
@@ -59,7 +60,6 @@ export type Broker = {
  * connection, or anyone who knows an inbox could keep its owner offline.
  */
 const UNQUEUED_MAX_BYTES = 1024 * 1024
-const HOUR_MS = 60 * 60 * 1000
 
 /**
  * MQTT 3.1.1 over TLS 1.3, with what a crash left in the journal.

@@ -1,8 +1,9 @@
 import type { Broker } from "./broker.ts"
 import type { ServerCertificate } from "./certificates.ts"
+import { DAY_MS } from "../time-units.ts"
 
 /** Long enough for a broker whose clock or disk was in trouble for some weeks. */
-const RENEW_BEFORE_MS = 30 * 24 * 60 * 60 * 1000
+const RENEW_BEFORE_MS = 30 * DAY_MS
 
 /** True if the server certificate had less than thirty days left at `now` and was replaced; connections stay. */
 export async function renewIfDue(

@@ -16,11 +16,11 @@ import {
 } from "@peculiar/x509"
 
 import type { Random } from "../crypto/bytes.ts"
+import { DAY_MS } from "../time-units.ts"
 import type { Credential } from "../transport/transport.ts"
 
 type DeviceCredential = Extract<Credential, { kind: "device" }>
 
-const DAY_MS = 24 * 3600 * 1000
 /** long enough for a device that is used once a quarter, short enough that a lost one falls out. */
 export const DEVICE_DAYS = 90
 /** Clocks differ: a certificate must not be "not yet valid" on the one that is behind. */

@@ -1,6 +1,7 @@
 import { toBase64url, utf8 } from "../crypto/bytes.ts"
 import type { VerifyKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
+import { DAY_MS, HOUR_MS } from "../time-units.ts"
 import {
   encodeInvitation,
   SECRET_BYTES,
@@ -33,8 +34,6 @@ import {
   type RegistryState,
 } from "./registry-state.ts"
 
-const DAY_MS = 24 * 3600 * 1000
-const HOUR_MS = 3600 * 1000
 /** a file or a letter may take days to arrive. */
 export const INVITATION_DAYS = 7
 /** five codes an hour and some links and files; more is a program that has gone wrong. */

@@ -1,10 +1,9 @@
 import { toBase64url } from "../crypto/bytes.ts"
 import type { PublicKey, Random } from "../crypto/bytes.ts"
+import { DAY_MS } from "../time-units.ts"
 import type { RegistrationAnswer, RegistrationRefusal } from "../wire/registration.ts"
 import { DEVICE_DAYS, type Authority } from "./authority.ts"
 import type { Device, Entry, RegistryState } from "./registry-state.ts"
-
-const DAY_MS = 24 * 3600 * 1000
 
 /** What the registrar decides with; nothing here is a connection or a file. */
 export type RegistrarContext = Signer & { readonly authority: Authority }

@@ -3,6 +3,7 @@ import type { Random, SecretKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
 import { Fault } from "../errors.ts"
+import { DAY_MS } from "../time-units.ts"
 import type {
   BrokerAddress,
   Connect,
@@ -24,7 +25,7 @@ import { type Admitted, type Entry, isOperator, type Restored, type RegistryStat
 
 /** The registrar's own key lives only in this process; each start makes a new one. This outlives the longest process. */
 const OWN_CERTIFICATE_YEARS = 10
-const YEAR_MS = 365 * 24 * 3600 * 1000
+const YEAR_MS = 365 * DAY_MS
 /** Answers kept for requests that repeat themselves; a request repeats for twenty seconds. */
 const ANSWERS_MAX = 1000
 

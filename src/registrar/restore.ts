@@ -1,5 +1,6 @@
 import { toBase64url } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
+import { DAY_MS } from "../time-units.ts"
 import type { RegistrationRefusal, RegistrationRequest } from "../wire/registration.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { readCsr } from "./authority.ts"
@@ -15,7 +16,7 @@ import {
 import type { Device, RegistryState } from "./registry-state.ts"
 
 /** A certificate is good from a day before it is made, so no clock that is further off gets anywhere. */
-const CLOCK_SKEW_MAX_MS = 24 * 3600 * 1000
+const CLOCK_SKEW_MAX_MS = DAY_MS
 /** A laptop is lost once in years; more than some tries are a program that has gone wrong. */
 const RESTORES_PER_DAY = 8
 

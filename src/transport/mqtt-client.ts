@@ -4,6 +4,7 @@ import type { IClientOptions, IConnackPacket } from "mqtt"
 import mqttClient from "mqtt/lib/client"
 
 import type { Credential, MqttVersion } from "./transport.ts"
+import { DAY_S } from "../time-units.ts"
 
 /** The client alone: the package's entry brings WebSocket and SOCKS along, which every start would have to read. */
 const { default: ClientClass } = mqttClient
@@ -12,7 +13,7 @@ const KEEPALIVE_S = 30
 /** A broker that takes longer to answer counts as silent. */
 export const CONNACK_TIMEOUT_MS = 10_000
 /** How long a broker of MQTT 5 keeps our queue: as long as a sender repeats a message. */
-export const SESSION_EXPIRY_S = 30 * 24 * 3600
+export const SESSION_EXPIRY_S = 30 * DAY_S
 
 export type MqttClient = InstanceType<typeof ClientClass>
 export type Connack = IConnackPacket

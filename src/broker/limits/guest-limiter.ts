@@ -1,4 +1,5 @@
 import { addressBlock, RateLimiter } from "./rate-limiter.ts"
+import { MINUTE_MS } from "../../time-units.ts"
 
 /** What all guests of one address may do together. */
 export type GuestLimits = {
@@ -15,7 +16,7 @@ export const GUEST_LIMITS: GuestLimits = {
   connectionsPerMinute: 60,
   framesPerMinute: 600,
   // a code lives ten minutes
-  connectionMaxMs: 15 * 60_000,
+  connectionMaxMs: 15 * MINUTE_MS,
 }
 
 /** Counts guests by address. */

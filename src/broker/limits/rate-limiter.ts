@@ -1,11 +1,11 @@
 import { type Bucket, type Rate, takeToken } from "../../token-bucket.ts"
+import { MINUTE_MS } from "../../time-units.ts"
 
 /** What one of many may do: so much at once, and so much within a minute. */
 export type RateLimit = { readonly atOnce: number; readonly perMinute: number }
 
 /** Names remembered; beyond that, names quiet for a minute are forgotten and new ones refused. */
 const NAMES_MAX = 10_000
-const MINUTE_MS = 60_000
 
 type Entry = { open: number; bucket: Bucket }
 

@@ -12,14 +12,14 @@ import {
   type QueuesStats,
   type Delivery,
 } from "./queues.ts"
+import { DAY_MS } from "../../time-units.ts"
 
-const DAY = 24 * 60 * 60 * 1000
 /** Frames under way to one device; the next goes out when the oldest is acknowledged. */
 const WINDOW = 32
 /** A sender gives up after as long. */
-const MESSAGE_EXPIRY_MS = 30 * DAY
+const MESSAGE_EXPIRY_MS = 30 * DAY_MS
 /** A certificate lasts as long; a device that returns later subscribes again, and senders still hold what is missing. */
-const SESSION_EXPIRY_MS = 90 * DAY
+const SESSION_EXPIRY_MS = 90 * DAY_MS
 /** Two bytes, and 0 is none (MQTT 3.1.1, section 2.3.1). */
 const MESSAGE_ID_MAX = 65_535
 

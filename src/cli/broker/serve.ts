@@ -7,6 +7,7 @@ import { toHex } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
 import { makePrivateFolder } from "../../fs/private-folder.ts"
+import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { DEFAULT_PORT, formatAddress, LOOPBACK } from "../../wire/address.ts"
 import { REGISTRAR_ID } from "../../wire/access-rules.ts"
 import { display, safe } from "../../wire/text.ts"
@@ -33,9 +34,9 @@ const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
 /** As EMQX has it; there is no registered one. */
 const WSS_PORT = 8084
 const METRICS_PORT = 9883
-const TROUBLE_EVERY_MS = 60_000
+const TROUBLE_EVERY_MS = MINUTE_MS
 /** Timers hold 24 days at most, and a laptop sleeps. */
-const CERTIFICATE_CHECK_MS = 60 * 60 * 1000
+const CERTIFICATE_CHECK_MS = HOUR_MS
 
 export type BrokerOptions = ListenOptions & {
   readonly port?: number

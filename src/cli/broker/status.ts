@@ -2,10 +2,10 @@ import { X509Certificate } from "node:crypto"
 import type { Broker, BrokerStats } from "../../broker/broker.ts"
 import { connectRpc } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
+import { DAY_MS } from "../../time-units.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 
-const DAY_MS = 24 * 60 * 60 * 1000
 const UNITS = ["B", "kB", "MB", "GB"] as const
 
 /** What the running broker says of itself. Times are unix ms. */

@@ -1,6 +1,8 @@
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS }
 /** As the API has it: a timer of Node holds 24 days. */
-const DURATION_MS_MAX = 7 * 86_400_000
+const DURATION_MS_MAX = 7 * DAY_MS
 
 /** How long `send` waits unless it is told otherwise, before it leaves the message to the outbox. */
 export const SEND_WAIT_MS = 10_000
@@ -9,7 +11,7 @@ export const SEND_WAIT_MS = 10_000
 export const DURATION_FORM = "a time from 1ms to 7d is needed, such as 500ms, 30s, 5m, 2h or 1d"
 
 /** Messages disappear after at most a year, as `TIMER_MAX_S` of wire/frame.ts has it. */
-const TIMER_MS_MAX = 366 * 86_400_000
+const TIMER_MS_MAX = 366 * DAY_MS
 export const TIMER_FORM = "a time from 1s to 366d, such as 30s, 5m, 2h or 7d"
 
 /** `500ms`, `30s`, `5m`, `2h` or `1d`, at most 7 days, in milliseconds. */

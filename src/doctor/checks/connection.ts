@@ -1,10 +1,10 @@
 import { Fault } from "../../errors.ts"
+import { DAY_MS } from "../../time-units.ts"
 import { bad, good, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
 import type { TlsResult, ServerView } from "../probe/server.ts"
 import { formatDay, formatDuration } from "./duration-format.ts"
 
-const DAY_MS = 86_400_000
 /** Clocks of two machines, and of one file system, are never quite the same. */
 const SLACK_MS = 120_000
 /** An operator needs some days to notice. */

@@ -1,6 +1,4 @@
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 
 /** A length of time in the one unit that fits. */
 export function formatDuration(ms: number): string {

@@ -1,5 +1,6 @@
 import type { Random } from "../../crypto/bytes.ts"
 import { toBase64url } from "../../crypto/bytes.ts"
+import { DAY_S } from "../../time-units.ts"
 import type { Connack } from "../../transport/mqtt-client.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import { bad, good, unknown, weak } from "./finding.ts"
@@ -9,7 +10,6 @@ import type { ConnectResult, ProbeConnector, Frame, ProbeConnection } from "../p
 /** Payload 65,536 bytes, topic and headers on top. */
 const PACKET_BYTES_NEEDED = 66_560
 const PAYLOAD_BYTES_MAX = 65_536
-const DAY_S = 86_400
 
 export const LOGIN: Check = {
   name: "login",

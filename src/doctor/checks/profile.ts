@@ -1,9 +1,8 @@
 import type { Fault } from "../../errors.ts"
+import { DAY_MS } from "../../time-units.ts"
 import { bad, good, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
 import { formatDuration } from "./duration-format.ts"
-
-const DAY_MS = 86_400_000
 
 export const LOCK: Check = {
   name: "lock",

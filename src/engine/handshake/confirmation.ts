@@ -1,6 +1,7 @@
 import { concat, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { recoveryPsk } from "../../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import { DAY_S } from "../../time-units.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { closing, readBundleSecrets } from "./bundles.ts"
@@ -12,7 +13,7 @@ import { messageId, MESSAGE_ID_BYTES } from "../state/message-id.ts"
 
 const NOTHING = new Uint8Array(0)
 /** A backup, or a laptop that lay in a drawer, begins with a bundle of ours from before the last handshake. */
-const SUPERSEDED_LIFE_S = 30 * 24 * 60 * 60
+const SUPERSEDED_LIFE_S = 30 * DAY_S
 const SUPERSEDED_MAX = 8
 /** Only the contact itself can make more of them than it has machines. */
 const INITS_MAX = 64

@@ -2,13 +2,14 @@ import { toHex } from "../../crypto/bytes.ts"
 import { encodeOpenBundle, makeBundle, readBundle, type OpenBundle } from "../../session/bundle.ts"
 import { initTag, MODE, recoveryPsk, type Established } from "../../session/handshake.ts"
 import type { ContactRecord } from "../../store/records.ts"
+import { DAY_S } from "../../time-units.ts"
 import { NAME_MAX_BYTES, type Frame } from "../../wire/frame.ts"
 import { encodeIdentity, type IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import { seconds, type ContactUpdate, type StepInput } from "../state/update.ts"
 
 /** A recovery bundle serves when everything else is lost, so it lives as long as a contact may: ten years. */
-const RECOVERY_LIFE_S = 10 * 365 * 24 * 60 * 60
+const RECOVERY_LIFE_S = 10 * 365 * DAY_S
 
 /** Who we are in a handshake. */
 export type Self = { readonly identity: IdentityKeys; readonly name: string }

@@ -3,6 +3,7 @@ import { Fault } from "../../errors.ts"
 import { readBundle } from "../../session/bundle.ts"
 import { MODE, recoveryPsk } from "../../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import { DAY_MS, HOUR_MS } from "../../time-units.ts"
 import { littleEndian } from "../../wire/codec.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -12,8 +13,6 @@ import { messageId } from "../state/message-id.ts"
 import { startHandshake, type Started } from "./initiator.ts"
 import type { Self } from "./hello.ts"
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 /** A connection that breaks more often is broken by somebody, and a person should look at it. */
 const PER_DAY = 3
 const TIME_BYTES = 8

@@ -2,6 +2,7 @@ import { concat } from "../../crypto/bytes.ts"
 import { open, seal } from "../../session/ratchet.ts"
 import { decodeSession, encodeSession } from "../../session/snapshot.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
+import { DAY_MS } from "../../time-units.ts"
 import { decode, littleEndian } from "../../wire/codec.ts"
 import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -11,7 +12,7 @@ import { joinInbox, splitInbox } from "../../wire/topics.ts"
 
 const INBOX_BYTES = 32
 /** Texts are sent again for so long, so an old device may come back and speak. */
-const REMEMBERED_MS = 30 * 24 * 3_600_000
+const REMEMBERED_MS = 30 * DAY_MS
 
 /**
  * The session with a device that its owner went on from: `since u64 | inbox 32 | snapshot`. Nothing that comes in it is

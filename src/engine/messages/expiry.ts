@@ -1,9 +1,10 @@
 import { Fault } from "../../errors.ts"
+import { HOUR_MS } from "../../time-units.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Ports } from "../state/ports.ts"
 
 /** The clock is looked at anew at least so often: it may have been set. */
-const RECHECK_MS = 3_600_000
+const RECHECK_MS = HOUR_MS
 /** The disk is full: there is no hurry to find it full again. */
 const RETRY_MS = 10_000
 

@@ -1,11 +1,10 @@
 import type { OutgoingRecord } from "../../store/records.ts"
-
-const HOUR_MS = 3_600_000
+import { DAY_MS, HOUR_MS } from "../../time-units.ts"
 
 /** How long to wait for the peer's receipt after each publish, in ms; the last one goes on. */
 const RETRANSMIT_AFTER_MS = [5_000, 30_000, 120_000, 600_000, HOUR_MS] as const
 /** Nobody acknowledged it for 30 days. */
-export const GIVE_UP_AFTER_MS = 30 * 24 * HOUR_MS
+export const GIVE_UP_AFTER_MS = 30 * DAY_MS
 /** What was published so recently is on its way still, whatever the peer says. */
 const IN_FLIGHT_MS = 500
 

@@ -4,6 +4,7 @@ import type { WordCount } from "../../pairing/code.ts"
 import type { OfferEffect } from "../../pairing/offer.ts"
 import type { OpenBundle } from "../../session/bundle.ts"
 import { MODE } from "../../session/handshake.ts"
+import { DAY_S } from "../../time-units.ts"
 import type { Entry } from "../../wire/access.ts"
 import { formatAddress } from "../../wire/address.ts"
 import { codeFault, type CodeFailure } from "./faults.ts"
@@ -15,7 +16,7 @@ import type { PairingContext, Expectation, Invited, Offered } from "../state/por
 import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
 
 /** The bundle outlives the code: a caller that proved it may need a while to register. */
-const BUNDLE_LIFE_S = 24 * 60 * 60
+const BUNDLE_LIFE_S = DAY_S
 const NOTHING: Entry = { kind: "none" }
 
 /** Shows a code and lets in one caller who has it too [P-20] to [P-25]. */

@@ -2,6 +2,7 @@ import { Fault } from "../../errors.ts"
 import { armour } from "../../pairing/armour.ts"
 import { linkPsk, MODE } from "../../session/handshake.ts"
 import type { OpenBundle } from "../../session/bundle.ts"
+import { DAY_S } from "../../time-units.ts"
 import type { Entry } from "../../wire/access.ts"
 import { formatPairingLink, linkRequestTag } from "../../wire/pairing-link.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./grant.ts"
@@ -9,7 +10,7 @@ import type { PairingContext, Expectation, Offered } from "../state/ports.ts"
 import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
 
 /** Long enough for a mail or a memory stick, short enough that a forgotten one opens nothing. */
-const LIFE_S = 7 * 24 * 60 * 60
+const LIFE_S = 7 * DAY_S
 
 /** A link that lets one person pair, and come in at our broker where we may invite. */
 export async function offerLink(context: PairingContext): Promise<Offered> {

@@ -2,11 +2,11 @@ import { equal, utf8 } from "../../crypto/bytes.ts"
 import { hash32 } from "../../crypto/kdf.ts"
 import type { PairingCode } from "../../pairing/code.ts"
 import type { Store, Write } from "../../store/records.ts"
+import { HOUR_MS } from "../../time-units.ts"
 import { decode, type Reader, Writer } from "../../wire/codec.ts"
 
 /** Each try at a code is a guess with chance 2^-22; whoever makes us offer again and again gets no more of them. */
 const GUESSES_PER_HOUR = 5
-const HOUR_MS = 3_600_000
 /** Dead codes are few, and older ones have expired on the other side. */
 const DEAD_CODES_MAX = 16
 const HASH_BYTES = 16

@@ -1,11 +1,12 @@
 import { type Bucket, type Rate, takeToken } from "../../token-bucket.ts"
+import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 
 /** Frames a second and mailbox that are looked at though they fit no expected tag: each costs two box openings. */
 export const UNMATCHED_FRAMES: Rate = { capacity: 200, refillMs: 1000 }
 /** Answers a minute to one offer: an INIT costs a KEM decapsulation and four agreements. */
-export const ANSWERS_PER_OFFER: Rate = { capacity: 4, refillMs: 60_000 }
+export const ANSWERS_PER_OFFER: Rate = { capacity: 4, refillMs: MINUTE_MS }
 /** ... and an hour to all offers together. */
-export const ANSWERS: Rate = { capacity: 60, refillMs: 3_600_000 }
+export const ANSWERS: Rate = { capacity: 60, refillMs: HOUR_MS }
 
 /** The limits that one engine keeps, by name. */
 export type Limits = { readonly allow: (rate: Rate, name: string, now: number) => boolean }

@@ -1,6 +1,7 @@
 import * as v from "valibot"
 
 import { FAULT_CODES } from "../../errors.ts"
+import { DAY_S, DAY_MS } from "../../time-units.ts"
 
 /** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
 const NAME_MAX = 64
@@ -12,7 +13,7 @@ const PAGE_MAX = 10_000
 /** As long as a line that somebody types. */
 const WORDS_MAX = 1024
 /** Whoever waits longer for one message asks again: a timer of Node holds 24 days. */
-const TIMEOUT_MS_MAX = 7 * 24 * 60 * 60 * 1000
+const TIMEOUT_MS_MAX = 7 * DAY_MS
 /** A passphrase file has at most as many bytes. */
 const PASSPHRASE_MAX = 1024
 /** 32 bytes as base64url have 43 characters. */
@@ -43,7 +44,7 @@ export const messageId = v.pipe(
   v.description("32 hex digits"),
 )
 /** A year, as `TIMER_MAX_S` of wire/frame.ts. */
-const TIMER_MAX_S = 366 * 24 * 60 * 60
+const TIMER_MAX_S = 366 * DAY_S
 export const timerSeconds = v.pipe(
   v.number(),
   v.integer(),
