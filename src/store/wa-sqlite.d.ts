@@ -16,12 +16,6 @@ declare module "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs" {
     readonly HEAPU8: Uint8Array<ArrayBuffer>
     UTF8ToString(text: Pointer): string
     vfs_register(vfs: object, makeDefault: boolean): number
-    ccall(
-      name: string,
-      returns: "number",
-      types: readonly string[],
-      values: readonly (string | number)[],
-    ): number
     _getSqliteFree(): Pointer
     _sqlite3_malloc(bytes: number): Pointer
     _sqlite3_free(pointer: Pointer): void
@@ -38,7 +32,6 @@ declare module "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs" {
     _sqlite3_finalize(statement: Pointer): number
     _sqlite3_bind_null(statement: Pointer, at: number): number
     _sqlite3_bind_double(statement: Pointer, at: number, value: number): number
-    _sqlite3_bind_zeroblob(statement: Pointer, at: number, bytes: number): number
     _sqlite3_bind_blob(statement: Pointer, at: number, value: Pointer, bytes: number, free: Pointer): number
     _sqlite3_bind_text(statement: Pointer, at: number, value: Pointer, bytes: number, free: Pointer): number
     _sqlite3_column_type(statement: Pointer, column: number): number
