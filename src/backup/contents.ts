@@ -1,7 +1,8 @@
-import { compare, utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto/bytes.ts"
+import { utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto/bytes.ts"
+import { KEY_BYTES } from "../crypto/sizes.ts"
 import { readCredential, writeCredential, type StoredCredential } from "../keystore/credential.ts"
 import type { ContactRecord, MessageRecord } from "../store/records.ts"
-import { decodeProof, encodeProof, PIN_BYTES, type BrokerProof } from "../wire/access.ts"
+import { ADDRESSES_BYTES_MAX, decodeProof, encodeProof, PIN_BYTES, type BrokerProof } from "../wire/access.ts"
 import {
   formatAddress,
   formatAddresses,
@@ -14,6 +15,8 @@ import { decode, Writer, type Reader } from "../wire/codec.ts"
 import { IDENTITY_BYTES } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
+import { BUNDLE_BYTES, MID_BYTES } from "../wire/sizes.ts"
+import { SHORT_MID_BYTES } from "../wire/frame.ts"
 
 /** Where the profile receives, without what a link learns by itself. */
 export type BackupBroker = {
@@ -44,14 +47,8 @@ export type BackupRecord =
   | { readonly record: "message"; readonly message: BackupMessage }
 
 const KIND = { profile: 1, contact: 2, message: 3 } as const
-const KEY_BYTES = 32
-const MID_BYTES = 16
-const ORIGINAL_BYTES = 8
-const BUNDLE_BYTES = 1402
 /** At most 33 characters of four bytes are shown of a name, and a number behind it. */
 const NAME_BYTES_MAX = 256
-/** As wire/access: five hosts of 253 characters, brackets, ports and commas. */
-const ADDRESSES_BYTES_MAX = 1400
 /** The longest text, which is as long as the wire's longest payload, and the fields before it. */
 export const RECORD_BYTES_MAX = 65_536 + 256
 
@@ -96,7 +93,7 @@ export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
 /** signing secret 32 | box secret 32 | name | broker | credential as in the key file [B-4]. */
 function writeProfile(writer: Writer, profile: BackupProfile): void {
   const { signSecret, boxSecret, name, broker, credential } = profile
-  writer.bytes(signSecret).bytes(boxSecret).lv16(utf8(name))
+  writer.bytes(signSecret).bytes(boxSecret).text(name)
   writer.u8(broker === undefined ? 0 : 1)
   if (broker !== undefined) writeBroker(writer, broker)
   writeCredential(writer, credential)
@@ -105,8 +102,8 @@ function writeProfile(writer: Writer, profile: BackupProfile): void {
 function readProfile(reader: Reader): BackupProfile {
   const signSecret = reader.bytes(KEY_BYTES) as SigningKey
   const boxSecret = reader.bytes(KEY_BYTES) as SecretKey
-  const name = readString(reader, NAME_BYTES_MAX)
-  const broker = readFlag(reader) ? readBroker(reader) : undefined
+  const name = reader.text(NAME_BYTES_MAX)
+  const broker = reader.flag() ? readBroker(reader) : undefined
   const credential = readCredential(reader)
   const isPortable = credential?.kind !== "device" && !(credential?.kind === "account" && credential.deviceId)
   if (name === "" || !isPortable) reader.refuse()
@@ -115,17 +112,17 @@ function readProfile(reader: Reader): BackupProfile {
 
 /** proof 16 | addresses | guests' address or empty | registrar's key 32 after a u8 of 0 or 1. */
 function writeBroker(writer: Writer, { nodes, guests, proof, registrar }: BackupBroker): void {
-  writer.bytes(encodeProof(proof)).lv16(utf8(formatAddresses(nodes)))
-  writer.lv16(utf8(guests === undefined ? "" : formatAddress(guests)))
+  writer.bytes(encodeProof(proof)).text(formatAddresses(nodes))
+  writer.text(guests === undefined ? "" : formatAddress(guests))
   writer.u8(registrar === undefined ? 0 : 1)
   if (registrar !== undefined) writer.bytes(registrar)
 }
 
 function readBroker(reader: Reader): BackupBroker | undefined {
   const proof = decodeProof(reader.bytes(PIN_BYTES))
-  const nodeAddresses = readString(reader, ADDRESSES_BYTES_MAX)
-  const guestAddress = readString(reader, ADDRESSES_BYTES_MAX)
-  const registrar = readFlag(reader) ? (reader.bytes(KEY_BYTES) as PublicKey) : undefined
+  const nodeAddresses = reader.text(ADDRESSES_BYTES_MAX)
+  const guestAddress = reader.text(ADDRESSES_BYTES_MAX)
+  const registrar = reader.flag() ? (reader.bytes(KEY_BYTES) as PublicKey) : undefined
   const nodes = parseAddresses(nodeAddresses)
   const guests = guestAddress === "" ? undefined : parseAddress(guestAddress)
   const isCanonical = nodes !== undefined && formatAddresses(nodes) === nodeAddresses
@@ -143,7 +140,7 @@ function writeContact(writer: Writer, contact: BackupContact): void {
   writer.bytes(contact.peerInbox).bytes(contact.mailbox).bytes(contact.sas).bytes(contact.recoverySecret)
   writer.u64(contact.addedAt).u64(contact.changedAt).u32(contact.receiptDelay)
   writer.u32(contact.timer).u64(contact.timerSetAt)
-  writer.lv16(contact.recoveryBundle).lv16(utf8(contact.name))
+  writer.lv16(contact.recoveryBundle).text(contact.name)
 }
 
 function readContact(reader: Reader): BackupContact {
@@ -162,7 +159,7 @@ function readContact(reader: Reader): BackupContact {
     timerSetAt: reader.u64(),
   }
   const recoveryBundle = reader.lv16(BUNDLE_BYTES)
-  const name = readString(reader, NAME_BYTES_MAX)
+  const name = reader.text(NAME_BYTES_MAX)
   const isBundle = recoveryBundle.length === 0 || recoveryBundle.length === BUNDLE_BYTES
   if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "" || !isBundle) reader.refuse()
   const [verified, blocked, readReceipts, typing] = CONTACT_FLAGS.map((_, at) => (flags & (1 << at)) !== 0)
@@ -192,7 +189,7 @@ function readMessage(reader: Reader): BackupMessage {
   const flags = reader.u8()
   const state = STATES[reader.u8()]
   const [sentAt, storedAt, timer, expiresAt] = [reader.u64(), reader.u64(), reader.u32(), reader.u64()]
-  const original = readFlag(reader) ? reader.bytes(ORIGINAL_BYTES) : new Uint8Array(0)
+  const original = reader.flag() ? reader.bytes(SHORT_MID_BYTES) : new Uint8Array(0)
   const text = readText(reader.rest())
   if (flags > (MINE | LINE | SHOWN) || state === undefined || text === undefined) reader.refuse()
   return {
@@ -203,18 +200,4 @@ function readMessage(reader: Reader): BackupMessage {
     state: state ?? "queued",
     text: text ?? "",
   }
-}
-
-function readFlag(reader: Reader): boolean {
-  const flag = reader.u8()
-  if (flag > 1) reader.refuse()
-  return flag === 1
-}
-
-/** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
-function readString(reader: Reader, max: number): string {
-  const bytes = reader.lv16(max)
-  const text = Buffer.from(bytes).toString("utf8")
-  if (compare(bytes, utf8(text)) !== 0) reader.refuse()
-  return text
 }

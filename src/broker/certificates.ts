@@ -2,20 +2,20 @@ import { createHash, X509Certificate } from "node:crypto"
 import { isIP } from "node:net"
 import { generate } from "selfsigned"
 import { Fault } from "../errors.ts"
+import { DAY_MS } from "../time-units.ts"
+import { PIN_BYTES } from "../wire/access.ts"
 
 /** PEM of the broker's certificate authority. The key also signs device certificates: its holder can admit any device. */
 export type Authority = { readonly caCertificate: string; readonly caKey: string }
 /** PEM of what the listener shows: the certificate for its host names and its key. */
 export type ServerCertificate = { readonly certificate: string; readonly key: string }
 
-const DAY = 24 * 60 * 60 * 1000
 /** Laptops' clocks differ; a certificate must not be "not yet valid" on the one that is behind. */
 const BACKDATED_DAYS = 1
 /** People have pinned its key: the authority outlives the laptop. */
 const AUTHORITY_DAYS = 20 * 365
 /** The longest that TLS clients take for a server's certificate (CA/Browser Forum, until 2026). */
 const SERVER_DAYS = 397
-const PIN_BYTES = 16
 
 /** No user input in a subject: commas would add fields. */
 const AUTHORITY_NAME = "mqttchat broker authority"
@@ -67,8 +67,8 @@ export function pinOf(certificate: string): Uint8Array {
 }
 
 function validity(days: number): { notBeforeDate: Date; notAfterDate: Date } {
-  const start = Date.now() - BACKDATED_DAYS * DAY
-  return { notBeforeDate: new Date(start), notAfterDate: new Date(start + days * DAY) }
+  const start = Date.now() - BACKDATED_DAYS * DAY_MS
+  return { notBeforeDate: new Date(start), notAfterDate: new Date(start + days * DAY_MS) }
 }
 
 function alternativeName(host: string): { type: 2; value: string } | { type: 7; ip: string } {

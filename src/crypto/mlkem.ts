@@ -7,10 +7,7 @@ import {
   type Random,
   type SharedSecret,
 } from "./bytes.ts"
-
-export const KEM_SEED_BYTES = 64
-export const ENCAPSULATION_KEY_BYTES = 1184
-export const KEM_CIPHERTEXT_BYTES = 1088
+import { KEY_BYTES } from "./sizes.ts"
 
 const mlkem = await createMlKem768()
 
@@ -26,7 +23,7 @@ export function kemKeyPair(seed: KemSeed): EncapsulationKey {
 /** Ciphertext 1088 and secret 32, or undefined if the key's length or a coefficient is not canonical (7.2). */
 export function encapsulate(key: EncapsulationKey, random: Random): Encapsulated | undefined {
   try {
-    const [ciphertext, secret] = mlkem.encap(key, random(32))
+    const [ciphertext, secret] = mlkem.encap(key, random(KEY_BYTES))
     return { ciphertext: ciphertext as KemCiphertext, secret: secret as SharedSecret }
   } catch (error) {
     if (error instanceof MlKemError) return undefined

@@ -5,6 +5,7 @@ import { hashParts, hmacSha512 } from "./hmac.ts"
 import { node } from "./node.ts"
 import { passesSelfTest } from "./self-test.ts"
 import { tweetnacl } from "./tweetnacl.ts"
+import { KEY_BYTES, BOX_OVERHEAD, SIGNATURE_BYTES } from "./sizes.ts"
 
 /** Fastest first. */
 export const BACKENDS = ["sodium", "node", "tweetnacl"] as const
@@ -12,8 +13,6 @@ export type BackendName = (typeof BACKENDS)[number]
 /** Quickest to load first: libsodium takes five times as long, which a process that ends at once never earns back. */
 export const LIGHT_BACKENDS: readonly BackendName[] = ["node", "tweetnacl"]
 
-export const BOX_OVERHEAD = 16
-const SIGNATURE_BYTES = 64
 /** The order of the Ed25519 group (RFC 8032 section 5.1), as 8 words of 32 bits, least significant first. */
 const GROUP_ORDER = [0x5cf5d3ed, 0x5812631a, 0xa2f79cd6, 0x14def9de, 0, 0, 0, 0x10000000]
 
@@ -79,7 +78,7 @@ export type BoxKeyPair = { readonly secretKey: SecretKey; readonly publicKey: Pu
 
 /** A new X25519 pair from 32 random bytes. */
 export function boxKeyPair(random: Random): BoxKeyPair {
-  const secretKey = random(32) as SecretKey
+  const secretKey = random(KEY_BYTES) as SecretKey
   return { secretKey, publicKey: publicKeyOf(secretKey) }
 }
 
@@ -111,7 +110,7 @@ export type SignKeyPair = { readonly secretKey: SigningKey; readonly publicKey: 
 
 /** A new Ed25519 pair from 32 random bytes. */
 export function signKeyPair(random: Random): SignKeyPair {
-  const secretKey = random(32) as SigningKey
+  const secretKey = random(KEY_BYTES) as SigningKey
   return { secretKey, publicKey: verifyKeyOf(secretKey) }
 }
 

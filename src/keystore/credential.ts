@@ -1,7 +1,6 @@
 import { utf8 } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { Writer, type Reader } from "../wire/codec.ts"
-import { readText } from "../wire/text.ts"
 
 /** How this profile is known to its broker. */
 export type StoredCredential =
@@ -73,7 +72,11 @@ export function readCredential(reader: Reader): StoredCredential | undefined {
     case NO_CREDENTIAL:
       return undefined
     case DEVICE: {
-      const [deviceId, certificate, key] = [readField(reader), readField(reader), readField(reader)]
+      const [deviceId, certificate, key] = [
+        reader.text(FIELD_MAX),
+        reader.text(FIELD_MAX),
+        reader.text(FIELD_MAX),
+      ]
       const userId = readOptional(reader)
       return {
         kind: "device",
@@ -84,7 +87,7 @@ export function readCredential(reader: Reader): StoredCredential | undefined {
       }
     }
     case ACCOUNT: {
-      const deviceId = readField(reader)
+      const deviceId = reader.text(FIELD_MAX)
       const [username, password] = [readOptional(reader), readOptional(reader)]
       return {
         kind: "account",
@@ -117,14 +120,6 @@ function writeOptional(writer: Writer, text: string | undefined): void {
   if (text !== undefined) writeText(writer, text)
 }
 
-function readField(reader: Reader): string {
-  const text = readText(reader.lv16(FIELD_MAX))
-  if (text === undefined) reader.refuse()
-  return text ?? ""
-}
-
 function readOptional(reader: Reader): string | undefined {
-  const present = reader.u8()
-  if (present > 1) reader.refuse()
-  return present === 1 ? readField(reader) : undefined
+  return reader.flag() ? reader.text(FIELD_MAX) : undefined
 }

@@ -1,5 +1,6 @@
 import type { Random, SecretKey, SigningKey } from "../crypto/bytes.ts"
 import { concealed } from "../crypto/concealed.ts"
+import { KEY_BYTES } from "../crypto/sizes.ts"
 import { Fault } from "../errors.ts"
 import { decode, Writer } from "../wire/codec.ts"
 import type { IdentityKeys } from "../wire/identity.ts"
@@ -19,11 +20,10 @@ export type KeyRing = {
 export type KeyFile = { readonly ring: KeyRing; readonly save: (ring: KeyRing) => Promise<void> }
 
 const VERSION = 1
-const DATABASE_KEY_BYTES = 32
 
 /** The secrets of a new profile, from 96 random bytes; not yet known to any broker. */
 export function createKeyRing(random: Random): KeyRing {
-  const databaseKey = concealed("DatabaseKey", random(DATABASE_KEY_BYTES))
+  const databaseKey = concealed("DatabaseKey", random(KEY_BYTES))
   return concealed("KeyRing", { identity: createIdentity(random), databaseKey, credential: undefined })
 }
 
@@ -74,9 +74,9 @@ function encodeKeyRing({ identity, databaseKey, credential }: KeyRing): Uint8Arr
 function decodeKeyRing(bytes: Uint8Array): KeyRing | undefined {
   return decode(bytes, (reader) => {
     if (reader.u8() !== VERSION) reader.refuse()
-    const signSecret = reader.bytes(32) as SigningKey
-    const boxSecret = reader.bytes(32) as SecretKey
-    const databaseKey = concealed("DatabaseKey", reader.bytes(DATABASE_KEY_BYTES))
+    const signSecret = reader.bytes(KEY_BYTES) as SigningKey
+    const boxSecret = reader.bytes(KEY_BYTES) as SecretKey
+    const databaseKey = concealed("DatabaseKey", reader.bytes(KEY_BYTES))
     const stored = readCredential(reader)
     const credential = stored && concealed("StoredCredential", stored)
     if (reader.spoilt) return undefined

@@ -1,5 +1,6 @@
 import { argon2id, newLockCost } from "../crypto/argon2.ts"
 import { utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
+import { KEY_BYTES } from "../crypto/sizes.ts"
 import { Fault } from "../errors.ts"
 import { SALT_BYTES, type PassphraseLock } from "./sealed-format.ts"
 
@@ -22,7 +23,7 @@ export async function derivePassphraseKey(lock: PassphraseLock, passphrase: stri
   // The same phrase must open the file whichever way a keyboard composes its accents.
   const bytes = utf8(passphrase.normalize("NFKC"))
   if (bytes.length > PASSPHRASE_MAX) throw new Fault("usage", "a passphrase has at most 1024 bytes")
-  if (lock.kind === "none") return new Uint8Array(32) as BoxKey
+  if (lock.kind === "none") return new Uint8Array(KEY_BYTES) as BoxKey
   if (bytes.length === 0)
     throw new Fault("refused", "this file has a passphrase", "give it, or --passphrase-file")
   const key = await argon2id(bytes, lock.salt, lock.cost)

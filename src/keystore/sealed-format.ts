@@ -1,7 +1,8 @@
 import { withinBounds, type Argon2Cost } from "../crypto/argon2.ts"
 import { concat, equal, utf8, wipe, type BoxKey, type Random } from "../crypto/bytes.ts"
 import { hash32, kdf } from "../crypto/kdf.ts"
-import { BOX_OVERHEAD, open, seal } from "../crypto/nacl.ts"
+import { open, seal } from "../crypto/nacl.ts"
+import { BOX_OVERHEAD, NONCE_BYTES } from "../crypto/sizes.ts"
 import { decode, Writer, type Reader } from "../wire/codec.ts"
 
 /*
@@ -20,7 +21,6 @@ const MAGIC = utf8("mqttchat")
 const VERSION = 1
 const HEADER_BYTES = 60
 export const SALT_BYTES = 16
-const NONCE_BYTES = 24
 const CHECKSUM_BYTES = 32
 /** A file that holds nothing. */
 export const MIN_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES

@@ -1,5 +1,6 @@
 import { concat, wipe, type Random } from "../crypto/bytes.ts"
-import { BOX_OVERHEAD, open, seal } from "../crypto/nacl.ts"
+import { open, seal } from "../crypto/nacl.ts"
+import { BOX_OVERHEAD, KEY_BYTES } from "../crypto/sizes.ts"
 import { Fault } from "../errors.ts"
 import { littleEndian } from "../wire/codec.ts"
 import { StreamReader } from "../wire/stream-reader.ts"
@@ -12,7 +13,6 @@ import { MIN_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./seal
  * left out, moved or added, and a stream that was cut off ends without its last one (the STREAM construction of Hoang,
  * Reyhanitabar, Rogaway and Vizár, 2015).
  */
-const KEY_BYTES = 32
 const CHUNK_BYTES = 65_536
 const HEAD_BYTES = MIN_BYTES + KEY_BYTES
 const NONCE_REST = new Uint8Array(15)

@@ -1,8 +1,7 @@
-import { utf8 } from "../crypto/bytes.ts"
 import { type Access, decodeAccess, encodeAccess } from "../wire/access.ts"
 import { type Address, formatAddress, parseAddress } from "../wire/address.ts"
 import { decode, type Reader, Writer } from "../wire/codec.ts"
-import { BUNDLE_BYTES } from "../wire/pairing-link.ts"
+import { BUNDLE_BYTES } from "../wire/sizes.ts"
 
 const HEADER = "-----BEGIN MQTTCHAT BUNDLE-----"
 const FOOTER = "-----END MQTTCHAT BUNDLE-----"
@@ -21,10 +20,7 @@ export type BundleFile = {
 
 /** version 1 | bundle 1402 | address, length u16 before it | access, as base64 between two lines [P-40]. */
 export function armour({ bundle, address, access }: BundleFile): string {
-  const writer = new Writer()
-    .u8(VERSION)
-    .bytes(bundle)
-    .lv16(utf8(formatAddress(address)))
+  const writer = new Writer().u8(VERSION).bytes(bundle).text(formatAddress(address))
   const base64 = Buffer.from(writer.bytes(encodeAccess(access)).done()).toString("base64")
   const lines = base64.match(new RegExp(`.{1,${LINE_CHARACTERS}}`, "g")) ?? []
   return [HEADER, ...lines, FOOTER, ""].join("\n")

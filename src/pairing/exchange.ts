@@ -10,14 +10,13 @@ import {
 } from "../crypto/bytes.ts"
 import { kdf } from "../crypto/kdf.ts"
 import { hash, hmac, open, seal } from "../crypto/nacl.ts"
+import { KEY_BYTES, NONCE_BYTES } from "../crypto/sizes.ts"
 import { type Access, decodeAccess, encodeAccess } from "../wire/access.ts"
-import { BUNDLE_BYTES } from "../wire/pairing-link.ts"
 import { CONFIRMATION_BYTES } from "../wire/pairing.ts"
+import { BUNDLE_BYTES } from "../wire/sizes.ts"
 import type { PairingCode } from "./code.ts"
 import { generator, pakeSecret, pakeShare, prefixed, sessionKey } from "./cpace.ts"
 
-const KEY_BYTES = 32
-const NONCE_BYTES = 24
 const NO_DATA = new Uint8Array(0)
 
 /** One side's secret number of an exchange, 32 bytes, and the share made of it. */

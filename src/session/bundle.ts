@@ -1,22 +1,21 @@
 import { concat, utf8 } from "../crypto/bytes.ts"
 import type { EncapsulationKey, KemSeed, PublicKey, Random, SecretKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
-import { ENCAPSULATION_KEY_BYTES, KEM_SEED_BYTES, kemKeyPair } from "../crypto/mlkem.ts"
+import { kemKeyPair } from "../crypto/mlkem.ts"
 import { boxKeyPair, sign, verify } from "../crypto/nacl.ts"
+import { ENCAPSULATION_KEY_BYTES, KEM_SEED_BYTES, KEY_BYTES, SIGNATURE_BYTES } from "../crypto/sizes.ts"
 import { Reader, Writer, decode } from "../wire/codec.ts"
 import { IDENTITY_BYTES, decodeIdentity, encodeIdentity } from "../wire/identity.ts"
 import type { IdentityKeys, PublicIdentity } from "../wire/identity.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import type { Inbox } from "../wire/topics.ts"
+import { BUNDLE_BYTES } from "../wire/sizes.ts"
 
-export const BUNDLE_BYTES = 1402
 const VERSION = 1
 const MULTI_USE = 1
 const RECOVERY = 2
-const KEY_BYTES = 32
 /** Makes every bundle, and with it the hash that a link reveals, impossible to guess. */
 const FRESH_BYTES = 16
-const SIGNATURE_BYTES = 64
 const LABEL = utf8("mqttchat/1 bundle")
 
 /** What a peer needs to write to us first: our identity and prekeys, signed (PQXDH section 3.2) [S-2]. */

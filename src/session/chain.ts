@@ -2,20 +2,19 @@ import { concat, equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { ChainKey, HeaderKey, MessageKey, RootKey, SharedSecret } from "../crypto/bytes.ts"
 import { expand } from "../crypto/kdf.ts"
 import { hmac, hmac32, seal } from "../crypto/nacl.ts"
+import { BOX_OVERHEAD, KEY_BYTES } from "../crypto/sizes.ts"
 import { Fault } from "../errors.ts"
 import { littleEndian } from "../wire/codec.ts"
+import { TAG_BYTES } from "../wire/sizes.ts"
 import type { PqSecret, TagWindow } from "./state.ts"
 
-export const TAG_BYTES = 16
 /** Tags that one block of key stream yields. */
 export const BLOCK_TAGS = 16
-const KEY_BYTES = 32
 
 const MESSAGE_STEP = Uint8Array.of(1)
 const CHAIN_STEP = Uint8Array.of(2)
 const NO_SECRET = new Uint8Array(0)
 const NOTHING = new Uint8Array(BLOCK_TAGS * TAG_BYTES)
-const BOX_TAG_BYTES = 16
 const ROOT_LABEL = utf8("mqttchat/1 root")
 const TAG_LABEL = utf8("mqc1-tag")
 const NONCE_REST = new Uint8Array(12)
@@ -48,7 +47,7 @@ export function nextChainKey(chainKey: ChainKey): ChainKey {
 /** Tags 16 b to 16 b + 15 of a chain, 256 bytes: key stream of XSalsa20 under the header key [S-23]. */
 export function tagBlock(headerKey: HeaderKey, block: number): Uint8Array {
   const nonce = concat(TAG_LABEL, littleEndian(block, 4), NONCE_REST)
-  return seal(NOTHING, nonce, headerKey).subarray(BOX_TAG_BYTES)
+  return seal(NOTHING, nonce, headerKey).subarray(BOX_OVERHEAD)
 }
 
 export function blockOf(n: number): number {

@@ -2,15 +2,17 @@ import { concat, equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { HeaderKey, KemCiphertext, Psk, PublicKey } from "../crypto/bytes.ts"
 import type { Random, RecoverySecret, RootKey, SharedSecret } from "../crypto/bytes.ts"
 import { expand, kdf } from "../crypto/kdf.ts"
-import { KEM_CIPHERTEXT_BYTES, decapsulate, encapsulate } from "../crypto/mlkem.ts"
-import { BOX_OVERHEAD, agree, boxKeyPair, hash, hmac } from "../crypto/nacl.ts"
+import { decapsulate, encapsulate } from "../crypto/mlkem.ts"
+import { agree, boxKeyPair, hash, hmac } from "../crypto/nacl.ts"
 import { open as openBox, seal as sealBox } from "../crypto/nacl.ts"
+import { NONCE_BYTES, BOX_OVERHEAD, KEM_CIPHERTEXT_BYTES, KEY_BYTES } from "../crypto/sizes.ts"
 import { decode } from "../wire/codec.ts"
 import type { Frame } from "../wire/frame.ts"
 import { IDENTITY_BYTES, decodeIdentity, encodeIdentity } from "../wire/identity.ts"
 import type { IdentityKeys, PublicIdentity } from "../wire/identity.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import type { Inbox } from "../wire/topics.ts"
+import { TAG_BYTES } from "../wire/sizes.ts"
 import type { Bundle, OpenBundle } from "./bundle.ts"
 import { open, seal } from "./ratchet.ts"
 import { startInitiator, startResponder } from "./start.ts"
@@ -23,8 +25,6 @@ export type Mode = (typeof MODE)[keyof typeof MODE]
 
 /** The length of every INIT: one bucket. */
 export const INIT_BYTES = 4096
-const TAG_BYTES = 16
-const KEY_BYTES = 32
 const FIRST_MESSAGE_BYTES = 2048
 const CAPABILITIES = new Uint8Array(8)
 const ZEROS = new Uint8Array(8)
@@ -33,7 +33,7 @@ const SEALED_IDENTITY_BYTES = IDENTITY_PLAIN_BYTES + BOX_OVERHEAD
 const FILLING_BYTES =
   INIT_BYTES - (TAG_BYTES + KEY_BYTES + KEM_CIPHERTEXT_BYTES + SEALED_IDENTITY_BYTES + FIRST_MESSAGE_BYTES)
 /** The key it is used with seals one message. */
-const NO_NONCE = new Uint8Array(24)
+const NO_NONCE = new Uint8Array(NONCE_BYTES)
 const NO_SALT = new Uint8Array(0)
 /** A first message overtakes none, so no key is kept that would need a date. */
 const UNDATED = 0

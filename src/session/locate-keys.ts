@@ -1,6 +1,7 @@
 import { equal } from "../crypto/bytes.ts"
 import type { HeaderKey } from "../crypto/bytes.ts"
-import { TAG_BYTES, blockOf, numberOf, tagBlock, tagIn } from "./chain.ts"
+import { TAG_BYTES } from "../wire/sizes.ts"
+import { blockOf, numberOf, tagBlock, tagIn } from "./chain.ts"
 import { openHeader } from "./message.ts"
 import type { SealedHeader } from "./message.ts"
 import { skippedKeyOf } from "./skipped.ts"

@@ -1,20 +1,16 @@
 import { equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { BoxKey, HeaderKey, MessageKey, PublicKey } from "../crypto/bytes.ts"
 import { hash, hmac, openInto, sealInto } from "../crypto/nacl.ts"
+import { BOX_OVERHEAD, KEY_BYTES, NONCE_BYTES } from "../crypto/sizes.ts"
 import { BUCKETS, MESSAGE_OVERHEAD } from "../wire/padding.ts"
-import { TAG_BYTES } from "./chain.ts"
+import { TAG_BYTES, MID_BYTES } from "../wire/sizes.ts"
 
 /** A chain ends here and waits for the peer's answer, so that no key outlives a long silence [S-30]. */
 export const CHAIN_MAX = 65_535
 const KEM_ID_MAX = 0xffff
-const NONCE_BYTES = 24
-const KEY_BYTES = 32
-const BOX_TAG_BYTES = 16
 const HEADER_BYTES = 44
 const SEALED_HEADER_AT = TAG_BYTES + NONCE_BYTES
-const BODY_AT = SEALED_HEADER_AT + HEADER_BYTES + BOX_TAG_BYTES
-/** Long enough to name a message for good; its first 8 bytes name it on the wire. */
-const MID_BYTES = 16
+const BODY_AT = SEALED_HEADER_AT + HEADER_BYTES + BOX_OVERHEAD
 
 /**
  * Work areas, zero but while a message is opened: memory made for each message would cost as much as its decryption.
@@ -64,7 +60,7 @@ export function messageId(wire: Uint8Array): Uint8Array {
  * body. All is sealed where it stands. The synthetic nonce v is a keyed hash of all that is said [S-26].
  */
 export function sealMessage(wire: Uint8Array, keys: Keys, tag: Uint8Array, header: Header): void {
-  const plain = wire.subarray(SEALED_HEADER_AT + BOX_TAG_BYTES, BODY_AT)
+  const plain = wire.subarray(SEALED_HEADER_AT + BOX_OVERHEAD, BODY_AT)
   const padded = wire.subarray(MESSAGE_OVERHEAD)
   writeHeader(plain, header)
   const v = syntheticNonce(keys, tag, plain, padded)

@@ -1,13 +1,15 @@
 import type { EncapsulationKey, KemCiphertext, KemSeed, Random } from "../crypto/bytes.ts"
-import { KEM_SEED_BYTES, decapsulate, encapsulate, kemKeyPair } from "../crypto/mlkem.ts"
+import { decapsulate, encapsulate, kemKeyPair } from "../crypto/mlkem.ts"
+import { KEM_SEED_BYTES } from "../crypto/sizes.ts"
+import { DAY_S } from "../time-units.ts"
 import type { Frame } from "../wire/frame.ts"
 import { ratcheted } from "./state-updates.ts"
 import { PQ_TRANSITIONS, type PqState, type Role, type Session } from "./state.ts"
 
 /** The initiator keeps the beat; the responder steps in only where it fails to [S-40]. */
 const DUE: Record<Role, { readonly messages: number; readonly seconds: number }> = {
-  initiator: { messages: 50, seconds: 24 * 3600 },
-  responder: { messages: 100, seconds: 48 * 3600 },
+  initiator: { messages: 50, seconds: DAY_S },
+  responder: { messages: 100, seconds: 2 * DAY_S },
 }
 const LAST_ID = 65_535
 

@@ -1,11 +1,11 @@
 import { equal } from "../crypto/bytes.ts"
 import type { HeaderKey, MessageKey } from "../crypto/bytes.ts"
+import { KEY_BYTES } from "../crypto/sizes.ts"
 import type { Reader, Writer } from "../wire/codec.ts"
-import { TAG_BYTES } from "./chain.ts"
+import { TAG_BYTES } from "../wire/sizes.ts"
 import { SKIPPED_MAX } from "./skipped.ts"
 import type { SkippedKey } from "./state.ts"
 
-const KEY_BYTES = 32
 const MESSAGE_KEY_BYTES = 64
 
 /** Neighbours of one chain and date share a run, so that a long gap costs 80 bytes a key and not 120. */

@@ -1,12 +1,14 @@
 import { equal } from "../crypto/bytes.ts"
 import type { ChainKey } from "../crypto/bytes.ts"
-import { TAG_BYTES, messageKeyOf, nextChainKey, tagAt, windowFrom } from "./chain.ts"
+import { DAY_S } from "../time-units.ts"
+import { TAG_BYTES } from "../wire/sizes.ts"
+import { messageKeyOf, nextChainKey, tagAt, windowFrom } from "./chain.ts"
 import type { ReceivingChain, SkippedKey } from "./state.ts"
 
 /** Keys of overtaken messages that one session keeps: two whole jumps, 160 kB of its snapshot [S-33]. */
 export const SKIPPED_MAX = 2048
 /** A broker that holds a message back for longer has lost it. */
-export const SKIPPED_MAX_SECONDS = 14 * 24 * 3600
+export const SKIPPED_MAX_SECONDS = 14 * DAY_S
 
 /** The key kept for the message whose tag stands first in `wire`. */
 export function skippedKeyOf(skipped: readonly SkippedKey[], wire: Uint8Array): SkippedKey | undefined {

@@ -7,7 +7,7 @@ import type {
   SecretKey,
   SharedSecret,
 } from "../crypto/bytes.ts"
-import { KEM_SEED_BYTES } from "../crypto/mlkem.ts"
+import { KEM_SEED_BYTES, KEY_BYTES } from "../crypto/sizes.ts"
 import { Writer, decode } from "../wire/codec.ts"
 import type { Reader } from "../wire/codec.ts"
 import { blockOf, tagBlock, windowFrom } from "./chain.ts"
@@ -24,7 +24,6 @@ import type {
 } from "./state.ts"
 
 const VERSION = 1
-const KEY_BYTES = 32
 const ROLES = ["initiator", "responder"] as const
 const KINDS = ["waiting", "listening", "speaking"] as const
 const STEPS = ["idle", "asked", "ready"] as const

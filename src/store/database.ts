@@ -1,5 +1,6 @@
 import type { Pointer, SqliteModule } from "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs"
 import { concat, utf8, wipe } from "../crypto/bytes.ts"
+import { KEY_BYTES } from "../crypto/sizes.ts"
 import { Fault } from "../errors.ts"
 import { diskFault } from "../fs/disk-fault.ts"
 import type { FileSystem } from "./files.ts"
@@ -23,8 +24,6 @@ const DONE = 101
 const OPEN_READWRITE_CREATE = 0x2 | 0x4
 const TYPE_NULL = 5
 
-/** Raw key of the page cipher, ChaCha20-Poly1305. */
-const KEY_BYTES = 32
 const HEX_DIGITS = "0123456789abcdef"
 
 export type Value = number | string | Uint8Array | null

@@ -4,10 +4,10 @@ import { connect as connectTls } from "node:tls"
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
+import { PIN_BYTES } from "../wire/access.ts"
 import { failureOf, NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
 import type { BrokerAddress, Credential, ConnectTarget, Trust } from "./transport.ts"
 
-const PIN_BYTES = 16
 /** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
 const HANDSHAKE_MS = 10_000
 /** Server, two intermediates and a root; more is refused rather than hashed. */

@@ -1,4 +1,3 @@
-import { compare, utf8 } from "../crypto/bytes.ts"
 import { type Addresses, formatAddresses, parseAddresses } from "./address.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 
@@ -9,7 +8,7 @@ export const INVITATION_BYTES = 72
 const USERNAME_BYTES_MAX = 256
 const PASSWORD_BYTES_MAX = 1024
 /** Five hosts of 253 characters, brackets, ports and commas. */
-const ADDRESSES_BYTES_MAX = 1400
+export const ADDRESSES_BYTES_MAX = 1400
 const NOT_PINNED = new Uint8Array(PIN_BYTES)
 const TYPE = { none: 0, invitation: 1, account: 2 } as const
 
@@ -51,13 +50,13 @@ export function decodeAccess(bytes: Uint8Array): Access | undefined {
 
 /** Length u16 | addresses, or nothing. */
 export function encodeMembers(members: Addresses | undefined): Uint8Array {
-  return members === undefined ? new Uint8Array() : new Writer().lv16(utf8(formatAddresses(members))).done()
+  return members === undefined ? new Uint8Array() : new Writer().text(formatAddresses(members)).done()
 }
 
 /** The rest of what was read; another spelling of the same addresses spoils the reader. */
 export function readMembers(reader: Reader): { readonly members?: Addresses } {
   if (reader.left === 0) return {}
-  const written = readString(reader, ADDRESSES_BYTES_MAX)
+  const written = reader.text(ADDRESSES_BYTES_MAX)
   const members = parseAddresses(written)
   if (members !== undefined && formatAddresses(members) === written) return { members }
   reader.refuse()
@@ -77,8 +76,8 @@ function encodeEntry(entry: Entry): Uint8Array {
   if (entry.kind === "none") return new Uint8Array()
   if (entry.kind === "invitation") return entry.invitation
   return new Writer()
-    .lv16(utf8(entry.username ?? ""))
-    .lv16(utf8(entry.password ?? ""))
+    .text(entry.username ?? "")
+    .text(entry.password ?? "")
     .done()
 }
 
@@ -92,20 +91,12 @@ function decodeEntry(type: number, data: Uint8Array): Entry | undefined {
 
 /** A password without a user name is refused, as MQTT 3.1.1 does [MQTT-3.1.2-22]. */
 function readAccount(reader: Reader): Entry | undefined {
-  const username = readString(reader, USERNAME_BYTES_MAX)
-  const password = readString(reader, PASSWORD_BYTES_MAX)
+  const username = reader.text(USERNAME_BYTES_MAX)
+  const password = reader.text(PASSWORD_BYTES_MAX)
   if (username === "" && password !== "") reader.refuse()
   return {
     kind: "account",
     ...(username === "" ? {} : { username }),
     ...(password === "" ? {} : { password }),
   }
-}
-
-/** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
-function readString(reader: Reader, max: number): string {
-  const bytes = reader.lv16(max)
-  const text = Buffer.from(bytes).toString("utf8")
-  if (compare(bytes, utf8(text)) !== 0) reader.refuse()
-  return text
 }

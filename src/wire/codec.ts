@@ -1,4 +1,4 @@
-import { concat } from "../crypto/bytes.ts"
+import { compare, concat, utf8 } from "../crypto/bytes.ts"
 
 /** Appends fields; integers are little-endian [W-1]. */
 export class Writer {
@@ -28,6 +28,11 @@ export class Writer {
   /** Length as u16, then the bytes. */
   lv16(part: Uint8Array): this {
     return this.u16(part.length).bytes(part)
+  }
+
+  /** The same for the UTF-8 of a text. */
+  text(text: string): this {
+    return this.lv16(utf8(text))
   }
 
   done(): Uint8Array {
@@ -95,6 +100,21 @@ export class Reader {
     const length = this.u16()
     if (length > max) this.refuse()
     return this.bytes(this.#spoilt ? 0 : length)
+  }
+
+  /** The same for a text; bytes that are not exactly its UTF-8 are refused. */
+  text(max: number): string {
+    const bytes = this.lv16(max)
+    const text = Buffer.from(bytes).toString("utf8")
+    if (compare(bytes, utf8(text)) !== 0) this.refuse()
+    return text
+  }
+
+  /** One byte, 0 or 1. */
+  flag(): boolean {
+    const flag = this.u8()
+    if (flag > 1) this.refuse()
+    return flag === 1
   }
 
   rest(): Uint8Array {

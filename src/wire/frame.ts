@@ -13,6 +13,10 @@ import {
   type Body,
   type Field,
 } from "./frame-fields.ts"
+import { BUNDLE_BYTES } from "./sizes.ts"
+import { ID_BYTES } from "./topics.ts"
+import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES } from "../crypto/sizes.ts"
+import { DAY_S } from "../time-units.ts"
 
 /** First 8 bytes of a message id name the message on the wire [W-23]. */
 export const SHORT_MID_BYTES = 8
@@ -22,15 +26,10 @@ export const NAME_MAX_BYTES = 64
 /** The longest text: the largest bucket also holds NUMBER, ORIGINAL and TIMER, 33 bytes, and the zero byte [W-22]. */
 export const TEXT_MAX_BYTES = 65_367
 /** Maximum timer: one year [W-32]. */
-export const TIMER_MAX_S = 366 * 24 * 60 * 60
-/** Length of a bundle as the session room writes it [S-2]. */
-const RECOVERY_BUNDLE_BYTES = 1402
-const MAILBOX_BYTES = 16
-const ENCAPSULATION_KEY_BYTES = 1184
-const KEM_CIPHERTEXT_BYTES = 1088
+export const TIMER_MAX_S = 366 * DAY_S
 
-const recoveryBundle = bytes("recovery bundle", RECOVERY_BUNDLE_BYTES)
-const mailbox = bytes("mailbox", MAILBOX_BYTES)
+const recoveryBundle = bytes("recovery bundle", BUNDLE_BYTES)
+const mailbox = bytes("mailbox", ID_BYTES)
 const mid = bytes("short message id", SHORT_MID_BYTES)
 const mids = list(mid, LIST_MAX)
 const id = u16("id")

@@ -1,6 +1,7 @@
-import { equal, fromBase64url, type Random, toBase64url, utf8 } from "../crypto/bytes.ts"
+import { equal, type Random, utf8 } from "../crypto/bytes.ts"
 import { hash32, kdf } from "../crypto/kdf.ts"
 import { hmac, open, seal } from "../crypto/nacl.ts"
+import { BOX_OVERHEAD, KEY_BYTES, NONCE_BYTES } from "../crypto/sizes.ts"
 import {
   type BrokerProof,
   decodeProof,
@@ -10,22 +11,18 @@ import {
   PIN_BYTES,
   readMembers,
 } from "./access.ts"
-import { type Address, type Addresses, formatAddress, parseAddress } from "./address.ts"
+import type { Address, Addresses } from "./address.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 import { ID_BYTES, type Inbox } from "./topics.ts"
+import { BUNDLE_BYTES, TAG_BYTES } from "./sizes.ts"
+import { formatLink, parseLink } from "./link-text.ts"
 
-export const BUNDLE_BYTES = 1402
 export const LINK_REQUEST_BYTES = 256
 export const LINK_ANSWER_BYTES = 2048
-const TAG_BYTES = 16
-const NONCE_BYTES = 24
-const KEY_BYTES = 32
-const BOX_OVERHEAD = 16
 /** Both objects have the size of a session message, so that a broker cannot tell them from one. */
 const REQUEST_PADDING = LINK_REQUEST_BYTES - TAG_BYTES - NONCE_BYTES - BOX_OVERHEAD - 2 * ID_BYTES
 const ANSWER_PADDING = LINK_ANSWER_BYTES - NONCE_BYTES - BOX_OVERHEAD - BUNDLE_BYTES
 const NO_SALT = new Uint8Array(0)
-const SCHEME = "mqttchat://"
 
 /** Where to ask for a bundle, and its hash, which is also the secret that lets one ask. */
 export type PairingLink = {
@@ -55,18 +52,12 @@ export function formatPairingLink({
   const writer = new Writer().bytes(bundleHash).bytes(inbox.device).bytes(inbox.mailbox)
   writer.bytes(encodeProof(proof)).bytes(invitation ?? new Uint8Array())
   if (invitation !== undefined) writer.bytes(encodeMembers(members))
-  return `${SCHEME}${formatAddress(address)}/#${toBase64url(writer.done())}`
+  return formatLink(address, "/#", writer.done())
 }
 
 /** The link, or undefined unless the text is one, apart from blanks and line breaks of a terminal [W-43]. */
 export function parsePairingLink(text: string): PairingLink | undefined {
-  const spelled = text.replaceAll(/\s/g, "")
-  const [hostPort = "", fragment = "", ...more] = spelled.slice(SCHEME.length).split("/#")
-  const address = parseAddress(hostPort)
-  const bytes = fromBase64url(fragment)
-  if (address === undefined || bytes === undefined || more.length > 0) return undefined
-  const link = decode(bytes, (reader) => readPairingLink(reader, address))
-  return link !== undefined && formatPairingLink(link) === spelled ? link : undefined
+  return parseLink(text, "/#", readPairingLink, formatPairingLink)
 }
 
 function readPairingLink(reader: Reader, address: Address): PairingLink {

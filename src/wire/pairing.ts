@@ -1,10 +1,9 @@
 import type { PublicKey } from "../crypto/bytes.ts"
+import { KEY_BYTES, NONCE_BYTES } from "../crypto/sizes.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 
 export const SID_BYTES = 16
 export const CONFIRMATION_BYTES = 32
-const NONCE_BYTES = 24
-const SHARE_BYTES = 32
 const VERSION = 1
 const GUEST = 1
 /** A bundle of 1402, the longest access and the 16 of the box are 2721; there is no need for more than this. */
@@ -106,5 +105,5 @@ function readGrant(reader: Reader): PairingMessage {
 }
 
 function readShare(reader: Reader): PublicKey {
-  return reader.bytes(SHARE_BYTES) as PublicKey
+  return reader.bytes(KEY_BYTES) as PublicKey
 }

@@ -1,7 +1,8 @@
 import { concat, utf8, wipe } from "../crypto/bytes.ts"
 import type { PublicKey, Random, SecretKey, SharedSecret, SigningKey } from "../crypto/bytes.ts"
 import { kdf } from "../crypto/kdf.ts"
-import { agree, BOX_OVERHEAD, boxKeyPair, open, seal, sign, verify } from "../crypto/nacl.ts"
+import { agree, boxKeyPair, open, seal, sign, verify } from "../crypto/nacl.ts"
+import { BOX_OVERHEAD, KEY_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from "../crypto/sizes.ts"
 import { decode, Writer } from "./codec.ts"
 import {
   decodeAnswer,
@@ -14,9 +15,6 @@ import {
 
 /** Every request and every answer has this size, so that the broker cannot tell one kind from another. */
 export const REGISTRATION_BYTES = 1024
-const KEY_BYTES = 32
-const NONCE_BYTES = 24
-const SIGNATURE_BYTES = 64
 const REQUEST_PLAIN_BYTES = REGISTRATION_BYTES - KEY_BYTES - NONCE_BYTES - BOX_OVERHEAD
 const ANSWER_PLAIN_BYTES = REGISTRATION_BYTES - NONCE_BYTES - BOX_OVERHEAD
 const SIGN_LABEL = utf8("mqttchat/1 reg")

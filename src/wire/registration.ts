@@ -1,11 +1,10 @@
-import { compare, utf8 } from "../crypto/bytes.ts"
 import type { PublicKey, VerifyKey } from "../crypto/bytes.ts"
+import { KEY_BYTES } from "../crypto/sizes.ts"
 import { INVITATION_BYTES } from "./access.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 import { ID_BYTES } from "./topics.ts"
 
 export const SECRET_BYTES = 16
-const KEY_BYTES = 32
 /** A request for a P-256 certificate with an empty subject has about 200 bytes. */
 const CSR_BYTES_MAX = 512
 /** A certificate of ours has about 450 bytes. */
@@ -99,7 +98,7 @@ export function encodeRequest(request: RegistrationRequest): Uint8Array {
   switch (request.kind) {
     case "join":
       writer.bytes(request.user).bytes(request.secret).bytes(request.sign)
-      return writer.lv16(utf8(request.deviceName)).lv16(request.csr).done()
+      return writer.text(request.deviceName).lv16(request.csr).done()
     case "invite":
     case "add-device":
       return writer.bytes(request.device).bytes(request.sign).done()
@@ -107,7 +106,7 @@ export function encodeRequest(request: RegistrationRequest): Uint8Array {
       return writer.bytes(request.device).bytes(request.sign).lv16(request.csr).done()
     case "restore":
       writer.bytes(request.sign).u64(request.askedAt)
-      return writer.lv16(utf8(request.deviceName)).lv16(request.csr).done()
+      return writer.text(request.deviceName).lv16(request.csr).done()
   }
 }
 
@@ -137,7 +136,7 @@ function readJoin(reader: Reader): RegistrationRequest {
     user: reader.bytes(ID_BYTES),
     secret: reader.bytes(SECRET_BYTES),
     sign: reader.bytes(KEY_BYTES) as VerifyKey,
-    deviceName: readName(reader),
+    deviceName: reader.text(DEVICE_NAME_BYTES_MAX),
     csr: reader.lv16(CSR_BYTES_MAX),
   }
 }
@@ -147,17 +146,9 @@ function readRestore(reader: Reader): RegistrationRequest {
     kind: "restore",
     sign: reader.bytes(KEY_BYTES) as VerifyKey,
     askedAt: reader.u64(),
-    deviceName: readName(reader),
+    deviceName: reader.text(DEVICE_NAME_BYTES_MAX),
     csr: reader.lv16(CSR_BYTES_MAX),
   }
-}
-
-/** Bytes that are not exactly the UTF-8 of their text spoil the reader. */
-function readName(reader: Reader): string {
-  const bytes = reader.lv16(DEVICE_NAME_BYTES_MAX)
-  const text = Buffer.from(bytes).toString("utf8")
-  if (compare(bytes, utf8(text)) !== 0) reader.refuse()
-  return text
 }
 
 /** The fields of an answer. */

@@ -1,13 +1,8 @@
 import { expect, test } from "vitest"
 import { concat, utf8 } from "../../src/crypto/bytes.ts"
 import { sign } from "../../src/crypto/nacl.ts"
-import {
-  BUNDLE_BYTES,
-  decodeOpenBundle,
-  encodeOpenBundle,
-  makeBundle,
-  readBundle,
-} from "../../src/session/bundle.ts"
+import { decodeOpenBundle, encodeOpenBundle, makeBundle, readBundle } from "../../src/session/bundle.ts"
+import { BUNDLE_BYTES } from "../../src/wire/sizes.ts"
 import { bundleOf, flipped, inbox, NOW, newIdentity, seededRandom, TOMORROW } from "./session-fixture.ts"
 
 const random = seededRandom("bundle")

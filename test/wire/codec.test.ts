@@ -1,3 +1,4 @@
+import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { decode, littleEndian, Reader, Writer } from "../../src/wire/codec.ts"
 
@@ -75,4 +76,44 @@ describe("bytes decode", () => {
     expect(decode(littleEndian(Number.MAX_SAFE_INTEGER, 8), read)).toBe(Number.MAX_SAFE_INTEGER)
     expect(decode(Uint8Array.of(0, 0, 0, 0, 0, 0, 32, 0), read)).toBeUndefined()
   })
+})
+
+describe("a text", () => {
+  const MAX = 64
+  const read = (bytes: Uint8Array): string | undefined => decode(bytes, (reader) => reader.text(MAX))
+
+  test("is read as it was written, if it is not too long", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", maxLength: 40 }), (text) => {
+        const bytes = new Writer().text(text).done()
+        expect(read(bytes)).toBe(Buffer.byteLength(text) <= MAX ? text : undefined)
+      }),
+    )
+  })
+
+  test("of any bytes is undefined or has just these bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 8 }), (bytes) => {
+        const text = read(new Writer().lv16(bytes).done())
+        if (text !== undefined) expect([...Buffer.from(text)]).toEqual([...bytes])
+      }),
+    )
+  })
+
+  test.each([[[0xff]], [[0xc0, 0x80]], [[0xed, 0xa0, 0x80]], [[0xe2, 0x82]]])("is never %j", (bytes) => {
+    expect(read(new Writer().lv16(Uint8Array.from(bytes)).done())).toBeUndefined()
+  })
+
+  test("keeps its byte order mark", () => {
+    expect(read(new Writer().text("\ufeffalice").done())).toBe("\ufeffalice")
+  })
+})
+
+test.each([
+  [0, false],
+  [1, true],
+  [2, undefined],
+  [255, undefined],
+])("a flag of %i is %o", (byte, flag) => {
+  expect(decode(Uint8Array.of(byte), (reader) => reader.flag())).toBe(flag)
 })

@@ -1,5 +1,3 @@
-import { isUtf8 } from "node:buffer"
-import { utf8 } from "../../crypto/bytes.ts"
 import { decode, type Reader, Writer } from "../../wire/codec.ts"
 
 /** One line of the broker's memory. Replaying all of them in order gives the sessions and their queues. */
@@ -29,16 +27,16 @@ const KIND = { subscribed: 1, unsubscribed: 2, forgotten: 3, queued: 4, settled:
 const NAME_MAX_BYTES = 256
 
 export function encodeRecord(record: JournalRecord): Uint8Array {
-  const writer = new Writer().u8(KIND[record.kind]).lv16(utf8(record.session))
+  const writer = new Writer().u8(KIND[record.kind]).text(record.session)
   switch (record.kind) {
     case "subscribed":
-      return writer.lv16(utf8(record.filter)).u8(record.qos).done()
+      return writer.text(record.filter).u8(record.qos).done()
     case "unsubscribed":
-      return writer.lv16(utf8(record.filter)).done()
+      return writer.text(record.filter).done()
     case "forgotten":
       return writer.done()
     case "queued":
-      return writer.u64(record.sequence).u64(record.at).lv16(utf8(record.topic)).bytes(record.payload).done()
+      return writer.u64(record.sequence).u64(record.at).text(record.topic).bytes(record.payload).done()
     case "settled":
       return writer.u64(record.sequence).done()
     case "seen":
@@ -53,12 +51,12 @@ export function decodeRecord(bytes: Uint8Array): JournalRecord | undefined {
 
 function readRecord(reader: Reader): JournalRecord | undefined {
   const kind = reader.u8()
-  const session = readName(reader)
+  const session = reader.text(NAME_MAX_BYTES)
   switch (kind) {
     case KIND.subscribed:
-      return { kind: "subscribed", session, filter: readName(reader), qos: reader.u8() }
+      return { kind: "subscribed", session, filter: reader.text(NAME_MAX_BYTES), qos: reader.u8() }
     case KIND.unsubscribed:
-      return { kind: "unsubscribed", session, filter: readName(reader) }
+      return { kind: "unsubscribed", session, filter: reader.text(NAME_MAX_BYTES) }
     case KIND.forgotten:
       return { kind: "forgotten", session }
     case KIND.queued:
@@ -67,7 +65,7 @@ function readRecord(reader: Reader): JournalRecord | undefined {
         session,
         sequence: reader.u64(),
         at: reader.u64(),
-        topic: readName(reader),
+        topic: reader.text(NAME_MAX_BYTES),
         payload: reader.rest(),
       }
     case KIND.settled:
@@ -77,10 +75,4 @@ function readRecord(reader: Reader): JournalRecord | undefined {
     default:
       return undefined
   }
-}
-
-function readName(reader: Reader): string {
-  const bytes = reader.lv16(NAME_MAX_BYTES)
-  if (!isUtf8(bytes)) reader.refuse()
-  return Buffer.from(bytes).toString("utf8")
 }
