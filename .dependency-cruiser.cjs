@@ -48,7 +48,7 @@ const rows = {
     ["broker"],
     ["connection", "queues"],
     ["limits"],
-    ["acl", "certificates", "router", "traffic-counter", "heap-flags"],
+    ["acl", "certificates", "aedes-internals", "traffic-counter", "heap-flags"],
   ],
   doctor: [["run-checks"], ["checks"], ["probe"]],
   cli: [

@@ -14,7 +14,7 @@ import { ReadAhead } from "./connection/read-ahead.ts"
 import { openOfflineQueues, type Permissions, type OfflineQueues } from "./queues/offline-queues.ts"
 import type { QueuesStats } from "./queues/queues.ts"
 import { SlowConsumers } from "./limits/slow-consumers.ts"
-import { Router } from "./router.ts"
+import { Router } from "./aedes-internals.ts"
 import { TrafficCounter, type TrafficStats } from "./traffic-counter.ts"
 
 export type BrokerSetup = SessionsSetup &

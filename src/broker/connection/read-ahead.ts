@@ -1,4 +1,5 @@
 import type { Client } from "aedes"
+import { readNext } from "../aedes-internals.ts"
 
 /** Messages of one sender that may wait for the disk together; our own client has ten under way. */
 const AHEAD_MAX = 64
@@ -18,10 +19,4 @@ export class ReadAhead {
     if (ahead < AHEAD_MAX) readNext(client)
     return () => void this.#ahead.set(client, (this.#ahead.get(client) ?? 1) - 1)
   }
-}
-
-/** What aedes calls itself when a packet is done with; it counts, and one call too many reads what is there. */
-function readNext(client: Client): void {
-  const next: unknown = Reflect.get(client, "_nextBatch")
-  if (typeof next === "function") setImmediate(() => void Reflect.apply(next, client, []))
 }

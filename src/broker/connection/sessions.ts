@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from "aedes"
+import { forwardAtOnce } from "../aedes-internals.ts"
 import { claim, mayPublish, mayReceive, maySubscribe } from "../acl.ts"
 import { type Authentication, authenticate } from "./authentication.ts"
 import { GuestLimiter, type GuestLimits } from "../limits/guest-limiter.ts"
@@ -205,7 +206,7 @@ export class ClientSessions {
     // 0 would be "never": a connection that a network has dropped in silence would stay for ever.
     const asked = packet.keepalive === undefined || packet.keepalive === 0 ? max : packet.keepalive
     packet.keepalive = Math.min(max, Math.max(min, asked))
-    patchClient(client)
+    forwardAtOnce(client)
   }
 
   /** A guest takes hold of the first nameplate and registration id that it names. */
@@ -227,7 +228,7 @@ export class ClientSessions {
   }
 }
 
-/** A connection that did not come through `arrive` may do nothing. */
+/** A connection that did not come through `accept` may do nothing. */
 const UNKNOWN_SESSION: ClientSession = {
   authentication: { kind: "refused", why: "unknown connection" },
   address: "",
@@ -250,21 +251,4 @@ function refusalOf(
   return packet.clientId === id
     ? undefined
     : { code: RETURN_CODE.identifier, why: "not the certificate's name" }
-}
-
-/**
- * Two habits of aedes 1.2 are undone for this client. It drops a message whose counter is below the last one
- * it forwarded, although messages overtake each other. And it makes a publisher wait until each subscriber's
- * socket has drained; here nothing waits, and a client that does not read is disconnected at `UNREAD_MAX_BYTES`.
- */
-function patchClient(client: Client): void {
-  Object.assign(client, CLIENT_PATCH)
-}
-
-/** One for all clients: nothing in it depends on whose it is. */
-const CLIENT_PATCH = {
-  duplicates: new Proxy({}, { get: () => 0, set: () => true, deleteProperty: () => true }),
-  waitForDrain(this: Client, done: (error: null, client: Client) => void): void {
-    setImmediate(done, null, this)
-  },
 }

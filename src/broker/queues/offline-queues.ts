@@ -1,5 +1,6 @@
 import { type Duplex, Readable } from "node:stream"
 import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes"
+import { takeMessageId } from "../aedes-internals.ts"
 import { type Journal, type JournalStats, openJournal } from "./journal.ts"
 import type { JournalRecord } from "./journal-record.ts"
 import { publishPacket } from "./publish-packet.ts"
@@ -20,8 +21,6 @@ const WINDOW = 32
 const MESSAGE_EXPIRY_MS = 30 * DAY_MS
 /** A certificate lasts as long; a device that returns later subscribes again, and senders still hold what is missing. */
 const SESSION_EXPIRY_MS = 90 * DAY_MS
-/** Two bytes, and 0 is none (MQTT 3.1.1, section 2.3.1). */
-const MESSAGE_ID_MAX = 65_535
 
 type Packet = { readonly cmd?: string; readonly messageId?: number }
 
@@ -147,7 +146,7 @@ export class OfflineQueues {
   #send(client: Client, { frame, dup }: Delivery): void {
     const { topic, payload, sequence } = frame
     if (!this.#permissions.maySend(client, topic, payload.length)) return
-    const messageId = nextMessageId(client)
+    const messageId = takeMessageId(client)
     this.#queues.setMessageId(client.id, sequence, messageId)
     writeCorked(client.conn, publishPacket({ topic, payload, messageId, dup }))
   }
@@ -280,13 +279,6 @@ export async function openOfflineQueues(
     snapshot: () => queues.snapshot(),
   })
   return new OfflineQueues(queues, journal, permissions)
-}
-
-/** Aedes numbers what it forwards to the same client by this counter: from two, one PUBACK could settle the wrong message. */
-function nextMessageId(client: Client): number {
-  const id = Number(Reflect.get(client, "_nextId"))
-  Reflect.set(client, "_nextId", id >= MESSAGE_ID_MAX ? 1 : id + 1)
-  return id
 }
 
 /** All that is written in one turn goes out together. */
