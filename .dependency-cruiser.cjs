@@ -9,7 +9,7 @@ const rooms = {
   keystore: ["crypto", "wire", "fs"],
   store: ["crypto", "fs"],
   backup: ["crypto", "wire", "keystore", "store"],
-  transport: ["crypto", "wire"],
+  transport: ["crypto", "wire", "async"],
   engine: ["crypto", "wire", "pairing", "session", "keystore", "store", "backup", "async", "fs"],
   daemon: ["fs", "async"],
   broker: ["crypto", "wire", "fs"],

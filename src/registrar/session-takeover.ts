@@ -1,6 +1,7 @@
 import type { BrokerAddress, Connect, Trust } from "../transport/transport.ts"
 import { type Authority, newCredential } from "./authority.ts"
 import type { BrokerControl } from "./enforcement.ts"
+import { deferred } from "../async/deferred.ts"
 
 /** Long enough for one connection over a slow line, with clocks that differ. */
 const CREDENTIAL_LIFE_MS = 10 * 60 * 1000
@@ -22,21 +23,20 @@ export function disconnectByTakeover(
   const { connect, address, trust, now } = broker
   return async (device) => {
     const credential = await newCredential(authority, device, { now: now(), lifeMs: CREDENTIAL_LIFE_MS })
-    let settle: { readonly resolve: () => void; readonly reject: (why: Error) => void } | undefined
-    const done = new Promise<void>((resolve, reject) => (settle = { resolve, reject }))
+    const takenOver = deferred()
     const transport = connect(
       { address, trust, credential, clean: true },
       {
         // messages that wait for the device are not read: they are not acknowledged and go with the session
         onFrame: () => new Promise<void>(() => undefined),
         onState: (state) => {
-          if (state.kind === "online") settle?.resolve()
-          else settle?.reject(state.why)
+          if (state.kind === "online") takenOver.resolve()
+          else takenOver.reject(state.why)
         },
       },
     )
     try {
-      await done
+      await takenOver.promise
     } finally {
       await transport.close()
     }

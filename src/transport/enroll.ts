@@ -8,6 +8,7 @@ import { sealRequest, type SealedRequest } from "../wire/registration-box.ts"
 import { ID_BYTES, registrationAnswerTopic, registrationRequestTopic } from "../wire/topics.ts"
 import { acceptCertificate, deviceKeyOf, makeDeviceKey } from "./device-key.ts"
 import type { Credential, Publisher } from "./transport.ts"
+import { deferred } from "../async/deferred.ts"
 
 /** The registrar is asked again with the same bytes; it answers within some 20 ms, so only a lost frame waits. */
 export const REPEAT_MS = 2_000
@@ -152,14 +153,13 @@ async function sendRequest(
 }
 
 async function exchange(applicant: Applicant, publisher: Publisher, id: string, sealed: SealedRequest) {
-  let resolveAnswer: (answer: RegistrationAnswer) => void = () => undefined
-  const answered = new Promise<RegistrationAnswer>((resolve) => (resolveAnswer = resolve))
+  const answered = deferred<RegistrationAnswer>()
   const unsubscribe = await publisher.listen(registrationAnswerTopic(id), (payload) => {
     const answer = sealed.openAnswer(payload)
-    if (answer !== undefined) resolveAnswer(answer)
+    if (answer !== undefined) answered.resolve(answer)
   })
   try {
-    return await repeat(applicant, answered, () =>
+    return await repeat(applicant, answered.promise, () =>
       publisher.publish(registrationRequestTopic(id), sealed.payload),
     )
   } finally {

@@ -1,3 +1,5 @@
+import { deferred } from "../../async/deferred.ts"
+
 /** Why a command ends: a signal, or it was asked to or has nothing left to do. */
 export type Ending = NodeJS.Signals | "done"
 
@@ -11,7 +13,7 @@ export class Lifetime {
   readonly #closers: (() => void | Promise<void>)[] = []
 
   constructor() {
-    const { promise, resolve } = withResolver<Ending>()
+    const { promise, resolve } = deferred<Ending>()
     this.ended = promise
     this.end = resolve
   }
@@ -47,10 +49,4 @@ export class Lifetime {
 export function exitBySignal(signal: NodeJS.Signals): void {
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
-}
-
-function withResolver<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined
-  const promise = new Promise<T>((settle) => (resolve = settle))
-  return { promise, resolve }
 }

@@ -2,6 +2,7 @@ import { EXIT_CODE, type Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import { isReaderGone, openSink, type Refusal } from "./sink.ts"
+import { deferred } from "../../async/deferred.ts"
 
 /**
  * How we speak. What a command was asked for goes to stdout, one thing a row, or with --json one object a row that
@@ -111,13 +112,12 @@ type LossWatch = {
 
 function watchLoss(): LossWatch {
   let first: Refusal | undefined
-  let signalLoss: () => void = () => undefined
-  const happened = new Promise<void>((resolve) => (signalLoss = resolve))
+  const happened = deferred()
   const noted = (refusal: Refusal): void => {
     first ??= refusal
-    signalLoss()
+    happened.resolve()
   }
-  return { noted, refusal: () => first, happened }
+  return { noted, refusal: () => first, happened: happened.promise }
 }
 
 type Painter = (style: Style, text: SafeText) => SafeText

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises"
 import { openSocket } from "../../transport/trust.ts"
 import { isSame, runAttack } from "./attack-runner.ts"
 import type { Attack, Probes } from "./attack-runner.ts"
@@ -35,7 +36,7 @@ export async function announcesEndlessPacket({ mallory }: Probes): Promise<"succ
     for (let chunk = 0; chunk < CHUNKS && socket.writable; chunk++) {
       await new Promise<void>((written) => socket.write(new Uint8Array(CHUNK_BYTES), () => written()))
     }
-    await new Promise((resolve) => setTimeout(resolve, HANG_UP_MS))
+    await setTimeout(HANG_UP_MS)
     return "succeeds"
   })()
   const outcome = await Promise.race([sent, closed])

@@ -1,13 +1,14 @@
 import type { PublicKey } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { PendingCredential, StoredCredential } from "../../keystore/credential.ts"
+import { DAY_MS } from "../../time-units.ts"
 import type { ConnectionState } from "../../transport/transport.ts"
 import type { BrokerConfig, DeviceCredential, NewCredential } from "../state/ports.ts"
 
 /** A registrar that does not answer is asked again after this time. */
 export const ASK_AGAIN_MS = 30_000
 /** A certificate is valid for months: a process that keeps running checks it once a day. */
-export const RECHECK_MS = 24 * 3600 * 1000
+export const RECHECK_MS = DAY_MS
 /** A registrar answers within some 20 ms, and the user is waiting to read why nothing goes on. */
 export const EXPLAIN_MS = 3_000
 

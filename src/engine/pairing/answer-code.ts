@@ -18,6 +18,7 @@ import { isDead, readPairMemory, rememberDead } from "./rate-memory.ts"
 import { brokerName, checkPin, chooseBroker, type BrokerChoice, joinWithAccess } from "./broker-choice.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
+import { deferred } from "../../async/deferred.ts"
 
 const ANSWER: Machine<AnswerState, AnswerEvent, AnswerEffect> = { step: answerStep, wakesAt: answerWakesAt }
 
@@ -58,14 +59,18 @@ async function exchange(
   code: PairingCode,
 ): Promise<Exchange> {
   const { connection, kind } = choice
-  let onEffect: (effect: AnswerEffect) => void = () => undefined
-  const effect = new Promise<AnswerEffect>((resolve) => (onEffect = resolve))
+  const answered = deferred<AnswerEffect>()
   const { next, send } = beginAnswer(code, kind === "newcomer", ports.random)
-  const runner = await runMachine({ ports, connection, nameplate: code.nameplate }, ANSWER, next, onEffect)
+  const runner = await runMachine(
+    { ports, connection, nameplate: code.nameplate },
+    ANSWER,
+    next,
+    answered.resolve,
+  )
   try {
     for (const ask of send) await connection.publish(pairingTopic(code.nameplate), ask)
     await runner.feed({ kind: "asked" })
-    const outcome = await effect
+    const outcome = await answered.promise
     if (outcome.kind === "failed") runner.stop()
     return { runner, effect: outcome }
   } catch (fault) {

@@ -13,6 +13,7 @@ import { type Inbox, inboxTopic } from "../../wire/topics.ts"
 import { readOfferedBundle, awaitWelcome } from "./complete.ts"
 import { ensureMember, ownConnection, within } from "./broker-choice.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
+import { deferred } from "../../async/deferred.ts"
 
 /** The owner answers at once if mqttchat runs there; whoever waits longer has gone to wake them. */
 export const BUNDLE_WITHIN_MS = 120_000
@@ -62,15 +63,14 @@ async function fetchBundle(context: PairingContext, link: PairingLink, inbox: In
   const { ports } = context
   const connection = await ownConnection(context)
   const request = sealLinkRequest(link.bundleHash, inbox, ports.random)
-  let deliver: (bundle: Uint8Array) => void = () => undefined
-  const delivered = new Promise<Uint8Array>((resolve) => (deliver = resolve))
+  const delivered = deferred<Uint8Array>()
   const unsubscribe = await connection.listen(inboxTopic(inbox), (payload) => {
     const bundle = openLinkAnswer(link.bundleHash, payload)
-    if (bundle !== undefined) deliver(bundle)
+    if (bundle !== undefined) delivered.resolve(bundle)
   })
   const stopAsking = repeat(context, () => connection.publish(inboxTopic(link.inbox), request))
   try {
-    return await within(ports, BUNDLE_WITHIN_MS, delivered, absentFault())
+    return await within(ports, BUNDLE_WITHIN_MS, delivered.promise, absentFault())
   } finally {
     stopAsking()
     unsubscribe()
