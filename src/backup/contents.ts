@@ -36,8 +36,24 @@ export type BackupProfile = {
   readonly credential: StoredCredential | undefined
 }
 
-/** A contact without its session: that is made anew. */
-export type BackupContact = Omit<ContactRecord, "state" | "movedAt">
+/** A contact without its session and what belongs to it: a restored device makes a new one. */
+export type BackupContact = Pick<
+  ContactRecord,
+  | "id"
+  | "identity"
+  | "name"
+  | (typeof CONTACT_FLAGS)[number]
+  | "peerInbox"
+  | "mailbox"
+  | "sas"
+  | "recoverySecret"
+  | "recoveryBundle"
+  | "addedAt"
+  | "changedAt"
+  | "receiptDelay"
+  | "timer"
+  | "timerSetAt"
+>
 export type BackupMessage = Omit<MessageRecord, "seq">
 
 /** One record of a backup [B-3]. */

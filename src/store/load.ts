@@ -1,113 +1,44 @@
-import type { Database, Row } from "./database.ts"
-import type { ContactRecord, HeldRecord, LoadedState, OpenBundleRecord, OutgoingRecord } from "./records.ts"
-
-const CONTACT_STATES = ["init-sent", "unconfirmed", "established", "recovering"] as const
-const OUTGOING_KINDS = ["text", "control", "passing", "init"] as const
+import type { Database } from "./database.ts"
+import type { ContactId, DeviceState, LoadedState } from "./records.ts"
+import { CONTACTS, DEVICE_TABLES, HELD, OPEN_BUNDLES, OUTGOING, SESSIONS, SETTINGS } from "./tables.ts"
+import { selectAll } from "./table.ts"
 
 /** Everything but the conversations. */
 export function loadState(database: Database): LoadedState {
-  const outgoing = database.select(
-    readOutgoing,
-    `SELECT seq, contact, mid, kind, topic, wire, published, attempts, due_at, created_at, text_mid, text_number
-     FROM outgoing ORDER BY seq`,
-  )
+  const outgoing = selectAll(database, OUTGOING, "seq")
+  const sessions = selectAll(database, SESSIONS, "contact")
+  const settings = selectAll(database, SETTINGS, "key")
   return {
-    contacts: database.select(
-      readContact,
-      `SELECT id, identity, name, state, verified, blocked, peer_inbox, mailbox, sas, recovery_secret,
-         recovery_bundle, added_at, changed_at, read_receipts, typing, receipt_delay, timer, timer_set_at, moved_at
-       FROM contacts ORDER BY id`,
-    ),
-    snapshots: new Map(
-      database.select(
-        (row) => [row.number(0), row.bytes(1)] as const,
-        "SELECT contact, snapshot FROM sessions",
-      ),
-    ),
+    contacts: selectAll(database, CONTACTS, "id"),
+    snapshots: new Map(sessions.map(({ contact, snapshot }) => [contact, snapshot])),
     outgoing,
-    held: database.select(
-      readHeld,
-      `SELECT contact, number, stored_at, mid, original, text, sent_at, timer FROM held ORDER BY contact, number`,
-    ),
-    openBundles: database.select(
-      readOpenBundle,
-      "SELECT tag, request_tag, mode, psk, open, mailbox, contact, not_after FROM open_bundles",
-    ),
-    settings: new Map(
-      database.select((row) => [row.text(0), row.bytes(1)] as const, "SELECT key, value FROM settings"),
-    ),
+    held: selectAll(database, HELD, "contact, number"),
+    openBundles: selectAll(database, OPEN_BUNDLES, "tag"),
+    devices: loadDevices(database),
+    settings: new Map(settings.map(({ key, value }) => [key, value])),
     nextContact: 1 + (lastContact(database) ?? 0),
     nextOutgoing: 1 + (outgoing.at(-1)?.seq ?? 0),
   }
 }
 
+function loadDevices(database: Database): Map<ContactId, Partial<DeviceState>> {
+  const devices = new Map<ContactId, Partial<DeviceState>>()
+  for (const part of Object.keys(DEVICE_TABLES) as (keyof DeviceState)[]) {
+    for (const { contact, value } of selectPart(database, part)) {
+      devices.set(contact, { ...devices.get(contact), [part]: value })
+    }
+  }
+  return devices
+}
+
+function selectPart<Part extends keyof DeviceState>(
+  database: Database,
+  part: Part,
+): { contact: ContactId; value: DeviceState[Part] }[] {
+  return selectAll(database, DEVICE_TABLES[part], "contact")
+}
+
 /** Forgotten ones too. */
 function lastContact(database: Database): number | undefined {
   return database.select((row) => row.number(0), "SELECT seq FROM sqlite_sequence WHERE name = 'contacts'")[0]
-}
-
-function readContact(row: Row): ContactRecord {
-  return {
-    id: row.number(0),
-    identity: row.bytes(1),
-    name: row.text(2),
-    state: row.oneOf(3, CONTACT_STATES),
-    verified: row.number(4) === 1,
-    blocked: row.number(5) === 1,
-    peerInbox: row.bytes(6),
-    mailbox: row.bytes(7),
-    sas: row.bytes(8),
-    recoverySecret: row.bytes(9),
-    recoveryBundle: row.bytes(10),
-    addedAt: row.number(11),
-    changedAt: row.number(12),
-    readReceipts: row.number(13) === 1,
-    typing: row.number(14) === 1,
-    receiptDelay: row.number(15),
-    timer: row.number(16),
-    timerSetAt: row.number(17),
-    movedAt: row.number(18),
-  }
-}
-
-function readOutgoing(row: Row): OutgoingRecord {
-  return {
-    seq: row.number(0),
-    contact: row.number(1),
-    mid: row.bytes(2),
-    kind: row.oneOf(3, OUTGOING_KINDS),
-    topic: row.text(4),
-    wire: row.bytes(5),
-    published: row.number(6) === 1,
-    attempts: row.number(7),
-    dueAt: row.number(8),
-    createdAt: row.number(9),
-    carries: row.isNull(10) ? undefined : { mid: row.bytes(10), number: row.number(11) },
-  }
-}
-
-function readHeld(row: Row): HeldRecord {
-  const text = row.isNull(3)
-    ? undefined
-    : {
-        mid: row.bytes(3),
-        original: row.bytes(4),
-        text: row.text(5),
-        sentAt: row.number(6),
-        timer: row.number(7),
-      }
-  return { contact: row.number(0), number: row.number(1), storedAt: row.number(2), text }
-}
-
-function readOpenBundle(row: Row): OpenBundleRecord {
-  return {
-    tag: row.bytes(0),
-    requestTag: row.bytes(1),
-    mode: row.number(2),
-    psk: row.bytes(3),
-    open: row.bytes(4),
-    mailbox: row.bytes(5),
-    contact: row.isNull(6) ? null : row.number(6),
-    notAfter: row.number(7),
-  }
 }

@@ -27,6 +27,8 @@ export type ContactRecord = {
   readonly sas: Uint8Array
   /** Secret that authenticates a recovery, 32 bytes. */
   readonly recoverySecret: Uint8Array
+  /** That of a handshake which they have not answered yet, or empty. It takes the place of the one before once they have. */
+  readonly nextRecoverySecret: Uint8Array
   /** Their newest recovery bundle, 1402 bytes, or empty. */
   readonly recoveryBundle: Uint8Array
   /** Unix ms. */
@@ -44,6 +46,21 @@ export type ContactRecord = {
   /** When they learnt that our identity went on from another device, unix ms; 0 for never. */
   readonly movedAt: number
 }
+
+/** The defaults of a new contact. */
+export const NEW_CONTACT = {
+  verified: false,
+  blocked: false,
+  nextRecoverySecret: new Uint8Array(0),
+  recoveryBundle: new Uint8Array(0),
+  changedAt: 0,
+  readReceipts: false,
+  typing: false,
+  receiptDelay: 0,
+  timer: 0,
+  timerSetAt: 0,
+  movedAt: 0,
+} as const satisfies Partial<ContactRecord>
 
 export type MessageState =
   /** Safe on our disk. */
@@ -134,6 +151,73 @@ export type OpenBundleRecord = {
   readonly notAfter: number
 }
 
+/**
+ * What we keep about a contact's device next to its session: each part is a table that forgets it with the contact. A
+ * contact has one device.
+ */
+export type DeviceState = {
+  readonly textNumbers: TextNumbers
+  readonly pendingReceipts: PendingReceipts
+  readonly replayCache: ReplayCache
+  readonly unsentTexts: UnsentTexts
+  readonly supersededSession: SupersededSession
+  readonly acceptedInits: AcceptedInits
+  readonly recovery: Recovery
+}
+
+/** The texts of the present session [W-28]: how many of ours are written, how many of theirs are shown. */
+export type TextNumbers = {
+  readonly sent: number
+  readonly received: number
+  /** Texts were dropped while they were blocked: the next one sets the number. */
+  readonly resync: boolean
+}
+
+/** Receipts that the peer waits for: the short ids, 8 bytes each, of what came. */
+export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
+
+/** Short ids, 8 bytes each, of the last frames without a text: those that are owed a receipt, and the others. */
+export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passing: readonly Uint8Array[] }
+
+/** While texts of an earlier session wait to be sealed again: a mark of the session that will carry them. Else empty. */
+export type UnsentTexts = { readonly session: Uint8Array }
+
+/** The session with the device that the contact used before, since when it is over (unix ms), and its inbox. */
+export type SupersededSession = {
+  readonly since: number
+  readonly inbox: Uint8Array
+  readonly snapshot: Uint8Array
+}
+
+/** The ids, 16 bytes each, of the last INITs that were accepted from them, oldest first. */
+export type AcceptedInits = { readonly mids: readonly Uint8Array[] }
+
+export type Recovery = {
+  /** How many frames in a row fitted nothing. */
+  readonly unmatched: number
+  /** When the last recoveries began that nobody asked for, unix ms, oldest first. */
+  readonly startedAt: readonly number[]
+  /** Their last INIT that lost against ours, and when it came, unix ms. */
+  readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
+}
+
+/** A new value of one part. */
+export type DeviceWrite<Part extends keyof DeviceState = keyof DeviceState> = {
+  [P in Part]: {
+    readonly kind: "device"
+    readonly contact: ContactId
+    readonly part: P
+    readonly value: DeviceState[P]
+  }
+}[Part]
+
+/** What the profile remembers about itself. Nothing about a contact is a setting. */
+export type SettingKey =
+  /** Failed exchanges by code. */
+  | "pairing"
+  /** Why the broker shut this device out. */
+  | "replaced"
+
 /** One change. A commit is a list of these in one transaction: all or none. */
 export type Write =
   | { readonly kind: "contact"; readonly contact: ContactRecord }
@@ -160,7 +244,8 @@ export type Write =
   | { readonly kind: "outgoing-done"; readonly seq: number }
   | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }
   | { readonly kind: "close-bundle"; readonly tag: Uint8Array }
-  | { readonly kind: "setting"; readonly key: string; readonly value: Uint8Array }
+  | DeviceWrite
+  | { readonly kind: "setting"; readonly key: SettingKey; readonly value: Uint8Array }
 
 /** What the engine loads when a profile opens; conversations stay on disk. */
 export type LoadedState = {
@@ -170,6 +255,7 @@ export type LoadedState = {
   /** By contact and number. */
   readonly held: readonly HeldRecord[]
   readonly openBundles: readonly OpenBundleRecord[]
+  readonly devices: ReadonlyMap<ContactId, Partial<DeviceState>>
   readonly settings: ReadonlyMap<string, Uint8Array>
   readonly nextContact: ContactId
   readonly nextOutgoing: number

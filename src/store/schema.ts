@@ -1,12 +1,16 @@
 import { Fault } from "../errors.ts"
 import type { Database } from "./database.ts"
 import { damaged } from "./database.ts"
+import { DEVICE_TABLES_4, moveSettings } from "./settings-to-tables.ts"
+
+/** Changes of the tables, and where SQL cannot say it, what then becomes of the rows. */
+type Step = string | { readonly sql: string; readonly moveRows: (database: Database) => void }
 
 /**
- * Every step that ever changed the tables, in order; a step that has been released is never edited. `user_version`
- * counts the steps a file has had.
+ * Every step that ever changed the tables, in order. A step that has been released is never edited, so it names its
+ * columns itself: the tables of tables.ts are those after the last step. `user_version` counts the steps a file has had.
  */
-const MIGRATIONS: readonly string[] = [
+const MIGRATIONS: readonly Step[] = [
   `
   -- References are checked at the end of a commit, whose writes come in any order.
   CREATE TABLE contacts (
@@ -166,6 +170,7 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (contact, mid)
   ) STRICT, WITHOUT ROWID;
   `,
+  { sql: DEVICE_TABLES_4, moveRows: moveSettings },
 ]
 
 /** Brings the tables up to date. Refuses a file of a later version: Fault `config`. */
@@ -179,9 +184,14 @@ export function migrate(database: Database, path: string): void {
       "install the version of mqttchat that wrote it, or a later one",
     )
   }
-  for (const [step, sql] of MIGRATIONS.entries()) {
-    if (step >= version) {
-      database.transaction(() => database.execute(`${sql}; PRAGMA user_version = ${step + 1}`))
-    }
+  for (const [index, step] of MIGRATIONS.entries()) {
+    if (index >= version) database.transaction(() => take(database, step, index + 1))
   }
+}
+
+function take(database: Database, step: Step, version: number): void {
+  const { sql, moveRows } = typeof step === "string" ? { sql: step, moveRows: undefined } : step
+  database.execute(sql)
+  moveRows?.(database)
+  database.execute(`PRAGMA user_version = ${version}`)
 }

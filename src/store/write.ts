@@ -1,15 +1,22 @@
 import { concat } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import { LAST_8, MESSAGE_VALUES } from "./history.ts"
+import { LAST_8 } from "./history.ts"
 import { statesBefore } from "./message-states.ts"
-import type {
-  ContactRecord,
-  HeldRecord,
-  MessageRecord,
-  OpenBundleRecord,
-  OutgoingRecord,
-  Write,
-} from "./records.ts"
+import type { DeviceState, DeviceWrite, MessageRecord, Write } from "./records.ts"
+import {
+  ABSENT,
+  CONTACTS,
+  DEVICE_TABLES,
+  HELD,
+  NEW_MESSAGES,
+  OPEN_BUNDLES,
+  OUTGOING,
+  SESSIONS,
+  SETTINGS,
+  SHORT_MID_BYTES,
+  type DeviceRecord,
+} from "./tables.ts"
+import { put } from "./table.ts"
 
 /** Writes all of it or nothing; on disk when this returns. */
 export function commit(database: Database, writes: readonly Write[]): void {
@@ -21,17 +28,13 @@ export function commit(database: Database, writes: readonly Write[]): void {
 function apply(database: Database, write: Write): void {
   switch (write.kind) {
     case "contact":
-      putContact(database, write.contact)
+      put(database, CONTACTS, write.contact)
       return
     case "forget-contact":
       forgetContact(database, write.id)
       return
     case "session":
-      database.run(
-        "INSERT INTO sessions VALUES (?, ?) ON CONFLICT DO UPDATE SET snapshot = excluded.snapshot",
-        write.contact,
-        write.snapshot,
-      )
+      put(database, SESSIONS, write)
       return
     case "message":
       addMessage(database, write.message)
@@ -52,7 +55,7 @@ function apply(database: Database, write: Write): void {
       expire(database, write.at)
       return
     case "held":
-      putHeld(database, write.held)
+      put(database, HELD, write.held)
       return
     case "held-done":
       database.run("DELETE FROM held WHERE contact = ? AND number = ?", write.contact, write.number)
@@ -61,58 +64,31 @@ function apply(database: Database, write: Write): void {
       database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
       return
     case "outgoing":
-      putOutgoing(database, write.outgoing)
+      put(database, OUTGOING, write.outgoing)
       return
     case "outgoing-done":
       database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
       return
     case "open-bundle":
-      putOpenBundle(database, write.bundle)
+      put(database, OPEN_BUNDLES, write.bundle)
       return
     case "close-bundle":
       database.run("DELETE FROM open_bundles WHERE tag = ?", write.tag)
       return
+    case "device":
+      putDevice(database, write)
+      return
     case "setting":
-      database.run(
-        "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        write.key,
-        write.value,
-      )
+      put(database, SETTINGS, write)
       return
   }
 }
 
-function putContact(database: Database, contact: ContactRecord): void {
-  database.run(
-    `INSERT INTO contacts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET
-       identity = excluded.identity, name = excluded.name, folded_name = excluded.folded_name, state = excluded.state,
-       verified = excluded.verified, blocked = excluded.blocked, peer_inbox = excluded.peer_inbox,
-       mailbox = excluded.mailbox, sas = excluded.sas, recovery_secret = excluded.recovery_secret,
-       recovery_bundle = excluded.recovery_bundle, added_at = excluded.added_at, changed_at = excluded.changed_at,
-       read_receipts = excluded.read_receipts, typing = excluded.typing, receipt_delay = excluded.receipt_delay,
-       timer = excluded.timer, timer_set_at = excluded.timer_set_at, moved_at = excluded.moved_at`,
-    contact.id,
-    contact.identity,
-    contact.name,
-    contact.name.normalize("NFKC").toLowerCase(),
-    contact.state,
-    Number(contact.verified),
-    Number(contact.blocked),
-    contact.peerInbox,
-    contact.mailbox,
-    contact.sas,
-    contact.recoverySecret,
-    contact.recoveryBundle,
-    contact.addedAt,
-    contact.changedAt,
-    Number(contact.readReceipts),
-    Number(contact.typing),
-    contact.receiptDelay,
-    contact.timer,
-    contact.timerSetAt,
-    contact.movedAt,
-  )
+function putDevice<Part extends keyof DeviceState>(
+  database: Database,
+  { part, contact, value }: DeviceWrite<Part>,
+): void {
+  put<DeviceRecord<Part>>(database, DEVICE_TABLES[part], { contact, value })
 }
 
 /** The words go first: to take them out of the index, FTS5 reads the texts once more. */
@@ -121,19 +97,16 @@ function forgetContact(database: Database, id: number): void {
   database.run("DELETE FROM contacts WHERE id = ?", id)
 }
 
-/** So many bytes of a message id name it in a receipt, and in a text that is sent again. */
-const SHORT_MID_BYTES = 8
-
-/** A text is sent for 30 days, and a clock may be two days wrong: afterwards nobody need know it. */
+/** A text is sent for 30 days, and a clock may be two days wrong: after that it does not come again. */
 const ABSENT_KEPT_MS = 33 * 24 * 3_600_000
 
-/** It came under another id than the one that it is kept under: who repeats it is answered all the same. */
+/** It came under another id than the one it is kept under: a repetition is acknowledged all the same. */
 function recordAbsent(
   database: Database,
   { contact, mid, original, storedAt }: Omit<MessageRecord, "seq">,
 ): void {
   forgetAbsent(database, storedAt)
-  database.run("INSERT OR REPLACE INTO absent VALUES (?, ?, ?, ?)", contact, mid, original, storedAt)
+  put(database, ABSENT, { contact, mid, original, at: storedAt })
 }
 
 function forgetAbsent(database: Database, now: number): void {
@@ -143,7 +116,7 @@ function forgetAbsent(database: Database, now: number): void {
 function expire(database: Database, at: number): void {
   forgetAbsent(database, at)
   database.run(
-    `INSERT OR REPLACE INTO absent SELECT contact, mid, original, ?1 FROM messages
+    `INSERT OR REPLACE INTO absent (contact, mid, original, at) SELECT contact, mid, original, ?1 FROM messages
      WHERE mine = 0 AND kind = 'text' AND expires_at > 0 AND expires_at <= ?1`,
     at,
   )
@@ -175,41 +148,12 @@ function changeState(database: Database, write: Extract<Write, { kind: "message-
   )
 }
 
-function putHeld(database: Database, { contact, number, storedAt, text }: HeldRecord): void {
-  database.run(
-    "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    contact,
-    number,
-    storedAt,
-    text?.mid ?? null,
-    text?.original ?? null,
-    text?.text ?? null,
-    text?.sentAt ?? null,
-    text?.timer ?? null,
-  )
-}
-
 function addMessage(database: Database, message: Omit<MessageRecord, "seq">): void {
   if (isDuplicate(database, message)) {
     recordAbsent(database, message)
     return
   }
-  database.run(
-    `INSERT INTO messages (${MESSAGE_VALUES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
-    message.contact,
-    message.mid,
-    Number(message.mine),
-    message.kind,
-    message.text,
-    message.sentAt,
-    message.storedAt,
-    message.state,
-    Number(message.shown),
-    message.original,
-    message.timer,
-    message.expiresAt,
-  )
+  database.run(`${NEW_MESSAGES.insert} ON CONFLICT DO NOTHING`, ...NEW_MESSAGES.values(message))
   if (message.kind === "text") {
     const sql = "INSERT INTO words (rowid, text) SELECT last_insert_rowid(), ? WHERE changes() = 1"
     database.run(sql, message.text)
@@ -235,44 +179,4 @@ function isDuplicate(database: Database, message: Omit<MessageRecord, "seq">): b
     concat(first, LAST_8),
   )
   return found.length > 0
-}
-
-function putOutgoing(database: Database, outgoing: OutgoingRecord): void {
-  database.run(
-    `INSERT INTO outgoing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET
-       contact = excluded.contact, mid = excluded.mid, kind = excluded.kind, topic = excluded.topic,
-       wire = excluded.wire, published = excluded.published, attempts = excluded.attempts,
-       due_at = excluded.due_at, created_at = excluded.created_at, text_mid = excluded.text_mid,
-       text_number = excluded.text_number`,
-    outgoing.seq,
-    outgoing.contact,
-    outgoing.mid,
-    outgoing.kind,
-    outgoing.topic,
-    outgoing.wire,
-    Number(outgoing.published),
-    outgoing.attempts,
-    outgoing.dueAt,
-    outgoing.createdAt,
-    outgoing.carries?.mid ?? null,
-    outgoing.carries?.number ?? null,
-  )
-}
-
-function putOpenBundle(database: Database, bundle: OpenBundleRecord): void {
-  database.run(
-    `INSERT INTO open_bundles VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET
-       request_tag = excluded.request_tag, mode = excluded.mode, psk = excluded.psk, open = excluded.open,
-       mailbox = excluded.mailbox, contact = excluded.contact, not_after = excluded.not_after`,
-    bundle.tag,
-    bundle.requestTag,
-    bundle.mode,
-    bundle.psk,
-    bundle.open,
-    bundle.mailbox,
-    bundle.contact,
-    bundle.notAfter,
-  )
 }

@@ -6,8 +6,9 @@ import { expect, onTestFinished, test } from "vitest"
 import type { Effect } from "../../src/engine/state/decision.ts"
 import { openCommitQueue } from "../../src/engine/state/commit-queue.ts"
 import { Fault } from "../../src/errors.ts"
-import type { Store, Write } from "../../src/store/records.ts"
+import type { SettingKey, Store, Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
+import { openBundle } from "../store/store-fixture.ts"
 import { EngineFixture } from "./engine-fixture.ts"
 
 /** A real store that counts its commits, and can be told to refuse one. */
@@ -36,10 +37,14 @@ async function countingStore(): Promise<{ store: Store; commits: Write[][]; refu
   }
 }
 
-const setting = (key: string, value: number): Write => ({
+const setting = (key: SettingKey, value: number): Write => ({
   kind: "setting",
   key,
   value: Uint8Array.of(value),
+})
+const bundle = (number: number): Write => ({
+  kind: "open-bundle",
+  bundle: { ...openBundle(null), tag: new Uint8Array(16).fill(number) },
 })
 const decide = (...commit: Write[]) => ({
   commit: commit as never[],
@@ -51,54 +56,53 @@ const ignoreEffects = () => Promise.resolve()
 test("steps that come together share commits of 128, and each sees what those before it decided", async () => {
   const { store, commits } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
-  const steps = Array.from({ length: 140 }, () =>
-    queue.run((state) => decide(setting(`count-${state.settings.size}`, state.settings.size))),
-  )
+  const steps = Array.from({ length: 140 }, () => queue.run((state) => decide(bundle(state.bundles.size))))
   await Promise.all(steps)
   expect(commits.map(({ length }) => length)).toEqual([128, 12])
-  expect((await store.load()).settings.get("count-139")).toEqual(Uint8Array.of(139))
+  const tags = (await store.load()).openBundles.map(({ tag }) => tag[0])
+  expect(tags).toEqual(Array.from({ length: 140 }, (_, n) => n))
 })
 
 test("whatever the sockets hold by now shares a commit with the step that came first", async () => {
   const { store, commits } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
-  const first = queue.run(() => decide(setting("first", 1)))
+  const first = queue.run(() => decide(setting("pairing", 1)))
   for (let microtask = 0; microtask < 10; microtask++) await Promise.resolve()
-  await Promise.all([first, queue.run(() => decide(setting("second", 2)))])
+  await Promise.all([first, queue.run(() => decide(setting("replaced", 2)))])
   expect(commits.map(({ length }) => length)).toEqual([2])
 })
 
 test("of what a commit writes over and over only the last is written", async () => {
   const { store, commits } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
-  const steps = [1, 2, 3].map((n) => queue.run(() => decide(setting("count", n), setting(`${n}`, n))))
+  const steps = [1, 2, 3].map((n) => queue.run(() => decide(setting("pairing", n), bundle(n))))
   await Promise.all(steps)
   expect(commits.map(({ length }) => length)).toEqual([4])
-  expect((await store.load()).settings.get("count")).toEqual(Uint8Array.of(3))
+  expect((await store.load()).settings.get("pairing")).toEqual(Uint8Array.of(3))
 })
 
 test("a step that throws takes none of its neighbours with it", async () => {
   const { store } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
   const [before, thrown, after] = await Promise.allSettled([
-    queue.run(() => decide(setting("a", 1))),
+    queue.run(() => decide(setting("pairing", 1))),
     queue.run(() => {
       throw new Fault("not-found", "no such contact")
     }),
-    queue.run(() => decide(setting("b", 2))),
+    queue.run(() => decide(setting("replaced", 2))),
   ])
   expect([before.status, thrown.status, after.status]).toEqual(["fulfilled", "rejected", "fulfilled"])
-  expect([...(await store.load()).settings.keys()].sort()).toEqual(["a", "b"])
+  expect([...(await store.load()).settings.keys()].sort()).toEqual(["pairing", "replaced"])
 })
 
 test("after a commit that failed, memory is what the disk says", async () => {
   const { store, refuse } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
-  await queue.run(() => decide(setting("a", 1)))
+  await queue.run(() => decide(setting("pairing", 1)))
   refuse(new Fault("disk-full", "no space left"))
-  await expect(queue.run(() => decide(setting("a", 2)))).rejects.toMatchObject({ code: "disk-full" })
-  expect(queue.state().settings.get("a")).toEqual(Uint8Array.of(1))
-  const seen = await queue.run((state) => ({ ...decide(), result: state.settings.get("a") }))
+  await expect(queue.run(() => decide(setting("pairing", 2)))).rejects.toMatchObject({ code: "disk-full" })
+  expect(queue.state().settings.get("pairing")).toEqual(Uint8Array.of(1))
+  const seen = await queue.run((state) => ({ ...decide(), result: state.settings.get("pairing") }))
   expect(seen).toEqual(Uint8Array.of(1))
 })
 
@@ -107,12 +111,13 @@ test("what is told was on disk before, and comes in the order of the steps", asy
   const received: string[] = []
   const queue = await openCommitQueue(store, async (effects) => {
     const { settings } = await store.load()
-    for (const each of effects) received.push(`${JSON.stringify(each)} ${String(settings.get("a")?.[0])}`)
+    for (const each of effects)
+      received.push(`${JSON.stringify(each)} ${String(settings.get("pairing")?.[0])}`)
   })
   const drop = (total: number): Effect => ({ kind: "event", event: { event: "dropped", total } })
   await Promise.all([
-    queue.run(() => ({ ...decide(setting("a", 1)), effects: [drop(1)] })),
-    queue.run(() => ({ ...decide(setting("a", 2)), effects: [drop(2), drop(3)] })),
+    queue.run(() => ({ ...decide(setting("pairing", 1)), effects: [drop(1)] })),
+    queue.run(() => ({ ...decide(setting("pairing", 2)), effects: [drop(2), drop(3)] })),
   ])
   await queue.idle()
   expect(received.map((row) => /"total":(\d)/.exec(row)?.[1])).toEqual(["1", "2", "3"])

@@ -1,6 +1,11 @@
-import { describe, expect, test } from "vitest"
+import { randomBytes } from "node:crypto"
+
+import { describe, expect, onTestFinished, test } from "vitest"
 
 import type { Event } from "../../src/engine/api.ts"
+import type { Write } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { freshPath } from "../store/store-fixture.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 async function names(profile: TestProfile): Promise<string[]> {
@@ -149,6 +154,61 @@ test("a forgotten contact is gone with all its messages, and can be paired anew"
   await fixture.pair(alice, bob)
   await fixture.clock.pass(3_600_000)
   expect(await alice.texts("bob")).toContain("still there?")
+})
+
+describe("a contact that is forgotten in the middle of a step leaves nothing to write about", () => {
+  /** Alice, why her store refused commits, and what is to run once at each of two moments. */
+  async function alicePairedWithBob() {
+    const fixture = new EngineFixture()
+    const refused: unknown[] = []
+    const store = await openStore(freshPath(), new Uint8Array(32))
+    onTestFinished(() => store.close())
+    const moments = new Map<"frame" | "verified", () => void>()
+    const runOnce = (moment: "frame" | "verified") => {
+      const run = moments.get(moment)
+      moments.delete(moment)
+      run?.()
+    }
+    const commit = async (writes: readonly Write[]) => {
+      await store.commit(writes).catch((fault: unknown) => {
+        refused.push(fault)
+        throw fault
+      })
+      if (writes.some((write) => write.kind === "contact" && write.contact.verified)) runOnce("verified")
+    }
+    const alice = await fixture.profile("alice", {
+      store: { ...store, commit },
+      reach: (point) => point === "receive-committed" && runOnce("frame"),
+    })
+    await fixture.pair(alice, await fixture.profile("bob"))
+    await fixture.clock.pass(50)
+    return { fixture, alice, refused, store, moments }
+  }
+
+  test("a strange frame in their name", async () => {
+    const { fixture, alice, refused, store, moments } = await alicePairedWithBob()
+    const { topic } = fixture.broker.seen.findLast(({ topic }) => topic.includes(alice.deviceId))!
+    const forgotten = new Promise((resolve) => {
+      moments.set("frame", () => resolve(alice.client.call("forget", { contact: "bob" })))
+    })
+    fixture.broker.inject(topic, randomBytes(256))
+    await fixture.clock.pass(1_000)
+    expect(await forgotten).toBeNull()
+    expect(refused).toEqual([])
+    expect((await store.load()).devices).toEqual(new Map())
+  })
+
+  test("texts that are to be sent again after a comparison", async () => {
+    const { fixture, alice, refused, store, moments } = await alicePairedWithBob()
+    const forgotten = new Promise((resolve) => {
+      moments.set("verified", () => resolve(alice.client.call("forget", { contact: "bob" })))
+    })
+    await alice.client.call("mark-verified", { contact: "bob", verified: true })
+    await fixture.clock.pass(1_000)
+    expect(await forgotten).toBeNull()
+    expect(refused).toEqual([])
+    expect((await store.load()).devices).toEqual(new Map())
+  })
 })
 
 test("an offer of one's own is refused", async () => {

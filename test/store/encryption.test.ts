@@ -23,7 +23,7 @@ async function withSecrets(path: string, key: Uint8Array): Promise<Store> {
     { kind: "message", message: message(1, TEXT) },
     { kind: "outgoing", outgoing: { ...outgoing(1, 1), topic: TOPIC } },
     { kind: "open-bundle", bundle: openBundle(1) },
-    { kind: "setting", key: SETTING, value: randomBytes(3) },
+    { kind: "setting", key: "replaced", value: Buffer.from(SETTING) },
   ])
   return store
 }
@@ -144,6 +144,9 @@ test("a file of a later version is refused, not changed", async () => {
   later.execute("CREATE TABLE new_things (thing); PRAGMA user_version = 99")
   later.close()
   copyFileSync(path, `${path}.before`)
-  await expect(openStore(path, key)).rejects.toMatchObject({ code: "config" })
+  await expect(openStore(path, key)).rejects.toMatchObject({
+    code: "config",
+    hint: "install the version of mqttchat that wrote it, or a later one",
+  })
   expect(readFileSync(path)).toEqual(readFileSync(`${path}.before`))
 })

@@ -2,12 +2,14 @@ import { randomBytes } from "node:crypto"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type {
-  ContactRecord,
-  MessageRecord,
-  OpenBundleRecord,
-  OutgoingRecord,
-  Write,
+import {
+  NEW_CONTACT,
+  type ContactRecord,
+  type DeviceState,
+  type MessageRecord,
+  type OpenBundleRecord,
+  type OutgoingRecord,
+  type Write,
 } from "../../src/store/records.ts"
 
 export function freshPath(): string {
@@ -16,25 +18,17 @@ export function freshPath(): string {
 
 export function contact(id: number, name: string): ContactRecord {
   return {
+    ...NEW_CONTACT,
     id,
     identity: randomBytes(64),
     name,
     state: "established",
-    verified: false,
-    blocked: false,
     peerInbox: randomBytes(32),
     mailbox: randomBytes(16),
     sas: randomBytes(32),
     recoverySecret: randomBytes(32),
     recoveryBundle: randomBytes(1402),
     addedAt: 1_764_000_000_123,
-    changedAt: 0,
-    readReceipts: false,
-    typing: false,
-    receiptDelay: 0,
-    timer: 0,
-    timerSetAt: 0,
-    movedAt: 0,
   }
 }
 
@@ -86,6 +80,38 @@ export function openBundle(of: number | null): OpenBundleRecord {
     contact: of,
     notAfter: 1_790_000_000,
   }
+}
+
+/** All that is kept about a contact's device, every part of it. */
+export function deviceState(): DeviceState {
+  return {
+    textNumbers: { sent: 7, received: 8, resync: true },
+    pendingReceipts: { mids: [randomBytes(8), randomBytes(8)] },
+    replayCache: { owed: [randomBytes(8)], passing: [] },
+    unsentTexts: { session: randomBytes(32) },
+    supersededSession: { since: 1_764_000_000_005, inbox: randomBytes(32), snapshot: randomBytes(700) },
+    acceptedInits: { mids: [randomBytes(16), randomBytes(16)] },
+    recovery: {
+      unmatched: 2,
+      startedAt: [1_764_000_000_006, 1_764_000_000_007],
+      lostInit: { mid: randomBytes(16), at: 1_764_000_000_008 },
+    },
+  }
+}
+
+/** Writes of every part. */
+export function deviceWrites(of: number, state: DeviceState): Write[] {
+  const parts = Object.keys(state) as (keyof DeviceState)[]
+  return parts.map((part) => ({ kind: "device", contact: of, part, value: state[part] }) as Write)
+}
+
+/** Buffers as the byte arrays that the store returns, so that they compare. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (Array.isArray(value)) return value.map(plain)
+  if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, plain(each)]))
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]))
 }
 
 /** One message as the engine commits it: the session's next state, the text, the frame. */

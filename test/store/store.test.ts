@@ -3,7 +3,16 @@ import { afterEach, expect, test } from "vitest"
 import * as fc from "fast-check"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
+import {
+  contact,
+  deviceState,
+  deviceWrites,
+  freshPath,
+  message,
+  openBundle,
+  outgoing,
+  plain,
+} from "./store-fixture.ts"
 
 const open: Store[] = []
 
@@ -39,6 +48,7 @@ test("a new profile remembers nothing, and numbers begin at one", async () => {
     outgoing: [],
     held: [],
     openBundles: [],
+    devices: new Map(),
     settings: new Map(),
     nextContact: 1,
     nextOutgoing: 1,
@@ -53,20 +63,23 @@ test("everything that Alice commits is there when the next process opens the pro
   const frames = [outgoing(7, 1), { ...outgoing(9, 1), kind: "init", published: true, attempts: 3 } as const]
   const bundles = [openBundle(null), openBundle(1)]
   const snapshot = randomBytes(3000)
+  const device = deviceState()
   const store = await storeAt(path, key)
   await store.commit([
     { kind: "session", contact: 1, snapshot },
     { kind: "contact", contact: bob },
     ...frames.map((frame) => ({ kind: "outgoing", outgoing: frame }) as const),
     ...bundles.map((bundle) => ({ kind: "open-bundle", bundle }) as const),
-    { kind: "setting", key: "clock", value: Uint8Array.of(1, 2, 3) },
+    ...deviceWrites(1, device),
+    { kind: "setting", key: "pairing", value: Uint8Array.of(1, 2, 3) },
   ])
   const found = await (await reopened(store, path, key)).load()
   expect(found.contacts).toEqual([plain(bob)])
   expect(found.snapshots).toEqual(new Map([[1, new Uint8Array(snapshot)]]))
   expect(found.outgoing).toEqual(frames.map(plain))
+  expect(found.devices).toEqual(new Map([[1, plain(device)]]))
   expect(new Set(found.openBundles)).toEqual(new Set(bundles.map(plain)))
-  expect(found.settings).toEqual(new Map([["clock", Uint8Array.of(1, 2, 3)]]))
+  expect(found.settings).toEqual(new Map([["pairing", Uint8Array.of(1, 2, 3)]]))
   expect([found.nextContact, found.nextOutgoing]).toEqual([2, 10])
 })
 
@@ -79,21 +92,21 @@ test("a later write replaces what it names", async () => {
     { kind: "outgoing", outgoing: frame },
     { kind: "open-bundle", bundle },
     { kind: "session", contact: 1, snapshot: randomBytes(10) },
-    { kind: "setting", key: "k", value: randomBytes(1) },
+    { kind: "setting", key: "replaced", value: randomBytes(1) },
   ])
   await store.commit([
     { kind: "contact", contact: robert },
     { kind: "outgoing", outgoing: { ...frame, published: true, attempts: 2, dueAt: 5 } },
     { kind: "open-bundle", bundle: { ...bundle, contact: 1 } },
     { kind: "session", contact: 1, snapshot: Uint8Array.of(9) },
-    { kind: "setting", key: "k", value: Uint8Array.of(8) },
+    { kind: "setting", key: "replaced", value: Uint8Array.of(8) },
   ])
   const found = await (await reopened(store, path, key)).load()
   expect(found.contacts).toEqual([plain(robert)])
   expect(found.outgoing).toEqual([plain({ ...frame, published: true, attempts: 2, dueAt: 5 })])
   expect(found.openBundles).toEqual([plain({ ...bundle, contact: 1 })])
   expect(found.snapshots).toEqual(new Map([[1, Uint8Array.of(9)]]))
-  expect(found.settings).toEqual(new Map([["k", Uint8Array.of(8)]]))
+  expect(found.settings).toEqual(new Map([["replaced", Uint8Array.of(8)]]))
 })
 
 test("what is done or closed is gone", async () => {
@@ -122,12 +135,14 @@ test("a forgotten contact takes all that was theirs along, and their number neve
     { kind: "message", message: message(1, "soon remembered") },
     { kind: "outgoing", outgoing: outgoing(1, 2) },
     { kind: "open-bundle", bundle: openBundle(2) },
+    ...deviceWrites(2, deviceState()),
   ])
   await store.commit([{ kind: "forget-contact", id: 2 }])
   const next = await reopened(store, path, key)
   const found = await next.load()
   expect(found.contacts.map((known) => known.name)).toEqual(["Bob"])
   expect([found.snapshots.size, found.outgoing.length, found.openBundles.length]).toEqual([0, 0, 0])
+  expect(found.devices).toEqual(new Map())
   expect(found.nextContact).toBe(3)
   expect(await next.history(2, 10)).toEqual([])
   expect((await next.search("soon", 10)).map((hit) => hit.text)).toEqual(["soon remembered"])
@@ -137,7 +152,7 @@ test("two contacts cannot bear one name, whatever its case, and the commit that 
   const { store } = await withBob()
   await expect(
     store.commit([
-      { kind: "setting", key: "k", value: randomBytes(1) },
+      { kind: "setting", key: "replaced", value: randomBytes(1) },
       { kind: "contact", contact: contact(2, "bOB") },
     ]),
   ).rejects.toMatchObject({ code: "bug" })
@@ -325,17 +340,6 @@ const SYNTAX = [
   "𝕏",
   "\u0301",
 ]
-
-/** Buffers compare as the plain byte arrays that the store returns. */
-function plain(record: object): object {
-  const entries = Object.entries(record) as [string, unknown][]
-  return Object.fromEntries(entries.map(([key, value]) => [key, plainValue(value)]))
-}
-
-function plainValue(value: unknown): unknown {
-  if (value instanceof Uint8Array) return new Uint8Array(value)
-  return typeof value === "object" && value !== null ? plain(value) : value
-}
 
 test("a text that came under two ids is kept once, whichever came first", async () => {
   const { store } = await withBob()

@@ -1,7 +1,7 @@
 import type { BackupProfile, BackupRecord } from "../../backup/contents.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
-import type { MessageState, Store, Write } from "../../store/records.ts"
+import { NEW_CONTACT, type MessageState, type Store, type Write } from "../../store/records.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import { RESTORED } from "../contacts/conversation-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
@@ -35,7 +35,7 @@ export async function fillStore(
 
 function writeOf(each: Exclude<BackupRecord, { record: "profile" }>): Write {
   if (each.record === "contact") {
-    return { kind: "contact", contact: { ...each.contact, state: RESTORED, movedAt: 0 } }
+    return { kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, state: RESTORED } }
   }
   const { message } = each
   return { kind: "message", message: { ...message, state: stateHere(message.state) } }

@@ -1,6 +1,6 @@
 import { Fault } from "../../errors.ts"
 import { fourWords } from "../../pairing/words.ts"
-import type { ContactId, ContactRecord, MessageRecord } from "../../store/records.ts"
+import type { ContactRecord, MessageRecord } from "../../store/records.ts"
 import { decodeIdentity, safetyNumber } from "../../wire/identity.ts"
 import { displayName } from "../../wire/text.ts"
 import type { Contact } from "../state/shapes.ts"
@@ -8,20 +8,15 @@ import type { Params } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContact, freeName } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
-import { updateFor, receiptsKey, toDecision } from "../state/update.ts"
-import { initsKey, nextSecretKey } from "../handshake/confirmation.ts"
-import { supersededKey } from "../handshake/superseded-session.ts"
+import { updateFor, toDecision } from "../state/update.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
-import { textNumbersChange, textNumbersKey, readTextNumbers } from "../state/text-numbers.ts"
+import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
 import { enqueuePassing } from "../messages/enqueue.ts"
-import { unmatchedKey } from "../handshake/recovery-driver.ts"
-import { lostKey, recoveriesKey } from "../handshake/recovery-policy.ts"
-import { replayKey } from "../messages/replay-cache.ts"
 import { setTimer } from "../contacts/timers.ts"
 import { stepInput } from "../state/update.ts"
 import { timerOf } from "../contacts/timers.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
-import { unsentKey } from "../state/update.ts"
+import { unsentChange } from "../state/update.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -65,7 +60,8 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     forget: async ({ contact }) => {
       const mailbox = await queue.run((state): Decision<Uint8Array> => {
         const record = findContact(state, contact)
-        return { commit: forgetting(record.id), effects: [], result: record.mailbox }
+        const forget: Change = { kind: "forget-contact", id: record.id }
+        return { commit: [forget], effects: [], result: record.mailbox }
       })
       mailboxes.close(mailbox)
       return null
@@ -128,9 +124,7 @@ function decideBlocking(state: EngineState, name: string, blocked: boolean): Dec
   const contact = { ...findContact(state, name), blocked }
   const commit: Change[] = [{ kind: "contact", contact }]
   if (!blocked)
-    commit.push(
-      textNumbersChange(contact.id, { ...readTextNumbers(state.settings, contact.id), resync: true }),
-    )
+    commit.push(textNumbersChange(contact.id, { ...readTextNumbers(state, contact.id), resync: true }))
   return { commit, effects: [], result: describeAlone(state, contact) }
 }
 
@@ -176,9 +170,9 @@ function decideReplacing(
   const message = makeSystemMessage(fresh.id, `${name}'s key changed: compare it before you go on`, input)
   const commit: Change[] = [
     { kind: "adopt-history", from: old.id, to: fresh.id },
-    ...forgetting(old.id),
+    { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
-    { kind: "setting", key: unsentKey(fresh.id), value: Uint8Array.of(1) },
+    unsentChange(fresh.id, Uint8Array.of(1)),
     message.change,
   ]
   return {
@@ -202,12 +196,4 @@ function decideTimer(
     throw new Fault("unavailable", `${contact.name} has to answer first`, "try again later")
   }
   return toDecision(state, update, describeAlone(state, update.contact))
-}
-
-function forgetting(id: ContactId): Change[] {
-  const handshakes = [initsKey, lostKey, nextSecretKey, recoveriesKey, unmatchedKey]
-  const keyed = [receiptsKey, unsentKey, textNumbersKey, supersededKey, ...handshakes]
-  const keys = [...keyed.map((key) => key(id)), replayKey(id, "owed"), replayKey(id, "passing")]
-  const emptied = keys.map((key): Change => ({ kind: "setting", key, value: new Uint8Array(0) }))
-  return [...emptied, { kind: "forget-contact", id }]
 }

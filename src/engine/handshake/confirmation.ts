@@ -1,4 +1,4 @@
-import { concat, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
+import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { recoveryPsk } from "../../session/handshake.ts"
 import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
@@ -9,7 +9,7 @@ import { afterMessage } from "../contacts/conversation-state.ts"
 import type { Change } from "../state/decision.ts"
 import { seconds, type ContactUpdate } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
-import { messageId, MESSAGE_ID_BYTES } from "../state/message-id.ts"
+import { messageId } from "../state/message-id.ts"
 
 const NOTHING = new Uint8Array(0)
 /** A backup, or a laptop that lay in a drawer, begins with a bundle of ours from before the last handshake. */
@@ -18,27 +18,25 @@ const SUPERSEDED_MAX = 8
 /** Only the contact itself can make more of them than it has machines. */
 const INITS_MAX = 64
 
-/** The last INITs that were accepted from a contact: a repeated one must not begin the session again. */
-export function initsKey(contact: ContactId): string {
-  return `inits/${contact}`
-}
-
-/** Whether this very INIT of the contact was accepted before. */
+/** Whether this very INIT of the contact was accepted before: a repeated one must not begin the session again. */
 export function wasAccepted(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
-  const accepted = toHex(state.settings.get(initsKey(contact)) ?? NOTHING)
-  return accepted.includes(toHex(messageId(init)))
+  const mid = messageId(init)
+  return acceptedInits(state, contact).some((accepted) => equal(accepted, mid))
 }
 
 /** Whether it began the present session: what earlier ones began is over. */
 export function wasAcceptedLast(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
-  const accepted = toHex(state.settings.get(initsKey(contact)) ?? NOTHING)
-  return accepted.endsWith(toHex(messageId(init)))
+  const last = acceptedInits(state, contact).at(-1)
+  return last !== undefined && equal(last, messageId(init))
 }
 
 export function rememberInit(state: EngineState, contact: ContactId, init: Uint8Array): Change {
-  const key = initsKey(contact)
-  const all = concat(state.settings.get(key) ?? NOTHING, messageId(init))
-  return { kind: "setting", key, value: all.slice(-INITS_MAX * MESSAGE_ID_BYTES) }
+  const mids = [...acceptedInits(state, contact), messageId(init)].slice(-INITS_MAX)
+  return { kind: "device", contact, part: "acceptedInits", value: { mids } }
+}
+
+function acceptedInits(state: EngineState, contact: ContactId): readonly Uint8Array[] {
+  return state.devices.get(contact)?.acceptedInits?.mids ?? []
 }
 
 /** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
@@ -46,26 +44,15 @@ export function oursWins(contact: ContactRecord, self: PublicIdentity): boolean 
   return contact.state === "recovering" && toHex(encodeIdentity(self)) < toHex(contact.identity)
 }
 
-/** The secret of a handshake that a known contact has not answered yet; empty for none. */
-export function nextSecretKey(contact: ContactId): string {
-  return `next-secret/${contact}`
-}
-
-export function nextSecret(contact: ContactId, value: Uint8Array): Change {
-  return { kind: "setting", key: nextSecretKey(contact), value }
-}
-
 /** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
 export function confirm(state: EngineState, update: ContactUpdate, newChain: boolean): void {
   const { contact } = update
   const nextState = afterMessage(contact.state, newChain)
   if (nextState === contact.state) return
-  update.contact = { ...contact, state: nextState }
-  const secret = state.settings.get(nextSecretKey(contact.id)) ?? NOTHING
-  if (secret.length > 0) {
-    if (contact.state !== "unconfirmed") update.contact = { ...update.contact, recoverySecret: secret }
-    update.changes.push(nextSecret(contact.id, NOTHING))
-  }
+  const next = contact.nextRecoverySecret
+  const isTheirAnswer = next.length > 0 && contact.state !== "unconfirmed"
+  const recoverySecret = isTheirAnswer ? next : contact.recoverySecret
+  update.contact = { ...contact, state: nextState, recoverySecret, nextRecoverySecret: NOTHING }
   for (const entry of state.outgoing.values()) {
     if (entry.contact === contact.id && entry.kind === "init") {
       update.changes.push({ kind: "outgoing-done", seq: entry.seq })

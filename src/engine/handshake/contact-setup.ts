@@ -1,11 +1,10 @@
 import type { Established } from "../../session/handshake.ts"
-import type { ContactRecord } from "../../store/records.ts"
+import { NEW_CONTACT, type ContactRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/conversation-state.ts"
-import { unsentKey, type ContactUpdate, type StepInput } from "../state/update.ts"
-import { nextSecret } from "./confirmation.ts"
+import { unsentChange, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
@@ -30,6 +29,7 @@ export function setUpContact(
   const contactState = afterHandshake(by)
   // Until they have answered us, what they hold opens under the secret before.
   const isAnswered = previous === undefined || contactState === "unconfirmed"
+  const secret = established.recoverySecret
   const contact: ContactRecord = {
     ...(previous ?? NEW_CONTACT),
     id,
@@ -39,7 +39,8 @@ export function setUpContact(
     peerInbox: joinInbox(established.peerInbox),
     mailbox,
     sas: established.sas,
-    recoverySecret: isAnswered ? established.recoverySecret : previous.recoverySecret,
+    recoverySecret: isAnswered ? secret : previous.recoverySecret,
+    nextRecoverySecret: isAnswered ? NEW_CONTACT.nextRecoverySecret : secret,
     addedAt: previous?.addedAt ?? input.now,
     movedAt: 0,
   }
@@ -48,7 +49,7 @@ export function setUpContact(
     session: established.session,
     receipts: [],
     receiptsBefore: [],
-    textNumbers: readTextNumbers(state.settings, id),
+    textNumbers: readTextNumbers(state, id),
     textNumbersBefore: NO_TEXTS,
     seq: state.nextOutgoing,
     input,
@@ -56,24 +57,10 @@ export function setUpContact(
     effects: [],
   }
   if (previous !== undefined) endSession(state, update, previous.mailbox)
-  if (!isAnswered) update.changes.push(nextSecret(id, established.recoverySecret))
   closeAllGaps(update, state)
   update.textNumbers = { ...NO_TEXTS }
   return update
 }
-
-/** What nobody has decided about somebody new. */
-const NEW_CONTACT = {
-  verified: false,
-  blocked: false,
-  recoveryBundle: new Uint8Array(0),
-  changedAt: 0,
-  readReceipts: false,
-  typing: false,
-  receiptDelay: 0,
-  timer: 0,
-  timerSetAt: 0,
-} as const
 
 /** What was sealed in the old session cannot be opened any more; its texts wait to be sealed again. */
 function endSession(state: EngineState, update: ContactUpdate, oldMailbox: Uint8Array): void {
@@ -81,6 +68,6 @@ function endSession(state: EngineState, update: ContactUpdate, oldMailbox: Uint8
   for (const entry of state.outgoing.values()) {
     if (entry.contact === id) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
   }
-  update.changes.push({ kind: "setting", key: unsentKey(id), value: sas })
+  update.changes.push(unsentChange(id, sas))
   update.effects.push({ kind: "session-replaced", contact: id, oldMailbox })
 }

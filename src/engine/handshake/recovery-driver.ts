@@ -8,7 +8,7 @@ import type { Started } from "./initiator.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
-import { mayRecover, noteRecovery, startRecovery } from "./recovery-policy.ts"
+import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
 import { stepInput } from "../state/update.ts"
 
 /** One frame that fits nothing can come from anywhere; of the third in a row the state is to blame. */
@@ -108,24 +108,12 @@ function restored({ contacts, sessions }: EngineState): ContactId[] {
     .map(({ id }) => id)
 }
 
-/** How many frames in a row fitted nothing, one byte. */
-export function unmatchedKey(contact: ContactId): string {
-  return `strange/${contact}`
-}
-
-function unmatchedFrom(state: EngineState, contact: ContactId): number {
-  return state.settings.get(unmatchedKey(contact))?.[0] ?? 0
-}
-
-/** The count begins anew when it has come to the most. */
+/** The count begins again at 0 once it has come to the most. */
 function countUnmatched(state: EngineState, contact: ContactId, matches: boolean): Decision<number> {
   const unmatched = matches ? 0 : unmatchedFrom(state, contact) + 1
-  const value = Uint8Array.of(unmatched % UNMATCHED_MAX)
-  return {
-    commit: [{ kind: "setting", key: unmatchedKey(contact), value }],
-    effects: [],
-    result: unmatched,
-  }
+  if (!state.contacts.has(contact)) return noChange(0)
+  const change = recoveryChange(state, contact, { unmatched: unmatched % UNMATCHED_MAX })
+  return { commit: [change], effects: [], result: unmatched }
 }
 
 /** Whoever has an INIT on its way waits for the answer instead. */

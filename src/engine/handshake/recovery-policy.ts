@@ -1,10 +1,9 @@
-import { concat, equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
+import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { readBundle } from "../../session/bundle.ts"
 import { MODE, recoveryPsk } from "../../session/handshake.ts"
-import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { ContactId, ContactRecord, OpenBundleRecord, Recovery } from "../../store/records.ts"
 import { DAY_MS, HOUR_MS } from "../../time-units.ts"
-import { littleEndian } from "../../wire/codec.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change, Decision } from "../state/decision.ts"
@@ -15,14 +14,8 @@ import type { Self } from "./hello.ts"
 
 /** A connection that breaks more often is broken by somebody, and a person should look at it. */
 const PER_DAY = 3
-const TIME_BYTES = 8
 /** A broker may deliver twice; the sender of an INIT repeats it after five seconds. */
 const RETRIED_MS = 3_000
-
-/** When the last recoveries that nobody asked for began, u64 each. */
-export function recoveriesKey(contact: ContactId): string {
-  return `recoveries/${contact}`
-}
 
 /**
  * A new handshake with somebody whose session is of no use any more. It needs nobody: the bundle came in the last one,
@@ -55,45 +48,45 @@ export function recoveryOf(
   return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
 }
 
-/** Their last INIT that lost against ours, and when: `message id 16 | unix ms u64`. */
-export function lostKey(contact: ContactId): string {
-  return `lost-init/${contact}`
-}
-
-/** Whoever still repeats an INIT that lost could not answer ours: a put-back disk knows nothing of its bundle. */
+/** A peer that still repeats an INIT that lost could not answer ours: a put-back disk knows nothing of its bundle. */
 export function isRetried(state: EngineState, contact: ContactId, init: Uint8Array, now: number): boolean {
-  const lost = Buffer.from(state.settings.get(lostKey(contact)) ?? [])
-  const mid = messageId(init)
-  if (!equal(mid, lost.subarray(0, mid.length))) return false
-  return Math.abs(now - Number(lost.readBigUInt64LE(mid.length))) >= RETRIED_MS
+  const { lostInit } = recoveryStateOf(state, contact)
+  if (lostInit === undefined || !equal(messageId(init), lostInit.mid)) return false
+  return Math.abs(now - lostInit.at) >= RETRIED_MS
 }
 
 /** Ours goes once more, so that it is there before theirs is repeated. */
 export function loseInit(state: EngineState, contact: ContactId, init: Uint8Array, now: number): Change[] {
-  const value = concat(messageId(init), littleEndian(now, TIME_BYTES))
   const ours = [...state.outgoing.values()].filter(
     (entry) => entry.contact === contact && entry.kind === "init",
   )
   return [
-    { kind: "setting", key: lostKey(contact), value },
+    recoveryChange(state, contact, { lostInit: { mid: messageId(init), at: now } }),
     ...ours.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } })),
   ]
 }
 
 /** Whether one may begin by itself: at most one an hour and three a day [D-30]. A time in the future counts for nothing. */
 export function mayRecover(state: EngineState, contact: ContactId, now: number): boolean {
-  const recent = timesOf(state, contact).filter((time) => time <= now && now - time < DAY_MS)
+  const { startedAt } = recoveryStateOf(state, contact)
+  const recent = startedAt.filter((time) => time <= now && now - time < DAY_MS)
   return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)
 }
 
 export function noteRecovery(state: EngineState, contact: ContactId, now: number): Change {
-  const times = [...timesOf(state, contact), now].slice(-PER_DAY)
-  const value = concat(...times.map((time) => littleEndian(time, TIME_BYTES)))
-  return { kind: "setting", key: recoveriesKey(contact), value }
+  const { startedAt } = recoveryStateOf(state, contact)
+  return recoveryChange(state, contact, { startedAt: [...startedAt, now].slice(-PER_DAY) })
 }
 
-function timesOf(state: EngineState, contact: ContactId): number[] {
-  const stored = Buffer.from(state.settings.get(recoveriesKey(contact)) ?? [])
-  const count = Math.floor(stored.length / TIME_BYTES)
-  return Array.from({ length: count }, (_, i) => Number(stored.readBigUInt64LE(i * TIME_BYTES)))
+export function unmatchedFrom(state: EngineState, contact: ContactId): number {
+  return recoveryStateOf(state, contact).unmatched
+}
+
+export function recoveryChange(state: EngineState, contact: ContactId, changed: Partial<Recovery>): Change {
+  const value = { ...recoveryStateOf(state, contact), ...changed }
+  return { kind: "device", contact, part: "recovery", value }
+}
+
+function recoveryStateOf(state: EngineState, contact: ContactId): Recovery {
+  return state.devices.get(contact)?.recovery ?? { unmatched: 0, startedAt: [], lostInit: undefined }
 }

@@ -46,7 +46,7 @@ export function openFrame(
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
   const hasText = opened.frames.some(({ kind }) => kind === "text")
   if (!hasText) {
-    update.changes.push(rememberFrame(state.settings, from, isOwed ? "owed" : "passing", opened.mid))
+    update.changes.push(rememberFrame(state, from, isOwed ? "owed" : "passing", opened.mid))
   }
   startPostQuantumStep(update)
   update.effects.push({ kind: "received", contact: from, receiptsWait: update.receipts.length > 0 })
@@ -92,7 +92,7 @@ type FrameContext = {
 function again(state: EngineState, update: ContactUpdate, wire: Uint8Array): Decision<ReceiveResult> {
   const { contact, input } = update
   const mid = messageId(wire)
-  const replay = findReplay(state.settings, contact.id, mid)
+  const replay = findReplay(state, contact.id, mid)
   if (replay === "owed") return repeatReceipt(state, contact.id, mid, input)
   // An INIT that was answered, too: its WELCOME is in the outbox until the peer has it.
   if (replay === "passing" || wasAccepted(state, contact.id, wire)) {

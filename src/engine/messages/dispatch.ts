@@ -130,7 +130,7 @@ function decideInit(
   const decision = acceptHandshake(state, self, { record, init }, stepInput(ports))
   const { commit, effects, result } = decision
   if (result.kind !== "accepted") return decision
-  const seen = rememberFrame(state.settings, result.contact, "passing", messageId(init))
+  const seen = rememberFrame(state, result.contact, "passing", messageId(init))
   return { commit: [...commit, seen], effects, result }
 }
 

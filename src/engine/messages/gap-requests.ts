@@ -38,7 +38,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
       watches.delete(contact)
       return
     }
-    const { received } = readTextNumbers(queue.state().settings, contact)
+    const { received } = readTextNumbers(queue.state(), contact)
     if (known?.received === received) return
     known?.cancel()
     const requests = isOld(held, ports.now()) ? REQUEST_AFTER_MS.length - 1 : 0
@@ -61,7 +61,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
     if (watches.get(contact) !== pending) return
     watches.delete(contact)
     if (heldFrom(queue.state(), contact).size === 0) return
-    const { received } = readTextNumbers(queue.state().settings, contact)
+    const { received } = readTextNumbers(queue.state(), contact)
     if (received === pending.received) arm(contact, pending)
     else watch(contact)
   }
@@ -90,7 +90,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
 }
 
 function request(state: EngineState, contact: ContactId, input: StepInput): Decision<boolean> {
-  const numbers = missingNumbers(readTextNumbers(state.settings, contact), heldFrom(state, contact))
+  const numbers = missingNumbers(readTextNumbers(state, contact), heldFrom(state, contact))
   if (numbers.length === 0) return noChange(false)
   return enqueuePassing(state, contact, { kind: "again", numbers }, input)
 }

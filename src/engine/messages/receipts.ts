@@ -2,7 +2,7 @@ import { Fault } from "../../errors.ts"
 import type { ContactId } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import { receiptsKey, stepInput } from "../state/update.ts"
+import { pendingReceipts, stepInput } from "../state/update.ts"
 import { enqueueReceipts } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
 
@@ -71,7 +71,5 @@ export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
 }
 
 function waitingContacts(state: EngineState): ContactId[] {
-  return [...state.contacts.keys()].filter(
-    (contact) => (state.settings.get(receiptsKey(contact))?.length ?? 0) > 0,
-  )
+  return [...state.contacts.keys()].filter((contact) => pendingReceipts(state, contact).length > 0)
 }

@@ -3,13 +3,13 @@ import type { ContactId, MessageRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import { isUnsendable } from "../contacts/contacts.ts"
-import { noChange, type Change, type Decision } from "../state/decision.ts"
+import { noChange, type Decision } from "../state/decision.ts"
 import type { StepInput } from "../state/update.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { reencryptText } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
-import { unsentKey } from "../state/update.ts"
+import { unsentChange, unsentIn } from "../state/update.ts"
 
 /** Unacknowledged texts are the newest of a conversation, and an outbox holds no more. */
 const UNSENT_MAX = 10_000
@@ -31,9 +31,8 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, contact:
     if (!mayContinue) return
   }
   await queue.run((state) => {
-    if (isOver(state, contact, session)) return noChange(null)
-    const nothing: Change = { kind: "setting", key: unsentKey(contact), value: new Uint8Array(0) }
-    return { commit: [nothing], effects: [], result: null }
+    if (!hasUnsent(state, contact) || isOver(state, contact, session)) return noChange(null)
+    return { commit: [unsentChange(contact, new Uint8Array(0))], effects: [], result: null }
   })
 }
 
@@ -59,10 +58,6 @@ export async function allUnsentTexts(ports: Ports, queue: CommitQueue): Promise<
 
 function isInOutbox(state: EngineState, { contact, mid }: MessageRecord): boolean {
   return state.byTextId.has(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
-}
-
-function unsentIn(state: EngineState, contact: ContactId): Uint8Array {
-  return state.settings.get(unsentKey(contact)) ?? new Uint8Array(0)
 }
 
 /** Whether another handshake came meanwhile: then all of it begins again, from the first text. */

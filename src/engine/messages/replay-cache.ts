@@ -1,44 +1,37 @@
-import { toHex } from "../../crypto/bytes.ts"
-import type { ContactId } from "../../store/records.ts"
+import { equal } from "../../crypto/bytes.ts"
+import type { ContactId, ReplayCache } from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
 
 /**
  * Frames that carried no text leave no message behind to know them by when they come again (their receipt was
- * lost, or the broker delivered twice). So the last few are remembered by 8 bytes each, in two lists: for those that are
- * `owed` a receipt it is sent again, a `passing` one only is none of a lost session.
+ * lost, or the broker delivered twice). So the last few are remembered by 8 bytes each, in two lists: the receipt of an
+ * `owed` one is sent again, and a `passing` one is at least no sign of a lost session.
  */
-export type ReplayKind = "owed" | "passing"
+export type ReplayKind = keyof ReplayCache
 
 const REPLAY_MAX = 64
-const ENTRY_BYTES = 8
-
-export function replayKey(contact: ContactId, kind: ReplayKind): string {
-  return `seen-${kind}/${contact}`
-}
-
-type Settings = ReadonlyMap<string, Uint8Array>
 
 /** What a frame that came before was, by its message id. */
-export function findReplay(settings: Settings, contact: ContactId, mid: Uint8Array): ReplayKind | undefined {
-  const wanted = toHex(mid.subarray(0, ENTRY_BYTES))
-  return (["owed", "passing"] as const).find((kind) => {
-    const entries = settings.get(replayKey(contact, kind)) ?? new Uint8Array(0)
-    for (let at = 0; at < entries.length; at += ENTRY_BYTES) {
-      if (toHex(entries.subarray(at, at + ENTRY_BYTES)) === wanted) return true
-    }
-    return false
-  })
+export function findReplay(state: EngineState, contact: ContactId, mid: Uint8Array): ReplayKind | undefined {
+  const wanted = mid.subarray(0, SHORT_MID_BYTES)
+  const cache = cacheOf(state, contact)
+  return (["owed", "passing"] as const).find((kind) => cache[kind].some((known) => equal(known, wanted)))
 }
 
-/** Remembers one more, and forgets the oldest over `SEEN_MAX`. */
+/** Remembers one more, and forgets the oldest over `REPLAY_MAX`. */
 export function rememberFrame(
-  settings: Settings,
+  state: EngineState,
   contact: ContactId,
   kind: ReplayKind,
   mid: Uint8Array,
 ): Change {
-  const key = replayKey(contact, kind)
-  const all = Buffer.concat([settings.get(key) ?? new Uint8Array(0), mid.subarray(0, ENTRY_BYTES)])
-  const kept = all.subarray(Math.max(0, all.length - REPLAY_MAX * ENTRY_BYTES))
-  return { kind: "setting", key, value: new Uint8Array(kept) }
+  const cache = cacheOf(state, contact)
+  const kept = [...cache[kind], mid.slice(0, SHORT_MID_BYTES)].slice(-REPLAY_MAX)
+  return { kind: "device", contact, part: "replayCache", value: { ...cache, [kind]: kept } }
+}
+
+function cacheOf(state: EngineState, contact: ContactId): ReplayCache {
+  return state.devices.get(contact)?.replayCache ?? { owed: [], passing: [] }
 }

@@ -124,6 +124,7 @@ function writes(changes: readonly Change[]): Write[] {
 /** What a change writes as a whole; undefined for what adds to the disk or depends on it. */
 function keyOf(change: Change): string | undefined {
   if (change.kind === "session") return `session/${change.contact}`
+  if (change.kind === "device") return `${change.part}/${change.contact}`
   if (change.kind === "setting") return `setting/${change.key}`
   if (change.kind === "outgoing") return `outgoing/${change.outgoing.seq}`
   return change.kind === "outgoing-done" ? `outgoing/${change.seq}` : undefined

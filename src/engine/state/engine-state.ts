@@ -5,6 +5,7 @@ import type { Session } from "../../session/state.ts"
 import type {
   ContactId,
   ContactRecord,
+  DeviceState,
   HeldRecord,
   LoadedState,
   OpenBundleRecord,
@@ -13,10 +14,12 @@ import type {
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "./decision.ts"
 
-/** All that the engine holds in memory: what `Opening` says, with sessions decoded and indexes to find things by. */
+/** All that the engine holds in memory: `LoadedState`, with sessions decoded and indexes to find things by. */
 export type EngineState = {
   readonly contacts: Map<ContactId, ContactRecord>
   readonly sessions: Map<ContactId, Session>
+  /** A record of parts is replaced, never changed. */
+  readonly devices: Map<ContactId, Partial<DeviceState>>
   /** In the order in which they are to be published. */
   readonly outgoing: Map<number, OutgoingRecord>
   /** By INIT tag in hex. */
@@ -40,6 +43,7 @@ export function openState(opening: LoadedState): EngineState {
   const state: EngineState = {
     contacts: new Map(),
     sessions: new Map(),
+    devices: new Map(opening.devices),
     outgoing: new Map(),
     bundles: new Map(),
     settings: new Map(opening.settings),
@@ -67,6 +71,7 @@ export function copyState(state: EngineState): EngineState {
     ...state,
     contacts: new Map(state.contacts),
     sessions: new Map(state.sessions),
+    devices: new Map(state.devices),
     outgoing: new Map(state.outgoing),
     bundles: new Map(state.bundles),
     settings: new Map(state.settings),
@@ -95,6 +100,12 @@ export function apply(state: EngineState, change: Change): void {
       return
     case "session":
       state.sessions.set(change.contact, change.session)
+      return
+    case "device":
+      state.devices.set(change.contact, {
+        ...state.devices.get(change.contact),
+        [change.part]: change.value,
+      })
       return
     case "outgoing":
       putOutgoing(state, change.outgoing)
@@ -138,11 +149,13 @@ function putContact(state: EngineState, contact: ContactRecord): void {
   state.nextContact = Math.max(state.nextContact, contact.id + 1)
 }
 
+/** As the store forgets everything that refers to a contact. */
 function forgetContact(state: EngineState, id: ContactId): void {
   const contact = state.contacts.get(id)
   if (contact !== undefined) state.mailboxes.delete(toHex(contact.mailbox))
   state.contacts.delete(id)
   state.sessions.delete(id)
+  state.devices.delete(id)
   state.held.delete(id)
   for (const outgoing of state.outgoing.values()) {
     if (outgoing.contact === id) removeOutgoing(state, outgoing.seq)
@@ -170,8 +183,10 @@ function removeOutgoing(state: EngineState, seq: number): void {
 }
 
 function adjustSize(state: EngineState, { contact, wire }: OutgoingRecord, sign: 1 | -1): void {
-  const { entries, bytes } = state.outboxSize.get(contact) ?? { entries: 0, bytes: 0 }
-  state.outboxSize.set(contact, { entries: entries + sign, bytes: bytes + sign * wire.length })
+  const before = state.outboxSize.get(contact) ?? { entries: 0, bytes: 0 }
+  const entries = before.entries + sign
+  if (entries === 0) state.outboxSize.delete(contact)
+  else state.outboxSize.set(contact, { entries, bytes: before.bytes + sign * wire.length })
 }
 
 function textKey({ contact }: OutgoingRecord, { mid }: { mid: Uint8Array }): string {

@@ -1,10 +1,9 @@
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type { ContactId, ContactRecord } from "../../store/records.ts"
-import { SHORT_MID_BYTES } from "../../wire/frame.ts"
+import type { ContactId, ContactRecord, TextNumbers } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { Change, Decision, Effect } from "./decision.ts"
-import { textNumbersChange, readTextNumbers, type TextNumbers } from "./text-numbers.ts"
+import { textNumbersChange, readTextNumbers } from "./text-numbers.ts"
 import type { Ports } from "./ports.ts"
 
 /** Time (unix ms) and chance of one step. */
@@ -12,7 +11,7 @@ export type StepInput = { readonly now: number; readonly random: Random }
 
 /**
  * One contact's part of a decision while it is being made: contact, session, waiting receipts and counters as they will
- * be, and the changes besides. The book is only read.
+ * be, and all other changes. The state is only read.
  */
 export type ContactUpdate = {
   contact: ContactRecord
@@ -28,13 +27,13 @@ export type ContactUpdate = {
   readonly effects: Effect[]
 }
 
-/** A draft about a contact that has a session, or undefined. */
+/** The update of a contact that has a session, or undefined. */
 export function updateFor(state: EngineState, id: ContactId, input: StepInput): ContactUpdate | undefined {
   const contact = state.contacts.get(id)
   const session = state.sessions.get(id)
   if (contact === undefined || session === undefined) return undefined
-  const receipts = readReceipts(state.settings.get(receiptsKey(id)))
-  const textNumbers = readTextNumbers(state.settings, id)
+  const receipts = pendingReceipts(state, id)
+  const textNumbers = readTextNumbers(state, id)
   return {
     contact,
     session,
@@ -49,7 +48,7 @@ export function updateFor(state: EngineState, id: ContactId, input: StepInput): 
   }
 }
 
-/** What the draft comes to. */
+/** All that the update changes. */
 export function toDecision<Result>(
   state: EngineState,
   update: ContactUpdate,
@@ -62,7 +61,7 @@ export function toDecision<Result>(
     commit.push({ kind: "session", contact: contact.id, session })
   }
   if (receipts !== update.receiptsBefore) {
-    commit.push({ kind: "setting", key: receiptsKey(contact.id), value: Buffer.concat(receipts) })
+    commit.push({ kind: "device", contact: contact.id, part: "pendingReceipts", value: { mids: receipts } })
   }
   if (textNumbers !== update.textNumbersBefore) commit.push(textNumbersChange(contact.id, textNumbers))
   return { commit: [...commit, ...changes], effects, result }
@@ -73,21 +72,20 @@ export function seconds(input: StepInput): number {
   return Math.floor(input.now / 1000)
 }
 
-export function receiptsKey(contact: ContactId): string {
-  return `receipts/${contact}`
-}
-
-function readReceipts(value: Uint8Array | undefined): Uint8Array[] {
-  const bytes = value ?? new Uint8Array(0)
-  const count = Math.floor(bytes.length / SHORT_MID_BYTES)
-  return Array.from({ length: count }, (_, i) => bytes.slice(i * SHORT_MID_BYTES, (i + 1) * SHORT_MID_BYTES))
+/** Short message ids whose receipts wait on disk. */
+export function pendingReceipts(state: EngineState, contact: ContactId): readonly Uint8Array[] {
+  return state.devices.get(contact)?.pendingReceipts?.mids ?? []
 }
 
 export function stepInput(ports: Pick<Ports, "now" | "random">): StepInput {
   return { now: ports.now(), random: ports.random }
 }
 
-/** While texts of a refreshed contact wait to be sent again: the words of the session in which they are to be. */
-export function unsentKey(contact: ContactId): string {
-  return `unsent/${contact}`
+/** Marks the session in which texts of earlier ones are to be sent; empty when none wait. */
+export function unsentIn(state: EngineState, contact: ContactId): Uint8Array {
+  return state.devices.get(contact)?.unsentTexts?.session ?? new Uint8Array(0)
+}
+
+export function unsentChange(contact: ContactId, session: Uint8Array): Change {
+  return { kind: "device", contact, part: "unsentTexts", value: { session } }
 }

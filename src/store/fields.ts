@@ -1,0 +1,119 @@
+import type { Row, Value } from "./database.ts"
+
+/** How one field of a record lies in its table: in a column of the same name, or in several. */
+export type Field<T> = {
+  /** Names of its columns, by the name that the record gives it. */
+  readonly columns: (name: string) => readonly string[]
+  /** One value for each column. */
+  readonly write: (value: T) => readonly Value[]
+  /** Reads it from its columns, the first of which is at `at`. */
+  readonly read: (row: Row, at: number) => T
+}
+
+export type Fields<R> = { readonly [Name in keyof R]: Field<R[Name]> }
+
+const TIME_BYTES = 8
+
+export const integer = single<number>(
+  (value) => value,
+  (row, at) => row.number(at),
+)
+export const text = single<string>(
+  (value) => value,
+  (row, at) => row.text(at),
+)
+export const bytes = single<Uint8Array>(
+  (value) => value,
+  (row, at) => row.bytes(at),
+)
+export const flag = single<boolean>(Number, (row, at) => row.number(at) === 1)
+export const integerOrNull = single<number | null>(
+  (value) => value,
+  (row, at) => (row.isNull(at) ? null : row.number(at)),
+)
+/** Unix ms each, u64 one after the other. */
+export const times = single<readonly number[]>(
+  (list) => writeTimes(list),
+  (row, at) => pieces(row.bytes(at), TIME_BYTES).map(readTime),
+)
+
+export function oneOf<Word extends string>(words: readonly Word[]): Field<Word> {
+  return single<Word>(
+    (value) => value,
+    (row, at) => row.oneOf(at, words),
+  )
+}
+
+/** Byte strings of one length, one after the other. */
+export function listOf(length: number): Field<readonly Uint8Array[]> {
+  return single<readonly Uint8Array[]>(
+    (list) => new Uint8Array(Buffer.concat(list)),
+    (row, at) => pieces(row.bytes(at), length),
+  )
+}
+
+/** A record within the record, in columns of the same table whose names begin with `prefix`. */
+export function group<T>(fields: Fields<T>, prefix = ""): Field<T> {
+  const columns = columnsOf(fields).map((name) => prefix + name)
+  return {
+    columns: () => columns,
+    write: (value) => valuesOf(fields, value),
+    read: (row, at) => readFields(fields, row, at),
+  }
+}
+
+/** A group that may be missing: its columns are then null. */
+export function optional<T>(fields: Fields<T>, prefix = ""): Field<T | undefined> {
+  const present = group(fields, prefix)
+  const missing = present.columns("").map(() => null)
+  return {
+    columns: present.columns,
+    write: (value) => (value === undefined ? missing : present.write(value)),
+    read: (row, at) => (row.isNull(at) ? undefined : present.read(row, at)),
+  }
+}
+
+export function columnsOf<R>(fields: Fields<R>): readonly string[] {
+  return namesOf(fields).flatMap((name) => fields[name].columns(name))
+}
+
+export function valuesOf<R>(fields: Fields<R>, record: R): Value[] {
+  return namesOf(fields).flatMap((name) => fields[name].write(record[name]))
+}
+
+export function readFields<R>(fields: Fields<R>, row: Row, from: number): R {
+  const record: Partial<R> = {}
+  let at = from
+  for (const name of namesOf(fields)) {
+    record[name] = fields[name].read(row, at)
+    at += fields[name].columns(name).length
+  }
+  return record as R
+}
+
+function namesOf<R>(fields: Fields<R>): (keyof R & string)[] {
+  return Object.keys(fields) as (keyof R & string)[]
+}
+
+function single<T>(write: (value: T) => Value, read: (row: Row, at: number) => T): Field<T> {
+  return { columns: (name) => [snakeCase(name)], write: (value) => [write(value)], read }
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function pieces(all: Uint8Array, length: number): Uint8Array[] {
+  const count = Math.floor(all.length / length)
+  return Array.from({ length: count }, (_, i) => all.slice(i * length, (i + 1) * length))
+}
+
+function writeTimes(list: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(list.length * TIME_BYTES))
+  for (const [i, time] of list.entries()) view.setBigUint64(i * TIME_BYTES, BigInt(time), true)
+  return new Uint8Array(view.buffer)
+}
+
+function readTime(piece: Uint8Array): number {
+  return Number(new DataView(piece.buffer, piece.byteOffset).getBigUint64(0, true))
+}

@@ -1,0 +1,40 @@
+import type { Database, Row, Value } from "./database.ts"
+import { columnsOf, readFields, valuesOf, type Fields } from "./fields.ts"
+
+/** One table of records: its columns are said once, and every statement is made from them. */
+export type Table<R> = {
+  readonly name: string
+  readonly columns: readonly string[]
+  /** `INSERT INTO ... VALUES (...)`, with a place for each of `values`. */
+  readonly insert: string
+  /** The same, which replaces the record of the same key. */
+  readonly upsert: string
+  readonly values: (record: R) => readonly Value[]
+  readonly read: (row: Row) => R
+}
+
+export function table<R>(name: string, key: readonly string[], fields: Fields<R>): Table<R> {
+  const columns = columnsOf(fields)
+  const places = columns.map(() => "?").join(", ")
+  const insert = `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${places})`
+  const replaced = columns.filter((column) => !key.includes(column))
+  const updates = replaced.map((column) => `${column} = excluded.${column}`).join(", ")
+  return {
+    name,
+    columns,
+    insert,
+    upsert: `${insert} ON CONFLICT (${key.join(", ")}) DO UPDATE SET ${updates}`,
+    values: (record) => valuesOf(fields, record),
+    read: (row) => readFields(fields, row, 0),
+  }
+}
+
+/** Writes a record, in place of the one that had its key. */
+export function put<R>(database: Database, into: Table<R>, record: R): void {
+  database.run(into.upsert, ...into.values(record))
+}
+
+/** All records, in the order of the column `by`. */
+export function selectAll<R>(database: Database, from: Table<R>, by: string): R[] {
+  return database.select(from.read, `SELECT ${from.columns.join(", ")} FROM ${from.name} ORDER BY ${by}`)
+}

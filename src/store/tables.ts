@@ -1,0 +1,145 @@
+import { bytes, flag, group, integer, integerOrNull, listOf, oneOf, optional, text, times } from "./fields.ts"
+import type { Field, Fields } from "./fields.ts"
+import type {
+  ContactId,
+  ContactRecord,
+  DeviceState,
+  HeldRecord,
+  MessageRecord,
+  OpenBundleRecord,
+  OutgoingRecord,
+} from "./records.ts"
+import { table, type Table } from "./table.ts"
+
+/** So many bytes of a message id name it in a receipt, and in a text that is sent again. */
+export const SHORT_MID_BYTES = 8
+const MID_BYTES = 16
+
+/** Also the folded name: two names that fold to the same cannot both be in the table. */
+const contactName: Field<string> = {
+  columns: () => ["name", "folded_name"],
+  write: (name) => [name, name.normalize("NFKC").toLowerCase()],
+  read: (row, at) => row.text(at),
+}
+
+export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
+  id: integer,
+  identity: bytes,
+  name: contactName,
+  state: oneOf(["init-sent", "unconfirmed", "established", "recovering"]),
+  verified: flag,
+  blocked: flag,
+  peerInbox: bytes,
+  mailbox: bytes,
+  sas: bytes,
+  recoverySecret: bytes,
+  nextRecoverySecret: bytes,
+  recoveryBundle: bytes,
+  addedAt: integer,
+  changedAt: integer,
+  readReceipts: flag,
+  typing: flag,
+  receiptDelay: integer,
+  timer: integer,
+  timerSetAt: integer,
+  movedAt: integer,
+})
+
+export const SESSIONS = table<{ readonly contact: ContactId; readonly snapshot: Uint8Array }>(
+  "sessions",
+  ["contact"],
+  { contact: integer, snapshot: bytes },
+)
+
+const message: Fields<Omit<MessageRecord, "seq">> = {
+  contact: integer,
+  mid: bytes,
+  mine: flag,
+  kind: oneOf(["text", "line"]),
+  text,
+  sentAt: integer,
+  storedAt: integer,
+  state: oneOf(["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"]),
+  shown: flag,
+  original: bytes,
+  timer: integer,
+  expiresAt: integer,
+}
+
+export const MESSAGES = table<MessageRecord>("messages", ["seq"], { seq: integer, ...message })
+
+/** The same before SQLite has numbered them. */
+export const NEW_MESSAGES = table<Omit<MessageRecord, "seq">>("messages", ["contact", "mid"], message)
+
+/** A text of theirs that is not in the history, or not under this id, and may come once more. */
+export const ABSENT = table<Pick<MessageRecord, "contact" | "mid" | "original"> & { readonly at: number }>(
+  "absent",
+  ["contact", "mid"],
+  { contact: integer, mid: bytes, original: bytes, at: integer },
+)
+
+export const HELD = table<HeldRecord>("held", ["contact", "number"], {
+  contact: integer,
+  number: integer,
+  storedAt: integer,
+  text: optional({ mid: bytes, original: bytes, text, sentAt: integer, timer: integer }),
+})
+
+export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
+  seq: integer,
+  contact: integer,
+  mid: bytes,
+  kind: oneOf(["text", "control", "passing", "init"]),
+  carries: optional({ mid: bytes, number: integer }, "text_"),
+  topic: text,
+  wire: bytes,
+  published: flag,
+  attempts: integer,
+  dueAt: integer,
+  createdAt: integer,
+})
+
+export const OPEN_BUNDLES = table<OpenBundleRecord>("open_bundles", ["tag"], {
+  tag: bytes,
+  requestTag: bytes,
+  mode: integer,
+  psk: bytes,
+  open: bytes,
+  mailbox: bytes,
+  contact: integerOrNull,
+  notAfter: integer,
+})
+
+export const SETTINGS = table<{ readonly key: string; readonly value: Uint8Array }>("settings", ["key"], {
+  key: text,
+  value: bytes,
+})
+
+export type DeviceRecord<Part extends keyof DeviceState> = {
+  readonly contact: ContactId
+  readonly value: DeviceState[Part]
+}
+
+export const DEVICE_TABLES: { readonly [Part in keyof DeviceState]: Table<DeviceRecord<Part>> } = {
+  textNumbers: deviceTable("text_numbers", { sent: integer, received: integer, resync: flag }),
+  pendingReceipts: deviceTable("pending_receipts", { mids: listOf(SHORT_MID_BYTES) }),
+  replayCache: deviceTable("replay_cache", {
+    owed: listOf(SHORT_MID_BYTES),
+    passing: listOf(SHORT_MID_BYTES),
+  }),
+  unsentTexts: deviceTable("unsent_texts", { session: bytes }),
+  supersededSession: deviceTable("superseded_sessions", { since: integer, inbox: bytes, snapshot: bytes }),
+  acceptedInits: deviceTable("accepted_inits", { mids: listOf(MID_BYTES) }),
+  recovery: deviceTable("recoveries", {
+    unmatched: integer,
+    startedAt: times,
+    lostInit: optional({ mid: bytes, at: integer }, "lost_init_"),
+  }),
+}
+
+function deviceTable<T>(
+  name: string,
+  fields: Fields<T>,
+): Table<{ readonly contact: ContactId; readonly value: T }> {
+  return table(name, ["contact"], { contact: integer, value: group(fields) })
+}

@@ -1,0 +1,152 @@
+import { rmSync } from "node:fs"
+import { dirname } from "node:path"
+import * as fc from "fast-check"
+import { expect, test } from "vitest"
+
+import { fromHex } from "../../src/crypto/bytes.ts"
+import { openCommitQueue } from "../../src/engine/state/commit-queue.ts"
+import type { Change } from "../../src/engine/state/decision.ts"
+import { openState, type EngineState } from "../../src/engine/state/engine-state.ts"
+import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
+import type { Session } from "../../src/session/state.ts"
+import type { DeviceState, DeviceWrite, HeldRecord, SettingKey, Store } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { contact, freshPath, message, openBundle, outgoing, plain } from "../store/store-fixture.ts"
+import frozen from "../vectors/session.json" with { type: "json" }
+
+const RUNS = 12
+const PEOPLE = [1, 2, 3]
+const session = readSession(frozen.alice)
+
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const count = fc.nat({ max: 9 })
+const person = fc.constantFrom(...PEOPLE)
+const mids = (length: number) => fc.array(bytes(length), { maxLength: 3 })
+
+/** Every part of DeviceState: a new one does not compile until it has a line here. */
+const PARTS: { [Part in keyof DeviceState]: fc.Arbitrary<DeviceState[Part]> } = {
+  textNumbers: fc.record({ sent: count, received: count, resync: fc.boolean() }),
+  pendingReceipts: fc.record({ mids: mids(8) }),
+  replayCache: fc.record({ owed: mids(8), passing: mids(8) }),
+  unsentTexts: fc.record({ session: fc.uint8Array({ maxLength: 32 }) }),
+  supersededSession: fc.record({ since: count, inbox: bytes(32), snapshot: bytes(40) }),
+  acceptedInits: fc.record({ mids: mids(16) }),
+  recovery: fc.record({
+    unmatched: count,
+    startedAt: fc.array(fc.nat(), { maxLength: 3 }),
+    lostInit: fc.option(fc.record({ mid: bytes(16), at: fc.nat() }), { nil: undefined }),
+  }),
+}
+
+/** Every kind of change, in the same way. */
+const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: Kind }>> } = {
+  contact: fc.record({ kind: fc.constant("contact"), contact: person.map(aContact) }),
+  "forget-contact": fc.record({ kind: fc.constant("forget-contact"), id: person }),
+  session: fc.record({ kind: fc.constant("session"), contact: person, session: fc.constant(session) }),
+  message: fc.record({ kind: fc.constant("message"), message: person.map((id) => message(id, "hello")) }),
+  "message-state": fc.record({
+    kind: fc.constant("message-state"),
+    contact: person,
+    mid8: bytes(8),
+    state: fc.constant("read"),
+    at: count,
+  }),
+  shown: fc.record({ kind: fc.constant("shown"), contact: person, upTo: count, at: count }),
+  expire: fc.record({ kind: fc.constant("expire"), at: count }),
+  held: fc.record({ kind: fc.constant("held"), held: fc.tuple(person, count, fc.boolean()).map(aHeld) }),
+  "held-done": fc.record({ kind: fc.constant("held-done"), contact: person, number: count }),
+  "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: person, to: person }),
+  outgoing: fc.record({ kind: fc.constant("outgoing"), outgoing: count.map(anOutgoing) }),
+  "outgoing-done": fc.record({ kind: fc.constant("outgoing-done"), seq: count }),
+  "open-bundle": fc.record({
+    kind: fc.constant("open-bundle"),
+    bundle: fc.tuple(person, count).map(aBundle),
+  }),
+  "close-bundle": fc.record({ kind: fc.constant("close-bundle"), tag: count.map(tagOf) }),
+  device: person.chain(aDeviceWrite),
+  setting: fc.record({
+    kind: fc.constant("setting"),
+    key: fc.constantFrom<SettingKey>("pairing", "replaced"),
+    value: bytes(2),
+  }),
+}
+
+function readSession(hex: string): Session {
+  const session = decodeSession(fromHex(hex))
+  if (session === undefined) throw new Error("the frozen session cannot be read")
+  return session
+}
+
+/** Each time under another mailbox. */
+function aContact(id: number) {
+  return contact(id, `person ${id}`)
+}
+
+function aHeld([contact, number, isGone]: readonly [number, number, boolean]): HeldRecord {
+  const { mid, original, text, sentAt, timer } = message(contact, "held")
+  return { contact, number, storedAt: 1, text: isGone ? undefined : { mid, original, text, sentAt, timer } }
+}
+
+/** A number in the outbox is one frame's for ever. */
+function anOutgoing(seq: number) {
+  const mid = new Uint8Array(16).fill(seq)
+  return { ...outgoing(seq, personOf(seq)), mid: mid.slice(0, 8), carries: { mid, number: seq } }
+}
+
+function aBundle([id, number]: readonly [number, number]) {
+  return { ...openBundle(number % 2 === 0 ? id : null), tag: tagOf(number) }
+}
+
+function aDeviceWrite(contact: number): fc.Arbitrary<DeviceWrite> {
+  const parts = Object.keys(PARTS) as (keyof DeviceState)[]
+  return fc.oneof(
+    ...parts.map((part) =>
+      PARTS[part].map((value) => ({ kind: "device", contact, part, value }) as DeviceWrite),
+    ),
+  )
+}
+
+function tagOf(number: number): Uint8Array {
+  return new Uint8Array(16).fill(number)
+}
+
+function personOf(number: number): number {
+  return 1 + (number % PEOPLE.length)
+}
+
+/**
+ * What compares: a session's tags are made again when it is read, and an empty outbox counts from 1 again after a
+ * restart.
+ */
+function comparable(state: EngineState): unknown {
+  const sessions = new Map([...state.sessions].map(([id, session]) => [id, encodeSession(session)]))
+  return plain({ ...state, sessions, nextOutgoing: 0 })
+}
+
+async function expectSameAfterRestart(state: EngineState, store: Store): Promise<void> {
+  expect(comparable(state)).toEqual(comparable(openState(await store.load())))
+}
+
+test("whatever was decided, and whoever was forgotten, memory and a fresh load are equal", async () => {
+  const steps = fc.array(fc.array(fc.oneof(...Object.values(CHANGES)), { minLength: 1, maxLength: 4 }), {
+    minLength: 20,
+    maxLength: 40,
+  })
+  await fc.assert(
+    fc.asyncProperty(steps, person, async (decided, forgotten) => {
+      const path = freshPath()
+      const store = await openStore(path, new Uint8Array(32))
+      const queue = await openCommitQueue(store, () => Promise.resolve())
+      const run = (commit: readonly Change[]) => queue.run(() => ({ commit, effects: [], result: null }))
+      await run(PEOPLE.map((id) => ({ kind: "contact", contact: aContact(id) })))
+      // What names a contact that was forgotten is refused, and changes neither memory nor disk.
+      for (const commit of decided) await run(commit).catch(() => undefined)
+      await expectSameAfterRestart(queue.state(), store)
+      await run([{ kind: "forget-contact", id: forgotten }])
+      await expectSameAfterRestart(queue.state(), store)
+      await store.close()
+      rmSync(dirname(path), { recursive: true })
+    }),
+    { numRuns: RUNS },
+  )
+})
