@@ -215,7 +215,7 @@ export type DeviceWrite<Part extends keyof DeviceState = keyof DeviceState> = {
 export type SettingKey =
   /** Failed exchanges by code. */
   | "pairing"
-  /** Why the broker shut this device out. */
+  /** What the registrar said when another device had replaced this one; empty once this one is accepted again. */
   | "replaced"
 
 /** One change. A commit is a list of these in one transaction: all or none. */

@@ -14,7 +14,7 @@ import { formatAddress } from "../../wire/address.ts"
 import { pairingTopic } from "../../wire/topics.ts"
 import { readOfferedBundle, awaitWelcome } from "./complete.ts"
 import { codeFault } from "./faults.ts"
-import { isDead, readPairMemory, rememberDead } from "./rate-memory.ts"
+import { isDead, rememberDead } from "./rate-memory.ts"
 import { brokerName, checkPin, chooseBroker, type BrokerChoice, joinWithAccess } from "./broker-choice.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
@@ -28,13 +28,13 @@ type Exchange = { readonly runner: MachineRunner<AnswerState, AnswerEvent>; read
 /** Exchanges keys with whoever shows this code. Everything that fails before the handshake leaves no trace. */
 export async function answerCode(context: PairingContext, carrier: string): Promise<Paired> {
   const { code, at } = readCode(carrier)
-  const memory = await readPairMemory(context.ports.store)
-  if (isDead(memory, code)) throw codeFault("mismatch")
+  const { queue } = context
+  if (isDead(queue.state(), code)) throw codeFault("mismatch")
   const choice = await chooseBroker(context, at)
   try {
     const { runner, effect } = await exchange(context, choice, code)
     if (effect.kind === "keyed") return await finish(context, { choice, code, runner, keyed: effect })
-    if (effect.why === "mismatch") await context.ports.store.commit([rememberDead(memory, code)])
+    if (effect.why === "mismatch") await queue.run((state) => rememberDead(state, code))
     throw codeFault(effect.why)
   } finally {
     if (choice.kind === "newcomer") await choice.connection.close()

@@ -9,7 +9,7 @@ import type { Entry } from "../../wire/access.ts"
 import { formatAddress } from "../../wire/address.ts"
 import { codeFault, type CodeFailure } from "./faults.ts"
 import { entryForNewcomer, freshBundle, ownBroker, requireRegistrar } from "./grant.ts"
-import { mayOffer, type PairMemory, readPairMemory, rememberGuess } from "./rate-memory.ts"
+import { mayOffer, rememberGuess } from "./rate-memory.ts"
 import { drawCode, type ClaimedNameplate } from "./nameplate.ts"
 import { ownConnection } from "./broker-choice.ts"
 import type { PairingContext, Expectation, Invited, Offered } from "../state/ports.ts"
@@ -24,13 +24,12 @@ export async function offerCode(context: PairingContext, words: WordCount, to: I
   const { ports } = context
   if (to === "device") requireRegistrar(context)
   const connection = await ownConnection(context)
-  const memory = await readPairMemory(ports.store)
-  if (!mayOffer(memory, ports.now())) {
+  if (!mayOffer(context.queue.state(), ports.now())) {
     const why = "five codes failed within the hour: somebody may be guessing"
     throw new Fault("refused", why, "mqttchat pair --link")
   }
   const claimed = await drawCode(ports, connection, words)
-  const offer = new CodeOffer(context, { ...claimed, to }, memory)
+  const offer = new CodeOffer(context, { ...claimed, to })
   const expiresAt = ports.now() + CODE_LIFETIME_MS
   const at = formatAddress(guestAddressOf(ownBroker(context)))
   return { offer: { by: "code", code: claimed.code.text, at, expiresAt }, cancel: () => offer.cancel() }
@@ -41,7 +40,6 @@ class CodeOffer {
   readonly #context: PairingContext
   readonly #runner: ClaimedNameplate["runner"]
   readonly #to: Invited
-  readonly #memory: PairMemory
   readonly #open: OpenBundle
   #expectation: Expectation | undefined
   /** Why the caller was not let in at the broker, if that is what ends this. */
@@ -53,12 +51,10 @@ class CodeOffer {
   constructor(
     context: PairingContext,
     { runner, setHandler, to }: ClaimedNameplate & { readonly to: Invited },
-    memory: PairMemory,
   ) {
     this.#context = context
     this.#to = to
     this.#runner = runner
-    this.#memory = memory
     this.#open = freshBundle(context, BUNDLE_LIFE_S)
     setHandler((effect) => {
       this.#react(effect).catch((fault: unknown) => this.#giveUp(fault))
@@ -135,8 +131,8 @@ class CodeOffer {
   }
 
   async #fail(why: CodeFailure): Promise<void> {
-    const { ports } = this.#context
-    if (why !== "expired") await ports.store.commit([rememberGuess(this.#memory, ports.now())])
+    const { ports, queue } = this.#context
+    if (why !== "expired") await queue.run((state) => rememberGuess(state, ports.now()))
     await this.#emitFailure(this.#entryRefusal ?? codeFault(why))
   }
 

@@ -34,6 +34,7 @@ type Waiter = {
 /** The pairing side of the engine: what the drivers borrow, and what the engine tells them. */
 export class EnginePairing implements PairingContext {
   readonly ports: Ports
+  readonly queue: CommitQueue
   readonly #source: PairingSource
   /** By INIT tag in hex. */
   readonly #expected = new Map<string, Expected["onPaired"]>()
@@ -41,6 +42,7 @@ export class EnginePairing implements PairingContext {
 
   constructor(source: PairingSource) {
     this.ports = source.ports
+    this.queue = source.queue
     this.#source = source
   }
 

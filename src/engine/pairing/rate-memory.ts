@@ -1,51 +1,52 @@
 import { equal, utf8 } from "../../crypto/bytes.ts"
 import { hash32 } from "../../crypto/kdf.ts"
 import type { PairingCode } from "../../pairing/code.ts"
-import type { Store, Write } from "../../store/records.ts"
 import { HOUR_MS } from "../../time-units.ts"
 import { decode, type Reader, Writer } from "../../wire/codec.ts"
+import type { Decision } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { profileSetting, saveProfileSetting } from "../state/profile-settings.ts"
 
 /** Each try at a code is a guess with chance 2^-22; whoever makes us offer again and again gets no more of them. */
 const GUESSES_PER_HOUR = 5
 /** Dead codes are few, and older ones have expired on the other side. */
 const DEAD_CODES_MAX = 16
 const HASH_BYTES = 16
-const SETTING = "pairing"
 
 /** What failed exchanges leave behind: when they were, and which codes this profile must not try again [P-25]. */
-export type PairMemory = { readonly failedAt: readonly number[]; readonly dead: readonly Uint8Array[] }
+type PairMemory = { readonly failedAt: readonly number[]; readonly dead: readonly Uint8Array[] }
 
-export async function readPairMemory(store: Store): Promise<PairMemory> {
-  const { settings } = await store.load()
-  const bytes = settings.get(SETTING)
-  const known = bytes && decode(bytes, readMemory)
-  return known ?? { failedAt: [], dead: [] }
+export function mayOffer(state: EngineState, now: number): boolean {
+  const recent = pairMemory(state).failedAt.filter((at) => Math.abs(now - at) < HOUR_MS)
+  return recent.length < GUESSES_PER_HOUR
 }
 
-export function mayOffer({ failedAt }: PairMemory, now: number): boolean {
-  return failedAt.filter((at) => Math.abs(now - at) < HOUR_MS).length < GUESSES_PER_HOUR
-}
-
-export function isDead({ dead }: PairMemory, code: PairingCode): boolean {
-  return dead.some((hash) => equal(hash, hashOf(code)))
+export function isDead(state: EngineState, code: PairingCode): boolean {
+  return pairMemory(state).dead.some((hash) => equal(hash, hashOf(code)))
 }
 
 /** An offer of ours was answered by somebody without the code. */
-export function rememberGuess({ failedAt, dead }: PairMemory, now: number): Write {
-  return write({ failedAt: [...failedAt, now].slice(-GUESSES_PER_HOUR), dead })
+export function rememberGuess(state: EngineState, now: number): Decision<null> {
+  const { failedAt, dead } = pairMemory(state)
+  return remembered({ failedAt: [...failedAt, now].slice(-GUESSES_PER_HOUR), dead })
 }
 
 /** A code that we typed met another one. */
-export function rememberDead({ failedAt, dead }: PairMemory, code: PairingCode): Write {
-  return write({ failedAt, dead: [...dead, hashOf(code)].slice(-DEAD_CODES_MAX) })
+export function rememberDead(state: EngineState, code: PairingCode): Decision<null> {
+  const { failedAt, dead } = pairMemory(state)
+  return remembered({ failedAt, dead: [...dead, hashOf(code)].slice(-DEAD_CODES_MAX) })
 }
 
-function write({ failedAt, dead }: PairMemory): Write {
+function pairMemory(state: EngineState): PairMemory {
+  return decode(profileSetting(state, "pairing"), readMemory) ?? { failedAt: [], dead: [] }
+}
+
+function remembered({ failedAt, dead }: PairMemory): Decision<null> {
   const writer = new Writer().u8(failedAt.length)
   for (const at of failedAt) writer.u64(at)
   writer.u8(dead.length)
   for (const hash of dead) writer.bytes(hash)
-  return { kind: "setting", key: SETTING, value: writer.done() }
+  return saveProfileSetting("pairing", writer.done())
 }
 
 function readMemory(reader: Reader): PairMemory {

@@ -18,6 +18,7 @@ import type { Inbox } from "../../wire/topics.ts"
 import type { Event } from "./events.ts"
 import type { Offer } from "./shapes.ts"
 import type { Params, Results } from "./commands.ts"
+import type { CommitQueue } from "./commit-queue.ts"
 import type { FaultPoint } from "./fault-points.ts"
 
 /** The broker where this profile receives. */
@@ -128,6 +129,7 @@ export type Paired = Results["pair-answer"]
 /** What the pairing drivers borrow from the engine. */
 export type PairingContext = {
   readonly ports: Ports
+  readonly queue: CommitQueue
   /** The profile's own link. Faults `config` when the profile has no broker or no credential yet. */
   readonly connection: () => Connection
   /** A link besides the profile's own, for a newcomer; the caller closes it. */
