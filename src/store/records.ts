@@ -7,7 +7,7 @@ export type ContactState =
   /** They answered our bundle; the first message of their second chain confirms them. */
   | "unconfirmed"
   | "established"
-  /** The session is being made anew from recovery bundles. */
+  /** A new session is being made from recovery bundles. */
   | "recovering"
 
 export type ContactRecord = {
@@ -33,9 +33,9 @@ export type ContactRecord = {
   readonly recoveryBundle: Uint8Array
   /** Unix ms. */
   readonly addedAt: number
-  /** When another identity took this name over, unix ms; 0 for never, or when it has been compared since. */
+  /** When another identity took this name over, unix ms; 0 for never, or once it was compared. */
   readonly changedAt: number
-  /** Tell them what was read, and when something is being written. */
+  /** Whether they are told what was read, and when something is being written. */
   readonly readReceipts: boolean
   readonly typing: boolean
   /** Receipts wait for a random time of at most so many ms. */
@@ -43,7 +43,7 @@ export type ContactRecord = {
   /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
   readonly timer: number
   readonly timerSetAt: number
-  /** When they learnt that our identity went on from another device, unix ms; 0 for never. */
+  /** Since when they talk with another device of ours, unix ms; 0 for never. */
   readonly movedAt: number
 }
 
@@ -71,7 +71,7 @@ export type MessageState =
   | "delivered"
   /** It was shown to the peer. */
   | "read"
-  /** Nobody acknowledged it for 30 days. */
+  /** It was not acknowledged for 30 days. */
   | "given-up"
   /** We took it back before the peer had it. */
   | "cancelled"
@@ -85,7 +85,7 @@ export type MessageRecord = {
   /** 16 bytes; unique per contact. */
   readonly mid: Uint8Array
   readonly mine: boolean
-  /** A line is ours alone: what happened to the conversation. Nobody wrote it. */
+  /** A line says what happened to the conversation; it was never sent. */
   readonly kind: "text" | "line"
   readonly text: string
   /** The sender's clock, unix ms. */
@@ -93,9 +93,9 @@ export type MessageRecord = {
   /** Our clock when it was stored, unix ms. */
   readonly storedAt: number
   readonly state: MessageState
-  /** False for received messages that no face has shown yet. */
+  /** False for received messages that no user interface has shown yet. */
   readonly shown: boolean
-  /** The 8 bytes by which its sender knows it, where it came once more in a later session; else empty. */
+  /** The 8 bytes by which its sender knows it, if it came again in a later session; else empty. */
   readonly original: Uint8Array
   /** Seconds from its delivery, or for a received one from its showing, until it disappears; 0 for never. */
   readonly timer: number
@@ -119,7 +119,7 @@ export type OutgoingRecord = {
   readonly contact: ContactId
   /** First 8 bytes of the message id; what an ACK names. */
   readonly mid: Uint8Array
-  /** `passing` frames, receipts among them, are done at PUBACK: nobody acknowledges them. */
+  /** `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. */
   readonly kind: "text" | "control" | "passing" | "init"
   /** The text that it carries: its message id, 16 bytes, and its number in the session. */
   readonly carries: { readonly mid: Uint8Array; readonly number: number } | undefined
@@ -132,7 +132,7 @@ export type OutgoingRecord = {
   readonly createdAt: number
 }
 
-/** A bundle of ours that somebody may answer. */
+/** A bundle of ours that can still be answered. */
 export type OpenBundleRecord = {
   /** INIT tag, 16 bytes. */
   readonly tag: Uint8Array
@@ -223,7 +223,7 @@ export type Write =
   | { readonly kind: "contact"; readonly contact: ContactRecord }
   | { readonly kind: "forget-contact"; readonly id: ContactId }
   | { readonly kind: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
-  /** Left out where the conversation has or had it already, or a received text of the same original. */
+  /** Left out if the conversation has or had it already, or a received text of the same original. */
   | { readonly kind: "message"; readonly message: Omit<MessageRecord, "seq"> }
   /** Of the message of ours whose id begins so. Its timer begins with `delivered`; `read` stays. */
   | {
@@ -261,7 +261,7 @@ export type LoadedState = {
   readonly nextOutgoing: number
 }
 
-/** The encrypted memory of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
+/** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
 export type Store = {
   readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
