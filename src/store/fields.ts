@@ -100,7 +100,7 @@ function single<T>(write: (value: T) => Value, read: (row: Row, at: number) => T
 }
 
 function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  return name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
 }
 
 function pieces(all: Uint8Array, length: number): Uint8Array[] {

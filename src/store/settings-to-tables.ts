@@ -54,9 +54,9 @@ export const DEVICE_TABLES_4 = `
 /** The value of a setting about the contact, empty where there is none. */
 type Settings = (name: string) => Uint8Array
 
-type Move = (database: Database, contact: number, settings: Settings) => void
+type Migrator = (database: Database, contact: number, settings: Settings) => void
 
-const MOVES: readonly Move[] = [
+const MIGRATORS: readonly Migrator[] = [
   moveTextNumbers,
   moveSupersededSession,
   moveRecovery,
@@ -74,7 +74,7 @@ export function moveSettings(database: Database): void {
   )
   for (const contact of database.select((row) => row.number(0), "SELECT id FROM contacts")) {
     const settings: Settings = (name) => all.get(`${name}/${contact}`) ?? new Uint8Array(0)
-    for (const move of MOVES) move(database, contact, settings)
+    for (const migrate of MIGRATORS) migrate(database, contact, settings)
   }
   database.run("DELETE FROM settings WHERE instr(key, '/') > 0")
 }
@@ -86,9 +86,14 @@ function moveTextNumbers(database: Database, contact: number, settings: Settings
 }
 
 function moveSupersededSession(database: Database, contact: number, settings: Settings): void {
-  const former = settings("former")
-  if (former.length <= 40) return
-  insert(database, "superseded_sessions", [contact, u64(former, 0), former.slice(8, 40), former.slice(40)])
+  const superseded = settings("former")
+  if (superseded.length <= 40) return
+  insert(database, "superseded_sessions", [
+    contact,
+    u64(superseded, 0),
+    superseded.slice(8, 40),
+    superseded.slice(40),
+  ])
 }
 
 function moveRecovery(database: Database, contact: number, settings: Settings): void {
@@ -109,7 +114,7 @@ function moveNextSecret(database: Database, contact: number, settings: Settings)
   database.run("UPDATE contacts SET next_recovery_secret = ? WHERE id = ?", settings("next-secret"), contact)
 }
 
-function moveBytes(table: string, name: string, [database, contact, settings]: Parameters<Move>): void {
+function moveBytes(table: string, name: string, [database, contact, settings]: Parameters<Migrator>): void {
   const value = settings(name)
   if (value.length > 0) insert(database, table, [contact, value])
 }

@@ -5,7 +5,7 @@ import { columnsOf, readFields, valuesOf, type Fields } from "./fields.ts"
 export type Table<R> = {
   readonly name: string
   readonly columns: readonly string[]
-  /** `INSERT INTO ... VALUES (...)`, with a place for each of `values`. */
+  /** `INSERT INTO ... VALUES (...)`, with a placeholder for each of `values`. */
   readonly insert: string
   /** The same, which replaces the record of the same key. */
   readonly upsert: string
@@ -15,8 +15,8 @@ export type Table<R> = {
 
 export function table<R>(name: string, key: readonly string[], fields: Fields<R>): Table<R> {
   const columns = columnsOf(fields)
-  const places = columns.map(() => "?").join(", ")
-  const insert = `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${places})`
+  const placeholders = columns.map(() => "?").join(", ")
+  const insert = `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${placeholders})`
   const replaced = columns.filter((column) => !key.includes(column))
   const updates = replaced.map((column) => `${column} = excluded.${column}`).join(", ")
   return {

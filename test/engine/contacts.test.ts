@@ -157,16 +157,16 @@ test("a forgotten contact is gone with all its messages, and can be paired anew"
 })
 
 describe("a contact that is forgotten in the middle of a step leaves nothing to write about", () => {
-  /** Alice, why her store refused commits, and what is to run once at each of two moments. */
+  /** Alice, why her store refused commits, and what is to run once at each of two points. */
   async function alicePairedWithBob() {
     const fixture = new EngineFixture()
     const refused: unknown[] = []
     const store = await openStore(freshPath(), new Uint8Array(32))
     onTestFinished(() => store.close())
-    const moments = new Map<"frame" | "verified", () => void>()
-    const runOnce = (moment: "frame" | "verified") => {
-      const run = moments.get(moment)
-      moments.delete(moment)
+    const hooks = new Map<"frame" | "verified", () => void>()
+    const runOnce = (point: "frame" | "verified") => {
+      const run = hooks.get(point)
+      hooks.delete(point)
       run?.()
     }
     const commit = async (writes: readonly Write[]) => {
@@ -182,14 +182,14 @@ describe("a contact that is forgotten in the middle of a step leaves nothing to 
     })
     await fixture.pair(alice, await fixture.profile("bob"))
     await fixture.clock.pass(50)
-    return { fixture, alice, refused, store, moments }
+    return { fixture, alice, refused, store, hooks }
   }
 
   test("a strange frame in their name", async () => {
-    const { fixture, alice, refused, store, moments } = await alicePairedWithBob()
+    const { fixture, alice, refused, store, hooks } = await alicePairedWithBob()
     const { topic } = fixture.broker.seen.findLast(({ topic }) => topic.includes(alice.deviceId))!
     const forgotten = new Promise((resolve) => {
-      moments.set("frame", () => resolve(alice.client.call("forget", { contact: "bob" })))
+      hooks.set("frame", () => resolve(alice.client.call("forget", { contact: "bob" })))
     })
     fixture.broker.inject(topic, randomBytes(256))
     await fixture.clock.pass(1_000)
@@ -199,9 +199,9 @@ describe("a contact that is forgotten in the middle of a step leaves nothing to 
   })
 
   test("texts that are to be sent again after a comparison", async () => {
-    const { fixture, alice, refused, store, moments } = await alicePairedWithBob()
+    const { fixture, alice, refused, store, hooks } = await alicePairedWithBob()
     const forgotten = new Promise((resolve) => {
-      moments.set("verified", () => resolve(alice.client.call("forget", { contact: "bob" })))
+      hooks.set("verified", () => resolve(alice.client.call("forget", { contact: "bob" })))
     })
     await alice.client.call("mark-verified", { contact: "bob", verified: true })
     await fixture.clock.pass(1_000)

@@ -15,12 +15,12 @@ import { contact, freshPath, message, openBundle, outgoing, plain } from "../sto
 import frozen from "../vectors/session.json" with { type: "json" }
 
 const RUNS = 12
-const PEOPLE = [1, 2, 3]
+const CONTACTS = [1, 2, 3]
 const session = readSession(frozen.alice)
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const count = fc.nat({ max: 9 })
-const person = fc.constantFrom(...PEOPLE)
+const contactId = fc.constantFrom(...CONTACTS)
 const mids = (length: number) => fc.array(bytes(length), { maxLength: 3 })
 
 /** Every part of DeviceState: a new one does not compile until it has a line here. */
@@ -40,30 +40,30 @@ const PARTS: { [Part in keyof DeviceState]: fc.Arbitrary<DeviceState[Part]> } = 
 
 /** Every kind of change, in the same way. */
 const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: Kind }>> } = {
-  contact: fc.record({ kind: fc.constant("contact"), contact: person.map(aContact) }),
-  "forget-contact": fc.record({ kind: fc.constant("forget-contact"), id: person }),
-  session: fc.record({ kind: fc.constant("session"), contact: person, session: fc.constant(session) }),
-  message: fc.record({ kind: fc.constant("message"), message: person.map((id) => message(id, "hello")) }),
+  contact: fc.record({ kind: fc.constant("contact"), contact: contactId.map(aContact) }),
+  "forget-contact": fc.record({ kind: fc.constant("forget-contact"), id: contactId }),
+  session: fc.record({ kind: fc.constant("session"), contact: contactId, session: fc.constant(session) }),
+  message: fc.record({ kind: fc.constant("message"), message: contactId.map((id) => message(id, "hello")) }),
   "message-state": fc.record({
     kind: fc.constant("message-state"),
-    contact: person,
+    contact: contactId,
     mid8: bytes(8),
     state: fc.constant("read"),
     at: count,
   }),
-  shown: fc.record({ kind: fc.constant("shown"), contact: person, upTo: count, at: count }),
+  shown: fc.record({ kind: fc.constant("shown"), contact: contactId, upTo: count, at: count }),
   expire: fc.record({ kind: fc.constant("expire"), at: count }),
-  held: fc.record({ kind: fc.constant("held"), held: fc.tuple(person, count, fc.boolean()).map(aHeld) }),
-  "held-done": fc.record({ kind: fc.constant("held-done"), contact: person, number: count }),
-  "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: person, to: person }),
+  held: fc.record({ kind: fc.constant("held"), held: fc.tuple(contactId, count, fc.boolean()).map(aHeld) }),
+  "held-done": fc.record({ kind: fc.constant("held-done"), contact: contactId, number: count }),
+  "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),
   outgoing: fc.record({ kind: fc.constant("outgoing"), outgoing: count.map(anOutgoing) }),
   "outgoing-done": fc.record({ kind: fc.constant("outgoing-done"), seq: count }),
   "open-bundle": fc.record({
     kind: fc.constant("open-bundle"),
-    bundle: fc.tuple(person, count).map(aBundle),
+    bundle: fc.tuple(contactId, count).map(aBundle),
   }),
   "close-bundle": fc.record({ kind: fc.constant("close-bundle"), tag: count.map(tagOf) }),
-  device: person.chain(aDeviceWrite),
+  device: contactId.chain(aDeviceWrite),
   setting: fc.record({
     kind: fc.constant("setting"),
     key: fc.constantFrom<SettingKey>("pairing", "replaced"),
@@ -90,7 +90,7 @@ function aHeld([contact, number, isGone]: readonly [number, number, boolean]): H
 /** A number in the outbox is one frame's for ever. */
 function anOutgoing(seq: number) {
   const mid = new Uint8Array(16).fill(seq)
-  return { ...outgoing(seq, personOf(seq)), mid: mid.slice(0, 8), carries: { mid, number: seq } }
+  return { ...outgoing(seq, contactOf(seq)), mid: mid.slice(0, 8), carries: { mid, number: seq } }
 }
 
 function aBundle([id, number]: readonly [number, number]) {
@@ -110,8 +110,8 @@ function tagOf(number: number): Uint8Array {
   return new Uint8Array(16).fill(number)
 }
 
-function personOf(number: number): number {
-  return 1 + (number % PEOPLE.length)
+function contactOf(number: number): number {
+  return 1 + (number % CONTACTS.length)
 }
 
 /**
@@ -127,18 +127,18 @@ async function expectSameAfterRestart(state: EngineState, store: Store): Promise
   expect(comparable(state)).toEqual(comparable(openState(await store.load())))
 }
 
-test("whatever was decided, and whoever was forgotten, memory and a fresh load are equal", async () => {
+test("after any changes, and after a contact is forgotten, memory and a fresh load are equal", async () => {
   const steps = fc.array(fc.array(fc.oneof(...Object.values(CHANGES)), { minLength: 1, maxLength: 4 }), {
     minLength: 20,
     maxLength: 40,
   })
   await fc.assert(
-    fc.asyncProperty(steps, person, async (decided, forgotten) => {
+    fc.asyncProperty(steps, contactId, async (decided, forgotten) => {
       const path = freshPath()
       const store = await openStore(path, new Uint8Array(32))
       const queue = await openCommitQueue(store, () => Promise.resolve())
       const run = (commit: readonly Change[]) => queue.run(() => ({ commit, effects: [], result: null }))
-      await run(PEOPLE.map((id) => ({ kind: "contact", contact: aContact(id) })))
+      await run(CONTACTS.map((id) => ({ kind: "contact", contact: aContact(id) })))
       // What names a contact that was forgotten is refused, and changes neither memory nor disk.
       for (const commit of decided) await run(commit).catch(() => undefined)
       await expectSameAfterRestart(queue.state(), store)
