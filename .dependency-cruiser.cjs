@@ -1,6 +1,7 @@
 /** The architecture as a table: which room may import which. A room not named may be imported by nobody. */
 const rooms = {
   async: [],
+  debug: [],
   fs: [],
   crypto: [],
   wire: ["crypto"],
@@ -10,10 +11,10 @@ const rooms = {
   store: ["crypto", "fs"],
   backup: ["crypto", "wire", "keystore", "store"],
   transport: ["crypto", "wire", "async"],
-  engine: ["crypto", "wire", "pairing", "session", "keystore", "store", "backup", "async", "fs"],
-  daemon: ["fs", "async"],
-  broker: ["crypto", "wire", "fs"],
-  registrar: ["crypto", "wire", "fs", "async"],
+  engine: ["crypto", "wire", "pairing", "session", "keystore", "store", "backup", "async", "fs", "debug"],
+  daemon: ["fs", "async", "debug"],
+  broker: ["crypto", "wire", "fs", "debug"],
+  registrar: ["crypto", "wire", "fs", "async", "debug"],
   doctor: ["crypto", "wire", "transport"],
 }
 
@@ -91,7 +92,7 @@ const roomRules = Object.entries(rooms).map(([room, may]) => ({
   to: {
     path: "^src/",
     pathNot: [
-      `^src/(errors|time-units|${[room, ...may].join("|")})(/|\\.ts$)`,
+      `^src/(errors|time-units|version|${[room, ...may].join("|")})(/|\\.ts$)`,
       ...(besides[room] ?? []).map((file) => `^src/${file}\\.ts$`),
     ],
   },
