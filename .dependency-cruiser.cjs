@@ -59,6 +59,7 @@ const rows = {
     ["external-brokers/mosquitto", "external-brokers/rabbitmq", "messages"],
     ["broker"],
     ["profile", "shell"],
+    ["debug"],
     ["terminal"],
   ],
 }

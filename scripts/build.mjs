@@ -19,6 +19,17 @@ const wasmNearby = {
     })),
 }
 
+const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+
+/** All of package.json would be in every entry otherwise. */
+const versionAlone = {
+  name: "version alone",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\/src\/version\.ts$/ }, () => ({
+      contents: `export const VERSION = ${JSON.stringify(version)}`,
+    })),
+}
+
 const common = {
   outdir: dist,
   write: false,
@@ -48,7 +59,7 @@ const program = await build({
   mainFields: ["module", "main"],
   // Native code is the one thing that no bundle can hold; without it the other backends do the same.
   external: ["sodium-native"],
-  plugins: [wasmNearby],
+  plugins: [wasmNearby, versionAlone],
   // Of the same authors and the same behaviour, and loaded already; it offers this itself (READABLE_STREAM=disable).
   alias: { "readable-stream": "node:stream" },
   // CommonJS packages inside an ES module still call require() for Node's own modules.
@@ -73,7 +84,7 @@ const entries = await build({
   entryPoints: { mqttchat: join(ROOT, "src/main.ts"), "contact-names": join(ROOT, "src/contact-names.ts") },
   format: "cjs",
   outExtension: { ".js": ".cjs" },
-  plugins: [apart],
+  plugins: [apart, versionAlone],
 })
 
 // Below node_modules, where what is written finds its packages.
@@ -96,7 +107,6 @@ await build({
   packages: "external",
 })
 const { grammar, commandTree, manual } = await import(pathToFileURL(writer))
-const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
 const pages = manual(commandTree(grammar("default", () => undefined)), version)
 
 const builds = [program, entries]

@@ -4,6 +4,7 @@ import { withProfile } from "./cli/terminal/hints.ts"
 import { openOutput } from "./cli/terminal/output.ts"
 import { type SendOptions, sendText, showInbox, type ClientContext } from "./cli/messages/messages.ts"
 import { connectOwner } from "./daemon/client.ts"
+import { type Debug, NO_DEBUG } from "./debug/debug.ts"
 import { Fault } from "./errors.ts"
 import { profilePaths } from "./paths.ts"
 
@@ -38,7 +39,7 @@ export async function runFastPath(
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
   const out = openOutput({ json, quiet, colour: "auto", advice })
   try {
-    const client = await connectOwner(profilePaths(process.env, profile).socket)
+    const client = await connectOwner(profilePaths(process.env, profile).socket, await debugOutput())
     if (client === undefined) return await asOwner(parsed, defaultProfile)
     try {
       await command.viaOwner({ client, out })
@@ -50,6 +51,12 @@ export async function runFastPath(
     return out.conclude(cause)
   }
   return out.conclude()
+}
+
+/** Seldom asked for, so it is read only then. */
+async function debugOutput(): Promise<Debug> {
+  if (!process.env["MQTTCHAT_DEBUG"]) return NO_DEBUG
+  return (await import("./debug-output.ts")).openDebugOutput(process.env, false)
 }
 
 async function asOwner({ command, ...globals }: ParsedArguments, defaultProfile: string): Promise<number> {

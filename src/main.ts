@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import manifest from "../package.json" with { type: "json" }
 import { endByHangUp } from "./cli/terminal/hang-up.ts"
 import { printRows } from "./cli/terminal/print.ts"
 import { openSink } from "./cli/terminal/sink.ts"
 import { DEFAULT_PROFILE } from "./default-profile.ts"
+import { VERSION } from "./version.ts"
 import { display } from "./wire/text.ts"
 
 /** A bug: EX_SOFTWARE of sysexits(3). */
@@ -14,8 +14,7 @@ const LAST_WORDS_MS = 1_000
 /** The whole program is loaded only where less will not do. */
 async function main(argv: readonly string[]): Promise<number> {
   const [first, ...others] = argv
-  if (others.length === 0 && (first === "--version" || first === "-V"))
-    return printRows([display(manifest.version)])
+  if (others.length === 0 && (first === "--version" || first === "-V")) return printRows([display(VERSION)])
   if (first === "send" || first === "inbox") {
     const { runFastPath } = await import("./fast-path.ts")
     const code = await runFastPath(argv, DEFAULT_PROFILE)

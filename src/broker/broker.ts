@@ -201,6 +201,7 @@ async function startAedes(
 function failed(setup: BrokerSetup, done: (error: Error) => void): (cause: unknown) => void {
   return (cause) => {
     const fault = cause instanceof Fault ? cause : new Fault("bug", String(cause), undefined, cause)
+    setup.debug?.("broker", "trouble", { code: fault.code })
     setup.onTrouble?.(fault)
     done(fault)
   }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander"
-import manifest from "../../package.json" with { type: "json" }
 import { EXIT_CODE, Fault } from "../errors.ts"
+import { VERSION } from "../version.ts"
 import { runAction, type GlobalOptions } from "./run-action.ts"
 import type { Action, Start } from "./terminal/context.ts"
 import { fileDescriptor } from "./commands/option-parsers.ts"
@@ -69,7 +69,7 @@ function sentence(message: string): string {
 export function grammar(defaultProfile: string, start: Start, print?: (text: string) => void): Command {
   const program = new Command("mqttchat")
     .description("Private chat in the terminal, end-to-end encrypted, over an MQTT broker")
-    .version(manifest.version, "-V, --version", "print the version")
+    .version(VERSION, "-V, --version", "print the version")
     .exitOverride()
     .configureOutput({
       outputError: () => undefined,
@@ -87,6 +87,7 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
     .option("--json", "one JSON object a row on stdout, errors as JSON on stderr")
     .option("--no-input", "never ask; fail instead and say which flag answers")
     .option("-q, --quiet", "only results and errors")
+    .option("-v, --verbose", "say on stderr what happens inside, without any secret")
     .addOption(
       new Option("--color <when>", "use colour").choices(["auto", "always", "never"]).default("auto"),
     )

@@ -1,5 +1,7 @@
+import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { profilePaths } from "../paths.ts"
+import { openDebugOutput } from "../debug-output.ts"
 import type { Action, Context } from "./terminal/context.ts"
 import { withProfile } from "./terminal/hints.ts"
 import { exitBySignal, Lifetime } from "./terminal/lifetime.ts"
@@ -10,6 +12,7 @@ export type GlobalOptions = {
   readonly profile: string
   readonly json?: boolean
   readonly quiet?: boolean
+  readonly verbose?: boolean
   readonly color: Colour
   /** False for --no-input. */
   readonly input: boolean
@@ -27,13 +30,14 @@ export async function runAction(
   defaultProfile: string,
 ): Promise<number> {
   const lifetime = new Lifetime()
-  const { json = false, quiet = false, color, profile } = globals
+  const { json = false, quiet = false, verbose = false, color, profile } = globals
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
   const out = openOutput({ json, quiet, colour: color, advice })
   try {
     if (action instanceof Fault) throw action
+    const debug = openDebugOutput(process.env, verbose)
     lifetime.handleSignals()
-    await untilEnded(action, contextOf(globals, out, lifetime))
+    await untilEnded(action, contextOf(globals, { out, lifetime, debug }))
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
     return out.conclude(cause)
@@ -61,15 +65,17 @@ function outcome(work: Promise<void>): Promise<"done" | { readonly cause: unknow
   )
 }
 
-function contextOf(globals: GlobalOptions, out: Output, lifetime: Lifetime): Context {
+function contextOf(
+  globals: GlobalOptions,
+  parts: { readonly out: Output; readonly lifetime: Lifetime; readonly debug: Debug },
+): Context {
   const { profile, passphraseFile, passphraseFd, input } = globals
   const { env, stdin, stderr } = process
   return {
     env,
     profile,
     paths: profilePaths(env, profile),
-    out,
-    lifetime,
+    ...parts,
     passphrase: {
       ...(passphraseFile === undefined ? {} : { file: passphraseFile }),
       ...(passphraseFd === undefined ? {} : { fd: passphraseFd }),

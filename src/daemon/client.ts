@@ -3,9 +3,11 @@ import { connect, type Socket } from "node:net"
 import { dirname } from "node:path"
 
 import type { ChatClient, Command, Event, Params, Results } from "../engine/api.ts"
+import { type Debug, NO_DEBUG } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { requirePrivateFolder } from "../fs/private-folder.ts"
 import { LineReader } from "./line-reader.ts"
+import { requireSameVersion, type Peer } from "./peer-version.ts"
 import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
 
 /** No process listens there: no socket, or a stale one. */
@@ -13,10 +15,13 @@ const NOT_LISTENING = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
 
 /**
  * The owner of the profile, or undefined where none answers. Faults `config` when another user could have put the
- * socket there, `io` when it may not be used.
+ * socket there, `io` when it may not be used, `unavailable` when the owner is another version of this program.
  */
-export async function connectOwner(socketPath: string): Promise<ChatClient | undefined> {
-  return connectSocket(socketPath)
+export async function connectOwner(
+  socketPath: string,
+  debug: Debug = NO_DEBUG,
+): Promise<ChatClient | undefined> {
+  return connectSameVersion(socketPath, "owner", debug)
 }
 
 /** A client of what `serveCommands` serves. */
@@ -26,8 +31,35 @@ export type RpcClient = {
 }
 
 /** As `connectOwner`, for another table of commands. */
-export async function connectRpc(socketPath: string): Promise<RpcClient | undefined> {
+export async function connectRpc(
+  socketPath: string,
+  peer: Peer,
+  debug: Debug = NO_DEBUG,
+): Promise<RpcClient | undefined> {
+  return connectSameVersion(socketPath, peer, debug)
+}
+
+/** As `connectRpc`, whatever the version: only to end a daemon, which every version does when asked to `stop`. */
+export async function connectAnyVersion(socketPath: string): Promise<RpcClient | undefined> {
   return connectSocket(socketPath)
+}
+
+async function connectSameVersion(
+  socketPath: string,
+  peer: Peer,
+  debug: Debug,
+): Promise<OwnerClient | undefined> {
+  const client = await connectSocket(socketPath)
+  debug("daemon", "connect", { found: client !== undefined })
+  if (client === undefined) return undefined
+  try {
+    await requireSameVersion(client.request, peer)
+    return client
+  } catch (cause) {
+    debug("daemon", "disagree", { code: cause instanceof Fault ? cause.code : "bug" })
+    await client.close()
+    throw cause
+  }
 }
 
 async function connectSocket(socketPath: string): Promise<OwnerClient | undefined> {

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream"
 import * as v from "valibot"
 
 import { Fault } from "../errors.ts"
+import { VERSION } from "../version.ts"
 import { LineReader } from "./line-reader.ts"
 import {
   ANSWER_BYTES_MAX,
@@ -10,6 +11,7 @@ import {
   parseRequest,
   REQUEST_BYTES_MAX,
   RPC_ERROR,
+  VERSION_METHOD,
   writeAnswer,
   type Answer,
   type InvalidRequest,
@@ -124,6 +126,7 @@ export class RpcConnection {
         this.#stopListening ??= this.#service.listen((event) => this.#send({ kind: "event", event }))
         return { kind: "result", id, result: null }
       }
+      if (method === VERSION_METHOD) return { kind: "result", id, result: { version: VERSION } }
       const schema = this.#schemaOf(method)
       if (schema === undefined) return { kind: "error", id, error: unknownMethod(method) }
       const parsed = v.safeParse(schema, params, { abortEarly: true })

@@ -8,6 +8,9 @@ export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 /** A UUID or a counter; it comes back with the answer. */
 const ID_MAX = 128
 
+/** Answered at every socket, by every version: it is how two versions notice that they are two. */
+export const VERSION_METHOD = "version"
+
 /** JSON-RPC 2.0 section 5.1. */
 export const RPC_ERROR = {
   parse: -32700,

@@ -4,10 +4,12 @@ import { dirname } from "node:path"
 import type { Duplex } from "node:stream"
 
 import { ACCESS, COMMANDS, type ChatClient, type Command } from "../engine/api.ts"
+import { type Debug, NO_DEBUG } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { diskFault } from "../fs/disk-fault.ts"
 import { makePrivateFolder } from "../fs/private-folder.ts"
 import { RpcConnection, type Service } from "./connection.ts"
+import { debugService } from "./debug-service.ts"
 
 /** More than the commands, chats and scripts of one person; further connections are refused. */
 export const CONNECTIONS_MAX = 512
@@ -18,11 +20,15 @@ export type RunningServer = { readonly close: () => Promise<void> }
  * Lets other processes of this user ask the owner of a profile. As `serveCommands`. Such an owner is no daemon: it
  * cannot be locked, and ends by itself.
  */
-export function serveOwner(client: ChatClient, socketPath: string): Promise<RunningServer> {
+export function serveOwner(
+  client: ChatClient,
+  socketPath: string,
+  debug: Debug = NO_DEBUG,
+): Promise<RunningServer> {
   const call: Service["call"] = (method, params) =>
     Object.hasOwn(ACCESS, method) ? Promise.reject(noDaemon()) : client.call(method as Command, params)
   const commands = { ...COMMANDS, ...ACCESS }
-  return serveCommands({ commands, call, listen: client.listen }, socketPath)
+  return serveCommands(debugService({ commands, call, listen: client.listen }, debug), socketPath)
 }
 
 function noDaemon(): Fault {

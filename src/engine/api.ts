@@ -18,6 +18,12 @@ export const ACCESS = {
     params: v.strictObject({ token: shape.token }),
     result: nothing,
   },
+  version: {
+    about:
+      "The version of the program that answers. One of another version may mean something else by a request.",
+    params: empty,
+    result: v.strictObject({ version: v.string() }),
+  },
   listen: {
     about: "From now on this connection gets events, as notifications of the method `event`.",
     params: empty,

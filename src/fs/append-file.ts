@@ -1,5 +1,6 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync } from "node:fs"
-import { diskFault, Fault } from "../errors.ts"
+import { Fault } from "../errors.ts"
+import { diskFault } from "./disk-fault.ts"
 
 const PRIVATE = 0o600
 const PERMISSIONS = 0o777

@@ -2,6 +2,7 @@ import { fromBase64url, toBase64url, toHex } from "../crypto/bytes.ts"
 import type { Random, SecretKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
+import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { DAY_MS } from "../time-units.ts"
 import type {
@@ -57,6 +58,7 @@ export type RegistrarSetup = {
   /** Unix ms. */
   readonly now: () => number
   readonly reach: (point: RegistrarPoint) => void
+  readonly debug: Debug
 }
 
 export type Registrar = Registry & {
@@ -156,6 +158,8 @@ class RequestQueue {
     if (opened === undefined) return undefined
     const requestHash = hash32(payload)
     const cached = this.#answers.get(toBase64url(requestHash))
+    const { kind } = opened.request
+    this.#setup.debug("registrar", "request", { kind, repeated: cached !== undefined })
     if (cached !== undefined) return cached
     this.#setup.reach("join-heard")
     const verified = { request: opened.request, requestHash, topicId: id }
@@ -165,6 +169,7 @@ class RequestQueue {
       return decision
     })
     this.#setup.reach("join-recorded")
+    this.#setup.debug("registrar", "decision", { answer: answer.kind, entry: entry?.kind })
     if (entry?.kind === "admitted" || entry?.kind === "restored") this.#announceAdmitted(entry)
     if (entry?.kind === "restored") await this.#disconnectReplaced()
     return this.#cacheAnswer(toBase64url(requestHash), opened.sealAnswer(answer, this.#context.random))
@@ -180,6 +185,7 @@ class RequestQueue {
       await this.#enforcement.run()
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
+      this.#setup.debug("registrar", "trouble", { code: fault.code })
       this.#setup.onTrouble(fault)
     }
   }

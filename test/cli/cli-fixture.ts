@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { template } from "../template.ts"
+import { DebugWitness } from "../debug-witness.ts"
 
 /** What is tested is what is shipped; another build of it can be named. */
 export const PROGRAM = process.env["MQTTCHAT_PROGRAM"] ?? join(import.meta.dirname, "../../dist/mqttchat.cjs")
@@ -21,12 +22,17 @@ export class CliFixture {
   readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-cli-"))
   /** What the environment of the next commands holds besides. */
   more: NodeJS.ProcessEnv = {}
+  readonly debug = new DebugWitness(this.folder)
   readonly #running = new Set<Running>()
 
   constructor(atEnd: (clear: () => Promise<void>) => void = onTestFinished) {
     atEnd(async () => {
       await Promise.all([...this.#running].map((running) => running.stop()))
-      rmSync(this.folder, { recursive: true, force: true })
+      try {
+        await this.debug.check()
+      } finally {
+        rmSync(this.folder, { recursive: true, force: true })
+      }
     })
   }
 
@@ -38,6 +44,7 @@ export class CliFixture {
       MQTTCHAT_HOME: join(this.folder, "home"),
       LANG: "C.UTF-8",
       TZ: "UTC",
+      ...this.debug.env,
       ...this.more,
     }
   }
@@ -53,7 +60,8 @@ export class CliFixture {
   /** Starts a command that stays. */
   start(args: readonly string[]): Running {
     const child = spawn(process.execPath, [PROGRAM, ...args], { env: this.env, stdio: "pipe" })
-    const running = new Running(child)
+    const running = new Running(child, this.debug)
+    this.debug.observe(...args)
     this.#running.add(running)
     void running.finished().then(() => this.#running.delete(running))
     return running
@@ -63,14 +71,16 @@ export class CliFixture {
 /** A child process whose output one waits for. */
 export class Running {
   readonly #child: ChildProcess
+  readonly #debug: DebugWitness | undefined
   readonly #ended: Promise<unknown>
   #stdout = ""
   #stderr = ""
   #changed: () => void = () => undefined
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, debug?: DebugWitness) {
     this.#child = child
-    this.#ended = once(child, "close")
+    this.#debug = debug
+    this.#ended = once(child, "close").then(() => debug?.observe(this.#stdout))
     child.stdout?.setEncoding("utf8").on("data", (text: string) => this.#append(() => (this.#stdout += text)))
     child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#append(() => (this.#stderr += text)))
     // a child may end before it has read all we say
@@ -95,6 +105,7 @@ export class Running {
   }
 
   type(text: string | Uint8Array): void {
+    this.#debug?.observe(Buffer.from(text).toString("latin1"))
     this.#child.stdin?.write(text)
   }
 

@@ -9,6 +9,7 @@ import { openEngine } from "../../src/engine/engine.ts"
 import type { BrokerConfig, ProfileConfig, Ports } from "../../src/engine/state/ports.ts"
 import { toBase64url, type Random } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
+import { NO_DEBUG } from "../../src/debug/debug.ts"
 import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
@@ -116,6 +117,7 @@ export class TestProfile {
       random: this.fixture.random,
       after: (ms, run) => clock.after(ms, () => store.isDead() || run()),
       reach: () => undefined,
+      debug: NO_DEBUG,
       ...this.#ports,
     })
     client.listen((event) => this.events.push(event))

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { ChatClient, Event, Offer } from "../../src/engine/api.ts"
+import { NO_DEBUG } from "../../src/debug/debug.ts"
 import { openEngine } from "../../src/engine/engine.ts"
 import type { BrokerConfig, Ports } from "../../src/engine/state/ports.ts"
 import type { Random } from "../../src/crypto/bytes.ts"
@@ -124,6 +125,7 @@ export class PairingFixture {
       random,
       after,
       reach: () => undefined,
+      debug: NO_DEBUG,
     })
     const events: Event[] = []
     let changed = (): void => undefined

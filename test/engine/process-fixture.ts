@@ -5,6 +5,7 @@ import { openEngine } from "../../src/engine/engine.ts"
 import type { FaultPoint } from "../../src/engine/state/fault-points.ts"
 import type { BrokerConfig } from "../../src/engine/state/ports.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
+import { NO_DEBUG } from "../../src/debug/debug.ts"
 import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { Store } from "../../src/store/records.ts"
@@ -60,6 +61,7 @@ export async function openRealEngine(
       return () => clearTimeout(timer)
     },
     reach,
+    debug: NO_DEBUG,
   })
   return { client, store }
 }

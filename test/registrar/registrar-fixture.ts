@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { NO_DEBUG } from "../../src/debug/debug.ts"
 import { type Broker } from "../../src/broker/broker.ts"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
@@ -67,6 +68,7 @@ export async function newRegistrarFixture({
     random: systemRandom,
     now: () => clock ?? Date.now(),
     reach: () => undefined,
+    debug: NO_DEBUG,
   }
   let ledger = await openLedger(ledgerPath)
   let registrar = await openRegistrar({ ...setup, ledger, ...change })

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { copyPair, type Finished, PROGRAM, Running, setPort } from "../cli/cli-fixture.ts"
+import { DebugWitness } from "../debug-witness.ts"
 
 /** One object that the program printed under --json. */
 export type JsonOutput = { readonly schema: string; readonly [field: string]: unknown }
@@ -14,6 +15,8 @@ export type RunOptions = {
   readonly env?: NodeJS.ProcessEnv
   /** A command that runs the program, which is its last arguments. */
   readonly wrapper?: readonly string[]
+  /** Another build of the program. */
+  readonly program?: string
 }
 
 const DEFAULT_OPTIONS: RunOptions = {}
@@ -23,17 +26,22 @@ const INBOXES_MAX = 500
 /** People with a folder each, and every process they started; `end` kills what still runs and removes all of it. */
 export class ScenarioFixture {
   readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-story-"))
+  readonly debug = new DebugWitness(this.folder)
   readonly #running = new Set<Running>()
 
   /** `home` where the profile is to lie elsewhere than in the folder of the story. */
   user(name: string, home = join(this.folder, name)): User {
     mkdirSync(home, { recursive: true, mode: 0o700 })
-    return new User(name, home, this.#running)
+    return new User({ name, home }, this.#running, this.debug)
   }
 
   readonly end = async (): Promise<void> => {
     await Promise.all([...this.#running].map((running) => running.stop()))
-    rmSync(this.folder, { recursive: true, force: true })
+    try {
+      await this.debug.check()
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true })
+    }
   }
 }
 
@@ -42,11 +50,17 @@ export class User {
   readonly name: string
   readonly home: string
   readonly #running: Set<Running>
+  readonly #debug: DebugWitness
 
-  constructor(name: string, home: string, running: Set<Running>) {
+  constructor(
+    { name, home }: { readonly name: string; readonly home: string },
+    running: Set<Running>,
+    debug: DebugWitness,
+  ) {
     this.name = name
     this.home = home
     this.#running = running
+    this.#debug = debug
   }
 
   /** A file of this person's profile, such as `messages.db`. */
@@ -64,10 +78,19 @@ export class User {
   /** Starts a command that stays. */
   start(args: readonly string[], options = DEFAULT_OPTIONS): JsonProcess {
     const { PATH } = process.env
-    const env = { PATH, HOME: this.home, MQTTCHAT_HOME: this.home, LANG: "C.UTF-8", TZ: "UTC" }
-    const [command = "", ...others] = [...(options.wrapper ?? []), process.execPath, PROGRAM, ...args]
+    const env = {
+      PATH,
+      HOME: this.home,
+      MQTTCHAT_HOME: this.home,
+      LANG: "C.UTF-8",
+      TZ: "UTC",
+      ...this.#debug.env,
+    }
+    const { wrapper = [], program = PROGRAM } = options
+    const [command = "", ...others] = [...wrapper, process.execPath, program, ...args]
     const child = spawn(command, others, { env: { ...env, ...options.env }, stdio: "pipe" })
-    const running = new JsonProcess(child)
+    this.#debug.observe(...args)
+    const running = new JsonProcess(child, this.#debug)
     this.#running.add(running)
     void running.finished().then(() => this.#running.delete(running))
     return running
@@ -112,8 +135,8 @@ export class JsonProcess extends Running {
   #change = this.#nextChange()
   #closed = false
 
-  constructor(child: ChildProcess) {
-    super(child)
+  constructor(child: ChildProcess, debug?: DebugWitness) {
+    super(child, debug)
     if (child.stdout !== null) {
       createInterface({ input: child.stdout }).on("line", (line) => {
         const output = read(line)

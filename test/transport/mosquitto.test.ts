@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { NO_DEBUG } from "../../src/debug/debug.ts"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { boxKeyPair } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
@@ -57,6 +58,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
       now: Date.now,
       onTrouble: () => undefined,
       reach: () => undefined,
+      debug: NO_DEBUG,
     })
   })
   afterAll(async () => {

@@ -3,6 +3,9 @@ import type { TLSSocket } from "node:tls"
 import type { AedesOptions, Client, ConnectPacket, PublishPacket } from "aedes"
 import { forwardAtOnce } from "../aedes-internals.ts"
 import { claim, mayPublish, mayReceive, maySubscribe } from "../acl.ts"
+import { type Debug, type DebugFields, NO_DEBUG } from "../../debug/debug.ts"
+import { shortId } from "../../debug/fields.ts"
+import { fromBase64url } from "../../crypto/bytes.ts"
 import { type Authentication, authenticate } from "./authentication.ts"
 import { GuestLimiter, type GuestLimits } from "../limits/guest-limiter.ts"
 import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
@@ -24,6 +27,7 @@ export type SessionsSetup = {
   /** Asked for each connection of a device whose certificate is good. */
   readonly mayConnect: (device: string) => boolean
   readonly observe?: Observe
+  readonly debug?: Debug
 }
 
 /** What we keep about one connection in addition to aedes. */
@@ -44,6 +48,7 @@ export class ClientSessions {
   readonly #certificateLimiter: RateLimiter
   readonly #keepalive: Limits["keepalive"]
   readonly #observe: Observe
+  readonly #debug: Debug
   readonly #sessions = new WeakMap<object, ClientSession>()
   /** By device id. */
   readonly #sockets = new Map<string, Set<TLSSocket>>()
@@ -59,15 +64,22 @@ export class ClientSessions {
     this.#certificateLimiter = new RateLimiter(setup.limits.perCertificate)
     this.#keepalive = setup.limits.keepalive
     this.#observe = setup.observe ?? (() => undefined)
+    this.#debug = setup.debug ?? NO_DEBUG
     this.hooks = {
       preConnect: (client, packet, done) => {
         this.#prepare(client, packet)
         done(null, true)
       },
       authenticate: (client, _username, _password, done) => {
-        const { refusal } = this.#sessionOf(client)
-        if (refusal === undefined) done(null, true)
-        else done(Object.assign(this.#refuse(refusal.why), { returnCode: refusal.code }), false)
+        const session = this.#sessionOf(client)
+        const { refusal } = session
+        if (refusal === undefined) {
+          done(null, true)
+          return
+        }
+        const returnCode = refusal.code
+        this.#note("refuse", session, { what: "connection", returnCode })
+        done(Object.assign(this.#refuse(refusal.why), { returnCode }), false)
       },
       authorizeSubscribe: (client, filter, done) =>
         done(null, this.maySubscribe(client, filter.topic) ? filter : null),
@@ -85,12 +97,15 @@ export class ClientSessions {
     const { authentication, release } = this.#admit(socket, address)
     const refusal =
       release === undefined ? { code: RETURN_CODE.unavailable, why: "too many connections" } : undefined
-    this.#sessions.set(conn, { authentication, address, refusal })
+    const session = { authentication, address, refusal }
+    this.#sessions.set(conn, session)
+    this.#note("open", session, {})
     const { kind } = authentication
     this.#connections[kind] += 1
     const expiry =
       kind === "guest" ? setTimeout(() => socket.destroy(), this.#guestConnectionMaxMs) : undefined
     socket.once("close", () => {
+      this.#note("close", session, {})
       clearTimeout(expiry)
       this.#connections[kind] -= 1
       release?.()
@@ -113,27 +128,32 @@ export class ClientSessions {
   mayPublish(client: Client | null, packet: PublishPacket): Error | null {
     const session = client === null ? undefined : this.#sessionOf(client)
     if (client === null || session === undefined) return new Error("no client may publish for the broker")
-    if (packet.retain) return this.#refuse("retained messages are not kept here")
-    if (packet.qos === 2) return this.#refuse("QoS 2 is not offered here")
-    if (packet.payload.length > PAYLOAD_MAX_BYTES) return this.#refuse("the message is too long")
-    this.#claim(session, packet.topic)
-    if (session.authentication.kind === "refused" || !mayPublish(session.authentication, packet.topic)) {
-      return this.#refuse("not permitted to publish there")
+    const what = this.#whatIsWrong(session, packet)
+    if (what !== undefined) {
+      this.#note("refuse", session, { what })
+      return this.#refuse(PUBLISH_REFUSALS[what])
     }
-    if (
-      session.authentication.kind === "guest" &&
-      !this.#guestLimiter.mayPublish(session.address, Date.now())
-    ) {
-      return this.#refuse("too many messages from guests of this address")
-    }
+    this.#note("publish", session, { bytes: packet.payload.length })
     this.#observe(packet.topic, Buffer.from(packet.payload), client.id)
     return null
+  }
+
+  #whatIsWrong(session: ClientSession, packet: PublishPacket): keyof typeof PUBLISH_REFUSALS | undefined {
+    if (packet.retain) return "retained"
+    if (packet.qos === 2) return "qos"
+    if (packet.payload.length > PAYLOAD_MAX_BYTES) return "length"
+    this.#claim(session, packet.topic)
+    const { authentication, address } = session
+    if (authentication.kind === "refused" || !mayPublish(authentication, packet.topic)) return "topic"
+    const isGuest = authentication.kind === "guest"
+    return isGuest && !this.#guestLimiter.mayPublish(address, Date.now()) ? "rate" : undefined
   }
 
   maySubscribe(client: Client, filter: string): boolean {
     const session = this.#sessionOf(client)
     this.#claim(session, filter)
     const may = session.authentication.kind !== "refused" && maySubscribe(session.authentication, filter)
+    this.#note("subscribe", session, { allowed: may })
     if (!may) this.#refused += 1
     return may
   }
@@ -218,6 +238,17 @@ export class ClientSessions {
     }
   }
 
+  #note<Event extends "open" | "close" | "publish" | "subscribe" | "refuse">(
+    event: Event,
+    { authentication }: ClientSession,
+    fields: DebugFields<"broker", Event>,
+  ): void {
+    if (this.#debug === NO_DEBUG) return
+    const { kind: client } = authentication
+    const id = client === "device" ? fromBase64url(authentication.id) : undefined
+    this.#debug("broker", event, { client, ...(id && { device: shortId(id) }), ...fields })
+  }
+
   #refuse(why: string): Error {
     this.#refused += 1
     return new Error(why)
@@ -227,6 +258,14 @@ export class ClientSessions {
     return this.#sessions.get(client.conn) ?? UNKNOWN_SESSION
   }
 }
+
+const PUBLISH_REFUSALS = {
+  retained: "retained messages are not kept here",
+  qos: "QoS 2 is not offered here",
+  length: "the message is too long",
+  topic: "not permitted to publish there",
+  rate: "too many messages from guests of this address",
+} as const
 
 /** A connection that did not come through `accept` may do nothing. */
 const UNKNOWN_SESSION: ClientSession = {

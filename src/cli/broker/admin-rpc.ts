@@ -3,7 +3,9 @@ import { toBase64url } from "../../crypto/bytes.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { connectRpc } from "../../daemon/client.ts"
 import type { Service } from "../../daemon/connection.ts"
+import { debugService } from "../../daemon/debug-service.ts"
 import { type RunningServer, serveCommands } from "../../daemon/server.ts"
+import type { Debug } from "../../debug/debug.ts"
 import { Fault } from "../../errors.ts"
 import {
   type DeviceRow,
@@ -77,10 +79,11 @@ export type AdminContext = Registry & {
 }
 
 /** Lets the operator's other commands reach the running broker or registrar. */
-export function serveAdmin(admin: AdminContext, socketPath: string): Promise<RunningServer> {
+export function serveAdmin(admin: AdminContext, socketPath: string, debug: Debug): Promise<RunningServer> {
   const client = localAdmin(admin)
   const call: Service["call"] = (method, params) => client.call(method as AdminCommand, params)
-  return serveCommands({ commands: ADMIN_COMMANDS, call, listen: () => () => undefined }, socketPath)
+  const service: Service = { commands: ADMIN_COMMANDS, call, listen: () => () => undefined }
+  return serveCommands(debugService(service, debug), socketPath)
 }
 
 /**
@@ -88,9 +91,9 @@ export function serveAdmin(admin: AdminContext, socketPath: string): Promise<Run
  * broker has run yet, `unavailable` when one runs and does not answer.
  */
 export async function openAdmin(context: Context): Promise<AdminClient> {
-  const { paths } = context
+  const { paths, debug } = context
   const reached = await connectOrLock(context, {
-    connect: () => connectRpc(paths.brokerSocket),
+    connect: () => connectRpc(paths.brokerSocket, "broker", debug),
     lock: paths.brokerLock,
     waitMs: ADMIN_WAIT_MS,
     beforeLock: () => void descriptorOf(context),

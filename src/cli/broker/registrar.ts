@@ -15,6 +15,7 @@ import {
   type BrokerDescriptor,
   writeBrokerDescriptor,
 } from "../profile/broker-descriptor.ts"
+import { stateFields } from "../debug/debug-connect.ts"
 import type { Context } from "../terminal/context.ts"
 import { type AdminContext, serveAdmin } from "./admin-rpc.ts"
 
@@ -58,7 +59,7 @@ export async function startRegistrar(
     import("../../broker/certificates.ts"),
     import("../../transport/mqtt.ts"),
   ])
-  const { lifetime, out, env } = context
+  const { lifetime, out, env, debug } = context
   const registrar = await openRegistrar({
     connect: connectMqtt,
     ...target,
@@ -67,6 +68,7 @@ export async function startRegistrar(
     boxSecret: registrarSecret,
     ledger,
     onState: (state) => {
+      debug("registrar", "state", stateFields(state))
       if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
     },
     onAdmitted: ({ deviceName, operator }) => {
@@ -78,6 +80,7 @@ export async function startRegistrar(
     random: systemRandom,
     now: Date.now,
     reach: failpointOf(env),
+    debug,
   })
   lifetime.defer(registrar.close)
   return registrar
@@ -85,7 +88,7 @@ export async function startRegistrar(
 
 /** Leaves the way in for the profile beside it, and answers the operator's other commands until the command ends. */
 export async function serveOperator(
-  { paths, lifetime }: Context,
+  { paths, lifetime, debug }: Context,
   registrar: Registrar,
   descriptor: BrokerDescriptor,
   report?: AdminContext["report"],
@@ -93,7 +96,7 @@ export async function serveOperator(
   const { inviteOperator } = await import("../../registrar/members.ts")
   await writeBrokerDescriptor(paths, descriptor)
   await writeOperatorInvitation(paths, await inviteOperator(registrar))
-  const server = await serveAdmin({ ...registrar, report }, paths.brokerSocket)
+  const server = await serveAdmin({ ...registrar, report }, paths.brokerSocket, debug)
   lifetime.defer(server.close)
 }
 

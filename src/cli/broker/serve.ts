@@ -112,6 +112,7 @@ async function startEmbeddedBroker(
     guestLimits: GUEST_LIMITS,
     limits: limitsFor(options.perAddress),
     onTrouble: troubleReporter(context),
+    debug: context.debug,
     mayConnect: mayConnect(setup.ledger),
     ...(options.watch === true ? { observe: watcher(context) } : {}),
   })

@@ -33,8 +33,8 @@ export function reporter(broker: Broker, caCertificate: string): () => BrokerRep
 }
 
 /** Connections, queues, rates and certificates of the running broker. Fault `unavailable` where none runs. */
-export async function brokerStatus({ paths, lifetime, out }: Context): Promise<void> {
-  const client = await connectRpc(paths.brokerSocket)
+export async function brokerStatus({ paths, lifetime, out, debug }: Context): Promise<void> {
+  const client = await connectRpc(paths.brokerSocket, "broker", debug)
   if (client === undefined)
     throw new Fault("unavailable", "no broker of this profile is running", "mqttchat broker")
   lifetime.defer(client.close)

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises"
 import type { Results } from "../../engine/api.ts"
-import { type RpcClient, connectRpc } from "../../daemon/client.ts"
+import { connectAnyVersion, connectRpc, type RpcClient } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { lockHolder } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
@@ -27,7 +27,7 @@ async function lockDaemon(context: Context): Promise<void> {
 /** Resolves when the profile is free again. Fault `unavailable` without a daemon, or with one that does not end. */
 async function stopDaemon(context: Context): Promise<void> {
   const { paths, out } = context
-  const daemon = await connectDaemon(context)
+  const daemon = await connectDaemon(context, connectAnyVersion)
   const pid = lockHolder(paths.lock)
   const deadline = Date.now() + END_WAIT_MS
   await daemon.request("stop", {})
@@ -57,8 +57,11 @@ async function daemonStatus(context: Context): Promise<void> {
   if (status.locked) out.next(safe`  → mqttchat daemon unlock`)
 }
 
-async function connectDaemon({ paths, profile, lifetime }: Context): Promise<RpcClient> {
-  const daemon = await connectRpc(paths.socket)
+async function connectDaemon(
+  { paths, profile, lifetime, debug }: Context,
+  connect = (socket: string) => connectRpc(socket, "owner", debug),
+): Promise<RpcClient> {
+  const daemon = await connect(paths.socket)
   if (daemon === undefined)
     throw new Fault("unavailable", `no daemon runs for the profile ${profile}`, "mqttchat daemon")
   lifetime.defer(daemon.close)

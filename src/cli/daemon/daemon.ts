@@ -1,8 +1,9 @@
 import { connect } from "node:net"
 import { Duplex } from "node:stream"
 import { pipeline } from "node:stream/promises"
-import { RpcConnection } from "../../daemon/connection.ts"
+import { RpcConnection, type Service } from "../../daemon/connection.ts"
 import { LockableService, type OpenProfile } from "../../daemon/lockable-service.ts"
+import { debugService } from "../../daemon/debug-service.ts"
 import { serveCommands } from "../../daemon/server.ts"
 import { type LoopbackAddress, serveTcp } from "../../daemon/tcp.ts"
 import { readOrCreateToken } from "../../daemon/token.ts"
@@ -38,10 +39,11 @@ export async function runDaemon(context: Context, options: DaemonOptions): Promi
   }
   const service = await openService(context, options)
   lifetime.defer(service.close)
-  const server = await serveCommands(service, paths.socket)
+  const served = debugService(service, context.debug)
+  const server = await serveCommands(served, paths.socket)
   lifetime.defer(server.close)
-  announce(context, options.tcp && (await openTcp(context, service, options.tcp)), options)
-  if (options.stdio === true) await serveStdio(context, service)
+  announce(context, options.tcp && (await openTcp(context, served, options.tcp)), options)
+  if (options.stdio === true) await serveStdio(context, served)
   else await new Promise<never>(() => undefined)
 }
 
@@ -79,7 +81,7 @@ async function openOwnProfile(context: Context, passphrase: string): Promise<Ope
 
 async function openTcp(
   { paths, lifetime }: Context,
-  service: LockableService,
+  service: Service,
   address: LoopbackAddress,
 ): Promise<LoopbackAddress> {
   const server = await serveTcp(service, address, await readOrCreateToken(paths.apiToken))
@@ -99,7 +101,7 @@ function announce({ out, paths }: Context, tcp: LoopbackAddress | undefined, { s
     out.info(safe`over TCP         ${display(formatAddress(tcp))}, token in ${display(apiToken)}`)
 }
 
-async function serveStdio({ lifetime, out }: Context, service: LockableService): Promise<void> {
+async function serveStdio({ lifetime, out }: Context, service: Service): Promise<void> {
   const connection = new RpcConnection(
     service,
     Duplex.from({ readable: process.stdin, writable: stdoutStream(out) }),

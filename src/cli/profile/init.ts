@@ -167,7 +167,11 @@ function accountOf({ username, passwordFile }: InitOptions): StoredCredential {
   }
 }
 
-async function printNextStep({ out, paths }: Context, isHere: boolean, hasBroker: boolean): Promise<void> {
+async function printNextStep(
+  { out, paths, debug }: Context,
+  isHere: boolean,
+  hasBroker: boolean,
+): Promise<void> {
   if (!isHere) {
     out.next(
       hasBroker
@@ -176,7 +180,7 @@ async function printNextStep({ out, paths }: Context, isHere: boolean, hasBroker
     )
     return
   }
-  const running = await connectRpc(paths.brokerSocket)
+  const running = await connectRpc(paths.brokerSocket, "broker", debug)
   if (running !== undefined) {
     await running.close()
     out.next(safe`your broker is running\nnext: mqttchat pair`)

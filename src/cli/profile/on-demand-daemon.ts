@@ -8,6 +8,7 @@ import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { readSettings, writeSettings } from "../../settings.ts"
 import { safe } from "../../wire/text.ts"
+import { withWholeDebugPath } from "../../debug-output.ts"
 import type { Context } from "../terminal/context.ts"
 import { credentialFile } from "../terminal/passphrase.ts"
 
@@ -44,7 +45,12 @@ export async function startDaemon(context: Context): Promise<void> {
     "--end-after",
     IDLE_TIME,
   ]
-  const daemon = spawn(process.execPath, args, { detached: true, stdio: "ignore", cwd: "/" })
+  const daemon = spawn(process.execPath, args, {
+    detached: true,
+    stdio: "ignore",
+    cwd: "/",
+    env: withWholeDebugPath(process.env),
+  })
   daemon.unref()
   const ended = once(daemon, "exit").then(() => true)
   while (!(await answers(paths.socket))) {

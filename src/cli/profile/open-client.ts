@@ -33,15 +33,15 @@ export async function ownerOrLock(
   context: Context,
   start?: (context: Context) => Promise<void>,
 ): Promise<ChatClient | undefined> {
-  const { paths, profile } = context
+  const { paths, profile, debug } = context
   let mayStart = start
   const connect = async (): Promise<ChatClient | undefined> => {
-    const owner = await connectOwner(paths.socket)
+    const owner = await connectOwner(paths.socket, debug)
     if (owner !== undefined || mayStart === undefined) return owner
     requireProfile(context)
     await mayStart(context)
     mayStart = undefined
-    return connectOwner(paths.socket)
+    return connectOwner(paths.socket, debug)
   }
   const beforeLock = (): void => requireProfile(context)
   const holder = { connect, beforeLock, lock: paths.lock, waitMs: OWNER_WAIT_MS }

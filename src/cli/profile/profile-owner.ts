@@ -4,9 +4,11 @@ import { openEngine } from "../../engine/engine.ts"
 import type { BrokerConfig, ProfileConfig, Ports } from "../../engine/state/ports.ts"
 import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
+import { type Debug, NO_DEBUG } from "../../debug/debug.ts"
 import { Fault } from "../../errors.ts"
 import { type KeyFile, openKeyFile, wipe } from "../../keystore/keyfile.ts"
 import { readSettings, type Settings, writeSettings } from "../../settings.ts"
+import type { Store } from "../../store/records.ts"
 import { openStore } from "../../store/store.ts"
 import type { Applicant } from "../../transport/enroll.ts"
 import { connectMqtt } from "../../transport/mqtt.ts"
@@ -17,6 +19,8 @@ import {
   readBrokerDescriptor,
 } from "./broker-descriptor.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
+import { debugConnect } from "../debug/debug-connect.ts"
+import { debugStore } from "../debug/debug-store.ts"
 import type { Context } from "../terminal/context.ts"
 import { failpointOf } from "./failpoint.ts"
 
@@ -32,7 +36,7 @@ export async function becomeOwner(
   const client = await openProfile(context, passphrase, mode)
   if (mode === "shared") {
     const { serveOwner } = await import("../../daemon/server.ts")
-    const server = await serveOwner(client, context.paths.socket)
+    const server = await serveOwner(client, context.paths.socket, context.debug)
     context.lifetime.defer(server.close)
   }
   return client
@@ -44,7 +48,7 @@ export async function openProfile(
   passphrase: string,
   mode: OwnerMode,
 ): Promise<ChatClient> {
-  const { paths, lifetime, env } = context
+  const { paths, lifetime, env, debug } = context
   await useBackend(env["MQTTCHAT_CRYPTO"], mode === "brief" ? LIGHT_BACKENDS : BACKENDS)
   const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
   const settings = readSettings(paths.settings)
@@ -57,19 +61,25 @@ export async function openProfile(
   const { identity } = keyFile.ring
   const after = timersOf(context)
   const client = await openEngine({
-    store,
+    ...edgePorts(store, debug),
     identity,
     name: settings.name,
-    connect: connectMqtt,
     ...enrollmentPorts({ identity, random: systemRandom, after }),
     config: profileConfigFor(context, settings, keyFile),
     now: Date.now,
     random: systemRandom,
     after,
     reach: failpointOf(env),
+    debug,
   })
   lifetime.defer(client.close)
   return client
+}
+
+/** Where nothing is noted, nothing stands between the engine and the world. */
+function edgePorts(store: Store, debug: Debug): Pick<Ports, "store" | "connect"> {
+  if (debug === NO_DEBUG) return { store, connect: connectMqtt }
+  return { store: debugStore(store, debug), connect: debugConnect(connectMqtt, debug) }
 }
 
 /** An empty one in its place would lose every conversation without a word. */

@@ -1,3 +1,4 @@
+import { DEBUG_TOPICS } from "../../debug/events.ts"
 import { EXIT_CODE, type FaultCode } from "../../errors.ts"
 import { MEANING } from "./fault-meanings.ts"
 import { profilePaths } from "../../paths.ts"
@@ -9,6 +10,14 @@ export type Page = { readonly file: string; readonly text: string }
 const VARIABLES = [
   ["MQTTCHAT_HOME", "One folder below which everything lies, in the place of the folders under FILES."],
   ["XDG_DATA_HOME, XDG_CONFIG_HOME", "Other places for the files under FILES."],
+  [
+    "MQTTCHAT_DEBUG",
+    `Topics with commas between them: what happens there is written to stderr, one JSON object a line, without any secret. The topics are ${DEBUG_TOPICS.join(", ")}, and all, which --verbose means.`,
+  ],
+  [
+    "MQTTCHAT_DEBUG_FILE",
+    "The file to which these lines are appended instead, for this user alone; not a link.",
+  ],
   ["NO_COLOR", "If it is set and not empty, no colour is used."],
 ] as const
 

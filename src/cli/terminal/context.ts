@@ -1,3 +1,4 @@
+import type { Debug } from "../../debug/debug.ts"
 import type { PathsEnv, ProfilePaths } from "../../paths.ts"
 import type { Lifetime } from "./lifetime.ts"
 import type { Output } from "./output.ts"
@@ -12,6 +13,7 @@ export type Context = {
   readonly paths: ProfilePaths
   readonly out: Output
   readonly lifetime: Lifetime
+  readonly debug: Debug
   readonly passphrase: PassphraseSource
   /** Somebody sits at a terminal and may be asked. */
   readonly isInteractive: boolean

@@ -2,6 +2,7 @@ import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { INIT_BYTES } from "../../session/handshake.ts"
 import { expects } from "../../session/locate-keys.ts"
+import type { DebugFields as FieldsOf } from "../../debug/debug.ts"
 import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
@@ -43,6 +44,8 @@ type Outcome =
   | { readonly kind: "request"; readonly offer: OpenBundleRecord }
   | { readonly kind: "frame"; readonly contact: ContactId; readonly received: ReceiveResult }
 
+type DebugFields = FieldsOf<"inbox", "opened">
+
 /**
  * Takes one frame from the broker; PUBACK follows when the promise resolves. Several may be under way: each is judged by
  * what those before it lead to, on disk or not. Whatever is wrong with a frame, it is counted and gone; only a failed
@@ -63,7 +66,26 @@ export async function receiveFrame(
     return decision
   })
   ports.reach(outcome.kind === "init" ? "welcome-committed" : "receive-committed")
+  ports.debug("inbox", "opened", debugFields(outcome))
   await afterCommit(context, outcome, payload)
+}
+
+function debugFields(outcome: Outcome): DebugFields {
+  switch (outcome.kind) {
+    case "nobody's":
+      return { outcome: "unknown-mailbox" }
+    case "request":
+      return { outcome: "request" }
+    case "init":
+      return outcomeFields(outcome.outcome)
+    case "frame":
+      return { contact: outcome.contact, ...outcomeFields(outcome.received) }
+  }
+}
+
+function outcomeFields(outcome: AcceptedHandshake | ReceiveResult): DebugFields {
+  if (outcome.kind === "accepted") return { outcome: outcome.kind, contact: outcome.contact }
+  return outcome.kind === "refused" ? { outcome: outcome.kind, why: outcome.why } : { outcome: outcome.kind }
 }
 
 function decide(

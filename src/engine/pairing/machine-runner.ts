@@ -1,12 +1,22 @@
 import type { Random } from "../../crypto/bytes.ts"
+import type { DebugFields } from "../../debug/debug.ts"
 import { Fault } from "../../errors.ts"
 import { pairingTopic } from "../../wire/topics.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 
-/** What every machine of the pairing room hears, besides events of its own. */
+/** Something of a kind that a debug line can name. */
+type Kinds<Name extends "input" | "state" | "effect"> = {
+  readonly kind: NonNullable<DebugFields<"pairing", "step">[Name]>
+}
+
+/** What every machine of the pairing room receives, with events of its own. */
 type RunnerEvent = { readonly kind: "message"; readonly bytes: Uint8Array } | { readonly kind: "tick" }
 
-export type Machine<State, Event, Effect> = {
+export type Machine<
+  State extends Kinds<"state">,
+  Event extends Kinds<"input">,
+  Effect extends Kinds<"effect">,
+> = {
   readonly step: (
     state: State,
     event: Event | RunnerEvent,
@@ -37,7 +47,11 @@ export type NameplateChannel = {
  * Starts to listen on a nameplate and resolves when the broker has the subscription; `onTold` is called at once.
  * Faults `refused` where this line is on that nameplate already.
  */
-export async function runMachine<State, Event, Effect>(
+export async function runMachine<
+  State extends Kinds<"state">,
+  Event extends Kinds<"input">,
+  Effect extends Kinds<"effect">,
+>(
   { ports, connection, nameplate }: NameplateChannel,
   machine: Machine<State, Event, Effect>,
   begin: State,
@@ -61,6 +75,12 @@ export async function runMachine<State, Event, Effect>(
   function feed(event: Event | RunnerEvent): Promise<void> {
     const { next, send, effect } = machine.step(state, event, { now: ports.now(), random: ports.random })
     state = next
+    ports.debug("pairing", "step", {
+      input: event.kind,
+      state: next.kind,
+      sent: send.length,
+      effect: effect?.kind,
+    })
     const published = Promise.all(send.map((message) => publish(connection, topic, message)))
     if (effect !== undefined) onEffect(effect)
     rearm()

@@ -1,4 +1,5 @@
 import type { PublicKey, Psk, Random } from "../../crypto/bytes.ts"
+import type { Debug } from "../../debug/debug.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import type { Bundle, OpenBundle } from "../../session/bundle.ts"
 import type { Mode } from "../../session/handshake.ts"
@@ -107,6 +108,7 @@ export type Ports = {
   readonly after: (ms: number, run: () => void) => () => void
   /** Called at each fault point; a test may end the process there. */
   readonly reach: (point: FaultPoint) => void
+  readonly debug: Debug
 }
 
 /**

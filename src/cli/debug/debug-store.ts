@@ -1,0 +1,101 @@
+import type { Debug } from "../../debug/debug.ts"
+import { shortId } from "../../debug/fields.ts"
+import { Fault } from "../../errors.ts"
+import type { LoadedState, OutgoingRecord, Store, Write } from "../../store/records.ts"
+
+/** The same store, with what is written noted: it is where handshakes and frames leave their marks. */
+export function debugStore(store: Store, debug: Debug): Store {
+  return {
+    ...store,
+    load: async () => {
+      const loaded = await store.load()
+      noteLoad(debug, loaded)
+      return loaded
+    },
+    commit: (writes) => commit(store, writes, debug),
+    close: () => {
+      debug("store", "close", {})
+      return store.close()
+    },
+  }
+}
+
+function noteLoad(debug: Debug, { contacts, snapshots, outgoing, held, openBundles }: LoadedState): void {
+  debug("store", "load", {
+    contacts: contacts.length,
+    sessions: snapshots.size,
+    outgoing: outgoing.length,
+    held: held.length,
+    offers: openBundles.length,
+  })
+}
+
+async function commit(store: Store, writes: readonly Write[], debug: Debug): Promise<void> {
+  const startedAt = performance.now()
+  const ms = (): number => Math.round(performance.now() - startedAt)
+  try {
+    await store.commit(writes)
+  } catch (cause) {
+    debug("store", "failed", { ms: ms(), code: cause instanceof Fault ? cause.code : "bug" })
+    throw cause
+  }
+  debug("store", "commit", { changes: writes.length, ms: ms() })
+  for (const write of writes) noteWrite(debug, write)
+}
+
+function noteWrite(debug: Debug, write: Write): void {
+  switch (write.kind) {
+    case "contact": {
+      const { id: contact, state, mailbox, verified, blocked } = write.contact
+      debug("handshake", "contact", { contact, state, mailbox: shortId(mailbox), verified, blocked })
+      return
+    }
+    case "forget-contact":
+      debug("handshake", "forget", { contact: write.id })
+      return
+    case "open-bundle": {
+      const { mailbox, contact } = write.bundle
+      debug("handshake", "offer", { mailbox: shortId(mailbox), contact: contact ?? undefined })
+      return
+    }
+    case "close-bundle":
+      debug("handshake", "offer-closed", {})
+      return
+    case "message":
+      noteMessage(debug, write.message)
+      return
+    case "message-state": {
+      const { contact, mid8, state } = write
+      debug("outbox", "state", { contact, message: shortId(mid8), state })
+      return
+    }
+    case "outgoing":
+      noteOutgoing(debug, write.outgoing)
+      return
+    case "outgoing-done":
+      debug("outbox", "done", { frame: write.seq })
+      return
+    // How much is written is in the line of the commit.
+    case "session":
+    case "shown":
+    case "expire":
+    case "held":
+    case "held-done":
+    case "adopt-history":
+    case "setting":
+      return
+  }
+}
+
+function noteMessage(debug: Debug, message: Extract<Write, { kind: "message" }>["message"]): void {
+  const { contact, mid, mine, kind, state } = message
+  const id = shortId(mid)
+  if (mine) debug("outbox", "state", { contact, message: id, state })
+  else if (kind === "text") debug("inbox", "message", { contact, message: id })
+}
+
+function noteOutgoing(debug: Debug, outgoing: OutgoingRecord): void {
+  const { seq: frame, contact, kind, mid, wire, published, attempts } = outgoing
+  const bytes = wire.length
+  debug("outbox", "frame", { frame, contact, kind, message: shortId(mid), bytes, published, attempts })
+}
