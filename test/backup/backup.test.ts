@@ -111,7 +111,7 @@ describe("a record of a backup", () => {
     fc.assert(fc.property(records, survives), { numRuns: 400 })
   })
 
-  it("has one way to be written: whatever else decodes encodes to the same bytes [W-2] [B-3]", () => {
+  it("has one encoding: any bytes that decode encode to the same bytes [W-2] [B-3]", () => {
     const spoilt = fc.tuple(records.map(encodeRecord), fc.nat(), fc.nat({ max: 255 }), fc.boolean())
     const check = ([whole, at, value, isCut]: [Uint8Array, number, number, boolean]) => {
       const position = at % whole.length
@@ -122,7 +122,7 @@ describe("a record of a backup", () => {
     fc.assert(fc.property(spoilt, check), { numRuns: 2_000 })
   })
 
-  it("of strangers' bytes is none, and nothing worse", () => {
+  it("is not read from random bytes, which cause no other error", () => {
     const check = (it: Uint8Array) => {
       const read = decodeRecord(it)
       if (read !== undefined) expect(encodeRecord(read)).toEqual(it)
@@ -155,7 +155,7 @@ describe("the contents of a backup", () => {
     expect(await readAll(await contentsOf(...RECORDS))).toEqual(RECORDS)
   })
 
-  it("are refused in any other order, or with a message of nobody [B-3]", async () => {
+  it("are refused in any other order, or with a message of an unknown contact [B-3]", async () => {
     for (const wrong of [
       [bob, profile],
       [profile, profile],
@@ -169,7 +169,7 @@ describe("the contents of a backup", () => {
     }
   })
 
-  it("are refused when a record is longer than any, or not as long as it says [B-2]", async () => {
+  it("are refused when a record is longer than the largest, or not as long as it declares [B-2]", async () => {
     const whole = await contentsOf(...RECORDS)
     const [first] = whole
     const wrong = [
@@ -184,14 +184,14 @@ describe("the contents of a backup", () => {
 })
 
 describe("a backup", () => {
-  it.each(BACKENDS)("is written by %s as it was frozen [B-1] to [B-6]", async (backend) => {
+  it.each(BACKENDS)("is written by %s as the frozen bytes [B-1] to [B-6]", async (backend) => {
     atFullCost()
     await useBackend(backend)
     const written = await all(sealStream(writeRecords(RECORDS), PASSPHRASE, counting(0)))
     expect(toHex(written)).toBe(frozen.backup)
   })
 
-  it("that was frozen is still read", async () => {
+  it("in the frozen format is still read", async () => {
     const sealed = await readStream(pieces(fromHex(frozen.backup), 500), "it")
     expect(await readAll(await all(sealed.unlock(PASSPHRASE)))).toEqual(RECORDS)
   })
@@ -201,7 +201,7 @@ describe("a backup of any length", () => {
   const LENGTH = 100_000
   const text = RECORDS[3]!
   const recordBytes = encodeRecord(text).length + 4
-  /** What one chunk holds, what is looked at to see whether it is the last, and one record more. */
+  /** One chunk, the read-ahead that shows whether it is the last, and one record more. */
   const aheadMax = Math.ceil((2 * 65_536) / recordBytes) + 1
 
   it("is written and read a chunk at a time [B-2]", async () => {

@@ -30,7 +30,7 @@ const bob: BackupContact = {
   timer: 86_400,
   timerSetAt: TIME + 1,
 }
-/** Somebody who has not answered yet, after one who was forgotten. */
+/** A contact who has not answered yet; the contact id before theirs was forgotten. */
 const carol: BackupContact = {
   ...bob,
   id: 3,
@@ -58,7 +58,7 @@ const text: BackupMessage = {
   expiresAt: 0,
 }
 
-/** A backup in which every field says something. */
+/** A backup in which every field has a value. */
 export const RECORDS: readonly BackupRecord[] = [
   {
     record: "profile",
