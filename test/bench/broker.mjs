@@ -10,9 +10,9 @@ import { newApplicant, newRegistrarFixture } from "../registrar/registrar-fixtur
 /** Both brokers in turn, so that a slow minute of the machine slows both; ranges, not single figures. */
 const ROUNDS = 5
 const MESSAGES = 12_000
-/** So many before anything is measured: a broker that runs for months has warm code. */
+/** Warm-up messages before anything is measured: a broker that runs for months has warm code. */
 const WARM_UP = 40_000
-/** One pair as in the usual comparisons, and four pairs of our own client, which has ten under way. */
+/** One pair as in the usual comparisons, and four pairs like our own client, which has ten in flight. */
 const MODES = [
   { name: "one pair", pairs: 1, inFlight: 15 },
   { name: "four pairs", pairs: 4, inFlight: 10 },
@@ -38,7 +38,7 @@ const median = (values) => quantile(values, 0.5)
 const range = (values) =>
   `${median(values).toFixed(0)} [${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)}]`
 
-/** Without Nagle's algorithm, as our own client: a second message would wait for the first one's PUBACK, and so for the disk. */
+/** Without Nagle's algorithm, as in our own client: with it a second message waits for the first one's PUBACK. */
 async function dial(options) {
   const testClient = await connect(options)
   testClient.client.stream.setNoDelay(true)
@@ -56,7 +56,7 @@ async function couple(port) {
   return { sender, receiver, topic, end }
 }
 
-/** `inFlight` of each of `pairs` people who write to somebody at the same time. */
+/** Each of `pairs` senders has `inFlight` messages in flight to its receiver, all at the same time. */
 async function messagesPerSecond(port, { pairs, inFlight }, messages = MESSAGES) {
   const couples = await Promise.all(Array.from({ length: pairs }, () => couple(port)))
   const payload = Buffer.alloc(BYTES, "x")
@@ -77,7 +77,7 @@ async function messagesPerSecond(port, { pairs, inFlight }, messages = MESSAGES)
   return messages / seconds
 }
 
-/** Milliseconds from publish to receipt with nothing else under way. */
+/** Milliseconds from publish to receipt with nothing else in flight. */
 async function latencies(port) {
   const { sender, receiver, topic, end } = await couple(port)
   const payload = Buffer.alloc(BYTES, "x")
@@ -117,7 +117,7 @@ async function ticketOf(port, { certificate: cert, key }) {
   return ticket
 }
 
-/** Growth of a broker that has served somebody before, for a thousand TLS clients that are connected and subscribed. */
+/** Memory growth of a broker that is already warm, for a thousand TLS clients that are connected and subscribed. */
 async function idleBytes({ port, pid }) {
   const { end } = await couple(port)
   await end()

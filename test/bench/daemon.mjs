@@ -11,11 +11,11 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { openKeyFile } from "../../src/keystore/keyfile.ts"
 
 const { values } = parseArgs({ options: { messages: { type: "string", default: "10000" } } })
-/** How many go through the pipeline; 100000 shows whether anything grows. */
+/** How many messages go through the pipeline; 100000 shows whether anything grows. */
 const MESSAGES = Number(values.messages)
 const ROUNDS = 25
 const PINGS = 500
-/** As many requests as the daemon works on at once, and as plain clients have under way. */
+/** As many requests as the daemon works on at once, and as plain clients have in flight. */
 const IN_FLIGHT = 64
 /** The daemon keeps 10,000 messages for a contact and refuses more. */
 const UNDER_WAY_MAX = 5_000
@@ -34,7 +34,7 @@ const mqttchat = (user, ...args) => run(user, PROGRAM, ...args)
 
 const children = []
 
-/** A command that stays, and the first JSON object it prints that has `key`. */
+/** Starts a command that keeps running; also gives the first JSON object it prints that has `key`. */
 async function startProcess(user, key, ...args) {
   const options = { env: environment(user), stdio: ["ignore", "pipe", "inherit"] }
   const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], options)
@@ -118,11 +118,11 @@ async function roundTrips(alice, wait) {
   console.log(`${`API send to ${wait}`.padEnd(30)} ${p50.padStart(8)} ms  p99 ${p99}`)
 }
 
-/** The daemons' memory at regular places of the pipeline: a single look finds it before or after V8 has tidied up. */
+/** The daemons' memory at regular points of the pipeline: a single sample depends on when V8 collects garbage. */
 const samples = { alice: [], bob: [] }
 const SAMPLE_EVERY = Math.max(1, Math.floor(MESSAGES / 200))
 
-/** The median of a tenth of the pipeline, counted from 0; the first is left out, for V8 compiles in it. */
+/** The median of a tenth of the pipeline, counted from 0; the first is left out because V8 compiles in it. */
 function tenth(of, number) {
   const size = Math.floor(of.length / 10)
   return quantile(of.slice(number * size, (number + 1) * size), 0.5).toFixed(0)
@@ -174,7 +174,7 @@ async function plainClient(user, port) {
   return { client: await mqtt.connectAsync(url, { ...options, protocolVersion: 4 }), deviceId }
 }
 
-/** The same over the same broker with plain mqtt.js, QoS 1, nothing on disk but at the broker. */
+/** The same over the same broker with plain mqtt.js, QoS 1; only the broker writes to disk. */
 async function plain(port) {
   const [carol, dave] = [await plainClient("carol", port), await plainClient("dave", port)]
   const topic = `mc/1/i/${dave.deviceId}/${Buffer.alloc(16, 7).toString("base64url")}`

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url"
 /**
  * Alice and Bob over libsignal-client, for comparison only. It is AGPL, so it is no dependency: `folder` is any folder where
  * `npm install @signalapp/libsignal-client` was run. Each call sends one message encrypted and decrypted.
- * Its stores keep bytes, as those of its own tests do and as any store that outlives the process must.
+ * Its stores keep bytes, as its own tests do and as any store that outlives the process must.
  */
 export async function libsignalPair(folder) {
   const entry = createRequire(join(folder, "package.json")).resolve("@signalapp/libsignal-client")

@@ -9,15 +9,15 @@ import { encodeSession } from "../../src/session/snapshot.ts"
 import { establishedSessions, runHandshake, NOW } from "../session/session-fixture.ts"
 import { libsignalPair, TEXT } from "./libsignal.mjs"
 
-/** The competitors take turns at many short rounds, so that a busy moment of the machine falls upon all of them. */
+/** The competitors take turns in many short rounds, so that a busy moment of the machine slows all of them. */
 const ROUNDS = 40
 const ROUND_MS = 150
-/** What a competitor runs before its first round, for V8 to compile it. */
+/** What a competitor runs before its first round, so that V8 compiles it. */
 const WARM_UP_MS = 1500
 
 const frames = [{ kind: "text", time: 1_800_000_000_000, replyTo: undefined, text: TEXT }]
 
-/** Alice and Bob over this project's session room, without or with the post-quantum steps and the snapshots for a store. */
+/** Alice and Bob over this project's `session`, without or with the post-quantum steps and the snapshots for a store. */
 function ourPair({ steps, snapshots }) {
   const sessions = establishedSessions(systemRandom)
   const deliver = (from, to, content) => {
@@ -93,7 +93,7 @@ function talks(extent) {
   return { turns: turns(ourPair(extent)), stream: stream(ourPair(extent)) }
 }
 
-/** In a process of its own, as in life: nobody pays for a competitor's garbage or for code that V8 compiled for another. */
+/** Each in its own process, as in real use: garbage of one, or code that V8 compiled for it, must not slow another. */
 async function compete(name, backend) {
   await useBackend(backend)
   const games = await COMPETITORS[name]()
@@ -108,7 +108,7 @@ async function compete(name, backend) {
   process.send("ready")
 }
 
-/** A competitor's process, once it is ready. `runRound` answers with messages and the processor's seconds that they took. */
+/** A competitor's process, once it is ready. `runRound` gives the messages and the processor seconds that they took. */
 async function startEntry(name, backend) {
   const child = fork(fileURLToPath(import.meta.url), [name, backend])
   await once(child, "message")
@@ -120,7 +120,7 @@ async function startEntry(name, backend) {
   return { name, runRound, leave: () => child.kill() }
 }
 
-/** Messages a second of processor time: other programs on the machine then count for less. */
+/** Messages per second of processor time: other programs on the machine then matter less. */
 async function contest(game, entries) {
   const totals = new Map(entries.map(({ name }) => [name, { count: 0, seconds: 0 }]))
   for (const { runRound } of entries) await runRound(game, WARM_UP_MS)

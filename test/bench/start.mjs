@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 
-/** Whole processes, one after the other in turn so that a slow minute of the machine slows all of them. */
+/** Whole processes, in turn, so that a slow minute of the machine slows all of them. */
 const ROUNDS = 15
 const PROGRAM = join(import.meta.dirname, "../../dist/mqttchat.cjs")
 const NAMES = join(PROGRAM, "../contact-names.cjs")
@@ -25,7 +25,7 @@ function run(user, ...args) {
 
 const mqttchat = (user, ...args) => run(user, PROGRAM, ...args)
 
-/** A command that stays, and the first JSON object it prints that has `key`. */
+/** Starts a command that keeps running; also gives the first JSON object it prints that has `key`. */
 async function startProcess(user, key, ...args) {
   const options = { env: environment(user), stdio: ["ignore", "pipe", "inherit"] }
   const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], options)
