@@ -15,7 +15,7 @@ const alice: Principal = { kind: "device", id: ALICE }
 const registrar: Principal = { kind: "registrar" }
 const guest: Principal = { kind: "guest", claims: { nameplate: 5, registration: BOB } }
 
-/** Filters that look like ours: each level is one of ours, a wildcard, or something near. */
+/** Filters that look like ours: each level is one of ours, a wildcard, or something similar. */
 const level = fc.constantFrom(
   "mc",
   "1",
@@ -50,7 +50,7 @@ function matches(filter: readonly string[], topic: readonly string[]): boolean {
   return have !== undefined && (want === "+" || want === have) && matches(wants, haves)
 }
 
-/** What is for whom, said once more and not by the code: of these, each may receive no more and no less. */
+/** Which principal receives which topics, stated apart from the code: exactly these, no more and no less. */
 const topics = [ALICE, BOB]
   .flatMap((id) => [`mc/1/i/${id}/${ALICE}`, `mc/1/i/${id}/${BOB}`, `mc/1/reg/q/${id}`, `mc/1/reg/a/${id}`])
   .concat(["mc/1/p/5", "mc/1/p/6", "mc/1/i", "mc/1", "$SYS/x/y/z/v", "a/b/c/d/e"])
@@ -68,7 +68,7 @@ describe("the access rules", () => {
     expect(topics.filter((topic) => mayReceive(principal, topic)).toSorted()).toEqual(meant.toSorted())
   })
 
-  test("a granted filter matches only what is meant for the one who asks", () => {
+  test("a granted filter matches only what is meant for its principal", () => {
     fc.assert(
       fc.property(anyPrincipal, anyFilter, (principal, filter) => {
         if (!maySubscribe(principal, filter)) return
@@ -79,7 +79,7 @@ describe("the access rules", () => {
     )
   })
 
-  test("nobody publishes to a wildcard, to $SYS or outside the grammar", () => {
+  test("no principal may publish to a wildcard, to $SYS or outside the grammar", () => {
     fc.assert(
       fc.property(anyPrincipal, anyFilter, (principal, topic) => {
         if (mayPublish(principal, topic))
@@ -89,7 +89,7 @@ describe("the access rules", () => {
     )
   })
 
-  test("each of the three may do what it is for", () => {
+  test("each of the three may do what its role needs", () => {
     expect(mayPublish(alice, `mc/1/i/${BOB}/${ALICE}`)).toBe(true)
     expect(maySubscribe(alice, `mc/1/i/${ALICE}/+`)).toBe(true)
     expect(maySubscribe(registrar, "mc/1/reg/q/+")).toBe(true)
@@ -98,7 +98,7 @@ describe("the access rules", () => {
     expect(maySubscribe(guest, "mc/1/p/5")).toBe(true)
   })
 
-  test("a guest holds nothing at first, then one nameplate and one registration, for good", () => {
+  test("a guest holds nothing at first, then one nameplate and one registration until it disconnects", () => {
     expect(mayPublish({ kind: "guest", claims: NO_CLAIMS }, "mc/1/p/5")).toBe(false)
     const one = claim(NO_CLAIMS, "mc/1/p/5")
     expect(one).toEqual({ nameplate: 5 })

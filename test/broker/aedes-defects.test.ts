@@ -21,12 +21,12 @@ type MemoryPersistence = {
   outgoingEnqueueCombi: (...parts: unknown[]) => Promise<void>
 }
 
-/** What aedes uses by itself; it is not ours to depend on, so it is found from where aedes stands. */
+/** A dependency of aedes, not ours, so it is resolved from the folder of aedes. */
 const aedesMemory = createRequire(createRequire(import.meta.url).resolve("aedes"))(
   "aedes-persistence",
 ) as () => MemoryPersistence
 
-describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours", () => {
+describe("defects of aedes 1.2, each tried on plain aedes and on our broker", () => {
   let fixture: BrokerFixture
   let ours: Broker
   let alice: Device
@@ -79,7 +79,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return after.received.includes(`${bobs} secret`)
     }
 
-    test("gives another's mail away on aedes, and not on ours", async () => {
+    test("gives away another client's messages on aedes, and not on ours", async () => {
       expect(await malloryReadsBobsMail((await plain()).port)).toBe(true)
       expect(await malloryReadsBobsMail(portOf(ours))).toBe(false)
     })
@@ -94,7 +94,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return answer
     }
 
-    test("comes from aedes, and not from ours, which keeps all that it did acknowledge", async () => {
+    test("comes from aedes, and not from ours, which keeps all that it acknowledged", async () => {
       await newDevices()
       const topic = inbox(bob, newId())
       const persistence = aedesMemory()
@@ -124,7 +124,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
   describe("3. and 4. messages of several senders to one device that is online", () => {
     type Harm = { missing: number; disorder: number }
 
-    /** `delivered` resolves when the broker has handed over whatever it will. */
+    /** `delivered` resolves when the broker has delivered all it will. */
     async function send(port: number, delivered: (atBob: TestClient) => Promise<unknown>): Promise<Harm> {
       await newDevices()
       const atBob = await join(port, bob)
@@ -157,7 +157,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return harm
     }
 
-    /** A store on a disk answers in its own time: here every other lookup takes a little longer. */
+    /** A store on a disk takes time: here every other lookup takes a little longer. */
     function slowPersistence(): MemoryPersistence {
       const persistence = aedesMemory()
       const lookUp = persistence.subscriptionsByTopic.bind(persistence)
@@ -169,7 +169,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return persistence
     }
 
-    /** Aedes with that store; what it has published 400 times it has written to Bob, ahead of the answer to a SUBSCRIBE. */
+    /** Aedes with that store; after 400 publishes it has written to Bob, ahead of the answer to a SUBSCRIBE. */
     async function sendOnAedes(more: Parameters<typeof startPlainAedes>[1]): Promise<Harm> {
       let published = 0
       let all: () => void
@@ -184,7 +184,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       })
       return send(careless.port, async (atBob) => {
         await done
-        // It may even cut Bob off, having mixed up which message it dropped.
+        // It may even disconnect Bob, because it mixes up which message it dropped.
         await Promise.race([atBob.client.subscribeAsync("mc/1/p/1", { qos: 0 }), atBob.closed])
       })
     }
@@ -220,7 +220,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       const eves = await Promise.all(
         Array.from({ length: 30 }, async () => join(port, await fixture.device())),
       )
-      // More than the sockets between take in, so that aedes waits for the reader with a hundred messages.
+      // More than the socket buffers hold, so that aedes waits for the reader with a hundred messages.
       for (const { client } of eves) {
         for (let i = 0; i < 120; i++) client.publish(topic, "x".repeat(8_000), { qos: 0 })
       }
@@ -230,7 +230,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return { eve: eves[0] ?? atMallory, thaw }
     }
 
-    test("stops everybody on aedes, and nobody on ours", async () => {
+    test("stops every client on aedes, and none on ours", async () => {
       const careless = await plain()
       const { thaw } = await freeze(careless.port)
       const backlog = (): number => (careless.aedes as unknown as { mq: { length: number } }).mq.length
@@ -242,7 +242,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       const topic = inbox(bob, newId())
       await atBob.client.subscribeAsync(topic, { qos: 1 })
       const atAlice = await join(portOf(ours), alice)
-      // Not even who wrote to Mallory has to wait.
+      // Not even the clients that wrote to Mallory wait.
       for (const { client } of [atAlice, frozen.eve]) await client.publishAsync(topic, "as ever", { qos: 1 })
       expect(await atBob.waitFor(2)).toEqual([`${topic} as ever`, `${topic} as ever`])
       for (const { client } of [atAlice, atBob]) await client.endAsync()
@@ -270,13 +270,13 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return answer
     }
 
-    test("is collected by aedes, and ends the connection on ours", async () => {
+    test("is buffered by aedes, and ends the connection on ours", async () => {
       expect(await isSwallowed((await plain()).port)).toBe(true)
       expect(await isSwallowed(portOf(ours))).toBe(false)
     })
   })
 
-  describe("7. another's client id", () => {
+  describe("7. the client id of another client", () => {
     async function takesOverAlice(port: number, intruder: Device | undefined): Promise<boolean> {
       const atAlice = await join(port, alice)
       const topic = inbox(alice, newId())
@@ -298,7 +298,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
       return "heard"
     }
 
-    test("takes her place on aedes, and not on ours, with a certificate or as a guest", async () => {
+    test("takes over her session on aedes, and not on ours, with a certificate or as a guest", async () => {
       await newDevices()
       const careless = await plain()
       expect(await takesOverAlice(careless.port, mallory)).toBe(true)
@@ -307,7 +307,7 @@ describe("what aedes 1.2 gets wrong, each tried on aedes as it comes and on ours
     })
   })
 
-  describe("8. $SYS, where aedes tells who subscribes to what", () => {
+  describe("8. $SYS, where aedes publishes who subscribes to what", () => {
     async function watch(port: number): Promise<boolean> {
       await newDevices()
       const atMallory = await join(port, mallory)

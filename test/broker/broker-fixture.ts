@@ -17,7 +17,7 @@ import { actorFile } from "../actors.ts"
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
 const DAY = 24 * 60 * 60 * 1000
 
-/** So many that no test on loopback meets a limit by accident. */
+/** High enough that no test on loopback reaches a limit by accident. */
 export const NO_LIMIT = {
   connectionMaxMs: 900_000,
   connectionsAtOnce: 10_000,
@@ -85,7 +85,7 @@ function pemBytes(pem: string): ArrayBuffer {
 export type BrokerProcess = {
   readonly port: number
   readonly pid: number
-  /** All lines it printed. */
+  /** All lines that it has printed. */
   readonly output: string[]
   readonly end: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
 }
@@ -94,10 +94,10 @@ export type BrokerFixture = {
   readonly authority: Authority
   readonly folder: string
   readonly device: (id?: string) => Promise<Device>
-  /** So many with one key, where that makes no difference. */
+  /** This many devices with one key, for tests where the key makes no difference. */
   readonly devices: (count: number) => Promise<Device[]>
   readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
-  /** The same broker as a process; `limitKiB` bounds the size of any file it writes. */
+  /** The same broker as a separate process; `limitKiB` bounds the size of any file it writes. */
   readonly spawn: (port: number, limitKiB?: number) => Promise<BrokerProcess>
   readonly end: () => Promise<void>
 }
@@ -180,7 +180,7 @@ export function portOf(broker: Broker): number {
 
 export type Options = IClientOptions & ConnectionOptions
 
-/** How somebody reaches the broker: with a device's certificate, or as a guest. */
+/** How a client connects to the broker: with a device's certificate, or as a guest. */
 export function optionsFor(
   fixture: Pick<BrokerFixture, "authority">,
   port: number,
@@ -201,14 +201,14 @@ export function optionsFor(
 
 export type TestClient = {
   readonly client: MqttClient
-  /** Every message that came, as "topic payload". */
+  /** Every message received, as "topic payload". */
   readonly received: string[]
-  /** Resolves when `count` messages have come since the start. */
+  /** Resolves when `count` messages have been received since the start. */
   readonly waitFor: (count: number) => Promise<string[]>
   readonly closed: Promise<unknown>
 }
 
-/** Connects; rejects with what the broker said if it did not let us in. */
+/** Connects; rejects with the broker's answer if it refused us. */
 export async function connect(
   options: Options,
   onPacket: (topic: string, packet: IPublishPacket) => unknown = () => undefined,

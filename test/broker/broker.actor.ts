@@ -1,4 +1,4 @@
-/** A broker as a process of its own, for tests that end it by a signal: FOLDER holds its PEM files and its journal. */
+/** A broker as a separate process, for tests that end it by a signal: FOLDER holds its PEM files and its journal. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startBroker } from "../../src/broker/broker.ts"
@@ -27,7 +27,7 @@ const broker = await startBroker({
   mayConnect: () => true,
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
 })
-// Whoever started it is gone.
+// The process that started this one is gone.
 process.stdin.resume().once("end", () => process.exit(1))
 process.once("SIGTERM", () => void broker.close().then(() => process.exit(0)))
 process.stdout.write(`port ${broker.ports[0] ?? 0}\n`)

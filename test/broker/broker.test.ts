@@ -18,7 +18,7 @@ import {
 
 const DAY = 24 * 60 * 60 * 1000
 
-/** Of the certificate that the broker showed to somebody. */
+/** Serial number of the certificate that the broker showed to a client. */
 function serial(testClient: TestClient): string {
   return (testClient.client.stream as TLSSocket).getPeerCertificate().serialNumber
 }
@@ -52,7 +52,7 @@ describe("the embedded broker", () => {
     const socket = connectTls({
       host: "127.0.0.1",
       port: portOf(broker),
-      // Without the authority at hand, what is seen of it is what the server sent.
+      // The client does not have the authority, so whatever it sees of it came from the server.
       rejectUnauthorized: false,
       ALPNProtocols: ["mqtt"],
     })
@@ -63,7 +63,7 @@ describe("the embedded broker", () => {
     socket.destroy()
   })
 
-  test("shows another certificate of the same authority without a restart, and ends nobody for it", async () => {
+  test("switches to another certificate of the same authority without a restart or a lost connection", async () => {
     const toBob = `mc/1/i/${bob.id}/${newId()}`
     const before = await connect(optionsFor(fixture, portOf(broker), bob))
     await before.client.subscribeAsync(toBob, { qos: 1 })
@@ -98,7 +98,7 @@ describe("the embedded broker", () => {
     await after.client.endAsync()
   })
 
-  test("counts who is there and what passes", async () => {
+  test("counts connected clients and messages", async () => {
     const before = broker.stats()
     const [atAlice, guest] = [
       await connect(optionsFor(fixture, portOf(broker), alice)),

@@ -22,7 +22,7 @@ describe("the broker's certificates", () => {
     expect((Date.parse(ca.validTo) - Date.parse(ca.validFrom)) / DAY).toBe(20 * 365)
   })
 
-  test("a server certificate is good for each of its hosts, for 397 days, and for servers only", async () => {
+  test("a server certificate is valid for each of its hosts, for 397 days, and for servers only", async () => {
     const { certificate, key } = await makeServerCertificate(authority, hosts)
     const shown = new X509Certificate(certificate)
     expect(shown.checkIssued(new X509Certificate(authority.caCertificate))).toBe(true)
@@ -36,7 +36,7 @@ describe("the broker's certificates", () => {
     expect((Date.parse(shown.validTo) - Date.parse(shown.validFrom)) / DAY).toBe(397)
   })
 
-  test("the pin is the authority's key: another server certificate leaves it, another authority does not", async () => {
+  test("the pin is the authority's key: another server certificate keeps it, another authority changes it", async () => {
     const pin = pinOf(authority.caCertificate)
     expect(pin.length).toBe(16)
     expect(pinOf(authority.caCertificate)).toEqual(pin)
@@ -45,7 +45,7 @@ describe("the broker's certificates", () => {
     expect(pinOf(certificate)).not.toEqual(pin)
   })
 
-  test("what is no host name gets into no certificate", async () => {
+  test("a text that is not a host name gets into no certificate", async () => {
     for (const host of ["", "a b", "x,CN=y", "-a", "a..b", "fe80::1%eth0", "a\nb", `${"a".repeat(64)}.de`]) {
       await expect(makeServerCertificate(authority, [host])).rejects.toMatchObject({ code: "usage" })
     }

@@ -41,7 +41,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the s
 
   const enter = (device: Device): Promise<TestClient> => connect(optionsFor(broker, broker.port, device))
 
-  test("carries a message to an inbox, and a word on a nameplate", async () => {
+  test("carries a message to an inbox, and one on a nameplate", async () => {
     const [atAlice, atMallory] = [await enter(alice), await enter(mallory)]
     const toAlice = `mc/1/i/${alice.id}/${newId()}`
     await atAlice.client.subscribeAsync(["mc/1/p/7", toAlice], { qos: 1 })
@@ -51,7 +51,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the s
     for (const { client } of [atAlice, atMallory]) await client.endAsync()
   })
 
-  test("refuses what is another's", async () => {
+  test("refuses the topics of other clients", async () => {
     const atMallory = await enter(mallory)
     const others = [
       "#",
@@ -67,13 +67,13 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the s
     await atMallory.client.endAsync()
   })
 
-  test("lets nobody do anything who was not admitted, though the certificate lets him connect", async () => {
+  test("lets a device that was not admitted connect by its certificate, and do nothing", async () => {
     const unknown = await mint(broker.authority, newId())
     expect(await canDo(unknown)).toBe(false)
     expect(await canDo(mallory)).toBe(true)
   })
 
-  test("ends the connection of a device that is expelled, and lets it do nothing any more", async () => {
+  test("ends the connection of a revoked device, and lets it do nothing any more", async () => {
     const lost = await member()
     const atLost = await enter(lost)
     script("expel", lost.id)
@@ -98,7 +98,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with dynamic-security, as the s
     expect(await canDo(lost)).toBe(true)
   })
 
-  test("admits no id that would be more than one device", () => {
+  test("admits no id that would match more than one device", () => {
     for (const id of ["+", "#", "a/b", "", "a b"])
       expect(() => script("admit", id)).toThrow("not a device id")
   })

@@ -3,8 +3,8 @@ import { GuestLimiter } from "../../src/broker/limits/guest-limiter.ts"
 
 const MINUTE = 60_000
 
-describe("the guests' gate", () => {
-  test("counts connections that are open at once", () => {
+describe("the guest limiter", () => {
+  test("counts connections that are open at the same time", () => {
     const limiter = new GuestLimiter({ connectionsAtOnce: 2, connectionsPerMinute: 100, framesPerMinute: 1 })
     expect([1, 2, 3].map(() => limiter.acquire("192.0.2.1", 0))).toEqual([true, true, false])
     limiter.release("192.0.2.1")
@@ -27,7 +27,7 @@ describe("the guests' gate", () => {
     expect(limiter.mayPublish("192.0.2.1", 0)).toBe(false)
   })
 
-  test("takes one household for one: an IPv4 address however written, 64 bits of an IPv6 address", () => {
+  test("counts one address block as one: an IPv4 address in any spelling, 64 bits of an IPv6 address", () => {
     const together = (a: string, b: string): boolean => {
       const limiter = new GuestLimiter({ connectionsAtOnce: 1, connectionsPerMinute: 9, framesPerMinute: 1 })
       limiter.acquire(a, 0)

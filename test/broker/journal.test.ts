@@ -46,7 +46,7 @@ describe("the broker's journal", () => {
   })
   afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** Opens it and returns what it remembered; a state that keeps everything is its own snapshot. */
+  /** Opens it and returns the records it holds; a state that keeps everything is its own snapshot. */
   async function reopen(): Promise<{ journal: Journal; records: JournalRecord[] }> {
     const records: JournalRecord[] = []
     const journal = await openJournal(path, {
@@ -67,7 +67,7 @@ describe("the broker's journal", () => {
     }
   }
 
-  test("any record reads back as it was, and no two ways of writing one exist", () => {
+  test("any record reads back unchanged, and has one encoding only", () => {
     fc.assert(
       fc.property(anyRecord, (record) => {
         expect(decodeRecord(encodeRecord(record))).toEqual(record)
@@ -93,7 +93,7 @@ describe("the broker's journal", () => {
     }
   })
 
-  test("torn anywhere, it gives back the whole records before the tear, and takes new ones", async () => {
+  test("truncated anywhere, it gives back the whole records before the cut, and takes new ones", async () => {
     const { journal } = await reopen()
     await Promise.all([1, 2, 3].map((n) => journal.commit(queued(n))))
     await journal.close()
@@ -129,13 +129,13 @@ describe("the broker's journal", () => {
     await second.journal.close()
   })
 
-  test("is readable by its owner only", async () => {
+  test("can be read by its owner only", async () => {
     const { journal } = await reopen()
     await journal.close()
     expect(statSync(path).mode & 0o777).toBe(0o600)
   })
 
-  test("a file that is something else is refused and left alone", async () => {
+  test("a file that is not a journal is refused and left unchanged", async () => {
     writeFileSync(path, "SQLite format 3\u0000 and so on, not ours")
     await expect(reopen()).rejects.toMatchObject({ code: "damaged-database" })
     expect(readFileSync(path, "utf8")).toContain("SQLite format 3")
@@ -143,18 +143,18 @@ describe("the broker's journal", () => {
     await expect(reopen()).rejects.toMatchObject({ code: "damaged-database" })
   })
 
-  test("a place that cannot be written is told by its kind", async () => {
+  test("a path that cannot be written is reported by its kind of error", async () => {
     path = join(folder, "no", "such", "folder", "journal")
     await expect(reopen()).rejects.toMatchObject({ code: "io" })
   })
 
   describe("that has grown", () => {
     const LARGE = 64 * 1024
-    /** Above this it is written anew. */
+    /** Above this it is rewritten. */
     const REWRITE_BYTES = 16 * 1024 * 1024
     /** Somewhat more than that. */
     const MANY = 300
-    /** What stands around a payload, and of the acknowledgement that goes with it. */
+    /** The bytes around a payload, and those of its acknowledgement. */
     const AROUND = 512
 
     async function open(at: string): Promise<{ journal: Journal; queues: Queues }> {
@@ -170,7 +170,7 @@ describe("the broker's journal", () => {
       return { ...queued(sequence), payload: new Uint8Array(LARGE).fill(sequence) } as JournalRecord
     }
 
-    /** What a broker would find there after a crash: the files are copied as they are at this moment. */
+    /** What a broker would find after a crash: the files are copied as they are now. */
     async function afterCrash(): Promise<number[]> {
       const copy = join(folder, "copy")
       copyFileSync(path, copy)
@@ -179,7 +179,7 @@ describe("the broker's journal", () => {
       return [...queues.snapshot()].flatMap((record) => (record.kind === "queued" ? [record.sequence] : []))
     }
 
-    test("is written anew while it is in use, loses nothing at any moment, and takes new records", async () => {
+    test("is rewritten while it is in use, loses nothing at any moment, and takes new records", async () => {
       const { journal, queues } = await open(path)
       await journal.commit({ kind: "subscribed", session: "bob", filter: "f", qos: 1 })
       const acknowledged = new Set<number>()
@@ -199,12 +199,12 @@ describe("the broker's journal", () => {
         moments += 1
         const found = await afterCrash()
         expect([...acknowledged].filter((each) => !found.includes(each))).toEqual([])
-        // Acknowledgements that nobody waited for may be lost: a few come twice.
+        // No caller waited for these acknowledgements, so they may be lost: a few messages come twice.
         expect(found.length).toBeLessThanOrEqual(acknowledged.size + 2)
         expect(sequence).toBeLessThan(10 * MANY)
       }
       expect(moments).toBeGreaterThan(1)
-      // What was not acknowledged when that began, and what was committed since, however much that was.
+      // The messages not yet acknowledged when the rewrite began, and all that were committed since.
       const kept = 4 + last - (begun ?? 0)
       expect(begun).toBeGreaterThan(200)
       expect(statSync(path).size).toBeLessThan((kept + 1) * (LARGE + AROUND))
@@ -217,7 +217,7 @@ describe("the broker's journal", () => {
       await again.journal.close()
     })
 
-    test("stays as it is where it cannot be written anew, and goes on", async () => {
+    test("stays as it is if it cannot be rewritten, and goes on", async () => {
       const { journal } = await open(path)
       await journal.commit({ kind: "subscribed", session: "bob", filter: "f", qos: 1 })
       mkdirSync(`${path}.new`)

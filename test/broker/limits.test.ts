@@ -60,7 +60,7 @@ describe("what connections may cost", () => {
       () => false,
     )
 
-  test("one address has so many connections at once, counted before TLS; who leaves makes room", async () => {
+  test("connections per address are limited, counted before TLS; one that closes makes room", async () => {
     const broker = await start({ perAddress: { atOnce: 3, perMinute: 1_000 } })
     const silent = [openTcp(broker), openTcp(broker)]
     const third = await handshake(broker)
@@ -74,14 +74,14 @@ describe("what connections may cost", () => {
     for (const socket of silent) socket.destroy()
   })
 
-  test("all together have so many, whoever they are", async () => {
+  test("the total number of connections is limited, from any address", async () => {
     const broker = await start({ atOnce: 2 })
     const held = [await handshake(broker), await handshake(broker)]
     await expect(handshake(broker)).rejects.toMatchObject({ code: "ECONNRESET" })
     expect(held.map(({ destroyed }) => destroyed)).toEqual([false, false])
   })
 
-  test("one certificate has so many; the next is told by CONNACK 3, and another certificate is not in it", async () => {
+  test("connections per certificate are limited; the next gets CONNACK 3, and other certificates are not counted", async () => {
     const broker = await start({ perCertificate: { atOnce: 2, perMinute: 1_000 } })
     const held = [await handshake(broker, alice), await handshake(broker, alice)]
     await expect(connect(optionsFor(fixture, portOf(broker), alice))).rejects.toMatchObject({ code: 3 })
@@ -90,7 +90,7 @@ describe("what connections may cost", () => {
     for (const socket of held) socket.destroy()
   })
 
-  test("one certificate comes back so many times a minute", async () => {
+  test("connections per certificate and minute are limited", async () => {
     const broker = await start({ perCertificate: { atOnce: 10, perMinute: 3 } })
     for (let attempt = 0; attempt < 3; attempt++) {
       const testClient = await connect(optionsFor(fixture, portOf(broker), alice))
@@ -99,14 +99,14 @@ describe("what connections may cost", () => {
     await expect(connect(optionsFor(fixture, portOf(broker), alice))).rejects.toMatchObject({ code: 3 })
   })
 
-  test("who does not finish TLS or CONNECT in time is ended, a trickle of bytes too", async () => {
+  test("a connection that does not finish TLS or CONNECT in time is closed, even if bytes trickle in", async () => {
     const broker = await start({ connectTimeoutMs: 1_000 })
     const silent = ended(openTcp(broker))
-    // On a slow machine it can be over before TLS is.
+    // On a slow machine the time can be over before TLS is.
     const over = (): void => undefined
     const shaken = handshake(broker, alice).then(ended, over)
     const trickling = handshake(broker, alice).then((socket) => {
-      // Of the largest CONNECT there is, which would take a minute.
+      // The largest CONNECT there is would take a minute at this rate.
       const bytes = [0x10, 0xff, 0x1f]
       const trickle = setInterval(() => socket.write(Buffer.from([bytes.shift() ?? 0])), 15)
       return ended(socket).finally(() => clearInterval(trickle))
@@ -116,13 +116,13 @@ describe("what connections may cost", () => {
     expect(broker.stats().connections).toMatchObject({ device: 0, guest: 0 })
   })
 
-  test("who asks for no keepalive and says nothing is ended all the same", async () => {
+  test("a client that asks for no keepalive and sends nothing is disconnected all the same", async () => {
     const broker = await start({ keepalive: { min: 1, max: 1 } })
     const silent = await connect({ ...optionsFor(fixture, portOf(broker), alice), keepalive: 0 })
     expect(await silent.closed).toBe("closed")
   })
 
-  test("a payload of the largest size passes, one that is a byte longer ends its sender", async () => {
+  test("a payload of the largest size passes; one byte more disconnects the sender", async () => {
     const broker = await start({})
     const topic = `mc/1/i/${alice.id}/${newId()}`
     const atAlice = await connect(optionsFor(fixture, portOf(broker), alice))
@@ -132,10 +132,10 @@ describe("what connections may cost", () => {
   })
 })
 
-describe("the turnstile", () => {
+describe("the connection limiter", () => {
   const limits: Limits = { ...limitsFor(), atOnce: 3, perAddress: { atOnce: 2, perMinute: 3 } }
 
-  test("counts each address and all together, and what it turned away", () => {
+  test("counts connections by address and in total, and those it refused", () => {
     const limiter = new ConnectionLimiter(limits)
     const acquire = (address: string): boolean => limiter.acquire(address, 0)
     expect(["192.0.2.1", "192.0.2.1", "192.0.2.1"].map(acquire)).toEqual([true, true, false])
@@ -145,7 +145,7 @@ describe("the turnstile", () => {
     expect(limiter.turnedAway).toBe(2)
   })
 
-  test("one address comes so many times a minute, even if each leaves at once", () => {
+  test("connections per address and minute are limited, even if each closes at once", () => {
     const limiter = new ConnectionLimiter(limits)
     const attempt = (now: number): boolean => {
       const acquired = limiter.acquire("192.0.2.1", now)
@@ -156,7 +156,7 @@ describe("the turnstile", () => {
     expect([20_000, 20_000].map(attempt)).toEqual([true, false])
   })
 
-  test("the limit by address can be raised, and the others with it", () => {
+  test("the limit by address can be raised, and the other limits follow", () => {
     expect(limitsFor(5_000)).toMatchObject({
       atOnce: 5_000,
       perAddress: { atOnce: 5_000, perMinute: 20_000 },
@@ -165,14 +165,14 @@ describe("the turnstile", () => {
   })
 })
 
-describe("a meter", () => {
-  test("remembers so many names and takes in nobody else; who was quiet for a minute makes room", () => {
+describe("a rate limiter", () => {
+  test("remembers a limited number of names and refuses others; a name that was quiet for a minute makes room", () => {
     const limiter = new RateLimiter({ atOnce: 1, perMinute: 1 })
     for (let name = 0; name < 10_000; name++) expect(limiter.acquire(String(name), 0)).toBe(true)
     for (let name = 1; name < 10_000; name++) limiter.release(String(name))
     expect(limiter.acquire("one more", 59_999)).toBe(false)
     expect(limiter.acquire("one more", 60_000)).toBe(true)
-    // Whoever is still there is not forgotten.
+    // A name in use is not forgotten.
     expect(limiter.acquire("0", 120_000)).toBe(false)
   })
 })

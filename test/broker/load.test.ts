@@ -11,7 +11,7 @@ import {
 
 const CLIENTS = 1_000
 const MIB = 1024 * 1024
-/** The figure to reach is 60 (`npm run bench`); garbage that nobody has collected yet comes on top here. */
+/** The figure to reach is 60 (`npm run bench`); garbage that V8 has not collected yet comes on top here. */
 const MEMORY_MAX = 150 * MIB
 
 describe("a thousand TLS clients on the embedded broker", () => {
@@ -24,7 +24,7 @@ describe("a thousand TLS clients on the embedded broker", () => {
   })
   afterAll(() => fixture.end())
 
-  test("fit into bounded memory, each hears its own, and who stops reading stalls no neighbour", async () => {
+  test("fit into bounded memory, each receives its own messages, and one that stops reading stalls no other", async () => {
     const broker = await fixture.spawn(0)
     const at = { port: broker.port, ca: fixture.authority.caCertificate }
     const before = await memoryOf(broker.pid)

@@ -55,7 +55,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     )
   }
 
-  test("carries a message to an inbox, and keeps it for who is away, through a restart", async () => {
+  test("carries a message to an inbox, and keeps it for a device that is offline, through a restart", async () => {
     const toBob = inbox(bob)
     const before = await join(bob)
     await before.client.subscribeAsync(toBob, { qos: 1 })
@@ -69,7 +69,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     await after.client.endAsync()
   })
 
-  test("lets nobody in at the devices' door without a certificate of ours, or below TLS 1.3", async () => {
+  test("refuses connections to the device listener without a certificate of ours, or below TLS 1.3", async () => {
     const stranger = await mint(await makeAuthority(), newId())
     expect(await isRefused(options(alice))).toBe(false)
     expect(await isRefused(options(stranger))).toBe(true)
@@ -87,7 +87,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     expect(failure).toMatchObject({ code: "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" })
   })
 
-  test("delivers nothing of another's inbox, of $SYS or of a registration", async () => {
+  test("delivers nothing from another inbox, from $SYS or from a registration", async () => {
     const own = inbox(mallory)
     const atMallory = await join(mallory)
     const greedy = [
@@ -111,7 +111,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     for (const { client } of [atMallory, atAlice]) await client.endAsync()
   })
 
-  test("takes the client id from the certificate: another's place cannot be taken", async () => {
+  test("takes the client id from the certificate: no other session can be taken over", async () => {
     const toAlice = inbox(alice)
     const atAlice = await join(alice)
     await atAlice.client.subscribeAsync(toAlice, { qos: 1 })
@@ -167,7 +167,7 @@ describe.skipIf(mosquittoIsMissing())("Mosquitto with the files that we ship", (
     for (const { client } of [impostor, atAlice]) await client.endAsync(true)
   })
 
-  test("ends the connection of who retains, or sends more than a frame can be", async () => {
+  test("ends the connection of a client that retains a message, or sends one longer than any frame", async () => {
     for (const [payload, retain] of [
       ["x", true],
       ["x".repeat(70_000), false],

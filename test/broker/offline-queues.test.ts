@@ -27,7 +27,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** What the office looks at of a connection. */
+/** The part of a connection that the offline queues use. */
 function connection(): { client: Client; close: () => void } {
   const state = { id: device, clean: false, closed: false }
   return { client: state as unknown as Client, close: () => (state.closed = true) }
@@ -41,7 +41,7 @@ test("one SUBSCRIBE costs as much as it has filters, though aedes hands over all
   expect(await queues.subscriptionsByClient(client)).toHaveLength(500)
 })
 
-test("subscriptions that were under way do not bring back a session that was dropped", async () => {
+test("subscriptions in progress do not bring back a session that was dropped", async () => {
   const { client, close } = connection()
   const first = queues.addSubscriptions(client, filters(1))
   const forgotten = queues.forget(device)

@@ -13,7 +13,7 @@ import {
 
 const DAY = 24 * 60 * 60 * 1000
 
-describe("messages for a device that is away", () => {
+describe("messages for a device that is offline", () => {
   let fixture: BrokerFixture
   let alice: Device
   let bob: Device
@@ -62,13 +62,13 @@ describe("messages for a device that is away", () => {
       await second.end(signal)
       const third = await fixture.spawn(first.port)
       await aliceSends(third.port, ["the last"])
-      // Acknowledgements that were under way when the broker ended are lost: those come again, and no others.
+      // Acknowledgements in flight when the broker ended are lost: only those messages come again.
       const again = (await bobReceives(third.port, "the last")).slice(0, -1)
       expect(again).toEqual(numbered(250 - again.length, 250))
     })
   }
 
-  test("that were acknowledged are delivered, wherever kill -9 meets the broker at full load", async () => {
+  test("that were acknowledged are delivered after kill -9 at any moment under full load", async () => {
     let port = 0
     const acknowledged = new Set<string>()
     for (let round = 0; round < 4; round++) {
@@ -115,7 +115,7 @@ describe("messages for a device that is away", () => {
     await atBob.client.subscribeAsync([toBob, `mc/1/i/${bob.id}/+`], { qos: 1 })
     await aliceSends(portOf(broker), numbered(0, 100))
     await atBob.waitFor(100)
-    // Acknowledgements go out before the answer to this.
+    // Acknowledgements are sent before the answer to this.
     await atBob.client.unsubscribeAsync("mc/1/p/1")
     expect(atBob.received).toEqual(numbered(0, 100).map((text) => `${toBob} ${text}`))
     expect(broker.stats().queued).toEqual({ sessions: 1, frames: 0, bytes: 0, dropped: 0 })
@@ -140,7 +140,7 @@ describe("messages for a device that is away", () => {
     expect(await bobReceives(portOf(broker), "new")).toEqual(["old", "new"])
   })
 
-  test("that find a full queue are acknowledged, dropped and counted; their senders have them still", async () => {
+  test("that find a full queue are acknowledged, dropped and counted; their senders still have them", async () => {
     const journalPath = `${fixture.folder}/full`
     const queues = new Queues("registrar")
     const journal = await openJournal(journalPath, {
@@ -163,7 +163,7 @@ describe("messages for a device that is away", () => {
     ])
   })
 
-  test("are thrown away when the device asks for a clean session", async () => {
+  test("are deleted when the device asks for a clean session", async () => {
     const broker = await fixture.start()
     await bobSubscribesAndLeaves(portOf(broker))
     await aliceSends(portOf(broker), ["never read"])

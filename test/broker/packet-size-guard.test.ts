@@ -27,7 +27,7 @@ function admits(...chunks: Uint8Array[]): boolean {
   return chunks.every((chunk) => scanner.admit(chunk))
 }
 
-describe("the guard before the parser", () => {
+describe("the packet size guard", () => {
   test("lets a CONNECT of the largest size pass, and none that is one byte longer", () => {
     expect(admits(packet(CONNECT, CONNECT_MAX_BYTES))).toBe(true)
     expect(admits(packet(CONNECT, CONNECT_MAX_BYTES + 1))).toBe(false)
@@ -38,17 +38,17 @@ describe("the guard before the parser", () => {
     expect(admits(packet(CONNECT, 20), packet(PUBLISH, PACKET_MAX_BYTES + 1))).toBe(false)
   })
 
-  test("lets nothing come before CONNECT", () => {
+  test("lets no packet pass before CONNECT", () => {
     expect(admits(packet(PUBLISH, 5))).toBe(false)
     expect(admits(Buffer.from("GET / HTTP/1.1\r\n"))).toBe(false)
   })
 
-  test("refuses a length of more than four bytes as soon as it shows", () => {
+  test("refuses a length of more than four bytes as soon as it is seen", () => {
     expect(admits(packet(CONNECT, 20), Buffer.from([PUBLISH, 0x80, 0x80, 0x80]))).toBe(true)
     expect(admits(packet(CONNECT, 20), Buffer.from([PUBLISH, 0x80, 0x80, 0x80, 0x80]))).toBe(false)
   })
 
-  test("comes to the same verdict however the bytes are cut", () => {
+  test("gives the same result however the bytes are split", () => {
     const lengths = fc.array(
       fc.oneof(fc.nat(300), fc.integer({ min: PACKET_MAX_BYTES - 2, max: PACKET_MAX_BYTES + 2 })),
       {
@@ -70,7 +70,7 @@ describe("the guard before the parser", () => {
   })
 })
 
-test("nothing is read from who does not read, and what waits is read as soon as they do", async () => {
+test("nothing is read from a client that does not read; what waits is read as soon as it does", async () => {
   const taking: (() => void)[] = []
   const conn = new Duplex({ read: () => undefined, write: (_chunk, _encoding, taken) => taking.push(taken) })
   guardReads(conn)

@@ -8,7 +8,7 @@ import { type Authority, makeServerCertificate } from "../../src/broker/certific
 export type PlainAedes = { readonly aedes: Aedes; readonly port: number; readonly close: () => Promise<void> }
 
 /**
- * Aedes as it comes, behind TLS, with our access rules in its two hooks and nothing else: the broker on which
+ * Plain aedes, behind TLS, with our access rules in its two hooks and nothing else: the broker on which
  * each attack must succeed, so that a test of ours is known to be able to fail.
  */
 export async function startPlainAedes(authority: Authority, options: AedesOptions = {}): Promise<PlainAedes> {

@@ -12,7 +12,7 @@ describe("a message from a queue", () => {
   })
   afterAll(() => fixture.end())
 
-  test("is a packet as MQTT 3.1.1 has it, and says when it comes again", () => {
+  test("is a packet of MQTT 3.1.1, and has DUP set when it is sent again", () => {
     const message = { topic: "a/b", payload: Buffer.from("hello"), messageId: 258 }
     const body = Buffer.concat([
       Buffer.from([0, 3]),
@@ -24,7 +24,7 @@ describe("a message from a queue", () => {
     expect(publishPacket({ ...message, dup: true })[0]).toBe(0x3a)
   })
 
-  test("arrives whole on either side of every length that takes one byte more", async () => {
+  test("arrives whole just below and above each size where the length takes one byte more", async () => {
     const broker = await fixture.start()
     const [alice, bob] = [await fixture.device(), await fixture.device()]
     const atAlice = await connect(optionsFor(fixture, portOf(broker), alice))
@@ -38,7 +38,7 @@ describe("a message from a queue", () => {
     for (const { client } of [atAlice, atBob]) await client.endAsync()
   })
 
-  test("never has the number of one that came past the queue at the same time", async () => {
+  test("never has the packet id of one that bypassed the queue at the same time", async () => {
     const broker = await fixture.start()
     const [alice, bob] = [await fixture.device(), await fixture.device()]
     const numbers: (number | undefined)[] = []

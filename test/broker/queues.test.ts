@@ -36,7 +36,7 @@ describe("the queues of the broker", () => {
     return taken
   }
 
-  test("whoever has filled half of the room of all leaves each of the others a share", () => {
+  test("a queue that fills half of the total space leaves each of the others a share", () => {
     const greedy = Array.from({ length: 8 }, newId)
     for (const session of greedy) {
       queues.apply({ kind: "subscribed", session, filter: `mc/1/i/${session}/+`, qos: 1 })
@@ -48,7 +48,7 @@ describe("the queues of the broker", () => {
     expect(queues.hasRoom(bob, 1)).toBe(false)
   })
 
-  test("a topic has one recipient, if that one subscribed with QoS 1", () => {
+  test("a topic has one recipient, if it subscribed with QoS 1", () => {
     const [stranger, registration] = [newId(), newId()]
     expect(queues.recipientOf(toBob)).toBe(bob)
     expect(queues.recipientOf(`mc/1/i/${stranger}/${newId()}`)).toBeUndefined()
@@ -64,7 +64,7 @@ describe("the queues of the broker", () => {
     expect(queues.recipientOf(toBob)).toBeUndefined()
   })
 
-  test("no more than a window goes out, and each acknowledgement lets one more go", () => {
+  test("no more than a window is sent, and each acknowledgement releases one more", () => {
     put(6)
     expect(takeAll()).toEqual([1, 2, 3, 4])
     queues.setMessageId(bob, 2, 77)
@@ -88,7 +88,7 @@ describe("the queues of the broker", () => {
     expect(queues.take(bob, WINDOW)).toMatchObject({ frame: { sequence: 6 }, dup: false })
   })
 
-  test("a snapshot leads to the same queues, wherever a connection stood", () => {
+  test("a snapshot restores the same queues, at any point of a connection", () => {
     put(6)
     takeAll()
     queues.apply({ kind: "settled", session: bob, sequence: 1 })
@@ -100,7 +100,7 @@ describe("the queues of the broker", () => {
     expect(queues.nextSequence()).toBe(7)
   })
 
-  test("one queue takes so many frames and no more; the next is counted as dropped", () => {
+  test("frames per queue are limited; the next is counted as dropped", () => {
     put(QUEUE_MAX_FRAMES - 1)
     expect(queues.hasRoom(bob, 1)).toBe(true)
     put(1)
@@ -110,7 +110,7 @@ describe("the queues of the broker", () => {
     expect(queues.hasRoom(bob, 1)).toBe(true)
   })
 
-  test("one queue takes so many bytes and no more, and so do all together", () => {
+  test("bytes per queue are limited, and so is the total", () => {
     put(1, QUEUE_MAX_BYTES - 1)
     expect(queues.hasRoom(bob, 1)).toBe(true)
     expect(queues.hasRoom(bob, 2)).toBe(false)
@@ -125,14 +125,14 @@ describe("the queues of the broker", () => {
     expect(queues.hasRoom("one more", 2)).toBe(true)
   })
 
-  describe("when nobody comes", () => {
+  describe("when the device stays offline", () => {
     const LIFE = { isOnline: () => false, messageExpiryMs: 30, sessionExpiryMs: 90 }
 
     function sweep(now: number, isOnline: (session: string) => boolean = LIFE.isOnline): void {
       for (const record of [...queues.due(now, { ...LIFE, isOnline })]) queues.apply(record)
     }
 
-    test("frames that have waited too long are gone, the younger ones behind them stay", () => {
+    test("frames that have waited too long are dropped, the younger ones behind them stay", () => {
       for (const [sequence, at] of [
         [1, 0],
         [2, 10],
@@ -146,7 +146,7 @@ describe("the queues of the broker", () => {
       expect(takeAll()).toEqual([3])
     })
 
-    test("a session is forgotten when its device has been away for too long, counted from when it was last seen", () => {
+    test("a session is forgotten when its device has been offline for too long, counted from when it was last seen", () => {
       sweep(1_000)
       sweep(1_090)
       expect(queues.stats()).toMatchObject({ sessions: 1 })
@@ -158,7 +158,7 @@ describe("the queues of the broker", () => {
       expect(queues.stats()).toMatchObject({ sessions: 0, frames: 0, bytes: 0 })
     })
 
-    test("a device that is connected is never away, and when it was seen survives a restart", () => {
+    test("a connected device never expires, and the time it was last seen survives a restart", () => {
       sweep(1_000)
       sweep(9_000, () => true)
       const snapshot = [...queues.snapshot()]

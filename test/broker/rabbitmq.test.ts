@@ -44,7 +44,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
       () => true,
     )
 
-  /** A forbidden act ends the connection, and the subscription it asked for delivers nothing. */
+  /** A forbidden request ends the connection, and the subscription it asked for delivers nothing. */
   async function isEnded(
     device: Device | undefined,
     act: (testClient: TestClient) => unknown,
@@ -57,7 +57,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     return first === "closed"
   }
 
-  test("carries a message to an inbox, and keeps it for who is away, through kill -9", async () => {
+  test("carries a message to an inbox, and keeps it for a device that is offline, through kill -9", async () => {
     const toBob = inbox(bob)
     const before = await join(bob)
     await before.client.subscribeAsync(toBob, { qos: 1 })
@@ -71,7 +71,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     await after.client.endAsync()
   })
 
-  test("lets nobody be a device without its certificate, nor one that was revoked", async () => {
+  test("refuses a device without its certificate, and one that was revoked", async () => {
     expect(await isRefused(options(alice))).toBe(false)
     const stranger = await mint(await makeAuthority(), newId())
     expect(await isRefused(options(stranger))).toBe(true)
@@ -84,7 +84,7 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     expect(await isRefused(options(lost))).toBe(true)
   })
 
-  test("lets nobody take another's client id: not a device, not a guest", async () => {
+  test("refuses the client id of another device, to devices and to guests", async () => {
     const atAlice = await join(alice)
     expect(await isRefused({ ...options(mallory), clientId: alice.id })).toBe(true)
     expect(await isRefused({ ...options(), clientId: alice.id })).toBe(true)
@@ -102,12 +102,12 @@ describe.skipIf(rabbitIsMissing())("RabbitMQ with the files that we ship", () =>
     ["requests", () => "mc/1/reg/q/+"],
     ["another's answers", (other) => `mc/1/reg/a/${other}`],
     ["the broker's own topics", () => "$SYS/#"],
-  ])("ends the connection of who subscribes to %s", async (_, filter) => {
+  ])("ends the connection of a client that subscribes to %s", async (_, filter) => {
     const wanted = filter(alice.id)
     expect(await isEnded(mallory, ({ client }) => client.subscribeAsync(wanted, { qos: 1 }))).toBe(true)
   })
 
-  test("ends the connection of who answers in the registrar's name, or asks in another's", async () => {
+  test("ends the connection of a client that answers as the registrar, or asks as another device", async () => {
     for (const topic of [`mc/1/reg/a/${newId()}`, `mc/1/reg/q/${alice.id}`, "elsewhere", "mc/1/i/x/y"]) {
       expect(await isEnded(mallory, ({ client }) => client.publishAsync(topic, "x", { qos: 1 }))).toBe(true)
     }

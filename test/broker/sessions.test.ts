@@ -19,7 +19,7 @@ import {
   type BrokerFixture,
 } from "./broker-fixture.ts"
 
-describe("who may come in, and do what", () => {
+describe("who may connect, and do what", () => {
   let fixture: BrokerFixture
   let broker: Broker
   let alice: Device
@@ -38,7 +38,7 @@ describe("who may come in, and do what", () => {
   const guest = (): Promise<TestClient> => connect(options())
   const join = (device: Device): Promise<TestClient> => connect(options(device))
 
-  /** The return code of CONNACK, or what else happened. */
+  /** The return code of CONNACK, or a word for what happened instead. */
   async function answerTo(asked: Options): Promise<unknown> {
     try {
       const testClient = await connect(asked)
@@ -90,7 +90,7 @@ describe("who may come in, and do what", () => {
     expect(await answerTo({ ...options(await fixture.device("registrar")), clientId: newId() })).toBe(2)
   })
 
-  test("accounts, wills and MQTT 5 are refused, each by its code", async () => {
+  test("accounts, wills and MQTT 5 are refused, each with its code", async () => {
     expect(await answerTo({ ...options(), username: "alice", password: "x" })).toBe(4)
     const will = {
       topic: `mc/1/i/${alice.id}/${newId()}`,
@@ -133,8 +133,8 @@ describe("who may come in, and do what", () => {
     return ticket
   }
 
-  test("a resumed TLS session is still the device that it was, and no other", async () => {
-    // Without the certificate: only the ticket can say who this is.
+  test("a resumed TLS session is still the same device, and no other", async () => {
+    // Without the certificate: only the ticket identifies this client.
     const resumed = { ...options(), session: await ticketOf(alice), clean: false }
     const testClient = await connect({ ...resumed, clientId: alice.id })
     expect((testClient.client.stream as TLSSocket).isSessionReused()).toBe(true)
@@ -149,7 +149,7 @@ describe("who may come in, and do what", () => {
     expect(await answerTo({ ...options(), session, clean: false, clientId: alice.id })).toBe(2)
   })
 
-  test("a device reads its own inbox and registration answers, and nobody else's", async () => {
+  test("a device reads its own inbox and registration answers, and no others", async () => {
     const bob = await fixture.device()
     const mine = [
       `mc/1/i/${alice.id}/${newId()}`,
@@ -177,7 +177,7 @@ describe("who may come in, and do what", () => {
     await atAlice.client.endAsync()
   })
 
-  test("a device that publishes where it may not, retains, or uses QoS 2 is cut off", async () => {
+  test("a device that publishes where it may not, retains, or uses QoS 2 is disconnected", async () => {
     const topic = `mc/1/i/${alice.id}/${newId()}`
     const attempts: [string, { retain?: boolean; qos?: 1 | 2 }][] = [
       [`mc/1/reg/a/${alice.id}`, {}],
@@ -208,7 +208,7 @@ describe("who may come in, and do what", () => {
     await atGuest.client.endAsync(true)
   })
 
-  test("a guest that holds one nameplate hears nothing of another", async () => {
+  test("a guest that holds one nameplate receives nothing from another", async () => {
     const [watcher, inviter, newcomer] = [await guest(), await join(alice), await guest()]
     await watcher.client.subscribeAsync(["mc/1/p/30", "mc/1/p/31"], { qos: 1 }).catch(() => undefined)
     await inviter.client.subscribeAsync("mc/1/p/31", { qos: 1 })
@@ -242,7 +242,7 @@ describe("who may come in, and do what", () => {
     for (const { client } of [registrar, atGuest]) await client.endAsync(true)
   })
 
-  test("guests of one address share a budget, and devices are not in it", async () => {
+  test("guests of one address share a budget, which does not count devices", async () => {
     const strict = await fixture.start({
       journalPath: `${fixture.folder}/strict`,
       guestLimits: { ...NO_LIMIT, connectionsAtOnce: 2, framesPerMinute: 3 },
@@ -257,7 +257,7 @@ describe("who may come in, and do what", () => {
     await second.client.endAsync(true)
   })
 
-  test("a guest who keeps pinging is ended when its time is over, and a device is not", async () => {
+  test("a guest that keeps pinging is disconnected when its time is over, and a device is not", async () => {
     const strict = await fixture.start({
       journalPath: `${fixture.folder}/brief`,
       guestLimits: { ...NO_LIMIT, connectionMaxMs: 300 },
@@ -271,7 +271,7 @@ describe("who may come in, and do what", () => {
     await atAlice.client.endAsync(true)
   })
 
-  test("the observer is told topic, bytes and client id of what was accepted, and of nothing else", async () => {
+  test("the observer receives topic, bytes and client id of what was accepted, and of nothing else", async () => {
     seen = []
     const topic = `mc/1/i/${alice.id}/${newId()}`
     const bob = await fixture.device()
@@ -282,7 +282,7 @@ describe("who may come in, and do what", () => {
     expect(seen).toEqual([`${bob.id} ${topic} sealed`])
   })
 
-  test("an address in use, or not ours, is told as unavailable", async () => {
+  test("an address in use, or not of this machine, is reported as unavailable", async () => {
     const port = portOf(broker)
     const again = fixture.start({
       listen: [{ host: "127.0.0.1", port }],
@@ -299,7 +299,7 @@ describe("who may come in, and do what", () => {
     await expect(foreign).rejects.toMatchObject({ code: "unavailable" })
   })
 
-  test("closing ends connections that never got as far as CONNECT", async () => {
+  test("closing ends connections that never reached CONNECT", async () => {
     const short = await fixture.start({ journalPath: `${fixture.folder}/short` })
     const socket = connectTls({ host: "127.0.0.1", port: portOf(short), ca: fixture.authority.caCertificate })
     socket.on("error", () => undefined)

@@ -8,7 +8,7 @@ import { SlowConsumers } from "../../src/broker/limits/slow-consumers.ts"
 
 const MIB = 1024 * 1024
 
-describe("who does not read", () => {
+describe("a client that does not read", () => {
   const opened: { destroy: () => unknown }[] = []
   const slowConsumers = new SlowConsumers()
 
@@ -35,11 +35,11 @@ describe("who does not read", () => {
     return { ours, theirs }
   }
 
-  test("is ended when it took nothing for half a minute, and not before", async () => {
+  test("is disconnected when it took nothing for half a minute, and not before", async () => {
     const { ours } = await overTls()
     slowConsumers.watch(ours, ours, 0)
     for (let written = 0; written < 16 * MIB; written += 64 * 1024) ours.write(Buffer.alloc(64 * 1024))
-    // What the system takes over for the reader counts as taken, until it takes no more.
+    // Bytes that fit into the system's buffers count as taken.
     const taken = (): number => ours.bytesWritten - ours.writableLength
     for (let last = -1; taken() === 0 || taken() !== last;) {
       last = taken()
@@ -52,7 +52,7 @@ describe("who does not read", () => {
     expect(ours.destroyed).toBe(true)
   })
 
-  test("is left alone while it takes something, however little, and while nothing waits", async () => {
+  test("stays connected while it takes something, however little, and while nothing waits", async () => {
     const { ours, theirs } = await overTls()
     slowConsumers.watch(ours, ours, 0)
     slowConsumers.sweep(100_000)
@@ -67,7 +67,7 @@ describe("who does not read", () => {
     expect(ours.destroyed).toBe(false)
   })
 
-  test("is ended first of all when too much waits for everybody together", async () => {
+  test("is disconnected first when too much waits for all clients together", async () => {
     const server = createServer()
     const port = await listening(server)
     const shared = Buffer.alloc(10 * MIB)

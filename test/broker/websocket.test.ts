@@ -60,7 +60,7 @@ describe("MQTT over WebSocket", () => {
     for (const { client } of [atAlice, atBob]) await client.endAsync()
   })
 
-  test("ties the client id to the certificate as everywhere, and lets guests pair only", async () => {
+  test("ties the client id to the certificate as over TCP, and lets guests only pair", async () => {
     await expect(connect({ ...overWeb(bob), clientId: alice.id })).rejects.toMatchObject({ code: 2 })
     const guest = await connect(overWeb())
     await guest.client.subscribeAsync("mc/1/p/12", { qos: 1 })
@@ -88,7 +88,7 @@ describe("MQTT over WebSocket", () => {
     return status
   }
 
-  test("is refused to whatever is no MQTT, and to pages of websites", async () => {
+  test("is refused to clients that do not speak MQTT, and to web pages", async () => {
     const upgrade = {
       Connection: "Upgrade",
       Upgrade: "websocket",
@@ -102,7 +102,7 @@ describe("MQTT over WebSocket", () => {
     expect(await statusOf({ ...upgrade, "Sec-WebSocket-Protocol": "chat" })).toBe(403)
   })
 
-  test("who was refused is ended, though they keep their own side open", async () => {
+  test("a refused connection is closed, though the client keeps its side open", async () => {
     const at = { host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate, allowHalfOpen: true }
     const mallory = connectTls(at)
     let answer = ""
@@ -119,7 +119,7 @@ describe("MQTT over WebSocket", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 403 /)
   })
 
-  test("who does not ask for it in time is ended", async () => {
+  test("a connection that does not ask for WebSocket in time is closed", async () => {
     const silent = connectTls({ host: "127.0.0.1", port: webPort, ca: fixture.authority.caCertificate })
     let answer = ""
     silent
