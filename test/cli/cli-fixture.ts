@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest"
 import { template } from "../template.ts"
 import { DebugWitness } from "../debug-witness.ts"
 
-/** What is tested is what is shipped; another build of it can be named. */
+/** Tests run the program as it is shipped; another build can be named. */
 export const PROGRAM = process.env["MQTTCHAT_PROGRAM"] ?? join(import.meta.dirname, "../../dist/mqttchat.cjs")
 
 export type Finished = {
@@ -17,10 +17,10 @@ export type Finished = {
   readonly stderr: string
 }
 
-/** A folder of its own for all profiles of one story; gone when the test is over. */
+/** One folder for all profiles of a test; deleted when the test ends. */
 export class CliFixture {
   readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-cli-"))
-  /** What the environment of the next commands holds besides. */
+  /** Added to the environment of the next commands. */
   more: NodeJS.ProcessEnv = {}
   readonly debug = new DebugWitness(this.folder)
   readonly #running = new Set<Running>()
@@ -57,7 +57,7 @@ export class CliFixture {
     return running.finished()
   }
 
-  /** Starts a command that stays. */
+  /** Starts a command that keeps running. */
   start(args: readonly string[]): Running {
     const child = spawn(process.execPath, [PROGRAM, ...args], { env: this.env, stdio: "pipe" })
     const running = new Running(child, this.debug)
@@ -68,7 +68,7 @@ export class CliFixture {
   }
 }
 
-/** A child process whose output one waits for. */
+/** A child process whose output a test waits for. */
 export class Running {
   readonly #child: ChildProcess
   readonly #debug: DebugWitness | undefined
@@ -83,7 +83,7 @@ export class Running {
     this.#ended = once(child, "close").then(() => debug?.observe(this.#stdout))
     child.stdout?.setEncoding("utf8").on("data", (text: string) => this.#append(() => (this.#stdout += text)))
     child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#append(() => (this.#stderr += text)))
-    // a child may end before it has read all we say
+    // a child may end before it has read all we write
     child.stdin?.on("error", () => undefined)
   }
 
@@ -91,7 +91,7 @@ export class Running {
     return this.#child.pid ?? 0
   }
 
-  /** What matched, as soon as stdout or stderr holds it; fails when the process ends without. */
+  /** The match, as soon as stdout or stderr holds it; fails when the process ends without one. */
   async prints(wanted: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const found = wanted.exec(this.#stdout) ?? wanted.exec(this.#stderr)
@@ -113,7 +113,7 @@ export class Running {
     this.#child.stdin?.end()
   }
 
-  /** As `head` does when it has enough. */
+  /** Closes stdout as `head` does when it has enough. */
   closeOutput(): void {
     this.#child.stdout?.destroy()
   }
@@ -139,7 +139,7 @@ export class Running {
   }
 }
 
-/** Makes the profile `alice`, whose broker is on this laptop. */
+/** Makes the profile `alice`, whose broker is on this machine. */
 export const INIT = ["--profile", "alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here"]
 
 /** A broker on a free loopback port, in the profile `alice`. */
@@ -167,7 +167,7 @@ export async function paired(cli: CliFixture): Promise<{ broker: Running; words:
   return { broker, words }
 }
 
-/** Copies Alice, whose broker is on her laptop, and Bob, who has paired with her, and gives the words that both saw. */
+/** Copies Alice, whose broker is on her machine, and Bob, who has paired with her; gives the words that both saw. */
 export async function copyPair(alice: string, bob: string): Promise<string> {
   const pair = await template("pair", makePair)
   cpSync(join(pair, "alice"), alice, { recursive: true })
@@ -175,7 +175,7 @@ export async function copyPair(alice: string, bob: string): Promise<string> {
   return readFileSync(join(pair, "words"), "utf8")
 }
 
-/** Tells a copied profile the port that the broker of this story listens on. */
+/** Sets a copied profile to the port that this test's broker listens on. */
 export function setPort(profile: string, port: number): void {
   const path = join(profile, "settings.json")
   const settings = JSON.parse(readFileSync(path, "utf8")) as { readonly broker: object }

@@ -15,7 +15,7 @@ import { CONTACT_NAMES, Shell, SHELL_NAMES, shellIsMissing } from "./shell.ts"
 
 const run = promisify(execFile)
 
-/** Each makes a file called PWNED, or becomes another word, in a shell that takes it for more than a name. */
+/** Each makes a file called PWNED, or becomes another word, in a shell that does not take it as a plain name. */
 const HOSTILE = [
   "$(touch PWNED)",
   "`touch PWNED`",
@@ -44,7 +44,7 @@ const HOSTILE = [
   "bob@home",
   "Zoë 名前",
 ]
-/** What no shell is to be offered at all. */
+/** Never offered to any shell. */
 const UNSPEAKABLE = [
   "-rf",
   "--yes",
@@ -58,7 +58,7 @@ const UNSPEAKABLE = [
   "",
 ]
 
-/** A profile whose owner says that these are the contacts. */
+/** A profile whose owner process reports these contacts. */
 async function ownerOf(cli: CliFixture, names: () => readonly string[]): Promise<void> {
   const { socket } = profilePaths({ MQTTCHAT_HOME: cli.env["MQTTCHAT_HOME"] }, "default")
   const owner = await serveCommands(
@@ -81,7 +81,7 @@ describe.each(SHELL_NAMES)("%s", (name) => {
       shell = await Shell.open(name, cli)
     })
 
-    it("completes commands, flags, their values and files, where nobody has the profile", async () => {
+    it("completes commands, flags, their values and files if no process has the profile open", async () => {
       writeFileSync(join(cli.folder, "line for bob.txt"), "")
       expect(await shell.calls("mqttchat hist\t")).toEqual(["history"])
       expect(await shell.calls("mqttchat broker mosq\t")).toEqual(["broker", "mosquitto"])
@@ -101,7 +101,7 @@ describe.each(SHELL_NAMES)("%s", (name) => {
       expect(await shell.calls("mqttchat send \t")).toEqual(["send"])
     })
 
-    it("takes a name that a stranger chose for a name and nothing else", async () => {
+    it("treats a name that a stranger chose as a name only", async () => {
       let names: readonly string[] = []
       await ownerOf(cli, () => names)
       for (const hostile of HOSTILE) {
@@ -118,8 +118,8 @@ describe.each(SHELL_NAMES)("%s", (name) => {
   })
 })
 
-describe("PowerShell, which is not here to be asked", () => {
-  it("gets the script that was read with care", async () => {
+describe("PowerShell, which is not installed for tests", () => {
+  it("gets the script that was reviewed by hand", async () => {
     const program = new Command("mqttchat").option("--profile <name>", "which one")
     program.command("send <name> [text]").description("it's one message").option("-f, --file <file>", "from")
     program
@@ -132,7 +132,7 @@ describe("PowerShell, which is not here to be asked", () => {
 })
 
 describe("the names of contacts", () => {
-  it("come from whoever has the profile, and from nowhere else", async () => {
+  it("come from the process that has the profile open, and from nowhere else", async () => {
     const cli = new CliFixture()
     await paired(cli)
     const namesOf = async (profile: string): Promise<readonly string[]> => {

@@ -25,7 +25,7 @@ test.each([
   expect(readDuration(text)).toBe(ms)
 })
 
-test("nothing that somebody types is read as a time that no timer holds", () => {
+test("no input is read as a time that a timer cannot hold", () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[0-9]{1,12}(ms|s|m|h|d)$/)), (text) => {
       const ms = readDuration(text)

@@ -19,7 +19,7 @@ function commandLines(text: string, column: number): string[] {
     .flatMap((line) => /mqttchat .*/.exec(line) ?? [])
 }
 
-/** What the grammar says against the line, or undefined if it would start. */
+/** The grammar's error for the line, or undefined if the command would start. */
 function refusal(line: string): string | undefined {
   const actions: Action[] = []
   const program = grammar("default", (action) => actions.push(action))
@@ -47,7 +47,7 @@ test("README names every command", () => {
   expect(COMMAND_NAMES.filter((name) => !named.has(name))).toEqual([])
 })
 
-test("advice for a named profile names it after each `mqttchat`, whatever the command", () => {
+test("advice for a named profile names it after each `mqttchat`, for every command", () => {
   for (const name of COMMAND_NAMES)
     expect(withProfile(`run: mqttchat ${name}`, "work", "default")).toBe(
       `run: mqttchat --profile work ${name}`,

@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest"
 import { CliFixture, paired } from "./cli-fixture.ts"
 
 /**
- * Transcripts as somebody at a terminal would keep them: `$ mqttchat ...`, then what came on stdout, what came on stderr
+ * Transcripts as a user at a terminal would keep them: `$ mqttchat ...`, then what came on stdout, what came on stderr
  * behind `2| `, and the exit code in brackets if it is not 0. `@paired` begins with Alice and Bob knowing each other.
- * `<<TEXT` behind a command is its stdin; \xNN is a byte.
+ * `<<TEXT` after a command is its stdin; \xNN is a byte.
  */
 const TRANSCRIPTS = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".txt"))
 
@@ -31,7 +31,7 @@ function words(line: string): string[] {
   )
 }
 
-/** As a shell's printf understands it. */
+/** Escapes as a shell's printf reads them. */
 function bytes(text: string): Buffer {
   const parts = text.split(/\\x([0-9a-f]{2})/)
   return Buffer.concat(parts.map((part, at) => Buffer.from(part, at % 2 === 1 ? "hex" : "utf8")))

@@ -10,7 +10,7 @@ import { PROGRAM } from "./cli-fixture.ts"
 const FOLDER = join(PROGRAM, "../man")
 const PAGES = readdirSync(FOLDER)
 
-/** @throws Error if they are not installed, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped. */
+/** @throws Error if they are not installed and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests. */
 function readersAreMissing(): boolean {
   const missing = ["groff", "man"].filter((reader) => spawnSync(reader, ["--version"]).status !== 0)
   if (missing.length > 0 && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
@@ -26,7 +26,7 @@ function everyCommand(node: CommandNode): readonly CommandNode[] {
 
 const COMMANDS = everyCommand(commandTree(grammar("default", () => undefined)))
 
-/** A page as somebody reads it, without its layout. */
+/** The text of a page, without its layout. */
 function read(page: string): string {
   const env = { ...process.env, MANWIDTH: "80", MAN_KEEP_FORMATTING: "", LC_ALL: "C.UTF-8" }
   const text = execFileSync("man", ["--local-file", join(FOLDER, page)], { env, encoding: "utf8" })
@@ -38,7 +38,7 @@ function plain(text: string): string {
 }
 
 describe.skipIf(readersAreMissing())("the manual", () => {
-  it("has a page for every command, and none besides", () => {
+  it("has a page for every command, and no other pages", () => {
     expect(PAGES.toSorted()).toEqual(COMMANDS.map(({ words }) => `${words.join("-")}.1`).toSorted())
   })
 
@@ -61,7 +61,7 @@ describe.skipIf(readersAreMissing())("the manual", () => {
     },
   )
 
-  it("says on its first page what each exit code means, and where the files lie", () => {
+  it("says on its first page what each exit code means, and where the files are", () => {
     const text = read("mqttchat.1")
     for (const code of new Set(Object.values(EXIT_CODE))) expect(text).toMatch(new RegExp(` ${code} [a-z]`))
     expect(text).toContain("~/.local/share/mqttchat/PROFILE/identity.key")

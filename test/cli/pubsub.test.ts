@@ -23,7 +23,7 @@ async function plainBroker(): Promise<string> {
   return String((server.address() as AddressInfo).port)
 }
 
-describe("pub and sub, as the paper's client has them", () => {
+describe("pub and sub, as in the paper's client", () => {
   it.each(["3.1", "3.1.1"])("exchange messages over MQTT %s at every quality of service", async (version) => {
     const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", await plainBroker(), "--mqtt-version", version]
@@ -45,7 +45,7 @@ describe("pub and sub, as the paper's client has them", () => {
     expect(await sub.finished()).toMatchObject({ signal: "SIGINT" })
   })
 
-  it("log in with a password from a file, and are told when it is wrong", async () => {
+  it("log in with a password from a file, and report when it is wrong", async () => {
     const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", await plainBroker()]
     const file = (password: string): string => {
@@ -63,7 +63,7 @@ describe("pub and sub, as the paper's client has them", () => {
     })
   })
 
-  it("publish stdin as it is, and print bytes that are no text as a number of bytes", async () => {
+  it("publish stdin unchanged, and print bytes that are not text as a number of bytes", async () => {
     const cli = new CliFixture()
     const at = ["--host", "127.0.0.1", "--port", await plainBroker()]
     const sub = cli.start(["sub", "t", ...at])
@@ -86,7 +86,7 @@ describe("pub and sub, as the paper's client has them", () => {
 })
 
 describe.skipIf(mosquittoIsMissing())("pub and sub at a Mosquitto", () => {
-  it("speak MQTT 5 and are told that nobody listens", async () => {
+  it("speak MQTT 5 and report that a message had no subscriber", async () => {
     const mosquitto = await startMosquitto("plain")
     onTestFinished(mosquitto.close)
     const cli = new CliFixture()

@@ -15,7 +15,7 @@ import { CliFixture, INIT, paired } from "./cli-fixture.ts"
 const MIB = 1024 * 1024
 const PEM = /-----BEGIN [A-Z ]+-----[\s\S]+?-----END [A-Z ]+-----/g
 
-/** @throws Error if systemd-analyze is missing where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped. */
+/** @throws Error if systemd-analyze is missing and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests. */
 function systemdIsMissing(): boolean {
   const missing = spawnSync("systemd-analyze", ["--version"]).status !== 0
   if (missing && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
@@ -39,8 +39,8 @@ async function ask(
   })
 }
 
-describe("a broker that is looked after", () => {
-  test("says how it is: connections, queues, rates and certificates; and that none runs where none does", async () => {
+describe("a broker that is monitored", () => {
+  test("reports connections, queues, rates and certificates; and that no broker runs if none does", async () => {
     const cli = new CliFixture()
     const { broker } = await paired(cli)
     await cli.run(["--profile", "bob", "send", "alice", "kept for later"])
@@ -67,7 +67,7 @@ describe("a broker that is looked after", () => {
     expect(none.stderr).toContain("→ mqttchat --profile alice broker\n")
   })
 
-  test("shows its figures to Prometheus on loopback, to nothing that a website could reach, and names nobody", async () => {
+  test("shows its metrics to Prometheus on loopback, not to web pages, and names no user", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
     const args = [
@@ -128,7 +128,7 @@ async function authorityIn(folder: string): Promise<Authority> {
   return { caCertificate, caKey }
 }
 
-/** As a hundred registrations would have; the broker does not run meanwhile. */
+/** Writes the ledger that a hundred registrations would have left; the broker does not run meanwhile. */
 async function admitDevices(folder: string, devices: readonly Device[]): Promise<void> {
   const ledger = await openLedger(join(folder, "registrar.ledger"))
   for (const { id, certificate } of devices) {
@@ -143,29 +143,26 @@ async function admitDevices(folder: string, devices: readonly Device[]): Promise
 }
 
 describe("a broker as a service", () => {
-  test.skipIf(systemdIsMissing())(
-    "has a unit that systemd takes as it is, whatever the places are called",
-    async () => {
-      const cli = new CliFixture()
-      const passphrase = join(cli.folder, 'pass "50%" $HOME.txt')
-      writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
-      const unit = join(cli.folder, "mqttchat-broker.service")
-      const written = await cli.run([
-        ...["--profile", "alice", "--passphrase-file", passphrase],
-        ...["broker", "--service", unit, "--loopback", "--port", "0", "--wss", "--metrics=0"],
-      ])
-      expect(written).toMatchObject({ code: 0, stdout: "" })
-      const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" })
-      expect({ status: verified.status, output: `${verified.stdout}${verified.stderr}` }).toEqual({
-        status: 0,
-        output: "",
-      })
-      const text = readFileSync(unit, "utf8")
-      expect(text).toContain("--profile alice --no-input broker --loopback --port=0 --wss --metrics=0\n")
-      expect(text).toContain("LoadCredential=mqttchat-passphrase:")
-      expect(text).not.toContain("correct horse")
-    },
-  )
+  test.skipIf(systemdIsMissing())("has a unit that systemd accepts, with any folder names", async () => {
+    const cli = new CliFixture()
+    const passphrase = join(cli.folder, 'pass "50%" $HOME.txt')
+    writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })
+    const unit = join(cli.folder, "mqttchat-broker.service")
+    const written = await cli.run([
+      ...["--profile", "alice", "--passphrase-file", passphrase],
+      ...["broker", "--service", unit, "--loopback", "--port", "0", "--wss", "--metrics=0"],
+    ])
+    expect(written).toMatchObject({ code: 0, stdout: "" })
+    const verified = spawnSync("systemd-analyze", ["verify", unit], { encoding: "utf8" })
+    expect({ status: verified.status, output: `${verified.stdout}${verified.stderr}` }).toEqual({
+      status: 0,
+      output: "",
+    })
+    const text = readFileSync(unit, "utf8")
+    expect(text).toContain("--profile alice --no-input broker --loopback --port=0 --wss --metrics=0\n")
+    expect(text).toContain("LoadCredential=mqttchat-passphrase:")
+    expect(text).not.toContain("correct horse")
+  })
 
   test.skipIf(systemdIsMissing())("so does a daemon", async () => {
     const cli = new CliFixture()
@@ -187,7 +184,7 @@ describe("a broker as a service", () => {
     expect(readFileSync(unit, "utf8")).not.toContain("correct horse")
   })
 
-  test("opens its keys with what systemd hands it, and is not asked", async () => {
+  test("opens its keys with the credential from systemd, and does not prompt", async () => {
     const cli = new CliFixture()
     const passphrase = join(cli.folder, "mqttchat-passphrase")
     writeFileSync(passphrase, "correct horse battery staple\n", { mode: 0o600 })

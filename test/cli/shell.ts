@@ -7,7 +7,7 @@ import { type CliFixture, PROGRAM } from "./cli-fixture.ts"
 
 export const CONTACT_NAMES = join(PROGRAM, "../contact-names.cjs")
 
-/** How each is started so that it reads nobody's own configuration. */
+/** How each is started so that it reads no user's own configuration. */
 const SHELLS = {
   bash: { start: ["--noprofile", "--norc", "-i"], load: "source <(mqttchat completion bash)" },
   zsh: {
@@ -20,7 +20,7 @@ const SHELLS = {
 export type ShellName = keyof typeof SHELLS
 export const SHELL_NAMES = Object.keys(SHELLS) as readonly ShellName[]
 
-/** Says what it was called with, unless it is asked for the script. */
+/** Prints its arguments, unless it is asked for the script. */
 const SPY = `#!/bin/sh
 [ "$1" = completion ] && exec "${process.execPath}" "${PROGRAM}" "$@"
 exec "${process.execPath}" -e 'console.log("<<" + Buffer.from(JSON.stringify(process.argv.slice(1))).toString("hex") + ">>")' -- "$@"
@@ -30,7 +30,7 @@ exec "${process.execPath}" "${CONTACT_NAMES}" "$@"
 `
 const CALLED = /<<([0-9a-f]+)>>/g
 
-/** @throws Error if it is not installed, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped. */
+/** @throws Error if it is not installed and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests. */
 export function shellIsMissing(shell: ShellName): boolean {
   const missing = spawnSync(shell, ["-c", "true"]).status !== 0
   if (missing && process.env["MQTTCHAT_TEST_REQUIRE"] === "all") {
@@ -39,7 +39,7 @@ export function shellIsMissing(shell: ShellName): boolean {
   return missing
 }
 
-/** Somebody at a real shell in a real terminal, where `mqttchat` says with what arguments it was called. */
+/** A user at a real shell in a real terminal, where `mqttchat` prints the arguments it was called with. */
 export class Shell {
   readonly #pty: IPty
   #screen = ""
@@ -63,7 +63,7 @@ export class Shell {
     onTestFinished(() => this.#pty.kill("SIGKILL"))
   }
 
-  /** One that has loaded our script. */
+  /** A shell that has loaded our script. */
   static async open(shell: ShellName, cli: CliFixture): Promise<Shell> {
     const opened = new Shell(shell, cli)
     opened.#pty.write(`${SHELLS[shell].load}\r`)

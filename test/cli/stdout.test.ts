@@ -6,7 +6,7 @@ import { type Finished, CliFixture, INIT, paired, PROGRAM, Running } from "./cli
 
 const alice = ["--profile", "alice"] as const
 const bob = ["--profile", "bob"] as const
-/** Of a few such messages the first fit into a pipe that nobody reads any more (64 KiB), and the last do not. */
+/** Of a few such messages the first fit into a pipe without a reader (64 KiB), and the last do not. */
 const LONG_TEXT_BYTES = 60_000
 const LONG_TEXTS = 5
 
@@ -72,7 +72,7 @@ const PRINTS = [
 ] as const
 
 describe("a command whose job is to print", () => {
-  it("ends with 74: with one error line where stdout is full, without a word where nobody reads", async () => {
+  it("ends with 74: with one error line if stdout is full, silently if stdout has no reader", async () => {
     const cli = new CliFixture()
     await paired(cli)
     await cli.run([...alice, "send", "bob", "hello", "--no-wait"])
@@ -89,7 +89,7 @@ describe("a command whose job is to print", () => {
     }
   })
 
-  it("ends so in a pipeline, and leaves what it could not say to nobody", async () => {
+  it("ends the same way in a pipeline, with nothing on stderr", async () => {
     const ended = await inShell(new CliFixture(), "set -o pipefail; mqttchat --help 2>&1 >&9 | cat")
     expect(ended).toMatchObject({ code: 74, stdout: "" })
   })
@@ -119,8 +119,8 @@ describe("a command whose job is to print", () => {
 })
 
 describe("a command whose job is something else", () => {
-  it.each(["alone", "beside a daemon"])(
-    "ends as its work ended, whatever became of stdout (%s)",
+  it.each(["alone", "with a daemon running"])(
+    "ends as its work ended, even if stdout failed (%s)",
     async (how) => {
       const cli = new CliFixture()
       await paired(cli)
@@ -142,7 +142,7 @@ describe("a command whose job is something else", () => {
     },
   )
 
-  it("makes a profile, sets a timer and marks a contact with a stdout that is full", async () => {
+  it("makes a profile, sets a timer and marks a contact though stdout is full", async () => {
     const cli = new CliFixture()
     expect(await into(cli, FULL, ...INIT.with(1, "carol"))).toMatchObject({ code: 0 })
     await paired(cli)
@@ -151,7 +151,7 @@ describe("a command whose job is something else", () => {
     expect((await cli.run([...alice, "contacts"])).stdout).toContain("VERIFIED")
   })
 
-  it("tells a fault by its own code where stderr is full or closed", async () => {
+  it("ends with the fault's own exit code if stderr is full or closed", async () => {
     const cli = new CliFixture()
     for (const where of ["2>/dev/full", "2>&9", "2>&-"])
       expect(await into(cli, where, "sned")).toMatchObject({ code: 64, signal: null })
@@ -176,7 +176,7 @@ describe("inbox", () => {
     ["--json", "inbox", "--follow"],
   ] as const
 
-  it.each(["alone", "beside a daemon"])("shows again what stdout did not take (%s)", async (how) => {
+  it.each(["alone", "with a daemon running"])("shows again what stdout did not take (%s)", async (how) => {
     const cli = new CliFixture()
     await paired(cli)
     await send(cli, "kept")
@@ -208,7 +208,7 @@ describe("inbox", () => {
   it("does not count a message of which a file took a part", async () => {
     const cli = new CliFixture()
     await paired(cli)
-    // the owner writes its own files: the limit is the command's
+    // the daemon writes its own files: the limit is the command's
     await cli.start([...alice, "daemon"]).prints(/daemon running/)
     const texts = ["1", "2", "3"].map((name) => name + "x".repeat(3_000))
     await send(cli, ...texts)

@@ -8,7 +8,7 @@ const bob = ["--profile", "bob"]
 const { SIGHUP } = constants.signals
 
 describe("init at a terminal", () => {
-  it("asks for name, passphrase and broker, and says what is next", async () => {
+  it("asks for name, passphrase and broker, and shows the next step", async () => {
     const cli = new CliFixture()
     const terminal = new Terminal(cli, ["init"])
     await terminal.shows(/Your name/)
@@ -30,7 +30,7 @@ describe("init at a terminal", () => {
     expect(await cli.run(["contacts"])).toMatchObject({ code: 64 })
   })
 
-  it("calls no broker running that still asks something", async () => {
+  it("does not call a broker running that still prompts", async () => {
     const cli = new CliFixture()
     const broker = new Terminal(cli, [...alice, "broker"])
     await broker.shows(/Who should reach this broker\?/)
@@ -40,7 +40,7 @@ describe("init at a terminal", () => {
     await broker.ended()
   })
 
-  it("takes the address of a broker that is there already", async () => {
+  it("takes the address of an existing broker", async () => {
     const cli = new CliFixture()
     const terminal = new Terminal(cli, ["init", "--name", "alice", "--no-passphrase"])
     await terminal.shows(/Where is your broker\?/)
@@ -63,7 +63,7 @@ describe("init at a terminal", () => {
 })
 
 describe("pair at two terminals", () => {
-  it("makes Bob's identity on the way, compares words on both sides, and opens the chat", async () => {
+  it("makes Bob's identity, compares words on both sides, and opens the chat", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
     await startBroker(cli)
@@ -94,8 +94,8 @@ describe("pair at two terminals", () => {
   })
 
   it.each([
-    ["blocks whoever does not see the same words", "y", 77, /^BLOCKED .* bob$/m],
-    ["blocks nobody for an Enter: who has not compared has said nothing", "", 0, /^UNVERIFIED .* bob$/m],
+    ["blocks a contact who does not see the same words", "y", 77, /^BLOCKED .* bob$/m],
+    ["does not block a contact for an Enter, which is not an answer", "", 0, /^UNVERIFIED .* bob$/m],
   ])("%s", async (_what, differ, code, listed) => {
     const cli = new CliFixture()
     await cli.run(INIT)
@@ -123,7 +123,7 @@ describe("pair at two terminals", () => {
     expect((await cli.run([...alice, "contacts"])).stdout).toBe("")
   })
 
-  it("leaves nobody half-paired at Ctrl+C either when somebody has answered", async () => {
+  it("leaves neither side half-paired at Ctrl+C after an answer either", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
     await startBroker(cli)
@@ -141,7 +141,7 @@ describe("pair at two terminals", () => {
 })
 
 describe("chat at a terminal", () => {
-  it("does not tear the line that one types when a message comes", async () => {
+  it("keeps the typed line whole when a message comes", async () => {
     const cli = new CliFixture()
     await paired(cli)
     const atAlice = new Terminal(cli, [...alice, "chat", "bob"])
@@ -172,7 +172,7 @@ describe("chat at a terminal", () => {
     expect(atAlice.text.match(/^> 0/gm)).toHaveLength(1)
   })
 
-  it("makes one message of a paste of three rows, and sends nothing before Enter", async () => {
+  it("turns a paste of three rows into one message, and sends nothing before Enter", async () => {
     const cli = new CliFixture()
     await paired(cli)
     const atAlice = new Terminal(cli, [...alice, "chat", "bob"])
@@ -200,7 +200,7 @@ describe("chat at a terminal", () => {
     expect((await cli.run([...alice, "history", "bob"])).stdout).toBe("")
   })
 
-  it.each(["SIGTERM", "SIGHUP"] as const)("leaves the terminal whole at %s", async (signal) => {
+  it.each(["SIGTERM", "SIGHUP"] as const)("restores the terminal at %s", async (signal) => {
     const cli = new CliFixture()
     await paired(cli)
     const atAlice = new Terminal(cli, [...alice, "chat", "bob"])
@@ -222,7 +222,7 @@ describe("chat at a terminal", () => {
     expect((await cli.run([...alice, "history", "bob"])).stdout).toBe("")
   })
 
-  it("with --plain changes nothing that is on the screen", async () => {
+  it("with --plain changes nothing already on the screen", async () => {
     const cli = new CliFixture()
     await paired(cli)
     const atAlice = new Terminal(cli, [...alice, "chat", "bob", "--plain"])
@@ -236,7 +236,7 @@ describe("chat at a terminal", () => {
     await atAlice.shows(/an answer\n\d\d:\d\d bob: second/)
   })
 
-  it("does what a stranger's text says to nobody's terminal", async () => {
+  it("obeys no escape sequence in a stranger's text", async () => {
     const cli = new CliFixture()
     await paired(cli)
     await cli.run([...bob, "send", "alice", "-"], "\u001b[?1049h\u001b[?25l\u001b[?2004hhi\nalice: fake")
@@ -247,7 +247,7 @@ describe("chat at a terminal", () => {
 })
 
 describe("a terminal whose window is closed", () => {
-  it("ends every command that stays by the signal itself", async () => {
+  it("ends every running command by the signal itself", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
     const longRunning = [

@@ -6,7 +6,7 @@ import { type CliFixture, PROGRAM } from "./cli-fixture.ts"
 const ROWS = 40
 const COLUMNS = 100
 
-/** What is run and by whom; the program as it is built, by us, where nothing else is said. */
+/** The program to run and its user; by default the built program, as the user who runs the tests. */
 export type Started = {
   readonly command: string
   readonly before?: readonly string[]
@@ -17,7 +17,7 @@ export type Started = {
 
 const BUILT: Started = { command: process.execPath, before: [PROGRAM] }
 
-/** A person at a terminal: types, and reads the screen as an emulator holds it. */
+/** A user at a terminal, who types and reads the screen of an emulator. */
 export class Terminal {
   readonly #pty: IPty
   readonly #screen: xterm.Terminal
@@ -45,7 +45,7 @@ export class Terminal {
       this.#raw += text
       this.#screen.write(text, () => this.#drawn())
     })
-    // a terminal answers what it is asked
+    // a terminal answers queries
     this.#screen.onData((answer) => this.#pty.write(answer))
     onTestFinished(() => this.#pty.kill("SIGKILL"))
   }
@@ -54,7 +54,7 @@ export class Terminal {
     this.#pty.write(text)
   }
 
-  /** Resolves with what matched when the screen shows it. */
+  /** Resolves with the match when the screen shows it. */
   async shows(wanted: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const found = wanted.exec(this.text)
@@ -78,9 +78,9 @@ export class Terminal {
     this.#pty.kill(signal)
   }
 
-  /** As when its window is closed. */
+  /** Hangs up, as when the window is closed. */
   hangUp(): void {
-    // the types of node-pty leave it out
+    // missing from the types of node-pty
     const destroy: unknown = Reflect.get(this.#pty, "destroy")
     if (typeof destroy === "function") Reflect.apply(destroy, this.#pty, [])
   }
@@ -95,7 +95,7 @@ export class Terminal {
     return rows.join("\n")
   }
 
-  /** What of the terminal's state a program must leave as it found it. */
+  /** The terminal state that a program must restore. */
   get leftBehind(): { bracketedPaste: boolean; alternateScreen: boolean; hiddenCursor: boolean } {
     return {
       bracketedPaste: this.#screen.modes.bracketedPasteMode,

@@ -6,8 +6,8 @@ import { CliFixture, INIT, pairAfresh, paired, pairUp, startBroker } from "./cli
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
 
-describe("Alice and Bob, each in a process of their own", () => {
-  it("pair by a spoken code and talk both ways", async () => {
+describe("Alice and Bob, each in a separate process", () => {
+  it("pair by a spoken code and write both ways", async () => {
     const cli = new CliFixture()
     const { words } = await pairAfresh(cli)
     expect(words.split("  ")).toHaveLength(4)
@@ -65,7 +65,7 @@ describe("Alice and Bob, each in a process of their own", () => {
     await follower.prints(/bob: two/)
   })
 
-  it("send stores a message while the broker is away, says so with exit 75, and it arrives later", async () => {
+  it("send stores a message while the broker is down and ends with exit 75; the message arrives later", async () => {
     const cli = new CliFixture()
     const { broker } = await paired(cli)
     broker.kill("SIGTERM")
@@ -93,7 +93,7 @@ describe("Alice and Bob, each in a process of their own", () => {
     await chat.finished()
   })
 
-  it("a wrong code kills it on both sides, and nobody has a new contact", async () => {
+  it("a wrong code is final on both sides, and neither has a new contact", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
     await startBroker(cli)
@@ -110,7 +110,7 @@ describe("Alice and Bob, each in a process of their own", () => {
     for (const who of [alice, bob]) expect((await cli.run([...who, "contacts"])).stdout).toBe("")
   })
 
-  it("pair again without becoming somebody else", async () => {
+  it("pair again and stay the same contacts", async () => {
     const cli = new CliFixture()
     await paired(cli)
     await pairUp(cli, [])
@@ -119,7 +119,7 @@ describe("Alice and Bob, each in a process of their own", () => {
     }
   })
 
-  it("pair by link, and by a file that is answered while the owner is away", async () => {
+  it("pair by link, and by a file that is answered while the owner is offline", async () => {
     const cli = new CliFixture()
     await cli.run(INIT)
     await startBroker(cli)
@@ -193,7 +193,7 @@ describe("a profile", () => {
     expect(await cli.run(["contacts", "--passphrase-file", fresh])).toMatchObject({ code: 0 })
   })
 
-  it("is made by one of two that begin at once, and the other is told", async () => {
+  it("is made by one of two that begin at once, and the other reports it", async () => {
     const cli = new CliFixture()
     const init = ["init", "--no-passphrase", "--broker", "later"]
     const both = await Promise.all(["one", "two"].map((name) => cli.run([...init, "--name", name])))
@@ -204,7 +204,7 @@ describe("a profile", () => {
 })
 
 describe("output", () => {
-  it("goes to a reader that leaves early without a word", async () => {
+  it("goes silently to a reader that closes early", async () => {
     const cli = new CliFixture()
     await paired(cli)
     for (const text of ["one", "two"]) await cli.run([...bob, "send", "alice", text])
@@ -215,7 +215,7 @@ describe("output", () => {
     expect(await follower.finished()).toMatchObject({ code: 74, stderr: "" })
   })
 
-  it("is whole when it is long: a megabyte of history through a pipe", async () => {
+  it("is complete when it is long: a megabyte of history through a pipe", async () => {
     const cli = new CliFixture()
     await paired(cli)
     const long = "x".repeat(60_000)
@@ -249,7 +249,7 @@ describe("output", () => {
 })
 
 describe("a broker that is not the one that was pinned", () => {
-  it("gets nothing: the message is kept, and the sender is told with exit 76", async () => {
+  it("gets nothing: the message is kept, and the sender gets exit 76", async () => {
     const cli = new CliFixture()
     const { broker } = await paired(cli)
     broker.kill("SIGTERM")
