@@ -16,7 +16,7 @@ describe("HKDF-SHA-512", () => {
     expect(() => expand(systemRandom(64), utf8("label"), 16_321)).toThrow(RangeError)
   })
 
-  it("begins alike whatever the length, and differs by label", () => {
+  it("has the same first bytes at any length, and differs by label", () => {
     const prk = systemRandom(64)
     const long = expand(prk, utf8("label"), 160)
     for (const length of [0, 1, 32, 63, 64, 65, 96, 128, 129]) {
@@ -25,7 +25,7 @@ describe("HKDF-SHA-512", () => {
     expect(expand(prk, utf8("other"), 160)).not.toEqual(long)
   })
 
-  it("takes an empty salt for 64 zero bytes", () => {
+  it("treats an empty salt as 64 zero bytes", () => {
     const ikm = systemRandom(32)
     const label = utf8("label")
     expect(kdf(new Uint8Array(), ikm, label, 32)).toEqual(kdf(new Uint8Array(64), ikm, label, 32))
@@ -37,7 +37,7 @@ describe("HKDF-SHA-512", () => {
 })
 
 describe("ML-KEM-768", () => {
-  it("lets Alice and Bob share a secret by a seed of 64 bytes", () => {
+  it("gives Alice and Bob a shared secret from a seed of 64 bytes", () => {
     const seed = systemRandom(64) as KemSeed
     const sent = encapsulate(kemKeyPair(seed), systemRandom)
     expect(sent?.ciphertext).toHaveLength(1088)
@@ -45,7 +45,7 @@ describe("ML-KEM-768", () => {
     expect(decapsulate(seed, sent!.ciphertext)).toEqual(sent!.secret)
   })
 
-  it("makes the same ciphertext from the same chance", () => {
+  it("makes the same ciphertext from the same randomness", () => {
     const key = kemKeyPair(systemRandom(64) as KemSeed)
     const chosen = (length: number) => new Uint8Array(length).fill(7)
     expect(encapsulate(key, chosen)).toEqual(encapsulate(key, chosen))
@@ -70,7 +70,7 @@ describe("ML-KEM-768", () => {
 })
 
 describe("Argon2id", () => {
-  it("turns a passphrase into the same key for ever", async () => {
+  it("derives the same key from a passphrase every time", async () => {
     const key = await argon2id(utf8("x"), new Uint8Array(16), ARGON2_COST)
     expect(toHex(key)).toBe("716f71be8a02903919ba14b3af4dc828e760a109668737ccd70517213a5447de")
   })
@@ -88,14 +88,14 @@ describe("Argon2id", () => {
     expect(withinBounds(cost)).toBe(allowed)
   })
 
-  it("spends nothing on a cost out of bounds", async () => {
+  it("does no work for a cost out of bounds", async () => {
     const cost = { memoryKiB: 4_000_000, iterations: 3, parallelism: 1 }
     await expect(argon2id(utf8("x"), new Uint8Array(16), cost)).rejects.toThrow(Fault)
   })
 })
 
 describe("a concealed secret", () => {
-  it("shows its name wherever it is printed, and keeps its bytes", () => {
+  it("prints as its name, and keeps its bytes", () => {
     const key = concealed("ChainKey", Uint8Array.of(1, 2, 3))
     expect(inspect(key)).toBe("‹ChainKey›")
     expect(inspect({ deep: { key } })).toContain("‹ChainKey›")
@@ -105,8 +105,8 @@ describe("a concealed secret", () => {
   })
 })
 
-describe("the system's chance", () => {
-  it("comes in memory that nothing else shares", () => {
+describe("system randomness", () => {
+  it("is in memory that nothing else shares", () => {
     const bytes = systemRandom(32)
     expect(bytes.buffer.byteLength).toBe(32)
     expect(systemRandom(32)).not.toEqual(bytes)

@@ -56,7 +56,7 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(toHex(open(hex(box), hex(nonce), hex(key))!)).toBe(message)
   })
 
-  it("seals a message where it stands, and opens into memory that is there already", () => {
+  it("seals a message in place, and opens into existing memory", () => {
     const [key, nonce, message] = [systemRandom(32), systemRandom(24), systemRandom(100)]
     const box = concat(new Uint8Array(16), message)
     sealInto(box, box.subarray(16), nonce, key)
@@ -105,7 +105,7 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(verify(message, new Uint8Array(), publicKey)).toBe(false)
   })
 
-  it("refuses the second form of a signature, S + L", () => {
+  it("refuses the malleable form of a signature, S + L", () => {
     const { secretKey, publicKey } = signKeyPair(systemRandom)
     const message = utf8("my prekey")
     const signature = sign(message, secretKey)
@@ -113,20 +113,20 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(verify(message, twin, publicKey)).toBe(false)
   })
 
-  it("refuses S = L and takes S = 0, by the same key of order one", () => {
+  it("refuses S = L and accepts S = 0, for the same key of order one", () => {
     const one = hex(SMALL_ORDER_ED25519[0])
     expect(verify(utf8("any"), concat(one, new Uint8Array(32)), one as VerifyKey)).toBe(true)
     expect(verify(utf8("any"), concat(one, GROUP_ORDER), one as VerifyKey)).toBe(false)
   })
 
-  it.each(LOW_ORDER_X25519)("agrees on nothing with the point of low order %s", (point) => {
+  it.each(LOW_ORDER_X25519)("refuses key agreement with the point of low order %s", (point) => {
     const secret = systemRandom(32) as SecretKey
     const withHighBit = hex(point).with(31, (hex(point)[31] ?? 0) | 0x80)
     expect(agree(secret, hex(point) as PublicKey)).toBeUndefined()
     expect(agree(secret, withHighBit as PublicKey)).toBeUndefined()
   })
 
-  it("takes the bytes of a key as they are now, not as they were", () => {
+  it("uses the bytes of a key as they are now, not as they were", () => {
     const { publicKey } = boxKeyPair(systemRandom)
     const secret = systemRandom(32) as SecretKey
     const before = agree(secret, publicKey)
@@ -135,7 +135,7 @@ describe.each(BACKENDS)("%s", (backend) => {
     expect(agree(secret, publicKey)).toEqual(agree(secret.slice() as SecretKey, publicKey))
   })
 
-  it("hashes parts as if they were one, whatever their size", () => {
+  it("hashes parts of any size as if they were one", () => {
     for (const size of [0, 1, 111, 112, 127, 128, 129, 3968, 3969, 4096, 4097, 70_000]) {
       const bytes = systemRandom(size)
       const half = size >> 1
@@ -154,7 +154,7 @@ describe.each(BACKENDS)("%s", (backend) => {
     }
   })
 
-  it("leaves what it is given unchanged, and returns memory of its own", () => {
+  it("leaves its inputs unchanged, and returns its own memory", () => {
     const key = systemRandom(32)
     const message = systemRandom(64)
     const [keyBefore, messageBefore] = [key.slice(), message.slice()]
@@ -226,7 +226,7 @@ describe("the backends together", () => {
 })
 
 describe("the choice of a backend", () => {
-  it("is the fastest that passes its self-test, where none is named", async () => {
+  it("is the fastest that passes its self-test if none is named", async () => {
     expect(await useBackend()).toBe("sodium")
   })
 

@@ -50,7 +50,7 @@ export const RFC_8032 = [
   },
 ] as const
 
-/** RFC 7748 section 6.1 asks for the check; the points of order 1, 2, 4 and 8 with every spelling below 2^255. */
+/** RFC 7748 section 6.1 asks for the check; the points of order 1, 2, 4 and 8 in every encoding below 2^255. */
 export const LOW_ORDER_X25519 = [
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -61,7 +61,7 @@ export const LOW_ORDER_X25519 = [
   "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ] as const
 
-/** Points of order 1, 2, 4 and 8 on the Ed25519 curve, with spellings that RFC 8032 does not allow. */
+/** Points of order 1, 2, 4 and 8 on the Ed25519 curve, with encodings that RFC 8032 does not allow. */
 export const SMALL_ORDER_ED25519 = [
   "0100000000000000000000000000000000000000000000000000000000000000",
   "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",

@@ -67,7 +67,7 @@ describe("Wycheproof, ML-KEM-768", () => {
   it("decapsulates with an expanded key, or refuses its length, in the library below our seeds", async () => {
     const mlkem = await createMlKem768()
     const all = cases<"dk" | "c" | "K">("mlkem_768_semi_expanded_decaps")
-    // An expanded key that contradicts itself cannot come to us: our door takes seeds and nothing else.
+    // An expanded key that contradicts itself cannot reach us: our function takes seeds only.
     const ours = all.filter(({ flags }) => !flags?.includes("InvalidDecapsulationKey"))
     expect(all.length - ours.length).toBe(2)
     for (const { tcId, dk, c, K, result } of ours) {
