@@ -14,7 +14,7 @@ import {
 const BOTS = join(import.meta.dirname, "../../docs/bots")
 type BotSetup = { readonly alice: User; readonly bob: User; readonly daemon: JsonProcess }
 
-/** Alice talks to the bot that Bob runs beside his daemon. */
+/** Alice writes to the bot that Bob runs with his daemon. */
 async function setUp(): Promise<BotSetup> {
   const fixture = new ScenarioFixture()
   onTestFinished(fixture.end)
@@ -46,7 +46,7 @@ async function exchange(alice: User): Promise<void> {
   }
 }
 
-test("the bot in JavaScript says back what it is told, also what came before it ran", async () => {
+test("the bot in JavaScript echoes its messages, also those that came before it ran", async () => {
   const { alice, daemon } = await setUp()
   const { socket } = await daemon.waitForOutput(schemaIs("daemon"))
   await alice.runJson("send", "bob", "early")
@@ -55,11 +55,11 @@ test("the bot in JavaScript says back what it is told, also what came before it 
   await exchange(alice)
 })
 
-test.skipIf(netcatIsMissing())("the bot in shell says back what it is told", async () => {
+test.skipIf(netcatIsMissing())("the bot in shell echoes its messages", async () => {
   const { alice, daemon } = await setUp()
   const { tcp, token } = await daemon.waitForOutput(schemaIs("daemon"))
   run("sh", join(BOTS, "echo.sh"), String((tcp as { port: number }).port), String(token))
-  // It says back only what comes while it listens.
+  // It echoes only what comes while it listens.
   while (!(await alice.inbox()).includes("hello?")) await alice.runJson("send", "bob", "hello?")
   await exchange(alice)
 })
@@ -69,7 +69,7 @@ test("both bots have twenty lines at most", () => {
     expect(readFileSync(join(BOTS, name), "utf8").trimEnd().split("\n").length).toBeLessThanOrEqual(20)
 })
 
-/** @throws Error if nc is missing where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped. */
+/** @throws Error if nc is missing and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests. */
 function netcatIsMissing(): boolean {
   const isMissing = spawnSync("nc", ["-h"]).error !== undefined
   if (isMissing && process.env["MQTTCHAT_TEST_REQUIRE"] === "all")

@@ -7,11 +7,11 @@ const DOCS = join(import.meta.dirname, "../../docs")
 const read = (name: string): string => readFileSync(join(DOCS, name), "utf8")
 const ADVICE = "run: npm run docs"
 
-test("docs/api.md is what the table says", async () => {
+test("docs/api.md matches the command table", async () => {
   const [, generated] = read("api.md").split(GENERATED)
   expect(generated?.trimStart(), ADVICE).toBe(await methodPages())
 })
 
-test("docs/openrpc.json is what the table says", async () => {
+test("docs/openrpc.json matches the command table", async () => {
   expect(read("openrpc.json"), ADVICE).toBe(await openRpc())
 })

@@ -13,7 +13,7 @@ import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
 import { Peer, type RpcObject } from "./rpc-peer.ts"
 import { until } from "../until.ts"
 
-/** Far more than any of these stories needs, far less than they would cost if nothing were bounded. */
+/** Far more than any of these tests needs, far less than unbounded requests would take. */
 const MEMORY_BYTES_MAX = 400 * 1024 * 1024
 const METHODS: Readonly<
   Record<string, { readonly params: v.StrictObjectSchema<v.ObjectEntries, undefined> }>
@@ -25,7 +25,7 @@ const METHODS: Readonly<
 type FuzzSetup = {
   readonly alice: TestProfile
   readonly path: string
-  /** Nobody else has to suffer. */
+  /** Other clients are still served. */
   readonly stillAnswers: () => Promise<void>
 }
 
@@ -47,11 +47,11 @@ async function setUp(): Promise<FuzzSetup> {
   return { alice, path, stillAnswers }
 }
 
-/** Where the parameters fit, these wait for somebody else, who is not there. */
+/** With valid parameters these wait for a peer, and there is none. */
 const WAITING_METHODS = ["pair-offer", "device-offer"]
 
-describe("whoever asks in bad faith", () => {
-  test("is answered once a line, whatever the line is", async () => {
+describe("a hostile client", () => {
+  test("gets one answer for each line, valid or not", async () => {
     const { path, stillAnswers } = await setUp()
     const fragment = fc.constantFrom(
       '{"jsonrpc":"2.0"',
@@ -130,7 +130,7 @@ describe("whoever asks in bad faith", () => {
     expect(await peer.waitFor(({ id }) => id === "ž")).toMatchObject({ result: [{ name: "bob" }] })
   })
 
-  test("may end its side, and gets what it asked for", async () => {
+  test("may close its side, and still gets its answers", async () => {
     const { path } = await setUp()
     const peer = new Peer({ path })
     const line = '{"jsonrpc":"2.0","id":1,"method":"contacts"}\n'
@@ -139,7 +139,7 @@ describe("whoever asks in bad faith", () => {
     expect(await peer.ended()).toHaveLength(1000)
   })
 
-  test("may vanish in the middle of anything", async () => {
+  test("may disconnect at any moment", async () => {
     const { path, stillAnswers } = await setUp()
     for (const text of [
       "{",
@@ -155,7 +155,7 @@ describe("whoever asks in bad faith", () => {
     await stillAnswers()
   })
 
-  describe("and costs no more memory than is his", () => {
+  describe("and uses no more memory than its share", () => {
     test("with lines that never end", async () => {
       const { path } = await setUp()
       const before = process.memoryUsage.rss()
@@ -165,7 +165,7 @@ describe("whoever asks in bad faith", () => {
       expect(process.memoryUsage.rss() - before).toBeLessThan(MEMORY_BYTES_MAX)
     })
 
-    test("when he asks for much and reads nothing", async () => {
+    test("when it asks for much and reads nothing", async () => {
       const { alice, path, stillAnswers } = await setUp()
       for (let sent = 0; sent < 30; sent++) await alice.send("bob", "x".repeat(60_000))
       const before = process.memoryUsage.rss()
@@ -179,7 +179,7 @@ describe("whoever asks in bad faith", () => {
       unread.destroy()
     })
 
-    test("with a thousand connections: each is answered or closed, and others get in afterwards", async () => {
+    test("with a thousand connections: each is answered or closed, and others can connect afterwards", async () => {
       const { path } = await setUp()
       const before = process.memoryUsage.rss()
       const sockets = Array.from({ length: 1000 }, () => connect(path))

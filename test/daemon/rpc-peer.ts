@@ -2,10 +2,10 @@ import { connect, type NetConnectOpts, type Socket } from "node:net"
 import { createInterface } from "node:readline"
 import { onTestFinished } from "vitest"
 
-/** An object as it came over the wire. */
+/** An object as received. */
 export type RpcObject = { readonly [field: string]: unknown }
 
-/** A program that speaks to a daemon by hand. */
+/** A client that writes raw requests to a daemon. */
 export class Peer {
   readonly socket: Socket
   readonly #received: RpcObject[] = []
@@ -20,7 +20,7 @@ export class Peer {
       this.#received.push(JSON.parse(line) as RpcObject)
       this.#changed()
     })
-    // Being cut off is what most of these are here to see.
+    // Most of these tests expect to be disconnected.
     this.socket.on("error", () => this.socket.destroy())
     for (const event of ["end", "close"]) {
       this.socket.once(event, () => {
@@ -34,14 +34,14 @@ export class Peer {
     this.socket.write(text)
   }
 
-  /** Asks, and gives the answer. */
+  /** Sends a request and gives the answer. */
   async ask(method: string, params: object = {}): Promise<RpcObject> {
     const id = this.#requests++
     this.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`)
     return this.waitFor((received) => received["id"] === id)
   }
 
-  /** The first object, of all said before or from now on, that fits; fails when the connection ends without. */
+  /** The first object that matches, received before or from now on; fails when the connection ends without one. */
   async waitFor(matches: (received: RpcObject) => boolean): Promise<RpcObject> {
     for (;;) {
       const found = this.#received.find(matches)
@@ -51,19 +51,19 @@ export class Peer {
     }
   }
 
-  /** The first object that fits, of those that were said after another one. */
+  /** The first object that matches, of those received after another one. */
   async waitForAfter(earlier: RpcObject, matches: (received: RpcObject) => boolean): Promise<RpcObject> {
     const place = this.#received.indexOf(earlier)
     return this.waitFor((received) => this.#received.indexOf(received) > place && matches(received))
   }
 
-  /** The first object; undefined when the connection ends without. */
+  /** The first object; undefined when the connection ends without one. */
   async first(): Promise<RpcObject | undefined> {
     while (!this.#hasEnded && this.#received.length === 0) await this.#change()
     return this.#received[0]
   }
 
-  /** All that was said, when the other side has ended. */
+  /** All that was received, when the other side has closed. */
   async ended(): Promise<readonly RpcObject[]> {
     while (!this.#hasEnded) await this.#change()
     return this.#received

@@ -27,7 +27,7 @@ type SocketSetup = {
   close: () => Promise<void>
 }
 
-/** Alice's engine runs in the owner; the guest asks it over a real socket. */
+/** Alice's engine runs in the owner; the guest sends requests over a real socket. */
 async function setUp(): Promise<SocketSetup> {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
@@ -42,7 +42,7 @@ async function setUp(): Promise<SocketSetup> {
   return { fixture, alice, bob, path, guest, close: owner.close }
 }
 
-test("a second process sends, reads and hears events through the owner", async () => {
+test("a second process sends, reads and receives events through the owner", async () => {
   const { fixture, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
@@ -55,7 +55,7 @@ test("a second process sends, reads and hears events through the owner", async (
   expect(events.map(({ event }) => event)).toEqual(["message", "receipt", "receipt"])
 })
 
-test("answers and events are what the table says", async () => {
+test("answers and events match the command table", async () => {
   const { fixture, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
@@ -77,12 +77,12 @@ test("a fault crosses the socket with code, message and hint", async () => {
   expect(fault).toMatchObject({ code: "not-found", hint: "did you mean bob? mqttchat contacts" })
 })
 
-test("the socket is for this user alone", async () => {
+test("only this user may use the socket", async () => {
   const { path } = await setUp()
   expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
-test("the socket's folder is made, for this user alone", async () => {
+test("the socket's folder is made, for this user only", async () => {
   const path = join(dirname(socketPath()), "mqttchat", "alice.sock")
   const alice = await new EngineFixture().profile("alice")
   const owner = await serveOwner(alice.client, path)
@@ -90,7 +90,7 @@ test("the socket's folder is made, for this user alone", async () => {
   expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)
 })
 
-test("where others could put a socket, nobody listens and nobody is trusted", async () => {
+test("a folder where others could put a socket is used neither to listen nor to connect", async () => {
   const { path, close, alice } = await setUp()
   const folder = dirname(path)
   const hint = `chmod 700 ${folder}`
@@ -101,7 +101,7 @@ test("where others could put a socket, nobody listens and nobody is trusted", as
   expect(await connectOwner(path)).toBeUndefined()
 })
 
-test("nobody at the socket is no fault", async () => {
+test("a socket without a listener is not a fault", async () => {
   expect(await connectOwner(socketPath())).toBeUndefined()
 })
 
@@ -115,10 +115,10 @@ test("a socket that a dead owner left behind is taken over", async () => {
   await again.close()
 })
 
-test("what was asked before the owner ends is answered, and what comes after is told so", async () => {
+test("requests sent before the owner ends are answered, and later ones are refused", async () => {
   const { guest, close } = await setUp()
   const requested = guest.call("contacts", {})
-  // The request is on its way before the owner hears of its end.
+  // The request is sent before the owner receives the order to end.
   await guest.call("status", {})
   await close()
   expect(await requested).toHaveLength(1)
@@ -147,14 +147,14 @@ test.each([
   ["an unknown method", '{"jsonrpc":"2.0","id":1,"method":"toString"}\n', -32601],
   ["unfit parameters", '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":7}}\n', -32602],
   ["a parameter too many", '{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n', -32602],
-])("%s is answered with its JSON-RPC error, and the owner goes on", async (_name, line, code) => {
+])("%s gets its JSON-RPC error, and the owner goes on", async (_name, line, code) => {
   const { path, guest } = await setUp()
   const [answer = ""] = await exchange(path, line, 1)
   expect(JSON.parse(answer)).toMatchObject({ jsonrpc: "2.0", error: { code } })
   expect(await guest.call("contacts", {})).toHaveLength(1)
 })
 
-test("a line over the limit is refused and its caller cut off", async () => {
+test("a line over the limit is refused and its client disconnected", async () => {
   const { path, guest } = await setUp()
   const [answer = ""] = await exchange(path, Buffer.alloc(REQUEST_BYTES_MAX + 1, "x"), 1)
   expect(JSON.parse(answer)).toMatchObject({ id: null, error: { code: -32600 } })
@@ -163,14 +163,14 @@ test("a line over the limit is refused and its caller cut off", async () => {
   ).rejects.toMatchObject({ code: "bad-data" })
 })
 
-test("requests split and joined anywhere are still requests", async () => {
+test("requests are read however their bytes are split or joined", async () => {
   const { path } = await setUp()
   const line = (id: number) => `{"jsonrpc":"2.0","id":${id},"method":"contacts"}\n`
   const answers = await exchange(path, line(1) + line(2) + line(3), 3)
   expect(answers.map((answer) => (JSON.parse(answer) as { id: number }).id).sort()).toEqual([1, 2, 3])
 })
 
-test("an owner ends though somebody does not read what they asked for", async () => {
+test("an owner ends though a client does not read its answers", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-socket-"))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, "owner.sock")

@@ -29,7 +29,7 @@ async function setUp(): Promise<TcpSetup> {
   return { port: served.port, token, tokenFile }
 }
 
-/** What is said to somebody who shows the token, or undefined where the connection is closed. */
+/** The first answer to a client that shows the token; undefined if the connection is closed. */
 function tryToken(port: number, token: string): Promise<RpcObject | undefined> {
   const peer = new Peer({ host: LOOPBACK, port })
   peer.write(auth(token))
@@ -39,7 +39,7 @@ function tryToken(port: number, token: string): Promise<RpcObject | undefined> {
 const auth = (token: unknown, id = 1): string =>
   `${JSON.stringify({ jsonrpc: "2.0", id, method: "auth", params: { token } })}\n`
 
-test("the token is made once, for this user alone", async () => {
+test("the token is made once, readable by this user only", async () => {
   const { token, tokenFile } = await setUp()
   expect(statSync(tokenFile).mode & 0o777).toBe(0o600)
   expect(readFileSync(tokenFile, "utf8")).toBe(`${token}\n`)
@@ -48,7 +48,7 @@ test("the token is made once, for this user alone", async () => {
   await expect(readOrCreateToken(tokenFile)).rejects.toThrow(`${tokenFile} holds no token`)
 })
 
-test("who shows the token is answered, also what came in the same packet", async () => {
+test("a client that shows the token gets answers, also to requests in the same packet", async () => {
   const { port, token } = await setUp()
   const peer = new Peer({ host: LOOPBACK, port })
   peer.write(`${auth(token)}{"jsonrpc":"2.0","id":2,"method":"contacts"}\n`)
@@ -66,14 +66,14 @@ test.each([
   ["no JSON", () => "hello\n"],
   ["half a line that never could be one", () => "G"],
   ["a line without an end", () => `{${" ".repeat(600)}`],
-])("%s closes the connection without a word", async (_name, line) => {
+])("%s closes the connection without an answer", async (_name, line) => {
   const { port, token } = await setUp()
   const peer = new Peer({ host: LOOPBACK, port })
   peer.write(line(token))
   expect(await peer.ended()).toEqual([])
 })
 
-test("a web page cannot ask, even if it knew the token", async () => {
+test("a web page cannot send requests, even if it knew the token", async () => {
   const { port, token } = await setUp()
   const body = `${auth(token)}{"jsonrpc":"2.0","id":2,"method":"contacts"}\n`
   const failed = await new Promise<unknown>((resolve) => {
@@ -84,17 +84,17 @@ test("a web page cannot ask, even if it knew the token", async () => {
   expect(failed).toMatchObject({ code: "ECONNRESET" })
 })
 
-test("strangers who say nothing take no more than their places, and leave none taken", async () => {
+test("silent strangers take no more than their share of connections, and free them", async () => {
   const { port, token } = await setUp()
   const silentPeers = Array.from({ length: 40 }, () => new Peer({ host: LOOPBACK, port }))
   const turnedAway = silentPeers.slice(32)
   for (const peer of turnedAway) expect(await peer.ended()).toEqual([])
   for (const peer of silentPeers) peer.socket.destroy()
-  // The server sees that they have gone when it sees it.
+  // The server notices only later that they have gone.
   await until(async () => (await tryToken(port, token)) !== undefined)
 })
 
-test("who is told of no port hears which one is taken", async () => {
+test("a port in use is refused, and the fault names it", async () => {
   const { port, token } = await setUp()
   const service = { commands: {}, call: () => Promise.resolve(null), listen: () => () => undefined }
   await expect(serveTcp(service, { host: LOOPBACK, port }, token)).rejects.toMatchObject({
