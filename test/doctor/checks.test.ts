@@ -49,7 +49,7 @@ function results(judgements: readonly Judgement[]): string[] {
   return judgements.map(({ result }) => result)
 }
 
-test("the gravest finding is the worst, and of several the first", () => {
+test("the worst finding is the most severe, and of several the first", () => {
   const row = (name: string, judgement: Judgement): Finding => ({ name, what: "", why: "", ...judgement })
   const findings = [
     row("a", good("")),
@@ -67,13 +67,13 @@ test("the gravest finding is the worst, and of several the first", () => {
 describe("the clock", () => {
   const compared = { server: YEAR, device: undefined, newest: NOW }
 
-  test("is good within what it can be compared with", () => {
+  test("is good if it agrees with what it can be compared with", () => {
     expect(judgeClock(NOW, compared)).toMatchObject({ result: "good" })
     expect(judgeClock(NOW - MINUTE, compared)).toMatchObject({ result: "good" })
     expect(judgeClock(NOW, { ...compared, server: undefined })).toMatchObject({ result: "unknown" })
   })
 
-  test("is behind where files or certificates come from its future", () => {
+  test("is behind if files or certificates come from its future", () => {
     const behind = [
       judgeClock(NOW - DAY, compared),
       judgeClock(NOW, { ...compared, server: { ...YEAR, validFrom: NOW + DAY } }),
@@ -84,12 +84,12 @@ describe("the clock", () => {
     expect(behind[0]).toMatchObject({ code: "config", fix: "timedatectl set-ntp true" })
   })
 
-  test("may be ahead where the broker's certificate is over", () => {
+  test("may be ahead if the broker's certificate has expired", () => {
     expect(judgeClock(YEAR.validTo + DAY, compared)).toMatchObject({ result: "weak" })
   })
 })
 
-describe("the way to the broker", () => {
+describe("the connection to the broker", () => {
   const tls = { version: "TLSv1.3", protocol: "mqtt", ...YEAR }
   const whole = {
     addresses: ["10.0.0.5"],
@@ -104,7 +104,7 @@ describe("the way to the broker", () => {
     expect(results(way)).toEqual(["good", "good", "good", "good"])
   })
 
-  test("ends where a step fails, and what comes after is not judged", () => {
+  test("ends where a step fails, and later steps are not judged", () => {
     const unnamed = { addresses: GONE }
     const way = [judgeName(unnamed), judgeTcp(unnamed, false), judgeTls(unnamed), judgePin(unnamed, "pin")]
     expect(results(way)).toEqual(["bad", "unknown", "unknown", "unknown"])
@@ -123,7 +123,7 @@ describe("the way to the broker", () => {
     )
   })
 
-  test("has other nodes, of which some are gone", () => {
+  test("has other nodes, of which some are down", () => {
     const views = [whole, { addresses: GONE }, { ...whole, trusted: new Fault("protocol", "another key") }]
     expect(judgeNodes([faultOf(whole)])).toMatchObject({ result: "good" })
     expect(judgeNodes(views.map(faultOf))).toMatchObject({
@@ -132,11 +132,11 @@ describe("the way to the broker", () => {
     })
   })
 
-  test("is weak where the broker still speaks TLS 1.2", () => {
+  test("is weak if the broker still accepts TLS 1.2", () => {
     expect(judgeTls({ ...whole, acceptsTls12: true })).toMatchObject({ result: "weak" })
   })
 
-  test("has certificates that end soon, or have ended", () => {
+  test("has certificates that expire soon, or have expired", () => {
     const in10 = { ...tls, validTo: NOW + 10 * DAY }
     const over = { ...tls, validTo: NOW - DAY }
     const server = [tls, in10, over].map((one) => judgeCertificate(one, NOW, false))
@@ -153,7 +153,7 @@ describe("the profile", () => {
     return { path, isOpen: false, isInPrivateFolder: true, isForeign: false, changedAt: 0, ...odd }
   }
 
-  test("may hold open files where nobody can reach them, but no open secrets", () => {
+  test("may hold files with open modes in a closed folder, but no open secrets", () => {
     const open = { isOpen: true }
     expect(judgeFiles([file("/p/k"), file("/p/crl", open)], paths)).toMatchObject({ result: "good" })
     expect(judgeFiles([file("/p/k", open)], paths)).toMatchObject({ result: "weak", fix: "chmod go= /p/k" })
@@ -179,7 +179,7 @@ describe("the profile", () => {
     expect(judgeLock(silent)).toMatchObject({ fix: "kill 7" })
   })
 
-  test("has a message store that is whole, contradicts itself, does not open, or is in use", () => {
+  test("has a message store that is whole, inconsistent, cannot be opened, or is in use", () => {
     const read = {
       kind: "read",
       isWhole: true,
@@ -208,7 +208,7 @@ describe("the profile", () => {
   })
 })
 
-describe("a visit to the broker", () => {
+describe("a probe of the broker", () => {
   const probe = {
     kind: "in",
     mqttVersion: 5,
@@ -231,7 +231,7 @@ describe("a visit to the broker", () => {
     expect(judgeAll(out)).toEqual(["bad", ...Array<string>(4).fill("unknown")])
   })
 
-  test("shows what does not come back", () => {
+  test("shows messages that do not come back", () => {
     expect(judgeAll({ ...probe, again: false })).toEqual(["good", "good", "good", "good", "weak"])
     const small = { ...probe, largest: false, again: false }
     expect(judgeAll(small)).toEqual(["good", "good", "good", "bad", "unknown"])
@@ -240,7 +240,7 @@ describe("a visit to the broker", () => {
     expect(judgeRoundTrip({ ...nothing, others: 9 })).toMatchObject({ result: "unknown" })
   })
 
-  test("tells limits that are too low", () => {
+  test("reports limits that are too low", () => {
     const limits = (properties: object): Judgement => {
       const connack = { cmd: "connack", returnCode: 0, sessionPresent: false, properties } as const
       return judgeMqtt({ ...probe, connack })
@@ -256,7 +256,7 @@ describe("a visit to the broker", () => {
   })
 })
 
-test("an attack of the audit counts if it succeeds in any way, and as unknown if it could not be told", () => {
+test("an attack of the audit counts if it succeeds in any way, and as unknown if that cannot be determined", () => {
   const [audit] = AUDITS
   if (audit === undefined) throw new Error("no audits")
   const judge = (...outcomes: readonly Outcome[]): Judgement =>
