@@ -32,7 +32,7 @@ async function backUp(profile: TestProfile): Promise<string> {
   return path
 }
 
-/** Another laptop of whoever made the backup. */
+/** Another laptop of the user who made the backup. */
 async function restored(fixture: EngineFixture, name: string, path: string): Promise<TestProfile> {
   const sealed = await readStream(createReadStream(path), path)
   const { profile, rest } = await readRecords(sealed.unlock(PASSPHRASE))
@@ -44,7 +44,7 @@ async function restored(fixture: EngineFixture, name: string, path: string): Pro
   return laptop
 }
 
-test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once, and the old laptop is told", async () => {
+test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once, and the old laptop is notified", async () => {
   atFullCost()
   const { fixture, alice, bob } = await couple()
   fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
@@ -65,7 +65,7 @@ test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once,
   expect((await bob.texts("alice")).at(-1)).toBe("from the new one")
   expect((await laptop.texts("bob")).at(-1)).toBe("I see no difference")
 
-  // What its outbox still holds is all that it says.
+  // It sends only what its outbox still holds.
   await alice.start()
   await fixture.clock.pass(MINUTE_MS)
   const seen = fixture.broker.seen.length
@@ -93,7 +93,7 @@ test("what arrived and was not acknowledged before the backup is shown once", as
   expect(new Set(await laptop.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("texts that waited for one before them are in the backup: their sender believes them here", async () => {
+test("texts that wait for an earlier one are in the backup: their sender has a receipt for them", async () => {
   const { fixture, alice, bob } = await couple()
   let lost = 0
   fixture.broker.tamper = (topic, payload) =>
@@ -109,7 +109,7 @@ test("texts that waited for one before them are in the backup: their sender beli
   expect((await laptop.texts("bob")).toSorted()).toEqual(["first", "hello yourself", "second"])
 })
 
-test("what is written before the new laptop was ever online goes as soon as it is", async () => {
+test("texts written before the new laptop was first online are sent as soon as it is", async () => {
   const { fixture, alice, bob } = await couple()
   const path = await backUp(alice)
   await alice.stop()
@@ -131,7 +131,7 @@ test("what is written before the new laptop was ever online goes as soon as it i
   expect(await laptop.client.call("outbox", {})).toEqual([])
 })
 
-test("of two laptops from one backup the later one wins, and the other is told", async () => {
+test("of two laptops from one backup the later one wins, and the other is notified", async () => {
   const { fixture, alice, bob } = await couple()
   const path = await backUp(alice)
   await alice.stop()
@@ -169,11 +169,11 @@ test("the old laptop may take the conversation back, as long as the peer remembe
   expect((await bob.texts("alice")).at(-1)).toBe("the new one fell into the sea")
 })
 
-test("both speak at once: a laptop that is gone does not win against the one that took its place", async () => {
+test("both send at once: a replaced laptop does not win against the one that replaced it", async () => {
   const { fixture, alice, bob } = await couple()
   const path = await backUp(alice)
   await alice.stop()
-  // Bob begins with a bundle that only the old laptop could answer, and so did nobody.
+  // Bob begins with a bundle that only the old laptop could answer, and it did not.
   await bob.client.call("reset", { contact: "alice" })
   await bob.send("alice", "are you there?")
   await fixture.clock.pass(MINUTE_MS)
@@ -184,7 +184,7 @@ test("both speak at once: a laptop that is gone does not win against the one tha
   expect((await laptop.texts("bob")).at(-1)).toBe("are you there?")
 })
 
-test("who was blocked stays so, and nothing goes to them until they are not", async () => {
+test("a blocked contact stays blocked, and nothing is sent to them until they are unblocked", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.client.call("block", { contact: "bob", blocked: true })
   const path = await backUp(alice)
@@ -229,7 +229,7 @@ test("a backup holds no key of a session, is 0600, and is never written over ano
   }
 })
 
-test("an empty passphrase seals nothing", async () => {
+test("an empty passphrase is refused", async () => {
   const { alice } = await couple()
   const path = join(dirname(alice.path), "unlocked")
   const asked = alice.client.call("export", { path, passphrase: "" })

@@ -21,7 +21,7 @@ describe.each([
   ["a broker where guests have a port of their own", GUESTS_APART, [node(1)], node(9)],
   ["several nodes and a port for guests", BOTH, [node(1), node(2), node(3)], node(9)],
 ])("%s", (_, broker, nodes, guestAddress) => {
-  test("sends members and guests where they belong", () => {
+  test("sends members and guests to their own addresses", () => {
     expect(addressesOf(broker)).toEqual(nodes)
     expect(guestAddressOf(broker)).toEqual(guestAddress)
     const { address, others = [] } = routesFor(broker, { kind: "device" })
@@ -31,13 +31,13 @@ describe.each([
     expect(isAddressOf(broker, node(7))).toBe(false)
   })
 
-  test("is known to the newcomer who came in at its door as it is to the member who sent him", () => {
+  test("is the same broker for a newcomer who came as a guest and for the member who invited them", () => {
     expect({ ...addressesFrom(guestAddressOf(broker), membersOf(broker)), trust: broker.trust }).toEqual(
       broker,
     )
   })
 })
 
-test("nothing is said of members who connect where the newcomer came in", () => {
+test("no member address is passed on if members use the guest address", () => {
   expect(membersOf(ONE)).toEqual({})
 })

@@ -14,7 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => fixture.end())
 
-/** Where members connect, and how each of their links that is not closed is told how it goes. */
+/** Member connections, and how each open one is told its state. */
 function watched(): { readonly connect: Connect; readonly open: Set<(state: ConnectionState) => void> } {
   const open = new Set<(state: ConnectionState) => void>()
   const connect: Connect = (target, events) => {
@@ -32,10 +32,11 @@ function watched(): { readonly connect: Connect; readonly open: Set<(state: Conn
   return { connect, open }
 }
 
-/** The invitation that somebody is just using, as it is typed. */
+/** The invitation that a user is just using, as it is typed. */
 function typed({ config }: BrokerUser): string {
   const { broker, credential } = config
-  if (broker?.trust.kind !== "pin" || credential?.kind !== "invitation") throw new Error("nobody was invited")
+  if (broker?.trust.kind !== "pin" || credential?.kind !== "invitation")
+    throw new Error("no invitation is in use")
   return formatInvitationLink({ address: broker.address, proof: broker.trust, invitation: credential.bytes })
 }
 
@@ -50,7 +51,7 @@ async function online(user: BrokerUser): Promise<void> {
   while ((await user.next("link")).link.kind !== "online");
 }
 
-test("whoever types an invitation while it is being used has one link in the end", async () => {
+test("a user who types an invitation while it is being used has one connection in the end", async () => {
   const { network, alice, invitation } = await invited()
   const twice = [1, 2].map(() => alice.client.call("register", { invitation }))
 
@@ -62,7 +63,7 @@ test("whoever types an invitation while it is being used has one link in the end
   expect(network.open.size).toBe(0)
 })
 
-test("a link that breaks just as its new certificate is saved does not come back beside the new one", async () => {
+test("a connection that breaks just as its new certificate is saved does not come back as a second one", async () => {
   const { network, alice, invitation } = await invited()
   await online(alice)
   const [old] = network.open

@@ -117,7 +117,7 @@ export class BrokerStepFixture {
     ;[this.broker, this.credential] = STARTS[start]
   }
 
-  /** Whether this can happen here. */
+  /** Feeds this event; false if it is not possible in this state. */
   happen(what: FixtureEvent): boolean {
     switch (what) {
       case "join with an invitation":
@@ -235,7 +235,7 @@ export class BrokerStepFixture {
     this.openJoins--
   }
 
-  /** The driver passes on what the present connection says, which is being closed while that is the work. */
+  /** The driver passes on events of the present connection, but not while it is being closed. */
   #connection(connection: ConnectionState): boolean {
     if (this.connections === 0 || this.work?.kind === "close-connection") return false
     return this.feed({ kind: "connection", connection })

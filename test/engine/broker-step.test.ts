@@ -16,7 +16,7 @@ const anyEvent: fc.Arbitrary<FixtureEvent> = fc.oneof(
 )
 const history = fc.array(anyEvent, { maxLength: 40, size: "max" })
 
-/** A profile that has started and lived through this. */
+/** A profile that has started and received these events. */
 function after(from: keyof typeof STARTS, events: readonly FixtureEvent[]): BrokerStepFixture {
   const fixture = new BrokerStepFixture(from)
   fixture.happen("start")
@@ -33,8 +33,8 @@ function check(law: (fixture: BrokerStepFixture) => void): void {
   )
 }
 
-describe("whatever happens", () => {
-  test("one device never has two connections, and one piece of work is under way at a time", () => {
+describe("in any order of events", () => {
+  test("one device never has two connections, and does one piece of work at a time", () => {
     check(({ connections }) => expect(connections).toBeLessThanOrEqual(1))
   })
 
@@ -67,7 +67,7 @@ describe("whatever happens", () => {
     })
   })
 
-  test("it is reported online only when the connection has said so", () => {
+  test("it is reported online only after the connection reports it", () => {
     check((fixture) => {
       const reported = fixture.effects.flatMap((effect) =>
         effect.kind === "report" ? [effect.connection] : [],
@@ -133,7 +133,7 @@ describe("a certificate", () => {
     expect(effectsOf(alice, ...MONTHS, "start", "the work is done")).toEqual(["ask", "open"])
   })
 
-  test("that is over as soon as it is made ends the attempts", () => {
+  test("that has expired as soon as it is made ends the attempts", () => {
     const alice = new BrokerStepFixture("device")
     expect(effectsOf(alice, ...MONTHS, "start", "the work is done, with a certificate that is over")).toEqual(
       ["ask", "report"],
@@ -166,7 +166,7 @@ describe("a join", () => {
     expect(effectsOf(alice, "the work is done")).toEqual(["open"])
   })
 
-  test("keeps the connection at hand until the new certificate and broker are on disk", () => {
+  test("keeps the old connection until the new certificate and broker are on disk", () => {
     const alice = after("device", ["the connection is up"])
     const steps = ["the work is done", "the work is done", "the work is done"] as const
     expect(effectsOf(alice, "join with another invitation", ...steps)).toEqual([

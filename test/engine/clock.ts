@@ -1,6 +1,6 @@
 type Timer = { readonly at: number; readonly run: () => void }
 
-/** Time that passes only when the story says so. Timers run by how much has passed; what `now` says can be set besides. */
+/** Time passes only when the test advances it. Timers run by elapsed time; `now` can be set separately. */
 export class Clock {
   #passed = 0
   #shown = 1_800_000_000_000
@@ -14,7 +14,7 @@ export class Clock {
     return () => this.#timers.delete(timer)
   }
 
-  /** Somebody sets the clock, by so many ms in either direction. */
+  /** Sets the clock, by so many ms in either direction. */
   jump(ms: number): void {
     this.#shown += ms
   }
@@ -35,7 +35,7 @@ export class Clock {
   }
 }
 
-/** The engine, the store and the post office need a turn for each commit: after so many they have come to rest. */
+/** The engine, the store and the fake broker need a turn for each commit: after so many turns they are idle. */
 const TURNS = 120
 
 async function quiet(): Promise<void> {

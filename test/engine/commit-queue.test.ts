@@ -11,7 +11,7 @@ import { openStore } from "../../src/store/store.ts"
 import { openBundle } from "../store/store-fixture.ts"
 import { EngineFixture } from "./engine-fixture.ts"
 
-/** A real store that counts its commits, and can be told to refuse one. */
+/** A real store that counts its commits, and can be set to refuse one. */
 async function countingStore(): Promise<{ store: Store; commits: Write[][]; refuse: (why: Fault) => void }> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-journal-"))
   const store = await openStore(join(folder, "messages.db"), new Uint8Array(32))
@@ -63,7 +63,7 @@ test("steps that come together share commits of 128, and each sees what those be
   expect(tags).toEqual(Array.from({ length: 140 }, (_, n) => n))
 })
 
-test("whatever the sockets hold by now shares a commit with the step that came first", async () => {
+test("what is in the sockets by now shares a commit with the first step", async () => {
   const { store, commits } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
   const first = queue.run(() => decide(setting("pairing", 1)))
@@ -72,7 +72,7 @@ test("whatever the sockets hold by now shares a commit with the step that came f
   expect(commits.map(({ length }) => length)).toEqual([2])
 })
 
-test("of what a commit writes over and over only the last is written", async () => {
+test("only the last of repeated writes in a commit is written", async () => {
   const { store, commits } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
   const steps = [1, 2, 3].map((n) => queue.run(() => decide(setting("pairing", n), bundle(n))))
@@ -81,7 +81,7 @@ test("of what a commit writes over and over only the last is written", async () 
   expect((await store.load()).settings.get("pairing")).toEqual(Uint8Array.of(3))
 })
 
-test("a step that throws takes none of its neighbours with it", async () => {
+test("a step that throws does not affect the other steps of its commit", async () => {
   const { store } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
   const [before, thrown, after] = await Promise.allSettled([
@@ -95,7 +95,7 @@ test("a step that throws takes none of its neighbours with it", async () => {
   expect([...(await store.load()).settings.keys()].sort()).toEqual(["pairing", "replaced"])
 })
 
-test("after a commit that failed, memory is what the disk says", async () => {
+test("after a failed commit, memory matches the disk", async () => {
   const { store, refuse } = await countingStore()
   const queue = await openCommitQueue(store, ignoreEffects)
   await queue.run(() => decide(setting("pairing", 1)))
@@ -106,7 +106,7 @@ test("after a commit that failed, memory is what the disk says", async () => {
   expect(seen).toEqual(Uint8Array.of(1))
 })
 
-test("what is told was on disk before, and comes in the order of the steps", async () => {
+test("events are emitted after their commit, in the order of the steps", async () => {
   const { store } = await countingStore()
   const received: string[] = []
   const queue = await openCommitQueue(store, async (effects) => {

@@ -9,7 +9,7 @@ async function allTexts(profile: TestProfile, of: string): Promise<string[]> {
   return all.filter(({ kind }) => kind === "text").map(({ text }) => text)
 }
 
-test("a timer that one sets holds for both: the receiver's time begins when it was shown", async () => {
+test("a timer that one side sets holds for both: the receiver's time begins when the text was shown", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "stays")
   await alice.client.call("timer", { contact: "bob", seconds: 3_600 })
@@ -19,7 +19,7 @@ test("a timer that one sets holds for both: the receiver's time begins when it w
   expect(await alice.systemMessages("bob")).toEqual(["you set messages to disappear after 1 hour"])
   await bob.send("alice", "goes, too")
   await fixture.clock.pass(2 * HOUR_MS)
-  // Alice's own is gone two hours after it arrived; Bob has looked at nothing.
+  // Alice's own text is gone two hours after it arrived; Bob has read nothing.
   expect(await allTexts(alice, "bob")).toEqual(["stays", "goes, too"])
   expect(await allTexts(bob, "alice")).toEqual(["stays", "goes"])
   await bob.client.call("inbox", { take: true })
@@ -30,7 +30,7 @@ test("a timer that one sets holds for both: the receiver's time begins when it w
   expect(await bob.client.call("search", { words: "goes", limit: 10 })).toEqual([])
 })
 
-test("time goes on while nobody runs, and what is over is gone at the next start", async () => {
+test("time goes on while no process runs, and expired texts are gone at the next start", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.client.call("timer", { contact: "bob", seconds: 60 })
   await alice.send("bob", "short")
@@ -43,7 +43,7 @@ test("time goes on while nobody runs, and what is over is gone at the next start
   expect(await allTexts(bob, "alice")).toEqual([])
 })
 
-test("of two timers that are set at once both keep the same one", async () => {
+test("of two timers set at the same time both sides keep the same one", async () => {
   const { fixture, alice, bob } = await couple()
   await Promise.all([
     alice.client.call("timer", { contact: "bob", seconds: 3_600 }),
@@ -54,7 +54,7 @@ test("of two timers that are set at once both keep the same one", async () => {
   expect(timers.flat().map(({ timer }) => timer)).toEqual([60, 60])
 })
 
-test("whether it was read is told only where that is wished", async () => {
+test("read receipts are sent only if enabled", async () => {
   const { fixture, alice, bob } = await couple()
   const options = { readReceipts: true, typing: true, receiptDelayMs: 0 }
   await alice.send("bob", "secretly read")
@@ -70,7 +70,7 @@ test("whether it was read is told only where that is wished", async () => {
   expect(await alice.states("bob")).toEqual(["delivered", "read"])
 })
 
-test("whether somebody writes is told only where that is wished, and costs no receipt", async () => {
+test("typing notices are sent only if enabled, and cause no receipt", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.client.call("typing", { contact: "alice", typing: true })
   await fixture.clock.pass(50)
@@ -88,7 +88,7 @@ test("whether somebody writes is told only where that is wished, and costs no re
   expect(fixture.broker.seen.length).toBe(messages + 1)
 })
 
-test("receipts that hide behind a random time come within it, and not at once", async () => {
+test("receipts with a random delay come within it, and not at once", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.client.call("privacy", {
     contact: "alice",
@@ -103,7 +103,7 @@ test("receipts that hide behind a random time come within it, and not at once", 
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("who lost his keys is paired anew, takes his old place, and is locked until he was compared", async () => {
+test("a contact who lost their keys pairs again, keeps their conversation, and is locked until compared", async () => {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
   const bob = await fixture.profile("bob")

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 
 import { EngineFixture } from "./engine-fixture.ts"
 
-test("Alice and Bob pair by file and talk; both see every state of a message", async () => {
+test("Alice and Bob pair by file and write; both see every state of a message", async () => {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
   const bob = await fixture.profile("bob")

@@ -21,11 +21,11 @@ import { FakeBroker } from "./fake-broker.ts"
 
 const BROKER: BrokerConfig = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } }
 
-/** A town with one post office and one clock. */
+/** Users with one fake broker and one clock. */
 export class EngineFixture {
   readonly broker = new FakeBroker()
   readonly clock = new Clock()
-  /** Where keys and ids come from. */
+  /** The source of keys and ids. */
   readonly random: Random
 
   constructor(random: Random = systemRandom) {
@@ -41,7 +41,7 @@ export class EngineFixture {
     return profile
   }
 
-  /** Both sides have the other as a contact, by a bundle file. */
+  /** Makes both sides contacts of each other, by a bundle file. */
   async pair(owner: TestProfile, other: TestProfile): Promise<void> {
     const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
     if (offer.by !== "file") throw new Error("not a file")
@@ -135,7 +135,7 @@ export class TestProfile {
     await running.store.close()
   }
 
-  /** The process dies: nothing is said goodbye to, nothing more is written. */
+  /** The process dies: nothing is closed, nothing more is written. */
   async crash(): Promise<void> {
     const running = this.#running
     this.#running = undefined
@@ -144,7 +144,7 @@ export class TestProfile {
     await running?.store.close()
   }
 
-  /** Whether the disk has no room any more. */
+  /** Whether the disk is full. */
   fillDisk(full: boolean): void {
     this.#running?.store.fill(full)
   }
@@ -163,7 +163,7 @@ export class TestProfile {
     return (await this.read(from)).map(({ text }) => text)
   }
 
-  /** What happened to the conversation. */
+  /** The system messages of the conversation. */
   async systemMessages(about: string): Promise<string[]> {
     const all = await this.client.call("history", { with: about, limit: 10_000 })
     return all.filter(({ kind }) => kind === "line").map(({ text }) => text)
@@ -181,7 +181,7 @@ type CrashableStore = Store & {
   readonly fill: (full: boolean) => void
 }
 
-/** A store that a dead process does not write to: whoever waits for it waits for ever. Its disk can be full. */
+/** A store that a dead process does not write to: its calls never settle. Its disk can be full. */
 function crashable(store: Store): CrashableStore {
   let dead = false
   let full = false

@@ -1,4 +1,4 @@
-/** One person as a process of its own: FOLDER holds person.json and the store, POINT is where it dies by SIGKILL. */
+/** One user as a separate process: FOLDER holds person.json and the store, POINT is where it dies by SIGKILL. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 

@@ -1,13 +1,13 @@
 import { Fault } from "../../src/errors.ts"
 import type { Connect, ConnectionState, Transport, TransportEvents } from "../../src/transport/transport.ts"
 
-/** What the post office may do to a frame before it is delivered: the copies that arrive, or none. */
+/** What the broker may do to a frame before it is delivered: the copies that arrive, or none. */
 export type Tamper = (topic: string, payload: Uint8Array) => readonly Uint8Array[]
 
 const NO_TAMPERING: Tamper = (_topic, payload) => [payload]
 
 type PublishedMessage = { readonly topic: string; readonly payload: Uint8Array }
-/** As many as a client reads ahead. */
+/** As many messages as a client reads ahead. */
 const AT_ONCE = 16
 
 type ClientSession = {
@@ -18,16 +18,16 @@ type ClientSession = {
 }
 
 /**
- * A broker in memory that does what MQTT promises for QoS 1: PUBACK after the letter is in every queue, letters to each
- * reader in order and a few at a time, from the first refused one on again on the next connection; and, on request, what
- * a hostile broker does.
+ * A broker in memory that keeps the promises of MQTT for QoS 1: PUBACK after the message is in every queue, messages to
+ * each reader in order and a few at a time, repeated from the first refused one on the next connection. On request it does
+ * what a hostile broker does.
  */
 export class FakeBroker {
   readonly #sessions = new Map<string, ClientSession>()
   readonly #connections = new Set<FakeConnection>()
   readonly seen: PublishedMessage[] = []
   tamper: Tamper = NO_TAMPERING
-  /** Whether a letter is not taken, though the link is up. */
+  /** Whether a message is refused, though the connection is up. */
   refuses: () => boolean = () => false
   #open = true
   #guests = 0
@@ -46,7 +46,7 @@ export class FakeBroker {
     return this.#open
   }
 
-  /** Grows with everything that happens here. */
+  /** Grows with every event here. */
   get activity(): number {
     return this.#activity
   }
@@ -56,23 +56,23 @@ export class FakeBroker {
     for (const connection of this.#connections) connection.lost()
   }
 
-  /** Whoever is not connected comes back. */
+  /** Clients that are not connected come back. */
   reopen(): void {
     this.#open = true
     for (const connection of this.#connections) if (!connection.isUp) this.#accept(connection)
   }
 
-  /** The broker starts anew with nothing, not even its readers' names; nobody is connected. */
+  /** The broker restarts empty, without its sessions and connections. */
   forgetAll(): void {
     this.#sessions.clear()
   }
 
-  /** What it has accepted is gone, and it says nothing of it. */
+  /** Silently loses all accepted messages. */
   loseQueued(): void {
     for (const { queue } of this.#sessions.values()) queue.length = 0
   }
 
-  /** A letter that nobody of ours wrote. */
+  /** Delivers a message that none of our engines wrote. */
   inject(topic: string, payload: Uint8Array): void {
     for (const session of this.#sessions.values())
       if (session.topics.has(topic)) this.#put(session, { topic, payload })
@@ -143,12 +143,12 @@ class FakeConnection implements Transport {
   readonly id: string
   readonly #broker: FakeBroker
   readonly #events: TransportEvents
-  /** Asked for again on every connection, as by the real link. */
+  /** Subscribed to again on every connection, as by the real connection. */
   readonly #topics = new Set<string>()
   isUp = false
   #closed = false
   #whenUp: (() => void)[] = []
-  /** How the letters end that are in the reader's hands when it hangs up. */
+  /** Ends the messages that the reader is processing when it disconnects. */
   readonly #delivering = new Set<() => void>()
 
   constructor(broker: FakeBroker, id: string, events: TransportEvents) {
@@ -170,7 +170,7 @@ class FakeConnection implements Transport {
     this.#emit({ kind: "offline", why: away() })
   }
 
-  /** Rejects when the reader hangs up before it took the letter. */
+  /** Rejects when the reader disconnects before it took the message. */
   async deliver({ topic, payload }: PublishedMessage): Promise<void> {
     let giveUp: () => void = () => undefined
     const disconnected = new Promise<never>((_resolve, reject) => (giveUp = () => reject(away())))
@@ -188,7 +188,7 @@ class FakeConnection implements Transport {
     if (this.#broker.refuses()) throw new Fault("refused", "the broker did not take the message")
     this.#broker.publishToAll({ topic, payload: new Uint8Array(payload) })
     await Promise.resolve()
-    // The link may be lost between the letter and its PUBACK.
+    // The connection may be lost between the message and its PUBACK.
     if (!this.#broker.isOpen) throw away()
   }
 

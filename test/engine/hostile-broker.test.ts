@@ -7,7 +7,7 @@ import { SEED } from "../faults/seed.ts"
 import { seededRandom } from "../session/session-fixture.ts"
 import { couple, lastMessageTo, type TestProfile, type EngineFixture } from "./engine-fixture.ts"
 
-/** What chance decides here is the same at every run of one seed. */
+/** Random choices here are the same in every run of one seed. */
 const randomBytes = seededRandom(`hostile ${SEED}`)
 
 function randomInt(below: number): number {
@@ -51,7 +51,7 @@ async function dropped(profile: TestProfile): Promise<number> {
   return (await profile.client.call("status", {})).dropped
 }
 
-describe("a broker that does its worst loses nothing for good and shows nothing twice", () => {
+describe("with a hostile broker nothing is lost for good and nothing is shown twice", () => {
   test("it loses every second frame", async () => {
     const { fixture, alice, bob } = await couple()
     fixture.broker.tamper = (_topic, payload) => (randomInt(2) === 0 ? [] : [payload])
@@ -141,7 +141,7 @@ describe("a broker that does its worst loses nothing for good and shows nothing 
 test("Mallory's random bytes of any size are dropped and counted, and nothing changes", async () => {
   const { fixture, alice, bob } = await couple()
   const { topic } = lastMessageTo(fixture, bob)
-  // Three in a row that might be frames are taken for a lost state: see the next story.
+  // Three possible frames in a row count as a lost state: see the next test.
   const sizes = [0, 1, 15, 16, 39, 40, 255, 257, 65_537, ...BUCKETS.slice(0, 2)]
   const snapshot = await snapshots(alice, bob)
   const before = (await dropped(alice)) + (await dropped(bob))
@@ -151,7 +151,7 @@ test("Mallory's random bytes of any size are dropped and counted, and nothing ch
   expect(await snapshots(alice, bob)).toEqual(snapshot)
 })
 
-test("a flood of what might be frames makes one connection anew, and nothing else changes", async () => {
+test("a flood of possible frames causes one recovery, and nothing else changes", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "before")
   await fixture.clock.pass(50)
@@ -168,7 +168,7 @@ test("a flood of what might be frames makes one connection anew, and nothing els
   expect(await alice.texts("bob")).toEqual(["and back"])
 })
 
-test("a flood of old frames is looked at 200 times a second, and a new one comes through all the same", async () => {
+test("of a flood of old frames 200 a second are examined, and a new one comes through all the same", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "one")
   await fixture.clock.pass(50)
@@ -195,7 +195,7 @@ async function snapshots(...profiles: TestProfile[]): Promise<string[]> {
   return openings.flatMap(({ snapshots: all }) => [...all.values()].map(toHex))
 }
 
-test("a frame for a mailbox that is nobody's is dropped unread", async () => {
+test("a frame for a mailbox of no contact is dropped unread", async () => {
   const { fixture, bob } = await couple()
   const device = bob.deviceId
   const foreign = `mc/1/i/${device}/${Buffer.from(randomBytes(16)).toString("base64url")}`
@@ -206,7 +206,7 @@ test("a frame for a mailbox that is nobody's is dropped unread", async () => {
   expect(await dropped(bob)).toBe(before + 1)
 })
 
-test("a blocked contact is not heard, gets no receipt, and can be let in again", async () => {
+test("a blocked contact is ignored, gets no receipt, and can be unblocked", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "before")
   await fixture.clock.pass(50)

@@ -6,7 +6,7 @@ import type { Speaking } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { lastMessageTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
-/** Eve is a contact of Bob's whose program is her own: she may say whatever the wire can carry. */
+/** Eve is a contact of Bob's with a modified program: she may send any frame that can be encoded. */
 async function couple(): Promise<{
   fixture: EngineFixture
   bob: TestProfile
@@ -38,8 +38,8 @@ const textOf = (text: string): Frame => {
 }
 const LAST = 0xffff_ffff
 
-describe("a contact whose program is her own", () => {
-  test("cannot end ours with the last number that there is, now or at the next start", async () => {
+describe("a contact with a modified program", () => {
+  test("cannot crash ours with the largest number, now or at the next start", async () => {
     const { fixture, bob, sends } = await couple()
     await sends(textOf("the last"), { kind: "number", number: LAST })
     await fixture.clock.pass(120_000)
@@ -51,7 +51,7 @@ describe("a contact whose program is her own", () => {
     expect(await bob.texts("eve")).toEqual(["hello", "the last", "behind the last"])
   })
 
-  test("cannot make us answer a thousand questions of one message [D-25]", async () => {
+  test("cannot make us answer a thousand requests for one message [D-25]", async () => {
     const { fixture, bob, sends } = await couple()
     const messages = fixture.broker.seen.length
     await sends(...Array.from({ length: 1_000 }, (): Frame => ({ kind: "again", numbers: [0] })))
@@ -60,7 +60,7 @@ describe("a contact whose program is her own", () => {
   })
 })
 
-test("what was read is told to have arrived before, though its receipt rides behind [D-25]", async () => {
+test("a text is reported as delivered before it is reported as read [D-25]", async () => {
   const fixture = new EngineFixture()
   const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
   await fixture.pair(alice, bob)

@@ -15,7 +15,7 @@ async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; b
   return { fixture, alice, bob }
 }
 
-test("what is said while the broker is away is stored, and goes out in order when it is back", async () => {
+test("texts written while the broker is down are stored, and sent in order when it is back", async () => {
   const { fixture, alice, bob } = await couple()
   fixture.broker.close()
   for (const text of ["one", "two", "three"]) await alice.send("bob", text)
@@ -28,7 +28,7 @@ test("what is said while the broker is away is stored, and goes out in order whe
   expect(await alice.states("bob")).toEqual(["delivered", "delivered", "delivered"])
 })
 
-test("to wait for the broker ends with its word, or with the time that was given", async () => {
+test("waiting for the broker ends with its acknowledgement, or with the given time", async () => {
   const { fixture, alice } = await couple()
   const answer = alice.client.call("send", { to: "bob", text: "now", wait: "broker", timeoutMs: 1_000 })
   await fixture.clock.pass(10)
@@ -39,7 +39,7 @@ test("to wait for the broker ends with its word, or with the time that was given
   expect(await late).toMatchObject({ state: "queued" })
 })
 
-test("unanswered frames are repeated after 5 s, 30 s, 2 min, 10 min and then every hour, the same bytes each time", async () => {
+test("unacknowledged frames are repeated after 5 s, 30 s, 2 min, 10 min and then every hour, the same bytes each time", async () => {
   const { fixture, alice } = await couple()
   const times: number[] = []
   const payloads = new Set<string>()
@@ -55,7 +55,7 @@ test("unanswered frames are repeated after 5 s, 30 s, 2 min, 10 min and then eve
   expect(payloads.size).toBe(1)
 })
 
-test("after 30 days without a word from the peer a message is given up, and that is told", async () => {
+test("after 30 days without a receipt a message is given up, and that is reported", async () => {
   const { fixture, alice } = await couple()
   fixture.broker.tamper = () => []
   const id = await alice.send("bob", "into the void")
@@ -66,7 +66,7 @@ test("after 30 days without a word from the peer a message is given up, and that
   expect(alice.events).toContainEqual({ event: "receipt", contact: "bob", id, state: "given-up" })
 })
 
-test("a broker that forgot our session gets at once what nobody has acknowledged", async () => {
+test("a broker that forgot our session gets all unacknowledged frames at once", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.stop()
   await alice.send("bob", "kept by the broker, then lost")
@@ -79,7 +79,7 @@ test("a broker that forgot our session gets at once what nobody has acknowledged
   expect(await bob.texts("alice")).toEqual(["kept by the broker, then lost"])
 })
 
-test("a broker that refuses everything is asked less and less often, and takes up where it began", async () => {
+test("a broker that refuses everything is tried less and less often, and later resumes in order", async () => {
   const { fixture, alice, bob } = await couple()
   const tried: number[] = []
   fixture.broker.refuses = () => tried.push(fixture.clock.now()) > 0
@@ -94,7 +94,7 @@ test("a broker that refuses everything is asked less and less often, and takes u
 })
 
 describe("a process that dies", () => {
-  test("before it could publish sends after the next start", async () => {
+  test("before it published sends after the next start", async () => {
     const { fixture, alice, bob } = await couple()
     fixture.broker.close()
     await alice.send("bob", "written down")
@@ -106,7 +106,7 @@ describe("a process that dies", () => {
     expect(await alice.states("bob")).toEqual(["delivered"])
   })
 
-  test("before its receipt left sends the receipt after the next start", async () => {
+  test("before it sent its receipt sends it after the next start", async () => {
     const { fixture, alice, bob } = await couple()
     await alice.send("bob", "did you get it?")
     await fixture.clock.pass(2)
@@ -127,7 +127,7 @@ test("a message is 1 to 65,367 bytes of UTF-8", async () => {
   expect(await bob.texts("alice")).toEqual(["ä".repeat(32_683)])
 })
 
-test("[D-2] a commit that fails acknowledges nothing: the broker brings the frame again", async () => {
+test("[D-2] a commit that fails acknowledges nothing: the broker delivers the frame again", async () => {
   const { fixture, alice, bob } = await couple()
   const { store } = bob
   const commit = store.commit
@@ -149,14 +149,14 @@ test("[D-2] a commit that fails acknowledges nothing: the broker brings the fram
   expect(await alice.texts("bob")).toEqual(["there is room again"])
 })
 
-describe("order is law", () => {
-  test("persist, then publish: nothing leaves while its commit is under way", async () => {
+describe("the order of steps", () => {
+  test("persist, then publish: nothing is sent while its commit is in progress", async () => {
     const { fixture, alice } = await couple()
     const slow = slowDisk(alice)
     const sent = fixture.broker.seen.length
     const first = alice.send("bob", "one")
     await fixture.clock.pass(10)
-    // The outbox is looked at again and again meanwhile.
+    // The outbox is checked repeatedly meanwhile.
     fixture.broker.close()
     fixture.broker.reopen()
     await fixture.clock.pass(2_000)
@@ -167,7 +167,7 @@ describe("order is law", () => {
     expect(fixture.broker.seen.length).toBeGreaterThan(sent)
   })
 
-  test("commit, then acknowledge: a frame whose commit is under way comes again after a crash", async () => {
+  test("commit, then acknowledge: a frame whose commit is in progress comes again after a crash", async () => {
     const { fixture, alice, bob } = await couple()
     slowDisk(bob)
     await alice.send("bob", "one")
@@ -179,7 +179,7 @@ describe("order is law", () => {
   })
 })
 
-/** Commits take as long as the story wants. */
+/** Commits take as long as the test wants. */
 function slowDisk(profile: TestProfile): { release: () => void } {
   const { store } = profile
   const { commit } = store
@@ -194,7 +194,7 @@ function slowDisk(profile: TestProfile): { release: () => void } {
   return { release }
 }
 
-test("an inbox taken once is empty the next time", async () => {
+test("texts taken from the inbox are not in it the next time", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "one")
   await alice.send("bob", "two")

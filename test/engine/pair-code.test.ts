@@ -23,7 +23,7 @@ afterEach(() => fixture.end())
 
 const answer = (user: BrokerUser, carrier: string) => user.client.call("pair-answer", { by: "code", carrier })
 
-/** The last word becomes another one. */
+/** Changes the last word to another one. */
 function mistyped(carrier: string): string {
   return carrier.replace(/-[a-z]+@/, (word) => (word === "-zoo@" ? "-zone@" : "-zoo@"))
 }
@@ -42,7 +42,7 @@ async function expectMessages(from: BrokerUser, to: BrokerUser): Promise<void> {
 }
 
 describe("pairing by a spoken code", () => {
-  it("lets a newcomer in at the broker; both see the same four words and can talk", async () => {
+  it("registers a newcomer at the broker; both see the same four words and can write", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const carrier = await fixture.code(alice)
@@ -85,14 +85,14 @@ describe("pairing by a spoken code", () => {
   })
 })
 
-describe("a code that does not fit", () => {
-  it("is refused before anything is sent if no code has such a word [P-1]", async () => {
+describe("a wrong code", () => {
+  it("is refused before anything is sent if the word is not in the list [P-1]", async () => {
     const bob = await fixture.newcomer("bob")
     const fault = await faultOf(answer(bob, `7-crwod-river@${fixture.address}`))
     expect(fault).toMatchObject({ code: "usage", hint: "mqttchat pair 7-crowd-river" })
   })
 
-  it("both sides are told the same, nothing is saved, and it is dead for good [P-24] [P-25]", async () => {
+  it("both sides get the same fault, nothing is saved, and the code is dead for good [P-24] [P-25]", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const carrier = await fixture.code(alice)
@@ -106,7 +106,7 @@ describe("a code that does not fit", () => {
     expect((await faultOf(answer(bob, wrong))).message).toBe(DEAD)
   })
 
-  it("five times within the hour stops the offering of codes, until the hour is over [P-25]", async () => {
+  it("five times within an hour stops new offers, until the hour is over [P-25]", async () => {
     let later = 0
     const alice = await fixture.member("alice", { now: () => Date.now() + later })
     for (let guess = 0; guess < 5; guess++) {
@@ -121,7 +121,7 @@ describe("a code that does not fit", () => {
 })
 
 describe("a code that is over", () => {
-  it("because it was used: the third person is told so, and nothing is saved [P-21]", async () => {
+  it("because it was used: the third user gets that fault, and nothing is saved [P-21]", async () => {
     const alice = await fixture.member("alice")
     const [bob, carol] = [await fixture.newcomer("bob"), await fixture.newcomer("carol")]
     const carrier = await fixture.code(alice)
@@ -134,7 +134,7 @@ describe("a code that is over", () => {
     expect(await alice.client.call("contacts", {})).toHaveLength(1)
   })
 
-  it("because it expired: both are told the same [P-20]", async () => {
+  it("because it expired: both get the same fault [P-20]", async () => {
     let later = 0
     const alice = await fixture.member("alice", { now: () => Date.now() + later })
     const bob = await fixture.newcomer("bob")
@@ -146,7 +146,7 @@ describe("a code that is over", () => {
     await expectNothingSaved(alice, bob)
   })
 
-  it("because it was taken back: nothing is left of it", async () => {
+  it("because it was cancelled: nothing is left of it", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const carrier = await fixture.code(alice)
@@ -156,8 +156,8 @@ describe("a code that is over", () => {
   })
 })
 
-describe("two people on one code", () => {
-  it("one at most is let in; whoever is not is told the same as the others [P-23]", async () => {
+describe("two users with one code", () => {
+  it("at most one is admitted; all others get the same fault [P-23]", async () => {
     const alice = await fixture.member("alice")
     const users = [await fixture.newcomer("bob"), await fixture.newcomer("carol")]
     const carrier = await fixture.code(alice)
@@ -175,8 +175,8 @@ describe("two people on one code", () => {
   })
 })
 
-describe("somebody in the path", () => {
-  it("at a broker that is pinned already is not even spoken to [P-15]", async () => {
+describe("an attacker in the path", () => {
+  it("at a broker that is already pinned gets no message [P-15]", async () => {
     const alice = await fixture.member("alice")
     const { address } = fixture.registrarFixture.target()
     const pin = new Uint8Array(16).fill(7)
@@ -189,7 +189,7 @@ describe("somebody in the path", () => {
     expect((await answer(carol, carrier)).contact.name).toBe("alice")
   })
 
-  it("who passes every message on between two brokers is found out by the pin [P-15]", async () => {
+  it("that relays every message between two brokers is detected by the pin [P-15]", async () => {
     const mallory = await newBrokerFixture()
     const trap = await mallory.start()
     const port = portOf(trap)
@@ -226,7 +226,7 @@ describe("somebody in the path", () => {
 })
 
 describe("where to pair", () => {
-  it("a code is not answered by whoever shows it, and stays good [P-27]", async () => {
+  it("a code is not answered by the profile that shows it, and stays valid [P-27]", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const carrier = await fixture.code(alice)
@@ -260,19 +260,19 @@ describe("where to pair", () => {
     expect((await answer(bob, carrier)).contact.name).toBe("alice")
   })
 
-  it("a broker that does not answer is told at once", async () => {
+  it("a broker that does not answer is reported at once", async () => {
     const bob = await fixture.newcomer("bob")
     const fault = await faultOf(answer(bob, "7-crowd-river@127.0.0.1:1"))
     expect(fault.code).toBe("unavailable")
   })
 
-  it("without a broker nobody can offer, and a newcomer must say where", async () => {
+  it("without a broker a profile cannot offer, and a newcomer must name one", async () => {
     const bob = await fixture.newcomer("bob")
     expect((await faultOf(fixture.code(bob))).code).toBe("config")
     expect((await faultOf(answer(bob, "7-crowd-river"))).code).toBe("usage")
   })
 
-  it("where members may not invite, both are told why [R-5]", async () => {
+  it("if members may not invite, both get the reason [R-5]", async () => {
     await fixture.end()
     fixture = await PairingFixture.open({ membersMayInvite: false })
     const alice = await fixture.member("alice")

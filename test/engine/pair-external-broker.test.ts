@@ -6,7 +6,7 @@ import { type TestProfile, EngineFixture } from "./engine-fixture.ts"
 
 const BROKER = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } } as const
 
-/** Somebody whose profile is new, and what it has learnt. */
+/** A user with a new profile, and the credential it has saved. */
 async function newcomer(
   fixture: EngineFixture,
   name: string,
@@ -32,7 +32,7 @@ async function newcomer(
   return { profile: await fixture.profile(name, { config }), saved }
 }
 
-/** Time passes until the promise is settled: the first to pair also waits for code to be loaded. */
+/** Advances the clock until the promise is settled: the first to pair also waits for code to be loaded. */
 async function settled<T>(fixture: EngineFixture, promise: Promise<T>): Promise<T> {
   let isSettled = false
   const end = (): void => {
@@ -52,7 +52,7 @@ async function codeOf(fixture: EngineFixture, owner: TestProfile): Promise<strin
   return offer.by === "code" ? `${offer.code}@broker.example` : ""
 }
 
-test("at a broker that takes everybody a newcomer needs nothing but the code", async () => {
+test("at a broker that admits everyone a newcomer needs only the code", async () => {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
   const { profile: bob, saved } = await newcomer(fixture, "bob")
@@ -65,7 +65,7 @@ test("at a broker that takes everybody a newcomer needs nothing but the code", a
   ])
 })
 
-test("an account of one's own is not handed on; the newcomer is told what to ask for", async () => {
+test("the owner's account is not passed on; the newcomer gets a hint what to ask for", async () => {
   const fixture = new EngineFixture()
   const account = {
     kind: "account",
@@ -93,7 +93,7 @@ test("an account of one's own is not handed on; the newcomer is told what to ask
 const KINDS: readonly PairingMessage["kind"][] = ["ask", "claim", "answer", "grant", "proof"]
 
 test.each(KINDS)(
-  "the pairing is made though the first %s after the code is typed gets lost [P-20]",
+  "the pairing completes though the first %s after the code is typed is lost [P-20]",
   async (kind) => {
     const fixture = new EngineFixture()
     const alice = await fixture.profile("alice")

@@ -35,7 +35,7 @@ async function offer(owner: BrokerUser, by: By): Promise<string> {
 const answer = (user: BrokerUser, by: By, carrier: string) => user.client.call("pair-answer", { by, carrier })
 
 describe.each(["link", "file"] as const)("pairing by %s", (by) => {
-  it("lets a newcomer in at the broker, and both see the same four words", async () => {
+  it("registers a newcomer at the broker, and both see the same four words", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const [paired, result] = await Promise.all([
@@ -50,13 +50,13 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
     expect((await bob.next("message")).message).toMatchObject({ contact: "alice", text: "hello" })
   })
 
-  it("serves a member as well", async () => {
+  it("works for a member as well", async () => {
     const [alice, bob] = [await fixture.member("alice"), await fixture.member("bob")]
     await answer(bob, by, await offer(alice, by))
     expect((await alice.next("paired")).contact.name).toBe("bob")
   })
 
-  it("says that it is for members only where nobody may be invited [R-5]", async () => {
+  it("is for members only, and says so, if invitations are forbidden [R-5]", async () => {
     await fixture.end()
     fixture = await PairingFixture.open({ membersMayInvite: false })
     const alice = await fixture.member("alice")
@@ -68,7 +68,7 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
     expect(await bob.client.call("contacts", {})).toEqual([])
   })
 
-  it("cut short is refused before anything is sent [W-43] [P-40]", async () => {
+  it("that is truncated is refused before anything is sent [W-43] [P-40]", async () => {
     const alice = await fixture.member("alice")
     let connects = 0
     const connect: Connect = (target, events) => {
@@ -82,7 +82,7 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
     expect(bob.config.broker).toBeUndefined()
   })
 
-  it("of one's own is refused", async () => {
+  it("from the profile itself is refused", async () => {
     const alice = await fixture.member("alice")
     const carrier = await offer(alice, by)
     expect((await faultOf(answer(alice, by, carrier))).code).toBe("refused")
@@ -146,7 +146,7 @@ describe("a link", () => {
     expect((await answering).contact.name).toBe("alice")
   })
 
-  it("whose owner is away is told after a while [P-20]", async () => {
+  it("whose owner is offline is reported after a while [P-20]", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const carrier = await offer(alice, "link")

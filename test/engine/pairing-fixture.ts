@@ -22,17 +22,17 @@ import {
   type RegistrarFixture,
 } from "../registrar/registrar-fixture.ts"
 
-/** A person with a real store and a real link, and what a test may want to change about them. */
+/** A user with a real store and a real connection, and the settings that a test may change. */
 export type BrokerUser = {
   readonly client: ChatClient
   readonly store: Store
   readonly events: Event[]
-  /** The next event of this kind, from the first one that was not yet taken. */
+  /** The next event of this kind that was not yet taken. */
   readonly next: <K extends Event["event"]>(kind: K) => Promise<Extract<Event, { event: K }>>
   readonly config: { broker: BrokerConfig | undefined; credential: StoredCredential | undefined }
-  /** What `after` would do in `from` milliseconds or more, and in less than `below`, it does at once. */
+  /** Timers of `from` milliseconds or more, and less than `below`, run at once. */
   readonly runTimers: (from: number, below?: number) => void
-  /** Something waits exactly that long. */
+  /** Whether a timer of exactly this length is set. */
   readonly isWaitingFor: (ms: number) => boolean
 }
 
@@ -42,7 +42,7 @@ export type UserOptions = {
   readonly now?: () => number
 }
 
-/** A real broker and registrar, and people around them. */
+/** A real broker and registrar, and their users. */
 export class PairingFixture {
   readonly registrarFixture: RegistrarFixture
   readonly #end: (() => Promise<void>)[] = []
@@ -59,14 +59,14 @@ export class PairingFixture {
     return formatAddress(this.registrarFixture.target().address)
   }
 
-  /** Somebody with a device certificate of this broker. */
+  /** A user with a device certificate of this broker. */
   async member(name: string, options: UserOptions = {}): Promise<BrokerUser> {
     const user = await this.invited(name, options)
     await user.next("link")
     return user
   }
 
-  /** Somebody who has an invitation and is just using it. */
+  /** A user who has an invitation and is just using it. */
   async invited(name: string, options: UserOptions = {}): Promise<BrokerUser> {
     const bytes = await this.registrarFixture.invite(name)
     const registrar = decodeInvitation(bytes)!.registrar
@@ -76,7 +76,7 @@ export class PairingFixture {
     return this.openUser(name, options, { broker, credential: { kind: "invitation", bytes } })
   }
 
-  /** Somebody who has just done `init`. */
+  /** A user who has just run `init`. */
   newcomer(name: string, options: UserOptions = {}): Promise<BrokerUser> {
     return this.openUser(name, options, { broker: undefined, credential: undefined })
   }
@@ -169,7 +169,7 @@ export class PairingFixture {
     }
   }
 
-  /** What to type on the other laptop. */
+  /** The code to type on the other laptop. */
   async code(owner: BrokerUser, words: 2 | 3 = 2): Promise<string> {
     const offer = await owner.client.call("pair-offer", { by: "code", words })
     return `${carrierOf(offer)}@${this.address}`

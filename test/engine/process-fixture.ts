@@ -13,7 +13,7 @@ import { openStore } from "../../src/store/store.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { seededRandom } from "../session/session-fixture.ts"
 
-/** What a process needs to be the same person again. */
+/** What a process needs to be the same user again. */
 export type Credentials = {
   readonly name: string
   readonly port: number
@@ -22,7 +22,7 @@ export type Credentials = {
   readonly device: { readonly id: string; readonly certificate: string; readonly key: string }
 }
 
-/** A real engine with real store, clock and link; its secrets are made of its name. Its time passes `pace` times as fast. */
+/** A real engine, store, clock and connection; secrets are derived from the name. Time passes `pace` times as fast. */
 export async function openRealEngine(
   { name, port, pin, device }: Credentials,
   folder: string,

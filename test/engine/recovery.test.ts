@@ -19,7 +19,7 @@ async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; b
   return { fixture, alice, bob }
 }
 
-/** The disk is as it was then. */
+/** Puts the disk back to that copy. */
 async function rollBack(profile: TestProfile, to: string): Promise<void> {
   await profile.crash()
   copyFileSync(to, profile.path)
@@ -34,7 +34,7 @@ async function copyOf(profile: TestProfile): Promise<string> {
   return copy
 }
 
-test("a sender whose disk was put back to an older copy is understood again, and nothing is shown twice", async () => {
+test("texts of a sender whose disk was put back to an older copy arrive again, and nothing is shown twice", async () => {
   const { fixture, alice, bob } = await couple()
   const copy = await copyOf(alice)
   for (const text of ["one", "two"]) {
@@ -55,7 +55,7 @@ test("a sender whose disk was put back to an older copy is understood again, and
   expect((await alice.texts("bob")).at(-1)).toBe("welcome back")
 })
 
-test("a receiver whose disk was put back gets what it lost no more, and all that follows", async () => {
+test("a receiver whose disk was put back does not get the lost texts again, but all that follow", async () => {
   const { fixture, alice, bob } = await couple()
   const copy = await copyOf(bob)
   await alice.send("bob", "lost with the disk")
@@ -72,7 +72,7 @@ test("a receiver whose disk was put back gets what it lost no more, and all that
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("[W-29] what the old session had sealed and nobody acknowledged is sent again and shown once, in order", async () => {
+test("[W-29] texts sealed in the old session and not acknowledged are sent again and shown once, in order", async () => {
   const { fixture, alice, bob } = await couple()
   // Bob gets it all, and his receipts are lost.
   fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
@@ -96,9 +96,9 @@ test("[W-29] what the old session had sealed and nobody acknowledged is sent aga
   ])
 })
 
-test("a text that came again after a recovery is acknowledged until its sender knows", async () => {
+test("a text that came again after a recovery is acknowledged until its sender has the receipt", async () => {
   const { fixture, alice, bob } = await couple()
-  // Receipts alone fill the smallest bucket; the handshake comes through.
+  // Only receipts use the smallest bucket, so the handshake comes through.
   fixture.broker.tamper = (topic, payload) =>
     topic.includes(alice.deviceId) && payload.length === 256 ? [] : [payload]
   await alice.send("bob", "one")
@@ -128,7 +128,7 @@ test("both begin at once: one handshake counts, and both go on", async () => {
   expect(states.flat().map(({ state }) => state)).toEqual(["established", "established"])
 })
 
-test("[D-30] a connection is made anew by itself once an hour and three times a day, then only when somebody asks", async () => {
+test("[D-30] recovery starts by itself once an hour and three times a day, then only on request", async () => {
   const { fixture, alice, bob } = await couple()
   const topic = fixture.broker.seen.findLast((message) => message.topic.includes(bob.deviceId))!.topic
   const isRenewed = "the connection with bob was made anew"
@@ -150,7 +150,7 @@ test("[D-30] a connection is made anew by itself once an hour and three times a 
   expect(await renewed()).toBe(4)
 })
 
-test("a disk that is put back to the same copy again and again finds its way each time", async () => {
+test("a disk that is put back to the same copy repeatedly recovers each time", async () => {
   const { fixture, alice, bob } = await couple()
   const copy = await copyOf(alice)
   for (const text of ["one", "two", "three"]) {
@@ -164,7 +164,7 @@ test("a disk that is put back to the same copy again and again finds its way eac
   expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
 })
 
-test("[D-31] an INIT of the recovery that is repeated for ever begins the session but once", async () => {
+test("[D-31] a recovery INIT that is repeated for ever begins the session only once", async () => {
   const { fixture, alice, bob } = await couple()
   const before = fixture.broker.seen.length
   await alice.client.call("reset", { contact: "bob" })
@@ -183,7 +183,7 @@ test("[D-31] an INIT of the recovery that is repeated for ever begins the sessio
   expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
 })
 
-test("a blocked contact makes nothing anew", async () => {
+test("a blocked contact causes no recovery", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.client.call("block", { contact: "alice", blocked: true })
   const answers = () => fixture.broker.seen.filter(({ topic }) => topic.includes(alice.deviceId)).length

@@ -14,7 +14,7 @@ import { carrierOf, PairingFixture, type BrokerUser, type UserOptions } from "./
 const DAY = 24 * 3600 * 1000
 
 let fixture: PairingFixture
-/** What everybody's clock says, but not that of TLS. */
+/** The time on every clock but that of TLS. */
 let now: number
 
 beforeEach(async () => {
@@ -27,7 +27,7 @@ type Kept = BrokerUser["config"] & {
   readonly saved: () => Promise<Extract<StoredCredential, { kind: "device" }>>
 }
 
-/** What an invited person keeps, and the next credential that is saved there. */
+/** The key store of an invited user, and the next credential that is saved there. */
 async function invitedConfig(name: string): Promise<Kept> {
   const bytes = await fixture.registrarFixture.invite(name)
   const { address, trust } = fixture.registrarFixture.target()
@@ -58,7 +58,7 @@ async function received(user: BrokerUser): Promise<string> {
   }
 }
 
-/** A connection that a test can declare dead, and the certificates that were shown over each. */
+/** A connection that a test can declare dead, and the certificates shown over each. */
 function cuttable(): { readonly connect: Connect; readonly shown: string[]; readonly cut: () => void } {
   const shown: string[] = []
   let onSaved: (state: ConnectionState) => void = () => undefined
@@ -83,7 +83,7 @@ const endOf = ({ certificate }: { certificate: string }) =>
   Date.parse(new X509Certificate(certificate).validTo)
 const options: UserOptions = { now: () => now }
 
-test("two thirds through its validity a certificate is renewed over the profile's own link, once [R-6]", async () => {
+test("two thirds through its validity a certificate is renewed over the profile's own connection, once [R-6]", async () => {
   const config = await invitedConfig("alice")
   const joined = config.saved()
   const alice = await fixture.openUser("alice", options, config)
@@ -104,7 +104,7 @@ test("two thirds through its validity a certificate is renewed over the profile'
   expect(renewals()).toBe(1)
 })
 
-test("after a break the link comes back with the new certificate, and hears all it did before", async () => {
+test("after a break the connection comes back with the new certificate and all its subscriptions", async () => {
   const today = now
   now = today - 60 * DAY
   const config = await invitedConfig("alice")
@@ -146,7 +146,7 @@ test("an expired certificate is renewed as a guest, and the profile goes online 
   expect(second.deviceId).toBe(first.deviceId)
 })
 
-test("a new certificate that is over by our own clock is told, not renewed for ever", async () => {
+test("a new certificate that is expired by our own clock is reported, not renewed for ever", async () => {
   const config = await invitedConfig("alice")
   const network = cuttable()
   const alice = await fixture.openUser(

@@ -4,7 +4,7 @@ import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 const MINUTE_MS = 60_000
 
-/** Loses the frames to this person that are counted out, from now on. */
+/** Drops the frames to this user with these numbers, counted from now on. */
 function lose(fixture: EngineFixture, to: TestProfile, ...lost: readonly number[]): void {
   let frame = 0
   fixture.broker.tamper = (topic, payload) => {
@@ -13,7 +13,7 @@ function lose(fixture: EngineFixture, to: TestProfile, ...lost: readonly number[
   }
 }
 
-test("[D-20] a later text waits for the one before it, which is asked for and comes within seconds", async () => {
+test("[D-20] a later text waits for the one before it, which is requested and comes within seconds", async () => {
   const { fixture, alice, bob } = await couple()
   lose(fixture, bob, 0)
   await alice.send("bob", "one")
@@ -28,7 +28,7 @@ test("[D-20] a later text waits for the one before it, which is asked for and co
   expect(await bob.systemMessages("alice")).toEqual([])
 })
 
-test("[D-21] a gap that cannot be filled is shown as a line, and what comes too late after it", async () => {
+test("[D-21] a gap that cannot be filled is shown as a system message, and late texts after it", async () => {
   const { fixture, alice, bob } = await couple()
   const first: { topic: string; payload: Uint8Array }[] = []
   let frame = 0
@@ -49,7 +49,7 @@ test("[D-21] a gap that cannot be filled is shown as a line, and what comes too 
   expect(await bob.texts("alice")).toEqual(["kept", "lost"])
 })
 
-test("what waits outlives the process, and who looks in but briefly is shown it when it is old", async () => {
+test("waiting texts outlive the process, and short-lived processes are shown them when they are old", async () => {
   const { fixture, alice, bob } = await couple()
   lose(fixture, bob, 0)
   await alice.send("bob", "lost")
@@ -65,7 +65,7 @@ test("what waits outlives the process, and who looks in but briefly is shown it 
   expect(await bob.systemMessages("alice")).toEqual(["1 message from alice did not arrive"])
 })
 
-test("whoever takes a message back says so, and nothing waits for it", async () => {
+test("a sender who cancels a message announces it, and nothing waits for it", async () => {
   const { fixture, alice, bob } = await couple()
   lose(fixture, bob, 0)
   const id = await alice.send("bob", "on second thought")
@@ -84,7 +84,7 @@ test("whoever takes a message back says so, and nothing waits for it", async () 
   })
 })
 
-test("a message that was given up after 30 days leaves no later one waiting", async () => {
+test("no later message waits for one that was given up after 30 days", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.crash()
   fixture.broker.forgetAll()
@@ -114,7 +114,7 @@ test.each([
   expect((await sent).state).toBe(state)
 })
 
-test("[D-10] send says how far it came when the time is over, and the message stays in the outbox", async () => {
+test("[D-10] send reports the state when the time is over, and the message stays in the outbox", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.crash()
   const sent = alice.client.call("send", { to: "bob", text: "hi", wait: "delivered", timeoutMs: 1_000 })

@@ -10,7 +10,7 @@ import {
 } from "../../src/engine/contacts/conversation-state.ts"
 import { statesBefore, MESSAGE_TRANSITIONS } from "../../src/store/message-states.ts"
 
-test("ARCHITECTURE.md draws what the code has", () => {
+test("ARCHITECTURE.md draws the state machines of the code", () => {
   const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8")
   const [begin, end] = DRAWN
   expect(page.split(begin)[1]?.split(end)[0]?.trim(), "run: npm run docs").toBe(drawings().trim())
@@ -23,7 +23,7 @@ const handshake = fc.constantFrom(
   "they begin anew" as const,
 )
 
-/** Where each leads [S-14] [D-30], said once more and not by the code: a message, and one that begins a chain. */
+/** The next state [S-14] [D-30], stated apart from the code: after a message, and after one that begins a chain. */
 const BY_HANDSHAKE = {
   "we answer their offer": "init-sent",
   "they answer our offer": "unconfirmed",
@@ -37,7 +37,7 @@ const BY_MESSAGE = {
   recovering: ["established", "established"],
 }
 
-test("whatever happens to a contact, it goes where it should, and only where the table leads", () => {
+test("each event takes a contact to its next state, and only along the table", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(handshake, fc.boolean()), { maxLength: 20 }), (events) => {
       let state = afterHandshake("they answer our offer")
@@ -51,7 +51,7 @@ test("whatever happens to a contact, it goes where it should, and only where the
   )
 })
 
-test("[D-10] no way leads back from a state of a text, and a later one knows all before it", () => {
+test("[D-10] the state of a text never goes back, and a later state implies the earlier ones", () => {
   const reach = (state: keyof typeof MESSAGE_TRANSITIONS): string[] =>
     MESSAGE_TRANSITIONS[state].flatMap((next) => [next, ...reach(next)])
   for (const state of Object.keys(MESSAGE_TRANSITIONS) as (keyof typeof MESSAGE_TRANSITIONS)[]) {
