@@ -12,10 +12,10 @@ import type { Direction } from "./invariants.ts"
 
 const ALL = 10_000
 
-/** Where somebody lives: what a real broker, or whoever stands in its place, is known by. */
+/** What a user knows of a broker: the port and authority of a real one, or of a stand-in. */
 export type BrokerLocation = { readonly authority: Authority; readonly folder: string; readonly port: number }
 
-/** Somebody with a real engine, store and link, who reaches the broker at one port. */
+/** A user with a real engine, store and connection, who reaches the broker at one port. */
 export class Actor {
   readonly name: string
   readonly promised: string[] = []
@@ -58,13 +58,13 @@ export class Actor {
     return this.client.call("history", { with: about.name, limit: ALL })
   }
 
-  /** Whether all that was said to them has arrived. */
+  /** Whether all texts sent to them have arrived. */
   async isDone(peer: Actor): Promise<boolean> {
     return (await this.history(peer)).every(({ mine, state }) => !mine || state === "delivered")
   }
 }
 
-/** Pairs them by a bundle file, and waits until each has heard the other. */
+/** Pairs them by a bundle file, and waits until each has received from the other. */
 export async function pairActors(owner: Actor, other: Actor): Promise<void> {
   const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
   if (offer.by !== "file") throw new Error("not a file")
@@ -75,7 +75,7 @@ export async function pairActors(owner: Actor, other: Actor): Promise<void> {
   })
 }
 
-/** Resolves when the condition holds; it is looked at again whenever something happens to anybody. */
+/** Resolves when the condition holds; each event of any user checks it again. */
 export async function until(actors: readonly Actor[], holds: () => Promise<boolean>): Promise<void> {
   for (;;) {
     let stops: (() => void)[] = []
@@ -89,7 +89,7 @@ export async function until(actors: readonly Actor[], holds: () => Promise<boole
   }
 }
 
-/** All that either has said has arrived. */
+/** All texts of both have arrived. */
 export function untilSettled(one: Actor, other: Actor): Promise<void> {
   return until([one, other], async () => (await one.isDone(other)) && (await other.isDone(one)))
 }

@@ -2,15 +2,15 @@ import { type Device, mint, newId, newBrokerFixture, portOf } from "../broker/br
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import type { BrokerLocation } from "./actors.ts"
 
-/** A real broker that lets devices in by their certificates. */
+/** A real broker that admits devices by their certificates. */
 export type RealBroker = BrokerLocation & {
   readonly device: () => Promise<Device>
   readonly end: () => Promise<void>
 }
 
-/** One that is a process of its own. */
+/** A broker that is a separate process. */
 export type CrashingBroker = RealBroker & {
-  /** Killed with kill -9, and started again on the same port with what it has on its disk. */
+  /** Kills it with kill -9, and starts it again on the same port and disk. */
   readonly crash: () => Promise<void>
 }
 

@@ -14,7 +14,7 @@ async function pairedUsers(): Promise<{ fixture: EngineFixture; alice: TestProfi
   return { fixture, alice, bob }
 }
 
-test.each([-2, 2])("a clock that is set by %d days delays nothing that is on its way", async (days) => {
+test.each([-2, 2])("a clock that is set by %d days delays nothing in flight", async (days) => {
   const { fixture, alice, bob } = await pairedUsers()
   setFrameFaults(fixture, ["lose"])
   await alice.send("bob", "hello")

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 
 import { pairedUsers, type User, ScenarioFixture } from "../scenario/scenario-fixture.ts"
 
-/** A connection is made anew within a few commands of either side; what takes so many never comes. */
+/** A recovery takes a few commands of either side; after this many it never comes. */
 const ROUNDS_MAX = 200
 
 const DATABASE = "messages.db"
@@ -27,7 +27,7 @@ async function receivedTexts(who: User, from: User): Promise<unknown[]> {
   return (await who.history(from)).filter(({ mine }) => mine !== true).map(({ text }) => text)
 }
 
-/** Both look in, again and again, until the one has these texts of the other. */
+/** Both run short commands until one has these texts of the other. */
 async function untilReceived(who: User, from: User, texts: readonly string[]): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const all = await receivedTexts(who, from)
@@ -43,7 +43,7 @@ function duplicates(texts: readonly unknown[]): unknown[] {
 }
 
 describe.concurrent("a database file that is put back to an older copy", () => {
-  it("of the sender: what is sent from then on arrives, and nothing twice", async ({ onTestFinished }) => {
+  it("of the sender: later texts arrive, and nothing twice", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, bob } = await pairedUsers(fixture)
@@ -61,7 +61,7 @@ describe.concurrent("a database file that is put back to an older copy", () => {
     await exchange(bob, alice, "welcome back")
   })
 
-  it("of the receiver: what is sent from then on arrives, and nothing twice", async ({ onTestFinished }) => {
+  it("of the receiver: later texts arrive, and nothing twice", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, bob } = await pairedUsers(fixture)

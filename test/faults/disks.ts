@@ -9,7 +9,7 @@ export async function copyDisk(profile: TestProfile): Promise<void> {
   await profile.start()
 }
 
-/** The disk is as it was when it was copied. */
+/** Puts the disk back as it was when it was copied. */
 export async function rollBackDisk(profile: TestProfile): Promise<void> {
   await profile.crash()
   copyFileSync(copyOf(profile), profile.path)

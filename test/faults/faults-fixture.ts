@@ -5,13 +5,13 @@ import { expectInvariants } from "./invariants.ts"
 import { openProxy, type Proxy } from "./proxy.ts"
 import { pairActors, direction, Actor, untilSettled } from "./actors.ts"
 
-/** Two who know each other and reach a real broker through one proxy. */
+/** Two contacts who reach a real broker through one proxy. */
 export type FaultsFixture = { readonly alice: Actor; readonly bob: Actor; readonly proxy: Proxy }
 
-/** For engines an hour is three minutes: what they repeat after 5 s comes within a moment. */
+/** For engines an hour is three minutes: what they repeat after 5 s comes in a quarter of a second. */
 const PACE = 20
 
-/** The story's own `onTestFinished`: several are told at once. */
+/** The test's own `onTestFinished`, since several tests run at once. */
 type Ending = Pick<TestContext, "onTestFinished">
 
 export async function openFaultsFixture(
@@ -31,7 +31,7 @@ export async function openFaultsFixture(
   return { alice, bob, proxy }
 }
 
-/** They have paired, and each has heard the other. */
+/** They have paired, and each has received from the other. */
 export async function pairedActors(
   location: ConstructorParameters<typeof Actor>[1],
   devices: readonly [ConstructorParameters<typeof Actor>[2], ConstructorParameters<typeof Actor>[2]],

@@ -7,13 +7,13 @@ export type Direction = {
   readonly from: string
   /** The sender's own texts. */
   readonly sent: readonly Message[]
-  /** What the receiver has: the sender's texts, and lines. */
+  /** What the receiver has: the sender's texts, and system messages. */
   readonly received: readonly Message[]
-  /** Texts of which the sender was told that they are on disk. */
+  /** Texts that were reported to the sender as being on disk. */
   readonly promised: readonly string[]
 }
 
-/** What disks that were put back have forgotten. */
+/** What was lost when disks were put back. */
 export type Forgotten = {
   /** Texts that their sender no longer knows of. */
   readonly sent: ReadonlySet<string>
@@ -26,9 +26,9 @@ const HAS_ARRIVED: readonly Message["state"][] = ["delivered", "read"]
 const WAS_REPORTED: readonly Message["state"][] = [...HAS_ARRIVED, "given-up", "cancelled"]
 
 /**
- * The law, once the weather has cleared: a text that was promised is kept; its sender was told that it arrived, or that
- * it never will; what arrived was shown once, and nothing was shown twice; and in the order of sending, unless a line
- * said before that something was missing.
+ * The invariants, once the faults have ended: a promised text is kept; its sender has a receipt, or a report that
+ * it was given up; each arrived text was shown exactly once, and in the order of sending, unless a system message
+ * announced before that texts were missing.
  */
 export function expectInvariants(direction: Direction, forgotten = NOTHING): void {
   const { from, sent, received, promised } = direction
@@ -52,8 +52,8 @@ export function expectInvariants(direction: Direction, forgotten = NOTHING): voi
 }
 
 /**
- * Walks through what was shown. Whatever is passed over must have been announced by then, and may come later; of what
- * its sender took back or gave up nobody need hear.
+ * Walks through what was shown. Each text that is skipped must have been announced by then, and may come later; texts
+ * that the sender cancelled or gave up need no announcement.
  */
 function expectOrder({ from, sent, received }: Direction): void {
   const arrived = sent.filter(({ state }) => HAS_ARRIVED.includes(state))
@@ -72,7 +72,7 @@ function expectOrder({ from, sent, received }: Direction): void {
   }
 }
 
-/** How many texts the line says are missing. */
+/** How many texts the system message reports as missing. */
 function missingIn(line: string): number {
   const [, arrived, back] =
     /(?:(\d+) messages? from .* did not arrive|took back (\d+) messages?)$/.exec(line) ?? []

@@ -68,7 +68,7 @@ async function startAlice(point: FaultPoint | ""): Promise<Child> {
   const ended = once(child, "exit")
   const isReady = await Promise.race([once(child.stdout, "data"), ended.then(() => undefined)])
   const client = isReady && (await connectOwner(join(folder, "owner.sock")))
-  // It can die before anybody asks it: what an earlier process left undone passes the same points.
+  // It can die before the first request: work that an earlier process left undone passes the same points.
   const started = { process: child, client: client ?? DEAD, ended }
   children.push(started)
   return started
@@ -80,7 +80,7 @@ const DEAD: ChatClient = {
   close: () => Promise.resolve(),
 }
 
-/** Resolves when the condition holds; it is looked at again whenever something happens to anybody. */
+/** Resolves when the condition holds; each event of any user checks it again. */
 async function until(clients: readonly ChatClient[], holds: () => Promise<boolean>): Promise<void> {
   for (;;) {
     let stop: (() => void)[] = []
@@ -95,7 +95,7 @@ async function until(clients: readonly ChatClient[], holds: () => Promise<boolea
 }
 
 /**
- * Whether it died where it should: if the story came to its end first, it never got there. A story that fails on the way
+ * Whether it died where it should: if the test came to its end first, it never got there. A test that fails on the way
  * has lost its process.
  */
 async function died({ ended }: Child, scenario: Promise<unknown>): Promise<boolean> {
@@ -130,7 +130,7 @@ async function fileOf(client: ChatClient): Promise<string> {
   return offer.file
 }
 
-/** Both know each other by name, and each has heard the other on a chain that answers its own. */
+/** Both know each other by name, and each has received a message on a chain that answers its own. */
 async function untilEstablished(alice: ChatClient): Promise<void> {
   await until([alice, bob.client], async () => {
     const both = await Promise.all([onlyContact(alice), onlyContact(bob.client)])
@@ -149,11 +149,11 @@ async function allDelivered(alice: ChatClient, other: ChatClient): Promise<boole
   return all.every(({ mine, state }) => !mine || state === "delivered")
 }
 
-describe.each(REAL_BROKERS)("talking on %s", (_name, open) => {
+describe.each(REAL_BROKERS)("a conversation on %s", (_name, open) => {
   beforeEach(() => begin(open))
   afterEach(end)
 
-  test("[D-1] killed at every point of sending and receiving, one after the other, nothing is lost and nothing comes twice", async () => {
+  test("[D-1] killed at every point of sending and receiving, one after the other, nothing is lost or shown twice", async () => {
     const first = await startAlice("")
     await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
     await untilEstablished(first.client)
@@ -191,7 +191,7 @@ describe("while a session begins", () => {
   afterEach(end)
 
   test.each(["init-decided", "init-committed"] as const)(
-    "killed at %s, the pairing is whole or not begun",
+    "killed at %s, the pairing is complete or not begun",
     async (point) => {
       const carrier = await fileOf(bob.client)
       const dying = await startAlice(point)
@@ -214,7 +214,7 @@ describe("while a session begins", () => {
         .call("pair-answer", { by: "file", carrier })
         .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
       expect(await died(dying, scenario)).toBe(true)
-      // He writes before she has answered, to whatever he calls her until she says her name.
+      // He writes before she has answered, under the placeholder name that he has for her until then.
       const unnamed = await onlyContact(bob.client)
       await sendText(bob.client, unnamed?.name ?? "", "are you there?")
       const alice = await startAlice("")
@@ -224,7 +224,7 @@ describe("while a session begins", () => {
     },
   )
 
-  test("killed at recovery-committed, the connection is made anew once, and what waited arrives", async () => {
+  test("killed at recovery-committed, the recovery happens once, and waiting texts arrive", async () => {
     const first = await startAlice("recovery-committed")
     await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
     await untilEstablished(first.client)

@@ -1,11 +1,11 @@
 import type { EngineFixture } from "../engine/engine-fixture.ts"
 
-/** What becomes of one frame between the broker and its reader. */
+/** What happens to one frame between the broker and its reader. */
 export type FrameFault = "pass" | "lose" | "twice" | "late" | "very late" | "tamper" | "cut"
 
 const LATE_MS = { late: 20, "very late": 20_000 } as const
 
-/** Each frame meets the next of these fates, again and again. */
+/** Applies the next of these faults to each frame, in a cycle. */
 export function setFrameFaults({ broker, clock }: EngineFixture, faults: readonly FrameFault[]): void {
   let frame = 0
   broker.tamper = (topic, payload) => {
@@ -33,7 +33,7 @@ export function clearFrameFaults({ broker }: EngineFixture): void {
   broker.tamper = (_topic, payload) => [payload]
 }
 
-/** One bit is another, each time elsewhere. */
+/** Flips one bit, each time another one. */
 export function tampered(payload: Uint8Array, frame: number): Uint8Array {
   const changed = Uint8Array.from(payload)
   const at = (frame * 37) % Math.max(1, changed.length)

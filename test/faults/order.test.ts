@@ -10,7 +10,7 @@ function nextTurn(): Promise<void> {
 }
 
 test.each(["alice", "bob"] as const)(
-  "what is said while %s makes the connection anew comes after what was said before",
+  "texts sent during a recovery by %s come after earlier ones",
   async (who) => {
     const { fixture, alice, bob } = await couple()
     await bob.send("alice", "hello")
@@ -32,7 +32,7 @@ test.each(["alice", "bob"] as const)(
 )
 
 test.each([30, 100, 300])(
-  "a second recovery %d steps into sending again changes nothing in the order",
+  "a second recovery, %d steps into retransmission, keeps the order",
   async (steps) => {
     const { fixture, alice, bob } = await couple()
     const texts = Array.from({ length: 40 }, (_, n) => `${n}`)

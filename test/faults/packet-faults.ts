@@ -12,7 +12,7 @@ type Interception = {
   readonly number: number
 }
 
-/** What becomes of a PUBLISH or a PUBACK, in either direction. */
+/** What happens to a PUBLISH or a PUBACK, in either direction. */
 const PACKET_FAULTS = {
   none: ({ side, packet, connection }: Interception) => connection.send(side, packet),
   twice: ({ side, packet, connection }: Interception) => {
@@ -22,13 +22,13 @@ const PACKET_FAULTS = {
   late: ({ side, packet, connection }: Interception) => {
     setTimeout(() => connection.send(side, packet), LATE_MS)
   },
-  /** Never heard of again. */
+  /** Lost. */
   swallow: () => undefined,
-  /** Acknowledged by nobody who has it. */
+  /** Acknowledged by the proxy, and lost. */
   lose: ({ side, packet, connection }: Interception) => {
     if (packet.cmd === "publish") acknowledge(packet.messageId, side, connection)
   },
-  /** Something else is acknowledged instead, or besides. */
+  /** Another packet is acknowledged instead, or as well. */
   mistake: ({ side, packet, connection, number }: Interception) => {
     const messageId = ((packet.messageId ?? 0) + number) % 65_535
     if (packet.cmd === "puback") {
@@ -59,7 +59,7 @@ const PACKET_FAULTS = {
 
 export type PacketFault = keyof typeof PACKET_FAULTS
 
-/** Each PUBLISH and PUBACK meets the next of these, again and again; other packets pass. */
+/** Applies the next of these to each PUBLISH and PUBACK, in a cycle; other packets pass. */
 export function injectFaults(faults: readonly PacketFault[]): Interceptor {
   let number = 0
   return (side, packet, connection) => {

@@ -4,14 +4,14 @@ import { generate, parser, type Packet } from "mqtt-packet"
 /** MQTT packets over one socket, in both directions. */
 export type PacketStream = {
   readonly socket: TLSSocket
-  /** What this connection speaks: 4 until its CONNECT says otherwise. */
+  /** Protocol level of this connection: 4 until its CONNECT has another. */
   version: number
   readonly send: (packet: Packet) => void
-  /** Half of its bytes, and the end. */
+  /** Sends half of its bytes, then ends the connection. */
   readonly cut: (packet: Packet) => void
 }
 
-/** `take` hears of each whole packet; a peer that speaks no MQTT is cut off. */
+/** `take` gets each whole packet; a peer that does not speak MQTT is disconnected. */
 export function packetsOf(socket: TLSSocket, onPacket: (packet: Packet) => void): PacketStream {
   const settings = { protocolVersion: 4 }
   const reader = parser(settings)

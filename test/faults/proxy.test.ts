@@ -10,10 +10,10 @@ import { SEED } from "./seed.ts"
 
 const ROUNDS = 10
 const TEXTS_A_ROUND = 10
-/** How long each weather lasts. */
+/** How long each set of faults lasts. */
 const ROUND_MS = 300
 
-/** Each of what can happen several times; connections end but now and then, for links wait longer each time. */
+/** Each fault several times; connections end only now and then, because clients wait longer each time. */
 const packetFault = fc.constantFrom<PacketFault>(
   ...(["none", "none", "none", "twice", "late", "swallow", "lose", "mistake", "tamper", "truncate"] as const),
 )
@@ -40,7 +40,7 @@ describe.concurrent.each(REAL_BROKERS)("between a client and %s", (_name, open) 
     },
   )
 
-  test(`whatever happens to frames and their acknowledgements, the law holds (seed ${SEED})`, async (context) => {
+  test(`with faults of frames and their acknowledgements, the invariants hold (seed ${SEED})`, async (context) => {
     const { alice, bob, proxy } = await openFaultsFixture(open, context)
     const rounds = fc.sample(faultSequences, { seed: SEED, numRuns: 1 })[0] ?? []
     for (const [round, faults] of rounds.entries()) {
@@ -62,7 +62,7 @@ describe.concurrent.each(REAL_BROKERS)("between a client and %s", (_name, open) 
 
 type Timing = "instead of" | "in the middle of" | "after"
 
-/** Ends the connection at the packet of this number, counted over all connections that begin from now on. */
+/** Ends the connection at the packet with this number, counted over all connections from now on. */
 function endAt(number: number, timing: Timing): { intercept: Interceptor; isReached: () => boolean } {
   const begun = new Set<ProxiedConnection>()
   let packets = 0

@@ -7,16 +7,16 @@ import { makeServerCertificate, type Authority } from "../../src/broker/certific
 import type { Device } from "../broker/broker-fixture.ts"
 import { packetsOf } from "./packets.ts"
 
-/** Where a packet is on its way to. */
+/** The direction of a packet. */
 export type Side = "to broker" | "to client"
 
-/** One connection through the proxy, and what can be done to it. */
+/** One connection through the proxy, and the faults it can have. */
 export type ProxiedConnection = {
   /** Counted from 0, over all connections. */
   readonly number: number
-  /** On it goes, now, as it is or changed. */
+  /** Forwards it now, as it is or changed. */
   readonly send: (side: Side, packet: Packet) => void
-  /** Half of it, and the end of the connection. */
+  /** Forwards half of it, then ends the connection. */
   readonly cut: (side: Side, packet: Packet) => void
   readonly close: () => void
 }
@@ -34,7 +34,7 @@ export type Proxy = {
   readonly close: () => Promise<void>
 }
 
-/** Between clients and a broker, with a certificate of the broker's authority and the devices' own keys. */
+/** A proxy between clients and a broker, with a certificate of the broker's authority and the devices' own keys. */
 export type ProxySetup = {
   readonly authority: Authority
   readonly brokerPort: number

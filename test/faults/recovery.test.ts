@@ -15,7 +15,7 @@ type PairedUsers = {
   readonly second: TestProfile
 }
 
-/** They know each other. The handshake of the first counts when both begin at once: hers is the smaller identity. */
+/** Two contacts. The handshake of the first counts when both begin at once: hers is the smaller identity. */
 async function pairedUsers(): Promise<PairedUsers> {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
@@ -55,7 +55,7 @@ async function expectConversation(it: PairedUsers): Promise<void> {
 }
 
 test.each(["first", "second"] as const)(
-  "who makes the connection anew twice before the other answers is answered (the %s)",
+  "two recoveries before the other side answers are answered (the %s)",
   async (who) => {
     const it = await pairedUsers()
     const [self, peer] = who === "first" ? [it.first, it.second] : [it.second, it.first]
@@ -118,7 +118,7 @@ test.each(["first", "second"] as const)(
   },
 )
 
-test("two that have accepted each other's INIT find together again", async () => {
+test("two sides that have accepted each other's INIT recover", async () => {
   const it = await pairedUsers()
   const { fixture, first, second } = it
   const held: { topic: string; payload: Uint8Array }[] = []
@@ -136,7 +136,7 @@ test("two that have accepted each other's INIT find together again", async () =>
   await expectConversation(it)
 })
 
-test("who looks in but briefly notices, too, that a disk was put back", async () => {
+test("short-lived processes also notice that a disk was put back", async () => {
   const it = await pairedUsers()
   const { fixture, first, second } = it
   await copyDisk(first)

@@ -12,14 +12,14 @@ import { setFrameFaults, clearFrameFaults } from "./network-model.ts"
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-/** All that a conversation of one schedule can hold. */
+/** More texts than one schedule can have. */
 const ALL = 10_000
-/** The last of the growing times between two sendings is an hour, and it may have to be a handshake that is sent first. */
+/** The longest interval between two transmissions is an hour, and a handshake may have to be sent first. */
 const CLEARING_MS = 3 * HOUR_MS
-/** After disks were put back a connection may be made anew only every hour, and three times a day. */
+/** After disks were put back, recovery is limited to once an hour, and three times a day. */
 const HEALING_MS = 50 * HOUR_MS
 
-/** Two people, and what they were promised and have lost. */
+/** Two users, the texts promised to them, and those lost. */
 type ScheduleRun = {
   readonly fixture: EngineFixture
   readonly profiles: readonly [TestProfile, TestProfile]
@@ -30,16 +30,16 @@ type ScheduleRun = {
 }
 
 type Loss = { readonly sent: Set<string>; readonly received: Set<string> }
-/** What this person knew when the disk was copied. */
+/** What this user knew when the disk was copied. */
 type Copy = { readonly promised: number; readonly received: ReadonlySet<string>; readonly secret: string }
 
 /** How many schedules have one seed. */
 const SCHEDULES_A_SEED = 4
 
-/** A schedule that fails is made shorter for so long at most. */
+/** A failing schedule is shrunk for at most this long. */
 const SHRINKING_MS = 60_000
 
-/** Plays schedules of this seed and those after it until at least so many texts were promised. Gives how many. */
+/** Runs schedules of this seed and the next ones until at least so many texts were promised. Gives how many. */
 export async function runSchedules(
   schedules: fc.Arbitrary<(FaultEvent | DiskEvent)[]>,
   seed: number,
@@ -59,7 +59,7 @@ export async function runSchedules(
   return promised
 }
 
-/** Plays a schedule to its end, lets the weather clear, and expects the law. Gives how many texts were promised. */
+/** Runs a schedule to its end, ends the faults, and expects the invariants. Gives how many texts were promised. */
 async function run(events: readonly (FaultEvent | DiskEvent)[]): Promise<number> {
   const fixture = new EngineFixture(randomFor(events))
   const profiles = [await fixture.profile("alice"), await fixture.profile("bob")] as const
@@ -95,7 +95,7 @@ async function run(events: readonly (FaultEvent | DiskEvent)[]): Promise<number>
   return run.promised[0].length + run.promised[1].length
 }
 
-/** The same schedule has the same keys, and who of the two has the smaller identity is as it was. */
+/** The same schedule has the same keys, and so the same side with the smaller identity. */
 function randomFor(events: readonly (FaultEvent | DiskEvent)[]): Random {
   const schedule = JSON.stringify(events)
   let drawn = 0
@@ -174,7 +174,7 @@ async function applyAction(
   }
 }
 
-/** The next of this person's texts; whoever dies before it is on disk was promised nothing. */
+/** Sends this user's next text; a process that dies before it is on disk has promised nothing. */
 function sendText(run: ScheduleRun, who: Who): void {
   const { profiles, promised } = run
   const [sender, receiver] = [profiles[who], profiles[other(who)]]
@@ -189,7 +189,7 @@ async function keepCopy(run: ScheduleRun, who: Who): Promise<void> {
   await copyDisk(profile)
 }
 
-/** Not across a recovery: what the peer holds since then opens nothing for a disk from before. */
+/** Not across a recovery: the peer's new session opens nothing from a disk of before. */
 async function rollBackToCopy(run: ScheduleRun, who: Who): Promise<void> {
   const [profile, peer] = [run.profiles[who], run.profiles[other(who)]]
   const copy = run.copies[who]
@@ -207,7 +207,7 @@ async function rollBackToCopy(run: ScheduleRun, who: Who): Promise<void> {
   for (const text of run.promised[who].slice(copy.promised)) run.forgotten[who].sent.add(text)
 }
 
-/** Names the session, where both are in the same. */
+/** Names the session, if both are in the same one. */
 async function secretOf({ store }: TestProfile): Promise<string> {
   const { contacts } = await store.load()
   return contacts.map(({ state, recoverySecret }) => `${state} ${toHex(recoverySecret)}`).join()

@@ -4,7 +4,7 @@ import type { FrameFault } from "./network-model.ts"
 
 export type Who = 0 | 1
 
-/** What can happen between two people and a broker. */
+/** What can happen between two users and a broker. */
 export type FaultEvent =
   | { readonly kind: "say"; readonly who: Who; readonly count: number }
   | { readonly kind: "pass"; readonly ms: number }
@@ -17,7 +17,7 @@ export type FaultEvent =
   | { readonly kind: "jump"; readonly days: number }
   | { readonly kind: "do"; readonly what: "reset" | "cancel" | "look"; readonly who: Who }
 
-/** A disk that is put back is for stories of its own: they promise less. */
+/** Disks are put back only in separate schedules, which promise less. */
 export type DiskEvent = {
   readonly kind: "do"
   readonly what: "copy disk" | "put disk back"

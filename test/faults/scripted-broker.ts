@@ -6,7 +6,7 @@ import type { IConnectPacket, IPublishPacket, ISubscribePacket, Packet, PacketCm
 import { makeServerCertificate, type Authority } from "../../src/broker/certificates.ts"
 import { packetsOf, type PacketStream } from "./packets.ts"
 
-/** MQTT 3.1.1; whoever speaks 5 is told that it is not spoken here. */
+/** MQTT 3.1.1; a client that asks for 5 is told that it is not supported. */
 const VERSION = 4
 const WRONG_VERSION = 1
 /** A packet id is not 0. */
@@ -14,17 +14,17 @@ const IDS = 65_535
 
 export type PublishedMessage = { readonly topic: string; readonly payload: Buffer }
 
-/** What this broker does otherwise than an honest one. What a script leaves out is done honestly. */
+/** What this broker does differently from an honest one. What a script leaves out is done honestly. */
 export type Script = {
-  /** Whether CONNACK says that the session was kept. */
+  /** Whether CONNACK reports a kept session. */
   readonly reportsPresent?: (isPresent: boolean) => boolean
   /** What is sent to a client that has just subscribed, before what waits for it. */
   readonly replays?: (seen: readonly PublishedMessage[]) => readonly PublishedMessage[]
-  /** What of a letter is put into its readers' queues. */
+  /** The copies of a message that go into its readers' queues. */
   readonly enqueues?: (message: PublishedMessage) => readonly PublishedMessage[]
   /** The packet ids that are acknowledged. */
   readonly acknowledges?: (messageId: number) => readonly number[]
-  /** The connection ends when a packet of this kind has come, and it is lost; true each time that it is to be so. */
+  /** If true, the connection ends at a packet of this kind, and the packet is lost. */
   readonly closesAt?: (kind: PacketCmd) => boolean
 }
 
@@ -36,10 +36,10 @@ type Session = {
   stream: PacketStream | undefined
 }
 
-/** A small broker that follows a script: no honest one would. */
+/** A small dishonest broker that follows a script. */
 export class ScriptedBroker {
   script: Script = {}
-  /** Everything that was ever published. */
+  /** All messages ever published. */
   readonly seen: PublishedMessage[] = []
   readonly #sessions = new Map<string, Session>()
   readonly #streams = new Set<PacketStream>()
@@ -71,7 +71,7 @@ export class ScriptedBroker {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Sessions, queues and subscriptions are gone, and everybody has to come anew. */
+  /** Drops sessions, queues and subscriptions, and disconnects every client. */
   forgetAll(): void {
     this.#sessions.clear()
     this.hangUp()

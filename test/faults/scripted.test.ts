@@ -34,7 +34,7 @@ async function exchange({ alice, bob }: ScriptedFixture, about: string): Promise
   }
 }
 
-/** Nothing more is unusual: what was said arrives, by the law. */
+/** The broker is honest from now on: all texts arrive, and the invariants hold. */
 async function expectSettled(it: ScriptedFixture): Promise<void> {
   it.broker.script = {}
   await untilSettled(it.alice, it.bob)
@@ -42,7 +42,7 @@ async function expectSettled(it: ScriptedFixture): Promise<void> {
 }
 
 describe.concurrent("a broker of Mallory's", () => {
-  test("that acknowledges everything and keeps nothing is believed only as far as the broker", async (context) => {
+  test("that acknowledges everything and keeps nothing is trusted only for the broker's tick", async (context) => {
     const it = await openScriptedFixture(context)
     it.broker.script = { enqueues: () => [] }
     await exchange(it, "into the void")
@@ -54,7 +54,7 @@ describe.concurrent("a broker of Mallory's", () => {
     await expectSettled(it)
   })
 
-  test("that says of lost sessions that it has them loses nothing", async (context) => {
+  test("that claims to have kept lost sessions loses nothing", async (context) => {
     const it = await openScriptedFixture(context)
     it.broker.script = { reportsPresent: () => true, enqueues: () => [] }
     await exchange(it, "before")
@@ -63,7 +63,7 @@ describe.concurrent("a broker of Mallory's", () => {
     await expectSettled(it)
   })
 
-  test("that says of kept sessions that it has lost them doubles nothing", async (context) => {
+  test("that claims to have lost kept sessions doubles nothing", async (context) => {
     const it = await openScriptedFixture(context)
     it.broker.script = { reportsPresent: () => false }
     for (let time = 0; time < 3; time++) {
@@ -73,7 +73,7 @@ describe.concurrent("a broker of Mallory's", () => {
     await expectSettled(it)
   })
 
-  test("that plays an old session again is not taken in", async (context) => {
+  test("that replays an old session has no effect", async (context) => {
     const it = await openScriptedFixture(context)
     await exchange(it, "long ago")
     await untilSettled(it.alice, it.bob)
@@ -83,7 +83,7 @@ describe.concurrent("a broker of Mallory's", () => {
     await expectSettled(it)
   })
 
-  test("that plays old letters again instead of new ones delays them", async (context) => {
+  test("that replays old messages instead of new ones delays the new ones", async (context) => {
     const it = await openScriptedFixture(context)
     await exchange(it, "long ago")
     await untilSettled(it.alice, it.bob)
@@ -95,7 +95,7 @@ describe.concurrent("a broker of Mallory's", () => {
     await expectSettled(it)
   })
 
-  test("that acknowledges what nobody sent, and not what was, is not believed", async (context) => {
+  test("that acknowledges packets never sent, and not those sent, is not believed", async (context) => {
     const it = await openScriptedFixture(context)
     it.broker.script = { enqueues: () => [], acknowledges: (id) => [id + 1_000, id + 2_000] }
     await exchange(it, "now")
@@ -106,7 +106,7 @@ describe.concurrent("a broker of Mallory's", () => {
     await expectSettled(it)
   })
 
-  test("that hangs up at one connect, and does not speak the other version, is tried again", async (context) => {
+  test("that closes one connection attempt, and does not support the other version, is tried again", async (context) => {
     const it = await openScriptedFixture(context)
     let times = 0
     it.broker.script = { closesAt: (cmd) => cmd === "connect" && times++ === 0 }
@@ -117,7 +117,7 @@ describe.concurrent("a broker of Mallory's", () => {
   })
 
   test.for(["connect", "subscribe", "publish", "puback", "disconnect"] satisfies PacketCmd[])(
-    "that hangs up at %s loses nothing",
+    "that closes the connection at %s loses nothing",
     async (kind, context) => {
       const it = await openScriptedFixture(context)
       let times = 0

@@ -24,7 +24,7 @@ function shownTo({ events }: TestProfile): string[] {
   )
 }
 
-/** Bob reads a text whose time is then over; of all that Alice hears nothing. */
+/** Bob reads a text whose time is then over; Alice receives nothing of it. */
 async function readAndGone({ fixture, alice, bob }: Awaited<ReturnType<typeof pairedUsers>>): Promise<void> {
   fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
   await alice.send("bob", "burn after reading")
@@ -46,7 +46,7 @@ test("a text that has disappeared is acknowledged when it comes again", async ()
   expect((await bob.systemMessages("alice")).filter((line) => line.includes("anew"))).toEqual([])
 })
 
-test("a text that has disappeared is not shown again in a session made anew", async () => {
+test("a text that has disappeared is not shown again after a recovery", async () => {
   const it = await pairedUsers()
   const { fixture, alice, bob } = it
   await readAndGone(it)
