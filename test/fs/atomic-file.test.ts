@@ -5,13 +5,13 @@ import { utf8 } from "../../src/crypto/bytes.ts"
 import { createFile, replaceFile } from "../../src/fs/atomic-file.ts"
 import { folder } from "../keystore/folder.ts"
 
-/** link(2) on FAT. */
+/** What link(2) does on FAT. */
 async function refused(): Promise<void> {
   return Promise.reject(Object.assign(new Error("no hard links here"), { code: "EPERM" }))
 }
 
 describe("a new file, where the file system has no hard links", () => {
-  it("is whole, and its owner's alone", async () => {
+  it("is whole, and only its owner may read it", async () => {
     const path = join(folder(), "stick", "backup")
     await createFile(path, utf8("sealed"), refused)
     expect(readFileSync(path, "utf8")).toBe("sealed")
@@ -19,7 +19,7 @@ describe("a new file, where the file system has no hard links", () => {
     expect(readdirSync(dirname(path))).toEqual(["backup"])
   })
 
-  it("takes the place of no other", async () => {
+  it("replaces no existing file", async () => {
     const path = join(folder(), "backup")
     await createFile(path, utf8("the first"), refused)
     const second = createFile(path, utf8("the second"), refused)

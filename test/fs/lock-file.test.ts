@@ -29,7 +29,7 @@ function take(path: string): () => void {
   return lock.release
 }
 
-test("one has the lock until it is released, and nothing is left behind", () => {
+test("one process has the lock until it releases it, and nothing is left behind", () => {
   const path = freshPath()
   const release = take(path)
   expect(takeLock(path)).toEqual(HELD_BY_US)
@@ -43,7 +43,7 @@ test("one has the lock until it is released, and nothing is left behind", () => 
   again()
 })
 
-test("the lock of a process that was killed is free", async () => {
+test("the lock of a killed process is free", async () => {
   const path = freshPath()
   const [, signal] = await exitOf(spawnActor(path, `${path}.oven`, "1", "die"))
   expect(signal).toBe("SIGKILL")
@@ -53,7 +53,7 @@ test("the lock of a process that was killed is free", async () => {
   release()
 })
 
-test("a number that another process bears by now proves nothing", () => {
+test("a process id that another process has by now proves nothing", () => {
   const path = freshPath()
   take(path)
   const [pid = "", started = "", nonce = ""] = readFileSync(path, "latin1").split("\n")
@@ -62,7 +62,7 @@ test("a number that another process bears by now proves nothing", () => {
   take(path)()
 })
 
-test("a dead process's dead heir has an heir too", async () => {
+test("the lock is free when a process died while it took over the lock of a dead one", async () => {
   const path = freshPath()
   await exitOf(spawnActor(path, `${path}.oven`, "1", "die"))
   const first = readFileSync(path, "latin1")
@@ -75,7 +75,7 @@ test("a dead process's dead heir has an heir too", async () => {
   release()
 })
 
-test("while a living heir takes over, the lock is held", async () => {
+test("the lock is held while a live process takes it over", async () => {
   const path = freshPath()
   await exitOf(spawnActor(path, `${path}.oven`, "1", "die"))
   const dead = readFileSync(path, "latin1")
@@ -102,7 +102,7 @@ test.each([
   expect(readdirSync(dirname(path))).toEqual([])
 })
 
-test("of many processes that race, killed ones among them, never two have the lock", async () => {
+test("of many racing processes, some of them killed, never two have the lock", async () => {
   const path = freshPath()
   take(path)()
   const racers = Array.from({ length: 6 }, (_, index) =>

@@ -1,6 +1,6 @@
 /**
- * Takes the lock again and again and proves each time that nobody else has it, by a file that only one can make. Every
- * other time it leaves the lock as a process that died then would: LOCK OVEN ROUNDS [die].
+ * Takes the lock repeatedly and proves each time that no other process has it, by a file that only one can make. Every
+ * second time it leaves the lock as a process that died then would: LOCK OVEN ROUNDS [die].
  */
 import { randomBytes } from "node:crypto"
 import { closeSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs"
@@ -8,7 +8,7 @@ import { takeLock } from "../../src/fs/lock-file.ts"
 
 const [path = "", witness = "", rounds = "0", end = ""] = process.argv.slice(2)
 
-/** No process has this number (pid_max is at most 2^22). */
+/** No process has this id (pid_max is at most 2^22). */
 const DEAD_PID = 99_999_999
 
 function leaveAsDead(): void {
