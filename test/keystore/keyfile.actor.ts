@@ -1,4 +1,4 @@
-/** Saves a long credential in the key file at PATH, and prints the code of the fault that it meets. */
+/** Saves a long credential in the key file at PATH, and prints the code of the fault, if any. */
 import { systemRandom } from "../../src/crypto/random.ts"
 import { Fault } from "../../src/errors.ts"
 import { openKeyFile } from "../../src/keystore/keyfile.ts"

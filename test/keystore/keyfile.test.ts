@@ -28,14 +28,14 @@ const CREDENTIALS: [string, StoredCredential][] = [
 ]
 
 describe("an identity", () => {
-  it("is two independent pairs whose halves fit", () => {
+  it("is two independent key pairs whose halves belong together", () => {
     const alice = createIdentity(systemRandom)
     expect(alice.public.box).toEqual(publicKeyOf(alice.boxSecret))
     expect(verify(utf8("me"), sign(utf8("me"), alice.signSecret), alice.public.sign)).toBe(true)
     expect(alice.signSecret).not.toEqual(alice.boxSecret)
   })
 
-  it("depends on chance alone", () => {
+  it("depends on randomness only", () => {
     const counting = () => {
       let next = 0
       return (length: number) => Uint8Array.from({ length }, () => next++ & 0xff)
@@ -46,7 +46,7 @@ describe("an identity", () => {
 })
 
 describe("a key file", () => {
-  it("gives back the ring that was put in", async () => {
+  it("gives back the key ring that was saved", async () => {
     const path = join(folder(), "key")
     const ring = createKeyRing(systemRandom)
     await createKeyFile(path, ring, "", systemRandom)
@@ -62,7 +62,7 @@ describe("a key file", () => {
     expect(opened.ring).toEqual({ ...file.ring, credential })
   })
 
-  it("keeps what it held when a credential is too long", async () => {
+  it("keeps its contents when a credential is too long", async () => {
     const path = join(folder(), "key")
     const file = await createKeyFile(path, createKeyRing(systemRandom), "", systemRandom)
     const longest = { kind: "account", deviceId: "id", password: "x".repeat(16_384) } as const
@@ -86,7 +86,7 @@ describe("a key file", () => {
     await expect(openKeyFile(path, "", systemRandom)).rejects.toMatchObject({ code: "damaged-key-file" })
   })
 
-  it("prints no key, whichever way it is printed", async () => {
+  it("prints no key, in any way of printing it", async () => {
     const path = join(folder(), "key")
     const file = await createKeyFile(path, createKeyRing(systemRandom), "", systemRandom)
     await file.save({ ...file.ring, credential: { kind: "account", deviceId: "id", password: "geheim" } })
@@ -115,7 +115,7 @@ describe("a key file", () => {
   })
 })
 
-/** Saves a long credential in a shell whose files may grow to `blocks` of 1024 bytes: a disk that is full. */
+/** Saves a long credential in a shell whose files may grow to `blocks` of 1024 bytes, as on a full disk. */
 function saveOnFullDisk(blocks: number, path: string) {
   const command = `trap "" XFSZ; ulimit -f ${blocks}; exec "$0" "$@"`
   const args = ["-c", command, process.execPath, actorFile("keyfile"), path]
@@ -123,7 +123,7 @@ function saveOnFullDisk(blocks: number, path: string) {
 }
 
 describe("a disk without room", () => {
-  it("leaves the old ring whole and nothing beside it", async () => {
+  it("leaves the old key ring whole and no other file", async () => {
     const path = join(folder(), "key")
     const before = await createKeyFile(path, createKeyRing(systemRandom), "", systemRandom)
     const run = saveOnFullDisk(2, path)

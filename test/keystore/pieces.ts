@@ -1,4 +1,4 @@
-/** The bytes as a disk or a pipe would hand them over. */
+/** The bytes in pieces, as a disk or a pipe delivers them. */
 export async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += length) {
     await Promise.resolve()

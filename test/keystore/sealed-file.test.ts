@@ -28,7 +28,7 @@ async function contentsOf(at: SealedTarget, passphrase: string): Promise<string>
   return Buffer.from(contents).toString()
 }
 
-/** What Mallory would write: any bytes, with a checksum that fits. */
+/** What Mallory would write: any bytes, with a valid checksum. */
 function withChecksum(file: Uint8Array): Uint8Array {
   const body = file.subarray(0, file.length - 32)
   return concat(body, hash32(utf8("mqttchat/1 sealed file checksum"), body))
@@ -48,7 +48,7 @@ describe("a sealed file", () => {
     expect(readFileSync(at.path).includes(PHRASE)).toBe(false)
   })
 
-  it("is for its owner alone, in a folder for its owner alone, with nothing left beside it", async () => {
+  it("may be read by its owner only, in a folder of its owner only, with no other file left there", async () => {
     const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     expect(statSync(at.path).mode & 0o777).toBe(0o600)
@@ -63,13 +63,13 @@ describe("a sealed file", () => {
     await expect(openFile(at, "", systemRandom)).rejects.toMatchObject({ code: "refused" })
   })
 
-  it("takes the same phrase however a keyboard composes its accents", async () => {
+  it("accepts the same phrase however a keyboard composes its accents", async () => {
     const at = target()
     await sealFile(at, SECRET, "caf\u00e9", systemRandom)
     expect(await contentsOf(at, "cafe\u0301")).toBe("the registrar's private key")
   })
 
-  it("says whether it wants a passphrase, before anyone is asked", async () => {
+  it("reports whether it needs a passphrase, before the user is asked", async () => {
     const [locked, open] = [target(), target()]
     await sealFile(locked, SECRET, PHRASE, systemRandom)
     await sealFile(open, SECRET, "", systemRandom)
@@ -78,7 +78,7 @@ describe("a sealed file", () => {
     expect(await contentsOf(open, "")).toBe("the registrar's private key")
   })
 
-  it("takes passphrases up to 1024 bytes", async () => {
+  it("accepts passphrases up to 1024 bytes", async () => {
     await expect(sealFile(target(), SECRET, "x".repeat(1025), systemRandom)).rejects.toMatchObject({
       code: "usage",
     })
@@ -87,7 +87,7 @@ describe("a sealed file", () => {
     expect(await contentsOf(at, "x".repeat(1024))).toBe("the registrar's private key")
   })
 
-  it("takes contents up to its bound, and is read no further", async () => {
+  it("accepts contents up to its bound, and is read no further", async () => {
     const at = target()
     const file = await sealFile(at, new Uint8Array(CONTENTS_MAX), "", systemRandom)
     expect(await contentsOf(at, "")).toHaveLength(CONTENTS_MAX)
@@ -98,7 +98,7 @@ describe("a sealed file", () => {
 })
 
 describe("a damaged file", () => {
-  it("is told from a wrong passphrase at every single byte", async () => {
+  it("is distinguished from a wrong passphrase at every single byte", async () => {
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const whole = readFileSync(at.path)
@@ -112,7 +112,7 @@ describe("a damaged file", () => {
     expect(await contentsOf(at, PHRASE)).toBe("the registrar's private key")
   })
 
-  it("is refused at every single byte even when Mallory mends the checksum", async () => {
+  it("is refused at every single byte even when Mallory corrects the checksum", async () => {
     const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     const whole = new Uint8Array(readFileSync(at.path))
@@ -124,7 +124,7 @@ describe("a damaged file", () => {
     }
   })
 
-  it("is refused when cut or grown", async () => {
+  it("is refused when truncated or extended", async () => {
     const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     const whole = new Uint8Array(readFileSync(at.path))
@@ -134,7 +134,7 @@ describe("a damaged file", () => {
     }
   })
 
-  it("makes nobody spend gigabytes on a key", async () => {
+  it("cannot demand gigabytes for a key", async () => {
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const greedy = new Uint8Array(readFileSync(at.path))
@@ -160,7 +160,7 @@ describe("another file in its place", () => {
     await expect(attempt).rejects.toMatchObject({ code: "no-profile", hint })
   })
 
-  it("that is a folder is no file", async () => {
+  it("that is a folder is refused", async () => {
     const path = join(folder(), "keys")
     mkdirSync(path)
     await expect(openFile({ path, purpose: "identity" }, "", systemRandom)).rejects.toMatchObject({
@@ -170,7 +170,7 @@ describe("another file in its place", () => {
 })
 
 describe("writing", () => {
-  it("never overwrites what it did not open, whoever comes first", async () => {
+  it("never overwrites a file it did not open, with several writers at once", async () => {
     const at = target()
     const texts = ["first", "second", "third"]
     const made = await Promise.allSettled(texts.map((text) => sealFile(at, utf8(text), "", systemRandom)))
@@ -203,7 +203,7 @@ describe("writing", () => {
     await expect(openFile(at, PHRASE, systemRandom)).rejects.toMatchObject({ code: "refused" })
   })
 
-  it("changes nothing for somebody who does not know the passphrase", async () => {
+  it("changes nothing without the right passphrase", async () => {
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const before = readFileSync(at.path)
@@ -212,7 +212,7 @@ describe("writing", () => {
     expect(readFileSync(at.path)).toEqual(before)
   })
 
-  it("takes a passphrase away, and puts one on", async () => {
+  it("removes a passphrase, and sets one", async () => {
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     await changePassphrase(at, { from: PHRASE, to: "" }, systemRandom)

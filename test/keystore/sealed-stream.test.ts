@@ -27,7 +27,7 @@ async function opened(bytes: Uint8Array, phrase = PHRASE, pieceBytes = 8_191): P
 }
 
 describe("a sealed stream", () => {
-  it("comes back whole, however its bytes are cut [B-1]", async () => {
+  it("comes back whole, however its bytes are split [B-1]", async () => {
     for (const length of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
       const bytes = await sealed(length)
       const chunks = Math.max(1, Math.ceil(length / 65_536))
@@ -36,7 +36,7 @@ describe("a sealed stream", () => {
     }
   })
 
-  it("shows nothing of what it holds, and is another one each time", async () => {
+  it("shows nothing of what it holds, and differs each time", async () => {
     atFullCost()
     const [one, other] = [await sealed(300), await sealed(300)]
     expect(Buffer.from(one).includes(Buffer.from(contentsOf(300).subarray(0, 16)))).toBe(false)
@@ -62,14 +62,14 @@ describe("a sealed stream", () => {
     }
   })
 
-  it("is refused when it was cut off anywhere, between two chunks too [B-1]", async () => {
+  it("is refused when truncated anywhere, between two chunks too [B-1]", async () => {
     const bytes = await sealed(140_000)
     for (const length of [0, 1, HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + BOX_BYTES, bytes.length - 1]) {
       await expect(opened(bytes.subarray(0, length)), `${length}`).rejects.toMatchObject({ code: "bad-data" })
     }
   })
 
-  it("is refused with chunks in another order, one twice, or something after the end [B-1]", async () => {
+  it("is refused with chunks in another order, a repeated chunk, or bytes after the end [B-1]", async () => {
     const bytes = await sealed(140_000)
     const chunk = (n: number) => bytes.subarray(HEAD_BYTES + n * BOX_BYTES, HEAD_BYTES + (n + 1) * BOX_BYTES)
     const head = bytes.subarray(0, HEAD_BYTES)

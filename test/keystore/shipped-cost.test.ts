@@ -8,20 +8,20 @@ import { CliFixture, PROGRAM } from "../cli/cli-fixture.ts"
 const WEAK = "globalThis.TEST_ARGON2_COST={memoryKiB:8192,iterations:1,parallelism:1}"
 
 describe("the program that ships", () => {
-  it("knows one cost, and no name by which to give it another", () => {
+  it("has one cost, and no setting for another", () => {
     const folder = dirname(PROGRAM)
     const scripts = readdirSync(folder).filter((name) => /\.c?js$/.test(name))
     const text = scripts.map((name) => readFileSync(join(folder, name), "utf8")).join("\n")
     expect(text).not.toContain("TEST_ARGON2_COST")
     const costs = [...text.matchAll(/memoryKiB:([\d._e]+),iterations:(\d+)/g)].map(([, ...cost]) => cost)
-    // What stands in the header of a file without a passphrase, and what a passphrase costs.
+    // The cost in the header of a file without a passphrase, and that of a passphrase.
     expect(costs.toSorted()).toEqual([
       ["0", "0"],
       [String(ARGON2_COST.memoryKiB), String(ARGON2_COST.iterations)],
     ])
   })
 
-  it("locks at the full cost, whatever is set around it", async () => {
+  it("locks at the full cost, with any environment", async () => {
     const cli = new CliFixture()
     const phrase = join(cli.folder, "phrase")
     writeFileSync(phrase, "correct horse", { mode: 0o600 })
