@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest"
 const MODEL = join(import.meta.dirname, "delivery.pml")
 /** Ten times what the largest of the searches takes. */
 const MEMORY_MIB = 2048
-/** Breadth first, so that what breaks a claim is told in as few steps as possible. */
+/** Breadth first, so that a counterexample has as few steps as possible. */
 const VERIFIER = ["-w", "-O1", "-DSAFETY", "-DBFS", `-DMEMLIM=${MEMORY_MIB}`, "-o", "pan", "pan.c"]
 
 const MISTAKES = [
@@ -31,7 +31,7 @@ function toolsAreMissing(): boolean {
 
 type Search = { readonly verdict: string; readonly replay: () => string }
 
-/** Looks at every state of the model, or at all of them up to the first that breaks a claim. */
+/** Searches every state of the model, or up to the first that breaks a claim. */
 function search(...defines: readonly string[]): Search {
   const cwd = mkdtempSync(join(tmpdir(), "mqttchat-model-"))
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
@@ -46,7 +46,7 @@ function search(...defines: readonly string[]): Search {
   }
 }
 
-/** All states were looked at, none broke a claim, and every line of the model was needed to reach them. */
+/** All states were searched, none broke a claim, and every line of the model was needed to reach them. */
 function expectHolds({ verdict }: Search): void {
   expect(verdict).toMatch(/^State-vector .*, errors: 0$/m)
   expect(verdict).not.toMatch(/Search not completed|too small|out of memory|MEMLIM/)
@@ -54,12 +54,12 @@ function expectHolds({ verdict }: Search): void {
   expect(new Set(idle)).toEqual(new Set(["-end-"]))
 }
 
-describe.skipIf(toolsAreMissing())("the way of a text, in every order that can happen", () => {
+describe.skipIf(toolsAreMissing())("the delivery of a text, in every possible order of events", () => {
   it("persist, publish, commit, PUBACK: nothing is lost, doubled, falsely ticked or out of order", () => {
     expectHolds(search())
   })
 
-  it("and a broker that forgets what it acknowledged changes nothing of it but its own tick", () => {
+  it("and a broker that forgets acknowledged messages makes only its own tick false", () => {
     expectHolds(search("BROKER_FORGETS"))
   })
 
