@@ -17,12 +17,12 @@ describe("a bundle file", () => {
     expect(readArmour(text)).toEqual(file)
   })
 
-  it("may stand in a mail, with other line ends [P-40]", () => {
+  it("may be in an email, with other line ends [P-40]", () => {
     const mail = `Hi Bob,\r\n\r\n  ${armour(file).replaceAll("\n", "\r\n  ")}\r\n-- \r\nAlice`
     expect(readArmour(mail)).toEqual(file)
   })
 
-  it("that is damaged is none [P-40]", () => {
+  it("that is damaged is refused [P-40]", () => {
     const text = armour(file)
     const lines = text.split("\n")
     const without = (at: number): string => lines.filter((_, index) => index !== at).join("\n")

@@ -8,7 +8,7 @@ import { fourWords, nearestWord, WORDS } from "../../src/pairing/words.ts"
 const chance: Random = (length) => new Uint8Array(randomBytes(length))
 
 describe("a code", () => {
-  it("is a nameplate and words of the list, and reads back as itself [P-1]", () => {
+  it("is a nameplate and words of the list, and reads back unchanged [P-1]", () => {
     for (const words of [2, 3] as const) {
       for (let i = 0; i < 200; i++) {
         const code = makeCode(words, chance)
@@ -18,7 +18,7 @@ describe("a code", () => {
     }
   })
 
-  it("reaches both ends of the nameplates and of the list", () => {
+  it("covers the first and last nameplate and word", () => {
     const zeros: Random = (length) => new Uint8Array(length)
     expect(makeCode(2, zeros)).toEqual({ nameplate: 1, text: "1-abandon-abandon" })
     const last: Random = (length) => {
@@ -36,7 +36,7 @@ describe("a code", () => {
     }
   })
 
-  it("may name the broker behind an @ [W-40]", () => {
+  it("may name the broker after an @ [W-40]", () => {
     expect(parseCode("7-crowd-river@192.168.1.20")).toMatchObject({
       at: { host: "192.168.1.20", port: 8883 },
     })
@@ -54,7 +54,7 @@ describe("a code", () => {
     }
   })
 
-  it("with a mistyped word is refused with the code that was probably meant [P-1]", () => {
+  it("with a mistyped word is refused with the probable code [P-1]", () => {
     expect(parseCode("7-crwod-river")).toEqual({
       kind: "bad",
       why: '"crwod" is not a code word',
@@ -78,7 +78,7 @@ describe("a code", () => {
     })
   })
 
-  it("takes any text without a fault, and at most 320 characters of it", () => {
+  it("parses any text without a fault, and at most 320 characters of it", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (typed) => parseCode(typed).kind === "bad"))
     expect(parseCode("7-crowd-river".padEnd(320))).toMatchObject({ kind: "code" })
     expect(parseCode("7-crowd-river".padEnd(321))).toMatchObject({ kind: "bad" })
@@ -96,7 +96,7 @@ describe("the four words", () => {
   })
 })
 
-describe("the word that was meant", () => {
+describe("the suggested word", () => {
   it("is at most two typing errors away", () => {
     expect(nearestWord("rivver")).toBe("river")
     expect(nearestWord("ocaen")).toBe("ocean")

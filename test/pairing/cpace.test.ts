@@ -36,7 +36,7 @@ describe.each(BACKENDS)("CPace on %s", (backend) => {
     }
   })
 
-  it("ends at every share of low order [P-12]", () => {
+  it("refuses every share of low order [P-12]", () => {
     const invalid = Object.entries(points).map(([name, share]) => [name, Buffer.from(share, "hex")] as const)
     const refused = invalid.filter(([, share]) => {
       const theirs = new Uint8Array(share) as PublicKey

@@ -38,13 +38,13 @@ function keysOf(plate: FakeNameplate, alice: Owner, bob: Caller): void {
 }
 
 describe("the same code on both sides", () => {
-  it("gives both the same key, without anybody waiting for the clock [P-12] [P-14] [P-21]", () => {
+  it("gives both the same key, without waiting for a timer [P-12] [P-14] [P-21]", () => {
     const { plate, alice } = shown()
     keysOf(plate, alice, new Caller(plate, CODE))
     expect(plate.now - 1_800_000_000_000).toBe(LISTEN_MS)
   })
 
-  it("gives another key to everybody who tries again with it", () => {
+  it("gives another key in every new exchange", () => {
     const keys = [1, 2].map(() => {
       const { plate, alice } = shown()
       keysOf(plate, alice, new Caller(plate, CODE))
@@ -67,7 +67,7 @@ describe("the same code on both sides", () => {
     },
   )
 
-  it("survives everything being said twice", () => {
+  it("survives every message being sent twice", () => {
     const { plate, alice } = shown()
     const twice = (bytes: Uint8Array): void => {
       if (bytes.length % 2 === 0) plate.publish(bytes)
@@ -81,7 +81,7 @@ describe("the same code on both sides", () => {
     expect(bob.effects).toHaveLength(1)
   })
 
-  it("ends the repeating of the grant when the caller's INIT opens, which proves the code too [P-22]", () => {
+  it("stops repeating the grant when the caller's INIT opens, which proves the code too [P-22]", () => {
     const { plate, alice } = shown()
     plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
@@ -108,7 +108,7 @@ describe("the same code on both sides", () => {
 })
 
 describe("another code", () => {
-  it("ends it on both sides at once, and gives nobody the bundle [P-13] [P-24]", () => {
+  it("ends the exchange on both sides at once, and does not reveal the bundle [P-13] [P-24]", () => {
     const { plate, alice } = shown()
     const mallory = new Caller(plate, "7-crowd-rival")
     plate.pass(0)
@@ -117,7 +117,7 @@ describe("another code", () => {
     expect([alice.state.kind, mallory.state.kind]).toEqual(["danger", "danger"])
   })
 
-  it("is one guess: whoever comes later with the right one is turned away [P-22] [P-23]", () => {
+  it("is one guess: a later caller with the right code is refused [P-22] [P-23]", () => {
     const { plate, alice } = shown()
     const mallory = new Caller(plate, "7-crowd-rival")
     plate.pass(0)
@@ -128,7 +128,7 @@ describe("another code", () => {
     expect(alice.effects.some(({ kind }) => kind === "keyed")).toBe(false)
   })
 
-  it("a proof that does not fit is no second guess: the right one still counts [P-22]", () => {
+  it("a wrong proof is not a second guess: the right one still counts [P-22]", () => {
     const { plate, alice } = shown()
     plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
@@ -166,8 +166,8 @@ describe("another code", () => {
   })
 })
 
-describe("two people with one code", () => {
-  it("before either has got anything: it is dead for all three [P-23]", () => {
+describe("two users with one code", () => {
+  it("before either was served: it is dead for all three [P-23]", () => {
     const { plate, alice } = shown()
     alice.isQuick = false
     const [bob, carol] = [new Caller(plate, CODE), new Caller(plate, CODE)]
@@ -176,7 +176,7 @@ describe("two people with one code", () => {
     for (const { effects } of [bob, carol]) expect(effects).toEqual([MISMATCH])
   })
 
-  it("after the first was served: the second is turned away, the first goes on [P-23]", () => {
+  it("after the first was served: the second is refused, the first goes on [P-23]", () => {
     const { plate, alice } = shown()
     plate.drops = ({ kind }) => kind === "proof"
     const bob = new Caller(plate, CODE)
@@ -189,7 +189,7 @@ describe("two people with one code", () => {
     keysOf(plate, alice, bob)
   })
 
-  it("who hears a grant for somebody else stops [P-23]", () => {
+  it("a caller that receives a grant for another caller stops [P-23]", () => {
     const { plate } = shown()
     plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
@@ -208,7 +208,7 @@ describe("two people with one code", () => {
 })
 
 describe("one nameplate for two codes", () => {
-  it("is left to whoever holds it [P-21]", () => {
+  it("stays with the owner that holds it [P-21]", () => {
     const { plate, alice } = shown()
     const dora = new Owner(plate, "7-ocean-zoo")
     plate.pass(LISTEN_MS)
@@ -217,14 +217,14 @@ describe("one nameplate for two codes", () => {
     keysOf(plate, alice, new Caller(plate, CODE))
   })
 
-  it("is left by both of two who come at once [P-21]", () => {
+  it("is given up by both of two owners that come at once [P-21]", () => {
     const plate = new FakeNameplate()
     const owners = [new Owner(plate, CODE), new Owner(plate, "7-ocean-zoo")]
     plate.pass(LISTEN_MS)
     for (const { effects } of owners) expect(effects).toEqual([{ kind: "collision" }])
   })
 
-  it("held by two after all makes a caller stop rather than guess [P-23]", () => {
+  it("held by two owners makes a caller stop rather than guess [P-23]", () => {
     const { plate } = shown()
     plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
@@ -244,7 +244,7 @@ describe("one nameplate for two codes", () => {
 })
 
 describe("time", () => {
-  it("ends a code that nobody used after ten minutes, and no second earlier [P-20]", () => {
+  it("ends an unused code after ten minutes, and no second earlier [P-20]", () => {
     const { plate, alice } = shown()
     plate.pass(CODE_LIFETIME_MS - 1)
     expect(alice.effects).toEqual([])
@@ -262,14 +262,14 @@ describe("time", () => {
     expect(alice.effects.at(-1)).toEqual(MISMATCH)
   })
 
-  it("tells who types a code that nobody offers within two and a half seconds [P-21]", () => {
+  it("ends a caller whose code is not offered within two and a half seconds [P-21]", () => {
     const plate = new FakeNameplate()
     const bob = new Caller(plate, CODE)
     plate.pass(CLAIM_WITHIN_MS)
     expect(bob.effects).toEqual([{ kind: "failed", why: "absent" }])
   })
 
-  it("ends a caller whose owner went away", () => {
+  it("ends a caller whose owner disappeared", () => {
     const { plate, alice } = shown()
     plate.drops = ({ kind }) => kind === "answer"
     const bob = new Caller(plate, CODE)
@@ -280,8 +280,8 @@ describe("time", () => {
   })
 })
 
-describe("anybody may write on a nameplate", () => {
-  it("and bytes that are no message change nothing on either side [P-26]", () => {
+describe("anyone may write on a nameplate", () => {
+  it("and bytes that are not a message change nothing on either side [P-26]", () => {
     const { plate, alice } = shown()
     plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
@@ -316,7 +316,7 @@ describe("anybody may write on a nameplate", () => {
     }
   })
 
-  it("taking an offer back tells the caller at once [P-24]", () => {
+  it("cancelling an offer notifies the caller at once [P-24]", () => {
     const { plate, alice } = shown()
     alice.isQuick = false
     const bob = new Caller(plate, CODE)

@@ -39,12 +39,12 @@ type Listener = {
   readonly tick: () => void
 }
 
-/** One nameplate of a broker, with a clock of its own: everybody on it hears everything, themselves included. */
+/** One nameplate of a broker, with its own clock: everyone on it receives every message, their own included. */
 export class FakeNameplate {
   now = 1_800_000_000_000
-  /** What was said, in order, whether it arrived or not. */
+  /** The messages sent, in order, whether they arrived or not. */
   readonly published: PairingMessage[] = []
-  /** What the broker loses. */
+  /** The messages that the broker loses. */
   drops: (message: PairingMessage) => boolean = () => false
   readonly #listeners = new Set<Listener>()
   readonly #queue: Uint8Array[] = []
@@ -58,7 +58,7 @@ export class FakeNameplate {
     this.#queue.push(bytes)
   }
 
-  /** Delivers what was said, in order, until nobody has anything to say. */
+  /** Delivers messages in order, until no machine sends another one. */
   deliver(): void {
     for (let bytes = this.#queue.shift(); bytes !== undefined; bytes = this.#queue.shift()) {
       const message = decodePairing(bytes)
@@ -68,7 +68,7 @@ export class FakeNameplate {
     }
   }
 
-  /** Time passes, and everybody wakes when they wanted to. */
+  /** Advances the clock, and wakes each machine when it asked for it. */
   pass(ms: number): void {
     const until = this.now + ms
     for (;;) {
@@ -87,7 +87,7 @@ export class FakeNameplate {
   }
 }
 
-/** Alice, who shows a code. */
+/** The owner: Alice, who shows a code. */
 export class Owner {
   state: OfferState
   readonly effects: OfferEffect[] = []
@@ -120,11 +120,11 @@ export class Owner {
     if (effects.kind === "answered" && this.isQuick) this.feed({ kind: "ready", grant: GRANT })
   }
 
-  /** False while the invitation takes its time. */
+  /** False while the invitation is being made. */
   isQuick = true
 }
 
-/** Bob, who types one. */
+/** The caller: Bob, who types one. */
 export class Caller {
   state: AnswerState
   readonly effects: AnswerEffect[] = []

@@ -12,7 +12,7 @@ afterAll(async () => {
 })
 
 it.each(BACKENDS)(
-  "%s writes every message, link and file as it was frozen [P-10] [W-41] to [W-45]",
+  "%s writes every message, link and file as the frozen bytes [P-10] [W-41] to [W-45]",
   async (backend) => {
     await useBackend(backend)
     expect(pairingVectors()).toEqual(frozen)

@@ -11,7 +11,7 @@ import { hash32 } from "../../src/crypto/kdf.ts"
 
 const CODE = "7-crowd-river"
 
-/** 00 01 02 ... from `first` on, so that anybody can write the same frames. */
+/** 00 01 02 ... from `first` on, so that anyone can write the same frames. */
 function counting(first: number): Random {
   let next = first
   return (length) => Uint8Array.from({ length }, () => next++ % 256)
@@ -23,7 +23,7 @@ const access: Access = {
   entry: { kind: "invitation", invitation: counting(120)(72) },
 }
 
-/** One pairing by code, each message and the key that comes of it. */
+/** One pairing by code: each message and the resulting key. */
 function pairingByCode(): Record<string, string> {
   const messages: Record<string, string> = {}
   const [owner, caller] = [counting(1), counting(2)]
@@ -59,7 +59,7 @@ function pairingByCode(): Record<string, string> {
   return { code: CODE, ...messages, psk: toHex(answered.effect.psk) }
 }
 
-/** Everything that this room and its wire files write, made with counting bytes. */
+/** Everything that `pairing` and its wire files write, made with counting bytes. */
 export function pairingVectors() {
   const bundleHash = hash32(bundle)
   const address = { host: "192.168.1.20", port: 8883 }

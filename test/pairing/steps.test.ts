@@ -16,7 +16,7 @@ function shown(): { plate: FakeNameplate; alice: Owner } {
   return { plate, alice }
 }
 
-/** Alice and Bob up to where the first of `lost` would have been heard. */
+/** Alice and Bob up to where the first of `lost` would have been received. */
 function upTo(lost: PairingMessage["kind"]): { plate: FakeNameplate; alice: Owner; bob: Caller } {
   const { plate, alice } = shown()
   plate.drops = ({ kind }) => kind === lost
@@ -25,7 +25,7 @@ function upTo(lost: PairingMessage["kind"]): { plate: FakeNameplate; alice: Owne
   return { plate, alice, bob }
 }
 
-describe("what is said again", () => {
+describe("repeated messages", () => {
   it.each([
     ["claim", "claim"],
     ["answer", "answer"],
@@ -48,7 +48,7 @@ describe("what is said again", () => {
     expect(again).toEqual({ next: alice.state, send: [alice.state.grant] })
   })
 
-  it("another share under the same name is passed over: one answer for one code [P-22]", () => {
+  it("another share under the same name is ignored: one answer for one code [P-22]", () => {
     const { plate, alice, bob } = upTo("grant")
     if (bob.state.kind !== "owner" || alice.state.kind !== "key") throw new Error("no exchange")
     const { owner, typed } = bob.state
@@ -73,7 +73,7 @@ describe("what is said again", () => {
 })
 
 describe("latecomers", () => {
-  it("who answer after the grant is out are told to stop, by name [P-23]", () => {
+  it("that answer after the grant was sent are told to stop, by name [P-23]", () => {
     const { plate, alice, bob } = upTo("proof")
     if (alice.state.kind !== "key" || bob.state.kind !== "peer") throw new Error("no exchange")
     const { owner } = alice.state.plate
@@ -87,7 +87,7 @@ describe("latecomers", () => {
     expect(passed).toEqual({ next: alice.state, send: [] })
   })
 
-  it("are told even when it is over, and the caller who was served is not [P-23]", () => {
+  it("are told to stop even when it is over, and the served caller is not [P-23]", () => {
     const { plate, alice } = shown()
     const bob = new Caller(plate, CODE)
     plate.deliver()
@@ -112,7 +112,7 @@ describe("a grant", () => {
     expect(bob.effects).toEqual([{ kind: "failed", why: "mismatch" }])
   })
 
-  it("opens under its key alone [P-13]", () => {
+  it("opens under its key only [P-13]", () => {
     const key = chance(32) as BoxKey
     const sealed = sealGrant(GRANT, key, chance)
     expect(openGrant(sealed, key)).toEqual(GRANT)
@@ -120,7 +120,7 @@ describe("a grant", () => {
   })
 })
 
-describe("events that do not fit the state", () => {
+describe("events that are unexpected in a state", () => {
   const owners = (): Owner[] => {
     const nothing = new Owner(new FakeNameplate(), CODE)
     const { alice: nameplate } = shown()
@@ -181,7 +181,7 @@ describe("events that do not fit the state", () => {
     },
   )
 
-  it("somebody who has only asked, or is done, wakes for nothing", () => {
+  it("a machine that has only asked, or is done, sets no timer", () => {
     const [, , caller, , peer, danger] = owners()
     expect(offerWakesAt(peer!.state)).toBeUndefined()
     expect(offerWakesAt(danger!.state)).toBeUndefined()
@@ -192,7 +192,7 @@ describe("events that do not fit the state", () => {
 })
 
 describe("giving up", () => {
-  it("before an owner is known says nothing, afterwards the number of the attempt [P-24]", () => {
+  it("before an owner is known sends nothing, afterwards the number of the attempt [P-24]", () => {
     const alone = new Caller(new FakeNameplate(), CODE)
     const input = { now: 0, random: chance }
     expect(answerStep(alone.state, { kind: "cancel" }, input)).toEqual({
@@ -208,7 +208,7 @@ describe("giving up", () => {
     })
   })
 
-  it("an owner out of patience tells its caller, and one that was stopped tells nobody [P-24]", () => {
+  it("an owner that times out tells its caller, and one that was stopped sends nothing [P-24]", () => {
     const late = upTo("proof")
     const stops = late.plate.count("stop")
     late.plate.pass(PROOF_WITHIN_MS)
@@ -220,7 +220,7 @@ describe("giving up", () => {
     expect(stopped.alice.effects.at(-1)).toEqual({ kind: "failed", why: "mismatch" })
   })
 
-  it("an owner that never gets ready ends after its time as well", () => {
+  it("an owner that never gets ready times out as well", () => {
     const { plate, alice } = shown()
     alice.isQuick = false
     const bob = new Caller(plate, CODE)
