@@ -1,7 +1,7 @@
-/** Appends to the ledger at PATH until it is refused, and prints how many entries were acknowledged. */
+/** Appends to the ledger at PATH until an append is refused, and prints how many entries were acknowledged. */
 import { openLedger } from "../../src/registrar/ledger.ts"
 
-/** More than fit on the disk that the test gives. */
+/** More entries than fit on the test's disk. */
 const ENTRIES_MAX = 1000
 
 const [path = ""] = process.argv.slice(2)

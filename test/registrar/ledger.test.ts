@@ -36,7 +36,7 @@ async function usersIn(): Promise<string[]> {
   return users
 }
 
-test("what was written is there after opening again, for this user's eyes only [R-8]", async () => {
+test("entries are there after opening again, readable by this user only [R-8]", async () => {
   await written("u1", "u2")
   await written("u3")
   expect(await usersIn()).toEqual(["u1", "u2", "u3"])
@@ -51,7 +51,7 @@ test("entries written at once keep their order and their chain [R-8]", async () 
   expect(await usersIn()).toEqual(users)
 })
 
-test("a line that a crash cut off is taken away, wherever it was cut, and the next goes in its place [R-8]", async () => {
+test("a line that a crash cut off anywhere is removed, and the next entry takes its place [R-8]", async () => {
   const whole = await written("u1", "u2")
   const second = whole.indexOf("\n") + 1
   for (let cut = second; cut < whole.length; cut += 7) {
@@ -62,7 +62,7 @@ test("a line that a crash cut off is taken away, wherever it was cut, and the ne
   expect(await usersIn()).toEqual(["u1", "u3"])
 })
 
-test("a line that was changed, moved, left out, doubled or put in is found [R-8]", async () => {
+test("a line that was changed, moved, removed, doubled or inserted is detected [R-8]", async () => {
   const whole = await written("u1", "u2", "u3")
   const [one = "", two = "", three = ""] = whole.split("\n")
   const forged = [
@@ -81,7 +81,7 @@ test("a line that was changed, moved, left out, doubled or put in is found [R-8]
   }
 })
 
-test("every flipped bit of the last line is found too [R-8]", async () => {
+test("every flipped bit of the last line is detected too [R-8]", async () => {
   const whole = Buffer.from(await written("u1", "u2"))
   const start = whole.indexOf("\n") + 1
   for (let at = start; at < whole.length - 1; at += 1) {
@@ -92,7 +92,7 @@ test("every flipped bit of the last line is found too [R-8]", async () => {
   }
 })
 
-test("a file that is no ledger is left as it is [R-8]", async () => {
+test("a file that is not a ledger is left unchanged [R-8]", async () => {
   await written("u1")
   appendFileSync(path, "not ours\n")
   const before = readFileSync(path)
@@ -100,7 +100,7 @@ test("a file that is no ledger is left as it is [R-8]", async () => {
   expect(readFileSync(path)).toEqual(before)
 })
 
-test("it is read while it is being written, without its last half line, and changed by nobody [R-9]", async () => {
+test("it is read while it is being written, without its last half line, and a reader never changes it [R-9]", async () => {
   const whole = await written("u1", "u2")
   appendFileSync(path, whole.slice(0, 40))
   const { size } = statSync(path)
@@ -116,7 +116,7 @@ test("it is read while it is being written, without its last half line, and chan
   expect(await readLedger(join(folder, "elsewhere"))).toBeUndefined()
 })
 
-test("on a disk that fills up within a line no entry is acknowledged that is not whole [R-8]", async () => {
+test("on a disk that fills up within a line an entry that is not whole is not acknowledged [R-8]", async () => {
   await written("u1")
   const limited = 'ulimit -f 2; exec "$0" "$@"'
   const args = ["-c", limited, process.execPath, actorFile("ledger"), path]

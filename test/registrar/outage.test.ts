@@ -21,7 +21,7 @@ afterEach(async () => {
   started = undefined
 })
 
-/** Lets somebody in whose certificate runs out at `until`, which the broker judges by its own clock. */
+/** Admits a device whose certificate expires at `until`, which the broker judges by its own clock. */
 async function memberUntil(
   fixture: RegistrarFixture,
   applicant: Applicant,
@@ -33,7 +33,7 @@ async function memberUntil(
   return enroll(applicant, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
 }
 
-/** A join that is sent once; the answer is for whoever still listens when it comes. */
+/** A join that is sent once; the client may be gone when the answer comes. */
 async function sendJoin(fixture: RegistrarFixture, invitation: Uint8Array) {
   const { user, secret, registrar } = decodeInvitation(invitation)!
   const { identity } = newApplicant()
@@ -49,7 +49,7 @@ async function sendJoin(fixture: RegistrarFixture, invitation: Uint8Array) {
   return { answer: answered.then((payload) => sealed.openAnswer(payload)) }
 }
 
-test("a registrar that was down for a day: who is in stays in, and what was asked is answered", async () => {
+test("a registrar that was down for a day: devices stay admitted, and pending requests are answered", async () => {
   const fixture = (started = await newRegistrarFixture())
   const now = Date.now()
   const yesterday = now - DAY

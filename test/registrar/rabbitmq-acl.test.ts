@@ -14,7 +14,7 @@ const anyTopic = fc
   .tuple(fc.constantFrom("i", "p", "reg/q", "reg/a", "x"), owner, owner)
   .map(([branch, one, two]) => (branch === "i" ? `mc/1/i/${one}/${two}` : `mc/1/${branch}/${one}`))
 
-/** What RabbitMQ would be told: it writes topics as AMQP does. */
+/** The answer to RabbitMQ, which writes topics as AMQP does. */
 function answer(client: string, user: string, permission: string, topic: string): boolean {
   const routing_key = topic.replaceAll("/", ".").replaceAll("+", "*")
   return allows(
@@ -24,7 +24,7 @@ function answer(client: string, user: string, permission: string, topic: string)
   )
 }
 
-test("RabbitMQ is told what the embedded broker would do [R-15]", () => {
+test("RabbitMQ gets the decision of the embedded broker [R-15]", () => {
   const principals: readonly (readonly [client: string, user: string, principal: Principal])[] = [
     [ALICE, ALICE, { kind: "device", id: ALICE }],
     [REGISTRAR_ID, REGISTRAR_ID, { kind: "registrar" }],
@@ -38,7 +38,7 @@ test("RabbitMQ is told what the embedded broker would do [R-15]", () => {
   )
 })
 
-test("a guest may use there whatever it could claim here", () => {
+test("a guest may use every topic there that it could claim here", () => {
   fc.assert(
     fc.property(anyTopic, (topic) => {
       const principal: Principal = { kind: "guest", claims: claim(NO_CLAIMS, topic) ?? NO_CLAIMS }

@@ -21,7 +21,7 @@ async function ask(path: string, fields: Record<string, string>): Promise<string
   return response.ok ? response.text() : String(response.status)
 }
 
-test("a device comes in by its certificate alone, under its own name [R-15]", async () => {
+test("a device logs in by its certificate only, under its own name [R-15]", async () => {
   expect(await ask("user", { username: ALICE })).toBe("allow")
   expect(await ask("vhost", { username: ALICE, client_id: ALICE })).toBe("allow")
   expect(await ask("vhost", { username: ALICE, client_id: STRANGER })).toBe("deny")
@@ -30,13 +30,13 @@ test("a device comes in by its certificate alone, under its own name [R-15]", as
   }
 })
 
-test("a revoked device is refused whatever it asks [R-15]", async () => {
+test("a revoked device is refused every request [R-15]", async () => {
   expect(await ask("user", { username: LOST })).toBe("deny")
   const read = { permission: "read", routing_key: `mc.1.i.${LOST}.*` }
   expect(await ask("topic", { username: LOST, "variable_map.client_id": LOST, ...read })).toBe("deny")
 })
 
-test("a guest comes in under no name that means somebody [R-15]", async () => {
+test("a guest cannot log in under a name with a meaning [R-15]", async () => {
   const guest = { username: "guest", password: "guest" }
   expect(await ask("user", { ...guest, client_id: STRANGER })).toBe("allow")
   for (const client_id of [ALICE, LOST, "registrar", "", "x"]) {
@@ -44,7 +44,7 @@ test("a guest comes in under no name that means somebody [R-15]", async () => {
   }
 })
 
-test("queues of others, other exchanges and their making are refused [R-15]", async () => {
+test("other clients' queues, other exchanges and their creation are refused [R-15]", async () => {
   const alice = { username: ALICE, client_id: ALICE }
   const queue = (name: string) =>
     ask("resource", { ...alice, resource: "queue", name, permission: "configure" })
@@ -57,7 +57,7 @@ test("queues of others, other exchanges and their making are refused [R-15]", as
   expect(await exchange("amq.direct", "write")).toBe("deny")
 })
 
-test("what is no question of RabbitMQ's is none [R-15]", async () => {
+test("a request that RabbitMQ would not send is refused [R-15]", async () => {
   expect(await ask("users", {})).toBe("400")
   expect(await ask("user", { username: "x".repeat(5000) })).toBe("400")
   const get = await fetch(`http://127.0.0.1:${String(server.port)}/user?username=${ALICE}`)

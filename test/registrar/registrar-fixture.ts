@@ -21,12 +21,12 @@ export type RegistrarFixture = {
   readonly target: (credential?: Credential) => ConnectTarget
   readonly openTransport: (credential?: Credential) => TransportFixture
   readonly reopen: (change?: Partial<FixtureOptions>) => Promise<Registrar>
-  /** By the operator's command. */
+  /** Invites by the operator's command. */
   readonly invite: (name: string) => Promise<Uint8Array>
   readonly inviteOperator: () => Promise<Uint8Array | undefined>
   readonly admitted: { readonly deviceName: string; readonly operator: boolean }[]
   readonly ledgerPath: string
-  /** What the registrar had its broker do about who was revoked. */
+  /** The registrar's orders to its broker about revoked devices. */
   readonly brokerActions: { readonly crls: string[]; readonly disconnected: string[] }
   readonly setClock: (now: number) => void
   readonly end: () => Promise<void>
@@ -34,7 +34,7 @@ export type RegistrarFixture = {
 
 const GUEST: Credential = { kind: "guest" }
 
-/** How a registrar of a test differs from an ordinary one. */
+/** How a test's registrar differs from the default. */
 export type FixtureOptions = RegistrarSetup & { readonly membersMayInvite: boolean }
 
 /** A real broker with its registrar. */

@@ -68,7 +68,7 @@ afterEach(async () => {
   started = undefined
 })
 
-test("Alice comes in with an invitation, and her certificate opens her own inbox [R-3] [R-7]", async () => {
+test("Alice registers with an invitation, and her certificate gives access to her own inbox [R-3] [R-7]", async () => {
   const { invite, openTransport, admitted, brokerFixture } = await startFixture()
   const invitation = await invite("alice")
   const credential = await enroll(newApplicant(), {
@@ -95,7 +95,7 @@ test("Alice comes in with an invitation, and her certificate opens her own inbox
   expect(days).toBeLessThanOrEqual(DEVICE_DAYS)
 })
 
-test("an invitation lets one device in; the same bytes again get the same certificate [R-3]", async () => {
+test("an invitation admits one device; the same bytes again get the same certificate [R-3]", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const alice = newApplicant()
@@ -119,7 +119,7 @@ test("an invitation lets one device in; the same bytes again get the same certif
   expect(fixture.admitted).toHaveLength(1)
 })
 
-test("a request intercepted on its way lets nobody else in, not even by being sent first [R-2] [R-3]", async () => {
+test("an intercepted request admits no other device, even if it is sent first [R-2] [R-3]", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const { id, sealed } = joinBy(newApplicant(), invitation)
@@ -136,7 +136,7 @@ test("a request intercepted on its way lets nobody else in, not even by being se
   expect(listDevices(fixture.registrar.ledger.state)).toMatchObject([{ user: "alice" }])
 })
 
-test("whoever lost the answer asks again with a new key and stays the same device [R-3]", async () => {
+test("a device that lost the answer asks again with a new key and stays the same device [R-3]", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const alice = newApplicant()
@@ -157,7 +157,7 @@ test("whoever lost the answer asks again with a new key and stays the same devic
   ])
 })
 
-test("an invitation that has expired lets nobody in, nor answers repeats [R-1] [R-3]", async () => {
+test("an expired invitation admits no device, and repeats get no answer [R-1] [R-3]", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const used = await fixture.invite("bob")
@@ -194,7 +194,7 @@ test("a wrong secret and an invitation that never was get the same answer [R-4]"
   expect((await member(fixture, newApplicant())).deviceId).toHaveLength(22)
 })
 
-test("a request that is no PKCS #10 of a P-256 key is refused and leaves the invitation good [R-7]", async () => {
+test("a request that is not PKCS #10 of a P-256 key is refused and leaves the invitation valid [R-7]", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const good = makeDeviceKey().csr
@@ -208,7 +208,7 @@ test("a request that is no PKCS #10 of a P-256 key is refused and leaves the inv
   expect((await ask(fixture.openTransport(), id, sealed))?.kind).toBe("admitted")
 })
 
-test("a member invites Bob, who comes in; a stranger's request and one in another's name are refused [R-5]", async () => {
+test("a member invites Bob, who registers; requests from a stranger or in another name are refused [R-5]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   const mallory = newApplicant()
@@ -237,7 +237,7 @@ test("a member invites Bob, who comes in; a stranger's request and one in anothe
   })
 })
 
-test("where members may not invite, the operator still may [R-5]", async () => {
+test("if members may not invite, the operator still may [R-5]", async () => {
   const fixture = await startFixture({ membersMayInvite: false })
   const { publicKey: registrar } = fixture.registrar
   const owner = newApplicant()
@@ -297,7 +297,7 @@ test("a certificate is renewed for the same name and key, by its owner only [R-6
     credential,
     guest: true,
   })
-  // whoever asks again at once gets the same again, and the ledger does not grow
+  // a device that asks again at once gets the same answer, and the ledger does not grow
   expect(asGuest.certificate).toBe(renewed.certificate)
 
   const byMallory = renew(newApplicant(), {
@@ -344,7 +344,7 @@ test("an invitation is on disk before it is given out, and its secret is not [R-
   expect(ledger).not.toContain(toBase64url(secret))
 })
 
-test("an admission is on disk before it is answered and before the broker hears that it was taken [R-8]", async () => {
+test("an admission is on disk before it is answered and before its request is acknowledged [R-8]", async () => {
   const onDisk: { readonly step: string; readonly ledger: string }[] = []
   const fixture = await startFixture({
     connect: (target, events) => {
@@ -370,7 +370,7 @@ test("an admission is on disk before it is answered and before the broker hears 
   for (const { ledger } of onDisk) expect(ledger).toContain(deviceId)
 })
 
-test("noise on the registration topics gets no answer and stops nobody [R-3]", async () => {
+test("noise on the registration topics gets no answer and stops no other request [R-3]", async () => {
   const fixture = await startFixture()
   const guest = fixture.openTransport()
   const id = toBase64url(systemRandom(16))
@@ -383,7 +383,7 @@ test("noise on the registration topics gets no answer and stops nobody [R-3]", a
   expect(answers).toEqual([])
 })
 
-test("a registrar that the broker turns away says so, and keeps its ledger whole", async () => {
+test("a registrar that the broker refuses reports it, and keeps its ledger whole", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const stranger = await makeAuthority()
@@ -397,7 +397,7 @@ test("a registrar that the broker turns away says so, and keeps its ledger whole
   expect(credential.deviceId).toHaveLength(22)
 })
 
-test("of two devices that race for one invitation one comes in, whichever [R-3]", async () => {
+test("of two devices that race for one invitation exactly one is admitted [R-3]", async () => {
   const fixture = await startFixture()
   const invitation = await fixture.invite("alice")
   const racing = Array.from({ length: 6 }, (_, n) =>
@@ -412,7 +412,7 @@ test("of two devices that race for one invitation one comes in, whichever [R-3]"
   expect(fixture.admitted).toHaveLength(1)
 })
 
-test("a member brings a further device of their own, whoever may invite, up to eight [R-10]", async () => {
+test("a member adds their own devices, even if members may not invite, up to eight [R-10]", async () => {
   const fixture = await startFixture({ membersMayInvite: false })
   const { registrar } = fixture
   const alice = newApplicant()

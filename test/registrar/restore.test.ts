@@ -43,7 +43,7 @@ function restoreOf(fixture: RegistrarFixture, alice: Applicant, now = Date.now()
   return restore(alice, { publisher: fixture.openTransport(), registrar, deviceName: "new laptop", now })
 }
 
-/** A request as Mallory, who has the broker, records it. */
+/** A request as Mallory, who controls the broker, records it. */
 function recorded(fixture: RegistrarFixture, alice: Applicant, askedAt: number) {
   const { publicKey: registrar } = fixture.registrar
   const topicId = systemRandom(16)
@@ -68,7 +68,7 @@ function activeDevices(fixture: RegistrarFixture): string[] {
   return rows.map(({ device }) => device)
 }
 
-test("an identity comes back without an invitation: a new device of the same user, and the old one is out [R-14]", async () => {
+test("an identity returns without an invitation: a new device of the same user, and the old one is revoked [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   const old = await member(fixture, alice)
@@ -76,7 +76,7 @@ test("an identity comes back without an invitation: a new device of the same use
   expect(fresh.userId).toBe(old.userId)
   expect(fresh.deviceId).not.toBe(old.deviceId)
   expect(fromBase64url(fresh.deviceId)).toHaveLength(16)
-  // It is out when the new one hears of it, not some time later.
+  // It is revoked by the time the new one has its answer, not some time later.
   expect(fixture.brokerActions.disconnected).toEqual([old.deviceId])
   expect(fixture.brokerActions.crls).toHaveLength(2)
   expect(listUsers(fixture.registrar.ledger.state)).toMatchObject([{ name: "alice", devices: 1 }])
@@ -89,7 +89,7 @@ test("an identity comes back without an invitation: a new device of the same use
   await own.transport.subscribe(`mc/1/i/${fresh.deviceId}/+`)
 })
 
-test("the old device hears since when it is replaced, whatever it asks, and after a restart [R-14]", async () => {
+test("the old device gets the time of its replacement for any request, and after a restart [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   const old = await member(fixture, alice)
@@ -112,7 +112,7 @@ test("the old device hears since when it is replaced, whatever it asks, and afte
   }
 })
 
-test("what the old device had asked for others stays good, and the new one goes on asking [R-14]", async () => {
+test("invitations made by the old device stay valid, and the new one can make more [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   const old = await member(fixture, alice)
@@ -136,7 +136,7 @@ test("what the old device had asked for others stays good, and the new one goes 
   })
 })
 
-test("nobody comes back who was never here, or was shut out [R-14]", async () => {
+test("an identity that was never admitted, or was revoked, is not restored [R-14]", async () => {
   const fixture = await startFixture()
   const [alice, bob] = [newApplicant(), newApplicant()]
   expect((await faultOf(restoreOf(fixture, newApplicant()))).message).toContain("does not know this device")
@@ -151,7 +151,7 @@ test("nobody comes back who was never here, or was shut out [R-14]", async () =>
   expect(activeDevices(fixture)).toEqual([])
 })
 
-test("the same bytes again get the same certificate, and shut nobody out twice [R-14]", async () => {
+test("the same bytes again get the same certificate, and revoke no device twice [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   await member(fixture, alice)
@@ -163,7 +163,7 @@ test("the same bytes again get the same certificate, and shut nobody out twice [
   expect(activeDevices(fixture)).toHaveLength(1)
 })
 
-test("Mallory delivers a recorded request once more, after Alice has gone on from another machine: in vain [R-14]", async () => {
+test("Mallory replays a recorded request after Alice has restored on another machine: in vain [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   await member(fixture, alice)
@@ -175,7 +175,7 @@ test("Mallory delivers a recorded request once more, after Alice has gone on fro
   expect(activeDevices(fixture)).toEqual([third.deviceId])
 })
 
-test("Mallory holds a request back and delivers it first when another was heard: in vain [R-14]", async () => {
+test("Mallory holds a request back and delivers it after a later one was processed: in vain [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   await member(fixture, alice)
@@ -185,7 +185,7 @@ test("Mallory holds a request back and delivers it first when another was heard:
   expect(activeDevices(fixture)).toEqual([answered.deviceId])
 })
 
-test("Mallory holds a request back for days, or has one that was dated ahead: in vain [R-14]", async () => {
+test("Mallory holds a request back for days, or has one dated in the future: in vain [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   const old = await member(fixture, alice)
@@ -196,7 +196,7 @@ test("Mallory holds a request back for days, or has one that was dated ahead: in
   expect(activeDevices(fixture)).toEqual([old.deviceId])
 })
 
-test("a program that comes back all the time is stopped, until the next day [R-14]", async () => {
+test("a program that restores again and again is stopped until the next day [R-14]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
   await member(fixture, alice)
@@ -207,7 +207,7 @@ test("a program that comes back all the time is stopped, until the next day [R-1
   await restoreOf(fixture, alice, now + DAY + MINUTE)
 })
 
-test("a broker that cannot be told is told when the registrar starts again; the new device is in [R-14]", async () => {
+test("a broker that cannot be notified is notified at the registrar's next start; the new device is admitted [R-14]", async () => {
   const troubles: string[] = []
   const fixture = await startFixture({
     brokerControl: () => ({

@@ -32,7 +32,7 @@ afterEach(async () => {
   started = undefined
 })
 
-test("a revoked device may ask for nothing more, and its invitations lapse [R-11]", async () => {
+test("a revoked device's requests are refused, and its invitations lapse [R-11]", async () => {
   const fixture = await startFixture()
   const { registrar } = fixture
   const alice = newApplicant()
@@ -78,7 +78,7 @@ test("a revoked device may ask for nothing more, and its invitations lapse [R-11
   expect(newKeys.userId).toBe(credential.userId)
 })
 
-test("a revoked user is out with all devices, and the name is free [R-11]", async () => {
+test("a revoked user loses all devices, and the name is free [R-11]", async () => {
   const fixture = await startFixture()
   const { registrar } = fixture
   const invitation = await fixture.invite("alice")
@@ -140,7 +140,7 @@ test("the list holds all certificates that revoked devices ever had, signed by t
   expect(list.findRevoked(new PeculiarCertificate(bob.certificate))).toBeNull()
 })
 
-test("what a broker could not be told is told when the registrar starts again [R-11]", async () => {
+test("a broker that could not be notified is notified when the registrar starts again [R-11]", async () => {
   const fixture = await startFixture()
   const credential = await admitted(fixture, newApplicant())
   const broken = await fixture.reopen({
@@ -157,7 +157,7 @@ test("what a broker could not be told is told when the registrar starts again [R
   expect(fixture.brokerActions.disconnected).toEqual([credential.deviceId])
 })
 
-test("a list that cannot be written keeps no device in, and is written by the next run [R-11]", async () => {
+test("a list that cannot be written stops no revocation, and is written by the next run [R-11]", async () => {
   const fixture = await startFixture()
   const credential = await admitted(fixture, newApplicant())
   const disconnected: string[] = []
