@@ -21,7 +21,7 @@ describe("the keys of a broker", () => {
   const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
   let broker: JsonProcess
 
-  /** Starts it with a flag more, and waits until it runs. */
+  /** Starts it with one more flag, and waits until it runs. */
   async function startWith(host: User, ...flags: readonly string[]): Promise<JsonProcess> {
     const started = host.start(["broker", "--loopback", "--json", ...flags])
     await started.waitForOutput(schemaIs("broker"))
@@ -35,7 +35,7 @@ describe("the keys of a broker", () => {
   })
   afterAll(fixture.end)
 
-  test("can be locked, and open then with their passphrase only", async () => {
+  test("can be locked, and then open with their passphrase only", async () => {
     await ended(broker)
     const right = alice.file("passphrase")
     writeFileSync(right, "correct horse battery staple\n")
@@ -54,7 +54,7 @@ describe("the keys of a broker", () => {
     broker = await startBroker(alice, "again")
   })
 
-  test("are not made anew in silence when they or the ledger are lost; a copy is all it takes", async () => {
+  test("are not silently replaced when they or the ledger are lost; a copy restores them", async () => {
     await ended(broker)
     for (const name of ["broker/broker.key", "broker/registrar.ledger"]) {
       copyFileSync(alice.file(name), alice.file("copy"))
@@ -68,7 +68,7 @@ describe("the keys of a broker", () => {
     expect(await alice.receiveTexts("as before")).toContain("as before")
   })
 
-  test("lost for good: everybody is invited again, and keeps contacts and conversations", async () => {
+  test("lost for good: every user is invited again, and keeps contacts and conversations", async () => {
     const device = await deviceOf(alice, "bob")
     await ended(broker)
     rmSync(alice.file("broker/broker.key"))
@@ -89,7 +89,7 @@ describe("the keys of a broker", () => {
     expect(await bob.receiveTexts("and back")).toContain("and back")
   })
 
-  test("an invitation for somebody else does not move a profile to another user", async () => {
+  test("an invitation for another user does not move a profile to that user", async () => {
     const refused = await bob.run(["register", await invitationFor(alice, "carol"), "--json"])
     expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining("has a broker already")])
     expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])

@@ -13,7 +13,7 @@ import {
 
 type Backend = (typeof BACKENDS)[number]
 
-/** It is an optional dependency: not every machine has it. */
+/** sodium-native is an optional dependency: not every machine has it. */
 function sodiumIsMissing(): boolean {
   if (process.env["MQTTCHAT_TEST_REQUIRE"] === "all") return false
   try {
@@ -24,12 +24,12 @@ function sodiumIsMissing(): boolean {
   }
 }
 
-/** Whoever holds the profile open computes for every command on it. */
+/** The process that has the profile open computes for every command on it. */
 function open(user: User, backend: Backend): JsonProcess {
   return user.start(["inbox", "--follow", "--json"], { env: { MQTTCHAT_CRYPTO: backend } })
 }
 
-/** A circle, so that each talks with each of the others. */
+/** A circle, so that each writes to each of the others. */
 async function circle(backends: readonly Backend[]): Promise<void> {
   const fixture = new ScenarioFixture()
   onTestFinished(fixture.end)
@@ -53,12 +53,12 @@ async function circle(backends: readonly Backend[]): Promise<void> {
   }
 }
 
-describe("people whose mqttchat computes with different libraries", () => {
-  test.skipIf(sodiumIsMissing())("pair and talk, each with each", () => circle(BACKENDS))
+describe("users whose mqttchat uses different crypto libraries", () => {
+  test.skipIf(sodiumIsMissing())("pair and write, each with each", () => circle(BACKENDS))
 
-  test("pair and talk without native code", () => circle(["tweetnacl", "node"]))
+  test("pair and write without native code", () => circle(["tweetnacl", "node"]))
 
-  test("one that does not exist is refused, and those that do are named", async () => {
+  test("an unknown backend is refused, and the known ones are named", async () => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const alice = fixture.user("alice")

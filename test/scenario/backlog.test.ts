@@ -3,7 +3,7 @@ import { pairedUsers, ScenarioFixture } from "./scenario-fixture.ts"
 
 const LINES = Array.from({ length: 60 }, (_, index) => `line ${index + 1}`)
 
-it("one look into the inbox brings everything that the broker kept, in order", async ({ onTestFinished }) => {
+it("one `inbox` fetches everything that the broker kept, in order", async ({ onTestFinished }) => {
   const fixture = new ScenarioFixture()
   onTestFinished(fixture.end)
   const { alice, bob } = await pairedUsers(fixture)

@@ -22,14 +22,14 @@ function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
   return fixture
 }
 
-/** A file with the passphrase of all backups of a story. */
+/** A file with the passphrase of all backups of a test. */
 function passphraseIn({ folder }: ScenarioFixture): string {
   const path = join(folder, "passphrase")
   writeFileSync(path, "one file and one passphrase\n", { mode: 0o600 })
   return path
 }
 
-/** Another machine of somebody. */
+/** Another machine of a user. */
 function machine(fixture: ScenarioFixture, of: User, name: string): User {
   return fixture.user(of.name, join(fixture.folder, name))
 }
@@ -45,7 +45,7 @@ async function textsOf(who: User, peer: User): Promise<readonly unknown[]> {
   return output.filter(({ kind }) => kind === "text").map(({ text }) => text)
 }
 
-/** Runs the program, which is "$@", in a line of shell. */
+/** Runs a line of shell, where "$@" is the program. */
 function shell(line: string): readonly string[] {
   return ["sh", "-c", line, "sh"]
 }
@@ -61,7 +61,7 @@ async function failure(who: User, ...args: readonly string[]): Promise<{ code: u
 }
 
 describe("Alice moves to a new laptop", () => {
-  test("with one file: conversations go on, what waited arrives once, and the old one is told", async (context) => {
+  test("with one file: conversations go on, waiting texts arrive once, and the old laptop is notified", async (context) => {
     const fixture = newFixture(context)
     const [carol, alice, bob] = [fixture.user("carol"), fixture.user("alice"), fixture.user("bob")]
     await initHost(carol)
@@ -103,7 +103,7 @@ describe("Alice moves to a new laptop", () => {
     expect(await textsOf(laptop, bob)).toEqual(texts)
 
     const reason = await refusalOf(alice)
-    // It may have become midnight since.
+    // Midnight may have passed since.
     const days = [began, new Date()].map((at) => at.toISOString().slice(0, 10))
     expect(days.map((day) => `this device was replaced on ${day} by another of yours`)).toContain(reason)
     expect(await failure(alice, "send", "bob", "from the drawer")).toEqual({
@@ -116,7 +116,7 @@ describe("Alice moves to a new laptop", () => {
     expect(hers).toMatchObject([{ replacedBy: hers[1]?.["device"] }, { revokedAt: null, replacedBy: null }])
   })
 
-  test("while her old one is online: it is cut off at once", async (context) => {
+  test("while her old one is online: it is disconnected at once", async (context) => {
     const fixture = newFixture(context)
     const { alice, bob } = await pairedUsers(fixture)
     const import_ = await backUp(fixture, bob)
@@ -129,7 +129,7 @@ describe("Alice moves to a new laptop", () => {
     await alice.receiveTexts("now from here")
   })
 
-  test("twice at once: the later one wins, and the other is told", async (context) => {
+  test("twice at once: the later one wins, and the other is notified", async (context) => {
     const fixture = newFixture(context)
     const { alice, bob } = await pairedUsers(fixture)
     const import_ = await backUp(fixture, bob)
@@ -146,7 +146,7 @@ describe("Alice moves to a new laptop", () => {
     expect(await textsOf(alice, bob)).toEqual(["from the first", "from the second", "to the second"])
   })
 
-  test("through pipes, and her keys have the passphrase of the backup", async (context) => {
+  test("through pipes, and her keys get the passphrase of the backup", async (context) => {
     const fixture = newFixture(context)
     const { bob } = await pairedUsers(fixture)
     const given = ["--passphrase-file", passphraseIn(fixture)]
@@ -164,7 +164,7 @@ describe("Alice moves to a new laptop", () => {
 })
 
 describe("an import", () => {
-  test("that is killed anywhere leaves nothing, or a profile that goes on by itself", async (context) => {
+  test("that is killed at any moment leaves nothing, or a profile that goes on by itself", async (context) => {
     const fixture = newFixture(context)
     const { alice, bob } = await pairedUsers(fixture)
     const import_ = await backUp(fixture, bob)
@@ -185,7 +185,7 @@ describe("an import", () => {
     expect(await textsOf(alice, bob)).toEqual(IMPORT_POINTS.map((point) => `after ${point}`))
   })
 
-  test("changes nothing where the file is damaged, cut off or none of ours, or the passphrase is wrong", async (context) => {
+  test("changes nothing if the file is damaged, truncated or not a backup, or the passphrase is wrong", async (context) => {
     const fixture = newFixture(context)
     const { bob } = await pairedUsers(fixture)
     const [file, ...flags] = await backUp(fixture, bob)
@@ -214,7 +214,7 @@ describe("an import", () => {
   })
 })
 
-test("an export writes over nothing, makes no folder, and is never without a passphrase", async (context) => {
+test("an export overwrites nothing, makes no folder, and always has a passphrase", async (context) => {
   const fixture = newFixture(context)
   const { bob } = await pairedUsers(fixture)
   const [file] = await backUp(fixture, bob)
@@ -232,8 +232,8 @@ test("an export writes over nothing, makes no folder, and is never without a pas
   expect(existsSync(elsewhere) || existsSync(open)).toBe(false)
 })
 
-describe.skipIf(mosquittoIsMissing())("at somebody else's broker, which knows only accounts", () => {
-  test("the peer tells the old laptop", async (context) => {
+describe.skipIf(mosquittoIsMissing())("at an external broker, which knows only accounts", () => {
+  test("the peer notifies the old laptop", async (context) => {
     const fixture = newFixture(context)
     const broker = await startMosquitto("accounts")
     context.onTestFinished(broker.close)

@@ -3,7 +3,7 @@ import { pairedUsers, startBroker, ScenarioFixture } from "./scenario-fixture.ts
 
 describe.concurrent("a broker that ends between sending and receiving", () => {
   it.each(["SIGKILL", "SIGTERM"] as const)(
-    "by %s has everything it acknowledged when it is back, in order",
+    "by %s still has everything it acknowledged, in order",
     async (signal) => {
       const fixture = new ScenarioFixture()
       try {
@@ -18,7 +18,7 @@ describe.concurrent("a broker that ends between sending and receiving", () => {
         expect(away.stderr).toMatch(/^mqttchat: saved in the outbox, goes out later: /)
 
         await startBroker(alice, "again")
-        // Bob is not there: what Alice reads is what the broker kept.
+        // Bob is offline, so Alice reads what the broker kept.
         expect(await alice.receiveTexts(...texts)).toEqual(texts)
         await bob.runJson("send", "alice", "it is back")
         const late = ["while it was away", "it is back"]

@@ -17,7 +17,7 @@ const PASSPHRASE = "correct horse"
 
 const socketOf = (user: User): string => user.file("owner.sock")
 
-/** Alice has a broker; Bob's keys have a passphrase, which lies in a file. */
+/** Alice has a broker; Bob's keys have a passphrase, kept in a file. */
 async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: User; open: string[] }> {
   const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
   await initHost(alice)
@@ -33,7 +33,7 @@ async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: 
 }
 
 describe("a daemon", () => {
-  it("serves commands, a follower and scripts at the same time, and ends when told", async ({
+  it("serves commands, a follower and scripts at the same time, and ends on request", async ({
     onTestFinished,
   }) => {
     const fixture = new ScenarioFixture()
@@ -72,9 +72,7 @@ describe("a daemon", () => {
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
   })
 
-  it("forgets the keys when nobody has asked for long, says so, and opens again", async ({
-    onTestFinished,
-  }) => {
+  it("forgets the keys after a long idle time, reports it, and opens again", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { bob, open } = await lockedBob(fixture)
@@ -82,7 +80,7 @@ describe("a daemon", () => {
     await daemon.prints(/daemon running/)
     const script = new Peer({ path: socketOf(bob) })
     await script.ask("listen")
-    // On a slow machine it may be locked before anybody listens, and before this is asked.
+    // On a slow machine it may be locked before a client listens, and before this request.
     const opened = await script.ask("unlock", { passphrase: PASSPHRASE })
     const locked = await script.waitForAfter(opened, eventIs("locked"))
     await daemon.prints(/the keys are locked/)
@@ -95,9 +93,7 @@ describe("a daemon", () => {
     await script.waitForAfter(locked, eventIs("unlocked"))
   })
 
-  it("disconnects when it is locked by a command, and goes on when it is unlocked", async ({
-    onTestFinished,
-  }) => {
+  it("disconnects when a command locks it, and goes on when it is unlocked", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, bob, open } = await lockedBob(fixture)
@@ -125,7 +121,7 @@ describe("a daemon", () => {
     expect(await bob.run(["send", "alice", "back again"])).toMatchObject({ code: 0 })
   })
 
-  it("does not lock what no passphrase could open", async ({ onTestFinished }) => {
+  it("does not lock keys that have no passphrase", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const carol = fixture.user("carol")
@@ -136,7 +132,7 @@ describe("a daemon", () => {
     expect(await carol.run(["daemon", "lock"])).toMatchObject({ code: 77 })
   })
 
-  it("serves stdin and stdout until stdin ends, or hands them on to the daemon there is", async ({
+  it("serves stdin and stdout until stdin ends, or passes them on to the running daemon", async ({
     onTestFinished,
   }) => {
     const fixture = new ScenarioFixture()
@@ -158,7 +154,7 @@ describe("a daemon", () => {
     expect(await asks()).toBe(answer)
   })
 
-  it("is started on demand, stays for the next command, and not where it would have to ask", async ({
+  it("is started on demand, stays for the next command, and is not started if it would have to prompt", async ({
     onTestFinished,
   }) => {
     const fixture = new ScenarioFixture()
@@ -171,7 +167,7 @@ describe("a daemon", () => {
     expect(await bob.run(["send", "alice", "locked"])).toMatchObject({ code: 64 })
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
     await Promise.all([bob.runJson("send", "alice", "one", ...open), bob.runJson("inbox", ...open)])
-    // Nobody gives the passphrase: only a daemon that stayed can have done it.
+    // No passphrase is given here: only a daemon that stayed can have done it.
     await bob.runJson("send", "alice", "two")
     await bob.runJson("daemon", "--on-demand", "off")
     await bob.runJson("daemon", "stop")
@@ -180,7 +176,7 @@ describe("a daemon", () => {
     expect(await bob.run(["daemon", "status"])).toMatchObject({ code: 69 })
   })
 
-  it("ends when nobody has asked or listened for long", async ({ onTestFinished }) => {
+  it("ends after a long time without requests and listeners", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const carol = fixture.user("carol")
@@ -190,7 +186,7 @@ describe("a daemon", () => {
     expect(await daemon.ended()).toMatchObject({ code: 0, signal: null })
   })
 
-  it("opens the keys with what systemd hands it", async ({ onTestFinished }) => {
+  it("opens the keys with the credential from systemd", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const carol = fixture.user("carol")
@@ -205,7 +201,7 @@ describe("a daemon", () => {
   })
 
   it.each(["0.0.0.0:7777", "example.org:7777", "[::]:7777", "7777x", "99999"])(
-    "listens to no other machine: --tcp %s is refused",
+    "listens on loopback only: --tcp %s is refused",
     async (address) => {
       const fixture = new ScenarioFixture()
       try {

@@ -11,7 +11,7 @@ const MARK = "MQTTCHAT_TEST_MARK"
 /** The state of a listening socket in /proc/net/tcp, see proc(5). */
 const LISTENING = "0A"
 
-/** What one demo starts, told from everything else on this machine by its environment. */
+/** The processes that one demo starts, identified by their environment. */
 class Demo {
   readonly temp = mkdtempSync(join(tmpdir(), "mqttchat-demo-test-"))
   readonly shown: Running
@@ -26,17 +26,17 @@ class Demo {
     })
   }
 
-  /** Runs a line as a shell does into which it was pasted. */
+  /** Runs a line as if it were pasted into a shell. */
   paste(line: string): Running {
     return this.#start("sh", ["-c", line])
   }
 
-  /** As Ctrl+C does: to everything in the foreground. */
+  /** Signals the whole foreground, as Ctrl+C does. */
   interrupt(): void {
     process.kill(-this.shown.pid, "SIGINT")
   }
 
-  /** Which of all processes of this machine belong to it. */
+  /** The processes of this machine that belong to it. */
   processes(): readonly string[] {
     return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && environment(name).includes(this.#mark))
   }
@@ -106,7 +106,7 @@ describe("the demo", () => {
     },
   )
 
-  test.concurrent("leaves its broker to two people at two terminals, until Ctrl+C", async (context) => {
+  test.concurrent("leaves its broker to two users at two terminals, until Ctrl+C", async (context) => {
     const demo = new Demo(context, "--", "--interactive")
     const [, forAlice = "", forBob = ""] = await demo.shown.prints(
       /^ {2}(.+ chat bob)\n {2}(.+ chat alice)$/m,

@@ -23,7 +23,7 @@ async function devicesOf(operator: User, user: string): Promise<readonly unknown
   return rows.filter((row) => row["user"] === user).map(({ device }) => device)
 }
 
-describe("a person with several laptops", () => {
+describe("a user with several laptops", () => {
   const fixture = new ScenarioFixture()
   const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
 
@@ -35,7 +35,7 @@ describe("a person with several laptops", () => {
   })
   afterAll(fixture.end)
 
-  test("lets the second in by a spoken code, without the operator, where members may not invite", async () => {
+  test("adds the second by a spoken code, without the operator, even if members may not invite", async () => {
     const desktop = fixture.user("desktop")
     const { offer, carrier } = await codeOf(bob)
     await desktop.runJson("register", carrier, ...PROFILE_FLAGS)
@@ -54,7 +54,7 @@ describe("a person with several laptops", () => {
     expect(await desktop.receiveTexts("from the laptop")).toContain("from the laptop")
   })
 
-  test("gives away no device by a wrong code, nor to a laptop of somebody else at this broker", async () => {
+  test("adds no device with a wrong code, nor the laptop of another user of this broker", async () => {
     const [mallory, carol] = [fixture.user("mallory"), fixture.user("carol")]
     const before = await devicesOf(alice, "bob")
     const wrong = await codeOf(bob)

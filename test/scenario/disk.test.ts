@@ -12,19 +12,19 @@ import {
 } from "./scenario-fixture.ts"
 
 const PAGE_BYTES = 4096
-/** What was not said after so many is never said. */
+/** A message not printed after so many tries never is. */
 const ASKED_MAX = 500
 
-/** Somewhere for a home, and how to take its room away and give it back. */
+/** A disk for a home, and how to fill it and free it. */
 type Disk = {
   readonly path: string
-  /** Leaves room for so many pages; what is run under the circumstances finds no more. */
+  /** Leaves room for so many pages; commands run meanwhile have no more. */
   readonly fill: (pages: number) => RunOptions
   readonly free: () => void
   readonly remove: () => void
 }
 
-/** A disk of its own, really full. */
+/** A separate disk that is really full. */
 function mounted(path: string): Disk {
   mkdirSync(path)
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", path], { stdio: "pipe" })
@@ -53,7 +53,7 @@ function fillUp(path: string, bytes: number): void {
   }
 }
 
-/** Where nothing can be mounted: no file of the process may grow beyond the limit. */
+/** For machines where nothing can be mounted: no file of the process may grow beyond the limit. */
 function limited(path: string): Disk {
   mkdirSync(path)
   // POSIX counts in blocks of 512 bytes.
@@ -83,12 +83,12 @@ const DISKS = [
   ...(canMount() ? [["a full disk", mounted, [0, 1]] as const] : []),
 ]
 
-/** How much is left for a message: nothing even for the lock; the lock, but no transaction; the beginning of one. */
+/** Space left for a message: none even for the lock; the lock, but no transaction; the beginning of one. */
 const ROOM_PAGES = [0, 1, 2, 3]
 
 async function expectFull(who: User, args: readonly string[], full: RunOptions): Promise<void> {
   let ended = await who.run([...args, "--json"], full)
-  // What the broker kept can take a while to come: nothing new is no answer yet.
+  // Messages that the broker kept can take a while: an empty result is not final.
   for (let asked = 0; asked < ASKED_MAX && ended.code === 0 && ended.stdout === ""; asked++)
     ended = await who.run([...args, "--json"], full)
   const { code, stderr, stdout } = ended
@@ -99,7 +99,7 @@ async function expectFull(who: User, args: readonly string[], full: RunOptions):
 }
 
 describe.concurrent.each(DISKS)("%s", (_name, disk, roomForInit) => {
-  it("stops a message with a clear error, and everything acknowledged before is there", async ({
+  it("stops a message with a clear error, and everything acknowledged before is kept", async ({
     onTestFinished,
   }) => {
     const { bob, alice, volume } = await begin(disk, onTestFinished)
@@ -113,7 +113,7 @@ describe.concurrent.each(DISKS)("%s", (_name, disk, roomForInit) => {
     expect(await alice.receiveTexts("before", "after")).toEqual(["before", "after"])
   })
 
-  it("stops nothing that was sent to us: it is there when there is room", async ({ onTestFinished }) => {
+  it("loses nothing that was sent to us: it arrives when there is room", async ({ onTestFinished }) => {
     const { bob, alice, volume } = await begin(disk, onTestFinished)
     await alice.runJson("send", "bob", "one")
     await alice.runJson("send", "bob", "two")
@@ -144,7 +144,7 @@ describe.concurrent.each(DISKS)("%s", (_name, disk, roomForInit) => {
 
 type DiskScenario = { readonly alice: User; readonly bob: User; readonly volume: Disk }
 
-/** Alice and Bob are paired, and all that is Bob's lies on the disk. */
+/** Alice and Bob are paired, and Bob's home is on the disk. */
 async function begin(
   disk: (path: string) => Disk,
   onTestFinished: (end: () => Promise<void>) => void,

@@ -23,7 +23,7 @@ type Findings = Readonly<
   Record<string, { readonly result: unknown; readonly found: unknown; readonly fix: unknown }>
 >
 
-/** What the doctor finds, by check, and the exit code. */
+/** The doctor's findings, by check, and the exit code. */
 async function examine(
   user: User,
   ...flags: readonly string[]
@@ -65,7 +65,7 @@ describe.concurrent("the doctor", () => {
     expect(await alice.inbox()).toEqual(["waits for her"])
   })
 
-  test("plays the members itself where it may register, and comes back as the same two", async (context) => {
+  test("registers its own probe members if it may, and reuses the same two", async (context) => {
     const { alice, bob } = await pairedUsers(newFixture(context))
     for (let time = 0; time < 2; time++) {
       const { code, findings } = await examine(bob, "--register")
@@ -81,7 +81,7 @@ describe.concurrent("the doctor", () => {
     expect(await alice.receiveTexts("as ever")).toContain("as ever")
   })
 
-  test("leaves the profile to the process that holds it", async (context) => {
+  test("leaves the profile to the process that has it open", async (context) => {
     const { alice, bob } = await pairedUsers(newFixture(context))
     const chat = alice.start(["inbox", "--follow", "--json"])
     await bob.runJson("send", "alice", "before")
@@ -100,7 +100,7 @@ describe.concurrent("the doctor", () => {
     await chat.waitForOutput(({ text }) => text === "after")
   })
 
-  test("ends with the code of the worst finding: nobody listens, and a key file is open to others", async (context) => {
+  test("ends with the code of the worst finding: no broker listens, and a key file is open to others", async (context) => {
     const alice = newFixture(context).user("alice")
     await initHost(alice)
     const broker = await startBroker(alice)
@@ -128,13 +128,13 @@ describe.concurrent("the doctor", () => {
     await initHost(alice)
     const store = alice.file("messages.db")
     const bytes = readFileSync(store)
-    // the last page: opening does not read it
+    // the last page, which opening does not read
     bytes.writeUInt8(bytes.readUInt8(bytes.length - 100) ^ 1, bytes.length - 100)
     writeFileSync(store, bytes)
     expect(await examine(alice)).toMatchObject({ code: 65, findings: { database: { result: "bad" } } })
   })
 
-  test("finds a broker that is not the one that was trusted", async (context) => {
+  test("finds a broker that is not the pinned one", async (context) => {
     const alice = newFixture(context).user("alice")
     await initHost(alice)
     await startBroker(alice)
@@ -151,8 +151,8 @@ describe.concurrent("the doctor", () => {
   })
 })
 
-describe.skipIf(mosquittoIsMissing())("the doctor on somebody else's Mosquitto", () => {
-  test("that is open: it finds what every visitor can do, and how Mosquitto is told not to allow it", async (context) => {
+describe.skipIf(mosquittoIsMissing())("the doctor on an external Mosquitto", () => {
+  test("that is open: it finds what every client can do, and how to configure Mosquitto against it", async (context) => {
     const broker = await startMosquitto("open")
     context.onTestFinished(broker.close)
     const alice = await member(newFixture(context), broker)
@@ -169,7 +169,7 @@ describe.skipIf(mosquittoIsMissing())("the doctor on somebody else's Mosquitto",
     expect(withResult(findings, "bad")).toEqual([])
   })
 
-  test("of several nodes: it uses the one that is there, and tells which is not", async (context) => {
+  test("of several nodes: it uses the one that is up, and reports the one that is not", async (context) => {
     const broker = await startMosquitto("open")
     context.onTestFinished(broker.close)
     const alice = await member(newFixture(context), broker)

@@ -10,7 +10,7 @@ import { isMessage, pair, type JsonOutput, schemaIs, initHost, ScenarioFixture }
 const fixture = new ScenarioFixture()
 afterAll(() => fixture.end())
 
-/** A line as it was printed, as words. */
+/** The words of a printed line. */
 function words(line: unknown): string[] {
   return String(line)
     .split(" ")
@@ -18,7 +18,7 @@ function words(line: unknown): string[] {
 }
 
 test.skipIf(mosquittoIsMissing())(
-  "two people through the folder of `broker mosquitto`, started by the two lines that it prints",
+  "two users through the folder of `broker mosquitto`, started by the two lines that it prints",
   async () => {
     const [alice, bob, carol] = [fixture.user("alice"), fixture.user("bob"), fixture.user("carol")]
     const folder = join(fixture.folder, "mosquitto")
@@ -57,7 +57,7 @@ test.skipIf(mosquittoIsMissing())(
 )
 
 test.skipIf(rabbitIsMissing())(
-  "two people through the folder of `broker rabbitmq`, started by the two lines that it prints",
+  "two users through the folder of `broker rabbitmq`, started by the two lines that it prints",
   async () => {
     const [dora, emil] = [fixture.user("dora"), fixture.user("emil")]
     const folder = join(fixture.folder, "rabbitmq")
@@ -66,7 +66,7 @@ test.skipIf(rabbitIsMissing())(
     const written = await dora.runJson("broker", "rabbitmq", folder, "--loopback", ...ports)
     const { start } = written.find(schemaIs("rabbitmq")) as JsonOutput & { readonly start: readonly string[] }
     const cluster = await startEpmd()
-    // Only what a second node on this machine must have apart from the first.
+    // Only the settings in which a second node on this machine must differ from the first.
     const apart = { ERL_EPMD_PORT: String(cluster.epmdPort), RABBITMQ_DIST_PORT: String(distPort) }
     const env = { PATH: process.env["PATH"], HOME: cluster.folder, LANG: "C.UTF-8", ...apart }
     const node = spawn("sh", ["-c", `exec env ${String(start[0])}`], { env, detached: true })
@@ -86,6 +86,6 @@ test.skipIf(rabbitIsMissing())(
     await dora.runJson("send", "emil", "from a folder")
     await follower.waitForOutput(isMessage("from a folder"))
   },
-  // A whole RabbitMQ on two shared cores: a ceiling, no verdict on speed.
+  // A whole RabbitMQ on two shared cores: an upper bound, not a check of speed.
   180_000,
 )

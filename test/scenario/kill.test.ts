@@ -2,18 +2,18 @@ import { describe, expect, it } from "vitest"
 import type { FaultPoint } from "../../src/engine/state/fault-points.ts"
 import { pairedUsers, type User, ScenarioFixture } from "./scenario-fixture.ts"
 
-/** Every point is tried in faults/kill.test.ts; these are where what a command prints or may repeat is at stake. */
+/** faults/kill.test.ts tries every point; these affect what a command prints or may repeat. */
 const AT_SENDING = ["send-committed", "publish-acknowledged"] as const
 const AT_RECEIVING = ["receive-committed", "receipt-decided"] as const
 
-/** The command is killed there, or the test fails: the point was never reached. Gives what was printed before. */
+/** The command is killed at that point, or the test fails because it never got there. Gives what it printed before. */
 async function dies(who: User, point: FaultPoint, ...args: readonly string[]): Promise<readonly unknown[]> {
   const { signal, stderr, output } = await who.run([...args, "--json"], { env: { MQTTCHAT_DIE_AT: point } })
   expect(signal, `${who.name} never reached ${point}: ${stderr}`).toBe("SIGKILL")
   return output.map(({ text }) => text)
 }
 
-/** A person who is not sure looks, and says it again if it is not there. */
+/** A user who is not sure checks, and sends the text again if it is not there. */
 async function makeSure(who: User, peer: User, text: string): Promise<void> {
   const output = await who.history(peer)
   if (!output.some((message) => message.text === text)) await who.runJson("send", peer.name, text)
@@ -29,7 +29,7 @@ async function expectSame(one: User, other: User, texts: readonly string[]): Pro
   }
 }
 
-/** What the peer sent before, receipts among it, has come when this has. */
+/** When this text has arrived, so has everything that the peer sent before it, receipts too. */
 async function expectDelivered(who: User, peer: User): Promise<void> {
   await peer.runJson("send", who.name, "good night")
   expect(await who.receiveTexts("good night")).toEqual(["good night"])
@@ -65,7 +65,7 @@ describe.concurrent("a process killed with kill -9", () => {
       await alice.runJson("send", "bob", at)
       const shown = await dies(bob, point, "inbox")
       await alice.runJson("send", "bob", after)
-      // Who dies between printing a message and noting that it was printed prints it again: better than never.
+      // A process that dies between printing a message and recording that prints it again: better than never.
       const rest = shown.includes(at) ? [after] : [at, after]
       expect([...new Set([...shown, ...(await bob.receiveTexts(...rest))])], point).toEqual([at, after])
       expect(await bob.inbox(), point).toEqual([])

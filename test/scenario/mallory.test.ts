@@ -41,27 +41,27 @@ import { rabbitIsMissing, startSingleRabbit, type RabbitWithAuth } from "../rabb
 
 const ENDLESS = "announces 256 MB before CONNECT"
 
-/** What the doctor asks on any broker. */
+/** The attacks that the doctor tries on any broker. */
 const CAREFUL: Readonly<Record<string, Attack>> = {
-  "reads another's inbox by its topic": readsInbox(READ_FILTERS.exact),
-  "reads all inboxes of another": readsInbox(READ_FILTERS.mailboxes),
-  "reads everything below another's name": readsInbox(READ_FILTERS.tree),
+  "reads another inbox by its topic": readsInbox(READ_FILTERS.exact),
+  "reads all inboxes of another device": readsInbox(READ_FILTERS.mailboxes),
+  "reads everything below the id of another device": readsInbox(READ_FILTERS.tree),
   "reads one mailbox of all devices": readsInbox(READ_FILTERS.devices),
   "reads one mailbox of all branches": readsInbox(READ_FILTERS.everywhere),
-  "is handed later what was refused beside something granted": remembersRefused,
-  "answers in the registrar's place": answersForRegistrar,
-  "takes another's place": takesOverClientId,
-  "reads what waits for another": readsQueue,
-  "throws away what waits for another": dropsQueue,
-  "sees in $SYS who is there": seesNames,
+  "later receives a topic refused together with a granted one": remembersRefused,
+  "answers as the registrar": answersForRegistrar,
+  "takes over another session": takesOverClientId,
+  "reads the queue of another device": readsQueue,
+  "deletes the queue of another device": dropsQueue,
+  "sees the connected clients in $SYS": seesNames,
   "sees anything in $SYS": seesStatistics,
-  "leaves a retained message in another's inbox": leavesRetained,
+  "leaves a retained message in another inbox": leavesRetained,
   "has a will published where publishing is refused": willsAnywhere,
-  "sends far more than a message can be": sendsOversized,
+  "sends far more than the largest message": sendsOversized,
   [ENDLESS]: announcesEndlessPacket,
 }
 
-/** Nobody else is on these brokers: here Mallory may ask for what is everybody's. */
+/** These brokers have no other users, so Mallory may subscribe to everyone's topics. */
 const GREEDY: Readonly<Record<string, Attack>> = Object.fromEntries(
   ["#", "mc/#", "mc/1/i/#", "mc/1/i/+/+", "+/+/+/+/+", "mc/1/+/+/+"].map((filter) => [
     `reads ${filter}`,
@@ -71,15 +71,15 @@ const GREEDY: Readonly<Record<string, Attack>> = Object.fromEntries(
 
 /** aedes knows no shared subscriptions: these succeed on an open Mosquitto only. */
 const SHARED: Readonly<Record<string, Attack>> = {
-  "shares the subscription of another's topic": readsInbox(READ_FILTERS["shared topic"]),
-  "shares all inboxes of another": readsInbox(READ_FILTERS["shared wildcard"]),
+  "shares the subscription of another inbox": readsInbox(READ_FILTERS["shared topic"]),
+  "shares all inboxes of another device": readsInbox(READ_FILTERS["shared wildcard"]),
   "shares everything": readsInbox((runner) => `$share/${runner.id()}/#`),
 }
 
-/** With a registrar of the broker's, whose common name is all that makes it one. */
+/** With a registrar of the broker, which only its common name makes one. */
 type RegistrarProbes = Probes & { readonly registrar: Probe }
 
-/** Mallory listens to what newcomers ask of the registrar, which hears Alice's. */
+/** Mallory subscribes to newcomers' requests to the registrar, which receives Alice's. */
 const readsRequests = (filter: (id: string) => string): ((probes: RegistrarProbes) => Promise<Outcome>) => {
   return (probes) =>
     runAttack(probes, async (runner) => {
@@ -97,7 +97,7 @@ const readsRequests = (filter: (id: string) => string): ((probes: RegistrarProbe
     })
 }
 
-/** Mallory asks the registrar something on the topic of Alice. */
+/** Mallory sends the registrar a request on Alice's topic. */
 async function asksAsAnother(probes: RegistrarProbes): Promise<Outcome> {
   return runAttack(probes, async (runner) => {
     const registrar = await runner.connect(probes.registrar)
@@ -113,9 +113,9 @@ async function asksAsAnother(probes: RegistrarProbes): Promise<Outcome> {
 type RegistrarAttack = (probes: RegistrarProbes) => Promise<Outcome>
 
 const AGAINST_REGISTRAR: Readonly<Record<string, RegistrarAttack>> = {
-  "hears what newcomers ask": readsRequests(() => REGISTRATION_REQUESTS),
-  "hears what one newcomer asks": readsRequests((id) => registrationRequestTopic(id)),
-  "asks the registrar as another": asksAsAnother,
+  "receives the requests of newcomers": readsRequests(() => REGISTRATION_REQUESTS),
+  "receives the request of one newcomer": readsRequests((id) => registrationRequestTopic(id)),
+  "asks the registrar as another device": asksAsAnother,
 }
 
 const OPENLY: Readonly<Record<string, RegistrarAttack>> = { ...CAREFUL, ...GREEDY, ...AGAINST_REGISTRAR }
@@ -140,8 +140,8 @@ const WRITERS = 30
 const WRITES_EACH = 120
 
 /**
- * Mallory subscribes, stops reading, and has thirty others write 29 MB to it. Bob hears Alice all the same, or this
- * never ends; that it never ends on aedes is shown in test/broker/aedes-defects.test.ts.
+ * Mallory subscribes, stops reading, and has thirty others write 29 MB to it. Bob still receives Alice's messages, or
+ * this never ends; test/broker/aedes-defects.test.ts shows that it never ends on aedes.
  */
 async function stopsReading(port: number, authority: Authority): Promise<readonly string[]> {
   const join = async (): Promise<TestClient & { readonly inbox: string }> => {
@@ -157,7 +157,7 @@ async function stopsReading(port: number, authority: Authority): Promise<readonl
     for (let i = 0; i < WRITES_EACH; i++) client.publish(mallory.inbox, "x".repeat(8_000), { qos: 0 })
   const [alice, bob] = [await join(), await join()]
   await bob.client.subscribeAsync(bob.inbox, { qos: 1 })
-  // not even who wrote to Mallory has to wait
+  // not even the clients that wrote to Mallory wait
   for (const { client } of [alice, writers[0] ?? alice])
     await client.publishAsync(bob.inbox, "as ever", { qos: 1 })
   const received = (await bob.waitFor(2)).map((line) => line.replace(bob.inbox, "to Bob:"))
@@ -165,7 +165,7 @@ async function stopsReading(port: number, authority: Authority): Promise<readonl
   return received
 }
 
-/** Every attack against one broker, each told to fail (or to succeed) on its own. */
+/** Every attack against one broker, each expected to fail (or to succeed) on its own. */
 function allAttacks(
   attacks: Readonly<Record<string, RegistrarAttack>>,
   probes: () => RegistrarProbes,
@@ -181,7 +181,7 @@ describe("Mallory has a valid certificate of the same broker", () => {
   beforeAll(async () => (fixture = await newBrokerFixture()))
   afterAll(() => fixture.end())
 
-  describe("and on aedes as it comes", () => {
+  describe("and on plain aedes", () => {
     let probes: RegistrarProbes
     beforeAll(async () => {
       const { port, close } = await startPlainAedes(fixture.authority, {
@@ -200,7 +200,7 @@ describe("Mallory has a valid certificate of the same broker", () => {
     await close()
   })
 
-  describe("but on our broker in vain", () => {
+  describe("but in vain on our broker", () => {
     let probes: RegistrarProbes
     let port: number
     beforeAll(async () => {
@@ -209,7 +209,7 @@ describe("Mallory has a valid certificate of the same broker", () => {
     })
     allAttacks(ALL, () => probes, "fails")
 
-    test("stops reading, and nobody else has to wait", async () => {
+    test("stops reading, and no other client has to wait", async () => {
       expect(await stopsReading(port, fixture.authority)).toEqual(["to Bob: as ever", "to Bob: as ever"])
     })
   })
@@ -236,7 +236,7 @@ describe.skipIf(mosquittoIsMissing())("Mallory is a member of a Mosquitto", () =
     })
     allAttacks(ALL, () => probes, "fails")
 
-    test("stops reading, and nobody else has to wait", async () => {
+    test("stops reading, and no other client has to wait", async () => {
       const received = await stopsReading(broker.port, broker.authority)
       expect(received).toEqual(["to Bob: as ever", "to Bob: as ever"])
     })

@@ -7,7 +7,7 @@ import { schemaIs, initHost, startBroker, ScenarioFixture, type JsonProcess } fr
 
 const PROFILE_FLAGS = ["--no-passphrase", "--json"] as const
 
-/** The same for whoever finds it too late. */
+/** The same invitation, already expired. */
 function expiredOf(text: string): string {
   const link = parseInvitationLink(text)!
   const invitation = decodeInvitation(link.invitation)!
@@ -26,7 +26,7 @@ describe("the operator of a broker", () => {
   })
   afterAll(fixture.end)
 
-  test("lets Bob in with one line, sees him, and gives him another name", async () => {
+  test("admits Bob with one line, sees him, and gives him another name", async () => {
     const bob = fixture.user("bob")
     await register(bob, await invitationFor(alice, "bob"))
     expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
@@ -41,7 +41,7 @@ describe("the operator of a broker", () => {
     expect(await deviceOf(alice, "Robert")).toHaveLength(22)
   })
 
-  test("lets Carol in with init, and two members talk", async () => {
+  test("admits Carol with init, and two members write to each other", async () => {
     const [carol, dave] = [fixture.user("carol"), fixture.user("dave")]
     const invitation = await invitationFor(alice, "carol")
     await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", invitation)
@@ -55,7 +55,7 @@ describe("the operator of a broker", () => {
     expect(await dave.receiveTexts("without the operator")).toContain("without the operator")
   })
 
-  test("is told of a name that is taken; an invitation serves one person, and says why no second", async () => {
+  test("gets an error for a name that is taken; a used invitation is refused with a reason", async () => {
     const [eve, mallory] = [fixture.user("eve"), fixture.user("mallory")]
     const invitation = await invitationFor(alice, "eve")
     const taken = await alice.run(["broker", "invite", "eve"])
@@ -73,7 +73,7 @@ describe("the operator of a broker", () => {
     await register(mallory, await invitationFor(alice, "mallory"))
   })
 
-  test("shuts Frank out at once, while he is connected; his neighbours notice nothing", async () => {
+  test("revokes Frank at once, while he is connected; other members notice nothing", async () => {
     const [frank, grace] = [fixture.user("frank"), fixture.user("grace")]
     await register(frank, await invitationFor(alice, "frank"))
     await register(grace, await invitationFor(alice, "grace"))
@@ -90,7 +90,7 @@ describe("the operator of a broker", () => {
     expect(devices.find((row) => row["user"] === "frank")?.["revokedAt"]).toEqual(expect.any(Number))
   })
 
-  test("does all that while no broker runs; who was shut out meanwhile stays out", async () => {
+  test("does all that while no broker runs; a user revoked meanwhile stays revoked", async () => {
     const [heidi, ivan] = [fixture.user("heidi"), fixture.user("ivan")]
     await register(heidi, await invitationFor(alice, "heidi"))
     broker.kill("SIGTERM")
@@ -103,7 +103,7 @@ describe("the operator of a broker", () => {
     expect(await refusalOf(heidi)).toContain("does not accept this device")
   })
 
-  test("reads in the log what was decided, and finds out when something is missing from it", async () => {
+  test("reads all decisions in the log, and notices if an entry is missing from it", async () => {
     const output = await alice.runJson("broker", "log")
     const kinds = new Set(output.map(({ kind }) => kind))
     for (const kind of ["invited", "admitted", "renamed", "revoked", "expelled"])

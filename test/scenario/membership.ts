@@ -4,17 +4,17 @@ import type { Context } from "../../src/cli/terminal/context.ts"
 import { profilePaths } from "../../src/paths.ts"
 import type { User } from "./scenario-fixture.ts"
 
-/** A connection that was cut is tried again within a second. */
+/** A connection that was closed is tried again within a second. */
 const POLLS_MAX = 400
 
-/** The authority of this person's profile, made now and found there by the registrar that starts later. */
+/** Makes the authority of this user's profile, which the registrar started later finds there. */
 export async function authorityOf({ home }: User): Promise<Authority> {
   const paths = profilePaths({ MQTTCHAT_HOME: home }, "default")
   const { authority } = await brokerKeys({ paths, env: {}, passphrase: {} } as Context)
   return authority
 }
 
-/** What the operator passes on. */
+/** The invitation that the operator passes on. */
 export async function invitationFor(
   operator: User,
   name: string,
@@ -36,7 +36,7 @@ export async function deviceOf(operator: User, user: string): Promise<string> {
 
 type Link = { readonly kind: string; readonly why: string }
 
-/** What the broker says for good to somebody who was just cut off, or tries to come back. */
+/** The broker's final answer to a device that was just revoked, or tries to come back. */
 export async function refusalOf(user: User): Promise<string> {
   for (let asked = 0; asked < POLLS_MAX; asked++) {
     const [status] = await user.runJson("status")

@@ -21,7 +21,7 @@ function addressOf({ port, authority }: Mosquitto): readonly string[] {
   return ["--broker", `127.0.0.1:${String(port)}`, "--pin", toHex(pinOf(authority.caCertificate))]
 }
 
-/** Somebody who has an account at the broker and no contacts. */
+/** A user who has an account at the broker and no contacts. */
 async function member(
   broker: Mosquitto,
   fixture: ScenarioFixture,
@@ -39,7 +39,7 @@ async function members(broker: Mosquitto, fixture: ScenarioFixture): Promise<rea
   return Promise.all([member(broker, fixture, "alice"), member(broker, fixture, "bob")])
 }
 
-/** Somebody whom the broker's operator has given a device certificate. */
+/** A user to whom the broker's operator has given a device certificate. */
 async function certified(broker: Mosquitto, fixture: ScenarioFixture, name: string): Promise<User> {
   const user = fixture.user(name)
   await user.runJson("init", "--name", name, "--no-passphrase", ...addressOf(broker))
@@ -56,14 +56,14 @@ async function exchangeTexts(alice: User, bob: User): Promise<void> {
   expect(await alice.inbox()).toEqual(["two"])
 }
 
-describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accounts", () => {
+describe.skipIf(mosquittoIsMissing())("on an external Mosquitto, with accounts", () => {
   let broker: Mosquitto
   beforeAll(async () => {
     broker = await startMosquitto("accounts")
   })
   afterAll(() => broker.close())
 
-  test.concurrent("two members pair by code and talk, in MQTT 5", async (context) => {
+  test.concurrent("two members pair by code and write, in MQTT 5", async (context) => {
     const [alice, bob] = await members(broker, newFixture(context))
     const before = broker.log.length
     expect(await pair(alice, bob)).toHaveLength(4)
@@ -83,7 +83,7 @@ describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accoun
     await exchangeTexts(alice, bob)
   })
 
-  test.concurrent("two members pair by a file, though they are never there together", async (context) => {
+  test.concurrent("two members pair by a file, though they are never online together", async (context) => {
     const [alice, bob] = await members(broker, newFixture(context))
     const file = join(alice.home, "for-bob")
     await alice.runJson("pair", "--file", file)
@@ -96,48 +96,48 @@ describe.skipIf(mosquittoIsMissing())("on somebody else's Mosquitto, with accoun
     await exchangeTexts(alice, bob)
   })
 
-  test.concurrent("who has no account is told so, and nobody has a new contact", async (context) => {
-    const fixture = newFixture(context)
-    const [alice, carol] = [await member(broker, fixture, "alice"), fixture.user("carol")]
-    const offer = alice.start(["pair", "--json", "--no-qr"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
-    const newcomer = ["--my-name", "carol", "--no-passphrase"]
-    const { code, stderr } = await carol.run(["pair", String(carrier), ...newcomer])
-    expect({ code, stderr }).toMatchObject({
-      code: 77,
-      stderr: expect.stringContaining("it wants an account") as string,
-    })
-    offer.kill("SIGINT")
-    await offer.finished()
-    for (const user of [alice, carol]) expect(await user.runJson("contacts")).toEqual([])
-  })
+  test.concurrent(
+    "a user without an account gets an error, and neither side has a new contact",
+    async (context) => {
+      const fixture = newFixture(context)
+      const [alice, carol] = [await member(broker, fixture, "alice"), fixture.user("carol")]
+      const offer = alice.start(["pair", "--json", "--no-qr"])
+      const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+      const newcomer = ["--my-name", "carol", "--no-passphrase"]
+      const { code, stderr } = await carol.run(["pair", String(carrier), ...newcomer])
+      expect({ code, stderr }).toMatchObject({
+        code: 77,
+        stderr: expect.stringContaining("it wants an account") as string,
+      })
+      offer.kill("SIGINT")
+      await offer.finished()
+      for (const user of [alice, carol]) expect(await user.runJson("contacts")).toEqual([])
+    },
+  )
 })
 
-test.skipIf(mosquittoIsMissing())(
-  "nothing is lost or doubled when Mosquitto is started again",
-  async (context) => {
-    const broker = await startMosquitto("accounts")
-    context.onTestFinished(() => broker.close())
-    const [alice, bob] = await members(broker, newFixture(context))
-    await pair(alice, bob)
-    const texts = Array.from({ length: 20 }, (_, index) => `number ${String(index)}`)
-    const [before, after] = [texts.slice(0, 10), texts.slice(10)]
-    const chat = alice.start(["chat", "bob"])
-    const inbox = bob.start(["inbox", "--follow", "--json"])
-    const joinLines = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("")
-    chat.type(joinLines(before))
-    await inbox.waitForOutput(isMessage("number 3"))
-    const restarted = broker.restart("SIGTERM")
-    chat.type(joinLines(after))
-    await restarted
-    await inbox.waitForOutput(isMessage("number 19"))
-    chat.endInput()
-    expect(await chat.finished()).toMatchObject({ code: 0 })
-    inbox.kill("SIGINT")
-    const { output } = await inbox.ended()
-    expect(output.map(({ text }) => text)).toEqual(texts)
-  },
-)
+test.skipIf(mosquittoIsMissing())("nothing is lost or doubled when Mosquitto restarts", async (context) => {
+  const broker = await startMosquitto("accounts")
+  context.onTestFinished(() => broker.close())
+  const [alice, bob] = await members(broker, newFixture(context))
+  await pair(alice, bob)
+  const texts = Array.from({ length: 20 }, (_, index) => `number ${String(index)}`)
+  const [before, after] = [texts.slice(0, 10), texts.slice(10)]
+  const chat = alice.start(["chat", "bob"])
+  const inbox = bob.start(["inbox", "--follow", "--json"])
+  const joinLines = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("")
+  chat.type(joinLines(before))
+  await inbox.waitForOutput(isMessage("number 3"))
+  const restarted = broker.restart("SIGTERM")
+  chat.type(joinLines(after))
+  await restarted
+  await inbox.waitForOutput(isMessage("number 19"))
+  chat.endInput()
+  expect(await chat.finished()).toMatchObject({ code: 0 })
+  inbox.kill("SIGINT")
+  const { output } = await inbox.ended()
+  expect(output.map(({ text }) => text)).toEqual(texts)
+})
 
 describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship", () => {
   let broker: Mosquitto
@@ -146,7 +146,7 @@ describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship"
   })
   afterAll(() => broker.close())
 
-  test("two members with device certificates pair by code and by link, and talk through a restart", async (context) => {
+  test("two members with device certificates pair by code and by link, and write through a restart", async (context) => {
     const fixture = newFixture(context)
     const [alice, bob, carol] = [
       await certified(broker, fixture, "alice"),
@@ -164,7 +164,7 @@ describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship"
     expect(await alice.inbox()).toEqual(["kept"])
   })
 
-  test("the doctor finds nothing wrong there, and leaves what waits where it is", async (context) => {
+  test("the doctor finds nothing wrong there, and leaves waiting messages alone", async (context) => {
     const fixture = newFixture(context)
     const [alice, bob] = [await certified(broker, fixture, "alice"), await certified(broker, fixture, "bob")]
     await pair(alice, bob)

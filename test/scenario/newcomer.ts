@@ -6,17 +6,17 @@ import { onTestFinished } from "vitest"
 import { Terminal } from "../cli/terminal.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
-/** What a clone does not hold. */
+/** Files that are not in a clone. */
 const NOT_IN_A_CLONE = new Set(["node_modules", "dist", "coverage", "reports", ".git", ".stryker-tmp"])
-/** By convention `nobody`, who owns no file. */
+/** By convention the user `nobody`, which owns no file. */
 const NOT_ROOT = 65_534
-/** How the machine reaches a registry; all else in the environment is ours and no newcomer's. */
+/** How the machine reaches a registry; a newcomer gets nothing else of our environment. */
 const WAY_OUT = /^(https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_(file|dir)|npm_config_registry)$/i
-/** Wider than every row, so that none is broken in two. */
+/** Wider than every row, so that none wraps. */
 const COLUMNS = 200
 
 /**
- * People who have this project's files and Node, and nothing of ours: not root, with homes, a prefix and a cache of
+ * Users who have this project's files and Node, and nothing else of ours: not root, with homes, a prefix and a cache of
  * their own. MQTTCHAT_README_PATH names folders with another Node or npm; MQTTCHAT_README_FRESH=1 leaves the packages
  * out of the copy, so that it fetches them as a new clone does.
  */
@@ -30,7 +30,7 @@ export class Machines {
     onTestFinished(() => rmSync(this.#folder, { recursive: true, force: true }))
   }
 
-  /** Our working tree as a clone has it, beside the packages that we have installed already. */
+  /** Our working tree as in a clone, with links to the packages that we have already installed. */
   clone(): string {
     const copy = join(this.#folder, "clone")
     cpSync(ROOT, copy, { recursive: true, filter: (path) => !NOT_IN_A_CLONE.has(nameAtTop(path)) })
@@ -46,7 +46,7 @@ export class Machines {
     return home
   }
 
-  /** Types a command into a new terminal of somebody, in a folder that is their home where none is named. */
+  /** Types a command into a new terminal of a user, by default in their home. */
   types(name: string, command: string, folder = this.homeOf(name)): Terminal {
     const env = {
       ...Object.fromEntries(Object.entries(process.env).filter(([key]) => WAY_OUT.test(key))),
@@ -67,12 +67,12 @@ export class Machines {
     })
   }
 
-  /** Where the README's own prefix puts commands; all share what one of them has installed. */
+  /** Where the README's own prefix puts commands; all users share what one of them has installed. */
   get #bin(): string {
     return join(this.homeOf("alice"), ".local/bin")
   }
 
-  /** Our packages, as links to the same files where the file system can; only what lies on top can be written. */
+  /** Our packages, if possible as links to the same files; only the top folder can be written. */
   #lend(packages: string): void {
     const ours = join(ROOT, "node_modules")
     try {
@@ -89,7 +89,7 @@ export class Machines {
   }
 }
 
-/** Of what lies directly in the project, else nothing. */
+/** The name of an entry directly in the project, else nothing. */
 function nameAtTop(path: string): string {
   return dirname(path) === ROOT ? path.slice(ROOT.length + 1) : ""
 }

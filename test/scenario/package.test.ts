@@ -8,14 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import manifest from "../../package.json" with { type: "json" }
 
 const ROOT = join(import.meta.dirname, "../..")
-/** Every GPL, LGPL and AGPL, and others that ask the same of who links to them. */
+/** Every GPL, LGPL and AGPL, and other licences that ask the same of linked programs. */
 const COPYLEFT = /GPL|General Public License|EUPL|OSL|SSPL|CPAL|CECILL/i
-/** What somebody on a slow line fetches, and what a small disk holds; sodium-native comes on top. */
+/** Limits for a slow connection and a small disk; sodium-native comes on top. */
 const FETCHED_MAX = 2_500_000
 const ON_DISK_MAX = 8_000_000
-/** File systems give out space in blocks of this size. */
+/** File systems allocate space in blocks of this size. */
 const BLOCK = 4096
-/** What an installed mqttchat is without: scripts of packages, and all that is optional. */
+/** Installs without scripts of packages and without optional packages. */
 const BARE = ["--ignore-scripts", "--omit=optional", "--offline", "--no-audit", "--no-fund"]
 
 const run = promisify(execFile)
@@ -36,7 +36,7 @@ const folder = mkdtempSync(join(tmpdir(), "mqttchat-package-"))
 let packed: Packed
 
 beforeAll(async () => {
-  // Built already, by what runs before all tests.
+  // The global setup has already built it.
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
     cwd: ROOT,
   })
@@ -44,7 +44,7 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Where each package lies that npm installs with mqttchat, with what the lock file says of it. */
+/** Path and lock file entry of each package that npm installs with mqttchat. */
 function installed(): readonly (readonly [location: string, locked: Locked])[] {
   const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
     packages: Record<string, Locked>
@@ -52,7 +52,7 @@ function installed(): readonly (readonly [location: string, locked: Locked])[] {
   return Object.entries(packages).filter(([location, { dev }]) => location !== "" && dev !== true)
 }
 
-/** All that a folder takes up on the disk. */
+/** Disk usage of a folder. */
 function onDisk(location: string): number {
   const sizes = readdirSync(location, { recursive: true, encoding: "utf8" }).map((name) => {
     const blocks = Math.ceil(statSync(join(location, name)).size / BLOCK)
@@ -61,7 +61,7 @@ function onDisk(location: string): number {
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
-/** The packages with code in the program, as `name version`; found without the code that writes their licences. */
+/** The packages with code in the program, as `name version`; found apart from the code that writes their licences. */
 async function bundledPackages(): Promise<readonly string[]> {
   const { metafile } = await build({
     entryPoints: [join(ROOT, "src/main.ts")],
@@ -93,7 +93,7 @@ async function bundledPackages(): Promise<readonly string[]> {
 }
 
 describe("the package", () => {
-  test("holds the files that package.json names and no others", () => {
+  test("has the files that package.json names and no others", () => {
     const paths = packed.files.map(({ path }) => path)
     const named = [...manifest.files, "package.json"]
     const isIn = (name: string) => (path: string) => path === name || path.startsWith(`${name}/`)
@@ -130,7 +130,7 @@ describe("the package", () => {
     expect((await run(join(prefix, "bin/mqttchat-contacts"), [], { env })).stdout).toBe("")
   })
 
-  test("installs into a folder of a project without what is optional", async () => {
+  test("installs into a project's folder without the optional packages", async () => {
     const project = join(folder, "project")
     mkdirSync(project)
     await run("npm", ["install", ...BARE, join(folder, packed.filename)], { cwd: project })
@@ -141,21 +141,21 @@ describe("the package", () => {
   })
 })
 
-describe("what comes with the package", () => {
-  test("is optional, and runs no script when it is installed", () => {
+describe("the dependencies of the package", () => {
+  test("are optional, and run no install script", () => {
     expect(installed().map(([location]) => location)).toContain("node_modules/sodium-native")
     expect(installed().filter(([, { optional }]) => optional !== true)).toEqual([])
     expect(installed().filter(([, { hasInstallScript }]) => hasInstallScript === true)).toEqual([])
   })
 
-  test("is under no licence of the GPL family", () => {
+  test("have no licence of the GPL family", () => {
     for (const [location, { license }] of installed()) {
       expect(license, location).toMatch(/./)
       expect(license, location).not.toMatch(COPYLEFT)
     }
   })
 
-  test("has its licences in one file if it is bundled, and none is of the GPL family", async () => {
+  test("have their licences in one file if they are bundled, none of the GPL family", async () => {
     const text = readFileSync(join(ROOT, "dist/THIRD-PARTY-LICENSES.txt"), "utf8")
     const titles = [...text.matchAll(/^=+\n(\S+ \d\S*) \((.+)\)\n=+$/gm)]
     const listed = new Set(titles.map(([, title]) => title))

@@ -19,14 +19,14 @@ function newFixture({ onTestFinished }: TestContext): ScenarioFixture {
   return fixture
 }
 
-/** Only what never comes takes so many. */
+/** More tries than this means that it never comes. */
 const POLLS_MAX = 200
 
 async function namesOf(user: User): Promise<readonly unknown[]> {
   return (await user.runJson("contacts")).map(({ name }) => name)
 }
 
-/** Whom each of two knows, once both have looked for what the other still had to say; a slow broker may take some looks. */
+/** The contacts of both, once each has fetched what the other had sent; with a slow broker that takes some tries. */
 async function agreed(one: User, other: User): Promise<readonly (readonly unknown[])[]> {
   let known: readonly (readonly unknown[])[] = []
   for (let polls = 0; polls < POLLS_MAX; polls++) {
@@ -37,15 +37,15 @@ async function agreed(one: User, other: User): Promise<readonly (readonly unknow
   return known
 }
 
-/** Shows a code, and gives the process that waits with it. */
+/** Shows a code; also gives the process that waits with it. */
 async function offerOf(host: User): Promise<{ offer: JsonProcess; carrier: string }> {
   const offer = host.start(["pair", "--json", "--no-qr"])
   const { carrier } = await offer.waitForOutput(schemaIs("offer"))
   return { offer, carrier: String(carrier) }
 }
 
-describe("people who know each other", () => {
-  test.concurrent("two of one name are told apart, and each gets what is meant for them", async (context) => {
+describe("users who are contacts", () => {
+  test.concurrent("two with one name are told apart, and each gets their own texts", async (context) => {
     const fixture = newFixture(context)
     const { alice, bob } = await pairedUsers(fixture)
     const [second, third] = [fixture.user("second"), fixture.user("third")]
@@ -73,7 +73,7 @@ describe("people who know each other", () => {
     }
   })
 
-  test.concurrent("pairing again keeps the contact and what was said, under new keys", async (context) => {
+  test.concurrent("pairing again keeps the contact and the conversation, under new keys", async (context) => {
     const { alice, bob } = await pairedUsers(newFixture(context))
     await alice.runJson("send", "bob", "before")
     expect(await bob.inbox()).toEqual(["before"])
@@ -91,7 +91,7 @@ describe("people who know each other", () => {
     expect((await bob.history(alice)).map(({ text }) => text)).toEqual(["before", "after", "and back"])
   })
 
-  test.concurrent("what a blocked contact sends is dropped and counted", async (context) => {
+  test.concurrent("texts of a blocked contact are dropped and counted", async (context) => {
     const { alice, bob } = await pairedUsers(newFixture(context))
     await alice.runJson("contacts", "block", "bob")
     const open = alice.start(["inbox", "--follow", "--json"])
@@ -107,7 +107,7 @@ describe("people who know each other", () => {
   })
 })
 
-test.concurrent("pair goes through whatever has the profile open, on both sides", async (context) => {
+test.concurrent("pair goes through the process that has the profile open, on both sides", async (context) => {
   const fixture = newFixture(context)
   const { alice, bob } = await pairedUsers(fixture)
   const carol = fixture.user("carol")
@@ -136,7 +136,7 @@ describe("Ctrl+C in the middle of a pairing leaves nothing half done", () => {
   })
   afterAll(fixture.end)
 
-  test("on the side of the code, while it waits", async () => {
+  test("on the side that shows the code, while it waits", async () => {
     const bob = fixture.user("bob-1")
     const { offer, carrier } = await offerOf(alice)
     offer.kill("SIGINT")
@@ -146,7 +146,7 @@ describe("Ctrl+C in the middle of a pairing leaves nothing half done", () => {
     expect([await namesOf(alice), await namesOf(bob)]).toEqual([[], []])
   })
 
-  test("on the side of the answer, while the other is silent", async () => {
+  test("on the side that answers, while the other is silent", async () => {
     const bob = fixture.user("bob-2")
     const { offer, carrier } = await offerOf(alice)
     offer.kill("SIGSTOP")
@@ -160,14 +160,14 @@ describe("Ctrl+C in the middle of a pairing leaves nothing half done", () => {
     expect([await namesOf(alice), await namesOf(bob)]).toEqual([[], []])
   })
 
-  // by what the broker has just seen: messages on the nameplate, then frames in an inbox
+  // at what the broker has just seen: messages on the nameplate, then frames in an inbox
   test.each([
     [3, "nameplate", "alice"],
     [4, "nameplate", "bob"],
     [1, "inbox", "alice"],
     [1, "inbox", "bob"],
   ] as const)(
-    "after frame %i on the topic of the %s, by %s: both know each other or neither does",
+    "after frame %i on the topic of the %s, by %s: both have the contact or neither does",
     async (count, where, who) => {
       const bob = fixture.user(`bob-${where}-${who}`)
       const { offer, carrier } = await offerOf(alice)

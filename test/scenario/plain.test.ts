@@ -11,7 +11,7 @@ import {
 } from "../mosquitto.ts"
 import { schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
-/** What our flag is called, what Mosquitto's is, and what its log says. */
+/** Our flag, Mosquitto's flag, and the text of its log. */
 const VERSIONS = [
   ["5", "mqttv5", "p5"],
   ["3.1.1", "mqttv311", "p2"],
@@ -43,7 +43,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       ...["--password-file", join(fixture.folder, password)],
     ]
 
-    /** Mosquitto's own client, whose output comes line by line. */
+    /** Mosquitto's own client, with its output line by line. */
     function theirs(command: "mosquitto_pub" | "mosquitto_sub", ...args: readonly string[]): Running {
       const account = ["-h", "127.0.0.1", "-p", String(plain.port), "-u", "bob", "-P", "horse"]
       const running = new Running(spawn("stdbuf", ["-oL", command, ...account, ...args], { stdio: "pipe" }))
@@ -53,7 +53,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
     }
 
     test.concurrent.each(VERSIONS)(
-      "publishes to mosquitto_sub in MQTT %s at each quality of service, and says what the broker said",
+      "publishes to mosquitto_sub in MQTT %s at each quality of service, and prints the broker's answer",
       async (version, theirVersion, logged) => {
         const topic = `from-us/${theirVersion}`
         const listener = theirs(
@@ -139,7 +139,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       },
     )
 
-    test.concurrent("shows text as a row, and bytes that are none by their number", async () => {
+    test.concurrent("shows text as a row, and other bytes by their number", async () => {
       const listener = alice.start(["sub", "rows", ...at(plain)])
       await listener.prints(/subscribed to/)
       await theirs("mosquitto_pub", "-t", "rows", "-m", "\u001b[2Jred").finished()
@@ -150,7 +150,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       await listener.prints(/^rows \(3 bytes, no text\)$/m)
     })
 
-    test.concurrent("goes through TLS with the authority that is named, and to no other", async () => {
+    test.concurrent("uses TLS with the given authority, and trusts no other", async () => {
       const ca = ["--ca", join(secured.folder, "ca.crt")]
       const listener = alice.start(["sub", "tls", ...at(secured), ...ca, "--json"])
       await listener.prints(/subscribed to/)
@@ -162,7 +162,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       expect(stranger.code).toBe(76)
     })
 
-    test.concurrent("is told when the password is wrong", async () => {
+    test.concurrent("reports a wrong password", async () => {
       const { code, stdout, stderr } = await alice.run(["pub", "rows", "no", ...at(plain, "wrong")])
       expect({ code, stdout }).toEqual({ code: 77, stdout: "" })
       expect(stderr).toContain("user name or password is wrong")

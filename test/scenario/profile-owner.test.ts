@@ -35,14 +35,14 @@ describe.concurrent("several processes on one profile", () => {
   it.each([
     ["chat", "alice"],
     ["inbox", "--follow"],
-  ])("hand what they want to the one that has it open: %s %s", async (...staying) => {
+  ])("pass their requests to the one that has it open: %s %s", async (...staying) => {
     const fixture = new ScenarioFixture()
     try {
       const { alice, bob, open } = await lockedBob(fixture)
       const owner = bob.start([...staying, ...open])
       await alice.runJson("send", "bob", "are you there?")
       await owner.prints(/alice: are you there\?/)
-      // Nobody asks Bob for the passphrase: only the process that is open can have done it.
+      // Bob is not asked for the passphrase: only the process that has the profile open can have done it.
       const sent = await Promise.all(TEXTS.map((text) => bob.run(["send", "alice", text])))
       expect(sent.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
         TEXTS.map(() => ({ code: 0, stderr: "✓ sent to alice\n" })),
@@ -55,7 +55,7 @@ describe.concurrent("several processes on one profile", () => {
     }
   })
 
-  it("do without one that was killed", async ({ onTestFinished }) => {
+  it("go on after one was killed", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, bob } = await pairedUsers(fixture)
@@ -71,7 +71,7 @@ describe.concurrent("several processes on one profile", () => {
 
 type PairedUsers = { readonly alice: User; readonly bob: User; readonly open: readonly string[] }
 
-/** Bob's keys are locked: `open` opens them. */
+/** Bob's keys are locked; `open` unlocks them. */
 async function lockedBob(fixture: ScenarioFixture): Promise<PairedUsers> {
   const [alice, bob] = [fixture.user("alice"), fixture.user("bob")]
   await initHost(alice)

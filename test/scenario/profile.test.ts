@@ -23,7 +23,7 @@ function spoiled(bytes: Buffer): Buffer {
   return changed
 }
 
-/** What a file of the profile can be found to hold instead of what it should. */
+/** Ways to damage a file of the profile. */
 const DAMAGES: readonly (readonly [string, (bytes: Buffer) => Buffer])[] = [
   ["changed bytes", spoiled],
   ["its first half only", (bytes) => bytes.subarray(0, bytes.length >> 1)],
@@ -41,7 +41,7 @@ async function made(fixture: ScenarioFixture): Promise<User> {
   return alice
 }
 
-/** Every refusal says what and why, and the next command; nothing goes to stdout. */
+/** Every refusal gives the problem, the reason and the next command; nothing goes to stdout. */
 async function expectRefusal(who: User, args: readonly string[], code: number): Promise<string> {
   const ended = await who.run(args)
   expect({ code: ended.code, stdout: ended.stdout }, ended.stderr).toEqual({ code, stdout: "" })
@@ -50,7 +50,9 @@ async function expectRefusal(who: User, args: readonly string[], code: number): 
 }
 
 describe.concurrent("a profile", () => {
-  it("that is not there is said to be missing, with the way to make it", async ({ onTestFinished }) => {
+  it("that does not exist is reported as missing, with the command to make it", async ({
+    onTestFinished,
+  }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const newcomer = fixture.user("nobody")
@@ -88,7 +90,7 @@ describe.concurrent("a profile", () => {
     expect(await laptop.runJson("status")).toMatchObject([{ name: winner }])
   })
 
-  it("does not open with a wrong passphrase, and loses nothing by it", async ({ onTestFinished }) => {
+  it("does not open with a wrong passphrase, and stays unchanged", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const alice = fixture.user("alice")
@@ -104,21 +106,21 @@ describe.concurrent("a profile", () => {
     expect(await alice.runJson("contacts", "--passphrase-file", right)).toEqual([])
   })
 
-  it.for(DAMAGES)("whose messages are %s is left as it is", async ([, damage], { onTestFinished }) => {
+  it.for(DAMAGES)("whose messages are %s is left unchanged", async ([, damage], { onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const alice = await made(fixture)
     await expectDamage(alice, "messages.db", damage)
   })
 
-  it.for(DAMAGES)("whose keys are %s is left as it is", async ([, damage], { onTestFinished }) => {
+  it.for(DAMAGES)("whose keys are %s is left unchanged", async ([, damage], { onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const alice = await made(fixture)
     await expectDamage(alice, "identity.key", damage)
   })
 
-  it("whose keys are gone byte for byte is damaged, and with no key file at all there is none", async ({
+  it("whose key file is empty is damaged, and without a key file does not exist", async ({
     onTestFinished,
   }) => {
     const fixture = new ScenarioFixture()
@@ -129,7 +131,7 @@ describe.concurrent("a profile", () => {
     await expectRefusal(alice, ["contacts"], 78)
   })
 
-  it("whose messages are gone is not given empty ones in silence", async ({ onTestFinished }) => {
+  it("whose messages are gone does not silently get an empty store", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const alice = await made(fixture)
@@ -140,7 +142,7 @@ describe.concurrent("a profile", () => {
     expect(existsSync(alice.file("messages.db"))).toBe(false)
   })
 
-  it("whose settings are no settings says so", async ({ onTestFinished }) => {
+  it("whose settings cannot be read reports it", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const alice = await made(fixture)
@@ -154,7 +156,7 @@ describe.concurrent("a profile", () => {
   })
 })
 
-/** Refused by what reads and by what writes; not a byte is changed, and a copy put back is the profile again. */
+/** Commands that read and that write are refused; no byte is changed, and a copy restores the profile. */
 async function expectDamage(alice: User, name: string, damage: (bytes: Buffer) => Buffer): Promise<void> {
   const before = readFileSync(alice.file(name))
   const after = damage(before)

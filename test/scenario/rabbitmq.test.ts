@@ -4,7 +4,7 @@ import { type Epmd, startEpmd, type Rabbit, rabbitIsMissing, startRabbit } from 
 import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { isMessage, pair, schemaIs, initHost, ScenarioFixture } from "./scenario-fixture.ts"
 
-describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
+describe.skipIf(rabbitIsMissing())("a registrar with RabbitMQ", () => {
   const fixture = new ScenarioFixture()
   const [alice, bob, carol] = [fixture.user("alice"), fixture.user("bob"), fixture.user("carol")]
   let cluster: Epmd
@@ -26,7 +26,7 @@ describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
     await cluster.close()
   })
 
-  test("lets people in by code and by invitation; they meet, and what waits outlives a restart", async () => {
+  test("admits users by code and by invitation; they pair, and waiting messages outlive a restart", async () => {
     expect(await pair(alice, bob)).toHaveLength(4)
     await register(carol, await invitationFor(alice, "carol"))
     await pair(bob, carol)
@@ -40,7 +40,7 @@ describe.skipIf(rabbitIsMissing())("a registrar beside RabbitMQ", () => {
     await follower.finished()
   })
 
-  test("shuts somebody out who is connected, and drops what waits", async () => {
+  test("revokes a connected user, and drops waiting messages", async () => {
     const follower = carol.start(["inbox", "--follow", "--json"])
     expect(await carol.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
     const device = await deviceOf(alice, "carol")

@@ -1,16 +1,16 @@
-/** A command that a document tells its reader to type, and what it shows beneath. */
+/** A command that a document tells its reader to type, and the output shown below it. */
 export type Instruction = {
   readonly who: string | undefined
   readonly command: string
   readonly rows: readonly string[]
 }
 
-/** In a row of prose, or in a block without a prompt. */
+/** For a command in a line of prose, or in a block without a prompt. */
 const TYPED = /^(?:npm|mqttchat) /
 const PROMPTED = /^(\w+)\$ (.+)$/
 const FENCE = /^```$/m
 
-/** Every command of one section of a document, in the order in which a reader comes to it. */
+/** Every command of one section of a document, in order. */
 export function commandsOf(document: string, heading: string): readonly Instruction[] {
   const [, section = ""] = document.split(new RegExp(`^## ${heading}$`, "m"))
   const [within = ""] = section.split(/^## /m)
@@ -34,13 +34,13 @@ function inBlock(block: string): Instruction[] {
   })
 }
 
-/** The rows of the block that stands first behind a command's own, as a demo prints them. */
+/** The lines of the first block after a command's own, as a demo prints them. */
 export function shownAfter(document: string, command: string): readonly string[] {
   const [, after = ""] = document.split(`\`\`\`\n${command}\n\`\`\`\n`)
   return (after.split(FENCE)[1] ?? "").trim().split("\n")
 }
 
-/** What differs from one machine and one run to the next, and what stands in its place. */
+/** Patterns that differ between machines and runs, and their placeholders. */
 const VARYING: readonly (readonly [written: RegExp, seen: string])[] = [
   [/\/home\/\w+/, String.raw`/\S+`],
   [/\d+-[a-z]+-[a-z]+@[\d.]+(?::\d+)?/, String.raw`\d+-[a-z]+-[a-z]+@\S+`],
@@ -52,7 +52,7 @@ const VARYING: readonly (readonly [written: RegExp, seen: string])[] = [
 ]
 const VARIES = new RegExp(VARYING.map(([written]) => `(${written.source})`).join("|"), "g")
 
-/** Matches a row of a document wherever and whenever it is shown. */
+/** Matches a line of a document on any machine and in any run. */
 export function asShown(row: string): RegExp {
   let literal = 0
   let source = ""

@@ -6,20 +6,20 @@ import { Machines } from "./newcomer.ts"
 import { asShown, commandsOf, shownAfter, type Instruction } from "./readme-commands.ts"
 
 const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
-/** A question that was answered: what was asked, and what was typed where it may be seen. */
+/** A prompt that was answered: its text, and the answer, unless it is hidden. */
 const ANSWERED = /^✔ (.*?[:?])(?: (.*))?$/
 const SENT_ROW = /^> (.+)$/
 const RECEIVED_ROW = /^\d\d:\d\d alice: (.+)$/
-/** Who locks their keys, and with what. */
+/** The users who lock their keys, and their passphrases. */
 const PASSPHRASES: Readonly<Record<string, string>> = { alice: "correct horse battery staple" }
-/** The tests share a machine, so that the port is one that is free. */
+/** The tests share a machine, so the port must be a free one. */
 const ANY_PORT = " --port 0"
 
-/** The commands of the README that were not typed yet. */
+/** The commands of the README that were not yet typed. */
 class Reader {
   readonly #left = [...commandsOf(README, "See it work"), ...commandsOf(README, "Two laptops")]
 
-  /** The first that fits. @throws Error if there is none. */
+  /** The first that matches. @throws Error if there is none. */
   next(wanted: RegExp): Instruction {
     const at = this.#left.findIndex(({ command }) => wanted.test(command))
     const [instruction] = at < 0 ? [] : this.#left.splice(at, 1)
@@ -32,7 +32,7 @@ class Reader {
   }
 }
 
-/** Answers and sees what stands beneath a command in the README, row by row. */
+/** Answers prompts and expects the output below a command in the README, line by line. */
 async function follow(terminal: Terminal, who: string, rows: readonly string[]): Promise<void> {
   for (const row of rows) {
     const [, question, answer] = ANSWERED.exec(row) ?? []
@@ -42,7 +42,7 @@ async function follow(terminal: Terminal, who: string, rows: readonly string[]):
   }
 }
 
-/** What ends in a colon wants a text, and a question wants Yes or one of a list, whose first is chosen already. */
+/** A prompt that ends in a colon takes a text; a question takes Yes or an entry of a list, whose first is preselected. */
 async function reply(terminal: Terminal, question: string, answer: string): Promise<void> {
   await terminal.shows(asShown(`? ${question}`))
   const isListed = question.endsWith("?") && answer !== "Yes"
@@ -55,7 +55,7 @@ async function succeeds(terminal: Terminal): Promise<void> {
   expect((await terminal.ended()).exitCode, terminal.text).toBe(0)
 }
 
-/** In a clone: sees the demo, installs, and throws the clone away. */
+/** In a clone: runs the demo, installs, and deletes the clone. */
 async function install(reader: Reader, users: Machines): Promise<void> {
   const clone = users.clone()
   const demo = reader.next(/^npm run demo$/)
@@ -72,7 +72,7 @@ async function install(reader: Reader, users: Machines): Promise<void> {
   rmSync(clone, { recursive: true })
 }
 
-/** The broker that stays, and what others must know of it. */
+/** The broker that keeps running, and what others must know of it. */
 async function serve(reader: Reader, users: Machines): Promise<{ at: string; pin: string }> {
   const broker = users.types("alice", reader.next(/^mqttchat broker$/).command + ANY_PORT)
   await broker.shows(/Who should reach this broker\?/)
@@ -82,7 +82,7 @@ async function serve(reader: Reader, users: Machines): Promise<{ at: string; pin
   return { at, pin: pin.replaceAll(" ", "") }
 }
 
-/** A machine may be on no network, or on several. */
+/** A machine may have no network address, or several. */
 async function serveNetwork(reader: Reader, users: Machines): Promise<void> {
   const broker = users.types("carol", reader.next(/^mqttchat broker --lan$/).command + ANY_PORT)
   const started = /broker running|is on no network|(Which address of this laptop\?)/
@@ -95,7 +95,7 @@ async function serveNetwork(reader: Reader, users: Machines): Promise<void> {
   await broker.ended()
 }
 
-/** Two people meet by a code and talk. */
+/** Two users pair by a code and write. */
 async function pairUp(reader: Reader, users: Machines): Promise<void> {
   const offered = reader.next(/^mqttchat pair$/)
   const atAlice = users.types("alice", offered.command)
@@ -123,7 +123,7 @@ async function pairUp(reader: Reader, users: Machines): Promise<void> {
   }
 }
 
-test("every command of the README does what it says, for somebody who is not root and throws the clone away", async () => {
+test("every command of the README works as described, for a user who is not root and deletes the clone", async () => {
   const reader = new Reader()
   const users = new Machines()
   await install(reader, users)

@@ -4,12 +4,12 @@ import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto
 import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import { type User, schemaIs, initHost, ScenarioFixture, type JsonProcess } from "./scenario-fixture.ts"
 
-/** As we ship it, under the authority of this person's profile. */
+/** Mosquitto as we ship it, under the authority of this user's profile. */
 async function mosquittoOf(user: User): Promise<Mosquitto> {
   return startMosquitto("shipped", await authorityOf(user))
 }
 
-describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
+describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
   const fixture = new ScenarioFixture()
   const alice = fixture.user("alice")
   let mosquitto: Mosquitto
@@ -35,7 +35,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
     await mosquitto.close()
   })
 
-  test("lets the operator's own profile and two others in; they meet and talk", async () => {
+  test("admits the operator's own profile and two others; they pair and write", async () => {
     const [bob, carol] = [fixture.user("bob"), fixture.user("carol")]
     expect(await alice.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
     await register(bob, await invitationFor(alice, "bob"))
@@ -49,7 +49,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
     expect(await carol.receiveTexts("over Mosquitto")).toContain("over Mosquitto")
   })
 
-  test("shuts Dave out while he is connected, and Erin while no registrar runs", async () => {
+  test("revokes Dave while he is connected, and Erin while no registrar runs", async () => {
     const [dave, erin] = [fixture.user("dave"), fixture.user("erin")]
     await register(dave, await invitationFor(alice, "dave"))
     await register(erin, await invitationFor(alice, "erin"))
@@ -75,7 +75,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar beside Mosquitto", () => {
     for (const running of [daves, erins]) running?.kill("SIGINT")
   })
 
-  test("finds whoever came while it was away, and finishes what they began", async () => {
+  test("finishes registrations that began while it was down", async () => {
     const frank = fixture.user("frank")
     const invitation = await invitationFor(alice, "frank")
     registrar.kill("SIGTERM")

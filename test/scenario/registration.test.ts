@@ -16,7 +16,7 @@ async function usersOf(operator: User): Promise<readonly unknown[]> {
   return (await operator.runJson("broker", "users")).map(({ name, devices }) => [name, devices])
 }
 
-describe("a registration that is cut off", () => {
+describe("a registration that is interrupted", () => {
   const fixture = new ScenarioFixture()
   const alice = fixture.user("alice")
   let broker: JsonProcess
@@ -24,7 +24,7 @@ describe("a registration that is cut off", () => {
   beforeAll(async () => {
     await initHost(alice)
     broker = await startBroker(alice)
-    // the operator's own device is in before anything dies
+    // the operator's own device is registered before anything dies
     await alice.runJson("status")
   })
   afterAll(fixture.end)
@@ -48,7 +48,7 @@ describe("a registration that is cut off", () => {
     expect(await usersOf(alice)).toContainEqual([user.name, 1])
   })
 
-  test("by kill -9 of the newcomer, whenever that is, is finished by the next try, as the same device", async () => {
+  test("by kill -9 of the newcomer, at any moment, is finished by the next try, as the same device", async () => {
     const user = fixture.user("unlucky")
     const invitation = await invitationFor(alice, user.name)
     await user.runJson("init", "--name", user.name, "--no-passphrase", "--broker", "later")
@@ -63,7 +63,7 @@ describe("a registration that is cut off", () => {
     expect(await usersOf(alice)).toContainEqual([user.name, 1])
   })
 
-  test("an invitation that somebody else used first is told, and who used it can be shut out", async () => {
+  test("an invitation that another user used first is reported, and that user can be revoked", async () => {
     const [attacker, owner] = [fixture.user("thief"), fixture.user("owner")]
     const invitation = await invitationFor(alice, "owner")
     await register(attacker, invitation)

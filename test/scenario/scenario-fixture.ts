@@ -9,27 +9,27 @@ import { DebugWitness } from "../debug-witness.ts"
 /** One object that the program printed under --json. */
 export type JsonOutput = { readonly schema: string; readonly [field: string]: unknown }
 
-/** How a person's process differs from an ordinary one. */
+/** How a user's process differs from the default. */
 export type RunOptions = {
   /** Added to the environment. */
   readonly env?: NodeJS.ProcessEnv
-  /** A command that runs the program, which is its last arguments. */
+  /** A command that gets the program as its last arguments, and runs it. */
   readonly wrapper?: readonly string[]
   /** Another build of the program. */
   readonly program?: string
 }
 
 const DEFAULT_OPTIONS: RunOptions = {}
-/** A message that has not come after so many looks is lost, however slow the machine is. */
+/** A message that has not come after so many tries is lost, however slow the machine is. */
 const INBOXES_MAX = 500
 
-/** People with a folder each, and every process they started; `end` kills what still runs and removes all of it. */
+/** Users with a folder each, and every process they started; `end` kills the processes and removes the folders. */
 export class ScenarioFixture {
   readonly folder = mkdtempSync(join(tmpdir(), "mqttchat-story-"))
   readonly debug = new DebugWitness(this.folder)
   readonly #running = new Set<Running>()
 
-  /** `home` where the profile is to lie elsewhere than in the folder of the story. */
+  /** `home` puts the profile outside the folder of the test. */
   user(name: string, home = join(this.folder, name)): User {
     mkdirSync(home, { recursive: true, mode: 0o700 })
     return new User({ name, home }, this.#running, this.debug)
@@ -45,7 +45,7 @@ export class ScenarioFixture {
   }
 }
 
-/** Somebody at a laptop, whose profile no other process of the story uses. */
+/** A user at a laptop, whose profile no other process of the test uses. */
 export class User {
   readonly name: string
   readonly home: string
@@ -63,7 +63,7 @@ export class User {
     this.#debug = debug
   }
 
-  /** A file of this person's profile, such as `messages.db`. */
+  /** A file of this user's profile, such as `messages.db`. */
   file(name: string): string {
     return join(this.home, "default", name)
   }
@@ -75,7 +75,7 @@ export class User {
     return running.ended()
   }
 
-  /** Starts a command that stays. */
+  /** Starts a command that keeps running. */
   start(args: readonly string[], options = DEFAULT_OPTIONS): JsonProcess {
     const { PATH } = process.env
     const env = {
@@ -109,12 +109,12 @@ export class User {
     return output.map(({ mine, text }) => ({ mine, text }))
   }
 
-  /** The texts that an `inbox` prints. It waits a moment for what comes: a slow broker's may not be among them. */
+  /** The texts that one `inbox` prints. It waits only a moment: with a slow broker some may be missing. */
   async inbox(): Promise<readonly unknown[]> {
     return (await this.runJson("inbox")).map(({ text }) => text)
   }
 
-  /** The texts that `inbox` prints, asked again until each of these was among them. */
+  /** The texts that `inbox` prints, repeated until each of these was among them. */
   async receiveTexts(...texts: readonly string[]): Promise<readonly unknown[]> {
     const received: unknown[] = []
     for (let asked = 0; asked < INBOXES_MAX; asked++) {
@@ -128,7 +128,7 @@ export class User {
 /** How a command ended, with what it printed on stdout as objects where it is JSON. */
 export type Ended = Finished & { readonly output: readonly JsonOutput[] }
 
-/** A child process that is heard object by object. */
+/** A child process whose output is read object by object. */
 export class JsonProcess extends Running {
   readonly #output: JsonOutput[] = []
   #changed: () => void = () => undefined
@@ -151,7 +151,7 @@ export class JsonProcess extends Running {
     })
   }
 
-  /** The first object, of all said before or from now on, that fits; fails when the process ends without. */
+  /** The first object that matches, printed before or from now on; fails when the process ends without one. */
   async waitForOutput(fits: (output: JsonOutput) => boolean): Promise<JsonOutput> {
     for (;;) {
       const found = this.#output.find(fits)
@@ -197,7 +197,7 @@ export const isMessage =
   (output: JsonOutput): boolean =>
     output.schema === "mqttchat/message/1" && output["text"] === text
 
-/** Makes the profile of whoever runs the broker, without a passphrase. */
+/** Makes the profile of the user who runs the broker, without a passphrase. */
 export async function initHost(host: User): Promise<void> {
   await host.runJson("init", "--name", host.name, "--no-passphrase", "--broker", "here")
 }

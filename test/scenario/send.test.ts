@@ -6,7 +6,7 @@ describe.concurrent("send waits", () => {
   it.each([
     ["as a process of its own", false],
     ["through a daemon", true],
-  ])("as long as it was told, and says with its exit code how it ended: %s", async (_how, isHeld) => {
+  ])("as long as asked, and its exit code tells how it ended: %s", async (_how, isHeld) => {
     const fixture = new ScenarioFixture()
     try {
       const { alice, bob, broker } = await pairedUsers(fixture)
@@ -31,18 +31,18 @@ describe.concurrent("send waits", () => {
     }
   })
 
-  it("until the peer has it, until it was read, or until the time is over", async () => {
+  it("until the peer has the text, until it was read, or until the time is over", async () => {
     const fixture = new ScenarioFixture()
     try {
       const { alice, bob } = await pairedUsers(fixture)
       const waits = (state: string, timeout: string) =>
         bob.run(["send", "alice", state, "--wait", state, "--timeout", timeout, "--json"])
-      // Nobody is there to acknowledge it.
+      // No process of the peer runs to acknowledge it.
       expect(await waits("delivered", "100ms")).toMatchObject({ code: 75 })
       const follower = alice.start(["daemon"])
       await follower.prints(/daemon running/)
       expect(await waits("delivered", "60s")).toMatchObject({ code: 0, output: [{ state: "delivered" }] })
-      // She does not tell what she has read.
+      // Her read receipts are off.
       expect(await waits("read", "100ms")).toMatchObject({ code: 75 })
       await alice.runJson("privacy", "bob", "--read-receipts", "on")
       const read = waits("read", "60s")
@@ -54,12 +54,12 @@ describe.concurrent("send waits", () => {
     }
   })
 
-  it("no longer for what was taken back", async () => {
+  it("no longer for a cancelled message", async () => {
     const fixture = new ScenarioFixture()
     try {
       const { bob } = await pairedUsers(fixture)
       await bob.start(["daemon"]).prints(/daemon running/)
-      // On the broker it is, and alice, who runs nothing, will not fetch it.
+      // It is on the broker, and alice, who runs nothing, will not fetch it.
       await bob.runJson("send", "alice", "a slip")
       const waits = bob.run(["send", "alice", "a slip", "--wait", "delivered", "--timeout", "60s", "--json"])
       const slips = async () => (await bob.run(["outbox", "--json"])).output
@@ -74,7 +74,7 @@ describe.concurrent("send waits", () => {
   })
 
   it.each([["--wait", "tomorrow"], ["--timeout", "soon"], ["--timeout", "8d"], ["--timeout"]])(
-    "for nothing that cannot be: %s %s",
+    "for nothing that is impossible: %s %s",
     async (...flags) => {
       const fixture = new ScenarioFixture()
       try {

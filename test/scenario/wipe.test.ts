@@ -16,9 +16,7 @@ async function wouldGo(who: User): Promise<readonly string[]> {
 }
 
 describe.concurrent("a profile that is wiped", () => {
-  it("is gone, keys first and their bytes with them, and only what was asked for", async ({
-    onTestFinished,
-  }) => {
+  it("is gone, keys first and overwritten, and only what was asked for", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, bob } = await pairedUsers(fixture)
@@ -45,7 +43,7 @@ describe.concurrent("a profile that is wiped", () => {
     expect(await alice.receiveTexts("burn after reading")).toContain("burn after reading")
   })
 
-  it("waits until nobody has it open", async ({ onTestFinished }) => {
+  it("waits until no process has it open", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { bob } = await pairedUsers(fixture)
@@ -61,9 +59,7 @@ describe.concurrent("a profile that is wiped", () => {
     expect(filesOf(bob)).toEqual([])
   })
 
-  it("keeps the broker beside it and what somebody else put there, unless told otherwise", async ({
-    onTestFinished,
-  }) => {
+  it("keeps its broker and foreign files, unless told otherwise", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, broker } = await pairedUsers(fixture)
@@ -84,7 +80,7 @@ describe.concurrent("a profile that is wiped", () => {
     expect(filesOf(alice)).toEqual(["default", "default/shopping list"])
   })
 
-  it("is wiped to the end by the same command, whenever the first one was killed", async ({
+  it("is wiped completely by the same command if the first one was killed at any moment", async ({
     onTestFinished,
   }) => {
     const fixture = new ScenarioFixture()
@@ -111,8 +107,8 @@ describe.concurrent("a profile that is wiped", () => {
   })
 })
 
-describe("somebody at a terminal", () => {
-  it("types the name of the profile, and nothing happens for another one", async () => {
+describe("a user at a terminal", () => {
+  it("types the name of the profile; another name does nothing", async () => {
     const cli = new CliFixture()
     await cli.run(["--profile", "alice", "init", "--name", "a", "--no-passphrase", "--broker", "later"])
     const wrong = new Terminal(cli, ["--profile", "alice", "wipe"])
