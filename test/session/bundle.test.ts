@@ -8,7 +8,7 @@ import { bundleOf, flipped, inbox, NOW, newIdentity, seededRandom, TOMORROW } fr
 const random = seededRandom("bundle")
 const bob = newIdentity(random)
 
-test("[S-2] Alice reads in Bob's bundle what Bob wrote", () => {
+test("[S-2] Alice reads Bob's bundle as Bob wrote it", () => {
   const terms = { multiUse: true, recovery: false, inbox: inbox(random), notAfter: TOMORROW }
   const { bundle } = makeBundle(bob, terms, random)
   expect(bundle.bytes).toHaveLength(BUNDLE_BYTES)
@@ -17,7 +17,7 @@ test("[S-2] Alice reads in Bob's bundle what Bob wrote", () => {
   expect(read).toMatchObject({ ...terms, owner: bob.public })
 })
 
-test("[S-2] flags say multi-use and recovery, and no other bit may be set", () => {
+test("[S-2] flags mean multi-use and recovery, and no other bit may be set", () => {
   for (const [flags, multiUse, recovery] of [
     [0, false, false],
     [1, true, false],
@@ -55,7 +55,7 @@ test("[S-3] one changed bit anywhere and the signature does not verify", () => {
   }
 })
 
-test("[S-3] a bundle is good until its notAfter and not a second longer", () => {
+test("[S-3] a bundle is valid until its notAfter and not a second longer", () => {
   const { bytes } = bundleOf(bob, random).bundle
   expect(readBundle(bytes, TOMORROW)).toBeDefined()
   expect(readBundle(bytes, TOMORROW + 1)).toBeUndefined()

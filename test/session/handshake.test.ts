@@ -47,7 +47,7 @@ function goodInit(bundle: Bundle): Uint8Array {
   return initiated.init
 }
 
-test("[S-12] [S-13] Alice answers Bob's bundle: both know each other, the same words, and can talk", () => {
+test("[S-12] [S-13] Alice answers Bob's bundle: both know each other and the same words, and can send", () => {
   const { atAlice, atBob, init, ...parties } = runHandshake(random)
   expect(init).toHaveLength(INIT_BYTES)
   expect(atAlice.peer).toEqual(parties.bob.public)
@@ -66,13 +66,13 @@ test("[S-12] [S-13] Alice answers Bob's bundle: both know each other, the same w
   expect(bobOpened).toMatchObject({ words: ["thank you"], newChain: true })
 })
 
-test("[S-14] what Alice says before Bob answers is on her first chain, which confirms nothing", () => {
+test("[S-14] what Alice sends before Bob answers is on her first chain, which confirms nothing", () => {
   const { atAlice, atBob } = runHandshake(random)
   const early = sealText(atAlice.session, "early", random)
   expect(openMessage(atBob.session, early.wire)).toMatchObject({ words: ["early"], newChain: false })
 })
 
-test("Bob hears in the INIT what Alice's first message says, and its id", () => {
+test("Bob reads Alice's first message in the INIT, and its id", () => {
   const own = bundleOf(bob, random)
   const initiated = initFor(own.bundle)
   if (initiated.kind === "refused") throw new Error(initiated.why)
@@ -83,7 +83,7 @@ test("Bob hears in the INIT what Alice's first message says, and its id", () => 
   expect(answer.mid).toEqual(initiated.mid)
 })
 
-test("[S-13] a changed bit in any part of INIT that is read is refused, and the bundle is as good as before", () => {
+test("[S-13] a changed bit in any part of INIT that is read is refused, and the bundle stays valid", () => {
   const own = bundleOf(bob, random)
   const stored = encodeOpenBundle(own)
   const response = { identity: bob, open: own, psk: linkPsk(own.bundle.hash), mode: MODE.link }
@@ -148,7 +148,7 @@ test("Mallory, who has the bundle but not Bob's secrets, cannot take Bob's part"
   expect(respond({ identity: bob, open: wrongSeed, psk, mode: MODE.link }, init).kind).toBe("refused")
 })
 
-test("Mallory, who claims Alice's identity without her secret, is not heard", () => {
+test("Mallory, who claims Alice's identity without her secret, is refused", () => {
   const own = bundleOf(bob, random)
   const mallory = { ...newIdentity(random), public: alice.public }
   const psk = linkPsk(own.bundle.hash)
@@ -170,12 +170,12 @@ test("Mallory, who claims Alice's identity without her secret, is not heard", ()
   })
 })
 
-test("[S-12] [S-13] nobody pairs with itself", () => {
+test("[S-12] [S-13] an identity cannot pair with itself", () => {
   const own = bundleOf(alice, random)
   expect(initFor(own.bundle)).toEqual({ kind: "refused", why: "own-bundle" })
   const bobs = bundleOf(bob, random)
   const psk = linkPsk(bobs.bundle.hash)
-  // An owner whose bundle was answered under the owner's own identity, by somebody with all its keys.
+  // An owner whose bundle was answered under the owner's own identity, with all its keys.
   const reflected = { ...bobs, bundle: bobs.bundle }
   const init = goodInit(bobs.bundle)
   const answer = respond(
@@ -207,7 +207,7 @@ test("[S-12] an encapsulation key that is not canonical is refused", () => {
   expect(initFor({ ...bundle, encapsulationKey })).toEqual({ kind: "refused", why: "weak-key" })
 })
 
-test("[S-11] an INIT holds a HELLO and nothing of another size", () => {
+test("[S-11] an INIT holds a HELLO, and a body of another size is refused", () => {
   const { bundle } = bundleOf(bob, random)
   const psk = linkPsk(bundle.hash)
   const initiation = { identity: alice, inbox: inbox(random), bundle, psk, mode: MODE.link }

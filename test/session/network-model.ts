@@ -11,7 +11,7 @@ const RETRANSMIT_AFTER = 40
 type SentMessage = { readonly wire: Uint8Array; sentAt: number }
 type Delivery = { readonly to: Endpoint; readonly wire: Uint8Array }
 
-/** One end of a conversation: what it posted that the peer has not read, and what it has shown. */
+/** One end of a conversation: what it sent that the peer has not read, and what it has shown. */
 export type Endpoint = {
   readonly name: string
   session: Session
@@ -62,7 +62,7 @@ export class NetworkModel {
     this.send(endpoint, text(`${endpoint.name} ${endpoint.sentCount++}`))
   }
 
-  /** The next letter, or at times any letter, arrives. */
+  /** Delivers the next message, or at times any message. */
   deliver(): void {
     const [delivery] = this.network.splice(this.roll(4) === 0 ? this.roll(this.network.length) : 0, 1)
     if (delivery !== undefined) this.receive(delivery)

@@ -20,7 +20,7 @@ function pqFrame(frames: readonly Frame[]) {
   return frame
 }
 
-/** Alice and Bob talk until each has sent `turns` messages. */
+/** Alice and Bob take turns until each has sent `turns` messages. */
 function exchange(sessions: { alice: Session; bob: Session }, turns: number) {
   let { alice, bob } = sessions
   for (let turn = 0; turn < turns; turn += 1) {
@@ -32,7 +32,7 @@ function exchange(sessions: { alice: Session; bob: Session }, turns: number) {
   return { alice, bob }
 }
 
-/** Alice, who has the turn, sends her key, and Bob has answered it; both have sent and heard that. */
+/** Alice, whose turn it is, sends her key, and Bob answers it; both have received that. */
 function completeStep(sessions: { alice: Session; bob: Session }) {
   const started = startStep(sessions.alice, NOW, random)!
   const asked = sendFrame(started.next, started.frame)
@@ -59,7 +59,7 @@ test("[S-40] Bob, who was answered, begins one after 100", () => {
   })
 })
 
-test("[S-40] time does it too: a day for Alice, two for Bob", () => {
+test("[S-40] time begins a step too: a day for Alice, two for Bob", () => {
   const { alice, bob } = exchange(establishedSessions(random), 1)
   expect(startStep(alice, NOW + DAY - 1, random)).toBeUndefined()
   expect(startStep(alice, NOW + DAY, random)).toBeDefined()
@@ -86,7 +86,7 @@ test("[S-42] the secret of a step goes into Alice's next chain, and both forget 
   exchange({ alice: mixed.next, bob: opened.next }, 3)
 })
 
-test("[S-42] who does not hold the secret cannot follow, whatever else it holds", () => {
+test("[S-42] without the secret, all other keys are not enough to follow", () => {
   const { alice, bob } = completeStep(exchange(establishedSessions(random), 24))
   const mixed = sealText(alice, "now it counts", random)
   const without = { ...bob, pq: { ...bob.pq, promised: undefined } }

@@ -35,7 +35,7 @@ function stream(from: Session, count: number) {
   return { wires, session }
 }
 
-test("[S-20] the owner of the bundle cannot speak before it has heard", () => {
+test("[S-20] the owner of the bundle cannot send before it has received", () => {
   const agreed = {
     transcript: random(32),
     root: random(32) as RootKey,
@@ -46,7 +46,7 @@ test("[S-20] the owner of the bundle cannot speak before it has heard", () => {
   expect(seal(waiting, [text("too early")], random)).toEqual({ kind: "refused", why: "waiting-for-peer" })
 })
 
-test("[S-20] neither sealing nor opening changes the session handed in", () => {
+test("[S-20] neither sealing nor opening changes the given session", () => {
   const { alice, bob } = establishedSessions(random)
   const before = [encodeSession(alice), encodeSession(bob)]
   const sealed = sealText(alice, "hello", random)
@@ -68,7 +68,7 @@ test("a conversation of turns: each side answers the other, and each answer begi
   }
 })
 
-test("[S-34] both speak at once, again and again", () => {
+test("[S-34] both send at once, again and again", () => {
   let { alice, bob } = establishedSessions(random)
   for (let turn = 0; turn < 10; turn += 1) {
     const hers = sealText(alice, `hers ${turn}`, random)
@@ -125,7 +125,7 @@ test("[S-31] a changed bit anywhere is refused and leaves the session as it was"
   expect(openMessage(bob, wire).words).toEqual(["hello"])
 })
 
-test("[S-31] [S-26] a changed bit in a message that was overtaken is refused, and the true one still opens", () => {
+test("[S-31] [S-26] a changed bit in a message that was overtaken is refused, and the original still opens", () => {
   const { alice, bob } = establishedSessions(random)
   const { wires } = stream(alice, 2)
   const session = openMessage(bob, wires[1]!).next
@@ -159,13 +159,13 @@ test("[S-26] header and body of two messages do not go together", () => {
   expect(refusal(bob, exchanged)).toBe("forged")
 })
 
-test("[S-26] a message of another conversation does not open, though all else were equal", () => {
+test("[S-26] a message of another conversation does not open, though all else is equal", () => {
   const { alice, bob } = establishedSessions(random)
   const { wire } = sealText(alice, "hello", random)
   expect(refusal({ ...bob, transcript: random(32) }, wire)).toBe("forged")
 })
 
-test("nobody but Bob opens what Alice says, not even Alice", () => {
+test("only Bob can open what Alice seals, not even Alice", () => {
   const { alice } = establishedSessions(random)
   const sealed = sealText(alice, "hello", random)
   const strangers = establishedSessions(random)
@@ -183,7 +183,7 @@ test("[S-33] a jump over 1024 messages opens, one over 1025 waits for what lies 
   expect(refusal(closer, wires[SKIP_MAX + 1]!)).toBe("opened")
 })
 
-test("[S-33] so it is over the end of a chain", () => {
+test("[S-33] the same limit holds across the end of a chain", () => {
   const { alice, bob } = establishedSessions(random)
   const first = stream(alice, SKIP_MAX + 3)
   const opened = openMessage(bob, first.wires[0]!)
@@ -216,7 +216,7 @@ test("[S-33] a skipped key goes after fourteen days, with the next message that 
   expect(refusal(late, wires[0]!)).toBe("unknown-tag")
 })
 
-test("[S-32] the table knows which messages are awaited, and which only trial would place", () => {
+test("[S-32] the table knows which messages are expected, and which need trial decryption", () => {
   const { alice, bob } = establishedSessions(random)
   const { wires } = stream(alice, 40)
   expect(expects(bob, wires[0]!)).toBe(true)
@@ -278,7 +278,7 @@ test("[S-25] a header with an impossible number, or with its last field not zero
   ).toBeUndefined()
 })
 
-test("a text that no bucket holds is refused", () => {
+test("a text that fits no bucket is refused", () => {
   const { alice } = establishedSessions(random)
   const long = text("x".repeat(65_401))
   expect(seal(alice, [long], random)).toEqual({ kind: "refused", why: "too-long" })
@@ -302,7 +302,7 @@ test("[S-26] a restored state that uses a key twice for two texts does not use t
   expect(one.subarray(16, 40)).not.toEqual(other.subarray(16, 40))
 })
 
-test("[S-23] all that is seen of a message is new each time", () => {
+test("[S-23] all visible bytes of a message are new each time", () => {
   const { alice } = establishedSessions(random)
   const { wires } = stream(alice, 64)
   const tags = new Set(wires.map((wire) => Buffer.from(wire.subarray(0, 16)).toString("hex")))
@@ -311,7 +311,7 @@ test("[S-23] all that is seen of a message is new each time", () => {
   expect(tagBlock(headerKey, 0)).not.toEqual(tagBlock(headerKey, 1))
 })
 
-test("what Mallory takes from Bob today opens nothing that was said before, nor after both have answered", () => {
+test("keys that Mallory steals from Bob open no earlier message, nor any after both have answered", () => {
   const { alice, bob } = establishedSessions(random)
   const past = sealText(alice, "yesterday", random)
   const opened = openMessage(bob, past.wire)

@@ -21,7 +21,7 @@ afterAll(async () => {
   await useBackend("tweetnacl")
 })
 
-/** Now Alice has most to say, now Bob, now both alike. */
+/** At times Alice sends most, at times Bob, at times both the same. */
 function wantsToSend(network: NetworkModel, endpoint: Endpoint): boolean {
   if (endpoint.sentCount >= EACH) return false
   const talkative = Math.floor(network.now / 30) % 3
@@ -33,12 +33,12 @@ function act(network: NetworkModel, endpoint: Endpoint): void {
   if (network.roll(60) === 0) endpoint.session = decodeSession(encodeSession(endpoint.session))!
 }
 
-/** What one backend has sealed, another opens. */
+/** Changes backends, so that one opens what another has sealed. */
 async function changeBackend(network: NetworkModel): Promise<void> {
   await useBackend(usable[network.roll(usable.length)])
 }
 
-/** Both ends refuse a letter with one changed bit, and are what they were. */
+/** Both ends refuse a message with one changed bit, and stay unchanged. */
 function tamper(network: NetworkModel): void {
   const delivery = network.network[0]
   if (delivery === undefined) return
@@ -68,7 +68,7 @@ test.each(Array.from({ length: SCHEDULES }, (_, n) => n))(
       const all = Array.from({ length: EACH }, (_, n) => `${name} ${n}`)
       expect(reader.shown.toSorted()).toEqual(all.toSorted())
     }
-    // The schedule was as rough as it says, and the steps did go round.
+    // The schedule did have its faults, and the post-quantum steps did complete.
     expect(network.refusals.get("unknown-tag")).toBeGreaterThan(50)
     expect([...network.refusals.keys()]).not.toContain("forged")
     expect(alice.session.pq.lastId).toBeGreaterThan(5)

@@ -11,7 +11,7 @@ import type { Frame } from "../../src/wire/frame.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { Inbox } from "../../src/wire/topics.ts"
 
-/** Unix seconds at which these stories begin. */
+/** Unix seconds at which these tests begin. */
 export const NOW = 1_800_000_000
 export const TOMORROW = NOW + 24 * 3600
 
@@ -65,7 +65,7 @@ export type HandshakeResult = {
   atBob: Established
 }
 
-/** Alice answers Bob's bundle, which came to her by a link, and Bob accepts. */
+/** Alice answers Bob's bundle, which she got by a link, and Bob accepts. */
 export function runHandshake(random: Random): HandshakeResult {
   const alice = newIdentity(random)
   const bob = newIdentity(random)
@@ -111,7 +111,7 @@ export function textsOf(frames: readonly Frame[]): string[] {
   return frames.flatMap((frame) => (frame.kind === "text" ? [Buffer.from(frame.text).toString()] : []))
 }
 
-/** What `open` refuses it with, having left the session as it was [S-20]. */
+/** The refusal of `open`, which must leave the session unchanged [S-20]. */
 export function refusal(session: Session, wire: Uint8Array, now = NOW): string {
   const before = encodeSession(session)
   const opened = open(session, wire, now)

@@ -29,8 +29,8 @@ export type SessionVectors = {
 }
 
 /**
- * A whole conversation from counted randomness: bundle, INIT, WELCOME, ten texts with turns between them, of which one
- * is overtaken and one stays away, and one post-quantum step. Every backend must write these bytes and no others.
+ * A whole conversation from counted randomness: bundle, INIT, WELCOME, ten texts in turns, of which one
+ * is overtaken and one is lost, and one post-quantum step. Every backend must write exactly these bytes.
  */
 export function makeVectors(): SessionVectors {
   const random = seededRandom("session vectors, version 1")

@@ -52,7 +52,7 @@ function allKinds(): Record<string, Session> {
   }
 }
 
-test.each(Object.entries(allKinds()))("[S-50] a session that is %s comes back as it was", (_, session) => {
+test.each(Object.entries(allKinds()))("[S-50] a session that is %s comes back unchanged", (_, session) => {
   expect(decodeSession(encodeSession(session))).toEqual(session)
 })
 
@@ -75,7 +75,7 @@ test.each(Object.entries(allKinds()))(
   },
 )
 
-test("[S-50] a version that this program does not write is not read", () => {
+test("[S-50] an unknown version is not read", () => {
   const { alice } = establishedSessions(random)
   const bytes = encodeSession(alice)
   bytes[0] = 2

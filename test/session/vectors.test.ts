@@ -16,7 +16,7 @@ test.each(BACKENDS)(
   },
 )
 
-test("the frozen story is as long as it says, and goes through a step and a chain with its secret", () => {
+test("the frozen conversation has its declared length, and includes a step and a chain with its secret", () => {
   expect(frozen.bundle).toHaveLength(2 * 1402)
   expect(frozen.init).toHaveLength(2 * 4096)
   expect(frozen.lines.map(({ from, kind }) => `${from[0]} ${kind}`)).toEqual([
