@@ -12,7 +12,7 @@ const ALL = 10_000
 
 type Writer = { child: ChildProcess; acknowledged: AsyncIterator<string> }
 
-/** Commits in a process of its own, whose files may grow to `limitKiB`. */
+/** Commits in a separate process, whose files may grow to `limitKiB`. */
 function writer(path: string, key: Uint8Array, limitKiB: number | "unlimited" = "unlimited"): Writer {
   const command = `ulimit -f ${limitKiB} && exec "$0" "$@"`
   const args = [actorFile("store"), path, Buffer.from(key).toString("hex")]
@@ -32,7 +32,7 @@ async function reopened(
   return found
 }
 
-/** Messages, frames and search index tell the same story, without a gap. */
+/** Messages, frames and search index agree, without a gap. */
 function expectWhole({ loaded, messages }: Awaited<ReturnType<typeof reopened>>): void {
   const numbers = messages.map((_, index) => index + 1)
   expect(messages.map((entry) => entry.text)).toEqual(numbers.map((number) => `message number ${number}`))
@@ -59,7 +59,7 @@ test("kill -9 at any moment loses no acknowledged commit and leaves none half do
   }
 })
 
-test("a full disk is told, and what was acknowledged before is there when it opens again", async () => {
+test("a full disk is reported, and acknowledged commits are there when it opens again", async () => {
   const path = freshPath()
   const key = randomBytes(32)
   const { acknowledged } = writer(path, key, 400)

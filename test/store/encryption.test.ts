@@ -47,7 +47,7 @@ async function everything(path: string, key: Uint8Array): Promise<unknown> {
   }
 }
 
-test("neither what was said nor a key is in the files, while open or closed, and only the owner may read them", async () => {
+test("the files hold neither texts nor keys in the clear, open or closed, and only the owner may read them", async () => {
   const path = freshPath()
   const key = randomBytes(32)
   const store = await withSecrets(path, key)
@@ -83,14 +83,14 @@ test.each([
   ["random bytes", randomBytes(40_960)],
   ["an unencrypted database's header", Buffer.concat([Buffer.from("SQLite format 3\0"), Buffer.alloc(8176)])],
   ["something short", Buffer.from("hello")],
-])("%s is no message store, and is left as it was", async (_, content) => {
+])("%s is not a message store, and is left unchanged", async (_, content) => {
   const path = freshPath()
   writeFileSync(path, content)
   await expect(openStore(path, randomBytes(32))).rejects.toMatchObject({ code: "damaged-database" })
   expect(readFileSync(path)).toEqual(content)
 })
 
-test("a changed byte is never taken for what was written", async () => {
+test("a changed byte is always detected", async () => {
   const key = randomBytes(32)
   const whole = freshPath()
   await (await withSecrets(whole, key)).close()
@@ -117,7 +117,7 @@ test("a changed byte is never taken for what was written", async () => {
   expect(refused).toBeGreaterThan(positions.length / 2)
 })
 
-test("swapped pages and a cut file are refused", async () => {
+test("swapped pages and a truncated file are refused", async () => {
   const key = randomBytes(32)
   const whole = freshPath()
   await (await withSecrets(whole, key)).close()

@@ -89,7 +89,7 @@ test.each([
   ["ENOSPC", "disk-full", "once", 1, 3],
   ["EIO", "io", "once", 1, 3],
 ])(
-  "a call of a commit that fails with %s is told as %s, %s: exactly what was acknowledged survives",
+  "a call of a commit that fails with %s is reported as %s, %s: exactly the acknowledged commits survive",
   async (...row) => {
     const [code, expected, , times, stride] = row
     const sound = failing(Infinity, 0, "")
@@ -104,7 +104,7 @@ test.each([
   },
 )
 
-test("a disk that fills up while the tables are made is told, and the store can be made later", async () => {
+test("a disk that fills up while the tables are made is reported, and the store can be made later", async () => {
   const sound = failing(Infinity, 0, "")
   await (await openStore(freshPath(), key, sound.files)).close()
   for (let first = 0; first < sound.calls(); first += 7) {
@@ -115,7 +115,7 @@ test("a disk that fills up while the tables are made is told, and the store can 
   }
 })
 
-test("a commit that failed can be made again in the same process", async () => {
+test("a failed commit can be repeated in the same process", async () => {
   const path = copyOfTemplate()
   const store = await openStore(path, key, failing(30, 1, "ENOSPC").files)
   let refused = 0

@@ -1,4 +1,4 @@
-/** A process that commits messages for ever and says so after each, until a signal or a fault ends it: PATH KEY. */
+/** A process that commits messages for ever and reports each, until a signal or a fault ends it: PATH KEY. */
 import { writeSync } from "node:fs"
 import { Fault } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
