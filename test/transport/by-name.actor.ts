@@ -1,6 +1,6 @@
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 
-/** Prints how the first connection to a broker that is checked by name goes. */
+/** Prints the result of the first connection to a broker that is verified by name. */
 const [port = ""] = process.argv.slice(2)
 const transport = connectMqtt(
   {

@@ -3,7 +3,7 @@ import { Pkcs10CertificateRequest } from "@peculiar/x509"
 import { expect, test } from "vitest"
 import { deviceKeyOf, makeDeviceKey } from "../../src/transport/device-key.ts"
 
-test("a request is PKCS #10 for its own key, names nobody, and proves that the key is there [R-7]", async () => {
+test("a request is PKCS #10 for its own key, without a name, and proves possession of the key [R-7]", async () => {
   for (let n = 0; n < 50; n += 1) {
     const { key, csr } = makeDeviceKey()
     const request = new Pkcs10CertificateRequest(csr)
@@ -14,7 +14,7 @@ test("a request is PKCS #10 for its own key, names nobody, and proves that the k
   }
 })
 
-test("the same key asks again under another signature", () => {
+test("another request of the same key has another signature", () => {
   const { key, csr } = makeDeviceKey()
   const again = deviceKeyOf(key)
   expect(again.key).toBe(key)
@@ -22,7 +22,7 @@ test("the same key asks again under another signature", () => {
   expect(again.csr).not.toEqual(csr)
 })
 
-/** Behind the outer header, whose length depends on the signature's, stands what is signed: 2 + 98 bytes. */
+/** The signed part, 2 + 98 bytes, follows the outer header, whose length depends on the signature's. */
 function signedPart(csr: Uint8Array): Uint8Array {
   return csr.subarray(3, 103)
 }

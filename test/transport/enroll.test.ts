@@ -28,7 +28,7 @@ const INVITATION = encodeInvitation({
   expiresAt: 4_000_000_000,
 })
 
-/** Time that passes as soon as somebody waits for it. */
+/** A clock on which every wait ends at once. */
 function hurried() {
   const after = (_ms: number, run: () => void) => {
     const timer = setImmediate(run)
@@ -37,7 +37,7 @@ function hurried() {
   return { ...newApplicant(), after }
 }
 
-/** A registrar behind a broker of our own making: what it is sent, and what it chooses to say. */
+/** A registrar behind a scripted broker: the requests it receives, and its answers. */
 function publisherWith(
   answers: (payload: Uint8Array, topicId: Uint8Array) => Promise<Uint8Array[]> | Uint8Array[],
 ) {
@@ -76,7 +76,7 @@ async function certificateFor(name: string, csr: Uint8Array): Promise<Registrati
 const join = (publisher: Publisher) =>
   enroll(hurried(), { publisher, invitation: INVITATION, deviceName: "laptop" })
 
-test("a registrar that is away is asked ten times with the same bytes, then the person is told [R-2]", async () => {
+test("a registrar that is down is asked ten times with the same bytes, then that is reported [R-2]", async () => {
   const { publisher, published, topics } = publisherWith(() => [])
   expect((await faultOf(join(publisher))).code).toBe("unavailable")
   expect(published).toHaveLength(10)
@@ -84,7 +84,7 @@ test("a registrar that is away is asked ten times with the same bytes, then the 
   expect(topics.size).toBe(0)
 })
 
-test("answers that do not open are ignored, the one that does counts [R-2]", async () => {
+test("answers that do not open are ignored, and the one that does counts [R-2]", async () => {
   let noise = 5
   const { publisher } = publisherWith(async (payload, topicId) => {
     noise -= 1
@@ -96,7 +96,7 @@ test("answers that do not open are ignored, the one that does counts [R-2]", asy
   expect((await join(publisher)).deviceId).toBe("A".repeat(22))
 })
 
-test("a certificate for another key, for a name that is no device, or none at all, is not taken", async () => {
+test("a certificate for another key or for a name that is not a device, or none, is not accepted", async () => {
   const { csr: otherCsr } = makeDeviceKey()
   const wrong: ((csr: Uint8Array) => Promise<RegistrationAnswer> | RegistrationAnswer)[] = [
     () => certificateFor(newId(), otherCsr),
@@ -107,7 +107,7 @@ test("a certificate for another key, for a name that is no device, or none at al
   for (const answer of wrong) expect((await faultOf(join(answering(answer).publisher))).code).toBe("protocol")
 })
 
-test("a refusal is told in words, and an invitation that is none is not sent", async () => {
+test("a refusal is reported in words, and a malformed invitation is not sent", async () => {
   const { publisher } = answering(() => ({ kind: "refused", why: "used-invitation" }))
   expect(await faultOf(join(publisher))).toMatchObject({
     code: "refused",
@@ -117,14 +117,14 @@ test("a refusal is told in words, and an invitation that is none is not sent", a
   expect((await faultOf(short)).code).toBe("bad-data")
 })
 
-test("a certificate in answer to a request for an invitation is not taken", async () => {
+test("a certificate in answer to a request for an invitation is not accepted", async () => {
   const { csr } = makeDeviceKey()
   const { publisher } = answering(() => certificateFor(newId(), csr))
   const asked = requestInvitation(hurried(), { publisher, registrar: registrar.publicKey, deviceId: newId() })
   expect((await faultOf(asked)).code).toBe("protocol")
 })
 
-test("a frame that the link lost is sent again; one that the broker refuses is not", async () => {
+test("a frame that the connection lost is sent again; one that the broker refuses is not", async () => {
   const faults = [
     new Fault("unavailable", "gone"),
     new Fault("unavailable", "gone"),
@@ -143,7 +143,7 @@ test("a frame that the link lost is sent again; one that the broker refuses is n
   expect(sent).toBe(3)
 })
 
-test("an invitation whose registrar key is no key is told as damaged", async () => {
+test("an invitation with an invalid registrar key is reported as damaged", async () => {
   const { publisher, published } = publisherWith(() => [])
   const invitation = INVITATION.slice()
   invitation.fill(0, 32, 64)

@@ -106,7 +106,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
     expect(text((await back.frame()).payload)).toBe("and after")
   })
 
-  test("turns a stranger's certificate away for good", async () => {
+  test("refuses a stranger's certificate for good", async () => {
     const other = await startMosquitto("open")
     const { id, certificate, key } = await mint(other.authority, newId())
     await other.close()
@@ -115,7 +115,7 @@ describe.skipIf(mosquittoIsMissing())("a real Mosquitto with the files that we s
   })
 })
 
-describe.skipIf(mosquittoIsMissing())("somebody else's Mosquitto", () => {
+describe.skipIf(mosquittoIsMissing())("an external Mosquitto", () => {
   let broker: Mosquitto
   beforeAll(async () => {
     broker = await startMosquitto("accounts")
@@ -135,12 +135,12 @@ describe.skipIf(mosquittoIsMissing())("somebody else's Mosquitto", () => {
     expect(text((await alice.frame()).payload)).toBe("hello")
   })
 
-  test("that refuses a password is not asked again", async () => {
+  test("that refuses a password is not tried again", async () => {
     const { why } = await connect(broker, account("alice", "wrong")).state("stopped")
     expect(why.code).toBe("refused")
   })
 
-  test("comes back after kill -9, and so does the link", async () => {
+  test("comes back after kill -9, and so does the connection", async () => {
     const alice = connect(broker, account("alice", "correct"))
     const mailbox = `mc/1/i/${newId()}/${newId()}`
     await alice.transport.subscribe(mailbox)

@@ -58,7 +58,7 @@ async function startWithDevices() {
   return { broker, alice, bob }
 }
 
-/** Holds the first frame back until it is let go. */
+/** Holds the first frame back until it is released. */
 function barrier() {
   let resolveArrived: () => void = () => undefined
   let release: () => void = () => undefined
@@ -71,7 +71,7 @@ function barrier() {
   return { hold, arrived, release }
 }
 
-test("a frame is acknowledged only when it is taken: one that was at work when the broker died comes again", async () => {
+test("a frame is acknowledged only when it is committed: one in progress when the broker died comes again", async () => {
   const { broker, alice, bob } = await startWithDevices()
   const { hold, arrived, release } = barrier()
   const reader = connect(broker, alice, hold)
@@ -88,7 +88,7 @@ test("a frame is acknowledged only when it is taken: one that was at work when t
   expect(text((await reader.frame()).payload)).toBe("one")
 })
 
-test("closing waits for the frames at work and acknowledges them: they do not come again", async () => {
+test("closing waits for the frames in progress and acknowledges them: they do not come again", async () => {
   const { broker, alice, bob } = await startWithDevices()
   const { hold, arrived, release } = barrier()
   const first = connect(broker, alice, hold)
@@ -110,7 +110,7 @@ test("closing waits for the frames at work and acknowledges them: they do not co
   expect(text((await second.frame()).payload)).toBe(["one", "two", "three"][taken])
 })
 
-test("a frame that could not be committed is told with its Fault, and comes again", async () => {
+test("a frame that could not be committed is reported with its Fault, and comes again", async () => {
   const { broker, alice, bob } = await startWithDevices()
   let failures = 2
   const reader = connect(broker, alice, () => {
@@ -146,7 +146,7 @@ test("frames come in the order they were published, sixteen at a time while the 
   expect(most).toBeLessThanOrEqual(16)
 })
 
-test("a link comes back after a restart of the broker with all it was subscribed to", async () => {
+test("a connection comes back after a restart of the broker with all its subscriptions", async () => {
   const { broker, alice, bob } = await startWithDevices()
   const reader = connect(broker, alice)
   const sender = connect(broker, bob)
@@ -160,7 +160,7 @@ test("a link comes back after a restart of the broker with all it was subscribed
   expect(again.stats().refused).toBe(0)
 })
 
-test("while the broker is down publishing is refused at once, and subscribing waits", async () => {
+test("while the broker is down, publishing is refused at once, and subscribing waits", async () => {
   const { broker, alice } = await startWithDevices()
   const reader = connect(broker, alice)
   await reader.state("online")
@@ -175,7 +175,7 @@ test("while the broker is down publishing is refused at once, and subscribing wa
   expect((await reader.frame()).topic).toBe(inbox(alice))
 })
 
-test("a publish that the broker never acknowledged is rejected when the link ends", async () => {
+test("a publish that the broker never acknowledged is rejected when the connection ends", async () => {
   const { certificate, key } = await makeServerCertificate(fixture.authority, ["127.0.0.1"])
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
   const unresponsive = await startScriptedServer({ cert: chain, key }, () => CONNACK(0))
@@ -191,7 +191,7 @@ test("a publish that the broker never acknowledged is rejected when the link end
   expect((await late).code).toBe("unavailable")
 })
 
-test("one refused topic among many does not take the others with it", async () => {
+test("one refused topic among many does not affect the others", async () => {
   const { broker, alice, bob } = await startWithDevices()
   const reader = connect(broker, alice)
   const own = reader.transport.subscribe(inbox(alice))
@@ -203,7 +203,7 @@ test("one refused topic among many does not take the others with it", async () =
   expect((await reader.frame()).topic).toBe(inbox(alice))
 })
 
-test("a topic that was left while the link was down is left at the broker too", async () => {
+test("a topic unsubscribed while the connection was down is unsubscribed at the broker too", async () => {
   const { broker, alice, bob } = await startWithDevices()
   const reader = connect(broker, alice)
   const other = inbox(alice, "B".repeat(21) + "A")
@@ -214,7 +214,7 @@ test("a topic that was left while the link was down is left at the broker too", 
   await reader.transport.unsubscribe(other)
   const again = await fixture.start({ listen: [{ host: "127.0.0.1", port }] })
   await reader.state("online")
-  // Granted in its turn, which is after the other was left.
+  // Granted in order, so after the other was unsubscribed.
   await reader.transport.subscribe(inbox(alice))
   const sender = connect(again, bob)
   await sender.state("online")
@@ -223,7 +223,7 @@ test("a topic that was left while the link was down is left at the broker too", 
   expect(text((await reader.frame()).payload)).toBe("kept")
 })
 
-test("MQTT 5 is tried first, 3.1.1 next, and what worked is told", async () => {
+test("MQTT 5 is tried first, 3.1.1 next, and the version that worked is reported", async () => {
   const { broker, alice } = await startWithDevices()
   const client = openTransport(target(portOf(broker), alice))
   clients.push(client)
@@ -231,7 +231,7 @@ test("MQTT 5 is tried first, 3.1.1 next, and what worked is told", async () => {
   expect(client.states).toHaveLength(1)
 })
 
-/** A broker that answers CONNECT by `answer`, and the levels that it was asked for. */
+/** A broker that answers CONNECT by `answer`, and the protocol levels that clients asked for. */
 async function answering(answer: (level: number) => Buffer | undefined, credential?: Credential) {
   const { certificate, key } = await makeServerCertificate(fixture.authority, ["127.0.0.1"])
   const levels: number[] = []
@@ -247,7 +247,7 @@ async function answering(answer: (level: number) => Buffer | undefined, credenti
   return { client, levels }
 }
 
-test("a broker that hangs up on MQTT 5 without a word is asked for 3.1.1 at once, and then again", async () => {
+test("a broker that closes MQTT 5 connections without an answer is tried with 3.1.1 at once, and then again", async () => {
   const { client, levels } = await answering((level) => (level === 4 ? CONNACK(0) : undefined))
   expect(await client.state("online")).toMatchObject({ mqttVersion: 4 })
   expect(levels).toEqual([5, 4])
@@ -257,7 +257,7 @@ test("a broker that hangs up on MQTT 5 without a word is asked for 3.1.1 at once
   expect(levels).toEqual([5, 4, 4])
 })
 
-test("a broker that refuses user or password is not asked again; one that is busy is", async () => {
+test("a broker that refuses user or password is not tried again; one that is busy is", async () => {
   const account = { kind: "account", deviceId: newId(), username: "alice", password: "wrong" } as const
   const strict = await answering(() => CONNACK(4), account)
   const { why } = await strict.client.state("stopped")
@@ -273,7 +273,7 @@ test("a broker that refuses user or password is not asked again; one that is bus
   await client.state("online")
 })
 
-test("a broker that announces a packet of 256 MiB is hung up on", async () => {
+test("a broker that announces a packet of 256 MiB is disconnected", async () => {
   const { client } = await answering(() =>
     Buffer.concat([CONNACK(0), Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f])]),
   )
@@ -281,7 +281,7 @@ test("a broker that announces a packet of 256 MiB is hung up on", async () => {
   expect(why.message).toContain("over the limit")
 })
 
-test("a guest comes as somebody else each time, and leaves nothing behind", async () => {
+test("a guest has another client id each time, and leaves no session behind", async () => {
   const { broker } = await startWithDevices()
   const trust = { kind: "pin", pin: pinOf(fixture.authority.caCertificate) } as const
   const address = { host: "127.0.0.1", port: portOf(broker) }

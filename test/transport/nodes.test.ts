@@ -38,14 +38,14 @@ async function nodes() {
   return { first, second }
 }
 
-test("a link goes to the next node when its own ends, subscriptions and all, and back again", async () => {
+test("a connection goes to the next node when its own ends, with its subscriptions, and back again", async () => {
   const { first, second } = await nodes()
   const [alice, bob] = [await fixture.device(), await fixture.device()]
   const mailbox = `mc/1/i/${alice.id}/${newId()}`
   const atAlice = connect(alice, portOf(first), portOf(second))
   await atAlice.transport.subscribe(mailbox)
   await first.close()
-  // granted by the node where the link is now
+  // granted by the current node
   await atAlice.transport.subscribe(`mc/1/i/${alice.id}/${newId()}`)
   const atBob = connect(bob, portOf(second))
   await atBob.state("online")
@@ -61,14 +61,14 @@ test("a link goes to the next node when its own ends, subscriptions and all, and
   expect(back.stats().connections.device).toBe(1)
 })
 
-test("a node that is down at the start is passed over", async () => {
+test("a node that is down at the start is skipped", async () => {
   const { first, second } = await nodes()
   await first.close()
   const atAlice = connect(await fixture.device(), portOf(first), portOf(second))
   await atAlice.state("online")
 })
 
-test("a node that refuses us for good does not end the link while another takes us", async () => {
+test("a node that refuses us for good does not end the connection while another accepts us", async () => {
   const { first } = await nodes()
   const stranger = await newBrokerFixture()
   const refusing = await stranger.start()
@@ -77,7 +77,7 @@ test("a node that refuses us for good does not end the link while another takes 
   await stranger.end()
 })
 
-test("the link ends for good when every node refuses it", async () => {
+test("the connection ends for good when every node refuses it", async () => {
   const stranger = await newBrokerFixture()
   const refusing = [
     await stranger.start(),

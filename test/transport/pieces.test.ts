@@ -8,7 +8,7 @@ import { Window } from "../../src/transport/window.ts"
 import { faultOf } from "./transport-fixture.ts"
 
 describe("waiting before a retry", () => {
-  test("doubles from an eighth of a second to a minute, and spreads over half of it", () => {
+  test("doubles from an eighth of a second to a minute, with jitter of half of it", () => {
     expect(retryDelay(1, 0)).toBe(125)
     expect(retryDelay(2, 0)).toBe(250)
     expect(retryDelay(1, 0.5)).toBe(188)
@@ -16,7 +16,7 @@ describe("waiting before a retry", () => {
     expect(retryDelay(1000, 0)).toBe(30_000)
   })
 
-  test("never shortens as failures go on", () => {
+  test("never becomes shorter with more failures", () => {
     const jitter = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100 }), jitter, (retry, by) => {
@@ -35,7 +35,7 @@ function packet(length: number): Buffer {
   return Buffer.concat([Buffer.from(header), Buffer.alloc(length, 0xff)])
 }
 
-/** The answers for a stream that arrives in pieces of these sizes. */
+/** The results for a stream that arrives in pieces of these sizes. */
 function inPieces(stream: Buffer, sizes: readonly number[], limit: number): boolean {
   const isWithinLimit = packetLimit(limit)
   let at = 0
@@ -50,7 +50,7 @@ function inPieces(stream: Buffer, sizes: readonly number[], limit: number): bool
 describe("the limit on packets", () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 20 })
 
-  test("lets every stream through whose packets are within it, however it is cut", () => {
+  test("passes every stream whose packets are within it, however it is split", () => {
     const lengths = fc.array(fc.oneof(fc.nat({ max: 3 }), fc.nat({ max: 1000 }), fc.constant(1000)), {
       maxLength: 20,
     })
@@ -61,7 +61,7 @@ describe("the limit on packets", () => {
     )
   })
 
-  test("stops one that is a byte longer, before its contents are there", () => {
+  test("stops a packet that is one byte longer, before its contents arrive", () => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 1000 }), { maxLength: 5 }), sizes, (all, cuts) => {
         const stream = Buffer.concat([...all.map(packet), packet(1001).subarray(0, 3)])
@@ -84,7 +84,7 @@ describe("the window of publishes", () => {
     return { window, sent, publish, topics: () => sent.map(({ topic }) => topic) }
   }
 
-  test("sends in order, so many at once, and the next when one is acknowledged", async () => {
+  test("sends in order, a limited number at once, and the next when one is acknowledged", async () => {
     const { sent, publish, topics } = windowOf(2)
     const all = ["a", "b", "c", "d"].map(publish)
     expect(topics()).toEqual(["a", "b"])
@@ -98,7 +98,7 @@ describe("the window of publishes", () => {
     expect(topics()).toEqual(["a", "b", "c", "d"])
   })
 
-  test("tells one refusal to its publisher, and everybody when the connection ends", async () => {
+  test("rejects a refused publish, and all of them when the connection ends", async () => {
     const { window, sent, publish } = windowOf(2)
     const all = ["a", "b", "c"].map((topic) => faultOf(publish(topic)))
     const refusal = new Fault("refused", "no")
@@ -113,11 +113,11 @@ describe("the window of publishes", () => {
   })
 })
 
-describe("what an error means", () => {
+describe("the classification of errors", () => {
   const at = { host: "chat.example", port: 8883 }
   const coded = (code: string | number) => failureOf(Object.assign(new Error("x"), { code }), at)
 
-  test("certificates, credentials and versions are permanent; networks come back", () => {
+  test("failures of certificates, credentials and versions are permanent; those of networks are not", () => {
     for (const code of ["CERT_HAS_EXPIRED", "SELF_SIGNED_CERT_IN_CHAIN", 4, 5, 134, 135, "EPROTO", 1]) {
       expect(coded(code).permanent).toBe(true)
     }
@@ -144,7 +144,7 @@ describe("what an error means", () => {
     expect(failureOf(new Error("no code"), at).fault.message).toContain("without saying why")
   })
 
-  test("a Fault of our own keeps its words", () => {
+  test("a Fault of our own keeps its message", () => {
     const own = new Fault("disk-full", "the disk is full")
     expect(failureOf(own, at)).toEqual({ permanent: false, fault: own })
   })

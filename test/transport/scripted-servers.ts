@@ -2,23 +2,23 @@ import { once } from "node:events"
 import { createServer as createPlainServer, type AddressInfo, type Server } from "node:net"
 import { createServer, type TlsOptions, type TLSSocket } from "node:tls"
 
-/** What a server learns of a client by the time their TLS handshake is over. */
+/** What a server knows of a client after the TLS handshake. */
 export type ConnectedClient = {
   readonly name: string | undefined
   readonly resumed: boolean
   readonly socket: TLSSocket
 }
 
-/** A server of a test's own making. */
+/** A scripted server. */
 export type ScriptedServer = {
   readonly port: number
   readonly clients: ConnectedClient[]
-  /** Connections so far, whatever became of them. */
+  /** Connections so far, open or not. */
   readonly connectionCount: () => number
   readonly close: () => Promise<void>
 }
 
-/** Answers each CONNECT by whatever `answer` makes of its protocol level, or cuts the connection. */
+/** Answers each CONNECT with what `answer` gives for its protocol level, or closes the connection. */
 export async function startScriptedServer(
   keys: TlsOptions,
   answer: (level: number, socket: TLSSocket) => Buffer | undefined,
@@ -52,7 +52,7 @@ export async function startScriptedServer(
 const LEVEL_AT = 8
 export const CONNACK = (code: number) => Buffer.from([0x20, 0x02, 0x00, code])
 
-/** Speaks no TLS at all. */
+/** A server that does not speak TLS. */
 export async function plainServer(): Promise<{ readonly port: number; readonly close: () => Promise<void> }> {
   const server = createPlainServer((socket) => {
     socket.on("error", () => socket.destroy())
@@ -61,7 +61,7 @@ export async function plainServer(): Promise<{ readonly port: number; readonly c
   return listening(server, [])
 }
 
-/** Takes connections and never says a word. */
+/** A server that accepts connections and never sends a byte. */
 export async function silentServer(): Promise<{
   readonly port: number
   readonly close: () => Promise<void>

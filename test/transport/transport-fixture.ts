@@ -4,7 +4,7 @@ import type { ConnectionState, ConnectTarget, Publisher, Transport } from "../..
 
 export type Frame = { readonly topic: string; readonly payload: Uint8Array }
 
-/** A real link that keeps what came, and lets a test await the next state of a kind. */
+/** A real connection that records the received frames, and lets a test await the next state of a kind. */
 export type TransportFixture = Publisher & {
   readonly transport: Transport
   readonly frames: Frame[]
@@ -16,7 +16,7 @@ export type TransportFixture = Publisher & {
   readonly close: () => Promise<void>
 }
 
-/** `hold` is awaited before a frame counts as taken: a test's stand-in for the commit. */
+/** `hold` is awaited before a frame counts as committed: a test's stand-in for the commit. */
 export function openTransport(
   target: ConnectTarget,
   hold: (frame: Frame) => Promise<void> = () => Promise.resolve(),

@@ -53,7 +53,7 @@ function connect(...target: Parameters<typeof targetFor>): TransportFixture {
 
 const serverFor = (...hosts: string[]) => makeServerCertificate(fixture.authority, hosts)
 
-test("the broker whose authority is pinned is used, and the pins of its whole chain are told", async () => {
+test("a broker whose authority is pinned is accepted, and the pins of its whole chain are reported", async () => {
   const broker = await fixture.start()
   const client = connect(portOf(broker), pinned(), await alice())
   expect(await client.state("online")).toMatchObject({ mqttVersion: 4, sessionPresent: false })
@@ -62,7 +62,7 @@ test("the broker whose authority is pinned is used, and the pins of its whole ch
   expect(pins).toContainEqual(pinOf(fixture.authority.caCertificate))
 })
 
-test("Mallory's own broker is refused for good, and never sees whom she turned away", async () => {
+test("Mallory's own broker is refused for good, and never sees who connected", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const mallory = closing(
@@ -85,7 +85,7 @@ test("Mallory who appends the pinned certificate to her own chain is refused", a
   expect(client.states.map(({ kind }) => kind)).toEqual(["stopped"])
 })
 
-/** A broker that shows a certificate of the right authority, but not one for a broker here and now. */
+/** A broker that shows a certificate of the right authority, but for another use, host or time. */
 async function refusalOf(usage: string, until: Date): Promise<Fault> {
   const { certificate, key } = await mint(fixture.authority, "localhost", usage, until)
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
@@ -99,7 +99,7 @@ test("a member's own certificate does not make Mallory the broker [R-7]", async 
   expect(why).toMatchObject({ code: "protocol", cause: { code: "INVALID_PURPOSE" } })
 })
 
-test("a certificate that has expired is told as such", async () => {
+test("an expired certificate is reported as such", async () => {
   const why = await refusalOf(ExtendedKeyUsage.serverAuth, new Date(Date.now() - 1000))
   expect(why).toMatchObject({ code: "protocol", cause: { code: "CERT_HAS_EXPIRED" } })
   expect(why.hint).toContain("clock")
@@ -113,27 +113,27 @@ test("a certificate for another address is refused", async () => {
   expect(why).toMatchObject({ code: "protocol", cause: { code: "ERR_TLS_CERT_ALTNAME_INVALID" } })
 })
 
-test("a host name is checked like an address", async () => {
+test("a host name is verified like an address", async () => {
   const broker = await fixture.start()
   expect((await connect(portOf(broker), pinned(), await alice(), "localhost").state("online")).kind).toBe(
     "online",
   )
 })
 
-test("a broker that is to be checked by name needs an authority this machine knows", async () => {
+test("a broker verified by name needs an authority that this machine trusts", async () => {
   const broker = await fixture.start()
   const { why } = await connect(portOf(broker), { kind: "name" }, await alice()).state("stopped")
   expect(why.code).toBe("protocol")
 })
 
-test("a server's own certificate can be pinned, whoever issued it", async () => {
+test("a server's own certificate can be pinned, with any issuer", async () => {
   const { certificate, key } = await serverFor("127.0.0.1")
   const broker = closing(await startScriptedServer({ cert: certificate, key }, () => CONNACK(0)))
   const client = connect(broker.port, { kind: "pin", pin: pinOf(certificate) }, await alice())
   expect((await client.state("online")).kind).toBe("online")
 })
 
-/** Another process, since the authorities that Node knows are fixed when it starts. */
+/** A separate process, since the authorities that Node trusts are fixed when it starts. */
 async function byName(port: number, authority: string): Promise<string> {
   const file = join(fixture.folder, "authority.pem")
   writeFileSync(file, authority)
@@ -142,7 +142,7 @@ async function byName(port: number, authority: string): Promise<string> {
   return (await run(process.execPath, [actorFile("by-name"), String(port)], { env })).stdout
 }
 
-test("a broker checked by name is taken on the word of an authority this machine knows, and only then", async () => {
+test("a broker verified by name is accepted only with an authority that this machine trusts", async () => {
   const keys = async (...hosts: string[]) => {
     const { certificate, key } = await serverFor(...hosts)
     return { cert: `${certificate}\n${fixture.authority.caCertificate}`, key }
@@ -156,7 +156,7 @@ test("a broker checked by name is taken on the word of an authority this machine
   expect(await byName(elsewhere.port, known)).toContain("for another address")
 })
 
-test("a newcomer sees the chain of a broker not proven yet, as a guest only", async () => {
+test("a newcomer sees the chain of a broker not yet verified, as a guest only", async () => {
   const broker = await fixture.start()
   const client = connect(portOf(broker), { kind: "unproven" }, { kind: "guest" })
   await client.state("online")
@@ -166,7 +166,7 @@ test("a newcomer sees the chain of a broker not proven yet, as a guest only", as
   expect(() => connectMqtt(withCredential, events)).toThrow(Fault)
 })
 
-test("a device of another authority is told that it is not admitted, and does not try again", async () => {
+test("a device of another authority is refused as not admitted, and does not try again", async () => {
   const broker = await fixture.start()
   const { certificate, key, id } = await mint(await makeAuthority(), "AAAAAAAAAAAAAAAAAAAAAA")
   const client = connect(portOf(broker), pinned(), { kind: "device", deviceId: id, certificate, key })
@@ -176,7 +176,7 @@ test("a device of another authority is told that it is not admitted, and does no
   await expect(client.transport.subscribe("mc/1/p/1")).rejects.toBe(why)
 })
 
-test("TLS 1.2, and no TLS at all, are told apart from a broker that is down", async () => {
+test("TLS 1.2, and no TLS at all, are distinguished from a broker that is down", async () => {
   const { certificate: cert, key } = await serverFor("127.0.0.1")
   const old = closing(
     await startScriptedServer({ cert, key, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" }, () => CONNACK(0)),
@@ -201,7 +201,7 @@ test("closing does not wait for a server that never answers", async () => {
   expect(client.states).toEqual([])
 })
 
-/** The broker of the pinned authority, and who came to it. */
+/** The broker of the pinned authority, and its clients so far. */
 async function genuineBroker() {
   const { certificate, key } = await serverFor("127.0.0.1")
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
@@ -214,7 +214,7 @@ const rememberedPin = (anchor: string): Trust => ({
   anchor,
 })
 
-test("who remembers the pinned certificate needs one connection and not two", async () => {
+test("a client that remembers the pinned certificate needs one connection and not two", async () => {
   const broker = await genuineBroker()
   const credential = await alice()
   const { anchor = "" } = await connect(broker.port, pinned(), credential).state("online")
@@ -226,7 +226,7 @@ test("who remembers the pinned certificate needs one connection and not two", as
   expect(broker.connectionCount()).toBe(3)
 })
 
-test("Mallory does not learn either who comes to her remembering the pinned certificate", async () => {
+test("Mallory does not see who connects, even with a remembered pinned certificate", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const { caCertificate } = fixture.authority
@@ -239,7 +239,7 @@ test("Mallory does not learn either who comes to her remembering the pinned cert
   expect(mallory.clients.map(({ name }) => name)).not.toContain(credential.deviceId)
 })
 
-test("a remembered certificate without the pinned key counts for nothing", async () => {
+test("a remembered certificate without the pinned key is ignored", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const chain = `${certificate}\n${hers.caCertificate}`
@@ -256,7 +256,7 @@ test("a remembered certificate without the pinned key counts for nothing", async
   }
 })
 
-/** Another certificate of the same authority: it has the key, but another name. */
+/** Another certificate of the same authority, with its key but another name. */
 async function reissuedAuthority(): Promise<string> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
   const [pkcs8] = PemConverter.decode(fixture.authority.caKey)
@@ -273,14 +273,14 @@ async function reissuedAuthority(): Promise<string> {
   return made.toString("pem")
 }
 
-test("an authority whose certificate was made anew with its key is found again", async () => {
+test("an authority whose certificate was reissued with its key is found again", async () => {
   const broker = await genuineBroker()
   const before = await reissuedAuthority()
   const { anchor } = await connect(broker.port, rememberedPin(before), await alice()).state("online")
   expect(anchor).not.toBe(before)
 })
 
-test("a link resumes its own TLS session, and a new link never does", async () => {
+test("a connection resumes its own TLS session, and a new one never does", async () => {
   const { certificate, key } = await serverFor("127.0.0.1")
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
   const broker = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
@@ -298,7 +298,7 @@ test("a link resumes its own TLS session, and a new link never does", async () =
   expect(proven.map(({ resumed }) => resumed)).toEqual([false, true, false])
 })
 
-test("an attempt that failed leaves no listener behind at the link that tries again and again", async () => {
+test("failed attempts leave no listeners behind at a connection that keeps trying", async () => {
   const closing = new AbortController()
   const target: ConnectTarget = {
     address: { host: "127.0.0.1", port: 1 },
