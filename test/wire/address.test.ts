@@ -14,7 +14,7 @@ describe("a broker's address", () => {
     ["192.168.1.20:8883", { host: "192.168.1.20", port: 8883 }, "192.168.1.20"],
     ["[::1]", { host: "::1", port: 8883 }, "[::1]"],
     ["[2001:DB8::7]:65535", { host: "2001:db8::7", port: 65535 }, "[2001:db8::7]:65535"],
-  ])("%s is read and written in one way [W-40]", (typed, address, written) => {
+  ])("%s is parsed and formatted in one way [W-40]", (typed, address, written) => {
     expect(parseAddress(typed)).toEqual(address)
     expect(formatAddress(address)).toBe(written)
     expect(parseAddress(written)).toEqual(address)
@@ -40,7 +40,7 @@ describe("a broker's address", () => {
     "pi#x",
     "ръка",
     "a".repeat(254),
-  ])("%j is none [W-40]", (typed) => {
+  ])("%j is not an address [W-40]", (typed) => {
     expect(parseAddress(typed)).toBeUndefined()
   })
 
@@ -48,7 +48,7 @@ describe("a broker's address", () => {
     expect(parseAddress("a".repeat(253))).toEqual({ host: "a".repeat(253), port: 8883 })
   })
 
-  it("is another one on another port or at another host", () => {
+  it("differs with the port or the host", () => {
     const pi = { host: "pi", port: 8883 }
     expect(isSameAddress(pi, { ...pi })).toBe(true)
     expect(isSameAddress(pi, { ...pi, port: 1884 })).toBe(false)
@@ -69,7 +69,7 @@ describe("the addresses of a broker of several nodes", () => {
   })
 
   it.each(["", ",", "a,", ",a", "a,,b", "a, b", "a,b:0", "a,a", "a,a:8883", "a,b,a", "a,b,c,d,e,f"])(
-    "%j are none [W-40]",
+    "%j are not addresses [W-40]",
     (typed) => {
       expect(parseAddresses(typed)).toBeUndefined()
     },

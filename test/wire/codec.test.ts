@@ -35,7 +35,7 @@ describe("a reader", () => {
     expect([reader.left, reader.spoilt]).toEqual([0, false])
   })
 
-  test("that was asked for more than there is gives zeros and nothing from then on", () => {
+  test("that is asked for more than there is gives zeros and nothing from then on", () => {
     const reader = new Reader(Uint8Array.of(1, 2))
     expect(reader.u32()).toBe(0)
     expect(reader.spoilt).toBe(true)
@@ -71,7 +71,7 @@ describe("bytes decode", () => {
     expect(decode(Uint8Array.of(3, 0, 5, 6, 7), read)).toBeUndefined()
   })
 
-  test("only if a u64 is one that JavaScript can count to", () => {
+  test("only if a u64 is a safe integer in JavaScript", () => {
     const read = (reader: Reader): number => reader.u64()
     expect(decode(littleEndian(Number.MAX_SAFE_INTEGER, 8), read)).toBe(Number.MAX_SAFE_INTEGER)
     expect(decode(Uint8Array.of(0, 0, 0, 0, 0, 0, 32, 0), read)).toBeUndefined()

@@ -57,7 +57,7 @@ const padded = (bucket: number, ...start: number[]) => {
   return full
 }
 
-test("what is said comes back as it was said, in a bucket", () => {
+test("frames come back unchanged from a bucket", () => {
   fc.assert(
     fc.property(fc.array(anyFrame, { maxLength: 4 }), (frames) => {
       const encoded = encodeFrames(frames)!
@@ -94,7 +94,7 @@ test("[W-20] the smallest bucket holds 120 bytes of text and not 121, the next 3
   expect(encodeFrames([textOf(377)])).toHaveLength(1024 - MESSAGE_OVERHEAD)
 })
 
-test("[W-22] the longest text leaves room in the largest bucket for what goes with it, and no byte more", () => {
+test("[W-22] the longest text leaves room in the largest bucket for its other frames, and no byte more", () => {
   const companions: Frame[] = [
     { kind: "number", number: 0 },
     { kind: "original", mid: new Uint8Array(8) },
@@ -121,7 +121,7 @@ test("[W-20] padding that is not zero, too large a bucket, or no zero byte at th
   expect(decodeFrames(new Uint8Array(0))).toBeUndefined()
 })
 
-test("[W-20] a body that is longer or shorter than its type says is refused", () => {
+test("[W-20] a body that is longer or shorter than its type defines is refused", () => {
   for (const length of [15, 17]) expect(decodeFrames(padded(256, 6, length, 0))).toBeUndefined()
   expect(decodeFrames(padded(256, 6, 16, 0))).toEqual([{ kind: "topic", mailbox: new Uint8Array(16) }])
   expect(decodeFrames(padded(256, 14, 1, 0))).toBeUndefined()
@@ -195,7 +195,7 @@ test("[W-24] the id of a step is never 0", () => {
   expect(decodeFrames(padded(2048, 4, 0xa2, 4, 0, 0))).toBeUndefined()
 })
 
-test("[W-31] somebody writes or does not", () => {
+test("[W-31] a typing notice is on or off", () => {
   expect(decodeFrames(padded(256, 0x13, 1, 0, 1))).toEqual([{ kind: "typing", typing: true }])
   expect(decodeFrames(padded(256, 0x13, 1, 0, 0))).toEqual([{ kind: "typing", typing: false }])
   expect(decodeFrames(padded(256, 0x13, 1, 0, 2))).toBeUndefined()
@@ -219,7 +219,7 @@ test("[W-34] AGAIN and GONE name 1 to 64 texts, as many as they count", () => {
   expect(decodeFrames(padded(256, 0x17, 5, 0, 2, 9, 0, 0, 0))).toBeUndefined()
 })
 
-test("every length that the types fix is checked when it is written", () => {
+test("every fixed length is checked when it is written", () => {
   const wrong: Frame[] = [
     { kind: "pq-ek", id: 1, encapsulationKey: new Uint8Array(1183) },
     { kind: "pq-ct", id: 1, ciphertext: new Uint8Array(1089) },
@@ -237,7 +237,7 @@ test("every length that the types fix is checked when it is written", () => {
   for (const frame of wrong) expect(encodeFrames([frame])).toBeUndefined()
 })
 
-test("[W-27] an unknown frame below 80 is told, one from 80 on is passed over, and the rest is read", () => {
+test("[W-27] an unknown frame below 80 is reported, one from 80 on is skipped, and the rest is read", () => {
   const topic = [6, 16, 0, ...new Uint8Array(16)]
   const mailbox = new Uint8Array(16)
   expect(decodeFrames(padded(256, 0x7f, 2, 0, 9, 9, ...topic))).toEqual([

@@ -6,7 +6,7 @@ import frozen from "../vectors/frames.json" with { type: "json" }
 
 const mid = (byte: number) => new Uint8Array(8).fill(byte)
 
-/** What each of the frozen frames says. */
+/** The contents of each frozen frame. */
 const EXAMPLES: Record<string, Frame> = {
   text: { kind: "text", time: 1_800_000_000_000, replyTo: mid(7), text: Buffer.from("grüße") },
   ack: { kind: "ack", mids: [mid(1), mid(2)] },
@@ -32,7 +32,7 @@ const padded = (hex: string) => {
   return bytes
 }
 
-test.each(Object.entries(frozen.frames))("%s is written and read as it was frozen", (name, hex) => {
+test.each(Object.entries(frozen.frames))("%s is written and read as the frozen bytes", (name, hex) => {
   const frame = EXAMPLES[name]!
   const written = encodeFrames([frame])!
   expect(toHex(written)).toBe(toHex(padded(hex)))
@@ -41,7 +41,7 @@ test.each(Object.entries(frozen.frames))("%s is written and read as it was froze
   ])
 })
 
-test("every frame that is said here is frozen, and every kind of frame is said", () => {
+test("every frame listed here is frozen, and every kind of frame is listed", () => {
   expect(Object.keys(frozen.frames).sort()).toEqual(Object.keys(EXAMPLES).sort())
   const kinds = new Set([...Object.values(EXAMPLES).map(({ kind }) => kind as string), ...FROZEN_ELSEWHERE])
   expect([...kinds].sort()).toEqual(Object.keys(FRAMES).sort())

@@ -21,7 +21,7 @@ const ALICE = identityOf(1, 2)
 const BOB = identityOf(3, 4)
 
 describe("an identity", () => {
-  it("is any 64 bytes, and they are all of it [W-14]", () => {
+  it("is any 64 bytes, and nothing else [W-14]", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 64, maxLength: 64 }), (bytes) => {
         expect(encodeIdentity(decodeIdentity(bytes))).toEqual(bytes)
@@ -53,7 +53,7 @@ describe("the safety number of Alice and Bob", () => {
     )
   })
 
-  it("differs when Mallory stands between them", () => {
+  it("differs when Mallory is between them", () => {
     const mallory = identityOf(5, 6)
     expect(safetyNumber(ALICE, mallory)).not.toEqual(safetyNumber(ALICE, BOB))
     expect(safetyNumber(ALICE, identityOf(3, 6))).not.toEqual(safetyNumber(ALICE, BOB))

@@ -33,7 +33,7 @@ const invitations = fc.record(
   { requiredKeys: ["address", "proof", "invitation"] },
 )
 
-test("an invitation reads back as it was written, also broken over rows of a mail [W-46]", () => {
+test("an invitation reads back unchanged, also broken over lines of an email [W-46]", () => {
   fc.assert(
     fc.property(invitations, fc.nat(), (link, at) => {
       const text = formatInvitationLink(link)
@@ -62,7 +62,7 @@ test("every cut, every changed case and every added letter is refused [W-46]", (
   expect(parseInvitationLink(`${text}/join#AAAA`)).toBeUndefined()
 })
 
-test("what is meant as an invitation is told from other text, whole or not [W-46]", () => {
+test("an intended invitation is distinguished from other text, complete or not [W-46]", () => {
   expect(isInvitationLink("  mqttchat://pi/join#AAA")).toBe(true)
   expect(isInvitationLink("mqttchat://pi/#AAA")).toBe(false)
   expect(isInvitationLink("https://pi/join#AAA")).toBe(false)

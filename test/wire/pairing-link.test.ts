@@ -47,23 +47,23 @@ describe("a link", () => {
       { ...link, proof: { kind: "name" }, address: { host: "example.org", port: 443 } },
     ],
     ["to an IPv6 address", { ...link, address: { host: "fe80::1", port: 1884 } }],
-  ])("%s is read as it was written [W-43]", (_, given) => {
+  ])("%s reads back unchanged [W-43]", (_, given) => {
     expect(parsePairingLink(formatPairingLink(given))).toEqual(given)
   })
 
-  it("for a member holds no way in, whatever else is known [W-43]", () => {
+  it("for a member holds no member addresses, even if they are known [W-43]", () => {
     const members = [{ host: "a.example", port: 8883 }] as const
     expect(formatPairingLink({ ...link, members })).toBe(formatPairingLink(link))
   })
 
-  it("survives the line breaks of a terminal and a mail [W-43]", () => {
+  it("survives the line breaks of a terminal and an email [W-43]", () => {
     const text = formatPairingLink(link)
     expect(
       parsePairingLink(`  ${text.slice(0, 40)}\r\n  ${text.slice(40, 90)}\n${text.slice(90)}\n`),
     ).toEqual(link)
   })
 
-  it("cut short, lengthened, respelled or of another scheme is none [W-43]", () => {
+  it("truncated, lengthened, respelled or of another scheme is refused [W-43]", () => {
     const text = formatPairingLink(link)
     const others = [
       text.slice(0, -1),
@@ -82,10 +82,10 @@ describe("a link", () => {
   })
 })
 
-describe("asking for the bundle of a link", () => {
+describe("the request for the bundle of a link", () => {
   const request = sealLinkRequest(link.bundleHash, link.inbox, chance)
 
-  it("says where to send it, only to who has the link [W-44]", () => {
+  it("gives the address for the answer, only to the holder of the link [W-44]", () => {
     expect(request).toHaveLength(LINK_REQUEST_BYTES)
     expect(request.subarray(0, 16)).toEqual(linkRequestTag(link.bundleHash))
     expect(openLinkRequest(link.bundleHash, request)).toEqual(link.inbox)
@@ -106,7 +106,7 @@ describe("asking for the bundle of a link", () => {
 describe("padding that is not zero", () => {
   const nonce = chance(24)
 
-  it("makes a request none [W-2] [W-44]", () => {
+  it("invalidates a request [W-2] [W-44]", () => {
     const key = kdf(new Uint8Array(0), link.bundleHash, utf8("mqttchat/1 link key"), 32)
     const plain = new Uint8Array(200)
     const made = (): Uint8Array => concat(linkRequestTag(link.bundleHash), nonce, seal(plain, nonce, key))
@@ -115,7 +115,7 @@ describe("padding that is not zero", () => {
     expect(openLinkRequest(link.bundleHash, made())).toBeUndefined()
   })
 
-  it("makes an answer none [W-2] [W-45]", () => {
+  it("invalidates an answer [W-2] [W-45]", () => {
     const bundle = chance(BUNDLE_BYTES)
     const bundleHash = hash32(bundle)
     const key = kdf(new Uint8Array(0), bundleHash, utf8("mqttchat/1 link answer"), 32)
@@ -127,7 +127,7 @@ describe("padding that is not zero", () => {
   })
 })
 
-describe("the bundle that comes back", () => {
+describe("the bundle in the answer", () => {
   const bundle = chance(BUNDLE_BYTES)
   const bundleHash = hash32(bundle)
 
@@ -139,7 +139,7 @@ describe("the bundle that comes back", () => {
     expect(openLinkAnswer(bundleHash, answer.subarray(1))).toBeUndefined()
   })
 
-  it("is refused if somebody with the link sends another one [W-45]", () => {
+  it("is refused if another holder of the link sends a different one [W-45]", () => {
     expect(
       openLinkAnswer(bundleHash, sealLinkAnswer(bundleHash, chance(BUNDLE_BYTES), chance)),
     ).toBeUndefined()

@@ -38,7 +38,7 @@ describe("a message of a nameplate", () => {
     )
   })
 
-  it("has one spelling: what decodes encodes to the same bytes [W-2] [W-41]", () => {
+  it("has one encoding: bytes that decode encode to the same bytes [W-2] [W-41]", () => {
     const near = fc
       .tuple(message, fc.nat(), fc.nat(255), fc.integer({ min: -2, max: 2 }))
       .map(([sent, at, byte, longer]) => {
@@ -57,7 +57,7 @@ describe("a message of a nameplate", () => {
     )
   })
 
-  it("of another version, with unknown flags or too large a box is none", () => {
+  it("of another version, with unknown flags or too large a box is refused", () => {
     const owner = new Uint8Array(16)
     const claim = encodePairing({ kind: "claim", owner })
     claim[1] = 2
@@ -122,7 +122,7 @@ describe("access to a broker", () => {
     ["with an unknown type", [3, 0, 0]],
     ["with data where there is none", [0, 1, 0, 9]],
     ["with half an invitation", [1, 2, 0, 9, 9]],
-    ["with a password for nobody", [2, 5, 0, 0, 0, 1, 0, 65]],
+    ["with a password but no user", [2, 5, 0, 0, 0, 1, 0, 65]],
     ["with a name that is no UTF-8", [2, 5, 0, 1, 0, 0xff, 0, 0]],
     ["with bytes left over", [0, 0, 0, 0]],
     ["with more than it says", [2, 4, 0, 0, 0]],

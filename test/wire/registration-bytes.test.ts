@@ -26,7 +26,7 @@ function u16(value: number): number[] {
   return [value & 0xff, value >> 8]
 }
 
-/** The tables of and, spelled by hand. */
+/** The tables of and, written by hand. */
 const REQUESTS: readonly (readonly [RegistrationRequest, readonly number[]])[] = [
   [
     { kind: "join", user, secret, sign, deviceName: "pi ü", csr },
@@ -82,7 +82,7 @@ describe("on the wire", () => {
   })
 })
 
-describe("what is over its bound is none", () => {
+describe("anything over its bound is refused", () => {
   const renewal = (length: number): Uint8Array =>
     Uint8Array.from([3, ...device, ...sign, ...u16(length), ...new Uint8Array(length)])
   const joined = (name: Uint8Array, length = 0): Uint8Array => {
@@ -103,7 +103,7 @@ describe("what is over its bound is none", () => {
       expect(decodeRequest(request)).toBeUndefined()
   })
 
-  test("a device name of more than 64 bytes, or of bytes that are no text", () => {
+  test("a device name of more than 64 bytes, or of bytes that are not text", () => {
     for (const make of [joined, restored]) {
       expect(decodeRequest(make(utf8("n".repeat(64))))).toBeDefined()
       expect(decodeRequest(make(utf8("n".repeat(65))))).toBeUndefined()
@@ -116,7 +116,7 @@ describe("what is over its bound is none", () => {
     expect(decodeAnswer(admitted(801))).toBeUndefined()
   })
 
-  test("a kind or a reason that nobody has given a meaning", () => {
+  test("an undefined kind or reason", () => {
     for (const kind of [0, 6, 255])
       expect(decodeRequest(Uint8Array.from([kind, ...device, ...sign]))).toBeUndefined()
     for (const reason of [0, 10, 255]) expect(decodeAnswer(Uint8Array.of(3, reason))).toBeUndefined()

@@ -55,7 +55,7 @@ const answers: fc.Arbitrary<RegistrationAnswer> = fc.oneof(
   fc.record({ kind: fc.constant("replaced"), at: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }),
 )
 
-test("invitations, requests and answers come back as they were written [R-1] [R-3] [R-4]", () => {
+test("invitations, requests and answers read back unchanged [R-1] [R-3] [R-4]", () => {
   const expiresAt = fc.nat({ max: Number.MAX_SAFE_INTEGER })
   const invitations = fc.record({
     user: bytes(16),
@@ -135,14 +135,14 @@ test("a request with one changed byte, or of another length, is dropped [R-3]", 
   expect(openRequest(concat(payload, Uint8Array.of(0)), target, registrar.secretKey)).toBeUndefined()
 })
 
-test("a request for one topic or registrar is worth nothing at another [R-3]", () => {
+test("a request for one topic or registrar is refused at another [R-3]", () => {
   const { payload } = sealed()
   const other = boxKeyPair(systemRandom)
   expect(openRequest(payload, { ...target, topicId: systemRandom(16) }, registrar.secretKey)).toBeUndefined()
   expect(openRequest(payload, { ...target, registrar: other.publicKey }, other.secretKey)).toBeUndefined()
 })
 
-/** What Mallory can make who knows the format: padding and signature are her own. */
+/** A request that Mallory can make, with her own padding and signature. */
 function forge(fields: Uint8Array, signature: Uint8Array, padding: number): Uint8Array {
   const mallory = boxKeyPair(systemRandom)
   const shared = agree(mallory.secretKey, registrar.publicKey)!
@@ -163,7 +163,7 @@ function forge(fields: Uint8Array, signature: Uint8Array, padding: number): Uint
   return concat(mallory.publicKey, nonce, seal(plain, nonce, boxKey))
 }
 
-test("a request whose padding is not zeros, or whose signature is another's, is dropped [R-3]", () => {
+test("a request whose padding is not zeros, or whose signature has another key, is dropped [R-3]", () => {
   const fields = encodeRequest(INVITE)
   const byMallory = sign(fields, signKeyPair(systemRandom).secretKey)
   const open = (payload: Uint8Array) => openRequest(payload, target, registrar.secretKey)
@@ -173,7 +173,7 @@ test("a request whose padding is not zeros, or whose signature is another's, is 
   expect(open(forge(concat(fields, Uint8Array.of(0)), new Uint8Array(), 0))).toBeUndefined()
 })
 
-test("an answer that was changed, or was for somebody else, is ignored [R-2]", () => {
+test("an answer that was changed, or was for another device, is ignored [R-2]", () => {
   const mine = sealed()
   const theirs = sealed()
   const answered = (payload: Uint8Array) =>
@@ -197,7 +197,7 @@ test("an invitation whose registrar key is of low order seals nothing", () => {
   expect(sealRequest(INVITE, zero, alice.secretKey, systemRandom)).toBeUndefined()
 })
 
-test("a request to be restored and its answers are written as they were frozen [R-3] [R-4] [R-14]", () => {
+test("a restore request and its answers are written as the frozen bytes [R-3] [R-4] [R-14]", () => {
   const counted = counting(0)
   const request: RegistrationRequest = {
     kind: "restore",

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { concat } from "../../src/crypto/bytes.ts"
 import { StreamReader } from "../../src/wire/stream-reader.ts"
 
-/** Pieces one after the other, and how many times anybody asked for one. */
+/** Pieces one after the other, and how many were requested. */
 function source(pieces: readonly Uint8Array[]): {
   readonly asked: () => number
   readonly reader: StreamReader
@@ -18,8 +18,8 @@ function source(pieces: readonly Uint8Array[]): {
   return { asked: () => asked, reader: new StreamReader({ [Symbol.asyncIterator]: () => ({ next }) }) }
 }
 
-describe("whatever pieces bytes come in", () => {
-  test("they are taken in the lengths that are asked for, and fewer only at the end", async () => {
+describe("bytes in pieces of any size", () => {
+  test("are read in the requested lengths, and fewer only at the end", async () => {
     const pieces = fc.array(fc.uint8Array({ maxLength: 9 }), { maxLength: 8 })
     const takes = fc.array(fc.nat({ max: 12 }), { maxLength: 8 })
     await fc.assert(
@@ -36,7 +36,7 @@ describe("whatever pieces bytes come in", () => {
     )
   })
 
-  test("no piece is asked for that is not needed, and none after the last", async () => {
+  test("cause no request for a piece that is not needed, and none after the last", async () => {
     const { asked, reader } = source([Uint8Array.of(1, 2, 3), new Uint8Array(0), Uint8Array.of(4)])
     expect(await reader.read(2)).toEqual(Uint8Array.of(1, 2))
     expect(await reader.read(1)).toEqual(Uint8Array.of(3))

@@ -12,12 +12,12 @@ describe("what Mallory writes", () => {
     expect(display("x\u007f\u0008y\rz\t.")).toBe("x␡␈y␍z␉.")
   })
 
-  it("cannot turn the reading direction round [W-80]", () => {
+  it("cannot reverse the reading direction [W-80]", () => {
     expect(display("gpj\u202eexe.")).toBe("gpj<U+202E>exe.")
     expect(display("\u2066a\u2069\u200f")).toBe("<U+2066>a<U+2069><U+200F>")
   })
 
-  it("cannot hide text that nobody sees [W-80]", () => {
+  it("cannot hide text from the reader [W-80]", () => {
     expect(display("pass\u00ad\u200b\u2060\ufeffword\u{e0041}")).toBe("password")
   })
 
@@ -26,12 +26,12 @@ describe("what Mallory writes", () => {
     expect(display("e" + "\u0301\u200d".repeat(50))).toBe("e" + "\u0301\u200d".repeat(3))
   })
 
-  it("cannot let a second row pass for a message of alice [W-81]", () => {
+  it("cannot make a second row look like a message of alice [W-81]", () => {
     expect(display("hi\nalice: send me the key")).toBe("hi\n      │ alice: send me the key")
     expect(display("hi\r\nthere")).toBe("hi\n      │ there")
   })
 
-  it("has each thing that is replaced or left out replaced or left out, up to both ends of its range [W-80]", () => {
+  it("has each range replaced or removed, up to both of its ends [W-80]", () => {
     const pictures = [0, 9, 0x0b, 0x1f].map((code) => String.fromCodePoint(code, 0x2400 + code))
     for (const [control = "", picture = ""] of pictures) expect(display(`a${control}b`)).toBe(`a${picture}b`)
     for (const code of [0x80, 0x9f, 0x61c, 0x200e, 0x200f, 0x2028, 0x202e, 0x2066, 0x2069]) {
@@ -91,7 +91,7 @@ describe("a name", () => {
 describe("any text at all", () => {
   const anything = fc.string({ unit: "binary", maxLength: 200 })
 
-  it("holds nothing unsafe once it is shown, and cleaning it twice changes nothing more [W-80]", () => {
+  it("holds nothing unsafe when shown, and a second cleaning changes nothing [W-80]", () => {
     fc.assert(
       fc.property(anything, (text) => {
         const name = displayName(text)

@@ -17,7 +17,7 @@ const mailbox = new Uint8Array(16).map((_zero, index) => 255 - index)
 const id = toBase64url(device)
 
 describe("a topic", () => {
-  it("is written as its clause has it [W-10]", () => {
+  it("is written as its clause defines [W-10]", () => {
     const inbox = { device: new Uint8Array(16), mailbox: new Uint8Array(16).fill(255) }
     expect(inboxTopic(inbox)).toBe("mc/1/i/AAAAAAAAAAAAAAAAAAAAAA/_____________________w")
     expect(pairingTopic(47)).toBe("mc/1/p/47")
@@ -32,7 +32,7 @@ describe("a topic", () => {
     [pairingTopic(NAMEPLATE_MAX), { kind: "pairing", nameplate: 9999 }],
     [registrationRequestTopic(id), { kind: "registration-request", id }],
     [registrationAnswerTopic(id), { kind: "registration-answer", id }],
-  ])("%s says what it is for [W-10]", (topic, read) => {
+  ])("%s has its purpose [W-10]", (topic, read) => {
     expect(parseTopic(topic)).toEqual(read)
   })
 
@@ -70,11 +70,11 @@ describe("a topic", () => {
     "mc/1/p/9999 ",
     "mc/1/p/x9",
     "$SYS/broker/clients",
-  ])("%j is none [W-10]", (topic) => {
+  ])("%j is not a topic [W-10]", (topic) => {
     expect(parseTopic(topic)).toBeUndefined()
   })
 
-  it("has one spelling: what is read is written the same way [W-10]", () => {
+  it("has one spelling: a parsed topic is formatted the same way [W-10]", () => {
     const level = fc.stringMatching(/^[A-Za-z0-9_-]{22}$/)
     fc.assert(
       fc.property(level, level, (first, second) => {
