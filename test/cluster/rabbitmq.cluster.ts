@@ -38,7 +38,7 @@ function runningAt(node: Rabbit | undefined): readonly string[] {
 
 type Queue = { readonly leader: string; readonly messages: number }
 
-/** What node "one" says about the queue of this device. */
+/** What node "one" reports about the queue of this device. */
 function queueOf(device: string): Queue {
   const table = nodes.get("one")?.control("list_queues", "--silent", "name", "leader", "messages") ?? ""
   const line = table.split("\n").find((queue) => queue.includes(device))
@@ -52,7 +52,7 @@ const typedLines = (from: number): string =>
     .join("")
 const texts = (from: number): string[] => Array.from({ length: 10 }, (_, at) => `number ${String(from + at)}`)
 
-test("three nodes are one cluster, and each knows the others", () => {
+test("three nodes form one cluster, and each knows the others", () => {
   for (const node of nodes.values()) expect(runningAt(node)).toHaveLength(NAMES.length)
 })
 
@@ -78,7 +78,7 @@ test("the node that holds Bob's messages is killed, and nothing is lost or doubl
   expect(output.map(({ text }) => text)).toEqual([...texts(0), ...texts(10)])
 })
 
-test("the killed node comes back, and takes part again", async () => {
+test("the killed node comes back, and joins again", async () => {
   await killed?.restart("SIGTERM")
   expect(runningAt(killed)).toHaveLength(NAMES.length)
   await alice.runJson("send", "bob", "all three again")
