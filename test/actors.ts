@@ -3,7 +3,7 @@ import { join } from "node:path"
 /** Where `build.ts` puts the bundles of the actors: below the project, so that they find its packages. */
 export const ACTORS_FOLDER = join(import.meta.dirname, ".actors")
 
-/** What `node` runs for the actor `NAME.actor.ts`, bundled: started from source it takes ten times as long. */
+/** What `node` runs for the actor `NAME.actor.ts`, bundled, since a start from source takes ten times as long. */
 export function actorFile(name: string): string {
   return join(ACTORS_FOLDER, `${name}.mjs`)
 }

@@ -8,11 +8,11 @@ import { TEMPLATES_VARIABLE } from "./template.ts"
 
 const ACTOR = /\.actor\.ts$/
 
-/** Child-process stories run the program as it is shipped, and actors from bundles: built once, before the first test. */
+/** Child-process tests run the program as it is shipped, and actors from bundles: built once, before the first test. */
 export default async function setup(): Promise<() => void> {
   execFileSync(process.execPath, [join(import.meta.dirname, "../scripts/build.mjs")], { stdio: "inherit" })
   await buildActors()
-  // All that the run leaves behind lies in one folder; its name is short, for paths of sockets are.
+  // All files of a run are in one folder; its name is short because socket paths must be.
   const run = mkdtempSync(join(tmpdir(), "mc-"))
   chmodSync(run, 0o755)
   process.env["TMPDIR"] = run

@@ -3,13 +3,13 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 
 const ROOT = join(import.meta.dirname, "..")
-/** All that a person reads: what the program prints, and what is written about it. */
+/** All text for users: the program's output and the documents. */
 const FOLDERS = ["src", "docs", "scripts", "mosquitto", "rabbitmq", "certs", ".github"]
 const TEXT = /\.(?:ts|mjs|md|sh|json|yml|conf|example)$/
-/** A command that installs or runs packages by name, up to the end of what is quoted or of the row. */
+/** A command that installs or runs packages by name, up to the end of the quotation or line. */
 const INSTALLS =
   /\b(?:npm|pnpm|bun) (?:install|i|add|exec|update)\b([^`"'\n]*)|\b(?:yarn (?:global )?add|npx|bunx)\b([^`"'\n]*)/g
-/** What we give to such a command: the tarball that `npm pack` has just made. */
+/** The argument that we give to such a command: the tarball that `npm pack` has just made. */
 const OURS = /^\.\/mqttchat-\S+\.tgz$/
 const WITH_VALUE = /^--(?:prefix|cache|registry)$/
 
@@ -23,7 +23,7 @@ function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8")
 }
 
-/** The names that the commands of a text install, if they are not ours. */
+/** The names of other packages that the commands of a text install. */
 function foreignNames(text: string): readonly string[] {
   return [...text.matchAll(INSTALLS)].flatMap((match) => {
     const words = (match[1] ?? match[2] ?? "").split(/\s+/).filter((word) => word !== "")
@@ -52,7 +52,7 @@ describe("what we tell people to install", () => {
 describe("README", () => {
   const readme = read("README.md")
 
-  it("names no address on the web, for there is none that is ours", () => {
+  it("names no web address, because we have none", () => {
     expect(readme.match(/\bhttps?:\/\/\S+|\bgit clone\b.*|\bgithub\.com\S*/g)).toBeNull()
   })
 

@@ -15,15 +15,15 @@ import { openAuthority } from "../src/registrar/authority.ts"
 const MACHINE = process.arch === "arm64" ? "aarch64" : "x86_64"
 const DYNAMIC_SECURITY = `/usr/lib/${MACHINE}-linux-gnu/mosquitto_dynamic_security.so`
 
-/** How a Mosquitto lets people in. */
+/** How a Mosquitto admits clients. */
 export type MosquittoKind =
-  /** As the files in `mosquitto/` say, with a listener for devices and one for guests. */
+  /** As in the files of `mosquitto/`, with a listener for devices and one for guests. */
   | "shipped"
   /** Devices as in the shipped files, with the dynamic-security plugin; its admin (password "secret") on the guests' port, without TLS. */
   | "dynamic"
-  /** Somebody else's broker: TLS, no accounts, no access list. */
+  /** An external broker: TLS, no accounts, no access list. */
   | "open"
-  /** Somebody else's broker: user "alice" with password "correct" and "bob" with "horse". */
+  /** An external broker: user "alice" with password "correct" and "bob" with "horse". */
   | "accounts"
   /** The same accounts on the plain port, without TLS. */
   | "plain"
@@ -34,9 +34,9 @@ export type Mosquitto = {
   /** Only of the shipped files; otherwise the same as `port`. */
   readonly guestPort: number
   readonly authority: Authority
-  /** A folder that goes with the broker: ca.crt lies there. */
+  /** A folder deleted with the broker; it holds ca.crt. */
   readonly folder: string
-  /** What it has written to its log so far, line by line. */
+  /** The lines of its log so far. */
   readonly log: readonly string[]
   /** Ends it as an operator would, or as a power cut would, and starts it again on the same ports and data. */
   readonly restart: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
@@ -45,13 +45,13 @@ export type Mosquitto = {
 
 /**
  * Whether Mosquitto is installed, for `describe.skipIf`.
- * @throws Error if it is not, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped.
+ * @throws Error if it is not, and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests.
  */
 export function mosquittoIsMissing(): boolean {
   return isMissing("mosquitto", ["mosquitto", "/usr/sbin/mosquitto"].some(runs))
 }
 
-/** The same of mosquitto_pub and mosquitto_sub, which come in a package of their own. */
+/** The same for mosquitto_pub and mosquitto_sub, which come in a separate package. */
 export function mosquittoClientsAreMissing(): boolean {
   const { error } = spawnSync("mosquitto_sub", ["--help"])
   return isMissing("mosquitto-clients", error === undefined)
@@ -111,7 +111,7 @@ export async function startMosquitto(kind: MosquittoKind, authority?: Authority)
   }
 }
 
-/** Nobody is revoked. */
+/** A revocation list without entries. */
 async function emptyList(authority: Authority): Promise<string> {
   const { revocationList } = await openAuthority(authority, systemRandom)
   return revocationList([], Date.now())

@@ -6,13 +6,13 @@ import { Fault } from "../src/errors.ts"
 import { profilePaths } from "../src/paths.ts"
 import { isPrivateFolder, makePrivateFolder } from "../src/fs/private-folder.ts"
 
-test("with MQTTCHAT_HOME everything of a profile lies below one folder", () => {
+test("with MQTTCHAT_HOME all files of a profile are below one folder", () => {
   const paths = profilePaths({ MQTTCHAT_HOME: "/srv/chat", HOME: "/home/al" }, "al")
   for (const path of Object.values(paths)) expect(path.startsWith("/srv/chat/al")).toBe(true)
   expect(new Set(Object.values(paths)).size).toBe(Object.values(paths).length)
 })
 
-test("otherwise each kind of file lies where the system wants it", () => {
+test("otherwise each kind of file is in the system's folder for it", () => {
   const paths = profilePaths({ HOME: "/home/al" }, "work-2")
   expect(paths.settings).toBe("/home/al/.config/mqttchat/work-2/settings.json")
   expect(dirname(paths.database)).toBe("/home/al/.local/share/mqttchat/work-2")
@@ -25,7 +25,7 @@ test("otherwise each kind of file lies where the system wants it", () => {
   ])
 })
 
-test("who has no session on this machine finds the same sockets as who has one", () => {
+test("a user without a login session finds the same sockets as one with a session", () => {
   const long = `/${"x".repeat(95)}`
   const session = { XDG_RUNTIME_DIR: "/run/user/1000", TMPDIR: "/var/tmp/of-the-session" }
   for (const home of ["/home/al", long]) {
@@ -38,7 +38,7 @@ test("a relative folder in the environment is ignored, as XDG says", () => {
   expect(paths.root).toBe("/home/al/.local/share/mqttchat/al")
 })
 
-test("a socket path that the system could not bind becomes a short one, each its own", () => {
+test("a socket path that is too long to bind becomes a short, unique one", () => {
   const long = `/${"x".repeat(95)}`
   const short = (home: string, profile: string): string =>
     profilePaths({ MQTTCHAT_HOME: home }, profile).socket
@@ -50,15 +50,18 @@ test("a socket path that the system could not bind becomes a short one, each its
   expect(short(fits, "a")).toBe(`${fits}/a/owner.sock`)
 })
 
-test.each(["", "-al", "Al", "../al", "a/b", "a.b", "ä", "a".repeat(33)])("%j is no profile name", (name) => {
-  expect(() => profilePaths({}, name)).toThrow(Fault)
-})
+test.each(["", "-al", "Al", "../al", "a/b", "a.b", "ä", "a".repeat(33)])(
+  "%j is not a profile name",
+  (name) => {
+    expect(() => profilePaths({}, name)).toThrow(Fault)
+  },
+)
 
 test.each(["a", "0", "al-2", "a".repeat(32)])("%j is a profile name", (name) => {
   expect(profilePaths({ MQTTCHAT_HOME: "/h" }, name).root).toBe(`/h/${name}`)
 })
 
-test("a private folder is made for its owner alone; one that others may enter, or a link, is refused", () => {
+test("a private folder is made for its owner only; one that others may enter, or a link, is refused", () => {
   const base = mkdtempSync(join(tmpdir(), "mqttchat-folder-"))
   const made = join(base, "a", "b")
   makePrivateFolder(made)

@@ -15,12 +15,12 @@ const SHIPPED = join(import.meta.dirname, "..", "rabbitmq")
 const PROGRAMS = "/usr/lib/rabbitmq/bin"
 const BOOTED = /completed with \d+ plugins/
 
-/** A node of RabbitMQ with the files that we ship, on ports and in folders of its own. */
+/** A node of RabbitMQ with the files that we ship, on its own ports and in its own folders. */
 export type Rabbit = {
   readonly port: number
   readonly authority: Authority
   readonly log: readonly string[]
-  /** As an operator types it, `rabbitmqctl` without its first word. */
+  /** Runs `rabbitmqctl` with these arguments, as an operator would. */
   readonly control: (...args: readonly string[]) => string
   /** Ends it as a power cut would, or as an operator would, and starts it again. */
   readonly restart: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
@@ -29,7 +29,7 @@ export type Rabbit = {
 
 /**
  * Whether RabbitMQ is installed, for `describe.skipIf`.
- * @throws Error if it is not, where MQTTCHAT_TEST_REQUIRE=all says that nothing may be skipped.
+ * @throws Error if it is not, and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests.
  */
 export function rabbitIsMissing(): boolean {
   try {
@@ -41,14 +41,14 @@ export function rabbitIsMissing(): boolean {
   }
 }
 
-/** Names the ports that nothing else may use while the nodes run. */
+/** Reserves ports for the nodes, so that nothing else uses them meanwhile. */
 export type Epmd = {
   readonly folder: string
   readonly epmdPort: number
   readonly close: () => Promise<void>
 }
 
-/** A folder and a name server (epmd) of their own for nodes that find one another. */
+/** A separate folder and name server (epmd) for nodes that find one another. */
 export async function startEpmd(): Promise<Epmd> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-rabbit-"))
   const epmdPort = await freePort()
@@ -70,13 +70,13 @@ export async function startEpmd(): Promise<Epmd> {
 
 export type RabbitSetup = {
   readonly authority: Authority
-  /** Where the registrar answers. */
+  /** The port of the registrar's auth backend. */
   readonly authPort: number
-  /** The names of all nodes of a cluster, this one's too. */
+  /** The names of all nodes of a cluster, this one included. */
   readonly cluster?: readonly string[]
 }
 
-/** Starts a node called `name`, and waits until it takes clients. */
+/** Starts a node called `name`, and waits until it accepts clients. */
 export async function startRabbit(
   epmd: Epmd,
   name: string,
@@ -149,12 +149,12 @@ function environment({ folder, epmdPort }: Epmd, name: string, distPort: number)
     RABBITMQ_ADVANCED_CONFIG_FILE: join(nodeFolder, "none.config"),
     RABBITMQ_ENABLED_PLUGINS_FILE: join(nodeFolder, "enabled_plugins"),
     RABBITMQ_CONF_ENV_FILE: "/dev/null",
-    // a busy machine with two cores is no place for spinning schedulers
+    // spinning schedulers would slow a busy machine with two cores
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "+S 2:2 +sbwt none",
   }
 }
 
-/** In a group of its own: the script starts Erlang, which starts helpers. */
+/** Runs in a separate process group: the script starts Erlang, which starts helpers. */
 async function boot(env: NodeJS.ProcessEnv, log: string[]): Promise<ChildProcess> {
   const child = spawn(join(PROGRAMS, "rabbitmq-server"), {
     env,
@@ -179,13 +179,13 @@ function stop({ pid }: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     process.kill(-pid, signal)
   } catch {
-    // it has ended
+    // it has already ended
   }
 }
 
 export type RabbitWithAuth = Rabbit & { readonly devices: Set<string>; readonly revoked: Set<string> }
 
-/** One node beside a registrar's door that knows `devices` as let in and `revoked` as shut out. */
+/** One node with a registrar's auth backend that admits `devices` and refuses `revoked`. */
 export async function startSingleRabbit(): Promise<RabbitWithAuth> {
   const authority = await makeAuthority()
   const [devices, revoked] = [new Set<string>(), new Set<string>()]

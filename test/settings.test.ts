@@ -23,7 +23,7 @@ function freshPath(): string {
   return join(mkdtempSync(join(tmpdir(), "mqttchat-settings-")), "alice", "settings.json")
 }
 
-test("what Alice settled is read back, until she settles it anew", async () => {
+test("Alice's settings are read back, until she changes them", async () => {
   const path = freshPath()
   expect(readSettings(path)).toBeUndefined()
   await writeSettings(path, ALICE)
@@ -33,7 +33,7 @@ test("what Alice settled is read back, until she settles it anew", async () => {
   expect(readSettings(path)).toEqual(later)
 })
 
-test("the file is Alice's alone and nothing else is left beside it", async () => {
+test("only Alice may read the file, and no other file is left there", async () => {
   const path = freshPath()
   await writeSettings(path, ALICE)
   await writeSettings(path, ALICE)
@@ -55,7 +55,7 @@ test.each([
   ["too much", JSON.stringify({ ...ALICE, name: "A".repeat(70_000) })],
   ["too many spaces", JSON.stringify(ALICE) + " ".repeat(70_000)],
   ["nothing", ""],
-])("%s is damage, told as such, and never written over", async (_, content) => {
+])("%s is reported as damage, and never overwritten", async (_, content) => {
   const path = freshPath()
   await writeSettings(path, ALICE)
   writeFileSync(path, content)
@@ -64,7 +64,7 @@ test.each([
   expect(readFileSync(path, "utf8")).toBe(content)
 })
 
-test("settings that would not be read back are not written", async () => {
+test("settings that could not be read back are not written", async () => {
   const path = freshPath()
   await expect(writeSettings(path, { ...ALICE, name: "" })).rejects.toMatchObject({ code: "bug" })
   expect(readSettings(path)).toBeUndefined()

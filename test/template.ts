@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-/** Where `build.ts` says that the templates of this run of tests lie. */
+/** The folder of this run's templates, set by `build.ts`. */
 export const TEMPLATES_VARIABLE = "MQTTCHAT_TEST_TEMPLATES"
 
 /**
- * The folder `name`, which `make` fills when the first test of a run asks for it: what takes seconds to make and is only
- * the beginning of a story. To be copied, never to be changed.
+ * The folder `name`, which `make` fills when the first test of a run asks for it. For state that takes seconds to make
+ * and is only the beginning of a test. Copy it, never change it.
  */
 export async function template(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = process.env[TEMPLATES_VARIABLE]
@@ -18,7 +18,7 @@ export async function template(name: string, make: (folder: string) => Promise<v
   try {
     renameSync(fresh, made)
   } catch (cause) {
-    // Another file of tests has made it meanwhile.
+    // Another test file has made it meanwhile.
     if (!existsSync(made)) throw cause
     rmSync(fresh, { recursive: true })
   }
