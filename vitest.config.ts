@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
-/** Much of a story is waiting for other processes, so that two cores have work for three files at once. */
+/** Tests often wait for other processes, so two cores have work for three files at once. */
 const FILES_AT_ONCE = Math.max(3, availableParallelism())
 
 export default defineConfig({
@@ -11,9 +11,9 @@ export default defineConfig({
     setupFiles: "test/cost.ts",
     pool: "forks",
     maxWorkers: FILES_AT_ONCE,
-    // CommonJS packages as Node itself, the compiler and the bundler take them.
+    // Load CommonJS packages as Node, the compiler and the bundler do.
     deps: { interopDefault: false },
-    // However busy the machine is, only what hangs reaches this. No test has a limit of its own.
+    // Only a hanging test reaches this, however busy the machine is. No test has its own limit.
     testTimeout: 600_000,
     hookTimeout: 600_000,
     coverage: { provider: "v8", include: ["src/**/*.ts"], reporter: ["text-summary", "html"] },

@@ -11,7 +11,7 @@ import { TOPIC_KINDS, topicFilter, type Topic } from "../src/wire/topics.ts"
 import { code, table } from "./markdown.ts"
 
 const KINDS = Object.keys(ACCESS_RULES) as ClientKind[]
-/** What stands in a topic where any of its kind is meant. */
+/** The placeholder in a topic for any of its kind. */
 const ANY: Readonly<Record<Topic["kind"], string>> = {
   inbox: "DEVICE",
   pairing: "N",

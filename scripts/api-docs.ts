@@ -8,7 +8,7 @@ import * as shape from "../src/engine/state/shapes.ts"
 import { RPC_ERROR } from "../src/daemon/rpc.ts"
 import { EXIT_CODE, type FaultCode } from "../src/errors.ts"
 
-/** What follows this line of docs/api.md is written by `npm run docs`. */
+/** `npm run docs` writes the part of docs/api.md after this line. */
 export const GENERATED = "<!-- Everything below is written by `npm run docs`. -->\n"
 
 type Json = { readonly [key: string]: unknown }

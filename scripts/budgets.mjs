@@ -14,7 +14,7 @@ const BUDGETS = [
     /vi\.mock|\b(it|test|describe)\.(skip|only|todo)\(/g,
     0,
   ],
-  // Each says beside it who hears of the failure instead, or why nobody needs to.
+  // Each has a comment that says where the failure is reported instead, or why it need not be.
   ["swallowed errors", "src", /catch(?: \([a-z]+\))? \{\s*\}|\.catch\(\(\) => (?:\{\}|undefined|null)\)/g, 5],
   [
     "services, managers, factories",

@@ -1,6 +1,6 @@
 import { readAll } from "./files.mjs"
 
-/** `[W-3]` and the like: a clause of the specification that stands beside the code of its room. */
+/** `[W-3]` and the like: a clause of the SPEC.md in the folder of its code. */
 const CITATION = /\[([WPSRDB]-\d+)\]/g
 const CLAUSE_START = /\n(?=\*\*\[[WPSRDB]-\d+\]\*\*)/
 const CLAUSE_NAME = /^\*\*\[([WPSRDB]-\d+)\]\*\*/

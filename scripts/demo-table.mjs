@@ -1,7 +1,7 @@
 /** Three columns and the gaps between them fill a terminal of 80. */
 const COLUMNS = [22, 32, 22]
 const GAP = "  "
-/** What stands before a frame: on its way with the message, or back with the receipt. */
+/** The mark before a frame: on its way with the message, or back with the receipt. */
 const ARROW = { there: "→ ", back: "← " }
 const INDENT = "  "
 
@@ -19,7 +19,7 @@ export function table(conversation) {
   return blocks.flat().join("\n")
 }
 
-/** Topic, length and the beginning of one frame; whoever sent the first one sent the message. */
+/** Topic, length and the beginning of one frame; the sender of the first one sent the message. */
 function frameLines({ topic, from, bytes, base64 }, first) {
   const device = topic.slice(0, topic.lastIndexOf("/") + 1)
   const size = `${bytes} bytes `

@@ -27,7 +27,7 @@ run(process.execPath, join(ROOT, "scripts", "build.mjs"))
 
 const home = mkdtempSync(join(tmpdir(), "mqttchat-demo-"))
 const children = new Set()
-/** Rejects when a child fails that nobody has stopped: whatever is waited for then will not come. */
+/** Rejects when a child fails that we did not stop: the awaited output will then never come. */
 const failure = withReject()
 let endedBy
 const interrupted = new Promise((resolve) => {
@@ -46,7 +46,7 @@ function withReject() {
   return { promise, reject }
 }
 
-/** Starts `mqttchat` as one of the two people; what it says on standard error is shown only if it fails. */
+/** Starts `mqttchat` as one of the two users; its standard error is shown only if it fails. */
 function start(user, ...args) {
   const env = { ...process.env, MQTTCHAT_HOME: join(home, user), CI: "", NO_COLOR: "1" }
   const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
@@ -79,7 +79,7 @@ async function all(child) {
   return found
 }
 
-/** What the broker prints about itself and about each message that passes it. */
+/** The broker's output about itself and about each message that passes it. */
 class Watch {
   #frames = []
   #passed = () => undefined
@@ -104,20 +104,20 @@ class Watch {
     return this.#frames.splice(0)
   }
 
-  /** Leaves out what has passed so far. */
+  /** Skips the frames so far. */
   skip() {
     this.#frames.length = 0
   }
 }
 
-/** Alice's profile and her broker, which listens on a free port of this laptop only. */
+/** Alice's profile and her broker, which listens on a free loopback port. */
 async function open() {
   await all(start("alice", "init", "--name", "alice", "--no-passphrase", "--broker", "here", "--json"))
   const watch = new Watch(start("alice", "broker", "--loopback", "--port", "0", "--watch", "--json"))
   return { watch, port: await watch.port }
 }
 
-/** Alice shows a code, Bob types it; gives what both were told. */
+/** Alice shows a code, Bob types it; gives the results of both. */
 async function pair() {
   const isPaired = ({ schema }) => schema === "mqttchat/paired/1"
   const alice = objects(start("alice", "pair", "--json", "--no-qr"))
@@ -131,7 +131,7 @@ async function pair() {
   return { carrier, milliseconds: Math.round(performance.now() - typed), forAlice, forBob }
 }
 
-/** One message: typed by one process, read by another; between them whatever the broker saw. */
+/** One message: typed by one process, read by another, with the frames that the broker saw between them. */
 async function sendMessage({ from, to, text }, watch) {
   await all(start(from, "send", to, text, "--json"))
   const reader = start(to, "inbox", "--follow", "--json")
@@ -170,7 +170,7 @@ function verdict(exchanged) {
 no name, and nothing that tells a short message from a long one.\n`
 }
 
-/** Leaves the broker up and says what to paste into two terminals, until Ctrl+C. */
+/** Leaves the broker up and prints what to paste into two terminals, until Ctrl+C. */
 async function interact() {
   const { port } = await open()
   await pair()

@@ -20,7 +20,7 @@ const MOSQUITTO = {
 }
 const RABBITMQ = { folder: "/etc/rabbitmq/mqttchat", listen: undefined, port: 8883, registrarPort: 15880 }
 
-/** What `npm run docs` writes besides the pages of the API and the state drawings: the text of each file by its path. */
+/** The other files of `npm run docs`, apart from the API pages and state drawings: the text of each by its path. */
 export const GENERATED_FILES: ReadonlyMap<string, string> = new Map([
   ["mosquitto/devices.acl", DEVICES_ACL],
   ["mosquitto/guests.acl", GUESTS_ACL],
@@ -38,7 +38,7 @@ function read(path: string): string {
   return readFileSync(join(ROOT, path), "utf8")
 }
 
-/** The file with each part written again: what stands between the line `NAME: written by ...` and `end of NAME`. */
+/** The file with each part rewritten: the lines between `NAME: written by ...` and `end of NAME`. */
 function withParts(path: string, parts: Readonly<Record<string, () => string>>): string {
   return Object.entries(parts).reduce((text, [name, part]) => {
     const lines = text.split("\n")

@@ -7,7 +7,7 @@ const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i
 const RULE = "=".repeat(80)
 
-/** What a package compiled to WebAssembly has in it, which its own licence file does not name. */
+/** Code in a package compiled to WebAssembly that its own licence file does not name. */
 const COMPILED_IN = {
   "@journeyapps/wa-sqlite": `mc-wa-sqlite.wasm also holds, compiled:
 
@@ -49,7 +49,7 @@ function licenceOf(folder) {
   return { title: `${name} ${version} (${license ?? texts[0].split("\n")[0]})`, text: parts.join("\n\n") }
 }
 
-/** What esbuild gathered from one output, file by file, without its heading. */
+/** The comments that esbuild gathered from one output, file by file, without its heading. */
 function legalComments({ path, text }) {
   if (!path.endsWith(".LEGAL.txt")) return []
   const [, ...found] = text.trim().split(/\n\n(?=\S+:\n)/)

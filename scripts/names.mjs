@@ -3,10 +3,10 @@ import ts from "typescript"
 import { readAll } from "./files.mjs"
 import { RETIRED, RETIRED_IN } from "./retired-words.mjs"
 
-/** What a hidden folder holds was built. */
+/** Hidden folders hold build output only. */
 const CODE = /^(?!.*\/\.).*\.(ts|mjs)$/
 const ENDINGS = /(\.(test|actor|soak|cluster))?\.(d\.)?(ts|mjs)$/
-/** Where a camelCase name goes on with its next word. */
+/** Where the next word of a camelCase name begins. */
 const HUMP = /([a-z0-9])([A-Z])/g
 
 /** `settleAll`, `SETTLE_ALL` and `settle-all` are the words `settle` and `all`. */

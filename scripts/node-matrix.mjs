@@ -23,7 +23,7 @@ install()
 for (const wanted of MATRIX) {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-node-"))
   try {
-    // The story runs as a user that is not root.
+    // The test runs as a user that is not root.
     chmodSync(folder, 0o755)
     runOn(wanted, folder)
   } finally {
@@ -45,7 +45,7 @@ function runOn({ node, npm, fresh }, folder) {
   if (status !== 0) process.exitCode = 1
 }
 
-/** @throws Error if another one than the wanted would run. */
+/** @throws Error if a different version would run. */
 function versionOf(program, wanted, PATH) {
   const { stdout } = spawnSync(program, ["--version"], { env: { ...process.env, PATH }, encoding: "utf8" })
   const version = stdout.trim().replace(/^v/, "")

@@ -6,7 +6,7 @@ import { join } from "node:path"
 export const ROOT = join(import.meta.dirname, "..")
 const STAMP = join(ROOT, "node_modules", ".mqttchat-installed")
 
-/** `npm pack` and its like hand their own flags on to what they run. */
+/** `npm pack` and similar commands pass their own flags on to what they run. */
 const AS_ALWAYS = ["--no-dry-run", "--no-json", "--no-global", "--include=dev", "--include=optional"]
 
 /** Runs a command in the project with its output shown; ends this process with its exit code if it fails. */
@@ -26,7 +26,7 @@ export function install() {
   if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === lock) return
   process.stderr.write("installing packages (npm ci)\n")
   const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...AS_ALWAYS]
-  // What `npm pack --json` prints on stdout is for a program.
+  // The stdout of `npm pack --json` is for a program.
   orEnd(spawnSync("npm", args, { cwd: ROOT, stdio: ["inherit", process.stderr, "inherit"] }))
   writeFileSync(STAMP, lock)
 }

@@ -1,6 +1,6 @@
 const words = (text) => text.trim().split(/\s+/)
 
-/** Private words for what the field has a term for. No name uses them, in any room. */
+/** Private words for which the field has a term. No name uses them, in any folder. */
 export const RETIRED = words(`
   accepting acquaint acquaintance acquainted admission admissions admitting agreements aloud arrivals arrive
   asker backed barred befall belonging belongings beside booth bouncer burrow carriers circumstances
@@ -16,7 +16,7 @@ export const RETIRED = words(`
   whereabouts wish wished wishes withdraw withdrawal wording world
 `)
 
-/** Words that are right elsewhere, as `line` is for a line of text, and meant something else in this room. */
+/** Words that are right elsewhere, as `line` is for a line of text, but meant something else in this folder. */
 export const RETIRED_IN = {
   "src/engine": words(
     "actor background book books desk door draft drafts enter former home journal journals leaving letter letters line lines look moves news person place places posted resend said say showing stranger strangers talk turned world",

@@ -4,7 +4,7 @@ import { PQ_TRANSITIONS } from "../src/session/state.ts"
 import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
 import { FRAME_TRANSITIONS } from "../src/engine/state/receive-result.ts"
 
-/** What stands between these lines of ARCHITECTURE.md is drawn by `npm run docs`. */
+/** `npm run docs` draws the part of ARCHITECTURE.md between these lines. */
 export const DRAWN = ["<!-- drawn by `npm run docs` -->\n", "<!-- end of the drawings -->\n"] as const
 
 type Transitions = Readonly<Record<string, Readonly<Record<string, string>>>>
@@ -24,7 +24,7 @@ export function drawings(): string {
   ].join("\n")
 }
 
-/** Each is reached by what it is called. */
+/** The moves of our texts: each state is reached by an event of its own name. */
 function textTransitions(): Transitions {
   const ours = Object.entries(MESSAGE_TRANSITIONS).filter(([from]) => from !== "received")
   const transitions = ours.map(([from, to]) => [from, Object.fromEntries(to.map((state) => [state, state]))])

@@ -18,7 +18,7 @@ const CHECKS = [
   ["names", "node", "scripts/names.mjs"],
 ]
 
-/** A check's name, whether it passed, what it printed and how long it took. */
+/** A check's name, result, output and duration. */
 function check([name, command, ...args]) {
   const started = performance.now()
   const program = command === "node" ? process.execPath : join(ROOT, "node_modules/.bin", command)
@@ -33,7 +33,7 @@ function check([name, command, ...args]) {
   })
 }
 
-/** Two at a time: the machines this must run on have two cores. */
+/** Two at a time: the machines that this must run on have two cores. */
 async function runChecks() {
   const waiting = [...CHECKS]
   const results = []
@@ -49,10 +49,10 @@ async function runChecks() {
   return results.every((result) => result.passed)
 }
 
-/** So many files are named at the end, the slowest first. */
+/** How many files are listed at the end, the slowest first. */
 const SLOWEST = 10
 
-/** Seconds that each file of tests took, as the report has them. */
+/** Seconds that each test file took, from the report. */
 function printSlowest(files) {
   const rows = files.map(({ name, startTime, endTime }) => [
     (endTime - startTime) / 1000,
@@ -73,7 +73,7 @@ async function runTests(selection) {
     const vitest = join(ROOT, "node_modules/.bin/vitest")
     spawn(vitest, args, { cwd: ROOT, stdio: "inherit" }).on("close", resolve)
   })
-  // Where vitest itself failed, it has said why and written nothing.
+  // If vitest itself failed, it has printed why and written nothing.
   const result = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : undefined
   rmSync(folder, { recursive: true })
   if (result === undefined) return false
@@ -85,7 +85,7 @@ async function runTests(selection) {
   return status === 0 && !skippedFails
 }
 
-// Who names a file wants to know about that file, at once.
+// A call that names a file is about that file, so it skips the checks.
 const selection = process.argv.slice(2)
 const checked = selection.length > 0 || (await runChecks())
 const tested = await runTests(selection)
