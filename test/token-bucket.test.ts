@@ -24,7 +24,7 @@ function timesFrom(gaps: readonly number[]): number[] {
 
 const gaps = fc.array(fc.nat(100_000), { maxLength: 100 })
 
-it("a bucket gives its capacity at once, then as fast as it fills", () => {
+it("a bucket gives its capacity at once, then as fast as it refills", () => {
   const rate = { capacity: 3, refillMs: 3_000 }
   let bucket: Bucket | undefined
   const tryAt = (now: number): boolean => {
