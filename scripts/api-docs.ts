@@ -5,6 +5,8 @@ import manifest from "../package.json" with { type: "json" }
 import { MEANING } from "../src/cli/shell/fault-meanings.ts"
 import { ACCESS, COMMANDS, EVENTS } from "../src/engine/api.ts"
 import * as shape from "../src/engine/state/shapes.ts"
+import { ADMIN_COMMANDS } from "../src/registrar/admin/commands.ts"
+import * as adminShape from "../src/registrar/admin/shapes.ts"
 import { RPC_ERROR } from "../src/daemon/rpc.ts"
 import { EXIT_CODE, type FaultCode } from "../src/errors.ts"
 
@@ -21,9 +23,18 @@ const SHAPES = {
   Link: shape.link,
   Status: shape.status,
   Offer: shape.offer,
+  User: adminShape.user,
+  Device: adminShape.device,
+  Invite: adminShape.invite,
+  BrokerStatus: adminShape.brokerStatus,
 }
 
 const METHODS: Readonly<Record<string, Described>> = { ...COMMANDS, ...ACCESS }
+const OPERATOR_METHODS: Readonly<Record<string, Described>> = ADMIN_COMMANDS
+
+const OPERATOR_SOCKET =
+  "The running broker or registrar answers these on the Unix socket `broker.sock`, beside `owner.sock` and as protected; " +
+  "`mqttchat broker users` and the like use them. There are no events."
 
 const ERROR: Record<keyof typeof RPC_ERROR, string> = {
   parse: "the line is not JSON",
@@ -38,13 +49,8 @@ export async function openRpc(): Promise<string> {
   const document = {
     openrpc: "1.3.2",
     info: { title: "mqttchat", version: manifest.version, license: { name: manifest.license } },
-    methods: Object.entries(METHODS).map(([name, { about, params, result }]) => ({
-      name,
-      description: about,
-      paramStructure: "by-name",
-      params: parametersOf(params),
-      result: { name: "result", schema: result && schemaOf(result) },
-    })),
+    methods: Object.entries(METHODS).map(methodObject),
+    "x-operator-methods": Object.entries(OPERATOR_METHODS).map(methodObject),
     "x-notifications": Object.entries(EVENTS).map(([name, { about, params }]) => ({
       name,
       description: about,
@@ -57,6 +63,16 @@ export async function openRpc(): Promise<string> {
   return formatted(JSON.stringify(document), "json")
 }
 
+function methodObject([name, { about, params, result }]: [string, Described]): Json {
+  return {
+    name,
+    description: about,
+    paramStructure: "by-name",
+    params: parametersOf(params),
+    result: { name: "result", schema: result && schemaOf(result) },
+  }
+}
+
 /** The generated part of docs/api.md, formatted. */
 export async function methodPages(): Promise<string> {
   const parts = [
@@ -64,6 +80,9 @@ export async function methodPages(): Promise<string> {
     ...Object.entries(METHODS).map(([name, method]) => page(name, method)),
     "## Events",
     ...Object.entries(EVENTS).map(([name, event]) => page(name, event)),
+    "## Operator's methods",
+    OPERATOR_SOCKET,
+    ...Object.entries(OPERATOR_METHODS).map(([name, method]) => page(name, method)),
     "## Shapes",
     ...Object.keys(SHAPES).map((name) => `### ${name}\n\n${fieldsOf(definitionOf(name))}`),
     "## Errors",
@@ -88,7 +107,8 @@ function page(name: string, { about, params, result }: Described): string {
 
 /** A table of the fields of an object, or of each of several objects. */
 function fieldsOf(schema: Json): string {
-  if (Array.isArray(schema["anyOf"])) return (schema["anyOf"] as Json[]).map(fieldsOf).join("\n\nor\n\n")
+  const variants = schema["oneOf"] ?? schema["anyOf"]
+  if (Array.isArray(variants)) return (variants as Json[]).map(fieldsOf).join("\n\nor\n\n")
   const properties = Object.entries((schema["properties"] ?? {}) as Record<string, Json>)
   if (properties.length === 0) return ""
   const required = schema["required"] as readonly string[]

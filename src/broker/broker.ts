@@ -41,7 +41,7 @@ export type BrokerStats = {
   readonly queued: QueuesStats
   readonly journal: JournalStats
   /** Unix ms. */
-  readonly certificateUntil: number
+  readonly certificateExpiresAt: number
 }
 
 export type Broker = {
@@ -93,7 +93,7 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
     received: received.stats(Date.now()),
     sent: sent.stats(Date.now()),
     ...offlineQueues.stats(),
-    certificateUntil: Date.parse(new X509Certificate(credentials.certificate).validTo),
+    certificateExpiresAt: Date.parse(new X509Certificate(credentials.certificate).validTo),
   })
   const renew = (certificate: ServerCertificate): void => {
     credentials = { ...credentials, ...certificate }

@@ -78,7 +78,7 @@ function trafficMetrics({
   ]
 }
 
-function storageMetrics({ queued, journal, certificateUntil }: BrokerStats): Family[] {
+function storageMetrics({ queued, journal, certificateExpiresAt }: BrokerStats): Family[] {
   return [
     ["mqttchat_sessions", "gauge", "Devices that the broker keeps messages for", ["", queued.sessions]],
     [
@@ -95,7 +95,7 @@ function storageMetrics({ queued, journal, certificateUntil }: BrokerStats): Fam
       "mqttchat_certificate_expiry_seconds",
       "gauge",
       "Unix time of the server certificate's end",
-      ["", certificateUntil / 1000],
+      ["", certificateExpiresAt / 1000],
     ],
   ]
 }

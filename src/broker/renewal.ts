@@ -11,7 +11,7 @@ export async function renewIfDue(
   make: () => Promise<ServerCertificate>,
   now: number,
 ): Promise<boolean> {
-  if (broker.stats().certificateUntil - now > RENEW_BEFORE_MS) return false
+  if (broker.stats().certificateExpiresAt - now > RENEW_BEFORE_MS) return false
   broker.renew(await make())
   return true
 }

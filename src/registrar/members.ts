@@ -1,5 +1,3 @@
-import { X509Certificate } from "node:crypto"
-
 import { Fault } from "../errors.ts"
 import { newInvitation } from "./decide.ts"
 import type { Signer } from "./issue.ts"
@@ -59,12 +57,12 @@ const NONE = { entry: undefined, invitation: undefined }
 
 export async function renameUser(
   { ledger, now }: Pick<Registry, "ledger" | "now">,
-  { user, to }: { readonly user: string; readonly to: string },
+  { user, name }: { readonly user: string; readonly name: string },
 ): Promise<void> {
   await ledger.transact((state) => {
     const { id } = findUser(state, user)
-    if (uniqueName(state.users.values(), to) !== to) throw nameTaken(to)
-    return { entry: { kind: "renamed", at: now(), user: id, name: to } as const }
+    if (uniqueName(state.users.values(), name) !== name) throw nameTaken(name)
+    return { entry: { kind: "renamed", at: now(), user: id, name } as const }
   })
 }
 
@@ -75,7 +73,7 @@ export async function renameUser(
 export async function revoke(
   { ledger, now }: Pick<Registry, "ledger" | "now">,
   { user, device }: { readonly user: string; readonly device: string | null },
-): Promise<readonly string[]> {
+): Promise<string[]> {
   const { affected } = await ledger.transact((state) => {
     const { id, name } = findUser(state, user)
     const one = device === null ? null : findDevice(state, { id, name }, device).device
@@ -95,79 +93,6 @@ export async function setInviters(
   }))
 }
 
-export type UserRow = {
-  readonly name: string
-  readonly id: string
-  readonly operator: boolean
-  /** Unix ms. */
-  readonly since: number
-  /** Name of the user who invited this one; null for the operator's command. */
-  readonly invitedBy: string | null
-  /** Devices that may come in. */
-  readonly devices: number
-  readonly revokedAt: number | null
-}
-
-export function listUsers(state: RegistryState): UserRow[] {
-  return [...state.users.values()].map(({ id, name, operator, at, by, revokedAt }) => ({
-    name,
-    id,
-    operator,
-    since: at,
-    invitedBy: by === null ? null : userNameOf(state, by),
-    devices: devicesOf(state, id).filter(({ revokedAt: gone }) => gone === undefined).length,
-    revokedAt: revokedAt ?? null,
-  }))
-}
-
-export type DeviceRow = {
-  readonly user: string
-  readonly device: string
-  readonly deviceName: string
-  readonly since: number
-  /** End of its certificate, unix ms. */
-  readonly until: number
-  /** False after the authority was replaced, until it has registered again. */
-  readonly current: boolean
-  readonly revokedAt: number | null
-  /** The device of the same identity that took its place. */
-  readonly replacedBy: string | null
-}
-
-export function listDevices(state: RegistryState): DeviceRow[] {
-  return [...state.devices.values()].map((found) => {
-    const { user, device, deviceName, since, certificate, revokedAt, replacedBy } = found
-    return {
-      user: state.users.get(user)?.name ?? "",
-      device,
-      deviceName,
-      since,
-      until: expiryOf(certificate),
-      current: isCurrent(state, found),
-      revokedAt: revokedAt ?? null,
-      replacedBy: replacedBy ?? null,
-    }
-  })
-}
-
-export type InviteRow = {
-  readonly name: string
-  readonly madeAt: number
-  readonly expiresAt: number
-  readonly invitedBy: string | null
-  readonly state: "open" | "used" | "expired" | "withdrawn"
-}
-
-export function listInvites(state: RegistryState, now: number): InviteRow[] {
-  return [...state.invitations.values()].map(({ name, user, at, expiresAt, by, lapsed, admitted }) => ({
-    name: state.users.get(user)?.name ?? name,
-    madeAt: at,
-    expiresAt,
-    invitedBy: by === null ? null : userNameOf(state, by),
-    state: admitted !== undefined ? "used" : lapsed ? "withdrawn" : expiresAt <= now ? "expired" : "open",
-  }))
-}
-
 function findUser(state: RegistryState, name: string): User {
   const found = [...state.users.values()].find((user) => user.name === name && isActive(user))
   if (found !== undefined) return found
@@ -182,15 +107,6 @@ function findDevice(state: RegistryState, user: Pick<User, "id" | "name">, prefi
   const what =
     only === undefined ? `${user.name} has no device ${prefix}` : `${prefix} may be several devices`
   throw new Fault("not-found", what, "mqttchat broker devices")
-}
-
-function userNameOf(state: RegistryState, device: string): string {
-  const user = state.devices.get(device)?.user ?? ""
-  return state.users.get(user)?.name ?? ""
-}
-
-function expiryOf(certificate: string): number {
-  return Date.parse(new X509Certificate(Buffer.from(certificate, "base64url")).validTo)
 }
 
 function nameTaken(name: string): Fault {

@@ -67,14 +67,14 @@ describe("the embedded broker", () => {
     const toBob = `mc/1/i/${bob.id}/${newId()}`
     const before = await connect(optionsFor(fixture, portOf(broker), bob))
     await before.client.subscribeAsync(toBob, { qos: 1 })
-    expect((broker.stats().certificateUntil - Date.now()) / DAY).toBeGreaterThan(395)
+    expect((broker.stats().certificateExpiresAt - Date.now()) / DAY).toBeGreaterThan(395)
     const made = await makeServerCertificate(fixture.authority, ["127.0.0.1"])
     broker.renew(made)
     const after = await connect(optionsFor(fixture, portOf(broker), alice))
     const { serialNumber, validTo } = new X509Certificate(made.certificate)
     expect(serial(after)).toBe(serialNumber)
     expect(serial(before)).not.toBe(serialNumber)
-    expect(broker.stats().certificateUntil).toBe(Date.parse(validTo))
+    expect(broker.stats().certificateExpiresAt).toBe(Date.parse(validTo))
     await after.client.publishAsync(toBob, "still there", { qos: 1 })
     expect(await before.waitFor(1)).toEqual([`${toBob} still there`])
     for (const { client } of [before, after]) await client.endAsync()
@@ -87,7 +87,7 @@ describe("the embedded broker", () => {
       made.push(certificate)
       return certificate
     }
-    const until = broker.stats().certificateUntil
+    const until = broker.stats().certificateExpiresAt
     expect(await renewIfDue(broker, make, until - 31 * DAY)).toBe(false)
     expect(made).toEqual([])
     expect(await renewIfDue(broker, make, until - 30 * DAY)).toBe(true)

@@ -5,7 +5,7 @@ import { makeAuthority } from "../../src/broker/certificates.ts"
 import { fromBase64url, toBase64url } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { DEVICE_DAYS } from "../../src/registrar/authority.ts"
-import { listDevices, listUsers } from "../../src/registrar/members.ts"
+import { listDevices, listUsers } from "../../src/registrar/admin/lists.ts"
 import { DEVICES_MAX, INVITATION_DAYS, INVITATIONS_PER_HOUR } from "../../src/registrar/decide.ts"
 import { deviceKeyOf, makeDeviceKey } from "../../src/transport/device-key.ts"
 import {

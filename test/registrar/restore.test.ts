@@ -2,7 +2,8 @@ import { afterEach, expect, test } from "vitest"
 import { fromBase64url, toBase64url } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { Fault } from "../../src/errors.ts"
-import { listDevices, listUsers, revoke } from "../../src/registrar/members.ts"
+import { listDevices, listUsers } from "../../src/registrar/admin/lists.ts"
+import { revoke } from "../../src/registrar/members.ts"
 import { makeDeviceKey } from "../../src/transport/device-key.ts"
 import {
   type Applicant,

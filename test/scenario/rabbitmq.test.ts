@@ -45,7 +45,7 @@ describe.skipIf(rabbitIsMissing())("a registrar with RabbitMQ", () => {
     expect(await carol.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
     const device = await deviceOf(alice, "carol")
     expect(await alice.runJson("broker", "revoke", "carol")).toMatchObject([
-      { devices: [device], trouble: null },
+      { devices: [device], reason: null },
     ])
     expect(await refusalOf(carol)).toContain("does not accept this device")
     expect(rabbit.control("list_queues", "name")).not.toContain(device)

@@ -58,7 +58,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
       expect(await user.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
     const device = await deviceOf(alice, "dave")
     expect(await alice.runJson("broker", "revoke", "dave")).toMatchObject([
-      { devices: [device], trouble: null },
+      { devices: [device], reason: null },
     ])
     expect(await refusalOf(dave)).toContain("does not accept this device")
     expect(mosquitto.log.join("\n")).toMatch(
@@ -68,7 +68,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
     registrar.kill("SIGTERM")
     await registrar.finished()
     const [revoked] = await alice.runJson("broker", "revoke", "erin")
-    expect(revoked).toMatchObject({ trouble: "no broker is running here" })
+    expect(revoked).toMatchObject({ reason: "no broker is running here" })
     expect(await erin.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
     registrar = await startRegistrar()
     expect(await refusalOf(erin)).toContain("does not accept this device")

@@ -1,6 +1,6 @@
 import { guestAddressOf, membersOf } from "../../engine/connection/broker-addresses.ts"
 import { fromBase64url } from "../../crypto/bytes.ts"
-import type { DeviceRow, InviteRow, UserRow } from "../../registrar/members.ts"
+import type { Device, Invite, User } from "../../registrar/admin/commands.ts"
 import { formatInvitationLink } from "../../wire/invitation-link.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import { Fault } from "../../errors.ts"
@@ -27,15 +27,15 @@ export type InviteOptions = {
 /** One line that lets one person in, once. */
 export async function inviteMember(context: Context, typed: string, options: InviteOptions): Promise<void> {
   const { out } = context
-  const name = normalizedName(typed)
+  const user = normalizedName(typed)
   const admin = await openAdmin(context)
-  const { invitation, expiresAt } = await admin.call("invite", { name, again: options.again === true })
+  const { invitation, expiresAt } = await admin.call("invite", { user, again: options.again === true })
   const line = encodeInvitation(descriptorOf(context), invitation)
   if (out.json) {
-    out.record("mqttchat/invitation/1", { name, invitation: line, expiresAt })
+    out.record("mqttchat/invitation/1", { user, invitation: line, expiresAt })
     return
   }
-  out.info(safe`On the laptop of ${displayName(name)} run:\n`)
+  out.info(safe`On the laptop of ${displayName(user)} run:\n`)
   out.data(safe`    mqttchat register '${display(line)}'`)
   out.info(safe``)
   if (options.qr) await showQr(line)
@@ -68,12 +68,12 @@ export async function users(context: Context): Promise<void> {
   }
 }
 
-function userRow({ name, operator, devices, since, invitedBy, revokedAt }: UserRow): SafeText {
+function userRow({ name, operator, devices, addedAt, invitedBy, revokedAt }: User): SafeText {
   const state =
     revokedAt === null ? safe`${devices} ${devices === 1 ? safe`device ` : safe`devices`}` : safe`REVOKED  `
   const by = invitedBy === null ? safe`` : safe`, brought by ${displayName(invitedBy)}`
   const who = name === "" ? safe`(has not come in yet)` : displayName(name)
-  return safe`${state}  since ${day(since)}  ${who}${operator ? safe` (you)` : safe``}${by}`
+  return safe`${state}  since ${day(addedAt)}  ${who}${operator ? safe` (you)` : safe``}${by}`
 }
 
 export async function devices(context: Context): Promise<void> {
@@ -84,16 +84,16 @@ export async function devices(context: Context): Promise<void> {
   }
 }
 
-function deviceRow(row: DeviceRow): SafeText {
-  const { user, device, deviceName, since, until, current, revokedAt, replacedBy } = row
-  const valid = current ? safe`until ${day(until)}` : safe`of an older authority`
+function deviceRow(row: Device): SafeText {
+  const { user, device, deviceName, addedAt, expiresAt, current, revokedAt, replacedBy } = row
+  const valid = current ? safe`until ${day(expiresAt)}` : safe`of an older authority`
   const end = replacedBy === null ? safe`REVOKED` : safe`REPLACED`
   const state = revokedAt === null ? valid : safe`${end} ${day(revokedAt)}`
   const devicePath = safe`${displayName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
-  return safe`${devicePath}  since ${day(since)}  ${state}  ${displayName(deviceName)}`
+  return safe`${devicePath}  since ${day(addedAt)}  ${state}  ${displayName(deviceName)}`
 }
 
-const INVITE_STATE: Record<InviteRow["state"], SafeText> = {
+const INVITE_STATE: Record<Invite["state"], SafeText> = {
   open: safe`open     `,
   used: safe`used     `,
   expired: safe`expired  `,
@@ -103,42 +103,44 @@ const INVITE_STATE: Record<InviteRow["state"], SafeText> = {
 export async function invites(context: Context): Promise<void> {
   const { out } = context
   for (const invite of await (await openAdmin(context)).call("invites", {})) {
-    const { name, state, madeAt, expiresAt, invitedBy } = invite
+    const { user, state, createdAt, expiresAt, invitedBy } = invite
     if (out.json) {
       out.record("mqttchat/invite/1", invite)
       continue
     }
     const by = invitedBy === null ? safe`` : safe`, by ${displayName(invitedBy)}`
-    const who = name === "" ? safe`somebody` : displayName(name)
-    out.data(safe`${INVITE_STATE[state]}  made ${day(madeAt)}, good until ${day(expiresAt)}  for ${who}${by}`)
+    const who = user === "" ? safe`somebody` : displayName(user)
+    out.data(
+      safe`${INVITE_STATE[state]}  made ${day(createdAt)}, good until ${day(expiresAt)}  for ${who}${by}`,
+    )
   }
 }
 
 export async function renameMember(context: Context, user: string, typed: string): Promise<void> {
-  const to = normalizedName(typed)
-  await (await openAdmin(context)).call("rename", { user, to })
-  context.out.done(safe`${displayName(user)} is now ${displayName(to)}`)
+  const name = normalizedName(typed)
+  await (await openAdmin(context)).call("rename", { user, name })
+  context.out.done(safe`${displayName(user)} is now ${displayName(name)}`)
 }
 
 /** `USER` with all devices, or one as `USER/DEVICE`. */
 export async function revokeMember(context: Context, typed: string): Promise<void> {
   const { out } = context
   const [, user = typed, device] = /^(.+)\/([A-Za-z0-9_-]{4,22})$/.exec(typed) ?? []
-  const revoked = await (await openAdmin(context)).call("revoke", { user, device: device ?? null })
+  const revoked = await (await openAdmin(context)).call("revoke", { user, ...(device && { device }) })
   if (out.json) out.report.record("mqttchat/revoked/1", { user, ...revoked })
   else {
     const { length } = revoked.devices
     out.done(safe`${display(typed)} is out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
   }
-  if (revoked.trouble !== null) {
-    out.warn(safe`not yet at the broker, but written down for its next start: ${display(revoked.trouble)}`)
+  if (revoked.reason !== null) {
+    out.warn(safe`not yet at the broker, but written down for its next start: ${display(revoked.reason)}`)
   }
 }
 
 /** Says who may invite, after setting it if one was named. */
 export async function inviters(context: Context, who: "operator" | "members" | undefined): Promise<void> {
   const { out } = context
-  const setting = { members: who === undefined ? null : who === "members" }
+  const setting = who === undefined ? {} : { members: who === "members" }
   const { members } = await (await openAdmin(context)).call("inviters", setting)
   const { record, data } = who === undefined ? out : out.report
   if (out.json) record("mqttchat/inviters/1", { inviters: members ? "members" : "operator" })

@@ -17,7 +17,8 @@ import {
 } from "../profile/broker-descriptor.ts"
 import { stateFields } from "../debug/debug-connect.ts"
 import type { Context } from "../terminal/context.ts"
-import { type AdminContext, serveAdmin } from "./admin-rpc.ts"
+import { serveAdmin } from "./admin-rpc.ts"
+import type { AdminContext } from "../../registrar/admin/handlers.ts"
 
 export const CRL_FILE = "crl.pem"
 

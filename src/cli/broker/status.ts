@@ -1,45 +1,34 @@
 import { X509Certificate } from "node:crypto"
-import type { Broker, BrokerStats } from "../../broker/broker.ts"
-import { connectRpc } from "../../daemon/client.ts"
+import type { Broker } from "../../broker/broker.ts"
 import { Fault } from "../../errors.ts"
+import type { BrokerReport, BrokerStatus } from "../../registrar/admin/commands.ts"
 import { DAY_MS } from "../../time-units.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
+import { connectAdmin } from "./admin-rpc.ts"
 
 const UNITS = ["B", "kB", "MB", "GB"] as const
-
-/** What the running broker says of itself. Times are unix ms. */
-export type BrokerReport = BrokerStats & {
-  readonly pid: number
-  readonly startedAt: number
-  readonly memoryBytes: number
-  readonly authorityUntil: number
-}
-
-/** As the operator gets it: `devicesUntil` is when the next device's certificate runs out, null where there is none. */
-export type BrokerStatus = BrokerReport & { readonly devicesUntil: number | null }
 
 /** Reports on `broker`, which runs in this process. `caCertificate` is PEM. */
 export function reporter(broker: Broker, caCertificate: string): () => BrokerReport {
   const startedAt = Date.now()
-  const authorityUntil = Date.parse(new X509Certificate(caCertificate).validTo)
+  const authorityExpiresAt = Date.parse(new X509Certificate(caCertificate).validTo)
   return () => ({
     ...broker.stats(),
     pid: process.pid,
     startedAt,
     memoryBytes: process.memoryUsage.rss(),
-    authorityUntil,
+    authorityExpiresAt,
   })
 }
 
 /** Connections, queues, rates and certificates of the running broker. Fault `unavailable` where none runs. */
-export async function brokerStatus({ paths, lifetime, out, debug }: Context): Promise<void> {
-  const client = await connectRpc(paths.brokerSocket, "broker", debug)
-  if (client === undefined)
+export async function brokerStatus(context: Context): Promise<void> {
+  const admin = await connectAdmin(context)
+  if (admin === undefined)
     throw new Fault("unavailable", "no broker of this profile is running", "mqttchat broker")
-  lifetime.defer(client.close)
-  // The other end is this same program, run by this same user.
-  const status = (await client.request("status", {})) as BrokerStatus
+  const status = await admin.call("status", {})
+  const { out } = context
   if (out.json) out.record("mqttchat/broker-status/1", status)
   else for (const row of rows(status, Date.now())) out.data(row)
 }
@@ -55,10 +44,10 @@ function rows(status: BrokerStatus, now: number): SafeText[] {
     safe`since start   ${received.messages} messages in, ${sent.messages} out`,
     safe`turned down   ${refused} refused, ${turnedAway} too many, ${failedHandshakes} without TLS`,
     safe`journal       ${formatBytes(status.journal.bytes)}`,
-    safe`certificates  server ${daysLeft(status.certificateUntil, now)}, authority ${daysLeft(status.authorityUntil, now)}`,
-    ...(status.devicesUntil === null
+    safe`certificates  server ${daysLeft(status.certificateExpiresAt, now)}, authority ${daysLeft(status.authorityExpiresAt, now)}`,
+    ...(status.deviceExpiresAt === null
       ? []
-      : [safe`              next device ${daysLeft(status.devicesUntil, now)}`]),
+      : [safe`              next device ${daysLeft(status.deviceExpiresAt, now)}`]),
   ]
 }
 
