@@ -20,7 +20,7 @@ type Described = { readonly about: string; readonly params: GenericSchema; reado
 const SHAPES = {
   Contact: shape.contact,
   Message: shape.message,
-  Link: shape.link,
+  Connection: shape.connection,
   Status: shape.status,
   Offer: shape.offer,
   User: adminShape.user,

@@ -121,7 +121,7 @@ async function open() {
 async function pair() {
   const isPaired = ({ schema }) => schema === "mqttchat/paired/1"
   const alice = objects(start("alice", "pair", "--json", "--no-qr"))
-  const { carrier } = (await alice.next()).value
+  const { offer: carrier } = (await alice.next()).value
   const typed = performance.now()
   const [forBob] = (
     await all(start("bob", "pair", carrier, "--my-name", "bob", "--no-passphrase", "--json"))

@@ -81,7 +81,7 @@ const BARE: Readonly<Record<string, Partial<Flags>>> = {
   "--json": { json: true },
   "--quiet": { quiet: true },
   "-q": { quiet: true },
-  "--no-wait": { wait: "disk" },
+  "--no-wait": { wait: "queued" },
 }
 
 type Flags = Pick<ParsedArguments, "profile" | "json" | "quiet"> &
@@ -104,14 +104,14 @@ function parseArguments(argv: readonly string[], defaultProfile: string): Parsed
 }
 
 function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCommand | undefined {
-  const [command, to, text, ...more] = words
+  const [command, contact, text, ...more] = words
   if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
     const asOwner: Action = async (context) =>
       (await import("./cli/messages/message-commands.ts")).inbox(context, false)
     return { viaOwner: showInbox, asOwner }
   }
-  if (command !== "send" || to === undefined || text === undefined || more.length > 0) return undefined
-  const message = { to, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
+  if (command !== "send" || contact === undefined || text === undefined || more.length > 0) return undefined
+  const message = { contact, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
   return {
     viaOwner: (clientContext) => sendText(clientContext, message),
     asOwner: async (context) => (await import("./cli/messages/message-commands.ts")).send(context, message),

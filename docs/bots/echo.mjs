@@ -8,11 +8,11 @@ const ask = (method, params = {}) =>
   socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: id++, method, params })}\n`)
 
 ask("listen")
-ask("inbox", { take: true })
+ask("inbox", { markRead: true })
 for await (const line of createInterface({ input: socket })) {
   const { params, result, error } = JSON.parse(line)
   if (error) console.error(error.message)
-  if (params?.event === "message" && !params.message.mine) ask("inbox", { take: true })
-  for (const { contact, kind, text } of Array.isArray(result) ? result : [])
-    if (kind === "text") ask("send", { to: contact, text })
+  if (params?.kind === "message" && !params.message.mine) ask("inbox", { markRead: true })
+  for (const { contactId, kind, text } of Array.isArray(result) ? result : [])
+    if (kind === "text") ask("send", { contact: contactId, text })
 }

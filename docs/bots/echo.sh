@@ -5,8 +5,8 @@ ask() { printf '{"jsonrpc":"2.0","id":%s,"method":"%s","params":%s}\n' "$@"; }
 
 # Strings stay as JSON wrote them, so nothing in them needs to be understood.
 string='"\([^"\\]\|\\.\)*"'
-said="^{.*\"event\":\"message\".*\"contact\":\($string\),\"mine\":false,\"kind\":\"text\",\"text\":\($string\),.*"
-answer='{"jsonrpc":"2.0","id":0,"method":"send","params":{"to":\1,"text":\3}}'
+said="^{.*\"kind\":\"message\".*\"contactId\":\([0-9]*\),\"mine\":false,\"kind\":\"text\",\"text\":\($string\),.*"
+answer='{"jsonrpc":"2.0","id":0,"method":"send","params":{"contact":\1,"text":\2}}'
 
 heard=$(mktemp -u)
 mkfifo -m 600 "$heard"

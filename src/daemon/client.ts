@@ -156,8 +156,8 @@ class OwnerClient implements ChatClient, RpcClient {
     const why = ownerEnded()
     for (const { reject } of this.#pending.values()) reject(why)
     this.#pending.clear()
-    const link = { kind: "stopped", code: why.code, why: why.message } as const
-    for (const listener of this.#listeners) listener({ event: "link", link })
+    const connection = { kind: "stopped", code: why.code, reason: why.message } as const
+    for (const listener of this.#listeners) listener({ kind: "connection", connection })
   }
 }
 

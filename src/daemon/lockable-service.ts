@@ -84,11 +84,11 @@ export class LockableService implements Service {
 
   async #status(): Promise<Status> {
     if (this.#state.kind === "open") return this.#state.opened.client.call("status", {})
-    return { ...this.#state.last, locked: true, link: LOCKED }
+    return { ...this.#state.last, locked: true, connection: LOCKED }
   }
 
   async #request(command: Command, params: object): Promise<unknown> {
-    if (this.#state.kind === "locked") throw locked(LOCKED.why)
+    if (this.#state.kind === "locked") throw locked(LOCKED.reason)
     this.#stopTimers()
     try {
       return await this.#untilLocked(this.#state.opened.client.call(command, params))
@@ -126,7 +126,7 @@ export class LockableService implements Service {
       await close()
     } catch (cause) {
       if (!(cause instanceof Fault)) throw cause
-      this.#emit({ event: "notice", contact: null, text: cause.message })
+      this.#emit({ kind: "notice", contact: null, contactId: null, text: cause.message })
     }
   }
 
@@ -142,9 +142,9 @@ export class LockableService implements Service {
     return { kind: "open", opened, unsubscribe: opened.client.listen((event) => this.#emit(event)) }
   }
 
-  #lockChanged(event: "locked" | "unlocked"): void {
-    this.#emit({ event })
-    this.#options.onLockChange(event)
+  #lockChanged(kind: "locked" | "unlocked"): void {
+    this.#emit({ kind })
+    this.#options.onLockChange(kind)
   }
 
   #emit(event: Event): void {
@@ -169,7 +169,7 @@ export class LockableService implements Service {
 const LOCKED = {
   kind: "stopped",
   code: "locked",
-  why: "the keys are locked",
+  reason: "the keys are locked",
   hint: "mqttchat daemon unlock",
 } as const
 

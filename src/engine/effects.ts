@@ -1,8 +1,9 @@
 import { equal, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
-import { describeMessage } from "./contacts/describe.ts"
+import { aboutContact, describeMessage } from "./contacts/describe.ts"
 import type { Effect } from "./state/decision.ts"
+import { notice } from "./state/events.ts"
 
 /** Carries out what the steps of one commit cause, in order; resolves when all listeners have had their events. */
 export async function runEffects(parts: EngineParts, effects: readonly Effect[]): Promise<void> {
@@ -22,7 +23,7 @@ async function runOrReport(parts: EngineParts, effect: Effect): Promise<void> {
     await run(parts, effect)
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault
-    parts.events.emit({ event: "notice", contact: null, text: fault.message })
+    parts.events.emit(notice(fault.message))
   }
 }
 
@@ -64,19 +65,19 @@ type Of<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>
 async function emitMessage({ ports, queue, events }: EngineParts, effect: Of<"message">): Promise<void> {
   const record = await ports.store.findMessage(effect.contact, effect.mid)
   const message = record && describeMessage(queue.state(), record)
-  if (message !== undefined) events.emit({ event: "message", message })
+  if (message !== undefined) events.emit({ kind: "message", message })
 }
 
 function emitReceipt({ queue, events }: EngineParts, { contact: id, mid, state }: Of<"receipt">): void {
-  const contact = queue.state().contacts.get(id)?.name
-  if (contact !== undefined) events.emit({ event: "receipt", contact, id: toHex(mid), state })
+  const contact = queue.state().contacts.get(id)
+  if (contact !== undefined) events.emit({ kind: "receipt", ...aboutContact(contact), id: toHex(mid), state })
 }
 
 async function emitRead({ ports, queue, events }: EngineParts, effect: Of<"read">): Promise<void> {
-  const contact = queue.state().contacts.get(effect.contact)?.name
+  const contact = queue.state().contacts.get(effect.contact)
   const record = await ports.store.findMessage(effect.contact, effect.mid8)
   if (contact === undefined || record?.mine !== true) return
-  events.emit({ event: "receipt", contact, id: toHex(record.mid), state: "read" })
+  events.emit({ kind: "receipt", ...aboutContact(contact), id: toHex(record.mid), state: "read" })
 }
 
 function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"received">): void {

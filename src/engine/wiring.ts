@@ -70,7 +70,7 @@ function onConnectionState(parts: EngineParts, state: ConnectionState): void {
   if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
   if (state.kind === "online") recoveryDriver.beginRestored()
   if (state.kind !== "offline") runDetached(events, recordReplaced(queue, state))
-  events.emit({ event: "link", link: statusOf(state, true) })
+  events.emit({ kind: "connection", connection: statusOf(state, true) })
 }
 
 /** Whether another device has replaced this one. */

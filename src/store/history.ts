@@ -1,6 +1,6 @@
 import { concat, equal } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import type { ContactId, MessageRecord } from "./records.ts"
+import type { ContactId, MessageRecord, Page } from "./records.ts"
 import { MESSAGES } from "./tables.ts"
 
 /** The greatest end of a mid of which only the beginning is known. */
@@ -12,19 +12,24 @@ const SEARCH_WORDS_MAX = 32
 /** The table has a short name here, for the index of words has a column `text` as well. */
 const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
 
-/** Messages with `contact` before the seq `before`, the last `limit` of them, oldest first. */
-type Page = { readonly contact: ContactId; readonly limit: number; readonly before: number }
+/** Before every message, and behind every one. */
+const FIRST_SEQ = 0
+const LAST_SEQ = Number.MAX_SAFE_INTEGER
 
-export function lastMessages(database: Database, page: Page): MessageRecord[] {
-  return database
-    .select(
-      MESSAGES.read,
-      `${SELECT} FROM messages m WHERE contact = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
-      page.contact,
-      page.before,
-      page.limit,
-    )
-    .reverse()
+/** Oldest first: the last ones of the page, or with `after` its first ones. */
+export function messagesWith(database: Database, contact: ContactId, page: Page): MessageRecord[] {
+  const { after = FIRST_SEQ, before = LAST_SEQ, limit } = page
+  const isForward = page.after !== undefined
+  const found = database.select(
+    MESSAGES.read,
+    `${SELECT} FROM messages m WHERE contact = ? AND seq > ? AND seq < ?
+     ORDER BY seq ${isForward ? "ASC" : "DESC"} LIMIT ?`,
+    contact,
+    after,
+    before,
+    limit,
+  )
+  return isForward ? found : found.reverse()
 }
 
 export function messagesAfter(database: Database, after: number, limit: number): MessageRecord[] {
@@ -37,14 +42,17 @@ export function unshownMessages(database: Database): MessageRecord[] {
 }
 
 /** Newest first. All words must occur, each at least as the beginning of one in the text. */
-export function findMessages(database: Database, words: string, limit: number): MessageRecord[] {
+export function findMessages(database: Database, words: string, page: Page): MessageRecord[] {
   const query = searchQuery(words)
   if (query === undefined) return []
+  const { after = FIRST_SEQ, before = LAST_SEQ, limit } = page
   return database.select(
     MESSAGES.read,
-    `${SELECT} FROM words w JOIN messages m ON m.seq = w.rowid WHERE words MATCH ?
+    `${SELECT} FROM words w JOIN messages m ON m.seq = w.rowid WHERE words MATCH ? AND w.rowid > ? AND w.rowid < ?
      ORDER BY w.rowid DESC LIMIT ?`,
     query,
+    after,
+    before,
     limit,
   )
 }

@@ -261,19 +261,26 @@ export type LoadedState = {
   readonly nextOutgoing: number
 }
 
+/** At most `limit` messages between two others, which are named by their seq and are not of the page. */
+export type Page = {
+  readonly limit: number
+  readonly before?: number | undefined
+  readonly after?: number | undefined
+}
+
 /** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
 export type Store = {
   readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
   readonly commit: (writes: readonly Write[]) => Promise<void>
-  /** The last `limit` messages with a contact, oldest first, before `before` (a seq) where given. */
-  readonly history: (contact: ContactId, limit: number, before?: number) => Promise<readonly MessageRecord[]>
+  /** The last messages with a contact, oldest first; with `after` the first ones after it. */
+  readonly history: (contact: ContactId, page: Page) => Promise<readonly MessageRecord[]>
   /** The next `limit` messages of all contacts, in the order in which they were stored, after the seq `after`. */
   readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
   /** Received and not yet shown, all contacts, oldest first. */
   readonly unshown: () => Promise<readonly MessageRecord[]>
   /** Full-text search over all conversations, newest first. Any input is words to look for, never a syntax error. */
-  readonly search: (words: string, limit: number) => Promise<readonly MessageRecord[]>
+  readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
   /** Shown, even where it has disappeared since, or held back. */
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
   /** By its id, or the 8 bytes with which that begins. */

@@ -5,8 +5,8 @@ import {
   findMessage,
   findMessages,
   hasMessage,
-  lastMessages,
   messagesAfter,
+  messagesWith,
   nextExpiry,
   unshownMessages,
 } from "./history.ts"
@@ -36,11 +36,10 @@ export async function openStore(
   return {
     load: () => promised(() => loadState(database)),
     commit: (writes) => promised(() => commit(database, writes)),
-    history: (contact, limit, before) =>
-      promised(() => lastMessages(database, { contact, limit, before: before ?? Number.MAX_SAFE_INTEGER })),
+    history: (contact, page) => promised(() => messagesWith(database, contact, page)),
     messages: (after, limit) => promised(() => messagesAfter(database, after, limit)),
     unshown: () => promised(() => unshownMessages(database)),
-    search: (words, limit) => promised(() => findMessages(database, words, limit)),
+    search: (query, page) => promised(() => findMessages(database, query, page)),
     hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),
     findMessage: (contact, mid) => promised(() => findMessage(database, contact, mid)),
     nextExpiry: () => promised(() => nextExpiry(database)),

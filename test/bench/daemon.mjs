@@ -47,9 +47,9 @@ async function startProcess(user, key, ...args) {
 }
 
 async function pair(name) {
-  const { child, object } = await startProcess("alice", "carrier", "pair")
+  const { child, object } = await startProcess("alice", "offer", "pair")
   const both = once(child, "close")
-  mqttchat(name, "pair", object.carrier, "--my-name", name, "--no-passphrase")
+  mqttchat(name, "pair", object.offer, "--my-name", name, "--no-passphrase")
   await both
 }
 
@@ -110,7 +110,7 @@ async function roundTrips(alice, wait) {
   const taken = []
   for (let ping = 0; ping < PINGS; ping++) {
     const begun = performance.now()
-    const { state } = await alice.ask("send", { to: "bob", text: TEXT, wait, timeoutMs: 10_000 })
+    const { state } = await alice.ask("send", { contact: "bob", text: TEXT, wait, timeoutMs: 10_000 })
     taken.push(performance.now() - begun)
     if (state !== wait && state !== "delivered") throw new Error(`it is ${state} and not ${wait}`)
   }
@@ -146,7 +146,7 @@ async function pipeline(alice, bob, sample) {
   const lane = async () => {
     while (sent < MESSAGES) {
       sent++
-      await alice.ask("send", { to: "bob", text: TEXT, wait: "disk" })
+      await alice.ask("send", { contact: "bob", text: TEXT, wait: "queued" })
       if (sent - arrived > UNDER_WAY_MAX) await new Promise((resolve) => waiting.push(resolve))
     }
   }
@@ -205,7 +205,7 @@ try {
   }
   const [alice, bob] = Object.values(daemons).map(({ object }) => caller(object.socket))
   await bob.ask("listen")
-  await alice.ask("send", { to: "bob", text: "first", wait: "delivered" })
+  await alice.ask("send", { contact: "bob", text: "first", wait: "delivered" })
   const memory = (when) => {
     const [a, b] = Object.values(daemons).map(({ child }) => rss(child.pid).toFixed(0))
     console.log(`daemons ${when}`.padEnd(30), `${a} MB and ${b} MB`.padStart(20))

@@ -43,10 +43,10 @@ async function stop(child) {
 
 /** Seconds from the moment the code is typed until both programs have ended, paired. */
 async function pair(name, ...flags) {
-  const { child, object } = await startProcess("alice", "carrier", "pair", ...locked)
+  const { child, object } = await startProcess("alice", "offer", "pair", ...locked)
   const both = once(child, "close")
   const typed = performance.now()
-  mqttchat(name, "pair", object.carrier, "--my-name", name, "--name", `alice-${name}`, ...flags)
+  mqttchat(name, "pair", object.offer, "--my-name", name, "--name", `alice-${name}`, ...flags)
   await both
   return performance.now() - typed
 }
@@ -78,7 +78,7 @@ try {
   const broker = await startProcess("alice", "port", "broker", "--loopback", "--port", "0", ...locked)
   const pairings = []
   for (const name of ["bob", "carol", "dave"]) pairings.push(await pair(name, "--no-passphrase"))
-  const owner = await startProcess("dave", "carrier", "pair")
+  const owner = await startProcess("dave", "offer", "pair")
   const send = () => mqttchat("bob", "send", "alice-bob", "hello")
   const derive = () => mqttchat("alice", "history", "bob", ...locked)
   const open = () => mqttchat("bob", "history", "alice-bob")

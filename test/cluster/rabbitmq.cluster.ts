@@ -58,7 +58,7 @@ test("three nodes form one cluster, and each knows the others", () => {
 
 test("the node that holds Bob's messages is killed, and nothing is lost or doubled", async () => {
   const [status] = await bob.runJson("status")
-  expect(status).toMatchObject({ link: { kind: "online" } })
+  expect(status).toMatchObject({ connection: { kind: "online" } })
   expect(String(status?.["broker"]).split(",")).toHaveLength(NAMES.length)
   const devices = await alice.runJson("broker", "devices")
   const device = String(devices.find((row) => row["user"] !== "operator")?.["device"])

@@ -77,4 +77,4 @@ export class Peer {
 export const eventIs =
   (event: string) =>
   ({ params }: RpcObject): boolean =>
-    (params as RpcObject | undefined)?.["event"] === event
+    (params as RpcObject | undefined)?.["kind"] === event

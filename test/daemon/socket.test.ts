@@ -47,27 +47,27 @@ test("a second process sends, reads and receives events through the owner", asyn
   const events: Event[] = []
   guest.listen((event) => events.push(event))
   expect((await guest.call("contacts", {})).map(({ name }) => name)).toEqual(["bob"])
-  await guest.call("send", { to: "bob", text: "over the socket", wait: "disk", timeoutMs: 0 })
+  await guest.call("send", { contact: "bob", text: "over the socket", wait: "queued", timeoutMs: 0 })
   await fixture.clock.pass(50)
   expect(await bob.texts("alice")).toEqual(["over the socket"])
-  const history = await guest.call("history", { with: "bob", limit: 10 })
+  const history = await guest.call("history", { contact: "bob", limit: 10 })
   expect(history.map(({ text, state }) => [text, state])).toEqual([["over the socket", "delivered"]])
-  expect(events.map(({ event }) => event)).toEqual(["message", "receipt", "receipt"])
+  expect(events.map(({ kind }) => kind)).toEqual(["message", "receipt", "receipt"])
 })
 
 test("answers and events match the command table", async () => {
   const { fixture, bob, guest } = await setUp()
   const events: Event[] = []
   guest.listen((event) => events.push(event))
-  const sent = await guest.call("send", { to: "bob", text: "as promised", wait: "disk", timeoutMs: 0 })
+  const sent = await guest.call("send", { contact: "bob", text: "as promised", wait: "queued", timeoutMs: 0 })
   await fixture.clock.pass(50)
   await bob.texts("alice")
   expect(v.is(COMMANDS.send.result, sent)).toBe(true)
   expect(v.is(COMMANDS.status.result, await guest.call("status", {}))).toBe(true)
   expect(v.is(COMMANDS.contacts.result, await guest.call("contacts", {}))).toBe(true)
-  expect(v.is(COMMANDS.history.result, await guest.call("history", { with: "bob", limit: 9 }))).toBe(true)
+  expect(v.is(COMMANDS.history.result, await guest.call("history", { contact: "bob", limit: 9 }))).toBe(true)
   expect(events).toHaveLength(3)
-  for (const event of events) expect(v.is(EVENTS[event.event].params, event)).toBe(true)
+  for (const event of events) expect(v.is(EVENTS[event.kind].params, event)).toBe(true)
 })
 
 test("a fault crosses the socket with code, message and hint", async () => {
@@ -159,7 +159,7 @@ test("a line over the limit is refused and its client disconnected", async () =>
   const [answer = ""] = await exchange(path, Buffer.alloc(REQUEST_BYTES_MAX + 1, "x"), 1)
   expect(JSON.parse(answer)).toMatchObject({ id: null, error: { code: -32600 } })
   await expect(
-    guest.call("search", { words: "x".repeat(REQUEST_BYTES_MAX), limit: 1 }),
+    guest.call("search", { query: "x".repeat(REQUEST_BYTES_MAX), limit: 1 }),
   ).rejects.toMatchObject({ code: "bad-data" })
 })
 

@@ -192,7 +192,7 @@ test("a blocked contact stays blocked, and nothing is sent to them until they ar
   const laptop = await restored(fixture, "laptop", path)
   await fixture.clock.pass(MINUTE_MS)
   expect(await bob.systemMessages("alice")).toEqual([])
-  expect(laptop.events.filter(({ event }) => event === "notice")).toEqual([])
+  expect(laptop.events.filter(({ kind }) => kind === "notice")).toEqual([])
   await laptop.client.call("block", { contact: "bob", blocked: false })
   await laptop.send("bob", "let us make up")
   await fixture.clock.pass(MINUTE_MS)

@@ -48,7 +48,7 @@ async function invited() {
 }
 
 async function online(user: BrokerUser): Promise<void> {
-  while ((await user.next("link")).link.kind !== "online");
+  while ((await user.next("connection")).connection.kind !== "online");
 }
 
 test("a user who types an invitation while it is being used has one connection in the end", async () => {
@@ -89,7 +89,7 @@ test("an invitation to a broker that is not there does not keep a good one from 
   const nowhere = { ...alice.config.broker, address: { host: "127.0.0.1", port: 1 } } as BrokerConfig
   const away = { broker: nowhere, credential: alice.config.credential }
   const again = await fixture.openUser("alice", { connect: network.connect }, away)
-  expect((await again.next("link")).link.kind).toBe("offline")
+  expect((await again.next("connection")).connection.kind).toBe("offline")
 
   await again.client.call("register", { invitation })
 

@@ -114,7 +114,7 @@ test("events are emitted after their commit, in the order of the steps", async (
     for (const each of effects)
       received.push(`${JSON.stringify(each)} ${String(settings.get("pairing")?.[0])}`)
   })
-  const drop = (total: number): Effect => ({ kind: "event", event: { event: "dropped", total } })
+  const drop = (dropped: number): Effect => ({ kind: "event", event: { kind: "dropped", dropped } })
   await Promise.all([
     queue.run(() => ({ ...decide(setting("pairing", 1)), effects: [drop(1)] })),
     queue.run(() => ({ ...decide(setting("pairing", 2)), effects: [drop(2), drop(3)] })),
@@ -133,7 +133,7 @@ test("a thousand messages at once: every one has its event", async () => {
   await Promise.all(texts.map((text) => alice.send("bob", text)))
   await fixture.clock.pass(1_000)
   const receivedBy = (events: typeof alice.events) =>
-    events.flatMap((event) => (event.event === "message" ? [event.message.text] : []))
+    events.flatMap((event) => (event.kind === "message" ? [event.message.text] : []))
   expect(receivedBy(alice.events)).toEqual(texts)
   expect(receivedBy(bob.events)).toEqual(texts)
 })

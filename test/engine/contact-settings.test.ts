@@ -5,14 +5,14 @@ import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 const HOUR_MS = 3_600_000
 
 async function allTexts(profile: TestProfile, of: string): Promise<string[]> {
-  const all = await profile.client.call("history", { with: of, limit: 1_000 })
+  const all = await profile.client.call("history", { contact: of, limit: 1_000 })
   return all.filter(({ kind }) => kind === "text").map(({ text }) => text)
 }
 
 test("a timer that one side sets holds for both: the receiver's time begins when the text was shown", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "stays")
-  await alice.client.call("timer", { contact: "bob", seconds: 3_600 })
+  await alice.client.call("timer", { contact: "bob", timerSeconds: 3_600 })
   await alice.send("bob", "goes")
   await fixture.clock.pass(50)
   expect(await bob.systemMessages("alice")).toEqual(["alice set messages to disappear after 1 hour"])
@@ -22,20 +22,20 @@ test("a timer that one side sets holds for both: the receiver's time begins when
   // Alice's own text is gone two hours after it arrived; Bob has read nothing.
   expect(await allTexts(alice, "bob")).toEqual(["stays", "goes, too"])
   expect(await allTexts(bob, "alice")).toEqual(["stays", "goes"])
-  await bob.client.call("inbox", { take: true })
-  await alice.client.call("inbox", { take: true })
+  await bob.client.call("inbox", { markRead: true })
+  await alice.client.call("inbox", { markRead: true })
   await fixture.clock.pass(HOUR_MS + 1_000)
   expect(await allTexts(bob, "alice")).toEqual(["stays"])
   expect(await allTexts(alice, "bob")).toEqual(["stays"])
-  expect(await bob.client.call("search", { words: "goes", limit: 10 })).toEqual([])
+  expect(await bob.client.call("search", { query: "goes", limit: 10 })).toEqual([])
 })
 
 test("time goes on while no process runs, and expired texts are gone at the next start", async () => {
   const { fixture, alice, bob } = await couple()
-  await alice.client.call("timer", { contact: "bob", seconds: 60 })
+  await alice.client.call("timer", { contact: "bob", timerSeconds: 60 })
   await alice.send("bob", "short")
   await fixture.clock.pass(50)
-  await bob.client.call("inbox", { take: true })
+  await bob.client.call("inbox", { markRead: true })
   await bob.crash()
   await fixture.clock.pass(HOUR_MS)
   await bob.start()
@@ -46,26 +46,26 @@ test("time goes on while no process runs, and expired texts are gone at the next
 test("of two timers set at the same time both sides keep the same one", async () => {
   const { fixture, alice, bob } = await couple()
   await Promise.all([
-    alice.client.call("timer", { contact: "bob", seconds: 3_600 }),
-    bob.client.call("timer", { contact: "alice", seconds: 60 }),
+    alice.client.call("timer", { contact: "bob", timerSeconds: 3_600 }),
+    bob.client.call("timer", { contact: "alice", timerSeconds: 60 }),
   ])
   await fixture.clock.pass(100)
   const timers = await Promise.all([alice, bob].map(async ({ client }) => client.call("contacts", {})))
-  expect(timers.flat().map(({ timer }) => timer)).toEqual([60, 60])
+  expect(timers.flat().map(({ timerSeconds }) => timerSeconds)).toEqual([60, 60])
 })
 
 test("read receipts are sent only if enabled", async () => {
   const { fixture, alice, bob } = await couple()
-  const options = { readReceipts: true, typing: true, receiptDelayMs: 0 }
+  const options = { readReceipts: true, typingIndicators: true, receiptDelayMs: 0 }
   await alice.send("bob", "secretly read")
   await fixture.clock.pass(50)
-  await bob.client.call("inbox", { take: true })
+  await bob.client.call("inbox", { markRead: true })
   await fixture.clock.pass(50)
   expect(await alice.states("bob")).toEqual(["delivered"])
   await bob.client.call("privacy", { contact: "alice", ...options })
   await alice.send("bob", "openly read")
   await fixture.clock.pass(50)
-  await bob.client.call("inbox", { take: true })
+  await bob.client.call("inbox", { markRead: true })
   await fixture.clock.pass(50)
   expect(await alice.states("bob")).toEqual(["delivered", "read"])
 })
@@ -74,17 +74,17 @@ test("typing notices are sent only if enabled, and cause no receipt", async () =
   const { fixture, alice, bob } = await couple()
   await bob.client.call("typing", { contact: "alice", typing: true })
   await fixture.clock.pass(50)
-  expect(alice.events.filter(({ event }) => event === "typing")).toEqual([])
+  expect(alice.events.filter(({ kind }) => kind === "typing")).toEqual([])
   await bob.client.call("privacy", {
     contact: "alice",
     readReceipts: false,
-    typing: true,
+    typingIndicators: true,
     receiptDelayMs: 0,
   })
   const messages = fixture.broker.seen.length
   await bob.client.call("typing", { contact: "alice", typing: true })
   await fixture.clock.pass(50)
-  expect(alice.events.at(-1)).toEqual({ event: "typing", contact: "bob", typing: true })
+  expect(alice.events.at(-1)).toEqual({ kind: "typing", contact: "bob", typing: true })
   expect(fixture.broker.seen.length).toBe(messages + 1)
 })
 
@@ -93,7 +93,7 @@ test("receipts with a random delay come within it, and not at once", async () =>
   await bob.client.call("privacy", {
     contact: "alice",
     readReceipts: false,
-    typing: false,
+    typingIndicators: false,
     receiptDelayMs: 60_000,
   })
   for (let n = 0; n < 5; n++) await alice.send("bob", `${n}`)
@@ -111,20 +111,20 @@ test("a contact who lost their keys pairs again, keeps their conversation, and i
   await fixture.pair(alice, bob)
   await bob.send("alice", "old times")
   await fixture.clock.pass(50)
-  await alice.client.call("inbox", { take: true })
+  await alice.client.call("inbox", { markRead: true })
   await bob.crash()
   await alice.send("bob", "did not arrive")
   await fixture.clock.pass(50)
   await fixture.pair(alice, newBob)
   await fixture.clock.pass(50)
 
-  const replaced = await alice.client.call("replace", { contact: "bob", by: "bob-2" })
+  const replaced = await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
   expect(replaced).toMatchObject({ name: "bob", verified: false })
   expect(replaced.keyChangedAt).not.toBeNull()
   expect(await alice.client.call("contacts", {})).toHaveLength(1)
   await newBob.send("alice", "it is me")
   await fixture.clock.pass(50)
-  const history = await alice.client.call("history", { with: "bob", limit: 10 })
+  const history = await alice.client.call("history", { contact: "bob", limit: 10 })
   expect(history.map(({ text, trusted }) => [text, trusted])).toEqual([
     ["old times", true],
     ["did not arrive", true],

@@ -12,8 +12,8 @@ async function names(profile: TestProfile): Promise<string[]> {
   return (await profile.client.call("contacts", {})).map(({ name }) => name)
 }
 
-function paired(profile: TestProfile): Extract<Event, { event: "paired" }>[] {
-  return profile.events.filter((event) => event.event === "paired")
+function paired(profile: TestProfile): Extract<Event, { kind: "paired" }>[] {
+  return profile.events.filter((event) => event.kind === "paired")
 }
 
 describe("names", () => {
@@ -52,11 +52,11 @@ describe("names", () => {
     const bob = await fixture.profile("bob")
     await fixture.pair(bob, await fixture.profile("alice"))
     await fixture.pair(bob, await fixture.profile("carol"))
-    expect(await bob.client.call("rename", { contact: "alice", to: "Al" })).toMatchObject({ name: "Al" })
-    await expect(bob.client.call("rename", { contact: "Al", to: "Carol" })).rejects.toMatchObject({
+    expect(await bob.client.call("rename", { contact: "alice", name: "Al" })).toMatchObject({ name: "Al" })
+    await expect(bob.client.call("rename", { contact: "Al", name: "Carol" })).rejects.toMatchObject({
       code: "exists",
     })
-    await expect(bob.client.call("rename", { contact: "Al", to: "\u200b " })).rejects.toMatchObject({
+    await expect(bob.client.call("rename", { contact: "Al", name: "\u200b " })).rejects.toMatchObject({
       code: "usage",
     })
     expect(await names(bob)).toEqual(["Al", "carol"])
@@ -100,10 +100,10 @@ test("whoever answers a file keeps the contact under a placeholder until its own
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
   const bob = await fixture.profile("bob")
-  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
-  if (offer.by !== "file") throw new Error("not a file")
+  const offer = await alice.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
   await alice.stop()
-  const { contact } = await bob.client.call("pair-answer", { by: "file", carrier: offer.file })
+  const { contact } = await bob.client.call("pair-answer", { kind: "file", offer: offer.file })
   expect(contact).toMatchObject({ state: "init-sent" })
   expect(contact.name).toMatch(/^unnamed-[0-9a-f]{8}$/)
   await bob.send(contact.name, "are you there?")
@@ -120,7 +120,7 @@ test("pairing again with a known peer refreshes it: one contact, its name and hi
   await fixture.pair(alice, bob)
   await alice.send("bob", "old times")
   await fixture.clock.pass(50)
-  await alice.client.call("rename", { contact: "bob", to: "Bobby" })
+  await alice.client.call("rename", { contact: "bob", name: "Bobby" })
   fixture.broker.tamper = () => []
   await alice.send("Bobby", "lost with the old session")
   await fixture.clock.pass(50)
@@ -147,10 +147,10 @@ test("a forgotten contact is gone with all its messages, and can be paired anew"
   await fixture.clock.pass(50)
   await alice.client.call("forget", { contact: "bob" })
   expect(await names(alice)).toEqual([])
-  expect(await alice.client.call("search", { words: "recipe", limit: 10 })).toEqual([])
+  expect(await alice.client.call("search", { query: "recipe", limit: 10 })).toEqual([])
   await bob.send("alice", "still there?")
   await fixture.clock.pass(50)
-  expect(await alice.client.call("inbox", { take: false })).toEqual([])
+  expect(await alice.client.call("inbox", { markRead: false })).toEqual([])
   await fixture.pair(alice, bob)
   await fixture.clock.pass(3_600_000)
   expect(await alice.texts("bob")).toContain("still there?")
@@ -214,9 +214,9 @@ describe("a contact that is forgotten in the middle of a step leaves nothing to 
 test("an offer of one's own is refused", async () => {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
-  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
-  if (offer.by !== "file") throw new Error("not a file")
-  await expect(alice.client.call("pair-answer", { by: "file", carrier: offer.file })).rejects.toMatchObject({
+  const offer = await alice.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
+  await expect(alice.client.call("pair-answer", { kind: "file", offer: offer.file })).rejects.toMatchObject({
     code: "refused",
   })
   expect(await names(alice)).toEqual([])
@@ -228,11 +228,11 @@ test("a file that is used twice lets in only the first", async () => {
     ["alice", "bob", "mallory"].map((name) => fixture.profile(name)),
   )
   if (!alice || !bob || !mallory) throw new Error("somebody is missing")
-  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
-  if (offer.by !== "file") throw new Error("not a file")
-  await bob.client.call("pair-answer", { by: "file", carrier: offer.file })
+  const offer = await alice.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
+  await bob.client.call("pair-answer", { kind: "file", offer: offer.file })
   await fixture.clock.pass(100)
-  await mallory.client.call("pair-answer", { by: "file", carrier: offer.file })
+  await mallory.client.call("pair-answer", { kind: "file", offer: offer.file })
   await fixture.clock.pass(3_600_000)
   expect(await names(alice)).toEqual(["bob"])
   expect((await mallory.client.call("contacts", {}))[0]?.state).toBe("init-sent")

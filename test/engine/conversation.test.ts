@@ -13,6 +13,6 @@ test("Alice and Bob pair by file and write; both see every state of a message", 
   expect(await alice.texts("bob")).toEqual(["hello Alice"])
   expect(await bob.texts("alice")).toEqual(["hello Bob"])
   expect(await alice.states("bob")).toEqual(["delivered"])
-  const receipts = alice.events.filter(({ event }) => event === "receipt")
+  const receipts = alice.events.filter(({ kind }) => kind === "receipt")
   expect(receipts.map((event) => "state" in event && event.state)).toEqual(["broker", "delivered"])
 })

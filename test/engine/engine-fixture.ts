@@ -43,9 +43,9 @@ export class EngineFixture {
 
   /** Makes both sides contacts of each other, by a bundle file. */
   async pair(owner: TestProfile, other: TestProfile): Promise<void> {
-    const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
-    if (offer.by !== "file") throw new Error("not a file")
-    await other.client.call("pair-answer", { by: "file", carrier: offer.file })
+    const offer = await owner.client.call("pair-offer", { kind: "file", wordCount: 2 })
+    if (offer.kind !== "file") throw new Error("not a file")
+    await other.client.call("pair-answer", { kind: "file", offer: offer.file })
     await this.clock.pass(100)
   }
 }
@@ -150,12 +150,12 @@ export class TestProfile {
   }
 
   async send(to: string, text: string): Promise<string> {
-    const { id } = await this.client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
+    const { id } = await this.client.call("send", { contact: to, text, wait: "queued", timeoutMs: 0 })
     return id
   }
 
   async read(from: string): Promise<Message[]> {
-    const all = await this.client.call("history", { with: from, limit: 10_000 })
+    const all = await this.client.call("history", { contact: from, limit: 10_000 })
     return all.filter(({ mine, kind }) => !mine && kind === "text")
   }
 
@@ -165,12 +165,12 @@ export class TestProfile {
 
   /** The system messages of the conversation. */
   async systemMessages(about: string): Promise<string[]> {
-    const all = await this.client.call("history", { with: about, limit: 10_000 })
-    return all.filter(({ kind }) => kind === "line").map(({ text }) => text)
+    const all = await this.client.call("history", { contact: about, limit: 10_000 })
+    return all.filter(({ kind }) => kind === "system").map(({ text }) => text)
   }
 
   async states(to: string): Promise<string[]> {
-    const all = await this.client.call("history", { with: to, limit: 10_000 })
+    const all = await this.client.call("history", { contact: to, limit: 10_000 })
     return all.filter(({ mine }) => mine).map(({ state }) => state)
   }
 }
@@ -190,7 +190,7 @@ function crashable(store: Store): CrashableStore {
   return {
     ...store,
     load: () => store.load(),
-    history: (contact, limit) => (dead ? never : store.history(contact, limit)),
+    history: (contact, page) => (dead ? never : store.history(contact, page)),
     findMessage: (contact, mid) => (dead ? never : store.findMessage(contact, mid)),
     nextExpiry: () => (dead ? never : store.nextExpiry()),
     unshown: () => (dead ? never : store.unshown()),

@@ -64,13 +64,18 @@ test("a text is reported as delivered before it is reported as read [D-25]", asy
   const fixture = new EngineFixture()
   const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
   await fixture.pair(alice, bob)
-  await bob.client.call("privacy", { contact: "alice", readReceipts: true, typing: false, receiptDelayMs: 0 })
+  await bob.client.call("privacy", {
+    contact: "alice",
+    readReceipts: true,
+    typingIndicators: false,
+    receiptDelayMs: 0,
+  })
   await alice.send("bob", "are you there?")
   bob.client.listen((event) => {
-    if (event.event !== "message" || event.message.mine) return
-    void bob.client.call("shown", { with: "alice", upTo: event.message.seq })
+    if (event.kind !== "message" || event.message.mine) return
+    void bob.client.call("mark-read", { contact: "alice", upTo: event.message.seq })
   })
   await fixture.clock.pass(1_000)
-  const states = alice.events.flatMap((event) => (event.event === "receipt" ? [event.state] : []))
+  const states = alice.events.flatMap((event) => (event.kind === "receipt" ? [event.state] : []))
   expect(states).toEqual(["broker", "delivered", "read"])
 })

@@ -30,11 +30,11 @@ test("texts written while the broker is down are stored, and sent in order when 
 
 test("waiting for the broker ends with its acknowledgement, or with the given time", async () => {
   const { fixture, alice } = await couple()
-  const answer = alice.client.call("send", { to: "bob", text: "now", wait: "broker", timeoutMs: 1_000 })
+  const answer = alice.client.call("send", { contact: "bob", text: "now", wait: "broker", timeoutMs: 1_000 })
   await fixture.clock.pass(10)
   expect(await answer).toMatchObject({ state: "broker" })
   fixture.broker.close()
-  const late = alice.client.call("send", { to: "bob", text: "later", wait: "broker", timeoutMs: 1_000 })
+  const late = alice.client.call("send", { contact: "bob", text: "later", wait: "broker", timeoutMs: 1_000 })
   await fixture.clock.pass(1_001)
   expect(await late).toMatchObject({ state: "queued" })
 })
@@ -63,7 +63,7 @@ test("after 30 days without a receipt a message is given up, and that is reporte
   expect(await alice.states("bob")).toEqual(["broker"])
   await fixture.clock.pass(30 * DAY_MS)
   expect(await alice.states("bob")).toEqual(["given-up"])
-  expect(alice.events).toContainEqual({ event: "receipt", contact: "bob", id, state: "given-up" })
+  expect(alice.events).toContainEqual({ kind: "receipt", contact: "bob", id, state: "given-up" })
 })
 
 test("a broker that forgot our session gets all unacknowledged frames at once", async () => {
@@ -199,7 +199,8 @@ test("texts taken from the inbox are not in it the next time", async () => {
   await alice.send("bob", "one")
   await alice.send("bob", "two")
   await fixture.clock.pass(100)
-  const texts = async (take: boolean) => (await bob.client.call("inbox", { take })).map(({ text }) => text)
+  const texts = async (take: boolean) =>
+    (await bob.client.call("inbox", { markRead: take })).map(({ text }) => text)
   expect(await texts(false)).toEqual(["one", "two"])
   expect((await bob.client.call("contacts", {}))[0]?.unread).toBe(2)
   expect(await texts(true)).toEqual(["one", "two"])

@@ -21,7 +21,8 @@ beforeEach(async () => {
 })
 afterEach(() => fixture.end())
 
-const answer = (user: BrokerUser, carrier: string) => user.client.call("pair-answer", { by: "code", carrier })
+const answer = (user: BrokerUser, carrier: string) =>
+  user.client.call("pair-answer", { kind: "code", offer: carrier })
 
 /** Changes the last word to another one. */
 function mistyped(carrier: string): string {
@@ -37,7 +38,7 @@ async function expectNothingSaved(...users: readonly BrokerUser[]): Promise<void
 
 async function expectMessages(from: BrokerUser, to: BrokerUser): Promise<void> {
   const [contact] = await from.client.call("contacts", {})
-  await from.client.call("send", { to: contact!.name, text: "hello", wait: "disk", timeoutMs: 0 })
+  await from.client.call("send", { contact: contact!.name, text: "hello", wait: "queued", timeoutMs: 0 })
   expect((await to.next("message")).message.text).toBe("hello")
 }
 
@@ -99,7 +100,7 @@ describe("a wrong code", () => {
     const wrong = mistyped(carrier)
     const [fault, failed] = await Promise.all([faultOf(answer(bob, wrong)), alice.next("pair-failed")])
     expect(fault).toMatchObject({ code: "refused", message: DEAD })
-    expect(failed.why).toBe(DEAD)
+    expect(failed.reason).toBe(DEAD)
     expect(failed.hint).toBe(fault.hint)
     await expectNothingSaved(alice, bob)
     expect(bob.config).toEqual({ broker: undefined, credential: undefined })
@@ -141,7 +142,7 @@ describe("a code that is over", () => {
     const carrier = await fixture.code(alice)
     later = CODE_LIFETIME_MS
     alice.runTimers(REPEAT_MS - 1_000)
-    expect((await alice.next("pair-failed")).why).toBe(NOT_ON_OFFER)
+    expect((await alice.next("pair-failed")).reason).toBe(NOT_ON_OFFER)
     expect((await faultOf(answer(bob, carrier))).message).toBe(NOT_ON_OFFER)
     await expectNothingSaved(alice, bob)
   })
@@ -217,7 +218,7 @@ describe("an attacker in the path", () => {
     const fault = await faultOf(answer(bob, `${code}@127.0.0.1:${port}`))
     expect(fault.code).toBe("protocol")
     expect(fault.message).toContain("somebody may be in the path")
-    expect((await alice.next("pair-failed")).why).toBe(DEAD)
+    expect((await alice.next("pair-failed")).reason).toBe(DEAD)
     await expectNothingSaved(alice, bob)
     expect(bob.config).toEqual({ broker: undefined, credential: undefined })
     await Promise.all([here.close(), there.close()])
@@ -282,7 +283,7 @@ describe("where to pair", () => {
       alice.next("pair-failed"),
     ])
     expect(fault.message).toBe("the other side may not let newcomers in at its broker; no contact was saved")
-    expect(failed.why).toBe("members of this broker may not invite others")
+    expect(failed.reason).toBe("members of this broker may not invite others")
     await expectNothingSaved(alice, bob)
   })
 })

@@ -48,8 +48,8 @@ async function settled<T>(fixture: EngineFixture, promise: Promise<T>): Promise<
 }
 
 async function codeOf(fixture: EngineFixture, owner: TestProfile): Promise<string> {
-  const offer = await settled(fixture, owner.client.call("pair-offer", { by: "code", words: 2 }))
-  return offer.by === "code" ? `${offer.code}@broker.example` : ""
+  const offer = await settled(fixture, owner.client.call("pair-offer", { kind: "code", wordCount: 2 }))
+  return offer.kind === "code" ? `${offer.code}@broker.example` : ""
 }
 
 test("at a broker that admits everyone a newcomer needs only the code", async () => {
@@ -57,7 +57,7 @@ test("at a broker that admits everyone a newcomer needs only the code", async ()
   const alice = await fixture.profile("alice")
   const { profile: bob, saved } = await newcomer(fixture, "bob")
   const carrier = await codeOf(fixture, alice)
-  const answering = bob.client.call("pair-answer", { by: "code", carrier })
+  const answering = bob.client.call("pair-answer", { kind: "code", offer: carrier })
   expect((await settled(fixture, answering)).contact.name).toBe("alice")
   expect(saved).toEqual([
     BROKER,
@@ -84,10 +84,10 @@ test("the owner's account is not passed on; the newcomer gets a hint what to ask
   const alice = await fixture.profile("alice", { config })
   const { profile: bob, saved } = await newcomer(fixture, "bob")
   const carrier = await codeOf(fixture, alice)
-  const answering = faultOf(bob.client.call("pair-answer", { by: "code", carrier }))
+  const answering = faultOf(bob.client.call("pair-answer", { kind: "code", offer: carrier }))
   expect(await settled(fixture, answering)).toMatchObject({ code: "refused" })
   expect(saved).toEqual([])
-  expect(alice.events.some(({ event }) => event === "pair-failed")).toBe(true)
+  expect(alice.events.some(({ kind }) => kind === "pair-failed")).toBe(true)
 })
 
 const KINDS: readonly PairingMessage["kind"][] = ["ask", "claim", "answer", "grant", "proof"]
@@ -104,7 +104,7 @@ test.each(KINDS)(
       const isLost = topic.startsWith("mc/1/p/") && decodePairing(payload)?.kind === kind && lost++ === 0
       return isLost ? [] : [payload]
     }
-    const answering = bob.client.call("pair-answer", { by: "code", carrier })
+    const answering = bob.client.call("pair-answer", { kind: "code", offer: carrier })
     expect((await settled(fixture, answering)).contact.name).toBe("alice")
     expect(lost).toBeGreaterThan(0)
     expect(await alice.client.call("contacts", {})).toHaveLength(1)

@@ -18,7 +18,7 @@ import { faultOf } from "../transport/transport-fixture.ts"
 import { carrierOf, PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
 import { until } from "../until.ts"
 
-type By = Params<"pair-offer">["by"]
+type By = Params<"pair-offer">["kind"]
 
 let fixture: PairingFixture
 
@@ -29,10 +29,11 @@ beforeEach(async () => {
 afterEach(() => fixture.end())
 
 async function offer(owner: BrokerUser, by: By): Promise<string> {
-  return carrierOf(await owner.client.call("pair-offer", { by, words: 2 }))
+  return carrierOf(await owner.client.call("pair-offer", { kind: by, wordCount: 2 }))
 }
 
-const answer = (user: BrokerUser, by: By, carrier: string) => user.client.call("pair-answer", { by, carrier })
+const answer = (user: BrokerUser, by: By, carrier: string) =>
+  user.client.call("pair-answer", { kind: by, offer: carrier })
 
 describe.each(["link", "file"] as const)("pairing by %s", (by) => {
   it("registers a newcomer at the broker, and both see the same four words", async () => {
@@ -46,7 +47,7 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
     expect(paired.words).toHaveLength(4)
     expect(paired.words).toEqual(result.words)
     expect(bob.config.broker).toEqual(alice.config.broker)
-    await alice.client.call("send", { to: "bob", text: "hello", wait: "disk", timeoutMs: 0 })
+    await alice.client.call("send", { contact: "bob", text: "hello", wait: "queued", timeoutMs: 0 })
     expect((await bob.next("message")).message).toMatchObject({ contact: "alice", text: "hello" })
   })
 

@@ -28,7 +28,7 @@ export type BrokerUser = {
   readonly store: Store
   readonly events: Event[]
   /** The next event of this kind that was not yet taken. */
-  readonly next: <K extends Event["event"]>(kind: K) => Promise<Extract<Event, { event: K }>>
+  readonly next: <K extends Event["kind"]>(kind: K) => Promise<Extract<Event, { kind: K }>>
   readonly config: { broker: BrokerConfig | undefined; credential: StoredCredential | undefined }
   /** Timers of `from` milliseconds or more, and less than `below`, run at once. */
   readonly runTimers: (from: number, below?: number) => void
@@ -62,7 +62,7 @@ export class PairingFixture {
   /** A user with a device certificate of this broker. */
   async member(name: string, options: UserOptions = {}): Promise<BrokerUser> {
     const user = await this.invited(name, options)
-    await user.next("link")
+    await user.next("connection")
     return user
   }
 
@@ -145,10 +145,10 @@ export class PairingFixture {
       store,
       events,
       config,
-      next: async <K extends Event["event"]>(kind: K) => {
+      next: async <K extends Event["kind"]>(kind: K) => {
         for (;;) {
           const found = events.find(
-            (event): event is Extract<Event, { event: K }> => event.event === kind && !taken.has(event),
+            (event): event is Extract<Event, { kind: K }> => event.kind === kind && !taken.has(event),
           )
           if (found !== undefined) {
             taken.add(found)
@@ -171,7 +171,7 @@ export class PairingFixture {
 
   /** The code to type on the other laptop. */
   async code(owner: BrokerUser, words: 2 | 3 = 2): Promise<string> {
-    const offer = await owner.client.call("pair-offer", { by: "code", words })
+    const offer = await owner.client.call("pair-offer", { kind: "code", wordCount: words })
     return `${carrierOf(offer)}@${this.address}`
   }
 
@@ -182,7 +182,7 @@ export class PairingFixture {
 }
 
 export function carrierOf(offer: Offer): string {
-  switch (offer.by) {
+  switch (offer.kind) {
     case "code":
       return offer.code
     case "link":

@@ -86,7 +86,7 @@ test("[W-29] texts sealed in the old session and not acknowledged are sent again
   await fixture.clock.pass(MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three", "four"])
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
-  const history = await alice.client.call("history", { with: "bob", limit: 100 })
+  const history = await alice.client.call("history", { contact: "bob", limit: 100 })
   expect(history.filter(({ mine }) => mine).map(({ text }) => text)).toEqual([
     "hello",
     "one",

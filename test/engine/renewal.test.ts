@@ -48,7 +48,7 @@ async function invitedConfig(name: string): Promise<Kept> {
 }
 
 async function online(user: BrokerUser): Promise<void> {
-  while ((await user.next("link")).link.kind !== "online");
+  while ((await user.next("connection")).connection.kind !== "online");
 }
 
 async function received(user: BrokerUser): Promise<string> {
@@ -112,10 +112,10 @@ test("after a break the connection comes back with the new certificate and all i
   const alice = await fixture.openUser("alice", { ...options, connect: network.connect }, config)
   await online(alice)
   const bob = await fixture.member("bob", options)
-  const offer = await alice.client.call("pair-offer", { by: "file", words: 2 })
-  await bob.client.call("pair-answer", { by: "file", carrier: carrierOf(offer) })
+  const offer = await alice.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  await bob.client.call("pair-answer", { kind: "file", offer: carrierOf(offer) })
   await alice.next("paired")
-  await alice.client.call("send", { to: "bob", text: "hello", wait: "delivered", timeoutMs: 60_000 })
+  await alice.client.call("send", { contact: "bob", text: "hello", wait: "delivered", timeoutMs: 60_000 })
 
   now = today
   const renewed = config.saved()
@@ -126,7 +126,7 @@ test("after a break the connection comes back with the new certificate and all i
 
   expect(network.shown.at(-1)).toBe(certificate)
   expect(network.shown).toHaveLength(2)
-  await bob.client.call("send", { to: "alice", text: "still there?", wait: "disk", timeoutMs: 0 })
+  await bob.client.call("send", { contact: "alice", text: "still there?", wait: "queued", timeoutMs: 0 })
   expect(await received(alice)).toBe("still there?")
 })
 
@@ -156,10 +156,10 @@ test("a new certificate that is expired by our own clock is reported, not renewe
   )
   await online(alice)
   network.cut()
-  await alice.next("link")
-  const { link } = await alice.next("link")
-  expect(link).toMatchObject({ kind: "stopped" })
-  expect(JSON.stringify(link)).toContain("check this machine's clock")
+  await alice.next("connection")
+  const { connection } = await alice.next("connection")
+  expect(connection).toMatchObject({ kind: "stopped" })
+  expect(JSON.stringify(connection)).toContain("check this machine's clock")
 })
 
 test("a renewal that is answered after a join leaves the credential of the join alone", async () => {

@@ -20,7 +20,7 @@ test("[D-20] a later text waits for the one before it, which is requested and co
   await alice.send("bob", "two")
   await fixture.clock.pass(500)
   expect(await bob.texts("alice")).toEqual([])
-  expect(await bob.client.call("inbox", { take: false })).toEqual([])
+  expect(await bob.client.call("inbox", { markRead: false })).toEqual([])
   expect(await alice.states("bob")).toEqual(["broker", "delivered"])
   await fixture.clock.pass(1_000)
   expect(await bob.texts("alice")).toEqual(["one", "two"])
@@ -105,11 +105,11 @@ test.each([
   ["read", "read"],
 ] as const)("send waits until it is %s", async (wait, state) => {
   const { fixture, alice, bob } = await couple()
-  const options = { readReceipts: true, typing: false, receiptDelayMs: 0 }
+  const options = { readReceipts: true, typingIndicators: false, receiptDelayMs: 0 }
   await bob.client.call("privacy", { contact: "alice", ...options })
-  const sent = alice.client.call("send", { to: "bob", text: "hi", wait, timeoutMs: MINUTE_MS })
+  const sent = alice.client.call("send", { contact: "bob", text: "hi", wait, timeoutMs: MINUTE_MS })
   await fixture.clock.pass(100)
-  await bob.client.call("inbox", { take: true })
+  await bob.client.call("inbox", { markRead: true })
   await fixture.clock.pass(100)
   expect((await sent).state).toBe(state)
 })
@@ -117,11 +117,11 @@ test.each([
 test("[D-10] send reports the state when the time is over, and the message stays in the outbox", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.crash()
-  const sent = alice.client.call("send", { to: "bob", text: "hi", wait: "delivered", timeoutMs: 1_000 })
+  const sent = alice.client.call("send", { contact: "bob", text: "hi", wait: "delivered", timeoutMs: 1_000 })
   await fixture.clock.pass(2_000)
   expect((await sent).state).toBe("broker")
   const [row] = await alice.client.call("outbox", {})
-  expect(row?.why).toBe("the broker has it; bob has not said that it arrived")
+  expect(row?.reason).toBe("the broker has it; bob has not said that it arrived")
   await bob.start()
   await fixture.clock.pass(MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["hi"])

@@ -50,12 +50,12 @@ export class Actor {
   }
 
   async send(to: Actor, text: string): Promise<void> {
-    await this.client.call("send", { to: to.name, text, wait: "disk", timeoutMs: 0 })
+    await this.client.call("send", { contact: to.name, text, wait: "queued", timeoutMs: 0 })
     this.promised.push(text)
   }
 
   async history(about: Actor): Promise<Message[]> {
-    return this.client.call("history", { with: about.name, limit: ALL })
+    return this.client.call("history", { contact: about.name, limit: ALL })
   }
 
   /** Whether all texts sent to them have arrived. */
@@ -66,9 +66,9 @@ export class Actor {
 
 /** Pairs them by a bundle file, and waits until each has received from the other. */
 export async function pairActors(owner: Actor, other: Actor): Promise<void> {
-  const offer = await owner.client.call("pair-offer", { by: "file", words: 2 })
-  if (offer.by !== "file") throw new Error("not a file")
-  await other.client.call("pair-answer", { by: "file", carrier: offer.file })
+  const offer = await owner.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
+  await other.client.call("pair-answer", { kind: "file", offer: offer.file })
   await until([owner, other], async () => {
     const both = await Promise.all([owner, other].map(({ client }) => client.call("contacts", {})))
     return both[0]?.[0]?.name === other.name && both[1]?.[0]?.name === owner.name

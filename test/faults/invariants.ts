@@ -62,8 +62,8 @@ function expectOrder({ from, sent, received }: Direction): void {
   let passedOver = 0
   let announced = 0
   for (const { kind, text } of received) {
-    if (kind === "line") announced += missingIn(text)
-    const at = kind === "line" ? undefined : position.get(text)
+    if (kind === "system") announced += missingIn(text)
+    const at = kind === "system" ? undefined : position.get(text)
     if (at === undefined || at < next) continue
     passedOver += at - next
     next = at + 1

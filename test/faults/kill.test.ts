@@ -31,7 +31,7 @@ async function begin(open: () => Promise<RealBroker>): Promise<void> {
   broker = await open()
   children = []
   bob = await openRealEngine(await credentialsOf("bob"), folderOf("bob"), () => undefined)
-  await until([bob.client], async () => (await bob.client.call("status", {})).link.kind === "online")
+  await until([bob.client], async () => (await bob.client.call("status", {})).connection.kind === "online")
   writeFileSync(join(folderOf("alice"), "person.json"), JSON.stringify(await credentialsOf("alice")))
 }
 
@@ -110,11 +110,11 @@ async function died({ ended }: Child, scenario: Promise<unknown>): Promise<boole
 }
 
 async function sendText(client: ChatClient, to: string, text: string): Promise<void> {
-  await client.call("send", { to, text, wait: "disk", timeoutMs: 0 })
+  await client.call("send", { contact: to, text, wait: "queued", timeoutMs: 0 })
 }
 
 function conversation(client: ChatClient, name: string): Promise<Message[]> {
-  return client.call("history", { with: name, limit: 1_000 })
+  return client.call("history", { contact: name, limit: 1_000 })
 }
 
 const texts = (messages: Message[], mine: boolean) =>
@@ -125,8 +125,8 @@ async function onlyContact(client: ChatClient): Promise<Contact | undefined> {
 }
 
 async function fileOf(client: ChatClient): Promise<string> {
-  const offer = await client.call("pair-offer", { by: "file", words: 2 })
-  if (offer.by !== "file") throw new Error("not a file")
+  const offer = await client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
   return offer.file
 }
 
@@ -155,7 +155,7 @@ describe.each(REAL_BROKERS)("a conversation on %s", (_name, open) => {
 
   test("[D-1] killed at every point of sending and receiving, one after the other, nothing is lost or shown twice", async () => {
     const first = await startAlice("")
-    await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
+    await first.client.call("pair-answer", { kind: "file", offer: await fileOf(bob.client) })
     await untilEstablished(first.client)
     first.process.kill("SIGTERM")
     await first.ended
@@ -195,12 +195,12 @@ describe("while a session begins", () => {
     async (point) => {
       const carrier = await fileOf(bob.client)
       const dying = await startAlice(point)
-      const scenario = dying.client.call("pair-answer", { by: "file", carrier })
+      const scenario = dying.client.call("pair-answer", { kind: "file", offer: carrier })
       expect(await died(dying, scenario)).toBe(true)
       const alice = await startAlice("")
       const begun = await onlyContact(alice.client)
       expect(begun?.state === undefined).toBe(point === "init-decided")
-      if (begun === undefined) await alice.client.call("pair-answer", { by: "file", carrier })
+      if (begun === undefined) await alice.client.call("pair-answer", { kind: "file", offer: carrier })
       await untilEstablished(alice.client)
     },
   )
@@ -211,7 +211,7 @@ describe("while a session begins", () => {
       const dying = await startAlice(point)
       const carrier = await fileOf(dying.client)
       const scenario = bob.client
-        .call("pair-answer", { by: "file", carrier })
+        .call("pair-answer", { kind: "file", offer: carrier })
         .then(() => until([bob.client], async () => (await onlyContact(bob.client))?.state === "established"))
       expect(await died(dying, scenario)).toBe(true)
       // He writes before she has answered, under the placeholder name that he has for her until then.
@@ -226,7 +226,7 @@ describe("while a session begins", () => {
 
   test("killed at recovery-committed, the recovery happens once, and waiting texts arrive", async () => {
     const first = await startAlice("recovery-committed")
-    await first.client.call("pair-answer", { by: "file", carrier: await fileOf(bob.client) })
+    await first.client.call("pair-answer", { kind: "file", offer: await fileOf(bob.client) })
     await untilEstablished(first.client)
     const scenario = (async () => {
       await sendText(first.client, "bob", "before")
@@ -237,9 +237,9 @@ describe("while a session begins", () => {
     await sendText(alice.client, "bob", "after")
     await until([alice.client, bob.client], () => allDelivered(alice.client, bob.client))
     const his = await conversation(bob.client, "alice")
-    expect(his.filter(({ mine }) => !mine).map(({ kind, text }) => (kind === "line" ? kind : text))).toEqual(
-      expect.arrayContaining(["shall we?", "before", "after", "line"]),
-    )
+    expect(
+      his.filter(({ mine }) => !mine).map(({ kind, text }) => (kind === "system" ? kind : text)),
+    ).toEqual(expect.arrayContaining(["shall we?", "before", "after", "system"]))
     expect(his.filter(({ mine }) => !mine)).toHaveLength(4)
   })
 })

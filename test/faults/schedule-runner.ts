@@ -165,7 +165,7 @@ async function applyAction(
       }
       return
     case "look":
-      await client.call("inbox", { take: true })
+      await client.call("inbox", { markRead: true })
       return
     case "copy disk":
       return keepCopy(run, who)
@@ -218,7 +218,7 @@ function other(who: Who): Who {
 }
 
 async function conversation(profile: TestProfile, peer: TestProfile): Promise<Message[]> {
-  return profile.client.call("history", { with: peer.name, limit: ALL })
+  return profile.client.call("history", { contact: peer.name, limit: ALL })
 }
 
 /** The engine may refuse; anything else is a bug. */

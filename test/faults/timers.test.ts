@@ -11,14 +11,14 @@ async function pairedUsers(): Promise<{ fixture: EngineFixture; alice: TestProfi
   const alice = await fixture.profile("alice")
   const bob = await fixture.profile("bob")
   await fixture.pair(alice, bob)
-  await alice.client.call("timer", { contact: "bob", seconds: 60 })
+  await alice.client.call("timer", { contact: "bob", timerSeconds: 60 })
   await fixture.clock.pass(50)
   return { fixture, alice, bob }
 }
 
 function shownTo({ events }: TestProfile): string[] {
   return events.flatMap((event) =>
-    event.event === "message" && event.message.kind === "text" && !event.message.mine
+    event.kind === "message" && event.message.kind === "text" && !event.message.mine
       ? [event.message.text]
       : [],
   )
@@ -29,7 +29,7 @@ async function readAndGone({ fixture, alice, bob }: Awaited<ReturnType<typeof pa
   fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
   await alice.send("bob", "burn after reading")
   await fixture.clock.pass(50)
-  await bob.client.call("inbox", { take: true })
+  await bob.client.call("inbox", { markRead: true })
   await fixture.clock.pass(3 * MINUTE_MS)
   expect(await bob.texts("alice")).toEqual([])
   clearFrameFaults(fixture)
@@ -40,7 +40,7 @@ test("a text that has disappeared is acknowledged when it comes again", async ()
   const { fixture, alice, bob } = it
   await readAndGone(it)
   await fixture.clock.pass(HOUR_MS)
-  expect(alice.events).toContainEqual(expect.objectContaining({ event: "receipt", state: "delivered" }))
+  expect(alice.events).toContainEqual(expect.objectContaining({ kind: "receipt", state: "delivered" }))
   expect(await alice.client.call("outbox", {})).toEqual([])
   expect(shownTo(bob)).toEqual(["burn after reading"])
   expect((await bob.systemMessages("alice")).filter((line) => line.includes("anew"))).toEqual([])

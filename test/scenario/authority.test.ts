@@ -73,7 +73,7 @@ describe("the keys of a broker", () => {
     await ended(broker)
     rmSync(alice.file("broker/broker.key"))
     broker = await startWith(alice, "--new-authority")
-    expect(await alice.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await alice.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await refusalOf(bob)).toContain("does not lead to the key you trusted")
     const rows = await alice.runJson("broker", "devices")
     expect(rows.map(({ user, current }) => [user, current])).toEqual([
@@ -92,6 +92,6 @@ describe("the keys of a broker", () => {
   test("an invitation for another user does not move a profile to that user", async () => {
     const refused = await bob.run(["register", await invitationFor(alice, "carol"), "--json"])
     expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining("has a broker already")])
-    expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
   })
 })

@@ -53,8 +53,8 @@ describe("a daemon", () => {
     await script.waitFor(eventIs("message"))
     const sent = await Promise.all([
       bob.run(["send", "alice", "a command"]),
-      script.ask("send", { to: "alice", text: "a script" }),
-      guest.ask("send", { to: "alice", text: "another", wait: "broker" }),
+      script.ask("send", { contact: "alice", text: "a script" }),
+      guest.ask("send", { contact: "alice", text: "another", wait: "broker" }),
     ])
     expect(sent).toMatchObject([
       { code: 0, stderr: "✓ sent to alice\n" },

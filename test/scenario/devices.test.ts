@@ -14,7 +14,7 @@ const PROFILE_FLAGS = ["--name", "bob", "--no-passphrase"] as const
 
 async function codeOf(user: User): Promise<{ readonly offer: JsonProcess; readonly carrier: string }> {
   const offer = user.start(["device", "add", "--json"])
-  const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+  const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
   return { offer, carrier: String(carrier) }
 }
 
@@ -75,7 +75,7 @@ describe("a user with several laptops", () => {
   test("loses one of them, and keeps the other", async () => {
     const [, desktop] = await devicesOf(alice, "bob")
     await alice.runJson("broker", "revoke", `bob/${String(desktop)}`)
-    expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await refusalOf(fixture.user("desktop"))).toContain("does not accept this device")
   })
 })

@@ -37,14 +37,14 @@ test.skipIf(mosquittoIsMissing())(
 
     await alice.runJson("init", "--name", "alice", "--no-passphrase", "--broker", "here")
     const offer = alice.start(["pair", "--json", "--no-qr"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
     expect(carrier).toMatch(new RegExp(`@${String(guests)}$`))
     await bob.runJson("pair", String(carrier), "--my-name", "bob", "--no-passphrase")
     await offer.finished()
-    expect(await bob.runJson("status")).toMatchObject([{ broker: members, link: { kind: "online" } }])
+    expect(await bob.runJson("status")).toMatchObject([{ broker: members, connection: { kind: "online" } }])
 
     const link = bob.start(["pair", "--link", "--json"])
-    const { carrier: byLink } = await link.waitForOutput(schemaIs("offer"))
+    const { offer: byLink } = await link.waitForOutput(schemaIs("offer"))
     await carol.runJson("pair", String(byLink), "--my-name", "carol", "--no-passphrase")
     await link.finished()
 

@@ -29,7 +29,7 @@ describe("the operator of a broker", () => {
   test("admits Bob with one line, sees him, and gives him another name", async () => {
     const bob = fixture.user("bob")
     await register(bob, await invitationFor(alice, "bob"))
-    expect(await bob.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await alice.runJson("broker", "users")).toMatchObject([
       { name: "operator", operator: true },
       { name: "bob", devices: 1, invitedBy: null, revokedAt: null },
@@ -47,7 +47,7 @@ describe("the operator of a broker", () => {
     await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", invitation)
     await register(dave, await invitationFor(alice, "dave"))
     const offer = carol.start(["pair", "--json", "--no-qr"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
     await dave.runJson("pair", String(carrier))
     await offer.waitForOutput(schemaIs("paired"))
     await offer.finished()
@@ -79,13 +79,13 @@ describe("the operator of a broker", () => {
     await register(grace, await invitationFor(alice, "grace"))
     const listening = frank.start(["inbox", "--follow", "--json"])
     const device = await deviceOf(alice, "frank")
-    expect(await frank.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await frank.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     const [revoked] = await alice.runJson("broker", "revoke", `frank/${device.slice(0, 8)}`)
     expect(revoked).toMatchObject({ devices: [device], reason: null })
     expect(await refusalOf(frank)).toContain("does not accept this device")
     listening.kill("SIGINT")
     await listening.finished()
-    expect(await grace.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await grace.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     const devices = await alice.runJson("broker", "devices")
     expect(devices.find((row) => row["user"] === "frank")?.["revokedAt"]).toEqual(expect.any(Number))
   })

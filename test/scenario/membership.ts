@@ -34,14 +34,14 @@ export async function deviceOf(operator: User, user: string): Promise<string> {
   return String(output.find((device) => device["user"] === user)?.["device"])
 }
 
-type Link = { readonly kind: string; readonly why: string }
+type Connection = { readonly kind: string; readonly reason: string }
 
 /** The broker's final answer to a device that was just revoked, or tries to come back. */
 export async function refusalOf(user: User): Promise<string> {
   for (let asked = 0; asked < POLLS_MAX; asked++) {
     const [status] = await user.runJson("status")
-    const { kind, why } = status?.["link"] as Link
-    if (kind === "stopped") return why
+    const { kind, reason } = status?.["connection"] as Connection
+    if (kind === "stopped") return reason
   }
   throw new Error(`${user.name} was not turned away`)
 }

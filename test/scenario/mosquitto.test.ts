@@ -76,7 +76,7 @@ describe.skipIf(mosquittoIsMissing())("on an external Mosquitto, with accounts",
   test.concurrent("two members pair by link", async (context) => {
     const [alice, bob] = await members(broker, newFixture(context))
     const offer = alice.start(["pair", "--link", "--json"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
     await bob.runJson("pair", String(carrier))
     await offer.waitForOutput(schemaIs("paired"))
     expect(await offer.ended()).toMatchObject({ code: 0 })
@@ -102,7 +102,7 @@ describe.skipIf(mosquittoIsMissing())("on an external Mosquitto, with accounts",
       const fixture = newFixture(context)
       const [alice, carol] = [await member(broker, fixture, "alice"), fixture.user("carol")]
       const offer = alice.start(["pair", "--json", "--no-qr"])
-      const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+      const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
       const newcomer = ["--my-name", "carol", "--no-passphrase"]
       const { code, stderr } = await carol.run(["pair", String(carrier), ...newcomer])
       expect({ code, stderr }).toMatchObject({
@@ -155,7 +155,7 @@ describe.skipIf(mosquittoIsMissing())("on Mosquitto with the files that we ship"
     ]
     expect(await pair(alice, bob)).toHaveLength(4)
     const offer = alice.start(["pair", "--link", "--json"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
     await carol.runJson("pair", String(carrier))
     await offer.finished()
     await exchangeTexts(alice, bob)

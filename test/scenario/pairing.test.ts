@@ -40,7 +40,7 @@ async function agreed(one: User, other: User): Promise<readonly (readonly unknow
 /** Shows a code; also gives the process that waits with it. */
 async function offerOf(host: User): Promise<{ offer: JsonProcess; carrier: string }> {
   const offer = host.start(["pair", "--json", "--no-qr"])
-  const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+  const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
   return { offer, carrier: String(carrier) }
 }
 
@@ -57,7 +57,7 @@ describe("users who are contacts", () => {
     expect(await namesOf(alice)).toEqual(expect.arrayContaining(["bob", name]))
 
     const named = alice.start(["pair", "--name", "Robert", "--json", "--no-qr"])
-    const { carrier: another } = await named.waitForOutput(schemaIs("offer"))
+    const { offer: another } = await named.waitForOutput(schemaIs("offer"))
     await third.runJson("pair", String(another), "--my-name", "bob", "--no-passphrase")
     expect(await named.waitForOutput(schemaIs("paired"))).toMatchObject({ contact: { name: "Robert" } })
     await named.finished()

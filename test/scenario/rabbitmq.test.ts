@@ -42,7 +42,7 @@ describe.skipIf(rabbitIsMissing())("a registrar with RabbitMQ", () => {
 
   test("revokes a connected user, and drops waiting messages", async () => {
     const follower = carol.start(["inbox", "--follow", "--json"])
-    expect(await carol.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await carol.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     const device = await deviceOf(alice, "carol")
     expect(await alice.runJson("broker", "revoke", "carol")).toMatchObject([
       { devices: [device], reason: null },

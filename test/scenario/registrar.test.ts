@@ -37,11 +37,11 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
 
   test("admits the operator's own profile and two others; they pair and write", async () => {
     const [bob, carol] = [fixture.user("bob"), fixture.user("carol")]
-    expect(await alice.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await alice.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     await register(bob, await invitationFor(alice, "bob"))
     await register(carol, await invitationFor(alice, "carol"))
     const offer = bob.start(["pair", "--json", "--no-qr"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
     await carol.runJson("pair", String(carrier))
     await offer.waitForOutput(schemaIs("paired"))
     await offer.finished()
@@ -55,7 +55,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
     await register(erin, await invitationFor(alice, "erin"))
     const [daves, erins] = [dave, erin].map((user) => user.start(["inbox", "--follow", "--json"]))
     for (const user of [dave, erin])
-      expect(await user.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+      expect(await user.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     const device = await deviceOf(alice, "dave")
     expect(await alice.runJson("broker", "revoke", "dave")).toMatchObject([
       { devices: [device], reason: null },
@@ -69,7 +69,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
     await registrar.finished()
     const [revoked] = await alice.runJson("broker", "revoke", "erin")
     expect(revoked).toMatchObject({ reason: "no broker is running here" })
-    expect(await erin.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await erin.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     registrar = await startRegistrar()
     expect(await refusalOf(erin)).toContain("does not accept this device")
     for (const running of [daves, erins]) running?.kill("SIGINT")
@@ -83,7 +83,7 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
     const away = await frank.run(["register", invitation, "--name", "frank", "--no-passphrase", "--json"])
     expect([away.code, away.stderr]).toEqual([69, expect.stringContaining("registrar does not answer")])
     registrar = await startRegistrar()
-    expect(await frank.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await frank.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await alice.runJson("broker", "users")).toContainEqual(
       expect.objectContaining({ name: "frank", devices: 1 }),
     )

@@ -59,7 +59,7 @@ describe("a registration that is interrupted", () => {
       clearTimeout(timer)
     }
     await user.runJson("register", invitation)
-    expect(await user.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await user.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await usersOf(alice)).toContainEqual([user.name, 1])
   })
 
@@ -71,7 +71,7 @@ describe("a registration that is interrupted", () => {
     expect([code, stderr]).toEqual([77, expect.stringContaining("used already")])
     await alice.runJson("broker", "revoke", "owner")
     await register(owner, await invitationFor(alice, "owner"))
-    expect(await owner.runJson("status")).toMatchObject([{ link: { kind: "online" } }])
+    expect(await owner.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await usersOf(alice)).toContainEqual(["owner", 0])
     expect(await usersOf(alice)).toContainEqual(["owner", 1])
   })

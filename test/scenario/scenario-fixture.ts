@@ -213,7 +213,7 @@ export async function startBroker(host: User, again: "first" | "again" = "first"
 /** Pairs a guest with no profile yet, or with one, by code over the host's broker; gives the words that both saw. */
 export async function pair(host: User, guest: User): Promise<readonly unknown[]> {
   const offer = host.start(["pair", "--json", "--no-qr"])
-  const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+  const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
   const profileFlags = ["--my-name", guest.name, "--no-passphrase"]
   const answer = await guest.runJson("pair", String(carrier), ...profileFlags)
   const paired = await offer.waitForOutput(schemaIs("paired"))

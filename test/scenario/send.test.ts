@@ -16,7 +16,7 @@ describe.concurrent("send waits", () => {
         stderr: "✓ saved for alice\n",
       })
       const sent = await bob.run(["send", "alice", "sent", "--wait", "broker", "--timeout", "30s", "--json"])
-      expect(sent).toMatchObject({ code: 0, output: [{ to: "alice", state: "broker" }] })
+      expect(sent).toMatchObject({ code: 0, output: [{ contact: "alice", state: "broker" }] })
       await alice.receiveTexts("kept", "sent")
 
       await bob.runJson("contacts", "block", "alice")
@@ -24,7 +24,7 @@ describe.concurrent("send waits", () => {
       await bob.runJson("contacts", "unblock", "alice")
       await broker.stop()
       const late = await bob.run(["send", "alice", "later", "--timeout", "100ms", "--json"])
-      expect(late).toMatchObject({ code: 75, output: [{ to: "alice", state: "queued" }] })
+      expect(late).toMatchObject({ code: 75, output: [{ contact: "alice", state: "queued" }] })
       expect(JSON.parse(late.stderr)).toMatchObject({ code: "queued", exit: 75 })
     } finally {
       await fixture.end()
@@ -66,7 +66,7 @@ describe.concurrent("send waits", () => {
       await until(async () => (await slips()).length >= 2)
       for (const { id } of await slips()) await bob.runJson("outbox", "--cancel", String(id))
       const ended = await waits
-      expect(ended).toMatchObject({ code: 69, output: [{ to: "alice", state: "given-up" }] })
+      expect(ended).toMatchObject({ code: 69, output: [{ contact: "alice", state: "given-up" }] })
       expect(JSON.parse(ended.stderr)).toMatchObject({ code: "unavailable", exit: 69 })
     } finally {
       await fixture.end()

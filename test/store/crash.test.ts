@@ -27,7 +27,7 @@ async function reopened(
   key: Uint8Array,
 ): Promise<{ loaded: LoadedState; messages: readonly MessageRecord[] }> {
   const store = await openStore(path, key)
-  const found = { loaded: await store.load(), messages: await store.history(1, ALL) }
+  const found = { loaded: await store.load(), messages: await store.history(1, { limit: ALL }) }
   await store.close()
   return found
 }

@@ -38,9 +38,9 @@ async function everything(path: string, key: Uint8Array): Promise<unknown> {
   try {
     return [
       await store.load(),
-      await store.history(1, 100),
+      await store.history(1, { limit: 100 }),
       await store.unshown(),
-      await store.search("harbour", 9),
+      await store.search("harbour", { limit: 9 }),
     ]
   } finally {
     await store.close()
@@ -74,7 +74,7 @@ test("a wrong key is refused and harms nothing", async () => {
   await expect(openStore(path, randomBytes(32))).rejects.toMatchObject({ code: "damaged-database" })
   expect(filesNextTo(path)).toEqual(before)
   const store = await openStore(path, key)
-  expect((await store.history(1, 1))[0]?.text).toBe(TEXT)
+  expect((await store.history(1, { limit: 1 }))[0]?.text).toBe(TEXT)
   await store.close()
 })
 

@@ -72,7 +72,7 @@ async function write(path: string, files: FileSystem): Promise<WriteResult> {
 
 async function survivors(path: string): Promise<string[]> {
   const store = await openStore(path, key)
-  const messages = await store.history(1, 100)
+  const messages = await store.history(1, { limit: 100 })
   await store.commit([{ kind: "setting", key: "pairing", value: randomBytes(1) }])
   await store.close()
   return messages.map((entry) => entry.text)

@@ -36,11 +36,11 @@ test("a store of the first version opens with all that it held, and again after 
       { seq: 4, kind: "passing", carries: undefined },
     ])
     expect([...settings.keys(), ...held]).toEqual(["clock"])
-    expect(await store.history(1, 10)).toMatchObject([
+    expect(await store.history(1, { limit: 10 })).toMatchObject([
       { seq: 1, kind: "text", text: "did you get the letter", mine: true, state: "broker" },
       { seq: 2, kind: "text", text: "which letter", mine: false, shown: false },
     ])
-    expect((await store.search("letter", 10)).map(({ seq }) => seq)).toEqual([2, 1])
+    expect((await store.search("letter", { limit: 10 })).map(({ seq }) => seq)).toEqual([2, 1])
     expect(await store.isWhole()).toBe(true)
     await store.close()
   }

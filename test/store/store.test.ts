@@ -144,8 +144,8 @@ test("a forgotten contact takes all that was theirs along, and their number neve
   expect([found.snapshots.size, found.outgoing.length, found.openBundles.length]).toEqual([0, 0, 0])
   expect(found.devices).toEqual(new Map())
   expect(found.nextContact).toBe(3)
-  expect(await next.history(2, 10)).toEqual([])
-  expect((await next.search("soon", 10)).map((hit) => hit.text)).toEqual(["soon remembered"])
+  expect(await next.history(2, { limit: 10 })).toEqual([])
+  expect((await next.search("soon", { limit: 10 })).map((hit) => hit.text)).toEqual(["soon remembered"])
 })
 
 test("two contacts cannot bear one name, whatever its case, and the commit that tries leaves nothing behind", async () => {
@@ -182,9 +182,9 @@ test("a message for nobody is refused with the whole commit", async () => {
     { kind: "message", message: message(42, "for nobody") },
   ])
   await expect(lost).rejects.toMatchObject({ code: "bug" })
-  expect(await store.history(1, 10)).toEqual([])
+  expect(await store.history(1, { limit: 10 })).toEqual([])
   await store.commit([{ kind: "message", message: message(1, "after all") }])
-  expect(await store.history(1, 10)).toHaveLength(1)
+  expect(await store.history(1, { limit: 10 })).toHaveLength(1)
 })
 
 test("history is turned back page by page", async () => {
@@ -196,11 +196,11 @@ test("history is turned back page by page", async () => {
       { kind: "message", message: message(2, `to Carol ${number}`) },
     ])
   }
-  const last = await store.history(1, 4)
+  const last = await store.history(1, { limit: 4 })
   expect(last.map((entry) => entry.text)).toEqual([6, 7, 8, 9].map((number) => `to Bob ${number}`))
-  const before = await store.history(1, 4, last[0]?.seq)
+  const before = await store.history(1, { limit: 4, before: last[0]?.seq })
   expect(before.map((entry) => entry.text)).toEqual([2, 3, 4, 5].map((number) => `to Bob ${number}`))
-  const first = await store.history(1, 4, before[0]?.seq)
+  const first = await store.history(1, { limit: 4, before: before[0]?.seq })
   expect(first.map((entry) => entry.text)).toEqual(["to Bob 1"])
 })
 
@@ -233,7 +233,7 @@ test("a receipt names a message by the beginning of its id and changes only ours
   const theirs = message(1, "theirs", Buffer.concat([mid8, Buffer.alloc(8)]))
   await store.commit([ours, next, theirs].map((entry) => ({ kind: "message", message: entry }) as const))
   await store.commit([{ kind: "message-state", contact: 1, mid8, state: "delivered", at: 5 }])
-  const states = (await store.history(1, 10)).map((entry) => [entry.text, entry.state])
+  const states = (await store.history(1, { limit: 10 })).map((entry) => [entry.text, entry.state])
   expect(states).toEqual([
     ["ours", "delivered"],
     ["next", "queued"],
@@ -252,8 +252,8 @@ test("a message is known by its whole id and its contact", async () => {
   expect(await store.hasMessage(2, mid)).toBe(false)
   expect(await store.hasMessage(1, mid.subarray(0, 8))).toBe(false)
   await store.commit([{ kind: "message", message: message(1, "again", mid) }])
-  expect((await store.history(1, 10)).map(({ text }) => text)).toEqual(["hi"])
-  expect(await store.search("again", 10)).toEqual([])
+  expect((await store.history(1, { limit: 10 })).map(({ text }) => text)).toEqual(["hi"])
+  expect(await store.search("again", { limit: 10 })).toEqual([])
 })
 
 test("any text comes back as it went in, zero bytes and empty ones too", async () => {
@@ -262,7 +262,7 @@ test("any text comes back as it went in, zero bytes and empty ones too", async (
     fc.asyncProperty(fc.string({ unit: "grapheme", maxLength: 300 }), async (text) => {
       const mid = randomBytes(16)
       await store.commit([{ kind: "message", message: message(1, text, mid) }])
-      expect((await store.history(1, 1))[0]).toMatchObject({ text, mid: new Uint8Array(mid) })
+      expect((await store.history(1, { limit: 1 }))[0]).toMatchObject({ text, mid: new Uint8Array(mid) })
     }),
     { numRuns: 50, examples: [[""], ["\0"], ["a\0b"], ["'; DROP TABLE messages; --"]] },
   )
@@ -276,7 +276,7 @@ test("the largest message and a frame of 64 KiB are kept whole", async () => {
     { kind: "message", message: message(1, text) },
     { kind: "outgoing", outgoing: { ...outgoing(1, 1), wire } },
   ])
-  expect((await store.history(1, 1))[0]?.text).toBe(text)
+  expect((await store.history(1, { limit: 1 }))[0]?.text).toBe(text)
   expect((await store.load()).outgoing[0]?.wire).toEqual(new Uint8Array(wire))
 })
 
@@ -285,12 +285,12 @@ test("search finds the beginnings of words, all of them, newest first, without a
   const texts = ["Café at the harbour", "the cafeteria is closed", "harbour lights", "don't-stop C++"]
   await store.commit(texts.map((text) => ({ kind: "message", message: message(1, text) }) as const))
   const found = async (words: string): Promise<string[]> =>
-    (await store.search(words, 10)).map((hit) => hit.text)
+    (await store.search(words, { limit: 10 })).map((hit) => hit.text)
   expect(await found("cafe")).toEqual([texts[1], texts[0]])
   expect(await found("HARB the")).toEqual([texts[0]])
   expect(await found("don't-stop c++")).toEqual([texts[3]])
   expect(await found("arbour")).toEqual([])
-  expect((await store.search("h", 1)).map((hit) => hit.text)).toEqual([texts[2]])
+  expect((await store.search("h", { limit: 1 })).map((hit) => hit.text)).toEqual([texts[2]])
 })
 
 test("any input is words to look for, never a syntax error", async () => {
@@ -300,15 +300,15 @@ test("any input is words to look for, never a syntax error", async () => {
     fc.asyncProperty(
       fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom(...SYNTAX)),
       async (words) => {
-        expect(Array.isArray(await store.search(words, 5))).toBe(true)
+        expect(Array.isArray(await store.search(words, { limit: 5 }))).toBe(true)
       },
     ),
     { numRuns: 200 },
   )
-  for (const words of SYNTAX) expect(await store.search(words, 5)).toBeInstanceOf(Array)
-  expect(await store.search("AND OR not", 5)).toHaveLength(1)
-  expect(await store.search("", 5)).toEqual([])
-  expect(await store.search("*** ---", 5)).toEqual([])
+  for (const words of SYNTAX) expect(await store.search(words, { limit: 5 })).toBeInstanceOf(Array)
+  expect(await store.search("AND OR not", { limit: 5 })).toHaveLength(1)
+  expect(await store.search("", { limit: 5 })).toEqual([])
+  expect(await store.search("*** ---", { limit: 5 })).toEqual([])
 })
 
 test("a closed store refuses", async () => {
@@ -348,6 +348,6 @@ test("a text that came under two ids is kept once, whichever came first", async 
   await store.commit([{ kind: "message", message: again }])
   await store.commit([{ kind: "message", message: message(1, "again", first) }])
   await store.commit([{ kind: "message", message: { ...again, mid: randomBytes(16) } }])
-  expect((await store.history(1, 10)).map(({ mid }) => mid)).toEqual([new Uint8Array(second)])
+  expect((await store.history(1, { limit: 10 })).map(({ mid }) => mid)).toEqual([new Uint8Array(second)])
   expect(await store.hasMessage(1, first)).toBe(true)
 })

@@ -38,11 +38,11 @@ export function addContacts(program: Command, start: Start): void {
       ),
     )
   contacts
-    .command("replace <name> <by>")
-    .description("somebody with new keys, paired as BY, goes on as NAME; compare before you write")
-    .action((contact: string, by: string) =>
+    .command("replace <name> <new-name>")
+    .description("a person with new keys, paired as NEW-NAME, goes on as NAME; compare before you write")
+    .action((contact: string, newContact: string) =>
       start(async (context) =>
-        (await import("../contacts/contact-settings.ts")).replaceContact(context, { contact, by }),
+        (await import("../contacts/contact-settings.ts")).replaceContact(context, { contact, newContact }),
       ),
     )
   program

@@ -34,13 +34,15 @@ export function addMessages(program: Command, start: Start): void {
     .option("--no-wait", "end when it is on this disk")
     .option("--timeout <time>", "how long to wait (10s); it is sent later all the same", duration)
     .addHelpText("after", SEND_CODES)
-    .action((to: string, text: string | undefined, { wait, timeout }: SendFlags) =>
+    .action((contact: string, text: string | undefined, { wait, timeout }: SendFlags) =>
       start(async (context) => {
         const waitOptions = {
-          wait: wait === false ? "disk" : (wait ?? "broker"),
+          wait: wait === false ? "queued" : (wait ?? "broker"),
           timeoutMs: timeout ?? SEND_WAIT_MS,
         } as const
-        await (await import("../messages/message-commands.ts")).send(context, { to, text, ...waitOptions })
+        await (
+          await import("../messages/message-commands.ts")
+        ).send(context, { contact, text, ...waitOptions })
       }),
     )
   program
@@ -66,7 +68,7 @@ export function addMessages(program: Command, start: Start): void {
     .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
     .action((contact: string, { last }: { last: number }) =>
       start(async (context) =>
-        (await import("../messages/message-commands.ts")).history(context, { with: contact, limit: last }),
+        (await import("../messages/message-commands.ts")).history(context, { contact, limit: last }),
       ),
     )
   program
@@ -76,7 +78,7 @@ export function addMessages(program: Command, start: Start): void {
     .action((words: string[], { last }: { last: number }) =>
       start(async (context) =>
         (await import("../messages/message-commands.ts")).search(context, {
-          words: words.join(" "),
+          query: words.join(" "),
           limit: last,
         }),
       ),

@@ -100,7 +100,7 @@ export function addBroker(program: Command, start: Start): void {
 /** pair, verify. */
 export function addPairing(program: Command, start: Start): void {
   program
-    .command("pair [carrier]")
+    .command("pair [offer]")
     .description("add a person: offer a code, a link or a file, or answer one")
     .option("--link", "offer a link instead of a code")
     .option("--file <out>", "offer a file instead (- is stdout)")
@@ -111,7 +111,7 @@ export function addPairing(program: Command, start: Start): void {
     .option("--no-passphrase", "do not lock the keys, if this makes your identity on the way")
     .addHelpText(
       "after",
-      "\nThe carrier is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.",
+      "\nThe offer is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.",
     )
     .action((carrier: string | undefined, options: PairFlags) =>
       start(async (context) => {

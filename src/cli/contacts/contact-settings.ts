@@ -20,7 +20,7 @@ export async function timer(context: Context, name: string, time: string | undef
   const contact =
     seconds === undefined
       ? (await client.call("verify", { contact: name })).contact
-      : await client.call("timer", { contact: name, seconds })
+      : await client.call("timer", { contact: name, timerSeconds: seconds })
   const { record, data } = seconds === undefined ? out : out.report
   if (out.json) record("mqttchat/contact/1", contact)
   else data(timerRow(contact))
@@ -32,7 +32,7 @@ function secondsOf(time: string): number {
   throw new Fault("usage", `${time} is no time: ${TIMER_FORM}, or off`, "mqttchat timer --help")
 }
 
-function timerRow({ name, timer: seconds }: Contact): SafeText {
+function timerRow({ name, timerSeconds: seconds }: Contact): SafeText {
   const what = seconds === 0 ? safe`stay` : safe`disappear ${seconds} s after they were read`
   return safe`messages with ${displayName(name)} ${what}`
 }
@@ -47,7 +47,7 @@ export async function privacy(context: Context, name: string, flags: PrivacyFlag
     ? await client.call("privacy", {
         contact: name,
         readReceipts: flags.readReceipts === undefined ? before.readReceipts : flags.readReceipts === "on",
-        typing: flags.typing === undefined ? before.typing : flags.typing === "on",
+        typingIndicators: flags.typing === undefined ? before.typingIndicators : flags.typing === "on",
         receiptDelayMs: flags.receiptDelay ?? before.receiptDelayMs,
       })
     : before
@@ -56,11 +56,11 @@ export async function privacy(context: Context, name: string, flags: PrivacyFlag
   else for (const row of privacyRows(contact)) data(row)
 }
 
-function privacyRows({ readReceipts, typing, receiptDelayMs }: Contact): SafeText[] {
+function privacyRows({ readReceipts, typingIndicators, receiptDelayMs }: Contact): SafeText[] {
   const onOff = (isOn: boolean): SafeText => (isOn ? safe`on` : safe`off`)
   return [
     safe`read receipts  ${onOff(readReceipts)}`,
-    safe`typing         ${onOff(typing)}`,
+    safe`typing         ${onOff(typingIndicators)}`,
     safe`receipt delay  ${display(receiptDelayMs === 0 ? "none" : `up to ${receiptDelayMs} ms`)}`,
   ]
 }
@@ -77,7 +77,7 @@ export async function reset(context: Context, name: string): Promise<void> {
 /** Name and history go over to somebody's new keys. */
 export async function replaceContact(
   context: Context,
-  replacement: { readonly contact: string; readonly by: string },
+  replacement: { readonly contact: string; readonly newContact: string },
 ): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { name } = await client.call("replace", replacement)

@@ -20,9 +20,9 @@ export async function listContacts({ client, out }: ClientContext): Promise<void
 export async function renameContact(
   { client, out }: ClientContext,
   contact: string,
-  to: string,
+  name: string,
 ): Promise<void> {
-  const renamed = await client.call("rename", { contact, to: normalizedName(to) })
+  const renamed = await client.call("rename", { contact, name: normalizedName(name) })
   out.done(safe`${displayName(contact)} is now ${displayName(renamed.name)}`)
 }
 

@@ -24,7 +24,7 @@ const ARMOUR = "-----BEGIN MQTTCHAT"
 const PATH = /^[^@]*[./\\]/
 
 type Paired = Results["pair-answer"]
-export type Carrier = { readonly by: Offer["by"]; readonly carrier: string }
+export type Carrier = { readonly kind: Offer["kind"]; readonly offer: string }
 
 export type PairOptions = {
   readonly link?: boolean
@@ -51,11 +51,11 @@ function classify(text: string): Carrier {
   if (isInvitationLink(text))
     throw new Fault("usage", "this is an invitation to a broker", "mqttchat register 'INVITATION'")
   if (LINK.test(text))
-    return requireWhole({ by: "link", carrier: text.trim() }, parsePairingLink(text) !== undefined)
+    return requireWhole({ kind: "link", offer: text.trim() }, parsePairingLink(text) !== undefined)
   if (text.includes(ARMOUR))
-    return requireWhole({ by: "file", carrier: text }, readArmour(text) !== undefined)
+    return requireWhole({ kind: "file", offer: text }, readArmour(text) !== undefined)
   const parsed = parseCode(text)
-  if (parsed.kind === "code") return { by: "code", carrier: text.trim() }
+  if (parsed.kind === "code") return { kind: "code", offer: text.trim() }
   const [, host] = text.trim().split("@")
   const suggestion =
     host === undefined ? parsed.suggestion : parsed.suggestion && `${parsed.suggestion}@${host}`
@@ -68,8 +68,9 @@ function classify(text: string): Carrier {
 
 function requireWhole(carrier: Carrier, isWhole: boolean): Carrier {
   if (isWhole) return carrier
-  const hint = carrier.by === "link" ? "copy all of it, in quotes: mqttchat pair 'LINK'" : "ask for it again"
-  throw new Fault("bad-data", `this ${carrier.by} is cut off or changed`, hint)
+  const hint =
+    carrier.kind === "link" ? "copy all of it, in quotes: mqttchat pair 'LINK'" : "ask for it again"
+  throw new Fault("bad-data", `this ${carrier.kind} is cut off or changed`, hint)
 }
 
 /** Our side of an offer: shows it and waits until somebody answers. A file is left for later. */
@@ -78,18 +79,18 @@ export async function offerPairing(
   client: ChatClient,
   options: PairOptions,
 ): Promise<void> {
-  const by = options.link === true ? "link" : options.file === undefined ? "code" : "file"
+  const kind = options.link === true ? "link" : options.file === undefined ? "code" : "file"
   await waitUntilOnline(context, client)
   const pairing = nextPairing(client)
-  const { words } = options
+  const { words: wordCount } = options
   const offer = await (options.device === true
-    ? client.call("device-offer", { words })
-    : client.call("pair-offer", { by, words }))
-  if (offer.by === "file") {
+    ? client.call("device-offer", { wordCount })
+    : client.call("pair-offer", { kind, wordCount }))
+  if (offer.kind === "file") {
     writeOffer(context, offer.file, options.file ?? "-")
     return
   }
-  if (offer.by === "code") context.lifetime.defer(() => cancel(client))
+  if (offer.kind === "code") context.lifetime.defer(() => cancel(client))
   await showOffer(context, offer, options)
   // what was not seen cannot be typed on the other laptop
   if (!(await context.out.flushed())) return
@@ -112,9 +113,9 @@ export async function answerPairing(
 function nextPairing(client: ChatClient): Promise<Paired | Fault> {
   return new Promise((resolve) => {
     const stop = client.listen((event) => {
-      if (event.event !== "paired" && event.event !== "pair-failed") return
+      if (event.kind !== "paired" && event.kind !== "pair-failed") return
       stop()
-      resolve(event.event === "paired" ? event : new Fault("refused", event.why, event.hint))
+      resolve(event.kind === "paired" ? event : new Fault("refused", event.reason, event.hint))
     })
   })
 }
@@ -128,21 +129,21 @@ async function cancel(client: ChatClient): Promise<void> {
 
 async function showOffer(
   { out }: Context,
-  offer: Exclude<Offer, { by: "file" }>,
+  offer: Exclude<Offer, { kind: "file" }>,
   { qr }: Pick<PairOptions, "qr">,
 ): Promise<void> {
-  const carrier = offer.by === "link" ? offer.link : `${offer.code}@${offer.at}`
+  const carrier = offer.kind === "link" ? offer.link : `${offer.code}@${offer.address}`
   if (out.json) {
-    out.record("mqttchat/offer/1", { ...offer, carrier })
+    out.record("mqttchat/offer/1", { ...offer, offer: carrier })
     return
   }
   out.info(safe`On the other laptop run:\n`)
-  out.data(safe`    mqttchat pair ${display(offer.by === "link" ? `'${carrier}'` : carrier)}`)
+  out.data(safe`    mqttchat pair ${display(offer.kind === "link" ? `'${carrier}'` : carrier)}`)
   out.info(safe``)
-  if (offer.by === "link" && qr) await showQr(carrier)
+  if (offer.kind === "link" && qr) await showQr(carrier)
   const minutes = Math.round((offer.expiresAt - Date.now()) / 60_000)
   const goodFor = minutes > 60 ? safe`${Math.round(minutes / 60)} hours` : safe`${minutes} minutes`
-  if (offer.by === "code") out.info(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
+  if (offer.kind === "code") out.info(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
   else
     out.info(
       safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here`,
@@ -230,11 +231,11 @@ async function nameContact(
   { paired, name }: { readonly paired: Paired; readonly name: string | undefined },
 ): Promise<Paired["contact"]> {
   const { contact, renamedFrom } = paired
-  if (name !== undefined) return client.call("rename", { contact: contact.name, to: normalizedName(name) })
+  if (name !== undefined) return client.call("rename", { contact: contact.name, name: normalizedName(name) })
   if (renamedFrom === null || !context.isInteractive) return contact
   const message = safe`You have a contact named ${displayName(renamedFrom)}. Name for this one:`
   const to = await askText(context, { message, suggested: contact.name, flag: "--name NAME" })
   return to === contact.name
     ? contact
-    : client.call("rename", { contact: contact.name, to: normalizedName(to) })
+    : client.call("rename", { contact: contact.name, name: normalizedName(to) })
 }

@@ -51,9 +51,9 @@ async function daemonStatus(context: Context): Promise<void> {
     out.record("mqttchat/status/1", status)
     return
   }
-  const { link } = status
+  const { connection } = status
   out.data(safe`keys      ${status.locked ? safe`locked` : safe`open`}`)
-  out.data(safe`link      ${link.kind === "online" ? safe`connected` : display(link.why)}`)
+  out.data(safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`)
   if (status.locked) out.next(safe`  → mqttchat daemon unlock`)
 }
 

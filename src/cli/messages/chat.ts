@@ -33,7 +33,7 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
     const view = new ChatView({ client, contact: options.contact, print: (...row) => editor.print(...row) })
     let last: Promise<unknown> = Promise.resolve()
     const submit = async (text: string): Promise<void> => {
-      if ((await view.submit(text, "disk")) === "quit") resolve()
+      if ((await view.submit(text, "queued")) === "quit") resolve()
     }
     const editor = openLineEditor(plain, {
       onLine: (text) => void (last = last.then(() => submit(text)).catch(reject)),
@@ -114,7 +114,7 @@ class ChatView {
     this.#runDetached(client.call("typing", { contact, typing }))
   }
 
-  async submit(text: string, wait: "disk" | "broker"): Promise<"stay" | "quit"> {
+  async submit(text: string, wait: "queued" | "broker"): Promise<"stay" | "quit"> {
     const input = parseChatLine(text)
     if (input.kind === "text") this.#typed.push(input.text)
     return submit(this.#context, input, wait)
@@ -122,22 +122,22 @@ class ChatView {
 
   #receive(event: Event): void {
     const { contact, print } = this.#context
-    if (event.event === "message" && event.message.contact === contact) {
+    if (event.kind === "message" && event.message.contact === contact) {
       this.#show(event.message)
       return
     }
-    if (event.event === "receipt" && event.id === this.#lastOwn) {
+    if (event.kind === "receipt" && event.id === this.#lastOwn) {
       if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
     }
     // whoever held the profile may have ended and told nothing for a while
-    if (event.event === "link") this.#runDetached(this.#showLatest())
+    if (event.kind === "connection") this.#runDetached(this.#showLatest())
     const text = eventText(event, contact)
     if (text !== undefined) print(safe`info: ${text}`)
   }
 
   async #showLatest(): Promise<void> {
     const { client, contact } = this.#context
-    const latest = await client.call("history", { with: contact, limit: SHOWN_ON_ENTRY })
+    const latest = await client.call("history", { contact: contact, limit: SHOWN_ON_ENTRY })
     for (const message of latest) this.#show(message)
   }
 
@@ -153,7 +153,7 @@ class ChatView {
       return
     }
     print(messageRow(message, Date.now()), () =>
-      this.#runDetached(client.call("shown", { with: contact, upTo: message.seq })),
+      this.#runDetached(client.call("mark-read", { contact: contact, upTo: message.seq })),
     )
   }
 
@@ -168,13 +168,13 @@ class ChatView {
 
 /** What happens elsewhere is told in one row; of receipts only that a message never arrived. */
 function eventText(event: Event, contact: string): SafeText | undefined {
-  switch (event.event) {
+  switch (event.kind) {
     case "message":
       return safe`${displayName(event.message.contact)} wrote to you`
     case "receipt":
       return event.contact === contact ? receiptText(event.state) : undefined
-    case "link":
-      return connectionText(event.link)
+    case "connection":
+      return connectionText(event.connection)
     case "paired":
       return safe`paired with ${displayName(event.contact.name)}`
     case "notice":
@@ -196,13 +196,13 @@ function receiptText(state: Message["state"]): SafeText | undefined {
 }
 
 function connectionText(connection: ConnectionStatus): SafeText {
-  return connection.kind === "online" ? safe`connected` : safe`not connected: ${display(connection.why)}`
+  return connection.kind === "online" ? safe`connected` : safe`not connected: ${display(connection.reason)}`
 }
 
 async function submit(
   chatContext: ChatContext,
   input: ChatInput,
-  wait: "disk" | "broker",
+  wait: "queued" | "broker",
 ): Promise<"stay" | "quit"> {
   const info = (text: SafeText): void => chatContext.print(safe`info: ${text}`)
   switch (input.kind) {
@@ -232,11 +232,11 @@ async function submit(
 async function sendLine(
   { client, contact, print }: ChatContext,
   text: string,
-  wait: "disk" | "broker",
+  wait: "queued" | "broker",
 ): Promise<void> {
   try {
     checkLength(text)
-    const { state } = await client.call("send", { to: contact, text, wait, timeoutMs: PIPED_WAIT_MS })
+    const { state } = await client.call("send", { contact: contact, text, wait, timeoutMs: PIPED_WAIT_MS })
     if (wait === "broker" && state === "queued") print(safe`info: saved, goes out later`)
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
@@ -245,7 +245,7 @@ async function sendLine(
 }
 
 async function statusText({ client }: ChatContext): Promise<SafeText> {
-  const { link: connection, broker, queued } = await client.call("status", {})
+  const { connection, broker, queued } = await client.call("status", {})
   const where = display(broker ?? "no broker")
   return safe`${where}, ${connectionText(connection)}, ${queued} queued`
 }

@@ -44,18 +44,18 @@ export async function inbox(context: Context, follow: boolean): Promise<void> {
   if (owner === "us") {
     const connection = await waitUntilCaughtUp(client)
     if ("code" in connection && STORE_FAULTS.has(connection.code))
-      throw new Fault(connection.code, connection.why, connection.hint)
-    if (connection.kind !== "online") context.out.warn(safe`there may be more: ${display(connection.why)}`)
+      throw new Fault(connection.code, connection.reason, connection.hint)
+    if (connection.kind !== "online") context.out.warn(safe`there may be more: ${display(connection.reason)}`)
   }
   await showInbox({ client, out: context.out })
 }
 
-export async function history(context: Context, request: { with: string; limit: number }): Promise<void> {
+export async function history(context: Context, request: { contact: string; limit: number }): Promise<void> {
   const { client } = await openClient(context, "brief")
   await showHistory({ client, out: context.out }, request)
 }
 
-export async function search(context: Context, request: { words: string; limit: number }): Promise<void> {
+export async function search(context: Context, request: { query: string; limit: number }): Promise<void> {
   const { client } = await openClient(context, "brief")
   await showSearch({ client, out: context.out }, request)
 }

@@ -12,7 +12,7 @@ export type ClientContext = { readonly client: ChatClient; readonly out: Output 
 
 /** How far a message is to come, and how long that is waited for. */
 export type SendOptions = {
-  readonly to: string
+  readonly contact: string
   readonly text: string
   readonly wait: Wait
   readonly timeoutMs: number
@@ -23,41 +23,41 @@ export type SendOptions = {
  * `unavailable` when it was given up.
  */
 export async function sendText({ client, out }: ClientContext, options: SendOptions): Promise<void> {
-  const { to, text, wait } = options
+  const { contact, text, wait } = options
   checkLength(text)
   const sent = await client.call("send", { ...options })
-  if (out.json) out.report.record("mqttchat/sent/1", { to, ...sent })
+  if (out.json) out.report.record("mqttchat/sent/1", { contact, ...sent })
   const { state } = sent
   if (state === "given-up")
-    throw new Fault("unavailable", `${to} never took it: NOT DELIVERED`, `mqttchat history ${to}`)
+    throw new Fault("unavailable", `${contact} never took it: NOT DELIVERED`, `mqttchat history ${contact}`)
   if (PROGRESS[state] >= PROGRESS[wait]) {
-    out.done(DONE[wait](displayName(to)))
+    out.done(DONE[wait](displayName(contact)))
     return
   }
   throw state === "queued" ? await queued(client) : notYetFault(options, state)
 }
 
-const PROGRESS = { queued: 0, disk: 0, broker: 1, delivered: 2, read: 3 } as const
+const PROGRESS = { queued: 0, broker: 1, delivered: 2, read: 3 } as const
 
 const DONE: Record<Wait, (to: SafeText) => SafeText> = {
-  disk: (to) => safe`saved for ${to}`,
+  queued: (to) => safe`saved for ${to}`,
   broker: (to) => safe`sent to ${to}`,
   delivered: (to) => safe`delivered to ${to}`,
   read: (to) => safe`read by ${to}`,
 }
 
-function notYetFault({ to, timeoutMs }: SendOptions, state: "broker" | "delivered" | "read"): Fault {
+function notYetFault({ contact, timeoutMs }: SendOptions, state: "broker" | "delivered" | "read"): Fault {
   const waited = `after ${timeoutMs / 1000} s`
   const why =
     state === "broker"
-      ? `on the broker, and ${to} has not fetched it ${waited}: it stays in the outbox until then`
-      : `delivered, and not read ${waited}, unless ${to} does not tell`
-  return new Fault("queued", why, `mqttchat history ${to}`)
+      ? `on the broker, and ${contact} has not fetched it ${waited}: it stays in the outbox until then`
+      : `delivered, and not read ${waited}, unless ${contact} does not tell`
+  return new Fault("queued", why, `mqttchat history ${contact}`)
 }
 
 /** Prints what nobody has seen yet. It counts as seen once stdout has taken it, not before. */
 export async function showInbox({ client, out }: ClientContext): Promise<void> {
-  const messages = await client.call("inbox", { take: false })
+  const messages = await client.call("inbox", { markRead: false })
   await showUnseen({ client, out }, messages)
   if (messages.length === 0 && !out.json) out.info(safe`nothing new`)
 }
@@ -67,14 +67,14 @@ export async function followInbox({ client, out }: ClientContext): Promise<void>
   const seen = new Set<string>()
   let last = Promise.resolve()
   const show = async (): Promise<void> => {
-    const messages = await client.call("inbox", { take: false })
+    const messages = await client.call("inbox", { markRead: false })
     const fresh = messages.filter(({ contact, id }) => !seen.has(`${contact}/${id}`))
     for (const { contact, id } of fresh) seen.add(`${contact}/${id}`)
     await showUnseen({ client, out }, fresh)
   }
   await new Promise<void>((resolve, reject) => {
     const next = (): void => void (last = last.then(show).catch(reject))
-    client.listen(({ event }) => (event === "message" || event === "link" ? next() : undefined))
+    client.listen(({ kind }) => (kind === "message" || kind === "connection" ? next() : undefined))
     void out.lost.then(() => last).then(resolve)
     next()
   })
@@ -88,7 +88,7 @@ async function showUnseen({ client, out }: ClientContext, messages: readonly Mes
     if (!(await out.flushed())) break
     upTo.set(message.contact, message.seq)
   }
-  for (const [contact, seq] of upTo) await client.call("shown", { with: contact, upTo: seq })
+  for (const [contact, seq] of upTo) await client.call("mark-read", { contact: contact, upTo: seq })
 }
 
 function showMessage(out: Output, message: Message): void {
@@ -98,14 +98,14 @@ function showMessage(out: Output, message: Message): void {
 
 export async function showHistory(
   { client, out }: ClientContext,
-  options: { with: string; limit: number },
+  options: { contact: string; limit: number },
 ): Promise<void> {
   for (const message of await client.call("history", options)) showMessage(out, message)
 }
 
 export async function showSearch(
   { client, out }: ClientContext,
-  options: { words: string; limit: number },
+  options: { query: string; limit: number },
 ): Promise<void> {
   const found = await client.call("search", options)
   for (const message of found) {
@@ -126,9 +126,9 @@ export function checkLength(text: string): void {
 
 /** Stored it is in any case; what stops the link for good needs a person. */
 async function queued(client: ChatClient): Promise<Fault> {
-  const { link: connection } = await client.call("status", {})
+  const { connection } = await client.call("status", {})
   if (connection.kind === "stopped")
-    return new Fault(connection.code, `saved in the outbox, but ${connection.why}`, connection.hint)
-  const why = connection.kind === "online" ? "the broker has not taken it yet" : connection.why
+    return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)
+  const why = connection.kind === "online" ? "the broker has not taken it yet" : connection.reason
   return new Fault("queued", `saved in the outbox, goes out later: ${why}`, "mqttchat status")
 }

@@ -55,9 +55,9 @@ async function findEntry(client: ChatClient, digits: string): Promise<OutboxEntr
   )
 }
 
-function outboxRow({ id, contact, text, createdAt, attempts, why }: OutboxEntry, now: number): SafeText {
+function outboxRow({ id, contact, text, storedAt, attempts, reason }: OutboxEntry, now: number): SafeText {
   const tries = TRIES[attempts] ?? safe`, sent ${attempts} times`
   const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}…` : text)
-  const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${formatTime(createdAt, now)}  to ${displayName(contact)}`
-  return safe`${about}: ${start}\n          ${display(why)}${tries}`
+  const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${formatTime(storedAt, now)}  to ${displayName(contact)}`
+  return safe`${about}: ${start}\n          ${display(reason)}${tries}`
 }

@@ -12,14 +12,14 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
   return new Promise((resolve, reject) => {
     const refresh = (): void => void client.call("status", {}).then(check, reject)
     const timeout = setTimeout(() => void client.call("status", {}).then(finish, reject), CONNECT_WAIT_MS)
-    const stop = client.listen(({ event }) => (event === "link" ? refresh() : undefined))
+    const stop = client.listen(({ kind }) => (kind === "connection" ? refresh() : undefined))
     const finish = (status: Results["status"]): void => {
       clearTimeout(timeout)
       stop()
       resolve(status)
     }
     const check = (status: Results["status"]): void => {
-      if (status.link.kind !== "connecting") finish(status)
+      if (status.connection.kind !== "connecting") finish(status)
     }
     refresh()
   })
@@ -31,17 +31,17 @@ const CODE = { none: "config", connecting: "unavailable" } as const
 export async function waitUntilCaughtUp(client: ChatClient): Promise<ConnectionStatus> {
   await settledStatus(client)
   await client.call("catch-up", {})
-  const { link: connection } = await client.call("status", {})
+  const { connection } = await client.call("status", {})
   return connection
 }
 
 /** Resolves once the link to the broker is up. Faults `unavailable` and `config`. */
 export async function waitUntilOnline({ paths }: Context, client: ChatClient): Promise<void> {
-  const { link: connection } = await settledStatus(client)
+  const { connection } = await settledStatus(client)
   if (connection.kind === "online") return
   throw new Fault(
     "code" in connection ? connection.code : CODE[connection.kind],
-    connection.why,
+    connection.reason,
     onlineHint(paths, connection),
   )
 }

@@ -89,14 +89,14 @@ async function findHolder(context: Context): Promise<Holder> {
   if (reached.kind === "locked") return { kind: "doctor" }
   if (reached.kind === "silent") return reached
   const { client } = reached
-  const { link: connection } = await client.call("status", {})
+  const { connection } = await client.call("status", {})
   return { kind: "owner", outbox: await outboxOf(client), isOnline: connection.kind === "online" }
 }
 
 /** Asked of the owner, which alone may open the store. */
 async function outboxOf(owner: ChatClient): Promise<OutboxSummary> {
   const outbox = await owner.call("outbox", {})
-  return outboxSummary(outbox.map(({ createdAt }) => createdAt))
+  return outboxSummary(outbox.map(({ storedAt }) => storedAt))
 }
 
 function outboxSummary(times: readonly number[]): OutboxSummary {

@@ -108,7 +108,7 @@ async function goOnline(context: Context, passphrase: string): Promise<void> {
     out.done(safe`connected        every conversation goes on from here; the other machine is put aside`)
     return
   }
-  out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(connection.why)}`)
+  out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(connection.reason)}`)
   const hint = onlineHint(paths, connection)
   if (hint !== undefined) out.next(safe`  → ${display(hint)}`)
 }

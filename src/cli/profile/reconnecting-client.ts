@@ -18,7 +18,7 @@ export async function openReconnectingClient(context: Context): Promise<ChatClie
     const { client, owner } = opened
     client.listen((event) => {
       if (closed) return
-      if (owner === "another" && event.event === "link" && event.link.kind === "stopped") {
+      if (owner === "another" && event.kind === "connection" && event.connection.kind === "stopped") {
         current = current
           .then(() => client.call("status", {}))
           .then(
@@ -33,8 +33,8 @@ export async function openReconnectingClient(context: Context): Promise<ChatClie
 
   async function reopen(): Promise<ChatClient> {
     const client = await subscribe(await openClient(context, "shared"))
-    const { link: connection } = await client.call("status", {})
-    emit({ event: "link", link: connection })
+    const { connection } = await client.call("status", {})
+    emit({ kind: "connection", connection })
     return client
   }
 

@@ -13,10 +13,10 @@ export async function status(context: Context): Promise<void> {
     out.record("mqttchat/status/1", found)
     return
   }
-  const { link: connection } = found
+  const { connection } = found
   out.data(safe`profile   ${display(context.profile)} (${displayName(found.name)})`)
   out.data(safe`broker    ${display(found.broker ?? "none")}`)
-  out.data(safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.why)}`)
+  out.data(safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`)
   out.data(safe`outbox    ${outboxText(found)}`)
   if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that nobody we know had sealed`)
   const hint = connection.kind === "online" ? undefined : onlineHint(context.paths, connection)

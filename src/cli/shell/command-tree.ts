@@ -40,7 +40,7 @@ const FLAG_VALUES: Readonly<Record<string, Value>> = {
 }
 const PARAMETER_VALUES: Readonly<Record<string, Value>> = {
   ...FLAG_VALUES,
-  carrier: { kind: "file" },
+  offer: { kind: "file" },
   invitation: { kind: "file" },
   name: { kind: "contact" },
 }

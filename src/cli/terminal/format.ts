@@ -14,7 +14,7 @@ const STATE: Record<Message["state"], SafeText> = {
 
 /** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; another day stands before the time. */
 export function messageRow(message: Message, now: number): SafeText {
-  if (message.kind === "line")
+  if (message.kind === "system")
     return safe`${formatTime(message.storedAt, now)} -- ${display(message.text)} --`
   const who = message.mine ? safe`me (${STATE[message.state]})` : senderName(message)
   return safe`${formatTime(message.storedAt, now)} ${who}: ${display(message.text)}`
@@ -38,7 +38,7 @@ export function contactRow(contact: Contact): SafeText {
     ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
     ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
     ...(contact.keyChangedAt !== null && !contact.verified ? [safe`compare the key`] : []),
-    ...(contact.movedAt !== null ? [safe`goes on with another device of yours`] : []),
+    ...(contact.deviceReplacedAt !== null ? [safe`goes on with another device of yours`] : []),
     ...(contact.state === "init-sent" ? [safe`has not answered yet`] : []),
     ...(contact.state === "recovering" ? [safe`session is being renewed`] : []),
   ]

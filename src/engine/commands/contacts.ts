@@ -3,7 +3,7 @@ import { fourWords } from "../../pairing/words.ts"
 import type { ContactRecord, MessageRecord } from "../../store/records.ts"
 import { decodeIdentity, safetyNumber } from "../../wire/identity.ts"
 import { displayName } from "../../wire/text.ts"
-import type { Contact } from "../state/shapes.ts"
+import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContact, freeName } from "../contacts/contacts.ts"
@@ -46,7 +46,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         describeContact(contact, counts(state, contact, unshown)),
       )
     },
-    rename: ({ contact, to }) => edit(parts, contact, (record, state) => renamed(state, record, to)),
+    rename: ({ contact, name }) => edit(parts, contact, (record, state) => renamed(state, record, name)),
     block: async ({ contact, blocked }) => {
       const described = await queue.run((state) => decideBlocking(state, contact, blocked))
       const { mailbox } = findContact(queue.state(), contact)
@@ -85,10 +85,10 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       await parts.recoveryDriver.begin(findContact(queue.state(), contact).id)
       return null
     },
-    privacy: ({ contact, readReceipts, typing, receiptDelayMs }) =>
+    privacy: ({ contact, readReceipts, typingIndicators: typing, receiptDelayMs }) =>
       edit(parts, contact, (record) => ({ ...record, readReceipts, typing, receiptDelay: receiptDelayMs })),
-    timer: async ({ contact, seconds }) => {
-      const described = await queue.run((state) => decideTimer(parts, state, contact, seconds))
+    timer: async ({ contact, timerSeconds }) => {
+      const described = await queue.run((state) => decideTimer(parts, state, contact, timerSeconds))
       return described
     },
     typing: async ({ contact, typing }) => {
@@ -111,17 +111,21 @@ function counts(
 
 async function edit(
   { queue }: EngineParts,
-  name: string,
+  reference: ContactReference,
   edited: (record: ContactRecord, state: EngineState) => ContactRecord,
 ): Promise<Contact> {
   return queue.run((state): Decision<Contact> => {
-    const contact = edited(findContact(state, name), state)
+    const contact = edited(findContact(state, reference), state)
     return { commit: [{ kind: "contact", contact }], effects: [], result: describeAlone(state, contact) }
   })
 }
 
-function decideBlocking(state: EngineState, name: string, blocked: boolean): Decision<Contact> {
-  const contact = { ...findContact(state, name), blocked }
+function decideBlocking(
+  state: EngineState,
+  reference: ContactReference,
+  blocked: boolean,
+): Decision<Contact> {
+  const contact = { ...findContact(state, reference), blocked }
   const commit: Change[] = [{ kind: "contact", contact }]
   if (!blocked)
     commit.push(textNumbersChange(contact.id, { ...readTextNumbers(state, contact.id), resync: true }))
@@ -142,8 +146,8 @@ function compared(record: ContactRecord, verified: boolean): ContactRecord {
 }
 
 /**
- * Somebody whose keys are new, after a loss or on another machine, takes over name and history of who he was before.
- * Nothing is sent to him until the new key was compared.
+ * For a person with new keys, after a loss or on another machine: the new contact takes over name and history of the
+ * old one. Nothing is sent to it until the new key is compared.
  */
 async function replace(parts: EngineParts, params: Params<"replace">): Promise<Contact> {
   const { queue, mailboxes } = parts
@@ -155,10 +159,10 @@ async function replace(parts: EngineParts, params: Params<"replace">): Promise<C
 function decideReplacing(
   parts: EngineParts,
   state: EngineState,
-  { contact, by }: Params<"replace">,
+  { contact, newContact }: Params<"replace">,
 ): Decision<{ mailbox: Uint8Array; contact: Contact }> {
-  const [old, fresh] = [findContact(state, contact), findContact(state, by)]
-  if (old.id === fresh.id) throw new Fault("usage", `${old.name} cannot take his own place`)
+  const [old, fresh] = [findContact(state, contact), findContact(state, newContact)]
+  if (old.id === fresh.id) throw new Fault("usage", `${old.name} cannot replace itself`)
   const input = stepInput(parts.ports)
   const { timer, timerSetAt, readReceipts, typing, receiptDelay, name } = old
   const changed: ContactRecord = {
@@ -185,15 +189,16 @@ function decideReplacing(
 function decideTimer(
   parts: EngineParts,
   state: EngineState,
-  name: string,
+  reference: ContactReference,
   seconds: number,
 ): Decision<Contact> {
-  const contact = findContact(state, name)
+  const contact = findContact(state, reference)
+  const { name } = contact
   const update = updateFor(state, contact.id, stepInput(parts.ports))
   if (update === undefined) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")
   setTimer(update, seconds)
   if (sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.contact)] }).kind === "refused") {
-    throw new Fault("unavailable", `${contact.name} has to answer first`, "try again later")
+    throw new Fault("unavailable", `${name} has to answer first`, "try again later")
   }
   return toDecision(state, update, describeAlone(state, update.contact))
 }

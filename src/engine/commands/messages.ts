@@ -24,22 +24,22 @@ const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
 /** Sending and reading messages. */
 export function messageCommands(
   parts: EngineParts,
-): Handlers<"send" | "history" | "search" | "inbox" | "shown"> {
+): Handlers<"send" | "history" | "search" | "inbox" | "mark-read"> {
   const { ports, queue } = parts
   return {
     send: (params) => send(parts, params),
-    history: async ({ with: name, limit }) => {
-      const { id } = findContact(queue.state(), name)
-      return describeAll(queue.state(), await ports.store.history(id, limit))
+    history: async ({ contact, ...page }) => {
+      const { id } = findContact(queue.state(), contact)
+      return describeAll(queue.state(), await ports.store.history(id, page))
     },
-    search: async ({ words, limit }) => describeAll(queue.state(), await ports.store.search(words, limit)),
-    inbox: async ({ take }) => {
+    search: async ({ query, ...page }) => describeAll(queue.state(), await ports.store.search(query, page)),
+    inbox: async ({ markRead: isRead }) => {
       const unshown = await ports.store.unshown()
-      if (take) await markRead(parts, unshown)
+      if (isRead) await markRead(parts, unshown)
       return describeAll(queue.state(), unshown)
     },
-    shown: async ({ with: name, upTo }) => {
-      const { id } = findContact(queue.state(), name)
+    "mark-read": async ({ contact: reference, upTo }) => {
+      const { id } = findContact(queue.state(), reference)
       const unshown = await ports.store.unshown()
       await markRead(
         parts,
@@ -54,16 +54,16 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
   checkText(params.text)
   // A handshake that comes in between leaves older texts, which go first.
   const mid = (await storeText(parts, params)) ?? (await storeText(parts, params))
-  if (mid === undefined) throw notNow(params.to)
+  if (mid === undefined) throw notNow(findContact(parts.queue.state(), params.contact).name)
   const id = toHex(mid)
-  if (params.wait === "disk") return { id, state: "queued" }
+  if (params.wait === "queued") return { id, state: "queued" }
   return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
 }
 
 /** Undefined while older texts wait to be sent again. */
 async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
-  await reencryption.done(findContact(queue.state(), params.to).id)
+  await reencryption.done(findContact(queue.state(), params.contact).id)
   const mid = await queue.run((state) => {
     const decision = decideText(parts, state, params)
     ports.reach("send-decided")
@@ -76,9 +76,9 @@ async function storeText(parts: EngineParts, params: Params<"send">): Promise<Ui
 function decideText(
   parts: EngineParts,
   state: EngineState,
-  { to, text }: Params<"send">,
+  { contact: reference, text }: Params<"send">,
 ): Decision<Uint8Array | undefined> {
-  const contact = findContact(state, to)
+  const contact = findContact(state, reference)
   refuseReplaced(state)
   refuseUnsendable(contact)
   checkRoom(state, contact)

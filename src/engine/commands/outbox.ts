@@ -4,6 +4,7 @@ import type { ContactRecord, MessageRecord, OutgoingRecord } from "../../store/r
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Results } from "../state/commands.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
+import { aboutContact } from "../contacts/describe.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
 import type { Decision } from "../state/decision.ts"
 import { messageStateChange } from "../messages/message-state.ts"
@@ -27,8 +28,8 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
       }
       return rows
     },
-    cancel: async ({ contact: name, id }) => {
-      const { id: contact } = findContact(queue.state(), name)
+    cancel: async ({ contact: reference, id }) => {
+      const { id: contact } = findContact(queue.state(), reference)
       const mid = fromHex(id)
       const unsent = await unsentTexts(ports, queue, contact)
       const isUnsealed = unsent.some((text) => equal(text.mid, mid))
@@ -53,14 +54,14 @@ async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Arr
   const message = await ports.store.findMessage(entry.contact, mid)
   const { published, attempts, dueAt, createdAt } = entry
   return {
-    contact: contact.name,
+    ...aboutContact(contact),
     id: toHex(mid),
     text: message?.text ?? "",
     state: published ? "broker" : "queued",
     attempts,
     nextAt: dueAt,
-    createdAt,
-    why: whyWaiting(parts, contact, published),
+    storedAt: message?.storedAt ?? createdAt,
+    reason: whyWaiting(parts, contact, published),
   }
 }
 
@@ -71,14 +72,14 @@ function describeUnsent(
 ): OutboxEntry {
   const contact = findContactById(parts.queue.state(), id)
   return {
-    contact: contact.name,
+    ...aboutContact(contact),
     id: toHex(mid),
     text,
     state,
     attempts: 0,
     nextAt: null,
-    createdAt: storedAt,
-    why: whyWaiting(parts, contact, false),
+    storedAt,
+    reason: whyWaiting(parts, contact, false),
   }
 }
 
@@ -90,7 +91,7 @@ function whyWaiting(
   const connection = broker.status()
   if (blocked) return `${name} is blocked`
   if (movedAt > 0) return `${name} talks with you on another device now`
-  if (connection.kind !== "online") return connection.why
+  if (connection.kind !== "online") return connection.reason
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
   return published
     ? `the broker has it; ${name} has not said that it arrived`

@@ -13,7 +13,7 @@ export class PairingCommands {
 
   readonly handlers: Handlers<"pair-offer" | "device-offer" | "pair-answer" | "pair-cancel"> = {
     "pair-offer": (params) => this.#offer(params, "person"),
-    "device-offer": ({ words }) => this.#offer({ by: "code", words }, "device"),
+    "device-offer": ({ wordCount }) => this.#offer({ kind: "code", wordCount }, "device"),
     "pair-answer": async (params) => {
       const { answerOffer } = await import("../pairing/answer.ts")
       return answerOffer(this.#context, params)
@@ -23,7 +23,7 @@ export class PairingCommands {
 
   /** A code dies with the process that shows it; links and files are answered by any later process. */
   async close(): Promise<void> {
-    if (this.#offered?.offer.by === "code") await this.#cancel()
+    if (this.#offered?.offer.kind === "code") await this.#cancel()
   }
 
   async #offer(params: Params<"pair-offer">, to: Invited): Promise<Results["pair-offer"]> {

@@ -14,7 +14,7 @@ export function profileCommands(parts: EngineParts): Handlers<"status" | "catch-
       return {
         name: ports.name,
         broker: known === undefined ? null : formatAddresses(addressesOf(known)),
-        link: broker.status(),
+        connection: broker.status(),
         ...(await countWaiting(parts)),
         dropped: events.dropped(),
         locked: false,

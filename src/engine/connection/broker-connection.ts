@@ -240,12 +240,12 @@ export class BrokerConnection {
 
 export function statusOf(state: ConnectionState | undefined, hasBroker: boolean): ConnectionStatus {
   if (state === undefined) {
-    if (hasBroker) return { kind: "connecting", why: "connecting" }
-    return { kind: "none", why: "this profile has no broker yet", hint: "mqttchat pair" }
+    if (hasBroker) return { kind: "connecting", reason: "connecting" }
+    return { kind: "none", reason: "this profile has no broker yet", hint: "mqttchat pair" }
   }
   if (state.kind === "online") return { kind: "online" }
   const { code, message, hint } = state.why
-  return { kind: state.kind, code, why: message, ...(hint === undefined ? {} : { hint }) }
+  return { kind: state.kind, code, reason: message, ...(hint === undefined ? {} : { hint }) }
 }
 
 function failed(fault: unknown): BrokerEvent {

@@ -69,7 +69,7 @@ function interruption({ ports, events }: CatchUpParts): Interruption {
   const promise = new Promise<void>((resolve) => {
     const cancel = ports.after(TIMEOUT_MS, resolve)
     const unsubscribe = events.listen((event) => {
-      if (event.event === "link" && event.link.kind !== "online") resolve()
+      if (event.kind === "connection" && event.connection.kind !== "online") resolve()
     })
     end = () => {
       cancel()

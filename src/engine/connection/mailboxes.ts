@@ -5,6 +5,7 @@ import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
+import { notice } from "../state/events.ts"
 import type { BrokerConnection } from "./broker-connection.ts"
 
 /** Our subscriptions: one mailbox for each contact that is not blocked, and one for each offer. */
@@ -58,7 +59,7 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
       if (fault.code === "unavailable") return
-      events.emit({ event: "notice", contact: null, text: fault.message })
+      events.emit(notice(fault.message))
     }
   }
 

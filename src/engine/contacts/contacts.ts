@@ -5,6 +5,7 @@ import type { ContactId, ContactRecord } from "../../store/records.ts"
 import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
 import { displayName, readText } from "../../wire/text.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { ContactReference } from "../state/shapes.ts"
 
 /** What identifies a contact to a person: 20 hex digits. */
 const FINGERPRINT_DIGITS = 20
@@ -13,8 +14,18 @@ const PLACEHOLDER_DIGITS = 8
 const NEAR_DISTANCE = 2
 const NEAR_NAMES_MAX = 3
 
-/** The contact that bears this name, in any case. Faults `not-found`, with names that are near. */
-export function findContact(state: EngineState, name: string): ContactRecord {
+/** The contact with this id, or with this name in any case. Faults `not-found`, with names that are near. */
+export function findContact(state: EngineState, reference: ContactReference): ContactRecord {
+  return typeof reference === "number" ? findByGivenId(state, reference) : findByName(state, reference)
+}
+
+function findByGivenId(state: EngineState, id: ContactId): ContactRecord {
+  const contact = state.contacts.get(id)
+  if (contact !== undefined) return contact
+  throw new Fault("not-found", `no contact has the id ${id}`, "mqttchat contacts")
+}
+
+function findByName(state: EngineState, name: string): ContactRecord {
   const wanted = folded(name)
   for (const contact of state.contacts.values()) if (folded(contact.name) === wanted) return contact
   const near = nearNames(state, wanted)

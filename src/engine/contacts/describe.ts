@@ -1,7 +1,7 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { fourWords } from "../../pairing/words.ts"
 import type { ContactRecord, ContactId, MessageRecord } from "../../store/records.ts"
-import type { Contact, Message } from "../state/shapes.ts"
+import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
 import { fingerprintDigits, isUncompared } from "./contacts.ts"
@@ -11,17 +11,18 @@ export function describeContact(
   counts: { readonly unread: number; readonly queued: number },
 ): Contact {
   return {
+    id: contact.id,
     name: contact.name,
     fingerprint: fingerprintDigits(contact.identity),
     state: contact.state,
     verified: contact.verified,
     blocked: contact.blocked,
     keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
-    movedAt: contact.movedAt === 0 ? null : contact.movedAt,
+    deviceReplacedAt: contact.movedAt === 0 ? null : contact.movedAt,
     readReceipts: contact.readReceipts,
-    typing: contact.typing,
+    typingIndicators: contact.typing,
     receiptDelayMs: contact.receiptDelay,
-    timer: contact.timer,
+    timerSeconds: contact.timer,
     addedAt: contact.addedAt,
     ...counts,
   }
@@ -36,6 +37,11 @@ export function queuedTexts(state: EngineState, contact: ContactId): number {
   return queued
 }
 
+/** Who a message or an event is about. */
+export function aboutContact({ id, name }: Pick<ContactRecord, "id" | "name">): AboutContact {
+  return { contact: name, contactId: id }
+}
+
 /** Undefined when its contact was forgotten meanwhile. */
 export function describeMessage(state: EngineState, record: MessageRecord): Message | undefined {
   const contact = state.contacts.get(record.contact)
@@ -44,15 +50,15 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
   return {
     id: toHex(record.mid),
     seq,
-    contact: contact.name,
+    ...aboutContact(contact),
     mine,
-    kind,
+    kind: kind === "line" ? "system" : "text",
     text,
     sentAt,
     storedAt,
     state: messageState,
     trusted: mine || kind === "line" || !isUncompared(contact) || storedAt < contact.changedAt,
-    timer,
+    timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
   }
 }

@@ -7,6 +7,7 @@ import { noChange, type Decision } from "../state/decision.ts"
 import type { Started } from "./initiator.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
+import { notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
 import { stepInput } from "../state/update.ts"
@@ -43,10 +44,11 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   }
 
   function report(id: ContactId, { message }: Fault): void {
-    const name = queue.state().contacts.get(id)?.name
-    if (name === undefined) return
+    const contact = queue.state().contacts.get(id)
+    if (contact === undefined) return
+    const { name } = contact
     const text = `what ${name} sends cannot be read: ${message}; mqttchat reset ${name}, or pair again: mqttchat pair`
-    events.emit({ event: "notice", contact: name, text })
+    events.emit(notice(text, contact))
   }
 
   async function begin(id: ContactId): Promise<void> {

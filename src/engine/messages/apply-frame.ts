@@ -4,8 +4,9 @@ import { open } from "../../session/ratchet.ts"
 import type { ContactId } from "../../store/records.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
-import type { Event } from "../state/events.ts"
+import { notice, type Event } from "../state/events.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
@@ -136,7 +137,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyTimer(update, frame)
       return
     case "typing":
-      emit(update, { event: "typing", contact: update.contact.name, typing: frame.typing })
+      emit(update, { kind: "typing", ...aboutContact(update.contact), typing: frame.typing })
       return
     case "moved":
       applyMoved(update, frame.at)
@@ -219,5 +220,5 @@ function emit(update: ContactUpdate, event: Event): void {
 }
 
 function emitNotice(update: ContactUpdate, text: string): void {
-  emit(update, { event: "notice", contact: update.contact.name, text })
+  emit(update, notice(text, update.contact))
 }

@@ -20,7 +20,7 @@ const UNSENT_MAX = 10_000
  */
 export async function reencryptUnsent(ports: Ports, queue: CommitQueue, contact: ContactId): Promise<void> {
   const session = unsentIn(queue.state(), contact)
-  const messages = await ports.store.history(contact, UNSENT_MAX)
+  const messages = await ports.store.history(contact, { limit: UNSENT_MAX })
   for (const { mid } of messages.filter(isUnsent)) {
     // taken back or acknowledged, perhaps, while those before it were sealed
     const message = await ports.store.findMessage(contact, mid)
@@ -44,7 +44,7 @@ export async function unsentTexts(
 ): Promise<readonly MessageRecord[]> {
   const isRecovering = queue.state().contacts.get(contact)?.state === "recovering"
   if (!isRecovering && !hasUnsent(queue.state(), contact)) return []
-  const messages = await ports.store.history(contact, UNSENT_MAX)
+  const messages = await ports.store.history(contact, { limit: UNSENT_MAX })
   return messages.filter((message) => isUnsent(message) && !isInOutbox(queue.state(), message))
 }
 

@@ -35,7 +35,7 @@ export async function waitForState(
   const isOffline = (): boolean => !["online", "connecting"].includes(broker.status().kind)
   await new Promise<void>((resolve) => {
     const unsubscribe = events.listen((event: Event) => {
-      if (event.event === "receipt" && event.id === id) state = reachedState(event.state)
+      if (event.kind === "receipt" && event.id === id) state = reachedState(event.state)
       if (isReached()) done()
     })
     const cancel = ports.after(timeoutMs, done)

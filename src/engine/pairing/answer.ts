@@ -3,13 +3,13 @@ import { answerFile, answerLink } from "./answer-link.ts"
 import type { AnswerOffer } from "../state/ports.ts"
 
 /** Answers what somebody offered by code, link or file. */
-export const answerOffer: AnswerOffer = (context, { by, carrier }) => {
-  switch (by) {
+export const answerOffer: AnswerOffer = (context, { kind, offer }) => {
+  switch (kind) {
     case "code":
-      return answerCode(context, carrier)
+      return answerCode(context, offer)
     case "link":
-      return answerLink(context, carrier)
+      return answerLink(context, offer)
     case "file":
-      return answerFile(context, carrier)
+      return answerFile(context, offer)
   }
 }

@@ -31,8 +31,11 @@ export async function offerCode(context: PairingContext, words: WordCount, to: I
   const claimed = await drawCode(ports, connection, words)
   const offer = new CodeOffer(context, { ...claimed, to })
   const expiresAt = ports.now() + CODE_LIFETIME_MS
-  const at = formatAddress(guestAddressOf(ownBroker(context)))
-  return { offer: { by: "code", code: claimed.code.text, at, expiresAt }, cancel: () => offer.cancel() }
+  const address = formatAddress(guestAddressOf(ownBroker(context)))
+  return {
+    offer: { kind: "code", code: claimed.code.text, address, expiresAt },
+    cancel: () => offer.cancel(),
+  }
 }
 
 /** A code on the screen, until it is paired, dead or taken back. */
@@ -120,8 +123,8 @@ class CodeOffer {
     const { ports, emit } = this.#context
     this.#cancelTimeout = ports.after(PROOF_WITHIN_MS, () => {
       this.#runner.stop()
-      const why = "the other side has the code and did not finish; it still can for a day"
-      emit({ event: "pair-failed", why, hint: "leave mqttchat running, or: mqttchat pair" })
+      const reason = "the other side has the code and did not finish; it still can for a day"
+      emit({ kind: "pair-failed", reason, hint: "leave mqttchat running, or: mqttchat pair" })
     })
   }
 
@@ -146,7 +149,7 @@ class CodeOffer {
   async #emitFailure({ message, hint }: Fault): Promise<void> {
     if (this.#over) return
     await this.#end()
-    this.#context.emit({ event: "pair-failed", why: message, hint: hint ?? "mqttchat pair" })
+    this.#context.emit({ kind: "pair-failed", reason: message, hint: hint ?? "mqttchat pair" })
   }
 
   /** Nothing of an offer that came to nothing stays: bundle, secrets and mailbox go. */

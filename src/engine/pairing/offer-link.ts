@@ -6,6 +6,7 @@ import { DAY_S } from "../../time-units.ts"
 import type { Entry } from "../../wire/access.ts"
 import { formatPairingLink, linkRequestTag } from "../../wire/pairing-link.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./grant.ts"
+import { notice } from "../state/events.ts"
 import type { PairingContext, Expectation, Offered } from "../state/ports.ts"
 import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
 
@@ -22,7 +23,7 @@ export async function offerLink(context: PairingContext): Promise<Offered> {
   const { cancel } = await expect(context, open, MODE.link)
   const entryPoint = { address: guestAddressOf(broker), proof: broker.trust, ...membersOf(broker) }
   const link = formatPairingLink({ ...entryPoint, bundleHash, inbox, invitation })
-  return { offer: { by: "link", link, expiresAt: notAfter * 1000 }, cancel }
+  return { offer: { kind: "link", link, expiresAt: notAfter * 1000 }, cancel }
 }
 
 /** The same for machines that are not online together: the bundle itself, in a file. */
@@ -32,7 +33,7 @@ export async function offerFile(context: PairingContext): Promise<Offered> {
   const access = { proof: broker.trust, entry: await entryOrNotice(context), ...membersOf(broker) }
   const { cancel } = await expect(context, open, MODE.file)
   const file = armour({ bundle: open.bundle.bytes, address: guestAddressOf(broker), access })
-  return { offer: { by: "file", file, expiresAt: open.bundle.notAfter * 1000 }, cancel }
+  return { offer: { kind: "file", file, expiresAt: open.bundle.notAfter * 1000 }, cancel }
 }
 
 function expect(
@@ -52,7 +53,7 @@ async function entryOrNotice(context: PairingContext): Promise<Entry> {
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault
     const text = `only somebody who is at this broker already can use it: ${fault.message}`
-    context.emit({ event: "notice", contact: null, text })
+    context.emit(notice(text))
     return { kind: "none" }
   }
 }

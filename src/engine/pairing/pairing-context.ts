@@ -94,7 +94,7 @@ export class EnginePairing implements PairingContext {
     const paired = describePaired(queue.state(), contact, { known, renamedFrom })
     this.#expected.get(toHex(tag))?.(paired)
     this.#expected.delete(toHex(tag))
-    events.emit({ event: "paired", ...paired })
+    events.emit({ kind: "paired", ...paired })
   }
 
   /** The owner of a bundle that we answered has spoken. */
@@ -107,7 +107,7 @@ export class EnginePairing implements PairingContext {
     const outcome = { known: waiter?.known ?? false, renamedFrom }
     const paired = describePaired(queue.state(), contact, outcome)
     waiter?.resolve(paired)
-    events.emit({ event: "paired", ...paired })
+    events.emit({ kind: "paired", ...paired })
   }
 
   /** Nobody is paired any more. */

@@ -2,10 +2,16 @@ import * as v from "valibot"
 
 import * as shape from "./shapes.ts"
 
-const { contact, empty, limit, name, nothing, wordCount, pairingMethod, carrier } = shape
+const { contact, contactReference, empty, limit, name, nothing, offerKind, seq, wordCount } = shape
 /** As many messages as fit on a few screens. */
 const PAGE = 50
 const messages = v.array(shape.message)
+/** Cursors are `seq` numbers; neither is itself of the page. */
+const page = {
+  before: v.exactOptional(seq),
+  after: v.exactOptional(seq),
+  limit: v.optional(limit, PAGE),
+}
 
 /** All commands of a profile, for user interfaces, scripts and other processes; the key is the JSON-RPC method name. */
 export const COMMANDS = {
@@ -15,7 +21,7 @@ export const COMMANDS = {
     result: shape.status,
   },
   "catch-up": {
-    about: "Answers when everything that the broker kept for the profile is here, or the link is down.",
+    about: "Answers when everything that the broker kept for the profile is here, or the connection is down.",
     params: empty,
     result: nothing,
   },
@@ -24,70 +30,73 @@ export const COMMANDS = {
       "Sends a message. Answers when it has come as far as `wait` says (on this disk, on the broker, on the peer's disk, " +
       "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` says how far it came.",
     params: v.strictObject({
-      to: name,
+      contact: contactReference,
       text: shape.text,
-      wait: v.optional(v.picklist(["disk", "broker", "delivered", "read"]), "disk"),
+      wait: v.optional(v.picklist(["queued", "broker", "delivered", "read"]), "queued"),
       timeoutMs: v.optional(shape.timeoutMs, 10_000),
     }),
     result: shape.sent,
   },
   history: {
-    about: "The end of a conversation, oldest first.",
-    params: v.strictObject({ with: name, limit: v.optional(limit, PAGE) }),
+    about:
+      "Messages of a conversation, oldest first: the last ones; with `after`, the first ones after it. Before a page comes " +
+      "the one that ends `before` its first `seq`, after it the one that begins `after` its last.",
+    params: v.strictObject({ contact: contactReference, ...page }),
     result: messages,
   },
   search: {
-    about: "Messages that hold all these words, newest first.",
-    params: v.strictObject({ words: shape.words, limit: v.optional(limit, PAGE) }),
+    about:
+      "Messages that hold all words of `query`, newest first. The next page ends `before` the last `seq` of this one.",
+    params: v.strictObject({ query: shape.query, ...page }),
     result: messages,
   },
   inbox: {
-    about: "Messages that nobody has been shown yet; `take` marks them as shown.",
-    params: v.strictObject({ take: v.optional(v.boolean(), false) }),
+    about: "Unread messages, oldest first; `markRead` marks them as read.",
+    params: v.strictObject({ markRead: v.optional(v.boolean(), false) }),
     result: messages,
   },
-  shown: {
-    about: "Marks the messages of a conversation as shown, up to the one with this `seq`.",
-    params: v.strictObject({ with: name, upTo: shape.seq }),
+  "mark-read": {
+    about: "Marks the messages of a conversation as read, up to the one with the `seq` of `upTo`.",
+    params: v.strictObject({ contact: contactReference, upTo: seq }),
     result: nothing,
   },
   contacts: { about: "All contacts.", params: empty, result: v.array(contact) },
   rename: {
     about: "Calls a contact something else.",
-    params: v.strictObject({ contact: name, to: name }),
+    params: v.strictObject({ contact: contactReference, name }),
     result: contact,
   },
   block: {
     about: "Drops what a contact sends, or takes that back.",
-    params: v.strictObject({ contact: name, blocked: v.boolean() }),
+    params: v.strictObject({ contact: contactReference, blocked: v.boolean() }),
     result: contact,
   },
   forget: {
     about: "Deletes a contact and the conversation.",
-    params: v.strictObject({ contact: name }),
+    params: v.strictObject({ contact: contactReference }),
     result: nothing,
   },
   verify: {
     about: "What to compare with a contact: four words, and the safety number.",
-    params: v.strictObject({ contact: name }),
+    params: v.strictObject({ contact: contactReference }),
     result: shape.comparison,
   },
   "mark-verified": {
     about: "Notes that it was compared and is the same, or that it is not.",
-    params: v.strictObject({ contact: name, verified: v.boolean() }),
+    params: v.strictObject({ contact: contactReference, verified: v.boolean() }),
     result: contact,
   },
   replace: {
     about:
-      "Somebody who lost his keys was paired anew as `by`: he takes over name and history of `contact`, and nothing is sent " +
-      "to him until the new key was compared.",
-    params: v.strictObject({ contact: name, by: name }),
+      "For a person with new keys, who was paired again as `newContact`: that contact takes over name and history of " +
+      "`contact`, which is deleted. Nothing is sent to it until the new key is compared.",
+    params: v.strictObject({ contact: contactReference, newContact: contactReference }),
     result: contact,
   },
   reset: {
     about:
       "Makes the connection with a contact anew, as is done by itself when the state of one side was lost.",
-    params: v.strictObject({ contact: name }),
+    params: v.strictObject({ contact: contactReference }),
     result: nothing,
   },
   privacy: {
@@ -95,21 +104,21 @@ export const COMMANDS = {
       "What a contact is told: that messages were read, that something is being written; and how long receipts wait at " +
       "random before they leave.",
     params: v.strictObject({
-      contact: name,
+      contact: contactReference,
       readReceipts: v.boolean(),
-      typing: v.boolean(),
+      typingIndicators: v.boolean(),
       receiptDelayMs: shape.receiptDelayMs,
     }),
     result: contact,
   },
   timer: {
     about: "Messages of a conversation disappear on both sides after so many seconds, 0 for never.",
-    params: v.strictObject({ contact: name, seconds: shape.timerSeconds }),
+    params: v.strictObject({ contact: contactReference, timerSeconds: shape.timerSeconds }),
     result: contact,
   },
   typing: {
     about: "Tells a contact that something is being written, where `privacy` allows it.",
-    params: v.strictObject({ contact: name, typing: v.boolean() }),
+    params: v.strictObject({ contact: contactReference, typing: v.boolean() }),
     result: nothing,
   },
   outbox: {
@@ -119,31 +128,31 @@ export const COMMANDS = {
   },
   cancel: {
     about: "Takes a message back that its receiver has not acknowledged. It may have arrived all the same.",
-    params: v.strictObject({ contact: name, id: shape.messageId }),
+    params: v.strictObject({ contact: contactReference, id: shape.messageId }),
     result: nothing,
   },
   "pair-offer": {
     about: "Starts an offer; the event `paired` or `pair-failed` follows.",
-    params: v.strictObject({ by: v.optional(pairingMethod, "code"), words: v.optional(wordCount, 2) }),
+    params: v.strictObject({ kind: v.optional(offerKind, "code"), wordCount: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
   "device-offer": {
     about: "A code for another laptop of the same person: who answers it becomes a device of the same user.",
-    params: v.strictObject({ words: v.optional(wordCount, 2) }),
+    params: v.strictObject({ wordCount: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
   "pair-answer": {
     about:
       "Answers an offer: a code, a link, or the text of a file. Answers when the handshake is on disk and its first " +
       "message on the broker; a code also waits for the peer.",
-    params: v.strictObject({ by: pairingMethod, carrier }),
+    params: v.strictObject({ kind: offerKind, offer: shape.offerText }),
     result: shape.paired,
   },
   "pair-cancel": { about: "Takes the offer back.", params: empty, result: nothing },
   register: {
     about:
       "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",
-    params: v.strictObject({ invitation: carrier }),
+    params: v.strictObject({ invitation: shape.invitation }),
     result: shape.membership,
   },
   export: {

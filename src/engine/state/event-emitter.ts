@@ -24,7 +24,7 @@ export function openEvents(): Events {
       listeners.add(onEvent)
       return () => listeners.delete(onEvent)
     },
-    countDropped: () => emit({ event: "dropped", total: ++dropped }),
+    countDropped: () => emit({ kind: "dropped", dropped: ++dropped }),
     dropped: () => dropped,
   }
 }

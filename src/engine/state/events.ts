@@ -2,10 +2,10 @@ import * as v from "valibot"
 
 import * as shape from "./shapes.ts"
 
-const eventParams = <Name extends string, Fields extends v.ObjectEntries>(event: Name, fields: Fields) =>
-  v.strictObject({ event: v.literal(event), ...fields })
+const eventParams = <Name extends string, Fields extends v.ObjectEntries>(kind: Name, fields: Fields) =>
+  v.strictObject({ kind: v.literal(kind), ...fields })
 
-/** All events of a profile; the key is the field `event`. */
+/** All events of a profile; the key is the field `kind`. */
 export const EVENTS = {
   message: {
     about: "A message has come, or was sent by another process of this profile.",
@@ -13,31 +13,40 @@ export const EVENTS = {
   },
   receipt: {
     about: "A message of ours has come further, or was given up.",
-    params: eventParams("receipt", { contact: v.string(), id: shape.messageId, state: shape.messageState }),
+    params: eventParams("receipt", { ...shape.aboutContact, id: shape.messageId, state: shape.messageState }),
   },
-  link: {
+  connection: {
     about: "The connection to the broker has changed.",
-    params: eventParams("link", { link: shape.link }),
+    params: eventParams("connection", { connection: shape.connection }),
   },
   paired: { about: "An offer was answered.", params: eventParams("paired", shape.paired.entries) },
   "pair-failed": {
     about: "An offer came to nothing.",
-    params: eventParams("pair-failed", { why: v.string(), hint: v.string() }),
+    params: eventParams("pair-failed", { reason: v.string(), hint: v.string() }),
   },
   typing: {
     about: "A contact is writing, or has stopped.",
-    params: eventParams("typing", { contact: v.string(), typing: v.boolean() }),
+    params: eventParams("typing", { ...shape.aboutContact, typing: v.boolean() }),
   },
   dropped: {
     about: "A frame was refused: counted, never shown.",
-    params: eventParams("dropped", { total: shape.count }),
+    params: eventParams("dropped", { dropped: shape.count }),
   },
   notice: {
     about: "A line for the conversation that nobody typed; without a contact, for all of them.",
-    params: eventParams("notice", { contact: v.nullable(v.string()), text: v.string() }),
+    params: eventParams("notice", {
+      contact: v.nullable(v.string()),
+      contactId: v.nullable(shape.contactId),
+      text: v.string(),
+    }),
   },
   locked: { about: "The keys are locked: nothing is sent or received.", params: eventParams("locked", {}) },
   unlocked: { about: "The keys are open again.", params: eventParams("unlocked", {}) },
 } as const
 
 export type Event = v.InferOutput<(typeof EVENTS)[keyof typeof EVENTS]["params"]>
+
+/** Something to show in the conversation with `contact`, or without one in all of them. */
+export function notice(text: string, contact?: { readonly id: number; readonly name: string }): Event {
+  return { kind: "notice", contact: contact?.name ?? null, contactId: contact?.id ?? null, text }
+}

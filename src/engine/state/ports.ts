@@ -185,7 +185,7 @@ export type Initiated = {
 
 /**
  * src/engine/pairing/offer.ts exports `startOffer` and src/engine/pairing/answer.ts exports `answerOffer` of these types.
- * A failure after the offer is shown is told by `desk.tell({event: "pair-failed"})`; a failure before, or of an
+ * A failure after the offer is shown is told by `desk.tell({kind: "pair-failed"})`; a failure before, or of an
  * answer, is a Fault.
  */
 export type StartOffer = (

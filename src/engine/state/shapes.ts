@@ -6,12 +6,12 @@ import { DAY_S, DAY_MS } from "../../time-units.ts"
 /** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
 const NAME_MAX = 64
 /** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
-const CARRIER_MAX = 4096
+const OFFER_MAX = 4096
 /** `TEXT_MAX_BYTES` of wire/frame.ts, which no face should have to load. */
 const TEXT_BYTES_MAX = 65_367
 const PAGE_MAX = 10_000
 /** As long as a line that somebody types. */
-const WORDS_MAX = 1024
+const QUERY_MAX = 1024
 /** Whoever waits longer for one message asks again: a timer of Node holds 24 days. */
 const TIMEOUT_MS_MAX = 7 * DAY_MS
 /** A passphrase file has at most as many bytes. */
@@ -23,9 +23,14 @@ export const nothing = v.null()
 export const empty = v.strictObject({})
 export const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
 export const text = v.pipe(v.string(), v.maxLength(TEXT_BYTES_MAX))
-export const words = v.pipe(v.string(), v.maxLength(WORDS_MAX))
+export const query = v.pipe(v.string(), v.maxLength(QUERY_MAX))
 export const limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(PAGE_MAX))
-export const carrier = v.pipe(v.string(), v.maxLength(CARRIER_MAX))
+export const offerText = v.pipe(
+  v.string(),
+  v.maxLength(OFFER_MAX),
+  v.description("the code with its address, the link, or the text of the file"),
+)
+export const invitation = v.pipe(v.string(), v.maxLength(OFFER_MAX))
 export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
 export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
 /** PATH_MAX of Linux. */
@@ -34,9 +39,15 @@ export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
 export const backupPassphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(PASSPHRASE_MAX))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-export const seq = v.pipe(count, v.description("counts what is stored, in order"))
+/** A message's place in the order of storing: the cursor of `history`, `search` and `mark-read`. */
+export const seq = v.pipe(count, v.description("counts the messages of this profile in the order of storing"))
+/** The place of an event in the store's log. */
+export const eventNumber = v.pipe(
+  count,
+  v.description("counts the recorded events of this profile; it only grows, with gaps"),
+)
 export const wordCount = v.picklist([2, 3])
-export const pairingMethod = v.picklist(["code", "link", "file"])
+export const offerKind = v.picklist(["code", "link", "file"])
 const unixMs = v.pipe(v.number(), v.description("Unix time in ms"))
 export const messageId = v.pipe(
   v.string(),
@@ -56,7 +67,22 @@ export const timerSeconds = v.pipe(
 const RECEIPT_DELAY_MAX_MS = 60_000
 export const receiptDelayMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RECEIPT_DELAY_MAX_MS))
 
+/** A number is never taken for a name, nor a string for an id: a contact may be called "7". */
+export const contactId = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(1),
+  v.description("stays the same when the contact is renamed, and is never given to another contact"),
+)
+export const contactReference = v.pipe(
+  v.union([name, contactId]),
+  v.description("a string is the contact's name, a number its id"),
+)
+/** Who a message or an event is about. */
+export const aboutContact = { contact: v.string(), contactId }
+
 export const contact = v.strictObject({
+  id: contactId,
   name: v.string(),
   fingerprint: v.pipe(
     v.string(),
@@ -69,14 +95,16 @@ export const contact = v.strictObject({
     v.nullable(unixMs),
     v.description("when another identity took this name over: nothing is sent until it was compared"),
   ),
-  movedAt: v.pipe(
+  deviceReplacedAt: v.pipe(
     v.nullable(unixMs),
-    v.description("since when they talk with us on another device of ours: nothing is sent from here"),
+    v.description(
+      "since when another device of ours talks with them in place of this one: nothing is sent from here",
+    ),
   ),
   readReceipts: v.boolean(),
-  typing: v.boolean(),
+  typingIndicators: v.boolean(),
   receiptDelayMs,
-  timer: timerSeconds,
+  timerSeconds,
   addedAt: unixMs,
   unread: count,
   queued: count,
@@ -95,24 +123,24 @@ export const messageState = v.picklist([
 export const message = v.strictObject({
   id: messageId,
   seq,
-  contact: v.string(),
+  ...aboutContact,
   mine: v.boolean(),
   kind: v.pipe(
-    v.picklist(["text", "line"]),
-    v.description("a line is what happened to the conversation: nobody wrote it"),
+    v.picklist(["text", "system"]),
+    v.description("a system message says what happened to the conversation; no one wrote it"),
   ),
   text: v.pipe(v.string(), v.description("as it was sent: whoever shows it on a terminal cleans it first")),
   sentAt: v.pipe(unixMs, v.description("by the sender's clock, Unix time in ms")),
   storedAt: v.pipe(unixMs, v.description("when it was stored here, Unix time in ms")),
   state: messageState,
   trusted: v.pipe(v.boolean(), v.description("false for what came under a new key that nobody has compared")),
-  timer: timerSeconds,
+  timerSeconds,
   expiresAt: v.pipe(v.nullable(unixMs), v.description("null while its time has not begun")),
 })
 
 /** A message of ours that the peer has not acknowledged. */
 export const outboxEntry = v.strictObject({
-  contact: v.string(),
+  ...aboutContact,
   id: messageId,
   text: v.string(),
   state: messageState,
@@ -123,20 +151,20 @@ export const outboxEntry = v.strictObject({
       "when it is published next, Unix time in ms; null while the contact has no session to carry it",
     ),
   ),
-  createdAt: unixMs,
-  why: v.string(),
+  storedAt: unixMs,
+  reason: v.string(),
 })
 
-const why = { why: v.string(), hint: v.exactOptional(v.string()) }
+const reason = { reason: v.string(), hint: v.exactOptional(v.string()) }
 
-export const link = v.variant("kind", [
+export const connection = v.variant("kind", [
   v.strictObject({ kind: v.literal("online") }),
   v.strictObject({
     kind: v.pipe(
       v.picklist(["connecting", "none"]),
       v.description("being tried for the first time, or nowhere to connect to"),
     ),
-    ...why,
+    ...reason,
   }),
   v.strictObject({
     kind: v.pipe(
@@ -144,14 +172,14 @@ export const link = v.variant("kind", [
       v.description("has failed and is tried again, or is not: the cause may be this laptop's own disk"),
     ),
     code: v.picklist(FAULT_CODES),
-    ...why,
+    ...reason,
   }),
 ])
 
 export const status = v.strictObject({
   name: v.string(),
   broker: v.nullable(v.string()),
-  link,
+  connection,
   queued: v.pipe(count, v.description("messages that have not gone to the broker yet")),
   undelivered: v.pipe(
     count,
@@ -169,25 +197,28 @@ export const sent = v.strictObject({
   state: v.picklist(["queued", "broker", "delivered", "read", "given-up"]),
 })
 
-export const offer = v.variant("by", [
+export const offer = v.variant("kind", [
   v.strictObject({
-    by: v.literal("code"),
+    kind: v.literal("code"),
     code: v.string(),
-    at: v.pipe(
+    address: v.pipe(
       v.string(),
-      v.description("the address that belongs behind the code: where newcomers come in"),
+      v.description("of the broker, for guests: it is typed behind the code and an @"),
     ),
     expiresAt: unixMs,
   }),
-  v.strictObject({ by: v.literal("link"), link: v.string(), expiresAt: unixMs }),
-  v.strictObject({ by: v.literal("file"), file: v.string(), expiresAt: unixMs }),
+  v.strictObject({ kind: v.literal("link"), link: v.string(), expiresAt: unixMs }),
+  v.strictObject({ kind: v.literal("file"), file: v.string(), expiresAt: unixMs }),
 ])
 
 export const paired = v.strictObject({
   contact,
   words: v.array(v.string()),
-  renamedFrom: v.nullable(v.string()),
-  known: v.boolean(),
+  renamedFrom: v.pipe(
+    v.nullable(v.string()),
+    v.description("the name they gave themselves, where another contact has it"),
+  ),
+  known: v.pipe(v.boolean(), v.description("true for a contact of before, whose session is new")),
 })
 
 export const comparison = v.strictObject({
@@ -202,5 +233,7 @@ export const exported = v.strictObject({ contacts: count, messages: count })
 
 export type Contact = v.InferOutput<typeof contact>
 export type Message = v.InferOutput<typeof message>
-export type ConnectionStatus = v.InferOutput<typeof link>
+export type ConnectionStatus = v.InferOutput<typeof connection>
 export type Offer = v.InferOutput<typeof offer>
+export type ContactReference = v.InferOutput<typeof contactReference>
+export type AboutContact = Pick<Message, "contact" | "contactId">
