@@ -107,7 +107,7 @@ function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCo
   const [command, contact, text, ...more] = words
   if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
     const asOwner: Action = async (context) =>
-      (await import("./cli/messages/message-commands.ts")).inbox(context, false)
+      (await import("./cli/messages/message-commands.ts")).inbox(context, { follow: false })
     return { viaOwner: showInbox, asOwner }
   }
   if (command !== "send" || contact === undefined || text === undefined || more.length > 0) return undefined

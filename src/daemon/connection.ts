@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream"
 import * as v from "valibot"
 
 import { Fault } from "../errors.ts"
+import { replayEvents, type EventPage, type EventSource } from "./event-replay.ts"
 import { VERSION } from "../version.ts"
 import { LineReader } from "./line-reader.ts"
 import {
@@ -25,6 +26,8 @@ const PENDING_MAX = 64
 const UNREAD_ANSWERS_MAX = 1024 * 1024
 /** A listener that reads nothing is cut off before it costs more memory than this. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024
+/** So many events of the log are in memory at once for one connection. */
+const REPLAY_PAGE = 50
 /** Calls under way may end when the owner ends; one that waits for a peer is cut off. */
 const DRAIN_MS = 2_000
 
@@ -122,16 +125,16 @@ export class RpcConnection {
   /** One bad request must not end the owner: its error becomes the answer. */
   async #answer({ id, method, params }: Request): Promise<Answer> {
     try {
-      if (method === "listen") {
-        this.#stopListening ??= this.#service.listen((event) => this.#send({ kind: "event", event }))
-        return { kind: "result", id, result: null }
-      }
       if (method === VERSION_METHOD) return { kind: "result", id, result: { version: VERSION } }
       const schema = this.#schemaOf(method)
       if (schema === undefined) return { kind: "error", id, error: unknownMethod(method) }
       const parsed = v.safeParse(schema, params, { abortEarly: true })
       if (!parsed.success) return { kind: "error", id, error: invalidParams(parsed.issues[0]) }
-      return { kind: "result", id, result: await this.#service.call(method, parsed.output) }
+      const result =
+        method === "listen"
+          ? await this.#listen(parsed.output)
+          : await this.#service.call(method, parsed.output)
+      return { kind: "result", id, result }
     } catch (cause) {
       const fault =
         cause instanceof Fault
@@ -139,6 +142,41 @@ export class RpcConnection {
           : new Fault("bug", "the process that was asked failed", undefined, cause)
       return { kind: "error", id, error: errorOf(fault) }
     }
+  }
+
+  async #listen({ since }: { readonly since?: number }): Promise<null> {
+    if (this.#stopListening !== undefined) {
+      if (since === undefined) return null
+      throw new Fault("usage", "this connection listens already", "listen once, or on another connection")
+    }
+    const give = (event: unknown): void => this.#send({ kind: "event", event })
+    if (since === undefined) {
+      this.#stopListening = this.#service.listen(give)
+      return null
+    }
+    const { stop, caughtUp } = replayEvents(this.#eventSource(), since, async (event) => {
+      give(event)
+      await this.#untilRead()
+    })
+    this.#stopListening = stop
+    await caughtUp.catch((fault: unknown) => {
+      this.#stopListening = undefined
+      throw fault
+    })
+    return null
+  }
+
+  #eventSource(): EventSource {
+    const { call, listen } = this.#service
+    // The table of the service says that these are pages of events.
+    const read = async (since: number) => (await call("events", { since, limit: REPLAY_PAGE })) as EventPage
+    return { read, listen }
+  }
+
+  /** A replay waits for a slow reader; only what is live is not held back. */
+  async #untilRead(): Promise<void> {
+    while (this.#stream.writable && this.#stream.writableLength >= UNREAD_ANSWERS_MAX)
+      await Promise.race([new Promise((resolve) => this.#stream.once("drain", resolve)), this.closed])
   }
 
   #schemaOf(method: string): Service["commands"][string]["params"] | undefined {

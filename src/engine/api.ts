@@ -25,8 +25,10 @@ export const ACCESS = {
     result: v.strictObject({ version: v.string() }),
   },
   listen: {
-    about: "From now on this connection gets events, as notifications of the method `event`.",
-    params: empty,
+    about:
+      "From now on this connection gets events, as notifications of the method `event`; with `since`, first the recorded " +
+      "ones after that number, without gap or repetition, and the answer when all of them were given. Faults as `events`.",
+    params: v.strictObject({ since: v.exactOptional(shape.eventNumber) }),
     result: nothing,
   },
   lock: {

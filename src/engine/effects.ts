@@ -1,24 +1,24 @@
-import { equal, toHex } from "../crypto/bytes.ts"
+import { equal } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
-import { aboutContact, describeMessage } from "./contacts/describe.ts"
-import type { Effect } from "./state/decision.ts"
+import { describeEvent } from "./commands/events.ts"
+import type { CommittedEffect } from "./state/decision.ts"
 import { notice } from "./state/events.ts"
 
 /** Carries out what the steps of one commit cause, in order; resolves when all listeners have had their events. */
-export async function runEffects(parts: EngineParts, effects: readonly Effect[]): Promise<void> {
+export async function runEffects(parts: EngineParts, effects: readonly CommittedEffect[]): Promise<void> {
   parts.outbox.flush()
   if (effects.some(startsTimers)) parts.expiry.rearm()
   for (const effect of effects) await runOrReport(parts, effect)
 }
 
 /** The time of a text of ours begins when it has arrived, that of theirs when it was shown. */
-function startsTimers({ kind }: Effect): boolean {
-  return kind === "receipt" || kind === "read" || kind === "shown"
+function startsTimers(effect: CommittedEffect): boolean {
+  return effect.kind === "shown" || (effect.kind === "recorded" && effect.event.state !== null)
 }
 
 /** One message that cannot be read must not silence those after it. */
-async function runOrReport(parts: EngineParts, effect: Effect): Promise<void> {
+async function runOrReport(parts: EngineParts, effect: CommittedEffect): Promise<void> {
   try {
     await run(parts, effect)
   } catch (fault) {
@@ -27,16 +27,11 @@ async function runOrReport(parts: EngineParts, effect: Effect): Promise<void> {
   }
 }
 
-async function run(parts: EngineParts, effect: Effect): Promise<void> {
+async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
   const { events, pairing } = parts
   switch (effect.kind) {
-    case "message":
-      return emitMessage(parts, effect)
-    case "receipt":
-      emitReceipt(parts, effect)
-      return
-    case "read":
-      return emitRead(parts, effect)
+    case "recorded":
+      return emitRecorded(parts, effect)
     case "shown":
       return
     case "received":
@@ -60,24 +55,11 @@ async function run(parts: EngineParts, effect: Effect): Promise<void> {
   }
 }
 
-type Of<Kind extends Effect["kind"]> = Extract<Effect, { kind: Kind }>
+type Of<Kind extends CommittedEffect["kind"]> = Extract<CommittedEffect, { kind: Kind }>
 
-async function emitMessage({ ports, queue, events }: EngineParts, effect: Of<"message">): Promise<void> {
-  const record = await ports.store.findMessage(effect.contact, effect.mid)
-  const message = record && describeMessage(queue.state(), record)
-  if (message !== undefined) events.emit({ kind: "message", message })
-}
-
-function emitReceipt({ queue, events }: EngineParts, { contact: id, mid, state }: Of<"receipt">): void {
-  const contact = queue.state().contacts.get(id)
-  if (contact !== undefined) events.emit({ kind: "receipt", ...aboutContact(contact), id: toHex(mid), state })
-}
-
-async function emitRead({ ports, queue, events }: EngineParts, effect: Of<"read">): Promise<void> {
-  const contact = queue.state().contacts.get(effect.contact)
-  const record = await ports.store.findMessage(effect.contact, effect.mid8)
-  if (contact === undefined || record?.mine !== true) return
-  events.emit({ kind: "receipt", ...aboutContact(contact), id: toHex(record.mid), state: "read" })
+async function emitRecorded(parts: EngineParts, { event: record }: Of<"recorded">): Promise<void> {
+  const event = await describeEvent(parts, record)
+  if (event !== undefined) parts.events.emit(event)
 }
 
 function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"received">): void {

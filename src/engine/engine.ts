@@ -4,6 +4,7 @@ import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient } from "./api.ts"
 import { contactCommands } from "./commands/contacts.ts"
 import type { Handlers } from "./commands/handlers.ts"
+import { eventCommands } from "./commands/events.ts"
 import { messageCommands } from "./commands/messages.ts"
 import { outboxCommands } from "./commands/outbox.ts"
 import { PairingCommands } from "./commands/pairing.ts"
@@ -21,6 +22,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
   const handlers: Handlers = {
     ...profileCommands(parts),
     ...messageCommands(parts),
+    ...eventCommands(parts),
     ...contactCommands(parts),
     ...outboxCommands(parts),
     ...pairing.handlers,

@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts"
+import { lastEvent } from "./event-log.ts"
 import type { ContactId, DeviceState, LoadedState } from "./records.ts"
 import { CONTACTS, DEVICE_TABLES, HELD, OPEN_BUNDLES, OUTGOING, SESSIONS, SETTINGS } from "./tables.ts"
 import { selectAll } from "./table.ts"
@@ -18,6 +19,7 @@ export function loadState(database: Database): LoadedState {
     settings: new Map(settings.map(({ key, value }) => [key, value])),
     nextContact: 1 + (lastContact(database) ?? 0),
     nextOutgoing: 1 + (outgoing.at(-1)?.seq ?? 0),
+    nextEvent: 1 + lastEvent(database),
   }
 }
 

@@ -132,6 +132,17 @@ export type OutgoingRecord = {
   readonly createdAt: number
 }
 
+/** One entry of the event log: a message was added, or one of ours has come further. */
+export type EventRecord = {
+  /** Counts the entries of this store; never given twice, and higher in a later commit. */
+  readonly number: number
+  readonly contact: ContactId
+  /** The message's id, 16 bytes, or the 8 with which it begins. */
+  readonly mid: Uint8Array
+  /** How far the message has come; null where it was added. */
+  readonly state: MessageState | null
+}
+
 /** A bundle of ours that can still be answered. */
 export type OpenBundleRecord = {
   /** INIT tag, 16 bytes. */
@@ -238,12 +249,13 @@ export type Write =
   | { readonly kind: "expire"; readonly at: number }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly contact: ContactId; readonly number: number }
-  /** The messages of one contact become another's. */
+  /** The messages of one contact, and their events, become another's. */
   | { readonly kind: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly kind: "outgoing-done"; readonly seq: number }
   | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }
   | { readonly kind: "close-bundle"; readonly tag: Uint8Array }
+  | { readonly kind: "event"; readonly event: EventRecord }
   | DeviceWrite
   | { readonly kind: "setting"; readonly key: SettingKey; readonly value: Uint8Array }
 
@@ -259,6 +271,7 @@ export type LoadedState = {
   readonly settings: ReadonlyMap<string, Uint8Array>
   readonly nextContact: ContactId
   readonly nextOutgoing: number
+  readonly nextEvent: number
 }
 
 /** At most `limit` messages between two others, which are named by their seq and are not of the page. */
@@ -283,6 +296,8 @@ export type Store = {
   readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
   /** Shown, even where it has disappeared since, or held back. */
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
+  /** The next `limit` entries of the event log behind the number `after`. */
+  readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
   /** By its id, or the 8 bytes with which that begins. */
   readonly findMessage: (contact: ContactId, mid: Uint8Array) => Promise<MessageRecord | undefined>
   /** When the next message disappears, unix ms. */

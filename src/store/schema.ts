@@ -6,6 +6,17 @@ import { DEVICE_TABLES_4, moveSettings } from "./settings-to-tables.ts"
 /** Changes of the tables, and where SQL cannot say it, what then becomes of the rows. */
 type Step = string | { readonly sql: string; readonly moveRows: (database: Database) => void }
 
+const EVENT_LOG = `
+  -- What a program that was away has missed. AUTOINCREMENT: a number never comes back.
+  CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    -- NULL: the message was added.
+    state TEXT
+  ) STRICT;
+  `
+
 /**
  * Every step that ever changed the tables, in order. A step that has been released is never edited, so it names its
  * columns itself: the tables of tables.ts are those after the last step. `user_version` counts the steps a file has had.
@@ -171,6 +182,7 @@ const MIGRATIONS: readonly Step[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   { sql: DEVICE_TABLES_4, moveRows: moveSettings },
+  EVENT_LOG,
 ]
 
 /** Brings the tables up to date. Refuses a file of a later version: Fault `config`. */

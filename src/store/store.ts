@@ -1,4 +1,5 @@
 import { Database } from "./database.ts"
+import { eventsAfter } from "./event-log.ts"
 import type { FileSystem } from "./files.ts"
 import { nodeFiles } from "./files.ts"
 import {
@@ -40,6 +41,7 @@ export async function openStore(
     messages: (after, limit) => promised(() => messagesAfter(database, after, limit)),
     unshown: () => promised(() => unshownMessages(database)),
     search: (query, page) => promised(() => findMessages(database, query, page)),
+    events: (after, limit) => promised(() => eventsAfter(database, after, limit)),
     hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),
     findMessage: (contact, mid) => promised(() => findMessage(database, contact, mid)),
     nextExpiry: () => promised(() => nextExpiry(database)),

@@ -1,5 +1,6 @@
 import { concat } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
+import { addEvent } from "./event-log.ts"
 import { LAST_8 } from "./history.ts"
 import { statesBefore } from "./message-states.ts"
 import type { DeviceState, DeviceWrite, MessageRecord, Write } from "./records.ts"
@@ -62,6 +63,10 @@ function apply(database: Database, write: Write): void {
       return
     case "adopt-history":
       database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
+      database.run("UPDATE events SET contact = ? WHERE contact = ?", write.to, write.from)
+      return
+    case "event":
+      addEvent(database, write.event)
       return
     case "outgoing":
       put(database, OUTGOING, write.outgoing)

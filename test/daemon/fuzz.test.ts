@@ -116,7 +116,7 @@ describe("a hostile client", () => {
     const deep = "[".repeat(REQUEST_BYTES_MAX / 2 - 100) + "]".repeat(REQUEST_BYTES_MAX / 2 - 100)
     const peer = new Peer({ path })
     peer.write(`${deep}\n`)
-    peer.write(`{"jsonrpc":"2.0","id":2,"method":"send","params":{"to":${deep}}}\n`)
+    peer.write(`{"jsonrpc":"2.0","id":2,"method":"send","params":{"contact":${deep}}}\n`)
     expect(await peer.waitFor(({ id }) => id === 2)).toMatchObject({ error: { code: -32602 } })
     await stillAnswers()
   })
@@ -171,7 +171,7 @@ describe("a hostile client", () => {
       const before = process.memoryUsage.rss()
       const unread = connect(path)
       unread.pause()
-      const line = '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":"bob","limit":1000}}\n'
+      const line = '{"jsonrpc":"2.0","id":1,"method":"history","params":{"contact":"bob","limit":1000}}\n'
       // 1.8 MB each: 18 GB, if they were all answered.
       unread.write(line.repeat(10_000))
       for (let round = 0; round < 100; round++) await stillAnswers()

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { createInterface } from "node:readline"
 import * as v from "valibot"
 import { expect, onTestFinished, test } from "vitest"
 
@@ -68,6 +69,41 @@ test("answers and events match the command table", async () => {
   expect(v.is(COMMANDS.history.result, await guest.call("history", { contact: "bob", limit: 9 }))).toBe(true)
   expect(events).toHaveLength(3)
   for (const event of events) expect(v.is(EVENTS[event.kind].params, event)).toBe(true)
+})
+
+/** What a connection hears that listens from `since` on, until an answer to a second request. */
+async function eventsSince(path: string, since: number): Promise<{ events: Event[]; error: unknown }> {
+  const ask = (id: number, method: string, params: object): string =>
+    `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`
+  const socket = connect(path)
+  onTestFinished(() => void socket.destroy())
+  const events: Event[] = []
+  let error: unknown
+  for await (const line of createInterface({
+    input: socket.on("connect", () => socket.write(ask(1, "listen", { since }))),
+  })) {
+    const answer = JSON.parse(line) as { id?: number; params?: Event; error?: unknown }
+    if (answer.params !== undefined) events.push(answer.params)
+    if (answer.id === 1) {
+      error = answer.error
+      socket.write(ask(2, "contacts", {}))
+    }
+    if (answer.id === 2) break
+  }
+  return { events, error }
+}
+
+test("who listens from a number on gets what was missed first, and a plain answer where that is gone", async () => {
+  const { fixture, path, guest } = await setUp()
+  const { number: since } = await guest.call("events", { limit: 1 })
+  for (const text of ["one", "two"])
+    await guest.call("send", { contact: "bob", text, wait: "queued", timeoutMs: 0 })
+  await fixture.clock.pass(50)
+  const { events } = await guest.call("events", { since, limit: 100 })
+  expect(events.length).toBeGreaterThanOrEqual(4)
+  expect(await eventsSince(path, since)).toEqual({ events, error: undefined })
+  const { error } = await eventsSince(path, since + 1_000)
+  expect(error).toMatchObject({ code: -32000, data: { code: "not-found" } })
 })
 
 test("a fault crosses the socket with code, message and hint", async () => {
@@ -145,7 +181,7 @@ test.each([
   ["a batch", "[]\n", -32600],
   ["a notification", '{"jsonrpc":"2.0","method":"status"}\n', -32600],
   ["an unknown method", '{"jsonrpc":"2.0","id":1,"method":"toString"}\n', -32601],
-  ["unfit parameters", '{"jsonrpc":"2.0","id":1,"method":"history","params":{"with":7}}\n', -32602],
+  ["unfit parameters", '{"jsonrpc":"2.0","id":1,"method":"history","params":{"contact":true}}\n', -32602],
   ["a parameter too many", '{"jsonrpc":"2.0","id":1,"method":"status","params":{"x":1}}\n', -32602],
 ])("%s gets its JSON-RPC error, and the owner goes on", async (_name, line, code) => {
   const { path, guest } = await setUp()

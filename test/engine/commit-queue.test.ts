@@ -120,7 +120,7 @@ test("events are emitted after their commit, in the order of the steps", async (
     queue.run(() => ({ ...decide(setting("pairing", 2)), effects: [drop(2), drop(3)] })),
   ])
   await queue.idle()
-  expect(received.map((row) => /"total":(\d)/.exec(row)?.[1])).toEqual(["1", "2", "3"])
+  expect(received.map((row) => /"dropped":(\d)/.exec(row)?.[1])).toEqual(["1", "2", "3"])
   expect(received.every((row) => row.endsWith(" 2"))).toBe(true)
 })
 

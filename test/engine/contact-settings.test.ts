@@ -84,7 +84,7 @@ test("typing notices are sent only if enabled, and cause no receipt", async () =
   const messages = fixture.broker.seen.length
   await bob.client.call("typing", { contact: "alice", typing: true })
   await fixture.clock.pass(50)
-  expect(alice.events.at(-1)).toEqual({ kind: "typing", contact: "bob", typing: true })
+  expect(alice.events.at(-1)).toEqual({ kind: "typing", contact: "bob", contactId: 1, typing: true })
   expect(fixture.broker.seen.length).toBe(messages + 1)
 })
 

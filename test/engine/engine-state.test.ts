@@ -64,6 +64,15 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   }),
   "close-bundle": fc.record({ kind: fc.constant("close-bundle"), tag: count.map(tagOf) }),
   device: contactId.chain(aDeviceWrite),
+  event: fc.record({
+    kind: fc.constant("event"),
+    event: fc.record({
+      number: fc.integer({ min: 1, max: 99 }),
+      contact: contactId,
+      mid: bytes(16),
+      state: fc.constantFrom(null, "read"),
+    }),
+  }),
   setting: fc.record({
     kind: fc.constant("setting"),
     key: fc.constantFrom<SettingKey>("pairing", "replaced"),

@@ -21,7 +21,7 @@ test("texts written while the broker is down are stored, and sent in order when 
   for (const text of ["one", "two", "three"]) await alice.send("bob", text)
   await fixture.clock.pass(MINUTE_MS)
   expect(await alice.states("bob")).toEqual(["queued", "queued", "queued"])
-  expect(await alice.client.call("status", {})).toMatchObject({ queued: 3, link: { kind: "offline" } })
+  expect(await alice.client.call("status", {})).toMatchObject({ queued: 3, connection: { kind: "offline" } })
   fixture.broker.reopen()
   await fixture.clock.pass(100)
   expect(await bob.texts("alice")).toEqual(["one", "two", "three"])
@@ -63,7 +63,8 @@ test("after 30 days without a receipt a message is given up, and that is reporte
   expect(await alice.states("bob")).toEqual(["broker"])
   await fixture.clock.pass(30 * DAY_MS)
   expect(await alice.states("bob")).toEqual(["given-up"])
-  expect(alice.events).toContainEqual({ kind: "receipt", contact: "bob", id, state: "given-up" })
+  const givenUp = { kind: "receipt", contact: "bob", id, state: "given-up" }
+  expect(alice.events).toContainEqual(expect.objectContaining(givenUp))
 })
 
 test("a broker that forgot our session gets all unacknowledged frames at once", async () => {

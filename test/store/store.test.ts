@@ -52,6 +52,7 @@ test("a new profile remembers nothing, and numbers begin at one", async () => {
     settings: new Map(),
     nextContact: 1,
     nextOutgoing: 1,
+    nextEvent: 1,
   })
   expect(await store.unshown()).toEqual([])
 })

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander"
 import { SEND_WAIT_MS } from "../terminal/duration.ts"
-import { duration, limit, port } from "./option-parsers.ts"
+import { duration, eventNumber, limit, port } from "./option-parsers.ts"
 import type { Start } from "../terminal/context.ts"
 import type { PlainOptions } from "../broker/pubsub.ts"
 
@@ -55,12 +55,19 @@ export function addMessages(program: Command, start: Start): void {
         await (cancel === undefined ? listOutbox(context) : cancelEntry(context, cancel))
       }),
     )
+  addReading(program, start)
+}
+
+function addReading(program: Command, start: Start): void {
   program
     .command("inbox")
     .description("print what nobody has seen yet")
     .option("-f, --follow", "go on printing what arrives")
-    .action(({ follow = false }: { follow?: boolean }) =>
-      start(async (context) => (await import("../messages/message-commands.ts")).inbox(context, follow)),
+    .option("--since <number>", "with --follow: begin after this event, whether read or not", eventNumber)
+    .action(({ follow = false, since }: { follow?: boolean; since?: number }) =>
+      start(async (context) =>
+        (await import("../messages/message-commands.ts")).inbox(context, { follow, since }),
+      ),
     )
   program
     .command("history <name>")

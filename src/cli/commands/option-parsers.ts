@@ -25,6 +25,12 @@ export function limit(text: string): number {
   return integer(text, 1, LIMIT_MAX)
 }
 
+/** As the store counts them; 15 digits are exact in a number. */
+export function eventNumber(text: string): number {
+  if (/^[0-9]{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError("the number of an event is needed")
+}
+
 export function connections(text: string): number {
   return integer(text, 1, CONNECTIONS_MAX)
 }

@@ -7,7 +7,15 @@ import { readStdinText } from "../terminal/input.ts"
 import { waitUntilCaughtUp } from "../profile/connection-status.ts"
 import { openReconnectingClient } from "../profile/reconnecting-client.ts"
 import { openClient } from "../profile/open-client.ts"
-import { followInbox, type SendOptions, sendText, showSearch, showHistory, showInbox } from "./messages.ts"
+import {
+  followEvents,
+  followInbox,
+  type SendOptions,
+  sendText,
+  showSearch,
+  showHistory,
+  showInbox,
+} from "./messages.ts"
 
 /** CR LF. */
 const LINE_END_BYTES = 2
@@ -34,12 +42,17 @@ export async function send(
   await sendText({ client, out: context.out }, { ...request, text })
 }
 
+export type InboxOptions = { readonly follow: boolean; readonly since?: number | undefined }
+
 /**
  * What the broker kept for us counts as there: who just comes online waits until it has arrived. Faults of the store
  * where this laptop cannot keep it; the broker then still has it.
  */
-export async function inbox(context: Context, follow: boolean): Promise<void> {
-  if (follow) return followInbox({ client: await openReconnectingClient(context), out: context.out })
+export async function inbox(context: Context, { follow, since }: InboxOptions): Promise<void> {
+  if (follow || since !== undefined) {
+    await followFrom(context, since)
+    return
+  }
   const { client, owner } = await openClient(context, "brief")
   if (owner === "us") {
     const connection = await waitUntilCaughtUp(client)
@@ -48,6 +61,11 @@ export async function inbox(context: Context, follow: boolean): Promise<void> {
     if (connection.kind !== "online") context.out.warn(safe`there may be more: ${display(connection.reason)}`)
   }
   await showInbox({ client, out: context.out })
+}
+
+async function followFrom(context: Context, since: number | undefined): Promise<void> {
+  const clientContext = { client: await openReconnectingClient(context), out: context.out }
+  await (since === undefined ? followInbox(clientContext) : followEvents(clientContext, since))
 }
 
 export async function history(context: Context, request: { contact: string; limit: number }): Promise<void> {

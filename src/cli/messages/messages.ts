@@ -1,10 +1,12 @@
-import type { ChatClient, Message, Params } from "../../engine/api.ts"
+import type { ChatClient, Event, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Output } from "../terminal/output.ts"
 import { searchRow, messageRow } from "../terminal/format.ts"
 
+/** As many events as are looked at in one go. */
+const EVENT_PAGE = 100
 const INBOX_SCHEMA = "mqttchat/message/1"
 
 export type Wait = Params<"send">["wait"]
@@ -81,6 +83,39 @@ export async function followInbox({ client, out }: ClientContext): Promise<void>
 }
 
 /** One at a time: of several that are on their way together nobody knows how many arrived. */
+/**
+ * Prints each message of a contact since the event `since`, read or not, and then each as it comes, until the command is
+ * ended. With JSON each has the number of its event, from which another process can go on.
+ */
+export async function followEvents({ client, out }: ClientContext, since: number): Promise<never> {
+  let reached = since
+  let last = Promise.resolve()
+  const show = async (): Promise<void> => {
+    for (;;) {
+      const page = await client.call("events", { since: reached, limit: EVENT_PAGE })
+      for (const event of page.events) if (event.kind === "message") await showEvent({ client, out }, event)
+      if (page.number === reached) return
+      reached = page.number
+    }
+  }
+  return await new Promise<never>((_resolve, reject) => {
+    const next = (): void => void (last = last.then(show).catch(reject))
+    client.listen(({ kind }) => (kind === "message" || kind === "connection" ? next() : undefined))
+    next()
+  })
+}
+
+async function showEvent(
+  { client, out }: ClientContext,
+  { message, number }: Extract<Event, { kind: "message" }>,
+): Promise<void> {
+  if (message.mine) return
+  if (out.json) out.record(INBOX_SCHEMA, { ...message, number })
+  else out.data(messageRow(message, Date.now()))
+  await out.flushed()
+  await client.call("mark-read", { contact: message.contactId, upTo: message.seq })
+}
+
 async function showUnseen({ client, out }: ClientContext, messages: readonly Message[]): Promise<void> {
   const upTo = new Map<string, number>()
   for (const message of messages) {

@@ -1,10 +1,13 @@
 import * as v from "valibot"
 
+import { recordedEvent } from "./events.ts"
 import * as shape from "./shapes.ts"
 
 const { contact, contactReference, empty, limit, name, nothing, offerKind, seq, wordCount } = shape
 /** As many messages as fit on a few screens. */
 const PAGE = 50
+/** With texts of the greatest length still far below the largest answer. */
+const EVENT_PAGE = 100
 const messages = v.array(shape.message)
 /** Cursors are `seq` numbers; neither is itself of the page. */
 const page = {
@@ -59,6 +62,17 @@ export const COMMANDS = {
     about: "Marks the messages of a conversation as read, up to the one with the `seq` of `upTo`.",
     params: v.strictObject({ contact: contactReference, upTo: seq }),
     result: nothing,
+  },
+  events: {
+    about:
+      "Recorded events after the one with the number `since`, oldest first, as they are now. `number` is the next " +
+      "`since`; when it is the same again, that is all. Without `since` there are no events, only the last `number`. " +
+      "Fault `not-found` for a `since` that is too old or of another profile.",
+    params: v.strictObject({
+      since: v.exactOptional(shape.eventNumber),
+      limit: v.optional(limit, EVENT_PAGE),
+    }),
+    result: v.strictObject({ events: v.array(recordedEvent), number: shape.eventNumber }),
   },
   contacts: { about: "All contacts.", params: empty, result: v.array(contact) },
   rename: {

@@ -1,7 +1,8 @@
 import { encodeSession } from "../../session/snapshot.ts"
 import type { Store, Write } from "../../store/records.ts"
 import { apply, copyState, openState, type EngineState } from "./engine-state.ts"
-import type { Change, Decision, Effect } from "./decision.ts"
+import type { Change, CommittedEffect, Decision, Effect } from "./decision.ts"
+import { eventRecord } from "./event-log.ts"
 
 /** So many steps share one commit at most; more would make the first of them wait for the last. */
 const STEPS_PER_COMMIT = 128
@@ -25,14 +26,14 @@ type Waiting = { readonly decide: (batch: Batch) => void; readonly reject: (why:
 type Batch = {
   readonly state: EngineState
   readonly changes: Change[]
-  readonly effects: Effect[]
+  readonly effects: CommittedEffect[]
   readonly done: (() => void)[]
 }
 
 /** `runEffects` gets the effects of each commit, in the order of the steps; the next commit waits for it. */
 export async function openCommitQueue(
   store: Store,
-  runEffects: (effects: readonly Effect[]) => Promise<void>,
+  runEffects: (effects: readonly CommittedEffect[]) => Promise<void>,
 ): Promise<CommitQueue> {
   const state = openState(await store.load())
   // Steps are decided on a second state, so that no part acts on what is not on disk yet.
@@ -76,7 +77,7 @@ export async function openCommitQueue(
         if (decision === undefined) return
         for (const change of decision.commit) apply(batch.state, change)
         batch.changes.push(...decision.commit)
-        batch.effects.push(...decision.effects)
+        for (const effect of decision.effects) record(batch, effect)
         batch.done.push(() => resolve(decision.result))
       }
       waiting.push({ decide, reject })
@@ -85,6 +86,20 @@ export async function openCommitQueue(
   }
 
   return { state: () => state, run, idle: () => working ?? Promise.resolve() }
+}
+
+/** The log shares the commit of what it tells of: neither is on disk without the other. */
+function record({ state, changes, effects }: Batch, effect: Effect): void {
+  if (effect.kind !== "message" && effect.kind !== "receipt" && effect.kind !== "read") {
+    effects.push(effect)
+    return
+  }
+  // A contact that a step of this batch has forgotten takes its events along.
+  if (!state.contacts.has(effect.contact)) return
+  const change = { kind: "event", event: eventRecord(effect, state.nextEvent) } as const
+  apply(state, change)
+  changes.push(change)
+  effects.push({ kind: "recorded", event: change.event })
 }
 
 /** What every socket holds by now shares the commit, for most of its time is the disk's. */

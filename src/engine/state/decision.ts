@@ -1,5 +1,5 @@
 import type { Session } from "../../session/state.ts"
-import type { ContactId, MessageState, Write } from "../../store/records.ts"
+import type { ContactId, EventRecord, MessageState, Write } from "../../store/records.ts"
 import type { Event } from "./events.ts"
 
 /** One change of the engine's memory and of the disk. A session is encoded only when its batch is committed. */
@@ -37,6 +37,11 @@ export type Effect =
   | { readonly kind: "welcomed"; readonly contact: ContactId; readonly renamedFrom: string | null }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
+
+/** An effect once it is on disk: what the event log keeps comes as its entry there. */
+export type CommittedEffect =
+  | Exclude<Effect, { kind: "message" | "receipt" | "read" }>
+  | { readonly kind: "recorded"; readonly event: EventRecord }
 
 /** The outcome of one step: what changes, all or nothing, and what follows from it. */
 export type Decision<Result> = {

@@ -36,6 +36,7 @@ export type EngineState = {
   readonly held: Map<ContactId, ReadonlyMap<number, HeldRecord>>
   nextContact: ContactId
   nextOutgoing: number
+  nextEvent: number
 }
 
 /** Faults `damaged-database` when a stored session cannot be read. */
@@ -54,6 +55,7 @@ export function openState(opening: LoadedState): EngineState {
     held: new Map(),
     nextContact: opening.nextContact,
     nextOutgoing: opening.nextOutgoing,
+    nextEvent: opening.nextEvent,
   }
   for (const contact of opening.contacts) apply(state, { kind: "contact", contact })
   for (const [contact, snapshot] of opening.snapshots) {
@@ -127,6 +129,9 @@ export function apply(state: EngineState, change: Change): void {
       return
     case "held-done":
       editHeld(state, change.contact, (held) => held.delete(change.number))
+      return
+    case "event":
+      state.nextEvent = Math.max(state.nextEvent, change.event.number + 1)
       return
     case "message":
     case "message-state":

@@ -5,15 +5,20 @@ import * as shape from "./shapes.ts"
 const eventParams = <Name extends string, Fields extends v.ObjectEntries>(kind: Name, fields: Fields) =>
   v.strictObject({ kind: v.literal(kind), ...fields })
 
-/** All events of a profile; the key is the field `kind`. */
+/** All events of a profile; the key is the field `kind`. Those with a `number` are kept in the event log. */
 export const EVENTS = {
   message: {
     about: "A message has come, or was sent by another process of this profile.",
-    params: eventParams("message", { message: shape.message }),
+    params: eventParams("message", { number: shape.eventNumber, message: shape.message }),
   },
   receipt: {
     about: "A message of ours has come further, or was given up.",
-    params: eventParams("receipt", { ...shape.aboutContact, id: shape.messageId, state: shape.messageState }),
+    params: eventParams("receipt", {
+      number: shape.eventNumber,
+      ...shape.aboutContact,
+      id: shape.messageId,
+      state: shape.messageState,
+    }),
   },
   connection: {
     about: "The connection to the broker has changed.",
@@ -44,6 +49,10 @@ export const EVENTS = {
   unlocked: { about: "The keys are open again.", params: eventParams("unlocked", {}) },
 } as const
 
+/** What the event log keeps. */
+export const recordedEvent = v.variant("kind", [EVENTS.message.params, EVENTS.receipt.params])
+
+export type RecordedEvent = v.InferOutput<typeof recordedEvent>
 export type Event = v.InferOutput<(typeof EVENTS)[keyof typeof EVENTS]["params"]>
 
 /** Something to show in the conversation with `contact`, or without one in all of them. */

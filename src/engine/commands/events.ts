@@ -1,0 +1,53 @@
+import { toHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { EVENTS_KEPT } from "../../store/event-log.ts"
+import type { EventRecord } from "../../store/records.ts"
+import { aboutContact, describeMessage } from "../contacts/describe.ts"
+import type { RecordedEvent } from "../state/events.ts"
+import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
+import type { EngineParts } from "./engine-parts.ts"
+import type { Handlers } from "./handlers.ts"
+
+type EventParts = Pick<EngineParts, "ports" | "queue">
+
+/** Reading the event log. */
+export function eventCommands(parts: EventParts): Handlers<"events"> {
+  const { ports, queue } = parts
+  return {
+    events: async ({ since, limit }) => {
+      const last = queue.state().nextEvent - 1
+      if (since === undefined) return { events: [], number: last }
+      refuseOutOfLog(since, last)
+      const records = await ports.store.events(since, limit)
+      const events: RecordedEvent[] = []
+      for (const record of records) {
+        const event = await describeEvent(parts, record)
+        if (event !== undefined) events.push(event)
+      }
+      return { events, number: records.at(-1)?.number ?? Math.max(since, last) }
+    },
+  }
+}
+
+function refuseOutOfLog(since: number, last: number): void {
+  const hint = `go on with ${last}, the last event; history has the messages`
+  if (since > last) throw new Fault("not-found", `this profile has no event ${since} yet`, hint)
+  if (since < last - EVENTS_KEPT)
+    throw new Fault("not-found", `the events after ${since} are no longer kept`, hint)
+}
+
+/** As it is now; undefined when its message has disappeared or its contact was forgotten. */
+export async function describeEvent(
+  { ports, queue }: EventParts,
+  { number, contact: id, mid, state }: EventRecord,
+): Promise<RecordedEvent | undefined> {
+  const contact = queue.state().contacts.get(id)
+  if (contact === undefined) return undefined
+  const receipt = { kind: "receipt", number, ...aboutContact(contact) } as const
+  if (state !== null && mid.length === MESSAGE_ID_BYTES) return { ...receipt, id: toHex(mid), state }
+  const record = await ports.store.findMessage(id, mid)
+  if (record === undefined) return undefined
+  if (state !== null) return record.mine ? { ...receipt, id: toHex(record.mid), state } : undefined
+  const message = describeMessage(queue.state(), record)
+  return message && { kind: "message", number, message }
+}
