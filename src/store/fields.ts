@@ -44,6 +44,14 @@ export function oneOf<Word extends string>(words: readonly Word[]): Field<Word> 
   )
 }
 
+/** The same, or null. */
+export function oneOfOrNull<Word extends string>(words: readonly Word[]): Field<Word | null> {
+  return single<Word | null>(
+    (value) => value,
+    (row, at) => (row.isNull(at) ? null : row.oneOf(at, words)),
+  )
+}
+
 /** Byte strings of one length, one after the other. */
 export function listOf(length: number): Field<readonly Uint8Array[]> {
   return single<readonly Uint8Array[]>(

@@ -1,9 +1,22 @@
-import { bytes, flag, group, integer, integerOrNull, listOf, oneOf, optional, text, times } from "./fields.ts"
+import {
+  bytes,
+  flag,
+  group,
+  integer,
+  integerOrNull,
+  listOf,
+  oneOf,
+  oneOfOrNull,
+  optional,
+  text,
+  times,
+} from "./fields.ts"
 import type { Field, Fields } from "./fields.ts"
 import type {
   ContactId,
   ContactRecord,
   DeviceState,
+  EventRecord,
   HeldRecord,
   MessageRecord,
   OpenBundleRecord,
@@ -51,6 +64,8 @@ export const SESSIONS = table<{ readonly contact: ContactId; readonly snapshot: 
   { contact: integer, snapshot: bytes },
 )
 
+const MESSAGE_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
+
 const message: Fields<Omit<MessageRecord, "seq">> = {
   contact: integer,
   mid: bytes,
@@ -59,7 +74,7 @@ const message: Fields<Omit<MessageRecord, "seq">> = {
   text,
   sentAt: integer,
   storedAt: integer,
-  state: oneOf(["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"]),
+  state: oneOf(MESSAGE_STATES),
   shown: flag,
   original: bytes,
   timer: integer,
@@ -68,7 +83,14 @@ const message: Fields<Omit<MessageRecord, "seq">> = {
 
 export const MESSAGES = table<MessageRecord>("messages", ["seq"], { seq: integer, ...message })
 
-/** The same before SQLite has numbered them. */
+export const EVENTS = table<EventRecord>("events", ["number"], {
+  number: integer,
+  contact: integer,
+  mid: bytes,
+  state: oneOfOrNull(MESSAGE_STATES),
+})
+
+/** Messages before SQLite has numbered them. */
 export const NEW_MESSAGES = table<Omit<MessageRecord, "seq">>("messages", ["contact", "mid"], message)
 
 /** A text of theirs that is not in the history, or not under this id, and may come once more. */
