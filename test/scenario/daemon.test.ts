@@ -84,8 +84,8 @@ describe("a daemon", () => {
     const opened = await script.ask("unlock", { passphrase: PASSPHRASE })
     const locked = await script.waitForAfter(opened, eventIs("locked"))
     await daemon.prints(/the keys are locked/)
-    const link = { kind: "stopped", code: "locked" }
-    expect(await script.ask("status")).toMatchObject({ result: { name: "bob", locked: true, link } })
+    const connection = { kind: "stopped", code: "locked" }
+    expect(await script.ask("status")).toMatchObject({ result: { name: "bob", locked: true, connection } })
     const refusal = { code: "locked", hint: "mqttchat daemon unlock" }
     expect(await script.ask("contacts")).toMatchObject({ error: { data: refusal } })
     expect(await bob.run(["send", "alice", "hello"])).toMatchObject({ code: 77 })

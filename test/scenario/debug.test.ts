@@ -34,7 +34,7 @@ describe("every topic is on", CEILING, () => {
     const invitation = await invitationFor(alice, "bob")
     await bob.runJson("register", invitation, "--name", "bob", ...open)
     const offer = alice.start(["pair", "--json", "--no-qr"])
-    const { carrier } = await offer.waitForOutput(schemaIs("offer"))
+    const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
     await bob.runJson("pair", String(carrier), ...open)
     await offer.finished()
     const daemon = bob.start(["daemon", "--tcp", "0", "--json", ...open])

@@ -35,7 +35,7 @@ describe("the operator of a broker", () => {
       { name: "bob", devices: 1, invitedBy: null, revokedAt: null },
     ])
     expect(await alice.runJson("broker", "invites")).toContainEqual(
-      expect.objectContaining({ name: "bob", state: "used" }),
+      expect.objectContaining({ user: "bob", state: "used" }),
     )
     await alice.runJson("broker", "rename", "bob", "Robert")
     expect(await deviceOf(alice, "Robert")).toHaveLength(22)

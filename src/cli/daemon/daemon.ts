@@ -2,7 +2,7 @@ import { connect } from "node:net"
 import { Duplex } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { RpcConnection, type Service } from "../../daemon/connection.ts"
-import { LockableService, type OpenProfile } from "../../daemon/lockable-service.ts"
+import { LockableProfile, type OpenProfile } from "../../daemon/lockable-profile.ts"
 import { debugService } from "../../daemon/debug-service.ts"
 import { serveCommands } from "../../daemon/server.ts"
 import { type LoopbackAddress, serveTcp } from "../../daemon/tcp.ts"
@@ -50,7 +50,7 @@ export async function runDaemon(context: Context, options: DaemonOptions): Promi
 async function openService(
   context: Context,
   { lockAfter, endAfter }: DaemonOptions,
-): Promise<LockableService> {
+): Promise<LockableProfile> {
   const { out, lifetime, paths } = context
   const isLockable = await needsPassphrase({ path: paths.keyFile, purpose: "identity" })
   if (lockAfter !== undefined && !isLockable)
@@ -64,7 +64,7 @@ async function openService(
     end: () => lifetime.end("done"),
     onLockChange: (event: "locked" | "unlocked") => out.info(safe`the keys are ${display(event)}`),
   }
-  return new LockableService(serviceOptions, await open(await passphraseFor(context)))
+  return new LockableProfile(serviceOptions, await open(await passphraseFor(context)))
 }
 
 /** What is opened here is closed by itself, and may be opened again. */

@@ -83,6 +83,8 @@ function noteWrite(debug: Debug, write: Write): void {
     case "held-done":
     case "adopt-history":
     case "setting":
+    case "device":
+    case "event":
       return
   }
 }

@@ -6,7 +6,7 @@ import type { Service } from "./connection.ts"
 /** An open profile; `close` ends what runs, closes the store and wipes the keys. */
 export type OpenProfile = { readonly client: ChatClient; readonly close: () => Promise<void> }
 
-export type LockableServiceOptions = {
+export type LockableProfileOptions = {
   /** Faults as opening the profile does. */
   readonly open: (passphrase: string) => Promise<OpenProfile>
   /** Where no passphrase locks the keys, there is nothing to wait for after a lock. */
@@ -34,9 +34,9 @@ type State =
   | { readonly kind: "locked"; readonly last: Status }
 
 /** Holds the keys of a profile for its clients until it is locked, or idle for long. */
-export class LockableService implements Service {
+export class LockableProfile implements Service {
   readonly commands = { ...COMMANDS, ...ACCESS }
-  readonly #options: LockableServiceOptions
+  readonly #options: LockableProfileOptions
   readonly #listeners = new Set<(event: Event) => void>()
   /** What was asked of the open profile and is not answered yet. */
   readonly #pending = new Set<(why: Fault) => void>()
@@ -45,7 +45,7 @@ export class LockableService implements Service {
   #state: State
   #timers: NodeJS.Timeout[] = []
 
-  constructor(options: LockableServiceOptions, opened: OpenProfile) {
+  constructor(options: LockableProfileOptions, opened: OpenProfile) {
     this.#options = options
     this.#state = this.#subscribe(opened)
     this.#startTimers()
