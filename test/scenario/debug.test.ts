@@ -42,7 +42,7 @@ describe("every topic is on", CEILING, () => {
     const apiToken = readFileSync(String(token), "utf8").trim()
     const script = new Peer(tcp as { host: string; port: number })
     await script.ask("auth", { token: apiToken })
-    await script.ask("send", { to: "alice", text: TEXTS[0], wait: "broker" })
+    await script.ask("send", { contact: "alice", text: TEXTS[0], wait: "broker" })
     await bob.runJson("send", "alice", TEXTS[1])
     await alice.receiveTexts(...TEXTS)
 
