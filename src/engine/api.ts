@@ -19,39 +19,39 @@ export const ACCESS = {
     result: nothing,
   },
   version: {
-    about:
-      "The version of the program that answers. One of another version may mean something else by a request.",
+    about: "The version of the program that answers. Another version may read a request differently.",
     params: empty,
     result: v.strictObject({ version: v.string() }),
   },
   listen: {
     about:
-      "From now on this connection gets events, as notifications of the method `event`; with `since`, first the recorded " +
-      "ones after that number, without gap or repetition, and the answer when all of them were given. Faults as `events`.",
+      "Sends events on this connection from now on, as notifications of the method `event`. With `since`, the recorded " +
+      "ones after that number come first, without gap or repetition, and the answer follows the last. Faults as `events`.",
     params: v.strictObject({ since: v.exactOptional(shape.eventNumber) }),
     result: nothing,
   },
   lock: {
-    about: "Forgets the keys and disconnects, until `unlock`. Refused where no passphrase locks them.",
+    about:
+      "Disconnects and erases the keys from memory, until `unlock`. Refused for a profile without a passphrase.",
     params: empty,
     result: nothing,
   },
   unlock: {
-    about: "Opens the keys again.",
+    about: "Unlocks the keys.",
     params: v.strictObject({ passphrase: shape.passphrase }),
     result: nothing,
   },
   stop: {
-    about: "Ends the daemon, after it has answered what it was asked.",
+    about: "Stops the daemon once it has answered its open requests.",
     params: empty,
     result: nothing,
   },
 } as const
 
-/** What every user interface talks to: the engine in this process, or the owner of the profile behind its socket. */
+/** What every user interface calls: the engine in this process, or the process that owns the profile, over its socket. */
 export type ChatClient = {
   readonly call: <C extends Command>(command: C, params: Params<C>) => Promise<Results[C]>
-  /** Events from now on; the returned function ends it. */
+  /** Calls the listener for each event from now on; the returned function stops it. */
   readonly listen: (onEvent: (event: Event) => void) => () => void
   readonly close: () => Promise<void>
 }

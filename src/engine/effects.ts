@@ -5,19 +5,19 @@ import { describeEvent } from "./commands/events.ts"
 import type { CommittedEffect } from "./state/decision.ts"
 import { notice } from "./state/events.ts"
 
-/** Carries out what the steps of one commit cause, in order; resolves when all listeners have had their events. */
+/** Carries out the effects of one commit, in order; resolves when all listeners have received their events. */
 export async function runEffects(parts: EngineParts, effects: readonly CommittedEffect[]): Promise<void> {
   parts.outbox.flush()
   if (effects.some(startsTimers)) parts.expiry.rearm()
   for (const effect of effects) await runOrReport(parts, effect)
 }
 
-/** The time of a text of ours begins when it has arrived, that of theirs when it was shown. */
+/** The timer of a text of ours starts when it is delivered, that of theirs when it is shown. */
 function startsTimers(effect: CommittedEffect): boolean {
   return effect.kind === "shown" || (effect.kind === "recorded" && effect.event.state !== null)
 }
 
-/** One message that cannot be read must not silence those after it. */
+/** One message that cannot be read must not stop those after it. */
 async function runOrReport(parts: EngineParts, effect: CommittedEffect): Promise<void> {
   try {
     await run(parts, effect)
@@ -67,7 +67,7 @@ function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"recei
   gapRequests.watch(effect.contact)
 }
 
-/** The old mailbox is closed where the new session has another; texts that the old session sealed go again. */
+/** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */
 function afterSessionReplaced(
   { queue, mailboxes, reencryption }: EngineParts,
   { contact, oldMailbox }: Of<"session-replaced">,

@@ -13,7 +13,7 @@ import type { Ports } from "./state/ports.ts"
 import { openParts } from "./wiring.ts"
 
 /**
- * The engine of one profile, in this process. It starts connecting at once; commands work while it is offline. The
+ * The engine of one profile, in this process. It connects at once; commands also work offline. The
  * caller closes the store, after `close`. Faults of `Store`.
  */
 export async function openEngine(ports: Ports): Promise<ChatClient> {
@@ -30,7 +30,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
   return {
     call: async (command, params) => {
       if (!v.is(COMMANDS[command].params, params)) {
-        throw new Fault("usage", `${command} was asked with parameters that do not fit`)
+        throw new Fault("usage", `the parameters of ${command} are invalid`)
       }
       return handlers[command](params)
     },

@@ -20,7 +20,7 @@ import type { Ports } from "./state/ports.ts"
 import { runDetached } from "./state/run-detached.ts"
 import { seconds, stepInput } from "./state/update.ts"
 
-/** At the end of the program, a broker that does not answer is waited for no longer than this. */
+/** How long the end of the program waits for a broker that does not answer. */
 const CLOSE_TIMEOUT_MS = 2_000
 
 export type RunningEngine = EngineParts & { readonly close: () => Promise<void> }

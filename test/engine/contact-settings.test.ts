@@ -128,7 +128,7 @@ test("a contact who lost their keys pairs again, keeps their conversation, and i
   expect(history.map(({ text, trusted }) => [text, trusted])).toEqual([
     ["old times", true],
     ["did not arrive", true],
-    ["bob's key changed: compare it before you go on", true],
+    ["bob's key changed: compare it before you continue", true],
     ["it is me", false],
   ])
   await expect(alice.send("bob", "really?")).rejects.toMatchObject({

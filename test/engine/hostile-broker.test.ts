@@ -160,7 +160,7 @@ test("a flood of possible frames causes one recovery, and nothing else changes",
     fixture.broker.inject(topic, randomBytes(256))
     await fixture.clock.pass(100)
   }
-  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
   await alice.send("bob", "after")
   await bob.send("alice", "and back")
   await fixture.clock.pass(50)

@@ -9,9 +9,9 @@ import { openTransport, faultOf } from "../transport/transport-fixture.ts"
 import { PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
 
 const DEAD =
-  "the code did not match, or somebody else used it; it is dead on both sides and no contact was saved"
+  "the code did not match, or someone else used it; it is now invalid on both sides and no contact was saved"
 const NOT_ON_OFFER =
-  "this code is not on offer: a code lives ten minutes and for one try; no contact was saved"
+  "this code is not valid: a code lasts ten minutes and works for one try; no contact was saved"
 
 let fixture: PairingFixture
 
@@ -217,7 +217,7 @@ describe("an attacker in the path", () => {
 
     const fault = await faultOf(answer(bob, `${code}@127.0.0.1:${port}`))
     expect(fault.code).toBe("protocol")
-    expect(fault.message).toContain("somebody may be in the path")
+    expect(fault.message).toContain("someone may be intercepting")
     expect((await alice.next("pair-failed")).reason).toBe(DEAD)
     await expectNothingSaved(alice, bob)
     expect(bob.config).toEqual({ broker: undefined, credential: undefined })
@@ -282,7 +282,7 @@ describe("where to pair", () => {
       faultOf(answer(bob, await fixture.code(alice))),
       alice.next("pair-failed"),
     ])
-    expect(fault.message).toBe("the other side may not let newcomers in at its broker; no contact was saved")
+    expect(fault.message).toBe("the other side may not invite to its broker; no contact was saved")
     expect(failed.reason).toBe("members of this broker may not invite others")
     await expectNothingSaved(alice, bob)
   })

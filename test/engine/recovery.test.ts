@@ -47,8 +47,8 @@ test("texts of a sender whose disk was put back to an older copy arrive again, a
   await alice.send("bob", "three")
   await fixture.clock.pass(HOUR_MS)
   expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
-  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
-  expect(await alice.systemMessages("bob")).toEqual(["the connection with bob was made anew"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
+  expect(await alice.systemMessages("bob")).toEqual(["the connection with bob was renewed"])
   expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
   await bob.send("alice", "welcome back")
   await fixture.clock.pass(50)
@@ -110,7 +110,7 @@ test("a text that came again after a recovery is acknowledged until its sender h
   await fixture.clock.pass(HOUR_MS)
   expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
   expect(await bob.texts("alice")).toEqual(["hello", "one"])
-  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
 })
 
 test("both begin at once: one handshake counts, and both go on", async () => {
@@ -131,7 +131,7 @@ test("both begin at once: one handshake counts, and both go on", async () => {
 test("[D-30] recovery starts by itself once an hour and three times a day, then only on request", async () => {
   const { fixture, alice, bob } = await couple()
   const topic = fixture.broker.seen.findLast((message) => message.topic.includes(bob.deviceId))!.topic
-  const isRenewed = "the connection with bob was made anew"
+  const isRenewed = "the connection with bob was renewed"
   const renewed = async () =>
     (await alice.systemMessages("bob")).filter((message) => message === isRenewed).length
   const malloryBreaksIn = async () => {
@@ -180,7 +180,7 @@ test("[D-31] a recovery INIT that is repeated for ever begins the session only o
   await fixture.clock.pass(MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["hello", "new"])
   expect(await alice.texts("bob")).toEqual(["hello yourself", "newer"])
-  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
 })
 
 test("a blocked contact causes no recovery", async () => {

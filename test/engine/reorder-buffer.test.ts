@@ -77,7 +77,7 @@ test("a sender who cancels a message announces it, and nothing waits for it", as
   await alice.client.call("cancel", { contact: "bob", id })
   await fixture.clock.pass(50)
   expect(await bob.texts("alice")).toEqual(["better so"])
-  expect(await bob.systemMessages("alice")).toEqual(["alice took back 1 message"])
+  expect(await bob.systemMessages("alice")).toEqual(["alice cancelled 1 message"])
   expect(await alice.states("bob")).toEqual(["cancelled", "delivered"])
   await expect(alice.client.call("cancel", { contact: "bob", id })).rejects.toMatchObject({
     code: "not-found",
@@ -121,7 +121,7 @@ test("[D-10] send reports the state when the time is over, and the message stays
   await fixture.clock.pass(2_000)
   expect((await sent).state).toBe("broker")
   const [row] = await alice.client.call("outbox", {})
-  expect(row?.reason).toBe("the broker has it; bob has not said that it arrived")
+  expect(row?.reason).toBe("the broker has it; bob has not acknowledged it yet")
   await bob.start()
   await fixture.clock.pass(MINUTE_MS)
   expect(await bob.texts("alice")).toEqual(["hi"])

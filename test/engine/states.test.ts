@@ -19,16 +19,16 @@ test("ARCHITECTURE.md draws the state machines of the code", () => {
 const handshake = fc.constantFrom(
   "we answer their offer" as const,
   "they answer our offer" as const,
-  "we begin anew" as const,
-  "they begin anew" as const,
+  "we start a recovery" as const,
+  "they start a recovery" as const,
 )
 
 /** The next state [S-14] [D-30], stated apart from the code: after a message, and after one that begins a chain. */
 const BY_HANDSHAKE = {
   "we answer their offer": "init-sent",
   "they answer our offer": "unconfirmed",
-  "we begin anew": "recovering",
-  "they begin anew": "unconfirmed",
+  "we start a recovery": "recovering",
+  "they start a recovery": "unconfirmed",
 }
 const BY_MESSAGE = {
   "init-sent": ["established", "established"],

@@ -75,7 +75,7 @@ function expectOrder({ from, sent, received }: Direction): void {
 /** How many texts the system message reports as missing. */
 function missingIn(line: string): number {
   const [, arrived, back] =
-    /(?:(\d+) messages? from .* did not arrive|took back (\d+) messages?)$/.exec(line) ?? []
+    /(?:(\d+) messages? from .* did not arrive|cancelled (\d+) messages?)$/.exec(line) ?? []
   return Number(arrived ?? back ?? 0)
 }
 

@@ -45,7 +45,7 @@ test.each([30, 100, 300])(
     clearFrameFaults(fixture)
     await fixture.clock.pass(MINUTE_MS)
     expect(await bob.texts("alice")).toEqual(texts)
-    expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+    expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
   },
 )
 

@@ -264,7 +264,7 @@ describe.skipIf(mosquittoIsMissing())("at an external broker, which knows only a
     await bob.inbox()
     const old = alice.start(["inbox", "--follow", "--json"])
     await old.waitForOutput(
-      isMessage("bob talks with you on another device of yours now; nothing more is sent from here"),
+      isMessage("bob now sends to another device of yours; nothing more is sent from this one"),
     )
     await old.stop()
     expect(await failure(alice, "send", "bob", "and again")).toMatchObject({ code: "refused" })

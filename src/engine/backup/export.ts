@@ -13,15 +13,15 @@ import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 
-/** Texts have 64 KiB at most: so many at once take no more than 4 MiB. */
+/** A text has at most 64 KiB, so a page takes at most 4 MiB. */
 const PAGE = 64
 
-/** Writes the backup where none is yet. Faults `usage`, `exists`, `disk-full` and `io`. */
+/** Writes the backup to a new file. Faults `usage`, `exists`, `disk-full` and `io`. */
 export async function exportBackup(
   { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
   { path, passphrase }: Params<"export">,
 ): Promise<Results["export"]> {
-  if (!isAbsolute(path)) throw new Fault("usage", "a backup needs a whole path", "mqttchat export FILE")
+  if (!isAbsolute(path)) throw new Fault("usage", "a backup needs an absolute path", "mqttchat export FILE")
   const counts = { contacts: 0, messages: 0 }
   const records = counted(recordsOf(ports, queue.state()), counts)
   await createFile(path, sealStream(writeRecords(records), passphrase, ports.random))
@@ -39,7 +39,7 @@ async function* counted(
   }
 }
 
-/** Whom there is when it begins, and what was said until it ends. */
+/** The contacts at its start, and the messages up to its end. */
 async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
   const { identity, name, config, store } = ports
   const { signSecret, boxSecret } = identity
@@ -54,7 +54,7 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   for await (const message of messagesOf(store)) {
     if (known.has(message.contact)) yield { record: "message", message }
   }
-  // Their senders know that they are here: no later session brings them.
+  // Their senders have receipts for them, so no later session sends them again.
   for (const message of held.sort((a, b) => a.number - b.number).flatMap(unreadMessage)) {
     yield { record: "message", message }
   }
@@ -77,8 +77,8 @@ function unreadMessage({ contact, storedAt, text }: HeldRecord): BackupMessage[]
 }
 
 /**
- * What gets another machine in: an account and an invitation as they are. A device's certificate stays here, and so
- * does the device id of an account, under which the broker would take both machines for one.
+ * The credential for another machine: an account or an invitation as it is. A device's certificate stays here, and so
+ * does the device id of an account: with the same id, the broker would take both machines for one.
  */
 function portable(
   credential: StoredCredential | undefined,

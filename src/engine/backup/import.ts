@@ -6,14 +6,14 @@ import { ID_BYTES } from "../../wire/topics.ts"
 import { RESTORED } from "../contacts/conversation-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
 
-/** Records of one commit: each costs a flush to the disk, and all of them together at most 16 MiB of memory. */
+/** Records of one commit: a commit costs a flush to the disk, and these at most 16 MiB of memory. */
 const RECORDS_PER_COMMIT = 256
 
 export type ImportCounts = { readonly contacts: number; readonly messages: number }
 
 /**
- * Fills an empty store with the contacts and conversations of a backup; the engine then makes every connection anew. A
- * store that was filled by half is of no use. Faults of the backup and of the store.
+ * Fills an empty store with the contacts and conversations of a backup; the engine then recovers every session. A
+ * partly filled store must be discarded. Faults of the backup and of the store.
  */
 export async function fillStore(
   store: Store,
@@ -41,7 +41,7 @@ function writeOf(each: Exclude<BackupRecord, { record: "profile" }>): Write {
   return { kind: "message", message: { ...message, state: stateHere(message.state) } }
 }
 
-/** What another machine gave to the broker and nobody acknowledged goes again, from here. */
+/** A text that another machine published and its receiver has not acknowledged is sent again, from here. */
 function stateHere(state: MessageState): MessageState {
   return state === "broker" ? "queued" : state
 }
@@ -59,7 +59,7 @@ export function restoredBroker({ broker }: BackupProfile): BrokerConfig | undefi
   }
 }
 
-/** Another machine is another device, also to a broker that only knows the account. */
+/** Another machine is another device, even for a broker that only knows the account. */
 export function restoredCredential(
   { credential }: BackupProfile,
   random: Random,

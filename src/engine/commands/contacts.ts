@@ -35,7 +35,7 @@ type Names =
   | "timer"
   | "typing"
 
-/** Who one talks with, and how. */
+/** The contacts and their settings. */
 export function contactCommands(parts: EngineParts): Handlers<Names> {
   const { ports, queue, mailboxes } = parts
   return {
@@ -146,8 +146,8 @@ function compared(record: ContactRecord, verified: boolean): ContactRecord {
 }
 
 /**
- * For a person with new keys, after a loss or on another machine: the new contact takes over name and history of the
- * old one. Nothing is sent to it until the new key is compared.
+ * For a contact with new keys, after a loss or on another machine: the new contact takes over the name and history of
+ * the old one. Nothing is sent to it until the new key is compared.
  */
 async function replace(parts: EngineParts, params: Params<"replace">): Promise<Contact> {
   const { queue, mailboxes } = parts
@@ -171,7 +171,7 @@ function decideReplacing(
     verified: false,
     changedAt: input.now,
   }
-  const message = makeSystemMessage(fresh.id, `${name}'s key changed: compare it before you go on`, input)
+  const message = makeSystemMessage(fresh.id, `${name}'s key changed: compare it before you continue`, input)
   const commit: Change[] = [
     { kind: "adopt-history", from: old.id, to: fresh.id },
     { kind: "forget-contact", id: old.id },

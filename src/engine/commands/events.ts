@@ -30,13 +30,13 @@ export function eventCommands(parts: EventParts): Handlers<"events"> {
 }
 
 function refuseOutOfLog(since: number, last: number): void {
-  const hint = `go on with ${last}, the last event; history has the messages`
+  const hint = `continue from ${last}, the last event; history has the messages`
   if (since > last) throw new Fault("not-found", `this profile has no event ${since} yet`, hint)
   if (since < last - EVENTS_KEPT)
     throw new Fault("not-found", `the events after ${since} are no longer kept`, hint)
 }
 
-/** As it is now; undefined when its message has disappeared or its contact was forgotten. */
+/** The event as it is now; undefined if its message has disappeared or its contact was forgotten. */
 export async function describeEvent(
   { ports, queue }: EventParts,
   { number, contact: id, mid, state }: EventRecord,

@@ -17,7 +17,7 @@ import { describeMessage } from "../contacts/describe.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
-/** A peer that takes nothing for so long is gone, or being flooded. */
+/** A peer that acknowledges nothing while this many wait is gone, or being flooded. */
 const OUTBOX_MAX = 10_000
 const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
 
@@ -52,7 +52,7 @@ export function messageCommands(
 
 async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {
   checkText(params.text)
-  // A handshake that comes in between leaves older texts, which go first.
+  // A handshake in between leaves older texts unsent; they go first.
   const mid = (await storeText(parts, params)) ?? (await storeText(parts, params))
   if (mid === undefined) throw notNow(findContact(parts.queue.state(), params.contact).name)
   const id = toHex(mid)
@@ -60,7 +60,7 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
   return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
 }
 
-/** Undefined while older texts wait to be sent again. */
+/** Undefined while older texts wait to be retransmitted. */
 async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
   await reencryption.done(findContact(queue.state(), params.contact).id)
@@ -100,15 +100,14 @@ function refuseUnsendable(contact: ContactRecord): void {
     throw new Fault("refused", message, `mqttchat verify ${name}`)
   }
   if (movedAt > 0) {
-    const message = `not sent: ${name} talks with you on another device of yours now, which took the place of this one`
-    throw new Fault("refused", message, `mqttchat reset ${name}, if you go on from here`)
+    const message = `not sent: ${name} now sends to another device of yours, which replaced this one`
+    throw new Fault("refused", message, `mqttchat reset ${name}, to continue on this device`)
   }
 }
 
 function checkText(text: string): void {
   const bytes = Buffer.byteLength(text, "utf8")
-  if (text.trim() === "")
-    throw new Fault("bad-data", "an empty message says nothing", "mqttchat send NAME TEXT")
+  if (text.trim() === "") throw new Fault("bad-data", "the message is empty", "mqttchat send NAME TEXT")
   if (bytes <= TEXT_MAX_BYTES) return
   throw new Fault(
     "bad-data",
@@ -120,7 +119,7 @@ function checkText(text: string): void {
 function checkRoom(state: EngineState, contact: ContactRecord): void {
   const size = state.outboxSize.get(contact.id)
   if (size === undefined || (size.entries < OUTBOX_MAX && size.bytes < OUTBOX_BYTES_MAX)) return
-  throw new Fault("unavailable", `too many messages wait for ${contact.name} already`, "mqttchat outbox")
+  throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 
 function describeAll(state: EngineState, records: readonly MessageRecord[]): Message[] {

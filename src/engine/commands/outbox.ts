@@ -16,7 +16,7 @@ import type { Handlers } from "./handlers.ts"
 
 type OutboxEntry = Results["outbox"][number]
 
-/** What waits, and taking it back. */
+/** What is waiting in the outbox, and cancelling it. */
 export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"> {
   const { ports, queue } = parts
   return {
@@ -39,7 +39,7 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
         if (isUnsealed) return cancelled(contact, mid, ports.now())
         throw new Fault(
           "not-found",
-          "no such message waits: it has arrived, or was taken back",
+          "no such message is waiting: it was delivered or cancelled",
           "mqttchat outbox",
         )
       })
@@ -65,7 +65,7 @@ async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Arr
   }
 }
 
-/** Sealed anew as soon as the new session may speak. */
+/** Sealed again as soon as the new session can send. */
 function describeUnsent(
   parts: EngineParts,
   { contact: id, mid, text, state, storedAt }: MessageRecord,
@@ -90,11 +90,11 @@ function whyWaiting(
 ): string {
   const connection = broker.status()
   if (blocked) return `${name} is blocked`
-  if (movedAt > 0) return `${name} talks with you on another device now`
+  if (movedAt > 0) return `${name} now sends to another device of yours`
   if (connection.kind !== "online") return connection.reason
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
   return published
-    ? `the broker has it; ${name} has not said that it arrived`
+    ? `the broker has it; ${name} has not acknowledged it yet`
     : "it is on its way to the broker"
 }
 

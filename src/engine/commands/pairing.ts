@@ -2,7 +2,7 @@ import type { Params, Results } from "../state/commands.ts"
 import type { Invited, Offered, PairingContext } from "../state/ports.ts"
 import type { Handlers } from "./handlers.ts"
 
-/** One offer at a time: a new one replaces the one before. Pairing is loaded on demand: most commands never pair. */
+/** One offer at a time: a new one replaces the last. Pairing is loaded on demand: most commands never pair. */
 export class PairingCommands {
   readonly #context: PairingContext
   #offered: Offered | undefined

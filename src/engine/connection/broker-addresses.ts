@@ -10,7 +10,7 @@ export function addressesOf({ address, others = [] }: BrokerAddresses): Addresse
   return [address, ...others]
 }
 
-/** Where a connection goes, by the credential that it shows. */
+/** The address of a connection, by its credential. */
 export function routesFor(
   { address, others = [], guests }: BrokerAddresses,
   { kind }: Pick<Credential, "kind">,
@@ -28,7 +28,7 @@ export function isAddressOf(broker: BrokerAddresses, at: Address): boolean {
   return [...addressesOf(broker), guestAddressOf(broker)].some((known) => isSameAddress(known, at))
 }
 
-/** What a guest must be told: where members connect, if it is not where guests connect. */
+/** What a guest must learn: where members connect, if it is not where guests connect. */
 export function membersOf(broker: BrokerAddresses): Pick<Access, "members"> {
   const addresses = addressesOf(broker)
   return addresses.length === 1 && isSameAddress(addresses[0], guestAddressOf(broker))
@@ -36,7 +36,7 @@ export function membersOf(broker: BrokerAddresses): Pick<Access, "members"> {
     : { members: addresses }
 }
 
-/** The addresses of a broker where guests connect to `guestAddress`. */
+/** The addresses of a broker whose guests connect to `guestAddress`. */
 export function addressesFrom(guestAddress: Address, { members }: Pick<Access, "members">): BrokerAddresses {
   if (members === undefined) return { address: guestAddress }
   const [address, ...others] = members

@@ -23,7 +23,7 @@ import {
 import { renewed, Renewal, validityOf } from "./renewal.ts"
 
 export type BrokerConnectionEvents = InboxConnectionEvents & {
-  /** A connection was begun; it may not be up yet. */
+  /** A connection was started; it may not be up yet. */
   readonly onConnection: () => void
 }
 
@@ -31,7 +31,7 @@ type Effect<Kind extends BrokerEffect["kind"]> = Extract<BrokerEffect, { kind: K
 type JoinWaiter = { readonly resolve: () => void; readonly reject: (why: Fault) => void }
 
 /**
- * The profile's own connection to its broker, once there is a broker and a credential. `brokerStep` decides; this class
+ * The profile's own connection to its broker, once it has a broker and a credential. `brokerStep` decides; this class
  * owns the connections and the timer, and does what the steps ask for.
  */
 export class BrokerConnection {
@@ -43,7 +43,7 @@ export class BrokerConnection {
   #state: BrokerState = { kind: "no-broker" }
   #connection: InboxConnection | undefined
   #reported: ConnectionState | undefined
-  /** Events that came while a step was being carried out. */
+  /** Events that arrived while a step was being carried out. */
   readonly #pending: BrokerEvent[] = []
   #isStepping = false
   /** The piece of work under way, if there is one. */
@@ -77,13 +77,13 @@ export class BrokerConnection {
     return statusOf(this.#reported, this.#ports.config.credential() !== undefined)
   }
 
-  /** Starts connecting where the profile has a broker, and reports to `events` from now on. */
+  /** Starts connecting if the profile has a broker, and reports to `events` from now on. */
   start(events: BrokerConnectionEvents): void {
     this.#events = events
     this.#feed({ kind: "start" })
   }
 
-  /** Resolves when the connection is up. Faults `config` at another broker: contacts would go on writing to the old one. */
+  /** Resolves when the connection is up. Faults `config` at another broker: contacts would still send to the old one. */
   readonly joinBroker = async (broker: BrokerConfig, credential: NewCredential): Promise<void> => {
     await new Promise<void>((resolve, reject) => {
       this.#joins.push({ resolve, reject })
@@ -97,7 +97,7 @@ export class BrokerConnection {
     await this.#ended
   }
 
-  /** One event after the other: what carrying out a step causes comes after it. */
+  /** One event at a time: events that a step causes are handled after it. */
   #feed(event: BrokerEvent): void {
     this.#pending.push(event)
     if (this.#isStepping) return
@@ -159,7 +159,7 @@ export class BrokerConnection {
     }
   }
 
-  /** Feeds how the work under way ended. */
+  /** Feeds the outcome of the work under way. */
   async #perform(work: Promise<BrokerEvent>): Promise<void> {
     this.#feed(await work.catch(failed))
   }
@@ -174,7 +174,7 @@ export class BrokerConnection {
     const connection = openInboxConnection(this.#ports.connect, target, {
       onInboxFrame: this.#events.onInboxFrame,
       onState: (state) => {
-        // A connection that was given up has nothing more to say.
+        // Events of an abandoned connection are ignored.
         if (this.#connection !== connection) return
         if (state.kind === "online") this.#hints.learn(state)
         this.#feed({ kind: "connection", connection: state })

@@ -3,7 +3,7 @@ import type { BrokerHints, ConnectTarget, Credential } from "../../transport/tra
 import type { BrokerConfig, ProfileConfig } from "../state/ports.ts"
 import { routesFor } from "./broker-addresses.ts"
 
-/** What this process has learned of its broker. Each thing spares a connection or two. */
+/** What this process has learned about its broker. Each hint saves a connection or two. */
 export class LearnedHints {
   readonly #config: ProfileConfig
   #hints: BrokerHints | undefined
@@ -30,7 +30,7 @@ export class LearnedHints {
     if (known?.mqttVersion === mqttVersion && known.anchor === anchor) return
     this.#hints = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
     this.#saving = this.#config.saveHints(this.#hints).catch((fault: unknown) => {
-      // Without them the next start makes one connection more.
+      // Without them the next start makes one more connection.
       if (!(fault instanceof Fault)) throw fault
     })
   }

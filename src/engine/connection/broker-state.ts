@@ -9,7 +9,7 @@ import type { BrokerConfig, DeviceCredential, NewCredential } from "../state/por
 export const ASK_AGAIN_MS = 30_000
 /** A certificate is valid for months: a process that keeps running checks it once a day. */
 export const RECHECK_MS = DAY_MS
-/** A registrar answers within some 20 ms, and the user is waiting to read why nothing goes on. */
+/** A registrar answers within some 20 ms, and the user is waiting for the reason. */
 export const EXPLAIN_MS = 3_000
 
 /** What a connection can be opened with. */
@@ -18,7 +18,7 @@ export type UsableCredential = Exclude<StoredCredential, PendingCredential>
 /** The broker and the credential that a connection was opened with. */
 type Opened = { readonly broker: BrokerConfig; readonly credential: UsableCredential }
 
-/** The profile's own connection is there. The transport brings it back by itself as long as it has not stopped. */
+/** The profile's own connection is open. The transport reconnects by itself until it has stopped. */
 export type Connected =
   | ({ readonly kind: "connecting" | "online" | "offline" } & Opened)
   /** The broker does not accept our certificate, and the registrar is being asked why. */
@@ -26,7 +26,7 @@ export type Connected =
   /** Refused for good. */
   | ({ readonly kind: "stopped" } & Opened)
 
-/** The profile's own connection to its broker, by what is known of it. One piece of work is under way at a time. */
+/** The state of the profile's own connection to its broker. One piece of work is under way at a time. */
 export type BrokerState =
   /** There is no broker yet, or no credential for it. */
   | { readonly kind: "no-broker" }
@@ -34,15 +34,15 @@ export type BrokerState =
   | { readonly kind: "obtaining"; readonly broker: BrokerConfig; readonly request: RegistrarRequest }
   /** The registrar did not answer and is asked again later. */
   | { readonly kind: "waiting" }
-  /** There is no certificate to be had with what the profile has. */
+  /** The profile has nothing with which it could get a certificate. */
   | { readonly kind: "denied" }
   | Connected
-  /** The connection's certificate is no longer the right one. It is being closed, and another one follows. */
+  /** The connection's certificate is out of date. It is being closed, and another one follows. */
   | { readonly kind: "reconnecting" }
   | Joining
   | { readonly kind: "closed" }
 
-/** A broker that the user has just named, with what lets them in there. */
+/** A broker that the user has just named, with a credential for it. */
 export type Join = { readonly broker: BrokerConfig; readonly credential: NewCredential }
 
 export type Joining = {
@@ -50,7 +50,7 @@ export type Joining = {
   readonly join: Join
   /** The joins after this one, in order. */
   readonly later: readonly Join[]
-  /** The connection that is given up only for the new one. */
+  /** The connection so far, kept until the new one replaces it. */
   readonly previous: Connected | undefined
   readonly step: JoinStep
 }
@@ -58,9 +58,9 @@ export type Joining = {
 export type JoinStep =
   /** The work before it ends first. */
   | { readonly kind: "ending" }
-  /** The connection of the join before it is new: its first sign comes first. */
+  /** The connection of the join before it is new: wait for its first event. */
   | { readonly kind: "queued" }
-  /** Broker and credential are being saved: a first join goes on after a crash. */
+  /** Broker and credential are being saved: a first join continues after a crash. */
   | { readonly kind: "saving" }
   /** The registrar is being asked, for a first join. */
   | { readonly kind: "enrolling" }
@@ -80,7 +80,7 @@ export type RegistrarRequest =
 export type BrokerEvent =
   | { readonly kind: "start" }
   | { readonly kind: "join"; readonly join: Join }
-  /** How the profile's own connection goes. */
+  /** The state of the profile's own connection. */
   | { readonly kind: "connection"; readonly connection: ConnectionState }
   /** The guest's connection of the request under way is not up yet. */
   | { readonly kind: "guest-offline"; readonly why: Fault }
@@ -88,7 +88,7 @@ export type BrokerEvent =
   | { readonly kind: "obtained"; readonly credential: DeviceCredential }
   | { readonly kind: "saved" }
   | { readonly kind: "connection-closed" }
-  /** The registrar's refusal, or what kept the work under way from being done. */
+  /** The registrar's refusal, or why the work under way failed. */
   | { readonly kind: "failed"; readonly why: Fault }
   /** The time of the last `wake` is over. */
   | { readonly kind: "wake" }
@@ -98,17 +98,17 @@ export type BrokerEffect =
   /** What the profile's users see of the connection. */
   | { readonly kind: "report"; readonly connection: ConnectionState }
   | ({ readonly kind: "open" } & Opened)
-  /** Then say "connection-closed". */
+  /** Then report "connection-closed". */
   | { readonly kind: "close-connection" }
-  /** Ask as a guest and save the certificate, then say "obtained" or "failed". */
+  /** Ask as a guest and save the certificate, then report "obtained" or "failed". */
   | { readonly kind: "ask"; readonly broker: BrokerConfig; readonly request: RegistrarRequest }
-  /** The request under way ends at once, and says so as always. */
+  /** The request under way ends at once, and reports its outcome as usual. */
   | { readonly kind: "interrupt" }
-  /** Save these, then say "saved" or "failed". */
+  /** Save these, then report "saved" or "failed". */
   | { readonly kind: "save"; readonly broker: BrokerConfig; readonly credential?: NewCredential }
   /** Renew the certificate over the profile's own connection; at most one such request at a time. */
   | { readonly kind: "renew"; readonly registrar: PublicKey; readonly credential: DeviceCredential }
-  /** Say "wake" after this time, unless the state's kind changes before. */
+  /** Report "wake" after this time, unless the state's kind changes before. */
   | { readonly kind: "wake"; readonly afterMs: number }
   /** The oldest join that has no outcome yet is done. */
   | { readonly kind: "joined" }
@@ -125,7 +125,7 @@ export type BrokerInput = {
   readonly credential: StoredCredential | undefined
   /** Unix ms. */
   readonly now: number
-  /** Undefined for what is not a certificate. */
+  /** Undefined if it is not a certificate. */
   readonly validityOf: (certificate: string) => Validity | undefined
 }
 
@@ -133,7 +133,7 @@ export type BrokerStep = { readonly next: BrokerState; readonly effects: readonl
 
 type Kind = BrokerState["kind"]
 
-/** What each state becomes by what happens. `closed` follows on each of them, and nothing follows on `closed`. */
+/** The transitions of each state. `closed` can follow on any of them, and nothing follows on `closed`. */
 export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readonly<Record<string, Kind>>>> = {
   "no-broker": {
     "it starts without a certificate": "obtaining",

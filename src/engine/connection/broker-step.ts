@@ -29,7 +29,7 @@ import {
 type Open = Exclude<BrokerState, { kind: "closed" }>
 type Of<Kind extends BrokerEvent["kind"]> = Extract<BrokerEvent, { kind: Kind }>
 
-/** One event. What does not fit the state changes nothing. */
+/** Applies one event. An event that does not fit the state changes nothing. */
 export function brokerStep(state: BrokerState, event: BrokerEvent, input: BrokerInput): BrokerStep {
   if (state.kind === "closed") return { next: state, effects: event.kind === "join" ? [failed()] : [] }
   switch (event.kind) {
@@ -65,7 +65,7 @@ function isConnected(state: Open): state is Connected {
   return "credential" in state
 }
 
-/** How a guest fares says nothing of a connection of our own. */
+/** A guest's outcome says nothing about our own connection. */
 function onGuestOffline(state: Open, { why }: Of<"guest-offline">): BrokerStep {
   const isOnlyConnection =
     state.kind === "obtaining" || (state.kind === "joining" && state.previous === undefined)

@@ -9,7 +9,7 @@ import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
 import type { BrokerConnection } from "./broker-connection.ts"
 
-/** A broker that takes longer to bring our own frame back has stopped answering. */
+/** A broker that takes longer to return our own frame has stopped answering. */
 const TIMEOUT_MS = 5_000
 const ECHO_BYTES = BUCKETS[0]
 const ECHO_MAILBOX = utf8("mqttchat/1 echo mailbox")
@@ -23,9 +23,9 @@ export type CatchUpParts = {
 }
 
 /**
- * Resolves when all that the broker held for us has come: a frame of random bytes to a mailbox of our own comes back
+ * Resolves when all that the broker held for us is here: a frame of random bytes to a mailbox of our own comes back
  * behind it, since a broker keeps the order of one device's queue. Also resolves when the connection is lost, and when
- * the broker does not answer; the connection's status then says why. False when there was no connection to begin with.
+ * the broker does not answer; the connection's status then gives the reason. False if there was no connection.
  */
 export async function catchUp(parts: CatchUpParts): Promise<boolean> {
   const connection = parts.broker.connection()
@@ -45,12 +45,12 @@ export async function catchUp(parts: CatchUpParts): Promise<boolean> {
   } finally {
     interrupted.end()
   }
-  // What came before the echo is decided, and perhaps not yet on disk.
+  // Frames before the echo are decided, but may not be on disk yet.
   await parts.queue.idle()
   return true
 }
 
-/** An older echo may still lie in the queue: only these very bytes count. */
+/** An older echo may still be in the queue: only these bytes count. */
 async function echo(connection: InboxConnection, topic: string, bytes: Uint8Array): Promise<void> {
   let received: () => void = () => undefined
   const back = new Promise<void>((resolve) => (received = resolve))

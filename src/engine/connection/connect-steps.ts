@@ -14,7 +14,7 @@ import {
 } from "./broker-state.ts"
 import type { BrokerConfig, DeviceCredential } from "../state/ports.ts"
 
-/** Connects with what the profile has. A certificate that is missing or has expired comes first. */
+/** Connects with what the profile has. A missing or expired certificate is obtained first. */
 export function begin(input: BrokerInput): BrokerStep {
   const { broker, credential } = input
   if (broker === undefined || credential === undefined) return unchanged({ kind: "no-broker" })
@@ -33,7 +33,7 @@ export function begin(input: BrokerInput): BrokerStep {
   }
 }
 
-/** A connection of our own, just begun. */
+/** Opens a connection of our own. */
 export type OpenStep = BrokerStep & { readonly next: Connected }
 
 export function open(broker: BrokerConfig, credential: UsableCredential): OpenStep {
@@ -85,12 +85,12 @@ export function followConnection(
   return { next, effects: sign.kind === "explaining" ? effects : [report(connection), ...effects] }
 }
 
-/** A connection that was refused has nothing more to say. */
+/** A refused connection reports nothing more. */
 export function isOver({ kind }: Connected): boolean {
   return kind === "explaining" || kind === "stopped"
 }
 
-/** What the connection is once it has said this. Refused with an old certificate it is not stopped: another follows. */
+/** The state of the connection after this event. Refused with an old certificate, it is not stopped: another follows. */
 export function afterSign(state: Connected, connection: ConnectionState, input: BrokerInput): Connected {
   const { broker, credential } = state
   if (connection.kind !== "stopped") return { kind: connection.kind, broker, credential }
@@ -102,7 +102,7 @@ export function afterSign(state: Connected, connection: ConnectionState, input: 
     : { kind: "stopped", broker, credential }
 }
 
-/** Goes on with a connection that is there, unless another one should take its place. */
+/** Keeps an open connection, unless another one should replace it. */
 export function resume(state: Connected, input: BrokerInput): BrokerStep {
   switch (state.kind) {
     case "connecting":
@@ -119,7 +119,7 @@ export function resume(state: Connected, input: BrokerInput): BrokerStep {
   }
 }
 
-/** A broker cannot say why it refuses a certificate. Its registrar says so when it is asked to renew it. */
+/** A broker cannot tell why it refuses a certificate. Its registrar can, when it is asked to renew it. */
 function explain(state: Extract<Connected, { kind: "explaining" }>): BrokerStep {
   const { broker, credential, why } = state
   if (credential.kind !== "device" || broker.registrar === undefined) return stop(state, why)
@@ -133,7 +133,7 @@ function explain(state: Extract<Connected, { kind: "explaining" }>): BrokerStep 
   }
 }
 
-/** The registrar's reason counts only where it is the broker's reason too. */
+/** The registrar's reason counts only if the broker refused for it too. */
 export function afterExplanation(
   state: Extract<Connected, { kind: "explaining" }>,
   answer: Fault | undefined,
@@ -145,7 +145,7 @@ function stop({ broker, credential }: Connected, why: Fault): BrokerStep {
   return { next: { kind: "stopped", broker, credential }, effects: [report({ kind: "stopped", why })] }
 }
 
-/** Renews what is due over the connection that is up, and looks again a day later. */
+/** Renews a due certificate over the open connection, and checks again a day later. */
 function checkCertificate({ broker, credential, now, validityOf }: BrokerInput): BrokerEffect[] {
   const registrar = broker?.registrar
   if (credential?.kind !== "device" || registrar === undefined) return []
@@ -171,11 +171,16 @@ function isExpired({ certificate }: DeviceCredential, { now, validityOf }: Broke
 }
 
 function noRegistrar(): Fault {
-  return new Fault("config", "the broker has no registrar to come back to", "mqttchat register INVITATION")
+  return new Fault(
+    "config",
+    "the broker has no registrar to ask for a certificate",
+    "mqttchat register INVITATION",
+  )
 }
 
-/** Without it, two clocks that differ so much would renew one certificate after the other. */
+/** Without it, two clocks this far apart would renew certificates in a loop. */
 function clocksDiffer(): Fault {
-  const message = "the certificate that the broker's registrar has just made is over by this machine's clock"
+  const message =
+    "the broker's registrar has just issued a certificate that is expired by this machine's clock"
   return new Fault("refused", message, "check this machine's clock, then ask the person who runs the broker")
 }

@@ -3,10 +3,10 @@ import type { Connect, ConnectionState, ConnectTarget } from "../../transport/tr
 import { openInboxConnection, NO_EVENTS, type InboxConnection } from "./inbox-connection.ts"
 import type { DeviceCredential, Connection } from "../state/ports.ts"
 
-/** How a guest's connection goes while it is needed. */
+/** Reports the state of a guest's connection while it is needed. */
 type OnGuestState = (state: Exclude<ConnectionState, { kind: "stopped" }>) => void
 
-/** Asks a registrar for certificates, each over a guest's connection of its own: a guest may do nothing else. */
+/** Asks a registrar for certificates, each over its own guest connection: a guest may do nothing else. */
 export class GuestConnections {
   readonly #connect: Connect
   readonly #onState: OnGuestState
@@ -18,7 +18,7 @@ export class GuestConnections {
     this.#onState = onState
   }
 
-  /** What the registrar gives. Rejects with its refusal, and when the connection ends for good, as it does by `interrupt`. */
+  /** The registrar's answer. Rejects with its refusal, and when the connection ends for good, as it does by `interrupt`. */
   async request(
     target: ConnectTarget,
     request: (connection: Connection) => Promise<DeviceCredential>,

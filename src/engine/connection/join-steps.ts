@@ -17,7 +17,7 @@ import type {
 import { afterSign, begin, isOver, open, report, resume, unchanged, type OpenStep } from "./connect-steps.ts"
 import type { DeviceCredential } from "../state/ports.ts"
 
-/** A command counts for more than what the profile does by itself: the request under way ends for it. */
+/** A command of the user has priority over the profile's own work: it ends the request under way. */
 export function join(
   state: Exclude<BrokerState, { kind: "closed" }>,
   join: Join,
@@ -46,7 +46,7 @@ export function join(
   }
 }
 
-/** A request for something else may never end: its broker may not be there. The same one, typed twice, is let finish. */
+/** A request for something else may never end: its broker may not exist. The same one, typed twice, may finish. */
 function joinLater(state: Joining, join: Join): BrokerStep {
   const next = { ...state, later: [...state.later, join] }
   const isAsking = state.step.kind === "enrolling" || state.step.kind === "rejoining"
@@ -62,8 +62,8 @@ function isSameJoin(a: Join, b: Join): boolean {
 }
 
 /**
- * The first join, or the same user with a new invitation: the broker has a new authority or another address. Contacts
- * would go on writing to the old broker after any other one.
+ * The first join, or the same user with a new invitation: the broker has a new authority or another address. After
+ * any other join, contacts would still send to the old broker.
  */
 function beginJoin(state: Joining, input: BrokerInput): BrokerStep {
   const { broker, credential } = state.join
@@ -75,7 +75,7 @@ function beginJoin(state: Joining, input: BrokerInput): BrokerStep {
   return failJoin(state, why, input)
 }
 
-/** The user id as a device's credential keeps it is that of the invitation. */
+/** A device's credential keeps the user id of its invitation. */
 function isOwnInvitation(invitation: Uint8Array, known: StoredCredential | undefined): boolean {
   const user = decodeInvitation(invitation)?.user
   const userId = user && toBase64url(user)
@@ -132,7 +132,7 @@ export function joinAfterFailure(state: Joining, why: Fault, input: BrokerInput)
   return state.step.kind === "ending" ? beginJoin(state, input) : failJoin(state, why, input)
 }
 
-/** How the previous connection goes meanwhile. What it needs waits until the join has an outcome. */
+/** Events of the previous connection meanwhile. What it needs waits until the join has an outcome. */
 export function joinAfterSign(state: Joining, connection: ConnectionState, input: BrokerInput): BrokerStep {
   if (state.previous === undefined || isOver(state.previous)) return unchanged(state)
   const previous = afterSign(state.previous, connection, input)
@@ -149,7 +149,7 @@ function finishJoin(state: Joining, opened: OpenStep): BrokerStep {
   return { next: queued, effects }
 }
 
-/** What there was before goes on. */
+/** Returns to the previous connection. */
 function failJoin(state: Joining, why: Fault, input: BrokerInput): BrokerStep {
   const [join, ...later] = state.later
   const { previous } = state

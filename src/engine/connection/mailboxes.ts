@@ -10,16 +10,16 @@ import type { BrokerConnection } from "./broker-connection.ts"
 
 /** Our subscriptions: one mailbox for each contact that is not blocked, and one for each offer. */
 export type Mailboxes = {
-  /** Subscribes to whatever is not yet; resolves when this mailbox has its SUBACK. */
+  /** Subscribes to all mailboxes that are not yet; resolves when this one has its SUBACK. */
   readonly open: (mailbox: Uint8Array) => Promise<void>
   readonly close: (mailbox: Uint8Array) => void
   /** After a new connection: all mailboxes of contacts and offers. */
   readonly openAll: () => void
-  /** `run` is called whenever a mailbox has its SUBACK. */
+  /** `run` is called after each SUBACK of a mailbox. */
   readonly onOpen: (run: () => void) => void
-  /** An inbox of ours with this mailbox. Faults `config` where there is no broker. */
+  /** An inbox of ours with this mailbox. Faults `config` without a broker. */
   readonly inboxAt: (mailbox: Uint8Array) => Inbox
-  /** An INIT may leave only when its answer would arrive; who is blocked, or talks with us elsewhere, gets nothing. */
+  /** An INIT may leave only when its answer can arrive; a contact that is blocked or uses another device of ours gets nothing. */
   readonly maySend: (entry: OutgoingRecord) => boolean
 }
 
@@ -41,7 +41,7 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
   function inboxAt(mailbox: Uint8Array): Inbox {
     const device = fromBase64url(broker.deviceId() ?? "")
     if (device?.length === ID_BYTES) return { device, mailbox }
-    throw new Fault("config", "this profile has no place at a broker yet", "mqttchat pair CODE@HOST")
+    throw new Fault("config", "this profile has no broker yet", "mqttchat pair CODE@HOST")
   }
 
   async function open(mailbox: Uint8Array): Promise<void> {

@@ -4,7 +4,7 @@ import { Fault } from "../../errors.ts"
 import type { DeviceCredential, Ports, ProfileConfig } from "../state/ports.ts"
 import type { Validity } from "./broker-state.ts"
 
-/** A registrar answers within some 20 ms; a command that is done does not wait much longer for one. */
+/** A registrar answers within some 20 ms; a finished command does not wait much longer for one. */
 const FINISH_TIMEOUT_MS = 2_000
 
 type RenewRequest = Parameters<Ports["renew"]>[0]
@@ -19,12 +19,12 @@ export class Renewal {
     this.#ports = ports
   }
 
-  /** Does nothing while the request before it is under way. */
+  /** Does nothing while an earlier request is under way. */
   start(request: RenewRequest): void {
     this.#pending ??= this.#renew(request)
   }
 
-  /** Gives an answer that is on its way a moment to arrive. */
+  /** Waits a moment for an answer that is on its way. */
   async finish(): Promise<void> {
     if (this.#pending === undefined) return
     let cancel: () => void = () => undefined
@@ -39,7 +39,7 @@ export class Renewal {
       const fresh = await renewed(this.#ports, request)
       if (isStored(config, request.credential)) await config.saveCredential(fresh)
     } catch (fault) {
-      // The old one is good for weeks, and it is renewed at the next look.
+      // The old one is valid for weeks; the next check renews it.
       if (!(fault instanceof Fault)) throw fault
     } finally {
       this.#pending = undefined
@@ -47,13 +47,13 @@ export class Renewal {
   }
 }
 
-/** A join may have stored another one meanwhile, which must stay. */
+/** A join may have stored another credential meanwhile, which must stay. */
 function isStored(config: ProfileConfig, { certificate }: DeviceCredential): boolean {
   const stored = config.credential()
   return stored?.kind === "device" && stored.certificate === certificate
 }
 
-/** The registrar's new certificate, with what else was known of the device. Faults of the registrar. */
+/** The registrar's new certificate, with the other fields of the device's credential. Faults of the registrar. */
 export async function renewed(
   { renew }: Pick<Ports, "renew">,
   request: RenewRequest,
@@ -61,7 +61,7 @@ export async function renewed(
   return { ...request.credential, ...(await renew(request)) }
 }
 
-/** Due two thirds through the validity; undefined for what is not a certificate: the broker will say so. */
+/** Due after two thirds of the validity; undefined if it is not a certificate: the broker will refuse it. */
 export function validityOf(certificate: string): Validity | undefined {
   try {
     const { validFrom, validTo } = new X509Certificate(certificate)

@@ -12,8 +12,8 @@ export function noteReplaced(state: EngineState, why: Fault | undefined): Decisi
   return saveProfileSetting("replaced", value)
 }
 
-/** No message of a replaced device would be sent. Fault `replaced`. */
+/** A replaced device cannot send. Fault `replaced`. */
 export function refuseReplaced(state: EngineState): void {
   const why = Buffer.from(profileSetting(state, "replaced")).toString("utf8")
-  if (why !== "") throw new Fault("replaced", `not sent: ${why}`, "go on there")
+  if (why !== "") throw new Fault("replaced", `not sent: ${why}`, "continue on that device")
 }

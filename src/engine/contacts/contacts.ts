@@ -10,11 +10,11 @@ import type { ContactReference } from "../state/shapes.ts"
 /** What identifies a contact to a person: 20 hex digits. */
 const FINGERPRINT_DIGITS = 20
 const PLACEHOLDER_DIGITS = 8
-/** One slip of the finger in a short name, two in a longer one. */
+/** One typing error in a short name, two in a longer one. */
 const NEAR_DISTANCE = 2
 const NEAR_NAMES_MAX = 3
 
-/** The contact with this id, or with this name in any case. Faults `not-found`, with names that are near. */
+/** The contact with this id, or with this name in any case. Faults `not-found`, with similar names. */
 export function findContact(state: EngineState, reference: ContactReference): ContactRecord {
   return typeof reference === "number" ? findByGivenId(state, reference) : findByName(state, reference)
 }
@@ -34,7 +34,7 @@ function findByName(state: EngineState, name: string): ContactRecord {
   throw new Fault("not-found", `no contact is called ${displayName(name)}`, hint)
 }
 
-/** Faults `not-found` when it was forgotten. */
+/** Faults `not-found` if it was forgotten. */
 export function findContactById(state: EngineState, id: ContactId): ContactRecord {
   const contact = state.contacts.get(id)
   if (contact !== undefined) return contact
@@ -47,17 +47,17 @@ export function findIdentity(state: EngineState, identity: Uint8Array): ContactR
   return undefined
 }
 
-/** Nothing may be sent to them: their key changed and nobody compared it, or they talk with us elsewhere. */
+/** Nothing may be sent to them: their new key has not been compared, or they send to another device of ours. */
 export function isUnsendable(contact: ContactRecord): boolean {
   return isUncompared(contact) || contact.movedAt > 0
 }
 
-/** Another identity took the name over, and a person has not compared it yet. */
+/** Another identity took over the name, and its key has not been compared yet. */
 export function isUncompared({ changedAt, verified }: ContactRecord): boolean {
   return changedAt > 0 && !verified
 }
 
-/** `wanted`, or the first of wanted-2, wanted-3, ... that no other contact bears. */
+/** `wanted`, or the first of wanted-2, wanted-3, ... that no other contact has. */
 export function freeName(state: EngineState, wanted: string, owner: ContactId | undefined): string {
   const taken = new Set<string>()
   for (const contact of state.contacts.values()) {
@@ -68,19 +68,19 @@ export function freeName(state: EngineState, wanted: string, owner: ContactId | 
   return name
 }
 
-/** A name that a stranger gave itself, as one clean line; undefined where nothing of it is left. */
+/** A peer's name for itself, cleaned to one line; undefined if nothing of it is left. */
 export function offeredName(bytes: Uint8Array): string | undefined {
   const text = readText(bytes)
   const name = text === undefined ? "" : displayName(text).trim()
   return name === "" ? undefined : name
 }
 
-/** How a contact is called until its WELCOME says its name. */
+/** A contact's name until its WELCOME brings one. */
 export function placeholderName(identity: Uint8Array): string {
   return `unnamed-${fingerprintDigits(identity).slice(0, PLACEHOLDER_DIGITS)}`
 }
 
-/** Two names that differ only in this are one: the store keeps it unique. */
+/** Two names that fold to the same are one: the store keeps this unique. */
 function folded(name: string): string {
   return name.normalize("NFKC").toLowerCase()
 }

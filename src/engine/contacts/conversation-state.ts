@@ -1,22 +1,22 @@
 import type { ContactState } from "../../store/records.ts"
 
-/** A handshake, by who began it and whether they knew each other. */
+/** A handshake, by who started it and whether they knew each other. */
 export type Handshake =
-  "we answer their offer" | "they answer our offer" | "we begin anew" | "they begin anew"
+  "we answer their offer" | "they answer our offer" | "we start a recovery" | "they start a recovery"
 type ContactEvent = Handshake | "their first message opens" | "their second chain begins" | "a backup is read"
 
-/** It counts in every state: whoever is known may have lost everything. */
+/** Valid in every state: a known contact may have lost everything. */
 const HANDSHAKES: Readonly<Record<Handshake, ContactState>> = {
   "we answer their offer": "init-sent",
   "they answer our offer": "unconfirmed",
-  "we begin anew": "recovering",
-  "they begin anew": "unconfirmed",
+  "we start a recovery": "recovering",
+  "they start a recovery": "unconfirmed",
 }
 
-/** How a contact of a backup begins. */
+/** The first state of a contact from a backup. */
 export const RESTORED: ContactState = "recovering"
 
-/** What each state becomes by what happens [S-14] [D-30]; what is not named changes nothing. */
+/** The transitions of each state [S-14] [D-30]; an event that is not listed changes nothing. */
 export const CONTACT_TRANSITIONS: Readonly<
   Record<"none" | ContactState, Readonly<Partial<Record<ContactEvent, ContactState>>>>
 > = {
@@ -35,7 +35,7 @@ export function afterHandshake(by: Handshake): ContactState {
   return HANDSHAKES[by]
 }
 
-/** A message of theirs opened; `newChain` where it is the first that answers our last chain. */
+/** A message of theirs opened; `newChain` if it is the first that answers our last chain. */
 export function afterMessage(state: ContactState, newChain: boolean): ContactState {
   const transitions = CONTACT_TRANSITIONS[state]
   const confirmed = newChain ? transitions["their second chain begins"] : undefined

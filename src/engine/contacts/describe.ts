@@ -37,12 +37,12 @@ export function queuedTexts(state: EngineState, contact: ContactId): number {
   return queued
 }
 
-/** Who a message or an event is about. */
+/** The contact that a message or an event is about. */
 export function aboutContact({ id, name }: Pick<ContactRecord, "id" | "name">): AboutContact {
   return { contact: name, contactId: id }
 }
 
-/** Undefined when its contact was forgotten meanwhile. */
+/** Undefined if its contact was forgotten meanwhile. */
 export function describeMessage(state: EngineState, record: MessageRecord): Message | undefined {
   const contact = state.contacts.get(record.contact)
   if (contact === undefined) return undefined
@@ -63,7 +63,7 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
   }
 }
 
-/** A contact as it stands after a handshake: nothing of it has been read yet. */
+/** A contact right after a handshake: none of its messages has been read yet. */
 export function describePaired(
   state: EngineState,
   contact: ContactRecord,

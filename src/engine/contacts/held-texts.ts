@@ -21,7 +21,7 @@ export function closeGap(update: ContactUpdate, held: Map<number, HeldRecord>): 
   releaseHeld(update, held)
 }
 
-/** Shows everything that waits, with its gaps: their session is over, and no more of it will come. */
+/** Shows all held texts, with their gaps: the session is over and nothing more of it will come. */
 export function closeAllGaps(update: ContactUpdate, state: EngineState): void {
   const held = new Map(heldFrom(state, update.contact.id))
   while (held.size > 0) closeGap(update, held)
@@ -47,7 +47,7 @@ export function releaseHeld(update: ContactUpdate, held: Map<number, HeldRecord>
 }
 
 function showCancelled(update: ContactUpdate, texts: number): void {
-  if (texts > 0) addSystemMessage(update, `${update.contact.name} took back ${messages(texts)}`)
+  if (texts > 0) addSystemMessage(update, `${update.contact.name} cancelled ${messages(texts)}`)
 }
 
 export function showText(update: ContactUpdate, text: HeldText): void {

@@ -2,10 +2,10 @@ import type { ContactId } from "../../store/records.ts"
 import type { Change, Effect } from "../state/decision.ts"
 import type { ContactUpdate, StepInput } from "../state/update.ts"
 
-/** As long as a message id, so that a line can be asked for as messages are. */
+/** As long as a message id, so that commands can name a system message as they name others. */
 const SYSTEM_MESSAGE_ID_BYTES = 16
 
-/** A line for the history and for whoever reads along: what happened to the conversation. */
+/** A system message for the history and for listeners: what happened to the conversation. */
 export function makeSystemMessage(
   contact: ContactId,
   text: string,

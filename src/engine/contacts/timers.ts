@@ -12,7 +12,7 @@ const UNITS = [
 
 type Timer = Pick<ContactRecord, "timer" | "timerSetAt">
 
-/** A setting of theirs, which counts if it is the later one [W-32]. */
+/** A setting of theirs; it counts if it is later than ours [W-32]. */
 export function applyTimer(
   update: ContactUpdate,
   { seconds, setAt }: Extract<Frame, { kind: "timer" }>,
@@ -23,7 +23,7 @@ export function applyTimer(
   if (seconds !== contact.timer) addSystemMessage(update, `${contact.name} ${describeTimer(seconds)}`)
 }
 
-/** A setting of ours, later than any before it. */
+/** A setting of ours, dated later than any before it. */
 export function setTimer(update: ContactUpdate, seconds: number): void {
   const { contact, input } = update
   update.contact = {
@@ -34,7 +34,7 @@ export function setTimer(update: ContactUpdate, seconds: number): void {
   addSystemMessage(update, `you ${describeTimer(seconds)}`)
 }
 
-/** Never is longer than any time. */
+/** 0 (never) sorts after every finite timer. */
 function isLater(theirs: Timer, ours: Timer): boolean {
   if (theirs.timerSetAt !== ours.timerSetAt) return theirs.timerSetAt > ours.timerSetAt
   return theirs.timer !== 0 && (ours.timer === 0 || theirs.timer < ours.timer)

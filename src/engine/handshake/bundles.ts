@@ -7,7 +7,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import type { Change } from "../state/decision.ts"
 import type { Expected } from "../state/ports.ts"
 
-/** The bundle and secrets of a record. Faults `damaged-database` when they cannot be read. */
+/** The bundle and secrets of a record. Faults `damaged-database` if they cannot be read. */
 export function readBundleSecrets(record: OpenBundleRecord): { open: OpenBundle; psk: Psk; mode: Mode } {
   const open = decodeOpenBundle(record.open)
   const mode = Object.values(MODE).find((known) => known === record.mode)
@@ -53,7 +53,7 @@ export function requestedFrom(
   return undefined
 }
 
-/** Bundles whose time is over. */
+/** Expired bundles. */
 export function expiredBundles(state: EngineState, now: number): OpenBundleRecord[] {
   return [...state.bundles.values()].filter(({ notAfter }) => notAfter < now)
 }

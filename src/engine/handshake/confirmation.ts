@@ -12,19 +12,19 @@ import { addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
 
 const NOTHING = new Uint8Array(0)
-/** A backup, or a laptop that lay in a drawer, begins with a bundle of ours from before the last handshake. */
+/** A restored backup, or a laptop that was off for long, starts with a bundle of ours from before the last handshake. */
 const SUPERSEDED_LIFE_S = 30 * DAY_S
 const SUPERSEDED_MAX = 8
-/** Only the contact itself can make more of them than it has machines. */
+/** More than a contact has machines; only the contact itself could cause more. */
 const INITS_MAX = 64
 
-/** Whether this very INIT of the contact was accepted before: a repeated one must not begin the session again. */
+/** Whether this INIT of the contact was accepted before: a repeated one must not start the session again. */
 export function wasAccepted(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
   const mid = messageId(init)
   return acceptedInits(state, contact).some((accepted) => equal(accepted, mid))
 }
 
-/** Whether it began the present session: what earlier ones began is over. */
+/** Whether it started the present session: those of earlier INITs are over. */
 export function wasAcceptedLast(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
   const last = acceptedInits(state, contact).at(-1)
   return last !== undefined && equal(last, messageId(init))
@@ -39,12 +39,12 @@ function acceptedInits(state: EngineState, contact: ContactId): readonly Uint8Ar
   return state.devices.get(contact)?.acceptedInits?.mids ?? []
 }
 
-/** Both have begun at once: the INIT of the smaller identity counts [D-32]. */
+/** Both started at once: the INIT of the smaller identity counts [D-32]. */
 export function oursWins(contact: ContactRecord, self: PublicIdentity): boolean {
   return contact.state === "recovering" && toHex(encodeIdentity(self)) < toHex(contact.identity)
 }
 
-/** Their first message confirms whom we answered; the first of their second chain confirms who answered us [S-14]. */
+/** Where we answered, their first message confirms them; where they answered, the first of their second chain does [S-14]. */
 export function confirm(state: EngineState, update: ContactUpdate, newChain: boolean): void {
   const { contact } = update
   const nextState = afterMessage(contact.state, newChain)
@@ -60,10 +60,10 @@ export function confirm(state: EngineState, update: ContactUpdate, newChain: boo
   }
   update.changes.push(...retire(supersededBundles(state, update.contact), seconds(update.input)))
   if (contact.state === "recovering")
-    addSystemMessage(update, `the connection with ${contact.name} was made anew`)
+    addSystemMessage(update, `the connection with ${contact.name} was renewed`)
 }
 
-/** The newest of them serve for a while yet, in case the peer comes back from what it had before. */
+/** The newest of them stay valid for a while, in case the peer returns to an older state. */
 function retire(superseded: OpenBundleRecord[], now: number): Change[] {
   const until = now + SUPERSEDED_LIFE_S
   const newest = superseded.filter(({ notAfter }) => notAfter >= now).sort((a, b) => b.notAfter - a.notAfter)
@@ -75,7 +75,7 @@ function retire(superseded: OpenBundleRecord[], now: number): Change[] {
   ]
 }
 
-/** Recovery bundles of sessions before this one. Until it is confirmed the peer may have to come back to one of them. */
+/** Recovery bundles of earlier sessions. Until this one is confirmed, the peer may have to return to one of them. */
 function supersededBundles(state: EngineState, { id, recoverySecret }: ContactRecord): OpenBundleRecord[] {
   return [...state.bundles.values()].filter((record) => {
     if (record.contact !== id) return false

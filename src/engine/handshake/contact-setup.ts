@@ -9,7 +9,7 @@ import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 
-/** Whom a handshake made known. */
+/** The peer of a handshake. */
 export type ContactSetup = {
   readonly previous: ContactRecord | undefined
   readonly established: Established
@@ -27,7 +27,7 @@ export function setUpContact(
   const { previous, established, mailbox, by } = setup
   const id = previous?.id ?? state.nextContact
   const contactState = afterHandshake(by)
-  // Until they have answered us, what they hold opens under the secret before.
+  // Until they have answered us, what they hold opens under the previous secret.
   const isAnswered = previous === undefined || contactState === "unconfirmed"
   const secret = established.recoverySecret
   const contact: ContactRecord = {
@@ -62,7 +62,7 @@ export function setUpContact(
   return update
 }
 
-/** What was sealed in the old session cannot be opened any more; its texts wait to be sealed again. */
+/** Frames of the old session cannot be opened any more; their texts wait to be sealed again. */
 function endSession(state: EngineState, update: ContactUpdate, oldMailbox: Uint8Array): void {
   const { id, sas } = update.contact
   for (const entry of state.outgoing.values()) {

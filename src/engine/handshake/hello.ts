@@ -8,10 +8,10 @@ import { encodeIdentity, type IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import { seconds, type ContactUpdate, type StepInput } from "../state/update.ts"
 
-/** A recovery bundle serves when everything else is lost, so it lives as long as a contact may: ten years. */
+/** A recovery bundle is for when everything else is lost, so it is valid as long as a contact may last: ten years. */
 const RECOVERY_LIFE_S = 10 * 365 * DAY_S
 
-/** Who we are in a handshake. */
+/** Our side of a handshake. */
 export type Self = { readonly identity: IdentityKeys; readonly name: string }
 
 /** A bundle for the other side to recover with, at this inbox of ours. */
@@ -39,7 +39,7 @@ export function keepRecoveryBundle(update: ContactUpdate, open: OpenBundle, esta
   })
 }
 
-/** The first words of either side [W-21]. */
+/** The first frame of either side [W-21]. */
 export function hello(self: Self, recovery: OpenBundle): Frame {
   return { kind: "hello", name: shortName(self.name), recoveryBundle: recovery.bundle.bytes }
 }
@@ -55,7 +55,7 @@ function shortName(name: string): Uint8Array {
   return bytes
 }
 
-/** Kept only if it is what it says: a recovery bundle, signed by this contact. */
+/** Kept only if it is a recovery bundle, signed by this contact. */
 export function withRecoveryBundle(contact: ContactRecord, bytes: Uint8Array, now: number): ContactRecord {
   const bundle = readBundle(bytes, now)
   if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(contact.identity)) {

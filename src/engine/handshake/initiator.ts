@@ -37,11 +37,11 @@ export function startHandshake(
   const frames = [hello(self, recovery)]
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
   if (started.kind === "refused") throw unanswerable(started.why)
-  // A recovery bundle was made long ago: they receive where they said last.
+  // A recovery bundle was made long ago: they receive at the inbox they named last.
   const isRecovery = mode === MODE.recovery && previous !== undefined
   const peerInbox = isRecovery ? splitInbox(previous.peerInbox) : bundle.inbox
   const established = { ...started.established, peerInbox }
-  const by = isRecovery ? "we begin anew" : "we answer their offer"
+  const by = isRecovery ? "we start a recovery" : "we answer their offer"
   const update = setUpContact(
     state,
     { previous, established, mailbox: inbox.mailbox, by },
@@ -63,7 +63,7 @@ export function startHandshake(
 
 function unanswerable(why: string): Fault {
   if (why === "own-bundle") {
-    return new Fault("refused", "this is an offer of your own", "give it to somebody else")
+    return new Fault("refused", "this is an offer of your own", "give it to the person you want to pair with")
   }
   return new Fault("protocol", `the offer cannot be answered (${why})`, "ask for a new one: mqttchat pair")
 }

@@ -12,16 +12,16 @@ import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
 import { stepInput } from "../state/update.ts"
 
-/** One frame that fits nothing can come from anywhere; of the third in a row the state is to blame. */
+/** A single unmatched frame can come from anyone; three in a row mean that the state is lost. */
 const UNMATCHED_MAX = 3
 
-/** Makes connections anew whose state was lost or rolled back, here or there. */
+/** Recovers sessions whose state was lost or rolled back, on either side. */
 export type RecoveryDriver = {
-  /** Whether what came from a contact fitted the session. Resolves when it is on disk, with what follows from it. */
+  /** Notes whether a contact's frame matched the session. Resolves when that is on disk, with its consequences. */
   readonly onMatch: (contact: ContactId, matches: boolean) => Promise<void>
-  /** At somebody's wish: as often as wished. Faults `not-found`, `config`. */
+  /** At the user's request, without a limit. Faults `not-found`, `config`. */
   readonly begin: (contact: ContactId) => Promise<void>
-  /** Contacts of a backup have no session: each gets one, except those who are blocked, or with whom none can be made. */
+  /** Contacts of a backup have no session: each gets one, except those that are blocked or have no recovery bundle. */
   readonly beginRestored: () => void
 }
 
@@ -33,7 +33,7 @@ export type RecoverySource = {
 }
 
 export function openRecoveryDriver({ ports, queue, mailboxes, events }: RecoverySource): RecoveryDriver {
-  /** Nothing of theirs is left to begin with, which is said once. */
+  /** Contacts without a recovery bundle; the user is told once. */
   const unrecoverable = new Set<ContactId>()
 
   function start(state: EngineState, id: ContactId): Decision<Started> {
@@ -82,14 +82,14 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
     }
   }
 
-  /** On disk, for whoever looks in but briefly sees one at a time. */
+  /** Persisted, because short-lived processes see one frame each. */
   async function countMatch(id: ContactId, matches: boolean): Promise<void> {
     try {
       const unmatched = await queue.run((state) => countUnmatched(state, id, matches))
       const state = queue.state().contacts.get(id)?.state
       if (unmatched === UNMATCHED_MAX && hasSession(state)) await beginAutomatically(id)
     } catch (fault) {
-      // The disk is full; it was not the last that comes.
+      // The disk is full; the next frame tries again.
       if (!(fault instanceof Fault)) throw fault
     }
   }
@@ -110,7 +110,7 @@ function restored({ contacts, sessions }: EngineState): ContactId[] {
     .map(({ id }) => id)
 }
 
-/** The count begins again at 0 once it has come to the most. */
+/** The count restarts at 0 after it has reached the maximum. */
 function countUnmatched(state: EngineState, contact: ContactId, matches: boolean): Decision<number> {
   const unmatched = matches ? 0 : unmatchedFrom(state, contact) + 1
   if (!state.contacts.has(contact)) return noChange(0)
@@ -118,11 +118,11 @@ function countUnmatched(state: EngineState, contact: ContactId, matches: boolean
   return { commit: [change], effects: [], result: unmatched }
 }
 
-/** Whoever has an INIT on its way waits for the answer instead. */
+/** A contact whose INIT is on its way waits for the answer instead. */
 function hasSession(state: ContactState | undefined): boolean {
   return state === "established" || state === "unconfirmed"
 }
 
 function tooOften(): Fault {
-  return new Fault("unavailable", "the connection breaks too often to be made anew by itself")
+  return new Fault("unavailable", "the connection breaks too often to be renewed automatically")
 }

@@ -12,14 +12,14 @@ import { messageId } from "../state/message-id.ts"
 import { startHandshake, type Started } from "./initiator.ts"
 import type { Self } from "./hello.ts"
 
-/** A connection that breaks more often is broken by somebody, and a person should look at it. */
+/** If a connection breaks more often, someone may be breaking it; the user should look into it. */
 const PER_DAY = 3
-/** A broker may deliver twice; the sender of an INIT repeats it after five seconds. */
+/** A broker may deliver twice; an INIT is retransmitted after five seconds. */
 const RETRIED_MS = 3_000
 
 /**
- * A new handshake with somebody whose session is of no use any more. It needs nobody: the bundle came in the last one,
- * and its secret authenticates it besides both identities [S-4]. Faults `not-found` where there is nothing to recover with.
+ * A new handshake with a contact whose session is lost. It needs no user: the last handshake brought the bundle,
+ * whose secret authenticates it in addition to both identities [S-4]. Faults `not-found` without a bundle.
  */
 export function startRecovery(
   state: EngineState,
@@ -30,14 +30,14 @@ export function startRecovery(
   const { contact, inbox } = to
   const bundle = readBundle(contact.recoveryBundle, seconds(input))
   if (bundle === undefined) {
-    const message = `there is nothing to make the connection with ${contact.name} anew with`
+    const message = `the connection with ${contact.name} cannot be renewed: there is no recovery bundle`
     throw new Fault("not-found", message, "mqttchat pair")
   }
   const psk = recoveryPsk(bundle.hash, contact.recoverySecret as RecoverySecret)
   return startHandshake(state, self, { bundle, mode: MODE.recovery, psk, inbox }, input)
 }
 
-/** The recovery bundle of ours that an INIT in this mailbox answers, where its contact may answer it. */
+/** The recovery bundle of ours that an INIT in this mailbox answers, if its contact may answer it. */
 export function recoveryOf(
   state: EngineState,
   mailbox: Uint8Array,
@@ -48,14 +48,14 @@ export function recoveryOf(
   return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
 }
 
-/** A peer that still repeats an INIT that lost could not answer ours: a put-back disk knows nothing of its bundle. */
+/** A peer that still repeats a losing INIT could not answer ours: its disk was restored to a state before the bundle. */
 export function isRetried(state: EngineState, contact: ContactId, init: Uint8Array, now: number): boolean {
   const { lostInit } = recoveryStateOf(state, contact)
   if (lostInit === undefined || !equal(messageId(init), lostInit.mid)) return false
   return Math.abs(now - lostInit.at) >= RETRIED_MS
 }
 
-/** Ours goes once more, so that it is there before theirs is repeated. */
+/** Retransmits our INIT, so that it arrives before theirs is repeated. */
 export function loseInit(state: EngineState, contact: ContactId, init: Uint8Array, now: number): Change[] {
   const ours = [...state.outgoing.values()].filter(
     (entry) => entry.contact === contact && entry.kind === "init",
@@ -66,7 +66,7 @@ export function loseInit(state: EngineState, contact: ContactId, init: Uint8Arra
   ]
 }
 
-/** Whether one may begin by itself: at most one an hour and three a day [D-30]. A time in the future counts for nothing. */
+/** Whether a recovery may start automatically: at most one an hour and three a day [D-30]. A time in the future is ignored. */
 export function mayRecover(state: EngineState, contact: ContactId, now: number): boolean {
   const { startedAt } = recoveryStateOf(state, contact)
   const recent = startedAt.filter((time) => time <= now && now - time < DAY_MS)

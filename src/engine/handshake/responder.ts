@@ -19,7 +19,7 @@ import { withRecoveryBundle } from "./hello.ts"
 
 export type AcceptedHandshake = { readonly kind: "accepted"; readonly contact: ContactId }
 
-/** An INIT for an open bundle of ours: contact, session and WELCOME, and the bundle's secrets gone. */
+/** Accepts an INIT for an open bundle of ours: adds contact, session and WELCOME, and deletes the bundle's secrets. */
 export function acceptHandshake(
   state: EngineState,
   self: Self,
@@ -71,7 +71,7 @@ function accepted(
   return { kind: "accepted", contact: id, tag, known, renamedFrom }
 }
 
-/** Both began at once and ours counts: our own INIT is the answer, unless it went to a machine that they have left. */
+/** Both started at once and ours counts: our own INIT is the answer, unless it went to a machine they no longer use. */
 function losesToOurs(
   record: OpenBundleRecord,
   previous: ContactRecord,
@@ -97,20 +97,20 @@ function refusalOf(
   previous: ContactRecord | undefined,
 ): "blocked" | "forged" | undefined {
   if (previous?.blocked === true) return "blocked"
-  // A recovery never changes who somebody is [D-31].
+  // A recovery never changes a contact's identity [D-31].
   return contact !== null && previous?.id !== contact ? "forged" : undefined
 }
 
 function handshakeOf({ contact }: OpenBundleRecord): Handshake {
-  return contact === null ? "they answer our offer" : "they begin anew"
+  return contact === null ? "they answer our offer" : "they start a recovery"
 }
 
-/** A recovery bundle may name an older mailbox than the one that its contact has now. */
+/** A recovery bundle may name an older mailbox than its contact has now. */
 function mailboxFor(record: OpenBundleRecord, previous: ContactRecord | undefined): Uint8Array {
   return record.contact === null || previous === undefined ? record.mailbox : previous.mailbox
 }
 
-/** An offer is used up; a recovery bundle serves until the new session is confirmed. */
+/** An offer is used up; a recovery bundle stays valid until the new session is confirmed. */
 function recordInit(
   state: EngineState,
   update: ContactUpdate,
@@ -119,6 +119,6 @@ function recordInit(
 ): void {
   const { id, name } = update.contact
   if (contact === null) update.changes.push({ kind: "close-bundle", tag })
-  else addSystemMessage(update, `the connection with ${name} was made anew`)
+  else addSystemMessage(update, `the connection with ${name} was renewed`)
   update.changes.push(rememberInit(state, id, init))
 }

@@ -8,12 +8,12 @@ import { noChange, type Change, type Decision } from "../state/decision.ts"
 import type { StepInput } from "../state/update.ts"
 import { splitInbox } from "../../wire/topics.ts"
 
-/** Texts are sent again for so long, so an old device may come back and speak. */
+/** Texts are retransmitted for this long, so an old device may return and send. */
 const REMEMBERED_MS = 30 * DAY_MS
 
 /**
- * What to remember of a contact whose new handshake comes from another device; nothing if it is the same. No text that
- * comes in the old session is shown, but a device that still uses it is told so [D-35].
+ * The superseded session of a contact whose new handshake comes from another device; none if it is the same. No text
+ * of the old session is shown, but a device that still uses it is told so [D-35].
  */
 export function keepSuperseded(
   state: EngineState,

@@ -24,7 +24,7 @@ import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../
 
 const { arrived } = FRAME_TRANSITIONS
 
-/** A frame that came to a contact's mailbox. A refusal changes nothing but the count of the dropped. */
+/** Applies a frame from a contact's mailbox. A refusal changes only the count of dropped frames. */
 export function openFrame(
   state: EngineState,
   from: ContactId,
@@ -43,7 +43,7 @@ export function openFrame(
   for (const frame of framesToApply(opened.frames)) applyFrame(context, frame)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
   if (isOwed) update.receipts = [...update.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
-  // A frame full of them waits for no more.
+  // A full frame of receipts leaves at once.
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
   const hasText = opened.frames.some(({ kind }) => kind === "text")
   if (!hasText) {
@@ -66,7 +66,7 @@ function framesToApply(frames: readonly Frame[]): Frame[] {
   return [...acks, ...others]
 }
 
-/** A text that is on the disk already came once more: its receipt was lost, so it is sent again. */
+/** A text that is already on disk arrived again: its receipt was lost, so it is sent again. */
 export function repeatReceipt(
   state: EngineState,
   to: ContactId,
@@ -86,7 +86,7 @@ type FrameContext = {
   readonly state: EngineState
   readonly update: ContactUpdate
   readonly mid: Uint8Array
-  /** All that the message says. */
+  /** All frames of the message. */
   readonly frames: readonly Frame[]
 }
 
@@ -95,7 +95,7 @@ function again(state: EngineState, update: ContactUpdate, wire: Uint8Array): Dec
   const mid = messageId(wire)
   const replay = findReplay(state, contact.id, mid)
   if (replay === "owed") return repeatReceipt(state, contact.id, mid, input)
-  // An INIT that was answered, too: its WELCOME is in the outbox until the peer has it.
+  // Also an INIT that was answered: its WELCOME is in the outbox until the peer has it.
   if (replay === "passing" || wasAccepted(state, contact.id, wire)) {
     return duplicate(contact.id)
   }
@@ -143,7 +143,10 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyMoved(update, frame.at)
       return
     case "unknown":
-      emitNotice(update, `${update.contact.name} sent something that this version of mqttchat does not know`)
+      emitNotice(
+        update,
+        `${update.contact.name} sent something that this version of mqttchat does not support`,
+      )
       return
     case "number":
     case "original":
@@ -153,7 +156,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
   }
 }
 
-/** One message says one text; what goes with it says how it is to be taken. */
+/** A message has one text; the frames with it tell how to treat it. */
 function applyText(
   { state, update, mid, frames }: FrameContext,
   frame: Extract<Frame, { kind: "text" }>,
@@ -162,7 +165,7 @@ function applyText(
   const text = isFirst ? readText(frame.text) : undefined
   const number = find(frames, "number")?.number
   if (text === undefined) {
-    emitNotice(update, `${update.contact.name} sent a message that is no text`)
+    emitNotice(update, `${update.contact.name} sent a message that is not text`)
     if (isFirst && number !== undefined) applyGone(update, state, [number])
     return
   }
@@ -194,7 +197,7 @@ function applyPostQuantum(update: ContactUpdate, frame: Extract<Frame, { kind: "
   const { next, reply } = onPqFrame(before, frame, update.input.random)
   update.session = next
   if (reply === undefined) return
-  // Without the answer the peer asks again; a secret promised but not sent would be used by nobody.
+  // Without the answer the peer asks again; a secret that was not sent must not stay in the session.
   if (sealAndEnqueue(update, { kind: "control", frames: [reply] }).kind === "refused") update.session = before
 }
 
@@ -205,13 +208,13 @@ function applyTopic(update: ContactUpdate, mailbox: Uint8Array): void {
   sealAndEnqueue(update, { kind: "control", frames: [{ kind: "topic-ok", mailbox }] })
 }
 
-/** They talk with our identity on another device now; who may speak for it is theirs to judge, so only they are lost. */
+/** They send to another device of our identity now. That choice is theirs, so only this contact is affected. */
 function applyMoved(update: ContactUpdate, at: number): void {
   if (update.contact.movedAt !== 0) return
   update.contact = { ...update.contact, movedAt: Math.max(at, 1) }
   addSystemMessage(
     update,
-    `${update.contact.name} talks with you on another device of yours now; nothing more is sent from here`,
+    `${update.contact.name} now sends to another device of yours; nothing more is sent from this one`,
   )
 }
 

@@ -18,7 +18,7 @@ export function applyAck(state: EngineState, update: ContactUpdate, mid8: Uint8A
   update.effects.push(effect)
 }
 
-/** A text of ours was before somebody's eyes, so it is on the peer's disk, too. */
+/** A text of ours was read, so it is also on the peer's disk. */
 export function applyRead(state: EngineState, update: ContactUpdate, mid8: Uint8Array): void {
   const { contact, input } = update
   const seq = state.byTextId.get(entryKey(contact.id, mid8))
@@ -27,7 +27,7 @@ export function applyRead(state: EngineState, update: ContactUpdate, mid8: Uint8
   update.effects.push({ kind: "read", contact: contact.id, mid8 })
 }
 
-/** The peer misses these texts: they go at once, and it hears of those that will never come [D-22]. */
+/** The peer misses these texts: they are sent at once, and the peer is told which will never come [D-22]. */
 export function applyAgain(state: EngineState, update: ContactUpdate, numbers: readonly number[]): void {
   const { input, textNumbers } = update
   const found = entriesByNumber(state, update, numbers)

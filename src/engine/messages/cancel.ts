@@ -7,8 +7,8 @@ import { messageStateChange } from "./message-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
 /**
- * A text that will not be sent again. The peer is told its number, or it would keep later ones waiting; where the session
- * cannot say so now, the peer shows the gap by itself after a while.
+ * Drops a text from the outbox. The peer is told its number, or it would hold back later ones; if the session
+ * cannot send now, the peer shows the gap by itself after a while.
  */
 export function cancelText(
   state: EngineState,

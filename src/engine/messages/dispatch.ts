@@ -33,9 +33,9 @@ export type DispatchContext = {
   readonly recoveryDriver: RecoveryDriver
 }
 
-/** What a frame turned out to be, once all that follows from it is on disk. */
+/** What a frame turned out to be, once its consequences are on disk. */
 type Outcome =
-  | { readonly kind: "nobody's" }
+  | { readonly kind: "unaddressed" }
   | {
       readonly kind: "init"
       readonly offer: OpenBundleRecord
@@ -47,8 +47,8 @@ type Outcome =
 type DebugFields = FieldsOf<"inbox", "opened">
 
 /**
- * Takes one frame from the broker; PUBACK follows when the promise resolves. Several may be under way: each is judged by
- * what those before it lead to, on disk or not. Whatever is wrong with a frame, it is counted and gone; only a failed
+ * Receives one frame from the broker; PUBACK follows when the promise resolves. Several may be under way: each is decided
+ * on the state after those before it, on disk or not. A bad frame is counted and discarded; only a failed
  * commit rejects, so that the broker delivers again.
  */
 export async function receiveFrame(
@@ -72,7 +72,7 @@ export async function receiveFrame(
 
 function debugFields(outcome: Outcome): DebugFields {
   switch (outcome.kind) {
-    case "nobody's":
+    case "unaddressed":
       return { outcome: "unknown-mailbox" }
     case "request":
       return { outcome: "request" }
@@ -107,7 +107,7 @@ function decide(
   const requested = payload.length === LINK_REQUEST_BYTES ? requestedFrom(state, mailbox, tag) : undefined
   if (requested !== undefined) return noChange({ kind: "request", offer: requested })
   const contact = state.mailboxes.get(toHex(mailbox))
-  if (contact === undefined) return mapResult(dropFrame("malformed"), () => ({ kind: "nobody's" }))
+  if (contact === undefined) return mapResult(dropFrame("malformed"), () => ({ kind: "unaddressed" }))
   return mapResult(decideFrame(context, state, contact, payload), (received) => ({
     kind: "frame",
     contact,
@@ -158,7 +158,7 @@ function decideInit(
 
 async function afterCommit(context: DispatchContext, outcome: Outcome, payload: Uint8Array): Promise<void> {
   switch (outcome.kind) {
-    case "nobody's":
+    case "unaddressed":
       return
     case "init":
       return afterInit(context, outcome.offer, outcome.outcome)
@@ -178,7 +178,7 @@ async function afterInit(
   await context.recoveryDriver.onMatch(offer.contact, false)
 }
 
-/** What a peer's state or ours that was put back looks like: his header opens, and nothing behind it. */
+/** The sign of a rolled-back state, theirs or ours: the header opens, and the body does not. */
 const SIGNS_OF_LOST_STATE: ReadonlySet<string> = new Set(["forged", "unknown-kem", "too-far-ahead"])
 
 async function afterFrame(
@@ -196,7 +196,7 @@ async function afterFrame(
   }
 }
 
-/** It fits no expected tag: a text that came before, one of a former session, or nothing of ours. */
+/** A frame without an expected tag: a repeated text, one of a superseded session, or a foreign frame. */
 async function handleUnmatched(
   context: DispatchContext,
   contact: ContactId,
@@ -223,7 +223,7 @@ async function answerRequest(
   const inbox = openLinkRequest(bundle.hash, request)
   if (inbox === undefined || isOver(offer, ports) || !allowsAnswer(context, offer)) return countDropped(queue)
   const answer = sealLinkAnswer(bundle.hash, bundle.bytes, ports.random)
-  // Not waited for: whoever asked asks again.
+  // Not awaited: the peer repeats its request.
   void context.broker.connection()?.publish(inboxTopic(inbox), answer).catch(ignoreFault)
 }
 

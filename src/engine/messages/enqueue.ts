@@ -12,7 +12,7 @@ type EnqueueResult =
   /** `mid` is the message's id, 16 bytes. */
   { kind: "posted"; mid: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" }
 
-/** A text of ours: kept, sealed, in the outbox. `text` is 1 to 65,367 bytes of UTF-8. */
+/** Stores a text of ours, seals it and puts it into the outbox. `text` is 1 to 65,367 bytes of UTF-8. */
 export function enqueueText(
   state: EngineState,
   to: ContactId,
@@ -30,7 +30,7 @@ export function enqueueText(
   return toDecision(state, update, sealed)
 }
 
-/** A contact of a backup has no session yet: when it has one, the text goes in it like the others that wait. */
+/** A contact from a backup has no session yet: once it has one, the text is sent in it like the others that wait. */
 function keepUnsealed(
   state: EngineState,
   to: ContactId,
@@ -56,7 +56,7 @@ function ownMessage(
   return { kind: "message", message }
 }
 
-/** A text that an earlier session sealed and nobody acknowledged, sealed again under its old name [W-29]. */
+/** Seals again a text that an earlier session sealed and the peer has not acknowledged, under its old id [W-29]. */
 export function reencryptText(
   state: EngineState,
   message: MessageRecord,
@@ -94,7 +94,7 @@ function sealText(update: ContactUpdate, { text, time, originalId }: TextContent
   return sealed
 }
 
-/** A frame by itself that may get lost. Whether the session could seal it. */
+/** Sends a single frame that may get lost. Returns whether the session could seal it. */
 export function enqueuePassing(
   state: EngineState,
   to: ContactId,
@@ -107,18 +107,18 @@ export function enqueuePassing(
   return toDecision(state, update, true)
 }
 
-/** The receipts that wait, in frames of their own. */
+/** Sends the waiting receipts in frames of their own. */
 export function enqueueReceipts(state: EngineState, to: ContactId, input: StepInput): Decision<null> {
   const update = updateFor(state, to, input)
   if (update === undefined) return noChange(null)
   while (update.receipts.length > 0) {
-    // A chain that is full goes on when the peer speaks; its own resends will ask again for these receipts.
+    // A full chain continues when the peer sends; the peer's retransmissions ask for these receipts again.
     if (sealAndEnqueue(update, { kind: "passing", frames: [] }).kind === "refused") update.receipts = []
   }
   return toDecision(state, update, null)
 }
 
-/** Starts a post-quantum step where one is due; a session that cannot send now is asked again later. */
+/** Starts a post-quantum step if one is due; a session that cannot send now tries again later. */
 export function startPostQuantumStep(update: ContactUpdate): void {
   const started = startStep(update.session, seconds(update.input), update.input.random)
   if (started === undefined) return

@@ -3,14 +3,14 @@ import { HOUR_MS } from "../../time-units.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Ports } from "../state/ports.ts"
 
-/** The clock is looked at anew at least so often: it may have been set. */
+/** The clock is read again at least this often: it may have been set. */
 const RECHECK_MS = HOUR_MS
-/** The disk is full: there is no hurry to find it full again. */
+/** Pause before the next try after the disk was full. */
 const RETRY_MS = 10_000
 
-/** Deletes messages whose time is over. */
+/** Deletes expired messages. */
 export type Expiry = {
-  /** After anything that may have started a message's time. */
+  /** Call after anything that may have started a message's timer. */
   readonly rearm: () => void
 }
 

@@ -10,18 +10,18 @@ import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { Ports } from "../state/ports.ts"
 import { closeGap, heldFrom } from "../contacts/held-texts.ts"
 
-/** What is missing is asked for after these times, in ms: it may only be late, and a request may get lost as well. */
+/** A missing text is requested after these times, in ms: it may just be late, and a request may also get lost. */
 const REQUEST_AFTER_MS = [1_000, 5_000, 15_000, 30_000] as const
-/** After the last request nobody waits for longer. */
+/** How long a gap stays open after the last request. */
 const LAST_WAIT_MS = 10_000
-/** All of that together: a text that has waited for so long in an earlier process is asked for but once more. */
+/** The sum of these: after a wait this long in an earlier process, the missing text is requested only once more. */
 const WAITED_MS = 61_000
 
-/** Asks for texts that keep others waiting, and shows the gap when they do not come. */
+/** Requests the texts that others wait for, and shows the gap if they do not arrive. */
 export type GapRequests = {
-  /** After each commit that may have opened or closed a gap. */
+  /** Call after each commit that may have opened or closed a gap. */
   readonly watch: (contact: ContactId) => void
-  /** All that the broker had is here: whatever has waited long enough is shown. */
+  /** Call when all that the broker had is here: texts that have waited long enough are shown. */
   readonly closeOld: () => Promise<void>
 }
 
@@ -55,7 +55,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
     try {
       if (broker.status().kind === "online") await requestOrClose(contact, pending)
     } catch (fault) {
-      // The disk is full; there is another time.
+      // The disk is full; the next timer tries again.
       if (!(fault instanceof Fault)) throw fault
     }
     if (watches.get(contact) !== pending) return
@@ -99,13 +99,13 @@ function close(state: EngineState, contact: ContactId, input: StepInput): Decisi
   const update = updateFor(state, contact, input)
   if (update === undefined) return noChange(null)
   const held = new Map(heldFrom(state, contact))
-  // Behind one gap there may be others, which were asked for together.
+  // There may be more gaps after the first; all were requested together.
   do closeGap(update, held)
   while (isOld(held, input.now))
   return toDecision(state, update, null)
 }
 
-/** By the clock, which may have been set meanwhile in either direction. */
+/** By the clock, which may have been set in either direction. */
 function isOld(held: HeldTexts, now: number): boolean {
   return [...held.values()].some(({ storedAt }) => Math.abs(now - storedAt) >= WAITED_MS)
 }

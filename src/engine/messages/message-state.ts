@@ -2,7 +2,7 @@ import type { ContactId, MessageState } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change, Effect } from "../state/decision.ts"
 
-/** A text of ours, named by its id of 16 bytes, has come so far. */
+/** The new state of a text of ours, named by its id of 16 bytes. */
 export function messageStateChange(
   contact: ContactId,
   mid: Uint8Array,

@@ -11,14 +11,14 @@ import { cancelText } from "./cancel.ts"
 import { messageStateChange } from "./message-state.ts"
 
 /**
- * A frame that could not be published though the line is up: the disk is full, or the broker refused it. As long as
- * nothing else succeeds, each rest is twice as long as the one before.
+ * Rest after a frame could not be published while online: the disk is full, or the broker refused it. As long as
+ * nothing else succeeds, each rest is twice as long as the last.
  */
 const BACKOFF_MS = { first: 1_000, longest: 60_000 } as const
 /** Enough to keep the transport's own window full. */
 const IN_FLIGHT_MAX = 16
 
-/** Carries finished frames to the broker: in order, again and again, until the peer has them. */
+/** Publishes sealed frames to the broker: in order, and again until the peer has acknowledged them. */
 export class Outbox {
   readonly #ports: Ports
   readonly #queue: CommitQueue
@@ -41,7 +41,7 @@ export class Outbox {
     mailboxes.onOpen(this.flush)
   }
 
-  /** The line came up, or went down. */
+  /** The connection went up or down. */
   setConnection(connection: Connection | undefined): void {
     this.#connection = connection
     this.#failures = 0
@@ -50,7 +50,7 @@ export class Outbox {
     this.flush()
   }
 
-  /** Publishes what is due, if there is a connection. Every commit calls it; calls that come together are one. */
+  /** Publishes the due frames, if there is a connection. Every commit calls it; calls in one turn are merged. */
   readonly flush = (): void => {
     if (this.#flushScheduled) return
     this.#flushScheduled = true
@@ -63,7 +63,7 @@ export class Outbox {
     })
   }
 
-  /** Everything is due: the broker has forgotten our session, and perhaps what it held. */
+  /** Makes everything due: the broker has lost our session, and perhaps what it held. */
   async flushNow(): Promise<void> {
     await this.#queue.run((state) => allDue(state, this.#ports.now()))
   }
@@ -76,7 +76,7 @@ export class Outbox {
     })
   }
 
-  /** Resolves when nothing that can be published now is unpublished, or the line is down. */
+  /** Resolves when nothing that can be published now is unpublished, or the connection is down. */
   drained(): Promise<void> {
     return new Promise((resolve) => {
       this.#drains.push(resolve)
@@ -84,13 +84,13 @@ export class Outbox {
     })
   }
 
-  /** Nothing starts after this. */
+  /** Nothing is published after this. */
   stop(): void {
     this.#stopped = true
     this.flush()
   }
 
-  /** In order; but a contact's frames wait for the INIT without which the peer cannot open them. */
+  /** In order; but a contact's frames wait for its INIT, since the peer cannot open them before it. */
   #send(connection: Connection): void {
     const now = this.#ports.now()
     const waitForInit = new Set<number>()
@@ -121,7 +121,7 @@ export class Outbox {
       reach("publish-recorded")
       this.#failures = 0
     } catch (fault) {
-      // It stays due, and goes out again when the line is back or the disk has room.
+      // It stays due, and is sent again when the connection is back or the disk has room.
       if (!(fault instanceof Fault)) throw fault
       this.#backOff()
     } finally {
@@ -130,7 +130,7 @@ export class Outbox {
     }
   }
 
-  /** However many fail together, they rest once: each of them waking all the others would never end. */
+  /** All that fail together share one rest: if each woke all the others, this would never end. */
   #backOff(): void {
     if (this.#cancelBackoff !== undefined) return
     const ms = Math.min(BACKOFF_MS.first * 2 ** this.#failures++, BACKOFF_MS.longest)

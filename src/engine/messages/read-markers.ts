@@ -8,7 +8,7 @@ import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
-/** Marks messages as shown, and sends read receipts to the contacts who may have them. */
+/** Marks messages as shown, and sends read receipts to the contacts that may have them. */
 export async function markRead(
   { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
   messages: readonly MessageRecord[],
@@ -51,7 +51,7 @@ function markShown(
   return toDecision(state, update, null)
 }
 
-/** As its sender knows it [W-30]. */
+/** The id under which its sender knows it [W-30]. */
 function originalIdOf({ mid, original }: MessageRecord): Uint8Array {
   return original.length > 0 ? original : mid.slice(0, SHORT_MID_BYTES)
 }

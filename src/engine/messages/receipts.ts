@@ -6,20 +6,20 @@ import { pendingReceipts, stepInput } from "../state/update.ts"
 import { enqueueReceipts } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
 
-/** Receipts for messages that come together leave together; a text that leaves meanwhile takes them along. */
+/** Receipts for messages that arrive together are sent together; a text sent meanwhile carries them. */
 const COALESCE_MS = 5
 
-/** The disk is full: there is no hurry to find it full again. */
+/** Pause before the next try after the disk was full. */
 const RETRY_MS = 1_000
 
-/** Sends the receipts that wait on disk. */
+/** Sends the receipts that are waiting on disk. */
 export type Receipts = {
   readonly schedule: (contact: ContactId) => void
-  /** Resolves when those scheduled so far are in the outbox, or the disk is full; nothing follows. */
+  /** Resolves when those scheduled so far are in the outbox, or the disk is full; no more are sent. */
   readonly finish: () => Promise<void>
 }
 
-/** Schedules at once what an earlier process left waiting. */
+/** Schedules at once the receipts that an earlier process left. */
 export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
   const timers = new Map<ContactId, () => void>()
 
@@ -38,7 +38,7 @@ export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
     try {
       await send(contact)
     } catch (fault) {
-      // They are still on disk, and wait there for room.
+      // They stay on disk until there is room.
       if (!(fault instanceof Fault)) throw fault
       arm(contact, RETRY_MS)
     }
@@ -55,7 +55,7 @@ export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
     if (!timers.has(contact)) arm(contact, COALESCE_MS + randomDelay(contact))
   }
 
-  /** Who waits a random time hides from an observer that a receipt answers the frame before it. */
+  /** A random delay hides from an observer that a receipt answers the frame before it. */
   function randomDelay(contact: ContactId): number {
     const max = queue.state().contacts.get(contact)?.receiptDelay ?? 0
     return max === 0 ? 0 : Buffer.from(ports.random(4)).readUInt32LE() % (max + 1)

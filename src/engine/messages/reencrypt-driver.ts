@@ -5,14 +5,14 @@ import { runDetached } from "../state/run-detached.ts"
 import type { Ports } from "../state/ports.ts"
 import { hasUnsent, reencryptUnsent, unsentContacts } from "./reencrypt.ts"
 
-/** Texts that a contact's old session left behind, sent again in the new one. */
+/** Sends the texts that a contact's old session left in its new one. */
 export type Reencryption = {
   readonly start: (contact: ContactId) => void
-  /** Goes on where something kept it from going on; resolves when they are in the outbox, or it cannot go on now. */
+  /** Continues after an interruption; resolves when the texts are in the outbox, or it cannot continue now. */
   readonly done: (contact: ContactId) => Promise<void>
 }
 
-/** Starts at once with what an earlier process left half sent. */
+/** Starts at once with the texts that an earlier process left. */
 export function openReencryption(ports: Ports, queue: CommitQueue, events: Events): Reencryption {
   const working = new Map<ContactId, Promise<void>>()
 

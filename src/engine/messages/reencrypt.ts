@@ -11,18 +11,18 @@ import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { unsentChange, unsentIn } from "../state/update.ts"
 
-/** Unacknowledged texts are the newest of a conversation, and an outbox holds no more. */
+/** Unacknowledged texts are the newest of a conversation, and the outbox holds no more than this. */
 const UNSENT_MAX = 10_000
 
 /**
- * After a contact got a new session: texts that the old one sealed and nobody acknowledged are sealed again, in the
- * same order and under their old ids. A crash in between, or a session that cannot go on, leaves the rest for later.
+ * After a contact got a new session: texts that the old one sealed and the peer has not acknowledged are sealed again, in
+ * the same order and under their old ids. After a crash, or when the session cannot send, the rest follows later.
  */
 export async function reencryptUnsent(ports: Ports, queue: CommitQueue, contact: ContactId): Promise<void> {
   const session = unsentIn(queue.state(), contact)
   const messages = await ports.store.history(contact, { limit: UNSENT_MAX })
   for (const { mid } of messages.filter(isUnsent)) {
-    // taken back or acknowledged, perhaps, while those before it were sealed
+    // perhaps cancelled or acknowledged while those before it were sealed
     const message = await ports.store.findMessage(contact, mid)
     if (message === undefined || !isUnsent(message)) continue
     const mayContinue = await queue.run((state) =>
@@ -36,7 +36,7 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, contact:
   })
 }
 
-/** Texts that wait for a session to carry them, oldest first: an earlier one did, or there is none yet. */
+/** Texts that wait for a session, oldest first: an earlier one sealed them, or there is none yet. */
 export async function unsentTexts(
   ports: Ports,
   queue: CommitQueue,
@@ -48,7 +48,7 @@ export async function unsentTexts(
   return messages.filter((message) => isUnsent(message) && !isInOutbox(queue.state(), message))
 }
 
-/** Those of all contacts. */
+/** The same for all contacts. */
 export async function allUnsentTexts(ports: Ports, queue: CommitQueue): Promise<readonly MessageRecord[]> {
   const texts: MessageRecord[] = []
   for (const contact of queue.state().contacts.keys())
@@ -60,12 +60,12 @@ function isInOutbox(state: EngineState, { contact, mid }: MessageRecord): boolea
   return state.byTextId.has(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
 }
 
-/** Whether another handshake came meanwhile: then all of it begins again, from the first text. */
+/** Whether another handshake happened meanwhile: then everything restarts from the first text. */
 function isOver(state: EngineState, contact: ContactId, session: Uint8Array): boolean {
   return !equal(unsentIn(state, contact), session)
 }
 
-/** Contacts whose texts an earlier process left half sent. */
+/** Contacts with texts that an earlier process left. */
 export function unsentContacts(state: EngineState): ContactId[] {
   return [...state.contacts.keys()].filter((contact) => hasUnsent(state, contact))
 }
@@ -79,7 +79,7 @@ function isUnsent({ mine, kind, state }: MessageRecord): boolean {
   return mine && kind === "text" && (state === "queued" || state === "broker")
 }
 
-/** Whether it is on its way, now or before. */
+/** Whether it is or was in the outbox. */
 function reencryptOne(state: EngineState, message: MessageRecord, input: StepInput): Decision<boolean> {
   const record = state.contacts.get(message.contact)
   if (record === undefined || isUnsendable(record)) return noChange(false)

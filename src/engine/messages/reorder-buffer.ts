@@ -4,14 +4,14 @@ import type { ContactUpdate } from "../state/update.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import { closeAllGaps, closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
 
-/** More texts than this do not wait for a missing one: a peer could fill the memory with them. */
+/** At most this many texts wait for a missing one: a peer could fill the memory with more. */
 const HELD_MAX = 1024
-/** ... nor texts of more characters than this together. */
+/** ... and they have at most this many characters together. */
 const HELD_LENGTH_MAX = 4 * 1024 * 1024
 
 /**
- * A text of theirs takes its place: it is shown with all that waited for it, or waits itself for those before it. One
- * without a number, or that comes after its gap was shown, is shown at once [D-20] [D-21].
+ * Puts a text of theirs in order: it is shown with all that waited for it, or waits for those before it. One
+ * without a number, or after its gap was shown, is shown at once [D-20] [D-21].
  */
 export function insertText(
   update: ContactUpdate,
@@ -42,7 +42,7 @@ export function insertText(
   if (isTooMuch(held)) closeGap(update, held)
 }
 
-/** What was dropped while they were blocked is no gap. */
+/** Texts that were dropped while they were blocked are not a gap. */
 function resync(update: ContactUpdate, state: EngineState, number: number): void {
   closeAllGaps(update, state)
   update.textNumbers = {
@@ -52,7 +52,7 @@ function resync(update: ContactUpdate, state: EngineState, number: number): void
   }
 }
 
-/** Their word that these texts will never come. */
+/** The peer reports that these texts will never come. */
 export function applyGone(update: ContactUpdate, state: EngineState, numbers: readonly number[]): void {
   const { contact, input } = update
   const held = new Map(heldFrom(state, contact.id))

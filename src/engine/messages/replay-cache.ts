@@ -5,22 +5,22 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 
 /**
- * Frames that carried no text leave no message behind to know them by when they come again (their receipt was
- * lost, or the broker delivered twice). So the last few are remembered by 8 bytes each, in two lists: the receipt of an
- * `owed` one is sent again, and a `passing` one is at least no sign of a lost session.
+ * A frame without a text leaves no message by which to recognise a repetition (its receipt was
+ * lost, or the broker delivered it twice). So the last few are remembered by 8 bytes each, in two lists: the receipt of an
+ * `owed` one is sent again, and a repeated `passing` one is not taken for a sign of a lost session.
  */
 export type ReplayKind = keyof ReplayCache
 
 const REPLAY_MAX = 64
 
-/** What a frame that came before was, by its message id. */
+/** The list that holds a repeated frame, by its message id. */
 export function findReplay(state: EngineState, contact: ContactId, mid: Uint8Array): ReplayKind | undefined {
   const wanted = mid.subarray(0, SHORT_MID_BYTES)
   const cache = cacheOf(state, contact)
   return (["owed", "passing"] as const).find((kind) => cache[kind].some((known) => equal(known, wanted)))
 }
 
-/** Remembers one more, and forgets the oldest over `REPLAY_MAX`. */
+/** Adds one, and drops the oldest over `REPLAY_MAX`. */
 export function rememberFrame(
   state: EngineState,
   contact: ContactId,

@@ -19,8 +19,8 @@ type WaitOptions = {
 type WaitParts = { readonly ports: Ports; readonly events: Events; readonly broker: BrokerConnection }
 
 /**
- * Waits until a text of ours that was just stored has reached `wait`, can come no further, or the time is over; then says
- * how far it came. A wait for the broker alone ends when the connection fails.
+ * Waits until a text of ours that was just stored has reached `wait`, has failed, or the time is over; then returns
+ * its state. A wait for the broker alone ends when the connection fails.
  */
 export async function waitForState(
   parts: WaitParts,

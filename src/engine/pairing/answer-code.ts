@@ -25,7 +25,7 @@ const ANSWER: Machine<AnswerState, AnswerEvent, AnswerEffect> = { step: answerSt
 type Keyed = Extract<AnswerEffect, { kind: "keyed" }>
 type Exchange = { readonly runner: MachineRunner<AnswerState, AnswerEvent>; readonly effect: AnswerEffect }
 
-/** Exchanges keys with whoever shows this code. Everything that fails before the handshake leaves no trace. */
+/** Exchanges keys with the side that shows this code. A failure before the handshake leaves no trace. */
 export async function answerCode(context: PairingContext, carrier: string): Promise<Paired> {
   const { code, at } = readCode(carrier)
   const { queue } = context
@@ -52,7 +52,7 @@ function readCode(carrier: string): { code: PairingCode; at: Address | undefined
   )
 }
 
-/** Runs the exchange up to the key, or to its failure. */
+/** Runs the exchange until it has a key or fails. */
 async function exchange(
   { ports }: PairingContext,
   choice: BrokerChoice,
@@ -86,7 +86,7 @@ type Finish = {
   readonly keyed: Keyed
 }
 
-/** Checks the broker, becomes a member of it where need be, proves the code and shakes hands [P-15]. */
+/** Checks the broker, joins it if needed, proves the code and does the handshake [P-15]. */
 async function finish(context: PairingContext, { choice, code, runner, keyed }: Finish): Promise<Paired> {
   const { psk, grant } = keyed
   let proven: MachineRunner<AnswerState, AnswerEvent> | undefined

@@ -15,16 +15,16 @@ import { ensureMember, ownConnection, within } from "./broker-choice.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
 import { deferred } from "../../async/deferred.ts"
 
-/** The owner answers at once if mqttchat runs there; whoever waits longer has gone to wake them. */
+/** The owner answers at once if mqttchat runs there; the rest of this time is for asking them to start it. */
 export const BUNDLE_WITHIN_MS = 120_000
 
-/** Fetches the bundle that the link names from its owner, and shakes hands. */
+/** Fetches the bundle that the link names from its owner, and does the handshake. */
 export async function answerLink(context: PairingContext, carrier: string): Promise<Paired> {
   const link = parsePairingLink(carrier)
   if (link === undefined) {
     throw new Fault(
       "bad-data",
-      "this is not a whole pairing link",
+      "this pairing link is incomplete",
       "copy all of it, in quotes: mqttchat pair 'LINK'",
     )
   }
@@ -35,13 +35,13 @@ export async function answerLink(context: PairingContext, carrier: string): Prom
   return awaitWelcome(context, await context.initiate({ bundle, mode: MODE.link, psk, inbox }))
 }
 
-/** Shakes hands with the owner of a bundle file, who may come online much later. */
+/** Does the handshake with the owner of a bundle file, who may come online much later. */
 export async function answerFile(context: PairingContext, carrier: string): Promise<Paired> {
   const file = readArmour(carrier)
   if (file === undefined) {
     throw new Fault(
       "bad-data",
-      "this is not a whole bundle file",
+      "this bundle file is incomplete",
       "ask for it again: mqttchat pair --file FILE",
     )
   }
@@ -58,7 +58,7 @@ function accessOf({ proof, invitation, members }: PairingLink): Access {
   return { proof, entry, ...(members === undefined ? {} : { members }) }
 }
 
-/** Asks every two seconds, from the inbox that stays ours for this contact. */
+/** Asks every two seconds, from the inbox that will be ours for this contact. */
 async function fetchBundle(context: PairingContext, link: PairingLink, inbox: Inbox): Promise<Uint8Array> {
   const { ports } = context
   const connection = await ownConnection(context)
@@ -77,7 +77,7 @@ async function fetchBundle(context: PairingContext, link: PairingLink, inbox: In
   }
 }
 
-/** Runs `send` now and every two seconds; what a lost link swallows goes with the next one. */
+/** Runs `send` now and every two seconds: a request that gets lost is repeated. */
 function repeat({ ports }: PairingContext, send: () => Promise<void>): () => void {
   let cancel = (): void => undefined
   const next = (): void => {
@@ -93,7 +93,7 @@ function repeat({ ports }: PairingContext, send: () => Promise<void>): () => voi
 function absentFault(): Fault {
   return new Fault(
     "unavailable",
-    "whoever made this link is not there now, or the link was used; no contact was saved",
+    "the person who made this link is not online, or the link was used; no contact was saved",
     "open the link again when they run mqttchat",
   )
 }

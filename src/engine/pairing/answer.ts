@@ -2,7 +2,7 @@ import { answerCode } from "./answer-code.ts"
 import { answerFile, answerLink } from "./answer-link.ts"
 import type { AnswerOffer } from "../state/ports.ts"
 
-/** Answers what somebody offered by code, link or file. */
+/** Answers an offer by code, link or file. */
 export const answerOffer: AnswerOffer = (context, { kind, offer }) => {
   switch (kind) {
     case "code":

@@ -18,21 +18,21 @@ import type {
 } from "../state/ports.ts"
 import { guestAddressOf, isAddressOf, addressesFrom } from "../connection/broker-addresses.ts"
 
-/** The profile's link is up or nearly so when somebody pairs; a broker that takes longer is away. */
+/** The profile's connection is up or nearly so when the user pairs; a broker that takes longer is away. */
 const ONLINE_WITHIN_MS = 5_000
-/** A registrar answers within some 20 ms; nothing tells when the first link of a fresh profile begins. */
+/** A registrar answers within some 20 ms; no event reports when the first connection of a new profile starts. */
 const RECHECK_MS = 20
 
 const UNPROVEN = { kind: "unproven" } as const
 
-/** Where an offer is answered. */
+/** The broker at which an offer is answered. */
 export type BrokerChoice =
-  /** Over the profile's own link: this profile is at that broker already. */
+  /** Over the profile's own connection: this profile is at that broker already. */
   | { readonly kind: "member"; readonly connection: Connection }
-  /** Over a guest's link, which proves nothing where the broker is new. The caller closes it. */
+  /** Over a guest's connection, which proves nothing if the broker is new. The caller closes it. */
   | { readonly kind: "newcomer"; readonly connection: ClosableConnection; readonly address: BrokerAddress }
 
-/** The profile's own link, up. Faults `config` without a broker, `unavailable` when the link does not come up. */
+/** The profile's own connection, online. Faults `config` without a broker, `unavailable` when it does not come online. */
 export async function ownConnection(context: PairingContext): Promise<Connection> {
   const connection = await firstConnection(context)
   const why = `${brokerName(context)} does not answer`
@@ -41,7 +41,7 @@ export async function ownConnection(context: PairingContext): Promise<Connection
   return connection
 }
 
-/** A fresh profile may still be turning its invitation into a certificate, and has no link before. */
+/** A new profile may still be turning its invitation into a certificate, and has no connection before. */
 async function firstConnection(context: PairingContext): Promise<Connection> {
   const { config, after } = context.ports
   for (let waited = 0; ; waited += RECHECK_MS) {
@@ -55,7 +55,7 @@ async function firstConnection(context: PairingContext): Promise<Connection> {
   }
 }
 
-/** The own link where the broker at `at` is the profile's, otherwise a guest's link to it. */
+/** Our own connection if the broker at `at` is the profile's, otherwise a guest's connection to it. */
 export async function chooseBroker(
   context: PairingContext,
   at: BrokerAddress | undefined,
@@ -67,14 +67,14 @@ export async function chooseBroker(
   }
   const address = at ?? (broker && guestAddressOf(broker))
   if (address === undefined) {
-    throw new Fault("usage", "the code does not say at which broker it is offered", "mqttchat pair CODE@HOST")
+    throw new Fault("usage", "the code does not name its broker", "mqttchat pair CODE@HOST")
   }
   const known = broker !== undefined && isAddressOf(broker, address)
   const trust = known ? broker.trust : UNPROVEN
   return { kind: "newcomer", connection: await dialGuest(context.ports, { address, trust }), address }
 }
 
-/** Makes the profile a member of the broker of a link or file, where it is not one already. */
+/** Makes the profile a member of the broker of a link or file, if it is not one already. */
 export async function ensureMember(context: PairingContext, address: Address, access: Access): Promise<void> {
   const broker = context.ports.config.broker()
   if (broker === undefined || !(await isMember(context))) return joinWithAccess(context, address, access)
@@ -95,7 +95,7 @@ export async function joinWithAccess(
   await context.joinBroker(broker, credential)
 }
 
-/** Refuses a line whose server showed no certificate with the pin of the grant [P-15]. */
+/** Refuses a connection whose server showed no certificate with the pin of the grant [P-15]. */
 export function checkPin(connection: Connection, proof: BrokerProof, name: string): void {
   if (proof.kind === "pin" && !connection.serverPins().some((pin) => equal(pin, proof.pin)))
     throw pinMismatch(name)
@@ -114,7 +114,7 @@ export function within<T>(ports: Ports, ms: number, promise: Promise<T>, fault: 
   })
 }
 
-/** True with a certificate or an account, also while the registrar is just making one. */
+/** True with a certificate or an account, or while the registrar is making a certificate. */
 async function isMember(context: PairingContext): Promise<boolean> {
   const { config } = context.ports
   if (hasPendingCredential(context)) {
@@ -132,7 +132,7 @@ function hasPendingCredential({ ports }: PairingContext): boolean {
   return credential !== undefined && isPending(credential)
 }
 
-/** One broker may have several addresses; what counts is the key it shows. */
+/** A broker may have several addresses; its key identifies it. */
 function isSameBroker(broker: BrokerConfig, at: Address, proof: BrokerProof): boolean {
   const { trust } = broker
   if (trust.kind === "pin" && proof.kind === "pin") return equal(trust.pin, proof.pin)
@@ -149,7 +149,7 @@ async function leadsTo(ports: Ports, at: BrokerAddress, broker: BrokerConfig): P
   return same
 }
 
-/** A guest's link, up. Rejects with what went wrong at the first try. */
+/** A guest's connection, online. Rejects with the fault of the first try. */
 function dialGuest(
   ports: Ports,
   broker: Pick<ConnectTarget, "address" | "trust">,
@@ -189,7 +189,7 @@ function credentialFor(ports: Ports, entry: Entry): NewCredential {
     case "none":
       throw new Fault(
         "refused",
-        "the other side may not let newcomers in at its broker; no contact was saved",
+        "the other side may not invite to its broker; no contact was saved",
         "ask the person who runs the broker for access, then: mqttchat init",
       )
   }

@@ -3,7 +3,7 @@ import { type Bundle, readBundle } from "../../session/bundle.ts"
 import { within } from "./broker-choice.ts"
 import type { PairingContext, Initiated, Paired } from "../state/ports.ts"
 
-/** The owner was there a moment ago; if its answer takes longer it is on its way and the contact is kept. */
+/** The owner was online a moment ago; if its answer takes longer, it is on its way and the contact is kept. */
 const WELCOME_WITHIN_MS = 30_000
 
 /** The bundle of an offer, its signature and its time checked. Faults `bad-data`. */
@@ -12,7 +12,7 @@ export function readOfferedBundle({ ports }: PairingContext, bytes: Uint8Array):
   if (bundle !== undefined) return bundle
   throw new Fault(
     "bad-data",
-    "this offer is damaged or its time is over; no contact was saved",
+    "this offer is damaged or has expired; no contact was saved",
     "ask for a new one",
   )
 }

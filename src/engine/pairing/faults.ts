@@ -2,13 +2,13 @@ import { Fault } from "../../errors.ts"
 import type { AnswerEffect } from "../../pairing/answer.ts"
 import type { OfferEffect } from "../../pairing/offer.ts"
 
-/** How an exchange can end badly, on either side. */
+/** How an exchange can fail, on either side. */
 export type CodeFailure =
   Extract<OfferEffect, { kind: "failed" }>["why"] | Extract<AnswerEffect, { kind: "failed" }>["why"]
 
 const NEW_CODE = "a new code, on either side: mqttchat pair"
 
-/** The same words for both sides, since neither can tell a mistake from an attack [P-24]. */
+/** Both sides get the same words, since neither can tell a mistake from an attack [P-24]. */
 export function codeFault(why: CodeFailure): Fault {
   switch (why) {
     case "mismatch":
@@ -16,14 +16,14 @@ export function codeFault(why: CodeFailure): Fault {
     case "used":
       return new Fault(
         "refused",
-        "the code did not match, or somebody else used it; it is dead on both sides and no contact was saved",
+        "the code did not match, or someone else used it; it is now invalid on both sides and no contact was saved",
         NEW_CODE,
       )
     case "absent":
     case "expired":
       return new Fault(
         "refused",
-        "this code is not on offer: a code lives ten minutes and for one try; no contact was saved",
+        "this code is not valid: a code lasts ten minutes and works for one try; no contact was saved",
         NEW_CODE,
       )
     case "silent":
@@ -34,7 +34,7 @@ export function codeFault(why: CodeFailure): Fault {
 export function pinMismatch(name: string): Fault {
   return new Fault(
     "protocol",
-    `${name} is not the broker of whoever gave you this: somebody may be in the path; no contact was saved`,
+    `${name} is not the broker of the person who gave you this: someone may be intercepting; no contact was saved`,
     "check the address, and pair again on a network you trust",
   )
 }

@@ -11,14 +11,14 @@ export function freshBundle({ ports, newInbox }: PairingContext, lifeS: number):
   return makeBundle(ports.identity, terms, ports.random)
 }
 
-/** The broker at which this profile receives. Faults `config` where there is none. */
+/** The broker at which this profile receives. Faults `config` without one. */
 export function ownBroker({ ports }: PairingContext): BrokerConfig {
   const broker = ports.config.broker()
   if (broker !== undefined) return broker
   throw new Fault("config", "this profile has no broker yet", "mqttchat init, or: mqttchat pair CODE@HOST")
 }
 
-/** Faults `config` where there are no devices of a user: without a registrar a broker knows accounts at most. */
+/** Faults `config` at a broker without users' devices: without a registrar a broker knows accounts at most. */
 export function requireRegistrar(context: PairingContext): void {
   const isDevice = context.ports.config.credential()?.kind === "device"
   if (isDevice && ownBroker(context).registrar !== undefined) return
@@ -30,8 +30,8 @@ export function requireRegistrar(context: PairingContext): void {
 }
 
 /**
- * What lets a newcomer in at our broker: a fresh invitation where it has a registrar; nothing but its openness where
- * we need no account ourselves. An account of ours is not handed on. Faults of the registrar are passed on.
+ * The access of a newcomer to our broker: a fresh invitation if it has a registrar; none is needed if
+ * we need no account ourselves. Our own account is never passed on. Rejects with the faults of the registrar.
  */
 export async function entryForNewcomer(context: PairingContext, to: Invited): Promise<Entry> {
   const { ports } = context

@@ -4,12 +4,12 @@ import { Fault } from "../../errors.ts"
 import { pairingTopic } from "../../wire/topics.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 
-/** Something of a kind that a debug line can name. */
+/** The kinds that a debug line can name. */
 type Kinds<Name extends "input" | "state" | "effect"> = {
   readonly kind: NonNullable<DebugFields<"pairing", "step">[Name]>
 }
 
-/** What every machine of the pairing room receives, with events of its own. */
+/** The events that every pairing machine receives, in addition to its own. */
 type RunnerEvent = { readonly kind: "message"; readonly bytes: Uint8Array } | { readonly kind: "tick" }
 
 export type Machine<
@@ -25,16 +25,16 @@ export type Machine<
   readonly wakesAt: (state: State) => number | undefined
 }
 
-/** A machine at work on one nameplate. */
+/** A machine that runs on one nameplate. */
 export type MachineRunner<State, Event> = {
-  /** Resolves when what the event made it say is on the broker, or lost and so left to the next repetition. */
+  /** Resolves when the messages that the event caused are on the broker, or lost: then the next repetition sends them. */
   readonly feed: (event: Event) => Promise<void>
   readonly state: () => State
   /** Stops listening and ticking. */
   readonly stop: () => void
 }
 
-/** The nameplates in use on each line: nobody may play both sides of a code [P-27]. */
+/** The nameplates in use on each connection: one profile may not take both sides of a code [P-27]. */
 const inUse = new WeakMap<Connection, Set<number>>()
 
 export type NameplateChannel = {
@@ -45,7 +45,7 @@ export type NameplateChannel = {
 
 /**
  * Starts to listen on a nameplate and resolves when the broker has the subscription; `onTold` is called at once.
- * Faults `refused` where this line is on that nameplate already.
+ * Faults `refused` if this connection is on that nameplate already.
  */
 export async function runMachine<
   State extends Kinds<"state">,
@@ -118,7 +118,7 @@ function reserve(connection: Connection, nameplate: number): () => void {
   return () => occupied.delete(nameplate)
 }
 
-/** What a lost link swallows is said again two seconds later; that the broker refuses it, the timeouts will tell. */
+/** A lost message is repeated two seconds later; if the broker refuses it, a timeout ends the exchange. */
 async function publish(connection: Connection, topic: string, message: Uint8Array): Promise<void> {
   try {
     await connection.publish(topic, message)

@@ -12,19 +12,19 @@ import { pairingTopic } from "../../wire/topics.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 
-/** Of 9999 nameplates a draw meets a used one rarely, and five times in a row only where somebody holds them all. */
+/** Of 9999 nameplates a draw rarely hits a used one, and five in a row only if an attacker holds them all. */
 const DRAWS_MAX = 5
 
 const OFFER: Machine<OfferState, OfferEvent, OfferEffect> = { step: offerStep, wakesAt: offerWakesAt }
 
-/** A nameplate that is ours; `hear` says who listens to what its machine tells. */
+/** A nameplate that is ours; `hear` sets the listener of its machine's effects. */
 export type ClaimedNameplate = {
   readonly code: PairingCode
   readonly runner: MachineRunner<OfferState, OfferEvent>
   readonly setHandler: (onEffect: (effect: OfferEffect) => void) => void
 }
 
-/** Draws codes until a nameplate is free [P-21]. Faults `unavailable` when five are taken or the link is lost. */
+/** Draws codes until a nameplate is free [P-21]. Faults `unavailable` when five are taken or the connection is lost. */
 export async function drawCode(
   ports: Ports,
   connection: Connection,
@@ -37,7 +37,7 @@ export async function drawCode(
   throw new Fault("unavailable", "every code that was tried is in use at this broker", "mqttchat pair --link")
 }
 
-/** Claims the nameplate of a code, or undefined where somebody else holds it. */
+/** Claims the nameplate of a code, or undefined if it is taken. */
 async function claim(
   ports: Ports,
   connection: Connection,

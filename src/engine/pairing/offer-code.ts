@@ -15,7 +15,7 @@ import { ownConnection } from "./broker-choice.ts"
 import type { PairingContext, Expectation, Invited, Offered } from "../state/ports.ts"
 import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
 
-/** The bundle outlives the code: a caller that proved it may need a while to register. */
+/** The bundle outlives the code: a caller that has proved it may need a while to register. */
 const BUNDLE_LIFE_S = DAY_S
 const NOTHING: Entry = { kind: "none" }
 
@@ -25,7 +25,7 @@ export async function offerCode(context: PairingContext, words: WordCount, to: I
   if (to === "device") requireRegistrar(context)
   const connection = await ownConnection(context)
   if (!mayOffer(context.queue.state(), ports.now())) {
-    const why = "five codes failed within the hour: somebody may be guessing"
+    const why = "five codes failed within an hour: someone may be guessing"
     throw new Fault("refused", why, "mqttchat pair --link")
   }
   const claimed = await drawCode(ports, connection, words)
@@ -38,14 +38,14 @@ export async function offerCode(context: PairingContext, words: WordCount, to: I
   }
 }
 
-/** A code on the screen, until it is paired, dead or taken back. */
+/** A code on the screen, until it is paired, failed or cancelled. */
 class CodeOffer {
   readonly #context: PairingContext
   readonly #runner: ClaimedNameplate["runner"]
   readonly #to: Invited
   readonly #open: OpenBundle
   #expectation: Expectation | undefined
-  /** Why the caller was not let in at the broker, if that is what ends this. */
+  /** Why the caller got no access to the broker, if that ended the offer. */
   #entryRefusal: Fault | undefined
   #over = false
   #granted = false
@@ -64,7 +64,7 @@ class CodeOffer {
     })
   }
 
-  /** Who has the grant may have answered already, and would be left with somebody who does not know them [P-24]. */
+  /** A caller with the grant may have answered already, and would keep a contact that does not know them [P-24]. */
   async cancel(): Promise<void> {
     await this.#runner.feed({ kind: "cancel" })
     if (this.#granted) this.#stop()
@@ -86,7 +86,7 @@ class CodeOffer {
     }
   }
 
-  /** A guest's invitation is fetched first; the bundle is on disk before anybody learns of it. */
+  /** A guest's invitation is fetched first; the bundle is on disk before anyone learns of it. */
   async #grant({ guest, psk }: Extract<OfferEffect, { kind: "answered" }>): Promise<void> {
     const context = this.#context
     const broker = ownBroker(context)
@@ -102,7 +102,7 @@ class CodeOffer {
     await this.#runner.feed({ kind: "ready", grant: { bundle, access } })
   }
 
-  /** A caller that may not come in learns so inside the channel. */
+  /** A caller without access is told so inside the channel. */
   async #entry(): Promise<Entry> {
     try {
       return await entryForNewcomer(this.#context, this.#to)
@@ -118,7 +118,7 @@ class CodeOffer {
     return this.#over
   }
 
-  /** The caller has the code and all it needs; only its way to us can be long now. */
+  /** The caller has the code and all it needs; only its answer may take long now. */
   #awaitInit(): void {
     const { ports, emit } = this.#context
     this.#cancelTimeout = ports.after(PROOF_WITHIN_MS, () => {
@@ -139,7 +139,7 @@ class CodeOffer {
     await this.#emitFailure(this.#entryRefusal ?? codeFault(why))
   }
 
-  /** Something of ours failed, not the code: the caller is told all the same that this attempt is over. */
+  /** A failure on our side, not of the code: the caller is still told that this attempt is over. */
   async #giveUp(fault: unknown): Promise<void> {
     if (!(fault instanceof Fault)) throw fault
     await this.#runner.feed({ kind: "cancel" })
@@ -152,7 +152,7 @@ class CodeOffer {
     this.#context.emit({ kind: "pair-failed", reason: message, hint: hint ?? "mqttchat pair" })
   }
 
-  /** Nothing of an offer that came to nothing stays: bundle, secrets and mailbox go. */
+  /** Removes all of a failed offer: bundle, secrets and mailbox. */
   async #end(): Promise<void> {
     this.#stop()
     await this.#expectation?.cancel()

@@ -13,7 +13,7 @@ import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
 /** Long enough for a mail or a memory stick, short enough that a forgotten one opens nothing. */
 const LIFE_S = 7 * DAY_S
 
-/** A link that lets one person pair, and come in at our broker where we may invite. */
+/** A link with which one person can pair, and join our broker if we may invite. */
 export async function offerLink(context: PairingContext): Promise<Offered> {
   const broker = ownBroker(context)
   const open = freshBundle(context, LIFE_S)
@@ -46,13 +46,13 @@ function expect(
   return context.expect({ open, mode, psk: linkPsk(hash), ...tag, onPaired: () => undefined })
 }
 
-/** Without an invitation the offer still serves members of the broker, so the registrar's no is told and no fault. */
+/** Without an invitation the offer still works for members of the broker, so the registrar's refusal is a notice and not a fault. */
 async function entryOrNotice(context: PairingContext): Promise<Entry> {
   try {
     return await entryForNewcomer(context, "person")
   } catch (fault) {
     if (!(fault instanceof Fault)) throw fault
-    const text = `only somebody who is at this broker already can use it: ${fault.message}`
+    const text = `only a member of this broker can use it: ${fault.message}`
     context.emit(notice(text))
     return { kind: "none" }
   }

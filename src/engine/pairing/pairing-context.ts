@@ -31,7 +31,7 @@ type Waiter = {
   readonly reject: (why: Fault) => void
 }
 
-/** The pairing side of the engine: what the drivers borrow, and what the engine tells them. */
+/** The pairing side of the engine: what the drivers use, and what the engine reports to them. */
 export class EnginePairing implements PairingContext {
   readonly ports: Ports
   readonly queue: CommitQueue
@@ -97,7 +97,7 @@ export class EnginePairing implements PairingContext {
     events.emit({ kind: "paired", ...paired })
   }
 
-  /** The owner of a bundle that we answered has spoken. */
+  /** The owner of a bundle that we answered has sent its first message. */
   onWelcomed({ contact: id, renamedFrom }: Extract<Effect, { kind: "welcomed" }>): void {
     const { queue, events } = this.#source
     const contact = queue.state().contacts.get(id)
@@ -110,7 +110,7 @@ export class EnginePairing implements PairingContext {
     events.emit({ kind: "paired", ...paired })
   }
 
-  /** Nobody is paired any more. */
+  /** Ends all pairings under way. */
   close(): void {
     for (const { reject } of this.#welcomes.values()) {
       reject(new Fault("unavailable", "mqttchat is closing", "mqttchat contacts"))
@@ -133,7 +133,7 @@ export class EnginePairing implements PairingContext {
     const welcomed = new Promise<Paired>((resolve, reject) => {
       this.#welcomes.set(id, { known, resolve, reject })
     })
-    // Not every driver waits for it: a file is answered whenever its owner comes online.
+    // Not every driver awaits it: a file is answered when its owner comes online, perhaps days later.
     welcomed.catch(ignoreUnavailable)
     return welcomed
   }
@@ -148,7 +148,7 @@ export class EnginePairing implements PairingContext {
     if (wasOpen) this.#source.mailboxes.close(mailbox)
   }
 
-  /** Offline, what was committed goes on by itself when the link is back. */
+  /** Offline, what was committed is sent when the connection is back. */
   async #whileOnline(done: Promise<void>): Promise<void> {
     if (this.#source.broker.status().kind === "online") await done
     else done.catch(ignoreUnavailable)

@@ -7,13 +7,13 @@ import type { Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { profileSetting, saveProfileSetting } from "../state/profile-settings.ts"
 
-/** Each try at a code is a guess with chance 2^-22; whoever makes us offer again and again gets no more of them. */
+/** Each try at a code is a guess with chance 2^-22; an attacker who makes us offer repeatedly gets no more than these. */
 const GUESSES_PER_HOUR = 5
-/** Dead codes are few, and older ones have expired on the other side. */
+/** Failed codes are few, and older ones have expired on the other side. */
 const DEAD_CODES_MAX = 16
 const HASH_BYTES = 16
 
-/** What failed exchanges leave behind: when they were, and which codes this profile must not try again [P-25]. */
+/** The record of failed exchanges: their times, and the codes that this profile must not try again [P-25]. */
 type PairMemory = { readonly failedAt: readonly number[]; readonly dead: readonly Uint8Array[] }
 
 export function mayOffer(state: EngineState, now: number): boolean {
@@ -25,13 +25,13 @@ export function isDead(state: EngineState, code: PairingCode): boolean {
   return pairMemory(state).dead.some((hash) => equal(hash, hashOf(code)))
 }
 
-/** An offer of ours was answered by somebody without the code. */
+/** A caller without the code answered our offer. */
 export function rememberGuess(state: EngineState, now: number): Decision<null> {
   const { failedAt, dead } = pairMemory(state)
   return remembered({ failedAt: [...failedAt, now].slice(-GUESSES_PER_HOUR), dead })
 }
 
-/** A code that we typed met another one. */
+/** A code that we typed did not match the offer's. */
 export function rememberDead(state: EngineState, code: PairingCode): Decision<null> {
   const { failedAt, dead } = pairMemory(state)
   return remembered({ failedAt, dead: [...dead, hashOf(code)].slice(-DEAD_CODES_MAX) })

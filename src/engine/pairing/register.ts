@@ -12,7 +12,7 @@ export async function register(
 ): Promise<Results["register"]> {
   const parsed = parseInvitationLink(params.invitation)
   if (parsed === undefined) {
-    throw new Fault("bad-data", "this is not a whole invitation", "copy all of it, in quotes")
+    throw new Fault("bad-data", "this invitation is incomplete", "copy all of it, in quotes")
   }
   const { address: guestAddress, invitation, proof, members } = parsed
   const access = { proof, entry: { kind: "invitation", invitation }, ...(members && { members }) } as const

@@ -6,10 +6,10 @@ import * as shape from "./shapes.ts"
 const { contact, contactReference, empty, limit, name, nothing, offerKind, seq, wordCount } = shape
 /** As many messages as fit on a few screens. */
 const PAGE = 50
-/** With texts of the greatest length still far below the largest answer. */
+/** Even with the longest texts far below the largest answer. */
 const EVENT_PAGE = 100
 const messages = v.array(shape.message)
-/** Cursors are `seq` numbers; neither is itself of the page. */
+/** Cursors are `seq` numbers; both are exclusive. */
 const page = {
   before: v.exactOptional(seq),
   after: v.exactOptional(seq),
@@ -24,14 +24,15 @@ export const COMMANDS = {
     result: shape.status,
   },
   "catch-up": {
-    about: "Answers when everything that the broker kept for the profile is here, or the connection is down.",
+    about:
+      "Answers when everything that the broker held for the profile has arrived, or the connection is down.",
     params: empty,
     result: nothing,
   },
   send: {
     about:
-      "Sends a message. Answers when it has come as far as `wait` says (on this disk, on the broker, on the peer's disk, " +
-      "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` says how far it came.",
+      "Sends a message. Answers when it has reached the state `wait` (on this disk, on the broker, on the peer's disk, " +
+      "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` is the state it has reached.",
     params: v.strictObject({
       contact: contactReference,
       text: shape.text,
@@ -42,14 +43,14 @@ export const COMMANDS = {
   },
   history: {
     about:
-      "Messages of a conversation, oldest first: the last ones; with `after`, the first ones after it. Before a page comes " +
-      "the one that ends `before` its first `seq`, after it the one that begins `after` its last.",
+      "Messages of a conversation, oldest first: the last ones; with `after`, the first ones after it. To page backward, " +
+      "pass the first `seq` of a page as `before`; to page forward, pass the last as `after`.",
     params: v.strictObject({ contact: contactReference, ...page }),
     result: messages,
   },
   search: {
     about:
-      "Messages that hold all words of `query`, newest first. The next page ends `before` the last `seq` of this one.",
+      "Messages that contain all words of `query`, newest first. For the next page, pass the last `seq` as `before`.",
     params: v.strictObject({ query: shape.query, ...page }),
     result: messages,
   },
@@ -76,12 +77,12 @@ export const COMMANDS = {
   },
   contacts: { about: "All contacts.", params: empty, result: v.array(contact) },
   rename: {
-    about: "Calls a contact something else.",
+    about: "Changes the name of a contact.",
     params: v.strictObject({ contact: contactReference, name }),
     result: contact,
   },
   block: {
-    about: "Drops what a contact sends, or takes that back.",
+    about: "Blocks a contact (its messages are dropped), or unblocks it.",
     params: v.strictObject({ contact: contactReference, blocked: v.boolean() }),
     result: contact,
   },
@@ -96,27 +97,27 @@ export const COMMANDS = {
     result: shape.comparison,
   },
   "mark-verified": {
-    about: "Notes that it was compared and is the same, or that it is not.",
+    about: "Records that you compared them, and whether they were the same.",
     params: v.strictObject({ contact: contactReference, verified: v.boolean() }),
     result: contact,
   },
   replace: {
     about:
-      "For a person with new keys, who was paired again as `newContact`: that contact takes over name and history of " +
+      "For a contact with new keys that was paired again as `newContact`: that one takes over the name and history of " +
       "`contact`, which is deleted. Nothing is sent to it until the new key is compared.",
     params: v.strictObject({ contact: contactReference, newContact: contactReference }),
     result: contact,
   },
   reset: {
     about:
-      "Makes the connection with a contact anew, as is done by itself when the state of one side was lost.",
+      "Renews the connection with a contact. This happens automatically when one side has lost its state.",
     params: v.strictObject({ contact: contactReference }),
     result: nothing,
   },
   privacy: {
     about:
-      "What a contact is told: that messages were read, that something is being written; and how long receipts wait at " +
-      "random before they leave.",
+      "Sets which notices a contact gets, read receipts and typing notices, and the longest random delay of " +
+      "receipts.",
     params: v.strictObject({
       contact: contactReference,
       readReceipts: v.boolean(),
@@ -126,22 +127,22 @@ export const COMMANDS = {
     result: contact,
   },
   timer: {
-    about: "Messages of a conversation disappear on both sides after so many seconds, 0 for never.",
+    about: "Sets after how many seconds messages of a conversation disappear on both sides; 0 for never.",
     params: v.strictObject({ contact: contactReference, timerSeconds: shape.timerSeconds }),
     result: contact,
   },
   typing: {
-    about: "Tells a contact that something is being written, where `privacy` allows it.",
+    about: "Tells a contact that you are typing, if `privacy` allows it.",
     params: v.strictObject({ contact: contactReference, typing: v.boolean() }),
     result: nothing,
   },
   outbox: {
-    about: "What was sent and not acknowledged by its receiver, and why.",
+    about: "Messages that their receivers have not acknowledged, and why.",
     params: empty,
     result: v.array(shape.outboxEntry),
   },
   cancel: {
-    about: "Takes a message back that its receiver has not acknowledged. It may have arrived all the same.",
+    about: "Cancels a message that its receiver has not acknowledged. It may still have arrived.",
     params: v.strictObject({ contact: contactReference, id: shape.messageId }),
     result: nothing,
   },
@@ -151,18 +152,19 @@ export const COMMANDS = {
     result: shape.offer,
   },
   "device-offer": {
-    about: "A code for another laptop of the same person: who answers it becomes a device of the same user.",
+    about:
+      "Offers a code for another laptop of the same person: the laptop that answers becomes a device of the same user.",
     params: v.strictObject({ wordCount: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
   "pair-answer": {
     about:
-      "Answers an offer: a code, a link, or the text of a file. Answers when the handshake is on disk and its first " +
-      "message on the broker; a code also waits for the peer.",
+      "Answers an offer: a code, a link, or the text of a file. Returns when the handshake is on disk and its first " +
+      "message on the broker; with a code, also when the peer has answered.",
     params: v.strictObject({ kind: offerKind, offer: shape.offerText }),
     result: shape.paired,
   },
-  "pair-cancel": { about: "Takes the offer back.", params: empty, result: nothing },
+  "pair-cancel": { about: "Cancels the offer.", params: empty, result: nothing },
   register: {
     about:
       "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",
@@ -171,7 +173,7 @@ export const COMMANDS = {
   },
   export: {
     about:
-      "Writes an encrypted backup of identity, contacts and conversations to `path`, a whole path where nothing is yet.",
+      "Writes an encrypted backup of identity, contacts and conversations to `path`, the absolute path of a new file.",
     params: v.strictObject({ path: shape.path, passphrase: shape.backupPassphrase }),
     result: shape.exported,
   },

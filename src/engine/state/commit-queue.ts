@@ -4,15 +4,15 @@ import { apply, copyState, openState, type EngineState } from "./engine-state.ts
 import type { Change, CommittedEffect, Decision, Effect } from "./decision.ts"
 import { eventRecord } from "./event-log.ts"
 
-/** So many steps share one commit at most; more would make the first of them wait for the last. */
+/** At most this many steps share one commit; with more, the first of them would wait too long for the last. */
 const STEPS_PER_COMMIT = 128
 
-/** The one path on which memory and disk change, step by step. */
+/** The only way to change memory and disk, step by step. */
 export type CommitQueue = {
-  /** What is on disk; read only, and to be read again after every wait. */
+  /** The state on disk; read-only, and stale after every await. */
   readonly state: () => EngineState
   /**
-   * Runs the step on the newest memory and resolves with its result once its changes are on disk. Rejects with
+   * Runs the step on the newest state and resolves with its result once its changes are on disk. Rejects with
    * the Fault of the commit; then neither memory nor disk has changed.
    */
   readonly run: <Result>(step: (state: EngineState) => Decision<Result>) => Promise<Result>
@@ -22,7 +22,7 @@ export type CommitQueue = {
 
 type Waiting = { readonly decide: (batch: Batch) => void; readonly reject: (why: unknown) => void }
 
-/** Steps of one commit: what they saw of each other, and what to say when it is on disk. */
+/** Steps of one commit: the state they share, and the effects to run when it is on disk. */
 type Batch = {
   readonly state: EngineState
   readonly changes: Change[]
@@ -36,7 +36,7 @@ export async function openCommitQueue(
   runEffects: (effects: readonly CommittedEffect[]) => Promise<void>,
 ): Promise<CommitQueue> {
   const state = openState(await store.load())
-  // Steps are decided on a second state, so that no part acts on what is not on disk yet.
+  // Steps run on a second state, so that no part acts on what is not on disk yet.
   let ahead = copyState(state)
   const waiting: Waiting[] = []
   let working: Promise<void> | undefined
@@ -88,13 +88,13 @@ export async function openCommitQueue(
   return { state: () => state, run, idle: () => working ?? Promise.resolve() }
 }
 
-/** The log shares the commit of what it tells of: neither is on disk without the other. */
+/** The event log shares the commit of its subject: neither is on disk without the other. */
 function record({ state, changes, effects }: Batch, effect: Effect): void {
   if (effect.kind !== "message" && effect.kind !== "receipt" && effect.kind !== "read") {
     effects.push(effect)
     return
   }
-  // A contact that a step of this batch has forgotten takes its events along.
+  // The events of a contact that this batch forgets are forgotten with it.
   if (!state.contacts.has(effect.contact)) return
   const change = { kind: "event", event: eventRecord(effect, state.nextEvent) } as const
   apply(state, change)
@@ -102,12 +102,12 @@ function record({ state, changes, effects }: Batch, effect: Effect): void {
   effects.push({ kind: "recorded", event: change.event })
 }
 
-/** What every socket holds by now shares the commit, for most of its time is the disk's. */
+/** All frames that have arrived by now share the commit, since most of its time is spent on the disk. */
 function allPendingSteps(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** A step that throws has changed nothing, and must not take the rest of its batch with it. */
+/** A step that throws has changed nothing, and must not fail the rest of its batch. */
 function decided<Result>(
   step: (state: EngineState) => Decision<Result>,
   state: EngineState,
@@ -121,7 +121,7 @@ function decided<Result>(
   }
 }
 
-/** Of what a batch writes over and over the last state is the only one worth writing. */
+/** If a batch writes the same record several times, only the last state needs to be written. */
 function writes(changes: readonly Change[]): Write[] {
   const last = new Map<string, Change>()
   for (const change of changes) {
@@ -136,7 +136,7 @@ function writes(changes: readonly Change[]): Write[] {
     .map(written)
 }
 
-/** What a change writes as a whole; undefined for what adds to the disk or depends on it. */
+/** The record that a change replaces; undefined if the change adds to the disk or depends on it. */
 function keyOf(change: Change): string | undefined {
   if (change.kind === "session") return `session/${change.contact}`
   if (change.kind === "device") return `${change.part}/${change.contact}`

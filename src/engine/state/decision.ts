@@ -2,7 +2,7 @@ import type { Session } from "../../session/state.ts"
 import type { ContactId, EventRecord, MessageState, Write } from "../../store/records.ts"
 import type { Event } from "./events.ts"
 
-/** One change of the engine's memory and of the disk. A session is encoded only when its batch is committed. */
+/** One change of memory and disk. A session is encoded only when its batch is committed. */
 export type Change =
   | Exclude<Write, { kind: "session" }>
   | { readonly kind: "session"; readonly contact: ContactId; readonly session: Session }
@@ -17,13 +17,13 @@ export type Effect =
       readonly mid: Uint8Array
       readonly state: MessageState
     }
-  /** Of the text of ours whose id begins so. */
+  /** Of the text of ours whose id starts with these bytes. */
   | { readonly kind: "read"; readonly contact: ContactId; readonly mid8: Uint8Array }
   /** Messages of theirs were shown. */
   | { readonly kind: "shown" }
-  /** A frame of theirs was processed; some frames of theirs may wait for a receipt. */
+  /** A frame of theirs was processed; some of their frames may wait for a receipt. */
   | { readonly kind: "received"; readonly contact: ContactId; readonly receiptsWait: boolean }
-  /** A contact that was known has a new session. */
+  /** A known contact has a new session. */
   | { readonly kind: "session-replaced"; readonly contact: ContactId; readonly oldMailbox: Uint8Array }
   /** An INIT answered the offer of ours with this tag. */
   | {
@@ -33,17 +33,17 @@ export type Effect =
       readonly known: boolean
       readonly renamedFrom: string | null
     }
-  /** The owner of an offer that we answered has spoken. */
+  /** The owner of an offer that we answered has sent its first message. */
   | { readonly kind: "welcomed"; readonly contact: ContactId; readonly renamedFrom: string | null }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 
-/** An effect once it is on disk: what the event log keeps comes as its entry there. */
+/** An effect once it is on disk: a recorded one is given as its entry in the event log. */
 export type CommittedEffect =
   | Exclude<Effect, { kind: "message" | "receipt" | "read" }>
   | { readonly kind: "recorded"; readonly event: EventRecord }
 
-/** The outcome of one step: what changes, all or nothing, and what follows from it. */
+/** The outcome of one step: its changes, all or nothing, and their effects. */
 export type Decision<Result> = {
   readonly commit: readonly Change[]
   readonly effects: readonly Effect[]

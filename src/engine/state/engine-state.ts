@@ -14,13 +14,13 @@ import type {
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "./decision.ts"
 
-/** All that the engine holds in memory: `LoadedState`, with sessions decoded and indexes to find things by. */
+/** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
 export type EngineState = {
   readonly contacts: Map<ContactId, ContactRecord>
   readonly sessions: Map<ContactId, Session>
   /** A record of parts is replaced, never changed. */
   readonly devices: Map<ContactId, Partial<DeviceState>>
-  /** In the order in which they are to be published. */
+  /** In the order of publication. */
   readonly outgoing: Map<number, OutgoingRecord>
   /** By INIT tag in hex. */
   readonly bundles: Map<string, OpenBundleRecord>
@@ -30,16 +30,16 @@ export type EngineState = {
   /** Sequence number of a frame by contact and short message id: its own, and that of the text which it carries. */
   readonly bySentId: Map<string, number>
   readonly byTextId: Map<string, number>
-  /** What waits in the outbox for each contact. */
+  /** The waiting frames of each contact. */
   readonly outboxSize: Map<ContactId, { readonly entries: number; readonly bytes: number }>
-  /** Texts that wait for those before them; a map is replaced, never changed. */
+  /** Texts that wait for earlier ones; a map is replaced, never changed. */
   readonly held: Map<ContactId, ReadonlyMap<number, HeldRecord>>
   nextContact: ContactId
   nextOutgoing: number
   nextEvent: number
 }
 
-/** Faults `damaged-database` when a stored session cannot be read. */
+/** Faults `damaged-database` if a stored session cannot be read. */
 export function openState(opening: LoadedState): EngineState {
   const state: EngineState = {
     contacts: new Map(),
@@ -91,7 +91,7 @@ function readSession(snapshot: Uint8Array): Session {
   return session
 }
 
-/** Changes the memory as the disk will be changed; messages are on the disk only. */
+/** Applies to memory what the commit writes to disk; messages are on disk only. */
 export function apply(state: EngineState, change: Change): void {
   switch (change.kind) {
     case "contact":
@@ -154,7 +154,7 @@ function putContact(state: EngineState, contact: ContactRecord): void {
   state.nextContact = Math.max(state.nextContact, contact.id + 1)
 }
 
-/** As the store forgets everything that refers to a contact. */
+/** Forgets everything that refers to a contact, as the store does. */
 function forgetContact(state: EngineState, id: ContactId): void {
   const contact = state.contacts.get(id)
   if (contact !== undefined) state.mailboxes.delete(toHex(contact.mailbox))

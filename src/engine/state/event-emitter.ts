@@ -1,9 +1,9 @@
 import type { Event } from "./events.ts"
 
-/** Hands events to all listeners, in the order in which they are emitted. */
+/** Passes events to all listeners, in the order of emission. */
 export type Events = {
   readonly emit: (event: Event) => void
-  /** Events from now on; the returned function ends it. */
+  /** Calls the listener for each event from now on; the returned function stops it. */
   readonly listen: (onEvent: (event: Event) => void) => () => void
   /** One more frame was refused. */
   readonly countDropped: () => void

@@ -8,11 +8,11 @@ const eventParams = <Name extends string, Fields extends v.ObjectEntries>(kind: 
 /** All events of a profile; the key is the field `kind`. Those with a `number` are kept in the event log. */
 export const EVENTS = {
   message: {
-    about: "A message has come, or was sent by another process of this profile.",
+    about: "A message was received, or was sent by another process of this profile.",
     params: eventParams("message", { number: shape.eventNumber, message: shape.message }),
   },
   receipt: {
-    about: "A message of ours has come further, or was given up.",
+    about: "The state of a sent message has changed, or it was given up.",
     params: eventParams("receipt", {
       number: shape.eventNumber,
       ...shape.aboutContact,
@@ -26,19 +26,19 @@ export const EVENTS = {
   },
   paired: { about: "An offer was answered.", params: eventParams("paired", shape.paired.entries) },
   "pair-failed": {
-    about: "An offer came to nothing.",
+    about: "An offer failed or expired.",
     params: eventParams("pair-failed", { reason: v.string(), hint: v.string() }),
   },
   typing: {
-    about: "A contact is writing, or has stopped.",
+    about: "A contact is typing, or has stopped.",
     params: eventParams("typing", { ...shape.aboutContact, typing: v.boolean() }),
   },
   dropped: {
-    about: "A frame was refused: counted, never shown.",
+    about: "A frame was refused. It was counted, and is not shown.",
     params: eventParams("dropped", { dropped: shape.count }),
   },
   notice: {
-    about: "A line for the conversation that nobody typed; without a contact, for all of them.",
+    about: "A notice to show in the conversation; without a contact, in all of them.",
     params: eventParams("notice", {
       contact: v.nullable(v.string()),
       contactId: v.nullable(shape.contactId),
@@ -46,7 +46,7 @@ export const EVENTS = {
     }),
   },
   locked: { about: "The keys are locked: nothing is sent or received.", params: eventParams("locked", {}) },
-  unlocked: { about: "The keys are open again.", params: eventParams("unlocked", {}) },
+  unlocked: { about: "The keys are unlocked again.", params: eventParams("unlocked", {}) },
 } as const
 
 /** What the event log keeps. */
@@ -55,7 +55,7 @@ export const recordedEvent = v.variant("kind", [EVENTS.message.params, EVENTS.re
 export type RecordedEvent = v.InferOutput<typeof recordedEvent>
 export type Event = v.InferOutput<(typeof EVENTS)[keyof typeof EVENTS]["params"]>
 
-/** Something to show in the conversation with `contact`, or without one in all of them. */
+/** A notice to show in the conversation with `contact`, or without one in all of them. */
 export function notice(text: string, contact?: { readonly id: number; readonly name: string }): Event {
   return { kind: "notice", contact: contact?.name ?? null, contactId: contact?.id ?? null, text }
 }

@@ -1,6 +1,6 @@
 /**
  * Every step of sending and receiving at which a process can die, in the order in which they are reached.
- * A story kills a real process at each of them; a test fails if one is never reached.
+ * A test kills a real process at each of them, and fails if one is never reached.
  */
 export const FAULT_POINTS = [
   "send-decided",

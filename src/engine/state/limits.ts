@@ -1,17 +1,17 @@
 import { type Bucket, type Rate, takeToken } from "../../token-bucket.ts"
 import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 
-/** Frames a second and mailbox that are looked at though they fit no expected tag: each costs two box openings. */
+/** Frames per second and mailbox that are tried without an expected tag: each costs two box openings. */
 export const UNMATCHED_FRAMES: Rate = { capacity: 200, refillMs: 1000 }
-/** Answers a minute to one offer: an INIT costs a KEM decapsulation and four agreements. */
+/** Answers per minute to one offer: an INIT costs a KEM decapsulation and four key agreements. */
 export const ANSWERS_PER_OFFER: Rate = { capacity: 4, refillMs: MINUTE_MS }
-/** ... and an hour to all offers together. */
+/** ... and per hour to all offers together. */
 export const ANSWERS: Rate = { capacity: 60, refillMs: HOUR_MS }
 
 /** The limits that one engine keeps, by name. */
 export type Limits = { readonly allow: (rate: Rate, name: string, now: number) => boolean }
 
-/** More names than contacts and offers ever are; beyond it the oldest is forgotten, which only refills its bucket. */
+/** More names than there are contacts and offers; beyond it the oldest is forgotten, which only refills its bucket. */
 const NAMES_MAX = 10_000
 
 export function openLimits(): Limits {

@@ -2,7 +2,7 @@ import { utf8 } from "../../crypto/bytes.ts"
 import { hash } from "../../crypto/nacl.ts"
 
 const LABEL = utf8("mqttchat/1 mid")
-/** Tag 16 and synthetic nonce 24 stand first in every session message. */
+/** Every session message starts with its tag (16) and synthetic nonce (24). */
 const NAMING_BYTES = 40
 export const MESSAGE_ID_BYTES = 16
 

@@ -10,15 +10,15 @@ export type SealResult =
   | { readonly kind: "posted"; readonly mid: Uint8Array }
   | { readonly kind: "refused"; readonly why: SealRefusal }
 
-/** What goes into the outbox, and the text that it carries where it carries one. */
+/** A frame for the outbox, with the text that it carries, if any. */
 type Outgoing = {
   readonly kind: OutgoingRecord["kind"]
   readonly frames: readonly Frame[]
-  /** The message whose text it is; undefined for a text that is new, whose message id is that of the frame. */
+  /** The message whose text it carries; undefined for a new text, whose message id is that of the frame. */
   readonly text?: { readonly mid: Uint8Array | undefined; readonly number: number }
 }
 
-/** Seals the frames into the outbox, and adds waiting receipts to them. A refusal leaves the update as it was. */
+/** Seals the frames into the outbox, with waiting receipts added. A refusal leaves the update as it was. */
 export function sealAndEnqueue(update: ContactUpdate, outgoing: Outgoing): SealResult {
   const { frames } = outgoing
   const piggybacked = update.receipts.slice(0, LIST_MAX)

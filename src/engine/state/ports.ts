@@ -25,14 +25,14 @@ import type { FaultPoint } from "./fault-points.ts"
 /** The broker where this profile receives. */
 export type BrokerConfig = {
   readonly address: BrokerAddress
-  /** Its other nodes, where it has several. */
+  /** Its other nodes, if it has several. */
   readonly others?: readonly BrokerAddress[]
-  /** Where guests come in, if it is not where members connect. */
+  /** Where guests connect, if it is not where members connect. */
   readonly guests?: BrokerAddress
   readonly trust: Exclude<Trust, { kind: "unproven" }>
-  /** Box key of the broker's registrar, where it has one. */
+  /** Box key of the broker's registrar, if it has one. */
   readonly registrar?: PublicKey
-  /** What it spoke last time. */
+  /** The protocol that it used last time. */
   readonly mqttVersion?: MqttVersion
 }
 
@@ -42,23 +42,23 @@ export type ProfileConfig = {
   readonly credential: () => StoredCredential | undefined
   readonly saveBroker: (broker: BrokerConfig) => Promise<void>
   readonly saveCredential: (credential: StoredCredential) => Promise<void>
-  /** What a link learnt of the present broker, which spares the next start a connection or two. */
+  /** What a connection learned about the present broker; it saves the next start a connection or two. */
   readonly saveHints: (hints: BrokerHints) => Promise<void>
 }
 
-/** What lets a profile in at a broker that it did not know. */
+/** The credential for a broker that the profile did not know. */
 export type NewCredential = Extract<StoredCredential, { kind: "invitation" | "account" }>
 
 export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
 
-/** Turns an invitation (72 bytes) into a device certificate, over a guest's link whose pin is proven. */
+/** Turns an invitation (72 bytes) into a device certificate, over a guest's connection whose pin is proven. */
 export type Enroll = (request: {
   readonly publisher: Connection
   readonly invitation: Uint8Array
   readonly deviceName: string
 }) => Promise<DeviceCredential>
 
-/** A device anew for an identity that came in a backup, over a guest's link whose pin is proven. */
+/** Registers an identity from a backup as a device again, over a guest's connection whose pin is proven. */
 export type Restore = (request: {
   readonly publisher: Connection
   readonly registrar: PublicKey
@@ -68,7 +68,7 @@ export type Restore = (request: {
 }) => Promise<DeviceCredential>
 
 /**
- * A new certificate for the same device id and key, over the profile's own link, or over a guest's where the old one
+ * A new certificate for the same device id and key, over the profile's own connection, or over a guest's if the old one
  * has expired.
  */
 export type Renew = (request: {
@@ -78,10 +78,10 @@ export type Renew = (request: {
   readonly guest: boolean
 }) => Promise<DeviceCredential>
 
-/** Whom an offer is for: somebody else, or another laptop of our own. */
+/** Whom an offer is for: another person, or another laptop of our own. */
 export type Invited = "person" | "device"
 
-/** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own link. */
+/** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own connection. */
 export type Invite = (request: {
   readonly to: Invited
   readonly publisher: Connection
@@ -89,11 +89,11 @@ export type Invite = (request: {
   readonly deviceId: string
 }) => Promise<Uint8Array>
 
-/** Everything of the world that the engine needs; handed in by the command line, chosen by tests. */
+/** All external effects that the engine needs; the command line passes real ones, tests their own. */
 export type Ports = {
   readonly store: Store
   readonly identity: IdentityKeys
-  /** Our own name, told to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. */
+  /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. */
   readonly name: string
   readonly connect: Connect
   readonly enroll: Enroll
@@ -112,43 +112,44 @@ export type Ports = {
 }
 
 /**
- * One link shared by several listeners, each for one literal topic. `listen` subscribes and resolves on SUBACK; a
+ * One connection shared by several listeners, each for one literal topic. `listen` subscribes and resolves on SUBACK; a
  * topic has one listener at a time, and the function it returns ends listening and subscription. A listener may not
- * block: frames come one at a time, so waiting there for a publish would wait for ever.
+ * block: frames arrive one at a time, so waiting there for a publish would never end.
  */
 export type Connection = Publisher &
   Pick<Transport, "serverPins"> & {
-    /** Resolves when the link is up; rejects with its Fault when it stops for good or is closed. */
+    /** Resolves when the connection is up; rejects with its Fault when it stops for good or is closed. */
     readonly online: () => Promise<void>
   }
 
-/** A line of one's own, apart from the profile's link: a newcomer's connection to a broker. */
+/** A connection of its own, apart from the profile's: a newcomer's connection to a broker. */
 export type ClosableConnection = Connection & { readonly close: () => Promise<void> }
 
-/** How a finished handshake is told. */
+/** The callback for a finished handshake. */
 export type Paired = Results["pair-answer"]
 
-/** What the pairing drivers borrow from the engine. */
+/** What the pairing drivers use from the engine. */
 export type PairingContext = {
   readonly ports: Ports
   readonly queue: CommitQueue
-  /** The profile's own link. Faults `config` when the profile has no broker or no credential yet. */
+  /** The profile's own connection. Faults `config` when the profile has no broker or no credential yet. */
   readonly connection: () => Connection
-  /** A link besides the profile's own, for a newcomer; the caller closes it. */
+  /** A connection in addition to the profile's own, for a newcomer; the caller closes it. */
   readonly dial: (target: ConnectTarget) => ClosableConnection
-  /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's link up. */
+  /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's connection up. */
   readonly joinBroker: (broker: BrokerConfig, credential: NewCredential) => Promise<void>
   /** A new inbox of ours at the present broker: our device id and a fresh mailbox. */
   readonly newInbox: () => Inbox
   /**
-   * Our side of an offer: keeps the bundle, subscribes to its mailbox and resolves after SUBACK. From then on an
-   * INIT (and for a link a request: wire/link.ts) that fits is answered by the engine, also in a later process, until
-   * `withdraw` or the bundle's notAfter. While the link is down it does not wait for the SUBACK. `onPaired` is called once, after the commit, besides the `paired` event.
+   * Our side of an offer: keeps the bundle, subscribes to its mailbox and resolves after SUBACK. From then on a
+   * matching INIT (and for a link a request: wire/pairing-link.ts) is answered by the engine, also in a later process, until
+   * `cancel` or the bundle's notAfter. While offline it does not wait for the SUBACK. `onPaired` is called once, after the
+   * commit, in addition to the `paired` event.
    */
   readonly expect: (offer: Expected) => Promise<Expectation>
   /**
    * Their bundle in hand: handshake, contact and INIT in one commit, SUBACK for our mailbox, then INIT published.
-   * Resolves after its PUBACK, or after the commit while the link is down. Faults `protocol` when the handshake refuses the bundle.
+   * Resolves after its PUBACK, or after the commit while offline. Faults `protocol` when the handshake refuses the bundle.
    */
   readonly initiate: (answer: Answered) => Promise<Initiated>
   readonly emit: (event: Event) => void
@@ -177,7 +178,7 @@ export type Answered = {
 }
 
 export type Initiated = {
-  /** As it stands before the peer has answered: under a placeholder name, with the words to compare. */
+  /** The contact before the peer has answered: under a placeholder name, with the words to compare. */
   readonly paired: Paired
   /** Resolves when the peer's WELCOME has opened; rejects when the engine closes first. */
   readonly welcomed: Promise<Paired>
@@ -185,7 +186,7 @@ export type Initiated = {
 
 /**
  * src/engine/pairing/offer.ts exports `startOffer` and src/engine/pairing/answer.ts exports `answerOffer` of these types.
- * A failure after the offer is shown is told by `desk.tell({kind: "pair-failed"})`; a failure before, or of an
+ * A failure after the offer is shown is reported by the event `pair-failed`; a failure before, or of an
  * answer, is a Fault.
  */
 export type StartOffer = (

@@ -1,18 +1,18 @@
 import type { ContactId } from "../../store/records.ts"
 import type { Decision } from "./decision.ts"
 
-/** What became of a frame that a contact sent. */
+/** The outcome of a contact's frame. */
 export type ReceiveResult =
-  /** On disk with all that follows from it. */
+  /** On disk, with its consequences. */
   | { readonly kind: "committed" }
-  /** Seen before: nothing changed, or its receipt waits to be sent again. */
+  /** Received before: nothing changed, or its receipt waits to be sent again. */
   | { readonly kind: "again" }
   | {
       readonly kind: "refused"
       readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
     }
 
-/** A frame is acknowledged to the broker whatever it was, but not before what follows from it is on disk [D-2]. */
+/** Every frame is acknowledged to the broker, but only once its consequences are on disk [D-2]. */
 export const FRAME_TRANSITIONS = {
   arrived: { "it opens": "committed", "it came before": "again", "it does not open": "refused" },
   committed: { "after the commit": "acknowledged" },

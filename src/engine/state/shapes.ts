@@ -3,16 +3,16 @@ import * as v from "valibot"
 import { FAULT_CODES } from "../../errors.ts"
 import { DAY_S, DAY_MS } from "../../time-units.ts"
 
-/** A name longer than this fits no prompt; 64 bytes travel in HELLO. */
+/** A longer name does not fit a prompt; HELLO carries 64 bytes. */
 const NAME_MAX = 64
 /** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
 const OFFER_MAX = 4096
-/** `TEXT_MAX_BYTES` of wire/frame.ts, which no face should have to load. */
+/** `TEXT_MAX_BYTES` of wire/frame.ts, which user interfaces should not have to load. */
 const TEXT_BYTES_MAX = 65_367
 const PAGE_MAX = 10_000
-/** As long as a line that somebody types. */
+/** As long as a typed line. */
 const QUERY_MAX = 1024
-/** Whoever waits longer for one message asks again: a timer of Node holds 24 days. */
+/** A caller that waits longer for one message asks again: a timer of Node holds 24 days. */
 const TIMEOUT_MS_MAX = 7 * DAY_MS
 /** A passphrase file has at most as many bytes. */
 const PASSPHRASE_MAX = 1024
@@ -35,16 +35,19 @@ export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
 export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
 /** PATH_MAX of Linux. */
 export const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
-/** A backup that nothing protects is none. */
+/** A backup must be protected by a passphrase. */
 export const backupPassphrase = v.pipe(v.string(), v.minLength(1), v.maxLength(PASSPHRASE_MAX))
 export const timeoutMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(TIMEOUT_MS_MAX))
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-/** A message's place in the order of storing: the cursor of `history`, `search` and `mark-read`. */
-export const seq = v.pipe(count, v.description("counts the messages of this profile in the order of storing"))
-/** The place of an event in the store's log. */
+/** A message's number in the order of storing: the cursor of `history`, `search` and `mark-read`. */
+export const seq = v.pipe(
+  count,
+  v.description("numbers the messages of this profile in the order of storing"),
+)
+/** The number of an event in the store's log. */
 export const eventNumber = v.pipe(
   count,
-  v.description("counts the recorded events of this profile; it only grows, with gaps"),
+  v.description("numbers the recorded events of this profile; it only grows, with gaps"),
 )
 export const wordCount = v.picklist([2, 3])
 export const offerKind = v.picklist(["code", "link", "file"])
@@ -63,7 +66,7 @@ export const timerSeconds = v.pipe(
   v.maxValue(TIMER_MAX_S),
   v.description("seconds until messages disappear, 0 for never"),
 )
-/** Receipts that wait longer let their sender believe that nothing arrived. */
+/** With a longer delay, the sender would believe that the message did not arrive. */
 const RECEIPT_DELAY_MAX_MS = 60_000
 export const receiptDelayMs = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(RECEIPT_DELAY_MAX_MS))
 
@@ -72,13 +75,13 @@ export const contactId = v.pipe(
   v.number(),
   v.integer(),
   v.minValue(1),
-  v.description("stays the same when the contact is renamed, and is never given to another contact"),
+  v.description("stays the same when the contact is renamed, and is never reused"),
 )
 export const contactReference = v.pipe(
   v.union([name, contactId]),
   v.description("a string is the contact's name, a number its id"),
 )
-/** Who a message or an event is about. */
+/** The contact that a message or an event is about. */
 export const aboutContact = { contact: v.string(), contactId }
 
 export const contact = v.strictObject({
@@ -86,14 +89,14 @@ export const contact = v.strictObject({
   name: v.string(),
   fingerprint: v.pipe(
     v.string(),
-    v.description("first 20 hex digits of H(identity), to tell namesakes apart"),
+    v.description("first 20 hex digits of H(identity), to tell contacts of the same name apart"),
   ),
   state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
   verified: v.boolean(),
   blocked: v.boolean(),
   keyChangedAt: v.pipe(
     v.nullable(unixMs),
-    v.description("when another identity took this name over: nothing is sent until it was compared"),
+    v.description("when another identity took over this name: nothing is sent until it is compared"),
   ),
   deviceReplacedAt: v.pipe(
     v.nullable(unixMs),
@@ -127,15 +130,15 @@ export const message = v.strictObject({
   mine: v.boolean(),
   kind: v.pipe(
     v.picklist(["text", "system"]),
-    v.description("a system message says what happened to the conversation; no one wrote it"),
+    v.description("a system message reports what happened to the conversation; no user wrote it"),
   ),
-  text: v.pipe(v.string(), v.description("as it was sent: whoever shows it on a terminal cleans it first")),
+  text: v.pipe(v.string(), v.description("as it was sent: clean it before you show it on a terminal")),
   sentAt: v.pipe(unixMs, v.description("by the sender's clock, Unix time in ms")),
   storedAt: v.pipe(unixMs, v.description("when it was stored here, Unix time in ms")),
   state: messageState,
-  trusted: v.pipe(v.boolean(), v.description("false for what came under a new key that nobody has compared")),
+  trusted: v.pipe(v.boolean(), v.description("false if it came under a new key that has not been compared")),
   timerSeconds,
-  expiresAt: v.pipe(v.nullable(unixMs), v.description("null while its time has not begun")),
+  expiresAt: v.pipe(v.nullable(unixMs), v.description("null while its timer has not started")),
 })
 
 /** A message of ours that the peer has not acknowledged. */
@@ -162,14 +165,16 @@ export const connection = v.variant("kind", [
   v.strictObject({
     kind: v.pipe(
       v.picklist(["connecting", "none"]),
-      v.description("being tried for the first time, or nowhere to connect to"),
+      v.description("the first try is under way, or there is no broker"),
     ),
     ...reason,
   }),
   v.strictObject({
     kind: v.pipe(
       v.picklist(["offline", "stopped"]),
-      v.description("has failed and is tried again, or is not: the cause may be this laptop's own disk"),
+      v.description(
+        "failed: it is retried (offline) or not (stopped); the cause may be this laptop's own disk",
+      ),
     ),
     code: v.picklist(FAULT_CODES),
     ...reason,
@@ -180,15 +185,15 @@ export const status = v.strictObject({
   name: v.string(),
   broker: v.nullable(v.string()),
   connection,
-  queued: v.pipe(count, v.description("messages that have not gone to the broker yet")),
+  queued: v.pipe(count, v.description("messages that the broker has not received yet")),
   undelivered: v.pipe(
     count,
-    v.description("messages of which the peer has not said that they arrived, queued ones included"),
+    v.description("messages that the peer has not acknowledged, including the queued ones"),
   ),
   dropped: count,
   locked: v.pipe(
     v.boolean(),
-    v.description("nothing is sent or received, and what else is told is as it was when they were locked"),
+    v.description("nothing is sent or received, and the other fields are as they were at locking"),
   ),
 })
 
@@ -203,7 +208,7 @@ export const offer = v.variant("kind", [
     code: v.string(),
     address: v.pipe(
       v.string(),
-      v.description("of the broker, for guests: it is typed behind the code and an @"),
+      v.description("of the broker, for guests: the user types it after the code and an @"),
     ),
     expiresAt: unixMs,
   }),
@@ -216,9 +221,9 @@ export const paired = v.strictObject({
   words: v.array(v.string()),
   renamedFrom: v.pipe(
     v.nullable(v.string()),
-    v.description("the name they gave themselves, where another contact has it"),
+    v.description("the name they gave themselves, if another contact has it"),
   ),
-  known: v.pipe(v.boolean(), v.description("true for a contact of before, whose session is new")),
+  known: v.pipe(v.boolean(), v.description("true for a contact known before, whose session is new")),
 })
 
 export const comparison = v.strictObject({

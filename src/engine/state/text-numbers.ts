@@ -7,20 +7,20 @@ const NUMBER_MAX = 0xffff_ffff
 
 export const NO_TEXTS: TextNumbers = { sent: 0, received: 0, resync: false }
 
-/** What waits, by number. */
+/** The waiting texts, by number. */
 export type HeldTexts = ReadonlyMap<number, HeldRecord>
 
 export function readTextNumbers(state: EngineState, contact: ContactId): TextNumbers {
   return state.devices.get(contact)?.textNumbers ?? NO_TEXTS
 }
 
-/** A peer may number a text as high as the wire goes: behind it there is no further number. */
+/** A peer may give a text the highest number of the wire, which has no successor. */
 export function textNumbersChange(contact: ContactId, { sent, received, resync }: TextNumbers): Change {
   const value = { sent, received: Math.min(received, NUMBER_MAX), resync }
   return { kind: "device", contact, part: "textNumbers", value }
 }
 
-/** The numbers that keep others waiting, as many as one frame names. */
+/** The missing numbers that others wait for, as many as one frame can name. */
 export function missingNumbers({ received }: TextNumbers, held: HeldTexts): number[] {
   const last = Math.max(...held.keys())
   const missing: number[] = []

@@ -6,11 +6,11 @@ import type { Change, Decision, Effect } from "./decision.ts"
 import { textNumbersChange, readTextNumbers } from "./text-numbers.ts"
 import type { Ports } from "./ports.ts"
 
-/** Time (unix ms) and chance of one step. */
+/** Time (unix ms) and randomness of one step. */
 export type StepInput = { readonly now: number; readonly random: Random }
 
 /**
- * One contact's part of a decision while it is being made: contact, session, waiting receipts and counters as they will
+ * One contact's part of a decision in progress: contact, session, waiting receipts and counters as they will
  * be, and all other changes. The state is only read.
  */
 export type ContactUpdate = {
@@ -48,7 +48,7 @@ export function updateFor(state: EngineState, id: ContactId, input: StepInput): 
   }
 }
 
-/** All that the update changes. */
+/** All changes of the update. */
 export function toDecision<Result>(
   state: EngineState,
   update: ContactUpdate,
