@@ -16,7 +16,7 @@ const CANTOPEN = 14
 const NOTADB = 26
 /** SQLite's answers to a failed file operation, whose cause the VFS keeps. */
 const FILE_CODES = [IOERR, FULL, CANTOPEN]
-/** Without such a cause it is the content that is wrong. */
+/** Without such a cause, the content is damaged. */
 const DAMAGE_CODES = [IOERR, CORRUPT, NOTADB]
 const ROW = 100
 const DONE = 101
@@ -28,7 +28,7 @@ const HEX_DIGITS = "0123456789abcdef"
 
 export type Value = number | string | Uint8Array | null
 
-/** The columns of the row at hand, by place. Readable only while the row is being read. */
+/** The columns of the current row, by position. Readable only while the row is being read. */
 export type Row = {
   readonly number: (column: number) => number
   readonly text: (column: number) => string
@@ -57,7 +57,7 @@ export class Database {
     this.#vfs = vfs
   }
 
-  /** Opens or makes the file. `key` has 32 bytes. A wrong key, or a file that is none of ours: Fault `damaged-database`. */
+  /** Opens or makes the file. `key` has 32 bytes. A wrong key or a foreign file: Fault `damaged-database`. */
   static async open(path: string, key: Uint8Array, files: FileSystem): Promise<Database> {
     const module = await loadSqlite()
     const database = new Database(path, module, new Vfs(module, path, files))
@@ -79,7 +79,7 @@ export class Database {
     this.select(() => undefined, sql, ...values)
   }
 
-  /** What `read` makes of each row. */
+  /** The results of `read` for each row. */
   select<T>(read: (row: Row) => T, sql: string, ...values: readonly Value[]): T[] {
     const statement = this.#prepared(sql)
     const found: T[] = []
@@ -121,10 +121,10 @@ export class Database {
     this.#unlock(key)
     // Most commits change a few bytes on each of ten pages, and each changed page is encrypted and written whole.
     this.execute("PRAGMA page_size=2048")
-    // Before anything else is read: the log's index then lies in memory and no shared memory is needed.
+    // Before anything else is read: the log's index is then in memory and no shared memory is needed.
     this.execute("PRAGMA locking_mode=exclusive")
     this.execute("PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA secure_delete=on")
-    // A temporary file would be written without the cipher.
+    // A temporary file would not be encrypted.
     this.execute("PRAGMA temp_store=memory; PRAGMA trusted_schema=off; PRAGMA foreign_keys=on")
   }
 
@@ -138,7 +138,7 @@ export class Database {
     if (code !== OK) throw this.#fault(code)
   }
 
-  /** The key reaches SQLite as bytes that are wiped here and there: no string holds it. */
+  /** The key reaches SQLite as bytes that both sides wipe: no string holds it. */
   #unlock(key: Uint8Array): void {
     if (key.length !== KEY_BYTES) throw new Fault("bug", `a database key has ${KEY_BYTES} bytes`)
     const hex = Buffer.alloc(2 * KEY_BYTES)
@@ -184,7 +184,7 @@ export class Database {
     }
   }
 
-  /** A column's affinity makes an integer of a double that is one; doubles are exact up to 2^53. */
+  /** A column's affinity stores an integral double as an integer; doubles are exact up to 2^53. */
   #bind(statement: Pointer, at: number, value: Value): number {
     const module = this.#module
     if (value === null) return module._sqlite3_bind_null(statement, at)

@@ -2,9 +2,9 @@ import type { Database } from "./database.ts"
 import type { EventRecord } from "./records.ts"
 import { EVENTS } from "./tables.ts"
 
-/** A reader that was away for longer reads the conversations again: they hold all of it. */
+/** A reader that was away for longer reads the conversations instead: they hold everything. */
 export const EVENTS_KEPT = 10_000
-/** Old rows go in one deletion, so that most commits delete none. */
+/** Old rows are deleted together, so that most commits delete none. */
 const DELETED_AT_ONCE = 1_000
 
 export function addEvent(database: Database, event: EventRecord): void {
@@ -19,7 +19,7 @@ export function eventsAfter(database: Database, after: number, limit: number): E
   return database.select(EVENTS.read, sql, after, limit)
 }
 
-/** Also where its row is gone; 0 before the first. */
+/** The last number, even if its row is gone; 0 before the first. */
 export function lastEvent(database: Database): number {
   const sql = "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
   return database.select((row) => row.number(0), sql)[0] ?? 0

@@ -1,8 +1,8 @@
 import type { Row, Value } from "./database.ts"
 
-/** How one field of a record lies in its table: in a column of the same name, or in several. */
+/** How a table stores one field of a record: in a column of the same name, or in several. */
 export type Field<T> = {
-  /** Names of its columns, by the name that the record gives it. */
+  /** Names of its columns, from the field's name in the record. */
   readonly columns: (name: string) => readonly string[]
   /** One value for each column. */
   readonly write: (value: T) => readonly Value[]
@@ -31,7 +31,7 @@ export const integerOrNull = single<number | null>(
   (value) => value,
   (row, at) => (row.isNull(at) ? null : row.number(at)),
 )
-/** Unix ms each, u64 one after the other. */
+/** Unix ms each, as u64 in sequence. */
 export const times = single<readonly number[]>(
   (list) => writeTimes(list),
   (row, at) => pieces(row.bytes(at), TIME_BYTES).map(readTime),
@@ -44,7 +44,7 @@ export function oneOf<Word extends string>(words: readonly Word[]): Field<Word> 
   )
 }
 
-/** The same, or null. */
+/** The same, nullable. */
 export function oneOfOrNull<Word extends string>(words: readonly Word[]): Field<Word | null> {
   return single<Word | null>(
     (value) => value,
@@ -52,7 +52,7 @@ export function oneOfOrNull<Word extends string>(words: readonly Word[]): Field<
   )
 }
 
-/** Byte strings of one length, one after the other. */
+/** Byte strings of one length, in sequence. */
 export function listOf(length: number): Field<readonly Uint8Array[]> {
   return single<readonly Uint8Array[]>(
     (list) => new Uint8Array(Buffer.concat(list)),
@@ -60,7 +60,7 @@ export function listOf(length: number): Field<readonly Uint8Array[]> {
   )
 }
 
-/** A record within the record, in columns of the same table whose names begin with `prefix`. */
+/** A nested record, in columns of the same table whose names start with `prefix`. */
 export function group<T>(fields: Fields<T>, prefix = ""): Field<T> {
   const columns = columnsOf(fields).map((name) => prefix + name)
   return {

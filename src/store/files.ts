@@ -12,9 +12,9 @@ import {
 import { syncFolderNow } from "../fs/sync-folder.ts"
 import { writeAllNow } from "../fs/write-all.ts"
 
-/** The file operations under the database. A test hands in ones that fail. */
+/** The file operations under the database. Tests pass ones that fail. */
 export type FileSystem = {
-  /** Opens for reading and writing; makes the file (0600) where `create` says so. */
+  /** Opens for reading and writing; makes the file (0600) if `create` is set. */
   readonly open: (path: string, create: boolean) => number
   readonly close: (file: number) => void
   /** Bytes read; fewer than asked only at the end of the file. */
@@ -23,7 +23,7 @@ export type FileSystem = {
   readonly write: (file: number, bytes: Uint8Array, position: number) => void
   readonly truncate: (file: number, size: number) => void
   readonly size: (file: number) => number
-  /** Resolves nothing before the bytes are on the disk. */
+  /** Returns only when the bytes are on the disk. */
   readonly sync: (file: number) => void
   /** The same for the names in a folder. */
   readonly syncFolder: (path: string) => void

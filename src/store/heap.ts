@@ -2,7 +2,7 @@ import type { Pointer, SqliteModule } from "@journeyapps/wa-sqlite/dist/mc-wa-sq
 import { utf8 } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 
-/** Bytes in the memory of SQLite, which may grow with any call: no view of it outlives one. */
+/** Bytes in the memory of SQLite, which may grow with any call: no view of it outlives a call. */
 export class Heap {
   readonly #module: SqliteModule
 
@@ -10,7 +10,7 @@ export class Heap {
     this.#module = module
   }
 
-  /** What `use` makes of a copy of these bytes, with a zero byte behind it, that is wiped and freed afterwards. */
+  /** The result of `use` for a copy of these bytes with a zero byte after it; the copy is then wiped and freed. */
   with<T>(bytes: Uint8Array, use: (pointer: Pointer) => T): T {
     const pointer = this.copied(bytes)
     try {
@@ -25,7 +25,7 @@ export class Heap {
     return this.with(utf8(text), use)
   }
 
-  /** What SQLite answers to a call that returns a pointer through one, and that pointer. */
+  /** SQLite's result code for a call that returns a pointer through one, and that pointer. */
   answered(call: (out: Pointer) => number): { readonly code: number; readonly pointer: Pointer } {
     return this.with(new Uint8Array(4), (out) => {
       const code = call(out)
@@ -33,7 +33,7 @@ export class Heap {
     })
   }
 
-  /** A copy with a zero byte behind it, for the caller, or SQLite, to free. */
+  /** A copy with a zero byte after it; the caller or SQLite frees it. */
   copied(bytes: Uint8Array): Pointer {
     const pointer = this.#module._sqlite3_malloc(bytes.length + 1)
     if (pointer === 0) throw new Fault("io", "the message store is out of memory")

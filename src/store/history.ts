@@ -3,20 +3,20 @@ import type { Database } from "./database.ts"
 import type { ContactId, MessageRecord, Page } from "./records.ts"
 import { MESSAGES } from "./tables.ts"
 
-/** The greatest end of a mid of which only the beginning is known. */
+/** The greatest suffix of a mid of which only the prefix is known. */
 export const LAST_8 = new Uint8Array(8).fill(0xff)
 
-/** Words beyond this narrow a search no further; each costs a lookup. */
+/** Further words are ignored: each costs a lookup. */
 const SEARCH_WORDS_MAX = 32
 
-/** The table has a short name here, for the index of words has a column `text` as well. */
+/** The table has a short name here, since the index of words also has a column `text`. */
 const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
 
-/** Before every message, and behind every one. */
+/** Before all messages, and after all. */
 const FIRST_SEQ = 0
 const LAST_SEQ = Number.MAX_SAFE_INTEGER
 
-/** Oldest first: the last ones of the page, or with `after` its first ones. */
+/** Oldest first: the last ones of the range, or with `after` its first ones. */
 export function messagesWith(database: Database, contact: ContactId, page: Page): MessageRecord[] {
   const { after = FIRST_SEQ, before = LAST_SEQ, limit } = page
   const isForward = page.after !== undefined
@@ -41,7 +41,7 @@ export function unshownMessages(database: Database): MessageRecord[] {
   return database.select(MESSAGES.read, `${SELECT} FROM messages m WHERE shown = 0 ORDER BY seq`)
 }
 
-/** Newest first. All words must occur, each at least as the beginning of one in the text. */
+/** Newest first. All words must occur, each at least as a prefix of one in the text. */
 export function findMessages(database: Database, words: string, page: Page): MessageRecord[] {
   const query = searchQuery(words)
   if (query === undefined) return []
@@ -85,7 +85,7 @@ export function nextExpiry(database: Database): number | undefined {
 }
 
 /**
- * Each word as a quoted FTS5 string, in which only the quote itself has a meaning, and as a prefix. Only words that
+ * Each word as a quoted FTS5 string, in which only the quote is special, and as a prefix. Only words that
  * have a letter or digit: the others leave an empty phrase.
  */
 function searchQuery(words: string): string | undefined {

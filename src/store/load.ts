@@ -40,7 +40,7 @@ function selectPart<Part extends keyof DeviceState>(
   return selectAll(database, DEVICE_TABLES[part], "contact")
 }
 
-/** Forgotten ones too. */
+/** Including forgotten ones. */
 function lastContact(database: Database): number | undefined {
   return database.select((row) => row.number(0), "SELECT seq FROM sqlite_sequence WHERE name = 'contacts'")[0]
 }

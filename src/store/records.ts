@@ -27,23 +27,23 @@ export type ContactRecord = {
   readonly sas: Uint8Array
   /** Secret that authenticates a recovery, 32 bytes. */
   readonly recoverySecret: Uint8Array
-  /** That of a handshake which they have not answered yet, or empty. It takes the place of the one before once they have. */
+  /** That of a handshake which they have not answered yet, or empty. It replaces the previous one when they have. */
   readonly nextRecoverySecret: Uint8Array
   /** Their newest recovery bundle, 1402 bytes, or empty. */
   readonly recoveryBundle: Uint8Array
   /** Unix ms. */
   readonly addedAt: number
-  /** When another identity took this name over, unix ms; 0 for never, or once it was compared. */
+  /** When another identity took over this name, unix ms; 0 for never, or once it was compared. */
   readonly changedAt: number
-  /** Whether they are told what was read, and when something is being written. */
+  /** Whether we send them read receipts, and typing notices. */
   readonly readReceipts: boolean
   readonly typing: boolean
-  /** Receipts wait for a random time of at most so many ms. */
+  /** The longest random delay of receipts, in ms. */
   readonly receiptDelay: number
   /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
   readonly timer: number
   readonly timerSetAt: number
-  /** Since when they talk with another device of ours, unix ms; 0 for never. */
+  /** Since when they send to another device of ours, unix ms; 0 for never. */
   readonly movedAt: number
 }
 
@@ -71,9 +71,9 @@ export type MessageState =
   | "delivered"
   /** It was shown to the peer. */
   | "read"
-  /** It was not acknowledged for 30 days. */
+  /** Not acknowledged for 30 days. */
   | "given-up"
-  /** We took it back before the peer had it. */
+  /** Cancelled before the peer acknowledged it. */
   | "cancelled"
   /** Theirs. */
   | "received"
@@ -85,7 +85,7 @@ export type MessageRecord = {
   /** 16 bytes; unique per contact. */
   readonly mid: Uint8Array
   readonly mine: boolean
-  /** A line says what happened to the conversation; it was never sent. */
+  /** A line is a system message: it reports what happened to the conversation and was never sent. */
   readonly kind: "text" | "line"
   readonly text: string
   /** The sender's clock, unix ms. */
@@ -95,15 +95,15 @@ export type MessageRecord = {
   readonly state: MessageState
   /** False for received messages that no user interface has shown yet. */
   readonly shown: boolean
-  /** The 8 bytes by which its sender knows it, if it came again in a later session; else empty. */
+  /** The 8 bytes under which its sender knows it, if it came again in a later session; else empty. */
   readonly original: Uint8Array
-  /** Seconds from its delivery, or for a received one from its showing, until it disappears; 0 for never. */
+  /** Seconds from its delivery, or for a received one from when it was shown, until it disappears; 0 for never. */
   readonly timer: number
-  /** Unix ms; 0 while that time has not begun. */
+  /** Unix ms; 0 while the timer has not started. */
   readonly expiresAt: number
 }
 
-/** A text of theirs that waits for those before it, or the word that one will never come. */
+/** A text of theirs that waits for earlier ones, or the note that one will never come. */
 export type HeldRecord = {
   readonly contact: ContactId
   readonly number: number
@@ -113,7 +113,7 @@ export type HeldRecord = {
 
 export type HeldText = Pick<MessageRecord, "mid" | "original" | "text" | "sentAt" | "timer">
 
-/** A finished frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
+/** A sealed frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
   readonly seq: number
   readonly contact: ContactId
@@ -132,14 +132,14 @@ export type OutgoingRecord = {
   readonly createdAt: number
 }
 
-/** One entry of the event log: a message was added, or one of ours has come further. */
+/** One entry of the event log: a message was added, or one of ours changed its state. */
 export type EventRecord = {
-  /** Counts the entries of this store; never given twice, and higher in a later commit. */
+  /** Numbers the entries of this store; never reused, and higher in a later commit. */
   readonly number: number
   readonly contact: ContactId
-  /** The message's id, 16 bytes, or the 8 with which it begins. */
+  /** The message's id, 16 bytes, or its first 8. */
   readonly mid: Uint8Array
-  /** How far the message has come; null where it was added. */
+  /** The message's new state; null if it was added. */
   readonly state: MessageState | null
 }
 
@@ -163,7 +163,7 @@ export type OpenBundleRecord = {
 }
 
 /**
- * What we keep about a contact's device next to its session: each part is a table that forgets it with the contact. A
+ * What we keep about a contact's device next to its session: each part is a table whose row goes with the contact. A
  * contact has one device.
  */
 export type DeviceState = {
@@ -176,7 +176,7 @@ export type DeviceState = {
   readonly recovery: Recovery
 }
 
-/** The texts of the present session [W-28]: how many of ours are written, how many of theirs are shown. */
+/** The texts of the present session [W-28]: how many of ours were sent, how many of theirs were shown. */
 export type TextNumbers = {
   readonly sent: number
   readonly received: number
@@ -184,7 +184,7 @@ export type TextNumbers = {
   readonly resync: boolean
 }
 
-/** Receipts that the peer waits for: the short ids, 8 bytes each, of what came. */
+/** Receipts that the peer waits for: the short ids, 8 bytes each, of received frames. */
 export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
 
 /** Short ids, 8 bytes each, of the last frames without a text: those that are owed a receipt, and the others. */
@@ -204,11 +204,11 @@ export type SupersededSession = {
 export type AcceptedInits = { readonly mids: readonly Uint8Array[] }
 
 export type Recovery = {
-  /** How many frames in a row fitted nothing. */
+  /** How many frames in a row were unmatched. */
   readonly unmatched: number
-  /** When the last recoveries began that nobody asked for, unix ms, oldest first. */
+  /** When the last automatic recoveries started, unix ms, oldest first. */
   readonly startedAt: readonly number[]
-  /** Their last INIT that lost against ours, and when it came, unix ms. */
+  /** Their last INIT that lost against ours, and when it arrived, unix ms. */
   readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
 }
 
@@ -222,11 +222,11 @@ export type DeviceWrite<Part extends keyof DeviceState = keyof DeviceState> = {
   }
 }[Part]
 
-/** What the profile remembers about itself. Nothing about a contact is a setting. */
+/** What the profile remembers about itself. Data about contacts is never a setting. */
 export type SettingKey =
   /** Failed exchanges by code. */
   | "pairing"
-  /** What the registrar said when another device had replaced this one; empty once this one is accepted again. */
+  /** The registrar's answer when another device had replaced this one; empty once this one is accepted again. */
   | "replaced"
 
 /** One change. A commit is a list of these in one transaction: all or none. */
@@ -234,9 +234,9 @@ export type Write =
   | { readonly kind: "contact"; readonly contact: ContactRecord }
   | { readonly kind: "forget-contact"; readonly id: ContactId }
   | { readonly kind: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
-  /** Left out if the conversation has or had it already, or a received text of the same original. */
+  /** Skipped if the conversation has or had it already, or a received text of the same original. */
   | { readonly kind: "message"; readonly message: Omit<MessageRecord, "seq"> }
-  /** Of the message of ours whose id begins so. Its timer begins with `delivered`; `read` stays. */
+  /** Of the message of ours whose id starts with these bytes. `delivered` starts its timer; `read` is final. */
   | {
       readonly kind: "message-state"
       readonly contact: ContactId
@@ -245,11 +245,11 @@ export type Write =
       readonly at: number
     }
   | { readonly kind: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
-  /** Deletes all whose time was over then, unix ms; of received texts the ids stay known while they may come again. */
+  /** Deletes all that had expired then, unix ms; ids of received texts stay known while they may be repeated. */
   | { readonly kind: "expire"; readonly at: number }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly contact: ContactId; readonly number: number }
-  /** The messages of one contact, and their events, become another's. */
+  /** Moves the messages of one contact, and their events, to another. */
   | { readonly kind: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly kind: "outgoing-done"; readonly seq: number }
@@ -274,7 +274,7 @@ export type LoadedState = {
   readonly nextEvent: number
 }
 
-/** At most `limit` messages between two others, which are named by their seq and are not of the page. */
+/** At most `limit` messages between two others, given by their seq and excluded. */
 export type Page = {
   readonly limit: number
   readonly before?: number | undefined
@@ -292,17 +292,17 @@ export type Store = {
   readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
   /** Received and not yet shown, all contacts, oldest first. */
   readonly unshown: () => Promise<readonly MessageRecord[]>
-  /** Full-text search over all conversations, newest first. Any input is words to look for, never a syntax error. */
+  /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */
   readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
-  /** Shown, even where it has disappeared since, or held back. */
+  /** Whether the text was shown, even if it has disappeared since, or is held back. */
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
-  /** The next `limit` entries of the event log behind the number `after`. */
+  /** The next `limit` entries of the event log after the number `after`. */
   readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
-  /** By its id, or the 8 bytes with which that begins. */
+  /** By its id, or the first 8 bytes of it. */
   readonly findMessage: (contact: ContactId, mid: Uint8Array) => Promise<MessageRecord | undefined>
   /** When the next message disappears, unix ms. */
   readonly nextExpiry: () => Promise<number | undefined>
-  /** Reads every page and index. False where they contradict each other; a page that was changed is a Fault. */
+  /** Reads every page and index. False if they contradict each other; a changed page is a Fault. */
   readonly isWhole: () => Promise<boolean>
   readonly close: () => Promise<void>
 }

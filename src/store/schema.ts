@@ -3,7 +3,7 @@ import type { Database } from "./database.ts"
 import { damaged } from "./database.ts"
 import { DEVICE_TABLES_4, moveSettings } from "./settings-to-tables.ts"
 
-/** Changes of the tables, and where SQL cannot say it, what then becomes of the rows. */
+/** Changes of the tables, and of their rows where SQL cannot express that. */
 type Step = string | { readonly sql: string; readonly moveRows: (database: Database) => void }
 
 const EVENT_LOG = `

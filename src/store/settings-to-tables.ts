@@ -1,6 +1,6 @@
 import type { Database, Value } from "./database.ts"
 
-/** Tables for what version 3 kept about contacts in `settings`, under keys such as `order/7`. */
+/** Tables for the contacts' data that version 3 kept in `settings`, under keys such as `order/7`. */
 export const DEVICE_TABLES_4 = `
   ALTER TABLE contacts ADD COLUMN next_recovery_secret BLOB NOT NULL DEFAULT x'';
 
@@ -51,7 +51,7 @@ export const DEVICE_TABLES_4 = `
   ) STRICT;
 `
 
-/** The value of a setting about the contact, empty where there is none. */
+/** The value of a setting about the contact, or empty. */
 type Settings = (name: string) => Uint8Array
 
 type Migrator = (database: Database, contact: number, settings: Settings) => void
@@ -67,7 +67,7 @@ const MIGRATORS: readonly Migrator[] = [
   (...from) => moveBytes("accepted_inits", "inits", from),
 ]
 
-/** Values of a contact that was forgotten are dropped, and so is what has not the length that it should have. */
+/** Drops values of forgotten contacts and values of a wrong length. */
 export function moveSettings(database: Database): void {
   const all = new Map(
     database.select((row) => [row.text(0), row.bytes(1)] as const, "SELECT key, value FROM settings"),

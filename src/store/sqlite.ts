@@ -6,7 +6,7 @@ import { SQLITE_WASM } from "./sqlite-wasm.ts"
 
 let compiled: WebAssembly.Module | undefined
 
-/** A SQLite of its own: memory, VFS and failures are shared with no other database. */
+/** A separate SQLite instance: it shares memory, VFS and failures with no other database. */
 export async function loadSqlite(): Promise<SqliteModule> {
   return makeModule({
     instantiateWasm: (imports, done) => {
@@ -20,12 +20,12 @@ export async function loadSqlite(): Promise<SqliteModule> {
 
 /**
  * V8 optimises a WebAssembly function after its budget of work, by default so small that opening a database spends
- * more time on that than on its own work. With this one a short command ends before, and a long chat runs optimised
+ * more time on that than on its own work. With this budget a short command ends first, and a long chat runs optimised
  * code after some hundred commits.
  */
 const TIERING_BUDGET = 1_000_000_000
 
-/** A function is also validated when it is first called, and not with all the others, most of which never are. */
+/** A function is validated at its first call and not at load: most functions are never called. */
 function compile(): WebAssembly.Module {
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
   setFlagsFromString("--wasm-lazy-validation")

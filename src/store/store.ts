@@ -17,7 +17,7 @@ import type { Store } from "./records.ts"
 import { migrate } from "./schema.ts"
 
 /**
- * Opens the encrypted memory at `path`, or makes it (0600) where there is none; its folder must exist, and the caller
+ * Opens the encrypted store at `path`, or makes it (0600) if there is none; its folder must exist, and the caller
  * holds the profile's lock. `key` has 32 bytes and may be wiped afterwards.
  * Faults `damaged-database` (a wrong key, a foreign or changed file), `disk-full`, `io`; `config` for a file of a
  * later version.
@@ -54,7 +54,7 @@ export async function openStore(
   }
 }
 
-/** The work is done at once, in the caller's turn; what it throws is a rejection all the same. */
+/** Does the work synchronously; an exception still becomes a rejection. */
 function promised<T>(work: () => T): Promise<T> {
   return new Promise((resolve) => resolve(work()))
 }

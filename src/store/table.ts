@@ -1,13 +1,13 @@
 import type { Database, Row, Value } from "./database.ts"
 import { columnsOf, readFields, valuesOf, type Fields } from "./fields.ts"
 
-/** One table of records: its columns are said once, and every statement is made from them. */
+/** One table of records: its columns are declared once, and every statement is generated from them. */
 export type Table<R> = {
   readonly name: string
   readonly columns: readonly string[]
   /** `INSERT INTO ... VALUES (...)`, with a placeholder for each of `values`. */
   readonly insert: string
-  /** The same, which replaces the record of the same key. */
+  /** The same, but replaces the record of the same key. */
   readonly upsert: string
   readonly values: (record: R) => readonly Value[]
   readonly read: (row: Row) => R
@@ -29,7 +29,7 @@ export function table<R>(name: string, key: readonly string[], fields: Fields<R>
   }
 }
 
-/** Writes a record, in place of the one that had its key. */
+/** Writes a record, and replaces the one of the same key. */
 export function put<R>(database: Database, into: Table<R>, record: R): void {
   database.run(into.upsert, ...into.values(record))
 }

@@ -24,7 +24,7 @@ import type {
 } from "./records.ts"
 import { table, type Table } from "./table.ts"
 
-/** So many bytes of a message id name it in a receipt, and in a text that is sent again. */
+/** How many bytes of a message id name it in a receipt, and in a text that is sent again. */
 export const SHORT_MID_BYTES = 8
 const MID_BYTES = 16
 
@@ -93,7 +93,7 @@ export const EVENTS = table<EventRecord>("events", ["number"], {
 /** Messages before SQLite has numbered them. */
 export const NEW_MESSAGES = table<Omit<MessageRecord, "seq">>("messages", ["contact", "mid"], message)
 
-/** A text of theirs that is not in the history, or not under this id, and may come once more. */
+/** A text of theirs that is not in the history, or not under this id, and may be repeated. */
 export const ABSENT = table<Pick<MessageRecord, "contact" | "mid" | "original"> & { readonly at: number }>(
   "absent",
   ["contact", "mid"],

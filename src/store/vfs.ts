@@ -14,25 +14,25 @@ const IOERR_SHORT_READ = 522
 const OPEN_CREATE = 0x4
 const OPEN_WAL = 0x80000
 
-/** A crash never harms bytes beside those being written: spares padding of each commit to whole sectors. */
+/** A crash never harms bytes next to those being written: commits need no padding to whole sectors. */
 const IOCAP_POWERSAFE_OVERWRITE = 0x1000
 const SECTOR_BYTES = 4096
-/** The name under which SQLite knows the database; the files' real names are ours alone. */
+/** The database's name inside SQLite, which does not see the files' real names. */
 export const DATABASE_NAME = "db"
 
 type OpenFile = {
   readonly file: number
   readonly wal: boolean
-  /** Its name is not yet known to be on disk. */
+  /** Its name may not be on disk yet. */
   isNew: boolean
-  /** Where the first write since the last sync went. */
+  /** The offset of the first write since the last sync. */
   unsynced: number | undefined
 }
 
 /**
- * SQLite's operating system: the calls of sqlite3_io_methods and sqlite3_vfs on plain files. There is one connection,
+ * SQLite's VFS: the calls of sqlite3_io_methods and sqlite3_vfs on plain files. There is one connection,
  * and the profile's lock keeps other processes away, so locks are granted. No exception may cross WebAssembly: each
- * call is a door that keeps the cause and answers with SQLite's number.
+ * call catches its exception, keeps it as the cause and returns SQLite's error code.
  */
 export class Vfs {
   readonly name = "files"
@@ -55,7 +55,7 @@ export class Vfs {
     return this.#failure
   }
 
-  /** Some failures SQLite makes good itself; they must not explain a later one. */
+  /** SQLite recovers from some failures itself; they must not explain a later one. */
   forgetFailure(): void {
     this.#failure = undefined
   }
@@ -167,7 +167,7 @@ export class Vfs {
     return OK
   }
 
-  /** SQLite asks after every failure; the cause is kept here and not told by number. */
+  /** SQLite asks after every failure; the cause is kept here and not passed as a number. */
   xGetLastError(): number {
     return OK
   }
@@ -202,15 +202,15 @@ export class Vfs {
   }
 
   /**
-   * A commit whose sync failed is told to have failed. Its frames may yet be whole in the log, and a later opening
-   * would take them for committed: so they are cut off. SQLite writes its next frames at the same place.
+   * A commit whose sync failed is reported as failed. Its frames may still be whole in the log, and a later opening
+   * would take them for committed, so they are cut off. SQLite writes its next frames at the same place.
    */
   #discardUnsynced(open: OpenFile): void {
     if (!open.wal || open.unsynced === undefined) return
     try {
       this.#files.truncate(open.file, open.unsynced)
     } catch {
-      // The disk refuses everything now; the failure of the sync itself is what is told.
+      // The disk refuses everything now; the failure of the sync itself is reported.
     }
   }
 

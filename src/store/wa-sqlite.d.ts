@@ -1,4 +1,4 @@
-/** The language's library for Node lacks these two constructors. */
+/** TypeScript's library for Node lacks these two constructors. */
 declare namespace WebAssembly {
   type Module = { readonly kind: unique symbol }
   type Instance = { readonly exports: object }
@@ -7,12 +7,12 @@ declare namespace WebAssembly {
   const Instance: new (module: Module, imports: Imports) => Instance
 }
 
-/** What we use of the Emscripten module; the package types its own wrapper only. Pointers are byte offsets. */
+/** The parts of the Emscripten module that we use; the package types only its own wrapper. Pointers are byte offsets. */
 declare module "@journeyapps/wa-sqlite/dist/mc-wa-sqlite.mjs" {
   export type Pointer = number
 
   export type SqliteModule = {
-    /** A new view after the memory has grown: read it anew for each use. */
+    /** Replaced when the memory grows: read it again for each use. */
     readonly HEAPU8: Uint8Array<ArrayBuffer>
     UTF8ToString(text: Pointer): string
     vfs_register(vfs: object, makeDefault: boolean): number

@@ -96,16 +96,16 @@ function putDevice<Part extends keyof DeviceState>(
   put<DeviceRecord<Part>>(database, DEVICE_TABLES[part], { contact, value })
 }
 
-/** The words go first: to take them out of the index, FTS5 reads the texts once more. */
+/** The words go first: to remove them from the index, FTS5 reads the texts. */
 function forgetContact(database: Database, id: number): void {
   forgetWords(database, "contact = ?", id)
   database.run("DELETE FROM contacts WHERE id = ?", id)
 }
 
-/** A text is sent for 30 days, and a clock may be two days wrong: after that it does not come again. */
+/** A text is retransmitted for 30 days, and a clock may be two days wrong: after that it is not repeated. */
 const ABSENT_KEPT_MS = 33 * 24 * 3_600_000
 
-/** It came under another id than the one it is kept under: a repetition is acknowledged all the same. */
+/** It arrived under another id than it is stored under: a repetition must still be acknowledged. */
 function recordAbsent(
   database: Database,
   { contact, mid, original, storedAt }: Omit<MessageRecord, "seq">,
@@ -129,7 +129,7 @@ function expire(database: Database, at: number): void {
   database.run("DELETE FROM messages WHERE expires_at > 0 AND expires_at <= ?", at)
 }
 
-/** Of texts alone: lines are not in the index. */
+/** Only of texts: system messages are not in the index. */
 function forgetWords(database: Database, where: string, value: number): void {
   database.run(
     `INSERT INTO words (words, rowid, text)
@@ -166,8 +166,8 @@ function addMessage(database: Database, message: Omit<MessageRecord, "seq">): vo
 }
 
 /**
- * A text that was sent again came the first time, or another time before; or the first time comes last, in an old session
- * that was late.
+ * A retransmitted text may have arrived under its first or a later id before; or the first one arrives last, in an old
+ * session that was late.
  */
 function isDuplicate(database: Database, message: Omit<MessageRecord, "seq">): boolean {
   const { contact, mid, original, mine, kind } = message
