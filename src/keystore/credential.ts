@@ -2,7 +2,7 @@ import { utf8 } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { Writer, type Reader } from "../wire/codec.ts"
 
-/** How this profile is known to its broker. */
+/** The profile's credential at its broker. */
 export type StoredCredential =
   /** A device certificate and its key, both PEM; the device id is base64url of 16 bytes. */
   | {
@@ -19,12 +19,12 @@ export type StoredCredential =
       readonly username?: string
       readonly password?: string
     }
-  /** Not yet used; `bytes` is what the registrar gave out. */
+  /** Not yet used; `bytes` is what the registrar issued. */
   | { readonly kind: "invitation"; readonly bytes: Uint8Array }
-  /** The identity came in a backup: it was a device there, and its registrar makes a new one of this machine. */
+  /** The identity came from a backup and had a device; its registrar issues a new one for this machine. */
   | { readonly kind: "restored" }
 
-/** What a registrar turns into a device's certificate. */
+/** A credential that a registrar exchanges for a device's certificate. */
 export type PendingCredential = Extract<StoredCredential, { kind: "invitation" | "restored" }>
 
 export function isPending(credential: StoredCredential): credential is PendingCredential {
@@ -111,7 +111,7 @@ function writeText(writer: Writer, text: string): void {
 }
 
 function writeField(writer: Writer, bytes: Uint8Array): void {
-  if (bytes.length > FIELD_MAX) throw new Fault("bad-data", "this credential is too long to be kept")
+  if (bytes.length > FIELD_MAX) throw new Fault("bad-data", "this credential is too long to be stored")
   writer.lv16(bytes)
 }
 

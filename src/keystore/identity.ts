@@ -9,7 +9,7 @@ export function createIdentity(random: Random): IdentityKeys {
   return identityOf(random(KEY_BYTES) as SigningKey, random(KEY_BYTES) as SecretKey)
 }
 
-/** The identity of its two secrets, 32 bytes each, which it keeps. */
+/** The identity from its two secrets, 32 bytes each, which it keeps. */
 export function identityOf(signSecret: SigningKey, boxSecret: SecretKey): IdentityKeys {
   return concealed("IdentityKeys", {
     signSecret: concealed("SigningKey", signSecret),

@@ -27,7 +27,7 @@ export function createKeyRing(random: Random): KeyRing {
   return concealed("KeyRing", { identity: createIdentity(random), databaseKey, credential: undefined })
 }
 
-/** Makes a profile's key file. Faults as `sealFile`: `exists` if there is one, whoever else is making it just now. */
+/** Makes a profile's key file. Faults as `sealFile`: `exists` if there is one, even if another process is just making it. */
 export async function createKeyFile(
   path: string,
   ring: KeyRing,
@@ -46,7 +46,7 @@ export async function openKeyFile(path: string, passphrase: string, random: Rand
   return keyFile(file, ring)
 }
 
-/** Overwrites what can be: what is text, as the key of a certificate, stays until the memory is used again. */
+/** Overwrites the byte arrays; strings, such as the key of a certificate, stay until the memory is reused. */
 export function wipe({ identity, databaseKey }: KeyRing): void {
   for (const secret of [identity.signSecret, identity.boxSecret, databaseKey]) secret.fill(0)
 }

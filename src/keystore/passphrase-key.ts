@@ -4,13 +4,13 @@ import { KEY_BYTES } from "../crypto/sizes.ts"
 import { Fault } from "../errors.ts"
 import { SALT_BYTES, type PassphraseLock } from "./sealed-format.ts"
 
-/** Longer than any phrase typed by hand or kept in a password store. */
+/** Longer than any passphrase that is typed or kept in a password store. */
 const PASSPHRASE_MAX = 1024
 
-/** A lock and the key it makes of the passphrase. The key stays in memory so that the passphrase need not. */
+/** A lock and the key it derives from the passphrase. The key stays in memory so that the passphrase need not. */
 export type PassphraseKey = { readonly lock: PassphraseLock; readonly key: BoxKey }
 
-/** A lock of its own for a new file; none where the passphrase is empty. Fault `usage` as `keyOf`. */
+/** A new lock for a new file; none if the passphrase is empty. Fault `usage` as `keyOf`. */
 export async function newPassphraseKey(passphrase: string, random: Random): Promise<PassphraseKey> {
   const salt = random(SALT_BYTES)
   const lock: PassphraseLock =
@@ -18,9 +18,9 @@ export async function newPassphraseKey(passphrase: string, random: Random): Prom
   return { lock, key: await derivePassphraseKey(lock, passphrase) }
 }
 
-/** Faults `usage` for a passphrase of over 1024 bytes, `refused` for an empty one where there is a lock. */
+/** Faults `usage` for a passphrase of over 1024 bytes, `refused` for an empty one if there is a lock. */
 export async function derivePassphraseKey(lock: PassphraseLock, passphrase: string): Promise<BoxKey> {
-  // The same phrase must open the file whichever way a keyboard composes its accents.
+  // Keyboards compose accents in different ways; the same passphrase must open the file from each.
   const bytes = utf8(passphrase.normalize("NFKC"))
   if (bytes.length > PASSPHRASE_MAX) throw new Fault("usage", "a passphrase has at most 1024 bytes")
   if (lock.kind === "none") return new Uint8Array(KEY_BYTES) as BoxKey

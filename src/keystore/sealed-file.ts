@@ -14,7 +14,7 @@ import {
   type Sealed,
 } from "./sealed-format.ts"
 
-/** `hint` is the command that makes one. */
+/** `hint` is the command that creates one. */
 const PURPOSES = {
   identity: { byte: PURPOSE.identity, missing: "there is no profile here yet", hint: "mqttchat init" },
   registrar: { byte: PURPOSE.registrar, missing: "there is no broker here yet", hint: "mqttchat broker" },
@@ -22,10 +22,10 @@ const PURPOSES = {
 
 export type Purpose = keyof typeof PURPOSES
 
-/** Where a sealed file lies and what it is for. */
+/** The path of a sealed file and its purpose. */
 export type SealedTarget = { readonly path: string; readonly purpose: Purpose }
 
-/** An opened file: what it holds, and the way to put something else there, atomically, under the same passphrase. */
+/** An opened file: its contents, and a way to replace them atomically under the same passphrase. */
 export type SealedFile = {
   readonly contents: Uint8Array
   readonly save: (contents: Uint8Array) => Promise<void>
@@ -47,7 +47,7 @@ export async function sealFile(
 }
 
 /**
- * Fault `no-profile` if there is none, `damaged-key-file` if it is not as it was written or is of another kind,
+ * Fault `no-profile` if there is none, `damaged-key-file` if it was changed or is of another kind,
  * `refused` if the passphrase is wrong, `io`.
  */
 export async function openFile(
@@ -75,7 +75,7 @@ export async function changePassphrase(
   wipe(contents, passphraseKey.key)
 }
 
-/** Whether opening takes a passphrase. Fault `no-profile` or `damaged-key-file`. */
+/** Whether opening needs a passphrase. Fault `no-profile` or `damaged-key-file`. */
 export async function needsPassphrase(target: SealedTarget): Promise<boolean> {
   const { header } = await load(target)
   return header.lock.kind === "argon2id"
@@ -101,7 +101,7 @@ function sealFor(
   contents: Uint8Array,
   random: Random,
 ): Uint8Array {
-  if (contents.length > CONTENTS_MAX) throw new Fault("bug", `too much to keep in ${path}`)
+  if (contents.length > CONTENTS_MAX) throw new Fault("bug", `the contents are too large for ${path}`)
   return sealContents({ purpose: PURPOSES[purpose].byte, lock }, key, contents, random)
 }
 
@@ -112,7 +112,11 @@ async function load(target: SealedTarget): Promise<Sealed> {
 }
 
 function wrongPassphrase({ path }: SealedTarget): Fault {
-  return new Fault("refused", `this is not the passphrase of ${path}`, "try again; there is no way around it")
+  return new Fault(
+    "refused",
+    `this is not the passphrase of ${path}`,
+    "try again; without the passphrase the file cannot be opened",
+  )
 }
 
 async function readBounded({ path, purpose }: SealedTarget): Promise<Uint8Array> {

@@ -14,7 +14,7 @@ import { decode, Writer, type Reader } from "../wire/codec.ts"
  * The box key is HKDF over the passphrase's key with the whole header as info, so every byte of the header is
  * authenticated, and since each write has a new nonce it has a new box key too.
  *
- * The checksum (SHA-512, first 32 bytes) has no key. It tells damage from a wrong passphrase, and before anyone
+ * The checksum (SHA-512, first 32 bytes) has no key. It tells damage from a wrong passphrase, before the user
  * is asked for one.
  */
 const MAGIC = utf8("mqttchat")
@@ -22,17 +22,17 @@ const VERSION = 1
 const HEADER_BYTES = 60
 export const SALT_BYTES = 16
 const CHECKSUM_BYTES = 32
-/** A file that holds nothing. */
+/** The length of a file without contents. */
 export const MIN_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
 /** Keys and certificates are a few kB; a larger file is not ours. */
 export const CONTENTS_MAX = 262_144
 export const SEALED_MAX = MIN_BYTES + CONTENTS_MAX
-/** What a file is for; one kind is never taken for another. */
+/** The purpose of a file; one kind is never accepted as another. */
 export const PURPOSE = { identity: 1, registrar: 2, backup: 3 } as const
 const KEY_LABEL = utf8("mqttchat/1 sealed file")
 const CHECKSUM_LABEL = utf8("mqttchat/1 sealed file checksum")
 
-/** How a passphrase becomes a key: not at all where there is none, since its cost would protect nothing. */
+/** How a passphrase becomes a key. An empty one is not derived, since the cost would protect nothing. */
 export type PassphraseLock =
   | { readonly kind: "none" }
   | { readonly kind: "argon2id"; readonly cost: Argon2Cost; readonly salt: Uint8Array }
@@ -47,7 +47,7 @@ export type Sealed = {
   readonly box: Uint8Array
 }
 
-/** The bytes of a file. `key` (32 bytes) is what `lock` makes of the passphrase. */
+/** The bytes of a file. `lock` derives `key` (32 bytes) from the passphrase. */
 export function sealContents(
   { purpose, lock }: Pick<Header, "purpose" | "lock">,
   key: BoxKey,
@@ -62,7 +62,7 @@ export function sealContents(
   return concat(file, hash32(CHECKSUM_LABEL, file))
 }
 
-/** The parts of a file, or undefined if it is not one of ours as it was written. */
+/** The parts of a file, or undefined if it is foreign or was changed. */
 export function readSealed(bytes: Uint8Array): Sealed | undefined {
   if (bytes.length < MIN_BYTES || bytes.length > SEALED_MAX) return undefined
   const end = bytes.length - CHECKSUM_BYTES

@@ -18,7 +18,7 @@ const HEAD_BYTES = MIN_BYTES + KEY_BYTES
 const NONCE_REST = new Uint8Array(15)
 
 /**
- * The bytes of a backup with these contents, in order. It holds one chunk in memory, however long the whole is. Fault
+ * The bytes of a backup with these contents, in order. It holds only one chunk in memory. Fault
  * `usage` for an empty passphrase, or one of over 1024 bytes.
  */
 export async function* sealStream(
@@ -43,19 +43,19 @@ export async function* sealStream(
   wipe(key, streamKey)
 }
 
-/** A backup whose beginning is whole. */
+/** A backup whose header is valid. */
 export type SealedStream = {
-  /** The contents in pieces. Faults `refused` for another passphrase, `bad-data` where the rest is not as it was written. */
+  /** The contents in pieces. Faults `refused` for another passphrase, `bad-data` if the rest was changed. */
   readonly unlock: (passphrase: string) => AsyncGenerator<Uint8Array>
 }
 
-/** Fault `bad-data` for what is no backup, or is damaged in its first bytes. `name` is what to call it. */
+/** Fault `bad-data` if it is not a backup, or its first bytes are damaged. `name` stands for it in messages. */
 export async function readStream(source: AsyncIterable<Uint8Array>, name: string): Promise<SealedStream> {
   const reader = new StreamReader(source)
   const sealed = readSealed(await reader.read(HEAD_BYTES))
   const lock = sealed?.header.lock
   if (sealed?.header.purpose !== PURPOSE.backup || lock?.kind !== "argon2id") {
-    throw new Fault("bad-data", `${name} is no backup of mqttchat, or is damaged`, "mqttchat import FILE")
+    throw new Fault("bad-data", `${name} is not a backup of mqttchat, or is damaged`, "mqttchat import FILE")
   }
   return {
     unlock: async function* (passphrase) {
@@ -64,7 +64,7 @@ export async function readStream(source: AsyncIterable<Uint8Array>, name: string
       wipe(key)
       if (streamKey === undefined) {
         const message = `this is not the passphrase of ${name}`
-        throw new Fault("refused", message, "try again; there is no way around it")
+        throw new Fault("refused", message, "try again; without the passphrase the file cannot be opened")
       }
       yield* openChunks(reader, streamKey, name)
       wipe(streamKey)
