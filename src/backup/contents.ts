@@ -18,7 +18,7 @@ import { ID_BYTES } from "../wire/topics.ts"
 import { BUNDLE_BYTES, MID_BYTES } from "../wire/sizes.ts"
 import { SHORT_MID_BYTES } from "../wire/frame.ts"
 
-/** Where the profile receives, without what a link learns by itself. */
+/** Where the profile receives, without what a connection learns by itself. */
 export type BackupBroker = {
   readonly nodes: Addresses
   readonly guests?: Address
@@ -26,7 +26,7 @@ export type BackupBroker = {
   readonly registrar?: PublicKey
 }
 
-/** Who it is, and how it is known to its broker. */
+/** The profile's identity, and its credential at its broker. */
 export type BackupProfile = {
   readonly signSecret: SigningKey
   readonly boxSecret: SecretKey
@@ -36,7 +36,7 @@ export type BackupProfile = {
   readonly credential: StoredCredential | undefined
 }
 
-/** A contact without its session and what belongs to it: a restored device makes a new one. */
+/** A contact without its session and its dependent state: a restored device makes a new session. */
 export type BackupContact = Pick<
   ContactRecord,
   | "id"
@@ -63,7 +63,7 @@ export type BackupRecord =
   | { readonly record: "message"; readonly message: BackupMessage }
 
 const KIND = { profile: 1, contact: 2, message: 3 } as const
-/** At most 33 characters of four bytes are shown of a name, and a number behind it. */
+/** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
 /** The longest text, which is as long as the wire's longest payload, and the fields before it. */
 export const RECORD_BYTES_MAX = 65_536 + 256
@@ -89,7 +89,7 @@ export function encodeRecord(record: BackupRecord): Uint8Array {
   return writer.done()
 }
 
-/** Undefined for anything that `encodeRecord` would not write so. */
+/** Undefined for anything that `encodeRecord` would not write exactly so. */
 export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
   if (bytes.length > RECORD_BYTES_MAX) return undefined
   return decode(bytes, (reader) => {

@@ -14,7 +14,7 @@ const LENGTH_BYTES = 4
 /** The engine keeps all contacts in memory, some 3 kB each. */
 const CONTACTS_MAX = 100_000
 
-/** The contents of a backup: each record behind its length [B-2]. */
+/** The contents of a backup: each record after its length [B-2]. */
 export async function* writeRecords(
   records: AsyncIterable<BackupRecord> | Iterable<BackupRecord>,
 ): AsyncGenerator<Uint8Array> {
@@ -24,14 +24,14 @@ export async function* writeRecords(
   }
 }
 
-/** A backup as it is read: who it is of, and the rest, which has to be taken to its end to know that it is whole. */
+/** A backup while it is read: its profile, and the rest, which must be read to its end to know that it is complete. */
 export type ReadBackup = {
   readonly profile: BackupProfile
   readonly rest: AsyncIterable<Exclude<BackupRecord, { record: "profile" }>>
 }
 
 /**
- * Reads contents record by record; no more than one of them is in memory. Fault `bad-data` for what was not written by
+ * Reads contents record by record; only one of them is in memory. Fault `bad-data` for anything not written by
  * `writeRecords`, or in another order [B-3].
  */
 export async function readRecords(contents: AsyncIterable<Uint8Array>): Promise<ReadBackup> {
@@ -73,6 +73,7 @@ async function nextRecord(reader: StreamReader): Promise<BackupRecord | undefine
 }
 
 function unknownContents(): Fault {
-  const message = "the backup holds what this version of mqttchat does not know; nothing was imported"
+  const message =
+    "this version of mqttchat does not support the contents of this backup; nothing was imported"
   return new Fault("bad-data", message, "install the version of mqttchat that wrote it, or a later one")
 }
