@@ -14,7 +14,7 @@ import { BUNDLE_BYTES } from "../wire/sizes.ts"
 const VERSION = 1
 const MULTI_USE = 1
 const RECOVERY = 2
-/** Makes every bundle, and with it the hash that a link reveals, impossible to guess. */
+/** Makes every bundle, and so the hash in a link, impossible to guess. */
 const FRESH_BYTES = 16
 const LABEL = utf8("mqttchat/1 bundle")
 
@@ -65,7 +65,7 @@ export function makeBundle(identity: IdentityKeys, terms: BundleTerms, random: R
   return { bundle, prekeySecret, kemSeed }
 }
 
-/** A stranger's bundle: undefined if malformed, not signed by its owner, or past its notAfter. `now` in unix SECONDS [S-3]. */
+/** An untrusted bundle: undefined if malformed, not signed by its owner, or past its notAfter. `now` in unix SECONDS [S-3]. */
 export function readBundle(bytes: Uint8Array, now: number): Bundle | undefined {
   const bundle = parse(bytes)
   if (bundle === undefined || bundle.notAfter < now) return undefined

@@ -21,7 +21,7 @@ const NONCE_REST = new Uint8Array(12)
 
 export type Root = { readonly root: RootKey; readonly chainKey: ChainKey; readonly nextHeaderKey: HeaderKey }
 
-/** The root step (Double Ratchet sections 4.2 and 5.2) with the post-quantum secret where there is one [S-21]. */
+/** The root step (Double Ratchet sections 4.2 and 5.2) with the post-quantum secret, if there is one [S-21]. */
 export function rootStep(root: RootKey, agreed: SharedSecret, mixed: PqSecret | undefined): Root {
   const info = concat(ROOT_LABEL, littleEndian(mixed?.id ?? 0, 2))
   const prk = hmac(root, agreed, mixed?.secret ?? NO_SECRET)
@@ -54,20 +54,20 @@ export function blockOf(n: number): number {
   return Math.floor(n / BLOCK_TAGS)
 }
 
-/** The tag of message `n` out of its block. */
+/** The tag of message `n` from its block. */
 export function tagIn(block: Uint8Array, n: number): Uint8Array {
   const at = (n % BLOCK_TAGS) * TAG_BYTES
   return block.subarray(at, at + TAG_BYTES)
 }
 
-/** The tag of message `n`, which lies in the window. */
+/** The tag of message `n`, which must be in the window. */
 export function tagAt(window: TagWindow, n: number): Uint8Array {
   const block = window.blocks[blockOf(n) - window.first]
   if (block === undefined) throw new Fault("bug", "a tag outside its window was asked for")
   return tagIn(block, n)
 }
 
-/** The window of a chain whose lowest missing message is `received`; blocks that `before` holds are not made again. */
+/** The window of a chain whose lowest missing message is `received`; blocks in `before` are reused. */
 export function windowFrom(headerKey: HeaderKey, received: number, before?: TagWindow): TagWindow {
   const first = blockOf(received)
   const count = received % BLOCK_TAGS === 0 ? 1 : 2
@@ -79,7 +79,7 @@ export function windowFrom(headerKey: HeaderKey, received: number, before?: TagW
   return { first, blocks }
 }
 
-/** The number whose tag stands first in `wire`, if it is in the window and at least `from`. */
+/** The number whose tag starts `wire`, if it is in the window and at least `from`. */
 export function numberOf(window: TagWindow, wire: Uint8Array, from: number): number | undefined {
   const [a, b, c, d] = wire
   for (const [index, block] of window.blocks.entries()) {

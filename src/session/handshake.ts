@@ -19,7 +19,7 @@ import { startInitiator, startResponder } from "./start.ts"
 import type { Agreed } from "./start.ts"
 import type { Session } from "./state.ts"
 
-/** How the bundle came to the initiator; part of the transcript [S-10]. */
+/** How the initiator received the bundle; part of the transcript [S-10]. */
 export const MODE = { code: 1, link: 2, file: 3, recovery: 4 } as const
 export type Mode = (typeof MODE)[keyof typeof MODE]
 
@@ -32,10 +32,10 @@ const IDENTITY_PLAIN_BYTES = IDENTITY_BYTES + 2 * ID_BYTES + CAPABILITIES.length
 const SEALED_IDENTITY_BYTES = IDENTITY_PLAIN_BYTES + BOX_OVERHEAD
 const FILLING_BYTES =
   INIT_BYTES - (TAG_BYTES + KEY_BYTES + KEM_CIPHERTEXT_BYTES + SEALED_IDENTITY_BYTES + FIRST_MESSAGE_BYTES)
-/** The key it is used with seals one message. */
+/** The key it is used with seals only one message. */
 const NO_NONCE = new Uint8Array(NONCE_BYTES)
 const NO_SALT = new Uint8Array(0)
-/** A first message overtakes none, so no key is kept that would need a date. */
+/** A first message overtakes none, so no skipped key needs a date. */
 const UNDATED = 0
 
 /** What both sides hold after a handshake. */
@@ -44,7 +44,7 @@ export type Established = {
   readonly peer: PublicIdentity
   /** Where the peer receives. */
   readonly peerInbox: Inbox
-  /** 32 bytes from which both screens make the words to compare. */
+  /** 32 bytes from which both sides make the words to compare. */
   readonly sas: Uint8Array
   readonly recoverySecret: RecoverySecret
 }
@@ -89,17 +89,17 @@ export type Responded =
       readonly why: "malformed" | "unknown-tag" | "weak-key" | "forged" | "own-identity"
     }
 
-/** The 16 bytes by which an INIT finds the bundle that it answers [S-11]. */
+/** The 16 bytes by which the owner finds the bundle that an INIT answers [S-11]. */
 export function initTag(psk: Psk, bundleHash: Uint8Array): Uint8Array {
   return hmac(psk, utf8("mqttchat/1 init tag"), bundleHash).slice(0, TAG_BYTES)
 }
 
-/** For links and files: who has the bundle's hash may answer it [S-4]. */
+/** For links and files: anyone with the bundle's hash may answer it [S-4]. */
 export function linkPsk(bundleHash: Uint8Array): Psk {
   return kdf(NO_SALT, bundleHash, utf8("mqttchat/1 psk link"), KEY_BYTES) as Psk
 }
 
-/** For a recovery: only who shared the earlier handshake may answer [S-4]. */
+/** For a recovery: only the peer of the earlier handshake may answer [S-4]. */
 export function recoveryPsk(bundleHash: Uint8Array, secret: RecoverySecret): Psk {
   return kdf(bundleHash, secret, utf8("mqttchat/1 psk recovery"), KEY_BYTES) as Psk
 }
@@ -147,8 +147,8 @@ export function initiate(initiation: Initiation, random: Random): Initiated {
 }
 
 /**
- * Accepts the INIT that answers a bundle of ours (X3DH section 3.4, PQXDH section 3.4) [S-13]. A refusal leaves the bundle as good
- * as it was; once an INIT is accepted the caller deletes a one-time bundle in the commit that creates the contact.
+ * Accepts the INIT that answers a bundle of ours (X3DH section 3.4, PQXDH section 3.4) [S-13]. A refusal leaves the bundle
+ * valid; once an INIT is accepted, the caller deletes a one-time bundle in the commit that creates the contact.
  */
 export function respond({ identity, open: own, psk, mode }: Response, init: Uint8Array): Responded {
   const fields = decodeInit(init)
@@ -189,7 +189,7 @@ type FirstHalf = {
   readonly identityKey: Uint8Array
 }
 
-/** What both can compute before the initiator's identity is known; the secrets are wiped. */
+/** The keys that both can derive before the initiator's identity is known; the secrets are wiped. */
 function firstHalf(psk: Psk, secrets: readonly SharedSecret[], part: PublicPart): FirstHalf {
   const { mode, bundle, ephemeral, ciphertext } = part
   const transcript = hash(utf8("mqttchat/1 hs1"), Uint8Array.of(mode), bundle.bytes, ephemeral, ciphertext)

@@ -7,23 +7,23 @@ import type { SealedHeader } from "./message.ts"
 import { skippedKeyOf } from "./skipped.ts"
 import type { ReceivingChain, Session, Speaking, Waiting } from "./state.ts"
 
-/** Where a message belongs: its chain, and its header opened under that chain's header key. */
+/** The chain of a message, and its header opened under that chain's header key. */
 export type KeyLocation =
   | { readonly kind: "present"; readonly chain: ReceivingChain; readonly header: SealedHeader }
   | { readonly kind: "upcoming"; readonly session: Waiting | Speaking; readonly header: SealedHeader }
-  /** The tag is one we wait for, and what follows it was not made with it. */
+  /** The tag is expected, but the rest does not belong to it. */
   | { readonly kind: "forged" }
   | { readonly kind: "nowhere" }
 
-/** By its tag, which costs no cryptography, or else by trying the two header keys (Double Ratchet section 4.6) [S-31]. */
+/** Found by its tag, which costs no cryptography, or else by trying the two header keys (Double Ratchet section 4.6) [S-31]. */
 export function locateKeys(session: Session, wire: Uint8Array): KeyLocation {
   const tagged = byTag(session, wire)
   return tagged.kind === "nowhere" ? byHeader(session, wire) : tagged
 }
 
 /**
- * True when a message's tag is one that this session waits for, so that `open` need not try header keys. Whoever
- * receives from strangers lets other messages through at a bounded rate only [S-32].
+ * True when this session expects a message's tag, so that `open` need not try header keys. A receiver that takes
+ * frames from strangers must pass other messages on at a bounded rate only [S-32].
  */
 export function expects(session: Session, wire: Uint8Array): boolean {
   if (skippedKeyOf(session.skipped, wire) !== undefined) return true
@@ -38,7 +38,7 @@ function byTag(session: Session, wire: Uint8Array): KeyLocation {
     const header = openHeader(wire, receiving.headerKey)
     return header?.n === onPresent ? { kind: "present", chain: receiving, header } : { kind: "forged" }
   }
-  // While we have not answered the peer's present chain, it cannot have begun another.
+  // Until we have answered the peer's present chain, it cannot have started another.
   if (session.kind === "listening") return { kind: "nowhere" }
   const onUpcoming = numberOf(upcoming.window, wire, 0)
   if (onUpcoming === undefined) return { kind: "nowhere" }
@@ -50,7 +50,7 @@ function numberOnPresent({ receiving }: Session, wire: Uint8Array): number | und
   return receiving === undefined ? undefined : numberOf(receiving.window, wire, receiving.received)
 }
 
-/** For a gap larger than the window; a header alone is not enough, its number must give the tag. */
+/** For a gap larger than the window. A header alone is not enough: its number must give the tag. */
 function byHeader(session: Session, wire: Uint8Array): KeyLocation {
   const { receiving, upcoming } = session
   if (receiving !== undefined) {

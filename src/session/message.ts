@@ -13,8 +13,8 @@ const SEALED_HEADER_AT = TAG_BYTES + NONCE_BYTES
 const BODY_AT = SEALED_HEADER_AT + HEADER_BYTES + BOX_OVERHEAD
 
 /**
- * Work areas, zero but while a message is opened: memory made for each message would cost as much as its decryption.
- * The header's is a part of something larger, since V8 moves an array of up to 64 bytes when native code first sees it.
+ * Scratch buffers, zero except while a message is opened: an allocation for each message would cost as much as decryption.
+ * The header's is part of a larger one, since V8 moves an array of up to 64 bytes when native code first sees it.
  */
 const headerArea = new Uint8Array(128).subarray(0, HEADER_BYTES)
 const bodyArea = new Uint8Array(Math.max(...BUCKETS) - MESSAGE_OVERHEAD)
@@ -22,7 +22,7 @@ const bodyArea = new Uint8Array(Math.max(...BUCKETS) - MESSAGE_OVERHEAD)
 const SIV = utf8("mqttchat/1 siv")
 const MID = utf8("mqttchat/1 mid")
 
-/** What only the two ends see of a message's place in the conversation [S-25]. */
+/** A message's position in the conversation, visible only to the two ends [S-25]. */
 export type Header = {
   readonly ratchetKey: PublicKey
   /** Length of the sender's chain before this one. */
@@ -33,7 +33,7 @@ export type Header = {
   readonly kem: number
 }
 
-/** A header that came sealed, with its 44 bytes as they were. */
+/** A header that was opened, with its 44 plaintext bytes. */
 export type SealedHeader = Header & { readonly plain: Uint8Array }
 
 export type Keys = {
@@ -57,7 +57,7 @@ export function messageId(wire: Uint8Array): Uint8Array {
 
 /**
  * Makes a message of `wire`, a bucket long, whose last part is the padded frames: tag 16 | v 24 | sealed header 60 | sealed
- * body. All is sealed where it stands. The synthetic nonce v is a keyed hash of all that is said [S-26].
+ * body. All is sealed in place. The synthetic nonce v is a keyed hash of the whole message [S-26].
  */
 export function sealMessage(wire: Uint8Array, keys: Keys, tag: Uint8Array, header: Header): void {
   const plain = wire.subarray(SEALED_HEADER_AT + BOX_OVERHEAD, BODY_AT)
@@ -72,7 +72,7 @@ export function sealMessage(wire: Uint8Array, keys: Keys, tag: Uint8Array, heade
   wipe(key)
 }
 
-/** The header, if it was sealed under `headerKey` and is written as [S-25] says. */
+/** The header, if it was sealed under `headerKey` and is encoded as in [S-25]. */
 export function openHeader(wire: Uint8Array, headerKey: HeaderKey): SealedHeader | undefined {
   const opened = openInto(headerArea, wire.subarray(SEALED_HEADER_AT, BODY_AT), nonceOf(wire), headerKey)
   const header = opened ? decodeHeader(headerArea.slice()) : undefined
@@ -81,8 +81,8 @@ export function openHeader(wire: Uint8Array, headerKey: HeaderKey): SealedHeader
 }
 
 /**
- * What `read` makes of the padded frames, or undefined unless body, header, tag and transcript are those that the
- * synthetic nonce commits to [S-26]. What `read` is handed is gone when it returns.
+ * The result of `read` for the padded frames, or undefined unless body, header, tag and transcript are those that the
+ * synthetic nonce commits to [S-26]. The bytes passed to `read` are wiped when it returns.
  */
 export function openBody<T>(
   wire: Uint8Array,
@@ -105,7 +105,7 @@ function nonceOf(wire: Uint8Array): Uint8Array {
   return wire.subarray(TAG_BYTES, SEALED_HEADER_AT)
 }
 
-// Copies, not views: a view of so small an array makes V8 move it, which costs ten times a copy.
+// Copies, not views: a view of a small array makes V8 move it, which costs ten times as much as a copy.
 function encryptionKey(messageKey: MessageKey): BoxKey {
   return messageKey.slice(0, KEY_BYTES) as BoxKey
 }
@@ -132,7 +132,7 @@ function decodeHeader(plain: Uint8Array): SealedHeader | undefined {
   return { ratchetKey: plain.slice(0, 32) as PublicKey, previous, n, kem, plain }
 }
 
-/** A u32; the id of a step, which is a u16, fills one together with the zeros behind it. */
+/** A u32; the id of a step is a u16, and fills one with the zeros after it. */
 function writeNumber(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value & 0xff
   bytes[at + 1] = (value >> 8) & 0xff

@@ -6,7 +6,7 @@ import type { Frame } from "../wire/frame.ts"
 import { ratcheted } from "./state-updates.ts"
 import { PQ_TRANSITIONS, type PqState, type Role, type Session } from "./state.ts"
 
-/** The initiator keeps the beat; the responder steps in only where it fails to [S-40]. */
+/** The initiator starts the steps; the responder starts one only if the initiator does not [S-40]. */
 const DUE: Record<Role, { readonly messages: number; readonly seconds: number }> = {
   initiator: { messages: 50, seconds: DAY_S },
   responder: { messages: 100, seconds: 2 * DAY_S },
@@ -16,7 +16,7 @@ const LAST_ID = 65_535
 type PqFrame = Extract<Frame, { kind: "pq-ek" | "pq-ct" }>
 
 /**
- * The frame that begins a post-quantum step, when one is due and none of ours is under way; it travels as an ordinary
+ * The frame that starts a post-quantum step, if one is due and none of ours is under way; it is sent as an ordinary
  * message. `now` in unix SECONDS [S-40].
  */
 export function startStep(
@@ -45,8 +45,8 @@ function isDue(pq: PqState, role: Role, now: number): boolean {
 }
 
 /**
- * Takes the peer's part of a step: its key is answered with `reply`, its answer makes our secret ready for our next new
- * chain. A key that is not canonical, or an answer to nothing, changes nothing [S-41] [S-42].
+ * Applies the peer's part of a step: its key is answered with `reply`, its answer makes our secret ready for our next
+ * new chain. A key that is not canonical, or an answer without a request, changes nothing [S-41] [S-42].
  */
 export function onPqFrame(
   session: Session,

@@ -23,7 +23,7 @@ import { remember, skippedKeyOf, skipTo } from "./skipped.ts"
 import { PQ_TRANSITIONS } from "./state.ts"
 import type { Listening, PqState, ReceivingChain, Session, SkippedKey, Speaking, Waiting } from "./state.ts"
 
-/** A step may jump over this many messages: 1024 HMACs are some milliseconds, the most a peer can make us work at once. */
+/** A message may skip this many others: 1024 HMACs take a few milliseconds, the most work a peer can cause at once. */
 export const SKIP_MAX = 1024
 
 export type Sealed =
@@ -32,7 +32,7 @@ export type Sealed =
   | { readonly kind: "refused"; readonly why: "waiting-for-peer" | "chain-full" | "too-long" }
 
 export type Opened =
-  /** `newChain`: the peer has heard our last chain and answered it. */
+  /** `newChain`: the peer has received our last chain and answered it. */
   | {
       readonly kind: "opened"
       readonly frames: readonly Frame[]
@@ -45,13 +45,13 @@ export type Opened =
 export type Refused = {
   readonly kind: "refused"
   /**
-   * `unknown-tag` is also what a replay gets; `forged` opened in part; `too-far-ahead` and `unknown-kem` may open
-   * later, when what is missing has come; `malformed` is of a wrong length, or says nothing that we can read.
+   * `unknown-tag` is also the result of a replay; `forged` opened in part; `too-far-ahead` and `unknown-kem` may open
+   * later, when what is missing has arrived; `malformed` has a wrong length, or contents that cannot be decoded.
    */
   readonly why: "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
 }
 
-/** Makes one message of `frames`. The session handed in stays as it was [S-20] [S-30]. */
+/** Seals `frames` into one message. The given session is unchanged [S-20] [S-30]. */
 export function seal(session: Session, frames: readonly Frame[], random: Random): Sealed {
   if (session.kind === "waiting") return { kind: "refused", why: "waiting-for-peer" }
   const wire = encodeFrames(frames, MESSAGE_OVERHEAD)
@@ -79,7 +79,7 @@ function afterSending(session: Speaking): Speaking {
   return sent(session, { headerKey, chainKey: nextChainKey(chainKey), sent: sentCount, previous, kem, tags })
 }
 
-/** A new key of ours and the chain that it begins (Double Ratchet section 4.5) [S-30]. */
+/** A new key of ours and the chain that it starts (Double Ratchet section 4.5) [S-30]. */
 function startSendingChain(session: Listening, random: Random): Speaking {
   const { theirs, previous, nextHeaderKey, pq } = session
   const own = boxKeyPair(random)
@@ -115,7 +115,7 @@ function startSendingChain(session: Listening, random: Random): Speaking {
 
 /**
  * Opens one message. `now` is in unix SECONDS and dates the keys of skipped messages. Bytes that are too long, too
- * short, random, replayed or changed are refused before any key agreement; the session handed in stays as it was [S-31].
+ * short, random, replayed or changed are refused before any key agreement; the given session is unchanged [S-31].
  */
 export function open(session: Session, wire: Uint8Array, now: number): Opened {
   if (!isBucket(wire.length)) return { kind: "refused", why: "malformed" }
@@ -156,7 +156,7 @@ function openPresent(session: Session, chain: ReceivingChain, incoming: Incoming
   return { kind: "opened", frames, mid: messageId(incoming.wire), next, newChain: false }
 }
 
-/** The peer's next chain begins: the root step, if everything of the message then opens (section 4.6) [S-31]. */
+/** The peer's next chain: the root step, if the whole message then opens (section 4.6) [S-31]. */
 function openUpcoming(session: Waiting | Speaking, incoming: Incoming): Opened {
   const { header, wire } = incoming
   const why = unready(session, header)

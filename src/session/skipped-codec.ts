@@ -8,7 +8,7 @@ import type { SkippedKey } from "./state.ts"
 
 const MESSAGE_KEY_BYTES = 64
 
-/** Neighbours of one chain and date share a run, so that a long gap costs 80 bytes a key and not 120. */
+/** Adjacent keys of one chain and date share a run, so that a long gap costs 80 bytes per key and not 120. */
 type Run = { readonly headerKey: HeaderKey; readonly storedAt: number; readonly keys: SkippedKey[] }
 
 /** `runs u16`, then for each `header key 32 | stored u64 | keys u16 | (tag 16 | message key 64) ...` [S-50]. */

@@ -5,12 +5,12 @@ import { TAG_BYTES } from "../wire/sizes.ts"
 import { messageKeyOf, nextChainKey, tagAt, windowFrom } from "./chain.ts"
 import type { ReceivingChain, SkippedKey } from "./state.ts"
 
-/** Keys of overtaken messages that one session keeps: two whole jumps, 160 kB of its snapshot [S-33]. */
+/** Keys of skipped messages that one session keeps: two full skips, 160 kB of its snapshot [S-33]. */
 export const SKIPPED_MAX = 2048
-/** A broker that holds a message back for longer has lost it. */
+/** A message that takes longer is considered lost. */
 export const SKIPPED_MAX_SECONDS = 14 * DAY_S
 
-/** The key kept for the message whose tag stands first in `wire`. */
+/** The key kept for the message whose tag starts `wire`. */
 export function skippedKeyOf(skipped: readonly SkippedKey[], wire: Uint8Array): SkippedKey | undefined {
   const [a, b, c, d] = wire
   for (const key of skipped) {
@@ -38,7 +38,7 @@ export function skipTo(
   return { keys, chainKey }
 }
 
-/** The skipped keys with `added` behind them, without those too old and, above the bound, without the oldest [S-33]. */
+/** The skipped keys with `added` after them, without expired ones and, above the bound, without the oldest [S-33]. */
 export function remember(skipped: readonly SkippedKey[], added: readonly SkippedKey[], now: number) {
   const oldest = skipped[0]
   const stale = oldest !== undefined && isStale(oldest, now)

@@ -30,8 +30,8 @@ const STEPS = ["idle", "asked", "ready"] as const
 const NO_TAGS = new Uint8Array(0)
 
 /**
- * All of a session as bytes for our own store: some 400, and 80 for each skipped key. They hold every secret of the
- * session. Tags are left out: they are made again from the header keys [S-50].
+ * A whole session as bytes for our own store: some 400, and 80 for each skipped key. They hold every secret of the
+ * session. Tags are left out: they are recomputed from the header keys [S-50].
  */
 export function encodeSession(session: Session): Uint8Array {
   const writer = new Writer()

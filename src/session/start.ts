@@ -5,7 +5,7 @@ import { rootStep, tagBlock, windowFrom } from "./chain.ts"
 import { speaking, waiting } from "./state-updates.ts"
 import type { PqState, RatchetPair, Role, Speaking, Waiting } from "./state.ts"
 
-/** What the handshake hands to the ratchet. */
+/** The handshake's output for the ratchet. */
 export type Agreed = {
   readonly transcript: Uint8Array
   readonly root: RootKey
@@ -16,7 +16,7 @@ export type Agreed = {
 
 const NO_STEP: PqState = { lastId: 0, step: { kind: "idle" }, promised: undefined, messages: 0, since: 0 }
 
-/** The initiator speaks at once (Double Ratchet sections 4.4 and 5.1); undefined for a prekey of low order [S-24]. */
+/** The initiator can send at once (Double Ratchet sections 4.4 and 5.1); undefined for a prekey of low order [S-24]. */
 export function startInitiator(agreed: Agreed, prekey: PublicKey, random: Random): Speaking | undefined {
   const own = boxKeyPair(random)
   const secret = agree(own.secretKey, prekey)
@@ -36,7 +36,7 @@ export function startInitiator(agreed: Agreed, prekey: PublicKey, random: Random
   })
 }
 
-/** The responder's first ratchet key is its prekey; it cannot speak before it has heard [S-24]. */
+/** The responder's first ratchet key is its prekey; it cannot send before it has received [S-24]. */
 export function startResponder(agreed: Agreed, prekey: RatchetPair): Waiting {
   const { root, responderHeaderKey } = agreed
   const start = base("responder", agreed.transcript, agreed.initiatorHeaderKey)

@@ -10,30 +10,30 @@ import type {
   Waiting,
 } from "./state.ts"
 
-// Every state is made here, field by field and in one order. V8 takes fifty times as long to spread an object that was
-// itself made by a spread, which at each message came to a tenth of the whole.
+// Every state is built here, field by field and in one order. V8 takes fifty times as long to spread an object that was
+// itself made by a spread, which was a tenth of the time of each message.
 
-/** The bundle's owner before anything opened. */
+/** The bundle's owner before the first message has opened. */
 export function waiting(base: SessionBase, own: RatchetPair): Waiting {
   const { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq } = base
   return { kind: "waiting", role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq, own }
 }
 
-/** The peer has spoken with `theirs`, after `previous` messages on our last chain. */
+/** The peer has sent with its key `theirs`, after `previous` messages on our last chain. */
 export function listening(base: SessionBase, theirs: PublicKey, previous: number): Listening {
   const { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq } = base
   const kind = "listening"
   return { kind, role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq, theirs, previous }
 }
 
-/** We speak with `own` on the chain `sending`. */
+/** We send with `own` on the chain `sending`. */
 export function speaking(base: SessionBase, own: RatchetPair, sending: SendingChain): Speaking {
   const { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq } = base
   const kind = "speaking"
   return { kind, role, transcript, root, nextHeaderKey, receiving, upcoming, skipped, pq, own, sending }
 }
 
-/** The session after a message that began no new chain of the peer's. */
+/** The session after a message that started no new chain of the peer's. */
 export function received(
   session: Session,
   update: Pick<SessionBase, "receiving" | "skipped" | "pq">,
@@ -51,13 +51,13 @@ export function received(
   }
 }
 
-/** The session with its post-quantum steps one step on. */
+/** The session with its post-quantum state replaced. */
 export function ratcheted(session: Session, pq: PqState): Session {
   const { receiving, skipped } = session
   return received(session, { receiving, skipped, pq })
 }
 
-/** The speaking session after one message more on its chain. */
+/** The sending session after one more message on its chain. */
 export function sent(session: Speaking, sending: SendingChain): Speaking {
   const { role, transcript, root, nextHeaderKey, receiving, upcoming, skipped } = session
   const pq = counted(session.pq, session.pq.since)
@@ -68,7 +68,7 @@ export function sent(session: Speaking, sending: SendingChain): Speaking {
   )
 }
 
-/** One message more, either way; `now` in unix seconds dates the first [S-40]. */
+/** Counts one more message, either way; `now` in unix seconds dates the first [S-40]. */
 export function counted(pq: PqState, now: number): PqState {
   const { lastId, step, promised, messages, since } = pq
   return { lastId, step, promised, messages: messages + 1, since: since === 0 ? now : since }

@@ -15,7 +15,7 @@ export type Session = Waiting | Listening | Speaking
 /** The bundle's owner before the first message opens: it knows no key of the peer's ratchet and cannot send. */
 export type Waiting = SessionBase & { readonly kind: "waiting"; readonly own: RatchetPair }
 
-/** The peer has spoken since we last did: the next send makes a new key and a new chain. */
+/** The peer has sent since we last did: the next send makes a new key and a new chain. */
 export type Listening = SessionBase & {
   readonly kind: "listening"
   readonly theirs: PublicKey
@@ -23,7 +23,7 @@ export type Listening = SessionBase & {
   readonly previous: number
 }
 
-/** We speak on a chain that the peer has not answered yet. */
+/** We send on a chain that the peer has not answered yet. */
 export type Speaking = SessionBase & {
   readonly kind: "speaking"
   readonly own: RatchetPair
@@ -32,7 +32,7 @@ export type Speaking = SessionBase & {
 
 export type Role = "initiator" | "responder"
 
-/** What a session holds in every phase. */
+/** The fields of a session in every state. */
 export type SessionBase = {
   readonly role: Role
   /** First 32 bytes of the handshake's transcript hash: part of every message's authentication. */
@@ -54,12 +54,12 @@ export type RatchetPair = { readonly secretKey: SecretKey; readonly publicKey: P
 export type SendingChain = {
   readonly headerKey: HeaderKey
   readonly chainKey: ChainKey
-  /** Messages made on this chain, and on the one before. */
+  /** Messages sent on this chain, and on the one before. */
   readonly sent: number
   readonly previous: number
   /** Id of the post-quantum step mixed into this chain, or 0. */
   readonly kem: number
-  /** The 16 tags among which the next message's is. */
+  /** The block of 16 tags that contains the next message's. */
   readonly tags: Uint8Array
 }
 
@@ -76,7 +76,7 @@ export type Upcoming = { readonly headerKey: HeaderKey; readonly window: TagWind
 /** Tags of the next 16 to 31 messages of a chain, in whole blocks of 16 tags (256 bytes) from block `first` on. */
 export type TagWindow = { readonly first: number; readonly blocks: readonly Uint8Array[] }
 
-/** Key of a message that was overtaken by a later one. */
+/** Key of a message that was skipped by a later one. */
 export type SkippedKey = {
   readonly tag: Uint8Array
   readonly headerKey: HeaderKey
@@ -92,7 +92,7 @@ export type PqState = {
   readonly step: PqStep
   /** Secret of the peer's step, until the peer mixes it in. */
   readonly promised: PqSecret | undefined
-  /** Messages both ways since a step was last begun by either side. */
+  /** Messages both ways since either side last started a step. */
   readonly messages: number
   /** When that was, unix seconds; 0 until the first message opens. */
   readonly since: number
@@ -100,12 +100,12 @@ export type PqState = {
 
 export type PqStep =
   | { readonly kind: "idle" }
-  /** Our key is on its way; the seed opens the answer. */
+  /** Our key was sent; the seed opens the answer. */
   | { readonly kind: "asked"; readonly id: number; readonly seed: KemSeed }
   /** The answer is here: our next new chain mixes it in. */
   | ({ readonly kind: "ready" } & PqSecret)
 
-/** How a step of ours goes on [S-40] [S-42]. */
+/** The transitions of a step of ours [S-40] [S-42]. */
 export const PQ_TRANSITIONS = {
   idle: { "a step is due": "asked" },
   asked: { "its answer comes": "ready" },
