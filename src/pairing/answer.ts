@@ -11,16 +11,16 @@ import {
   type OwnShare,
 } from "./exchange.ts"
 
-/** The side that typed a code, by what it knows. Times are unix ms. */
+/** The side that typed a code, by what it knows: each state names what is added. Times are unix ms. */
 export type AnswerState =
   /** The code; not yet whether it is offered. */
   | {
       readonly kind: "code"
       readonly typed: Typed
-      /** Once the broker has our question; an owner claims within that time even if the question got lost. */
+      /** Once the broker has our question; an owner claims within that time even if the question was lost. */
       readonly endAt: number | undefined
     }
-  /** Who offers it; the one answer is out. */
+  /** Who offers it; the one answer has been sent. */
   | {
       readonly kind: "owner"
       readonly typed: Typed
@@ -32,9 +32,9 @@ export type AnswerState =
     }
   /** The key and the owner's bundle; not yet whether this connection leads to the owner's broker. */
   | { readonly kind: "key"; readonly caller: Uint8Array; readonly proof: Uint8Array }
-  /** That the broker is the owner's: our proof is out. */
+  /** That the broker is the owner's: our proof has been sent. */
   | { readonly kind: "peer"; readonly caller: Uint8Array; readonly proof: Uint8Array }
-  /** That nothing will come of this code. */
+  /** That this code has failed. */
   | { readonly kind: "danger" }
 
 type Typed = { readonly code: PairingCode; readonly guest: boolean; readonly caller: Uint8Array }
@@ -43,7 +43,7 @@ export type AnswerEvent =
   /** The broker has our question. */
   | { readonly kind: "asked" }
   | { readonly kind: "message"; readonly bytes: Uint8Array }
-  /** The line in use is pinned to what the grant said. */
+  /** The connection in use has the pin of the grant. */
   | { readonly kind: "pinned" }
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }
@@ -51,8 +51,8 @@ export type AnswerEvent =
 export type AnswerEffect =
   | { readonly kind: "keyed"; readonly psk: Psk; readonly grant: Grant }
   /**
-   * `absent`: the nameplate is free; `used`: its owner says that the code is used; `mismatch`: the owner had
-   * another code, or took another caller's answer; `silent`: the owner was there and then no more.
+   * `absent`: the nameplate is free; `used`: its owner reports that the code is used; `mismatch`: the owner had
+   * another code, or took another caller's answer; `silent`: the owner stopped answering.
    */
   | { readonly kind: "failed"; readonly why: "absent" | "used" | "mismatch" | "silent" }
 
@@ -66,7 +66,7 @@ export type AnswerInput = { readonly now: number; readonly random: Random }
 
 const DANGER: AnswerState = { kind: "danger" }
 
-/** Asks for the owner of the code, who otherwise says so every two seconds only [P-21]. */
+/** Asks for the owner of the code, who otherwise claims it only every two seconds [P-21]. */
 export function beginAnswer(code: PairingCode, guest: boolean, random: Random): AnswerStep {
   const typed = { code, guest, caller: random(SID_BYTES) }
   const ask = encodePairing({ kind: "ask", caller: typed.caller })
@@ -87,7 +87,7 @@ export function answerWakesAt(state: AnswerState): number | undefined {
   }
 }
 
-/** One event. What does not fit the state changes nothing, for anyone can publish on a nameplate. */
+/** Applies one event. An event that does not fit the state changes nothing, since anyone can publish on a nameplate. */
 export function answerStep(state: AnswerState, event: AnswerEvent, input: AnswerInput): AnswerStep {
   switch (event.kind) {
     case "message": {
@@ -147,7 +147,7 @@ function answerTo(typed: Typed, owner: Uint8Array, { now, random }: AnswerInput)
 
 type WithOwner = Extract<AnswerState, { kind: "owner" }>
 
-/** Two owners of one nameplate, or a grant for another caller: the one answer this code allows may be lost [P-23]. */
+/** Two owners of one nameplate, or a grant for another caller: the only answer that this code allows may be lost [P-23]. */
 function receiveFromOwner(state: WithOwner, message: PairingMessage): AnswerStep {
   const { caller } = state.typed
   switch (message.kind) {
@@ -200,7 +200,7 @@ function tick(state: AnswerState, now: number): AnswerStep {
   }
 }
 
-/** Tells the owner, whose screen then says the same at once instead of after two minutes [P-24]. */
+/** Tells the owner, whose screen then shows the same at once instead of after two minutes [P-24]. */
 function giveUp(state: AnswerState, why?: "mismatch" | "silent"): AnswerStep {
   if (state.kind === "code" || state.kind === "danger") return { next: DANGER, send: [] }
   if (state.kind === "owner") wipe(state.own.scalar)

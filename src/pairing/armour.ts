@@ -11,7 +11,7 @@ const VERSION = 1
 /** A host of 253 characters, two brackets and a port. */
 const ADDRESS_BYTES_MAX = 261
 
-/** What a bundle file carries: a bundle of 1402 bytes, and how its owner is reached. */
+/** The contents of a bundle file: a bundle of 1402 bytes, and the way to its owner. */
 export type BundleFile = {
   readonly bundle: Uint8Array
   readonly address: Address
@@ -27,8 +27,8 @@ export function armour({ bundle, address, access }: BundleFile): string {
 }
 
 /**
- * Reads a bundle file, at any place in `text`; line ends and blanks may have been changed on the way,
- * nothing else [P-40]. The bundle's own signature is the session room's to check.
+ * Reads a bundle file anywhere in `text`; line ends and blanks may have been changed on the way,
+ * nothing else [P-40]. The session room checks the bundle's signature.
  */
 export function readArmour(text: string): BundleFile | undefined {
   const [, body, ...more] = text.split(HEADER).flatMap((part) => part.split(FOOTER))

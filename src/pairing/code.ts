@@ -3,16 +3,16 @@ import { type Address, parseAddress } from "../wire/address.ts"
 import { NAMEPLATE_MAX } from "../wire/topics.ts"
 import { isWord, nearestWord, WORDS } from "./words.ts"
 
-/** `text` is the whole code as it is spoken, `7-crowd-river`: lower case, joined by hyphens [P-1]. */
+/** `text` is the whole code as people speak it, `7-crowd-river`: lower case, joined by hyphens [P-1]. */
 export type PairingCode = { readonly nameplate: number; readonly text: string }
 
 export type ParsedCode =
-  /** `at` is the broker, where the code was typed as CODE@HOST[:PORT]. */
+  /** `at` is the broker, if the code was typed as CODE@HOST[:PORT]. */
   | { readonly kind: "code"; readonly code: PairingCode; readonly at: Address | undefined }
   /** `suggestion` is the whole code with the nearest word in place of the unknown one. */
   | { readonly kind: "bad"; readonly why: string; readonly suggestion?: string }
 
-/** Two words are 22 bits for one guess; three are for brokers open to anyone. */
+/** Two words are 22 bits against one guess; three are for brokers open to anyone. */
 export type WordCount = 2 | 3
 
 /** The longest code is 4 + 3 words of 8 letters + 3 hyphens; spoken separators and a host fit into the rest. */
@@ -27,15 +27,15 @@ export function makeCode(words: WordCount, random: Random): PairingCode {
 }
 
 /**
- * Reads what a person typed: any case, hyphens or blanks between the parts, and perhaps `@HOST[:PORT]` behind.
- * The nameplate and all words must be ones that `makeCode` draws [P-1].
+ * Reads what a user typed: any case, hyphens or blanks between the parts, and perhaps `@HOST[:PORT]` at the end.
+ * The nameplate and all words must be ones that `makeCode` can draw [P-1].
  */
 export function parseCode(typed: string): ParsedCode {
   if (typed.length > TYPED_CHARACTERS_MAX) return { kind: "bad", why: "that is too long for a code" }
   const [codeText = "", address, ...more] = typed.normalize("NFKC").trim().toLowerCase().split("@")
   const at = address === undefined ? undefined : parseAddress(address)
   if (more.length > 0 || (address !== undefined && at === undefined)) {
-    return { kind: "bad", why: "behind the @ of a code stands HOST or HOST:PORT" }
+    return { kind: "bad", why: "the @ of a code is followed by HOST or HOST:PORT" }
   }
   const [nameplate = "", ...words] = codeText.split(/[\s-]+/).filter((part) => part !== "")
   if (!NAMEPLATE.test(nameplate) || words.length < 2 || words.length > 3) {

@@ -4,7 +4,7 @@ import { agree, hash } from "../crypto/nacl.ts"
 /** CPACE-X25519-SHA512 of draft-irtf-cfrg-cpace, initiator-responder setting [P-10]. */
 const DSI = utf8("CPace255")
 const ISK_DSI = utf8("CPace255_ISK")
-/** Input block of SHA-512: the password fills the first block alone. */
+/** Input block of SHA-512: the password alone fills the first block. */
 const BLOCK_BYTES = 128
 const FIELD_BYTES = 32
 
@@ -16,7 +16,7 @@ const Z = 2n
 /** What both sides must agree on: the password, the channel, and the session; 1 to 127 bytes each. */
 export type PakeInput = { readonly prs: Uint8Array; readonly ci: Uint8Array; readonly sid: Uint8Array }
 
-/** A public share, 32 bytes, and what its sender says along with it. */
+/** A public share, 32 bytes, and its sender's associated data. */
 export type PakeShare = { readonly share: PublicKey; readonly ad: Uint8Array }
 
 /** LEB128 length, then the bytes (draft section "prepend_len"). */
@@ -32,7 +32,7 @@ export function prefixed(part: Uint8Array): Uint8Array {
 
 /**
  * The point both sides reach from the password (draft section "calculate_generator"). Field arithmetic is on
- * BigInt and so not constant in time: a code lives for one try, and gives one sample to measure [P-11].
+ * BigInt and so not constant in time: a code is valid for one try, and gives one sample to measure [P-11].
  */
 export function generator({ prs, ci, sid }: PakeInput): PublicKey {
   const padding = Math.max(0, BLOCK_BYTES - 1 - prefixed(prs).length - prefixed(DSI).length)
@@ -41,13 +41,13 @@ export function generator({ prs, ci, sid }: PakeInput): PublicKey {
   return writePoint(elligator2(readCoordinate(digest)))
 }
 
-/** Ya or Yb. Undefined for a generator of low order, which a hash does not meet. */
+/** Ya or Yb. Undefined for a generator of low order, which a hash does not produce. */
 export function pakeShare(scalar: SecretKey, point: PublicKey): PublicKey | undefined {
   const share = agree(scalar, point)
   return share === undefined ? undefined : (new Uint8Array(share) as PublicKey)
 }
 
-/** K, or undefined where their share is of low order: then the exchange is over [P-12]. */
+/** K, or undefined if their share is of low order: then the exchange is over [P-12]. */
 export function pakeSecret(scalar: SecretKey, theirs: PublicKey): SharedSecret | undefined {
   return agree(scalar, theirs)
 }

@@ -1,4 +1,4 @@
-/** Levenshtein's distance with two swapped neighbours as one error, the commonest in typing. */
+/** The Levenshtein distance with two swapped neighbours as one error, a common one in typing. */
 export function editDistance(from: string, to: string): number {
   let before: readonly number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, at) => at)

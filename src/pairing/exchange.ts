@@ -19,7 +19,7 @@ import { generator, pakeSecret, pakeShare, prefixed, sessionKey } from "./cpace.
 
 const NO_DATA = new Uint8Array(0)
 
-/** One side's secret number of an exchange, 32 bytes, and the share made of it. */
+/** One side's secret scalar of an exchange, 32 bytes, and the share made from it. */
 export type OwnShare = { readonly scalar: SecretKey; readonly share: PublicKey }
 
 /** Session number and both public shares. */
@@ -30,7 +30,7 @@ export type Transcript = {
   readonly ownerShare: PublicKey
 }
 
-/** All that comes of an exchange [P-12] [P-13]. */
+/** The results of an exchange [P-12] [P-13]. */
 export type ExchangeKeys = {
   readonly psk: Psk
   readonly grantKey: BoxKey
@@ -39,14 +39,14 @@ export type ExchangeKeys = {
   readonly ownerProof: Uint8Array
 }
 
-/** Draws a scalar and makes the share for this code and session. Undefined is out of reach but for a broken random. */
+/** Draws a scalar and makes the share for this code and session. Undefined only if the random source is broken. */
 export function drawShare(code: PairingCode, sid: Uint8Array, random: Random): OwnShare | undefined {
   const scalar = random(KEY_BYTES) as SecretKey
   const share = pakeShare(scalar, generator({ prs: utf8(code.text), ci: channel(code), sid }))
   return share && { scalar, share }
 }
 
-/** The keys, or undefined where their share is of low order [P-12]. */
+/** The keys, or undefined if their share is of low order [P-12]. */
 export function exchangeKeys(
   scalar: SecretKey,
   theirs: PublicKey,
@@ -72,7 +72,7 @@ export function exchangeKeys(
 
 export type Grant = { readonly bundle: Uint8Array; readonly access: Access }
 
-/** The owner's bundle and access, for the caller's eyes only [P-14]. */
+/** The owner's bundle and access, readable only by the caller [P-14]. */
 export function sealGrant(
   { bundle, access }: Grant,
   key: BoxKey,
@@ -88,7 +88,7 @@ export function openGrant(sealed: { nonce: Uint8Array; box: Uint8Array }, key: B
   return access && { bundle: plain.slice(0, BUNDLE_BYTES), access }
 }
 
-/** CPace's channel identifier: what this is for, and the nameplate as it is spoken. */
+/** CPace's channel identifier: the purpose, and the nameplate as people speak it. */
 function channel({ nameplate }: PairingCode): Uint8Array {
   return concat(prefixed(utf8("mqttchat/1 pair")), prefixed(utf8(String(nameplate))))
 }

@@ -4,15 +4,15 @@ import { CODE_LIFETIME_MS, LISTEN_MS, PROOF_WITHIN_MS, REPEAT_MS } from "./timeo
 import type { PairingCode } from "./code.ts"
 import { drawShare, type ExchangeKeys, exchangeKeys, type Grant, sealGrant } from "./exchange.ts"
 
-/** The side that shows a code, by what it knows. Times are unix ms. */
+/** The side that shows a code, by what it knows: each state names what is added. Times are unix ms. */
 export type OfferState =
   /** Whether the nameplate is free; `showAt` once the broker has our question. */
   | { readonly kind: "nothing"; readonly plate: Plate; readonly showAt: number | undefined }
   /** That the nameplate is ours: the code is on the screen. */
   | { readonly kind: "nameplate"; readonly plate: Plate; readonly claimAt: number; readonly endAt: number }
-  /** Whose answer it took, the only one for this code. What they may be given is being fetched. */
+  /** Whose answer it took, the only one for this code. Their grant is being fetched. */
   | { readonly kind: "caller"; readonly plate: Plate; readonly call: Call; readonly endAt: number }
-  /** The key, if the caller's code is ours; only their proof will tell. */
+  /** The key, if the caller's code is ours; only their proof will show that. */
   | {
       readonly kind: "key"
       readonly plate: Plate
@@ -23,7 +23,7 @@ export type OfferState =
     }
   /** That the caller has the code. */
   | { readonly kind: "peer"; readonly caller: Uint8Array }
-  /** That nothing will come of this code. */
+  /** That this code has failed. */
   | { readonly kind: "danger" }
 
 type Plate = { readonly code: PairingCode; readonly owner: Uint8Array }
@@ -38,9 +38,9 @@ export type OfferEvent =
   /** The broker has our question. */
   | { readonly kind: "asked" }
   | { readonly kind: "message"; readonly bytes: Uint8Array }
-  /** What the caller gets, once the bundle and its psk are on disk. */
+  /** The caller's grant, once the bundle and its psk are on disk. */
   | { readonly kind: "ready"; readonly grant: Grant }
-  /** The caller's INIT opened, which proves more than their proof would. */
+  /** The caller's INIT opened, which includes what their proof would show. */
   | { readonly kind: "paired" }
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }
@@ -50,10 +50,10 @@ export type OfferEffect =
   | { readonly kind: "collision" }
   /** The code may be shown. */
   | { readonly kind: "held" }
-  /** Keep the bundle under this psk, fetch what the caller needs, then say "ready". */
+  /** Keep the bundle under this psk, fetch what the caller needs, then report "ready". */
   | { readonly kind: "answered"; readonly guest: boolean; readonly psk: Psk }
   | { readonly kind: "keyed" }
-  /** The code is dead. `crowded`: two answers for one code; `mismatch`: one whose sender did not have it. */
+  /** The code has failed. `crowded`: two answers for one code; `mismatch`: an answer whose sender did not have it. */
   | { readonly kind: "failed"; readonly why: "expired" | "mismatch" | "crowded" }
 
 export type OfferStep = {
@@ -90,7 +90,7 @@ export function offerWakesAt(state: OfferState): number | undefined {
   }
 }
 
-/** One event. What does not fit the state changes nothing, for anyone can publish on a nameplate. */
+/** Applies one event. An event that does not fit the state changes nothing, since anyone can publish on a nameplate. */
 export function offerStep(state: OfferState, event: OfferEvent, input: OfferInput): OfferStep {
   switch (event.kind) {
     case "message": {
@@ -136,7 +136,7 @@ function isOwnAsk({ owner }: Plate, message: PairingMessage): boolean {
 
 type AtNameplate = Extract<OfferState, { kind: "nameplate" }>
 
-/** Takes the one answer of this code; claims the nameplate each time it is asked for [P-21] [P-22]. */
+/** Takes the one answer of this code; claims the nameplate at each question [P-21] [P-22]. */
 function receiveAtNameplate(state: AtNameplate, message: PairingMessage, input: OfferInput): OfferStep {
   if (message.kind === "ask" && !isOwnAsk(state.plate, message))
     return { next: state, send: [claim(state.plate)] }
@@ -184,7 +184,7 @@ function receiveInExchange(state: InExchange, message: PairingMessage): OfferSte
   }
 }
 
-/** The same answer once more wants the same grant; another share under the same name is a second guess [P-22]. */
+/** A repeated answer gets the same grant; another share from the same caller is a second guess [P-22]. */
 function receiveRepeated(state: InExchange, answer: Answer): OfferStep {
   if (!equal(answer.share, state.call.theirs)) return unchanged(state)
   return { next: state, send: state.kind === "key" ? [state.grant] : [] }
@@ -192,7 +192,7 @@ function receiveRepeated(state: InExchange, answer: Answer): OfferStep {
 
 /**
  * Another caller with the same code. Before a grant the code ends for all; afterwards the first
- * caller goes on and the second learns that it is used [P-23].
+ * caller continues and the second is told that it is used [P-23].
  */
 function receiveFromAnother(state: InExchange, message: PairingMessage): OfferStep {
   if (message.kind !== "answer") return refuseLatecomer(state, message, state.call.caller)
@@ -201,7 +201,7 @@ function receiveFromAnother(state: InExchange, message: PairingMessage): OfferSt
   return { next: state, send: [stop(message.caller)] }
 }
 
-/** A caller for a used code is told at once instead of waiting for its timeout [P-23]. */
+/** Tells a caller for a used code at once, so that it need not wait for its timeout [P-23]. */
 function refuseLatecomer(
   state: OfferState,
   message: PairingMessage,
@@ -212,7 +212,7 @@ function refuseLatecomer(
   return { next: state, send: [stop(message.caller)] }
 }
 
-/** The same bytes from here on: a second grant under the same key would be a second message of the exchange. */
+/** The same bytes from now on: a second grant under the same key would be a second message of the exchange. */
 function grantTo(state: OfferState, given: Grant, input: OfferInput): OfferStep {
   if (state.kind !== "caller") return unchanged(state)
   const { call } = state

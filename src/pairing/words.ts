@@ -4,7 +4,7 @@ import { editDistance } from "./edit-distance.ts"
 const WORD_BITS = 11
 /** 44 bits: too many to search for a handshake with four given words while two people look at their screens. */
 const COMPARED_WORDS = 4
-/** A spelling further off than this is another word. */
+/** A spelling further away than this is another word. */
 const TYPING_ERRORS_MAX = 3
 
 const known = new Set(wordlist)
@@ -28,7 +28,7 @@ export function fourWords(sas: Uint8Array): string[] {
   })
 }
 
-/** The word that was probably meant, or undefined where none is near. */
+/** The word that was probably meant, or undefined if none is near. */
 export function nearestWord(typed: string): string | undefined {
   let best: string | undefined
   let least = TYPING_ERRORS_MAX

@@ -49,7 +49,7 @@ describe("a code", () => {
     ]) {
       expect(parseCode(typed)).toEqual({
         kind: "bad",
-        why: "behind the @ of a code stands HOST or HOST:PORT",
+        why: "the @ of a code is followed by HOST or HOST:PORT",
       })
     }
   })
