@@ -1,25 +1,25 @@
 import { REGISTRATION_REQUESTS, TOPIC_KINDS, topicFilter, type Topic } from "./topics.ts"
 
-/** The three kinds of clients that a broker of ours knows. */
+/** The three kinds of clients of a broker of ours. */
 export type ClientKind = "device" | "guest" | "registrar"
-/** Common name, user name and client id of the registrar: the one name that is no device id. */
+/** Common name, user name and client id of the registrar: the one name that is not a device id. */
 export const REGISTRAR_ID = "registrar"
 
 export type AccessAction = "publish" | "subscribe"
 
-/** Which of the topics of one kind. */
+/** The scope of a rule within one kind of topic. */
 export type AccessScope =
   | "any"
   /** Those that name the client itself. */
   | "own"
-  /** One that the client named first. A broker that cannot remember it allows any. */
+  /** Topics whose id the client named first. A broker that cannot remember it allows any. */
   | "claimed"
   /** All at once, by the wildcard. */
   | "all"
 
 type TopicScopes = Readonly<Partial<Record<Topic["kind"], AccessScope>>>
 
-/** Who may publish and subscribe to what; what is not here is refused. Every broker's rules come from this table. */
+/** Who may publish and subscribe to what; all else is refused. Every broker's rules are generated from this table. */
 export const ACCESS_RULES: Readonly<Record<ClientKind, Readonly<Record<AccessAction, TopicScopes>>>> = {
   device: {
     publish: { inbox: "any", pairing: "any", "registration-request": "own" },
@@ -60,7 +60,7 @@ export function accessGrants(kind: ClientKind): readonly AccessGrant[] {
   return TOPIC_KINDS.map((topic) => ({ topic, publish: publish[topic], subscribe: subscribe[topic] }))
 }
 
-/** A filter for such a scope, `own` being how a broker's configuration names the client. */
+/** A filter for such a scope; `own` is how a broker's configuration names the client. */
 export function scopeFilter(topic: Topic["kind"], scope: AccessScope, own: string): string {
   return topicFilter(topic, scope === "own" ? own : "+")
 }

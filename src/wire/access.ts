@@ -15,9 +15,9 @@ const TYPE = { none: 0, invitation: 1, account: 2 } as const
 /** How the broker proves itself: the pin of its authority's key, or a publicly trusted certificate. */
 export type BrokerProof = { readonly kind: "pin"; readonly pin: Uint8Array } | { readonly kind: "name" }
 
-/** What lets a newcomer in at the owner's broker. */
+/** The credential that a newcomer gets for the owner's broker. */
 export type Entry =
-  /** The caller is a member already, or nothing may be handed over. */
+  /** The caller is a member already, or may not be given anything. */
   | { readonly kind: "none" }
   /** 72 bytes, used once. */
   | { readonly kind: "invitation"; readonly invitation: Uint8Array }
@@ -28,7 +28,7 @@ export type Entry =
 export type Access = {
   readonly proof: BrokerProof
   readonly entry: Entry
-  /** Where members connect, if it is not where the newcomer was sent: guests have a port of their own, or there are several nodes. */
+  /** Where members connect, if the newcomer was sent elsewhere: guests have their own port, or there are several nodes. */
   readonly members?: Addresses
 }
 
@@ -53,7 +53,7 @@ export function encodeMembers(members: Addresses | undefined): Uint8Array {
   return members === undefined ? new Uint8Array() : new Writer().text(formatAddresses(members)).done()
 }
 
-/** The rest of what was read; another spelling of the same addresses spoils the reader. */
+/** The rest of the bytes; another spelling of the same addresses is refused. */
 export function readMembers(reader: Reader): { readonly members?: Addresses } {
   if (reader.left === 0) return {}
   const written = reader.text(ADDRESSES_BYTES_MAX)
@@ -63,7 +63,7 @@ export function readMembers(reader: Reader): { readonly members?: Addresses } {
   return {}
 }
 
-/** No key hashes to zeros, so zeros say that the certificate is checked by name. */
+/** No key hashes to zeros, so zeros mean that the certificate is checked by name. */
 export function encodeProof(proof: BrokerProof): Uint8Array {
   return proof.kind === "pin" ? proof.pin : NOT_PINNED
 }

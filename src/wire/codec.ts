@@ -55,8 +55,8 @@ export function littleEndian(value: number, length: number): Uint8Array {
 }
 
 /**
- * Takes fields in order. A read past the end, or `refuse()`, spoils the reader: it then returns zeros and
- * `decode` yields undefined, so that no decoder needs a check at each field.
+ * Takes fields in order. After a read past the end, or `refuse()`, the reader is invalid: it then returns zeros and
+ * `decode` returns undefined, so that decoders need no check at each field.
  */
 export class Reader {
   readonly #bytes: Uint8Array
@@ -64,7 +64,7 @@ export class Reader {
   #spoilt = false
 
   constructor(bytes: Uint8Array) {
-    // A slice of a Buffer would be a view of it, and a copy is promised.
+    // A slice of a Buffer would be a view, and callers get a copy.
     this.#bytes = Buffer.isBuffer(bytes)
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
       : bytes
@@ -133,7 +133,7 @@ export class Reader {
     this.#spoilt = true
   }
 
-  /** Where the next `length` bytes begin; undefined once the reader is spoilt. */
+  /** The offset of the next `length` bytes; undefined once the reader is invalid. */
   #take(length: number): number | undefined {
     if (this.#spoilt || length > this.left) {
       this.#spoilt = true
@@ -153,7 +153,7 @@ export class Reader {
   }
 }
 
-/** What `read` makes of all the bytes, or undefined if they are too short, too long or refused [W-2]. */
+/** The result of `read` for all the bytes, or undefined if they are too short, too long or refused [W-2]. */
 export function decode<T>(bytes: Uint8Array, read: (reader: Reader) => T | undefined): T | undefined {
   const reader = new Reader(bytes)
   const value = read(reader)

@@ -9,7 +9,7 @@ export type Body = readonly Uint8Array[]
 
 /** One field of a frame. */
 export type Field<Value> = {
-  /** As src/wire/SPEC.md gives it. */
+  /** Its layout in src/wire/SPEC.md. */
   readonly layout: string
   /** Undefined for a value outside its bounds. */
   readonly write: (value: Value) => Body | undefined
@@ -61,7 +61,7 @@ export function remainingBytes(label: string, max: number): Field<Uint8Array> {
   }
 }
 
-/** A number of a post-quantum step, never 0. */
+/** The number of a post-quantum step, never 0. */
 export function u16(label: string): Field<number> {
   return {
     layout: `${label} u16`,
@@ -95,7 +95,7 @@ export function flag(label: string): Field<boolean> {
   }
 }
 
-/** 1 to `max` items after their number. */
+/** 1 to `max` items after their count. */
 export function list<Item>(item: Field<Item>, max: number): Field<readonly Item[]> {
   return {
     layout: `count u8 | ${item.layout} ...`,

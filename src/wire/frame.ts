@@ -52,9 +52,9 @@ type FieldCodec = {
   readonly read: (reader: Reader) => unknown
 }
 
-/** All that a session message can say. The table in SPEC.md is generated from this one. */
+/** All frames of a session message. The table in SPEC.md is generated from this one. */
 export const FRAMES = {
-  /** The first frame of either side: its name, which is not checked, and a bundle to recover with. */
+  /** The first frame of either side: its name, which is not checked, and a bundle for recovery. */
   hello: {
     type: 0x01,
     once: true,
@@ -94,9 +94,9 @@ export const FRAMES = {
   nop: { type: 0x0e, once: false, acknowledged: false, fields: {} },
   /** Which text of this session the message holds; the sender counts from 0. */
   number: { type: 0x10, once: false, acknowledged: true, fields: { number: u32("number") } },
-  /** The text was sent before, in an earlier session, under this id. */
+  /** The text was sent in an earlier session, under this id. */
   original: { type: 0x11, once: false, acknowledged: true, fields: { mid } },
-  /** These texts were shown to a person. */
+  /** These texts were shown to the user. */
   read: { type: 0x12, once: false, acknowledged: true, fields: { mids } },
   typing: { type: 0x13, once: false, acknowledged: false, fields: { typing: flag("typing") } },
   /** Texts disappear after so many seconds, 0 for never; `setAt` is the setter's clock. */
@@ -125,7 +125,7 @@ type KnownFrame = {
 
 export type Frame =
   | KnownFrame
-  /** A type below 0x80 that this version does not know: the user is told [W-27]. */
+  /** A type below 0x80 that this version does not know: the user is notified [W-27]. */
   | { readonly kind: "unknown"; readonly type: number }
 
 const FIELDS = new Map<string, readonly (readonly [name: string, field: FieldCodec])[]>(
@@ -138,7 +138,7 @@ export function frameRule(kind: Frame["kind"]): Pick<FrameRow, "once" | "acknowl
   return kind === "unknown" ? UNKNOWN : FRAMES[kind]
 }
 
-/** The fields of a body in order, or undefined where one is outside its bounds. */
+/** The fields of a body in order, or undefined if one is outside its bounds. */
 export function encodeBody(frame: Frame): Body | undefined {
   const fields = FIELDS.get(frame.kind)
   if (fields === undefined) return undefined
@@ -152,7 +152,7 @@ export function encodeBody(frame: Frame): Body | undefined {
   return body
 }
 
-/** What a body of this kind says, or undefined unless it is written as `encodeBody` would write it [W-2]. */
+/** The fields of a body of this kind, or undefined unless `encodeBody` would write the same bytes [W-2]. */
 export function decodeBody(kind: FrameKind, body: Uint8Array): Frame | undefined {
   return decode(body, (reader) => {
     const frame: Record<string, unknown> = { kind }

@@ -39,7 +39,7 @@ export function decodeIdentity(bytes: Uint8Array): PublicIdentity {
   }
 }
 
-/** 20 bytes that stand for an identity where 64 are too long [W-15]. */
+/** 20 bytes that identify an identity where 64 are too long [W-15]. */
 export function fingerprint(identity: PublicIdentity): Uint8Array {
   return hash(FINGERPRINT_LABEL, encodeIdentity(identity)).slice(0, FINGERPRINT_BYTES)
 }

@@ -13,7 +13,7 @@ import { formatLink, isLink, parseLink } from "./link-text.ts"
 
 const PATH = "/join#"
 
-/** An invitation with the way to the broker that it is for: all that a newcomer is given. */
+/** An invitation with the address of its broker: all that a newcomer needs. */
 export type InvitationLink = {
   readonly address: Address
   readonly proof: BrokerProof
@@ -29,7 +29,7 @@ export function formatInvitationLink({ address, proof, invitation, members }: In
   return formatLink(address, PATH, bytes)
 }
 
-/** True for what is meant as an invitation, whole or not. */
+/** True for text that is meant as an invitation, complete or not. */
 export function isInvitationLink(text: string): boolean {
   return isLink(text, PATH)
 }

@@ -4,7 +4,7 @@ import { decode, type Reader } from "./codec.ts"
 
 const SCHEME = "mqttchat://"
 
-/** What stands between the host and the bytes says what kind of link it is. */
+/** The part between the host and the bytes gives the kind of link. */
 export type LinkPath = "/#" | "/join#"
 
 /** `mqttchat://HOST[:PORT]`, the path, and the bytes as base64url. */
@@ -12,13 +12,13 @@ export function formatLink(address: Address, path: LinkPath, bytes: Uint8Array):
   return `${SCHEME}${formatAddress(address)}${path}${toBase64url(bytes)}`
 }
 
-/** True for what is meant as a link of this kind, whole or not. */
+/** True for text that is meant as a link of this kind, complete or not. */
 export function isLink(text: string, path: LinkPath): boolean {
   return text.trimStart().startsWith(SCHEME) && text.includes(path)
 }
 
 /**
- * What `read` makes of the bytes, or undefined unless the text is a link, apart from blanks and line breaks of a
+ * The result of `read` for the bytes, or undefined unless the text is a link, apart from blanks and line breaks of a
  * terminal, and spelled exactly as `format` spells it.
  */
 export function parseLink<T>(

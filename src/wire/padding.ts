@@ -1,6 +1,6 @@
 import { decodeBody, encodeBody, FRAMES, type Frame, type FrameKind } from "./frame.ts"
 
-/** Sizes of a session message on the wire; nothing else tells an observer how long a text was [W-20]. */
+/** Sizes of a session message on the wire; an observer learns nothing else about a text's length [W-20]. */
 export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
 /** What a session message adds to its padded frames: tag 16, nonce 24, sealed header 60, Poly1305 tag 16. */
 export const MESSAGE_OVERHEAD = 116
@@ -11,13 +11,13 @@ const KINDS = new Map<number, FrameKind>(
   Object.entries(FRAMES).map(([kind, { type }]) => [type, kind as FrameKind] as const),
 )
 
-/** A reader that does not know a type from here on ignores the frame [W-27]. */
+/** A receiver ignores frames of unknown types from here on [W-27]. */
 const OPTIONAL_TYPE = 0x80
 
 /**
  * Frames, a zero byte, and zeros up to the smallest bucket that holds them, less `MESSAGE_OVERHEAD` [W-20]. Undefined
  * when no bucket holds them or a field is outside its bounds; an `unknown` frame cannot be written.
- * `before` zero bytes stand in front, for what is to come there.
+ * `before` zero bytes come first, as room for what the caller writes there.
  */
 export function encodeFrames(frames: readonly Frame[], before = 0): Uint8Array | undefined {
   const parts: Uint8Array[] = []
@@ -51,7 +51,7 @@ function lengthOf(parts: readonly Uint8Array[]): number {
   return length
 }
 
-/** The frames of padded bytes, without those of unknown types from 0x80 on; undefined unless written as [W-20] says. */
+/** The frames of padded bytes, without those of unknown types from 0x80 on; undefined unless encoded as in [W-20]. */
 export function decodeFrames(padded: Uint8Array): Frame[] | undefined {
   const frames: Frame[] = []
   for (let offset = 0; ;) {

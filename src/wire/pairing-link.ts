@@ -31,7 +31,7 @@ export type PairingLink = {
   readonly bundleHash: Uint8Array
   readonly inbox: Inbox
   readonly proof: BrokerProof
-  /** 72 bytes, where the link admits a new device at the broker. */
+  /** 72 bytes, if the link admits a new device at the broker. */
   readonly invitation: Uint8Array | undefined
   /** Where a device admitted by the invitation connects as a member, if elsewhere. */
   readonly members?: Addresses
@@ -72,12 +72,12 @@ function readInbox(reader: Reader): Inbox {
   return { device: reader.bytes(ID_BYTES), mailbox: reader.bytes(ID_BYTES) }
 }
 
-/** By which the owner knows which of the bundles is asked for: 16 bytes [W-44]. */
+/** Tells the owner which bundle is requested: 16 bytes [W-44]. */
 export function linkRequestTag(bundleHash: Uint8Array): Uint8Array {
   return hmac(bundleHash, utf8("mqttchat/1 link request")).slice(0, TAG_BYTES)
 }
 
-/** Asks for the bundle, to be sent to `inbox`: 256 bytes [W-44]. */
+/** Requests the bundle, to be sent to `inbox`: 256 bytes [W-44]. */
 export function sealLinkRequest(bundleHash: Uint8Array, inbox: Inbox, random: Random): Uint8Array {
   const nonce = random(NONCE_BYTES)
   const plain = new Writer().bytes(inbox.device).bytes(inbox.mailbox).bytes(new Uint8Array(REQUEST_PADDING))
@@ -85,7 +85,7 @@ export function sealLinkRequest(bundleHash: Uint8Array, inbox: Inbox, random: Ra
   return new Writer().bytes(linkRequestTag(bundleHash)).bytes(nonce).bytes(box).done()
 }
 
-/** Where to send the bundle, or undefined for what was not made with the link [W-44]. */
+/** Where to send the bundle, or undefined for bytes that were not made with the link [W-44]. */
 export function openLinkRequest(bundleHash: Uint8Array, request: Uint8Array): Inbox | undefined {
   if (request.length !== LINK_REQUEST_BYTES) return undefined
   if (!equal(request.subarray(0, TAG_BYTES), linkRequestTag(bundleHash))) return undefined
@@ -94,7 +94,7 @@ export function openLinkRequest(bundleHash: Uint8Array, request: Uint8Array): In
   return plain && decode(plain, (reader) => readPadded(reader, readInbox))
 }
 
-/** The bundle of 1402 bytes for the asker: 2048 bytes [W-45]. */
+/** The bundle of 1402 bytes for the requester: 2048 bytes [W-45]. */
 export function sealLinkAnswer(bundleHash: Uint8Array, bundle: Uint8Array, random: Random): Uint8Array {
   const nonce = random(NONCE_BYTES)
   const plain = new Writer().bytes(bundle).bytes(new Uint8Array(ANSWER_PADDING)).done()

@@ -21,7 +21,7 @@ export type PairingMessage =
       readonly caller: Uint8Array
       readonly share: PublicKey
     }
-  /** The owner's share and proof, and what only a caller with the same code can open. */
+  /** The owner's share and proof, and a box that only a caller with the same code can open. */
   | {
       readonly kind: "grant"
       readonly caller: Uint8Array

@@ -21,7 +21,7 @@ const SIGN_LABEL = utf8("mqttchat/1 reg")
 const REQUEST_LABEL = utf8("mqttchat/1 registration request")
 const ANSWER_LABEL = utf8("mqttchat/1 registration answer")
 
-/** What keeps a request to one registrar and one topic. */
+/** What binds a request to one registrar and one topic. */
 export type RegistrationTarget = {
   readonly registrar: PublicKey
   /** The id in the topic, 16 bytes. */
@@ -35,7 +35,7 @@ export type SealedRequest = {
   readonly openAnswer: (payload: Uint8Array) => RegistrationAnswer | undefined
 }
 
-/** Ephemeral key 32 | nonce 24 | box; undefined when the registrar's key is no usable point, [R-3]. */
+/** Ephemeral key 32 | nonce 24 | box; undefined if the registrar's key is not a usable point, [R-3]. */
 export function sealRequest(
   request: RegistrationRequest,
   target: RegistrationTarget,
@@ -59,7 +59,7 @@ export function sealRequest(
 
 export type OpenedRequest = {
   readonly request: RegistrationRequest
-  /** 1024 bytes that only the sender of the request opens. */
+  /** 1024 bytes that only the sender of the request can open. */
   readonly sealAnswer: (answer: RegistrationAnswer, random: Random) => Uint8Array
 }
 

@@ -11,7 +11,7 @@ const CSR_BYTES_MAX = 512
 const CERTIFICATE_BYTES_MAX = 800
 const DEVICE_NAME_BYTES_MAX = 64
 
-/** What lets one person in, once. */
+/** Admits one person, once. */
 export type Invitation = {
   /** 16 bytes. */
   readonly user: Uint8Array
@@ -22,7 +22,7 @@ export type Invitation = {
   readonly expiresAt: number
 }
 
-/** What a device asks of the registrar. */
+/** A device's request to the registrar. */
 export type RegistrationRequest =
   | {
       readonly kind: "join"
@@ -33,7 +33,7 @@ export type RegistrationRequest =
       /** PKCS #10, DER. */
       readonly csr: Uint8Array
     }
-  /** An invitation for another person, or for a further device of the one who asks. */
+  /** An invitation for another person, or for another device of the requester. */
   | { readonly kind: "invite" | "add-device"; readonly device: Uint8Array; readonly sign: VerifyKey }
   | {
       readonly kind: "renew"
@@ -41,7 +41,7 @@ export type RegistrationRequest =
       readonly sign: VerifyKey
       readonly csr: Uint8Array
     }
-  /** The identity was a device of a user before, on a machine that it leaves. */
+  /** The identity was a device of a user before, on a machine that it has left. */
   | {
       readonly kind: "restore"
       readonly sign: VerifyKey
@@ -51,7 +51,7 @@ export type RegistrationRequest =
       readonly csr: Uint8Array
     }
 
-/** Why the registrar says no; the number on the wire is the place in this list, from 1. */
+/** Why the registrar refuses; the number on the wire is the position in this list, from 1. */
 export const REFUSALS = [
   "unknown-invitation",
   "used-invitation",
@@ -71,7 +71,7 @@ export type RegistrationAnswer =
   /** 72 bytes. */
   | { readonly kind: "invited"; readonly invitation: Uint8Array }
   | { readonly kind: "refused"; readonly why: RegistrationRefusal }
-  /** Another device of the same identity took the place of the one that asks; unix ms. */
+  /** Another device of the same identity has replaced the requesting one; unix ms. */
   | { readonly kind: "replaced"; readonly at: number }
 
 const REQUEST = { join: 1, invite: 2, renew: 3, "add-device": 4, restore: 5 } as const

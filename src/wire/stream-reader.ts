@@ -1,6 +1,6 @@
 import { concat } from "../crypto/bytes.ts"
 
-/** Takes exact lengths of bytes that come in pieces of any size; holds one piece more than it was asked for. */
+/** Reads exact lengths of bytes that arrive in pieces of any size; holds at most one piece more than was requested. */
 export class StreamReader {
   readonly #source: AsyncIterator<Uint8Array>
   #buffered: Uint8Array = new Uint8Array(0)
@@ -10,7 +10,7 @@ export class StreamReader {
     this.#source = source[Symbol.asyncIterator]()
   }
 
-  /** The next `length` bytes; fewer only where the source ends. */
+  /** The next `length` bytes; fewer only at the end of the source. */
   async read(length: number): Promise<Uint8Array> {
     const parts = [this.#buffered]
     let got = this.#buffered.length
@@ -25,7 +25,7 @@ export class StreamReader {
     return bytes.subarray(0, length)
   }
 
-  /** Whether nothing more will come. */
+  /** Whether the source has ended. */
   async isAtEnd(): Promise<boolean> {
     while (this.#buffered.length === 0) {
       const piece = await this.#next()

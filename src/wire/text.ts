@@ -1,6 +1,6 @@
 declare const kind: unique symbol
 
-/** Text that was valid UTF-8; not yet fit for a terminal. */
+/** Text that was valid UTF-8; not yet safe for a terminal. */
 export type Text = string & { readonly [kind]: "Text" }
 
 /** Text that may be written to a terminal: no control character but LF, and nothing invisible [W-80]. */
@@ -8,7 +8,7 @@ export type SafeText = string & { readonly [kind]: "SafeText" }
 
 /** No message is longer than the largest payload of the wire. */
 const TEXT_BYTES_MAX = 65_536
-/** A longer name would push the text it stands before off the line. */
+/** A longer name would push the text after it off the line. */
 const NAME_CELLS_MAX = 32
 
 const PLAIN = /^[\x20-\x7e]*$/
@@ -20,10 +20,10 @@ const PILED_MARKS = /((?:\p{M}[\u200c\u200d]*){3})[\p{M}\u200c\u200d]+/gu
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 
-/** Every further row of a message stands behind this, so that none can pass for a message of its own [W-81]. */
+/** Prefix of every further row of a message, so that none can pass for a separate message [W-81]. */
 const GUTTER = "\n      │ "
 
-/** The text, or undefined if it is over 65,536 bytes or no strict UTF-8. A byte order mark is kept. */
+/** The text, or undefined if it is over 65,536 bytes or not strict UTF-8. A byte order mark is kept. */
 export function readText(bytes: Uint8Array): Text | undefined {
   if (bytes.length > TEXT_BYTES_MAX) return undefined
   try {
@@ -33,13 +33,13 @@ export function readText(bytes: Uint8Array): Text | undefined {
   }
 }
 
-/** A message of a stranger, made fit for a terminal [W-80] [W-81]. */
+/** An untrusted message, made safe for a terminal [W-80] [W-81]. */
 export function display(untrusted: string): SafeText {
   if (PLAIN.test(untrusted)) return untrusted as SafeText
   return clean(untrusted.replaceAll("\r\n", "\n")).replaceAll("\n", GUTTER) as SafeText
 }
 
-/** A name or another label of a stranger: one line of at most 32 cells, in one normal form [W-82]. */
+/** An untrusted name or label: one line of at most 32 cells, in one normal form [W-82]. */
 export function displayName(untrusted: string): SafeText {
   const label = clean(untrusted.normalize("NFC")).replaceAll("\n", "␊")
   let cells = 0
@@ -52,7 +52,7 @@ export function displayName(untrusted: string): SafeText {
   return shown as SafeText
 }
 
-/** Our own words around what has been cleaned. */
+/** Our own text around cleaned values. */
 export function safe(words: TemplateStringsArray, ...parts: readonly (SafeText | number)[]): SafeText {
   return String.raw({ raw: words }, ...parts) as SafeText
 }

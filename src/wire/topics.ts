@@ -1,7 +1,7 @@
 import { toBase64url } from "../crypto/bytes.ts"
 
 export const ID_BYTES = 16
-/** base64url of 16 bytes in its one way to write it: of the last character only two bits are used. */
+/** Canonical base64url of 16 bytes: the last character uses only two bits. */
 const ID_TEXT = /^[A-Za-z0-9_-]{21}[AQgw]$/
 export const NAMEPLATE_MAX = 9999
 const NAMEPLATE_TEXT = /^[1-9][0-9]{0,3}$/
@@ -9,7 +9,7 @@ const NAMEPLATE_TEXT = /^[1-9][0-9]{0,3}$/
 /** Where a device receives from one contact: both halves are 16 random bytes [W-10]. */
 export type Inbox = { readonly device: Uint8Array; readonly mailbox: Uint8Array }
 
-/** Every topic that mqttchat uses, by what it is for [W-10]. */
+/** Every topic that mqttchat uses, by purpose [W-10]. */
 export type Topic =
   | { readonly kind: "inbox"; readonly device: string; readonly mailbox: string }
   | { readonly kind: "pairing"; readonly nameplate: number }
@@ -63,7 +63,7 @@ export function topicOwner(topic: Topic): string {
 /** The registrar's one subscription. */
 export const REGISTRATION_REQUESTS = topicFilter("registration-request", "+")
 
-/** Reads a topic name, never a filter: wildcards are not in the grammar. */
+/** Reads a topic name, never a filter: the grammar has no wildcards. */
 export function parseTopic(topic: string): Topic | undefined {
   const [root, version, branch, first = "", second, ...more] = topic.split("/")
   if (root !== "mc" || version !== "1" || more.length > 0) return undefined
@@ -82,7 +82,7 @@ function parseRegistration(direction: string, id: string): Topic | undefined {
   return direction === "a" ? { kind: "registration-answer", id } : undefined
 }
 
-/** True for the one way to write 16 bytes in base64url. */
+/** True for the canonical base64url of 16 bytes. */
 export function isId(text: string): boolean {
   return ID_TEXT.test(text)
 }
