@@ -8,6 +8,7 @@ import * as v from "valibot"
 import { codeOf, Fault } from "../errors.ts"
 import { SerialQueue } from "../async/serial-queue.ts"
 import { diskFault } from "../fs/disk-fault.ts"
+import { syncFolder } from "../fs/sync-folder.ts"
 import { writeAll } from "../fs/write-all.ts"
 import {
   emptyRegistryState,
@@ -95,6 +96,8 @@ export async function openLedger(path: string): Promise<Ledger> {
   try {
     const loaded = replay(await readContents(file, path), path)
     await file.truncate(loaded.length)
+    // A new file's name must outlast a power cut as its entries do.
+    await syncFolder(dirname(path))
     return ledger(file, loaded)
   } catch (error) {
     await file.close()
