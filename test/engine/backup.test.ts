@@ -236,3 +236,25 @@ test("an empty passphrase is refused", async () => {
   await expect(asked).rejects.toMatchObject({ code: "usage" })
   expect(existsSync(path)).toBe(false)
 })
+
+test.each([
+  [29, 1],
+  [31, 0],
+])(
+  "an old laptop that comes back after %i days is told %i times that it was replaced",
+  async (days, told) => {
+    const { fixture, alice, bob } = await couple()
+    const path = await backUp(alice)
+    await alice.stop()
+    const laptop = await restored(fixture, "laptop", path)
+    await laptop.send("bob", "from the new one")
+    await fixture.clock.pass(MINUTE_MS)
+    fixture.clock.jump(days * DAY_MS)
+    await alice.start()
+    await alice.send("bob", "is anybody there?")
+    await fixture.clock.pass(1_000)
+    const moved = (await alice.systemMessages("bob")).filter((line) => line.includes("on another device"))
+    expect(moved).toHaveLength(told)
+    expect(await bob.texts("alice")).not.toContain("is anybody there?")
+  },
+)

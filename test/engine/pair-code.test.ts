@@ -6,6 +6,7 @@ import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { newBrokerFixture, portOf } from "../broker/broker-fixture.ts"
 import { openTransport, faultOf } from "../transport/transport-fixture.ts"
+import { until } from "../until.ts"
 import { PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
 
 const DEAD =
@@ -153,6 +154,26 @@ describe("a code that is over", () => {
     const carrier = await fixture.code(alice)
     await alice.client.call("pair-cancel", {})
     expect((await faultOf(answer(bob, carrier))).message).toBe(NOT_ON_OFFER)
+    await expectNothingSaved(alice, bob)
+  })
+
+  it("because it was taken back while the one who has it was being let in: nothing is left of it", async () => {
+    const alice = await fixture.member("alice")
+    const bob = await fixture.newcomer("bob")
+    const carrier = await fixture.code(alice)
+    const { commit } = alice.store
+    let taken: Promise<unknown> | undefined
+    Object.assign(alice.store, {
+      commit: async (writes: Parameters<typeof commit>[0]) => {
+        if (writes.some(({ kind }) => kind === "open-bundle")) taken = alice.client.call("pair-cancel", {})
+        // It is taken back before the bundle is on the disk.
+        await new Promise(setImmediate)
+        await commit(writes)
+      },
+    })
+    expect((await faultOf(answer(bob, carrier))).code).not.toBe("bug")
+    await taken
+    await until(async () => (await alice.store.load()).openBundles.length === 0)
     await expectNothingSaved(alice, bob)
   })
 })

@@ -1,0 +1,87 @@
+import { Duplex } from "node:stream"
+import * as v from "valibot"
+import { expect, onTestFinished, test } from "vitest"
+import { RpcConnection, type Service } from "../../src/daemon/connection.ts"
+
+const MIB = 1024 * 1024
+/** What a listener may leave unread, and what of answers. */
+const EVENTS_MAX = 8 * MIB
+const ANSWERS_MAX = MIB
+const PENDING_MAX = 64
+
+/** A peer that sends and reads nothing: whatever is written to it waits. */
+function deafPeer(): Duplex {
+  const stream = new Duplex({ read: () => undefined, write: () => undefined })
+  onTestFinished(() => void stream.destroy())
+  return stream
+}
+
+function request(id: number, method: string): string {
+  return `${JSON.stringify({ jsonrpc: "2.0", id, method, params: {} })}\n`
+}
+
+const turn = () => new Promise(setImmediate)
+
+/** A service with one command, and the way to tell its listeners something. */
+function service(call: () => Promise<unknown>) {
+  let tell: (event: unknown) => void = () => undefined
+  const asked: Service = {
+    commands: { work: { params: v.object({}) } },
+    call,
+    listen: (onEvent) => {
+      tell = onEvent
+      return () => (tell = () => undefined)
+    },
+  }
+  return { asked, tell: (event: unknown) => tell(event) }
+}
+
+test("a listener that reads nothing is cut off when 8 MiB wait for it, and not before", async () => {
+  const { asked, tell } = service(() => Promise.resolve(null))
+  const stream = deafPeer()
+  const connection = new RpcConnection(asked, stream)
+  stream.push(request(1, "listen"))
+  await turn()
+  const event = { event: "notice", text: "x".repeat(MIB / 2) }
+  while (stream.writableLength <= EVENTS_MAX) {
+    expect(stream.destroyed).toBe(false)
+    tell(event)
+  }
+  expect(stream.writableLength).toBeLessThan(EVENTS_MAX + MIB)
+  tell(event)
+  expect(stream.destroyed).toBe(true)
+  await connection.closed
+})
+
+test("of a caller that asks and reads nothing no more is answered when 1 MiB waits for it", async () => {
+  let calls = 0
+  const { asked } = service(() => {
+    calls++
+    return Promise.resolve("x".repeat(ANSWERS_MAX / 8))
+  })
+  const stream = deafPeer()
+  new RpcConnection(asked, stream)
+  for (let id = 0; id < 100; id++) {
+    stream.push(request(id, "work"))
+    for (let n = 0; n < 5; n++) await turn()
+  }
+  expect(calls).toBe(8)
+  expect(stream.destroyed).toBe(false)
+})
+
+test("of a caller's questions 64 are open at once, and the next when one is answered", async () => {
+  let calls = 0
+  let answer: (() => void) | undefined
+  const { asked } = service(() => {
+    calls++
+    return new Promise<unknown>((resolve) => (answer = () => resolve(null)))
+  })
+  const stream = deafPeer()
+  new RpcConnection(asked, stream)
+  for (let id = 0; id < PENDING_MAX + 10; id++) stream.push(request(id, "work"))
+  for (let n = 0; n < 10; n++) await turn()
+  expect(calls).toBe(PENDING_MAX)
+  answer?.()
+  for (let n = 0; n < 10; n++) await turn()
+  expect(calls).toBe(PENDING_MAX + 1)
+})

@@ -1,0 +1,43 @@
+import { systemRandom } from "../../src/crypto/random.ts"
+import { seal } from "../../src/session/ratchet.ts"
+import { decodeSession } from "../../src/session/snapshot.ts"
+import type { Speaking } from "../../src/session/state.ts"
+import type { ContactRecord } from "../../src/store/records.ts"
+import type { Frame } from "../../src/wire/frame.ts"
+import { lastMessageTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+type HostileContact = {
+  readonly fixture: EngineFixture
+  readonly eve: TestProfile
+  readonly bob: TestProfile
+  /** What Eve's store said of Bob, its secrets too. */
+  readonly about: ContactRecord
+  /** Where she writes to him. */
+  readonly topic: string
+  readonly sends: (...frames: Frame[]) => Promise<void>
+}
+
+/** Eve is a contact of Bob's whose program is her own: she may say whatever the wire can carry. */
+export async function hostileContact(): Promise<HostileContact> {
+  const fixture = new EngineFixture()
+  const eve = await fixture.profile("eve")
+  const bob = await fixture.profile("bob")
+  await fixture.pair(eve, bob)
+  await eve.send("bob", "hello")
+  await bob.send("eve", "hello, Eve")
+  await fixture.clock.pass(1_000)
+  const { topic } = lastMessageTo(fixture, bob)
+  const { contacts, snapshots } = await eve.store.load()
+  const [[snapshot], [about]] = [snapshots.values(), contacts]
+  if (about === undefined) throw new Error("Eve knows nobody")
+  let session = snapshot && decodeSession(snapshot)
+  await eve.stop()
+  const sends = async (...frames: Frame[]): Promise<void> => {
+    const sealed = session && seal(session, frames, systemRandom)
+    if (sealed?.kind !== "sealed") throw new Error("Eve has no session")
+    session = sealed.next satisfies Speaking
+    fixture.broker.inject(topic, sealed.wire)
+    await fixture.clock.pass(100)
+  }
+  return { fixture, eve, bob, about, topic, sends }
+}
