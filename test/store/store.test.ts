@@ -257,6 +257,44 @@ test("a message is known by its whole id and its contact", async () => {
   expect(await store.search("again", { limit: 10 })).toEqual([])
 })
 
+test("a repeated text that is kept under another id is known for 33 days, and no longer", async () => {
+  const DAY_MS = 24 * 3_600_000
+  const { store } = await withBob()
+  const first = randomBytes(16)
+  const at = 1_800_000_000_000
+  const comesAgain = async (days: number): Promise<Uint8Array> => {
+    const again = message(1, "hi", randomBytes(16))
+    const text = { ...again, original: first.subarray(0, 8), storedAt: at + days * DAY_MS }
+    await store.commit([{ kind: "message", message: text }])
+    return again.mid
+  }
+  await store.commit([{ kind: "message", message: message(1, "hi", first) }])
+  const mid = await comesAgain(0)
+  expect(await store.hasMessage(1, mid)).toBe(true)
+  await comesAgain(32.9)
+  expect(await store.hasMessage(1, mid)).toBe(true)
+  await comesAgain(33.1)
+  expect(await store.hasMessage(1, mid)).toBe(false)
+  expect(await store.history(1, 10)).toHaveLength(1)
+})
+
+test("a text that has disappeared is known for 33 days when it comes again, and no longer", async () => {
+  const DAY_MS = 24 * 3_600_000
+  const { store } = await withBob()
+  const mid = randomBytes(16)
+  const at = 1_800_000_000_000
+  await store.commit([{ kind: "message", message: { ...message(1, "hi", mid), timer: 1, expiresAt: at } }])
+  for (const [days, isKnown] of [
+    [0, true],
+    [32.9, true],
+    [33.1, false],
+  ] as const) {
+    await store.commit([{ kind: "expire", at: at + days * DAY_MS }])
+    expect(await store.history(1, 10)).toEqual([])
+    expect(await store.hasMessage(1, mid)).toBe(isKnown)
+  }
+})
+
 test("any text comes back as it went in, zero bytes and empty ones too", async () => {
   const { store } = await withBob()
   await fc.assert(

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest"
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
 import { makeServerCertificate, pinOf } from "../../src/broker/certificates.ts"
 import { Fault } from "../../src/errors.ts"
@@ -295,4 +295,79 @@ test("a guest has another client id each time, and leaves no session behind", as
   await one.publish("mc/1/p/7", Buffer.from("hello"))
   expect(text((await other.frame()).payload)).toBe("hello")
   expect((await faultOf(one.transport.subscribe(`mc/1/i/${newId()}/+`))).code).toBe("refused")
+})
+
+/** A frame as a broker sends it (MQTT 3.1.1, section 3.3), at QoS 1. */
+function publishPacket(topic: string, messageId: number): Buffer {
+  const name = Buffer.from(topic)
+  const rest = Buffer.concat([Buffer.of(0, name.length), name, Buffer.of(0, messageId), Buffer.from("text")])
+  return Buffer.concat([Buffer.of(0x32, rest.length), rest])
+}
+
+const PUBACK_BYTES = 4
+
+test("frames are acknowledged in the order in which they came, whichever is on the disk first", async () => {
+  const { certificate, key } = await makeServerCertificate(fixture.authority, ["127.0.0.1"])
+  const chain = `${certificate}\n${fixture.authority.caCertificate}`
+  const server = await startScriptedServer({ cert: chain, key }, () => CONNACK(0))
+  scripted.push(server)
+  const alice = await fixture.device()
+  const { hold, release } = barrier()
+  let frames = 0
+  let bothCame: () => void = () => undefined
+  const both = new Promise<void>((resolve) => (bothCame = resolve))
+  const client = connect(server, alice, () => {
+    frames++
+    if (frames === 2) bothCame()
+    return frames === 1 ? hold() : Promise.resolve()
+  })
+  await client.state("online")
+  const socket = server.clients[0]?.socket
+  if (socket === undefined) throw new Error("nobody came")
+  const acknowledged: number[] = []
+  const done = new Promise<void>((resolve) => {
+    let heard = Buffer.alloc(0)
+    socket.on("data", (chunk: Buffer) => {
+      heard = Buffer.concat([heard, chunk])
+      for (; heard.length >= PUBACK_BYTES; heard = heard.subarray(PUBACK_BYTES)) {
+        expect(heard.subarray(0, 3)).toEqual(Buffer.of(0x40, 2, 0))
+        acknowledged.push(heard[3] ?? 0)
+      }
+      if (acknowledged.length === 2) resolve()
+    })
+  })
+  socket.write(Buffer.concat([publishPacket(inbox(alice), 1), publishPacket(inbox(alice), 2)]))
+  await both
+  await client.frame()
+  // The second is on the disk; its PUBACK would have gone in this turn.
+  await new Promise(setImmediate)
+  release()
+  await done
+  expect(acknowledged).toEqual([1, 2])
+})
+
+/** CONNACK of a broker that is busy (MQTT 3.1.1, section 3.2.2.3). */
+const BUSY = 3
+const FAILURES = 4
+/** A pause after one failure, and the shortest after five in a row, in ms. */
+const FIRST_PAUSE_MAX_MS = 250
+const FIFTH_PAUSE_MIN_MS = 2_000
+
+test("after a connection that held, pauses begin at the shortest again", async () => {
+  let held = 0
+  const now = performance.now.bind(performance)
+  vi.spyOn(performance, "now").mockImplementation(() => now() + held)
+  const pauses = vi.spyOn(globalThis, "setTimeout")
+  onTestFinished(() => void vi.restoreAllMocks())
+  let tries = 0
+  const { client } = await answering(() => CONNACK(tries++ < FAILURES ? BUSY : 0))
+  await client.state("online")
+  held = 60_000
+  pauses.mockClear()
+  for (const { clients } of scripted) clients.at(-1)?.socket.destroy()
+  await client.state("offline")
+  await client.state("online")
+  const asked = pauses.mock.calls.map(([, ms]) => ms ?? 0)
+  expect(asked.filter((ms) => ms > 0 && ms <= FIRST_PAUSE_MAX_MS)).toHaveLength(1)
+  expect(asked.filter((ms) => ms >= FIFTH_PAUSE_MIN_MS && ms < 2 * FIFTH_PAUSE_MIN_MS)).toEqual([])
 })

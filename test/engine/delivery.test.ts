@@ -1,0 +1,235 @@
+import { describe, expect, test } from "vitest"
+
+import { INIT_BYTES } from "../../src/session/handshake.ts"
+import { couple, EngineFixture, letterTo, type TestProfile } from "./engine-fixture.ts"
+import { hostileContact } from "./hostile-contact.ts"
+
+const MINUTE_MS = 60_000
+
+function framesTo(fixture: EngineFixture, profile: TestProfile): number {
+  return fixture.broker.seen.filter(({ topic }) => topic.includes(profile.deviceId)).length
+}
+
+async function dropped(profile: TestProfile): Promise<number> {
+  return (await profile.client.call("status", {})).dropped
+}
+
+async function conversation() {
+  const { fixture, alice, bob } = await couple()
+  await alice.send("bob", "hello")
+  await fixture.clock.pass(50)
+  await bob.send("alice", "hello yourself")
+  await fixture.clock.pass(50)
+  return { fixture, alice, bob }
+}
+
+test("a command that ends at once sends the receipts that wait, also those that would hide for a minute", async () => {
+  const { fixture, alice, bob } = await conversation()
+  const privacy = { readReceipts: false, typing: false, receiptDelayMs: MINUTE_MS }
+  await bob.client.call("privacy", { contact: "alice", ...privacy })
+  await alice.send("bob", "did it arrive?")
+  await fixture.clock.pass(6)
+  expect(await bob.texts("alice")).toContain("did it arrive?")
+  expect(await alice.states("bob")).toEqual(["delivered", "broker"])
+  await bob.stop()
+  expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+})
+
+describe("a text that the peer asks for", () => {
+  test("goes once more when it was published half a second ago, and not while it is on its way", async () => {
+    const { fixture, bob, eve, says } = await hostileContact()
+    await bob.send("eve", "unheard")
+    await fixture.clock.pass(10)
+    const before = framesTo(fixture, eve)
+    await says({ kind: "again", numbers: [1] })
+    expect(framesTo(fixture, eve)).toBe(before)
+    await fixture.clock.pass(500)
+    await says({ kind: "again", numbers: [1] })
+    expect(framesTo(fixture, eve)).toBe(before + 1)
+    await says({ kind: "again", numbers: [1] })
+    expect(framesTo(fixture, eve)).toBe(before + 1)
+  })
+
+  test("goes alone, and for one that was never sent comes no answer", async () => {
+    const { fixture, bob, eve, says } = await hostileContact()
+    await bob.send("eve", "unheard")
+    await bob.send("eve", "unheard too")
+    await fixture.clock.pass(1_000)
+    const before = framesTo(fixture, eve)
+    await says({ kind: "again", numbers: [2, 3, 4] })
+    expect(framesTo(fixture, eve)).toBe(before + 1)
+  })
+})
+
+/** Loses the first frame to Bob from now on. */
+function loseFirst(fixture: EngineFixture, bob: TestProfile): void {
+  let frames = 0
+  fixture.broker.tamper = (topic, payload) =>
+    topic.includes(bob.deviceId) && frames++ === 0 ? [] : [payload]
+}
+
+describe("a gap", () => {
+  test("is asked for a second after it opened, though more texts come all the time", async () => {
+    const { fixture, alice, bob } = await conversation()
+    loseFirst(fixture, bob)
+    const before = framesTo(fixture, alice)
+    for (let n = 0; n < 4; n++) {
+      await alice.send("bob", `text ${n}`)
+      await fixture.clock.pass(400)
+    }
+    expect((await bob.texts("alice")).slice(1)).toEqual(["text 0", "text 1", "text 2", "text 3"])
+    // Three receipts, one request, and the receipt for what was asked for.
+    expect(framesTo(fixture, alice) - before).toBe(5)
+  })
+
+  test("is asked for after 1, 6, 21 and 51 seconds, and shown ten seconds later", async () => {
+    const { fixture, alice, bob } = await conversation()
+    loseFirst(fixture, bob)
+    await alice.send("bob", "lost")
+    await alice.send("bob", "kept")
+    await fixture.clock.pass(50)
+    await alice.crash()
+    const start = fixture.clock.now() - 50
+    const asked: number[] = []
+    fixture.broker.tamper = () => {
+      asked.push(Math.floor((fixture.clock.now() - start) / 1_000))
+      return []
+    }
+    await fixture.clock.pass(60_000)
+    expect(asked).toEqual([1, 6, 21, 51])
+    expect(await bob.systemMessages("alice")).toEqual([])
+    await fixture.clock.pass(2_000)
+    expect(await bob.systemMessages("alice")).toEqual(["1 message from alice did not arrive"])
+    expect((await bob.texts("alice")).slice(1)).toEqual(["kept"])
+  })
+
+  test("that has waited long in an earlier process is asked for but once more", async () => {
+    const { fixture, alice, bob } = await conversation()
+    loseFirst(fixture, bob)
+    await alice.send("bob", "lost")
+    await alice.send("bob", "kept")
+    await fixture.clock.pass(50)
+    await alice.crash()
+    await bob.crash()
+    await fixture.clock.pass(2 * MINUTE_MS)
+    await bob.start()
+    const before = framesTo(fixture, alice)
+    await fixture.clock.pass(38_000)
+    expect(await bob.systemMessages("alice")).toEqual([])
+    await fixture.clock.pass(3_000)
+    expect(framesTo(fixture, alice)).toBe(before + 1)
+    expect(await bob.systemMessages("alice")).toEqual(["1 message from alice did not arrive"])
+  })
+})
+
+test("an INIT that the broker delivers again and again is none that came by chance", async () => {
+  const { fixture, alice, bob } = await conversation()
+  const before = fixture.broker.seen.length
+  await alice.client.call("reset", { contact: "bob" })
+  await fixture.clock.pass(5)
+  const init = fixture.broker.seen.slice(before).find(({ payload }) => payload.length === INIT_BYTES)
+  if (init === undefined) throw new Error("Alice began nothing")
+  const [strange, answered] = [await dropped(bob), framesTo(fixture, alice)]
+  for (let n = 0; n < 3; n++) {
+    fixture.broker.inject(init.topic, init.payload)
+    await fixture.clock.pass(5)
+  }
+  expect(await dropped(bob)).toBe(strange)
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+  expect(framesTo(fixture, alice) - answered).toBeLessThanOrEqual(2)
+})
+
+describe("frames that carried no text", () => {
+  const REMEMBERED = 64
+
+  test.each([
+    ["are known by their last 64 when they come again", { kind: "typing", typing: true }],
+    ["and are owed a receipt get it again", { kind: "timer", seconds: 60, setAt: 1 }],
+  ] as const)("%s", async (_what, frame) => {
+    const { fixture, bob, topic, says } = await hostileContact()
+    const wires: Uint8Array[] = []
+    const inject = fixture.broker.inject.bind(fixture.broker)
+    fixture.broker.inject = (to, wire) => {
+      if (to === topic) wires.push(wire)
+      inject(to, wire)
+    }
+    for (let n = 0; n < REMEMBERED + 1; n++) await says(frame)
+    const sent = wires.splice(0)
+    const before = await dropped(bob)
+    for (const wire of sent.slice(1)) fixture.broker.inject(topic, wire)
+    await fixture.clock.pass(100)
+    expect(await dropped(bob)).toBe(before)
+    for (const wire of sent.slice(0, 1)) fixture.broker.inject(topic, wire)
+    await fixture.clock.pass(100)
+    expect(await dropped(bob)).toBe(before + 1)
+  })
+})
+
+/** One connection after another is made anew, and each time both are understood. */
+async function expectRecoveries(
+  fixture: EngineFixture,
+  ...people: [TestProfile, TestProfile]
+): Promise<void> {
+  for (const [from, to] of [people, people.toReversed()] as [TestProfile, TestProfile][]) {
+    await from.client.call("reset", { contact: to.name })
+    await from.send(to.name, `${from.name} begins anew`)
+    await fixture.clock.pass(MINUTE_MS)
+    expect(await to.texts(from.name)).toContain(`${from.name} begins anew`)
+    await to.send(from.name, `${to.name} heard`)
+    await fixture.clock.pass(MINUTE_MS)
+    expect(await from.texts(to.name)).toContain(`${to.name} heard`)
+  }
+}
+
+describe("after a connection was made anew", () => {
+  test("either can make it anew again", async () => {
+    const { fixture, alice, bob } = await conversation()
+    await expectRecoveries(fixture, alice, bob)
+    await expectRecoveries(fixture, alice, bob)
+  })
+
+  test("by both at once, either can make it anew again", async () => {
+    for (const first of [0, 1] as const) {
+      const { fixture, alice, bob } = await conversation()
+      await Promise.all([
+        alice.client.call("reset", { contact: "bob" }),
+        bob.client.call("reset", { contact: "alice" }),
+      ])
+      await fixture.clock.pass(MINUTE_MS)
+      await (first === 0 ? expectRecoveries(fixture, alice, bob) : expectRecoveries(fixture, bob, alice))
+    }
+  })
+})
+
+test("catching up waits for its own echo, not for an older one that was still in the queue", async () => {
+  const { fixture, bob } = await conversation()
+  await bob.client.call("catch-up", {})
+  const { topic, payload } = letterTo(fixture, bob)
+  let echo: Uint8Array | undefined
+  fixture.broker.tamper = (to, wire) => {
+    if (to !== topic) return [wire]
+    echo = wire
+    return [payload]
+  }
+  let isDone = false
+  const done = bob.client.call("catch-up", {}).then(() => (isDone = true))
+  await fixture.clock.pass(1_000)
+  expect(isDone).toBe(false)
+  if (echo === undefined) throw new Error("nothing was sent")
+  fixture.broker.inject(topic, echo)
+  await fixture.clock.pass(10)
+  await done
+})
+
+test("catching up ends after five seconds with a broker that brings no echo", async () => {
+  const { fixture, bob } = await conversation()
+  fixture.broker.tamper = () => []
+  let isDone = false
+  const done = bob.client.call("catch-up", {}).then(() => (isDone = true))
+  await fixture.clock.pass(4_900)
+  expect(isDone).toBe(false)
+  await fixture.clock.pass(200)
+  expect(isDone).toBe(true)
+  await done
+})
