@@ -1,6 +1,6 @@
 import { Duplex } from "node:stream"
 import * as v from "valibot"
-import { expect, onTestFinished, test } from "vitest"
+import { expect, onTestFinished, test, vi } from "vitest"
 import { RpcConnection, type Service } from "../../src/daemon/connection.ts"
 
 const MIB = 1024 * 1024
@@ -84,4 +84,22 @@ test("of a caller's questions 64 are open at once, and the next when one is answ
   answer?.()
   for (let n = 0; n < 10; n++) await turn()
   expect(calls).toBe(PENDING_MAX + 1)
+})
+
+test("an owner that ends waits two seconds for a caller that reads nothing", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { asked } = service(() => Promise.resolve(null))
+  const stream = deafPeer()
+  const connection = new RpcConnection(asked, stream)
+  stream.push(request(1, "work"))
+  await turn()
+  void connection.finish()
+  await turn()
+  vi.advanceTimersByTime(1_999)
+  await turn()
+  expect(stream.destroyed).toBe(false)
+  vi.advanceTimersByTime(1)
+  expect(stream.destroyed).toBe(true)
+  await connection.closed
 })

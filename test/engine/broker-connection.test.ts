@@ -95,23 +95,3 @@ test("an invitation to a broker that is not there does not keep a good one from 
 
   expect(network.open.size).toBe(1)
 })
-
-test("a profile that is closed as its certificate comes does not connect any more", async () => {
-  const network = watched()
-  let closed: Promise<void> | undefined
-  const alice = await fixture.invited("alice", { connect: network.connect })
-  let credential = alice.config.credential
-  const saved = new Promise<void>((resolve) => {
-    Object.defineProperty(alice.config, "credential", {
-      get: () => credential,
-      set: (fresh: StoredCredential) => {
-        credential = fresh
-        closed = alice.client.close()
-        resolve()
-      },
-    })
-  })
-  await saved
-  await closed
-  expect(network.open.size).toBe(0)
-})

@@ -14,10 +14,12 @@ type HostileContact = {
   readonly about: ContactRecord
   /** Where she writes to him. */
   readonly topic: string
+  /** Frames in one message, which nothing is waited for. */
+  readonly injects: (...frames: Frame[]) => void
   readonly sends: (...frames: Frame[]) => Promise<void>
 }
 
-/** Eve is a contact of Bob's whose program is her own: she may say whatever the wire can carry. */
+/** Eve is a contact of Bob's with a modified program: she may send any frame that can be encoded. */
 export async function hostileContact(): Promise<HostileContact> {
   const fixture = new EngineFixture()
   const eve = await fixture.profile("eve")
@@ -32,12 +34,15 @@ export async function hostileContact(): Promise<HostileContact> {
   if (about === undefined) throw new Error("Eve knows nobody")
   let session = snapshot && decodeSession(snapshot)
   await eve.stop()
-  const sends = async (...frames: Frame[]): Promise<void> => {
+  const injects = (...frames: Frame[]): void => {
     const sealed = session && seal(session, frames, systemRandom)
     if (sealed?.kind !== "sealed") throw new Error("Eve has no session")
     session = sealed.next satisfies Speaking
     fixture.broker.inject(topic, sealed.wire)
+  }
+  const sends = async (...frames: Frame[]): Promise<void> => {
+    injects(...frames)
     await fixture.clock.pass(100)
   }
-  return { fixture, eve, bob, about, topic, sends }
+  return { fixture, eve, bob, about, topic, injects, sends }
 }
