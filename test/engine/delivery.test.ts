@@ -27,7 +27,7 @@ async function conversation() {
 
 test("a command that ends at once sends the receipts that wait, also those that would hide for a minute", async () => {
   const { fixture, alice, bob } = await conversation()
-  const privacy = { readReceipts: false, typing: false, receiptDelayMs: MINUTE_MS }
+  const privacy = { readReceipts: false, typingIndicators: false, receiptDelayMs: MINUTE_MS }
   await bob.client.call("privacy", { contact: "alice", ...privacy })
   await alice.send("bob", "did it arrive?")
   await fixture.clock.pass(6)

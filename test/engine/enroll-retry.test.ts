@@ -45,7 +45,7 @@ async function invited(
       saveHints: () => Promise.resolve(),
     },
   })
-  const link = async () => (await alice.client.call("status", {})).link.kind
+  const link = async () => (await alice.client.call("status", {})).connection.kind
   return { fixture, alice, times, link, waiting, connected: () => connected }
 }
 

@@ -145,10 +145,10 @@ describe("an offer", () => {
 async function requestForLink() {
   const fixture = new EngineFixture()
   const [bob, carol] = [await fixture.profile("bob"), await fixture.profile("carol")]
-  const offer = await bob.client.call("pair-offer", { by: "link", words: 2 })
-  if (offer.by !== "link") throw new Error("not a link")
+  const offer = await bob.client.call("pair-offer", { kind: "link", wordCount: 2 })
+  if (offer.kind !== "link") throw new Error("not a link")
   fixture.broker.tamper = () => []
-  const answered = carol.client.call("pair-answer", { by: "link", carrier: offer.link })
+  const answered = carol.client.call("pair-answer", { kind: "link", offer: offer.link })
   answered.catch(() => undefined)
   await fixture.clock.pass(100)
   const request = fixture.broker.seen.find(({ payload }) => payload.length === LINK_REQUEST_BYTES)

@@ -15,7 +15,7 @@ async function textsAfter(disk: Disk): Promise<string[]> {
   const path = folder()
   putBack(disk, path)
   const store = await openStore(join(path, "db"), key)
-  const entries = await store.history(1, 1000)
+  const entries = await store.history(1, { limit: 1000 })
   expect(await store.isWhole()).toBe(true)
   await store.close()
   return entries.map(({ text }) => text)

@@ -275,7 +275,7 @@ test("a repeated text that is kept under another id is known for 33 days, and no
   expect(await store.hasMessage(1, mid)).toBe(true)
   await comesAgain(33.1)
   expect(await store.hasMessage(1, mid)).toBe(false)
-  expect(await store.history(1, 10)).toHaveLength(1)
+  expect(await store.history(1, { limit: 10 })).toHaveLength(1)
 })
 
 test("a text that has disappeared is known for 33 days when it comes again, and no longer", async () => {
@@ -290,7 +290,7 @@ test("a text that has disappeared is known for 33 days when it comes again, and 
     [33.1, false],
   ] as const) {
     await store.commit([{ kind: "expire", at: at + days * DAY_MS }])
-    expect(await store.history(1, 10)).toEqual([])
+    expect(await store.history(1, { limit: 10 })).toEqual([])
     expect(await store.hasMessage(1, mid)).toBe(isKnown)
   }
 })
