@@ -89,34 +89,34 @@ test("a power cut leaves all that was acknowledged, whenever it opened", async (
 
 /** Until it has been rewritten in use: over 16 MiB that came and were settled at once, and a few that stay. */
 async function rewrite(journal: Journal): Promise<number[]> {
-  const stays: number[] = []
+  const remains: number[] = []
   const commits: Promise<void>[] = []
   for (let sequence = 1; sequence <= MANY; sequence++) {
     commits.push(journal.commit(queued(sequence, PAYLOAD_BYTES)))
-    if (sequence % 50 === 1) stays.push(sequence)
+    if (sequence % 50 === 1) remains.push(sequence)
     else commits.push(journal.commit({ kind: "settled", session: "bob", sequence }))
   }
   await Promise.all(commits)
   for (let sequence = MANY + 1; journal.stats().rewrites === 0; sequence++) {
     await journal.commit(queued(sequence))
-    stays.push(sequence)
+    remains.push(sequence)
     // The rewrite has its turn, even where a commit takes none.
     await new Promise(setImmediate)
   }
-  return stays
+  return remains
 }
 
 test("a rewrite in use is synced with all that came meanwhile before it takes the name, and the name too", async () => {
   const path = folder()
   const { journal } = await openIn(path)
   const recorder = recordFolder(path)
-  const stays = await rewrite(journal)
+  const remains = await rewrite(journal)
   await journal.commit(queued(100_000))
   const log = recorder.log.slice(recorder.log.indexOf("create journal.new"))
   const last = log.lastIndexOf("sync journal.new")
   expect(log.indexOf("synced journal.new")).toBeLessThan(last)
   expect(log.slice(last - 1, last + REPLACED.length)).toEqual(["write journal.new", ...REPLACED])
-  expect(await keptAfter(recorder.cut())).toEqual([...stays, 100_000])
+  expect(await keptAfter(recorder.cut())).toEqual([...remains, 100_000])
   await journal.close()
 })
 
@@ -124,13 +124,13 @@ test("a power cut anywhere in a rewrite leaves all that was acknowledged before"
   const path = folder()
   const { journal } = await openIn(path)
   const recorder = recordFolder(path)
-  const stays = await rewrite(journal)
+  const remains = await rewrite(journal)
   const from = recorder.log.indexOf("create journal.new")
   expect(from).toBeGreaterThan(0)
   const inRewrite = recorder.cuts.slice(2 * from).map((disk) => disk.get("journal"))
   for (const bytes of new Set(inRewrite)) {
     const kept = await keptAfter(new Map([["journal", bytes ?? Buffer.alloc(0)]]))
-    expect(kept.filter((sequence) => sequence <= MANY)).toEqual(stays.filter((sequence) => sequence <= MANY))
+    expect(kept.filter((sequence) => sequence <= MANY)).toEqual(remains.filter((sequence) => sequence <= MANY))
   }
   await journal.close()
 })

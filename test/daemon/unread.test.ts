@@ -10,7 +10,7 @@ const ANSWERS_MAX = MIB
 const PENDING_MAX = 64
 
 /** A peer that sends and reads nothing: whatever is written to it waits. */
-function deafPeer(): Duplex {
+function unreadingPeer(): Duplex {
   const stream = new Duplex({ read: () => undefined, write: () => undefined })
   onTestFinished(() => void stream.destroy())
   return stream
@@ -22,34 +22,34 @@ function request(id: number, method: string): string {
 
 const turn = () => new Promise(setImmediate)
 
-/** A service with one command, and the way to tell its listeners something. */
+/** A service with one command, and the way to emit its listeners something. */
 function service(call: () => Promise<unknown>) {
-  let tell: (event: unknown) => void = () => undefined
+  let emit: (event: unknown) => void = () => undefined
   const asked: Service = {
     commands: { work: { params: v.object({}) }, listen: { params: v.object({}) } },
     call,
     listen: (onEvent) => {
-      tell = onEvent
-      return () => (tell = () => undefined)
+      emit = onEvent
+      return () => (emit = () => undefined)
     },
   }
-  return { asked, tell: (event: unknown) => tell(event) }
+  return { asked, emit: (event: unknown) => emit(event) }
 }
 
 test("a listener that reads nothing is cut off when 8 MiB wait for it, and not before", async () => {
-  const { asked, tell } = service(() => Promise.resolve(null))
-  const stream = deafPeer()
+  const { asked, emit } = service(() => Promise.resolve(null))
+  const stream = unreadingPeer()
   const connection = new RpcConnection(asked, stream)
   stream.push(request(1, "listen"))
   await turn()
   const event = { event: "notice", text: "x".repeat(MIB / 2) }
   for (let events = 0; events < 100 && stream.writableLength <= EVENTS_MAX; events++) {
     expect(stream.destroyed).toBe(false)
-    tell(event)
+    emit(event)
   }
   expect(stream.writableLength).toBeGreaterThan(EVENTS_MAX)
   expect(stream.writableLength).toBeLessThan(EVENTS_MAX + MIB)
-  tell(event)
+  emit(event)
   expect(stream.destroyed).toBe(true)
   await connection.closed
 })
@@ -60,7 +60,7 @@ test("of a caller that asks and reads nothing no more is answered when 1 MiB wai
     calls++
     return Promise.resolve("x".repeat(ANSWERS_MAX / 8))
   })
-  const stream = deafPeer()
+  const stream = unreadingPeer()
   new RpcConnection(asked, stream)
   for (let id = 0; id < 100; id++) {
     stream.push(request(id, "work"))
@@ -77,7 +77,7 @@ test("of a caller's questions 64 are open at once, and the next when one is answ
     calls++
     return new Promise<unknown>((resolve) => (answer = () => resolve(null)))
   })
-  const stream = deafPeer()
+  const stream = unreadingPeer()
   new RpcConnection(asked, stream)
   for (let id = 0; id < PENDING_MAX + 10; id++) stream.push(request(id, "work"))
   for (let n = 0; n < 10; n++) await turn()
@@ -91,7 +91,7 @@ test("an owner that ends waits two seconds for a caller that reads nothing", asy
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
   onTestFinished(() => void vi.useRealTimers())
   const { asked } = service(() => Promise.resolve(null))
-  const stream = deafPeer()
+  const stream = unreadingPeer()
   const connection = new RpcConnection(asked, stream)
   stream.push(request(1, "work"))
   await turn()

@@ -241,8 +241,8 @@ test.each([
   [29, 1],
   [31, 0],
 ])(
-  "an old laptop that comes back after %i days is told %i times that it was replaced",
-  async (days, told) => {
+  "an old laptop that comes back after %i days is reports %i times that it was replaced",
+  async (days, reports) => {
     const { fixture, alice, bob } = await couple()
     const path = await backUp(alice)
     await alice.stop()
@@ -254,7 +254,7 @@ test.each([
     await alice.send("bob", "is anybody there?")
     await fixture.clock.pass(1_000)
     const moved = (await alice.systemMessages("bob")).filter((line) => line.includes("on another device"))
-    expect(moved).toHaveLength(told)
+    expect(moved).toHaveLength(reports)
     expect(await bob.texts("alice")).not.toContain("is anybody there?")
   },
 )

@@ -131,12 +131,12 @@ test("an INIT that the broker delivers again and again is none that came by chan
   await fixture.clock.pass(5)
   const init = fixture.broker.seen.slice(before).find(({ payload }) => payload.length === INIT_BYTES)
   if (init === undefined) throw new Error("Alice began nothing")
-  const [strange, answered] = [await dropped(bob), framesTo(fixture, alice)]
+  const [unmatched, answered] = [await dropped(bob), framesTo(fixture, alice)]
   for (let n = 0; n < 3; n++) {
     fixture.broker.inject(init.topic, init.payload)
     await fixture.clock.pass(5)
   }
-  expect(await dropped(bob)).toBe(strange)
+  expect(await dropped(bob)).toBe(unmatched)
   await fixture.clock.pass(MINUTE_MS)
   expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
   expect(framesTo(fixture, alice) - answered).toBeLessThanOrEqual(2)

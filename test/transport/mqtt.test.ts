@@ -326,12 +326,12 @@ test("frames are acknowledged in the order in which they came, whichever is on t
   if (socket === undefined) throw new Error("nobody came")
   const acknowledged: number[] = []
   const done = new Promise<void>((resolve) => {
-    let heard = Buffer.alloc(0)
+    let received = Buffer.alloc(0)
     socket.on("data", (chunk: Buffer) => {
-      heard = Buffer.concat([heard, chunk])
-      for (; heard.length >= PUBACK_BYTES; heard = heard.subarray(PUBACK_BYTES)) {
-        expect(heard.subarray(0, 3)).toEqual(Buffer.of(0x40, 2, 0))
-        acknowledged.push(heard[3] ?? 0)
+      received = Buffer.concat([received, chunk])
+      for (; received.length >= PUBACK_BYTES; received = received.subarray(PUBACK_BYTES)) {
+        expect(received.subarray(0, 3)).toEqual(Buffer.of(0x40, 2, 0))
+        acknowledged.push(received[3] ?? 0)
       }
       if (acknowledged.length === 2) resolve()
     })
