@@ -18,12 +18,12 @@ import type { SafeText } from "../wire/text.ts"
 const EXAMPLES = `
 Examples:
   mqttchat init                          make your keys
-  mqttchat broker --lan                  run a broker for everybody on this network
-  mqttchat pair                          invite somebody
-  mqttchat pair 7-crowd-river@10.0.0.5   answer an invitation
-  mqttchat chat bob                      talk
-  mqttchat send bob "on my way"          one message
-  mqttchat inbox --follow                what arrives
+  mqttchat broker --lan                  run a broker for everyone on this network
+  mqttchat pair                          show a code for a new contact
+  mqttchat pair 7-crowd-river@10.0.0.5   pair with the code you were given
+  mqttchat chat bob                      open a chat
+  mqttchat send bob "on my way"          send one message
+  mqttchat inbox --follow                print messages as they arrive
 `
 
 /** Runs one command line and gives the exit code. */
@@ -36,7 +36,7 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
     (text) => (help += text),
   )
   const parsed = parse(program, argv)
-  // Our own words, from the grammar.
+  // Safe: our own words, from the grammar.
   if (parsed === "help") return printRows([help.replace(/\n$/, "") as SafeText])
   if (typeof parsed === "number") return parsed
   const action = parsed === "parsed" ? chosen : parsed
@@ -45,7 +45,7 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
     : runAction(action, program.opts<GlobalOptions>(), defaultProfile)
 }
 
-/** What commander makes of the command line; an exit code if that was all, or what is wrong with it. */
+/** Parses the command line with commander: an exit code if there is nothing more to do, a Fault if it is wrong. */
 function parse(program: Command, argv: readonly string[]): "parsed" | "help" | number | Fault {
   try {
     program.parse(argv, { from: "user" })
@@ -65,7 +65,7 @@ function sentence(message: string): string {
   return joined.replaceAll(/\. ([A-Za-z])/g, (_end, first: string) => `: ${first.toLowerCase()}`)
 }
 
-/** All commands and flags. What was typed is done by `start`, and `print` is given what --help and --version say. */
+/** All commands and flags. `start` gets the action that was typed, `print` the text of --help and --version. */
 export function grammar(defaultProfile: string, start: Start, print?: (text: string) => void): Command {
   const program = new Command("mqttchat")
     .description("Private chat in the terminal, end-to-end encrypted, over an MQTT broker")
@@ -84,10 +84,10 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
     )
     .option("--passphrase-file <file>", "read the passphrase from a file")
     .option("--passphrase-fd <number>", "read the passphrase from an open descriptor", fileDescriptor)
-    .option("--json", "one JSON object a row on stdout, errors as JSON on stderr")
-    .option("--no-input", "never ask; fail instead and say which flag answers")
-    .option("-q, --quiet", "only results and errors")
-    .option("-v, --verbose", "say on stderr what happens inside, without any secret")
+    .option("--json", "print one JSON object a line on stdout, errors as JSON on stderr")
+    .option("--no-input", "never ask; fail and name the flag to give instead")
+    .option("-q, --quiet", "print only results and errors")
+    .option("-v, --verbose", "print on stderr what happens inside, never a secret")
     .addOption(
       new Option("--color <when>", "use colour").choices(["auto", "always", "never"]).default("auto"),
     )

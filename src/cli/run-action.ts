@@ -7,7 +7,7 @@ import { withProfile } from "./terminal/hints.ts"
 import { exitBySignal, Lifetime } from "./terminal/lifetime.ts"
 import { type Colour, openOutput, type Output } from "./terminal/output.ts"
 
-/** What every command line may say besides its command. */
+/** The options of every command. */
 export type GlobalOptions = {
   readonly profile: string
   readonly json?: boolean
@@ -21,8 +21,8 @@ export type GlobalOptions = {
 }
 
 /**
- * Does what was asked for, or tells what is wrong with it, and gives the exit code. Faults are told here, where the
- * output's manner is known.
+ * Runs the action, or reports what is wrong with the command line, and gives the exit code. Faults are reported here,
+ * where the output options are known.
  */
 export async function runAction(
   action: Action | Fault,
@@ -45,7 +45,7 @@ export async function runAction(
   return out.conclude()
 }
 
-/** Until the action is done or something ends it; then everything it opened is closed. */
+/** Runs until the action is done or something ends it, then closes everything it opened. */
 async function untilEnded(action: Action, context: Context): Promise<void> {
   const { lifetime, out } = context
   const ending = await Promise.race([outcome(action(context)), lifetime.ended])
@@ -57,7 +57,7 @@ async function untilEnded(action: Action, context: Context): Promise<void> {
   exitBySignal(ending)
 }
 
-/** A failure as a value: whatever was abandoned may fail later, when nobody waits for it any more. */
+/** A failure as a value: abandoned work may fail later, when nothing awaits it. */
 function outcome(work: Promise<void>): Promise<"done" | { readonly cause: unknown }> {
   return work.then(
     () => "done",

@@ -48,7 +48,7 @@ describe("a broker that is monitored", () => {
     expect(status).toMatchObject({ code: 0, stderr: "" })
     expect(status.stdout).toMatch(/^running {7}since .+, process \d+, [\d.]+ MB of memory$/m)
     expect(status.stdout).toMatch(/^connected {5}\d devices, \d guests$/m)
-    expect(status.stdout).toMatch(/^queued {8}\d+ messages, .+ for \d devices; 0 found a full queue$/m)
+    expect(status.stdout).toMatch(/^queued {8}\d+ messages, .+ for \d devices; 0 dropped by full queues$/m)
     expect(status.stdout).toMatch(/^certificates {2}server 39\d days, authority 7\d+ days$/m)
     expect(status.stdout).toMatch(/next device 8\d days/)
     for (const line of status.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
@@ -84,7 +84,7 @@ describe("a broker that is monitored", () => {
       "200",
     ]
     const broker = cli.start(["--profile", "alice", ...args])
-    const [, port = ""] = await broker.prints(/figures at http:\/\/127\.0\.0\.1:(\d+)\/metrics/)
+    const [, port = ""] = await broker.prints(/metrics at http:\/\/127\.0\.0\.1:(\d+)\/metrics/)
     await broker.prints(/over WebSocket {3}wss:\/\/127\.0\.0\.1:\d+\/mqtt/)
     const { status, text } = await ask(port)
     expect(status).toBe(200)

@@ -38,7 +38,7 @@ describe("Alice and Bob, each in a separate process", () => {
     chatB.type("yes\n//etc is a path\n/frobnicate\n")
     await chatA.prints(/bob: yes/)
     await chatA.prints(/bob: \/etc is a path/)
-    await chatB.prints(/\/frobnicate is no command/)
+    await chatB.prints(/\/frobnicate is not a command/)
     chatB.type("/quit\n")
     expect(await chatB.finished()).toMatchObject({ code: 0 })
     chatA.endInput()
@@ -82,7 +82,7 @@ describe("Alice and Bob, each in a separate process", () => {
     const [, id = ""] = /^(\S+) .*to alice: second thoughts$/m.exec(waiting.stdout) ?? []
     expect(waiting.stdout).toMatch(/to alice: for later\n +the broker at \S+ is not running: /)
     const back = await cli.run([...bob, "outbox", "--cancel", id])
-    expect(back).toMatchObject({ code: 0, stderr: "✓ taken back before it was sent\n" })
+    expect(back).toMatchObject({ code: 0, stderr: "✓ cancelled before it was sent\n" })
 
     const again = cli.start([...alice, "broker"])
     await again.prints(/broker running/)

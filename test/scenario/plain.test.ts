@@ -147,7 +147,7 @@ describe.skipIf(mosquittoIsMissing() || mosquittoClientsAreMissing())(
       const bytes = join(fixture.folder, "bytes")
       writeFileSync(bytes, Uint8Array.of(0xff, 0xfe, 0))
       await theirs("mosquitto_pub", "-t", "rows", "-f", bytes).finished()
-      await listener.prints(/^rows \(3 bytes, no text\)$/m)
+      await listener.prints(/^rows \(3 bytes, not text\)$/m)
     })
 
     test.concurrent("uses TLS with the given authority, and trusts no other", async () => {

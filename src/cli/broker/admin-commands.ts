@@ -24,7 +24,7 @@ export type InviteOptions = {
   readonly qr: boolean
 }
 
-/** One line that lets one person in, once. */
+/** Prints one line that one person can register with, once. */
 export async function inviteMember(context: Context, typed: string, options: InviteOptions): Promise<void> {
   const { out } = context
   const user = normalizedName(typed)
@@ -40,7 +40,7 @@ export async function inviteMember(context: Context, typed: string, options: Inv
   out.info(safe``)
   if (options.qr) await showQr(line)
   out.info(
-    safe`good for one person until ${day(expiresAt)}; whoever has it first can come in, so hand it over safely`,
+    safe`good for one person until ${day(expiresAt)}; the first who uses it gets in, so hand it over safely`,
   )
 }
 
@@ -71,8 +71,8 @@ export async function users(context: Context): Promise<void> {
 function userRow({ name, operator, devices, addedAt, invitedBy, revokedAt }: User): SafeText {
   const state =
     revokedAt === null ? safe`${devices} ${devices === 1 ? safe`device ` : safe`devices`}` : safe`REVOKED  `
-  const by = invitedBy === null ? safe`` : safe`, brought by ${displayName(invitedBy)}`
-  const who = name === "" ? safe`(has not come in yet)` : displayName(name)
+  const by = invitedBy === null ? safe`` : safe`, invited by ${displayName(invitedBy)}`
+  const who = name === "" ? safe`(has not registered yet)` : displayName(name)
   return safe`${state}  since ${day(addedAt)}  ${who}${operator ? safe` (you)` : safe``}${by}`
 }
 
@@ -109,7 +109,7 @@ export async function invites(context: Context): Promise<void> {
       continue
     }
     const by = invitedBy === null ? safe`` : safe`, by ${displayName(invitedBy)}`
-    const who = user === "" ? safe`somebody` : displayName(user)
+    const who = user === "" ? safe`someone` : displayName(user)
     out.data(
       safe`${INVITE_STATE[state]}  made ${day(createdAt)}, good until ${day(expiresAt)}  for ${who}${by}`,
     )
@@ -130,14 +130,14 @@ export async function revokeMember(context: Context, typed: string): Promise<voi
   if (out.json) out.report.record("mqttchat/revoked/1", { user, ...revoked })
   else {
     const { length } = revoked.devices
-    out.done(safe`${display(typed)} is out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
+    out.done(safe`${display(typed)} is shut out: ${length} ${length === 1 ? safe`device` : safe`devices`}`)
   }
   if (revoked.reason !== null) {
-    out.warn(safe`not yet at the broker, but written down for its next start: ${display(revoked.reason)}`)
+    out.warn(safe`recorded, but not in force until the broker starts again: ${display(revoked.reason)}`)
   }
 }
 
-/** Says who may invite, after setting it if one was named. */
+/** Prints who may invite, and sets it first if `who` is given. */
 export async function inviters(context: Context, who: "operator" | "members" | undefined): Promise<void> {
   const { out } = context
   const setting = who === undefined ? {} : { members: who === "members" }

@@ -17,7 +17,7 @@ import { connectOrLock } from "../profile/connect-or-lock.ts"
 import type { Context } from "../terminal/context.ts"
 import { holdLedger } from "./ledger.ts"
 
-/** A broker that is just starting holds its lock a moment before it answers. */
+/** A broker takes its lock shortly before it answers. */
 const ADMIN_WAIT_MS = 15_000
 
 /** Lets the operator's other commands reach the running broker or registrar. */
@@ -29,8 +29,8 @@ export function serveAdmin(admin: AdminContext, socketPath: string, debug: Debug
 }
 
 /**
- * The running broker or registrar of this profile, or where none runs the ledger itself. Faults `no-profile` where no
- * broker has run yet, `unavailable` when one runs and does not answer.
+ * The running broker or registrar of this profile; if none runs, the ledger itself. Faults `no-profile` if no broker
+ * has run yet, `unavailable` if one runs and does not answer.
  */
 export async function openAdmin(context: Context): Promise<AdminClient> {
   const { paths, debug } = context
@@ -54,7 +54,7 @@ export async function openAdmin(context: Context): Promise<AdminClient> {
   })
 }
 
-/** The running broker or registrar of this profile, or undefined where none runs. */
+/** The running broker or registrar of this profile, or undefined if none runs. */
 export async function connectAdmin({ paths, lifetime, debug }: Context): Promise<AdminClient | undefined> {
   const client = await connectRpc(paths.brokerSocket, "broker", debug)
   if (client === undefined) return undefined

@@ -15,7 +15,7 @@ export type ListenOptions = { readonly lan?: boolean; readonly loopback?: boolea
 /** Where to listen, and the address that others type. */
 export type BindAddress = { readonly listen: string; readonly host: string }
 
-/** From the flags, else as the last time, else asked; loopback where nobody can be asked. */
+/** From the flags, else as last time, else asked; loopback if there is no terminal to ask at. */
 export async function chooseBindAddress(
   context: Context,
   options: ListenOptions,
@@ -26,12 +26,12 @@ export async function chooseBindAddress(
   if (options.lan === true) return chooseNetworkAddress(context)
   if (previous !== undefined) return previous
   if (!context.isInteractive) {
-    context.out.next(safe`for this laptop only; for everybody on this network: mqttchat broker --lan`)
+    context.out.next(safe`for this laptop only; for everyone on this network: mqttchat broker --lan`)
     return sameAddress(LOOPBACK)
   }
   const network = await askChoice(context, {
     message: safe`Who should reach this broker?`,
-    first: { name: safe`Everybody on this network`, value: true },
+    first: { name: safe`Everyone on this network`, value: true },
     others: [{ name: safe`Only this laptop`, value: false }],
     flag: "--lan or --loopback",
   })
@@ -42,7 +42,7 @@ export async function chooseBindAddress(
 async function chooseNetworkAddress(context: Context): Promise<BindAddress> {
   const [first, ...others] = addresses()
   if (first === undefined) {
-    throw new Fault("unavailable", "this laptop is on no network", "mqttchat broker --loopback")
+    throw new Fault("unavailable", "this laptop is not on a network", "mqttchat broker --loopback")
   }
   if (others.length === 0) return sameAddress(first.address)
   if (!context.isInteractive) {
@@ -64,7 +64,7 @@ async function chooseNetworkAddress(context: Context): Promise<BindAddress> {
 
 function bindAddressOf(listen: string): BindAddress {
   if (isIP(listen) === 0) {
-    throw new Fault("usage", `${listen} is no IP address of this laptop`, "mqttchat broker --lan")
+    throw new Fault("usage", `${listen} is not an IP address of this laptop`, "mqttchat broker --lan")
   }
   return ANY_ADDRESS.includes(listen)
     ? { listen, host: addresses()[0]?.address ?? LOOPBACK }

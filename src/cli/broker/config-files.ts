@@ -7,14 +7,14 @@ import type { Context } from "../terminal/context.ts"
 import { chooseBindAddress, type ListenOptions, type BindAddress } from "./bind-address.ts"
 import { hostsOf } from "./serve.ts"
 
-/** Where a broker of another make is to listen. */
+/** Where an external broker listens. */
 export type ExternalBrokerOptions = ListenOptions & {
-  /** What others type, if it is not the address where it listens. */
+  /** The host that others type, if not the address it listens on. */
   readonly host?: string
   readonly port?: number
 }
 
-/** Everywhere under the name that is given, or as `mqttchat broker` listens. */
+/** On every address if a name is given, else as `mqttchat broker` listens. */
 export async function bindAddressFor(
   context: Context,
   { host, ...listenOptions }: ExternalBrokerOptions,
@@ -22,7 +22,7 @@ export async function bindAddressFor(
   if (host === undefined) return chooseBindAddress(context, listenOptions, undefined)
   const address = parseAddress(host)
   if (address === undefined || formatAddress({ ...address, port: DEFAULT_PORT }) !== host.toLowerCase()) {
-    throw new Fault("usage", `${host} is no name of a host`, "--host NAME, and the port by --port")
+    throw new Fault("usage", `${host} is not a host name`, "--host NAME, and the port by --port")
   }
   const bindAddress = await chooseBindAddress(context, listenOptions, {
     listen: "0.0.0.0",
@@ -31,10 +31,10 @@ export async function bindAddressFor(
   return { ...bindAddress, host: address.host }
 }
 
-/** Name and text of a file in the folder that is laid out. */
+/** Name and text of a file in the folder. */
 export type ConfigFiles = Readonly<Record<string, string>>
 
-/** What every broker needs: the authority, and a new certificate for this place with its key. PEM. */
+/** What every broker needs: the authority, and a new certificate for this address with its key. PEM. */
 export async function certificateFiles(
   { authority }: BrokerKeys,
   bindAddress: BindAddress,
@@ -48,14 +48,14 @@ export async function certificateFiles(
   }
 }
 
-/** Writes each file (0600), each in one step. */
+/** Writes each file (0600) atomically. */
 export async function writeConfig(folder: string, files: ConfigFiles): Promise<void> {
   for (const [name, text] of Object.entries(files)) await replaceFile(`${folder}/${name}`, text)
 }
 
-/** Says what starts the broker and its registrar. */
+/** Prints the commands that start the broker and its registrar. */
 export function printStartCommands({ out }: Context, folder: string, commands: readonly string[]): void {
   out.done(safe`written to ${display(folder)}`)
-  out.info(safe`what starts it, each line in a terminal of its own:\n`)
+  out.info(safe`to start it, run each line in a terminal of its own:\n`)
   for (const line of commands) out.report.data(safe`${display(line)}`)
 }

@@ -10,7 +10,7 @@ const TOOLS: readonly (readonly [string, (port: number) => string])[] = [
   ],
 ]
 
-/** What opens `port` in the firewall of this machine, or undefined where nobody but this machine is to come in. */
+/** How to open `port` in the firewall of this machine; undefined if only this machine may connect. */
 export function firewallHint(listen: string, port: number): string | undefined {
   if (listen === LOOPBACK || listen === "::1") return undefined
   const [, command] = TOOLS.find(([tool]) => existsSync(tool)) ?? []

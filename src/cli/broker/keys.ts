@@ -18,7 +18,7 @@ const VERSION = 1
 const PEM_BYTES_MAX = 8192
 const SECRET_BYTES = 32
 
-/** What whoever has it can let anybody in with. */
+/** The keys that decide who may register: who has them can admit any device. */
 export type BrokerKeys = { readonly authority: Authority; readonly registrarSecret: SecretKey }
 
 /** Where they lie. */
@@ -28,8 +28,8 @@ export function brokerKeyTarget({ paths }: Pick<Context, "paths">) {
 
 /**
  * The broker's sealed keys, made at its first start. A passphrase is only asked for if there is one. With
- * `newAuthority` they are made anew and the old ones laid aside: everybody then has to be invited again. Fault
- * `damaged-key-file` where only one of keys and ledger is left.
+ * `newAuthority` new ones are made and the old ones are renamed: everyone then has to be invited again. Fault
+ * `damaged-key-file` if only one of keys and ledger is left.
  */
 export async function brokerKeys(context: Context, newAuthority = false): Promise<BrokerKeys> {
   const target = brokerKeyTarget(context)
@@ -48,7 +48,7 @@ export async function brokerKeys(context: Context, newAuthority = false): Promis
   throw new Fault("damaged-key-file", `${target.path} was written by another version of mqttchat`)
 }
 
-/** A ledger with nothing in it was made for keys that never came to be. */
+/** An empty ledger was made for keys that were never written. */
 function refuseLoss(keys: string, ledger: string): void {
   const hasKeys = existsSync(keys)
   const hasLedger = existsSync(ledger)
@@ -57,12 +57,12 @@ function refuseLoss(keys: string, ledger: string): void {
   if (lost === undefined) return
   throw new Fault(
     "damaged-key-file",
-    `${lost} is gone, and what lies beside it is of no use alone`,
-    "put back a copy of it, or begin anew with: mqttchat broker --new-authority; everybody then needs a new invitation",
+    `${lost} is gone, and the other files of the broker are of no use without it`,
+    "restore a copy of it, or start again with: mqttchat broker --new-authority; everyone then needs a new invitation",
   )
 }
 
-/** Nothing is ever deleted here: the old keys may turn out to be wanted. */
+/** Nothing is deleted here: the old keys may still be needed. */
 function archive(path: string): void {
   try {
     if (existsSync(path)) renameSync(path, `${path}.${Date.now()}.old`)

@@ -10,9 +10,9 @@ export type LogOptions = {
 }
 
 /**
- * Everything that the registrar did, oldest first. Reading checks the chain, so a log that is printed is whole; with
- * `--verify` only that is said, and the last link, to be noted elsewhere and asked for later. Faults `bad-data` for a
- * log that was changed or lacks the link that was asked for.
+ * Everything that the registrar did, oldest first. Reading checks the chain, so a printed log is whole. `--verify`
+ * prints only that, and the last link, to note elsewhere and pass in later. Faults `bad-data` for a log that was
+ * changed or lacks that link.
  */
 export async function brokerLog(context: Context, { verify }: LogOptions): Promise<void> {
   const { readLedger } = await import("../../registrar/ledger.ts")
@@ -27,7 +27,7 @@ type LoggedEntry = { readonly link: string; readonly entry: Entry }
 
 function printVerified({ out }: Context, entries: readonly LoggedEntry[], since: true | string): void {
   if (since !== true && !entries.some(({ link }) => link === since.toLowerCase())) {
-    const message = "the log does not hold that link: it was cut off or written anew after it was noted"
+    const message = "the log does not have that link: the log was cut off or rewritten after you noted it"
     throw new Fault("bad-data", message, "compare with a copy of registrar.ledger")
   }
   const last = entries.at(-1)?.link ?? ""
@@ -48,9 +48,9 @@ function describe(state: RegistryState, entry: Entry): SafeText {
     case "invited":
       return safe`${entry.by === null ? safe`the operator` : ownerOf(state, entry.by)} invited ${userOf(state, entry.user)}`
     case "admitted":
-      return safe`${userOf(state, entry.user)} came in with the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)})`
+      return safe`${userOf(state, entry.user)} registered the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)})`
     case "restored":
-      return safe`${userOf(state, entry.user)} went on from a backup with the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)}) in place of ${deviceOf(entry.replaces)}`
+      return safe`${userOf(state, entry.user)} restored a backup on the device ${deviceOf(entry.device)} (${displayName(entry.deviceName)}), which replaces ${deviceOf(entry.replaces)}`
     case "renewed":
       return safe`${ownerOf(state, entry.device)} renewed the certificate of ${deviceOf(entry.device)}`
     case "renamed":
@@ -72,7 +72,7 @@ function revocation(state: RegistryState, { user, device }: Extract<Entry, { kin
 }
 
 function userOf(state: RegistryState, user: string): SafeText {
-  return displayName(state.users.get(user)?.name || "somebody")
+  return displayName(state.users.get(user)?.name || "someone")
 }
 
 function ownerOf(state: RegistryState, device: string): SafeText {

@@ -6,13 +6,13 @@ export function ledgerFile({ paths }: Pick<Context, "paths">): string {
   return join(paths.broker, "registrar.ledger")
 }
 
-/** Before the keys: whoever finds only keys knows that a ledger is gone. */
+/** Made before the keys: if only keys are found, a ledger is gone. */
 export async function makeLedger(context: Pick<Context, "paths">): Promise<void> {
   const { openLedger } = await import("../../registrar/ledger.ts")
   await (await openLedger(ledgerFile(context))).close()
 }
 
-/** The record of who was let in, until the command ends. The caller holds the broker's lock. */
+/** The record of who was admitted, until the command ends. The caller holds the broker's lock. */
 export async function holdLedger(context: Context): Promise<Ledger> {
   const { openLedger } = await import("../../registrar/ledger.ts")
   const ledger = await openLedger(ledgerFile(context))

@@ -7,7 +7,7 @@ import { display, displayName, readText, safe, type SafeText } from "../../wire/
 import type { Context } from "../terminal/context.ts"
 import { passwordFrom, readSmallFile, readStdin } from "../terminal/input.ts"
 
-/** Far above what a terminal is for, far below what MQTT allows (256 MiB). */
+/** Far more than a terminal is good for, far less than MQTT allows (256 MiB). */
 const PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
 /** Certificates and keys. */
 const SMALL_FILE_BYTES_MAX = 65_536
@@ -31,7 +31,7 @@ export type PlainOptions = {
   readonly key?: string
 }
 
-/** Publishes one message like every MQTT client, and prints what the broker said to it. */
+/** Publishes one message as any MQTT client does, and prints the broker's answer. */
 export async function publishPlain(
   context: Context,
   publication: { topic: string; message: string | undefined },
@@ -57,7 +57,7 @@ export async function publishPlain(
   }
 }
 
-/** Prints each message of a topic filter until the command is ended. */
+/** Prints each message of a topic filter until the command ends. */
 export async function subscribePlain(context: Context, topic: string, options: PlainOptions): Promise<void> {
   warnPlain(context, options)
   const client = await connectPlain(context, options, RECONNECT_MS)
@@ -67,7 +67,7 @@ export async function subscribePlain(context: Context, topic: string, options: P
     throw failureOf(cause, addressOf(options)).fault
   })
   if (granted.some(({ qos }) => qos >= REFUSED_FROM)) {
-    throw new Fault("refused", `the broker does not let us subscribe to ${topic}`, "mqttchat sub --help")
+    throw new Fault("refused", `the broker does not allow a subscription to ${topic}`, "mqttchat sub --help")
   }
   context.out.info(safe`subscribed to ${display(topic)}, Ctrl+C ends`)
   await context.out.lost
@@ -123,16 +123,16 @@ async function publish(
   }
 }
 
-/** MQTT 5 gives a reason with its first answer to a publish; older ones have none. */
+/** MQTT 5 gives a reason with its first answer to a publish; older versions have none. */
 function reasonOf(packet: Packet): number | null {
   if (packet.cmd !== "puback" && packet.cmd !== "pubrec") return null
   return packet.reasonCode ?? null
 }
 
-/** At QoS 0 nothing is heard. */
+/** At QoS 0 there is no answer. */
 function answerOf(reason: number | null, qos: 0 | 1 | 2): Answer {
   if (qos === 0) return { reason: null, text: safe`not acknowledged (QoS 0)` }
-  const noSubscribers = reason === NO_SUBSCRIBERS ? safe`, nobody subscribes to it` : safe``
+  const noSubscribers = reason === NO_SUBSCRIBERS ? safe`, no subscribers` : safe``
   return { reason, text: safe`acknowledged (QoS ${qos})${noSubscribers}` }
 }
 
@@ -150,7 +150,7 @@ function showPlain({ out }: Context, { name, payload, packet }: ReceivedMessage)
     out.record("mqttchat/heard/1", { topic: name, qos, retain, text: text ?? null, base64 })
     return
   }
-  const shown = text === undefined ? safe`(${payload.length} bytes, no text)` : display(text)
+  const shown = text === undefined ? safe`(${payload.length} bytes, not text)` : display(text)
   out.data(safe`${displayName(name)} ${shown}`)
 }
 

@@ -22,7 +22,7 @@ import type { AdminContext } from "../../registrar/admin/handlers.ts"
 
 export const CRL_FILE = "crl.pem"
 
-/** Broker and registrar share one folder, one ledger and one lock. Fault `exists` while another process has it. */
+/** Broker and registrar share one folder, one ledger and one lock. Fault `exists` if another process holds it. */
 export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
   const lock = takeLock(paths.brokerLock)
   if (lock.kind === "held") {
@@ -32,7 +32,7 @@ export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
   lifetime.defer(lock.release)
 }
 
-/** False for a device that was revoked, and for one that the ledger does not know: it may be older than what was lost. */
+/** False for a revoked device and for an unknown one: a ledger restored from an old copy may lack its revocation. */
 export function mayConnect({ state }: Ledger): (device: string) => boolean {
   return (id) => {
     const device = state.devices.get(id)
@@ -48,7 +48,7 @@ export type RegistrarTarget = {
   readonly brokerControl: (authority: Authority) => BrokerControl
 }
 
-/** Answers whoever registers at the broker at `place`, until the command ends. */
+/** Answers registrations at the broker at `place`, until the command ends. */
 export async function startRegistrar(
   context: Context,
   { authority, registrarSecret }: BrokerKeys,
@@ -87,7 +87,7 @@ export async function startRegistrar(
   return registrar
 }
 
-/** Leaves the way in for the profile beside it, and answers the operator's other commands until the command ends. */
+/** Writes the broker descriptor for this profile, and answers the operator's other commands until the command ends. */
 export async function serveOperator(
   { paths, lifetime, debug }: Context,
   registrar: Registrar,
@@ -101,10 +101,10 @@ export async function serveOperator(
   lifetime.defer(server.close)
 }
 
-/** Who may read a revocation list, which holds nothing secret: its own folder's user, or a broker of another user. */
+/** Mode of a revocation list. It holds no secret, and the broker may run as another user. */
 export const CRL_MODE = { own: 0o600, everyone: 0o644 } as const
 
-/** The embedded broker asks the ledger at each connection; the list is written for whoever else trusts this authority. */
+/** The embedded broker asks the ledger at each connection; the list is for other servers that trust this authority. */
 export function embeddedBrokerControl(
   { paths }: Context,
   disconnect: BrokerControl["disconnect"],
@@ -116,7 +116,7 @@ export function embeddedBrokerControl(
   }
 }
 
-/** For crash tests: MQTTCHAT_DIE_AT names one of `REGISTRAR_POINTS`, and there this process kills itself. */
+/** For crash tests: this process kills itself at the point of `REGISTRAR_POINTS` that MQTTCHAT_DIE_AT names. */
 function failpointOf(env: Context["env"]): (point: RegistrarPoint) => void {
   const crashPoint = env["MQTTCHAT_DIE_AT"]
   return (point) => {

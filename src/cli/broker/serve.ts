@@ -31,7 +31,7 @@ import { groupDigits } from "../terminal/format.ts"
 /** A name that a certificate can hold; a laptop may be called anything. */
 const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
 
-/** As EMQX has it; there is no registered one. */
+/** The port that EMQX uses; none is registered. */
 const WSS_PORT = 8084
 const METRICS_PORT = 9883
 const TROUBLE_EVERY_MS = MINUTE_MS
@@ -42,15 +42,18 @@ export type BrokerOptions = ListenOptions & {
   readonly port?: number
   readonly watch?: boolean
   readonly newAuthority?: boolean
-  /** MQTT over WebSocket besides, on this port. */
+  /** Also serves MQTT over WebSocket, on this port. */
   readonly wss?: number | true
-  /** How many connections one address may have. */
+  /** Connections allowed from one address. */
   readonly perAddress?: number
-  /** Figures for Prometheus, on this port of loopback. */
+  /** Metrics for Prometheus, on this port of loopback. */
   readonly metrics?: number | true
 }
 
-/** Runs broker and registrar of this laptop until the command is ended, or nobody reads what it watches. It opens no identity and no messages. */
+/**
+ * Runs the broker and registrar of this laptop until the command ends, or stdout is lost. It opens no identity and no
+ * messages.
+ */
 export async function serveBroker(context: Context, options: BrokerOptions): Promise<void> {
   const { paths, lifetime } = context
   makePrivateFolder(paths.broker)
@@ -73,7 +76,7 @@ function bindAddressOf({ listen, address }: BrokerDescriptor): BindAddress | und
   return listen === undefined ? undefined : { listen, host: address.host }
 }
 
-/** People pin the authority, so the server's own certificate can be a new one at each start, and in time after it. */
+/** Clients pin the authority, so the server's certificate may change at each start and while it runs. */
 async function startEmbeddedBroker(
   context: Context,
   { authority }: BrokerKeys,
@@ -134,7 +137,7 @@ function listenersOf({
   return [{ host, port }, ...webSocket]
 }
 
-/** A full disk refuses every message: once a minute is enough to hear of it. */
+/** A full disk refuses every message: one warning a minute is enough. */
 function troubleReporter({ out }: Context): (fault: Fault) => void {
   let warnedAt = -Infinity
   return ({ message }) => {
@@ -167,7 +170,7 @@ async function startMetrics({ out, lifetime }: Context, broker: Broker, port: nu
   const { serveMetrics } = await import("../../broker/metrics.ts")
   const metrics = await serveMetrics(port === true ? METRICS_PORT : port, broker.stats)
   lifetime.defer(metrics.close)
-  out.info(safe`figures at http://127.0.0.1:${metrics.port}/metrics`)
+  out.info(safe`metrics at http://127.0.0.1:${metrics.port}/metrics`)
 }
 
 export function hostsOf({ host }: BindAddress): string[] {
@@ -176,7 +179,7 @@ export function hostsOf({ host }: BindAddress): string[] {
   return [...new Set([host, LOOPBACK, "::1", "localhost", ...named])]
 }
 
-/** What a broker sees of each message, for whoever wants to look. */
+/** Prints what a broker sees of each message. */
 function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: string) => void {
   return (topic, payload, from) => {
     const base64 = Buffer.from(payload).toString("base64")
@@ -185,7 +188,7 @@ function watcher({ out }: Context): (topic: string, payload: Uint8Array, from: s
   }
 }
 
-/** Starts the registrar over the broker itself, lays the operator's invitation out and answers the operator. */
+/** Starts the registrar over the broker itself, writes the operator's invitation and answers the operator. */
 async function startEmbeddedRegistrar(
   context: Context,
   keys: BrokerKeys,

@@ -7,8 +7,8 @@ import type { BrokerOptions } from "./serve.ts"
 import { writeUnit } from "../profile/systemd-unit.ts"
 
 /**
- * A systemd unit that runs this broker; as `writeUnit`. Faults `config` when the broker's keys have a passphrase and no
- * file with it was named, and those of the disk.
+ * A systemd unit that runs this broker; as `writeUnit`. Faults `config` if the broker's keys have a passphrase and no
+ * passphrase file was given, and those of the disk.
  */
 export async function writeService(
   context: Context,
@@ -24,7 +24,7 @@ export async function writeService(
   })
 }
 
-/** The flags that this command was given, for the command in the unit. */
+/** The flags of this command, for the command in the unit. */
 function argsOf({ lan, loopback, listen, port, wss, perAddress, metrics }: BrokerOptions): string[] {
   const valued = Object.entries({ listen, port, wss, "per-address": perAddress, metrics })
   return [
@@ -37,7 +37,7 @@ function argsOf({ lan, loopback, listen, port, wss, perAddress, metrics }: Broke
   ]
 }
 
-/** The file that systemd hands to the broker as its passphrase; undefined where there is none to give. */
+/** The passphrase file that systemd hands to the broker; undefined if the keys have no passphrase. */
 async function credentialOf({ paths, passphrase }: Context): Promise<string | undefined> {
   if (passphrase.file !== undefined) return resolve(passphrase.file)
   const target = { path: join(paths.broker, "broker.key"), purpose: "registrar" } as const

@@ -22,7 +22,7 @@ export function reporter(broker: Broker, caCertificate: string): () => BrokerRep
   })
 }
 
-/** Connections, queues, rates and certificates of the running broker. Fault `unavailable` where none runs. */
+/** Connections, queues, rates and certificates of the running broker. Fault `unavailable` if none runs. */
 export async function brokerStatus(context: Context): Promise<void> {
   const admin = await connectAdmin(context)
   if (admin === undefined)
@@ -39,7 +39,7 @@ function rows(status: BrokerStatus, now: number): SafeText[] {
   return [
     safe`running       since ${formatTime(status.startedAt)}, process ${status.pid}, ${formatBytes(status.memoryBytes)} of memory`,
     safe`connected     ${connections.device} devices, ${connections.guest} guests`,
-    safe`queued        ${kept}; ${queued.dropped} found a full queue`,
+    safe`queued        ${kept}; ${queued.dropped} dropped by full queues`,
     safe`last minute   ${formatRate(received.perSecond)} in, ${formatRate(sent.perSecond)} out`,
     safe`since start   ${received.messages} messages in, ${sent.messages} out`,
     safe`turned down   ${refused} refused, ${turnedAway} too many, ${failedHandshakes} without TLS`,

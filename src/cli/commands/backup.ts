@@ -7,15 +7,15 @@ import type { ImportOptions } from "../profile/import.ts"
 export function addBackups(program: Command, start: Start): void {
   program
     .command("export <file>")
-    .description("write an encrypted backup of identity, contacts and conversations (- is stdout)")
-    .option("--backup-passphrase-file <file>", "its own passphrase, if it is not that of your keys")
+    .description("back up identity, contacts and conversations to an encrypted file (- is stdout)")
+    .option("--backup-passphrase-file <file>", "a passphrase for the backup, if not that of your keys")
     .action((file: string, options: ExportOptions) =>
       start(async (context) => (await import("../profile/export.ts")).exportBackup(context, file, options)),
     )
   program
     .command("import <file>")
-    .description("go on from a backup on this machine, in place of the one that it is from (- is stdin)")
-    .option("--new-passphrase-file <file>", "another passphrase for the keys than that of the backup")
+    .description("restore a backup here; the machine it came from is replaced (- is stdin)")
+    .option("--new-passphrase-file <file>", "a passphrase for the keys, if not that of the backup")
     .option("--no-passphrase", "do not lock the keys")
     .action((file: string, options: ImportOptions) =>
       start(async (context) => (await import("../profile/import.ts")).importBackup(context, file, options)),

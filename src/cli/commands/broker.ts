@@ -11,9 +11,9 @@ import type { ExternalRegistrarOptions } from "../external-brokers/external-regi
 export function addRegister(program: Command, start: Start): void {
   program
     .command("register <invitation>")
-    .description("make this laptop a device of the broker that an invitation is for")
-    .option("--name <name>", "your own name, if this makes your identity on the way")
-    .option("--no-passphrase", "do not lock the keys, if this makes your identity on the way")
+    .description("register this laptop at a broker with an invitation")
+    .option("--name <name>", "your name, if this also makes your profile")
+    .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
     .addHelpText(
       "after",
       "\nThe invitation is the line from `mqttchat broker invite`, the name of a file with it, - for stdin,\nor CODE@HOST from `mqttchat device add` on another laptop of yours.",
@@ -27,10 +27,10 @@ export function addRegister(program: Command, start: Start): void {
 
 /** device add. */
 export function addDevices(program: Command, start: Start): void {
-  const device = program.command("device").description("your devices at the broker")
+  const device = program.command("device").description("manage your devices at the broker")
   device
     .command("add")
-    .description("let another laptop of yours in: shows a code to type there")
+    .description("add another laptop of yours: shows a code to type there")
     .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
     .action(({ words }: { words: string }) =>
       start(async (context) => {
@@ -45,14 +45,14 @@ export function addDevices(program: Command, start: Start): void {
 export function addRegistrar(program: Command, start: Start): void {
   program
     .command("registrar")
-    .description("let people in at a broker of another make, until Ctrl+C")
-    .requiredOption("--broker <host[:port]>", "where devices connect, several nodes with commas")
-    .option("--guests <host[:port]>", "where newcomers come in, if elsewhere")
+    .description("let people register at an external broker, such as Mosquitto, until Ctrl+C")
+    .requiredOption("--broker <host[:port]>", "where devices connect; separate several nodes by commas")
+    .option("--guests <host[:port]>", "where new devices register, if elsewhere")
     .option("--by-name", "the broker's certificate is publicly trusted, not from our authority")
-    .option("--rabbitmq <port>", "the broker is RabbitMQ, which asks here what to allow", port)
+    .option("--rabbitmq <port>", "the broker is RabbitMQ and asks for access decisions on this port", port)
     .option("--crl <file>", "where the broker reads its revocation list")
-    .option("--pid-file <file>", "number of the broker's process, which reads the list on SIGHUP")
-    .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
+    .option("--pid-file <file>", "file with the broker's process id; SIGHUP makes it reload the list")
+    .option("--new-authority", "the keys are lost: make new ones; everyone has to register again")
     .action((options: ExternalRegistrarOptions) =>
       start(async (context) =>
         (await import("../external-brokers/external-registrar.ts")).serveRegistrar(context, options),
@@ -60,12 +60,12 @@ export function addRegistrar(program: Command, start: Start): void {
     )
 }
 
-/** What the operator of a broker decides: broker invite, users, devices, invites, rename, revoke, inviters. */
+/** The operator's commands: broker invite, users, devices, invites, rename, revoke, inviters. */
 export function addAdmin(broker: Command, start: Start): void {
   broker
     .command("invite <user>")
-    .description("let one person in: prints the line to hand over")
-    .option("--again", "for somebody who is there already, as after the loss of a laptop")
+    .description("invite a person: prints a line to give to them")
+    .option("--again", "for a user who is registered already, such as after the loss of a laptop")
     .option("--no-qr", "show no QR code")
     .action((name: string, options: InviteOptions) =>
       start(async (context) =>
@@ -74,11 +74,11 @@ export function addAdmin(broker: Command, start: Start): void {
     )
   broker
     .command("users")
-    .description("list who was let in")
+    .description("list the users")
     .action(() => start(async (context) => (await import("../broker/admin-commands.ts")).users(context)))
   broker
     .command("devices")
-    .description("list their devices")
+    .description("list the devices of all users")
     .action(() => start(async (context) => (await import("../broker/admin-commands.ts")).devices(context)))
   broker
     .command("invites")
@@ -86,19 +86,19 @@ export function addAdmin(broker: Command, start: Start): void {
     .action(() => start(async (context) => (await import("../broker/admin-commands.ts")).invites(context)))
   broker
     .command("rename <user> <to>")
-    .description("call a user something else")
+    .description("rename a user")
     .action((user: string, to: string) =>
       start(async (context) => (await import("../broker/admin-commands.ts")).renameMember(context, user, to)),
     )
   broker
     .command("revoke <user[/device]>")
-    .description("shut a user out, or one device, at once")
+    .description("shut out a user, or one of their devices, at once")
     .action((who: string) =>
       start(async (context) => (await import("../broker/admin-commands.ts")).revokeMember(context, who)),
     )
   broker
     .command("inviters")
-    .description("who may invite: say it, or set it")
+    .description("show or set who may invite")
     .addArgument(new Argument("[who]").choices(["operator", "members"]))
     .action((who: "operator" | "members" | undefined) =>
       start(async (context) => (await import("../broker/admin-commands.ts")).inviters(context, who)),
@@ -107,17 +107,14 @@ export function addAdmin(broker: Command, start: Start): void {
     .command("passwd")
     .description("change the passphrase of the broker's keys")
     .option("--new-passphrase-file <file>", "read the new one from a file")
-    .option("--no-passphrase", "unlock the keys")
+    .option("--no-passphrase", "remove the passphrase")
     .action((options: PasswdOptions) =>
       start(async (context) => (await import("../broker/passwd.ts")).brokerPasswd(context, options)),
     )
   broker
     .command("log")
-    .description("print all that was decided about users and devices")
-    .option(
-      "--verify [link]",
-      "only check that nothing was changed, nor taken away since that link was noted",
-    )
+    .description("print every change to users and devices")
+    .option("--verify [link]", "only check that the log is unchanged and still has the link you noted")
     .action((options: LogOptions) =>
       start(async (context) => (await import("../broker/ledger-log.ts")).brokerLog(context, options)),
     )

@@ -4,7 +4,7 @@ import type { Start } from "../terminal/context.ts"
 import { TIMER_FORM } from "../terminal/duration.ts"
 import { receiptDelay } from "./option-parsers.ts"
 
-/** contacts, and what is agreed with one. */
+/** contacts, timer, privacy, reset. */
 export function addContacts(program: Command, start: Start): void {
   const contacts = program
     .command("contacts")
@@ -12,19 +12,19 @@ export function addContacts(program: Command, start: Start): void {
     .action(() => start(async (context) => (await import("../contacts/pair-or-join.ts")).contacts(context)))
   contacts
     .command("rename <name> <to>")
-    .description("call a contact something else")
+    .description("rename a contact")
     .action((contact: string, to: string) =>
       start(async (context) => (await import("../contacts/pair-or-join.ts")).rename(context, contact, to)),
     )
   contacts
     .command("block <name>")
-    .description("drop what a contact sends")
+    .description("block a contact")
     .action((contact: string) =>
       start(async (context) => (await import("../contacts/pair-or-join.ts")).block(context, contact)),
     )
   contacts
     .command("unblock <name>")
-    .description("take it back")
+    .description("unblock a contact")
     .action((contact: string) =>
       start(async (context) => (await import("../contacts/pair-or-join.ts")).unblock(context, contact)),
     )
@@ -39,7 +39,7 @@ export function addContacts(program: Command, start: Start): void {
     )
   contacts
     .command("replace <name> <new-name>")
-    .description("a person with new keys, paired as NEW-NAME, goes on as NAME; compare before you write")
+    .description("give NAME the new keys that you paired as NEW-NAME; compare them before you write")
     .action((contact: string, newContact: string) =>
       start(async (context) =>
         (await import("../contacts/contact-settings.ts")).replaceContact(context, { contact, newContact }),
@@ -47,8 +47,8 @@ export function addContacts(program: Command, start: Start): void {
     )
   program
     .command("timer <name> [time]")
-    .description("let messages disappear on both sides after such a time, or never: off")
-    .addHelpText("after", `\nThe time is ${TIMER_FORM}, or off. Without it the present one is shown.`)
+    .description("delete messages on both sides this long after they are read; off: never")
+    .addHelpText("after", `\nThe time is ${TIMER_FORM}, or off. Without a time, the current one is shown.`)
     .action((contact: string, time: string | undefined) =>
       start(async (context) =>
         (await import("../contacts/contact-settings.ts")).timer(context, contact, time),
@@ -56,10 +56,10 @@ export function addContacts(program: Command, start: Start): void {
     )
   program
     .command("privacy <name>")
-    .description("what a contact is told of you; without options it is shown")
-    .addOption(onOrOff("--read-receipts <when>", "tell that messages were read"))
-    .addOption(onOrOff("--typing <when>", "tell that something is being written"))
-    .option("--receipt-delay <time>", "let receipts wait a random time up to this (0s)", receiptDelay)
+    .description("choose what a contact learns about you; without options, show it")
+    .addOption(onOrOff("--read-receipts <when>", "tell them when you have read their messages"))
+    .addOption(onOrOff("--typing <when>", "tell them when you are typing"))
+    .option("--receipt-delay <time>", "delay receipts by a random time up to this (0s)", receiptDelay)
     .action((contact: string, options: PrivacyFlags) =>
       start(async (context) =>
         (await import("../contacts/contact-settings.ts")).privacy(context, contact, options),
@@ -67,7 +67,7 @@ export function addContacts(program: Command, start: Start): void {
     )
   program
     .command("reset <name>")
-    .description("make the connection with a contact anew, with the same keys and history")
+    .description("start a new session with a contact; keys and history stay")
     .action((contact: string) =>
       start(async (context) => (await import("../contacts/contact-settings.ts")).reset(context, contact)),
     )

@@ -12,18 +12,18 @@ type DaemonFlags = DaemonOptions & {
 export function addDaemon(program: Command, start: Start): void {
   const daemon = program
     .command("daemon")
-    .description("hold the profile open for commands, scripts and bots until Ctrl+C (docs/api.md)")
-    .option("--stdio", "serve stdin and stdout besides, and end with stdin")
+    .description("keep the profile open for commands, scripts and bots until Ctrl+C (docs/api.md)")
+    .option("--stdio", "also serve stdin and stdout, and end when stdin ends")
     .option(
       "--tcp <place>",
-      "serve [HOST:]PORT of this machine besides, to whoever shows the token",
+      "also serve [HOST:]PORT of this machine, to clients that show the token",
       loopback,
     )
-    .option("--lock-after <time>", "forget the keys after so long without a request, as 15m", duration)
-    .option("--end-after <time>", "end after so long without a request or a listener", duration)
-    .option("--service [file]", "do not run: write a systemd unit that does (- is stdout)")
+    .option("--lock-after <time>", "lock the keys after this long without a request, such as 15m", duration)
+    .option("--end-after <time>", "end after this long without a request or a listener", duration)
+    .option("--service [file]", "do not run; write a systemd unit (- is stdout)")
     .addOption(
-      new Option("--on-demand <switch>", "do not run: let other commands start a daemon").choices([
+      new Option("--on-demand <switch>", "do not run; set whether other commands start a daemon").choices([
         "on",
         "off",
       ]),
@@ -43,8 +43,8 @@ export function addDaemon(program: Command, start: Start): void {
       .description(description)
       .action(() => start(async (context) => (await import("../daemon/control.ts")).CONTROLS[name](context)))
   }
-  control("unlock", "open the keys of the running daemon again")
-  control("lock", "let it forget the keys; it disconnects and keeps running")
-  control("stop", "end it")
-  control("status", "whether it runs, and whether its keys are locked")
+  control("unlock", "unlock the keys of the running daemon")
+  control("lock", "lock its keys; it disconnects and keeps running")
+  control("stop", "stop the running daemon")
+  control("status", "show whether a daemon is running and its keys are locked")
 }

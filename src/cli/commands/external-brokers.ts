@@ -4,15 +4,15 @@ import type { MosquittoOptions } from "../external-brokers/mosquitto/mosquitto-f
 import { port } from "./option-parsers.ts"
 import type { RabbitmqOptions } from "../external-brokers/rabbitmq/rabbitmq-folder.ts"
 
-const SHARED_OPTIONS = "\n--lan, --loopback, --listen and --port are those of mqttchat broker."
+const SHARED_OPTIONS = "\n--lan, --loopback, --listen and --port work as in mqttchat broker."
 
-/** What puts a broker of another make in the place of the embedded one: broker mosquitto, broker rabbitmq. */
+/** External brokers in place of the embedded one: broker mosquitto, broker rabbitmq. */
 export function addExternalBrokers(broker: Command, start: Start): void {
   broker
     .command("mosquitto <folder>")
-    .description("write all that Mosquitto needs instead of the embedded broker, and say what starts it")
-    .option("--host <name>", "what others type, if it is not the address where it listens")
-    .option("--guest-port <number>", "where newcomers come in (default: 8884)", port)
+    .description("write a configuration for Mosquitto as your broker, and print how to start it")
+    .option("--host <name>", "the host that others type, if not the address it listens on")
+    .option("--guest-port <number>", "port where new devices register (default: 8884)", port)
     .addHelpText("after", SHARED_OPTIONS)
     .action((folder: string, _options: unknown, command: Command) =>
       start(async (context) => {
@@ -24,9 +24,9 @@ export function addExternalBrokers(broker: Command, start: Start): void {
     )
   broker
     .command("rabbitmq <folder>")
-    .description("the same for one node of RabbitMQ")
-    .option("--host <name>", "what others type, if it is not the address where it listens")
-    .option("--registrar-port <number>", "where on loopback it asks the registrar (default: 15880)", port)
+    .description("write a configuration for one node of RabbitMQ, and print how to start it")
+    .option("--host <name>", "the host that others type, if not the address it listens on")
+    .option("--registrar-port <number>", "loopback port where it asks the registrar (default: 15880)", port)
     .addHelpText("after", SHARED_OPTIONS)
     .action((folder: string, _options: unknown, command: Command) =>
       start(async (context) => {

@@ -7,7 +7,7 @@ import type { PlainOptions } from "../broker/pubsub.ts"
 const SHOWN_BY_DEFAULT = 50
 
 const SEND_CODES =
-  "\nEnds with 0 when it has come that far, 75 when it will later, 77 when it may not be sent, 69 when the peer never took it."
+  "\nExits with 0 when the message is there, 75 when it goes out later, 77 when it may not be sent, 69 when the contact never took it."
 
 type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
 
@@ -15,8 +15,8 @@ type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; read
 export function addMessages(program: Command, start: Start): void {
   program
     .command("chat <name>")
-    .description("talk line by line")
-    .option("--plain", "for screen readers: nothing on the screen is changed again")
+    .description("chat with a contact, line by line")
+    .option("--plain", "for screen readers: only add lines, never redraw one")
     .action((contact: string, { plain = false }: { plain?: boolean }) =>
       start(async (context) =>
         (await import("../messages/message-commands.ts")).startChat(context, { contact, plain }),
@@ -28,11 +28,11 @@ export function addMessages(program: Command, start: Start): void {
     .addOption(
       new Option(
         "--wait <state>",
-        "end when it is there: on the broker, delivered to the peer, read (broker)",
+        "wait until it is on the broker, delivered to the contact, or read (broker)",
       ).choices(["broker", "delivered", "read"]),
     )
-    .option("--no-wait", "end when it is on this disk")
-    .option("--timeout <time>", "how long to wait (10s); it is sent later all the same", duration)
+    .option("--no-wait", "do not wait; end when it is on this disk")
+    .option("--timeout <time>", "how long to wait (10s); after that it still goes out later", duration)
     .addHelpText("after", SEND_CODES)
     .action((contact: string, text: string | undefined, { wait, timeout }: SendFlags) =>
       start(async (context) => {
@@ -47,8 +47,8 @@ export function addMessages(program: Command, start: Start): void {
     )
   program
     .command("outbox")
-    .description("print what was sent and has not arrived, and why")
-    .option("--cancel <id>", "take the message back whose id begins so")
+    .description("list messages that have not arrived, and why")
+    .option("--cancel <id>", "cancel the message whose id begins with this")
     .action(({ cancel }: { cancel?: string }) =>
       start(async (context) => {
         const { cancelEntry, listOutbox } = await import("../messages/outbox.ts")
@@ -61,9 +61,9 @@ export function addMessages(program: Command, start: Start): void {
 function addReading(program: Command, start: Start): void {
   program
     .command("inbox")
-    .description("print what nobody has seen yet")
-    .option("-f, --follow", "go on printing what arrives")
-    .option("--since <number>", "with --follow: begin after this event, whether read or not", eventNumber)
+    .description("print new messages")
+    .option("-f, --follow", "keep printing messages as they arrive")
+    .option("--since <number>", "with --follow: start after this event, read or not", eventNumber)
     .action(({ follow = false, since }: { follow?: boolean; since?: number }) =>
       start(async (context) =>
         (await import("../messages/message-commands.ts")).inbox(context, { follow, since }),
@@ -80,7 +80,7 @@ function addReading(program: Command, start: Start): void {
     )
   program
     .command("search <words...>")
-    .description("find messages that hold these words, newest first")
+    .description("find messages that contain these words, newest first")
     .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
     .action((words: string[], { last }: { last: number }) =>
       start(async (context) =>
@@ -92,7 +92,7 @@ function addReading(program: Command, start: Start): void {
     )
 }
 
-/** pub and sub: the broker as every MQTT client sees it. */
+/** pub and sub: the broker as any MQTT client sees it. */
 export function addPubSub(program: Command, start: Start): void {
   plain(program.command("pub <topic> [message]"))
     .description("publish one message as plain MQTT, for testing a broker; - or none reads stdin")
@@ -129,8 +129,8 @@ function plain(command: Command): Command {
     .addOption(
       new Option("--mqtt-version <version>", "protocol").choices(["5", "3.1.1", "3.1"]).default("3.1.1"),
     )
-    .option("--tls", "connect through TLS")
+    .option("--tls", "connect over TLS")
     .option("--ca <file>", "certificate of the authority to trust (PEM)")
-    .option("--cert <file>", "our own certificate (PEM)")
+    .option("--cert <file>", "your own certificate (PEM)")
     .option("--key <file>", "its key (PEM)")
 }

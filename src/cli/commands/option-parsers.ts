@@ -3,12 +3,12 @@ import type { LoopbackAddress } from "../../daemon/tcp.ts"
 import { DURATION_FORM, milliseconds, readDuration } from "../terminal/duration.ts"
 
 const PORT_MAX = 65_535
-/** More than one process has descriptors for. */
+/** More descriptors than one process can have. */
 const CONNECTIONS_MAX = 60_000
 /** What one answer of the engine holds. */
 const LIMIT_MAX = 10_000
 
-/** Receipts that wait longer let their sender believe that nothing arrived. */
+/** If receipts waited longer, the sender would believe that nothing had arrived. */
 const RECEIPT_DELAY_MS_MAX = 60_000
 
 const LOOPBACK_NAMES: Readonly<Record<string, LoopbackAddress["host"]>> = {
@@ -28,7 +28,7 @@ export function limit(text: string): number {
 /** As the store counts them; 15 digits are exact in a number. */
 export function eventNumber(text: string): number {
   if (/^[0-9]{1,15}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError("the number of an event is needed")
+  throw new InvalidArgumentError("an event number is needed")
 }
 
 export function connections(text: string): number {

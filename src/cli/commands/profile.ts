@@ -13,11 +13,11 @@ import type { WipeOptions } from "../profile/wipe.ts"
 export function addProfile(program: Command, start: Start): void {
   program
     .command("init")
-    .description("make your identity and say where your broker is")
-    .option("--name <name>", "what your contacts see")
+    .description("make your keys and choose your broker")
+    .option("--name <name>", "your name, as contacts see it")
     .option("--no-passphrase", "do not lock the keys")
-    .option("--broker <where>", "here, later, an invitation, or HOST[:PORT], several with commas")
-    .option("--pin <hex>", "key of the broker's authority, where no public authority vouches for it")
+    .option("--broker <where>", "here, later, an invitation, or HOST[:PORT] (several: separated by commas)")
+    .option("--pin <hex>", "pin of the broker's authority, if it is not publicly trusted")
     .option("--username <name>", "your account at the broker")
     .option("--password-file <file>", "its password")
     .action((options: InitOptions) =>
@@ -27,31 +27,31 @@ export function addProfile(program: Command, start: Start): void {
     .command("passwd")
     .description("change the passphrase of your keys")
     .option("--new-passphrase-file <file>", "read the new one from a file")
-    .option("--no-passphrase", "unlock the keys")
+    .option("--no-passphrase", "remove the passphrase")
     .action((options: { newPassphraseFile?: string; passphrase: boolean }) =>
       start(async (context) => (await import("../profile/passwd.ts")).passwd(context, options)),
     )
   program
     .command("status")
-    .description("broker, connection and outbox of this profile")
+    .description("show broker, connection and outbox of this profile")
     .action(() => start(async (context) => (await import("../profile/status.ts")).status(context)))
   program
     .command("doctor")
-    .description("look at this laptop, the way to the broker, and what members could do to each other there")
+    .description("check this laptop, the way to the broker, and what its members could do to each other")
     .addHelpText(
       "after",
-      "\nEnds with 0 if nothing is wrong, 1 if something is weak, else with the code of the worst finding.",
+      "\nExits with 0 if nothing is wrong, 1 if something is weak, else with the code of the worst finding.",
     )
-    .option("--register", "let the broker admit two devices called doctor, which play the members")
+    .option("--register", "register two devices called doctor, which play the members")
     .action((options: DoctorOptions) =>
       start(async (context) => (await import("../profile/doctor.ts")).doctor(context, options)),
     )
   program
     .command("wipe")
     .description("destroy this profile on this laptop, its keys first")
-    .option("--yes <profile>", "do not ask: this is the profile that goes")
-    .option("--broker-too", "the keys, members and queues of the broker of this laptop as well")
-    .option("--dry-run", "only list what would go")
+    .option("--yes <profile>", "do not ask; name the profile to destroy")
+    .option("--broker-too", "also destroy the keys, members and queues of this laptop's broker")
+    .option("--dry-run", "only list what would be deleted")
     .addHelpText(
       "after",
       "\nContacts and the operator of the broker are not told: mqttchat broker revoke shuts the device out.",
@@ -67,16 +67,16 @@ type BrokerFlags = BrokerOptions & { readonly service?: string | true }
 export function addBroker(program: Command, start: Start): void {
   const broker = program
     .command("broker")
-    .description("run the broker of this laptop until Ctrl+C")
-    .option("--lan", "for everybody on this network")
+    .description("run a broker on this laptop until Ctrl+C")
+    .option("--lan", "for everyone on this network")
     .option("--loopback", "for this laptop only")
     .option("--listen <address>", "on one address of this laptop")
     .option("--port <number>", "default: 8883", port)
-    .option("--new-authority", "the keys are lost: make new ones, for which everybody has to register again")
-    .option("--wss [port]", "MQTT over WebSocket besides, on port 8084", port)
-    .option("--per-address <number>", "connections that one address may have (64)", connections)
-    .option("--metrics [port]", "figures for Prometheus on this laptop, at port 9883", port)
-    .option("--service [file]", "do not run: write a systemd unit that does (- is stdout)")
+    .option("--new-authority", "the keys are lost: make new ones; everyone has to register again")
+    .option("--wss [port]", "also serve MQTT over WebSocket, on port 8084", port)
+    .option("--per-address <number>", "connections allowed from one address (64)", connections)
+    .option("--metrics [port]", "metrics for Prometheus on this laptop, on port 9883", port)
+    .option("--service [file]", "do not run; write a systemd unit (- is stdout)")
     .option("--watch", "print the topic and size of each message that passes")
     .action((options: BrokerFlags) => serve(options))
   const serve = (options: BrokerFlags): void =>
@@ -91,7 +91,7 @@ export function addBroker(program: Command, start: Start): void {
     .action(() => serve(broker.opts<BrokerFlags>()))
   broker
     .command("status")
-    .description("connections, queues, rates and certificates of the running broker")
+    .description("show connections, queues, rates and certificates of the running broker")
     .action(() => start(async (context) => (await import("../broker/status.ts")).brokerStatus(context)))
   addAdmin(broker, start)
   addExternalBrokers(broker, start)
@@ -101,14 +101,14 @@ export function addBroker(program: Command, start: Start): void {
 export function addPairing(program: Command, start: Start): void {
   program
     .command("pair [offer]")
-    .description("add a person: offer a code, a link or a file, or answer one")
+    .description("add a contact: offer a code, a link or a file, or answer one")
     .option("--link", "offer a link instead of a code")
     .option("--file <out>", "offer a file instead (- is stdout)")
     .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
     .option("--no-qr", "show no QR code of a link")
-    .option("--name <name>", "what to call the new contact")
-    .option("--my-name <name>", "your own name, if this makes your identity on the way")
-    .option("--no-passphrase", "do not lock the keys, if this makes your identity on the way")
+    .option("--name <name>", "your name for the new contact")
+    .option("--my-name <name>", "your name, if this also makes your profile")
+    .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
     .addHelpText(
       "after",
       "\nThe offer is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.",
@@ -121,8 +121,8 @@ export function addPairing(program: Command, start: Start): void {
     )
   program
     .command("verify <name>")
-    .description("show what to compare with a contact, and note that it is the same")
-    .option("--yes", "it was compared and is the same")
+    .description("show the safety number to compare with a contact, and mark them VERIFIED")
+    .option("--yes", "you have compared it and it is the same")
     .action((contact: string, { yes = false }: { yes?: boolean }) =>
       start(async (context) =>
         (await import("../contacts/pair-or-join.ts")).verify(context, { contact, confirmed: yes }),

@@ -10,13 +10,13 @@ zsh          source <(mqttchat completion zsh)           in ~/.zshrc, after comp
 fish         mqttchat completion fish | source           in ~/.config/fish/config.fish
 powershell   mqttchat completion powershell | Out-String | Invoke-Expression   in $PROFILE
 
-Names of contacts are completed while the profile is in use, as by mqttchat chat: it is never unlocked for that.`
+Contacts' names are completed while the profile is open, as in mqttchat chat. It is never unlocked for that.`
 
 /** completion. */
 export function addShell(program: Command, start: Start): void {
   program
     .command("completion")
-    .description("print what makes your shell complete commands, flags and names of contacts")
+    .description("print a script that completes commands, flags and contacts in your shell")
     .addArgument(new Argument("<shell>").choices(SHELLS))
     .addHelpText("after", INSTRUCTIONS)
     .action((shell: Shell) =>

@@ -12,7 +12,7 @@ export type PrivacyFlags = {
   readonly receiptDelay?: number
 }
 
-/** Sets how long messages of a conversation stay, or shows it. */
+/** Sets how long messages of a conversation are kept, or shows it. */
 export async function timer(context: Context, name: string, time: string | undefined): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { out } = context
@@ -29,7 +29,7 @@ export async function timer(context: Context, name: string, time: string | undef
 function secondsOf(time: string): number {
   const seconds = time === "off" ? 0 : readTimer(time)
   if (seconds !== undefined) return seconds
-  throw new Fault("usage", `${time} is no time: ${TIMER_FORM}, or off`, "mqttchat timer --help")
+  throw new Fault("usage", `${time} is not a time: ${TIMER_FORM}, or off`, "mqttchat timer --help")
 }
 
 function timerRow({ name, timerSeconds: seconds }: Contact): SafeText {
@@ -37,7 +37,7 @@ function timerRow({ name, timerSeconds: seconds }: Contact): SafeText {
   return safe`messages with ${displayName(name)} ${what}`
 }
 
-/** Sets what a contact is told, or shows it. What is not named stays as it is. */
+/** Sets what a contact is told, or shows it. Settings without a flag stay as they are. */
 export async function privacy(context: Context, name: string, flags: PrivacyFlags): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { out } = context
@@ -65,16 +65,16 @@ function privacyRows({ readReceipts, typingIndicators, receiptDelayMs }: Contact
   ]
 }
 
-/** Makes a connection anew whose state is lost on one side. */
+/** Starts a new session with a contact, for when one side has lost its state. */
 export async function reset(context: Context, name: string): Promise<void> {
   const { client } = await openClient(context, "brief")
   await client.call("reset", { contact: name })
   context.out.done(
-    safe`the connection with ${displayName(name)} is being made anew; it goes on when ${displayName(name)} is online`,
+    safe`a new session with ${displayName(name)} is being set up; it is ready once ${displayName(name)} has been online`,
   )
 }
 
-/** Name and history go over to somebody's new keys. */
+/** Moves name and history to a contact's new keys. */
 export async function replaceContact(
   context: Context,
   replacement: { readonly contact: string; readonly newContact: string },

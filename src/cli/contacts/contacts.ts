@@ -8,7 +8,7 @@ import { askYes } from "../terminal/prompts.ts"
 import { contactRow } from "../terminal/format.ts"
 import type { ClientContext } from "../messages/messages.ts"
 
-/** Groups in a row of the safety number: three rows of four are read out without losing the place. */
+/** Groups in a row of the safety number: three rows of four are easy to read aloud. */
 const GROUPS_IN_ROW = 4
 
 export async function listContacts({ client, out }: ClientContext): Promise<void> {
@@ -28,7 +28,7 @@ export async function renameContact(
 
 export async function blockContact({ client, out }: ClientContext, contact: string): Promise<void> {
   await client.call("block", { contact, blocked: true })
-  out.done(safe`${displayName(contact)} is blocked: what they send is dropped`)
+  out.done(safe`${displayName(contact)} is blocked: their messages are dropped`)
 }
 
 export async function unblockContact({ client, out }: ClientContext, contact: string): Promise<void> {
@@ -36,7 +36,7 @@ export async function unblockContact({ client, out }: ClientContext, contact: st
   out.done(safe`${displayName(contact)} is no longer blocked`)
 }
 
-/** Deletes a contact and the conversation; asks first, unless `sure`. */
+/** Deletes a contact and the conversation; asks first, unless `confirmed`. */
 export async function forgetContact(
   context: Context,
   { client, out }: ClientContext,
@@ -75,11 +75,11 @@ export async function verifyContact(
     if (found.contact.blocked) out.next(safe`and still blocked: mqttchat contacts unblock ${name}`)
     return
   }
-  const why = `what you compared differs: ${found.contact.name} is not who you think, or somebody is in between`
+  const why = `what you compared differs: ${found.contact.name} is not who you think, or someone is in between`
   throw new Fault("refused", why, `mqttchat contacts block ${found.contact.name}`)
 }
 
-/** The four words after a pairing, set apart so that nobody has to look for them. */
+/** The four words after a pairing, set apart so that they are easy to find. */
 export function fourWords(name: string, words: readonly string[]): SafeText {
   return safe`\n    ${displayName(name)} says:  ${joined(words.map(display), "  ")}\n`
 }

@@ -15,7 +15,7 @@ import type { ClientContext } from "../messages/messages.ts"
 
 export type PairOrJoinOptions = PairOptions & { readonly myName?: string; readonly passphrase: boolean }
 
-/** Offers a pairing, or answers one; who answers without an identity gets it on the way. */
+/** Offers a pairing, or answers one; makes a profile first if there is none to answer with. */
 export async function pairOrJoin(
   context: Context,
   typed: string | undefined,
@@ -31,7 +31,7 @@ export async function pairOrJoin(
   else await answerPairing(context, client, { carrier, name: options.name })
 }
 
-/** Offers to make another laptop of the same person a device of the same user. */
+/** Offers a code that registers another laptop of the same person as a device of the same user. */
 export async function addDevice(context: Context, { words }: Pick<PairOptions, "words">): Promise<void> {
   const { client } = await openClient(context, "shared")
   await offerPairing(context, client, { words, qr: false, device: true })

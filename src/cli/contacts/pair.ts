@@ -16,11 +16,11 @@ import { normalizedName } from "../terminal/names.ts"
 import { askText, askYes } from "../terminal/prompts.ts"
 import { showQr } from "../terminal/qr.ts"
 
-/** An armoured bundle is some 2 kB; with a mail around it more. */
+/** An armoured bundle is about 2 kB, and more inside an email. */
 const CARRIER_BYTES_MAX = 65_536
 const LINK = /^\s*mqttchat:/
 const ARMOUR = "-----BEGIN MQTTCHAT"
-/** Neither a code nor a host has these without an @ before them. */
+/** A code has none of these before its @. */
 const PATH = /^[^@]*[./\\]/
 
 type Paired = Results["pair-answer"]
@@ -37,7 +37,7 @@ export type PairOptions = {
   readonly device?: boolean
 }
 
-/** What was typed behind `pair`: a code, a link, a file or `-` for any of them on stdin. Fault `usage`. */
+/** The argument of `pair`: a code, a link, a file, or `-` for any of them on stdin. Fault `usage`. */
 export async function readCarrier(typed: string): Promise<Carrier> {
   if (typed === "-") return classify(await readStdinText(CARRIER_BYTES_MAX))
   if (LINK.test(typed)) return classify(typed)
@@ -46,7 +46,7 @@ export async function readCarrier(typed: string): Promise<Carrier> {
   return classify(typed)
 }
 
-/** Whether it is whole is asked before anything is made or anybody is called. */
+/** Checks that the offer is whole before anything is made or sent. */
 function classify(text: string): Carrier {
   if (isInvitationLink(text))
     throw new Fault("usage", "this is an invitation to a broker", "mqttchat register 'INVITATION'")
@@ -73,7 +73,7 @@ function requireWhole(carrier: Carrier, isWhole: boolean): Carrier {
   throw new Fault("bad-data", `this ${carrier.kind} is cut off or changed`, hint)
 }
 
-/** Our side of an offer: shows it and waits until somebody answers. A file is left for later. */
+/** Our side of an offer: shows it and waits for the answer. A file is only written. */
 export async function offerPairing(
   context: Context,
   client: ChatClient,
@@ -92,7 +92,7 @@ export async function offerPairing(
   }
   if (offer.kind === "code") context.lifetime.defer(() => cancel(client))
   await showOffer(context, offer, options)
-  // what was not seen cannot be typed on the other laptop
+  // stdout is lost: the offer was not shown, so there is no answer to wait for
   if (!(await context.out.flushed())) return
   const outcome = await pairing
   if (outcome instanceof Fault) throw outcome
@@ -109,7 +109,7 @@ export async function answerPairing(
   await finishPairing(context, client, { paired, name: pairing.name })
 }
 
-/** A failure may be told while the offer is still being shown, so it is a value. */
+/** The pairing may fail while the offer is still being shown, so a failure is a value. */
 function nextPairing(client: ChatClient): Promise<Paired | Fault> {
   return new Promise((resolve) => {
     const stop = client.listen((event) => {
@@ -120,7 +120,7 @@ function nextPairing(client: ChatClient): Promise<Paired | Fault> {
   })
 }
 
-/** Nothing is left to cancel once it is paired, or when the engine that offered it has gone. */
+/** There is nothing to cancel once it is paired, or if the engine that offered it has ended. */
 async function cancel(client: ChatClient): Promise<void> {
   await client.call("pair-cancel", {}).catch((cause: unknown) => {
     if (!(cause instanceof Fault)) throw cause
@@ -163,11 +163,11 @@ function writeOffer({ out }: Context, text: string, path: string): void {
     }
     throw diskFault(cause, `write ${path}`)
   }
-  out.done(safe`written to ${display(path)}: whoever has it first can pair with you, so hand it over safely`)
+  out.done(safe`written to ${display(path)}: the first who uses it can pair with you, so hand it over safely`)
   out.info(safe`on the other laptop: mqttchat pair ${display(path)}`)
 }
 
-/** Name and four words, and what the two people say to them. */
+/** Shows name and four words, and asks whether they are the same on both sides. */
 async function finishPairing(
   context: Context,
   client: ChatClient,
@@ -203,7 +203,7 @@ async function finishPairing(
   }
 }
 
-/** Whether the words are the same. Whose words differ may write no more, until a person decides: Fault `refused`. */
+/** Asks whether the words are the same. A contact whose words differ is blocked: Fault `refused`. */
 async function compareWords(context: Context, client: ChatClient, contact: string): Promise<boolean> {
   const flag = "--no-input"
   const sameQuestion = { message: safe`Do you both see the same four words?`, suggested: false, flag }
@@ -211,7 +211,7 @@ async function compareWords(context: Context, client: ChatClient, contact: strin
     await client.call("mark-verified", { contact, verified: true })
     return true
   }
-  // Whoever only pressed Enter has not said that they differ.
+  // Enter alone does not mean that they differ.
   const name = displayName(contact)
   const differentQuestion = {
     message: safe`Did you compare them, and they differ? Then ${name} is blocked.`,
@@ -220,11 +220,11 @@ async function compareWords(context: Context, client: ChatClient, contact: strin
   }
   if (!(await askYes(context, differentQuestion))) return false
   await client.call("block", { contact, blocked: true })
-  const why = `what you compared differs: ${contact} is not who you think, or somebody is in between; blocked`
+  const why = `what you compared differs: ${contact} is not who you think, or someone is in between; blocked`
   throw new Fault("refused", why, `mqttchat contacts forget ${contact}, then pair again`)
 }
 
-/** A second person of the same name is asked for under another one. */
+/** Asks for another name if a contact already has this one. */
 async function nameContact(
   context: Context,
   client: ChatClient,

@@ -16,8 +16,8 @@ export type RegisterOptions = {
 }
 
 /**
- * Makes this laptop a device of a broker, with an invitation of whoever runs it or a code that a device of the same
- * user shows; a profile is made on the way where there is none.
+ * Registers this laptop at a broker, with an invitation from its operator or a code from another device of the same
+ * user. Makes a profile first if there is none.
  */
 export async function register(context: Context, typed: string, options: RegisterOptions): Promise<void> {
   const text = await readInvitationText(typed)
@@ -34,7 +34,7 @@ export async function register(context: Context, typed: string, options: Registe
     return
   }
   if (line === undefined) {
-    throw new Fault("usage", "this is no invitation to a broker", "mqttchat register 'INVITATION'")
+    throw new Fault("usage", "this is not an invitation to a broker", "mqttchat register 'INVITATION'")
   }
   if (!hasProfile(context)) await initForPairing(context, options)
   const { client } = await openClient(context, "brief")

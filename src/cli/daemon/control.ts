@@ -7,7 +7,7 @@ import { display, safe } from "../../wire/text.ts"
 import type { Action, Context } from "../terminal/context.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
-/** Whoever has waited this long should be told which process to look at. */
+/** After this long, tell the user which process to look at. */
 const END_WAIT_MS = 15_000
 const END_POLL_MS = 20
 
@@ -24,7 +24,7 @@ async function lockDaemon(context: Context): Promise<void> {
   context.out.done(safe`the keys are locked`)
 }
 
-/** Resolves when the profile is free again. Fault `unavailable` without a daemon, or with one that does not end. */
+/** Resolves when the profile is free again. Fault `unavailable` without a daemon, or if it does not end. */
 async function stopDaemon(context: Context): Promise<void> {
   const { paths, out } = context
   const daemon = await connectDaemon(context, connectAnyVersion)
@@ -33,7 +33,7 @@ async function stopDaemon(context: Context): Promise<void> {
   await daemon.request("stop", {})
   while (pid !== undefined && lockHolder(paths.lock) === pid) {
     if (Date.now() > deadline) {
-      const message = `the daemon (process ${pid}) was asked to end and has not yet`
+      const message = `the daemon (process ${pid}) was asked to end and is still running`
       throw new Fault("unavailable", message, `kill ${pid}`)
     }
     await setTimeout(END_POLL_MS)
@@ -63,12 +63,12 @@ async function connectDaemon(
 ): Promise<RpcClient> {
   const daemon = await connect(paths.socket)
   if (daemon === undefined)
-    throw new Fault("unavailable", `no daemon runs for the profile ${profile}`, "mqttchat daemon")
+    throw new Fault("unavailable", `no daemon is running for the profile ${profile}`, "mqttchat daemon")
   lifetime.defer(daemon.close)
   return daemon
 }
 
-/** What can be asked of a running daemon, by the name of the command. */
+/** The commands for a running daemon, by name. */
 export const CONTROLS = {
   unlock: unlockDaemon,
   lock: lockDaemon,

@@ -26,8 +26,8 @@ export type DaemonOptions = {
 }
 
 /**
- * Owns the profile and answers whoever asks, until the command is ended. Over stdio it ends with its input; where the
- * profile has an owner already, stdio is handed on to that one. Faults `exists` where another process owns the profile,
+ * Owns the profile and answers its clients until the command ends. Over stdio it ends with its input. If the profile
+ * has an owner already, stdio is passed on to it. Faults `exists` where another process owns the profile,
  * and as `openProfile`.
  */
 export async function runDaemon(context: Context, options: DaemonOptions): Promise<void> {
@@ -54,7 +54,7 @@ async function openService(
   const { out, lifetime, paths } = context
   const isLockable = await needsPassphrase({ path: paths.keyFile, purpose: "identity" })
   if (lockAfter !== undefined && !isLockable)
-    throw new Fault("config", "no passphrase locks the keys of this profile", "mqttchat passwd")
+    throw new Fault("config", "the keys of this profile have no passphrase", "mqttchat passwd")
   const open = (passphrase: string): Promise<OpenProfile> => openOwnProfile(context, passphrase)
   const serviceOptions = {
     open,
@@ -67,7 +67,7 @@ async function openService(
   return new LockableProfile(serviceOptions, await open(await passphraseFor(context)))
 }
 
-/** What is opened here is closed by itself, and may be opened again. */
+/** Opens the profile on its own lifetime, so that it can be closed and opened again. */
 async function openOwnProfile(context: Context, passphrase: string): Promise<OpenProfile> {
   const lifetime = new Lifetime()
   const close = (): Promise<void> => lifetime.close()
@@ -89,7 +89,7 @@ async function openTcp(
   return { ...address, port: server.port }
 }
 
-/** Of the token only where it lies. stdout belongs to whoever asks over stdio. */
+/** Prints the path of the token, never the token. Goes to stderr: with --stdio, stdout belongs to the client. */
 function announce({ out, paths }: Context, tcp: LoopbackAddress | undefined, { stdio }: DaemonOptions): void {
   const { socket, apiToken } = paths
   if (out.json && stdio !== true) {
@@ -113,6 +113,6 @@ async function serveStdio({ lifetime, out }: Context, service: Service): Promise
 async function forwardStdio({ paths, out }: Context): Promise<void> {
   const socket = connect({ path: paths.socket, allowHalfOpen: true })
   const both = Promise.all([pipeline(process.stdin, socket), pipeline(socket, stdoutStream(out))])
-  // without stdout there is nobody to answer, and the socket is closed
+  // without stdout there is no client to answer, and the socket is closed
   await Promise.race([both, out.lost])
 }

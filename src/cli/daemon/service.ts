@@ -7,8 +7,8 @@ import type { DaemonOptions } from "./daemon.ts"
 import { writeUnit } from "../profile/systemd-unit.ts"
 
 /**
- * A systemd unit that runs this daemon; as `writeUnit`. Faults `no-profile`, `usage` for what no service can do, and
- * `config` when the keys have a passphrase and no file with it was named.
+ * A systemd unit that runs this daemon; as `writeUnit`. Faults `no-profile`, `usage` for flags that a service cannot
+ * have, and `config` if the keys have a passphrase and no passphrase file was given.
  */
 export async function writeDaemonService(
   context: Context,

@@ -5,7 +5,7 @@ import { Fault } from "../../errors.ts"
 import type { Connect, ConnectionState, ConnectTarget, TransportEvents } from "../../transport/transport.ts"
 import { parseTopic, type Topic } from "../../wire/topics.ts"
 
-/** The same connections, with what they do noted. */
+/** The same connections, with debug lines for what they do. */
 export function debugConnect(connect: Connect, debug: Debug): Connect {
   return (target, events) => {
     noteDial(debug, target)
@@ -45,7 +45,7 @@ function debugEvents({ onFrame, onState }: TransportEvents, debug: Debug): Trans
   }
 }
 
-/** Never the address: which broker somebody uses is their own business, and `mqttchat status` says it to them. */
+/** Never the address: which broker a user has is private, and `mqttchat status` shows it to them. */
 function noteDial(debug: Debug, { credential, others = [], mqttVersion }: ConnectTarget): void {
   debug("connection", "dial", {
     credential: credential.kind,
@@ -59,7 +59,7 @@ export function stateFields(state: ConnectionState): DebugFields<"connection", "
   return { state: state.kind, session: state.sessionPresent, mqtt: state.mqttVersion }
 }
 
-/** What a topic is for, and the mailbox where it has one; a nameplate is half of a pairing code and is left out. */
+/** What a topic is for, and its mailbox if it has one. A nameplate is half of a pairing code and is left out. */
 function placeOf(topic: string): { to: Topic["kind"] | "other"; mailbox?: ShortId } {
   const parsed = parseTopic(topic)
   const mailbox = parsed?.kind === "inbox" ? fromBase64url(parsed.mailbox) : undefined

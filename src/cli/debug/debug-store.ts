@@ -3,7 +3,7 @@ import { shortId } from "../../debug/fields.ts"
 import { Fault } from "../../errors.ts"
 import type { LoadedState, OutgoingRecord, Store, Write } from "../../store/records.ts"
 
-/** The same store, with what is written noted: it is where handshakes and frames leave their marks. */
+/** The same store, with debug lines for what is written: every change of a handshake or frame passes here. */
 export function debugStore(store: Store, debug: Debug): Store {
   return {
     ...store,
@@ -75,7 +75,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "outgoing-done":
       debug("outbox", "done", { frame: write.seq })
       return
-    // How much is written is in the line of the commit.
+    // The line of the commit says how much is written.
     case "session":
     case "shown":
     case "expire":

@@ -27,25 +27,25 @@ const PID = /^[1-9][0-9]{0,9}\s*$/
 
 export type ExternalRegistrarOptions = {
   readonly broker: string
-  /** Where guests come in, if elsewhere. */
+  /** Where guests connect, if elsewhere. */
   readonly guests?: string
   /** The broker's certificate is publicly trusted. */
   readonly byName?: boolean
   /** Where the broker reads its revocation list. */
   readonly crl?: string
-  /** Holds the number of the broker's process, which loads the list on SIGHUP. */
+  /** File with the process id of the broker, which reloads the list on SIGHUP. */
   readonly pidFile?: string
-  /** The broker is RabbitMQ, which asks at this port of loopback whether to allow what its clients do. */
+  /** The broker is RabbitMQ, which asks for access decisions at this port of loopback. */
   readonly rabbitmq?: number
   readonly newAuthority?: boolean
 }
 
-/** Runs the registrar of this profile beside a broker of another make, until the command is ended. */
+/** Runs the registrar of this profile for an external broker, until the command ends. */
 export async function serveRegistrar(context: Context, options: ExternalRegistrarOptions): Promise<never> {
   const [address, ...others] = parseAddresses(options.broker) ?? []
   const guests = options.guests === undefined ? undefined : parseAddress(options.guests)
   if (address === undefined || (guests === undefined && options.guests !== undefined)) {
-    throw new Fault("usage", "this is no address of a broker", "mqttchat registrar --broker HOST[:PORT]")
+    throw new Fault("usage", "this is not the address of a broker", "mqttchat registrar --broker HOST[:PORT]")
   }
   makePrivateFolder(context.paths.broker)
   holdBrokerLock(context)
@@ -88,18 +88,18 @@ function externalBrokerControl(
   }
 }
 
-/** Has the broker read its revocation list. Fault `unavailable` where its process cannot be told. */
+/** Makes the broker reload its revocation list. Fault `unavailable` if its process cannot be signalled. */
 function reloadCrl(pidFile: string): void {
   try {
     const text = readFileSync(pidFile, "latin1")
-    if (!PID.test(text)) throw new Error("it holds no number of a process")
+    if (!PID.test(text)) throw new Error("it has no process id")
     process.kill(Number(text), "SIGHUP")
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : "unknown error"
     throw new Fault(
       "unavailable",
-      `the broker could not be told of the revocation list: ${pidFile}: ${why}`,
-      "have it read the list, then start the registrar again",
+      `the broker could not be told to reload its revocation list: ${pidFile}: ${why}`,
+      "make it reload the list, then start the registrar again",
       cause,
     )
   }
@@ -110,6 +110,8 @@ function printRunning({ out }: Context, where: string): void {
   else {
     out.done(safe`registrar running   at ${display(where)}`)
     out.next(safe`to add a person, in another terminal: mqttchat broker invite NAME`)
-    out.info(safe`Ctrl+C stops it; who is registered stays so, and nobody new comes in meanwhile`)
+    out.info(
+      safe`Ctrl+C stops it; registered devices can still connect, but no new ones can register meanwhile`,
+    )
   }
 }

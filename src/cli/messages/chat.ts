@@ -8,21 +8,21 @@ import { contactRow, groupDigits, messageRow } from "../terminal/format.ts"
 import { checkLength } from "./messages.ts"
 import { openLineEditor } from "../terminal/line-editor.ts"
 
-/** What fills a small window without pushing its beginning out. */
+/** Fits into a small window. */
 const SHOWN_ON_ENTRY = 20
-/** A line from a pipe waits so long for the broker; a typed one is saved and goes out by itself. */
+/** How long a line from a pipe waits for the broker; a typed line is saved and goes out by itself. */
 const PIPED_WAIT_MS = 10_000
 
 export type ChatOptions = { readonly contact: string; readonly plain: boolean }
 
-/** Line by line: what was said before, then what is said on either side, until the input ends. */
+/** Shows the latest messages, then new ones of both sides, until the input ends. */
 export async function chat(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
   const contact = await nameOf(client, options.contact)
   const typing = process.stdin.isTTY && process.stdout.isTTY
   await (typing ? chatAtTerminal : chatThroughPipe)(context, client, { ...options, contact })
 }
 
-/** The name as it is stored, whatever case it was typed in. Faults `not-found`. */
+/** The name as it is stored; the typed one may differ in case. Faults `not-found`. */
 async function nameOf(client: ChatClient, typed: string): Promise<string> {
   return (await client.call("verify", { contact: typed })).contact.name
 }
@@ -72,7 +72,7 @@ async function chatThroughPipe(context: Context, client: ChatClient, options: Ch
 type ChatContext = {
   readonly client: ChatClient
   readonly contact: string
-  /** `onTaken` is called when the row has gone where somebody can see it. */
+  /** `onTaken` is called when the terminal or pipe has taken the row. */
   readonly print: (row: SafeText, onTaken?: () => void) => void
 }
 
@@ -80,9 +80,9 @@ type ChatContext = {
 class ChatView {
   readonly #context: ChatContext
   readonly #seen = new Set<string>()
-  /** Texts of ours that are under way: who typed them need not be told. */
+  /** Our texts that were typed here: their echo is not shown. */
   readonly #typed: string[] = []
-  /** Its receipt stands for those of all before it. */
+  /** Only its receipt is shown: it implies those of all earlier messages. */
   #lastOwn: string | undefined
   #unsubscribe: () => void = () => undefined
 
@@ -90,7 +90,7 @@ class ChatView {
     this.#context = chatContext
   }
 
-  /** Shows the end of the conversation, and from then on what happens. */
+  /** Shows the latest messages, then new events. */
   async open(): Promise<void> {
     const { client, contact, print } = this.#context
     const backlog: Event[] = []
@@ -108,7 +108,7 @@ class ChatView {
     this.#unsubscribe()
   }
 
-  /** Whoever wants to know it is told that something is being written. */
+  /** Tells the contact that you are typing, if you allow that. */
   typing(typing: boolean): void {
     const { client, contact } = this.#context
     this.#runDetached(client.call("typing", { contact, typing }))
@@ -129,7 +129,7 @@ class ChatView {
     if (event.kind === "receipt" && event.id === this.#lastOwn) {
       if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
     }
-    // whoever held the profile may have ended and told nothing for a while
+    // the former owner may have ended, and its events of that time are missing
     if (event.kind === "connection") this.#runDetached(this.#showLatest())
     const text = eventText(event, contact)
     if (text !== undefined) print(safe`info: ${text}`)
@@ -157,7 +157,7 @@ class ChatView {
     )
   }
 
-  /** What fails beside the conversation is told in it, and does not end it. */
+  /** A failure in the background is shown in the conversation and does not end it. */
   #runDetached(work: Promise<unknown>): void {
     work.catch((cause: unknown) => {
       if (!(cause instanceof Fault)) throw cause
@@ -166,7 +166,7 @@ class ChatView {
   }
 }
 
-/** What happens elsewhere is told in one row; of receipts only that a message never arrived. */
+/** An event as one row; of receipts only that a message never arrived. */
 function eventText(event: Event, contact: string): SafeText | undefined {
   switch (event.kind) {
     case "message":
@@ -184,7 +184,7 @@ function eventText(event: Event, contact: string): SafeText | undefined {
     case "locked":
       return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
     case "unlocked":
-      return safe`the keys are open again`
+      return safe`the keys are unlocked again`
     case "pair-failed":
     case "dropped":
       return undefined
@@ -214,7 +214,7 @@ async function submit(
       info(safe`/verify compare · /status broker and outbox · /quit leave · //x sends "/x"`)
       return "stay"
     case "unknown":
-      info(safe`${display(input.text)} is no command: /help, or //… to send it as text`)
+      info(safe`${display(input.text)} is not a command: /help, or //… to send it as text`)
       return "stay"
     case "status":
       info(await statusText(chatContext))
@@ -228,7 +228,7 @@ async function submit(
   }
 }
 
-/** A text that cannot be sent is no reason to leave the conversation. */
+/** A text that cannot be sent does not end the conversation. */
 async function sendLine(
   { client, contact, print }: ChatContext,
   text: string,

@@ -19,7 +19,7 @@ import {
 
 /** CR LF. */
 const LINE_END_BYTES = 2
-/** A link that ends with one of these ended because a message could not be kept. */
+/** A connection that ends with one of these ended because a message could not be stored. */
 const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(["disk-full", "io", "damaged-database"])
 
 export async function startChat(
@@ -29,7 +29,7 @@ export async function startChat(
   await chat(context, await openReconnectingClient(context), request)
 }
 
-/** Without text, or with `-`, stdin is the text; its last line break is no part of it. */
+/** Without text, or with `-`, the text is stdin without its last line break. */
 export async function send(
   context: Context,
   request: Omit<SendOptions, "text"> & { readonly text: string | undefined },
@@ -45,8 +45,8 @@ export async function send(
 export type InboxOptions = { readonly follow: boolean; readonly since?: number | undefined }
 
 /**
- * What the broker kept for us counts as there: who just comes online waits until it has arrived. Faults of the store
- * where this laptop cannot keep it; the broker then still has it.
+ * Includes what the broker kept for us: after coming online this waits until that has arrived. Faults of the store if
+ * this laptop cannot keep it; the broker then still has it.
  */
 export async function inbox(context: Context, { follow, since }: InboxOptions): Promise<void> {
   if (follow || since !== undefined) {

@@ -5,14 +5,14 @@ import { displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Output } from "../terminal/output.ts"
 import { searchRow, messageRow } from "../terminal/format.ts"
 
-/** As many events as are looked at in one go. */
+/** Events read at once. */
 const EVENT_PAGE = 100
 const INBOX_SCHEMA = "mqttchat/message/1"
 
 export type Wait = Params<"send">["wait"]
 export type ClientContext = { readonly client: ChatClient; readonly out: Output }
 
-/** How far a message is to come, and how long that is waited for. */
+/** Which state to wait for, and how long. */
 export type SendOptions = {
   readonly contact: string
   readonly text: string
@@ -21,8 +21,8 @@ export type SendOptions = {
 }
 
 /**
- * Stores and sends one message. Faults of the engine, `queued` when it is stored and has not come as far as wished, and
- * `unavailable` when it was given up.
+ * Stores and sends one message. Faults of the engine, `queued` if it is stored and has not reached the wanted state,
+ * and `unavailable` if it was given up.
  */
 export async function sendText({ client, out }: ClientContext, options: SendOptions): Promise<void> {
   const { contact, text, wait } = options
@@ -52,19 +52,19 @@ function notYetFault({ contact, timeoutMs }: SendOptions, state: "broker" | "del
   const waited = `after ${timeoutMs / 1000} s`
   const why =
     state === "broker"
-      ? `on the broker, and ${contact} has not fetched it ${waited}: it stays in the outbox until then`
-      : `delivered, and not read ${waited}, unless ${contact} does not tell`
+      ? `on the broker, but ${contact} has not fetched it ${waited}: it stays in the outbox until then`
+      : `delivered, but no read receipt ${waited}; ${contact} may not send any`
   return new Fault("queued", why, `mqttchat history ${contact}`)
 }
 
-/** Prints what nobody has seen yet. It counts as seen once stdout has taken it, not before. */
+/** Prints new messages. They count as shown once stdout has taken them, not before. */
 export async function showInbox({ client, out }: ClientContext): Promise<void> {
   const messages = await client.call("inbox", { markRead: false })
   await showUnseen({ client, out }, messages)
   if (messages.length === 0 && !out.json) out.info(safe`nothing new`)
 }
 
-/** Prints what nobody has seen yet and then each message as it comes, until stdout takes no more. */
+/** Prints new messages, then each message as it comes, until stdout takes no more. */
 export async function followInbox({ client, out }: ClientContext): Promise<void> {
   const seen = new Set<string>()
   let last = Promise.resolve()
@@ -82,10 +82,9 @@ export async function followInbox({ client, out }: ClientContext): Promise<void>
   })
 }
 
-/** One at a time: of several that are on their way together nobody knows how many arrived. */
 /**
- * Prints each message of a contact since the event `since`, read or not, and then each as it comes, until the command is
- * ended. With JSON each has the number of its event, from which another process can go on.
+ * Prints each message of a contact since the event `since`, read or not, then each as it comes, until the command ends.
+ * With JSON each has the number of its event, from which another process can continue.
  */
 export async function followEvents({ client, out }: ClientContext, since: number): Promise<never> {
   let reached = since
@@ -116,6 +115,7 @@ async function showEvent(
   await client.call("mark-read", { contact: message.contactId, upTo: message.seq })
 }
 
+/** One at a time: if stdout fails, it is known which messages were shown. */
 async function showUnseen({ client, out }: ClientContext, messages: readonly Message[]): Promise<void> {
   const upTo = new Map<string, number>()
   for (const message of messages) {
@@ -148,10 +148,10 @@ export async function showSearch(
     else out.data(searchRow(message, Date.now()))
   }
   if (found.length === 0)
-    throw new Fault("not-found", "no message holds these words", "mqttchat history NAME")
+    throw new Fault("not-found", "no message contains these words", "mqttchat history NAME")
 }
 
-/** Told here, before the text is handed to anybody. Fault `bad-data`. */
+/** Checked here, before the text leaves this process. Fault `bad-data`. */
 export function checkLength(text: string): void {
   const bytes = Buffer.byteLength(text)
   if (bytes <= TEXT_MAX_BYTES) return
@@ -159,7 +159,7 @@ export function checkLength(text: string): void {
   throw new Fault("bad-data", message, "send it in parts")
 }
 
-/** Stored it is in any case; what stops the link for good needs a person. */
+/** The message is stored in any case; what stops the connection for good needs a person. */
 async function queued(client: ChatClient): Promise<Fault> {
   const { connection } = await client.call("status", {})
   if (connection.kind === "stopped")

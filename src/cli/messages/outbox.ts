@@ -6,20 +6,20 @@ import { settledStatus } from "../profile/connection-status.ts"
 import { openClient } from "../profile/open-client.ts"
 import { formatTime } from "../terminal/format.ts"
 
-/** So many digits of an id tell the messages of an outbox apart. */
+/** Enough digits of an id to tell the messages of an outbox apart. */
 const SHOWN_DIGITS = 8
-/** A row stays one row; the whole text is in the history. */
+/** Keeps a message on one row; the history has the whole text. */
 const TEXT_SHOWN = 40
 
 const TRIES = [safe``, safe`, sent once`] as const
 
 type OutboxEntry = Results["outbox"][number]
 
-/** What waits, and why. */
+/** Lists what waits, and why. */
 export async function listOutbox(context: Context): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { out } = context
-  // what waits says why, and that is known only when the first try to connect is over
+  // the reason why a message waits is known only after the first attempt to connect
   const { undelivered } = await client.call("status", {})
   if (undelivered > 0) await settledStatus(client)
   const rows = await client.call("outbox", {})
@@ -27,17 +27,17 @@ export async function listOutbox(context: Context): Promise<void> {
     if (out.json) out.record("mqttchat/waiting/1", row)
     else out.data(outboxRow(row, Date.now()))
   }
-  if (rows.length === 0 && !out.json) out.info(safe`nothing waits`)
+  if (rows.length === 0 && !out.json) out.info(safe`the outbox is empty`)
 }
 
-/** Takes back the one message whose id begins so. Faults `not-found`, `usage`. */
+/** Cancels the one message whose id begins with `digits`. Faults `not-found`, `usage`. */
 export async function cancelEntry(context: Context, digits: string): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { contact, id, attempts } = await findEntry(client, digits.toLowerCase())
   await client.call("cancel", { contact, id })
   const name = displayName(contact)
   context.out.done(
-    attempts === 0 ? safe`taken back before it was sent` : safe`taken back; ${name} may have it all the same`,
+    attempts === 0 ? safe`cancelled before it was sent` : safe`cancelled, but ${name} may have it already`,
   )
 }
 
@@ -45,7 +45,7 @@ async function findEntry(client: ChatClient, digits: string): Promise<OutboxEntr
   const found = (await client.call("outbox", {})).filter(({ id }) => id.startsWith(digits))
   const [only] = found
   if (only === undefined || digits === "") {
-    throw new Fault("not-found", `no message that waits begins with ${digits}`, "mqttchat outbox")
+    throw new Fault("not-found", `no waiting message begins with ${digits}`, "mqttchat outbox")
   }
   if (found.length === 1) return only
   throw new Fault(

@@ -12,8 +12,8 @@ import type { BrokerAddress } from "../../transport/transport.ts"
 import type { BrokerProof } from "../../wire/access.ts"
 
 /**
- * What the broker of this laptop leaves for the profile beside it, so that neither ever opens the other's keys: where
- * it listens, how it proves itself, and once an invitation.
+ * What the broker of this laptop writes for the profile on it, so that neither opens the other's keys: where it
+ * listens, how it proves itself, and once an invitation.
  */
 const addressFields = {
   host: v.string(),
@@ -32,10 +32,10 @@ const BrokerDescriptorSchema = v.strictObject({
 
 export type BrokerDescriptor = {
   readonly address: BrokerAddress
-  /** Its other nodes, and where guests come in, if it is a broker that has that. */
+  /** Its other nodes, and where guests connect, if the broker has such. */
   readonly others?: readonly BrokerAddress[]
   readonly guests?: BrokerAddress
-  /** Where the embedded broker listens, which need not be the address to reach it at; none if the broker is another. */
+  /** Where the embedded broker listens, not always the address to reach it at; none for an external broker. */
   readonly listen?: string
   /** The broker has a publicly trusted certificate: its name is checked and not the pin. */
   readonly byName?: true
@@ -53,7 +53,7 @@ export async function writeBrokerDescriptor(
   await replaceFile(descriptorFile(paths), `${text}\n`)
 }
 
-/** Undefined where no broker has run yet. Fault `config` for a file that is none of ours. */
+/** Undefined if no broker has run yet. Fault `config` for a file that is not ours. */
 export function readBrokerDescriptor(paths: ProfilePaths): BrokerDescriptor | undefined {
   const text = readIfExists(descriptorFile(paths))?.toString("utf8")
   if (text === undefined) return undefined
@@ -84,7 +84,7 @@ export function brokerConfigOf(descriptor: BrokerDescriptor): BrokerConfig {
   }
 }
 
-/** How the broker proves itself to its people. */
+/** How the broker proves itself to its clients. */
 export function proofOf({ byName, pin }: Pick<BrokerDescriptor, "byName" | "pin">): BrokerProof {
   return byName === true ? { kind: "name" } : { kind: "pin", pin }
 }
@@ -111,7 +111,7 @@ function invitationFile({ broker }: ProfilePaths): string {
   return join(broker, "operator.invitation")
 }
 
-/** The value, or undefined for what is no JSON: the schema refuses that too. */
+/** The value, or undefined for what is not JSON: the schema refuses that too. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -17,7 +17,7 @@ export function brokerOf({ broker }: Settings): BrokerConfig | undefined {
   }
 }
 
-/** The same, back. */
+/** The reverse. */
 export function settingsOf(broker: BrokerConfig): NonNullable<Settings["broker"]> {
   const { address, others, guests, trust, registrar, mqttVersion } = broker
   return {

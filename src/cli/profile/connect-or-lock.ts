@@ -6,12 +6,12 @@ const POLL_MS = 50
 
 /** A process that holds `lock` and answers at a socket, as the owner of a profile and a broker do. */
 export type Holder<C> = {
-  /** Undefined where nothing answers. */
+  /** Undefined if nothing answers. */
   readonly connect: () => Promise<C | undefined>
   readonly lock: string
   /** How long it may take to answer, or to end, once it has the lock. */
   readonly waitMs: number
-  /** Throws where this process must not take the lock in its place. */
+  /** Throws if this process must not take the lock itself. */
   readonly beforeLock?: () => void
 }
 

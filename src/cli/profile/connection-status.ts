@@ -4,7 +4,7 @@ import type { ProfilePaths } from "../../paths.ts"
 import { readSettings } from "../../settings.ts"
 import type { Context } from "../terminal/context.ts"
 
-/** The first connection includes a certificate from the registrar; one that takes longer is told as it is. */
+/** The first connection includes a certificate from the registrar; after this, the status is shown as it is. */
 const CONNECT_WAIT_MS = 10_000
 
 /** The status once the first try to connect is over. */
@@ -27,7 +27,7 @@ export async function settledStatus(client: ChatClient): Promise<Results["status
 
 const CODE = { none: "config", connecting: "unavailable" } as const
 
-/** The link, once it is up and what the broker kept has come, or once it is known to be down. */
+/** The connection, once it is up and what the broker kept has arrived, or once it is known to be down. */
 export async function waitUntilCaughtUp(client: ChatClient): Promise<ConnectionStatus> {
   await settledStatus(client)
   await client.call("catch-up", {})
@@ -35,7 +35,7 @@ export async function waitUntilCaughtUp(client: ChatClient): Promise<ConnectionS
   return connection
 }
 
-/** Resolves once the link to the broker is up. Faults `unavailable` and `config`. */
+/** Resolves once the connection to the broker is up. Faults `unavailable` and `config`. */
 export async function waitUntilOnline({ paths }: Context, client: ChatClient): Promise<void> {
   const { connection } = await settledStatus(client)
   if (connection.kind === "online") return
@@ -46,7 +46,7 @@ export async function waitUntilOnline({ paths }: Context, client: ChatClient): P
   )
 }
 
-/** What helps against a link that is down, as far as anything does. */
+/** The command that helps when the connection is down, if there is one. */
 export function onlineHint(
   paths: ProfilePaths,
   connection: Exclude<ConnectionStatus, { kind: "online" }>,
@@ -54,6 +54,6 @@ export function onlineHint(
   if (connection.kind === "stopped") return connection.hint
   if (readSettings(paths.settings)?.here === true) return "mqttchat broker"
   return connection.kind === "none"
-    ? "mqttchat pair CODE@HOST, with a code from somebody who has a broker"
+    ? "mqttchat pair CODE@HOST, with a code from someone who has a broker"
     : connection.hint
 }

@@ -26,12 +26,12 @@ import { connectOrLock } from "./connect-or-lock.ts"
 import { profileConfigFor, refuseLostStore } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
-/** A short command holds the profile for seconds. */
+/** A short command holds the profile for only seconds. */
 const HOLDER_WAIT_MS = 10_000
 const SEED_BYTES = 32
 
 export type DoctorOptions = {
-  /** Let the registrar admit two devices for the audit. */
+  /** Register two devices for the audit. */
   readonly register?: boolean
 }
 
@@ -56,7 +56,7 @@ async function inputOf(context: Context, options: DoctorOptions): Promise<CheckI
   const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
   const settings = readSettings(paths.settings)
   if (settings === undefined)
-    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "restore a copy of them")
   const holder = await holderOf(context)
   return {
     now: Date.now,
@@ -81,7 +81,7 @@ async function holderOf(context: Context): Promise<Holder> {
   }
 }
 
-/** This process, if no other has the profile. */
+/** Takes the profile, if no other process has it. */
 async function findHolder(context: Context): Promise<Holder> {
   const { socket, lock } = context.paths
   const connect = (): Promise<ChatClient | undefined> => connectOwner(socket)
@@ -121,7 +121,7 @@ async function databaseOf(path: string, holder: Holder, { databaseKey }: KeyRing
   }
 }
 
-/** What it takes to know how the audit may be played. */
+/** What decides which clients the audit can use. */
 type ProbeOptions = {
   readonly broker: BrokerConfig
   readonly ring: KeyRing
@@ -138,7 +138,7 @@ function brokerOf(
   if (broker === undefined) {
     const fix = isHere
       ? "mqttchat broker"
-      : "mqttchat pair CODE@HOST, with a code from somebody who has a broker"
+      : "mqttchat pair CODE@HOST, with a code from someone who has a broker"
     return { kind: "none", why: "this profile has no broker yet", fix }
   }
   const target = targetOf(broker, config)
@@ -147,7 +147,7 @@ function brokerOf(
   return { kind: "known", target, isHere, device: validityOf(target), probeClients }
 }
 
-/** An invitation that nobody has used yet lets a guest in, and no further. */
+/** With an unused invitation the doctor can connect only as a guest. */
 function targetOf(
   { address, others, trust, mqttVersion }: BrokerConfig,
   config: ProfileConfig,
@@ -169,7 +169,7 @@ function validityOf({ credential }: ConnectTarget): KnownBroker["device"] {
   return { validFrom: Date.parse(validFrom), validTo: Date.parse(validTo) }
 }
 
-/** Whom the audit is played by. A device is asked for only if whoever runs the doctor says so: it stays on the list. */
+/** The clients of the audit. New devices are registered only if the user asks for it: they stay on the broker's list. */
 async function probeClientsFor(target: ConnectTarget, options: ProbeOptions): Promise<ProbeClients> {
   const { credential } = target
   if (credential.kind === "account") return probesByAccount(target, credential, systemRandom)
@@ -177,7 +177,7 @@ async function probeClientsFor(target: ConnectTarget, options: ProbeOptions): Pr
   if (credential.kind !== "device") return { kind: "none", why: "this profile has no certificate there yet" }
   if (!options.mayRegister) return { kind: "none", why, fix: "mqttchat doctor --register" }
   if (!options.isHolder)
-    return { kind: "none", why: `${why}, and whoever holds the profile is connected as it` }
+    return { kind: "none", why: `${why}, and another process is connected as this profile` }
   const { registrar, guests = target.address } = options.broker
   if (registrar === undefined) return { kind: "none", why: `${why}, and this broker has no registrar` }
   const { identity } = options.ring
@@ -196,7 +196,7 @@ async function probeClientsFor(target: ConnectTarget, options: ProbeOptions): Pr
   })
 }
 
-/** An identity that only this profile can make, and makes again each time. */
+/** An identity that only this profile can derive, and that is the same each time. */
 function derivedIdentity({ signSecret }: IdentityKeys, role: string): IdentityKeys {
   const [first, second] = [`mqttchat/1 doctor ${role} sign`, `mqttchat/1 doctor ${role} box`]
   const seeds = [first, second].map((label) => kdf(new Uint8Array(), signSecret, utf8(label), SEED_BYTES))
@@ -212,7 +212,7 @@ const WORD = { good: "good", unknown: "cannot tell", weak: "weak", bad: "bad" } 
 const COLOUR = { good: "green", unknown: "dim", weak: "yellow", bad: "red" } as const
 const WORD_CELLS = 12
 
-/** What helps is not said again of each of several checks in a row. */
+/** A fix is printed once for several checks in a row that need it. */
 function printFinding({ out }: Context, finding: Finding, before: Finding | undefined): void {
   const { name, what, why, result, found } = finding
   const fix = fixOf(finding)

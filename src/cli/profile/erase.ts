@@ -8,7 +8,7 @@ import { writeAllNow } from "../../fs/write-all.ts"
 
 const CHUNK_BYTES = 65_536
 
-/** Puts noise over the bytes of a file, on the disk before this returns. What a link points at is not ours. Fault `io`. */
+/** Overwrites a file with random bytes and syncs it. What a link points at is not ours. Fault `io`. */
 export function overwriteFile(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return
   try {
@@ -24,7 +24,7 @@ export function overwriteFile(path: string): void {
   }
 }
 
-/** Its name is off the disk before this returns. Fault `io`. */
+/** Removes a file and syncs its folder. Fault `io`. */
 export function removeFile(path: string): void {
   try {
     rmSync(path, { force: true })
@@ -34,7 +34,7 @@ export function removeFile(path: string): void {
   }
 }
 
-/** Where nothing is left in it. */
+/** Removes the folder if it is empty. */
 export function removeEmptyFolder(path: string): void {
   try {
     rmdirSync(path)

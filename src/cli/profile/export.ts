@@ -15,14 +15,14 @@ import { askSecret } from "../terminal/prompts.ts"
 import { countOf } from "../terminal/format.ts"
 
 export type ExportOptions = {
-  /** Where the backup's own passphrase stands, if it is not that of the keys. */
+  /** File with the backup's own passphrase, if it is not that of the keys. */
   readonly backupPassphraseFile?: string
 }
 
 /** Writes a backup to `file`, or for `-` to stdout. Faults `exists`, `usage`, and those of the owner. */
 export async function exportBackup(context: Context, file: string, options: ExportOptions): Promise<void> {
   if (file === "-" && process.stdout.isTTY) {
-    throw new Fault("usage", "a backup is no text for a terminal", "mqttchat export FILE")
+    throw new Fault("usage", "a backup cannot be shown in a terminal", "mqttchat export FILE")
   }
   const path = file === "-" ? temporaryPath(context) : newPath(file)
   const { client } = await openClient(context, "brief")
@@ -33,7 +33,7 @@ export async function exportBackup(context: Context, file: string, options: Expo
   printExported(context, file, made)
 }
 
-/** The owner may work in another folder. */
+/** An absolute path: the owner may have another working directory. */
 function newPath(file: string): string {
   const path = resolve(file)
   if (existsSync(path)) throw new Fault("exists", `${file} exists already and is never overwritten`)
@@ -41,12 +41,12 @@ function newPath(file: string): string {
   throw new Fault("not-found", `there is no folder ${dirname(path)}`, `mkdir ${dirname(path)}`)
 }
 
-/** What goes to stdout lies sealed beside the profile first: the owner, who holds the keys, may be another process. */
+/** A backup for stdout is first written, sealed, to the profile's folder: the owner may be another process. */
 function temporaryPath({ paths }: Context): string {
   return join(paths.root, `export-${randomBytes(8).toString("hex")}.backup`)
 }
 
-/** Whether stdout took all of it. */
+/** True if stdout took all of it. */
 async function copyToStdout({ out }: Context, path: string): Promise<boolean> {
   try {
     for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
@@ -68,7 +68,7 @@ async function chosenPassphrase(
   if (passphrase !== "") return passphrase
   throw new Fault(
     "usage",
-    "a backup needs a passphrase: without one, whoever finds it could be you",
+    "a backup needs a passphrase: without one, anyone who finds it could pretend to be you",
     "try again",
   )
 }
@@ -91,11 +91,11 @@ function printExported(context: Context, file: string, { contacts, messages }: R
   if (file !== "-") out.next(safe`on the new machine: mqttchat import ${display(file)}`)
 }
 
-/** The broker of this laptop is no part of a profile. */
+/** The broker of this laptop is not part of a profile. */
 function warnAboutOwnBroker(context: Context): void {
   const { out, paths } = context
   if (readSettings(paths.settings)?.here !== true) return
-  out.warn(safe`your broker stays on this laptop: it has to go on running here`)
+  out.warn(safe`your broker stays on this laptop: it has to keep running here`)
   if (readBrokerDescriptor(paths)?.address.host !== LOOPBACK) return
-  out.warn(safe`and only this laptop reaches it: mqttchat broker --lan, before the export`)
+  out.warn(safe`and only this laptop can reach it; before the export: mqttchat broker --lan`)
 }

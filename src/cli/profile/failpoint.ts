@@ -1,7 +1,7 @@
 import type { Context } from "../terminal/context.ts"
 
 /**
- * For crash tests: MQTTCHAT_DIE_AT names a point on the way, and there this process kills itself as `kill -9` would.
+ * For crash tests: this process kills itself, as `kill -9` would, at the point that MQTTCHAT_DIE_AT names.
  * Any other value does nothing.
  */
 export function failpointOf(env: Context["env"]): (point: string) => void {

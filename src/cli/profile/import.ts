@@ -18,20 +18,20 @@ import { makeProfile, refuseExisting } from "./profile.ts"
 import { askSecret } from "../terminal/prompts.ts"
 import { countOf } from "../terminal/format.ts"
 
-/** Where an import can be cut off; for tests that end the process there. */
+/** Points where crash tests end an import. */
 export const IMPORT_POINTS = ["import-begun", "import-filled", "import-made"] as const
 type ImportPoint = (typeof IMPORT_POINTS)[number]
 
 export type ImportOptions = {
-  /** Another passphrase for the keys than that of the backup. */
+  /** Passphrase for the keys, if not that of the backup. */
   readonly newPassphraseFile?: string
   /** False for --no-passphrase. */
   readonly passphrase: boolean
 }
 
 /**
- * Makes the profile of a backup on this machine and brings it online, where it takes the place of the machine that the
- * backup is from. Whatever ends this half-way leaves no profile, or one that goes on by itself. Faults `exists`,
+ * Makes the profile of a backup on this machine and brings it online, where it replaces the machine that the backup is
+ * from. If this stops half-way, there is no profile, or one that completes the restore by itself. Faults `exists`,
  * `bad-data`, `refused`, `disk-full`, `io`.
  */
 export async function importBackup(context: Context, file: string, options: ImportOptions): Promise<void> {
@@ -42,7 +42,7 @@ export async function importBackup(context: Context, file: string, options: Impo
   const backup = await readRecords(sealed.unlock(passphrase))
   const ownPassphrase = chosenPassphrase(context, options, passphrase)
   await restore(context, backup, ownPassphrase)
-  if (ownPassphrase === passphrase) context.out.info(safe`the passphrase of the backup opens the keys, too`)
+  if (ownPassphrase === passphrase) context.out.info(safe`the passphrase of the backup also unlocks the keys`)
   failpoint(context, "import-made")
   await goOnline(context, ownPassphrase)
 }
@@ -57,7 +57,7 @@ async function* bytesOf({ lifetime }: Context, file: string): AsyncGenerator<Uin
   }
 }
 
-/** One passphrase for both, unless another is wished. */
+/** One passphrase for both, unless another is given. */
 function chosenPassphrase(context: Context, options: ImportOptions, passphrase: string): string {
   const { newPassphraseFile: file, passphrase: wanted } = options
   if (!wanted) return ""
@@ -67,7 +67,7 @@ function chosenPassphrase(context: Context, options: ImportOptions, passphrase: 
 async function passphraseOf(context: Context, file: string): Promise<string> {
   const given = givenPassphrase(context)
   if (given !== undefined) return given
-  // Whoever types cannot be heard on a stdin that brings the backup.
+  // stdin carries the backup, so it cannot be used to ask.
   const askContext = { ...context, isInteractive: context.isInteractive && file !== "-" }
   return askSecret(askContext, { message: safe`Passphrase of the backup:`, flag: PASSPHRASE_FLAG })
 }
@@ -96,7 +96,7 @@ async function restore(context: Context, { profile, rest }: ReadBackup, passphra
   context.out.done(safe`restored         ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)
 }
 
-/** Here every conversation goes on from now on, and nowhere else. */
+/** From now on every conversation continues here, and nowhere else. */
 async function goOnline(context: Context, passphrase: string): Promise<void> {
   const { lifetime, out, paths } = context
   const lock = takeLock(paths.lock)
@@ -105,15 +105,17 @@ async function goOnline(context: Context, passphrase: string): Promise<void> {
   const client = await becomeOwner(context, passphrase, "brief")
   const connection = await waitUntilCaughtUp(client)
   if (connection.kind === "online") {
-    out.done(safe`connected        every conversation goes on from here; the other machine is put aside`)
+    out.done(safe`connected        every conversation continues here; the other machine is replaced`)
     return
   }
-  out.warn(safe`not connected yet, and until then nothing goes on from here: ${display(connection.reason)}`)
+  out.warn(
+    safe`not connected yet; conversations continue here after the first connection: ${display(connection.reason)}`,
+  )
   const hint = onlineHint(paths, connection)
   if (hint !== undefined) out.next(safe`  → ${display(hint)}`)
 }
 
-/** For crash tests: MQTTCHAT_DIE_AT names one of `IMPORT_POINTS`, and there this process kills itself. */
+/** For crash tests: this process kills itself at the point of `IMPORT_POINTS` that MQTTCHAT_DIE_AT names. */
 function failpoint({ env }: Context, point: ImportPoint): void {
   if (env["MQTTCHAT_DIE_AT"] === point) process.kill(process.pid, "SIGKILL")
 }

@@ -46,7 +46,7 @@ export async function init(context: Context, options: InitOptions): Promise<void
   await printNextStep(context, initialBroker.settings.here, initialBroker.settings.broker !== undefined)
 }
 
-/** The short way on the side of `pair`: the broker comes with the pairing. */
+/** A short init for `pair` and `register`: the broker comes with the pairing or the invitation. */
 export async function initForPairing(
   context: Context,
   options: { readonly name?: string; readonly passphrase: boolean },
@@ -122,7 +122,7 @@ function initialBrokerOf(broker: string, options: InitOptions): InitialBroker {
   if (invitation !== undefined) return invitedBroker(invitation)
   const [address, ...others] = parseAddresses(broker) ?? []
   if (address === undefined) {
-    throw new Fault("usage", `${broker} is no address of a broker`, "mqttchat init --broker HOST[:PORT]")
+    throw new Fault("usage", `${broker} is not the address of a broker`, "mqttchat init --broker HOST[:PORT]")
   }
   const nodes = { ...address, ...(others.length === 0 ? {} : { others }) }
   return {
@@ -154,7 +154,7 @@ function trustOf(pin: string | undefined): NonNullable<Settings["broker"]>["trus
   throw new Fault("usage", "a pin is 32 hexadecimal digits", "ask the person who runs the broker for it")
 }
 
-/** A broker of others knows us by an account or not at all; the device id is then our own choice. */
+/** A broker without our registrar knows us by an account or not at all, so we choose the device id. */
 function accountOf({ username, passwordFile }: InitOptions): StoredCredential {
   if (passwordFile !== undefined && username === undefined) {
     throw new Fault("usage", "a password needs a user name", "mqttchat init --username NAME")
@@ -176,7 +176,7 @@ async function printNextStep(
     out.next(
       hasBroker
         ? safe`next: mqttchat pair`
-        : safe`next: mqttchat pair CODE, with a code from somebody who has a broker`,
+        : safe`next: mqttchat pair CODE, with a code from someone who has a broker`,
     )
     return
   }

@@ -4,16 +4,16 @@ import { decodeInvitation } from "../../wire/registration.ts"
 import { type InvitationLink, isInvitationLink, parseInvitationLink } from "../../wire/invitation-link.ts"
 import { readSmallText, readStdinText } from "../terminal/input.ts"
 
-/** A line of some 130 characters, or a mail around it. */
+/** A line of about 130 characters, or an email with it. */
 const INVITATION_BYTES_MAX = 65_536
 
-/** What was typed: an invitation, the name of a file with one, or `-` for stdin. Anything else is given back as it is. */
+/** Reads an invitation: the line itself, the name of a file with it, or `-` for stdin. Returns other text unchanged. */
 export async function readInvitationText(typed: string): Promise<string> {
   if (typed === "-") return await readStdinText(INVITATION_BYTES_MAX)
   return existsSync(typed) ? readSmallText(typed, INVITATION_BYTES_MAX) : typed
 }
 
-/** Undefined for what is no invitation at all. Faults `bad-data` for one that is cut off, `refused` for an expired one. */
+/** Undefined for what is not an invitation. Faults `bad-data` for one that is cut off, `refused` for an expired one. */
 export function readInvitation(text: string): InvitationLink | undefined {
   if (!isInvitationLink(text)) return undefined
   const line = parseInvitationLink(text)

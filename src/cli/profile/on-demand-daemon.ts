@@ -12,11 +12,11 @@ import { withWholeDebugPath } from "../../debug-output.ts"
 import type { Context } from "../terminal/context.ts"
 import { credentialFile } from "../terminal/passphrase.ts"
 
-/** How long it stays when nobody asks any more: long enough for the next line of a script. */
+/** How long it stays without a request: long enough for the next line of a script. */
 const IDLE_TIME = "10m"
 const READY_POLL_MS = 10
 
-/** Whether commands that find no owner of the profile start a daemon. */
+/** Sets whether commands that find no owner of the profile start a daemon. */
 export async function setOnDemand({ paths, profile, out }: Context, onDemand: boolean): Promise<void> {
   const settings = readSettings(paths.settings)
   if (settings === undefined)
@@ -27,7 +27,7 @@ export async function setOnDemand({ paths, profile, out }: Context, onDemand: bo
 
 /**
  * Starts a daemon for this profile that outlives this command, and waits until it answers or has ended. Does nothing
- * where it would have to ask for the passphrase: it has no terminal.
+ * if the daemon would have to ask for the passphrase: it has no terminal.
  */
 export async function startDaemon(context: Context): Promise<void> {
   const { paths, profile, passphrase, env } = context

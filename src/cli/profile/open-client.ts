@@ -9,15 +9,15 @@ import { connectOrLock } from "./connect-or-lock.ts"
 import type { OwnerMode } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
-/** A command that only answers and ends has the profile for seconds, but several may stand in line on a slow machine. */
+/** A short command holds the profile for seconds, but several may queue on a slow machine. */
 const OWNER_WAIT_MS = 60_000
 
-/** `owner`: whether this process holds the profile, or another one that was there before. */
+/** `owner`: whether this process holds the profile, or another one that had it before. */
 export type OpenedClient = { readonly client: ChatClient; readonly owner: "us" | "another" }
 
 /**
- * The profile's owner behind its socket if there is one, else this process becomes the owner, or where the settings
- * wish it a daemon that this process starts. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
+ * Connects to the profile's owner if there is one. Otherwise this process becomes the owner or, if the settings say so,
+ * starts a daemon. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
  */
 export async function openClient(context: Context, mode: OwnerMode): Promise<OpenedClient> {
   const owner = await ownerOrLock(context, mode === "brief" ? startOnDemand : undefined)
@@ -26,8 +26,8 @@ export async function openClient(context: Context, mode: OwnerMode): Promise<Ope
 }
 
 /**
- * The profile's owner behind its socket, or undefined when there is none and this process now holds the lock. `start`
- * may start an owner where there is none. Faults `no-profile`, `unavailable`, `config`.
+ * A connection to the profile's owner, or undefined if there is none and this process now holds the lock. `start` may
+ * start an owner if there is none. Faults `no-profile`, `unavailable`, `config`.
  */
 export async function ownerOrLock(
   context: Context,
@@ -57,20 +57,20 @@ function requireProfile({ paths, profile }: Context): void {
   throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
 }
 
-/** Most profiles do not wish it: what would do it is not even loaded. */
+/** Most profiles have this off, so the code for it is loaded only if it is on. */
 async function startOnDemand(context: Context): Promise<void> {
   if (readSettings(context.paths.settings)?.onDemand !== true) return
   await (await import("./on-demand-daemon.ts")).startDaemon(context)
 }
 
-/** All that an owner needs is loaded while somebody types. */
+/** Loads what an owner needs while the user types the passphrase. */
 async function openAsOwner(context: Context, mode: OwnerMode): Promise<ChatClient> {
   const loaded = import("./profile-owner.ts")
   const passphrase = await passphraseFor(context)
   return (await loaded).becomeOwner(context, passphrase, mode)
 }
 
-/** Empty where none locks the keys. */
+/** Empty if the keys have no passphrase. */
 export async function passphraseFor(context: Context): Promise<string> {
   const target = { path: context.paths.keyFile, purpose: "identity" } as const
   return (await needsPassphrase(target)) ? passphraseToOpen(context) : ""

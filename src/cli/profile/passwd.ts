@@ -20,7 +20,7 @@ export async function passwd(context: Context, options: PasswdOptions): Promise<
 
 type ResealRequest = { readonly target: SealedTarget; readonly lock: string; readonly command: string }
 
-/** Refused while a process has the keys open: it would save them under the old passphrase. */
+/** Refused while a process has the keys open: that process would save them under the old passphrase. */
 export async function reseal(
   context: Context,
   options: PasswdOptions,

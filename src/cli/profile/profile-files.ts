@@ -4,13 +4,13 @@ import type { ProfilePaths } from "../../paths.ts"
 
 export type ProfileFile = {
   readonly path: string
-  /** A key: without it the rest is noise, so its bytes go, not only its name. */
+  /** A key: without it the rest cannot be decrypted, so its bytes are overwritten, too. */
   readonly isKey: boolean
 }
 
 /**
- * What is on the disk of a profile, keys first: only what mqttchat makes, as its folder may be one that somebody chose.
- * The locks are not among it but what dead processes left beside them.
+ * The files of a profile, keys first: only what mqttchat makes, as the user may have chosen the folder. It includes what
+ * dead processes left next to the locks, but not the locks themselves.
  */
 export function profileFiles(paths: ProfilePaths, brokerToo: boolean): readonly ProfileFile[] {
   const { keyFile, database, settings, socket, lock, apiToken } = paths
@@ -33,7 +33,7 @@ function brokerFiles({ broker, brokerSocket, brokerLock }: ProfilePaths): readon
   return [...inFolder, ...withCompanions(brokerSocket), ...staleFiles].filter((path) => !isFolder(path))
 }
 
-/** The file, and those beside it that bear its name and more: drafts, copies, a database's journal. */
+/** The file, and those next to it whose names begin with its name: temporary files, copies, a database's journal. */
 function withCompanions(path: string): readonly string[] {
   const name = basename(path)
   return listFolder(dirname(path))

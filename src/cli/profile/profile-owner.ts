@@ -42,7 +42,7 @@ export async function becomeOwner(
   return client
 }
 
-/** The one place where things are wired together. Faults `refused`, `damaged-…`, `config`. */
+/** Wires store, engine and transport together. Faults `refused`, `damaged-…`, `config`. */
 export async function openProfile(
   context: Context,
   passphrase: string,
@@ -53,7 +53,7 @@ export async function openProfile(
   const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
   const settings = readSettings(paths.settings)
   if (settings === undefined)
-    throw new Fault("config", `the settings ${paths.settings} are gone`, "put back a copy of them")
+    throw new Fault("config", `the settings ${paths.settings} are gone`, "restore a copy of them")
   refuseLostStore(paths.database)
   lifetime.defer(() => wipe(keyFile.ring))
   const store = await openStore(paths.database, keyFile.ring.databaseKey)
@@ -76,16 +76,16 @@ export async function openProfile(
   return client
 }
 
-/** Where nothing is noted, nothing stands between the engine and the world. */
+/** Without debug output there is no wrapper around store and connection. */
 function edgePorts(store: Store, debug: Debug): Pick<Ports, "store" | "connect"> {
   if (debug === NO_DEBUG) return { store, connect: connectMqtt }
   return { store: debugStore(store, debug), connect: debugConnect(connectMqtt, debug) }
 }
 
-/** An empty one in its place would lose every conversation without a word. */
+/** A new empty store in its place would silently lose every conversation. */
 export function refuseLostStore(path: string): void {
   if (existsSync(path) && statSync(path).size > 0) return
-  const hint = "put back a copy of it, or begin anew: mqttchat --profile OTHER init"
+  const hint = "restore a copy of it, or start again: mqttchat --profile OTHER init"
   throw new Fault(
     "damaged-database",
     `the messages of this profile are gone: ${path} is missing or empty`,
@@ -106,7 +106,7 @@ function enrollmentPorts(applicant: Applicant): Pick<Ports, "enroll" | "restore"
   }
 }
 
-/** Whatever still waits when the command ends would only keep the process alive. */
+/** Cleared when the command ends, or they would keep the process alive. */
 function timersOf({ lifetime }: Context): Ports["after"] {
   const timers = new Set<NodeJS.Timeout>()
   lifetime.defer(() => timers.forEach((timer) => clearTimeout(timer)))
@@ -123,7 +123,7 @@ function timersOf({ lifetime }: Context): Ports["after"] {
   }
 }
 
-/** What the engine asks and tells about its broker, in settings, key file and the folder of a broker of our own. */
+/** Reads and saves what the engine knows about its broker: settings, key file, and the folder of our own broker. */
 export function profileConfigFor({ paths }: Context, settings: Settings, keyFile: KeyFile): ProfileConfig {
   let { ring } = keyFile
   let current = settings
@@ -134,7 +134,7 @@ export function profileConfigFor({ paths }: Context, settings: Settings, keyFile
   }
   return {
     broker: () => (current.here ? here(paths) : brokerOf(current)),
-    // An invitation is laid out beside a certificate only where the broker's authority is a new one.
+    // If there is an invitation as well as a certificate, the broker has a new authority.
     credential: () => (current.here ? readOperatorInvitation(paths) : undefined) ?? ring.credential,
     saveBroker: (broker) => save({ here: false, broker: settingsOf(broker) }),
     saveCredential: async (credential) => {

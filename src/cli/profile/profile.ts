@@ -32,11 +32,11 @@ export type NewProfile = {
   readonly ring: KeyRing
   /** Empty for none. */
   readonly passphrase: string
-  /** Puts into the store what it begins with. */
+  /** Fills the new store. */
   readonly fill: (store: Store) => Promise<void>
 }
 
-/** The key file is written last, and only where none is: whoever dies before has made nothing, and can begin again. */
+/** The key file is written last, and never over another: a process that dies before has made no profile. */
 export async function makeProfile(context: Context, profile: NewProfile): Promise<void> {
   const { paths } = context
   const lock = takeLock(paths.lock)
@@ -53,9 +53,9 @@ export async function makeProfile(context: Context, profile: NewProfile): Promis
   printProfile(context, profile)
 }
 
-/** The store is made here and nowhere else, so that one that is gone later is noticed, not made anew in silence. */
+/** The store is made only here, so that a store that is missing later is noticed, not silently replaced. */
 async function makeStore(path: string, { ring, fill }: NewProfile): Promise<void> {
-  // Of somebody who died before the key file was written: nobody can open it.
+  // Left by a process that died before it wrote the key file, so its key is lost.
   removeStore(path)
   const { openStore } = await import("../../store/store.ts")
   const store = await openStore(path, new Uint8Array(ring.databaseKey))

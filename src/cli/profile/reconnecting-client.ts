@@ -3,8 +3,8 @@ import type { Context } from "../terminal/context.ts"
 import { openClient } from "./open-client.ts"
 
 /**
- * A client for a command that stays: when another process held the profile and ends, this one takes its place. Who
- * listens hears of it as a change of the link, and asks again for what it may have missed.
+ * A client for a long-running command: if another process held the profile and ends, this one takes over. Listeners get
+ * a connection event and ask again for what they may have missed.
  */
 export async function openReconnectingClient(context: Context): Promise<ChatClient> {
   const listeners = new Set<(event: Event) => void>()

@@ -7,7 +7,7 @@ import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { CREDENTIAL } from "../terminal/passphrase.ts"
 
-/** Variables that say where a profile lies: the service must look where this command looked. */
+/** Variables that say where a profile is stored: the service must look where this command looked. */
 const PROFILE_VARIABLES = ["MQTTCHAT_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] as const
 const SYSTEM_UNITS = "/etc/systemd/system"
 
@@ -24,8 +24,8 @@ export type SystemdUnit = {
 }
 
 /**
- * Writes a systemd unit that runs a command of this profile: into the folder where systemd looks for units of this user
- * (of the system, for root), into a file of another name, or with `-` to stdout. Faults of the disk.
+ * Writes a systemd unit that runs a command of this profile: to the folder where systemd looks for units of this user
+ * (of the system, for root), to the named file, or with `-` to stdout. Faults of the disk.
  */
 export function writeUnit(context: Context, target: string | true, unit: SystemdUnit): void {
   const { out } = context
@@ -62,7 +62,7 @@ function write(path: string, text: string): void {
   }
 }
 
-/** What V8 needs rules out MemoryDenyWriteExecute; the rest of a user's own unit may not need other rights. */
+/** No MemoryDenyWriteExecute: V8 compiles at run time. Only options that a user's own unit may set. */
 function unitText(
   { env, profile }: Context,
   { description, args, credential, writablePaths }: SystemdUnit,
@@ -101,7 +101,7 @@ function unitText(
   ].join("\n")
 }
 
-/** What only the system's manager can do everywhere. */
+/** Only the system manager can apply these on every machine. */
 function sandbox(writablePaths: readonly string[]): string[] {
   return [
     "ProtectSystem=strict",

@@ -12,22 +12,23 @@ import { askText } from "../terminal/prompts.ts"
 const FILE_SCHEMA = "mqttchat/file/1"
 
 export type WipeOptions = {
-  /** The profile's name, typed by whoever is sure. */
+  /** The profile's name, as confirmation. */
   readonly yes?: string
   readonly dryRun?: boolean
   readonly brokerToo?: boolean
 }
 
 /**
- * Destroys the profile on this laptop. Whatever ends it in the middle, the keys went first, and the same command does
- * the rest. Faults `no-profile`, `refused`, `unavailable` where another process has the profile, `usage`, `io`.
+ * Destroys the profile on this laptop. The keys go first, so if this stops half-way, the rest cannot be decrypted and
+ * the same command removes it. Faults `no-profile`, `refused`, `unavailable` if another process has the profile,
+ * `usage`, `io`.
  */
 export async function wipe(context: Context, options: WipeOptions): Promise<void> {
   const { paths, profile } = context
   const { brokerToo = false } = options
   const found = profileFiles(paths, brokerToo)
   if (found.length === 0 && !existsSync(paths.lock))
-    throw new Fault("no-profile", `there is nothing of a profile ${profile}`)
+    throw new Fault("no-profile", `there are no files of a profile ${profile}`)
   if (options.dryRun === true) {
     for (const { path } of found) {
       if (context.out.json) context.out.record(FILE_SCHEMA, { path })
@@ -48,13 +49,13 @@ export async function wipe(context: Context, options: WipeOptions): Promise<void
 
 async function requireConsent(context: Context, yes: string | undefined): Promise<void> {
   const { profile } = context
-  const message = safe`The profile ${display(profile)} is gone for good after this. Type its name:`
+  const message = safe`The profile ${display(profile)} will be gone for good. Type its name:`
   const typed = yes ?? (await askText(context, { message, suggested: "", flag: `--yes ${profile}` }))
   if (typed === profile) return
   throw new Fault("refused", `that is not the name of the profile ${profile}: nothing was touched`)
 }
 
-/** Fault `unavailable` with what the other process does, and how that is ended. */
+/** Fault `unavailable` that says what the other process does and how to end it. */
 function takeExclusiveLock(path: string, does: string, end: string): () => void {
   const lock = takeLock(path)
   if (lock.kind === "taken") return lock.release
@@ -76,7 +77,7 @@ function eraseAll({ out, env }: Context, found: readonly ProfileFile[]): void {
   }
 }
 
-/** Whatever else lies there was put there by somebody else, and is left. */
+/** Other files in these folders are not ours and stay. */
 function clearFolders({ paths, out }: Context, brokerToo: boolean): void {
   const { root, settings, broker } = paths
   if (brokerToo) removeEmptyFolder(broker)
@@ -86,7 +87,7 @@ function clearFolders({ paths, out }: Context, brokerToo: boolean): void {
   }
 }
 
-/** Nobody is to feel safer than they are. */
+/** Users must not believe that they are safer than they are. */
 function printWhatRemains({ out, profile }: Context): void {
   out.info(safe`the profile ${display(profile)} is destroyed on this laptop. What no command can reach:`)
   out.info(safe`  old blocks of the key file on an SSD or in a snapshot; a passphrase still locks them`)

@@ -1,6 +1,6 @@
 import { Command, type Option } from "commander"
 
-/** What stands in the place of a word on the command line. */
+/** What a word on the command line may be. */
 export type Value =
   | { readonly kind: "choice"; readonly of: readonly string[] }
   | { readonly kind: "contact" | "file" | "folder" | "text" }
@@ -11,7 +11,7 @@ export type Flag = {
   /** The same with its value, as `-n, --last <number>`. */
   readonly syntax: string
   readonly about: string
-  /** Undefined where it takes none. */
+  /** Undefined if it takes none. */
   readonly value: Value | undefined
   readonly fallback: string | undefined
   readonly variable: string | undefined
@@ -32,7 +32,7 @@ export type CommandNode = {
   readonly notes: string
 }
 
-/** How the grammar calls what can be completed. A contact is no value of a flag: there `name` is one to be made up. */
+/** Placeholders of the grammar that can be completed. A flag's `name` is a new name, never a contact. */
 const FLAG_VALUES: Readonly<Record<string, Value>> = {
   file: { kind: "file" },
   out: { kind: "file" },
@@ -45,7 +45,7 @@ const PARAMETER_VALUES: Readonly<Record<string, Value>> = {
   name: { kind: "contact" },
 }
 
-/** Everything that help, completion and manual say is in commander's own tree, and read from it here. */
+/** Reads commander's tree, the one source of help, completion and manual. */
 export function commandTree(command: Command, before: readonly string[] = []): CommandNode {
   const words = [...before, command.name()]
   const help = command.createHelp()
@@ -74,7 +74,7 @@ function helpNode(command: Command, before: readonly string[], of: readonly stri
 function flagOf(option: Option): Flag {
   const { flags, short, long, description, argChoices, envVar } = option
   const [, placeholder] = /[<[]([^\]>]+)/.exec(flags) ?? []
-  // Ours are words and numbers.
+  // Our defaults are words and numbers.
   const fallback = option.defaultValue as string | number | undefined
   return {
     names: [short, long].filter((name) => name !== undefined),
@@ -90,7 +90,7 @@ function valueOf(choices: readonly string[] | undefined, known: Value | undefine
   return choices === undefined ? (known ?? { kind: "text" }) : { kind: "choice", of: choices }
 }
 
-/** commander keeps them as listeners only, so that it has to be heard. */
+/** commander keeps help texts only as listeners, so we call them and collect what they print. */
 function notesOf(command: Command): string {
   let output = ""
   const before = command.configureOutput()

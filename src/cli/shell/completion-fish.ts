@@ -1,6 +1,6 @@
 import type { Candidate, Clause, CompletionTable, Suggestion } from "./completion-table.ts"
 
-/** fish escapes what it inserts. A tab sets apart what a word is for; no name holds one. */
+/** fish escapes what it inserts. A tab separates a word from its description; no name contains one. */
 export function fishScript({ commandPaths, valued, values, flags, words }: CompletionTable): string {
   return `function __mqttchat_suggest
     set -l place /

@@ -1,6 +1,6 @@
 import type { Candidate, Clause, CompletionTable } from "./completion-table.ts"
 
-/** Bash inserts a candidate as it stands, so that a name is quoted here; between quotes only what is harmless there. */
+/** Bash inserts a candidate unchanged, so we quote names; inside quotes we offer only names that are harmless there. */
 const BASH = String.raw`
 _mqttchat_words() {
   local word
@@ -71,7 +71,7 @@ export function zshScript(table: CompletionTable): string {
   return `#compdef mqttchat\n${shared(table)}${ZSH}`
 }
 
-/** What bash and zsh read alike. bash cuts `--flag=value` into three words. */
+/** The part that bash and zsh share. bash splits `--flag=value` into three words. */
 function shared({ commandPaths, valued, values, flags, words }: CompletionTable): string {
   return `_mqttchat_walk() {
   local word

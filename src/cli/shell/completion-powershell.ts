@@ -1,6 +1,6 @@
 import type { Clause, CompletionTable, Suggestion } from "./completion-table.ts"
 
-/** PowerShell inserts a candidate as it stands: a name of more than letters and digits goes between single quotes. */
+/** PowerShell inserts a candidate unchanged: a name of more than letters and digits is put in single quotes. */
 export function powershellScript({ commandPaths, valued, values, flags, words }: CompletionTable): string {
   return `Register-ArgumentCompleter -Native -CommandName mqttchat -ScriptBlock {
     param($cur, $line, $cursor)
@@ -66,7 +66,7 @@ function ifAt(subject: string, { patterns, suggestion }: Clause): string {
   return `        if (${likeAny(subject, patterns)}) { ${action(suggestion)} }`
 }
 
-/** Where nothing is offered PowerShell completes files by itself. */
+/** If we offer nothing, PowerShell completes files by itself. */
 function isOurs({ suggestion: { kind } }: Clause): boolean {
   return kind === "words" || kind === "contact"
 }

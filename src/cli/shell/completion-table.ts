@@ -1,18 +1,18 @@
 import type { CommandNode, Flag, Value } from "./command-tree.ts"
 
-/** A word that may come next, with what it is for. */
+/** A word that may come next, with its description. */
 export type Candidate = { readonly word: string; readonly about: string }
 
 export type Suggestion =
   | { readonly kind: "words"; readonly candidates: readonly Candidate[] }
   | { readonly kind: "contact" | "file" | "folder" }
 
-/** What a shell does where one of the patterns fits. `*` in a pattern stands for anything. */
+/** What a shell offers if one of the patterns matches. `*` in a pattern matches anything. */
 export type Clause = { readonly patterns: readonly string[]; readonly suggestion: Suggestion }
 
 /**
- * What every shell has to know. A place is the way to a command: `/` for the program itself, then `/broker/log/`. A
- * command takes its own flags and those of the commands above it.
+ * What every shell has to know. A place is the path of a command: `/` for the program itself, then `/broker/log/`. A
+ * command takes its own flags and those of its parent commands.
  */
 export type CompletionTable = {
   readonly commandPaths: readonly string[]
@@ -20,9 +20,9 @@ export type CompletionTable = {
   readonly valued: readonly string[]
   /** By `place:flag`, what the value may be. */
   readonly values: readonly Clause[]
-  /** By place, flags; all that fit are taken together. */
+  /** By place, flags; all matches are offered together. */
   readonly flags: readonly Clause[]
-  /** By `place:count`, what may come after so many words that are no command. */
+  /** By `place:count`, what may come after this many words that are not commands. */
   readonly words: readonly Clause[]
 }
 
@@ -61,7 +61,7 @@ function valueClauses(node: CommandNode): readonly Clause[] {
   })
 }
 
-/** The flags of a command itself: those that everything above it lacks. */
+/** The flags of a command itself: those that its parents lack. */
 function flagClauses(node: CommandNode, above: readonly string[]): readonly Clause[] {
   const own = node.flags.filter(({ names }) => !names.some((name) => above.includes(name)))
   const candidates = own.map(({ names, about }) => ({ word: names.at(-1) ?? "", about }))

@@ -16,10 +16,10 @@ const SCRIPTS = {
 
 export type Shell = keyof typeof SCRIPTS
 
-/** Prints what makes a shell complete our commands. All but names of contacts is in it: no process is started for that. */
+/** Prints a completion script. It contains everything but contacts' names, so only those need a process. */
 export function printCompletion({ out }: Context, shell: Shell, program: Command): Promise<void> {
   const script = SCRIPTS[shell](completionTable(commandTree(program)))
-  // Our own words, from the grammar.
+  // Safe: our own words, from the grammar.
   out.data(script.trimEnd() as SafeText)
   return Promise.resolve()
 }

@@ -1,10 +1,10 @@
 import type { FaultCode } from "../../errors.ts"
 
-/** What an exit code, or the code of a fault in the API, tells a person. */
+/** What an exit code, or the code of a fault in the API, means to a person. */
 export const MEANING: Readonly<Record<FaultCode, string>> = {
   weak: "everything works; something protects less than it should",
   usage: "the command line is wrong",
-  "bad-data": "what was given cannot be used",
+  "bad-data": "the input cannot be used",
   "damaged-key-file": "the key file is damaged",
   "damaged-database": "the database is damaged",
   "not-found": "there is no such contact, message or file",
@@ -14,10 +14,10 @@ export const MEANING: Readonly<Record<FaultCode, string>> = {
   "disk-full": "the disk is full",
   io: "the disk cannot be used",
   queued: "stored, and goes out later",
-  protocol: "the other side does not keep to the protocol",
-  refused: "refused: a wrong passphrase, or somebody is not who they should be",
+  protocol: "the other side does not follow the protocol",
+  refused: "refused: a wrong passphrase, or someone is not who they should be",
   locked: "the keys are locked",
-  replaced: "another device of the same person has taken the place of this one",
+  replaced: "another device of the same person has replaced this one",
   "no-profile": "there is no profile yet",
-  config: "settings or rights of a file have to be mended",
+  config: "settings or file permissions have to be fixed",
 }

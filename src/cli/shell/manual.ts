@@ -8,15 +8,15 @@ import { definition, example, heading, paragraph, title } from "./roff.ts"
 export type Page = { readonly file: string; readonly text: string }
 
 const VARIABLES = [
-  ["MQTTCHAT_HOME", "One folder below which everything lies, in the place of the folders under FILES."],
+  ["MQTTCHAT_HOME", "One folder for everything, instead of the folders under FILES."],
   ["XDG_DATA_HOME, XDG_CONFIG_HOME", "Other places for the files under FILES."],
   [
     "MQTTCHAT_DEBUG",
-    `Topics with commas between them: what happens there is written to stderr, one JSON object a line, without any secret. The topics are ${DEBUG_TOPICS.join(", ")}, and all, which --verbose means.`,
+    `Topics, separated by commas. What happens there is written to stderr, one JSON object a line, never a secret. The topics are ${DEBUG_TOPICS.join(", ")}, and all, which --verbose means.`,
   ],
   [
     "MQTTCHAT_DEBUG_FILE",
-    "The file to which these lines are appended instead, for this user alone; not a link.",
+    "A file to append these lines to instead. It has to belong to this user alone and must not be a link.",
   ],
   ["NO_COLOR", "If it is set and not empty, no colour is used."],
 ] as const
@@ -26,7 +26,7 @@ const OF_STDOUT =
   "without one when its reader has gone, as after head -1. A command that has done something else, such as send, " +
   "ends as that did, even when stdout is closed or full. inbox marks as shown only what stdout has taken."
 
-/** Every command's page; that of the program itself says what holds for all. */
+/** A page for each command; the program's own page says what holds for all. */
 export function manual(program: CommandNode, version: string): readonly Page[] {
   return everyCommand(program).map((node) => ({
     file: `${pageName(node)}.1`,
@@ -64,7 +64,7 @@ function head(node: CommandNode): readonly string[] {
   ]
 }
 
-/** Words set in columns, and lines to be typed, stay as they are. */
+/** Columns, and lines to type, stay as they are. */
 function isTable(text: string): boolean {
   return /\S {2,}\S/.test(text)
 }
@@ -92,7 +92,7 @@ function explained({ about, value, fallback, variable }: Flag): string {
 function common(): readonly string[] {
   return [
     heading("EXIT STATUS"),
-    definition("0", "it is done"),
+    definition("0", "success"),
     ...exitCodes().map(([code, meaning]) => definition(String(code), meaning)),
     paragraph(OF_STDOUT),
     heading("ENVIRONMENT"),

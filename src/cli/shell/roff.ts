@@ -1,4 +1,4 @@
-/** What roff reads as more than the character itself, by groff_char(7). */
+/** Characters that roff replaces or interprets, by groff_char(7). */
 const NAMED: Readonly<Record<string, string>> = {
   "\\": "\\(rs",
   "-": "\\-",
@@ -9,8 +9,9 @@ const NAMED: Readonly<Record<string, string>> = {
 }
 
 /**
- * A page of section 1. It bears no date, so that the same source gives the same bytes. Lines are not justified and words
- * not hyphenated, by groff either, whose paragraphs begin it anew: a command that is cut in two cannot be copied.
+ * A page of section 1. It has no date, so that the same source gives the same bytes. Lines are not justified and words
+ * not hyphenated: a command that is split cannot be copied. Without HY, groff would hyphenate again from the first
+ * paragraph on.
  */
 export function title(name: string, source: string): string {
   return `.TH ${argument(name.toUpperCase())} 1 "" ${argument(source)} "User Commands"\n.nr HY 0\n.nh\n.ad l\n`
@@ -39,7 +40,7 @@ function argument(text: string): string {
   return `"${escaped(text).replaceAll('"', "\\(dq")}"`
 }
 
-/** Behind the zero-width \& a full stop is no request; and no line is empty. */
+/** After the zero-width \& a full stop does not begin a request, and no line is empty. */
 function line(text: string): string {
   return `${/^(?:\.|$)/.test(text) ? "\\&" : ""}${escaped(text)}\n`
 }

@@ -3,10 +3,10 @@ import type { PathsEnv, ProfilePaths } from "../../paths.ts"
 import type { Lifetime } from "./lifetime.ts"
 import type { Output } from "./output.ts"
 
-/** Where a passphrase comes from if nobody is asked for it. */
+/** Where a passphrase comes from if the user is not asked for it. */
 export type PassphraseSource = { readonly file?: string; readonly fd?: number }
 
-/** What every command is given. */
+/** What every command gets. */
 export type Context = {
   readonly env: PathsEnv
   readonly profile: string
@@ -15,11 +15,11 @@ export type Context = {
   readonly lifetime: Lifetime
   readonly debug: Debug
   readonly passphrase: PassphraseSource
-  /** Somebody sits at a terminal and may be asked. */
+  /** There is a terminal, and the user may be asked. */
   readonly isInteractive: boolean
 }
 
-/** What a command does with its context; its arguments have been read before. */
+/** A command with its arguments already read. */
 export type Action = (context: Context) => Promise<void>
 /** Hands an action to the running program. */
 export type Start = (action: Action) => void

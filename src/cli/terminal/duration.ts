@@ -4,10 +4,10 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: MINUTE_MS
 /** As the API has it: a timer of Node holds 24 days. */
 const DURATION_MS_MAX = 7 * DAY_MS
 
-/** How long `send` waits unless it is told otherwise, before it leaves the message to the outbox. */
+/** How long `send` waits by default before it leaves the message to the outbox. */
 export const SEND_WAIT_MS = 10_000
 
-/** What `readDuration` reads, for whoever typed something else. */
+/** The error text for what `readDuration` cannot read. */
 export const DURATION_FORM = "a time from 1ms to 7d is needed, such as 500ms, 30s, 5m, 2h or 1d"
 
 /** Messages disappear after at most a year, as `TIMER_MAX_S` of wire/frame.ts has it. */

@@ -1,7 +1,7 @@
 import type { Contact, Message } from "../../engine/api.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 
-/** Words for the states of a message of ours; `received` is theirs and needs none. */
+/** Words for the states of our own messages; `received` is for the other side's and needs none. */
 const STATE: Record<Message["state"], SafeText> = {
   queued: safe`queued`,
   broker: safe`sent`,
@@ -12,7 +12,7 @@ const STATE: Record<Message["state"], SafeText> = {
   received: safe``,
 }
 
-/** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; another day stands before the time. */
+/** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; a date comes first if it was another day. */
 export function messageRow(message: Message, now: number): SafeText {
   if (message.kind === "system")
     return safe`${formatTime(message.storedAt, now)} -- ${display(message.text)} --`
@@ -20,7 +20,7 @@ export function messageRow(message: Message, now: number): SafeText {
   return safe`${formatTime(message.storedAt, now)} ${who}: ${display(message.text)}`
 }
 
-/** A new key that nobody has compared is nobody's yet. */
+/** A new key that was not compared may belong to anyone. */
 function senderName({ contact, trusted }: Message): SafeText {
   return trusted ? displayName(contact) : safe`${displayName(contact)} (KEY NOT COMPARED)`
 }
@@ -32,7 +32,7 @@ export function searchRow(message: Message, now: number): SafeText {
   return safe`${formatTime(message.storedAt, now)} me to ${to} (${STATE[message.state]}): ${display(message.text)}`
 }
 
-/** What is ours stands first: nothing lines up behind a stranger's name. */
+/** Our own columns come first: a name that others chose cannot shift or imitate them. */
 export function contactRow(contact: Contact): SafeText {
   const notes = [
     ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
@@ -46,7 +46,7 @@ export function contactRow(contact: Contact): SafeText {
   return notes.length === 0 ? row : safe`${row}  (${joined(notes, ", ")})`
 }
 
-/** All states in words, all as wide as the widest. */
+/** All states in words of one width. */
 function statusOf(contact: Contact): SafeText {
   if (contact.blocked) return safe`BLOCKED   `
   if (contact.keyChangedAt !== null && !contact.verified) return safe`NEW KEY   `

@@ -3,8 +3,8 @@ import { isatty } from "node:tty"
 const STANDARD_STREAMS = [0, 1, 2] as const
 
 /**
- * A process whose terminal has gone ends by SIGHUP, as other programs do: at a normal exit Node puts the terminal's
- * settings back, fails at it and aborts, and typed text ends up in the core file.
+ * A process whose terminal is gone ends by SIGHUP, as other programs do. At a normal exit Node would try to restore the
+ * terminal's settings, fail and abort, and typed text would end up in the core file.
  */
 export function endByHangUp(): void {
   const terminals = STANDARD_STREAMS.filter((fd) => isatty(fd))

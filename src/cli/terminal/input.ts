@@ -69,7 +69,7 @@ export function passwordFrom(path: string): string {
   return readSmallText(path, PASSWORD_FILE_BYTES_MAX).split(/\r?\n/, 1)[0] ?? ""
 }
 
-/** All that an open descriptor gives, at most `max` bytes. Faults `not-found` and `bad-data`. */
+/** All of an open descriptor, at most `max` bytes. Faults `not-found` and `bad-data`. */
 export function readFd(fd: number, name: string, max: number): Uint8Array {
   const chunks: Uint8Array[] = []
   for (let length = 0; ;) {

@@ -1,6 +1,6 @@
 import { deferred } from "../../async/deferred.ts"
 
-/** Why a command ends: a signal, or it was asked to or has nothing left to do. */
+/** Why a command ends: a signal, or it is done. */
 export type Ending = NodeJS.Signals | "done"
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
@@ -18,7 +18,7 @@ export class Lifetime {
     this.end = resolve
   }
 
-  /** `close` runs when the command ends, however it ends; the last opened is closed first. */
+  /** `close` runs when the command ends for any reason; the last opened is closed first. */
   defer(close: () => void | Promise<void>): void {
     this.#closers.push(close)
   }
@@ -34,7 +34,7 @@ export class Lifetime {
     if (failures.length > 0) throw failures[0]
   }
 
-  /** The first signal ends the command in order, a second one at once; a terminal that goes sends SIGHUP twice. */
+  /** The first signal ends the command in order, a second one at once; a closing terminal sends SIGHUP twice. */
   handleSignals(): void {
     for (const signal of SIGNALS) {
       process.on(signal, () => {

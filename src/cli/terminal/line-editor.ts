@@ -3,14 +3,14 @@ import { StringDecoder } from "node:string_decoder"
 import { clearScreenDown, createInterface, cursorTo, type Interface, type Key } from "node:readline"
 import { safe, type SafeText } from "../../wire/text.ts"
 
-/** A screen reader is not cut off while one types, but nothing waits longer than this. */
+/** Rows wait while you type, so that a screen reader is not interrupted, but no longer than this. */
 const HELD_MS = 5000
 const PASTE_ON = "\u001b[?2004h"
 const PASTE_OFF = "\u001b[?2004l"
 
 export type LineEditorEvents = {
   readonly onLine: (text: string) => void
-  /** The line is begun, or empty again. */
+  /** The line was begun, or is empty again. */
   readonly onTyping: (typing: boolean) => void
   /** Ctrl+C on an empty line. */
   readonly onInterrupt: () => void
@@ -26,8 +26,8 @@ export type LineEditor = {
 }
 
 /**
- * Starts typing. A pasted text of several rows becomes one line with line breaks and waits for Enter. With `plain`
- * nothing on the screen is ever changed again, and rows wait while the line is not empty.
+ * Starts the editor. A pasted text of several rows becomes one line with line breaks and waits for Enter. With `plain`
+ * no row on the screen is ever redrawn, and rows wait while the line is not empty.
  */
 export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEditor {
   const { stdout } = process
@@ -61,8 +61,8 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEd
 }
 
 /**
- * The keys of a terminal one at a time. Of several at once, as from a paste or a slow line, Node's editor puts all but
- * the last at the end of the line, wherever the caret is, and loses count of the rows.
+ * Passes the keys of a terminal on one at a time. If several arrive at once, as from a paste or a slow connection,
+ * Node's editor puts all but the last at the end of the line instead of at the caret, and miscounts the rows.
  */
 function keyByKey(terminal: NodeJS.ReadStream): PassThrough {
   const decoder = new StringDecoder("utf8")
@@ -70,14 +70,14 @@ function keyByKey(terminal: NodeJS.ReadStream): PassThrough {
   terminal.on("data", (chunk: Buffer) => {
     for (const key of decoder.write(chunk)) keys.write(key)
   })
-  // a prompt that was answered before has paused it
+  // an earlier prompt has paused it
   terminal.resume()
   return Object.assign(keys, { setRawMode: (raw: boolean) => terminal.setRawMode(raw) })
 }
 
 /**
- * The editor would take the end of its input for Enter and send what nobody has finished. A terminal that has gone may
- * fail as well, also because closing the editor changes its mode: that comes later than the call.
+ * The editor would take the end of its input for Enter and send an unfinished text. A terminal that is gone may fail as
+ * well, also after this call, because closing the editor changes its mode.
  */
 function closeOnHangUp(readline: Interface, terminal: NodeJS.ReadStream): void {
   terminal.once("end", () => readline.close())
@@ -91,7 +91,7 @@ function watchTyping(readline: Interface, keys: PassThrough, onTyping: LineEdito
     if (isBegun !== typing) onTyping(isBegun)
     typing = isBegun
   }
-  // the editor hears the key after us
+  // the editor gets the key after us
   keys.on("keypress", () => setImmediate(check))
 }
 
@@ -101,7 +101,7 @@ function writeRow(row: SafeText, onTaken: (() => void) | undefined): void {
   process.stdout.write(`${row}\n`, (refusal) => (refusal ? undefined : onTaken?.()))
 }
 
-/** Takes the typed text away, writes the row, and types the text again, by the editor's own keys. */
+/** Removes the typed text, writes the row, and types the text again, with the editor's own keys. */
 function redrawingPrinter(readline: Interface): RowPrinter {
   const print: RowPrinter["print"] = (row, onTaken) => {
     const { line: text, cursor } = readline

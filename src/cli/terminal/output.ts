@@ -5,36 +5,35 @@ import { isReaderGone, openSink, type Refusal } from "./sink.ts"
 import { deferred } from "../../async/deferred.ts"
 
 /**
- * How we speak. What a command was asked for goes to stdout, one thing a row, or with --json one object a row that
- * names its schema. Everything else goes to stderr: `✓` for what was done, `!` for a warning, and for a failure
- * `mqttchat: what and why` in lower case without a full stop, then the next command behind an arrow.
- * Colour only repeats what the words say.
+ * The rules of our output. Results go to stdout, one a row, or with --json one object a row that names its schema.
+ * Everything else goes to stderr: `✓` for what was done, `!` for a warning, and for a failure `mqttchat: what and why` in
+ * lower case without a full stop, then the next command after an arrow. Colour only repeats what the words say.
  */
 export type Output = Rows & {
   readonly json: boolean
-  /** Rows that tell of what is done already: where stdout does not take them, the command has succeeded all the same. */
+  /** Rows about what is already done: if stdout does not take them, the command has still succeeded. */
   readonly report: Rows
-  /** A piece of something that is no text, on stdout. */
+  /** Bytes that are not text, on stdout. */
   readonly bytes: (chunk: Uint8Array) => void
   /** A row on stderr; silent under --quiet. */
   readonly info: (row: SafeText) => void
-  /** The same with a tick before it. */
+  /** The same, after a tick. */
   readonly done: (row: SafeText) => void
   /** A row on stderr, even under --quiet. */
   readonly warn: (row: SafeText) => void
-  /** Says what to type next; silent under --quiet. */
+  /** What to type next; silent under --quiet. */
   readonly next: (advice: SafeText) => void
   /** For rows of stdout. */
   readonly styled: (style: Style, text: SafeText) => SafeText
   /** Resolves when everything written to stdout so far was taken or refused, with whether all of it was taken. */
   readonly flushed: () => Promise<boolean>
-  /** Resolves when stdout did not take something that is no report; a command that stays has nothing left to do then. */
+  /** Resolves when stdout did not take a result: a long-running command can then end. */
   readonly lost: Promise<void>
-  /** Tells how the command ended and gives its exit code. What stdout did not take comes before any fault. */
+  /** Prints how the command ended and gives its exit code. A failed write to stdout outranks any other fault. */
   readonly conclude: (fault?: Fault) => Promise<number>
 }
 
-/** Rows on stdout. Where stdout does not take them, the command has failed. */
+/** Rows on stdout. If stdout does not take them, the command has failed. */
 type Rows = {
   readonly data: (row: SafeText) => void
   /** A row of JSON. */
@@ -47,7 +46,7 @@ export type OutputOptions = {
   readonly json: boolean
   readonly quiet: boolean
   readonly colour: Colour
-  /** Makes the commands of an advice fit for typing as they stand. */
+  /** Completes the commands in a hint so that they can be typed unchanged. */
   readonly advice: (advice: string) => string
 }
 
@@ -55,7 +54,7 @@ export type OutputOptions = {
 const STYLE = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 type Style = keyof typeof STYLE
 
-/** What JSON leaves as it is and a terminal or an editor may still act upon. */
+/** What JSON does not escape and a terminal or an editor may still act on. */
 const ACTIVE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 
 export function openOutput(options: OutputOptions): Output {
@@ -99,7 +98,7 @@ function rows(write: (text: string) => void): Rows {
   }
 }
 
-/** A reader that has had enough, as `head -1` has, is told nothing. */
+/** No error if the reader has closed the pipe, as `head -1` does. */
 function faultOfLoss(refusal: Refusal): Fault | undefined {
   return isReaderGone(refusal) ? undefined : diskFault(refusal, "write to stdout")
 }
@@ -127,7 +126,7 @@ function painter(stream: NodeJS.WriteStream, colour: Colour): Painter {
   return (style, text) => `\u001b[${STYLE[style]}m${text}\u001b[0m` as SafeText
 }
 
-/** NO_COLOR is asked before Node is, which would warn about FORCE_COLOR beside it. */
+/** Checks NO_COLOR before asking Node, which would warn if FORCE_COLOR is set as well. */
 function hasColour(stream: NodeJS.WriteStream, colour: Colour): boolean {
   if (colour !== "auto") return colour === "always"
   return !process.env["NO_COLOR"] && stream.isTTY && stream.hasColors()
@@ -144,7 +143,7 @@ function failureJson({ code, message, hint }: Failure): SafeText {
   return toJson("mqttchat/error/1", { code, exit: EXIT_CODE[code], message, hint: hint ?? null })
 }
 
-/** Raw text of others is in it, escaped so that it changes nothing on a terminal that it is printed to. */
+/** It may contain text from others, escaped so that it cannot act on a terminal. */
 function toJson(schema: string, value: object): SafeText {
   const text = JSON.stringify({ schema, ...value })
   return text.replace(ACTIVE_IN_JSON, (character) => {

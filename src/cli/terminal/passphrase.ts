@@ -6,7 +6,7 @@ import type { Context } from "./context.ts"
 import { readFd, readSmallFile } from "./input.ts"
 import { askSecret } from "./prompts.ts"
 
-/** Far above any passphrase that somebody types. */
+/** Far above any typed passphrase. */
 const PASSPHRASE_BYTES_MAX = 1024
 export const PASSPHRASE_FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER"
 
@@ -14,8 +14,8 @@ export const PASSPHRASE_FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER
 export const CREDENTIAL = "mqttchat-passphrase"
 
 /**
- * What --passphrase-file or --passphrase-fd gives, else what systemd hands to a service, without the line's end;
- * undefined where there is none of them.
+ * The passphrase from --passphrase-file or --passphrase-fd, else the one that systemd gives to a service, without its
+ * line end; undefined if there is none.
  */
 export function givenPassphrase({ passphrase, env }: Context): string | undefined {
   const { fd } = passphrase
@@ -32,7 +32,7 @@ export async function passphraseToOpen(context: Context): Promise<string> {
   return given ?? (await askSecret(context, { message: safe`Passphrase:`, flag: PASSPHRASE_FLAG }))
 }
 
-/** A new passphrase, asked twice; empty means that the account on this machine is all the protection there is. */
+/** A new passphrase, asked twice; if empty, only the user's account on this machine protects the keys. */
 export async function newPassphrase(context: Context, flag: string): Promise<string> {
   for (;;) {
     const first = await askSecret(context, {
@@ -46,7 +46,7 @@ export async function newPassphrase(context: Context, flag: string): Promise<str
   }
 }
 
-/** The file in which systemd hands a passphrase over, where it does. */
+/** The file in which systemd hands a passphrase over, if it does. */
 export function credentialFile(env: Context["env"]): string | undefined {
   const folder = env["CREDENTIALS_DIRECTORY"]
   const file = folder === undefined ? undefined : join(folder, CREDENTIAL)

@@ -4,7 +4,7 @@ import type { Context } from "./context.ts"
 
 export type Choice<T> = { readonly name: SafeText; readonly value: T }
 
-/** Asks for a line of text; `flag` is what to give where nobody can be asked. */
+/** Asks for a line of text; `flag` is what to give if there is no terminal to ask at. */
 export async function askText(
   context: Context,
   question: { message: SafeText; suggested: string; flag: string },
@@ -45,7 +45,7 @@ type Question =
   | { type: "confirm"; message: string; default: boolean }
   | { type: "select"; message: string; choices: readonly { name: string; value: number }[] }
 
-/** inquirer answers from a pipe too, so who may be asked is checked before it is even loaded. */
+/** inquirer also reads from a pipe, so we check for a terminal before we load it. */
 async function ask(context: Context, flag: string, question: Question): Promise<unknown> {
   if (!context.isInteractive) {
     throw new Fault("usage", "this needs an answer and there is no terminal to ask at", `give ${flag}`)

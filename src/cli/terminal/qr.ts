@@ -1,4 +1,4 @@
-/** Only where the terminal holds all of it. */
+/** Printed only if the terminal is large enough for it. */
 export async function showQr(text: string): Promise<void> {
   const { renderUnicodeCompact } = await import("uqr")
   const code = renderUnicodeCompact(text, { border: 1 })

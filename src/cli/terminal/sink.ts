@@ -1,15 +1,15 @@
 import { writeSync } from "node:fs"
 import { Socket } from "node:net"
 
-/** Why a stream took no more: its reader closed it, the disk is full, the terminal is gone. */
+/** Why a stream took no more: its reader closed it, the disk is full, or the terminal is gone. */
 export type Refusal = NodeJS.ErrnoException
 
-/** How a pipe, and a socket with unread bytes in it, say that nobody reads them any more. */
+/** The errors of a pipe, and of a socket with unread bytes, whose reader is gone. */
 const READER_GONE: ReadonlySet<string | undefined> = new Set(["EPIPE", "ECONNRESET"])
 
 /** stdout or stderr, which may be closed or full at any time. Writing to it never throws. */
 export type Sink = {
-  /** `onRefused` hears of it when not all of `chunk` was taken; whatever is written later is refused, too. */
+  /** `onRefused` is called if not all of `chunk` was taken; later writes are then refused, too. */
   readonly write: (chunk: string | Uint8Array, onRefused?: (refusal: Refusal) => void) => void
   /** Resolves when everything written so far was taken or refused, with whether all of it was taken. */
   readonly settled: () => Promise<boolean>
@@ -19,7 +19,7 @@ export function openSink(stream: NodeJS.WritableStream & { readonly fd: number }
   let refusal: Refusal | undefined
   let last: Promise<void> = Promise.resolve()
   const refuse = (cause: Refusal): Refusal => (refusal ??= cause)
-  // others write to it as well: an editor of lines, a prompt
+  // the line editor and prompts write to it as well
   stream.on("error", refuse)
   const write: Sink["write"] = (chunk, onRefused = () => undefined) => {
     if (refusal !== undefined) {
@@ -57,7 +57,7 @@ function writeToSocket(
   })
 }
 
-/** Node's own stream for a file throws on some versions, and on all takes a part that was written for the whole. */
+/** Node's own stream for a file throws in some versions, and in all takes a partial write for a complete one. */
 function writeToFile(fd: number, chunk: string | Uint8Array, onRefused: (refusal: Refusal) => void): void {
   const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk
   try {

@@ -1,7 +1,7 @@
 import { Writable } from "node:stream"
 import type { Output } from "./output.ts"
 
-/** stdout for a protocol that is spoken over it. It ends with an error when what it is given is not taken. */
+/** stdout as a stream for a protocol. It fails if stdout does not take what is written. */
 export function stdoutStream(out: Output): Writable {
   return new Writable({
     write: (chunk: Uint8Array, _encoding, done) => {

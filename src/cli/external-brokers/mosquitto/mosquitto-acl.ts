@@ -1,6 +1,6 @@
 import { accessGrants, REGISTRAR_ID, scopeFilter, type ClientKind } from "../../../wire/access-rules.ts"
 
-/** How Mosquitto names the client in a `pattern`: the common name of its certificate. */
+/** Mosquitto's placeholder for the client in a `pattern`: the common name of its certificate. */
 const OWN = "%u"
 
 /** The access list of the devices' listener. */

@@ -1,15 +1,15 @@
-/** Where the files lie, where Mosquitto listens, and the account that must be able to read them. */
+/** The folder of the files, where Mosquitto listens, and the account that must be able to read them. */
 export type MosquittoSettings = {
   /** Absolute, without a slash at the end. */
   readonly folder: string
-  /** Where messages are kept through a restart. */
+  /** Folder of the messages that survive a restart. */
   readonly data: string
   readonly pidFile: string
   /** As in `listener PORT ADDRESS`; undefined is every address. */
   readonly listen: string | undefined
   readonly port: number
   readonly guestPort: number
-  /** Undefined leaves it to Mosquitto, which becomes the user "mosquitto" where root starts it. */
+  /** If undefined, Mosquitto decides: started by root, it becomes the user "mosquitto". */
   readonly user: string | undefined
 }
 

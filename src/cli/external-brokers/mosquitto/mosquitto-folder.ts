@@ -19,9 +19,9 @@ import { DEVICES_ACL, GUESTS_ACL } from "./mosquitto-acl.ts"
 import { mosquittoConfiguration } from "./mosquitto-files.ts"
 
 const GUEST_PORT = 8884
-/** Where Debian puts it, which is not in everybody's PATH. */
+/** Where Debian puts it, which is not in every user's PATH. */
 const DEBIAN_PATH = "/usr/sbin/mosquitto"
-/** A configuration is read line by line; the quotes are the shell's. */
+/** The configuration is read line by line, and the commands below quote the path for a shell. */
 const PATH = /^[^\p{Cc}']+$/u
 const CRL_FILE = "crl.pem"
 const PID_FILE = "mosquitto.pid"
@@ -35,8 +35,8 @@ type MosquittoAddresses = {
 }
 
 /**
- * Lays out a folder from which Mosquitto runs under the authority of this profile's broker. Again for the same folder
- * it renews the server's certificate. Fault `config` for a folder that others may enter.
+ * Writes a folder from which Mosquitto runs under the authority of this profile's broker. Run again for the same
+ * folder, it renews the server's certificate. Fault `config` for a folder that others may enter.
  */
 export async function writeMosquittoFolder(
   context: Context,
@@ -75,7 +75,7 @@ async function writeFiles(folder: string, keys: BrokerKeys, addresses: Mosquitto
       guestPort,
     }),
   })
-  // a list that is there may name somebody
+  // an existing list may name revoked devices
   const list = join(folder, CRL_FILE)
   if (!existsSync(list)) await writeConfig(folder, { [CRL_FILE]: await revocationList([], Date.now()) })
 }

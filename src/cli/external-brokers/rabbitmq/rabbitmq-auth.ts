@@ -5,14 +5,14 @@ import type { Connect } from "../../../transport/transport.ts"
 import type { Context } from "../../terminal/context.ts"
 import { mayConnect } from "../../broker/registrar.ts"
 
-/** What expelling takes where every login is ours to allow. */
+/** What it takes to disconnect a revoked device from a broker that asks us about every login. */
 export type RabbitmqAuth = {
-  /** A link under a device's name; as soon as it is up, nobody else comes in under it. */
+  /** A connection under a device's name. Once it is up, no other client can connect under that name. */
   readonly connect: Connect
   readonly withAuthBackend: (brokerControl: BrokerControl) => BrokerControl
 }
 
-/** Answers RabbitMQ's questions at this port of loopback until the command ends. */
+/** Answers RabbitMQ's access checks at this port of loopback until the command ends. */
 export async function serveRabbitmqAuth(
   context: Context,
   ledger: Ledger,
@@ -20,7 +20,7 @@ export async function serveRabbitmqAuth(
 ): Promise<RabbitmqAuth> {
   const { startRabbitAuthServer } = await import("../../../registrar/rabbitmq-auth-http.ts")
   const isAdmitted = mayConnect(ledger)
-  /** Revoked devices in whose place the registrar is just connecting. */
+  /** Revoked devices under whose names the registrar is connecting right now. */
   const exemptions = new Set<string>()
   const server = await startRabbitAuthServer(port, {
     isDevice: (id) => ledger.state.devices.has(id),

@@ -1,4 +1,4 @@
-/** Where the files lie, where RabbitMQ listens, and where it asks the registrar. */
+/** The folder of the files, where RabbitMQ listens, and where it asks the registrar. */
 export type RabbitmqSettings = {
   /** Absolute, without a slash at the end. */
   readonly folder: string
@@ -9,10 +9,10 @@ export type RabbitmqSettings = {
   readonly registrarPort: number
 }
 
-/** A list of Erlang's. */
+/** An Erlang list. */
 export const PLUGINS = "[rabbitmq_mqtt,rabbitmq_auth_mechanism_ssl,rabbitmq_auth_backend_http].\n"
 
-/** The configuration of one node of RabbitMQ; docs/brokers.md says what was found about it. */
+/** The configuration of one node of RabbitMQ; docs/brokers.md has the reasons. */
 export function rabbitmqConfiguration({ folder, listen, port, registrarPort }: RabbitmqSettings): string {
   const bindAddress = listen === undefined ? String(port) : `${listen}:${port}`
   const registrar = `http://127.0.0.1:${registrarPort}`
@@ -56,7 +56,7 @@ max_message_size = 65536
 `
 }
 
-/** What RabbitMQ's scripts read first, as a shell does: all of it in `folder`, and nothing that other machines could reach but MQTT. */
+/** What RabbitMQ's shell scripts read first: keeps all files in `folder`, and exposes only MQTT to other machines. */
 export function rabbitmqEnvironment(folder: string): string {
   const quotedPath = (name: string): string => `'${folder}/${name}'`
   return `NODENAME=mqttchat@localhost

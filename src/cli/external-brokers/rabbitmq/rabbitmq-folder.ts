@@ -16,16 +16,16 @@ import { ANY_ADDRESS } from "../../broker/bind-address.ts"
 import { PLUGINS, rabbitmqConfiguration, rabbitmqEnvironment } from "./rabbitmq-files.ts"
 
 const REGISTRAR_PORT = 15_880
-/** Debian's `rabbitmq-server` in /usr/sbin would become another user and use the system's folders. */
+/** Not Debian's `rabbitmq-server` in /usr/sbin: that changes to another user and uses the system's folders. */
 const DEBIAN_PATH = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-/** The configuration takes a path as it stands, up to a line's end or a comment; the quotes are the shell's. */
+/** The configuration takes a path unquoted, up to the end of the line or a comment; a shell reads it in quotes. */
 const PATH = /^[^\p{Cc}'#]+$/u
 
 export type RabbitmqOptions = ExternalBrokerOptions & { readonly registrarPort?: number }
 
 /**
- * Lays out a folder from which one node of RabbitMQ runs under the authority of this profile's broker. Again for the
- * same folder it renews the server's certificate. Fault `config` for a folder that others may enter.
+ * Writes a folder from which one node of RabbitMQ runs under the authority of this profile's broker. Run again for the
+ * same folder, it renews the server's certificate. Fault `config` for a folder that others may enter.
  */
 export async function writeRabbitmqFolder(
   context: Context,
