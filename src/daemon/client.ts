@@ -10,12 +10,12 @@ import { LineReader } from "./line-reader.ts"
 import { requireSameVersion, type Peer } from "./peer-version.ts"
 import { ANSWER_BYTES_MAX, faultOf, parseAnswer, REQUEST_BYTES_MAX, writeRequest } from "./rpc.ts"
 
-/** No process listens there: no socket, or a stale one. */
+/** No process is listening: no socket, or a stale one. */
 const NOT_LISTENING = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
 
 /**
- * The owner of the profile, or undefined where none answers. Faults `config` when another user could have put the
- * socket there, `io` when it may not be used, `unavailable` when the owner is another version of this program.
+ * Connects to the owner of the profile; undefined if none answers. Faults `config` if another user could have put the
+ * socket there, `io` if it may not be used, `unavailable` if the owner is another version of this program.
  */
 export async function connectOwner(
   socketPath: string,
@@ -39,7 +39,7 @@ export async function connectRpc(
   return connectSameVersion(socketPath, peer, debug)
 }
 
-/** As `connectRpc`, whatever the version: only to end a daemon, which every version does when asked to `stop`. */
+/** As `connectRpc`, without the version check: only to end a daemon, as every version knows `stop`. */
 export async function connectAnyVersion(socketPath: string): Promise<RpcClient | undefined> {
   return connectSocket(socketPath)
 }

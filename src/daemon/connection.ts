@@ -20,21 +20,21 @@ import {
   type RpcError,
 } from "./rpc.ts"
 
-/** A caller with more questions open than this gets no further ones read. */
+/** With more open requests than this, no more are read from a client. */
 const PENDING_MAX = 64
-/** Nor does one that leaves so many bytes of answers unread: the largest answers wait for each other. */
+/** The same for this many bytes of unread answers: large answers wait for each other. */
 const UNREAD_ANSWERS_MAX = 1024 * 1024
-/** A listener that reads nothing is cut off before it costs more memory than this. */
+/** A listener that does not read is disconnected before it costs more memory than this. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024
-/** So many events of the log are in memory at once for one connection. */
+/** Events of the log in memory at once for one connection. */
 const REPLAY_PAGE = 50
-/** Calls under way may end when the owner ends; one that waits for a peer is cut off. */
+/** When the owner ends, calls may still finish within this time; one that waits for a peer is cut off. */
 const DRAIN_MS = 2_000
 
-/** A complaint quotes what it complains about, which may be long. */
+/** An error quotes what it rejects, which may be long. */
 const ERROR_TEXT_MAX = 200
 
-/** What is asked: each method with the schema of its parameters. */
+/** Each method with the schema of its parameters. */
 export type Service = {
   readonly commands: Readonly<Record<string, { readonly params: v.GenericSchema<unknown, object> }>>
   readonly call: (method: string, params: object) => Promise<unknown>
@@ -66,7 +66,7 @@ export class RpcConnection {
     })
     stream.on("drain", () => this.#processWaiting())
     stream.once("end", () => void this.#inputEnded())
-    // A caller that goes away in the middle is no concern of the owner.
+    // A client that disconnects early does not affect the owner.
     stream.on("error", () => stream.destroy())
     this.closed = new Promise((resolve) => {
       stream.once("close", () => {
@@ -83,7 +83,7 @@ export class RpcConnection {
     this.#lines.length = 0
     this.#stream.pause()
     this.#stopListening?.()
-    // also for one who is answered and does not read it
+    // also for a client that does not read its answers
     const cutOff = setTimeout(() => this.#stream.destroy(), DRAIN_MS)
     void this.closed.then(() => clearTimeout(cutOff))
     await Promise.race([Promise.all(this.#pending), this.closed])
@@ -173,7 +173,7 @@ export class RpcConnection {
     return { read, listen }
   }
 
-  /** A replay waits for a slow reader; only what is live is not held back. */
+  /** A replay waits for a slow reader; live events do not. */
   async #untilRead(): Promise<void> {
     while (this.#stream.writable && this.#stream.writableLength >= UNREAD_ANSWERS_MAX)
       await Promise.race([new Promise((resolve) => this.#stream.once("drain", resolve)), this.closed])

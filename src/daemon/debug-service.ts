@@ -3,7 +3,7 @@ import { methodIn } from "../debug/fields.ts"
 import { Fault } from "../errors.ts"
 import type { Service } from "./connection.ts"
 
-/** The same service, with what is asked noted: the method and how it ended, never what was said. */
+/** The same service, with debug lines for requests: the method and how it ended, never the content. */
 export function debugService(service: Service, debug: Debug): Service {
   if (debug === NO_DEBUG) return service
   const { commands, call, listen } = service

@@ -10,8 +10,8 @@ export type EventSource = {
 export type Replay = { readonly stop: () => void; readonly caughtUp: Promise<void> }
 
 /**
- * Gives what has happened since the event `since`, then what happens, each event once. While the log is read, a live
- * event that the log has is left to the log. `caughtUp` rejects with the fault of the log, and nothing more is given.
+ * Emits the events since `since`, then live ones, each event once. While the log is read, a live event that the log has
+ * comes from the log. If the log fails, `caughtUp` rejects with its fault and nothing more is emitted.
  */
 export function replayEvents(
   { read, listen }: EventSource,
@@ -36,7 +36,7 @@ export function replayEvents(
     while (!isLive && mayGive()) {
       const page = await read(reached)
       for (const event of page.events) if (mayGive()) await give(event)
-      // Nothing came between the last look and this line: no further promise is waited for.
+      // There is no await between the last read and this line, so no event was missed.
       isLive = page.number === reached && announced <= reached
       reached = page.number
     }

@@ -9,11 +9,11 @@ export type OpenProfile = { readonly client: ChatClient; readonly close: () => P
 export type LockableProfileOptions = {
   /** Faults as opening the profile does. */
   readonly open: (passphrase: string) => Promise<OpenProfile>
-  /** Where no passphrase locks the keys, there is nothing to wait for after a lock. */
+  /** Keys without a passphrase cannot be locked: there would be nothing to unlock them with. */
   readonly isLockable: boolean
-  /** Locks after so long without a request. */
+  /** Locks after this long without a request. */
   readonly lockAfterMs?: number | undefined
-  /** Ends after so long without a request, unless a client listens. */
+  /** Ends after this long without a request, unless a client listens. */
   readonly endAfterMs?: number | undefined
   readonly end: () => void
   /** For the process that runs it; all others use `listen`. */
@@ -30,7 +30,7 @@ type Status = Results["status"]
  */
 type State =
   | { readonly kind: "open"; readonly opened: OpenProfile; readonly unsubscribe: () => void }
-  /** `last` is how it was. A locked profile neither sends nor receives, so it still is. */
+  /** `last` is the status at the lock. A locked profile neither sends nor receives, so it stays valid. */
   | { readonly kind: "locked"; readonly last: Status }
 
 /** Holds the keys of a profile for its clients until it is locked, or idle for long. */
@@ -38,9 +38,9 @@ export class LockableProfile implements Service {
   readonly commands = { ...COMMANDS, ...ACCESS }
   readonly #options: LockableProfileOptions
   readonly #listeners = new Set<(event: Event) => void>()
-  /** What was asked of the open profile and is not answered yet. */
+  /** Requests to the open profile that are not answered yet. */
   readonly #pending = new Set<(why: Fault) => void>()
-  /** Locking and unlocking take turns. */
+  /** Locking and unlocking never overlap. */
   readonly #turns = new SerialQueue()
   #state: State
   #timers: NodeJS.Timeout[] = []
@@ -109,7 +109,7 @@ export class LockableProfile implements Service {
   async #lock(): Promise<null> {
     if (this.#state.kind === "locked") return null
     if (!this.#options.isLockable)
-      throw new Fault("refused", "no passphrase locks the keys of this profile", "mqttchat passwd")
+      throw new Fault("refused", "the keys of this profile have no passphrase", "mqttchat passwd")
     const { opened, unsubscribe } = this.#state
     this.#stopTimers()
     this.#state = { kind: "locked", last: await opened.client.call("status", {}) }
@@ -120,7 +120,7 @@ export class LockableProfile implements Service {
     return null
   }
 
-  /** What cannot be closed in order, as on a full disk, is locked all the same. */
+  /** Locks even if closing fails, as on a full disk. */
   async #close({ close }: OpenProfile): Promise<void> {
     try {
       await close()
@@ -151,7 +151,7 @@ export class LockableProfile implements Service {
     for (const listener of this.#listeners) listener(event)
   }
 
-  /** Nothing is asked: from here on the time counts. */
+  /** No request is open: the idle time starts here. */
   #startTimers(): void {
     this.#stopTimers()
     const { lockAfterMs, endAfterMs, end } = this.#options

@@ -5,7 +5,7 @@ import { VERSION_METHOD } from "./rpc.ts"
 /** As npm writes a version; anything else is not shown. */
 const VERSION_TEXT = /^[0-9A-Za-z.+-]{1,32}$/
 
-/** Who answers at a socket, and how to have this version answer there. */
+/** What answers at a socket, and how to replace it with this version. */
 const PEERS = {
   owner: { name: "the mqttchat that has this profile open", hint: "mqttchat daemon stop" },
   broker: { name: "the broker that is running here", hint: "end it, then start it again: mqttchat broker" },
@@ -15,8 +15,8 @@ export type Peer = keyof typeof PEERS
 type Request = (method: string, params: object) => Promise<unknown>
 
 /**
- * Asks for the version before anything else: another one may mean something else by the same request. A version that
- * does not know this question is an earlier one. Fault `unavailable` for another version.
+ * Asks for the version first: another version may mean something else by the same request. One that does not know this
+ * question is older. Fault `unavailable` for another version.
  */
 export async function requireSameVersion(request: Request, peer: Peer): Promise<void> {
   const theirs = await versionOf(request)
@@ -26,7 +26,7 @@ export async function requireSameVersion(request: Request, peer: Peer): Promise<
   throw new Fault("unavailable", `${name} is ${shown}, and this command is version ${VERSION}`, hint)
 }
 
-/** Empty for one that does not say it. */
+/** Empty if it has no version to give. */
 async function versionOf(request: Request): Promise<string> {
   try {
     const answer = await request(VERSION_METHOD, {})

@@ -8,7 +8,7 @@ export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 /** A UUID or a counter; it comes back with the answer. */
 const ID_MAX = 128
 
-/** Answered at every socket, by every version: it is how two versions notice that they are two. */
+/** Every version answers this at every socket, so that a client notices a different version. */
 export const VERSION_METHOD = "version"
 
 /** JSON-RPC 2.0 section 5.1. */
@@ -35,10 +35,10 @@ export type Answer =
   | { readonly kind: "error"; readonly id: number | string | null; readonly error: RpcError }
   | { readonly kind: "event"; readonly event: unknown }
 
-/** What its sender gets for a line that asks for nothing. */
+/** The error answer to a line that is not a request. */
 export type InvalidRequest = { readonly id: number | string | null; readonly error: RpcError }
 
-/** A request, or what its sender gets instead. There are no batches, and no notifications towards the owner. */
+/** A request, or the error to answer with. There are no batches, and no notifications to the owner. */
 export function parseRequest(line: string): Request | InvalidRequest {
   const value = parseJson(line)
   if (value === undefined) return { id: null, error: { code: RPC_ERROR.parse, message: "not JSON" } }
@@ -69,7 +69,7 @@ export function writeAnswer(answer: Answer): string {
   return `${JSON.stringify({ jsonrpc: "2.0", ...body })}\n`
 }
 
-/** What the owner says, or undefined for what no owner says. */
+/** A parsed answer or event of the owner, or undefined for anything else. */
 export function parseAnswer(line: string): Answer | undefined {
   const { jsonrpc, id, method, params, result, error } = fields(parseJson(line))
   if (jsonrpc !== "2.0") return undefined
@@ -88,7 +88,7 @@ export function errorOf(fault: Fault): RpcError {
   return { code: RPC_ERROR.fault, message, data }
 }
 
-/** The Fault as it was on the other side of the socket. */
+/** Rebuilds the Fault of the other side of the socket. */
 export function faultOf({ message, data }: RpcError): Fault {
   return new Fault(data?.code ?? "protocol", message, data?.hint)
 }

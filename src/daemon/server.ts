@@ -11,13 +11,13 @@ import { makePrivateFolder } from "../fs/private-folder.ts"
 import { RpcConnection, type Service } from "./connection.ts"
 import { debugService } from "./debug-service.ts"
 
-/** More than the commands, chats and scripts of one person; further connections are refused. */
+/** More than one person's commands, chats and scripts need; further connections are refused. */
 export const CONNECTIONS_MAX = 512
 
 export type RunningServer = { readonly close: () => Promise<void> }
 
 /**
- * Lets other processes of this user ask the owner of a profile. As `serveCommands`. Such an owner is no daemon: it
+ * Lets other processes of this user use the owner of a profile. As `serveCommands`. Such an owner is not a daemon: it
  * cannot be locked, and ends by itself.
  */
 export function serveOwner(
@@ -32,11 +32,11 @@ export function serveOwner(
 }
 
 function noDaemon(): Fault {
-  return new Fault("unavailable", "a command has this profile open, and no daemon", "mqttchat daemon")
+  return new Fault("unavailable", "this profile is open in a command, not in a daemon", "mqttchat daemon")
 }
 
 /**
- * Lets other processes of this user ask this one: JSON-RPC 2.0, one object a line, on a Unix socket of
+ * Lets other processes of this user send requests to this one: JSON-RPC 2.0, one object a line, on a Unix socket of
  * mode 0600. The caller holds the lock that goes with it, so a socket that is there already is a dead owner's. `close`
  * answers pending requests and reads no more. Makes the socket's folder if there is none. Faults `io`, and `config` when
  * others may enter the folder: until it is 0600, only the folder keeps them from the socket.

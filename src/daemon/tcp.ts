@@ -12,19 +12,19 @@ import { RpcConnections, CONNECTIONS_MAX, closeAll, listen, type RunningServer }
 const AUTH_BYTES_MAX = 512
 /** A program sends its token at once. */
 const AUTH_MS = 5_000
-/** Any user of this machine can connect: those who have not shown the token yet share so many places. */
+/** Any user of this machine can connect, so connections that have not shown the token yet are limited. */
 const UNAUTHENTICATED_MAX = 32
 
 const LF = 0x0a
 const OPENING_BRACE = 0x7b
 
-/** This machine alone. */
+/** Only this machine can reach it. */
 export type LoopbackAddress = { readonly host: "127.0.0.1" | "::1"; readonly port: number }
 
 /**
  * As `serveCommands`, over TCP on loopback. The first line has to be an `auth` with the token, or the connection is
- * closed without a word: a web page can make a browser connect, but not begin with that. Fault `unavailable` when the
- * port is taken.
+ * closed without an answer: a web page can make a browser connect, but cannot send that line. Fault `unavailable` if
+ * the port is taken.
  */
 export async function serveTcp(
   service: Service,
@@ -68,7 +68,7 @@ async function authenticate(socket: Socket, token: string): Promise<boolean> {
   return true
 }
 
-/** Leaves what follows the line in the paused socket. Undefined where no line of JSON has come, or not in time. */
+/** Leaves what follows the line in the paused socket. Undefined if no line of JSON has come in time. */
 function firstLine(socket: Socket): Promise<string | undefined> {
   return new Promise((resolve) => {
     let received: Buffer = Buffer.alloc(0)
@@ -95,7 +95,7 @@ function firstLine(socket: Socket): Promise<string | undefined> {
   })
 }
 
-/** Constant time: it does not depend on where they differ. */
+/** Takes the same time no matter where they differ. */
 function isSame(shown: string, token: string): boolean {
   const [a, b] = [shown, token].map((text) => createHash("sha256").update(text).digest())
   return a !== undefined && b !== undefined && timingSafeEqual(a, b)
