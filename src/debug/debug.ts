@@ -6,17 +6,17 @@ type Values<Declared> = {
   readonly [Name in keyof Declared]?: Declared[Name] extends Field<infer Value> ? Value | undefined : never
 }
 
-/** What may be said of one kind of event. */
+/** The fields of one kind of event. */
 export type DebugFields<Topic extends DebugTopic, Event extends keyof Events<Topic>> = Values<
   Events<Topic>[Event]
 >
 
-/** Notes that something has happened. Only what `DEBUG_EVENTS` declares can be noted, so no secret can. */
+/** Writes a debug line. Only fields that `DEBUG_EVENTS` declares can be written, so no secret can. */
 export type Debug = <Topic extends DebugTopic, Event extends keyof Events<Topic> & string>(
   topic: Topic,
   event: Event,
   fields: DebugFields<Topic, Event>,
 ) => void
 
-/** The usual case: nothing is noted. */
+/** The usual case: no debug output. */
 export const NO_DEBUG: Debug = () => undefined

@@ -4,14 +4,14 @@ import { flag, id, method, number, oneOf } from "./fields.ts"
 const code = oneOf(...FAULT_CODES)
 const milliseconds = number
 const connectionState = { state: oneOf("online", "offline", "stopped"), code, session: flag, mqtt: number }
-/** The number that a contact has in this profile. Its name is a person's, and never in a line. */
+/** The number of a contact in this profile. Names are personal and never written. */
 const contact = number
 const brokerClient = oneOf("device", "guest", "registrar", "refused")
 const topicKind = oneOf("inbox", "pairing", "registration-request", "registration-answer", "other")
 
 /**
- * Everything that a debug line can say, by topic and event: the fields of each, and what each field may hold. A field
- * that is not known is left out.
+ * Everything that a debug line can contain, by topic and event: the fields of each, and what each field may hold. An
+ * unknown field is left out.
  */
 export const DEBUG_EVENTS = {
   connection: {

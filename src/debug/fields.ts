@@ -10,10 +10,10 @@ export type ShortId = string & { readonly [kind]: "ShortId" }
 /** A key of one of our own tables of commands. */
 export type MethodName = string & { readonly [kind]: "MethodName" }
 
-/** What one field of a debug line may hold. No kind of field admits text that a person or a peer chose. */
+/** What one field of a debug line may hold. No kind of field accepts text that a person or a peer chose. */
 export type Field<Value> = {
   readonly admits: (value: unknown) => value is Value
-  /** All that it may hold, where that is a list. */
+  /** All values it may hold, if that is a list. */
   readonly words?: readonly string[]
 }
 
@@ -27,7 +27,7 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): Fie
   return { words, admits: (value): value is Word => words.some((word) => word === value) }
 }
 
-/** Types of keys have a mark that plain bytes do not have. */
+/** Key types are branded; plain bytes are not. */
 type Unmarked<Bytes extends Uint8Array> =
   Exclude<keyof Bytes, keyof Uint8Array | keyof Buffer> extends never ? Bytes : never
 
@@ -36,7 +36,7 @@ export function shortId<Bytes extends Uint8Array>(bytes: Unmarked<Bytes>): Short
   return Buffer.from(bytes.subarray(0, ID_BYTES)).toString("hex") as ShortId
 }
 
-/** The method, if `commands` has it: a caller may ask for any text. */
+/** The method, if `commands` has it: a client may send any text. */
 export function methodIn(commands: object, asked: string): MethodName | undefined {
   return Object.hasOwn(commands, asked) ? (asked as MethodName) : undefined
 }

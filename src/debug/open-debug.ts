@@ -3,7 +3,7 @@ import { type Debug, NO_DEBUG } from "./debug.ts"
 import { DEBUG_EVENTS, DEBUG_TOPICS, type DebugTopic } from "./events.ts"
 import type { Field } from "./fields.ts"
 
-/** The topics of a list with commas; `all` is all of them. Fault `usage` for one that does not exist. */
+/** Parses a list of topics with commas; `all` is all of them. Fault `usage` for an unknown one. */
 export function parseTopics(list: string): ReadonlySet<DebugTopic> {
   const names = list.split(",").flatMap((name) => name.trim() || [])
   return new Set(names.flatMap(topicsNamed))
@@ -34,7 +34,7 @@ function debugLine(now: number, topic: DebugTopic, event: string, fields: object
   const declared: Readonly<Record<string, Readonly<Record<string, Field<unknown>>>>> = DEBUG_EVENTS[topic]
   const admitted = Object.entries(declared[event] ?? {}).flatMap(([name, field]) => {
     const value: unknown = Reflect.get(fields, name)
-    // The compiler has checked it; a cast that went wrong must not write a secret either.
+    // The compiler has checked it already; this also stops a secret behind a wrong cast.
     return field.admits(value) ? [[name, value] as const] : []
   })
   const time = new Date(now).toISOString()
