@@ -1,4 +1,4 @@
-/** Tasks that must not overlap: each starts when all earlier ones have ended, with or without an error. */
+/** Tasks that must not overlap: each starts after all earlier ones have ended, with or without an error. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve()
 
@@ -10,7 +10,7 @@ export class SerialQueue {
     return done
   }
 
-  /** Resolves when all that has been asked for by now is over. */
+  /** Resolves when all tasks queued so far have ended. */
   async idle(): Promise<void> {
     await this.#last
   }

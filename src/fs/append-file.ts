@@ -6,14 +6,14 @@ const PRIVATE = 0o600
 const PERMISSIONS = 0o777
 
 /**
- * Opens a file of this user for appending, 0600, made if it is not there. Faults `config` for a symbolic link, another
- * user's file, one with a second name and what is not a file; `io` and `disk-full`.
+ * Opens a file of this user for appending, 0600, and makes it if it is missing. Faults `config` for a symbolic link,
+ * another user's file, one with a second hard link and what is not a file; `io` and `disk-full`.
  */
 export function openPrivateAppend(path: string): number {
   const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants
   let fd: number | undefined
   try {
-    // Without O_NONBLOCK a pipe in its place would wait for a reader.
+    // Without O_NONBLOCK, opening a pipe would wait for a reader.
     fd = openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY, PRIVATE)
     requireOwnFile(fd, path)
     return fd
@@ -30,7 +30,7 @@ function requireOwnFile(fd: number, path: string): void {
   if ((found.mode & PERMISSIONS) !== PRIVATE) fchmodSync(fd, PRIVATE)
 }
 
-/** What open(2) says of a link (ELOOP), of a pipe without a reader or a socket (ENXIO), and of a folder. */
+/** Errors of open(2) for a link (ELOOP), a pipe without a reader or a socket (ENXIO), and a folder. */
 const NOT_FILES = new Set(["ELOOP", "EMLINK", "ENXIO", "EISDIR"])
 
 function refusal(cause: unknown, path: string): Fault {

@@ -5,21 +5,21 @@ import { codeOf, Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
 import { syncFolder } from "./sync-folder.ts"
 
-/** Room for two writers at once to choose different names. */
+/** Enough that two writers at once choose different names. */
 const TEMPORARY_NAME_BYTES = 8
-/** For its owner's eyes only. */
+/** Only its owner may read and write it. */
 const PRIVATE_MODE = 0o600
 
-/** What a file is to hold, at once or as it is made. */
+/** The contents of a file, as bytes or written piece by piece. */
 type Contents = Uint8Array | AsyncIterable<Uint8Array>
 
-/** What link(2) says where the file system has no hard links, as FAT and exFAT have none. */
+/** Errors of link(2) on file systems without hard links, such as FAT and exFAT. */
 const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]
 
 /**
- * Puts `contents` (0600, its directory 0700 if new) where no file is yet. Whatever stops it half-way, the path
- * holds the whole file or nothing; without hard links, perhaps an empty file. Fault `exists`, `disk-full` or `io`, and
- * whatever making the contents throws.
+ * Writes `contents` to a new file (0600, its directory 0700 if new). If it is interrupted, the path holds the whole file
+ * or nothing; without hard links, perhaps an empty file. Faults `exists`, `disk-full`, `io`, and those of making the
+ * contents.
  */
 export async function createFile(path: string, contents: Contents, hardLink: Commit = link): Promise<void> {
   try {
@@ -29,7 +29,7 @@ export async function createFile(path: string, contents: Contents, hardLink: Com
         await hardLink(temporary, path)
       } catch (error) {
         if (!NO_LINKS.includes(String(codeOf(error)))) throw error
-        // The name is ours before anything takes its place.
+        // Reserves the name before the rename below replaces it.
         await writeFile(path, "", { flag: "wx", mode: PRIVATE_MODE })
         await rename(temporary, path)
       }
@@ -41,8 +41,8 @@ export async function createFile(path: string, contents: Contents, hardLink: Com
 }
 
 /**
- * Puts `contents` in the place of what is there, if anything is: the path holds the old bytes or the new ones, and
- * the new ones are on the disk when this resolves. Fault `disk-full` or `io`.
+ * Writes or replaces a file: the path holds the old bytes or the new ones, and the new ones are on the disk when this
+ * resolves. Faults `disk-full` and `io`.
  */
 export async function replaceFile(
   path: string,
@@ -86,7 +86,7 @@ async function writeSynced(
   })
 }
 
-/** Closes the file whatever becomes of the work on it. */
+/** Closes the file even if the work on it fails. */
 export async function using<T>(file: FileHandle, work: (file: FileHandle) => Promise<T>): Promise<T> {
   try {
     return await work(file)

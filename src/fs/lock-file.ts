@@ -5,7 +5,7 @@ import { codeOf, Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
 import { makePrivateFolder } from "./private-folder.ts"
 
-/** Each turn means that another process finished a takeover in between; so many in a row is no race any more. */
+/** Each retry means that another process finished a takeover meanwhile; this many in a row is not a race. */
 const ATTEMPTS_MAX = 1000
 
 const NONCE = /^[0-9a-f]{32}$/
@@ -15,14 +15,13 @@ export type Lock =
   /** A living process has it, or is taking it over from a dead one. */
   | { readonly kind: "held"; readonly pid: number }
 
-/** Who wrote a lock file. The nonce makes each taking its own, even by one process. */
+/** Who wrote a lock file. The nonce is new each time, even for the same process. */
 type Claim = { readonly pid: number; readonly started: string; readonly nonce: string }
 
 /**
- * Takes the lock file at `path` for this process, or tells who has it. The lock of a dead process is taken over, by
- * one only: its heir is who first creates the file named after the dead claim's nonce. An heir that dies in between
- * has an heir of its own by the same rule. The heir then puts its claim over the dead one in one step.
- * Faults `io` and `disk-full`.
+ * Takes the lock file at `path` for this process, or says who has it. Exactly one process takes over the lock of a dead
+ * one: its heir is the first that creates the file named after the dead claim's nonce. If the heir dies as well, its own
+ * heir is found by the same rule. The heir then replaces the dead claim atomically. Faults `io` and `disk-full`.
  */
 export function takeLock(path: string): Lock {
   makePrivateFolder(dirname(path))
@@ -42,7 +41,7 @@ export function takeLock(path: string): Lock {
   }
 }
 
-/** The process that has the lock at `path`, or is taking it over; undefined where it is free. */
+/** The process that has the lock at `path`, or is taking it over; undefined if it is free. */
 export function lockHolder(path: string): number | undefined {
   const holder = read(path)
   return holder !== undefined && alive(holder) ? holder.pid : undefined
@@ -58,10 +57,10 @@ function acquire(path: string, temporary: string, mine: Claim): Lock {
     if (outcome === "heir") return { kind: "taken", release: () => release(path, mine) }
     if (outcome !== "late") return { kind: "held", pid: outcome.pid }
   }
-  throw new Fault("io", `the lock ${path} never comes to rest`)
+  throw new Fault("io", `the lock ${path} keeps changing hands`)
 }
 
-/** "heir": the lock is ours. "late": the dead claim has gone meanwhile. Otherwise the living heir. */
+/** "heir": the lock is ours. "late": the dead claim was replaced meanwhile. Otherwise the living heir. */
 function takeOver(path: string, temporary: string, dead: Claim): "heir" | "late" | Claim {
   const takeoverFiles: string[] = []
   for (let last = dead; takeoverFiles.length < ATTEMPTS_MAX;) {
@@ -76,7 +75,7 @@ function takeOver(path: string, temporary: string, dead: Claim): "heir" | "late"
   return "late"
 }
 
-/** A will that could be created only because a predecessor cleaned up is void: the lock then bears another nonce. */
+/** Re-check the nonce: if the lock was replaced meanwhile, our claim is stale. */
 function completeTakeover(
   path: string,
   temporary: string,
@@ -108,8 +107,8 @@ function write(claim: Claim): string {
 }
 
 /**
- * Undefined where there is no file. One that is not whole (a power cut) is a dead claim, with a nonce by its place so
- * that a damaged heir's heir has another name.
+ * Undefined if there is no file. An incomplete one (a power cut) is a dead claim. Its nonce comes from its path, so that
+ * the heir of a damaged heir has another name.
  */
 function read(path: string): Claim | undefined {
   try {
@@ -141,8 +140,8 @@ function maySignal(pid: number): "gone" | "ours" | "another user's" {
 }
 
 /**
- * What tells a process from a later one with its number: boot id and start time where /proc has them (proc(5), stat
- * fields 3 and 22). "dead" for a process that is dead and not yet reaped; undefined where the system does not say.
+ * Tells a process from a later one with the same id: boot id and start time from /proc (proc(5), stat fields 3 and 22).
+ * "dead" for a process that is dead and not yet reaped; undefined if the system does not say.
  */
 function processStart(pid: number): string | undefined {
   try {

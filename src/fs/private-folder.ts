@@ -32,7 +32,7 @@ export function requirePrivateFolder(path: string): void {
   )
 }
 
-/** True for a folder of this user that nobody else may enter. */
+/** True for a folder of this user that no one else may enter. */
 export function isPrivateFolder(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined || !found.isDirectory()) return false

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { codeOf } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
 
-/** The bytes of a small file, or undefined where there is none. Fault `io`. */
+/** The bytes of a small file, or undefined if there is none. Fault `io`. */
 export function readIfExists(path: string): Buffer | undefined {
   try {
     return readFileSync(path)

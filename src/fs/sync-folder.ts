@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync } from "node:fs"
 import { open } from "node:fs/promises"
 
-// A name is on the disk when its folder is. Windows cannot open a folder, and needs none of this.
+// A new name is on the disk once its folder is synced. Windows cannot open a folder, and does not need this.
 const NEEDS_SYNC = process.platform !== "win32"
 
 /** Resolves when the names in the folder are on the disk. Rejects as the file system does. */
@@ -15,7 +15,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The same for callers that cannot wait: SQLite, and what ends a process. */
+/** The same for callers that cannot wait: SQLite, and code that ends the process. */
 export function syncFolderNow(path: string): void {
   if (!NEEDS_SYNC) return
   const folder = openSync(path, "r")

@@ -2,14 +2,14 @@ import { writeSync } from "node:fs"
 import type { FileHandle } from "node:fs/promises"
 
 /**
- * So much goes to the system's memory in some microseconds; handing it to a thread costs more than that and, under load,
- * a wait for a processor. What waits for the disk is fdatasync, and that never happens here.
+ * Up to this size a synchronous write reaches the page cache in microseconds; a thread costs more and, under load, a
+ * wait for a processor. Only fdatasync waits for the disk, and it is never called here.
  */
 const AT_ONCE_BYTES = 64 * 1024
 
 /**
- * Writes all of `bytes` at `position` and gives their number. A disk that has just filled up takes a part and says
- * nothing; the next piece then rejects, as the system does.
+ * Writes all of `bytes` at `position` and gives their number. A disk that has just filled up takes a part without an
+ * error; the next write then rejects, as the system does.
  */
 export async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<number> {
   let written = bytes.length <= AT_ONCE_BYTES ? writeSync(file.fd, bytes, 0, bytes.length, position) : 0
