@@ -7,17 +7,17 @@ import { Fault } from "./errors.ts"
 import { profilePaths } from "./paths.ts"
 import { displayName } from "./wire/text.ts"
 
-/** Nobody who presses the tab key waits longer for an owner that is busy. */
+/** The tab key waits no longer than this for a busy owner. */
 const ANSWER_TIMEOUT_MS = 1_000
-/** No list on a screen is longer. */
+/** Longer lists do not fit on a screen. */
 const NAMES_MAX = 1_000
-/** A flag, or what fish takes for somebody's home folder however it is quoted. */
+/** Looks like a flag, or like a home folder to fish, which ignores quotes there. */
 const MISREAD_BY_SHELL = /^[-~]/
 
 /**
- * Prints the names that may be typed after `mqttchat send`, one a line, for the scripts of `mqttchat completion`; a
- * program of its own, because every press of the tab key starts it. Only the owner of the profile is asked: where there
- * is none, the names stay locked away. A name that a shell or a terminal would not take as it is is left out.
+ * Prints the names that may be typed after `mqttchat send`, one a line, for the scripts of `mqttchat completion`. It is
+ * a program of its own because every press of the tab key starts it. It asks only the owner of the profile; if there is
+ * none, it prints nothing and unlocks nothing. It leaves out names that a shell or a terminal would change.
  */
 async function printContactNames(profile: string): Promise<void> {
   const names = (await namesFor(profile)).filter(isPlain)
@@ -37,7 +37,7 @@ async function namesFor(profile: string): Promise<readonly string[]> {
     await owner.close()
     return contacts.slice(0, NAMES_MAX).map(({ name }) => name)
   } catch (fault) {
-    // Whoever presses the tab key asked no question that an error would answer.
+    // An error message would only disturb the command line that is being typed.
     if (!(fault instanceof Fault)) throw fault
     return []
   }

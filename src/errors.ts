@@ -1,6 +1,6 @@
 /**
- * What a process says with its exit code, by kind of fault. The numbers are those of sysexits(3);
- * 75 means "stored, goes out later" and is no failure of the message.
+ * The exit code of each kind of fault. The numbers are those of sysexits(3);
+ * 75 means "stored, goes out later": the message has not failed.
  */
 export const EXIT_CODE = {
   /** Everything works; something protects less than it should. */
@@ -29,8 +29,8 @@ export type FaultCode = keyof typeof EXIT_CODE
 export const FAULT_CODES = Object.keys(EXIT_CODE) as FaultCode[]
 
 /**
- * Everything that stops a command and is no bug: what happened and why (`message`), and what to do next
- * (`hint`, a command where there is one). Neither ever holds a secret.
+ * Everything that stops a command and is not a bug: what happened and why (`message`), and what to do next
+ * (`hint`, a command if there is one). Neither ever holds a secret.
  */
 export class Fault extends Error {
   readonly code: FaultCode
@@ -44,7 +44,7 @@ export class Fault extends Error {
   }
 }
 
-/** What Node, OpenSSL, the operating system or mqtt.js calls an error, where it has a code. */
+/** The error code of Node, OpenSSL, the operating system or mqtt.js, if there is one. */
 export function codeOf(error: unknown): string | number | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined
   return typeof error.code === "string" || typeof error.code === "number" ? error.code : undefined

@@ -26,8 +26,8 @@ type ParsedArguments = {
 }
 
 /**
- * Does a plain `send NAME TEXT` or `inbox`, by the owner of the profile if it has one, and gives the exit code. Undefined
- * where anything else was typed: then the whole program is loaded, which understands more.
+ * Runs a plain `send NAME TEXT` or `inbox`, through the owner of the profile if it has one, and gives the exit code.
+ * Undefined for any other command line: the caller then loads the whole program.
  */
 export async function runFastPath(
   argv: readonly string[],
@@ -53,7 +53,7 @@ export async function runFastPath(
   return out.conclude()
 }
 
-/** Seldom asked for, so it is read only then. */
+/** Rarely needed, so its code is loaded only then. */
 async function debugOutput(): Promise<Debug> {
   if (!process.env["MQTTCHAT_DEBUG"]) return NO_DEBUG
   return (await import("./debug-output.ts")).openDebugOutput(process.env, false)
@@ -64,7 +64,7 @@ async function asOwner({ command, ...globals }: ParsedArguments, defaultProfile:
   return runAction(command.asOwner, { ...globals, color: "auto", input: true }, defaultProfile)
 }
 
-/** What a flag with a value says; undefined for a value that the whole program has to complain about. */
+/** Flags with a value; undefined for a wrong value, which the whole program then reports. */
 const VALUED: Readonly<Record<string, (value: string, flags: Flags) => Flags | undefined>> = {
   "--profile": (profile, flags) => ({ ...flags, profile }),
   "--wait": (value, flags) => {

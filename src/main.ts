@@ -8,10 +8,10 @@ import { display } from "./wire/text.ts"
 
 /** A bug: EX_SOFTWARE of sysexits(3). */
 const BUG = 70
-/** A pipe that is not read must not keep a process that has failed. */
+/** A pipe that is not read must not keep a failed process alive. */
 const LAST_WORDS_MS = 1_000
 
-/** The whole program is loaded only where less will not do. */
+/** The whole program is loaded only if the fast path cannot do it. */
 async function main(argv: readonly string[]): Promise<number> {
   const [first, ...others] = argv
   if (others.length === 0 && (first === "--version" || first === "-V")) return printRows([display(VERSION)])
@@ -24,7 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
   return run(argv, DEFAULT_PROFILE)
 }
 
-/** Whatever reaches this is no fault that anybody foresaw; what runs at exit puts the terminal back. */
+/** Unexpected error: report as a bug. Exit hooks restore the terminal. */
 function reportBug(cause: unknown): void {
   const what = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
   const stderr = openSink(process.stderr)

@@ -7,33 +7,33 @@ const PROFILE_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
 
 /** sun_path holds 104 bytes on macOS and 108 on Linux, the closing zero included. */
 const SOCKET_PATH_BYTES_MAX = 100
-/** Short, and the same for every process of this machine, whatever its TMPDIR. */
+/** Short, and the same for every process of this machine: TMPDIR may differ. */
 const SHORT_FOLDER = "/tmp"
 
-/** The part of the environment that says where things live. */
+/** The environment variables that say where files are. */
 export type PathsEnv = Readonly<Record<string, string | undefined>>
 
 export type ProfilePaths = {
-  /** Folder of everything below but the settings. */
+  /** Folder of everything else here but the settings. */
   readonly root: string
   readonly keyFile: string
   readonly database: string
   readonly settings: string
   readonly socket: string
   readonly lock: string
-  /** What a program shows to the daemon where it asks over TCP. */
+  /** The token that a program shows to the daemon over TCP. */
   readonly apiToken: string
   /** Folder of the embedded broker: certificates, journal, registrar. */
   readonly broker: string
   readonly brokerLock: string
-  /** Where the running broker is asked by its operator's other commands. */
+  /** Socket where the operator's other commands reach the running broker. */
   readonly brokerSocket: string
 }
 
 /**
- * Where a profile's files lie. With MQTTCHAT_HOME all of them are below one folder; otherwise settings and data follow
- * the XDG Base Directory Specification. Its runtime folder is not used: a job of cron or a service of the system does
- * not have it, and would look for the owner's socket elsewhere than its owner. Touches no disk.
+ * Where a profile's files are. With MQTTCHAT_HOME all of them are below one folder; otherwise settings and data follow
+ * the XDG Base Directory Specification. Its runtime folder is not used: a cron job or a system service does not
+ * have it, and would look for the owner's socket in another place than its owner. Touches no disk.
  * Refuses a name that is not 1 to 32 of a-z, 0-9 and hyphen, not starting with a hyphen: Fault `usage`.
  */
 export function profilePaths(env: PathsEnv, profile: string): ProfilePaths {
@@ -80,12 +80,12 @@ function absolute(path: string | undefined): string | undefined {
 }
 
 /**
- * The path itself, or a short one that only this path maps to. The short one lies in a folder of this user where others
- * could put one first: whoever listens or connects there checks the owner.
+ * The path itself, or a short one that only this path maps to. Another user could create the folder of the short one
+ * first, so both server and client check its owner.
  */
 function socketPath(socket: string): string {
   if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
-  // Loaded here: it is seldom needed, and the shortest commands would wait for it.
+  // Loaded here: it is rarely needed, and would slow down the shortest commands.
   const { createHash } = process.getBuiltinModule("node:crypto")
   const name = createHash("sha256").update(socket).digest("hex").slice(0, 32)
   return join(SHORT_FOLDER, `mqttchat-${userInfo().uid}`, `${name}.sock`)

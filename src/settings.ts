@@ -5,14 +5,14 @@ import { diskFault } from "./fs/disk-fault.ts"
 import { makePrivateFolder } from "./fs/private-folder.ts"
 import { readIfExists } from "./fs/read-file.ts"
 
-/** Ours are a few hundred bytes; more is not ours. */
+/** Our settings are a few hundred bytes; a larger file is not ours. */
 const SETTINGS_BYTES_MAX = 65_536
 /** A host name is at most 253 characters (RFC 1035). */
 const HOST_MAX = 253
 const NAME_MAX = 64
 /** A certificate with a long RSA key and many extensions, as PEM. */
 const ANCHOR_MAX = 16_384
-/** As many as an address can name (wire/address.ts), without the first. */
+/** As many as an address can have (wire/address.ts), without the first. */
 const OTHERS_MAX = 4
 
 const endpoint = {
@@ -24,7 +24,7 @@ const BrokerSchema = v.strictObject({
   ...endpoint,
   /** Its other nodes. */
   others: v.exactOptional(v.pipe(v.array(v.strictObject(endpoint)), v.minLength(1), v.maxLength(OTHERS_MAX))),
-  /** Where guests come in, if elsewhere. */
+  /** Where guests connect, if elsewhere. */
   guests: v.exactOptional(v.strictObject(endpoint)),
   trust: v.variant("kind", [
     /** SHA-256(SPKI)[0:16] of the broker's authority as hex. */
@@ -51,10 +51,10 @@ const SettingsSchema = v.strictObject({
   onDemand: v.exactOptional(v.boolean()),
 })
 
-/** What a profile remembers in plain sight. It holds no secret. */
+/** What a profile stores in plain text. It holds no secret. */
 export type Settings = Readonly<v.InferOutput<typeof SettingsSchema>>
 
-/** The settings, or undefined where there are none. Refuses a damaged file: Fault `config`. */
+/** The settings, or undefined if there are none. Refuses a damaged file: Fault `config`. */
 export function readSettings(path: string): Settings | undefined {
   const text = readIfExists(path)?.toString("utf8")
   if (text === undefined) return undefined
@@ -63,7 +63,7 @@ export function readSettings(path: string): Settings | undefined {
   return checked.output
 }
 
-/** Replaces the file as a whole (0600, atomically). Refuses where the present one is damaged: Fault `config`. */
+/** Replaces the file as a whole (0600, atomically). Refuses if the present one is damaged: Fault `config`. */
 export async function writeSettings(path: string, settings: Settings): Promise<void> {
   const { default: Conf } = await import("conf")
   const checked = v.safeParse(SettingsSchema, settings)
@@ -83,7 +83,7 @@ export async function writeSettings(path: string, settings: Settings): Promise<v
   }
 }
 
-/** The value, or undefined for what is no JSON: no settings are undefined, so the schema refuses it. */
+/** The value, or undefined for what is not JSON: no settings are undefined, so the schema refuses it. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
