@@ -130,7 +130,9 @@ test("a power cut anywhere in a rewrite leaves all that was acknowledged before"
   const inRewrite = recorder.cuts.slice(2 * from).map((disk) => disk.get("journal"))
   for (const bytes of new Set(inRewrite)) {
     const kept = await keptAfter(new Map([["journal", bytes ?? Buffer.alloc(0)]]))
-    expect(kept.filter((sequence) => sequence <= MANY)).toEqual(remains.filter((sequence) => sequence <= MANY))
+    expect(kept.filter((sequence) => sequence <= MANY)).toEqual(
+      remains.filter((sequence) => sequence <= MANY),
+    )
   }
   await journal.close()
 })

@@ -241,7 +241,7 @@ test.each([
   [29, 1],
   [31, 0],
 ])(
-  "an old laptop that comes back after %i days is reports %i times that it was replaced",
+  "an old laptop that comes back after %i days learns %i times that it was replaced",
   async (days, reports) => {
     const { fixture, alice, bob } = await couple()
     const path = await backUp(alice)
