@@ -56,6 +56,8 @@ async function connectSameVersion(
     await requireSameVersion(client.request, peer)
     return client
   } catch (cause) {
+    // An owner that ends before it has sent its version is like one that was not there.
+    if (client.hasEnded) return undefined
     debug("daemon", "disagree", { code: cause instanceof Fault ? cause.code : "bug" })
     await client.close()
     throw cause
@@ -93,6 +95,10 @@ class OwnerClient implements ChatClient, RpcClient {
     socket.on("data", (chunk: Buffer) => reader.take(chunk))
     socket.on("error", () => socket.destroy())
     socket.once("close", () => this.#connectionEnded())
+  }
+
+  get hasEnded(): boolean {
+    return this.#socket.destroyed
   }
 
   readonly call = async <C extends Command>(command: C, params: Params<C>): Promise<Results[C]> => {

@@ -138,7 +138,7 @@ test("an INIT that the broker delivers again and again is none that came by chan
   }
   expect(await dropped(bob)).toBe(unmatched)
   await fixture.clock.pass(MINUTE_MS)
-  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was made anew"])
+  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
   expect(framesTo(fixture, alice) - answered).toBeLessThanOrEqual(2)
 })
 
@@ -171,7 +171,7 @@ describe("frames that carried no text", () => {
 /** Before an INIT that nobody understood is repeated, so that the other side begins by itself. */
 const AT_ONCE_MS = 1_000
 
-/** The connection is made anew twice from here and twice from there, and each time both are understood. */
+/** The connection is renewed twice from here and twice from there, and each time both are understood. */
 async function expectRecoveries(fixture: EngineFixture, one: TestProfile, other: TestProfile): Promise<void> {
   const turns = [one, one, other, other]
   for (const [turn, from] of turns.entries()) {
@@ -188,7 +188,7 @@ async function expectRecoveries(fixture: EngineFixture, one: TestProfile, other:
 
 const identityOf = ({ identity }: TestProfile) => toHex(encodeIdentity(identity.public))
 
-describe("after a connection was made anew", () => {
+describe("after a connection was renewed", () => {
   test("either can make it anew again", async () => {
     const { fixture, alice, bob } = await conversation()
     await expectRecoveries(fixture, alice, bob)

@@ -71,7 +71,7 @@ test("a recovery never changes who a contact is: Eve cannot hand her place to Ma
   expect((await bob.client.call("contacts", {})).map(({ name }) => name)).toEqual(["eve"])
   expect(await bob.systemMessages("eve")).toEqual([])
   await recover(eve.identity)
-  expect(await bob.systemMessages("eve")).toEqual(["the connection with eve was made anew"])
+  expect(await bob.systemMessages("eve")).toEqual(["the connection with eve was renewed"])
 })
 
 /** Bob offers a file, and Carol's answer is under way when the broker stops. */

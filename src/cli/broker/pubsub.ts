@@ -31,7 +31,7 @@ export type PlainOptions = {
   readonly key?: string
 }
 
-/** Publishes one message as any MQTT client does, and prints the broker's answer. */
+/** Publishes one message like any MQTT client does, and prints the broker's answer. */
 export async function publishPlain(
   context: Context,
   publication: { topic: string; message: string | undefined },

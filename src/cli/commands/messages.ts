@@ -92,7 +92,7 @@ function addReading(program: Command, start: Start): void {
     )
 }
 
-/** pub and sub: the broker as any MQTT client sees it. */
+/** pub and sub: the broker like any MQTT client sees it. */
 export function addPubSub(program: Command, start: Start): void {
   plain(program.command("pub <topic> [message]"))
     .description("publish one message as plain MQTT, for testing a broker; - or none reads stdin")
