@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -189,10 +189,30 @@ function runs(command: string): boolean {
   }
 }
 
+/**
+ * Ports that a program opens later lie below those that the system gives to connections (32768 on Linux), or a connection
+ * of another test could take one first. Each worker of a run has a range of its own.
+ */
+const PORTS = { first: 18_000, each: 1_000, ranges: 14 } as const
+const range = (Number(process.env["VITEST_POOL_ID"] ?? 0) % PORTS.ranges) * PORTS.each + PORTS.first
+let nextPort = Math.floor(performance.timeOrigin) % PORTS.each
+
+/** A port on loopback that no server uses. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
+  for (let tried = 0; tried < PORTS.each; tried++) {
+    nextPort = (nextPort + 1) % PORTS.each
+    if (await isFree(range + nextPort)) return range + nextPort
+  }
+  throw new Error("no port is free")
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, "127.0.0.1")
+  try {
+    await once(server, "listening")
+  } catch {
+    return false
+  }
   await new Promise((closed) => server.close(closed))
-  return port
+  return true
 }
