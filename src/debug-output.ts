@@ -4,23 +4,21 @@ import { type Debug, NO_DEBUG } from "./debug/debug.ts"
 import { openDebug, parseTopics } from "./debug/open-debug.ts"
 import { openPrivateAppend } from "./fs/append-file.ts"
 import type { PathsEnv } from "./paths.ts"
-import { openSink } from "./cli/terminal/sink.ts"
+
+type LineWriter = (line: string) => void
 
 /**
  * What MQTTCHAT_DEBUG asks for, or with `verbose` all topics: lines on stderr, or in the file that MQTTCHAT_DEBUG_FILE
  * names. Faults `usage` for an unknown topic, `config`, `io` and `disk-full` for the file.
  */
-export function openDebugOutput(env: PathsEnv, verbose: boolean): Debug {
+export function openDebugOutput(env: PathsEnv, verbose: boolean, openStderr: () => LineWriter): Debug {
   const topics = parseTopics(verbose ? "all" : (env["MQTTCHAT_DEBUG"] ?? ""))
   if (topics.size === 0) return NO_DEBUG
-  return openDebug(topics, Date.now, writerFor(env["MQTTCHAT_DEBUG_FILE"]))
+  return openDebug(topics, Date.now, writerFor(env["MQTTCHAT_DEBUG_FILE"], openStderr))
 }
 
-function writerFor(file: string | undefined): (line: string) => void {
-  if (file === undefined || file === "") {
-    const stderr = openSink(process.stderr)
-    return (line) => stderr.write(line)
-  }
+function writerFor(file: string | undefined, openStderr: () => LineWriter): LineWriter {
+  if (file === undefined || file === "") return openStderr()
   const fd = openPrivateAppend(file)
   return (line) => appendOrDrop(fd, line)
 }

@@ -2,6 +2,7 @@ import type { Action } from "./cli/terminal/context.ts"
 import { readDuration, SEND_WAIT_MS } from "./cli/terminal/duration.ts"
 import { withProfile } from "./cli/terminal/hints.ts"
 import { openOutput } from "./cli/terminal/output.ts"
+import { openSink } from "./cli/terminal/sink.ts"
 import { type SendOptions, sendText, showInbox, type ClientContext } from "./cli/messages/messages.ts"
 import { connectOwner } from "./daemon/client.ts"
 import { type Debug, NO_DEBUG } from "./debug/debug.ts"
@@ -53,10 +54,14 @@ export async function runFastPath(
   return out.conclude()
 }
 
+function stderrLines(): (line: string) => void {
+  return openSink(process.stderr).write
+}
+
 /** Rarely needed, so its code is loaded only then. */
 async function debugOutput(): Promise<Debug> {
   if (!process.env["MQTTCHAT_DEBUG"]) return NO_DEBUG
-  return (await import("./debug-output.ts")).openDebugOutput(process.env, false)
+  return (await import("./debug-output.ts")).openDebugOutput(process.env, false, stderrLines)
 }
 
 async function asOwner({ command, ...globals }: ParsedArguments, defaultProfile: string): Promise<number> {

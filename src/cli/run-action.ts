@@ -5,6 +5,7 @@ import { openDebugOutput } from "../debug-output.ts"
 import type { Action, Context } from "./terminal/context.ts"
 import { withProfile } from "./terminal/hints.ts"
 import { exitBySignal, Lifetime } from "./terminal/lifetime.ts"
+import { openSink } from "./terminal/sink.ts"
 import { type Colour, openOutput, type Output } from "./terminal/output.ts"
 
 /** The options of every command. */
@@ -35,7 +36,7 @@ export async function runAction(
   const out = openOutput({ json, quiet, colour: color, advice })
   try {
     if (action instanceof Fault) throw action
-    const debug = openDebugOutput(process.env, verbose)
+    const debug = openDebugOutput(process.env, verbose, () => openSink(process.stderr).write)
     lifetime.handleSignals()
     await untilEnded(action, contextOf(globals, { out, lifetime, debug }))
   } catch (cause) {
