@@ -253,7 +253,9 @@ test.each([
     await alice.start()
     await alice.send("bob", "is anybody there?")
     await fixture.clock.pass(1_000)
-    const moved = (await alice.systemMessages("bob")).filter((line) => line.includes("to another device of yours"))
+    const moved = (await alice.systemMessages("bob")).filter((line) =>
+      line.includes("to another device of yours"),
+    )
     expect(moved).toHaveLength(reports)
     expect(await bob.texts("alice")).not.toContain("is anybody there?")
   },
