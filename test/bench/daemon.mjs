@@ -134,8 +134,8 @@ async function pipeline(alice, bob, sample) {
   let sent = 0
   const waiting = []
   const all = new Promise((resolve) => {
-    bob.listen(({ event }) => {
-      if (event !== "message") return
+    bob.listen(({ kind }) => {
+      if (kind !== "message") return
       arrived++
       if (arrived % SAMPLE_EVERY === 0) sample()
       waiting.shift()?.()
