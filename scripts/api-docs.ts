@@ -33,7 +33,7 @@ const METHODS: Readonly<Record<string, Described>> = { ...COMMANDS, ...ACCESS }
 const OPERATOR_METHODS: Readonly<Record<string, Described>> = ADMIN_COMMANDS
 
 const OPERATOR_SOCKET =
-  "The running broker or registrar answers these on the Unix socket `broker.sock`, beside `owner.sock` and as protected; " +
+  "The running broker or registrar answers these on the Unix socket `broker.sock`, next to `owner.sock` and protected like it; " +
   "`mqttchat broker users` and the like use them. There are no events."
 
 const ERROR: Record<keyof typeof RPC_ERROR, string> = {

@@ -1,4 +1,5 @@
 import { concat } from "../crypto/bytes.ts"
+import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
 import { addEvent } from "./event-log.ts"
 import { LAST_8 } from "./history.ts"
@@ -103,7 +104,7 @@ function forgetContact(database: Database, id: number): void {
 }
 
 /** A text is retransmitted for 30 days, and a clock may be two days wrong: after that it is not repeated. */
-const ABSENT_KEPT_MS = 33 * 24 * 3_600_000
+const ABSENT_KEPT_MS = 33 * DAY_MS
 
 /** It arrived under another id than it is stored under: a repetition must still be acknowledged. */
 function recordAbsent(
