@@ -60,14 +60,47 @@ export function listOf(length: number): Field<readonly Uint8Array[]> {
   )
 }
 
+/** The fields of a record in their columns, worked out once: every row that is read or written uses it. */
+export type RecordColumns<R> = {
+  readonly columns: readonly string[]
+  readonly values: (record: R) => Value[]
+  /** Reads a record from its columns, the first of which is at `from`. */
+  readonly read: (row: Row, from: number) => R
+}
+
+export function recordColumns<R>(fields: Fields<R>): RecordColumns<R> {
+  const placed = placeFields(fields)
+  return {
+    columns: placed.flatMap(({ columns }) => columns),
+    values: (record) => {
+      const values: Value[] = []
+      for (const { name, field } of placed) values.push(...field.write(record[name]))
+      return values
+    },
+    read: (row, from) => {
+      const record: Partial<R> = {}
+      for (const { name, field, at } of placed) record[name] = field.read(row, from + at)
+      return record as R
+    },
+  }
+}
+
+/** Each field with the place of its first column. */
+function placeFields<R>(fields: Fields<R>) {
+  let at = 0
+  return (Object.keys(fields) as (keyof R & string)[]).map((name) => {
+    const field = fields[name]
+    const placed = { name, field, columns: field.columns(name), at }
+    at += placed.columns.length
+    return placed
+  })
+}
+
 /** A nested record, in columns of the same table whose names start with `prefix`. */
 export function group<T>(fields: Fields<T>, prefix = ""): Field<T> {
-  const columns = columnsOf(fields).map((name) => prefix + name)
-  return {
-    columns: () => columns,
-    write: (value) => valuesOf(fields, value),
-    read: (row, at) => readFields(fields, row, at),
-  }
+  const { columns, values, read } = recordColumns(fields)
+  const prefixed = columns.map((name) => prefix + name)
+  return { columns: () => prefixed, write: values, read }
 }
 
 /** A group that may be missing: its columns are then null. */
@@ -79,28 +112,6 @@ export function optional<T>(fields: Fields<T>, prefix = ""): Field<T | undefined
     write: (value) => (value === undefined ? missing : present.write(value)),
     read: (row, at) => (row.isNull(at) ? undefined : present.read(row, at)),
   }
-}
-
-export function columnsOf<R>(fields: Fields<R>): readonly string[] {
-  return namesOf(fields).flatMap((name) => fields[name].columns(name))
-}
-
-export function valuesOf<R>(fields: Fields<R>, record: R): Value[] {
-  return namesOf(fields).flatMap((name) => fields[name].write(record[name]))
-}
-
-export function readFields<R>(fields: Fields<R>, row: Row, from: number): R {
-  const record: Partial<R> = {}
-  let at = from
-  for (const name of namesOf(fields)) {
-    record[name] = fields[name].read(row, at)
-    at += fields[name].columns(name).length
-  }
-  return record as R
-}
-
-function namesOf<R>(fields: Fields<R>): (keyof R & string)[] {
-  return Object.keys(fields) as (keyof R & string)[]
 }
 
 function single<T>(write: (value: T) => Value, read: (row: Row, at: number) => T): Field<T> {

@@ -12,6 +12,8 @@ const SEARCH_WORDS_MAX = 32
 /** The table has a short name here, since the index of words also has a column `text`. */
 const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
 
+const SELECT_BY_MID = `${SELECT} FROM messages m WHERE contact = ? AND mid BETWEEN ? AND ?`
+
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
 const LAST_SEQ = Number.MAX_SAFE_INTEGER
@@ -75,8 +77,7 @@ export function findMessage(
   contact: ContactId,
   mid: Uint8Array,
 ): MessageRecord | undefined {
-  const sql = `${SELECT} FROM messages m WHERE contact = ? AND mid BETWEEN ? AND ?`
-  return database.select(MESSAGES.read, sql, contact, mid, concat(mid, LAST_8))[0]
+  return database.select(MESSAGES.read, SELECT_BY_MID, contact, mid, concat(mid, LAST_8))[0]
 }
 
 export function nextExpiry(database: Database): number | undefined {

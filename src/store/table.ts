@@ -1,5 +1,5 @@
 import type { Database, Row, Value } from "./database.ts"
-import { columnsOf, readFields, valuesOf, type Fields } from "./fields.ts"
+import { recordColumns, type Fields } from "./fields.ts"
 
 /** One table of records: its columns are declared once, and every statement is generated from them. */
 export type Table<R> = {
@@ -14,7 +14,7 @@ export type Table<R> = {
 }
 
 export function table<R>(name: string, key: readonly string[], fields: Fields<R>): Table<R> {
-  const columns = columnsOf(fields)
+  const { columns, values, read } = recordColumns(fields)
   const placeholders = columns.map(() => "?").join(", ")
   const insert = `INSERT INTO ${name} (${columns.join(", ")}) VALUES (${placeholders})`
   const replaced = columns.filter((column) => !key.includes(column))
@@ -24,8 +24,8 @@ export function table<R>(name: string, key: readonly string[], fields: Fields<R>
     columns,
     insert,
     upsert: `${insert} ON CONFLICT (${key.join(", ")}) DO UPDATE SET ${updates}`,
-    values: (record) => valuesOf(fields, record),
-    read: (row) => readFields(fields, row, 0),
+    values,
+    read: (row) => read(row, 0),
   }
 }
 
