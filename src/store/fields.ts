@@ -69,30 +69,30 @@ export type RecordColumns<R> = {
 }
 
 export function recordColumns<R>(fields: Fields<R>): RecordColumns<R> {
-  const placed = placeFields(fields)
+  const indexed = indexColumns(fields)
   return {
-    columns: placed.flatMap(({ columns }) => columns),
+    columns: indexed.flatMap(({ columns }) => columns),
     values: (record) => {
       const values: Value[] = []
-      for (const { name, field } of placed) values.push(...field.write(record[name]))
+      for (const { name, field } of indexed) values.push(...field.write(record[name]))
       return values
     },
     read: (row, from) => {
       const record: Partial<R> = {}
-      for (const { name, field, at } of placed) record[name] = field.read(row, from + at)
+      for (const { name, field, at } of indexed) record[name] = field.read(row, from + at)
       return record as R
     },
   }
 }
 
-/** Each field with the place of its first column. */
-function placeFields<R>(fields: Fields<R>) {
+/** Each field with the index of its first column. */
+function indexColumns<R>(fields: Fields<R>) {
   let at = 0
   return (Object.keys(fields) as (keyof R & string)[]).map((name) => {
     const field = fields[name]
-    const placed = { name, field, columns: field.columns(name), at }
-    at += placed.columns.length
-    return placed
+    const indexed = { name, field, columns: field.columns(name), at }
+    at += indexed.columns.length
+    return indexed
   })
 }
 
