@@ -13,10 +13,11 @@ const NAME_CELLS_MAX = 32
 
 const PLAIN = /^[\x20-\x7e]*$/
 const INVISIBLE = /[\u00ad\u200b\u2060\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
-const CONTROL =
-  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\p{Surrogate}/gu
+const LONE_SURROGATE = /\p{Surrogate}/gu
+const REPLACEMENT = "\ufffd"
+const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 /** Joiners between marks would otherwise let marks pile up without end. */
-const PILED_MARKS = /((?:\p{M}[\u200c\u200d]*){3})[\p{M}\u200c\u200d]+/gu
+const PILED_MARKS = /((?:\p{M}[\u200c\u200d]*){3})(?:\p{M}[\u200c\u200d]*)+/gu
 const WIDE =
   /\p{Emoji_Presentation}|[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u
 
@@ -36,12 +37,13 @@ export function readText(bytes: Uint8Array): Text | undefined {
 /** An untrusted message, made safe for a terminal [W-80] [W-81]. */
 export function display(untrusted: string): SafeText {
   if (PLAIN.test(untrusted)) return untrusted as SafeText
-  return clean(untrusted.replaceAll("\r\n", "\n")).replaceAll("\n", GUTTER) as SafeText
+  const text = withoutInvisible(untrusted).replaceAll("\r\n", "\n")
+  return withPictures(text).replaceAll("\n", GUTTER) as SafeText
 }
 
 /** An untrusted name or label: one line of at most 32 cells, in one normal form [W-82]. */
 export function displayName(untrusted: string): SafeText {
-  const label = clean(untrusted.normalize("NFC")).replaceAll("\n", "␊")
+  const label = withPictures(withoutInvisible(untrusted).normalize("NFC")).replaceAll("\n", "␊")
   let cells = 0
   let shown = ""
   for (const character of label) {
@@ -61,8 +63,17 @@ export function joined(parts: readonly SafeText[], separator: string): SafeText 
   return parts.join(separator) as SafeText
 }
 
-function clean(untrusted: string): string {
-  return untrusted.replace(INVISIBLE, "").replace(CONTROL, picture).replace(PILED_MARKS, "$1")
+/**
+ * Lone surrogates first: two that an invisible character keeps apart would otherwise become one character when it is
+ * removed, and what they become may be invisible itself [W-80].
+ */
+function withoutInvisible(untrusted: string): string {
+  return untrusted.replace(LONE_SURROGATE, REPLACEMENT).replace(INVISIBLE, "")
+}
+
+/** Of text without invisible characters: one between two marks would hide that they are piled. */
+function withPictures(text: string): string {
+  return text.replace(CONTROL, picture).replace(PILED_MARKS, "$1")
 }
 
 function picture(character: string): string {
@@ -70,6 +81,5 @@ function picture(character: string): string {
   if (code < 0x20) return String.fromCodePoint(0x2400 + code)
   if (code === 0x7f) return "␡"
   const hex = code.toString(16).toUpperCase().padStart(2, "0")
-  if (code < 0xa0) return `<${hex}>`
-  return code >= 0xd800 && code <= 0xdfff ? "\ufffd" : `<U+${hex.padStart(4, "0")}>`
+  return code < 0xa0 ? `<${hex}>` : `<U+${hex.padStart(4, "0")}>`
 }
