@@ -17,6 +17,8 @@ export type WordCount = 2 | 3
 
 /** The longest code is 4 + 3 words of 8 letters + 3 hyphens; spoken separators and a host fit into the rest. */
 const TYPED_CHARACTERS_MAX = 320
+/** An unknown word is repeated in the answer, but not all of a long one. */
+const SHOWN_CHARACTERS_MAX = 16
 const NAMEPLATE = /^[1-9][0-9]{0,3}$/
 
 /** A nameplate from 1 to 9999 and two or three words, each drawn evenly [P-1]. */
@@ -31,8 +33,9 @@ export function makeCode(words: WordCount, random: Random): PairingCode {
  * The nameplate and all words must be ones that `makeCode` can draw [P-1].
  */
 export function parseCode(typed: string): ParsedCode {
-  if (typed.length > TYPED_CHARACTERS_MAX) return { kind: "bad", why: "that is too long for a code" }
-  const [codeText = "", address, ...more] = typed.normalize("NFKC").trim().toLowerCase().split("@")
+  const text = normalized(typed)
+  if (text === undefined) return { kind: "bad", why: "that is too long for a code" }
+  const [codeText = "", address, ...more] = text.split("@")
   const at = address === undefined ? undefined : parseAddress(address)
   if (more.length > 0 || (address !== undefined && at === undefined)) {
     return { kind: "bad", why: "the @ of a code is followed by HOST or HOST:PORT" }
@@ -44,16 +47,27 @@ export function parseCode(typed: string): ParsedCode {
   return checkWords(nameplate, words, at)
 }
 
+/** Both bounds are needed: NFKC makes up to 18 characters of one. */
+function normalized(typed: string): string | undefined {
+  if (typed.length > TYPED_CHARACTERS_MAX) return undefined
+  const text = typed.normalize("NFKC")
+  return text.length > TYPED_CHARACTERS_MAX ? undefined : text.trim().toLowerCase()
+}
+
 function checkWords(nameplate: string, words: readonly string[], at: Address | undefined): ParsedCode {
   const unknown = words.find((word) => !isWord(word))
   if (unknown === undefined) {
     return { kind: "code", code: { nameplate: Number(nameplate), text: [nameplate, ...words].join("-") }, at }
   }
-  const why = `"${unknown}" is not a code word`
+  const why = `"${shortened(unknown)}" is not a code word`
   const near = nearestWord(unknown)
   if (near === undefined) return { kind: "bad", why }
   const meant = words.map((word) => (word === unknown ? near : word))
   return { kind: "bad", why, suggestion: [nameplate, ...meant].join("-") }
+}
+
+function shortened(word: string): string {
+  return word.length <= SHOWN_CHARACTERS_MAX ? word : `${word.slice(0, SHOWN_CHARACTERS_MAX)}…`
 }
 
 /** 48 even bits: taken modulo at most 9999, no result is likelier than another by more than 2^-34. */

@@ -1,3 +1,13 @@
+/**
+ * `editDistance` if it is at most `max`. Two spellings whose lengths differ by more are further apart, so the work is
+ * bounded by the shorter one, however long the other is.
+ */
+export function editDistanceWithin(from: string, to: string, max: number): number | undefined {
+  if (Math.abs(from.length - to.length) > max) return undefined
+  const errors = editDistance(from, to)
+  return errors <= max ? errors : undefined
+}
+
 /** The Levenshtein distance with two swapped neighbours as one error, a common one in typing. */
 export function editDistance(from: string, to: string): number {
   let before: readonly number[] = []

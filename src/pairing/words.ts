@@ -1,11 +1,14 @@
 import { wordlist } from "@scure/bip39/wordlists/english.js"
-import { editDistance } from "./edit-distance.ts"
+import { editDistanceWithin } from "./edit-distance.ts"
 
 const WORD_BITS = 11
 /** 44 bits: too many to search for a handshake with four given words while two people look at their screens. */
 const COMPARED_WORDS = 4
 /** A spelling further away than this is another word. */
-const TYPING_ERRORS_MAX = 3
+const TYPING_ERRORS_MAX = 2
+
+/** The longest words have 8 letters: nothing longer than this is near one of them. */
+const NEAR_WORD_CHARACTERS_MAX = 8 + TYPING_ERRORS_MAX
 
 const known = new Set(wordlist)
 
@@ -29,12 +32,13 @@ export function fourWords(sas: Uint8Array): string[] {
 }
 
 /** The word that was probably meant, or undefined if none is near. */
-export function nearestWord(typed: string): string | undefined {
+export function nearestWord(typed: string, words: Iterable<string> = WORDS): string | undefined {
+  if (typed.length > NEAR_WORD_CHARACTERS_MAX) return undefined
   let best: string | undefined
-  let least = TYPING_ERRORS_MAX
-  for (const word of WORDS) {
-    const errors = editDistance(typed, word)
-    if (errors < least) [best, least] = [word, errors]
+  let allowed = TYPING_ERRORS_MAX
+  for (const word of words) {
+    const errors = editDistanceWithin(typed, word, allowed)
+    if (errors !== undefined) [best, allowed] = [word, errors - 1]
   }
   return best
 }

@@ -10,6 +10,8 @@ export type SafeText = string & { readonly [kind]: "SafeText" }
 const TEXT_BYTES_MAX = 65_536
 /** A longer name would push the text after it off the line. */
 const NAME_CELLS_MAX = 32
+/** More than any name of that width needs, marks and joiners included. To compose n marks takes n² steps. */
+const NAME_CHARACTERS_MAX = 1024
 
 const PLAIN = /^[\x20-\x7e]*$/
 const INVISIBLE = /[\u00ad\u200b\u2060\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/gu
@@ -43,7 +45,7 @@ export function display(untrusted: string): SafeText {
 
 /** An untrusted name or label: one line of at most 32 cells, in one normal form [W-82]. */
 export function displayName(untrusted: string): SafeText {
-  const label = withPictures(withoutInvisible(untrusted).normalize("NFC")).replaceAll("\n", "␊")
+  const label = withPictures(withoutInvisible(beginning(untrusted)).normalize("NFC")).replaceAll("\n", "␊")
   let cells = 0
   let shown = ""
   for (const character of label) {
@@ -52,6 +54,12 @@ export function displayName(untrusted: string): SafeText {
     shown += character
   }
   return shown as SafeText
+}
+
+/** What a name can be made of: all of a short text, or the first whole characters of a long one. */
+function beginning(untrusted: string): string {
+  if (untrusted.length <= NAME_CHARACTERS_MAX) return untrusted
+  return `${untrusted.slice(0, NAME_CHARACTERS_MAX).replace(/[\ud800-\udbff]$/, "")}…`
 }
 
 /** Our own text around cleaned values. */

@@ -85,6 +85,37 @@ describe("a code", () => {
   })
 })
 
+describe("a word that a stranger made long", () => {
+  it("is refused without a suggestion, and not repeated in full", () => {
+    const long = "a".repeat(300)
+    expect(parseCode(`7-${long}-river`)).toEqual({
+      kind: "bad",
+      why: `"${"a".repeat(16)}…" is not a code word`,
+    })
+  })
+
+  it("is bounded after normalization, which makes 18 characters of one", () => {
+    expect(parseCode(`7-${"\ufdfa".repeat(300)}-river`)).toEqual({
+      kind: "bad",
+      why: "that is too long for a code",
+    })
+  })
+
+  it("is compared with no word of the list", () => {
+    let compared = 0
+    const words = function* (): Generator<string> {
+      for (const word of WORDS) {
+        compared++
+        yield word
+      }
+    }
+    expect(nearestWord("r".repeat(11), words())).toBeUndefined()
+    expect(compared).toBe(0)
+    expect(nearestWord("rivver", words())).toBe("river")
+    expect(compared).toBe(WORDS.length)
+  })
+})
+
 describe("the four words", () => {
   it("are the first 44 bits, first bit first [P-30]", () => {
     expect(fourWords(new Uint8Array(32))).toEqual(["abandon", "abandon", "abandon", "abandon"])

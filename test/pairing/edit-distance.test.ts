@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { editDistance } from "../../src/pairing/edit-distance.ts"
+import { editDistance, editDistanceWithin } from "../../src/pairing/edit-distance.ts"
 
 const word = fc.stringMatching(/^[abc]{0,7}$/)
 
@@ -35,5 +35,20 @@ describe("the distance between two spellings", () => {
         expect(errors).toBeLessThanOrEqual(Math.max(a.length, b.length))
       }),
     )
+  })
+})
+
+describe("the distance within a limit", () => {
+  it("is the distance, or nothing above the limit", () => {
+    fc.assert(
+      fc.property(word, word, fc.nat(7), (a, b, max) => {
+        const errors = editDistance(a, b)
+        expect(editDistanceWithin(a, b, max)).toBe(errors <= max ? errors : undefined)
+      }),
+    )
+  })
+
+  it("is not looked for in a text of a hundred million letters", () => {
+    expect(editDistanceWithin("abandon", "a".repeat(100_000_000), 2)).toBeUndefined()
   })
 })

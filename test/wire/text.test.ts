@@ -83,6 +83,12 @@ describe("a name", () => {
     for (const narrow of ["é", "€", "→"]) expect(displayName(narrow.repeat(32))).toBe(narrow.repeat(32))
   })
 
+  it("of millions of marks is cut before it is composed, which would take as many steps as their square [W-82]", () => {
+    expect(displayName("b" + "\u0316\u0301".repeat(2_000_000))).toMatch(/^b\p{M}{2,3}…$/u)
+    expect(displayName("\u200b".repeat(1_024) + "bob")).toBe("…")
+    expect(displayName("\u200b".repeat(1_023) + "😀")).toBe("…")
+  })
+
   it("looks the same however it was composed [W-82]", () => {
     expect(displayName("Zoe\u0308")).toBe(displayName("Zo\u00eb"))
   })

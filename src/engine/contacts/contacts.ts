@@ -1,6 +1,6 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import { editDistance } from "../../pairing/edit-distance.ts"
+import { editDistanceWithin } from "../../pairing/edit-distance.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
 import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
 import { displayName, readText } from "../../wire/text.ts"
@@ -92,8 +92,8 @@ export function fingerprintDigits(identity: Uint8Array): string {
 
 function nearNames(state: EngineState, wanted: string): string[] {
   return [...state.contacts.values()]
-    .map(({ name }) => ({ name, away: editDistance(folded(name), wanted) }))
-    .filter(({ name, away }) => away <= NEAR_DISTANCE && away < name.length)
+    .map(({ name }) => ({ name, away: editDistanceWithin(folded(name), wanted, NEAR_DISTANCE) ?? Infinity }))
+    .filter(({ name, away }) => away < name.length)
     .sort((a, b) => a.away - b.away)
     .slice(0, NEAR_NAMES_MAX)
     .map(({ name }) => name)
