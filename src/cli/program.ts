@@ -6,6 +6,7 @@ import type { Action, Start } from "./terminal/context.ts"
 import { fileDescriptor } from "./commands/option-parsers.ts"
 import { addDevices, addRegister, addRegistrar } from "./commands/broker.ts"
 import { addBackups } from "./commands/backup.ts"
+import { addConfig } from "./commands/config.ts"
 import { addDaemon } from "./commands/daemon.ts"
 import { addContacts } from "./commands/contacts.ts"
 import { addShell } from "./commands/shell.ts"
@@ -92,6 +93,7 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
       new Option("--color <when>", "use colour").choices(["auto", "always", "never"]).default("auto"),
     )
   addProfile(program, start)
+  addConfig(program, start)
   addBackups(program, start)
   addBroker(program, start)
   addRegistrar(program, start)

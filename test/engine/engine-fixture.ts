@@ -209,5 +209,6 @@ function configOf(credential: StoredCredential): ProfileConfig {
     saveBroker: () => Promise.resolve(),
     saveCredential: () => Promise.resolve(),
     saveHints: () => Promise.resolve(),
+    reload: () => undefined,
   }
 }

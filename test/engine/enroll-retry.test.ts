@@ -43,6 +43,7 @@ async function invited(
         credential = saved
       },
       saveHints: () => Promise.resolve(),
+      reload: () => undefined,
     },
   })
   const link = async () => (await alice.client.call("status", {})).connection.kind

@@ -23,6 +23,7 @@ async function newcomer(
       return Promise.resolve()
     },
     saveHints: () => Promise.resolve(),
+    reload: () => undefined,
     saveCredential: (given) => {
       credential = given
       saved.push(given)
@@ -80,6 +81,7 @@ test("the owner's account is not passed on; the newcomer gets a hint what to ask
     saveBroker: none,
     saveCredential: none,
     saveHints: none,
+    reload: () => undefined,
   }
   const alice = await fixture.profile("alice", { config })
   const { profile: bob, saved } = await newcomer(fixture, "bob")

@@ -120,6 +120,7 @@ export class PairingFixture {
           return Promise.resolve()
         },
         saveHints: () => Promise.resolve(),
+        reload: () => undefined,
       },
       now: options.now ?? Date.now,
       random,

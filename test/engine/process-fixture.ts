@@ -53,6 +53,7 @@ export async function openRealEngine(
       saveBroker: () => Promise.resolve(),
       saveCredential: () => Promise.resolve(),
       saveHints: () => Promise.resolve(),
+      reload: () => undefined,
     },
     now: () => begun + (Date.now() - begun) * pace,
     random: systemRandom,

@@ -176,6 +176,7 @@ test("a renewal that is answered after a join leaves the credential of the join 
         return Promise.resolve()
       },
       saveHints: () => Promise.resolve(),
+      reload: () => undefined,
     },
     renew: () => new Promise((resolve) => (answer = resolve)),
     after: () => () => undefined,

@@ -60,12 +60,15 @@ export async function openProfile(
   lifetime.defer(store.close)
   const { identity } = keyFile.ring
   const after = timersOf(context)
+  const config = profileConfigFor(context, settings, keyFile)
   const client = await openEngine({
     ...edgePorts(store, debug),
     identity,
-    name: settings.name,
+    get name() {
+      return config.name()
+    },
     ...enrollmentPorts({ identity, random: systemRandom, after }),
-    config: profileConfigFor(context, settings, keyFile),
+    config,
     now: Date.now,
     random: systemRandom,
     after,
@@ -124,7 +127,11 @@ function timersOf({ lifetime }: Context): Ports["after"] {
 }
 
 /** Reads and saves what the engine knows about its broker: settings, key file, and the folder of our own broker. */
-export function profileConfigFor({ paths }: Context, settings: Settings, keyFile: KeyFile): ProfileConfig {
+export function profileConfigFor(
+  { paths }: Context,
+  settings: Settings,
+  keyFile: KeyFile,
+): ProfileConfig & { readonly name: () => string } {
   let { ring } = keyFile
   let current = settings
   const save = async (change: Pick<Settings, "broker" | "here">): Promise<void> => {
@@ -133,6 +140,8 @@ export function profileConfigFor({ paths }: Context, settings: Settings, keyFile
     await writeSettings(paths.settings, current)
   }
   return {
+    name: () => current.name,
+    reload: () => (current = readSettings(paths.settings) ?? current),
     broker: () => (current.here ? here(paths) : brokerOf(current)),
     // If there is an invitation as well as a certificate, the broker has a new authority.
     credential: () => (current.here ? readOperatorInvitation(paths) : undefined) ?? ring.credential,

@@ -3,6 +3,7 @@ export const COMMAND_NAMES = [
   "broker",
   "chat",
   "completion",
+  "config",
   "contacts",
   "daemon",
   "device",

@@ -6,7 +6,9 @@ import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
 /** The profile itself: its status, its broker and its backup. Code that few commands need is loaded on demand. */
-export function profileCommands(parts: EngineParts): Handlers<"status" | "catch-up" | "register" | "export"> {
+export function profileCommands(
+  parts: EngineParts,
+): Handlers<"status" | "catch-up" | "reload-settings" | "register" | "export"> {
   const { ports, broker, events } = parts
   return {
     status: async () => {
@@ -23,6 +25,10 @@ export function profileCommands(parts: EngineParts): Handlers<"status" | "catch-
     "catch-up": async () => {
       if (await catchUp(parts)) await parts.gapRequests.closeOld()
       return null
+    },
+    "reload-settings": () => {
+      ports.config.reload()
+      return Promise.resolve(null)
     },
     register: async (params) => (await import("../pairing/register.ts")).register(parts.pairing, params),
     export: async (params) => (await import("../backup/export.ts")).exportBackup(parts, params),

@@ -165,6 +165,11 @@ export const COMMANDS = {
     result: shape.paired,
   },
   "pair-cancel": { about: "Cancels the offer.", params: empty, result: nothing },
+  "reload-settings": {
+    about: "Reads the settings of the profile again, after another process has changed them.",
+    params: empty,
+    result: nothing,
+  },
   register: {
     about:
       "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",

@@ -44,6 +44,8 @@ export type ProfileConfig = {
   readonly saveCredential: (credential: StoredCredential) => Promise<void>
   /** What a connection learned about the present broker; it saves the next start a connection or two. */
   readonly saveHints: (hints: BrokerHints) => Promise<void>
+  /** Another process has changed the settings. */
+  readonly reload: () => void
 }
 
 /** The credential for a broker that the profile did not know. */
@@ -93,7 +95,7 @@ export type Invite = (request: {
 export type Ports = {
   readonly store: Store
   readonly identity: IdentityKeys
-  /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. */
+  /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. It may change, so it is not copied. */
   readonly name: string
   readonly connect: Connect
   readonly enroll: Enroll
