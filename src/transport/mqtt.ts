@@ -16,7 +16,8 @@ import type {
   Transport,
   TransportEvents,
 } from "./transport.ts"
-import { openSocket, pinOf } from "./trust.ts"
+import { pinOf } from "./pin.ts"
+import { openSocket } from "./trust.ts"
 import type { TlsCache } from "./trust.ts"
 import { type Attempt, connectWithFallback } from "./version-fallback.ts"
 

@@ -1,17 +1,16 @@
-import { createHash, X509Certificate } from "node:crypto"
+import { X509Certificate } from "node:crypto"
 import { isIP } from "node:net"
 import { connect as connectTls } from "node:tls"
-import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls"
+import type { ConnectionOptions, TLSSocket } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
-import { PIN_BYTES } from "../wire/access.ts"
 import { failureOf, NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
+import { pinOf } from "./pin.ts"
+import { chainOf, checkPinnedServer } from "./server-identity.ts"
 import type { BrokerAddress, Credential, ConnectTarget, Trust } from "./transport.ts"
 
 /** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
 const HANDSHAKE_MS = 10_000
-/** Server, two intermediates and a root; more is refused rather than hashed. */
-const CHAIN_MAX = 8
 
 /** To look at a chain only. Without the empty list Node would first parse the 140 authorities it knows, in 100 ms. */
 const UNCHECKED: ConnectionOptions = { rejectUnauthorized: false, ca: [] }
@@ -27,8 +26,8 @@ export type ProvenSocket = {
 export type TlsCache = { anchor: string | undefined; session: Buffer | undefined }
 
 /**
- * Opens TLS 1.3 to the broker. With a pin, the one certificate whose key matches is the only anchor, with chain, purpose
- * and host checked by OpenSSL and Node; where none is known yet, or the known one does not prove this server, a
+ * Opens TLS 1.3 to the broker. With a pin, the one certificate whose key matches is the only anchor, with chain, dates
+ * and purpose checked by OpenSSL, and the host name only where it counts (server-identity.ts); where none is known yet, or the known one does not prove this server, a
  * connection that carries no credential fetches the chain first. Rejects with the errors that `failureOf` reads.
  */
 export async function openSocket(
@@ -62,7 +61,7 @@ async function connectPinned(
   const connectWith = (anchor: string): Promise<TLSSocket> =>
     handshake(
       address,
-      { ...clientCertificate(credential), ...verifyOptions(tlsCache), ...anchorOptions(anchor) },
+      { ...clientCertificate(credential), ...verifyOptions(tlsCache), ...anchorOptions(trust.pin, anchor) },
       signal,
     )
   const known = tlsCache.anchor ?? knownAnchor(trust)
@@ -92,12 +91,6 @@ function clientCertificate(credential: Credential): ConnectionOptions {
   return credential.kind === "device" ? { cert: credential.certificate, key: credential.key } : {}
 }
 
-/** SHA-256(SPKI)[0:16] of a certificate, PEM or DER. */
-export function pinOf(certificate: string | Buffer): Uint8Array {
-  const spki = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" })
-  return new Uint8Array(createHash("sha256").update(spki).digest().subarray(0, PIN_BYTES))
-}
-
 function verifyOptions(tlsCache: TlsCache): ConnectionOptions {
   const session = tlsCache.session === undefined ? {} : { session: tlsCache.session }
   return { ...session, rejectUnauthorized: true }
@@ -107,13 +100,17 @@ function verifyOptions(tlsCache: TlsCache): ConnectionOptions {
  * The pinned certificate is the anchor at any place in the chain. Only together with `ca`: a partial chain alone
  * makes Node 20 forget the authorities it knows.
  */
-function anchorOptions(anchor: string): ConnectionOptions {
-  return { ca: anchor, allowPartialTrustChain: true }
+function anchorOptions(pin: Uint8Array, anchor: string): ConnectionOptions {
+  return {
+    ca: anchor,
+    allowPartialTrustChain: true,
+    checkServerIdentity: (host, shown) => checkPinnedServer({ pin, anchor }, host, shown),
+  }
 }
 
 async function findAnchor(address: BrokerAddress, pin: Uint8Array, signal: AbortSignal): Promise<string> {
   const socket = await handshake(address, UNCHECKED, signal)
-  const chain = chainOf(socket)
+  const chain = chainOf(socket.getPeerCertificate(true))
   socket.destroy()
   const match = chain.find((certificate) => equal(pinOf(certificate), pin))
   if (match === undefined) {
@@ -129,22 +126,7 @@ function keepSession(socket: TLSSocket, tlsCache: TlsCache): ProvenSocket {
 }
 
 function provenSocket(socket: TLSSocket): ProvenSocket {
-  return { socket, chain: chainOf(socket) }
-}
-
-function chainOf(socket: TLSSocket): Buffer[] {
-  const chain: Buffer[] = []
-  let next: PeerCertificate | undefined = socket.getPeerCertificate(true)
-  while (next !== undefined && "raw" in next && chain.length < CHAIN_MAX) {
-    const { raw } = next
-    if (chain.some((seen) => seen.equals(raw))) break
-    chain.push(raw)
-    next =
-      "issuerCertificate" in next
-        ? (next as { issuerCertificate?: PeerCertificate }).issuerCertificate
-        : undefined
-  }
-  return chain
+  return { socket, chain: chainOf(socket.getPeerCertificate(true)) }
 }
 
 function handshake(
