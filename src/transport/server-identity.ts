@@ -27,7 +27,7 @@ export function checkPinnedServer(
   const [leaf] = chain
   if (wrongName === undefined || leaf === undefined) return wrongName
   if (isPublic([...chain, new X509Certificate(anchor)])) return wrongName
-  const isServer = leaf.keyUsage?.includes(SERVER_AUTH) === true
+  const isServer = shown.ext_key_usage?.includes(SERVER_AUTH) === true
   return isServer || equal(pinOf(leaf.raw), pin) ? undefined : wrongName
 }
 

@@ -6,7 +6,7 @@ const [port = "", pin = ""] = process.argv.slice(2)
 const transport = connectMqtt(
   {
     address: { host: "127.0.0.1", port: Number(port) },
-    trust: { kind: "pin", pin: fromHex(pin) ?? new Uint8Array() },
+    trust: { kind: "pin", pin: fromHex(pin) },
     credential: { kind: "account", deviceId: "A".repeat(22) },
     mqttVersion: 4,
   },
