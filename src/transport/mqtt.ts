@@ -16,6 +16,7 @@ import type {
   Transport,
   TransportEvents,
 } from "./transport.ts"
+import { inOrder, roundFailure, type NodeFailure } from "./nodes.ts"
 import { pinOf } from "./pin.ts"
 import { openSocket } from "./trust.ts"
 import type { TlsCache } from "./trust.ts"
@@ -38,6 +39,9 @@ export const connectMqtt: Connect = (target, events) => {
 
 /** A node of the broker, and what is proven of it: a session of one is worth nothing at another. */
 type Node = { readonly address: BrokerAddress; readonly tlsCache: TlsCache }
+
+/** How a round of the nodes ended, and whether that has been reported already. */
+type Round = { readonly failure: Failure; readonly after?: Node; readonly isReported: boolean }
 
 /** How one connection ended. */
 type ConnectionEnd = Required<Attempt>
@@ -87,36 +91,58 @@ class MqttTransport implements Transport {
     await this.#running
   }
 
-  /** One node after the other; a pause when all have failed in a row, the end when all have refused for good. */
+  /**
+   * Rounds of the nodes. What a round means is reported when it is over, as one node that is down says nothing; the end
+   * of a connection is reported at once. A pause follows, unless a good connection has ended and there are other nodes.
+   */
   async #run(): Promise<void> {
-    const { length } = this.#nodes
-    let [failed, refused] = [0, 0]
-    for (const node of roundRobin(this.#nodes)) {
-      const startedAt = performance.now()
-      const failure = await this.#connectOnce(node)
+    let [failed, last] = [0, undefined as Node | undefined]
+    while (!this.#isEnded()) {
+      const { failure, after, isReported } = await this.#round(last)
       if (this.#isEnded()) return
-      failed = performance.now() - startedAt > STABLE_MS ? 1 : failed + 1
-      refused = failure.permanent ? refused + 1 : 0
-      if (refused === length) {
+      if (failure.permanent) {
         this.#stop(failure.fault)
         return
       }
-      this.#offlineWhy = failure.fault
-      this.#events.onState({ kind: "offline", why: failure.fault })
-      if (failed % length !== 0) continue
-      await this.#pause(retryDelay(failed / length, randomInt(JITTER_STEPS) / JITTER_STEPS))
-      if (this.#isEnded()) return
+      if (!isReported) this.#report(failure.fault)
+      last = after
+      failed = after === undefined ? failed + 1 : 1
+      if (after !== undefined && this.#nodes.length > 1) continue
+      await this.#pause(retryDelay(failed, randomInt(JITTER_STEPS) / JITTER_STEPS))
     }
   }
 
-  async #connectOnce(node: Node): Promise<Failure> {
+  /** Until all nodes have failed, or a good connection has ended: `after` is its node. */
+  async #round(last: Node | undefined): Promise<Round> {
+    const failures: NodeFailure<Node>[] = []
+    let isReported = false
+    for (const node of inOrder(this.#nodes, last)) {
+      const startedAt = performance.now()
+      const failure = await this.#connectOnce(node)
+      isReported = failure.opened && !failure.permanent
+      if (this.#isEnded()) return { failure, isReported }
+      if (isReported) this.#report(failure.fault)
+      if (isReported && performance.now() - startedAt > STABLE_MS) return { failure, isReported, after: node }
+      failures.push({ node, ...failure })
+    }
+    const [first, ...others] = failures
+    if (first === undefined) throw new Fault("bug", "a broker without an address")
+    return { failure: roundFailure(this.#nodes, [first, ...others]), isReported }
+  }
+
+  #report(why: Fault): void {
+    this.#offlineWhy = why
+    this.#events.onState({ kind: "offline", why })
+  }
+
+  async #connectOnce(node: Node): Promise<Failure & { readonly opened: boolean }> {
     const { address, tlsCache } = node
     try {
-      const end = await this.#tryVersions(node)
-      return failureOf(end.error, address, this.#target.credential.kind)
+      const { error, opened } = await this.#tryVersions(node)
+      return { ...failureOf(error, address, this.#target.credential.kind), opened }
     } catch (error) {
       tlsCache.session = undefined
-      return failureOf(error, address)
+      return { ...failureOf(error, address), opened: false }
     }
   }
 
@@ -187,9 +213,4 @@ class MqttTransport implements Transport {
       }
     })
   }
-}
-
-/** All of them, over and over. */
-function* roundRobin(nodes: readonly Node[]): Generator<Node> {
-  for (;;) yield* nodes
 }

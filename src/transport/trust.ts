@@ -4,13 +4,19 @@ import { connect as connectTls } from "node:tls"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
+import { boundedLookup } from "./bounded-lookup.ts"
 import { failureOf, NO_ANSWER, PIN_MISMATCH } from "./failures.ts"
+import { isAnnounced } from "./nodes.ts"
 import { pinOf } from "./pin.ts"
 import { chainOf, checkPinnedServer } from "./server-identity.ts"
 import type { BrokerAddress, Credential, ConnectTarget, Trust } from "./transport.ts"
 
 /** A slow mobile network needs a few seconds for TCP and TLS; after that it is quicker to try again. */
 const HANDSHAKE_MS = 10_000
+/** Less where another address can be tried: packets to an address that the broker has left are often lost unanswered. */
+const HANDSHAKE_OF_SEVERAL_MS = 4_000
+
+const LOOKUP = boundedLookup()
 
 /** To look at a chain only. Without the empty list Node would first parse the 140 authorities it knows, in 100 ms. */
 const UNCHECKED: ConnectionOptions = { rejectUnauthorized: false, ca: [] }
@@ -35,7 +41,8 @@ export async function openSocket(
   tlsCache: TlsCache,
   signal: AbortSignal,
 ): Promise<ProvenSocket> {
-  const { address, trust, credential } = target
+  const { trust, credential } = target
+  const address = { ...target.address, timeout: timeoutOf(target) }
   switch (trust.kind) {
     case "unproven":
       // nothing but a guest's PAKE travels here, and the pin is checked on a later connection
@@ -46,14 +53,20 @@ export async function openSocket(
         tlsCache,
       )
     case "pin":
-      return keepSession(await connectPinned(target, trust, tlsCache, signal), tlsCache)
+      return keepSession(await connectPinned({ address, credential }, trust, tlsCache, signal), tlsCache)
   }
 }
 
 type Pin = Extract<Trust, { kind: "pin" }>
+/** An address, and how long it may take until the TLS handshake is done. */
+type Dialled = BrokerAddress & { readonly timeout: number }
+
+function timeoutOf({ others = [] }: ConnectTarget): number {
+  return others.length === 0 ? HANDSHAKE_MS : HANDSHAKE_OF_SEVERAL_MS
+}
 
 async function connectPinned(
-  { address, credential }: ConnectTarget,
+  { address, credential }: { readonly address: Dialled; readonly credential: Credential },
   trust: Pin,
   tlsCache: TlsCache,
   signal: AbortSignal,
@@ -108,7 +121,7 @@ function anchorOptions(pin: Uint8Array, anchor: string): ConnectionOptions {
   }
 }
 
-async function findAnchor(address: BrokerAddress, pin: Uint8Array, signal: AbortSignal): Promise<string> {
+async function findAnchor(address: Dialled, pin: Uint8Array, signal: AbortSignal): Promise<string> {
   const socket = await handshake(address, UNCHECKED, signal)
   const chain = chainOf(socket.getPeerCertificate(true))
   socket.destroy()
@@ -130,16 +143,17 @@ function provenSocket(socket: TLSSocket): ProvenSocket {
 }
 
 function handshake(
-  address: BrokerAddress,
+  { host, port, timeout }: Dialled,
   options: ConnectionOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
-  const { host, port } = address
   const name = isIP(host) === 0 ? { servername: host } : {}
+  const lookup = isAnnounced(host) ? { lookup: LOOKUP } : {}
   return new Promise((resolve, reject) => {
     const socket = connectTls({
       ...options,
       ...name,
+      ...lookup,
       host,
       port,
       minVersion: "TLSv1.3",
@@ -158,7 +172,7 @@ function handshake(
     // the signal is the link's, which outlives thousands of attempts
     socket.once("close", () => signal.removeEventListener("abort", onAbort))
     socket.setNoDelay(true)
-    socket.setTimeout(HANDSHAKE_MS)
+    socket.setTimeout(timeout)
     socket.on("error", reject).on("close", onClose).on("timeout", onTimeout)
     socket.once("secureConnect", () => {
       cleanUp()
