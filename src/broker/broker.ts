@@ -7,6 +7,7 @@ import { HOUR_MS } from "../time-units.ts"
 import { ClientSessions, type SessionsSetup } from "./connection/sessions.ts"
 import type { ServerCertificate } from "./certificates.ts"
 import { guardReads } from "./limits/packet-size-guard.ts"
+import type { PacketBudget } from "./limits/packet-scanner.ts"
 import type { JournalStats } from "./queues/journal.ts"
 import { ConnectionLimiter } from "./limits/limits.ts"
 import { type ListenAddress, Listener, type TlsCredentials } from "./connection/listener.ts"
@@ -192,6 +193,7 @@ async function startAedes(
   }
   const aedes = new Router(options, (packet) => offlineQueues.bypassesRouting(packet))
   await aedes.listen()
+  aedes.on("subscribe", (_filters, client) => sessions.subscribed(client))
   aedes.on("clientReady", (client) => offlineQueues.connected(client))
   aedes.on("clientDisconnect", (client) => offlineQueues.disconnected(client))
   return aedes
@@ -214,13 +216,14 @@ async function socketHandlers(
   parts: BrokerParts,
   setup: BrokerSetup,
 ): Promise<{ plain: SocketHandler; webSocket: SocketHandler }> {
-  const accept = (conn: Duplex, socket: TLSSocket): void => {
-    guardReads(conn)
-    parts.sessions.accept(conn, socket)
+  const accept = (conn: Duplex, socket: TLSSocket): PacketBudget => {
+    const budget = parts.sessions.accept(conn, socket)
+    guardReads(conn, budget)
     parts.slowConsumers.watch(conn, socket, Date.now())
     parts.aedes.handle(conn)
+    return budget
   }
-  const plain: SocketHandler = (socket) => accept(socket, socket)
+  const plain: SocketHandler = (socket) => void accept(socket, socket)
   if (!setup.listen.some(({ webSocket }) => webSocket === true)) return { plain, webSocket: plain }
   const { webSocketHandler } = await import("./connection/websocket.ts")
   return { plain, webSocket: webSocketHandler(accept, setup.limits.connectTimeoutMs) }

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startBroker } from "../../src/broker/broker.ts"
 import { limitsFor } from "../../src/broker/limits/limits.ts"
+import { DEVICE_RATES, type PacketRates } from "../../src/broker/limits/packet-rates.ts"
 import { limitYoungGeneration } from "../../src/broker/heap-flags.ts"
 
 limitYoungGeneration()
@@ -23,7 +24,13 @@ const broker = await startBroker({
     framesPerMinute: 1_000_000,
     connectionMaxMs: 900_000,
   },
-  limits: { ...limitsFor(10_000), perCertificate: { atOnce: 100, perMinute: 100_000 } },
+  limits: {
+    ...limitsFor(10_000),
+    perCertificate: { atOnce: 100, perMinute: 100_000 },
+    perDevice: Object.fromEntries(
+      Object.keys(DEVICE_RATES).map((kind) => [kind, { capacity: 1_000_000, refillMs: 1 }]),
+    ) as PacketRates,
+  },
   mayConnect: () => true,
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
 })

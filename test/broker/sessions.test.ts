@@ -199,18 +199,26 @@ describe("who may connect, and do what", () => {
 
   test("a guest holds the first nameplate that it names, and no other on that connection", async () => {
     const atGuest = await guest()
-    expect(await grantTo(atGuest, "mc/1/p/+")).toBe(false)
     expect(await grantTo(atGuest, "mc/1/p/17")).toBe(true)
     expect(await publishes(atGuest, "mc/1/p/17")).toBe(true)
     expect(await atGuest.waitFor(1)).toEqual(["mc/1/p/17 ?"])
-    expect(await grantTo(atGuest, "mc/1/p/18")).toBe(false)
     expect(await publishes(atGuest, "mc/1/p/18")).toBe(false)
     await atGuest.client.endAsync(true)
   })
 
+  test("a guest's first refusal ends its connection, after it was told", async () => {
+    const refused = ["mc/1/p/+", "mc/1/p/18", `mc/1/i/${alice.id}/+`, "#", "$SYS/#", "mc/1/reg/q/+"]
+    for (const filter of refused) {
+      const atGuest = await guest()
+      expect(await grantTo(atGuest, "mc/1/p/17")).toBe(true)
+      expect([filter, await grantTo(atGuest, filter)]).toEqual([filter, false])
+      expect(await atGuest.closed).toBe("closed")
+    }
+  })
+
   test("a guest that holds one nameplate receives nothing from another", async () => {
     const [watcher, inviter, newcomer] = [await guest(), await join(alice), await guest()]
-    await watcher.client.subscribeAsync(["mc/1/p/30", "mc/1/p/31"], { qos: 1 }).catch(() => undefined)
+    await watcher.client.subscribeAsync("mc/1/p/30", { qos: 1 })
     await inviter.client.subscribeAsync("mc/1/p/31", { qos: 1 })
     await newcomer.client.publishAsync("mc/1/p/31", "for the inviter", { qos: 1 })
     await inviter.waitFor(1)
@@ -222,8 +230,9 @@ describe("who may connect, and do what", () => {
   test("a guest reaches no inbox", async () => {
     const atGuest = await guest()
     expect(await grantTo(atGuest, `mc/1/i/${alice.id}/+`)).toBe(false)
-    expect(await publishes(atGuest, `mc/1/i/${alice.id}/${newId()}`)).toBe(false)
-    await atGuest.client.endAsync(true)
+    const another = await guest()
+    expect(await publishes(another, `mc/1/i/${alice.id}/${newId()}`)).toBe(false)
+    for (const { client } of [atGuest, another]) await client.endAsync(true)
   })
 
   test("a guest and the registrar exchange one registration", async () => {
@@ -233,12 +242,13 @@ describe("who may connect, and do what", () => {
     expect(await grantTo(registrar, `mc/1/i/${alice.id}/+`)).toBe(false)
     const atGuest = await guest()
     expect(await grantTo(atGuest, `mc/1/reg/a/${id}`)).toBe(true)
-    expect(await grantTo(atGuest, `mc/1/reg/a/${newId()}`)).toBe(false)
     expect(await publishes(atGuest, `mc/1/reg/q/${id}`)).toBe(true)
     expect(await registrar.waitFor(1)).toEqual([`mc/1/reg/q/${id} ?`])
     expect(await publishes(registrar, `mc/1/reg/a/${id}`)).toBe(true)
     expect(await atGuest.waitFor(1)).toEqual([`mc/1/reg/a/${id} ?`])
     expect(await publishes(registrar, `mc/1/i/${alice.id}/${newId()}`)).toBe(false)
+    expect(await grantTo(atGuest, `mc/1/reg/a/${newId()}`)).toBe(false)
+    expect(await atGuest.closed).toBe("closed")
     for (const { client } of [registrar, atGuest]) await client.endAsync(true)
   })
 

@@ -336,7 +336,7 @@ test("noise on the registration topics gets no answer and stops no other request
   const id = toBase64url(systemRandom(16))
   const answers: Uint8Array[] = []
   await guest.listen(`mc/1/reg/a/${id}`, (payload) => answers.push(payload))
-  for (const length of [0, 1, 1023, 1024, 1025, 60_000]) {
+  for (const length of [0, 1, 1023, 1024, 1025, 8_000]) {
     await guest.publish(`mc/1/reg/q/${id}`, systemRandom(length))
   }
   expect((await member(fixture, newApplicant())).deviceId).toHaveLength(22)

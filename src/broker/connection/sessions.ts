@@ -8,6 +8,8 @@ import { shortId } from "../../debug/fields.ts"
 import { fromBase64url } from "../../crypto/bytes.ts"
 import { type Authentication, authenticate } from "./authentication.ts"
 import { GuestLimiter, type GuestLimits } from "../limits/guest-limiter.ts"
+import { DeviceBudgets, UNLIMITED } from "../limits/packet-rates.ts"
+import type { PacketBudget } from "../limits/packet-scanner.ts"
 import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
 import type { Limits } from "../limits/limits.ts"
 import { RateLimiter } from "../limits/rate-limiter.ts"
@@ -35,6 +37,8 @@ type ClientSession = {
   authentication: Authentication
   readonly address: string
   refusal?: Refusal | undefined
+  /** A guest whose first wish was refused: nothing more is done for it. */
+  isOver?: boolean
 }
 type Refusal = { readonly code: number; readonly why: string }
 
@@ -46,6 +50,7 @@ export class ClientSessions {
   readonly #guestLimiter: GuestLimiter
   readonly #guestConnectionMaxMs: number
   readonly #certificateLimiter: RateLimiter
+  readonly #deviceBudgets: DeviceBudgets
   readonly #keepalive: Limits["keepalive"]
   readonly #observe: Observe
   readonly #debug: Debug
@@ -62,6 +67,7 @@ export class ClientSessions {
     this.#guestLimiter = new GuestLimiter(setup.guestLimits)
     this.#guestConnectionMaxMs = setup.guestLimits.connectionMaxMs
     this.#certificateLimiter = new RateLimiter(setup.limits.perCertificate)
+    this.#deviceBudgets = new DeviceBudgets(setup.limits.perDevice, Date.now)
     this.#keepalive = setup.limits.keepalive
     this.#observe = setup.observe ?? (() => undefined)
     this.#debug = setup.debug ?? NO_DEBUG
@@ -91,8 +97,11 @@ export class ClientSessions {
     return { connections: { ...this.#connections }, refused: this.#refused }
   }
 
-  /** Called once for each connection, before aedes has it. `conn` is what aedes reads, `socket` what it goes over. */
-  accept(conn: Duplex, socket: TLSSocket): void {
+  /**
+   * Called once for each connection, before aedes has it; returns what it may send. `conn` is what aedes reads, `socket`
+   * what it goes over.
+   */
+  accept(conn: Duplex, socket: TLSSocket): PacketBudget {
     const address = socket.remoteAddress ?? ""
     const { authentication, release } = this.#admit(socket, address)
     const refusal =
@@ -110,6 +119,7 @@ export class ClientSessions {
       this.#connections[kind] -= 1
       release?.()
     })
+    return this.#budgetOf(session)
   }
 
   /** Ends every connection of a device; resolves when they are closed. */
@@ -138,7 +148,20 @@ export class ClientSessions {
     return null
   }
 
+  #budgetOf({ authentication, address }: ClientSession): PacketBudget {
+    switch (authentication.kind) {
+      case "device":
+        return this.#deviceBudgets.of(authentication.id)
+      case "registrar":
+        return UNLIMITED
+      case "guest":
+      case "refused":
+        return this.#guestLimiter.budgetOf(address, Date.now)
+    }
+  }
+
   #whatIsWrong(session: ClientSession, packet: PublishPacket): keyof typeof PUBLISH_REFUSALS | undefined {
+    if (session.isOver === true) return "topic"
     if (packet.retain) return "retained"
     if (packet.qos === 2) return "qos"
     if (packet.payload.length > PAYLOAD_MAX_BYTES) return "length"
@@ -151,11 +174,19 @@ export class ClientSessions {
 
   maySubscribe(client: Client, filter: string): boolean {
     const session = this.#sessionOf(client)
+    if (session.isOver === true) return false
     this.#claim(session, filter)
-    const may = session.authentication.kind !== "refused" && maySubscribe(session.authentication, filter)
+    const { authentication } = session
+    const may = authentication.kind !== "refused" && maySubscribe(authentication, filter)
     this.#note("subscribe", session, { allowed: may })
     if (!may) this.#refused += 1
+    if (!may && authentication.kind === "guest") session.isOver = true
     return may
+  }
+
+  /** The client has its SUBACK: a guest that was refused something is not heard again. */
+  subscribed({ conn }: Client): void {
+    if (this.#sessions.get(conn)?.isOver === true) conn.end(() => conn.destroy())
   }
 
   /** Checked again for each forwarded message, independent of subscriptions. */

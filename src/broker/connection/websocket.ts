@@ -1,17 +1,23 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import { createWebSocketStream, WebSocketServer } from "ws"
+import { createWebSocketStream, type WebSocket, WebSocketServer } from "ws"
+import type { PacketBudget } from "../limits/packet-scanner.ts"
 import { PACKET_MAX_BYTES } from "../limits/packet-size-guard.ts"
 
 /** Host, upgrade, key, version and protocol; no client needs a cookie here. */
 const HEADERS_MAX_BYTES = 4_096
 /** One WebSocket message may hold several MQTT packets, or a part of one (MQTT 3.1.1, section 6). */
 const MESSAGE_MAX_BYTES = 2 * PACKET_MAX_BYTES
+/** Clients send a message in one piece; an empty piece costs work and shows up nowhere. */
+const FRAGMENTS_MAX = 64
+/** Pieces of TCP that one message may arrive in. */
+const CHUNKS_MAX = 4_096
 const PROTOCOL = "mqtt"
 const FORBIDDEN = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
 
-export type UpgradeHandler = (conn: Duplex, socket: TLSSocket) => void
+/** Returns what the connection may send. */
+export type UpgradeHandler = (conn: Duplex, socket: TLSSocket) => PacketBudget
 
 /**
  * Takes TLS connections that begin with a WebSocket upgrade for MQTT, and hands out their bytes. Everything else gets
@@ -28,6 +34,9 @@ export function webSocketHandler(
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: MESSAGE_MAX_BYTES,
+    maxFragments: FRAGMENTS_MAX,
+    maxBufferedChunks: CHUNKS_MAX,
+    autoPong: false,
     handleProtocols: () => PROTOCOL,
   })
   const timers = new WeakMap<object, NodeJS.Timeout>()
@@ -35,7 +44,10 @@ export function webSocketHandler(
   http.on("upgrade", (request, socket: TLSSocket, head) => {
     clearTimeout(timers.get(socket))
     if (!isMqttUpgrade(request)) socket.end(FORBIDDEN, () => socket.destroy())
-    else webSockets.handleUpgrade(request, socket, head, (ws) => onUpgrade(createWebSocketStream(ws), socket))
+    else
+      webSockets.handleUpgrade(request, socket, head, (ws) =>
+        chargeFrames(ws, onUpgrade(createWebSocketStream(ws), socket)),
+      )
   })
   return (socket) => {
     const timer = setTimeout(() => socket.destroy(), connectTimeoutMs)
@@ -43,6 +55,19 @@ export function webSocketHandler(
     socket.once("close", () => clearTimeout(timer))
     http.emit("connection", socket)
   }
+}
+
+/** Messages without a byte of MQTT, and pings, would cost nothing otherwise. */
+function chargeFrames(ws: WebSocket, budget: PacketBudget): void {
+  const charge = (): boolean => {
+    if (budget.begin("frame") === 0) return true
+    ws.terminate()
+    return false
+  }
+  ws.on("message", charge).on("pong", charge)
+  ws.on("ping", (data) => {
+    if (charge() && ws.bufferedAmount === 0) ws.pong(data)
+  })
 }
 
 function isMqttUpgrade({ headers }: IncomingMessage): boolean {

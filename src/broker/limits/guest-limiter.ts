@@ -1,11 +1,15 @@
-import { addressBlock, RateLimiter } from "./rate-limiter.ts"
+import type { Rate } from "../../token-bucket.ts"
 import { MINUTE_MS } from "../../time-units.ts"
+import type { PacketBudget } from "./packet-scanner.ts"
+import { addressBlock, RateLimiter } from "./rate-limiter.ts"
 
 /** What all guests of one address may do together. */
 export type GuestLimits = {
   readonly connectionsAtOnce: number
   readonly connectionsPerMinute: number
   readonly framesPerMinute: number
+  /** Packets of every kind, and filters. */
+  readonly packets?: Rate
   /** The longest life of one connection, active or not. */
   readonly connectionMaxMs: number
 }
@@ -19,21 +23,31 @@ export const GUEST_LIMITS: GuestLimits = {
   connectionMaxMs: 15 * MINUTE_MS,
 }
 
+/** Sixteen guests begin at once with six packets each; then each of them has one a second. */
+const GUEST_PACKETS: Rate = { capacity: 128, refillMs: 8_000 }
+/** The largest frame of pairing or registration is half as long. */
+export const GUEST_PACKET_MAX_BYTES = 8 * 1024
+/** A guest may subscribe to a nameplate and to the answers of one registration. */
+const GUEST_FILTERS_MAX = 8
+
 /** Counts guests by address. */
 export class GuestLimiter {
   readonly #connections: RateLimiter
   readonly #frames: RateLimiter
+  readonly #packets: RateLimiter
 
   constructor({
     connectionsAtOnce,
     connectionsPerMinute,
     framesPerMinute,
+    packets = GUEST_PACKETS,
   }: Omit<GuestLimits, "connectionMaxMs">) {
     this.#connections = new RateLimiter({ atOnce: connectionsAtOnce, perMinute: connectionsPerMinute })
     this.#frames = new RateLimiter({ atOnce: 0, perMinute: framesPerMinute })
+    this.#packets = new RateLimiter({ atOnce: 0, rate: packets })
   }
 
-  /** True if one more connection may come in; every true needs a `leave` later. */
+  /** True if one more connection may come in; every true needs a `release` later. */
   acquire(address: string, now: number): boolean {
     return this.#connections.acquire(addressBlock(address), now)
   }
@@ -44,5 +58,20 @@ export class GuestLimiter {
 
   mayPublish(address: string, now: number): boolean {
     return this.#frames.consume(addressBlock(address), now)
+  }
+
+  /** What a guest of this address may send; its connection ends at the first packet or filter too many. */
+  budgetOf(address: string, now: () => number): PacketBudget {
+    const block = addressBlock(address)
+    const consume = (): boolean => this.#packets.consume(block, now())
+    return {
+      packetMaxBytes: GUEST_PACKET_MAX_BYTES,
+      filtersMax: GUEST_FILTERS_MAX,
+      begin: () => (consume() ? 0 : undefined),
+      spend: (_kind, units) => {
+        for (let unit = 0; unit < units; unit++) if (!consume()) return false
+        return true
+      },
+    }
   }
 }

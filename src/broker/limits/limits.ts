@@ -1,3 +1,4 @@
+import { DEVICE_RATES, type PacketRates } from "./packet-rates.ts"
 import { type RateLimit, addressBlock, RateLimiter } from "./rate-limiter.ts"
 
 /** What connections may cost, before and after it is known who is at the other end. */
@@ -10,6 +11,8 @@ export type Limits = {
   readonly perCertificate: RateLimit
   /** A TLS handshake, a WebSocket upgrade or a CONNECT that takes longer is not from a working client. */
   readonly connectTimeoutMs: number
+  /** Of one device certificate, over all its connections. */
+  readonly perDevice: PacketRates
   /** Seconds. A client that asks for another keepalive is held to the nearest of these. */
   readonly keepalive: { readonly min: number; readonly max: number }
 }
@@ -27,6 +30,7 @@ export function limitsFor(perAddress: number = PER_ADDRESS): Limits {
     perAddress: { atOnce: perAddress, perMinute: RECONNECTS_PER_MINUTE * perAddress },
     perCertificate: { atOnce: 4, perMinute: 60 },
     connectTimeoutMs: 10_000,
+    perDevice: DEVICE_RATES,
     // Twenty minutes: who says nothing for half an hour is gone, and some clients never ping by themselves.
     keepalive: { min: 10, max: 1_200 },
   }

@@ -3,21 +3,23 @@ import { MINUTE_MS } from "../../time-units.ts"
 
 /** What one of many may do: so much at once, and so much within a minute. */
 export type RateLimit = { readonly atOnce: number; readonly perMinute: number }
+/** The same with a burst that is not a whole minute's. */
+type BurstLimit = { readonly atOnce: number; readonly rate: Rate }
 
 /** Names remembered; beyond that, names quiet for a minute are forgotten and new ones refused. */
 const NAMES_MAX = 10_000
 
 type Entry = { open: number; bucket: Bucket }
 
-/** Counts by name. A budget is full at first and comes back evenly over a minute. */
+/** Counts by name. A budget is full at first and comes back evenly. */
 export class RateLimiter {
   readonly #atOnce: number
   readonly #rate: Rate
   readonly #entries = new Map<string, Entry>()
 
-  constructor({ atOnce, perMinute }: RateLimit) {
-    this.#atOnce = atOnce
-    this.#rate = { capacity: perMinute, refillMs: MINUTE_MS }
+  constructor(limit: RateLimit | BurstLimit) {
+    this.#atOnce = limit.atOnce
+    this.#rate = "rate" in limit ? limit.rate : { capacity: limit.perMinute, refillMs: MINUTE_MS }
   }
 
   /** True if one more may begin; every true needs a `release` later. */
