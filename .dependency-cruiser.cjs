@@ -21,8 +21,8 @@ const rooms = {
 /** Files of another room that a room may also import. */
 const besides = {
   engine: ["transport/transport", "token-bucket"],
-  broker: ["token-bucket"],
-  daemon: ["engine/api"],
+  broker: ["token-bucket", "unauthenticated-clients"],
+  daemon: ["engine/api", "unauthenticated-clients"],
   registrar: ["transport/transport"],
 }
 

@@ -1,5 +1,4 @@
 import { X509Certificate } from "node:crypto"
-import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { Aedes, AedesOptions } from "aedes"
 import { Fault } from "../errors.ts"
@@ -7,10 +6,11 @@ import { HOUR_MS } from "../time-units.ts"
 import { ClientSessions, type SessionsSetup } from "./connection/sessions.ts"
 import type { ServerCertificate } from "./certificates.ts"
 import { guardReads } from "./limits/packet-size-guard.ts"
-import type { PacketBudget } from "./limits/packet-scanner.ts"
 import type { JournalStats } from "./queues/journal.ts"
 import { ConnectionLimiter } from "./limits/limits.ts"
+import { HandshakeQueue } from "./connection/handshake-queue.ts"
 import { type ListenAddress, Listener, type TlsCredentials } from "./connection/listener.ts"
+import type { UpgradeHandler } from "./connection/websocket.ts"
 import { ReadAhead } from "./connection/read-ahead.ts"
 import { openOfflineQueues, type Permissions, type OfflineQueues } from "./queues/offline-queues.ts"
 import type { QueuesStats } from "./queues/queues.ts"
@@ -72,6 +72,7 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
   let failedHandshakes = 0
   let credentials: TlsCredentials = setup
   const handlers = await socketHandlers(parts, setup)
+  const handshakes = new HandshakeQueue()
   const listeners = setup.listen.map((listen) => {
     const onSecureConnection = listen.webSocket === true ? handlers.webSocket : handlers.plain
     const onHandshakeFailed = (): void => void (failedHandshakes += 1)
@@ -79,6 +80,7 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
       credentials,
       limits: setup.limits,
       connectionLimiter,
+      handshakes,
       onSecureConnection,
       onHandshakeFailed,
     })
@@ -209,21 +211,21 @@ function failed(setup: BrokerSetup, done: (error: Error) => void): (cause: unkno
   }
 }
 
-type SocketHandler = (socket: TLSSocket) => void
+type SocketHandler = (socket: TLSSocket, onAccepted: () => void) => void
 
 /** Handles a connection after TLS; the WebSocket library is loaded only where it is enabled. */
 async function socketHandlers(
   parts: BrokerParts,
   setup: BrokerSetup,
 ): Promise<{ plain: SocketHandler; webSocket: SocketHandler }> {
-  const accept = (conn: Duplex, socket: TLSSocket): PacketBudget => {
-    const budget = parts.sessions.accept(conn, socket)
+  const accept: UpgradeHandler = (conn, socket, onAccepted) => {
+    const budget = parts.sessions.accept(conn, socket, onAccepted)
     guardReads(conn, budget)
     parts.slowConsumers.watch(conn, socket, Date.now())
     parts.aedes.handle(conn)
     return budget
   }
-  const plain: SocketHandler = (socket) => void accept(socket, socket)
+  const plain: SocketHandler = (socket, onAccepted) => void accept(socket, socket, onAccepted)
   if (!setup.listen.some(({ webSocket }) => webSocket === true)) return { plain, webSocket: plain }
   const { webSocketHandler } = await import("./connection/websocket.ts")
   return { plain, webSocket: webSocketHandler(accept, setup.limits.connectTimeoutMs) }

@@ -90,7 +90,7 @@ describe("a guest is ended", () => {
     guest.socket.write(flood())
     await guest.ended
     expect(guest.answers(answer)).toBeLessThanOrEqual(200)
-    expect(await talk(own)).toBe("hello")
+    expect(await helloFromAlice(own)).toBe("hello")
   })
 
   test("and one that floods in many connections has no more than one address's budget", async () => {
@@ -125,7 +125,7 @@ function repeated(bytes: Buffer): Buffer {
 }
 
 /** What Bob reads of Alice. */
-async function talk(at: Broker): Promise<string | undefined> {
+async function helloFromAlice(at: Broker): Promise<string | undefined> {
   const bob = await fixture.device()
   const port = at.ports[0] ?? 0
   const [atAlice, atBob] = [
@@ -158,7 +158,7 @@ describe("a device is slowed down", () => {
     mallory.socket.write(flood())
     const expected = kind === "subscribe" || kind === "unsubscribe" ? 5 : 10
     await until(() => mallory.answers(answer) === expected)
-    expect(await talk(own)).toBe("hello")
+    expect(await helloFromAlice(own)).toBe("hello")
     expect([mallory.answers(answer), mallory.socket.destroyed]).toEqual([expected, false])
   })
 

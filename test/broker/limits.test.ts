@@ -4,7 +4,12 @@ import { connect as connectTls, type TLSSocket } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Broker } from "../../src/broker/broker.ts"
 import { PAYLOAD_MAX_BYTES } from "../../src/broker/limits/packet-size-guard.ts"
-import { type Limits, limitsFor, ConnectionLimiter } from "../../src/broker/limits/limits.ts"
+import {
+  type ConnectionSlot,
+  type Limits,
+  limitsFor,
+  ConnectionLimiter,
+} from "../../src/broker/limits/limits.ts"
 import { RateLimiter } from "../../src/broker/limits/rate-limiter.ts"
 import { until } from "../until.ts"
 import {
@@ -14,6 +19,7 @@ import {
   newBrokerFixture,
   optionsFor,
   portOf,
+  type TestClient,
   type BrokerFixture,
 } from "./broker-fixture.ts"
 
@@ -51,6 +57,9 @@ describe("what connections may cost", () => {
     return socket
   }
 
+  const join = async (broker: Broker): Promise<TestClient> =>
+    connect(optionsFor(fixture, portOf(broker), await fixture.device()))
+
   const canConnect = (broker: Broker): Promise<boolean> =>
     handshake(broker).then(
       (socket) => {
@@ -62,23 +71,37 @@ describe("what connections may cost", () => {
 
   test("connections per address are limited, counted before TLS; one that closes makes room", async () => {
     const broker = await start({ perAddress: { atOnce: 3, perMinute: 1_000 } })
-    const silent = [openTcp(broker), openTcp(broker)]
-    const third = await handshake(broker)
+    const known = await Promise.all([join(broker), join(broker), join(broker)])
     const flood = Array.from({ length: 20 }, () => ended(openTcp(broker)))
     await Promise.all(flood)
     expect(broker.stats()).toMatchObject({ turnedAway: 20 })
-    const left = ended(third)
-    third.destroy()
-    await left
+    await known[0].client.endAsync()
     await until(() => canConnect(broker))
-    for (const socket of silent) socket.destroy()
+    for (const { client } of known) await client.endAsync()
+  })
+
+  test("silent clients make room for one that says who it is, which stays", async () => {
+    const broker = await start({ perAddress: { atOnce: 3, perMinute: 1_000 } })
+    const silent = [openTcp(broker), openTcp(broker), await handshake(broker)]
+    const firstEnded = ended(silent[0] ?? expect.fail())
+    const atAlice = await connect(optionsFor(fixture, portOf(broker), alice))
+    await firstEnded
+    const others = Array.from({ length: 20 }, () => openTcp(broker))
+    await until(() => broker.stats().turnedAway === 21)
+    expect(others.filter(({ destroyed }) => !destroyed)).not.toHaveLength(0)
+    await atAlice.client.publishAsync(`mc/1/i/${alice.id}/${newId()}`, "still here", { qos: 1 })
+    await atAlice.client.endAsync()
+    for (const socket of [...silent, ...others]) socket.destroy()
   })
 
   test("the total number of connections is limited, from any address", async () => {
     const broker = await start({ atOnce: 2 })
-    const held = [await handshake(broker), await handshake(broker)]
+    const held = [await join(broker), await join(broker)]
     await expect(handshake(broker)).rejects.toMatchObject({ code: "ECONNRESET" })
-    expect(held.map(({ destroyed }) => destroyed)).toEqual([false, false])
+    for (const { client } of held) {
+      expect(client.connected).toBe(true)
+      await client.endAsync()
+    }
   })
 
   test("connections per certificate are limited; the next gets CONNACK 3, and other certificates are not counted", async () => {
@@ -116,6 +139,19 @@ describe("what connections may cost", () => {
     expect(broker.stats().connections).toMatchObject({ device: 0, guest: 0 })
   })
 
+  test("guests in all are limited: the oldest makes room, and no device does", async () => {
+    const broker = await start({ guestsAtOnce: 2 })
+    const device = await join(broker)
+    const [first, second] = [
+      await connect(optionsFor(fixture, portOf(broker))),
+      await connect(optionsFor(fixture, portOf(broker))),
+    ]
+    const third = await connect(optionsFor(fixture, portOf(broker)))
+    expect(await first.closed).toBe("closed")
+    expect([device, second, third].map(({ client }) => client.connected)).toEqual([true, true, true])
+    for (const { client } of [device, second, third]) await client.endAsync()
+  })
+
   test("a client that asks for no keepalive and sends nothing is disconnected all the same", async () => {
     const broker = await start({ keepalive: { min: 1, max: 1 } })
     const silent = await connect({ ...optionsFor(fixture, portOf(broker), alice), keepalive: 0 })
@@ -137,23 +173,55 @@ describe("the connection limiter", () => {
 
   test("counts connections by address and in total, and those it refused", () => {
     const limiter = new ConnectionLimiter(limits)
-    const acquire = (address: string): boolean => limiter.acquire(address, 0)
-    expect(["192.0.2.1", "192.0.2.1", "192.0.2.1"].map(acquire)).toEqual([true, true, false])
-    expect(["192.0.2.2", "192.0.2.3"].map(acquire)).toEqual([true, false])
-    limiter.release("192.0.2.1")
-    expect(acquire("192.0.2.3")).toBe(true)
-    expect(limiter.turnedAway).toBe(2)
+    const acquire = (address: string): ConnectionSlot | undefined => {
+      const slot = limiter.acquire(address, 0, () => expect.fail("is no stranger"))
+      slot?.accept()
+      return slot
+    }
+    const first = acquire("192.0.2.1")
+    expect(["192.0.2.1", "192.0.2.1"].map((address) => acquire(address) !== undefined)).toEqual([true, false])
+    expect(["192.0.2.2", "192.0.2.3"].map((address) => acquire(address) !== undefined)).toEqual([true, false])
+    first?.release()
+    first?.release()
+    expect(acquire("192.0.2.3")).toBeDefined()
+    expect(acquire("192.0.2.4")).toBeUndefined()
+    expect(limiter.turnedAway).toBe(3)
   })
 
   test("connections per address and minute are limited, even if each closes at once", () => {
     const limiter = new ConnectionLimiter(limits)
     const attempt = (now: number): boolean => {
-      const acquired = limiter.acquire("192.0.2.1", now)
-      if (acquired) limiter.release("192.0.2.1")
-      return acquired
+      const slot = limiter.acquire("192.0.2.1", now, () => undefined)
+      slot?.release()
+      return slot !== undefined
     }
     expect([0, 0, 0, 0].map(attempt)).toEqual([true, true, true, false])
     expect([20_000, 20_000].map(attempt)).toEqual([true, false])
+  })
+
+  test("a client that has not said who it is makes room: for its own address, or where all places are taken", () => {
+    const limiter = new ConnectionLimiter({ ...limits, perAddress: { atOnce: 2, perMinute: 5 } })
+    const ended: string[] = []
+    const acquire = (name: string, address: string): ConnectionSlot | undefined =>
+      limiter.acquire(address, 0, () => ended.push(name))
+    acquire("first", "192.0.2.1")
+    acquire("second", "192.0.2.1")?.accept()
+    expect(acquire("third", "192.0.2.1")).toBeDefined()
+    expect(ended).toEqual(["first"])
+    const fourth = acquire("fourth", "192.0.2.2")
+    expect(acquire("fifth", "192.0.2.3")).toBeDefined()
+    expect(ended).toEqual(["first", "third"])
+    fourth?.accept()
+    expect(acquire("sixth", "192.0.2.4")).toBeDefined()
+    expect(ended).toEqual(["first", "third", "fifth"])
+  })
+
+  test("an address that may open no more connections ends none of the others", () => {
+    const limiter = new ConnectionLimiter({ ...limits, perAddress: { atOnce: 2, perMinute: 2 } })
+    const end = (): void => expect.fail("had to make room")
+    for (let n = 0; n < 2; n++) expect(limiter.acquire("192.0.2.1", 0, end)).toBeDefined()
+    for (let n = 0; n < 9; n++) expect(limiter.acquire("192.0.2.1", 0, end)).toBeUndefined()
+    expect(limiter.turnedAway).toBe(9)
   })
 
   test("the limit by address can be raised, and the other limits follow", () => {

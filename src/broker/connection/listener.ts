@@ -1,8 +1,15 @@
 import { once } from "node:events"
-import type { AddressInfo, Socket } from "node:net"
-import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls"
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from "node:tls"
 import { codeOf, Fault } from "../../errors.ts"
-import type { Limits, ConnectionLimiter } from "../limits/limits.ts"
+import type { ConnectionSlot, Limits, ConnectionLimiter } from "../limits/limits.ts"
+import { addressBlock } from "../limits/rate-limiter.ts"
+import type { HandshakeQueue } from "./handshake-queue.ts"
 
 export type ListenAddress = {
   readonly host: string
@@ -25,37 +32,48 @@ export type ListenerSetup = {
   readonly credentials: TlsCredentials
   readonly limits: Limits
   readonly connectionLimiter: ConnectionLimiter
-  /** Given each connection whose TLS handshake is over. */
-  readonly onSecureConnection: (socket: TLSSocket) => void
+  readonly handshakes: HandshakeQueue
+  /** Given each connection whose TLS handshake is over, and what to call when its client has shown who it is. */
+  readonly onSecureConnection: (socket: TLSSocket, onAccepted: () => void) => void
   readonly onHandshakeFailed: () => void
 }
+
+/** A connection that was let in, by `endpointsOf`: the TLS socket does not say which socket it is on. */
+type Slots = Map<string, ConnectionSlot>
 
 /** One TLS server, on one address. */
 export class Listener {
   readonly #server: Server
+  readonly #tls: TlsServer
   readonly #listen: ListenAddress
+  readonly #setup: ListenerSetup
   readonly #sockets = new Set<Socket>()
+  readonly #slots: Slots = new Map()
 
   constructor(listen: ListenAddress, setup: ListenerSetup) {
-    const { credentials, limits, connectionLimiter, onSecureConnection, onHandshakeFailed } = setup
+    const { credentials, limits, onSecureConnection, onHandshakeFailed } = setup
     this.#listen = listen
-    this.#server = createServer({
+    this.#setup = setup
+    this.#tls = createTlsServer({
       ...contextOf(credentials),
       ALPNProtocols: [listen.webSocket === true ? "http/1.1" : "mqtt"],
       requestCert: true,
       // Guests have no certificate; one that does not verify is refused by CONNACK, which says more than a reset.
       rejectUnauthorized: false,
       handshakeTimeout: limits.connectTimeoutMs,
-      // Session tickets are written first; with Nagle's algorithm CONNACK would wait 40 ms behind them.
-      noDelay: true,
     })
-    this.#server.on("connection", (socket: Socket) => this.#count(socket, connectionLimiter))
-    this.#server.on("secureConnection", onSecureConnection)
-    this.#server.on("tlsClientError", (_error, socket) => {
+    this.#tls.on("secureConnection", (socket) => {
+      const slot = this.#slots.get(endpointsOf(socket))
+      if (slot === undefined) socket.destroy()
+      else onSecureConnection(socket, slot.accept)
+    })
+    this.#tls.on("tlsClientError", (_error, socket) => {
       onHandshakeFailed()
       // Node tells of a handshake that takes too long, and leaves the connection open.
       socket.destroy()
     })
+    // Session tickets are written first; with Nagle's algorithm CONNACK would wait 40 ms behind them.
+    this.#server = createServer({ noDelay: true }, (socket) => this.#admit(socket))
   }
 
   /** Resolves with the port. Fault `unavailable` if the address is taken or not ours. */
@@ -73,7 +91,7 @@ export class Listener {
 
   /** New connections see this; the open ones go on, and none of before is resumed. */
   setCredentials(credentials: TlsCredentials): void {
-    this.#server.setSecureContext(contextOf(credentials))
+    this.#tls.setSecureContext(contextOf(credentials))
   }
 
   /** Ends every connection. */
@@ -84,18 +102,51 @@ export class Listener {
     await closed
   }
 
-  #count(socket: Socket, connectionLimiter: ConnectionLimiter): void {
+  #admit(socket: Socket): void {
     const address = socket.remoteAddress ?? ""
-    if (!connectionLimiter.acquire(address, Date.now())) {
-      socket.destroy()
+    const end = (): void => void socket.destroy()
+    const slot = this.#setup.connectionLimiter.acquire(address, Date.now(), end)
+    if (slot === undefined) {
+      end()
       return
     }
+    const endpoints = endpointsOf(socket)
     this.#sockets.add(socket)
+    this.#slots.set(endpoints, slot)
     socket.once("close", () => {
       this.#sockets.delete(socket)
-      connectionLimiter.release(address)
+      this.#slots.delete(endpoints)
+      slot.release()
+    })
+    this.#awaitHello(socket)
+  }
+
+  /** A client that says nothing costs no TLS state; one that does waits for its turn. */
+  #awaitHello(socket: Socket): void {
+    const { limits, handshakes, onHandshakeFailed } = this.#setup
+    const timer = setTimeout(() => socket.destroy(), limits.connectTimeoutMs)
+    const failed = (): void => {
+      clearTimeout(timer)
+      onHandshakeFailed()
+    }
+    socket.once("close", failed).once("error", ignore)
+    socket.once("readable", () => {
+      socket.off("close", failed)
+      clearTimeout(timer)
+      handshakes.add(addressBlock(socket.remoteAddress ?? ""), () => {
+        if (!socket.destroyed) this.#tls.emit("connection", socket)
+      })
     })
   }
+}
+
+/** A closed connection tells it by `close`. */
+function ignore(): void {
+  // nothing is left to do
+}
+
+function endpointsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress ?? ""} ${String(remotePort)} ${localAddress ?? ""}`
 }
 
 function contextOf({ certificate, key, ca, clientCa }: TlsCredentials): SecureContextOptions {

@@ -12,7 +12,8 @@ import { DeviceBudgets, UNLIMITED } from "../limits/packet-rates.ts"
 import type { PacketBudget } from "../limits/packet-scanner.ts"
 import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
 import type { Limits } from "../limits/limits.ts"
-import { RateLimiter } from "../limits/rate-limiter.ts"
+import { UnauthenticatedClients } from "../../unauthenticated-clients.ts"
+import { addressBlock, RateLimiter } from "../limits/rate-limiter.ts"
 
 /** `from` is the client id: a device id, the registrar's, or the name that the broker gave a guest. */
 export type Observe = (topic: string, payload: Uint8Array, from: string) => void
@@ -37,6 +38,7 @@ type ClientSession = {
   authentication: Authentication
   readonly address: string
   refusal?: Refusal | undefined
+  readonly onAccepted: () => void
   /** A guest whose first wish was refused: nothing more is done for it. */
   isOver?: boolean
 }
@@ -48,6 +50,7 @@ export class ClientSessions {
   readonly #registrarId: string
   readonly #mayConnect: SessionsSetup["mayConnect"]
   readonly #guestLimiter: GuestLimiter
+  readonly #guestClients: UnauthenticatedClients
   readonly #guestConnectionMaxMs: number
   readonly #certificateLimiter: RateLimiter
   readonly #deviceBudgets: DeviceBudgets
@@ -65,6 +68,7 @@ export class ClientSessions {
     this.#registrarId = setup.registrarId
     this.#mayConnect = setup.mayConnect
     this.#guestLimiter = new GuestLimiter(setup.guestLimits)
+    this.#guestClients = new UnauthenticatedClients(setup.limits.guestsAtOnce)
     this.#guestConnectionMaxMs = setup.guestLimits.connectionMaxMs
     this.#certificateLimiter = new RateLimiter(setup.limits.perCertificate)
     this.#deviceBudgets = new DeviceBudgets(setup.limits.perDevice, Date.now)
@@ -80,6 +84,7 @@ export class ClientSessions {
         const session = this.#sessionOf(client)
         const { refusal } = session
         if (refusal === undefined) {
+          session.onAccepted()
           done(null, true)
           return
         }
@@ -99,14 +104,14 @@ export class ClientSessions {
 
   /**
    * Called once for each connection, before aedes has it; returns what it may send. `conn` is what aedes reads, `socket`
-   * what it goes over.
+   * what it goes over. `onAccepted` is called when CONNECT was accepted.
    */
-  accept(conn: Duplex, socket: TLSSocket): PacketBudget {
+  accept(conn: Duplex, socket: TLSSocket, onAccepted: () => void): PacketBudget {
     const address = socket.remoteAddress ?? ""
     const { authentication, release } = this.#admit(socket, address)
     const refusal =
       release === undefined ? { code: RETURN_CODE.unavailable, why: "too many connections" } : undefined
-    const session = { authentication, address, refusal }
+    const session = { authentication, address, refusal, onAccepted }
     this.#sessions.set(conn, session)
     this.#note("open", session, {})
     const { kind } = authentication
@@ -210,9 +215,7 @@ export class ClientSessions {
       case "guest":
         return {
           authentication,
-          release: this.#guestLimiter.acquire(address, now)
-            ? () => this.#guestLimiter.release(address)
-            : undefined,
+          release: this.#guestLimiter.acquire(address, now) ? this.#addGuest(socket, address) : undefined,
         }
       case "device":
       case "registrar": {
@@ -225,6 +228,14 @@ export class ClientSessions {
       }
       case "refused":
         return { authentication, release: () => undefined }
+    }
+  }
+
+  #addGuest(socket: TLSSocket, address: string): () => void {
+    const remove = this.#guestClients.add(addressBlock(address), () => socket.destroy())
+    return () => {
+      remove()
+      this.#guestLimiter.release(address)
     }
   }
 
@@ -302,6 +313,7 @@ const PUBLISH_REFUSALS = {
 const UNKNOWN_SESSION: ClientSession = {
   authentication: { kind: "refused", why: "unknown connection" },
   address: "",
+  onAccepted: () => undefined,
 }
 
 function refusalOf(

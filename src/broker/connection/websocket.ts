@@ -17,7 +17,7 @@ const PROTOCOL = "mqtt"
 const FORBIDDEN = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
 
 /** Returns what the connection may send. */
-export type UpgradeHandler = (conn: Duplex, socket: TLSSocket) => PacketBudget
+export type UpgradeHandler = (conn: Duplex, socket: TLSSocket, onAccepted: () => void) => PacketBudget
 
 /**
  * Takes TLS connections that begin with a WebSocket upgrade for MQTT, and hands out their bytes. Everything else gets
@@ -27,7 +27,7 @@ export type UpgradeHandler = (conn: Duplex, socket: TLSSocket) => PacketBudget
 export function webSocketHandler(
   onUpgrade: UpgradeHandler,
   connectTimeoutMs: number,
-): (socket: TLSSocket) => void {
+): (socket: TLSSocket, onAccepted: () => void) => void {
   const http = createServer({ maxHeaderSize: HEADERS_MAX_BYTES }, refuse)
   const webSockets = new WebSocketServer({
     noServer: true,
@@ -39,23 +39,26 @@ export function webSocketHandler(
     autoPong: false,
     handleProtocols: () => PROTOCOL,
   })
-  const timers = new WeakMap<object, NodeJS.Timeout>()
+  const pending = new WeakMap<object, { readonly timer: NodeJS.Timeout; readonly onAccepted: () => void }>()
   // What comes out of http.Server is the very socket that went in.
   http.on("upgrade", (request, socket: TLSSocket, head) => {
-    clearTimeout(timers.get(socket))
+    const { timer, onAccepted } = pending.get(socket) ?? UNKNOWN_SOCKET
+    clearTimeout(timer)
     if (!isMqttUpgrade(request)) socket.end(FORBIDDEN, () => socket.destroy())
     else
       webSockets.handleUpgrade(request, socket, head, (ws) =>
-        chargeFrames(ws, onUpgrade(createWebSocketStream(ws), socket)),
+        chargeFrames(ws, onUpgrade(createWebSocketStream(ws), socket, onAccepted)),
       )
   })
-  return (socket) => {
+  return (socket, onAccepted) => {
     const timer = setTimeout(() => socket.destroy(), connectTimeoutMs)
-    timers.set(socket, timer)
+    pending.set(socket, { timer, onAccepted })
     socket.once("close", () => clearTimeout(timer))
     http.emit("connection", socket)
   }
 }
+
+const UNKNOWN_SOCKET = { timer: undefined, onAccepted: (): void => undefined }
 
 /** Messages without a byte of MQTT, and pings, would cost nothing otherwise. */
 function chargeFrames(ws: WebSocket, budget: PacketBudget): void {

@@ -1,4 +1,4 @@
-import { type Bucket, type Rate, takeToken } from "../../token-bucket.ts"
+import { type Bucket, type Rate, refilled, takeToken } from "../../token-bucket.ts"
 import { MINUTE_MS } from "../../time-units.ts"
 
 /** What one of many may do: so much at once, and so much within a minute. */
@@ -28,6 +28,14 @@ export class RateLimiter {
     if (entry === undefined || entry.open >= this.#atOnce || !this.#take(entry, now)) return false
     entry.open += 1
     return true
+  }
+
+  /** True if one more would begin if another one of this name ended. */
+  isFull(name: string, now: number): boolean {
+    const entry = this.#entry(name, now)
+    return (
+      entry !== undefined && entry.open >= this.#atOnce && refilled(this.#rate, entry.bucket, now).tokens >= 1
+    )
   }
 
   release(name: string): void {
