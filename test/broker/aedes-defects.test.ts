@@ -102,7 +102,7 @@ describe("defects of aedes 1.2, each tried on plain aedes and on our broker", ()
       const careless = await plain({ persistence })
       expect(await isAcknowledged(careless.port, alice, topic)).toBe(true)
 
-      const small = await fixture.spawn(0, 200)
+      const small = await fixture.spawn(0, { limitKiB: 200 })
       const atBob = await join(small.port, bob)
       await atBob.client.subscribeAsync(topic, { qos: 1 })
       await atBob.client.endAsync()

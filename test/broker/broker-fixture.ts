@@ -90,6 +90,13 @@ export type BrokerProcess = {
   readonly end: (signal: "SIGTERM" | "SIGKILL") => Promise<void>
 }
 
+export type SpawnOptions = {
+  /** Bounds the size of any file it writes. */
+  readonly limitKiB?: number
+  /** `shipped` are those in use; others are reached by no test by accident. */
+  readonly limits?: "shipped" | "wide"
+}
+
 export type BrokerFixture = {
   readonly authority: Authority
   readonly folder: string
@@ -97,8 +104,8 @@ export type BrokerFixture = {
   /** This many devices with one key, for tests where the key makes no difference. */
   readonly devices: (count: number) => Promise<Device[]>
   readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
-  /** The same broker as a separate process; `limitKiB` bounds the size of any file it writes. */
-  readonly spawn: (port: number, limitKiB?: number) => Promise<BrokerProcess>
+  /** The same broker as a separate process. */
+  readonly spawn: (port: number, options?: SpawnOptions) => Promise<BrokerProcess>
   readonly end: () => Promise<void>
 }
 
@@ -136,8 +143,8 @@ export async function newBrokerFixture(): Promise<BrokerFixture> {
       brokers.push(broker)
       return broker
     },
-    spawn: async (port, limitKiB) => {
-      const started = await spawnBroker(folder, port, limitKiB)
+    spawn: async (port, options = {}) => {
+      const started = await spawnBroker(folder, port, options)
       processes.push(started)
       return started
     },
@@ -149,10 +156,14 @@ export async function newBrokerFixture(): Promise<BrokerFixture> {
   }
 }
 
-async function spawnBroker(folder: string, port: number, limitKiB?: number): Promise<BrokerProcess> {
+async function spawnBroker(
+  folder: string,
+  port: number,
+  { limitKiB, limits = "wide" }: SpawnOptions,
+): Promise<BrokerProcess> {
   const limit = limitKiB === undefined ? "" : `ulimit -f ${String(limitKiB)}; `
   const command = `${limit}exec "$0" "$@"`
-  const args = ["-c", command, process.execPath, actorFile("broker"), folder, String(port)]
+  const args = ["-c", command, process.execPath, actorFile("broker"), folder, String(port), limits]
   const child = spawn("bash", args, {
     stdio: ["pipe", "pipe", "inherit"],
   })

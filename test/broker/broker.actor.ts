@@ -2,22 +2,17 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startBroker } from "../../src/broker/broker.ts"
+import { GUEST_LIMITS } from "../../src/broker/limits/guest-limiter.ts"
 import { limitsFor } from "../../src/broker/limits/limits.ts"
 import { DEVICE_RATES, type PacketRates } from "../../src/broker/limits/packet-rates.ts"
 import { limitYoungGeneration } from "../../src/broker/heap-flags.ts"
 
 limitYoungGeneration()
-const [folder = "", port = "0"] = process.argv.slice(2)
+const [folder = "", port = "0", limits = "wide"] = process.argv.slice(2)
 const pem = (name: string): string => readFileSync(join(folder, name), "utf8")
 
-const broker = await startBroker({
-  listen: [{ host: "127.0.0.1", port: Number(port) }],
-  certificate: pem("server.pem"),
-  key: pem("server-key.pem"),
-  ca: pem("ca.pem"),
-  clientCa: pem("ca.pem"),
-  journalPath: join(folder, "journal"),
-  registrarId: "registrar",
+const SHIPPED = { guestLimits: GUEST_LIMITS, limits: limitsFor() }
+const WIDE = {
   guestLimits: {
     connectionsAtOnce: 10_000,
     connectionsPerMinute: 10_000,
@@ -31,6 +26,17 @@ const broker = await startBroker({
       Object.keys(DEVICE_RATES).map((kind) => [kind, { capacity: 1_000_000, refillMs: 1 }]),
     ) as PacketRates,
   },
+}
+
+const broker = await startBroker({
+  listen: [{ host: "127.0.0.1", port: Number(port) }],
+  certificate: pem("server.pem"),
+  key: pem("server-key.pem"),
+  ca: pem("ca.pem"),
+  clientCa: pem("ca.pem"),
+  journalPath: join(folder, "journal"),
+  registrarId: "registrar",
+  ...(limits === "shipped" ? SHIPPED : WIDE),
   mayConnect: () => true,
   onTrouble: (fault) => process.stdout.write(`trouble ${fault.code}\n`),
 })

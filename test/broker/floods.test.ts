@@ -31,7 +31,7 @@ function start(perDevice: Partial<PacketRates> = {}): Promise<Broker> {
   return fixture.start({
     journalPath: `${fixture.folder}/floods-${++brokers}`,
     listen: [at, { ...at, webSocket: true }],
-    guestLimits: { ...GUEST_LIMITS, connectionsPerMinute: 1_000, connectionsAtOnce: 100 },
+    guestLimits: { ...GUEST_LIMITS, connectionsPerMinute: 1_000, connectionsBurst: 100 },
     limits: { ...limitsFor(10_000), perDevice: { ...DEVICE_RATES, ...perDevice } },
   })
 }
@@ -182,10 +182,10 @@ describe("a device is slowed down", () => {
     expect(budget.begin("subscribe")).toBe(0)
   })
 
-  test("and never by what a client of ours does", () => {
+  test("but not by ten thousand mailboxes, nor by as many messages as several clients of ours send in a second", () => {
     const budget = new DeviceBudgets(DEVICE_RATES, () => 0).of("alice")
     for (let filter = 0; filter < 10_000; filter++) budget.spend("subscribe", 1)
-    for (let message = 0; message < 10_000; message++)
+    for (let message = 0; message < 4_000; message++)
       expect([budget.begin("publish"), budget.begin("puback")]).toEqual([0, 0])
     expect(budget.begin("subscribe")).toBe(0)
   })

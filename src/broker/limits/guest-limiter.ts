@@ -1,15 +1,16 @@
-import type { Rate } from "../../token-bucket.ts"
 import { MINUTE_MS } from "../../time-units.ts"
 import type { PacketBudget } from "./packet-scanner.ts"
-import { addressBlock, RateLimiter } from "./rate-limiter.ts"
+import { addressBlock, RateLimiter, type RateLimit } from "./rate-limiter.ts"
 
 /** What all guests of one address may do together. */
 export type GuestLimits = {
   readonly connectionsAtOnce: number
   readonly connectionsPerMinute: number
+  /** Of those in a minute, as many may come together; all, without. */
+  readonly connectionsBurst?: number
   readonly framesPerMinute: number
   /** Packets of every kind, and filters. */
-  readonly packets?: Rate
+  readonly packets?: Omit<RateLimit, "atOnce">
   /** The longest life of one connection, active or not. */
   readonly connectionMaxMs: number
 }
@@ -18,13 +19,14 @@ export type GuestLimits = {
 export const GUEST_LIMITS: GuestLimits = {
   connectionsAtOnce: 16,
   connectionsPerMinute: 60,
+  connectionsBurst: 16,
   framesPerMinute: 600,
   // a code lives ten minutes
   connectionMaxMs: 15 * MINUTE_MS,
 }
 
 /** Sixteen guests begin at once with six packets each; then each of them has one a second. */
-const GUEST_PACKETS: Rate = { capacity: 128, refillMs: 8_000 }
+const GUEST_PACKETS = { burst: 128, perMinute: 960 }
 /** The largest frame of pairing or registration is half as long. */
 export const GUEST_PACKET_MAX_BYTES = 8 * 1024
 /** A guest may subscribe to a nameplate and to the answers of one registration. */
@@ -39,12 +41,17 @@ export class GuestLimiter {
   constructor({
     connectionsAtOnce,
     connectionsPerMinute,
+    connectionsBurst = connectionsPerMinute,
     framesPerMinute,
     packets = GUEST_PACKETS,
   }: Omit<GuestLimits, "connectionMaxMs">) {
-    this.#connections = new RateLimiter({ atOnce: connectionsAtOnce, perMinute: connectionsPerMinute })
+    this.#connections = new RateLimiter({
+      atOnce: connectionsAtOnce,
+      perMinute: connectionsPerMinute,
+      burst: connectionsBurst,
+    })
     this.#frames = new RateLimiter({ atOnce: 0, perMinute: framesPerMinute })
-    this.#packets = new RateLimiter({ atOnce: 0, rate: packets })
+    this.#packets = new RateLimiter({ atOnce: 0, ...packets })
   }
 
   /** True if one more connection may come in; every true needs a `release` later. */

@@ -33,7 +33,11 @@ export function limitsFor(perAddress: number = PER_ADDRESS): Limits {
   return {
     atOnce: Math.max(AT_ONCE, perAddress),
     guestsAtOnce: GUESTS_AT_ONCE,
-    perAddress: { atOnce: perAddress, perMinute: RECONNECTS_PER_MINUTE * perAddress },
+    perAddress: {
+      atOnce: perAddress,
+      perMinute: RECONNECTS_PER_MINUTE * perAddress,
+      burst: perAddress,
+    },
     perCertificate: { atOnce: 4, perMinute: 60 },
     connectTimeoutMs: 10_000,
     perDevice: DEVICE_RATES,

@@ -6,8 +6,8 @@ import type { PacketBudget, PacketKind } from "./packet-scanner.ts"
 /** By kind of packet; a filter counts as a packet. */
 export type PacketRates = Readonly<Record<PacketKind, Rate>>
 
-/** As many as one queue and one outbox hold at once, and then several times what a client of ours writes down in a second. */
-const MESSAGES: Rate = { capacity: 10_000, refillMs: 2_500 }
+/** 2,000 a second, more than a client of ours writes down: a full queue is read in five seconds. */
+const MESSAGES: Rate = { capacity: 4_000, refillMs: 2_000 }
 /** A device with ten thousand contacts names their mailboxes at each connection. */
 const FILTERS: Rate = { capacity: 20_000, refillMs: 20_000 }
 /** One a second is more than the shortest keepalive asks for. */

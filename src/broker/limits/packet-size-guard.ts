@@ -10,8 +10,8 @@ export const UNREAD_MAX_BYTES = 4 * 1024 * 1024
 
 /** With so much unread nothing more is read: each answer to a ping is a write of its own, and costs far more than its bytes. */
 const UNREAD_PAUSE_BYTES = 64 * 1024
-/** Packets of one client that are read in one turn of the event loop: about a millisecond's work, and others have their turn. */
-const PACKETS_PER_TURN = 64
+/** Packets of one client that are read in one turn of the event loop: less than a millisecond of work, and then others have their turn. */
+const PACKETS_PER_TURN = 16
 
 /**
  * Ends the connection before a parser sees a packet that is too long or costs too much, reads nothing from a client

@@ -1,10 +1,8 @@
 import { type Bucket, type Rate, refilled, takeToken } from "../../token-bucket.ts"
 import { MINUTE_MS } from "../../time-units.ts"
 
-/** What one of many may do: so much at once, and so much within a minute. */
-export type RateLimit = { readonly atOnce: number; readonly perMinute: number }
-/** The same with a burst that is not a whole minute's. */
-type BurstLimit = { readonly atOnce: number; readonly rate: Rate }
+/** What one of many may do: so much at once, and so much within a minute, of which `burst` may come together. */
+export type RateLimit = { readonly atOnce: number; readonly perMinute: number; readonly burst?: number }
 
 /** Names remembered; beyond that, names quiet for a minute are forgotten and new ones refused. */
 const NAMES_MAX = 10_000
@@ -17,9 +15,9 @@ export class RateLimiter {
   readonly #rate: Rate
   readonly #entries = new Map<string, Entry>()
 
-  constructor(limit: RateLimit | BurstLimit) {
-    this.#atOnce = limit.atOnce
-    this.#rate = "rate" in limit ? limit.rate : { capacity: limit.perMinute, refillMs: MINUTE_MS }
+  constructor({ atOnce, perMinute, burst = perMinute }: RateLimit) {
+    this.#atOnce = atOnce
+    this.#rate = { capacity: burst, refillMs: (MINUTE_MS * burst) / perMinute }
   }
 
   /** True if one more may begin; every true needs a `release` later. */
