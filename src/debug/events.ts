@@ -102,7 +102,7 @@ export const DEBUG_EVENTS = {
   },
   registrar: {
     state: connectionState,
-    request: { kind: oneOf("join", "invite", "add-device", "renew", "restore"), repeated: flag },
+    request: { kind: oneOf("join", "invite", "add-device", "renew", "restore") },
     decision: {
       answer: oneOf("admitted", "invited", "refused", "replaced"),
       entry: oneOf(

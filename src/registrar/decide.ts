@@ -2,12 +2,7 @@ import { toBase64url, utf8 } from "../crypto/bytes.ts"
 import type { VerifyKey } from "../crypto/bytes.ts"
 import { hash32 } from "../crypto/kdf.ts"
 import { DAY_MS, HOUR_MS } from "../time-units.ts"
-import {
-  encodeInvitation,
-  SECRET_BYTES,
-  type RegistrationRefusal,
-  type RegistrationRequest,
-} from "../wire/registration.ts"
+import { encodeInvitation, SECRET_BYTES, type RegistrationRequest } from "../wire/registration.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { readCsr } from "./authority.ts"
 import {
@@ -20,6 +15,7 @@ import {
   type Signer,
   refuse,
   refuseRevoked,
+  repeatedGrant,
 } from "./issue.ts"
 import { restore } from "./restore.ts"
 import {
@@ -64,9 +60,9 @@ export async function decide(
       return join(context, state, request, verified.requestHash)
     case "invite":
     case "add-device":
-      return invite(context, state, request, verified.topicId)
+      return invite(context, state, { ...verified, request })
     case "renew":
-      return renew(context, state, request)
+      return renew(context, state, request, verified.requestHash)
     case "restore":
       return restore(context, state, request, verified.requestHash)
   }
@@ -80,12 +76,12 @@ export function newInvitation(
     readonly by: string | null
     readonly operator: boolean
     readonly user?: string
+    readonly secret?: Uint8Array
   },
 ): { readonly entry: Invited; readonly invitation: Uint8Array } {
-  const { name, by, operator } = options
+  const { name, by, operator, secret = random(SECRET_BYTES) } = options
   const at = now()
   const user = options.user === undefined ? random(ID_BYTES) : bytesOf(options.user)
-  const secret = random(SECRET_BYTES)
   const expiresAt = at + INVITATION_DAYS * DAY_MS
   const secretHash = hashSecret(secret)
   return {
@@ -106,10 +102,10 @@ async function join(
   if (invited?.user !== toBase64url(request.user)) return refuse("unknown-invitation")
   const sign = toBase64url(request.sign)
   const known = devicesOf(state, invited.user).findLast((device) => device.sign === sign)
-  const refusal = refusalFor(state, { invited, known, sign, now: context.now() })
-  if (refusal !== undefined) return refuse(refusal)
-  const { admitted: earlier } = invited
-  if (earlier?.requestHash === toBase64url(requestHash)) return grant(earlier)
+  const check = { invited, known, sign, now: context.now() }
+  const settled = refusalFor(state, check) ?? repeatedGrant(state, requestHash)
+  if (settled !== undefined) return settled
+  if (hasMaximum(state, check)) return refuse("too-many")
   const spki = await readCsr(request.csr)
   if (spki === undefined) return refuse("bad-request")
   const admitted = await admit(context, { request, spki, invited, requestHash, known })
@@ -124,17 +120,22 @@ type JoinCheck = {
   readonly now: number
 }
 
-function refusalFor(
-  state: RegistryState,
-  { invited, known, sign, now }: JoinCheck,
-): RegistrationRefusal | undefined {
+function refusalFor(state: RegistryState, { invited, known, sign, now }: JoinCheck): Decision | undefined {
   const { admitted: earlier, lapsed, expiresAt, user } = invited
-  if (earlier !== undefined && earlier.sign !== sign) return "used-invitation"
-  if (isRevoked(state, user) || known?.revokedAt !== undefined) return "revoked"
-  if (lapsed) return "unknown-invitation"
-  if (now >= expiresAt) return "expired-invitation"
-  if (known === undefined) return hasMaxDevices(state, user) ? "too-many" : undefined
-  return known.certificates.length >= CERTIFICATES_MAX ? "too-many" : undefined
+  if (earlier !== undefined && earlier.sign !== sign) return refuse("used-invitation")
+  if (isRevoked(state, user)) return refuse("revoked")
+  // A join that was held back must not take its successor's place.
+  const admitted = earlier && state.devices.get(earlier.device)
+  if (admitted?.revokedAt !== undefined) return refuseRevoked(admitted)
+  if (known?.revokedAt !== undefined) return refuse("revoked")
+  if (lapsed) return refuse("unknown-invitation")
+  return now >= expiresAt ? refuse("expired-invitation") : undefined
+}
+
+function hasMaximum(state: RegistryState, { invited, known }: JoinCheck): boolean {
+  return known === undefined
+    ? hasMaxDevices(state, invited.user)
+    : known.certificates.length >= CERTIFICATES_MAX
 }
 
 type JoinInput = {
@@ -163,26 +164,51 @@ async function admit(context: RegistrarContext, input: JoinInput): Promise<Admit
 }
 
 type Invite = Extract<RegistrationRequest, { kind: "invite" | "add-device" }>
+type VerifiedInvite = VerifiedRequest & { readonly request: Invite }
 
-function invite(context: RegistrarContext, state: RegistryState, request: Invite, topicId: string): Decision {
+function invite(context: RegistrarContext, state: RegistryState, verified: VerifiedInvite): Decision {
+  const { request, requestHash, topicId } = verified
   const device = toBase64url(request.device)
   const member = memberOf(state, device, request.sign)
   if (member === undefined || topicId !== device) return refuse("not-a-member")
   if (member.revokedAt !== undefined) return refuseRevoked(member)
+  const isForPerson = request.kind === "invite"
+  if (isForPerson && !state.membersMayInvite && !isOperator(state, member.user)) return refuse("not-allowed")
+  const seed = context.seedOf(requestHash)
+  const [user, secret] = [seed.slice(0, ID_BYTES), seed.slice(ID_BYTES, ID_BYTES + SECRET_BYTES)]
+  const earlier = state.invitations.get(hashSecret(secret))
+  if (earlier !== undefined) return { entry: undefined, answer: invitedAgain(context, earlier, secret) }
   if (requestsSince(state, device, context.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
-  return request.kind === "invite" ? inviteUser(context, state, member) : inviteDevice(context, state, member)
+  if (isForPerson)
+    return invited(
+      newInvitation(context, { name: "", by: device, operator: false, user: toBase64url(user), secret }),
+    )
+  return inviteDevice(context, state, member, secret)
 }
 
-function inviteUser(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
-  if (!state.membersMayInvite && !isOperator(state, user)) return refuse("not-allowed")
-  return invited(newInvitation(context, { name: "", by: device, operator: false }))
+/** The same bytes again make no second invitation, even if what they made was used or has lapsed since. */
+function invitedAgain(
+  { publicKey: registrar }: RegistrarContext,
+  { user, expiresAt }: Invitation,
+  secret: Uint8Array,
+): Decision["answer"] {
+  const invitation = encodeInvitation({
+    ...{ user: bytesOf(user), secret, registrar },
+    expiresAt: Math.floor(expiresAt / 1000),
+  })
+  return { kind: "invited", invitation }
 }
 
 /** All users who may invite: a further device brings no new user. */
-function inviteDevice(context: RegistrarContext, state: RegistryState, { device, user }: Device): Decision {
+function inviteDevice(
+  context: RegistrarContext,
+  state: RegistryState,
+  { device, user }: Device,
+  secret: Uint8Array,
+): Decision {
   if (hasMaxDevices(state, user)) return refuse("too-many")
   const { name = "", operator = false } = state.users.get(user) ?? {}
-  return invited(newInvitation(context, { name, by: device, operator, user }))
+  return invited(newInvitation(context, { name, by: device, operator, user, secret }))
 }
 
 function invited({ entry, invitation }: ReturnType<typeof newInvitation>): Decision {
@@ -191,19 +217,24 @@ function invited({ entry, invitation }: ReturnType<typeof newInvitation>): Decis
 
 type Renew = Extract<RegistrationRequest, { kind: "renew" }>
 
-async function renew(context: RegistrarContext, state: RegistryState, request: Renew): Promise<Decision> {
+async function renew(
+  context: RegistrarContext,
+  state: RegistryState,
+  request: Renew,
+  requestHash: Uint8Array,
+): Promise<Decision> {
   const device = toBase64url(request.device)
   const member = memberOf(state, device, request.sign)
   if (member === undefined) return refuse("not-a-member")
   if (member.revokedAt !== undefined) return refuseRevoked(member)
+  const repeated = repeatedGrant(state, requestHash)
+  if (repeated !== undefined) return repeated
   const spki = await readCsr(request.csr)
   if (spki === undefined || toBase64url(hash32(spki)) !== member.spkiHash) return refuse("bad-request")
   if (isRecentlyIssued(state, member, context.now())) return grant(member)
   const certificate = await issueCertificate(context, device, spki)
-  return grant(
-    { user: member.user, certificate },
-    { kind: "renewed", at: context.now(), device, certificate },
-  )
+  const renewed = { at: context.now(), device, requestHash: toBase64url(requestHash), certificate }
+  return grant({ user: member.user, certificate }, { kind: "renewed", ...renewed })
 }
 
 /** Issued within the hour: a repeated request gets it again, or each request would grow the ledger. */

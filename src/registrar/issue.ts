@@ -6,7 +6,11 @@ import { DEVICE_DAYS, type Authority } from "./authority.ts"
 import type { Device, Entry, RegistryState } from "./registry-state.ts"
 
 /** What the registrar decides with; nothing here is a connection or a file. */
-export type RegistrarContext = Signer & { readonly authority: Authority }
+export type RegistrarContext = Signer & {
+  readonly authority: Authority
+  /** 32 bytes that only this registrar can make, the same for the same request. */
+  readonly seedOf: (requestHash: Uint8Array) => Uint8Array
+}
 
 /** What it takes to make an invitation. */
 export type Signer = {
@@ -34,6 +38,18 @@ export function refuse(why: RegistrationRefusal): Decision {
 export function refuseRevoked({ revokedAt, replacedBy }: Device): Decision {
   if (revokedAt === undefined || replacedBy === undefined) return refuse("revoked")
   return { entry: undefined, answer: { kind: "replaced", at: revokedAt } }
+}
+
+/**
+ * The answer to bytes that were granted before, as the ledger is now; undefined for new ones, and for those that an
+ * earlier authority was asked with [R-3].
+ */
+export function repeatedGrant(state: RegistryState, requestHash: Uint8Array): Decision | undefined {
+  const issued = state.issued.get(toBase64url(requestHash))
+  const device = issued && state.devices.get(issued.device)
+  if (issued === undefined || device === undefined) return undefined
+  if (device.revokedAt !== undefined) return refuseRevoked(device)
+  return issued.authority === state.authority ? grant(issued) : undefined
 }
 
 /** A certificate for this device id and key, as the ledger keeps it. */

@@ -1,6 +1,6 @@
-import { fromBase64url, toBase64url, toHex } from "../crypto/bytes.ts"
+import { concat, fromBase64url, toHex, utf8 } from "../crypto/bytes.ts"
 import type { Random, SecretKey } from "../crypto/bytes.ts"
-import { hash32 } from "../crypto/kdf.ts"
+import { hash32, kdf } from "../crypto/kdf.ts"
 import { publicKeyOf } from "../crypto/nacl.ts"
 import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
@@ -27,8 +27,9 @@ import { type Admitted, type Entry, isOperator, type Restored, type RegistryStat
 /** The registrar's own key lives only in this process; each start makes a new one. This outlives the longest process. */
 const OWN_CERTIFICATE_YEARS = 10
 const YEAR_MS = 365 * DAY_MS
-/** Answers kept for requests that repeat themselves; a request repeats for twenty seconds. */
-const ANSWERS_MAX = 1000
+const SEED_LABEL = utf8("mqttchat/1 requested invitation")
+const SEED_BYTES = 32
+const NO_SALT = new Uint8Array(0)
 
 /** Where a registration can be cut off; for tests that end the process there. */
 export const REGISTRAR_POINTS = ["join-heard", "join-decided", "join-recorded", "join-answered"] as const
@@ -74,7 +75,11 @@ export type Registrar = Registry & {
 export async function openRegistrar(setup: RegistrarSetup): Promise<Registrar> {
   const { ledger, random, now } = setup
   const authority = await openAuthority(setup.keys, random)
-  const context: RegistrarContext = { authority, publicKey: publicKeyOf(setup.boxSecret), random, now }
+  const { boxSecret } = setup
+  const context: RegistrarContext = {
+    ...{ authority, publicKey: publicKeyOf(boxSecret), random, now },
+    seedOf: (requestHash) => kdf(NO_SALT, boxSecret, concat(SEED_LABEL, requestHash), SEED_BYTES),
+  }
   const enforcement = new Enforcement({
     ledger,
     authority,
@@ -111,8 +116,6 @@ class RequestQueue {
   readonly #context: RegistrarContext
   readonly #setup: RegistrarSetup
   readonly #enforcement: Enforcement
-  /** By the hash of the request: what it was answered, oldest first. */
-  readonly #answers = new Map<string, Uint8Array>()
   #transport: Transport | undefined
 
   constructor(context: RegistrarContext, setup: RegistrarSetup, enforcement: Enforcement) {
@@ -151,18 +154,15 @@ class RequestQueue {
     answered?.then(() => this.#setup.reach("join-answered")).catch(() => undefined)
   }
 
+  /** Nothing is answered from memory: what the ledger says may have changed since the same bytes came before. */
   async #answer(id: string, payload: Uint8Array): Promise<Uint8Array | undefined> {
     const topicId = fromBase64url(id)
     const binding = topicId === undefined ? undefined : { registrar: this.#context.publicKey, topicId }
     const opened = binding === undefined ? undefined : openRequest(payload, binding, this.#setup.boxSecret)
     if (opened === undefined) return undefined
-    const requestHash = hash32(payload)
-    const cached = this.#answers.get(toBase64url(requestHash))
-    const { kind } = opened.request
-    this.#setup.debug("registrar", "request", { kind, repeated: cached !== undefined })
-    if (cached !== undefined) return cached
+    this.#setup.debug("registrar", "request", { kind: opened.request.kind })
     this.#setup.reach("join-heard")
-    const verified = { request: opened.request, requestHash, topicId: id }
+    const verified = { request: opened.request, requestHash: hash32(payload), topicId: id }
     const { entry, answer } = await this.#setup.ledger.transact(async (state) => {
       const decision = await decide(this.#context, state, verified)
       this.#setup.reach("join-decided")
@@ -172,7 +172,7 @@ class RequestQueue {
     this.#setup.debug("registrar", "decision", { answer: answer.kind, entry: entry?.kind })
     if (entry?.kind === "admitted" || entry?.kind === "restored") this.#announceAdmitted(entry)
     if (entry?.kind === "restored") await this.#disconnectReplaced()
-    return this.#cacheAnswer(toBase64url(requestHash), opened.sealAnswer(answer, this.#context.random))
+    return opened.sealAnswer(answer, this.#context.random)
   }
 
   #announceAdmitted({ deviceName, user }: Admitted | Restored): void {
@@ -188,12 +188,5 @@ class RequestQueue {
       this.#setup.debug("registrar", "trouble", { code: fault.code })
       this.#setup.onTrouble(fault)
     }
-  }
-
-  #cacheAnswer(requestHash: string, answer: Uint8Array): Uint8Array {
-    const [oldest] = this.#answers.keys()
-    if (this.#answers.size >= ANSWERS_MAX && oldest !== undefined) this.#answers.delete(oldest)
-    this.#answers.set(requestHash, answer)
-    return answer
   }
 }

@@ -49,7 +49,13 @@ export type Entry =
       /** X.509 DER. */
       readonly certificate: string
     }
-  | { readonly kind: "renewed"; readonly at: number; readonly device: string; readonly certificate: string }
+  | {
+      readonly kind: "renewed"
+      readonly at: number
+      readonly device: string
+      readonly requestHash: string
+      readonly certificate: string
+    }
   | { readonly kind: "renamed"; readonly at: number; readonly user: string; readonly name: string }
   /** Without a device: the user, with all devices and everything that could bring another. */
   | { readonly kind: "revoked"; readonly at: number; readonly user: string; readonly device: string | null }
@@ -97,6 +103,16 @@ export type Device = Omit<Admitted, "kind"> & {
   readonly disconnected: boolean
 }
 
+/** What one request was granted. */
+export type Issued = {
+  readonly user: string
+  readonly device: string
+  /** X.509 DER. */
+  readonly certificate: string
+  /** Pin of the authority that signed it. */
+  readonly authority: string | undefined
+}
+
 /** What the ledger adds up to. */
 export type RegistryState = {
   readonly users: ReadonlyMap<string, User>
@@ -105,6 +121,8 @@ export type RegistryState = {
   readonly devices: ReadonlyMap<string, Device>
   /** By the device that asked: when. */
   readonly requests: ReadonlyMap<string, readonly number[]>
+  /** By the hash of the request. */
+  readonly issued: ReadonlyMap<string, Issued>
   /** Whether members may invite; the operator always may. */
   readonly membersMayInvite: boolean
   /** Pin of the present authority, hex; undefined in a ledger that no registrar has opened yet. */
@@ -117,6 +135,7 @@ export type MutableRegistryState = {
   readonly invitations: Map<string, Invitation>
   readonly devices: Map<string, Device>
   readonly requests: Map<string, number[]>
+  readonly issued: Map<string, Issued>
   /** The hashes of the invitations that are neither used nor lapsed. */
   readonly unused: Set<string>
   membersMayInvite: boolean
@@ -125,7 +144,7 @@ export type MutableRegistryState = {
 
 export function emptyRegistryState(): MutableRegistryState {
   const maps = { users: new Map(), invitations: new Map(), devices: new Map(), requests: new Map() }
-  return { ...maps, unused: new Set(), membersMayInvite: true, authority: undefined }
+  return { ...maps, issued: new Map(), unused: new Set(), membersMayInvite: true, authority: undefined }
 }
 
 /** Adds what `entry` says to the roll. */
@@ -141,13 +160,7 @@ export function applyEntry(state: MutableRegistryState, entry: Entry): void {
       applyRestored(state, entry)
       return
     case "renewed":
-      update(state.devices, entry.device, (device) => ({
-        ...device,
-        at: entry.at,
-        certificate: entry.certificate,
-        certificates: [...device.certificates, entry.certificate],
-        authority: state.authority,
-      }))
+      applyRenewed(state, entry)
       return
     case "renamed":
       update(state.users, entry.user, (user) => ({ ...user, name: entry.name }))
@@ -176,6 +189,7 @@ function applyInvited(state: MutableRegistryState, entry: Invited): void {
 }
 
 function applyAdmitted(state: MutableRegistryState, entry: Admitted): void {
+  noteIssued(state, entry)
   update(state.invitations, entry.secretHash, (invitation) => ({ ...invitation, admitted: entry }))
   state.unused.delete(entry.secretHash)
   const before = state.devices.get(entry.device)
@@ -198,6 +212,7 @@ function applyAdmitted(state: MutableRegistryState, entry: Admitted): void {
 function applyRestored(state: MutableRegistryState, entry: Restored): void {
   const before = state.devices.get(entry.replaces)
   if (before === undefined) return
+  noteIssued(state, entry)
   state.devices.set(entry.replaces, { ...before, revokedAt: entry.at, replacedBy: entry.device })
   state.devices.set(entry.device, {
     ...entry,
@@ -209,6 +224,22 @@ function applyRestored(state: MutableRegistryState, entry: Restored): void {
     replacedBy: undefined,
     disconnected: false,
   })
+}
+
+function applyRenewed(state: MutableRegistryState, entry: Extract<Entry, { kind: "renewed" }>): void {
+  const { at, device, certificate } = entry
+  const before = state.devices.get(device)
+  if (before === undefined) return
+  noteIssued(state, { ...entry, user: before.user })
+  const certificates = [...before.certificates, certificate]
+  state.devices.set(device, { ...before, at, certificate, certificates, authority: state.authority })
+}
+
+function noteIssued(
+  state: MutableRegistryState,
+  { requestHash, user, device, certificate }: Omit<Issued, "authority"> & { readonly requestHash: string },
+): void {
+  state.issued.set(requestHash, { user, device, certificate, authority: state.authority })
 }
 
 function applyRevoked(

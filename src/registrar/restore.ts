@@ -9,7 +9,7 @@ import {
   grant,
   isRevoked,
   refuse,
-  refuseRevoked,
+  repeatedGrant,
   type Decision,
   type RegistrarContext,
 } from "./issue.ts"
@@ -34,9 +34,8 @@ export async function restore(
   const latest = devices.at(-1)
   if (latest === undefined) return refuse("not-a-member")
   if (isRevoked(state, latest.user)) return refuse("revoked")
-  const hash = toBase64url(requestHash)
-  const earlier = devices.find((device) => device.requestHash === hash)
-  if (earlier !== undefined) return earlier.revokedAt === undefined ? grant(earlier) : refuseRevoked(earlier)
+  const repeated = repeatedGrant(state, requestHash)
+  if (repeated !== undefined) return repeated
   const refusal = refusalFor(context, devices, latest, request.askedAt)
   if (refusal !== undefined) return refuse(refusal)
   const spki = await readCsr(request.csr)
@@ -46,7 +45,7 @@ export async function restore(
   const restored = {
     ...{ at: context.now(), user, device, replaces, sign },
     spkiHash: toBase64url(hash32(spki)),
-    requestHash: hash,
+    requestHash: toBase64url(requestHash),
     askedAt: request.askedAt,
     deviceName: request.deviceName,
     certificate: await issueCertificate(context, device, spki),
