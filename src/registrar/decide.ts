@@ -172,14 +172,14 @@ function invite(context: RegistrarContext, state: RegistryState, verified: Verif
   const member = memberOf(state, device, request.sign)
   if (member === undefined || topicId !== device) return refuse("not-a-member")
   if (member.revokedAt !== undefined) return refuseRevoked(member)
-  const isForPerson = request.kind === "invite"
-  if (isForPerson && !state.membersMayInvite && !isOperator(state, member.user)) return refuse("not-allowed")
+  const isForNewUser = request.kind === "invite"
+  if (isForNewUser && !state.membersMayInvite && !isOperator(state, member.user)) return refuse("not-allowed")
   const seed = context.seedOf(requestHash)
   const [user, secret] = [seed.slice(0, ID_BYTES), seed.slice(ID_BYTES, ID_BYTES + SECRET_BYTES)]
   const earlier = state.invitations.get(hashSecret(secret))
   if (earlier !== undefined) return { entry: undefined, answer: invitedAgain(context, earlier, secret) }
   if (requestsSince(state, device, context.now() - HOUR_MS) >= INVITATIONS_PER_HOUR) return refuse("too-many")
-  if (isForPerson)
+  if (isForNewUser)
     return invited(
       newInvitation(context, { name: "", by: device, operator: false, user: toBase64url(user), secret }),
     )
