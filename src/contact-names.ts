@@ -30,7 +30,8 @@ function isPlain(name: string): boolean {
 
 async function namesFor(profile: string): Promise<readonly string[]> {
   try {
-    const owner = await connectOwner(profilePaths(process.env, profile).socket)
+    const { socket } = profilePaths(process.env, profile)
+    const owner = await connectOwner(socket, { answerMs: ANSWER_TIMEOUT_MS })
     if (owner === undefined) return []
     setTimeout(() => void owner.close(), ANSWER_TIMEOUT_MS).unref()
     const contacts = await owner.call("contacts", {})

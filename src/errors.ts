@@ -11,6 +11,8 @@ export const EXIT_CODE = {
   "damaged-database": 65,
   "not-found": 66,
   unavailable: 69,
+  /** A request was handed over and not answered: it may have been done. */
+  unanswered: 69,
   bug: 70,
   exists: 73,
   "disk-full": 74,

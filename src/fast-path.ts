@@ -4,6 +4,8 @@ import { withProfile } from "./cli/terminal/hints.ts"
 import { openOutput } from "./cli/terminal/output.ts"
 import { openSink } from "./cli/terminal/sink.ts"
 import { type SendOptions, sendText, showInbox, type ClientContext } from "./cli/messages/messages.ts"
+import { answerLimit, connectingToSend } from "./cli/messages/send-limits.ts"
+import { silentOwner } from "./cli/terminal/silent-process.ts"
 import { connectOwner } from "./daemon/client.ts"
 import { type Debug, NO_DEBUG } from "./debug/debug.ts"
 import { Fault } from "./errors.ts"
@@ -13,6 +15,8 @@ const WAITS = ["broker", "delivered", "read"] as const
 
 /** `send` or `inbox`, with as much of the program as it needs. */
 type FastCommand = {
+  /** What it adds to the fault of an owner that does not answer. */
+  readonly connecting: <T>(connection: Promise<T>) => Promise<T>
   /** The profile has an owner that answers. */
   readonly viaOwner: (clientContext: ClientContext) => Promise<void>
   /** This process becomes the owner. */
@@ -24,6 +28,7 @@ type ParsedArguments = {
   readonly profile: string
   readonly json: boolean
   readonly quiet: boolean
+  readonly timeoutMs?: number
 }
 
 /**
@@ -36,11 +41,14 @@ export async function runFastPath(
 ): Promise<number | undefined> {
   const parsed = parseArguments(argv, process.env["MQTTCHAT_PROFILE"] ?? defaultProfile)
   if (parsed === undefined) return undefined
-  const { command, profile, json, quiet } = parsed
+  const { command, profile, json, quiet, timeoutMs } = parsed
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
   const out = openOutput({ json, quiet, colour: "auto", advice })
   try {
-    const client = await connectOwner(profilePaths(process.env, profile).socket, await debugOutput())
+    const paths = profilePaths(process.env, profile)
+    const answerMs = answerLimit(timeoutMs)
+    const options = { debug: await debugOutput(), silence: silentOwner(paths), answerMs }
+    const client = await command.connecting(connectOwner(paths.socket, options))
     if (client === undefined) return await asOwner(parsed, defaultProfile)
     try {
       await command.viaOwner({ client, out })
@@ -113,11 +121,12 @@ function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCo
   if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
     const asOwner: Action = async (context) =>
       (await import("./cli/messages/message-commands.ts")).inbox(context, { follow: false })
-    return { viaOwner: showInbox, asOwner }
+    return { connecting: (connection) => connection, viaOwner: showInbox, asOwner }
   }
   if (command !== "send" || contact === undefined || text === undefined || more.length > 0) return undefined
   const message = { contact, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
   return {
+    connecting: connectingToSend,
     viaOwner: (clientContext) => sendText(clientContext, message),
     asOwner: async (context) => (await import("./cli/messages/message-commands.ts")).send(context, message),
   }

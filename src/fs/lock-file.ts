@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from "node:crypto"
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { codeOf, Fault } from "../errors.ts"
@@ -28,7 +27,7 @@ export function takeLock(path: string): Lock {
   const mine: Claim = {
     pid: process.pid,
     started: processStart(process.pid) ?? "",
-    nonce: randomBytes(16).toString("hex"),
+    nonce: nodeCrypto().randomBytes(16).toString("hex"),
   }
   const temporary = `${path}.${mine.nonce}`
   try {
@@ -88,6 +87,11 @@ function completeTakeover(
   return won ? "heir" : "late"
 }
 
+/** Loaded when it is needed: the shortest commands only ask who has a lock. */
+function nodeCrypto(): typeof import("node:crypto") {
+  return process.getBuiltinModule("node:crypto")
+}
+
 function release(path: string, mine: Claim): void {
   if (read(path)?.nonce === mine.nonce) rmSync(path, { force: true })
 }
@@ -114,7 +118,11 @@ function read(path: string): Claim | undefined {
   try {
     const [pid, started, nonce] = readFileSync(path, "latin1").split("\n")
     if (nonce !== undefined && NONCE.test(nonce)) return { pid: Number(pid), started: started ?? "", nonce }
-    return { pid: 0, started: "", nonce: createHash("sha256").update(path).digest("hex").slice(0, 32) }
+    return {
+      pid: 0,
+      started: "",
+      nonce: nodeCrypto().createHash("sha256").update(path).digest("hex").slice(0, 32),
+    }
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return undefined
     throw cause

@@ -15,6 +15,7 @@ import { type AdminContext, openAdminHandlers } from "../../registrar/admin/hand
 import { type BrokerDescriptor, readBrokerDescriptor } from "../profile/broker-descriptor.ts"
 import { connectOrLock } from "../profile/connect-or-lock.ts"
 import type { Context } from "../terminal/context.ts"
+import { silentBroker, silentProcess } from "../terminal/silent-process.ts"
 import { holdLedger } from "./ledger.ts"
 
 /** A broker takes its lock shortly before it answers. */
@@ -35,16 +36,13 @@ export function serveAdmin(admin: AdminContext, socketPath: string, debug: Debug
 export async function openAdmin(context: Context): Promise<AdminClient> {
   const { paths, debug } = context
   const reached = await connectOrLock(context, {
-    connect: () => connectRpc(paths.brokerSocket, "broker", debug),
+    connect: () => connectRpc(paths.brokerSocket, "broker", { debug, silence: silentBroker(paths) }),
     lock: paths.brokerLock,
     waitMs: ADMIN_WAIT_MS,
     beforeLock: () => void descriptorOf(context),
   })
   if (reached.kind === "connected") return adminClient(reached.client)
-  if (reached.kind === "silent") {
-    const { pid } = reached
-    throw new Fault("unavailable", `the broker (process ${pid}) does not answer`, `kill ${pid}`)
-  }
+  if (reached.kind === "silent") throw silentProcess("the broker", reached.pid)
   return openAdminHandlers({
     ledger: await holdLedger(context),
     publicKey: descriptorOf(context).registrar,
@@ -56,7 +54,7 @@ export async function openAdmin(context: Context): Promise<AdminClient> {
 
 /** The running broker or registrar of this profile, or undefined if none runs. */
 export async function connectAdmin({ paths, lifetime, debug }: Context): Promise<AdminClient | undefined> {
-  const client = await connectRpc(paths.brokerSocket, "broker", debug)
+  const client = await connectRpc(paths.brokerSocket, "broker", { debug, silence: silentBroker(paths) })
   if (client === undefined) return undefined
   lifetime.defer(client.close)
   return adminClient(client)

@@ -6,6 +6,7 @@ import { lockHolder } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Action, Context } from "../terminal/context.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
+import { silentOwner, silentProcess } from "../terminal/silent-process.ts"
 
 /** After this long, tell the user which process to look at. */
 const END_WAIT_MS = 15_000
@@ -27,15 +28,12 @@ async function lockDaemon(context: Context): Promise<void> {
 /** Resolves when the profile is free again. Fault `unavailable` without a daemon, or if it does not end. */
 async function stopDaemon(context: Context): Promise<void> {
   const { paths, out } = context
-  const daemon = await connectDaemon(context, connectAnyVersion)
+  const daemon = await connectDaemon(context, "any")
   const pid = lockHolder(paths.lock)
   const deadline = Date.now() + END_WAIT_MS
   await daemon.request("stop", {})
   while (pid !== undefined && lockHolder(paths.lock) === pid) {
-    if (Date.now() > deadline) {
-      const message = `the daemon (process ${pid}) was asked to end and is still running`
-      throw new Fault("unavailable", message, `kill ${pid}`)
-    }
+    if (Date.now() > deadline) throw silentProcess("the daemon, which was asked to end,", pid)
     await setTimeout(END_POLL_MS)
   }
   out.done(safe`the daemon has ended`)
@@ -59,9 +57,13 @@ async function daemonStatus(context: Context): Promise<void> {
 
 async function connectDaemon(
   { paths, profile, lifetime, debug }: Context,
-  connect = (socket: string) => connectRpc(socket, "owner", debug),
+  version: "same" | "any" = "same",
 ): Promise<RpcClient> {
-  const daemon = await connect(paths.socket)
+  const options = { debug, silence: silentOwner(paths) }
+  const daemon =
+    version === "any"
+      ? await connectAnyVersion(paths.socket, options)
+      : await connectRpc(paths.socket, "owner", options)
   if (daemon === undefined)
     throw new Fault("unavailable", `no daemon is running for the profile ${profile}`, "mqttchat daemon")
   lifetime.defer(daemon.close)

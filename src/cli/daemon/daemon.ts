@@ -7,6 +7,7 @@ import { debugService } from "../../daemon/debug-service.ts"
 import { serveCommands } from "../../daemon/server.ts"
 import { type LoopbackAddress, serveTcp } from "../../daemon/tcp.ts"
 import { readOrCreateToken } from "../../daemon/token.ts"
+import type { ChatClient } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { formatAddress } from "../../wire/address.ts"
@@ -34,7 +35,7 @@ export async function runDaemon(context: Context, options: DaemonOptions): Promi
   const { paths, lifetime } = context
   const owner = await ownerOrLock(context)
   if (owner !== undefined) {
-    if (options.stdio === true) return forwardStdio(context)
+    if (options.stdio === true) return forwardStdio(context, owner)
     throw new Fault("exists", "the profile is open in another process already", "mqttchat daemon status")
   }
   const service = await openService(context, options)
@@ -110,9 +111,20 @@ async function serveStdio({ lifetime, out }: Context, service: Service): Promise
   await connection.closed
 }
 
-async function forwardStdio({ paths, out }: Context): Promise<void> {
+/** Rejects when the owner no longer answers: the client that it is for would wait for ever. */
+function silenceOf(owner: ChatClient): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    owner.listen((event) => {
+      if (event.kind !== "connection" || event.connection.kind !== "stopped") return
+      const { code, reason } = event.connection
+      if (code === "unanswered") reject(new Fault(code, reason))
+    })
+  })
+}
+
+async function forwardStdio({ paths, out }: Context, owner: ChatClient): Promise<void> {
   const socket = connect({ path: paths.socket, allowHalfOpen: true })
   const both = Promise.all([pipeline(process.stdin, socket), pipeline(socket, stdoutStream(out))])
   // without stdout there is no client to answer, and the socket is closed
-  await Promise.race([both, out.lost])
+  await Promise.race([both, out.lost, silenceOf(owner)])
 }

@@ -240,7 +240,9 @@ async function sendLine(
     if (wait === "broker" && state === "queued") print(safe`info: saved, goes out later`)
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
-    print(safe`info: NOT SENT: ${display(cause.message)}`)
+    // what was not answered may have been sent
+    const verdict = cause.code === "unanswered" ? safe`` : safe`NOT SENT: `
+    print(safe`info: ${verdict}${display(cause.message)}`)
   }
 }
 

@@ -7,6 +7,7 @@ import { readStdinText } from "../terminal/input.ts"
 import { waitUntilCaughtUp } from "../profile/connection-status.ts"
 import { openReconnectingClient } from "../profile/reconnecting-client.ts"
 import { openClient } from "../profile/open-client.ts"
+import { answerLimit, connectingToSend } from "./send-limits.ts"
 import {
   followEvents,
   followInbox,
@@ -38,7 +39,7 @@ export async function send(
   const text = fromStdin
     ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
     : request.text
-  const { client } = await openClient(context, "brief")
+  const { client } = await connectingToSend(openClient(context, "brief", answerLimit(request.timeoutMs)))
   await sendText({ client, out: context.out }, { ...request, text })
 }
 

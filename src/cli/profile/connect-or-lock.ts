@@ -1,5 +1,7 @@
 import { setTimeout } from "node:timers/promises"
+import { ANSWER_WAIT_MS } from "../../daemon/silence-watch.ts"
 import { takeLock } from "../../fs/lock-file.ts"
+import { isStopped } from "../../fs/process-info.ts"
 import type { Context } from "../terminal/context.ts"
 
 const POLL_MS = 50
@@ -29,7 +31,7 @@ export async function connectOrLock<C extends { readonly close: () => Promise<vo
   { lifetime }: Pick<Context, "lifetime">,
   { connect, lock: path, waitMs, beforeLock }: Holder<C>,
 ): Promise<Reached<C>> {
-  const deadline = Date.now() + waitMs
+  const start = Date.now()
   for (;;) {
     const client = await connect()
     if (client !== undefined) {
@@ -42,7 +44,9 @@ export async function connectOrLock<C extends { readonly close: () => Promise<vo
       lifetime.defer(lock.release)
       return { kind: "locked" }
     }
-    if (Date.now() > deadline) return { kind: "silent", pid: lock.pid }
+    // A stopped process does not end by itself.
+    const limit = isStopped(lock.pid) ? Math.min(waitMs, ANSWER_WAIT_MS) : waitMs
+    if (Date.now() - start > limit) return { kind: "silent", pid: lock.pid }
     await setTimeout(POLL_MS)
   }
 }

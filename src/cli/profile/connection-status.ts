@@ -10,13 +10,20 @@ const CONNECT_WAIT_MS = 10_000
 /** The status once the first try to connect is over. */
 export async function settledStatus(client: ChatClient): Promise<Results["status"]> {
   return new Promise((resolve, reject) => {
-    const refresh = (): void => void client.call("status", {}).then(check, reject)
-    const timeout = setTimeout(() => void client.call("status", {}).then(finish, reject), CONNECT_WAIT_MS)
+    const refresh = (): void => void client.call("status", {}).then(check, fail)
+    const timeout = setTimeout(() => void client.call("status", {}).then(finish, fail), CONNECT_WAIT_MS)
     const stop = client.listen(({ kind }) => (kind === "connection" ? refresh() : undefined))
-    const finish = (status: Results["status"]): void => {
+    const end = (): void => {
       clearTimeout(timeout)
       stop()
+    }
+    const finish = (status: Results["status"]): void => {
+      end()
       resolve(status)
+    }
+    const fail = (fault: Fault): void => {
+      end()
+      reject(fault)
     }
     const check = (status: Results["status"]): void => {
       if (status.connection.kind !== "connecting") finish(status)

@@ -25,6 +25,7 @@ import type { Context } from "../terminal/context.ts"
 import { connectOrLock } from "./connect-or-lock.ts"
 import { profileConfigFor, refuseLostStore } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
+import { silentOwner } from "../terminal/silent-process.ts"
 
 /** A short command holds the profile for only seconds. */
 const HOLDER_WAIT_MS = 10_000
@@ -84,7 +85,8 @@ async function holderOf(context: Context): Promise<Holder> {
 /** Takes the profile, if no other process has it. */
 async function findHolder(context: Context): Promise<Holder> {
   const { socket, lock } = context.paths
-  const connect = (): Promise<ChatClient | undefined> => connectOwner(socket)
+  const connect = (): Promise<ChatClient | undefined> =>
+    connectOwner(socket, { silence: silentOwner(context.paths) })
   const reached = await connectOrLock(context, { connect, lock, waitMs: HOLDER_WAIT_MS })
   if (reached.kind === "locked") return { kind: "doctor" }
   if (reached.kind === "silent") return reached

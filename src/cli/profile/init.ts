@@ -20,6 +20,7 @@ import { passwordFrom } from "../terminal/input.ts"
 import { normalizedName } from "../terminal/names.ts"
 import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
 import { askChoice, askText } from "../terminal/prompts.ts"
+import { silentBroker } from "../terminal/silent-process.ts"
 import { makeProfile, refuseExisting } from "./profile.ts"
 
 const PIN_SEPARATORS = /[\s:.-]/g
@@ -180,7 +181,7 @@ async function printNextStep(
     )
     return
   }
-  const running = await connectRpc(paths.brokerSocket, "broker", debug)
+  const running = await connectRpc(paths.brokerSocket, "broker", { debug, silence: silentBroker(paths) })
   if (running !== undefined) {
     await running.close()
     out.next(safe`your broker is running\nnext: mqttchat pair`)

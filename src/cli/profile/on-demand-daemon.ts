@@ -9,7 +9,9 @@ import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { readSettings, writeSettings } from "../../settings.ts"
 import { safe } from "../../wire/text.ts"
 import { withWholeDebugPath } from "../../debug-output.ts"
+import type { ProfilePaths } from "../../paths.ts"
 import type { Context } from "../terminal/context.ts"
+import { silentOwner } from "../terminal/silent-process.ts"
 import { credentialFile } from "../terminal/passphrase.ts"
 
 /** How long it stays without a request: long enough for the next line of a script. */
@@ -53,14 +55,14 @@ export async function startDaemon(context: Context): Promise<void> {
   })
   daemon.unref()
   const ended = once(daemon, "exit").then(() => true)
-  while (!(await answers(paths.socket))) {
+  while (!(await answers(paths))) {
     if (await Promise.race([ended, setTimeout(READY_POLL_MS, false)])) return
   }
 }
 
-async function answers(socketPath: string): Promise<boolean> {
-  if (!existsSync(socketPath)) return false
-  const owner = await connectOwner(socketPath)
+async function answers(paths: ProfilePaths): Promise<boolean> {
+  if (!existsSync(paths.socket)) return false
+  const owner = await connectOwner(paths.socket, { silence: silentOwner(paths) })
   await owner?.close()
   return owner !== undefined
 }

@@ -1,16 +1,24 @@
 import { existsSync } from "node:fs"
 import type { ChatClient } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
+import { ANSWER_WAIT_MS } from "../../daemon/silence-watch.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { readSettings } from "../../settings.ts"
 import type { Context } from "../terminal/context.ts"
+import { silentOwner, silentProcess } from "../terminal/silent-process.ts"
 import { connectOrLock } from "./connect-or-lock.ts"
 import type { OwnerMode } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
 /** A short command holds the profile for seconds, but several may queue on a slow machine. */
 const OWNER_WAIT_MS = 60_000
+
+/** How long the owner may be silent, and what starts one if there is none. */
+type OwnerWait = {
+  readonly answerMs?: number
+  readonly start?: (context: Context) => Promise<void>
+}
 
 /** `owner`: whether this process holds the profile, or another one that had it before. */
 export type OpenedClient = { readonly client: ChatClient; readonly owner: "us" | "another" }
@@ -19,8 +27,13 @@ export type OpenedClient = { readonly client: ChatClient; readonly owner: "us" |
  * Connects to the profile's owner if there is one. Otherwise this process becomes the owner or, if the settings say so,
  * starts a daemon. Faults `no-profile`, `refused`, `damaged-…`, `unavailable`, `config`.
  */
-export async function openClient(context: Context, mode: OwnerMode): Promise<OpenedClient> {
-  const owner = await ownerOrLock(context, mode === "brief" ? startOnDemand : undefined)
+export async function openClient(
+  context: Context,
+  mode: OwnerMode,
+  answerMs = ANSWER_WAIT_MS,
+): Promise<OpenedClient> {
+  const start = mode === "brief" ? startOnDemand : undefined
+  const owner = await ownerOrLock(context, { answerMs, ...(start && { start }) })
   if (owner !== undefined) return { client: owner, owner: "another" }
   return { client: await openAsOwner(context, mode), owner: "us" }
 }
@@ -31,25 +44,27 @@ export async function openClient(context: Context, mode: OwnerMode): Promise<Ope
  */
 export async function ownerOrLock(
   context: Context,
-  start?: (context: Context) => Promise<void>,
+  { answerMs = ANSWER_WAIT_MS, start }: OwnerWait = {},
 ): Promise<ChatClient | undefined> {
   const { paths, profile, debug } = context
+  const options = { debug, silence: silentOwner(paths), answerMs }
   let mayStart = start
   const connect = async (): Promise<ChatClient | undefined> => {
-    const owner = await connectOwner(paths.socket, debug)
+    const owner = await connectOwner(paths.socket, options)
     if (owner !== undefined || mayStart === undefined) return owner
     requireProfile(context)
     await mayStart(context)
     mayStart = undefined
-    return connectOwner(paths.socket, debug)
+    return connectOwner(paths.socket, options)
   }
   const beforeLock = (): void => requireProfile(context)
-  const holder = { connect, beforeLock, lock: paths.lock, waitMs: OWNER_WAIT_MS }
+  // A user who gave a shorter time does not want to queue.
+  const waitMs = answerMs < ANSWER_WAIT_MS ? answerMs : OWNER_WAIT_MS
+  const holder = { connect, beforeLock, lock: paths.lock, waitMs }
   const reached = await connectOrLock(context, holder)
   if (reached.kind === "connected") return reached.client
   if (reached.kind === "locked") return undefined
-  const message = `another mqttchat (process ${reached.pid}) has the profile ${profile} and does not answer`
-  throw new Fault("unavailable", message, `kill ${reached.pid}, then try again`)
+  throw silentProcess(`another mqttchat that has the profile ${profile}`, reached.pid)
 }
 
 function requireProfile({ paths, profile }: Context): void {

@@ -44,7 +44,11 @@ export async function openReconnectingClient(context: Context): Promise<ChatClie
   }
   context.lifetime.defer(close)
   return {
-    call: async (command, params) => (await current).call(command, params),
+    call: async (command, params) => {
+      // An owner that did not answer may have gone on, or ended, since the last try.
+      current = current.catch(reopen)
+      return (await current).call(command, params)
+    },
     listen: (onEvent) => {
       listeners.add(onEvent)
       return () => listeners.delete(onEvent)
