@@ -136,7 +136,7 @@ class OwnerClient implements ChatClient, RpcClient {
     })
     const reader = new LineReader(ANSWER_BYTES_MAX, (line) => this.#receive(line))
     socket.on("data", (chunk: Buffer) => {
-      this.#watch.heard()
+      this.#watch.onBytes()
       reader.take(chunk)
     })
     socket.on("error", () => socket.destroy())

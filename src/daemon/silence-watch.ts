@@ -32,7 +32,7 @@ export class SilenceWatch {
   }
 
   /** Bytes have come. */
-  heard(): void {
+  onBytes(): void {
     this.#quietHalves = -1
   }
 

@@ -36,9 +36,9 @@ export function roundFailure<N extends Addressed>(
   failures: readonly [NodeFailure<N>, ...NodeFailure<N>[]],
 ): Failure {
   const [primary] = nodes
-  const telling = failures.filter(({ node, permanent }) => permanent || !isSpare(node, primary))
-  const { fault } = telling[0] ?? failures[0]
-  return { fault, permanent: telling.length > 0 && telling.every(({ permanent }) => permanent) }
+  const conclusive = failures.filter(({ node, permanent }) => permanent || !isSpare(node, primary))
+  const { fault } = conclusive[0] ?? failures[0]
+  return { fault, permanent: conclusive.length > 0 && conclusive.every(({ permanent }) => permanent) }
 }
 
 function isSpare({ address }: Addressed, primary: Addressed | undefined): boolean {

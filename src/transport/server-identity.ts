@@ -20,18 +20,18 @@ const CHAIN_MAX = 8
 export function checkPinnedServer(
   { pin, anchor }: { readonly pin: Uint8Array; readonly anchor: string },
   host: string,
-  shown: PeerCertificate,
+  presented: PeerCertificate,
 ): Error | undefined {
-  const wrongName = tls.checkServerIdentity(host, shown)
-  const chain = chainOf(shown).map((der) => new X509Certificate(der))
+  const wrongName = tls.checkServerIdentity(host, presented)
+  const chain = chainOf(presented).map((der) => new X509Certificate(der))
   const [leaf] = chain
   if (wrongName === undefined || leaf === undefined) return wrongName
   if (isPublic([...chain, new X509Certificate(anchor)])) return wrongName
-  const isServer = shown.ext_key_usage?.includes(SERVER_AUTH) === true
+  const isServer = presented.ext_key_usage?.includes(SERVER_AUTH) === true
   return isServer || equal(pinOf(leaf.raw), pin) ? undefined : wrongName
 }
 
-/** DER of each certificate that the server showed, its own first. */
+/** DER of each certificate that the server presented, its own first. */
 export function chainOf(leaf: PeerCertificate | undefined): Buffer[] {
   const chain: Buffer[] = []
   let next = leaf
@@ -50,11 +50,11 @@ export function chainOf(leaf: PeerCertificate | undefined): Buffer[] {
 /** Whether an authority that Node trusts by itself has signed one of the chain, or is one of it. */
 function isPublic(chain: readonly X509Certificate[]): boolean {
   const roots = publicRoots()
-  return chain.some((shown) => roots.some((root) => isFrom(shown, root)))
+  return chain.some((presented) => roots.some((root) => isFrom(presented, root)))
 }
 
-function isFrom(shown: X509Certificate, root: X509Certificate): boolean {
-  return shown.raw.equals(root.raw) || (shown.checkIssued(root) && shown.verify(root.publicKey))
+function isFrom(presented: X509Certificate, root: X509Certificate): boolean {
+  return presented.raw.equals(root.raw) || (presented.checkIssued(root) && presented.verify(root.publicKey))
 }
 
 let known: readonly X509Certificate[] | undefined

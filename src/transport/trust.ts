@@ -59,14 +59,14 @@ export async function openSocket(
 
 type Pin = Extract<Trust, { kind: "pin" }>
 /** An address, and how long it may take until the TLS handshake is done. */
-type Dialled = BrokerAddress & { readonly timeout: number }
+type TimedAddress = BrokerAddress & { readonly timeout: number }
 
 function timeoutOf({ others = [] }: ConnectTarget): number {
   return others.length === 0 ? HANDSHAKE_MS : HANDSHAKE_OF_SEVERAL_MS
 }
 
 async function connectPinned(
-  { address, credential }: { readonly address: Dialled; readonly credential: Credential },
+  { address, credential }: { readonly address: TimedAddress; readonly credential: Credential },
   trust: Pin,
   tlsCache: TlsCache,
   signal: AbortSignal,
@@ -117,11 +117,11 @@ function anchorOptions(pin: Uint8Array, anchor: string): ConnectionOptions {
   return {
     ca: anchor,
     allowPartialTrustChain: true,
-    checkServerIdentity: (host, shown) => checkPinnedServer({ pin, anchor }, host, shown),
+    checkServerIdentity: (host, presented) => checkPinnedServer({ pin, anchor }, host, presented),
   }
 }
 
-async function findAnchor(address: Dialled, pin: Uint8Array, signal: AbortSignal): Promise<string> {
+async function findAnchor(address: TimedAddress, pin: Uint8Array, signal: AbortSignal): Promise<string> {
   const socket = await handshake(address, UNCHECKED, signal)
   const chain = chainOf(socket.getPeerCertificate(true))
   socket.destroy()
@@ -143,7 +143,7 @@ function provenSocket(socket: TLSSocket): ProvenSocket {
 }
 
 function handshake(
-  { host, port, timeout }: Dialled,
+  { host, port, timeout }: TimedAddress,
   options: ConnectionOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
