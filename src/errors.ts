@@ -46,6 +46,9 @@ export class Fault extends Error {
   }
 }
 
+/** The code of an error: a server that shows no certificate with the pinned key. It is another broker. */
+export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
+
 /** The error code of Node, OpenSSL, the operating system or mqtt.js, if there is one. */
 export function codeOf(error: unknown): string | number | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined

@@ -1,11 +1,10 @@
-import { codeOf, Fault } from "../errors.ts"
+import { codeOf, Fault, PIN_MISMATCH } from "../errors.ts"
 import type { BrokerAddress, Credential } from "./transport.ts"
 
 /** Why a connection ended, and whether trying again can help. */
 export type Failure = { readonly permanent: boolean; readonly fault: Fault }
 
 /** Our own codes, in addition to those of Node and OpenSSL. */
-export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
 export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
 export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
 
@@ -19,12 +18,12 @@ const UNTRUSTED: Row = {
   permanent: true,
   code: "protocol",
   text: "shows a certificate that does not lead to the key you trusted",
-  hint: "someone may be in between: ask the person who runs it for the pin, then pair again",
+  hint: "someone may be in between: ask the person who runs it for the pin, then: mqttchat config set broker HOST --pin PIN",
 }
 const CLOCK: Row = {
   permanent: true,
   code: "protocol",
-  text: "shows a certificate that is not valid today",
+  text: "shows a certificate that is not valid now",
   hint: "check this machine's clock, then ask the person who runs the broker to renew it",
 }
 const NOT_ADMITTED: Row = {
@@ -81,8 +80,8 @@ const BY_CODE: Readonly<Record<string, Row>> = {
     text: "shows a certificate for another address",
     hint: "use the address its certificate names, or have it renewed for this one",
   },
-  CERT_HAS_EXPIRED: CLOCK,
-  CERT_NOT_YET_VALID: CLOCK,
+  CERT_HAS_EXPIRED: { ...CLOCK, text: "shows a certificate that has expired" },
+  CERT_NOT_YET_VALID: { ...CLOCK, text: "shows a certificate that is not valid yet" },
 
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: NOT_ADMITTED,
   // an authority of the same name with another key

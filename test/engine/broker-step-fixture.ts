@@ -86,6 +86,7 @@ export const EVENTS = [
   "the work fails: replaced",
   "the timer rings",
   "the renewal arrives",
+  "the broker moves",
   "a month passes",
 ] as const
 
@@ -153,6 +154,8 @@ export class BrokerStepFixture {
         return this.#ring()
       case "the renewal arrives":
         return this.#renewed()
+      case "the broker moves":
+        return this.#moved()
       case "a month passes":
         this.#now += MONTH_MS
         return true
@@ -283,6 +286,15 @@ export class BrokerStepFixture {
     if (this.work === undefined || this.work.kind === "close-connection") return false
     this.work = undefined
     return this.feed({ kind: "failed", why: fault(this.#interrupted ? "unavailable" : code) })
+  }
+
+  /** The user sets another address, or the first one. */
+  #moved(): boolean {
+    if (this.work?.kind === "save") return false
+    const known = this.broker
+    if (known === undefined) [this.broker, this.credential] = STARTS.account
+    else this.broker = { ...known, address: { ...known.address, port: known.address.port + 1 } }
+    return this.feed({ kind: "broker-changed" })
   }
 
   #ring(): boolean {

@@ -1,5 +1,6 @@
 import { Argument, type Command } from "commander"
 import { CONFIG_NAMES, configKey, type ConfigName } from "../profile/config-keys.ts"
+import type { SetBrokerOptions } from "../profile/set-broker.ts"
 import type { Start } from "../terminal/context.ts"
 
 /** config. */
@@ -22,9 +23,14 @@ export function addConfig(program: Command, start: Start): void {
     .description("change a key, also in a daemon that is running")
     .addArgument(key())
     .argument("<value>", "as the key wants it")
+    .option("--pin <hex>", "for broker: pin of its authority, if it is another one or not publicly trusted")
+    .option("--username <name>", "for broker: your account there")
+    .option("--password-file <file>", "for broker: its password")
     .addHelpText("after", keysHelp)
-    .action((name: ConfigName, value: string) =>
-      start(async (context) => (await import("../profile/config.ts")).setConfig(context, name, value)),
+    .action((name: ConfigName, value: string, options: SetBrokerOptions) =>
+      start(async (context) =>
+        (await import("../profile/config.ts")).setConfig(context, { name, value }, options),
+      ),
     )
   config
     .command("list")

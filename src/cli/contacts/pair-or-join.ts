@@ -6,6 +6,8 @@ import {
   unblockContact,
   verifyContact,
 } from "./contacts.ts"
+import type { ChatClient } from "../../engine/api.ts"
+import { display } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { initForPairing } from "../profile/init.ts"
 import { hasProfile } from "../profile/profile.ts"
@@ -28,7 +30,18 @@ export async function pairOrJoin(
   }
   const { client } = await openClient(context, "shared")
   if (carrier === undefined) await offerPairing(context, client, options)
-  else await answerPairing(context, client, { carrier, name: options.name })
+  else {
+    printNotices(context, client)
+    await answerPairing(context, client, { carrier, name: options.name })
+  }
+}
+
+/** What is not about a conversation, such as another address of the broker. */
+function printNotices({ out, lifetime }: Context, client: ChatClient): void {
+  const stop = client.listen((event) => {
+    if (event.kind === "notice" && event.contact === null) out.info(display(event.text))
+  })
+  lifetime.defer(stop)
 }
 
 /** Offers a code that registers another laptop of the same person as a device of the same user. */

@@ -41,6 +41,10 @@ export async function register(context: Context, typed: string, options: Registe
   const registered = await client.call("register", { invitation: formatInvitationLink(line) })
   const { out } = context
   if (out.json) out.report.record("mqttchat/registered/1", registered)
-  else out.done(safe`registered at ${display(registered.broker)}`)
+  else if (registered.invitationUsed) out.done(safe`registered at ${display(registered.broker)}`)
+  else
+    out.done(
+      safe`your broker is now at ${display(registered.broker)}; the invitation was not needed and is unused`,
+    )
   out.next(safe`next: mqttchat pair, or: mqttchat pair CODE`)
 }

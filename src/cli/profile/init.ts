@@ -1,5 +1,5 @@
 import { userInfo } from "node:os"
-import { toBase64url } from "../../crypto/bytes.ts"
+import { toBase64url, toHex } from "../../crypto/bytes.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
@@ -8,8 +8,10 @@ import { connectRpc } from "../../daemon/client.ts"
 import { lockHolder } from "../../fs/lock-file.ts"
 import type { Settings } from "../../settings.ts"
 import { addressesFrom } from "../../engine/connection/broker-addresses.ts"
+import { findBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
 import { settingsOf } from "./broker-settings.ts"
-import { parseAddresses } from "../../wire/address.ts"
+import type { BrokerProof } from "../../wire/access.ts"
+import { type Addresses, formatAddresses } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
 import type { InvitationLink } from "../../wire/invitation-link.ts"
 import { readInvitation } from "./invitation.ts"
@@ -23,9 +25,6 @@ import { askChoice, askText } from "../terminal/prompts.ts"
 import { silentBroker } from "../terminal/silent-process.ts"
 import { makeProfile, refuseExisting } from "./profile.ts"
 
-const PIN_SEPARATORS = /[\s:.-]/g
-const PIN = /^[0-9a-f]{32}$/
-
 export type InitOptions = {
   readonly name?: string
   /** False for --no-passphrase. */
@@ -33,16 +32,17 @@ export type InitOptions = {
   /** `here`, `later` or HOST[:PORT], with commas between the nodes of one broker. */
   readonly broker?: string
   readonly pin?: string
-  readonly username?: string
-  readonly passwordFile?: string
-}
+} & AccountOptions
+
+export type AccountOptions = { readonly username?: string; readonly passwordFile?: string }
+type AccountCredential = Extract<StoredCredential, { kind: "account" }>
 
 /** Makes a profile: identity, database key and where its broker is. Fault `exists` if there is one. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
-  refuseExisting(context, "init")
+  refuseExisting(context, "init", options.broker)
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)
-  const initialBroker = initialBrokerOf(await chosenBroker(context, options), options)
+  const initialBroker = await initialBrokerOf(context, await chosenBroker(context, options), options)
   await createProfile(context, { name, passphrase, initialBroker })
   await printNextStep(context, initialBroker.settings.here, initialBroker.settings.broker !== undefined)
 }
@@ -115,48 +115,55 @@ async function chosenBroker(context: Context, { broker }: InitOptions): Promise<
   })
 }
 
-function initialBrokerOf(broker: string, options: InitOptions): InitialBroker {
+async function initialBrokerOf(
+  context: Context,
+  broker: string,
+  options: InitOptions,
+): Promise<InitialBroker> {
   if (broker === "here" || broker === "later") {
     return { settings: { here: broker === "here" }, credential: undefined }
   }
   const invitation = readInvitation(broker)
-  if (invitation !== undefined) return invitedBroker(invitation)
-  const [address, ...others] = parseAddresses(broker) ?? []
-  if (address === undefined) {
-    throw new Fault("usage", `${broker} is not the address of a broker`, "mqttchat init --broker HOST[:PORT]")
-  }
+  if (invitation !== undefined) return invitedBroker(context, invitation)
+  const addresses = typedAddresses(broker, "mqttchat init --broker")
+  const pin = typedPin(options.pin)
+  const credential = accountOf(options)
+  const withPin = `mqttchat init --broker ${formatAddresses(addresses)} --pin`
+  const found = await findBroker(context, { addresses, pin, withPin })
+  warnIfSilent(context, addresses, found)
+  const [address, ...others] = addresses
   const nodes = { ...address, ...(others.length === 0 ? {} : { others }) }
-  return {
-    settings: { here: false, broker: { ...nodes, trust: trustOf(options.pin) } },
-    credential: accountOf(options),
-  }
+  return { settings: { here: false, broker: { ...nodes, trust: trustOf(found.proof) } }, credential }
 }
 
 /** The invitation is used when this profile connects first. */
-function invitedBroker({
-  address: primary,
-  proof: trust,
-  invitation,
-  members,
-}: InvitationLink): InitialBroker {
+async function invitedBroker(
+  context: Context,
+  { address: primary, proof, invitation, members }: InvitationLink,
+): Promise<InitialBroker> {
+  const pin = proof.kind === "pin" ? proof.pin : undefined
+  const addresses: Addresses = [primary]
+  const found = await findBroker(context, {
+    addresses,
+    pin,
+    withPin: "mqttchat config set broker HOST --pin",
+  })
+  warnIfSilent(context, addresses, found)
   const registrar = decodeInvitation(invitation)?.registrar
-  const addresses = addressesFrom(primary, members === undefined ? {} : { members })
-  const broker = { ...addresses, trust, ...(registrar === undefined ? {} : { registrar }) }
+  const nodes = addressesFrom(primary, members === undefined ? {} : { members })
+  const broker = { ...nodes, trust: proof, ...(registrar === undefined ? {} : { registrar }) }
   return {
     settings: { here: false, broker: settingsOf(broker) },
     credential: { kind: "invitation", bytes: invitation },
   }
 }
 
-function trustOf(pin: string | undefined): NonNullable<Settings["broker"]>["trust"] {
-  if (pin === undefined) return { kind: "name" }
-  const hex = pin.replaceAll(PIN_SEPARATORS, "").toLowerCase()
-  if (PIN.test(hex)) return { kind: "pin", pin: hex }
-  throw new Fault("usage", "a pin is 32 hexadecimal digits", "ask the person who runs the broker for it")
+function trustOf(proof: BrokerProof): NonNullable<Settings["broker"]>["trust"] {
+  return proof.kind === "pin" ? { kind: "pin", pin: toHex(proof.pin) } : proof
 }
 
 /** A broker without our registrar knows us by an account or not at all, so we choose the device id. */
-function accountOf({ username, passwordFile }: InitOptions): StoredCredential {
+export function accountOf({ username, passwordFile }: AccountOptions): AccountCredential {
   if (passwordFile !== undefined && username === undefined) {
     throw new Fault("usage", "a password needs a user name", "mqttchat init --username NAME")
   }

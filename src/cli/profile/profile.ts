@@ -18,11 +18,12 @@ export function hasProfile({ paths }: Context): boolean {
   return existsSync(paths.keyFile)
 }
 
-/** Fault `exists`. */
-export function refuseExisting(context: Context, other: string): void {
+/** Fault `exists`. `broker`: the user has named one. */
+export function refuseExisting(context: Context, other: string, broker?: string): void {
   if (!hasProfile(context)) return
   const message = `the profile ${context.profile} exists already (${context.paths.keyFile}) and is never overwritten`
-  throw new Fault("exists", message, `mqttchat --profile OTHER ${other}`)
+  const move = broker === undefined ? "" : ", or to change its broker: mqttchat config set broker HOST[:PORT]"
+  throw new Fault("exists", message, `mqttchat --profile OTHER ${other}${move}`)
 }
 
 export type NewProfile = {

@@ -1,14 +1,21 @@
-import { formatAddresses } from "../../wire/address.ts"
+import { fromHex, toBase64url } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { formatAddresses, parseAddresses } from "../../wire/address.ts"
+import { ID_BYTES } from "../../wire/topics.ts"
+import { accountFor, isSameBroker, withAddresses } from "../connection/moved-broker.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import { catchUp } from "../connection/catch-up.ts"
 import { allUnsentTexts } from "../messages/reencrypt.ts"
+import type { Params } from "../state/commands.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
+
+const NAME = { kind: "name" } as const
 
 /** The profile itself: its status, its broker and its backup. Code that few commands need is loaded on demand. */
 export function profileCommands(
   parts: EngineParts,
-): Handlers<"status" | "catch-up" | "reload-settings" | "register" | "export"> {
+): Handlers<"status" | "catch-up" | "reload-settings" | "set-broker" | "register" | "export"> {
   const { ports, broker, events } = parts
   return {
     status: async () => {
@@ -27,12 +34,33 @@ export function profileCommands(
       return null
     },
     "reload-settings": () => {
-      ports.config.reload()
+      reloadSettings(parts)
       return Promise.resolve(null)
+    },
+    "set-broker": async (params) => {
+      await setBroker(parts, params)
+      return null
     },
     register: async (params) => (await import("../pairing/register.ts")).register(parts.pairing, params),
     export: async (params) => (await import("../backup/export.ts")).exportBackup(parts, params),
   }
+}
+
+function reloadSettings({ ports: { config }, broker }: EngineParts): void {
+  const before = config.broker()
+  config.reload()
+  const after = config.broker()
+  if (after !== undefined && !isSameBroker(before, after)) broker.brokerChanged()
+}
+
+async function setBroker({ ports, broker }: EngineParts, params: Params<"set-broker">): Promise<void> {
+  const { config, random } = ports
+  const addresses = parseAddresses(params.addresses)
+  if (addresses === undefined)
+    throw new Fault("usage", "this is not the address of a broker", "mqttchat config set broker HOST[:PORT]")
+  const trust = params.pin === null ? NAME : ({ kind: "pin", pin: fromHex(params.pin) } as const)
+  const account = accountFor(config.credential(), params, () => toBase64url(random(ID_BYTES)))
+  await broker.moveBroker(withAddresses(config.broker(), addresses, trust), account)
 }
 
 async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {

@@ -74,7 +74,8 @@ export class BrokerConnection {
   }
 
   status(): ConnectionStatus {
-    return statusOf(this.#reported, this.#ports.config.credential() !== undefined)
+    const { config } = this.#ports
+    return statusOf(this.#reported, config.broker() !== undefined && config.credential() !== undefined)
   }
 
   /** Starts connecting if the profile has a broker, and reports to `events` from now on. */
@@ -90,6 +91,20 @@ export class BrokerConnection {
       this.#feed({ kind: "join", join: { broker, credential } })
     })
     await this.#connection?.online()
+  }
+
+  /** Saves what is new about the broker, and connects there. Resolves before the connection is up. */
+  readonly moveBroker = async (broker: BrokerConfig, credential?: NewCredential): Promise<void> => {
+    const { config } = this.#ports
+    if (credential !== undefined) await config.saveCredential(credential)
+    await config.saveBroker(broker)
+    this.brokerChanged()
+  }
+
+  /** What is on disk about the broker has changed. */
+  brokerChanged(): void {
+    this.#reported = undefined
+    this.#feed({ kind: "broker-changed" })
   }
 
   async close(): Promise<void> {

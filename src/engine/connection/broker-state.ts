@@ -37,10 +37,14 @@ export type BrokerState =
   /** The profile has nothing with which it could get a certificate. */
   | { readonly kind: "denied" }
   | Connected
-  /** The connection's certificate is out of date. It is being closed, and another one follows. */
+  /** The broker has changed. The request under way is being ended first; `previous` is the connection, if there is one. */
+  | Interrupting
+  /** The connection's certificate or broker is out of date. It is being closed, and another one follows. */
   | { readonly kind: "reconnecting" }
   | Joining
   | { readonly kind: "closed" }
+
+export type Interrupting = { readonly kind: "interrupting"; readonly previous: Connected | undefined }
 
 /** A broker that the user has just named, with a credential for it. */
 export type Join = { readonly broker: BrokerConfig; readonly credential: NewCredential }
@@ -80,6 +84,8 @@ export type RegistrarRequest =
 export type BrokerEvent =
   | { readonly kind: "start" }
   | { readonly kind: "join"; readonly join: Join }
+  /** What is on disk about the broker has changed: its address, or all of it. */
+  | { readonly kind: "broker-changed" }
   /** The state of the profile's own connection. */
   | { readonly kind: "connection"; readonly connection: ConnectionState }
   /** The guest's connection of the request under way is not up yet. */
@@ -139,28 +145,45 @@ export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readon
     "it starts without a certificate": "obtaining",
     "it starts with a credential": "connecting",
     "it starts without a registrar": "denied",
+    "the broker is set": "connecting",
     "the user joins": "joining",
   },
   obtaining: {
     "the certificate is there": "connecting",
     "the registrar does not answer": "waiting",
     "the registrar refuses": "denied",
+    "the broker changes": "interrupting",
     "the user joins": "joining",
   },
-  waiting: { "30 seconds are over": "obtaining", "the user joins": "joining" },
-  denied: { "the user joins": "joining", "another user's invitation is refused": "obtaining" },
+  waiting: {
+    "30 seconds are over": "obtaining",
+    "the broker changes": "obtaining",
+    "the user joins": "joining",
+  },
+  denied: {
+    "the broker changes": "obtaining",
+    "the user joins": "joining",
+    "another user's invitation is refused": "obtaining",
+  },
+  interrupting: {
+    "a request for a certificate has ended with one": "connecting",
+    "a request for a certificate has ended": "obtaining",
+    "a question about a refusal has ended": "reconnecting",
+    "the user joins": "joining",
+  },
   connecting: {
     "the broker accepts it": "online",
     "the broker does not answer": "offline",
     "the certificate is refused": "explaining",
     "it is refused": "stopped",
-    "the certificate is out of date": "reconnecting",
+    "the certificate or the broker is out of date": "reconnecting",
     "the user joins": "joining",
   },
   online: {
     "it breaks": "offline",
     "the certificate is refused": "explaining",
     "it is refused": "stopped",
+    "the broker changes": "reconnecting",
     "it breaks and the certificate is out of date": "reconnecting",
     "the user joins": "joining",
   },
@@ -168,11 +191,15 @@ export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readon
     "it is back": "online",
     "the certificate is refused": "explaining",
     "it is refused": "stopped",
-    "the certificate is out of date": "reconnecting",
+    "the certificate or the broker is out of date": "reconnecting",
     "the user joins": "joining",
   },
-  explaining: { "the registrar answers, or 3 seconds are over": "stopped", "the user joins": "joining" },
-  stopped: { "the user joins": "joining" },
+  explaining: {
+    "the registrar answers, or 3 seconds are over": "stopped",
+    "the broker changes": "interrupting",
+    "the user joins": "joining",
+  },
+  stopped: { "the broker changes": "reconnecting", "the user joins": "joining" },
   reconnecting: {
     "another certificate is there": "connecting",
     "the certificate has expired": "obtaining",

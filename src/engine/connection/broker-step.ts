@@ -10,10 +10,12 @@ import type {
 import {
   afterExplanation,
   afterFailure,
+  afterInterruption,
   afterObtained,
   begin,
   followConnection,
   report,
+  restart,
   resume,
   unchanged,
 } from "./connect-steps.ts"
@@ -37,6 +39,8 @@ export function brokerStep(state: BrokerState, event: BrokerEvent, input: Broker
       return state.kind === "no-broker" ? begin(input) : unchanged(state)
     case "join":
       return join(state, event.join, input)
+    case "broker-changed":
+      return restart(state, input)
     case "connection":
       return onConnection(state, event, input)
     case "guest-offline":
@@ -75,12 +79,14 @@ function onGuestOffline(state: Open, { why }: Of<"guest-offline">): BrokerStep {
 function onObtained(state: Open, { credential }: Of<"obtained">, input: BrokerInput): BrokerStep {
   if (state.kind === "obtaining") return afterObtained(state, credential, input)
   if (state.kind === "explaining") return afterExplanation(state, undefined)
+  if (state.kind === "interrupting") return afterInterruption(state, input)
   return state.kind === "joining" ? joinAfterObtained(state, credential, input) : unchanged(state)
 }
 
 function onFailed(state: Open, { why }: Of<"failed">, input: BrokerInput): BrokerStep {
   if (state.kind === "obtaining") return afterFailure(why)
   if (state.kind === "explaining") return afterExplanation(state, why)
+  if (state.kind === "interrupting") return afterInterruption(state, input)
   return state.kind === "joining" ? joinAfterFailure(state, why, input) : unchanged(state)
 }
 

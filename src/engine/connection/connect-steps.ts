@@ -9,9 +9,11 @@ import {
   type BrokerState,
   type BrokerStep,
   type Connected,
+  type Interrupting,
   type RegistrarRequest,
   type UsableCredential,
 } from "./broker-state.ts"
+import { isReachedAlike } from "./moved-broker.ts"
 import type { BrokerConfig, DeviceCredential } from "../state/ports.ts"
 
 /** Connects with what the profile has. A missing or expired certificate is obtained first. */
@@ -31,6 +33,38 @@ export function begin(input: BrokerInput): BrokerStep {
     case "account":
       return open(broker, credential)
   }
+}
+
+/** Connects with what the profile has now, in place of what it had. A join under way names its own broker. */
+export function restart(state: Exclude<BrokerState, { kind: "closed" }>, input: BrokerInput): BrokerStep {
+  switch (state.kind) {
+    case "no-broker":
+    case "waiting":
+    case "denied":
+      return begin(input)
+    case "obtaining":
+      return { next: { kind: "interrupting", previous: undefined }, effects: [{ kind: "interrupt" }] }
+    case "explaining":
+      return { next: { kind: "interrupting", previous: state }, effects: [{ kind: "interrupt" }] }
+    case "connecting":
+    case "online":
+    case "offline":
+    case "stopped":
+      return reconnect()
+    case "interrupting":
+    case "reconnecting":
+    case "joining":
+      return unchanged(state)
+  }
+}
+
+/** The request that was interrupted has ended, in whatever way. */
+export function afterInterruption({ previous }: Interrupting, input: BrokerInput): BrokerStep {
+  return previous === undefined ? begin(input) : reconnect()
+}
+
+function reconnect(): BrokerStep {
+  return { next: { kind: "reconnecting" }, effects: [{ kind: "close-connection" }] }
 }
 
 /** Opens a connection of our own. */
@@ -111,9 +145,7 @@ export function resume(state: Connected, input: BrokerInput): BrokerStep {
     case "online":
       return { next: state, effects: checkCertificate(input) }
     case "offline":
-      return isOutdated(state, input)
-        ? { next: { kind: "reconnecting" }, effects: [{ kind: "close-connection" }] }
-        : unchanged(state)
+      return isOutdated(state, input) ? reconnect() : unchanged(state)
     case "explaining":
       return explain(state)
   }
@@ -157,8 +189,9 @@ function checkCertificate({ broker, credential, now, validityOf }: BrokerInput):
   ]
 }
 
-/** Whether connecting again with this credential would be wrong: it has expired, or there is a newer one. */
+/** Whether connecting again in this way would be wrong: the broker has moved, or the certificate is not the right one. */
 function isOutdated({ broker, credential: used }: Connected, input: BrokerInput): boolean {
+  if (input.broker !== undefined && !isReachedAlike(broker, input.broker)) return true
   if (used.kind !== "device") return false
   const { credential } = input
   const isReplaced = credential?.kind === "device" && credential.certificate !== used.certificate

@@ -32,6 +32,8 @@ export function join(
       return { next: { ...joining, step: ending }, effects: [{ kind: "interrupt" }] }
     case "explaining":
       return { next: { ...joining, previous: state, step: ending }, effects: [{ kind: "interrupt" }] }
+    case "interrupting":
+      return unchanged({ ...joining, previous: state.previous, step: ending })
     case "reconnecting":
       return unchanged({ ...joining, step: ending })
     case "no-broker":

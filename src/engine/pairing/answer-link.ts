@@ -11,7 +11,8 @@ import {
 } from "../../wire/pairing-link.ts"
 import { type Inbox, inboxTopic } from "../../wire/topics.ts"
 import { readOfferedBundle, awaitWelcome } from "./complete.ts"
-import { ensureMember, ownConnection, within } from "./broker-choice.ts"
+import { ensureMember } from "./broker-choice.ts"
+import { ownConnection, within } from "./own-connection.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
 import { deferred } from "../../async/deferred.ts"
 

@@ -1,6 +1,6 @@
 import { Fault } from "../../errors.ts"
 import { type Bundle, readBundle } from "../../session/bundle.ts"
-import { within } from "./broker-choice.ts"
+import { within } from "./own-connection.ts"
 import type { PairingContext, Initiated, Paired } from "../state/ports.ts"
 
 /** The owner was online a moment ago; if its answer takes longer, it is on its way and the contact is kept. */

@@ -1,6 +1,8 @@
 import { Fault } from "../../errors.ts"
 import type { AnswerEffect } from "../../pairing/answer.ts"
 import type { OfferEffect } from "../../pairing/offer.ts"
+import { type Address, formatAddress } from "../../wire/address.ts"
+import type { BrokerConfig } from "../state/ports.ts"
 
 /** How an exchange can fail, on either side. */
 export type CodeFailure =
@@ -36,5 +38,16 @@ export function pinMismatch(name: string): Fault {
     "protocol",
     `${name} is not the broker of the person who gave you this: someone may be intercepting; no contact was saved`,
     "check the address, and pair again on a network you trust",
+  )
+}
+
+export function otherBroker({ address, trust }: BrokerConfig, at: Address): Fault {
+  const [known, other] = [formatAddress(address), formatAddress(at)]
+  return new Fault(
+    "config",
+    `this profile is at the broker ${known}, and ${other} is another one`,
+    trust.kind === "name"
+      ? `mqttchat --profile NAME pair, or if your broker has moved: mqttchat config set broker ${other}`
+      : "mqttchat --profile NAME pair",
   )
 }

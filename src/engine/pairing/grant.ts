@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { makeBundle, type OpenBundle } from "../../session/bundle.ts"
 import type { Entry } from "../../wire/access.ts"
-import { ownConnection } from "./broker-choice.ts"
+import { ownConnection } from "./own-connection.ts"
 import type { BrokerConfig, PairingContext, Invited } from "../state/ports.ts"
 
 /** A fresh one-time bundle that can be answered for `lifeS` seconds. */

@@ -11,7 +11,7 @@ import { codeFault, type CodeFailure } from "./faults.ts"
 import { entryForNewcomer, freshBundle, ownBroker, requireRegistrar } from "./grant.ts"
 import { mayOffer, rememberGuess } from "./rate-memory.ts"
 import { drawCode, type ClaimedNameplate } from "./nameplate.ts"
-import { ownConnection } from "./broker-choice.ts"
+import { ownConnection } from "./own-connection.ts"
 import type { PairingContext, Expectation, Invited, Offered } from "../state/ports.ts"
 import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
 

@@ -58,6 +58,8 @@ export class EnginePairing implements PairingContext {
   readonly joinBroker: PairingContext["joinBroker"] = (broker, credential) =>
     this.#source.broker.joinBroker(broker, credential)
 
+  readonly moveBroker: PairingContext["moveBroker"] = (broker) => this.#source.broker.moveBroker(broker)
+
   readonly newInbox = (): Inbox => this.#source.mailboxes.inboxAt(this.ports.random(ID_BYTES))
 
   readonly emit: PairingContext["emit"] = (event) => this.#source.events.emit(event)

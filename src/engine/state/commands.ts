@@ -170,6 +170,19 @@ export const COMMANDS = {
     params: empty,
     result: nothing,
   },
+  "set-broker": {
+    about:
+      "Sets where the profile's broker is, and the pin of its authority's key (null: a publicly trusted certificate). " +
+      "With the same pin it is the same broker at another address. Nothing is said there before TLS has proved it. " +
+      "Answers when it is saved; the connection follows.",
+    params: v.strictObject({
+      addresses: shape.addresses,
+      pin: v.nullable(shape.pin),
+      username: v.exactOptional(shape.username),
+      password: v.exactOptional(shape.password),
+    }),
+    result: nothing,
+  },
   register: {
     about:
       "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",

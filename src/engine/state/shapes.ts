@@ -30,6 +30,16 @@ export const offerText = v.pipe(
   v.maxLength(OFFER_MAX),
   v.description("the code with its address, the link, or the text of the file"),
 )
+/** Five hosts of 253 characters, brackets, ports and commas, as in wire/access.ts. */
+export const addresses = v.pipe(
+  v.string(),
+  v.maxLength(1400),
+  v.description("HOST[:PORT], up to five with commas between them"),
+)
+export const pin = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/), v.description("32 hex digits"))
+/** Brokers differ in what they accept; as in wire/access.ts. */
+export const username = v.pipe(v.string(), v.minLength(1), v.maxLength(256))
+export const password = v.pipe(v.string(), v.maxLength(1024))
 export const invitation = v.pipe(v.string(), v.maxLength(OFFER_MAX))
 export const passphrase = v.pipe(v.string(), v.maxLength(PASSPHRASE_MAX))
 export const token = v.pipe(v.string(), v.maxLength(TOKEN_MAX))
@@ -232,7 +242,14 @@ export const comparison = v.strictObject({
   safetyNumber: v.array(v.string()),
 })
 
-export const membership = v.strictObject({ broker: v.string(), deviceId: v.string() })
+export const membership = v.strictObject({
+  broker: v.string(),
+  deviceId: v.string(),
+  invitationUsed: v.pipe(
+    v.boolean(),
+    v.description("false if it only named another address of the profile's own broker"),
+  ),
+})
 
 export const exported = v.strictObject({ contacts: count, messages: count })
 

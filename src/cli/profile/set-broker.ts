@@ -1,0 +1,132 @@
+import { equal, toHex } from "../../crypto/bytes.ts"
+import { withAddresses } from "../../engine/connection/moved-broker.ts"
+import type { BrokerConfig } from "../../engine/state/ports.ts"
+import { Fault } from "../../errors.ts"
+import type { Settings } from "../../settings.ts"
+import type { BrokerProof } from "../../wire/access.ts"
+import { formatAddresses } from "../../wire/address.ts"
+import { display, safe } from "../../wire/text.ts"
+import type { Context } from "../terminal/context.ts"
+import { askYes } from "../terminal/prompts.ts"
+import { brokerConfigOf, readBrokerDescriptor } from "./broker-descriptor.ts"
+import { findBroker, type FoundBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
+import { brokerOf, settingsOf } from "./broker-settings.ts"
+import { changeSettings, settingsFor } from "./change-settings.ts"
+import { accountOf, type AccountOptions } from "./init.ts"
+import { readInvitation } from "./invitation.ts"
+import { openClient } from "./open-client.ts"
+
+export type SetBrokerOptions = AccountOptions & { readonly pin?: string }
+
+const COMMAND = "mqttchat config set broker"
+
+/**
+ * `config set broker`: another address of the profile's broker once its key is proved there, the first broker of a
+ * profile that has none, or another broker if its pin is typed or confirmed.
+ */
+export async function setBroker(context: Context, typed: string, options: SetBrokerOptions): Promise<void> {
+  const settings = settingsFor(context)
+  const known = knownBroker(context, settings)
+  const pin = typedPin(options.pin)
+  if (typed === "here") return setBrokerHere(context, known, pin)
+  refuseOtherForms(typed)
+  const addresses = typedAddresses(typed, COMMAND)
+  await confirmPin(context, known?.trust, { pin, where: formatAddresses(addresses) })
+  const withPin = `${COMMAND} ${formatAddresses(addresses)} --pin`
+  const found = await findBroker(context, { addresses, pin, withPin, known: known?.trust })
+  if (known !== undefined && pin === undefined) refuseSilent(found)
+  await save(context, { known, settings, options }, withAddresses(known, addresses, found.proof))
+  warnIfSilent(context, addresses, found)
+  context.out.done(safe`broker is ${display(formatAddresses(addresses))}`)
+}
+
+/** What the profile takes for its broker now. */
+function knownBroker({ paths }: Context, settings: Settings): BrokerConfig | undefined {
+  if (!settings.here) return brokerOf(settings)
+  const descriptor = readBrokerDescriptor(paths)
+  return descriptor === undefined ? undefined : brokerConfigOf(descriptor)
+}
+
+function refuseOtherForms(typed: string): void {
+  if (readInvitation(typed) !== undefined)
+    throw new Fault("usage", "this is an invitation", "mqttchat register 'INVITATION'")
+  if (typed === "later")
+    throw new Fault("usage", "later is a choice of init alone", `${COMMAND} HOST[:PORT], or: ${COMMAND} here`)
+}
+
+/** A pin that was typed and differs from the known one is shown beside it; who can be asked is asked. */
+async function confirmPin(
+  context: Context,
+  known: BrokerProof | undefined,
+  typed: { readonly pin: Uint8Array | undefined; readonly where: string },
+): Promise<void> {
+  const { pin, where } = typed
+  if (pin === undefined || known === undefined) return
+  if (known.kind === "pin" && equal(known.pin, pin)) return
+  const before =
+    known.kind === "pin"
+      ? safe`your broker's pin is ${display(toHex(known.pin))}`
+      : safe`your broker has no pin`
+  context.out.warn(safe`${before}, and that of ${display(where)} is to be ${display(toHex(pin))}`)
+  if (!context.isInteractive) return
+  const message = safe`Change to another broker? Contacts reach you there only if they change, too.`
+  if (await askYes(context, { message, suggested: false, flag: "--no-input" })) return
+  throw new Fault("refused", "nothing was changed", "mqttchat config get broker")
+}
+
+/** Where nothing answers, nothing is proved. */
+function refuseSilent({ silent }: FoundBroker): void {
+  if (silent === undefined) return
+  throw new Fault(
+    "unavailable",
+    `nothing was changed: ${silent.message}`,
+    "start the broker there, then try again; or give its pin with --pin, to set the address before",
+  )
+}
+
+type Saving = {
+  readonly known: BrokerConfig | undefined
+  readonly settings: Settings
+  readonly options: SetBrokerOptions
+}
+
+/** An account is in the key file, so whoever has the keys open has to save it. */
+async function save(
+  context: Context,
+  { known, settings, options }: Saving,
+  broker: BrokerConfig,
+): Promise<void> {
+  const account = accountOf(options)
+  if (known === undefined || account.username !== undefined) {
+    const { client } = await openClient(context, "brief")
+    const { username, password } = account
+    await client.call("set-broker", {
+      addresses: formatAddresses([broker.address, ...(broker.others ?? [])]),
+      pin: broker.trust.kind === "pin" ? toHex(broker.trust.pin) : null,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+    })
+    return
+  }
+  await changeSettings(context, (current) => ({ ...current, here: false, broker: settingsOf(broker) }))
+  if (settings.here)
+    context.out.info(safe`the broker of this laptop is still there: mqttchat config set broker here`)
+}
+
+/** The broker of this laptop says itself where it is. */
+async function setBrokerHere(
+  context: Context,
+  known: BrokerConfig | undefined,
+  pin: Uint8Array | undefined,
+): Promise<void> {
+  const descriptor = readBrokerDescriptor(context.paths)
+  if (known !== undefined) {
+    const expected = pin ?? (known.trust.kind === "pin" ? known.trust.pin : undefined)
+    if (descriptor === undefined || expected === undefined || !equal(expected, descriptor.pin)) {
+      const message = "the broker of this laptop is not the one of this profile"
+      throw new Fault("usage", message, `${COMMAND} here --pin PIN, with the pin that mqttchat broker prints`)
+    }
+  }
+  await changeSettings(context, (settings) => ({ ...settings, here: true }))
+  context.out.done(safe`broker is here`)
+}

@@ -1,0 +1,95 @@
+import { equal } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import type { Access } from "../../wire/access.ts"
+import { type Address, type Addresses, isSameAddress } from "../../wire/address.ts"
+import type { StoredCredential } from "../../keystore/credential.ts"
+import type { BrokerConfig, NewCredential } from "../state/ports.ts"
+import { addressesFrom, addressesOf, guestAddressOf } from "./broker-addresses.ts"
+
+/**
+ * The same broker, which is now found at `guestAddress`: of a broker with one door for guests and another for members
+ * only the first is named, and the other is on the same machine. Its further names and nodes stay.
+ */
+export function movedTo(
+  broker: BrokerConfig,
+  guestAddress: Address,
+  { members }: Pick<Access, "members">,
+): BrokerConfig {
+  const { address, guests, others = [], ...rest } = broker
+  if (members !== undefined) return { ...rest, ...addressesFrom(guestAddress, { members }) }
+  const moved = guests === undefined ? guestAddress : { host: guestAddress.host, port: address.port }
+  const further = others.filter((other) => !isSameAddress(other, moved))
+  return {
+    ...rest,
+    address: moved,
+    ...(further.length === 0 ? {} : { others: further }),
+    ...(guests === undefined ? {} : { guests: guestAddress }),
+  }
+}
+
+/** Whether both are reached in the same way. */
+export function isReachedAlike(a: BrokerConfig, b: BrokerConfig): boolean {
+  const [ours, theirs] = [a, b].map((broker) => [...addressesOf(broker), guestAddressOf(broker)])
+  return (
+    ours?.length === theirs?.length &&
+    ours?.every((address, at) => isSameAddress(address, theirs?.[at] ?? address)) === true
+  )
+}
+
+/** The same in all that identifies the broker and leads to it. */
+export function isSameBroker(a: BrokerConfig | undefined, b: BrokerConfig): boolean {
+  return a !== undefined && isTrustedAlike(a.trust, b.trust) && isReachedAlike(a, b)
+}
+
+function isTrustedAlike(a: BrokerConfig["trust"], b: BrokerConfig["trust"]): boolean {
+  return a.kind === "pin" && b.kind === "pin" ? equal(a.pin, b.pin) : a.kind === b.kind
+}
+
+/**
+ * The broker that the user has set. If it proves itself as before it is the same one, and what else is known of it
+ * stays: its registrar, and the door for guests, which is on the same machine.
+ */
+export function withAddresses(
+  known: BrokerConfig | undefined,
+  [address, ...others]: Addresses,
+  trust: BrokerConfig["trust"],
+): BrokerConfig {
+  const nodes = { address, ...(others.length === 0 ? {} : { others }) }
+  if (known === undefined || !isTrustedAlike(known.trust, trust)) return { ...nodes, trust }
+  const { guests, registrar, mqttVersion } = known
+  return {
+    ...nodes,
+    trust: known.trust,
+    ...(guests === undefined ? {} : { guests: guestsAt(guests, known.address, address) }),
+    ...(registrar === undefined ? {} : { registrar }),
+    ...(mqttVersion === undefined ? {} : { mqttVersion }),
+  }
+}
+
+function guestsAt(guests: Address, before: Address, now: Address): Address {
+  return guests.host === before.host ? { ...guests, host: now.host } : guests
+}
+
+type Account = { readonly username?: string; readonly password?: string }
+
+/**
+ * The account to save with the broker, if one is to be saved: a profile without a credential gets one, as a broker
+ * without a registrar wants it. A device keeps its certificate: fault `config` for an account beside it.
+ */
+export function accountFor(
+  known: StoredCredential | undefined,
+  { username, password }: Account,
+  newDeviceId: () => string,
+): Extract<NewCredential, { kind: "account" }> | undefined {
+  if (known !== undefined && username === undefined) return undefined
+  if (known !== undefined && known.kind !== "account") {
+    const message = "this profile is registered at its broker, and needs no account"
+    throw new Fault("config", message, "mqttchat register INVITATION, at a new broker")
+  }
+  return {
+    kind: "account",
+    deviceId: known?.deviceId ?? newDeviceId(),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  }
+}

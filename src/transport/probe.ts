@@ -1,0 +1,151 @@
+import { X509Certificate } from "node:crypto"
+
+import { codeOf, Fault, PIN_MISMATCH } from "../errors.ts"
+import { failureOf } from "./failures.ts"
+import { pinOf } from "./pin.ts"
+import { type Spoken, spokenInClear, spokenOver } from "./spoken-protocol.ts"
+import type { BrokerAddress, Trust } from "./transport.ts"
+import { formatAddress } from "../wire/address.ts"
+import { openSocket, type ProvenSocket } from "./trust.ts"
+
+/** What is found at an address that someone has named as their broker's. */
+export type Probe =
+  /** A broker that proves what was asked of it; without a pin its certificate is publicly trusted. */
+  | { readonly kind: "proven"; readonly trust: ProvenTrust }
+  /** Its certificate leads to this key, which nobody has vouched for yet. */
+  | { readonly kind: "unknown-authority"; readonly pin: Uint8Array }
+  /** It leads to another key than the pin that was given. */
+  | { readonly kind: "another-pin"; readonly pin: Uint8Array | undefined }
+  /** Nothing answers there now. */
+  | { readonly kind: "silent"; readonly why: Fault }
+  /** What answers is no broker that could be used: what it is, and what helps. */
+  | { readonly kind: "unusable"; readonly why: Fault }
+
+/** A certificate may have hundreds. */
+const NAMES_SHOWN_MAX = 200
+
+type ProvenTrust = Exclude<Trust, { kind: "unproven" }>
+
+/** Goes as far as a stranger can. No credential travels, and without TLS nothing but the question whether this is MQTT. */
+export async function probeBroker(address: BrokerAddress, pin: Uint8Array | undefined): Promise<Probe> {
+  const shown = await attempt(address, { kind: "unproven" })
+  if (shown instanceof Fault) return withoutTls(address, shown)
+  shown.socket.destroy()
+  return pin === undefined ? byName(address, shown) : byPin(address, pin, shown)
+}
+
+async function byName(address: BrokerAddress, shown: ProvenSocket): Promise<Probe> {
+  const trust = { kind: "name" } as const
+  const proven = await attempt(address, trust)
+  if (!(proven instanceof Fault)) return speaking(address, proven, { kind: "proven", trust })
+  // only then does its chain lead to an authority that Node knows
+  if (isWrongName(proven)) return { kind: "unusable", why: wrongName(address, shown) }
+  for (const certificate of shown.chain.toReversed()) {
+    const pin = pinOf(certificate)
+    const pinned = await attempt(address, { kind: "pin", pin })
+    if (!(pinned instanceof Fault)) return speaking(address, pinned, { kind: "unknown-authority", pin })
+    if (isWrongName(pinned)) return { kind: "unusable", why: wrongName(address, shown) }
+    if (!isUntrusted(pinned)) return verdictOf(pinned)
+  }
+  return verdictOf(proven)
+}
+
+async function byPin(address: BrokerAddress, pin: Uint8Array, shown: ProvenSocket): Promise<Probe> {
+  const trust = { kind: "pin", pin } as const
+  const proven = await attempt(address, trust)
+  if (!(proven instanceof Fault)) return speaking(address, proven, { kind: "proven", trust })
+  if (isWrongName(proven)) return { kind: "unusable", why: wrongName(address, shown) }
+  if (codeOf(proven.cause) !== PIN_MISMATCH) return verdictOf(proven)
+  const top = shown.chain.at(-1)
+  return { kind: "another-pin", pin: top === undefined ? undefined : pinOf(top) }
+}
+
+function verdictOf(why: Fault): Probe {
+  return { kind: why.code === "unavailable" ? "silent" : "unusable", why }
+}
+
+async function attempt(address: BrokerAddress, trust: Trust): Promise<ProvenSocket | Fault> {
+  const target = { address, trust, credential: { kind: "guest" } } as const
+  try {
+    const cache = { anchor: undefined, session: undefined }
+    return await openSocket(target, cache, new AbortController().signal)
+  } catch (error) {
+    return failureOf(error, address).fault
+  }
+}
+
+/** A server of something else may have a certificate, too. One that says nothing may want a certificate first. */
+async function speaking(address: BrokerAddress, { socket }: ProvenSocket, found: Probe): Promise<Probe> {
+  const spoken = await spokenOver(socket)
+  if (spoken === "mqtt" || spoken === "nothing") return found
+  return { kind: "unusable", why: notMqtt(address, spoken) }
+}
+
+function notMqtt(address: BrokerAddress, spoken: Spoken | undefined): Fault {
+  return notUsable(address, spoken === "http" ? "HTTP over TLS, not MQTT" : "TLS, but not MQTT")
+}
+
+/** No TLS came about: because nothing is there, or because something else is. */
+async function withoutTls(address: BrokerAddress, why: Fault): Promise<Probe> {
+  const code = codeOf(why.cause)
+  if (typeof code === "string" && UNREACHABLE.has(code)) return { kind: "silent", why }
+  if (code === NO_SUCH_PROTOCOL) return { kind: "unusable", why: notMqtt(address, undefined) }
+  switch (await spokenInClear(address)) {
+    case "mqtt":
+      return { kind: "unusable", why: notUsable(address, "MQTT without TLS") }
+    case "http":
+      return { kind: "unusable", why: notUsable(address, "HTTP") }
+    case "tls":
+      return { kind: "unusable", why: notUsable(address, "an older TLS than 1.3") }
+    case "something else":
+      return { kind: "unusable", why: notUsable(address, "something else than MQTT over TLS") }
+    case "nothing":
+      return verdictOf(why)
+  }
+}
+
+/** TLS, but no server of MQTT (ALPN). */
+const NO_SUCH_PROTOCOL = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
+
+/** Nothing has accepted a connection. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ETIMEDOUT",
+])
+
+function notUsable(address: BrokerAddress, what: string): Fault {
+  const hint = "use the port of MQTT over TLS 1.3, usually 8883"
+  return new Fault("protocol", `this port speaks ${what}: ${formatAddress(address)}`, hint)
+}
+
+const WRONG_NAME = "ERR_TLS_CERT_ALTNAME_INVALID"
+
+function isWrongName({ cause }: Fault): boolean {
+  return codeOf(cause) === WRONG_NAME
+}
+
+/** The chain does not lead to what was trusted; the certificate itself may be well. */
+function isUntrusted({ cause }: Fault): boolean {
+  const code = codeOf(cause)
+  return code === PIN_MISMATCH || (typeof code === "string" && CHAIN_ERRORS.has(code))
+}
+
+const CHAIN_ERRORS: ReadonlySet<string> = new Set([
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_SIGNATURE_FAILURE",
+])
+
+function wrongName(address: BrokerAddress, { chain: [leaf] }: ProvenSocket): Fault {
+  const names = leaf === undefined ? undefined : new X509Certificate(leaf).subjectAltName
+  const given = names?.replaceAll(/DNS:|IP Address:/g, "").slice(0, NAMES_SHOWN_MAX) ?? "no name"
+  const why = `the certificate at ${formatAddress(address)} is for another name: ${given}`
+  return new Fault("protocol", why, "use a name that it is for")
+}
