@@ -56,10 +56,14 @@ export class RpcConnection {
   #stopListening: (() => void) | undefined
   #finishing = false
 
-  constructor(service: Service, stream: Duplex) {
+  /** `onLine` is called for each line that has ended. */
+  constructor(service: Service, stream: Duplex, onLine: () => void = () => undefined) {
     this.#service = service
     this.#stream = stream
-    const reader = new LineReader(REQUEST_BYTES_MAX, (line) => this.#lines.push(line))
+    const reader = new LineReader(REQUEST_BYTES_MAX, (line) => {
+      onLine()
+      this.#lines.push(line)
+    })
     stream.on("data", (chunk: Buffer) => {
       reader.take(chunk)
       this.#processWaiting()

@@ -8,11 +8,14 @@ import { type Debug, NO_DEBUG } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { diskFault } from "../fs/disk-fault.ts"
 import { makePrivateFolder } from "../fs/private-folder.ts"
+import { UnauthenticatedClients } from "../unauthenticated-clients.ts"
 import { RpcConnection, type Service } from "./connection.ts"
 import { debugService } from "./debug-service.ts"
 
 /** More than one person's commands, chats and scripts need; further connections are refused. */
 export const CONNECTIONS_MAX = 512
+/** Of those that have not asked anything, or never end their first line, the oldest makes room. */
+const SILENT_MAX = CONNECTIONS_MAX / 2
 
 export type RunningServer = { readonly close: () => Promise<void> }
 
@@ -61,15 +64,20 @@ export async function serveCommands(service: Service, socketPath: string): Promi
 export class RpcConnections {
   readonly #service: Service
   readonly #all = new Set<RpcConnection>()
+  readonly #silent = new UnauthenticatedClients(SILENT_MAX)
 
   constructor(service: Service) {
     this.#service = service
   }
 
   add(stream: Duplex): void {
-    const connection = new RpcConnection(this.#service, stream)
+    const hasAsked = this.#silent.add("", () => stream.destroy())
+    const connection = new RpcConnection(this.#service, stream, hasAsked)
     this.#all.add(connection)
-    void connection.closed.then(() => this.#all.delete(connection))
+    void connection.closed.then(() => {
+      hasAsked()
+      this.#all.delete(connection)
+    })
   }
 
   async finish(): Promise<void> {

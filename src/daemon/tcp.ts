@@ -4,6 +4,7 @@ import * as v from "valibot"
 
 import { ACCESS } from "../engine/api.ts"
 import { codeOf, Fault } from "../errors.ts"
+import { UnauthenticatedClients } from "../unauthenticated-clients.ts"
 import type { Service } from "./connection.ts"
 import { isInvalid, parseRequest, writeAnswer } from "./rpc.ts"
 import { RpcConnections, CONNECTIONS_MAX, closeAll, listen, type RunningServer } from "./server.ts"
@@ -12,7 +13,7 @@ import { RpcConnections, CONNECTIONS_MAX, closeAll, listen, type RunningServer }
 const AUTH_BYTES_MAX = 512
 /** A program sends its token at once. */
 const AUTH_MS = 5_000
-/** Any user of this machine can connect, so connections that have not shown the token yet are limited. */
+/** Any user of this machine can connect: of those that have not shown the token yet, the oldest makes room. */
 const UNAUTHENTICATED_MAX = 32
 
 const LF = 0x0a
@@ -33,14 +34,13 @@ export async function serveTcp(
 ): Promise<RunningServer & { readonly port: number }> {
   const connections = new RpcConnections(service)
   const unauthenticated = new Set<Socket>()
+  const clients = new UnauthenticatedClients(UNAUTHENTICATED_MAX)
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    if (unauthenticated.size >= UNAUTHENTICATED_MAX) {
-      socket.destroy()
-      return
-    }
     unauthenticated.add(socket)
+    const remove = clients.add("", () => socket.destroy())
     void authenticate(socket, token).then((isAuthenticated) => {
       unauthenticated.delete(socket)
+      remove()
       if (isAuthenticated) connections.add(socket)
       else socket.destroy()
     })

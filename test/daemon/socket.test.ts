@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { connect } from "node:net"
 import { tmpdir } from "node:os"
@@ -12,6 +13,7 @@ import { REQUEST_BYTES_MAX } from "../../src/daemon/rpc.ts"
 import { serveOwner, serveCommands } from "../../src/daemon/server.ts"
 import { Fault } from "../../src/errors.ts"
 import { EngineFixture, type TestProfile } from "../engine/engine-fixture.ts"
+import { Peer } from "./rpc-peer.ts"
 
 function socketPath(): string {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-socket-"))
@@ -197,6 +199,22 @@ test("a line over the limit is refused and its client disconnected", async () =>
   await expect(
     guest.call("search", { query: "x".repeat(REQUEST_BYTES_MAX), limit: 1 }),
   ).rejects.toMatchObject({ code: "bad-data" })
+})
+
+test("connections that ask nothing, or never end a line, keep nobody out, and end none that has asked", async () => {
+  const { path, guest } = await setUp()
+  const silent: Peer[] = []
+  for (let n = 0; n < 600; n++) {
+    const peer = new Peer({ path })
+    await once(peer.socket, "connect")
+    if (n % 2 === 0) peer.write('{"jsonrpc":"2.0","id":1,"method":')
+    silent.push(peer)
+  }
+  expect(await silent[0]?.ended()).toEqual([])
+  const late = await connectOwner(path)
+  expect(await late?.call("contacts", {})).toHaveLength(1)
+  expect(await guest.call("contacts", {})).toHaveLength(1)
+  await late?.close()
 })
 
 test("requests are read however their bytes are split or joined", async () => {

@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { request } from "node:http"
 import { tmpdir } from "node:os"
@@ -9,7 +10,6 @@ import { serveTcp } from "../../src/daemon/tcp.ts"
 import { readOrCreateToken } from "../../src/daemon/token.ts"
 import { EngineFixture } from "../engine/engine-fixture.ts"
 import { Peer, type RpcObject } from "./rpc-peer.ts"
-import { until } from "../until.ts"
 
 const LOOPBACK = "127.0.0.1"
 
@@ -27,13 +27,6 @@ async function setUp(): Promise<TcpSetup> {
   const served = await serveTcp(service, { host: LOOPBACK, port: 0 }, token)
   onTestFinished(() => served.close())
   return { port: served.port, token, tokenFile }
-}
-
-/** The first answer to a client that shows the token; undefined if the connection is closed. */
-function tryToken(port: number, token: string): Promise<RpcObject | undefined> {
-  const peer = new Peer({ host: LOOPBACK, port })
-  peer.write(auth(token))
-  return peer.first()
 }
 
 const auth = (token: unknown, id = 1): string =>
@@ -84,14 +77,24 @@ test("a web page cannot send requests, even if it knew the token", async () => {
   expect(failed).toMatchObject({ code: "ECONNRESET" })
 })
 
-test("silent strangers take no more than their share of connections, and free them", async () => {
+test("silent clients keep nobody out: the oldest makes room for each that comes", async () => {
   const { port, token } = await setUp()
-  const silentPeers = Array.from({ length: 40 }, () => new Peer({ host: LOOPBACK, port }))
-  const turnedAway = silentPeers.slice(32)
-  for (const peer of turnedAway) expect(await peer.ended()).toEqual([])
-  for (const peer of silentPeers) peer.socket.destroy()
-  // The server notices only later that they have gone.
-  await until(async () => (await tryToken(port, token)) !== undefined)
+  const silentPeers: Peer[] = []
+  for (let n = 0; n < 40; n++) {
+    const peer = new Peer({ host: LOOPBACK, port })
+    await once(peer.socket, "connect")
+    silentPeers.push(peer)
+  }
+  for (const peer of silentPeers.slice(0, 8)) expect(await peer.ended()).toEqual([])
+  const alice = new Peer({ host: LOOPBACK, port })
+  alice.write(auth(token))
+  expect(await alice.first()).toMatchObject({ result: null })
+  expect(await silentPeers[8]?.ended()).toEqual([])
+  expect(silentPeers.slice(9).filter(({ socket }) => socket.readableEnded)).toEqual([])
+  // One that has shown the token is not among those that make room.
+  for (let n = 0; n < 40; n++) silentPeers.push(new Peer({ host: LOOPBACK, port }))
+  await Promise.all(silentPeers.slice(9, 40).map((peer) => peer.ended()))
+  expect(await alice.ask("status")).toMatchObject({ result: { name: "alice" } })
 })
 
 test("a port in use is refused, and the fault names it", async () => {
