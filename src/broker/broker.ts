@@ -196,6 +196,7 @@ async function startAedes(
   const aedes = new Router(options, (packet) => offlineQueues.bypassesRouting(packet))
   await aedes.listen()
   aedes.on("subscribe", (_filters, client) => sessions.subscribed(client))
+  aedes.on("unsubscribe", (topics, client) => sessions.unsubscribed(client, topics))
   aedes.on("clientReady", (client) => offlineQueues.connected(client))
   aedes.on("clientDisconnect", (client) => offlineQueues.disconnected(client))
   return aedes

@@ -66,10 +66,10 @@ export const DEBUG_EVENTS = {
   },
   pairing: {
     step: {
-      input: oneOf("message", "tick", "asked", "ready", "paired", "pinned", "cancel"),
-      state: oneOf("nothing", "nameplate", "caller", "code", "owner", "key", "peer", "danger"),
+      input: oneOf("message", "tick", "asked", "counted", "ready", "cancel"),
+      state: oneOf("nothing", "nameplate", "caller", "code", "owner", "key", "proof", "peer", "danger"),
       sent: number,
-      effect: oneOf("collision", "held", "answered", "keyed", "failed"),
+      effect: oneOf("collision", "held", "answered", "guessed", "keyed", "proved", "failed"),
     },
   },
   store: {
@@ -94,7 +94,7 @@ export const DEBUG_EVENTS = {
     refuse: {
       client: brokerClient,
       device: id,
-      what: oneOf("connection", "retained", "qos", "length", "topic", "rate"),
+      what: oneOf("connection", "retained", "qos", "length", "topic", "nameplate", "rate"),
       /** CONNACK of MQTT 3.1.1, section 3.2.2.3. */
       returnCode: number,
     },

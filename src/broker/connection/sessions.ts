@@ -12,6 +12,7 @@ import { DeviceBudgets, UNLIMITED } from "../limits/packet-rates.ts"
 import type { PacketBudget } from "../limits/packet-scanner.ts"
 import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
 import type { Limits } from "../limits/limits.ts"
+import { type HeldNameplates, NameplateLimiter } from "../limits/nameplate-limiter.ts"
 import { UnauthenticatedClients } from "../../unauthenticated-clients.ts"
 import { addressBlock, RateLimiter } from "../limits/rate-limiter.ts"
 
@@ -29,6 +30,8 @@ export type SessionsSetup = {
   readonly limits: Limits
   /** Asked for each connection of a device whose certificate is good. */
   readonly mayConnect: (device: string) => boolean
+  /** Whose device it is: the devices of one member share its nameplates. Left out, each is its own. */
+  readonly memberOf?: (device: string) => string
   readonly observe?: Observe
   readonly debug?: Debug
 }
@@ -37,6 +40,8 @@ export type SessionsSetup = {
 type ClientSession = {
   authentication: Authentication
   readonly address: string
+  /** Of a device; a guest's is among its claims. */
+  readonly nameplates?: HeldNameplates | undefined
   refusal?: Refusal | undefined
   readonly onAccepted: () => void
   /** A guest whose first wish was refused: nothing more is done for it. */
@@ -54,6 +59,8 @@ export class ClientSessions {
   readonly #guestConnectionMaxMs: number
   readonly #certificateLimiter: RateLimiter
   readonly #deviceBudgets: DeviceBudgets
+  readonly #nameplateLimiter = new NameplateLimiter()
+  readonly #memberOf: (device: string) => string
   readonly #keepalive: Limits["keepalive"]
   readonly #observe: Observe
   readonly #debug: Debug
@@ -67,6 +74,7 @@ export class ClientSessions {
   constructor(setup: SessionsSetup) {
     this.#registrarId = setup.registrarId
     this.#mayConnect = setup.mayConnect
+    this.#memberOf = setup.memberOf ?? ((device) => device)
     this.#guestLimiter = new GuestLimiter(setup.guestLimits)
     this.#guestClients = new UnauthenticatedClients(setup.limits.guestsAtOnce)
     this.#guestConnectionMaxMs = setup.guestLimits.connectionMaxMs
@@ -111,7 +119,11 @@ export class ClientSessions {
     const { authentication, release } = this.#admit(socket, address)
     const refusal =
       release === undefined ? { code: RETURN_CODE.unavailable, why: "too many connections" } : undefined
-    const session = { authentication, address, refusal, onAccepted }
+    const nameplates =
+      authentication.kind === "device"
+        ? this.#nameplateLimiter.open(this.#memberOf(authentication.id))
+        : undefined
+    const session = { authentication, address, nameplates, refusal, onAccepted }
     this.#sessions.set(conn, session)
     this.#note("open", session, {})
     const { kind } = authentication
@@ -121,6 +133,7 @@ export class ClientSessions {
     socket.once("close", () => {
       this.#note("close", session, {})
       clearTimeout(expiry)
+      nameplates?.close()
       this.#connections[kind] -= 1
       release?.()
     })
@@ -173,6 +186,7 @@ export class ClientSessions {
     this.#claim(session, packet.topic)
     const { authentication, address } = session
     if (authentication.kind === "refused" || !mayPublish(authentication, packet.topic)) return "topic"
+    if (session.nameplates?.write(packet.topic, Date.now()) === false) return "nameplate"
     const isGuest = authentication.kind === "guest"
     return isGuest && !this.#guestLimiter.mayPublish(address, Date.now()) ? "rate" : undefined
   }
@@ -182,7 +196,10 @@ export class ClientSessions {
     if (session.isOver === true) return false
     this.#claim(session, filter)
     const { authentication } = session
-    const may = authentication.kind !== "refused" && maySubscribe(authentication, filter)
+    const may =
+      authentication.kind !== "refused" &&
+      maySubscribe(authentication, filter) &&
+      (session.nameplates?.hold(filter, Date.now()) ?? true)
     this.#note("subscribe", session, { allowed: may })
     if (!may) this.#refused += 1
     if (!may && authentication.kind === "guest") session.isOver = true
@@ -192,6 +209,11 @@ export class ClientSessions {
   /** The client has its SUBACK: a guest that was refused something is not heard again. */
   subscribed({ conn }: Client): void {
     if (this.#sessions.get(conn)?.isOver === true) conn.end(() => conn.destroy())
+  }
+
+  /** Frees the nameplates among what a client has unsubscribed from. */
+  unsubscribed(client: Client, topics: readonly string[]): void {
+    this.#sessionOf(client).nameplates?.leave(topics)
   }
 
   /** Checked again for each forwarded message, independent of subscriptions. */
@@ -306,6 +328,7 @@ const PUBLISH_REFUSALS = {
   qos: "QoS 2 is not offered here",
   length: "the message is too long",
   topic: "not permitted to publish there",
+  nameplate: "too many nameplates",
   rate: "too many messages from guests of this address",
 } as const
 

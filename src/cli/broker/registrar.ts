@@ -40,6 +40,11 @@ export function mayConnect({ state }: Ledger): (device: string) => boolean {
   }
 }
 
+/** The user whose device it is. */
+export function memberOf({ state }: Ledger): (device: string) => string {
+  return (id) => state.devices.get(id)?.user ?? id
+}
+
 export type RegistrarTarget = {
   readonly address: BrokerAddress
   /** Other nodes of the broker. */

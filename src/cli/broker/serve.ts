@@ -23,6 +23,7 @@ import {
   embeddedBrokerControl,
   holdBrokerLock,
   mayConnect,
+  memberOf,
   serveOperator,
   startRegistrar,
 } from "./registrar.ts"
@@ -117,6 +118,7 @@ async function startEmbeddedBroker(
     onTrouble: troubleReporter(context),
     debug: context.debug,
     mayConnect: mayConnect(setup.ledger),
+    memberOf: memberOf(setup.ledger),
     ...(options.watch === true ? { observe: watcher(context) } : {}),
   })
   await keepCertificateValid(context, broker, makeCertificate)
