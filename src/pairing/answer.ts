@@ -20,7 +20,7 @@ export type AnswerState =
       /** Once the broker has our question; an owner claims within that time even if the question was lost. */
       readonly endAt: number | undefined
     }
-  /** Who offers it; the one answer has been sent. */
+  /** Who offers it; our answer has been sent. */
   | {
       readonly kind: "owner"
       readonly typed: Typed
@@ -30,10 +30,18 @@ export type AnswerState =
       readonly repeatAt: number
       readonly endAt: number
     }
-  /** The key and the owner's bundle; not yet whether this connection leads to the owner's broker. */
-  | { readonly kind: "key"; readonly caller: Uint8Array; readonly proof: Uint8Array }
-  /** That the broker is the owner's: our proof has been sent. */
-  | { readonly kind: "peer"; readonly caller: Uint8Array; readonly proof: Uint8Array }
+  /** The key, if the owner has the same code. Our proof would tell an owner who guessed it, so this try is counted first. */
+  | { readonly kind: "key"; readonly caller: Uint8Array; readonly keys: ExchangeKeys }
+  /** That this try is on disk: our proof has been sent. */
+  | {
+      readonly kind: "proof"
+      readonly caller: Uint8Array
+      readonly keys: ExchangeKeys
+      readonly repeatAt: number
+      readonly endAt: number
+    }
+  /** The owner's proof and bundle. */
+  | { readonly kind: "peer"; readonly caller: Uint8Array }
   /** That this code has failed. */
   | { readonly kind: "danger" }
 
@@ -43,16 +51,19 @@ export type AnswerEvent =
   /** The broker has our question. */
   | { readonly kind: "asked" }
   | { readonly kind: "message"; readonly bytes: Uint8Array }
-  /** The connection in use has the pin of the grant. */
-  | { readonly kind: "pinned" }
+  /** This try of the code is on disk. */
+  | { readonly kind: "counted" }
   | { readonly kind: "tick" }
   | { readonly kind: "cancel" }
 
 export type AnswerEffect =
-  | { readonly kind: "keyed"; readonly psk: Psk; readonly grant: Grant }
+  /** Write this try of the code to the disk, then report "counted". */
+  | { readonly kind: "keyed" }
+  /** The owner has the same code: strike the try out, and check the broker before the grant is used. */
+  | { readonly kind: "proved"; readonly psk: Psk; readonly grant: Grant }
   /**
    * `absent`: the nameplate is free; `used`: its owner reports that the code is used; `mismatch`: the owner had
-   * another code, or took another caller's answer; `silent`: the owner stopped answering.
+   * another code, or served another caller; `silent`: the owner stopped answering.
    */
   | { readonly kind: "failed"; readonly why: "absent" | "used" | "mismatch" | "silent" }
 
@@ -79,6 +90,7 @@ export function answerWakesAt(state: AnswerState): number | undefined {
     case "code":
       return state.endAt
     case "owner":
+    case "proof":
       return Math.min(state.repeatAt, state.endAt)
     case "key":
     case "peer":
@@ -98,10 +110,8 @@ export function answerStep(state: AnswerState, event: AnswerEvent, input: Answer
       return state.kind === "code"
         ? unchanged({ ...state, endAt: input.now + CLAIM_WITHIN_MS })
         : unchanged(state)
-    case "pinned":
-      return state.kind === "key"
-        ? { next: { ...state, kind: "peer" }, send: [proof(state)] }
-        : unchanged(state)
+    case "counted":
+      return state.kind === "key" ? prove(state, input.now) : unchanged(state)
     case "tick":
       return tick(state, input.now)
     case "cancel":
@@ -115,11 +125,10 @@ function receive(state: AnswerState, message: PairingMessage, input: AnswerInput
       return receiveWithCode(state, message, input)
     case "owner":
       return receiveFromOwner(state, message)
-    case "peer":
-      return message.kind === "grant" && equal(message.caller, state.caller)
-        ? { next: state, send: [proof(state)] }
-        : unchanged(state)
     case "key":
+    case "proof":
+      return receiveWithKey(state, message)
+    case "peer":
     case "danger":
       return unchanged(state)
   }
@@ -147,14 +156,16 @@ function answerTo(typed: Typed, owner: Uint8Array, { now, random }: AnswerInput)
 
 type WithOwner = Extract<AnswerState, { kind: "owner" }>
 
-/** Two owners of one nameplate, or a grant for another caller: the only answer that this code allows may be lost [P-23]. */
+/** Two owners of one nameplate, or a grant for another caller: this code is lost [P-23]. */
 function receiveFromOwner(state: WithOwner, message: PairingMessage): AnswerStep {
   const { caller } = state.typed
   switch (message.kind) {
     case "claim":
       return equal(message.owner, state.owner) ? unchanged(state) : giveUp(state, "mismatch")
+    case "share":
+      return equal(message.caller, caller) ? takeShare(state, message.share) : unchanged(state)
     case "grant":
-      return equal(message.caller, caller) ? takeGrant(state, message) : giveUp(state, "mismatch")
+      return giveUp(state, "mismatch")
     case "stop":
       return equal(message.caller, caller) ? giveUp(state, "mismatch") : unchanged(state)
     case "answer":
@@ -164,24 +175,47 @@ function receiveFromOwner(state: WithOwner, message: PairingMessage): AnswerStep
   }
 }
 
-/** Only an owner with the same code can have made a grant that passes [P-12] [P-14]. */
-function takeGrant(state: WithOwner, message: Extract<PairingMessage, { kind: "grant" }>): AnswerStep {
+function takeShare(state: WithOwner, theirs: PublicKey): AnswerStep {
   const { typed, owner, own } = state
-  const keys = keysWith(own, message.share, concat(owner, typed.caller))
+  const transcript = { sid: concat(owner, typed.caller), callerShare: own.share, ownerShare: theirs }
+  const keys = exchangeKeys(own.scalar, theirs, transcript)
+  if (keys === undefined) return giveUp(state, "mismatch")
   wipe(own.scalar)
-  if (keys === undefined || !equal(message.proof, keys.ownerProof)) return giveUp(state, "mismatch")
-  const grant = openGrant(message, keys.grantKey)
-  wipe(keys.grantKey)
-  if (grant === undefined) return giveUp(state, "mismatch")
-  return {
-    next: { kind: "key", caller: typed.caller, proof: keys.callerProof },
-    send: [],
-    effect: { kind: "keyed", psk: keys.psk, grant },
+  return { next: { kind: "key", caller: typed.caller, keys }, send: [], effect: { kind: "keyed" } }
+}
+
+type WithKey = Extract<AnswerState, { kind: "key" | "proof" }>
+
+function prove({ caller, keys }: WithKey, now: number): AnswerStep {
+  const [repeatAt, endAt] = [now + REPEAT_MS, now + GRANT_WITHIN_MS]
+  const next = { kind: "proof", caller, keys, repeatAt, endAt } as const
+  return { next, send: [proof(next)] }
+}
+
+/** Nothing can answer a proof that was not sent. */
+function receiveWithKey(state: WithKey, message: PairingMessage): AnswerStep {
+  switch (message.kind) {
+    case "grant":
+      if (!equal(message.caller, state.caller)) return giveUp(state, "mismatch")
+      return state.kind === "proof" ? takeGrant(state, message) : unchanged(state)
+    case "stop":
+      return equal(message.caller, state.caller) ? giveUp(state, "mismatch") : unchanged(state)
+    case "claim":
+    case "answer":
+    case "share":
+    case "proof":
+    case "ask":
+      return unchanged(state)
   }
 }
 
-function keysWith({ scalar, share }: OwnShare, theirs: PublicKey, sid: Uint8Array): ExchangeKeys | undefined {
-  return exchangeKeys(scalar, theirs, { sid, callerShare: share, ownerShare: theirs })
+/** Only an owner with the same code can have made a grant that passes [P-12] [P-14]. */
+function takeGrant(state: WithKey, message: Extract<PairingMessage, { kind: "grant" }>): AnswerStep {
+  const { caller, keys } = state
+  const grant = equal(message.proof, keys.ownerProof) ? openGrant(message, keys.grantKey) : undefined
+  if (grant === undefined) return giveUp(state, "mismatch")
+  wipe(keys.grantKey)
+  return { next: { kind: "peer", caller }, send: [], effect: { kind: "proved", psk: keys.psk, grant } }
 }
 
 function tick(state: AnswerState, now: number): AnswerStep {
@@ -189,10 +223,11 @@ function tick(state: AnswerState, now: number): AnswerStep {
     case "code":
       return state.endAt !== undefined && now >= state.endAt ? fail("absent") : unchanged(state)
     case "owner":
+    case "proof":
       if (now >= state.endAt) return giveUp(state, "silent")
       return now < state.repeatAt
         ? unchanged(state)
-        : { next: { ...state, repeatAt: now + REPEAT_MS }, send: [state.answer] }
+        : { next: { ...state, repeatAt: now + REPEAT_MS }, send: [unanswered(state)] }
     case "key":
     case "peer":
     case "danger":
@@ -200,7 +235,7 @@ function tick(state: AnswerState, now: number): AnswerStep {
   }
 }
 
-/** Tells the owner, whose screen then shows the same at once instead of after two minutes [P-24]. */
+/** Tells the owner, whose screen then shows the same at once instead of after a while [P-24]. */
 function giveUp(state: AnswerState, why?: "mismatch" | "silent"): AnswerStep {
   if (state.kind === "code" || state.kind === "danger") return { next: DANGER, send: [] }
   if (state.kind === "owner") wipe(state.own.scalar)
@@ -217,6 +252,10 @@ function unchanged(state: AnswerState): AnswerStep {
   return { next: state, send: [] }
 }
 
-function proof({ caller, proof: shown }: { caller: Uint8Array; proof: Uint8Array }): Uint8Array {
-  return encodePairing({ kind: "proof", caller, proof: shown })
+function unanswered(state: Extract<AnswerState, { kind: "owner" | "proof" }>): Uint8Array {
+  return state.kind === "owner" ? state.answer : proof(state)
+}
+
+function proof({ caller, keys }: WithKey): Uint8Array {
+  return encodePairing({ kind: "proof", caller, proof: keys.callerProof })
 }

@@ -1,6 +1,7 @@
 import {
   type BoxKey,
   concat,
+  equal,
   type Psk,
   type PublicKey,
   type Random,
@@ -46,12 +47,16 @@ export function drawShare(code: PairingCode, sid: Uint8Array, random: Random): O
   return share && { scalar, share }
 }
 
-/** The keys, or undefined if their share is of low order [P-12]. */
+/**
+ * The keys, or undefined if their share is of low order [P-12]. Equal shares have equal proofs: a share that comes back
+ * could be answered with a proof that comes back.
+ */
 export function exchangeKeys(
   scalar: SecretKey,
   theirs: PublicKey,
   { sid, callerShare, ownerShare }: Transcript,
 ): ExchangeKeys | undefined {
+  if (equal(callerShare, ownerShare)) return undefined
   const secret = pakeSecret(scalar, theirs)
   if (secret === undefined) return undefined
   const shares = [

@@ -4,9 +4,13 @@ export const REPEAT_MS = 2_000
 export const LISTEN_MS = 300
 /** How long an unused code is valid: the longer, the more likely it was overheard. */
 export const CODE_LIFETIME_MS = 600_000
-/** From the one answer to its proof, a newcomer's registration with the broker included. */
-export const PROOF_WITHIN_MS = 120_000
+/** From an answer to its proof: two round trips, and a write to a slow disk. */
+export const PROOF_WITHIN_MS = 30_000
 /** An owner claims within a round trip, or with its next repetition if the question was lost. */
 export const CLAIM_WITHIN_MS = REPEAT_MS + 500
-/** The owner may have to ask its registrar for an invitation first. */
+/** The owner has to write to its disk, and for a guest asks its registrar for an invitation. */
 export const GRANT_WITHIN_MS = 30_000
+/** The owner waits a little longer than the caller, who then says that it gave up. */
+export const READY_WITHIN_MS = GRANT_WITHIN_MS + REPEAT_MS
+/** From the grant to the first message: a newcomer registers and connects again. */
+export const FINISH_WITHIN_MS = 120_000

@@ -21,11 +21,12 @@ export type PairingMessage =
       readonly caller: Uint8Array
       readonly share: PublicKey
     }
-  /** The owner's share and proof, and a box that only a caller with the same code can open. */
+  /** The owner's share for this caller. It tells nothing about the code. */
+  | { readonly kind: "share"; readonly caller: Uint8Array; readonly share: PublicKey }
+  /** The owner's proof, and a box that only a caller with the same code can open. */
   | {
       readonly kind: "grant"
       readonly caller: Uint8Array
-      readonly share: PublicKey
       readonly proof: Uint8Array
       readonly nonce: Uint8Array
       readonly box: Uint8Array
@@ -37,7 +38,7 @@ export type PairingMessage =
   /** This caller's attempt is over. */
   | { readonly kind: "stop"; readonly caller: Uint8Array }
 
-const FIRST_BYTE = { claim: 0, answer: 1, grant: 2, proof: 3, ask: 4, stop: 5 } as const
+const FIRST_BYTE = { claim: 0, answer: 1, grant: 2, proof: 3, ask: 4, stop: 5, share: 6 } as const
 
 export function encodePairing(message: PairingMessage): Uint8Array {
   const writer = new Writer().u8(FIRST_BYTE[message.kind])
@@ -47,8 +48,10 @@ export function encodePairing(message: PairingMessage): Uint8Array {
     case "answer":
       writer.u8(message.guest ? GUEST : 0).bytes(message.owner)
       return writer.bytes(message.caller).bytes(message.share).done()
+    case "share":
+      return writer.bytes(message.caller).bytes(message.share).done()
     case "grant":
-      writer.bytes(message.caller).bytes(message.share).bytes(message.proof)
+      writer.bytes(message.caller).bytes(message.proof)
       return writer.bytes(message.nonce).bytes(message.box).done()
     case "proof":
       return writer.bytes(message.caller).bytes(message.proof).done()
@@ -80,6 +83,8 @@ function readMessage(reader: Reader): PairingMessage | undefined {
       return { kind: "ask", caller: reader.bytes(SID_BYTES) }
     case FIRST_BYTE.stop:
       return { kind: "stop", caller: reader.bytes(SID_BYTES) }
+    case FIRST_BYTE.share:
+      return { kind: "share", caller: reader.bytes(SID_BYTES), share: readShare(reader) }
     default:
       return undefined
   }
@@ -98,10 +103,9 @@ function readAnswer(reader: Reader): PairingMessage {
 
 function readGrant(reader: Reader): PairingMessage {
   const caller = reader.bytes(SID_BYTES)
-  const share = readShare(reader)
   const [proof, nonce] = [reader.bytes(CONFIRMATION_BYTES), reader.bytes(NONCE_BYTES)]
   if (reader.left > GRANT_BYTES_MAX) reader.refuse()
-  return { kind: "grant", caller, share, proof, nonce, box: reader.rest() }
+  return { kind: "grant", caller, proof, nonce, box: reader.rest() }
 }
 
 function readShare(reader: Reader): PublicKey {

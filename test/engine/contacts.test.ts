@@ -96,7 +96,7 @@ test("both become established: the owner when the other side speaks on its secon
   expect(await state(bob)).toBe("established")
 })
 
-test("whoever answers a file keeps the contact under a placeholder until its owner comes online", async () => {
+test("whoever answers a file has the contact under the name in it, before its owner comes online", async () => {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
   const bob = await fixture.profile("bob")
@@ -104,8 +104,7 @@ test("whoever answers a file keeps the contact under a placeholder until its own
   if (offer.kind !== "file") throw new Error("not a file")
   await alice.stop()
   const { contact } = await bob.client.call("pair-answer", { kind: "file", offer: offer.file })
-  expect(contact).toMatchObject({ state: "init-sent" })
-  expect(contact.name).toMatch(/^unnamed-[0-9a-f]{8}$/)
+  expect(contact).toMatchObject({ state: "init-sent", name: "alice" })
   await bob.send(contact.name, "are you there?")
   await alice.start()
   await fixture.clock.pass(3_600_000)

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, it } from "vitest"
+import { utf8 } from "../../src/crypto/bytes.ts"
 import { armour, type BundleFile, readArmour } from "../../src/pairing/armour.ts"
 
 const chance = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
 const file: BundleFile = {
   bundle: chance(1402),
+  name: new Uint8Array(utf8("Alice")),
   address: { host: "pi.local", port: 1884 },
   access: { proof: { kind: "pin", pin: chance(16) }, entry: { kind: "invitation", invitation: chance(72) } },
 }

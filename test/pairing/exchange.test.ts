@@ -10,16 +10,18 @@ import {
   REPEAT_MS,
 } from "../../src/pairing/timeouts.ts"
 import { answerStep } from "../../src/pairing/answer.ts"
+import { ANSWERS_MAX } from "../../src/pairing/guesses.ts"
 import { offerStep } from "../../src/pairing/offer.ts"
 import { encodePairing, type PairingMessage } from "../../src/wire/pairing.ts"
 import { Caller, chance, GRANT, FakeNameplate, Owner } from "./fake-nameplate.ts"
 
 const CODE = "7-crowd-river"
+const LONG_CODE = "7-crowd-river-abandon"
 const MISMATCH = { kind: "failed", why: "mismatch" }
 
-function shown(): { plate: FakeNameplate; alice: Owner } {
+function shown(code = CODE): { plate: FakeNameplate; alice: Owner } {
   const plate = new FakeNameplate()
-  const alice = new Owner(plate, CODE)
+  const alice = new Owner(plate, code)
   plate.pass(LISTEN_MS)
   expect(alice.effects).toEqual([{ kind: "held" }])
   alice.effects.length = 0
@@ -28,12 +30,12 @@ function shown(): { plate: FakeNameplate; alice: Owner } {
 
 function keysOf(plate: FakeNameplate, alice: Owner, bob: Caller): void {
   plate.pass(0)
-  const [answered, keyed] = alice.effects
-  const [got] = bob.effects
-  expect(keyed).toEqual({ kind: "keyed" })
-  if (answered?.kind !== "answered" || got?.kind !== "keyed") throw new Error("no key")
-  expect(answered.guest).toBe(true)
-  expect(got.psk).toEqual(answered.psk)
+  const [answered, proved] = alice.effects
+  const [keyed, got] = bob.effects
+  expect([answered?.kind, keyed]).toEqual(["answered", { kind: "keyed" }])
+  if (proved?.kind !== "proved" || got?.kind !== "proved") throw new Error("no key")
+  expect(proved.guest).toBe(true)
+  expect(got.psk).toEqual(proved.psk)
   expect(got.grant).toEqual(GRANT)
 }
 
@@ -48,13 +50,13 @@ describe("the same code on both sides", () => {
     const keys = [1, 2].map(() => {
       const { plate, alice } = shown()
       keysOf(plate, alice, new Caller(plate, CODE))
-      const [answered] = alice.effects
-      return answered?.kind === "answered" ? answered.psk : undefined
+      const proved = alice.effects.at(-1)
+      return proved?.kind === "proved" ? proved.psk : undefined
     })
     expect(keys[0]).not.toEqual(keys[1])
   })
 
-  it.each(["ask", "claim", "answer", "grant", "proof"] as const)(
+  it.each(["ask", "claim", "answer", "share", "proof", "grant"] as const)(
     "survives the loss of the first %s [P-20]",
     (kind) => {
       const { plate, alice } = shown()
@@ -78,32 +80,21 @@ describe("the same code on both sides", () => {
     keysOf(plate, alice, bob)
     plate.pass(PROOF_WITHIN_MS)
     expect(alice.effects).toHaveLength(2)
-    expect(bob.effects).toHaveLength(1)
+    expect(bob.effects).toHaveLength(2)
   })
 
-  it("stops repeating the grant when the caller's INIT opens, which proves the code too [P-22]", () => {
+  it("repeats the share and the grant as the same bytes, each when it is asked for again [P-20] [P-22]", () => {
     const { plate, alice } = shown()
-    plate.drops = ({ kind }) => kind === "proof"
+    let lost = 0
+    plate.drops = ({ kind }) => (kind === "share" || kind === "grant") && lost++ % 3 < 2
     const bob = new Caller(plate, CODE)
-    plate.pass(2 * REPEAT_MS)
-    expect(alice.state.kind).toBe("key")
-    alice.feed({ kind: "paired" })
-    expect(alice.effects.at(-1)).toEqual({ kind: "keyed" })
-    const grants = plate.count("grant")
-    plate.pass(PROOF_WITHIN_MS)
-    expect(plate.count("grant")).toBe(grants)
-    expect(bob.state.kind).toBe("peer")
-  })
-
-  it("repeats the grant as the same bytes [P-22]", () => {
-    const { plate, alice } = shown()
-    plate.drops = ({ kind }) => kind === "proof"
-    const bob = new Caller(plate, CODE)
-    plate.pass(3 * REPEAT_MS)
-    const grants = plate.published.filter(({ kind }) => kind === "grant")
-    expect(grants.length).toBeGreaterThan(2)
-    expect(new Set(grants.map((grant) => Buffer.from(encodePairing(grant)).toString("hex"))).size).toBe(1)
-    expect([alice.state.kind, bob.state.kind]).toEqual(["key", "peer"])
+    plate.pass(5 * REPEAT_MS)
+    for (const kind of ["share", "grant"] as const) {
+      const sent = plate.published.filter((message) => message.kind === kind)
+      expect(sent.length).toBeGreaterThan(2)
+      expect(new Set(sent.map((message) => Buffer.from(encodePairing(message)).toString("hex"))).size).toBe(1)
+    }
+    expect([alice.state.kind, bob.state.kind]).toEqual(["peer", "peer"])
   })
 })
 
@@ -112,12 +103,13 @@ describe("another code", () => {
     const { plate, alice } = shown()
     const mallory = new Caller(plate, "7-crowd-rival")
     plate.pass(0)
-    expect(mallory.effects).toEqual([MISMATCH])
+    expect(mallory.effects.at(-1)).toEqual(MISMATCH)
     expect(alice.effects.at(-1)).toEqual(MISMATCH)
     expect([alice.state.kind, mallory.state.kind]).toEqual(["danger", "danger"])
+    expect(plate.count("grant")).toBe(0)
   })
 
-  it("is one guess: a later caller with the right code is refused [P-22] [P-23]", () => {
+  it("ends a code of two words at the first proof: a later caller with the right one is refused [P-22] [P-23]", () => {
     const { plate, alice } = shown()
     const mallory = new Caller(plate, "7-crowd-rival")
     plate.pass(0)
@@ -125,60 +117,96 @@ describe("another code", () => {
     const bob = new Caller(plate, CODE)
     plate.pass(CLAIM_WITHIN_MS)
     expect(bob.effects).toEqual([{ kind: "failed", why: "used" }])
-    expect(alice.effects.some(({ kind }) => kind === "keyed")).toBe(false)
+    expect(alice.effects.some(({ kind }) => kind === "proved")).toBe(false)
   })
 
-  it("a wrong proof is not a second guess: the right one still counts [P-22]", () => {
-    const { plate, alice } = shown()
-    plate.drops = ({ kind }) => kind === "proof"
-    const bob = new Caller(plate, CODE)
-    plate.pass(0)
-    plate.drops = () => false
-    if (bob.state.kind !== "peer") throw new Error("not proven")
-    plate.publish(encodePairing({ kind: "proof", caller: bob.state.caller, proof: chance(32) }))
+  it("fifteen times leaves a code of three words valid, and the sixteenth ends it [P-22]", () => {
+    const guessed = (count: number) => {
+      const { plate, alice } = shown(LONG_CODE)
+      for (let guess = 0; guess < count; guess++) {
+        const mallory = new Caller(plate, "7-crowd-river-zoo")
+        plate.deliver()
+        expect(mallory.effects.at(-1)).toEqual(MISMATCH)
+        mallory.unsubscribe()
+      }
+      return { plate, alice }
+    }
+    const { plate, alice } = guessed(15)
+    const left = alice.effects.flatMap((effect) => (effect.kind === "guessed" ? [effect.left] : []))
+    expect(left).toEqual(Array.from({ length: 15 }, (_, at) => 15 - at))
+    const bob = new Caller(plate, LONG_CODE)
     plate.deliver()
-    expect(alice.state.kind).toBe("key")
-    plate.pass(REPEAT_MS)
-    expect(alice.state.kind).toBe("peer")
+    expect([alice.state.kind, bob.state.kind]).toEqual(["peer", "peer"])
+    expect(guessed(16).alice.effects.at(-1)).toEqual(MISMATCH)
   })
 
-  it.each(["owner", "caller"])("a share of low order from the %s ends it [P-12]", (who) => {
+  it("silence is no proof: the right one still counts meanwhile [P-22]", () => {
+    const { plate, alice } = shown()
+    const mallory = new Caller(plate, "7-crowd-rival")
+    mallory.isCounting = false
+    plate.deliver()
+    const bob = new Caller(plate, CODE)
+    plate.deliver()
+    expect([alice.state.kind, bob.state.kind]).toEqual(["peer", "peer"])
+    expect(mallory.effects.at(-1)).toEqual(MISMATCH)
+  })
+
+  it("silent callers are told to stop after half a minute, and too many of them end the code [P-22]", () => {
+    const { plate, alice } = shown()
+    for (let count = 0; count < ANSWERS_MAX; count++) new Caller(plate, CODE).isCounting = false
+    plate.deliver()
+    plate.pass(PROOF_WITHIN_MS)
+    const told = plate.published.flatMap((message) =>
+      message.kind === "stop" ? [Buffer.from(message.caller).toString("hex")] : [],
+    )
+    expect(new Set(told).size).toBe(ANSWERS_MAX)
+    expect(alice.state.kind).toBe("nameplate")
+    const late = new Caller(plate, CODE)
+    plate.deliver()
+    expect(alice.effects.at(-1)).toEqual({ kind: "failed", why: "crowded" })
+    expect(late.effects).toEqual([MISMATCH])
+  })
+
+  it.each(["owner", "caller"])("a share of low order from the %s ends the exchange [P-12]", (who) => {
     const { plate, alice } = shown()
     const zero = new Uint8Array(32) as PublicKey
     if (who === "caller") {
       if (alice.state.kind !== "nameplate") throw new Error("not shown")
       const { owner } = alice.state.plate
-      plate.publish(encodePairing({ kind: "answer", guest: true, owner, caller: chance(16), share: zero }))
+      const caller = chance(16)
+      plate.publish(encodePairing({ kind: "answer", guest: true, owner, caller, share: zero }))
       plate.deliver()
-      expect(alice.effects).toEqual([MISMATCH])
+      expect(plate.published.at(-1)).toEqual({ kind: "stop", caller })
+      expect([alice.effects, plate.count("share")]).toEqual([[], 0])
       return
     }
-    plate.drops = ({ kind }) => kind === "grant"
+    plate.drops = ({ kind }) => kind === "share"
     const bob = new Caller(plate, CODE)
     plate.deliver()
     plate.drops = () => false
     if (bob.state.kind !== "owner") throw new Error("no owner")
-    const { caller } = bob.state.typed
-    const forged = { kind: "grant", caller, share: zero, proof: chance(32), nonce: chance(24) } as const
-    plate.publish(encodePairing({ ...forged, box: chance(100) }))
+    plate.publish(encodePairing({ kind: "share", caller: bob.state.typed.caller, share: zero }))
     plate.deliver()
     expect(bob.effects).toEqual([MISMATCH])
   })
 })
 
 describe("two users with one code", () => {
-  it("before either was served: it is dead for all three [P-23]", () => {
+  it("the first right proof counts, and the other is told to stop [P-23]", () => {
     const { plate, alice } = shown()
-    alice.isQuick = false
+    plate.drops = ({ kind }) => kind === "share"
     const [bob, carol] = [new Caller(plate, CODE), new Caller(plate, CODE)]
-    plate.pass(0)
-    expect(alice.effects.at(-1)).toEqual({ kind: "failed", why: "crowded" })
-    for (const { effects } of [bob, carol]) expect(effects).toEqual([MISMATCH])
+    plate.deliver()
+    plate.drops = () => false
+    plate.pass(REPEAT_MS)
+    expect(alice.state.kind).toBe("peer")
+    expect([bob.state.kind, carol.state.kind].toSorted()).toEqual(["danger", "peer"])
+    expect([...bob.effects, ...carol.effects]).toContainEqual(MISMATCH)
   })
 
   it("after the first was served: the second is refused, the first goes on [P-23]", () => {
     const { plate, alice } = shown()
-    plate.drops = ({ kind }) => kind === "proof"
+    plate.drops = ({ kind }) => kind === "grant"
     const bob = new Caller(plate, CODE)
     plate.deliver()
     const carol = new Caller(plate, CODE)
@@ -195,15 +223,10 @@ describe("two users with one code", () => {
     const bob = new Caller(plate, CODE)
     plate.deliver()
     plate.drops = () => false
-    const foreign = {
-      caller: chance(16),
-      share: chance(32) as PublicKey,
-      proof: chance(32),
-      nonce: chance(24),
-    }
+    const foreign = { caller: chance(16), proof: chance(32), nonce: chance(24) }
     plate.publish(encodePairing({ kind: "grant", ...foreign, box: chance(50) }))
     plate.deliver()
-    expect(bob.effects).toEqual([MISMATCH])
+    expect(bob.effects.at(-1)).toEqual(MISMATCH)
   })
 })
 
@@ -226,7 +249,7 @@ describe("one nameplate for two codes", () => {
 
   it("held by two owners makes a caller stop rather than guess [P-23]", () => {
     const { plate } = shown()
-    plate.drops = ({ kind }) => kind === "grant"
+    plate.drops = ({ kind }) => kind === "share"
     const bob = new Caller(plate, CODE)
     plate.deliver()
     plate.publish(encodePairing({ kind: "claim", owner: chance(16) }))
@@ -252,14 +275,15 @@ describe("time", () => {
     expect(alice.effects).toEqual([{ kind: "failed", why: "expired" }])
   })
 
-  it("ends an exchange without proof after two minutes [P-24]", () => {
+  it("ends an attempt without proof after half a minute, and the code goes on [P-24]", () => {
     const { plate, alice } = shown()
     plate.drops = ({ kind }) => kind === "proof"
-    new Caller(plate, CODE)
+    const bob = new Caller(plate, CODE)
     plate.pass(PROOF_WITHIN_MS - 1)
-    expect(alice.state.kind).toBe("key")
+    expect(bob.state.kind).toBe("proof")
     plate.pass(1)
-    expect(alice.effects.at(-1)).toEqual(MISMATCH)
+    expect(bob.state.kind).toBe("danger")
+    expect(alice.state).toMatchObject({ kind: "nameplate", calls: [] })
   })
 
   it("ends a caller whose code is not offered within two and a half seconds [P-21]", () => {
@@ -289,7 +313,7 @@ describe("anyone may write on a nameplate", () => {
     const input = { now: plate.now, random: chance }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 150 }), (bytes) => {
-        fc.pre(bytes[0] === undefined || bytes[0] > 5)
+        fc.pre(bytes[0] === undefined || bytes[0] > 6)
         const event = { kind: "message", bytes } as const
         expect(offerStep(alice.state, event, input)).toEqual({ next: alice.state, send: [] })
         expect(answerStep(bob.state, event, input)).toEqual({ next: bob.state, send: [] })
@@ -323,6 +347,6 @@ describe("anyone may write on a nameplate", () => {
     plate.deliver()
     alice.feed({ kind: "cancel" })
     plate.deliver()
-    expect(bob.effects).toEqual([MISMATCH])
+    expect(bob.effects.at(-1)).toEqual(MISMATCH)
   })
 })

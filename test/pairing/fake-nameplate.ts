@@ -117,9 +117,14 @@ export class Owner {
     for (const bytes of send) this.#plate.publish(bytes)
     if (effects === undefined) return
     this.effects.push(effects)
-    if (effects.kind === "answered" && this.isQuick) this.feed({ kind: "ready", grant: GRANT })
+    if (effects.kind === "answered" && this.isCounting) {
+      this.feed({ kind: "counted", caller: effects.caller })
+    }
+    if (effects.kind === "proved" && this.isQuick) this.feed({ kind: "ready", grant: GRANT })
   }
 
+  /** False while a guess is on its way to the disk. */
+  isCounting = true
   /** False while the invitation is being made. */
   isQuick = true
 }
@@ -154,6 +159,9 @@ export class Caller {
     for (const bytes of send) this.#plate.publish(bytes)
     if (effects === undefined) return
     this.effects.push(effects)
-    if (effects.kind === "keyed") this.feed({ kind: "pinned" })
+    if (effects.kind === "keyed" && this.isCounting) this.feed({ kind: "counted" })
   }
+
+  /** False while this try is on its way to the disk. */
+  isCounting = true
 }

@@ -1,4 +1,4 @@
-import { toHex, type Random } from "../../src/crypto/bytes.ts"
+import { toHex, type Random, utf8 } from "../../src/crypto/bytes.ts"
 import { answerStep, beginAnswer, type AnswerState } from "../../src/pairing/answer.ts"
 import { armour } from "../../src/pairing/armour.ts"
 import { LISTEN_MS } from "../../src/pairing/timeouts.ts"
@@ -47,16 +47,18 @@ function pairingByCode(): Record<string, string> {
   }
   const answer = stepCaller({ kind: "message", bytes: claim }).send[0]!
   const answered = stepOwner({ kind: "message", bytes: answer })
+  if (answered.effect?.kind !== "answered") throw new Error("no answer")
+  const share = stepOwner({ kind: "counted", caller: answered.effect.caller }).send[0]!
+  stepCaller({ kind: "message", bytes: share })
+  const proof = stepCaller({ kind: "counted" }).send[0]!
+  const proved = stepOwner({ kind: "message", bytes: proof })
   const grant = stepOwner({ kind: "ready", grant: { bundle, access } }).send[0]!
-  stepCaller({ kind: "message", bytes: grant })
-  const proof = stepCaller({ kind: "pinned" }).send[0]!
-  const keyed = stepOwner({ kind: "message", bytes: proof })
+  const keyed = stepCaller({ kind: "message", bytes: grant })
   const stop = stepCaller({ kind: "cancel" }).send[0]!
-  if (answered.effect?.kind !== "answered" || keyed.effect?.kind !== "keyed") throw new Error("no key")
-  for (const [name, bytes] of Object.entries({ ask: call.send[0]!, claim, answer, grant, proof, stop })) {
-    messages[name] = toHex(bytes)
-  }
-  return { code: CODE, ...messages, psk: toHex(answered.effect.psk) }
+  if (proved.effect?.kind !== "proved" || keyed.effect?.kind !== "proved") throw new Error("no key")
+  const sent = { ask: call.send[0]!, claim, answer, share, proof, grant, stop }
+  for (const [name, bytes] of Object.entries(sent)) messages[name] = toHex(bytes)
+  return { code: CODE, ...messages, psk: toHex(proved.effect.psk) }
 }
 
 /** Everything that `pairing` and its wire files write, made with counting bytes. */
@@ -76,6 +78,6 @@ export function pairingVectors() {
     accessElsewhere: toHex(encodeAccess({ ...access, members })),
     linkRequest: toHex(sealLinkRequest(bundleHash, inbox, counting(50))),
     linkAnswer: toHex(sealLinkAnswer(bundleHash, bundle, counting(60))),
-    file: armour({ bundle, address, access }),
+    file: armour({ bundle, name: utf8("Alice"), address, access }),
   }
 }

@@ -29,8 +29,9 @@ describe("repeated messages", () => {
   it.each([
     ["claim", "claim"],
     ["answer", "answer"],
-    ["grant", "grant"],
-    ["grant", "proof"],
+    ["answer", "share"],
+    ["proof", "proof"],
+    ["proof", "grant"],
   ] as const)("a %s goes out every two seconds and not sooner when a %s is lost [P-20]", (sent, lost) => {
     const { plate } = upTo(lost)
     const before = plate.count(sent)
@@ -40,17 +41,31 @@ describe("repeated messages", () => {
     expect(plate.count(sent) - before).toBeGreaterThan(0)
   })
 
-  it("an answer that comes again gets the grant again at once, the same bytes [P-22]", () => {
-    const { plate, alice, bob } = upTo("grant")
-    if (bob.state.kind !== "owner" || alice.state.kind !== "key") throw new Error("no exchange")
+  it("an answer that comes again gets the share again at once, the same bytes [P-22]", () => {
+    const { plate, alice, bob } = upTo("share")
+    if (bob.state.kind !== "owner") throw new Error("no exchange")
     const input = { now: plate.now, random: chance }
     const again = offerStep(alice.state, { kind: "message", bytes: bob.state.answer }, input)
-    expect(again).toEqual({ next: alice.state, send: [alice.state.grant] })
+    const first = plate.published.find(({ kind }) => kind === "share")
+    expect(again).toEqual({ next: alice.state, send: [encodePairing(first!)] })
   })
 
-  it("another share under the same name is ignored: one answer for one code [P-22]", () => {
+  it("a proof that comes again gets the grant again at once, the same bytes; a wrong one nothing [P-22]", () => {
     const { plate, alice, bob } = upTo("grant")
-    if (bob.state.kind !== "owner" || alice.state.kind !== "key") throw new Error("no exchange")
+    if (bob.state.kind !== "proof" || alice.state.kind !== "peer") throw new Error("no exchange")
+    const { caller, keys } = bob.state
+    const input = { now: plate.now, random: chance }
+    const prove = (proof: Uint8Array) => {
+      const bytes = encodePairing({ kind: "proof", caller, proof })
+      return offerStep(alice.state, { kind: "message", bytes }, input)
+    }
+    expect(prove(keys.callerProof)).toEqual({ next: alice.state, send: [alice.state.grant] })
+    expect(prove(chance(32))).toEqual({ next: alice.state, send: [] })
+  })
+
+  it("another share under the same name is ignored [P-22]", () => {
+    const { plate, alice, bob } = upTo("share")
+    if (bob.state.kind !== "owner") throw new Error("no exchange")
     const { owner, typed } = bob.state
     const share = chance(32) as PublicKey
     const other = encodePairing({ kind: "answer", guest: true, owner, caller: typed.caller, share })
@@ -59,32 +74,45 @@ describe("repeated messages", () => {
     expect(step).toEqual({ next: alice.state, send: [] })
   })
 
-  it("an answer that comes again before the grant is ready waits for it", () => {
+  it("a proof that comes again before the grant is ready waits for it", () => {
     const { plate, alice } = shown()
     alice.isQuick = false
     const bob = new Caller(plate, CODE)
     plate.pass(2 * REPEAT_MS)
-    expect(plate.count("answer")).toBe(3)
+    expect(plate.count("proof")).toBe(3)
     expect([alice.state.kind, plate.count("grant")]).toEqual(["caller", 0])
     alice.feed({ kind: "ready", grant: GRANT })
     plate.deliver()
     expect(bob.state.kind).toBe("peer")
   })
+
+  it("a caller whose attempt is over is told so as often as it asks [P-24]", () => {
+    const { plate, alice } = shown()
+    const bob = new Caller(plate, CODE)
+    bob.isCounting = false
+    plate.deliver()
+    plate.pass(PROOF_WITHIN_MS)
+    const answer = plate.published.find(({ kind }) => kind === "answer")
+    if (answer?.kind !== "answer") throw new Error("no answer")
+    const { caller } = answer
+    const input = { now: plate.now, random: chance }
+    for (const message of [answer, { kind: "proof", caller, proof: chance(32) } as const]) {
+      const step = offerStep(alice.state, { kind: "message", bytes: encodePairing(message) }, input)
+      expect(step).toEqual({ next: alice.state, send: [encodePairing({ kind: "stop", caller })] })
+    }
+  })
 })
 
 describe("latecomers", () => {
   it("that answer after the grant was sent are told to stop, by name [P-23]", () => {
-    const { plate, alice, bob } = upTo("proof")
-    if (alice.state.kind !== "key" || bob.state.kind !== "peer") throw new Error("no exchange")
-    const { owner } = alice.state.plate
+    const { plate, alice, bob } = upTo("grant")
+    if (alice.state.kind !== "peer" || bob.state.kind !== "proof") throw new Error("no exchange")
+    const owner = chance(16)
     const caller = chance(16)
     const late = { kind: "answer", guest: true, owner, caller, share: chance(32) as PublicKey } as const
     const input = { now: plate.now, random: chance }
     const step = offerStep(alice.state, { kind: "message", bytes: encodePairing(late) }, input)
     expect(step).toEqual({ next: alice.state, send: [encodePairing({ kind: "stop", caller })] })
-    const foreign = encodePairing({ ...late, owner: chance(16) })
-    const passed = offerStep(alice.state, { kind: "message", bytes: foreign }, input)
-    expect(passed).toEqual({ next: alice.state, send: [] })
   })
 
   it("are told to stop even when it is over, and the served caller is not [P-23]", () => {
@@ -109,7 +137,7 @@ describe("a grant", () => {
     plate.drops = () => false
     plate.publish(encodePairing({ ...grant, box: grant.box.map((byte) => byte ^ 1) }))
     plate.deliver()
-    expect(bob.effects).toEqual([{ kind: "failed", why: "mismatch" }])
+    expect(bob.effects.at(-1)).toEqual({ kind: "failed", why: "mismatch" })
   })
 
   it("opens under its key only [P-13]", () => {
@@ -123,41 +151,31 @@ describe("a grant", () => {
 describe("events that are unexpected in a state", () => {
   const owners = (): Owner[] => {
     const nothing = new Owner(new FakeNameplate(), CODE)
-    const { alice: nameplate } = shown()
-    const { plate, alice: caller } = shown()
-    caller.isQuick = false
-    new Caller(plate, CODE)
+    const { plate, alice: nameplate } = shown()
+    new Caller(plate, CODE).isCounting = false
     plate.deliver()
-    const { alice: key } = upTo("proof")
-    const { plate: done, alice: peer } = shown()
-    new Caller(done, CODE)
-    done.deliver()
+    const { plate: proved, alice: caller } = shown()
+    caller.isQuick = false
+    new Caller(proved, CODE)
+    proved.deliver()
+    const { alice: peer } = upTo("grant")
     const { alice: danger } = shown()
     danger.feed({ kind: "cancel" })
-    return [nothing, nameplate, caller, key, peer, danger]
+    return [nothing, nameplate, caller, peer, danger]
   }
   const OFFER_FITS: Record<string, readonly string[]> = {
     asked: ["nothing"],
     ready: ["caller"],
-    paired: ["caller", "key"],
-    tick: [],
   }
 
   it.each<OfferEvent>([
     { kind: "asked" },
+    { kind: "counted", caller: chance(16) },
     { kind: "ready", grant: GRANT },
-    { kind: "paired" },
     { kind: "tick" },
   ])("$kind changes nothing at an owner [P-26]", (event) => {
     const all = owners()
-    expect(all.map(({ state }) => state.kind)).toEqual([
-      "nothing",
-      "nameplate",
-      "caller",
-      "key",
-      "peer",
-      "danger",
-    ])
+    expect(all.map(({ state }) => state.kind)).toEqual(["nothing", "nameplate", "caller", "peer", "danger"])
     for (const { state } of all) {
       if (OFFER_FITS[event.kind]?.includes(state.kind)) continue
       const now = 1_800_000_000_000
@@ -165,15 +183,18 @@ describe("events that are unexpected in a state", () => {
     }
   })
 
-  it.each<AnswerEvent>([{ kind: "asked" }, { kind: "pinned" }, { kind: "tick" }])(
+  it.each<AnswerEvent>([{ kind: "asked" }, { kind: "counted" }, { kind: "tick" }])(
     "$kind changes nothing at a caller [P-26]",
     (event) => {
       const code = new Caller(new FakeNameplate(), CODE)
-      const { bob: owner } = upTo("grant")
-      const { bob: peer } = upTo("proof")
+      const { bob: owner } = upTo("share")
+      const { bob: proof } = upTo("proof")
+      const { plate, bob: peer } = upTo("stop")
+      plate.deliver()
+      expect([owner.state.kind, proof.state.kind, peer.state.kind]).toEqual(["owner", "proof", "peer"])
       const danger = new Caller(new FakeNameplate(), CODE)
       danger.feed({ kind: "cancel" })
-      for (const { state } of [code, owner, peer, danger]) {
+      for (const { state } of [code, owner, proof, peer, danger]) {
         if (event.kind === "asked" && state.kind === "code") continue
         const now = 1_800_000_000_000
         expect(answerStep(state, event, { now, random: chance })).toEqual({ next: state, send: [] })
@@ -181,13 +202,13 @@ describe("events that are unexpected in a state", () => {
     },
   )
 
-  it("a machine that has only asked, or is done, sets no timer", () => {
-    const [, , caller, , peer, danger] = owners()
+  it("a machine that is done sets no timer", () => {
+    const [, , caller, peer, danger] = owners()
     expect(offerWakesAt(peer!.state)).toBeUndefined()
     expect(offerWakesAt(danger!.state)).toBeUndefined()
-    if (caller?.state.kind !== "caller") throw new Error("not answered")
+    if (caller?.state.kind !== "caller") throw new Error("not proved")
     expect(offerWakesAt(caller.state)).toBe(caller.state.endAt)
-    expect(answerWakesAt(upTo("proof").bob.state)).toBeUndefined()
+    expect(answerWakesAt(upTo("stop").bob.state)).toBeUndefined()
   })
 })
 
@@ -199,7 +220,7 @@ describe("giving up", () => {
       next: { kind: "danger" },
       send: [],
     })
-    const { bob } = upTo("grant")
+    const { bob } = upTo("share")
     if (bob.state.kind !== "owner") throw new Error("no owner")
     const stop = encodePairing({ kind: "stop", caller: bob.state.typed.caller })
     expect(answerStep(bob.state, { kind: "cancel" }, input)).toEqual({
@@ -208,16 +229,18 @@ describe("giving up", () => {
     })
   })
 
-  it("an owner that times out tells its caller, and one that was stopped sends nothing [P-24]", () => {
-    const late = upTo("proof")
-    const stops = late.plate.count("stop")
-    late.plate.pass(PROOF_WITHIN_MS)
-    expect(late.plate.count("stop")).toBe(stops + 1)
-    const stopped = upTo("proof")
-    stopped.bob.feed({ kind: "cancel" })
-    stopped.plate.deliver()
-    expect(stopped.plate.count("stop")).toBe(1)
-    expect(stopped.alice.effects.at(-1)).toEqual({ kind: "failed", why: "mismatch" })
+  it("a caller that gives up before its proof leaves the code valid, after it ends the code [P-24]", () => {
+    const early = upTo("share")
+    early.bob.feed({ kind: "cancel" })
+    early.plate.deliver()
+    expect(early.alice.state).toMatchObject({ kind: "nameplate", calls: [] })
+    const late = upTo("stop")
+    expect(late.alice.state.kind).toBe("peer")
+    late.plate.drops = () => false
+    late.bob.feed({ kind: "cancel" })
+    late.plate.deliver()
+    expect(late.alice.effects.at(-1)).toEqual({ kind: "failed", why: "mismatch" })
+    expect(late.plate.count("stop")).toBe(1)
   })
 
   it("an owner that never gets ready times out as well", () => {
@@ -225,7 +248,7 @@ describe("giving up", () => {
     alice.isQuick = false
     const bob = new Caller(plate, CODE)
     plate.pass(GRANT_WITHIN_MS)
-    expect(bob.effects).toEqual([{ kind: "failed", why: "silent" }])
+    expect(bob.effects.at(-1)).toEqual({ kind: "failed", why: "silent" })
     expect(alice.effects.at(-1)).toEqual({ kind: "failed", why: "mismatch" })
   })
 

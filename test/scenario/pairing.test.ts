@@ -73,23 +73,27 @@ describe("users who are contacts", () => {
     }
   })
 
-  test.concurrent("pairing again keeps the contact and the conversation, under new keys", async (context) => {
-    const { alice, bob } = await pairedUsers(newFixture(context))
-    await alice.runJson("send", "bob", "before")
-    expect(await bob.inbox()).toEqual(["before"])
-    await bob.runJson("verify", "alice", "--yes")
-    const { offer, carrier } = await offerOf(alice)
-    const answer = await bob.runJson("pair", carrier)
-    for (const paired of [await offer.waitForOutput(schemaIs("paired")), answer.find(schemaIs("paired"))])
-      expect(paired).toMatchObject({ known: true, renamedFrom: null })
-    await offer.finished()
-    expect(await bob.runJson("contacts")).toMatchObject([{ name: "alice", verified: true }])
-    await bob.runJson("send", "alice", "after")
-    expect(await alice.inbox()).toEqual(["after"])
-    await alice.runJson("send", "bob", "and back")
-    expect(await bob.inbox()).toEqual(["and back"])
-    expect((await bob.history(alice)).map(({ text }) => text)).toEqual(["before", "after", "and back"])
-  })
+  test.concurrent(
+    "pairing again keeps the contact and the conversation, to be compared again",
+    async (context) => {
+      const { alice, bob } = await pairedUsers(newFixture(context))
+      await alice.runJson("send", "bob", "before")
+      expect(await bob.inbox()).toEqual(["before"])
+      await bob.runJson("verify", "alice", "--yes")
+      const { offer, carrier } = await offerOf(alice)
+      const answer = await bob.runJson("pair", carrier)
+      for (const paired of [await offer.waitForOutput(schemaIs("paired")), answer.find(schemaIs("paired"))])
+        expect(paired).toMatchObject({ known: true, renamedFrom: null })
+      await offer.finished()
+      expect(await bob.runJson("contacts")).toMatchObject([{ name: "alice", verified: false }])
+      await bob.runJson("verify", "alice", "--yes")
+      await bob.runJson("send", "alice", "after")
+      expect(await alice.inbox()).toEqual(["after"])
+      await alice.runJson("send", "bob", "and back")
+      expect(await bob.inbox()).toEqual(["and back"])
+      expect((await bob.history(alice)).map(({ text }) => text)).toEqual(["before", "after", "and back"])
+    },
+  )
 
   test.concurrent("texts of a blocked contact are dropped and counted", async (context) => {
     const { alice, bob } = await pairedUsers(newFixture(context))

@@ -16,10 +16,10 @@ const message: fc.Arbitrary<PairingMessage> = fc.oneof(
     caller: sized(16),
     share,
   }),
+  fc.record({ kind: fc.constant("share" as const), caller: sized(16), share }),
   fc.record({
     kind: fc.constant("grant" as const),
     caller: sized(16),
-    share,
     proof: sized(32),
     nonce: sized(24),
     box: fc.uint8Array({ maxLength: 200 }),
@@ -74,7 +74,6 @@ describe("a message of a nameplate", () => {
     const grant = {
       kind: "grant",
       caller: owner,
-      share: new Uint8Array(32) as PublicKey,
       proof: new Uint8Array(32),
       nonce: new Uint8Array(24),
     } as const

@@ -27,10 +27,18 @@ export function addRegister(program: Command, start: Start): void {
 
 /** device add. */
 export function addDevices(program: Command, start: Start): void {
-  const device = program.command("device").description("manage your devices at the broker")
+  const device = program.command("device").description("your laptops at the broker")
   device
     .command("add")
-    .description("add another laptop of yours: shows a code to type there")
+    .description(
+      "let another laptop of yours in at the broker, as an identity of its own: shows a code to type there",
+    )
+    .addHelpText(
+      "after",
+      "\nThe other laptop gets keys of its own. It becomes a device of the same user at the broker, and a contact of this\n" +
+        "laptop; it does not get your contacts or conversations, and your contacts do not know it. Pair them with it too, or\n" +
+        "move everything with: mqttchat export FILE, and there: mqttchat import FILE",
+    )
     .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
     .action(({ words }: { words: string }) =>
       start(async (context) => {

@@ -105,18 +105,27 @@ export function addPairing(program: Command, start: Start): void {
     .option("--link", "offer a link instead of a code")
     .option("--file <out>", "offer a file instead (- is stdout)")
     .addOption(new Option("--words <number>", "words in the code").choices(["2", "3"]).default("2"))
+    .option("--list", "list the offers that can still be answered")
+    .option("--cancel <id>", "end one of them")
     .option("--no-qr", "show no QR code of a link")
     .option("--name <name>", "your name for the new contact")
     .option("--my-name <name>", "your name, if this also makes your profile")
     .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
     .addHelpText(
       "after",
-      "\nThe offer is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.",
+      "\nThe offer is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.\n" +
+        "A code ends with this command. A link or a file can be answered for a week, whenever mqttchat runs here, also\n" +
+        "if you make another offer meanwhile.",
     )
     .action((carrier: string | undefined, options: PairFlags) =>
       start(async (context) => {
+        const { pairOrJoin, manageOffers } = await import("../contacts/pair-or-join.ts")
+        if (options.list === true || options.cancel !== undefined) {
+          await manageOffers(context, options.cancel)
+          return
+        }
         const pairOptions = { ...options, words: options.words === "3" ? (3 as const) : (2 as const) }
-        await (await import("../contacts/pair-or-join.ts")).pairOrJoin(context, carrier, pairOptions)
+        await pairOrJoin(context, carrier, pairOptions)
       }),
     )
   program
@@ -131,6 +140,8 @@ export function addPairing(program: Command, start: Start): void {
 }
 
 type PairFlags = Omit<PairOptions, "words"> & {
+  readonly list?: boolean
+  readonly cancel?: string
   readonly words: string
   readonly myName?: string
   readonly passphrase: boolean

@@ -28,7 +28,13 @@ export async function renameContact(
 
 export async function blockContact({ client, out }: ClientContext, contact: string): Promise<void> {
   await client.call("block", { contact, blocked: true })
-  out.done(safe`${displayName(contact)} is blocked: their messages are dropped`)
+  const name = displayName(contact)
+  out.done(
+    safe`${name} is blocked: what they send from now on is dropped here, unread, and they are not told`,
+  )
+  out.info(
+    safe`Their mqttchat repeats it for up to 30 days, as not delivered. If you unblock them in that time, it still arrives`,
+  )
 }
 
 export async function unblockContact({ client, out }: ClientContext, contact: string): Promise<void> {

@@ -13,6 +13,7 @@ import { initForPairing } from "../profile/init.ts"
 import { hasProfile } from "../profile/profile.ts"
 import { openClient } from "../profile/open-client.ts"
 import { answerPairing, offerPairing, type PairOptions, readCarrier } from "./pair.ts"
+import { cancelOffer, listOffers } from "./offers.ts"
 import type { ClientContext } from "../messages/messages.ts"
 
 export type PairOrJoinOptions = PairOptions & { readonly myName?: string; readonly passphrase: boolean }
@@ -42,6 +43,13 @@ function printNotices({ out, lifetime }: Context, client: ChatClient): void {
     if (event.kind === "notice" && event.contact === null) out.info(display(event.text))
   })
   lifetime.defer(stop)
+}
+
+/** Shows the offers of this profile, or ends one. */
+export async function manageOffers(context: Context, id: string | undefined): Promise<void> {
+  const { client } = await openClient(context, "brief")
+  if (id === undefined) await listOffers(context, client)
+  else await cancelOffer(context, client, id)
 }
 
 /** Offers a code that registers another laptop of the same person as a device of the same user. */

@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs"
-import type { ChatClient, Offer, Results } from "../../engine/api.ts"
+import type { ChatClient, Event, Offer, Results } from "../../engine/api.ts"
 import { codeOf, Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { readArmour } from "../../pairing/armour.ts"
@@ -9,7 +9,9 @@ import { parsePairingLink } from "../../wire/pairing-link.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import { chat } from "../messages/chat.ts"
 import { fourWords } from "./contacts.ts"
+import { lifeOf } from "./offers.ts"
 import type { Context } from "../terminal/context.ts"
+import type { Output } from "../terminal/output.ts"
 import { readSmallText, readStdinText } from "../terminal/input.ts"
 import { waitUntilOnline } from "../profile/connection-status.ts"
 import { normalizedName } from "../terminal/names.ts"
@@ -22,6 +24,9 @@ const LINK = /^\s*mqttchat:/
 const ARMOUR = "-----BEGIN MQTTCHAT"
 /** A code has none of these before its @. */
 const PATH = /^[^@]*[./\\]/
+
+const DEVICE_NOTE = safe`That laptop gets keys of its own: another device of yours at the broker, and a contact of this laptop.
+It gets no contacts and no conversations. To move everything instead: mqttchat export FILE`
 
 type Paired = Results["pair-answer"]
 export type Carrier = { readonly kind: Offer["kind"]; readonly offer: string }
@@ -81,20 +86,21 @@ export async function offerPairing(
 ): Promise<void> {
   const kind = options.link === true ? "link" : options.file === undefined ? "code" : "file"
   await waitUntilOnline(context, client)
-  const pairing = nextPairing(client)
+  const pairing = watchPairings(context, client)
   const { words: wordCount } = options
   const offer = await (options.device === true
     ? client.call("device-offer", { wordCount })
     : client.call("pair-offer", { kind, wordCount }))
   if (offer.kind === "file") {
-    writeOffer(context, offer.file, options.file ?? "-")
+    writeOffer(context, offer, options.file ?? "-")
     return
   }
-  if (offer.kind === "code") context.lifetime.defer(() => cancel(client))
+  if (offer.kind === "code") context.lifetime.defer(() => cancel(client, offer.id))
   await showOffer(context, offer, options)
+  if (options.device === true) context.out.info(DEVICE_NOTE)
   // stdout is lost: the offer was not shown, so there is no answer to wait for
   if (!(await context.out.flushed())) return
-  const outcome = await pairing
+  const outcome = await pairing.outcomeOf(offer.id)
   if (outcome instanceof Fault) throw outcome
   await finishPairing(context, client, { paired: outcome, name: options.name })
 }
@@ -109,20 +115,57 @@ export async function answerPairing(
   await finishPairing(context, client, { paired, name: pairing.name })
 }
 
-/** The pairing may fail while the offer is still being shown, so a failure is a value. */
-function nextPairing(client: ChatClient): Promise<Paired | Fault> {
-  return new Promise((resolve) => {
-    const stop = client.listen((event) => {
-      if (event.kind !== "paired" && event.kind !== "pair-failed") return
-      stop()
-      resolve(event.kind === "paired" ? event : new Fault("refused", event.reason, event.hint))
-    })
+type PairingEvent = Extract<Event, { kind: "paired" | "pair-answered" | "pair-guessed" | "pair-failed" }>
+
+/** Other offers of this profile may be answered meanwhile, and ours while it is still being shown. */
+function watchPairings(
+  { out }: Context,
+  client: ChatClient,
+): { readonly outcomeOf: (offer: string) => Promise<Paired | Fault> } {
+  const earlier: PairingEvent[] = []
+  let receive = (event: PairingEvent): void => void earlier.push(event)
+  const stop = client.listen((event) => {
+    if (isPairingEvent(event)) receive(event)
   })
+  return {
+    outcomeOf: (offer) =>
+      new Promise((resolve) => {
+        receive = (event) => {
+          const outcome = event.offer === offer ? outcomeFrom(out, event) : undefined
+          if (outcome === undefined) return
+          stop()
+          resolve(outcome)
+        }
+        for (const event of earlier) receive(event)
+      }),
+  }
+}
+
+function isPairingEvent(event: Event): event is PairingEvent {
+  return ["paired", "pair-answered", "pair-guessed", "pair-failed"].includes(event.kind)
+}
+
+/** A failure is a value: it may come before anyone waits for it. */
+function outcomeFrom(out: Output, event: PairingEvent): Paired | Fault | undefined {
+  switch (event.kind) {
+    case "paired": {
+      const { contact, words, renamedFrom, known } = event
+      return { contact, words, renamedFrom, known }
+    }
+    case "pair-failed":
+      return new Fault("refused", event.reason, event.hint)
+    case "pair-answered":
+      out.info(safe`Someone has answered: checking whether they have the code`)
+      return undefined
+    case "pair-guessed":
+      out.info(safe`That was another code. Yours is still valid, for ${event.left} more wrong answers`)
+      return undefined
+  }
 }
 
 /** There is nothing to cancel once it is paired, or if the engine that offered it has ended. */
-async function cancel(client: ChatClient): Promise<void> {
-  await client.call("pair-cancel", {}).catch((cause: unknown) => {
+async function cancel(client: ChatClient, id: string): Promise<void> {
+  await client.call("pair-cancel", { id }).catch((cause: unknown) => {
     if (!(cause instanceof Fault)) throw cause
   })
 }
@@ -141,16 +184,16 @@ async function showOffer(
   out.data(safe`    mqttchat pair ${display(offer.kind === "link" ? `'${carrier}'` : carrier)}`)
   out.info(safe``)
   if (offer.kind === "link" && qr) await showQr(carrier)
-  const minutes = Math.round((offer.expiresAt - Date.now()) / 60_000)
-  const goodFor = minutes > 60 ? safe`${Math.round(minutes / 60)} hours` : safe`${minutes} minutes`
+  const goodFor = lifeOf(offer.expiresAt)
   if (offer.kind === "code") out.info(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
   else
     out.info(
-      safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here`,
+      safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here.\nTo end it: mqttchat pair --cancel ${display(offer.id)}`,
     )
 }
 
-function writeOffer({ out }: Context, text: string, path: string): void {
+function writeOffer({ out }: Context, offer: Extract<Offer, { kind: "file" }>, path: string): void {
+  const { file: text, id } = offer
   if (path === "-") {
     for (const row of text.trimEnd().split("\n")) out.data(display(row))
     return
@@ -165,6 +208,9 @@ function writeOffer({ out }: Context, text: string, path: string): void {
   }
   out.done(safe`written to ${display(path)}: the first who uses it can pair with you, so hand it over safely`)
   out.info(safe`on the other laptop: mqttchat pair ${display(path)}`)
+  out.info(
+    safe`good for ${lifeOf(offer.expiresAt)}, whenever mqttchat runs here; to end it: mqttchat pair --cancel ${display(id)}`,
+  )
 }
 
 /** Shows name and four words, and asks whether they are the same on both sides. */
@@ -179,7 +225,9 @@ async function finishPairing(
   if (out.json) out.report.record("mqttchat/paired/1", { contact, words, known, renamedFrom })
   else out.report.data(fourWords(contact.name, words))
   if (known)
-    out.info(safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new`)
+    out.info(
+      safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new, so compare again`,
+    )
   const name = displayName(contact.name)
   if (renamedFrom !== null) {
     const old = displayName(renamedFrom)
@@ -193,7 +241,7 @@ async function finishPairing(
   }
   const verified = await compareWords(context, client, contact.name)
   if (!verified) {
-    out.next(safe`${name} stays UNVERIFIED. When you have compared: mqttchat verify ${name}`)
+    out.next(safe`${name} is UNVERIFIED. When you have compared: mqttchat verify ${name}`)
     return
   }
   out.done(safe`${name} is VERIFIED`)

@@ -185,6 +185,8 @@ function eventText(event: Event, contact: string): SafeText | undefined {
       return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
     case "unlocked":
       return safe`the keys are unlocked again`
+    case "pair-answered":
+    case "pair-guessed":
     case "pair-failed":
     case "dropped":
       return undefined

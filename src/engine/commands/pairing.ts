@@ -1,42 +1,106 @@
+import { Fault } from "../../errors.ts"
+import { MODE } from "../../session/handshake.ts"
+import type { OpenBundleRecord } from "../../store/records.ts"
+import { offerId } from "../handshake/bundles.ts"
+import type { EnginePairing } from "../pairing/pairing-context.ts"
 import type { Params, Results } from "../state/commands.ts"
-import type { Invited, Offered, PairingContext } from "../state/ports.ts"
+import type { Invited, Offered } from "../state/ports.ts"
+import type { OpenOffer } from "../state/shapes.ts"
 import type { Handlers } from "./handlers.ts"
 
-/** One offer at a time: a new one replaces the last. Pairing is loaded on demand: most commands never pair. */
-export class PairingCommands {
-  readonly #context: PairingContext
-  #offered: Offered | undefined
+/** A broker lets a device hold two nameplates, and no one reads out more codes at a time. */
+const CODES_MAX = 2
 
-  constructor(context: PairingContext) {
-    this.#context = context
+type Names = "pair-offer" | "device-offer" | "pair-answer" | "offers" | "pair-cancel"
+
+/**
+ * Offers live side by side, each as long as was said. Codes are kept here and end with this process; links and files are in
+ * the store. Pairing is loaded on demand: most commands never pair.
+ */
+export class PairingCommands {
+  readonly #pairing: EnginePairing
+  /** By id. */
+  readonly #codes = new Map<string, Offered>()
+  #starting = 0
+  #last: string | undefined
+
+  constructor(pairing: EnginePairing) {
+    this.#pairing = pairing
   }
 
-  readonly handlers: Handlers<"pair-offer" | "device-offer" | "pair-answer" | "pair-cancel"> = {
+  readonly handlers: Handlers<Names> = {
     "pair-offer": (params) => this.#offer(params, "person"),
     "device-offer": ({ wordCount }) => this.#offer({ kind: "code", wordCount }, "device"),
     "pair-answer": async (params) => {
       const { answerOffer } = await import("../pairing/answer.ts")
-      return answerOffer(this.#context, params)
+      return answerOffer(this.#pairing, params)
     },
-    "pair-cancel": () => this.#cancel(),
+    offers: () => Promise.resolve(this.#list()),
+    "pair-cancel": async ({ id }) => {
+      if (id !== undefined) return this.#cancel(id)
+      const last = this.#last
+      this.#last = undefined
+      if (last !== undefined && this.#list().some((open) => open.id === last)) await this.#cancel(last)
+      return null
+    },
   }
 
   /** A code dies with the process that shows it; links and files are answered by any later process. */
   async close(): Promise<void> {
-    if (this.#offered?.offer.kind === "code") await this.#cancel()
+    await Promise.all(this.#live().map(({ cancel }) => cancel()))
   }
 
   async #offer(params: Params<"pair-offer">, to: Invited): Promise<Results["pair-offer"]> {
-    await this.#cancel()
-    const { startOffer } = await import("../pairing/offer.ts")
-    this.#offered = await startOffer(this.#context, params, to)
-    return this.#offered.offer
+    if (params.kind === "code" && this.#live().length + this.#starting >= CODES_MAX) throw tooManyCodes()
+    this.#starting += params.kind === "code" ? 1 : 0
+    try {
+      const { startOffer } = await import("../pairing/offer.ts")
+      const offered = await startOffer(this.#pairing, params, to)
+      const { offer } = offered
+      if (offer.kind === "code") this.#codes.set(offer.id, offered)
+      this.#last = offer.id
+      return offer
+    } finally {
+      this.#starting -= params.kind === "code" ? 1 : 0
+    }
   }
 
-  async #cancel(): Promise<null> {
-    const offered = this.#offered
-    this.#offered = undefined
-    await offered?.cancel()
+  #live(): readonly Offered[] {
+    for (const [id, { isLive }] of this.#codes) if (!isLive()) this.#codes.delete(id)
+    return [...this.#codes.values()]
+  }
+
+  #list(): OpenOffer[] {
+    const live = this.#live().map(({ offer }) => offer)
+    const kept = this.#pairing.openOffers().map(describe)
+    const codes = live.filter(({ id }) => !kept.some((open) => open.id === id))
+    return [...codes.map(({ id, expiresAt }) => ({ ...ON_SHOW, id, expiresAt })), ...kept]
+  }
+
+  async #cancel(id: string): Promise<null> {
+    const code = this.#live().find(({ offer }) => offer.id === id)
+    if (code !== undefined) await code.cancel()
+    else if (!(await this.#pairing.closeOffer(id))) {
+      throw new Fault("not-found", `no open offer has the id ${id}`, "mqttchat pair --list")
+    }
     return null
   }
+}
+
+const ON_SHOW = { kind: "code", answered: false } as const
+
+/** The bundle of a code is kept only once the other side has proved it. */
+function describe(record: OpenBundleRecord): OpenOffer {
+  const kind = kindOf(record.mode)
+  return { id: offerId(record), kind, answered: kind === "code", expiresAt: record.notAfter * 1000 }
+}
+
+function kindOf(mode: number): OpenOffer["kind"] {
+  if (mode === MODE.code) return "code"
+  return mode === MODE.link ? "link" : "file"
+}
+
+function tooManyCodes(): Fault {
+  const why = `${CODES_MAX} codes are on offer already`
+  return new Fault("refused", why, "mqttchat pair --list, then: mqttchat pair --cancel ID")
 }

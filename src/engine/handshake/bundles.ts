@@ -30,6 +30,27 @@ export function bundleRecord({ open, mode, psk, requestTag }: Expected): OpenBun
   }
 }
 
+/** As many links and files as anyone hands out at a time; each is a subscription of its own. */
+const OPEN_OFFERS_MAX = 32
+const OFFER_ID_BYTES = 4
+
+/** What the user calls an offer. Its mailbox is random, and no secret of the offer. */
+export function offerId({ mailbox }: Pick<OpenBundleRecord, "mailbox">): string {
+  return toHex(mailbox.subarray(0, OFFER_ID_BYTES))
+}
+
+/** Offers that can still be answered; `now` in seconds. */
+export function openOffers(state: EngineState, now: number): OpenBundleRecord[] {
+  return [...state.bundles.values()].filter(({ contact, notAfter }) => contact === null && notAfter >= now)
+}
+
+/** Faults `refused` if there is no room for one more offer: none is ended before its time. */
+export function requireRoom(state: EngineState, now: number): void {
+  if (openOffers(state, now).length < OPEN_OFFERS_MAX) return
+  const why = `${OPEN_OFFERS_MAX} offers are open already`
+  throw new Fault("refused", why, "mqttchat pair --list, then: mqttchat pair --cancel ID")
+}
+
 /** The offer that an INIT in this mailbox answers. Recovery bundles are no offers. */
 export function offeredTo(
   state: EngineState,

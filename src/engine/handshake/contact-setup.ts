@@ -33,6 +33,7 @@ export function setUpContact(
   const contact: ContactRecord = {
     ...(previous ?? NEW_CONTACT),
     id,
+    verified: previous?.verified === true && !isPairing(by),
     identity: encodeIdentity(established.peer),
     name: previous?.name ?? freeName(state, wanted, undefined),
     state: contactState,
@@ -60,6 +61,11 @@ export function setUpContact(
   closeAllGaps(update, state)
   update.textNumbers = { ...NO_TEXTS }
   return update
+}
+
+/** A new pairing has new words, which no one has compared yet. A recovery goes on from the session that was verified. */
+function isPairing(by: Handshake): boolean {
+  return by === "we answer their offer" || by === "they answer our offer"
 }
 
 /** Frames of the old session cannot be opened any more; their texts wait to be sealed again. */

@@ -45,7 +45,7 @@ export function hello(self: Self, recovery: OpenBundle): Frame {
 }
 
 /** At most 64 bytes, cut between characters. */
-function shortName(name: string): Uint8Array {
+export function shortName(name: string): Uint8Array {
   let bytes = new Uint8Array(0)
   for (const character of name) {
     const longer = Buffer.concat([bytes, Buffer.from(character, "utf8")])

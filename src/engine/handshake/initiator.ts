@@ -5,7 +5,7 @@ import { encodeIdentity } from "../../wire/identity.ts"
 import { inboxTopic } from "../../wire/topics.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { findIdentity, placeholderName } from "../contacts/contacts.ts"
+import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
 import type { Decision } from "../state/decision.ts"
 import { toDecision, type StepInput } from "../state/update.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
@@ -13,9 +13,13 @@ import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
 import { enqueue } from "../state/outgoing.ts"
 
+const NO_NAME = new Uint8Array(0)
+
 export type Started = {
   readonly contact: ContactId
   readonly previous: ContactRecord | undefined
+  /** The name in their offer, if another contact has it. */
+  readonly renamedFrom: string | null
   /** Number of the INIT in the outbox. */
   readonly initSeq: number
 }
@@ -42,12 +46,8 @@ export function startHandshake(
   const peerInbox = isRecovery ? splitInbox(previous.peerInbox) : bundle.inbox
   const established = { ...started.established, peerInbox }
   const by = isRecovery ? "we start a recovery" : "we answer their offer"
-  const update = setUpContact(
-    state,
-    { previous, established, mailbox: inbox.mailbox, by },
-    placeholderName(identity),
-    input,
-  )
+  const wanted = offeredName(answered.name ?? NO_NAME) ?? placeholderName(identity)
+  const update = setUpContact(state, { previous, established, mailbox: inbox.mailbox, by }, wanted, input)
   keepRecoveryBundle(update, recovery, established)
   const { contact, seq: initSeq } = update
   enqueue(update, {
@@ -58,7 +58,8 @@ export function startHandshake(
     mid: started.mid,
     carries: undefined,
   })
-  return toDecision(state, update, { contact: contact.id, previous, initSeq })
+  const renamedFrom = previous === undefined && contact.name !== wanted ? wanted : null
+  return toDecision(state, update, { contact: contact.id, previous, renamedFrom, initSeq })
 }
 
 function unanswerable(why: string): Fault {

@@ -3,7 +3,7 @@ import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/rec
 import { encodeIdentity } from "../../wire/identity.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { readBundleSecrets } from "./bundles.ts"
+import { offerId, readBundleSecrets } from "./bundles.ts"
 import type { Handshake } from "../contacts/conversation-state.ts"
 import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
 import type { Decision, Effect } from "../state/decision.ts"
@@ -62,13 +62,13 @@ export function acceptHandshake(
 
 function accepted(
   { id, name }: ContactRecord,
-  { tag }: OpenBundleRecord,
+  record: OpenBundleRecord,
   previous: ContactRecord | undefined,
   wanted: string,
 ): Effect {
   const known = previous !== undefined
   const renamedFrom = !known && name !== wanted ? wanted : null
-  return { kind: "accepted", contact: id, tag, known, renamedFrom }
+  return { kind: "accepted", contact: id, tag: record.tag, offer: offerId(record), known, renamedFrom }
 }
 
 /** Both started at once and ours counts: our own INIT is the answer, unless it went to a machine they no longer use. */

@@ -14,7 +14,7 @@ import { formatAddress } from "../../wire/address.ts"
 import { pairingTopic } from "../../wire/topics.ts"
 import { readOfferedBundle, awaitWelcome } from "./complete.ts"
 import { codeFault } from "./faults.ts"
-import { isDead, rememberDead } from "./rate-memory.ts"
+import { mayTry, rememberTry, strikeTry } from "./rate-memory.ts"
 import { checkPin, chooseBroker, type BrokerChoice, joinWithAccess } from "./broker-choice.ts"
 import { brokerName } from "./own-connection.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
@@ -23,20 +23,21 @@ import { deferred } from "../../async/deferred.ts"
 
 const ANSWER: Machine<AnswerState, AnswerEvent, AnswerEffect> = { step: answerStep, wakesAt: answerWakesAt }
 
-type Keyed = Extract<AnswerEffect, { kind: "keyed" }>
-type Exchange = { readonly runner: MachineRunner<AnswerState, AnswerEvent>; readonly effect: AnswerEffect }
+type Proved = Extract<AnswerEffect, { kind: "proved" }>
+type Exchange = {
+  readonly runner: MachineRunner<AnswerState, AnswerEvent>
+  readonly effect: Exclude<AnswerEffect, { kind: "keyed" }>
+}
 
 /** Exchanges keys with the side that shows this code. A failure before the handshake leaves no trace. */
 export async function answerCode(context: PairingContext, carrier: string): Promise<Paired> {
   const { code, at } = readCode(carrier)
-  const { queue } = context
-  if (isDead(queue.state(), code)) throw codeFault("mismatch")
+  if (!mayTry(context.queue.state(), code)) throw codeFault("mismatch")
   const choice = await chooseBroker(context, at)
   try {
     const { runner, effect } = await exchange(context, choice, code)
-    if (effect.kind === "keyed") return await finish(context, { choice, code, runner, keyed: effect })
-    if (effect.why === "mismatch") await queue.run((state) => rememberDead(state, code))
-    throw codeFault(effect.why)
+    if (effect.kind === "failed") throw codeFault(effect.why)
+    return await finish(context, { choice, code, runner, proved: effect })
   } finally {
     if (choice.kind === "newcomer") await choice.connection.close()
   }
@@ -53,28 +54,34 @@ function readCode(carrier: string): { code: PairingCode; at: Address | undefined
   )
 }
 
-/** Runs the exchange until it has a key or fails. */
+/** Runs the exchange until the owner has proved the code, or it fails. */
 async function exchange(
-  { ports }: PairingContext,
-  choice: BrokerChoice,
+  { ports, queue }: PairingContext,
+  { connection, kind }: BrokerChoice,
   code: PairingCode,
 ): Promise<Exchange> {
-  const { connection, kind } = choice
-  const answered = deferred<AnswerEffect>()
+  const ended = deferred<Exchange["effect"]>()
   const { next, send } = beginAnswer(code, kind === "newcomer", ports.random)
-  const runner = await runMachine(
-    { ports, connection, nameplate: code.nameplate },
-    ANSWER,
-    next,
-    answered.resolve,
-  )
+  const channel = { ports, connection, nameplate: code.nameplate }
+  const runner = await runMachine(channel, ANSWER, next, (effect) => {
+    if (effect.kind === "keyed") count().catch(ended.reject)
+    else ended.resolve(effect)
+  })
+
+  /** On disk before our proof leaves: an owner who guessed the code learns from it that the guess was right [P-25]. */
+  async function count(): Promise<void> {
+    if (!(await queue.run((state) => rememberTry(state, code)))) throw codeFault("mismatch")
+    await runner.feed({ kind: "counted" })
+  }
+
   try {
     for (const ask of send) await connection.publish(pairingTopic(code.nameplate), ask)
     await runner.feed({ kind: "asked" })
-    const outcome = await answered.promise
-    if (outcome.kind === "failed") runner.stop()
-    return { runner, effect: outcome }
+    const effect = await ended.promise
+    if (effect.kind === "failed") runner.stop()
+    return { runner, effect }
   } catch (fault) {
+    await runner.feed({ kind: "cancel" })
     runner.stop()
     throw fault
   }
@@ -84,31 +91,27 @@ type Finish = {
   readonly choice: BrokerChoice
   readonly code: PairingCode
   readonly runner: MachineRunner<AnswerState, AnswerEvent>
-  readonly keyed: Keyed
+  readonly proved: Proved
 }
 
-/** Checks the broker, joins it if needed, proves the code and does the handshake [P-15]. */
-async function finish(context: PairingContext, { choice, code, runner, keyed }: Finish): Promise<Paired> {
-  const { psk, grant } = keyed
-  let proven: MachineRunner<AnswerState, AnswerEvent> | undefined
+/** Checks the broker, joins it if needed, and does the handshake there [P-15]. A contact that is kept finishes by itself. */
+async function finish(context: PairingContext, { choice, code, runner, proved }: Finish): Promise<Paired> {
+  const { psk, grant } = proved
+  let isKept = false
   try {
+    await context.queue.run((state) => strikeTry(state, code))
     checkPin(choice.connection, grant.access.proof, brokerNameOf(context, choice))
     const bundle = readOfferedBundle(context, grant.bundle)
-    if (choice.kind === "newcomer") {
-      await joinWithAccess(context, choice.address, grant.access)
-      const channel = { ports: context.ports, connection: context.connection(), nameplate: code.nameplate }
-      proven = await runMachine(channel, ANSWER, runner.state(), () => undefined)
-    }
-    const proving = (proven ?? runner).feed({ kind: "pinned" })
-    const initiated = await context.initiate({ bundle, mode: MODE.code, psk, inbox: context.newInbox() })
-    await proving
+    if (choice.kind === "newcomer") await joinWithAccess(context, choice.address, grant.access)
+    const inbox = context.newInbox()
+    isKept = true
+    const initiated = await context.initiate({ bundle, mode: MODE.code, psk, inbox })
     return await awaitWelcome(context, initiated)
   } catch (fault) {
-    await runner.feed({ kind: "cancel" })
+    if (!isKept) await runner.feed({ kind: "cancel" })
     throw fault
   } finally {
     runner.stop()
-    proven?.stop()
   }
 }
 

@@ -49,7 +49,8 @@ export async function answerFile(context: PairingContext, carrier: string): Prom
   const bundle = readOfferedBundle(context, file.bundle)
   await ensureMember(context, file.address, file.access)
   const psk = linkPsk(bundle.hash)
-  const { paired } = await context.initiate({ bundle, mode: MODE.file, psk, inbox: context.newInbox() })
+  const inbox = context.newInbox()
+  const { paired } = await context.initiate({ bundle, mode: MODE.file, psk, name: file.name, inbox })
   return paired
 }
 

@@ -68,7 +68,7 @@ export async function runMachine<
       return await connection.listen(topic, (bytes) => void feed({ kind: "message", bytes }))
     } catch (fault) {
       release()
-      throw fault
+      throw fault instanceof Fault && fault.code === "refused" ? noNameplate(fault) : fault
     }
   }
 
@@ -116,6 +116,11 @@ function reserve(connection: Connection, nameplate: number): () => void {
   }
   inUse.set(connection, occupied.add(nameplate))
   return () => occupied.delete(nameplate)
+}
+
+function noNameplate(cause: Fault): Fault {
+  const why = "the broker gives this laptop no more codes: two at a time, and so many a minute"
+  return new Fault("refused", why, "try again in a minute, or: mqttchat pair --link", cause)
 }
 
 /** A lost message is repeated two seconds later; if the broker refuses it, a timeout ends the exchange. */

@@ -5,6 +5,9 @@ import type { OpenBundle } from "../../session/bundle.ts"
 import { DAY_S } from "../../time-units.ts"
 import type { Entry } from "../../wire/access.ts"
 import { formatPairingLink, linkRequestTag } from "../../wire/pairing-link.ts"
+import { shortName } from "../handshake/hello.ts"
+import { offerId, requireRoom } from "../handshake/bundles.ts"
+import { seconds, stepInput } from "../state/update.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./grant.ts"
 import { notice } from "../state/events.ts"
 import type { PairingContext, Expectation, Offered } from "../state/ports.ts"
@@ -16,24 +19,34 @@ const LIFE_S = 7 * DAY_S
 /** A link with which one person can pair, and join our broker if we may invite. */
 export async function offerLink(context: PairingContext): Promise<Offered> {
   const broker = ownBroker(context)
-  const open = freshBundle(context, LIFE_S)
+  const open = newOffer(context)
   const { hash: bundleHash, inbox, notAfter } = open.bundle
   const entry = await entryOrNotice(context)
   const invitation = entry.kind === "invitation" ? entry.invitation : undefined
   const { cancel } = await expect(context, open, MODE.link)
   const entryPoint = { address: guestAddressOf(broker), proof: broker.trust, ...membersOf(broker) }
   const link = formatPairingLink({ ...entryPoint, bundleHash, inbox, invitation })
-  return { offer: { kind: "link", link, expiresAt: notAfter * 1000 }, cancel }
+  const offer = { kind: "link", id: offerId(inbox), link, expiresAt: notAfter * 1000 } as const
+  return { offer, isLive: () => false, cancel }
 }
 
 /** The same for machines that are not online together: the bundle itself, in a file. */
 export async function offerFile(context: PairingContext): Promise<Offered> {
   const broker = ownBroker(context)
-  const open = freshBundle(context, LIFE_S)
+  const open = newOffer(context)
   const access = { proof: broker.trust, entry: await entryOrNotice(context), ...membersOf(broker) }
   const { cancel } = await expect(context, open, MODE.file)
-  const file = armour({ bundle: open.bundle.bytes, address: guestAddressOf(broker), access })
-  return { offer: { kind: "file", file, expiresAt: open.bundle.notAfter * 1000 }, cancel }
+  const { bytes, inbox, notAfter } = open.bundle
+  const name = shortName(context.ports.name)
+  const file = armour({ bundle: bytes, name, address: guestAddressOf(broker), access })
+  const offer = { kind: "file", id: offerId(inbox), file, expiresAt: notAfter * 1000 } as const
+  return { offer, isLive: () => false, cancel }
+}
+
+/** Faults `refused` before an invitation is asked for that no one could use. */
+function newOffer(context: PairingContext): OpenBundle {
+  requireRoom(context.queue.state(), seconds(stepInput(context.ports)))
+  return freshBundle(context, LIFE_S)
 }
 
 function expect(

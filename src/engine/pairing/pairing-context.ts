@@ -1,19 +1,21 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactId } from "../../store/records.ts"
+import { MODE } from "../../session/handshake.ts"
+import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
 import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
-import { bundleRecord, closing } from "../handshake/bundles.ts"
+import { bundleRecord, closing, openOffers, offerId, requireRoom } from "../handshake/bundles.ts"
 import type { Decision, Effect } from "../state/decision.ts"
 import { findContactById } from "../contacts/contacts.ts"
 import { startHandshake, type Started } from "../handshake/initiator.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
+import { strikeGuess } from "./rate-memory.ts"
 import { openInboxConnection, NO_EVENTS } from "../connection/inbox-connection.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { Outbox } from "../messages/outbox.ts"
 import type { Answered, PairingContext, Expected, Connection, Paired, Ports } from "../state/ports.ts"
 import type { Events } from "../state/event-emitter.ts"
-import { stepInput } from "../state/update.ts"
+import { seconds, stepInput } from "../state/update.ts"
 import { describePaired } from "../contacts/describe.ts"
 
 export type PairingSource = {
@@ -25,8 +27,10 @@ export type PairingSource = {
   readonly events: Events
 }
 
+type Outcome = { readonly known: boolean; readonly renamedFrom: string | null }
+
 type Waiter = {
-  readonly known: boolean
+  readonly outcome: Outcome
   readonly resolve: (paired: Paired) => void
   readonly reject: (why: Fault) => void
 }
@@ -68,35 +72,36 @@ export class EnginePairing implements PairingContext {
     const bundle = bundleRecord(offer)
     const tag = toHex(bundle.tag)
     this.#expected.set(tag, offer.onPaired)
-    await this.#source.queue.run(() => ({
-      commit: [{ kind: "open-bundle", bundle }],
-      effects: [],
-      result: null,
-    }))
+    await this.#source.queue.run((state): Decision<null> => {
+      if (offer.mode !== MODE.code) requireRoom(state, seconds(stepInput(this.ports)))
+      const struck = offer.proved === undefined ? [] : strikeGuess(state, offer.proved)
+      return { commit: [{ kind: "open-bundle", bundle }, ...struck], effects: [], result: null }
+    })
     await this.#whileOnline(this.#source.mailboxes.open(bundle.mailbox))
     return { cancel: () => this.#cancelOffer(tag, bundle.mailbox) }
   }
 
   readonly initiate: PairingContext["initiate"] = async (answered) => {
     const { queue, mailboxes, outbox } = this.#source
-    const { contact: id, previous, initSeq } = await this.#start(answered)
-    const welcomed = this.#welcome(id, previous !== undefined)
+    const { contact: id, previous, renamedFrom, initSeq } = await this.#start(answered)
+    const outcome = { known: previous !== undefined, renamedFrom }
+    const welcomed = this.#welcome(id, outcome)
     const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
     await this.#whileOnline(initSent)
     const contact = findContactById(queue.state(), id)
-    const outcome = { known: previous !== undefined, renamedFrom: null }
     return { paired: describePaired(queue.state(), contact, outcome), welcomed }
   }
 
   /** An INIT for one of our offers is on disk. */
-  onAccepted({ contact: id, tag, known, renamedFrom }: Extract<Effect, { kind: "accepted" }>): void {
+  onAccepted({ contact: id, tag, offer, ...outcome }: Extract<Effect, { kind: "accepted" }>): void {
     const { queue, events } = this.#source
     const contact = queue.state().contacts.get(id)
     if (contact === undefined) return
+    const { known, renamedFrom } = outcome
     const paired = describePaired(queue.state(), contact, { known, renamedFrom })
     this.#expected.get(toHex(tag))?.(paired)
     this.#expected.delete(toHex(tag))
-    events.emit({ kind: "paired", ...paired })
+    events.emit({ kind: "paired", ...paired, offer })
   }
 
   /** The owner of a bundle that we answered has sent its first message. */
@@ -106,10 +111,24 @@ export class EnginePairing implements PairingContext {
     if (contact === undefined) return
     const waiter = this.#welcomes.get(id)
     this.#welcomes.delete(id)
-    const outcome = { known: waiter?.known ?? false, renamedFrom }
+    const begun = waiter?.outcome
+    const outcome = { known: begun?.known ?? false, renamedFrom: renamedFrom ?? begun?.renamedFrom ?? null }
     const paired = describePaired(queue.state(), contact, outcome)
     waiter?.resolve(paired)
-    events.emit({ kind: "paired", ...paired })
+    events.emit({ kind: "paired", ...paired, offer: null })
+  }
+
+  /** Every offer whose bundle is kept, by the user's name for it. */
+  openOffers(): readonly OpenBundleRecord[] {
+    return openOffers(this.queue.state(), seconds(stepInput(this.ports)))
+  }
+
+  /** Ends an offer whose bundle is kept. False if there is none with this id. */
+  async closeOffer(id: string): Promise<boolean> {
+    const record = this.openOffers().find((one) => offerId(one) === id)
+    if (record === undefined) return false
+    await this.#cancelOffer(toHex(record.tag), record.mailbox)
+    return true
   }
 
   /** Ends all pairings under way. */
@@ -131,9 +150,9 @@ export class EnginePairing implements PairingContext {
     return started
   }
 
-  #welcome(id: ContactId, known: boolean): Promise<Paired> {
+  #welcome(id: ContactId, outcome: Outcome): Promise<Paired> {
     const welcomed = new Promise<Paired>((resolve, reject) => {
-      this.#welcomes.set(id, { known, resolve, reject })
+      this.#welcomes.set(id, { outcome, resolve, reject })
     })
     // Not every driver awaits it: a file is answered when its owner comes online, perhaps days later.
     welcomed.catch(ignoreUnavailable)

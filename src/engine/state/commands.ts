@@ -147,13 +147,17 @@ export const COMMANDS = {
     result: nothing,
   },
   "pair-offer": {
-    about: "Starts an offer; the event `paired` or `pair-failed` follows.",
+    about:
+      "Starts an offer; the event `paired` or `pair-failed` with its `id` follows. A code is on offer until it is used, " +
+      "or the engine closes; it gets three words if codes were answered with wrong ones within the hour. Links and files stay " +
+      "valid as long as `expiresAt` says, also in a later process. Fault `refused` when too many are open.",
     params: v.strictObject({ kind: v.optional(offerKind, "code"), wordCount: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
   "device-offer": {
     about:
-      "Offers a code for another laptop of the same person: the laptop that answers becomes a device of the same user.",
+      "Offers a code for another laptop of the same person. The laptop that answers has an identity of its own: it becomes a " +
+      "device of the same user at the broker, and a contact.",
     params: v.strictObject({ wordCount: v.optional(wordCount, 2) }),
     result: shape.offer,
   },
@@ -164,7 +168,18 @@ export const COMMANDS = {
     params: v.strictObject({ kind: offerKind, offer: shape.offerText }),
     result: shape.paired,
   },
-  "pair-cancel": { about: "Cancels the offer.", params: empty, result: nothing },
+  offers: {
+    about: "All offers that can still be answered.",
+    params: empty,
+    result: v.array(shape.openOffer),
+  },
+  "pair-cancel": {
+    about:
+      "Ends an offer: the one with this `id`, or without it the last one that this process made. Fault `not-found` for an id " +
+      "that no open offer has.",
+    params: v.strictObject({ id: v.exactOptional(shape.offerId) }),
+    result: nothing,
+  },
   "reload-settings": {
     about: "Reads the settings of the profile again, after another process has changed them.",
     params: empty,

@@ -30,6 +30,7 @@ export type Effect =
       readonly kind: "accepted"
       readonly contact: ContactId
       readonly tag: Uint8Array
+      readonly offer: string
       readonly known: boolean
       readonly renamedFrom: string | null
     }

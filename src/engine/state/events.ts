@@ -24,10 +24,21 @@ export const EVENTS = {
     about: "The connection to the broker has changed.",
     params: eventParams("connection", { connection: shape.connection }),
   },
-  paired: { about: "An offer was answered.", params: eventParams("paired", shape.paired.entries) },
+  paired: {
+    about: "An offer was answered; `offer` is its id, or null if it was an offer of the other side.",
+    params: eventParams("paired", { ...shape.paired.entries, offer: v.nullable(shape.offerId) }),
+  },
+  "pair-answered": {
+    about: "A code that is on offer was answered. It is not known yet whether with the right words.",
+    params: eventParams("pair-answered", { offer: shape.offerId }),
+  },
+  "pair-guessed": {
+    about: "A code was answered with wrong words, and is still on offer. `left` more wrong answers end it.",
+    params: eventParams("pair-guessed", { offer: shape.offerId, left: shape.count }),
+  },
   "pair-failed": {
     about: "An offer failed or expired.",
-    params: eventParams("pair-failed", { reason: v.string(), hint: v.string() }),
+    params: eventParams("pair-failed", { offer: shape.offerId, reason: v.string(), hint: v.string() }),
   },
   typing: {
     about: "A contact is typing, or has stopped.",

@@ -165,6 +165,8 @@ export type Expected = {
   readonly psk: Psk
   /** Tag of a link request, 16 bytes; only for links. */
   readonly requestTag?: Uint8Array
+  /** A guess to strike out in the same commit: our share of an exchange by code that has succeeded. */
+  readonly proved?: PublicKey
   readonly onPaired: (paired: Paired) => void
 }
 
@@ -177,6 +179,8 @@ export type Answered = {
   readonly bundle: Bundle
   readonly mode: Mode
   readonly psk: Psk
+  /** The owner's name for themselves, if the offer carries one; else their WELCOME brings it. */
+  readonly name?: Uint8Array
   /** From `newInbox`; for a link the one that the bundle was sent to. */
   readonly inbox: Inbox
 }
@@ -198,5 +202,10 @@ export type StartOffer = (
   params: Params<"pair-offer">,
   to: Invited,
 ) => Promise<Offered>
-export type Offered = { readonly offer: Offer; readonly cancel: () => Promise<void> }
+export type Offered = {
+  readonly offer: Offer
+  /** True while a code is on offer here; links and files are kept with their bundles. */
+  readonly isLive: () => boolean
+  readonly cancel: () => Promise<void>
+}
 export type AnswerOffer = (context: PairingContext, params: Params<"pair-answer">) => Promise<Paired>

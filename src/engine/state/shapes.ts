@@ -212,9 +212,16 @@ export const sent = v.strictObject({
   state: v.picklist(["queued", "broker", "delivered", "read", "given-up"]),
 })
 
+export const offerId = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{8}$/, "an offer's id has 8 hex digits"),
+  v.description("8 hex digits; for `pair-cancel`"),
+)
+
 export const offer = v.variant("kind", [
   v.strictObject({
     kind: v.literal("code"),
+    id: offerId,
     code: v.string(),
     address: v.pipe(
       v.string(),
@@ -222,9 +229,19 @@ export const offer = v.variant("kind", [
     ),
     expiresAt: unixMs,
   }),
-  v.strictObject({ kind: v.literal("link"), link: v.string(), expiresAt: unixMs }),
-  v.strictObject({ kind: v.literal("file"), file: v.string(), expiresAt: unixMs }),
+  v.strictObject({ kind: v.literal("link"), id: offerId, link: v.string(), expiresAt: unixMs }),
+  v.strictObject({ kind: v.literal("file"), id: offerId, file: v.string(), expiresAt: unixMs }),
 ])
+
+export const openOffer = v.strictObject({
+  id: offerId,
+  kind: offerKind,
+  answered: v.pipe(
+    v.boolean(),
+    v.description("true for a code that was proved; the other side has not finished and still can"),
+  ),
+  expiresAt: unixMs,
+})
 
 export const paired = v.strictObject({
   contact,
@@ -253,6 +270,7 @@ export const membership = v.strictObject({
 
 export const exported = v.strictObject({ contacts: count, messages: count })
 
+export type OpenOffer = v.InferOutput<typeof openOffer>
 export type Contact = v.InferOutput<typeof contact>
 export type Message = v.InferOutput<typeof message>
 export type ConnectionStatus = v.InferOutput<typeof connection>
