@@ -1,14 +1,14 @@
 import type { PairingCode, WordCount } from "./code.ts"
 
 /**
- * Wrong proofs that one code bears [P-22]: one in 2^21 is lost with two words. With three, sixteen guesses leave an
- * attacker one chance in 2^29, and one stranger cannot end the code.
+ * Wrong proofs that end a code [P-22]. Two words are worth one guess. Three are worth sixteen, one chance in 2^29, so that
+ * one stranger cannot end the code.
  */
 const WRONG_PROOFS_MAX: Readonly<Record<WordCount, number>> = { 2: 1, 3: 16 }
 /** Answers to one code, with or without a proof: each costs a write to the disk and a share. */
 export const ANSWERS_MAX = 16
 /** So many answers without a right proof within an hour, and new codes get three words [P-25]. */
-export const GUESSES_PER_HOUR = 5
+const GUESSES_PER_HOUR = 5
 
 /** How many wrong proofs end a code, and how often a caller may try one. */
 export function guessesAllowed({ text }: PairingCode): number {

@@ -104,9 +104,9 @@ export function isOwnAsk({ owner }: Plate, message: PairingMessage): boolean {
 
 export function fail(
   why: "expired" | "mismatch" | "crowded" | "silent",
-  told: readonly Uint8Array[],
+  stopped: readonly Uint8Array[],
 ): OfferStep {
-  return { next: OVER, send: told.map(stop), effect: { kind: "failed", why } }
+  return { next: OVER, send: stopped.map(stop), effect: { kind: "failed", why } }
 }
 
 export function unchanged(state: OfferState): OfferStep {

@@ -21,7 +21,7 @@ const REFUSED = 128
 
 describe("nameplates of one member, counted", () => {
   const holds = (held: HeldNameplates, ...numbers: readonly number[]) =>
-    numbers.map((number) => held.hold(plate(number), NOW))
+    numbers.map((number) => held.take(plate(number), NOW))
 
   test("two at once, over all its connections; other members have their own", () => {
     const limiter = new NameplateLimiter()
@@ -38,16 +38,16 @@ describe("nameplates of one member, counted", () => {
   test("so many within a minute, and what is no nameplate is not counted", () => {
     const limiter = new NameplateLimiter()
     const mallory = limiter.open("mallory")
-    const visit = (number: number, now: number): boolean => {
-      const may = mallory.hold(plate(number), now)
+    const takeAndLeave = (number: number, now: number): boolean => {
+      const may = mallory.take(plate(number), now)
       mallory.leave([plate(number)])
       return may
     }
     const { perMinute } = NAMEPLATE_LIMIT
-    for (let number = 1; number <= perMinute; number++) expect(visit(number, NOW)).toBe(true)
-    expect(visit(perMinute + 1, NOW)).toBe(false)
-    expect(mallory.hold("mc/1/reg/a/x", NOW)).toBe(true)
-    expect(visit(perMinute + 1, NOW + 60_000)).toBe(true)
+    for (let number = 1; number <= perMinute; number++) expect(takeAndLeave(number, NOW)).toBe(true)
+    expect(takeAndLeave(perMinute + 1, NOW)).toBe(false)
+    expect(mallory.take("mc/1/reg/a/x", NOW)).toBe(true)
+    expect(takeAndLeave(perMinute + 1, NOW + 60_000)).toBe(true)
   })
 
   test("a last message may still leave on a nameplate that was left, and holds nothing", () => {

@@ -34,6 +34,16 @@ async function mallory(carrier: string): Promise<GuestCaller> {
   return guest
 }
 
+/** As a member: a guest may not send so much at once. */
+async function malloryWithDevice(carrier: string): Promise<GuestCaller> {
+  const { client, config } = await fixture.member("mallory")
+  await client.close()
+  if (config.credential?.kind !== "device") throw new Error("no device")
+  const guest = await GuestCaller.open(fixture.registrarFixture.target(config.credential), carrier)
+  guests.push(guest)
+  return guest
+}
+
 function wrong(carrier: string): string {
   return carrier.replace(/-[a-z]+@/, (word) => (word === "-zoo@" ? "-zone@" : "-zoo@"))
 }
@@ -127,7 +137,7 @@ describe("an answer by someone who may not have the code", () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
     const carrier = await fixture.code(alice, 3)
-    const guest = await mallory(carrier)
+    const guest = await malloryWithDevice(carrier)
     for (let count = 0; count < 15; count++) {
       await guest.answer(wrong(carrier))
       expect((await alice.next("pair-guessed")).left).toBe(15 - count)
@@ -138,10 +148,10 @@ describe("an answer by someone who may not have the code", () => {
 
 it("two codes at once count each their own guesses [P-25]", async () => {
   const alice = await fixture.member("alice")
-  const carriers = await Promise.all([fixture.code(alice, 3), fixture.code(alice, 3)])
+  const codes = await Promise.all([fixture.code(alice, 3), fixture.code(alice, 3)])
   expect(await faultOf(fixture.code(alice))).toMatchObject({ code: "refused" })
-  const both = await Promise.all(carriers.map(mallory))
-  await Promise.all(both.map((guest, at) => guest.answer(wrong(carriers[at]!))))
+  const both = await Promise.all(codes.map(mallory))
+  await Promise.all(both.map((guest, at) => guest.answer(wrong(codes[at]!))))
   await until(() => both.every((guest) => guest.count("stop") > 0))
   expect(await guessesOnDisk(alice)).toBe(2)
 })

@@ -156,10 +156,10 @@ describe("another code", () => {
     for (let count = 0; count < ANSWERS_MAX; count++) new Caller(plate, CODE).isCounting = false
     plate.deliver()
     plate.pass(PROOF_WITHIN_MS)
-    const told = plate.published.flatMap((message) =>
+    const stopped = plate.published.flatMap((message) =>
       message.kind === "stop" ? [Buffer.from(message.caller).toString("hex")] : [],
     )
-    expect(new Set(told).size).toBe(ANSWERS_MAX)
+    expect(new Set(stopped).size).toBe(ANSWERS_MAX)
     expect(alice.state.kind).toBe("nameplate")
     const late = new Caller(plate, CODE)
     plate.deliver()

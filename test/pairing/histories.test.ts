@@ -9,7 +9,7 @@ const CODES = { 2: "7-crowd-river", 3: "7-crowd-river-zoo" } as const
 const WRONG = { 2: "7-crowd-rival", 3: "7-crowd-river-zone" } as const
 
 /** What happens on a nameplate, in any order and number. */
-const happening = fc.oneof(
+const action = fc.oneof(
   { weight: 4, arbitrary: fc.constant("guess" as const) },
   { weight: 2, arbitrary: fc.constant("silent" as const) },
   { weight: 1, arbitrary: fc.constant("right" as const) },
@@ -21,7 +21,7 @@ const happening = fc.oneof(
     "cancel" as const,
   ),
 )
-type Happening = typeof happening extends fc.Arbitrary<infer Kind> ? Kind : never
+type Action = typeof action extends fc.Arbitrary<infer Kind> ? Kind : never
 
 class History {
   readonly plate = new FakeNameplate()
@@ -35,7 +35,7 @@ class History {
     this.plate.pass(LISTEN_MS)
   }
 
-  run(what: Happening): void {
+  run(what: Action): void {
     const { plate } = this
     switch (what) {
       case "guess":
@@ -74,9 +74,9 @@ describe("whatever happens on a nameplate", () => {
     "a code of %i words tells no more than its guesses [P-13] [P-22] [P-25]",
     (words) => {
       fc.assert(
-        fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
+        fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
           const history = new History(words)
-          for (const what of happenings) history.run(what)
+          for (const what of actions) history.run(what)
           const { plate, alice, right } = history
           const kinds = alice.effects.map(({ kind }) => kind)
           const proved = kinds.filter((kind) => kind === "proved").length

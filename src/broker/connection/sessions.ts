@@ -199,7 +199,7 @@ export class ClientSessions {
     const may =
       authentication.kind !== "refused" &&
       maySubscribe(authentication, filter) &&
-      (session.nameplates?.hold(filter, Date.now()) ?? true)
+      (session.nameplates?.take(filter, Date.now()) ?? true)
     this.#note("subscribe", session, { allowed: may })
     if (!may) this.#refused += 1
     if (!may && authentication.kind === "guest") session.isOver = true

@@ -68,7 +68,7 @@ export class HeldNameplates {
   }
 
   /** True if it may subscribe to this topic, as far as nameplates go. */
-  hold(topic: string, now: number): boolean {
+  take(topic: string, now: number): boolean {
     const nameplate = nameplateOf(topic)
     if (nameplate === undefined || this.#held.has(nameplate)) return true
     if (!this.#acquire(nameplate, now)) return false
@@ -79,7 +79,7 @@ export class HeldNameplates {
   /** True if it may publish there; a nameplate that it has just left is not taken hold of again. */
   write(topic: string, now: number): boolean {
     const nameplate = nameplateOf(topic)
-    return (nameplate !== undefined && this.#left.includes(nameplate)) || this.hold(topic, now)
+    return (nameplate !== undefined && this.#left.includes(nameplate)) || this.take(topic, now)
   }
 
   /** It has unsubscribed. */

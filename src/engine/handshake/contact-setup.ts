@@ -33,7 +33,7 @@ export function setUpContact(
   const contact: ContactRecord = {
     ...(previous ?? NEW_CONTACT),
     id,
-    verified: previous?.verified === true && !isPairing(by),
+    verified: isStillVerified(previous, by),
     identity: encodeIdentity(established.peer),
     name: previous?.name ?? freeName(state, wanted, undefined),
     state: contactState,
@@ -64,8 +64,9 @@ export function setUpContact(
 }
 
 /** A new pairing has new words, which no one has compared yet. A recovery goes on from the session that was verified. */
-function isPairing(by: Handshake): boolean {
-  return by === "we answer their offer" || by === "they answer our offer"
+function isStillVerified(previous: ContactRecord | undefined, by: Handshake): boolean {
+  const isRecovery = by === "we start a recovery" || by === "they start a recovery"
+  return isRecovery && previous?.verified === true
 }
 
 /** Frames of the old session cannot be opened any more; their texts wait to be sealed again. */
