@@ -97,7 +97,11 @@ describe("users who are contacts", () => {
 
   test.concurrent("texts of a blocked contact are dropped and counted", async (context) => {
     const { alice, bob } = await pairedUsers(newFixture(context))
-    await alice.runJson("contacts", "block", "bob")
+    const blocked = await alice.run(["contacts", "block", "bob"])
+    expect(blocked.code).toBe(0)
+    expect(blocked.stderr).toMatch(
+      /dropped here, unread, and they are not told\n.*repeats it for up to 30 days/,
+    )
     const open = alice.start(["inbox", "--follow", "--json"])
     await bob.runJson("send", "alice", "let me in")
     await until(async () => (await alice.runJson("status"))[0]?.["dropped"] !== 0)

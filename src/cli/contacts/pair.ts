@@ -6,7 +6,7 @@ import { readArmour } from "../../pairing/armour.ts"
 import { parseCode } from "../../pairing/code.ts"
 import { isInvitationLink } from "../../wire/invitation-link.ts"
 import { parsePairingLink } from "../../wire/pairing-link.ts"
-import { display, displayName, safe } from "../../wire/text.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import { chat } from "../messages/chat.ts"
 import { fourWords } from "./contacts.ts"
 import { lifeOf } from "./offers.ts"
@@ -173,7 +173,7 @@ async function cancel(client: ChatClient, id: string): Promise<void> {
 async function showOffer(
   { out }: Context,
   offer: Exclude<Offer, { kind: "file" }>,
-  { qr }: Pick<PairOptions, "qr">,
+  { qr, words }: Pick<PairOptions, "qr" | "words">,
 ): Promise<void> {
   const carrier = offer.kind === "link" ? offer.link : `${offer.code}@${offer.address}`
   if (out.json) {
@@ -184,12 +184,24 @@ async function showOffer(
   out.data(safe`    mqttchat pair ${display(offer.kind === "link" ? `'${carrier}'` : carrier)}`)
   out.info(safe``)
   if (offer.kind === "link" && qr) await showQr(carrier)
-  const goodFor = lifeOf(offer.expiresAt)
-  if (offer.kind === "code") out.info(safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`)
-  else
-    out.info(
-      safe`Waiting: the link is good for one person, ${goodFor}, also after Ctrl+C whenever mqttchat runs here.\nTo end it: mqttchat pair --cancel ${display(offer.id)}`,
-    )
+  out.info(offer.kind === "code" ? codeNotice(offer, words) : linkNotice(offer))
+}
+
+/** A longer code than was asked for is the engine's answer to guesses. */
+function codeNotice({ code, expiresAt }: Extract<Offer, { kind: "code" }>, words: 2 | 3): SafeText {
+  const goodFor = lifeOf(expiresAt)
+  const isShort = code.split("-").length === 3
+  if (isShort) return safe`Waiting: the code is good for one try, ${goodFor}. Ctrl+C cancels`
+  const why =
+    words === 2
+      ? safe`The code has three words: others were answered with wrong ones in the last hour.\n`
+      : safe``
+  return safe`${why}Waiting: the code is good for one person, ${goodFor}. Ctrl+C cancels`
+}
+
+function linkNotice({ id, expiresAt }: Extract<Offer, { kind: "link" }>): SafeText {
+  const life = safe`${lifeOf(expiresAt)}, also after Ctrl+C whenever mqttchat runs here`
+  return safe`Waiting: the link is good for one person, ${life}.\nTo end it: mqttchat pair --cancel ${display(id)}`
 }
 
 function writeOffer({ out }: Context, offer: Extract<Offer, { kind: "file" }>, path: string): void {

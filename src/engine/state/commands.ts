@@ -82,7 +82,9 @@ export const COMMANDS = {
     result: contact,
   },
   block: {
-    about: "Blocks a contact (its messages are dropped), or unblocks it.",
+    about:
+      "Blocks a contact, or unblocks it. What a blocked contact sends is dropped and not acknowledged: the sender repeats it for " +
+      "30 days, so it arrives if the contact is unblocked in that time.",
     params: v.strictObject({ contact: contactReference, blocked: v.boolean() }),
     result: contact,
   },
