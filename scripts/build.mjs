@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { licences } from "./licences.mjs"
 import { ROOT, install } from "./ready.mjs"
@@ -7,7 +7,10 @@ import { ROOT, install } from "./ready.mjs"
 install()
 const { build } = await import("esbuild")
 
-const dist = join(ROOT, "dist")
+/** `--crash-tests FOLDER` builds the program with its fault points, for tests alone; what ships has none. */
+const [option, folder] = process.argv.slice(2)
+const forCrashTests = option === "--crash-tests"
+const dist = forCrashTests ? resolve(folder) : join(ROOT, "dist")
 const wasm = join(ROOT, "node_modules/@journeyapps/wa-sqlite/dist/mc-wa-sqlite.wasm")
 
 /** SQLite's WebAssembly lies beside the chunks, where the package it is from need not be installed. */
@@ -30,6 +33,20 @@ const versionAlone = {
     })),
 }
 
+/** A call of a fault point, wherever it stands; its argument has at most one level of brackets. */
+const FAULT_POINT = /(?:\b[\w#.]+\.)?\b(?:reach|failpoint)\((?:[^()]|\([^()]*\))*\)/g
+
+const withoutFaultPoints = {
+  name: "without fault points",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replace(FAULT_POINT, "undefined"),
+      loader: "ts",
+      resolveDir: dirname(path),
+    })),
+}
+const faultPoints = forCrashTests ? [] : [withoutFaultPoints]
+
 const common = {
   outdir: dist,
   write: false,
@@ -42,8 +59,8 @@ const common = {
   legalComments: "external",
   metafile: true,
   logLevel: "warning",
-  // Only tests may lock at another cost (crypto/argon2.ts).
-  define: { TEST_ARGON2_COST: "undefined" },
+  // Only tests may lock at another cost (crypto/argon2.ts), or kill a process at a point (profile/failpoint.ts).
+  define: { TEST_ARGON2_COST: "undefined", TEST_FAILPOINTS: forCrashTests ? "true" : "undefined" },
 }
 
 // Everything heavy is a chunk that only the command that needs it loads.
@@ -59,7 +76,7 @@ const program = await build({
   mainFields: ["module", "main"],
   // Native code is the one thing that no bundle can hold; without it the other backends do the same.
   external: ["sodium-native"],
-  plugins: [wasmNearby, versionAlone],
+  plugins: [wasmNearby, versionAlone, ...faultPoints],
   // Of the same authors and the same behaviour, and loaded already; it offers this itself (READABLE_STREAM=disable).
   alias: { "readable-stream": "node:stream" },
   // CommonJS packages inside an ES module still call require() for Node's own modules.
@@ -84,7 +101,7 @@ const entries = await build({
   entryPoints: { mqttchat: join(ROOT, "src/main.ts"), "contact-names": join(ROOT, "src/contact-names.ts") },
   format: "cjs",
   outExtension: { ".js": ".cjs" },
-  plugins: [apart, versionAlone],
+  plugins: [apart, versionAlone, ...faultPoints],
 })
 
 // Below node_modules, where what is written finds its packages.

@@ -23,6 +23,7 @@ import type { RegistrarContext } from "./issue.ts"
 import type { Ledger } from "./ledger.ts"
 import type { Registry } from "./members.ts"
 import { type Admitted, type Entry, isOperator, type Restored, type RegistryState } from "./registry-state.ts"
+import type { RegistrarPoint } from "./fault-points.ts"
 
 /** The registrar's own key lives only in this process; each start makes a new one. This outlives the longest process. */
 const OWN_CERTIFICATE_YEARS = 10
@@ -30,10 +31,6 @@ const YEAR_MS = 365 * DAY_MS
 const SEED_LABEL = utf8("mqttchat/1 requested invitation")
 const SEED_BYTES = 32
 const NO_SALT = new Uint8Array(0)
-
-/** Where a registration can be cut off; for tests that end the process there. */
-export const REGISTRAR_POINTS = ["join-heard", "join-decided", "join-recorded", "join-answered"] as const
-export type RegistrarPoint = (typeof REGISTRAR_POINTS)[number]
 
 export type RegistrarSetup = {
   readonly connect: Connect

@@ -16,7 +16,7 @@ export function packet(first: number, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from(header), body])
 }
 
-export function text(value: string): Buffer {
+function text(value: string): Buffer {
   const bytes = Buffer.from(value)
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes])
 }

@@ -9,7 +9,7 @@ import { COMMANDS } from "../../src/engine/api.ts"
 import { serveTcp } from "../../src/daemon/tcp.ts"
 import { readOrCreateToken } from "../../src/daemon/token.ts"
 import { EngineFixture } from "../engine/engine-fixture.ts"
-import { Peer, type RpcObject } from "./rpc-peer.ts"
+import { Peer } from "./rpc-peer.ts"
 
 const LOOPBACK = "127.0.0.1"
 

@@ -2,11 +2,12 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path"
 import { describe, expect, test, type TestContext } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
-import { IMPORT_POINTS } from "../../src/cli/profile/import.ts"
+import { IMPORT_POINTS } from "../../src/cli/profile/failpoint.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { invitationFor, refusalOf, register } from "./membership.ts"
 import {
+  crashAt,
   isMessage,
   pairedUsers,
   pair,
@@ -170,8 +171,7 @@ describe("an import", () => {
     const import_ = await backUp(fixture, bob)
     for (const point of IMPORT_POINTS) {
       const laptop = machine(fixture, bob, point)
-      const env = { MQTTCHAT_DIE_AT: point }
-      const { signal, stderr } = await laptop.run(["import", ...import_], { env })
+      const { signal, stderr } = await laptop.run(["import", ...import_], crashAt(point))
       expect(signal, `never reached ${point}: ${stderr}`).toBe("SIGKILL")
       if (point === "import-made") {
         expect(await failure(laptop, "import", ...import_)).toMatchObject({ code: "exists" })

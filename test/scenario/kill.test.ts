@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { FaultPoint } from "../../src/engine/state/fault-points.ts"
-import { pairedUsers, type User, ScenarioFixture } from "./scenario-fixture.ts"
+import { crashAt, pairedUsers, type User, ScenarioFixture } from "./scenario-fixture.ts"
 
 /** faults/kill.test.ts tries every point; these affect what a command prints or may repeat. */
 const AT_SENDING = ["send-committed", "publish-acknowledged"] as const
@@ -8,7 +8,7 @@ const AT_RECEIVING = ["receive-committed", "receipt-decided"] as const
 
 /** The command is killed at that point, or the test fails because it never got there. Gives what it printed before. */
 async function dies(who: User, point: FaultPoint, ...args: readonly string[]): Promise<readonly unknown[]> {
-  const { signal, stderr, output } = await who.run([...args, "--json"], { env: { MQTTCHAT_DIE_AT: point } })
+  const { signal, stderr, output } = await who.run([...args, "--json"], crashAt(point))
   expect(signal, `${who.name} never reached ${point}: ${stderr}`).toBe("SIGKILL")
   return output.map(({ text }) => text)
 }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { REGISTRAR_POINTS } from "../../src/registrar/registrar.ts"
+import { REGISTRAR_POINTS } from "../../src/registrar/fault-points.ts"
 import { invitationFor, register } from "./membership.ts"
 import {
+  crashAt,
   type User,
   schemaIs,
   initHost,
@@ -38,7 +39,7 @@ describe("a registration that is interrupted", () => {
     const user = fixture.user(`guest-${point}`)
     const invitation = await invitationFor(alice, user.name)
     await stopBroker()
-    const doomed = alice.start(["broker", "--loopback", "--json"], { env: { MQTTCHAT_DIE_AT: point } })
+    const doomed = alice.start(["broker", "--loopback", "--json"], crashAt(point))
     await doomed.waitForOutput(schemaIs("broker"))
     const registering = user.start(["register", invitation, "--name", user.name, ...PROFILE_FLAGS])
     expect(await doomed.finished()).toMatchObject({ signal: "SIGKILL" })

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { copyPair, type Finished, PROGRAM, Running, setPort } from "../cli/cli-fixture.ts"
+import { CRASH_PROGRAM } from "../actors.ts"
 import { DebugWitness } from "../debug-witness.ts"
 
 /** One object that the program printed under --json. */
@@ -20,6 +21,12 @@ export type RunOptions = {
 }
 
 const DEFAULT_OPTIONS: RunOptions = {}
+
+/** The process kills itself at this point. */
+export function crashAt(point: string): RunOptions {
+  return { program: CRASH_PROGRAM, env: { MQTTCHAT_DIE_AT: point } }
+}
+
 /** A message that has not come after so many tries is lost, however slow the machine is. */
 const INBOXES_MAX = 500
 

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { Terminal } from "../cli/terminal.ts"
 import { CliFixture } from "../cli/cli-fixture.ts"
-import { pairedUsers, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
+import { crashAt, pairedUsers, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
 const NO_PROFILE = { code: 78, signal: null }
 
@@ -86,7 +86,7 @@ describe.concurrent("a profile that is wiped", () => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { bob } = await pairedUsers(fixture)
-    const { signal } = await bob.run(["send", "alice", "x"], { env: { MQTTCHAT_DIE_AT: "send-committed" } })
+    const { signal } = await bob.run(["send", "alice", "x"], crashAt("send-committed"))
     expect(signal).toBe("SIGKILL")
     const copy = (number: number): User => {
       cpSync(bob.home, join(fixture.folder, `copy ${number}`), { recursive: true })
@@ -98,7 +98,7 @@ describe.concurrent("a profile that is wiped", () => {
     for (const [number, step] of steps.entries()) {
       const who = copy(number)
       const point = step.replace(" ", ` ${who.home}/`)
-      const killed = await who.run(["wipe", "--yes", "default"], { env: { MQTTCHAT_DIE_AT: point } })
+      const killed = await who.run(["wipe", "--yes", "default"], crashAt(point))
       expect(killed.signal, point).toBe("SIGKILL")
       expect((await who.run(["history", "alice"])).code, point).toBe(number === 0 ? 65 : 78)
       expect(await who.run(["wipe", "--yes", "default"]), point).toMatchObject({ code: 0 })

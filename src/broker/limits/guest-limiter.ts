@@ -28,7 +28,7 @@ export const GUEST_LIMITS: GuestLimits = {
 /** Sixteen guests begin at once with six packets each; then each of them has one a second. */
 const GUEST_PACKETS = { burst: 128, perMinute: 960 }
 /** The largest frame of pairing or registration is half as long. */
-export const GUEST_PACKET_MAX_BYTES = 8 * 1024
+const GUEST_PACKET_MAX_BYTES = 8 * 1024
 /** A guest may subscribe to a nameplate and to the answers of one registration. */
 const GUEST_FILTERS_MAX = 8
 

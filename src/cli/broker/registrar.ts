@@ -6,7 +6,7 @@ import { takeLock } from "../../fs/lock-file.ts"
 import type { Authority } from "../../registrar/authority.ts"
 import type { BrokerControl } from "../../registrar/enforcement.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
-import type { Registrar, RegistrarPoint } from "../../registrar/registrar.ts"
+import type { Registrar } from "../../registrar/registrar.ts"
 import type { BrokerAddress, Trust } from "../../transport/transport.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import type { BrokerKeys } from "./keys.ts"
@@ -15,6 +15,7 @@ import {
   type BrokerDescriptor,
   writeBrokerDescriptor,
 } from "../profile/broker-descriptor.ts"
+import { failpointOf } from "../profile/failpoint.ts"
 import { stateFields } from "../debug/debug-connect.ts"
 import type { Context } from "../terminal/context.ts"
 import { serveAdmin } from "./admin-rpc.ts"
@@ -118,13 +119,5 @@ export function embeddedBrokerControl(
   return {
     publishCrl: (list) => replaceFile(path, list, CRL_MODE.own),
     disconnect,
-  }
-}
-
-/** For crash tests: this process kills itself at the point of `REGISTRAR_POINTS` that MQTTCHAT_DIE_AT names. */
-function failpointOf(env: Context["env"]): (point: RegistrarPoint) => void {
-  const crashPoint = env["MQTTCHAT_DIE_AT"]
-  return (point) => {
-    if (point === crashPoint) process.kill(process.pid, "SIGKILL")
   }
 }

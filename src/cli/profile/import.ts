@@ -12,15 +12,12 @@ import { settingsOf } from "./broker-settings.ts"
 import type { Context } from "../terminal/context.ts"
 import { unreadable } from "../terminal/input.ts"
 import { waitUntilCaughtUp, onlineHint } from "./connection-status.ts"
+import { failpointOf, type ImportFailpoint } from "./failpoint.ts"
 import { becomeOwner } from "./profile-owner.ts"
 import { givenPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
 import { makeProfile, refuseExisting } from "./profile.ts"
 import { askSecret } from "../terminal/prompts.ts"
 import { countOf } from "../terminal/format.ts"
-
-/** Points where crash tests end an import. */
-export const IMPORT_POINTS = ["import-begun", "import-filled", "import-made"] as const
-type ImportPoint = (typeof IMPORT_POINTS)[number]
 
 export type ImportOptions = {
   /** Passphrase for the keys, if not that of the backup. */
@@ -36,14 +33,15 @@ export type ImportOptions = {
  */
 export async function importBackup(context: Context, file: string, options: ImportOptions): Promise<void> {
   refuseExisting(context, `import ${file}`)
+  const failpoint: ImportFailpoint = failpointOf(context.env)
   await useBackend(context.env["MQTTCHAT_CRYPTO"])
   const sealed = await readStream(bytesOf(context, file), file === "-" ? "what came on stdin" : file)
   const passphrase = await passphraseOf(context, file)
   const backup = await readRecords(sealed.unlock(passphrase))
   const ownPassphrase = chosenPassphrase(context, options, passphrase)
-  await restore(context, backup, ownPassphrase)
+  await restore(context, backup, { passphrase: ownPassphrase, failpoint })
   if (ownPassphrase === passphrase) context.out.info(safe`the passphrase of the backup also unlocks the keys`)
-  failpoint(context, "import-made")
+  failpoint("import-made")
   await goOnline(context, ownPassphrase)
 }
 
@@ -72,7 +70,11 @@ async function passphraseOf(context: Context, file: string): Promise<string> {
   return askSecret(askContext, { message: safe`Passphrase of the backup:`, flag: PASSPHRASE_FLAG })
 }
 
-async function restore(context: Context, { profile, rest }: ReadBackup, passphrase: string): Promise<void> {
+async function restore(
+  context: Context,
+  { profile, rest }: ReadBackup,
+  { passphrase, failpoint }: { readonly passphrase: string; readonly failpoint: ImportFailpoint },
+): Promise<void> {
   const { name, signSecret, boxSecret } = profile
   const broker = restoredBroker(profile)
   let restored = { contacts: 0, messages: 0 }
@@ -86,9 +88,9 @@ async function restore(context: Context, { profile, rest }: ReadBackup, passphra
     },
     passphrase,
     fill: async (store) => {
-      failpoint(context, "import-begun")
+      failpoint("import-begun")
       restored = await fillStore(store, rest)
-      failpoint(context, "import-filled")
+      failpoint("import-filled")
     },
   })
   const { contacts, messages } = restored
@@ -113,9 +115,4 @@ async function goOnline(context: Context, passphrase: string): Promise<void> {
   )
   const hint = onlineHint(paths, connection)
   if (hint !== undefined) out.next(safe`  → ${display(hint)}`)
-}
-
-/** For crash tests: this process kills itself at the point of `IMPORT_POINTS` that MQTTCHAT_DIE_AT names. */
-function failpoint({ env }: Context, point: ImportPoint): void {
-  if (env["MQTTCHAT_DIE_AT"] === point) process.kill(process.pid, "SIGKILL")
 }
