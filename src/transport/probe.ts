@@ -90,22 +90,32 @@ async function withoutTls(address: BrokerAddress, why: Fault): Promise<Probe> {
   const code = codeOf(why.cause)
   if (typeof code === "string" && UNREACHABLE.has(code)) return { kind: "silent", why }
   if (code === NO_SUCH_PROTOCOL) return { kind: "unusable", why: notMqtt(address, undefined) }
+  if (code === OTHER_VERSION) return { kind: "unusable", why: notUsable(address, OLDER_TLS) }
   switch (await spokenInClear(address)) {
     case "mqtt":
       return { kind: "unusable", why: notUsable(address, "MQTT without TLS") }
     case "http":
       return { kind: "unusable", why: notUsable(address, "HTTP") }
     case "tls":
-      return { kind: "unusable", why: notUsable(address, "an older TLS than 1.3") }
+      return { kind: "unusable", why: notUsable(address, OLDER_TLS) }
     case "something else":
-      return { kind: "unusable", why: notUsable(address, "something else than MQTT over TLS") }
+      return { kind: "unusable", why: notUsable(address, SOMETHING_ELSE) }
     case "nothing":
-      return verdictOf(why)
+      // it has answered, but not with TLS
+      return isOfTls(code) ? { kind: "unusable", why: notUsable(address, SOMETHING_ELSE) } : verdictOf(why)
   }
 }
 
+function isOfTls(code: string | number | undefined): boolean {
+  return code === "EPROTO" || String(code).startsWith("ERR_SSL_")
+}
+
+const OLDER_TLS = "an older TLS than 1.3"
+const SOMETHING_ELSE = "something else than MQTT over TLS"
+
 /** TLS, but no server of MQTT (ALPN). */
 const NO_SUCH_PROTOCOL = "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
+const OTHER_VERSION = "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION"
 
 /** Nothing has accepted a connection. */
 const UNREACHABLE: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
 import { isIP } from "node:net"
-import { networkInterfaces } from "node:os"
+import { hostname, networkInterfaces } from "node:os"
 import { Fault } from "../../errors.ts"
-import { LOOPBACK } from "../../wire/address.ts"
+import { type Address, LOOPBACK } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { askChoice } from "../terminal/prompts.ts"
@@ -9,6 +9,10 @@ import { askChoice } from "../terminal/prompts.ts"
 const LINK_LOCAL = /^fe80:/i
 /** Listening there is listening on every address. */
 export const ANY_ADDRESS = ["0.0.0.0", "::"]
+/** Addresses that no other machine reaches. */
+const LOOPBACK_ADDRESS = /^(127\.|::1$)/
+/** A name that a certificate can hold; a laptop may be called anything. */
+const HOST_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
 export type ListenOptions = { readonly lan?: boolean; readonly loopback?: boolean; readonly listen?: string }
 
@@ -24,7 +28,7 @@ export async function chooseBindAddress(
   if (options.listen !== undefined) return bindAddressOf(options.listen)
   if (options.loopback === true) return sameAddress(LOOPBACK)
   if (options.lan === true) return chooseNetworkAddress(context)
-  if (previous !== undefined) return previous
+  if (previous !== undefined) return isStillOurs(previous) ? previous : movedAddress(context, previous)
   if (!context.isInteractive) {
     context.out.next(safe`for this laptop only; for everyone on this network: mqttchat broker --lan`)
     return sameAddress(LOOPBACK)
@@ -36,6 +40,32 @@ export async function chooseBindAddress(
     flag: "--lan or --loopback",
   })
   return network ? chooseNetworkAddress(context) : sameAddress(LOOPBACK)
+}
+
+function isStillOurs({ listen }: BindAddress): boolean {
+  const isAlways = ANY_ADDRESS.includes(listen) || LOOPBACK_ADDRESS.test(listen)
+  return isAlways || addresses().some(({ address }) => address === listen)
+}
+
+/** The network has given this laptop another address since the last time. */
+async function movedAddress(context: Context, previous: BindAddress): Promise<BindAddress> {
+  const now = await chooseNetworkAddress(context)
+  const [before, after] = [display(previous.host), display(now.host)]
+  context.out.warn(safe`the address of this laptop was ${before} and is now ${after}`)
+  context.out.next(safe`where the others do not find it by its name: mqttchat config set broker ${after}`)
+  return now
+}
+
+/** The first label of this laptop's name, as far as a certificate can hold it. */
+export function hostLabel(): string | undefined {
+  const [label = ""] = hostname().toLowerCase().split(".")
+  return HOST_LABEL.test(label) ? label : undefined
+}
+
+/** The name under which this laptop announces itself on its network (RFC 6762): it stays when the address changes. */
+export function announcedAddress({ listen }: BindAddress, port: number): Address | undefined {
+  const label = hostLabel()
+  return label === undefined || LOOPBACK_ADDRESS.test(listen) ? undefined : { host: `${label}.local`, port }
 }
 
 /** The address of this laptop that others can reach, IPv4 first; asked or told where there are several. */

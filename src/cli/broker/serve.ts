@@ -1,4 +1,3 @@
-import { hostname } from "node:os"
 import { join } from "node:path"
 import type { Broker } from "../../broker/broker.ts"
 import type { ServerCertificate } from "../../broker/certificates.ts"
@@ -18,7 +17,14 @@ import { reporter } from "./status.ts"
 import type { Context } from "../terminal/context.ts"
 import { firewallHint } from "./firewall.ts"
 import { hasProfile } from "../profile/profile.ts"
-import { ANY_ADDRESS, chooseBindAddress, type ListenOptions, type BindAddress } from "./bind-address.ts"
+import {
+  announcedAddress,
+  ANY_ADDRESS,
+  type BindAddress,
+  chooseBindAddress,
+  hostLabel,
+  type ListenOptions,
+} from "./bind-address.ts"
 import {
   embeddedBrokerControl,
   holdBrokerLock,
@@ -28,9 +34,6 @@ import {
   startRegistrar,
 } from "./registrar.ts"
 import { groupDigits } from "../terminal/format.ts"
-
-/** A name that a certificate can hold; a laptop may be called anything. */
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i
 
 /** The port that EMQX uses; none is registered. */
 const WSS_PORT = 8084
@@ -176,8 +179,8 @@ async function startMetrics({ out, lifetime }: Context, broker: Broker, port: nu
 }
 
 export function hostsOf({ host }: BindAddress): string[] {
-  const name = hostname()
-  const named = HOST_NAME.test(name) ? [name, `${name}.local`] : []
+  const label = hostLabel()
+  const named = label === undefined ? [] : [label, `${label}.local`]
   return [...new Set([host, LOOPBACK, "::1", "localhost", ...named])]
 }
 
@@ -209,12 +212,20 @@ async function startEmbeddedRegistrar(
     trust: { kind: "pin", pin },
     brokerControl: () => embeddedBrokerControl(context, at.broker.disconnect),
   })
-  const descriptor = { address: { host, port: at.port }, listen, pin, registrar: registrar.publicKey }
+  const announced = announcedAddress(at.bindAddress, at.port)
+  const descriptor = {
+    address: { host, port: at.port },
+    ...(announced === undefined ? {} : { others: [announced] }),
+    listen,
+    pin,
+    registrar: registrar.publicKey,
+  }
   await serveOperator(context, registrar, descriptor, reporter(at.broker, keys.authority.caCertificate))
   return descriptor
 }
 
-function printBroker(context: Context, { address, listen, pin }: BrokerDescriptor, broker: Broker): void {
+function printBroker(context: Context, descriptor: BrokerDescriptor, broker: Broker): void {
+  const { address, others: [announced] = [], listen, pin } = descriptor
   const { out } = context
   const [, wssPort] = broker.ports
   const where = formatAddress(address)
@@ -224,6 +235,10 @@ function printBroker(context: Context, { address, listen, pin }: BrokerDescripto
   }
   out.done(safe`broker running   mqtts://${display(where)}   TLS 1.3`)
   out.info(safe`its pin          ${groupDigits(toHex(pin).toUpperCase())}`)
+  if (announced !== undefined)
+    out.info(
+      safe`also named       ${display(formatAddress(announced))}, for the day on which its address changes`,
+    )
   if (wssPort !== undefined)
     out.info(safe`over WebSocket   wss://${display(formatAddress({ ...address, port: wssPort }))}/mqtt`)
   const advice = listen === undefined ? undefined : firewallHint(listen, address.port)

@@ -1,0 +1,199 @@
+import { once } from "node:events"
+import { createServer, type AddressInfo, type Server } from "node:net"
+import { createServer as createTlsServer } from "node:tls"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
+import { CONNACK, startScriptedServer } from "../transport/scripted-servers.ts"
+import {
+  initHost,
+  type JsonProcess,
+  schemaIs,
+  ScenarioFixture,
+  startBroker,
+  type User,
+} from "./scenario-fixture.ts"
+
+const fixture = new ScenarioFixture()
+const alice = fixture.user("alice")
+const servers: { readonly close: () => unknown }[] = []
+let broker: JsonProcess
+let address: string
+let pin: string
+
+beforeAll(async () => {
+  await initHost(alice)
+  broker = await startBroker(alice)
+  const running = await broker.waitForOutput(schemaIs("broker"))
+  address = `127.0.0.1:${String(running["port"])}`
+  pin = String(running["pin"])
+})
+afterAll(async () => {
+  for (const server of servers) await server.close()
+  await fixture.end()
+})
+
+async function listening(server: Server): Promise<string> {
+  servers.push(server)
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Answers each connection with these bytes, once something has come that they answer. */
+function answering(first: number, answer: Buffer | string): Promise<string> {
+  return listening(
+    createServer((socket) => {
+      socket.on("error", () => socket.destroy())
+      socket.once("data", (bytes) => (bytes[0] === first ? socket.end(answer) : socket.destroy()))
+    }),
+  )
+}
+
+async function tlsServer(change: {
+  readonly maxVersion?: "TLSv1.2"
+  readonly answer: string
+}): Promise<string> {
+  const { certificate, key } = await makeServerCertificate(await makeAuthority(), ["127.0.0.1"])
+  const { answer, ...versions } = change
+  return listening(
+    createTlsServer({ cert: certificate, key, ...versions }, (socket) => {
+      socket.on("error", () => socket.destroy())
+      socket.once("data", () => socket.end(answer))
+    }),
+  )
+}
+
+/** An address where nothing listens any more. */
+async function deadAddress(): Promise<string> {
+  const server = createServer()
+  const at = await listening(server)
+  server.close()
+  await once(server, "close")
+  servers.splice(servers.indexOf(server), 1)
+  return at
+}
+
+let users = 0
+
+async function init(
+  user: User,
+  ...flags: readonly string[]
+): Promise<{ code: number | null; stderr: string }> {
+  return user.run(["init", "--name", "bob", "--no-passphrase", "--no-input", ...flags])
+}
+
+const newUser = (): User => fixture.user(`user${(users += 1)}`)
+
+async function hasProfile(user: User): Promise<boolean> {
+  return (await user.run(["config", "list"])).code === 0
+}
+
+const HTTP = "HTTP/1.1 400 Bad Request\r\n\r\n"
+const CONNECT = 0x10
+
+describe("init tries the broker, and makes no profile where it finds", () => {
+  test.each([
+    ["MQTT without TLS", () => answering(CONNECT, CONNACK(0)), "this port speaks MQTT without TLS"],
+    ["a web server", () => answering(CONNECT, HTTP), "this port speaks HTTP"],
+    ["a web server over TLS", () => tlsServer({ answer: HTTP }), "this port speaks HTTP over TLS"],
+    ["TLS 1.2", () => tlsServer({ answer: "", maxVersion: "TLSv1.2" }), "an older TLS than 1.3"],
+    ["something else", () => answering(CONNECT, "220 mail.example ESMTP\r\n"), "something else than MQTT"],
+  ])("%s", async (_what, serve, cause) => {
+    const bob = newUser()
+    const refused = await init(bob, "--broker", await serve())
+    expect([refused.code, refused.stderr]).toEqual([76, expect.stringContaining(cause)])
+    expect(await hasProfile(bob)).toBe(false)
+  })
+
+  test("an authority that it does not know, whose pin it shows", async () => {
+    const bob = newUser()
+    const refused = await init(bob, "--broker", address)
+    expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining(`--pin ${pin}`)])
+    expect(await hasProfile(bob)).toBe(false)
+    expect((await init(bob, "--broker", address, "--pin", pin)).code).toBe(0)
+    expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
+  })
+
+  test("another key than the pin", async () => {
+    const bob = newUser()
+    const refused = await init(bob, "--broker", address, "--pin", "00".repeat(16))
+    expect([refused.code, refused.stderr]).toEqual([76, expect.stringContaining(pin)])
+    expect(await hasProfile(bob)).toBe(false)
+  })
+
+  test("one key at one address and another at the next", async () => {
+    const authority = await makeAuthority()
+    const { certificate, key } = await makeServerCertificate(authority, ["127.0.0.1"])
+    const other = await startScriptedServer({ cert: `${certificate}\n${authority.caCertificate}`, key }, () =>
+      CONNACK(0),
+    )
+    servers.push(other)
+    const refused = await init(newUser(), "--broker", `${address},127.0.0.1:${other.port}`, "--pin", pin)
+    expect(refused.code).toBe(76)
+  })
+})
+
+test("a broker that does not answer is kept and said, and corrected when it is there", async () => {
+  const bob = newUser()
+  const made = await init(bob, "--broker", await deadAddress())
+  expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("mqttchat config set broker")])
+  const unsure = await bob.run(["config", "set", "broker", address])
+  expect([unsure.code, unsure.stderr]).toEqual([64, expect.stringContaining(`--pin ${pin}`)])
+  await bob.runJson("config", "set", "broker", address, "--pin", pin)
+  expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" }, broker: address }])
+})
+
+test("a name that leads nowhere is kept and said", async () => {
+  const made = await init(newUser(), "--broker", "no-such-broker.invalid")
+  expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("the address is kept")])
+})
+
+test("a wrong pin is corrected, both are shown, and a daemon takes it over", async () => {
+  const bob = newUser()
+  const wrong = "00".repeat(16)
+  await bob.runJson(
+    "init",
+    "--name",
+    "bob",
+    "--no-passphrase",
+    "--broker",
+    await deadAddress(),
+    "--pin",
+    wrong,
+  )
+  const daemon = bob.start(["daemon"])
+  await daemon.prints(/daemon running/)
+  const unsure = await bob.run(["config", "set", "broker", address])
+  expect([unsure.code, unsure.stderr]).toEqual([64, expect.stringContaining(wrong)])
+  expect(unsure.stderr).toContain(pin)
+  const corrected = await bob.run(["config", "set", "broker", address, "--pin", pin])
+  expect([corrected.code, corrected.stderr]).toEqual([0, expect.stringContaining(wrong)])
+  expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" }, broker: address }])
+  daemon.kill("SIGTERM")
+  await daemon.finished()
+})
+
+test.each([
+  ["config set", (bob: User) => bob.runJson("config", "set", "broker", address, "--pin", pin)],
+  [
+    "pair",
+    async (bob: User) => {
+      const offer = alice.start(["pair", "--json", "--no-qr"])
+      const { offer: carrier } = await offer.waitForOutput(schemaIs("offer"))
+      await bob.runJson("pair", String(carrier))
+      await offer.finished()
+    },
+  ],
+  [
+    "register",
+    async (bob: User) => {
+      const [invited] = await alice.runJson("broker", "invite", "robert", "--no-qr")
+      await bob.runJson("register", String(invited?.["invitation"]))
+    },
+  ],
+])("a broker left for later comes by %s", async (_how, complete) => {
+  const bob = newUser()
+  await bob.runJson("init", "--name", "bob", "--no-passphrase", "--broker", "later")
+  await complete(bob)
+  expect(await bob.runJson("status")).toMatchObject([{ connection: { kind: "online" }, broker: address }])
+})
