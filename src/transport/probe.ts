@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto"
 import { codeOf, Fault, PIN_MISMATCH } from "../errors.ts"
 import { failureOf } from "./failures.ts"
 import { pinOf } from "./pin.ts"
-import { type Spoken, spokenInClear, spokenOver } from "./spoken-protocol.ts"
+import { type Protocol, protocolInClear, protocolOver } from "./detect-protocol.ts"
 import type { BrokerAddress, Trust } from "./transport.ts"
 import { formatAddress } from "../wire/address.ts"
 import { openSocket, type ProvenSocket } from "./trust.ts"
@@ -12,7 +12,7 @@ import { openSocket, type ProvenSocket } from "./trust.ts"
 export type Probe =
   /** A broker that proves what was asked of it; without a pin its certificate is publicly trusted. */
   | { readonly kind: "proven"; readonly trust: ProvenTrust }
-  /** Its certificate leads to this key, which nobody has vouched for yet. */
+  /** Its certificate leads to this key, which the user has not confirmed yet. */
   | { readonly kind: "unknown-authority"; readonly pin: Uint8Array }
   /** It leads to another key than the pin that was given. */
   | { readonly kind: "another-pin"; readonly pin: Uint8Array | undefined }
@@ -22,41 +22,41 @@ export type Probe =
   | { readonly kind: "unusable"; readonly why: Fault }
 
 /** A certificate may have hundreds. */
-const NAMES_SHOWN_MAX = 200
+const NAMES_MAX = 200
 
 type ProvenTrust = Exclude<Trust, { kind: "unproven" }>
 
 /** Goes as far as a stranger can. No credential travels, and without TLS nothing but the question whether this is MQTT. */
 export async function probeBroker(address: BrokerAddress, pin: Uint8Array | undefined): Promise<Probe> {
-  const shown = await attempt(address, { kind: "unproven" })
-  if (shown instanceof Fault) return withoutTls(address, shown)
-  shown.socket.destroy()
-  return pin === undefined ? byName(address, shown) : byPin(address, pin, shown)
+  const unproven = await attempt(address, { kind: "unproven" })
+  if (unproven instanceof Fault) return withoutTls(address, unproven)
+  unproven.socket.destroy()
+  return pin === undefined ? byName(address, unproven) : byPin(address, pin, unproven)
 }
 
-async function byName(address: BrokerAddress, shown: ProvenSocket): Promise<Probe> {
+async function byName(address: BrokerAddress, unproven: ProvenSocket): Promise<Probe> {
   const trust = { kind: "name" } as const
   const proven = await attempt(address, trust)
   if (!(proven instanceof Fault)) return speaking(address, proven, { kind: "proven", trust })
   // only then does its chain lead to an authority that Node knows
-  if (isWrongName(proven)) return { kind: "unusable", why: wrongName(address, shown) }
-  for (const certificate of shown.chain.toReversed()) {
+  if (isWrongName(proven)) return { kind: "unusable", why: wrongName(address, unproven) }
+  for (const certificate of unproven.chain.toReversed()) {
     const pin = pinOf(certificate)
     const pinned = await attempt(address, { kind: "pin", pin })
     if (!(pinned instanceof Fault)) return speaking(address, pinned, { kind: "unknown-authority", pin })
-    if (isWrongName(pinned)) return { kind: "unusable", why: wrongName(address, shown) }
+    if (isWrongName(pinned)) return { kind: "unusable", why: wrongName(address, unproven) }
     if (!isUntrusted(pinned)) return verdictOf(pinned)
   }
   return verdictOf(proven)
 }
 
-async function byPin(address: BrokerAddress, pin: Uint8Array, shown: ProvenSocket): Promise<Probe> {
+async function byPin(address: BrokerAddress, pin: Uint8Array, unproven: ProvenSocket): Promise<Probe> {
   const trust = { kind: "pin", pin } as const
   const proven = await attempt(address, trust)
   if (!(proven instanceof Fault)) return speaking(address, proven, { kind: "proven", trust })
-  if (isWrongName(proven)) return { kind: "unusable", why: wrongName(address, shown) }
+  if (isWrongName(proven)) return { kind: "unusable", why: wrongName(address, unproven) }
   if (codeOf(proven.cause) !== PIN_MISMATCH) return verdictOf(proven)
-  const top = shown.chain.at(-1)
+  const top = unproven.chain.at(-1)
   return { kind: "another-pin", pin: top === undefined ? undefined : pinOf(top) }
 }
 
@@ -76,13 +76,13 @@ async function attempt(address: BrokerAddress, trust: Trust): Promise<ProvenSock
 
 /** A server of something else may have a certificate, too. One that says nothing may want a certificate first. */
 async function speaking(address: BrokerAddress, { socket }: ProvenSocket, found: Probe): Promise<Probe> {
-  const spoken = await spokenOver(socket)
-  if (spoken === "mqtt" || spoken === "nothing") return found
-  return { kind: "unusable", why: notMqtt(address, spoken) }
+  const protocol = await protocolOver(socket)
+  if (protocol === "mqtt" || protocol === "nothing") return found
+  return { kind: "unusable", why: notMqtt(address, protocol) }
 }
 
-function notMqtt(address: BrokerAddress, spoken: Spoken | undefined): Fault {
-  return notUsable(address, spoken === "http" ? "HTTP over TLS, not MQTT" : "TLS, but not MQTT")
+function notMqtt(address: BrokerAddress, protocol: Protocol | undefined): Fault {
+  return notUsable(address, protocol === "http" ? "HTTP over TLS, not MQTT" : "TLS, but not MQTT")
 }
 
 /** No TLS came about: because nothing is there, or because something else is. */
@@ -91,7 +91,7 @@ async function withoutTls(address: BrokerAddress, why: Fault): Promise<Probe> {
   if (typeof code === "string" && UNREACHABLE.has(code)) return { kind: "silent", why }
   if (code === NO_SUCH_PROTOCOL) return { kind: "unusable", why: notMqtt(address, undefined) }
   if (code === OTHER_VERSION) return { kind: "unusable", why: notUsable(address, OLDER_TLS) }
-  switch (await spokenInClear(address)) {
+  switch (await protocolInClear(address)) {
     case "mqtt":
       return { kind: "unusable", why: notUsable(address, "MQTT without TLS") }
     case "http":
@@ -155,7 +155,7 @@ const CHAIN_ERRORS: ReadonlySet<string> = new Set([
 
 function wrongName(address: BrokerAddress, { chain: [leaf] }: ProvenSocket): Fault {
   const names = leaf === undefined ? undefined : new X509Certificate(leaf).subjectAltName
-  const given = names?.replaceAll(/DNS:|IP Address:/g, "").slice(0, NAMES_SHOWN_MAX) ?? "no name"
+  const given = names?.replaceAll(/DNS:|IP Address:/g, "").slice(0, NAMES_MAX) ?? "no name"
   const why = `the certificate at ${formatAddress(address)} is for another name: ${given}`
   return new Fault("protocol", why, "use a name that it is for")
 }

@@ -12,7 +12,7 @@ const SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 const CHAIN_MAX = 8
 
 /**
- * The check of a certificate whose chain leads to a pinned key. OpenSSL has checked chain, dates and purpose before. The
+ * [W-48] The check of a certificate whose chain leads to a pinned key. OpenSSL has checked chain, dates and purpose before. The
  * pin identifies the broker and its address may change, so another name is no reason to refuse it, with two exceptions:
  * of an authority that anyone can be a customer of, the name is all that tells the broker from another customer; and a
  * certificate without any purpose could be a client's.

@@ -1,4 +1,6 @@
 import { once } from "node:events"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { createServer, type AddressInfo, type Server } from "node:net"
 import { createServer as createTlsServer } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -131,6 +133,27 @@ describe("init tries the broker, and makes no profile where it finds", () => {
     const refused = await init(newUser(), "--broker", `${address},127.0.0.1:${other.port}`, "--pin", pin)
     expect(refused.code).toBe(76)
   })
+})
+
+/** A broker whose authority this machine trusts by itself, as the public ones are. */
+async function publicBroker(name: string): Promise<{ at: string; env: NodeJS.ProcessEnv }> {
+  const authority = await makeAuthority()
+  const { certificate, key } = await makeServerCertificate(authority, [name])
+  const server = await startScriptedServer({ cert: certificate, key }, () => CONNACK(0))
+  servers.push(server)
+  const file = join(fixture.folder, `${name}.pem`)
+  writeFileSync(file, authority.caCertificate)
+  return { at: `localhost:${server.port}`, env: { NODE_EXTRA_CA_CERTS: file } }
+}
+
+test("a publicly trusted broker needs no pin, but the right name", async () => {
+  const [right, wrong] = [await publicBroker("localhost"), await publicBroker("chat.example.org")]
+  const command = ["init", "--name", "bob", "--no-passphrase", "--broker"]
+  const bob = newUser()
+  expect((await bob.run([...command, right.at], { env: right.env })).code).toBe(0)
+  expect(await bob.runJson("config", "get", "broker.pin")).toMatchObject([{ value: null }])
+  const refused = await newUser().run([...command, wrong.at], { env: wrong.env })
+  expect([refused.code, refused.stderr]).toEqual([76, expect.stringContaining("chat.example.org")])
 })
 
 test("a broker that does not answer is kept and said, and corrected when it is there", async () => {

@@ -53,7 +53,7 @@ async function exchange(from: User, to: User, text: string): Promise<void> {
 }
 
 describe("Alice's broker has another address", () => {
-  test("Bob sets it, and only where the broker's key is proved", async () => {
+  test("Bob sets it, and only where the broker's key is proved [W-48]", async () => {
     const mallory = fixture.user("mallory")
     await initHost(mallory)
     const hers = await startBroker(mallory)

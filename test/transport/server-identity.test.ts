@@ -79,7 +79,7 @@ const WRONG_NAME = {
 }
 const WRONG_PURPOSE = { kind: "stopped", why: { code: "protocol", cause: { code: "INVALID_PURPOSE" } } }
 
-test("a broker that got another address is the same broker: its certificate names the old one", async () => {
+test("a broker that got another address is the same broker: its certificate names the old one [W-48]", async () => {
   expect(await seen(await leaf(OLD_ADDRESS, [serverAuth]))).toMatchObject({ kind: "online" })
 })
 
@@ -99,7 +99,7 @@ test.each([
     [serverAuth, clientAuth],
     { kind: "online" },
   ],
-] as const)("%s of the pinned authority", async (_what, name, purposes, result) => {
+] as const)("%s of the pinned authority [W-48]", async (_what, name, purposes, result) => {
   expect(await seen(await leaf(name, purposes))).toMatchObject(result)
 })
 
@@ -120,7 +120,7 @@ async function seenWith(authorities: string, port: number): Promise<string> {
   return (await run(process.execPath, [actorFile("pinned"), String(port), pin], { env })).stdout
 }
 
-test("of an authority that this machine trusts by itself, anyone can be a customer: the name counts", async () => {
+test("of an authority that this machine trusts by itself, anyone can be a customer: the name counts [W-48]", async () => {
   const elsewhere = await serve(await leaf(OLD_ADDRESS, [serverAuth]))
   const here = await serve(await leaf("127.0.0.1", [serverAuth]))
   const { caCertificate } = fixture.authority

@@ -47,7 +47,7 @@ export function typedPin(pin: string | undefined): Uint8Array | undefined {
 }
 
 /**
- * Tries each address and finds out how the broker proves itself. What nobody has vouched for is shown and asked about;
+ * Tries each address and finds out how the broker proves itself. A pin that the user has not given is shown and asked about;
  * without a terminal the pin has to be typed: fault `usage`. Faults `protocol` for what is no broker, or another one. A
  * broker that does not answer is no fault: it proves itself when it does.
  */

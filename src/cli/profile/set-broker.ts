@@ -90,7 +90,7 @@ type Saving = {
   readonly options: SetBrokerOptions
 }
 
-/** An account is in the key file, so whoever has the keys open has to save it. */
+/** An account is in the key file, so it is saved by the process that has the keys open. */
 async function save(
   context: Context,
   { known, settings, options }: Saving,

@@ -4,10 +4,10 @@ import type { Address } from "../../wire/address.ts"
 import { NO_EVENTS, openInboxConnection, type InboxConnection } from "../connection/inbox-connection.ts"
 import type { ClosableConnection, Ports } from "../state/ports.ts"
 
-type Dialled = Pick<ConnectTarget, "address" | "trust">
+type GuestTarget = Pick<ConnectTarget, "address" | "trust">
 
 /** A guest's connection, online. Rejects with the fault of the first try. */
-export async function dialGuest(ports: Ports, broker: Dialled): Promise<ClosableConnection> {
+export async function dialGuest(ports: Ports, broker: GuestTarget): Promise<ClosableConnection> {
   const { connection, state } = await tryAsGuest(ports, broker)
   if (state.kind === "online") return connection
   await connection.close()
@@ -31,7 +31,7 @@ export async function whyUnproven(
 
 type Tried = { readonly connection: InboxConnection; readonly state: ConnectionState }
 
-function tryAsGuest(ports: Ports, broker: Dialled): Promise<Tried> {
+function tryAsGuest(ports: Ports, broker: GuestTarget): Promise<Tried> {
   const target: ConnectTarget = { ...broker, credential: { kind: "guest" } }
   return new Promise((resolve) => {
     const connection = openInboxConnection(ports.connect, target, {

@@ -13,20 +13,20 @@ const TLS_ALERT = 0x15
 const ID_BYTES = 6
 
 /** What a server answers to MQTT: "nothing" if it says nothing, or hangs up. */
-export type Spoken = "mqtt" | "http" | "tls" | "something else" | "nothing"
+export type Protocol = "mqtt" | "http" | "tls" | "something else" | "nothing"
 
 /** What a server speaks without TLS. It learns nothing: no name, no account, an id that is thrown away. */
-export function spokenInClear(address: BrokerAddress): Promise<Spoken> {
+export function protocolInClear(address: BrokerAddress): Promise<Protocol> {
   const socket = connect(address)
-  return spokenOver(socket, new Promise((resolve) => socket.once("connect", resolve)))
+  return protocolOver(socket, new Promise((resolve) => socket.once("connect", resolve)))
 }
 
 /** What the other end of this stream speaks. The stream is destroyed. */
-export async function spokenOver(
+export async function protocolOver(
   stream: Duplex,
   open: Promise<unknown> = Promise.resolve(),
-): Promise<Spoken> {
-  const answer = new Promise<Spoken>((resolve) => {
+): Promise<Protocol> {
+  const answer = new Promise<Protocol>((resolve) => {
     const timer = setTimeout(() => resolve("nothing"), ANSWER_MS)
     stream.on("error", () => resolve("nothing"))
     stream.once("close", () => {
@@ -36,12 +36,12 @@ export async function spokenOver(
     stream.once("data", (bytes: Buffer) => resolve(protocolOf(bytes)))
   })
   void open.then(() => stream.write(connectPacket()))
-  const spoken = await answer
+  const protocol = await answer
   stream.destroy()
-  return spoken
+  return protocol
 }
 
-function protocolOf(bytes: Buffer): Spoken {
+function protocolOf(bytes: Buffer): Protocol {
   if (bytes[0] === CONNACK) return "mqtt"
   if (bytes[0] === TLS_ALERT) return "tls"
   return bytes.subarray(0, 5).toString("latin1") === "HTTP/" ? "http" : "something else"
