@@ -39,12 +39,16 @@ type AccountCredential = Extract<StoredCredential, { kind: "account" }>
 
 /** Makes a profile: identity, database key and where its broker is. Fault `exists` if there is one. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
-  refuseExisting(context, "init", options.broker)
+  refuseExisting(context, "init", isAddress(options.broker))
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)
   const initialBroker = await initialBrokerOf(context, await chosenBroker(context, options), options)
   await createProfile(context, { name, passphrase, initialBroker })
   await printNextStep(context, initialBroker.settings.here, initialBroker.settings.broker !== undefined)
+}
+
+function isAddress(broker: string | undefined): boolean {
+  return broker !== undefined && broker !== "here" && broker !== "later"
 }
 
 /** A short init for `pair` and `register`: the broker comes with the pairing or the invitation. */

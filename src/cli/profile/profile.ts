@@ -18,11 +18,11 @@ export function hasProfile({ paths }: Context): boolean {
   return existsSync(paths.keyFile)
 }
 
-/** Fault `exists`. `broker`: the user has named one. */
-export function refuseExisting(context: Context, other: string, broker?: string): void {
+/** Fault `exists`. `namesBroker`: the user may have wanted to change only that. */
+export function refuseExisting(context: Context, other: string, namesBroker = false): void {
   if (!hasProfile(context)) return
   const message = `the profile ${context.profile} exists already (${context.paths.keyFile}) and is never overwritten`
-  const move = broker === undefined ? "" : ", or to change its broker: mqttchat config set broker HOST[:PORT]"
+  const move = namesBroker ? ", or to change its broker: mqttchat config set broker HOST[:PORT]" : ""
   throw new Fault("exists", message, `mqttchat --profile OTHER ${other}${move}`)
 }
 
