@@ -1,6 +1,8 @@
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
+import { networkInterfaces } from "node:os"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { formatInvitationLink, parseInvitationLink } from "../../src/wire/invitation-link.ts"
+import { decodeInvitation, encodeInvitation } from "../../src/wire/registration.ts"
 import { deviceOf, invitationFor } from "./membership.ts"
 import {
   initHost,
@@ -11,6 +13,9 @@ import {
   startBroker,
   type User,
 } from "./scenario-fixture.ts"
+
+/** Of a network for documentation (RFC 5737): no machine has it. */
+const LEFT = "203.0.113.9"
 
 const fixture = new ScenarioFixture()
 let alice: User
@@ -139,6 +144,22 @@ describe("Alice's broker has another address", () => {
     expect(hers.at(-1)).toMatchObject({ broker: address, invitationUsed: true })
   })
 
+  test("even an invitation that has expired names its broker's address", async () => {
+    const link = parseInvitationLink(await invitationFor(alice, "dora"))
+    const address = await move()
+    const [host = "", port] = address.split(":")
+    const invitation = decodeInvitation(link?.invitation ?? new Uint8Array())
+    if (link === undefined || invitation === undefined) throw new Error("no invitation")
+    const expired = encodeInvitation({ ...invitation, expiresAt: 1 })
+    const moved = formatInvitationLink({
+      ...link,
+      address: { host, port: Number(port) },
+      invitation: expired,
+    })
+    await bob.runJson("register", moved)
+    expect(await brokerOf(bob)).toBe(address)
+  })
+
   test("an invitation with another pin changes nothing", async () => {
     const link = parseInvitationLink(await invitationFor(alice, "dave"))
     if (link === undefined) throw new Error("no invitation")
@@ -148,6 +169,18 @@ describe("Alice's broker has another address", () => {
     expect((await bob.run(["register", changed])).code).not.toBe(0)
     expect(await brokerOf(bob)).toBe(before)
     await bob.runJson("config", "set", "broker", address)
+  })
+
+  test("a broker that is started again after its laptop got another address listens there", async () => {
+    broker.kill("SIGTERM")
+    await broker.finished()
+    const file = alice.file("broker/address.json")
+    const known = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>
+    writeFileSync(file, JSON.stringify({ ...known, host: LEFT, listen: LEFT }))
+    broker = alice.start(["broker", "--port", "0", "--json"])
+    const isOnNetwork = Object.values(networkInterfaces()).some((found) => found?.some((it) => !it.internal))
+    if (isOnNetwork) await broker.prints(new RegExp(`the address of this laptop was ${LEFT} and is now`))
+    else expect((await broker.finished()).code).toBe(69)
   })
 
   test("people on the network are told the name of its machine as well", async () => {

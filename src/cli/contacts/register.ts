@@ -1,4 +1,7 @@
+import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
+import { readSettings } from "../../settings.ts"
+import type { BrokerProof } from "../../wire/access.ts"
 import { parseCode } from "../../pairing/code.ts"
 import { display, safe } from "../../wire/text.ts"
 import { formatInvitationLink } from "../../wire/invitation-link.ts"
@@ -15,13 +18,18 @@ export type RegisterOptions = {
   readonly passphrase: boolean
 }
 
+function isOurBroker({ paths }: Context, proof: BrokerProof): boolean {
+  const trust = readSettings(paths.settings)?.broker?.trust
+  return trust?.kind === "pin" && proof.kind === "pin" && trust.pin === toHex(proof.pin)
+}
+
 /**
  * Registers this laptop at a broker, with an invitation from its operator or a code from another device of the same
  * user. Makes a profile first if there is none.
  */
 export async function register(context: Context, typed: string, options: RegisterOptions): Promise<void> {
   const text = await readInvitationText(typed)
-  const line = readInvitation(text)
+  const line = readInvitation(text, ({ proof }) => isOurBroker(context, proof))
   if (line === undefined && parseCode(text).kind === "code") {
     const { name: myName, passphrase } = options
     const pairOptions = {

@@ -62,5 +62,8 @@ export function onlineHint(
   if (readSettings(paths.settings)?.here === true) return "mqttchat broker"
   return connection.kind === "none"
     ? "mqttchat pair CODE@HOST, with a code from someone who has a broker"
-    : connection.hint
+    : (connection.hint ?? MOVED)
 }
+
+/** A machine that is switched off and one that has moved look the same from here. */
+const MOVED = "if the broker has another address now: mqttchat config set broker HOST[:PORT]"

@@ -13,15 +13,21 @@ export async function readInvitationText(typed: string): Promise<string> {
   return existsSync(typed) ? readSmallText(typed, INVITATION_BYTES_MAX) : typed
 }
 
-/** Undefined for what is not an invitation. Faults `bad-data` for one that is cut off, `refused` for an expired one. */
-export function readInvitation(text: string): InvitationLink | undefined {
+/**
+ * Undefined for what is not an invitation. Faults `bad-data` for one that is cut off, `refused` for an expired one, unless
+ * it leads back to our own broker: its address is still good.
+ */
+export function readInvitation(
+  text: string,
+  leadsBack: (line: InvitationLink) => boolean = () => false,
+): InvitationLink | undefined {
   if (!isInvitationLink(text)) return undefined
   const line = parseInvitationLink(text)
   const invitation = line && decodeInvitation(line.invitation)
   if (line === undefined || invitation === undefined) {
     throw new Fault("bad-data", "this invitation is cut off or changed", "copy all of it, in quotes")
   }
-  if (invitation.expiresAt * 1000 > Date.now()) return line
+  if (invitation.expiresAt * 1000 > Date.now() || leadsBack(line)) return line
   throw new Fault(
     "refused",
     "this invitation has expired",
