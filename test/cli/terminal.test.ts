@@ -138,6 +138,28 @@ describe("pair at two terminals", () => {
     expect(await cli.run([...alice, "send", "bob", "sorry"])).toMatchObject({ code: 0 })
     expect((await cli.run([...bob, "inbox"])).stdout).toMatch(/ alice: sorry\n$/)
   })
+
+  it("does not leave a contact VERIFIED who is paired again, at No as at Ctrl+C", async () => {
+    const cli = new CliFixture()
+    await paired(cli)
+    for (const ending of [`n${ENTER}`, CTRL_C]) {
+      await cli.run([...alice, "verify", "bob", "--yes"])
+      expect((await cli.run([...alice, "contacts"])).stdout).toMatch(/^VERIFIED .* bob$/m)
+      const atAlice = new Terminal(cli, [...alice, "pair"])
+      const [, carrier = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
+      await cli.run([...bob, "pair", carrier])
+      await atAlice.shows(/Someone has answered/)
+      await atAlice.shows(/same four words\?/)
+      atAlice.type(ending)
+      if (ending !== CTRL_C) {
+        await atAlice.shows(/they differ\?/)
+        atAlice.type(`n${ENTER}`)
+        await atAlice.shows(/bob is UNVERIFIED/)
+      }
+      await atAlice.ended()
+      expect((await cli.run([...alice, "contacts"])).stdout).toMatch(/^UNVERIFIED .* bob$/m)
+    }
+  })
 })
 
 describe("chat at a terminal", () => {

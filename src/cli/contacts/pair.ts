@@ -158,7 +158,7 @@ function outcomeFrom(out: Output, event: PairingEvent): Paired | Fault | undefin
       out.info(safe`Someone has answered: checking whether they have the code`)
       return undefined
     case "pair-guessed":
-      out.info(safe`That was another code. Yours is still valid, for ${event.left} more wrong answers`)
+      out.warn(safe`That was another code. Yours is still valid, for ${event.left} more wrong answers`)
       return undefined
   }
 }
