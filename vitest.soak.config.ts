@@ -1,14 +1,18 @@
 import { randomInt } from "node:crypto"
 import { defineConfig } from "vitest/config"
 
-/** The fault schedules at length: a quarter of an hour, so apart from `npm test`. */
+/** The fault schedules at length, and ten thousand contacts: a quarter of an hour, so apart from `npm test`. */
 export default defineConfig({
   test: {
     env: {
       MQTTCHAT_SOAK: "yes",
       MQTTCHAT_FAULT_SEED: process.env["MQTTCHAT_FAULT_SEED"] ?? String(randomInt(2 ** 31)),
     },
-    include: ["test/faults/**/*.soak.ts", "test/session/schedule.test.ts"],
+    include: [
+      "test/faults/**/*.soak.ts",
+      "test/session/schedule.test.ts",
+      "test/scenario/many-contacts.test.ts",
+    ],
     globalSetup: "test/build.ts",
     pool: "forks",
     deps: { interopDefault: false },

@@ -33,6 +33,8 @@ export type BrokerStats = {
   readonly connections: Readonly<Record<"device" | "guest" | "registrar" | "refused", number>>
   /** Connections, publications and subscriptions that were turned down. */
   readonly refused: number
+  /** Of those, subscriptions of devices that have as many as they may. */
+  readonly filtersRefused: number
   /** Connections ended before TLS: too many. */
   readonly turnedAway: number
   readonly failedHandshakes: number
@@ -136,7 +138,7 @@ async function startParts(setup: BrokerSetup): Promise<BrokerParts> {
     return may
   }
   const offlineQueues = await openOfflineQueues(setup.journalPath, setup.registrarId, {
-    maySubscribe: (client, filter) => sessions.maySubscribe(client, filter),
+    isSubscribed: (client, filter) => sessions.isSubscribed(client, filter),
     maySend,
   })
   const aedes = await startAedes(setup, { sessions, offlineQueues, received, maySend })
@@ -195,8 +197,8 @@ async function startAedes(
   }
   const aedes = new Router(options, (packet) => offlineQueues.bypassesRouting(packet))
   await aedes.listen()
+  aedes.on("unsubscribe", (filters, client) => sessions.unsubscribed(client, filters))
   aedes.on("subscribe", (_filters, client) => sessions.subscribed(client))
-  aedes.on("unsubscribe", (topics, client) => sessions.unsubscribed(client, topics))
   aedes.on("clientReady", (client) => offlineQueues.connected(client))
   aedes.on("clientDisconnect", (client) => offlineQueues.disconnected(client))
   return aedes

@@ -55,6 +55,7 @@ function metricsText(stats: BrokerStats): string {
 function trafficMetrics({
   connections,
   refused,
+  filtersRefused,
   turnedAway,
   failedHandshakes,
   received,
@@ -68,6 +69,12 @@ function trafficMetrics({
       "counter",
       "Connections, messages and subscriptions turned down",
       ["", refused],
+    ],
+    [
+      "mqttchat_refused_filters_total",
+      "counter",
+      "Subscriptions turned down: their device has as many as it may",
+      ["", filtersRefused],
     ],
     ["mqttchat_turned_away_total", "counter", "Connections ended before TLS: too many", ["", turnedAway]],
     ["mqttchat_failed_handshakes_total", "counter", "TLS handshakes that failed", ["", failedHandshakes]],

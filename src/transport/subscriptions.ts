@@ -21,6 +21,8 @@ export class Subscriptions {
   readonly #subscriptions = new Map<string, Subscription>()
   /** Ended while the link was down: the broker's session still has them. */
   readonly #pendingUnsubscribes = new Set<string>()
+  /** Asked for in this turn: they go out in few packets. */
+  #pendingSubscribes: string[] = []
   #subscriber: Subscriber | undefined
 
   /** A connection is up: all subscriptions are requested again, which is harmless where the session was kept. */
@@ -30,9 +32,8 @@ export class Subscriptions {
     const ended = [...this.#pendingUnsubscribes]
     if (ended.length > 0)
       subscriber.unsubscribe(ended, () => ended.forEach((topic) => this.#pendingUnsubscribes.delete(topic)))
-    const topics = [...this.#subscriptions.keys()]
-    for (let at = 0; at < topics.length; at += BATCH_MAX)
-      this.#request(subscriber, topics.slice(at, at + BATCH_MAX))
+    this.#pendingSubscribes = []
+    this.#requestAll(subscriber, [...this.#subscriptions.keys()])
   }
 
   pause(): void {
@@ -54,7 +55,8 @@ export class Subscriptions {
     this.#subscriptions.set(topic, subscription)
     return new Promise((resolve, reject) => {
       subscription.waiters.push({ resolve, reject })
-      if (isNew && this.#subscriber !== undefined) this.#request(this.#subscriber, [topic])
+      if (!isNew || this.#subscriber === undefined) return
+      if (this.#pendingSubscribes.push(topic) === 1) queueMicrotask(() => this.#requestPending())
     })
   }
 
@@ -70,6 +72,17 @@ export class Subscriptions {
       return Promise.resolve()
     }
     return new Promise((resolve) => subscriber.unsubscribe([topic], resolve))
+  }
+
+  #requestPending(): void {
+    const topics = this.#pendingSubscribes.filter((topic) => this.#subscriptions.has(topic))
+    this.#pendingSubscribes = []
+    if (this.#subscriber !== undefined) this.#requestAll(this.#subscriber, topics)
+  }
+
+  #requestAll(subscriber: Subscriber, topics: readonly string[]): void {
+    for (let at = 0; at < topics.length; at += BATCH_MAX)
+      this.#request(subscriber, topics.slice(at, at + BATCH_MAX))
   }
 
   #request(subscriber: Subscriber, topics: readonly string[]): void {

@@ -18,7 +18,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "mqttchat-office-"))
   asked = 0
   queues = await openOfflineQueues(join(folder, "queues.journal"), "registrar", {
-    maySubscribe: () => ++asked > 0,
+    isSubscribed: () => ++asked > 0,
     maySend: () => true,
   })
 })

@@ -29,6 +29,8 @@ export class FakeBroker {
   tamper: Tamper = NO_TAMPERING
   /** Whether a message is refused, though the connection is up. */
   refuses: () => boolean = () => false
+  /** Whether a subscription is refused. */
+  refusesFilter: (topic: string) => boolean = () => false
   #open = true
   #guests = 0
   #activity = 0
@@ -194,6 +196,7 @@ class FakeConnection implements Transport {
 
   subscribe = (topic: string): Promise<void> =>
     this.#whenOnline(() => {
+      if (this.#broker.refusesFilter(topic)) throw new Fault("refused", "the broker does not grant it")
       this.#topics.add(topic)
       this.#broker.session(this.id).topics.add(topic)
     })

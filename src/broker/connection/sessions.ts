@@ -7,6 +7,7 @@ import { type Debug, type DebugFields, NO_DEBUG } from "../../debug/debug.ts"
 import { shortId } from "../../debug/fields.ts"
 import { fromBase64url } from "../../crypto/bytes.ts"
 import { type Authentication, authenticate } from "./authentication.ts"
+import { FilterLimiter } from "../limits/filter-limiter.ts"
 import { GuestLimiter, type GuestLimits } from "../limits/guest-limiter.ts"
 import { DeviceBudgets, UNLIMITED } from "../limits/packet-rates.ts"
 import type { PacketBudget } from "../limits/packet-scanner.ts"
@@ -33,6 +34,8 @@ export type SessionsSetup = {
   /** Whose device it is: the devices of one member share its nameplates. Left out, each is its own. */
   readonly memberOf?: (device: string) => string
   readonly observe?: Observe
+  /** A device has as many subscriptions as it may; told once a connection. */
+  readonly onFiltersFull?: (device: string, filtersMax: number) => void
   readonly debug?: Debug
 }
 
@@ -48,6 +51,13 @@ type ClientSession = {
   isOver?: boolean
 }
 type Refusal = { readonly code: number; readonly why: string }
+
+export type SessionsStats = {
+  readonly connections: Readonly<Record<Authentication["kind"], number>>
+  readonly refused: number
+  /** Of those, subscriptions of devices that have as many as they may. */
+  readonly filtersRefused: number
+}
 
 /** Who may do what: hooks of aedes, over the access rules and the guests' gate. */
 export class ClientSessions {
@@ -67,6 +77,7 @@ export class ClientSessions {
   readonly #sessions = new WeakMap<object, ClientSession>()
   /** By device id. */
   readonly #sockets = new Map<string, Set<TLSSocket>>()
+  readonly #filterLimiter: FilterLimiter
   #guests = 0
   readonly #connections = { device: 0, guest: 0, registrar: 0, refused: 0 }
   #refused = 0
@@ -80,6 +91,7 @@ export class ClientSessions {
     this.#guestConnectionMaxMs = setup.guestLimits.connectionMaxMs
     this.#certificateLimiter = new RateLimiter(setup.limits.perCertificate)
     this.#deviceBudgets = new DeviceBudgets(setup.limits.perDevice, Date.now)
+    this.#filterLimiter = new FilterLimiter(setup.limits.filtersMax, setup.onFiltersFull)
     this.#keepalive = setup.limits.keepalive
     this.#observe = setup.observe ?? (() => undefined)
     this.#debug = setup.debug ?? NO_DEBUG
@@ -106,8 +118,12 @@ export class ClientSessions {
   }
 
   /** Open connections by who is at the other end, and what was turned down so far. */
-  stats(): { connections: Readonly<Record<Authentication["kind"], number>>; refused: number } {
-    return { connections: { ...this.#connections }, refused: this.#refused }
+  stats(): SessionsStats {
+    return {
+      connections: { ...this.#connections },
+      refused: this.#refused,
+      filtersRefused: this.#filterLimiter.refused,
+    }
   }
 
   /**
@@ -199,21 +215,27 @@ export class ClientSessions {
     const may =
       authentication.kind !== "refused" &&
       maySubscribe(authentication, filter) &&
-      (session.nameplates?.take(filter, Date.now()) ?? true)
+      (session.nameplates?.take(filter, Date.now()) ?? true) &&
+      this.#filterLimiter.add(client, filter)
     this.#note("subscribe", session, { allowed: may })
     if (!may) this.#refused += 1
     if (!may && authentication.kind === "guest") session.isOver = true
     return may
   }
 
+  /** Whether the client asked for this filter and may have it. */
+  isSubscribed(client: Client, filter: string): boolean {
+    return this.#filterLimiter.has(client, filter)
+  }
+
+  unsubscribed(client: Client, filters: readonly string[]): void {
+    this.#filterLimiter.remove(client, filters)
+    this.#sessionOf(client).nameplates?.leave(filters)
+  }
+
   /** The client has its SUBACK: a guest that was refused something is not heard again. */
   subscribed({ conn }: Client): void {
     if (this.#sessions.get(conn)?.isOver === true) conn.end(() => conn.destroy())
-  }
-
-  /** Frees the nameplates among what a client has unsubscribed from. */
-  unsubscribed(client: Client, topics: readonly string[]): void {
-    this.#sessionOf(client).nameplates?.leave(topics)
   }
 
   /** Checked again for each forwarded message, independent of subscriptions. */

@@ -14,6 +14,8 @@ export type Limits = {
   readonly perCertificate: RateLimit
   /** A TLS handshake, a WebSocket upgrade or a CONNECT that takes longer is not from a working client. */
   readonly connectTimeoutMs: number
+  /** Subscriptions of one device; more are refused by SUBACK. */
+  readonly filtersMax: number
   /** Of one device certificate, over all its connections. */
   readonly perDevice: PacketRates
   /** Seconds. A client that asks for another keepalive is held to the nearest of these. */
@@ -28,6 +30,9 @@ const AT_ONCE = 2_000
 /** Guests of many addresses leave three quarters of all connections to devices. */
 const GUESTS_AT_ONCE = 512
 
+/** Each mailbox of a device is a filter of its own: ten thousand contacts, offers, and a registration answer. */
+const FILTERS_MAX = 12_000
+
 /** The limits in use, with so many connections at once from one address. */
 export function limitsFor(perAddress: number = PER_ADDRESS): Limits {
   return {
@@ -40,6 +45,7 @@ export function limitsFor(perAddress: number = PER_ADDRESS): Limits {
     },
     perCertificate: { atOnce: 4, perMinute: 60 },
     connectTimeoutMs: 10_000,
+    filtersMax: FILTERS_MAX,
     perDevice: DEVICE_RATES,
     // Twenty minutes: who says nothing for half an hour is gone, and some clients never ping by themselves.
     keepalive: { min: 10, max: 1_200 },

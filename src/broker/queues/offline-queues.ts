@@ -4,15 +4,7 @@ import { takeMessageId } from "../aedes-internals.ts"
 import { type Journal, type JournalStats, openJournal } from "./journal.ts"
 import type { JournalRecord } from "./journal-record.ts"
 import { publishPacket } from "./publish-packet.ts"
-import {
-  type Filter,
-  FILTERS_MAX,
-  isInbox,
-  isPersisted,
-  Queues,
-  type QueuesStats,
-  type Delivery,
-} from "./queues.ts"
+import { type Filter, isInbox, isPersisted, Queues, type QueuesStats, type Delivery } from "./queues.ts"
 import { DAY_MS } from "../../time-units.ts"
 
 /** Frames under way to one device; the next goes out when the oldest is acknowledged. */
@@ -26,8 +18,8 @@ type Packet = { readonly cmd?: string; readonly messageId?: number }
 
 /** What we ask about a client in addition to aedes. */
 export type Permissions = {
-  /** Again for every filter that is to be remembered. */
-  readonly maySubscribe: (client: Client, filter: string) => boolean
+  /** Asked for every filter that is to be remembered: aedes hands over the refused ones too. */
+  readonly isSubscribed: (client: Client, filter: string) => boolean
   /** Again for every message that is about to be sent. */
   readonly maySend: (client: Client, topic: string, bytes: number) => boolean
 }
@@ -175,9 +167,8 @@ export class OfflineQueues {
       const known = new Map(this.#queues.filtersOf(client.id).map(({ topic, qos }) => [topic, qos]))
       const fresh = filters.filter(
         ({ topic, qos }) =>
-          known.get(topic) !== qos && isPersisted(topic) && this.#permissions.maySubscribe(client, topic),
+          known.get(topic) !== qos && isPersisted(topic) && this.#permissions.isSubscribed(client, topic),
       )
-      if (known.size + fresh.length > FILTERS_MAX) throw new Error("too many subscriptions")
       await Promise.all(
         fresh.map(({ topic, qos }) =>
           this.#journal.commit({ kind: "subscribed", session: client.id, filter: topic, qos }),

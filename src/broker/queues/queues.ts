@@ -8,8 +8,6 @@ export const QUEUE_MAX_BYTES = 64 * 1024 * 1024
 export const ALL_QUEUES_MAX_BYTES = 512 * 1024 * 1024
 /** What each may hold once all together fill half of it, or eight devices of one member could leave no room for others. */
 export const SHARE_MAX_BYTES = 1024 * 1024
-/** Each mailbox of a device may be a filter of its own. */
-export const FILTERS_MAX = 2_000
 
 export type Filter = { readonly topic: string; readonly qos: number }
 

@@ -122,6 +122,7 @@ async function startEmbeddedBroker(
     debug: context.debug,
     mayConnect: mayConnect(setup.ledger),
     memberOf: memberOf(setup.ledger),
+    onFiltersFull: filtersReporter(context, setup.ledger),
     ...(options.watch === true ? { observe: watcher(context) } : {}),
   })
   await keepCertificateValid(context, broker, makeCertificate)
@@ -149,6 +150,17 @@ function troubleReporter({ out }: Context): (fault: Fault) => void {
     if (performance.now() - warnedAt < TROUBLE_EVERY_MS) return
     warnedAt = performance.now()
     out.warn(safe`${display(message)}: nothing is acknowledged, so senders keep their messages`)
+  }
+}
+
+/** The device hears it by SUBACK; only the operator can do something about it. */
+function filtersReporter({ out }: Context, { state }: Ledger): (device: string, filtersMax: number) => void {
+  return (id, filtersMax) => {
+    const user = state.devices.get(id)?.user
+    const name = (user === undefined ? undefined : state.users.get(user)?.name) ?? "a device"
+    out.warn(
+      safe`${display(name)} has ${filtersMax} subscriptions, the most that this broker keeps: further contacts cannot reach it`,
+    )
   }
 }
 

@@ -18,6 +18,10 @@ export async function status(context: Context): Promise<void> {
   out.data(safe`broker    ${display(found.broker ?? "none")}`)
   out.data(safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`)
   out.data(safe`outbox    ${outboxText(found)}`)
+  if (found.refusedMailboxes > 0)
+    out.data(
+      safe`mailboxes ${found.refusedMailboxes} refused by the broker: those contacts cannot reach you until you forget or block others`,
+    )
   if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that are not from a contact`)
   const hint = connection.kind === "online" ? undefined : onlineHint(context.paths, connection)
   if (hint !== undefined) out.next(safe`  → ${display(hint)}`)

@@ -16,7 +16,7 @@ const NAME = { kind: "name" } as const
 export function profileCommands(
   parts: EngineParts,
 ): Handlers<"status" | "catch-up" | "reload-settings" | "set-broker" | "register" | "export"> {
-  const { ports, broker, events } = parts
+  const { ports, broker, events, mailboxes } = parts
   return {
     status: async () => {
       const known = ports.config.broker()
@@ -26,6 +26,7 @@ export function profileCommands(
         connection: broker.status(),
         ...(await countWaiting(parts)),
         dropped: events.dropped(),
+        refusedMailboxes: mailboxes.refused(),
         locked: false,
       }
     },

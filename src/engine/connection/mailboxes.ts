@@ -15,6 +15,8 @@ export type Mailboxes = {
   readonly close: (mailbox: Uint8Array) => void
   /** After a new connection: all mailboxes of contacts and offers. */
   readonly openAll: () => void
+  /** Those that the broker has refused on this connection: what is sent there does not arrive. */
+  readonly refused: () => number
   /** `run` is called after each SUBACK of a mailbox. */
   readonly onOpen: (run: () => void) => void
   /** An inbox of ours with this mailbox. Faults `config` without a broker. */
@@ -29,8 +31,13 @@ export type MailboxSource = {
   readonly events: Events
 }
 
+/** Told once; the number is in `status`. */
+const REFUSED =
+  "the broker refuses some of this profile's mailboxes, so those contacts cannot reach it: mqttchat status says how many"
+
 export function openMailboxes({ queue, broker, events }: MailboxSource): Mailboxes {
   const ready = new Set<string>()
+  const refused = new Set<string>()
   let opened: () => void = () => undefined
 
   function topicOf(mailbox: Uint8Array): string | undefined {
@@ -59,21 +66,25 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
       if (fault.code === "unavailable") return
-      events.emit(notice(fault.message))
+      refused.add(toHex(mailbox))
+      if (refused.size === 1) events.emit(notice(REFUSED))
     }
   }
 
   return {
     open,
     inboxAt,
+    refused: () => refused.size,
     onOpen: (run) => (opened = run),
     close: (mailbox) => {
       const topic = topicOf(mailbox)
+      refused.delete(toHex(mailbox))
       if (!ready.delete(toHex(mailbox)) || topic === undefined) return
       void broker.connection()?.unsubscribe(topic)
     },
     openAll: () => {
       ready.clear()
+      refused.clear()
       for (const mailbox of wanted(queue.state())) void openOrReport(mailbox)
     },
     maySend: (entry) => {

@@ -201,6 +201,10 @@ export const status = v.strictObject({
     v.description("messages that the peer has not acknowledged, including the queued ones"),
   ),
   dropped: count,
+  refusedMailboxes: v.pipe(
+    count,
+    v.description("contacts and offers that cannot reach this profile: the broker refuses their mailboxes"),
+  ),
   locked: v.pipe(
     v.boolean(),
     v.description("nothing is sent or received, and the other fields are as they were at locking"),

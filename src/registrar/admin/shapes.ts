@@ -74,6 +74,10 @@ export const brokerStatus = v.strictObject({
   received: traffic,
   sent: traffic,
   refused: v.pipe(count, v.description("connections, messages and subscriptions that were not allowed")),
+  filtersRefused: v.pipe(
+    count,
+    v.description("of those, subscriptions of devices that have as many as the broker keeps"),
+  ),
   turnedAway: v.pipe(count, v.description("connections ended before TLS, because there were too many")),
   failedHandshakes: v.pipe(count, v.description("TLS handshakes that failed")),
   queued: v.strictObject({ sessions: count, frames: count, bytes: count, dropped: count }),
