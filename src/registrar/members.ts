@@ -2,7 +2,8 @@ import { Fault } from "../errors.ts"
 import { newInvitation } from "./decide.ts"
 import type { Signer } from "./issue.ts"
 import type { Ledger } from "./ledger.ts"
-import { uniqueName, isActive } from "./names.ts"
+import { TakenNames } from "../wire/taken-names.ts"
+import { isActive, OPERATOR, requireFitName } from "./names.ts"
 import {
   type Device,
   devicesOf,
@@ -12,26 +13,28 @@ import {
   type User,
 } from "./registry-state.ts"
 
-const OPERATOR = "operator"
-
 /** The ledger, and what an invitation needs. */
 export type Registry = Signer & { readonly ledger: Ledger }
 
 /**
  * A new invitation (72 bytes) for a new person; with `again` for an existing user, as after the loss of a laptop
- * or of an invitation. On disk before it is given out. Faults `exists` and `not-found`.
+ * or of an invitation. A new name that looks like another user's gets a number. On disk before it is given out. Faults
+ * `exists`, `not-found` and `usage`.
  */
 export async function inviteUser(
   registry: Registry,
   { name, again }: { readonly name: string; readonly again: boolean },
-): Promise<{ readonly invitation: Uint8Array; readonly expiresAt: number }> {
+): Promise<{ readonly user: string; readonly invitation: Uint8Array; readonly expiresAt: number }> {
   const { entry, invitation } = await registry.ledger.transact((state) => {
     const known = again ? findUser(state, name) : undefined
-    if (!again && uniqueName(state.users.values(), name) !== name) throw nameTaken(name)
-    const options = { name, by: null, operator: known?.operator ?? false }
+    const options = {
+      name: known === undefined ? newName(state, name, undefined) : name,
+      by: null,
+      operator: known?.operator ?? false,
+    }
     return newInvitation(registry, known === undefined ? options : { ...options, user: known.id })
   })
-  return { invitation, expiresAt: entry.expiresAt }
+  return { user: entry.name, invitation, expiresAt: entry.expiresAt }
 }
 
 /**
@@ -44,7 +47,7 @@ export async function inviteOperator(registry: Registry): Promise<Uint8Array | u
     if (before !== undefined && devicesOf(state, before.id).some((device) => isCurrent(state, device)))
       return NONE
     const options = {
-      name: before?.name ?? uniqueName(state.users.values(), OPERATOR),
+      name: before?.name ?? state.names.free(OPERATOR),
       by: null,
       operator: true,
     }
@@ -58,12 +61,20 @@ const NONE = { entry: undefined, invitation: undefined }
 export async function renameUser(
   { ledger, now }: Pick<Registry, "ledger" | "now">,
   { user, name }: { readonly user: string; readonly name: string },
-): Promise<void> {
-  await ledger.transact((state) => {
+): Promise<string> {
+  const { entry } = await ledger.transact((state) => {
     const { id } = findUser(state, user)
-    if (uniqueName(state.users.values(), name) !== name) throw nameTaken(name)
-    return { entry: { kind: "renamed", at: now(), user: id, name } as const }
+    return { entry: { kind: "renamed", at: now(), user: id, name: newName(state, name, id) } as const }
   })
+  return entry.name
+}
+
+/** The name that the operator chose for this user, with a number where it looks like that of another one. */
+function newName(state: RegistryState, name: string, owner: string | undefined): string {
+  requireFitName(name)
+  const others = [...state.users.values()].filter((user) => user.id !== owner && isActive(user))
+  if (others.some((user) => user.name === name)) throw nameTaken(name)
+  return new TakenNames(others.map((user) => user.name).filter((taken) => taken !== "")).free(name)
 }
 
 /**

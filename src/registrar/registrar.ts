@@ -49,7 +49,11 @@ export type RegistrarSetup = {
   /** How the registrar's own link to the broker goes. */
   readonly onState: (state: ConnectionState) => void
   /** Called for each admitted device; its name is a stranger's text. */
-  readonly onAdmitted: (admitted: { readonly deviceName: string; readonly operator: boolean }) => void
+  /** `user` is the name that the registrar has for its user. */
+  readonly onAdmitted: (
+    device: { readonly deviceName: string; readonly operator: boolean },
+    user: string,
+  ) => void
   /** A device that was replaced is not shut out yet; that is done again when the registrar starts. */
   readonly onTrouble: (why: Fault) => void
   readonly random: Random
@@ -172,8 +176,10 @@ class RequestQueue {
     return opened.sealAnswer(answer, this.#context.random)
   }
 
-  #announceAdmitted({ deviceName, user }: Admitted | Restored): void {
-    this.#setup.onAdmitted({ deviceName, operator: isOperator(this.#setup.ledger.state, user) })
+  #announceAdmitted({ deviceName, user: id }: Admitted | Restored): void {
+    const { state } = this.#setup.ledger
+    const user = state.users.get(id)?.name ?? ""
+    this.#setup.onAdmitted({ deviceName, operator: isOperator(state, id) }, user)
   }
 
   /** The replaced device is disconnected before its successor gets the answer [R-14]. */

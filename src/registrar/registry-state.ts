@@ -1,3 +1,4 @@
+import { TakenNames } from "../wire/taken-names.ts"
 import { uniqueName, isActive } from "./names.ts"
 
 /**
@@ -116,6 +117,8 @@ export type Issued = {
 /** What the ledger adds up to. */
 export type RegistryState = {
   readonly users: ReadonlyMap<string, User>
+  /** The names of the users who were not revoked. */
+  readonly names: Pick<TakenNames, "has" | "free" | "numbered">
   /** By the hash of the secret. */
   readonly invitations: ReadonlyMap<string, Invitation>
   readonly devices: ReadonlyMap<string, Device>
@@ -132,6 +135,7 @@ export type RegistryState = {
 /** A roll that is being read or extended; only its ledger holds it so. */
 export type MutableRegistryState = {
   readonly users: Map<string, User>
+  readonly names: TakenNames
   readonly invitations: Map<string, Invitation>
   readonly devices: Map<string, Device>
   readonly requests: Map<string, number[]>
@@ -144,7 +148,15 @@ export type MutableRegistryState = {
 
 export function emptyRegistryState(): MutableRegistryState {
   const maps = { users: new Map(), invitations: new Map(), devices: new Map(), requests: new Map() }
-  return { ...maps, issued: new Map(), unused: new Set(), membersMayInvite: true, authority: undefined }
+  const names = new TakenNames()
+  return {
+    ...maps,
+    names,
+    issued: new Map(),
+    unused: new Set(),
+    membersMayInvite: true,
+    authority: undefined,
+  }
 }
 
 /** Adds what `entry` says to the roll. */
@@ -163,7 +175,7 @@ export function applyEntry(state: MutableRegistryState, entry: Entry): void {
       applyRenewed(state, entry)
       return
     case "renamed":
-      update(state.users, entry.user, (user) => ({ ...user, name: entry.name }))
+      updateUser(state, entry.user, (user) => ({ ...user, name: entry.name }))
       return
     case "revoked":
       applyRevoked(state, entry)
@@ -182,7 +194,7 @@ export function applyEntry(state: MutableRegistryState, entry: Entry): void {
 function applyInvited(state: MutableRegistryState, entry: Invited): void {
   const { user: id, at, name, operator, by } = entry
   lapse(state, (unused) => unused.user === id && unused.by === by)
-  if (!state.users.has(id)) state.users.set(id, { id, at, name, operator, by, revokedAt: undefined })
+  if (!state.users.has(id)) setUser(state, { id, at, name, operator, by, revokedAt: undefined })
   state.invitations.set(entry.secretHash, { ...entry, admitted: undefined, lapsed: false })
   state.unused.add(entry.secretHash)
   if (by !== null) state.requests.set(by, [...(state.requests.get(by) ?? []), at])
@@ -203,8 +215,8 @@ function applyAdmitted(state: MutableRegistryState, entry: Admitted): void {
     askedAt: before?.askedAt ?? 0,
     disconnected: false,
   })
-  update(state.users, entry.user, (user) =>
-    user.name === "" ? { ...user, name: uniqueName(state.users.values(), entry.deviceName) } : user,
+  updateUser(state, entry.user, (user) =>
+    user.name === "" ? { ...user, name: uniqueName(state.names, entry.deviceName) } : user,
   )
 }
 
@@ -247,7 +259,7 @@ function applyRevoked(
   { at, user: id, device: only }: Extract<Entry, { kind: "revoked" }>,
 ): void {
   if (only === null) {
-    update(state.users, id, (user) => ({ ...user, revokedAt: user.revokedAt ?? at }))
+    updateUser(state, id, (user) => ({ ...user, revokedAt: user.revokedAt ?? at }))
     lapse(state, ({ user }) => user === id)
   }
   for (const { user, device } of [...state.devices.values()]) {
@@ -265,6 +277,22 @@ function lapse(state: MutableRegistryState, which: (invitation: Invitation) => b
     state.invitations.set(key, { ...invitation, lapsed: true })
     state.unused.delete(key)
   }
+}
+
+function updateUser(state: MutableRegistryState, id: string, change: (user: User) => User): void {
+  const user = state.users.get(id)
+  if (user !== undefined) setUser(state, change(user))
+}
+
+function setUser({ users, names }: MutableRegistryState, user: User): void {
+  const before = users.get(user.id)
+  if (before !== undefined && hasName(before)) names.remove(before.name)
+  if (hasName(user)) names.add(user.name)
+  users.set(user.id, user)
+}
+
+function hasName(user: User): boolean {
+  return user.name !== "" && isActive(user)
 }
 
 function update<T>(map: Map<string, T>, key: string, change: (value: T) => T): void {

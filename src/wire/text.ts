@@ -46,14 +46,24 @@ export function display(untrusted: string): SafeText {
 /** An untrusted name or label: one line of at most 32 cells, in one normal form [W-82]. */
 export function displayName(untrusted: string): SafeText {
   const label = withPictures(withoutInvisible(beginning(untrusted)).normalize("NFC")).replaceAll("\n", "␊")
+  const shown = cutToCells(label, NAME_CELLS_MAX)
+  return (shown === label ? shown : `${shown}…`) as SafeText
+}
+
+/** The beginning of a cleaned name that leaves room for something of this width behind it. */
+export function cutName(name: string, width: number): string {
+  return cutToCells(name, NAME_CELLS_MAX - width)
+}
+
+function cutToCells(text: string, max: number): string {
   let cells = 0
-  let shown = ""
-  for (const character of label) {
+  let kept = ""
+  for (const character of text) {
     cells += WIDE.test(character) ? 2 : 1
-    if (cells > NAME_CELLS_MAX) return `${shown}…` as SafeText
-    shown += character
+    if (cells > max) return kept
+    kept += character
   }
-  return shown as SafeText
+  return kept
 }
 
 /** What a name can be made of: all of a short text, or the first whole characters of a long one. */

@@ -62,6 +62,53 @@ describe("names", () => {
     expect(await names(bob)).toEqual(["Al", "carol"])
   })
 
+  test("Mallory, who looks like bob with a Cyrillic letter, gets a number, and the conversation says why", async () => {
+    const fixture = new EngineFixture()
+    const alice = await fixture.profile("alice")
+    await fixture.pair(alice, await fixture.profile("bob"))
+    await fixture.pair(alice, await fixture.profile("b\u043eb"))
+    await fixture.pair(await fixture.profile("bob\u200d"), alice)
+    expect(await names(alice)).toEqual(["bob", "b\u043eb-2", "bob\u200d-3"])
+    expect(paired(alice).map(({ renamedFrom, confusableWith }) => [renamedFrom, confusableWith])).toEqual([
+      [null, null],
+      ["b\u043eb", "bob"],
+      ["bob\u200d", "bob"],
+    ])
+    for (const contact of ["b\u043eb-2", "bob\u200d-3"]) {
+      const [line] = await alice.client.call("history", { contact, limit: 10 })
+      expect(line?.kind).toBe("system")
+      expect(line?.text).toContain("looks like your contact bob")
+    }
+  })
+
+  test("Mallory, who calls herself me, is not taken for us, and one who is not seen gets a placeholder", async () => {
+    const fixture = new EngineFixture()
+    const alice = await fixture.profile("alice")
+    await fixture.pair(alice, await fixture.profile("me"))
+    await fixture.pair(await fixture.profile("-you:"), alice)
+    await fixture.pair(alice, await fixture.profile("\u3164\u200d"))
+    const [me, you, unseen] = await names(alice)
+    expect([me, you]).toEqual(["me-2", "you-2"])
+    expect(unseen).toMatch(/^unnamed-[0-9a-f]{8}$/)
+    const [line] = await alice.client.call("history", { contact: "me-2", limit: 10 })
+    expect(line).toMatchObject({
+      text: "they call themselves me, which has a meaning of its own here: here they are me-2",
+    })
+    expect(paired(alice)[0]).toMatchObject({ renamedFrom: "me", confusableWith: null })
+  })
+
+  test("we cannot give a contact a name with a meaning of its own, and one that looks like another's gets a number", async () => {
+    const fixture = new EngineFixture()
+    const bob = await fixture.profile("bob")
+    await fixture.pair(bob, await fixture.profile("alice"))
+    await fixture.pair(bob, await fixture.profile("carol"))
+    const rename = (name: string) => bob.client.call("rename", { contact: "carol", name })
+    for (const name of ["me", "m\u0435", "Info", "carol:", "-c", "12"])
+      await expect(rename(name), name).rejects.toMatchObject({ code: "usage", hint: "choose another" })
+    expect(await rename("a1ice")).toMatchObject({ name: "a1ice-2" })
+    expect(await names(bob)).toEqual(["alice", "a1ice-2"])
+  })
+
   test("a long name of ours travels cut between characters", async () => {
     const fixture = new EngineFixture()
     const bob = await fixture.profile("bob")

@@ -70,6 +70,20 @@ test("what the registrar answers its operator is what the table says", async () 
   })
 })
 
+test("users whose names look alike are numbered, whoever chose the name", async () => {
+  const { fixture, ask } = await setUp()
+  await register(fixture, "bob")
+  expect(await ask("invite", { user: "b\u043eb", again: false })).toMatchObject({ user: "b\u043eb-2" })
+  await ask("invite", { user: "carol", again: false })
+  expect(await ask("rename", { user: "carol", name: "bob\u3164" })).toEqual({ name: "bob\u3164-3" })
+  await ask("rename", { user: "bob", name: "Bob" })
+  await expect(ask("invite", { user: "Bob", again: false })).rejects.toMatchObject({ code: "exists" })
+  for (const user of ["me", "info", "-x", "x:", "7", "bob/abcd"])
+    await expect(ask("invite", { user, again: false }), user).rejects.toMatchObject({ code: "usage" })
+  await ask("revoke", { user: "Bob" })
+  expect(await ask("invite", { user: "bob", again: false })).toMatchObject({ user: "bob" })
+})
+
 test("an operator is told why the broker has not applied a revocation yet", async () => {
   const { fixture } = await setUp()
   await register(fixture, "alice")

@@ -96,3 +96,22 @@ test("a member adds their own devices, even if members may not invite, up to eig
   expect((await faultOf(requestDevice(alice, asking))).message).toContain("too many")
   expect(listUsers(registrar.ledger.state)).toMatchObject([{ devices: DEVICES_MAX }])
 })
+
+test("a guest of a member, who names themselves, is taken for no other user, command or device", async () => {
+  const fixture = await startFixture()
+  const alice = newApplicant()
+  const credential = await member(fixture, alice)
+  const { publicKey: registrar } = fixture.registrar
+  const named = async (deviceName: string): Promise<string | undefined> => {
+    const asking = { publisher: fixture.openTransport(credential), registrar, deviceId: credential.deviceId }
+    const invitation = await requestInvitation(alice, asking)
+    await enroll(newApplicant(), { publisher: fixture.openTransport(), invitation, deviceName })
+    return listUsers(fixture.registrar.ledger.state).at(-1)?.name
+  }
+  expect(await named("bob")).toBe("bob")
+  expect(await named("b\u043eb")).toBe("b\u043eb-2")
+  expect(await named("bob/AAAA")).toBe("bob-AAAA-2")
+  expect(await named("0perator")).toBe("0perator-2")
+  expect(await named("me")).toBe("me-2")
+  expect(await named("\u3164")).toBe("nobody")
+})

@@ -11,6 +11,7 @@ import {
   readBrokerDescriptor,
 } from "../profile/broker-descriptor.ts"
 import type { Context } from "../terminal/context.ts"
+import { markedName } from "../terminal/format.ts"
 import { normalizedName } from "../terminal/names.ts"
 import { openAdmin } from "./admin-rpc.ts"
 import { showQr } from "../terminal/qr.ts"
@@ -27,9 +28,13 @@ export type InviteOptions = {
 /** Prints one line that one person can register with, once. */
 export async function inviteMember(context: Context, typed: string, options: InviteOptions): Promise<void> {
   const { out } = context
-  const user = normalizedName(typed)
+  const name = normalizedName(typed)
   const admin = await openAdmin(context)
-  const { invitation, expiresAt } = await admin.call("invite", { user, again: options.again === true })
+  const { user, invitation, expiresAt } = await admin.call("invite", {
+    user: name,
+    again: options.again === true,
+  })
+  warnIfNumbered(context, name, user)
   const line = encodeInvitation(descriptorOf(context), invitation)
   if (out.json) {
     out.record("mqttchat/invitation/1", { user, invitation: line, expiresAt })
@@ -72,7 +77,7 @@ function userRow({ name, operator, devices, addedAt, invitedBy, revokedAt }: Use
   const state =
     revokedAt === null ? safe`${devices} ${devices === 1 ? safe`device ` : safe`devices`}` : safe`REVOKED  `
   const by = invitedBy === null ? safe`` : safe`, invited by ${displayName(invitedBy)}`
-  const who = name === "" ? safe`(has not registered yet)` : displayName(name)
+  const who = name === "" ? safe`(has not registered yet)` : markedName(name)
   return safe`${state}  since ${day(addedAt)}  ${who}${operator ? safe` (you)` : safe``}${by}`
 }
 
@@ -89,7 +94,7 @@ function deviceRow(row: Device): SafeText {
   const valid = current ? safe`until ${day(expiresAt)}` : safe`of an older authority`
   const end = replacedBy === null ? safe`REVOKED` : safe`REPLACED`
   const state = revokedAt === null ? valid : safe`${end} ${day(revokedAt)}`
-  const devicePath = safe`${displayName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
+  const devicePath = safe`${markedName(user)}/${display(device.slice(0, DEVICE_DIGITS))}`
   return safe`${devicePath}  since ${day(addedAt)}  ${state}  ${displayName(deviceName)}`
 }
 
@@ -117,9 +122,15 @@ export async function invites(context: Context): Promise<void> {
 }
 
 export async function renameMember(context: Context, user: string, typed: string): Promise<void> {
-  const name = normalizedName(typed)
-  await (await openAdmin(context)).call("rename", { user, name })
+  const wanted = normalizedName(typed)
+  const { name } = await (await openAdmin(context)).call("rename", { user, name: wanted })
+  warnIfNumbered(context, wanted, name)
   context.out.done(safe`${displayName(user)} is now ${displayName(name)}`)
+}
+
+function warnIfNumbered({ out }: Context, wanted: string, name: string): void {
+  if (name === wanted) return
+  out.warn(safe`another user's name looks like ${displayName(wanted)}: this one is ${displayName(name)}`)
 }
 
 /** `USER` with all devices, or one as `USER/DEVICE`. */

@@ -8,7 +8,7 @@ import type { BrokerControl } from "../../registrar/enforcement.ts"
 import type { Ledger } from "../../registrar/ledger.ts"
 import type { Registrar } from "../../registrar/registrar.ts"
 import type { BrokerAddress, Trust } from "../../transport/transport.ts"
-import { display, displayName, safe } from "../../wire/text.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { BrokerKeys } from "./keys.ts"
 import {
   writeOperatorInvitation,
@@ -78,9 +78,7 @@ export async function startRegistrar(
       debug("registrar", "state", stateFields(state))
       if (state.kind === "stopped") out.warn(safe`the registrar stopped: ${display(state.why.message)}`)
     },
-    onAdmitted: ({ deviceName, operator }) => {
-      out.info(safe`let in: ${displayName(deviceName)}${operator ? safe` (your own profile)` : safe``}`)
-    },
+    onAdmitted: (device, user) => out.info(admittedRow(user, device)),
     onTrouble: ({ message }) => {
       out.warn(safe`a device that was replaced is not shut out yet: ${display(message)}`)
     },
@@ -120,4 +118,12 @@ export function embeddedBrokerControl(
     publishCrl: (list) => replaceFile(path, list, CRL_MODE.own),
     disconnect,
   }
+}
+
+/** Under the name that the broker has for them: the one that a device gives itself may be anybody's. */
+function admittedRow(user: string, admitted: { deviceName: string; operator: boolean }): SafeText {
+  const { deviceName, operator } = admitted
+  if (operator) return safe`let in: ${displayName(deviceName)} (your own profile)`
+  const device = user === deviceName ? safe`` : safe`, with a device called ${displayName(deviceName)}`
+  return safe`let in: ${displayName(user)}${device}`
 }

@@ -5,7 +5,7 @@ import type { Context } from "../terminal/context.ts"
 import type { Output } from "../terminal/output.ts"
 import { normalizedName } from "../terminal/names.ts"
 import { askYes } from "../terminal/prompts.ts"
-import { contactRow } from "../terminal/format.ts"
+import { contactRow, markedName } from "../terminal/format.ts"
 import type { ClientContext } from "../messages/messages.ts"
 
 /** Groups in a row of the safety number: three rows of four are easy to read aloud. */
@@ -22,8 +22,23 @@ export async function renameContact(
   contact: string,
   name: string,
 ): Promise<void> {
-  const renamed = await client.call("rename", { contact, name: normalizedName(name) })
-  out.done(safe`${displayName(contact)} is now ${displayName(renamed.name)}`)
+  const renamed = await renameAndWarn({ client, out }, contact, name)
+  out.done(safe`${displayName(contact)} is now ${markedName(renamed.name)}`)
+}
+
+/** A name that looks like another contact's gets a number, and the user is told. */
+export async function renameAndWarn(
+  { client, out }: ClientContext,
+  contact: string,
+  typed: string,
+): Promise<Contact> {
+  const wanted = normalizedName(typed)
+  const renamed = await client.call("rename", { contact, name: wanted })
+  if (renamed.name !== wanted)
+    out.warn(
+      safe`another contact's name looks like ${displayName(wanted)}: this one is ${displayName(renamed.name)}`,
+    )
+  return renamed
 }
 
 export async function blockContact({ client, out }: ClientContext, contact: string): Promise<void> {
@@ -68,7 +83,7 @@ export async function verifyContact(
   else data(comparison(found))
   // what was not seen cannot be compared
   if (!request.confirmed && !(await out.flushed())) return
-  const message = safe`Does ${name} see the same?`
+  const message = safe`Does ${markedName(found.contact.name)} see the same?`
   if (!request.confirmed && !context.isInteractive) {
     if (found.contact.verified) out.info(safe`${name} is VERIFIED`)
     else out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)

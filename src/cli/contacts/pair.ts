@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from "node:fs"
-import type { ChatClient, Event, Offer, Results } from "../../engine/api.ts"
+import type { ChatClient, Contact, Event, Offer, Results } from "../../engine/api.ts"
 import { codeOf, Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { readArmour } from "../../pairing/armour.ts"
@@ -8,13 +8,13 @@ import { isInvitationLink } from "../../wire/invitation-link.ts"
 import { parsePairingLink } from "../../wire/pairing-link.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import { chat } from "../messages/chat.ts"
-import { fourWords } from "./contacts.ts"
+import { fourWords, renameAndWarn } from "./contacts.ts"
 import { lifeOf } from "./offers.ts"
 import type { Context } from "../terminal/context.ts"
 import type { Output } from "../terminal/output.ts"
 import { readSmallText, readStdinText } from "../terminal/input.ts"
 import { waitUntilOnline } from "../profile/connection-status.ts"
-import { normalizedName } from "../terminal/names.ts"
+import { markedName } from "../terminal/format.ts"
 import { askText, askYes } from "../terminal/prompts.ts"
 import { showQr } from "../terminal/qr.ts"
 
@@ -149,8 +149,8 @@ function isPairingEvent(event: Event): event is PairingEvent {
 function outcomeFrom(out: Output, event: PairingEvent): Paired | Fault | undefined {
   switch (event.kind) {
     case "paired": {
-      const { contact, words, renamedFrom, known } = event
-      return { contact, words, renamedFrom, known }
+      const { contact, words, renamedFrom, confusableWith, known } = event
+      return { contact, words, renamedFrom, confusableWith, known }
     }
     case "pair-failed":
       return new Fault("refused", event.reason, event.hint)
@@ -232,18 +232,22 @@ async function finishPairing(
   pairing: { readonly paired: Paired; readonly name: string | undefined },
 ): Promise<void> {
   const { out } = context
-  const { words, known, renamedFrom } = pairing.paired
+  const { words, known, renamedFrom, confusableWith } = pairing.paired
   const contact = await nameContact(context, client, pairing)
-  if (out.json) out.report.record("mqttchat/paired/1", { contact, words, known, renamedFrom })
+  if (out.json) out.report.record("mqttchat/paired/1", { contact, words, known, renamedFrom, confusableWith })
   else out.report.data(fourWords(contact.name, words))
   if (known)
     out.info(
       safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new, so compare again`,
     )
   const name = displayName(contact.name)
-  if (renamedFrom !== null) {
-    const old = displayName(renamedFrom)
-    out.info(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
+  if (markedName(contact.name) !== name) out.warn(safe`mind the name: ${markedName(contact.name)}`)
+  if (renamedFrom !== null && confusableWith !== null) {
+    const old = displayName(confusableWith)
+    if (renamedFrom.toLowerCase() !== confusableWith.toLowerCase())
+      out.warn(safe`they call themselves ${displayName(renamedFrom)}, which looks like your contact ${old}`)
+    else
+      out.info(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
   }
   if (!context.isInteractive || !(await out.flushed())) {
     out.next(
@@ -289,13 +293,17 @@ async function nameContact(
   context: Context,
   client: ChatClient,
   { paired, name }: { readonly paired: Paired; readonly name: string | undefined },
-): Promise<Paired["contact"]> {
-  const { contact, renamedFrom } = paired
-  if (name !== undefined) return client.call("rename", { contact: contact.name, name: normalizedName(name) })
+): Promise<Contact> {
+  const { contact, renamedFrom, confusableWith } = paired
+  const rename = (to: string): Promise<Contact> =>
+    renameAndWarn({ client, out: context.out }, contact.name, to)
+  if (name !== undefined) return rename(name)
   if (renamedFrom === null || !context.isInteractive) return contact
-  const message = safe`You have a contact named ${displayName(renamedFrom)}. Name for this one:`
+  const why =
+    confusableWith === null
+      ? safe`They call themselves ${displayName(renamedFrom)}, which has a meaning of its own here.`
+      : safe`You have a contact named ${displayName(confusableWith)}.`
+  const message = safe`${why} Name for this one:`
   const to = await askText(context, { message, suggested: contact.name, flag: "--name NAME" })
-  return to === contact.name
-    ? contact
-    : client.call("rename", { contact: contact.name, name: normalizedName(to) })
+  return to === contact.name ? contact : rename(to)
 }

@@ -1,4 +1,5 @@
 import type { Contact, Message } from "../../engine/api.ts"
+import { mixedScripts } from "../../wire/mixed-scripts.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 
 /** Words for the states of our own messages; `received` is for the other side's and needs none. */
@@ -35,6 +36,7 @@ export function searchRow(message: Message, now: number): SafeText {
 /** Our own columns come first: a name that others chose cannot shift or imitate them. */
 export function contactRow(contact: Contact): SafeText {
   const notes = [
+    ...mixedScriptsNote(contact.name),
     ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
     ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
     ...(contact.keyChangedAt !== null && !contact.verified ? [safe`compare the key`] : []),
@@ -44,6 +46,17 @@ export function contactRow(contact: Contact): SafeText {
   ]
   const row = safe`${statusOf(contact)}  ${groupDigits(contact.fingerprint)}  ${displayName(contact.name)}`
   return notes.length === 0 ? row : safe`${row}  (${joined(notes, ", ")})`
+}
+
+/** A name where a decision hangs on it: mixed scripts may make it look like a name that it is not. */
+export function markedName(name: string): SafeText {
+  const [note] = mixedScriptsNote(name)
+  return note === undefined ? displayName(name) : safe`${displayName(name)} (${note})`
+}
+
+function mixedScriptsNote(name: string): readonly SafeText[] {
+  const scripts = mixedScripts(name)
+  return scripts.length === 0 ? [] : [safe`mixes ${joined(scripts.map(display), " and ")} letters`]
 }
 
 /** All states in words of one width. */

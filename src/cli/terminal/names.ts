@@ -1,16 +1,21 @@
 import { Fault } from "../../errors.ts"
+import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
 
 /** The limit of HELLO and of the settings. */
 const NAME_BYTES_MAX = 64
 
-/** A typed name in normal form. Fault `usage` for one that a screen would not show as it is. */
+/** A typed name in normal form. Fault `usage` for one that a screen would not show as it is, or that is reserved. */
 export function normalizedName(typed: string): string {
-  const name = typed.trim().normalize("NFC")
-  if (name !== "" && displayName(name) === name && Buffer.byteLength(name) <= NAME_BYTES_MAX) return name
-  throw new Fault(
-    "usage",
-    "a name is one line of 1 to 32 letters without control characters",
-    "choose another",
-  )
+  const name = displayName(typed.trim())
+  if (name === "" || name !== typed.trim().normalize("NFC") || Buffer.byteLength(name) > NAME_BYTES_MAX) {
+    throw unfit("a name is one line of 1 to 32 letters without control characters")
+  }
+  const reason = reservedReason(name)
+  if (reason !== undefined) throw unfit(reason)
+  return name
+}
+
+function unfit(reason: string): Fault {
+  return new Fault("usage", reason, "choose another")
 }

@@ -1,8 +1,18 @@
 import type { BackupProfile, BackupRecord } from "../../backup/contents.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
-import { NEW_CONTACT, type MessageState, type Store, type Write } from "../../store/records.ts"
+import {
+  type ContactRecord,
+  NEW_CONTACT,
+  type MessageState,
+  type Store,
+  type Write,
+} from "../../store/records.ts"
+import { withoutReservedShape } from "../../wire/reserved-names.ts"
+import { TakenNames } from "../../wire/taken-names.ts"
+import { displayName } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
+import { placeholderName } from "../contacts/contacts.ts"
 import { RESTORED } from "../contacts/conversation-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
 
@@ -20,11 +30,12 @@ export async function fillStore(
   records: AsyncIterable<Exclude<BackupRecord, { record: "profile" }>>,
 ): Promise<ImportCounts> {
   const counts = { contacts: 0, messages: 0 }
+  const names = new TakenNames()
   let writes: Write[] = []
   for await (const each of records) {
     if (each.record === "contact") counts.contacts++
     else counts.messages++
-    writes.push(writeOf(each))
+    writes.push(writeOf(each, names))
     if (writes.length < RECORDS_PER_COMMIT) continue
     await store.commit(writes)
     writes = []
@@ -33,12 +44,25 @@ export async function fillStore(
   return counts
 }
 
-function writeOf(each: Exclude<BackupRecord, { record: "profile" }>): Write {
+function writeOf(each: Exclude<BackupRecord, { record: "profile" }>, names: TakenNames): Write {
   if (each.record === "contact") {
-    return { kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, state: RESTORED } }
+    const name = restoredName(each.contact, names)
+    return { kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, name, state: RESTORED } }
   }
   const { message } = each
   return { kind: "message", message: { ...message, state: stateHere(message.state) } }
+}
+
+/** The file may be from another version or made by hand: a name in it is fit for a contact and unlike the others. */
+function restoredName(
+  { name, identity }: Pick<ContactRecord, "name" | "identity">,
+  names: TakenNames,
+): string {
+  const cleaned = displayName(name).trim()
+  const wanted = withoutReservedShape(cleaned) === undefined ? placeholderName(identity) : cleaned
+  const free = names.free(wanted)
+  names.add(free)
+  return free
 }
 
 /** A text that another machine published and its receiver has not acknowledged is sent again, from here. */

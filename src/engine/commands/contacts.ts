@@ -2,11 +2,12 @@ import { Fault } from "../../errors.ts"
 import { fourWords } from "../../pairing/words.ts"
 import type { ContactRecord, MessageRecord } from "../../store/records.ts"
 import { decodeIdentity, safetyNumber } from "../../wire/identity.ts"
+import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { findContact, freeName } from "../contacts/contacts.ts"
+import { findContact, freeName, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { updateFor, toDecision } from "../state/update.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
@@ -134,11 +135,12 @@ function decideBlocking(
 
 function renamed(state: EngineState, record: ContactRecord, to: string): ContactRecord {
   const name = displayName(to).trim()
-  if (name === "") throw new Fault("usage", "a name needs at least one visible character")
-  if (freeName(state, name, record.id) !== name) {
+  const reason = reservedReason(name)
+  if (reason !== undefined) throw new Fault("usage", reason, "choose another")
+  if (isTaken(state, name, record.id)) {
     throw new Fault("exists", `another contact is called ${name} already`, "mqttchat contacts")
   }
-  return { ...record, name }
+  return { ...record, name: freeName(state, name, record.id) }
 }
 
 function compared(record: ContactRecord, verified: boolean): ContactRecord {

@@ -3,6 +3,8 @@ import { Fault } from "../../errors.ts"
 import { editDistanceWithin } from "../../pairing/edit-distance.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
 import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
+import { isConfusable, withoutReservedShape } from "../../wire/reserved-names.ts"
+import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName, readText } from "../../wire/text.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { ContactReference } from "../state/shapes.ts"
@@ -57,22 +59,35 @@ export function isUncompared({ changedAt, verified }: ContactRecord): boolean {
   return changedAt > 0 && !verified
 }
 
-/** `wanted`, or the first of wanted-2, wanted-3, ... that no other contact has. */
+/** `wanted`, or with the first number behind it that makes it unlike the names of all other contacts [W-83] [W-84]. */
 export function freeName(state: EngineState, wanted: string, owner: ContactId | undefined): string {
-  const taken = new Set<string>()
-  for (const contact of state.contacts.values()) {
-    if (contact.id !== owner) taken.add(folded(contact.name))
-  }
-  let name = wanted
-  for (let number = 2; taken.has(folded(name)); number++) name = `${wanted}-${number}`
-  return name
+  return new TakenNames(others(state, owner).map(({ name }) => name)).free(wanted)
 }
 
-/** A peer's name for itself, cleaned to one line; undefined if nothing of it is left. */
+/** The contact that a name which was numbered looks like; undefined if it was numbered as a reserved one. */
+export function findConfusable(
+  state: EngineState,
+  wanted: string,
+  owner: ContactId | undefined,
+): ContactRecord | undefined {
+  return others(state, owner).find(({ name }) => isConfusable(name, wanted))
+}
+
+/** Whether another contact has this very name, in any case of letters. */
+export function isTaken(state: EngineState, wanted: string, owner: ContactId): boolean {
+  return others(state, owner).some(({ name }) => folded(name) === folded(wanted))
+}
+
+function others(state: EngineState, owner: ContactId | undefined): ContactRecord[] {
+  return [...state.contacts.values()].filter(({ id }) => id !== owner)
+}
+
+/** A peer's name for itself, cleaned to one line; undefined if nothing of it is seen. */
 export function offeredName(bytes: Uint8Array): string | undefined {
   const text = readText(bytes)
-  const name = text === undefined ? "" : displayName(text).trim()
-  return name === "" ? undefined : name
+  if (text === undefined) return undefined
+  const name = displayName(text).trim()
+  return withoutReservedShape(name) === undefined ? undefined : name
 }
 
 /** A contact's name until its WELCOME brings one. */

@@ -2,6 +2,7 @@ import { toHex } from "../../crypto/bytes.ts"
 import { fourWords } from "../../pairing/words.ts"
 import type { ContactRecord, ContactId, MessageRecord } from "../../store/records.ts"
 import type { AboutContact, Contact, Message } from "../state/shapes.ts"
+import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
 import { fingerprintDigits, isUncompared } from "./contacts.ts"
@@ -67,7 +68,7 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
 export function describePaired(
   state: EngineState,
   contact: ContactRecord,
-  outcome: { readonly known: boolean; readonly renamedFrom: string | null },
+  outcome: Renaming & { readonly known: boolean },
 ): Paired {
   return { contact: describeAlone(state, contact), words: fourWords(contact.sas), ...outcome }
 }

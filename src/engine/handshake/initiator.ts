@@ -6,7 +6,8 @@ import { inboxTopic } from "../../wire/topics.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
-import type { Decision } from "../state/decision.ts"
+import { type Decision, NOT_RENAMED, type Renaming } from "../state/decision.ts"
+import { noteRenaming } from "../contacts/numbered-name.ts"
 import { toDecision, type StepInput } from "../state/update.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
 import type { Answered } from "../state/ports.ts"
@@ -18,8 +19,8 @@ const NO_NAME = new Uint8Array(0)
 export type Started = {
   readonly contact: ContactId
   readonly previous: ContactRecord | undefined
-  /** The name in their offer, if another contact has it. */
-  readonly renamedFrom: string | null
+  /** Of the name in their offer. */
+  readonly renaming: Renaming
   /** Number of the INIT in the outbox. */
   readonly initSeq: number
 }
@@ -58,8 +59,8 @@ export function startHandshake(
     mid: started.mid,
     carries: undefined,
   })
-  const renamedFrom = previous === undefined && contact.name !== wanted ? wanted : null
-  return toDecision(state, update, { contact: contact.id, previous, renamedFrom, initSeq })
+  const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
+  return toDecision(state, update, { contact: contact.id, previous, renaming, initSeq })
 }
 
 function unanswerable(why: string): Fault {

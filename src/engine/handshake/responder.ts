@@ -6,11 +6,12 @@ import type { EngineState } from "../state/engine-state.ts"
 import { offerId, readBundleSecrets } from "./bundles.ts"
 import type { Handshake } from "../contacts/conversation-state.ts"
 import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
-import type { Decision, Effect } from "../state/decision.ts"
+import { type Decision, type Effect, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
+import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { isRetried, loseInit } from "./recovery-policy.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
@@ -56,19 +57,20 @@ export function acceptHandshake(
   recordInit(state, update, record, init)
   const welcome = { kind: "control", frames: [hello(self, recovery)] } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
-  if (record.contact === null) update.effects.push(accepted(update.contact, record, previous, wanted))
+  if (record.contact === null) {
+    const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
+    update.effects.push(accepted(update.contact, record, previous !== undefined, renaming))
+  }
   return toDecision(state, update, { kind: "accepted", contact: update.contact.id })
 }
 
 function accepted(
-  { id, name }: ContactRecord,
+  { id }: ContactRecord,
   record: OpenBundleRecord,
-  previous: ContactRecord | undefined,
-  wanted: string,
+  known: boolean,
+  renaming: Renaming,
 ): Effect {
-  const known = previous !== undefined
-  const renamedFrom = !known && name !== wanted ? wanted : null
-  return { kind: "accepted", contact: id, tag: record.tag, offer: offerId(record), known, renamedFrom }
+  return { kind: "accepted", contact: id, tag: record.tag, offer: offerId(record), known, renaming }
 }
 
 /** Both started at once and ours counts: our own INIT is the answer, unless it went to a machine they no longer use. */

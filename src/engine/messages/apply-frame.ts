@@ -8,10 +8,11 @@ import { notice, type Event } from "../state/events.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
-import { noChange, type Decision } from "../state/decision.ts"
+import { noChange, NOT_RENAMED, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
+import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
 import { startPostQuantumStep } from "./enqueue.ts"
@@ -188,8 +189,8 @@ function applyHello({ state, update }: FrameContext, offered: Uint8Array, recove
   const name = wanted === undefined ? contact.name : freeName(state, wanted, contact.id)
   update.contact = withRecoveryBundle({ ...contact, name }, recoveryBundle, seconds(update.input))
   if (state.contacts.get(contact.id)?.state === "recovering") return
-  const renamedFrom = wanted === undefined || wanted === name ? null : wanted
-  update.effects.push({ kind: "welcomed", contact: contact.id, renamedFrom })
+  const renaming = wanted === undefined ? NOT_RENAMED : noteRenaming(state, update, wanted)
+  update.effects.push({ kind: "welcomed", contact: contact.id, renaming })
 }
 
 function applyPostQuantum(update: ContactUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {

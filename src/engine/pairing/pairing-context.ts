@@ -4,7 +4,7 @@ import { MODE } from "../../session/handshake.ts"
 import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
 import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
 import { bundleRecord, closing, openOffers, offerId, requireRoom } from "../handshake/bundles.ts"
-import type { Decision, Effect } from "../state/decision.ts"
+import type { Decision, Effect, Renaming } from "../state/decision.ts"
 import { findContactById } from "../contacts/contacts.ts"
 import { startHandshake, type Started } from "../handshake/initiator.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
@@ -27,7 +27,7 @@ export type PairingSource = {
   readonly events: Events
 }
 
-type Outcome = { readonly known: boolean; readonly renamedFrom: string | null }
+type Outcome = Renaming & { readonly known: boolean }
 
 type Waiter = {
   readonly outcome: Outcome
@@ -83,8 +83,8 @@ export class EnginePairing implements PairingContext {
 
   readonly initiate: PairingContext["initiate"] = async (answered) => {
     const { queue, mailboxes, outbox } = this.#source
-    const { contact: id, previous, renamedFrom, initSeq } = await this.#start(answered)
-    const outcome = { known: previous !== undefined, renamedFrom }
+    const { contact: id, previous, renaming, initSeq } = await this.#start(answered)
+    const outcome = { known: previous !== undefined, ...renaming }
     const welcomed = this.#welcome(id, outcome)
     const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
     await this.#whileOnline(initSent)
@@ -93,26 +93,26 @@ export class EnginePairing implements PairingContext {
   }
 
   /** An INIT for one of our offers is on disk. */
-  onAccepted({ contact: id, tag, offer, ...outcome }: Extract<Effect, { kind: "accepted" }>): void {
+  onAccepted({ contact: id, tag, offer, known, renaming }: Extract<Effect, { kind: "accepted" }>): void {
     const { queue, events } = this.#source
     const contact = queue.state().contacts.get(id)
     if (contact === undefined) return
-    const { known, renamedFrom } = outcome
-    const paired = describePaired(queue.state(), contact, { known, renamedFrom })
+    const paired = describePaired(queue.state(), contact, { known, ...renaming })
     this.#expected.get(toHex(tag))?.(paired)
     this.#expected.delete(toHex(tag))
     events.emit({ kind: "paired", ...paired, offer })
   }
 
   /** The owner of a bundle that we answered has sent its first message. */
-  onWelcomed({ contact: id, renamedFrom }: Extract<Effect, { kind: "welcomed" }>): void {
+  onWelcomed({ contact: id, renaming }: Extract<Effect, { kind: "welcomed" }>): void {
     const { queue, events } = this.#source
     const contact = queue.state().contacts.get(id)
     if (contact === undefined) return
     const waiter = this.#welcomes.get(id)
     this.#welcomes.delete(id)
     const begun = waiter?.outcome
-    const outcome = { known: begun?.known ?? false, renamedFrom: renamedFrom ?? begun?.renamedFrom ?? null }
+    const known = begun?.known ?? false
+    const outcome = { ...(renaming.renamedFrom === null ? (begun ?? renaming) : renaming), known }
     const paired = describePaired(queue.state(), contact, outcome)
     waiter?.resolve(paired)
     events.emit({ kind: "paired", ...paired, offer: null })

@@ -7,6 +7,16 @@ export type Change =
   | Exclude<Write, { kind: "session" }>
   | { readonly kind: "session"; readonly contact: ContactId; readonly session: Session }
 
+/** Why a contact is not called what they call themselves: both null if they are. */
+export type Renaming = {
+  /** What they call themselves. */
+  readonly renamedFrom: string | null
+  /** The contact whose name looks like it; null if it is a reserved name. */
+  readonly confusableWith: string | null
+}
+
+export const NOT_RENAMED: Renaming = { renamedFrom: null, confusableWith: null }
+
 /** What a step causes once its changes are on disk; `runEffects` carries it out. */
 export type Effect =
   | { readonly kind: "message"; readonly contact: ContactId; readonly mid: Uint8Array }
@@ -32,10 +42,10 @@ export type Effect =
       readonly tag: Uint8Array
       readonly offer: string
       readonly known: boolean
-      readonly renamedFrom: string | null
+      readonly renaming: Renaming
     }
   /** The owner of an offer that we answered has sent its first message. */
-  | { readonly kind: "welcomed"; readonly contact: ContactId; readonly renamedFrom: string | null }
+  | { readonly kind: "welcomed"; readonly contact: ContactId; readonly renaming: Renaming }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 

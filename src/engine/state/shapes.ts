@@ -252,7 +252,11 @@ export const paired = v.strictObject({
   words: v.array(v.string()),
   renamedFrom: v.pipe(
     v.nullable(v.string()),
-    v.description("the name they gave themselves, if another contact has it"),
+    v.description("the name they gave themselves, if they are called otherwise here"),
+  ),
+  confusableWith: v.pipe(
+    v.nullable(v.string()),
+    v.description("the contact whose name looks like that one; null if it has a meaning of its own here"),
   ),
   known: v.pipe(v.boolean(), v.description("true for a contact known before, whose session is new")),
 })

@@ -19,7 +19,7 @@ export const ADMIN_COMMANDS = {
   rename: {
     about: "Gives a user another name.",
     params: v.strictObject({ user: name, name }),
-    result: shape.nothing,
+    result: shape.renamed,
   },
   revoke: {
     about:

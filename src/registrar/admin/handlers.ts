@@ -26,16 +26,13 @@ export function openAdminHandlers(admin: AdminContext): AdminClient {
   const { ledger, now } = admin
   const handlers: Handlers = {
     invite: async ({ user, again }) => {
-      const { invitation, expiresAt } = await inviteUser(admin, { name: user, again })
-      return { invitation: toBase64url(invitation), expiresAt }
+      const { invitation, ...rest } = await inviteUser(admin, { name: user, again })
+      return { ...rest, invitation: toBase64url(invitation) }
     },
     users: () => Promise.resolve(listUsers(ledger.state)),
     devices: () => Promise.resolve(listDevices(ledger.state)),
     invites: () => Promise.resolve(listInvites(ledger.state, now())),
-    rename: async (params) => {
-      await renameUser(admin, params)
-      return null
-    },
+    rename: async (params) => ({ name: await renameUser(admin, params) }),
     revoke: async ({ user, device }) => {
       const devices = await revoke(admin, { user, device: device ?? null })
       return { devices, reason: await faultMessageOf(admin.enforce()) }

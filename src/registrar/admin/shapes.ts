@@ -3,7 +3,6 @@ import * as v from "valibot"
 /** A user's name has 64 bytes at most, a device id 22. */
 const NAME_MAX = 64
 
-export const nothing = v.null()
 export const empty = v.strictObject({})
 export const name = v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -14,7 +13,15 @@ const invitedBy = v.pipe(
   v.description("name of the member who asked for the invitation; null for the operator"),
 )
 
+const numbered = v.pipe(
+  v.string(),
+  v.description("the name asked for; a number follows it if it looks like another user's"),
+)
+
+export const renamed = v.strictObject({ name: numbered })
+
 export const invitation = v.strictObject({
+  user: numbered,
   invitation: v.pipe(v.string(), v.description("its 72 bytes as base64url")),
   expiresAt: unixMs,
 })

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest"
+import type { Contact } from "../../src/engine/api.ts"
+import { contactRow, markedName } from "../../src/cli/terminal/format.ts"
+import { normalizedName } from "../../src/cli/terminal/names.ts"
+import { Fault } from "../../src/errors.ts"
+
+const CONTACT: Contact = {
+  id: 1,
+  name: "b\u043eb-2",
+  fingerprint: "0123456789abcdef0123",
+  state: "established",
+  verified: false,
+  blocked: false,
+  keyChangedAt: null,
+  deviceReplacedAt: null,
+  readReceipts: false,
+  typingIndicators: false,
+  receiptDelayMs: 0,
+  timerSeconds: 0,
+  addedAt: 0,
+  unread: 1,
+  queued: 0,
+}
+
+function faultOf(typed: string): unknown {
+  try {
+    return normalizedName(typed)
+  } catch (fault) {
+    return fault
+  }
+}
+
+describe("a name of one's own", () => {
+  it("is taken in normal form", () => {
+    expect(normalizedName(" Zoe\u0308 ")).toBe("Zo\u00eb")
+  })
+
+  it.each(["me", "YOU", "info", "all", "system", "mqttchat", "bob:", "-bob", "7", "\u3164", "", "bob\u200b"])(
+    "%j is refused with a hint",
+    (typed) => {
+      const fault = faultOf(typed)
+      expect(fault).toBeInstanceOf(Fault)
+      expect(fault).toMatchObject({ code: "usage", hint: "choose another" })
+    },
+  )
+})
+
+describe("a name that mixes scripts", () => {
+  it("is marked in the list of contacts, and where a decision hangs on it", () => {
+    expect(contactRow(CONTACT)).toBe(
+      "UNVERIFIED  0123 4567 89ab cdef 0123  b\u043eb-2  (mixes Latin and Cyrillic letters, 1 unread)",
+    )
+    expect(markedName("b\u043eb")).toBe("b\u043eb (mixes Latin and Cyrillic letters)")
+    expect(markedName("bob")).toBe("bob")
+  })
+})
