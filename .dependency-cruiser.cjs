@@ -93,7 +93,7 @@ const roomRules = Object.entries(rooms).map(([room, may]) => ({
   to: {
     path: "^src/",
     pathNot: [
-      `^src/(errors|time-units|version|${[room, ...may].join("|")})(/|\\.ts$)`,
+      `^src/(errors|shell-command|time-units|version|${[room, ...may].join("|")})(/|\\.ts$)`,
       ...(besides[room] ?? []).map((file) => `^src/${file}\\.ts$`),
     ],
   },

@@ -4,6 +4,7 @@ import { Fault } from "./errors.ts"
 import { diskFault } from "./fs/disk-fault.ts"
 import { makePrivateFolder } from "./fs/private-folder.ts"
 import { readIfExists } from "./fs/read-file.ts"
+import { shellCommand } from "./shell-command.ts"
 
 /** Our settings are a few hundred bytes; a larger file is not ours. */
 const SETTINGS_BYTES_MAX = 65_536
@@ -14,6 +15,12 @@ const NAME_MAX = 64
 const ANCHOR_MAX = 16_384
 /** As many as an address can have (wire/address.ts), without the first. */
 const OTHERS_MAX = 4
+
+/** More is no limit: a daemon stores some thousand messages a second, and the store has at most some gigabytes. */
+const UNVERIFIED_PER_HOUR_MAX = 10_000_000
+const UNVERIFIED_MEBIBYTES_MAX = 65_536
+/** A value that is not in the file is the default of the engine (`UNVERIFIED_LIMITS`). */
+const positive = v.pipe(v.number(), v.integer(), v.minValue(1))
 
 const endpoint = {
   host: v.pipe(v.string(), v.minLength(1), v.maxLength(HOST_MAX)),
@@ -49,6 +56,9 @@ const SettingsSchema = v.strictObject({
   here: v.boolean(),
   /** A command that finds no owner of the profile starts a daemon. */
   onDemand: v.exactOptional(v.boolean()),
+  /** Messages that a contact who was never verified may send in an hour, and leave here in all. */
+  unverifiedPerHour: v.exactOptional(v.pipe(positive, v.maxValue(UNVERIFIED_PER_HOUR_MAX))),
+  unverifiedMebibytes: v.exactOptional(v.pipe(positive, v.maxValue(UNVERIFIED_MEBIBYTES_MAX))),
 })
 
 /** What a profile stores in plain text. It holds no secret. */
@@ -93,5 +103,9 @@ function parseJson(text: string): unknown {
 }
 
 function damaged(path: string, why: string): Fault {
-  return new Fault("config", `the settings in ${path} are damaged: ${why}`, `mv ${path} ${path}.damaged`)
+  return new Fault(
+    "config",
+    `the settings in ${path} are damaged: ${why}`,
+    shellCommand`mv ${path} ${`${path}.damaged`}`,
+  )
 }

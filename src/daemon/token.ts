@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import { Fault } from "../errors.ts"
 import { replaceFile } from "../fs/atomic-file.ts"
 import { readIfExists } from "../fs/read-file.ts"
+import { shellCommand } from "../shell-command.ts"
 
 const TOKEN_BYTES = 32
 /** 32 bytes as base64url. */
@@ -23,5 +24,9 @@ export async function readOrCreateToken(path: string): Promise<string> {
 function tokenIn(bytes: Buffer, path: string): string {
   const token = bytes.toString("latin1").trimEnd()
   if (TOKEN.test(token)) return token
-  throw new Fault("config", `${path} holds no token`, `rm ${path}, then start the daemon again`)
+  throw new Fault(
+    "config",
+    `${path} holds no token`,
+    `${shellCommand`rm ${path}`}, then start the daemon again`,
+  )
 }

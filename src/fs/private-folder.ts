@@ -1,6 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs"
 import { Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
+import { shellCommand } from "../shell-command.ts"
 
 const OTHERS = 0o077
 
@@ -28,7 +29,7 @@ export function requirePrivateFolder(path: string): void {
   throw new Fault(
     "config",
     `the folder ${path} is open to other users or belongs to one`,
-    `chmod 700 ${path}`,
+    shellCommand`chmod 700 ${path}`,
   )
 }
 

@@ -12,6 +12,7 @@ import {
   type RegistryState,
   type User,
 } from "./registry-state.ts"
+import { shellCommand } from "../shell-command.ts"
 
 /** The ledger, and what an invitation needs. */
 export type Registry = Signer & { readonly ledger: Ledger }
@@ -124,6 +125,6 @@ function nameTaken(name: string): Fault {
   return new Fault(
     "exists",
     `there is a user ${name} at this broker already`,
-    `mqttchat broker invite ${name} --again, for a new laptop of the same person`,
+    `${shellCommand`mqttchat broker invite ${name} --again`}, for a new laptop of the same person`,
   )
 }

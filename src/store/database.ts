@@ -7,6 +7,7 @@ import type { FileSystem } from "./files.ts"
 import { Heap } from "./heap.ts"
 import { loadSqlite } from "./sqlite.ts"
 import { DATABASE_NAME, Vfs } from "./vfs.ts"
+import { shellCommand } from "../shell-command.ts"
 
 const OK = 0
 const IOERR = 10
@@ -238,7 +239,7 @@ export class Database {
 
 /** Not ours, another profile's, or changed: the cipher cannot tell these apart. */
 export function damaged(path: string): Fault {
-  const hint = `mv ${path} ${path}.damaged`
+  const hint = shellCommand`mv ${path} ${`${path}.damaged`}`
   return new Fault(
     "damaged-database",
     `the message store ${path} is damaged or belongs to another profile`,

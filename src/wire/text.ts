@@ -43,6 +43,11 @@ export function display(untrusted: string): SafeText {
   return withPictures(text).replaceAll("\n", GUTTER) as SafeText
 }
 
+/** An untrusted text on one row, in full: LF becomes its picture. */
+export function displayRow(untrusted: string): SafeText {
+  return withPictures(withoutInvisible(untrusted)).replaceAll("\n", "␊") as SafeText
+}
+
 /** An untrusted name or label: one line of at most 32 cells, in one normal form [W-82]. */
 export function displayName(untrusted: string): SafeText {
   const label = withPictures(withoutInvisible(beginning(untrusted)).normalize("NFC")).replaceAll("\n", "␊")

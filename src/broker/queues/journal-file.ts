@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises"
 import { crc32 } from "node:zlib"
 import { codeOf, Fault } from "../../errors.ts"
 import { decodeRecord, encodeRecord, type JournalRecord } from "./journal-record.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 export const MAGIC = Buffer.from("mqttchat broker journal 1\n")
 /** Before each record: its length and its CRC-32, which finds what a crash left half written. */
@@ -86,6 +87,6 @@ function notAJournal(path: string): Fault {
   return new Fault(
     "damaged-database",
     `not a broker's journal: ${path}`,
-    `move it away: mv ${path} ${path}.old`,
+    `move it away: ${shellCommand`mv ${path} ${`${path}.old`}`}`,
   )
 }

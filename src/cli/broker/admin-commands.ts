@@ -15,6 +15,7 @@ import { markedName } from "../terminal/format.ts"
 import { normalizedName } from "../terminal/names.ts"
 import { openAdmin } from "./admin-rpc.ts"
 import { showQr } from "../terminal/qr.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** So many characters of a device id tell a user's few devices apart. */
 const DEVICE_DIGITS = 8
@@ -41,7 +42,7 @@ export async function inviteMember(context: Context, typed: string, options: Inv
     return
   }
   out.info(safe`On the laptop of ${displayName(user)} run:\n`)
-  out.data(safe`    mqttchat register '${display(line)}'`)
+  out.data(safe`    ${shellCommand`mqttchat register ${line}`}`)
   out.info(safe``)
   if (options.qr) await showQr(line)
   out.info(

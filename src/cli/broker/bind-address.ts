@@ -5,6 +5,7 @@ import { type Address, LOOPBACK } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { askChoice } from "../terminal/prompts.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 const LINK_LOCAL = /^fe80:/i
 /** Listening there is listening on every address. */
@@ -52,7 +53,9 @@ async function movedAddress(context: Context, previous: BindAddress): Promise<Bi
   const now = await chooseNetworkAddress(context)
   const [before, after] = [display(previous.host), display(now.host)]
   context.out.warn(safe`the address of this laptop was ${before} and is now ${after}`)
-  context.out.next(safe`where the others do not find it by its name: mqttchat config set broker ${after}`)
+  context.out.next(
+    safe`where the others do not find it by its name: ${shellCommand`mqttchat config set broker ${after}`}`,
+  )
   return now
 }
 

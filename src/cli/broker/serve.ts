@@ -34,6 +34,7 @@ import {
   startRegistrar,
 } from "./registrar.ts"
 import { groupDigits } from "../terminal/format.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** The port that EMQX uses; none is registered. */
 const WSS_PORT = 8084
@@ -257,6 +258,6 @@ function printBroker(context: Context, descriptor: BrokerDescriptor, broker: Bro
   if (advice !== undefined) out.info(display(advice))
   if (!hasProfile(context)) out.next(safe`next, in another terminal: mqttchat init --broker here`)
   out.next(safe`to add a person, in another terminal: mqttchat pair`)
-  out.info(safe`it shows what to type on the other laptop: mqttchat pair CODE@${display(where)}`)
+  out.info(safe`it shows what to type on the other laptop: ${shellCommand`mqttchat pair ${`CODE@${where}`}`}`)
   out.info(safe`Ctrl+C stops the broker; messages under way are kept`)
 }

@@ -4,6 +4,7 @@ import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { readTimer, TIMER_FORM } from "../terminal/duration.ts"
 import { openClient } from "../profile/open-client.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 export type PrivacyFlags = {
   readonly readReceipts?: "on" | "off"
@@ -83,5 +84,5 @@ export async function replaceContact(
   const { name } = await client.call("replace", replacement)
   const { out } = context
   out.done(safe`${displayName(name)} has the new key; nothing is sent until you have compared it`)
-  out.next(safe`mqttchat verify ${displayName(name)}`)
+  out.next(shellCommand`mqttchat verify ${name}`)
 }

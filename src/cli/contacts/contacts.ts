@@ -7,6 +7,7 @@ import { normalizedName } from "../terminal/names.ts"
 import { askYes } from "../terminal/prompts.ts"
 import { contactRow, markedName } from "../terminal/format.ts"
 import type { ClientContext } from "../messages/messages.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** Groups in a row of the safety number: three rows of four are easy to read aloud. */
 const GROUPS_IN_ROW = 4
@@ -86,18 +87,22 @@ export async function verifyContact(
   const message = safe`Does ${markedName(found.contact.name)} see the same?`
   if (!request.confirmed && !context.isInteractive) {
     if (found.contact.verified) out.info(safe`${name} is VERIFIED`)
-    else out.next(safe`the same on both sides? then: mqttchat verify ${name} --yes`)
+    else
+      out.next(
+        safe`the same on both sides? then: ${shellCommand`mqttchat verify ${found.contact.name} --yes`}`,
+      )
     return
   }
   const same = request.confirmed || (await askYes(context, { message, suggested: false, flag: "--yes" }))
   await client.call("mark-verified", { contact: request.contact, verified: same })
   if (same) {
     out.done(safe`${name} is VERIFIED`)
-    if (found.contact.blocked) out.next(safe`and still blocked: mqttchat contacts unblock ${name}`)
+    if (found.contact.blocked)
+      out.next(safe`and still blocked: ${shellCommand`mqttchat contacts unblock ${found.contact.name}`}`)
     return
   }
   const why = `what you compared differs: ${found.contact.name} is not who you think, or someone is in between`
-  throw new Fault("refused", why, `mqttchat contacts block ${found.contact.name}`)
+  throw new Fault("refused", why, shellCommand`mqttchat contacts block ${found.contact.name}`)
 }
 
 /** The four words after a pairing, set apart so that they are easy to find. */

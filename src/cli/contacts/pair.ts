@@ -17,6 +17,7 @@ import { waitUntilOnline } from "../profile/connection-status.ts"
 import { markedName } from "../terminal/format.ts"
 import { askText, askYes } from "../terminal/prompts.ts"
 import { showQr } from "../terminal/qr.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** An armoured bundle is about 2 kB, and more inside an email. */
 const CARRIER_BYTES_MAX = 65_536
@@ -67,7 +68,9 @@ function classify(text: string): Carrier {
   throw new Fault(
     "usage",
     parsed.why,
-    `mqttchat pair ${suggestion ?? "CODE@HOST, a link, or the name of a file"}`,
+    suggestion === undefined
+      ? "mqttchat pair CODE@HOST, a link, or the name of a file"
+      : shellCommand`mqttchat pair ${suggestion}`,
   )
 }
 
@@ -181,7 +184,7 @@ async function showOffer(
     return
   }
   out.info(safe`On the other laptop run:\n`)
-  out.data(safe`    mqttchat pair ${display(offer.kind === "link" ? `'${carrier}'` : carrier)}`)
+  out.data(safe`    ${shellCommand`mqttchat pair ${carrier}`}`)
   out.info(safe``)
   if (offer.kind === "link" && qr) await showQr(carrier)
   out.info(offer.kind === "code" ? codeNotice(offer, words) : linkNotice(offer))
@@ -201,7 +204,7 @@ function codeNotice({ code, expiresAt }: Extract<Offer, { kind: "code" }>, words
 
 function linkNotice({ id, expiresAt }: Extract<Offer, { kind: "link" }>): SafeText {
   const life = safe`${lifeOf(expiresAt)}, also after Ctrl+C whenever mqttchat runs here`
-  return safe`Waiting: the link is good for one person, ${life}.\nTo end it: mqttchat pair --cancel ${display(id)}`
+  return safe`Waiting: the link is good for one person, ${life}.\nTo end it: ${shellCommand`mqttchat pair --cancel ${id}`}`
 }
 
 function writeOffer({ out }: Context, offer: Extract<Offer, { kind: "file" }>, path: string): void {
@@ -219,9 +222,9 @@ function writeOffer({ out }: Context, offer: Extract<Offer, { kind: "file" }>, p
     throw diskFault(cause, `write ${path}`)
   }
   out.done(safe`written to ${display(path)}: the first who uses it can pair with you, so hand it over safely`)
-  out.info(safe`on the other laptop: mqttchat pair ${display(path)}`)
+  out.info(safe`on the other laptop: ${shellCommand`mqttchat pair ${path}`}`)
   out.info(
-    safe`good for ${lifeOf(offer.expiresAt)}, whenever mqttchat runs here; to end it: mqttchat pair --cancel ${display(id)}`,
+    safe`good for ${lifeOf(offer.expiresAt)}, whenever mqttchat runs here; to end it: ${shellCommand`mqttchat pair --cancel ${id}`}`,
   )
 }
 
@@ -244,20 +247,22 @@ async function finishPairing(
   if (markedName(contact.name) !== name) out.warn(safe`mind the name: ${markedName(contact.name)}`)
   if (renamedFrom !== null && confusableWith !== null) {
     const old = displayName(confusableWith)
+    const replacement = shellCommand`mqttchat contacts replace ${confusableWith} ${contact.name}`
     if (renamedFrom.toLowerCase() !== confusableWith.toLowerCase())
       out.warn(safe`they call themselves ${displayName(renamedFrom)}, which looks like your contact ${old}`)
-    else
-      out.info(safe`if this is the ${old} you know, with new keys: mqttchat contacts replace ${old} ${name}`)
+    else out.info(safe`if this is the ${old} you know, with new keys: ${replacement}`)
   }
   if (!context.isInteractive || !(await out.flushed())) {
     out.next(
-      safe`${name} is UNVERIFIED. The same four words on both sides? then: mqttchat verify ${name} --yes`,
+      safe`${name} is UNVERIFIED. The same four words on both sides? then: ${shellCommand`mqttchat verify ${contact.name} --yes`}`,
     )
     return
   }
   const verified = await compareWords(context, client, contact.name)
   if (!verified) {
-    out.next(safe`${name} is UNVERIFIED. When you have compared: mqttchat verify ${name}`)
+    out.next(
+      safe`${name} is UNVERIFIED. When you have compared: ${shellCommand`mqttchat verify ${contact.name}`}`,
+    )
     return
   }
   out.done(safe`${name} is VERIFIED`)
@@ -285,7 +290,7 @@ async function compareWords(context: Context, client: ChatClient, contact: strin
   if (!(await askYes(context, differentQuestion))) return false
   await client.call("block", { contact, blocked: true })
   const why = `what you compared differs: ${contact} is not who you think, or someone is in between; blocked`
-  throw new Fault("refused", why, `mqttchat contacts forget ${contact}, then pair again`)
+  throw new Fault("refused", why, `${shellCommand`mqttchat contacts forget ${contact}`}, then pair again`)
 }
 
 /** Asks for another name if a contact already has this one. */

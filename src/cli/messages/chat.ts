@@ -7,6 +7,7 @@ import { readStdinLines } from "../terminal/input.ts"
 import { contactRow, groupDigits, messageRow } from "../terminal/format.ts"
 import { checkLength } from "./messages.ts"
 import { openLineEditor } from "../terminal/line-editor.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** Fits into a small window. */
 const SHOWN_ON_ENTRY = 20
@@ -259,5 +260,5 @@ async function verifyText({ client, contact }: ChatContext): Promise<SafeText> {
   const numbers = joined(found.safetyNumber.map(display), " ")
   const words = joined(found.words.map(display), " ")
   const row = safe`words ${words} · safety number ${numbers} · key ${groupDigits(found.contact.fingerprint)}`
-  return safe`${row}\ninfo: the same on both sides? then in another terminal: mqttchat verify ${displayName(contact)}`
+  return safe`${row}\ninfo: the same on both sides? then in another terminal: ${shellCommand`mqttchat verify ${contact}`}`
 }

@@ -4,6 +4,7 @@ import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Output } from "../terminal/output.ts"
 import { searchRow, messageRow } from "../terminal/format.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** Events read at once. */
 const EVENT_PAGE = 100
@@ -31,7 +32,11 @@ export async function sendText({ client, out }: ClientContext, options: SendOpti
   if (out.json) out.report.record("mqttchat/sent/1", { contact, ...sent })
   const { state } = sent
   if (state === "given-up")
-    throw new Fault("unavailable", `${contact} never took it: NOT DELIVERED`, `mqttchat history ${contact}`)
+    throw new Fault(
+      "unavailable",
+      `${contact} never took it: NOT DELIVERED`,
+      shellCommand`mqttchat history ${contact}`,
+    )
   if (PROGRESS[state] >= PROGRESS[wait]) {
     out.done(DONE[wait](displayName(contact)))
     return
@@ -54,7 +59,7 @@ function notYetFault({ contact, timeoutMs }: SendOptions, state: "broker" | "del
     state === "broker"
       ? `on the broker, but ${contact} has not fetched it ${waited}: it stays in the outbox until then`
       : `delivered, but no read receipt ${waited}; ${contact} may not send any`
-  return new Fault("queued", why, `mqttchat history ${contact}`)
+  return new Fault("queued", why, shellCommand`mqttchat history ${contact}`)
 }
 
 /** Prints new messages. They count as shown once stdout has taken them, not before. */

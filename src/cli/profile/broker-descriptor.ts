@@ -10,6 +10,7 @@ import type { StoredCredential } from "../../keystore/credential.ts"
 import type { ProfilePaths } from "../../paths.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
 import type { BrokerProof } from "../../wire/access.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /**
  * What the broker of this laptop writes for the profile on it, so that neither opens the other's keys: where it
@@ -63,7 +64,7 @@ export function readBrokerDescriptor(paths: ProfilePaths): BrokerDescriptor | un
     throw new Fault(
       "config",
       `${descriptorFile(paths)} is damaged`,
-      `rm ${descriptorFile(paths)}, then: mqttchat broker`,
+      `${shellCommand`rm ${descriptorFile(paths)}`}, then: mqttchat broker`,
     )
   }
   const { host, port, pin, ...rest } = checked.output

@@ -13,6 +13,7 @@ import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { groupDigits } from "../terminal/format.ts"
 import { askYes } from "../terminal/prompts.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 const PIN_SEPARATORS = /[\s:.-]/g
 const PIN = /^[0-9a-f]{32}$/
@@ -107,8 +108,8 @@ export function warnIfSilent({ out }: Context, addresses: Addresses, { silent, p
   if (silent === undefined) return
   const where = formatAddresses(addresses)
   out.warn(safe`not tried: ${display(silent.message)}; the address is kept, and tried again when you connect`)
-  const pin = proof.kind === "pin" ? "" : " --pin PIN"
-  out.next(safe`if it is wrong: mqttchat config set broker ${display(where)}${display(pin)}`)
+  const change = shellCommand`mqttchat config set broker ${where}`
+  out.next(safe`if it is wrong: ${change}${proof.kind === "pin" ? safe`` : safe` --pin PIN`}`)
 }
 
 type Seen = { readonly at: Address; readonly pin: Uint8Array | undefined }

@@ -2,6 +2,7 @@ import { Fault } from "../../errors.ts"
 import type { Settings } from "../../settings.ts"
 import { formatAddresses } from "../../wire/address.ts"
 import { normalizedName } from "../terminal/names.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** A key of `mqttchat config`. Values are text, as a user types them. */
 export type ConfigKey = {
@@ -60,5 +61,5 @@ function brokerText({ here, broker }: Settings): string | undefined {
 function switchOf(name: string, typed: string): boolean {
   if (typed === "on") return true
   if (typed === "off") return false
-  throw new Fault("usage", `${name} is on or off, not ${typed}`, `mqttchat config set ${name} on`)
+  throw new Fault("usage", `${name} is on or off, not ${typed}`, shellCommand`mqttchat config set ${name} on`)
 }

@@ -4,6 +4,7 @@ import type { Context } from "../terminal/context.ts"
 import { changeSettings, settingsFor } from "./change-settings.ts"
 import { CONFIG_NAMES, configKey, type ConfigName } from "./config-keys.ts"
 import type { SetBrokerOptions } from "./set-broker.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** Prints the value of a key. Fault `not-found` while nothing is set. */
 export function getConfig(context: Context, name: ConfigName): Promise<void> {
@@ -11,7 +12,7 @@ export function getConfig(context: Context, name: ConfigName): Promise<void> {
   const value = configKey(name).read(settingsFor(context))
   if (out.json) out.record("mqttchat/config/1", { key: name, value: value ?? null })
   else if (value !== undefined) out.data(display(value))
-  else throw new Fault("not-found", `${name} is not set`, `mqttchat config set ${name} VALUE`)
+  else throw new Fault("not-found", `${name} is not set`, shellCommand`mqttchat config set ${name} VALUE`)
   return Promise.resolve()
 }
 

@@ -13,6 +13,7 @@ import { openClient } from "./open-client.ts"
 import { givenPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
 import { askSecret } from "../terminal/prompts.ts"
 import { countOf } from "../terminal/format.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 export type ExportOptions = {
   /** File with the backup's own passphrase, if it is not that of the keys. */
@@ -88,7 +89,7 @@ function printExported(context: Context, file: string, { contacts, messages }: R
   const where = file === "-" ? safe`` : safe` to ${display(file)}`
   out.done(safe`saved${where}: ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)
   warnAboutOwnBroker(context)
-  if (file !== "-") out.next(safe`on the new machine: mqttchat import ${display(file)}`)
+  if (file !== "-") out.next(safe`on the new machine: ${shellCommand`mqttchat import ${file}`}`)
 }
 
 /** The broker of this laptop is not part of a profile. */

@@ -24,6 +24,7 @@ import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "../terminal/pas
 import { askChoice, askText } from "../terminal/prompts.ts"
 import { silentBroker } from "../terminal/silent-process.ts"
 import { makeProfile, refuseExisting } from "./profile.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 export type InitOptions = {
   readonly name?: string
@@ -132,7 +133,7 @@ async function initialBrokerOf(
   const addresses = typedAddresses(broker, "mqttchat init --broker")
   const pin = typedPin(options.pin)
   const credential = accountOf(options)
-  const withPin = `mqttchat init --broker ${formatAddresses(addresses)} --pin`
+  const withPin = shellCommand`mqttchat init --broker ${formatAddresses(addresses)} --pin`
   const found = await findBroker(context, { addresses, pin, withPin })
   warnIfSilent(context, addresses, found)
   const [address, ...others] = addresses

@@ -15,6 +15,7 @@ import { changeSettings, settingsFor } from "./change-settings.ts"
 import { accountOf, type AccountOptions } from "./init.ts"
 import { readInvitation } from "./invitation.ts"
 import { openClient } from "./open-client.ts"
+import { shellWord } from "../../shell-command.ts"
 
 export type SetBrokerOptions = AccountOptions & { readonly pin?: string }
 
@@ -32,7 +33,7 @@ export async function setBroker(context: Context, typed: string, options: SetBro
   refuseOtherForms(typed)
   const addresses = typedAddresses(typed, COMMAND)
   await confirmPin(context, known?.trust, { pin, where: formatAddresses(addresses) })
-  const withPin = `${COMMAND} ${formatAddresses(addresses)} --pin`
+  const withPin = `${COMMAND} ${shellWord(formatAddresses(addresses))} --pin`
   const found = await findBroker(context, { addresses, pin, withPin, known: known?.trust })
   if (known !== undefined && pin === undefined) refuseSilent(found)
   await save(context, { known, settings, options }, withAddresses(known, addresses, found.proof))

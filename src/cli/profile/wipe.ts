@@ -8,6 +8,7 @@ import type { Context } from "../terminal/context.ts"
 import { failpointOf } from "./failpoint.ts"
 import { overwriteFile, removeEmptyFolder, removeFile } from "./erase.ts"
 import { askText } from "../terminal/prompts.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 const FILE_SCHEMA = "mqttchat/file/1"
 
@@ -60,7 +61,7 @@ function takeExclusiveLock(path: string, does: string, end: string): () => void 
   const lock = takeLock(path)
   if (lock.kind === "taken") return lock.release
   const message = `another mqttchat (process ${lock.pid}) ${does}: nothing was touched`
-  throw new Fault("unavailable", message, `${end}, or kill ${lock.pid}; then try again`)
+  throw new Fault("unavailable", message, `${end}, or ${shellCommand`kill ${lock.pid}`}; then try again`)
 }
 
 function eraseAll({ out, env }: Context, found: readonly ProfileFile[]): void {

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path"
 
 import { bad, good, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
+import { shellCommand, shellWord } from "../../shell-command.ts"
 
 const OTHERS = 0o077
 /** A profile has some twenty files; the rest of a folder that is none is not looked at. */
@@ -58,7 +59,11 @@ export function listFileAccess(paths: FilePaths): readonly FileAccess[] {
 export function judgeFiles(files: readonly FileAccess[], { keyFile, database }: FilePaths): Judgement {
   const foreign = files.find(({ isForeign }) => isForeign)
   if (foreign !== undefined) {
-    return bad("config", `${foreign.path} belongs to another user`, `sudo chown -R "$USER" ${foreign.path}`)
+    return bad(
+      "config",
+      `${foreign.path} belongs to another user`,
+      shellCommand`sudo chown -R "$USER" ${foreign.path}`,
+    )
   }
   const secrets = [keyFile, database]
   const open = files.filter(
@@ -67,7 +72,7 @@ export function judgeFiles(files: readonly FileAccess[], { keyFile, database }: 
   const [first, ...more] = open
   if (first === undefined) return good("this user only")
   const found = `${first.path} is open to others${more.length > 0 ? `, and ${more.length} more` : ""}`
-  const fix = `chmod go= ${open.map(({ path }) => path).join(" ")}`
+  const fix = ["chmod go=", ...open.map(({ path }) => shellWord(path))].join(" ")
   const isExposed = open.some(({ path, isInPrivateFolder }) => !isInPrivateFolder && secrets.includes(path))
   return isExposed ? bad("config", found, fix) : weak(found, fix)
 }

@@ -3,6 +3,7 @@ import { DAY_MS } from "../../time-units.ts"
 import { bad, good, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
 import { formatDuration } from "./duration-format.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 export const LOCK: Check = {
   name: "lock",
@@ -54,7 +55,11 @@ export function judgeLock(holder: Holder): Judgement {
     case "owner":
       return good("another mqttchat, for as long as it runs")
     case "silent":
-      return bad("unavailable", `process ${holder.pid}, which does not answer`, `kill ${holder.pid}`)
+      return bad(
+        "unavailable",
+        `process ${holder.pid}, which does not answer`,
+        shellCommand`kill ${holder.pid}`,
+      )
     case "barred":
       return failed(holder.fault)
   }
@@ -67,7 +72,11 @@ export function judgeOwner(holder: Holder): Judgement {
     case "owner":
       return good("it answers")
     case "silent":
-      return bad("unavailable", `process ${holder.pid} has the lock and no socket`, `kill ${holder.pid}`)
+      return bad(
+        "unavailable",
+        `process ${holder.pid} has the lock and no socket`,
+        shellCommand`kill ${holder.pid}`,
+      )
     case "barred":
       return unknown("not looked for")
   }
@@ -84,7 +93,7 @@ export function judgeDatabase(database: DatabaseState): Judgement {
       return bad(
         "damaged-database",
         "it opens, but its content contradicts itself",
-        `cp -a ${database.path} ~`,
+        shellCommand`cp -a ${database.path} ~`,
       )
   }
 }

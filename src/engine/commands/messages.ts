@@ -16,6 +16,7 @@ import { stepInput } from "../state/update.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** A peer that acknowledges nothing while this many wait is gone, or being flooded. */
 const OUTBOX_MAX = 10_000
@@ -94,14 +95,15 @@ function notNow(name: string): Fault {
 
 function refuseUnsendable(contact: ContactRecord): void {
   const { name, blocked, movedAt } = contact
-  if (blocked) throw new Fault("refused", `${name} is blocked`, `mqttchat contacts unblock ${name}`)
+  if (blocked)
+    throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
   if (isUncompared(contact)) {
     const message = `not sent: ${name}'s key changed, and you have not compared the new one`
-    throw new Fault("refused", message, `mqttchat verify ${name}`)
+    throw new Fault("refused", message, shellCommand`mqttchat verify ${name}`)
   }
   if (movedAt > 0) {
     const message = `not sent: ${name} now sends to another device of yours, which replaced this one`
-    throw new Fault("refused", message, `mqttchat reset ${name}, to continue on this device`)
+    throw new Fault("refused", message, `${shellCommand`mqttchat reset ${name}`}, to continue on this device`)
   }
 }
 

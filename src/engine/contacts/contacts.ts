@@ -8,6 +8,7 @@ import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName, readText } from "../../wire/text.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { ContactReference } from "../state/shapes.ts"
+import { shellWord } from "../../shell-command.ts"
 
 /** What identifies a contact to a person: 20 hex digits. */
 const FINGERPRINT_DIGITS = 20
@@ -32,7 +33,9 @@ function findByName(state: EngineState, name: string): ContactRecord {
   for (const contact of state.contacts.values()) if (folded(contact.name) === wanted) return contact
   const near = nearNames(state, wanted)
   const hint =
-    near.length === 0 ? "mqttchat contacts" : `did you mean ${near.join(" or ")}? mqttchat contacts`
+    near.length === 0
+      ? "mqttchat contacts"
+      : `did you mean ${near.map(shellWord).join(" or ")}? mqttchat contacts`
   throw new Fault("not-found", `no contact is called ${displayName(name)}`, hint)
 }
 

@@ -13,6 +13,7 @@ import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts
 import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
 import { enqueue } from "../state/outgoing.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 const NO_NAME = new Uint8Array(0)
 
@@ -36,7 +37,11 @@ export function startHandshake(
   const identity = encodeIdentity(bundle.owner)
   const previous = findIdentity(state, identity)
   if (previous?.blocked === true) {
-    throw new Fault("refused", `${previous.name} is blocked`, `mqttchat contacts unblock ${previous.name}`)
+    throw new Fault(
+      "refused",
+      `${previous.name} is blocked`,
+      shellCommand`mqttchat contacts unblock ${previous.name}`,
+    )
   }
   const recovery = recoveryBundle(self.identity, inbox, input)
   const frames = [hello(self, recovery)]

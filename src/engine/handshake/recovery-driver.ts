@@ -11,6 +11,7 @@ import { notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
 import { stepInput } from "../state/update.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** A single unmatched frame can come from anyone; three in a row mean that the state is lost. */
 const UNMATCHED_MAX = 3
@@ -47,7 +48,7 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
     const contact = queue.state().contacts.get(id)
     if (contact === undefined) return
     const { name } = contact
-    const text = `what ${name} sends cannot be read: ${message}; mqttchat reset ${name}, or pair again: mqttchat pair`
+    const text = `what ${name} sends cannot be read: ${message}; ${shellCommand`mqttchat reset ${name}`}, or pair again: mqttchat pair`
     events.emit(notice(text, contact))
   }
 

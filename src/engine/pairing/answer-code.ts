@@ -20,6 +20,7 @@ import { brokerName } from "./own-connection.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
 import { deferred } from "../../async/deferred.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 const ANSWER: Machine<AnswerState, AnswerEvent, AnswerEffect> = { step: answerStep, wakesAt: answerWakesAt }
 
@@ -50,7 +51,7 @@ function readCode(carrier: string): { code: PairingCode; at: Address | undefined
   throw new Fault(
     "usage",
     why,
-    suggestion === undefined ? "mqttchat pair CODE@HOST" : `mqttchat pair ${suggestion}`,
+    suggestion === undefined ? "mqttchat pair CODE@HOST" : shellCommand`mqttchat pair ${suggestion}`,
   )
 }
 

@@ -3,6 +3,7 @@ import type { AnswerEffect } from "../../pairing/answer.ts"
 import type { OfferEffect } from "../../pairing/offer.ts"
 import { type Address, formatAddress } from "../../wire/address.ts"
 import type { BrokerConfig } from "../state/ports.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 /** How an exchange can fail, on either side. */
 export type CodeFailure =
@@ -47,7 +48,7 @@ export function otherBroker({ address, trust }: BrokerConfig, at: Address): Faul
     "config",
     `this profile is at the broker ${known}, and ${other} is another one`,
     trust.kind === "name"
-      ? `mqttchat --profile NAME pair, or if your broker has moved: mqttchat config set broker ${other}`
+      ? `mqttchat --profile NAME pair, or if your broker has moved: ${shellCommand`mqttchat config set broker ${other}`}`
       : "mqttchat --profile NAME pair",
   )
 }

@@ -17,6 +17,7 @@ import {
 import { ANY_ADDRESS, type BindAddress } from "../../broker/bind-address.ts"
 import { DEVICES_ACL, GUESTS_ACL } from "./mosquitto-acl.ts"
 import { mosquittoConfiguration } from "./mosquitto-files.ts"
+import { shellCommand } from "../../../shell-command.ts"
 
 const GUEST_PORT = 8884
 /** Where Debian puts it, which is not in every user's PATH. */
@@ -86,10 +87,10 @@ function printResult(
   { bindAddress, port, guestPort }: MosquittoAddresses,
 ): void {
   const [members, guests] = [port, guestPort].map((at) => formatAddress({ host: bindAddress.host, port: at }))
-  const file = (name: string): string => `'${join(folder, name)}'`
+  const file = (name: string): string => join(folder, name)
   const start = [
-    `${existsSync(DEBIAN_PATH) ? DEBIAN_PATH : "mosquitto"} -c ${file("mosquitto.conf")}`,
-    `mqttchat registrar --broker ${members ?? ""} --guests ${guests ?? ""} --crl ${file(CRL_FILE)} --pid-file ${file(PID_FILE)}`,
+    shellCommand`${existsSync(DEBIAN_PATH) ? DEBIAN_PATH : "mosquitto"} -c ${file("mosquitto.conf")}`,
+    shellCommand`mqttchat registrar --broker ${members ?? ""} --guests ${guests ?? ""} --crl ${file(CRL_FILE)} --pid-file ${file(PID_FILE)}`,
   ]
   if (context.out.json) context.out.report.record("mqttchat/mosquitto/1", { folder, members, guests, start })
   else printStartCommands(context, folder, start)

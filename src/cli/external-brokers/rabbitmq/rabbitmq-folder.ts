@@ -14,6 +14,7 @@ import {
 } from "../../broker/config-files.ts"
 import { ANY_ADDRESS } from "../../broker/bind-address.ts"
 import { PLUGINS, rabbitmqConfiguration, rabbitmqEnvironment } from "./rabbitmq-files.ts"
+import { shellCommand } from "../../../shell-command.ts"
 
 const REGISTRAR_PORT = 15_880
 /** Not Debian's `rabbitmq-server` in /usr/sbin: that changes to another user and uses the system's folders. */
@@ -59,8 +60,8 @@ function printResult(
 ): void {
   const program = existsSync(DEBIAN_PATH) ? DEBIAN_PATH : "rabbitmq-server"
   const start = [
-    `RABBITMQ_CONF_ENV_FILE='${join(folder, "rabbitmq-env.conf")}' ${program}`,
-    `mqttchat registrar --broker ${members} --rabbitmq ${registrarPort}`,
+    shellCommand`RABBITMQ_CONF_ENV_FILE=${join(folder, "rabbitmq-env.conf")} ${program}`,
+    shellCommand`mqttchat registrar --broker ${members} --rabbitmq ${registrarPort}`,
   ]
   if (context.out.json) context.out.report.record("mqttchat/rabbitmq/1", { folder, members, start })
   else printStartCommands(context, folder, start)
