@@ -17,8 +17,7 @@ const ANCHOR_MAX = 16_384
 const OTHERS_MAX = 4
 
 /** More is no limit: a daemon stores some thousand messages a second, and the store has at most some gigabytes. */
-const UNVERIFIED_PER_HOUR_MAX = 10_000_000
-const UNVERIFIED_MEBIBYTES_MAX = 65_536
+export const UNVERIFIED_MAX = { unverifiedPerHour: 10_000_000, unverifiedMebibytes: 65_536 } as const
 /** A value that is not in the file is the default of the engine (`UNVERIFIED_LIMITS`). */
 const positive = v.pipe(v.number(), v.integer(), v.minValue(1))
 
@@ -57,8 +56,8 @@ const SettingsSchema = v.strictObject({
   /** A command that finds no owner of the profile starts a daemon. */
   onDemand: v.exactOptional(v.boolean()),
   /** Messages that a contact who was never verified may send in an hour, and leave here in all. */
-  unverifiedPerHour: v.exactOptional(v.pipe(positive, v.maxValue(UNVERIFIED_PER_HOUR_MAX))),
-  unverifiedMebibytes: v.exactOptional(v.pipe(positive, v.maxValue(UNVERIFIED_MEBIBYTES_MAX))),
+  unverifiedPerHour: v.exactOptional(v.pipe(positive, v.maxValue(UNVERIFIED_MAX.unverifiedPerHour))),
+  unverifiedMebibytes: v.exactOptional(v.pipe(positive, v.maxValue(UNVERIFIED_MAX.unverifiedMebibytes))),
 })
 
 /** What a profile stores in plain text. It holds no secret. */

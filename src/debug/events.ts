@@ -58,7 +58,15 @@ export const DEBUG_EVENTS = {
     opened: {
       contact,
       outcome: oneOf("accepted", "committed", "again", "refused", "request", "unknown-mailbox"),
-      why: oneOf("blocked", "malformed", "unknown-tag", "forged", "too-far-ahead", "unknown-kem"),
+      why: oneOf(
+        "blocked",
+        "over-limit",
+        "malformed",
+        "unknown-tag",
+        "forged",
+        "too-far-ahead",
+        "unknown-kem",
+      ),
     },
     message: { contact, message: id },
     acknowledged: { to: topicKind, ms: milliseconds },

@@ -7,6 +7,7 @@ import { runEffects } from "./effects.ts"
 import { closing, expiredBundles } from "./handshake/bundles.ts"
 import { openRecoveryDriver } from "./handshake/recovery-driver.ts"
 import { receiveFrame } from "./messages/dispatch.ts"
+import { UnverifiedBudget } from "./messages/unverified-budget.ts"
 import { openExpiry } from "./messages/expiry.ts"
 import { openGapRequests } from "./messages/gap-requests.ts"
 import { Outbox } from "./messages/outbox.ts"
@@ -56,7 +57,8 @@ function buildParts(ports: Ports, queue: CommitQueue): EngineParts {
 
 function connect(parts: EngineParts): void {
   const { ports, queue, broker, mailboxes, recoveryDriver } = parts
-  const context = { ports, queue, broker, recoveryDriver, limits: openLimits() }
+  const unverified = new UnverifiedBudget(ports)
+  const context = { ports, queue, broker, recoveryDriver, limits: openLimits(), unverified }
   broker.start({
     onInboxFrame: (topic, payload) => receiveFrame(context, topic, payload),
     onState: (state) => onConnectionState(parts, state),

@@ -1,6 +1,6 @@
 import { concat, equal } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import type { ContactId, MessageRecord, Page } from "./records.ts"
+import type { ContactId, MessageRecord, Page, ReceivedTexts } from "./records.ts"
 import { MESSAGES } from "./tables.ts"
 
 /** The greatest suffix of a mid of which only the prefix is known. */
@@ -57,6 +57,19 @@ export function findMessages(database: Database, words: string, page: Page): Mes
     before,
     limit,
   )
+}
+
+const RECEIVED = `
+  SELECT stored_at, text FROM messages WHERE contact = ?1 AND mine = 0
+  UNION ALL SELECT stored_at, text FROM held WHERE contact = ?1 AND text IS NOT NULL`
+
+export function receivedFrom(database: Database, contact: ContactId, since: number): ReceivedTexts {
+  const sizes = `SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM (${RECEIVED})`
+  const times = `SELECT stored_at FROM (${RECEIVED}) WHERE stored_at > ?2 ORDER BY stored_at`
+  return {
+    bytes: database.select((row) => row.number(0), sizes, contact)[0] ?? 0,
+    times: database.select((row) => row.number(0), times, contact, since),
+  }
 }
 
 export function hasMessage(database: Database, contact: ContactId, mid: Uint8Array): boolean {

@@ -282,6 +282,12 @@ export type Page = {
 }
 
 /** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
+export type ReceivedTexts = {
+  readonly bytes: number
+  /** Unix ms, oldest first. */
+  readonly times: readonly number[]
+}
+
 export type Store = {
   readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
@@ -294,6 +300,8 @@ export type Store = {
   readonly unshown: () => Promise<readonly MessageRecord[]>
   /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */
   readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
+  /** What is here of a contact's: the bytes of all its texts and of the lines about it, and when those after `since` came. */
+  readonly receivedFrom: (contact: ContactId, since: number) => Promise<ReceivedTexts>
   /** Whether the text was shown, even if it has disappeared since, or is held back. */
   readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
   /** The next `limit` entries of the event log after the number `after`. */

@@ -34,6 +34,16 @@ test.each([
   expect((await cli.run(["config", "list"])).stdout).toBe(before)
 })
 
+test("how much a contact may send that was never verified has a default, and bounds", async () => {
+  const cli = await madeProfile()
+  expect((await cli.run(["config", "get", "unverified.per-hour"])).stdout).toBe("3600\n")
+  expect((await cli.run(["config", "get", "unverified.mebibytes"])).stdout).toBe("64\n")
+  expect((await cli.run(["config", "set", "unverified.per-hour", "100"])).code).toBe(0)
+  expect((await cli.run(["config", "get", "unverified.per-hour"])).stdout).toBe("100\n")
+  for (const typed of ["0", "-1", "1e3", "10000001", ""])
+    expect((await cli.run(["config", "set", "unverified.per-hour", "--", typed])).code, typed).toBe(64)
+})
+
 test("a key takes effect in a daemon that is running", async () => {
   const cli = await madeProfile()
   const daemon = cli.start(["daemon"])

@@ -194,6 +194,7 @@ function crashable(store: Store): CrashableStore {
     findMessage: (contact, mid) => (dead ? never : store.findMessage(contact, mid)),
     nextExpiry: () => (dead ? never : store.nextExpiry()),
     unshown: () => (dead ? never : store.unshown()),
+    receivedFrom: (contact, since) => (dead ? never : store.receivedFrom(contact, since)),
     hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
     commit: (writes) => (dead ? never : full ? refused() : store.commit(writes)),
     fill: (now) => (full = now),

@@ -1,3 +1,4 @@
+import type { UnverifiedLimits } from "../../src/engine/state/limits.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { seal } from "../../src/session/ratchet.ts"
 import { decodeSession } from "../../src/session/snapshot.ts"
@@ -20,10 +21,10 @@ type HostileContact = {
 }
 
 /** Eve is a contact of Bob's with a modified program: she may send any frame that can be encoded. */
-export async function hostileContact(): Promise<HostileContact> {
+export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promise<HostileContact> {
   const fixture = new EngineFixture()
   const eve = await fixture.profile("eve")
-  const bob = await fixture.profile("bob")
+  const bob = await fixture.profile("bob", { unverifiedLimits })
   await fixture.pair(eve, bob)
   await eve.send("bob", "hello")
   await bob.send("eve", "hello, Eve")

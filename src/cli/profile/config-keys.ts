@@ -2,6 +2,7 @@ import { Fault } from "../../errors.ts"
 import type { Settings } from "../../settings.ts"
 import { formatAddresses } from "../../wire/address.ts"
 import { normalizedName } from "../terminal/names.ts"
+import { limitOf, typedLimit } from "./unverified-limits.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /** A key of `mqttchat config`. Values are text, as a user types them. */
@@ -39,6 +40,24 @@ export const CONFIG_KEYS = {
     form: "on|off",
     read: ({ onDemand }) => (onDemand === true ? "on" : "off"),
     write: (settings, typed) => ({ ...settings, onDemand: switchOf("daemon.on-demand", typed) }),
+  },
+  "unverified.per-hour": {
+    about: "messages that a contact whom you have not verified may send in an hour",
+    form: "NUMBER",
+    read: (settings) => String(limitOf(settings, "unverifiedPerHour")),
+    write: (settings, typed) => ({
+      ...settings,
+      unverifiedPerHour: typedLimit("unverified.per-hour", "unverifiedPerHour", typed),
+    }),
+  },
+  "unverified.mebibytes": {
+    about: "room on the disk for what such a contact sends",
+    form: "NUMBER",
+    read: (settings) => String(limitOf(settings, "unverifiedMebibytes")),
+    write: (settings, typed) => ({
+      ...settings,
+      unverifiedMebibytes: typedLimit("unverified.mebibytes", "unverifiedMebibytes", typed),
+    }),
   },
 } as const satisfies Readonly<Record<string, ConfigKey>>
 

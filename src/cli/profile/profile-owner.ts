@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs"
 import type { ChatClient } from "../../engine/api.ts"
 import { openEngine } from "../../engine/engine.ts"
 import type { BrokerConfig, ProfileConfig, Ports } from "../../engine/state/ports.ts"
+import type { UnverifiedLimits } from "../../engine/state/limits.ts"
 import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { type Debug, NO_DEBUG } from "../../debug/debug.ts"
@@ -19,6 +20,7 @@ import {
   readBrokerDescriptor,
 } from "./broker-descriptor.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
+import { unverifiedLimitsOf } from "./unverified-limits.ts"
 import { debugConnect } from "../debug/debug-connect.ts"
 import { debugStore } from "../debug/debug-store.ts"
 import type { Context } from "../terminal/context.ts"
@@ -69,6 +71,9 @@ export async function openProfile(
     },
     ...enrollmentPorts({ identity, random: systemRandom, after }),
     config,
+    get unverifiedLimits() {
+      return config.unverifiedLimits()
+    },
     now: Date.now,
     random: systemRandom,
     after,
@@ -131,7 +136,7 @@ export function profileConfigFor(
   { paths }: Context,
   settings: Settings,
   keyFile: KeyFile,
-): ProfileConfig & { readonly name: () => string } {
+): ProfileConfig & { readonly name: () => string; readonly unverifiedLimits: () => UnverifiedLimits } {
   let { ring } = keyFile
   let current = settings
   const save = async (change: Pick<Settings, "broker" | "here">): Promise<void> => {
@@ -141,6 +146,7 @@ export function profileConfigFor(
   }
   return {
     name: () => current.name,
+    unverifiedLimits: () => unverifiedLimitsOf(current),
     reload: () => (current = readSettings(paths.settings) ?? current),
     broker: () => (current.here ? here(paths) : brokerOf(current)),
     // If there is an invitation as well as a certificate, the broker has a new authority.

@@ -14,6 +14,7 @@ import { seconds, stepInput } from "../state/update.ts"
 import { wasAccepted, wasAcceptedLast } from "../handshake/confirmation.ts"
 import { answerSuperseded } from "../handshake/superseded-session.ts"
 import { openFrame, repeatReceipt } from "./apply-frame.ts"
+import type { UnverifiedBudget } from "./unverified-budget.ts"
 import type { Self } from "../handshake/hello.ts"
 import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -31,6 +32,7 @@ export type DispatchContext = {
   readonly limits: Limits
   readonly broker: BrokerConnection
   readonly recoveryDriver: RecoveryDriver
+  readonly unverified: UnverifiedBudget
 }
 
 /** What a frame turned out to be, once its consequences are on disk. */
@@ -60,6 +62,7 @@ export async function receiveFrame(
   ports.reach("receive-arrived")
   const mailbox = ourMailbox(topic, context.broker.deviceId())
   if (mailbox === undefined || payload.length < ID_BYTES) return countDropped(queue)
+  await prepareBudget(context, mailbox)
   const outcome = await queue.run((state) => {
     const decision = decide(context, state, mailbox, payload)
     ports.reach(decision.result.kind === "init" ? "welcome-decided" : "receive-decided")
@@ -68,6 +71,12 @@ export async function receiveFrame(
   ports.reach(outcome.kind === "init" ? "welcome-committed" : "receive-committed")
   ports.debug("inbox", "opened", debugFields(outcome))
   await afterCommit(context, outcome, payload)
+}
+
+async function prepareBudget({ queue, unverified }: DispatchContext, mailbox: Uint8Array): Promise<void> {
+  const state = queue.state()
+  const contact = state.mailboxes.get(toHex(mailbox))
+  if (contact !== undefined) await unverified.prepare(state.contacts.get(contact))
 }
 
 function debugFields(outcome: Outcome): DebugFields {
@@ -120,7 +129,7 @@ function mapResult<From, To>(decision: Decision<From>, to: (result: From) => To)
 }
 
 function decideFrame(
-  { ports, limits }: DispatchContext,
+  { ports, limits, unverified }: DispatchContext,
   state: EngineState,
   contact: ContactId,
   wire: Uint8Array,
@@ -130,7 +139,7 @@ function decideFrame(
   if (!expected && !limits.allow(UNMATCHED_FRAMES, `strange/${contact}`, ports.now())) {
     return dropFrame("malformed")
   }
-  return openFrame(state, contact, wire, stepInput(ports))
+  return unverified.limit(state, contact, openFrame(state, contact, wire, stepInput(ports)))
 }
 
 function decideInit(
@@ -187,13 +196,19 @@ async function afterFrame(
   received: ReceiveResult,
   wire: Uint8Array,
 ): Promise<void> {
-  if (received.kind !== "refused") {
+  if (received.kind !== "refused" || received.why === "over-limit") {
     await context.recoveryDriver.onMatch(contact, true)
+    if (received.kind === "refused") await context.unverified.refresh(contact)
   } else if (received.why === "unknown-tag") {
     await handleUnmatched(context, contact, wire)
-  } else if (SIGNS_OF_LOST_STATE.has(received.why)) {
+  } else if (SIGNS_OF_LOST_STATE.has(received.why) && !isBehindLimit(context, contact, received.why)) {
     await context.recoveryDriver.onMatch(contact, false)
   }
+}
+
+/** What follows on many refused frames is far ahead of the session, and nothing is lost. */
+function isBehindLimit({ unverified }: DispatchContext, contact: ContactId, why: string): boolean {
+  return why === "too-far-ahead" && unverified.isReached(contact)
 }
 
 /** A frame without an expected tag: a repeated text, one of a superseded session, or a foreign frame. */

@@ -8,6 +8,12 @@ export const ANSWERS_PER_OFFER: Rate = { capacity: 4, refillMs: MINUTE_MS }
 /** ... and per hour to all offers together. */
 export const ANSWERS: Rate = { capacity: 60, refillMs: HOUR_MS }
 
+/** What a contact that was never verified may write to the disk. */
+export type UnverifiedLimits = { readonly perHour: number; readonly bytes: number }
+
+/** A message a second is more than a person reads, and enough for a script; the bytes are half a million short texts. */
+export const UNVERIFIED_LIMITS: UnverifiedLimits = { perHour: 3_600, bytes: 64 * 1024 * 1024 }
+
 /** The limits that one engine keeps, by name. */
 export type Limits = { readonly allow: (rate: Rate, name: string, now: number) => boolean }
 

@@ -21,6 +21,7 @@ import type { Offer } from "./shapes.ts"
 import type { Params, Results } from "./commands.ts"
 import type { CommitQueue } from "./commit-queue.ts"
 import type { FaultPoint } from "./fault-points.ts"
+import type { UnverifiedLimits } from "./limits.ts"
 
 /** The broker where this profile receives. */
 export type BrokerConfig = {
@@ -103,6 +104,8 @@ export type Ports = {
   readonly renew: Renew
   readonly invite: Invite
   readonly config: ProfileConfig
+  /** Undefined for `UNVERIFIED_LIMITS`. */
+  readonly unverifiedLimits?: UnverifiedLimits | undefined
   /** Unix ms. */
   readonly now: () => number
   readonly random: Random

@@ -9,7 +9,8 @@ export type ReceiveResult =
   | { readonly kind: "again" }
   | {
       readonly kind: "refused"
-      readonly why: "blocked" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
+      readonly why:
+        "blocked" | "over-limit" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
     }
 
 /** Every frame is acknowledged to the broker, but only once its consequences are on disk [D-2]. */

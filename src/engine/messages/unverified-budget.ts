@@ -1,0 +1,130 @@
+import { shellCommand } from "../../shell-command.ts"
+import type { ContactId, ContactRecord } from "../../store/records.ts"
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
+import { makeSystemMessage } from "../contacts/system-messages.ts"
+import { heldFrom } from "../contacts/held-texts.ts"
+import type { Change, Decision } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { UNVERIFIED_LIMITS, type UnverifiedLimits } from "../state/limits.ts"
+import type { Ports } from "../state/ports.ts"
+import { dropFrame, type ReceiveResult } from "../state/receive-result.ts"
+import { stepInput } from "../state/update.ts"
+
+/** Where the last line about a limit is looked for after a start: little else is written while it is reached. */
+const MESSAGES_READ = 20
+/** How often the disk is asked whether messages were deleted: that reads all of a conversation. */
+const REFRESH_MS = MINUTE_MS
+/** How the line about a limit begins. */
+const NOTICE = "more came than a contact that you have not verified may send"
+
+/** What a contact has written to our disk. */
+type Used = {
+  /** When, within the last hour, unix ms. */
+  times: number[]
+  bytes: number
+  /** When the disk was asked for the bytes, unix ms. */
+  readAt: number
+  /** When a frame was last refused, unix ms; 0 for never. */
+  refusedAt: number
+  /** When the conversation last said that a limit was reached, unix ms; 0 for never. */
+  notedAt: number
+}
+
+/** Bounds what contacts that were never verified write to the disk [D-26]. */
+export class UnverifiedBudget {
+  readonly #ports: Ports
+  readonly #used = new Map<ContactId, Used>()
+
+  constructor(ports: Ports) {
+    this.#ports = ports
+  }
+
+  /** Before the first frame of a contact is decided; the disk knows what was received before this start. */
+  async prepare(contact: ContactRecord | undefined): Promise<void> {
+    if (contact === undefined || contact.verified || this.#used.has(contact.id)) return
+    const { store, now } = this.#ports
+    const readAt = now()
+    const { times, bytes } = await store.receivedFrom(contact.id, readAt - HOUR_MS)
+    const notedAt = await this.#lastNotice(contact.id)
+    if (!this.#used.has(contact.id))
+      this.#used.set(contact.id, { times: [...times], bytes, readAt, refusedAt: notedAt, notedAt })
+  }
+
+  /** The same decision, or a refusal that leaves the session as it was, so that a repeat of the frame opens. */
+  limit(state: EngineState, id: ContactId, decision: Decision<ReceiveResult>): Decision<ReceiveResult> {
+    const contact = state.contacts.get(id)
+    const used = this.#used.get(id)
+    if (contact === undefined || contact.verified || used === undefined) return decision
+    const sizes = newMessages(state, id, decision.commit)
+    if (sizes.length === 0) return decision
+    const now = this.#ports.now()
+    used.times = used.times.filter((at) => now - at < HOUR_MS)
+    const bytes = used.bytes + sum(sizes)
+    if (used.times.length < this.#limits.perHour && bytes <= this.#limits.bytes) {
+      used.times.push(...sizes.map(() => now))
+      used.bytes = bytes
+      return decision
+    }
+    return this.#refusal(contact, used, now)
+  }
+
+  /** After a refusal: messages may have been deleted since the disk was asked. */
+  async refresh(contact: ContactId): Promise<void> {
+    const used = this.#used.get(contact)
+    const now = this.#ports.now()
+    if (used === undefined || Math.abs(now - used.readAt) < REFRESH_MS) return
+    used.readAt = now
+    used.bytes = (await this.#ports.store.receivedFrom(contact, now)).bytes
+  }
+
+  /** Whether frames of this contact were refused within the last hour: those behind them may be too far ahead. */
+  isReached(contact: ContactId): boolean {
+    const used = this.#used.get(contact)
+    return used !== undefined && this.#ports.now() - used.refusedAt < HOUR_MS
+  }
+
+  /** Asked for each time: a command may change the settings. */
+  get #limits(): UnverifiedLimits {
+    return this.#ports.unverifiedLimits ?? UNVERIFIED_LIMITS
+  }
+
+  async #lastNotice(contact: ContactId): Promise<number> {
+    const last = await this.#ports.store.history(contact, { limit: MESSAGES_READ })
+    const notices = last.filter(({ kind, text }) => kind === "line" && text.startsWith(NOTICE))
+    return notices.at(-1)?.storedAt ?? 0
+  }
+
+  #refusal(contact: ContactRecord, used: Used, now: number): Decision<ReceiveResult> {
+    const refusal = dropFrame("over-limit")
+    used.refusedAt = now
+    if (used.notedAt > 0 && now - used.notedAt < DAY_MS) return refusal
+    used.notedAt = now
+    const message = makeSystemMessage(contact.id, textFor(contact, this.#limits), stepInput(this.#ports))
+    return { ...refusal, commit: [message.change], effects: [...refusal.effects, message.effect] }
+  }
+}
+
+function textFor({ name }: ContactRecord, { perHour, bytes }: UnverifiedLimits): string {
+  const limits = `${perHour} messages an hour, ${Math.ceil(bytes / (1024 * 1024))} MiB in all`
+  return `${NOTICE} (${limits}): the rest waits on their side, and they repeat it; no limit holds after ${shellCommand`mqttchat verify ${name}`}`
+}
+
+/** The bytes of what the frame adds to the disk: its text and lines about it, but not texts that only waited for it. */
+function newMessages(state: EngineState, contact: ContactId, commit: readonly Change[]): number[] {
+  const sizes: number[] = []
+  const waited = heldFrom(state, contact)
+  for (const change of commit) {
+    if (change.kind === "message") sizes.push(Buffer.byteLength(change.message.text))
+    if (change.kind === "held") sizes.push(Buffer.byteLength(change.held.text?.text ?? ""))
+    if (change.kind === "held-done") {
+      const text = waited.get(change.number)?.text?.text
+      const at = text === undefined ? -1 : sizes.lastIndexOf(Buffer.byteLength(text))
+      if (at !== -1) sizes.splice(at, 1)
+    }
+  }
+  return sizes
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0)
+}
