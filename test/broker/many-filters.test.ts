@@ -36,11 +36,11 @@ test("a device has ten thousand mailboxes, and receives in each of them after a 
 })
 
 test("what is above the limit is refused in SUBACK and told to the operator once; the connection stays", async () => {
-  const told: string[] = []
+  const reported: string[] = []
   const broker = await fixture.start({
     journalPath: `${fixture.folder}/full`,
     limits: { ...limitsFor(10_000), filtersMax: 5 },
-    onFiltersFull: (device, filtersMax) => told.push(`${device} ${String(filtersMax)}`),
+    onFiltersFull: (device, filtersMax) => reported.push(`${device} ${String(filtersMax)}`),
   })
   const alice = await fixture.device()
   const [a, b, c, d, e, f, g] = Array.from({ length: 7 }, () => `mc/1/i/${alice.id}/${newId()}`)
@@ -56,7 +56,7 @@ test("what is above the limit is refused in SUBACK and told to the operator once
   expect(await grants([a, b, c, d])).toEqual([1, 1, 1, 1])
   expect(await grants([e, f, g])).toEqual([1, REFUSED, REFUSED])
   expect(await grants([a, f])).toEqual([1, REFUSED])
-  expect(told).toEqual([`${alice.id} 5`])
+  expect(reported).toEqual([`${alice.id} 5`])
   expect(broker.stats()).toMatchObject({ filtersRefused: 3, refused: 3 })
   await atAlice.client.unsubscribeAsync(a ?? "")
   expect(await grants([f])).toEqual([1])
