@@ -143,6 +143,9 @@ test("every command of the README works as described, for a user who is not root
   await reply(atCarol, "Passphrase to lock your keys (empty = none, this account only):", "")
   await succeeds(atCarol)
 
+  const moved = reader.next(/^mqttchat config set broker \S+$/).command
+  await succeeds(users.types("carol", moved.replace(/\S+$/, at)))
+
   const byFile = users.types("alice", reader.next(/^mqttchat pair --file \S+$/).command)
   await reply(byFile, "Passphrase:", PASSPHRASES["alice"] ?? "")
   await succeeds(byFile)
