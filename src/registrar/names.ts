@@ -1,5 +1,5 @@
 import { Fault } from "../errors.ts"
-import { isConfusable, reservedReason, withoutReservedShape } from "../wire/reserved-names.ts"
+import { isConfusable, unfitReason, withoutReservedShape } from "../wire/reserved-names.ts"
 import type { TakenNames } from "../wire/taken-names.ts"
 import { displayName } from "../wire/text.ts"
 
@@ -18,7 +18,7 @@ export function uniqueName(taken: Pick<TakenNames, "free" | "numbered">, wanted:
 
 /** Faults `usage` for a name of the operator's choice that would be taken for something else. */
 export function requireFitName(name: string): void {
-  const reason = name.includes("/") ? "the name of a user has no slash" : reservedReason(name)
+  const reason = name.includes("/") ? "the name of a user has no slash" : unfitReason(name)
   if (reason !== undefined) throw new Fault("usage", reason, "choose another")
 }
 

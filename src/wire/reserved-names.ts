@@ -12,13 +12,18 @@ const BREAKS = /[^\p{L}\p{N}\p{M}]+/u
 
 let reservedSkeletons: readonly string[] | undefined
 
-/** Why a name would be taken for something else, or would not be seen; undefined for one that is fit [W-84]. */
+/** Why a name is not one for a person: it would be taken for something else, or not be seen. Undefined if it is fit [W-84]. */
+export function unfitReason(name: string): string | undefined {
+  const isDigits = DIGITS.test(withoutIgnorable(name.normalize("NFKC")))
+  return isDigits ? "a name is more than digits" : reservedReason(name)
+}
+
+/** The same for a local name of a contact, which may be a number. */
 export function reservedReason(name: string): string | undefined {
   if (!isVisible(name)) return "a name needs a visible character"
   const seen = withoutIgnorable(name.normalize("NFKC"))
   if (DASH.test(seen)) return "a name does not begin with a dash"
   if (Array.from(name).some(isColon)) return "a name has no colon"
-  if (DIGITS.test(seen)) return "a name is more than digits"
   return beginsRow(name) ? "this name has a meaning of its own here" : undefined
 }
 

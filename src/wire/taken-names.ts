@@ -1,5 +1,5 @@
 import { skeletonsOf } from "./skeletons.ts"
-import { reservedReason, withoutReservedShape } from "./reserved-names.ts"
+import { unfitReason, withoutReservedShape } from "./reserved-names.ts"
 import { cutName } from "./text.ts"
 
 /** The names in use, by how they look [W-83]. */
@@ -31,7 +31,7 @@ export class TakenNames {
 
   /** A cleaned name itself, or with the first number behind it that makes it unlike all others and fit [W-83] [W-84]. */
   free(wanted: string): string {
-    if (reservedReason(wanted) === undefined && !this.has(wanted)) return wanted
+    if (unfitReason(wanted) === undefined && !this.has(wanted)) return wanted
     return this.numbered(withoutReservedShape(wanted) ?? wanted)
   }
 

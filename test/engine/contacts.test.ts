@@ -103,7 +103,7 @@ describe("names", () => {
     await fixture.pair(bob, await fixture.profile("alice"))
     await fixture.pair(bob, await fixture.profile("carol"))
     const rename = (name: string) => bob.client.call("rename", { contact: "carol", name })
-    for (const name of ["me", "m\u0435", "Info", "carol:", "-c", "12"])
+    for (const name of ["me", "m\u0435", "Info", "carol:", "-c"])
       await expect(rename(name), name).rejects.toMatchObject({ code: "usage", hint: "choose another" })
     expect(await rename("a1ice")).toMatchObject({ name: "a1ice-2" })
     expect(await names(bob)).toEqual(["alice", "a1ice-2"])

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, it, test } from "vitest"
 import { CONFUSABLES } from "../../src/wire/confusables.ts"
 import { mixedScripts } from "../../src/wire/mixed-scripts.ts"
-import { reservedReason, withoutReservedShape } from "../../src/wire/reserved-names.ts"
+import { unfitReason, withoutReservedShape } from "../../src/wire/reserved-names.ts"
 import { TakenNames } from "../../src/wire/taken-names.ts"
 import { displayName } from "../../src/wire/text.ts"
 
@@ -99,7 +99,7 @@ test("whatever strangers call themselves, no two look alike, each is fit, and ea
       for (const one of wanted) {
         const free = taken.free(one)
         expect(taken.has(free)).toBe(false)
-        expect(reservedReason(free), JSON.stringify([one, free])).toBeUndefined()
+        expect(unfitReason(free), JSON.stringify([one, free])).toBeUndefined()
         expect(displayName(free)).toBe(free)
         taken.add(free)
       }
@@ -146,13 +146,13 @@ describe("a name with a meaning of its own [W-84]", () => {
     ["7", "7-2"],
     ["\uff11\uff12", "\uff11\uff12-2"],
   ])("%j is refused where it is chosen, and %j where it arrives", (wanted, numbered) => {
-    expect(reservedReason(wanted)).toBeTypeOf("string")
+    expect(unfitReason(wanted)).toBeTypeOf("string")
     expect(new TakenNames().free(wanted)).toBe(numbered)
   })
 
   it("is not one that only begins with such a word", () => {
     for (const fit of ["meg", "Youssef", "Info Desk", "Allison", "bob (work)", "agent 7", "R2-D2"])
-      expect(reservedReason(fit), fit).toBeUndefined()
+      expect(unfitReason(fit), fit).toBeUndefined()
   })
 })
 

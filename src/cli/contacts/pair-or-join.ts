@@ -12,6 +12,7 @@ import type { Context } from "../terminal/context.ts"
 import { initForPairing } from "../profile/init.ts"
 import { hasProfile } from "../profile/profile.ts"
 import { openClient } from "../profile/open-client.ts"
+import { normalizedName } from "../terminal/names.ts"
 import { answerPairing, offerPairing, type PairOptions, readCarrier } from "./pair.ts"
 import { cancelOffer, listOffers } from "./offers.ts"
 import type { ClientContext } from "../messages/messages.ts"
@@ -24,6 +25,8 @@ export async function pairOrJoin(
   typed: string | undefined,
   options: PairOrJoinOptions,
 ): Promise<void> {
+  // What does not fit is refused before anyone pairs.
+  if (options.name !== undefined) normalizedName(options.name)
   const carrier = typed === undefined ? undefined : await readCarrier(typed)
   if (carrier !== undefined && !hasProfile(context)) {
     const { myName, passphrase } = options

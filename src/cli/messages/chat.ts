@@ -4,7 +4,7 @@ import { display, displayName, joined, safe, type SafeText } from "../../wire/te
 import { parseChatLine, type ChatInput } from "./chat-line.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
-import { contactRow, groupDigits, messageRow } from "../terminal/format.ts"
+import { contactRow, groupDigits, markedName, messageRow } from "../terminal/format.ts"
 import { checkLength } from "./messages.ts"
 import { openLineEditor } from "../terminal/line-editor.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -177,7 +177,7 @@ function eventText(event: Event, contact: string): SafeText | undefined {
     case "connection":
       return connectionText(event.connection)
     case "paired":
-      return safe`paired with ${displayName(event.contact.name)}`
+      return safe`paired with ${markedName(event.contact.name)}`
     case "notice":
       return [null, contact].includes(event.contact) ? display(event.text) : undefined
     case "typing":

@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import { reservedReason } from "../../wire/reserved-names.ts"
+import { unfitReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
 
 /** The limit of HELLO and of the settings. */
@@ -11,7 +11,7 @@ export function normalizedName(typed: string): string {
   if (name === "" || name !== typed.trim().normalize("NFC") || Buffer.byteLength(name) > NAME_BYTES_MAX) {
     throw unfit("a name is one line of 1 to 32 letters without control characters")
   }
-  const reason = reservedReason(name)
+  const reason = unfitReason(name)
   if (reason !== undefined) throw unfit(reason)
   return name
 }

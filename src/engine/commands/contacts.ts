@@ -7,7 +7,7 @@ import { displayName } from "../../wire/text.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { findContact, freeName, isTaken } from "../contacts/contacts.ts"
+import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { updateFor, toDecision } from "../state/update.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
@@ -140,7 +140,7 @@ function renamed(state: EngineState, record: ContactRecord, to: string): Contact
   if (isTaken(state, name, record.id)) {
     throw new Fault("exists", `another contact is called ${name} already`, "mqttchat contacts")
   }
-  return { ...record, name: freeName(state, name, record.id) }
+  return { ...record, name: chosenName(state, name, record.id) }
 }
 
 function compared(record: ContactRecord, verified: boolean): ContactRecord {

@@ -67,6 +67,12 @@ export function freeName(state: EngineState, wanted: string, owner: ContactId | 
   return new TakenNames(others(state, owner).map(({ name }) => name)).free(wanted)
 }
 
+/** The name that the user chose for a contact, with a number if it looks like another contact's. */
+export function chosenName(state: EngineState, chosen: string, owner: ContactId): string {
+  const taken = new TakenNames(others(state, owner).map(({ name }) => name))
+  return taken.has(chosen) ? taken.numbered(chosen) : chosen
+}
+
 /** The contact that a name which was numbered looks like; undefined if it was numbered as a reserved one. */
 export function findConfusable(
   state: EngineState,
