@@ -4,6 +4,7 @@ import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient } from "./api.ts"
 import { contactCommands } from "./commands/contacts.ts"
 import type { Handlers } from "./commands/handlers.ts"
+import { deleteCommands } from "./commands/delete.ts"
 import { eventCommands } from "./commands/events.ts"
 import { messageCommands } from "./commands/messages.ts"
 import { outboxCommands } from "./commands/outbox.ts"
@@ -22,6 +23,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
   const handlers: Handlers = {
     ...profileCommands(parts),
     ...messageCommands(parts),
+    ...deleteCommands(parts),
     ...eventCommands(parts),
     ...contactCommands(parts),
     ...outboxCommands(parts),

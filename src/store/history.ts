@@ -1,6 +1,6 @@
 import { concat, equal } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import type { ContactId, MessageRecord, Page, ReceivedTexts } from "./records.ts"
+import type { ContactId, MessageCount, MessageRecord, Page, ReceivedTexts } from "./records.ts"
 import { MESSAGES } from "./tables.ts"
 
 /** The greatest suffix of a mid of which only the prefix is known. */
@@ -17,18 +17,21 @@ const SELECT_BY_MID = `${SELECT} FROM messages m WHERE contact = ? AND mid BETWE
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
 const LAST_SEQ = Number.MAX_SAFE_INTEGER
+/** Before any clock. */
+const ALWAYS = Number.MIN_SAFE_INTEGER
 
 /** Oldest first: the last ones of the range, or with `after` its first ones. */
 export function messagesWith(database: Database, contact: ContactId, page: Page): MessageRecord[] {
-  const { after = FIRST_SEQ, before = LAST_SEQ, limit } = page
+  const { after = FIRST_SEQ, before = LAST_SEQ, since = ALWAYS, limit } = page
   const isForward = page.after !== undefined
   const found = database.select(
     MESSAGES.read,
-    `${SELECT} FROM messages m WHERE contact = ? AND seq > ? AND seq < ?
+    `${SELECT} FROM messages m WHERE contact = ? AND seq > ? AND seq < ? AND stored_at >= ?
      ORDER BY seq ${isForward ? "ASC" : "DESC"} LIMIT ?`,
     contact,
     after,
     before,
+    since,
     limit,
   )
   return isForward ? found : found.reverse()
@@ -91,6 +94,40 @@ export function findMessage(
   mid: Uint8Array,
 ): MessageRecord | undefined {
   return database.select(MESSAGES.read, SELECT_BY_MID, contact, mid, concat(mid, LAST_8))[0]
+}
+
+/** The index of contact and mid finds them; it has no order by mid alone, so all its rows are read. */
+export function messagesBetween(
+  database: Database,
+  first: Uint8Array,
+  last: Uint8Array,
+  limit: number,
+): MessageRecord[] {
+  const seqs =
+    "SELECT seq FROM messages INDEXED BY sqlite_autoindex_messages_1 WHERE mid BETWEEN ? AND ? LIMIT ?"
+  return database.select(
+    MESSAGES.read,
+    `${SELECT} FROM messages m WHERE seq IN (${seqs})`,
+    first,
+    last,
+    limit,
+  )
+}
+
+export function countMessages(
+  database: Database,
+  contact: ContactId,
+  from: number,
+  upTo: number,
+): MessageCount {
+  const [found = { messages: 0, lastSeq: FIRST_SEQ }] = database.select(
+    (row) => ({ messages: row.number(0), lastSeq: row.number(1) }),
+    "SELECT count(*), coalesce(max(seq), 0) FROM messages WHERE contact = ? AND seq BETWEEN ? AND ?",
+    contact,
+    from,
+    upTo,
+  )
+  return found
 }
 
 export function nextExpiry(database: Database): number | undefined {

@@ -247,6 +247,14 @@ export type Write =
   | { readonly kind: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
   /** Deletes all that had expired then, unix ms; ids of received texts stay known while they may be repeated. */
   | { readonly kind: "expire"; readonly at: number }
+  /** Deletes the messages of a conversation from one seq to another; ids of received texts stay known as after `expire`. */
+  | {
+      readonly kind: "delete"
+      readonly contact: ContactId
+      readonly from: number
+      readonly upTo: number
+      readonly at: number
+    }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly contact: ContactId; readonly number: number }
   /** Moves the messages of one contact, and their events, to another. */
@@ -279,7 +287,12 @@ export type Page = {
   readonly limit: number
   readonly before?: number | undefined
   readonly after?: number | undefined
+  /** Only messages that were stored then or later, unix ms. */
+  readonly since?: number | undefined
 }
+
+/** The messages of a conversation, counted. */
+export type MessageCount = { readonly messages: number; readonly lastSeq: number }
 
 /** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
 export type ReceivedTexts = {
@@ -308,6 +321,14 @@ export type Store = {
   readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
   /** By its id, or the first 8 bytes of it. */
   readonly findMessage: (contact: ContactId, mid: Uint8Array) => Promise<MessageRecord | undefined>
+  /** Of all contacts, the first `limit` whose ids are between two ids of 16 bytes, both included. */
+  readonly messagesBetween: (
+    first: Uint8Array,
+    last: Uint8Array,
+    limit: number,
+  ) => Promise<readonly MessageRecord[]>
+  /** The messages of a conversation whose seq is in the range. */
+  readonly countMessages: (contact: ContactId, from: number, upTo: number) => Promise<MessageCount>
   /** When the next message disappears, unix ms. */
   readonly nextExpiry: () => Promise<number | undefined>
   /** Reads every page and index. False if they contradict each other; a changed page is a Fault. */

@@ -3,11 +3,13 @@ import { eventsAfter } from "./event-log.ts"
 import type { FileSystem } from "./files.ts"
 import { nodeFiles } from "./files.ts"
 import {
+  countMessages,
   findMessage,
   findMessages,
   hasMessage,
   receivedFrom,
   messagesAfter,
+  messagesBetween,
   messagesWith,
   nextExpiry,
   unshownMessages,
@@ -46,6 +48,8 @@ export async function openStore(
     receivedFrom: (contact, since) => promised(() => receivedFrom(database, contact, since)),
     hasMessage: (contact, mid) => promised(() => hasMessage(database, contact, mid)),
     findMessage: (contact, mid) => promised(() => findMessage(database, contact, mid)),
+    messagesBetween: (first, last, limit) => promised(() => messagesBetween(database, first, last, limit)),
+    countMessages: (contact, from, upTo) => promised(() => countMessages(database, contact, from, upTo)),
     nextExpiry: () => promised(() => nextExpiry(database)),
     isWhole: () =>
       promised(() => {

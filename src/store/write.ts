@@ -1,4 +1,5 @@
 import { concat } from "../crypto/bytes.ts"
+import { Fault } from "../errors.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
 import { addEvent } from "./event-log.ts"
@@ -25,6 +26,21 @@ export function commit(database: Database, writes: readonly Write[]): void {
   database.transaction(() => {
     for (const write of writes) apply(database, write)
   })
+  if (writes.some(erases)) emptyLog(database)
+}
+
+/** The write-ahead log still holds earlier copies of the pages that these have cleared. */
+function erases({ kind }: Write): boolean {
+  return kind === "delete" || kind === "expire" || kind === "forget-contact"
+}
+
+/** The commit is on disk whether this succeeds or not; the next such commit, or closing the store, tries again. */
+function emptyLog(database: Database): void {
+  try {
+    database.run("PRAGMA wal_checkpoint(TRUNCATE)")
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+  }
 }
 
 function apply(database: Database, write: Write): void {
@@ -55,6 +71,9 @@ function apply(database: Database, write: Write): void {
       return
     case "expire":
       expire(database, write.at)
+      return
+    case "delete":
+      deleteMessages(database, write)
       return
     case "held":
       put(database, HELD, write.held)
@@ -130,12 +149,36 @@ function expire(database: Database, at: number): void {
   database.run("DELETE FROM messages WHERE expires_at > 0 AND expires_at <= ?", at)
 }
 
+function deleteMessages(
+  database: Database,
+  { contact, from, upTo, at }: Extract<Write, { kind: "delete" }>,
+): void {
+  const range = [contact, from, upTo] as const
+  forgetAbsent(database, at)
+  database.run(
+    `INSERT OR REPLACE INTO absent (contact, mid, original, at) SELECT contact, mid, original, ? FROM messages
+     WHERE mine = 0 AND kind = 'text' AND ${SEQ_RANGE}`,
+    at,
+    ...range,
+  )
+  database.run(
+    `DELETE FROM events WHERE contact = ? AND substr(mid, 1, ${SHORT_MID_BYTES}) IN
+       (SELECT substr(mid, 1, ${SHORT_MID_BYTES}) FROM messages WHERE ${SEQ_RANGE})`,
+    contact,
+    ...range,
+  )
+  forgetWords(database, SEQ_RANGE, ...range)
+  database.run(`DELETE FROM messages WHERE ${SEQ_RANGE}`, ...range)
+}
+
+const SEQ_RANGE = "contact = ? AND seq BETWEEN ? AND ?"
+
 /** Only of texts: system messages are not in the index. */
-function forgetWords(database: Database, where: string, value: number): void {
+function forgetWords(database: Database, where: string, ...values: readonly number[]): void {
   database.run(
     `INSERT INTO words (words, rowid, text)
      SELECT 'delete', seq, text FROM messages WHERE kind = 'text' AND ${where}`,
-    value,
+    ...values,
   )
 }
 

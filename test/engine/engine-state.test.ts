@@ -53,6 +53,13 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   }),
   shown: fc.record({ kind: fc.constant("shown"), contact: contactId, upTo: count, at: count }),
   expire: fc.record({ kind: fc.constant("expire"), at: count }),
+  delete: fc.record({
+    kind: fc.constant("delete"),
+    contact: contactId,
+    from: count,
+    upTo: count,
+    at: count,
+  }),
   held: fc.record({ kind: fc.constant("held"), held: fc.tuple(contactId, count, fc.boolean()).map(aHeld) }),
   "held-done": fc.record({ kind: fc.constant("held-done"), contact: contactId, number: count }),
   "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),

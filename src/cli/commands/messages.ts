@@ -1,17 +1,22 @@
 import { type Command, Option } from "commander"
 import { SEND_WAIT_MS } from "../terminal/duration.ts"
-import { duration, eventNumber, limit, port } from "./option-parsers.ts"
+import type { HistoryOptions } from "../messages/history.ts"
+import { duration, eventNumber, limit, pointInTime, port } from "./option-parsers.ts"
 import type { Start } from "../terminal/context.ts"
 import type { PlainOptions } from "../broker/pubsub.ts"
 
-const SHOWN_BY_DEFAULT = 50
+const ID_NOTE =
+  "\nAn id is what --ids and --json show; its first digits are enough. With --after or --since everything from there on is printed, unless --limit is given."
+
+const DELETE_NOTE =
+  "\nThe contact keeps what has arrived. What was not sent yet is cancelled; what is on its way still arrives. An id is what mqttchat history NAME --ids shows; its first digits are enough. Backups made before still hold the message."
 
 const SEND_CODES =
   "\nExits with 0 when the message is there, 75 when it goes out later, 77 when it may not be sent, 69 when the contact never took it."
 
 type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
 
-/** chat, send, outbox, inbox, history, search. */
+/** chat, send, outbox, inbox, history, search, delete. */
 export function addMessages(program: Command, start: Start): void {
   program
     .command("chat <name>")
@@ -69,27 +74,59 @@ function addReading(program: Command, start: Start): void {
         (await import("../messages/message-commands.ts")).inbox(context, { follow, since }),
       ),
     )
-  program
-    .command("history <name>")
-    .description("print a conversation")
-    .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
-    .action((contact: string, { last }: { last: number }) =>
+  listing(program.command("history <name>").description("print a conversation"))
+    .option("--before <id>", "the last messages before this one")
+    .option("--after <id>", "all messages after this one")
+    .option("--since <time>", "all messages that came since then, such as 2h, 7d or 2026-11-30", pointInTime)
+    .addHelpText("after", ID_NOTE)
+    .action((contact: string, { last, limit = last, ...range }: HistoryFlags) =>
       start(async (context) =>
-        (await import("../messages/message-commands.ts")).history(context, { contact, limit: last }),
+        (await import("../messages/message-commands.ts")).history(context, contact, withLimit(range, limit)),
       ),
     )
-  program
-    .command("search <words...>")
+  listing(program.command("search <words...>"))
     .description("find messages that contain these words, newest first")
-    .option("-n, --last <number>", "how many messages", limit, SHOWN_BY_DEFAULT)
-    .action((words: string[], { last }: { last: number }) =>
+    .action((words: string[], { last, limit = last, ids }: HistoryFlags) =>
       start(async (context) =>
-        (await import("../messages/message-commands.ts")).search(context, {
-          query: words.join(" "),
-          limit: last,
-        }),
+        (await import("../messages/message-commands.ts")).search(
+          context,
+          withLimit({ query: words.join(" "), ids: ids === true }, limit),
+        ),
       ),
     )
+  program
+    .command("delete [id]")
+    .description("delete a message on this laptop only, or all messages with a contact")
+    .option("--all <contact>", "every message with this contact, who stays a contact")
+    .option("--yes", "do not ask")
+    .addHelpText("after", DELETE_NOTE)
+    .action(
+      (id: string | undefined, { all, yes = false }: { all?: string; yes?: boolean }, command: Command) => {
+        if ((id === undefined) === (all === undefined))
+          command.error("error: give either an id or --all <contact>")
+        start(async (context) => {
+          const { deleteAll, deleteMessage } = await import("../messages/delete.ts")
+          if (all !== undefined) await deleteAll(context, { contact: all, confirmed: yes })
+          else if (id !== undefined) await deleteMessage(context, id)
+        })
+      },
+    )
+}
+
+type HistoryFlags = HistoryOptions & { readonly last?: number }
+
+function listing(command: Command): Command {
+  return command
+    .option("-n, --limit <number>", "how many messages (50)", limit)
+    .addOption(new Option("--last <number>", "the same").argParser(limit).hideHelp())
+    .option("--ids", "print the id of each message first")
+}
+
+function withLimit<Options extends object>(
+  options: Options,
+  count: number | undefined,
+): Options & { readonly limit?: number } {
+  return count === undefined ? options : { ...options, limit: count }
 }
 
 /** pub and sub: the broker like any MQTT client sees it. */

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander"
 import type { LoopbackAddress } from "../../daemon/tcp.ts"
 import { DURATION_FORM, milliseconds, readDuration } from "../terminal/duration.ts"
+import { readTime, TIME_FORM } from "../terminal/point-in-time.ts"
 
 const PORT_MAX = 65_535
 /** More descriptors than one process can have. */
@@ -37,6 +38,12 @@ export function connections(text: string): number {
 
 export function fileDescriptor(text: string): number {
   return integer(text, 0, PORT_MAX)
+}
+
+export function pointInTime(text: string): number {
+  const time = readTime(text, Date.now())
+  if (time !== undefined) return time
+  throw new InvalidArgumentError(TIME_FORM)
 }
 
 export function duration(text: string): number {

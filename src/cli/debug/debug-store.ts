@@ -79,6 +79,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "session":
     case "shown":
     case "expire":
+    case "delete":
     case "held":
     case "held-done":
     case "adopt-history":

@@ -2,21 +2,14 @@ import { Fault, type FaultCode } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { display, safe } from "../../wire/text.ts"
 import { chat } from "./chat.ts"
+import { type HistoryOptions, type SearchOptions, showHistory, showSearch } from "./history.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinText } from "../terminal/input.ts"
 import { waitUntilCaughtUp } from "../profile/connection-status.ts"
 import { openReconnectingClient } from "../profile/reconnecting-client.ts"
 import { openClient } from "../profile/open-client.ts"
 import { answerLimit, connectingToSend } from "./send-limits.ts"
-import {
-  followEvents,
-  followInbox,
-  type SendOptions,
-  sendText,
-  showSearch,
-  showHistory,
-  showInbox,
-} from "./messages.ts"
+import { followEvents, followInbox, type SendOptions, sendText, showInbox } from "./messages.ts"
 
 /** CR LF. */
 const LINE_END_BYTES = 2
@@ -69,12 +62,12 @@ async function followFrom(context: Context, since: number | undefined): Promise<
   await (since === undefined ? followInbox(clientContext) : followEvents(clientContext, since))
 }
 
-export async function history(context: Context, request: { contact: string; limit: number }): Promise<void> {
+export async function history(context: Context, contact: string, options: HistoryOptions): Promise<void> {
   const { client } = await openClient(context, "brief")
-  await showHistory({ client, out: context.out }, request)
+  await showHistory({ client, out: context.out }, contact, options)
 }
 
-export async function search(context: Context, request: { query: string; limit: number }): Promise<void> {
+export async function search(context: Context, options: SearchOptions): Promise<void> {
   const { client } = await openClient(context, "brief")
-  await showSearch({ client, out: context.out }, request)
+  await showSearch({ client, out: context.out }, options)
 }

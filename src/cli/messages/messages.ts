@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Output } from "../terminal/output.ts"
-import { searchRow, messageRow } from "../terminal/format.ts"
+import { messageRow } from "../terminal/format.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /** Events read at once. */
@@ -134,26 +134,6 @@ async function showUnseen({ client, out }: ClientContext, messages: readonly Mes
 function showMessage(out: Output, message: Message): void {
   if (out.json) out.record(INBOX_SCHEMA, message)
   else out.data(messageRow(message, Date.now()))
-}
-
-export async function showHistory(
-  { client, out }: ClientContext,
-  options: { contact: string; limit: number },
-): Promise<void> {
-  for (const message of await client.call("history", options)) showMessage(out, message)
-}
-
-export async function showSearch(
-  { client, out }: ClientContext,
-  options: { query: string; limit: number },
-): Promise<void> {
-  const found = await client.call("search", options)
-  for (const message of found) {
-    if (out.json) out.record(INBOX_SCHEMA, message)
-    else out.data(searchRow(message, Date.now()))
-  }
-  if (found.length === 0)
-    throw new Fault("not-found", "no message contains these words", "mqttchat history NAME")
 }
 
 /** Checked here, before the text leaves this process. Fault `bad-data`. */

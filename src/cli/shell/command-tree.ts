@@ -37,6 +37,7 @@ const FLAG_VALUES: Readonly<Record<string, Value>> = {
   file: { kind: "file" },
   out: { kind: "file" },
   folder: { kind: "folder" },
+  contact: { kind: "contact" },
 }
 const PARAMETER_VALUES: Readonly<Record<string, Value>> = {
   ...FLAG_VALUES,

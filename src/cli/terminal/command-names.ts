@@ -6,6 +6,7 @@ export const COMMAND_NAMES = [
   "config",
   "contacts",
   "daemon",
+  "delete",
   "device",
   "doctor",
   "export",

@@ -44,9 +44,32 @@ export const COMMANDS = {
   history: {
     about:
       "Messages of a conversation, oldest first: the last ones; with `after`, the first ones after it. To page backward, " +
-      "pass the first `seq` of a page as `before`; to page forward, pass the last as `after`.",
-    params: v.strictObject({ contact: contactReference, ...page }),
+      "pass the first `seq` of a page as `before`; to page forward, pass the last as `after`. With `since`, only those " +
+      "that were stored here at that time or later.",
+    params: v.strictObject({
+      contact: contactReference,
+      ...page,
+      since: v.exactOptional(shape.unixMs),
+    }),
     result: messages,
+  },
+  find: {
+    about:
+      "The messages of all conversations whose id begins with `id`; at most ten. Users type the beginning of an id.",
+    params: v.strictObject({ id: shape.messageIdStart }),
+    result: messages,
+  },
+  delete: {
+    about:
+      "Deletes a message here only: the contact keeps theirs, and a copy that comes again is not shown. One that was " +
+      "not sent yet is cancelled.",
+    params: v.strictObject({ contact: contactReference, id: shape.messageId }),
+    result: shape.deleted,
+  },
+  "delete-all": {
+    about: "The same for all messages of a conversation up to now. The contact stays.",
+    params: v.strictObject({ contact: contactReference }),
+    result: shape.deleted,
   },
   search: {
     about:

@@ -137,6 +137,7 @@ export function apply(state: EngineState, change: Change): void {
     case "message-state":
     case "shown":
     case "expire":
+    case "delete":
     case "adopt-history":
       return
   }

@@ -61,11 +61,16 @@ export const eventNumber = v.pipe(
 )
 export const wordCount = v.picklist([2, 3])
 export const offerKind = v.picklist(["code", "link", "file"])
-const unixMs = v.pipe(v.number(), v.description("Unix time in ms"))
+export const unixMs = v.pipe(v.number(), v.description("Unix time in ms"))
 export const messageId = v.pipe(
   v.string(),
   v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"),
   v.description("32 hex digits"),
+)
+export const messageIdStart = v.pipe(
+  v.string(),
+  v.regex(/^[0-9a-f]{1,32}$/, "the beginning of a message id has 1 to 32 hex digits"),
+  v.description("1 to 32 hex digits"),
 )
 /** A year, as `TIMER_MAX_S` of wire/frame.ts. */
 const TIMER_MAX_S = 366 * DAY_S
@@ -221,6 +226,14 @@ export const offerId = v.pipe(
   v.regex(/^[0-9a-f]{8}$/, "an offer's id has 8 hex digits"),
   v.description("8 hex digits; for `pair-cancel`"),
 )
+
+export const deleted = v.strictObject({
+  deleted: v.pipe(count, v.description("messages that were deleted")),
+  cancelled: v.pipe(
+    count,
+    v.description("of these, the ones that had not been sent: they were cancelled and never go out"),
+  ),
+})
 
 export const offer = v.variant("kind", [
   v.strictObject({

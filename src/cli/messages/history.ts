@@ -1,0 +1,119 @@
+import type { ChatClient, Message } from "../../engine/api.ts"
+import { Fault } from "../../errors.ts"
+import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import { messageRow, searchRow } from "../terminal/format.ts"
+import type { Output } from "../terminal/output.ts"
+import type { ClientContext } from "./messages.ts"
+
+const MESSAGE_SCHEMA = "mqttchat/message/1"
+/** Fits on a few screens. */
+const SHOWN_BY_DEFAULT = 50
+/** Messages that are read at once. */
+const PAGE = 1_000
+/** Enough digits of an id to name one message. */
+const SHOWN_DIGITS = 16
+
+export type HistoryOptions = {
+  /** Ids, or the beginnings of ids. */
+  readonly before?: string
+  readonly after?: string
+  /** Unix ms. */
+  readonly since?: number
+  readonly limit?: number
+  readonly ids?: boolean
+}
+
+export type SearchOptions = { readonly query: string; readonly limit?: number; readonly ids?: boolean }
+
+type Range = { readonly before?: number; readonly after?: number; readonly since?: number }
+
+/**
+ * Prints a conversation, oldest message first: the last ones, or with `after` or `since` all from there on. With a limit
+ * it says where the rest begins. Faults `not-found`.
+ */
+export async function showHistory(
+  { client, out }: ClientContext,
+  contact: string,
+  options: HistoryOptions,
+): Promise<void> {
+  const range = await rangeOf(client, contact, options)
+  const isForward = range.after !== undefined
+  let left = options.limit ?? (isForward ? Infinity : SHOWN_BY_DEFAULT)
+  let next = range
+  for (;;) {
+    const limit = Math.min(left, isForward ? PAGE : left)
+    const page = await client.call("history", { contact, ...next, limit })
+    for (const message of page) showMessage(out, message, options.ids)
+    const last = page.at(-1)
+    left -= page.length
+    if (!isForward || last === undefined || page.length < limit) return
+    next = { ...next, after: last.seq }
+    if (left > 0) continue
+    if (await hasMore(client, contact, next)) hintMore(out, contact, last)
+    return
+  }
+}
+
+async function rangeOf(
+  client: ChatClient,
+  contact: string,
+  { before, after, since }: HistoryOptions,
+): Promise<Range> {
+  const isForward = after !== undefined || since !== undefined
+  const first = after === undefined ? 0 : (await findMessage(client, after, contact)).seq
+  return {
+    ...(isForward ? { after: first } : {}),
+    ...(before === undefined ? {} : { before: (await findMessage(client, before, contact)).seq }),
+    ...(since === undefined ? {} : { since }),
+  }
+}
+
+async function hasMore(client: ChatClient, contact: string, range: Range): Promise<boolean> {
+  return (await client.call("history", { contact, ...range, limit: 1 })).length > 0
+}
+
+function hintMore(out: Output, contact: string, { id }: Message): void {
+  out.next(safe`more: mqttchat history ${displayName(contact)} --after ${shortId(id)}`)
+}
+
+export async function showSearch(
+  { client, out }: ClientContext,
+  { query, limit = SHOWN_BY_DEFAULT, ids }: SearchOptions,
+): Promise<void> {
+  const found = await client.call("search", { query, limit })
+  for (const message of found) {
+    if (out.json) out.record(MESSAGE_SCHEMA, message)
+    else out.data(withId(searchRow(message, Date.now()), message, ids))
+  }
+  if (found.length === 0)
+    throw new Fault("not-found", "no message contains these words", "mqttchat history NAME")
+}
+
+function showMessage(out: Output, message: Message, ids: boolean | undefined): void {
+  if (out.json) out.record(MESSAGE_SCHEMA, message)
+  else out.data(withId(messageRow(message, Date.now()), message, ids))
+}
+
+function withId(row: SafeText, { id }: Message, ids = false): SafeText {
+  return ids ? safe`${shortId(id)}  ${row}` : row
+}
+
+function shortId(id: string): SafeText {
+  return display(id.slice(0, SHOWN_DIGITS))
+}
+
+/** The one message whose id begins with `typed`, in the conversation with `contact` if one is named. Faults `not-found`, `usage`. */
+export async function findMessage(client: ChatClient, typed: string, contact?: string): Promise<Message> {
+  const id = typed.toLowerCase()
+  const hint = contact === undefined ? "mqttchat history NAME --ids" : `mqttchat history ${contact} --ids`
+  if (!/^[0-9a-f]{1,32}$/.test(id))
+    throw new Fault("usage", "an id is up to 32 digits from 0 to 9 and a to f", hint)
+  const contactId = contact === undefined ? undefined : (await client.call("verify", { contact })).contact.id
+  const found = (await client.call("find", { id })).filter(
+    (message) => contactId === undefined || message.contactId === contactId,
+  )
+  const [only] = found
+  if (only === undefined) throw new Fault("not-found", `no message has an id that begins with ${id}`, hint)
+  if (found.length === 1) return only
+  throw new Fault("usage", `${found.length} messages have ids that begin with ${id}: give more digits`, hint)
+}

@@ -1,0 +1,37 @@
+import { fromHex } from "../../crypto/bytes.ts"
+import { Fault } from "../../errors.ts"
+import { findContact } from "../contacts/contacts.ts"
+import { describeMessage } from "../contacts/describe.ts"
+import { deleteMessages } from "../messages/delete.ts"
+import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
+import type { EngineParts } from "./engine-parts.ts"
+import type { Handlers } from "./handlers.ts"
+
+/** More tell a person nothing: they have to type more digits. */
+const FOUND_MAX = 10
+const ID_DIGITS = 2 * MESSAGE_ID_BYTES
+const FIRST_SEQ = 1
+
+/** Finding messages by their ids, and deleting them here. */
+export function deleteCommands(parts: EngineParts): Handlers<"find" | "delete" | "delete-all"> {
+  const { ports, queue } = parts
+  return {
+    find: async ({ id }) => {
+      const [first, last] = [fromHex(id.padEnd(ID_DIGITS, "0")), fromHex(id.padEnd(ID_DIGITS, "f"))]
+      const found = await ports.store.messagesBetween(first, last, FOUND_MAX)
+      return found.flatMap((record) => describeMessage(queue.state(), record) ?? [])
+    },
+    delete: async ({ contact: reference, id }) => {
+      const { id: contact } = findContact(queue.state(), reference)
+      const message = await ports.store.findMessage(contact, fromHex(id))
+      if (message === undefined)
+        throw new Fault("not-found", `there is no message ${id}`, "mqttchat history NAME --ids")
+      return deleteMessages(parts, { contact, from: message.seq, upTo: message.seq })
+    },
+    "delete-all": async ({ contact: reference }) => {
+      const { id: contact } = findContact(queue.state(), reference)
+      const { lastSeq } = await ports.store.countMessages(contact, FIRST_SEQ, Number.MAX_SAFE_INTEGER)
+      return deleteMessages(parts, { contact, from: FIRST_SEQ, upTo: lastSeq })
+    },
+  }
+}

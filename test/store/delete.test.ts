@@ -1,0 +1,121 @@
+import { randomBytes } from "node:crypto"
+import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs"
+import { expect, onTestFinished, test } from "vitest"
+import { Database } from "../../src/store/database.ts"
+import { nodeFiles } from "../../src/store/files.ts"
+import type { Store } from "../../src/store/records.ts"
+import { openStore } from "../../src/store/store.ts"
+import { DAY_MS } from "../../src/time-units.ts"
+import { contact, freshPath, message } from "./store-fixture.ts"
+
+const WORD = "zyzzogeton"
+const AT = 1_764_000_100_000
+
+async function opened(path = freshPath(), key = randomBytes(32)): Promise<Store> {
+  const store = await openStore(path, new Uint8Array(key))
+  onTestFinished(() => store.close())
+  return store
+}
+
+/** The pages of the database and of its log as they would be without encryption, free ones included. */
+async function decrypted(path: string, key: Uint8Array): Promise<string> {
+  const copy = `${path}.copy`
+  for (const suffix of ["", "-wal"]) if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix)
+  const database = await Database.open(copy, new Uint8Array(key), nodeFiles)
+  database.execute("PRAGMA journal_mode=delete; PRAGMA rekey=''")
+  database.close()
+  return readFileSync(copy, "latin1")
+}
+
+async function withMessages(path: string, key: Uint8Array): Promise<Store> {
+  const store = await opened(path, Buffer.from(key))
+  await store.commit([
+    { kind: "contact", contact: contact(1, "bob") },
+    { kind: "contact", contact: contact(2, "carol") },
+  ])
+  for (let number = 1; number <= 200; number++) {
+    const mid = Buffer.alloc(16, number)
+    await store.commit([
+      { kind: "message", message: message(1, `${WORD}${number} and more words ${"x".repeat(3000)}`, mid) },
+      { kind: "event", event: { number, contact: 1, mid, state: null } },
+    ])
+  }
+  await store.commit([{ kind: "message", message: message(2, "carol keeps hers") }])
+  return store
+}
+
+test("what was deleted is in no page of the file or its log, while the store stays open", async () => {
+  const [path, key] = [freshPath(), randomBytes(32)]
+  const store = await withMessages(path, key)
+  expect(await decrypted(path, key)).toContain(`${WORD}100 and more`)
+  await store.commit([{ kind: "delete", contact: 1, from: 1, upTo: 200, at: AT }])
+  expect(statSync(`${path}-wal`).size).toBe(0)
+  const pages = await decrypted(path, key)
+  expect(pages).toContain("carol keeps hers")
+  expect(pages).not.toContain(WORD)
+  expect(pages).not.toContain("x".repeat(100))
+  expect(await store.isWhole()).toBe(true)
+})
+
+test.each([
+  ["a forgotten contact", { kind: "forget-contact", id: 1 } as const],
+  ["what has expired", { kind: "expire", at: AT } as const],
+])("so it is with %s", async (_name, write) => {
+  const [path, key] = [freshPath(), randomBytes(32)]
+  const store = await opened(path, key)
+  await store.commit([
+    { kind: "contact", contact: contact(1, "bob") },
+    { kind: "message", message: { ...message(1, WORD), timer: 1, expiresAt: AT - 1 } },
+  ])
+  await store.commit([write])
+  expect(statSync(`${path}-wal`).size).toBe(0)
+  expect(await decrypted(path, key)).not.toContain(WORD)
+})
+
+test("one message is deleted with its entries in the log of events and in the index of words", async () => {
+  const store = await withMessages(freshPath(), randomBytes(32))
+  await store.commit([{ kind: "delete", contact: 1, from: 7, upTo: 7, at: AT }])
+  expect((await store.history(1, { limit: 300 })).map(({ seq }) => seq)).not.toContain(7)
+  expect(await store.search(`${WORD}7`, { limit: 300 })).toHaveLength(10)
+  expect((await store.events(0, 300)).map(({ number }) => number)).not.toContain(7)
+  expect(await store.events(0, 300)).toHaveLength(199)
+  expect(await store.countMessages(1, 1, 200)).toEqual({ messages: 199, lastSeq: 200 })
+})
+
+test("a deleted text that comes again, under its id or another, is not stored again", async () => {
+  const store = await opened()
+  const mid = randomBytes(16)
+  await store.commit([
+    { kind: "contact", contact: contact(1, "bob") },
+    { kind: "message", message: message(1, "once", mid) },
+  ])
+  await store.commit([{ kind: "delete", contact: 1, from: 1, upTo: 1, at: AT }])
+  expect(await store.hasMessage(1, mid)).toBe(true)
+  const later = { storedAt: AT + 30 * DAY_MS }
+  await store.commit([
+    { kind: "message", message: { ...message(1, "once", mid), ...later } },
+    {
+      kind: "message",
+      message: { ...message(1, "once", randomBytes(16)), original: mid.subarray(0, 8), ...later },
+    },
+  ])
+  expect(await store.history(1, { limit: 9 })).toEqual([])
+})
+
+test("messages are found by the beginning of their id, among all contacts", async () => {
+  const store = await withMessages(freshPath(), randomBytes(32))
+  const found = await store.messagesBetween(Buffer.alloc(16, 9), Buffer.alloc(16, 11), 2)
+  expect(found.map(({ seq }) => seq)).toEqual([9, 10])
+})
+
+test("history since a time, forward and backward", async () => {
+  const store = await opened()
+  await store.commit([{ kind: "contact", contact: contact(1, "bob") }])
+  for (const storedAt of [10, 20, 30, 40])
+    await store.commit([{ kind: "message", message: { ...message(1, `${storedAt}`), storedAt } }])
+  const texts = async (page: Parameters<Store["history"]>[1]): Promise<string[]> =>
+    (await store.history(1, page)).map(({ text }) => text)
+  expect(await texts({ since: 20, limit: 2 })).toEqual(["30", "40"])
+  expect(await texts({ since: 20, after: 0, limit: 2 })).toEqual(["20", "30"])
+  expect(await texts({ since: 20, before: 3, limit: 9 })).toEqual(["20"])
+})
