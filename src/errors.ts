@@ -18,6 +18,8 @@ export const EXIT_CODE = {
   "disk-full": 74,
   io: 74,
   queued: 75,
+  /** The broker cannot be reached now; that is tried again. */
+  offline: 75,
   protocol: 76,
   refused: 77,
   locked: 77,

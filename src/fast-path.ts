@@ -127,7 +127,7 @@ function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCo
   const message = { contact, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const
   return {
     connecting: connectingToSend,
-    viaOwner: (clientContext) => sendText(clientContext, message),
+    viaOwner: (clientContext) => sendText({ ...clientContext, owner: "another" }, message),
     asOwner: async (context) => (await import("./cli/messages/message-commands.ts")).send(context, message),
   }
 }

@@ -83,8 +83,9 @@ export class LockableProfile implements Service {
   }
 
   async #status(): Promise<Status> {
-    if (this.#state.kind === "open") return this.#state.opened.client.call("status", {})
-    return { ...this.#state.last, locked: true, connection: LOCKED }
+    if (this.#state.kind === "open")
+      return { ...(await this.#state.opened.client.call("status", {})), daemon: true }
+    return { ...this.#state.last, daemon: true, locked: true, connection: LOCKED }
   }
 
   async #request(command: Command, params: object): Promise<unknown> {

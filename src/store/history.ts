@@ -46,6 +46,11 @@ export function unshownMessages(database: Database): MessageRecord[] {
   return database.select(MESSAGES.read, `${SELECT} FROM messages m WHERE shown = 0 ORDER BY seq`)
 }
 
+export function countUnshown(database: Database): number {
+  const sql = "SELECT count(*) FROM messages WHERE shown = 0 AND kind = 'text'"
+  return database.select((row) => row.number(0), sql)[0] ?? 0
+}
+
 /** Newest first. All words must occur, each at least as a prefix of one in the text. */
 export function findMessages(database: Database, words: string, page: Page): MessageRecord[] {
   const query = searchQuery(words)

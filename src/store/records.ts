@@ -311,6 +311,8 @@ export type Store = {
   readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
   /** Received and not yet shown, all contacts, oldest first. */
   readonly unshown: () => Promise<readonly MessageRecord[]>
+  /** How many received texts no user interface has shown yet. */
+  readonly countUnshown: () => Promise<number>
   /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */
   readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
   /** What is here of a contact's: the bytes of all its texts and of the lines about it, and when those after `since` came. */

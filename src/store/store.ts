@@ -4,6 +4,7 @@ import type { FileSystem } from "./files.ts"
 import { nodeFiles } from "./files.ts"
 import {
   countMessages,
+  countUnshown,
   findMessage,
   findMessages,
   hasMessage,
@@ -43,6 +44,7 @@ export async function openStore(
     history: (contact, page) => promised(() => messagesWith(database, contact, page)),
     messages: (after, limit) => promised(() => messagesAfter(database, after, limit)),
     unshown: () => promised(() => unshownMessages(database)),
+    countUnshown: () => promised(() => countUnshown(database)),
     search: (query, page) => promised(() => findMessages(database, query, page)),
     events: (after, limit) => promised(() => eventsAfter(database, after, limit)),
     receivedFrom: (contact, since) => promised(() => receivedFrom(database, contact, since)),

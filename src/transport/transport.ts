@@ -39,7 +39,7 @@ export type TransportEvents = {
    * here for a publish or subscribe of this link.
    */
   readonly onFrame: (topic: string, payload: Uint8Array) => Promise<void>
-  /** Called on every change. `stopped` is permanent (wrong certificate, bad credentials): no retry follows. */
+  /** Called on every change. `stopped` is a refusal (wrong certificate, bad credentials): no retry of this connection follows. */
   readonly onState: (state: ConnectionState) => void
 }
 

@@ -170,7 +170,7 @@ export class BrokerStepFixture {
       now: this.#now,
       validityOf: (certificate) => {
         const end = this.#ends[Number(certificate)] ?? 0
-        return { renewFrom: end - VALID_MS / 3, end }
+        return { begin: end - VALID_MS, renewFrom: end - VALID_MS / 3, end }
       },
     })
     if (before.kind === "closed") {

@@ -5,6 +5,8 @@ import {
   BROKER_TRANSITIONS,
   EXPLAIN_MS,
   RECHECK_MS,
+  REFUSED_AGAIN_MS,
+  STOPPED_AGAIN_MS,
 } from "../../src/engine/connection/broker-state.ts"
 import { BrokerStepFixture, EVENTS, JOINS, STARTS, type FixtureEvent } from "./broker-step-fixture.ts"
 
@@ -153,8 +155,30 @@ describe("a certificate", () => {
   test("is refused without a reason when the registrar does not give one within 3 seconds", () => {
     const alice = after("device", ["the broker refuses"])
     expect(alice.wakesIn).toBe(EXPLAIN_MS)
-    expect(effectsOf(alice, "the timer rings", "the work fails: replaced")).toEqual(["interrupt", "report"])
+    expect(effectsOf(alice, "the timer rings", "the work fails: replaced")).toEqual([
+      "interrupt",
+      "wake",
+      "report",
+    ])
     expect(alice.effects.at(-1)).toMatchObject({ connection: { kind: "stopped", why: { code: "refused" } } })
+  })
+})
+
+describe("a refusal", () => {
+  test("is tried again after 30 seconds if what answered did not prove to be the broker", () => {
+    const alice = after("account", ["the broker speaks something else"])
+    expect([alice.state.kind, alice.wakesIn]).toEqual(["stopped", STOPPED_AGAIN_MS])
+    expect(effectsOf(alice, "the timer rings", "the work is done")).toEqual(["close-connection", "open"])
+    expect(effectsOf(alice, "the connection is up")).toEqual(["report"])
+    expect(alice.state.kind).toBe("online")
+  })
+
+  test("of our certificate is tried again after five minutes, unless another device has replaced this one", () => {
+    const alice = after("device", ["the broker refuses", "the work fails: refused"])
+    expect([alice.state.kind, alice.wakesIn]).toEqual(["stopped", REFUSED_AGAIN_MS])
+    expect(effectsOf(alice, "the timer rings", "the work is done")).toEqual(["close-connection", "open"])
+    const replaced = after("device", ["the broker refuses", "the work fails: replaced"])
+    expect([replaced.state.kind, replaced.wakesIn]).toEqual(["stopped", undefined])
   })
 })
 

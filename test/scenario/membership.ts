@@ -39,8 +39,7 @@ type Connection = { readonly kind: string; readonly reason: string }
 /** The broker's final answer to a device that was just revoked, or tries to come back. */
 export async function refusalOf(user: User): Promise<string> {
   for (let asked = 0; asked < POLLS_MAX; asked++) {
-    const [status] = await user.runJson("status")
-    const { kind, reason } = status?.["connection"] as Connection
+    const { kind, reason } = (await user.status())["connection"] as Connection
     if (kind === "stopped") return reason
   }
   throw new Error(`${user.name} was not turned away`)

@@ -72,7 +72,7 @@ describe.concurrent("a profile", () => {
     const second = ["init", "--name", "mallory", "--no-passphrase", "--broker", "later"]
     expect(await expectRefusal(alice, second, 73)).toMatch(/never overwritten/)
     expect(readFileSync(alice.file("identity.key")).equals(before)).toBe(true)
-    expect(await alice.runJson("status")).toMatchObject([{ name: "alice" }])
+    expect(await alice.status()).toMatchObject({ name: "alice" })
   })
 
   it("is made once when several begin at once", async ({ onTestFinished }) => {
@@ -87,7 +87,7 @@ describe.concurrent("a profile", () => {
     )
     expect(ended.map(({ code }) => code).toSorted()).toEqual([0, 73, 73, 73])
     const [winner] = ended.flatMap(({ output }) => output.map(({ name }) => name))
-    expect(await laptop.runJson("status")).toMatchObject([{ name: winner }])
+    expect(await laptop.status()).toMatchObject({ name: winner })
   })
 
   it("does not open with a wrong passphrase, and stays unchanged", async ({ onTestFinished }) => {

@@ -110,6 +110,14 @@ export class User {
     throw new Error(`${this.name}: mqttchat ${args.join(" ")} ended with ${code ?? signal}\n${stderr}`)
   }
 
+  /** What `status` prints, however it ends: its exit code says whether the profile is online. */
+  async status(): Promise<JsonOutput> {
+    const { code, stderr, output } = await this.run(["status", "--json"])
+    const [status] = output
+    if (status === undefined) throw new Error(`${this.name}: mqttchat status ended with ${code}\n${stderr}`)
+    return status
+  }
+
   /** The texts of a conversation, oldest first, with who wrote each. */
   async history(peer: User): Promise<readonly { readonly mine: unknown; readonly text: unknown }[]> {
     const output = await this.runJson("history", peer.name, "--last", "1000")

@@ -9,6 +9,9 @@ import type { Start } from "../terminal/context.ts"
 import type { BrokerOptions } from "../broker/serve.ts"
 import type { WipeOptions } from "../profile/wipe.ts"
 
+const STATUS_CODES =
+  "\nExits with 0 when it is online, 75 when it is offline, 76 or 77 when the broker is refused or refuses, 78 without a profile or a broker. All but a missing broker or profile, and a device that another one has replaced, is tried again."
+
 /** init, passwd, status, doctor, wipe. */
 export function addProfile(program: Command, start: Start): void {
   program
@@ -33,7 +36,8 @@ export function addProfile(program: Command, start: Start): void {
     )
   program
     .command("status")
-    .description("show broker, connection and outbox of this profile")
+    .description("show broker, connection, daemon, unread messages and outbox of this profile")
+    .addHelpText("after", STATUS_CODES)
     .action(() => start(async (context) => (await import("../profile/status.ts")).status(context)))
   program
     .command("doctor")

@@ -240,7 +240,8 @@ async function sendLine(
   try {
     checkLength(text)
     const { state } = await client.call("send", { contact: contact, text, wait, timeoutMs: PIPED_WAIT_MS })
-    if (wait === "broker" && state === "queued") print(safe`info: saved, goes out later`)
+    if (wait === "broker" && state === "queued")
+      print(safe`info: saved, goes out when this profile is online again`)
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
     // what was not answered may have been sent

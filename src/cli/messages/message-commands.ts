@@ -32,8 +32,10 @@ export async function send(
   const text = fromStdin
     ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
     : request.text
-  const { client } = await connectingToSend(openClient(context, "brief", answerLimit(request.timeoutMs)))
-  await sendText({ client, out: context.out }, { ...request, text })
+  const { client, owner } = await connectingToSend(
+    openClient(context, "brief", answerLimit(request.timeoutMs)),
+  )
+  await sendText({ client, owner, out: context.out }, { ...request, text })
 }
 
 export type InboxOptions = { readonly follow: boolean; readonly since?: number | undefined }

@@ -12,6 +12,8 @@ const INBOX_SCHEMA = "mqttchat/message/1"
 
 export type Wait = Params<"send">["wait"]
 export type ClientContext = { readonly client: ChatClient; readonly out: Output }
+/** `owner`: whether this process has the profile open, or another one that goes on. */
+export type SendContext = ClientContext & { readonly owner: "us" | "another" }
 
 /** Which state to wait for, and how long. */
 export type SendOptions = {
@@ -25,7 +27,8 @@ export type SendOptions = {
  * Stores and sends one message. Faults of the engine, `queued` if it is stored and has not reached the wanted state,
  * and `unavailable` if it was given up.
  */
-export async function sendText({ client, out }: ClientContext, options: SendOptions): Promise<void> {
+export async function sendText(context: SendContext, options: SendOptions): Promise<void> {
+  const { client, out } = context
   const { contact, text, wait } = options
   checkLength(text)
   const sent = await client.call("send", { ...options })
@@ -41,7 +44,7 @@ export async function sendText({ client, out }: ClientContext, options: SendOpti
     out.done(DONE[wait](displayName(contact)))
     return
   }
-  throw state === "queued" ? await queued(client) : notYetFault(options, state)
+  throw state === "queued" ? await queued(context) : notYetFault(options, state)
 }
 
 const PROGRESS = { queued: 0, broker: 1, delivered: 2, read: 3 } as const
@@ -145,10 +148,22 @@ export function checkLength(text: string): void {
 }
 
 /** The message is stored in any case; what stops the connection for good needs a person. */
-async function queued(client: ChatClient): Promise<Fault> {
-  const { connection } = await client.call("status", {})
+async function queued({ client, owner }: SendContext): Promise<Fault> {
+  const { connection, daemon } = await client.call("status", {})
   if (connection.kind === "stopped")
     return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)
   const why = connection.kind === "online" ? "the broker has not taken it yet" : connection.reason
-  return new Fault("queued", `saved in the outbox, goes out later: ${why}`, "mqttchat status")
+  const { when, hint } = WHEN_SENT[daemon ? "daemon" : owner]
+  const advice = connection.kind === "none" ? connection.hint : hint
+  return new Fault("queued", `saved in the outbox, goes out later: ${why}; ${when}`, advice)
 }
+
+/** Who sends what waits, and what to do. */
+const WHEN_SENT = {
+  daemon: { when: "the daemon sends it when the broker takes it", hint: "mqttchat outbox" },
+  another: { when: "the command that has the profile open keeps trying", hint: "mqttchat outbox" },
+  us: {
+    when: "the next command that is online sends it",
+    hint: "mqttchat daemon, which keeps trying (mqttchat daemon --service: at every start of this machine)",
+  },
+} as const

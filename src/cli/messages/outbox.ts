@@ -17,7 +17,7 @@ type OutboxEntry = Results["outbox"][number]
 
 /** Lists what waits, and why. */
 export async function listOutbox(context: Context): Promise<void> {
-  const { client } = await openClient(context, "brief")
+  const { client, owner } = await openClient(context, "brief")
   const { out } = context
   // the reason why a message waits is known only after the first attempt to connect
   const { undelivered } = await client.call("status", {})
@@ -28,6 +28,7 @@ export async function listOutbox(context: Context): Promise<void> {
     else out.data(outboxRow(row, Date.now()))
   }
   if (rows.length === 0 && !out.json) out.info(safe`the outbox is empty`)
+  if (rows.length > 0 && owner === "us") out.next(safe`to keep trying: mqttchat daemon`)
 }
 
 /** Cancels the one message whose id begins with `digits`. Faults `not-found`, `usage`. */

@@ -1,34 +1,86 @@
-import type { Results } from "../../engine/api.ts"
+import type { ConnectionStatus, Results } from "../../engine/api.ts"
+import { Fault } from "../../errors.ts"
+import type { ProfilePaths } from "../../paths.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
-import { openClient } from "./open-client.ts"
+import { countOf } from "../terminal/format.ts"
+import { openClient, type OpenedClient } from "./open-client.ts"
 import { settledStatus, onlineHint } from "./connection-status.ts"
 
-/** Broker, connection and outbox. */
+type Status = Results["status"]
+type Down = Exclude<ConnectionStatus, { kind: "online" }>
+
+/**
+ * Broker, connection, unread messages and outbox. Faults `offline` while the broker cannot be reached, `protocol` and
+ * `refused` if it or we refuse, `config` without a broker, and those of the store.
+ */
 export async function status(context: Context): Promise<void> {
-  const { out } = context
-  const { client } = await openClient(context, "brief")
+  const { out, profile, paths } = context
+  const { client, owner } = await openClient(context, "brief")
   const found = await settledStatus(client)
-  if (out.json) {
-    out.record("mqttchat/status/1", found)
-    return
+  if (out.json) out.record("mqttchat/status/1", found)
+  else {
+    out.data(safe`profile   ${display(profile)} (${displayName(found.name)})`)
+    for (const row of statusRows(found, owner)) out.data(row)
   }
-  const { connection } = found
-  out.data(safe`profile   ${display(context.profile)} (${displayName(found.name)})`)
-  out.data(safe`broker    ${display(found.broker ?? "none")}`)
-  out.data(safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`)
-  out.data(safe`outbox    ${outboxText(found)}`)
-  if (found.refusedMailboxes > 0)
-    out.data(
-      safe`mailboxes ${found.refusedMailboxes} refused by the broker: those contacts cannot reach you until you forget or block others`,
-    )
-  if (found.dropped > 0) out.data(safe`dropped   ${found.dropped} frames that are not from a contact`)
-  const hint = connection.kind === "online" ? undefined : onlineHint(context.paths, connection)
-  if (hint !== undefined) out.next(safe`  → ${display(hint)}`)
+  if (found.connection.kind !== "online") throw downFault(paths, found.connection, triesAgain(found, owner))
 }
 
-function outboxText({ queued, undelivered }: Results["status"]): SafeText {
+/** What is so now, a row for each thing. */
+export function statusRows(found: Status, owner: OpenedClient["owner"]): readonly SafeText[] {
+  const { connection, broker, unread, dropped } = found
+  return [
+    safe`broker    ${display(broker ?? "none")}`,
+    safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`,
+    safe`daemon    ${daemonText(found, owner)}`,
+    safe`unread    ${unread === 0 ? safe`none` : countOf(unread, "message")}`,
+    safe`outbox    ${outboxText(found)}`,
+    ...(found.refusedMailboxes > 0 ? [mailboxesRow(found.refusedMailboxes)] : []),
+    ...(dropped > 0 ? [safe`dropped   ${dropped} frames that are not from a contact`] : []),
+  ]
+}
+
+function mailboxesRow(refused: number): SafeText {
+  return safe`mailboxes ${refused} refused by the broker: those contacts cannot reach you until you forget or block others`
+}
+
+function daemonText({ daemon, locked }: Status, owner: OpenedClient["owner"]): SafeText {
+  if (daemon) return locked ? safe`running, its keys are locked` : safe`running`
+  return owner === "us" ? safe`not running` : safe`not running; another command has the profile open`
+}
+
+function outboxText({ queued, undelivered }: Status): SafeText {
   if (undelivered === 0) return safe`empty`
   const unsent = queued === 0 ? safe`` : safe`, ${queued} of them not sent`
   return safe`${undelivered} not delivered yet${unsent}`
+}
+
+function triesAgain({ daemon }: Status, owner: OpenedClient["owner"]): string {
+  if (daemon) return "the daemon keeps trying"
+  return owner === "us"
+    ? "the next command tries again"
+    : "the command that has the profile open keeps trying"
+}
+
+function downFault(paths: ProfilePaths, connection: Down, again: string): Fault {
+  const hint = onlineHint(paths, connection)
+  switch (connection.kind) {
+    case "none":
+      return new Fault("config", connection.reason, hint)
+    case "connecting":
+      return new Fault("offline", `the broker has not answered yet; ${again}`, hint ?? "mqttchat doctor")
+    case "offline":
+    case "stopped":
+      return refusalFault(connection, again, hint ?? "mqttchat doctor")
+  }
+}
+
+function refusalFault(
+  { code, reason }: Extract<Down, { code: unknown }>,
+  again: string,
+  hint: string,
+): Fault {
+  if (code === "unavailable") return new Fault("offline", `not connected; ${again}`, hint)
+  const isRetried = code === "protocol" || code === "refused"
+  return new Fault(code, isRetried ? `refused: ${reason}; ${again}` : reason, hint)
 }

@@ -15,6 +15,7 @@ export const MEANING: Readonly<Record<FaultCode, string>> = {
   "disk-full": "the disk is full",
   io: "the disk cannot be used",
   queued: "stored, and goes out later",
+  offline: "the broker cannot be reached now; that is tried again",
   protocol: "the other side does not follow the protocol",
   refused: "refused: a wrong passphrase, or someone is not who they should be",
   locked: "the keys are locked",

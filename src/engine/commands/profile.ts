@@ -4,9 +4,11 @@ import { formatAddresses, parseAddresses } from "../../wire/address.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
 import { accountFor, isSameBroker, withAddresses } from "../connection/moved-broker.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
+import type { StoredCredential } from "../../keystore/credential.ts"
+import { validityOf } from "../connection/renewal.ts"
 import { catchUp } from "../connection/catch-up.ts"
 import { allUnsentTexts } from "../messages/reencrypt.ts"
-import type { Params } from "../state/commands.ts"
+import type { Params, Results } from "../state/commands.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -25,8 +27,11 @@ export function profileCommands(
         broker: known === undefined ? null : formatAddresses(addressesOf(known)),
         connection: broker.status(),
         ...(await countWaiting(parts)),
+        unread: await ports.store.countUnshown(),
+        certificate: certificateOf(ports.config.credential()),
         dropped: events.dropped(),
         refusedMailboxes: mailboxes.refused(),
+        daemon: false,
         locked: false,
       }
     },
@@ -62,6 +67,11 @@ async function setBroker({ ports, broker }: EngineParts, params: Params<"set-bro
   const trust = params.pin === null ? NAME : ({ kind: "pin", pin: fromHex(params.pin) } as const)
   const account = accountFor(config.credential(), params, () => toBase64url(random(ID_BYTES)))
   await broker.moveBroker(withAddresses(config.broker(), addresses, trust), account)
+}
+
+function certificateOf(credential: StoredCredential | undefined): Results["status"]["certificate"] {
+  const validity = credential?.kind === "device" ? validityOf(credential.certificate) : undefined
+  return validity === undefined ? null : { validFrom: validity.begin, validTo: validity.end }
 }
 
 async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {

@@ -179,7 +179,9 @@ export class BrokerConnection {
     this.#feed(await work.catch(failed))
   }
 
+  /** A refusal that is the same again is no news. */
   #report({ connection }: Effect<"report">): void {
+    if (isSameRefusal(this.#reported, connection)) return
     this.#reported = connection
     this.#events.onState(connection)
   }
@@ -261,6 +263,11 @@ export function statusOf(state: ConnectionState | undefined, hasBroker: boolean)
   if (state.kind === "online") return { kind: "online" }
   const { code, message, hint } = state.why
   return { kind: state.kind, code, reason: message, ...(hint === undefined ? {} : { hint }) }
+}
+
+function isSameRefusal(before: ConnectionState | undefined, now: ConnectionState): boolean {
+  if (before?.kind !== "stopped" || now.kind !== "stopped") return false
+  return before.why.code === now.why.code && before.why.message === now.why.message
 }
 
 function failed(fault: unknown): BrokerEvent {

@@ -1,7 +1,7 @@
 import type { PublicKey } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { PendingCredential, StoredCredential } from "../../keystore/credential.ts"
-import { DAY_MS } from "../../time-units.ts"
+import { DAY_MS, MINUTE_MS } from "../../time-units.ts"
 import type { ConnectionState } from "../../transport/transport.ts"
 import type { BrokerConfig, DeviceCredential, NewCredential } from "../state/ports.ts"
 
@@ -9,6 +9,10 @@ import type { BrokerConfig, DeviceCredential, NewCredential } from "../state/por
 export const ASK_AGAIN_MS = 30_000
 /** A certificate is valid for months: a process that keeps running checks it once a day. */
 export const RECHECK_MS = DAY_MS
+/** What answered may not have been the broker: a portal of a public network, or a proxy before a broker that restarts. */
+export const STOPPED_AGAIN_MS = 30_000
+/** Only the operator can change a refusal, so it need not be asked for often. */
+export const REFUSED_AGAIN_MS = 5 * MINUTE_MS
 /** A registrar answers within some 20 ms, and the user is waiting for the reason. */
 export const EXPLAIN_MS = 3_000
 
@@ -23,8 +27,8 @@ export type Connected =
   | ({ readonly kind: "connecting" | "online" | "offline" } & Opened)
   /** The broker does not accept our certificate, and the registrar is being asked why. */
   | ({ readonly kind: "explaining"; readonly why: Fault } & Opened)
-  /** Refused for good. */
-  | ({ readonly kind: "stopped" } & Opened)
+  /** Refused. It is tried again after a while, unless another device has replaced this one. */
+  | ({ readonly kind: "stopped"; readonly why: Fault } & Opened)
 
 /** The state of the profile's own connection to its broker. One piece of work is under way at a time. */
 export type BrokerState =
@@ -123,7 +127,7 @@ export type BrokerEffect =
   | { readonly kind: "end" }
 
 /** Unix ms. */
-export type Validity = { readonly renewFrom: number; readonly end: number }
+export type Validity = { readonly begin: number; readonly renewFrom: number; readonly end: number }
 
 /** What the profile has on disk, and what time it is. */
 export type BrokerInput = {
@@ -199,7 +203,10 @@ export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readon
     "the broker changes": "interrupting",
     "the user joins": "joining",
   },
-  stopped: { "the broker changes": "reconnecting", "the user joins": "joining" },
+  stopped: {
+    "some time is over, or the broker changes": "reconnecting",
+    "the user joins": "joining",
+  },
   reconnecting: {
     "another certificate is there": "connecting",
     "the certificate has expired": "obtaining",

@@ -17,6 +17,7 @@ import {
   report,
   restart,
   resume,
+  reconnect,
   unchanged,
 } from "./connect-steps.ts"
 import {
@@ -98,6 +99,7 @@ function onConnectionClosed(state: Open, input: BrokerInput): BrokerStep {
 function onWake(state: Open, input: BrokerInput): BrokerStep {
   if (state.kind === "waiting") return begin(input)
   if (state.kind === "online") return resume(state, input)
+  if (state.kind === "stopped") return reconnect()
   return { next: state, effects: state.kind === "explaining" ? [{ kind: "interrupt" }] : [] }
 }
 

@@ -4,6 +4,8 @@ import {
   ASK_AGAIN_MS,
   EXPLAIN_MS,
   RECHECK_MS,
+  REFUSED_AGAIN_MS,
+  STOPPED_AGAIN_MS,
   type BrokerEffect,
   type BrokerInput,
   type BrokerState,
@@ -63,7 +65,8 @@ export function afterInterruption({ previous }: Interrupting, input: BrokerInput
   return previous === undefined ? begin(input) : reconnect()
 }
 
-function reconnect(): BrokerStep {
+/** Begins again with what the profile has by now. */
+export function reconnect(): BrokerStep {
   return { next: { kind: "reconnecting" }, effects: [{ kind: "close-connection" }] }
 }
 
@@ -133,15 +136,16 @@ export function afterSign(state: Connected, connection: ConnectionState, input: 
   const canExplain = why.code === "refused" && credential.kind === "device" && broker.registrar !== undefined
   return canExplain
     ? { kind: "explaining", broker, credential, why }
-    : { kind: "stopped", broker, credential }
+    : { kind: "stopped", broker, credential, why }
 }
 
 /** Keeps an open connection, unless another one should replace it. */
 export function resume(state: Connected, input: BrokerInput): BrokerStep {
   switch (state.kind) {
     case "connecting":
-    case "stopped":
       return unchanged(state)
+    case "stopped":
+      return { next: state, effects: tryAgainLater(state.why) }
     case "online":
       return { next: state, effects: checkCertificate(input) }
     case "offline":
@@ -174,7 +178,15 @@ export function afterExplanation(
 }
 
 function stop({ broker, credential }: Connected, why: Fault): BrokerStep {
-  return { next: { kind: "stopped", broker, credential }, effects: [report({ kind: "stopped", why })] }
+  return {
+    next: { kind: "stopped", broker, credential, why },
+    effects: [...tryAgainLater(why), report({ kind: "stopped", why })],
+  }
+}
+
+function tryAgainLater({ code }: Fault): BrokerEffect[] {
+  if (code === "replaced") return []
+  return [{ kind: "wake", afterMs: code === "refused" ? REFUSED_AGAIN_MS : STOPPED_AGAIN_MS }]
 }
 
 /** Renews a due certificate over the open connection, and checks again a day later. */

@@ -66,7 +66,7 @@ export function validityOf(certificate: string): Validity | undefined {
   try {
     const { validFrom, validTo } = new X509Certificate(certificate)
     const [begin, end] = [Date.parse(validFrom), Date.parse(validTo)]
-    return { renewFrom: begin + ((end - begin) * 2) / 3, end }
+    return { begin, renewFrom: begin + ((end - begin) * 2) / 3, end }
   } catch {
     return undefined
   }

@@ -188,7 +188,7 @@ export const connection = v.variant("kind", [
     kind: v.pipe(
       v.picklist(["offline", "stopped"]),
       v.description(
-        "failed: it is retried (offline) or not (stopped); the cause may be this laptop's own disk",
+        "failed: it is retried soon (offline), or refused (stopped) and retried every few minutes where that can help; the cause may be this laptop's own disk",
       ),
     ),
     code: v.picklist(FAULT_CODES),
@@ -205,11 +205,17 @@ export const status = v.strictObject({
     count,
     v.description("messages that the peer has not acknowledged, including the queued ones"),
   ),
+  unread: count,
+  certificate: v.pipe(
+    v.nullable(v.strictObject({ validFrom: unixMs, validTo: unixMs })),
+    v.description("that of this device at the broker, if it has one"),
+  ),
   dropped: count,
   refusedMailboxes: v.pipe(
     count,
     v.description("contacts and offers that cannot reach this profile: the broker refuses their mailboxes"),
   ),
+  daemon: v.pipe(v.boolean(), v.description("a daemon has the profile open; it sends what waits by itself")),
   locked: v.pipe(
     v.boolean(),
     v.description("nothing is sent or received, and the other fields are as they were at locking"),
