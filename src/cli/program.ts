@@ -12,8 +12,9 @@ import { addContacts } from "./commands/contacts.ts"
 import { addShell } from "./commands/shell.ts"
 import { addPairing, addProfile, addBroker } from "./commands/profile.ts"
 import { addPubSub, addMessages } from "./commands/messages.ts"
+import { helpTail } from "./shell/help-tail.ts"
+import { showHelp, usageFault } from "./shell/parse-faults.ts"
 import { printRows } from "./terminal/print.ts"
-import { openSink } from "./terminal/sink.ts"
 import type { SafeText } from "../wire/text.ts"
 
 const EXAMPLES = `
@@ -39,32 +40,28 @@ export async function run(argv: readonly string[], defaultProfile: string): Prom
   const parsed = parse(program, argv)
   // Safe: our own words, from the grammar.
   if (parsed === "help") return printRows([help.replace(/\n$/, "") as SafeText])
-  if (typeof parsed === "number") return parsed
-  const action = parsed === "parsed" ? chosen : parsed
+  const action = parsed === "parsed" ? chosen : parsed === "nothing" ? startScreen : parsed
   return action === undefined
     ? EXIT_CODE.usage
     : runAction(action, program.opts<GlobalOptions>(), defaultProfile)
 }
 
-/** Parses the command line with commander: an exit code if there is nothing more to do, a Fault if it is wrong. */
-function parse(program: Command, argv: readonly string[]): "parsed" | "help" | number | Fault {
+/** Parses the command line with commander: an action, help to print, or a Fault if it is wrong. */
+function parse(program: Command, argv: readonly string[]): "parsed" | "help" | "nothing" | Fault {
   try {
     program.parse(argv, { from: "user" })
     return "parsed"
   } catch (cause) {
+    if (cause instanceof Fault) return cause
     if (!(cause instanceof CommanderError)) throw cause
-    if (cause.code === "commander.helpDisplayed" || cause.code === "commander.version") return "help"
-    if (cause.code === "commander.help") return EXIT_CODE.usage
-    return new Fault("usage", sentence(cause.message), "mqttchat --help")
+    if (cause.exitCode === 0) return "help"
+    const isBare = cause.code === "commander.help" && program.args.length === 0
+    return isBare ? "nothing" : usageFault(program, cause)
   }
 }
 
-/** commander's `error: unknown command 'sned'\n(Did you mean send?)` as one of our sentences. */
-function sentence(message: string): string {
-  const [what = "", ...suggestion] = message.replace(/^error: /, "").split("\n")
-  const joined = [what, ...suggestion].join(" ").replace(/\.$/, "")
-  return joined.replaceAll(/\. ([A-Za-z])/g, (_end, first: string) => `: ${first.toLowerCase()}`)
-}
+const startScreen: Action = async (context) =>
+  (await import("./profile/start-screen.ts")).showStartScreen(context)
 
 /** All commands and flags. `start` gets the action that was typed, `print` the text of --help and --version. */
 export function grammar(defaultProfile: string, start: Start, print?: (text: string) => void): Command {
@@ -74,10 +71,12 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
     .exitOverride()
     .configureOutput({
       outputError: () => undefined,
-      writeErr: (text) => openSink(process.stderr).write(text),
+      writeErr: () => undefined,
       ...(print && { writeOut: print }),
     })
     .addHelpText("after", EXAMPLES)
+    .addHelpText("afterAll", ({ command }) => helpTail(command))
+    .helpCommand(false)
     .addOption(
       new Option("--profile <name>", "which of your identities")
         .env("MQTTCHAT_PROFILE")
@@ -105,5 +104,9 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
   addDaemon(program, start)
   addPubSub(program, start)
   addShell(program, start)
+  program
+    .command("help [command...]")
+    .description("display help for command")
+    .action((words: string[]) => showHelp(program, words))
   return program
 }

@@ -5,6 +5,8 @@ import { grammar } from "../../src/cli/program.ts"
 import { COMMAND_NAMES } from "../../src/cli/terminal/command-names.ts"
 import type { Action } from "../../src/cli/terminal/context.ts"
 import { withProfile } from "../../src/cli/terminal/hints.ts"
+import type { CommandNode } from "../../src/cli/shell/command-tree.ts"
+import { EXAMPLES } from "../../src/cli/shell/examples.ts"
 import { PROGRAM } from "../../scripts/command-docs.ts"
 
 const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8")
@@ -40,6 +42,45 @@ test.each(commandLines(list, LIST_COLUMN))("README's list: %s", (line) => {
 
 test.each(commandLines(PROGRAM.notes, HELP_COLUMN))("--help: %s", (line) => {
   expect(refusal(line)).toBeUndefined()
+})
+
+function everyCommand(node: CommandNode): readonly CommandNode[] {
+  return [node, ...node.commands.flatMap(everyCommand)]
+}
+
+const PATHS = everyCommand(PROGRAM)
+  .map(({ words }) => words.slice(1))
+  .filter((words) => words.length > 0 && !words.slice(0, -1).includes("help"))
+  .filter((words) => words.length === 1 || words.at(-1) !== "help")
+  .map((words) => words.join(" "))
+
+test("every command has an example, and nothing else has", () => {
+  expect(Object.keys(EXAMPLES).toSorted()).toEqual(PATHS.toSorted())
+})
+
+const LINES = Object.entries(EXAMPLES).flatMap(([path, rows]) => rows.map(([line]) => [line, path] as const))
+
+test.each(LINES)("example: %s", (line, path) => {
+  const [typed = ""] = /mqttchat [^|]*/.exec(line) ?? []
+  expect(typed).toContain(`mqttchat ${path}`)
+  expect(path === "help" ? undefined : refusal(typed)).toBeUndefined()
+})
+
+test("`help` prints what --help prints, for any command", () => {
+  const printed = (...argv: string[]): string => {
+    let text = ""
+    const program = grammar(
+      "default",
+      () => undefined,
+      (more) => (text += more),
+    )
+    expect(() => program.parse(argv, { from: "user" })).toThrow()
+    return text
+  }
+  for (const words of [[], ["send"], ["broker", "invite"], ["device", "add"]]) {
+    expect(printed("help", ...words)).toBe(printed(...words, "--help"))
+    expect(printed("help", ...words)).toContain("Examples:")
+  }
 })
 
 test("README names every command", () => {

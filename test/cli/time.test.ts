@@ -20,9 +20,15 @@ test("without a zone, a date is the local one and begins at midnight", () => {
   expect(readTime("2026-11-29T14:05:06", NOW)).toBe(new Date(2026, 10, 29, 14, 5, 6).getTime())
 })
 
-test.each(["", "yesterday", "-2h", "2026-02-30", "2026-13-01", "2026-11-29T25:00", "2026-11-29T1:00", "99999"])(
-  "%j is no time",
-  (text) => {
-    expect(readTime(text, NOW)).toBeUndefined()
-  },
-)
+test.each([
+  "",
+  "yesterday",
+  "-2h",
+  "2026-02-30",
+  "2026-13-01",
+  "2026-11-29T25:00",
+  "2026-11-29T1:00",
+  "99999",
+])("%j is no time", (text) => {
+  expect(readTime(text, NOW)).toBeUndefined()
+})

@@ -8,10 +8,13 @@ import type { Context } from "../terminal/context.ts"
 const CONNECT_WAIT_MS = 10_000
 
 /** The status once the first try to connect is over. */
-export async function settledStatus(client: ChatClient): Promise<Results["status"]> {
+export async function settledStatus(
+  client: ChatClient,
+  waitMs: number = CONNECT_WAIT_MS,
+): Promise<Results["status"]> {
   return new Promise((resolve, reject) => {
     const refresh = (): void => void client.call("status", {}).then(check, fail)
-    const timeout = setTimeout(() => void client.call("status", {}).then(finish, fail), CONNECT_WAIT_MS)
+    const timeout = setTimeout(() => void client.call("status", {}).then(finish, fail), waitMs)
     const stop = client.listen(({ kind }) => (kind === "connection" ? refresh() : undefined))
     const end = (): void => {
       clearTimeout(timeout)

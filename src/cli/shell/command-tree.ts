@@ -1,4 +1,5 @@
 import { Command, type Option } from "commander"
+import { exampleRows, helpTail } from "./help-tail.ts"
 
 /** What a word on the command line may be. */
 export type Value =
@@ -30,6 +31,8 @@ export type CommandNode = {
   readonly commands: readonly CommandNode[]
   /** What `--help` says below its tables. */
   readonly notes: string
+  /** Lines to type, each perhaps with what it is for. */
+  readonly examples: readonly string[]
 }
 
 /** Placeholders of the grammar that can be completed. A flag's `name` is a new name, never a contact. */
@@ -51,7 +54,6 @@ export function commandTree(command: Command, before: readonly string[] = []): C
   const words = [...before, command.name()]
   const help = command.createHelp()
   const commands = help.visibleCommands(command)
-  const siblings = commands.map((each) => each.name()).filter((name) => name !== "help")
   return {
     words,
     usage: command.usage(),
@@ -62,14 +64,27 @@ export function commandTree(command: Command, before: readonly string[] = []): C
     })),
     flags: help.visibleOptions(command).map(flagOf),
     commands: commands.map((each) =>
-      each.name() === "help" ? helpNode(each, words, siblings) : commandTree(each, words),
+      each.name() === "help" ? helpNode(each, words, command.commands) : commandTree(each, words),
     ),
+    examples: exampleRows(words.slice(1)),
     notes: notesOf(command),
   }
 }
 
-function helpNode(command: Command, before: readonly string[], of: readonly string[]): CommandNode {
-  return { ...commandTree(command, before), parameters: [{ value: { kind: "choice", of }, variadic: false }] }
+/** After `help` come the words of a command, and nothing else. */
+function helpNode(help: Command, before: readonly string[], siblings: readonly Command[]): CommandNode {
+  const words = [...before, help.name()]
+  const commands = siblings.filter((each) => each.name() !== "help").map((each) => bareNode(each, words))
+  return { ...commandTree(help, before), parameters: [], commands }
+}
+
+function bareNode(command: Command, before: readonly string[]): CommandNode {
+  const words = [...before, command.name()]
+  return {
+    ...{ words, usage: "", about: command.description(), notes: "" },
+    ...{ parameters: [], flags: [], examples: [] },
+    commands: command.commands.map((each) => bareNode(each, words)),
+  }
 }
 
 function flagOf(option: Option): Flag {
@@ -98,5 +113,6 @@ function notesOf(command: Command): string {
   command.configureOutput({ writeOut: (text) => (output += text), getOutHasColors: () => false })
   command.outputHelp()
   command.configureOutput(before)
-  return output.slice(command.helpInformation().length).trim()
+  const notes = output.slice(command.helpInformation().length).trimEnd()
+  return notes.slice(0, notes.length - helpTail(command).trimEnd().length).trim()
 }

@@ -34,6 +34,7 @@ export function manual(program: CommandNode, version: string): readonly Page[] {
       title(pageName(node), `mqttchat ${version}`),
       ...head(node),
       ...tables(node),
+      ...examples(node),
       ...(node === program ? common() : []),
       ...seeAlso(node),
     ].join(""),
@@ -77,6 +78,12 @@ function tables({ commands, flags }: CommandNode): readonly string[] {
     heading("OPTIONS"),
     ...flags.map((flag) => definition(flag.syntax, explained(flag))),
   ]
+}
+
+function examples({ words, examples: rows }: CommandNode): readonly string[] {
+  if (words.length === 1) return []
+  const globals = paragraph("The options of mqttchat(1) work here, too.")
+  return rows.length === 0 ? [globals] : [globals, heading("EXAMPLES"), example(rows.join("\n"))]
 }
 
 function explained({ about, value, fallback, variable }: Flag): string {

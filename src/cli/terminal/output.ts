@@ -23,6 +23,8 @@ export type Output = Rows & {
   readonly warn: (row: SafeText) => void
   /** What to type next; silent under --quiet. */
   readonly next: (advice: SafeText) => void
+  /** A command of ours so that it can be typed unchanged. */
+  readonly advised: (command: string) => string
   /** For rows of stdout. */
   readonly styled: (style: Style, text: SafeText) => SafeText
   /** Resolves when everything written to stdout so far was taken or refused, with whether all of it was taken. */
@@ -77,6 +79,7 @@ export function openOutput(options: OutputOptions): Output {
       options.quiet ? undefined : writeStderr(safe`${stderrPainter("green", safe`✓`)} ${text}`),
     warn: (text) => writeStderr(safe`${stderrPainter("yellow", safe`!`)} ${text}`),
     next: (advice) => (options.quiet ? undefined : writeStderr(options.advice(advice) as SafeText)),
+    advised: options.advice,
     styled: painter(process.stdout, options.colour),
     flushed: stdout.settled,
     lost: loss.happened,
