@@ -18,7 +18,7 @@ Register-ArgumentCompleter -Native -CommandName mqttchat -ScriptBlock {
         } elseif ($word -match '^-.') {
             $at = "${place}:$word"
             if ($at -clike '/*:--profile' -or $at -clike '/send/*:-f' -or $at -clike '/send/*:--file' -or $at -clike '/sub/*:--qos') { $flag = $word }
-        } elseif (@('/send/', '/sub/', '/sub/up/', '/sub/help/', '/help/') -ccontains "$place$word/") {
+        } elseif (@('/send/', '/sub/', '/sub/up/', '/sub/help/', '/sub/help/up/', '/help/', '/help/send/', '/help/sub/', '/help/sub/up/') -ccontains "$place$word/") {
             $place = "$place$word/"
         } else {
             $count += 1
@@ -52,6 +52,7 @@ Register-ArgumentCompleter -Native -CommandName mqttchat -ScriptBlock {
         if ($at -clike '/send/:0') { & $contacts }
         if ($at -clike '/sub/:0') { & $offer 'up' ''; & $offer 'help' 'display help for command' }
         if ($at -clike '/sub/help/:0') { & $offer 'up' '' }
-        if ($at -clike '/help/:0') { & $offer 'send' ''; & $offer 'sub' '' }
+        if ($at -clike '/help/:0') { & $offer 'send' 'it''s one message'; & $offer 'sub' '' }
+        if ($at -clike '/help/sub/:0') { & $offer 'up' '' }
     }
 }

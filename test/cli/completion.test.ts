@@ -98,6 +98,7 @@ describe.each(SHELL_NAMES)("%s", (name) => {
       expect(await shell.calls("mqttchat pub --qos 1 --mqtt-version 5\t")).toContain("5")
       expect(await shell.calls("mqttchat register lin\t")).toEqual(["register", "line for bob.txt"])
       expect(await shell.calls("mqttchat help hist\t")).toEqual(["help", "history"])
+      expect(await shell.calls("mqttchat help contacts blo\t")).toEqual(["help", "contacts", "block"])
       expect(await shell.calls("mqttchat send \t")).toEqual(["send"])
     })
 

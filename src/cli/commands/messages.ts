@@ -6,7 +6,7 @@ import type { Start } from "../terminal/context.ts"
 import type { PlainOptions } from "../broker/pubsub.ts"
 
 const ID_NOTE =
-  "\nAn id is what --ids and --json show; its first digits are enough. With --after or --since everything from there on is printed, unless --limit is given."
+  "\nAn id is what --ids and --json show; its first digits are enough. With --after or --since everything from there on is printed, unless a number is given with -n."
 
 const DELETE_NOTE =
   "\nThe contact keeps what has arrived. What was not sent yet is cancelled; what is on its way still arrives. An id is what mqttchat history NAME --ids shows; its first digits are enough. Backups made before still hold the message."
@@ -117,8 +117,8 @@ type HistoryFlags = HistoryOptions & { readonly last?: number }
 
 function listing(command: Command): Command {
   return command
-    .option("-n, --limit <number>", "how many messages (50)", limit)
-    .addOption(new Option("--last <number>", "the same").argParser(limit).hideHelp())
+    .option("-n, --last <number>", "how many messages (50)", limit)
+    .addOption(new Option("--limit <number>", "the same").argParser(limit).hideHelp())
     .option("--ids", "print the id of each message first")
 }
 

@@ -71,7 +71,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   history: [
     ["mqttchat history bob"],
     ["mqttchat history bob --since 2h --ids"],
-    ["mqttchat history bob --after 3f2a9c1e --limit 20"],
+    ["mqttchat history bob --after 3f2a9c1e -n 20"],
   ],
   search: [["mqttchat search spare key"]],
   delete: [["mqttchat delete 3f2a9c1e0b7d4452"], ["mqttchat delete --all bob", "bob stays a contact"]],
