@@ -83,7 +83,17 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
         .default(defaultProfile),
     )
     .option("--passphrase-file <file>", "read the passphrase from a file")
-    .option("--passphrase-fd <number>", "read the passphrase from an open descriptor", fileDescriptor)
+    .addOption(
+      new Option("--passphrase-fd <number>", "read the passphrase from an open descriptor")
+        .argParser(fileDescriptor)
+        .conflicts("passphraseFile"),
+    )
+    .addOption(
+      new Option(
+        "--passphrase-command <command>",
+        "run this command in the shell; its first line is the passphrase",
+      ).conflicts(["passphraseFile", "passphraseFd"]),
+    )
     .option("--json", "print one JSON object a line on stdout, errors as JSON on stderr")
     .option("--no-input", "never ask; fail and name the flag to give instead")
     .option("-q, --quiet", "print only results and errors")

@@ -19,6 +19,7 @@ export type GlobalOptions = {
   readonly input: boolean
   readonly passphraseFile?: string
   readonly passphraseFd?: number
+  readonly passphraseCommand?: string
 }
 
 /**
@@ -70,7 +71,7 @@ function contextOf(
   globals: GlobalOptions,
   parts: { readonly out: Output; readonly lifetime: Lifetime; readonly debug: Debug },
 ): Context {
-  const { profile, passphraseFile, passphraseFd, input } = globals
+  const { profile, passphraseFile, passphraseFd, passphraseCommand, input } = globals
   const { env, stdin, stderr } = process
   return {
     env,
@@ -80,6 +81,7 @@ function contextOf(
     passphrase: {
       ...(passphraseFile === undefined ? {} : { file: passphraseFile }),
       ...(passphraseFd === undefined ? {} : { fd: passphraseFd }),
+      ...(passphraseCommand === undefined ? {} : { command: passphraseCommand }),
     },
     isInteractive: input && stdin.isTTY && stderr.isTTY && !env["CI"],
   }

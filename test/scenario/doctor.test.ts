@@ -3,6 +3,7 @@ import { dirname } from "node:path"
 import { describe, expect, test, type TestContext } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
+import { until } from "../until.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import {
   pairedUsers,
@@ -63,6 +64,31 @@ describe.concurrent("the doctor", () => {
     })
     expect(withResult(findings, "unknown")).toEqual(AUDITS)
     expect(await alice.inbox()).toEqual(["waits for her"])
+  })
+
+  test("with an unlocked daemon asks for no passphrase, and says once why it cannot tell thirteen things", async (context) => {
+    const fixture = newFixture(context)
+    const { bob } = await pairedUsers(fixture)
+    const file = `${fixture.folder}/passphrase`
+    writeFileSync(file, "correct horse\n")
+    await bob.runJson("passwd", "--new-passphrase-file", file)
+    const alone = await bob.run(["doctor"])
+    expect(alone).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining("give --passphrase-file") as string,
+    })
+    const daemon = bob.start(["daemon", "--passphrase-file", file])
+    await daemon.prints(/daemon running/)
+    await until(async () => (await bob.run(["status"])).code === 0)
+    const { code, stdout, stderr } = await bob.run(["doctor"])
+    expect(code).toBe(0)
+    expect(stdout.match(/^cannot tell/gm)).toEqual(["cannot tell"])
+    expect(stdout).toMatch(
+      /^cannot tell 13 things: another mqttchat has the profile open, and only one process may use it$/m,
+    )
+    expect(stdout).toMatch(/^good {8}the remaining days of this device's certificate: 89 days/m)
+    expect(stdout).toContain("→ end it (a daemon: mqttchat daemon stop), then: mqttchat doctor --register")
+    expect(stderr).toBe("! 12 checks are good, and 13 cannot tell: the reasons are above\n")
   })
 
   test("registers its own probe members if it may, and reuses the same two", async (context) => {

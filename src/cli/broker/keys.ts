@@ -38,7 +38,7 @@ export async function brokerKeys(context: Context, newAuthority = false): Promis
   if (!existsSync(target.path)) {
     await makeLedger(context)
     const keys = { authority: await makeAuthority(), registrarSecret: boxKeyPair(systemRandom).secretKey }
-    await sealFile(target, encode(keys), givenPassphrase(context) ?? "", systemRandom)
+    await sealFile(target, encode(keys), (await givenPassphrase(context)) ?? "", systemRandom)
     return keys
   }
   const passphrase = (await needsPassphrase(target)) ? await passphraseToOpen(context) : ""

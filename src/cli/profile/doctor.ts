@@ -9,22 +9,22 @@ import { systemRandom } from "../../crypto/random.ts"
 import { connectOwner } from "../../daemon/client.ts"
 import { type ProbeClients, probesByAccount, probesByRegistrar } from "../../doctor/probe/probe-clients.ts"
 import { runChecks, type KnownBroker, type CheckInput } from "../../doctor/run-checks.ts"
-import { type Finding, worst } from "../../doctor/checks/finding.ts"
+import { END_IT, HELD } from "../../doctor/checks/finding.ts"
 import type { Holder, DatabaseState, OutboxSummary } from "../../doctor/checks/profile.ts"
 import { Fault } from "../../errors.ts"
 import { createIdentity } from "../../keystore/identity.ts"
 import { isPending } from "../../keystore/credential.ts"
-import { type KeyRing, openKeyFile } from "../../keystore/keyfile.ts"
+import { type KeyFile, type KeyRing, openKeyFile } from "../../keystore/keyfile.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
 import { readSettings } from "../../settings.ts"
 import { openStore } from "../../store/store.ts"
 import type { Credential, ConnectTarget } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
-import { display, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { connectOrLock } from "./connect-or-lock.ts"
-import { profileConfigFor, refuseLostStore } from "./profile-owner.ts"
-import { passphraseToOpen } from "../terminal/passphrase.ts"
+import { DoctorReport } from "./doctor-report.ts"
+import { knownBroker, profileConfigFor, refuseLostStore } from "./profile-owner.ts"
+import { hasPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
 import { silentOwner } from "../terminal/silent-process.ts"
 
 /** A short command holds the profile for only seconds. */
@@ -38,13 +38,12 @@ export type DoctorOptions = {
 
 /** Prints each finding as it comes, and ends with the code of the worst. */
 export async function doctor(context: Context, options: DoctorOptions): Promise<void> {
-  const findings: Finding[] = []
+  const report = new DoctorReport(context.out)
   for await (const finding of runChecks(await inputOf(context, options))) {
-    printFinding(context, finding, findings.at(-1))
-    findings.push(finding)
+    report.add(finding)
     if (!(await context.out.flushed())) return
   }
-  printSummary(context, findings)
+  report.conclude()
 }
 
 async function inputOf(context: Context, options: DoctorOptions): Promise<CheckInput> {
@@ -52,25 +51,51 @@ async function inputOf(context: Context, options: DoctorOptions): Promise<CheckI
   if (!existsSync(paths.keyFile))
     throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
   await useBackend(env["MQTTCHAT_CRYPTO"], LIGHT_BACKENDS)
-  const target = { path: paths.keyFile, purpose: "identity" } as const
-  const passphrase = (await needsPassphrase(target)) ? await passphraseToOpen(context) : ""
-  const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
+  const early = (await isOpenElsewhere(context)) ? undefined : await openKeys(context)
   const settings = readSettings(paths.settings)
   if (settings === undefined)
     throw new Fault("config", `the settings ${paths.settings} are gone`, "restore a copy of them")
   const holder = await holderOf(context)
+  const keyFile = early ?? (holder.kind === "owner" ? undefined : await openKeys(context))
+  const config =
+    keyFile === undefined
+      ? { broker: () => knownBroker(paths, settings), credential: () => undefined }
+      : profileConfigFor(context, settings, keyFile)
   return {
     now: Date.now,
     random: systemRandom,
     paths,
     holder,
-    database: await databaseOf(paths.database, holder, keyFile.ring),
-    broker: brokerOf(profileConfigFor(context, settings, keyFile), settings.here, {
-      ring: keyFile.ring,
-      isHolder: holder.kind === "doctor",
+    database: await databaseOf(paths.database, holder, keyFile?.ring),
+    broker: brokerOf(config, settings.here, {
+      ring: keyFile?.ring,
+      holder,
       mayRegister: options.register === true,
     }),
   }
+}
+
+/** Whether to ask for the passphrase is needless: the process that has the profile open knows what the keys tell. */
+async function isOpenElsewhere(context: Context): Promise<boolean> {
+  const { paths } = context
+  if (!(await needsPassphrase(identityOf(context))) || hasPassphrase(context)) return false
+  const owner = await connectOwner(paths.socket, { silence: silentOwner(paths) })
+  if (owner === undefined) return false
+  try {
+    return !(await owner.call("status", {})).locked
+  } finally {
+    await owner.close()
+  }
+}
+
+async function openKeys(context: Context): Promise<KeyFile> {
+  const isLocked = await needsPassphrase(identityOf(context))
+  const passphrase = isLocked ? await passphraseToOpen(context) : ""
+  return openKeyFile(context.paths.keyFile, passphrase, systemRandom)
+}
+
+function identityOf({ paths }: Context): { readonly path: string; readonly purpose: "identity" } {
+  return { path: paths.keyFile, purpose: "identity" }
 }
 
 async function holderOf(context: Context): Promise<Holder> {
@@ -91,8 +116,9 @@ async function findHolder(context: Context): Promise<Holder> {
   if (reached.kind === "locked") return { kind: "doctor" }
   if (reached.kind === "silent") return reached
   const { client } = reached
-  const { connection } = await client.call("status", {})
-  return { kind: "owner", outbox: await outboxOf(client), isOnline: connection.kind === "online" }
+  const { connection, certificate } = await client.call("status", {})
+  const outbox = await outboxOf(client)
+  return { kind: "owner", outbox, isOnline: connection.kind === "online", certificate }
 }
 
 /** Asked of the owner, which alone may open the store. */
@@ -105,11 +131,11 @@ function outboxSummary(times: readonly number[]): OutboxSummary {
   return { count: times.length, oldest: times.length === 0 ? undefined : Math.min(...times) }
 }
 
-async function databaseOf(path: string, holder: Holder, { databaseKey }: KeyRing): Promise<DatabaseState> {
-  if (holder.kind !== "doctor") return { kind: "held" }
+async function databaseOf(path: string, holder: Holder, ring: KeyRing | undefined): Promise<DatabaseState> {
+  if (holder.kind !== "doctor" || ring === undefined) return { kind: "held" }
   try {
     refuseLostStore(path)
-    const store = await openStore(path, databaseKey)
+    const store = await openStore(path, ring.databaseKey)
     try {
       const isWhole = await store.isWhole()
       const outbox = (await store.load()).outgoing.filter(({ kind }) => kind !== "passing")
@@ -126,13 +152,16 @@ async function databaseOf(path: string, holder: Holder, { databaseKey }: KeyRing
 /** What decides which clients the audit can use. */
 type ProbeOptions = {
   readonly broker: BrokerConfig
-  readonly ring: KeyRing
-  readonly isHolder: boolean
+  /** Undefined if the keys were not opened, as another process has the profile. */
+  readonly ring: KeyRing | undefined
+  readonly holder: Holder
   readonly mayRegister: boolean
 }
 
+type KnownConfig = Pick<ProfileConfig, "broker" | "credential">
+
 function brokerOf(
-  config: ProfileConfig,
+  config: KnownConfig,
   isHere: boolean,
   options: Omit<ProbeOptions, "broker">,
 ): CheckInput["broker"] {
@@ -146,14 +175,13 @@ function brokerOf(
   const target = targetOf(broker, config)
   const probeClients = (node: ConnectTarget): Promise<ProbeClients> =>
     probeClientsFor(node, { ...options, broker })
-  return { kind: "known", target, isHere, device: validityOf(target), probeClients }
+  const { holder } = options
+  const ofOwner = holder.kind === "owner" ? (holder.certificate ?? undefined) : undefined
+  return { kind: "known", target, isHere, device: validityOf(target) ?? ofOwner, probeClients }
 }
 
 /** With an unused invitation the doctor can connect only as a guest. */
-function targetOf(
-  { address, others, trust, mqttVersion }: BrokerConfig,
-  config: ProfileConfig,
-): ConnectTarget {
+function targetOf({ address, others, trust, mqttVersion }: BrokerConfig, config: KnownConfig): ConnectTarget {
   const stored = config.credential()
   const credential: Credential = stored === undefined || isPending(stored) ? { kind: "guest" } : stored
   return {
@@ -175,14 +203,15 @@ function validityOf({ credential }: ConnectTarget): KnownBroker["device"] {
 async function probeClientsFor(target: ConnectTarget, options: ProbeOptions): Promise<ProbeClients> {
   const { credential } = target
   if (credential.kind === "account") return probesByAccount(target, credential, systemRandom)
+  const { ring, holder } = options
+  if (holder.kind === "owner" || ring === undefined) return { kind: "none", why: HELD, fix: END_IT }
   const why = "it takes two devices of the doctor's own"
   if (credential.kind !== "device") return { kind: "none", why: "this profile has no certificate there yet" }
   if (!options.mayRegister) return { kind: "none", why, fix: "mqttchat doctor --register" }
-  if (!options.isHolder)
-    return { kind: "none", why: `${why}, and another process is connected as this profile` }
+  if (holder.kind !== "doctor") return { kind: "none", why: `${why}, and the profile cannot be taken` }
   const { registrar, guests = target.address } = options.broker
   if (registrar === undefined) return { kind: "none", why: `${why}, and this broker has no registrar` }
-  const { identity } = options.ring
+  const { identity } = ring
   const identities = {
     mallory: derivedIdentity(identity, "mallory"),
     alice: derivedIdentity(identity, "alice"),
@@ -208,42 +237,4 @@ function derivedIdentity({ signSecret }: IdentityKeys, role: string): IdentityKe
 function after(ms: number, run: () => void): () => void {
   const timer = setTimeout(run, ms)
   return () => clearTimeout(timer)
-}
-
-const WORD = { good: "good", unknown: "cannot tell", weak: "weak", bad: "bad" } as const
-const COLOUR = { good: "green", unknown: "dim", weak: "yellow", bad: "red" } as const
-const WORD_CELLS = 12
-
-/** A fix is printed once for several checks in a row that need it. */
-function printFinding({ out }: Context, finding: Finding, before: Finding | undefined): void {
-  const { name, what, why, result, found } = finding
-  const fix = fixOf(finding)
-  if (out.json) {
-    out.record("mqttchat/finding/1", { check: name, what, result, found, why, fix: fix ?? null })
-    return
-  }
-  const margin = " ".repeat(WORD_CELLS) as SafeText
-  const word = out.styled(COLOUR[result], display(WORD[result].padEnd(WORD_CELLS)))
-  out.data(safe`${word}${display(what)}: ${display(found)}`)
-  out.data(out.styled("dim", safe`${margin}(${display(why)})`))
-  if (fix !== undefined && fix !== fixOf(before)) out.data(safe`${margin}→ ${display(fix)}`)
-}
-
-function fixOf(finding: Finding | undefined): string | undefined {
-  return finding !== undefined && "fix" in finding ? finding.fix : undefined
-}
-
-function printSummary({ out }: Context, findings: readonly Finding[]): void {
-  const worstFinding = worst(findings)
-  const wrong = findings.filter(({ result }) => result === "weak" || result === "bad")
-  if (worstFinding === undefined || wrong.length === 0) {
-    const unknownCount = findings.filter(({ result }) => result === "unknown").length
-    const knownCount = findings.length - unknownCount
-    const rest = unknownCount === 0 ? safe`` : safe`; ${unknownCount} more could not tell`
-    out.done(safe`nothing wrong in ${knownCount} checks${rest}`)
-    return
-  }
-  const names = wrong.map(({ name }) => name).join(", ")
-  const code = worstFinding.result === "bad" ? worstFinding.code : "weak"
-  throw new Fault(code, `${wrong.length} of ${findings.length} checks found something: ${names}`)
 }

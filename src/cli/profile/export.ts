@@ -65,7 +65,7 @@ async function chosenPassphrase(
   { backupPassphraseFile: file }: ExportOptions,
 ): Promise<string> {
   const source = file === undefined ? context : { ...context, passphrase: { file } }
-  const passphrase = givenPassphrase(source) ?? (await askPassphrase(context))
+  const passphrase = (await givenPassphrase(source)) ?? (await askPassphrase(context))
   if (passphrase !== "") return passphrase
   throw new Fault(
     "usage",

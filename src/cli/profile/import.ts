@@ -38,7 +38,7 @@ export async function importBackup(context: Context, file: string, options: Impo
   const sealed = await readStream(bytesOf(context, file), file === "-" ? "what came on stdin" : file)
   const passphrase = await passphraseOf(context, file)
   const backup = await readRecords(sealed.unlock(passphrase))
-  const ownPassphrase = chosenPassphrase(context, options, passphrase)
+  const ownPassphrase = await chosenPassphrase(context, options, passphrase)
   await restore(context, backup, { passphrase: ownPassphrase, failpoint })
   if (ownPassphrase === passphrase) context.out.info(safe`the passphrase of the backup also unlocks the keys`)
   failpoint("import-made")
@@ -56,14 +56,20 @@ async function* bytesOf({ lifetime }: Context, file: string): AsyncGenerator<Uin
 }
 
 /** One passphrase for both, unless another is given. */
-function chosenPassphrase(context: Context, options: ImportOptions, passphrase: string): string {
+async function chosenPassphrase(
+  context: Context,
+  options: ImportOptions,
+  passphrase: string,
+): Promise<string> {
   const { newPassphraseFile: file, passphrase: wanted } = options
   if (!wanted) return ""
-  return file === undefined ? passphrase : (givenPassphrase({ ...context, passphrase: { file } }) ?? "")
+  return file === undefined
+    ? passphrase
+    : ((await givenPassphrase({ ...context, passphrase: { file } })) ?? "")
 }
 
 async function passphraseOf(context: Context, file: string): Promise<string> {
-  const given = givenPassphrase(context)
+  const given = await givenPassphrase(context)
   if (given !== undefined) return given
   // stdin carries the backup, so it cannot be used to ask.
   const askContext = { ...context, isInteractive: context.isInteractive && file !== "-" }

@@ -97,7 +97,8 @@ async function chosenName(context: Context, given: string | undefined): Promise<
 
 async function chosenPassphrase(context: Context, { passphrase }: { passphrase: boolean }): Promise<string> {
   return passphrase
-    ? (givenPassphrase(context) ?? (await newPassphrase(context, `${PASSPHRASE_FLAG}, or --no-passphrase`)))
+    ? ((await givenPassphrase(context)) ??
+        (await newPassphrase(context, `${PASSPHRASE_FLAG}, or --no-passphrase`)))
     : ""
 }
 

@@ -33,9 +33,13 @@ export async function setOnDemand({ paths, profile, out }: Context, onDemand: bo
  */
 export async function startDaemon(context: Context): Promise<void> {
   const { paths, profile, passphrase, env } = context
-  const isGiven = passphrase.file !== undefined || credentialFile(env) !== undefined
+  const { file, command } = passphrase
+  const isGiven = file !== undefined || command !== undefined || credentialFile(env) !== undefined
   if (!isGiven && (await needsPassphrase({ path: paths.keyFile, purpose: "identity" }))) return
-  const passphraseArgs = passphrase.file === undefined ? [] : ["--passphrase-file", resolve(passphrase.file)]
+  const passphraseArgs = [
+    ...(file === undefined ? [] : ["--passphrase-file", resolve(file)]),
+    ...(command === undefined ? [] : ["--passphrase-command", command]),
+  ]
   const program = realpathSync(process.argv[1] ?? "")
   const args = [
     program,

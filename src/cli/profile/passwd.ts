@@ -49,5 +49,5 @@ async function chosenPassphrase(
 ): Promise<string> {
   if (!passphrase) return ""
   if (file === undefined) return newPassphrase(context, "--new-passphrase-file FILE, or --no-passphrase")
-  return givenPassphrase({ ...context, passphrase: { file } }) ?? ""
+  return (await givenPassphrase({ ...context, passphrase: { file } })) ?? ""
 }

@@ -148,7 +148,7 @@ export function profileConfigFor(
     name: () => current.name,
     unverifiedLimits: () => unverifiedLimitsOf(current),
     reload: () => (current = readSettings(paths.settings) ?? current),
-    broker: () => (current.here ? here(paths) : brokerOf(current)),
+    broker: () => knownBroker(paths, current),
     // If there is an invitation as well as a certificate, the broker has a new authority.
     credential: () => (current.here ? readOperatorInvitation(paths) : undefined) ?? ring.credential,
     saveBroker: (broker) => save({ here: false, broker: settingsOf(broker) }),
@@ -165,6 +165,11 @@ export function profileConfigFor(
       await save({ here: current.here, broker: { ...broker, trust: known, mqttVersion } })
     },
   }
+}
+
+/** The broker of the settings, or that of this laptop. */
+export function knownBroker(paths: Context["paths"], settings: Settings): BrokerConfig | undefined {
+  return settings.here ? here(paths) : brokerOf(settings)
 }
 
 function here(paths: Context["paths"]): BrokerConfig | undefined {

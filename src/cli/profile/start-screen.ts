@@ -8,7 +8,7 @@ import { VERSION } from "../../version.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { countOf } from "../terminal/format.ts"
-import { credentialFile } from "../terminal/passphrase.ts"
+import { hasPassphrase } from "../terminal/passphrase.ts"
 import { settledStatus } from "./connection-status.ts"
 import { openClient, type OpenedClient } from "./open-client.ts"
 import { hasProfile } from "./profile.ts"
@@ -69,13 +69,13 @@ async function stateOf(context: Context): Promise<ProfileState> {
 }
 
 async function openState(context: Context): Promise<ProfileState> {
-  const { paths, env, passphrase } = context
+  const { paths } = context
   const settings = readSettings(paths.settings)
   const owner = await connectOwner(paths.socket)
   await owner?.close()
   const isLocked = await needsPassphrase({ path: paths.keyFile, purpose: "identity" })
-  const isGiven = Object.keys(passphrase).length > 0 || credentialFile(env) !== undefined
-  if (owner === undefined && isLocked && !isGiven) return { kind: "locked", settings, isDaemon: false }
+  if (owner === undefined && isLocked && !hasPassphrase(context))
+    return { kind: "locked", settings, isDaemon: false }
   const opened = await openClient(context, "brief")
   const status = await caughtUpStatus(opened)
   if (status.locked) return { kind: "locked", settings, isDaemon: true }

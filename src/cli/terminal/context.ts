@@ -4,7 +4,12 @@ import type { Lifetime } from "./lifetime.ts"
 import type { Output } from "./output.ts"
 
 /** Where a passphrase comes from if the user is not asked for it. */
-export type PassphraseSource = { readonly file?: string; readonly fd?: number }
+export type PassphraseSource = {
+  readonly file?: string
+  readonly fd?: number
+  /** Run by the shell; it prints the passphrase. */
+  readonly command?: string
+}
 
 /** What every command gets. */
 export type Context = {

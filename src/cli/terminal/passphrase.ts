@@ -3,22 +3,31 @@ import { join } from "node:path"
 import { Fault } from "../../errors.ts"
 import { readText, safe } from "../../wire/text.ts"
 import type { Context } from "./context.ts"
+import { firstLineOf } from "./passphrase-command.ts"
 import { readFd, readSmallFile } from "./input.ts"
 import { askSecret } from "./prompts.ts"
 
 /** Far above any typed passphrase. */
 const PASSPHRASE_BYTES_MAX = 1024
-export const PASSPHRASE_FLAG = "--passphrase-file FILE or --passphrase-fd NUMBER"
+export const PASSPHRASE_FLAG =
+  "--passphrase-file FILE, --passphrase-fd NUMBER or --passphrase-command COMMAND"
 
 /** Under this name a unit's LoadCredential= hands a passphrase to us (systemd.exec(5)). */
 export const CREDENTIAL = "mqttchat-passphrase"
 
 /**
- * The passphrase from --passphrase-file or --passphrase-fd, else the one that systemd gives to a service, without its
- * line end; undefined if there is none.
+ * The passphrase from --passphrase-file, --passphrase-fd or --passphrase-command, else the one that systemd gives to a
+ * service, without its line end; undefined if there is none.
  */
-export function givenPassphrase({ passphrase, env }: Context): string | undefined {
-  const { fd } = passphrase
+export async function givenPassphrase(context: Context): Promise<string | undefined> {
+  const { passphrase, env } = context
+  const { fd, command } = passphrase
+  if (command !== undefined) {
+    const bytes = await firstLineOf(context, command)
+    if (bytes.length <= PASSPHRASE_BYTES_MAX) return firstLine(bytes, "the passphrase command's first line")
+    const message = `the passphrase command's first line has more than ${PASSPHRASE_BYTES_MAX} bytes`
+    throw new Fault("bad-data", message)
+  }
   const file = passphrase.file ?? (fd === undefined ? credentialFile(env) : undefined)
   if (file !== undefined) return firstLine(readSmallFile(file, PASSPHRASE_BYTES_MAX), file)
   if (fd !== undefined)
@@ -26,9 +35,14 @@ export function givenPassphrase({ passphrase, env }: Context): string | undefine
   return undefined
 }
 
+/** Whether the user need not be asked. */
+export function hasPassphrase({ passphrase, env }: Context): boolean {
+  return Object.keys(passphrase).length > 0 || credentialFile(env) !== undefined
+}
+
 /** The passphrase that opens something of ours. */
 export async function passphraseToOpen(context: Context): Promise<string> {
-  const given = givenPassphrase(context)
+  const given = await givenPassphrase(context)
   return given ?? (await askSecret(context, { message: safe`Passphrase:`, flag: PASSPHRASE_FLAG }))
 }
 

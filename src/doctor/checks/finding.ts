@@ -23,6 +23,10 @@ export type Result = Judgement["result"]
 
 const SEVERITY = { good: 0, unknown: 1, weak: 2, bad: 3 } as const satisfies Record<Result, number>
 
+/** Why much cannot be looked at while another process has the profile, and what helps. */
+export const HELD = "another mqttchat has the profile open, and only one process may use it"
+export const END_IT = "end it (a daemon: mqttchat daemon stop), then: mqttchat doctor --register"
+
 export function good(found: string): Judgement {
   return { result: "good", found }
 }

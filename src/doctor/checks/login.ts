@@ -3,7 +3,7 @@ import { toBase64url } from "../../crypto/bytes.ts"
 import { DAY_S } from "../../time-units.ts"
 import type { Connack } from "../../transport/mqtt-client.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
-import { bad, good, unknown, weak } from "./finding.ts"
+import { bad, END_IT, good, HELD, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
 import type { ConnectResult, ProbeConnector, Frame, ProbeConnection } from "../probe/probe-connection.ts"
 
@@ -107,15 +107,14 @@ export type LoginResult =
   | { readonly kind: "held"; readonly online: boolean }
   | { readonly kind: "none"; readonly why: string; readonly fix?: string }
 
-const HELD = "the process that holds the profile is connected as this device"
-const END_IT = "end it, then: mqttchat doctor"
+const CONNECTED = "the process that holds the profile is connected as this device"
 
 export function judgeLogin(result: LoginResult): Judgement {
   switch (result.kind) {
     case "none":
       return unknown(result.why, result.fix)
     case "held":
-      return result.online ? good(HELD) : unknown(`${HELD}, or tries to`, END_IT)
+      return result.online ? good(CONNECTED) : unknown(HELD, END_IT)
     case "out": {
       const { code, message, hint = "ask the person who runs the broker" } = result.attempt.failure.fault
       return bad(code, message, hint)

@@ -1,6 +1,6 @@
 import type { Fault } from "../../errors.ts"
 import { DAY_MS } from "../../time-units.ts"
-import { bad, good, unknown, weak } from "./finding.ts"
+import { bad, END_IT, good, HELD, unknown, weak } from "./finding.ts"
 import type { Check, Judgement } from "./finding.ts"
 import { formatDuration } from "./duration-format.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -29,7 +29,13 @@ export const OUTBOX: Check = {
 /** Who holds the profile while the doctor looks at it. */
 export type Holder =
   | { readonly kind: "doctor" }
-  | { readonly kind: "owner"; readonly outbox: OutboxSummary; readonly isOnline: boolean }
+  | {
+      readonly kind: "owner"
+      readonly outbox: OutboxSummary
+      readonly isOnline: boolean
+      /** That of this device, unix ms. */
+      readonly certificate?: { readonly validFrom: number; readonly validTo: number } | null
+    }
   | { readonly kind: "silent"; readonly pid: number }
   /** The profile's folder does not allow taking the lock in it. */
   | { readonly kind: "barred"; readonly fault: Fault }
@@ -85,7 +91,7 @@ export function judgeOwner(holder: Holder): Judgement {
 export function judgeDatabase(database: DatabaseState): Judgement {
   switch (database.kind) {
     case "held":
-      return unknown("only who holds the profile may open it")
+      return unknown(HELD, END_IT)
     case "fault":
       return failed(database.fault)
     case "read":
