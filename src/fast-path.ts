@@ -28,6 +28,7 @@ type ParsedArguments = {
   readonly profile: string
   readonly json: boolean
   readonly quiet: boolean
+  readonly ascii?: boolean
   readonly timeoutMs?: number
 }
 
@@ -43,7 +44,7 @@ export async function runFastPath(
   if (parsed === undefined) return undefined
   const { command, profile, json, quiet, timeoutMs } = parsed
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
-  const out = openOutput({ json, quiet, colour: "auto", advice })
+  const out = openOutput({ json, quiet, colour: "auto", ascii: parsed.ascii === true, advice })
   try {
     const paths = profilePaths(process.env, profile)
     const answerMs = answerLimit(timeoutMs)
@@ -94,10 +95,11 @@ const BARE: Readonly<Record<string, Partial<Flags>>> = {
   "--json": { json: true },
   "--quiet": { quiet: true },
   "-q": { quiet: true },
+  "--ascii": { ascii: true },
   "--no-wait": { wait: "queued" },
 }
 
-type Flags = Pick<ParsedArguments, "profile" | "json" | "quiet"> &
+type Flags = Pick<ParsedArguments, "profile" | "json" | "quiet" | "ascii"> &
   Partial<Pick<SendOptions, "wait" | "timeoutMs">>
 
 function parseArguments(argv: readonly string[], defaultProfile: string): ParsedArguments | undefined {

@@ -98,6 +98,7 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
     .option("--no-input", "never ask; fail and name the flag to give instead")
     .option("-q, --quiet", "print only results and errors")
     .option("-v, --verbose", "print on stderr what happens inside, never a secret")
+    .option("--ascii", "use only ASCII for marks and lines (or set MQTTCHAT_ASCII)")
     .addOption(
       new Option("--color <when>", "use colour").choices(["auto", "always", "never"]).default("auto"),
     )

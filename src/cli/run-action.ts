@@ -15,6 +15,7 @@ export type GlobalOptions = {
   readonly quiet?: boolean
   readonly verbose?: boolean
   readonly color: Colour
+  readonly ascii?: boolean
   /** False for --no-input. */
   readonly input: boolean
   readonly passphraseFile?: string
@@ -34,7 +35,7 @@ export async function runAction(
   const lifetime = new Lifetime()
   const { json = false, quiet = false, verbose = false, color, profile } = globals
   const advice = (text: string): string => withProfile(text, profile, defaultProfile)
-  const out = openOutput({ json, quiet, colour: color, advice })
+  const out = openOutput({ json, quiet, colour: color, ascii: globals.ascii === true, advice })
   try {
     if (action instanceof Fault) throw action
     const debug = openDebugOutput(process.env, verbose, () => openSink(process.stderr).write)

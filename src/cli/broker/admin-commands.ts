@@ -44,7 +44,7 @@ export async function inviteMember(context: Context, typed: string, options: Inv
   out.info(safe`On the laptop of ${displayName(user)} run:\n`)
   out.data(safe`    ${shellCommand`mqttchat register ${line}`}`)
   out.info(safe``)
-  if (options.qr) await showQr(line)
+  if (options.qr && !context.out.ascii) await showQr(line)
   out.info(
     safe`good for one person until ${day(expiresAt)}; the first who uses it gets in, so hand it over safely`,
   )

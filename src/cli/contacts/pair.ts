@@ -186,7 +186,7 @@ async function showOffer(
   out.info(safe`On the other laptop run:\n`)
   out.data(safe`    ${shellCommand`mqttchat pair ${carrier}`}`)
   out.info(safe``)
-  if (offer.kind === "link" && qr) await showQr(carrier)
+  if (offer.kind === "link" && qr && !out.ascii) await showQr(carrier)
   out.info(offer.kind === "code" ? codeNotice(offer, words) : linkNotice(offer))
 }
 

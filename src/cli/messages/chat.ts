@@ -2,11 +2,14 @@ import type { ChatClient, Event, ConnectionStatus, Message } from "../../engine/
 import { Fault } from "../../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import { parseChatLine, type ChatInput } from "./chat-line.ts"
+import { asciiMargins, asciiMarks, MESSAGE_MARGIN } from "../terminal/ascii.ts"
+import { columnsOf } from "../terminal/output.ts"
+import { wrap } from "../terminal/wrap.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
 import { contactRow, groupDigits, markedName, messageRow } from "../terminal/format.ts"
 import { checkLength } from "./messages.ts"
-import { openLineEditor } from "../terminal/line-editor.ts"
+import { type LineEditorEvents, openLineEditor } from "../terminal/line-editor.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /** Fits into a small window. */
@@ -30,18 +33,24 @@ async function nameOf(client: ChatClient, typed: string): Promise<string> {
 
 async function chatAtTerminal(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {
   const plain = options.plain || context.env["TERM"] === "dumb"
+  const fit = (row: SafeText): SafeText => fitted(row, context.out.ascii)
   await new Promise<void>((resolve, reject) => {
-    const view = new ChatView({ client, contact: options.contact, print: (...row) => editor.print(...row) })
+    const view = new ChatView({
+      client,
+      contact: options.contact,
+      print: (row, onTaken) => editor.print(fit(row), onTaken),
+    })
     let last: Promise<unknown> = Promise.resolve()
     const submit = async (text: string): Promise<void> => {
       if ((await view.submit(text, "queued")) === "quit") resolve()
     }
-    const editor = openLineEditor(plain, {
+    const events: LineEditorEvents = {
       onLine: (text) => void (last = last.then(() => submit(text)).catch(reject)),
       onTyping: (typing) => view.typing(typing),
       onInterrupt: () => context.lifetime.end("SIGINT"),
       onEnd: () => void last.then(() => resolve()),
-    })
+    }
+    const editor = openLineEditor(plain, events, context.out.ascii)
     context.lifetime.defer(async () => {
       view.close()
       editor.close()
@@ -49,6 +58,13 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
     })
     view.open().catch(reject)
   })
+}
+
+/** A row for the terminal. What others wrote stays as it is. */
+function fitted(row: SafeText, ascii: boolean): SafeText {
+  const wrapped = wrap(row, columnsOf(process.stdout), MESSAGE_MARGIN)
+  if (!ascii) return wrapped
+  return row.startsWith("info: ") ? asciiMarks(wrapped) : asciiMargins(wrapped)
 }
 
 async function chatThroughPipe(context: Context, client: ChatClient, options: ChatOptions): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ChatClient, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow, searchRow } from "../terminal/format.ts"
 import type { Output } from "../terminal/output.ts"
 import type { ClientContext } from "./messages.ts"
@@ -83,7 +84,7 @@ export async function showSearch(
   const found = await client.call("search", { query, limit })
   for (const message of found) {
     if (out.json) out.record(MESSAGE_SCHEMA, message)
-    else out.data(withId(searchRow(message, Date.now()), message, ids))
+    else out.prose(withId(searchRow(message, Date.now()), message, ids), MESSAGE_MARGIN)
   }
   if (found.length === 0)
     throw new Fault("not-found", "no message contains these words", "mqttchat history NAME")
@@ -91,7 +92,7 @@ export async function showSearch(
 
 function showMessage(out: Output, message: Message, ids: boolean | undefined): void {
   if (out.json) out.record(MESSAGE_SCHEMA, message)
-  else out.data(withId(messageRow(message, Date.now()), message, ids))
+  else out.prose(withId(messageRow(message, Date.now()), message, ids), MESSAGE_MARGIN)
 }
 
 function withId(row: SafeText, { id }: Message, ids = false): SafeText {

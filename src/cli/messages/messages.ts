@@ -3,6 +3,7 @@ import { Fault } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Output } from "../terminal/output.ts"
+import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow } from "../terminal/format.ts"
 import { shellCommand } from "../../shell-command.ts"
 
@@ -118,7 +119,7 @@ async function showEvent(
 ): Promise<void> {
   if (message.mine) return
   if (out.json) out.record(INBOX_SCHEMA, { ...message, number })
-  else out.data(messageRow(message, Date.now()))
+  else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
   await out.flushed()
   await client.call("mark-read", { contact: message.contactId, upTo: message.seq })
 }
@@ -136,7 +137,7 @@ async function showUnseen({ client, out }: ClientContext, messages: readonly Mes
 
 function showMessage(out: Output, message: Message): void {
   if (out.json) out.record(INBOX_SCHEMA, message)
-  else out.data(messageRow(message, Date.now()))
+  else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
 }
 
 /** Checked here, before the text leaves this process. Fault `bad-data`. */
@@ -147,10 +148,10 @@ export function checkLength(text: string): void {
   throw new Fault("bad-data", message, "send it in parts")
 }
 
-/** The message is stored in any case; what stops the connection for good needs a person. */
+/** The message is stored in any case; a refusal needs a person. */
 async function queued({ client, owner }: SendContext): Promise<Fault> {
   const { connection, daemon } = await client.call("status", {})
-  if (connection.kind === "stopped")
+  if (connection.kind === "stopped" && connection.code !== "unavailable")
     return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)
   const why = connection.kind === "online" ? "the broker has not taken it yet" : connection.reason
   const { when, hint } = WHEN_SENT[daemon ? "daemon" : owner]

@@ -25,7 +25,7 @@ export async function listOutbox(context: Context): Promise<void> {
   const rows = await client.call("outbox", {})
   for (const row of rows) {
     if (out.json) out.record("mqttchat/waiting/1", row)
-    else out.data(outboxRow(row, Date.now()))
+    else out.data(outboxRow(row, Date.now(), out.ascii ? "..." : "…"))
   }
   if (rows.length === 0 && !out.json) out.info(safe`the outbox is empty`)
   if (rows.length > 0 && owner === "us") out.next(safe`to keep trying: mqttchat daemon`)
@@ -56,9 +56,13 @@ async function findEntry(client: ChatClient, digits: string): Promise<OutboxEntr
   )
 }
 
-function outboxRow({ id, contact, text, storedAt, attempts, reason }: OutboxEntry, now: number): SafeText {
+function outboxRow(
+  { id, contact, text, storedAt, attempts, reason }: OutboxEntry,
+  now: number,
+  more: string,
+): SafeText {
   const tries = TRIES[attempts] ?? safe`, sent ${attempts} times`
-  const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}…` : text)
+  const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}${more}` : text)
   const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${formatTime(storedAt, now)}  to ${displayName(contact)}`
   return safe`${about}: ${start}\n          ${display(reason)}${tries}`
 }

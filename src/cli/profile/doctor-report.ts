@@ -47,8 +47,8 @@ export class DoctorReport {
   #print(finding: Finding): void {
     const { what, why, result, found } = finding
     const word = this.#out.styled(COLOUR[result], display(WORD[result].padEnd(WORD_CELLS)))
-    this.#out.data(safe`${word}${display(what)}: ${display(found)}`)
-    this.#out.data(this.#out.styled("dim", safe`${MARGIN}(${display(why)})`))
+    this.#out.prose(safe`${word}${display(what)}: ${display(found)}`, MARGIN)
+    this.#out.prose(this.#out.styled("dim", safe`${MARGIN}(${display(why)})`), MARGIN)
     this.#printFix(fixOf(finding))
   }
 
@@ -63,12 +63,12 @@ export class DoctorReport {
 
   #printGroup(reason: string, findings: readonly Finding[]): void {
     const word = this.#out.styled(COLOUR.unknown, display(WORD.unknown.padEnd(WORD_CELLS)))
-    this.#out.data(safe`${word}${findings.length} things: ${display(reason)}`)
+    this.#out.prose(safe`${word}${findings.length} things: ${display(reason)}`, MARGIN)
     const names = joined(
       findings.map(({ name }) => display(name)),
       ", ",
     )
-    this.#out.data(this.#out.styled("dim", safe`${MARGIN}(${names})`))
+    this.#out.prose(this.#out.styled("dim", safe`${MARGIN}(${names})`), MARGIN)
     this.#printFix(findings.map(fixOf).find((fix) => fix !== undefined))
   }
 

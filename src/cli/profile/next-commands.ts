@@ -50,6 +50,8 @@ const REGISTER = {
   about: "join the broker that you were invited to",
 }
 
+const SET_BROKER = { line: "mqttchat config set broker HOST", about: "use a broker that you have" }
+
 type Open = Extract<ProfileState, { kind: "open" }>
 
 function whenOpen(state: Open): readonly NextCommand[] {
@@ -67,5 +69,5 @@ function whenOpen(state: Open): readonly NextCommand[] {
 function connecting({ status, here }: Open): readonly NextCommand[] {
   if (status.connection.kind === "online") return []
   if (here) return [START_BROKER]
-  return status.connection.kind === "none" ? [REGISTER] : [DOCTOR]
+  return status.connection.kind === "none" ? [REGISTER, SET_BROKER] : [DOCTOR]
 }

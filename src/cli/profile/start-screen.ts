@@ -9,11 +9,12 @@ import { display, displayName, joined, safe, type SafeText } from "../../wire/te
 import type { Context } from "../terminal/context.ts"
 import { countOf } from "../terminal/format.ts"
 import { hasPassphrase } from "../terminal/passphrase.ts"
+import { silentOwner } from "../terminal/silent-process.ts"
 import { settledStatus } from "./connection-status.ts"
 import { openClient, type OpenedClient } from "./open-client.ts"
 import { hasProfile } from "./profile.ts"
 import { nextCommands, type NextCommand } from "./next-commands.ts"
-import { statusRows } from "./status.ts"
+import { LABEL_MARGIN, statusRows } from "./status.ts"
 
 /** A screen that waits longer for a broker seems to hang. */
 const CONNECT_WAIT_MS = 3_000
@@ -43,7 +44,7 @@ export async function showStartScreen(context: Context): Promise<void> {
   }
   out.data(safe`mqttchat ${display(VERSION)}: private chat over an MQTT broker`)
   out.data(safe``)
-  for (const row of stateRows(profile, state)) out.data(row)
+  for (const row of stateRows(profile, state)) out.prose(row, LABEL_MARGIN)
   out.data(safe``)
   for (const row of commandRows(context, nextCommands(state))) out.data(row)
   out.data(safe``)
@@ -71,7 +72,7 @@ async function stateOf(context: Context): Promise<ProfileState> {
 async function openState(context: Context): Promise<ProfileState> {
   const { paths } = context
   const settings = readSettings(paths.settings)
-  const owner = await connectOwner(paths.socket)
+  const owner = await connectOwner(paths.socket, { silence: silentOwner(paths) })
   await owner?.close()
   const isLocked = await needsPassphrase({ path: paths.keyFile, purpose: "identity" })
   if (owner === undefined && isLocked && !hasPassphrase(context))

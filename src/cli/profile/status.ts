@@ -10,6 +10,9 @@ import { settledStatus, onlineHint } from "./connection-status.ts"
 type Status = Results["status"]
 type Down = Exclude<ConnectionStatus, { kind: "online" }>
 
+/** Below the text of a labelled row. */
+export const LABEL_MARGIN = safe`          `
+
 /**
  * Broker, connection, unread messages and outbox. Faults `offline` while the broker cannot be reached, `protocol` and
  * `refused` if it or we refuse, `config` without a broker, and those of the store.
@@ -21,7 +24,7 @@ export async function status(context: Context): Promise<void> {
   if (out.json) out.record("mqttchat/status/1", found)
   else {
     out.data(safe`profile   ${display(profile)} (${displayName(found.name)})`)
-    for (const row of statusRows(found, owner)) out.data(row)
+    for (const row of statusRows(found, owner)) out.prose(row, LABEL_MARGIN)
   }
   if (found.connection.kind !== "online") throw downFault(paths, found.connection, triesAgain(found, owner))
 }

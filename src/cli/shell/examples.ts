@@ -11,6 +11,13 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   status: [["mqttchat status"], ["mqttchat status --json"]],
   doctor: [["mqttchat doctor"], ["mqttchat doctor --register", "also try what members could do"]],
   wipe: [["mqttchat wipe --dry-run", "only list the files"], ["mqttchat wipe --yes default"]],
+  config: [["mqttchat config list"], ["mqttchat config set broker 192.168.1.30", "it has another address"]],
+  "config get": [["mqttchat config get broker"]],
+  "config set": [
+    ["mqttchat config set broker 192.168.1.30", "the same broker, at another address"],
+    ["mqttchat config set name Alice"],
+  ],
+  "config list": [["mqttchat config list"], ["mqttchat config list --json"]],
   export: [["mqttchat export alice.backup"], ["mqttchat export - | ssh pi 'cat > alice.backup'"]],
   import: [["mqttchat import alice.backup"]],
   broker: [

@@ -18,6 +18,7 @@ const VARIABLES = [
     "MQTTCHAT_DEBUG_FILE",
     "A file to append these lines to instead. It has to belong to this user alone and must not be a link.",
   ],
+  ["MQTTCHAT_ASCII", "If it is set and not empty, our marks and lines are ASCII, as with --ascii."],
   ["NO_COLOR", "If it is set and not empty, no colour is used."],
 ] as const
 

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { clearScreenDown, createInterface, cursorTo, type Interface, type Key } from "node:readline"
-import { safe, type SafeText } from "../../wire/text.ts"
+import type { SafeText } from "../../wire/text.ts"
 
 /** Rows wait while you type, so that a screen reader is not interrupted, but no longer than this. */
 const HELD_MS = 5000
@@ -29,7 +29,7 @@ export type LineEditor = {
  * Starts the editor. A pasted text of several rows becomes one line with line breaks and waits for Enter. With `plain`
  * no row on the screen is ever redrawn, and rows wait while the line is not empty.
  */
-export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEditor {
+export function openLineEditor(plain: boolean, events: LineEditorEvents, ascii = false): LineEditor {
   const { stdout } = process
   const prompt = plain ? "" : "> "
   const keys = keyByKey(process.stdin)
@@ -38,7 +38,7 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents): LineEd
   stdout.write(PASTE_ON)
   process.once("exit", restore)
   const printer = plain ? bufferingPrinter(readline) : redrawingPrinter(readline)
-  const paste = pasteBuffer(readline, keys, prompt)
+  const paste = pasteBuffer(readline, keys, { first: prompt, further: ascii ? "| " : "│ " })
   readline.on("line", (text) => {
     const whole = paste.entered(text)
     if (whole !== undefined) events.onLine(whole)
@@ -143,8 +143,10 @@ function bufferingPrinter(readline: Interface): RowPrinter {
 
 type PasteBuffer = { readonly entered: (text: string) => string | undefined; readonly clear: () => boolean }
 
+type Prompts = { readonly first: string; readonly further: string }
+
 /** Between the marks of a bracketed paste Enter is a line break. */
-function pasteBuffer(readline: Interface, keys: PassThrough, prompt: string): PasteBuffer {
+function pasteBuffer(readline: Interface, keys: PassThrough, prompts: Prompts): PasteBuffer {
   const rows: string[] = []
   let pasting = false
   keys.on("keypress", (_text: string | undefined, key: Key) => {
@@ -153,12 +155,12 @@ function pasteBuffer(readline: Interface, keys: PassThrough, prompt: string): Pa
   })
   const entered = (text: string): string | undefined => {
     rows.push(text)
-    readline.setPrompt(pasting ? safe`│ ` : prompt)
+    readline.setPrompt(pasting ? prompts.further : prompts.first)
     return pasting ? undefined : rows.splice(0).join("\n")
   }
   const clear = (): boolean => {
     const hadText = rows.splice(0).length > 0 || readline.line !== ""
-    readline.setPrompt(prompt)
+    readline.setPrompt(prompts.first)
     readline.write(null, { ctrl: true, name: "e" })
     readline.write(null, { ctrl: true, name: "u" })
     return hadText

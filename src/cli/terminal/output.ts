@@ -3,6 +3,8 @@ import { diskFault } from "../../fs/disk-fault.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import { isReaderGone, openSink, type Refusal } from "./sink.ts"
 import { deferred } from "../../async/deferred.ts"
+import { asciiMargins, asciiMarks } from "./ascii.ts"
+import { wrap } from "./wrap.ts"
 
 /**
  * The rules of our output. Results go to stdout, one a row, or with --json one object a row that names its schema.
@@ -11,6 +13,10 @@ import { deferred } from "../../async/deferred.ts"
  */
 export type Output = Rows & {
   readonly json: boolean
+  /** Only ASCII for our own marks. */
+  readonly ascii: boolean
+  /** A row of text on stdout. On a terminal it wraps at words; each further row begins with `margin`, or as the row does. */
+  readonly prose: (row: SafeText, margin?: SafeText) => void
   /** Rows about what is already done: if stdout does not take them, the command has still succeeded. */
   readonly report: Rows
   /** Bytes that are not text, on stdout. */
@@ -48,6 +54,7 @@ export type OutputOptions = {
   readonly json: boolean
   readonly quiet: boolean
   readonly colour: Colour
+  readonly ascii?: boolean
   /** Completes the commands in a hint so that they can be typed unchanged. */
   readonly advice: (advice: string) => string
 }
@@ -63,21 +70,30 @@ export function openOutput(options: OutputOptions): Output {
   const stdout = openSink(process.stdout)
   const stderr = openSink(process.stderr)
   const loss = watchLoss()
-  const writeStderr = (text: SafeText): void => stderr.write(`${text}\n`)
+  const ascii = options.ascii === true || Boolean(process.env["MQTTCHAT_ASCII"])
+  const plainMarks = (text: SafeText): SafeText => (ascii ? asciiMarks(text) : text)
+  const plainMargins = (text: SafeText): SafeText => (ascii ? asciiMargins(text) : text)
+  const writeStderr = (text: SafeText): void => stderr.write(`${plainMarks(text)}\n`)
+  const writeSentence = (text: SafeText): void => writeStderr(wrap(text, columnsOf(process.stderr)))
+  const own = rows((text) => stdout.write(text, loss.noted), plainMargins)
   const stderrPainter = painter(process.stderr, options.colour)
   const failure = ({ code, message, hint }: Fault): void => {
     const shown = { code, message, hint: hint === undefined ? undefined : options.advice(hint) }
-    writeStderr(options.json ? failureJson(shown) : failureText(shown, stderrPainter))
+    writeStderr(
+      options.json ? failureJson(shown) : failureText(shown, stderrPainter, columnsOf(process.stderr)),
+    )
   }
   return {
     json: options.json,
-    ...rows((text) => stdout.write(text, loss.noted)),
-    report: rows((text) => stdout.write(text)),
+    ascii,
+    ...own,
+    prose: (text, margin) => own.data(wrap(text, columnsOf(process.stdout), margin)),
+    report: rows((text) => stdout.write(text), plainMargins),
     bytes: (chunk) => stdout.write(chunk, loss.noted),
-    info: (text) => (options.quiet ? undefined : writeStderr(text)),
+    info: (text) => (options.quiet ? undefined : writeSentence(text)),
     done: (text) =>
-      options.quiet ? undefined : writeStderr(safe`${stderrPainter("green", safe`✓`)} ${text}`),
-    warn: (text) => writeStderr(safe`${stderrPainter("yellow", safe`!`)} ${text}`),
+      options.quiet ? undefined : writeSentence(safe`${stderrPainter("green", safe`✓`)} ${text}`),
+    warn: (text) => writeSentence(safe`${stderrPainter("yellow", safe`!`)} ${text}`),
     next: (advice) => (options.quiet ? undefined : writeStderr(options.advice(advice) as SafeText)),
     advised: options.advice,
     styled: painter(process.stdout, options.colour),
@@ -94,9 +110,14 @@ export function openOutput(options: OutputOptions): Output {
   }
 }
 
-function rows(write: (text: string) => void): Rows {
+/** Pipes and files get each row as it is. */
+export function columnsOf(stream: NodeJS.WriteStream): number | undefined {
+  return stream.isTTY ? stream.columns : undefined
+}
+
+function rows(write: (text: string) => void, fit: (text: SafeText) => SafeText): Rows {
   return {
-    data: (text) => write(`${text}\n`),
+    data: (text) => write(`${fit(text)}\n`),
     record: (schema, value) => write(`${toJson(schema, value)}\n`),
   }
 }
@@ -137,8 +158,9 @@ function hasColour(stream: NodeJS.WriteStream, colour: Colour): boolean {
 
 type Failure = Pick<Fault, "code" | "message" | "hint">
 
-function failureText({ message, hint }: Failure, paint: Painter): SafeText {
-  const what = safe`${paint("red", safe`mqttchat:`)} ${display(message)}`
+/** The hint is not wrapped: it is copied. */
+function failureText({ message, hint }: Failure, paint: Painter, columns: number | undefined): SafeText {
+  const what = wrap(safe`${paint("red", safe`mqttchat:`)} ${display(message)}`, columns)
   return hint === undefined ? what : safe`${what}\n  → ${display(hint)}`
 }
 

@@ -45,6 +45,8 @@ type Question =
   | { type: "confirm"; message: string; default: boolean }
   | { type: "select"; message: string; choices: readonly { name: string; value: number }[] }
 
+const ASCII_THEME = { prefix: { idle: "?", done: "ok" }, icon: { cursor: ">" } }
+
 /** inquirer also reads from a pipe, so we check for a terminal before we load it. */
 async function ask(context: Context, flag: string, question: Question): Promise<unknown> {
   if (!context.isInteractive) {
@@ -53,7 +55,8 @@ async function ask(context: Context, flag: string, question: Question): Promise<
   const { default: inquirer } = await import("inquirer")
   const prompt = inquirer.createPromptModule({ input: process.stdin, output: process.stderr })
   try {
-    const answers: { answer: unknown } = await prompt([{ ...question, name: "answer" }])
+    const theme = context.out.ascii ? { theme: ASCII_THEME } : {}
+    const answers: { answer: unknown } = await prompt([{ ...question, ...theme, name: "answer" }])
     return answers.answer
   } catch (cause) {
     if (!(cause instanceof Error && cause.name === "ExitPromptError")) throw cause
