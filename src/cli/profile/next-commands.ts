@@ -1,4 +1,4 @@
-import type { ProfileState } from "./start-screen.ts"
+import type { ProfileState } from "./profile-state.ts"
 
 /** A command that fits the state, and what it is for. */
 export type NextCommand = { readonly line: string; readonly about: string }

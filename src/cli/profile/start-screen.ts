@@ -3,7 +3,7 @@ import type { Contact, Results } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { readSettings, type Settings } from "../../settings.ts"
+import { readSettings } from "../../settings.ts"
 import { VERSION } from "../../version.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
@@ -14,25 +14,12 @@ import { settledStatus } from "./connection-status.ts"
 import { openClient, type OpenedClient } from "./open-client.ts"
 import { hasProfile } from "./profile.ts"
 import { nextCommands, type NextCommand } from "./next-commands.ts"
+import type { ProfileState } from "./profile-state.ts"
 import { LABEL_MARGIN, statusRows } from "./status.ts"
 
 /** A screen that waits longer for a broker seems to hang. */
 const CONNECT_WAIT_MS = 3_000
 const NAMES_MAX = 5
-
-/** What a profile is like, as far as it can be seen without asking for anything. */
-export type ProfileState =
-  | { readonly kind: "no-profile" }
-  /** The keys are locked, and nothing that could open them is at hand. */
-  | { readonly kind: "locked"; readonly settings: Settings | undefined; readonly isDaemon: boolean }
-  | { readonly kind: "fault"; readonly fault: Fault }
-  | {
-      readonly kind: "open"
-      readonly status: Results["status"]
-      readonly contacts: readonly Contact[]
-      readonly owner: OpenedClient["owner"]
-      readonly here: boolean
-    }
 
 /** What `mqttchat` alone prints: how things are, and which commands fit. It asks for nothing, and changes nothing. */
 export async function showStartScreen(context: Context): Promise<void> {
