@@ -25,7 +25,7 @@ it("Alice reads parts of a conversation by ids and times, and deletes of it here
   expect(await texts(cli, "--since", "1d")).toEqual(["one", "two", "three", "four"])
   expect(await texts(cli, "--since", "2999-01-01")).toEqual([])
   const part = await cli.run([...alice, "history", "bob", "--since", "1d", "--limit", "2"])
-  expect(part.stderr).toBe(`more: mqttchat --profile alice history bob --after ${two}\n`)
+  expect(part.stderr).toBe(`more: mqttchat --profile alice history --after ${two} bob\n`)
 
   expect(await cli.run([...alice, "delete", three])).toMatchObject({
     code: 0,

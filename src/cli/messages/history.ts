@@ -1,6 +1,7 @@
 import type { ChatClient, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
-import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import { display, safe, type SafeText } from "../../wire/text.ts"
+import { shellCommand } from "../../shell-command.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow, searchRow } from "../terminal/format.ts"
 import type { Output } from "../terminal/output.ts"
@@ -74,7 +75,7 @@ async function hasMore(client: ChatClient, contact: string, range: Range): Promi
 }
 
 function hintMore(out: Output, contact: string, { id }: Message): void {
-  out.next(safe`more: mqttchat history ${displayName(contact)} --after ${shortId(id)}`)
+  out.next(safe`more: ${shellCommand`mqttchat history --after ${shortId(id)} ${contact}`}`)
 }
 
 export async function showSearch(
@@ -106,7 +107,8 @@ function shortId(id: string): SafeText {
 /** The one message whose id begins with `typed`, in the conversation with `contact` if one is named. Faults `not-found`, `usage`. */
 export async function findMessage(client: ChatClient, typed: string, contact?: string): Promise<Message> {
   const id = typed.toLowerCase()
-  const hint = contact === undefined ? "mqttchat history NAME --ids" : `mqttchat history ${contact} --ids`
+  const hint =
+    contact === undefined ? "mqttchat history NAME --ids" : shellCommand`mqttchat history --ids ${contact}`
   if (!/^[0-9a-f]{1,32}$/.test(id))
     throw new Fault("usage", "an id is up to 32 digits from 0 to 9 and a to f", hint)
   const contactId = contact === undefined ? undefined : (await client.call("verify", { contact })).contact.id
