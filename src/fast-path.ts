@@ -3,7 +3,8 @@ import { readDuration, SEND_WAIT_MS } from "./cli/terminal/duration.ts"
 import { withProfile } from "./cli/terminal/hints.ts"
 import { openOutput } from "./cli/terminal/output.ts"
 import { openSink } from "./cli/terminal/sink.ts"
-import { type SendOptions, sendText, showInbox, type ClientContext } from "./cli/messages/messages.ts"
+import { type SendOptions, sendText, type ClientContext } from "./cli/messages/messages.ts"
+import { showWholeInbox } from "./cli/messages/whole-inbox.ts"
 import { answerLimit, connectingToSend } from "./cli/messages/send-limits.ts"
 import { silentOwner } from "./cli/terminal/silent-process.ts"
 import { connectOwner } from "./daemon/client.ts"
@@ -123,7 +124,7 @@ function commandOf(words: readonly string[], { wait, timeoutMs }: Flags): FastCo
   if (command === "inbox" && words.length === 1 && wait === undefined && timeoutMs === undefined) {
     const asOwner: Action = async (context) =>
       (await import("./cli/messages/message-commands.ts")).inbox(context, { follow: false })
-    return { connecting: (connection) => connection, viaOwner: showInbox, asOwner }
+    return { connecting: (connection) => connection, viaOwner: showWholeInbox, asOwner }
   }
   if (command !== "send" || contact === undefined || text === undefined || more.length > 0) return undefined
   const message = { contact, text, wait: wait ?? "broker", timeoutMs: timeoutMs ?? SEND_WAIT_MS } as const

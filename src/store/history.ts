@@ -1,6 +1,6 @@
 import { concat, equal } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import type { ContactId, MessageCount, MessageRecord, Page, ReceivedTexts } from "./records.ts"
+import type { ContactId, MessageCount, MessageRecord, Page, ReceivedTexts, UnshownPage } from "./records.ts"
 import { MESSAGES } from "./tables.ts"
 
 /** The greatest suffix of a mid of which only the prefix is known. */
@@ -19,6 +19,8 @@ const FIRST_SEQ = 0
 const LAST_SEQ = Number.MAX_SAFE_INTEGER
 /** Before any clock. */
 const ALWAYS = Number.MIN_SAFE_INTEGER
+/** As SQLite reads a negative LIMIT. */
+const NO_LIMIT = -1
 
 /** Oldest first: the last ones of the range, or with `after` its first ones. */
 export function messagesWith(database: Database, contact: ContactId, page: Page): MessageRecord[] {
@@ -42,8 +44,12 @@ export function messagesAfter(database: Database, after: number, limit: number):
   return database.select(MESSAGES.read, sql, after, limit)
 }
 
-export function unshownMessages(database: Database): MessageRecord[] {
-  return database.select(MESSAGES.read, `${SELECT} FROM messages m WHERE shown = 0 ORDER BY seq`)
+export function unshownMessages(database: Database, page: UnshownPage): MessageRecord[] {
+  const { contact, after = FIRST_SEQ, upTo = LAST_SEQ, limit = NO_LIMIT } = page
+  const ofContact = contact === undefined ? "" : "contact = ? AND"
+  const sql = `${SELECT} FROM messages m WHERE shown = 0 AND ${ofContact} seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
+  const range = [after, upTo, limit]
+  return database.select(MESSAGES.read, sql, ...(contact === undefined ? range : [contact, ...range]))
 }
 
 export function countUnshown(database: Database): number {

@@ -244,7 +244,14 @@ export type Write =
       readonly state: MessageState
       readonly at: number
     }
-  | { readonly kind: "shown"; readonly contact: ContactId; readonly upTo: number; readonly at: number }
+  /** All received ones of the contact up to the seq `upTo`; with `after`, only those that come after that one. */
+  | {
+      readonly kind: "shown"
+      readonly contact: ContactId
+      readonly after?: number
+      readonly upTo: number
+      readonly at: number
+    }
   /** Deletes all that had expired then, unix ms; ids of received texts stay known while they may be repeated. */
   | { readonly kind: "expire"; readonly at: number }
   /** Deletes the messages of a conversation from one seq to another; ids of received texts stay known as after `expire`. */
@@ -294,6 +301,14 @@ export type Page = {
 /** The messages of a conversation, counted. */
 export type MessageCount = { readonly messages: number; readonly lastSeq: number }
 
+/** Those with a seq greater than `after`, up to `upTo`. */
+export type UnshownPage = {
+  readonly contact?: ContactId
+  readonly after?: number | undefined
+  readonly upTo?: number
+  readonly limit?: number | undefined
+}
+
 /** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
 export type ReceivedTexts = {
   readonly bytes: number
@@ -309,8 +324,8 @@ export type Store = {
   readonly history: (contact: ContactId, page: Page) => Promise<readonly MessageRecord[]>
   /** The next `limit` messages of all contacts, in the order in which they were stored, after the seq `after`. */
   readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
-  /** Received and not yet shown, all contacts, oldest first. */
-  readonly unshown: () => Promise<readonly MessageRecord[]>
+  /** Received and not yet shown, of one contact or of all, oldest first. */
+  readonly unshown: (page?: UnshownPage) => Promise<readonly MessageRecord[]>
   /** How many received texts no user interface has shown yet. */
   readonly countUnshown: () => Promise<number>
   /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */

@@ -43,7 +43,7 @@ export async function openStore(
     commit: (writes) => promised(() => commit(database, writes)),
     history: (contact, page) => promised(() => messagesWith(database, contact, page)),
     messages: (after, limit) => promised(() => messagesAfter(database, after, limit)),
-    unshown: () => promised(() => unshownMessages(database)),
+    unshown: (page = {}) => promised(() => unshownMessages(database, page)),
     countUnshown: () => promised(() => countUnshown(database)),
     search: (query, page) => promised(() => findMessages(database, query, page)),
     events: (after, limit) => promised(() => eventsAfter(database, after, limit)),

@@ -63,9 +63,10 @@ function apply(database: Database, write: Write): void {
     case "shown":
       database.run(
         `UPDATE messages SET shown = 1, expires_at = iif(timer = 0, 0, ? + timer * 1000)
-         WHERE shown = 0 AND contact = ? AND seq <= ?`,
+         WHERE shown = 0 AND contact = ? AND seq > ? AND seq <= ?`,
         write.at,
         write.contact,
+        write.after ?? 0,
         write.upTo,
       )
       return

@@ -244,10 +244,57 @@ test("catching up ends after five seconds with a broker that brings no echo", as
   const { fixture, bob } = await conversation()
   fixture.broker.tamper = () => []
   let isDone = false
-  const done = bob.client.call("catch-up", {}).then(() => (isDone = true))
+  const done = bob.client.call("catch-up", {}).finally(() => (isDone = true))
   await fixture.clock.pass(4_900)
   expect(isDone).toBe(false)
   await fixture.clock.pass(200)
   expect(isDone).toBe(true)
-  await done
+  expect(await done).toEqual({ isComplete: false })
+})
+
+test("catching up goes on while the broker brings frames, however long all of them take", async () => {
+  const { fixture, alice, bob } = await conversation()
+  await bob.client.call("catch-up", {})
+  const { topic } = lastMessageTo(fixture, bob)
+  let echo: Uint8Array | undefined
+  fixture.broker.tamper = (to, wire) => {
+    if (to !== topic) return [wire]
+    echo = wire
+    return []
+  }
+  let isDone = false
+  const done = bob.client.call("catch-up", {}).finally(() => (isDone = true))
+  for (let text = 0; text < 5; text++) {
+    await fixture.clock.pass(4_000)
+    await alice.send("bob", `slow ${text}`)
+  }
+  await fixture.clock.pass(4_000)
+  expect(isDone).toBe(false)
+  if (echo === undefined) throw new Error("nothing was sent")
+  fixture.broker.inject(topic, echo)
+  await fixture.clock.pass(10)
+  expect(await done).toEqual({ isComplete: true })
+})
+
+test("several that catch up at once all get their answer", async () => {
+  const { fixture, bob } = await conversation()
+  const all = Promise.all([1, 2, 3].map(() => bob.client.call("catch-up", {})))
+  await fixture.clock.pass(100)
+  const one = { isComplete: true }
+  expect(await all).toEqual([one, one, one])
+})
+
+test("only the messages that were shown are marked as read", async () => {
+  const { fixture, alice, bob } = await conversation()
+  await bob.client.call("inbox", { markRead: true })
+  for (const text of ["one", "two", "three"]) await alice.send("bob", text)
+  await fixture.clock.pass(50)
+  const [, two] = (await bob.client.call("inbox", { markRead: false })).slice(-3)
+  if (two === undefined) throw new Error("nothing has come")
+  await bob.client.call("mark-read", { contact: "alice", after: two.seq - 1, upTo: two.seq })
+  const texts = async (page: object): Promise<unknown> =>
+    (await bob.client.call("inbox", { markRead: false, ...page })).map(({ text }) => text)
+  expect(await texts({})).toEqual(["one", "three"])
+  expect(await texts({ after: two.seq })).toEqual(["three"])
+  expect(await texts({ limit: 1 })).toEqual(["one"])
 })

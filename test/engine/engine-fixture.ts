@@ -193,7 +193,7 @@ function crashable(store: Store): CrashableStore {
     history: (contact, page) => (dead ? never : store.history(contact, page)),
     findMessage: (contact, mid) => (dead ? never : store.findMessage(contact, mid)),
     nextExpiry: () => (dead ? never : store.nextExpiry()),
-    unshown: () => (dead ? never : store.unshown()),
+    unshown: (page) => (dead ? never : store.unshown(page)),
     receivedFrom: (contact, since) => (dead ? never : store.receivedFrom(contact, since)),
     hasMessage: (contact, mid) => (dead ? never : store.hasMessage(contact, mid)),
     commit: (writes) => (dead ? never : full ? refused() : store.commit(writes)),

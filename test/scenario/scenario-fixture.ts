@@ -29,6 +29,8 @@ export function crashAt(point: string): RunOptions {
 
 /** A message that has not come after so many tries is lost, however slow the machine is. */
 const INBOXES_MAX = 500
+/** The broker has not brought everything in time. */
+const MORE_WAITS = 75
 
 /** Users with a folder each, and every process they started; `end` kills the processes and removes the folders. */
 export class ScenarioFixture {
@@ -126,7 +128,9 @@ export class User {
 
   /** The texts that one `inbox` prints. It waits only a moment: with a slow broker some may be missing. */
   async inbox(): Promise<readonly unknown[]> {
-    return (await this.runJson("inbox")).map(({ text }) => text)
+    const { code, stderr, output } = await this.run(["inbox", "--json"])
+    if (code === 0 || code === MORE_WAITS) return output.map(({ text }) => text)
+    throw new Error(`${this.name}: mqttchat inbox ended with ${code}\n${stderr}`)
   }
 
   /** The texts that `inbox` prints, repeated until each of these was among them. */

@@ -14,6 +14,10 @@ const DELETE_NOTE =
 const SEND_CODES =
   "\nExits with 0 when the message is there, 75 when it goes out later, 77 when it may not be sent, 69 when the contact never took it."
 
+const INBOX_NOTES =
+  "\nExits with 75 when it knows that the broker holds more than it has brought. What another command has shown is no " +
+  "longer new; with --follow, several readers each get everything that comes from then on."
+
 type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
 
 /** chat, send, outbox, inbox, history, search, delete. */
@@ -69,6 +73,7 @@ function addReading(program: Command, start: Start): void {
     .description("print new messages")
     .option("-f, --follow", "keep printing messages as they arrive")
     .option("--since <number>", "with --follow: start after this event, read or not", eventNumber)
+    .addHelpText("after", INBOX_NOTES)
     .action(({ follow = false, since }: { follow?: boolean; since?: number }) =>
       start(async (context) =>
         (await import("../messages/message-commands.ts")).inbox(context, { follow, since }),

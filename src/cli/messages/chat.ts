@@ -8,7 +8,8 @@ import { wrap } from "../terminal/wrap.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
 import { contactRow, groupDigits, markedName, messageRow } from "../terminal/format.ts"
-import { checkLength } from "./messages.ts"
+import { EventReader, lastEvent } from "./follow.ts"
+import { checkLength, unread } from "./messages.ts"
 import { type LineEditorEvents, openLineEditor } from "../terminal/line-editor.ts"
 import { shellCommand } from "../../shell-command.ts"
 
@@ -52,9 +53,10 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
     }
     const editor = openLineEditor(plain, events, context.out.ascii)
     context.lifetime.defer(async () => {
-      view.close()
+      const closed = view.close()
       editor.close()
       await last
+      await closed
     })
     view.open().catch(reject)
   })
@@ -74,7 +76,7 @@ async function chatThroughPipe(context: Context, client: ChatClient, options: Ch
     if (onTaken !== undefined) void out.flushed().then((taken) => (taken ? onTaken() : undefined))
   }
   const view = new ChatView({ client, contact: options.contact, print })
-  lifetime.defer(() => view.close())
+  lifetime.defer(view.close)
   void out.lost.then(() => {
     lifetime.end("done")
     process.stdin.destroy()
@@ -102,6 +104,10 @@ class ChatView {
   /** Only its receipt is shown: it implies those of all earlier messages. */
   #lastOwn: string | undefined
   #unsubscribe: () => void = () => undefined
+  #reading: Promise<void> = Promise.resolve()
+  #shownUpTo = 0
+  #markedUpTo = 0
+  #marking: Promise<void> = Promise.resolve()
 
   constructor(chatContext: ChatContext) {
     this.#context = chatContext
@@ -113,16 +119,22 @@ class ChatView {
     const backlog: Event[] = []
     let onEvent = (event: Event): void => void backlog.push(event)
     this.#unsubscribe = client.listen((event) => onEvent(event))
+    const since = await lastEvent(client)
     const { contact: found } = await client.call("verify", { contact })
     print(contactRow(found))
     await this.#showLatest()
     print(safe`info: /help lists what you can do here`)
-    onEvent = (event) => this.#receive(event)
+    const reader = new EventReader(client, since, ({ message }) => {
+      if (message.contactId === found.id) this.#show(message)
+    })
+    onEvent = (event) => this.#receive(event, reader)
     backlog.forEach(onEvent)
   }
 
-  close(): void {
+  /** Resolves when all that was shown is marked, or cannot be. */
+  readonly close = async (): Promise<void> => {
     this.#unsubscribe()
+    await this.#marking.catch(() => undefined)
   }
 
   /** Tells the contact that you are typing, if you allow that. */
@@ -137,29 +149,40 @@ class ChatView {
     return submit(this.#context, input, wait)
   }
 
-  #receive(event: Event): void {
+  #receive(event: Event, reader: EventReader): void {
     const { contact, print } = this.#context
-    if (event.kind === "message" && event.message.contact === contact) {
-      this.#show(event.message)
-      return
-    }
+    if (event.kind === "message" || event.kind === "connection" || event.kind === "unlocked")
+      this.#readNew(reader)
+    if (event.kind === "message" && event.message.contact === contact) return
     if (event.kind === "receipt" && event.id === this.#lastOwn) {
       if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
     }
-    // the former owner may have ended, and its events of that time are missing
-    if (event.kind === "connection") this.#runDetached(this.#showLatest())
     const text = eventText(event, contact)
     if (text !== undefined) print(safe`info: ${text}`)
   }
 
+  /** Also what came while the owner of the profile was another process, or none. */
+  #readNew(reader: EventReader): void {
+    this.#reading = this.#reading.then(async () => {
+      if ((await reader.readNew()) === "gone") await this.#showLatest()
+    })
+    this.#runDetached(this.#reading)
+    this.#reading = this.#reading.catch(() => undefined)
+  }
+
+  /** The last ones, and all that are unread: to show a message marks those before it as read. */
   async #showLatest(): Promise<void> {
     const { client, contact } = this.#context
     const latest = await client.call("history", { contact: contact, limit: SHOWN_ON_ENTRY })
-    for (const message of latest) this.#show(message)
+    const oldest = latest[0]?.seq ?? 0
+    const earlier = (await unread(client)).filter(
+      (message) => message.contact === contact && message.seq < oldest,
+    )
+    for (const message of [...earlier, ...latest]) this.#show(message)
   }
 
   #show(message: Message): void {
-    const { client, contact, print } = this.#context
+    const { print } = this.#context
     if (this.#seen.has(message.id)) return
     this.#seen.add(message.id)
     if (message.mine) {
@@ -169,9 +192,24 @@ class ChatView {
       else this.#typed.splice(typed, 1)
       return
     }
-    print(messageRow(message, Date.now()), () =>
-      this.#runDetached(client.call("mark-read", { contact: contact, upTo: message.seq })),
-    )
+    print(messageRow(message, Date.now()), () => this.#markShown(message.seq))
+  }
+
+  /** One request at a time, for all that was shown since the last. */
+  #markShown(seq: number): void {
+    const isMarking = this.#shownUpTo > this.#markedUpTo
+    this.#shownUpTo = Math.max(this.#shownUpTo, seq)
+    if (isMarking) return
+    this.#marking = this.#markAll()
+    this.#runDetached(this.#marking)
+  }
+
+  async #markAll(): Promise<void> {
+    const { client, contact } = this.#context
+    while (this.#shownUpTo > this.#markedUpTo) {
+      const upTo = this.#shownUpTo
+      await client.call("mark-read", { contact, upTo }).finally(() => (this.#markedUpTo = upTo))
+    }
   }
 
   /** A failure in the background is shown in the conversation and does not end it. */

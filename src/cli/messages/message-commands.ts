@@ -1,20 +1,18 @@
-import { Fault, type FaultCode } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
-import { display, safe } from "../../wire/text.ts"
 import { chat } from "./chat.ts"
 import { type HistoryOptions, type SearchOptions, showHistory, showSearch } from "./history.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinText } from "../terminal/input.ts"
-import { waitUntilCaughtUp } from "../profile/connection-status.ts"
+import { settledStatus } from "../profile/connection-status.ts"
 import { openReconnectingClient } from "../profile/reconnecting-client.ts"
 import { openClient } from "../profile/open-client.ts"
 import { answerLimit, connectingToSend } from "./send-limits.ts"
-import { followEvents, followInbox, type SendOptions, sendText, showInbox } from "./messages.ts"
+import { followEvents, followInbox } from "./follow.ts"
+import { showWholeInbox } from "./whole-inbox.ts"
+import { type SendOptions, sendText } from "./messages.ts"
 
 /** CR LF. */
 const LINE_END_BYTES = 2
-/** A connection that ends with one of these ended because a message could not be stored. */
-const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(["disk-full", "io", "damaged-database"])
 
 export async function startChat(
   context: Context,
@@ -42,21 +40,16 @@ export type InboxOptions = { readonly follow: boolean; readonly since?: number |
 
 /**
  * Includes what the broker kept for us: after coming online this waits until that has arrived. Faults of the store if
- * this laptop cannot keep it; the broker then still has it.
+ * this laptop cannot keep it, and `queued` if it has not all arrived; the broker then still has it.
  */
 export async function inbox(context: Context, { follow, since }: InboxOptions): Promise<void> {
   if (follow || since !== undefined) {
     await followFrom(context, since)
     return
   }
-  const { client, owner } = await openClient(context, "brief")
-  if (owner === "us") {
-    const connection = await waitUntilCaughtUp(client)
-    if ("code" in connection && STORE_FAULTS.has(connection.code))
-      throw new Fault(connection.code, connection.reason, connection.hint)
-    if (connection.kind !== "online") context.out.warn(safe`there may be more: ${display(connection.reason)}`)
-  }
-  await showInbox({ client, out: context.out })
+  const { client } = await openClient(context, "brief")
+  await settledStatus(client)
+  await showWholeInbox({ client, out: context.out })
 }
 
 async function followFrom(context: Context, since: number | undefined): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ChatClient, Event, Message, Params } from "../../engine/api.ts"
+import type { ChatClient, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
@@ -7,9 +7,9 @@ import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow } from "../terminal/format.ts"
 import { shellCommand } from "../../shell-command.ts"
 
-/** Events read at once. */
-const EVENT_PAGE = 100
-const INBOX_SCHEMA = "mqttchat/message/1"
+/** Even with the longest texts far below the largest answer. */
+const MESSAGE_PAGE = 100
+export const INBOX_SCHEMA = "mqttchat/message/1"
 
 export type Wait = Params<"send">["wait"]
 export type ClientContext = { readonly client: ChatClient; readonly out: Output }
@@ -68,74 +68,44 @@ function notYetFault({ contact, timeoutMs }: SendOptions, state: "broker" | "del
 
 /** Prints new messages. They count as shown once stdout has taken them, not before. */
 export async function showInbox({ client, out }: ClientContext): Promise<void> {
-  const messages = await client.call("inbox", { markRead: false })
-  await showUnseen({ client, out }, messages)
-  if (messages.length === 0 && !out.json) out.info(safe`nothing new`)
+  const shown = await showUnread({ client, out })
+  if (shown.length === 0 && !out.json) out.info(safe`nothing new`)
 }
 
-/** Prints new messages, then each message as it comes, until stdout takes no more. */
-export async function followInbox({ client, out }: ClientContext): Promise<void> {
-  const seen = new Set<string>()
-  let last = Promise.resolve()
-  const show = async (): Promise<void> => {
-    const messages = await client.call("inbox", { markRead: false })
-    const fresh = messages.filter(({ contact, id }) => !seen.has(`${contact}/${id}`))
-    for (const { contact, id } of fresh) seen.add(`${contact}/${id}`)
-    await showUnseen({ client, out }, fresh)
-  }
-  await new Promise<void>((resolve, reject) => {
-    const next = (): void => void (last = last.then(show).catch(reject))
-    client.listen(({ kind }) => (kind === "message" || kind === "connection" ? next() : undefined))
-    void out.lost.then(() => last).then(resolve)
-    next()
-  })
-}
-
-/**
- * Prints each message of a contact since the event `since`, read or not, then each as it comes, until the command ends.
- * With JSON each has the number of its event, from which another process can continue.
- */
-export async function followEvents({ client, out }: ClientContext, since: number): Promise<never> {
-  let reached = since
-  let last = Promise.resolve()
-  const show = async (): Promise<void> => {
-    for (;;) {
-      const page = await client.call("events", { since: reached, limit: EVENT_PAGE })
-      for (const event of page.events) if (event.kind === "message") await showEvent({ client, out }, event)
-      if (page.number === reached) return
-      reached = page.number
-    }
-  }
-  return await new Promise<never>((_resolve, reject) => {
-    const next = (): void => void (last = last.then(show).catch(reject))
-    client.listen(({ kind }) => (kind === "message" || kind === "connection" ? next() : undefined))
-    next()
-  })
-}
-
-async function showEvent(
-  { client, out }: ClientContext,
-  { message, number }: Extract<Event, { kind: "message" }>,
-): Promise<void> {
-  if (message.mine) return
-  if (out.json) out.record(INBOX_SCHEMA, { ...message, number })
-  else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
-  await out.flushed()
-  await client.call("mark-read", { contact: message.contactId, upTo: message.seq })
-}
-
-/** One at a time: if stdout fails, it is known which messages were shown. */
-async function showUnseen({ client, out }: ClientContext, messages: readonly Message[]): Promise<void> {
-  const upTo = new Map<string, number>()
+/** Prints the messages that are unread now, and gives them. One at a time: if stdout fails, it is known which were shown. */
+export async function showUnread({ client, out }: ClientContext): Promise<readonly Message[]> {
+  const messages = await unread(client)
+  const upTo = new Map<number, number>()
   for (const message of messages) {
     showMessage(out, message)
     if (!(await out.flushed())) break
-    upTo.set(message.contact, message.seq)
+    upTo.set(message.contactId, message.seq)
   }
-  for (const [contact, seq] of upTo) await client.call("mark-read", { contact: contact, upTo: seq })
+  for (const [contact, seq] of upTo) await client.call("mark-read", { contact, upTo: seq })
+  return messages
 }
 
-function showMessage(out: Output, message: Message): void {
+/** In one answer, so that what another reader marks as read meanwhile is not missing; in pages only if that is too long. */
+export async function unread(client: ChatClient): Promise<readonly Message[]> {
+  try {
+    return await client.call("inbox", { markRead: false })
+  } catch (cause) {
+    if (!(cause instanceof Fault && cause.code === "usage")) throw cause
+    return unreadByPage(client)
+  }
+}
+
+async function unreadByPage(client: ChatClient): Promise<readonly Message[]> {
+  const found: Message[] = []
+  for (;;) {
+    const after = found.at(-1)?.seq ?? 0
+    const page = await client.call("inbox", { markRead: false, after, limit: MESSAGE_PAGE })
+    if (page.length === 0) return found
+    found.push(...page)
+  }
+}
+
+export function showMessage(out: Output, message: Message): void {
   if (out.json) out.record(INBOX_SCHEMA, message)
   else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
 }

@@ -50,14 +50,18 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents, ascii =
   readline.on("SIGINT", () => (paste.clear() ? readline.prompt() : events.onInterrupt()))
   readline.on("close", events.onEnd)
   readline.prompt()
+  let isClosed = false
   const close = (): void => {
+    isClosed = true
     readline.off("close", events.onEnd)
     readline.close()
     process.stdin.destroy()
     restore()
     process.off("exit", restore)
   }
-  return { print: printer.print, close }
+  // What was under way when the chat ended may still print.
+  const print: LineEditor["print"] = (...row) => (isClosed ? undefined : printer.print(...row))
+  return { print, close }
 }
 
 /**

@@ -34,18 +34,14 @@ export function messageCommands(
       return describeAll(queue.state(), await ports.store.history(id, page))
     },
     search: async ({ query, ...page }) => describeAll(queue.state(), await ports.store.search(query, page)),
-    inbox: async ({ markRead: isRead }) => {
-      const unshown = await ports.store.unshown()
+    inbox: async ({ markRead: isRead, ...page }) => {
+      const unshown = await ports.store.unshown(page)
       if (isRead) await markRead(parts, unshown)
       return describeAll(queue.state(), unshown)
     },
-    "mark-read": async ({ contact: reference, upTo }) => {
+    "mark-read": async ({ contact: reference, after, upTo }) => {
       const { id } = findContact(queue.state(), reference)
-      const unshown = await ports.store.unshown()
-      await markRead(
-        parts,
-        unshown.filter(({ contact, seq }) => contact === id && seq <= upTo),
-      )
+      await markRead(parts, await ports.store.unshown({ contact: id, after, upTo }))
       return null
     },
   }

@@ -19,6 +19,11 @@ export function profileCommands(
   parts: EngineParts,
 ): Handlers<"status" | "catch-up" | "reload-settings" | "set-broker" | "register" | "export"> {
   const { ports, broker, events, mailboxes } = parts
+  const catchUpInTurn = shared(async () => {
+    const outcome = await catchUp(parts)
+    if (outcome !== "offline") await parts.gapRequests.closeOld()
+    return { isComplete: outcome === "complete" }
+  })
   return {
     status: async () => {
       const known = ports.config.broker()
@@ -35,10 +40,7 @@ export function profileCommands(
         locked: false,
       }
     },
-    "catch-up": async () => {
-      if (await catchUp(parts)) await parts.gapRequests.closeOld()
-      return null
-    },
+    "catch-up": () => catchUpInTurn(),
     "reload-settings": () => {
       reloadSettings(parts)
       return Promise.resolve(null)
@@ -72,6 +74,21 @@ async function setBroker({ ports, broker }: EngineParts, params: Params<"set-bro
 function certificateOf(credential: StoredCredential | undefined): Results["status"]["certificate"] {
   const validity = credential?.kind === "device" ? validityOf(credential.certificate) : undefined
   return validity === undefined ? null : { validFrom: validity.begin, validTo: validity.end }
+}
+
+/** One run at a time. Calls that come during a run share the next one, which sees what came since. */
+function shared<T>(run: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | undefined
+  return () => {
+    next ??= running.then(() => {
+      next = undefined
+      const current = run()
+      running = current.catch(() => undefined)
+      return current
+    })
+    return next
+  }
 }
 
 async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {

@@ -52,6 +52,7 @@ export class BrokerConnection {
   readonly #joins: JoinWaiter[] = []
   #cancelWake: () => void = () => undefined
   #ended: Promise<void> = Promise.resolve()
+  #framesReceived = 0
 
   constructor(ports: Ports) {
     this.#ports = ports
@@ -71,6 +72,11 @@ export class BrokerConnection {
   deviceId(): string | undefined {
     const known = this.#ports.config.credential()
     return known === undefined || isPending(known) ? undefined : known.deviceId
+  }
+
+  /** How many frames have come since the profile was opened. */
+  framesReceived(): number {
+    return this.#framesReceived
   }
 
   status(): ConnectionStatus {
@@ -189,7 +195,10 @@ export class BrokerConnection {
   #open({ broker, credential }: Effect<"open">): void {
     const target = this.#hints.target(broker, transportCredential(credential))
     const connection = openInboxConnection(this.#ports.connect, target, {
-      onInboxFrame: this.#events.onInboxFrame,
+      onInboxFrame: (topic, payload) => {
+        this.#framesReceived += 1
+        return this.#events.onInboxFrame(topic, payload)
+      },
       onState: (state) => {
         // Events of an abandoned connection are ignored.
         if (this.#connection !== connection) return

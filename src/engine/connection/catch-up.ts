@@ -9,8 +9,10 @@ import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
 import type { BrokerConnection } from "./broker-connection.ts"
 
-/** A broker that takes longer to return our own frame has stopped answering. */
-const TIMEOUT_MS = 5_000
+/** A broker that brings nothing for so long, not even our own frame, has stopped answering. */
+const QUIET_MS = 5_000
+/** 64 MiB over a slow line. Nobody can make us wait longer by sending without end. */
+const QUIET_PERIODS_MAX = 120
 const ECHO_BYTES = BUCKETS[0]
 const ECHO_MAILBOX = utf8("mqttchat/1 echo mailbox")
 const NO_SALT = new Uint8Array(0)
@@ -24,34 +26,32 @@ export type CatchUpParts = {
 
 /**
  * Resolves when all that the broker held for us is here: a frame of random bytes to a mailbox of our own comes back
- * behind it, since a broker keeps the order of one device's queue. Also resolves when the connection is lost, and when
- * the broker does not answer; the connection's status then gives the reason. False if there was no connection.
+ * behind it, since a broker keeps the order of one device's queue. "incomplete" when the connection is lost before that,
+ * or the broker brings nothing more.
  */
-export async function catchUp(parts: CatchUpParts): Promise<boolean> {
+export async function catchUp(parts: CatchUpParts): Promise<"complete" | "incomplete" | "offline"> {
   const connection = parts.broker.connection()
   const device = fromBase64url(parts.broker.deviceId() ?? "")
   if (connection === undefined || device?.length !== ID_BYTES || parts.broker.status().kind !== "online")
-    return false
+    return "offline"
   // The same mailbox each time: a process that dies here leaves no further subscription behind.
   const mailbox = kdf(NO_SALT, parts.ports.identity.boxSecret, ECHO_MAILBOX, ID_BYTES)
   const interrupted = interruption(parts)
-  try {
-    await Promise.race([
-      echo(connection, inboxTopic({ device, mailbox }), parts.ports.random(ECHO_BYTES)),
-      interrupted.promise,
-    ])
-  } catch (fault) {
-    if (!(fault instanceof Fault)) throw fault
-  } finally {
-    interrupted.end()
-  }
+  const echoed = echo(connection, inboxTopic({ device, mailbox }), parts.ports.random(ECHO_BYTES))
+  const outcome = await Promise.race([echoed.catch(asIncomplete), interrupted.promise])
+  interrupted.end()
   // Frames before the echo are decided, but may not be on disk yet.
   await parts.queue.idle()
-  return true
+  return outcome
+}
+
+function asIncomplete(fault: unknown): "incomplete" {
+  if (fault instanceof Fault) return "incomplete"
+  throw fault
 }
 
 /** An older echo may still be in the queue: only these bytes count. */
-async function echo(connection: InboxConnection, topic: string, bytes: Uint8Array): Promise<void> {
+async function echo(connection: InboxConnection, topic: string, bytes: Uint8Array): Promise<"complete"> {
   let received: () => void = () => undefined
   const back = new Promise<void>((resolve) => (received = resolve))
   const unsubscribe = await connection.listen(topic, (payload) => {
@@ -60,16 +60,27 @@ async function echo(connection: InboxConnection, topic: string, bytes: Uint8Arra
   await connection.publish(topic, bytes)
   await back
   unsubscribe()
+  return "complete"
 }
 
-type Interruption = { readonly promise: Promise<void>; readonly end: () => void }
+type Interruption = { readonly promise: Promise<"incomplete">; readonly end: () => void }
 
-function interruption({ ports, events }: CatchUpParts): Interruption {
+/** The connection is lost, or nothing has come for `QUIET_MS`. */
+function interruption({ ports, events, broker }: CatchUpParts): Interruption {
   let end: () => void = () => undefined
-  const promise = new Promise<void>((resolve) => {
-    const cancel = ports.after(TIMEOUT_MS, resolve)
+  const promise = new Promise<"incomplete">((resolve) => {
+    const interrupt = (): void => resolve("incomplete")
+    let cancel: () => void = () => undefined
+    const waitWhileFramesCome = (periods: number): void => {
+      const before = broker.framesReceived()
+      cancel = ports.after(QUIET_MS, () => {
+        if (broker.framesReceived() === before || periods === 0) interrupt()
+        else waitWhileFramesCome(periods - 1)
+      })
+    }
+    waitWhileFramesCome(QUIET_PERIODS_MAX)
     const unsubscribe = events.listen((event) => {
-      if (event.kind === "connection" && event.connection.kind !== "online") resolve()
+      if (event.kind === "connection" && event.connection.kind !== "online") interrupt()
     })
     end = () => {
       cancel()

@@ -8,7 +8,7 @@ import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
-/** Marks messages as shown, and sends read receipts to the contacts that may have them. */
+/** Marks messages as shown, which are all the unshown ones of a contact in their range, oldest first, and sends read receipts to the contacts that may have them. */
 export async function markRead(
   { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
   messages: readonly MessageRecord[],
@@ -34,8 +34,8 @@ function markShown(
   shown: readonly MessageRecord[],
   input: StepInput,
 ): Decision<null> {
-  const upTo = Math.max(...shown.map(({ seq }) => seq))
-  const mark: Change = { kind: "shown", contact, upTo, at: input.now }
+  const [after, upTo] = [(shown[0]?.seq ?? 0) - 1, shown.at(-1)?.seq ?? 0]
+  const mark: Change = { kind: "shown", contact, after, upTo, at: input.now }
   const update = updateFor(state, contact, input)
   if (update?.contact.readReceipts !== true)
     return { commit: [mark], effects: [{ kind: "shown" }], result: null }

@@ -25,9 +25,10 @@ export const COMMANDS = {
   },
   "catch-up": {
     about:
-      "Answers when everything that the broker held for the profile has arrived, or the connection is down.",
+      "Answers when everything that the broker held for the profile has arrived, or when it can be waited for no longer: " +
+      "the connection is down, or the broker has brought nothing for a while. `isComplete` says which.",
     params: empty,
-    result: nothing,
+    result: v.strictObject({ isComplete: v.boolean() }),
   },
   send: {
     about:
@@ -78,13 +79,21 @@ export const COMMANDS = {
     result: messages,
   },
   inbox: {
-    about: "Unread messages, oldest first; `markRead` marks them as read.",
-    params: v.strictObject({ markRead: v.optional(v.boolean(), false) }),
+    about:
+      "Unread messages, oldest first; `markRead` marks them as read. Which are unread is the same for all readers of a " +
+      "profile: a reader that must miss nothing follows `events`.",
+    params: v.strictObject({
+      markRead: v.optional(v.boolean(), false),
+      after: v.exactOptional(seq),
+      limit: v.exactOptional(limit),
+    }),
     result: messages,
   },
   "mark-read": {
-    about: "Marks the messages of a conversation as read, up to the one with the `seq` of `upTo`.",
-    params: v.strictObject({ contact: contactReference, upTo: seq }),
+    about:
+      "Marks the messages of a conversation as read, up to the one with the `seq` of `upTo`; with `after`, only those " +
+      "that come after the one with that `seq`.",
+    params: v.strictObject({ contact: contactReference, after: v.exactOptional(seq), upTo: seq }),
     result: nothing,
   },
   events: {

@@ -1,0 +1,102 @@
+import type { ChatClient, Event, Message } from "../../engine/api.ts"
+import { Fault } from "../../errors.ts"
+import { safe } from "../../wire/text.ts"
+import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
+import { messageRow } from "../terminal/format.ts"
+import { type ClientContext, INBOX_SCHEMA, showUnread } from "./messages.ts"
+
+/** Events read at once. */
+const EVENT_PAGE = 100
+
+export type MessageEvent = Extract<Event, { kind: "message" }>
+
+/** Reads the events of a profile from a number on, for one reader: what others have read is no matter. */
+export class EventReader {
+  readonly #client: ChatClient
+  readonly #onMessage: (event: MessageEvent) => void | Promise<void>
+  #reached: number
+
+  constructor(client: ChatClient, since: number, onMessage: (event: MessageEvent) => void | Promise<void>) {
+    this.#client = client
+    this.#reached = since
+    this.#onMessage = onMessage
+  }
+
+  /** "gone" if the log no longer has all of them: it then goes on from the last event. */
+  async readNew(): Promise<"read" | "gone"> {
+    try {
+      await this.#readPages()
+      return "read"
+    } catch (cause) {
+      if (!(cause instanceof Fault && cause.code === "not-found")) throw cause
+      this.#reached = await lastEvent(this.#client)
+      return "gone"
+    }
+  }
+
+  async #readPages(): Promise<void> {
+    for (;;) {
+      const page = await this.#client.call("events", { since: this.#reached, limit: EVENT_PAGE })
+      for (const event of page.events) if (event.kind === "message") await this.#onMessage(event)
+      if (page.number === this.#reached) return
+      this.#reached = page.number
+    }
+  }
+}
+
+export async function lastEvent(client: ChatClient): Promise<number> {
+  return (await client.call("events", { limit: 1 })).number
+}
+
+/** Prints the messages that are unread now, then each message as it comes, until stdout takes no more. */
+export async function followInbox(context: ClientContext): Promise<void> {
+  const since = await lastEvent(context.client)
+  const unread = await showUnread(context)
+  await follow(context, since, new Set(unread.map(keyOf)))
+}
+
+/**
+ * Prints each message of a contact since the event `since`, read or not, then each as it comes, until stdout takes no
+ * more. With JSON each has the number of its event, from which another process can continue. Fault `not-found` if the
+ * log does not have the events after `since`.
+ */
+export async function followEvents(context: ClientContext, since: number): Promise<void> {
+  await context.client.call("events", { since, limit: 1 })
+  await follow(context, since, new Set())
+}
+
+/** `shown` are messages that came after `since` and were printed before. */
+async function follow(context: ClientContext, since: number, shown: ReadonlySet<string>): Promise<void> {
+  const { client, out } = context
+  const reader = new EventReader(client, since, async (event) => {
+    if (!event.message.mine && !shown.has(keyOf(event.message))) await showEvent(context, event)
+  })
+  const readNew = async (): Promise<void> => {
+    if ((await reader.readNew()) === "read") return
+    out.warn(safe`the event log no longer has all that was missed: mqttchat history NAME shows it`)
+    await showUnread(context)
+  }
+  let last = Promise.resolve()
+  await new Promise<void>((resolve, reject) => {
+    const next = (): void => void (last = last.then(readNew).catch(reject))
+    client.listen(({ kind }) => (MAY_HAVE_MORE.has(kind) ? next() : undefined))
+    void out.lost.then(() => last).then(resolve)
+    next()
+  })
+}
+
+/** After a connection event the owner may be another process; its events of that time are in the log. */
+const MAY_HAVE_MORE: ReadonlySet<Event["kind"]> = new Set(["message", "connection", "unlocked"])
+
+function keyOf({ contactId, id }: Message): string {
+  return `${contactId}/${id}`
+}
+
+/** Only this message counts as shown: earlier ones may wait for another reader. */
+async function showEvent({ client, out }: ClientContext, { message, number }: MessageEvent): Promise<void> {
+  if (out.json) out.record(INBOX_SCHEMA, { ...message, number })
+  else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
+  if (!(await out.flushed())) return
+  const { contactId: contact, seq } = message
+  await client.call("mark-read", { contact, after: seq - 1, upTo: seq })
+}
