@@ -34,5 +34,7 @@ function reportBug(cause: unknown): void {
 }
 
 endByHangUp()
+// Node ends with 0 when nothing is left to wait for, also in the middle of a command.
+process.exitCode = BUG
 process.on("uncaughtException", reportBug)
 main(process.argv.slice(2)).then((code) => (process.exitCode = code), reportBug)

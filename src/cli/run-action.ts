@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises"
 import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { profilePaths } from "../paths.ts"
@@ -7,6 +8,11 @@ import { withProfile } from "./terminal/hints.ts"
 import { exitBySignal, Lifetime } from "./terminal/lifetime.ts"
 import { openSink } from "./terminal/sink.ts"
 import { type Colour, openOutput, type Output } from "./terminal/output.ts"
+
+/** A signal ends a command in order, or without order after this long: nothing that was acknowledged is lost then either. */
+const END_MS = 10_000
+/** How long a reader that does not read can keep it from ending. */
+const LAST_WORDS_MS = 1_000
 
 /** The options of every command. */
 export type GlobalOptions = {
@@ -52,11 +58,13 @@ export async function runAction(
 async function untilEnded(action: Action, context: Context): Promise<void> {
   const { lifetime, out } = context
   const ending = await Promise.race([outcome(action(context)), lifetime.ended])
+  const isSignal = ending !== "done" && typeof ending === "string"
+  if (isSignal) setTimeout(() => exitBySignal(ending), END_MS)
   const closed = await outcome(lifetime.close())
   if (typeof ending === "object") throw ending.cause
   if (typeof closed === "object") throw closed.cause
-  if (ending === "done") return
-  await out.flushed()
+  if (!isSignal) return
+  await Promise.race([out.flushed(), delay(LAST_WORDS_MS)])
   exitBySignal(ending)
 }
 

@@ -1,10 +1,13 @@
 import { writeFileSync } from "node:fs"
-import { createServer, type AddressInfo } from "node:net"
+import { createServer, type AddressInfo, type Socket } from "node:net"
 import { join } from "node:path"
 import { Aedes } from "aedes"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { CliFixture } from "./cli-fixture.ts"
+import { CliFixture, INIT, startBroker } from "./cli-fixture.ts"
+
+/** Accepted, no session (MQTT 3.1.1 section 3.2). */
+const CONNACK = Uint8Array.of(0x20, 2, 0, 0)
 
 /** Any MQTT 3 broker, without TLS. */
 async function plainBroker(): Promise<string> {
@@ -82,6 +85,123 @@ describe("pub and sub, as in the paper's client", () => {
     const gone = await cli.run(["pub", "t", "hi", "--host", "127.0.0.1", "--port", "1"])
     expect(gone.code).toBe(69)
     expect(gone.stderr).toContain("mqttchat: the broker at 127.0.0.1:1 is not running: connection refused")
+  })
+})
+
+/** Accepts every connection and answers nothing after that. */
+async function silentBroker(): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on("error", () => socket.destroy())
+    socket.once("data", () => socket.write(CONNACK))
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return String((server.address() as AddressInfo).port)
+}
+
+describe("pub and sub at a broker that does not do what they ask", () => {
+  it.each([
+    ["pub", "at least one character", ""],
+    ["pub", "are for subscriptions", "t/#"],
+    ["pub", "are for subscriptions", "t/+/x"],
+    ["pub", "only the broker", "$SYS/broker"],
+    ["pub", "at most 65535 bytes", "x".repeat(65_536)],
+    ["sub", "at least one character", ""],
+    ["sub", "last level", "t/#/x"],
+    ["sub", "alone between slashes", "t/a+"],
+    ["sub", "alone between slashes", "t#"],
+    ["sub", "$share/NAME/FILTER", "$share/g"],
+    ["sub", "$share/NAME/FILTER", "$share/g+/t"],
+  ])("refuse a topic of %s before anything is sent: %s", async (command, why, topic) => {
+    const cli = new CliFixture()
+    const message = command === "pub" ? ["hi"] : []
+    const refused = await cli.run([command, topic, ...message, "--host", "127.0.0.1", "--port", "1"])
+    expect(refused.code).toBe(64)
+    expect(refused.stderr).toContain(why)
+  })
+
+  it.each(["1", "2"])("wait for an acknowledgement, and not for ever, at QoS %s", async (qos) => {
+    const cli = new CliFixture()
+    const at = ["--host", "127.0.0.1", "--port", await silentBroker(), "--qos", qos]
+    const [unanswered, unsubscribed] = await Promise.all([
+      cli.run(["pub", "t", "hi", ...at]),
+      cli.run(["sub", "t", ...at]),
+    ])
+    expect(unsubscribed.code).toBe(69)
+    expect(unanswered).toMatchObject({ code: 69, stdout: "" })
+    expect(unanswered.stderr).toContain("it is not known whether the message was published")
+  })
+
+  it("end with 69 when the broker cuts the connection instead of acknowledging", async () => {
+    const cli = new CliFixture()
+    const at = ["--host", "127.0.0.1", "--port", await plainBroker()]
+    const cut = await cli.run(["pub", "forbidden", "hi", ...at])
+    expect(cut).toMatchObject({ code: 69, stdout: "" })
+    expect(cut.stderr).toContain("cut the connection before it acknowledged")
+  })
+
+  it.each([
+    ["SIGTERM", "pub"],
+    ["SIGINT", "pub"],
+    ["SIGTERM", "sub"],
+  ] as const)("end at the first %s while they wait: %s", async (signal, command) => {
+    const cli = new CliFixture()
+    const port = await silentBroker()
+    const waiting = cli.start([
+      command,
+      "t",
+      ...(command === "pub" ? ["hi"] : []),
+      "--host",
+      "127.0.0.1",
+      "--port",
+      port,
+    ])
+    await waiting.prints(/this is plain MQTT/)
+    waiting.kill(signal)
+    expect(await waiting.finished()).toMatchObject({ signal, code: null })
+  })
+
+  it("name a port that speaks TLS, and one that does not", async () => {
+    const cli = new CliFixture()
+    await cli.run(INIT)
+    const broker = await startBroker(cli)
+    const [, tls = ""] = await broker.prints(/127\.0\.0\.1:(\d+)/)
+    for (const command of [
+      ["pub", "t", "hi"],
+      ["sub", "t"],
+    ]) {
+      const plain = await cli.run([...command, "--host", "127.0.0.1", "--port", tls])
+      expect([plain.code, plain.stderr]).toEqual([
+        69,
+        expect.stringContaining("speaks TLS on this port\n  → add --tls"),
+      ])
+      const port = await plainBroker()
+      const secure = await cli.run([...command, "--host", "127.0.0.1", "--port", port, "--tls"])
+      expect([secure.code, secure.stderr]).toEqual([
+        69,
+        expect.stringContaining("speaks MQTT without TLS on this port"),
+      ])
+    }
+  })
+
+  it("have the broker keep a message, and remove it with an empty one", async () => {
+    const cli = new CliFixture()
+    const at = ["--host", "127.0.0.1", "--port", await plainBroker()]
+    await cli.run(["pub", "kept", "for later", "--retain", ...at])
+    const sub = cli.start(["sub", "kept", "--json", ...at])
+    await sub.prints(/"retain":true,"text":"for later"/)
+    await cli.run(["pub", "kept", "", "--retain", ...at])
+    const later = cli.start(["sub", "#", "--json", ...at])
+    await later.prints(/subscribed/)
+    await cli.run(["pub", "other", "now", ...at])
+    await later.prints(/"topic":"other"/)
+    later.kill("SIGINT")
+    expect((await later.finished()).stdout).not.toContain("kept")
   })
 })
 

@@ -1,6 +1,6 @@
 import { constants } from "node:os"
 import { describe, expect, it } from "vitest"
-import { CliFixture, INIT, paired, startBroker } from "./cli-fixture.ts"
+import { CliFixture, INIT, paired, PROGRAM, startBroker } from "./cli-fixture.ts"
 import { CTRL_C, CTRL_D, DOWN, ENTER, Terminal, WHOLE } from "./terminal.ts"
 
 const alice = ["--profile", "alice"]
@@ -256,6 +256,26 @@ describe("chat at a terminal", () => {
     await cli.run([...bob, "send", "alice", "second"])
     atAlice.type(ENTER)
     await atAlice.shows(/an answer\n\d\d:\d\d bob: second/)
+  })
+
+  it("at a dumb terminal erases, drops the line at Ctrl+C and says so, and leaves at the second", async () => {
+    const cli = new CliFixture()
+    await paired(cli)
+    const dumb = { command: "env", before: ["TERM=dumb", process.execPath, PROGRAM] }
+    const atAlice = new Terminal(cli, [...alice, "chat", "bob"], dumb)
+    await atAlice.shows(/\/help/)
+    atAlice.type("hallo\u007f\u007f\u007f\u007fello")
+    await atAlice.shows(/hello/)
+    atAlice.type(ENTER)
+    await cli.run([...bob, "inbox"])
+    atAlice.type("half a line")
+    await atAlice.shows(/half a line/)
+    atAlice.type(CTRL_D)
+    atAlice.type(CTRL_C)
+    await atAlice.shows(/the line was dropped; Ctrl\+C again leaves/)
+    atAlice.type(CTRL_C)
+    expect(await atAlice.ended()).toMatchObject({ signal: 2 })
+    expect((await cli.run([...alice, "history", "bob"])).stdout).toMatch(/^\d\d:\d\d me \(\w+\): hello\n$/)
   })
 
   it("obeys no escape sequence in a stranger's text", async () => {

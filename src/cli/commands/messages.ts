@@ -3,7 +3,7 @@ import { SEND_WAIT_MS } from "../terminal/duration.ts"
 import type { HistoryOptions } from "../messages/history.ts"
 import { duration, eventNumber, limit, pointInTime, port } from "./option-parsers.ts"
 import type { Start } from "../terminal/context.ts"
-import type { PlainOptions } from "../broker/pubsub.ts"
+import type { PlainOptions } from "../broker/plain-client.ts"
 
 const ID_NOTE =
   "\nAn id is what --ids and --json show; its first digits are enough. With --after or --since everything from there on is printed, unless a number is given with -n."
@@ -138,11 +138,13 @@ function withLimit<Options extends object>(
 export function addPubSub(program: Command, start: Start): void {
   plain(program.command("pub <topic> [message]"))
     .description("publish one message as plain MQTT, for testing a broker; - or none reads stdin")
-    .action((topic: string, message: string | undefined, flags: PlainFlags) =>
+    .option("--retain", "the broker keeps it for later subscribers; an empty message removes it")
+    .action((topic: string, message: string | undefined, flags: PlainFlags & { retain?: boolean }) =>
       start(async (context) => {
+        const { retain = false } = flags
         await (
           await import("../broker/pubsub.ts")
-        ).publishPlain(context, { topic, message }, optionsOf(flags))
+        ).publishPlain(context, { topic, message, retain }, optionsOf(flags))
       }),
     )
   plain(program.command("sub <topic>"))

@@ -1,7 +1,8 @@
 import { PassThrough } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { clearScreenDown, createInterface, cursorTo, type Interface, type Key } from "node:readline"
-import type { SafeText } from "../../wire/text.ts"
+import { safe, type SafeText } from "../../wire/text.ts"
+import { editAtDumbTerminal, isDumbTerminal, setLine } from "./dumb-terminal.ts"
 
 /** Rows wait while you type, so that a screen reader is not interrupted, but no longer than this. */
 const HELD_MS = 5000
@@ -32,13 +33,23 @@ export type LineEditor = {
 export function openLineEditor(plain: boolean, events: LineEditorEvents, ascii = false): LineEditor {
   const { stdout } = process
   const prompt = plain ? "" : "> "
-  const keys = keyByKey(process.stdin)
+  const isDumb = isDumbTerminal()
+  const keys = keyByKey(process.stdin, (key) => isDumb && editAtDumbTerminal(readline, key))
   const readline = createInterface({ input: keys, output: stdout, terminal: true, prompt })
-  const restore = (): void => void stdout.write(PASTE_OFF)
-  stdout.write(PASTE_ON)
+  const markPastes = (mark: string): void => {
+    if (!isDumb) stdout.write(mark)
+  }
+  const restore = (): void => markPastes(PASTE_OFF)
+  markPastes(PASTE_ON)
   process.once("exit", restore)
   const printer = plain ? bufferingPrinter(readline) : redrawingPrinter(readline)
-  const paste = pasteBuffer(readline, keys, { first: prompt, further: ascii ? "| " : "│ " })
+  const clearLine = plain ? () => dropLine(readline) : () => eraseLine(readline)
+  const paste = pasteBuffer({
+    readline,
+    keys,
+    prompts: { first: prompt, further: ascii ? "| " : "│ " },
+    clearLine,
+  })
   readline.on("line", (text) => {
     const whole = paste.entered(text)
     if (whole !== undefined) events.onLine(whole)
@@ -68,11 +79,11 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents, ascii =
  * Passes the keys of a terminal on one at a time. If several arrive at once, as from a paste or a slow connection,
  * Node's editor puts all but the last at the end of the line instead of at the caret, and miscounts the rows.
  */
-function keyByKey(terminal: NodeJS.ReadStream): PassThrough {
+function keyByKey(terminal: NodeJS.ReadStream, isHandled: (key: string) => boolean): PassThrough {
   const decoder = new StringDecoder("utf8")
   const keys = new PassThrough()
   terminal.on("data", (chunk: Buffer) => {
-    for (const key of decoder.write(chunk)) keys.write(key)
+    for (const key of decoder.write(chunk)) if (!isHandled(key)) keys.write(key)
   })
   // an earlier prompt has paused it
   terminal.resume()
@@ -105,12 +116,23 @@ function writeRow(row: SafeText, onTaken: (() => void) | undefined): void {
   process.stdout.write(`${row}\n`, (refusal) => (refusal ? undefined : onTaken?.()))
 }
 
+/** Removes the typed text with the editor's own keys. */
+function eraseLine(readline: Interface): void {
+  readline.write(null, { ctrl: true, name: "e" })
+  readline.write(null, { ctrl: true, name: "u" })
+}
+
+/** Removes the typed text without redrawing it, and says so. */
+function dropLine(readline: Interface): void {
+  setLine(readline, "")
+  process.stdout.write("^C\ninfo: the line was dropped; Ctrl+C again leaves\n")
+}
+
 /** Removes the typed text, writes the row, and types the text again, with the editor's own keys. */
 function redrawingPrinter(readline: Interface): RowPrinter {
   const print: RowPrinter["print"] = (row, onTaken) => {
     const { line: text, cursor } = readline
-    readline.write(null, { ctrl: true, name: "e" })
-    readline.write(null, { ctrl: true, name: "u" })
+    eraseLine(readline)
     cursorTo(process.stdout, 0)
     clearScreenDown(process.stdout)
     writeRow(row, onTaken)
@@ -149,8 +171,15 @@ type PasteBuffer = { readonly entered: (text: string) => string | undefined; rea
 
 type Prompts = { readonly first: string; readonly further: string }
 
+type PasteParts = {
+  readonly readline: Interface
+  readonly keys: PassThrough
+  readonly prompts: Prompts
+  readonly clearLine: () => void
+}
+
 /** Between the marks of a bracketed paste Enter is a line break. */
-function pasteBuffer(readline: Interface, keys: PassThrough, prompts: Prompts): PasteBuffer {
+function pasteBuffer({ readline, keys, prompts, clearLine }: PasteParts): PasteBuffer {
   const rows: string[] = []
   let pasting = false
   keys.on("keypress", (_text: string | undefined, key: Key) => {
@@ -165,8 +194,7 @@ function pasteBuffer(readline: Interface, keys: PassThrough, prompts: Prompts): 
   const clear = (): boolean => {
     const hadText = rows.splice(0).length > 0 || readline.line !== ""
     readline.setPrompt(prompts.first)
-    readline.write(null, { ctrl: true, name: "e" })
-    readline.write(null, { ctrl: true, name: "u" })
+    if (hadText) clearLine()
     return hadText
   }
   return { entered, clear }
