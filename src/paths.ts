@@ -1,6 +1,6 @@
-import { homedir, userInfo } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { Fault } from "./errors.ts"
+import { homeFolder, userId } from "./os-user.ts"
 
 /** A name is a file name on every system and fits into a socket path. */
 const PROFILE_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
@@ -9,6 +9,9 @@ const PROFILE_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/
 const SOCKET_PATH_BYTES_MAX = 100
 /** Short, and the same for every process of this machine: TMPDIR may differ. */
 const SHORT_FOLDER = "/tmp"
+
+/** As Node has it where users have no number. */
+const NO_USER_ID = -1
 
 /** The environment variables that say where files are. */
 export type PathsEnv = Readonly<Record<string, string | undefined>>
@@ -68,9 +71,8 @@ function oneFolder(home: string, profile: string): Folders {
 }
 
 function xdgFolders(env: PathsEnv, profile: string): Folders {
-  const user = absolute(env["HOME"]) ?? homedir()
-  const data = absolute(env["XDG_DATA_HOME"]) ?? join(user, ".local", "share")
-  const config = absolute(env["XDG_CONFIG_HOME"]) ?? join(user, ".config")
+  const data = absolute(env["XDG_DATA_HOME"]) ?? join(homeFolder(env), ".local", "share")
+  const config = absolute(env["XDG_CONFIG_HOME"]) ?? join(homeFolder(env), ".config")
   return { root: join(data, "mqttchat", profile), config: join(config, "mqttchat", profile) }
 }
 
@@ -88,5 +90,5 @@ function socketPath(socket: string): string {
   // Loaded here: it is rarely needed, and would slow down the shortest commands.
   const { createHash } = process.getBuiltinModule("node:crypto")
   const name = createHash("sha256").update(socket).digest("hex").slice(0, 32)
-  return join(SHORT_FOLDER, `mqttchat-${userInfo().uid}`, `${name}.sock`)
+  return join(SHORT_FOLDER, `mqttchat-${userId() ?? NO_USER_ID}`, `${name}.sock`)
 }

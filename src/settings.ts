@@ -1,6 +1,7 @@
 import { basename, dirname } from "node:path"
 import * as v from "valibot"
 import { Fault } from "./errors.ts"
+import { homeFolder } from "./os-user.ts"
 import { diskFault } from "./fs/disk-fault.ts"
 import { makePrivateFolder } from "./fs/private-folder.ts"
 import { readIfExists } from "./fs/read-file.ts"
@@ -74,7 +75,7 @@ export function readSettings(path: string): Settings | undefined {
 
 /** Replaces the file as a whole (0600, atomically). Refuses if the present one is damaged: Fault `config`. */
 export async function writeSettings(path: string, settings: Settings): Promise<void> {
-  const { default: Conf } = await import("conf")
+  const { default: Conf } = await loadConf(path)
   const checked = v.safeParse(SettingsSchema, settings)
   if (!checked.success)
     throw new Fault("bug", `settings that cannot be read back: ${checked.issues[0].message}`)
@@ -90,6 +91,16 @@ export async function writeSettings(path: string, settings: Settings): Promise<v
   } catch (cause) {
     throw diskFault(cause, `write ${path}`)
   }
+}
+
+/** A part of it asks for the home folder as it is loaded, and fails for a user without one; it is not used there. */
+async function loadConf(path: string): Promise<typeof import("conf")> {
+  try {
+    homeFolder(process.env)
+  } catch {
+    process.env["HOME"] = dirname(path)
+  }
+  return import("conf")
 }
 
 /** The value, or undefined for what is not JSON: no settings are undefined, so the schema refuses it. */

@@ -2,7 +2,7 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:
 import { dirname } from "node:path"
 import { codeOf, Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
-import { makePrivateFolder } from "./private-folder.ts"
+import { makePrivateFolder, withHomeHint } from "./private-folder.ts"
 
 /** Each retry means that another process finished a takeover meanwhile; this many in a row is not a race. */
 const ATTEMPTS_MAX = 1000
@@ -34,7 +34,7 @@ export function takeLock(path: string): Lock {
     writeFileSync(temporary, write(mine), { mode: 0o600, flag: "wx" })
     return acquire(path, temporary, mine)
   } catch (cause) {
-    throw cause instanceof Fault ? cause : diskFault(cause, `take the lock ${path}`)
+    throw cause instanceof Fault ? cause : withHomeHint(diskFault(cause, `take the lock ${path}`))
   } finally {
     rmSync(temporary, { force: true })
   }

@@ -1,17 +1,30 @@
 import { lstatSync, mkdirSync } from "node:fs"
-import { Fault } from "../errors.ts"
+import { codeOf, Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
 import { shellCommand } from "../shell-command.ts"
 
 const OTHERS = 0o077
+const NOT_WRITABLE = new Set<string | number | undefined>(["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR"])
 
 /**
  * Makes the folder (0700, parents too) unless it is there. Refuses one that is a link, another user's, or open to
  * others: Fault `config`.
  */
 export function makePrivateFolder(path: string): void {
-  makeFolder(path)
+  try {
+    makeFolder(path)
+  } catch (cause) {
+    throw cause instanceof Fault ? withHomeHint(cause) : cause
+  }
   requirePrivateFolder(path)
+}
+
+/** Says what helps where this user may not write, as in a home that is read-only or not there. */
+export function withHomeHint(fault: Fault): Fault {
+  if (!NOT_WRITABLE.has(codeOf(fault.cause))) return fault
+  const hint =
+    "set MQTTCHAT_HOME to a folder that you may write to, as in: export MQTTCHAT_HOME=/data/mqttchat"
+  return new Fault(fault.code, fault.message, hint, fault.cause)
 }
 
 /** Makes the folder (0700, parents too) unless it is there. */

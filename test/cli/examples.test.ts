@@ -93,6 +93,12 @@ test("advice for a named profile names it after each `mqttchat`, for every comma
     expect(withProfile(`run: mqttchat ${name}`, "work", "default")).toBe(
       `run: mqttchat --profile work ${name}`,
     )
+  expect(withProfile("mqttchat --passphrase-file FILE daemon --service", "work", "default")).toBe(
+    "mqttchat --profile work --passphrase-file FILE daemon --service",
+  )
+  expect(withProfile("mqttchat --profile OTHER init", "work", "default")).toBe(
+    "mqttchat --profile OTHER init",
+  )
   expect(withProfile("mqttchat doctor", "default", "default")).toBe("mqttchat doctor")
   expect(withProfile("the newer mqttchat that wrote it", "work", "default")).toBe(
     "the newer mqttchat that wrote it",

@@ -247,7 +247,7 @@ async function finishPairing(
   if (markedName(contact.name) !== name) out.warn(safe`mind the name: ${markedName(contact.name)}`)
   if (renamedFrom !== null && confusableWith !== null) {
     const old = displayName(confusableWith)
-    const replacement = shellCommand`mqttchat contacts replace ${confusableWith} ${contact.name}`
+    const replacement = out.advised(shellCommand`mqttchat contacts replace ${confusableWith} ${contact.name}`)
     if (renamedFrom.toLowerCase() !== confusableWith.toLowerCase())
       out.warn(safe`they call themselves ${displayName(renamedFrom)}, which looks like your contact ${old}`)
     else out.info(safe`if this is the ${old} you know, with new keys: ${replacement}`)

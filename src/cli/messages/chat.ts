@@ -40,6 +40,7 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
       client,
       contact: options.contact,
       print: (row, onTaken) => editor.print(fit(row), onTaken),
+      advised: context.out.advised,
     })
     let last: Promise<unknown> = Promise.resolve()
     const submit = async (text: string): Promise<void> => {
@@ -75,7 +76,7 @@ async function chatThroughPipe(context: Context, client: ChatClient, options: Ch
     out.data(row)
     if (onTaken !== undefined) void out.flushed().then((taken) => (taken ? onTaken() : undefined))
   }
-  const view = new ChatView({ client, contact: options.contact, print })
+  const view = new ChatView({ client, contact: options.contact, print, advised: out.advised })
   lifetime.defer(view.close)
   void out.lost.then(() => {
     lifetime.end("done")
@@ -93,6 +94,7 @@ type ChatContext = {
   readonly contact: string
   /** `onTaken` is called when the terminal or pipe has taken the row. */
   readonly print: (row: SafeText, onTaken?: () => void) => void
+  readonly advised: Context["out"]["advised"]
 }
 
 /** A conversation on a screen. */
@@ -158,7 +160,7 @@ class ChatView {
       if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
     }
     const text = eventText(event, contact)
-    if (text !== undefined) print(safe`info: ${text}`)
+    if (text !== undefined) print(safe`info: ${this.#context.advised(text)}`)
   }
 
   /** Also what came while the owner of the profile was another process, or none. */
@@ -310,10 +312,11 @@ async function statusText({ client }: ChatContext): Promise<SafeText> {
   return safe`${where}, ${connectionText(connection)}, ${queued} queued`
 }
 
-async function verifyText({ client, contact }: ChatContext): Promise<SafeText> {
+async function verifyText({ client, contact, advised }: ChatContext): Promise<SafeText> {
   const found = await client.call("verify", { contact })
   const numbers = joined(found.safetyNumber.map(display), " ")
   const words = joined(found.words.map(display), " ")
   const row = safe`words ${words} · safety number ${numbers} · key ${groupDigits(found.contact.fingerprint)}`
-  return safe`${row}\ninfo: the same on both sides? then in another terminal: ${shellCommand`mqttchat verify ${contact}`}`
+  const advice = advised(shellCommand`mqttchat verify ${contact}`)
+  return safe`${row}\ninfo: the same on both sides? then in another terminal: ${advice}`
 }

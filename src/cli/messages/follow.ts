@@ -73,7 +73,8 @@ async function follow(context: ClientContext, since: number, shown: ReadonlySet<
   })
   const readNew = async (): Promise<void> => {
     if ((await reader.readNew()) === "read") return
-    out.warn(safe`the event log no longer has all that was missed: mqttchat history NAME shows it`)
+    const advice = out.advised(safe`mqttchat history NAME`)
+    out.warn(safe`the event log no longer has all that was missed: ${advice} shows it`)
     await showUnread(context)
   }
   let last = Promise.resolve()

@@ -105,7 +105,7 @@ async function unreadByPage(client: ChatClient): Promise<readonly Message[]> {
   }
 }
 
-export function showMessage(out: Output, message: Message): void {
+function showMessage(out: Output, message: Message): void {
   if (out.json) out.record(INBOX_SCHEMA, message)
   else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
 }

@@ -76,7 +76,7 @@ export class DoctorReport {
   #printFix(fix: string | undefined): void {
     const isNew = fix !== this.#lastFix
     this.#lastFix = fix
-    if (fix !== undefined && isNew) this.#out.data(safe`${MARGIN}→ ${display(this.#out.advised(fix))}`)
+    if (fix !== undefined && isNew) this.#out.data(safe`${MARGIN}→ ${this.#out.advised(display(fix))}`)
   }
 }
 

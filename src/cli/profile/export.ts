@@ -98,5 +98,6 @@ function warnAboutOwnBroker(context: Context): void {
   if (readSettings(paths.settings)?.here !== true) return
   out.warn(safe`your broker stays on this laptop: it has to keep running here`)
   if (readBrokerDescriptor(paths)?.address.host !== LOOPBACK) return
-  out.warn(safe`and only this laptop can reach it; before the export: mqttchat broker --lan`)
+  const advice = out.advised(safe`mqttchat broker --lan`)
+  out.warn(safe`and only this laptop can reach it; before the export: ${advice}`)
 }

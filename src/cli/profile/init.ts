@@ -1,7 +1,7 @@
-import { userInfo } from "node:os"
 import { toBase64url, toHex } from "../../crypto/bytes.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
+import { userName } from "../../os-user.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { createKeyRing } from "../../keystore/keyfile.ts"
 import { connectRpc } from "../../daemon/client.ts"
@@ -87,11 +87,12 @@ async function createProfile(
 }
 
 async function chosenName(context: Context, given: string | undefined): Promise<string> {
-  const suggested = userInfo().username
+  const suggested = userName(context.env) ?? ""
   const message = safe`Your name (what contacts see):`
   const asked =
     given ??
     (context.isInteractive ? await askText(context, { message, suggested, flag: "--name" }) : suggested)
+  if (asked === "") throw new Fault("usage", "this user has no name to suggest", "mqttchat init --name NAME")
   return normalizedName(asked)
 }
 

@@ -35,11 +35,11 @@ export async function showStartScreen(context: Context): Promise<void> {
   out.data(safe``)
   for (const row of commandRows(context, nextCommands(state))) out.data(row)
   out.data(safe``)
-  out.data(safe`All commands: ${display(out.advised("mqttchat help"))}`)
+  out.data(safe`All commands: ${out.advised(safe`mqttchat help`)}`)
 }
 
 function commandRows({ out }: Context, commands: readonly NextCommand[]): readonly SafeText[] {
-  const lines = commands.map(({ line }) => out.advised(line))
+  const lines = commands.map(({ line }) => out.advised(display(line)))
   const width = Math.max(...lines.map((line) => line.length))
   return commands.map(
     ({ about }, at) => safe`  ${display((lines[at] ?? "").padEnd(width))}   ${display(about)}`,

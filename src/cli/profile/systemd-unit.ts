@@ -1,8 +1,8 @@
 import { realpathSync, writeFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { makeFolder } from "../../fs/private-folder.ts"
+import { homeFolder } from "../../os-user.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { CREDENTIAL } from "../terminal/passphrase.ts"
@@ -49,7 +49,7 @@ function isRoot(): boolean {
 }
 
 function unitFolder(): string {
-  const folder = isRoot() ? SYSTEM_UNITS : join(homedir(), ".config", "systemd", "user")
+  const folder = isRoot() ? SYSTEM_UNITS : join(homeFolder(process.env), ".config", "systemd", "user")
   makeFolder(folder)
   return folder
 }

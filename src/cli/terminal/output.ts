@@ -29,8 +29,8 @@ export type Output = Rows & {
   readonly warn: (row: SafeText) => void
   /** What to type next; silent under --quiet. */
   readonly next: (advice: SafeText) => void
-  /** A command of ours so that it can be typed unchanged. */
-  readonly advised: (command: string) => string
+  /** The same row with commands that can be typed unchanged. */
+  readonly advised: (row: SafeText) => SafeText
   /** For rows of stdout. */
   readonly styled: (style: Style, text: SafeText) => SafeText
   /** Resolves when everything written to stdout so far was taken or refused, with whether all of it was taken. */
@@ -73,6 +73,7 @@ export function openOutput(options: OutputOptions): Output {
   const ascii = options.ascii === true || Boolean(process.env["MQTTCHAT_ASCII"])
   const plainMarks = (text: SafeText): SafeText => (ascii ? asciiMarks(text) : text)
   const plainMargins = (text: SafeText): SafeText => (ascii ? asciiMargins(text) : text)
+  const advised = (row: SafeText): SafeText => options.advice(row) as SafeText
   const writeStderr = (text: SafeText): void => stderr.write(`${plainMarks(text)}\n`)
   const writeSentence = (text: SafeText): void => writeStderr(wrap(text, columnsOf(process.stderr)))
   const own = rows((text) => stdout.write(text, loss.noted), plainMargins)
@@ -94,8 +95,8 @@ export function openOutput(options: OutputOptions): Output {
     done: (text) =>
       options.quiet ? undefined : writeSentence(safe`${stderrPainter("green", safe`✓`)} ${text}`),
     warn: (text) => writeSentence(safe`${stderrPainter("yellow", safe`!`)} ${text}`),
-    next: (advice) => (options.quiet ? undefined : writeStderr(options.advice(advice) as SafeText)),
-    advised: options.advice,
+    next: (advice) => (options.quiet ? undefined : writeStderr(advised(advice))),
+    advised,
     styled: painter(process.stdout, options.colour),
     flushed: stdout.settled,
     lost: loss.happened,

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs"
-import { userInfo } from "node:os"
 import { join, resolve } from "node:path"
 import { systemRandom } from "../../../crypto/random.ts"
 import { Fault } from "../../../errors.ts"
 import { makePrivateFolder } from "../../../fs/private-folder.ts"
 import { DEFAULT_PORT, formatAddress } from "../../../wire/address.ts"
 import { type BrokerKeys, brokerKeys } from "../../broker/keys.ts"
+import { userName } from "../../../os-user.ts"
 import type { Context } from "../../terminal/context.ts"
 import {
   certificateFiles,
@@ -70,7 +70,7 @@ async function writeFiles(folder: string, keys: BrokerKeys, addresses: Mosquitto
     "guests.acl": GUESTS_ACL,
     "mosquitto.conf": mosquittoConfiguration({
       ...paths,
-      user: userInfo().username,
+      user: mosquittoUser(),
       listen,
       port,
       guestPort,
@@ -94,4 +94,15 @@ function printResult(
   ]
   if (context.out.json) context.out.report.record("mqttchat/mosquitto/1", { folder, members, guests, start })
   else printStartCommands(context, folder, start)
+}
+
+/** Started by root, Mosquitto changes to this user. Fault `config` for a user id without a name. */
+function mosquittoUser(): string {
+  const name = userName(process.env)
+  if (name !== undefined) return name
+  throw new Fault(
+    "config",
+    "this user has no name, and Mosquitto wants one to run as",
+    "set USER to the name of a user",
+  )
 }
