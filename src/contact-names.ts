@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { keepMemoryOutOfCores } from "./cli/terminal/core-dump.ts"
 import { endByHangUp } from "./cli/terminal/hang-up.ts"
 import { printRows } from "./cli/terminal/print.ts"
 import { connectOwner } from "./daemon/client.ts"
@@ -44,5 +45,6 @@ async function namesFor(profile: string): Promise<readonly string[]> {
   }
 }
 
+keepMemoryOutOfCores()
 endByHangUp()
 void printContactNames(process.argv[2] || (process.env["MQTTCHAT_PROFILE"] ?? DEFAULT_PROFILE))

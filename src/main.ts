@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { keepMemoryOutOfCores } from "./cli/terminal/core-dump.ts"
 import { endByHangUp } from "./cli/terminal/hang-up.ts"
 import { printRows } from "./cli/terminal/print.ts"
 import { openSink } from "./cli/terminal/sink.ts"
@@ -33,6 +34,7 @@ function reportBug(cause: unknown): void {
   void stderr.settled().then(() => process.exit(BUG))
 }
 
+keepMemoryOutOfCores()
 endByHangUp()
 // Node ends with 0 when nothing is left to wait for, also in the middle of a command.
 process.exitCode = BUG

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { describe, expect, it } from "vitest"
 import { CliFixture, INIT, paired, PROGRAM, startBroker } from "./cli-fixture.ts"
@@ -289,20 +290,45 @@ describe("chat at a terminal", () => {
 })
 
 describe("a terminal whose window is closed", () => {
-  it("ends every running command by the signal itself", async () => {
+  it("ends every running command by the signal itself, and loses nothing", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await paired(cli)
     const longRunning = [
       { words: ["init"], shows: /Your name/ },
       { words: [...alice, "wipe"], shows: /Type its name/ },
-      { words: [...alice, "broker", "--loopback", "--port", "0"], shows: /Ctrl\+C stops/ },
       { words: [...alice, "daemon"], shows: /daemon running/ },
+      { words: [...alice, "pair", "--no-qr"], shows: /mqttchat pair \S+@/ },
+      { words: [...bob, "inbox", "--follow"], shows: /first/ },
+      { words: [...bob, "chat", "alice"], shows: /\/help/, types: "typed and not sent" },
     ]
-    for (const { words, shows } of longRunning) {
+    await cli.run([...alice, "send", "bob", "first"])
+    for (const { words, shows, types = "" } of longRunning) {
       const terminal = new Terminal(cli, words)
       await terminal.shows(shows)
+      terminal.type(types)
       terminal.hangUp()
       expect({ words, ...(await terminal.ended()) }).toMatchObject({ words, signal: SIGHUP })
     }
+    await cli.run([...alice, "send", "bob", "second"])
+    expect((await cli.run([...bob, "inbox"])).stdout).toMatch(/^\d\d:\d\d alice: second\n$/)
+    expect((await cli.run([...bob, "history", "alice"])).stdout).not.toContain("typed")
   })
+
+  it("ends a broker, too", async () => {
+    const cli = new CliFixture()
+    await cli.run(INIT)
+    const terminal = new Terminal(cli, [...alice, "broker", "--loopback", "--port", "0"])
+    await terminal.shows(/Ctrl\+C stops/)
+    terminal.hangUp()
+    expect(await terminal.ended()).toMatchObject({ signal: SIGHUP })
+  })
+})
+
+it.skipIf(process.platform !== "linux")("a process would leave no memory in a core dump", async () => {
+  const cli = new CliFixture()
+  await cli.run(["init", "--name", "x", "--no-passphrase", "--broker", "later"])
+  const daemon = cli.start(["daemon"])
+  await daemon.prints(/daemon running/)
+  const filter = readFileSync(`/proc/${daemon.pid}/coredump_filter`, "latin1")
+  expect(Number.parseInt(filter, 16)).toBe(0)
 })

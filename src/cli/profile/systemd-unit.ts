@@ -92,6 +92,7 @@ function unitText(
     "SystemCallArchitectures=native",
     "UMask=0077",
     "LimitNOFILE=16384",
+    "LimitCORE=0",
     "MemoryMax=1G",
     ...(isRoot() ? sandbox(writablePaths) : []),
     "",

@@ -1,16 +1,19 @@
 import { closeSync, openSync, readSync } from "node:fs"
+import { isatty } from "node:tty"
 import { codeOf, Fault } from "../../errors.ts"
 import { readText, type Text } from "../../wire/text.ts"
 
 const CHUNK_BYTES = 65_536
 const LF = 0x0a
+const STDIN = 0
 /** No message is longer. */
 const LINE_BYTES_MAX = 65_536
 /** MQTT allows no longer password. */
 const PASSWORD_FILE_BYTES_MAX = 65_536
 
-/** All of stdin, at most `max` bytes. Faults `bad-data`. */
+/** All of stdin, at most `max` bytes. Faults `bad-data`, and `io` for a terminal that was closed before the end. */
 export async function readStdin(max: number): Promise<Uint8Array> {
+  const isTerminal = isatty(STDIN)
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
@@ -18,6 +21,8 @@ export async function readStdin(max: number): Promise<Uint8Array> {
     if (length > max) throw tooLong("stdin", max)
     chunks.push(chunk)
   }
+  // What was typed until then is half of something.
+  if (isTerminal && !isatty(STDIN)) throw new Fault("io", "the terminal was closed while it was read")
   return Buffer.concat(chunks)
 }
 
