@@ -56,7 +56,7 @@ describe("two versions of the program", CEILING, () => {
     }
     await alice.runJson("daemon", "stop")
     await daemon.finished()
-    expect(await alice.runJson("status")).toMatchObject([{ schema: "mqttchat/status/1" }])
+    expect(await alice.status()).toMatchObject({ schema: "mqttchat/status/1" })
   })
 
   it("an operator's command says that the broker is another version", async ({ onTestFinished }) => {
