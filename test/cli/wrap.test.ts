@@ -2,7 +2,7 @@ import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { asciiMargins, asciiMarks, MESSAGE_MARGIN } from "../../src/cli/terminal/ascii.ts"
 import { displayWidth } from "../../src/cli/terminal/display-width.ts"
-import { wrap } from "../../src/cli/terminal/wrap.ts"
+import { wrap, wrapSentence } from "../../src/cli/terminal/wrap.ts"
 import { display, safe, type SafeText } from "../../src/wire/text.ts"
 
 const COLUMNS = 40
@@ -17,6 +17,19 @@ const text = fc.array(word, { minLength: 1, maxLength: 30 }).map((words) => word
 function rowsOf(row: SafeText, margin?: SafeText): string[] {
   return wrap(row, COLUMNS, margin).split("\n")
 }
+
+describe("a sentence with a command", () => {
+  test("keeps the command whole: a name behind a break would be run when it is pasted", () => {
+    const command = safe`mqttchat --profile work contacts replace bob reboot`
+    expect(wrapSentence(safe`if this is the bob you know: ${command}`, COLUMNS).split("\n")).toEqual([
+      "if this is the bob you know:",
+      command,
+    ])
+    expect(wrapSentence(safe`next: mqttchat pair`, COLUMNS)).toBe("next: mqttchat pair")
+    const prose = safe`it is answered whenever mqttchat runs here, also after a restart of this laptop`
+    expect(wrapSentence(prose, COLUMNS)).toBe(wrap(prose, COLUMNS))
+  })
+})
 
 describe("a row that is too long", () => {
   test("breaks at words, and each further row begins with the margin", () => {

@@ -32,7 +32,7 @@ test("what bob sends beyond the limit of an hour waits with him, and comes later
   for (const text of TEXTS) await bob.send("alice", text)
   await fixture.clock.pass(60_000)
   expect(await alice.texts("bob")).toEqual(TEXTS.slice(0, 5))
-  expect(await noticesOf(alice, "bob")).toEqual([expect.stringContaining("mqttchat verify bob")])
+  expect(await noticesOf(alice, "bob")).toEqual([expect.stringContaining("once you have verified them")])
   expect((await bob.states("alice")).filter((state) => state === "delivered")).toHaveLength(5)
   await fixture.clock.pass(DAY_MS)
   expect(await alice.texts("bob")).toEqual(TEXTS)

@@ -4,7 +4,7 @@ import { display, safe, type SafeText } from "../../wire/text.ts"
 import { isReaderGone, openSink, type Refusal } from "./sink.ts"
 import { deferred } from "../../async/deferred.ts"
 import { asciiMargins, asciiMarks } from "./ascii.ts"
-import { wrap } from "./wrap.ts"
+import { wrap, wrapSentence } from "./wrap.ts"
 
 /**
  * The rules of our output. Results go to stdout, one a row, or with --json one object a row that names its schema.
@@ -75,7 +75,7 @@ export function openOutput(options: OutputOptions): Output {
   const plainMargins = (text: SafeText): SafeText => (ascii ? asciiMargins(text) : text)
   const advised = (row: SafeText): SafeText => options.advice(row) as SafeText
   const writeStderr = (text: SafeText): void => stderr.write(`${plainMarks(text)}\n`)
-  const writeSentence = (text: SafeText): void => writeStderr(wrap(text, columnsOf(process.stderr)))
+  const writeSentence = (text: SafeText): void => writeStderr(wrapSentence(text, columnsOf(process.stderr)))
   const own = rows((text) => stdout.write(text, loss.noted), plainMargins)
   const stderrPainter = painter(process.stderr, options.colour)
   const failure = ({ code, message, hint }: Fault): void => {

@@ -1,3 +1,4 @@
+import { COMMAND_NAMES } from "./command-names.ts"
 import { displayWidth } from "./display-width.ts"
 import type { SafeText } from "../../wire/text.ts"
 
@@ -7,6 +8,28 @@ const COLUMNS_MIN = 30
 const STYLE = /\u001b\[[0-9;]*m/g
 /** A word that people copy, such as an address. */
 const COPIED = /^[\x21-\x7e]+$/
+
+/** A command of ours up to the end of its row. */
+const COMMAND = new RegExp(
+  `(?<=^|[\\s(])mqttchat (?:--[a-z-]+ [^ ]+ )*(?:${COMMAND_NAMES.join("|")})(?= |$).*$`,
+)
+
+/**
+ * As `wrap`, for a sentence of ours: a command in it stays whole, on a row of its own if need be. Pasted with a row break
+ * in it, it would end there, and what follows (the name of a contact) would be run as the next one.
+ */
+export function wrapSentence(text: SafeText, columns: number | undefined): SafeText {
+  if (columns === undefined || columns < COLUMNS_MIN) return text
+  const rows = text.split("\n").map((row) => {
+    const [command] = COMMAND.exec(row) ?? []
+    if (command === undefined) return wrap(row as SafeText, columns)
+    const before = wrap(row.slice(0, -command.length).trimEnd() as SafeText, columns)
+    if (before === "") return row
+    const last = before.split("\n").at(-1) ?? ""
+    return `${before}${width(`${last} ${command}`) <= columns ? " " : "\n"}${command}`
+  })
+  return rows.join("\n") as SafeText
+}
 
 /**
  * Breaks the rows at blanks so that they fit, by the width that a terminal gives their characters. Each further row

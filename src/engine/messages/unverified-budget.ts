@@ -1,4 +1,3 @@
-import { shellCommand } from "../../shell-command.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
@@ -99,14 +98,14 @@ export class UnverifiedBudget {
     used.refusedAt = now
     if (used.notedAt > 0 && now - used.notedAt < DAY_MS) return refusal
     used.notedAt = now
-    const message = makeSystemMessage(contact.id, textFor(contact, this.#limits), stepInput(this.#ports))
+    const message = makeSystemMessage(contact.id, textFor(this.#limits), stepInput(this.#ports))
     return { ...refusal, commit: [message.change], effects: [...refusal.effects, message.effect] }
   }
 }
 
-function textFor({ name }: ContactRecord, { perHour, bytes }: UnverifiedLimits): string {
+function textFor({ perHour, bytes }: UnverifiedLimits): string {
   const limits = `${perHour} messages an hour, ${Math.ceil(bytes / (1024 * 1024))} MiB in all`
-  return `${NOTICE} (${limits}): the rest waits on their side, and they repeat it; no limit holds after ${shellCommand`mqttchat verify ${name}`}`
+  return `${NOTICE} (${limits}): the rest waits on their side, and they repeat it; no limit holds once you have verified them`
 }
 
 /** The bytes of what the frame adds to the disk: its text and lines about it, but not texts that only waited for it. */
