@@ -110,9 +110,9 @@ export const DEBUG_EVENTS = {
   },
   registrar: {
     state: connectionState,
-    request: { kind: oneOf("join", "invite", "add-device", "renew", "restore") },
+    request: { kind: oneOf("join", "invite", "add-device", "renew", "restore", "head") },
     decision: {
-      answer: oneOf("admitted", "invited", "refused", "replaced"),
+      answer: oneOf("admitted", "invited", "refused", "replaced", "head"),
       entry: oneOf(
         "invited",
         "admitted",

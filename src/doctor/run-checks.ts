@@ -11,6 +11,8 @@ import type { FilePaths } from "./checks/files.ts"
 import { unknown } from "./checks/finding.ts"
 import type { Check, Finding, Judgement } from "./checks/finding.ts"
 import { ProbeConnector } from "./probe/probe-connection.ts"
+import * as ledger from "./checks/ledger.ts"
+import type { LedgerReport } from "./checks/ledger.ts"
 import * as login from "./checks/login.ts"
 import type { LoginResult } from "./checks/login.ts"
 import * as profile from "./checks/profile.ts"
@@ -36,6 +38,8 @@ export type KnownBroker = {
   /** Of this device's certificate. */
   readonly device: Validity | undefined
   /** Two whom the doctor made up, or why there can be none. */
+  /** Asks the broker's registrar for the head of its ledger. */
+  readonly ledger: () => Promise<LedgerReport>
   readonly probeClients: (target: ConnectTarget) => Promise<ProbeClients>
 }
 
@@ -65,7 +69,17 @@ export async function* runChecks(input: CheckInput): AsyncGenerator<Finding> {
   yield findingOf(login.ROUND_TRIP, login.judgeRoundTrip(loginResult))
   yield findingOf(login.LARGEST, login.judgeLargest(loginResult))
   yield findingOf(login.OFFLINE, login.judgeOffline(loginResult))
+  yield findingOf(ledger.LEDGER, ledger.judgeLedger(await askLedger(node, view, loginResult), node.isHere))
   yield* auditFindings(node, view, loginResult)
+}
+
+async function askLedger(
+  { ledger: ask }: KnownBroker,
+  view: ServerView,
+  loginResult: LoginResult,
+): Promise<LedgerReport> {
+  const isReached = view.trusted === "trusted" && loginResult.kind !== "out"
+  return isReached ? ask() : { kind: "silent", why: "not asked: the broker did not let us in, or is another" }
 }
 
 type ViewedNodes = {

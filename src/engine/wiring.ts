@@ -1,6 +1,7 @@
 import type { ConnectionState } from "../transport/transport.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
 import { BrokerConnection, statusOf } from "./connection/broker-connection.ts"
+import { LedgerWatcher, withLedger } from "./connection/ledger-watcher.ts"
 import { openMailboxes } from "./connection/mailboxes.ts"
 import { noteReplaced } from "./connection/replaced-device.ts"
 import { runEffects } from "./effects.ts"
@@ -39,13 +40,15 @@ export async function openParts(ports: Ports): Promise<RunningEngine> {
 }
 
 /** Each part is given the parts that it calls, which exist before it; what it causes elsewhere is an effect. */
-function buildParts(ports: Ports, queue: CommitQueue): EngineParts {
+function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
   const events = openEvents()
+  const ledger = new LedgerWatcher(outside, queue)
+  const ports = withLedger(outside, ledger.watch)
   const broker = new BrokerConnection(ports)
   const mailboxes = openMailboxes({ queue, broker, events })
   const outbox = new Outbox(ports, queue, mailboxes)
   return {
-    ...{ ports, queue, events, broker, mailboxes, outbox },
+    ...{ ports, queue, events, broker, ledger, mailboxes, outbox },
     expiry: openExpiry(ports, queue),
     receipts: openReceipts(ports, queue),
     reencryption: openReencryption(ports, queue, events),
@@ -67,9 +70,11 @@ function connect(parts: EngineParts): void {
 }
 
 function onConnectionState(parts: EngineParts, state: ConnectionState): void {
-  const { queue, outbox, broker, events, recoveryDriver } = parts
+  const { queue, outbox, broker, events, ledger, recoveryDriver } = parts
   outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
   if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
+  if (state.kind === "online") ledger.online()
+  else ledger.offline()
   if (state.kind === "online") recoveryDriver.beginRestored()
   if (state.kind !== "offline") runDetached(events, recordReplaced(queue, state))
   events.emit({ kind: "connection", connection: statusOf(state, true) })
@@ -92,7 +97,15 @@ async function forgetExpiredBundles(ports: Ports, queue: CommitQueue): Promise<v
   await queue.run((state) => ({ commit: closing(expiredBundles(state, now)), effects: [], result: null }))
 }
 
-async function close({ ports, pairing, receipts, outbox, broker, queue }: EngineParts): Promise<void> {
+async function close({
+  ports,
+  pairing,
+  receipts,
+  outbox,
+  broker,
+  ledger,
+  queue,
+}: EngineParts): Promise<void> {
   pairing.close()
   await receipts.finish()
   let cancel: () => void = () => undefined
@@ -100,6 +113,7 @@ async function close({ ports, pairing, receipts, outbox, broker, queue }: Engine
   await Promise.race([outbox.drained(), timeout])
   cancel()
   outbox.stop()
+  await ledger.close()
   await broker.close()
   await queue.idle()
 }

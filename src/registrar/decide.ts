@@ -65,7 +65,24 @@ export async function decide(
       return renew(context, state, request, verified.requestHash)
     case "restore":
       return restore(context, state, request, verified.requestHash)
+    case "head":
+      return head(state, request.sign)
   }
+}
+
+/** Every answer to a device says what the ledger's head is [R-16]; this one says nothing else. */
+function head(state: RegistryState, key: VerifyKey): Decision {
+  const device = latestOf(state, key)
+  if (device === undefined) return refuse("not-a-member")
+  return device.revokedAt === undefined
+    ? { entry: undefined, answer: { kind: "head" } }
+    : refuseRevoked(device)
+}
+
+/** The device that this identity was admitted as last. */
+export function latestOf(state: RegistryState, key: VerifyKey): Device | undefined {
+  const sign = toBase64url(key)
+  return [...state.devices.values()].findLast((device) => device.sign === sign)
 }
 
 /** A new invitation, and the entry that makes it good. `user` is given for one who is there already. */

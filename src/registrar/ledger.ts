@@ -10,6 +10,7 @@ import { SerialQueue } from "../async/serial-queue.ts"
 import { diskFault } from "../fs/disk-fault.ts"
 import { syncFolder } from "../fs/sync-folder.ts"
 import { writeAll } from "../fs/write-all.ts"
+import { LINK_BYTES, type LedgerPoint, type LedgerView } from "../wire/ledger-view.ts"
 import {
   emptyRegistryState,
   applyEntry,
@@ -81,6 +82,10 @@ const LineSchema = v.strictObject({ link: v.pipe(v.string(), v.regex(/^[0-9a-f]{
 
 export type Ledger = {
   readonly state: RegistryState
+  /** The newest entry [R-16]. */
+  readonly head: () => LedgerPoint
+  /** What a device is told that knows of the entry with the number `known`. */
+  readonly view: (known: number) => LedgerView
   /** Resolves when the entry is on disk. Rejects with Fault `disk-full` or `io`: then nothing has changed. */
   readonly append: (entry: Entry) => Promise<void>
   /**
@@ -138,23 +143,28 @@ export async function readLedger(path: string): Promise<LedgerContents | undefin
   }
 }
 
-/** What has been written: the roll it adds up to, the last link, and its bytes. */
-type LoadedLedger = { readonly state: MutableRegistryState; link: string; length: number }
+/** What has been written: the roll it adds up to, the link of each entry after `FIRST_LINK`, and its bytes. */
+type LoadedLedger = { readonly state: MutableRegistryState; readonly links: string[]; length: number }
 
 function ledger(file: FileHandle, loaded: LoadedLedger): Ledger {
   // after a failure the next write starts where the last whole line ends
   const turns = new SerialQueue()
   const write = async (entry: Entry): Promise<void> => {
-    const link = linkOf(loaded.link, entry)
+    const link = linkOf(lastOf(loaded.links), entry)
     const line = Buffer.from(`${JSON.stringify({ link, entry })}\n`)
     if (loaded.length + line.length > LEDGER_BYTES_MAX) throw ledgerFull()
     await appendLine(file, line, loaded.length)
     applyEntry(loaded.state, entry)
-    loaded.link = link
+    loaded.links.push(link)
     loaded.length += line.length
   }
   return {
     state: loaded.state,
+    head: () => pointAt(loaded.links, loaded.links.length - 1),
+    view: (known) => ({
+      ...pointAt(loaded.links, loaded.links.length - 1),
+      linkAtKnown: pointAt(loaded.links, known).link,
+    }),
     append: (entry) => turns.run(() => write(entry)),
     transact: (decide) =>
       turns.run(async () => {
@@ -167,6 +177,17 @@ function ledger(file: FileHandle, loaded: LoadedLedger): Ledger {
       await file.close()
     },
   }
+}
+
+/** Zeros for a number that the ledger does not reach. */
+function pointAt(links: readonly string[], number: number): LedgerPoint {
+  const link = new Uint8Array(LINK_BYTES)
+  link.set(Buffer.from(links[number] ?? "", "hex"))
+  return { number, link }
+}
+
+function lastOf(links: readonly string[]): string {
+  return links.at(-1) ?? FIRST_LINK
 }
 
 /** What is longer would not be opened again. */
@@ -207,22 +228,22 @@ function replay(
 ): LoadedLedger {
   const whole = text.slice(0, text.lastIndexOf("\n") + 1)
   const state = emptyRegistryState()
-  let link = FIRST_LINK
+  const links = [FIRST_LINK]
   for (const line of whole.split("\n").slice(0, -1)) {
-    const entry = readLine(line, link)
-    if (entry === undefined) throw damaged(path)
-    applyEntry(state, entry)
-    link = linkOf(link, entry)
-    onEntry(link, entry)
+    const read = readLine(line, lastOf(links))
+    if (read === undefined) throw damaged(path)
+    applyEntry(state, read.entry)
+    links.push(read.link)
+    onEntry(read.link, read.entry)
   }
-  return { state, link, length: Buffer.byteLength(whole) }
+  return { state, links, length: Buffer.byteLength(whole) }
 }
 
-function readLine(line: string, before: string): Entry | undefined {
+function readLine(line: string, before: string): { link: string; entry: Entry } | undefined {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), LineSchema), line)
   if (!parsed.success) return undefined
   const { link, entry } = parsed.output
-  return link === linkOf(before, entry) ? entry : undefined
+  return link === linkOf(before, entry) ? { link, entry } : undefined
 }
 
 function linkOf(before: string, entry: Entry): string {

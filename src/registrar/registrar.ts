@@ -15,7 +15,7 @@ import type {
 } from "../transport/transport.ts"
 import { openRequest } from "../wire/registration-box.ts"
 import { parseTopic, REGISTRATION_REQUESTS, registrationAnswerTopic } from "../wire/topics.ts"
-import { decide } from "./decide.ts"
+import { decide, latestOf } from "./decide.ts"
 import { newCredential, openAuthority, type Authority, type AuthorityKeys } from "./authority.ts"
 import { type BrokerControl, Enforcement } from "./enforcement.ts"
 import { REGISTRAR_ID } from "../wire/access-rules.ts"
@@ -173,7 +173,10 @@ class RequestQueue {
     this.#setup.debug("registrar", "decision", { answer: answer.kind, entry: entry?.kind })
     if (entry?.kind === "admitted" || entry?.kind === "restored") this.#announceAdmitted(entry)
     if (entry?.kind === "restored") await this.#disconnectReplaced()
-    return opened.sealAnswer(answer, this.#context.random)
+    const { state, view } = this.#setup.ledger
+    const { known, sign } = opened.request
+    const ledger = latestOf(state, sign) === undefined ? undefined : view(known)
+    return opened.sealAnswer({ answer, ledger }, this.#context.random)
   }
 
   #announceAdmitted({ deviceName, user: id }: Admitted | Restored): void {

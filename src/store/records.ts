@@ -228,6 +228,8 @@ export type SettingKey =
   | "pairing"
   /** The registrar's answer when another device had replaced this one; empty once this one is accepted again. */
   | "replaced"
+  /** The newest entry of the registrar's ledger that this device was told of. */
+  | "ledger"
 
 /** One change. A commit is a list of these in one transaction: all or none. */
 export type Write =

@@ -2,8 +2,14 @@ import { fromBase64url, toBase64url } from "../crypto/bytes.ts"
 import type { PublicKey, Random } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { IdentityKeys } from "../wire/identity.ts"
+import type { LedgerWatch } from "../wire/ledger-view.ts"
 import { decodeInvitation } from "../wire/registration.ts"
-import type { RegistrationAnswer, RegistrationRefusal, RegistrationRequest } from "../wire/registration.ts"
+import type {
+  RegistrarReply,
+  RegistrationAnswer,
+  RegistrationRefusal,
+  RegistrationRequest,
+} from "../wire/registration.ts"
 import { sealRequest, type SealedRequest } from "../wire/registration-box.ts"
 import { ID_BYTES, registrationAnswerTopic, registrationRequestTopic } from "../wire/topics.ts"
 import { acceptCertificate, deviceKeyOf, makeDeviceKey } from "./device-key.ts"
@@ -25,6 +31,8 @@ export type Applicant = {
   readonly random: Random
   /** Runs `run` once after `ms`; the returned function cancels it. */
   readonly after: (ms: number, run: () => void) => () => void
+  /** Undefined for one that keeps nothing of the ledger. */
+  readonly ledger?: LedgerWatch
 }
 
 /**
@@ -127,13 +135,32 @@ export async function renew(
   return credentialFrom(answer, credential.key)
 }
 
+/**
+ * Asks only for the head of the ledger, which `applicant.ledger` hears of, over a guest's connection whose pin is
+ * proven [R-16]. Faults as `enroll`.
+ */
+export async function requestHead(
+  applicant: Applicant,
+  { publisher, registrar }: { readonly publisher: Publisher; readonly registrar: PublicKey },
+): Promise<void> {
+  const topicId = applicant.random(ID_BYTES)
+  const request = { kind: "head", sign: applicant.identity.public.sign } as const
+  const answer = await sendRequest(applicant, publisher, { registrar, topicId, request })
+  if (answer.kind !== "head") unexpected()
+}
+
 type RegistrarRequest = {
   readonly registrar: PublicKey
   readonly topicId: Uint8Array
-  readonly request: RegistrationRequest
+  readonly request: RequestFields
 }
 
-type Granted = Extract<RegistrationAnswer, { kind: "admitted" | "invited" }>
+type RequestFields = RegistrationRequest extends infer Each
+  ? Each extends unknown
+    ? Omit<Each, "known">
+    : never
+  : never
+type Granted = Extract<RegistrationAnswer, { kind: "admitted" | "invited" | "head" }>
 
 /** Subscribes, asks with the same bytes until something opens, and leaves nothing behind. */
 async function sendRequest(
@@ -141,22 +168,26 @@ async function sendRequest(
   publisher: Publisher,
   outgoing: RegistrarRequest,
 ): Promise<Granted> {
-  const { registrar, topicId, request } = outgoing
-  const sealed = sealRequest(request, { registrar, topicId }, applicant.identity.signSecret, applicant.random)
+  const { registrar, topicId } = outgoing
+  const { ledger, identity, random } = applicant
+  const known = ledger?.known(registrar) ?? 0
+  const request = { ...outgoing.request, known }
+  const sealed = sealRequest(request, { registrar, topicId }, identity.signSecret, random)
   if (sealed === undefined)
     throw new Fault("bad-data", "the registrar's key is damaged", "ask for a new invitation")
   const id = toBase64url(topicId)
-  const answer = await exchange(applicant, publisher, id, sealed)
+  const { answer, ledger: view } = await exchange(applicant, publisher, id, sealed)
+  if (view !== undefined) await ledger?.onView(registrar, known, view)
   if (answer.kind === "refused") throw refused(answer.why)
   if (answer.kind === "replaced") throw replaced(answer.at)
   return answer
 }
 
 async function exchange(applicant: Applicant, publisher: Publisher, id: string, sealed: SealedRequest) {
-  const answered = deferred<RegistrationAnswer>()
+  const answered = deferred<RegistrarReply>()
   const unsubscribe = await publisher.listen(registrationAnswerTopic(id), (payload) => {
-    const answer = sealed.openAnswer(payload)
-    if (answer !== undefined) answered.resolve(answer)
+    const reply = sealed.openAnswer(payload)
+    if (reply !== undefined) answered.resolve(reply)
   })
   try {
     return await repeat(applicant, answered.promise, () =>

@@ -5,11 +5,11 @@ import { agree, boxKeyPair, open, seal, sign, verify } from "../crypto/nacl.ts"
 import { BOX_OVERHEAD, KEY_BYTES, NONCE_BYTES, SIGNATURE_BYTES } from "../crypto/sizes.ts"
 import { decode, Writer } from "./codec.ts"
 import {
-  decodeAnswer,
+  decodeReply,
   decodeRequest,
-  encodeAnswer,
+  encodeReply,
   encodeRequest,
-  type RegistrationAnswer,
+  type RegistrarReply,
   type RegistrationRequest,
 } from "./registration.ts"
 
@@ -32,7 +32,7 @@ export type SealedRequest = {
   /** 1024 bytes, the same at each repetition. */
   readonly payload: Uint8Array
   /** Opens the answer, or undefined for bytes that are not the registrar's answer to this request. */
-  readonly openAnswer: (payload: Uint8Array) => RegistrationAnswer | undefined
+  readonly openAnswer: (payload: Uint8Array) => RegistrarReply | undefined
 }
 
 /** Ephemeral key 32 | nonce 24 | box; undefined if the registrar's key is not a usable point, [R-3]. */
@@ -60,7 +60,7 @@ export function sealRequest(
 export type OpenedRequest = {
   readonly request: RegistrationRequest
   /** 1024 bytes that only the sender of the request can open. */
-  readonly sealAnswer: (answer: RegistrationAnswer, random: Random) => Uint8Array
+  readonly sealAnswer: (reply: RegistrarReply, random: Random) => Uint8Array
 }
 
 /** Undefined unless the box opens, the padding is zero and the signature holds for this registrar and topic. */
@@ -83,22 +83,22 @@ export function openRequest(
   if (!verify(signed(target, ephemeral, parts.fields), parts.signature, request.sign)) return undefined
   return {
     request,
-    sealAnswer: (answer, random) => {
+    sealAnswer: (reply, random) => {
       const answerNonce = random(NONCE_BYTES)
-      const body = padded(new Writer().lv16(encodeAnswer(answer)).done(), ANSWER_PLAIN_BYTES)
+      const body = padded(new Writer().lv16(encodeReply(reply)).done(), ANSWER_PLAIN_BYTES)
       return concat(answerNonce, seal(body, answerNonce, keys.answer))
     },
   }
 }
 
-function readAnswer(payload: Uint8Array, key: Uint8Array): RegistrationAnswer | undefined {
+function readAnswer(payload: Uint8Array, key: Uint8Array): RegistrarReply | undefined {
   if (payload.length !== REGISTRATION_BYTES) return undefined
   const plain = open(payload.subarray(NONCE_BYTES), payload.subarray(0, NONCE_BYTES), key)
   const body =
     plain === undefined
       ? undefined
       : decode(plain, (reader) => zerosAfter(reader.lv16(ANSWER_PLAIN_BYTES), reader.rest()))
-  return body === undefined ? undefined : decodeAnswer(body)
+  return body === undefined ? undefined : decodeReply(body)
 }
 
 function readSigned(reader: Parameters<Parameters<typeof decode>[1]>[0]) {

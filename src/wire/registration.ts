@@ -2,6 +2,7 @@ import type { PublicKey, VerifyKey } from "../crypto/bytes.ts"
 import { KEY_BYTES } from "../crypto/sizes.ts"
 import { INVITATION_BYTES } from "./access.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
+import { readLedgerView, writeLedgerView, type LedgerView } from "./ledger-view.ts"
 import { ID_BYTES } from "./topics.ts"
 
 export const SECRET_BYTES = 16
@@ -23,7 +24,12 @@ export type Invitation = {
 }
 
 /** A device's request to the registrar. */
-export type RegistrationRequest =
+export type RegistrationRequest = Request & {
+  /** The number of the newest entry of the ledger that the device knows of; 0 for none. */
+  readonly known: number
+}
+
+type Request =
   | {
       readonly kind: "join"
       readonly user: Uint8Array
@@ -50,6 +56,8 @@ export type RegistrationRequest =
       readonly deviceName: string
       readonly csr: Uint8Array
     }
+  /** Only what every answer has: the newest entry of the ledger. */
+  | { readonly kind: "head"; readonly sign: VerifyKey }
 
 /** Why the registrar refuses; the number on the wire is the position in this list, from 1. */
 export const REFUSALS = [
@@ -73,9 +81,13 @@ export type RegistrationAnswer =
   | { readonly kind: "refused"; readonly why: RegistrationRefusal }
   /** Another device of the same identity has replaced the requesting one; unix ms. */
   | { readonly kind: "replaced"; readonly at: number }
+  | { readonly kind: "head" }
 
-const REQUEST = { join: 1, invite: 2, renew: 3, "add-device": 4, restore: 5 } as const
-const ANSWER = { admitted: 1, invited: 2, refused: 3, replaced: 4 } as const
+/** An answer as it is sent: a device is told of the ledger, a stranger is not. */
+export type RegistrarReply = { readonly answer: RegistrationAnswer; readonly ledger: LedgerView | undefined }
+
+const REQUEST = { join: 1, invite: 2, renew: 3, "add-device": 4, restore: 5, head: 6 } as const
+const ANSWER = { admitted: 1, invited: 2, refused: 3, replaced: 4, head: 5 } as const
 
 /** User id 16 | secret 16 | registrar's box key 32 | expiry u64. */
 export function encodeInvitation({ user, secret, registrar, expiresAt }: Invitation): Uint8Array {
@@ -94,7 +106,7 @@ export function decodeInvitation(bytes: Uint8Array): Invitation | undefined {
 
 /** The fields of a request, without its signature. */
 export function encodeRequest(request: RegistrationRequest): Uint8Array {
-  const writer = new Writer().u8(REQUEST[request.kind])
+  const writer = new Writer().u8(REQUEST[request.kind]).u64(request.known)
   switch (request.kind) {
     case "join":
       writer.bytes(request.user).bytes(request.secret).bytes(request.sign)
@@ -107,30 +119,39 @@ export function encodeRequest(request: RegistrationRequest): Uint8Array {
     case "restore":
       writer.bytes(request.sign).u64(request.askedAt)
       return writer.text(request.deviceName).lv16(request.csr).done()
+    case "head":
+      return writer.bytes(request.sign).done()
   }
 }
 
 export function decodeRequest(bytes: Uint8Array): RegistrationRequest | undefined {
   return decode(bytes, (reader) => {
     const kind = reader.u8()
-    if (kind === REQUEST.join) return readJoin(reader)
-    if (kind === REQUEST.restore) return readRestore(reader)
-    const device = reader.bytes(ID_BYTES)
-    const sign = reader.bytes(KEY_BYTES) as VerifyKey
-    switch (kind) {
-      case REQUEST.invite:
-        return { kind: "invite", device, sign }
-      case REQUEST["add-device"]:
-        return { kind: "add-device", device, sign }
-      case REQUEST.renew:
-        return { kind: "renew", device, sign, csr: reader.lv16(CSR_BYTES_MAX) }
-      default:
-        return undefined
-    }
+    const known = reader.u64()
+    const request = readRequest(reader, kind)
+    return request && { ...request, known }
   })
 }
 
-function readJoin(reader: Reader): RegistrationRequest {
+function readRequest(reader: Reader, kind: number): Request | undefined {
+  if (kind === REQUEST.join) return readJoin(reader)
+  if (kind === REQUEST.restore) return readRestore(reader)
+  if (kind === REQUEST.head) return { kind: "head", sign: reader.bytes(KEY_BYTES) as VerifyKey }
+  const device = reader.bytes(ID_BYTES)
+  const sign = reader.bytes(KEY_BYTES) as VerifyKey
+  switch (kind) {
+    case REQUEST.invite:
+      return { kind: "invite", device, sign }
+    case REQUEST["add-device"]:
+      return { kind: "add-device", device, sign }
+    case REQUEST.renew:
+      return { kind: "renew", device, sign, csr: reader.lv16(CSR_BYTES_MAX) }
+    default:
+      return undefined
+  }
+}
+
+function readJoin(reader: Reader): Request {
   return {
     kind: "join",
     user: reader.bytes(ID_BYTES),
@@ -141,7 +162,7 @@ function readJoin(reader: Reader): RegistrationRequest {
   }
 }
 
-function readRestore(reader: Reader): RegistrationRequest {
+function readRestore(reader: Reader): Request {
   return {
     kind: "restore",
     sign: reader.bytes(KEY_BYTES) as VerifyKey,
@@ -151,9 +172,10 @@ function readRestore(reader: Reader): RegistrationRequest {
   }
 }
 
-/** The fields of an answer. */
-export function encodeAnswer(answer: RegistrationAnswer): Uint8Array {
+/** The fields of an answer. */
+export function encodeReply({ answer, ledger }: RegistrarReply): Uint8Array {
   const writer = new Writer().u8(ANSWER[answer.kind])
+  writeLedgerView(writer, ledger)
   switch (answer.kind) {
     case "admitted":
       return writer.bytes(answer.user).lv16(answer.certificate).done()
@@ -163,22 +185,39 @@ export function encodeAnswer(answer: RegistrationAnswer): Uint8Array {
       return writer.u8(REFUSALS.indexOf(answer.why) + 1).done()
     case "replaced":
       return writer.u64(answer.at).done()
+    case "head":
+      return writer.done()
   }
 }
 
-export function decodeAnswer(bytes: Uint8Array): RegistrationAnswer | undefined {
+export function decodeReply(bytes: Uint8Array): RegistrarReply | undefined {
   return decode(bytes, (reader) => {
     const kind = reader.u8()
-    if (kind === ANSWER.admitted) {
+    const ledger = readLedgerView(reader)
+    const answer = readAnswer(reader, kind)
+    return answer && { answer, ledger }
+  })
+}
+
+function readAnswer(reader: Reader, kind: number): RegistrationAnswer | undefined {
+  switch (kind) {
+    case ANSWER.admitted:
       return {
         kind: "admitted",
         user: reader.bytes(ID_BYTES),
         certificate: reader.lv16(CERTIFICATE_BYTES_MAX),
       }
+    case ANSWER.invited:
+      return { kind: "invited", invitation: reader.bytes(INVITATION_BYTES) }
+    case ANSWER.refused: {
+      const why = REFUSALS[reader.u8() - 1]
+      return why === undefined ? undefined : { kind: "refused", why }
     }
-    if (kind === ANSWER.invited) return { kind: "invited", invitation: reader.bytes(INVITATION_BYTES) }
-    if (kind === ANSWER.replaced) return { kind: "replaced", at: reader.u64() }
-    const why = kind === ANSWER.refused ? REFUSALS[reader.u8() - 1] : undefined
-    return why === undefined ? undefined : { kind: "refused", why }
-  })
+    case ANSWER.replaced:
+      return { kind: "replaced", at: reader.u64() }
+    case ANSWER.head:
+      return { kind: "head" }
+    default:
+      return undefined
+  }
 }

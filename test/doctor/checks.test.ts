@@ -21,6 +21,7 @@ import {
   weak,
   worst,
 } from "../../src/doctor/checks/finding.ts"
+import { judgeLedger, type LedgerReport } from "../../src/doctor/checks/ledger.ts"
 import {
   judgeLargest,
   judgeLogin,
@@ -264,4 +265,26 @@ test("an attack of the audit counts if it succeeds in any way, and as unknown if
   expect(judge("fails", "fails")).toMatchObject({ result: "good" })
   expect(judge("fails", "unclear")).toMatchObject({ result: "unknown" })
   expect(judge("unclear", "succeeds")).toEqual(weak("yes (way 1)", audit.fixes.mosquitto))
+})
+
+test("a ledger that lacks an entry is bad as long as it answers, and a weakness until the user accepts it", () => {
+  const trouble = { kind: "rolled-back", since: NOW - 2 * DAY, last: NOW - DAY, entries: 40 } as const
+  const asked = { kind: "asked", entries: 45, confirmedAt: NOW - 3 * DAY } as const
+  const reports: readonly LedgerReport[] = [
+    { kind: "none" },
+    { kind: "silent", why: "the broker's registrar does not answer" },
+    { ...asked, state: "unknown", trouble: null },
+    { ...asked, state: "whole", trouble: null },
+    { ...asked, state: "whole", trouble },
+    { ...asked, state: "rolled-back", trouble },
+    { ...asked, state: "forked", trouble: { ...trouble, kind: "forked" } },
+  ]
+  const judged = reports.map((report) => judgeLedger(report, false))
+  expect(results(judged)).toEqual(["good", "unknown", "unknown", "good", "weak", "bad", "bad"])
+  expect(judged.at(-2)).toMatchObject({
+    code: "protocol",
+    found: "all 45 were there on 2026-06-12; since 2026-06-13 a shorter ledger of 40 entries answers",
+    fix: expect.stringContaining("mqttchat doctor --accept-ledger") as unknown,
+  })
+  expect(judged.at(-1)?.found).toContain("another ledger")
 })

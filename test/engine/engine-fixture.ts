@@ -112,6 +112,7 @@ export class TestProfile {
       restore: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       renew: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
+      requestHead: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       config: configOf({ kind: "account", deviceId: this.deviceId }),
       now: clock.now,
       random: this.fixture.random,

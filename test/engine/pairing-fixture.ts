@@ -11,9 +11,18 @@ import { createIdentity } from "../../src/keystore/identity.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { enroll, renew, requestDevice, requestInvitation, restore } from "../../src/transport/enroll.ts"
+import {
+  type Applicant,
+  enroll,
+  renew,
+  requestDevice,
+  requestHead,
+  requestInvitation,
+  restore,
+} from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
+import type { LedgerWatch } from "../../src/wire/ledger-view.ts"
 import { decodeInvitation } from "../../src/wire/registration.ts"
 import { formatAddress } from "../../src/wire/address.ts"
 import {
@@ -98,16 +107,20 @@ export class PairingFixture {
     }
     const identity = createIdentity(systemRandom)
     const random = options.random ?? systemRandom
-    const applicant = { identity, random: systemRandom, after }
+    const applicant = (ledger?: LedgerWatch): Applicant => {
+      return { identity, random: systemRandom, after, ...(ledger && { ledger }) }
+    }
     const client = await openEngine({
       store,
       identity,
       name,
       connect: options.connect ?? connectMqtt,
-      enroll: (request) => enroll(applicant, request),
-      restore: (request) => restore(applicant, request),
-      renew: (request) => renew(applicant, request),
-      invite: (request) => (request.to === "person" ? requestInvitation : requestDevice)(applicant, request),
+      enroll: (request, ledger) => enroll(applicant(ledger), request),
+      restore: (request, ledger) => restore(applicant(ledger), request),
+      renew: (request, ledger) => renew(applicant(ledger), request),
+      invite: ({ to, ...request }, ledger) =>
+        (to === "person" ? requestInvitation : requestDevice)(applicant(ledger), request),
+      requestHead: (request, ledger) => requestHead(applicant(ledger), request),
       config: {
         broker: () => config.broker,
         credential: () => config.credential,

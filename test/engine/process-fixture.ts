@@ -47,6 +47,7 @@ export async function openRealEngine(
     restore: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     renew: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     invite: () => Promise.reject(new Fault("refused", "there is no registrar here")),
+    requestHead: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     config: {
       broker: () => broker,
       credential: () => ({ kind: "device", deviceId, certificate, key }),

@@ -38,7 +38,15 @@ async function sendJoin(fixture: RegistrarFixture, invitation: Uint8Array) {
   const { user, secret, registrar } = decodeInvitation(invitation)!
   const { identity } = newApplicant()
   const { csr } = makeDeviceKey()
-  const request = { kind: "join", user, secret, sign: identity.public.sign, deviceName: "new", csr } as const
+  const request = {
+    kind: "join",
+    known: 0,
+    user,
+    secret,
+    sign: identity.public.sign,
+    deviceName: "new",
+    csr,
+  } as const
   const topicId = systemRandom(16)
   const sealed = sealRequest(request, { registrar, topicId }, identity.signSecret, systemRandom)!
   const guest = fixture.openTransport()
@@ -46,7 +54,7 @@ async function sendJoin(fixture: RegistrarFixture, invitation: Uint8Array) {
   const answered = new Promise<Uint8Array>((resolve) => (resolveAnswer = resolve))
   await guest.listen(`mc/1/reg/a/${toBase64url(topicId)}`, (payload) => resolveAnswer(payload))
   await guest.publish(`mc/1/reg/q/${toBase64url(topicId)}`, sealed.payload)
-  return { answer: answered.then((payload) => sealed.openAnswer(payload)) }
+  return { answer: answered.then((payload) => sealed.openAnswer(payload)?.answer) }
 }
 
 test("a registrar that was down for a day: devices stay admitted, and pending requests are answered", async () => {

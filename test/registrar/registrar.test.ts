@@ -41,6 +41,7 @@ function joinBy(applicant: Applicant, invitation: Uint8Array, csr?: Uint8Array) 
   const { user, secret, registrar } = decodeInvitation(invitation)!
   const request: RegistrationRequest = {
     kind: "join",
+    known: 0,
     user,
     secret,
     sign: applicant.identity.public.sign,
@@ -57,7 +58,7 @@ async function ask(client: TransportFixture, id: string, sealed: SealedRequest) 
   const answered = new Promise<Uint8Array>((resolve) => (resolveAnswer = resolve))
   const unsubscribe = await client.listen(`mc/1/reg/a/${id}`, (payload) => resolveAnswer(payload))
   await client.publish(`mc/1/reg/q/${id}`, sealed.payload)
-  const answer = sealed.openAnswer(await answered)
+  const answer = sealed.openAnswer(await answered)?.answer
   unsubscribe()
   return answer
 }
@@ -228,7 +229,7 @@ test("a member invites Bob, who registers; requests from a stranger or in anothe
   expect(await faultOf(inAlicesName)).toMatchObject({ code: "refused" })
   const device = fromBase64url(credential.deviceId)!
   const topicId = fromBase64url(other.deviceId)!
-  const request: RegistrationRequest = { kind: "invite", device, sign: alice.identity.public.sign }
+  const request: RegistrationRequest = { kind: "invite", known: 0, device, sign: alice.identity.public.sign }
   const elsewhere = sealRequest(request, { registrar, topicId }, alice.identity.signSecret, systemRandom)!
   expect(await ask(fixture.openTransport(other), other.deviceId, elsewhere)).toEqual({
     kind: "refused",

@@ -149,10 +149,11 @@ export class RequestsFixture {
     this.#answers = []
     await this.#events?.onFrame(`mc/1/reg/q/${toBase64url(topicId)}`, sealed.payload)
     const [answer] = this.#answers
-    return answer === undefined ? undefined : sealed.openAnswer(answer)
+    return answer === undefined ? undefined : sealed.openAnswer(answer)?.answer
   }
 
   #requestOf(person: Person, kind: RegistrationRequest["kind"]): RegistrationRequest | undefined {
+    const known = 0
     const sign = person.applicant.identity.public.sign
     const { csr } = makeDeviceKey()
     const device = fromBase64url(this.deviceOf(person) ?? "")
@@ -161,15 +162,17 @@ export class RequestsFixture {
         const invitation = person.invitation && decodeInvitation(person.invitation)
         if (invitation === undefined) return undefined
         const { user, secret } = invitation
-        return { kind, user, secret, sign, deviceName: person.name, csr: person.key.csr }
+        return { kind, known, user, secret, sign, deviceName: person.name, csr: person.key.csr }
       }
       case "restore":
-        return { kind, sign, askedAt: this.#now, deviceName: person.name, csr }
+        return { kind, known, sign, askedAt: this.#now, deviceName: person.name, csr }
       case "renew":
-        return device?.length === 16 ? { kind, device, sign, csr: person.key.csr } : undefined
+        return device?.length === 16 ? { kind, known, device, sign, csr: person.key.csr } : undefined
+      case "head":
+        return { kind, known, sign }
       case "invite":
       case "add-device":
-        return device?.length === 16 ? { kind, device, sign } : undefined
+        return device?.length === 16 ? { kind, known, device, sign } : undefined
     }
   }
 

@@ -50,7 +50,7 @@ function recorded(fixture: RegistrarFixture, alice: Applicant, askedAt: number) 
   const topicId = systemRandom(16)
   const { csr } = makeDeviceKey()
   const sign = alice.identity.public.sign
-  const request = { kind: "restore", sign, askedAt, deviceName: "held back", csr } as const
+  const request = { kind: "restore", known: 0, sign, askedAt, deviceName: "held back", csr } as const
   const sealed = sealRequest(request, { registrar, topicId }, alice.identity.signSecret, systemRandom)!
   return { id: toBase64url(topicId), sealed }
 }
@@ -61,7 +61,7 @@ async function deliver(fixture: RegistrarFixture, { id, sealed }: ReturnType<typ
   const answered = new Promise<Uint8Array>((resolve) => (resolveAnswer = resolve))
   await client.listen(`mc/1/reg/a/${id}`, (payload) => resolveAnswer(payload))
   await client.publish(`mc/1/reg/q/${id}`, sealed.payload)
-  return sealed.openAnswer(await answered)
+  return sealed.openAnswer(await answered)?.answer
 }
 
 function activeDevices(fixture: RegistrarFixture): string[] {

@@ -62,7 +62,9 @@ function answering(answer: (csr: Uint8Array) => Promise<RegistrationAnswer> | Re
   return publisherWith(async (payload, topicId) => {
     const opened = openRequest(payload, { registrar: registrar.publicKey, topicId }, registrar.secretKey)
     const csr = opened !== undefined && "csr" in opened.request ? opened.request.csr : new Uint8Array()
-    return opened === undefined ? [] : [opened.sealAnswer(await answer(csr), systemRandom)]
+    return opened === undefined
+      ? []
+      : [opened.sealAnswer({ answer: await answer(csr), ledger: undefined }, systemRandom)]
   })
 }
 
@@ -91,7 +93,8 @@ test("answers that do not open are ignored, and the one that does counts [R-2]",
     if (noise > 0) return [systemRandom(1024), payload, new Uint8Array()]
     const opened = openRequest(payload, { registrar: registrar.publicKey, topicId }, registrar.secretKey)!
     const csr = "csr" in opened.request ? opened.request.csr : new Uint8Array()
-    return [opened.sealAnswer(await certificateFor("A".repeat(22), csr), systemRandom)]
+    const answer = await certificateFor("A".repeat(22), csr)
+    return [opened.sealAnswer({ answer, ledger: undefined }, systemRandom)]
   })
   expect((await join(publisher)).deviceId).toBe("A".repeat(22))
 })

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest"
 import { concat, utf8, type PublicKey, type VerifyKey } from "../../src/crypto/bytes.ts"
 import {
-  decodeAnswer,
+  decodeReply,
   decodeInvitation,
   decodeRequest,
-  encodeAnswer,
+  encodeReply,
   encodeInvitation,
   encodeRequest,
   type RegistrationAnswer,
@@ -20,6 +20,8 @@ const csr = bytes(3)
 const NAME = [...u16(5), ...utf8("pi ü")]
 const CSR = [...u16(3), ...csr]
 /** 1,800,000,000,000 as u64, least significant byte first. */
+/** 258 as u64. */
+const KNOWN = [2, 1, 0, 0, 0, 0, 0, 0]
 const TIME = [0x00, 0x50, 0x5c, 0x18, 0xa3, 0x01, 0x00, 0x00]
 
 function u16(value: number): number[] {
@@ -29,16 +31,17 @@ function u16(value: number): number[] {
 /** The tables of and, written by hand. */
 const REQUESTS: readonly (readonly [RegistrationRequest, readonly number[]])[] = [
   [
-    { kind: "join", user, secret, sign, deviceName: "pi ü", csr },
-    [1, ...user, ...secret, ...sign, ...NAME, ...CSR],
+    { kind: "join", known: 258, user, secret, sign, deviceName: "pi ü", csr },
+    [1, ...KNOWN, ...user, ...secret, ...sign, ...NAME, ...CSR],
   ],
-  [{ kind: "invite", device, sign }, [2, ...device, ...sign]],
-  [{ kind: "renew", device, sign, csr }, [3, ...device, ...sign, ...CSR]],
-  [{ kind: "add-device", device, sign }, [4, ...device, ...sign]],
+  [{ kind: "invite", known: 258, device, sign }, [2, ...KNOWN, ...device, ...sign]],
+  [{ kind: "renew", known: 258, device, sign, csr }, [3, ...KNOWN, ...device, ...sign, ...CSR]],
+  [{ kind: "add-device", known: 258, device, sign }, [4, ...KNOWN, ...device, ...sign]],
   [
-    { kind: "restore", sign, askedAt: 1_800_000_000_000, deviceName: "pi ü", csr },
-    [5, ...sign, ...TIME, ...NAME, ...CSR],
+    { kind: "restore", known: 258, sign, askedAt: 1_800_000_000_000, deviceName: "pi ü", csr },
+    [5, ...KNOWN, ...sign, ...TIME, ...NAME, ...CSR],
   ],
+  [{ kind: "head", known: 258, sign }, [6, ...KNOWN, ...sign]],
 ]
 
 const refused = (why: Extract<RegistrationAnswer, { kind: "refused" }>["why"]): RegistrationAnswer => ({
@@ -46,19 +49,21 @@ const refused = (why: Extract<RegistrationAnswer, { kind: "refused" }>["why"]): 
   why,
 })
 const invitation = bytes(72)
-const ANSWERS: readonly (readonly [RegistrationAnswer, readonly number[]])[] = [
-  [{ kind: "admitted", user, certificate: csr }, [1, ...user, ...CSR]],
-  [{ kind: "invited", invitation }, [2, ...invitation]],
-  [refused("unknown-invitation"), [3, 1]],
-  [refused("used-invitation"), [3, 2]],
-  [refused("expired-invitation"), [3, 3]],
-  [refused("not-a-member"), [3, 4]],
-  [refused("not-allowed"), [3, 5]],
-  [refused("too-many"), [3, 6]],
-  [refused("bad-request"), [3, 7]],
-  [refused("revoked"), [3, 8]],
-  [refused("out-of-time"), [3, 9]],
-  [{ kind: "replaced", at: 1_800_000_000_000 }, [4, ...TIME]],
+/** The kind, and the fields after what the answer says of the ledger. */
+const ANSWERS: readonly (readonly [RegistrationAnswer, number, readonly number[]])[] = [
+  [{ kind: "admitted", user, certificate: csr }, 1, [...user, ...CSR]],
+  [{ kind: "invited", invitation }, 2, [...invitation]],
+  [refused("unknown-invitation"), 3, [1]],
+  [refused("used-invitation"), 3, [2]],
+  [refused("expired-invitation"), 3, [3]],
+  [refused("not-a-member"), 3, [4]],
+  [refused("not-allowed"), 3, [5]],
+  [refused("too-many"), 3, [6]],
+  [refused("bad-request"), 3, [7]],
+  [refused("revoked"), 3, [8]],
+  [refused("out-of-time"), 3, [9]],
+  [{ kind: "replaced", at: 1_800_000_000_000 }, 4, [...TIME]],
+  [{ kind: "head" }, 5, []],
 ]
 
 describe("on the wire", () => {
@@ -67,9 +72,16 @@ describe("on the wire", () => {
     expect(decodeRequest(Uint8Array.from(written))).toEqual(request)
   })
 
-  test.each(ANSWERS)("an answer %o has the bytes of the table [R-4]", (answer, written) => {
-    expect([...encodeAnswer(answer)]).toEqual(written)
-    expect(decodeAnswer(Uint8Array.from(written))).toEqual(answer)
+  test.each(ANSWERS)("an answer %o has the bytes of the table [R-4] [R-16]", (answer, kind, fields) => {
+    const view = { number: 258, link: bytes(32), linkAtKnown: bytes(32) }
+    const written = [
+      [undefined, [kind, 0, ...fields]],
+      [view, [kind, 1, ...KNOWN, ...view.link, ...view.linkAtKnown, ...fields]],
+    ] as const
+    for (const [ledger, frozen] of written) {
+      expect([...encodeReply({ answer, ledger })]).toEqual(frozen)
+      expect(decodeReply(Uint8Array.from(frozen))).toEqual({ answer, ledger })
+    }
   })
 
   test("an invitation has user, secret, registrar's key and expiry, 72 bytes in all [R-1]", () => {
@@ -84,17 +96,17 @@ describe("on the wire", () => {
 
 describe("anything over its bound is refused", () => {
   const renewal = (length: number): Uint8Array =>
-    Uint8Array.from([3, ...device, ...sign, ...u16(length), ...new Uint8Array(length)])
+    Uint8Array.from([3, ...KNOWN, ...device, ...sign, ...u16(length), ...new Uint8Array(length)])
   const joined = (name: Uint8Array, length = 0): Uint8Array => {
-    const fields = [1, ...user, ...secret, ...sign, ...u16(name.length), ...name]
+    const fields = [1, ...KNOWN, ...user, ...secret, ...sign, ...u16(name.length), ...name]
     return Uint8Array.from([...fields, ...u16(length), ...new Uint8Array(length)])
   }
   const restored = (name: Uint8Array, length = 0): Uint8Array => {
-    const fields = [5, ...sign, ...TIME, ...u16(name.length), ...name]
+    const fields = [5, ...KNOWN, ...sign, ...TIME, ...u16(name.length), ...name]
     return Uint8Array.from([...fields, ...u16(length), ...new Uint8Array(length)])
   }
   const admitted = (length: number): Uint8Array =>
-    Uint8Array.from([1, ...user, ...u16(length), ...new Uint8Array(length)])
+    Uint8Array.from([1, 0, ...user, ...u16(length), ...new Uint8Array(length)])
 
   test("a request for a certificate of more than 512 bytes", () => {
     for (const request of [renewal(512), joined(csr.slice(0, 0), 512), restored(csr.slice(0, 0), 512)])
@@ -112,14 +124,14 @@ describe("anything over its bound is refused", () => {
   })
 
   test("a certificate of more than 800 bytes", () => {
-    expect(decodeAnswer(admitted(800))).toBeDefined()
-    expect(decodeAnswer(admitted(801))).toBeUndefined()
+    expect(decodeReply(admitted(800))).toBeDefined()
+    expect(decodeReply(admitted(801))).toBeUndefined()
   })
 
   test("an undefined kind or reason", () => {
-    for (const kind of [0, 6, 255])
-      expect(decodeRequest(Uint8Array.from([kind, ...device, ...sign]))).toBeUndefined()
-    for (const reason of [0, 10, 255]) expect(decodeAnswer(Uint8Array.of(3, reason))).toBeUndefined()
-    for (const kind of [0, 5]) expect(decodeAnswer(Uint8Array.of(kind, 1))).toBeUndefined()
+    for (const kind of [0, 7, 255])
+      expect(decodeRequest(Uint8Array.from([kind, ...KNOWN, ...device, ...sign]))).toBeUndefined()
+    for (const reason of [0, 10, 255]) expect(decodeReply(Uint8Array.of(3, 0, reason))).toBeUndefined()
+    for (const kind of [0, 6]) expect(decodeReply(Uint8Array.of(kind, 0))).toBeUndefined()
   })
 })

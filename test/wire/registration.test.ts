@@ -6,13 +6,14 @@ import { agree, boxKeyPair, seal, sign, signKeyPair } from "../../src/crypto/nac
 import { systemRandom } from "../../src/crypto/random.ts"
 import { Writer } from "../../src/wire/codec.ts"
 import {
-  decodeAnswer,
+  decodeReply,
   decodeInvitation,
   decodeRequest,
-  encodeAnswer,
+  encodeReply,
   encodeInvitation,
   encodeRequest,
   REFUSALS,
+  type RegistrarReply,
   type RegistrationAnswer,
   type RegistrationRequest,
 } from "../../src/wire/registration.ts"
@@ -25,24 +26,28 @@ const key = <K extends Uint8Array>() => bytes(32).map((value) => value as K)
 const csr = fc.uint8Array({ maxLength: 512 })
 const deviceName = fc.string({ unit: "grapheme", maxLength: 12 }).filter((name) => utf8(name).length <= 64)
 
+const known = fc.nat({ max: Number.MAX_SAFE_INTEGER })
 const requests: fc.Arbitrary<RegistrationRequest> = fc.oneof(
   fc.record({
     kind: fc.constant("join"),
+    known,
     user: bytes(16),
     secret: bytes(16),
     sign: key<VerifyKey>(),
     deviceName,
     csr,
   }),
-  fc.record({ kind: fc.constant("invite"), device: bytes(16), sign: key<VerifyKey>() }),
-  fc.record({ kind: fc.constant("renew"), device: bytes(16), sign: key<VerifyKey>(), csr }),
+  fc.record({ kind: fc.constant("invite"), known, device: bytes(16), sign: key<VerifyKey>() }),
+  fc.record({ kind: fc.constant("renew"), known, device: bytes(16), sign: key<VerifyKey>(), csr }),
   fc.record({
     kind: fc.constant("restore"),
+    known,
     sign: key<VerifyKey>(),
     askedAt: fc.nat({ max: Number.MAX_SAFE_INTEGER }),
     deviceName,
     csr,
   }),
+  fc.record({ kind: fc.constant("head"), known, sign: key<VerifyKey>() }),
 )
 const answers: fc.Arbitrary<RegistrationAnswer> = fc.oneof(
   fc.record({
@@ -53,7 +58,12 @@ const answers: fc.Arbitrary<RegistrationAnswer> = fc.oneof(
   fc.record({ kind: fc.constant("invited"), invitation: bytes(72) }),
   fc.record({ kind: fc.constant("refused"), why: fc.constantFrom(...REFUSALS) }),
   fc.record({ kind: fc.constant("replaced"), at: fc.nat({ max: Number.MAX_SAFE_INTEGER }) }),
+  fc.constant({ kind: "head" as const }),
 )
+const ledger = fc.option(fc.record({ number: known, link: bytes(32), linkAtKnown: bytes(32) }), {
+  nil: undefined,
+})
+const replies: fc.Arbitrary<RegistrarReply> = fc.record({ answer: answers, ledger })
 
 test("invitations, requests and answers read back unchanged [R-1] [R-3] [R-4]", () => {
   const expiresAt = fc.nat({ max: Number.MAX_SAFE_INTEGER })
@@ -75,7 +85,7 @@ test("invitations, requests and answers read back unchanged [R-1] [R-3] [R-4]", 
   }
   survives(invitations, encodeInvitation, decodeInvitation)
   survives(requests, encodeRequest, decodeRequest)
-  survives(answers, encodeAnswer, decodeAnswer)
+  survives(replies, encodeReply, decodeReply)
 })
 
 test("bytes that decode encode to the same bytes [W-2]", () => {
@@ -90,8 +100,8 @@ test("bytes that decode encode to the same bytes [W-2]", () => {
     fc.property(fc.oneof(spoil, fc.uint8Array({ maxLength: 200 })), (it) => {
       const request = decodeRequest(it)
       if (request !== undefined) expect(encodeRequest(request)).toEqual(it)
-      const answer = decodeAnswer(it)
-      if (answer !== undefined) expect(encodeAnswer(answer)).toEqual(it)
+      const reply = decodeReply(it)
+      if (reply !== undefined) expect(encodeReply(reply)).toEqual(it)
       const invitation = decodeInvitation(it)
       if (invitation !== undefined) expect(encodeInvitation(invitation)).toEqual(it)
     }),
@@ -102,7 +112,12 @@ test("bytes that decode encode to the same bytes [W-2]", () => {
 const alice = signKeyPair(systemRandom)
 const registrar = boxKeyPair(systemRandom)
 const target = { registrar: registrar.publicKey, topicId: systemRandom(16) }
-const INVITE: RegistrationRequest = { kind: "invite", device: systemRandom(16), sign: alice.publicKey }
+const INVITE: RegistrationRequest = {
+  kind: "invite",
+  known: 0,
+  device: systemRandom(16),
+  sign: alice.publicKey,
+}
 
 function sealed() {
   return sealRequest(INVITE, target, alice.secretKey, systemRandom)!
@@ -110,7 +125,7 @@ function sealed() {
 
 test("the registrar reads what a device sealed, and the device reads its answer; both have 1024 bytes [R-2]", () => {
   fc.assert(
-    fc.property(requests, answers, (asked, answered) => {
+    fc.property(requests, replies, (asked, answered) => {
       const request = { ...asked, sign: alice.publicKey }
       const { payload, openAnswer } = sealRequest(request, target, alice.secretKey, systemRandom)!
       expect(payload).toHaveLength(REGISTRATION_BYTES)
@@ -178,7 +193,7 @@ test("an answer that was changed, or was for another device, is ignored [R-2]", 
   const theirs = sealed()
   const answered = (payload: Uint8Array) =>
     openRequest(payload, target, registrar.secretKey)!.sealAnswer(
-      { kind: "refused", why: "too-many" },
+      { answer: { kind: "refused", why: "too-many" }, ledger: undefined },
       systemRandom,
     )
   const answer = answered(mine.payload)
@@ -189,7 +204,7 @@ test("an answer that was changed, or was for another device, is ignored [R-2]", 
     changed[at]! ^= 1
     expect(mine.openAnswer(changed)).toBeUndefined()
   }
-  expect(mine.openAnswer(answer)).toEqual({ kind: "refused", why: "too-many" })
+  expect(mine.openAnswer(answer)?.answer).toEqual({ kind: "refused", why: "too-many" })
 })
 
 test("an invitation whose registrar key is of low order seals nothing", () => {
@@ -197,16 +212,18 @@ test("an invitation whose registrar key is of low order seals nothing", () => {
   expect(sealRequest(INVITE, zero, alice.secretKey, systemRandom)).toBeUndefined()
 })
 
-test("a restore request and its answers are written as the frozen bytes [R-3] [R-4] [R-14]", () => {
+test("a restore request and the answers are written as the frozen bytes [R-3] [R-4] [R-14] [R-16]", () => {
   const counted = counting(0)
   const request: RegistrationRequest = {
     kind: "restore",
+    known: 258,
     sign: signKeyPair(counting(7)).publicKey,
     askedAt: 1_800_000_000_000,
     deviceName: "alice ü",
     csr: counted(200),
   }
   const at = { registrar: boxKeyPair(counting(3)).publicKey, topicId: counted(16) }
+  const view = { number: 259, link: counting(40)(32), linkAtKnown: counting(90)(32) }
   const sealedThen = sealRequest(request, at, signKeyPair(counting(7)).secretKey, counting(20))!
   const [replaced, refused] = [
     { kind: "replaced", at: 1_800_000_000_001 },
@@ -215,8 +232,9 @@ test("a restore request and its answers are written as the frozen bytes [R-3] [R
   expect({
     fields: toHex(encodeRequest(request)),
     sealed: toHex(sealedThen.payload),
-    replaced: toHex(encodeAnswer(replaced)),
-    outOfTime: toHex(encodeAnswer(refused)),
+    replaced: toHex(encodeReply({ answer: replaced, ledger: undefined })),
+    outOfTime: toHex(encodeReply({ answer: refused, ledger: undefined })),
+    head: toHex(encodeReply({ answer: { kind: "head" }, ledger: view })),
   }).toEqual(frozen)
   const secret = boxKeyPair(counting(3)).secretKey
   expect(openRequest(fromHex(frozen.sealed), at, secret)?.request).toEqual(request)

@@ -47,6 +47,10 @@ export function addProfile(program: Command, start: Start): void {
       "\nExits with 0 if nothing is wrong, 1 if something is weak, else with the code of the worst finding.",
     )
     .option("--register", "register two devices called doctor, which play the members")
+    .option(
+      "--accept-ledger",
+      "the broker's ledger counts as it is now, such as after an older copy was put back",
+    )
     .action((options: DoctorOptions) =>
       start(async (context) => (await import("../profile/doctor.ts")).doctor(context, options)),
     )

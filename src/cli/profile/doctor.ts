@@ -22,6 +22,7 @@ import type { Credential, ConnectTarget } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Context } from "../terminal/context.ts"
 import { connectOrLock } from "./connect-or-lock.ts"
+import { askLedger } from "./doctor-ledger.ts"
 import { DoctorReport } from "./doctor-report.ts"
 import { knownBroker, profileConfigFor, refuseLostStore } from "./profile-owner.ts"
 import { hasPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
@@ -34,6 +35,8 @@ const SEED_BYTES = 32
 export type DoctorOptions = {
   /** Register two devices for the audit. */
   readonly register?: boolean
+  /** The broker's ledger counts as it is now. */
+  readonly acceptLedger?: boolean
 }
 
 /** Prints each finding as it comes, and ends with the code of the worst. */
@@ -71,6 +74,15 @@ async function inputOf(context: Context, options: DoctorOptions): Promise<CheckI
       ring: keyFile?.ring,
       holder,
       mayRegister: options.register === true,
+      ledger: () =>
+        askLedger(context, holder, {
+          own: keyFile && {
+            config: profileConfigFor(context, settings, keyFile),
+            applicant: { identity: keyFile.ring.identity, random: systemRandom, after },
+            openStore: () => openStore(paths.database, keyFile.ring.databaseKey),
+          },
+          accept: options.acceptLedger === true,
+        }),
     }),
   }
 }
@@ -156,6 +168,7 @@ type ProbeOptions = {
   readonly ring: KeyRing | undefined
   readonly holder: Holder
   readonly mayRegister: boolean
+  readonly ledger: KnownBroker["ledger"]
 }
 
 type KnownConfig = Pick<ProfileConfig, "broker" | "credential">
@@ -175,9 +188,9 @@ function brokerOf(
   const target = targetOf(broker, config)
   const probeClients = (node: ConnectTarget): Promise<ProbeClients> =>
     probeClientsFor(node, { ...options, broker })
-  const { holder } = options
+  const { holder, ledger } = options
   const ofOwner = holder.kind === "owner" ? (holder.certificate ?? undefined) : undefined
-  return { kind: "known", target, isHere, device: validityOf(target) ?? ofOwner, probeClients }
+  return { kind: "known", target, isHere, device: validityOf(target) ?? ofOwner, ledger, probeClients }
 }
 
 /** With an unused invitation the doctor can connect only as a guest. */

@@ -19,6 +19,7 @@ import {
   writeOperatorInvitation,
   readBrokerDescriptor,
 } from "./broker-descriptor.ts"
+import type { LedgerWatch } from "../../wire/ledger-view.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
 import { unverifiedLimitsOf } from "./unverified-limits.ts"
 import { debugConnect } from "../debug/debug-connect.ts"
@@ -101,16 +102,21 @@ export function refuseLostStore(path: string): void {
   )
 }
 
+type RegistrarPorts = Pick<Ports, "enroll" | "restore" | "renew" | "invite" | "requestHead">
+
 /** Enrolment needs an X.509 library, which is slow to load and used once in a device's life. */
-function enrollmentPorts(applicant: Applicant): Pick<Ports, "enroll" | "restore" | "renew" | "invite"> {
+function enrollmentPorts(unwatched: Applicant): RegistrarPorts {
+  const enrolling = () => import("../../transport/enroll.ts")
+  const applicant = (ledger?: LedgerWatch): Applicant => ({ ...unwatched, ...(ledger && { ledger }) })
   return {
-    enroll: async (request) => (await import("../../transport/enroll.ts")).enroll(applicant, request),
-    restore: async (request) => (await import("../../transport/enroll.ts")).restore(applicant, request),
-    renew: async (request) => (await import("../../transport/enroll.ts")).renew(applicant, request),
-    invite: async (request) => {
-      const { requestDevice, requestInvitation } = await import("../../transport/enroll.ts")
-      return (request.to === "device" ? requestDevice : requestInvitation)(applicant, request)
+    enroll: async (request, ledger) => (await enrolling()).enroll(applicant(ledger), request),
+    restore: async (request, ledger) => (await enrolling()).restore(applicant(ledger), request),
+    renew: async (request, ledger) => (await enrolling()).renew(applicant(ledger), request),
+    invite: async (request, ledger) => {
+      const { requestDevice, requestInvitation } = await enrolling()
+      return (request.to === "device" ? requestDevice : requestInvitation)(applicant(ledger), request)
     },
+    requestHead: async (request, ledger) => (await enrolling()).requestHead(applicant(ledger), request),
   }
 }
 

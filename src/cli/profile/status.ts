@@ -32,12 +32,14 @@ export async function status(context: Context): Promise<void> {
 /** What is so now, a row for each thing. */
 export function statusRows(found: Status, owner: OpenedClient["owner"]): readonly SafeText[] {
   const { connection, broker, unread, dropped } = found
+  const trouble = ledgerText(found.ledger)
   return [
     safe`broker    ${display(broker ?? "none")}`,
     safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`,
     safe`daemon    ${daemonText(found, owner)}`,
     safe`unread    ${unread === 0 ? safe`none` : countOf(unread, "message")}`,
     safe`outbox    ${outboxText(found)}`,
+    ...(trouble === undefined ? [] : [safe`ledger    ${trouble}`]),
     ...(found.refusedMailboxes > 0 ? [mailboxesRow(found.refusedMailboxes)] : []),
     ...(dropped > 0 ? [safe`dropped   ${dropped} frames that are not from a contact`] : []),
   ]
@@ -86,4 +88,13 @@ function refusalFault(
   if (code === "unavailable") return new Fault("offline", `not connected; ${again}`, hint)
   const isRetried = code === "protocol" || code === "refused"
   return new Fault(code, isRetried ? `refused: ${reason}; ${again}` : reason, hint)
+}
+
+/** Undefined while the broker's ledger has all that this device knows of. */
+function ledgerText({ state, trouble }: Results["status"]["ledger"]): SafeText | undefined {
+  if (trouble === null) return undefined
+  const since = display(new Date(trouble.since).toISOString().slice(0, 10))
+  if (state === "whole") return safe`whole, but since ${since} another one has answered too: mqttchat doctor`
+  const what = state === "rolled-back" ? safe`CUT OFF` : safe`ANOTHER ONE`
+  return safe`${what} since ${since}: someone who was shut out may come in again: mqttchat doctor`
 }

@@ -1,4 +1,5 @@
 import type { BrokerConnection } from "../connection/broker-connection.ts"
+import type { LedgerWatcher } from "../connection/ledger-watcher.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import type { Expiry } from "../messages/expiry.ts"
@@ -21,6 +22,7 @@ export type EngineParts = {
   readonly expiry: Expiry
   readonly mailboxes: Mailboxes
   readonly broker: BrokerConnection
+  readonly ledger: LedgerWatcher
   readonly pairing: EnginePairing
   readonly gapRequests: GapRequests
   readonly recoveryDriver: RecoveryDriver

@@ -17,8 +17,8 @@ const NAME = { kind: "name" } as const
 /** The profile itself: its status, its broker and its backup. Code that few commands need is loaded on demand. */
 export function profileCommands(
   parts: EngineParts,
-): Handlers<"status" | "catch-up" | "reload-settings" | "set-broker" | "register" | "export"> {
-  const { ports, broker, events, mailboxes } = parts
+): Handlers<"status" | "catch-up" | "ledger" | "reload-settings" | "set-broker" | "register" | "export"> {
+  const { ports, broker, events, ledger, mailboxes } = parts
   const catchUpInTurn = shared(async () => {
     const outcome = await catchUp(parts)
     if (outcome !== "offline") await parts.gapRequests.closeOld()
@@ -37,6 +37,7 @@ export function profileCommands(
         dropped: events.dropped(),
         refusedMailboxes: mailboxes.refused(),
         daemon: false,
+        ledger: ledger.status(),
         locked: false,
       }
     },
@@ -48,6 +49,10 @@ export function profileCommands(
     "set-broker": async (params) => {
       await setBroker(parts, params)
       return null
+    },
+    ledger: async ({ accept }) => {
+      await ledger.check(accept)
+      return ledger.status()
     },
     register: async (params) => (await import("../pairing/register.ts")).register(parts.pairing, params),
     export: async (params) => (await import("../backup/export.ts")).exportBackup(parts, params),

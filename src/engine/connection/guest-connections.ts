@@ -1,12 +1,12 @@
 import { Fault } from "../../errors.ts"
 import type { Connect, ConnectionState, ConnectTarget } from "../../transport/transport.ts"
 import { openInboxConnection, NO_EVENTS, type InboxConnection } from "./inbox-connection.ts"
-import type { DeviceCredential, Connection } from "../state/ports.ts"
+import type { Connection } from "../state/ports.ts"
 
 /** Reports the state of a guest's connection while it is needed. */
 type OnGuestState = (state: Exclude<ConnectionState, { kind: "stopped" }>) => void
 
-/** Asks a registrar for certificates, each over its own guest connection: a guest may do nothing else. */
+/** Asks a registrar, each time over its own guest connection: a guest may do nothing else. */
 export class GuestConnections {
   readonly #connect: Connect
   readonly #onState: OnGuestState
@@ -19,10 +19,10 @@ export class GuestConnections {
   }
 
   /** The registrar's answer. Rejects with its refusal, and when the connection ends for good, as it does by `interrupt`. */
-  async request(
+  async request<Answer>(
     target: ConnectTarget,
-    request: (connection: Connection) => Promise<DeviceCredential>,
-  ): Promise<DeviceCredential> {
+    request: (connection: Connection) => Promise<Answer>,
+  ): Promise<Answer> {
     let end: (why: Fault) => void = () => undefined
     const ended = new Promise<Fault>((resolve) => (end = resolve))
     const onState = (state: ConnectionState) => {

@@ -232,6 +232,13 @@ export const COMMANDS = {
     }),
     result: nothing,
   },
+  ledger: {
+    about:
+      "Asks the broker's registrar whether its ledger still has all entries that this device knows of. With `accept`, " +
+      "the ledger as it is now counts from then on, as after the operator has put back an older copy.",
+    params: v.strictObject({ accept: v.optional(v.boolean(), false) }),
+    result: shape.ledger,
+  },
   register: {
     about:
       "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",

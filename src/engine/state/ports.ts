@@ -15,6 +15,7 @@ import type {
   Trust,
 } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
+import type { LedgerWatch } from "../../wire/ledger-view.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import type { Event } from "./events.ts"
 import type { Offer } from "./shapes.ts"
@@ -55,42 +56,60 @@ export type NewCredential = Extract<StoredCredential, { kind: "invitation" | "ac
 export type DeviceCredential = Extract<StoredCredential, { kind: "device" }>
 
 /** Turns an invitation (72 bytes) into a device certificate, over a guest's connection whose pin is proven. */
-export type Enroll = (request: {
-  readonly publisher: Connection
-  readonly invitation: Uint8Array
-  readonly deviceName: string
-}) => Promise<DeviceCredential>
+export type Enroll = (
+  request: {
+    readonly publisher: Connection
+    readonly invitation: Uint8Array
+    readonly deviceName: string
+  },
+  ledger?: LedgerWatch,
+) => Promise<DeviceCredential>
 
 /** Registers an identity from a backup as a device again, over a guest's connection whose pin is proven. */
-export type Restore = (request: {
-  readonly publisher: Connection
-  readonly registrar: PublicKey
-  readonly deviceName: string
-  /** Unix ms. */
-  readonly now: number
-}) => Promise<DeviceCredential>
+export type Restore = (
+  request: {
+    readonly publisher: Connection
+    readonly registrar: PublicKey
+    readonly deviceName: string
+    /** Unix ms. */
+    readonly now: number
+  },
+  ledger?: LedgerWatch,
+) => Promise<DeviceCredential>
 
 /**
  * A new certificate for the same device id and key, over the profile's own connection, or over a guest's if the old one
  * has expired.
  */
-export type Renew = (request: {
-  readonly publisher: Connection
-  readonly registrar: PublicKey
-  readonly credential: DeviceCredential
-  readonly guest: boolean
-}) => Promise<DeviceCredential>
+export type Renew = (
+  request: {
+    readonly publisher: Connection
+    readonly registrar: PublicKey
+    readonly credential: DeviceCredential
+    readonly guest: boolean
+  },
+  ledger?: LedgerWatch,
+) => Promise<DeviceCredential>
 
 /** Whom an offer is for: another person, or another laptop of our own. */
 export type Invited = "person" | "device"
 
 /** Asks the registrar for a fresh invitation (72 bytes), as a member, over the profile's own connection. */
-export type Invite = (request: {
-  readonly to: Invited
-  readonly publisher: Connection
-  readonly registrar: PublicKey
-  readonly deviceId: string
-}) => Promise<Uint8Array>
+export type Invite = (
+  request: {
+    readonly to: Invited
+    readonly publisher: Connection
+    readonly registrar: PublicKey
+    readonly deviceId: string
+  },
+  ledger?: LedgerWatch,
+) => Promise<Uint8Array>
+
+/** Asks only for the head of the registrar's ledger, which `ledger` hears of, over a guest's connection. */
+export type RequestHead = (
+  request: { readonly publisher: Connection; readonly registrar: PublicKey },
+  ledger: LedgerWatch,
+) => Promise<void>
 
 /** All external effects that the engine needs; the command line passes real ones, tests their own. */
 export type Ports = {
@@ -103,6 +122,7 @@ export type Ports = {
   readonly restore: Restore
   readonly renew: Renew
   readonly invite: Invite
+  readonly requestHead: RequestHead
   readonly config: ProfileConfig
   /** Undefined for `UNVERIFIED_LIMITS`. */
   readonly unverifiedLimits?: UnverifiedLimits | undefined

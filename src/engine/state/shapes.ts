@@ -196,6 +196,32 @@ export const connection = v.variant("kind", [
   }),
 ])
 
+export const ledger = v.strictObject({
+  state: v.pipe(
+    v.picklist(["unknown", "whole", "rolled-back", "forked"]),
+    v.description(
+      "whether the broker's ledger had all entries that this device knows of when it was asked last; `rolled-back`: it " +
+        "was shorter; `forked`: it had another entry in the place of one of them; `unknown`: it was never asked",
+    ),
+  ),
+  entries: v.pipe(count, v.description("how many entries this device knows of")),
+  confirmedAt: v.pipe(v.nullable(unixMs), v.description("when it had all of them last, Unix time in ms")),
+  trouble: v.pipe(
+    v.nullable(
+      v.strictObject({
+        kind: v.picklist(["rolled-back", "forked"]),
+        since: unixMs,
+        last: unixMs,
+        entries: v.pipe(count, v.description("how many entries it had")),
+      }),
+    ),
+    v.description(
+      "when another ledger answered, first and last; null if none did since `ledger` accepted it",
+    ),
+  ),
+})
+export type LedgerStatus = v.InferOutput<typeof ledger>
+
 export const status = v.strictObject({
   name: v.string(),
   broker: v.nullable(v.string()),
@@ -216,6 +242,7 @@ export const status = v.strictObject({
     v.description("contacts and offers that cannot reach this profile: the broker refuses their mailboxes"),
   ),
   daemon: v.pipe(v.boolean(), v.description("a daemon has the profile open; it sends what waits by itself")),
+  ledger,
   locked: v.pipe(
     v.boolean(),
     v.description("nothing is sent or received, and the other fields are as they were at locking"),

@@ -1,0 +1,88 @@
+import { equal, type PublicKey } from "../../crypto/bytes.ts"
+import { KEY_BYTES } from "../../crypto/sizes.ts"
+import { decode, type Reader, Writer } from "../../wire/codec.ts"
+import { LINK_BYTES, type LedgerPoint, type LedgerView } from "../../wire/ledger-view.ts"
+
+/** What this device knows of its registrar's ledger: the newest entry that it was told of. Times are unix ms. */
+export type LedgerRecord = LedgerPoint & {
+  readonly registrar: PublicKey
+  /** When the ledger last had that entry. */
+  readonly confirmedAt: number
+  /** Kept until the user accepts it: the right ledger may answer again in between. */
+  readonly trouble: LedgerTrouble | undefined
+}
+
+/** The ledger that answered lacked the entry, being shorter, or had another one in its place. */
+export type LedgerTrouble = {
+  readonly kind: "rolled-back" | "forked"
+  readonly since: number
+  readonly last: number
+  /** How many entries it had. */
+  readonly number: number
+}
+
+export type LedgerAnswer = {
+  readonly registrar: PublicKey
+  /** The number that the request named. */
+  readonly known: number
+  readonly view: LedgerView
+  readonly now: number
+}
+
+const KINDS = ["rolled-back", "forked"] as const
+
+/** What is known of this registrar's ledger; another registrar has a ledger of its own. */
+export function recordFor(record: LedgerRecord | undefined, registrar: PublicKey): LedgerRecord | undefined {
+  return record !== undefined && equal(record.registrar, registrar) ? record : undefined
+}
+
+/**
+ * The record after an answer [R-16]. A number that is not the record's was named before another answer came, and says
+ * nothing of the present record.
+ */
+export function afterAnswer(before: LedgerRecord | undefined, answer: LedgerAnswer): LedgerRecord {
+  const { registrar, known, view, now } = answer
+  const { number, link } = view
+  const record = recordFor(before, registrar)
+  if (record === undefined) return { registrar, number, link, confirmedAt: now, trouble: undefined }
+  if (record.number !== known) return record
+  const kind = troubleOf(record, view)
+  if (kind === undefined) return { ...record, number, link, confirmedAt: now }
+  return { ...record, trouble: { kind, since: record.trouble?.since ?? now, last: now, number } }
+}
+
+/** Whether the ledger that answered last is not the known one. */
+export function isInTrouble({ trouble, confirmedAt }: LedgerRecord): boolean {
+  return trouble !== undefined && trouble.last >= confirmedAt
+}
+
+function troubleOf(record: LedgerRecord, view: LedgerView): LedgerTrouble["kind"] | undefined {
+  if (view.number < record.number) return "rolled-back"
+  const link = view.number === record.number ? view.link : view.linkAtKnown
+  return equal(link, record.link) ? undefined : "forked"
+}
+
+/** registrar 32 | number u64 | link 32 | heard at u64 | 0, or 1 and kind u8 | since u64 | last u64 | number u64. */
+export function encodeRecord({ registrar, number, link, confirmedAt, trouble }: LedgerRecord): Uint8Array {
+  const writer = new Writer().bytes(registrar).u64(number).bytes(link).u64(confirmedAt)
+  if (trouble === undefined) return writer.u8(0).done()
+  writer.u8(1).u8(KINDS.indexOf(trouble.kind))
+  return writer.u64(trouble.since).u64(trouble.last).u64(trouble.number).done()
+}
+
+/** Undefined for nothing yet. */
+export function decodeRecord(bytes: Uint8Array): LedgerRecord | undefined {
+  return decode(bytes, (reader) => ({
+    registrar: reader.bytes(KEY_BYTES) as PublicKey,
+    number: reader.u64(),
+    link: reader.bytes(LINK_BYTES),
+    confirmedAt: reader.u64(),
+    trouble: reader.flag() ? readTrouble(reader) : undefined,
+  }))
+}
+
+function readTrouble(reader: Reader): LedgerTrouble {
+  const kind = KINDS[reader.u8()]
+  if (kind === undefined) reader.refuse()
+  return { kind: kind ?? "forked", since: reader.u64(), last: reader.u64(), number: reader.u64() }
+}
