@@ -6,6 +6,7 @@ import { HOUR_MS } from "../time-units.ts"
 import { ClientSessions, type SessionsSetup } from "./connection/sessions.ts"
 import type { ServerCertificate } from "./certificates.ts"
 import { guardReads } from "./limits/packet-size-guard.ts"
+import type { JournalFound } from "./queues/journal-file.ts"
 import type { JournalStats } from "./queues/journal.ts"
 import { ConnectionLimiter } from "./limits/limits.ts"
 import { HandshakeQueue } from "./connection/handshake-queue.ts"
@@ -51,6 +52,8 @@ export type Broker = {
   /** In the order of `listen`. */
   readonly ports: readonly number[]
   readonly stats: () => BrokerStats
+  /** What was in the journal's place at the start. */
+  readonly journalFound: JournalFound
   /** Presents another certificate of the same authority from now on; existing connections stay. */
   readonly renew: (certificate: ServerCertificate) => void
   /** Ends the connections of a device and drops its queue; `mayEnter` must say no to it already. */
@@ -110,7 +113,7 @@ export async function startBroker(setup: BrokerSetup): Promise<Broker> {
   }
   try {
     const ports = await Promise.all(listeners.map((listener) => listener.bind()))
-    return { ports, stats, renew, disconnect, close }
+    return { ports, stats, journalFound: offlineQueues.found, renew, disconnect, close }
   } catch (fault) {
     await close()
     throw fault

@@ -121,6 +121,7 @@ export const DEBUG_EVENTS = {
         "renamed",
         "revoked",
         "expelled",
+        "imported",
         "inviters",
         "authority",
       ),

@@ -28,7 +28,7 @@ export const MIN_BYTES = HEADER_BYTES + BOX_OVERHEAD + CHECKSUM_BYTES
 export const CONTENTS_MAX = 262_144
 export const SEALED_MAX = MIN_BYTES + CONTENTS_MAX
 /** The purpose of a file; one kind is never accepted as another. */
-export const PURPOSE = { identity: 1, registrar: 2, backup: 3 } as const
+export const PURPOSE = { identity: 1, registrar: 2, backup: 3, broker: 4 } as const
 const KEY_LABEL = utf8("mqttchat/1 sealed file")
 const CHECKSUM_LABEL = utf8("mqttchat/1 sealed file checksum")
 

@@ -17,22 +17,41 @@ const CHUNK_BYTES = 65_536
 const HEAD_BYTES = MIN_BYTES + KEY_BYTES
 const NONCE_REST = new Uint8Array(15)
 
+/** What a stream holds. One kind is never taken for another. */
+export type StreamKind = "backup" | "broker"
+
+const KINDS = {
+  backup: {
+    name: "a backup",
+    write: "mqttchat export FILE",
+    read: "mqttchat import FILE",
+    danger: "anyone who finds the file could be you",
+  },
+  broker: {
+    name: "an export of a broker",
+    write: "mqttchat broker export FILE",
+    read: "mqttchat broker import FILE",
+    danger: "anyone who finds the file could let anyone in",
+  },
+} as const
+
 /**
- * The bytes of a backup with these contents, in order. It holds only one chunk in memory. Fault
+ * The bytes of a sealed stream with these contents, in order. It holds only one chunk in memory. Fault
  * `usage` for an empty passphrase, or one of over 1024 bytes.
  */
 export async function* sealStream(
   contents: AsyncIterable<Uint8Array>,
   passphrase: string,
   random: Random,
+  kind: StreamKind = "backup",
 ): AsyncGenerator<Uint8Array> {
   if (passphrase === "") {
-    const message = "a backup needs a passphrase: without one, anyone who finds the file could be you"
-    throw new Fault("usage", message, "mqttchat export FILE")
+    const { name, danger, write } = KINDS[kind]
+    throw new Fault("usage", `${name} needs a passphrase: without one, ${danger}`, write)
   }
   const { lock, key } = await newPassphraseKey(passphrase, random)
   const streamKey = random(KEY_BYTES)
-  yield sealContents({ purpose: PURPOSE.backup, lock }, key, streamKey, random)
+  yield sealContents({ purpose: PURPOSE[kind], lock }, key, streamKey, random)
   const reader = new StreamReader(contents)
   let isLast = false
   for (let number = 0; !isLast; number++) {
@@ -43,20 +62,23 @@ export async function* sealStream(
   wipe(key, streamKey)
 }
 
-/** A backup whose header is valid. */
+/** A stream whose header is valid. */
 export type SealedStream = {
   /** The contents in pieces. Faults `refused` for another passphrase, `bad-data` if the rest was changed. */
   readonly unlock: (passphrase: string) => AsyncGenerator<Uint8Array>
 }
 
-/** Fault `bad-data` if it is not a backup, or its first bytes are damaged. `name` stands for it in messages. */
-export async function readStream(source: AsyncIterable<Uint8Array>, name: string): Promise<SealedStream> {
+/** Fault `bad-data` if it is of another kind, or its first bytes are damaged. `name` stands for it in messages. */
+export async function readStream(
+  source: AsyncIterable<Uint8Array>,
+  name: string,
+  kind: StreamKind = "backup",
+): Promise<SealedStream> {
   const reader = new StreamReader(source)
   const sealed = readSealed(await reader.read(HEAD_BYTES))
   const lock = sealed?.header.lock
-  if (sealed?.header.purpose !== PURPOSE.backup || lock?.kind !== "argon2id") {
-    throw new Fault("bad-data", `${name} is not a backup of mqttchat, or is damaged`, "mqttchat import FILE")
-  }
+  if (sealed?.header.purpose !== PURPOSE[kind] || lock?.kind !== "argon2id")
+    throw notOfKind(name, kind, sealed?.header.purpose)
   return {
     unlock: async function* (passphrase) {
       const key = await derivePassphraseKey(lock, passphrase)
@@ -70,6 +92,17 @@ export async function readStream(source: AsyncIterable<Uint8Array>, name: string
       wipe(streamKey)
     },
   }
+}
+
+function notOfKind(name: string, wanted: StreamKind, purpose: number | undefined): Fault {
+  const found = (["backup", "broker"] as const).find((kind) => PURPOSE[kind] === purpose)
+  if (found !== undefined && found !== wanted)
+    return new Fault(
+      "bad-data",
+      `${name} is ${KINDS[found].name}, not ${KINDS[wanted].name}`,
+      KINDS[found].read,
+    )
+  return new Fault("bad-data", `${name} is not ${KINDS[wanted].name}, or is damaged`, KINDS[wanted].read)
 }
 
 async function* openChunks(reader: StreamReader, key: Uint8Array, name: string): AsyncGenerator<Uint8Array> {

@@ -73,6 +73,7 @@ const EntrySchema = v.variant("kind", [
   v.strictObject({ kind: v.literal("renamed"), at: time, user: text, name: text }),
   v.strictObject({ kind: v.literal("revoked"), at: time, user: text, device: v.nullable(text) }),
   v.strictObject({ kind: v.literal("expelled"), at: time, device: text }),
+  v.strictObject({ kind: v.literal("imported"), at: time, id: text }),
   v.strictObject({ kind: v.literal("inviters"), at: time, members: v.boolean() }),
   v.strictObject({ kind: v.literal("authority"), at: time, pin: text }),
 ])

@@ -62,6 +62,8 @@ export type Entry =
   | { readonly kind: "revoked"; readonly at: number; readonly user: string; readonly device: string | null }
   /** The broker has ended the connection of a revoked device and dropped its queue. */
   | { readonly kind: "expelled"; readonly at: number; readonly device: string }
+  /** The broker goes on from an export on another disk. The id is new each time: what follows is a branch of its own. */
+  | { readonly kind: "imported"; readonly at: number; readonly id: string }
   | { readonly kind: "inviters"; readonly at: number; readonly members: boolean }
   /** From here on certificates are signed by the key with this pin (16 bytes, hex). */
   | { readonly kind: "authority"; readonly at: number; readonly pin: string }
@@ -182,6 +184,8 @@ export function applyEntry(state: MutableRegistryState, entry: Entry): void {
       return
     case "expelled":
       update(state.devices, entry.device, (device) => ({ ...device, disconnected: true }))
+      return
+    case "imported":
       return
     case "inviters":
       state.membersMayInvite = entry.members

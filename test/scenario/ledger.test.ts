@@ -33,6 +33,7 @@ describe.concurrent("the ledger of a broker", () => {
     await broker.stop()
     cutOff(alice, 1)
     const again = await startBroker(alice, "again")
+    await again.prints(/the ledger was cut off or put back: it had \d+ entries at [-\d]+ [:\d]+, and has \d+/)
     const found = await examine(bob)
     expect(found).toMatchObject({ code: 76, result: "bad" })
     expect(found.found).toContain("a shorter ledger of")

@@ -23,6 +23,13 @@ export type QueuedFrame = {
 
 const KIND = { subscribed: 1, unsubscribed: 2, forgotten: 3, queued: 4, settled: 5, seen: 6 } as const
 
+const KINDS: readonly (number | undefined)[] = Object.values(KIND)
+
+/** Whether a record can begin with this byte. */
+export function isRecordKind(byte: number | undefined): boolean {
+  return KINDS.includes(byte)
+}
+
 /** A session is a device id or the registrar's; a filter of ours is under 60 bytes. */
 const NAME_MAX_BYTES = 256
 

@@ -4,7 +4,7 @@ import { Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { syncFolder } from "../../fs/sync-folder.ts"
 import { writeAll } from "../../fs/write-all.ts"
-import { frameRecord, replay } from "./journal-file.ts"
+import { frameRecord, replay, type JournalFound } from "./journal-file.ts"
 import { discardNewFile, replaceFile, writeNewFile, type JournalFile } from "./journal-rewrite.ts"
 import type { JournalRecord } from "./journal-record.ts"
 
@@ -29,11 +29,11 @@ export type JournalStats = { readonly bytes: number; readonly rewrites: number }
  */
 export async function openJournal(path: string, state: JournalState): Promise<Journal> {
   try {
-    await replay(path, state.apply)
+    const found = await replay(path, state.apply)
     const newFile = await writeNewFile(path, state.snapshot())
     await replaceFile(path)
     await syncFolder(dirname(path))
-    return new Journal(path, state, newFile)
+    return new Journal(path, state, { ...newFile, found })
   } catch (cause) {
     throw cause instanceof Fault ? cause : faultOf(cause)
   }
@@ -64,7 +64,12 @@ export class Journal {
   #flushing: Promise<void> | undefined
   #broken: Fault | undefined
 
-  constructor(path: string, state: JournalState, { file, length }: JournalFile) {
+  /** What was there when it was opened. */
+  readonly found: JournalFound
+
+  constructor(path: string, state: JournalState, opened: JournalFile & { readonly found: JournalFound }) {
+    const { file, length, found } = opened
+    this.found = found
     this.#path = path
     this.#state = state
     this.#file = file

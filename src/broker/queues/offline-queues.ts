@@ -2,6 +2,7 @@ import { type Duplex, Readable } from "node:stream"
 import type { AedesPublishPacket, Client, PublishPacket, Subscription } from "aedes"
 import { takeMessageId } from "../aedes-internals.ts"
 import { type Journal, type JournalStats, openJournal } from "./journal.ts"
+import type { JournalFound } from "./journal-file.ts"
 import type { JournalRecord } from "./journal-record.ts"
 import { publishPacket } from "./publish-packet.ts"
 import { type Filter, isInbox, isPersisted, Queues, type QueuesStats, type Delivery } from "./queues.ts"
@@ -47,6 +48,11 @@ export class OfflineQueues {
 
   stats(): { queued: QueuesStats; journal: JournalStats } {
     return { queued: this.#queues.stats(), journal: this.#journal.stats() }
+  }
+
+  /** What was in the journal's place when it was opened. */
+  get found(): JournalFound {
+    return this.#journal.found
   }
 
   close(): Promise<void> {

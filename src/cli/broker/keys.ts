@@ -9,6 +9,7 @@ import { diskFault } from "../../fs/disk-fault.ts"
 import { needsPassphrase, openFile, sealFile } from "../../keystore/sealed-file.ts"
 import { decode, type Reader, Writer } from "../../wire/codec.ts"
 import { readText } from "../../wire/text.ts"
+import { descriptorFile } from "../profile/broker-descriptor.ts"
 import { ledgerFile, makeLedger } from "./ledger.ts"
 import type { Context } from "../terminal/context.ts"
 import { givenPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
@@ -34,31 +35,48 @@ export function brokerKeyTarget({ paths }: Pick<Context, "paths">) {
 export async function brokerKeys(context: Context, newAuthority = false): Promise<BrokerKeys> {
   const target = brokerKeyTarget(context)
   if (newAuthority) archive(target.path)
-  else refuseLoss(target.path, ledgerFile(context))
+  else refuseLoss(context, target.path, ledgerFile(context))
   if (!existsSync(target.path)) {
     await makeLedger(context)
     const keys = { authority: await makeAuthority(), registrarSecret: boxKeyPair(systemRandom).secretKey }
-    await sealFile(target, encode(keys), (await givenPassphrase(context)) ?? "", systemRandom)
+    await sealFile(target, encodeBrokerKeys(keys), (await givenPassphrase(context)) ?? "", systemRandom)
     return keys
   }
+  return (await openBrokerKeys(context)).keys
+}
+
+/** The keys that are there, and their passphrase: empty for none. Fault `no-profile` if there are none. */
+export async function openBrokerKeys(context: Context): Promise<OpenedKeys> {
+  const target = brokerKeyTarget(context)
   const passphrase = (await needsPassphrase(target)) ? await passphraseToOpen(context) : ""
   const { contents } = await openFile(target, passphrase, systemRandom)
-  const keys = decode(contents, read)
-  if (keys !== undefined) return keys
+  const keys = decodeBrokerKeys(contents)
+  if (keys !== undefined) return { keys, passphrase }
   throw new Fault("damaged-key-file", `${target.path} was written by another version of mqttchat`)
 }
 
+export type OpenedKeys = { readonly keys: BrokerKeys; readonly passphrase: string }
+
+export function decodeBrokerKeys(bytes: Uint8Array): BrokerKeys | undefined {
+  return decode(bytes, read)
+}
+
 /** An empty ledger was made for keys that were never written. */
-function refuseLoss(keys: string, ledger: string): void {
+function refuseLoss(context: Context, keys: string, ledger: string): void {
   const hasKeys = existsSync(keys)
   const hasLedger = existsSync(ledger)
-  const lost =
-    hasKeys && !hasLedger ? ledger : !hasKeys && hasLedger && statSync(ledger).size > 0 ? keys : undefined
-  if (lost === undefined) return
-  throw new Fault(
+  if (hasKeys && !hasLedger) throw gone(`${ledger} is`)
+  if (!hasKeys && hasLedger && statSync(ledger).size > 0) throw gone(`${keys} is`)
+  // The broker writes this one when it has both.
+  if (!hasKeys && !hasLedger && existsSync(descriptorFile(context.paths)))
+    throw gone(`${keys} and ${ledger} are`)
+}
+
+function gone(whatIs: string): Fault {
+  return new Fault(
     "damaged-key-file",
-    `${lost} is gone, and the other files of the broker are of no use without it`,
-    "restore a copy of it, or start again with: mqttchat broker --new-authority; everyone then needs a new invitation",
+    `${whatIs} gone, and the other files of the broker are of no use without`,
+    "restore a copy, or start again with: mqttchat broker --new-authority; everyone then needs a new invitation",
   )
 }
 
@@ -72,7 +90,7 @@ function archive(path: string): void {
 }
 
 /** version u8 = 1 | certificate and key of the authority, each u16 length and PEM | registrar's box secret 32. */
-function encode({ authority, registrarSecret }: BrokerKeys): Uint8Array {
+export function encodeBrokerKeys({ authority, registrarSecret }: BrokerKeys): Uint8Array {
   const writer = new Writer().u8(VERSION)
   writer.lv16(Buffer.from(authority.caCertificate)).lv16(Buffer.from(authority.caKey))
   return writer.bytes(registrarSecret).done()

@@ -59,6 +59,8 @@ function describe(state: RegistryState, entry: Entry): SafeText {
       return revocation(state, entry)
     case "expelled":
       return safe`the broker ended ${deviceOf(entry.device)} of ${ownerOf(state, entry.device)}`
+    case "imported":
+      return safe`the broker was imported from an export`
     case "inviters":
       return entry.members ? safe`members may invite` : safe`only the operator may invite`
     case "authority":

@@ -2,6 +2,9 @@ import { join } from "node:path"
 import type { Ledger } from "../../registrar/ledger.ts"
 import type { Context } from "../terminal/context.ts"
 
+/** The queues of the embedded broker, in its folder. */
+export const JOURNAL_FILE = "queues.journal"
+
 export function ledgerFile({ paths }: Pick<Context, "paths">): string {
   return join(paths.broker, "registrar.ledger")
 }

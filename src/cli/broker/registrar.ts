@@ -18,6 +18,7 @@ import {
 import { failpointOf } from "../profile/failpoint.ts"
 import { stateFields } from "../debug/debug-connect.ts"
 import type { Context } from "../terminal/context.ts"
+import { completeImport } from "./import-folder.ts"
 import { serveAdmin } from "./admin-rpc.ts"
 import type { AdminContext } from "../../registrar/admin/handlers.ts"
 
@@ -31,6 +32,7 @@ export function holdBrokerLock({ paths, lifetime, profile }: Context): void {
     throw new Fault("exists", message, "mqttchat pair")
   }
   lifetime.defer(lock.release)
+  completeImport(paths)
 }
 
 /** False for a revoked device and for an unknown one: a ledger restored from an old copy may lack its revocation. */

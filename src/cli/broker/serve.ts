@@ -12,7 +12,8 @@ import { REGISTRAR_ID } from "../../wire/access-rules.ts"
 import { display, safe } from "../../wire/text.ts"
 import { type BrokerKeys, brokerKeys } from "./keys.ts"
 import { type BrokerDescriptor, readBrokerDescriptor } from "../profile/broker-descriptor.ts"
-import { holdLedger } from "./ledger.ts"
+import { LastRunKeeper, readLastRun, reportFiles, reportQueues } from "./last-run.ts"
+import { holdLedger, JOURNAL_FILE } from "./ledger.ts"
 import { reporter } from "./status.ts"
 import type { Context } from "../terminal/context.ts"
 import { firewallHint } from "./firewall.ts"
@@ -63,16 +64,23 @@ export async function serveBroker(context: Context, options: BrokerOptions): Pro
   const { paths, lifetime } = context
   makePrivateFolder(paths.broker)
   holdBrokerLock(context)
+  const lastRun = readLastRun(paths)
   const keys = await brokerKeys(context, options.newAuthority)
   const previous = readBrokerDescriptor(paths)
   const bindAddress = await chooseBindAddress(context, options, previous && bindAddressOf(previous))
   const port = options.port ?? previous?.address.port ?? DEFAULT_PORT
   const ledger = await holdLedger(context)
+  reportFiles(context, ledger, lastRun)
+  const lastRunKeeper = new LastRunKeeper(context, ledger)
+  lifetime.defer(() => lastRunKeeper.stop())
+  await lastRunKeeper.begin(lastRun)
   const broker = await startEmbeddedBroker(context, keys, { bindAddress, port, ledger, options })
   lifetime.defer(broker.close)
+  reportQueues(context, broker, ledger, lastRun)
   if (options.metrics !== undefined) await startMetrics(context, broker, options.metrics)
   const at = { bindAddress, port: broker.ports[0] ?? port, broker, ledger }
   const descriptor = await startEmbeddedRegistrar(context, keys, at)
+  await lastRunKeeper.start(broker)
   printBroker(context, descriptor, broker)
   await context.out.lost
 }
@@ -115,7 +123,7 @@ async function startEmbeddedBroker(
     ...(await makeCertificate()),
     ca: caCertificate,
     clientCa: caCertificate,
-    journalPath: join(context.paths.broker, "queues.journal"),
+    journalPath: join(context.paths.broker, JOURNAL_FILE),
     registrarId: REGISTRAR_ID,
     guestLimits: GUEST_LIMITS,
     limits: limitsFor(options.perAddress),

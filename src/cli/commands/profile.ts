@@ -2,6 +2,7 @@ import { type Command, Option } from "commander"
 import type { DoctorOptions } from "../profile/doctor.ts"
 import type { InitOptions } from "../profile/init.ts"
 import { addExternalBrokers } from "./external-brokers.ts"
+import { addBrokerBackups } from "./backup.ts"
 import { addAdmin } from "./broker.ts"
 import { connections, port } from "./option-parsers.ts"
 import type { PairOptions } from "../contacts/pair.ts"
@@ -102,6 +103,7 @@ export function addBroker(program: Command, start: Start): void {
     .description("show connections, queues, rates and certificates of the running broker")
     .action(() => start(async (context) => (await import("../broker/status.ts")).brokerStatus(context)))
   addAdmin(broker, start)
+  addBrokerBackups(broker, start)
   addExternalBrokers(broker, start)
 }
 

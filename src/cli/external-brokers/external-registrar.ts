@@ -10,6 +10,7 @@ import type { Connect } from "../../transport/transport.ts"
 import { formatAddress, parseAddress, parseAddresses } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import { brokerKeys } from "../broker/keys.ts"
+import { LastRunKeeper, readLastRun, reportFiles } from "../broker/last-run.ts"
 import { holdLedger } from "../broker/ledger.ts"
 import { type BrokerDescriptor, proofOf } from "../profile/broker-descriptor.ts"
 import type { Context } from "../terminal/context.ts"
@@ -49,8 +50,12 @@ export async function serveRegistrar(context: Context, options: ExternalRegistra
   }
   makePrivateFolder(context.paths.broker)
   holdBrokerLock(context)
+  const lastRun = readLastRun(context.paths)
   const keys = await brokerKeys(context, options.newAuthority)
   const ledger = await holdLedger(context)
+  reportFiles(context, ledger, lastRun)
+  const lastRunKeeper = new LastRunKeeper(context, ledger)
+  context.lifetime.defer(() => lastRunKeeper.stop())
   const { pinOf } = await import("../../broker/certificates.ts")
   const pin = pinOf(keys.authority.caCertificate)
   const nodes = { address, ...(others.length === 0 ? {} : { others }) }
@@ -66,6 +71,7 @@ export async function serveRegistrar(context: Context, options: ExternalRegistra
   const { publicKey } = registrar
   const descriptor: BrokerDescriptor = { ...nodes, ...proof, ...(guests && { guests }), registrar: publicKey }
   await serveOperator(context, registrar, descriptor)
+  await lastRunKeeper.start()
   printRunning(context, formatAddress(address))
   return await new Promise<never>(() => undefined)
 }

@@ -104,7 +104,7 @@ export function readOperatorInvitation(paths: ProfilePaths): StoredCredential | 
   return bytes === undefined ? undefined : { kind: "invitation", bytes: new Uint8Array(bytes) }
 }
 
-function descriptorFile({ broker }: ProfilePaths): string {
+export function descriptorFile({ broker }: Pick<ProfilePaths, "broker">): string {
   return join(broker, "address.json")
 }
 

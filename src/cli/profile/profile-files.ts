@@ -17,7 +17,8 @@ export function profileFiles(paths: ProfilePaths, brokerToo: boolean): readonly 
   const own = [database, settings, socket, apiToken].flatMap(withCompanions)
   const staleFiles = withCompanions(lock).filter((path) => path !== lock)
   const broker = brokerToo ? brokerFiles(paths) : []
-  const isKey = (path: string): boolean => dirname(path) === paths.broker && path.includes("broker.key")
+  const folders = brokerFolders(paths)
+  const isKey = (path: string): boolean => folders.includes(dirname(path)) && path.includes("broker.key")
   return [
     ...[...withCompanions(keyFile), ...broker.filter(isKey)].map((path) => ({ path, isKey: true })),
     ...[...own, ...staleFiles, ...broker.filter((path) => !isKey(path))].map((path) => ({
@@ -27,9 +28,17 @@ export function profileFiles(paths: ProfilePaths, brokerToo: boolean): readonly 
   ]
 }
 
-function brokerFiles({ broker, brokerSocket, brokerLock }: ProfilePaths): readonly string[] {
+/** That of the broker, and those that an import kept or left next to it. */
+export function brokerFolders({ broker }: ProfilePaths): readonly string[] {
+  return withCompanions(broker).filter(isFolder)
+}
+
+function brokerFiles(paths: ProfilePaths): readonly string[] {
+  const { brokerSocket, brokerLock } = paths
   const staleFiles = withCompanions(brokerLock).filter((path) => path !== brokerLock)
-  const inFolder = listFolder(broker).map((name) => join(broker, name))
+  const inFolder = brokerFolders(paths).flatMap((folder) =>
+    listFolder(folder).map((name) => join(folder, name)),
+  )
   return [...inFolder, ...withCompanions(brokerSocket), ...staleFiles].filter((path) => !isFolder(path))
 }
 

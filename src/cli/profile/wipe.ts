@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { Fault } from "../../errors.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { display, safe } from "../../wire/text.ts"
-import { type ProfileFile, profileFiles, listFolder } from "./profile-files.ts"
+import { brokerFolders, type ProfileFile, profileFiles, listFolder } from "./profile-files.ts"
 import type { Context } from "../terminal/context.ts"
 import { failpointOf } from "./failpoint.ts"
 import { overwriteFile, removeEmptyFolder, removeFile } from "./erase.ts"
@@ -80,8 +80,8 @@ function eraseAll({ out, env }: Context, found: readonly ProfileFile[]): void {
 
 /** Other files in these folders are not ours and stay. */
 function clearFolders({ paths, out }: Context, brokerToo: boolean): void {
-  const { root, settings, broker } = paths
-  if (brokerToo) removeEmptyFolder(broker)
+  const { root, settings } = paths
+  if (brokerToo) for (const folder of brokerFolders(paths)) removeEmptyFolder(folder)
   for (const folder of new Set([root, dirname(settings)])) {
     removeEmptyFolder(folder)
     for (const name of listFolder(folder)) out.warn(safe`left where it is: ${display(join(folder, name))}`)

@@ -72,7 +72,7 @@ export function groupDigits(hex: string): SafeText {
 }
 
 /** `1 contact`, `2 contacts`. */
-export function countOf(number: number, thing: "contact" | "message"): SafeText {
+export function countOf(number: number, thing: "contact" | "message" | "user"): SafeText {
   return safe`${number} ${display(number === 1 ? thing : `${thing}s`)}`
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { Fault } from "../../errors.ts"
-import { readText, safe } from "../../wire/text.ts"
+import { readText, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "./context.ts"
 import { firstLineOf } from "./passphrase-command.ts"
 import { readFd, readSmallFile } from "./input.ts"
@@ -58,6 +58,33 @@ export async function newPassphrase(context: Context, flag: string): Promise<str
     if (first === again) return first
     context.out.warn(safe`the two passphrases are not the same; once more, from the start`)
   }
+}
+
+/** What decides the passphrase of a backup. */
+type BackupPassphrase = {
+  /** A file with one of its own. */
+  readonly file: string | undefined
+  /** That of the keys, if they were just opened with one. */
+  readonly known: string
+  /** What it is a backup of. */
+  readonly what: SafeText
+}
+
+/** The passphrase of a new backup: its own, else the one that was given, else asked twice. */
+export async function newBackupPassphrase(
+  context: Context,
+  { file, known, what }: BackupPassphrase,
+): Promise<string> {
+  if (file !== undefined) return (await givenPassphrase({ ...context, passphrase: { file } })) ?? ""
+  // A descriptor can be read once.
+  const given = hasPassphrase(context) && known !== "" ? known : await givenPassphrase(context)
+  if (given !== undefined) return given
+  const flag = `--backup-passphrase-file FILE, ${PASSPHRASE_FLAG}`
+  const first = await askSecret(context, { message: safe`Passphrase for ${what}:`, flag })
+  if (first === "") return first
+  const again = await askSecret(context, { message: safe`The same again:`, flag })
+  if (first !== again) throw new Fault("usage", "the two passphrases are not the same", "try again")
+  return first
 }
 
 /** The file in which systemd hands a passphrase over, if it does. */
