@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { clearScreenDown, createInterface, cursorTo, type Interface, type Key } from "node:readline"
-import { safe, type SafeText } from "../../wire/text.ts"
+import type { SafeText } from "../../wire/text.ts"
 import { editAtDumbTerminal, isDumbTerminal, setLine } from "./dumb-terminal.ts"
 
 /** Rows wait while you type, so that a screen reader is not interrupted, but no longer than this. */
