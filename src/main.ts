@@ -37,6 +37,10 @@ function reportBug(cause: unknown): void {
 keepMemoryOutOfCores()
 endByHangUp()
 // Node ends with 0 when nothing is left to wait for, also in the middle of a command.
-process.exitCode = BUG
+const endAsBug = (): void => void (process.exitCode = BUG)
+process.once("exit", endAsBug)
 process.on("uncaughtException", reportBug)
-main(process.argv.slice(2)).then((code) => (process.exitCode = code), reportBug)
+main(process.argv.slice(2)).then((code) => {
+  process.off("exit", endAsBug)
+  process.exitCode = code
+}, reportBug)
