@@ -50,6 +50,8 @@ export class Fault extends Error {
 
 /** The code of an error: a server that shows no certificate with the pinned key. It is another broker. */
 export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
+/** Ours as well: a server ended the connection at the first bytes of TLS, so it may have none. */
+export const ENDED_HANDSHAKE = "ERR_MQTTCHAT_ENDED_HANDSHAKE"
 
 /** The error code of Node, OpenSSL, the operating system or mqtt.js, if there is one. */
 export function codeOf(error: unknown): string | number | undefined {

@@ -27,7 +27,7 @@ const endpoint = {
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
 }
 
-const BrokerSchema = v.strictObject({
+const BrokerFields = v.strictObject({
   ...endpoint,
   /** Its other nodes. */
   others: v.exactOptional(v.pipe(v.array(v.strictObject(endpoint)), v.minLength(1), v.maxLength(OTHERS_MAX))),
@@ -42,12 +42,23 @@ const BrokerSchema = v.strictObject({
       anchor: v.exactOptional(v.pipe(v.string(), v.maxLength(ANCHOR_MAX))),
     }),
     v.strictObject({ kind: v.literal("name") }),
+    /** Without TLS, as the user asked for. */
+    v.strictObject({ kind: v.literal("insecure") }),
   ]),
   /** The registrar's X25519 key, 32 bytes as base64url. */
   registrar: v.exactOptional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/))),
   /** The protocol that worked last. */
   mqttVersion: v.exactOptional(v.picklist([4, 5])),
 })
+
+/** A registrar gives certificates, which a client can show in TLS only. */
+const BrokerSchema = v.pipe(
+  BrokerFields,
+  v.check(
+    ({ trust, registrar }) => trust.kind !== "insecure" || registrar === undefined,
+    "a broker without TLS has no registrar",
+  ),
+)
 
 const SettingsSchema = v.strictObject({
   name: v.pipe(v.string(), v.minLength(1), v.maxLength(NAME_MAX)),

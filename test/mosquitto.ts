@@ -27,6 +27,8 @@ export type MosquittoKind =
   | "accounts"
   /** The same accounts on the plain port, without TLS. */
   | "plain"
+  /** The plain port, without TLS, accounts or an access list. */
+  | "anonymous"
 
 export type Mosquitto = {
   readonly port: number
@@ -125,11 +127,15 @@ function configuration(kind: MosquittoKind, folder: string, port: number, guestP
   if (kind === "dynamic") return dynamicConfiguration(folder, port, guestPort)
   return [
     `listener ${String(port)} 127.0.0.1`,
-    ...(kind === "plain" ? [] : [`certfile ${folder}/server.crt`, `keyfile ${folder}/server.key`]),
+    ...(kind === "plain" || kind === "anonymous"
+      ? []
+      : [`certfile ${folder}/server.crt`, `keyfile ${folder}/server.key`]),
     "set_tcp_nodelay true",
     "persistence true",
     `persistence_location ${folder}/`,
-    ...(kind === "open" ? ["allow_anonymous true"] : [`password_file ${folder}/passwords`]),
+    ...(kind === "open" || kind === "anonymous"
+      ? ["allow_anonymous true"]
+      : [`password_file ${folder}/passwords`]),
   ].join("\n")
 }
 

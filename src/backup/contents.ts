@@ -2,7 +2,7 @@ import { utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto
 import { KEY_BYTES } from "../crypto/sizes.ts"
 import { readCredential, writeCredential, type StoredCredential } from "../keystore/credential.ts"
 import type { ContactRecord, MessageRecord } from "../store/records.ts"
-import { ADDRESSES_BYTES_MAX, decodeProof, encodeProof, PIN_BYTES, type BrokerProof } from "../wire/access.ts"
+import { ADDRESSES_BYTES_MAX, encodeProof, readProof, type BrokerProof } from "../wire/access.ts"
 import {
   formatAddress,
   formatAddresses,
@@ -126,7 +126,7 @@ function readProfile(reader: Reader): BackupProfile {
   return { signSecret, boxSecret, name, broker, credential }
 }
 
-/** proof 16 | addresses | guests' address or empty | registrar's key 32 after a u8 of 0 or 1. */
+/** proof | addresses | guests' address or empty | registrar's key 32 after a u8 of 0 or 1. */
 function writeBroker(writer: Writer, { nodes, guests, proof, registrar }: BackupBroker): void {
   writer.bytes(encodeProof(proof)).text(formatAddresses(nodes))
   writer.text(guests === undefined ? "" : formatAddress(guests))
@@ -135,14 +135,17 @@ function writeBroker(writer: Writer, { nodes, guests, proof, registrar }: Backup
 }
 
 function readBroker(reader: Reader): BackupBroker | undefined {
-  const proof = decodeProof(reader.bytes(PIN_BYTES))
+  const proof = readProof(reader)
   const nodeAddresses = reader.text(ADDRESSES_BYTES_MAX)
   const guestAddress = reader.text(ADDRESSES_BYTES_MAX)
   const registrar = reader.flag() ? (reader.bytes(KEY_BYTES) as PublicKey) : undefined
   const nodes = parseAddresses(nodeAddresses)
   const guests = guestAddress === "" ? undefined : parseAddress(guestAddress)
   const isCanonical = nodes !== undefined && formatAddresses(nodes) === nodeAddresses
-  if (!isCanonical || (guests === undefined ? "" : formatAddress(guests)) !== guestAddress) {
+  // A registrar gives certificates, which need TLS.
+  const isContradiction = proof.kind === "insecure" && registrar !== undefined
+  const isGuestsCanonical = (guests === undefined ? "" : formatAddress(guests)) === guestAddress
+  if (!isCanonical || !isGuestsCanonical || isContradiction) {
     reader.refuse()
     return undefined
   }

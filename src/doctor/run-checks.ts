@@ -113,6 +113,10 @@ function* connectionFindings(
   yield findingOf(connection.CLOCK, connection.judgeClock(now(), { server, device, newest }))
   yield findingOf(connection.NAME, connection.judgeName(view))
   yield findingOf(connection.TCP, connection.judgeTcp(view, isHere))
+  if (target.trust.kind === "insecure") {
+    yield findingOf(connection.TLS, connection.judgeNoTls(view))
+    return
+  }
   yield findingOf(connection.TLS, connection.judgeTls(view))
   yield findingOf(connection.PIN, connection.judgePin(view, target.trust.kind === "pin" ? "pin" : "name"))
   yield findingOf(connection.CERTIFICATE, connection.judgeCertificate(server, now(), isHere))

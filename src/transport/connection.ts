@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls"
+import type { Socket } from "node:net"
 
 import type { IPublishPacket } from "mqtt"
 
@@ -21,7 +21,7 @@ const READ_AHEAD = 16
 const PUBACK = [0x40, 2] as const
 
 export type ConnectionSetup = {
-  readonly socket: TLSSocket
+  readonly socket: Socket
   readonly clientId: string
   readonly credential: Credential
   /** The broker keeps nothing of this connection when it ends. */

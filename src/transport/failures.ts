@@ -1,4 +1,4 @@
-import { codeOf, Fault, PIN_MISMATCH } from "../errors.ts"
+import { codeOf, ENDED_HANDSHAKE, Fault, PIN_MISMATCH } from "../errors.ts"
 import type { BrokerAddress, Credential } from "./transport.ts"
 
 /** Why a connection ended, and whether trying again can help. */
@@ -7,6 +7,7 @@ export type Failure = { readonly permanent: boolean; readonly fault: Fault }
 /** Our own codes, in addition to those of Node and OpenSSL. */
 export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
 export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
+const ENDED_WITHOUT_TLS = "ERR_MQTTCHAT_ENDED_WITHOUT_TLS"
 
 type Row = { permanent: boolean; code: "unavailable" | "refused" | "protocol"; text: string; hint?: string }
 
@@ -63,6 +64,14 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   EAI_AGAIN: unavailable("cannot be looked up: no name service"),
   [NO_ANSWER]: unavailable("does not answer"),
   [TOO_LARGE]: unavailable("sent a packet over the limit"),
+  [ENDED_HANDSHAKE]: {
+    ...unavailable("ended the connection at the first bytes of TLS"),
+    hint: "check the port: 8883 is usual; 1883 is usual for MQTT without TLS",
+  },
+  [ENDED_WITHOUT_TLS]: {
+    ...unavailable("ended the connection at the first bytes of MQTT without TLS"),
+    hint: "check the port: 1883 is usual for MQTT without TLS; if it has TLS, leave out --insecure-transport",
+  },
 
   [PIN_MISMATCH]: UNTRUSTED,
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
@@ -131,6 +140,13 @@ export function failureOf(error: unknown, address: BrokerAddress, credential?: C
   const row = found === WRONG_ACCOUNT && credential === "device" ? NOT_ADMITTED : found
   const message = `the broker at ${address.host}:${address.port} ${row.text}`
   return { permanent: row.permanent, fault: new Fault(row.code, message, row.hint, error) }
+}
+
+/** A server of TLS ends a connection without TLS at its first packet; some send bytes first that are not MQTT. */
+export function endedWithoutTls(error: unknown): unknown {
+  const code = codeOf(error)
+  if (code !== undefined && code !== "ECONNRESET") return error
+  return Object.assign(new Error("ended before CONNACK", { cause: error }), { code: ENDED_WITHOUT_TLS })
 }
 
 /** CONNACK 1 (3.1.1) and 132 (5): not this version of MQTT. */

@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls"
+import type { Socket } from "node:net"
 
 import type { IClientOptions, IConnackPacket } from "mqtt"
 import mqttClient from "mqtt/lib/client"
@@ -19,7 +19,7 @@ export type MqttClient = InstanceType<typeof ClientClass>
 export type Connack = IConnackPacket
 
 export type ClientSetup = {
-  readonly socket: TLSSocket
+  readonly socket: Socket
   readonly clientId: string
   readonly credential: Credential
   /** The broker forgets the session that it may have, and starts a new one. */

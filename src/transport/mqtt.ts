@@ -5,7 +5,7 @@ import { Fault } from "../errors.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { retryDelay } from "./backoff.ts"
 import { Connection } from "./connection.ts"
-import { failureOf, type Failure } from "./failures.ts"
+import { endedWithoutTls, failureOf, type Failure } from "./failures.ts"
 import { Subscriptions } from "./subscriptions.ts"
 import type {
   BrokerAddress,
@@ -27,12 +27,17 @@ const STABLE_MS = 10_000
 const JITTER_STEPS = 1_000
 
 /**
- * A link over MQTT 5 or 3.1.1 and TLS 1.3 that stays up until it is closed or permanently refused. Throws a Fault
- * `bug` for a target that would show a credential to an unproven broker.
+ * A link over MQTT 5 or 3.1.1, and TLS 1.3 unless the target is without, that stays up until it is closed or permanently
+ * refused. Throws a Fault `bug` for a target that would show a credential to an unproven broker, or a certificate
+ * without TLS.
  */
 export const connectMqtt: Connect = (target, events) => {
-  if (target.trust.kind === "unproven" && target.credential.kind !== "guest") {
+  const { trust, credential } = target
+  if (trust.kind === "unproven" && credential.kind !== "guest") {
     throw new Fault("bug", "a credential was meant for a broker that has not proven itself")
+  }
+  if (trust.kind === "insecure" && credential.kind === "device") {
+    throw new Fault("bug", "a certificate was meant for a connection without TLS")
   }
   return new MqttTransport(target, events)
 }
@@ -139,7 +144,9 @@ class MqttTransport implements Transport {
     const { address, tlsCache } = node
     try {
       const { error, opened } = await this.#tryVersions(node)
-      return { ...failureOf(error, address, this.#target.credential.kind), opened }
+      const { trust, credential } = this.#target
+      const isPlain = !opened && trust.kind === "insecure"
+      return { ...failureOf(isPlain ? endedWithoutTls(error) : error, address, credential.kind), opened }
     } catch (error) {
       tlsCache.session = undefined
       return { ...failureOf(error, address), opened: false }

@@ -93,7 +93,7 @@ async function withoutTls(address: BrokerAddress, why: Fault): Promise<Probe> {
   if (code === OTHER_VERSION) return { kind: "unusable", why: notUsable(address, OLDER_TLS) }
   switch (await protocolInClear(address)) {
     case "mqtt":
-      return { kind: "unusable", why: notUsable(address, "MQTT without TLS") }
+      return { kind: "unusable", why: hasNoTls(address) }
     case "http":
       return { kind: "unusable", why: notUsable(address, "HTTP") }
     case "tls":
@@ -126,6 +126,12 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "ETIMEDOUT",
 ])
+
+/** The user decides: nothing is used without TLS unless they say so. */
+function hasNoTls(address: BrokerAddress): Fault {
+  const { code, message, hint } = notUsable(address, "MQTT without TLS")
+  return new Fault(code, message, `${hint}; if you want it without TLS, add --insecure-transport`)
+}
 
 function notUsable(address: BrokerAddress, what: string): Fault {
   const hint = "use the port of MQTT over TLS 1.3, usually 8883"

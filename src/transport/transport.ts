@@ -16,6 +16,8 @@ export type Trust =
     }
   /** A publicly trusted certificate, checked by name. */
   | { readonly kind: "name" }
+  /** Not at all: MQTT without TLS, which the user asked for. Everything but the content of messages is open to the network. */
+  | { readonly kind: "insecure" }
   /** Not yet: a newcomer's first connection, good for a PAKE and for nothing else. The chain is kept to check the pin against. */
   | { readonly kind: "unproven" }
 

@@ -1,12 +1,13 @@
 import { X509Certificate } from "node:crypto"
-import { isIP } from "node:net"
+import { connect as connectTcp, isIP, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
 import { PIN_MISMATCH } from "../errors.ts"
 import { boundedLookup } from "./bounded-lookup.ts"
-import { failureOf, NO_ANSWER } from "./failures.ts"
+import { established } from "./established.ts"
+import { failureOf } from "./failures.ts"
 import { isAnnounced } from "./nodes.ts"
 import { pinOf } from "./pin.ts"
 import { chainOf, checkPinnedServer } from "./server-identity.ts"
@@ -23,25 +24,42 @@ const LOOKUP = boundedLookup()
 const UNCHECKED: ConnectionOptions = { rejectUnauthorized: false, ca: [] }
 
 /** A connection that is as proven as its target asked for. */
-export type ProvenSocket = {
-  readonly socket: TLSSocket
-  /** DER of each certificate shown, leaf first; empty on a resumed session. */
+export type ProvenSocket<S extends Socket = Socket> = {
+  readonly socket: S
+  /** DER of each certificate shown, leaf first; empty on a resumed session and without TLS. */
   readonly chain: readonly Buffer[]
+}
+
+export type TlsTarget = Omit<ConnectTarget, "trust"> & {
+  readonly trust: Exclude<Trust, { kind: "insecure" }>
 }
 
 /** What one link keeps between its connections: the pinned certificate and a TLS session made under it. */
 export type TlsCache = { anchor: string | undefined; session: Buffer | undefined }
 
-/**
- * Opens TLS 1.3 to the broker. With a pin, the one certificate whose key matches is the only anchor, with chain, dates
- * and purpose checked by OpenSSL, and the host name only where it counts (server-identity.ts); where none is known yet, or the known one does not prove this server, a
- * connection that carries no credential fetches the chain first. Rejects with the errors that `failureOf` reads.
- */
+/** Opens the connection that the target asks for: TLS 1.3, or TCP alone where the user chose a broker without TLS. */
 export async function openSocket(
-  target: ConnectTarget,
+  { trust, ...target }: ConnectTarget,
   tlsCache: TlsCache,
   signal: AbortSignal,
 ): Promise<ProvenSocket> {
+  if (trust.kind !== "insecure") return openTlsSocket({ ...target, trust }, tlsCache, signal)
+  const { host, port } = target.address
+  const socket = connectTcp({ host, port, ...lookupOf(host) })
+  return { socket: await established(socket, "connect", { signal, timeout: timeoutOf(target) }), chain: [] }
+}
+
+/**
+ * Opens TLS 1.3 to the broker. With a pin, the one certificate whose key matches is the only anchor, with chain, dates
+ * and purpose checked by OpenSSL, and the host name only where it counts (server-identity.ts); where none is known yet,
+ * or the known one does not prove this server, a connection that carries no credential fetches the chain first. Rejects
+ * with the errors that `failureOf` reads.
+ */
+export async function openTlsSocket(
+  target: TlsTarget,
+  tlsCache: TlsCache,
+  signal: AbortSignal,
+): Promise<ProvenSocket<TLSSocket>> {
   const { trust, credential } = target
   const address = { ...target.address, timeout: timeoutOf(target) }
   switch (trust.kind) {
@@ -62,7 +80,7 @@ type Pin = Extract<Trust, { kind: "pin" }>
 /** An address, and how long it may take until the TLS handshake is done. */
 type TimedAddress = BrokerAddress & { readonly timeout: number }
 
-function timeoutOf({ others = [] }: ConnectTarget): number {
+function timeoutOf({ others = [] }: Pick<ConnectTarget, "others">): number {
   return others.length === 0 ? HANDSHAKE_MS : HANDSHAKE_OF_SEVERAL_MS
 }
 
@@ -134,12 +152,12 @@ async function findAnchor(address: TimedAddress, pin: Uint8Array, signal: AbortS
 }
 
 /** Tickets of a verified connection only, and only within this link: they skip the checks that it has passed. */
-function keepSession(socket: TLSSocket, tlsCache: TlsCache): ProvenSocket {
+function keepSession(socket: TLSSocket, tlsCache: TlsCache): ProvenSocket<TLSSocket> {
   socket.on("session", (session) => (tlsCache.session = session))
   return provenSocket(socket)
 }
 
-function provenSocket(socket: TLSSocket): ProvenSocket {
+function provenSocket(socket: TLSSocket): ProvenSocket<TLSSocket> {
   return { socket, chain: chainOf(socket.getPeerCertificate(true)) }
 }
 
@@ -149,37 +167,18 @@ function handshake(
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   const name = isIP(host) === 0 ? { servername: host } : {}
-  const lookup = isAnnounced(host) ? { lookup: LOOKUP } : {}
-  return new Promise((resolve, reject) => {
-    const socket = connectTls({
-      ...options,
-      ...name,
-      ...lookup,
-      host,
-      port,
-      minVersion: "TLSv1.3",
-      ALPNProtocols: ["mqtt"],
-    })
-    const onAbort = () => socket.destroy(new Error("the link was closed"))
-    const onTimeout = () =>
-      socket.destroy(Object.assign(new Error("no TLS handshake in time"), { code: NO_ANSWER }))
-    const cleanUp = () => {
-      socket.setTimeout(0)
-      // the listener of errors stays: one that comes before the next listener must not end the process
-      socket.off("close", onClose).off("timeout", onTimeout)
-      signal.removeEventListener("abort", onAbort)
-    }
-    const onClose = () => reject(new Error("closed during the TLS handshake"))
-    // the signal is the link's, which outlives thousands of attempts
-    socket.once("close", () => signal.removeEventListener("abort", onAbort))
-    socket.setNoDelay(true)
-    socket.setTimeout(timeout)
-    socket.on("error", reject).on("close", onClose).on("timeout", onTimeout)
-    socket.once("secureConnect", () => {
-      cleanUp()
-      resolve(socket)
-    })
-    if (signal.aborted) onAbort()
-    else signal.addEventListener("abort", onAbort)
+  const tls = connectTls({
+    ...options,
+    ...name,
+    ...lookupOf(host),
+    host,
+    port,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: ["mqtt"],
   })
+  return established(tls, "secureConnect", { signal, timeout })
+}
+
+function lookupOf(host: string): { readonly lookup?: typeof LOOKUP } {
+  return isAnnounced(host) ? { lookup: LOOKUP } : {}
 }

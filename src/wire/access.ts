@@ -9,11 +9,14 @@ const USERNAME_BYTES_MAX = 256
 const PASSWORD_BYTES_MAX = 1024
 /** Five hosts of 253 characters, brackets, ports and commas. */
 export const ADDRESSES_BYTES_MAX = 1400
-const NOT_PINNED = new Uint8Array(PIN_BYTES)
 const TYPE = { none: 0, invitation: 1, account: 2 } as const
+const PROOF = { name: 0, pin: 1, insecure: 2 } as const
 
-/** How the broker proves itself: the pin of its authority's key, or a publicly trusted certificate. */
-export type BrokerProof = { readonly kind: "pin"; readonly pin: Uint8Array } | { readonly kind: "name" }
+/** How a broker with TLS proves itself: the pin of its authority's key, or a publicly trusted certificate. */
+export type TlsProof = { readonly kind: "pin"; readonly pin: Uint8Array } | { readonly kind: "name" }
+
+/** How the broker proves itself, or that it does not: it is reached without TLS. */
+export type BrokerProof = TlsProof | { readonly kind: "insecure" }
 
 /** The credential that a newcomer gets for the owner's broker. */
 export type Entry =
@@ -32,7 +35,7 @@ export type Access = {
   readonly members?: Addresses
 }
 
-/** Pin 16 (zeros: checked by name) | type | length u16 | data | perhaps the members' addresses [W-42]. */
+/** Proof | type | length u16 | data | perhaps the members' addresses [W-42]. */
 export function encodeAccess({ proof, entry, members }: Access): Uint8Array {
   const writer = new Writer().bytes(encodeProof(proof)).u8(TYPE[entry.kind])
   return writer.lv16(encodeEntry(entry)).bytes(encodeMembers(members)).done()
@@ -40,11 +43,12 @@ export function encodeAccess({ proof, entry, members }: Access): Uint8Array {
 
 export function decodeAccess(bytes: Uint8Array): Access | undefined {
   return decode(bytes, (reader) => {
-    const proof = decodeProof(reader.bytes(PIN_BYTES))
+    const proof = readProof(reader)
     const type = reader.u8()
     const entry = decodeEntry(type, reader.lv16(USERNAME_BYTES_MAX + PASSWORD_BYTES_MAX + 4))
     const members = readMembers(reader)
-    return entry === undefined ? undefined : { proof, entry, ...members }
+    if (entry === undefined || isContradiction(proof, entry)) return undefined
+    return { proof, entry, ...members }
   })
 }
 
@@ -63,13 +67,29 @@ export function readMembers(reader: Reader): { readonly members?: Addresses } {
   return {}
 }
 
-/** No key hashes to zeros, so zeros mean that the certificate is checked by name. */
+/** Kind u8 (0 by name, 1 pin, 2 without TLS) | the pin 16 for kind 1 [W-47]. */
 export function encodeProof(proof: BrokerProof): Uint8Array {
-  return proof.kind === "pin" ? proof.pin : NOT_PINNED
+  const writer = new Writer().u8(PROOF[proof.kind])
+  return (proof.kind === "pin" ? writer.bytes(proof.pin) : writer).done()
 }
 
-export function decodeProof(bytes: Uint8Array): BrokerProof {
-  return bytes.every((byte) => byte === 0) ? { kind: "name" } : { kind: "pin", pin: bytes }
+export function readProof(reader: Reader): BrokerProof {
+  switch (reader.u8()) {
+    case PROOF.pin:
+      return { kind: "pin", pin: reader.bytes(PIN_BYTES) }
+    case PROOF.insecure:
+      return { kind: "insecure" }
+    case PROOF.name:
+      return { kind: "name" }
+    default:
+      reader.refuse()
+      return { kind: "name" }
+  }
+}
+
+/** An invitation becomes a certificate, which a client can show in TLS only. */
+function isContradiction({ kind }: BrokerProof, entry: Entry): boolean {
+  return kind === "insecure" && entry.kind === "invitation"
 }
 
 function encodeEntry(entry: Entry): Uint8Array {

@@ -8,6 +8,8 @@ export type Addresses = readonly [Address, ...Address[]]
 const ADDRESSES_MAX = 5
 /** MQTT over TLS (IANA: secure-mqtt); left out in written addresses. */
 export const DEFAULT_PORT = 8883
+/** MQTT without TLS (IANA: mqtt). */
+export const INSECURE_PORT = 1883
 /** Only programs on the same machine can connect to these. */
 export const LOOPBACK = "127.0.0.1"
 const PORT_MAX = 65_535
@@ -19,12 +21,12 @@ const NAME = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_]
 const IPV6 = /^(?=.*:.*:)[0-9a-f:]{2,39}$/
 const SPELLING = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9][0-9]{0,4}))?$/
 
-/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`, in any case; port 8883 if none is given [W-40]. */
-export function parseAddress(text: string): Address | undefined {
+/** Reads `HOST`, `HOST:PORT` or `[IPV6]:PORT`, in any case; port 8883 if none is given [W-40], or what a command says. */
+export function parseAddress(text: string, defaultPort = DEFAULT_PORT): Address | undefined {
   const [matched, six, name, digits] = SPELLING.exec(text.toLowerCase()) ?? []
   if (matched === undefined) return undefined
   const host = six ?? name ?? ""
-  const port = digits === undefined ? DEFAULT_PORT : Number(digits)
+  const port = digits === undefined ? defaultPort : Number(digits)
   if (port > PORT_MAX || host.length > HOST_CHARACTERS_MAX) return undefined
   return (six === undefined ? NAME : IPV6).test(host) ? { host, port } : undefined
 }
@@ -36,10 +38,10 @@ export function formatAddress({ host, port }: Address): string {
 }
 
 /** Reads one to five different addresses with commas between them [W-40]. */
-export function parseAddresses(text: string): Addresses | undefined {
+export function parseAddresses(text: string, defaultPort = DEFAULT_PORT): Addresses | undefined {
   const parts = text.split(",")
   if (parts.length > ADDRESSES_MAX) return undefined
-  const [first, ...others] = parts.map(parseAddress)
+  const [first, ...others] = parts.map((part) => parseAddress(part, defaultPort))
   if (first === undefined) return undefined
   const read: [Address, ...Address[]] = [first]
   for (const other of others) {

@@ -1,11 +1,10 @@
 import {
-  type BrokerProof,
-  decodeProof,
   encodeMembers,
   encodeProof,
   INVITATION_BYTES,
-  PIN_BYTES,
   readMembers,
+  readProof,
+  type TlsProof,
 } from "./access.ts"
 import type { Address, Addresses } from "./address.ts"
 import { type Reader, Writer } from "./codec.ts"
@@ -16,14 +15,14 @@ const PATH = "/join#"
 /** An invitation with the address of its broker: all that a newcomer needs. */
 export type InvitationLink = {
   readonly address: Address
-  readonly proof: BrokerProof
+  readonly proof: TlsProof
   /** 72 bytes. */
   readonly invitation: Uint8Array
   /** Where members connect, if it is not at `address`. */
   readonly members?: Addresses
 }
 
-/** `mqttchat://HOST[:PORT]/join#` and base64url of pin 16, invitation 72 and perhaps the members' addresses [W-46]. */
+/** `mqttchat://HOST[:PORT]/join#` and base64url of proof, invitation 72 and perhaps the members' addresses [W-46]. */
 export function formatInvitationLink({ address, proof, invitation, members }: InvitationLink): string {
   const bytes = new Writer().bytes(encodeProof(proof)).bytes(invitation).bytes(encodeMembers(members)).done()
   return formatLink(address, PATH, bytes)
@@ -39,8 +38,9 @@ export function parseInvitationLink(text: string): InvitationLink | undefined {
   return parseLink(text, PATH, readInvitationLink, formatInvitationLink)
 }
 
-function readInvitationLink(reader: Reader, address: Address): InvitationLink {
-  const proof = decodeProof(reader.bytes(PIN_BYTES))
+function readInvitationLink(reader: Reader, address: Address): InvitationLink | undefined {
+  const proof = readProof(reader)
+  if (proof.kind === "insecure") return undefined
   const invitation = reader.bytes(INVITATION_BYTES)
   return { address, proof, invitation, ...readMembers(reader) }
 }

@@ -24,7 +24,7 @@ export function isLink(text: string, path: LinkPath): boolean {
 export function parseLink<T>(
   text: string,
   path: LinkPath,
-  read: (reader: Reader, address: Address) => T,
+  read: (reader: Reader, address: Address) => T | undefined,
   format: (link: T) => string,
 ): T | undefined {
   const spelled = text.replaceAll(/\s/g, "")

@@ -4,12 +4,11 @@ import { hmac, open, seal } from "../crypto/nacl.ts"
 import { BOX_OVERHEAD, KEY_BYTES, NONCE_BYTES } from "../crypto/sizes.ts"
 import {
   type BrokerProof,
-  decodeProof,
   encodeMembers,
   encodeProof,
   INVITATION_BYTES,
-  PIN_BYTES,
   readMembers,
+  readProof,
 } from "./access.ts"
 import type { Address, Addresses } from "./address.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
@@ -38,7 +37,7 @@ export type PairingLink = {
 }
 
 /**
- * `mqttchat://HOST[:PORT]/#` and base64url of hash 32, device 16, mailbox 16, pin 16 and perhaps an invitation, with
+ * `mqttchat://HOST[:PORT]/#` and base64url of hash 32, device 16, mailbox 16, proof and perhaps an invitation, with
  * or without the members' addresses [W-43].
  */
 export function formatPairingLink({
@@ -60,11 +59,12 @@ export function parsePairingLink(text: string): PairingLink | undefined {
   return parseLink(text, "/#", readPairingLink, formatPairingLink)
 }
 
-function readPairingLink(reader: Reader, address: Address): PairingLink {
+function readPairingLink(reader: Reader, address: Address): PairingLink | undefined {
   const bundleHash = reader.bytes(KEY_BYTES)
   const inbox = readInbox(reader)
-  const proof = decodeProof(reader.bytes(PIN_BYTES))
+  const proof = readProof(reader)
   const invitation = reader.left === 0 ? undefined : reader.bytes(INVITATION_BYTES)
+  if (proof.kind === "insecure" && invitation !== undefined) return undefined
   return { address, bundleHash, inbox, proof, invitation, ...readMembers(reader) }
 }
 

@@ -29,13 +29,15 @@ const address = fc.record({
   host: fc.constantFrom("pi", "10.0.0.5", "fe80::1", "a.b"),
   port: fc.integer({ min: 1, max: 65_535 }),
 })
-const broker = fc.record(
+const nodes = fc.uniqueArray(address, {
+  minLength: 1,
+  maxLength: 5,
+  selector: ({ host, port }) => `${host} ${port}`,
+})
+const withoutTls = fc.record({ nodes, proof: fc.constant({ kind: "insecure" }) })
+const withTls = fc.record(
   {
-    nodes: fc.uniqueArray(address, {
-      minLength: 1,
-      maxLength: 5,
-      selector: ({ host, port }) => `${host} ${port}`,
-    }),
+    nodes,
     guests: address,
     proof: fc.oneof(
       fc.constant({ kind: "name" }),
@@ -45,6 +47,7 @@ const broker = fc.record(
   },
   { requiredKeys: ["nodes", "proof"] },
 )
+const broker = fc.oneof(withTls, withoutTls)
 const credential = fc.oneof(
   fc.constant(undefined),
   fc.constant({ kind: "restored" }),

@@ -25,6 +25,7 @@ const HOME: BrokerConfig = {
 }
 const AWAY: BrokerConfig = { ...HOME, address: { host: "away", port: 8883 } }
 const PLAIN: BrokerConfig = { address: HOME.address, trust: HOME.trust }
+const WITHOUT_TLS: BrokerConfig = { address: HOME.address, trust: { kind: "insecure" } }
 
 const USER = new Uint8Array(16).fill(1)
 const invitationFor = (user: Uint8Array, secret: number) =>
@@ -51,6 +52,7 @@ export const JOINS = {
     ),
   },
   "join with an account": { broker: PLAIN, credential: ACCOUNT },
+  "join without TLS": { broker: WITHOUT_TLS, credential: ACCOUNT },
 } as const satisfies Record<string, Join>
 
 const FIRST_DEVICE: DeviceCredential = {
@@ -68,6 +70,7 @@ export const STARTS = {
   restored: [HOME, { kind: "restored" }],
   "restored without a registrar": [PLAIN, { kind: "restored" }],
   account: [PLAIN, ACCOUNT],
+  "account without TLS": [WITHOUT_TLS, ACCOUNT],
   device: [HOME, FIRST_DEVICE],
   "device without a registrar": [PLAIN, FIRST_DEVICE],
 } as const satisfies Record<string, readonly [BrokerConfig | undefined, StoredCredential | undefined]>
@@ -98,6 +101,8 @@ type Work = Extract<BrokerEffect, { kind: "ask" | "save" | "close-connection" }>
 export class BrokerStepFixture {
   state: BrokerState = { kind: "no-broker" }
   broker: BrokerConfig | undefined
+  /** All that the profile has had, in order. */
+  readonly brokers: BrokerConfig[] = []
   credential: StoredCredential | undefined
   /** Of this device at the broker. */
   connections = 0
@@ -116,6 +121,7 @@ export class BrokerStepFixture {
 
   constructor(start: keyof typeof STARTS) {
     ;[this.broker, this.credential] = STARTS[start]
+    if (this.broker !== undefined) this.brokers.push(this.broker)
   }
 
   /** Feeds this event; false if it is not possible in this state. */
@@ -125,6 +131,7 @@ export class BrokerStepFixture {
       case "join with another invitation":
       case "join with another user's invitation":
       case "join with an account":
+      case "join without TLS":
         this.openJoins++
         return this.feed({ kind: "join", join: JOINS[what] })
       case "start":
@@ -254,6 +261,7 @@ export class BrokerStepFixture {
         return this.#obtained(this.#certificateFor(work.request, validMs))
       case "save":
         this.broker = work.broker
+        this.brokers.push(work.broker)
         if (work.credential !== undefined) this.credential = work.credential
         return this.feed({ kind: "saved" })
       case "close-connection":

@@ -52,6 +52,13 @@ describe("in any order of events", () => {
     })
   })
 
+  test("a profile that has a broker with TLS never gets one without, nor the reverse [P-28]", () => {
+    check(({ brokers }) => {
+      const transports = new Set(brokers.map(({ trust }) => trust.kind === "insecure"))
+      expect(transports.size).toBeLessThanOrEqual(1)
+    })
+  })
+
   test("closing ends the work, the connection and every join, and nothing follows", () => {
     check((fixture) => {
       fixture.happen("close")

@@ -75,6 +75,12 @@ export function pairingVectors() {
     link: formatPairingLink({ address, bundleHash, inbox, proof, invitation: undefined }),
     linkForNewcomer: formatPairingLink({ address, bundleHash, inbox, proof, invitation }),
     linkForNewcomerElsewhere: formatPairingLink({ address, bundleHash, inbox, proof, invitation, members }),
+    linkWithoutTls: formatPairingLink({
+      ...{ address, bundleHash, inbox },
+      proof: { kind: "insecure" },
+      invitation: undefined,
+    }),
+    accessWithoutTls: toHex(encodeAccess({ proof: { kind: "insecure" }, entry: { kind: "account" } })),
     accessElsewhere: toHex(encodeAccess({ ...access, members })),
     linkRequest: toHex(sealLinkRequest(bundleHash, inbox, counting(50))),
     linkAnswer: toHex(sealLinkAnswer(bundleHash, bundle, counting(60))),

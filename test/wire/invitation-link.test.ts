@@ -62,6 +62,11 @@ test("every cut, every changed case and every added letter is refused [W-46]", (
   expect(parseInvitationLink(`${text}/join#AAAA`)).toBeUndefined()
 })
 
+test("an invitation to a broker without TLS is refused [W-47]", () => {
+  const forged = Buffer.from([2, ...Array<number>(72).fill(1)]).toString("base64url")
+  expect(parseInvitationLink(`mqttchat://broker.example/join#${forged}`)).toBeUndefined()
+})
+
 test("an intended invitation is distinguished from other text, complete or not [W-46]", () => {
   expect(isInvitationLink("  mqttchat://pi/join#AAA")).toBe(true)
   expect(isInvitationLink("mqttchat://pi/#AAA")).toBe(false)

@@ -46,6 +46,7 @@ describe("a link", () => {
       "to a broker known by name",
       { ...link, proof: { kind: "name" }, address: { host: "example.org", port: 443 } },
     ],
+    ["to a broker without TLS", { ...link, proof: { kind: "insecure" } }],
     ["to an IPv6 address", { ...link, address: { host: "fe80::1", port: 1884 } }],
   ])("%s reads back unchanged [W-43]", (_, given) => {
     expect(parsePairingLink(formatPairingLink(given))).toEqual(given)
@@ -54,6 +55,12 @@ describe("a link", () => {
   it("for a member holds no member addresses, even if they are known [W-43]", () => {
     const members = [{ host: "a.example", port: 8883 }] as const
     expect(formatPairingLink({ ...link, members })).toBe(formatPairingLink(link))
+  })
+
+  it("to a broker without TLS is refused with an invitation [W-47]", () => {
+    const invitation = chance(72)
+    const forged = formatPairingLink({ ...link, proof: { kind: "insecure" }, invitation })
+    expect(parsePairingLink(forged)).toBeUndefined()
   })
 
   it("survives the line breaks of a terminal and an email [W-43]", () => {

@@ -97,19 +97,26 @@ describe("access to a broker", () => {
       { host: "fe80::1", port: 1884 },
     ],
   )
-  const way = {
+  const entryWithoutTls = fc.oneof(
+    fc.constant({ kind: "none" as const }),
+    fc.constant({ kind: "account" as const }),
+    fc.record({ kind: fc.constant("account" as const), username: text }),
+    fc.record({ kind: fc.constant("account" as const), username: text, password: text }),
+  )
+  const invitation = fc.record({ kind: fc.constant("invitation" as const), invitation: sized(72) })
+  const tls = {
     proof: fc.oneof(pin, fc.constant({ kind: "name" as const })),
-    entry: fc.oneof(
-      fc.constant({ kind: "none" as const }),
-      fc.record({ kind: fc.constant("invitation" as const), invitation: sized(72) }),
-      fc.constant({ kind: "account" as const }),
-      fc.record({ kind: fc.constant("account" as const), username: text }),
-      fc.record({ kind: fc.constant("account" as const), username: text, password: text }),
-    ),
+    entry: fc.oneof(entryWithoutTls, invitation),
   }
-  const access: fc.Arbitrary<Access> = fc.oneof(fc.record(way), fc.record({ ...way, members }))
+  const insecure = { proof: fc.constant({ kind: "insecure" as const }), entry: entryWithoutTls }
+  const access: fc.Arbitrary<Access> = fc.oneof(
+    fc.record(tls),
+    fc.record({ ...tls, members }),
+    fc.record(insecure),
+    fc.record({ ...insecure, members }),
+  )
 
-  it("is read as it was written [W-42]", () => {
+  it("is read as it was written [W-42] [W-47]", () => {
     fc.assert(
       fc.property(access, (given) => {
         expect(decodeAccess(encodeAccess(given))).toEqual(given)
@@ -130,6 +137,23 @@ describe("access to a broker", () => {
     ["with a port that goes without saying", [0, 0, 0, 7, 0, ...Buffer.from("pi:8883")]],
     ["with the same address twice", [0, 0, 0, 5, 0, ...Buffer.from("pi,pi")]],
   ])("%s is refused [W-42]", (_, tail) => {
-    expect(decodeAccess(Uint8Array.from([...Array<number>(16).fill(1), ...tail]))).toBeUndefined()
+    const proofs = [[1, ...Array<number>(16).fill(1)], [0], [2]]
+    for (const proof of proofs) expect(decodeAccess(Uint8Array.from([...proof, ...tail]))).toBeUndefined()
+  })
+
+  it("without TLS is refused together with a pin or an invitation, and so is an unknown kind of proof [W-47]", () => {
+    const [pinned, invited] = [Array<number>(16).fill(1), [1, 72, 0, ...Array<number>(72).fill(1)]]
+    const nothing = [0, 0, 0]
+    expect(decodeAccess(Uint8Array.from([2, ...nothing]))).toEqual({
+      proof: { kind: "insecure" },
+      entry: { kind: "none" },
+    })
+    for (const bytes of [
+      [2, ...pinned, ...nothing],
+      [2, ...invited],
+      [3, ...nothing],
+      [0, ...pinned, ...nothing],
+    ])
+      expect(decodeAccess(Uint8Array.from(bytes))).toBeUndefined()
   })
 })

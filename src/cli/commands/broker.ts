@@ -14,6 +14,7 @@ export function addRegister(program: Command, start: Start): void {
     .description("register this laptop at a broker with an invitation")
     .option("--name <name>", "your name, if this also makes your profile")
     .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
+    .option("--insecure-transport", "for CODE@HOST at a broker that has no TLS")
     .addHelpText(
       "after",
       "\nThe invitation is the line from `mqttchat broker invite`, the name of a file with it, - for stdin,\nor CODE@HOST from `mqttchat device add` on another laptop of yours.",

@@ -25,7 +25,8 @@ export function addConfig(program: Command, start: Start): void {
     .argument("<value>", "as the key wants it")
     .option("--pin <hex>", "for broker: pin of its authority, if it is another one or not publicly trusted")
     .option("--username <name>", "for broker: your account there")
-    .option("--password-file <file>", "for broker: its password")
+    .option("--password-file <file>", "for broker: its password (- is stdin)")
+    .option("--insecure-transport", "for broker: it has no TLS: who talks when is open to the network")
     .addHelpText("after", keysHelp)
     .action((name: ConfigName, value: string, options: SetBrokerOptions) =>
       start(async (context) =>

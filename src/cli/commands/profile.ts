@@ -23,7 +23,8 @@ export function addProfile(program: Command, start: Start): void {
     .option("--broker <where>", "here, later, an invitation, or HOST[:PORT] (several: separated by commas)")
     .option("--pin <hex>", "pin of the broker's authority, if it is not publicly trusted")
     .option("--username <name>", "your account at the broker")
-    .option("--password-file <file>", "its password")
+    .option("--password-file <file>", "its password (- is stdin)")
+    .option("--insecure-transport", "the broker has no TLS: who talks when is open to the network")
     .action((options: InitOptions) =>
       start(async (context) => (await import("../profile/init.ts")).init(context, options)),
     )
@@ -121,6 +122,7 @@ export function addPairing(program: Command, start: Start): void {
     .option("--name <name>", "your name for the new contact")
     .option("--my-name <name>", "your name, if this also makes your profile")
     .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
+    .option("--insecure-transport", "the broker has no TLS: who talks when is open to the network")
     .addHelpText(
       "after",
       "\nThe offer is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.\n" +

@@ -13,7 +13,8 @@ import { initForPairing } from "../profile/init.ts"
 import { hasProfile } from "../profile/profile.ts"
 import { openClient } from "../profile/open-client.ts"
 import { normalizedName } from "../terminal/names.ts"
-import { answerPairing, offerPairing, type PairOptions, readCarrier } from "./pair.ts"
+import { warnInsecure } from "../profile/insecure-transport.ts"
+import { answerPairing, checkCarrier, offerPairing, type PairOptions, readCarrier } from "./pair.ts"
 import { cancelOffer, listOffers } from "./offers.ts"
 import type { ClientContext } from "../messages/messages.ts"
 
@@ -28,15 +29,18 @@ export async function pairOrJoin(
   // What does not fit is refused before anyone pairs.
   if (options.name !== undefined) normalizedName(options.name)
   const carrier = typed === undefined ? undefined : await readCarrier(typed)
+  const transport = { insecure: options.insecureTransport === true }
+  if (transport.insecure) warnInsecure(context)
   if (carrier !== undefined && !hasProfile(context)) {
     const { myName, passphrase } = options
+    checkCarrier(carrier, transport)
     await initForPairing(context, { ...(myName === undefined ? {} : { name: myName }), passphrase })
   }
   const { client } = await openClient(context, "shared")
   if (carrier === undefined) await offerPairing(context, client, options)
   else {
     printNotices(context, client)
-    await answerPairing(context, client, { carrier, name: options.name })
+    await answerPairing(context, client, { carrier, name: options.name, transport })
   }
 }
 

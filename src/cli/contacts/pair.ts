@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs"
 import type { ChatClient, Contact, Event, Offer, Results } from "../../engine/api.ts"
+import { checkTransport, type TransportChoice } from "../../engine/pairing/transport-choice.ts"
 import { codeOf, Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { readArmour } from "../../pairing/armour.ts"
@@ -41,6 +42,8 @@ export type PairOptions = {
   readonly name?: string
   /** For another laptop of the same person. */
   readonly device?: boolean
+  /** The user asks for a broker without TLS. */
+  readonly insecureTransport?: boolean
 }
 
 /** The argument of `pair`: a code, a link, a file, or `-` for any of them on stdin. Fault `usage`. */
@@ -81,6 +84,13 @@ function requireWhole(carrier: Carrier, isWhole: boolean): Carrier {
   throw new Fault("bad-data", `this ${carrier.kind} is cut off or changed`, hint)
 }
 
+/** What can be known before a profile is made: whether a link or file is for a broker of the kind that the user typed. */
+export function checkCarrier({ kind, offer }: Carrier, transport: TransportChoice): void {
+  if (kind === "code") return
+  const proof = kind === "link" ? parsePairingLink(offer)?.proof : readArmour(offer)?.access.proof
+  if (proof !== undefined) checkTransport(proof, transport)
+}
+
 /** Our side of an offer: shows it and waits for the answer. A file is only written. */
 export async function offerPairing(
   context: Context,
@@ -89,17 +99,19 @@ export async function offerPairing(
 ): Promise<void> {
   const kind = options.link === true ? "link" : options.file === undefined ? "code" : "file"
   await waitUntilOnline(context, client)
+  const { insecureTransport } = await client.call("status", {})
+  if (options.insecureTransport === true && !insecureTransport) throw hasTls()
   const pairing = watchPairings(context, client)
   const { words: wordCount } = options
   const offer = await (options.device === true
     ? client.call("device-offer", { wordCount })
     : client.call("pair-offer", { kind, wordCount }))
   if (offer.kind === "file") {
-    writeOffer(context, offer, options.file ?? "-")
+    writeOffer(context, offer, { path: options.file ?? "-", insecureTransport })
     return
   }
   if (offer.kind === "code") context.lifetime.defer(() => cancel(client, offer.id))
-  await showOffer(context, offer, options)
+  await showOffer(context, offer, { ...options, insecureTransport })
   if (options.device === true) context.out.info(DEVICE_NOTE)
   // stdout is lost: the offer was not shown, so there is no answer to wait for
   if (!(await context.out.flushed())) return
@@ -112,10 +124,19 @@ export async function offerPairing(
 export async function answerPairing(
   context: Context,
   client: ChatClient,
-  pairing: { readonly carrier: Carrier; readonly name: string | undefined },
+  pairing: {
+    readonly carrier: Carrier
+    readonly name: string | undefined
+    readonly transport: TransportChoice
+  },
 ): Promise<void> {
-  const paired = await client.call("pair-answer", pairing.carrier)
+  const { carrier, transport } = pairing
+  const paired = await client.call("pair-answer", { ...carrier, insecureTransport: transport.insecure })
   await finishPairing(context, client, { paired, name: pairing.name })
+}
+
+function hasTls(): Fault {
+  return new Fault("usage", "this profile's broker has TLS", "mqttchat pair, without --insecure-transport")
 }
 
 type PairingEvent = Extract<Event, { kind: "paired" | "pair-answered" | "pair-guessed" | "pair-failed" }>
@@ -173,18 +194,30 @@ async function cancel(client: ChatClient, id: string): Promise<void> {
   })
 }
 
+/** What to type on the other laptop. */
+function pairCommand(carrier: string, insecureTransport: boolean): SafeText {
+  return display(
+    insecureTransport
+      ? shellCommand`mqttchat pair --insecure-transport ${carrier}`
+      : shellCommand`mqttchat pair ${carrier}`,
+  )
+}
+
+/** How an offer is shown. */
+type Shown = Pick<PairOptions, "qr" | "words"> & { readonly insecureTransport: boolean }
+
 async function showOffer(
   { out }: Context,
   offer: Exclude<Offer, { kind: "file" }>,
-  { qr, words }: Pick<PairOptions, "qr" | "words">,
+  { qr, words, insecureTransport }: Shown,
 ): Promise<void> {
   const carrier = offer.kind === "link" ? offer.link : `${offer.code}@${offer.address}`
   if (out.json) {
-    out.record("mqttchat/offer/1", { ...offer, offer: carrier })
+    out.record("mqttchat/offer/1", { ...offer, offer: carrier, insecureTransport })
     return
   }
   out.info(safe`On the other laptop run:\n`)
-  out.data(safe`    ${shellCommand`mqttchat pair ${carrier}`}`)
+  out.data(safe`    ${pairCommand(carrier, insecureTransport)}`)
   out.info(safe``)
   if (offer.kind === "link" && qr && !out.ascii) await showQr(carrier)
   out.info(offer.kind === "code" ? codeNotice(offer, words) : linkNotice(offer))
@@ -207,7 +240,11 @@ function linkNotice({ id, expiresAt }: Extract<Offer, { kind: "link" }>): SafeTe
   return safe`Waiting: the link is good for one person, ${life}.\nTo end it: ${shellCommand`mqttchat pair --cancel ${id}`}`
 }
 
-function writeOffer({ out }: Context, offer: Extract<Offer, { kind: "file" }>, path: string): void {
+function writeOffer(
+  { out }: Context,
+  offer: Extract<Offer, { kind: "file" }>,
+  { path, insecureTransport }: { readonly path: string; readonly insecureTransport: boolean },
+): void {
   const { file: text, id } = offer
   if (path === "-") {
     for (const row of text.trimEnd().split("\n")) out.data(display(row))
@@ -222,7 +259,7 @@ function writeOffer({ out }: Context, offer: Extract<Offer, { kind: "file" }>, p
     throw diskFault(cause, `write ${path}`)
   }
   out.done(safe`written to ${display(path)}: the first who uses it can pair with you, so hand it over safely`)
-  out.info(safe`on the other laptop: ${shellCommand`mqttchat pair ${path}`}`)
+  out.info(safe`on the other laptop: ${pairCommand(path, insecureTransport)}`)
   out.info(
     safe`good for ${lifeOf(offer.expiresAt)}, whenever mqttchat runs here; to end it: ${shellCommand`mqttchat pair --cancel ${id}`}`,
   )

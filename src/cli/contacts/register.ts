@@ -16,6 +16,7 @@ export type RegisterOptions = {
   readonly name?: string
   /** False for --no-passphrase. */
   readonly passphrase: boolean
+  readonly insecureTransport?: boolean
 }
 
 function isOurBroker({ paths }: Context, proof: BrokerProof): boolean {
@@ -31,11 +32,12 @@ export async function register(context: Context, typed: string, options: Registe
   const text = await readInvitationText(typed)
   const line = readInvitation(text, ({ proof }) => isOurBroker(context, proof))
   if (line === undefined && parseCode(text).kind === "code") {
-    const { name: myName, passphrase } = options
+    const { name: myName, passphrase, insecureTransport = false } = options
     const pairOptions = {
       words: 2,
       qr: false,
       passphrase,
+      insecureTransport,
       ...(myName === undefined ? {} : { myName }),
     } as const
     await pairOrJoin(context, text.trim(), pairOptions)
@@ -43,6 +45,10 @@ export async function register(context: Context, typed: string, options: Registe
   }
   if (line === undefined) {
     throw new Fault("usage", "this is not an invitation to a broker", "mqttchat register 'INVITATION'")
+  }
+  if (options.insecureTransport === true) {
+    const why = "an invitation leads to a certificate, which needs a broker with TLS"
+    throw new Fault("usage", why, "mqttchat register 'INVITATION', without --insecure-transport")
   }
   if (!hasProfile(context)) await initForPairing(context, options)
   const { client } = await openClient(context, "brief")

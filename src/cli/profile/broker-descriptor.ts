@@ -9,7 +9,7 @@ import { readIfExists } from "../../fs/read-file.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import type { ProfilePaths } from "../../paths.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
-import type { BrokerProof } from "../../wire/access.ts"
+import type { TlsProof } from "../../wire/access.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /**
@@ -86,7 +86,7 @@ export function brokerConfigOf(descriptor: BrokerDescriptor): BrokerConfig {
 }
 
 /** How the broker proves itself to its clients. */
-export function proofOf({ byName, pin }: Pick<BrokerDescriptor, "byName" | "pin">): BrokerProof {
+export function proofOf({ byName, pin }: Pick<BrokerDescriptor, "byName" | "pin">): TlsProof {
   return byName === true ? { kind: "name" } : { kind: "pin", pin }
 }
 

@@ -50,6 +50,6 @@ export async function setConfig(
 function refuseBrokerOptions(options: SetBrokerOptions): void {
   const [given] = Object.keys(options)
   if (given === undefined) return
-  const message = "--pin, --username and --password-file belong to the key broker"
+  const message = "--pin, --username, --password-file and --insecure-transport belong to the key broker"
   throw new Fault("usage", message, "mqttchat config set broker HOST --pin PIN")
 }

@@ -11,6 +11,7 @@ import { display, safe } from "../../wire/text.ts"
 import { settingsOf } from "./broker-settings.ts"
 import type { Context } from "../terminal/context.ts"
 import { unreadable } from "../terminal/input.ts"
+import { warnInsecure } from "./insecure-transport.ts"
 import { waitUntilCaughtUp, onlineHint } from "./connection-status.ts"
 import { failpointOf, type ImportFailpoint } from "./failpoint.ts"
 import { becomeOwner } from "./profile-owner.ts"
@@ -99,6 +100,7 @@ async function restore(
       failpoint("import-filled")
     },
   })
+  if (broker?.trust.kind === "insecure") warnInsecure(context)
   const { contacts, messages } = restored
   if (context.out.json) context.out.report.record("mqttchat/imported/1", restored)
   context.out.done(safe`restored         ${countOf(contacts, "contact")}, ${countOf(messages, "message")}`)

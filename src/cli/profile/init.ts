@@ -1,4 +1,4 @@
-import { toBase64url, toHex } from "../../crypto/bytes.ts"
+import { toHex } from "../../crypto/bytes.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
 import { userName } from "../../os-user.ts"
@@ -8,17 +8,17 @@ import { connectRpc } from "../../daemon/client.ts"
 import { lockHolder } from "../../fs/lock-file.ts"
 import type { Settings } from "../../settings.ts"
 import { addressesFrom } from "../../engine/connection/broker-addresses.ts"
-import { findBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
+import { type AccountOptions, chosenAccount } from "./broker-account.ts"
+import { findBroker, type FoundBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
 import { settingsOf } from "./broker-settings.ts"
+import { findInsecureBroker, insecureAddresses, refuseContradictions } from "./insecure-transport.ts"
 import type { BrokerProof } from "../../wire/access.ts"
 import { type Addresses, formatAddresses } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
 import type { InvitationLink } from "../../wire/invitation-link.ts"
 import { readInvitation } from "./invitation.ts"
 import { display, safe } from "../../wire/text.ts"
-import { ID_BYTES } from "../../wire/topics.ts"
 import type { Context } from "../terminal/context.ts"
-import { passwordFrom } from "../terminal/input.ts"
 import { normalizedName } from "../terminal/names.ts"
 import { givenPassphrase, newPassphrase, PASSPHRASE_FLAG } from "../terminal/passphrase.ts"
 import { askChoice, askText } from "../terminal/prompts.ts"
@@ -33,10 +33,9 @@ export type InitOptions = {
   /** `here`, `later` or HOST[:PORT], with commas between the nodes of one broker. */
   readonly broker?: string
   readonly pin?: string
+  /** The broker at HOST has no TLS, and the user wants it all the same. */
+  readonly insecureTransport?: boolean
 } & AccountOptions
-
-export type AccountOptions = { readonly username?: string; readonly passwordFile?: string }
-type AccountCredential = Extract<StoredCredential, { kind: "account" }>
 
 /** Makes a profile: identity, database key and where its broker is. Fault `exists` if there is one. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
@@ -127,20 +126,33 @@ async function initialBrokerOf(
   broker: string,
   options: InitOptions,
 ): Promise<InitialBroker> {
+  refuseContradictions(broker, options, "mqttchat init --broker")
   if (broker === "here" || broker === "later") {
     return { settings: { here: broker === "here" }, credential: undefined }
   }
   const invitation = readInvitation(broker)
   if (invitation !== undefined) return invitedBroker(context, invitation)
-  const addresses = typedAddresses(broker, "mqttchat init --broker")
+  const isInsecure = options.insecureTransport === true
+  const addresses = (isInsecure ? insecureAddresses : typedAddresses)(broker, "mqttchat init --broker")
+  const found = isInsecure
+    ? await findInsecureBroker(context, addresses)
+    : await findTlsBroker(context, addresses, options)
+  const [address, ...others] = addresses
+  const nodes = { ...address, ...(others.length === 0 ? {} : { others }) }
+  const settings = { here: false, broker: { ...nodes, trust: trustOf(found.proof) } }
+  return { settings, credential: await chosenAccount(context, options) }
+}
+
+async function findTlsBroker(
+  context: Context,
+  addresses: Addresses,
+  options: InitOptions,
+): Promise<FoundBroker> {
   const pin = typedPin(options.pin)
-  const credential = accountOf(options)
   const withPin = shellCommand`mqttchat init --broker ${formatAddresses(addresses)} --pin`
   const found = await findBroker(context, { addresses, pin, withPin })
   warnIfSilent(context, addresses, found)
-  const [address, ...others] = addresses
-  const nodes = { ...address, ...(others.length === 0 ? {} : { others }) }
-  return { settings: { here: false, broker: { ...nodes, trust: trustOf(found.proof) } }, credential }
+  return found
 }
 
 /** The invitation is used when this profile connects first. */
@@ -167,19 +179,6 @@ async function invitedBroker(
 
 function trustOf(proof: BrokerProof): NonNullable<Settings["broker"]>["trust"] {
   return proof.kind === "pin" ? { kind: "pin", pin: toHex(proof.pin) } : proof
-}
-
-/** A broker without our registrar knows us by an account or not at all, so we choose the device id. */
-export function accountOf({ username, passwordFile }: AccountOptions): AccountCredential {
-  if (passwordFile !== undefined && username === undefined) {
-    throw new Fault("usage", "a password needs a user name", "mqttchat init --username NAME")
-  }
-  return {
-    kind: "account",
-    deviceId: toBase64url(systemRandom(ID_BYTES)),
-    ...(username === undefined ? {} : { username }),
-    ...(passwordFile === undefined ? {} : { password: passwordFrom(passwordFile) }),
-  }
 }
 
 async function printNextStep(

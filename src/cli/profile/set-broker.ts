@@ -4,20 +4,25 @@ import type { BrokerConfig } from "../../engine/state/ports.ts"
 import { Fault } from "../../errors.ts"
 import type { Settings } from "../../settings.ts"
 import type { BrokerProof } from "../../wire/access.ts"
-import { formatAddresses } from "../../wire/address.ts"
+import { formatAddress, formatAddresses } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { askYes } from "../terminal/prompts.ts"
+import { type AccountOptions, chosenAccount } from "./broker-account.ts"
 import { brokerConfigOf, readBrokerDescriptor } from "./broker-descriptor.ts"
 import { findBroker, type FoundBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
 import { changeSettings, settingsFor } from "./change-settings.ts"
-import { accountOf, type AccountOptions } from "./init.ts"
+import { findInsecureBroker, insecureAddresses, refuseContradictions } from "./insecure-transport.ts"
 import { readInvitation } from "./invitation.ts"
 import { openClient } from "./open-client.ts"
 import { shellWord } from "../../shell-command.ts"
 
-export type SetBrokerOptions = AccountOptions & { readonly pin?: string }
+export type SetBrokerOptions = AccountOptions & {
+  readonly pin?: string
+  /** The broker has no TLS, and the user wants it all the same. */
+  readonly insecureTransport?: boolean
+}
 
 const COMMAND = "mqttchat config set broker"
 
@@ -29,8 +34,10 @@ export async function setBroker(context: Context, typed: string, options: SetBro
   const settings = settingsFor(context)
   const known = knownBroker(context, settings)
   const pin = typedPin(options.pin)
+  refuseContradictions(typed, options, COMMAND)
   if (typed === "here") return setBrokerHere(context, known, pin)
   refuseOtherForms(typed)
+  if (isInsecure(known, options)) return setInsecureBroker(context, typed, { known, settings, options })
   const addresses = typedAddresses(typed, COMMAND)
   await confirmPin(context, known?.trust, { pin, where: formatAddresses(addresses) })
   const withPin = `${COMMAND} ${shellWord(formatAddresses(addresses))} --pin`
@@ -39,6 +46,24 @@ export async function setBroker(context: Context, typed: string, options: SetBro
   await save(context, { known, settings, options }, withAddresses(known, addresses, found.proof))
   warnIfSilent(context, addresses, found)
   context.out.done(safe`broker is ${display(formatAddresses(addresses))}`)
+}
+
+/** A broker without TLS stays one at another address, until a pin says that there is TLS now. */
+function isInsecure(known: BrokerConfig | undefined, options: SetBrokerOptions): boolean {
+  return options.insecureTransport === true || (known?.trust.kind === "insecure" && options.pin === undefined)
+}
+
+/** As the user typed in so many words, now or before. Faults `usage` for a profile with TLS. */
+async function setInsecureBroker(context: Context, typed: string, saving: Saving): Promise<void> {
+  const { known } = saving
+  if (known !== undefined && known.trust.kind !== "insecure") {
+    const message = `this profile is at the broker ${formatAddress(known.address)}, which has TLS`
+    throw new Fault("usage", message, "use another profile: mqttchat --profile OTHER init")
+  }
+  const addresses = insecureAddresses(typed, COMMAND)
+  const found = await findInsecureBroker(context, addresses)
+  await save(context, saving, withAddresses(known, addresses, found.proof))
+  context.out.done(safe`broker is ${display(formatAddresses(addresses))}, without TLS`)
 }
 
 /** What the profile takes for its broker now. */
@@ -97,13 +122,14 @@ async function save(
   { known, settings, options }: Saving,
   broker: BrokerConfig,
 ): Promise<void> {
-  const account = accountOf(options)
+  const account = await chosenAccount(context, options)
   if (known === undefined || account.username !== undefined) {
     const { client } = await openClient(context, "brief")
     const { username, password } = account
     await client.call("set-broker", {
       addresses: formatAddresses([broker.address, ...(broker.others ?? [])]),
       pin: broker.trust.kind === "pin" ? toHex(broker.trust.pin) : null,
+      ...(broker.trust.kind === "insecure" ? { insecureTransport: true } : {}),
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
     })

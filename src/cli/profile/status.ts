@@ -8,6 +8,8 @@ import { openClient, type OpenedClient } from "./open-client.ts"
 import { settledStatus, onlineHint } from "./connection-status.ts"
 
 type Status = Results["status"]
+const WITHOUT_TLS = safe`, without TLS: who talks when is open to the network`
+
 type Down = Exclude<ConnectionStatus, { kind: "online" }>
 
 /** Below the text of a labelled row. */
@@ -34,7 +36,7 @@ export function statusRows(found: Status, owner: OpenedClient["owner"]): readonl
   const { connection, broker, unread, dropped } = found
   const trouble = ledgerText(found.ledger)
   return [
-    safe`broker    ${display(broker ?? "none")}`,
+    safe`broker    ${display(broker ?? "none")}${found.insecureTransport ? WITHOUT_TLS : safe``}`,
     safe`link      ${connection.kind === "online" ? safe`connected` : display(connection.reason)}`,
     safe`daemon    ${daemonText(found, owner)}`,
     safe`unread    ${unread === 0 ? safe`none` : countOf(unread, "message")}`,

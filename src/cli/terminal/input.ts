@@ -9,7 +9,7 @@ const STDIN = 0
 /** No message is longer. */
 const LINE_BYTES_MAX = 65_536
 /** MQTT allows no longer password. */
-const PASSWORD_FILE_BYTES_MAX = 65_536
+export const PASSWORD_BYTES_MAX = 65_536
 
 /** All of stdin, at most `max` bytes. Faults `bad-data`, and `io` for a terminal that was closed before the end. */
 export async function readStdin(max: number): Promise<Uint8Array> {
@@ -71,7 +71,7 @@ export function readSmallText(path: string, max: number): Text {
 
 /** The first line of the file, without its end. */
 export function passwordFrom(path: string): string {
-  return readSmallText(path, PASSWORD_FILE_BYTES_MAX).split(/\r?\n/, 1)[0] ?? ""
+  return readSmallText(path, PASSWORD_BYTES_MAX).split(/\r?\n/, 1)[0] ?? ""
 }
 
 /** All of an open descriptor, at most `max` bytes. Faults `not-found` and `bad-data`. */

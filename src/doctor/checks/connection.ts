@@ -115,6 +115,14 @@ export function judgeTls({ tls, acceptsTls12 }: ServerView): Judgement {
   return weak(`${tls.version}, and older versions on request`, "have the broker take TLS 1.3 only")
 }
 
+/** Its user asked for it, and is reminded. */
+export function judgeNoTls({ tcp }: ServerView): Judgement {
+  if (tcp !== "open") return unknown(NOT_REACHED)
+  const found =
+    "none, as you asked: who talks when, how much, and the broker's password are open to the network"
+  return weak(found, "have the broker take TLS, then make a profile there: mqttchat --profile OTHER init")
+}
+
 export function judgePin({ trusted }: ServerView, kind: "pin" | "name"): Judgement {
   if (trusted === undefined) return unknown(NOT_REACHED)
   if (trusted instanceof Fault) return failed(trusted, "ask the person who runs the broker for the pin")

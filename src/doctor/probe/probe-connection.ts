@@ -1,4 +1,4 @@
-import { failureOf, REFUSED_FROM, type Failure } from "../../transport/failures.ts"
+import { endedWithoutTls, failureOf, REFUSED_FROM, type Failure } from "../../transport/failures.ts"
 import {
   type ClientSetup,
   CONNACK_TIMEOUT_MS,
@@ -51,7 +51,9 @@ export class ProbeConnector {
       const open = (version: MqttVersion): Promise<OpenResult> => this.#open(options, version)
       const { attempt, version } = await connectWithFallback(this.#version, open)
       this.#version = version
-      return attempt.opened ? { kind: "up", connection: attempt.connection } : this.#down(attempt.error)
+      if (attempt.opened) return { kind: "up", connection: attempt.connection }
+      const isPlain = this.target.trust.kind === "insecure"
+      return this.#down(isPlain ? endedWithoutTls(attempt.error) : attempt.error)
     } catch (error) {
       return this.#down(error)
     }

@@ -4,7 +4,7 @@ import { connect as connectTls } from "node:tls"
 
 import { failureOf } from "../../transport/failures.ts"
 import type { BrokerAddress, ConnectTarget } from "../../transport/transport.ts"
-import { openSocket } from "../../transport/trust.ts"
+import { openTlsSocket, type TlsTarget } from "../../transport/trust.ts"
 import type { Fault } from "../../errors.ts"
 
 const ANSWER_MS = 10_000
@@ -16,7 +16,7 @@ export type ServerView = {
   readonly tls?: TlsResult | Fault
   /** Whether it would also speak TLS 1.2. */
   readonly acceptsTls12?: boolean
-  /** Whether all that the profile asks of its certificate holds. */
+  /** Whether all that the profile asks of its certificate holds; without TLS it asks nothing. */
   readonly trusted?: "trusted" | Fault
 }
 
@@ -35,6 +35,7 @@ export async function viewServer({ address, trust }: ConnectTarget): Promise<Ser
   if (!Array.isArray(addresses)) return { addresses }
   const tcp = await tryTcp(address)
   if (tcp !== "open") return { addresses, tcp }
+  if (trust.kind === "insecure") return { addresses, tcp, trusted: "trusted" }
   const tls = await tryTls({ address, trust: { kind: "unproven" }, credential: { kind: "guest" } })
   if (!("version" in tls)) return { addresses, tcp, tls }
   const proof = await tryTls({ address, trust, credential: { kind: "guest" } })
@@ -71,10 +72,10 @@ function tryTcp(address: BrokerAddress): Promise<"open" | Fault> {
   })
 }
 
-async function tryTls(target: ConnectTarget): Promise<TlsResult | Fault> {
+async function tryTls(target: TlsTarget): Promise<TlsResult | Fault> {
   try {
     const proven = { anchor: undefined, session: undefined }
-    const { socket } = await openSocket(target, proven, new AbortController().signal)
+    const { socket } = await openTlsSocket(target, proven, new AbortController().signal)
     const { valid_from: from, valid_to: to } = socket.getPeerCertificate()
     const result = {
       version: socket.getProtocol() ?? "unknown",

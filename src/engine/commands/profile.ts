@@ -9,6 +9,7 @@ import { validityOf } from "../connection/renewal.ts"
 import { catchUp } from "../connection/catch-up.ts"
 import { allUnsentTexts } from "../messages/reencrypt.ts"
 import type { Params, Results } from "../state/commands.ts"
+import type { BrokerConfig, ProfileConfig } from "../state/ports.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -30,6 +31,7 @@ export function profileCommands(
       return {
         name: ports.name,
         broker: known === undefined ? null : formatAddresses(addressesOf(known)),
+        insecureTransport: known?.trust.kind === "insecure",
         connection: broker.status(),
         ...(await countWaiting(parts)),
         unread: await ports.store.countUnshown(),
@@ -71,7 +73,8 @@ async function setBroker({ ports, broker }: EngineParts, params: Params<"set-bro
   const addresses = parseAddresses(params.addresses)
   if (addresses === undefined)
     throw new Fault("usage", "this is not the address of a broker", "mqttchat config set broker HOST[:PORT]")
-  const trust = params.pin === null ? NAME : ({ kind: "pin", pin: fromHex(params.pin) } as const)
+  const trust = trustOf(params)
+  refuseLostTls(config, trust)
   const account = accountFor(config.credential(), params, () => toBase64url(random(ID_BYTES)))
   await broker.moveBroker(withAddresses(config.broker(), addresses, trust), account)
 }
@@ -94,6 +97,21 @@ function shared<T>(run: () => Promise<T>): () => Promise<T> {
     })
     return next
   }
+}
+
+function trustOf({ pin, insecureTransport }: Params<"set-broker">): BrokerConfig["trust"] {
+  if (insecureTransport !== true) return pin === null ? NAME : { kind: "pin", pin: fromHex(pin) }
+  if (pin === null) return { kind: "insecure" }
+  throw new Fault("usage", "a broker without TLS has no pin", "mqttchat config set broker HOST --pin PIN")
+}
+
+/** A profile with TLS stays with TLS, and a certificate can be shown in TLS only [P-28]. */
+function refuseLostTls({ broker, credential }: ProfileConfig, trust: BrokerConfig["trust"]): void {
+  if (trust.kind !== "insecure") return
+  const known = broker()?.trust.kind ?? "insecure"
+  const account = credential()?.kind ?? "account"
+  if (known === "insecure" && account === "account") return
+  throw new Fault("config", "this profile is at a broker with TLS", "mqttchat --profile OTHER init")
 }
 
 async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {

@@ -15,7 +15,7 @@ import type {
   RegistrarRequest,
 } from "./broker-state.ts"
 import { afterSign, begin, isOver, open, report, resume, unchanged, type OpenStep } from "./connect-steps.ts"
-import type { DeviceCredential } from "../state/ports.ts"
+import type { BrokerConfig, DeviceCredential } from "../state/ports.ts"
 
 /** A command of the user has priority over the profile's own work: it ends the request under way. */
 export function join(
@@ -69,12 +69,23 @@ function isSameJoin(a: Join, b: Join): boolean {
  */
 function beginJoin(state: Joining, input: BrokerInput): BrokerStep {
   const { broker, credential } = state.join
+  if (changesTransport(input.broker, broker)) return failJoin(state, otherTransport(), input)
   if (state.previous === undefined && input.credential?.kind !== "device")
     return { next: { ...state, step: { kind: "saving" } }, effects: [{ kind: "save", broker, credential }] }
   if (credential.kind === "invitation" && isOwnInvitation(credential.bytes, input.credential))
     return askToJoin(state, "rejoining", credential.bytes)
   const why = new Fault("config", "this profile has a broker already", "mqttchat --profile OTHER pair")
   return failJoin(state, why, input)
+}
+
+/** Also a profile that has not been let in yet stays with TLS or without, as its user chose. */
+function changesTransport(known: BrokerConfig | undefined, next: BrokerConfig): boolean {
+  return known !== undefined && (known.trust.kind === "insecure") !== (next.trust.kind === "insecure")
+}
+
+function otherTransport(): Fault {
+  const why = "this profile has a broker already, and only one of the two has TLS"
+  return new Fault("config", why, "mqttchat --profile OTHER pair")
 }
 
 /** A device's credential keeps the user id of its invitation. */

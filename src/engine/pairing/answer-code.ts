@@ -18,6 +18,7 @@ import { mayTry, rememberTry, strikeTry } from "./rate-memory.ts"
 import { checkPin, chooseBroker, type BrokerChoice, joinWithAccess } from "./broker-choice.ts"
 import { brokerName } from "./own-connection.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
+import { checkTransport, type TransportChoice } from "./transport-choice.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
 import { deferred } from "../../async/deferred.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -31,14 +32,18 @@ type Exchange = {
 }
 
 /** Exchanges keys with the side that shows this code. A failure before the handshake leaves no trace. */
-export async function answerCode(context: PairingContext, carrier: string): Promise<Paired> {
+export async function answerCode(
+  context: PairingContext,
+  carrier: string,
+  transport: TransportChoice,
+): Promise<Paired> {
   const { code, at } = readCode(carrier)
   if (!mayTry(context.queue.state(), code)) throw codeFault("mismatch")
-  const choice = await chooseBroker(context, at)
+  const choice = await chooseBroker(context, at, transport)
   try {
     const { runner, effect } = await exchange(context, choice, code)
     if (effect.kind === "failed") throw codeFault(effect.why)
-    return await finish(context, { choice, code, runner, proved: effect })
+    return await finish(context, { choice, code, runner, proved: effect, transport })
   } finally {
     if (choice.kind === "newcomer") await choice.connection.close()
   }
@@ -93,14 +98,17 @@ type Finish = {
   readonly code: PairingCode
   readonly runner: MachineRunner<AnswerState, AnswerEvent>
   readonly proved: Proved
+  readonly transport: TransportChoice
 }
 
 /** Checks the broker, joins it if needed, and does the handshake there [P-15]. A contact that is kept finishes by itself. */
-async function finish(context: PairingContext, { choice, code, runner, proved }: Finish): Promise<Paired> {
+async function finish(context: PairingContext, pairing: Finish): Promise<Paired> {
+  const { choice, code, runner, proved, transport } = pairing
   const { psk, grant } = proved
   let isKept = false
   try {
     await context.queue.run((state) => strikeTry(state, code))
+    if (choice.kind === "newcomer") checkTransport(grant.access.proof, transport)
     checkPin(choice.connection, grant.access.proof, brokerNameOf(context, choice))
     const bundle = readOfferedBundle(context, grant.bundle)
     if (choice.kind === "newcomer") await joinWithAccess(context, choice.address, grant.access)

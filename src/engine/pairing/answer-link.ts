@@ -13,6 +13,7 @@ import { type Inbox, inboxTopic } from "../../wire/topics.ts"
 import { readOfferedBundle, awaitWelcome } from "./complete.ts"
 import { ensureMember } from "./broker-choice.ts"
 import { ownConnection, within } from "./own-connection.ts"
+import type { TransportChoice } from "./transport-choice.ts"
 import type { PairingContext, Paired } from "../state/ports.ts"
 import { deferred } from "../../async/deferred.ts"
 
@@ -20,7 +21,11 @@ import { deferred } from "../../async/deferred.ts"
 export const BUNDLE_WITHIN_MS = 120_000
 
 /** Fetches the bundle that the link names from its owner, and does the handshake. */
-export async function answerLink(context: PairingContext, carrier: string): Promise<Paired> {
+export async function answerLink(
+  context: PairingContext,
+  carrier: string,
+  transport: TransportChoice,
+): Promise<Paired> {
   const link = parsePairingLink(carrier)
   if (link === undefined) {
     throw new Fault(
@@ -29,7 +34,7 @@ export async function answerLink(context: PairingContext, carrier: string): Prom
       "copy all of it, in quotes: mqttchat pair 'LINK'",
     )
   }
-  await ensureMember(context, link.address, accessOf(link))
+  await ensureMember(context, { address: link.address, access: accessOf(link) }, transport)
   const inbox = context.newInbox()
   const bundle = readOfferedBundle(context, await fetchBundle(context, link, inbox))
   const psk = linkPsk(link.bundleHash)
@@ -37,7 +42,11 @@ export async function answerLink(context: PairingContext, carrier: string): Prom
 }
 
 /** Does the handshake with the owner of a bundle file, who may come online much later. */
-export async function answerFile(context: PairingContext, carrier: string): Promise<Paired> {
+export async function answerFile(
+  context: PairingContext,
+  carrier: string,
+  transport: TransportChoice,
+): Promise<Paired> {
   const file = readArmour(carrier)
   if (file === undefined) {
     throw new Fault(
@@ -47,7 +56,7 @@ export async function answerFile(context: PairingContext, carrier: string): Prom
     )
   }
   const bundle = readOfferedBundle(context, file.bundle)
-  await ensureMember(context, file.address, file.access)
+  await ensureMember(context, file, transport)
   const psk = linkPsk(bundle.hash)
   const inbox = context.newInbox()
   const { paired } = await context.initiate({ bundle, mode: MODE.file, psk, name: file.name, inbox })

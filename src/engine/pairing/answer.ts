@@ -3,13 +3,14 @@ import { answerFile, answerLink } from "./answer-link.ts"
 import type { AnswerOffer } from "../state/ports.ts"
 
 /** Answers an offer by code, link or file. */
-export const answerOffer: AnswerOffer = (context, { kind, offer }) => {
+export const answerOffer: AnswerOffer = (context, { kind, offer, insecureTransport }) => {
+  const choice = { insecure: insecureTransport === true }
   switch (kind) {
     case "code":
-      return answerCode(context, offer)
+      return answerCode(context, offer, choice)
     case "link":
-      return answerLink(context, offer)
+      return answerLink(context, offer, choice)
     case "file":
-      return answerFile(context, offer)
+      return answerFile(context, offer, choice)
   }
 }

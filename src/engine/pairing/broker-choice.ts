@@ -1,7 +1,7 @@
 import { equal, toBase64url } from "../../crypto/bytes.ts"
-import { Fault } from "../../errors.ts"
+import { codeOf, ENDED_HANDSHAKE, Fault } from "../../errors.ts"
 import { isPending } from "../../keystore/credential.ts"
-import type { BrokerAddress } from "../../transport/transport.ts"
+import type { BrokerAddress, Trust } from "../../transport/transport.ts"
 import type { Access, BrokerProof, Entry } from "../../wire/access.ts"
 import type { Address } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
@@ -10,6 +10,12 @@ import { dialGuest } from "./dial-guest.ts"
 import { otherBroker, pinMismatch } from "./faults.ts"
 import { followBroker, followIfThere } from "./follow-broker.ts"
 import { ownConnection } from "./own-connection.ts"
+import {
+  checkKnownBroker,
+  checkTransport,
+  suggestInsecure,
+  type TransportChoice,
+} from "./transport-choice.ts"
 import type {
   BrokerConfig,
   PairingContext,
@@ -21,6 +27,7 @@ import type {
 import { guestAddressOf, isAddressOf, addressesFrom } from "../connection/broker-addresses.ts"
 
 const UNPROVEN = { kind: "unproven" } as const
+const INSECURE = { kind: "insecure" } as const
 
 /** The broker at which an offer is answered. */
 export type BrokerChoice =
@@ -29,12 +36,17 @@ export type BrokerChoice =
   /** Over a guest's connection, which proves nothing if the broker is new. The caller closes it. */
   | { readonly kind: "newcomer"; readonly connection: ClosableConnection; readonly address: BrokerAddress }
 
-/** Our own connection if the broker at `at` is the profile's, otherwise a guest's connection to it. */
+/**
+ * Our own connection if the broker at `at` is the profile's, otherwise a guest's connection to it: with TLS, unless the
+ * user asked for one without.
+ */
 export async function chooseBroker(
   context: PairingContext,
   at: BrokerAddress | undefined,
+  transport: TransportChoice,
 ): Promise<BrokerChoice> {
   const broker = context.ports.config.broker()
+  checkKnownBroker(broker, transport)
   if (broker !== undefined && (await isMember(context))) {
     if (at !== undefined && !isAddressOf(broker, at)) await followBroker(context, broker, { at })
     return { kind: "member", connection: await ownConnection(context) }
@@ -44,14 +56,40 @@ export async function chooseBroker(
     throw new Fault("usage", "the code does not name its broker", "mqttchat pair CODE@HOST")
   }
   const known = broker !== undefined && isAddressOf(broker, address)
-  const trust = known ? broker.trust : UNPROVEN
-  return { kind: "newcomer", connection: await dialGuest(context.ports, { address, trust }), address }
+  const trust = known ? broker.trust : trustOf(transport)
+  return { kind: "newcomer", connection: await dialNewBroker(context.ports, { address, trust }), address }
+}
+
+/** What a broker that the profile does not know must prove. */
+function trustOf({ insecure }: TransportChoice): Trust {
+  return insecure ? INSECURE : UNPROVEN
+}
+
+/** The same as `dialGuest`, with advice for a broker that may have no TLS. */
+async function dialNewBroker(
+  ports: Ports,
+  broker: { readonly address: BrokerAddress; readonly trust: Trust },
+): Promise<ClosableConnection> {
+  try {
+    return await dialGuest(ports, broker)
+  } catch (cause) {
+    const isRefusal = cause instanceof Fault && codeOf(cause.cause) === ENDED_HANDSHAKE
+    throw isRefusal ? suggestInsecure(cause) : cause
+  }
 }
 
 /** Makes the profile a member of the broker of a link or file, if it is not one already. */
-export async function ensureMember(context: PairingContext, address: Address, access: Access): Promise<void> {
+export async function ensureMember(
+  context: PairingContext,
+  { address, access }: { readonly address: Address; readonly access: Access },
+  transport: TransportChoice,
+): Promise<void> {
   const broker = context.ports.config.broker()
-  if (broker === undefined || !(await isMember(context))) return joinWithAccess(context, address, access)
+  checkKnownBroker(broker, transport)
+  if (broker === undefined || !(await isMember(context))) {
+    checkTransport(access.proof, transport)
+    return joinWithAccess(context, address, access)
+  }
   if (!isSameBroker(broker, address, access.proof)) throw otherBroker(broker, address)
   if (!isAddressOf(broker, address)) await followIfThere(context, broker, { at: address, access })
 }
@@ -96,6 +134,7 @@ function hasPendingCredential({ ports }: PairingContext): boolean {
 
 /** A broker may have several addresses; its key identifies it. */
 function isSameBroker(broker: BrokerConfig, at: Address, proof: BrokerProof): boolean {
+  if ((broker.trust.kind === "insecure") !== (proof.kind === "insecure")) return false
   const isPinned = broker.trust.kind === "pin" && proof.kind === "pin"
   return isPinned ? isPinnedAlike(broker, proof) : isAddressOf(broker, at)
 }

@@ -199,7 +199,11 @@ export const COMMANDS = {
     about:
       "Answers an offer: a code, a link, or the text of a file. Returns when the handshake is on disk and its first " +
       "message on the broker; with a code, also when the peer has answered.",
-    params: v.strictObject({ kind: offerKind, offer: shape.offerText }),
+    params: v.strictObject({
+      kind: offerKind,
+      offer: shape.offerText,
+      insecureTransport: v.exactOptional(shape.insecureTransport),
+    }),
     result: shape.paired,
   },
   offers: {
@@ -222,11 +226,13 @@ export const COMMANDS = {
   "set-broker": {
     about:
       "Sets where the profile's broker is, and the pin of its authority's key (null: a publicly trusted certificate). " +
-      "With the same pin it is the same broker at another address. Nothing is said there before TLS has proved it. " +
+      "With the same pin it is the same broker at another address. Nothing is said there before TLS has proved it, " +
+      "unless the user asks for a broker without TLS, which has no pin. " +
       "Answers when it is saved; the connection follows.",
     params: v.strictObject({
       addresses: shape.addresses,
       pin: v.nullable(shape.pin),
+      insecureTransport: v.exactOptional(shape.insecureTransport),
       username: v.exactOptional(shape.username),
       password: v.exactOptional(shape.password),
     }),

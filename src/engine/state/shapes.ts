@@ -60,6 +60,10 @@ export const eventNumber = v.pipe(
   v.description("numbers the recorded events of this profile; it only grows, with gaps"),
 )
 export const wordCount = v.picklist([2, 3])
+export const insecureTransport = v.pipe(
+  v.boolean(),
+  v.description("the user asks for a broker without TLS: who talks when is open to the network"),
+)
 export const offerKind = v.picklist(["code", "link", "file"])
 export const unixMs = v.pipe(v.number(), v.description("Unix time in ms"))
 export const messageId = v.pipe(
@@ -225,6 +229,10 @@ export type LedgerStatus = v.InferOutput<typeof ledger>
 export const status = v.strictObject({
   name: v.string(),
   broker: v.nullable(v.string()),
+  insecureTransport: v.pipe(
+    v.boolean(),
+    v.description("the broker is used without TLS: who talks when is open to the network, messages are not"),
+  ),
   connection,
   queued: v.pipe(count, v.description("messages that the broker has not received yet")),
   undelivered: v.pipe(
