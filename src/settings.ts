@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs"
 import { basename, dirname } from "node:path"
 import * as v from "valibot"
 import { Fault } from "./errors.ts"
@@ -5,7 +6,6 @@ import { homeFolder } from "./os-user.ts"
 import { diskFault } from "./fs/disk-fault.ts"
 import { makePrivateFolder } from "./fs/private-folder.ts"
 import { readIfExists } from "./fs/read-file.ts"
-import { shellCommand } from "./shell-command.ts"
 
 /** Our settings are a few hundred bytes; a larger file is not ours. */
 const SETTINGS_BYTES_MAX = 65_536
@@ -75,13 +75,45 @@ const SettingsSchema = v.strictObject({
 /** What a profile stores in plain text. It holds no secret. */
 export type Settings = Readonly<v.InferOutput<typeof SettingsSchema>>
 
+/** What is at the path. */
+export type SettingsFile =
+  | { readonly kind: "whole"; readonly settings: Settings }
+  | { readonly kind: "missing" }
+  | { readonly kind: "damaged"; readonly why: string }
+
+/** Fault `io` for what cannot be read. */
+export function lookAtSettings(path: string): SettingsFile {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    return { kind: "damaged", why: "it is a folder" }
+  const text = readIfExists(path)?.toString("utf8")
+  if (text === undefined) return { kind: "missing" }
+  const checked = check(text)
+  return checked.success
+    ? { kind: "whole", settings: checked.output }
+    : { kind: "damaged", why: checked.issues[0].message }
+}
+
 /** The settings, or undefined if there are none. Refuses a damaged file: Fault `config`. */
 export function readSettings(path: string): Settings | undefined {
-  const text = readIfExists(path)?.toString("utf8")
-  if (text === undefined) return undefined
-  const checked = v.safeParse(SettingsSchema, text.length > SETTINGS_BYTES_MAX ? undefined : parseJson(text))
-  if (!checked.success) throw damaged(path, checked.issues[0].message)
-  return checked.output
+  const found = lookAtSettings(path)
+  if (found.kind === "damaged") throw damaged(path, found.why)
+  return found.kind === "whole" ? found.settings : undefined
+}
+
+/** The same for who only wants to know something of them: undefined also for a damaged file. */
+export function wholeSettings(path: string): Settings | undefined {
+  const found = lookAtSettings(path)
+  return found.kind === "whole" ? found.settings : undefined
+}
+
+/** Undefined for a text that is not the settings of a profile. */
+export function parseSettings(text: string): Settings | undefined {
+  const checked = check(text)
+  return checked.success ? checked.output : undefined
+}
+
+function check(text: string): v.SafeParseResult<typeof SettingsSchema> {
+  return v.safeParse(SettingsSchema, text.length > SETTINGS_BYTES_MAX ? undefined : parseJson(text))
 }
 
 /** Replaces the file as a whole (0600, atomically). Refuses if the present one is damaged: Fault `config`. */
@@ -127,6 +159,6 @@ function damaged(path: string, why: string): Fault {
   return new Fault(
     "config",
     `the settings in ${path} are damaged: ${why}`,
-    shellCommand`mv ${path} ${`${path}.damaged`}`,
+    `mqttchat status, which makes them again from the message store`,
   )
 }

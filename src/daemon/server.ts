@@ -55,7 +55,7 @@ export async function serveCommands(service: Service, socketPath: string): Promi
     await chmod(socketPath, 0o600)
   } catch (cause) {
     server.close()
-    throw diskFault(cause, `listen at ${socketPath}`)
+    throw diskFault(cause, `listen at ${socketPath}`, socketPath)
   }
   return { close: () => closeAll(server, connections) }
 }

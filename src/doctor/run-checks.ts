@@ -16,7 +16,7 @@ import type { LedgerReport } from "./checks/ledger.ts"
 import * as login from "./checks/login.ts"
 import type { LoginResult } from "./checks/login.ts"
 import * as profile from "./checks/profile.ts"
-import type { Holder, DatabaseState } from "./checks/profile.ts"
+import type { Holder, DatabaseState, SettingsState } from "./checks/profile.ts"
 import { viewServer } from "./probe/server.ts"
 import type { TlsResult, ServerView } from "./probe/server.ts"
 
@@ -26,6 +26,7 @@ export type CheckInput = {
   readonly random: Random
   readonly paths: FilePaths
   readonly holder: Holder
+  readonly settings: SettingsState
   readonly database: DatabaseState
   readonly broker: KnownBroker | { readonly kind: "none"; readonly why: string; readonly fix: string }
 }
@@ -50,6 +51,7 @@ export async function* runChecks(input: CheckInput): AsyncGenerator<Finding> {
   yield findingOf(FILES, judgeFiles(files, paths))
   yield findingOf(profile.LOCK, profile.judgeLock(holder))
   yield findingOf(profile.OWNER, profile.judgeOwner(holder))
+  yield findingOf(profile.SETTINGS, profile.judgeSettings(input.settings, holder))
   yield findingOf(profile.DATABASE, profile.judgeDatabase(database))
   yield findingOf(profile.OUTBOX, profile.judgeOutbox(holder, database, input.now()))
   const newest = Math.max(0, ...files.map(({ changedAt }) => changedAt))

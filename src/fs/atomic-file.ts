@@ -96,5 +96,5 @@ export async function using<T>(file: FileHandle, work: (file: FileHandle) => Pro
 }
 
 function faultOf(path: string, error: unknown): Fault {
-  return error instanceof Fault ? error : diskFault(error, `write ${path}`)
+  return error instanceof Fault ? error : diskFault(error, `write ${path}`, path)
 }

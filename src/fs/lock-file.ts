@@ -34,7 +34,7 @@ export function takeLock(path: string): Lock {
     writeFileSync(temporary, write(mine), { mode: 0o600, flag: "wx" })
     return acquire(path, temporary, mine)
   } catch (cause) {
-    throw cause instanceof Fault ? cause : withHomeHint(diskFault(cause, `take the lock ${path}`))
+    throw cause instanceof Fault ? cause : withHomeHint(diskFault(cause, `take the lock ${path}`, path))
   } finally {
     rmSync(temporary, { force: true })
   }

@@ -8,6 +8,6 @@ export function readIfExists(path: string): Buffer | undefined {
     return readFileSync(path)
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return undefined
-    throw diskFault(cause, `read ${path}`)
+    throw diskFault(cause, `read ${path}`, path)
   }
 }

@@ -14,10 +14,20 @@ import {
   type Sealed,
 } from "./sealed-format.ts"
 
-/** `hint` is the command that creates one. */
+/** `hint` is the command that creates one, `lost` what helps with a damaged one. */
 const PURPOSES = {
-  identity: { byte: PURPOSE.identity, missing: "there is no profile here yet", hint: "mqttchat init" },
-  registrar: { byte: PURPOSE.registrar, missing: "there is no broker here yet", hint: "mqttchat broker" },
+  identity: {
+    byte: PURPOSE.identity,
+    missing: "there is no profile here yet",
+    hint: "mqttchat init",
+    lost: "put back a copy of it, or a backup: mqttchat --profile OTHER import FILE; or start again: mqttchat --profile OTHER init",
+  },
+  registrar: {
+    byte: PURPOSE.registrar,
+    missing: "there is no broker here yet",
+    hint: "mqttchat broker",
+    lost: "put back a copy of it, or start again with: mqttchat broker --new-authority; everyone then needs a new invitation",
+  },
 } as const
 
 export type Purpose = keyof typeof PURPOSES
@@ -108,7 +118,7 @@ function sealFor(
 async function load(target: SealedTarget): Promise<Sealed> {
   const sealed = readSealed(await readBounded(target))
   if (sealed?.header.purpose === PURPOSES[target.purpose].byte) return sealed
-  throw new Fault("damaged-key-file", `the key file ${target.path} is damaged`, "put back a copy of it")
+  throw new Fault("damaged-key-file", `the key file ${target.path} is damaged`, PURPOSES[target.purpose].lost)
 }
 
 function wrongPassphrase({ path }: SealedTarget): Fault {
@@ -130,6 +140,6 @@ async function readBounded({ path, purpose }: SealedTarget): Promise<Uint8Array>
     const { missing, hint } = PURPOSES[purpose]
     throw codeOf(error) === "ENOENT"
       ? new Fault("no-profile", missing, hint)
-      : diskFault(error, `read ${path}`)
+      : diskFault(error, `read ${path}`, path)
   }
 }

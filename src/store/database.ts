@@ -7,7 +7,6 @@ import type { FileSystem } from "./files.ts"
 import { Heap } from "./heap.ts"
 import { loadSqlite } from "./sqlite.ts"
 import { DATABASE_NAME, Vfs } from "./vfs.ts"
-import { shellCommand } from "../shell-command.ts"
 
 const OK = 0
 const IOERR = 10
@@ -229,7 +228,7 @@ export class Database {
     const primary = code & 0xff
     const cause = this.#vfs.failure()
     if (cause !== undefined && FILE_CODES.includes(primary)) {
-      return diskFault(cause, `use the message store ${this.#path}`)
+      return diskFault(cause, `use the message store ${this.#path}`, this.#path)
     }
     if (DAMAGE_CODES.includes(primary)) return damaged(this.#path)
     const why = this.#module.UTF8ToString(this.#module._sqlite3_errmsg(this.#db))
@@ -237,12 +236,12 @@ export class Database {
   }
 }
 
+/** The keys do not depend on the store, so a profile can go on with an empty one. */
+export const LOST_STORE_HINT =
+  "put back a copy of it, or go on with an empty one and pair again: mqttchat init --new-database"
+
 /** Not ours, another profile's, or changed: the cipher cannot tell these apart. */
 export function damaged(path: string): Fault {
-  const hint = shellCommand`mv ${path} ${`${path}.damaged`}`
-  return new Fault(
-    "damaged-database",
-    `the message store ${path} is damaged or belongs to another profile`,
-    hint,
-  )
+  const message = `the message store ${path} is damaged or belongs to another profile`
+  return new Fault("damaged-database", message, LOST_STORE_HINT)
 }

@@ -1,6 +1,6 @@
 import type { Database } from "./database.ts"
 import { lastEvent } from "./event-log.ts"
-import type { ContactId, DeviceState, LoadedState } from "./records.ts"
+import type { ContactId, DeviceState, LoadedState, SettingKey } from "./records.ts"
 import { CONTACTS, DEVICE_TABLES, HELD, OPEN_BUNDLES, OUTGOING, SESSIONS, SETTINGS } from "./tables.ts"
 import { selectAll } from "./table.ts"
 
@@ -21,6 +21,10 @@ export function loadState(database: Database): LoadedState {
     nextOutgoing: 1 + (outgoing.at(-1)?.seq ?? 0),
     nextEvent: 1 + lastEvent(database),
   }
+}
+
+export function loadSetting(database: Database, key: SettingKey): Uint8Array | undefined {
+  return database.select((row) => row.bytes(0), "SELECT value FROM settings WHERE key = ?", key)[0]
 }
 
 function loadDevices(database: Database): Map<ContactId, Partial<DeviceState>> {

@@ -230,6 +230,8 @@ export type SettingKey =
   | "replaced"
   /** The newest entry of the registrar's ledger that this device was told of. */
   | "ledger"
+  /** A copy of the settings file, as JSON. */
+  | "settings"
 
 /** One change. A commit is a list of these in one transaction: all or none. */
 export type Write =
@@ -350,6 +352,8 @@ export type Store = {
   readonly countMessages: (contact: ContactId, from: number, upTo: number) => Promise<MessageCount>
   /** When the next message disappears, unix ms. */
   readonly nextExpiry: () => Promise<number | undefined>
+  /** Empty bytes count as a value. */
+  readonly setting: (key: SettingKey) => Promise<Uint8Array | undefined>
   /** Reads every page and index. False if they contradict each other; a changed page is a Fault. */
   readonly isWhole: () => Promise<boolean>
   readonly close: () => Promise<void>

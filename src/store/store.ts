@@ -16,7 +16,7 @@ import {
   unshownMessages,
 } from "./history.ts"
 import { commit } from "./write.ts"
-import { loadState } from "./load.ts"
+import { loadSetting, loadState } from "./load.ts"
 import type { Store } from "./records.ts"
 import { migrate } from "./schema.ts"
 
@@ -53,6 +53,7 @@ export async function openStore(
     messagesBetween: (first, last, limit) => promised(() => messagesBetween(database, first, last, limit)),
     countMessages: (contact, from, upTo) => promised(() => countMessages(database, contact, from, upTo)),
     nextExpiry: () => promised(() => nextExpiry(database)),
+    setting: (key) => promised(() => loadSetting(database, key)),
     isWhole: () =>
       promised(() => {
         const [first, ...more] = database.select((row) => row.text(0), "PRAGMA integrity_check")

@@ -23,11 +23,28 @@ describe("what the file system refuses", () => {
   it("is a fault of the disk by any other code, which the message names", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^E[A-Z]{3,9}$/), (code) => {
-        fc.pre(!["ENOSPC", "EDQUOT", "EFBIG"].includes(code))
+        fc.pre(!["ENOSPC", "EDQUOT", "EFBIG", "EISDIR", "EACCES"].includes(code))
         const message = `cannot read it: ${code}`
         expect(diskFault(refusal(code), "read it")).toMatchObject({ code: "io", message })
       }),
     )
+  })
+
+  it("says what helps with a folder in place of a file, and with a file that this user may not read", () => {
+    expect(diskFault(refusal("EISDIR"), "read it", "/p/file")).toMatchObject({
+      code: "io",
+      message: "cannot read it: EISDIR (it is a folder)",
+      hint: "mv /p/file /p/file.old",
+    })
+    expect(diskFault(refusal("EACCES"), "read it", "/p/file")).toMatchObject({
+      message: "cannot read it: EACCES (permission denied)",
+      hint: "chmod u+rw /p/file",
+    })
+    const other = Object.assign(refusal("EISDIR"), { syscall: "open", path: "/p/file-wal" })
+    expect(diskFault(other, "read it", "/p/file").hint).toBe("mv /p/file-wal /p/file-wal.old")
+    const renamed = Object.assign(refusal("EISDIR"), { syscall: "rename", path: "/p/file.new" })
+    expect(diskFault(renamed, "read it", "/p/file").hint).toBe("mv /p/file /p/file.old")
+    expect(diskFault(refusal("EISDIR"), "read it").hint).toBeUndefined()
   })
 
   it.each([new Error("no code"), refusal(undefined), refusal({}), "ENOSPC", { code: "ENOSPC" }, undefined])(
@@ -44,7 +61,7 @@ describe("a small file", () => {
   it("is undefined where there is none, and a fault where it cannot be read", () => {
     const path = folder()
     expect(readIfExists(join(path, "none"))).toBeUndefined()
-    expect(() => readIfExists(path)).toThrow(`cannot read ${path}: EISDIR`)
+    expect(() => readIfExists(path)).toThrow(`cannot read ${path}: EISDIR (it is a folder)`)
   })
 })
 

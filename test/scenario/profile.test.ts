@@ -141,19 +141,6 @@ describe.concurrent("a profile", () => {
     expect(await expectRefusal(alice, ["contacts"], 65)).toMatch(/missing or empty/)
     expect(existsSync(alice.file("messages.db"))).toBe(false)
   })
-
-  it("whose settings cannot be read reports it", async ({ onTestFinished }) => {
-    const fixture = new ScenarioFixture()
-    onTestFinished(fixture.end)
-    const alice = await made(fixture)
-    const before = readFileSync(alice.file("settings.json"))
-    for (const after of ["", "{", "[]", '{"name":7}']) {
-      writeFileSync(alice.file("settings.json"), after)
-      expect(await expectRefusal(alice, ["contacts"], 78)).toMatch(/settings/)
-    }
-    writeFileSync(alice.file("settings.json"), before)
-    expect(await alice.runJson("contacts")).toEqual([])
-  })
 })
 
 /** Commands that read and that write are refused; no byte is changed, and a copy restores the profile. */

@@ -17,7 +17,7 @@ import { holdLedger, JOURNAL_FILE } from "./ledger.ts"
 import { reporter } from "./status.ts"
 import type { Context } from "../terminal/context.ts"
 import { firewallHint } from "./firewall.ts"
-import { hasProfile } from "../profile/profile.ts"
+import { hasProfile } from "../profile/profile-exists.ts"
 import {
   announcedAddress,
   ANY_ADDRESS,

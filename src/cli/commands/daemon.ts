@@ -31,7 +31,9 @@ export function addDaemon(program: Command, start: Start): void {
     .action((flags: DaemonFlags) =>
       start(async (context) => {
         if (flags.onDemand !== undefined)
-          await (await import("../profile/on-demand-daemon.ts")).setOnDemand(context, flags.onDemand === "on")
+          await (
+            await import("../profile/on-demand-setting.ts")
+          ).setOnDemand(context, flags.onDemand === "on")
         else if (flags.service !== undefined)
           await (await import("../daemon/service.ts")).writeDaemonService(context, flags.service, flags)
         else await (await import("../daemon/daemon.ts")).runDaemon(context, flags)

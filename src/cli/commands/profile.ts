@@ -25,6 +25,7 @@ export function addProfile(program: Command, start: Start): void {
     .option("--username <name>", "your account at the broker")
     .option("--password-file <file>", "its password (- is stdin)")
     .option("--insecure-transport", "the broker has no TLS: who talks when is open to the network")
+    .option("--new-database", "the messages are lost: make an empty store for the keys that are there")
     .action((options: InitOptions) =>
       start(async (context) => (await import("../profile/init.ts")).init(context, options)),
     )

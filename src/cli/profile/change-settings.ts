@@ -1,13 +1,29 @@
 import { Fault } from "../../errors.ts"
-import { readSettings, type Settings, writeSettings } from "../../settings.ts"
+import { readSettings, type Settings, wholeSettings, writeSettings } from "../../settings.ts"
 import type { Context } from "../terminal/context.ts"
-import { ownerOrLock } from "./open-client.ts"
+import { Lifetime } from "../terminal/lifetime.ts"
+import { openClient, ownerOrLock } from "./open-client.ts"
+import { requireProfile } from "./profile-exists.ts"
 
-/** Fault `no-profile`. */
-export function settingsFor({ paths, profile }: Pick<Context, "paths" | "profile">): Settings {
-  const settings = readSettings(paths.settings)
-  if (settings !== undefined) return settings
-  throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+/**
+ * The settings. A lost file is made again: that opens the profile for a moment, or else the process that has it open
+ * must end first. Faults as `openClient`.
+ */
+export async function settingsFor(context: Context): Promise<Settings> {
+  requireProfile(context)
+  const { settings: path } = context.paths
+  const whole = wholeSettings(path)
+  if (whole !== undefined) return whole
+  const lifetime = new Lifetime()
+  try {
+    await openClient({ ...context, lifetime }, "brief")
+  } finally {
+    await lifetime.close()
+  }
+  const made = readSettings(path)
+  if (made !== undefined) return made
+  const message = `${path} is missing, and the process that has the profile does not make it again`
+  throw new Fault("config", message, "mqttchat daemon stop, then: mqttchat status")
 }
 
 /** Writes the settings, and tells the process that has the profile open, if there is one. Gives the new settings. */
@@ -15,8 +31,9 @@ export async function changeSettings(
   context: Context,
   change: (settings: Settings) => Settings,
 ): Promise<Settings> {
+  const before = await settingsFor(context)
   const owner = await ownerOrLock(context)
-  const changed = change(settingsFor(context))
+  const changed = change(readSettings(context.paths.settings) ?? before)
   await writeSettings(context.paths.settings, changed)
   await owner?.call("reload-settings", {}).catch(ignoreLocked)
   return changed

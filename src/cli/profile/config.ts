@@ -7,26 +7,24 @@ import type { SetBrokerOptions } from "./set-broker.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /** Prints the value of a key. Fault `not-found` while nothing is set. */
-export function getConfig(context: Context, name: ConfigName): Promise<void> {
+export async function getConfig(context: Context, name: ConfigName): Promise<void> {
   const { out } = context
-  const value = configKey(name).read(settingsFor(context))
+  const value = configKey(name).read(await settingsFor(context))
   if (out.json) out.record("mqttchat/config/1", { key: name, value: value ?? null })
   else if (value !== undefined) out.data(display(value))
   else throw new Fault("not-found", `${name} is not set`, shellCommand`mqttchat config set ${name} VALUE`)
-  return Promise.resolve()
 }
 
 /** Prints all keys with their values. */
-export function listConfig(context: Context): Promise<void> {
+export async function listConfig(context: Context): Promise<void> {
   const { out } = context
-  const settings = settingsFor(context)
+  const settings = await settingsFor(context)
   const width = Math.max(...CONFIG_NAMES.map((name) => name.length))
   for (const name of CONFIG_NAMES) {
     const value = configKey(name).read(settings)
     if (out.json) out.record("mqttchat/config/1", { key: name, value: value ?? null })
     else out.data(safe`${display(name.padEnd(width))}  ${display(value ?? "(not set)")}`)
   }
-  return Promise.resolve()
 }
 
 /** Changes a key, also in a process that has the profile open. Fault `usage` for a value that does not fit. */
@@ -42,7 +40,7 @@ export async function setConfig(
   if (write === undefined)
     throw new Fault("usage", `${name} cannot be set by itself`, "mqttchat config set broker HOST --pin PIN")
   // What does not fit is refused before anything else is asked.
-  write(settingsFor(context), value)
+  write(await settingsFor(context), value)
   const changed = await changeSettings(context, (settings) => write(settings, value))
   context.out.done(safe`${display(name)} is ${display(read(changed) ?? "not set")}`)
 }

@@ -1,7 +1,7 @@
 import type { ChatClient, ConnectionStatus, Results } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import type { ProfilePaths } from "../../paths.ts"
-import { readSettings } from "../../settings.ts"
+import { wholeSettings } from "../../settings.ts"
 import type { Context } from "../terminal/context.ts"
 
 /** The first connection includes a certificate from the registrar; after this, the status is shown as it is. */
@@ -62,7 +62,7 @@ export function onlineHint(
   connection: Exclude<ConnectionStatus, { kind: "online" }>,
 ): string | undefined {
   if (connection.kind === "stopped") return connection.hint
-  if (readSettings(paths.settings)?.here === true) return "mqttchat broker"
+  if (wholeSettings(paths.settings)?.here === true) return "mqttchat broker"
   return connection.kind === "none"
     ? "mqttchat pair CODE@HOST, with a code from someone who has a broker"
     : (connection.hint ?? MOVED)

@@ -18,7 +18,7 @@ import type { LedgerWatch } from "../../wire/ledger-view.ts"
 const ANSWER_WAIT_MS = 10_000
 
 /** What the doctor needs to ask by itself. */
-type OwnRequest = {
+export type OwnRequest = {
   readonly config: ProfileConfig
   readonly applicant: Applicant
   readonly openStore: () => Promise<Store>

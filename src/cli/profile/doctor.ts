@@ -1,5 +1,4 @@
 import { X509Certificate } from "node:crypto"
-import { existsSync } from "node:fs"
 import type { ChatClient } from "../../engine/api.ts"
 import type { BrokerConfig, ProfileConfig } from "../../engine/state/ports.ts"
 import { utf8 } from "../../crypto/bytes.ts"
@@ -10,20 +9,22 @@ import { connectOwner } from "../../daemon/client.ts"
 import { type ProbeClients, probesByAccount, probesByRegistrar } from "../../doctor/probe/probe-clients.ts"
 import { runChecks, type KnownBroker, type CheckInput } from "../../doctor/run-checks.ts"
 import { END_IT, HELD } from "../../doctor/checks/finding.ts"
-import type { Holder, DatabaseState, OutboxSummary } from "../../doctor/checks/profile.ts"
+import type { Holder, DatabaseState, OutboxSummary, SettingsState } from "../../doctor/checks/profile.ts"
 import { Fault } from "../../errors.ts"
 import { createIdentity } from "../../keystore/identity.ts"
 import { isPending } from "../../keystore/credential.ts"
 import { type KeyFile, type KeyRing, openKeyFile } from "../../keystore/keyfile.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { readSettings } from "../../settings.ts"
+import { lookAtSettings, type Settings } from "../../settings.ts"
 import { openStore } from "../../store/store.ts"
 import type { Credential, ConnectTarget } from "../../transport/transport.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Context } from "../terminal/context.ts"
 import { connectOrLock } from "./connect-or-lock.ts"
-import { askLedger } from "./doctor-ledger.ts"
+import { askLedger, type OwnRequest } from "./doctor-ledger.ts"
 import { DoctorReport } from "./doctor-report.ts"
+import { requireProfile } from "./profile-exists.ts"
+import { storedSettings } from "./settings-copy.ts"
 import { knownBroker, profileConfigFor, refuseLostStore } from "./profile-owner.ts"
 import { hasPassphrase, passphraseToOpen } from "../terminal/passphrase.ts"
 import { silentOwner } from "../terminal/silent-process.ts"
@@ -50,40 +51,70 @@ export async function doctor(context: Context, options: DoctorOptions): Promise<
 }
 
 async function inputOf(context: Context, options: DoctorOptions): Promise<CheckInput> {
-  const { paths, profile, env } = context
-  if (!existsSync(paths.keyFile))
-    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+  const { paths, env } = context
+  requireProfile(context)
   await useBackend(env["MQTTCHAT_CRYPTO"], LIGHT_BACKENDS)
   const early = (await isOpenElsewhere(context)) ? undefined : await openKeys(context)
-  const settings = readSettings(paths.settings)
-  if (settings === undefined)
-    throw new Fault("config", `the settings ${paths.settings} are gone`, "restore a copy of them")
   const holder = await holderOf(context)
   const keyFile = early ?? (holder.kind === "owner" ? undefined : await openKeys(context))
-  const config =
-    keyFile === undefined
-      ? { broker: () => knownBroker(paths, settings), credential: () => undefined }
-      : profileConfigFor(context, settings, keyFile)
+  const { database, copy } = await databaseOf(paths.database, holder, keyFile?.ring)
+  const file = settingsState(paths.settings)
+  const settings = file.kind === "whole" ? file.settings : copy
   return {
     now: Date.now,
     random: systemRandom,
     paths,
     holder,
-    database: await databaseOf(paths.database, holder, keyFile?.ring),
-    broker: brokerOf(config, settings.here, {
-      ring: keyFile?.ring,
-      holder,
-      mayRegister: options.register === true,
-      ledger: () =>
-        askLedger(context, holder, {
-          own: keyFile && {
-            config: profileConfigFor(context, settings, keyFile),
-            applicant: { identity: keyFile.ring.identity, random: systemRandom, after },
-            openStore: () => openStore(paths.database, keyFile.ring.databaseKey),
-          },
-          accept: options.acceptLedger === true,
-        }),
-    }),
+    settings: file,
+    database,
+    broker:
+      settings === undefined
+        ? { kind: "none", why: "the settings are lost", fix: "mqttchat status" }
+        : brokerOf(configFor(context, settings, keyFile), settings.here, {
+            ring: keyFile?.ring,
+            holder,
+            mayRegister: options.register === true,
+            ledger: () =>
+              askLedger(context, holder, {
+                own: keyFile && ledgerRequest(context, settings, keyFile),
+                accept: options.acceptLedger === true,
+              }),
+          }),
+  }
+}
+
+function ledgerRequest(context: Context, settings: Settings, keyFile: KeyFile): OwnRequest {
+  const { identity, databaseKey } = keyFile.ring
+  return {
+    config: doctorConfig(context, settings, keyFile),
+    applicant: { identity, random: systemRandom, after },
+    openStore: () => openStore(context.paths.database, databaseKey),
+  }
+}
+
+function configFor(context: Context, settings: Settings, keyFile: KeyFile | undefined): KnownConfig {
+  if (keyFile !== undefined) return doctorConfig(context, settings, keyFile)
+  return { broker: () => knownBroker(context.paths, settings), credential: () => undefined }
+}
+
+function doctorConfig(context: Context, settings: Settings, keyFile: KeyFile): ProfileConfig {
+  return profileConfigFor(context, { settings, keep: keepNothing }, keyFile)
+}
+
+/** The doctor changes nothing. */
+async function keepNothing(): Promise<void> {}
+
+type SettingsView =
+  { readonly kind: "whole"; readonly settings: Settings } | Exclude<SettingsState, { kind: "whole" }>
+
+function settingsState(path: string): SettingsView {
+  try {
+    const found = lookAtSettings(path)
+    if (found.kind === "whole") return found
+    return { kind: "lost", found: found.kind === "missing" ? `${path} is missing` : `damaged: ${found.why}` }
+  } catch (cause) {
+    if (cause instanceof Fault) return { kind: "fault", fault: cause }
+    throw cause
   }
 }
 
@@ -143,20 +174,25 @@ function outboxSummary(times: readonly number[]): OutboxSummary {
   return { count: times.length, oldest: times.length === 0 ? undefined : Math.min(...times) }
 }
 
-async function databaseOf(path: string, holder: Holder, ring: KeyRing | undefined): Promise<DatabaseState> {
-  if (holder.kind !== "doctor" || ring === undefined) return { kind: "held" }
+type DatabaseView = { readonly database: DatabaseState; readonly copy?: Settings | undefined }
+
+/** The message store, and its copy of the settings. */
+async function databaseOf(path: string, holder: Holder, ring: KeyRing | undefined): Promise<DatabaseView> {
+  if (holder.kind !== "doctor" || ring === undefined) return { database: { kind: "held" } }
   try {
     refuseLostStore(path)
     const store = await openStore(path, ring.databaseKey)
     try {
       const isWhole = await store.isWhole()
       const outbox = (await store.load()).outgoing.filter(({ kind }) => kind !== "passing")
-      return { kind: "read", isWhole, path, outbox: outboxSummary(outbox.map(({ createdAt }) => createdAt)) }
+      const summary = outboxSummary(outbox.map(({ createdAt }) => createdAt))
+      const database = { kind: "read", isWhole, path, outbox: summary } as const
+      return { database, copy: await storedSettings(store) }
     } finally {
       await store.close()
     }
   } catch (cause) {
-    if (cause instanceof Fault) return { kind: "fault", fault: cause }
+    if (cause instanceof Fault) return { database: { kind: "fault", fault: cause } }
     throw cause
   }
 }

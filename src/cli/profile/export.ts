@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto"
 import type { Results } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
-import { readSettings } from "../../settings.ts"
+import { wholeSettings } from "../../settings.ts"
 import { LOOPBACK } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import { readBrokerDescriptor } from "./broker-descriptor.ts"
@@ -95,7 +95,7 @@ function printExported(context: Context, file: string, { contacts, messages }: R
 /** The broker of this laptop is not part of a profile. */
 function warnAboutOwnBroker(context: Context): void {
   const { out, paths } = context
-  if (readSettings(paths.settings)?.here !== true) return
+  if (wholeSettings(paths.settings)?.here !== true) return
   out.warn(safe`your broker stays on this laptop: it has to keep running here`)
   if (readBrokerDescriptor(paths)?.address.host !== LOOPBACK) return
   const advice = out.advised(safe`mqttchat broker --lan`)

@@ -35,10 +35,13 @@ export type InitOptions = {
   readonly pin?: string
   /** The broker at HOST has no TLS, and the user wants it all the same. */
   readonly insecureTransport?: boolean
+  /** Only make an empty message store for the keys that are there. */
+  readonly newDatabase?: boolean
 } & AccountOptions
 
 /** Makes a profile: identity, database key and where its broker is. Fault `exists` if there is one. */
 export async function init(context: Context, options: InitOptions): Promise<void> {
+  if (options.newDatabase === true) return (await import("./new-database.ts")).newDatabase(context)
   refuseExisting(context, "init", isAddress(options.broker))
   const name = await chosenName(context, options.name)
   const passphrase = await chosenPassphrase(context, options)

@@ -4,10 +4,7 @@ import { existsSync, realpathSync } from "node:fs"
 import { resolve } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { connectOwner } from "../../daemon/client.ts"
-import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { readSettings, writeSettings } from "../../settings.ts"
-import { safe } from "../../wire/text.ts"
 import { withWholeDebugPath } from "../../debug-output.ts"
 import type { ProfilePaths } from "../../paths.ts"
 import type { Context } from "../terminal/context.ts"
@@ -17,15 +14,6 @@ import { credentialFile } from "../terminal/passphrase.ts"
 /** How long it stays without a request: long enough for the next line of a script. */
 const IDLE_TIME = "10m"
 const READY_POLL_MS = 10
-
-/** Sets whether commands that find no owner of the profile start a daemon. */
-export async function setOnDemand({ paths, profile, out }: Context, onDemand: boolean): Promise<void> {
-  const settings = readSettings(paths.settings)
-  if (settings === undefined)
-    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
-  await writeSettings(paths.settings, { ...settings, onDemand })
-  out.done(onDemand ? safe`send, inbox and others start a daemon` : safe`no command starts a daemon`)
-}
 
 /**
  * Starts a daemon for this profile that outlives this command, and waits until it answers or has ended. Does nothing

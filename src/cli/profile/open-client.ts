@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs"
 import type { ChatClient } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
 import { ANSWER_WAIT_MS } from "../../daemon/silence-watch.ts"
-import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { readSettings } from "../../settings.ts"
+import { wholeSettings } from "../../settings.ts"
 import type { Context } from "../terminal/context.ts"
 import { silentOwner, silentProcess } from "../terminal/silent-process.ts"
 import { connectOrLock } from "./connect-or-lock.ts"
+import { requireProfile } from "./profile-exists.ts"
 import type { OwnerMode } from "./profile-owner.ts"
 import { passphraseToOpen } from "../terminal/passphrase.ts"
 
@@ -67,14 +66,9 @@ export async function ownerOrLock(
   throw silentProcess(`another mqttchat that has the profile ${profile}`, reached.pid)
 }
 
-function requireProfile({ paths, profile }: Context): void {
-  if (existsSync(paths.keyFile)) return
-  throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
-}
-
 /** Most profiles have this off, so the code for it is loaded only if it is on. */
 async function startOnDemand(context: Context): Promise<void> {
-  if (readSettings(context.paths.settings)?.onDemand !== true) return
+  if (wholeSettings(context.paths.settings)?.onDemand !== true) return
   await (await import("./on-demand-daemon.ts")).startDaemon(context)
 }
 

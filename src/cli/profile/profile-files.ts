@@ -42,12 +42,16 @@ function brokerFiles(paths: ProfilePaths): readonly string[] {
   return [...inFolder, ...withCompanions(brokerSocket), ...staleFiles].filter((path) => !isFolder(path))
 }
 
-/** The file, and those next to it whose names begin with its name: temporary files, copies, a database's journal. */
+/**
+ * The file, and those next to it whose names begin with its name: temporary files, copies, a database's journal. A folder
+ * in its place is not ours, whatever its name.
+ */
 function withCompanions(path: string): readonly string[] {
   const name = basename(path)
   return listFolder(dirname(path))
     .filter((each) => each === name || each.startsWith(`${name}.`) || each.startsWith(`${name}-`))
     .map((each) => join(dirname(path), each))
+    .filter((each) => !isFolder(each))
 }
 
 export function listFolder(folder: string): readonly string[] {

@@ -7,8 +7,10 @@ import { BACKENDS, LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { type Debug, NO_DEBUG } from "../../debug/debug.ts"
 import { Fault } from "../../errors.ts"
+import { setAside } from "../../fs/set-aside.ts"
 import { type KeyFile, openKeyFile, wipe } from "../../keystore/keyfile.ts"
-import { readSettings, type Settings, writeSettings } from "../../settings.ts"
+import { lookAtSettings, type Settings, writeSettings } from "../../settings.ts"
+import { LOST_STORE_HINT } from "../../store/database.ts"
 import type { Store } from "../../store/records.ts"
 import { openStore } from "../../store/store.ts"
 import type { Applicant } from "../../transport/enroll.ts"
@@ -21,6 +23,8 @@ import {
 } from "./broker-descriptor.ts"
 import type { LedgerWatch } from "../../wire/ledger-view.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
+import { openSettings, refuseContradiction } from "./recover-settings.ts"
+import { storeSettings } from "./settings-copy.ts"
 import { unverifiedLimitsOf } from "./unverified-limits.ts"
 import { debugConnect } from "../debug/debug-connect.ts"
 import { debugStore } from "../debug/debug-store.ts"
@@ -54,16 +58,15 @@ export async function openProfile(
   const { paths, lifetime, env, debug } = context
   await useBackend(env["MQTTCHAT_CRYPTO"], mode === "brief" ? LIGHT_BACKENDS : BACKENDS)
   const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
-  const settings = readSettings(paths.settings)
-  if (settings === undefined)
-    throw new Fault("config", `the settings ${paths.settings} are gone`, "restore a copy of them")
   refuseLostStore(paths.database)
   lifetime.defer(() => wipe(keyFile.ring))
   const store = await openStore(paths.database, keyFile.ring.databaseKey)
   lifetime.defer(store.close)
+  const settings = await openSettings(context, store, keyFile.ring.credential)
   const { identity } = keyFile.ring
   const after = timersOf(context)
-  const config = profileConfigFor(context, settings, keyFile)
+  const keep = (changed: Settings): Promise<void> => storeSettings(store, changed)
+  const config = profileConfigFor(context, { settings, keep }, keyFile)
   const client = await openEngine({
     ...edgePorts(store, debug),
     identity,
@@ -94,12 +97,8 @@ function edgePorts(store: Store, debug: Debug): Pick<Ports, "store" | "connect">
 /** A new empty store in its place would silently lose every conversation. */
 export function refuseLostStore(path: string): void {
   if (existsSync(path) && statSync(path).size > 0) return
-  const hint = "restore a copy of it, or start again: mqttchat --profile OTHER init"
-  throw new Fault(
-    "damaged-database",
-    `the messages of this profile are gone: ${path} is missing or empty`,
-    hint,
-  )
+  const message = `the messages of this profile are gone: ${path} is missing or empty`
+  throw new Fault("damaged-database", message, LOST_STORE_HINT)
 }
 
 type RegistrarPorts = Pick<Ports, "enroll" | "restore" | "renew" | "invite" | "requestHead">
@@ -137,23 +136,37 @@ function timersOf({ lifetime }: Context): Ports["after"] {
   }
 }
 
+/** The settings of an open profile, and what keeps a copy of them. */
+export type OpenSettings = {
+  readonly settings: Settings
+  readonly keep: (settings: Settings) => Promise<void>
+}
+
 /** Reads and saves what the engine knows about its broker: settings, key file, and the folder of our own broker. */
 export function profileConfigFor(
   { paths }: Context,
-  settings: Settings,
+  { settings, keep }: OpenSettings,
   keyFile: KeyFile,
 ): ProfileConfig & { readonly name: () => string; readonly unverifiedLimits: () => UnverifiedLimits } {
   let { ring } = keyFile
   let current = settings
   const save = async (change: Pick<Settings, "broker" | "here">): Promise<void> => {
+    const found = lookAtSettings(paths.settings)
     // Another command may have changed what is not ours.
-    current = { ...(readSettings(paths.settings) ?? current), ...change }
+    current = { ...(found.kind === "whole" ? found.settings : current), ...change }
+    if (found.kind === "damaged") setAside(paths.settings)
     await writeSettings(paths.settings, current)
+    await keep(current)
   }
   return {
     name: () => current.name,
     unverifiedLimits: () => unverifiedLimitsOf(current),
-    reload: () => (current = readSettings(paths.settings) ?? current),
+    reload: () => {
+      const found = lookAtSettings(paths.settings)
+      if (found.kind !== "whole") return
+      refuseContradiction(paths.settings, found.settings, ring.credential)
+      current = found.settings
+    },
     broker: () => knownBroker(paths, current),
     // If there is an invitation as well as a certificate, the broker has a new authority.
     credential: () => (current.here ? readOperatorInvitation(paths) : undefined) ?? ring.credential,

@@ -1,22 +1,21 @@
-import { existsSync, rmSync } from "node:fs"
+import { existsSync, renameSync, rmSync } from "node:fs"
 import { toHex } from "../../crypto/bytes.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
 import { createKeyFile, type KeyRing } from "../../keystore/keyfile.ts"
 import { takeLock } from "../../fs/lock-file.ts"
-import { type Settings, writeSettings } from "../../settings.ts"
+import { setAside } from "../../fs/set-aside.ts"
+import { lookAtSettings, type Settings, writeSettings } from "../../settings.ts"
 import type { Store } from "../../store/records.ts"
 import { fingerprint } from "../../wire/identity.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
+import { hasProfile } from "./profile-exists.ts"
+import { storeSettings } from "./settings-copy.ts"
 import { groupDigits } from "../terminal/format.ts"
 
 /** As contacts show it. */
 const FINGERPRINT_DIGITS = 20
-
-export function hasProfile({ paths }: Context): boolean {
-  return existsSync(paths.keyFile)
-}
 
 /** Fault `exists`. `namesBroker`: the user may have wanted to change only that. */
 export function refuseExisting(context: Context, other: string, namesBroker = false): void {
@@ -45,7 +44,11 @@ export async function makeProfile(context: Context, profile: NewProfile): Promis
     throw new Fault("exists", "another command is making this profile", "mqttchat status")
   try {
     refuseExisting(context, profile.by)
-    await makeStore(paths.database, profile)
+    const fresh = `${paths.database}.new`
+    await makeStore(fresh, profile)
+    keepOldStore(context)
+    renameSync(fresh, paths.database)
+    if (lookAtSettings(paths.settings).kind === "damaged") setAside(paths.settings)
     await writeSettings(paths.settings, profile.settings)
     await createKeyFile(paths.keyFile, profile.ring, profile.passphrase, systemRandom)
   } finally {
@@ -54,14 +57,17 @@ export async function makeProfile(context: Context, profile: NewProfile): Promis
   printProfile(context, profile)
 }
 
-/** The store is made only here, so that a store that is missing later is noticed, not silently replaced. */
-async function makeStore(path: string, { ring, fill }: NewProfile): Promise<void> {
-  // Left by a process that died before it wrote the key file, so its key is lost.
+/**
+ * The store is made only here, so that a store that is missing later is noticed, not silently replaced. Under another
+ * name first: one that a dying process leaves is not taken for messages whose key file was lost.
+ */
+async function makeStore(path: string, { settings, ring, fill }: NewProfile): Promise<void> {
   removeStore(path)
   const { openStore } = await import("../../store/store.ts")
   const store = await openStore(path, new Uint8Array(ring.databaseKey))
   try {
     await fill(store)
+    await storeSettings(store, settings)
     await store.close()
   } catch (cause) {
     await store.close()
@@ -70,8 +76,16 @@ async function makeStore(path: string, { ring, fill }: NewProfile): Promise<void
   }
 }
 
+/** Messages whose key file is missing: a copy of it may still exist. */
+function keepOldStore({ paths, out }: Context): void {
+  const aside = setAside(paths.database)
+  if (aside === undefined) return
+  if (existsSync(`${paths.database}-wal`)) renameSync(`${paths.database}-wal`, `${aside}-wal`)
+  out.warn(safe`messages without a key file were here; they are kept in ${display(aside)}`)
+}
+
 function removeStore(path: string): void {
-  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true })
+  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true, recursive: true })
 }
 
 function printProfile({ out, paths }: Context, { settings, ring, passphrase }: NewProfile): void {

@@ -31,7 +31,7 @@ const COMMAND = "mqttchat config set broker"
  * profile that has none, or another broker if its pin is typed or confirmed.
  */
 export async function setBroker(context: Context, typed: string, options: SetBrokerOptions): Promise<void> {
-  const settings = settingsFor(context)
+  const settings = await settingsFor(context)
   const known = knownBroker(context, settings)
   const pin = typedPin(options.pin)
   refuseContradictions(typed, options, COMMAND)

@@ -15,6 +15,11 @@ export const OWNER: Check = {
   what: "whether the process that holds the profile answers",
   why: "commands hand their work to it through its socket",
 }
+export const SETTINGS: Check = {
+  name: "settings",
+  what: "the settings: name and broker",
+  why: "without them no command knows where the broker is; the message store holds a copy",
+}
 export const DATABASE: Check = {
   name: "database",
   what: "every page of the message store",
@@ -39,6 +44,12 @@ export type Holder =
   | { readonly kind: "silent"; readonly pid: number }
   /** The profile's folder does not allow taking the lock in it. */
   | { readonly kind: "barred"; readonly fault: Fault }
+
+export type SettingsState =
+  | { readonly kind: "whole" }
+  /** `found` completes "it is". */
+  | { readonly kind: "lost"; readonly found: string }
+  | { readonly kind: "fault"; readonly fault: Fault }
 
 export type DatabaseState =
   | {
@@ -85,6 +96,23 @@ export function judgeOwner(holder: Holder): Judgement {
       )
     case "barred":
       return unknown("not looked for")
+  }
+}
+
+export function judgeSettings(settings: SettingsState, holder: Holder): Judgement {
+  switch (settings.kind) {
+    case "whole":
+      return good("whole")
+    case "fault":
+      return failed(settings.fault)
+    case "lost": {
+      const again = "mqttchat status, which makes it again from the message store"
+      return bad(
+        "config",
+        settings.found,
+        holder.kind === "owner" ? `mqttchat daemon stop, then: ${again}` : again,
+      )
+    }
   }
 }
 
