@@ -170,3 +170,27 @@ test("a member without TLS pairs with another by code, link and file, and types 
     expect(transports(other)).toEqual(new Set(["insecure"]))
   }
 })
+
+test("the API sets a broker without TLS only for a profile without one, and never beside a pin or a certificate", async () => {
+  const device = { kind: "device", deviceId: "D".repeat(22), certificate: "", key: "" } as const
+  for (const [broker, credential, pin, expected] of [
+    [WITH_TLS[0], ACCOUNT, null, "config"],
+    [WITH_TLS[1], ACCOUNT, null, "config"],
+    [WITHOUT_TLS, ACCOUNT, "00".repeat(16), "usage"],
+    [undefined, device, null, "config"],
+  ] as const) {
+    const fixture = new EngineFixture()
+    const alice = await newUser(fixture, "alice", broker)
+    alice.config.credential = credential
+    const params = { addresses: "broker.example:1883", pin, insecureTransport: true } as const
+    expect((await settled(fixture, faultOf(alice.profile.client.call("set-broker", params)))).code).toBe(
+      expected,
+    )
+    expect(alice.config.broker).toEqual(broker)
+  }
+  const fixture = new EngineFixture()
+  const bob = await newUser(fixture, "bob")
+  const params = { addresses: "broker.example:1883", pin: null, insecureTransport: true } as const
+  await settled(fixture, bob.profile.client.call("set-broker", params))
+  expect(bob.config.broker).toEqual(WITHOUT_TLS)
+})

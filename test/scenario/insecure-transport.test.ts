@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest"
+import { pinOf } from "../../src/broker/certificates.ts"
+import { toHex } from "../../src/crypto/bytes.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { isMessage, pair, schemaIs, ScenarioFixture, type User } from "./scenario-fixture.ts"
 
@@ -162,10 +164,51 @@ describe.skipIf(mosquittoIsMissing())("on a Mosquitto without TLS that takes any
 
 describe.skipIf(mosquittoIsMissing())("the words for no TLS", () => {
   let broker: Mosquitto
+  let plain: Mosquitto
   beforeAll(async () => {
-    broker = await startMosquitto("open")
+    ;[broker, plain] = await Promise.all([startMosquitto("open"), startMosquitto("plain")])
   })
-  afterAll(() => broker.close())
+  afterAll(() => Promise.all([broker, plain].map((one) => one.close())))
+
+  const pinOfBroker = () => ["--pin", toHex(pinOf(broker.authority.caCertificate))]
+  const isOnline = async (user: User, insecureTransport: boolean) =>
+    expect(await user.runJson("status")).toMatchObject([
+      { insecureTransport, connection: { kind: "online" } },
+    ])
+
+  test("complete a profile that was made without a broker, and stay when its address changes", async (context) => {
+    const alice = newFixture(context).user("alice")
+    await alice.runJson("init", "--name", "a", "--no-passphrase", "--broker", "later")
+    const password = join(alice.home, "password")
+    writeFileSync(password, `${PASSWORD.alice}\n`, { mode: 0o600 })
+    const set = ["config", "set", "broker"]
+    const account = ["--username", "alice", "--password-file", password]
+    const unnamed = await alice.run([...set, at(plain), ...account])
+    expect({ code: unnamed.code }).toEqual({ code: 76 })
+    expect(unnamed.stderr).toContain(WITHOUT)
+    await alice.runJson(...set, at(plain), WITHOUT, ...account)
+    await isOnline(alice, true)
+    await alice.runJson(...set, at(plain).replace("127.0.0.1", "localhost"))
+    await isOnline(alice, true)
+  })
+
+  test("are taken back by a pin, and not given to a profile with TLS", async (context) => {
+    const alice = newFixture(context).user("alice")
+    await alice.runJson("init", "--name", "a", "--no-passphrase", "--broker", at(plain), WITHOUT)
+    await alice.runJson("config", "set", "broker", at(broker), ...pinOfBroker())
+    await isOnline(alice, false)
+    for (const typed of [
+      ["config", "set", "broker", at(plain), WITHOUT],
+      ["config", "set", "broker", at(broker), WITHOUT, ...pinOfBroker()],
+      ["pair", WITHOUT],
+      ["pair", `7-crowd-river@${at(plain)}`, WITHOUT],
+      ["register", `7-crowd-river@${at(plain)}`, WITHOUT],
+    ]) {
+      const { code } = await alice.run(typed)
+      expect({ typed, code }).toEqual({ typed, code: 64 })
+    }
+    await isOnline(alice, false)
+  })
 
   test("contradict a pin, an invitation, `here` and `later`: nothing is made", async (context) => {
     const user = newFixture(context).user("alice")

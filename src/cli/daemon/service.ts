@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
+import { requireProfile } from "../profile/profile-exists.ts"
 import type { Context } from "../terminal/context.ts"
 import type { DaemonOptions } from "./daemon.ts"
 import { writeUnit } from "../profile/systemd-unit.ts"
@@ -34,9 +34,9 @@ function argsOf({ tcp, lockAfter, endAfter }: DaemonOptions): string[] {
   ]
 }
 
-async function credentialOf({ paths, passphrase, profile }: Context): Promise<string | undefined> {
-  if (!existsSync(paths.keyFile))
-    throw new Fault("no-profile", `there is no profile ${profile} yet`, "mqttchat init")
+async function credentialOf(context: Context): Promise<string | undefined> {
+  requireProfile(context)
+  const { paths, passphrase } = context
   if (passphrase.file !== undefined) return resolve(passphrase.file)
   if (!(await needsPassphrase({ path: paths.keyFile, purpose: "identity" }))) return undefined
   throw new Fault(

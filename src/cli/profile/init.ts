@@ -11,7 +11,12 @@ import { addressesFrom } from "../../engine/connection/broker-addresses.ts"
 import { type AccountOptions, chosenAccount } from "./broker-account.ts"
 import { findBroker, type FoundBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
 import { settingsOf } from "./broker-settings.ts"
-import { findInsecureBroker, insecureAddresses, refuseContradictions } from "./insecure-transport.ts"
+import {
+  findInsecureBroker,
+  insecureAddresses,
+  refuseContradictions,
+  warnInsecure,
+} from "./insecure-transport.ts"
 import type { BrokerProof } from "../../wire/access.ts"
 import { type Addresses, formatAddresses } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
@@ -137,13 +142,14 @@ async function initialBrokerOf(
   if (invitation !== undefined) return invitedBroker(context, invitation)
   const isInsecure = options.insecureTransport === true
   const addresses = (isInsecure ? insecureAddresses : typedAddresses)(broker, "mqttchat init --broker")
+  if (isInsecure) warnInsecure(context)
+  const credential = await chosenAccount(context, options)
   const found = isInsecure
     ? await findInsecureBroker(context, addresses)
     : await findTlsBroker(context, addresses, options)
   const [address, ...others] = addresses
   const nodes = { ...address, ...(others.length === 0 ? {} : { others }) }
-  const settings = { here: false, broker: { ...nodes, trust: trustOf(found.proof) } }
-  return { settings, credential: await chosenAccount(context, options) }
+  return { settings: { here: false, broker: { ...nodes, trust: trustOf(found.proof) } }, credential }
 }
 
 async function findTlsBroker(

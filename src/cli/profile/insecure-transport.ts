@@ -39,9 +39,8 @@ export function refuseContradictions(
   throw new Fault("usage", why, `${command} HOST:1883 ${FLAG}`)
 }
 
-/** Says what the user chose, and tries each address. Fault `protocol` for what is no broker without TLS. */
+/** Tries each address. Fault `protocol` for what is no broker without TLS. */
 export async function findInsecureBroker(context: Context, addresses: Addresses): Promise<FoundBroker> {
-  warnInsecure(context)
   const { protocolInClear } = await import("../../transport/detect-protocol.ts")
   context.out.info(safe`trying ${display(formatAddresses(addresses))}`)
   const found = await Promise.all(addresses.map(async (at) => ({ at, protocol: await protocolInClear(at) })))

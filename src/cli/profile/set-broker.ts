@@ -13,7 +13,12 @@ import { brokerConfigOf, readBrokerDescriptor } from "./broker-descriptor.ts"
 import { findBroker, type FoundBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
 import { changeSettings, settingsFor } from "./change-settings.ts"
-import { findInsecureBroker, insecureAddresses, refuseContradictions } from "./insecure-transport.ts"
+import {
+  findInsecureBroker,
+  insecureAddresses,
+  refuseContradictions,
+  warnInsecure,
+} from "./insecure-transport.ts"
 import { readInvitation } from "./invitation.ts"
 import { openClient } from "./open-client.ts"
 import { shellWord } from "../../shell-command.ts"
@@ -61,6 +66,7 @@ async function setInsecureBroker(context: Context, typed: string, saving: Saving
     throw new Fault("usage", message, "use another profile: mqttchat --profile OTHER init")
   }
   const addresses = insecureAddresses(typed, COMMAND)
+  warnInsecure(context)
   const found = await findInsecureBroker(context, addresses)
   await save(context, saving, withAddresses(known, addresses, found.proof))
   context.out.done(safe`broker is ${display(formatAddresses(addresses))}, without TLS`)
