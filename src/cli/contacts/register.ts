@@ -1,6 +1,6 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import { readSettings } from "../../settings.ts"
+import { wholeSettings } from "../../settings.ts"
 import type { BrokerProof } from "../../wire/access.ts"
 import { parseCode } from "../../pairing/code.ts"
 import { display, safe } from "../../wire/text.ts"
@@ -20,7 +20,7 @@ export type RegisterOptions = {
 }
 
 function isOurBroker({ paths }: Context, proof: BrokerProof): boolean {
-  const trust = readSettings(paths.settings)?.broker?.trust
+  const trust = wholeSettings(paths.settings)?.broker?.trust
   return trust?.kind === "pin" && proof.kind === "pin" && trust.pin === toHex(proof.pin)
 }
 
