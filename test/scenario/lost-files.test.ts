@@ -83,7 +83,7 @@ describe("settings that are lost", () => {
       const finding = await settingsFinding()
       expect(finding).toMatchObject({ result: "bad" })
       expect(String(finding?.["fix"])).toMatch(/^mqttchat status/)
-      await alice.runJson("status")
+      await alice.runJson("contacts")
       expect(await settingsFinding()).toMatchObject({ result: "good" })
       expect(settingsOf(alice)).toEqual({ name: "Alice", here: false })
     },
@@ -94,7 +94,7 @@ describe("settings that are lost", () => {
     rmSync(alice.file("messages.db"))
     rmSync(alice.file("settings.json"))
     await alice.runJson("init", "--new-database")
-    const { code, stderr } = await alice.run(["status"], { env: { USER: "alice-at-home" } })
+    const { code, stderr } = await alice.run(["contacts"], { env: { USER: "alice-at-home" } })
     expect(code).toBe(0)
     expect(stderr).toContain("your name is now alice-at-home")
   })
@@ -222,7 +222,7 @@ describe("a folder in place of a file", () => {
         const ended = daemon.finished()
         const outcome = await Promise.race([daemon.prints(/over TCP/).then(() => undefined), ended])
         if (outcome === undefined) {
-          expect(await alice.runJson("status")).toHaveLength(1)
+          expect(await alice.runJson("contacts")).toEqual([])
           return
         }
         execFileSync("sh", ["-c", hintOf(outcome.stderr)])
@@ -245,7 +245,7 @@ test("a folder in place of a file does not keep a profile from being wiped", asy
 test("each file of a profile, damaged in each way, gives a hint or heals", async (context) => {
   const fixture = newFixture(context)
   const alice = await made(fixture)
-  await alice.runJson("status")
+  await alice.runJson("contacts")
   const whole = join(fixture.folder, "whole")
   cpSync(alice.file(""), whole, { recursive: true })
   for (const name of ["settings.json", "identity.key", "messages.db"])
@@ -253,7 +253,7 @@ test("each file of a profile, damaged in each way, gives a hint or heals", async
       rmSync(alice.file(""), { recursive: true })
       cpSync(whole, alice.file(""), { recursive: true })
       damage(alice.file(name))
-      const { code, stderr } = await alice.run(["status"])
+      const { code, stderr } = await alice.run(["contacts"])
       const where = `${name} ${damaged}`
       if (name === "settings.json") expect({ where, code }).toEqual({ where, code: 0 })
       else

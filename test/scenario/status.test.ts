@@ -55,7 +55,9 @@ describe.concurrent("status", () => {
     await broker.finished()
     const offline = await bob.run(["status"])
     expect(offline.code).toBe(75)
-    expect(offline.stderr).toMatch(/^mqttchat: not connected; the next command tries again\n {2}→ .*mqttchat /)
+    expect(offline.stderr).toMatch(
+      /^mqttchat: not connected; the next command tries again\n {2}→ .*mqttchat /,
+    )
     const carol = fixture.user("carol")
     expect(await carol.run(["status"])).toMatchObject({ code: 78, stdout: "" })
     await carol.runJson("init", "--name", "carol", "--no-passphrase", "--broker", "later")

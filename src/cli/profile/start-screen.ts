@@ -3,7 +3,7 @@ import type { Contact, Results } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
 import { Fault } from "../../errors.ts"
 import { needsPassphrase } from "../../keystore/sealed-file.ts"
-import { readSettings } from "../../settings.ts"
+import { wholeSettings } from "../../settings.ts"
 import { VERSION } from "../../version.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
@@ -58,7 +58,7 @@ async function stateOf(context: Context): Promise<ProfileState> {
 
 async function openState(context: Context): Promise<ProfileState> {
   const { paths } = context
-  const settings = readSettings(paths.settings)
+  const settings = wholeSettings(paths.settings)
   const owner = await connectOwner(paths.socket, { silence: silentOwner(paths) })
   await owner?.close()
   const isLocked = await needsPassphrase({ path: paths.keyFile, purpose: "identity" })
