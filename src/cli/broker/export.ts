@@ -10,6 +10,7 @@ import { createFile } from "../../fs/atomic-file.ts"
 import { readIfExists } from "../../fs/read-file.ts"
 import { sealStream } from "../../keystore/sealed-stream.ts"
 import { readLedger } from "../../registrar/ledger.ts"
+import { shellCommand } from "../../shell-command.ts"
 import { display, safe } from "../../wire/text.ts"
 import { descriptorFile } from "../profile/broker-descriptor.ts"
 import type { Context } from "../terminal/context.ts"
@@ -52,14 +53,14 @@ export async function exportBroker(
   if (out.json && path !== undefined) out.report.record("mqttchat/broker-exported/1", { file, users })
   out.done(safe`saved${path === undefined ? safe`` : safe` to ${display(file)}`}: ${countOf(users, "user")}`)
   out.info(safe`who has it and its passphrase can let anyone in: keep it as the keys themselves`)
-  if (path !== undefined) out.next(safe`on the new machine: mqttchat broker import ${display(file)}`)
+  if (path !== undefined) out.next(safe`on the new machine: ${shellCommand`mqttchat broker import ${file}`}`)
 }
 
 function newPath(file: string): string {
   const path = resolve(file)
   if (existsSync(path)) throw new Fault("exists", `${file} exists already and is never overwritten`)
   if (existsSync(dirname(path))) return path
-  throw new Fault("not-found", `there is no folder ${dirname(path)}`, `mkdir ${dirname(path)}`)
+  throw new Fault("not-found", `there is no folder ${dirname(path)}`, shellCommand`mkdir ${dirname(path)}`)
 }
 
 async function copyToStdout({ out }: Context, sealed: AsyncIterable<Uint8Array>): Promise<boolean> {

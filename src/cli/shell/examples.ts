@@ -42,6 +42,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "broker inviters": [["mqttchat broker inviters"], ["mqttchat broker inviters operator"]],
   "broker passwd": [["mqttchat broker passwd"]],
   "broker log": [["mqttchat broker log"], ["mqttchat broker log --verify"]],
+  "broker export": [
+    ["mqttchat broker export broker.export"],
+    ["mqttchat broker export broker.export --queues", "also what waits for devices"],
+  ],
+  "broker import": [
+    ["mqttchat broker import broker.export"],
+    ["mqttchat broker import broker.export --replace", "in place of the broker that is here"],
+  ],
   "broker mosquitto": [["mqttchat broker mosquitto ./mosquitto --lan --host pi.local"]],
   "broker rabbitmq": [["mqttchat broker rabbitmq ./rabbitmq --lan"]],
   registrar: [["mqttchat registrar --broker pi.local"]],
