@@ -11,6 +11,8 @@ export const EXIT_CODE = {
   "damaged-database": 65,
   "not-found": 66,
   unavailable: 69,
+  /** The process that was asked is of another version, so nothing was asked of it. */
+  "other-version": 69,
   /** A request was handed over and not answered: it may have been done. */
   unanswered: 69,
   bug: 70,

@@ -16,14 +16,14 @@ type Request = (method: string, params: object) => Promise<unknown>
 
 /**
  * Asks for the version first: another version may mean something else by the same request. One that does not know this
- * question is older. Fault `unavailable` for another version.
+ * question is older. Fault `other-version` for another one.
  */
 export async function requireSameVersion(request: Request, peer: Peer): Promise<void> {
   const theirs = await versionOf(request)
   if (theirs === VERSION) return
   const { name, hint } = PEERS[peer]
   const shown = VERSION_TEXT.test(theirs) ? `version ${theirs}` : "another version"
-  throw new Fault("unavailable", `${name} is ${shown}, and this command is version ${VERSION}`, hint)
+  throw new Fault("other-version", `${name} is ${shown}, and this command is version ${VERSION}`, hint)
 }
 
 /** Empty if it has no version to give. */

@@ -66,7 +66,7 @@ describe("the operator of a broker", () => {
     const cut = await mallory.run(["register", invitation.slice(0, -3), ...PROFILE_FLAGS])
     expect(cut.code).toBe(65)
     const expired = expiredOf(invitation)
-    const late = await mallory.run(["register", expired, ...PROFILE_FLAGS])
+    const late = await fixture.user("victor").run(["register", expired, ...PROFILE_FLAGS])
     expect([late.code, late.stderr]).toEqual([77, expect.stringContaining("expired")])
     const wrongWord = await mallory.run(["pair", invitation, ...PROFILE_FLAGS])
     expect([wrongWord.code, wrongWord.stderr]).toEqual([64, expect.stringContaining("mqttchat register")])

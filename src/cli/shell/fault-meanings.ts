@@ -9,6 +9,7 @@ export const MEANING: Readonly<Record<FaultCode, string>> = {
   "damaged-database": "the database is damaged",
   "not-found": "there is no such contact, message or file",
   unavailable: "the broker or the other side does not answer",
+  "other-version": "the running process is of another version, and was asked nothing",
   unanswered: "a request was not answered: it is not known whether it was done",
   bug: "a bug",
   exists: "it exists already and is never overwritten",

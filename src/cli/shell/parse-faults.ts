@@ -7,7 +7,7 @@ import { wordsOf } from "./help-tail.ts"
 const NEAR_DISTANCE = 2
 
 /** The command that commander was at when it refused the command line. */
-export function commandAt(program: Command): Command {
+function commandAt(program: Command): Command {
   const next = program.commands.find((command) => command.name() === program.args[0])
   return next === undefined ? program : commandAt(next)
 }
