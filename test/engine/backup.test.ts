@@ -37,7 +37,7 @@ async function restored(fixture: EngineFixture, name: string, path: string): Pro
   const sealed = await readStream(createReadStream(path), path)
   const { profile, rest } = await readRecords(sealed.unlock(PASSPHRASE))
   const identity = identityOf(profile.signSecret, profile.boxSecret)
-  const laptop = await fixture.profile(name, { identity, name: profile.name })
+  const laptop = await fixture.profile(name, { identity, name: () => profile.name })
   await fillStore(laptop.store, rest)
   await laptop.stop()
   await laptop.start()

@@ -106,7 +106,7 @@ export class TestProfile {
     const client = await openEngine({
       store,
       identity: this.identity,
-      name: this.name,
+      name: () => this.name,
       connect: broker.connect,
       enroll: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       restore: () => Promise.reject(new Fault("refused", "this broker has no registrar")),

@@ -24,7 +24,9 @@ type HostileContact = {
 export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promise<HostileContact> {
   const fixture = new EngineFixture()
   const eve = await fixture.profile("eve")
-  const bob = await fixture.profile("bob", { unverifiedLimits })
+  const bob = await fixture.profile("bob", {
+    ...(unverifiedLimits && { unverifiedLimits: () => unverifiedLimits }),
+  })
   await fixture.pair(eve, bob)
   await eve.send("bob", "hello")
   await bob.send("eve", "hello, Eve")

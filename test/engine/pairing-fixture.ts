@@ -113,7 +113,7 @@ export class PairingFixture {
     const client = await openEngine({
       store,
       identity,
-      name,
+      name: () => name,
       connect: options.connect ?? connectMqtt,
       enroll: (request, ledger) => enroll(applicant(ledger), request),
       restore: (request, ledger) => restore(applicant(ledger), request),

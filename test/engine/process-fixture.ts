@@ -41,7 +41,7 @@ export async function openRealEngine(
   const client = await openEngine({
     store,
     identity,
-    name,
+    name: () => name,
     connect: connectMqtt,
     enroll: () => Promise.reject(new Fault("refused", "there is no registrar here")),
     restore: () => Promise.reject(new Fault("refused", "there is no registrar here")),

@@ -12,7 +12,7 @@ async function pair(unverifiedLimits: {
   bytes: number
 }): Promise<{ fixture: EngineFixture; alice: TestProfile; bob: TestProfile }> {
   const fixture = new EngineFixture()
-  const alice = await fixture.profile("alice", { unverifiedLimits })
+  const alice = await fixture.profile("alice", { unverifiedLimits: () => unverifiedLimits })
   const bob = await fixture.profile("bob")
   await fixture.pair(alice, bob)
   await fixture.clock.pass(50)

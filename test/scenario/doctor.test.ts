@@ -88,7 +88,7 @@ describe.concurrent("the doctor", () => {
     )
     expect(stdout).toMatch(/^good {8}the remaining days of this device's certificate: 89 days/m)
     expect(stdout).toContain("→ end it (a daemon: mqttchat daemon stop), then: mqttchat doctor --register")
-    expect(stderr).toBe("! 12 checks are good, and 13 cannot tell: the reasons are above\n")
+    expect(stderr).toBe("! 14 checks are good, and 13 cannot tell: the reasons are above\n")
   })
 
   test("registers its own probe members if it may, and reuses the same two", async (context) => {

@@ -123,6 +123,23 @@ async function pairUp(reader: Reader, users: Machines): Promise<void> {
   }
 }
 
+/** A link stays open when the command that made it has ended, until it is cancelled. */
+async function offers(reader: Reader, users: Machines): Promise<void> {
+  const typed = (pattern: RegExp): string => reader.next(pattern).command
+  const link = users.types("alice", typed(/^mqttchat pair --link$/))
+  await reply(link, "Passphrase:", PASSPHRASES["alice"] ?? "")
+  await link.shows(/mqttchat:\/\//)
+  link.type(CTRL_C)
+  await link.ended()
+  const list = users.types("alice", typed(/^mqttchat pair --list$/))
+  await reply(list, "Passphrase:", PASSPHRASES["alice"] ?? "")
+  const [, id = ""] = await list.shows(/(\S+) +link +/)
+  await succeeds(list)
+  const cancel = users.types("alice", typed(/^mqttchat pair --cancel \S+$/).replace(/\S+$/, id))
+  await reply(cancel, "Passphrase:", PASSPHRASES["alice"] ?? "")
+  await succeeds(cancel)
+}
+
 test("every command of the README works as described, for a user who is not root and deletes the clone", async () => {
   const reader = new Reader()
   const users = new Machines()
@@ -150,5 +167,6 @@ test("every command of the README works as described, for a user who is not root
   await reply(byFile, "Passphrase:", PASSPHRASES["alice"] ?? "")
   await succeeds(byFile)
   expect(existsSync(join(users.homeOf("alice"), "for-bob.mqttchat"))).toBe(true)
+  await offers(reader, users)
   expect(reader.left).toEqual([])
 })

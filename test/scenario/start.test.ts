@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { pairedUsers, ScenarioFixture } from "./scenario-fixture.ts"
@@ -49,9 +49,13 @@ describe.concurrent("mqttchat alone", () => {
     expect(locked.stdout).toMatch(/^ {2}mqttchat daemon unlock /m)
     await carol.run(["daemon", "stop"])
     writeFileSync(carol.file("settings.json"), "{")
-    const broken = await carol.run([])
-    expect(broken).toMatchObject({ code: 0, stderr: "" })
-    expect(broken.stdout).toMatch(/^problem {3}the settings in .* are damaged/m)
+    const damaged = await carol.run([])
+    expect(damaged).toMatchObject({ code: 0, stderr: "" })
+    expect(damaged.stdout).toMatch(/not shown: its keys are locked/)
+    rmSync(carol.file("identity.key"))
+    const keyless = await carol.run([])
+    expect(keyless).toMatchObject({ code: 0, stderr: "" })
+    expect(keyless.stdout).toMatch(/^problem {3}the key file .* is missing/m)
     expect(existsSync(carol.file("owner.lock"))).toBe(false)
   })
 })

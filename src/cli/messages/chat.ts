@@ -1,3 +1,4 @@
+import { SerialQueue } from "../../async/serial-queue.ts"
 import type { ChatClient, Event, ConnectionStatus, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
@@ -106,7 +107,7 @@ class ChatView {
   /** Only its receipt is shown: it implies those of all earlier messages. */
   #lastOwn: string | undefined
   #unsubscribe: () => void = () => undefined
-  #reading: Promise<void> = Promise.resolve()
+  readonly #reading = new SerialQueue()
   #shownUpTo = 0
   #markedUpTo = 0
   #marking: Promise<void> = Promise.resolve()
@@ -136,7 +137,7 @@ class ChatView {
   /** Resolves when all that was shown is marked, or cannot be. */
   readonly close = async (): Promise<void> => {
     this.#unsubscribe()
-    await this.#marking.catch(() => undefined)
+    await Promise.allSettled([this.#marking])
   }
 
   /** Tells the contact that you are typing, if you allow that. */
@@ -165,11 +166,10 @@ class ChatView {
 
   /** Also what came while the owner of the profile was another process, or none. */
   #readNew(reader: EventReader): void {
-    this.#reading = this.#reading.then(async () => {
+    const work = this.#reading.run(async () => {
       if ((await reader.readNew()) === "gone") await this.#showLatest()
     })
-    this.#runDetached(this.#reading)
-    this.#reading = this.#reading.catch(() => undefined)
+    this.#runDetached(work)
   }
 
   /** The last ones, and all that are unread: to show a message marks those before it as read. */

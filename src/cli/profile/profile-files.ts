@@ -30,7 +30,7 @@ export function profileFiles(paths: ProfilePaths, brokerToo: boolean): readonly 
 
 /** That of the broker, and those that an import kept or left next to it. */
 export function brokerFolders({ broker }: ProfilePaths): readonly string[] {
-  return withCompanions(broker).filter(isFolder)
+  return companionsOf(broker).filter(isFolder)
 }
 
 function brokerFiles(paths: ProfilePaths): readonly string[] {
@@ -42,16 +42,17 @@ function brokerFiles(paths: ProfilePaths): readonly string[] {
   return [...inFolder, ...withCompanions(brokerSocket), ...staleFiles].filter((path) => !isFolder(path))
 }
 
-/**
- * The file, and those next to it whose names begin with its name: temporary files, copies, a database's journal. A folder
- * in its place is not ours, whatever its name.
- */
+/** A folder in the place of a file is not ours, whatever its name. */
 function withCompanions(path: string): readonly string[] {
+  return companionsOf(path).filter((each) => !isFolder(each))
+}
+
+/** The file, and what is next to it and begins with its name: temporary files, copies, a database's journal. */
+function companionsOf(path: string): readonly string[] {
   const name = basename(path)
   return listFolder(dirname(path))
     .filter((each) => each === name || each.startsWith(`${name}.`) || each.startsWith(`${name}-`))
     .map((each) => join(dirname(path), each))
-    .filter((each) => !isFolder(each))
 }
 
 export function listFolder(folder: string): readonly string[] {

@@ -70,14 +70,10 @@ export async function openProfile(
   const client = await openEngine({
     ...edgePorts(store, debug),
     identity,
-    get name() {
-      return config.name()
-    },
+    name: config.name,
     ...enrollmentPorts({ identity, random: systemRandom, after }),
     config,
-    get unverifiedLimits() {
-      return config.unverifiedLimits()
-    },
+    unverifiedLimits: config.unverifiedLimits,
     now: Date.now,
     random: systemRandom,
     after,

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { setTimeout } from "node:timers/promises"
 import type { Contact, Results } from "../../engine/api.ts"
 import { connectOwner } from "../../daemon/client.ts"
@@ -12,7 +13,7 @@ import { hasPassphrase } from "../terminal/passphrase.ts"
 import { silentOwner } from "../terminal/silent-process.ts"
 import { settledStatus } from "./connection-status.ts"
 import { openClient, type OpenedClient } from "./open-client.ts"
-import { hasProfile } from "./profile-exists.ts"
+import { hasProfile, requireProfile } from "./profile-exists.ts"
 import { nextCommands, type NextCommand } from "./next-commands.ts"
 import type { ProfileState } from "./profile-state.ts"
 import { LABEL_MARGIN, statusRows } from "./status.ts"
@@ -47,8 +48,9 @@ function commandRows({ out }: Context, commands: readonly NextCommand[]): readon
 }
 
 async function stateOf(context: Context): Promise<ProfileState> {
-  if (!hasProfile(context)) return { kind: "no-profile" }
+  if (!hasProfile(context) && !existsSync(context.paths.database)) return { kind: "no-profile" }
   try {
+    requireProfile(context)
     return await openState(context)
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause

@@ -41,7 +41,8 @@ async function* counted(
 
 /** The contacts at its start, and the messages up to its end. */
 async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
-  const { identity, name, config, store } = ports
+  const { identity, config, store } = ports
+  const name = ports.name()
   const { signSecret, boxSecret } = identity
   const broker = config.broker()
   const credential = portable(config.credential(), broker)

@@ -1,3 +1,4 @@
+import { SerialQueue } from "../../async/serial-queue.ts"
 import { fromHex, toBase64url } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { formatAddresses, parseAddresses } from "../../wire/address.ts"
@@ -29,7 +30,7 @@ export function profileCommands(
     status: async () => {
       const known = ports.config.broker()
       return {
-        name: ports.name,
+        name: ports.name(),
         broker: known === undefined ? null : formatAddresses(addressesOf(known)),
         insecureTransport: known?.trust.kind === "insecure",
         connection: broker.status(),
@@ -86,14 +87,12 @@ function certificateOf(credential: StoredCredential | undefined): Results["statu
 
 /** One run at a time. Calls that come during a run share the next one, which sees what came since. */
 function shared<T>(run: () => Promise<T>): () => Promise<T> {
-  let running: Promise<unknown> = Promise.resolve()
+  const runs = new SerialQueue()
   let next: Promise<T> | undefined
   return () => {
-    next ??= running.then(() => {
+    next ??= runs.run(() => {
       next = undefined
-      const current = run()
-      running = current.catch(() => undefined)
-      return current
+      return run()
     })
     return next
   }

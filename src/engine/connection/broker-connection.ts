@@ -225,7 +225,8 @@ export class BrokerConnection {
   }
 
   #answer(request: RegistrarRequest, publisher: Connection): Promise<DeviceCredential> {
-    const { enroll, restore, now, name: deviceName } = this.#ports
+    const { enroll, restore, now, name } = this.#ports
+    const deviceName = name()
     switch (request.kind) {
       case "enroll":
         return enroll({ publisher, invitation: request.invitation, deviceName })

@@ -40,7 +40,7 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   function start(state: EngineState, id: ContactId): Decision<Started> {
     const contact = findContactById(state, id)
     const inbox = mailboxes.inboxAt(contact.mailbox)
-    const self = { identity: ports.identity, name: ports.name }
+    const self = { identity: ports.identity, name: ports.name() }
     return startRecovery(state, self, { contact, inbox }, stepInput(ports))
   }
 

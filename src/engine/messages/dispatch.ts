@@ -151,7 +151,7 @@ function decideInit(
   const { ports } = context
   if (!allowsAnswer(context, record)) return dropFrame("malformed")
   if (isOver(record, ports)) return { ...dropFrame("unknown-tag"), commit: closing([record]) }
-  const self: Self = { identity: ports.identity, name: ports.name }
+  const self: Self = { identity: ports.identity, name: ports.name() }
   const contact = record.contact === null ? undefined : state.contacts.get(record.contact)
   if (contact !== undefined) {
     // The WELCOME to it is in the outbox until the peer has it.

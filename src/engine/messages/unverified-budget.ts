@@ -84,7 +84,7 @@ export class UnverifiedBudget {
 
   /** Asked for each time: a command may change the settings. */
   get #limits(): UnverifiedLimits {
-    return this.#ports.unverifiedLimits ?? UNVERIFIED_LIMITS
+    return this.#ports.unverifiedLimits?.() ?? UNVERIFIED_LIMITS
   }
 
   async #lastNotice(contact: ContactId): Promise<number> {

@@ -37,7 +37,7 @@ export async function offerFile(context: PairingContext): Promise<Offered> {
   const access = { proof: broker.trust, entry: await entryOrNotice(context), ...membersOf(broker) }
   const { cancel } = await expect(context, open, MODE.file)
   const { bytes, inbox, notAfter } = open.bundle
-  const name = shortName(context.ports.name)
+  const name = shortName(context.ports.name())
   const file = armour({ bundle: bytes, name, address: guestAddressOf(broker), access })
   const offer = { kind: "file", id: offerId(inbox), file, expiresAt: notAfter * 1000 } as const
   return { offer, isLive: () => false, cancel }

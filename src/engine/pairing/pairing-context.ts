@@ -142,7 +142,7 @@ export class EnginePairing implements PairingContext {
   async #start(answered: Answered): Promise<Started> {
     const { identity, name, reach } = this.ports
     const started = await this.#source.queue.run((state) => {
-      const decision = startHandshake(state, { identity, name }, answered, stepInput(this.ports))
+      const decision = startHandshake(state, { identity, name: name() }, answered, stepInput(this.ports))
       reach("init-decided")
       return decision
     })

@@ -115,8 +115,8 @@ export type RequestHead = (
 export type Ports = {
   readonly store: Store
   readonly identity: IdentityKeys
-  /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. It may change, so it is not copied. */
-  readonly name: string
+  /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. It may change. */
+  readonly name: () => string
   readonly connect: Connect
   readonly enroll: Enroll
   readonly restore: Restore
@@ -124,8 +124,8 @@ export type Ports = {
   readonly invite: Invite
   readonly requestHead: RequestHead
   readonly config: ProfileConfig
-  /** Undefined for `UNVERIFIED_LIMITS`. */
-  readonly unverifiedLimits?: UnverifiedLimits | undefined
+  /** They may change; without them `UNVERIFIED_LIMITS` count. */
+  readonly unverifiedLimits?: (() => UnverifiedLimits) | undefined
   /** Unix ms. */
   readonly now: () => number
   readonly random: Random
