@@ -1,5 +1,5 @@
 import { once } from "node:events"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { createServer, type AddressInfo, type Server } from "node:net"
 import { createServer as createTlsServer } from "node:tls"
@@ -154,6 +154,31 @@ test("a publicly trusted broker needs no pin, but the right name", async () => {
   expect(await bob.runJson("config", "get", "broker.pin")).toMatchObject([{ value: null }])
   const refused = await newUser().run([...command, wrong.at], { env: wrong.env })
   expect([refused.code, refused.stderr]).toEqual([76, expect.stringContaining("chat.example.org")])
+})
+
+test("another publicly trusted name is another broker, and takes the user's word and no account along", async () => {
+  const ours = await publicBroker("localhost")
+  const others = await publicBroker("127.0.0.1")
+  const other = others.at.replace("localhost", "127.0.0.1")
+  const bob = newUser()
+  const account = ["--username", "bob", "--password-file", "-"]
+  const made = bob.start(["init", "--name", "bob", "--no-passphrase", "--broker", ours.at, ...account], {
+    env: ours.env,
+  })
+  made.type("horse\n")
+  made.endInput()
+  expect((await made.ended()).code).toBe(0)
+  const before = readFileSync(bob.file("settings.json"), "utf8")
+  const change = ["config", "set", "broker", other]
+  const unsure = await bob.run(change, { env: others.env })
+  expect([unsure.code, unsure.stderr]).toEqual([64, expect.stringContaining(`${other} is another one`)])
+  expect(unsure.stderr).toContain(ours.at)
+  expect(readFileSync(bob.file("settings.json"), "utf8")).toBe(before)
+  const coded = await bob.run(["pair", `7-crowd-river@${other}`], { env: others.env })
+  expect([coded.code, coded.stderr]).toEqual([78, expect.stringContaining("config set broker HOST[:PORT]")])
+  expect(coded.stderr).not.toContain(`config set broker ${other}`)
+  expect((await bob.run([...change, "--username", "al"], { env: others.env })).code).toBe(0)
+  expect((await bob.runJson("config", "get", "broker"))[0]).toMatchObject({ value: other })
 })
 
 test("a broker that does not answer is kept and said, and corrected when it is there", async () => {

@@ -1,18 +1,17 @@
 import { equal, toHex } from "../../crypto/bytes.ts"
-import { withAddresses } from "../../engine/connection/moved-broker.ts"
+import { keepsAccount, withAddresses } from "../../engine/connection/moved-broker.ts"
 import type { BrokerConfig } from "../../engine/state/ports.ts"
 import { Fault } from "../../errors.ts"
 import type { Settings } from "../../settings.ts"
-import type { BrokerProof } from "../../wire/access.ts"
 import { formatAddress, formatAddresses } from "../../wire/address.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
-import { askYes } from "../terminal/prompts.ts"
 import { type AccountOptions, chosenAccount } from "./broker-account.ts"
 import { brokerConfigOf, readBrokerDescriptor } from "./broker-descriptor.ts"
 import { findBroker, type FoundBroker, typedAddresses, typedPin, warnIfSilent } from "./broker-proof.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
 import { changeSettings, settingsFor } from "./change-settings.ts"
+import { confirmName, confirmPin } from "./confirm-broker.ts"
 import {
   findInsecureBroker,
   insecureAddresses,
@@ -44,11 +43,13 @@ export async function setBroker(context: Context, typed: string, options: SetBro
   refuseOtherForms(typed)
   if (isInsecure(known, options)) return setInsecureBroker(context, typed, { known, settings, options })
   const addresses = typedAddresses(typed, COMMAND)
-  await confirmPin(context, known?.trust, { pin, where: formatAddresses(addresses) })
+  await confirmPin(context, known, { pin, where: formatAddresses(addresses) })
   const withPin = `${COMMAND} ${shellWord(formatAddresses(addresses))} --pin`
   const found = await findBroker(context, { addresses, pin, withPin, known: known?.trust })
   if (known !== undefined && pin === undefined) refuseSilent(found)
-  await save(context, { known, settings, options }, withAddresses(known, addresses, found.proof))
+  const broker = withAddresses(known, addresses, found.proof)
+  await confirmName(context, known, { broker, isSaid: options.username !== undefined, command: COMMAND })
+  await save(context, { known, settings, options }, broker)
   warnIfSilent(context, addresses, found)
   context.out.done(safe`broker is ${display(formatAddresses(addresses))}`)
 }
@@ -86,26 +87,6 @@ function refuseOtherForms(typed: string): void {
     throw new Fault("usage", "later is a choice of init alone", `${COMMAND} HOST[:PORT], or: ${COMMAND} here`)
 }
 
-/** A pin that was typed and differs from the known one is shown beside it; who can be asked is asked. */
-async function confirmPin(
-  context: Context,
-  known: BrokerProof | undefined,
-  typed: { readonly pin: Uint8Array | undefined; readonly where: string },
-): Promise<void> {
-  const { pin, where } = typed
-  if (pin === undefined || known === undefined) return
-  if (known.kind === "pin" && equal(known.pin, pin)) return
-  const before =
-    known.kind === "pin"
-      ? safe`your broker's pin is ${display(toHex(known.pin))}`
-      : safe`your broker has no pin`
-  context.out.warn(safe`${before}, and that of ${display(where)} is to be ${display(toHex(pin))}`)
-  if (!context.isInteractive) return
-  const message = safe`Change to another broker? Contacts reach you there only if they change, too.`
-  if (await askYes(context, { message, suggested: false, flag: "--no-input" })) return
-  throw new Fault("refused", "nothing was changed", "mqttchat config get broker")
-}
-
 /** Where nothing answers, nothing is proved. */
 function refuseSilent({ silent }: FoundBroker): void {
   if (silent === undefined) return
@@ -129,7 +110,8 @@ async function save(
   broker: BrokerConfig,
 ): Promise<void> {
   const account = await chosenAccount(context, options)
-  if (known === undefined || account.username !== undefined) {
+  const isForgotten = known !== undefined && !keepsAccount(known, broker)
+  if (known === undefined || account.username !== undefined || isForgotten) {
     const { client } = await openClient(context, "brief")
     const { username, password } = account
     await client.call("set-broker", {
@@ -139,10 +121,8 @@ async function save(
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
     })
-    return
-  }
-  await changeSettings(context, (current) => ({ ...current, here: false, broker: settingsOf(broker) }))
-  if (settings.here)
+  } else await changeSettings(context, (current) => ({ ...current, here: false, broker: settingsOf(broker) }))
+  if (settings.here && known !== undefined)
     context.out.info(safe`the broker of this laptop is still there: mqttchat config set broker here`)
 }
 

@@ -3,7 +3,13 @@ import { fromHex, toBase64url } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { formatAddresses, parseAddresses } from "../../wire/address.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
-import { accountFor, isSameBroker, withAddresses } from "../connection/moved-broker.ts"
+import {
+  accountFor,
+  isSameBroker,
+  keepsAccount,
+  withAddresses,
+  withoutAccount,
+} from "../connection/moved-broker.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { validityOf } from "../connection/renewal.ts"
@@ -76,8 +82,11 @@ async function setBroker({ ports, broker }: EngineParts, params: Params<"set-bro
     throw new Fault("usage", "this is not the address of a broker", "mqttchat config set broker HOST[:PORT]")
   const trust = trustOf(params)
   refuseLostTls(config, trust)
-  const account = accountFor(config.credential(), params, () => toBase64url(random(ID_BYTES)))
-  await broker.moveBroker(withAddresses(config.broker(), addresses, trust), account)
+  const [known, credential] = [config.broker(), config.credential()]
+  const account = accountFor(credential, params, () => toBase64url(random(ID_BYTES)))
+  const chosen = withAddresses(known, addresses, trust)
+  const leaves = account === undefined && known !== undefined && !keepsAccount(known, chosen)
+  await broker.moveBroker(chosen, leaves ? withoutAccount(credential) : account)
 }
 
 function certificateOf(credential: StoredCredential | undefined): Results["status"]["certificate"] {

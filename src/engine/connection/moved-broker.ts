@@ -45,9 +45,35 @@ function isTrustedAlike(a: BrokerConfig["trust"], b: BrokerConfig["trust"]): boo
   return a.kind === "pin" && b.kind === "pin" ? equal(a.pin, b.pin) : a.kind === b.kind
 }
 
+/** What the user has set: where the broker is, and how it proves itself. */
+type ChosenBroker = Pick<BrokerConfig, "address" | "others" | "trust">
+
 /**
- * The broker that the user has set. If it proves itself as before it is the same one, and what else is known of it
- * stays: its registrar, and the door for guests, which is on the same machine.
+ * Whether what the user has set is still the broker `known`. Its pin says so; a publicly trusted certificate proves no
+ * more than a name, so a broker that is trusted by name has to keep one of its names.
+ */
+export function isStillBroker(known: BrokerConfig, chosen: ChosenBroker): boolean {
+  if (!isTrustedAlike(known.trust, chosen.trust)) return false
+  return known.trust.kind !== "name" || sharesHost(known, chosen)
+}
+
+/**
+ * Whether the account of `known` may be shown to the broker that the user has set: the same one, or one of its hosts
+ * with a pin from now on.
+ */
+export function keepsAccount(known: BrokerConfig, chosen: ChosenBroker): boolean {
+  const getsPin = known.trust.kind !== "pin" && chosen.trust.kind === "pin" && sharesHost(known, chosen)
+  return getsPin || isStillBroker(known, chosen)
+}
+
+function sharesHost(known: BrokerConfig, chosen: ChosenBroker): boolean {
+  const hosts = new Set([...addressesOf(known), guestAddressOf(known)].map(({ host }) => host))
+  return addressesOf(chosen).some(({ host }) => hosts.has(host))
+}
+
+/**
+ * The broker that the user has set. If it is still the same one, what else is known of it stays: its registrar, and the
+ * door for guests, which is on the same machine.
  */
 export function withAddresses(
   known: BrokerConfig | undefined,
@@ -55,7 +81,7 @@ export function withAddresses(
   trust: BrokerConfig["trust"],
 ): BrokerConfig {
   const nodes = { address, ...(others.length === 0 ? {} : { others }) }
-  if (known === undefined || !isTrustedAlike(known.trust, trust)) return { ...nodes, trust }
+  if (known === undefined || !isStillBroker(known, { ...nodes, trust })) return { ...nodes, trust }
   const { guests, registrar, mqttVersion } = known
   return {
     ...nodes,
@@ -71,6 +97,11 @@ function guestsAt(guests: Address, before: Address, now: Address): Address {
 }
 
 type Account = { readonly username?: string; readonly password?: string }
+
+/** What takes the place of an account that the next broker is not to see; undefined if there is none. */
+export function withoutAccount(known: StoredCredential | undefined): NewCredential | undefined {
+  return known?.kind === "account" ? { kind: "account", deviceId: known.deviceId } : undefined
+}
 
 /**
  * The account to save with the broker, if one is to be saved: a profile without a credential gets one, as a broker

@@ -3,7 +3,6 @@ import type { AnswerEffect } from "../../pairing/answer.ts"
 import type { OfferEffect } from "../../pairing/offer.ts"
 import { type Address, formatAddress } from "../../wire/address.ts"
 import type { BrokerConfig } from "../state/ports.ts"
-import { shellCommand } from "../../shell-command.ts"
 
 /** How an exchange can fail, on either side. */
 export type CodeFailure =
@@ -42,13 +41,19 @@ export function pinMismatch(name: string): Fault {
   )
 }
 
+/** A stranger may have named the other address, so no command that could be pasted names it. */
 export function otherBroker({ address, trust }: BrokerConfig, at: Address): Fault {
   const [known, other] = [formatAddress(address), formatAddress(at)]
   return new Fault(
     "config",
     `this profile is at the broker ${known}, and ${other} is another one`,
-    trust.kind === "name"
-      ? `mqttchat --profile NAME pair, or if your broker has moved: ${shellCommand`mqttchat config set broker ${other}`}`
-      : "mqttchat --profile NAME pair",
+    `mqttchat --profile NAME pair${IF_MOVED[trust.kind]}`,
   )
+}
+
+/** A pin finds its broker at another address by itself. */
+const IF_MOVED: Readonly<Record<BrokerConfig["trust"]["kind"], string>> = {
+  pin: "",
+  name: ", or if your broker has moved: mqttchat config set broker HOST[:PORT]",
+  insecure: "",
 }

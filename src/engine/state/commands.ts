@@ -226,7 +226,8 @@ export const COMMANDS = {
   "set-broker": {
     about:
       "Sets where the profile's broker is, and the pin of its authority's key (null: a publicly trusted certificate). " +
-      "With the same pin it is the same broker at another address. Nothing is said there before TLS has proved it, " +
+      "With the same pin it is the same broker at another address; without one, if a host name stays. " +
+      "Another broker is not shown the account of the one before: give `username` for it. Nothing is said there before TLS has proved it, " +
       "unless the user asks for a broker without TLS, which has no pin. " +
       "Answers when it is saved; the connection follows.",
     params: v.strictObject({
