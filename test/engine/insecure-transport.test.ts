@@ -194,3 +194,14 @@ test("the API sets a broker without TLS only for a profile without one, and neve
   await settled(fixture, bob.profile.client.call("set-broker", params))
   expect(bob.config.broker).toEqual(WITHOUT_TLS)
 })
+
+test("a member without TLS whose broker has another address is told how to set it, without the stranger's word", async () => {
+  const fixture = new EngineFixture()
+  const alice = await newUser(fixture, "alice", WITHOUT_TLS)
+  const offer = (await offerOf(fixture, alice, "code")).replace("broker.example", "moved.example")
+  const bob = await newUser(fixture, "bob", WITHOUT_TLS)
+  const { code, hint } = await settled(fixture, faultOf(answer(bob, "code", offer)))
+  expect(code).toBe("config")
+  expect(hint).toContain("mqttchat config set broker HOST[:PORT] --insecure-transport")
+  expect(hint).not.toContain("moved.example")
+})

@@ -55,5 +55,5 @@ export function otherBroker({ address, trust }: BrokerConfig, at: Address): Faul
 const IF_MOVED: Readonly<Record<BrokerConfig["trust"]["kind"], string>> = {
   pin: "",
   name: ", or if your broker has moved: mqttchat config set broker HOST[:PORT]",
-  insecure: "",
+  insecure: ", or if your broker has moved: mqttchat config set broker HOST[:PORT] --insecure-transport",
 }
