@@ -20,10 +20,11 @@ const REGISTRAR = new Uint8Array(32).fill(7) as PublicKey
 
 const HOME: BrokerConfig = {
   address: { host: "home", port: 8883 },
-  trust: { kind: "name" },
+  trust: { kind: "pin", pin: new Uint8Array(16).fill(1) },
   registrar: REGISTRAR,
 }
 const AWAY: BrokerConfig = { ...HOME, address: { host: "away", port: 8883 } }
+const OTHER_PIN: BrokerConfig = { ...HOME, trust: { kind: "pin", pin: new Uint8Array(16).fill(2) } }
 const PLAIN: BrokerConfig = { address: HOME.address, trust: HOME.trust }
 const WITHOUT_TLS: BrokerConfig = { address: HOME.address, trust: { kind: "insecure" } }
 
@@ -44,6 +45,7 @@ const ACCOUNT = { kind: "account", deviceId: "account" } as const
 export const JOINS = {
   "join with an invitation": { broker: HOME, credential: INVITATION },
   "join with another invitation": { broker: AWAY, credential: invitationFor(USER, 2) },
+  "join with an invitation for another pin": { broker: OTHER_PIN, credential: invitationFor(USER, 4) },
   "join with another user's invitation": {
     broker: AWAY,
     credential: invitationFor(
@@ -129,6 +131,7 @@ export class BrokerStepFixture {
     switch (what) {
       case "join with an invitation":
       case "join with another invitation":
+      case "join with an invitation for another pin":
       case "join with another user's invitation":
       case "join with an account":
       case "join without TLS":

@@ -219,6 +219,16 @@ describe("a join", () => {
     }
   })
 
+  test("of the same user for another pin is refused with both pins, and the connection goes on", () => {
+    const alice = after("device", ["the connection is up"])
+    alice.happen("join with an invitation for another pin")
+    expect(alice.effects.at(-2)).toMatchObject({ kind: "join-failed", why: { code: "usage" } })
+    const { why } = alice.effects.findLast((effect) => effect.kind === "join-failed") ?? {}
+    for (const pin of ["01", "02"]) expect(why?.message).toContain(pin.repeat(16))
+    expect(why?.hint).toContain("mqttchat config set broker HOST --pin PIN")
+    expect([alice.state.kind, alice.connections]).toEqual(["online", 1])
+  })
+
   test("ends the request that the profile makes by itself", () => {
     const alice = after("invited", [])
     expect(effectsOf(alice, "join with an invitation", "the work fails: unavailable")).toEqual([

@@ -1,5 +1,7 @@
-import { copyFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { toHex } from "../../src/crypto/bytes.ts"
+import { parseInvitationLink } from "../../src/wire/invitation-link.ts"
 import { deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
 import {
   pair,
@@ -81,7 +83,18 @@ describe("the keys of a broker", () => {
       ["bob", false],
     ])
 
-    await register(bob, await invitationFor(alice, "bob", "--again"))
+    const invitation = await invitationFor(alice, "bob", "--again")
+    const link = parseInvitationLink(invitation)
+    const pin = link?.proof.kind === "pin" ? toHex(link.proof.pin) : ""
+    const before = readFileSync(bob.file("settings.json"), "utf8")
+    const refused = await bob.run(["register", invitation])
+    expect([refused.code, refused.stderr]).toEqual([64, expect.stringContaining(pin)])
+    expect(refused.stderr).toContain("mqttchat config set broker HOST --pin PIN")
+    expect(readFileSync(bob.file("settings.json"), "utf8")).toBe(before)
+
+    const [at] = await bob.runJson("config", "get", "broker")
+    await bob.runJson("config", "set", "broker", String(at?.["value"]), "--pin", pin)
+    await register(bob, invitation)
     expect(await deviceOf(alice, "bob")).toBe(device)
     await bob.runJson("send", "alice", "still the same")
     expect(await alice.receiveTexts("still the same")).toContain("still the same")

@@ -1,10 +1,11 @@
-import { equal, toBase64url } from "../../crypto/bytes.ts"
+import { equal, toBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import type { ConnectionState } from "../../transport/transport.ts"
 import { isSameAddress } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
 import { guestAddressOf } from "./broker-addresses.ts"
+import { leadsHome } from "./moved-broker.ts"
 import type {
   BrokerEffect,
   BrokerInput,
@@ -64,16 +65,19 @@ function isSameJoin(a: Join, b: Join): boolean {
 }
 
 /**
- * The first join, or the same user with a new invitation: the broker has a new authority or another address. After
- * any other join, contacts would still send to the old broker.
+ * The first join, or the same user with a new invitation: the broker has another address, or a new authority whose pin
+ * the user has set before. After any other join, contacts would still send to the old broker.
  */
 function beginJoin(state: Joining, input: BrokerInput): BrokerStep {
   const { broker, credential } = state.join
   if (changesTransport(input.broker, broker)) return failJoin(state, otherTransport(), input)
   if (state.previous === undefined && input.credential?.kind !== "device")
     return { next: { ...state, step: { kind: "saving" } }, effects: [{ kind: "save", broker, credential }] }
-  if (credential.kind === "invitation" && isOwnInvitation(credential.bytes, input.credential))
-    return askToJoin(state, "rejoining", credential.bytes)
+  if (credential.kind === "invitation" && isOwnInvitation(credential.bytes, input.credential)) {
+    return input.broker === undefined || leadsHome(input.broker, broker)
+      ? askToJoin(state, "rejoining", credential.bytes)
+      : failJoin(state, otherKey(input.broker, broker), input)
+  }
   const why = new Fault("config", "this profile has a broker already", "mqttchat --profile OTHER pair")
   return failJoin(state, why, input)
 }
@@ -86,6 +90,20 @@ function changesTransport(known: BrokerConfig | undefined, next: BrokerConfig): 
 function otherTransport(): Fault {
   const why = "this profile has a broker already, and only one of the two has TLS"
   return new Fault("config", why, "mqttchat --profile OTHER pair")
+}
+
+/** Who makes an invitation chooses its pin and the user in it, so neither changes the broker that we trust. */
+function otherKey(known: BrokerConfig, invited: BrokerConfig): Fault {
+  const [ours, theirs] = [known, invited].map(identityOf)
+  return new Fault(
+    "usage",
+    `this invitation is for another broker: it says ${theirs ?? ""}, and yours is known by ${ours ?? ""}`,
+    "if the person who runs your broker confirms it: mqttchat config set broker HOST --pin PIN, then register again",
+  )
+}
+
+function identityOf({ trust, address }: BrokerConfig): string {
+  return trust.kind === "pin" ? `the pin ${toHex(trust.pin)}` : `the name ${address.host}`
 }
 
 /** A device's credential keeps the user id of its invitation. */

@@ -66,8 +66,23 @@ export function keepsAccount(known: BrokerConfig, chosen: ChosenBroker): boolean
   return getsPin || isStillBroker(known, chosen)
 }
 
+/**
+ * Whether an invitation of our own user leads to our broker: it has the pin that we know, or where one side has no pin,
+ * hosts that we know.
+ */
+export function leadsHome(known: BrokerConfig, invited: BrokerConfig): boolean {
+  if (known.trust.kind === "pin" && invited.trust.kind === "pin")
+    return isTrustedAlike(known.trust, invited.trust)
+  const hosts = hostsOf(known)
+  return [...hostsOf(invited)].every((host) => hosts.has(host))
+}
+
+function hostsOf(broker: BrokerConfig): ReadonlySet<string> {
+  return new Set([...addressesOf(broker), guestAddressOf(broker)].map(({ host }) => host))
+}
+
 function sharesHost(known: BrokerConfig, chosen: ChosenBroker): boolean {
-  const hosts = new Set([...addressesOf(known), guestAddressOf(known)].map(({ host }) => host))
+  const hosts = hostsOf(known)
   return addressesOf(chosen).some(({ host }) => hosts.has(host))
 }
 
