@@ -54,3 +54,26 @@ test("another pin is shown with the known one, and nothing changes unless Bob sa
   const { stdout } = await cli.run([...bob, "--json", "status"])
   expect(JSON.parse(stdout)).toMatchObject({ broker: address, connection: { kind: "online" } })
 })
+
+test("the broker of this laptop takes the place of another pin only when both were shown and Alice says so", async () => {
+  const cli = new CliFixture()
+  const { address, pin } = await runningBroker(cli)
+  const alice = ["--profile", "alice"]
+  const wrong = "00".repeat(16)
+  expect((await cli.run([...alice, "config", "set", "broker", "127.0.0.1:1", "--pin", wrong])).code).toBe(0)
+  const before = (await cli.run([...alice, "config", "list"])).stdout
+  const change = [...alice, "config", "set", "broker", "here", "--pin", pin]
+
+  const unsure = new Terminal(cli, change)
+  await unsure.shows(new RegExp(wrong))
+  await unsure.shows(new RegExp(pin))
+  await unsure.shows(/Change to another broker\?/)
+  unsure.type(ENTER)
+  expect((await unsure.ended()).exitCode).toBe(77)
+  expect((await cli.run([...alice, "config", "list"])).stdout).toBe(before)
+
+  const told = await cli.run(change)
+  expect([told.code, told.stderr]).toEqual([0, expect.stringContaining(wrong)])
+  const { stdout } = await cli.run([...alice, "--json", "status"])
+  expect(JSON.parse(stdout)).toMatchObject({ broker: address, connection: { kind: "online" } })
+})

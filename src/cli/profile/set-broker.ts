@@ -139,6 +139,7 @@ async function setBrokerHere(
       const message = "the broker of this laptop is not the one of this profile"
       throw new Fault("usage", message, `${COMMAND} here --pin PIN, with the pin that mqttchat broker prints`)
     }
+    await confirmPin(context, known, { pin, where: formatAddress(descriptor.address) })
   }
   await changeSettings(context, (settings) => ({ ...settings, here: true }))
   context.out.done(safe`broker is here`)
