@@ -182,7 +182,10 @@ class OwnerClient implements ChatClient, RpcClient {
   readonly request = (method: string, params: object): Promise<unknown> =>
     new Promise((resolve, reject) => {
       if (!this.#socket.writable) {
-        reject(new Fault("unavailable", ownerEnded().message, "try again"))
+        const refuse = (): void => reject(new Fault("unavailable", ownerEnded().message, "try again"))
+        // Listeners hear first that the owner has ended.
+        if (this.#isOver) refuse()
+        else this.#socket.once("close", refuse)
         return
       }
       const id = this.#requests++

@@ -1,9 +1,9 @@
-import type { ChatClient, Event, Message } from "../../engine/api.ts"
+import type { ChatClient, Event, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { safe } from "../../wire/text.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow } from "../terminal/format.ts"
-import { type ClientContext, INBOX_SCHEMA, showUnread } from "./messages.ts"
+import { type ClientContext, INBOX_SCHEMA, printUnread, showUnread } from "./messages.ts"
 
 /** Events read at once. */
 const EVENT_PAGE = 100
@@ -36,10 +36,16 @@ export class EventReader {
 
   async #readPages(): Promise<void> {
     for (;;) {
-      const page = await this.#client.call("events", { since: this.#reached, limit: EVENT_PAGE })
-      for (const event of page.events) if (event.kind === "message") await this.#onMessage(event)
-      if (page.number === this.#reached) return
+      const since = this.#reached
+      const page = await this.#client.call("events", { since, limit: EVENT_PAGE })
+      for (const event of page.events) {
+        if (event.kind !== "message") continue
+        // Before it is shown: if the rest of the page fails, it is not shown again.
+        this.#reached = event.number
+        await this.#onMessage(event)
+      }
       this.#reached = page.number
+      if (page.number === since) return
     }
   }
 }
@@ -68,18 +74,23 @@ export async function followEvents(context: ClientContext, since: number): Promi
 /** `shown` are messages that came after `since` and were printed before. */
 async function follow(context: ClientContext, since: number, shown: ReadonlySet<string>): Promise<void> {
   const { client, out } = context
-  const reader = new EventReader(client, since, async (event) => {
-    if (!event.message.mine && !shown.has(keyOf(event.message))) await showEvent(context, event)
-  })
+  const follower = new Follower(context, since, shown)
+  let waiting = 0
   const readNew = async (): Promise<void> => {
-    if ((await reader.readNew()) === "read") return
-    const advice = out.advised(safe`mqttchat history NAME`)
-    out.warn(safe`the event log no longer has all that was missed: ${advice} shows it`)
-    await showUnread(context)
+    waiting--
+    try {
+      await follower.readNew()
+    } catch (cause) {
+      // The next one goes on from there.
+      if (waiting === 0 || !isOwnerLost(cause)) throw cause
+    }
   }
   let last = Promise.resolve()
   await new Promise<void>((resolve, reject) => {
-    const next = (): void => void (last = last.then(readNew).catch(reject))
+    const next = (): void => {
+      waiting++
+      last = last.then(readNew).catch(reject)
+    }
     client.listen(({ kind }) => (MAY_HAVE_MORE.has(kind) ? next() : undefined))
     void out.lost.then(() => last).then(resolve)
     next()
@@ -89,15 +100,65 @@ async function follow(context: ClientContext, since: number, shown: ReadonlySet<
 /** After a connection event the owner may be another process; its events of that time are in the log. */
 const MAY_HAVE_MORE: ReadonlySet<Event["kind"]> = new Set(["message", "connection", "unlocked"])
 
-function keyOf({ contactId, id }: Message): string {
-  return `${contactId}/${id}`
+/** The owner ended while a request was under way. A connection event says so, too. */
+function isOwnerLost(cause: unknown): boolean {
+  return cause instanceof Fault && (cause.code === "unavailable" || cause.code === "unanswered")
 }
 
-/** Only this message counts as shown: earlier ones may wait for another reader. */
-async function showEvent({ client, out }: ClientContext, { message, number }: MessageEvent): Promise<void> {
-  if (out.json) out.record(INBOX_SCHEMA, { ...message, number })
-  else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
-  if (!(await out.flushed())) return
-  const { contactId: contact, seq } = message
-  await client.call("mark-read", { contact, after: seq - 1, upTo: seq })
+/** Prints each message once, also when a request fails in between and the next owner is asked again. */
+class Follower {
+  readonly #context: ClientContext
+  readonly #reader: EventReader
+  readonly #shown: Set<string>
+  /** What was printed and may not count as shown yet. */
+  readonly #unmarked: Params<"mark-read">[] = []
+  #isGone = false
+
+  constructor(context: ClientContext, since: number, shown: ReadonlySet<string>) {
+    this.#context = context
+    this.#shown = new Set(shown)
+    this.#reader = new EventReader(context.client, since, (event) => this.#show(event))
+  }
+
+  async readNew(): Promise<void> {
+    await this.#mark()
+    const { out } = this.#context
+    if ((await this.#reader.readNew()) === "gone") {
+      const advice = out.advised(safe`mqttchat history NAME`)
+      out.warn(safe`the event log no longer has all that was missed: ${advice} shows it`)
+      this.#isGone = true
+    }
+    if (this.#isGone) await this.#showUnread()
+  }
+
+  async #showUnread(): Promise<void> {
+    const { messages, marks } = await printUnread(this.#context)
+    this.#isGone = false
+    for (const message of messages) this.#shown.add(keyOf(message))
+    this.#unmarked.push(...marks)
+    await this.#mark()
+  }
+
+  /** Only this message counts as shown: earlier ones may wait for another reader. */
+  async #show({ message, number }: MessageEvent): Promise<void> {
+    if (message.mine || this.#shown.has(keyOf(message))) return
+    const { out } = this.#context
+    if (out.json) out.record(INBOX_SCHEMA, { ...message, number })
+    else out.prose(messageRow(message, Date.now()), MESSAGE_MARGIN)
+    if (!(await out.flushed())) return
+    const { contactId: contact, seq } = message
+    this.#unmarked.push({ contact, after: seq - 1, upTo: seq })
+    await this.#mark()
+  }
+
+  async #mark(): Promise<void> {
+    for (let mark = this.#unmarked[0]; mark !== undefined; mark = this.#unmarked[0]) {
+      await this.#context.client.call("mark-read", mark)
+      this.#unmarked.shift()
+    }
+  }
+}
+
+function keyOf({ contactId, id }: Message): string {
+  return `${contactId}/${id}`
 }

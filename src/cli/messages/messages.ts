@@ -72,8 +72,17 @@ export async function showInbox({ client, out }: ClientContext): Promise<void> {
   if (shown.length === 0 && !out.json) out.info(safe`nothing new`)
 }
 
-/** Prints the messages that are unread now, and gives them. One at a time: if stdout fails, it is known which were shown. */
-export async function showUnread({ client, out }: ClientContext): Promise<readonly Message[]> {
+/** Prints the messages that are unread now, and gives them. */
+export async function showUnread(context: ClientContext): Promise<readonly Message[]> {
+  const { messages, marks } = await printUnread(context)
+  for (const mark of marks) await context.client.call("mark-read", mark)
+  return messages
+}
+
+type PrintedUnread = { readonly messages: readonly Message[]; readonly marks: readonly Params<"mark-read">[] }
+
+/** As `showUnread`, but the caller marks them. One at a time: if stdout fails, it is known which were shown. */
+export async function printUnread({ client, out }: ClientContext): Promise<PrintedUnread> {
   const messages = await unread(client)
   const upTo = new Map<number, number>()
   for (const message of messages) {
@@ -81,8 +90,7 @@ export async function showUnread({ client, out }: ClientContext): Promise<readon
     if (!(await out.flushed())) break
     upTo.set(message.contactId, message.seq)
   }
-  for (const [contact, seq] of upTo) await client.call("mark-read", { contact, upTo: seq })
-  return messages
+  return { messages, marks: [...upTo].map(([contact, seq]) => ({ contact, upTo: seq })) }
 }
 
 /** In one answer, so that what another reader marks as read meanwhile is not missing; in pages only if that is too long. */
