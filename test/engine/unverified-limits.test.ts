@@ -52,6 +52,22 @@ test("a start in between makes room for nothing, and tells nothing again [D-26]"
   expect(await noticesOf(alice, "bob")).toHaveLength(1)
 })
 
+test("what comes together with the first frame of a contact is bounded as well [D-26]", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice", { unverifiedLimits: () => ({ perHour: 5, bytes: 1_000_000 }) })
+  const bob = await fixture.profile("bob")
+  const offer = await alice.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
+  await alice.stop()
+  await bob.client.call("pair-answer", { kind: "file", offer: offer.file })
+  for (const text of TEXTS) await bob.send("alice", text)
+  await fixture.clock.pass(1_000)
+  await alice.start()
+  await fixture.clock.pass(60_000)
+  expect(await alice.texts("bob")).toEqual(TEXTS.slice(0, 5))
+  expect(await noticesOf(alice, "bob")).toHaveLength(1)
+})
+
 test("no limit holds once the contact is verified [D-26]", async () => {
   const { fixture, alice, bob } = await pair({ perHour: 5, bytes: 1_000_000 })
   for (const text of TEXTS) await bob.send("alice", text)

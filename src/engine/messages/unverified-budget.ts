@@ -52,8 +52,8 @@ export class UnverifiedBudget {
   /** The same decision, or a refusal that leaves the session as it was, so that a repeat of the frame opens. */
   limit(state: EngineState, id: ContactId, decision: Decision<ReceiveResult>): Decision<ReceiveResult> {
     const contact = state.contacts.get(id)
-    const used = this.#used.get(id)
-    if (contact === undefined || contact.verified || used === undefined) return decision
+    if (contact === undefined || contact.verified) return decision
+    const used = this.#usedBy(id)
     const sizes = newMessages(state, id, decision.commit)
     if (sizes.length === 0) return decision
     const now = this.#ports.now()
@@ -85,6 +85,15 @@ export class UnverifiedBudget {
   /** Asked for each time: a command may change the settings. */
   get #limits(): UnverifiedLimits {
     return this.#ports.unverifiedLimits?.() ?? UNVERIFIED_LIMITS
+  }
+
+  /** A contact that was not there before the frame arrived has nothing on the disk: its INIT came just before it. */
+  #usedBy(contact: ContactId): Used {
+    const known = this.#used.get(contact)
+    if (known !== undefined) return known
+    const used = { times: [], bytes: 0, readAt: this.#ports.now(), refusedAt: 0, notedAt: 0 }
+    this.#used.set(contact, used)
+    return used
   }
 
   async #lastNotice(contact: ContactId): Promise<number> {
