@@ -8,7 +8,7 @@ const STORE_FAULTS: ReadonlySet<FaultCode> = new Set(["disk-full", "io", "damage
 
 /**
  * Prints the new messages, those included that the broker still held when this was called. Faults of the store, and
- * `queued` if the connection was up and not all of them have arrived.
+ * `queued` if the connection was up, or is up now, and not all of them have arrived.
  */
 export async function showWholeInbox({ client, out }: ClientContext): Promise<void> {
   const before = await client.call("status", {})
@@ -18,13 +18,15 @@ export async function showWholeInbox({ client, out }: ClientContext): Promise<vo
   if ("code" in connection && STORE_FAULTS.has(connection.code))
     throw new Fault(connection.code, connection.reason, connection.hint)
   const wasOnline = before.connection.kind === "online"
-  if (!isComplete && !wasOnline && connection.kind !== "online")
-    out.warn(safe`there may be more: ${display(connection.reason)}`)
+  const isOffline = !wasOnline && connection.kind !== "online"
+  if (!isComplete && isOffline) out.warn(safe`there may be more: ${display(connection.reason)}`)
   await showInbox({ client, out })
-  if (isComplete || !wasOnline) return
-  throw new Fault("queued", `more messages wait on the broker: ${reasonOf(connection)}`, "mqttchat inbox")
+  if (isComplete || isOffline) return
+  throw new Fault("queued", whyNotAll(wasOnline, connection), "mqttchat inbox")
 }
 
-function reasonOf(connection: ConnectionStatus): string {
-  return connection.kind === "online" ? "it did not bring them in time" : connection.reason
+function whyNotAll(wasOnline: boolean, connection: ConnectionStatus): string {
+  if (!wasOnline) return "more messages may wait on the broker: the connection came up only now"
+  const reason = connection.kind === "online" ? "it did not bring them in time" : connection.reason
+  return `more messages wait on the broker: ${reason}`
 }
