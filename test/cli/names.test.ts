@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { Contact } from "../../src/engine/api.ts"
 import { contactRow, markedName } from "../../src/cli/terminal/format.ts"
-import { normalizedName } from "../../src/cli/terminal/names.ts"
+import { firstFitName, normalizedName } from "../../src/cli/terminal/names.ts"
 import { Fault } from "../../src/errors.ts"
 
 const CONTACT: Contact = {
@@ -52,5 +52,21 @@ describe("a name that mixes scripts", () => {
     )
     expect(markedName("b\u043eb")).toBe("b\u043eb (mixes Latin and Cyrillic letters)")
     expect(markedName("bob")).toBe("bob")
+  })
+})
+
+describe("the name of settings that are made again", () => {
+  it.for([
+    [["alice", "work"], "alice"],
+    [["me", "work"], "work"],
+    [["1000", "work"], "work"],
+    [["a:b", "work"], "work"],
+    [["a\u001b[31m", "work"], "work"],
+    [["a".repeat(65), "work"], "work"],
+    [["", "work"], "work"],
+    [[undefined, "work"], "work"],
+    [["-x", "me"], undefined],
+  ] as const)("of %j is %s, as `init` would take it", ([candidates, name]) => {
+    expect(firstFitName(candidates)).toBe(name)
   })
 })

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test, type TestContext } from "vitest"
+import { userName } from "../../src/os-user.ts"
 import { pair, pairedUsers, schemaIs, ScenarioFixture, type User } from "./scenario-fixture.ts"
 
 /** What can become of a file, by what is done to it. */
@@ -94,9 +95,11 @@ describe("settings that are lost", () => {
     rmSync(alice.file("messages.db"))
     rmSync(alice.file("settings.json"))
     await alice.runJson("init", "--new-database")
-    const { code, stderr } = await alice.run(["contacts"], { env: { USER: "alice-at-home" } })
+    const { code, stderr } = await alice.run(["contacts"], { env: { USER: "me: (read)" } })
     expect(code).toBe(0)
-    expect(stderr).toContain("your name is now alice-at-home")
+    const [settings] = await alice.runJson("config", "get", "name")
+    expect(settings?.["value"]).toBe(userName(process.env))
+    expect(stderr).toContain(`your name is now ${userName(process.env)}`)
   })
 
   test("while a daemon runs stay its own, and are written when it saves or starts again", async (context) => {

@@ -3,11 +3,16 @@ import { Fault } from "../../errors.ts"
 import { setAside } from "../../fs/set-aside.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { lookAtSettings, type Settings, writeSettings } from "../../settings.ts"
+import { userName } from "../../os-user.ts"
 import type { Store } from "../../store/records.ts"
 import { shellCommand } from "../../shell-command.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
+import { firstFitName } from "../terminal/names.ts"
 import { storedSettings, storeSettings } from "./settings-copy.ts"
+
+/** For a user and a profile whose names are both not fit, such as `me`. */
+const LAST_NAME = "user"
 
 /**
  * The profile's settings. A file that is missing or damaged is made again from the copy in the message store, and said;
@@ -41,7 +46,8 @@ async function recover(context: Context, store: Store): Promise<Settings> {
 
 /** For a store that never had a copy: what can be known without one. */
 function blankSettings({ env, paths, profile }: Context): Settings {
-  return { name: env["USER"] ?? profile, here: existsSync(paths.broker) }
+  const name = firstFitName([userName(env), profile]) ?? LAST_NAME
+  return { name, here: existsSync(paths.broker) }
 }
 
 /** A device's certificate is for a broker with TLS; another process of the user may have edited the file. */

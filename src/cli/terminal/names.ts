@@ -16,6 +16,20 @@ export function normalizedName(typed: string): string {
   return name
 }
 
+/** The first of these that is a name as it could be typed. */
+export function firstFitName(candidates: readonly (string | undefined)[]): string | undefined {
+  return candidates.map(fitName).find((name) => name !== undefined)
+}
+
+function fitName(typed = ""): string | undefined {
+  try {
+    return normalizedName(typed)
+  } catch (cause) {
+    if (cause instanceof Fault) return undefined
+    throw cause
+  }
+}
+
 function unfit(reason: string): Fault {
   return new Fault("usage", reason, "choose another")
 }
