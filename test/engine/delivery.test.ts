@@ -4,6 +4,7 @@ import { toHex } from "../../src/crypto/bytes.ts"
 import { INIT_BYTES } from "../../src/session/handshake.ts"
 import { encodeIdentity } from "../../src/wire/identity.ts"
 import { couple, EngineFixture, lastMessageTo, type TestProfile } from "./engine-fixture.ts"
+import type { FakeBroker } from "./fake-broker.ts"
 import { hostileContact } from "./hostile-contact.ts"
 
 const MINUTE_MS = 60_000
@@ -250,6 +251,29 @@ test("catching up ends after five seconds with a broker that brings no echo", as
   await fixture.clock.pass(200)
   expect(isDone).toBe(true)
   expect(await done).toEqual({ isComplete: false })
+})
+
+/** The connection breaks with the message, which is lost. */
+const closing = (broker: FakeBroker) => (): [] => {
+  broker.close()
+  return []
+}
+
+test.for([
+  ["brings no echo", (broker: FakeBroker) => (broker.tamper = () => [])],
+  ["does not take it", (broker: FakeBroker) => (broker.refuses = () => true)],
+  ["goes away with it", (broker: FakeBroker) => (broker.tamper = closing(broker))],
+] as const)("catching up leaves no subscription behind at a broker that %s", async ([, disturb]) => {
+  const { fixture, bob } = await conversation()
+  const { topics } = fixture.broker.session(bob.deviceId)
+  const before = [...topics]
+  const done = bob.client.call("catch-up", {})
+  disturb(fixture.broker)
+  await fixture.clock.pass(6_000)
+  expect(await done).toEqual({ isComplete: false })
+  fixture.broker.reopen()
+  await fixture.clock.pass(1_000)
+  expect([...topics]).toEqual(before)
 })
 
 test("catching up goes on while the broker brings frames, however long all of them take", async () => {

@@ -37,7 +37,9 @@ export async function catchUp(parts: CatchUpParts): Promise<"complete" | "incomp
   // The same mailbox each time: a process that dies here leaves no further subscription behind.
   const mailbox = kdf(NO_SALT, parts.ports.identity.boxSecret, ECHO_MAILBOX, ID_BYTES)
   const interrupted = interruption(parts)
-  const echoed = echo(connection, inboxTopic({ device, mailbox }), parts.ports.random(ECHO_BYTES))
+  const expected = { topic: inboxTopic({ device, mailbox }), bytes: parts.ports.random(ECHO_BYTES) }
+  const echoed = echo(connection, expected, interrupted.promise)
+  // It may wait for a connection that is lost.
   const outcome = await Promise.race([echoed.catch(asIncomplete), interrupted.promise])
   interrupted.end()
   // Frames before the echo are decided, but may not be on disk yet.
@@ -50,17 +52,25 @@ function asIncomplete(fault: unknown): "incomplete" {
   throw fault
 }
 
-/** An older echo may still be in the queue: only these bytes count. */
-async function echo(connection: InboxConnection, topic: string, bytes: Uint8Array): Promise<"complete"> {
-  let received: () => void = () => undefined
-  const back = new Promise<void>((resolve) => (received = resolve))
+type Echo = { readonly topic: string; readonly bytes: Uint8Array }
+
+/** An older echo may still be in the queue: only these bytes count. Nothing listens for it afterwards. */
+async function echo(
+  connection: InboxConnection,
+  { topic, bytes }: Echo,
+  interrupted: Promise<"incomplete">,
+): Promise<"complete" | "incomplete"> {
+  let received: (outcome: "complete") => void = () => undefined
+  const back = new Promise<"complete">((resolve) => (received = resolve))
   const unsubscribe = await connection.listen(topic, (payload) => {
-    if (equal(payload, bytes)) received()
+    if (equal(payload, bytes)) received("complete")
   })
-  await connection.publish(topic, bytes)
-  await back
-  unsubscribe()
-  return "complete"
+  try {
+    await connection.publish(topic, bytes)
+    return await Promise.race([back, interrupted])
+  } finally {
+    unsubscribe()
+  }
 }
 
 type Interruption = { readonly promise: Promise<"incomplete">; readonly end: () => void }
