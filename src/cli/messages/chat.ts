@@ -9,7 +9,7 @@ import { wrap } from "../terminal/wrap.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
 import { contactRow, groupDigits, markedName, messageRow } from "../terminal/format.ts"
-import { EventReader, lastEvent } from "./follow.ts"
+import { EventReader, goneText, lastEvent } from "./follow.ts"
 import { checkLength, unread } from "./messages.ts"
 import { type LineEditorEvents, openLineEditor } from "../terminal/line-editor.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -99,7 +99,7 @@ type ChatContext = {
 }
 
 /** A conversation on a screen. */
-class ChatView {
+export class ChatView {
   readonly #context: ChatContext
   readonly #seen = new Set<string>()
   /** Our texts that were typed here: their echo is not shown. */
@@ -167,7 +167,10 @@ class ChatView {
   /** Also what came while the owner of the profile was another process, or none. */
   #readNew(reader: EventReader): void {
     const work = this.#reading.run(async () => {
-      if ((await reader.readNew()) === "gone") await this.#showLatest()
+      if ((await reader.readNew()) === "read") return
+      const { contact, print, advised } = this.#context
+      print(safe`info: ${goneText(advised(shellCommand`mqttchat history ${contact}`))}`)
+      await this.#showLatest()
     })
     this.#runDetached(work)
   }

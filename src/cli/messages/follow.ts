@@ -1,6 +1,6 @@
 import type { ChatClient, Event, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
-import { safe } from "../../wire/text.ts"
+import { safe, type SafeText } from "../../wire/text.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow } from "../terminal/format.ts"
 import { type ClientContext, INBOX_SCHEMA, printUnread, showUnread } from "./messages.ts"
@@ -48,6 +48,11 @@ export class EventReader {
       if (page.number === since) return
     }
   }
+}
+
+/** What a reader says when the log is "gone": what is shown then may not be all that came. `history` is the command. */
+export function goneText(history: SafeText): SafeText {
+  return safe`the event log no longer has all that was missed: ${history} shows it`
 }
 
 export async function lastEvent(client: ChatClient): Promise<number> {
@@ -124,8 +129,7 @@ class Follower {
     await this.#mark()
     const { out } = this.#context
     if ((await this.#reader.readNew()) === "gone") {
-      const advice = out.advised(safe`mqttchat history NAME`)
-      out.warn(safe`the event log no longer has all that was missed: ${advice} shows it`)
+      out.warn(goneText(out.advised(safe`mqttchat history NAME`)))
       this.#isGone = true
     }
     if (this.#isGone) await this.#showUnread()
