@@ -72,8 +72,8 @@ test("the broker of this laptop takes the place of another pin only when both we
   expect((await unsure.ended()).exitCode).toBe(77)
   expect((await cli.run([...alice, "config", "list"])).stdout).toBe(before)
 
-  const told = await cli.run(change)
-  expect([told.code, told.stderr]).toEqual([0, expect.stringContaining(wrong)])
+  const printed = await cli.run(change)
+  expect([printed.code, printed.stderr]).toEqual([0, expect.stringContaining(wrong)])
   const { stdout } = await cli.run([...alice, "--json", "status"])
   expect(JSON.parse(stdout)).toMatchObject({ broker: address, connection: { kind: "online" } })
 })

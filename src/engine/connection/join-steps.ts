@@ -5,7 +5,7 @@ import type { ConnectionState } from "../../transport/transport.ts"
 import { isSameAddress } from "../../wire/address.ts"
 import { decodeInvitation } from "../../wire/registration.ts"
 import { guestAddressOf } from "./broker-addresses.ts"
-import { leadsHome } from "./moved-broker.ts"
+import { leadsToOwn } from "./moved-broker.ts"
 import type {
   BrokerEffect,
   BrokerInput,
@@ -74,7 +74,7 @@ function beginJoin(state: Joining, input: BrokerInput): BrokerStep {
   if (state.previous === undefined && input.credential?.kind !== "device")
     return { next: { ...state, step: { kind: "saving" } }, effects: [{ kind: "save", broker, credential }] }
   if (credential.kind === "invitation" && isOwnInvitation(credential.bytes, input.credential)) {
-    return input.broker === undefined || leadsHome(input.broker, broker)
+    return input.broker === undefined || leadsToOwn(input.broker, broker)
       ? askToJoin(state, "rejoining", credential.bytes)
       : failJoin(state, otherKey(input.broker, broker), input)
   }

@@ -70,7 +70,7 @@ export function keepsAccount(known: BrokerConfig, chosen: ChosenBroker): boolean
  * Whether an invitation of our own user leads to our broker: it has the pin that we know, or where one side has no pin,
  * hosts that we know.
  */
-export function leadsHome(known: BrokerConfig, invited: BrokerConfig): boolean {
+export function leadsToOwn(known: BrokerConfig, invited: BrokerConfig): boolean {
   if (known.trust.kind === "pin" && invited.trust.kind === "pin")
     return isTrustedAlike(known.trust, invited.trust)
   const hosts = hostsOf(known)
