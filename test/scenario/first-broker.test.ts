@@ -5,6 +5,8 @@ import { createServer, type AddressInfo, type Server } from "node:net"
 import { createServer as createTlsServer } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { makeAuthority, makeServerCertificate } from "../../src/broker/certificates.ts"
+import { formatInvitationLink, parseInvitationLink } from "../../src/wire/invitation-link.ts"
+import { invitationFor } from "./membership.ts"
 import { CONNACK, startScriptedServer } from "../transport/scripted-servers.ts"
 import {
   initHost,
@@ -154,6 +156,23 @@ test("a publicly trusted broker needs no pin, but the right name", async () => {
   expect(await bob.runJson("config", "get", "broker.pin")).toMatchObject([{ value: null }])
   const refused = await newUser().run([...command, wrong.at], { env: wrong.env })
   expect([refused.code, refused.stderr]).toEqual([76, expect.stringContaining("chat.example.org")])
+})
+
+test("an invitation without a pin to an authority that is not known takes the pin that the user confirms", async () => {
+  const line = parseInvitationLink(await invitationFor(alice, "carol"))
+  if (line === undefined) throw new Error("no invitation")
+  const invitation = formatInvitationLink({ ...line, proof: { kind: "name" } })
+  const carol = newUser()
+  const unsure = await init(carol, "--broker", invitation)
+  expect([unsure.code, unsure.stderr]).toEqual([
+    64,
+    expect.stringContaining(`mqttchat init --broker INVITATION --pin ${pin}`),
+  ])
+  expect(await hasProfile(carol)).toBe(false)
+  expect((await init(carol, "--broker", invitation, "--pin", "00".repeat(16))).code).toBe(76)
+  expect((await init(carol, "--broker", invitation, "--pin", pin)).code).toBe(0)
+  expect(await carol.runJson("config", "get", "broker.pin")).toMatchObject([{ value: pin }])
+  expect(await carol.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
 })
 
 test("another publicly trusted name is another broker, and takes the user's word and no account along", async () => {

@@ -139,7 +139,7 @@ async function initialBrokerOf(
     return { settings: { here: broker === "here" }, credential: undefined }
   }
   const invitation = readInvitation(broker)
-  if (invitation !== undefined) return invitedBroker(context, invitation)
+  if (invitation !== undefined) return invitedBroker(context, invitation, options)
   const isInsecure = options.insecureTransport === true
   const addresses = (isInsecure ? insecureAddresses : typedAddresses)(broker, "mqttchat init --broker")
   if (isInsecure) warnInsecure(context)
@@ -168,18 +168,19 @@ async function findTlsBroker(
 async function invitedBroker(
   context: Context,
   { address: primary, proof, invitation, members }: InvitationLink,
+  options: InitOptions,
 ): Promise<InitialBroker> {
-  const pin = proof.kind === "pin" ? proof.pin : undefined
+  const pin = typedPin(options.pin) ?? (proof.kind === "pin" ? proof.pin : undefined)
   const addresses: Addresses = [primary]
   const found = await findBroker(context, {
     addresses,
     pin,
-    withPin: "mqttchat config set broker HOST --pin",
+    withPin: "mqttchat init --broker INVITATION --pin",
   })
   warnIfSilent(context, addresses, found)
   const registrar = decodeInvitation(invitation)?.registrar
   const nodes = addressesFrom(primary, members === undefined ? {} : { members })
-  const broker = { ...nodes, trust: proof, ...(registrar === undefined ? {} : { registrar }) }
+  const broker = { ...nodes, trust: found.proof, ...(registrar === undefined ? {} : { registrar }) }
   return {
     settings: { here: false, broker: settingsOf(broker) },
     credential: { kind: "invitation", bytes: invitation },
