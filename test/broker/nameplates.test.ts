@@ -58,6 +58,17 @@ describe("nameplates of one member, counted", () => {
     expect(holds(mallory, 2, 3)).toEqual([true, true])
     expect(mallory.write(plate(4), NOW)).toBe(false)
   })
+
+  test("only what was held is left: to unsubscribe from others opens none, and forgets no last message", () => {
+    const mallory = new NameplateLimiter().open("mallory")
+    expect(holds(mallory, 1, 2)).toEqual([true, true])
+    mallory.leave([plate(3), plate(4)])
+    expect([3, 4].map((number) => mallory.write(plate(number), NOW))).toEqual([false, false])
+    mallory.leave([plate(1), plate(1), plate(5), plate(6)])
+    expect(holds(mallory, 7)).toEqual([true])
+    mallory.leave([plate(1)])
+    expect([1, 5, 6].map((number) => mallory.write(plate(number), NOW))).toEqual([true, false, false])
+  })
 })
 
 describe("at the broker", () => {
@@ -114,5 +125,16 @@ describe("at the broker", () => {
     await client.closed
     const again = await open(mallory)
     await until(async () => (await grant(again, 4)) === 1)
+  })
+
+  it("it cannot write on one that it never held by unsubscribing from it first", async () => {
+    const client = await open(mallory)
+    const bob = await open(await fixture.device())
+    expect([await grant(client, 1), await grant(client, 2), await grant(bob, 3)]).toEqual([1, 1, 1])
+    await client.client.unsubscribeAsync(plate(3))
+    client.client.publish(plate(3), "stop", { qos: 1 })
+    await Promise.race([client.closed, bob.waitFor(1)])
+    await bob.client.publishAsync(plate(3), "his own", { qos: 1 })
+    expect(await bob.waitFor(1)).toEqual([`${plate(3)} his own`])
   })
 })

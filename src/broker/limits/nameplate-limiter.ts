@@ -82,10 +82,11 @@ export class HeldNameplates {
     return (nameplate !== undefined && this.#left.includes(nameplate)) || this.take(topic, now)
   }
 
-  /** It has unsubscribed. */
+  /** It has unsubscribed; what it did not hold opens nothing to it. */
   leave(topics: readonly string[]): void {
-    const ended = topics.map(nameplateOf).filter((nameplate) => nameplate !== undefined)
-    for (const nameplate of ended) if (this.#held.delete(nameplate)) this.#release(nameplate)
+    const named = topics.map(nameplateOf).filter((nameplate) => nameplate !== undefined)
+    const ended = named.filter((nameplate) => this.#held.delete(nameplate))
+    for (const nameplate of ended) this.#release(nameplate)
     this.#left = [...this.#left, ...ended].slice(-this.#lastMax)
   }
 
