@@ -85,11 +85,14 @@ function receive(state: OfferState, message: PairingMessage, input: OfferInput):
 
 type AtProved = Extract<OfferState, { kind: "caller" | "peer" }>
 
-/** A repeated proof gets the same grant: a second one would be a second message under its key [P-22]. */
+/**
+ * A repeated proof gets the same grant: a second one would be a second message under its key [P-22]. Anyone can forge a
+ * stop, and the caller may have used the grant already: after it the INIT or its timeout decides [P-24].
+ */
 function receiveFromProved(state: AtProved, message: PairingMessage): OfferStep {
   const { caller, keys } = state.call
   if (message.kind === "claim" || !equal(message.caller, caller)) return refuseLatecomer(state, message)
-  if (message.kind === "stop") return fail("mismatch", [])
+  if (message.kind === "stop") return state.kind === "peer" ? unchanged(state) : fail("mismatch", [])
   const isRepeated = message.kind === "proof" && equal(message.proof, keys.callerProof)
   return { next: state, send: isRepeated && state.kind === "peer" ? [state.grant] : [] }
 }

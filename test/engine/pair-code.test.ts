@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { pinOf } from "../../src/broker/certificates.ts"
+import { equal } from "../../src/crypto/bytes.ts"
 import { useBackend } from "../../src/crypto/nacl.ts"
-import { CODE_LIFETIME_MS, REPEAT_MS } from "../../src/pairing/timeouts.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { CODE_LIFETIME_MS, FINISH_WITHIN_MS, REPEAT_MS } from "../../src/pairing/timeouts.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Connect } from "../../src/transport/transport.ts"
 import { newBrokerFixture, portOf } from "../broker/broker-fixture.ts"
 import { openTransport, faultOf } from "../transport/transport-fixture.ts"
 import { until } from "../until.ts"
+import { GuestCaller } from "./guests.ts"
 import { PairingFixture, type BrokerUser } from "./pairing-fixture.ts"
 
 const DEAD =
@@ -241,12 +244,54 @@ describe("an attacker in the path", () => {
     const fault = await faultOf(answer(bob, `${code}@127.0.0.1:${port}`))
     expect(fault.code).toBe("protocol")
     expect(fault.message).toContain("someone may be intercepting")
-    expect((await alice.next("pair-failed")).reason).toBe(DEAD)
-    await expectNothingSaved(alice, bob)
+    await until(() => alice.isWaitingFor(FINISH_WITHIN_MS))
+    alice.runTimers(FINISH_WITHIN_MS, FINISH_WITHIN_MS + 1)
+    expect((await alice.next("pair-failed")).reason).toContain("did not finish")
+    await expectNothingSaved(bob)
+    expect(await alice.client.call("contacts", {})).toEqual([])
     expect(bob.config).toEqual({ broker: undefined, credential: undefined })
     await Promise.all([here.close(), there.close()])
     await mallory.end()
   })
+})
+
+it("a stop that a stranger forges after the grant ends nothing: both keep the contact [P-24]", async () => {
+  const alice = await fixture.member("alice")
+  const carrier = await fixture.code(alice)
+  const mallory = await GuestCaller.open(fixture.registrarFixture.target(), carrier)
+  const bob = await fixture.newcomer("bob")
+  const { commit } = bob.store
+  let goOn = (): void => undefined
+  const forged = new Promise<void>((resolve) => (goOn = resolve))
+  let tries = 0
+  Object.assign(bob.store, {
+    commit: async (writes: Parameters<typeof commit>[0]) => {
+      // The second time strikes the try out: he has the grant, and has not used it.
+      if (writes.some((write) => write.kind === "setting" && write.key === "pairing") && ++tries === 2)
+        await forged
+      await commit(writes)
+    },
+  })
+  const answering = answer(bob, carrier)
+  await mallory.has("grant")
+  await until(() => alice.isWaitingFor(FINISH_WITHIN_MS))
+  const grant = mallory.received.find((message) => message.kind === "grant")!
+  await mallory.publish({ kind: "stop", caller: grant.caller })
+  const late = systemRandom(16)
+  await mallory.publish({ kind: "ask", caller: late })
+  const isAnswered = () =>
+    mallory.received.some((message) => message.kind === "stop" && equal(message.caller, late))
+  // Alice has received both.
+  await until(() => isAnswered() || alice.events.some(({ kind }) => kind === "pair-failed"))
+  const isFailed = alice.events.some(({ kind }) => kind === "pair-failed")
+  const { openBundles } = await alice.store.load()
+  goOn()
+  await mallory.close()
+  expect([isFailed, openBundles.length]).toEqual([false, 1])
+  expect((await answering).contact.name).toBe("alice")
+  expect((await alice.next("paired")).contact.name).toBe("bob")
+  expect(alice.events.some(({ kind }) => kind === "pair-failed")).toBe(false)
+  await expectMessages(bob, alice)
 })
 
 describe("where to pair", () => {

@@ -229,18 +229,27 @@ describe("giving up", () => {
     })
   })
 
-  it("a caller that gives up before its proof leaves the code valid, after it ends the code [P-24]", () => {
+  it("a caller that gives up before its proof leaves the code valid [P-24]", () => {
     const early = upTo("share")
     early.bob.feed({ kind: "cancel" })
     early.plate.deliver()
     expect(early.alice.state).toMatchObject({ kind: "nameplate", calls: [] })
+  })
+
+  it("a stop before the grant ends the code, and after it changes nothing: anyone can forge it [P-24]", () => {
+    const { plate, alice } = shown()
+    alice.isQuick = false
+    new Caller(plate, CODE)
+    plate.deliver()
     const late = upTo("stop")
+    const stopped = ({ state }: Owner) => {
+      if (state.kind !== "caller" && state.kind !== "peer") throw new Error("not proved")
+      const bytes = encodePairing({ kind: "stop", caller: state.call.caller })
+      return offerStep(state, { kind: "message", bytes }, { now: plate.now, random: chance })
+    }
+    expect(stopped(alice).effect).toEqual({ kind: "failed", why: "mismatch" })
     expect(late.alice.state.kind).toBe("peer")
-    late.plate.drops = () => false
-    late.bob.feed({ kind: "cancel" })
-    late.plate.deliver()
-    expect(late.alice.effects.at(-1)).toEqual({ kind: "failed", why: "mismatch" })
-    expect(late.plate.count("stop")).toBe(1)
+    expect(stopped(late.alice)).toEqual({ next: late.alice.state, send: [] })
   })
 
   it("an owner that never gets ready times out as well", () => {

@@ -30,6 +30,7 @@ export class CodeOffer {
   /** Why the caller got no access to the broker, if that ended the offer. */
   #entryRefusal: Fault | undefined
   #over = false
+  /** The caller can answer: what it needs for that is on its way. */
   #granted = false
   #cancelTimeout = (): void => undefined
 
@@ -51,11 +52,9 @@ export class CodeOffer {
     return !this.#over
   }
 
-  /** A caller with the grant may have answered already, and would keep a contact that does not know them [P-24]. */
   async cancel(): Promise<void> {
     await this.#runner.feed({ kind: "cancel" })
-    if (this.#granted) this.#stop()
-    else await this.#end()
+    await this.#end()
   }
 
   async #react(effect: OfferEffect): Promise<void> {
@@ -95,9 +94,11 @@ export class CodeOffer {
     const expected = { open: this.#open, mode: MODE.code, psk, proved: share, onPaired }
     this.#expectation = await context.expect(expected)
     if (!this.isLive()) return this.#expectation.cancel()
-    this.#granted = true
+    const refusal = this.#entryRefusal
+    this.#granted = refusal === undefined
     await this.#runner.feed({ kind: "ready", grant: { bundle: this.#open.bundle.bytes, access } })
-    this.#awaitInit()
+    if (refusal === undefined) this.#awaitInit()
+    else await this.#emitFailure(refusal)
   }
 
   /** A caller without access is told so inside the channel. */
@@ -136,10 +137,13 @@ export class CodeOffer {
     this.#context.emit({ kind: "pair-failed", ...outcome })
   }
 
-  /** Removes all of a failed offer: bundle, secrets and mailbox. */
+  /**
+   * Removes all of a failed offer: bundle, secrets and mailbox. But a caller with the grant may have answered already,
+   * and would keep a contact that does not know them [P-24].
+   */
   async #end(): Promise<void> {
     this.#stop()
-    await this.#expectation?.cancel()
+    if (!this.#granted) await this.#expectation?.cancel()
   }
 
   #stop(): void {
