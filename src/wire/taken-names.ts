@@ -5,6 +5,8 @@ import { cutName } from "./text.ts"
 /** The names in use, by how they look [W-83]. */
 export class TakenNames {
   readonly #skeletons = new Map<string, number>()
+  /** The last number in use, by the look before it: many names alike do not make each other count from 2 again. */
+  readonly #lastNumbers = new Map<string, number>()
 
   constructor(names: Iterable<string> = []) {
     for (const name of names) this.add(name)
@@ -22,6 +24,8 @@ export class TakenNames {
       if (left > 0) this.#skeletons.set(skeleton, left)
       else this.#skeletons.delete(skeleton)
     }
+    // Some number may be free again, and the first free one is given.
+    this.#lastNumbers.clear()
   }
 
   /** Whether one of them looks like this name. */
@@ -37,10 +41,12 @@ export class TakenNames {
 
   /** A name with the first number from 2 on that makes it unlike all others. */
   numbered(base: string): string {
-    for (let number = 2; ; number++) {
+    const look = skeletonsOf(base).join("\n")
+    for (let number = (this.#lastNumbers.get(look) ?? 1) + 1; ; number++) {
       const suffix = `-${number}`
       const name = `${cutName(base, suffix.length)}${suffix}`
       if (!this.has(name)) return name
+      this.#lastNumbers.set(look, number)
     }
   }
 }

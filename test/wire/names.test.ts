@@ -122,6 +122,27 @@ test("a name that is given back is free again, once all who had it have given it
   expect(taken.free("bob")).toBe("bob")
 })
 
+class CountedNames extends TakenNames {
+  asked = 0
+
+  override has(name: string): boolean {
+    this.asked++
+    return super.has(name)
+  }
+}
+
+test("the next number is found in a few steps, however many look alike, and a free one is given again [W-83]", () => {
+  const taken = new CountedNames(["bob"])
+  for (let number = 2; number <= 200; number++) {
+    const free = taken.free(number % 2 === 0 ? "bob" : "b\u043eb")
+    expect(free).toMatch(new RegExp(`-${number}$`))
+    taken.add(free)
+  }
+  expect(taken.asked).toBeLessThan(200 * 4)
+  taken.remove("bob-7")
+  expect(taken.free("bob")).toBe("bob-7")
+})
+
 describe("a name with a meaning of its own [W-84]", () => {
   it.each([
     ["me", "me-2"],
