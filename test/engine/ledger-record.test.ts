@@ -51,6 +51,7 @@ test("a ledger that only grew is whole, and any other one is noticed: shorter, o
         expect(record).toMatchObject({ number: shared + more, confirmedAt: 1 })
         expect(record.trouble).toEqual({
           kind: other < more ? "rolled-back" : "forked",
+          isCurrent: true,
           ...{ since: 2, last: 2, number: shared + other },
         })
       }
@@ -64,6 +65,21 @@ test("an answer to a request that named an older number changes nothing", () => 
   const record = ask(undefined, ledger, 1)
   const stale = { number: 2, link: ledger[2]!, linkAtKnown: ledger[1]! }
   expect(afterAnswer(record, { registrar: REGISTRAR, known: 1, view: stale, now: 2 })).toBe(record)
+})
+
+test("whether there is trouble now does not depend on the clock, which may be put back [R-16]", () => {
+  const [whole, short] = [ledgerOf({ entries: 5, branch: 1 }), ledgerOf({ entries: 3, branch: 1 })]
+  const time = fc.nat({ max: 1_000 })
+  fc.assert(
+    fc.property(time, fc.array(fc.tuple(fc.boolean(), time), { minLength: 1 }), (start, answers) => {
+      let record = ask(undefined, whole, start)
+      for (const [isShort, now] of answers) {
+        record = ask(record, isShort ? short : whole, now)
+        expect(isInTrouble(record)).toBe(isShort)
+      }
+      expect(record.trouble !== undefined, "it is not forgotten").toBe(answers.some(([isShort]) => isShort))
+    }),
+  )
 })
 
 test("another registrar has a ledger of its own", () => {
@@ -80,6 +96,7 @@ test("a record reads back unchanged, and other bytes are none", () => {
   const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 })
   const trouble = fc.record({
     kind: fc.constantFrom("rolled-back" as const, "forked" as const),
+    isCurrent: fc.boolean(),
     ...{ since: time, last: time, number: time },
   })
   const records = fc.record({

@@ -15,6 +15,8 @@ export type LedgerRecord = LedgerPoint & {
 /** The ledger that answered lacked the entry, being shorter, or had another one in its place. */
 export type LedgerTrouble = {
   readonly kind: "rolled-back" | "forked"
+  /** Whether the ledger that answered last was this one. Times do not say it: a clock may be put back. */
+  readonly isCurrent: boolean
   readonly since: number
   readonly last: number
   /** How many entries it had. */
@@ -47,13 +49,17 @@ export function afterAnswer(before: LedgerRecord | undefined, answer: LedgerAnsw
   if (record === undefined) return { registrar, number, link, confirmedAt: now, trouble: undefined }
   if (record.number !== known) return record
   const kind = troubleOf(record, view)
-  if (kind === undefined) return { ...record, number, link, confirmedAt: now }
-  return { ...record, trouble: { kind, since: record.trouble?.since ?? now, last: now, number } }
+  const { trouble } = record
+  if (kind === undefined) {
+    const past = trouble && { ...trouble, isCurrent: false }
+    return { ...record, number, link, confirmedAt: now, trouble: past }
+  }
+  return { ...record, trouble: { kind, isCurrent: true, since: trouble?.since ?? now, last: now, number } }
 }
 
 /** Whether the ledger that answered last is not the known one. */
-export function isInTrouble({ trouble, confirmedAt }: LedgerRecord): boolean {
-  return trouble !== undefined && trouble.last >= confirmedAt
+export function isInTrouble({ trouble }: LedgerRecord): boolean {
+  return trouble?.isCurrent === true
 }
 
 function troubleOf(record: LedgerRecord, view: LedgerView): LedgerTrouble["kind"] | undefined {
@@ -62,11 +68,14 @@ function troubleOf(record: LedgerRecord, view: LedgerView): LedgerTrouble["kind"
   return equal(link, record.link) ? undefined : "forked"
 }
 
-/** registrar 32 | number u64 | link 32 | heard at u64 | 0, or 1 and kind u8 | since u64 | last u64 | number u64. */
+/** What follows a record. */
+const TROUBLE = { none: 0, current: 1, past: 2 } as const
+
+/** registrar 32 | number u64 | link 32 | heard at u64 | TROUBLE u8 | if not 0: kind u8 | since u64 | last u64 | number u64. */
 export function encodeRecord({ registrar, number, link, confirmedAt, trouble }: LedgerRecord): Uint8Array {
   const writer = new Writer().bytes(registrar).u64(number).bytes(link).u64(confirmedAt)
-  if (trouble === undefined) return writer.u8(0).done()
-  writer.u8(1).u8(KINDS.indexOf(trouble.kind))
+  if (trouble === undefined) return writer.u8(TROUBLE.none).done()
+  writer.u8(trouble.isCurrent ? TROUBLE.current : TROUBLE.past).u8(KINDS.indexOf(trouble.kind))
   return writer.u64(trouble.since).u64(trouble.last).u64(trouble.number).done()
 }
 
@@ -77,12 +86,15 @@ export function decodeRecord(bytes: Uint8Array): LedgerRecord | undefined {
     number: reader.u64(),
     link: reader.bytes(LINK_BYTES),
     confirmedAt: reader.u64(),
-    trouble: reader.flag() ? readTrouble(reader) : undefined,
+    trouble: readTrouble(reader),
   }))
 }
 
-function readTrouble(reader: Reader): LedgerTrouble {
+function readTrouble(reader: Reader): LedgerTrouble | undefined {
+  const state = reader.u8()
+  if (state === TROUBLE.none) return undefined
   const kind = KINDS[reader.u8()]
-  if (kind === undefined) reader.refuse()
-  return { kind: kind ?? "forked", since: reader.u64(), last: reader.u64(), number: reader.u64() }
+  if (kind === undefined || state > TROUBLE.past) reader.refuse()
+  const isCurrent = state === TROUBLE.current
+  return { kind: kind ?? "forked", isCurrent, since: reader.u64(), last: reader.u64(), number: reader.u64() }
 }

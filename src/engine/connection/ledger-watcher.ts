@@ -54,9 +54,7 @@ export class LedgerWatcher {
   }
 
   status(): LedgerStatus {
-    const registrar = this.#ports.config.broker()?.registrar
-    const record = registrar && recordFor(recordOf(this.#queue.state()), registrar)
-    return ledgerStatusOf(record)
+    return ledgerStatusOf(this.#record())
   }
 
   online(): void {
@@ -89,8 +87,10 @@ export class LedgerWatcher {
     await this.#guests.interrupt()
   }
 
+  /** Of the registrar of the present broker. */
   #record(): LedgerRecord | undefined {
-    return recordOf(this.#queue.state())
+    const registrar = this.#ports.config.broker()?.registrar
+    return registrar && recordFor(recordOf(this.#queue.state()), registrar)
   }
 
   #target(broker: BrokerConfig) {
