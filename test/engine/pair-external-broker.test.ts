@@ -89,7 +89,9 @@ test("the owner's account is not passed on; the newcomer gets a hint what to ask
   const answering = faultOf(bob.client.call("pair-answer", { kind: "code", offer: carrier }))
   expect(await settled(fixture, answering)).toMatchObject({ code: "refused" })
   expect(saved).toEqual([])
-  expect(alice.events.some(({ kind }) => kind === "pair-failed")).toBe(true)
+  const failed = alice.events.find((event) => event.kind === "pair-failed")
+  expect(failed?.reason).toContain("your own account at the broker is not passed on")
+  expect(await alice.client.call("offers", {})).toEqual([])
 })
 
 const KINDS: readonly PairingMessage["kind"][] = ["ask", "claim", "answer", "grant", "proof"]

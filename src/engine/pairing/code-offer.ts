@@ -104,7 +104,9 @@ export class CodeOffer {
   /** A caller without access is told so inside the channel. */
   async #entry(): Promise<Entry> {
     try {
-      return await entryForNewcomer(this.#context, this.#to)
+      const entry = await entryForNewcomer(this.#context, this.#to)
+      if (entry.kind === "none") this.#entryRefusal = hasNoAccessToGive()
+      return entry
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
       this.#entryRefusal = fault
@@ -151,6 +153,11 @@ export class CodeOffer {
     this.#cancelTimeout()
     this.#runner.stop()
   }
+}
+
+function hasNoAccessToGive(): Fault {
+  const why = "the code was right, but your own account at the broker is not passed on; no contact was saved"
+  return new Fault("refused", why, "get them an account of their own, then: mqttchat pair")
 }
 
 function isNoNewDevice(): Fault {
