@@ -219,7 +219,7 @@ describe("a join", () => {
     }
   })
 
-  test("of the same user for another pin is refused with both pins, and the connection goes on", () => {
+  test("[R-12] of the same user for another pin is refused with both pins, and the connection goes on", () => {
     const alice = after("device", ["the connection is up"])
     alice.happen("join with an invitation for another pin")
     expect(alice.effects.at(-2)).toMatchObject({ kind: "join-failed", why: { code: "usage" } })
