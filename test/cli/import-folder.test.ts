@@ -2,7 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "vitest"
-import { completeImport, hasBroker, moveIn, unfinishedFolder } from "../../src/cli/broker/import-folder.ts"
+import {
+  completeImport,
+  hasBroker,
+  takeFolder,
+  unfinishedFolder,
+} from "../../src/cli/broker/import-folder.ts"
 import { profilePaths, type ProfilePaths } from "../../src/paths.ts"
 
 const NONCE = "0123456789abcdef"
@@ -32,18 +37,18 @@ function unfinished(): string {
 }
 
 test("an imported broker takes the place of none, or of an empty folder", () => {
-  expect(moveIn(paths, unfinished(), 1)).toBeUndefined()
+  expect(takeFolder(paths, unfinished(), 1)).toBeUndefined()
   expect(present()).toBe("new")
   rmSync(paths.broker, { recursive: true })
   mkdirSync(paths.broker)
   expect(hasBroker(paths)).toBe(false)
-  expect(moveIn(paths, unfinished(), 1)).toBeUndefined()
+  expect(takeFolder(paths, unfinished(), 1)).toBeUndefined()
   expect(present()).toBe("new")
 })
 
 test("the broker that was there is kept under another name", () => {
   folder(paths.broker, "old")
-  const kept = moveIn(paths, unfinished(), 1)
+  const kept = takeFolder(paths, unfinished(), 1)
   expect(present()).toBe("new")
   expect(readFileSync(join(kept!, "broker.key"), "utf8")).toBe("old")
 })

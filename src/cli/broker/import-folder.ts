@@ -21,7 +21,7 @@ export function hasBroker({ broker }: ProfilePaths): boolean {
 }
 
 /** The new broker takes the name of the folder; gives the new name of the one that was there, if there was one. */
-export function moveIn(paths: ProfilePaths, unfinished: string, now: number): string | undefined {
+export function takeFolder(paths: ProfilePaths, unfinished: string, now: number): string | undefined {
   try {
     rmSync(nextFolder(paths), { recursive: true, force: true })
     renameSync(unfinished, nextFolder(paths))

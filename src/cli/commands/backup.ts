@@ -3,7 +3,7 @@ import type { Start } from "../terminal/context.ts"
 import type { BrokerExportOptions } from "../broker/export.ts"
 import type { BrokerImportOptions } from "../broker/import.ts"
 import type { ExportOptions } from "../profile/export.ts"
-import type { ImportOptions } from "../profile/import.ts"
+import type { KeyLockOptions } from "../terminal/sealed-input.ts"
 
 /** export, import. */
 export function addBackups(program: Command, start: Start): void {
@@ -19,7 +19,7 @@ export function addBackups(program: Command, start: Start): void {
     .description("restore a backup here; the machine it came from is replaced (- is stdin)")
     .option("--new-passphrase-file <file>", "a passphrase for the keys, if not that of the backup")
     .option("--no-passphrase", "do not lock the keys")
-    .action((file: string, options: ImportOptions) =>
+    .action((file: string, options: KeyLockOptions) =>
       start(async (context) => (await import("../profile/import.ts")).importBackup(context, file, options)),
     )
 }
