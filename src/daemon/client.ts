@@ -25,7 +25,7 @@ const NOT_LISTENING = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"])
 const NOT_ACCEPTED = "EAGAIN"
 /** How long the last bytes may take on their way out. */
 const CLOSE_MS = 1_000
-/** The id of a ping, whose answer nobody waits for. */
+/** The id of a ping, whose answer no one waits for. */
 const PING_ID = "ping"
 
 export type ConnectOptions = {

@@ -67,7 +67,7 @@ function reportLedger(out: Context["out"], ledger: Ledger, { at, ledger: known }
       ? safe`the ledger was cut off or put back: it had ${known.entries} entries at ${time(at)}, and has ${number}`
       : safe`the ledger is another one than at ${time(at)}`
   out.warn(
-    safe`${what}. Whoever was shut out since may come in again: mqttchat broker devices; devices notice it, too`,
+    safe`${what}. Devices that were shut out since may come in again: mqttchat broker devices; members notice it, too`,
   )
 }
 

@@ -11,7 +11,7 @@ import type { BrokerConnection } from "./broker-connection.ts"
 
 /** A broker that brings nothing for so long, not even our own frame, has stopped answering. */
 const QUIET_MS = 5_000
-/** 64 MiB over a slow line. Nobody can make us wait longer by sending without end. */
+/** 64 MiB over a slow line. No one can make us wait longer by sending without end. */
 const QUIET_PERIODS_MAX = 120
 const ECHO_BYTES = BUCKETS[0]
 const ECHO_MAILBOX = utf8("mqttchat/1 echo mailbox")

@@ -120,7 +120,7 @@ export function withoutAccount(known: StoredCredential | undefined): NewCredenti
 
 /**
  * The account to save with the broker, if one is to be saved: a profile without a credential gets one, as a broker
- * without a registrar wants it. A device keeps its certificate: fault `config` for an account beside it.
+ * without a registrar wants it. A device keeps its certificate: fault `config` for an account next to it.
  */
 export function accountFor(
   known: StoredCredential | undefined,
