@@ -9,7 +9,6 @@ import {
 import type { ChatClient } from "../../engine/api.ts"
 import { display } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
-import { initForPairing } from "../profile/init.ts"
 import { hasProfile } from "../profile/profile-exists.ts"
 import { openClient } from "../profile/open-client.ts"
 import { normalizedName } from "../terminal/names.ts"
@@ -34,7 +33,9 @@ export async function pairOrJoin(
   if (carrier !== undefined && !hasProfile(context)) {
     const { myName, passphrase } = options
     checkCarrier(carrier, transport)
-    await initForPairing(context, { ...(myName === undefined ? {} : { name: myName }), passphrase })
+    await (
+      await import("../profile/init.ts")
+    ).initForPairing(context, { ...(myName === undefined ? {} : { name: myName }), passphrase })
   }
   const { client } = await openClient(context, "shared")
   if (carrier === undefined) await offerPairing(context, client, options)

@@ -6,7 +6,6 @@ import { parseCode } from "../../pairing/code.ts"
 import { display, safe } from "../../wire/text.ts"
 import { formatInvitationLink } from "../../wire/invitation-link.ts"
 import type { Context } from "../terminal/context.ts"
-import { initForPairing } from "../profile/init.ts"
 import { hasProfile } from "../profile/profile-exists.ts"
 import { readInvitation, readInvitationText } from "../profile/invitation.ts"
 import { pairOrJoin } from "./pair-or-join.ts"
@@ -50,7 +49,7 @@ export async function register(context: Context, typed: string, options: Registe
     const why = "an invitation leads to a certificate, which needs a broker with TLS"
     throw new Fault("usage", why, "mqttchat register 'INVITATION', without --insecure-transport")
   }
-  if (!hasProfile(context)) await initForPairing(context, options)
+  if (!hasProfile(context)) await (await import("../profile/init.ts")).initForPairing(context, options)
   const { client } = await openClient(context, "brief")
   const registered = await client.call("register", { invitation: formatInvitationLink(line) })
   const { out } = context
