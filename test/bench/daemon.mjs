@@ -51,6 +51,9 @@ async function pair(name) {
   const both = once(child, "close")
   mqttchat(name, "pair", object.offer, "--my-name", name, "--no-passphrase")
   await both
+  // Who was never verified may send only so many messages an hour.
+  mqttchat(name, "verify", "alice", "--yes")
+  mqttchat("alice", "verify", name, "--yes")
 }
 
 /** A connection to a daemon. */
