@@ -97,6 +97,8 @@ export type SpawnOptions = {
   readonly limits?: "shipped" | "wide"
 }
 
+type Closable = { readonly close: () => Promise<void> }
+
 export type BrokerFixture = {
   readonly authority: Authority
   readonly folder: string
@@ -106,6 +108,8 @@ export type BrokerFixture = {
   readonly start: (change?: Partial<BrokerSetup>) => Promise<Broker>
   /** The same broker as a separate process. */
   readonly spawn: (port: number, options?: SpawnOptions) => Promise<BrokerProcess>
+  /** Closes it at the end as well, the last one first and before the brokers. Gives what it is given. */
+  readonly closeAtEnd: <T extends Closable>(it: T) => T
   readonly end: () => Promise<void>
 }
 
@@ -116,6 +120,7 @@ export async function newBrokerFixture(): Promise<BrokerFixture> {
   const folder = mkdtempSync(join(tmpdir(), "mqttchat-broker-"))
   const brokers: Broker[] = []
   const processes: BrokerProcess[] = []
+  const others: Closable[] = []
   const files = {
     "server.pem": server.certificate,
     "server-key.pem": server.key,
@@ -148,7 +153,12 @@ export async function newBrokerFixture(): Promise<BrokerFixture> {
       processes.push(started)
       return started
     },
+    closeAtEnd: (it) => {
+      others.push(it)
+      return it
+    },
     end: async () => {
+      for (const it of others.reverse()) await it.close()
       await Promise.all(brokers.map((broker) => broker.close()))
       await Promise.all(processes.map((started) => started.end("SIGKILL")))
       rmSync(folder, { recursive: true, force: true })

@@ -8,22 +8,17 @@ import { CONNACK, silentServer, startScriptedServer } from "./scripted-servers.t
 const DAY = 24 * 3600 * 1000
 
 let fixture: BrokerFixture
-let toClose: { readonly close: () => Promise<void> }[] = []
 
 beforeEach(async () => {
   fixture = await newBrokerFixture()
 })
-afterEach(async () => {
-  for (const it of toClose.reverse()) await it.close()
-  toClose = []
-  await fixture.end()
-})
+afterEach(() => fixture.end())
 
 const authorityPin = (): Uint8Array => pinOf(fixture.authority.caCertificate)
 
 async function serving(cert: string, key: string): Promise<number> {
   const server = await startScriptedServer({ cert, key }, () => CONNACK(0))
-  toClose.push(server)
+  fixture.closeAtEnd(server)
   return server.port
 }
 

@@ -18,16 +18,11 @@ const OLD_ADDRESS = "192.0.2.7"
 const { clientAuth, serverAuth } = x509.ExtendedKeyUsage
 
 let fixture: BrokerFixture
-let toClose: { readonly close: () => Promise<void> }[] = []
 
 beforeEach(async () => {
   fixture = await newBrokerFixture()
 })
-afterEach(async () => {
-  for (const it of toClose.reverse()) await it.close()
-  toClose = []
-  await fixture.end()
-})
+afterEach(() => fixture.end())
 
 type Keys = { readonly cert: string; readonly key: string }
 
@@ -57,7 +52,7 @@ async function leaf(name: string, purposes: readonly string[]): Promise<Keys> {
 
 async function serve(keys: Keys): Promise<number> {
   const server = await startScriptedServer(keys, () => CONNACK(0))
-  toClose.push(server)
+  fixture.closeAtEnd(server)
   return server.port
 }
 
@@ -69,7 +64,7 @@ async function seen(keys: Keys, pinned = fixture.authority.caCertificate): Promi
     credential: { kind: "guest" },
     mqttVersion: 4,
   })
-  toClose.push(client)
+  fixture.closeAtEnd(client)
   return Promise.race([client.state("online"), client.state("stopped")])
 }
 

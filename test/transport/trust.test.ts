@@ -18,21 +18,11 @@ import { until } from "../until.ts"
 
 const DAY = 24 * 3600 * 1000
 let fixture: BrokerFixture
-let toClose: { readonly close: () => Promise<void> }[] = []
 
 beforeEach(async () => {
   fixture = await newBrokerFixture()
 })
-afterEach(async () => {
-  for (const it of toClose.reverse()) await it.close()
-  toClose = []
-  await fixture.end()
-})
-
-function closing<T extends { readonly close: () => Promise<void> }>(it: T): T {
-  toClose.push(it)
-  return it
-}
+afterEach(() => fixture.end())
 
 function pinned(): Trust {
   return { kind: "pin", pin: pinOf(fixture.authority.caCertificate) }
@@ -48,7 +38,7 @@ function targetFor(port: number, trust: Trust, credential: Credential, host = "1
 }
 
 function connect(...target: Parameters<typeof targetFor>): TransportFixture {
-  return closing(openTransport(targetFor(...target)))
+  return fixture.closeAtEnd(openTransport(targetFor(...target)))
 }
 
 const serverFor = (...hosts: string[]) => makeServerCertificate(fixture.authority, hosts)
@@ -65,7 +55,7 @@ test("a broker whose authority is pinned is accepted, and the pins of its whole 
 test("Mallory's own broker is refused for good, and never sees who connected", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
-  const mallory = closing(
+  const mallory = fixture.closeAtEnd(
     await startScriptedServer({ cert: `${certificate}\n${hers.caCertificate}`, key }, () => CONNACK(0)),
   )
   const credential = await alice()
@@ -79,7 +69,7 @@ test("Mallory who appends the pinned certificate to her own chain is refused", a
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
-  const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const mallory = fixture.closeAtEnd(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
   const client = connect(mallory.port, pinned(), await alice())
   expect((await client.state("stopped")).why.code).toBe("protocol")
   expect(client.states.map(({ kind }) => kind)).toEqual(["stopped"])
@@ -89,7 +79,7 @@ test("Mallory who appends the pinned certificate to her own chain is refused", a
 async function refusalOf(usage: string, until: Date): Promise<Fault> {
   const { certificate, key } = await mint(fixture.authority, "localhost", usage, until)
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
-  const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const mallory = fixture.closeAtEnd(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
   const client = connect(mallory.port, pinned(), await alice())
   return (await client.state("stopped")).why
 }
@@ -120,7 +110,7 @@ test("a broker verified by name needs an authority that this machine trusts", as
 
 test("a server's own certificate can be pinned, with any issuer", async () => {
   const { certificate, key } = await serverFor("127.0.0.1")
-  const broker = closing(await startScriptedServer({ cert: certificate, key }, () => CONNACK(0)))
+  const broker = fixture.closeAtEnd(await startScriptedServer({ cert: certificate, key }, () => CONNACK(0)))
   const client = connect(broker.port, { kind: "pin", pin: pinOf(certificate) }, await alice())
   expect((await client.state("online")).kind).toBe("online")
 })
@@ -139,8 +129,10 @@ test("a broker verified by name is accepted only with an authority that this mac
     const { certificate, key } = await serverFor(...hosts)
     return { cert: `${certificate}\n${fixture.authority.caCertificate}`, key }
   }
-  const right = closing(await startScriptedServer(await keys("localhost"), () => CONNACK(0)))
-  const elsewhere = closing(await startScriptedServer(await keys("chat.example.org"), () => CONNACK(0)))
+  const right = fixture.closeAtEnd(await startScriptedServer(await keys("localhost"), () => CONNACK(0)))
+  const elsewhere = fixture.closeAtEnd(
+    await startScriptedServer(await keys("chat.example.org"), () => CONNACK(0)),
+  )
   const known = fixture.authority.caCertificate
   const { caCertificate: unknown } = await makeAuthority()
   expect(await byName(right.port, known)).toBe("online")
@@ -170,22 +162,21 @@ test("a device of another authority is refused as not admitted, and does not try
 
 test("TLS 1.2, and no TLS at all, are distinguished from a broker that is down", async () => {
   const { certificate: cert, key } = await serverFor("127.0.0.1")
-  const old = closing(
+  const old = fixture.closeAtEnd(
     await startScriptedServer({ cert, key, minVersion: "TLSv1.2", maxVersion: "TLSv1.2" }, () => CONNACK(0)),
   )
-  const plain = closing(await plainServer())
+  const plain = fixture.closeAtEnd(await plainServer())
   for (const { port } of [old, plain]) {
     const { why } = await connect(port, pinned(), await alice()).state("stopped")
     expect(why.message).toContain("does not speak MQTT over TLS 1.3")
   }
   await plain.close()
-  toClose = toClose.filter((it) => it !== plain)
   const { why } = await connect(plain.port, pinned(), await alice()).state("offline")
   expect(why).toMatchObject({ code: "unavailable", cause: { code: "ECONNREFUSED" } })
 })
 
 test("closing does not wait for a server that never answers", async () => {
-  const silent = closing(await silentServer())
+  const silent = fixture.closeAtEnd(await silentServer())
   const client = openTransport(targetFor(silent.port, pinned(), await alice()))
   const wanted = client.transport.subscribe("mc/1/p/1")
   await client.close()
@@ -197,7 +188,7 @@ test("closing does not wait for a server that never answers", async () => {
 async function genuineBroker() {
   const { certificate, key } = await serverFor("127.0.0.1")
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
-  return closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  return fixture.closeAtEnd(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
 }
 
 const rememberedPin = (anchor: string): Trust => ({
@@ -222,7 +213,7 @@ test("Mallory does not see who connects, even with a remembered pinned certifica
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const { caCertificate } = fixture.authority
-  const mallory = closing(
+  const mallory = fixture.closeAtEnd(
     await startScriptedServer({ cert: `${certificate}\n${caCertificate}`, key }, () => CONNACK(0)),
   )
   const credential = await alice()
@@ -235,7 +226,7 @@ test("a remembered certificate without the pinned key is ignored", async () => {
   const hers = await makeAuthority()
   const { certificate, key } = await makeServerCertificate(hers, ["127.0.0.1"])
   const chain = `${certificate}\n${hers.caCertificate}`
-  const mallory = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const mallory = fixture.closeAtEnd(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
   const { why } = await connect(mallory.port, rememberedPin(hers.caCertificate), await alice()).state(
     "stopped",
   )
@@ -275,7 +266,7 @@ test("an authority whose certificate was reissued with its key is found again", 
 test("a connection resumes its own TLS session, and a new one never does", async () => {
   const { certificate, key } = await serverFor("127.0.0.1")
   const chain = `${certificate}\n${fixture.authority.caCertificate}`
-  const broker = closing(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
+  const broker = fixture.closeAtEnd(await startScriptedServer({ cert: chain, key }, () => CONNACK(0)))
   const credential = await alice()
   const first = connect(broker.port, pinned(), credential)
   await first.state("online")
