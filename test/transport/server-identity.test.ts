@@ -112,7 +112,8 @@ async function seenWith(authorities: string, port: number): Promise<string> {
   const pin = toHex(pinOf(fixture.authority.caCertificate))
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: file }
   const run = promisify(execFile)
-  return (await run(process.execPath, [actorFile("pinned"), String(port), pin], { env })).stdout
+  const args = [actorFile("first-connection"), "127.0.0.1", String(port), pin]
+  return (await run(process.execPath, args, { env })).stdout
 }
 
 test("of an authority that this machine trusts by itself, anyone can be a customer: the name counts [W-48]", async () => {

@@ -121,7 +121,8 @@ async function byName(port: number, authority: string): Promise<string> {
   writeFileSync(file, authority)
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: file, NODE_TLS_REJECT_UNAUTHORIZED: "0" }
   const run = promisify(execFile)
-  return (await run(process.execPath, [actorFile("by-name"), String(port)], { env })).stdout
+  const args = [actorFile("first-connection"), "localhost", String(port)]
+  return (await run(process.execPath, args, { env })).stdout
 }
 
 test("a broker verified by name is accepted only with an authority that this machine trusts", async () => {
