@@ -1,28 +1,20 @@
 import { afterEach, expect, test } from "vitest"
-import { toBase64url } from "../../src/crypto/bytes.ts"
-import { systemRandom } from "../../src/crypto/random.ts"
 import { listUsers } from "../../src/registrar/admin/lists.ts"
 import { DEVICES_MAX, INVITATIONS_PER_HOUR } from "../../src/registrar/decide.ts"
-import {
-  type Applicant,
-  enroll,
-  type Enrolled,
-  requestDevice,
-  requestInvitation,
-} from "../../src/transport/enroll.ts"
+import { enroll, requestDevice, requestInvitation } from "../../src/transport/enroll.ts"
 import { faultOf } from "../transport/transport-fixture.ts"
-import { newApplicant, newRegistrarFixture, type RegistrarFixture } from "./registrar-fixture.ts"
+import {
+  enrollMember,
+  newApplicant,
+  newRegistrarFixture,
+  type RegistrarFixture,
+} from "./registrar-fixture.ts"
 
 let started: RegistrarFixture | undefined
 
 async function startFixture(...change: Parameters<typeof newRegistrarFixture>): Promise<RegistrarFixture> {
   started = await newRegistrarFixture(...change)
   return started
-}
-
-async function member(fixture: RegistrarFixture, applicant: Applicant): Promise<Enrolled> {
-  const invitation = await fixture.invite(toBase64url(systemRandom(6)))
-  return enroll(applicant, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
 }
 
 afterEach(async () => {
@@ -38,7 +30,7 @@ test("if members may not invite, the operator still may [R-5]", async () => {
   const operator = await enroll(owner, { publisher: fixture.openTransport(), invitation, deviceName: "here" })
   expect(fixture.admitted).toEqual([{ deviceName: "here", operator: true }])
   const alice = newApplicant()
-  const credential = await member(fixture, alice)
+  const credential = await enrollMember(fixture, alice)
 
   const asked = requestInvitation(alice, {
     publisher: fixture.openTransport(credential),
@@ -55,7 +47,7 @@ test("if members may not invite, the operator still may [R-5]", async () => {
 test("a member has twenty invitations an hour, also across a restart of the registrar [R-5]", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
-  const credential = await member(fixture, alice)
+  const credential = await enrollMember(fixture, alice)
   const request = {
     publisher: fixture.openTransport(credential),
     registrar: fixture.registrar.publicKey,
@@ -73,7 +65,7 @@ test("a member adds their own devices, even if members may not invite, up to eig
   const fixture = await startFixture({ membersMayInvite: false })
   const { registrar } = fixture
   const alice = newApplicant()
-  const credential = await member(fixture, alice)
+  const credential = await enrollMember(fixture, alice)
   const asking = {
     publisher: fixture.openTransport(credential),
     registrar: registrar.publicKey,
@@ -100,7 +92,7 @@ test("a member adds their own devices, even if members may not invite, up to eig
 test("a guest of a member, who names themselves, is taken for no other user, command or device", async () => {
   const fixture = await startFixture()
   const alice = newApplicant()
-  const credential = await member(fixture, alice)
+  const credential = await enrollMember(fixture, alice)
   const { publicKey: registrar } = fixture.registrar
   const named = async (deviceName: string): Promise<string | undefined> => {
     const asking = { publisher: fixture.openTransport(credential), registrar, deviceId: credential.deviceId }

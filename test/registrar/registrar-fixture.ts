@@ -8,7 +8,7 @@ import { createIdentity } from "../../src/keystore/identity.ts"
 import { openLedger } from "../../src/registrar/ledger.ts"
 import { inviteOperator, inviteUser, setInviters } from "../../src/registrar/members.ts"
 import { openRegistrar, type Registrar, type RegistrarSetup } from "../../src/registrar/registrar.ts"
-import type { Applicant } from "../../src/transport/enroll.ts"
+import { type Applicant, enroll, type Enrolled } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Credential, ConnectTarget } from "../../src/transport/transport.ts"
 import { newBrokerFixture, portOf, type BrokerFixture } from "../broker/broker-fixture.ts"
@@ -122,4 +122,10 @@ export function newApplicant(): Applicant {
       return () => clearTimeout(timer)
     },
   }
+}
+
+/** Enrols a device of a user whose name no test asks for. */
+export async function enrollMember(fixture: RegistrarFixture, applicant: Applicant): Promise<Enrolled> {
+  const invitation = await fixture.invite(`member-${fixture.admitted.length + 1}`)
+  return enroll(applicant, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
 }

@@ -8,18 +8,17 @@ import { DEVICE_DAYS } from "../../src/registrar/authority.ts"
 import { listDevices } from "../../src/registrar/admin/lists.ts"
 import { INVITATION_DAYS } from "../../src/registrar/decide.ts"
 import { deviceKeyOf, makeDeviceKey } from "../../src/transport/device-key.ts"
-import {
-  type Applicant,
-  enroll,
-  type Enrolled,
-  renew,
-  requestInvitation,
-} from "../../src/transport/enroll.ts"
+import { type Applicant, enroll, renew, requestInvitation } from "../../src/transport/enroll.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { decodeInvitation, type RegistrationRequest } from "../../src/wire/registration.ts"
 import { type SealedRequest, sealRequest } from "../../src/wire/registration-box.ts"
 import { faultOf, type TransportFixture } from "../transport/transport-fixture.ts"
-import { newApplicant, newRegistrarFixture, type RegistrarFixture } from "./registrar-fixture.ts"
+import {
+  enrollMember,
+  newApplicant,
+  newRegistrarFixture,
+  type RegistrarFixture,
+} from "./registrar-fixture.ts"
 
 const DAY = 24 * 3600 * 1000
 const INBOX = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -29,11 +28,6 @@ let started: RegistrarFixture | undefined
 async function startFixture(...change: Parameters<typeof newRegistrarFixture>): Promise<RegistrarFixture> {
   started = await newRegistrarFixture(...change)
   return started
-}
-
-async function member(fixture: RegistrarFixture, applicant: Applicant): Promise<Enrolled> {
-  const invitation = await fixture.invite(toBase64url(systemRandom(6)))
-  return enroll(applicant, { publisher: fixture.openTransport(), invitation, deviceName: "laptop" })
 }
 
 /** A join made by hand, so that the same bytes can be sent twice. */
@@ -191,7 +185,7 @@ test("a wrong secret and an invitation that never was get the same answer [R-4]"
       why: "unknown-invitation",
     })
   }
-  expect((await member(fixture, newApplicant())).deviceId).toHaveLength(22)
+  expect((await enrollMember(fixture, newApplicant())).deviceId).toHaveLength(22)
 })
 
 test("a request that is not PKCS #10 of a P-256 key is refused and leaves the invitation valid [R-7]", async () => {
@@ -212,8 +206,8 @@ test("a member invites Bob, who registers; requests from a stranger or in anothe
   const fixture = await startFixture()
   const alice = newApplicant()
   const mallory = newApplicant()
-  const credential = await member(fixture, alice)
-  const other = await member(fixture, mallory)
+  const credential = await enrollMember(fixture, alice)
+  const other = await enrollMember(fixture, mallory)
   const { publicKey: registrar } = fixture.registrar
 
   const publisher = fixture.openTransport(credential)
@@ -241,7 +235,7 @@ test("a certificate is renewed for the same name and key, by its owner only [R-6
   const fixture = await startFixture()
   const { publicKey: registrar } = fixture.registrar
   const alice = newApplicant()
-  const credential = await member(fixture, alice)
+  const credential = await enrollMember(fixture, alice)
   fixture.setClock(Date.now() + 60 * DAY)
 
   const renewed = await renew(alice, {
@@ -326,7 +320,7 @@ test("an admission is on disk before it is answered and before its request is ac
       }
     },
   })
-  const { deviceId } = await member(fixture, newApplicant())
+  const { deviceId } = await enrollMember(fixture, newApplicant())
   expect(onDisk.map(({ step }) => step)).toEqual(["answered", "acknowledged"])
   for (const { ledger } of onDisk) expect(ledger).toContain(deviceId)
 })
@@ -340,7 +334,7 @@ test("noise on the registration topics gets no answer and stops no other request
   for (const length of [0, 1, 1023, 1024, 1025, 8_000]) {
     await guest.publish(`mc/1/reg/q/${id}`, systemRandom(length))
   }
-  expect((await member(fixture, newApplicant())).deviceId).toHaveLength(22)
+  expect((await enrollMember(fixture, newApplicant())).deviceId).toHaveLength(22)
   expect(answers).toEqual([])
 })
 
