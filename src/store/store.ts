@@ -18,13 +18,13 @@ import {
 import { commit } from "./write.ts"
 import { loadSetting, loadState } from "./load.ts"
 import type { Store } from "./records.ts"
-import { migrate } from "./schema.ts"
+import { prepareTables } from "./schema.ts"
 
 /**
  * Opens the encrypted store at `path`, or makes it (0600) if there is none; its folder must exist, and the caller
  * holds the profile's lock. `key` has 32 bytes and may be wiped afterwards.
- * Faults `damaged-database` (a wrong key, a foreign or changed file), `disk-full`, `io`; `config` for a file of a
- * later version.
+ * Faults `damaged-database` (a wrong key, a foreign or changed file), `disk-full`, `io`; `config` for a file of
+ * another version.
  */
 export async function openStore(
   path: string,
@@ -33,7 +33,7 @@ export async function openStore(
 ): Promise<Store> {
   const database = await Database.open(path, key, files)
   try {
-    migrate(database, path)
+    prepareTables(database, path)
   } catch (cause) {
     database.close()
     throw cause

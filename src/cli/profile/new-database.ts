@@ -14,6 +14,9 @@ import { requireProfile } from "./profile-exists.ts"
 import { refuseLostStore } from "./profile-owner.ts"
 import { storeSettings } from "./settings-copy.ts"
 
+/** A store that is gone, damaged, or of another version. */
+const UNREADABLE: ReadonlySet<string> = new Set(["damaged-database", "io", "config"])
+
 /**
  * An empty message store for the keys of a profile whose own was lost: identity, name, broker and certificate stay, and
  * contacts pair again. Refuses one that still opens: Fault `exists`.
@@ -42,7 +45,7 @@ async function refuseWhole(path: string, key: Uint8Array): Promise<void> {
     const store = await openStore(path, key)
     await store.load().finally(store.close)
   } catch (cause) {
-    if (cause instanceof Fault && (cause.code === "damaged-database" || cause.code === "io")) return
+    if (cause instanceof Fault && UNREADABLE.has(cause.code)) return
     throw cause
   }
   throw new Fault("exists", `the messages in ${path} can be read`, "mqttchat status")

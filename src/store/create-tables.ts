@@ -1,0 +1,196 @@
+/**
+ * The tables of a new store, by noun. References are checked at the end of a commit, whose writes come in any order.
+ * Change them freely until the first release; then each change is a step of its own.
+ */
+
+const CONTACTS = `
+  CREATE TABLE contacts (
+    -- AUTOINCREMENT: the number of a forgotten contact never comes back.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    identity BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('init-sent', 'unconfirmed', 'established', 'recovering')),
+    verified INTEGER NOT NULL,
+    blocked INTEGER NOT NULL,
+    peer_inbox BLOB NOT NULL,
+    mailbox BLOB NOT NULL,
+    sas BLOB NOT NULL,
+    recovery_secret BLOB NOT NULL,
+    next_recovery_secret BLOB NOT NULL,
+    recovery_bundle BLOB NOT NULL,
+    added_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    read_receipts INTEGER NOT NULL,
+    typing INTEGER NOT NULL,
+    receipt_delay INTEGER NOT NULL,
+    timer INTEGER NOT NULL,
+    timer_set_at INTEGER NOT NULL,
+    moved_at INTEGER NOT NULL
+  ) STRICT;
+`
+
+const SESSIONS = `
+  CREATE TABLE sessions (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    snapshot BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE text_numbers (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    sent INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    resync INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE pending_receipts (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- 8 bytes each, as in the replay cache.
+    mids BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE replay_cache (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    owed BLOB NOT NULL,
+    passing BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE unsent_texts (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    session BLOB NOT NULL
+  ) STRICT;
+`
+
+const HANDSHAKES = `
+  CREATE TABLE superseded_sessions (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    since INTEGER NOT NULL,
+    inbox BLOB NOT NULL,
+    snapshot BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE accepted_inits (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- 16 bytes each.
+    mids BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE recoveries (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    unmatched INTEGER NOT NULL,
+    -- u64 each.
+    started_at BLOB NOT NULL,
+    lost_init_mid BLOB,
+    lost_init_at INTEGER
+  ) STRICT;
+
+  CREATE TABLE open_bundles (
+    tag BLOB PRIMARY KEY,
+    request_tag BLOB NOT NULL,
+    mode INTEGER NOT NULL,
+    psk BLOB NOT NULL,
+    open BLOB NOT NULL,
+    mailbox BLOB NOT NULL,
+    contact INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    not_after INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
+
+const MESSAGES = `
+  CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    mine INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'line')),
+    text TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (
+      state IN ('queued', 'broker', 'delivered', 'read', 'given-up', 'cancelled', 'received')
+    ),
+    shown INTEGER NOT NULL,
+    original BLOB NOT NULL,
+    timer INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    UNIQUE (contact, mid)
+  ) STRICT;
+  CREATE INDEX messages_by_contact ON messages (contact);
+  CREATE INDEX messages_unshown ON messages (contact) WHERE shown = 0;
+  CREATE INDEX messages_by_original ON messages (contact, original) WHERE original <> x'';
+  CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at > 0;
+
+  -- The words only; the texts are those of the messages table.
+  CREATE VIRTUAL TABLE words USING fts5 (
+    text, content = 'messages', content_rowid = 'seq', columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+  );
+  INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+
+  -- Texts of theirs that have disappeared, or are kept under another id, known as long as they may come once more.
+  CREATE TABLE absent (
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    original BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (contact, mid)
+  ) STRICT, WITHOUT ROWID;
+`
+
+const DELIVERY = `
+  -- Texts that wait for those before them; without a mid, the word that this one never comes.
+  CREATE TABLE held (
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    number INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    mid BLOB,
+    original BLOB,
+    text TEXT,
+    sent_at INTEGER,
+    timer INTEGER,
+    PRIMARY KEY (contact, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outgoing (
+    seq INTEGER PRIMARY KEY,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init')),
+    topic TEXT NOT NULL,
+    wire BLOB NOT NULL,
+    published INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    text_mid BLOB,
+    text_number INTEGER
+  ) STRICT;
+  CREATE INDEX outgoing_by_contact ON outgoing (contact);
+`
+
+const EVENTS = `
+  -- What a program that was away has missed. AUTOINCREMENT: a number never comes back.
+  CREATE TABLE events (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    -- NULL: the message was added.
+    state TEXT
+  ) STRICT;
+`
+
+const SETTINGS = `
+  CREATE TABLE settings (
+    key TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
+
+export const CREATE_TABLES: readonly string[] = [
+  CONTACTS,
+  SESSIONS,
+  HANDSHAKES,
+  MESSAGES,
+  DELIVERY,
+  EVENTS,
+  SETTINGS,
+]

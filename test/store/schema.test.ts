@@ -1,0 +1,78 @@
+import { copyFileSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+import { Database } from "../../src/store/database.ts"
+import { nodeFiles } from "../../src/store/files.ts"
+import { openStore } from "../../src/store/store.ts"
+import * as tables from "../../src/store/tables.ts"
+import { freshPath } from "./store-fixture.ts"
+
+const key = new Uint8Array(32).fill(7)
+
+async function openTables(path: string): Promise<Database> {
+  const database = await Database.open(path, new Uint8Array(key), nodeFiles)
+  onTestFinished(() => database.close())
+  return database
+}
+
+/** The tables of a new store. */
+async function freshTables(): Promise<Database> {
+  const path = freshPath()
+  await (await openStore(path, new Uint8Array(key))).close()
+  return openTables(path)
+}
+
+test("a store of the first version, with a contact in it, is refused and left as it is", async () => {
+  const path = freshPath()
+  copyFileSync(join(import.meta.dirname, "../vectors/store-version-1.db"), path)
+  const before = readFileSync(path)
+  const opening = openStore(path, new Uint8Array(key))
+  await expect(opening).rejects.toMatchObject({
+    code: "config",
+    message: `the message store ${path} was written by an earlier version, and this one cannot read it`,
+    hint: "mqttchat init --new-database, which sets it aside and keeps your identity",
+  })
+  expect(readFileSync(path).equals(before)).toBe(true)
+})
+
+test.each([
+  [9, "an earlier version, and this one cannot read it"],
+  [11, "a later version"],
+])("a store of version %i is refused as written by %s", async (version, which) => {
+  const path = freshPath()
+  await (await openStore(path, new Uint8Array(key))).close()
+  const database = await Database.open(path, new Uint8Array(key), nodeFiles)
+  database.execute(`PRAGMA user_version = ${version}`)
+  database.close()
+  const message = `the message store ${path} was written by ${which}`
+  await expect(openStore(path, new Uint8Array(key))).rejects.toMatchObject({ code: "config", message })
+})
+
+test("a new store has a table for each record, with the columns that we read and write", async () => {
+  const theirs = (await freshTables()).select(
+    (row) => `${row.text(0)} ${row.text(1)}`,
+    `SELECT t.name, c.name FROM pragma_table_list t, pragma_table_xinfo(t.name) c
+     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.name`,
+  )
+  const { DEVICE_TABLES, ...others } = tables
+  const ours = [...Object.values(others), ...Object.values(DEVICE_TABLES)].flatMap((each) =>
+    typeof each === "object" ? each.columns.map((column) => `${each.name} ${column}`) : [],
+  )
+  expect([...new Set(ours)].sort()).toEqual(theirs)
+})
+
+test("every row that names a contact goes with it", async () => {
+  const database = await freshTables()
+  const named = database.select(
+    (row) => row.text(0),
+    `SELECT t.name FROM pragma_table_list t, pragma_table_info(t.name) c
+     WHERE t.type = 'table' AND c.name = 'contact' ORDER BY t.name`,
+  )
+  const cascading = database.select(
+    (row) => row.text(0),
+    `SELECT t.name FROM pragma_table_list t, pragma_foreign_key_list(t.name) f
+     WHERE t.type = 'table' AND f."table" = 'contacts' AND f.on_delete = 'CASCADE' ORDER BY t.name`,
+  )
+  expect(cascading).toEqual(named)
+  expect(named.length).toBeGreaterThan(10)
+})
