@@ -20,7 +20,7 @@ export type Backend = {
   readonly verifyKeyOf: (secret: SigningKey) => Uint8Array
   /** Ed25519, 64 bytes. */
   readonly sign: (message: Uint8Array, secret: SigningKey) => Uint8Array
-  /** `signature` has 64 bytes and S below the group order. */
+  /** `signature` has 64 bytes and S below the group order; `key` is canonical and not of small order. */
   readonly verify: (message: Uint8Array, signature: Uint8Array, key: VerifyKey) => boolean
   /** SHA-512 (FIPS 180-4): 64 bytes into `target`, from `at` on. */
   readonly sha512: Sha512

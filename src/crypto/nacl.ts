@@ -1,20 +1,18 @@
 import { Fault } from "../errors.ts"
 import type { Backend } from "./backend.ts"
 import type { PublicKey, Random, SecretKey, SharedSecret, SigningKey, VerifyKey } from "./bytes.ts"
+import { isSignature, isVerifyKey } from "./ed25519.ts"
 import { hashParts, hmacSha512 } from "./hmac.ts"
 import { node } from "./node.ts"
 import { passesSelfTest } from "./self-test.ts"
 import { tweetnacl } from "./tweetnacl.ts"
-import { KEY_BYTES, BOX_OVERHEAD, SIGNATURE_BYTES } from "./sizes.ts"
+import { KEY_BYTES, BOX_OVERHEAD } from "./sizes.ts"
 
 /** Fastest first. */
 export const BACKENDS = ["sodium", "node", "tweetnacl"] as const
 export type BackendName = (typeof BACKENDS)[number]
 /** Quickest to load first: libsodium takes five times as long, which a process that ends at once never earns back. */
 export const LIGHT_BACKENDS: readonly BackendName[] = ["node", "tweetnacl"]
-
-/** The order of the Ed25519 group (RFC 8032 section 5.1), as 8 words of 32 bits, least significant first. */
-const GROUP_ORDER = [0x5cf5d3ed, 0x5812631a, 0xa2f79cd6, 0x14def9de, 0, 0, 0, 0x10000000]
 
 let active: Backend = tweetnacl
 let activeName: BackendName = "tweetnacl"
@@ -124,18 +122,11 @@ export function sign(message: Uint8Array, key: SigningKey): Uint8Array {
 }
 
 /**
- * Ed25519 as RFC 8032 section 5.1.7 has it. Length and S are checked here, because libraries differ: some take
- * S plus the group order for the same signature, some a signature with bytes after it.
+ * Ed25519 as RFC 8032 section 5.1.7 has it, and never true for a key of small order. Key and signature are checked here,
+ * because libraries differ.
  */
 export function verify(message: Uint8Array, signature: Uint8Array, key: VerifyKey): boolean {
-  if (signature.length !== SIGNATURE_BYTES || !belowGroupOrder(signature.subarray(32))) return false
-  return active.verify(message, signature, key)
-}
-
-function belowGroupOrder(scalar: Uint8Array): boolean {
-  const view = new DataView(scalar.buffer, scalar.byteOffset, scalar.length)
-  const differing = GROUP_ORDER.findLastIndex((word, index) => view.getUint32(index * 4, true) !== word)
-  return differing !== -1 && view.getUint32(differing * 4, true) < (GROUP_ORDER[differing] ?? 0)
+  return isSignature(signature) && isVerifyKey(key) && active.verify(message, signature, key)
 }
 
 /** SHA-512 of the parts one after the other, 64 bytes. */

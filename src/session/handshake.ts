@@ -1,6 +1,7 @@
 import { concat, equal, utf8, wipe } from "../crypto/bytes.ts"
 import type { HeaderKey, KemCiphertext, Psk, PublicKey } from "../crypto/bytes.ts"
 import type { Random, RecoverySecret, RootKey, SharedSecret } from "../crypto/bytes.ts"
+import { isVerifyKey } from "../crypto/ed25519.ts"
 import { expand, kdf } from "../crypto/kdf.ts"
 import { decapsulate, encapsulate } from "../crypto/mlkem.ts"
 import { agree, boxKeyPair, hash, hmac } from "../crypto/nacl.ts"
@@ -26,9 +27,8 @@ export type Mode = (typeof MODE)[keyof typeof MODE]
 /** The length of every INIT: one bucket. */
 export const INIT_BYTES = 4096
 const FIRST_MESSAGE_BYTES = 2048
-const CAPABILITIES = new Uint8Array(8)
-const ZEROS = new Uint8Array(8)
-const IDENTITY_PLAIN_BYTES = IDENTITY_BYTES + 2 * ID_BYTES + CAPABILITIES.length + ZEROS.length
+const ZEROS = new Uint8Array(16)
+const IDENTITY_PLAIN_BYTES = IDENTITY_BYTES + 2 * ID_BYTES + ZEROS.length
 const SEALED_IDENTITY_BYTES = IDENTITY_PLAIN_BYTES + BOX_OVERHEAD
 const FILLING_BYTES =
   INIT_BYTES - (TAG_BYTES + KEY_BYTES + KEM_CIPHERTEXT_BYTES + SEALED_IDENTITY_BYTES + FIRST_MESSAGE_BYTES)
@@ -166,7 +166,7 @@ export function respond({ identity, open: own, psk, mode }: Response, init: Uint
     return { kind: "refused", why: "own-identity" }
   }
   const dh1 = agree(prekeySecret, initiator.peer.box)
-  if (!dh1) return { kind: "refused", why: "weak-key" }
+  if (!dh1 || !isVerifyKey(initiator.peer.sign)) return { kind: "refused", why: "weak-key" }
   const agreed = secondHalf(first, fields.sealedIdentity, dh1)
   const session = startResponder(agreed, { secretKey: prekeySecret, publicKey: bundle.prekey })
   const message = open(session, fields.message, UNDATED)
@@ -217,7 +217,7 @@ function secondHalf(first: FirstHalf, sealedIdentity: Uint8Array, dh1: SharedSec
 }
 
 function encodeIdentityPart(peer: PublicIdentity, inbox: Inbox): Uint8Array {
-  return concat(encodeIdentity(peer), inbox.device, inbox.mailbox, CAPABILITIES, ZEROS)
+  return concat(encodeIdentity(peer), inbox.device, inbox.mailbox, ZEROS)
 }
 
 function openIdentityPart(
@@ -229,7 +229,6 @@ function openIdentityPart(
   return decode(plain, (reader) => {
     const peer = decodeIdentity(reader.bytes(IDENTITY_BYTES))
     const peerInbox = { device: reader.bytes(ID_BYTES), mailbox: reader.bytes(ID_BYTES) }
-    reader.bytes(CAPABILITIES.length)
     if (!equal(reader.bytes(ZEROS.length), ZEROS)) reader.refuse()
     return { peer, peerInbox }
   })

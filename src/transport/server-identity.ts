@@ -4,6 +4,7 @@ import * as tls from "node:tls"
 import type { PeerCertificate } from "node:tls"
 
 import { equal } from "../crypto/bytes.ts"
+import { isVerifyKey } from "../crypto/ed25519.ts"
 import { pinOf } from "./pin.ts"
 
 /** id-kp-serverAuth (RFC 5280 section 4.2.1.12). */
@@ -24,11 +25,24 @@ export function checkPinnedServer(
 ): Error | undefined {
   const wrongName = tls.checkServerIdentity(host, presented)
   const chain = chainOf(presented).map((der) => new X509Certificate(der))
+  if (chain.some(isForgeable)) return forgeable()
   const [leaf] = chain
   if (wrongName === undefined || leaf === undefined) return wrongName
   if (isPublic([...chain, new X509Certificate(anchor)])) return wrongName
   const isServer = presented.ext_key_usage?.includes(SERVER_AUTH) === true
   return isServer || equal(pinOf(leaf.raw), pin) ? undefined : wrongName
+}
+
+/** OpenSSL takes an Ed25519 key of small order, whose signatures anyone can make, as an authority's and as a server's. */
+function isForgeable({ publicKey }: X509Certificate): boolean {
+  if (publicKey.asymmetricKeyType !== "ed25519") return false
+  const { x = "" } = publicKey.export({ format: "jwk" })
+  return !isVerifyKey(Buffer.from(x, "base64url"))
+}
+
+function forgeable(): Error {
+  const why = new Error("a certificate of the chain has a key whose signatures anyone can make")
+  return Object.assign(why, { code: "CERT_UNTRUSTED" })
 }
 
 /** DER of each certificate that the server presented, its own first. */

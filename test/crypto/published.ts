@@ -61,14 +61,24 @@ export const LOW_ORDER_X25519 = [
   "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ] as const
 
-/** Points of order 1, 2, 4 and 8 on the Ed25519 curve, with encodings that RFC 8032 does not allow. */
+/** The points of order 1, 2, 4 and 8 on the Ed25519 curve, in the one encoding that RFC 8032 allows. */
 export const SMALL_ORDER_ED25519 = [
   "0100000000000000000000000000000000000000000000000000000000000000",
   "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
   "0000000000000000000000000000000000000000000000000000000000000080",
   "0000000000000000000000000000000000000000000000000000000000000000",
   "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
   "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+] as const
+
+/** The same points as some libraries take them, too: x of 0 with a sign, and y plus the prime of the field. */
+export const SMALL_ORDER_ED25519_SPELT_OTHERWISE = [
   "0100000000000000000000000000000000000000000000000000000000000080",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
   "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 ] as const

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest"
-import { concat, utf8 } from "../../src/crypto/bytes.ts"
+import { concat, fromHex, utf8 } from "../../src/crypto/bytes.ts"
 import { sign } from "../../src/crypto/nacl.ts"
 import { decodeOpenBundle, encodeOpenBundle, makeBundle, readBundle } from "../../src/session/bundle.ts"
 import { BUNDLE_BYTES } from "../../src/wire/sizes.ts"
+import { SMALL_ORDER_ED25519, SMALL_ORDER_ED25519_SPELT_OTHERWISE } from "../crypto/published.ts"
 import { bundleOf, flipped, inbox, NOW, newIdentity, seededRandom, TOMORROW } from "./session-fixture.ts"
 
 const random = seededRandom("bundle")
@@ -54,6 +55,17 @@ test("[S-3] one changed bit anywhere and the signature does not verify", () => {
     expect(readBundle(flipped(bytes, at * 8 + (at % 8)), NOW)).toBeUndefined()
   }
 })
+
+test.each([...SMALL_ORDER_ED25519, ...SMALL_ORDER_ED25519_SPELT_OTHERWISE])(
+  "[S-1] [S-3] a bundle whose owner has the signing key of small order %s is refused",
+  (point) => {
+    const unsigned = new Uint8Array(bundleOf(bob, random).bundle.bytes.subarray(0, BUNDLE_BYTES - 64))
+    unsigned.set(fromHex(point), 2)
+    for (const first of SMALL_ORDER_ED25519) {
+      expect(readBundle(concat(unsigned, fromHex(first), new Uint8Array(32)), NOW)).toBeUndefined()
+    }
+  },
+)
 
 test("[S-3] a bundle is valid until its notAfter and not a second longer", () => {
   const { bytes } = bundleOf(bob, random).bundle

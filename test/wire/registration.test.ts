@@ -19,6 +19,7 @@ import {
 } from "../../src/wire/registration.ts"
 import { openRequest, REGISTRATION_BYTES, sealRequest } from "../../src/wire/registration-box.ts"
 import { counting } from "../backup/frozen.ts"
+import { SMALL_ORDER_ED25519, SMALL_ORDER_ED25519_SPELT_OTHERWISE } from "../crypto/published.ts"
 import frozen from "../vectors/registration.json" with { type: "json" }
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -187,6 +188,17 @@ test("a request whose padding is not zeros, or whose signature has another key, 
   expect(open(forge(fields, byMallory, 0))).toBeUndefined()
   expect(open(forge(concat(fields, Uint8Array.of(0)), new Uint8Array(), 0))).toBeUndefined()
 })
+
+test.each([...SMALL_ORDER_ED25519, ...SMALL_ORDER_ED25519_SPELT_OTHERWISE])(
+  "a request signed by the key of small order %s, which anyone can do, is dropped [R-3] [S-1]",
+  (point) => {
+    const fields = encodeRequest({ ...INVITE, sign: fromHex(point) as VerifyKey })
+    for (const first of SMALL_ORDER_ED25519) {
+      const forged = concat(fromHex(first), new Uint8Array(32))
+      expect(openRequest(forge(fields, forged, 0), target, registrar.secretKey)).toBeUndefined()
+    }
+  },
+)
 
 test("an answer that was changed, or was for another device, is ignored [R-2]", () => {
   const mine = sealed()
