@@ -48,14 +48,14 @@ export function shortBytes(label: string, max: number): Field<Uint8Array> {
   }
 }
 
-/** 1 to `max` bytes, to the end of the body. */
-export function remainingBytes(label: string, max: number): Field<Uint8Array> {
+/** `min` to `max` bytes, to the end of the body. */
+export function remainingBytes(label: string, max: number, min = 1): Field<Uint8Array> {
   return {
     layout: label,
-    write: (value) => (isWithin(value.length, 1, max) ? [value] : undefined),
+    write: (value) => (isWithin(value.length, min, max) ? [value] : undefined),
     read: (reader) => {
       const value = reader.rest()
-      readWithin(reader, value.length, 1, max)
+      readWithin(reader, value.length, min, max)
       return value
     },
   }

@@ -13,6 +13,7 @@ import {
   type Body,
   type Field,
 } from "./frame-fields.ts"
+import { EMOJI_MAX_BYTES } from "./emoji.ts"
 import { BUNDLE_BYTES } from "./sizes.ts"
 import { ID_BYTES } from "./topics.ts"
 import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES } from "../crypto/sizes.ts"
@@ -34,6 +35,13 @@ const mid = bytes("short message id", SHORT_MID_BYTES)
 const mids = list(mid, LIST_MAX)
 const id = u16("id")
 const numbers = list(u32("number"), LIST_MAX)
+/** The message that a change is about, and the sender's clock [W-60]. */
+const changed = {
+  author: bytes("author", 8),
+  id: bytes("message id", 8),
+  digest: bytes("digest", 16),
+  time: time("time"),
+} as const
 
 type FrameRow = {
   /** The first byte on the wire. */
@@ -112,6 +120,22 @@ export const FRAMES = {
   again: { type: 0x16, once: true, acknowledged: false, fields: { numbers } },
   /** Numbers of texts that will never come. */
   gone: { type: 0x17, once: true, acknowledged: true, fields: { numbers } },
+  /** A message says this now. */
+  edit: {
+    type: 0x18,
+    once: false,
+    acknowledged: true,
+    fields: { ...changed, text: remainingBytes("text", TEXT_MAX_BYTES) },
+  },
+  /** A message is to be deleted at its receivers, too. */
+  delete: { type: 0x19, once: false, acknowledged: true, fields: changed },
+  /** The sender's reaction to a message; empty when it is taken away. */
+  reaction: {
+    type: 0x1a,
+    once: false,
+    acknowledged: true,
+    fields: { ...changed, emoji: remainingBytes("emoji", EMOJI_MAX_BYTES, 0) },
+  },
 } as const satisfies Record<string, FrameRow>
 
 export type FrameKind = keyof typeof FRAMES

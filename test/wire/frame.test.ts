@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
+import { EMOJI_MAX_BYTES } from "../../src/wire/emoji.ts"
 import { LIST_MAX, TEXT_MAX_BYTES, TIMER_MAX_S, type Frame } from "../../src/wire/frame.ts"
 import { BUCKETS, decodeFrames, encodeFrames, MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 
@@ -8,7 +9,20 @@ const id = fc.integer({ min: 1, max: 0xffff })
 const u32 = fc.nat(0xffff_ffff)
 const notZero = bytes(8).filter((mid) => mid.some((byte) => byte !== 0))
 
+const subject = { author: bytes(8), id: bytes(8), digest: bytes(16), time: fc.maxSafeNat() }
+
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({
+    kind: fc.constant("edit" as const),
+    ...subject,
+    text: fc.uint8Array({ minLength: 1, maxLength: 600 }),
+  }),
+  fc.record({ kind: fc.constant("delete" as const), ...subject }),
+  fc.record({
+    kind: fc.constant("reaction" as const),
+    ...subject,
+    emoji: fc.uint8Array({ maxLength: EMOJI_MAX_BYTES }),
+  }),
   fc.record({
     kind: fc.constant("hello" as const),
     name: fc.uint8Array({ minLength: 1, maxLength: 64 }),
@@ -69,7 +83,7 @@ test("frames come back unchanged from a bucket", () => {
 
 test("[W-2] [W-20] padded bytes that decode without an unknown frame encode to the same bytes", () => {
   const scrap = fc.tuple(
-    fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 17, 18, 19, 20, 21, 22, 23),
+    fc.constantFrom(0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26),
     fc.uint8Array({ maxLength: 40 }),
   )
   const row = fc.array(scrap, { maxLength: 3 }).map((scraps) => {
@@ -195,6 +209,44 @@ test("[W-24] the id of a step is never 0", () => {
   expect(decodeFrames(padded(2048, 4, 0xa2, 4, 0, 0))).toBeUndefined()
 })
 
+const SUBJECT = {
+  author: new Uint8Array(8),
+  id: new Uint8Array(8),
+  digest: new Uint8Array(16),
+  time: 1,
+}
+
+test("[W-61] an edit has 1 byte of text to as many as a text has, and its number fits beside it", () => {
+  const edit = (length: number): Frame => ({
+    kind: "edit",
+    ...SUBJECT,
+    text: new Uint8Array(length).fill(97),
+  })
+  const number: Frame = { kind: "number", number: 0 }
+  expect(encodeFrames([edit(TEXT_MAX_BYTES), number])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([edit(TEXT_MAX_BYTES + 1)])).toBeUndefined()
+  expect(encodeFrames([edit(0)])).toBeUndefined()
+  expect(decodeFrames(padded(256, 0x18, 40, 0))).toBeUndefined()
+})
+
+test("[W-62] a deletion names a message and a time, and has no more", () => {
+  expect(decodeFrames(padded(256, 0x19, 40, 0))).toEqual([{ kind: "delete", ...SUBJECT, time: 0 }])
+  expect(decodeFrames(padded(256, 0x19, 41, 0))).toBeUndefined()
+  expect(decodeFrames(padded(256, 0x19, 39, 0))).toBeUndefined()
+})
+
+test("[W-63] a reaction has at most 64 bytes; none take it away", () => {
+  const reaction = (length: number): Frame => ({
+    kind: "reaction",
+    ...SUBJECT,
+    emoji: new Uint8Array(length),
+  })
+  expect(encodeFrames([reaction(EMOJI_MAX_BYTES)])).toBeDefined()
+  expect(encodeFrames([reaction(EMOJI_MAX_BYTES + 1)])).toBeUndefined()
+  expect(decodeFrames(padded(256, 0x1a, 40, 0))).toEqual([{ ...reaction(0), time: 0 }])
+  expect(decodeFrames(padded(256, 0x1a, 40 + EMOJI_MAX_BYTES + 1, 0))).toBeUndefined()
+})
+
 test("[W-31] a typing notice is on or off", () => {
   expect(decodeFrames(padded(256, 0x13, 1, 0, 1))).toEqual([{ kind: "typing", typing: true }])
   expect(decodeFrames(padded(256, 0x13, 1, 0, 0))).toEqual([{ kind: "typing", typing: false }])
@@ -232,6 +284,10 @@ test("every fixed length is checked when it is written", () => {
     { kind: "original", mid: new Uint8Array(7) },
     { kind: "moved", at: -1 },
     { kind: "number", number: -1 },
+    { kind: "edit", ...SUBJECT, time: -1, text: new Uint8Array(1) },
+    { kind: "delete", ...SUBJECT, author: new Uint8Array(32) },
+    { kind: "delete", ...SUBJECT, id: new Uint8Array(16) },
+    { kind: "reaction", ...SUBJECT, digest: new Uint8Array(32), emoji: new Uint8Array(0) },
     { kind: "unknown", type: 0x70 },
   ]
   for (const frame of wrong) expect(encodeFrames([frame])).toBeUndefined()

@@ -143,6 +143,9 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "moved":
       applyMoved(update, frame.at)
       return
+    case "edit":
+    case "delete":
+    case "reaction":
     case "unknown":
       emitNotice(
         update,
