@@ -8,10 +8,23 @@ const rooms = {
   pairing: ["crypto", "wire"],
   session: ["crypto", "wire"],
   keystore: ["crypto", "wire", "fs"],
-  store: ["crypto", "fs"],
-  backup: ["crypto", "wire", "keystore", "store"],
+  content: [],
+  store: ["crypto", "fs", "content"],
+  backup: ["crypto", "wire", "keystore", "content", "store"],
   transport: ["crypto", "wire", "async"],
-  engine: ["crypto", "wire", "pairing", "session", "keystore", "store", "backup", "async", "fs", "debug"],
+  engine: [
+    "crypto",
+    "wire",
+    "pairing",
+    "session",
+    "keystore",
+    "content",
+    "store",
+    "backup",
+    "async",
+    "fs",
+    "debug",
+  ],
   daemon: ["fs", "async", "debug"],
   broker: ["crypto", "wire", "fs", "debug"],
   registrar: ["crypto", "wire", "fs", "async", "debug"],
@@ -84,7 +97,7 @@ const doors = {
 }
 
 const PURE =
-  "^src/(wire|pairing|session|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
+  "^src/(wire|pairing|session|content|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
 
 const roomRules = Object.entries(rooms).map(([room, may]) => ({
   name: `${room}-imports-only-${may.join("-") || "nothing"}`,
