@@ -43,6 +43,9 @@ export function aboutContact({ id, name }: Pick<ContactRecord, "id" | "name">): 
   return { contact: name, contactId: id }
 }
 
+/** A message that answers no other, as it was written. */
+const UNCHANGED = { replyTo: null, editedAt: null, previous: [], deletedAt: null, reactions: [] }
+
 /** Undefined if its contact was forgotten meanwhile. */
 export function describeMessage(state: EngineState, record: MessageRecord): Message | undefined {
   const contact = state.contacts.get(record.contact)
@@ -61,6 +64,8 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
     trusted: mine || kind === "line" || !isUncompared(contact) || storedAt < contact.changedAt,
     timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
+    ...UNCHANGED,
+    recipients: mine && kind === "text" ? [{ ...aboutContact(contact), state: messageState }] : [],
   }
 }
 

@@ -142,6 +142,47 @@ export const messageState = v.picklist([
   "received",
 ])
 
+/** The message that another one answers. */
+export const replyTo = v.strictObject({
+  id: messageId,
+  mine: v.boolean(),
+  text: v.pipe(
+    v.nullable(v.string()),
+    v.description("its newest text; null if it is not here, or was deleted"),
+  ),
+  changed: v.pipe(
+    v.boolean(),
+    v.description("true if another text is here under that id than the author meant"),
+  ),
+})
+
+export const reaction = v.strictObject({
+  emoji: v.pipe(v.string(), v.description("clean it before you show it on a terminal")),
+  mine: v.boolean(),
+  at: unixMs,
+})
+
+export const recipient = v.strictObject({ ...aboutContact, state: messageState })
+
+/** What may be added to a message after it was written. */
+const changes = {
+  replyTo: v.pipe(v.nullable(replyTo), v.description("the message that it answers")),
+  editedAt: v.pipe(v.nullable(unixMs), v.description("when its author changed the text last")),
+  previous: v.pipe(
+    v.array(v.strictObject({ text: v.string(), sentAt: unixMs })),
+    v.description("what it said before it was edited, oldest first"),
+  ),
+  deletedAt: v.pipe(
+    v.nullable(unixMs),
+    v.description("when its author deleted it for both sides; its text is then empty"),
+  ),
+  reactions: v.pipe(v.array(reaction), v.description("at most one for each person")),
+  recipients: v.pipe(
+    v.array(recipient),
+    v.description("of ours, how far it is with each contact who gets it; `state` is the least of them"),
+  ),
+}
+
 export const message = v.strictObject({
   id: messageId,
   seq,
@@ -158,6 +199,7 @@ export const message = v.strictObject({
   trusted: v.pipe(v.boolean(), v.description("false if it came under a new key that has not been compared")),
   timerSeconds,
   expiresAt: v.pipe(v.nullable(unixMs), v.description("null while its timer has not started")),
+  ...changes,
 })
 
 /** A message of ours that the peer has not acknowledged. */
