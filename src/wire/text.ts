@@ -55,6 +55,13 @@ export function displayName(untrusted: string): SafeText {
   return (shown === label ? shown : `${shown}…`) as SafeText
 }
 
+/** The beginning of an untrusted text on one row, of at most so many cells [W-80]. */
+export function displayStart(untrusted: string, cells: number): SafeText {
+  const shown = displayRow(beginning(untrusted)).trim()
+  const kept = cutToCells(shown, cells)
+  return (kept === shown ? shown : `${kept}…`) as SafeText
+}
+
 /** The beginning of a cleaned name that leaves room for something of this width behind it. */
 export function cutName(name: string, width: number): string {
   return cutToCells(name, NAME_CELLS_MAX - width)

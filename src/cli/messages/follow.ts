@@ -2,7 +2,7 @@ import type { ChatClient, Event, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { safe, type SafeText } from "../../wire/text.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
-import { messageRow } from "../terminal/format.ts"
+import { messageRow } from "../terminal/message-row.ts"
 import { type ClientContext, INBOX_SCHEMA, printUnread, showUnread } from "./messages.ts"
 
 /** Events read at once. */

@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts"
 import { display, safe, type SafeText } from "../../wire/text.ts"
 import { shellCommand } from "../../shell-command.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
-import { messageRow, searchRow } from "../terminal/format.ts"
+import { messageRow, searchRow } from "../terminal/message-row.ts"
 import type { Output } from "../terminal/output.ts"
 import type { ClientContext } from "./messages.ts"
 

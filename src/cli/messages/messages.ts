@@ -4,7 +4,7 @@ import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Output } from "../terminal/output.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
-import { messageRow } from "../terminal/format.ts"
+import { messageRow } from "../terminal/message-row.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /** Even with the longest texts far below the largest answer. */

@@ -1,37 +1,6 @@
-import type { Contact, Message } from "../../engine/api.ts"
+import type { Contact } from "../../engine/api.ts"
 import { mixedScripts } from "../../wire/mixed-scripts.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
-
-/** Words for the states of our own messages; `received` is for the other side's and needs none. */
-const STATE: Record<Message["state"], SafeText> = {
-  queued: safe`queued`,
-  broker: safe`sent`,
-  delivered: safe`delivered`,
-  read: safe`read`,
-  "given-up": safe`NOT DELIVERED`,
-  cancelled: safe`cancelled`,
-  received: safe``,
-}
-
-/** `21:19 bob: no hurry` or `21:20 me (delivered): ok`; a date comes first if it was another day. */
-export function messageRow(message: Message, now: number): SafeText {
-  if (message.kind === "system")
-    return safe`${formatTime(message.storedAt, now)} -- ${display(message.text)} --`
-  const who = message.mine ? safe`me (${STATE[message.state]})` : senderName(message)
-  return safe`${formatTime(message.storedAt, now)} ${who}: ${display(message.text)}`
-}
-
-/** A new key that was not compared may belong to anyone. */
-function senderName({ contact, trusted }: Message): SafeText {
-  return trusted ? displayName(contact) : safe`${displayName(contact)} (KEY NOT COMPARED)`
-}
-
-/** As above, for rows of several conversations. */
-export function searchRow(message: Message, now: number): SafeText {
-  if (!message.mine) return messageRow(message, now)
-  const to = displayName(message.contact)
-  return safe`${formatTime(message.storedAt, now)} me to ${to} (${STATE[message.state]}): ${display(message.text)}`
-}
 
 /** Our own columns come first: a name that others chose cannot shift or imitate them. */
 export function contactRow(contact: Contact): SafeText {

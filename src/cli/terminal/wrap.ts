@@ -1,3 +1,4 @@
+import { noteMargin } from "./ascii.ts"
 import { COMMAND_NAMES } from "./command-names.ts"
 import { displayWidth } from "./display-width.ts"
 import type { SafeText } from "../../wire/text.ts"
@@ -33,12 +34,14 @@ export function wrapSentence(text: SafeText, columns: number | undefined): SafeT
 
 /**
  * Breaks the rows at blanks so that they fit, by the width that a terminal gives their characters. Each further row
- * begins with `margin`, or with the blanks that the row begins with. A word of ASCII that is too long stays whole, so that it can be copied; the
+ * begins with `margin` (below a message, with that of its own kind), or with the blanks that the row begins with. A word of ASCII that is too long stays whole, so that it can be copied; the
  * next word then begins a row of its own, or a stranger's text could pass for a row of ours.
  */
 export function wrap(text: SafeText, columns: number | undefined, margin?: SafeText): SafeText {
   if (columns === undefined || columns < COLUMNS_MIN) return text
-  const rows = text.split("\n").map((row) => wrapRow(row, columns, margin ?? indentOf(row)))
+  const marginOf = (row: string): string =>
+    margin === undefined ? indentOf(row) : (noteMargin(row) ?? margin)
+  const rows = text.split("\n").map((row) => wrapRow(row, columns, marginOf(row)))
   return rows.join("\n") as SafeText
 }
 

@@ -143,7 +143,7 @@ export const messageState = v.picklist([
 ])
 
 /** The message that another one answers. */
-export const replyTo = v.strictObject({
+const replyTo = v.strictObject({
   id: messageId,
   mine: v.boolean(),
   text: v.pipe(
@@ -156,13 +156,13 @@ export const replyTo = v.strictObject({
   ),
 })
 
-export const reaction = v.strictObject({
+const reaction = v.strictObject({
   emoji: v.pipe(v.string(), v.description("clean it before you show it on a terminal")),
   mine: v.boolean(),
   at: unixMs,
 })
 
-export const recipient = v.strictObject({ ...aboutContact, state: messageState })
+const recipient = v.strictObject({ ...aboutContact, state: messageState })
 
 /** What may be added to a message after it was written. */
 const changes = {
