@@ -27,10 +27,7 @@ async function chainOf(alter: (certificate: Uint8Array, key: Uint8Array) => Uint
     "sign",
     "verify",
   ])) as webcrypto.CryptoKeyPair
-  const server = (await webcrypto.subtle.generateKey(P256, true, [
-    "sign",
-    "verify",
-  ]))
+  const server = await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"])
   const point = new Uint8Array(await webcrypto.subtle.exportKey("raw", authority.publicKey))
   const common = { issuer: [{ CN: ["broker"] }], signingKey: authority.privateKey, signingAlgorithm: ED25519 }
   const root = await x509.X509CertificateGenerator.create({
