@@ -5,6 +5,7 @@ const rooms = {
   fs: [],
   crypto: [],
   wire: ["crypto"],
+  account: ["crypto", "wire"],
   pairing: ["crypto", "wire"],
   session: ["crypto", "wire"],
   keystore: ["crypto", "wire", "fs"],
@@ -15,6 +16,7 @@ const rooms = {
   engine: [
     "crypto",
     "wire",
+    "account",
     "pairing",
     "session",
     "keystore",
@@ -97,7 +99,7 @@ const doors = {
 }
 
 const PURE =
-  "^src/(wire|pairing|session|content|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
+  "^src/(wire|account|pairing|session|content|backup)/|^src/engine/(api|messages/(apply-frame|enqueue)|state/(commands|events|outgoing|shapes|update)|connection/(broker-state|broker-step|.*-steps))|^src/broker/acl|^src/token-bucket"
 
 const roomRules = Object.entries(rooms).map(([room, may]) => ({
   name: `${room}-imports-only-${may.join("-") || "nothing"}`,

@@ -4,6 +4,7 @@ import tseslint from "typescript-eslint"
 /** Rooms that only compute: time, chance and the process are handed to them. */
 const PURE = [
   "src/wire/**",
+  "src/account/**",
   "src/pairing/**",
   "src/session/**",
   "src/engine/messages/apply-frame.ts",

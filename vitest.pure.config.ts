@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 /** The rooms that only compute, for mutation testing: no build, no processes, no long schedules. */
 export default defineConfig({
   test: {
-    include: ["test/{wire,pairing,session,content}/**/*.test.ts"],
+    include: ["test/{wire,account,pairing,session,content}/**/*.test.ts"],
     exclude: ["test/session/schedule.test.ts"],
     testTimeout: 600_000,
   },
