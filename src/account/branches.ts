@@ -55,9 +55,7 @@ export function extendChain(known: KnownChain, links: readonly ChainLink[]): Cha
 export function settleChain(known: KnownChain, head: Uint8Array): KnownChain | undefined {
   const [branch, another] = branchesOf(known).filter((candidate) => lengthAt(candidate, head) > 0)
   if (branch === undefined || another !== undefined) return undefined
-  const length = lengthAt(branch, head)
-  const compared = branch === known.chain ? Math.max(known.compared, length) : length
-  return { chain: branch, rival: undefined, compared }
+  return { chain: branch, rival: undefined, compared: Math.max(known.compared, lengthAt(branch, head)) }
 }
 
 /** With how many links a chain had this head, 0 for never. */

@@ -30,11 +30,11 @@ const paper = recoveryKey("paper")
 
 const startWhy = (link: ChainLink) => {
   const judged = startChain(link)
-  return judged.kind === "good" ? "good" : judged.why
+  return judged.kind === "refused" ? judged.why : judged.kind
 }
 const why = (chain: AccountChain, link: ChainLink) => {
   const judged = appendLink(chain, link)
-  return judged.kind === "good" ? "good" : judged.why
+  return judged.kind === "refused" ? judged.why : judged.kind
 }
 /** Changes the last byte: the signature. */
 const forged = ({ bytes }: ChainLink) => parse(bytes.with(-1, bytes.at(-1)! ^ 1))
