@@ -37,7 +37,7 @@ export const DEBUG_EVENTS = {
     frame: {
       frame: number,
       contact,
-      kind: oneOf("text", "control", "passing", "init"),
+      kind: oneOf("text", "control", "passing", "init", "handshake"),
       message: id,
       bytes: number,
       published: flag,
@@ -60,6 +60,7 @@ export const DEBUG_EVENTS = {
       outcome: oneOf("accepted", "committed", "again", "refused", "request", "unknown-mailbox"),
       why: oneOf(
         "blocked",
+        "withheld",
         "over-limit",
         "malformed",
         "unknown-tag",

@@ -154,7 +154,7 @@ const DELIVERY = `
     seq INTEGER PRIMARY KEY,
     contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init')),
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init', 'handshake')),
     topic TEXT NOT NULL,
     wire BLOB NOT NULL,
     published INTEGER NOT NULL,

@@ -119,8 +119,11 @@ export type OutgoingRecord = {
   readonly contact: ContactId
   /** First 8 bytes of the message id; what an ACK names. */
   readonly mid: Uint8Array
-  /** `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. */
-  readonly kind: "text" | "control" | "passing" | "init"
+  /**
+   * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. A `handshake` frame, such as
+   * WELCOME, is one that may go to a contact whose key has not been compared.
+   */
+  readonly kind: "text" | "control" | "passing" | "init" | "handshake"
   /** The text that it carries: its message id, 16 bytes, and its number in the session. */
   readonly carries: { readonly mid: Uint8Array; readonly number: number } | undefined
   readonly topic: string

@@ -111,7 +111,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   seq: integer,
   contact: integer,
   mid: bytes,
-  kind: oneOf(["text", "control", "passing", "init"]),
+  kind: oneOf(["text", "control", "passing", "init", "handshake"]),
   carries: optional({ mid: bytes, number: integer }, "text_"),
   topic: text,
   wire: bytes,

@@ -1,6 +1,6 @@
 import { Fault } from "../../errors.ts"
 import { fourWords } from "../../pairing/words.ts"
-import type { ContactRecord, MessageRecord } from "../../store/records.ts"
+import type { ContactId, ContactRecord, MessageRecord } from "../../store/records.ts"
 import { decodeIdentity, safetyNumber } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
@@ -9,6 +9,7 @@ import type { Params } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
+import { refuseUnsendable } from "../state/send-gate.ts"
 import { updateFor, toDecision } from "../state/update.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
@@ -54,7 +55,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       if (blocked) mailboxes.close(mailbox)
       else {
         mailboxes.openAll()
-        parts.recoveryDriver.beginRestored()
+        release(parts, described.id)
       }
       return described
     },
@@ -78,7 +79,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     },
     "mark-verified": async ({ contact, verified }) => {
       const described = await edit(parts, contact, (record) => compared(record, verified))
-      if (verified) parts.reencryption.start(findContact(queue.state(), contact).id)
+      if (verified) release(parts, described.id)
       return described
     },
     replace: (params) => replace(parts, params),
@@ -99,6 +100,13 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       return null
     },
   }
+}
+
+/** What waited until something might be sent to this contact goes out now. */
+function release({ reencryption, receipts, recoveryDriver }: EngineParts, id: ContactId): void {
+  reencryption.start(id)
+  receipts.schedule(id)
+  recoveryDriver.beginRestored()
 }
 
 function counts(
@@ -195,6 +203,7 @@ function decideTimer(
   seconds: number,
 ): Decision<Contact> {
   const contact = findContact(state, reference)
+  refuseUnsendable(contact)
   const { name } = contact
   const update = updateFor(state, contact.id, stepInput(parts.ports))
   if (update === undefined) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")

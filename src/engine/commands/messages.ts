@@ -5,7 +5,8 @@ import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import type { Message } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { findContact, isUncompared } from "../contacts/contacts.ts"
+import { findContact } from "../contacts/contacts.ts"
+import { refuseUnsendable } from "../state/send-gate.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { enqueueText } from "../messages/enqueue.ts"
 import { hasUnsent } from "../messages/reencrypt.ts"
@@ -16,7 +17,6 @@ import { stepInput } from "../state/update.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
-import { shellCommand } from "../../shell-command.ts"
 
 /** A peer that acknowledges nothing while this many wait is gone, or being flooded. */
 const OUTBOX_MAX = 10_000
@@ -87,20 +87,6 @@ function decideText(
 
 function notNow(name: string): Fault {
   return new Fault("unavailable", `${name} has to answer before more can be sent`, "try again later")
-}
-
-function refuseUnsendable(contact: ContactRecord): void {
-  const { name, blocked, movedAt } = contact
-  if (blocked)
-    throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
-  if (isUncompared(contact)) {
-    const message = `not sent: ${name}'s key changed, and you have not compared the new one`
-    throw new Fault("refused", message, shellCommand`mqttchat verify ${name}`)
-  }
-  if (movedAt > 0) {
-    const message = `not sent: ${name} now sends to another device of yours, which replaced this one`
-    throw new Fault("refused", message, `${shellCommand`mqttchat reset ${name}`}, to continue on this device`)
-  }
 }
 
 function checkText(text: string): void {

@@ -10,6 +10,7 @@ import type { Decision } from "../state/decision.ts"
 import { messageStateChange } from "../messages/message-state.ts"
 import { allUnsentTexts, unsentTexts } from "../messages/reencrypt.ts"
 import { cancelText } from "../messages/cancel.ts"
+import { isUncompared } from "../state/send-gate.ts"
 import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
@@ -83,14 +84,12 @@ function describeUnsent(
   }
 }
 
-function whyWaiting(
-  { broker }: EngineParts,
-  { name, blocked, movedAt, state }: ContactRecord,
-  published: boolean,
-): string {
+function whyWaiting({ broker }: EngineParts, contact: ContactRecord, published: boolean): string {
   const connection = broker.status()
+  const { name, blocked, movedAt, state } = contact
   if (blocked) return `${name} is blocked`
   if (movedAt > 0) return `${name} now sends to another device of yours`
+  if (isUncompared(contact)) return `you have not compared the new key of ${name}`
   if (connection.kind !== "online") return connection.reason
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
   return published

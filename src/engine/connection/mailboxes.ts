@@ -2,6 +2,7 @@ import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
+import { mayPublish } from "../state/send-gate.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
@@ -21,7 +22,7 @@ export type Mailboxes = {
   readonly onOpen: (run: () => void) => void
   /** An inbox of ours with this mailbox. Faults `config` without a broker. */
   readonly inboxAt: (mailbox: Uint8Array) => Inbox
-  /** An INIT may leave only when its answer can arrive; a contact that is blocked or uses another device of ours gets nothing. */
+  /** An INIT may leave only when its answer can arrive; and no frame leaves for a contact that may not have it. */
   readonly maySend: (entry: OutgoingRecord) => boolean
 }
 
@@ -89,7 +90,7 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
     },
     maySend: (entry) => {
       const contact = queue.state().contacts.get(entry.contact)
-      if (contact === undefined || contact.blocked || contact.movedAt > 0) return false
+      if (contact === undefined || !mayPublish(contact, entry.kind)) return false
       return entry.kind !== "init" || ready.has(toHex(contact.mailbox))
     },
   }

@@ -52,16 +52,6 @@ export function findIdentity(state: EngineState, identity: Uint8Array): ContactR
   return undefined
 }
 
-/** Nothing may be sent to them: their new key has not been compared, or they send to another device of ours. */
-export function isUnsendable(contact: ContactRecord): boolean {
-  return isUncompared(contact) || contact.movedAt > 0
-}
-
-/** Another identity took over the name, and its key has not been compared yet. */
-export function isUncompared({ changedAt, verified }: ContactRecord): boolean {
-  return changedAt > 0 && !verified
-}
-
 /** `wanted`, or with the first number behind it that makes it unlike the names of all other contacts [W-83] [W-84]. */
 export function freeName(state: EngineState, wanted: string, owner: ContactId | undefined): string {
   return new TakenNames(others(state, owner).map(({ name }) => name)).free(wanted)

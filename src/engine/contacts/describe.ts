@@ -5,7 +5,8 @@ import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
-import { fingerprintDigits, isUncompared } from "./contacts.ts"
+import { fingerprintDigits } from "./contacts.ts"
+import { isUncompared } from "../state/send-gate.ts"
 
 export function describeContact(
   contact: ContactRecord,

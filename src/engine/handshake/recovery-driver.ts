@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import type { ContactId, ContactState } from "../../store/records.ts"
+import type { ContactId, ContactRecord } from "../../store/records.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContactById } from "../contacts/contacts.ts"
@@ -10,6 +10,7 @@ import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
+import { sendableTo } from "../state/send-gate.ts"
 import { stepInput } from "../state/update.ts"
 import { shellCommand } from "../../shell-command.ts"
 
@@ -22,7 +23,7 @@ export type RecoveryDriver = {
   readonly onMatch: (contact: ContactId, matches: boolean) => Promise<void>
   /** At the user's request, without a limit. Faults `not-found`, `config`. */
   readonly begin: (contact: ContactId) => Promise<void>
-  /** Contacts of a backup have no session: each gets one, except those that are blocked or have no recovery bundle. */
+  /** Contacts of a backup have no session: each gets one, except those to which nothing may be sent, or that have no recovery bundle. */
   readonly beginRestored: () => void
 }
 
@@ -87,8 +88,8 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   async function countMatch(id: ContactId, matches: boolean): Promise<void> {
     try {
       const unmatched = await queue.run((state) => countUnmatched(state, id, matches))
-      const state = queue.state().contacts.get(id)?.state
-      if (unmatched === UNMATCHED_MAX && hasSession(state)) await beginAutomatically(id)
+      const contact = queue.state().contacts.get(id)
+      if (unmatched === UNMATCHED_MAX && mayBegin(contact)) await beginAutomatically(id)
     } catch (fault) {
       // The disk is full; the next frame tries again.
       if (!(fault instanceof Fault)) throw fault
@@ -107,7 +108,8 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
 function restored({ contacts, sessions }: EngineState): ContactId[] {
   const all = [...contacts.values()]
   return all
-    .filter(({ id, state, blocked }) => state === "recovering" && !blocked && !sessions.has(id))
+    .filter((contact) => contact.state === "recovering" && sendableTo(contact) === "everything")
+    .filter(({ id }) => !sessions.has(id))
     .map(({ id }) => id)
 }
 
@@ -119,9 +121,13 @@ function countUnmatched(state: EngineState, contact: ContactId, matches: boolean
   return { commit: [change], effects: [], result: unmatched }
 }
 
-/** A contact whose INIT is on its way waits for the answer instead. */
-function hasSession(state: ContactState | undefined): boolean {
-  return state === "established" || state === "unconfirmed"
+/**
+ * A contact whose INIT is on its way waits for the answer instead. Frames under a key that was not compared cause no INIT: a
+ * person may begin one [D-42].
+ */
+function mayBegin(contact: ContactRecord | undefined): boolean {
+  if (contact === undefined || sendableTo(contact) !== "everything") return false
+  return contact.state === "established" || contact.state === "unconfirmed"
 }
 
 function tooOften(): Fault {

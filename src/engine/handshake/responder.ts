@@ -55,7 +55,7 @@ export function acceptHandshake(
   keepRecoveryBundle(update, recovery, established)
   if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.contact, input))
   recordInit(state, update, record, init)
-  const welcome = { kind: "control", frames: [hello(self, recovery)] } as const
+  const welcome = { kind: "handshake", frames: [hello(self, recovery)] } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
   if (record.contact === null) {
     const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED

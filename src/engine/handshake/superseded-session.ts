@@ -5,6 +5,7 @@ import { DAY_MS } from "../../time-units.ts"
 import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
+import { sendableTo } from "../state/send-gate.ts"
 import type { StepInput } from "../state/update.ts"
 import { splitInbox } from "../../wire/topics.ts"
 
@@ -31,19 +32,25 @@ export function isSameDevice({ peerInbox }: ContactRecord, { device }: Inbox): b
   return Buffer.compare(splitInbox(peerInbox).device, device) === 0
 }
 
-/** A frame in a superseded session: its sender is told that the conversation moved. False for any other frame. */
+/**
+ * A frame in a superseded session: its sender is told that the conversation moved, if anything may be sent to it.
+ * False for any other frame.
+ */
 export function answerSuperseded(
   state: EngineState,
   from: ContactId,
   wire: Uint8Array,
   input: StepInput,
 ): Decision<boolean> {
+  const contact = state.contacts.get(from)
   const superseded = state.devices.get(from)?.supersededSession
-  if (superseded === undefined || input.now - superseded.since > REMEMBERED_MS) return noChange(false)
+  if (contact === undefined || superseded === undefined) return noChange(false)
+  if (input.now - superseded.since > REMEMBERED_MS) return noChange(false)
   const before = decodeSession(superseded.snapshot)
   if (before === undefined) return noChange(false)
   const opened = open(before, wire, Math.floor(input.now / 1000))
   if (opened.kind === "refused") return noChange(false)
+  if (sendableTo(contact) !== "everything") return noChange(true)
   const sealed = seal(opened.next, [{ kind: "moved", at: superseded.since }], input.random)
   const session = sealed.kind === "sealed" ? sealed.next : opened.next
   const commit = [supersededChange(from, { ...superseded, snapshot: encodeSession(session) })]

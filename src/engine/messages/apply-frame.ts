@@ -1,4 +1,4 @@
-import { toHex } from "../../crypto/bytes.ts"
+import { equal } from "../../crypto/bytes.ts"
 import { onPqFrame } from "../../session/pq.ts"
 import { open } from "../../session/ratchet.ts"
 import type { ContactId } from "../../store/records.ts"
@@ -9,6 +9,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
 import { noChange, NOT_RENAMED, type Decision } from "../state/decision.ts"
+import { sendableTo } from "../state/send-gate.ts"
 import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
@@ -38,12 +39,13 @@ export function openFrame(
   if (opened.kind === "refused") {
     return opened.why === "unknown-tag" ? again(state, update, wire) : dropFrame(opened.why)
   }
+  if (isUnanswerable(update, opened.frames)) return dropFrame("withheld")
   update.session = opened.next
   confirm(state, update, opened.newChain)
   const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
-  for (const frame of framesToApply(opened.frames)) applyFrame(context, frame)
+  for (const frame of framesToApply(update, opened.frames)) applyFrame(context, frame)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
-  if (isOwed) update.receipts = [...update.receipts, opened.mid.slice(0, SHORT_MID_BYTES)]
+  if (isOwed) oweReceipt(update, opened.mid)
   // A full frame of receipts leaves at once.
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
   const hasText = opened.frames.some(({ kind }) => kind === "text")
@@ -55,9 +57,29 @@ export function openFrame(
   return toDecision(state, update, { kind: arrived["it opens"] })
 }
 
+/** Frames of the session that we may not answer now: the message stays unopened, and opens when it comes again [D-42]. */
+const WANT_AN_ANSWER: ReadonlySet<Frame["kind"]> = new Set(["pq-ek", "topic"])
+
+function isUnanswerable({ contact }: ContactUpdate, frames: readonly Frame[]): boolean {
+  return sendableTo(contact) !== "everything" && frames.some(({ kind }) => WANT_AN_ANSWER.has(kind))
+}
+
+/** While receipts are withheld only some wait here: the peer repeats its frames, and each repeat asks for one again. */
+function oweReceipt(update: ContactUpdate, mid: Uint8Array): void {
+  const { contact, receipts } = update
+  if (sendableTo(contact) !== "everything" && receipts.length >= LIST_MAX) return
+  const mid8 = mid.slice(0, SHORT_MID_BYTES)
+  if (!receipts.some((waiting) => equal(waiting, mid8))) update.receipts = [...receipts, mid8]
+}
+
+/** They would change what is ours, and cannot be marked as a text is [D-43]. */
+const ONLY_FROM_A_KNOWN_KEY: ReadonlySet<Frame["kind"]> = new Set(["read", "timer", "typing"])
+
 /** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
-function framesToApply(frames: readonly Frame[]): Frame[] {
+function framesToApply({ contact }: ContactUpdate, opened: readonly Frame[]): Frame[] {
   const applied = new Set<Frame["kind"]>()
+  const isKnown = sendableTo(contact) === "everything"
+  const frames = isKnown ? opened : opened.filter(({ kind }) => !ONLY_FROM_A_KNOWN_KEY.has(kind))
   const acks = frames.filter(({ kind }) => kind === "ack")
   const others = frames.filter(({ kind }) => {
     if (kind === "ack" || (frameRule(kind).once && applied.has(kind))) return false
@@ -76,9 +98,7 @@ export function repeatReceipt(
 ): Decision<ReceiveResult> {
   const update = updateFor(state, to, input)
   if (update === undefined) return dropFrame("blocked")
-  const mid8 = mid.slice(0, SHORT_MID_BYTES)
-  if (!update.receipts.some((waiting) => toHex(waiting) === toHex(mid8)))
-    update.receipts = [...update.receipts, mid8]
+  oweReceipt(update, mid)
   update.effects.push({ kind: "received", contact: to, receiptsWait: true })
   return toDecision(state, update, { kind: arrived["it came before"] })
 }

@@ -196,7 +196,7 @@ async function afterFrame(
   received: ReceiveResult,
   wire: Uint8Array,
 ): Promise<void> {
-  if (received.kind !== "refused" || received.why === "over-limit") {
+  if (received.kind !== "refused" || received.why === "over-limit" || received.why === "withheld") {
     await context.recoveryDriver.onMatch(contact, true)
     if (received.kind === "refused") await context.unverified.refresh(contact)
   } else if (received.why === "unknown-tag") {

@@ -5,6 +5,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
 import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
+import { sendableTo } from "../state/send-gate.ts"
 import { timerOf } from "../contacts/timers.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 
@@ -110,7 +111,8 @@ export function enqueuePassing(
 /** Sends the waiting receipts in frames of their own. */
 export function enqueueReceipts(state: EngineState, to: ContactId, input: StepInput): Decision<null> {
   const update = updateFor(state, to, input)
-  if (update === undefined) return noChange(null)
+  // What waits for a comparison goes out after it.
+  if (update === undefined || sendableTo(update.contact) !== "everything") return noChange(null)
   while (update.receipts.length > 0) {
     // A full chain continues when the peer sends; the peer's retransmissions ask for these receipts again.
     if (sealAndEnqueue(update, { kind: "passing", frames: [] }).kind === "refused") update.receipts = []

@@ -2,7 +2,6 @@ import { equal } from "../../crypto/bytes.ts"
 import type { ContactId, MessageRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
-import { isUnsendable } from "../contacts/contacts.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import type { StepInput } from "../state/update.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -81,8 +80,6 @@ function isUnsent({ mine, kind, state }: MessageRecord): boolean {
 
 /** Whether it is or was in the outbox. */
 function reencryptOne(state: EngineState, message: MessageRecord, input: StepInput): Decision<boolean> {
-  const record = state.contacts.get(message.contact)
-  if (record === undefined || isUnsendable(record)) return noChange(false)
   if (isInOutbox(state, message)) return noChange(true)
   const { commit, effects, result } = reencryptText(state, message, input)
   return { commit, effects, result: result.kind === "posted" }

@@ -2,9 +2,10 @@ import { seal } from "../../session/ratchet.ts"
 import type { OutgoingRecord, ContactRecord } from "../../store/records.ts"
 import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { inboxTopic, splitInbox } from "../../wire/topics.ts"
+import { maySeal, sendableTo } from "./send-gate.ts"
 import type { ContactUpdate } from "./update.ts"
 
-export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long"
+export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long" | "withheld"
 
 export type SealResult =
   | { readonly kind: "posted"; readonly mid: Uint8Array }
@@ -18,10 +19,15 @@ type Outgoing = {
   readonly text?: { readonly mid: Uint8Array | undefined; readonly number: number }
 }
 
-/** Seals the frames into the outbox, with waiting receipts added. A refusal leaves the update as it was. */
+/**
+ * Seals the frames into the outbox, with waiting receipts added. A refusal leaves the update as it was. What is sealed for
+ * a contact passes here, but for an INIT and MOVED: so here is the gate [D-41].
+ */
 export function sealAndEnqueue(update: ContactUpdate, outgoing: Outgoing): SealResult {
   const { frames } = outgoing
-  const piggybacked = update.receipts.slice(0, LIST_MAX)
+  if (!maySeal(update.contact, frames)) return { kind: "refused", why: "withheld" }
+  const mayAcknowledge = sendableTo(update.contact) === "everything"
+  const piggybacked = mayAcknowledge ? update.receipts.slice(0, LIST_MAX) : []
   if (piggybacked.length === 0) return sealWithoutReceipts(update, outgoing)
   const sealed = sealWithoutReceipts(update, {
     ...outgoing,

@@ -10,7 +10,14 @@ export type ReceiveResult =
   | {
       readonly kind: "refused"
       readonly why:
-        "blocked" | "over-limit" | "malformed" | "unknown-tag" | "forged" | "too-far-ahead" | "unknown-kem"
+        | "blocked"
+        | "withheld"
+        | "over-limit"
+        | "malformed"
+        | "unknown-tag"
+        | "forged"
+        | "too-far-ahead"
+        | "unknown-kem"
     }
 
 /** Every frame is acknowledged to the broker, but only once its consequences are on disk [D-2]. */

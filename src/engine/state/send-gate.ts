@@ -1,0 +1,55 @@
+import { Fault } from "../../errors.ts"
+import { shellCommand } from "../../shell-command.ts"
+import type { ContactRecord, OutgoingRecord } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
+
+/**
+ * What of ours may reach a contact [D-41]. `handshake`: only what makes the words and keys that a person compares, because
+ * it is not known yet whose they are. `nothing`: a person blocked them, or another device of ours talks with them.
+ */
+export type Sendable = "everything" | "handshake" | "nothing"
+
+type Trust = Pick<ContactRecord, "blocked" | "verified" | "changedAt" | "movedAt">
+
+export function sendableTo(contact: Trust): Sendable {
+  if (contact.blocked || contact.movedAt > 0) return "nothing"
+  return isUncompared(contact) ? "handshake" : "everything"
+}
+
+/** Another identity took over the name, and its key has not been compared yet. */
+export function isUncompared({
+  changedAt,
+  verified,
+}: Pick<ContactRecord, "changedAt" | "verified">): boolean {
+  return changedAt > 0 && !verified
+}
+
+/** Without these there would be nothing to compare. They say no more than the pairing said already. */
+const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set(["hello"])
+
+/** Whether these frames may be sealed for the contact; waiting receipts are no part of a handshake. */
+export function maySeal(contact: Trust, frames: readonly Frame[]): boolean {
+  const sendable = sendableTo(contact)
+  if (sendable !== "handshake") return sendable === "everything"
+  return frames.length > 0 && frames.every(({ kind }) => OF_A_HANDSHAKE.has(kind))
+}
+
+/** Whether a frame in the outbox may leave: it may have been sealed before the contact's key changed. */
+export function mayPublish(contact: Trust, kind: OutgoingRecord["kind"]): boolean {
+  const sendable = sendableTo(contact)
+  return sendable === "everything" || (sendable === "handshake" && (kind === "init" || kind === "handshake"))
+}
+
+/** Fault `refused` if a message or setting of ours may not be sent to them. */
+export function refuseUnsendable(contact: ContactRecord): void {
+  const { name, blocked } = contact
+  if (blocked)
+    throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
+  if (isUncompared(contact)) {
+    const message = `not sent: ${name}'s key changed, and you have not compared the new one`
+    throw new Fault("refused", message, shellCommand`mqttchat verify ${name}`)
+  }
+  if (sendableTo(contact) === "everything") return
+  const message = `not sent: ${name} now sends to another device of yours, which replaced this one`
+  throw new Fault("refused", message, `${shellCommand`mqttchat reset ${name}`}, to continue on this device`)
+}

@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest"
+import { kemKeyPair } from "../../src/crypto/mlkem.ts"
+import type { KemSeed } from "../../src/crypto/bytes.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { HOUR_MS } from "../../src/time-units.ts"
+import type { Frame } from "../../src/wire/frame.ts"
+import { replacedContact } from "./candidate.ts"
+import type { TestProfile } from "./engine-fixture.ts"
+
+const textOf = (text: string): Frame => ({
+  kind: "text",
+  time: 1,
+  replyTo: undefined,
+  text: new TextEncoder().encode(text),
+})
+const number = (n: number): Frame => ({ kind: "number", number: n })
+
+async function compare(alice: TestProfile): Promise<void> {
+  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+}
+
+async function readAll(alice: TestProfile): Promise<void> {
+  await alice.client.call("inbox", { markRead: true })
+}
+
+describe("[D-41] nothing of ours reaches a key that was not compared", () => {
+  test("not that Alice reads, types, sets a timer or writes", async () => {
+    const { fixture, alice, reached } = await replacedContact()
+    await readAll(alice)
+    await alice.client.call("typing", { contact: "bob", typing: true })
+    await expect(alice.client.call("timer", { contact: "bob", timerSeconds: 60 })).rejects.toMatchObject({
+      code: "refused",
+      hint: "mqttchat verify bob",
+    })
+    await expect(alice.send("bob", "hello?")).rejects.toMatchObject({ code: "refused" })
+    await fixture.clock.pass(2 * HOUR_MS)
+    expect(reached()).toBe(0)
+    const [bob] = await alice.client.call("contacts", {})
+    expect(bob).toMatchObject({ timerSeconds: 0, queued: 0 })
+  })
+
+  test("not an answer to anything that the candidate sends", async () => {
+    const { fixture, alice, injects, reached } = await replacedContact()
+    const encapsulationKey = kemKeyPair(systemRandom(64) as KemSeed)
+    await injects(textOf("one"), number(1))
+    await injects({ kind: "again", numbers: [0, 1, 2, 3] })
+    await injects({ kind: "pq-ek", id: 1, encapsulationKey })
+    await injects({ kind: "topic", mailbox: systemRandom(16) })
+    await injects({ kind: "timer", seconds: 5, setAt: 1 })
+    await injects({ kind: "gone", numbers: [2] })
+    await injects(textOf("behind a gap"), number(9))
+    await fixture.clock.pass(2 * HOUR_MS)
+    expect(reached()).toBe(0)
+    const texts = (await alice.read("bob")).slice(2).map(({ text, trusted }) => [text, trusted])
+    expect(texts).toEqual([
+      ["one", false],
+      ["behind a gap", false],
+    ])
+  })
+
+  test("not what was waiting when the key changed, also after a restart; all of it goes after the comparison", async () => {
+    const replaced = await replacedContact(async ({ alice }) => {
+      await alice.send("bob", "meant for the old key")
+    })
+    const { fixture, alice, candidate, injects, reached } = replaced
+    await injects(textOf("a word"), number(1))
+    await alice.stop()
+    await alice.start()
+    await fixture.clock.pass(2 * HOUR_MS)
+    expect(reached()).toBe(0)
+    expect(await candidate.texts("alice")).toEqual(["is it?"])
+    await compare(alice)
+    await fixture.clock.pass(1_000)
+    expect(await candidate.texts("alice")).toEqual(["is it?", "meant for the old key"])
+    expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+  })
+
+  test("no handshake that the candidate provokes by frames which do not open", async () => {
+    const { fixture, alice, candidate, reached } = await replacedContact()
+    const [contact] = (await alice.store.load()).contacts
+    const mailbox = Buffer.from(contact?.mailbox ?? []).toString("base64url")
+    const topic = fixture.broker.seen.map((seen) => seen.topic).find((seen) => seen.endsWith(mailbox))
+    expect(topic).toBeDefined()
+    for (let n = 0; n < 6; n++) fixture.broker.inject(topic ?? "", systemRandom(256))
+    await fixture.clock.pass(HOUR_MS)
+    expect(reached()).toBe(0)
+    await alice.client.call("reset", { contact: "bob" })
+    await fixture.clock.pass(1_000)
+    expect(reached()).toBeGreaterThan(0)
+    expect(await candidate.client.call("contacts", {})).toMatchObject([{ name: "alice" }])
+    await expect(alice.send("bob", "still not")).rejects.toMatchObject({ code: "refused" })
+  })
+
+  test("what may not be answered opens later, so that no step of the session is lost", async () => {
+    const { fixture, alice, candidate, reached } = await replacedContact()
+    for (let n = 0; n < 60; n++) await candidate.send("alice", `text ${n}`)
+    await fixture.clock.pass(1_000)
+    expect(reached()).toBe(0)
+    await compare(alice)
+    await fixture.clock.pass(2 * HOUR_MS)
+    const waiting = (await candidate.store.load()).outgoing
+    expect(waiting).toEqual([])
+    expect(new Set(await candidate.states("alice"))).toEqual(new Set(["delivered"]))
+    expect(await alice.texts("bob")).toHaveLength(62)
+  })
+})
+
+describe("[D-43] what comes under a key that was not compared changes nothing of ours", () => {
+  test("no state of a text that was meant for the old key", async () => {
+    const replaced = await replacedContact(async ({ alice }) => {
+      await alice.send("bob", "meant for the old key")
+    })
+    const { alice, injects } = replaced
+    const [meant] = await alice.client
+      .call("history", { contact: "bob", limit: 10 })
+      .then((all) => all.filter(({ mine }) => mine))
+    await injects({ kind: "read", mids: [Buffer.from(meant?.id ?? "", "hex").subarray(0, 8)] })
+    await injects({ kind: "ack", mids: [Buffer.from(meant?.id ?? "", "hex").subarray(0, 8)] })
+    expect(await alice.states("bob")).toEqual(["broker", "delivered"])
+  })
+
+  test("no timer, which the next key in this place would inherit, and no sign of typing", async () => {
+    const { fixture, alice, injects } = await replacedContact()
+    await injects({ kind: "timer", seconds: 1, setAt: Number.MAX_SAFE_INTEGER })
+    await injects({ kind: "typing", typing: true })
+    expect(alice.events.filter(({ kind }) => kind === "typing")).toEqual([])
+    const trueBob = await fixture.profile("bob")
+    await fixture.pair(alice, trueBob)
+    const bob = await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
+    expect(bob.timerSeconds).toBe(0)
+  })
+})
+
+test("a blocked contact learns nothing of what Alice does meanwhile, not even once it is unblocked", async () => {
+  const { fixture, alice, candidate, reached } = await replacedContact()
+  await compare(alice)
+  await fixture.clock.pass(1_000)
+  await candidate.send("alice", "before the block")
+  await fixture.clock.pass(100)
+  await alice.client.call("block", { contact: "bob", blocked: true })
+  const before = reached()
+  await readAll(alice)
+  await expect(alice.client.call("timer", { contact: "bob", timerSeconds: 60 })).rejects.toMatchObject({
+    code: "refused",
+    hint: "mqttchat contacts unblock bob",
+  })
+  await alice.client.call("block", { contact: "bob", blocked: false })
+  await fixture.clock.pass(2 * HOUR_MS)
+  expect(reached()).toBe(before)
+  expect(await candidate.states("alice")).not.toContain("read")
+})
