@@ -1,5 +1,5 @@
 import { BROKER_TRANSITIONS } from "../src/engine/connection/broker-state.ts"
-import { CONTACT_TRANSITIONS } from "../src/engine/contacts/conversation-state.ts"
+import { DEVICE_TRANSITIONS } from "../src/engine/contacts/device-state.ts"
 import { PQ_TRANSITIONS } from "../src/session/state.ts"
 import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
 import { FRAME_TRANSITIONS } from "../src/engine/state/receive-result.ts"
@@ -12,7 +12,7 @@ type Transitions = Readonly<Record<string, Readonly<Record<string, string>>>>
 /** The state machines as the code has them, in mermaid. */
 export function drawings(): string {
   return [
-    drawing("A contact (`src/engine/contacts/conversation-state.ts`)", "none", CONTACT_TRANSITIONS),
+    drawing("A device of a contact (`src/engine/contacts/device-state.ts`)", "none", DEVICE_TRANSITIONS),
     drawing("A text of ours (`src/store/message-states.ts`)", "queued", textTransitions()),
     drawing("A frame of theirs (`src/engine/state/receive-result.ts`)", "arrived", FRAME_TRANSITIONS),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),

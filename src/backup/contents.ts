@@ -1,7 +1,7 @@
 import { utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto/bytes.ts"
 import { KEY_BYTES } from "../crypto/sizes.ts"
 import { readCredential, writeCredential, type StoredCredential } from "../keystore/credential.ts"
-import type { ContactRecord, MessageRecord } from "../store/records.ts"
+import type { ContactRecord, DeviceRecord, MessageRecord } from "../store/records.ts"
 import { ADDRESSES_BYTES_MAX, encodeProof, readProof, type BrokerProof } from "../wire/access.ts"
 import {
   formatAddress,
@@ -36,23 +36,21 @@ export type BackupProfile = {
   readonly credential: StoredCredential | undefined
 }
 
-/** A contact without its session and its dependent state: a restored device makes a new session. */
 export type BackupContact = Pick<
   ContactRecord,
   | "id"
-  | "identity"
   | "name"
   | (typeof CONTACT_FLAGS)[number]
-  | "peerInbox"
-  | "mailbox"
-  | "sas"
-  | "recoverySecret"
-  | "recoveryBundle"
   | "addedAt"
   | "changedAt"
   | "receiptDelay"
   | "timer"
   | "timerSetAt"
+>
+/** A device of a contact without its session and what depends on that: who reads the backup makes a new session. */
+export type BackupDevice = Pick<
+  DeviceRecord,
+  "contact" | "key" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle"
 >
 export type BackupMessage = Omit<MessageRecord, "seq">
 
@@ -60,9 +58,10 @@ export type BackupMessage = Omit<MessageRecord, "seq">
 export type BackupRecord =
   | { readonly record: "profile"; readonly profile: BackupProfile }
   | { readonly record: "contact"; readonly contact: BackupContact }
+  | { readonly record: "device"; readonly device: BackupDevice }
   | { readonly record: "message"; readonly message: BackupMessage }
 
-const KIND = { profile: 1, contact: 2, message: 3 } as const
+const KIND = { profile: 1, contact: 2, device: 3, message: 4 } as const
 /** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
 /** The longest text, which is as long as the wire's longest payload, and the fields before it. */
@@ -83,6 +82,9 @@ export function encodeRecord(record: BackupRecord): Uint8Array {
     case "contact":
       writeContact(writer, record.contact)
       break
+    case "device":
+      writeDevice(writer, record.device)
+      break
     case "message":
       writeMessage(writer, record.message)
   }
@@ -98,6 +100,8 @@ export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
         return { record: "profile", profile: readProfile(reader) }
       case KIND.contact:
         return { record: "contact", contact: readContact(reader) }
+      case KIND.device:
+        return { record: "device", device: readDevice(reader) }
       case KIND.message:
         return { record: "message", message: readMessage(reader) }
       default:
@@ -152,41 +156,54 @@ function readBroker(reader: Reader): BackupBroker | undefined {
   return { nodes, ...(guests && { guests }), proof, ...(registrar && { registrar }) }
 }
 
-/** Fixed fields, then recovery bundle and name, each after its length [B-5]. */
+/** Fixed fields, then the name after its length [B-5]. */
 function writeContact(writer: Writer, contact: BackupContact): void {
   const flags = CONTACT_FLAGS.reduce((bits, name, at) => bits | (contact[name] ? 1 << at : 0), 0)
-  writer.u32(contact.id).bytes(contact.identity).u8(flags)
-  writer.bytes(contact.peerInbox).bytes(contact.mailbox).bytes(contact.sas).bytes(contact.recoverySecret)
+  writer.u32(contact.id).u8(flags)
   writer.u64(contact.addedAt).u64(contact.changedAt).u32(contact.receiptDelay)
   writer.u32(contact.timer).u64(contact.timerSetAt)
-  writer.lv16(contact.recoveryBundle).text(contact.name)
+  writer.text(contact.name)
 }
 
 function readContact(reader: Reader): BackupContact {
   const id = reader.u32()
-  const identity = reader.bytes(IDENTITY_BYTES)
   const flags = reader.u8()
   const fixed = {
-    peerInbox: reader.bytes(2 * ID_BYTES),
-    mailbox: reader.bytes(ID_BYTES),
-    sas: reader.bytes(KEY_BYTES),
-    recoverySecret: reader.bytes(KEY_BYTES),
     addedAt: reader.u64(),
     changedAt: reader.u64(),
     receiptDelay: reader.u32(),
     timer: reader.u32(),
     timerSetAt: reader.u64(),
   }
-  const recoveryBundle = reader.lv16(BUNDLE_BYTES)
   const name = reader.text(NAME_BYTES_MAX)
-  const isBundle = recoveryBundle.length === 0 || recoveryBundle.length === BUNDLE_BYTES
-  if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "" || !isBundle) reader.refuse()
+  if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "") reader.refuse()
   const [verified, blocked, readReceipts, typing] = CONTACT_FLAGS.map((_, at) => (flags & (1 << at)) !== 0)
   return {
-    ...{ id, identity, ...fixed, recoveryBundle, name },
+    ...{ id, ...fixed, name },
     ...{ verified: verified === true, blocked: blocked === true },
     ...{ readReceipts: readReceipts === true, typing: typing === true },
   }
+}
+
+/** Fixed fields, then the recovery bundle after its length [B-8]. */
+function writeDevice(writer: Writer, device: BackupDevice): void {
+  writer.u32(device.contact).bytes(device.key).bytes(device.peerInbox).bytes(device.mailbox)
+  writer.bytes(device.sas).bytes(device.recoverySecret).lv16(device.recoveryBundle)
+}
+
+function readDevice(reader: Reader): BackupDevice {
+  const device = {
+    contact: reader.u32(),
+    key: reader.bytes(IDENTITY_BYTES),
+    peerInbox: reader.bytes(2 * ID_BYTES),
+    mailbox: reader.bytes(ID_BYTES),
+    sas: reader.bytes(KEY_BYTES),
+    recoverySecret: reader.bytes(KEY_BYTES),
+    recoveryBundle: reader.lv16(BUNDLE_BYTES),
+  }
+  const { length } = device.recoveryBundle
+  if (length !== 0 && length !== BUNDLE_BYTES) reader.refuse()
+  return device
 }
 
 /** Fixed fields, the original's short id after a u8 of 0 or 1, and the text as the rest [B-6]. */

@@ -1,11 +1,14 @@
-import { concat } from "../crypto/bytes.ts"
+import { concat, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { littleEndian } from "../wire/codec.ts"
+import { DEVICES_MAX } from "../wire/sizes.ts"
 import { StreamReader } from "../wire/stream-reader.ts"
 import {
   decodeRecord,
   encodeRecord,
   RECORD_BYTES_MAX,
+  type BackupContact,
+  type BackupDevice,
   type BackupProfile,
   type BackupRecord,
 } from "./contents.ts"
@@ -42,21 +45,42 @@ export async function readRecords(contents: AsyncIterable<Uint8Array>): Promise<
 }
 
 async function* readRest(reader: StreamReader): AsyncGenerator<Exclude<BackupRecord, { record: "profile" }>> {
-  const contacts = new Set<number>()
-  let last = 0
-  let inMessages = false
+  const order = new RecordOrder()
   for (let read = await nextRecord(reader); read !== undefined; read = await nextRecord(reader)) {
-    if (read.record === "profile") throw unknownContents()
-    if (read.record === "message") {
-      inMessages = true
-      if (!contacts.has(read.message.contact)) throw unknownContents()
-    } else {
-      const { id } = read.contact
-      if (inMessages || id <= last || contacts.size >= CONTACTS_MAX) throw unknownContents()
-      last = id
-      contacts.add(id)
-    }
+    if (read.record === "profile" || !order.allows(read)) throw unknownContents()
     yield read
+  }
+}
+
+/** Contacts by rising id, each followed by its devices; then the messages [B-3]. */
+class RecordOrder {
+  readonly #contacts = new Set<number>()
+  readonly #keys = new Set<string>()
+  #last = 0
+  #devices = 0
+  #inMessages = false
+
+  allows(read: Exclude<BackupRecord, { record: "profile" }>): boolean {
+    if (read.record === "message") {
+      this.#inMessages = true
+      return this.#contacts.has(read.message.contact)
+    }
+    if (this.#inMessages) return false
+    return read.record === "contact" ? this.#begins(read.contact) : this.#belongs(read.device)
+  }
+
+  #begins({ id }: BackupContact): boolean {
+    if (id <= this.#last || this.#contacts.size >= CONTACTS_MAX) return false
+    this.#contacts.add(id)
+    this.#last = id
+    this.#devices = 0
+    return true
+  }
+
+  #belongs({ contact, key }: BackupDevice): boolean {
+    if (contact !== this.#last || ++this.#devices > DEVICES_MAX || this.#keys.has(toHex(key))) return false
+    this.#keys.add(toHex(key))
+    return true
   }
 }
 

@@ -6,6 +6,8 @@ const milliseconds = number
 const connectionState = { state: oneOf("online", "offline", "stopped"), code, session: flag, mqtt: number }
 /** The number of a contact in this profile. Names are personal and never written. */
 const contact = number
+/** The number of a contact's device in this profile. */
+const device = number
 const brokerClient = oneOf("device", "guest", "registrar", "refused")
 const topicKind = oneOf("inbox", "pairing", "registration-request", "registration-answer", "other")
 
@@ -22,21 +24,21 @@ export const DEBUG_EVENTS = {
     close: {},
   },
   handshake: {
-    offer: { mailbox: id, contact },
+    offer: { mailbox: id, device },
     "offer-closed": {},
-    contact: {
+    contact: { contact, verified: flag, blocked: flag },
+    device: {
+      device,
       contact,
       state: oneOf("init-sent", "unconfirmed", "established", "recovering"),
       mailbox: id,
-      verified: flag,
-      blocked: flag,
     },
     forget: { contact },
   },
   outbox: {
     frame: {
       frame: number,
-      contact,
+      device,
       kind: oneOf("text", "control", "passing", "init", "handshake"),
       message: id,
       bytes: number,
@@ -57,6 +59,7 @@ export const DEBUG_EVENTS = {
     frame: { to: topicKind, mailbox: id, bytes: number },
     opened: {
       contact,
+      device,
       outcome: oneOf("accepted", "committed", "again", "refused", "request", "unknown-mailbox"),
       why: oneOf(
         "blocked",

@@ -63,16 +63,16 @@ async function emitRecorded(parts: EngineParts, { event: record }: Of<"recorded"
 }
 
 function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"received">): void {
-  if (effect.receiptsWait) receipts.schedule(effect.contact)
-  gapRequests.watch(effect.contact)
+  if (effect.receiptsWait) receipts.schedule(effect.device)
+  gapRequests.watch(effect.device)
 }
 
 /** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */
 function afterSessionReplaced(
   { queue, mailboxes, reencryption }: EngineParts,
-  { contact, oldMailbox }: Of<"session-replaced">,
+  { device, oldMailbox }: Of<"session-replaced">,
 ): void {
-  const mailbox = queue.state().contacts.get(contact)?.mailbox
+  const mailbox = queue.state().devices.get(device)?.mailbox
   if (mailbox === undefined || !equal(mailbox, oldMailbox)) mailboxes.close(oldMailbox)
-  reencryption.start(contact)
+  reencryption.start(device)
 }

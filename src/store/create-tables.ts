@@ -7,76 +7,85 @@ const CONTACTS = `
   CREATE TABLE contacts (
     -- AUTOINCREMENT: the number of a forgotten contact never comes back.
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    identity BLOB NOT NULL UNIQUE,
     name TEXT NOT NULL,
     folded_name TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL CHECK (state IN ('init-sent', 'unconfirmed', 'established', 'recovering')),
     verified INTEGER NOT NULL,
     blocked INTEGER NOT NULL,
-    peer_inbox BLOB NOT NULL,
-    mailbox BLOB NOT NULL,
-    sas BLOB NOT NULL,
-    recovery_secret BLOB NOT NULL,
-    next_recovery_secret BLOB NOT NULL,
-    recovery_bundle BLOB NOT NULL,
     added_at INTEGER NOT NULL,
     changed_at INTEGER NOT NULL,
     read_receipts INTEGER NOT NULL,
     typing INTEGER NOT NULL,
     receipt_delay INTEGER NOT NULL,
     timer INTEGER NOT NULL,
-    timer_set_at INTEGER NOT NULL,
+    timer_set_at INTEGER NOT NULL
+  ) STRICT;
+`
+
+const DEVICES = `
+  CREATE TABLE devices (
+    -- AUTOINCREMENT: as for contacts.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    key BLOB NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('init-sent', 'unconfirmed', 'established', 'recovering')),
+    peer_inbox BLOB NOT NULL,
+    mailbox BLOB NOT NULL,
+    sas BLOB NOT NULL,
+    recovery_secret BLOB NOT NULL,
+    next_recovery_secret BLOB NOT NULL,
+    recovery_bundle BLOB NOT NULL,
     moved_at INTEGER NOT NULL
   ) STRICT;
+  CREATE INDEX devices_by_contact ON devices (contact);
 `
 
 const SESSIONS = `
   CREATE TABLE sessions (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     snapshot BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE text_numbers (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     sent INTEGER NOT NULL,
     received INTEGER NOT NULL,
     resync INTEGER NOT NULL
   ) STRICT;
 
   CREATE TABLE pending_receipts (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     -- 8 bytes each, as in the replay cache.
     mids BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE replay_cache (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     owed BLOB NOT NULL,
     passing BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE unsent_texts (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     session BLOB NOT NULL
   ) STRICT;
 `
 
 const HANDSHAKES = `
   CREATE TABLE superseded_sessions (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     since INTEGER NOT NULL,
     inbox BLOB NOT NULL,
     snapshot BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE accepted_inits (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     -- 16 bytes each.
     mids BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE recoveries (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     unmatched INTEGER NOT NULL,
     -- u64 each.
     started_at BLOB NOT NULL,
@@ -91,7 +100,7 @@ const HANDSHAKES = `
     psk BLOB NOT NULL,
     open BLOB NOT NULL,
     mailbox BLOB NOT NULL,
-    contact INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     not_after INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 `
@@ -139,7 +148,7 @@ const MESSAGES = `
 const DELIVERY = `
   -- Texts that wait for those before them; without a mid, the word that this one never comes.
   CREATE TABLE held (
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     number INTEGER NOT NULL,
     stored_at INTEGER NOT NULL,
     mid BLOB,
@@ -147,12 +156,12 @@ const DELIVERY = `
     text TEXT,
     sent_at INTEGER,
     timer INTEGER,
-    PRIMARY KEY (contact, number)
+    PRIMARY KEY (device, number)
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE outgoing (
     seq INTEGER PRIMARY KEY,
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init', 'handshake')),
     topic TEXT NOT NULL,
@@ -164,7 +173,7 @@ const DELIVERY = `
     text_mid BLOB,
     text_number INTEGER
   ) STRICT;
-  CREATE INDEX outgoing_by_contact ON outgoing (contact);
+  CREATE INDEX outgoing_by_device ON outgoing (device);
 `
 
 const EVENTS = `
@@ -187,6 +196,7 @@ const SETTINGS = `
 
 export const CREATE_TABLES: readonly string[] = [
   CONTACTS,
+  DEVICES,
   SESSIONS,
   HANDSHAKES,
   MESSAGES,

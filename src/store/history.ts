@@ -73,9 +73,11 @@ export function findMessages(database: Database, words: string, page: Page): Mes
   )
 }
 
+const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
+
 const RECEIVED = `
   SELECT stored_at, text FROM messages WHERE contact = ?1 AND mine = 0
-  UNION ALL SELECT stored_at, text FROM held WHERE contact = ?1 AND text IS NOT NULL`
+  UNION ALL SELECT stored_at, text FROM held WHERE device IN (${DEVICES_OF}) AND text IS NOT NULL`
 
 export function receivedFrom(database: Database, contact: ContactId, since: number): ReceivedTexts {
   const sizes = `SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM (${RECEIVED})`
@@ -91,7 +93,7 @@ export function hasMessage(database: Database, contact: ContactId, mid: Uint8Arr
     .select(
       (row) => row.bytes(0),
       `SELECT mid FROM messages WHERE contact = ?1 AND mid = ?2
-       UNION ALL SELECT mid FROM held WHERE contact = ?1 AND mid = ?2
+       UNION ALL SELECT mid FROM held WHERE device IN (${DEVICES_OF}) AND mid = ?2
        UNION ALL SELECT mid FROM absent WHERE contact = ?1 AND mid = ?2`,
       contact,
       mid,

@@ -1,23 +1,34 @@
 import type { Database } from "./database.ts"
 import { lastEvent } from "./event-log.ts"
-import type { ContactId, DeviceState, LoadedState, SettingKey } from "./records.ts"
-import { CONTACTS, DEVICE_TABLES, HELD, OPEN_BUNDLES, OUTGOING, SESSIONS, SETTINGS } from "./tables.ts"
+import type { DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
+import {
+  CONTACTS,
+  DEVICES,
+  DEVICE_TABLES,
+  HELD,
+  OPEN_BUNDLES,
+  OUTGOING,
+  SESSIONS,
+  SETTINGS,
+} from "./tables.ts"
 import { selectAll } from "./table.ts"
 
 /** Everything but the conversations. */
 export function loadState(database: Database): LoadedState {
   const outgoing = selectAll(database, OUTGOING, "seq")
-  const sessions = selectAll(database, SESSIONS, "contact")
+  const sessions = selectAll(database, SESSIONS, "device")
   const settings = selectAll(database, SETTINGS, "key")
   return {
     contacts: selectAll(database, CONTACTS, "id"),
-    snapshots: new Map(sessions.map(({ contact, snapshot }) => [contact, snapshot])),
+    devices: selectAll(database, DEVICES, "id"),
+    snapshots: new Map(sessions.map(({ device, snapshot }) => [device, snapshot])),
     outgoing,
-    held: selectAll(database, HELD, "contact, number"),
+    held: selectAll(database, HELD, "device, number"),
     openBundles: selectAll(database, OPEN_BUNDLES, "tag"),
-    devices: loadDevices(database),
+    deviceParts: loadParts(database),
     settings: new Map(settings.map(({ key, value }) => [key, value])),
-    nextContact: 1 + (lastContact(database) ?? 0),
+    nextContact: 1 + lastId(database, "contacts"),
+    nextDevice: 1 + lastId(database, "devices"),
     nextOutgoing: 1 + (outgoing.at(-1)?.seq ?? 0),
     nextEvent: 1 + lastEvent(database),
   }
@@ -27,24 +38,25 @@ export function loadSetting(database: Database, key: SettingKey): Uint8Array | u
   return database.select((row) => row.bytes(0), "SELECT value FROM settings WHERE key = ?", key)[0]
 }
 
-function loadDevices(database: Database): Map<ContactId, Partial<DeviceState>> {
-  const devices = new Map<ContactId, Partial<DeviceState>>()
-  for (const part of Object.keys(DEVICE_TABLES) as (keyof DeviceState)[]) {
-    for (const { contact, value } of selectPart(database, part)) {
-      devices.set(contact, { ...devices.get(contact), [part]: value })
+function loadParts(database: Database): Map<DeviceId, Partial<DeviceParts>> {
+  const parts = new Map<DeviceId, Partial<DeviceParts>>()
+  for (const part of Object.keys(DEVICE_TABLES) as (keyof DeviceParts)[]) {
+    for (const { device, value } of selectPart(database, part)) {
+      parts.set(device, { ...parts.get(device), [part]: value })
     }
   }
-  return devices
+  return parts
 }
 
-function selectPart<Part extends keyof DeviceState>(
+function selectPart<Part extends keyof DeviceParts>(
   database: Database,
   part: Part,
-): { contact: ContactId; value: DeviceState[Part] }[] {
-  return selectAll(database, DEVICE_TABLES[part], "contact")
+): { device: DeviceId; value: DeviceParts[Part] }[] {
+  return selectAll(database, DEVICE_TABLES[part], "device")
 }
 
 /** Including forgotten ones. */
-function lastContact(database: Database): number | undefined {
-  return database.select((row) => row.number(0), "SELECT seq FROM sqlite_sequence WHERE name = 'contacts'")[0]
+function lastId(database: Database, table: "contacts" | "devices"): number {
+  const sql = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+  return database.select((row) => row.number(0), sql, table)[0] ?? 0
 }

@@ -1,7 +1,10 @@
 /** A contact's local number: 1, 2, 3, ... and never used again. */
 export type ContactId = number
 
-export type ContactState =
+/** A device's local number: 1, 2, 3, ... and never used again. */
+export type DeviceId = number
+
+export type DeviceState =
   /** We answered their bundle and wait for their first message. */
   | "init-sent"
   /** They answered our bundle; the first message of their second chain confirms them. */
@@ -10,27 +13,13 @@ export type ContactState =
   /** A new session is being made from recovery bundles. */
   | "recovering"
 
+/** A person, or a machine that talks for itself: what we decided about them, for all their devices. */
 export type ContactRecord = {
   readonly id: ContactId
-  /** signPk || boxPk, 64 bytes; unique among contacts. */
-  readonly identity: Uint8Array
   /** A local label, unique among contacts (case-insensitive). */
   readonly name: string
-  readonly state: ContactState
   readonly verified: boolean
   readonly blocked: boolean
-  /** Where they receive from us: device id 16 || mailbox 16. */
-  readonly peerInbox: Uint8Array
-  /** Where we receive from them, 16 bytes. */
-  readonly mailbox: Uint8Array
-  /** 32 bytes of the handshake's output, from which the words to compare are made. */
-  readonly sas: Uint8Array
-  /** Secret that authenticates a recovery, 32 bytes. */
-  readonly recoverySecret: Uint8Array
-  /** That of a handshake which they have not answered yet, or empty. It replaces the previous one when they have. */
-  readonly nextRecoverySecret: Uint8Array
-  /** Their newest recovery bundle, 1402 bytes, or empty. */
-  readonly recoveryBundle: Uint8Array
   /** Unix ms. */
   readonly addedAt: number
   /** When another identity took over this name, unix ms; 0 for never, or once it was compared. */
@@ -43,7 +32,28 @@ export type ContactRecord = {
   /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
   readonly timer: number
   readonly timerSetAt: number
-  /** Since when they send to another device of ours, unix ms; 0 for never. */
+}
+
+/** One installation of a contact's: a session of its own, and what resends and recovers it. */
+export type DeviceRecord = {
+  readonly id: DeviceId
+  readonly contact: ContactId
+  /** signPk || boxPk, 64 bytes; unique among devices. */
+  readonly key: Uint8Array
+  readonly state: DeviceState
+  /** Where it receives from us: device id 16 || mailbox 16. */
+  readonly peerInbox: Uint8Array
+  /** Where we receive from it, 16 bytes. */
+  readonly mailbox: Uint8Array
+  /** 32 bytes of the handshake's output, from which the words to compare are made. */
+  readonly sas: Uint8Array
+  /** Secret that authenticates a recovery, 32 bytes. */
+  readonly recoverySecret: Uint8Array
+  /** That of a handshake which it has not answered yet, or empty. It replaces the previous one when it has. */
+  readonly nextRecoverySecret: Uint8Array
+  /** Its newest recovery bundle, 1402 bytes, or empty. */
+  readonly recoveryBundle: Uint8Array
+  /** Since when it sends to another device of ours, unix ms; 0 for never. */
   readonly movedAt: number
 }
 
@@ -51,16 +61,20 @@ export type ContactRecord = {
 export const NEW_CONTACT = {
   verified: false,
   blocked: false,
-  nextRecoverySecret: new Uint8Array(0),
-  recoveryBundle: new Uint8Array(0),
   changedAt: 0,
   readReceipts: false,
   typing: false,
   receiptDelay: 0,
   timer: 0,
   timerSetAt: 0,
-  movedAt: 0,
 } as const satisfies Partial<ContactRecord>
+
+/** The defaults of a new device. */
+export const NEW_DEVICE = {
+  nextRecoverySecret: new Uint8Array(0),
+  recoveryBundle: new Uint8Array(0),
+  movedAt: 0,
+} as const satisfies Partial<DeviceRecord>
 
 export type MessageState =
   /** Safe on our disk. */
@@ -105,7 +119,7 @@ export type MessageRecord = {
 
 /** A text of theirs that waits for earlier ones, or the note that one will never come. */
 export type HeldRecord = {
-  readonly contact: ContactId
+  readonly device: DeviceId
   readonly number: number
   readonly storedAt: number
   readonly text: HeldText | undefined
@@ -116,7 +130,7 @@ export type HeldText = Pick<MessageRecord, "mid" | "original" | "text" | "sentAt
 /** A sealed frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
   readonly seq: number
-  readonly contact: ContactId
+  readonly device: DeviceId
   /** First 8 bytes of the message id; what an ACK names. */
   readonly mid: Uint8Array
   /**
@@ -153,23 +167,20 @@ export type OpenBundleRecord = {
   /** Link request tag, 16 bytes, or empty. */
   readonly requestTag: Uint8Array
   readonly mode: number
-  /** 32 bytes; for recovery bundles empty until the contact is known. */
+  /** 32 bytes. */
   readonly psk: Uint8Array
   /** Bundle and its secrets, as the session room writes them. */
   readonly open: Uint8Array
   /** The mailbox it names, 16 bytes. */
   readonly mailbox: Uint8Array
-  /** Whose recovery bundle it is, or null. */
-  readonly contact: ContactId | null
+  /** The device that recovers with it; null for an offer. */
+  readonly device: DeviceId | null
   /** Unix seconds. */
   readonly notAfter: number
 }
 
-/**
- * What we keep about a contact's device next to its session: each part is a table whose row goes with the contact. A
- * contact has one device.
- */
-export type DeviceState = {
+/** What we keep about a device next to its session: each part is a table whose row goes with the device. */
+export type DeviceParts = {
   readonly textNumbers: TextNumbers
   readonly pendingReceipts: PendingReceipts
   readonly replayCache: ReplayCache
@@ -196,7 +207,7 @@ export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passi
 /** While texts of an earlier session wait to be sealed again: a mark of the session that will carry them. Else empty. */
 export type UnsentTexts = { readonly session: Uint8Array }
 
-/** The session with the device that the contact used before, since when it is over (unix ms), and its inbox. */
+/** The session with the machine that used the device's key before, since when it is over (unix ms), and its inbox. */
 export type SupersededSession = {
   readonly since: number
   readonly inbox: Uint8Array
@@ -216,12 +227,12 @@ export type Recovery = {
 }
 
 /** A new value of one part. */
-export type DeviceWrite<Part extends keyof DeviceState = keyof DeviceState> = {
+export type DevicePartWrite<Part extends keyof DeviceParts = keyof DeviceParts> = {
   [P in Part]: {
-    readonly kind: "device"
-    readonly contact: ContactId
+    readonly kind: "device-part"
+    readonly device: DeviceId
     readonly part: P
-    readonly value: DeviceState[P]
+    readonly value: DeviceParts[P]
   }
 }[Part]
 
@@ -240,7 +251,8 @@ export type SettingKey =
 export type Write =
   | { readonly kind: "contact"; readonly contact: ContactRecord }
   | { readonly kind: "forget-contact"; readonly id: ContactId }
-  | { readonly kind: "session"; readonly contact: ContactId; readonly snapshot: Uint8Array }
+  | { readonly kind: "device"; readonly device: DeviceRecord }
+  | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
   /** Skipped if the conversation has or had it already, or a received text of the same original. */
   | { readonly kind: "message"; readonly message: Omit<MessageRecord, "seq"> }
   /** Of the message of ours whose id starts with these bytes. `delivered` starts its timer; `read` is final. */
@@ -270,7 +282,7 @@ export type Write =
       readonly at: number
     }
   | { readonly kind: "held"; readonly held: HeldRecord }
-  | { readonly kind: "held-done"; readonly contact: ContactId; readonly number: number }
+  | { readonly kind: "held-done"; readonly device: DeviceId; readonly number: number }
   /** Moves the messages of one contact, and their events, to another. */
   | { readonly kind: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
@@ -278,20 +290,22 @@ export type Write =
   | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }
   | { readonly kind: "close-bundle"; readonly tag: Uint8Array }
   | { readonly kind: "event"; readonly event: EventRecord }
-  | DeviceWrite
+  | DevicePartWrite
   | { readonly kind: "setting"; readonly key: SettingKey; readonly value: Uint8Array }
 
 /** What the engine loads when a profile opens; conversations stay on disk. */
 export type LoadedState = {
   readonly contacts: readonly ContactRecord[]
-  readonly snapshots: ReadonlyMap<ContactId, Uint8Array>
+  readonly devices: readonly DeviceRecord[]
+  readonly snapshots: ReadonlyMap<DeviceId, Uint8Array>
   readonly outgoing: readonly OutgoingRecord[]
-  /** By contact and number. */
+  /** By device and number. */
   readonly held: readonly HeldRecord[]
   readonly openBundles: readonly OpenBundleRecord[]
-  readonly devices: ReadonlyMap<ContactId, Partial<DeviceState>>
+  readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
   readonly settings: ReadonlyMap<string, Uint8Array>
   readonly nextContact: ContactId
+  readonly nextDevice: DeviceId
   readonly nextOutgoing: number
   readonly nextEvent: number
 }

@@ -13,9 +13,10 @@ import {
 } from "./fields.ts"
 import type { Field, Fields } from "./fields.ts"
 import type {
-  ContactId,
   ContactRecord,
-  DeviceState,
+  DeviceId,
+  DeviceParts,
+  DeviceRecord,
   EventRecord,
   HeldRecord,
   MessageRecord,
@@ -37,17 +38,9 @@ const contactName: Field<string> = {
 
 export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
   id: integer,
-  identity: bytes,
   name: contactName,
-  state: oneOf(["init-sent", "unconfirmed", "established", "recovering"]),
   verified: flag,
   blocked: flag,
-  peerInbox: bytes,
-  mailbox: bytes,
-  sas: bytes,
-  recoverySecret: bytes,
-  nextRecoverySecret: bytes,
-  recoveryBundle: bytes,
   addedAt: integer,
   changedAt: integer,
   readReceipts: flag,
@@ -55,13 +48,26 @@ export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
   receiptDelay: integer,
   timer: integer,
   timerSetAt: integer,
+})
+
+export const DEVICES = table<DeviceRecord>("devices", ["id"], {
+  id: integer,
+  contact: integer,
+  key: bytes,
+  state: oneOf(["init-sent", "unconfirmed", "established", "recovering"]),
+  peerInbox: bytes,
+  mailbox: bytes,
+  sas: bytes,
+  recoverySecret: bytes,
+  nextRecoverySecret: bytes,
+  recoveryBundle: bytes,
   movedAt: integer,
 })
 
-export const SESSIONS = table<{ readonly contact: ContactId; readonly snapshot: Uint8Array }>(
+export const SESSIONS = table<{ readonly device: DeviceId; readonly snapshot: Uint8Array }>(
   "sessions",
-  ["contact"],
-  { contact: integer, snapshot: bytes },
+  ["device"],
+  { device: integer, snapshot: bytes },
 )
 
 const MESSAGE_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
@@ -100,8 +106,8 @@ export const ABSENT = table<Pick<MessageRecord, "contact" | "mid" | "original"> 
   { contact: integer, mid: bytes, original: bytes, at: integer },
 )
 
-export const HELD = table<HeldRecord>("held", ["contact", "number"], {
-  contact: integer,
+export const HELD = table<HeldRecord>("held", ["device", "number"], {
+  device: integer,
   number: integer,
   storedAt: integer,
   text: optional({ mid: bytes, original: bytes, text, sentAt: integer, timer: integer }),
@@ -109,7 +115,7 @@ export const HELD = table<HeldRecord>("held", ["contact", "number"], {
 
 export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   seq: integer,
-  contact: integer,
+  device: integer,
   mid: bytes,
   kind: oneOf(["text", "control", "passing", "init", "handshake"]),
   carries: optional({ mid: bytes, number: integer }, "text_"),
@@ -128,7 +134,7 @@ export const OPEN_BUNDLES = table<OpenBundleRecord>("open_bundles", ["tag"], {
   psk: bytes,
   open: bytes,
   mailbox: bytes,
-  contact: integerOrNull,
+  device: integerOrNull,
   notAfter: integer,
 })
 
@@ -137,12 +143,12 @@ export const SETTINGS = table<{ readonly key: string; readonly value: Uint8Array
   value: bytes,
 })
 
-export type DeviceRecord<Part extends keyof DeviceState> = {
-  readonly contact: ContactId
-  readonly value: DeviceState[Part]
+export type DevicePart<Part extends keyof DeviceParts> = {
+  readonly device: DeviceId
+  readonly value: DeviceParts[Part]
 }
 
-export const DEVICE_TABLES: { readonly [Part in keyof DeviceState]: Table<DeviceRecord<Part>> } = {
+export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<DevicePart<Part>> } = {
   textNumbers: deviceTable("text_numbers", { sent: integer, received: integer, resync: flag }),
   pendingReceipts: deviceTable("pending_receipts", { mids: listOf(SHORT_MID_BYTES) }),
   replayCache: deviceTable("replay_cache", {
@@ -162,6 +168,6 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceState]: Table<Device
 function deviceTable<T>(
   name: string,
   fields: Fields<T>,
-): Table<{ readonly contact: ContactId; readonly value: T }> {
-  return table(name, ["contact"], { contact: integer, value: group(fields) })
+): Table<{ readonly device: DeviceId; readonly value: T }> {
+  return table(name, ["device"], { device: integer, value: group(fields) })
 }

@@ -5,10 +5,11 @@ import type { Database } from "./database.ts"
 import { addEvent } from "./event-log.ts"
 import { LAST_8 } from "./history.ts"
 import { statesBefore } from "./message-states.ts"
-import type { DeviceState, DeviceWrite, MessageRecord, Write } from "./records.ts"
+import type { DevicePartWrite, DeviceParts, MessageRecord, Write } from "./records.ts"
 import {
   ABSENT,
   CONTACTS,
+  DEVICES,
   DEVICE_TABLES,
   HELD,
   NEW_MESSAGES,
@@ -17,7 +18,7 @@ import {
   SESSIONS,
   SETTINGS,
   SHORT_MID_BYTES,
-  type DeviceRecord,
+  type DevicePart,
 } from "./tables.ts"
 import { put } from "./table.ts"
 
@@ -51,6 +52,9 @@ function apply(database: Database, write: Write): void {
     case "forget-contact":
       forgetContact(database, write.id)
       return
+    case "device":
+      put(database, DEVICES, write.device)
+      return
     case "session":
       put(database, SESSIONS, write)
       return
@@ -80,7 +84,7 @@ function apply(database: Database, write: Write): void {
       put(database, HELD, write.held)
       return
     case "held-done":
-      database.run("DELETE FROM held WHERE contact = ? AND number = ?", write.contact, write.number)
+      database.run("DELETE FROM held WHERE device = ? AND number = ?", write.device, write.number)
       return
     case "adopt-history":
       database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
@@ -101,8 +105,8 @@ function apply(database: Database, write: Write): void {
     case "close-bundle":
       database.run("DELETE FROM open_bundles WHERE tag = ?", write.tag)
       return
-    case "device":
-      putDevice(database, write)
+    case "device-part":
+      putPart(database, write)
       return
     case "setting":
       put(database, SETTINGS, write)
@@ -110,11 +114,11 @@ function apply(database: Database, write: Write): void {
   }
 }
 
-function putDevice<Part extends keyof DeviceState>(
+function putPart<Part extends keyof DeviceParts>(
   database: Database,
-  { part, contact, value }: DeviceWrite<Part>,
+  { part, device, value }: DevicePartWrite<Part>,
 ): void {
-  put<DeviceRecord<Part>>(database, DEVICE_TABLES[part], { contact, value })
+  put<DevicePart<Part>>(database, DEVICE_TABLES[part], { device, value })
 }
 
 /** The words go first: to remove them from the index, FTS5 reads the texts. */

@@ -8,6 +8,7 @@ import { fromHex, toHex, type PublicKey, type SecretKey, type SigningKey } from 
 import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
 import { readStream, sealStream } from "../../src/keystore/sealed-stream.ts"
 import { all, pieces } from "../keystore/pieces.ts"
+import { DEVICES_MAX } from "../../src/wire/sizes.ts"
 import { atFullCost } from "../cost.ts"
 import { counting, PASSPHRASE, RECORDS } from "./frozen.ts"
 
@@ -72,12 +73,16 @@ const records = fc.oneof(
     record: fc.constant("contact"),
     contact: fc.record({
       id: fc.integer({ min: 1, max: 0xffff_ffff }),
-      identity: bytes(64),
       name,
       ...{ verified: fc.boolean(), blocked: fc.boolean(), readReceipts: fc.boolean(), typing: fc.boolean() },
-      ...{ peerInbox: bytes(32), mailbox: bytes(16), sas: bytes(32), recoverySecret: bytes(32) },
-      recoveryBundle: fc.oneof(bytes(0), bytes(1402)),
       ...{ addedAt: time, changedAt: time, receiptDelay: u32, timer: u32, timerSetAt: time },
+    }),
+  }),
+  fc.record({
+    record: fc.constant("device"),
+    device: fc.record({
+      ...{ contact: u32, key: bytes(64), peerInbox: bytes(32), mailbox: bytes(16) },
+      ...{ sas: bytes(32), recoverySecret: bytes(32), recoveryBundle: fc.oneof(bytes(0), bytes(1402)) },
     }),
   }),
   fc.record({
@@ -147,12 +152,20 @@ describe("a record of a backup", () => {
 })
 
 describe("the contents of a backup", () => {
-  const [profile, bob, carol, ...messages] = RECORDS as [
+  const [profile, bob, laptop, phone, carol, tablet, ...messages] = RECORDS as [
+    BackupRecord,
+    BackupRecord,
+    Extract<BackupRecord, { record: "device" }>,
     BackupRecord,
     BackupRecord,
     BackupRecord,
     BackupRecord,
   ]
+  const further = (count: number): BackupRecord[] =>
+    Array.from({ length: count }, (_, number) => ({
+      record: "device",
+      device: { ...laptop.device, key: laptop.device.key.with(0, number) },
+    }))
 
   it("are read in the order in which they were written [B-2]", async () => {
     expect(await readAll(await contentsOf(...RECORDS))).toEqual(RECORDS)
@@ -166,10 +179,21 @@ describe("the contents of a backup", () => {
       [profile, bob, bob],
       [profile, bob, ...messages],
       [profile, bob, messages[0], carol],
+      [profile, laptop],
+      [profile, bob, tablet],
+      [profile, bob, laptop, carol, phone],
+      [profile, bob, laptop, laptop],
+      [profile, bob, messages[0], laptop],
+      [profile, bob, ...further(DEVICES_MAX + 1)],
       [],
     ] as BackupRecord[][]) {
       await expect(readAll(await contentsOf(...wrong))).rejects.toMatchObject({ code: "bad-data" })
     }
+  })
+
+  it("hold eight devices of a contact [B-3]", async () => {
+    const whole = [profile, bob, ...further(DEVICES_MAX)]
+    expect(await readAll(await contentsOf(...whole))).toEqual(whole)
   })
 
   it("are refused when a record is longer than the largest, or not as long as it declares [B-2]", async () => {
@@ -202,7 +226,7 @@ describe("a backup", () => {
 
 describe("a backup of any length", () => {
   const LENGTH = 100_000
-  const text = RECORDS[3]!
+  const text = RECORDS.find(({ record }) => record === "message")!
   const recordBytes = encodeRecord(text).length + 4
   /** One chunk, the read-ahead that shows whether it is the last, and one record more. */
   const aheadMax = Math.ceil((2 * 65_536) / recordBytes) + 1
@@ -211,7 +235,7 @@ describe("a backup of any length", () => {
     let [made, read] = [0, 0]
     let aheadMost = 0
     function* long(): Generator<BackupRecord> {
-      yield* RECORDS.slice(0, 3)
+      yield* RECORDS.slice(0, 6)
       for (; made < LENGTH; made++) yield text
     }
     const written = sealStream(writeRecords(long()), PASSPHRASE, counting(0))

@@ -1,4 +1,4 @@
-import type { BackupContact, BackupMessage, BackupRecord } from "../../src/backup/contents.ts"
+import type { BackupContact, BackupDevice, BackupMessage, BackupRecord } from "../../src/backup/contents.ts"
 import type { PublicKey, Random, SecretKey, SigningKey } from "../../src/crypto/bytes.ts"
 
 export const PASSPHRASE = "one file and one passphrase"
@@ -13,15 +13,9 @@ const random = counting(1)
 
 const bob: BackupContact = {
   id: 1,
-  identity: random(64),
   name: "bob",
   verified: true,
   blocked: false,
-  peerInbox: random(32),
-  mailbox: random(16),
-  sas: random(32),
-  recoverySecret: random(32),
-  recoveryBundle: random(1402),
   addedAt: TIME,
   changedAt: 0,
   readReceipts: true,
@@ -30,18 +24,32 @@ const bob: BackupContact = {
   timer: 86_400,
   timerSetAt: TIME + 1,
 }
+const laptop: BackupDevice = {
+  contact: 1,
+  key: random(64),
+  peerInbox: random(32),
+  mailbox: random(16),
+  sas: random(32),
+  recoverySecret: random(32),
+  recoveryBundle: random(1402),
+}
+const phone: BackupDevice = { ...laptop, key: random(64), mailbox: random(16), recoverySecret: random(32) }
 /** A contact who has not answered yet; the contact id before theirs was forgotten. */
 const carol: BackupContact = {
   ...bob,
   id: 3,
-  identity: random(64),
   name: "Çarol ünd",
   verified: false,
   blocked: true,
-  recoveryBundle: new Uint8Array(0),
   changedAt: TIME + 2,
   readReceipts: false,
   typing: true,
+}
+const tablet: BackupDevice = {
+  ...laptop,
+  contact: 3,
+  key: random(64),
+  recoveryBundle: new Uint8Array(0),
 }
 const text: BackupMessage = {
   contact: 1,
@@ -79,7 +87,10 @@ export const RECORDS: readonly BackupRecord[] = [
     },
   },
   { record: "contact", contact: bob },
+  { record: "device", device: laptop },
+  { record: "device", device: phone },
   { record: "contact", contact: carol },
+  { record: "device", device: tablet },
   { record: "message", message: text },
   {
     record: "message",

@@ -13,6 +13,7 @@ const CONTACT: Contact = {
   blocked: false,
   keyChangedAt: null,
   deviceReplacedAt: null,
+  devices: [],
   readReceipts: false,
   typingIndicators: false,
   receiptDelayMs: 0,

@@ -219,9 +219,9 @@ test("a backup holds no key of a session, is 0600, and is never written over ano
   for (const snapshot of opening.snapshots.values()) {
     for (let at = 0; at + 32 <= snapshot.length; at += 32) secrets.push(snapshot.subarray(at, at + 32))
   }
-  const [bob] = opening.contacts
+  const [bob] = opening.devices
   for (const secret of secrets) {
-    const isKept = [bob!.recoverySecret, bob!.identity, bob!.peerInbox].some((kept) =>
+    const isKept = [bob!.recoverySecret, bob!.key, bob!.peerInbox].some((kept) =>
       Buffer.from(kept).includes(Buffer.from(secret)),
     )
     const isBlank = secret.every((byte) => byte === 0)

@@ -241,7 +241,7 @@ describe("a contact that is forgotten in the middle of a step leaves nothing to 
     await fixture.clock.pass(1_000)
     expect(await forgotten).toBeNull()
     expect(refused).toEqual([])
-    expect((await store.load()).devices).toEqual(new Map())
+    expect((await store.load()).deviceParts).toEqual(new Map())
   })
 
   test("texts that are to be sent again after a comparison", async () => {
@@ -253,7 +253,7 @@ describe("a contact that is forgotten in the middle of a step leaves nothing to 
     await fixture.clock.pass(1_000)
     expect(await forgotten).toBeNull()
     expect(refused).toEqual([])
-    expect((await store.load()).devices).toEqual(new Map())
+    expect((await store.load()).deviceParts).toEqual(new Map())
   })
 })
 

@@ -215,9 +215,9 @@ describe("after a connection was renewed", () => {
     await alice.client.call("reset", { contact: "bob" })
     await alice.send("bob", "begun")
     await fixture.clock.pass(MINUTE_MS)
-    const { contacts } = await alice.store.load()
-    expect(contacts.map(({ nextRecoverySecret }) => nextRecoverySecret.length)).toEqual([0])
-    expect(contacts.map(({ recoverySecret }) => recoverySecret.length)).toEqual([32])
+    const { devices } = await alice.store.load()
+    expect(devices.map(({ nextRecoverySecret }) => nextRecoverySecret.length)).toEqual([0])
+    expect(devices.map(({ recoverySecret }) => recoverySecret.length)).toEqual([32])
   })
 })
 

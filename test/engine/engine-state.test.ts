@@ -9,9 +9,9 @@ import type { Change } from "../../src/engine/state/decision.ts"
 import { openState, type EngineState } from "../../src/engine/state/engine-state.ts"
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import type { Session } from "../../src/session/state.ts"
-import type { DeviceState, DeviceWrite, HeldRecord, SettingKey, Store } from "../../src/store/records.ts"
+import type { DeviceParts, DevicePartWrite, HeldRecord, SettingKey, Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, message, openBundle, outgoing, plain } from "../store/store-fixture.ts"
+import { contact, device, freshPath, message, openBundle, outgoing, plain } from "../store/store-fixture.ts"
 import frozen from "../vectors/session.json" with { type: "json" }
 
 const RUNS = 12
@@ -20,11 +20,14 @@ const session = readSession(frozen.alice)
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const count = fc.nat({ max: 9 })
+/** Two of each contact. */
+const DEVICES = [1, 2, 3, 4, 5, 6]
 const contactId = fc.constantFrom(...CONTACTS)
+const deviceId = fc.constantFrom(...DEVICES)
 const mids = (length: number) => fc.array(bytes(length), { maxLength: 3 })
 
-/** Every part of DeviceState: a new one does not compile until it has a line here. */
-const PARTS: { [Part in keyof DeviceState]: fc.Arbitrary<DeviceState[Part]> } = {
+/** Every part of DeviceParts: a new one does not compile until it has a line here. */
+const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = {
   textNumbers: fc.record({ sent: count, received: count, resync: fc.boolean() }),
   pendingReceipts: fc.record({ mids: mids(8) }),
   replayCache: fc.record({ owed: mids(8), passing: mids(8) }),
@@ -42,7 +45,8 @@ const PARTS: { [Part in keyof DeviceState]: fc.Arbitrary<DeviceState[Part]> } = 
 const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: Kind }>> } = {
   contact: fc.record({ kind: fc.constant("contact"), contact: contactId.map(aContact) }),
   "forget-contact": fc.record({ kind: fc.constant("forget-contact"), id: contactId }),
-  session: fc.record({ kind: fc.constant("session"), contact: contactId, session: fc.constant(session) }),
+  device: fc.record({ kind: fc.constant("device"), device: deviceId.map(aDevice) }),
+  session: fc.record({ kind: fc.constant("session"), device: deviceId, session: fc.constant(session) }),
   message: fc.record({ kind: fc.constant("message"), message: contactId.map((id) => message(id, "hello")) }),
   "message-state": fc.record({
     kind: fc.constant("message-state"),
@@ -60,17 +64,17 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
     upTo: count,
     at: count,
   }),
-  held: fc.record({ kind: fc.constant("held"), held: fc.tuple(contactId, count, fc.boolean()).map(aHeld) }),
-  "held-done": fc.record({ kind: fc.constant("held-done"), contact: contactId, number: count }),
+  held: fc.record({ kind: fc.constant("held"), held: fc.tuple(deviceId, count, fc.boolean()).map(aHeld) }),
+  "held-done": fc.record({ kind: fc.constant("held-done"), device: deviceId, number: count }),
   "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),
   outgoing: fc.record({ kind: fc.constant("outgoing"), outgoing: count.map(anOutgoing) }),
   "outgoing-done": fc.record({ kind: fc.constant("outgoing-done"), seq: count }),
   "open-bundle": fc.record({
     kind: fc.constant("open-bundle"),
-    bundle: fc.tuple(contactId, count).map(aBundle),
+    bundle: fc.tuple(deviceId, count).map(aBundle),
   }),
   "close-bundle": fc.record({ kind: fc.constant("close-bundle"), tag: count.map(tagOf) }),
-  device: contactId.chain(aDeviceWrite),
+  "device-part": deviceId.chain(aPartWrite),
   event: fc.record({
     kind: fc.constant("event"),
     event: fc.record({
@@ -93,31 +97,35 @@ function readSession(hex: string): Session {
   return session
 }
 
-/** Each time under another mailbox. */
 function aContact(id: number) {
   return contact(id, `person ${id}`)
 }
 
-function aHeld([contact, number, isGone]: readonly [number, number, boolean]): HeldRecord {
-  const { mid, original, text, sentAt, timer } = message(contact, "held")
-  return { contact, number, storedAt: 1, text: isGone ? undefined : { mid, original, text, sentAt, timer } }
+/** Each time under another mailbox. */
+function aDevice(id: number) {
+  return device(id, 1 + (id % CONTACTS.length))
+}
+
+function aHeld([device, number, isGone]: readonly [number, number, boolean]): HeldRecord {
+  const { mid, original, text, sentAt, timer } = message(1, "held")
+  return { device, number, storedAt: 1, text: isGone ? undefined : { mid, original, text, sentAt, timer } }
 }
 
 /** A number in the outbox is one frame's for ever. */
 function anOutgoing(seq: number) {
   const mid = new Uint8Array(16).fill(seq)
-  return { ...outgoing(seq, contactOf(seq)), mid: mid.slice(0, 8), carries: { mid, number: seq } }
+  return { ...outgoing(seq, deviceOf(seq)), mid: mid.slice(0, 8), carries: { mid, number: seq } }
 }
 
 function aBundle([id, number]: readonly [number, number]) {
   return { ...openBundle(number % 2 === 0 ? id : null), tag: tagOf(number) }
 }
 
-function aDeviceWrite(contact: number): fc.Arbitrary<DeviceWrite> {
-  const parts = Object.keys(PARTS) as (keyof DeviceState)[]
+function aPartWrite(device: number): fc.Arbitrary<DevicePartWrite> {
+  const parts = Object.keys(PARTS) as (keyof DeviceParts)[]
   return fc.oneof(
     ...parts.map((part) =>
-      PARTS[part].map((value) => ({ kind: "device", contact, part, value }) as DeviceWrite),
+      PARTS[part].map((value) => ({ kind: "device-part", device, part, value }) as DevicePartWrite),
     ),
   )
 }
@@ -126,8 +134,8 @@ function tagOf(number: number): Uint8Array {
   return new Uint8Array(16).fill(number)
 }
 
-function contactOf(number: number): number {
-  return 1 + (number % CONTACTS.length)
+function deviceOf(number: number): number {
+  return 1 + (number % DEVICES.length)
 }
 
 /**
@@ -155,6 +163,7 @@ test("after any changes, and after a contact is forgotten, memory and a fresh lo
       const queue = await openCommitQueue(store, () => Promise.resolve())
       const run = (commit: readonly Change[]) => queue.run(() => ({ commit, effects: [], result: null }))
       await run(CONTACTS.map((id) => ({ kind: "contact", contact: aContact(id) })))
+      await run(DEVICES.map((id) => ({ kind: "device", device: aDevice(id) })))
       // What names a contact that was forgotten is refused, and changes neither memory nor disk.
       for (const commit of decided) await run(commit).catch(() => undefined)
       await expectSameAfterRestart(queue.state(), store)

@@ -3,7 +3,7 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { seal } from "../../src/session/ratchet.ts"
 import { decodeSession } from "../../src/session/snapshot.ts"
 import type { Speaking } from "../../src/session/state.ts"
-import type { ContactRecord } from "../../src/store/records.ts"
+import type { DeviceRecord } from "../../src/store/records.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { lastMessageTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
@@ -11,8 +11,8 @@ type HostileContact = {
   readonly fixture: EngineFixture
   readonly eve: TestProfile
   readonly bob: TestProfile
-  /** What Eve's store said of Bob, its secrets too. */
-  readonly about: ContactRecord
+  /** What Eve's store said of Bob's device, its secrets too. */
+  readonly about: DeviceRecord
   /** Where she writes to him. */
   readonly topic: string
   /** Frames in one message, which nothing is waited for. */
@@ -32,8 +32,8 @@ export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promi
   await bob.send("eve", "hello, Eve")
   await fixture.clock.pass(1_000)
   const { topic } = lastMessageTo(fixture, bob)
-  const { contacts, snapshots } = await eve.store.load()
-  const [[snapshot], [about]] = [snapshots.values(), contacts]
+  const { devices, snapshots } = await eve.store.load()
+  const [[snapshot], [about]] = [snapshots.values(), devices]
   if (about === undefined) throw new Error("Eve knows nobody")
   let session = snapshot && decodeSession(snapshot)
   await eve.stop()

@@ -39,7 +39,7 @@ describe("the bundle to recover with", () => {
     const { fixture, bob, eve, sends } = await hostileContact()
     const bundle = bundleOf(owner === "eve" ? eve.identity : mallory, fixture.clock.now(), change)
     await sends({ kind: "recovery-bundle", bundle })
-    const kept = async () => (await bob.store.load()).contacts.map((contact) => toHex(contact.recoveryBundle))
+    const kept = async () => (await bob.store.load()).devices.map((device) => toHex(device.recoveryBundle))
     expect((await kept()).includes(toHex(bundle))).toBe(isTaken)
     const second = bundleOf(owner === "eve" ? eve.identity : mallory, fixture.clock.now(), change)
     await sends({ kind: "hello", name: Buffer.from("eve"), recoveryBundle: second })
@@ -86,7 +86,7 @@ async function answerUnderWay() {
 }
 
 const offers = async ({ store }: TestProfile) =>
-  (await store.load()).openBundles.filter(({ contact }) => contact === null)
+  (await store.load()).openBundles.filter(({ device }) => device === null)
 
 describe("an offer", () => {
   test("is answered to its last second, also when the answer was long under way", async () => {

@@ -3,11 +3,7 @@ import { join } from "node:path"
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { DRAWN, drawings } from "../../scripts/state-drawings.ts"
-import {
-  afterHandshake,
-  afterMessage,
-  CONTACT_TRANSITIONS,
-} from "../../src/engine/contacts/conversation-state.ts"
+import { afterHandshake, afterMessage, DEVICE_TRANSITIONS } from "../../src/engine/contacts/device-state.ts"
 import { statesBefore, MESSAGE_TRANSITIONS } from "../../src/store/message-states.ts"
 
 test("ARCHITECTURE.md draws the state machines of the code", () => {
@@ -37,14 +33,14 @@ const BY_MESSAGE = {
   recovering: ["established", "established"],
 }
 
-test("each event takes a contact to its next state, and only along the table", () => {
+test("each event takes a device to its next state, and only along the table", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(handshake, fc.boolean()), { maxLength: 20 }), (events) => {
       let state = afterHandshake("they answer our offer")
       for (const event of events) {
         const next = typeof event === "string" ? afterHandshake(event) : afterMessage(state, event)
         expect(next).toBe(typeof event === "string" ? BY_HANDSHAKE[event] : BY_MESSAGE[state][Number(event)])
-        expect([state, ...Object.values(CONTACT_TRANSITIONS[state])]).toContain(next)
+        expect([state, ...Object.values(DEVICE_TRANSITIONS[state])]).toContain(next)
         state = next
       }
     }),

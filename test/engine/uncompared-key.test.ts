@@ -77,8 +77,8 @@ describe("[D-41] nothing of ours reaches a key that was not compared", () => {
 
   test("no handshake that the candidate provokes by frames which do not open", async () => {
     const { fixture, alice, candidate, reached } = await replacedContact()
-    const [contact] = (await alice.store.load()).contacts
-    const mailbox = Buffer.from(contact?.mailbox ?? []).toString("base64url")
+    const [device] = (await alice.store.load()).devices
+    const mailbox = Buffer.from(device?.mailbox ?? []).toString("base64url")
     const topic = fixture.broker.seen.map((seen) => seen.topic).find((seen) => seen.endsWith(mailbox))
     expect(topic).toBeDefined()
     for (let n = 0; n < 6; n++) fixture.broker.inject(topic ?? "", systemRandom(256))

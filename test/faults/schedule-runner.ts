@@ -209,8 +209,8 @@ async function rollBackToCopy(run: ScheduleRun, who: Who): Promise<void> {
 
 /** Names the session, if both are in the same one. */
 async function secretOf({ store }: TestProfile): Promise<string> {
-  const { contacts } = await store.load()
-  return contacts.map(({ state, recoverySecret }) => `${state} ${toHex(recoverySecret)}`).join()
+  const { devices } = await store.load()
+  return devices.map(({ state, recoverySecret }) => `${state} ${toHex(recoverySecret)}`).join()
 }
 
 function other(who: Who): Who {

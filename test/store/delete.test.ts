@@ -6,7 +6,7 @@ import { nodeFiles } from "../../src/store/files.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { DAY_MS } from "../../src/time-units.ts"
-import { contact, freshPath, message } from "./store-fixture.ts"
+import { person, freshPath, message } from "./store-fixture.ts"
 
 const WORD = "zyzzogeton"
 const AT = 1_764_000_100_000
@@ -29,10 +29,7 @@ async function decrypted(path: string, key: Uint8Array): Promise<string> {
 
 async function withMessages(path: string, key: Uint8Array): Promise<Store> {
   const store = await opened(path, Buffer.from(key))
-  await store.commit([
-    { kind: "contact", contact: contact(1, "bob") },
-    { kind: "contact", contact: contact(2, "carol") },
-  ])
+  await store.commit([...person(1, "bob"), ...person(2, "carol")])
   for (let number = 1; number <= 200; number++) {
     const mid = Buffer.alloc(16, number)
     await store.commit([
@@ -64,7 +61,7 @@ test.each([
   const [path, key] = [freshPath(), randomBytes(32)]
   const store = await opened(path, key)
   await store.commit([
-    { kind: "contact", contact: contact(1, "bob") },
+    ...person(1, "bob"),
     { kind: "message", message: { ...message(1, WORD), timer: 1, expiresAt: AT - 1 } },
   ])
   await store.commit([write])
@@ -85,10 +82,7 @@ test("one message is deleted with its entries in the log of events and in the in
 test("a deleted text that comes again, under its id or another, is not stored again", async () => {
   const store = await opened()
   const mid = randomBytes(16)
-  await store.commit([
-    { kind: "contact", contact: contact(1, "bob") },
-    { kind: "message", message: message(1, "once", mid) },
-  ])
+  await store.commit([...person(1, "bob"), { kind: "message", message: message(1, "once", mid) }])
   await store.commit([{ kind: "delete", contact: 1, from: 1, upTo: 1, at: AT }])
   expect(await store.hasMessage(1, mid)).toBe(true)
   const later = { storedAt: AT + 30 * DAY_MS }
@@ -110,7 +104,7 @@ test("messages are found by the beginning of their id, among all contacts", asyn
 
 test("history since a time, forward and backward", async () => {
   const store = await opened()
-  await store.commit([{ kind: "contact", contact: contact(1, "bob") }])
+  await store.commit(person(1, "bob"))
   for (const storedAt of [10, 20, 30, 40])
     await store.commit([{ kind: "message", message: { ...message(1, `${storedAt}`), storedAt } }])
   const texts = async (page: Parameters<Store["history"]>[1]): Promise<string[]> =>

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
+import { person, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
 
 const SECRETS = [
   "meet me at the harbour",
@@ -18,8 +18,8 @@ const [TEXT = "", NAME = "", TOPIC = "", SNAPSHOT = "", SETTING = ""] = SECRETS
 async function withSecrets(path: string, key: Uint8Array): Promise<Store> {
   const store = await openStore(path, key)
   await store.commit([
-    { kind: "contact", contact: contact(1, NAME) },
-    { kind: "session", contact: 1, snapshot: Buffer.from(SNAPSHOT.repeat(100)) },
+    ...person(1, NAME),
+    { kind: "session", device: 1, snapshot: Buffer.from(SNAPSHOT.repeat(100)) },
     { kind: "message", message: message(1, TEXT) },
     { kind: "outgoing", outgoing: { ...outgoing(1, 1), topic: TOPIC } },
     { kind: "open-bundle", bundle: openBundle(1) },

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { EVENTS_KEPT } from "../../src/store/event-log.ts"
 import type { EventRecord, Store, Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, message } from "./store-fixture.ts"
+import { person, freshPath, message } from "./store-fixture.ts"
 
 const KEY = new Uint8Array(32).fill(3)
 const PAGE = 20_000
@@ -28,12 +28,7 @@ test("the log gives what was written, in pages, and counts on after a restart", 
   const store = await openStore(path, new Uint8Array(KEY))
   expect((await store.load()).nextEvent).toBe(1)
   const mid = new Uint8Array(randomBytes(8))
-  await store.commit([
-    { kind: "contact", contact: contact(1, "Bob") },
-    event(1, 1),
-    event(2, 1, { mid, state: "read" }),
-    event(3, 1),
-  ])
+  await store.commit([...person(1, "Bob"), event(1, 1), event(2, 1, { mid, state: "read" }), event(3, 1)])
   expect(await numbers(store, 0, 2)).toEqual([1, 2])
   expect(await store.events(1, 1)).toEqual([{ number: 2, contact: 1, mid, state: "read" }])
   await store.close()
@@ -45,7 +40,7 @@ test("the log gives what was written, in pages, and counts on after a restart", 
 test("a forgotten contact takes its events along, and their numbers never come back", async () => {
   const path = freshPath()
   const store = await opened(path)
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }, event(1, 1), event(2, 1)])
+  await store.commit([...person(1, "Bob"), event(1, 1), event(2, 1)])
   await store.commit([{ kind: "forget-contact", id: 1 }])
   expect(await numbers(store, 0)).toEqual([])
   expect((await store.load()).nextEvent).toBe(3)
@@ -54,8 +49,8 @@ test("a forgotten contact takes its events along, and their numbers never come b
 test("with the history its events go over to the contact that replaces another", async () => {
   const store = await opened(freshPath())
   await store.commit([
-    { kind: "contact", contact: contact(1, "Bob") },
-    { kind: "contact", contact: contact(2, "Bob-2") },
+    ...person(1, "Bob"),
+    ...person(2, "Bob-2"),
     { kind: "message", message: message(1, "hello") },
     event(1, 1),
   ])
@@ -68,7 +63,7 @@ test("with the history its events go over to the contact that replaces another",
 
 test("the log is bounded, and keeps as much as it promises", async () => {
   const store = await opened(freshPath())
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+  await store.commit(person(1, "Bob"))
   const last = 2 * EVENTS_KEPT + 500
   for (let at = 1; at <= last; at += 1_000) {
     const size = Math.min(1_000, last - at + 1)
@@ -82,7 +77,7 @@ test("the log is bounded, and keeps as much as it promises", async () => {
 
 test("history and search go on from a cursor in both directions", async () => {
   const store = await opened(freshPath())
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+  await store.commit(person(1, "Bob"))
   for (let n = 1; n <= 9; n++) await store.commit([{ kind: "message", message: message(1, `note ${n}`) }])
   const seqs = (found: readonly { seq: number }[]): number[] => found.map(({ seq }) => seq)
   expect(seqs(await store.history(1, { limit: 3 }))).toEqual([7, 8, 9])

@@ -5,7 +5,7 @@ import type { FileSystem } from "../../src/store/files.ts"
 import { nodeFiles } from "../../src/store/files.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, freshPath, sending } from "./store-fixture.ts"
+import { person, freshPath, sending } from "./store-fixture.ts"
 
 const MESSAGES = 3
 const key = randomBytes(32)
@@ -13,7 +13,7 @@ const template = freshPath()
 
 beforeAll(async () => {
   const store = await openStore(template, key)
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+  await store.commit(person(1, "Bob"))
   await store.close()
 })
 

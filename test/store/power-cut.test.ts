@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { expect, test } from "vitest"
 import { openStore } from "../../src/store/store.ts"
 import { folder } from "../keystore/folder.ts"
-import { contact, message, sending } from "./store-fixture.ts"
+import { person, message, sending } from "./store-fixture.ts"
 
 const key = randomBytes(32)
 /** SQLite moves its log into the database after about 1,000 pages of 2 KiB: this is more than twice as much. */
@@ -26,7 +26,7 @@ test("a commit writes, syncs, and only then is acknowledged; the names of new fi
   const recorder = recordFolder(path)
   const store = await openStore(join(path, "db"), key)
   recorder.note("open")
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+  await store.commit(person(1, "Bob"))
   recorder.note("acknowledged")
   await store.commit(sending(1, 1).writes)
   recorder.note("acknowledged")
@@ -45,7 +45,7 @@ test("a power cut leaves every commit that was acknowledged, also the first of a
   const recorder = recordFolder(path)
   const store = await openStore(join(path, "db"), key)
   expect(await textsAfter(recorder.cut())).toEqual([])
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+  await store.commit(person(1, "Bob"))
   const texts: string[] = []
   for (let number = 1; number <= 5; number++) {
     await store.commit(sending(number, 1).writes)
@@ -60,7 +60,7 @@ test("a power cut while the log is moved into the database takes nothing", async
   const path = folder()
   const recorder = recordFolder(path)
   const store = await openStore(join(path, "db"), key)
-  await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+  await store.commit(person(1, "Bob"))
   for (let number = 1; number <= MESSAGES; number++) {
     const text = `${number} ${"x".repeat(TEXT_BYTES)}`
     await store.commit([{ kind: "message", message: message(1, text) }])

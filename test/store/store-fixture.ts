@@ -4,8 +4,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
   NEW_CONTACT,
+  NEW_DEVICE,
   type ContactRecord,
-  type DeviceState,
+  type DeviceParts,
+  type DeviceRecord,
   type MessageRecord,
   type OpenBundleRecord,
   type OutgoingRecord,
@@ -20,16 +22,32 @@ export function contact(id: number, name: string): ContactRecord {
   return {
     ...NEW_CONTACT,
     id,
-    identity: randomBytes(64),
     name,
+    addedAt: 1_764_000_000_123,
+  }
+}
+
+export function device(id: number, of: number): DeviceRecord {
+  return {
+    ...NEW_DEVICE,
+    id,
+    contact: of,
+    key: randomBytes(64),
     state: "established",
     peerInbox: randomBytes(32),
     mailbox: randomBytes(16),
     sas: randomBytes(32),
     recoverySecret: randomBytes(32),
     recoveryBundle: randomBytes(1402),
-    addedAt: 1_764_000_000_123,
   }
+}
+
+/** A contact with one device, which has the same number. */
+export function person(id: number, name: string): Write[] {
+  return [
+    { kind: "contact", contact: contact(id, name) },
+    { kind: "device", device: device(id, id) },
+  ]
 }
 
 export function message(
@@ -56,7 +74,7 @@ export function message(
 export function outgoing(seq: number, to: number): OutgoingRecord {
   return {
     seq,
-    contact: to,
+    device: to,
     mid: randomBytes(8),
     kind: "text",
     topic: "mc/1/i/a/b",
@@ -77,13 +95,13 @@ export function openBundle(of: number | null): OpenBundleRecord {
     psk: randomBytes(32),
     open: randomBytes(1600),
     mailbox: randomBytes(16),
-    contact: of,
+    device: of,
     notAfter: 1_790_000_000,
   }
 }
 
-/** All that is kept about a contact's device, every part of it. */
-export function deviceState(): DeviceState {
+/** All that is kept next to a device, every part of it. */
+export function deviceParts(): DeviceParts {
   return {
     textNumbers: { sent: 7, received: 8, resync: true },
     pendingReceipts: { mids: [randomBytes(8), randomBytes(8)] },
@@ -100,9 +118,9 @@ export function deviceState(): DeviceState {
 }
 
 /** Writes of every part. */
-export function deviceWrites(of: number, state: DeviceState): Write[] {
-  const parts = Object.keys(state) as (keyof DeviceState)[]
-  return parts.map((part) => ({ kind: "device", contact: of, part, value: state[part] }) as Write)
+export function partWrites(of: number, values: DeviceParts): Write[] {
+  const parts = Object.keys(values) as (keyof DeviceParts)[]
+  return parts.map((part) => ({ kind: "device-part", device: of, part, value: values[part] }) as Write)
 }
 
 /** Buffers as the byte arrays that the store returns, so that they compare. */
@@ -127,7 +145,7 @@ export function sending(number: number, to: number): { mid: Uint8Array; writes: 
   return {
     mid,
     writes: [
-      { kind: "session", contact: to, snapshot: randomBytes(1500) },
+      { kind: "session", device: to, snapshot: randomBytes(1500) },
       { kind: "message", message: own },
       { kind: "outgoing", outgoing: { ...outgoing(number, to), mid: mid.subarray(0, 8) } },
     ],

@@ -2,12 +2,12 @@
 import { writeSync } from "node:fs"
 import { Fault } from "../../src/errors.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, sending } from "./store-fixture.ts"
+import { person, sending } from "./store-fixture.ts"
 
 const [path = "", key = ""] = process.argv.slice(2)
 const store = await openStore(path, Buffer.from(key, "hex"))
 const { contacts, nextOutgoing } = await store.load()
-if (contacts.length === 0) await store.commit([{ kind: "contact", contact: contact(1, "Bob") }])
+if (contacts.length === 0) await store.commit(person(1, "Bob"))
 
 try {
   for (let number = nextOutgoing; ; number++) {

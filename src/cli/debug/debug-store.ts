@@ -46,16 +46,21 @@ async function commit(store: Store, writes: readonly Write[], debug: Debug): Pro
 function noteWrite(debug: Debug, write: Write): void {
   switch (write.kind) {
     case "contact": {
-      const { id: contact, state, mailbox, verified, blocked } = write.contact
-      debug("handshake", "contact", { contact, state, mailbox: shortId(mailbox), verified, blocked })
+      const { id: contact, verified, blocked } = write.contact
+      debug("handshake", "contact", { contact, verified, blocked })
+      return
+    }
+    case "device": {
+      const { id: device, contact, state, mailbox } = write.device
+      debug("handshake", "device", { device, contact, state, mailbox: shortId(mailbox) })
       return
     }
     case "forget-contact":
       debug("handshake", "forget", { contact: write.id })
       return
     case "open-bundle": {
-      const { mailbox, contact } = write.bundle
-      debug("handshake", "offer", { mailbox: shortId(mailbox), contact: contact ?? undefined })
+      const { mailbox, device } = write.bundle
+      debug("handshake", "offer", { mailbox: shortId(mailbox), device: device ?? undefined })
       return
     }
     case "close-bundle":
@@ -84,7 +89,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "held-done":
     case "adopt-history":
     case "setting":
-    case "device":
+    case "device-part":
     case "event":
       return
   }
@@ -98,7 +103,7 @@ function noteMessage(debug: Debug, message: Extract<Write, { kind: "message" }>[
 }
 
 function noteOutgoing(debug: Debug, outgoing: OutgoingRecord): void {
-  const { seq: frame, contact, kind, mid, wire, published, attempts } = outgoing
+  const { seq: frame, device, kind, mid, wire, published, attempts } = outgoing
   const bytes = wire.length
-  debug("outbox", "frame", { frame, contact, kind, message: shortId(mid), bytes, published, attempts })
+  debug("outbox", "frame", { frame, device, kind, message: shortId(mid), bytes, published, attempts })
 }

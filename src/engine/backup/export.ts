@@ -8,6 +8,7 @@ import { createFile } from "../../fs/atomic-file.ts"
 import { sealStream } from "../../keystore/sealed-stream.ts"
 import type { HeldRecord, Store } from "../../store/records.ts"
 import type { Params, Results } from "../state/commands.ts"
+import { contactOf, devicesOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
@@ -50,13 +51,18 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   yield { record: "profile", profile: { signSecret, boxSecret, name, broker: brokerToRestore, credential } }
   const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
-  for (const contact of contacts) yield { record: "contact", contact }
+  for (const contact of contacts) {
+    yield { record: "contact", contact }
+    for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
+  }
   const known = new Set(contacts.map(({ id }) => id))
   for await (const message of messagesOf(store)) {
     if (known.has(message.contact)) yield { record: "message", message }
   }
   // Their senders have receipts for them, so no later session sends them again.
-  for (const message of held.sort((a, b) => a.number - b.number).flatMap(unreadMessage)) {
+  for (const message of held
+    .sort((a, b) => a.number - b.number)
+    .flatMap((one) => unreadMessage(state, one))) {
     yield { record: "message", message }
   }
 }
@@ -71,8 +77,9 @@ async function* messagesOf(store: Store) {
   }
 }
 
-function unreadMessage({ contact, storedAt, text }: HeldRecord): BackupMessage[] {
-  if (text === undefined) return []
+function unreadMessage(state: EngineState, { device, storedAt, text }: HeldRecord): BackupMessage[] {
+  const contact = contactOf(state, device)?.id
+  if (text === undefined || contact === undefined) return []
   const rest = { mine: false, kind: "text", state: "received", shown: false, expiresAt: 0 } as const
   return [{ ...text, ...rest, contact, storedAt }]
 }

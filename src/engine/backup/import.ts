@@ -4,6 +4,7 @@ import type { StoredCredential } from "../../keystore/credential.ts"
 import {
   type ContactRecord,
   NEW_CONTACT,
+  NEW_DEVICE,
   type MessageState,
   type Store,
   type Write,
@@ -12,8 +13,7 @@ import { withoutReservedShape } from "../../wire/reserved-names.ts"
 import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
-import { placeholderName } from "../contacts/contacts.ts"
-import { RESTORED } from "../contacts/conversation-state.ts"
+import { RESTORED } from "../contacts/device-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
 
 /** Records of one commit: a commit costs a flush to the disk, and these at most 16 MiB of memory. */
@@ -29,40 +29,50 @@ export async function fillStore(
   store: Store,
   records: AsyncIterable<Exclude<BackupRecord, { record: "profile" }>>,
 ): Promise<ImportCounts> {
-  const counts = { contacts: 0, messages: 0 }
-  const names = new TakenNames()
+  const filling = new Filling()
   let writes: Write[] = []
   for await (const each of records) {
-    if (each.record === "contact") counts.contacts++
-    else counts.messages++
-    writes.push(writeOf(each, names))
+    writes.push(...filling.writesOf(each))
     if (writes.length < RECORDS_PER_COMMIT) continue
     await store.commit(writes)
     writes = []
   }
   await store.commit(writes)
-  return counts
+  return filling.counts
 }
 
-function writeOf(each: Exclude<BackupRecord, { record: "profile" }>, names: TakenNames): Write {
-  if (each.record === "contact") {
-    const name = restoredName(each.contact, names)
-    return { kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, name, state: RESTORED } }
+/** Writes of the records of a backup, in their order. */
+class Filling {
+  readonly counts = { contacts: 0, messages: 0 }
+  readonly #names = new TakenNames()
+  #devices = 0
+
+  writesOf(each: Exclude<BackupRecord, { record: "profile" }>): Write[] {
+    switch (each.record) {
+      case "contact": {
+        this.counts.contacts++
+        const name = this.#restoredName(each.contact)
+        return [{ kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, name } }]
+      }
+      case "device": {
+        const id = ++this.#devices
+        return [{ kind: "device", device: { ...NEW_DEVICE, ...each.device, id, state: RESTORED } }]
+      }
+      case "message": {
+        const { message } = each
+        this.counts.messages++
+        return [{ kind: "message", message: { ...message, state: stateHere(message.state) } }]
+      }
+    }
   }
-  const { message } = each
-  return { kind: "message", message: { ...message, state: stateHere(message.state) } }
-}
 
-/** The file may be from another version or made by hand: a name in it is fit for a contact and unlike the others. */
-function restoredName(
-  { name, identity }: Pick<ContactRecord, "name" | "identity">,
-  names: TakenNames,
-): string {
-  const cleaned = displayName(name).trim()
-  const wanted = withoutReservedShape(cleaned) === undefined ? placeholderName(identity) : cleaned
-  const free = names.free(wanted)
-  names.add(free)
-  return free
+  /** The file may be from another version or made by hand: a name in it is fit for a contact and unlike the others. */
+  #restoredName({ id, name }: Pick<ContactRecord, "id" | "name">): string {
+    const cleaned = displayName(name).trim()
+    const free = this.#names.free(withoutReservedShape(cleaned) === undefined ? `unnamed-${id}` : cleaned)
+    this.#names.add(free)
+    return free
+  }
 }
 
 /** A text that another machine published and its receiver has not acknowledged is sent again, from here. */

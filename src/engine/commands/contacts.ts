@@ -1,23 +1,24 @@
 import { Fault } from "../../errors.ts"
 import { fourWords } from "../../pairing/words.ts"
-import type { ContactId, ContactRecord, MessageRecord } from "../../store/records.ts"
-import { decodeIdentity, safetyNumber } from "../../wire/identity.ts"
+import type { ContactId, ContactRecord, DeviceRecord, MessageRecord } from "../../store/records.ts"
+import { decodeIdentity, safetyNumber, type PublicIdentity } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
-import type { Params } from "../state/commands.ts"
+import type { Params, Results } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
+import { devicesOf } from "../contacts/devices.ts"
+import { toJointDecision, updateEach } from "../state/each-device.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
-import { updateFor, toDecision } from "../state/update.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
-import { enqueuePassing } from "../messages/enqueue.ts"
+import { enqueueTyping } from "../messages/enqueue.ts"
 import { setTimer } from "../contacts/timers.ts"
 import { stepInput } from "../state/update.ts"
 import { timerOf } from "../contacts/timers.ts"
-import { sealAndEnqueue } from "../state/outgoing.ts"
+import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
 import { unsentChange } from "../state/update.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
@@ -45,14 +46,13 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       const unshown = await ports.store.unshown()
       const state = queue.state()
       return [...state.contacts.values()].map((contact) =>
-        describeContact(contact, counts(state, contact, unshown)),
+        describeContact(state, contact, counts(state, contact, unshown)),
       )
     },
     rename: ({ contact, name }) => edit(parts, contact, (record, state) => renamed(state, record, name)),
     block: async ({ contact, blocked }) => {
       const described = await queue.run((state) => decideBlocking(state, contact, blocked))
-      const { mailbox } = findContact(queue.state(), contact)
-      if (blocked) mailboxes.close(mailbox)
+      if (blocked) mailboxesOf(queue.state(), findContact(queue.state(), contact)).forEach(mailboxes.close)
       else {
         mailboxes.openAll()
         release(parts, described.id)
@@ -60,12 +60,12 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       return described
     },
     forget: async ({ contact }) => {
-      const mailbox = await queue.run((state): Decision<Uint8Array> => {
+      const closed = await queue.run((state): Decision<Uint8Array[]> => {
         const record = findContact(state, contact)
-        const forget: Change = { kind: "forget-contact", id: record.id }
-        return { commit: [forget], effects: [], result: record.mailbox }
+        const result = mailboxesOf(state, record)
+        return { commit: [{ kind: "forget-contact", id: record.id }], effects: [], result }
       })
-      mailboxes.close(mailbox)
+      closed.forEach(mailboxes.close)
       return null
     },
     verify: ({ contact }) => {
@@ -73,8 +73,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       const record = findContact(state, contact)
       return Promise.resolve({
         contact: describeAlone(state, record),
-        words: fourWords(record.sas),
-        safetyNumber: safetyNumber(ports.identity.public, decodeIdentity(record.identity)),
+        ...comparisonWith(ports.identity.public, devicesOf(state, record.id)),
       })
     },
     "mark-verified": async ({ contact, verified }) => {
@@ -84,7 +83,8 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     },
     replace: (params) => replace(parts, params),
     reset: async ({ contact }) => {
-      await parts.recoveryDriver.begin(findContact(queue.state(), contact).id)
+      const { id } = findContact(queue.state(), contact)
+      await beginEach(parts, devicesOf(queue.state(), id))
       return null
     },
     privacy: ({ contact, readReceipts, typingIndicators: typing, receiptDelayMs }) =>
@@ -96,16 +96,18 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     typing: async ({ contact, typing }) => {
       const { id, typing: isAllowed, blocked } = findContact(queue.state(), contact)
       if (!isAllowed || blocked) return null
-      await queue.run((state) => enqueuePassing(state, id, { kind: "typing", typing }, stepInput(ports)))
+      await queue.run((state) => enqueueTyping(state, id, typing, stepInput(ports)))
       return null
     },
   }
 }
 
 /** What waited until something might be sent to this contact goes out now. */
-function release({ reencryption, receipts, recoveryDriver }: EngineParts, id: ContactId): void {
-  reencryption.start(id)
-  receipts.schedule(id)
+function release({ queue, reencryption, receipts, recoveryDriver }: EngineParts, contact: ContactId): void {
+  for (const { id } of devicesOf(queue.state(), contact)) {
+    reencryption.start(id)
+    receipts.schedule(id)
+  }
   recoveryDriver.beginRestored()
 }
 
@@ -116,6 +118,29 @@ function counts(
 ): { unread: number; queued: number } {
   const unread = unshown.filter(({ contact, kind }) => contact === id && kind === "text").length
   return { unread, queued: queuedTexts(state, id) }
+}
+
+function mailboxesOf(state: EngineState, { id }: ContactRecord): Uint8Array[] {
+  return devicesOf(state, id).map(({ mailbox }) => mailbox)
+}
+
+/** The words of the newest handshake. */
+function comparisonWith(
+  self: PublicIdentity,
+  devices: readonly DeviceRecord[],
+): Pick<Results["verify"], "words" | "safetyNumber"> {
+  const newest = devices.at(-1)
+  if (newest === undefined) return { words: [], safetyNumber: [] }
+  return {
+    words: fourWords(newest.sas),
+    safetyNumber: safetyNumber(self, decodeIdentity(newest.key)),
+  }
+}
+
+/** One device that cannot be reached must not keep the others from it. Faults as the last that failed. */
+async function beginEach({ recoveryDriver }: EngineParts, devices: readonly DeviceRecord[]): Promise<void> {
+  const begun = await Promise.allSettled(devices.map(({ id }) => recoveryDriver.begin(id)))
+  for (const each of begun) if (each.status === "rejected") throw each.reason
 }
 
 async function edit(
@@ -136,8 +161,8 @@ function decideBlocking(
 ): Decision<Contact> {
   const contact = { ...findContact(state, reference), blocked }
   const commit: Change[] = [{ kind: "contact", contact }]
-  if (!blocked)
-    commit.push(textNumbersChange(contact.id, { ...readTextNumbers(state, contact.id), resync: true }))
+  for (const { id } of blocked ? [] : devicesOf(state, contact.id))
+    commit.push(textNumbersChange(id, { ...readTextNumbers(state, id), resync: true }))
   return { commit, effects: [], result: describeAlone(state, contact) }
 }
 
@@ -161,8 +186,8 @@ function compared(record: ContactRecord, verified: boolean): ContactRecord {
  */
 async function replace(parts: EngineParts, params: Params<"replace">): Promise<Contact> {
   const { queue, mailboxes } = parts
-  const { mailbox, contact } = await queue.run((state) => decideReplacing(parts, state, params))
-  mailboxes.close(mailbox)
+  const { closed, contact } = await queue.run((state) => decideReplacing(parts, state, params))
+  closed.forEach(mailboxes.close)
   return contact
 }
 
@@ -170,7 +195,7 @@ function decideReplacing(
   parts: EngineParts,
   state: EngineState,
   { contact, newContact }: Params<"replace">,
-): Decision<{ mailbox: Uint8Array; contact: Contact }> {
+): Decision<{ closed: Uint8Array[]; contact: Contact }> {
   const [old, fresh] = [findContact(state, contact), findContact(state, newContact)]
   if (old.id === fresh.id) throw new Fault("usage", `${old.name} cannot replace itself`)
   const input = stepInput(parts.ports)
@@ -186,13 +211,13 @@ function decideReplacing(
     { kind: "adopt-history", from: old.id, to: fresh.id },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
-    unsentChange(fresh.id, Uint8Array.of(1)),
+    ...devicesOf(state, fresh.id).map(({ id }) => unsentChange(id, Uint8Array.of(1))),
     message.change,
   ]
   return {
     commit,
     effects: [message.effect],
-    result: { mailbox: old.mailbox, contact: describeAlone(state, changed) },
+    result: { closed: mailboxesOf(state, old), contact: describeAlone(state, changed) },
   }
 }
 
@@ -203,13 +228,16 @@ function decideTimer(
   seconds: number,
 ): Decision<Contact> {
   const contact = findContact(state, reference)
-  refuseUnsendable(contact)
-  const { name } = contact
-  const update = updateFor(state, contact.id, stepInput(parts.ports))
-  if (update === undefined) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")
-  setTimer(update, seconds)
-  if (sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.contact)] }).kind === "refused") {
+  const { id, name } = contact
+  refuseUnsendable(contact, devicesOf(state, id))
+  const sealed: SealResult[] = []
+  const updates = updateEach(state, id, stepInput(parts.ports), (update) => {
+    if (update.contact === contact) setTimer(update, seconds)
+    sealed.push(sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.contact)] }))
+  })
+  const changed = updates.at(-1)?.contact
+  if (changed === undefined) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")
+  if (sealed.every(({ kind }) => kind === "refused"))
     throw new Fault("unavailable", `${name} has to answer first`, "try again later")
-  }
-  return toDecision(state, update, describeAlone(state, update.contact))
+  return toJointDecision(state, updates, describeAlone(state, changed))
 }

@@ -1,11 +1,12 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, MessageRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord, MessageRecord } from "../../store/records.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import type { Message } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContact } from "../contacts/contacts.ts"
+import { devicesOf } from "../contacts/devices.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { enqueueText } from "../messages/enqueue.ts"
@@ -60,7 +61,8 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
 /** Undefined while older texts wait to be retransmitted. */
 async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
-  await reencryption.done(findContact(queue.state(), params.contact).id)
+  const { id } = findContact(queue.state(), params.contact)
+  await Promise.all(devicesOf(queue.state(), id).map((device) => reencryption.done(device.id)))
   const mid = await queue.run((state) => {
     const decision = decideText(parts, state, params)
     ports.reach("send-decided")
@@ -77,9 +79,10 @@ function decideText(
 ): Decision<Uint8Array | undefined> {
   const contact = findContact(state, reference)
   refuseReplaced(state)
-  refuseUnsendable(contact)
-  checkRoom(state, contact)
-  if (hasUnsent(state, contact.id)) return noChange(undefined)
+  const devices = devicesOf(state, contact.id)
+  refuseUnsendable(contact, devices)
+  checkRoom(state, contact, devices)
+  if (devices.some(({ id }) => hasUnsent(state, id))) return noChange(undefined)
   const { commit, effects, result } = enqueueText(state, contact.id, text, stepInput(parts.ports))
   if (result.kind === "posted") return { commit, effects, result: result.mid }
   throw notNow(contact.name)
@@ -100,9 +103,12 @@ function checkText(text: string): void {
   )
 }
 
-function checkRoom(state: EngineState, contact: ContactRecord): void {
-  const size = state.outboxSize.get(contact.id)
-  if (size === undefined || (size.entries < OUTBOX_MAX && size.bytes < OUTBOX_BYTES_MAX)) return
+function checkRoom(state: EngineState, contact: ContactRecord, devices: readonly DeviceRecord[]): void {
+  const isFull = ({ id }: DeviceRecord): boolean => {
+    const { entries, bytes } = state.outboxSize.get(id) ?? { entries: 0, bytes: 0 }
+    return entries >= OUTBOX_MAX || bytes >= OUTBOX_BYTES_MAX
+  }
+  if (!devices.some(isFull)) return
   throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 

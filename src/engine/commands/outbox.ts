@@ -1,11 +1,12 @@
 import { equal, fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Results } from "../state/commands.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
+import { devicesOf, findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
 import type { Decision } from "../state/decision.ts"
 import { messageStateChange } from "../messages/message-state.ts"
 import { allUnsentTexts, unsentTexts } from "../messages/reencrypt.ts"
@@ -51,8 +52,9 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
 
 async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Array): Promise<OutboxEntry> {
   const { ports, queue } = parts
-  const contact = findContactById(queue.state(), entry.contact)
-  const message = await ports.store.findMessage(entry.contact, mid)
+  const device = findDeviceById(queue.state(), entry.device)
+  const contact = findContactById(queue.state(), device.contact)
+  const message = await ports.store.findMessage(contact.id, mid)
   const { published, attempts, dueAt, createdAt } = entry
   return {
     ...aboutContact(contact),
@@ -62,7 +64,7 @@ async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Arr
     attempts,
     nextAt: dueAt,
     storedAt: message?.storedAt ?? createdAt,
-    reason: whyWaiting(parts, contact, published),
+    reason: whyWaiting(parts, contact, [device], published),
   }
 }
 
@@ -80,15 +82,21 @@ function describeUnsent(
     attempts: 0,
     nextAt: null,
     storedAt,
-    reason: whyWaiting(parts, contact, false),
+    reason: whyWaiting(parts, contact, devicesOf(parts.queue.state(), id), false),
   }
 }
 
-function whyWaiting({ broker }: EngineParts, contact: ContactRecord, published: boolean): string {
+function whyWaiting(
+  { broker }: EngineParts,
+  contact: ContactRecord,
+  devices: readonly DeviceRecord[],
+  published: boolean,
+): string {
   const connection = broker.status()
-  const { name, blocked, movedAt, state } = contact
+  const { name, blocked } = contact
+  const state = summedState(devices)
   if (blocked) return `${name} is blocked`
-  if (movedAt > 0) return `${name} now sends to another device of yours`
+  if (movedSince(devices) > 0) return `${name} now sends to another device of yours`
   if (isUncompared(contact)) return `you have not compared the new key of ${name}`
   if (connection.kind !== "online") return connection.reason
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
@@ -98,8 +106,11 @@ function whyWaiting({ broker }: EngineParts, contact: ContactRecord, published: 
 }
 
 function findEntry(state: EngineState, contact: number, mid: Uint8Array): OutgoingRecord | undefined {
-  const seq = state.byTextId.get(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
-  return seq === undefined ? undefined : state.outgoing.get(seq)
+  for (const { id } of devicesOf(state, contact)) {
+    const seq = state.byTextId.get(entryKey(id, mid.slice(0, SHORT_MID_BYTES)))
+    if (seq !== undefined) return state.outgoing.get(seq)
+  }
+  return undefined
 }
 
 function cancelled(contact: number, mid: Uint8Array, now: number): Decision<null> {

@@ -2,19 +2,19 @@ import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
-import { mayPublish } from "../state/send-gate.ts"
+import { mayPublish, receiverOf } from "../state/send-gate.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { BrokerConnection } from "./broker-connection.ts"
 
-/** Our subscriptions: one mailbox for each contact that is not blocked, and one for each offer. */
+/** Our subscriptions: one mailbox for each device of a contact that is not blocked, and one for each offer. */
 export type Mailboxes = {
   /** Subscribes to all mailboxes that are not yet; resolves when this one has its SUBACK. */
   readonly open: (mailbox: Uint8Array) => Promise<void>
   readonly close: (mailbox: Uint8Array) => void
-  /** After a new connection: all mailboxes of contacts and offers. */
+  /** After a new connection: all mailboxes of devices and offers. */
   readonly openAll: () => void
   /** Those that the broker has refused on this connection: what is sent there does not arrive. */
   readonly refused: () => number
@@ -89,16 +89,17 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
       for (const mailbox of wanted(queue.state())) void openOrReport(mailbox)
     },
     maySend: (entry) => {
-      const contact = queue.state().contacts.get(entry.contact)
-      if (contact === undefined || !mayPublish(contact, entry.kind)) return false
-      return entry.kind !== "init" || ready.has(toHex(contact.mailbox))
+      const { devices } = queue.state()
+      const device = devices.get(entry.device)
+      if (device === undefined || !mayPublish(receiverOf(queue.state(), device), entry.kind)) return false
+      return entry.kind !== "init" || ready.has(toHex(device.mailbox))
     },
   }
 }
 
-/** Recovery bundles share their contact's mailbox. */
-function wanted(state: EngineState): Uint8Array[] {
-  const contacts = [...state.contacts.values()].filter(({ blocked }) => !blocked)
-  const offers = [...state.bundles.values()].filter(({ contact }) => contact === null)
-  return [...contacts, ...offers].map(({ mailbox }) => mailbox)
+/** Recovery bundles share their device's mailbox. */
+function wanted({ contacts, devices, bundles }: EngineState): Uint8Array[] {
+  const listened = [...devices.values()].filter(({ contact }) => contacts.get(contact)?.blocked === false)
+  const offers = [...bundles.values()].filter(({ device }) => device === null)
+  return [...listened, ...offers].map(({ mailbox }) => mailbox)
 }

@@ -46,12 +46,6 @@ export function findContactById(state: EngineState, id: ContactId): ContactRecor
   throw new Fault("not-found", "the contact was forgotten meanwhile", "mqttchat contacts")
 }
 
-export function findIdentity(state: EngineState, identity: Uint8Array): ContactRecord | undefined {
-  const wanted = toHex(identity)
-  for (const contact of state.contacts.values()) if (toHex(contact.identity) === wanted) return contact
-  return undefined
-}
-
 /** `wanted`, or with the first number behind it that makes it unlike the names of all other contacts [W-83] [W-84]. */
 export function freeName(state: EngineState, wanted: string, owner: ContactId | undefined): string {
   return new TakenNames(others(state, owner).map(({ name }) => name)).free(wanted)
@@ -90,8 +84,8 @@ export function offeredName(bytes: Uint8Array): string | undefined {
 }
 
 /** A contact's name until its WELCOME brings one. */
-export function placeholderName(identity: Uint8Array): string {
-  return `unnamed-${fingerprintDigits(identity).slice(0, PLACEHOLDER_DIGITS)}`
+export function placeholderName(key: Uint8Array): string {
+  return `unnamed-${fingerprintDigits(key).slice(0, PLACEHOLDER_DIGITS)}`
 }
 
 /** Two names that fold to the same are one: the store keeps this unique. */
@@ -99,9 +93,9 @@ function folded(name: string): string {
   return name.normalize("NFKC").toLowerCase()
 }
 
-/** What identifies a contact to a person. */
-export function fingerprintDigits(identity: Uint8Array): string {
-  return toHex(fingerprint(decodeIdentity(identity))).slice(0, FINGERPRINT_DIGITS)
+/** What identifies a device key to a person. */
+export function fingerprintDigits(key: Uint8Array): string {
+  return toHex(fingerprint(decodeIdentity(key))).slice(0, FINGERPRINT_DIGITS)
 }
 
 function nearNames(state: EngineState, wanted: string): string[] {

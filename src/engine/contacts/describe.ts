@@ -1,32 +1,45 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { fourWords } from "../../pairing/words.ts"
-import type { ContactRecord, ContactId, MessageRecord } from "../../store/records.ts"
+import type { ContactRecord, ContactId, DeviceRecord, MessageRecord } from "../../store/records.ts"
 import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
+import { contactOf, devicesOf, movedSince, summedState } from "./devices.ts"
 import { fingerprintDigits } from "./contacts.ts"
 import { isUncompared } from "../state/send-gate.ts"
 
 export function describeContact(
+  state: EngineState,
   contact: ContactRecord,
   counts: { readonly unread: number; readonly queued: number },
 ): Contact {
+  const devices = devicesOf(state, contact.id)
+  const movedAt = movedSince(devices)
   return {
     id: contact.id,
     name: contact.name,
-    fingerprint: fingerprintDigits(contact.identity),
-    state: contact.state,
+    fingerprint: devices[0] === undefined ? "" : fingerprintDigits(devices[0].key),
+    state: summedState(devices),
     verified: contact.verified,
     blocked: contact.blocked,
     keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
-    deviceReplacedAt: contact.movedAt === 0 ? null : contact.movedAt,
+    deviceReplacedAt: movedAt === 0 ? null : movedAt,
     readReceipts: contact.readReceipts,
     typingIndicators: contact.typing,
     receiptDelayMs: contact.receiptDelay,
     timerSeconds: contact.timer,
     addedAt: contact.addedAt,
+    devices: devices.map(describeDevice),
     ...counts,
+  }
+}
+
+function describeDevice({ key, state, movedAt }: DeviceRecord): Contact["devices"][number] {
+  return {
+    fingerprint: fingerprintDigits(key),
+    state,
+    replacedAt: movedAt === 0 ? null : movedAt,
   }
 }
 
@@ -34,7 +47,7 @@ export function describeContact(
 export function queuedTexts(state: EngineState, contact: ContactId): number {
   let queued = 0
   for (const entry of state.outgoing.values()) {
-    if (entry.contact === contact && entry.kind === "text" && !entry.published) queued++
+    if (contactOf(state, entry.device)?.id === contact && entry.kind === "text" && !entry.published) queued++
   }
   return queued
 }
@@ -70,15 +83,16 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
   }
 }
 
-/** A contact right after a handshake: none of its messages has been read yet. */
+/** A contact right after a handshake with this device: none of its messages has been read yet. */
 export function describePaired(
   state: EngineState,
   contact: ContactRecord,
+  device: DeviceRecord,
   outcome: Renaming & { readonly known: boolean },
 ): Paired {
-  return { contact: describeAlone(state, contact), words: fourWords(contact.sas), ...outcome }
+  return { contact: describeAlone(state, contact), words: fourWords(device.sas), ...outcome }
 }
 
 export function describeAlone(state: EngineState, contact: ContactRecord): Contact {
-  return describeContact(contact, { unread: 0, queued: queuedTexts(state, contact.id) })
+  return describeContact(state, contact, { unread: 0, queued: queuedTexts(state, contact.id) })
 }

@@ -1,18 +1,18 @@
-import type { ContactId, HeldRecord, HeldText } from "../../store/records.ts"
+import type { DeviceId, HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
-import type { ContactUpdate } from "../state/update.ts"
+import type { DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage } from "./system-messages.ts"
 
 const NOTHING: HeldTexts = new Map()
 
-/** Texts of theirs that wait for earlier ones, by number. */
-export function heldFrom(state: EngineState, contact: ContactId): HeldTexts {
-  return state.held.get(contact) ?? NOTHING
+/** Texts of the device that wait for earlier ones, by number. */
+export function heldFrom(state: EngineState, device: DeviceId): HeldTexts {
+  return state.held.get(device) ?? NOTHING
 }
 
 /** Shows the gap before the first held text as a system message, then the texts that follow it. */
-export function closeGap(update: ContactUpdate, held: Map<number, HeldRecord>): void {
+export function closeGap(update: DeviceUpdate, held: Map<number, HeldRecord>): void {
   const first = Math.min(...held.keys())
   if (!Number.isFinite(first)) return
   const missing = first - update.textNumbers.received
@@ -22,18 +22,18 @@ export function closeGap(update: ContactUpdate, held: Map<number, HeldRecord>): 
 }
 
 /** Shows all held texts, with their gaps: the session is over and nothing more of it will come. */
-export function closeAllGaps(update: ContactUpdate, state: EngineState): void {
-  const held = new Map(heldFrom(state, update.contact.id))
+export function closeAllGaps(update: DeviceUpdate, state: EngineState): void {
+  const held = new Map(heldFrom(state, update.device.id))
   while (held.size > 0) closeGap(update, held)
 }
 
 /** Shows the held texts that follow without a gap, and removes them from `held`. */
-export function releaseHeld(update: ContactUpdate, held: Map<number, HeldRecord>): void {
+export function releaseHeld(update: DeviceUpdate, held: Map<number, HeldRecord>): void {
   let { received } = update.textNumbers
   let cancelled = 0
   for (let next = held.get(received); next !== undefined; next = held.get(received)) {
     held.delete(received++)
-    update.changes.push({ kind: "held-done", contact: next.contact, number: next.number })
+    update.changes.push({ kind: "held-done", device: next.device, number: next.number })
     if (next.text === undefined) {
       cancelled++
       continue
@@ -46,11 +46,11 @@ export function releaseHeld(update: ContactUpdate, held: Map<number, HeldRecord>
   if (received !== update.textNumbers.received) update.textNumbers = { ...update.textNumbers, received }
 }
 
-function showCancelled(update: ContactUpdate, texts: number): void {
+function showCancelled(update: DeviceUpdate, texts: number): void {
   if (texts > 0) addSystemMessage(update, `${update.contact.name} cancelled ${messages(texts)}`)
 }
 
-export function showText(update: ContactUpdate, text: HeldText): void {
+export function showText(update: DeviceUpdate, text: HeldText): void {
   const { contact, input } = update
   update.changes.push({
     kind: "message",

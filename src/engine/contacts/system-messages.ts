@@ -1,6 +1,6 @@
 import type { ContactId } from "../../store/records.ts"
 import type { Change, Effect } from "../state/decision.ts"
-import type { ContactUpdate, StepInput } from "../state/update.ts"
+import type { DeviceUpdate, StepInput } from "../state/update.ts"
 
 /** As long as a message id, so that commands can name a system message as they name others. */
 const SYSTEM_MESSAGE_ID_BYTES = 16
@@ -34,7 +34,7 @@ export function makeSystemMessage(
   }
 }
 
-export function addSystemMessage(update: ContactUpdate, text: string): void {
+export function addSystemMessage(update: DeviceUpdate, text: string): void {
   const { change, effect } = makeSystemMessage(update.contact.id, text, update.input)
   update.changes.push(change)
   update.effects.push(effect)

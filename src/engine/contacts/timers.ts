@@ -1,6 +1,6 @@
 import type { ContactRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
-import type { ContactUpdate } from "../state/update.ts"
+import type { DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage } from "./system-messages.ts"
 
 const UNITS = [
@@ -14,7 +14,7 @@ type Timer = Pick<ContactRecord, "timer" | "timerSetAt">
 
 /** A setting of theirs; it counts if it is later than ours [W-32]. */
 export function applyTimer(
-  update: ContactUpdate,
+  update: DeviceUpdate,
   { seconds, setAt }: Extract<Frame, { kind: "timer" }>,
 ): void {
   const { contact } = update
@@ -24,7 +24,7 @@ export function applyTimer(
 }
 
 /** A setting of ours, dated later than any before it. */
-export function setTimer(update: ContactUpdate, seconds: number): void {
+export function setTimer(update: DeviceUpdate, seconds: number): void {
   const { contact, input } = update
   update.contact = {
     ...contact,

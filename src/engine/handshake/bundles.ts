@@ -25,7 +25,7 @@ export function bundleRecord({ open, mode, psk, requestTag }: Expected): OpenBun
     psk,
     open: encodeOpenBundle(open),
     mailbox: open.bundle.inbox.mailbox,
-    contact: null,
+    device: null,
     notAfter: open.bundle.notAfter,
   }
 }
@@ -41,7 +41,7 @@ export function offerId({ mailbox }: Pick<OpenBundleRecord, "mailbox">): string 
 
 /** Offers that can still be answered; `now` in seconds. */
 export function openOffers(state: EngineState, now: number): OpenBundleRecord[] {
-  return [...state.bundles.values()].filter(({ contact, notAfter }) => contact === null && notAfter >= now)
+  return [...state.bundles.values()].filter(({ device, notAfter }) => device === null && notAfter >= now)
 }
 
 /** Faults `refused` if there is no room for one more offer: none is ended before its time. */
@@ -58,7 +58,7 @@ export function offeredTo(
   tag: Uint8Array,
 ): OpenBundleRecord | undefined {
   const record = state.bundles.get(toHex(tag))
-  return record?.contact === null && toHex(record.mailbox) === toHex(mailbox) ? record : undefined
+  return record?.device === null && toHex(record.mailbox) === toHex(mailbox) ? record : undefined
 }
 
 /** The offer that a link request in this mailbox asks for. */

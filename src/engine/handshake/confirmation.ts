@@ -1,13 +1,13 @@
 import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { recoveryPsk } from "../../session/handshake.ts"
-import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { closing, readBundleSecrets } from "./bundles.ts"
-import { afterMessage } from "../contacts/conversation-state.ts"
+import { afterMessage } from "../contacts/device-state.ts"
 import type { Change } from "../state/decision.ts"
-import { seconds, type ContactUpdate } from "../state/update.ts"
+import { seconds, type DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
 
@@ -15,51 +15,51 @@ const NOTHING = new Uint8Array(0)
 /** A restored backup, or a laptop that was off for long, starts with a bundle of ours from before the last handshake. */
 const SUPERSEDED_LIFE_S = 30 * DAY_S
 const SUPERSEDED_MAX = 8
-/** More than a contact has machines; only the contact itself could cause more. */
+/** More than a device is set up again; only the device itself could cause more. */
 const INITS_MAX = 64
 
-/** Whether this INIT of the contact was accepted before: a repeated one must not start the session again. */
-export function wasAccepted(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
+/** Whether this INIT of the device was accepted before: a repeated one must not start the session again. */
+export function wasAccepted(state: EngineState, device: DeviceId, init: Uint8Array): boolean {
   const mid = messageId(init)
-  return acceptedInits(state, contact).some((accepted) => equal(accepted, mid))
+  return acceptedInits(state, device).some((accepted) => equal(accepted, mid))
 }
 
 /** Whether it started the present session: those of earlier INITs are over. */
-export function wasAcceptedLast(state: EngineState, contact: ContactId, init: Uint8Array): boolean {
-  const last = acceptedInits(state, contact).at(-1)
+export function wasAcceptedLast(state: EngineState, device: DeviceId, init: Uint8Array): boolean {
+  const last = acceptedInits(state, device).at(-1)
   return last !== undefined && equal(last, messageId(init))
 }
 
-export function rememberInit(state: EngineState, contact: ContactId, init: Uint8Array): Change {
-  const mids = [...acceptedInits(state, contact), messageId(init)].slice(-INITS_MAX)
-  return { kind: "device", contact, part: "acceptedInits", value: { mids } }
+export function rememberInit(state: EngineState, device: DeviceId, init: Uint8Array): Change {
+  const mids = [...acceptedInits(state, device), messageId(init)].slice(-INITS_MAX)
+  return { kind: "device-part", device, part: "acceptedInits", value: { mids } }
 }
 
-function acceptedInits(state: EngineState, contact: ContactId): readonly Uint8Array[] {
-  return state.devices.get(contact)?.acceptedInits?.mids ?? []
+function acceptedInits(state: EngineState, device: DeviceId): readonly Uint8Array[] {
+  return state.deviceParts.get(device)?.acceptedInits?.mids ?? []
 }
 
 /** Both started at once: the INIT of the smaller identity counts [D-32]. */
-export function oursWins(contact: ContactRecord, self: PublicIdentity): boolean {
-  return contact.state === "recovering" && toHex(encodeIdentity(self)) < toHex(contact.identity)
+export function oursWins(device: DeviceRecord, self: PublicIdentity): boolean {
+  return device.state === "recovering" && toHex(encodeIdentity(self)) < toHex(device.key)
 }
 
 /** Where we answered, their first message confirms them; where they answered, the first of their second chain does [S-14]. */
-export function confirm(state: EngineState, update: ContactUpdate, newChain: boolean): void {
-  const { contact } = update
-  const nextState = afterMessage(contact.state, newChain)
-  if (nextState === contact.state) return
-  const next = contact.nextRecoverySecret
-  const isTheirAnswer = next.length > 0 && contact.state !== "unconfirmed"
-  const recoverySecret = isTheirAnswer ? next : contact.recoverySecret
-  update.contact = { ...contact, state: nextState, recoverySecret, nextRecoverySecret: NOTHING }
+export function confirm(state: EngineState, update: DeviceUpdate, newChain: boolean): void {
+  const { contact, device } = update
+  const nextState = afterMessage(device.state, newChain)
+  if (nextState === device.state) return
+  const next = device.nextRecoverySecret
+  const isTheirAnswer = next.length > 0 && device.state !== "unconfirmed"
+  const recoverySecret = isTheirAnswer ? next : device.recoverySecret
+  update.device = { ...device, state: nextState, recoverySecret, nextRecoverySecret: NOTHING }
   for (const entry of state.outgoing.values()) {
-    if (entry.contact === contact.id && entry.kind === "init") {
+    if (entry.device === device.id && entry.kind === "init") {
       update.changes.push({ kind: "outgoing-done", seq: entry.seq })
     }
   }
-  update.changes.push(...retire(supersededBundles(state, update.contact), seconds(update.input)))
-  if (contact.state === "recovering")
+  update.changes.push(...retire(supersededBundles(state, update.device), seconds(update.input)))
+  if (device.state === "recovering")
     addSystemMessage(update, `the connection with ${contact.name} was renewed`)
 }
 
@@ -76,9 +76,9 @@ function retire(superseded: OpenBundleRecord[], now: number): Change[] {
 }
 
 /** Recovery bundles of earlier sessions. Until this one is confirmed, the peer may have to return to one of them. */
-function supersededBundles(state: EngineState, { id, recoverySecret }: ContactRecord): OpenBundleRecord[] {
+function supersededBundles(state: EngineState, { id, recoverySecret }: DeviceRecord): OpenBundleRecord[] {
   return [...state.bundles.values()].filter((record) => {
-    if (record.contact !== id) return false
+    if (record.device !== id) return false
     const { hash } = readBundleSecrets(record).open.bundle
     return toHex(record.psk) !== toHex(recoveryPsk(hash, recoverySecret as RecoverySecret))
   })

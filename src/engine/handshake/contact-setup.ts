@@ -1,56 +1,39 @@
 import type { Established } from "../../session/handshake.ts"
-import { NEW_CONTACT, type ContactRecord } from "../../store/records.ts"
+import { NEW_CONTACT, NEW_DEVICE, type ContactRecord, type DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName } from "../contacts/contacts.ts"
-import { afterHandshake, type Handshake } from "../contacts/conversation-state.ts"
-import { unsentChange, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
+import { unsentChange, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 
 /** The peer of a handshake. */
 export type ContactSetup = {
-  readonly previous: ContactRecord | undefined
+  readonly previous: DeviceRecord | undefined
   readonly established: Established
   readonly mailbox: Uint8Array
   readonly by: Handshake
 }
 
-/** A new contact, or a known one with everything of its old session gone. */
+/** A new contact with one device, or a known device with everything of its old session gone. */
 export function setUpContact(
   state: EngineState,
   setup: ContactSetup,
   wanted: string,
   input: StepInput,
-): ContactUpdate {
-  const { previous, established, mailbox, by } = setup
-  const id = previous?.id ?? state.nextContact
-  const contactState = afterHandshake(by)
-  // Until they have answered us, what they hold opens under the previous secret.
-  const isAnswered = previous === undefined || contactState === "unconfirmed"
-  const secret = established.recoverySecret
-  const contact: ContactRecord = {
-    ...(previous ?? NEW_CONTACT),
-    id,
-    verified: isStillVerified(previous, by),
-    identity: encodeIdentity(established.peer),
-    name: previous?.name ?? freeName(state, wanted, undefined),
-    state: contactState,
-    peerInbox: joinInbox(established.peerInbox),
-    mailbox,
-    sas: established.sas,
-    recoverySecret: isAnswered ? secret : previous.recoverySecret,
-    nextRecoverySecret: isAnswered ? NEW_CONTACT.nextRecoverySecret : secret,
-    addedAt: previous?.addedAt ?? input.now,
-    movedAt: 0,
-  }
-  const update: ContactUpdate = {
+): DeviceUpdate {
+  const { previous, established } = setup
+  const contact = contactFor(state, setup, wanted, input)
+  const device = deviceFor(state, setup, contact)
+  const update: DeviceUpdate = {
+    device,
     contact,
     session: established.session,
     receipts: [],
     receiptsBefore: [],
-    textNumbers: readTextNumbers(state, id),
+    textNumbers: readTextNumbers(state, device.id),
     textNumbersBefore: NO_TEXTS,
     seq: state.nextOutgoing,
     input,
@@ -63,18 +46,57 @@ export function setUpContact(
   return update
 }
 
+function contactFor(
+  state: EngineState,
+  { previous, by }: ContactSetup,
+  wanted: string,
+  input: StepInput,
+): ContactRecord {
+  const known = previous && state.contacts.get(previous.contact)
+  if (known !== undefined) return { ...known, verified: known.verified && isRecovery(by) }
+  return {
+    ...NEW_CONTACT,
+    id: state.nextContact,
+    name: freeName(state, wanted, undefined),
+    addedAt: input.now,
+  }
+}
+
+function deviceFor(
+  state: EngineState,
+  { previous, established, mailbox, by }: ContactSetup,
+  contact: ContactRecord,
+): DeviceRecord {
+  const deviceState = afterHandshake(by)
+  // Until they have answered us, what they hold opens under the previous secret.
+  const isAnswered = previous === undefined || deviceState === "unconfirmed"
+  const secret = established.recoverySecret
+  return {
+    ...(previous ?? NEW_DEVICE),
+    id: previous?.id ?? state.nextDevice,
+    contact: contact.id,
+    key: encodeIdentity(established.peer),
+    state: deviceState,
+    peerInbox: joinInbox(established.peerInbox),
+    mailbox,
+    sas: established.sas,
+    recoverySecret: isAnswered ? secret : previous.recoverySecret,
+    nextRecoverySecret: isAnswered ? NEW_DEVICE.nextRecoverySecret : secret,
+    movedAt: 0,
+  }
+}
+
 /** A new pairing has new words, which no one has compared yet. A recovery goes on from the session that was verified. */
-function isStillVerified(previous: ContactRecord | undefined, by: Handshake): boolean {
-  const isRecovery = by === "we start a recovery" || by === "they start a recovery"
-  return isRecovery && previous?.verified === true
+function isRecovery(by: Handshake): boolean {
+  return by === "we start a recovery" || by === "they start a recovery"
 }
 
 /** Frames of the old session cannot be opened any more; their texts wait to be sealed again. */
-function endSession(state: EngineState, update: ContactUpdate, oldMailbox: Uint8Array): void {
-  const { id, sas } = update.contact
+function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8Array): void {
+  const { id, sas } = update.device
   for (const entry of state.outgoing.values()) {
-    if (entry.contact === id) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
+    if (entry.device === id) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
   }
   update.changes.push(unsentChange(id, sas))
-  update.effects.push({ kind: "session-replaced", contact: id, oldMailbox })
+  update.effects.push({ kind: "session-replaced", device: id, oldMailbox })
 }

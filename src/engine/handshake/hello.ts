@@ -1,12 +1,12 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { encodeOpenBundle, makeBundle, readBundle, type OpenBundle } from "../../session/bundle.ts"
 import { initTag, MODE, recoveryPsk, type Established } from "../../session/handshake.ts"
-import type { ContactRecord } from "../../store/records.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
 import { NAME_MAX_BYTES, type Frame } from "../../wire/frame.ts"
 import { encodeIdentity, type IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
-import { seconds, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { seconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
 
 /** A recovery bundle is for when everything else is lost, so it is valid as long as a contact may last: ten years. */
 const RECOVERY_LIFE_S = 10 * 365 * DAY_S
@@ -21,7 +21,7 @@ export function recoveryBundle(identity: IdentityKeys, inbox: Inbox, input: Step
 }
 
 /** Its secrets, under the secret of this handshake [S-4]. */
-export function keepRecoveryBundle(update: ContactUpdate, open: OpenBundle, established: Established): void {
+export function keepRecoveryBundle(update: DeviceUpdate, open: OpenBundle, established: Established): void {
   const { bundle } = open
   const psk = recoveryPsk(bundle.hash, established.recoverySecret)
   update.changes.push({
@@ -33,7 +33,7 @@ export function keepRecoveryBundle(update: ContactUpdate, open: OpenBundle, esta
       psk,
       open: encodeOpenBundle(open),
       mailbox: bundle.inbox.mailbox,
-      contact: update.contact.id,
+      device: update.device.id,
       notAfter: bundle.notAfter,
     },
   })
@@ -55,11 +55,11 @@ export function shortName(name: string): Uint8Array {
   return bytes
 }
 
-/** Kept only if it is a recovery bundle, signed by this contact. */
-export function withRecoveryBundle(contact: ContactRecord, bytes: Uint8Array, now: number): ContactRecord {
+/** Kept only if it is a recovery bundle, signed by this device. */
+export function withRecoveryBundle(device: DeviceRecord, bytes: Uint8Array, now: number): DeviceRecord {
   const bundle = readBundle(bytes, now)
-  if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(contact.identity)) {
-    return contact
+  if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(device.key)) {
+    return device
   }
-  return { ...contact, recoveryBundle: bundle.bytes }
+  return { ...device, recoveryBundle: bundle.bytes }
 }

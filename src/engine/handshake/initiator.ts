@@ -1,11 +1,12 @@
 import { Fault } from "../../errors.ts"
 import { initiate, MODE } from "../../session/handshake.ts"
-import type { ContactId, ContactRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { inboxTopic } from "../../wire/topics.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
+import { offeredName, placeholderName } from "../contacts/contacts.ts"
+import { contactOf, findDevice } from "../contacts/devices.ts"
 import { type Decision, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { toDecision, type StepInput } from "../state/update.ts"
@@ -18,8 +19,8 @@ import { shellCommand } from "../../shell-command.ts"
 const NO_NAME = new Uint8Array(0)
 
 export type Started = {
-  readonly contact: ContactId
-  readonly previous: ContactRecord | undefined
+  readonly device: DeviceId
+  readonly previous: DeviceRecord | undefined
   /** Of the name in their offer. */
   readonly renaming: Renaming
   /** Number of the INIT in the outbox. */
@@ -34,15 +35,9 @@ export function startHandshake(
   input: StepInput,
 ): Decision<Started> {
   const { bundle, mode, psk, inbox } = answered
-  const identity = encodeIdentity(bundle.owner)
-  const previous = findIdentity(state, identity)
-  if (previous?.blocked === true) {
-    throw new Fault(
-      "refused",
-      `${previous.name} is blocked`,
-      shellCommand`mqttchat contacts unblock ${previous.name}`,
-    )
-  }
+  const key = encodeIdentity(bundle.owner)
+  const previous = findDevice(state, key)
+  refuseBlocked(previous && contactOf(state, previous.id))
   const recovery = recoveryBundle(self.identity, inbox, input)
   const frames = [hello(self, recovery)]
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
@@ -52,12 +47,11 @@ export function startHandshake(
   const peerInbox = isRecovery ? splitInbox(previous.peerInbox) : bundle.inbox
   const established = { ...started.established, peerInbox }
   const by = isRecovery ? "we start a recovery" : "we answer their offer"
-  const wanted = offeredName(answered.name ?? NO_NAME) ?? placeholderName(identity)
+  const wanted = offeredName(answered.name ?? NO_NAME) ?? placeholderName(key)
   const update = setUpContact(state, { previous, established, mailbox: inbox.mailbox, by }, wanted, input)
   keepRecoveryBundle(update, recovery, established)
-  const { contact, seq: initSeq } = update
+  const { device, seq: initSeq } = update
   enqueue(update, {
-    contact: contact.id,
     kind: "init",
     topic: inboxTopic(peerInbox),
     wire: started.init,
@@ -65,7 +59,13 @@ export function startHandshake(
     carries: undefined,
   })
   const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
-  return toDecision(state, update, { contact: contact.id, previous, renaming, initSeq })
+  return toDecision(state, update, { device: device.id, previous, renaming, initSeq })
+}
+
+function refuseBlocked(contact: ContactRecord | undefined): void {
+  if (contact?.blocked !== true) return
+  const { name } = contact
+  throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
 }
 
 function unanswerable(why: string): Fault {

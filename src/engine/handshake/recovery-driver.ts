@@ -1,8 +1,8 @@
 import { Fault } from "../../errors.ts"
-import type { ContactId, ContactRecord } from "../../store/records.ts"
+import type { DeviceId, DeviceRecord } from "../../store/records.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { findContactById } from "../contacts/contacts.ts"
+import { contactOf, findDeviceById } from "../contacts/devices.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import type { Started } from "./initiator.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -10,7 +10,7 @@ import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
 import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
-import { sendableTo } from "../state/send-gate.ts"
+import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { stepInput } from "../state/update.ts"
 import { shellCommand } from "../../shell-command.ts"
 
@@ -19,11 +19,11 @@ const UNMATCHED_MAX = 3
 
 /** Recovers sessions whose state was lost or rolled back, on either side. */
 export type RecoveryDriver = {
-  /** Notes whether a contact's frame matched the session. Resolves when that is on disk, with its consequences. */
-  readonly onMatch: (contact: ContactId, matches: boolean) => Promise<void>
+  /** Notes whether a device's frame matched the session. Resolves when that is on disk, with its consequences. */
+  readonly onMatch: (device: DeviceId, matches: boolean) => Promise<void>
   /** At the user's request, without a limit. Faults `not-found`, `config`. */
-  readonly begin: (contact: ContactId) => Promise<void>
-  /** Contacts of a backup have no session: each gets one, except those to which nothing may be sent, or that have no recovery bundle. */
+  readonly begin: (device: DeviceId) => Promise<void>
+  /** Devices of a backup have no session: each gets one, except those to which nothing may be sent, or that have no recovery bundle. */
   readonly beginRestored: () => void
 }
 
@@ -35,30 +35,30 @@ export type RecoverySource = {
 }
 
 export function openRecoveryDriver({ ports, queue, mailboxes, events }: RecoverySource): RecoveryDriver {
-  /** Contacts without a recovery bundle; the user is told once. */
-  const unrecoverable = new Set<ContactId>()
+  /** Devices without a recovery bundle; the user is told once. */
+  const unrecoverable = new Set<DeviceId>()
 
-  function start(state: EngineState, id: ContactId): Decision<Started> {
-    const contact = findContactById(state, id)
-    const inbox = mailboxes.inboxAt(contact.mailbox)
+  function start(state: EngineState, id: DeviceId): Decision<Started> {
+    const device = findDeviceById(state, id)
+    const inbox = mailboxes.inboxAt(device.mailbox)
     const self = { identity: ports.identity, name: ports.name() }
-    return startRecovery(state, self, { contact, inbox }, stepInput(ports))
+    return startRecovery(state, self, { device, inbox }, stepInput(ports))
   }
 
-  function report(id: ContactId, { message }: Fault): void {
-    const contact = queue.state().contacts.get(id)
+  function report(id: DeviceId, { message }: Fault): void {
+    const contact = contactOf(queue.state(), id)
     if (contact === undefined) return
     const { name } = contact
     const text = `what ${name} sends cannot be read: ${message}; ${shellCommand`mqttchat reset ${name}`}, or pair again: mqttchat pair`
     events.emit(notice(text, contact))
   }
 
-  async function begin(id: ContactId): Promise<void> {
+  async function begin(id: DeviceId): Promise<void> {
     await queue.run((state) => start(state, id))
     ports.reach("recovery-committed")
   }
 
-  async function beginAutomatically(id: ContactId): Promise<void> {
+  async function beginAutomatically(id: DeviceId): Promise<void> {
     const now = ports.now()
     try {
       const isAllowed = await queue.run((state) => {
@@ -74,7 +74,7 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
     }
   }
 
-  async function beginFirst(id: ContactId): Promise<void> {
+  async function beginFirst(id: DeviceId): Promise<void> {
     try {
       await begin(id)
     } catch (fault) {
@@ -85,11 +85,11 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   }
 
   /** Persisted, because short-lived processes see one frame each. */
-  async function countMatch(id: ContactId, matches: boolean): Promise<void> {
+  async function countMatch(id: DeviceId, matches: boolean): Promise<void> {
     try {
       const unmatched = await queue.run((state) => countUnmatched(state, id, matches))
-      const contact = queue.state().contacts.get(id)
-      if (unmatched === UNMATCHED_MAX && mayBegin(contact)) await beginAutomatically(id)
+      const device = queue.state().devices.get(id)
+      if (unmatched === UNMATCHED_MAX && mayBegin(queue.state(), device)) await beginAutomatically(id)
     } catch (fault) {
       // The disk is full; the next frame tries again.
       if (!(fault instanceof Fault)) throw fault
@@ -97,37 +97,36 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   }
 
   return {
-    onMatch: async (contact, matches) => {
-      if (!matches || unmatchedFrom(queue.state(), contact) > 0) await countMatch(contact, matches)
+    onMatch: async (device, matches) => {
+      if (!matches || unmatchedFrom(queue.state(), device) > 0) await countMatch(device, matches)
     },
     begin,
     beginRestored: () => restored(queue.state()).forEach((id) => void beginFirst(id)),
   }
 }
 
-function restored({ contacts, sessions }: EngineState): ContactId[] {
-  const all = [...contacts.values()]
-  return all
-    .filter((contact) => contact.state === "recovering" && sendableTo(contact) === "everything")
-    .filter(({ id }) => !sessions.has(id))
+function restored(state: EngineState): DeviceId[] {
+  return [...state.devices.values()]
+    .filter((device) => device.state === "recovering" && !state.sessions.has(device.id))
+    .filter((device) => sendableTo(receiverOf(state, device)) === "everything")
     .map(({ id }) => id)
 }
 
 /** The count restarts at 0 after it has reached the maximum. */
-function countUnmatched(state: EngineState, contact: ContactId, matches: boolean): Decision<number> {
-  const unmatched = matches ? 0 : unmatchedFrom(state, contact) + 1
-  if (!state.contacts.has(contact)) return noChange(0)
-  const change = recoveryChange(state, contact, { unmatched: unmatched % UNMATCHED_MAX })
+function countUnmatched(state: EngineState, device: DeviceId, matches: boolean): Decision<number> {
+  const unmatched = matches ? 0 : unmatchedFrom(state, device) + 1
+  if (!state.devices.has(device)) return noChange(0)
+  const change = recoveryChange(state, device, { unmatched: unmatched % UNMATCHED_MAX })
   return { commit: [change], effects: [], result: unmatched }
 }
 
 /**
- * A contact whose INIT is on its way waits for the answer instead. Frames under a key that was not compared cause no INIT: a
+ * A device whose INIT is on its way waits for the answer instead. Frames under a key that was not compared cause no INIT: a
  * person may begin one [D-42].
  */
-function mayBegin(contact: ContactRecord | undefined): boolean {
-  if (contact === undefined || sendableTo(contact) !== "everything") return false
-  return contact.state === "established" || contact.state === "unconfirmed"
+function mayBegin(state: EngineState, device: DeviceRecord | undefined): boolean {
+  if (device === undefined || sendableTo(receiverOf(state, device)) !== "everything") return false
+  return device.state === "established" || device.state === "unconfirmed"
 }
 
 function tooOften(): Fault {

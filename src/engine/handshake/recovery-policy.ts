@@ -2,9 +2,10 @@ import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { readBundle } from "../../session/bundle.ts"
 import { MODE, recoveryPsk } from "../../session/handshake.ts"
-import type { ContactId, ContactRecord, OpenBundleRecord, Recovery } from "../../store/records.ts"
+import type { DeviceId, DeviceRecord, OpenBundleRecord, Recovery } from "../../store/records.ts"
 import { DAY_MS, HOUR_MS } from "../../time-units.ts"
 import type { Inbox } from "../../wire/topics.ts"
+import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { seconds, type StepInput } from "../state/update.ts"
@@ -18,75 +19,75 @@ const PER_DAY = 3
 const RETRIED_MS = 3_000
 
 /**
- * A new handshake with a contact whose session is lost. It needs no user: the last handshake brought the bundle,
+ * A new handshake with a device whose session is lost. It needs no user: the last handshake brought the bundle,
  * whose secret authenticates it in addition to both identities [S-4]. Faults `not-found` without a bundle.
  */
 export function startRecovery(
   state: EngineState,
   self: Self,
-  to: { readonly contact: ContactRecord; readonly inbox: Inbox },
+  to: { readonly device: DeviceRecord; readonly inbox: Inbox },
   input: StepInput,
 ): Decision<Started> {
-  const { contact, inbox } = to
-  const bundle = readBundle(contact.recoveryBundle, seconds(input))
+  const { device, inbox } = to
+  const bundle = readBundle(device.recoveryBundle, seconds(input))
   if (bundle === undefined) {
-    const message = `the connection with ${contact.name} cannot be renewed: there is no recovery bundle`
+    const message = `the connection with ${contactOf(state, device.id)?.name ?? ""} cannot be renewed: there is no recovery bundle`
     throw new Fault("not-found", message, "mqttchat pair")
   }
-  const psk = recoveryPsk(bundle.hash, contact.recoverySecret as RecoverySecret)
+  const psk = recoveryPsk(bundle.hash, device.recoverySecret as RecoverySecret)
   return startHandshake(state, self, { bundle, mode: MODE.recovery, psk, inbox }, input)
 }
 
-/** The recovery bundle of ours that an INIT in this mailbox answers, if its contact may answer it. */
+/** The recovery bundle of ours that an INIT in this mailbox answers, if its device may answer it. */
 export function recoveryOf(
   state: EngineState,
   mailbox: Uint8Array,
   tag: Uint8Array,
 ): OpenBundleRecord | undefined {
   const record = state.bundles.get(toHex(tag))
-  const contact = record?.contact == null ? undefined : state.contacts.get(record.contact)
-  return contact !== undefined && toHex(contact.mailbox) === toHex(mailbox) ? record : undefined
+  const device = record?.device == null ? undefined : state.devices.get(record.device)
+  return device !== undefined && toHex(device.mailbox) === toHex(mailbox) ? record : undefined
 }
 
 /** A peer that still repeats a losing INIT could not answer ours: its disk was restored to a state before the bundle. */
-export function isRetried(state: EngineState, contact: ContactId, init: Uint8Array, now: number): boolean {
-  const { lostInit } = recoveryStateOf(state, contact)
+export function isRetried(state: EngineState, device: DeviceId, init: Uint8Array, now: number): boolean {
+  const { lostInit } = recoveryStateOf(state, device)
   if (lostInit === undefined || !equal(messageId(init), lostInit.mid)) return false
   return Math.abs(now - lostInit.at) >= RETRIED_MS
 }
 
 /** Retransmits our INIT, so that it arrives before theirs is repeated. */
-export function loseInit(state: EngineState, contact: ContactId, init: Uint8Array, now: number): Change[] {
+export function loseInit(state: EngineState, device: DeviceId, init: Uint8Array, now: number): Change[] {
   const ours = [...state.outgoing.values()].filter(
-    (entry) => entry.contact === contact && entry.kind === "init",
+    (entry) => entry.device === device && entry.kind === "init",
   )
   return [
-    recoveryChange(state, contact, { lostInit: { mid: messageId(init), at: now } }),
+    recoveryChange(state, device, { lostInit: { mid: messageId(init), at: now } }),
     ...ours.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } })),
   ]
 }
 
 /** Whether a recovery may start automatically: at most one an hour and three a day [D-30]. A time in the future is ignored. */
-export function mayRecover(state: EngineState, contact: ContactId, now: number): boolean {
-  const { startedAt } = recoveryStateOf(state, contact)
+export function mayRecover(state: EngineState, device: DeviceId, now: number): boolean {
+  const { startedAt } = recoveryStateOf(state, device)
   const recent = startedAt.filter((time) => time <= now && now - time < DAY_MS)
   return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)
 }
 
-export function noteRecovery(state: EngineState, contact: ContactId, now: number): Change {
-  const { startedAt } = recoveryStateOf(state, contact)
-  return recoveryChange(state, contact, { startedAt: [...startedAt, now].slice(-PER_DAY) })
+export function noteRecovery(state: EngineState, device: DeviceId, now: number): Change {
+  const { startedAt } = recoveryStateOf(state, device)
+  return recoveryChange(state, device, { startedAt: [...startedAt, now].slice(-PER_DAY) })
 }
 
-export function unmatchedFrom(state: EngineState, contact: ContactId): number {
-  return recoveryStateOf(state, contact).unmatched
+export function unmatchedFrom(state: EngineState, device: DeviceId): number {
+  return recoveryStateOf(state, device).unmatched
 }
 
-export function recoveryChange(state: EngineState, contact: ContactId, changed: Partial<Recovery>): Change {
-  const value = { ...recoveryStateOf(state, contact), ...changed }
-  return { kind: "device", contact, part: "recovery", value }
+export function recoveryChange(state: EngineState, device: DeviceId, changed: Partial<Recovery>): Change {
+  const value = { ...recoveryStateOf(state, device), ...changed }
+  return { kind: "device-part", device, part: "recovery", value }
 }
 
-function recoveryStateOf(state: EngineState, contact: ContactId): Recovery {
-  return state.devices.get(contact)?.recovery ?? { unmatched: 0, startedAt: [], lostInit: undefined }
+function recoveryStateOf(state: EngineState, device: DeviceId): Recovery {
+  return state.deviceParts.get(device)?.recovery ?? { unmatched: 0, startedAt: [], lostInit: undefined }
 }

@@ -1,13 +1,14 @@
 import { respond, type Established } from "../../session/handshake.ts"
-import type { ContactId, ContactRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { offerId, readBundleSecrets } from "./bundles.ts"
-import type { Handshake } from "../contacts/conversation-state.ts"
-import { findIdentity, offeredName, placeholderName } from "../contacts/contacts.ts"
+import type { Handshake } from "../contacts/device-state.ts"
+import { offeredName, placeholderName } from "../contacts/contacts.ts"
+import { contactOf, findDevice } from "../contacts/devices.ts"
 import { type Decision, type Effect, NOT_RENAMED, type Renaming } from "../state/decision.ts"
-import { seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
@@ -18,9 +19,9 @@ import { sealAndEnqueue } from "../state/outgoing.ts"
 import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
 import { withRecoveryBundle } from "./hello.ts"
 
-export type AcceptedHandshake = { readonly kind: "accepted"; readonly contact: ContactId }
+export type AcceptedHandshake = { readonly kind: "accepted"; readonly device: DeviceId }
 
-/** Accepts an INIT for an open bundle of ours: adds contact, session and WELCOME, and deletes the bundle's secrets. */
+/** Accepts an INIT for an open bundle of ours: adds contact, device, session and WELCOME, and deletes the bundle's secrets. */
 export function acceptHandshake(
   state: EngineState,
   self: Self,
@@ -34,15 +35,15 @@ export function acceptHandshake(
   const { established } = answer
   const helloFrame = answer.frames.find((frame) => frame.kind === "hello")
   if (helloFrame === undefined) return dropFrame("malformed")
-  const identity = encodeIdentity(established.peer)
-  const previous = findIdentity(state, identity)
-  const why = refusalOf(record, previous)
+  const key = encodeIdentity(established.peer)
+  const previous = findDevice(state, key)
+  const why = refusalOf(state, record, previous)
   if (why !== undefined) return dropFrame(why)
   if (previous !== undefined && losesToOurs(record, previous, established, self)) {
     if (!isRetried(state, previous.id, init, input.now)) return keepOurs(state, previous.id, init, input)
   }
 
-  const wanted = offeredName(helloFrame.name) ?? placeholderName(identity)
+  const wanted = offeredName(helloFrame.name) ?? placeholderName(key)
   const mailbox = mailboxFor(record, previous)
   const update = setUpContact(
     state,
@@ -50,44 +51,44 @@ export function acceptHandshake(
     wanted,
     input,
   )
-  update.contact = withRecoveryBundle(update.contact, helloFrame.recoveryBundle, seconds(input))
+  update.device = withRecoveryBundle(update.device, helloFrame.recoveryBundle, seconds(input))
   const recovery = recoveryBundle(self.identity, { device: open.bundle.inbox.device, mailbox }, input)
   keepRecoveryBundle(update, recovery, established)
-  if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.contact, input))
+  if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.device, input))
   recordInit(state, update, record, init)
   const welcome = { kind: "handshake", frames: [hello(self, recovery)] } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
-  if (record.contact === null) {
+  if (record.device === null) {
     const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
-    update.effects.push(accepted(update.contact, record, previous !== undefined, renaming))
+    update.effects.push(accepted(update.device, record, previous !== undefined, renaming))
   }
-  return toDecision(state, update, { kind: "accepted", contact: update.contact.id })
+  return toDecision(state, update, { kind: "accepted", device: update.device.id })
 }
 
 function accepted(
-  { id }: ContactRecord,
+  { id }: DeviceRecord,
   record: OpenBundleRecord,
   known: boolean,
   renaming: Renaming,
 ): Effect {
-  return { kind: "accepted", contact: id, tag: record.tag, offer: offerId(record), known, renaming }
+  return { kind: "accepted", device: id, tag: record.tag, offer: offerId(record), known, renaming }
 }
 
 /** Both started at once and ours counts: our own INIT is the answer, unless it went to a machine they no longer use. */
 function losesToOurs(
   record: OpenBundleRecord,
-  previous: ContactRecord,
+  previous: DeviceRecord,
   { peerInbox }: Established,
   self: Self,
 ): boolean {
   return (
-    record.contact !== null && oursWins(previous, self.identity.public) && isSameDevice(previous, peerInbox)
+    record.device !== null && oursWins(previous, self.identity.public) && isSameDevice(previous, peerInbox)
   )
 }
 
 function keepOurs(
   state: EngineState,
-  id: ContactId,
+  id: DeviceId,
   init: Uint8Array,
   { now }: StepInput,
 ): Decision<ReceiveResult> {
@@ -95,32 +96,32 @@ function keepOurs(
 }
 
 function refusalOf(
-  { contact }: OpenBundleRecord,
-  previous: ContactRecord | undefined,
+  state: EngineState,
+  { device }: OpenBundleRecord,
+  previous: DeviceRecord | undefined,
 ): "blocked" | "forged" | undefined {
-  if (previous?.blocked === true) return "blocked"
-  // A recovery never changes a contact's identity [D-31].
-  return contact !== null && previous?.id !== contact ? "forged" : undefined
+  if (previous !== undefined && contactOf(state, previous.id)?.blocked === true) return "blocked"
+  // A recovery never changes a device's key [D-31].
+  return device !== null && previous?.id !== device ? "forged" : undefined
 }
 
-function handshakeOf({ contact }: OpenBundleRecord): Handshake {
-  return contact === null ? "they answer our offer" : "they start a recovery"
+function handshakeOf({ device }: OpenBundleRecord): Handshake {
+  return device === null ? "they answer our offer" : "they start a recovery"
 }
 
-/** A recovery bundle may name an older mailbox than its contact has now. */
-function mailboxFor(record: OpenBundleRecord, previous: ContactRecord | undefined): Uint8Array {
-  return record.contact === null || previous === undefined ? record.mailbox : previous.mailbox
+/** A recovery bundle may name an older mailbox than its device has now. */
+function mailboxFor(record: OpenBundleRecord, previous: DeviceRecord | undefined): Uint8Array {
+  return record.device === null || previous === undefined ? record.mailbox : previous.mailbox
 }
 
 /** An offer is used up; a recovery bundle stays valid until the new session is confirmed. */
 function recordInit(
   state: EngineState,
-  update: ContactUpdate,
-  { contact, tag }: OpenBundleRecord,
+  update: DeviceUpdate,
+  { device, tag }: OpenBundleRecord,
   init: Uint8Array,
 ): void {
-  const { id, name } = update.contact
-  if (contact === null) update.changes.push({ kind: "close-bundle", tag })
-  else addSystemMessage(update, `the connection with ${name} was renewed`)
-  update.changes.push(rememberInit(state, id, init))
+  if (device === null) update.changes.push({ kind: "close-bundle", tag })
+  else addSystemMessage(update, `the connection with ${update.contact.name} was renewed`)
+  update.changes.push(rememberInit(state, update.device.id, init))
 }

@@ -1,11 +1,11 @@
 import { open, seal } from "../../session/ratchet.ts"
 import { decodeSession, encodeSession } from "../../session/snapshot.ts"
-import type { ContactId, ContactRecord, SupersededSession } from "../../store/records.ts"
+import type { DeviceId, DeviceRecord, SupersededSession } from "../../store/records.ts"
 import { DAY_MS } from "../../time-units.ts"
 import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
-import { sendableTo } from "../state/send-gate.ts"
+import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import type { StepInput } from "../state/update.ts"
 import { splitInbox } from "../../wire/topics.ts"
 
@@ -13,13 +13,13 @@ import { splitInbox } from "../../wire/topics.ts"
 const REMEMBERED_MS = 30 * DAY_MS
 
 /**
- * The superseded session of a contact whose new handshake comes from another device; none if it is the same. No text
+ * The superseded session of a device whose new handshake comes from another machine; none if it is the same. No text
  * of the old session is shown, but a device that still uses it is told so [D-35].
  */
 export function keepSuperseded(
   state: EngineState,
-  previous: ContactRecord,
-  after: ContactRecord,
+  previous: DeviceRecord,
+  after: DeviceRecord,
   input: StepInput,
 ): Change[] {
   const session = state.sessions.get(previous.id)
@@ -28,7 +28,7 @@ export function keepSuperseded(
   return [supersededChange(previous.id, value)]
 }
 
-export function isSameDevice({ peerInbox }: ContactRecord, { device }: Inbox): boolean {
+export function isSameDevice({ peerInbox }: DeviceRecord, { device }: Inbox): boolean {
   return Buffer.compare(splitInbox(peerInbox).device, device) === 0
 }
 
@@ -38,19 +38,19 @@ export function isSameDevice({ peerInbox }: ContactRecord, { device }: Inbox): b
  */
 export function answerSuperseded(
   state: EngineState,
-  from: ContactId,
+  from: DeviceId,
   wire: Uint8Array,
   input: StepInput,
 ): Decision<boolean> {
-  const contact = state.contacts.get(from)
-  const superseded = state.devices.get(from)?.supersededSession
-  if (contact === undefined || superseded === undefined) return noChange(false)
+  const device = state.devices.get(from)
+  const superseded = state.deviceParts.get(from)?.supersededSession
+  if (device === undefined || superseded === undefined) return noChange(false)
   if (input.now - superseded.since > REMEMBERED_MS) return noChange(false)
   const before = decodeSession(superseded.snapshot)
   if (before === undefined) return noChange(false)
   const opened = open(before, wire, Math.floor(input.now / 1000))
   if (opened.kind === "refused") return noChange(false)
-  if (sendableTo(contact) !== "everything") return noChange(true)
+  if (sendableTo(receiverOf(state, device)) !== "everything") return noChange(true)
   const sealed = seal(opened.next, [{ kind: "moved", at: superseded.since }], input.random)
   const session = sealed.kind === "sealed" ? sealed.next : opened.next
   const commit = [supersededChange(from, { ...superseded, snapshot: encodeSession(session) })]
@@ -59,7 +59,7 @@ export function answerSuperseded(
       kind: "outgoing",
       outgoing: {
         seq: state.nextOutgoing,
-        contact: from,
+        device: from,
         mid: sealed.mid.slice(0, 8),
         kind: "passing",
         carries: undefined,
@@ -72,9 +72,9 @@ export function answerSuperseded(
       },
     })
   }
-  return { commit, effects: [{ kind: "received", contact: from, receiptsWait: false }], result: true }
+  return { commit, effects: [{ kind: "received", device: from, receiptsWait: false }], result: true }
 }
 
-function supersededChange(contact: ContactId, value: SupersededSession): Change {
-  return { kind: "device", contact, part: "supersededSession", value }
+function supersededChange(device: DeviceId, value: SupersededSession): Change {
+  return { kind: "device-part", device, part: "supersededSession", value }
 }

@@ -1,7 +1,7 @@
 import { equal } from "../../crypto/bytes.ts"
 import { onPqFrame } from "../../session/pq.ts"
 import { open } from "../../session/ratchet.ts"
-import type { ContactId } from "../../store/records.ts"
+import type { DeviceId } from "../../store/records.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
 import { notice, type Event } from "../state/events.ts"
@@ -10,7 +10,7 @@ import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
 import { noChange, NOT_RENAMED, type Decision } from "../state/decision.ts"
 import { sendableTo } from "../state/send-gate.ts"
-import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
@@ -26,10 +26,10 @@ import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../
 
 const { arrived } = FRAME_TRANSITIONS
 
-/** Applies a frame from a contact's mailbox. A refusal changes only the count of dropped frames. */
+/** Applies a frame from a device's mailbox. A refusal changes only the count of dropped frames. */
 export function openFrame(
   state: EngineState,
-  from: ContactId,
+  from: DeviceId,
   wire: Uint8Array,
   input: StepInput,
 ): Decision<ReceiveResult> {
@@ -53,21 +53,21 @@ export function openFrame(
     update.changes.push(rememberFrame(state, from, isOwed ? "owed" : "passing", opened.mid))
   }
   startPostQuantumStep(update)
-  update.effects.push({ kind: "received", contact: from, receiptsWait: update.receipts.length > 0 })
+  update.effects.push({ kind: "received", device: from, receiptsWait: update.receipts.length > 0 })
   return toDecision(state, update, { kind: arrived["it opens"] })
 }
 
 /** Frames of the session that we may not answer now: the message stays unopened, and opens when it comes again [D-42]. */
 const WANT_AN_ANSWER: ReadonlySet<Frame["kind"]> = new Set(["pq-ek", "topic"])
 
-function isUnanswerable({ contact }: ContactUpdate, frames: readonly Frame[]): boolean {
-  return sendableTo(contact) !== "everything" && frames.some(({ kind }) => WANT_AN_ANSWER.has(kind))
+function isUnanswerable(update: DeviceUpdate, frames: readonly Frame[]): boolean {
+  return sendableTo(update) !== "everything" && frames.some(({ kind }) => WANT_AN_ANSWER.has(kind))
 }
 
 /** While receipts are withheld only some wait here: the peer repeats its frames, and each repeat asks for one again. */
-function oweReceipt(update: ContactUpdate, mid: Uint8Array): void {
-  const { contact, receipts } = update
-  if (sendableTo(contact) !== "everything" && receipts.length >= LIST_MAX) return
+function oweReceipt(update: DeviceUpdate, mid: Uint8Array): void {
+  const { receipts } = update
+  if (sendableTo(update) !== "everything" && receipts.length >= LIST_MAX) return
   const mid8 = mid.slice(0, SHORT_MID_BYTES)
   if (!receipts.some((waiting) => equal(waiting, mid8))) update.receipts = [...receipts, mid8]
 }
@@ -76,9 +76,9 @@ function oweReceipt(update: ContactUpdate, mid: Uint8Array): void {
 const ONLY_FROM_A_KNOWN_KEY: ReadonlySet<Frame["kind"]> = new Set(["read", "timer", "typing"])
 
 /** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
-function framesToApply({ contact }: ContactUpdate, opened: readonly Frame[]): Frame[] {
+function framesToApply(update: DeviceUpdate, opened: readonly Frame[]): Frame[] {
   const applied = new Set<Frame["kind"]>()
-  const isKnown = sendableTo(contact) === "everything"
+  const isKnown = sendableTo(update) === "everything"
   const frames = isKnown ? opened : opened.filter(({ kind }) => !ONLY_FROM_A_KNOWN_KEY.has(kind))
   const acks = frames.filter(({ kind }) => kind === "ack")
   const others = frames.filter(({ kind }) => {
@@ -92,33 +92,33 @@ function framesToApply({ contact }: ContactUpdate, opened: readonly Frame[]): Fr
 /** A text that is already on disk arrived again: its receipt was lost, so it is sent again. */
 export function repeatReceipt(
   state: EngineState,
-  to: ContactId,
+  to: DeviceId,
   mid: Uint8Array,
   input: StepInput,
 ): Decision<ReceiveResult> {
   const update = updateFor(state, to, input)
   if (update === undefined) return dropFrame("blocked")
   oweReceipt(update, mid)
-  update.effects.push({ kind: "received", contact: to, receiptsWait: true })
+  update.effects.push({ kind: "received", device: to, receiptsWait: true })
   return toDecision(state, update, { kind: arrived["it came before"] })
 }
 
 type FrameContext = {
   readonly state: EngineState
-  readonly update: ContactUpdate
+  readonly update: DeviceUpdate
   readonly mid: Uint8Array
   /** All frames of the message. */
   readonly frames: readonly Frame[]
 }
 
-function again(state: EngineState, update: ContactUpdate, wire: Uint8Array): Decision<ReceiveResult> {
-  const { contact, input } = update
+function again(state: EngineState, update: DeviceUpdate, wire: Uint8Array): Decision<ReceiveResult> {
+  const { device, input } = update
   const mid = messageId(wire)
-  const replay = findReplay(state, contact.id, mid)
-  if (replay === "owed") return repeatReceipt(state, contact.id, mid, input)
+  const replay = findReplay(state, device.id, mid)
+  if (replay === "owed") return repeatReceipt(state, device.id, mid, input)
   // Also an INIT that was answered: its WELCOME is in the outbox until the peer has it.
-  if (replay === "passing" || wasAccepted(state, contact.id, wire)) {
-    return duplicate(contact.id)
+  if (replay === "passing" || wasAccepted(state, device.id, wire)) {
+    return duplicate(device.id)
   }
   return noChange({ kind: arrived["it does not open"], why: "unknown-tag" })
 }
@@ -145,7 +145,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyHello(context, frame.name, frame.recoveryBundle)
       return
     case "recovery-bundle":
-      update.contact = withRecoveryBundle(update.contact, frame.bundle, seconds(update.input))
+      update.device = withRecoveryBundle(update.device, frame.bundle, seconds(update.input))
       return
     case "pq-ek":
     case "pq-ct":
@@ -206,17 +206,18 @@ function find<Kind extends Frame["kind"]>(
 }
 
 function applyHello({ state, update }: FrameContext, offered: Uint8Array, recoveryBundle: Uint8Array): void {
-  const { contact } = update
-  const unnamed = contact.name === placeholderName(contact.identity)
+  const { contact, device } = update
+  const unnamed = contact.name === placeholderName(device.key)
   const wanted = unnamed ? offeredName(offered) : undefined
   const name = wanted === undefined ? contact.name : freeName(state, wanted, contact.id)
-  update.contact = withRecoveryBundle({ ...contact, name }, recoveryBundle, seconds(update.input))
-  if (state.contacts.get(contact.id)?.state === "recovering") return
+  if (name !== contact.name) update.contact = { ...contact, name }
+  update.device = withRecoveryBundle(device, recoveryBundle, seconds(update.input))
+  if (state.devices.get(device.id)?.state === "recovering") return
   const renaming = wanted === undefined ? NOT_RENAMED : noteRenaming(state, update, wanted)
-  update.effects.push({ kind: "welcomed", contact: contact.id, renaming })
+  update.effects.push({ kind: "welcomed", device: device.id, renaming })
 }
 
-function applyPostQuantum(update: ContactUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {
+function applyPostQuantum(update: DeviceUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {
   const before = update.session
   const { next, reply } = onPqFrame(before, frame, update.input.random)
   update.session = next
@@ -225,27 +226,27 @@ function applyPostQuantum(update: ContactUpdate, frame: Extract<Frame, { kind: "
   if (sealAndEnqueue(update, { kind: "control", frames: [reply] }).kind === "refused") update.session = before
 }
 
-function applyTopic(update: ContactUpdate, mailbox: Uint8Array): void {
-  const { contact } = update
-  const device = contact.peerInbox.slice(0, contact.peerInbox.length - mailbox.length)
-  update.contact = { ...contact, peerInbox: new Uint8Array(Buffer.concat([device, mailbox])) }
+function applyTopic(update: DeviceUpdate, mailbox: Uint8Array): void {
+  const { device } = update
+  const deviceId = device.peerInbox.slice(0, device.peerInbox.length - mailbox.length)
+  update.device = { ...device, peerInbox: new Uint8Array(Buffer.concat([deviceId, mailbox])) }
   sealAndEnqueue(update, { kind: "control", frames: [{ kind: "topic-ok", mailbox }] })
 }
 
-/** They send to another device of our identity now. That choice is theirs, so only this contact is affected. */
-function applyMoved(update: ContactUpdate, at: number): void {
-  if (update.contact.movedAt !== 0) return
-  update.contact = { ...update.contact, movedAt: Math.max(at, 1) }
+/** It sends to another machine with our key now. That choice is its own, so only this device is affected. */
+function applyMoved(update: DeviceUpdate, at: number): void {
+  if (update.device.movedAt !== 0) return
+  update.device = { ...update.device, movedAt: Math.max(at, 1) }
   addSystemMessage(
     update,
     `${update.contact.name} now sends to another device of yours; nothing more is sent from this one`,
   )
 }
 
-function emit(update: ContactUpdate, event: Event): void {
+function emit(update: DeviceUpdate, event: Event): void {
   update.effects.push({ kind: "event", event })
 }
 
-function emitNotice(update: ContactUpdate, text: string): void {
+function emitNotice(update: DeviceUpdate, text: string): void {
   emit(update, notice(text, update.contact))
 }

@@ -1,14 +1,14 @@
 import type { OutgoingRecord } from "../../store/records.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
-import type { ContactUpdate } from "../state/update.ts"
+import type { DeviceUpdate } from "../state/update.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
 import { messageStateChange } from "./message-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
 /** The peer has this frame on disk: it is never sent again. */
-export function applyAck(state: EngineState, update: ContactUpdate, mid8: Uint8Array): void {
-  const { contact, input } = update
-  const seq = state.bySentId.get(entryKey(contact.id, mid8))
+export function applyAck(state: EngineState, update: DeviceUpdate, mid8: Uint8Array): void {
+  const { contact, device, input } = update
+  const seq = state.bySentId.get(entryKey(device.id, mid8))
   const entry = seq === undefined ? undefined : state.outgoing.get(seq)
   if (entry === undefined) return
   update.changes.push({ kind: "outgoing-done", seq: entry.seq })
@@ -19,16 +19,16 @@ export function applyAck(state: EngineState, update: ContactUpdate, mid8: Uint8A
 }
 
 /** A text of ours was read, so it is also on the peer's disk. */
-export function applyRead(state: EngineState, update: ContactUpdate, mid8: Uint8Array): void {
-  const { contact, input } = update
-  const seq = state.byTextId.get(entryKey(contact.id, mid8))
+export function applyRead(state: EngineState, update: DeviceUpdate, mid8: Uint8Array): void {
+  const { contact, device, input } = update
+  const seq = state.byTextId.get(entryKey(device.id, mid8))
   if (seq !== undefined) update.changes.push({ kind: "outgoing-done", seq })
   update.changes.push({ kind: "message-state", contact: contact.id, mid8, state: "read", at: input.now })
   update.effects.push({ kind: "read", contact: contact.id, mid8 })
 }
 
 /** The peer misses these texts: they are sent at once, and the peer is told which will never come [D-22]. */
-export function applyAgain(state: EngineState, update: ContactUpdate, numbers: readonly number[]): void {
+export function applyAgain(state: EngineState, update: DeviceUpdate, numbers: readonly number[]): void {
   const { input, textNumbers } = update
   const found = entriesByNumber(state, update, numbers)
   for (const entry of found.values()) {
@@ -41,13 +41,13 @@ export function applyAgain(state: EngineState, update: ContactUpdate, numbers: r
 
 function entriesByNumber(
   state: EngineState,
-  { contact }: ContactUpdate,
+  { device }: DeviceUpdate,
   numbers: readonly number[],
 ): Map<number, OutgoingRecord> {
   const wanted = new Set(numbers)
   const found = new Map<number, OutgoingRecord>()
   for (const entry of state.outgoing.values()) {
-    const number = entry.contact === contact.id ? entry.carries?.number : undefined
+    const number = entry.device === device.id ? entry.carries?.number : undefined
     if (number !== undefined && wanted.has(number)) found.set(number, entry)
   }
   return found

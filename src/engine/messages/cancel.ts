@@ -12,14 +12,14 @@ import { sealAndEnqueue } from "../state/outgoing.ts"
  */
 export function cancelText(
   state: EngineState,
-  { seq, contact, carries }: OutgoingRecord,
+  { seq, device, carries }: OutgoingRecord,
   outcome: "given-up" | "cancelled",
   input: StepInput,
 ): Decision<null> {
   const done = { kind: "outgoing-done", seq } as const
-  const update = updateFor(state, contact, input)
+  const update = updateFor(state, device, input)
   if (update === undefined || carries === undefined) return { commit: [done], effects: [], result: null }
-  const { change, effect } = messageStateChange(contact, carries.mid, outcome, input.now)
+  const { change, effect } = messageStateChange(update.contact.id, carries.mid, outcome, input.now)
   update.changes.push(done, change)
   update.effects.push(effect)
   if (outcome === "given-up")

@@ -1,6 +1,7 @@
 import type { ContactId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Results } from "../state/commands.ts"
+import { contactOf } from "../contacts/devices.ts"
 import { noChange } from "../state/decision.ts"
 import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
@@ -30,9 +31,9 @@ export async function deleteMessages(parts: DeleteParts, range: Range): Promise<
 
 async function cancelSealed({ ports, queue }: DeleteParts, range: Range): Promise<number> {
   let cancelled = 0
-  for (const { seq, contact, carries } of [...queue.state().outgoing.values()]) {
-    if (contact !== range.contact || carries === undefined) continue
-    const message = await ports.store.findMessage(contact, carries.mid)
+  for (const { seq, device, carries } of [...queue.state().outgoing.values()]) {
+    if (contactOf(queue.state(), device)?.id !== range.contact || carries === undefined) continue
+    const message = await ports.store.findMessage(range.contact, carries.mid)
     if (message === undefined || !isIn(range, message)) continue
     cancelled += await queue.run((state) => {
       const entry = state.outgoing.get(seq)

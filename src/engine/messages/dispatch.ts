@@ -3,10 +3,11 @@ import { Fault } from "../../errors.ts"
 import { INIT_BYTES } from "../../session/handshake.ts"
 import { expects } from "../../session/locate-keys.ts"
 import type { DebugFields as FieldsOf } from "../../debug/debug.ts"
-import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceId, OpenBundleRecord } from "../../store/records.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
 import { acceptHandshake, type AcceptedHandshake } from "../handshake/responder.ts"
+import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "../handshake/bundles.ts"
 import { noChange, type Decision } from "../state/decision.ts"
@@ -44,7 +45,7 @@ type Outcome =
       readonly outcome: AcceptedHandshake | ReceiveResult
     }
   | { readonly kind: "request"; readonly offer: OpenBundleRecord }
-  | { readonly kind: "frame"; readonly contact: ContactId; readonly received: ReceiveResult }
+  | { readonly kind: "frame"; readonly device: DeviceId; readonly received: ReceiveResult }
 
 type DebugFields = FieldsOf<"inbox", "opened">
 
@@ -69,32 +70,36 @@ export async function receiveFrame(
     return decision
   })
   ports.reach(outcome.kind === "init" ? "welcome-committed" : "receive-committed")
-  ports.debug("inbox", "opened", debugFields(outcome))
+  ports.debug("inbox", "opened", debugFields(queue.state(), outcome))
   await afterCommit(context, outcome, payload)
 }
 
 async function prepareBudget({ queue, unverified }: DispatchContext, mailbox: Uint8Array): Promise<void> {
   const state = queue.state()
-  const contact = state.mailboxes.get(toHex(mailbox))
-  if (contact !== undefined) await unverified.prepare(state.contacts.get(contact))
+  const device = state.mailboxes.get(toHex(mailbox))
+  if (device !== undefined) await unverified.prepare(contactOf(state, device))
 }
 
-function debugFields(outcome: Outcome): DebugFields {
+function debugFields(state: EngineState, outcome: Outcome): DebugFields {
   switch (outcome.kind) {
     case "unaddressed":
       return { outcome: "unknown-mailbox" }
     case "request":
       return { outcome: "request" }
     case "init":
-      return outcomeFields(outcome.outcome)
+      return outcomeFields(state, outcome.outcome)
     case "frame":
-      return { contact: outcome.contact, ...outcomeFields(outcome.received) }
+      return { ...whose(state, outcome.device), ...outcomeFields(state, outcome.received) }
   }
 }
 
-function outcomeFields(outcome: AcceptedHandshake | ReceiveResult): DebugFields {
-  if (outcome.kind === "accepted") return { outcome: outcome.kind, contact: outcome.contact }
+function outcomeFields(state: EngineState, outcome: AcceptedHandshake | ReceiveResult): DebugFields {
+  if (outcome.kind === "accepted") return { outcome: outcome.kind, ...whose(state, outcome.device) }
   return outcome.kind === "refused" ? { outcome: outcome.kind, why: outcome.why } : { outcome: outcome.kind }
+}
+
+function whose(state: EngineState, device: DeviceId): Pick<DebugFields, "contact" | "device"> {
+  return { device, contact: contactOf(state, device)?.id }
 }
 
 function decide(
@@ -115,11 +120,11 @@ function decide(
   }
   const requested = payload.length === LINK_REQUEST_BYTES ? requestedFrom(state, mailbox, tag) : undefined
   if (requested !== undefined) return noChange({ kind: "request", offer: requested })
-  const contact = state.mailboxes.get(toHex(mailbox))
-  if (contact === undefined) return mapResult(dropFrame("malformed"), () => ({ kind: "unaddressed" }))
-  return mapResult(decideFrame(context, state, contact, payload), (received) => ({
+  const device = state.mailboxes.get(toHex(mailbox))
+  if (device === undefined) return mapResult(dropFrame("malformed"), () => ({ kind: "unaddressed" }))
+  return mapResult(decideFrame(context, state, device, payload), (received) => ({
     kind: "frame",
-    contact,
+    device,
     received,
   }))
 }
@@ -131,15 +136,15 @@ function mapResult<From, To>(decision: Decision<From>, to: (result: From) => To)
 function decideFrame(
   { ports, limits, unverified }: DispatchContext,
   state: EngineState,
-  contact: ContactId,
+  device: DeviceId,
   wire: Uint8Array,
 ): Decision<ReceiveResult> {
-  const session = state.sessions.get(contact)
+  const session = state.sessions.get(device)
   const expected = session !== undefined && expects(session, wire)
-  if (!expected && !limits.allow(UNMATCHED_FRAMES, `strange/${contact}`, ports.now())) {
+  if (!expected && !limits.allow(UNMATCHED_FRAMES, `strange/${device}`, ports.now())) {
     return dropFrame("malformed")
   }
-  return unverified.limit(state, contact, openFrame(state, contact, wire, stepInput(ports)))
+  return unverified.limit(state, device, openFrame(state, device, wire, stepInput(ports)))
 }
 
 function decideInit(
@@ -152,16 +157,16 @@ function decideInit(
   if (!allowsAnswer(context, record)) return dropFrame("malformed")
   if (isOver(record, ports)) return { ...dropFrame("unknown-tag"), commit: closing([record]) }
   const self: Self = { identity: ports.identity, name: ports.name() }
-  const contact = record.contact === null ? undefined : state.contacts.get(record.contact)
-  if (contact !== undefined) {
+  const device = record.device === null ? undefined : state.devices.get(record.device)
+  if (device !== undefined) {
     // The WELCOME to it is in the outbox until the peer has it.
-    if (wasAcceptedLast(state, contact.id, init)) return duplicate(contact.id)
-    if (wasAccepted(state, contact.id, init)) return dropFrame("unknown-tag")
+    if (wasAcceptedLast(state, device.id, init)) return duplicate(device.id)
+    if (wasAccepted(state, device.id, init)) return dropFrame("unknown-tag")
   }
   const decision = acceptHandshake(state, self, { record, init }, stepInput(ports))
   const { commit, effects, result } = decision
   if (result.kind !== "accepted") return decision
-  const seen = rememberFrame(state, result.contact, "passing", messageId(init))
+  const seen = rememberFrame(state, result.device, "passing", messageId(init))
   return { commit: [...commit, seen], effects, result }
 }
 
@@ -174,7 +179,7 @@ async function afterCommit(context: DispatchContext, outcome: Outcome, payload: 
     case "request":
       return answerRequest(context, outcome.offer, payload)
     case "frame":
-      return afterFrame(context, outcome.contact, outcome.received, payload)
+      return afterFrame(context, outcome.device, outcome.received, payload)
   }
 }
 
@@ -183,8 +188,8 @@ async function afterInit(
   offer: OpenBundleRecord,
   outcome: AcceptedHandshake | ReceiveResult,
 ): Promise<void> {
-  if (offer.contact === null || outcome.kind !== "refused" || outcome.why !== "unknown-tag") return
-  await context.recoveryDriver.onMatch(offer.contact, false)
+  if (offer.device === null || outcome.kind !== "refused" || outcome.why !== "unknown-tag") return
+  await context.recoveryDriver.onMatch(offer.device, false)
 }
 
 /** The sign of a rolled-back state, theirs or ours: the header opens, and the body does not. */
@@ -192,39 +197,37 @@ const SIGNS_OF_LOST_STATE: ReadonlySet<string> = new Set(["forged", "unknown-kem
 
 async function afterFrame(
   context: DispatchContext,
-  contact: ContactId,
+  device: DeviceId,
   received: ReceiveResult,
   wire: Uint8Array,
 ): Promise<void> {
   if (received.kind !== "refused" || received.why === "over-limit" || received.why === "withheld") {
-    await context.recoveryDriver.onMatch(contact, true)
-    if (received.kind === "refused") await context.unverified.refresh(contact)
+    await context.recoveryDriver.onMatch(device, true)
+    if (received.kind === "refused")
+      await context.unverified.refresh(contactOf(context.queue.state(), device))
   } else if (received.why === "unknown-tag") {
-    await handleUnmatched(context, contact, wire)
-  } else if (SIGNS_OF_LOST_STATE.has(received.why) && !isBehindLimit(context, contact, received.why)) {
-    await context.recoveryDriver.onMatch(contact, false)
+    await handleUnmatched(context, device, wire)
+  } else if (SIGNS_OF_LOST_STATE.has(received.why) && !isBehindLimit(context, device, received.why)) {
+    await context.recoveryDriver.onMatch(device, false)
   }
 }
 
 /** What follows on many refused frames is far ahead of the session, and nothing is lost. */
-function isBehindLimit({ unverified }: DispatchContext, contact: ContactId, why: string): boolean {
-  return why === "too-far-ahead" && unverified.isReached(contact)
+function isBehindLimit({ unverified, queue }: DispatchContext, device: DeviceId, why: string): boolean {
+  return why === "too-far-ahead" && unverified.isReached(contactOf(queue.state(), device))
 }
 
 /** A frame without an expected tag: a repeated text, one of a superseded session, or a foreign frame. */
-async function handleUnmatched(
-  context: DispatchContext,
-  contact: ContactId,
-  wire: Uint8Array,
-): Promise<void> {
+async function handleUnmatched(context: DispatchContext, device: DeviceId, wire: Uint8Array): Promise<void> {
   const { ports, queue } = context
   const mid = messageId(wire)
-  if (await ports.store.hasMessage(contact, mid)) {
-    await queue.run((state) => repeatReceipt(state, contact, mid, stepInput(ports)))
+  const contact = contactOf(queue.state(), device)
+  if (contact !== undefined && (await ports.store.hasMessage(contact.id, mid))) {
+    await queue.run((state) => repeatReceipt(state, device, mid, stepInput(ports)))
     return
   }
-  if (await queue.run((state) => answerSuperseded(state, contact, wire, stepInput(ports)))) return
-  await context.recoveryDriver.onMatch(contact, false)
+  if (await queue.run((state) => answerSuperseded(state, device, wire, stepInput(ports)))) return
+  await context.recoveryDriver.onMatch(device, false)
   await countDropped(queue)
 }
 

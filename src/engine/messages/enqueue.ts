@@ -1,9 +1,11 @@
 import { startStep } from "../../session/pq.ts"
-import type { ContactId, MessageRecord } from "../../store/records.ts"
+import type { ContactId, DeviceId, MessageRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
+import { devicesOf } from "../contacts/devices.ts"
+import { toJointDecision, updateEach } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
-import { updateFor, seconds, toDecision, type ContactUpdate, type StepInput } from "../state/update.ts"
+import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
 import { sendableTo } from "../state/send-gate.ts"
 import { timerOf } from "../contacts/timers.ts"
@@ -20,18 +22,34 @@ export function enqueueText(
   text: string,
   input: StepInput,
 ): Decision<EnqueueResult> {
-  const update = updateFor(state, to, input)
-  if (update === undefined) return keepUnsealed(state, to, text, input)
-  const sealed = sealText(update, { text, time: input.now, originalId: undefined })
-  if (sealed.kind === "refused") return noChange(sealed)
-  const { timer } = update.contact
-  update.changes.push(ownMessage({ contact: to, mid: sealed.mid, text, timer }, input))
-  update.effects.push({ kind: "message", contact: to, mid: sealed.mid })
-  startPostQuantumStep(update)
-  return toDecision(state, update, sealed)
+  let first: Uint8Array | undefined
+  let refused: EnqueueResult | undefined
+  const updates = updateEach(state, to, input, (update) => {
+    if (update.device.movedAt > 0) return
+    const sealed = sealText(update, { text, time: input.now, originalId: first })
+    if (sealed.kind === "refused") {
+      refused = sealed
+      return
+    }
+    if (first === undefined)
+      storeText(update, { contact: to, mid: sealed.mid, text, timer: update.contact.timer })
+    first ??= sealed.mid
+    startPostQuantumStep(update)
+  })
+  if (first === undefined)
+    return refused === undefined ? keepUnsealed(state, to, text, input) : noChange(refused)
+  return toJointDecision(state, updates, { kind: "posted", mid: first })
 }
 
-/** A contact from a backup has no session yet: once it has one, the text is sent in it like the others that wait. */
+function storeText(
+  update: DeviceUpdate,
+  text: Pick<MessageRecord, "contact" | "mid" | "text" | "timer">,
+): void {
+  update.changes.push(ownMessage(text, update.input))
+  update.effects.push({ kind: "message", contact: text.contact, mid: text.mid })
+}
+
+/** The devices of a backup have no session yet: once one has, the text is sent in it like the others that wait. */
 function keepUnsealed(
   state: EngineState,
   to: ContactId,
@@ -39,7 +57,8 @@ function keepUnsealed(
   input: StepInput,
 ): Decision<EnqueueResult> {
   const contact = state.contacts.get(to)
-  if (contact?.state !== "recovering") return noChange({ kind: "refused", why: "no-session" })
+  if (contact === undefined || !devicesOf(state, to).some(({ state }) => state === "recovering"))
+    return noChange({ kind: "refused", why: "no-session" })
   const mid = input.random(MESSAGE_ID_BYTES)
   return {
     commit: [ownMessage({ contact: to, mid, text, timer: contact.timer }, input)],
@@ -60,11 +79,12 @@ function ownMessage(
 /** Seals again a text that an earlier session sealed and the peer has not acknowledged, under its old id [W-29]. */
 export function reencryptText(
   state: EngineState,
+  device: DeviceId,
   message: MessageRecord,
   input: StepInput,
 ): Decision<EnqueueResult> {
-  const { contact, mid, text, sentAt } = message
-  const update = updateFor(state, contact, input)
+  const { mid, text, sentAt } = message
+  const update = updateFor(state, device, input)
   if (update === undefined) return noChange({ kind: "refused", why: "no-session" })
   const sealed = sealText(update, { text, time: sentAt, originalId: mid })
   if (sealed.kind === "refused") return noChange(sealed)
@@ -77,7 +97,7 @@ type TextContent = {
   readonly originalId: Uint8Array | undefined
 }
 
-function sealText(update: ContactUpdate, { text, time, originalId }: TextContent): SealResult {
+function sealText(update: DeviceUpdate, { text, time, originalId }: TextContent): SealResult {
   const { contact, textNumbers } = update
   const bytes = new Uint8Array(Buffer.from(text, "utf8"))
   const frames: Frame[] = [
@@ -98,7 +118,7 @@ function sealText(update: ContactUpdate, { text, time, originalId }: TextContent
 /** Sends a single frame that may get lost. Returns whether the session could seal it. */
 export function enqueuePassing(
   state: EngineState,
-  to: ContactId,
+  to: DeviceId,
   frame: Frame,
   input: StepInput,
 ): Decision<boolean> {
@@ -108,11 +128,24 @@ export function enqueuePassing(
   return toDecision(state, update, true)
 }
 
+/** Sends a typing notice to all devices of a contact; it may get lost. */
+export function enqueueTyping(
+  state: EngineState,
+  to: ContactId,
+  typing: boolean,
+  input: StepInput,
+): Decision<null> {
+  const updates = updateEach(state, to, input, (update) => {
+    sealAndEnqueue(update, { kind: "passing", frames: [{ kind: "typing", typing }] })
+  })
+  return toJointDecision(state, updates, null)
+}
+
 /** Sends the waiting receipts in frames of their own. */
-export function enqueueReceipts(state: EngineState, to: ContactId, input: StepInput): Decision<null> {
+export function enqueueReceipts(state: EngineState, to: DeviceId, input: StepInput): Decision<null> {
   const update = updateFor(state, to, input)
   // What waits for a comparison goes out after it.
-  if (update === undefined || sendableTo(update.contact) !== "everything") return noChange(null)
+  if (update === undefined || sendableTo(update) !== "everything") return noChange(null)
   while (update.receipts.length > 0) {
     // A full chain continues when the peer sends; the peer's retransmissions ask for these receipts again.
     if (sealAndEnqueue(update, { kind: "passing", frames: [] }).kind === "refused") update.receipts = []
@@ -121,7 +154,7 @@ export function enqueueReceipts(state: EngineState, to: ContactId, input: StepIn
 }
 
 /** Starts a post-quantum step if one is due; a session that cannot send now tries again later. */
-export function startPostQuantumStep(update: ContactUpdate): void {
+export function startPostQuantumStep(update: DeviceUpdate): void {
   const started = startStep(update.session, seconds(update.input), update.input.random)
   if (started === undefined) return
   const before = update.session

@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import type { ContactId } from "../../store/records.ts"
+import type { DeviceId } from "../../store/records.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { stepInput, updateFor, toDecision, type StepInput } from "../state/update.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -20,7 +20,7 @@ const WAITED_MS = 61_000
 /** Requests the texts that others wait for, and shows the gap if they do not arrive. */
 export type GapRequests = {
   /** Call after each commit that may have opened or closed a gap. */
-  readonly watch: (contact: ContactId) => void
+  readonly watch: (device: DeviceId) => void
   /** Call when all that the broker had is here: texts that have waited long enough are shown. */
   readonly closeOld: () => Promise<void>
 }
@@ -28,77 +28,77 @@ export type GapRequests = {
 type Watch = { received: number; requests: number; cancel: () => void }
 
 export function openGapRequests(ports: Ports, queue: CommitQueue, broker: BrokerConnection): GapRequests {
-  const watches = new Map<ContactId, Watch>()
+  const watches = new Map<DeviceId, Watch>()
 
-  function watch(contact: ContactId): void {
-    const held = heldFrom(queue.state(), contact)
-    const known = watches.get(contact)
+  function watch(device: DeviceId): void {
+    const held = heldFrom(queue.state(), device)
+    const known = watches.get(device)
     if (held.size === 0) {
       known?.cancel()
-      watches.delete(contact)
+      watches.delete(device)
       return
     }
-    const { received } = readTextNumbers(queue.state(), contact)
+    const { received } = readTextNumbers(queue.state(), device)
     if (known?.received === received) return
     known?.cancel()
     const requests = isOld(held, ports.now()) ? REQUEST_AFTER_MS.length - 1 : 0
-    arm(contact, { received, requests, cancel: () => undefined })
+    arm(device, { received, requests, cancel: () => undefined })
   }
 
-  function arm(contact: ContactId, pending: Watch): void {
+  function arm(device: DeviceId, pending: Watch): void {
     const ms = REQUEST_AFTER_MS[pending.requests] ?? LAST_WAIT_MS
-    pending.cancel = ports.after(ms, () => void retry(contact, pending))
-    watches.set(contact, pending)
+    pending.cancel = ports.after(ms, () => void retry(device, pending))
+    watches.set(device, pending)
   }
 
-  async function retry(contact: ContactId, pending: Watch): Promise<void> {
+  async function retry(device: DeviceId, pending: Watch): Promise<void> {
     try {
-      if (broker.status().kind === "online") await requestOrClose(contact, pending)
+      if (broker.status().kind === "online") await requestOrClose(device, pending)
     } catch (fault) {
       // The disk is full; the next timer tries again.
       if (!(fault instanceof Fault)) throw fault
     }
-    if (watches.get(contact) !== pending) return
-    watches.delete(contact)
-    if (heldFrom(queue.state(), contact).size === 0) return
-    const { received } = readTextNumbers(queue.state(), contact)
-    if (received === pending.received) arm(contact, pending)
-    else watch(contact)
+    if (watches.get(device) !== pending) return
+    watches.delete(device)
+    if (heldFrom(queue.state(), device).size === 0) return
+    const { received } = readTextNumbers(queue.state(), device)
+    if (received === pending.received) arm(device, pending)
+    else watch(device)
   }
 
-  async function requestOrClose(contact: ContactId, pending: Watch): Promise<void> {
+  async function requestOrClose(device: DeviceId, pending: Watch): Promise<void> {
     const input = stepInput(ports)
     if (pending.requests < REQUEST_AFTER_MS.length) {
       pending.requests++
-      await queue.run((state) => request(state, contact, input))
+      await queue.run((state) => request(state, device, input))
     } else {
-      await queue.run((state) => close(state, contact, input))
+      await queue.run((state) => close(state, device, input))
     }
   }
 
   async function closeOld(): Promise<void> {
     const input = stepInput(ports)
-    for (const contact of queue.state().held.keys()) {
-      if (!isOld(heldFrom(queue.state(), contact), input.now)) continue
-      await queue.run((state) => close(state, contact, input))
-      watch(contact)
+    for (const device of queue.state().held.keys()) {
+      if (!isOld(heldFrom(queue.state(), device), input.now)) continue
+      await queue.run((state) => close(state, device, input))
+      watch(device)
     }
   }
 
-  for (const contact of queue.state().held.keys()) watch(contact)
+  for (const device of queue.state().held.keys()) watch(device)
   return { watch, closeOld }
 }
 
-function request(state: EngineState, contact: ContactId, input: StepInput): Decision<boolean> {
-  const numbers = missingNumbers(readTextNumbers(state, contact), heldFrom(state, contact))
+function request(state: EngineState, device: DeviceId, input: StepInput): Decision<boolean> {
+  const numbers = missingNumbers(readTextNumbers(state, device), heldFrom(state, device))
   if (numbers.length === 0) return noChange(false)
-  return enqueuePassing(state, contact, { kind: "again", numbers }, input)
+  return enqueuePassing(state, device, { kind: "again", numbers }, input)
 }
 
-function close(state: EngineState, contact: ContactId, input: StepInput): Decision<null> {
-  const update = updateFor(state, contact, input)
+function close(state: EngineState, device: DeviceId, input: StepInput): Decision<null> {
+  const update = updateFor(state, device, input)
   if (update === undefined) return noChange(null)
-  const held = new Map(heldFrom(state, contact))
+  const held = new Map(heldFrom(state, device))
   // There may be more gaps after the first; all were requested together.
   do closeGap(update, held)
   while (isOld(held, input.now))

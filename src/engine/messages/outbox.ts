@@ -1,5 +1,6 @@
 import { Fault } from "../../errors.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
+import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
@@ -90,15 +91,15 @@ export class Outbox {
     this.flush()
   }
 
-  /** In order; but a contact's frames wait for its INIT, since the peer cannot open them before it. */
+  /** In order; but a device's frames wait for its INIT, since the peer cannot open them before it. */
   #send(connection: Connection): void {
     const now = this.#ports.now()
     const waitForInit = new Set<number>()
     let next = Infinity
     for (const entry of this.#queue.state().outgoing.values()) {
       if (this.#inFlight.size >= IN_FLIGHT_MAX) return
-      const waits = waitForInit.has(entry.contact)
-      if (entry.kind === "init" && !entry.published) waitForInit.add(entry.contact)
+      const waits = waitForInit.has(entry.device)
+      if (entry.kind === "init" && !entry.published) waitForInit.add(entry.device)
       if (waits || this.#inFlight.has(entry.seq) || !this.#mailboxes.maySend(entry)) continue
       if (isDue(entry, now)) void this.#publish(entry, connection)
       else next = Math.min(next, entry.dueAt)
@@ -164,7 +165,9 @@ function published(state: EngineState, seq: number, now: number): Decision<null>
   const outgoing = { ...entry, published: true, attempts, dueAt: now + retransmitAfter(attempts) }
   const commit: Change[] = [{ kind: "outgoing", outgoing }]
   if (entry.published || entry.carries === undefined) return { commit, effects: [], result: null }
-  const stateChange = messageStateChange(entry.contact, entry.carries.mid, "broker", now)
+  const contact = contactOf(state, entry.device)
+  if (contact === undefined) return { commit, effects: [], result: null }
+  const stateChange = messageStateChange(contact.id, entry.carries.mid, "broker", now)
   return { commit: [...commit, stateChange.change], effects: [stateChange.effect], result: null }
 }
 

@@ -1,8 +1,9 @@
 import type { ContactId, MessageRecord } from "../../store/records.ts"
 import { LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import type { Change, Decision } from "../state/decision.ts"
-import { updateFor, toDecision, type StepInput } from "../state/update.ts"
+import { noChange, type Change, type Decision } from "../state/decision.ts"
+import { toJointDecision, updateEach } from "../state/each-device.ts"
+import type { StepInput } from "../state/update.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
@@ -36,19 +37,31 @@ function markShown(
 ): Decision<null> {
   const [after, upTo] = [(shown[0]?.seq ?? 0) - 1, shown.at(-1)?.seq ?? 0]
   const mark: Change = { kind: "shown", contact, after, upTo, at: input.now }
-  const update = updateFor(state, contact, input)
-  if (update?.contact.readReceipts !== true)
-    return { commit: [mark], effects: [{ kind: "shown" }], result: null }
-  const mids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(originalIdOf)
-  for (let at = 0; at < mids.length; at += LIST_MAX) {
-    sealAndEnqueue(update, {
-      kind: "control",
-      frames: [{ kind: "read", mids: mids.slice(at, at + LIST_MAX) }],
-    })
+  const receipts = sendReadReceipts(state, contact, shown, input)
+  return {
+    commit: [...receipts.commit, mark],
+    effects: [...receipts.effects, { kind: "shown" }],
+    result: null,
   }
-  update.changes.push(mark)
-  update.effects.push({ kind: "shown" })
-  return toDecision(state, update, null)
+}
+
+function sendReadReceipts(
+  state: EngineState,
+  contact: ContactId,
+  shown: readonly MessageRecord[],
+  input: StepInput,
+): Decision<null> {
+  if (state.contacts.get(contact)?.readReceipts !== true) return noChange(null)
+  const mids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(originalIdOf)
+  const updates = updateEach(state, contact, input, (update) => {
+    for (let at = 0; at < mids.length; at += LIST_MAX) {
+      sealAndEnqueue(update, {
+        kind: "control",
+        frames: [{ kind: "read", mids: mids.slice(at, at + LIST_MAX) }],
+      })
+    }
+  })
+  return toJointDecision(state, updates, null)
 }
 
 /** The id under which its sender knows it [W-30]. */

@@ -1,5 +1,6 @@
 import { Fault } from "../../errors.ts"
-import type { ContactId } from "../../store/records.ts"
+import type { DeviceId } from "../../store/records.ts"
+import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { pendingReceipts, stepInput } from "../state/update.ts"
@@ -14,50 +15,50 @@ const RETRY_MS = 1_000
 
 /** Sends the receipts that are waiting on disk. */
 export type Receipts = {
-  readonly schedule: (contact: ContactId) => void
+  readonly schedule: (device: DeviceId) => void
   /** Resolves when those scheduled so far are in the outbox, or the disk is full; no more are sent. */
   readonly finish: () => Promise<void>
 }
 
 /** Schedules at once the receipts that an earlier process left. */
 export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
-  const timers = new Map<ContactId, () => void>()
+  const timers = new Map<DeviceId, () => void>()
 
-  async function send(contact: ContactId): Promise<void> {
-    timers.get(contact)?.()
-    timers.delete(contact)
+  async function send(device: DeviceId): Promise<void> {
+    timers.get(device)?.()
+    timers.delete(device)
     await queue.run((state) => {
-      const decision = enqueueReceipts(state, contact, stepInput(ports))
+      const decision = enqueueReceipts(state, device, stepInput(ports))
       ports.reach("receipt-decided")
       return decision
     })
     ports.reach("receipt-committed")
   }
 
-  async function sendOrRetry(contact: ContactId): Promise<void> {
+  async function sendOrRetry(device: DeviceId): Promise<void> {
     try {
-      await send(contact)
+      await send(device)
     } catch (fault) {
       // They stay on disk until there is room.
       if (!(fault instanceof Fault)) throw fault
-      arm(contact, RETRY_MS)
+      arm(device, RETRY_MS)
     }
   }
 
-  function arm(contact: ContactId, ms: number): void {
+  function arm(device: DeviceId, ms: number): void {
     timers.set(
-      contact,
-      ports.after(ms, () => void sendOrRetry(contact)),
+      device,
+      ports.after(ms, () => void sendOrRetry(device)),
     )
   }
 
-  function schedule(contact: ContactId): void {
-    if (!timers.has(contact)) arm(contact, COALESCE_MS + randomDelay(contact))
+  function schedule(device: DeviceId): void {
+    if (!timers.has(device)) arm(device, COALESCE_MS + randomDelay(device))
   }
 
   /** A random delay hides from an observer that a receipt answers the frame before it. */
-  function randomDelay(contact: ContactId): number {
-    const max = queue.state().contacts.get(contact)?.receiptDelay ?? 0
+  function randomDelay(device: DeviceId): number {
+    const max = contactOf(queue.state(), device)?.receiptDelay ?? 0
     return max === 0 ? 0 : Buffer.from(ports.random(4)).readUInt32LE() % (max + 1)
   }
 
@@ -66,10 +67,10 @@ export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
     for (const cancel of timers.values()) cancel()
   }
 
-  for (const contact of waitingContacts(queue.state())) schedule(contact)
+  for (const device of waitingDevices(queue.state())) schedule(device)
   return { schedule, finish }
 }
 
-function waitingContacts(state: EngineState): ContactId[] {
-  return [...state.contacts.keys()].filter((contact) => pendingReceipts(state, contact).length > 0)
+function waitingDevices(state: EngineState): DeviceId[] {
+  return [...state.devices.keys()].filter((device) => pendingReceipts(state, device).length > 0)
 }

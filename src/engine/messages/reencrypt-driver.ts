@@ -1,37 +1,37 @@
-import type { ContactId } from "../../store/records.ts"
+import type { DeviceId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { runDetached } from "../state/run-detached.ts"
 import type { Ports } from "../state/ports.ts"
-import { hasUnsent, reencryptUnsent, unsentContacts } from "./reencrypt.ts"
+import { hasUnsent, reencryptUnsent, devicesWithUnsent } from "./reencrypt.ts"
 
-/** Sends the texts that a contact's old session left in its new one. */
+/** Sends the texts that a device's old session left in its new one. */
 export type Reencryption = {
-  readonly start: (contact: ContactId) => void
+  readonly start: (device: DeviceId) => void
   /** Continues after an interruption; resolves when the texts are in the outbox, or it cannot continue now. */
-  readonly done: (contact: ContactId) => Promise<void>
+  readonly done: (device: DeviceId) => Promise<void>
 }
 
 /** Starts at once with the texts that an earlier process left. */
 export function openReencryption(ports: Ports, queue: CommitQueue, events: Events): Reencryption {
-  const working = new Map<ContactId, Promise<void>>()
+  const working = new Map<DeviceId, Promise<void>>()
 
-  function start(contact: ContactId): void {
-    const before = working.get(contact) ?? Promise.resolve()
+  function start(device: DeviceId): void {
+    const before = working.get(device) ?? Promise.resolve()
     const work = before
-      .then(() => reencryptUnsent(ports, queue, contact))
+      .then(() => reencryptUnsent(ports, queue, device))
       .finally(() => {
-        if (working.get(contact) === work) working.delete(contact)
+        if (working.get(device) === work) working.delete(device)
       })
-    working.set(contact, work)
+    working.set(device, work)
     runDetached(events, work)
   }
 
-  async function done(contact: ContactId): Promise<void> {
-    if (!working.has(contact) && hasUnsent(queue.state(), contact)) start(contact)
-    await Promise.allSettled([working.get(contact)])
+  async function done(device: DeviceId): Promise<void> {
+    if (!working.has(device) && hasUnsent(queue.state(), device)) start(device)
+    await Promise.allSettled([working.get(device)])
   }
 
-  for (const contact of unsentContacts(queue.state())) start(contact)
+  for (const device of devicesWithUnsent(queue.state())) start(device)
   return { start, done }
 }

@@ -1,7 +1,8 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { ContactId, MessageRecord } from "../../store/records.ts"
+import type { ContactId, DeviceId, DeviceRecord, MessageRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
+import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import type { StepInput } from "../state/update.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -14,24 +15,28 @@ import { unsentChange, unsentIn } from "../state/update.ts"
 const UNSENT_MAX = 10_000
 
 /**
- * After a contact got a new session: texts that the old one sealed and the peer has not acknowledged are sealed again, in
+ * After a device got a new session: texts that the old one sealed and the peer has not acknowledged are sealed again, in
  * the same order and under their old ids. After a crash, or when the session cannot send, the rest follows later.
  */
-export async function reencryptUnsent(ports: Ports, queue: CommitQueue, contact: ContactId): Promise<void> {
-  const session = unsentIn(queue.state(), contact)
+export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: DeviceId): Promise<void> {
+  const contact = queue.state().devices.get(device)?.contact
+  if (contact === undefined) return
+  const session = unsentIn(queue.state(), device)
   const messages = await ports.store.history(contact, { limit: UNSENT_MAX })
   for (const { mid } of messages.filter(isUnsent)) {
     // perhaps cancelled or acknowledged while those before it were sealed
     const message = await ports.store.findMessage(contact, mid)
     if (message === undefined || !isUnsent(message)) continue
     const mayContinue = await queue.run((state) =>
-      isOver(state, contact, session) ? noChange(false) : reencryptOne(state, message, stepInput(ports)),
+      isOver(state, device, session)
+        ? noChange(false)
+        : reencryptOne(state, device, message, stepInput(ports)),
     )
     if (!mayContinue) return
   }
   await queue.run((state) => {
-    if (!hasUnsent(state, contact) || isOver(state, contact, session)) return noChange(null)
-    return { commit: [unsentChange(contact, new Uint8Array(0))], effects: [], result: null }
+    if (!hasUnsent(state, device) || isOver(state, device, session)) return noChange(null)
+    return { commit: [unsentChange(device, new Uint8Array(0))], effects: [], result: null }
   })
 }
 
@@ -41,10 +46,13 @@ export async function unsentTexts(
   queue: CommitQueue,
   contact: ContactId,
 ): Promise<readonly MessageRecord[]> {
-  const isRecovering = queue.state().contacts.get(contact)?.state === "recovering"
-  if (!isRecovering && !hasUnsent(queue.state(), contact)) return []
+  const waits = ({ id, state }: DeviceRecord) => state === "recovering" || hasUnsent(queue.state(), id)
+  if (!devicesOf(queue.state(), contact).some(waits)) return []
   const messages = await ports.store.history(contact, { limit: UNSENT_MAX })
-  return messages.filter((message) => isUnsent(message) && !isInOutbox(queue.state(), message))
+  const devices = devicesOf(queue.state(), contact)
+  return messages.filter(
+    (message) => isUnsent(message) && !devices.some(({ id }) => isInOutbox(queue.state(), id, message)),
+  )
 }
 
 /** The same for all contacts. */
@@ -55,23 +63,23 @@ export async function allUnsentTexts(ports: Ports, queue: CommitQueue): Promise<
   return texts
 }
 
-function isInOutbox(state: EngineState, { contact, mid }: MessageRecord): boolean {
-  return state.byTextId.has(entryKey(contact, mid.slice(0, SHORT_MID_BYTES)))
+function isInOutbox(state: EngineState, device: DeviceId, { mid }: MessageRecord): boolean {
+  return state.byTextId.has(entryKey(device, mid.slice(0, SHORT_MID_BYTES)))
 }
 
 /** Whether another handshake happened meanwhile: then everything restarts from the first text. */
-function isOver(state: EngineState, contact: ContactId, session: Uint8Array): boolean {
-  return !equal(unsentIn(state, contact), session)
+function isOver(state: EngineState, device: DeviceId, session: Uint8Array): boolean {
+  return !equal(unsentIn(state, device), session)
 }
 
-/** Contacts with texts that an earlier process left. */
-export function unsentContacts(state: EngineState): ContactId[] {
-  return [...state.contacts.keys()].filter((contact) => hasUnsent(state, contact))
+/** Devices with texts that an earlier process left. */
+export function devicesWithUnsent(state: EngineState): DeviceId[] {
+  return [...state.devices.keys()].filter((device) => hasUnsent(state, device))
 }
 
 /** Whether texts of an earlier session wait to be sent in the present one. */
-export function hasUnsent(state: EngineState, contact: ContactId): boolean {
-  return unsentIn(state, contact).length > 0
+export function hasUnsent(state: EngineState, device: DeviceId): boolean {
+  return unsentIn(state, device).length > 0
 }
 
 function isUnsent({ mine, kind, state }: MessageRecord): boolean {
@@ -79,8 +87,13 @@ function isUnsent({ mine, kind, state }: MessageRecord): boolean {
 }
 
 /** Whether it is or was in the outbox. */
-function reencryptOne(state: EngineState, message: MessageRecord, input: StepInput): Decision<boolean> {
-  if (isInOutbox(state, message)) return noChange(true)
-  const { commit, effects, result } = reencryptText(state, message, input)
+function reencryptOne(
+  state: EngineState,
+  device: DeviceId,
+  message: MessageRecord,
+  input: StepInput,
+): Decision<boolean> {
+  if (isInOutbox(state, device, message)) return noChange(true)
+  const { commit, effects, result } = reencryptText(state, device, message, input)
   return { commit, effects, result: result.kind === "posted" }
 }

@@ -1,6 +1,6 @@
 import type { HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import type { ContactUpdate } from "../state/update.ts"
+import type { DeviceUpdate } from "../state/update.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import { closeAllGaps, closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
 
@@ -14,12 +14,12 @@ const HELD_LENGTH_MAX = 4 * 1024 * 1024
  * without a number, or after its gap was shown, is shown at once [D-20] [D-21].
  */
 export function insertText(
-  update: ContactUpdate,
+  update: DeviceUpdate,
   state: EngineState,
   number: number | undefined,
   text: HeldText,
 ): void {
-  const { contact, input, textNumbers } = update
+  const { device, input, textNumbers } = update
   if (number === undefined || number < textNumbers.received) {
     showText(update, text)
     return
@@ -29,21 +29,21 @@ export function insertText(
     showText(update, text)
     return
   }
-  const held = new Map(heldFrom(state, contact.id))
+  const held = new Map(heldFrom(state, device.id))
   if (number === textNumbers.received) {
     showText(update, text)
     update.textNumbers = { ...textNumbers, received: number + 1 }
     releaseHeld(update, held)
     return
   }
-  const record: HeldRecord = { contact: contact.id, number, storedAt: input.now, text }
+  const record: HeldRecord = { device: device.id, number, storedAt: input.now, text }
   held.set(number, record)
   update.changes.push({ kind: "held", held: record })
   if (isTooMuch(held)) closeGap(update, held)
 }
 
 /** Texts that were dropped while they were blocked are not a gap. */
-function resync(update: ContactUpdate, state: EngineState, number: number): void {
+function resync(update: DeviceUpdate, state: EngineState, number: number): void {
   closeAllGaps(update, state)
   update.textNumbers = {
     ...update.textNumbers,
@@ -53,12 +53,12 @@ function resync(update: ContactUpdate, state: EngineState, number: number): void
 }
 
 /** The peer reports that these texts will never come. */
-export function applyGone(update: ContactUpdate, state: EngineState, numbers: readonly number[]): void {
-  const { contact, input } = update
-  const held = new Map(heldFrom(state, contact.id))
+export function applyGone(update: DeviceUpdate, state: EngineState, numbers: readonly number[]): void {
+  const { device, input } = update
+  const held = new Map(heldFrom(state, device.id))
   for (const number of numbers) {
     if (number < update.textNumbers.received || held.has(number) || held.size >= HELD_MAX) continue
-    const record: HeldRecord = { contact: contact.id, number, storedAt: input.now, text: undefined }
+    const record: HeldRecord = { device: device.id, number, storedAt: input.now, text: undefined }
     held.set(number, record)
     update.changes.push({ kind: "held", held: record })
   }

@@ -1,5 +1,5 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { ContactId, ReplayCache } from "../../store/records.ts"
+import type { DeviceId, ReplayCache } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -14,24 +14,24 @@ export type ReplayKind = keyof ReplayCache
 const REPLAY_MAX = 64
 
 /** The list that holds a repeated frame, by its message id. */
-export function findReplay(state: EngineState, contact: ContactId, mid: Uint8Array): ReplayKind | undefined {
+export function findReplay(state: EngineState, device: DeviceId, mid: Uint8Array): ReplayKind | undefined {
   const wanted = mid.subarray(0, SHORT_MID_BYTES)
-  const cache = cacheOf(state, contact)
+  const cache = cacheOf(state, device)
   return (["owed", "passing"] as const).find((kind) => cache[kind].some((known) => equal(known, wanted)))
 }
 
 /** Adds one, and drops the oldest over `REPLAY_MAX`. */
 export function rememberFrame(
   state: EngineState,
-  contact: ContactId,
+  device: DeviceId,
   kind: ReplayKind,
   mid: Uint8Array,
 ): Change {
-  const cache = cacheOf(state, contact)
+  const cache = cacheOf(state, device)
   const kept = [...cache[kind], mid.slice(0, SHORT_MID_BYTES)].slice(-REPLAY_MAX)
-  return { kind: "device", contact, part: "replayCache", value: { ...cache, [kind]: kept } }
+  return { kind: "device-part", device, part: "replayCache", value: { ...cache, [kind]: kept } }
 }
 
-function cacheOf(state: EngineState, contact: ContactId): ReplayCache {
-  return state.devices.get(contact)?.replayCache ?? { owed: [], passing: [] }
+function cacheOf(state: EngineState, device: DeviceId): ReplayCache {
+  return state.deviceParts.get(device)?.replayCache ?? { owed: [], passing: [] }
 }

@@ -1,7 +1,8 @@
-import type { ContactId, ContactRecord } from "../../store/records.ts"
+import type { ContactId, ContactRecord, DeviceId } from "../../store/records.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { heldFrom } from "../contacts/held-texts.ts"
+import { contactOf } from "../contacts/devices.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { UNVERIFIED_LIMITS, type UnverifiedLimits } from "../state/limits.ts"
@@ -50,11 +51,11 @@ export class UnverifiedBudget {
   }
 
   /** The same decision, or a refusal that leaves the session as it was, so that a repeat of the frame opens. */
-  limit(state: EngineState, id: ContactId, decision: Decision<ReceiveResult>): Decision<ReceiveResult> {
-    const contact = state.contacts.get(id)
+  limit(state: EngineState, device: DeviceId, decision: Decision<ReceiveResult>): Decision<ReceiveResult> {
+    const contact = contactOf(state, device)
     if (contact === undefined || contact.verified) return decision
-    const used = this.#usedBy(id)
-    const sizes = newMessages(state, id, decision.commit)
+    const used = this.#usedBy(contact.id)
+    const sizes = newMessages(state, device, decision.commit)
     if (sizes.length === 0) return decision
     const now = this.#ports.now()
     used.times = used.times.filter((at) => now - at < HOUR_MS)
@@ -68,17 +69,17 @@ export class UnverifiedBudget {
   }
 
   /** After a refusal: messages may have been deleted since the disk was asked. */
-  async refresh(contact: ContactId): Promise<void> {
-    const used = this.#used.get(contact)
+  async refresh(contact: ContactRecord | undefined): Promise<void> {
+    const used = contact && this.#used.get(contact.id)
     const now = this.#ports.now()
-    if (used === undefined || Math.abs(now - used.readAt) < REFRESH_MS) return
+    if (contact === undefined || used === undefined || Math.abs(now - used.readAt) < REFRESH_MS) return
     used.readAt = now
-    used.bytes = (await this.#ports.store.receivedFrom(contact, now)).bytes
+    used.bytes = (await this.#ports.store.receivedFrom(contact.id, now)).bytes
   }
 
   /** Whether frames of this contact were refused within the last hour: those behind them may be too far ahead. */
-  isReached(contact: ContactId): boolean {
-    const used = this.#used.get(contact)
+  isReached(contact: ContactRecord | undefined): boolean {
+    const used = contact && this.#used.get(contact.id)
     return used !== undefined && this.#ports.now() - used.refusedAt < HOUR_MS
   }
 
@@ -118,9 +119,9 @@ function textFor({ perHour, bytes }: UnverifiedLimits): string {
 }
 
 /** The bytes of what the frame adds to the disk: its text and lines about it, but not texts that only waited for it. */
-function newMessages(state: EngineState, contact: ContactId, commit: readonly Change[]): number[] {
+function newMessages(state: EngineState, device: DeviceId, commit: readonly Change[]): number[] {
   const sizes: number[] = []
-  const waited = heldFrom(state, contact)
+  const waited = heldFrom(state, device)
   for (const change of commit) {
     if (change.kind === "message") sizes.push(Buffer.byteLength(change.message.text))
     if (change.kind === "held") sizes.push(Buffer.byteLength(change.held.text?.text ?? ""))

@@ -1,11 +1,12 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { MODE } from "../../session/handshake.ts"
-import type { ContactId, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceId, OpenBundleRecord } from "../../store/records.ts"
 import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
 import { bundleRecord, closing, openOffers, offerId, requireRoom } from "../handshake/bundles.ts"
 import type { Decision, Effect, Renaming } from "../state/decision.ts"
 import { findContactById } from "../contacts/contacts.ts"
+import { contactOf, findDeviceById } from "../contacts/devices.ts"
 import { startHandshake, type Started } from "../handshake/initiator.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -42,7 +43,7 @@ export class EnginePairing implements PairingContext {
   readonly #source: PairingSource
   /** By INIT tag in hex. */
   readonly #expected = new Map<string, Expected["onPaired"]>()
-  readonly #welcomes = new Map<ContactId, Waiter>()
+  readonly #welcomes = new Map<DeviceId, Waiter>()
 
   constructor(source: PairingSource) {
     this.ports = source.ports
@@ -83,39 +84,36 @@ export class EnginePairing implements PairingContext {
 
   readonly initiate: PairingContext["initiate"] = async (answered) => {
     const { queue, mailboxes, outbox } = this.#source
-    const { contact: id, previous, renaming, initSeq } = await this.#start(answered)
+    const { device: id, previous, renaming, initSeq } = await this.#start(answered)
     const outcome = { known: previous !== undefined, ...renaming }
     const welcomed = this.#welcome(id, outcome)
     const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
     await this.#whileOnline(initSent)
-    const contact = findContactById(queue.state(), id)
-    return { paired: describePaired(queue.state(), contact, outcome), welcomed }
+    const device = findDeviceById(queue.state(), id)
+    const contact = findContactById(queue.state(), device.contact)
+    return { paired: describePaired(queue.state(), contact, device, outcome), welcomed }
   }
 
   /** An INIT for one of our offers is on disk. */
-  onAccepted({ contact: id, tag, offer, known, renaming }: Extract<Effect, { kind: "accepted" }>): void {
-    const { queue, events } = this.#source
-    const contact = queue.state().contacts.get(id)
-    if (contact === undefined) return
-    const paired = describePaired(queue.state(), contact, { known, ...renaming })
+  onAccepted({ device: id, tag, offer, known, renaming }: Extract<Effect, { kind: "accepted" }>): void {
+    const paired = this.#describe(id, { known, ...renaming })
+    if (paired === undefined) return
     this.#expected.get(toHex(tag))?.(paired)
     this.#expected.delete(toHex(tag))
-    events.emit({ kind: "paired", ...paired, offer })
+    this.emit({ kind: "paired", ...paired, offer })
   }
 
   /** The owner of a bundle that we answered has sent its first message. */
-  onWelcomed({ contact: id, renaming }: Extract<Effect, { kind: "welcomed" }>): void {
-    const { queue, events } = this.#source
-    const contact = queue.state().contacts.get(id)
-    if (contact === undefined) return
+  onWelcomed({ device: id, renaming }: Extract<Effect, { kind: "welcomed" }>): void {
     const waiter = this.#welcomes.get(id)
     this.#welcomes.delete(id)
     const begun = waiter?.outcome
     const known = begun?.known ?? false
     const outcome = { ...(renaming.renamedFrom === null ? (begun ?? renaming) : renaming), known }
-    const paired = describePaired(queue.state(), contact, outcome)
+    const paired = this.#describe(id, outcome)
+    if (paired === undefined) return
     waiter?.resolve(paired)
-    events.emit({ kind: "paired", ...paired, offer: null })
+    this.emit({ kind: "paired", ...paired, offer: null })
   }
 
   /** Every offer whose bundle is kept, by the user's name for it. */
@@ -150,7 +148,14 @@ export class EnginePairing implements PairingContext {
     return started
   }
 
-  #welcome(id: ContactId, outcome: Outcome): Promise<Paired> {
+  /** Undefined if it was forgotten meanwhile. */
+  #describe(id: DeviceId, outcome: Outcome): Paired | undefined {
+    const state = this.#source.queue.state()
+    const [device, contact] = [state.devices.get(id), contactOf(state, id)]
+    return device && contact && describePaired(state, contact, device, outcome)
+  }
+
+  #welcome(id: DeviceId, outcome: Outcome): Promise<Paired> {
     const welcomed = new Promise<Paired>((resolve, reject) => {
       this.#welcomes.set(id, { outcome, resolve, reject })
     })

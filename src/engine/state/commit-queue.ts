@@ -138,8 +138,8 @@ function writes(changes: readonly Change[]): Write[] {
 
 /** The record that a change replaces; undefined if the change adds to the disk or depends on it. */
 function keyOf(change: Change): string | undefined {
-  if (change.kind === "session") return `session/${change.contact}`
-  if (change.kind === "device") return `${change.part}/${change.contact}`
+  if (change.kind === "session") return `session/${change.device}`
+  if (change.kind === "device-part") return `${change.part}/${change.device}`
   if (change.kind === "setting") return `setting/${change.key}`
   if (change.kind === "outgoing") return `outgoing/${change.outgoing.seq}`
   return change.kind === "outgoing-done" ? `outgoing/${change.seq}` : undefined
@@ -147,5 +147,5 @@ function keyOf(change: Change): string | undefined {
 
 function written(change: Change): Write {
   if (change.kind !== "session") return change
-  return { kind: "session", contact: change.contact, snapshot: encodeSession(change.session) }
+  return { kind: "session", device: change.device, snapshot: encodeSession(change.session) }
 }

@@ -1,11 +1,11 @@
 import type { Session } from "../../session/state.ts"
-import type { ContactId, EventRecord, MessageState, Write } from "../../store/records.ts"
+import type { ContactId, DeviceId, EventRecord, MessageState, Write } from "../../store/records.ts"
 import type { Event } from "./events.ts"
 
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
 export type Change =
   | Exclude<Write, { kind: "session" }>
-  | { readonly kind: "session"; readonly contact: ContactId; readonly session: Session }
+  | { readonly kind: "session"; readonly device: DeviceId; readonly session: Session }
 
 /** Why a contact is not called what they call themselves: both null if they are. */
 export type Renaming = {
@@ -31,21 +31,21 @@ export type Effect =
   | { readonly kind: "read"; readonly contact: ContactId; readonly mid8: Uint8Array }
   /** Messages of theirs were shown. */
   | { readonly kind: "shown" }
-  /** A frame of theirs was processed; some of their frames may wait for a receipt. */
-  | { readonly kind: "received"; readonly contact: ContactId; readonly receiptsWait: boolean }
-  /** A known contact has a new session. */
-  | { readonly kind: "session-replaced"; readonly contact: ContactId; readonly oldMailbox: Uint8Array }
+  /** A frame of the device was processed; some of its frames may wait for a receipt. */
+  | { readonly kind: "received"; readonly device: DeviceId; readonly receiptsWait: boolean }
+  /** A known device has a new session. */
+  | { readonly kind: "session-replaced"; readonly device: DeviceId; readonly oldMailbox: Uint8Array }
   /** An INIT answered the offer of ours with this tag. */
   | {
       readonly kind: "accepted"
-      readonly contact: ContactId
+      readonly device: DeviceId
       readonly tag: Uint8Array
       readonly offer: string
       readonly known: boolean
       readonly renaming: Renaming
     }
   /** The owner of an offer that we answered has sent its first message. */
-  | { readonly kind: "welcomed"; readonly contact: ContactId; readonly renaming: Renaming }
+  | { readonly kind: "welcomed"; readonly device: DeviceId; readonly renaming: Renaming }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 

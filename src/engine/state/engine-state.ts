@@ -5,7 +5,9 @@ import type { Session } from "../../session/state.ts"
 import type {
   ContactId,
   ContactRecord,
-  DeviceState,
+  DeviceId,
+  DeviceParts,
+  DeviceRecord,
   HeldRecord,
   LoadedState,
   OpenBundleRecord,
@@ -17,24 +19,28 @@ import type { Change } from "./decision.ts"
 /** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
 export type EngineState = {
   readonly contacts: Map<ContactId, ContactRecord>
-  readonly sessions: Map<ContactId, Session>
+  readonly devices: Map<DeviceId, DeviceRecord>
+  /** By rising id. A list is replaced, never changed. */
+  readonly devicesByContact: Map<ContactId, readonly DeviceId[]>
+  readonly sessions: Map<DeviceId, Session>
   /** A record of parts is replaced, never changed. */
-  readonly devices: Map<ContactId, Partial<DeviceState>>
+  readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
   /** In the order of publication. */
   readonly outgoing: Map<number, OutgoingRecord>
   /** By INIT tag in hex. */
   readonly bundles: Map<string, OpenBundleRecord>
   readonly settings: Map<string, Uint8Array>
-  /** Contact by mailbox in hex. */
-  readonly mailboxes: Map<string, ContactId>
-  /** Sequence number of a frame by contact and short message id: its own, and that of the text which it carries. */
+  /** Device by mailbox in hex. */
+  readonly mailboxes: Map<string, DeviceId>
+  /** Sequence number of a frame by device and short message id: its own, and that of the text which it carries. */
   readonly bySentId: Map<string, number>
   readonly byTextId: Map<string, number>
-  /** The waiting frames of each contact. */
-  readonly outboxSize: Map<ContactId, { readonly entries: number; readonly bytes: number }>
+  /** The waiting frames of each device. */
+  readonly outboxSize: Map<DeviceId, { readonly entries: number; readonly bytes: number }>
   /** Texts that wait for earlier ones; a map is replaced, never changed. */
-  readonly held: Map<ContactId, ReadonlyMap<number, HeldRecord>>
+  readonly held: Map<DeviceId, ReadonlyMap<number, HeldRecord>>
   nextContact: ContactId
+  nextDevice: DeviceId
   nextOutgoing: number
   nextEvent: number
 }
@@ -43,8 +49,10 @@ export type EngineState = {
 export function openState(opening: LoadedState): EngineState {
   const state: EngineState = {
     contacts: new Map(),
+    devices: new Map(),
+    devicesByContact: new Map(),
     sessions: new Map(),
-    devices: new Map(opening.devices),
+    deviceParts: new Map(opening.deviceParts),
     outgoing: new Map(),
     bundles: new Map(),
     settings: new Map(opening.settings),
@@ -54,12 +62,14 @@ export function openState(opening: LoadedState): EngineState {
     outboxSize: new Map(),
     held: new Map(),
     nextContact: opening.nextContact,
+    nextDevice: opening.nextDevice,
     nextOutgoing: opening.nextOutgoing,
     nextEvent: opening.nextEvent,
   }
   for (const contact of opening.contacts) apply(state, { kind: "contact", contact })
-  for (const [contact, snapshot] of opening.snapshots) {
-    apply(state, { kind: "session", contact, session: readSession(snapshot) })
+  for (const device of opening.devices) apply(state, { kind: "device", device })
+  for (const [device, snapshot] of opening.snapshots) {
+    apply(state, { kind: "session", device, session: readSession(snapshot) })
   }
   for (const outgoing of opening.outgoing) apply(state, { kind: "outgoing", outgoing })
   for (const held of opening.held) apply(state, { kind: "held", held })
@@ -72,8 +82,10 @@ export function copyState(state: EngineState): EngineState {
   return {
     ...state,
     contacts: new Map(state.contacts),
-    sessions: new Map(state.sessions),
     devices: new Map(state.devices),
+    devicesByContact: new Map(state.devicesByContact),
+    sessions: new Map(state.sessions),
+    deviceParts: new Map(state.deviceParts),
     outgoing: new Map(state.outgoing),
     bundles: new Map(state.bundles),
     settings: new Map(state.settings),
@@ -95,17 +107,21 @@ function readSession(snapshot: Uint8Array): Session {
 export function apply(state: EngineState, change: Change): void {
   switch (change.kind) {
     case "contact":
-      putContact(state, change.contact)
+      state.contacts.set(change.contact.id, change.contact)
+      state.nextContact = Math.max(state.nextContact, change.contact.id + 1)
       return
     case "forget-contact":
       forgetContact(state, change.id)
       return
-    case "session":
-      state.sessions.set(change.contact, change.session)
-      return
     case "device":
-      state.devices.set(change.contact, {
-        ...state.devices.get(change.contact),
+      putDevice(state, change.device)
+      return
+    case "session":
+      state.sessions.set(change.device, change.session)
+      return
+    case "device-part":
+      state.deviceParts.set(change.device, {
+        ...state.deviceParts.get(change.device),
         [change.part]: change.value,
       })
       return
@@ -125,10 +141,10 @@ export function apply(state: EngineState, change: Change): void {
       state.settings.set(change.key, change.value)
       return
     case "held":
-      editHeld(state, change.held.contact, (held) => held.set(change.held.number, change.held))
+      editHeld(state, change.held.device, (held) => held.set(change.held.number, change.held))
       return
     case "held-done":
-      editHeld(state, change.contact, (held) => held.delete(change.number))
+      editHeld(state, change.device, (held) => held.delete(change.number))
       return
     case "event":
       state.nextEvent = Math.max(state.nextEvent, change.event.number + 1)
@@ -143,38 +159,46 @@ export function apply(state: EngineState, change: Change): void {
   }
 }
 
-export function entryKey(contact: ContactId, mid8: Uint8Array): string {
-  return `${contact}/${toHex(mid8)}`
+export function entryKey(device: DeviceId, mid8: Uint8Array): string {
+  return `${device}/${toHex(mid8)}`
 }
 
-function putContact(state: EngineState, contact: ContactRecord): void {
-  const before = state.contacts.get(contact.id)
+function putDevice(state: EngineState, device: DeviceRecord): void {
+  const { id, contact, mailbox } = device
+  const before = state.devices.get(id)
   if (before !== undefined) state.mailboxes.delete(toHex(before.mailbox))
-  state.contacts.set(contact.id, contact)
-  state.mailboxes.set(toHex(contact.mailbox), contact.id)
-  state.nextContact = Math.max(state.nextContact, contact.id + 1)
+  else state.devicesByContact.set(contact, [...(state.devicesByContact.get(contact) ?? []), id])
+  state.devices.set(id, device)
+  state.mailboxes.set(toHex(mailbox), id)
+  state.nextDevice = Math.max(state.nextDevice, id + 1)
 }
 
 /** Forgets everything that refers to a contact, as the store does. */
 function forgetContact(state: EngineState, id: ContactId): void {
-  const contact = state.contacts.get(id)
-  if (contact !== undefined) state.mailboxes.delete(toHex(contact.mailbox))
+  for (const device of state.devicesByContact.get(id) ?? []) forgetDevice(state, device)
+  state.devicesByContact.delete(id)
   state.contacts.delete(id)
-  state.sessions.delete(id)
+}
+
+function forgetDevice(state: EngineState, id: DeviceId): void {
+  const device = state.devices.get(id)
+  if (device !== undefined) state.mailboxes.delete(toHex(device.mailbox))
   state.devices.delete(id)
+  state.sessions.delete(id)
+  state.deviceParts.delete(id)
   state.held.delete(id)
   for (const outgoing of state.outgoing.values()) {
-    if (outgoing.contact === id) removeOutgoing(state, outgoing.seq)
+    if (outgoing.device === id) removeOutgoing(state, outgoing.seq)
   }
   for (const [tag, bundle] of state.bundles) {
-    if (bundle.contact === id) state.bundles.delete(tag)
+    if (bundle.device === id) state.bundles.delete(tag)
   }
 }
 
 function putOutgoing(state: EngineState, outgoing: OutgoingRecord): void {
   if (!state.outgoing.has(outgoing.seq)) adjustSize(state, outgoing, 1)
   state.outgoing.set(outgoing.seq, outgoing)
-  state.bySentId.set(entryKey(outgoing.contact, outgoing.mid), outgoing.seq)
+  state.bySentId.set(entryKey(outgoing.device, outgoing.mid), outgoing.seq)
   if (outgoing.carries !== undefined) state.byTextId.set(textKey(outgoing, outgoing.carries), outgoing.seq)
   state.nextOutgoing = Math.max(state.nextOutgoing, outgoing.seq + 1)
 }
@@ -184,28 +208,24 @@ function removeOutgoing(state: EngineState, seq: number): void {
   if (outgoing === undefined) return
   adjustSize(state, outgoing, -1)
   state.outgoing.delete(seq)
-  state.bySentId.delete(entryKey(outgoing.contact, outgoing.mid))
+  state.bySentId.delete(entryKey(outgoing.device, outgoing.mid))
   if (outgoing.carries !== undefined) state.byTextId.delete(textKey(outgoing, outgoing.carries))
 }
 
-function adjustSize(state: EngineState, { contact, wire }: OutgoingRecord, sign: 1 | -1): void {
-  const before = state.outboxSize.get(contact) ?? { entries: 0, bytes: 0 }
+function adjustSize(state: EngineState, { device, wire }: OutgoingRecord, sign: 1 | -1): void {
+  const before = state.outboxSize.get(device) ?? { entries: 0, bytes: 0 }
   const entries = before.entries + sign
-  if (entries === 0) state.outboxSize.delete(contact)
-  else state.outboxSize.set(contact, { entries, bytes: before.bytes + sign * wire.length })
+  if (entries === 0) state.outboxSize.delete(device)
+  else state.outboxSize.set(device, { entries, bytes: before.bytes + sign * wire.length })
 }
 
-function textKey({ contact }: OutgoingRecord, { mid }: { mid: Uint8Array }): string {
-  return entryKey(contact, mid.subarray(0, SHORT_MID_BYTES))
+function textKey({ device }: OutgoingRecord, { mid }: { mid: Uint8Array }): string {
+  return entryKey(device, mid.subarray(0, SHORT_MID_BYTES))
 }
 
-function editHeld(
-  state: EngineState,
-  contact: ContactId,
-  edit: (held: Map<number, HeldRecord>) => void,
-): void {
-  const held = new Map(state.held.get(contact))
+function editHeld(state: EngineState, device: DeviceId, edit: (held: Map<number, HeldRecord>) => void): void {
+  const held = new Map(state.held.get(device))
   edit(held)
-  if (held.size === 0) state.held.delete(contact)
-  else state.held.set(contact, held)
+  if (held.size === 0) state.held.delete(device)
+  else state.held.set(device, held)
 }

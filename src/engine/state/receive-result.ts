@@ -1,7 +1,7 @@
-import type { ContactId } from "../../store/records.ts"
+import type { DeviceId } from "../../store/records.ts"
 import type { Decision } from "./decision.ts"
 
-/** The outcome of a contact's frame. */
+/** The outcome of a device's frame. */
 export type ReceiveResult =
   /** On disk, with its consequences. */
   | { readonly kind: "committed" }
@@ -38,11 +38,11 @@ export function dropFrame(why: Extract<ReceiveResult, { kind: "refused" }>["why"
   }
 }
 
-/** A frame of a contact that was processed before, and needs no receipt. */
-export function duplicate(contact: ContactId): Decision<ReceiveResult> {
+/** A frame of a device that was processed before, and needs no receipt. */
+export function duplicate(device: DeviceId): Decision<ReceiveResult> {
   return {
     commit: [],
-    effects: [{ kind: "received", contact, receiptsWait: false }],
+    effects: [{ kind: "received", device, receiptsWait: false }],
     result: { kind: FRAME_TRANSITIONS.arrived["it came before"] },
   }
 }

@@ -1,7 +1,8 @@
 import { Fault } from "../../errors.ts"
 import { shellCommand } from "../../shell-command.ts"
-import type { ContactRecord, OutgoingRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
+import type { EngineState } from "./engine-state.ts"
 
 /**
  * What of ours may reach a contact [D-41]. `handshake`: only what makes the words and keys that a person compares, because
@@ -9,10 +10,21 @@ import type { Frame } from "../../wire/frame.ts"
  */
 export type Sendable = "everything" | "handshake" | "nothing"
 
-type Trust = Pick<ContactRecord, "blocked" | "verified" | "changedAt" | "movedAt">
+type Trust = Pick<ContactRecord, "blocked" | "verified" | "changedAt">
 
-export function sendableTo(contact: Trust): Sendable {
-  if (contact.blocked || contact.movedAt > 0) return "nothing"
+/** A device and the contact whose it is. */
+export type Receiver = {
+  /** Undefined if it was forgotten. */
+  readonly contact: Trust | undefined
+  readonly device: Pick<DeviceRecord, "movedAt">
+}
+
+export function receiverOf(state: EngineState, device: DeviceRecord): Receiver {
+  return { contact: state.contacts.get(device.contact), device }
+}
+
+export function sendableTo({ contact, device }: Receiver): Sendable {
+  if (contact === undefined || contact.blocked || device.movedAt > 0) return "nothing"
   return isUncompared(contact) ? "handshake" : "everything"
 }
 
@@ -27,21 +39,21 @@ export function isUncompared({
 /** Without these there would be nothing to compare. They say no more than the pairing said already. */
 const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set(["hello"])
 
-/** Whether these frames may be sealed for the contact; waiting receipts are no part of a handshake. */
-export function maySeal(contact: Trust, frames: readonly Frame[]): boolean {
-  const sendable = sendableTo(contact)
+/** Whether these frames may be sealed for the device; waiting receipts are no part of a handshake. */
+export function maySeal(to: Receiver, frames: readonly Frame[]): boolean {
+  const sendable = sendableTo(to)
   if (sendable !== "handshake") return sendable === "everything"
   return frames.length > 0 && frames.every(({ kind }) => OF_A_HANDSHAKE.has(kind))
 }
 
 /** Whether a frame in the outbox may leave: it may have been sealed before the contact's key changed. */
-export function mayPublish(contact: Trust, kind: OutgoingRecord["kind"]): boolean {
-  const sendable = sendableTo(contact)
+export function mayPublish(to: Receiver, kind: OutgoingRecord["kind"]): boolean {
+  const sendable = sendableTo(to)
   return sendable === "everything" || (sendable === "handshake" && (kind === "init" || kind === "handshake"))
 }
 
 /** Fault `refused` if a message or setting of ours may not be sent to them. */
-export function refuseUnsendable(contact: ContactRecord): void {
+export function refuseUnsendable(contact: ContactRecord, devices: readonly DeviceRecord[]): void {
   const { name, blocked } = contact
   if (blocked)
     throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
@@ -49,7 +61,7 @@ export function refuseUnsendable(contact: ContactRecord): void {
     const message = `not sent: ${name}'s key changed, and you have not compared the new one`
     throw new Fault("refused", message, shellCommand`mqttchat verify ${name}`)
   }
-  if (sendableTo(contact) === "everything") return
+  if (devices.length === 0 || devices.some(({ movedAt }) => movedAt === 0)) return
   const message = `not sent: ${name} now sends to another device of yours, which replaced this one`
   throw new Fault("refused", message, `${shellCommand`mqttchat reset ${name}`}, to continue on this device`)
 }

@@ -103,6 +103,8 @@ export const contactReference = v.pipe(
 /** The contact that a message or an event is about. */
 export const aboutContact = { contact: v.string(), contactId }
 
+const deviceState = v.picklist(["init-sent", "unconfirmed", "established", "recovering"])
+
 export const contact = v.strictObject({
   id: contactId,
   name: v.string(),
@@ -110,7 +112,7 @@ export const contact = v.strictObject({
     v.string(),
     v.description("first 20 hex digits of H(identity), to tell contacts of the same name apart"),
   ),
-  state: v.picklist(["init-sent", "unconfirmed", "established", "recovering"]),
+  state: v.pipe(deviceState, v.description("that of the best of its devices")),
   verified: v.boolean(),
   blocked: v.boolean(),
   keyChangedAt: v.pipe(
@@ -122,6 +124,16 @@ export const contact = v.strictObject({
     v.description(
       "since when another device of ours talks with them in place of this one: nothing is sent from here",
     ),
+  ),
+  devices: v.array(
+    v.strictObject({
+      fingerprint: v.pipe(v.string(), v.description("first 20 hex digits of H(device key)")),
+      state: deviceState,
+      replacedAt: v.pipe(
+        v.nullable(unixMs),
+        v.description("since when it talks with another device of ours in place of this one"),
+      ),
+    }),
   ),
   readReceipts: v.boolean(),
   typingIndicators: v.boolean(),

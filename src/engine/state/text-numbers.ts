@@ -1,4 +1,4 @@
-import type { ContactId, HeldRecord, TextNumbers } from "../../store/records.ts"
+import type { DeviceId, HeldRecord, TextNumbers } from "../../store/records.ts"
 import { LIST_MAX } from "../../wire/frame.ts"
 import type { Change } from "./decision.ts"
 import type { EngineState } from "./engine-state.ts"
@@ -10,14 +10,14 @@ export const NO_TEXTS: TextNumbers = { sent: 0, received: 0, resync: false }
 /** The waiting texts, by number. */
 export type HeldTexts = ReadonlyMap<number, HeldRecord>
 
-export function readTextNumbers(state: EngineState, contact: ContactId): TextNumbers {
-  return state.devices.get(contact)?.textNumbers ?? NO_TEXTS
+export function readTextNumbers(state: EngineState, device: DeviceId): TextNumbers {
+  return state.deviceParts.get(device)?.textNumbers ?? NO_TEXTS
 }
 
 /** A peer may give a text the highest number of the wire, which has no successor. */
-export function textNumbersChange(contact: ContactId, { sent, received, resync }: TextNumbers): Change {
+export function textNumbersChange(device: DeviceId, { sent, received, resync }: TextNumbers): Change {
   const value = { sent, received: Math.min(received, NUMBER_MAX), resync }
-  return { kind: "device", contact, part: "textNumbers", value }
+  return { kind: "device-part", device, part: "textNumbers", value }
 }
 
 /** The missing numbers that others wait for, as many as one frame can name. */

@@ -1,6 +1,6 @@
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type { ContactId, ContactRecord, TextNumbers } from "../../store/records.ts"
+import type { ContactRecord, DeviceId, DeviceRecord, TextNumbers } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { Change, Decision, Effect } from "./decision.ts"
 import { textNumbersChange, readTextNumbers } from "./text-numbers.ts"
@@ -10,10 +10,11 @@ import type { Ports } from "./ports.ts"
 export type StepInput = { readonly now: number; readonly random: Random }
 
 /**
- * One contact's part of a decision in progress: contact, session, waiting receipts and counters as they will
- * be, and all other changes. The state is only read.
+ * One device's part of a decision in progress: the device, its contact, session, waiting receipts and counters as they
+ * will be, and all other changes. The state is only read.
  */
-export type ContactUpdate = {
+export type DeviceUpdate = {
+  device: DeviceRecord
   contact: ContactRecord
   session: Session
   /** Short message ids that the peer waits for. */
@@ -27,14 +28,16 @@ export type ContactUpdate = {
   readonly effects: Effect[]
 }
 
-/** The update of a contact that has a session, or undefined. */
-export function updateFor(state: EngineState, id: ContactId, input: StepInput): ContactUpdate | undefined {
-  const contact = state.contacts.get(id)
+/** The update of a device that has a session, or undefined. */
+export function updateFor(state: EngineState, id: DeviceId, input: StepInput): DeviceUpdate | undefined {
+  const device = state.devices.get(id)
+  const contact = device && state.contacts.get(device.contact)
   const session = state.sessions.get(id)
-  if (contact === undefined || session === undefined) return undefined
+  if (device === undefined || contact === undefined || session === undefined) return undefined
   const receipts = pendingReceipts(state, id)
   const textNumbers = readTextNumbers(state, id)
   return {
+    device,
     contact,
     session,
     receipts,
@@ -51,19 +54,25 @@ export function updateFor(state: EngineState, id: ContactId, input: StepInput): 
 /** All changes of the update. */
 export function toDecision<Result>(
   state: EngineState,
-  update: ContactUpdate,
+  update: DeviceUpdate,
   result: Result,
 ): Decision<Result> {
-  const { contact, session, receipts, textNumbers, changes, effects } = update
+  const { device, contact, session, receipts, textNumbers, changes, effects } = update
   const commit: Change[] = []
   if (state.contacts.get(contact.id) !== contact) commit.push({ kind: "contact", contact })
-  if (state.sessions.get(contact.id) !== session) {
-    commit.push({ kind: "session", contact: contact.id, session })
+  if (state.devices.get(device.id) !== device) commit.push({ kind: "device", device })
+  if (state.sessions.get(device.id) !== session) {
+    commit.push({ kind: "session", device: device.id, session })
   }
   if (receipts !== update.receiptsBefore) {
-    commit.push({ kind: "device", contact: contact.id, part: "pendingReceipts", value: { mids: receipts } })
+    commit.push({
+      kind: "device-part",
+      device: device.id,
+      part: "pendingReceipts",
+      value: { mids: receipts },
+    })
   }
-  if (textNumbers !== update.textNumbersBefore) commit.push(textNumbersChange(contact.id, textNumbers))
+  if (textNumbers !== update.textNumbersBefore) commit.push(textNumbersChange(device.id, textNumbers))
   return { commit: [...commit, ...changes], effects, result }
 }
 
@@ -73,8 +82,8 @@ export function seconds(input: StepInput): number {
 }
 
 /** Short message ids whose receipts wait on disk. */
-export function pendingReceipts(state: EngineState, contact: ContactId): readonly Uint8Array[] {
-  return state.devices.get(contact)?.pendingReceipts?.mids ?? []
+export function pendingReceipts(state: EngineState, device: DeviceId): readonly Uint8Array[] {
+  return state.deviceParts.get(device)?.pendingReceipts?.mids ?? []
 }
 
 export function stepInput(ports: Pick<Ports, "now" | "random">): StepInput {
@@ -82,10 +91,10 @@ export function stepInput(ports: Pick<Ports, "now" | "random">): StepInput {
 }
 
 /** Marks the session in which texts of earlier ones are to be sent; empty when none wait. */
-export function unsentIn(state: EngineState, contact: ContactId): Uint8Array {
-  return state.devices.get(contact)?.unsentTexts?.session ?? new Uint8Array(0)
+export function unsentIn(state: EngineState, device: DeviceId): Uint8Array {
+  return state.deviceParts.get(device)?.unsentTexts?.session ?? new Uint8Array(0)
 }
 
-export function unsentChange(contact: ContactId, session: Uint8Array): Change {
-  return { kind: "device", contact, part: "unsentTexts", value: { session } }
+export function unsentChange(device: DeviceId, session: Uint8Array): Change {
+  return { kind: "device-part", device, part: "unsentTexts", value: { session } }
 }
