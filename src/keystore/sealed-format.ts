@@ -8,7 +8,7 @@ import { decode, Writer, type Reader } from "../wire/codec.ts"
 /*
  * A sealed file is `header 60 | secretbox of the contents | checksum 32`.
  *
- * header: "mqttchat" 8 | version u8 = 1 | purpose u8 | passphrase u8 (0 none, 1 Argon2id) | parallelism u8 |
+ * header: "mqttchat" 8 | version u8 | purpose u8 | passphrase u8 (0 none, 1 Argon2id) | parallelism u8 |
  *         memory KiB u32 | iterations u32 | salt 16 | nonce 24
  *
  * The box key is HKDF over the passphrase's key with the whole header as info, so every byte of the header is
@@ -18,7 +18,6 @@ import { decode, Writer, type Reader } from "../wire/codec.ts"
  * is asked for one.
  */
 const MAGIC = utf8("mqttchat")
-const VERSION = 1
 const HEADER_BYTES = 60
 export const SALT_BYTES = 16
 const CHECKSUM_BYTES = 32
@@ -29,6 +28,9 @@ export const CONTENTS_MAX = 262_144
 export const SEALED_MAX = MIN_BYTES + CONTENTS_MAX
 /** The purpose of a file; one kind is never accepted as another. */
 export const PURPOSE = { identity: 1, registrar: 2, backup: 3, broker: 4 } as const
+type Purpose = (typeof PURPOSE)[keyof typeof PURPOSE]
+/** Of what a file of this purpose holds, in front of it: a reader knows it without the passphrase. */
+const VERSION: Readonly<Record<Purpose, number>> = { 1: 1, 2: 1, 3: 2, 4: 1 }
 const KEY_LABEL = utf8("mqttchat/1 sealed file")
 const CHECKSUM_LABEL = utf8("mqttchat/1 sealed file checksum")
 
@@ -39,7 +41,7 @@ export type PassphraseLock =
 
 const NO_LOCK = { cost: { memoryKiB: 0, iterations: 0, parallelism: 0 }, salt: new Uint8Array(SALT_BYTES) }
 
-export type Header = { readonly purpose: number; readonly lock: PassphraseLock; readonly nonce: Uint8Array }
+export type Header = { readonly purpose: Purpose; readonly lock: PassphraseLock; readonly nonce: Uint8Array }
 
 export type Sealed = {
   readonly header: Header
@@ -73,6 +75,13 @@ export function readSealed(bytes: Uint8Array): Sealed | undefined {
   return header && { header, headerBytes, box: file.subarray(HEADER_BYTES) }
 }
 
+/** True for the beginning of a file of this purpose in the format of an earlier version. */
+export function isEarlierSealed(bytes: Uint8Array, purpose: Purpose): boolean {
+  const [version = 0, number] = bytes.subarray(MAGIC.length)
+  const isOurs = equal(bytes.subarray(0, MAGIC.length), MAGIC) && number === purpose
+  return isOurs && version > 0 && version < VERSION[purpose]
+}
+
 /** The contents, or undefined if the key is not the one the file was sealed with. */
 export function openSealed({ header, headerBytes, box }: Sealed, key: BoxKey): Uint8Array | undefined {
   const boxKey = boxKeyOf(key, headerBytes)
@@ -89,7 +98,7 @@ function encodeHeader({ purpose, lock, nonce }: Header): Uint8Array {
   const { cost, salt } = lock.kind === "none" ? NO_LOCK : lock
   return new Writer()
     .bytes(MAGIC)
-    .u8(VERSION)
+    .u8(VERSION[purpose])
     .u8(purpose)
     .u8(lock.kind === "none" ? 0 : 1)
     .u8(cost.parallelism)
@@ -101,8 +110,11 @@ function encodeHeader({ purpose, lock, nonce }: Header): Uint8Array {
 }
 
 function decodeHeader(reader: Reader): Header | undefined {
-  if (!equal(reader.bytes(MAGIC.length), MAGIC) || reader.u8() !== VERSION) return undefined
-  const purpose = reader.u8()
+  if (!equal(reader.bytes(MAGIC.length), MAGIC)) return undefined
+  const version = reader.u8()
+  const number = reader.u8()
+  const purpose = Object.values(PURPOSE).find((known) => known === number)
+  if (purpose === undefined || version !== VERSION[purpose]) return undefined
   const lockByte = reader.u8()
   const parallelism = reader.u8()
   const cost = { memoryKiB: reader.u32(), iterations: reader.u32(), parallelism }

@@ -5,7 +5,7 @@ import { Fault } from "../errors.ts"
 import { littleEndian } from "../wire/codec.ts"
 import { StreamReader } from "../wire/stream-reader.ts"
 import { derivePassphraseKey, newPassphraseKey } from "./passphrase-key.ts"
-import { MIN_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./sealed-format.ts"
+import { isEarlierSealed, MIN_BYTES, openSealed, PURPOSE, readSealed, sealContents } from "./sealed-format.ts"
 
 /*
  * A sealed stream is a sealed file that holds a fresh key of 32 bytes, then the contents in chunks of 65,536 bytes, the
@@ -75,7 +75,9 @@ export async function readStream(
   kind: StreamKind = "backup",
 ): Promise<SealedStream> {
   const reader = new StreamReader(source)
-  const sealed = readSealed(await reader.read(HEAD_BYTES))
+  const head = await reader.read(HEAD_BYTES)
+  if (kind === "backup" && isEarlierSealed(head, PURPOSE[kind])) throw ofEarlierVersion(name)
+  const sealed = readSealed(head)
   const lock = sealed?.header.lock
   if (sealed?.header.purpose !== PURPOSE[kind] || lock?.kind !== "argon2id")
     throw notOfKind(name, kind, sealed?.header.purpose)
@@ -92,6 +94,11 @@ export async function readStream(
       wipe(streamKey)
     },
   }
+}
+
+function ofEarlierVersion(name: string): Fault {
+  const why = `${name} is a backup of an earlier version of mqttchat, and this one cannot read it`
+  return new Fault("bad-data", why, "mqttchat init, then with each of your contacts: mqttchat pair")
 }
 
 function notOfKind(name: string, wanted: StreamKind, purpose: number | undefined): Fault {

@@ -8,7 +8,7 @@ const HEADER = "-----BEGIN MQTTCHAT BUNDLE-----"
 const FOOTER = "-----END MQTTCHAT BUNDLE-----"
 /** RFC 7468 section 2. */
 const LINE_CHARACTERS = 64
-const VERSION = 2
+const VERSION = 3
 /** A host of 253 characters, two brackets and a port. */
 const ADDRESS_BYTES_MAX = 261
 
@@ -21,7 +21,7 @@ export type BundleFile = {
   readonly access: Access
 }
 
-/** version 2 | bundle 1402 | name and address, length u16 before each | access, as base64 between two lines [P-40]. */
+/** version 3 | bundle 1402 | name and address, length u16 before each | access, as base64 between two lines [P-40]. */
 export function armour({ bundle, name, address, access }: BundleFile): string {
   const writer = new Writer().u8(VERSION).bytes(bundle).lv16(name).text(formatAddress(address))
   const base64 = Buffer.from(writer.bytes(encodeAccess(access)).done()).toString("base64")
@@ -34,11 +34,22 @@ export function armour({ bundle, name, address, access }: BundleFile): string {
  * nothing else [P-40]. The session room checks the bundle's signature.
  */
 export function readArmour(text: string): BundleFile | undefined {
+  const bytes = armouredBytes(text)
+  return bytes && decode(bytes, readFile)
+}
+
+/** True for a file of a version whose bundles this one cannot answer [P-40]. */
+export function isEarlierArmour(text: string): boolean {
+  const version = armouredBytes(text)?.[0]
+  return version !== undefined && version > 0 && version < VERSION
+}
+
+function armouredBytes(text: string): Uint8Array | undefined {
   const [, body, ...more] = text.split(HEADER).flatMap((part) => part.split(FOOTER))
   if (body === undefined || more.length !== 1) return undefined
   const base64 = body.replaceAll(/\s/g, "")
   const bytes = Buffer.from(base64, "base64")
-  return bytes.toString("base64") === base64 ? decode(new Uint8Array(bytes), readFile) : undefined
+  return bytes.toString("base64") === base64 ? new Uint8Array(bytes) : undefined
 }
 
 function readFile(reader: Reader): BundleFile | undefined {

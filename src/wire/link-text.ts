@@ -5,7 +5,7 @@ import { decode, type Reader } from "./codec.ts"
 const SCHEME = "mqttchat://"
 
 /** The part between the host and the bytes gives the kind of link. */
-export type LinkPath = "/#" | "/join#"
+export type LinkPath = "/2#" | "/join#"
 
 /** `mqttchat://HOST[:PORT]`, the path, and the bytes as base64url. */
 export function formatLink(address: Address, path: LinkPath, bytes: Uint8Array): string {
@@ -13,7 +13,7 @@ export function formatLink(address: Address, path: LinkPath, bytes: Uint8Array):
 }
 
 /** True for text that is meant as a link of this kind, complete or not. */
-export function isLink(text: string, path: LinkPath): boolean {
+export function isLink(text: string, path: string): boolean {
   return text.trimStart().startsWith(SCHEME) && text.includes(path)
 }
 

@@ -14,13 +14,15 @@ import type { Address, Addresses } from "./address.ts"
 import { decode, type Reader, Writer } from "./codec.ts"
 import { ID_BYTES, type Inbox } from "./topics.ts"
 import { BUNDLE_BYTES, TAG_BYTES } from "./sizes.ts"
-import { formatLink, parseLink } from "./link-text.ts"
+import { formatLink, isLink, parseLink } from "./link-text.ts"
 
 export const LINK_REQUEST_BYTES = 256
 export const LINK_ANSWER_BYTES = 2048
 /** Both objects have the size of a session message, so that a broker cannot tell them from one. */
 const REQUEST_PADDING = LINK_REQUEST_BYTES - TAG_BYTES - NONCE_BYTES - BOX_OVERHEAD - 2 * ID_BYTES
 const ANSWER_PADDING = LINK_ANSWER_BYTES - NONCE_BYTES - BOX_OVERHEAD - BUNDLE_BYTES
+const PATH = "/2#"
+const EARLIER_PATH = "/#"
 const NO_SALT = new Uint8Array(0)
 
 /** Where to ask for a bundle, and its hash, which is also the secret that lets one ask. */
@@ -37,7 +39,7 @@ export type PairingLink = {
 }
 
 /**
- * `mqttchat://HOST[:PORT]/#` and base64url of hash 32, device 16, mailbox 16, proof and perhaps an invitation, with
+ * `mqttchat://HOST[:PORT]/2#` and base64url of hash 32, device 16, mailbox 16, proof and perhaps an invitation, with
  * or without the members' addresses [W-43].
  */
 export function formatPairingLink({
@@ -51,12 +53,17 @@ export function formatPairingLink({
   const writer = new Writer().bytes(bundleHash).bytes(inbox.device).bytes(inbox.mailbox)
   writer.bytes(encodeProof(proof)).bytes(invitation ?? new Uint8Array())
   if (invitation !== undefined) writer.bytes(encodeMembers(members))
-  return formatLink(address, "/#", writer.done())
+  return formatLink(address, PATH, writer.done())
+}
+
+/** True for a link of a version whose bundles this one cannot answer [W-43]. */
+export function isEarlierPairingLink(text: string): boolean {
+  return isLink(text, EARLIER_PATH)
 }
 
 /** The link, or undefined unless the text is one, apart from blanks and line breaks of a terminal [W-43]. */
 export function parsePairingLink(text: string): PairingLink | undefined {
-  return parseLink(text, "/#", readPairingLink, formatPairingLink)
+  return parseLink(text, PATH, readPairingLink, formatPairingLink)
 }
 
 function readPairingLink(reader: Reader, address: Address): PairingLink | undefined {

@@ -56,7 +56,7 @@ test("every cut, every changed case and every added letter is refused [W-46]", (
   expect(parseInvitationLink(`${text}A`)).toBeUndefined()
   expect(parseInvitationLink(text.replace("broker", "Broker"))).toBeUndefined()
   expect(parseInvitationLink(text.replace("broker.example", "broker.example:8883"))).toBeUndefined()
-  expect(parseInvitationLink(text.replace("/join#", "/#"))).toBeUndefined()
+  expect(parseInvitationLink(text.replace("/join#", "/2#"))).toBeUndefined()
   expect(parseInvitationLink(text.replace("broker.example", "-"))).toBeUndefined()
   expect(parseInvitationLink(`${text}/join#`)).toBeUndefined()
   expect(parseInvitationLink(`${text}/join#AAAA`)).toBeUndefined()
@@ -69,7 +69,7 @@ test("an invitation to a broker without TLS is refused [W-47]", () => {
 
 test("an intended invitation is distinguished from other text, complete or not [W-46]", () => {
   expect(isInvitationLink("  mqttchat://pi/join#AAA")).toBe(true)
-  expect(isInvitationLink("mqttchat://pi/#AAA")).toBe(false)
+  expect(isInvitationLink("mqttchat://pi/2#AAA")).toBe(false)
   expect(isInvitationLink("https://pi/join#AAA")).toBe(false)
   expect(isInvitationLink("7-crowd-river@pi")).toBe(false)
 })

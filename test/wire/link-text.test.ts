@@ -7,7 +7,7 @@ import { formatLink, isLink, type LinkPath, parseLink } from "../../src/wire/lin
 
 type Link = { readonly address: Address; readonly bytes: Uint8Array }
 
-const PATHS = ["/#", "/join#"] as const
+const PATHS = ["/2#", "/join#"] as const
 const path = fc.constantFrom<LinkPath>(...PATHS)
 const address = fc.record({
   host: fc.constantFrom("broker.example", "192.168.1.20", "localhost"),
@@ -34,7 +34,7 @@ it("a link is read as it was written, also where a terminal broke it", () => {
 it("a link of one kind is none of the other", () => {
   fc.assert(
     fc.property(address, path, bytes, (at, kind, content) => {
-      const other = kind === "/#" ? "/join#" : "/#"
+      const other = kind === "/2#" ? "/join#" : "/2#"
       const text = formatLink(at, kind, content)
       expect(parse(text, other)).toBeUndefined()
       expect(isLink(text, other)).toBe(false)
@@ -48,15 +48,15 @@ it("no text but the one that would be written is a link", () => {
       expect(parse(text, kind)).toBeUndefined()
     }),
   )
-  const good = `mqttchat://broker.example/#${toBase64url(Uint8Array.of(1, 2, 3))}`
-  expect(parse(good, "/#")).toBeDefined()
+  const good = `mqttchat://broker.example/2#${toBase64url(Uint8Array.of(1, 2, 3))}`
+  expect(parse(good, "/2#")).toBeDefined()
   const spoilt = [
     good.replace("mqttchat", "mqttchaT"),
     good.replace("broker.example", "BROKER.example"),
     good.replace("broker.example", "broker.example:8883"),
     `${good}=`,
-    `${good}/#`,
+    `${good}/2#`,
     good.slice("mqttchat://".length),
   ]
-  for (const text of spoilt) expect(parse(text, "/#"), text).toBeUndefined()
+  for (const text of spoilt) expect(parse(text, "/2#"), text).toBeUndefined()
 })

@@ -77,15 +77,16 @@ describe("a link", () => {
       `${text}A`,
       `${text}#`,
       text.replace("mqttchat", "mqttchaT"),
-      text.replace("/#", "/"),
+      text.replace("/2#", "/"),
+      text.replace("/2#", "/#"),
       text.replace("20/", "20:8883/"),
       text.replace("192.168.1.20", "-"),
-      `${text}/#`,
-      `${text}/#AAAA`,
+      `${text}/2#`,
+      `${text}/2#AAAA`,
       "",
     ]
     for (const other of others) expect(parsePairingLink(other)).toBeUndefined()
-    fc.assert(fc.property(fc.string(), (any) => parsePairingLink(`mqttchat://pi/#${any}`) === undefined))
+    fc.assert(fc.property(fc.string(), (any) => parsePairingLink(`mqttchat://pi/2#${any}`) === undefined))
   })
 })
 

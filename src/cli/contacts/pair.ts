@@ -5,6 +5,7 @@ import { codeOf, Fault } from "../../errors.ts"
 import { diskFault } from "../../fs/disk-fault.ts"
 import { readArmour } from "../../pairing/armour.ts"
 import { parseCode } from "../../pairing/code.ts"
+import { refuseEarlierOffer } from "../../pairing/earlier-offer.ts"
 import { isInvitationLink } from "../../wire/invitation-link.ts"
 import { parsePairingLink } from "../../wire/pairing-link.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
@@ -32,6 +33,8 @@ It gets no contacts and no conversations. To move everything instead: mqttchat e
 
 type Paired = Results["pair-answer"]
 export type Carrier = { readonly kind: Offer["kind"]; readonly offer: string }
+
+type Linked = Carrier & { readonly kind: "link" | "file" }
 
 export type PairOptions = {
   readonly link?: boolean
@@ -77,8 +80,9 @@ function classify(text: string): Carrier {
   )
 }
 
-function requireWhole(carrier: Carrier, isWhole: boolean): Carrier {
+function requireWhole(carrier: Linked, isWhole: boolean): Carrier {
   if (isWhole) return carrier
+  refuseEarlierOffer(carrier.kind, carrier.offer)
   const hint =
     carrier.kind === "link" ? "copy all of it, in quotes: mqttchat pair 'LINK'" : "ask for it again"
   throw new Fault("bad-data", `this ${carrier.kind} is cut off or changed`, hint)

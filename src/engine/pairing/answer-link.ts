@@ -1,5 +1,6 @@
 import { Fault } from "../../errors.ts"
 import { readArmour } from "../../pairing/armour.ts"
+import { refuseEarlierOffer } from "../../pairing/earlier-offer.ts"
 import { REPEAT_MS } from "../../pairing/timeouts.ts"
 import { linkPsk, MODE } from "../../session/handshake.ts"
 import type { Access } from "../../wire/access.ts"
@@ -28,6 +29,7 @@ export async function answerLink(
 ): Promise<Paired> {
   const link = parsePairingLink(carrier)
   if (link === undefined) {
+    refuseEarlierOffer("link", carrier)
     throw new Fault(
       "bad-data",
       "this pairing link is incomplete",
@@ -49,6 +51,7 @@ export async function answerFile(
 ): Promise<Paired> {
   const file = readArmour(carrier)
   if (file === undefined) {
+    refuseEarlierOffer("file", carrier)
     throw new Fault(
       "bad-data",
       "this bundle file is incomplete",
