@@ -3,15 +3,15 @@ import { code, table } from "./markdown.ts"
 
 /** The table of frames in src/wire/SPEC.md. */
 export function frameTable(): string {
-  const rows = Object.entries(FRAMES).map(([kind, { type, once, acknowledged, fields }]) => {
+  const rows = Object.entries(FRAMES).map(([kind, { type, numbered, acknowledged, fields }]) => {
     const body = Object.values<{ readonly layout: string }>(fields).map(({ layout }) => layout)
     return [
       code(type.toString(16).padStart(2, "0")),
       kind.toUpperCase().replaceAll("-", "_"),
       body.length === 0 ? "nothing" : code(body.join(" | ")),
-      once ? "yes" : "",
+      numbered ? "yes" : "",
       acknowledged ? "yes" : "",
     ]
   })
-  return table(["type", "frame", "body", "once a message", "acknowledged"], rows)
+  return table(["type", "frame", "body", "numbered", "acknowledged"], rows)
 }

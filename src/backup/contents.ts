@@ -15,8 +15,7 @@ import { decode, Writer, type Reader } from "../wire/codec.ts"
 import { IDENTITY_BYTES } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { BUNDLE_BYTES, MID_BYTES } from "../wire/sizes.ts"
-import { SHORT_MID_BYTES } from "../wire/frame.ts"
+import { BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */
 export type BackupBroker = {
@@ -206,32 +205,30 @@ function readDevice(reader: Reader): BackupDevice {
   return device
 }
 
-/** Fixed fields, the original's short id after a u8 of 0 or 1, and the text as the rest [B-6]. */
+/** Fixed fields, the digest of a text, and the text as the rest [B-6]. */
 function writeMessage(writer: Writer, message: BackupMessage): void {
-  const { mine, kind, shown, original } = message
-  writer.u32(message.contact).bytes(message.mid)
+  const { mine, kind, shown, digest } = message
+  writer.u32(message.contact).bytes(message.id)
   writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0))
   writer.u8(STATES.indexOf(message.state)).u64(message.sentAt).u64(message.storedAt)
   writer.u32(message.timer).u64(message.expiresAt)
-  writer
-    .u8(original.length === 0 ? 0 : 1)
-    .bytes(original)
-    .bytes(utf8(message.text))
+  writer.bytes(digest).bytes(utf8(message.text))
 }
 
 function readMessage(reader: Reader): BackupMessage {
   const contact = reader.u32()
-  const mid = reader.bytes(MID_BYTES)
+  const id = reader.bytes(MESSAGE_ID_BYTES)
   const flags = reader.u8()
   const state = STATES[reader.u8()]
   const [sentAt, storedAt, timer, expiresAt] = [reader.u64(), reader.u64(), reader.u32(), reader.u64()]
-  const original = reader.flag() ? reader.bytes(SHORT_MID_BYTES) : new Uint8Array(0)
+  const isLine = (flags & LINE) !== 0
+  const digest = reader.bytes(isLine ? 0 : DIGEST_BYTES)
   const text = readText(reader.rest())
   if (flags > (MINE | LINE | SHOWN) || state === undefined || text === undefined) reader.refuse()
   return {
-    ...{ contact, mid, sentAt, storedAt, timer, expiresAt, original },
+    ...{ contact, id, digest, sentAt, storedAt, timer, expiresAt },
     mine: (flags & MINE) !== 0,
-    kind: (flags & LINE) === 0 ? "text" : "line",
+    kind: isLine ? "line" : "text",
     shown: (flags & SHOWN) !== 0,
     state: state ?? "queued",
     text: text ?? "",

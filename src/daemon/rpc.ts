@@ -1,6 +1,6 @@
 import { Fault, FAULT_CODES, type FaultCode } from "../errors.ts"
 
-/** A text of 65,367 bytes takes six times as much when every byte of it needs an escape. */
+/** A text of 65,276 bytes takes six times as much when every byte of it needs an escape. */
 export const REQUEST_BYTES_MAX = 512 * 1024
 /** 10,000 messages of ordinary length; ask for more in pages. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024

@@ -109,8 +109,11 @@ const MESSAGES = `
   CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    mid BLOB NOT NULL,
     mine INTEGER NOT NULL,
+    -- The author's, 8 bytes; a line has one of ours.
+    id BLOB NOT NULL,
+    -- Of the text as it was sent first, 16 bytes; a line has none.
+    digest BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('text', 'line')),
     text TEXT NOT NULL,
     sent_at INTEGER NOT NULL,
@@ -119,14 +122,12 @@ const MESSAGES = `
       state IN ('queued', 'broker', 'delivered', 'read', 'given-up', 'cancelled', 'received')
     ),
     shown INTEGER NOT NULL,
-    original BLOB NOT NULL,
     timer INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    UNIQUE (contact, mid)
+    UNIQUE (contact, mine, id)
   ) STRICT;
   CREATE INDEX messages_by_contact ON messages (contact);
   CREATE INDEX messages_unshown ON messages (contact) WHERE shown = 0;
-  CREATE INDEX messages_by_original ON messages (contact, original) WHERE original <> x'';
   CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at > 0;
 
   -- The words only; the texts are those of the messages table.
@@ -135,24 +136,34 @@ const MESSAGES = `
   );
   INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 
-  -- Texts of theirs that have disappeared, or are kept under another id, known as long as they may come once more.
-  CREATE TABLE absent (
+  -- Texts of theirs that are no longer here: they may come once more.
+  CREATE TABLE known_ids (
     contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    mid BLOB NOT NULL,
-    original BLOB NOT NULL,
+    id BLOB NOT NULL,
+    digest BLOB NOT NULL,
     at INTEGER NOT NULL,
-    PRIMARY KEY (contact, mid)
+    PRIMARY KEY (contact, id)
   ) STRICT, WITHOUT ROWID;
 `
 
 const DELIVERY = `
-  -- Texts that wait for those before them; without a mid, the word that this one never comes.
+  -- Session messages that changed the conversation, by 8 bytes of their mid: their keys are gone, so one that comes
+  -- again is known by this alone.
+  CREATE TABLE received_frames (
+    device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    mid BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (device, mid)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Texts that wait for those before them; without an id, the word that none waits under this number.
   CREATE TABLE held (
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     number INTEGER NOT NULL,
     stored_at INTEGER NOT NULL,
-    mid BLOB,
-    original BLOB,
+    gone INTEGER NOT NULL,
+    id BLOB,
+    digest BLOB,
     text TEXT,
     sent_at INTEGER,
     timer INTEGER,
@@ -170,8 +181,8 @@ const DELIVERY = `
     attempts INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
-    text_mid BLOB,
-    text_number INTEGER
+    carries_id BLOB,
+    carries_number INTEGER
   ) STRICT;
   CREATE INDEX outgoing_by_device ON outgoing (device);
 `
@@ -181,7 +192,8 @@ const EVENTS = `
   CREATE TABLE events (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    mid BLOB NOT NULL,
+    mine INTEGER NOT NULL,
+    id BLOB NOT NULL,
     -- NULL: the message was added.
     state TEXT
   ) STRICT;

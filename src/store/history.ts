@@ -1,18 +1,20 @@
-import { concat, equal } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
-import type { ContactId, MessageCount, MessageRecord, Page, ReceivedTexts, UnshownPage } from "./records.ts"
+import type {
+  ContactId,
+  DeviceId,
+  MessageCount,
+  MessageRecord,
+  Page,
+  ReceivedTexts,
+  UnshownPage,
+} from "./records.ts"
 import { MESSAGES } from "./tables.ts"
-
-/** The greatest suffix of a mid of which only the prefix is known. */
-export const LAST_8 = new Uint8Array(8).fill(0xff)
 
 /** Further words are ignored: each costs a lookup. */
 const SEARCH_WORDS_MAX = 32
 
 /** The table has a short name here, since the index of words also has a column `text`. */
 const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
-
-const SELECT_BY_MID = `${SELECT} FROM messages m WHERE contact = ? AND mid BETWEEN ? AND ?`
 
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
@@ -88,28 +90,24 @@ export function receivedFrom(database: Database, contact: ContactId, since: numb
   }
 }
 
-export function hasMessage(database: Database, contact: ContactId, mid: Uint8Array): boolean {
-  return database
-    .select(
-      (row) => row.bytes(0),
-      `SELECT mid FROM messages WHERE contact = ?1 AND mid = ?2
-       UNION ALL SELECT mid FROM held WHERE device IN (${DEVICES_OF}) AND mid = ?2
-       UNION ALL SELECT mid FROM absent WHERE contact = ?1 AND mid = ?2`,
-      contact,
-      mid,
-    )
-    .some((found) => equal(found, mid))
+export function hasFrame(database: Database, device: DeviceId, mid: Uint8Array): boolean {
+  const sql = "SELECT 1 FROM received_frames WHERE device = ? AND mid = ?"
+  return database.select(() => true, sql, device, mid).length > 0
 }
 
+/** What a contact names of ours may also be the id of one of theirs: the first stored is meant. */
 export function findMessage(
   database: Database,
   contact: ContactId,
-  mid: Uint8Array,
+  id: Uint8Array,
+  mine?: boolean,
 ): MessageRecord | undefined {
-  return database.select(MESSAGES.read, SELECT_BY_MID, contact, mid, concat(mid, LAST_8))[0]
+  const authors = mine === undefined ? [0, 1] : [Number(mine)]
+  const sql = `${SELECT} FROM messages m WHERE contact = ? AND mine IN (?, ?) AND id = ? ORDER BY seq LIMIT 1`
+  return database.select(MESSAGES.read, sql, contact, authors[0] ?? 0, authors.at(-1) ?? 0, id)[0]
 }
 
-/** The index of contact and mid finds them; it has no order by mid alone, so all its rows are read. */
+/** The index of contact, author and id finds them; it has no order by id alone, so all its rows are read. */
 export function messagesBetween(
   database: Database,
   first: Uint8Array,
@@ -117,7 +115,7 @@ export function messagesBetween(
   limit: number,
 ): MessageRecord[] {
   const seqs =
-    "SELECT seq FROM messages INDEXED BY sqlite_autoindex_messages_1 WHERE mid BETWEEN ? AND ? LIMIT ?"
+    "SELECT seq FROM messages INDEXED BY sqlite_autoindex_messages_1 WHERE id BETWEEN ? AND ? LIMIT ?"
   return database.select(
     MESSAGES.read,
     `${SELECT} FROM messages m WHERE seq IN (${seqs})`,

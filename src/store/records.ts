@@ -96,9 +96,11 @@ export type MessageRecord = {
   /** Order of this conversation on this device. */
   readonly seq: number
   readonly contact: ContactId
-  /** 16 bytes; unique per contact. */
-  readonly mid: Uint8Array
   readonly mine: boolean
+  /** 8 bytes, chosen by the author; unique among those of one author in a conversation. */
+  readonly id: Uint8Array
+  /** 16 bytes, of the text as it was sent first; a line has none. */
+  readonly digest: Uint8Array
   /** A line is a system message: it reports what happened to the conversation and was never sent. */
   readonly kind: "text" | "line"
   readonly text: string
@@ -109,37 +111,43 @@ export type MessageRecord = {
   readonly state: MessageState
   /** False for received messages that no user interface has shown yet. */
   readonly shown: boolean
-  /** The 8 bytes under which its sender knows it, if it came again in a later session; else empty. */
-  readonly original: Uint8Array
   /** Seconds from its delivery, or for a received one from when it was shown, until it disappears; 0 for never. */
   readonly timer: number
   /** Unix ms; 0 while the timer has not started. */
   readonly expiresAt: number
 }
 
-/** A text of theirs that waits for earlier ones, or the note that one will never come. */
+/** A text of theirs that waits for earlier ones, or the note that nothing waits under this number. */
 export type HeldRecord = {
   readonly device: DeviceId
   readonly number: number
   readonly storedAt: number
+  /** Without a text: whether its author says that it will never come; else there is nothing to show. */
+  readonly gone: boolean
   readonly text: HeldText | undefined
 }
 
-export type HeldText = Pick<MessageRecord, "mid" | "original" | "text" | "sentAt" | "timer">
+export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" | "timer">
+
+/** A message before the store has numbered it. */
+export type NewMessage = Omit<MessageRecord, "seq">
+
+/** A session message of theirs that changed the conversation, by the first 8 bytes of its mid. */
+export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Array; readonly at: number }
 
 /** A sealed frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
   readonly seq: number
   readonly device: DeviceId
-  /** First 8 bytes of the message id; what an ACK names. */
+  /** First 8 bytes of the mid; what an ACK names. */
   readonly mid: Uint8Array
   /**
    * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. A `handshake` frame, such as
    * WELCOME, is one that may go to a contact whose key has not been compared.
    */
   readonly kind: "text" | "control" | "passing" | "init" | "handshake"
-  /** The text that it carries: its message id, 16 bytes, and its number in the session. */
-  readonly carries: { readonly mid: Uint8Array; readonly number: number } | undefined
+  /** The text that it carries: its id, 8 bytes, and its number in the session. */
+  readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
   readonly topic: string
   readonly wire: Uint8Array
   readonly published: boolean
@@ -154,11 +162,18 @@ export type EventRecord = {
   /** Numbers the entries of this store; never reused, and higher in a later commit. */
   readonly number: number
   readonly contact: ContactId
-  /** The message's id, 16 bytes, or its first 8. */
-  readonly mid: Uint8Array
+  /** The message's. */
+  readonly mine: boolean
+  readonly id: Uint8Array
   /** The message's new state; null if it was added. */
   readonly state: MessageState | null
 }
+
+/**
+ * What a commit recorded otherwise than it was told, by the number of the event: a message that was known already, or a
+ * state that the message could not reach, has no event; in the place of a text under a used id stands a line.
+ */
+export type CommitReport = ReadonlyMap<number, EventRecord | undefined>
 
 /** A bundle of ours that can still be answered. */
 export type OpenBundleRecord = {
@@ -198,10 +213,10 @@ export type TextNumbers = {
   readonly resync: boolean
 }
 
-/** Receipts that the peer waits for: the short ids, 8 bytes each, of received frames. */
+/** Receipts that the peer waits for: the first 8 bytes of the mids of received frames. */
 export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
 
-/** Short ids, 8 bytes each, of the last frames without a text: those that are owed a receipt, and the others. */
+/** The first 8 bytes of the mids of the last frames that did not change the conversation: those that are owed a receipt, and the others. */
 export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passing: readonly Uint8Array[] }
 
 /** While texts of an earlier session wait to be sealed again: a mark of the session that will carry them. Else empty. */
@@ -214,7 +229,7 @@ export type SupersededSession = {
   readonly snapshot: Uint8Array
 }
 
-/** The ids, 16 bytes each, of the last INITs that were accepted from them, oldest first. */
+/** The mids, 16 bytes each, of the last INITs that were accepted from them, oldest first. */
 export type AcceptedInits = { readonly mids: readonly Uint8Array[] }
 
 export type Recovery = {
@@ -253,13 +268,16 @@ export type Write =
   | { readonly kind: "forget-contact"; readonly id: ContactId }
   | { readonly kind: "device"; readonly device: DeviceRecord }
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
-  /** Skipped if the conversation has or had it already, or a received text of the same original. */
-  | { readonly kind: "message"; readonly message: Omit<MessageRecord, "seq"> }
-  /** Of the message of ours whose id starts with these bytes. `delivered` starts its timer; `read` is final. */
+  /**
+   * Skipped if the conversation has or had one of this author's under this id. If that one said something else, the line
+   * `ifReused` is added instead.
+   */
+  | { readonly kind: "message"; readonly message: NewMessage; readonly ifReused?: NewMessage }
+  /** Of a message of ours. `delivered` starts its timer; `read` is final. */
   | {
       readonly kind: "message-state"
       readonly contact: ContactId
-      readonly mid8: Uint8Array
+      readonly id: Uint8Array
       readonly state: MessageState
       readonly at: number
     }
@@ -281,6 +299,7 @@ export type Write =
       readonly upTo: number
       readonly at: number
     }
+  | { readonly kind: "received-frame"; readonly frame: ReceivedFrame }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly device: DeviceId; readonly number: number }
   /** Moves the messages of one contact, and their events, to another. */
@@ -340,7 +359,7 @@ export type ReceivedTexts = {
 export type Store = {
   readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
-  readonly commit: (writes: readonly Write[]) => Promise<void>
+  readonly commit: (writes: readonly Write[]) => Promise<CommitReport>
   /** The last messages with a contact, oldest first; with `after` the first ones after it. */
   readonly history: (contact: ContactId, page: Page) => Promise<readonly MessageRecord[]>
   /** The next `limit` messages of all contacts, in the order in which they were stored, after the seq `after`. */
@@ -353,13 +372,17 @@ export type Store = {
   readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
   /** What is here of a contact's: the bytes of all its texts and of the lines about it, and when those after `since` came. */
   readonly receivedFrom: (contact: ContactId, since: number) => Promise<ReceivedTexts>
-  /** Whether the text was shown, even if it has disappeared since, or is held back. */
-  readonly hasMessage: (contact: ContactId, mid: Uint8Array) => Promise<boolean>
+  /** Whether this session message of theirs, by 8 bytes of its mid, changed the conversation. */
+  readonly hasFrame: (device: DeviceId, mid: Uint8Array) => Promise<boolean>
   /** The next `limit` entries of the event log after the number `after`. */
   readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
-  /** By its id, or the first 8 bytes of it. */
-  readonly findMessage: (contact: ContactId, mid: Uint8Array) => Promise<MessageRecord | undefined>
-  /** Of all contacts, the first `limit` whose ids are between two ids of 16 bytes, both included. */
+  /** The first one under this id, whoever wrote it; or with `mine` that author's. */
+  readonly findMessage: (
+    contact: ContactId,
+    id: Uint8Array,
+    mine?: boolean,
+  ) => Promise<MessageRecord | undefined>
+  /** Of all contacts, the first `limit` whose ids are between two ids, both included. */
   readonly messagesBetween: (
     first: Uint8Array,
     last: Uint8Array,

@@ -20,13 +20,15 @@ import type {
   EventRecord,
   HeldRecord,
   MessageRecord,
+  NewMessage,
   OpenBundleRecord,
   OutgoingRecord,
+  ReceivedFrame,
 } from "./records.ts"
 import { table, type Table } from "./table.ts"
 
-/** How many bytes of a message id name it in a receipt, and in a text that is sent again. */
-export const SHORT_MID_BYTES = 8
+/** How many bytes of a mid name it in a receipt. */
+const SHORT_MID_BYTES = 8
 const MID_BYTES = 16
 
 /** Also the folded name: two names that fold to the same cannot both be in the table. */
@@ -72,17 +74,17 @@ export const SESSIONS = table<{ readonly device: DeviceId; readonly snapshot: Ui
 
 const MESSAGE_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
 
-const message: Fields<Omit<MessageRecord, "seq">> = {
+const message: Fields<NewMessage> = {
   contact: integer,
-  mid: bytes,
   mine: flag,
+  id: bytes,
+  digest: bytes,
   kind: oneOf(["text", "line"]),
   text,
   sentAt: integer,
   storedAt: integer,
   state: oneOf(MESSAGE_STATES),
   shown: flag,
-  original: bytes,
   timer: integer,
   expiresAt: integer,
 }
@@ -92,25 +94,33 @@ export const MESSAGES = table<MessageRecord>("messages", ["seq"], { seq: integer
 export const EVENTS = table<EventRecord>("events", ["number"], {
   number: integer,
   contact: integer,
-  mid: bytes,
+  mine: flag,
+  id: bytes,
   state: oneOfOrNull(MESSAGE_STATES),
 })
 
 /** Messages before SQLite has numbered them. */
-export const NEW_MESSAGES = table<Omit<MessageRecord, "seq">>("messages", ["contact", "mid"], message)
+export const NEW_MESSAGES = table<NewMessage>("messages", ["contact", "mine", "id"], message)
 
-/** A text of theirs that is not in the history, or not under this id, and may be repeated. */
-export const ABSENT = table<Pick<MessageRecord, "contact" | "mid" | "original"> & { readonly at: number }>(
-  "absent",
-  ["contact", "mid"],
-  { contact: integer, mid: bytes, original: bytes, at: integer },
+/** A text of theirs that is no longer here, and may come once more. */
+export const KNOWN_IDS = table<Pick<MessageRecord, "contact" | "id" | "digest"> & { readonly at: number }>(
+  "known_ids",
+  ["contact", "id"],
+  { contact: integer, id: bytes, digest: bytes, at: integer },
 )
+
+export const RECEIVED_FRAMES = table<ReceivedFrame>("received_frames", ["device", "mid"], {
+  device: integer,
+  mid: bytes,
+  at: integer,
+})
 
 export const HELD = table<HeldRecord>("held", ["device", "number"], {
   device: integer,
   number: integer,
   storedAt: integer,
-  text: optional({ mid: bytes, original: bytes, text, sentAt: integer, timer: integer }),
+  gone: flag,
+  text: optional({ id: bytes, digest: bytes, text, sentAt: integer, timer: integer }),
 })
 
 export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
@@ -118,7 +128,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   device: integer,
   mid: bytes,
   kind: oneOf(["text", "control", "passing", "init", "handshake"]),
-  carries: optional({ mid: bytes, number: integer }, "text_"),
+  carries: optional({ id: bytes, number: integer }, "carries_"),
   topic: text,
   wire: bytes,
   published: flag,

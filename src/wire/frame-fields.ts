@@ -25,20 +25,6 @@ export function bytes(label: string, length: number): Field<Uint8Array> {
   }
 }
 
-/** As `bytes`; zeros stand for undefined. */
-export function optionalBytes(label: string, length: number): Field<Uint8Array | undefined> {
-  const { layout, write, read } = bytes(label, length)
-  const none = new Uint8Array(length)
-  return {
-    layout,
-    write: (value) => write(value ?? none),
-    read: (reader) => {
-      const value = read(reader)
-      return value.every((byte) => byte === 0) ? undefined : value
-    },
-  }
-}
-
 /** 1 to `max` bytes after their length in one byte. */
 export function shortBytes(label: string, max: number): Field<Uint8Array> {
   return {

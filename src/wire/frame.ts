@@ -4,7 +4,6 @@ import {
   bytes,
   flag,
   list,
-  optionalBytes,
   remainingBytes,
   shortBytes,
   time,
@@ -14,40 +13,40 @@ import {
   type Field,
 } from "./frame-fields.ts"
 import { EMOJI_MAX_BYTES } from "./emoji.ts"
-import { BUNDLE_BYTES } from "./sizes.ts"
+import { AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "./sizes.ts"
 import { ID_BYTES } from "./topics.ts"
 import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES } from "../crypto/sizes.ts"
 import { DAY_S } from "../time-units.ts"
 
-/** First 8 bytes of a message id name the message on the wire [W-23]. */
+/** The first 8 bytes of a mid name a session message in a receipt [W-23]. */
 export const SHORT_MID_BYTES = 8
-/** As many ids or numbers as fit the smallest bucket four times over; one frame stays far below a kilobyte [W-23]. */
+/** So many ids and numbers are in all lists of one message: each is looked up by its receiver [W-50]. */
 export const LIST_MAX = 64
 export const NAME_MAX_BYTES = 64
-/** The longest text: the largest bucket also holds NUMBER, ORIGINAL and TIMER, 33 bytes, and the zero byte [W-22]. */
-export const TEXT_MAX_BYTES = 65_367
+/** The longest text: the largest bucket also holds a signature of 67, NUMBER, REPLY and TIMER, 57, and the zero byte [W-22]. */
+export const TEXT_MAX_BYTES = 65_276
 /** Maximum timer: one year [W-32]. */
 export const TIMER_MAX_S = 366 * DAY_S
 
 const recoveryBundle = bytes("recovery bundle", BUNDLE_BYTES)
 const mailbox = bytes("mailbox", ID_BYTES)
-const mid = bytes("short message id", SHORT_MID_BYTES)
-const mids = list(mid, LIST_MAX)
-const id = u16("id")
+const mids = list(bytes("mid", SHORT_MID_BYTES), LIST_MAX)
+const messageId = bytes("id", MESSAGE_ID_BYTES)
+const step = u16("id")
 const numbers = list(u32("number"), LIST_MAX)
 /** The message that a change is about, and the sender's clock [W-60]. */
 const changed = {
-  author: bytes("author", 8),
-  id: bytes("message id", 8),
-  digest: bytes("digest", 16),
+  author: bytes("author", AUTHOR_BYTES),
+  id: messageId,
+  digest: bytes("digest", DIGEST_BYTES),
   time: time("time"),
 } as const
 
 type FrameRow = {
   /** The first byte on the wire. */
   readonly type: number
-  /** A message has at most one of these [D-25]; a thousand in one message would keep the receiver busy for minutes. */
-  readonly once: boolean
+  /** Whether it changes the conversation. A NUMBER stands beside it, so that none is lost unseen [W-50]. */
+  readonly numbered: boolean
   /** Whether the receiver sends a receipt. A receipt for a receipt, or for being told to stop, would never end [W-34]. */
   readonly acknowledged: boolean
   /** The body, in order. */
@@ -65,74 +64,83 @@ export const FRAMES = {
   /** The first frame of either side: its name, which is not checked, and a bundle for recovery. */
   hello: {
     type: 0x01,
-    once: true,
+    numbered: false,
     acknowledged: true,
     fields: { name: shortBytes("name", NAME_MAX_BYTES), recoveryBundle },
   },
-  /** `time` is the sender's clock. The text is not checked. */
+  /** `id` is the author's, `time` its clock. The text is not checked. */
   text: {
     type: 0x02,
-    once: false,
+    numbered: true,
     acknowledged: true,
     fields: {
+      id: messageId,
       time: time("time"),
-      replyTo: optionalBytes("reply-to", SHORT_MID_BYTES),
       text: remainingBytes("text", TEXT_MAX_BYTES),
     },
   },
   /** These messages are on the sender's disk. */
-  ack: { type: 0x03, once: false, acknowledged: false, fields: { mids } },
+  ack: { type: 0x03, numbered: false, acknowledged: false, fields: { mids } },
   "pq-ek": {
     type: 0x04,
-    once: true,
+    numbered: false,
     acknowledged: true,
-    fields: { id, encapsulationKey: bytes("encapsulation key", ENCAPSULATION_KEY_BYTES) },
+    fields: { id: step, encapsulationKey: bytes("encapsulation key", ENCAPSULATION_KEY_BYTES) },
   },
   "pq-ct": {
     type: 0x05,
-    once: true,
+    numbered: false,
     acknowledged: true,
-    fields: { id, ciphertext: bytes("ciphertext", KEM_CIPHERTEXT_BYTES) },
+    fields: { id: step, ciphertext: bytes("ciphertext", KEM_CIPHERTEXT_BYTES) },
   },
   /** "Send to this mailbox of mine from now on". */
-  topic: { type: 0x06, once: true, acknowledged: true, fields: { mailbox } },
+  topic: { type: 0x06, numbered: false, acknowledged: true, fields: { mailbox } },
   /** The answer to `topic`, sent to the new mailbox. */
-  "topic-ok": { type: 0x07, once: false, acknowledged: true, fields: { mailbox } },
-  "recovery-bundle": { type: 0x08, once: true, acknowledged: true, fields: { bundle: recoveryBundle } },
-  nop: { type: 0x0e, once: false, acknowledged: false, fields: {} },
-  /** Which text of this session the message holds; the sender counts from 0. */
-  number: { type: 0x10, once: false, acknowledged: true, fields: { number: u32("number") } },
-  /** The text was sent in an earlier session, under this id. */
-  original: { type: 0x11, once: false, acknowledged: true, fields: { mid } },
-  /** These texts were shown to the user. */
-  read: { type: 0x12, once: false, acknowledged: true, fields: { mids } },
-  typing: { type: 0x13, once: false, acknowledged: false, fields: { typing: flag("typing") } },
+  "topic-ok": { type: 0x07, numbered: false, acknowledged: true, fields: { mailbox } },
+  "recovery-bundle": { type: 0x08, numbered: false, acknowledged: true, fields: { bundle: recoveryBundle } },
+  nop: { type: 0x0e, numbered: false, acknowledged: false, fields: {} },
+  /** The place of this message among those that change the conversation; the sender counts from 0 in each session. */
+  number: { type: 0x10, numbered: false, acknowledged: true, fields: { number: u32("number") } },
+  /** The text beside it answers this message. */
+  reply: {
+    type: 0x11,
+    numbered: false,
+    acknowledged: true,
+    fields: {
+      author: bytes("author", AUTHOR_BYTES),
+      id: messageId,
+      digest: bytes("digest", DIGEST_BYTES),
+    },
+  },
+  /** These texts of the receiver's were shown to the user. */
+  read: { type: 0x12, numbered: false, acknowledged: true, fields: { ids: list(messageId, LIST_MAX) } },
+  typing: { type: 0x13, numbered: false, acknowledged: false, fields: { typing: flag("typing") } },
   /** Texts disappear after so many seconds, 0 for never; `setAt` is the setter's clock. */
   timer: {
     type: 0x14,
-    once: true,
+    numbered: false,
     acknowledged: true,
     fields: { seconds: u32("seconds", TIMER_MAX_S), setAt: time("set at") },
   },
   /** The receiver's own identity moved to another device at this time: this device must stop. */
-  moved: { type: 0x15, once: true, acknowledged: false, fields: { at: time("time") } },
-  /** Numbers of texts that the sender of the frame misses. */
-  again: { type: 0x16, once: true, acknowledged: false, fields: { numbers } },
-  /** Numbers of texts that will never come. */
-  gone: { type: 0x17, once: true, acknowledged: true, fields: { numbers } },
+  moved: { type: 0x15, numbered: false, acknowledged: false, fields: { at: time("time") } },
+  /** Numbers that the sender of the frame misses. */
+  again: { type: 0x16, numbered: false, acknowledged: false, fields: { numbers } },
+  /** Numbers whose messages will never come. */
+  gone: { type: 0x17, numbered: false, acknowledged: true, fields: { numbers } },
   /** A message says this now. */
   edit: {
     type: 0x18,
-    once: false,
+    numbered: true,
     acknowledged: true,
     fields: { ...changed, text: remainingBytes("text", TEXT_MAX_BYTES) },
   },
   /** A message is to be deleted at its receivers, too. */
-  delete: { type: 0x19, once: false, acknowledged: true, fields: changed },
+  delete: { type: 0x19, numbered: true, acknowledged: true, fields: changed },
   /** The sender's reaction to a message; empty when it is taken away. */
   reaction: {
     type: 0x1a,
-    once: false,
+    numbered: true,
     acknowledged: true,
     fields: { ...changed, emoji: remainingBytes("emoji", EMOJI_MAX_BYTES, 0) },
   },
@@ -155,10 +163,10 @@ export type Frame =
 const FIELDS = new Map<string, readonly (readonly [name: string, field: FieldCodec])[]>(
   Object.entries(FRAMES).map(([kind, { fields }]) => [kind, Object.entries<FieldCodec>(fields)]),
 )
-const UNKNOWN = { once: false, acknowledged: true } as const
+const UNKNOWN = { numbered: false, acknowledged: true } as const
 
 /** How a receiver treats a frame of this kind. */
-export function frameRule(kind: Frame["kind"]): Pick<FrameRow, "once" | "acknowledged"> {
+export function frameRule(kind: Frame["kind"]): Pick<FrameRow, "numbered" | "acknowledged"> {
   return kind === "unknown" ? UNKNOWN : FRAMES[kind]
 }
 

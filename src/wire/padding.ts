@@ -1,4 +1,5 @@
 import { decodeBody, encodeBody, FRAMES, type Frame, type FrameKind } from "./frame.ts"
+import { isOneMessage } from "./one-message.ts"
 
 /** Sizes of a session message on the wire; an observer learns nothing else about a text's length [W-20]. */
 export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
@@ -16,10 +17,12 @@ const OPTIONAL_TYPE = 0x80
 
 /**
  * Frames, a zero byte, and zeros up to the smallest bucket that holds them, less `MESSAGE_OVERHEAD` [W-20]. Undefined
- * when no bucket holds them or a field is outside its bounds; an `unknown` frame cannot be written.
+ * when no bucket holds them, a field is outside its bounds, or they cannot be one message [W-50]; an `unknown` frame
+ * cannot be written.
  * `before` zero bytes come first, as room for what the caller writes there.
  */
 export function encodeFrames(frames: readonly Frame[], before = 0): Uint8Array | undefined {
+  if (!isOneMessage(frames)) return undefined
   const parts: Uint8Array[] = []
   for (const frame of frames) {
     const body = encodeBody(frame)
@@ -51,8 +54,16 @@ function lengthOf(parts: readonly Uint8Array[]): number {
   return length
 }
 
-/** The frames of padded bytes, without those of unknown types from 0x80 on; undefined unless encoded as in [W-20]. */
+/**
+ * The frames of padded bytes, without those of unknown types from 0x80 on; undefined unless they are encoded as in [W-20]
+ * and can be one message [W-50].
+ */
 export function decodeFrames(padded: Uint8Array): Frame[] | undefined {
+  const frames = decodeAll(padded)
+  return frames !== undefined && isOneMessage(frames) ? frames : undefined
+}
+
+function decodeAll(padded: Uint8Array): Frame[] | undefined {
   const frames: Frame[] = []
   for (let offset = 0; ;) {
     const type = padded[offset]

@@ -53,7 +53,8 @@ const tablet: BackupDevice = {
 }
 const text: BackupMessage = {
   contact: 1,
-  mid: random(16),
+  id: random(8),
+  digest: random(16),
   mine: true,
   kind: "text",
   text: "did the pi come up?",
@@ -61,7 +62,6 @@ const text: BackupMessage = {
   storedAt: TIME + 4,
   state: "queued",
   shown: true,
-  original: new Uint8Array(0),
   timer: 0,
   expiresAt: 0,
 }
@@ -96,12 +96,12 @@ export const RECORDS: readonly BackupRecord[] = [
     record: "message",
     message: {
       ...text,
-      mid: random(16),
+      id: random(8),
+      digest: random(16),
       mine: false,
       text: "yes\nit did 👍",
       state: "received",
       shown: false,
-      original: random(8),
       timer: 3600,
       expiresAt: TIME + 9,
     },
@@ -111,7 +111,8 @@ export const RECORDS: readonly BackupRecord[] = [
     message: {
       ...text,
       contact: 3,
-      mid: random(16),
+      id: random(8),
+      digest: new Uint8Array(0),
       mine: false,
       kind: "line",
       text: "carol's key changed",

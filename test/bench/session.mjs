@@ -15,7 +15,10 @@ const ROUND_MS = 150
 /** What a competitor runs before its first round, so that V8 compiles it. */
 const WARM_UP_MS = 1500
 
-const frames = [{ kind: "text", time: 1_800_000_000_000, replyTo: undefined, text: TEXT }]
+const frames = [
+  { kind: "text", id: new Uint8Array(8), time: 1_800_000_000_000, text: TEXT },
+  { kind: "number", number: 0 },
+]
 
 /** Alice and Bob over this project's `session`, without or with the post-quantum steps and the snapshots for a store. */
 function ourPair({ steps, snapshots }) {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import type { Frame } from "../../src/wire/frame.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
@@ -9,7 +10,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 /** A text, and its place among those of its sender. */
 function numbered(number: number, text: string): Frame[] {
   return [
-    { kind: "text", time: 1, replyTo: undefined, text: Buffer.from(text) },
+    { kind: "text", id: randomBytes(8), time: 1, text: Buffer.from(text) },
     { kind: "number", number },
   ]
 }

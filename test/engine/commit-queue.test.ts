@@ -31,7 +31,7 @@ async function countingStore(): Promise<{ store: Store; commits: Write[][]; refu
         refusal = undefined
         if (why !== undefined) throw why
         commits.push([...writes])
-        await store.commit(writes)
+        return store.commit(writes)
       },
     },
   }

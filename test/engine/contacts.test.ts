@@ -216,11 +216,12 @@ describe("a contact that is forgotten in the middle of a step leaves nothing to 
       run?.()
     }
     const commit = async (writes: readonly Write[]) => {
-      await store.commit(writes).catch((fault: unknown) => {
+      const report = await store.commit(writes).catch((fault: unknown) => {
         refused.push(fault)
         throw fault
       })
       if (writes.some((write) => write.kind === "contact" && write.contact.verified)) runOnce("verified")
+      return report
     }
     const alice = await fixture.profile("alice", {
       store: { ...store, commit },

@@ -51,9 +51,13 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   "message-state": fc.record({
     kind: fc.constant("message-state"),
     contact: contactId,
-    mid8: bytes(8),
+    id: bytes(8),
     state: fc.constant("read"),
     at: count,
+  }),
+  "received-frame": fc.record({
+    kind: fc.constant("received-frame"),
+    frame: fc.record({ device: deviceId, mid: bytes(8), at: count }),
   }),
   shown: fc.record({ kind: fc.constant("shown"), contact: contactId, upTo: count, at: count }),
   expire: fc.record({ kind: fc.constant("expire"), at: count }),
@@ -80,7 +84,8 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
     event: fc.record({
       number: fc.integer({ min: 1, max: 99 }),
       contact: contactId,
-      mid: bytes(16),
+      mine: fc.boolean(),
+      id: bytes(8),
       state: fc.constantFrom(null, "read"),
     }),
   }),
@@ -107,14 +112,15 @@ function aDevice(id: number) {
 }
 
 function aHeld([device, number, isGone]: readonly [number, number, boolean]): HeldRecord {
-  const { mid, original, text, sentAt, timer } = message(1, "held")
-  return { device, number, storedAt: 1, text: isGone ? undefined : { mid, original, text, sentAt, timer } }
+  const { id, digest, text, sentAt, timer } = message(1, "held")
+  const held = isGone ? undefined : { id, digest, text, sentAt, timer }
+  return { device, number, storedAt: 1, gone: isGone, text: held }
 }
 
 /** A number in the outbox is one frame's for ever. */
 function anOutgoing(seq: number) {
   const mid = new Uint8Array(16).fill(seq)
-  return { ...outgoing(seq, deviceOf(seq)), mid: mid.slice(0, 8), carries: { mid, number: seq } }
+  return { ...outgoing(seq, deviceOf(seq)), mid: mid.slice(0, 8), carries: { id: mid.slice(8), number: seq } }
 }
 
 function aBundle([id, number]: readonly [number, number]) {

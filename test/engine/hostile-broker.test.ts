@@ -174,11 +174,11 @@ test("of a flood of old frames 200 a second are examined, and a new one comes th
   await fixture.clock.pass(50)
   const message = lastMessageTo(fixture, bob)
   let lookups = 0
-  const { hasMessage } = bob.store
+  const { hasFrame } = bob.store
   Object.assign(bob.store, {
-    hasMessage: (...about: Parameters<typeof hasMessage>) => {
+    hasFrame: (...about: Parameters<typeof hasFrame>) => {
       lookups++
-      return hasMessage(...about)
+      return hasFrame(...about)
     },
   })
   for (let n = 0; n < 1_000; n++) fixture.broker.inject(message.topic, message.payload)

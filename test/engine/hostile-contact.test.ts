@@ -1,10 +1,11 @@
+import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import type { Frame } from "../../src/wire/frame.ts"
 import { EngineFixture } from "./engine-fixture.ts"
 import { hostileContact } from "./hostile-contact.ts"
 
 const textOf = (text: string): Frame => {
-  return { kind: "text", time: 1, replyTo: undefined, text: new TextEncoder().encode(text) }
+  return { kind: "text", id: randomBytes(8), time: 1, text: new TextEncoder().encode(text) }
 }
 const LAST = 0xffff_ffff
 

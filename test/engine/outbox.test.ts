@@ -119,13 +119,13 @@ describe("a process that dies", () => {
   })
 })
 
-test("a message is 1 to 65,367 bytes of UTF-8", async () => {
+test("a message is 1 to 65,276 bytes of UTF-8", async () => {
   const { fixture, alice, bob } = await couple()
   await expect(alice.send("bob", "")).rejects.toMatchObject({ code: "bad-data" })
-  await expect(alice.send("bob", "ä".repeat(32_684))).rejects.toMatchObject({ code: "bad-data" })
-  await alice.send("bob", "ä".repeat(32_683))
+  await expect(alice.send("bob", "ä".repeat(32_639))).rejects.toMatchObject({ code: "bad-data" })
+  await alice.send("bob", "ä".repeat(32_638))
   await fixture.clock.pass(100)
-  expect(await bob.texts("alice")).toEqual(["ä".repeat(32_683)])
+  expect(await bob.texts("alice")).toEqual(["ä".repeat(32_638)])
 })
 
 test("[D-2] a commit that fails acknowledges nothing: the broker delivers the frame again", async () => {

@@ -72,7 +72,7 @@ test("a receiver whose disk was put back does not get the lost texts again, but 
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
-test("[W-29] texts sealed in the old session and not acknowledged are sent again and shown once, in order", async () => {
+test("[W-51] texts sealed in the old session and not acknowledged are sent again and shown once, in order", async () => {
   const { fixture, alice, bob } = await couple()
   // Bob gets it all, and his receipts are lost.
   fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])

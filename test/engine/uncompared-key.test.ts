@@ -9,8 +9,8 @@ import type { TestProfile } from "./engine-fixture.ts"
 
 const textOf = (text: string): Frame => ({
   kind: "text",
+  id: systemRandom(8),
   time: 1,
-  replyTo: undefined,
   text: new TextEncoder().encode(text),
 })
 const number = (n: number): Frame => ({ kind: "number", number: n })
@@ -114,8 +114,8 @@ describe("[D-43] what comes under a key that was not compared changes nothing of
     const [meant] = await alice.client
       .call("history", { contact: "bob", limit: 10 })
       .then((all) => all.filter(({ mine }) => mine))
-    await injects({ kind: "read", mids: [Buffer.from(meant?.id ?? "", "hex").subarray(0, 8)] })
-    await injects({ kind: "ack", mids: [Buffer.from(meant?.id ?? "", "hex").subarray(0, 8)] })
+    await injects({ kind: "read", ids: [Buffer.from(meant?.id ?? "", "hex")] })
+    await injects({ kind: "ack", mids: [Buffer.from(meant?.id ?? "", "hex")] })
     expect(await alice.states("bob")).toEqual(["broker", "delivered"])
   })
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { expect, test } from "vitest"
 import type { Frame } from "../../src/wire/frame.ts"
 import { DAY_MS, HOUR_MS } from "../../src/time-units.ts"
@@ -24,7 +25,7 @@ async function noticesOf(profile: TestProfile, about: string): Promise<string[]>
 }
 
 const textOf = (text: string): Frame => {
-  return { kind: "text", time: 1, replyTo: undefined, text: new TextEncoder().encode(text) }
+  return { kind: "text", id: randomBytes(8), time: 1, text: new TextEncoder().encode(text) }
 }
 
 test("what bob sends beyond the limit of an hour waits with him, and comes later, in order, told in one line [D-26]", async () => {

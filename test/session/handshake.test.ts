@@ -211,7 +211,7 @@ test("[S-11] an INIT holds a HELLO, and a body of another size is refused", () =
   const { bundle } = bundleOf(bob, random)
   const psk = linkPsk(bundle.hash)
   const initiation = { identity: alice, inbox: inbox(random), bundle, psk, mode: MODE.link }
-  expect(initiate({ ...initiation, frames: [text("hello")] }, random)).toEqual({
+  expect(initiate({ ...initiation, frames: text("hello") }, random)).toEqual({
     kind: "refused",
     why: "no-hello",
   })

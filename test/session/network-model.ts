@@ -57,7 +57,7 @@ export class NetworkModel {
     const started = startStep(endpoint.session, NOW, this.random)
     if (started !== undefined) {
       endpoint.session = started.next
-      this.send(endpoint, started.frame)
+      this.send(endpoint, [started.frame])
     }
     this.send(endpoint, text(`${endpoint.name} ${endpoint.sentCount++}`))
   }
@@ -91,12 +91,12 @@ export class NetworkModel {
       if (frame.kind !== "pq-ek" && frame.kind !== "pq-ct") continue
       const { next, reply } = onPqFrame(to.session, frame, this.random)
       to.session = next
-      if (reply !== undefined) this.send(to, reply)
+      if (reply !== undefined) this.send(to, [reply])
     }
   }
 
-  private send(from: Endpoint, frame: Frame): void {
-    const sealed = seal(from.session, [frame], this.random)
+  private send(from: Endpoint, frames: readonly Frame[]): void {
+    const sealed = seal(from.session, frames, this.random)
     if (sealed.kind === "refused") throw new Error(sealed.why)
     from.session = sealed.next
     const { wire } = sealed

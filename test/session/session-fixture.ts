@@ -91,12 +91,16 @@ export function establishedSessions(random: Random): { alice: Session; bob: Sess
   return { alice: openMessage(atAlice.session, welcome.wire).next, bob: welcome.next }
 }
 
-export function text(words: string): Frame {
-  return { kind: "text", time: 1_800_000_000_000, replyTo: undefined, text: Buffer.from(words) }
+/** The frames of one text; sessions do not look at its number. */
+export function text(words: string): [Frame, Frame] {
+  return [
+    { kind: "text", id: new Uint8Array(8), time: 1_800_000_000_000, text: Buffer.from(words) },
+    { kind: "number", number: 0 },
+  ]
 }
 
 export function sealText(session: Session, words: string, random: Random) {
-  const sealed = seal(session, [text(words)], random)
+  const sealed = seal(session, text(words), random)
   if (sealed.kind === "refused") throw new Error(sealed.why)
   return sealed
 }

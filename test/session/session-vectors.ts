@@ -47,11 +47,11 @@ export function makeVectors(): SessionVectors {
 
   const lines: MessageVector[] = []
   const sessions = { Alice: initiated.established.session, Bob: accepted.established.session }
-  const write = (from: MessageVector["from"], frame: Frame) => {
-    const sealed = seal(sessions[from], [frame], random)
+  const write = (from: MessageVector["from"], ...frames: [Frame, ...Frame[]]) => {
+    const sealed = seal(sessions[from], frames, random)
     if (sealed.kind === "refused") throw new Error(sealed.why)
     sessions[from] = sealed.next
-    lines.push({ from, kind: frame.kind, mid: toHex(sealed.mid), wire: toHex(sealed.wire) })
+    lines.push({ from, kind: frames[0].kind, mid: toHex(sealed.mid), wire: toHex(sealed.wire) })
     return sealed.wire
   }
   const read = (to: MessageVector["from"], wire: Uint8Array) => {
@@ -66,22 +66,22 @@ export function makeVectors(): SessionVectors {
   }
 
   read("Alice", write("Bob", hello("Bob", bob, random)))
-  const one = write("Alice", text("one"))
-  const two = write("Alice", text("two"))
+  const one = write("Alice", ...text("one"))
+  const two = write("Alice", ...text("two"))
   read("Bob", two)
-  read("Alice", write("Bob", text("three")))
+  read("Alice", write("Bob", ...text("three")))
   read("Bob", one)
-  read("Bob", write("Alice", text("four, a little longer ".repeat(20))))
+  read("Bob", write("Alice", ...text("four, a little longer ".repeat(20))))
   const started = startStep(sessions.Alice, NOW + 48 * 3600, random)!
   sessions.Alice = started.next
   read("Bob", write("Alice", started.frame))
-  read("Alice", write("Bob", text("five")))
-  read("Bob", write("Alice", text("six, with the secret of the step")))
-  read("Alice", write("Bob", text("seven")))
+  read("Alice", write("Bob", ...text("five")))
+  read("Bob", write("Alice", ...text("six, with the secret of the step")))
+  read("Alice", write("Bob", ...text("seven")))
   read("Bob", write("Alice", { kind: "ack", mids: [new Uint8Array(8).fill(7)] }))
-  write("Alice", text("eight, still on its way"))
-  read("Bob", write("Alice", text("nine, which overtakes it")))
-  read("Alice", write("Bob", text("ten")))
+  write("Alice", ...text("eight, still on its way"))
+  read("Bob", write("Alice", ...text("nine, which overtakes it")))
+  read("Alice", write("Bob", ...text("ten")))
   return {
     bundle: toHex(own.bundle.bytes),
     init: toHex(initiated.init),

@@ -17,7 +17,7 @@ async function opened(path: string): Promise<Store> {
 
 const event = (number: number, of: number, change: Partial<EventRecord> = {}): Write => ({
   kind: "event",
-  event: { number, contact: of, mid: randomBytes(16), state: null, ...change },
+  event: { number, contact: of, mine: false, id: randomBytes(8), state: null, ...change },
 })
 
 const numbers = async (store: Store, after: number, limit = PAGE): Promise<number[]> =>
@@ -27,10 +27,15 @@ test("the log gives what was written, in pages, and counts on after a restart", 
   const path = freshPath()
   const store = await openStore(path, new Uint8Array(KEY))
   expect((await store.load()).nextEvent).toBe(1)
-  const mid = new Uint8Array(randomBytes(8))
-  await store.commit([...person(1, "Bob"), event(1, 1), event(2, 1, { mid, state: "read" }), event(3, 1)])
+  const id = new Uint8Array(randomBytes(8))
+  await store.commit([
+    ...person(1, "Bob"),
+    event(1, 1),
+    event(2, 1, { mine: true, id, state: "read" }),
+    event(3, 1),
+  ])
   expect(await numbers(store, 0, 2)).toEqual([1, 2])
-  expect(await store.events(1, 1)).toEqual([{ number: 2, contact: 1, mid, state: "read" }])
+  expect(await store.events(1, 1)).toEqual([{ number: 2, contact: 1, mine: true, id, state: "read" }])
   await store.close()
   const next = await opened(path)
   expect(await numbers(next, 2)).toEqual([3])

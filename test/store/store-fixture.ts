@@ -8,7 +8,7 @@ import {
   type ContactRecord,
   type DeviceParts,
   type DeviceRecord,
-  type MessageRecord,
+  type NewMessage,
   type OpenBundleRecord,
   type OutgoingRecord,
   type Write,
@@ -50,22 +50,18 @@ export function person(id: number, name: string): Write[] {
   ]
 }
 
-export function message(
-  from: number,
-  text: string,
-  mid: Uint8Array = randomBytes(16),
-): Omit<MessageRecord, "seq"> {
+export function message(from: number, text: string, id: Uint8Array = randomBytes(8)): NewMessage {
   return {
     contact: from,
-    mid,
     mine: false,
+    id,
+    digest: randomBytes(16),
     kind: "text",
     text,
     sentAt: 1_764_000_000_001,
     storedAt: 1_764_000_000_002,
     state: "received",
     shown: false,
-    original: new Uint8Array(0),
     timer: 0,
     expiresAt: 0,
   }
@@ -83,7 +79,7 @@ export function outgoing(seq: number, to: number): OutgoingRecord {
     attempts: 0,
     dueAt: 1_764_000_000_003,
     createdAt: 1_764_000_000_004,
-    carries: { mid: randomBytes(16), number: seq },
+    carries: { id: randomBytes(8), number: seq },
   }
 }
 
@@ -133,21 +129,21 @@ export function plain(value: unknown): unknown {
 }
 
 /** One message as the engine commits it: the session's next state, the text, the frame. */
-export function sending(number: number, to: number): { mid: Uint8Array; writes: Write[] } {
-  const mid = Buffer.alloc(16)
-  mid.writeUInt32BE(number)
+export function sending(number: number, to: number): { id: Uint8Array; writes: Write[] } {
+  const id = Buffer.alloc(8)
+  id.writeUInt32BE(number)
   const own = {
-    ...message(to, `message number ${number}`, mid),
+    ...message(to, `message number ${number}`, id),
     mine: true,
     state: "queued",
     shown: true,
   } as const
   return {
-    mid,
+    id,
     writes: [
       { kind: "session", device: to, snapshot: randomBytes(1500) },
       { kind: "message", message: own },
-      { kind: "outgoing", outgoing: { ...outgoing(number, to), mid: mid.subarray(0, 8) } },
+      { kind: "outgoing", outgoing: { ...outgoing(number, to), mid: id } },
     ],
   }
 }

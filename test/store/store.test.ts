@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto"
 import { afterEach, expect, test } from "vitest"
 import * as fc from "fast-check"
-import type { Store } from "../../src/store/records.ts"
+import type { MessageState, Store, Write } from "../../src/store/records.ts"
+import { DAY_MS } from "../../src/time-units.ts"
 import { openStore } from "../../src/store/store.ts"
 import {
   contact,
@@ -230,77 +231,106 @@ test("messages wait to be shown, each conversation up to its own mark", async ()
   expect((await store.unshown()).map((entry) => entry.text)).toEqual(["three", "four"])
 })
 
-test("a receipt names a message by the beginning of its id and changes only ours", async () => {
+test("a receipt names a message by its id and changes only ours", async () => {
   const { store } = await withBob()
-  const mid8 = Buffer.from("ffffffffffffff00", "hex")
-  const ours = {
-    ...message(1, "ours", Buffer.concat([mid8, Buffer.alloc(8, 0xff)])),
-    mine: true,
-    state: "queued",
-  } as const
-  const next = {
-    ...ours,
-    text: "next",
-    mid: Buffer.concat([Buffer.from("ffffffffffffff01", "hex"), Buffer.alloc(8)]),
-  }
-  const theirs = message(1, "theirs", Buffer.concat([mid8, Buffer.alloc(8)]))
+  const id = randomBytes(8)
+  const ours = { ...message(1, "ours", id), mine: true, state: "queued" } as const
+  const next = { ...ours, text: "next", id: randomBytes(8) }
+  const theirs = message(1, "theirs", id)
   await store.commit([ours, next, theirs].map((entry) => ({ kind: "message", message: entry }) as const))
-  await store.commit([{ kind: "message-state", contact: 1, mid8, state: "delivered", at: 5 }])
+  await store.commit([{ kind: "message-state", contact: 1, id, state: "delivered", at: 5 }])
   const states = (await store.history(1, { limit: 10 })).map((entry) => [entry.text, entry.state])
   expect(states).toEqual([
     ["ours", "delivered"],
     ["next", "queued"],
     ["theirs", "received"],
   ])
+  expect((await store.findMessage(1, id))?.text).toBe("ours")
+  expect((await store.findMessage(1, id, false))?.text).toBe("theirs")
 })
 
-test("a message is known by its whole id and its contact", async () => {
+test("a session message that changed the conversation is known for 33 days by 8 bytes and its contact", async () => {
   const { store } = await withBob()
-  const mid = randomBytes(16)
-  await store.commit([...person(2, "Carol"), { kind: "message", message: message(1, "hi", mid) }])
-  expect(await store.hasMessage(1, mid)).toBe(true)
-  expect(await store.hasMessage(2, mid)).toBe(false)
-  expect(await store.hasMessage(1, mid.subarray(0, 8))).toBe(false)
-  await store.commit([{ kind: "message", message: message(1, "again", mid) }])
+  const mid = randomBytes(8)
+  const at = 1_800_000_000_000
+  await store.commit([...person(2, "Carol"), { kind: "received-frame", frame: { device: 1, mid, at } }])
+  expect(await store.hasFrame(1, mid)).toBe(true)
+  expect(await store.hasFrame(2, mid)).toBe(false)
+  await store.commit([{ kind: "expire", at: at + 32.9 * DAY_MS }])
+  expect(await store.hasFrame(1, mid)).toBe(true)
+  // One frame in 256 takes the old ones along.
+  const another = Buffer.concat([Uint8Array.of(0), randomBytes(7)])
+  await store.commit([{ kind: "received-frame", frame: { device: 1, mid: another, at: at + 33.1 * DAY_MS } }])
+  expect(await store.hasFrame(1, mid)).toBe(false)
+  expect(await store.hasFrame(1, another)).toBe(true)
+})
+
+test("a text is kept once, with one event, however often it comes", async () => {
+  const { store } = await withBob()
+  const hi = message(1, "hi")
+  const arrival = (number: number): Write[] => [
+    { kind: "message", message: hi },
+    { kind: "event", event: { number, contact: 1, mine: false, id: hi.id, state: null } },
+  ]
+  expect(await store.commit(arrival(1))).toEqual(new Map())
+  expect(await store.commit(arrival(2))).toEqual(new Map([[2, undefined]]))
   expect((await store.history(1, { limit: 10 })).map(({ text }) => text)).toEqual(["hi"])
-  expect(await store.search("again", { limit: 10 })).toEqual([])
+  expect((await store.events(0, 10)).map(({ number }) => number)).toEqual([1])
+  expect(await store.search("hi", { limit: 10 })).toHaveLength(1)
 })
 
-test("a repeated text that is kept under another id is known for 33 days, and no longer", async () => {
-  const DAY_MS = 24 * 3_600_000
+test("[W-52] another text under a used id is not stored: a line says so, and the event is that line's", async () => {
   const { store } = await withBob()
-  const first = randomBytes(16)
-  const at = 1_800_000_000_000
-  const comesAgain = async (days: number): Promise<Uint8Array> => {
-    const again = message(1, "hi", randomBytes(16))
-    const text = { ...again, original: first.subarray(0, 8), storedAt: at + days * DAY_MS }
-    await store.commit([{ kind: "message", message: text }])
-    return again.mid
+  const first = message(1, "the first")
+  const second = { ...message(1, "the second"), id: first.id }
+  const line = { ...message(1, "Bob used an id twice"), kind: "line", digest: new Uint8Array(0) } as const
+  await store.commit([{ kind: "message", message: first, ifReused: line }])
+  const report = await store.commit([
+    { kind: "message", message: second, ifReused: line },
+    { kind: "event", event: { number: 7, contact: 1, mine: false, id: first.id, state: null } },
+  ])
+  const event = { number: 7, contact: 1, mine: false, id: new Uint8Array(line.id), state: null }
+  expect(report).toEqual(new Map([[7, { ...event, id: line.id }]]))
+  expect(await store.events(0, 10)).toEqual([event])
+  expect((await store.history(1, { limit: 10 })).map(({ text }) => text)).toEqual([
+    "the first",
+    "Bob used an id twice",
+  ])
+  expect(await store.search("second", { limit: 10 })).toEqual([])
+})
+
+test("[D-10] a state that a text has reached, or cannot reach any more, is no event", async () => {
+  const { store } = await withBob()
+  const ours = { ...message(1, "ours"), mine: true, state: "queued" } as const
+  await store.commit([{ kind: "message", message: ours }])
+  const reached = async (state: MessageState, number: number, id: Uint8Array = ours.id): Promise<boolean> => {
+    const report = await store.commit([
+      { kind: "message-state", contact: 1, id, state, at: 5 },
+      { kind: "event", event: { number, contact: 1, mine: true, id, state } },
+    ])
+    return !report.has(number)
   }
-  await store.commit([{ kind: "message", message: message(1, "hi", first) }])
-  const mid = await comesAgain(0)
-  expect(await store.hasMessage(1, mid)).toBe(true)
-  await comesAgain(32.9)
-  expect(await store.hasMessage(1, mid)).toBe(true)
-  await comesAgain(33.1)
-  expect(await store.hasMessage(1, mid)).toBe(false)
-  expect(await store.history(1, { limit: 10 })).toHaveLength(1)
+  expect(await reached("read", 1)).toBe(true)
+  expect(await reached("delivered", 2)).toBe(false)
+  expect(await reached("read", 3)).toBe(false)
+  expect(await reached("read", 4, randomBytes(8))).toBe(false)
+  expect((await store.events(0, 10)).map(({ number }) => number)).toEqual([1])
 })
 
-test("a text that has disappeared is known for 33 days when it comes again, and no longer", async () => {
-  const DAY_MS = 24 * 3_600_000
+test("a text that has disappeared is known for 400 days when it comes again, and no longer", async () => {
   const { store } = await withBob()
-  const mid = randomBytes(16)
   const at = 1_800_000_000_000
-  await store.commit([{ kind: "message", message: { ...message(1, "hi", mid), timer: 1, expiresAt: at } }])
+  const hi = { ...message(1, "hi"), timer: 1, expiresAt: at }
+  await store.commit([{ kind: "message", message: hi }])
   for (const [days, isKnown] of [
     [0, true],
-    [32.9, true],
-    [33.1, false],
+    [399.9, true],
+    [400.1, false],
   ] as const) {
     await store.commit([{ kind: "expire", at: at + days * DAY_MS }])
     expect(await store.history(1, { limit: 10 })).toEqual([])
-    expect(await store.hasMessage(1, mid)).toBe(isKnown)
+    await store.commit([{ kind: "message", message: { ...hi, expiresAt: 0 } }])
+    expect(await store.history(1, { limit: 10 })).toHaveLength(isKnown ? 0 : 1)
   }
 })
 
@@ -308,9 +338,9 @@ test("any text comes back as it went in, zero bytes and empty ones too", async (
   const { store } = await withBob()
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "grapheme", maxLength: 300 }), async (text) => {
-      const mid = randomBytes(16)
-      await store.commit([{ kind: "message", message: message(1, text, mid) }])
-      expect((await store.history(1, { limit: 1 }))[0]).toMatchObject({ text, mid: new Uint8Array(mid) })
+      const id = randomBytes(8)
+      await store.commit([{ kind: "message", message: message(1, text, id) }])
+      expect((await store.history(1, { limit: 1 }))[0]).toMatchObject({ text, id: new Uint8Array(id) })
     }),
     { numRuns: 50, examples: [[""], ["\0"], ["a\0b"], ["'; DROP TABLE messages; --"]] },
   )
@@ -334,15 +364,4 @@ test("a closed store refuses", async () => {
   await expect(store.load()).rejects.toMatchObject({ code: "bug" })
   await expect(store.commit([])).rejects.toMatchObject({ code: "bug" })
   await store.close()
-})
-
-test("a text that came under two ids is kept once, whichever came first", async () => {
-  const { store } = await withBob()
-  const [first, second] = [randomBytes(16), randomBytes(16)]
-  const again = { ...message(1, "again", second), original: new Uint8Array(first.subarray(0, 8)) }
-  await store.commit([{ kind: "message", message: again }])
-  await store.commit([{ kind: "message", message: message(1, "again", first) }])
-  await store.commit([{ kind: "message", message: { ...again, mid: randomBytes(16) } }])
-  expect((await store.history(1, { limit: 10 })).map(({ mid }) => mid)).toEqual([new Uint8Array(second)])
-  expect(await store.hasMessage(1, first)).toBe(true)
 })

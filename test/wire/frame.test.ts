@@ -1,13 +1,13 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { EMOJI_MAX_BYTES } from "../../src/wire/emoji.ts"
-import { LIST_MAX, TEXT_MAX_BYTES, TIMER_MAX_S, type Frame } from "../../src/wire/frame.ts"
+import { frameRule, LIST_MAX, TEXT_MAX_BYTES, TIMER_MAX_S, type Frame } from "../../src/wire/frame.ts"
+import { listedIn } from "../../src/wire/one-message.ts"
 import { BUCKETS, decodeFrames, encodeFrames, MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const id = fc.integer({ min: 1, max: 0xffff })
 const u32 = fc.nat(0xffff_ffff)
-const notZero = bytes(8).filter((mid) => mid.some((byte) => byte !== 0))
 
 const subject = { author: bytes(8), id: bytes(8), digest: bytes(16), time: fc.maxSafeNat() }
 
@@ -30,13 +30,17 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant("text" as const),
+    id: bytes(8),
     time: fc.maxSafeNat(),
-    replyTo: fc.option(notZero, { nil: undefined }),
     text: fc.uint8Array({ minLength: 1, maxLength: 600 }),
   }),
   fc.record({
-    kind: fc.constantFrom("ack" as const, "read" as const),
+    kind: fc.constant("ack" as const),
     mids: fc.array(bytes(8), { minLength: 1, maxLength: LIST_MAX }),
+  }),
+  fc.record({
+    kind: fc.constant("read" as const),
+    ids: fc.array(bytes(8), { minLength: 1, maxLength: LIST_MAX }),
   }),
   fc.record({ kind: fc.constant("pq-ek" as const), id, encapsulationKey: bytes(1184) }),
   fc.record({ kind: fc.constant("pq-ct" as const), id, ciphertext: bytes(1088) }),
@@ -44,7 +48,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ kind: fc.constant("recovery-bundle" as const), bundle: bytes(1402) }),
   fc.constant({ kind: "nop" as const }),
   fc.record({ kind: fc.constant("number" as const), number: u32 }),
-  fc.record({ kind: fc.constant("original" as const), mid: bytes(8) }),
+  fc.record({ kind: fc.constant("reply" as const), author: bytes(8), id: bytes(8), digest: bytes(16) }),
   fc.record({ kind: fc.constant("typing" as const), typing: fc.boolean() }),
   fc.record({
     kind: fc.constant("timer" as const),
@@ -60,10 +64,22 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
 
 const textOf = (length: number): Frame => ({
   kind: "text",
+  id: new Uint8Array(8),
   time: 1,
-  replyTo: undefined,
   text: new Uint8Array(length).fill(97),
 })
+
+const NUMBER: Frame = { kind: "number", number: 0 }
+
+/** One message, as a writer makes it: each kind once, and one number beside one frame that is numbered. */
+const anyMessage = fc
+  .uniqueArray(anyFrame, { maxLength: 4, selector: ({ kind }) => kind })
+  .map((frames) => {
+    const numbered = frames.filter(({ kind }) => frameRule(kind).numbered)
+    const kept = frames.filter((frame) => !numbered.slice(1).includes(frame))
+    return numbered.length > 0 && !frames.some(({ kind }) => kind === "number") ? [...kept, NUMBER] : kept
+  })
+  .filter((frames) => frames.reduce((sum, frame) => sum + listedIn(frame), 0) <= LIST_MAX)
 
 const padded = (bucket: number, ...start: number[]) => {
   const full = new Uint8Array(bucket - MESSAGE_OVERHEAD)
@@ -73,7 +89,7 @@ const padded = (bucket: number, ...start: number[]) => {
 
 test("frames come back unchanged from a bucket", () => {
   fc.assert(
-    fc.property(fc.array(anyFrame, { maxLength: 4 }), (frames) => {
+    fc.property(anyMessage, (frames) => {
       const encoded = encodeFrames(frames)!
       expect(BUCKETS).toContain(encoded.length + MESSAGE_OVERHEAD)
       expect(decodeFrames(encoded)).toEqual(frames)
@@ -101,31 +117,38 @@ test("[W-2] [W-20] padded bytes that decode without an unknown frame encode to t
   )
 })
 
-test("[W-20] the smallest bucket holds 120 bytes of text and not 121, the next 376", () => {
-  expect(encodeFrames([textOf(120)])).toHaveLength(256 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([textOf(121)])).toHaveLength(512 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([textOf(376)])).toHaveLength(512 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([textOf(377)])).toHaveLength(1024 - MESSAGE_OVERHEAD)
+test("[W-20] the smallest bucket holds 113 bytes of text and not 114, the next 369", () => {
+  const messageOf = (length: number) => encodeFrames([textOf(length), NUMBER])
+  expect(messageOf(113)).toHaveLength(256 - MESSAGE_OVERHEAD)
+  expect(messageOf(114)).toHaveLength(512 - MESSAGE_OVERHEAD)
+  expect(messageOf(369)).toHaveLength(512 - MESSAGE_OVERHEAD)
+  expect(messageOf(370)).toHaveLength(1024 - MESSAGE_OVERHEAD)
 })
 
 test("[W-22] the longest text leaves room in the largest bucket for its other frames, and no byte more", () => {
   const companions: Frame[] = [
-    { kind: "number", number: 0 },
-    { kind: "original", mid: new Uint8Array(8) },
+    NUMBER,
+    { kind: "reply", author: new Uint8Array(8), id: new Uint8Array(8), digest: new Uint8Array(16) },
     { kind: "timer", seconds: 1, setAt: 1 },
   ]
-  expect(TEXT_MAX_BYTES).toBe(65_367)
-  expect(encodeFrames([textOf(65_367), ...companions])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([textOf(65_367), ...companions, { kind: "nop" }])).toBeUndefined()
-  expect(encodeFrames([textOf(65_368)])).toBeUndefined()
-  const body = 16 + 65_368
+  // What is left is for the signature of a group's message, 3 and 64 bytes: an ACK of eight, and a NOP.
+  const signature: Frame[] = [
+    { kind: "ack", mids: Array.from({ length: 7 }, () => new Uint8Array(8)) },
+    { kind: "nop" },
+    { kind: "typing", typing: true },
+  ]
+  expect(TEXT_MAX_BYTES).toBe(65_276)
+  const longest = [textOf(65_276), ...companions]
+  expect(encodeFrames([...longest, ...signature])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([textOf(65_277), NUMBER])).toBeUndefined()
+  const body = 16 + 65_277
   expect(decodeFrames(padded(65_536, 2, body & 255, body >> 8))).toBeUndefined()
-  expect(encodeFrames([textOf(0)])).toBeUndefined()
-  expect(decodeFrames(padded(256, 2, 16, 0))).toBeUndefined()
+  expect(encodeFrames([textOf(0), NUMBER])).toBeUndefined()
+  expect(decodeFrames(padded(256, 2, 16, 0, ...new Array<number>(16).fill(0), 0x10, 4, 0))).toBeUndefined()
 })
 
 test("[W-20] padding that is not zero, too large a bucket, or no zero byte at the end is refused", () => {
-  const encoded = encodeFrames([textOf(10)])!
+  const encoded = encodeFrames([textOf(10), NUMBER])!
   const dirty = new Uint8Array(encoded)
   dirty[encoded.length - 1] = 1
   expect(decodeFrames(dirty)).toBeUndefined()
@@ -216,23 +239,27 @@ const SUBJECT = {
   time: 1,
 }
 
+/** A frame of zeros with its number. */
+const change = (type: number, length: number) =>
+  padded(256, type, length, 0, ...new Array<number>(length).fill(0), 0x10, 4, 0)
+
 test("[W-61] an edit has 1 byte of text to as many as a text has, and its number fits beside it", () => {
   const edit = (length: number): Frame => ({
     kind: "edit",
     ...SUBJECT,
     text: new Uint8Array(length).fill(97),
   })
-  const number: Frame = { kind: "number", number: 0 }
-  expect(encodeFrames([edit(TEXT_MAX_BYTES), number])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
-  expect(encodeFrames([edit(TEXT_MAX_BYTES + 1)])).toBeUndefined()
-  expect(encodeFrames([edit(0)])).toBeUndefined()
-  expect(decodeFrames(padded(256, 0x18, 40, 0))).toBeUndefined()
+  expect(encodeFrames([edit(TEXT_MAX_BYTES), NUMBER])).toHaveLength(65_536 - MESSAGE_OVERHEAD)
+  expect(encodeFrames([edit(TEXT_MAX_BYTES + 1), NUMBER])).toBeUndefined()
+  expect(encodeFrames([edit(0), NUMBER])).toBeUndefined()
+  expect(decodeFrames(change(0x18, 40))).toBeUndefined()
+  expect(decodeFrames(change(0x18, 41))).toHaveLength(2)
 })
 
 test("[W-62] a deletion names a message and a time, and has no more", () => {
-  expect(decodeFrames(padded(256, 0x19, 40, 0))).toEqual([{ kind: "delete", ...SUBJECT, time: 0 }])
-  expect(decodeFrames(padded(256, 0x19, 41, 0))).toBeUndefined()
-  expect(decodeFrames(padded(256, 0x19, 39, 0))).toBeUndefined()
+  expect(decodeFrames(change(0x19, 40))).toEqual([{ kind: "delete", ...SUBJECT, time: 0 }, NUMBER])
+  expect(decodeFrames(change(0x19, 41))).toBeUndefined()
+  expect(decodeFrames(change(0x19, 39))).toBeUndefined()
 })
 
 test("[W-63] a reaction has at most 64 bytes; none take it away", () => {
@@ -241,10 +268,10 @@ test("[W-63] a reaction has at most 64 bytes; none take it away", () => {
     ...SUBJECT,
     emoji: new Uint8Array(length),
   })
-  expect(encodeFrames([reaction(EMOJI_MAX_BYTES)])).toBeDefined()
-  expect(encodeFrames([reaction(EMOJI_MAX_BYTES + 1)])).toBeUndefined()
-  expect(decodeFrames(padded(256, 0x1a, 40, 0))).toEqual([{ ...reaction(0), time: 0 }])
-  expect(decodeFrames(padded(256, 0x1a, 40 + EMOJI_MAX_BYTES + 1, 0))).toBeUndefined()
+  expect(encodeFrames([reaction(EMOJI_MAX_BYTES), NUMBER])).toBeDefined()
+  expect(encodeFrames([reaction(EMOJI_MAX_BYTES + 1), NUMBER])).toBeUndefined()
+  expect(decodeFrames(change(0x1a, 40))).toEqual([{ ...reaction(0), time: 0 }, NUMBER])
+  expect(decodeFrames(change(0x1a, 40 + EMOJI_MAX_BYTES + 1))).toBeUndefined()
 })
 
 test("[W-31] a typing notice is on or off", () => {
@@ -272,16 +299,20 @@ test("[W-34] AGAIN and GONE name 1 to 64 texts, as many as they count", () => {
 })
 
 test("every fixed length is checked when it is written", () => {
+  const id = new Uint8Array(8)
   const wrong: Frame[] = [
     { kind: "pq-ek", id: 1, encapsulationKey: new Uint8Array(1183) },
     { kind: "pq-ct", id: 1, ciphertext: new Uint8Array(1089) },
     { kind: "topic", mailbox: new Uint8Array(15) },
     { kind: "recovery-bundle", bundle: new Uint8Array(1401) },
     { kind: "hello", name: new Uint8Array(1), recoveryBundle: new Uint8Array(1403) },
-    { kind: "text", time: -1, replyTo: undefined, text: new Uint8Array(1) },
-    { kind: "text", time: 0.5, replyTo: undefined, text: new Uint8Array(1) },
-    { kind: "text", time: 1, replyTo: new Uint8Array(7), text: new Uint8Array(1) },
-    { kind: "original", mid: new Uint8Array(7) },
+    { kind: "text", id, time: -1, text: new Uint8Array(1) },
+    { kind: "text", id, time: 0.5, text: new Uint8Array(1) },
+    { kind: "text", id: new Uint8Array(7), time: 1, text: new Uint8Array(1) },
+    { kind: "reply", author: new Uint8Array(7), id, digest: new Uint8Array(16) },
+    { kind: "reply", author: id, id: new Uint8Array(9), digest: new Uint8Array(16) },
+    { kind: "reply", author: id, id, digest: new Uint8Array(15) },
+    { kind: "read", ids: [new Uint8Array(7)] },
     { kind: "moved", at: -1 },
     { kind: "number", number: -1 },
     { kind: "edit", ...SUBJECT, time: -1, text: new Uint8Array(1) },
@@ -290,7 +321,10 @@ test("every fixed length is checked when it is written", () => {
     { kind: "reaction", ...SUBJECT, digest: new Uint8Array(32), emoji: new Uint8Array(0) },
     { kind: "unknown", type: 0x70 },
   ]
-  for (const frame of wrong) expect(encodeFrames([frame])).toBeUndefined()
+  for (const frame of wrong) {
+    const number = frameRule(frame.kind).numbered ? [NUMBER] : []
+    expect(encodeFrames([frame, ...number])).toBeUndefined()
+  }
 })
 
 test("[W-27] an unknown frame below 80 is reported, one from 80 on is skipped, and the rest is read", () => {

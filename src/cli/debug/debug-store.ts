@@ -1,7 +1,7 @@
 import type { Debug } from "../../debug/debug.ts"
 import { shortId } from "../../debug/fields.ts"
 import { Fault } from "../../errors.ts"
-import type { LoadedState, OutgoingRecord, Store, Write } from "../../store/records.ts"
+import type { CommitReport, LoadedState, OutgoingRecord, Store, Write } from "../../store/records.ts"
 
 /** The same store, with debug lines for what is written: every change of a handshake or frame passes here. */
 export function debugStore(store: Store, debug: Debug): Store {
@@ -30,17 +30,19 @@ function noteLoad(debug: Debug, { contacts, snapshots, outgoing, held, openBundl
   })
 }
 
-async function commit(store: Store, writes: readonly Write[], debug: Debug): Promise<void> {
+async function commit(store: Store, writes: readonly Write[], debug: Debug): Promise<CommitReport> {
   const startedAt = performance.now()
   const ms = (): number => Math.round(performance.now() - startedAt)
+  let report: CommitReport
   try {
-    await store.commit(writes)
+    report = await store.commit(writes)
   } catch (cause) {
     debug("store", "failed", { ms: ms(), code: cause instanceof Fault ? cause.code : "bug" })
     throw cause
   }
   debug("store", "commit", { changes: writes.length, ms: ms() })
   for (const write of writes) noteWrite(debug, write)
+  return report
 }
 
 function noteWrite(debug: Debug, write: Write): void {
@@ -70,8 +72,8 @@ function noteWrite(debug: Debug, write: Write): void {
       noteMessage(debug, write.message)
       return
     case "message-state": {
-      const { contact, mid8, state } = write
-      debug("outbox", "state", { contact, message: shortId(mid8), state })
+      const { contact, id, state } = write
+      debug("outbox", "state", { contact, message: shortId(id), state })
       return
     }
     case "outgoing":
@@ -82,6 +84,7 @@ function noteWrite(debug: Debug, write: Write): void {
       return
     // The line of the commit says how much is written.
     case "session":
+    case "received-frame":
     case "shown":
     case "expire":
     case "delete":
@@ -96,10 +99,9 @@ function noteWrite(debug: Debug, write: Write): void {
 }
 
 function noteMessage(debug: Debug, message: Extract<Write, { kind: "message" }>["message"]): void {
-  const { contact, mid, mine, kind, state } = message
-  const id = shortId(mid)
-  if (mine) debug("outbox", "state", { contact, message: id, state })
-  else if (kind === "text") debug("inbox", "message", { contact, message: id })
+  const { contact, id, mine, kind, state } = message
+  if (mine) debug("outbox", "state", { contact, message: shortId(id), state })
+  else if (kind === "text") debug("inbox", "message", { contact, message: shortId(id) })
 }
 
 function noteOutgoing(debug: Debug, outgoing: OutgoingRecord): void {

@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts"
 import { findContact } from "../contacts/contacts.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import { deleteMessages } from "../messages/delete.ts"
-import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
+import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 

@@ -4,7 +4,6 @@ import { EVENTS_KEPT } from "../../store/event-log.ts"
 import type { EventRecord } from "../../store/records.ts"
 import { aboutContact, describeMessage } from "../contacts/describe.ts"
 import type { RecordedEvent } from "../state/events.ts"
-import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -39,15 +38,12 @@ function refuseOutOfLog(since: number, last: number): void {
 /** The event as it is now; undefined if its message has disappeared or its contact was forgotten. */
 export async function describeEvent(
   { ports, queue }: EventParts,
-  { number, contact: id, mid, state }: EventRecord,
+  { number, contact: contactId, mine, id, state }: EventRecord,
 ): Promise<RecordedEvent | undefined> {
-  const contact = queue.state().contacts.get(id)
+  const contact = queue.state().contacts.get(contactId)
   if (contact === undefined) return undefined
-  const receipt = { kind: "receipt", number, ...aboutContact(contact) } as const
-  if (state !== null && mid.length === MESSAGE_ID_BYTES) return { ...receipt, id: toHex(mid), state }
-  const record = await ports.store.findMessage(id, mid)
-  if (record === undefined) return undefined
-  if (state !== null) return record.mine ? { ...receipt, id: toHex(record.mid), state } : undefined
-  const message = describeMessage(queue.state(), record)
+  if (state !== null) return { kind: "receipt", number, ...aboutContact(contact), id: toHex(id), state }
+  const record = await ports.store.findMessage(contactId, id, mine)
+  const message = record && describeMessage(queue.state(), record)
   return message && { kind: "message", number, message }
 }

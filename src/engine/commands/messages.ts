@@ -51,9 +51,9 @@ export function messageCommands(
 async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {
   checkText(params.text)
   // A handshake in between leaves older texts unsent; they go first.
-  const mid = (await storeText(parts, params)) ?? (await storeText(parts, params))
-  if (mid === undefined) throw notNow(findContact(parts.queue.state(), params.contact).name)
-  const id = toHex(mid)
+  const stored = (await storeText(parts, params)) ?? (await storeText(parts, params))
+  if (stored === undefined) throw notNow(findContact(parts.queue.state(), params.contact).name)
+  const id = toHex(stored)
   if (params.wait === "queued") return { id, state: "queued" }
   return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
 }
@@ -61,15 +61,15 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
 /** Undefined while older texts wait to be retransmitted. */
 async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
-  const { id } = findContact(queue.state(), params.contact)
-  await Promise.all(devicesOf(queue.state(), id).map((device) => reencryption.done(device.id)))
-  const mid = await queue.run((state) => {
+  const contact = findContact(queue.state(), params.contact)
+  await Promise.all(devicesOf(queue.state(), contact.id).map((device) => reencryption.done(device.id)))
+  const id = await queue.run((state) => {
     const decision = decideText(parts, state, params)
     ports.reach("send-decided")
     return decision
   })
-  if (mid !== undefined) ports.reach("send-committed")
-  return mid
+  if (id !== undefined) ports.reach("send-committed")
+  return id
 }
 
 function decideText(
@@ -84,7 +84,7 @@ function decideText(
   checkRoom(state, contact, devices)
   if (devices.some(({ id }) => hasUnsent(state, id))) return noChange(undefined)
   const { commit, effects, result } = enqueueText(state, contact.id, text, stepInput(parts.ports))
-  if (result.kind === "posted") return { commit, effects, result: result.mid }
+  if (result.kind === "posted") return { commit, effects, result: result.id }
   throw notNow(contact.name)
 }
 

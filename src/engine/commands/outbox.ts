@@ -1,7 +1,6 @@
 import { equal, fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { ContactRecord, DeviceRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
-import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Results } from "../state/commands.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
@@ -26,19 +25,19 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
       const unsent = await allUnsentTexts(ports, queue)
       const rows = unsent.map((text) => describeUnsent(parts, text))
       for (const entry of queue.state().outgoing.values()) {
-        if (entry.carries !== undefined) rows.push(await describe(parts, entry, entry.carries.mid))
+        if (entry.carries !== undefined) rows.push(await describe(parts, entry, entry.carries.id))
       }
       return rows
     },
-    cancel: async ({ contact: reference, id }) => {
+    cancel: async ({ contact: reference, id: digits }) => {
       const { id: contact } = findContact(queue.state(), reference)
-      const mid = fromHex(id)
+      const id = fromHex(digits)
       const unsent = await unsentTexts(ports, queue, contact)
-      const isUnsealed = unsent.some((text) => equal(text.mid, mid))
+      const isUnsealed = unsent.some((text) => equal(text.id, id))
       await queue.run((state) => {
-        const entry = findEntry(state, contact, mid)
+        const entry = findEntry(state, contact, id)
         if (entry !== undefined) return cancelText(state, entry, "cancelled", stepInput(ports))
-        if (isUnsealed) return cancelled(contact, mid, ports.now())
+        if (isUnsealed) return cancelled(contact, id, ports.now())
         throw new Fault(
           "not-found",
           "no such message is waiting: it was delivered or cancelled",
@@ -50,15 +49,15 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
   }
 }
 
-async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Array): Promise<OutboxEntry> {
+async function describe(parts: EngineParts, entry: OutgoingRecord, id: Uint8Array): Promise<OutboxEntry> {
   const { ports, queue } = parts
   const device = findDeviceById(queue.state(), entry.device)
   const contact = findContactById(queue.state(), device.contact)
-  const message = await ports.store.findMessage(contact.id, mid)
+  const message = await ports.store.findMessage(contact.id, id, true)
   const { published, attempts, dueAt, createdAt } = entry
   return {
     ...aboutContact(contact),
-    id: toHex(mid),
+    id: toHex(id),
     text: message?.text ?? "",
     state: published ? "broker" : "queued",
     attempts,
@@ -71,18 +70,18 @@ async function describe(parts: EngineParts, entry: OutgoingRecord, mid: Uint8Arr
 /** Sealed again as soon as the new session can send. */
 function describeUnsent(
   parts: EngineParts,
-  { contact: id, mid, text, state, storedAt }: MessageRecord,
+  { contact: contactId, id, text, state, storedAt }: MessageRecord,
 ): OutboxEntry {
-  const contact = findContactById(parts.queue.state(), id)
+  const contact = findContactById(parts.queue.state(), contactId)
   return {
     ...aboutContact(contact),
-    id: toHex(mid),
+    id: toHex(id),
     text,
     state,
     attempts: 0,
     nextAt: null,
     storedAt,
-    reason: whyWaiting(parts, contact, devicesOf(parts.queue.state(), id), false),
+    reason: whyWaiting(parts, contact, devicesOf(parts.queue.state(), contactId), false),
   }
 }
 
@@ -105,15 +104,15 @@ function whyWaiting(
     : "it is on its way to the broker"
 }
 
-function findEntry(state: EngineState, contact: number, mid: Uint8Array): OutgoingRecord | undefined {
+function findEntry(state: EngineState, contact: number, text: Uint8Array): OutgoingRecord | undefined {
   for (const { id } of devicesOf(state, contact)) {
-    const seq = state.byTextId.get(entryKey(id, mid.slice(0, SHORT_MID_BYTES)))
+    const seq = state.byTextId.get(entryKey(id, text))
     if (seq !== undefined) return state.outgoing.get(seq)
   }
   return undefined
 }
 
-function cancelled(contact: number, mid: Uint8Array, now: number): Decision<null> {
-  const { change, effect } = messageStateChange(contact, mid, "cancelled", now)
+function cancelled(contact: number, id: Uint8Array, now: number): Decision<null> {
+  const { change, effect } = messageStateChange(contact, id, "cancelled", now)
   return { commit: [change], effects: [effect], result: null }
 }

@@ -66,7 +66,7 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
   if (contact === undefined) return undefined
   const { seq, mine, kind, text, sentAt, storedAt, state: messageState, timer, expiresAt } = record
   return {
-    id: toHex(record.mid),
+    id: toHex(record.id),
     seq,
     ...aboutContact(contact),
     mine,

@@ -2,7 +2,7 @@ import type { DeviceId, HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import type { DeviceUpdate } from "../state/update.ts"
-import { addSystemMessage } from "./system-messages.ts"
+import { addSystemMessage, makeSystemMessage } from "./system-messages.ts"
 
 const NOTHING: HeldTexts = new Map()
 
@@ -35,7 +35,7 @@ export function releaseHeld(update: DeviceUpdate, held: Map<number, HeldRecord>)
     held.delete(received++)
     update.changes.push({ kind: "held-done", device: next.device, number: next.number })
     if (next.text === undefined) {
-      cancelled++
+      cancelled += Number(next.gone)
       continue
     }
     showCancelled(update, cancelled)
@@ -50,10 +50,13 @@ function showCancelled(update: DeviceUpdate, texts: number): void {
   if (texts > 0) addSystemMessage(update, `${update.contact.name} cancelled ${messages(texts)}`)
 }
 
+/** Unless it is known: then it was shown before, or another text was under its id [W-52]. */
 export function showText(update: DeviceUpdate, text: HeldText): void {
   const { contact, input } = update
+  const why = `${contact.name} sent another text under the id of an earlier one; it is not shown`
   update.changes.push({
     kind: "message",
+    ifReused: makeSystemMessage(contact.id, why, input).change.message,
     message: {
       ...text,
       contact: contact.id,
@@ -65,7 +68,7 @@ export function showText(update: DeviceUpdate, text: HeldText): void {
       expiresAt: 0,
     },
   })
-  update.effects.push({ kind: "message", contact: contact.id, mid: text.mid })
+  update.effects.push({ kind: "message", contact: contact.id, mine: false, id: text.id })
 }
 
 function messages(count: number): string {

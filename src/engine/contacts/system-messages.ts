@@ -1,36 +1,34 @@
 import type { ContactId } from "../../store/records.ts"
+import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import type { Change, Effect } from "../state/decision.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
-
-/** As long as a message id, so that commands can name a system message as they name others. */
-const SYSTEM_MESSAGE_ID_BYTES = 16
 
 /** A system message for the history and for listeners: what happened to the conversation. */
 export function makeSystemMessage(
   contact: ContactId,
   text: string,
   input: StepInput,
-): { change: Change; effect: Effect } {
-  const mid = input.random(SYSTEM_MESSAGE_ID_BYTES)
+): { change: Extract<Change, { kind: "message" }>; effect: Effect } {
+  const id = input.random(MESSAGE_ID_BYTES)
   return {
     change: {
       kind: "message",
       message: {
         contact,
-        mid,
         mine: false,
+        id,
+        digest: new Uint8Array(0),
         kind: "line",
         text,
         sentAt: input.now,
         storedAt: input.now,
         state: "received",
         shown: false,
-        original: new Uint8Array(0),
         timer: 0,
         expiresAt: 0,
       },
     },
-    effect: { kind: "message", contact, mid },
+    effect: { kind: "message", contact, mine: false, id },
   }
 }
 

@@ -4,11 +4,12 @@ import { open } from "../../session/ratchet.ts"
 import type { DeviceId } from "../../store/records.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
+import { textDigest } from "../../wire/text-digest.ts"
 import { notice, type Event } from "../state/events.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
-import { noChange, NOT_RENAMED, type Decision } from "../state/decision.ts"
+import { noChange, NOT_RENAMED, type Change, type Decision } from "../state/decision.ts"
 import { sendableTo } from "../state/send-gate.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
@@ -17,7 +18,7 @@ import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
 import { startPostQuantumStep } from "./enqueue.ts"
-import { applyGone, insertText } from "./reorder-buffer.ts"
+import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
 import { applyTimer } from "../contacts/timers.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
@@ -48,10 +49,7 @@ export function openFrame(
   if (isOwed) oweReceipt(update, opened.mid)
   // A full frame of receipts leaves at once.
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
-  const hasText = opened.frames.some(({ kind }) => kind === "text")
-  if (!hasText) {
-    update.changes.push(rememberFrame(state, from, isOwed ? "owed" : "passing", opened.mid))
-  }
+  update.changes.push(remembered(context, isOwed))
   startPostQuantumStep(update)
   update.effects.push({ kind: "received", device: from, receiptsWait: update.receipts.length > 0 })
   return toDecision(state, update, { kind: arrived["it opens"] })
@@ -77,16 +75,19 @@ const ONLY_FROM_A_KNOWN_KEY: ReadonlySet<Frame["kind"]> = new Set(["read", "time
 
 /** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
 function framesToApply(update: DeviceUpdate, opened: readonly Frame[]): Frame[] {
-  const applied = new Set<Frame["kind"]>()
   const isKnown = sendableTo(update) === "everything"
   const frames = isKnown ? opened : opened.filter(({ kind }) => !ONLY_FROM_A_KNOWN_KEY.has(kind))
-  const acks = frames.filter(({ kind }) => kind === "ack")
-  const others = frames.filter(({ kind }) => {
-    if (kind === "ack" || (frameRule(kind).once && applied.has(kind))) return false
-    applied.add(kind)
-    return true
-  })
-  return [...acks, ...others]
+  const isReceipt = ({ kind }: Frame): boolean => kind === "ack"
+  return [...frames.filter(isReceipt), ...frames.filter((frame) => !isReceipt(frame))]
+}
+
+/** By which a repetition is recognised: its key is used up. */
+function remembered({ state, update, mid, frames }: FrameContext, isOwed: boolean): Change {
+  const { device, input } = update
+  if (!frames.some(({ kind }) => kind === "number"))
+    return rememberFrame(state, device.id, isOwed ? "owed" : "passing", mid)
+  const frame = { device: device.id, mid: mid.slice(0, SHORT_MID_BYTES), at: input.now }
+  return { kind: "received-frame", frame }
 }
 
 /** A text that is already on disk arrived again: its receipt was lost, so it is sent again. */
@@ -126,14 +127,14 @@ function again(state: EngineState, update: DeviceUpdate, wire: Uint8Array): Deci
 function applyFrame(context: FrameContext, frame: Frame): void {
   const { state, update } = context
   switch (frame.kind) {
-    case "text":
-      applyText(context, frame)
+    case "number":
+      applyNumber(context, frame.number)
       return
     case "ack":
       for (const mid8 of frame.mids) applyAck(state, update, mid8)
       return
     case "read":
-      for (const mid8 of frame.mids) applyRead(state, update, mid8)
+      for (const id of frame.ids) applyRead(state, update, id)
       return
     case "again":
       applyAgain(state, update, frame.numbers)
@@ -167,35 +168,31 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "delete":
     case "reaction":
     case "unknown":
-      emitNotice(
-        update,
-        `${update.contact.name} sent something that this version of mqttchat does not support`,
-      )
+      noteUnknown(context, frame)
       return
-    case "number":
-    case "original":
+    case "text":
+    case "reply":
     case "topic-ok":
     case "nop":
       return
   }
 }
 
-/** A message has one text; the frames with it tell how to treat it. */
-function applyText(
-  { state, update, mid, frames }: FrameContext,
-  frame: Extract<Frame, { kind: "text" }>,
-): void {
-  const isFirst = frames.find(({ kind }) => kind === "text") === frame
-  const text = isFirst ? readText(frame.text) : undefined
-  const number = find(frames, "number")?.number
-  if (text === undefined) {
-    emitNotice(update, `${update.contact.name} sent a message that is not text`)
-    if (isFirst && number !== undefined) applyGone(update, state, [number])
+/**
+ * The number counts whatever stands beside it. What this version cannot show leaves no gap: its receiver is told in
+ * another way [W-28].
+ */
+function applyNumber({ state, update, frames }: FrameContext, number: number): void {
+  const frame = find(frames, "text")
+  const text = frame && readText(frame.text)
+  if (frame === undefined || text === undefined) {
+    if (frame !== undefined) emitNotice(update, `${update.contact.name} sent a message that is not text`)
+    passNumber(update, state, number)
     return
   }
-  const original = find(frames, "original")?.mid ?? new Uint8Array(0)
   const timer = find(frames, "timer")?.seconds ?? 0
-  insertText(update, state, number, { mid, text, original, timer, sentAt: frame.time })
+  const { id, time: sentAt } = frame
+  insertText(update, state, number, { id, digest: textDigest(frame), text, timer, sentAt })
 }
 
 function find<Kind extends Frame["kind"]>(
@@ -241,6 +238,12 @@ function applyMoved(update: DeviceUpdate, at: number): void {
     update,
     `${update.contact.name} now sends to another device of yours; nothing more is sent from this one`,
   )
+}
+
+/** Once for a message, however many there are. */
+function noteUnknown({ update, frames }: FrameContext, frame: Frame): void {
+  if (frames.find(({ kind }) => kind === frame.kind) !== frame) return
+  emitNotice(update, `${update.contact.name} sent something that this version of mqttchat does not support`)
 }
 
 function emit(update: DeviceUpdate, event: Event): void {

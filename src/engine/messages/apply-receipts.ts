@@ -13,18 +13,19 @@ export function applyAck(state: EngineState, update: DeviceUpdate, mid8: Uint8Ar
   if (entry === undefined) return
   update.changes.push({ kind: "outgoing-done", seq: entry.seq })
   if (entry.carries === undefined) return
-  const { change, effect } = messageStateChange(contact.id, entry.carries.mid, "delivered", input.now)
+  const { change, effect } = messageStateChange(contact.id, entry.carries.id, "delivered", input.now)
   update.changes.push(change)
   update.effects.push(effect)
 }
 
 /** A text of ours was read, so it is also on the peer's disk. */
-export function applyRead(state: EngineState, update: DeviceUpdate, mid8: Uint8Array): void {
+export function applyRead(state: EngineState, update: DeviceUpdate, id: Uint8Array): void {
   const { contact, device, input } = update
-  const seq = state.byTextId.get(entryKey(device.id, mid8))
+  const seq = state.byTextId.get(entryKey(device.id, id))
   if (seq !== undefined) update.changes.push({ kind: "outgoing-done", seq })
-  update.changes.push({ kind: "message-state", contact: contact.id, mid8, state: "read", at: input.now })
-  update.effects.push({ kind: "read", contact: contact.id, mid8 })
+  const { change, effect } = messageStateChange(contact.id, id, "read", input.now)
+  update.changes.push(change)
+  update.effects.push(effect)
 }
 
 /** The peer misses these texts: they are sent at once, and the peer is told which will never come [D-22]. */

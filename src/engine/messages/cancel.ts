@@ -19,13 +19,11 @@ export function cancelText(
   const done = { kind: "outgoing-done", seq } as const
   const update = updateFor(state, device, input)
   if (update === undefined || carries === undefined) return { commit: [done], effects: [], result: null }
-  const { change, effect } = messageStateChange(update.contact.id, carries.mid, outcome, input.now)
+  const { change, effect } = messageStateChange(update.contact.id, carries.id, outcome, input.now)
   update.changes.push(done, change)
   update.effects.push(effect)
   if (outcome === "given-up")
     addSystemMessage(update, `a message to ${update.contact.name} was NOT DELIVERED in 30 days`)
-  if (carries.number >= 0) {
-    sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [carries.number] }] })
-  }
+  sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [carries.number] }] })
   return toDecision(state, update, null)
 }

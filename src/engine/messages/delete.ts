@@ -33,7 +33,7 @@ async function cancelSealed({ ports, queue }: DeleteParts, range: Range): Promis
   let cancelled = 0
   for (const { seq, device, carries } of [...queue.state().outgoing.values()]) {
     if (contactOf(queue.state(), device)?.id !== range.contact || carries === undefined) continue
-    const message = await ports.store.findMessage(range.contact, carries.mid)
+    const message = await ports.store.findMessage(range.contact, carries.id, true)
     if (message === undefined || !isIn(range, message)) continue
     cancelled += await queue.run((state) => {
       const entry = state.outgoing.get(seq)

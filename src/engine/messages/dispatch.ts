@@ -4,6 +4,7 @@ import { INIT_BYTES } from "../../session/handshake.ts"
 import { expects } from "../../session/locate-keys.ts"
 import type { DebugFields as FieldsOf } from "../../debug/debug.ts"
 import type { DeviceId, OpenBundleRecord } from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
 import { acceptHandshake, type AcceptedHandshake } from "../handshake/responder.ts"
@@ -217,12 +218,11 @@ function isBehindLimit({ unverified, queue }: DispatchContext, device: DeviceId,
   return why === "too-far-ahead" && unverified.isReached(contactOf(queue.state(), device))
 }
 
-/** A frame without an expected tag: a repeated text, one of a superseded session, or a foreign frame. */
+/** A frame without an expected tag: one that changed the conversation, one of a superseded session, or a foreign one. */
 async function handleUnmatched(context: DispatchContext, device: DeviceId, wire: Uint8Array): Promise<void> {
   const { ports, queue } = context
   const mid = messageId(wire)
-  const contact = contactOf(queue.state(), device)
-  if (contact !== undefined && (await ports.store.hasMessage(contact.id, mid))) {
+  if (await ports.store.hasFrame(device, mid.slice(0, SHORT_MID_BYTES))) {
     await queue.run((state) => repeatReceipt(state, device, mid, stepInput(ports)))
     return
   }

@@ -1,116 +1,99 @@
 import { startStep } from "../../session/pq.ts"
-import type { ContactId, DeviceId, MessageRecord } from "../../store/records.ts"
-import { SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
+import type { ContactId, ContactRecord, DeviceId, MessageRecord, NewMessage } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
+import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
+import { textDigest } from "../../wire/text-digest.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { noChange, type Change, type Decision } from "../state/decision.ts"
+import { noChange, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
-import { MESSAGE_ID_BYTES } from "../state/message-id.ts"
 import { sendableTo } from "../state/send-gate.ts"
 import { timerOf } from "../contacts/timers.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 
-type EnqueueResult =
-  /** `mid` is the message's id, 16 bytes. */
-  { kind: "posted"; mid: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" }
+type EnqueueResult = { kind: "posted"; id: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" }
 
-/** Stores a text of ours, seals it and puts it into the outbox. `text` is 1 to 65,367 bytes of UTF-8. */
+/** Stores a text of ours, seals it and puts it into the outbox. `text` is 1 to 65,276 bytes of UTF-8. */
 export function enqueueText(
   state: EngineState,
   to: ContactId,
   text: string,
   input: StepInput,
 ): Decision<EnqueueResult> {
-  let first: Uint8Array | undefined
-  let refused: EnqueueResult | undefined
+  const contact = state.contacts.get(to)
+  if (contact === undefined) return noChange({ kind: "refused", why: "no-session" })
+  const message = ownMessage(contact, text, input)
+  const results: SealResult[] = []
   const updates = updateEach(state, to, input, (update) => {
     if (update.device.movedAt > 0) return
-    const sealed = sealText(update, { text, time: input.now, originalId: first })
-    if (sealed.kind === "refused") {
-      refused = sealed
-      return
+    const sealed = sealText(update, message)
+    if (sealed.kind === "posted") {
+      if (!results.some(isPosted)) storeText(update, message)
+      startPostQuantumStep(update)
     }
-    if (first === undefined)
-      storeText(update, { contact: to, mid: sealed.mid, text, timer: update.contact.timer })
-    first ??= sealed.mid
-    startPostQuantumStep(update)
+    results.push(sealed)
   })
-  if (first === undefined)
-    return refused === undefined ? keepUnsealed(state, to, text, input) : noChange(refused)
-  return toJointDecision(state, updates, { kind: "posted", mid: first })
+  if (results.some(isPosted)) return toJointDecision(state, updates, { kind: "posted", id: message.id })
+  const [refused] = results
+  return refused?.kind === "refused" ? noChange(refused) : keepUnsealed(state, message)
 }
 
-function storeText(
-  update: DeviceUpdate,
-  text: Pick<MessageRecord, "contact" | "mid" | "text" | "timer">,
-): void {
-  update.changes.push(ownMessage(text, update.input))
-  update.effects.push({ kind: "message", contact: text.contact, mid: text.mid })
+function isPosted({ kind }: SealResult): boolean {
+  return kind === "posted"
+}
+
+function storeText(update: DeviceUpdate, message: NewMessage): void {
+  update.changes.push({ kind: "message", message })
+  update.effects.push({ kind: "message", contact: message.contact, mine: true, id: message.id })
 }
 
 /** The devices of a backup have no session yet: once one has, the text is sent in it like the others that wait. */
-function keepUnsealed(
-  state: EngineState,
-  to: ContactId,
-  text: string,
-  input: StepInput,
-): Decision<EnqueueResult> {
-  const contact = state.contacts.get(to)
-  if (contact === undefined || !devicesOf(state, to).some(({ state }) => state === "recovering"))
+function keepUnsealed(state: EngineState, message: NewMessage): Decision<EnqueueResult> {
+  const { contact, id } = message
+  if (!devicesOf(state, contact).some(({ state }) => state === "recovering"))
     return noChange({ kind: "refused", why: "no-session" })
-  const mid = input.random(MESSAGE_ID_BYTES)
   return {
-    commit: [ownMessage({ contact: to, mid, text, timer: contact.timer }, input)],
-    effects: [{ kind: "message", contact: to, mid }],
-    result: { kind: "posted", mid },
+    commit: [{ kind: "message", message }],
+    effects: [{ kind: "message", contact, mine: true, id }],
+    result: { kind: "posted", id },
   }
 }
 
-function ownMessage(
-  text: Pick<MessageRecord, "contact" | "mid" | "text" | "timer">,
-  { now }: StepInput,
-): Extract<Change, { kind: "message" }> {
+function ownMessage({ id: contact, timer }: ContactRecord, text: string, input: StepInput): NewMessage {
+  const id = input.random(MESSAGE_ID_BYTES)
+  const written = { id, text, sentAt: input.now }
   const mine = { mine: true, kind: "text", state: "queued", shown: true, expiresAt: 0 } as const
-  const message = { ...text, ...mine, sentAt: now, storedAt: now, original: new Uint8Array(0) }
-  return { kind: "message", message }
+  return { ...mine, ...written, contact, timer, storedAt: input.now, digest: textDigest(textFrame(written)) }
 }
 
-/** Seals again a text that an earlier session sealed and the peer has not acknowledged, under its old id [W-29]. */
+type Written = Pick<NewMessage, "id" | "text" | "sentAt">
+
+function textFrame({ id, text, sentAt }: Written): Extract<Frame, { kind: "text" }> {
+  return { kind: "text", id, time: sentAt, text: new Uint8Array(Buffer.from(text, "utf8")) }
+}
+
+/** Seals again a text that an earlier session sealed and the peer has not acknowledged: it is the same text [D-34]. */
 export function reencryptText(
   state: EngineState,
   device: DeviceId,
   message: MessageRecord,
   input: StepInput,
 ): Decision<EnqueueResult> {
-  const { mid, text, sentAt } = message
+  const { id } = message
   const update = updateFor(state, device, input)
   if (update === undefined) return noChange({ kind: "refused", why: "no-session" })
-  const sealed = sealText(update, { text, time: sentAt, originalId: mid })
+  const sealed = sealText(update, message)
   if (sealed.kind === "refused") return noChange(sealed)
-  return toDecision(state, update, { kind: "posted", mid })
+  return toDecision(state, update, { kind: "posted", id })
 }
 
-type TextContent = {
-  readonly text: string
-  readonly time: number
-  readonly originalId: Uint8Array | undefined
-}
-
-function sealText(update: DeviceUpdate, { text, time, originalId }: TextContent): SealResult {
+function sealText(update: DeviceUpdate, text: Written): SealResult {
   const { contact, textNumbers } = update
-  const bytes = new Uint8Array(Buffer.from(text, "utf8"))
-  const frames: Frame[] = [
-    { kind: "text", time, replyTo: undefined, text: bytes },
-    { kind: "number", number: textNumbers.sent },
-  ]
-  if (originalId !== undefined) frames.push({ kind: "original", mid: originalId.slice(0, SHORT_MID_BYTES) })
+  const number = textNumbers.sent
+  const frames: Frame[] = [textFrame(text), { kind: "number", number }]
   if (contact.timer > 0) frames.push(timerOf(contact))
-  const sealed = sealAndEnqueue(update, {
-    kind: "text",
-    frames,
-    text: { mid: originalId, number: textNumbers.sent },
-  })
+  const sealed = sealAndEnqueue(update, { kind: "text", frames, carries: { id: text.id, number } })
   if (sealed.kind === "posted") update.textNumbers = { ...textNumbers, sent: textNumbers.sent + 1 }
   return sealed
 }

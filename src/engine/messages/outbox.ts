@@ -167,7 +167,7 @@ function published(state: EngineState, seq: number, now: number): Decision<null>
   if (entry.published || entry.carries === undefined) return { commit, effects: [], result: null }
   const contact = contactOf(state, entry.device)
   if (contact === undefined) return { commit, effects: [], result: null }
-  const stateChange = messageStateChange(contact.id, entry.carries.mid, "broker", now)
+  const stateChange = messageStateChange(contact.id, entry.carries.id, "broker", now)
   return { commit: [...commit, stateChange.change], effects: [stateChange.effect], result: null }
 }
 

@@ -1,5 +1,5 @@
 import type { ContactId, MessageRecord } from "../../store/records.ts"
-import { LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
+import { LIST_MAX } from "../../wire/frame.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
@@ -52,19 +52,14 @@ function sendReadReceipts(
   input: StepInput,
 ): Decision<null> {
   if (state.contacts.get(contact)?.readReceipts !== true) return noChange(null)
-  const mids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(originalIdOf)
+  const ids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(({ id }) => id)
   const updates = updateEach(state, contact, input, (update) => {
-    for (let at = 0; at < mids.length; at += LIST_MAX) {
+    for (let at = 0; at < ids.length; at += LIST_MAX) {
       sealAndEnqueue(update, {
         kind: "control",
-        frames: [{ kind: "read", mids: mids.slice(at, at + LIST_MAX) }],
+        frames: [{ kind: "read", ids: ids.slice(at, at + LIST_MAX) }],
       })
     }
   })
   return toJointDecision(state, updates, null)
-}
-
-/** The id under which its sender knows it [W-30]. */
-function originalIdOf({ mid, original }: MessageRecord): Uint8Array {
-  return original.length > 0 ? original : mid.slice(0, SHORT_MID_BYTES)
 }

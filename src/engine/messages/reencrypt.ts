@@ -1,6 +1,5 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { ContactId, DeviceId, DeviceRecord, MessageRecord } from "../../store/records.ts"
-import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Decision } from "../state/decision.ts"
@@ -23,9 +22,9 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: 
   if (contact === undefined) return
   const session = unsentIn(queue.state(), device)
   const messages = await ports.store.history(contact, { limit: UNSENT_MAX })
-  for (const { mid } of messages.filter(isUnsent)) {
+  for (const { id } of messages.filter(isUnsent)) {
     // perhaps cancelled or acknowledged while those before it were sealed
-    const message = await ports.store.findMessage(contact, mid)
+    const message = await ports.store.findMessage(contact, id, true)
     if (message === undefined || !isUnsent(message)) continue
     const mayContinue = await queue.run((state) =>
       isOver(state, device, session)
@@ -63,8 +62,8 @@ export async function allUnsentTexts(ports: Ports, queue: CommitQueue): Promise<
   return texts
 }
 
-function isInOutbox(state: EngineState, device: DeviceId, { mid }: MessageRecord): boolean {
-  return state.byTextId.has(entryKey(device, mid.slice(0, SHORT_MID_BYTES)))
+function isInOutbox(state: EngineState, device: DeviceId, { id }: MessageRecord): boolean {
+  return state.byTextId.has(entryKey(device, id))
 }
 
 /** Whether another handshake happened meanwhile: then everything restarts from the first text. */

@@ -10,33 +10,49 @@ const HELD_MAX = 1024
 const HELD_LENGTH_MAX = 4 * 1024 * 1024
 
 /**
- * Puts a text of theirs in order: it is shown with all that waited for it, or waits for those before it. One
- * without a number, or after its gap was shown, is shown at once [D-20] [D-21].
+ * Puts a text of theirs in order: it is shown with all that waited for it, or waits for those before it. One whose gap
+ * was shown before, or whose number another one has, is shown at once [D-20] [D-21].
  */
-export function insertText(
-  update: DeviceUpdate,
-  state: EngineState,
-  number: number | undefined,
-  text: HeldText,
-): void {
-  const { device, input, textNumbers } = update
-  if (number === undefined || number < textNumbers.received) {
+export function insertText(update: DeviceUpdate, state: EngineState, number: number, text: HeldText): void {
+  if (isUsed(update, state, number)) {
     showText(update, text)
     return
   }
-  if (textNumbers.resync) {
+  if (update.textNumbers.resync) {
     resync(update, state, number)
     showText(update, text)
     return
   }
+  hold(update, state, { number, gone: false, text })
+}
+
+/** The message with this number changed nothing that is shown in its order. */
+export function passNumber(update: DeviceUpdate, state: EngineState, number: number): void {
+  if (isUsed(update, state, number)) return
+  if (update.textNumbers.resync) resync(update, state, number)
+  else hold(update, state, { number, gone: false, text: undefined })
+}
+
+/** A text that was announced to be gone may come after all. */
+function isUsed({ device, textNumbers }: DeviceUpdate, state: EngineState, number: number): boolean {
+  const known = heldFrom(state, device.id).get(number)
+  return number < textNumbers.received || (known !== undefined && !known.gone)
+}
+
+function hold(
+  update: DeviceUpdate,
+  state: EngineState,
+  { number, ...rest }: Pick<HeldRecord, "number" | "gone" | "text">,
+): void {
+  const { device, input, textNumbers } = update
   const held = new Map(heldFrom(state, device.id))
   if (number === textNumbers.received) {
-    showText(update, text)
+    if (rest.text !== undefined) showText(update, rest.text)
     update.textNumbers = { ...textNumbers, received: number + 1 }
     releaseHeld(update, held)
     return
   }
-  const record: HeldRecord = { device: device.id, number, storedAt: input.now, text }
+  const record: HeldRecord = { device: device.id, number, storedAt: input.now, ...rest }
   held.set(number, record)
   update.changes.push({ kind: "held", held: record })
   if (isTooMuch(held)) closeGap(update, held)
@@ -58,7 +74,7 @@ export function applyGone(update: DeviceUpdate, state: EngineState, numbers: rea
   const held = new Map(heldFrom(state, device.id))
   for (const number of numbers) {
     if (number < update.textNumbers.received || held.has(number) || held.size >= HELD_MAX) continue
-    const record: HeldRecord = { device: device.id, number, storedAt: input.now, text: undefined }
+    const record: HeldRecord = { device: device.id, number, storedAt: input.now, gone: true, text: undefined }
     held.set(number, record)
     update.changes.push({ kind: "held", held: record })
   }

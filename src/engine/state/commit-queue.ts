@@ -1,5 +1,5 @@
 import { encodeSession } from "../../session/snapshot.ts"
-import type { Store, Write } from "../../store/records.ts"
+import type { CommitReport, Store, Write } from "../../store/records.ts"
 import { apply, copyState, openState, type EngineState } from "./engine-state.ts"
 import type { Change, CommittedEffect, Decision, Effect } from "./decision.ts"
 import { eventRecord } from "./event-log.ts"
@@ -30,6 +30,9 @@ type Batch = {
   readonly done: (() => void)[]
 }
 
+type Committed = { readonly batch: Batch; readonly report: CommitReport }
+const NOTHING_REPORTED: CommitReport = new Map()
+
 /** `runEffects` gets the effects of each commit, in the order of the steps; the next commit waits for it. */
 export async function openCommitQueue(
   store: Store,
@@ -41,26 +44,26 @@ export async function openCommitQueue(
   const waiting: Waiting[] = []
   let working: Promise<void> | undefined
 
-  async function commit(steps: readonly Waiting[]): Promise<Batch> {
+  async function commit(steps: readonly Waiting[]): Promise<Committed> {
     const batch: Batch = { state: ahead, changes: [], effects: [], done: [] }
     for (const step of steps) step.decide(batch)
-    if (batch.changes.length > 0) await store.commit(writes(batch.changes))
+    const report = batch.changes.length > 0 ? await store.commit(writes(batch.changes)) : NOTHING_REPORTED
     for (const change of batch.changes) apply(state, change)
-    return batch
+    return { batch, report }
   }
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
       await allPendingSteps()
-      const batch = await commitOrReject(waiting.splice(0, STEPS_PER_COMMIT))
-      if (batch === undefined) continue
-      for (const done of batch.done) done()
-      await runEffects(batch.effects)
+      const committed = await commitOrReject(waiting.splice(0, STEPS_PER_COMMIT))
+      if (committed === undefined) continue
+      for (const done of committed.batch.done) done()
+      await runEffects(asRecorded(committed))
     }
     working = undefined
   }
 
-  async function commitOrReject(steps: readonly Waiting[]): Promise<Batch | undefined> {
+  async function commitOrReject(steps: readonly Waiting[]): Promise<Committed | undefined> {
     try {
       return await commit(steps)
     } catch (fault) {
@@ -90,7 +93,7 @@ export async function openCommitQueue(
 
 /** The event log shares the commit of its subject: neither is on disk without the other. */
 function record({ state, changes, effects }: Batch, effect: Effect): void {
-  if (effect.kind !== "message" && effect.kind !== "receipt" && effect.kind !== "read") {
+  if (effect.kind !== "message" && effect.kind !== "receipt") {
     effects.push(effect)
     return
   }
@@ -100,6 +103,16 @@ function record({ state, changes, effects }: Batch, effect: Effect): void {
   apply(state, change)
   changes.push(change)
   effects.push({ kind: "recorded", event: change.event })
+}
+
+/** The effects without those events that are not on disk: the message was known, or its state was reached before. */
+function asRecorded({ batch, report }: Committed): readonly CommittedEffect[] {
+  if (report.size === 0) return batch.effects
+  return batch.effects.flatMap((effect): CommittedEffect[] => {
+    if (effect.kind !== "recorded" || !report.has(effect.event.number)) return [effect]
+    const event = report.get(effect.event.number)
+    return event === undefined ? [] : [{ kind: "recorded", event }]
+  })
 }
 
 /** All frames that have arrived by now share the commit, since most of its time is spent on the disk. */

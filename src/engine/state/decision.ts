@@ -19,16 +19,19 @@ export const NOT_RENAMED: Renaming = { renamedFrom: null, confusableWith: null }
 
 /** What a step causes once its changes are on disk; `runEffects` carries it out. */
 export type Effect =
-  | { readonly kind: "message"; readonly contact: ContactId; readonly mid: Uint8Array }
+  | {
+      readonly kind: "message"
+      readonly contact: ContactId
+      readonly mine: boolean
+      readonly id: Uint8Array
+    }
+  /** The new state of a text of ours. */
   | {
       readonly kind: "receipt"
       readonly contact: ContactId
-      /** 16 bytes. */
-      readonly mid: Uint8Array
+      readonly id: Uint8Array
       readonly state: MessageState
     }
-  /** Of the text of ours whose id starts with these bytes. */
-  | { readonly kind: "read"; readonly contact: ContactId; readonly mid8: Uint8Array }
   /** Messages of theirs were shown. */
   | { readonly kind: "shown" }
   /** A frame of the device was processed; some of its frames may wait for a receipt. */
@@ -51,7 +54,7 @@ export type Effect =
 
 /** An effect once it is on disk: a recorded one is given as its entry in the event log. */
 export type CommittedEffect =
-  | Exclude<Effect, { kind: "message" | "receipt" | "read" }>
+  | Exclude<Effect, { kind: "message" | "receipt" }>
   | { readonly kind: "recorded"; readonly event: EventRecord }
 
 /** The outcome of one step: its changes, all or nothing, and their effects. */

@@ -13,7 +13,6 @@ import type {
   OpenBundleRecord,
   OutgoingRecord,
 } from "../../store/records.ts"
-import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "./decision.ts"
 
 /** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
@@ -32,7 +31,7 @@ export type EngineState = {
   readonly settings: Map<string, Uint8Array>
   /** Device by mailbox in hex. */
   readonly mailboxes: Map<string, DeviceId>
-  /** Sequence number of a frame by device and short message id: its own, and that of the text which it carries. */
+  /** Sequence number of a frame by device and its mid, and by device and the id of the text which it carries. */
   readonly bySentId: Map<string, number>
   readonly byTextId: Map<string, number>
   /** The waiting frames of each device. */
@@ -151,6 +150,7 @@ export function apply(state: EngineState, change: Change): void {
       return
     case "message":
     case "message-state":
+    case "received-frame":
     case "shown":
     case "expire":
     case "delete":
@@ -159,8 +159,8 @@ export function apply(state: EngineState, change: Change): void {
   }
 }
 
-export function entryKey(device: DeviceId, mid8: Uint8Array): string {
-  return `${device}/${toHex(mid8)}`
+export function entryKey(device: DeviceId, id: Uint8Array): string {
+  return `${device}/${toHex(id)}`
 }
 
 function putDevice(state: EngineState, device: DeviceRecord): void {
@@ -199,7 +199,8 @@ function putOutgoing(state: EngineState, outgoing: OutgoingRecord): void {
   if (!state.outgoing.has(outgoing.seq)) adjustSize(state, outgoing, 1)
   state.outgoing.set(outgoing.seq, outgoing)
   state.bySentId.set(entryKey(outgoing.device, outgoing.mid), outgoing.seq)
-  if (outgoing.carries !== undefined) state.byTextId.set(textKey(outgoing, outgoing.carries), outgoing.seq)
+  if (outgoing.carries !== undefined)
+    state.byTextId.set(entryKey(outgoing.device, outgoing.carries.id), outgoing.seq)
   state.nextOutgoing = Math.max(state.nextOutgoing, outgoing.seq + 1)
 }
 
@@ -209,7 +210,7 @@ function removeOutgoing(state: EngineState, seq: number): void {
   adjustSize(state, outgoing, -1)
   state.outgoing.delete(seq)
   state.bySentId.delete(entryKey(outgoing.device, outgoing.mid))
-  if (outgoing.carries !== undefined) state.byTextId.delete(textKey(outgoing, outgoing.carries))
+  if (outgoing.carries !== undefined) state.byTextId.delete(entryKey(outgoing.device, outgoing.carries.id))
 }
 
 function adjustSize(state: EngineState, { device, wire }: OutgoingRecord, sign: 1 | -1): void {
@@ -217,10 +218,6 @@ function adjustSize(state: EngineState, { device, wire }: OutgoingRecord, sign: 
   const entries = before.entries + sign
   if (entries === 0) state.outboxSize.delete(device)
   else state.outboxSize.set(device, { entries, bytes: before.bytes + sign * wire.length })
-}
-
-function textKey({ device }: OutgoingRecord, { mid }: { mid: Uint8Array }): string {
-  return entryKey(device, mid.subarray(0, SHORT_MID_BYTES))
 }
 
 function editHeld(state: EngineState, device: DeviceId, edit: (held: Map<number, HeldRecord>) => void): void {

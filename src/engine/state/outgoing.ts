@@ -1,22 +1,20 @@
 import { seal } from "../../session/ratchet.ts"
 import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
+import { listedIn } from "../../wire/one-message.ts"
 import { inboxTopic, splitInbox } from "../../wire/topics.ts"
 import { maySeal, sendableTo } from "./send-gate.ts"
 import type { DeviceUpdate } from "./update.ts"
 
 export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long" | "withheld"
 
-export type SealResult =
-  | { readonly kind: "posted"; readonly mid: Uint8Array }
-  | { readonly kind: "refused"; readonly why: SealRefusal }
+export type SealResult = { readonly kind: "posted" } | { readonly kind: "refused"; readonly why: SealRefusal }
 
-/** A frame for the outbox, with the text that it carries, if any. */
+/** A frame for the outbox. */
 type Outgoing = {
   readonly kind: OutgoingRecord["kind"]
   readonly frames: readonly Frame[]
-  /** The message whose text it carries; undefined for a new text, whose message id is that of the frame. */
-  readonly text?: { readonly mid: Uint8Array | undefined; readonly number: number }
+  readonly carries?: OutgoingRecord["carries"]
 }
 
 /**
@@ -27,7 +25,7 @@ export function sealAndEnqueue(update: DeviceUpdate, outgoing: Outgoing): SealRe
   const { frames } = outgoing
   if (!maySeal(update, frames)) return { kind: "refused", why: "withheld" }
   const mayAcknowledge = sendableTo(update) === "everything"
-  const piggybacked = mayAcknowledge ? update.receipts.slice(0, LIST_MAX) : []
+  const piggybacked = mayAcknowledge ? update.receipts.slice(0, LIST_MAX - listed(frames)) : []
   if (piggybacked.length === 0) return sealWithoutReceipts(update, outgoing)
   const sealed = sealWithoutReceipts(update, {
     ...outgoing,
@@ -40,15 +38,18 @@ export function sealAndEnqueue(update: DeviceUpdate, outgoing: Outgoing): SealRe
   return sealed.why === "too-long" && frames.length > 0 ? sealWithoutReceipts(update, outgoing) : sealed
 }
 
-function sealWithoutReceipts(update: DeviceUpdate, { kind, frames, text }: Outgoing): SealResult {
+function listed(frames: readonly Frame[]): number {
+  return frames.reduce((sum, frame) => sum + listedIn(frame), 0)
+}
+
+function sealWithoutReceipts(update: DeviceUpdate, { kind, frames, carries }: Outgoing): SealResult {
   const { device, input } = update
   const sealed = seal(update.session, frames, input.random)
   if (sealed.kind === "refused") return sealed
   update.session = sealed.next
   const { wire, mid } = sealed
-  const carries = text && { mid: text.mid ?? mid, number: text.number }
   enqueue(update, { kind, topic: peerTopic(device), wire, mid, carries })
-  return { kind: "posted", mid }
+  return { kind: "posted" }
 }
 
 /** Puts finished bytes into the outbox, due at once. */

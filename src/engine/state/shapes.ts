@@ -8,7 +8,7 @@ const NAME_MAX = 64
 /** A pasted armoured bundle is about 2 kB, a link under 300 characters. */
 const OFFER_MAX = 4096
 /** `TEXT_MAX_BYTES` of wire/frame.ts, which user interfaces should not have to load. */
-const TEXT_BYTES_MAX = 65_367
+const TEXT_BYTES_MAX = 65_276
 const PAGE_MAX = 10_000
 /** As long as a typed line. */
 const QUERY_MAX = 1024
@@ -68,13 +68,13 @@ export const offerKind = v.picklist(["code", "link", "file"])
 export const unixMs = v.pipe(v.number(), v.description("Unix time in ms"))
 export const messageId = v.pipe(
   v.string(),
-  v.regex(/^[0-9a-f]{32}$/, "a message id has 32 hex digits"),
-  v.description("32 hex digits"),
+  v.regex(/^[0-9a-f]{16}$/, "a message id has 16 hex digits"),
+  v.description("16 hex digits"),
 )
 export const messageIdStart = v.pipe(
   v.string(),
-  v.regex(/^[0-9a-f]{1,32}$/, "the beginning of a message id has 1 to 32 hex digits"),
-  v.description("1 to 32 hex digits"),
+  v.regex(/^[0-9a-f]{1,16}$/, "the beginning of a message id has 1 to 16 hex digits"),
+  v.description("1 to 16 hex digits"),
 )
 /** A year, as `TIMER_MAX_S` of wire/frame.ts. */
 const TIMER_MAX_S = 366 * DAY_S
