@@ -29,17 +29,17 @@ export function enqueueText(
     if (update.device.movedAt > 0) return
     const sealed = sealText(update, message)
     if (sealed.kind === "posted") {
-      if (!results.some(isPosted)) storeText(update, message)
+      if (!results.some(wasSealed)) storeText(update, message)
       startPostQuantumStep(update)
     }
     results.push(sealed)
   })
-  if (results.some(isPosted)) return toJointDecision(state, updates, { kind: "posted", id: message.id })
+  if (results.some(wasSealed)) return toJointDecision(state, updates, { kind: "posted", id: message.id })
   const [refused] = results
   return refused?.kind === "refused" ? noChange(refused) : keepUnsealed(state, message)
 }
 
-function isPosted({ kind }: SealResult): boolean {
+function wasSealed({ kind }: SealResult): boolean {
   return kind === "posted"
 }
 
