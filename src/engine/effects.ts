@@ -1,6 +1,7 @@
 import { equal } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
+import { describeConversation } from "./commands/conversations.ts"
 import { describeEvent } from "./commands/events.ts"
 import type { CommittedEffect } from "./state/decision.ts"
 import { notice } from "./state/events.ts"
@@ -33,7 +34,8 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
     case "recorded":
       return emitRecorded(parts, effect)
     case "shown":
-      return
+    case "conversation":
+      return emitConversation(parts, effect)
     case "received":
       afterReceived(parts, effect)
       return
@@ -60,6 +62,15 @@ type Of<Kind extends CommittedEffect["kind"]> = Extract<CommittedEffect, { kind:
 async function emitRecorded(parts: EngineParts, { event: record }: Of<"recorded">): Promise<void> {
   const event = await describeEvent(parts, record)
   if (event !== undefined) parts.events.emit(event)
+}
+
+async function emitConversation(
+  parts: EngineParts,
+  { contact: id }: Of<"shown" | "conversation">,
+): Promise<void> {
+  const contact = parts.queue.state().contacts.get(id)
+  if (contact === undefined) return
+  parts.events.emit({ kind: "conversation", conversation: await describeConversation(parts, contact) })
 }
 
 function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"received">): void {

@@ -3,6 +3,7 @@ import * as v from "valibot"
 import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient } from "./api.ts"
 import { contactCommands } from "./commands/contacts.ts"
+import { conversationCommands } from "./commands/conversations.ts"
 import type { Handlers } from "./commands/handlers.ts"
 import { deleteCommands } from "./commands/delete.ts"
 import { eventCommands } from "./commands/events.ts"
@@ -26,6 +27,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
     ...deleteCommands(parts),
     ...eventCommands(parts),
     ...contactCommands(parts),
+    ...conversationCommands(parts),
     ...outboxCommands(parts),
     ...pairing.handlers,
   }

@@ -39,6 +39,15 @@ const DEVICES = `
   CREATE INDEX devices_by_contact ON devices (contact);
 `
 
+const CONVERSATIONS = `
+  -- What was set for one; without a row all is as for a new one.
+  CREATE TABLE conversations (
+    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    draft TEXT NOT NULL,
+    muted_until INTEGER NOT NULL
+  ) STRICT;
+`
+
 const SESSIONS = `
   CREATE TABLE sessions (
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
@@ -209,6 +218,7 @@ const SETTINGS = `
 export const CREATE_TABLES: readonly string[] = [
   CONTACTS,
   DEVICES,
+  CONVERSATIONS,
   SESSIONS,
   HANDSHAKES,
   MESSAGES,

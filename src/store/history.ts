@@ -54,9 +54,18 @@ export function unshownMessages(database: Database, page: UnshownPage): MessageR
   return database.select(MESSAGES.read, sql, ...(contact === undefined ? range : [contact, ...range]))
 }
 
-export function countUnshown(database: Database): number {
+export function countUnshown(database: Database, contact?: ContactId): number {
   const sql = "SELECT count(*) FROM messages WHERE shown = 0 AND kind = 'text'"
-  return database.select((row) => row.number(0), sql)[0] ?? 0
+  const found =
+    contact === undefined
+      ? database.select((row) => row.number(0), sql)
+      : database.select((row) => row.number(0), `${sql} AND contact = ?`, contact)
+  return found[0] ?? 0
+}
+
+export function unshownCounts(database: Database): Map<ContactId, number> {
+  const sql = "SELECT contact, count(*) FROM messages WHERE shown = 0 AND kind = 'text' GROUP BY contact"
+  return new Map(database.select((row) => [row.number(0), row.number(1)] as const, sql))
 }
 
 /** Newest first. All words must occur, each at least as a prefix of one in the text. */

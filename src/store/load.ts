@@ -3,6 +3,7 @@ import { lastEvent } from "./event-log.ts"
 import type { DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
 import {
   CONTACTS,
+  CONVERSATIONS,
   DEVICES,
   DEVICE_TABLES,
   HELD,
@@ -13,7 +14,7 @@ import {
 } from "./tables.ts"
 import { selectAll } from "./table.ts"
 
-/** Everything but the conversations. */
+/** Everything but the messages. */
 export function loadState(database: Database): LoadedState {
   const outgoing = selectAll(database, OUTGOING, "seq")
   const sessions = selectAll(database, SESSIONS, "device")
@@ -21,6 +22,7 @@ export function loadState(database: Database): LoadedState {
   return {
     contacts: selectAll(database, CONTACTS, "id"),
     devices: selectAll(database, DEVICES, "id"),
+    conversations: selectAll(database, CONVERSATIONS, "contact"),
     snapshots: new Map(sessions.map(({ device, snapshot }) => [device, snapshot])),
     outgoing,
     held: selectAll(database, HELD, "device, number"),

@@ -76,6 +76,17 @@ export const NEW_DEVICE = {
   movedAt: 0,
 } as const satisfies Partial<DeviceRecord>
 
+export type ConversationRecord = {
+  readonly contact: ContactId
+  /** What was typed and not sent, or empty. */
+  readonly draft: string
+  /** Unix ms; 0 if it is not muted, `MUTED_FOREVER` until it is unmuted. */
+  readonly mutedUntil: number
+}
+
+/** Later than any clock. */
+export const MUTED_FOREVER = Number.MAX_SAFE_INTEGER
+
 export type MessageState =
   /** Safe on our disk. */
   | "queued"
@@ -266,6 +277,7 @@ export type SettingKey =
 export type Write =
   | { readonly kind: "contact"; readonly contact: ContactRecord }
   | { readonly kind: "forget-contact"; readonly id: ContactId }
+  | { readonly kind: "conversation"; readonly conversation: ConversationRecord }
   | { readonly kind: "device"; readonly device: DeviceRecord }
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
   /**
@@ -315,6 +327,7 @@ export type Write =
 /** What the engine loads when a profile opens; conversations stay on disk. */
 export type LoadedState = {
   readonly contacts: readonly ContactRecord[]
+  readonly conversations: readonly ConversationRecord[]
   readonly devices: readonly DeviceRecord[]
   readonly snapshots: ReadonlyMap<DeviceId, Uint8Array>
   readonly outgoing: readonly OutgoingRecord[]
@@ -366,8 +379,10 @@ export type Store = {
   readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
   /** Received and not yet shown, of one contact or of all, oldest first. */
   readonly unshown: (page?: UnshownPage) => Promise<readonly MessageRecord[]>
-  /** How many received texts no user interface has shown yet. */
-  readonly countUnshown: () => Promise<number>
+  /** How many received texts no user interface has shown yet, of one contact or of all. */
+  readonly countUnshown: (contact?: ContactId) => Promise<number>
+  /** The same by contact, without those that have none. */
+  readonly unshownCounts: () => Promise<ReadonlyMap<ContactId, number>>
   /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */
   readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
   /** What is here of a contact's: the bytes of all its texts and of the lines about it, and when those after `since` came. */

@@ -13,6 +13,7 @@ import {
   messagesBetween,
   messagesWith,
   nextExpiry,
+  unshownCounts,
   unshownMessages,
 } from "./history.ts"
 import { commit } from "./write.ts"
@@ -44,7 +45,8 @@ export async function openStore(
     history: (contact, page) => promised(() => messagesWith(database, contact, page)),
     messages: (after, limit) => promised(() => messagesAfter(database, after, limit)),
     unshown: (page = {}) => promised(() => unshownMessages(database, page)),
-    countUnshown: () => promised(() => countUnshown(database)),
+    countUnshown: (contact) => promised(() => countUnshown(database, contact)),
+    unshownCounts: () => promised(() => unshownCounts(database)),
     search: (query, page) => promised(() => findMessages(database, query, page)),
     events: (after, limit) => promised(() => eventsAfter(database, after, limit)),
     receivedFrom: (contact, since) => promised(() => receivedFrom(database, contact, since)),

@@ -14,6 +14,7 @@ import {
 import type { Field, Fields } from "./fields.ts"
 import type {
   ContactRecord,
+  ConversationRecord,
   DeviceId,
   DeviceParts,
   DeviceRecord,
@@ -64,6 +65,12 @@ export const DEVICES = table<DeviceRecord>("devices", ["id"], {
   nextRecoverySecret: bytes,
   recoveryBundle: bytes,
   movedAt: integer,
+})
+
+export const CONVERSATIONS = table<ConversationRecord>("conversations", ["contact"], {
+  contact: integer,
+  draft: text,
+  mutedUntil: integer,
 })
 
 export const SESSIONS = table<{ readonly device: DeviceId; readonly snapshot: Uint8Array }>(

@@ -4,6 +4,7 @@ import { Recorder } from "./recorder.ts"
 import type { CommitReport, DevicePartWrite, DeviceParts, Write } from "./records.ts"
 import {
   CONTACTS,
+  CONVERSATIONS,
   DEVICES,
   DEVICE_TABLES,
   HELD,
@@ -27,7 +28,9 @@ export function commit(database: Database, writes: readonly Write[]): CommitRepo
 }
 
 /** The write-ahead log still holds earlier copies of the pages that these have cleared. */
-function erases({ kind }: Write): boolean {
+function erases(write: Write): boolean {
+  const { kind } = write
+  if (kind === "conversation") return write.conversation.draft === ""
   return kind === "delete" || kind === "expire" || kind === "forget-contact"
 }
 
@@ -50,6 +53,9 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       return
     case "device":
       put(database, DEVICES, write.device)
+      return
+    case "conversation":
+      put(database, CONVERSATIONS, write.conversation)
       return
     case "session":
       put(database, SESSIONS, write)

@@ -46,6 +46,10 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   contact: fc.record({ kind: fc.constant("contact"), contact: contactId.map(aContact) }),
   "forget-contact": fc.record({ kind: fc.constant("forget-contact"), id: contactId }),
   device: fc.record({ kind: fc.constant("device"), device: deviceId.map(aDevice) }),
+  conversation: fc.record({
+    kind: fc.constant("conversation"),
+    conversation: fc.record({ contact: contactId, draft: fc.string(), mutedUntil: count }),
+  }),
   session: fc.record({ kind: fc.constant("session"), device: deviceId, session: fc.constant(session) }),
   message: fc.record({ kind: fc.constant("message"), message: contactId.map((id) => message(id, "hello")) }),
   "message-state": fc.record({

@@ -54,6 +54,21 @@ test("what was deleted is in no page of the file or its log, while the store sta
   expect(await store.isWhole()).toBe(true)
 })
 
+test("a draft that was removed is in no page of the file or its log either", async () => {
+  const [path, key] = [freshPath(), randomBytes(32)]
+  const store = await opened(path, Buffer.from(key))
+  const drafted = (draft: string) =>
+    ({ kind: "conversation", conversation: { contact: 1, draft, mutedUntil: 0 } }) as const
+  await store.commit(person(1, "bob"))
+  await store.commit([drafted(`${WORD} ${"y".repeat(9000)}`)])
+  await store.commit([drafted(`${WORD}, shorter`)])
+  expect(await decrypted(path, key)).toContain(WORD)
+  await store.commit([drafted("")])
+  const pages = await decrypted(path, key)
+  expect(pages).not.toContain(WORD)
+  expect(pages).not.toContain("y".repeat(100))
+})
+
 test.each([
   ["a forgotten contact", { kind: "forget-contact", id: 1 } as const],
   ["what has expired", { kind: "expire", at: AT } as const],

@@ -48,6 +48,7 @@ test("a new profile remembers nothing, and numbers begin at one", async () => {
   expect(await store.load()).toEqual({
     contacts: [],
     devices: [],
+    conversations: [],
     snapshots: new Map(),
     outgoing: [],
     held: [],

@@ -91,6 +91,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "held":
     case "held-done":
     case "adopt-history":
+    case "conversation":
     case "setting":
     case "device-part":
     case "event":

@@ -249,6 +249,7 @@ function eventText(event: Event, contact: string): SafeText | undefined {
     case "pair-answered":
     case "pair-guessed":
     case "pair-failed":
+    case "conversation":
     case "dropped":
       return undefined
   }

@@ -1,6 +1,6 @@
 import { Fault } from "../../errors.ts"
 import { fourWords } from "../../pairing/words.ts"
-import type { ContactId, ContactRecord, DeviceRecord, MessageRecord } from "../../store/records.ts"
+import type { ContactId, ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { decodeIdentity, safetyNumber, type PublicIdentity } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
@@ -15,6 +15,7 @@ import { refuseUnsendable } from "../state/send-gate.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
 import { enqueueTyping } from "../messages/enqueue.ts"
+import { adoptedConversation } from "../contacts/conversations.ts"
 import { setTimer } from "../contacts/timers.ts"
 import { stepInput } from "../state/update.ts"
 import { timerOf } from "../contacts/timers.ts"
@@ -43,10 +44,13 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
   const { ports, queue, mailboxes } = parts
   return {
     contacts: async () => {
-      const unshown = await ports.store.unshown()
+      const unread = await ports.store.unshownCounts()
       const state = queue.state()
       return [...state.contacts.values()].map((contact) =>
-        describeContact(state, contact, counts(state, contact, unshown)),
+        describeContact(state, contact, {
+          unread: unread.get(contact.id) ?? 0,
+          queued: queuedTexts(state, contact.id),
+        }),
       )
     },
     rename: ({ contact, name }) => edit(parts, contact, (record, state) => renamed(state, record, name)),
@@ -109,15 +113,6 @@ function release({ queue, reencryption, receipts, recoveryDriver }: EngineParts,
     receipts.schedule(id)
   }
   recoveryDriver.beginRestored()
-}
-
-function counts(
-  state: EngineState,
-  { id }: ContactRecord,
-  unshown: readonly MessageRecord[],
-): { unread: number; queued: number } {
-  const unread = unshown.filter(({ contact, kind }) => contact === id && kind === "text").length
-  return { unread, queued: queuedTexts(state, id) }
 }
 
 function mailboxesOf(state: EngineState, { id }: ContactRecord): Uint8Array[] {
@@ -209,6 +204,7 @@ function decideReplacing(
   const message = makeSystemMessage(fresh.id, `${name}'s key changed: compare it before you continue`, input)
   const commit: Change[] = [
     { kind: "adopt-history", from: old.id, to: fresh.id },
+    { kind: "conversation", conversation: adoptedConversation(state, old.id, fresh.id) },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
     ...devicesOf(state, fresh.id).map(({ id }) => unsentChange(id, Uint8Array.of(1))),

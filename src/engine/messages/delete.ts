@@ -23,7 +23,7 @@ export async function deleteMessages(parts: DeleteParts, range: Range): Promise<
   const { messages } = await ports.store.countMessages(contact, from, upTo)
   await queue.run(() => ({
     commit: [{ kind: "delete", contact, from, upTo, at: ports.now() }],
-    effects: [],
+    effects: [{ kind: "conversation", contact }],
     result: null,
   }))
   return { deleted: messages, cancelled }

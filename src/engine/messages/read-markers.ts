@@ -40,7 +40,7 @@ function markShown(
   const receipts = sendReadReceipts(state, contact, shown, input)
   return {
     commit: [...receipts.commit, mark],
-    effects: [...receipts.effects, { kind: "shown" }],
+    effects: [...receipts.effects, { kind: "shown", contact }],
     result: null,
   }
 }

@@ -107,6 +107,28 @@ export const COMMANDS = {
     }),
     result: v.strictObject({ events: v.array(recordedEvent), number: shape.eventNumber }),
   },
+  conversations: {
+    about: "All conversations, with what is unread in each, and the last message.",
+    params: empty,
+    result: v.array(shape.conversation),
+  },
+  "set-draft": {
+    about:
+      "Keeps what is typed in a conversation and not sent yet, for every user interface; an empty text removes it. Sending " +
+      "does not: who sends a draft removes it.",
+    params: v.strictObject({ contact: contactReference, text: shape.text }),
+    result: nothing,
+  },
+  mute: {
+    about: "Mutes a conversation, until a time or, with null, until `unmute`. What comes is unread as ever.",
+    params: v.strictObject({ contact: contactReference, until: v.nullable(shape.unixMs) }),
+    result: shape.conversation,
+  },
+  unmute: {
+    about: "Ends the muting of a conversation.",
+    params: v.strictObject({ contact: contactReference }),
+    result: shape.conversation,
+  },
   contacts: { about: "All contacts.", params: empty, result: v.array(contact) },
   rename: {
     about: "Changes the name of a contact.",

@@ -33,7 +33,9 @@ export type Effect =
       readonly state: MessageState
     }
   /** Messages of theirs were shown. */
-  | { readonly kind: "shown" }
+  | { readonly kind: "shown"; readonly contact: ContactId }
+  /** Its draft or muting is another, or messages were deleted. */
+  | { readonly kind: "conversation"; readonly contact: ContactId }
   /** A frame of the device was processed; some of its frames may wait for a receipt. */
   | { readonly kind: "received"; readonly device: DeviceId; readonly receiptsWait: boolean }
   /** A known device has a new session. */

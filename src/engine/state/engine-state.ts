@@ -5,6 +5,7 @@ import type { Session } from "../../session/state.ts"
 import type {
   ContactId,
   ContactRecord,
+  ConversationRecord,
   DeviceId,
   DeviceParts,
   DeviceRecord,
@@ -21,6 +22,8 @@ export type EngineState = {
   readonly devices: Map<DeviceId, DeviceRecord>
   /** By rising id. A list is replaced, never changed. */
   readonly devicesByContact: Map<ContactId, readonly DeviceId[]>
+  /** Only those in which something was set. */
+  readonly conversations: Map<ContactId, ConversationRecord>
   readonly sessions: Map<DeviceId, Session>
   /** A record of parts is replaced, never changed. */
   readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
@@ -50,6 +53,7 @@ export function openState(opening: LoadedState): EngineState {
     contacts: new Map(),
     devices: new Map(),
     devicesByContact: new Map(),
+    conversations: new Map(),
     sessions: new Map(),
     deviceParts: new Map(opening.deviceParts),
     outgoing: new Map(),
@@ -66,6 +70,7 @@ export function openState(opening: LoadedState): EngineState {
     nextEvent: opening.nextEvent,
   }
   for (const contact of opening.contacts) apply(state, { kind: "contact", contact })
+  for (const conversation of opening.conversations) apply(state, { kind: "conversation", conversation })
   for (const device of opening.devices) apply(state, { kind: "device", device })
   for (const [device, snapshot] of opening.snapshots) {
     apply(state, { kind: "session", device, session: readSession(snapshot) })
@@ -81,6 +86,7 @@ export function copyState(state: EngineState): EngineState {
   return {
     ...state,
     contacts: new Map(state.contacts),
+    conversations: new Map(state.conversations),
     devices: new Map(state.devices),
     devicesByContact: new Map(state.devicesByContact),
     sessions: new Map(state.sessions),
@@ -111,6 +117,9 @@ export function apply(state: EngineState, change: Change): void {
       return
     case "forget-contact":
       forgetContact(state, change.id)
+      return
+    case "conversation":
+      state.conversations.set(change.conversation.contact, change.conversation)
       return
     case "device":
       putDevice(state, change.device)
@@ -178,6 +187,7 @@ function forgetContact(state: EngineState, id: ContactId): void {
   for (const device of state.devicesByContact.get(id) ?? []) forgetDevice(state, device)
   state.devicesByContact.delete(id)
   state.contacts.delete(id)
+  state.conversations.delete(id)
 }
 
 function forgetDevice(state: EngineState, id: DeviceId): void {

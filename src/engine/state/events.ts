@@ -20,6 +20,12 @@ export const EVENTS = {
       state: shape.messageState,
     }),
   },
+  conversation: {
+    about:
+      "The draft of a conversation or its muting has changed, messages were read or deleted. The event `message` tells of " +
+      "new ones. A muting that has an end is over then, without an event.",
+    params: eventParams("conversation", { conversation: shape.conversation }),
+  },
   connection: {
     about: "The connection to the broker has changed.",
     params: eventParams("connection", { connection: shape.connection }),

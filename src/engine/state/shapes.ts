@@ -214,6 +214,16 @@ export const message = v.strictObject({
   ...changes,
 })
 
+export const conversation = v.strictObject({
+  kind: v.picklist(["direct"]),
+  ...aboutContact,
+  unread: v.pipe(count, v.description("also counted while it is muted")),
+  draft: v.pipe(v.string(), v.description("what was typed and not sent; empty if nothing was")),
+  muted: v.pipe(v.boolean(), v.description("no interface rings, flashes or interrupts for what comes in it")),
+  mutedUntil: v.pipe(v.nullable(unixMs), v.description("null while it is not muted, and if that has no end")),
+  last: v.nullable(message),
+})
+
 /** A message of ours that the peer has not acknowledged. */
 export const outboxEntry = v.strictObject({
   ...aboutContact,
@@ -388,6 +398,7 @@ export const exported = v.strictObject({ contacts: count, messages: count })
 
 export type OpenOffer = v.InferOutput<typeof openOffer>
 export type Contact = v.InferOutput<typeof contact>
+export type Conversation = v.InferOutput<typeof conversation>
 export type Message = v.InferOutput<typeof message>
 export type ConnectionStatus = v.InferOutput<typeof connection>
 export type Offer = v.InferOutput<typeof offer>
