@@ -1,9 +1,9 @@
 import { readAll } from "./files.mjs"
 
 /** `[W-3]` and the like: a clause of the SPEC.md in the folder of its code. */
-const CITATION = /\[([WAPSRDB]-\d+)\]/g
-const CLAUSE_START = /\n(?=\*\*\[[WAPSRDB]-\d+\]\*\*)/
-const CLAUSE_NAME = /^\*\*\[([WAPSRDB]-\d+)\]\*\*/
+const CITATION = /\[([A-Z]-\d+)\]/g
+const CLAUSE_START = /\n(?=\*\*\[[A-Z]-\d+\]\*\*)/
+const CLAUSE_NAME = /^\*\*\[([A-Z]-\d+)\]\*\*/
 
 function citations(files) {
   const found = files.flatMap(({ path, text }) =>

@@ -6,16 +6,10 @@ import { BOX_OVERHEAD, NONCE_BYTES } from "../crypto/sizes.ts"
 import { decode, Writer, type Reader } from "../wire/codec.ts"
 
 /*
- * A sealed file is `header 60 | secretbox of the contents | checksum 32`.
- *
- * header: "mqttchat" 8 | version u8 | purpose u8 | passphrase u8 (0 none, 1 Argon2id) | parallelism u8 |
- *         memory KiB u32 | iterations u32 | salt 16 | nonce 24
- *
- * The box key is HKDF over the passphrase's key with the whole header as info, so every byte of the header is
- * authenticated, and since each write has a new nonce it has a new box key too.
- *
- * The checksum (SHA-512, first 32 bytes) has no key. It tells damage from a wrong passphrase, before the user
- * is asked for one.
+ * A sealed file is `header 60 | secretbox of the contents | checksum 32` [K-1]. The box key is HKDF over the
+ * passphrase's key with the whole header as info, so every byte of the header is authenticated, and since each write
+ * has a new nonce it has a new box key too [K-3]. The checksum has no key. It tells damage from a wrong passphrase,
+ * before the user is asked for one [K-4].
  */
 const MAGIC = utf8("mqttchat")
 const HEADER_BYTES = 60

@@ -1,12 +1,13 @@
 import type { BackupContact, BackupDevice, BackupMessage, BackupRecord } from "../../src/backup/contents.ts"
-import type { PublicKey, Random, SecretKey, SigningKey } from "../../src/crypto/bytes.ts"
+import { writeRecords } from "../../src/backup/records.ts"
+import { ARGON2_COST } from "../../src/crypto/argon2.ts"
+import { toHex, type PublicKey, type SecretKey, type SigningKey } from "../../src/crypto/bytes.ts"
+import { sealStream } from "../../src/keystore/sealed-stream.ts"
+import { asJson } from "../as-json.ts"
+import { all } from "../keystore/pieces.ts"
+import { counting, recordedRandom } from "../recorded-random.ts"
 
 export const PASSPHRASE = "one file and one passphrase"
-
-export function counting(first: number): Random {
-  let next = first
-  return (length) => Uint8Array.from({ length }, () => next++ & 0xff)
-}
 
 const TIME = 1_800_000_000_000
 const random = counting(1)
@@ -120,3 +121,16 @@ export const RECORDS: readonly BackupRecord[] = [
     },
   },
 ]
+
+/** The whole file, with what was drawn for it. */
+export async function backupVectors() {
+  const { random, take } = recordedRandom(counting(0))
+  const bytes = toHex(await all(sealStream(writeRecords(RECORDS), PASSPHRASE, random)))
+  const [salt, key, nonce] = take(3)
+  return {
+    about: "A backup in which every field has a value: clauses B-1 to B-8, K-1 to K-4.",
+    ...{ passphrase: PASSPHRASE, cost: ARGON2_COST, salt, nonce, key },
+    records: asJson(RECORDS),
+    backup: bytes,
+  }
+}

@@ -16,7 +16,7 @@ import frozen from "../vectors/session.json" with { type: "json" }
 
 const RUNS = 12
 const CONTACTS = [1, 2, 3]
-const session = readSession(frozen.alice)
+const session = readSession(frozen.snapshots.alice)
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const count = fc.nat({ max: 9 })

@@ -98,7 +98,7 @@ describe("a sealed file", () => {
 })
 
 describe("a damaged file", () => {
-  it("is distinguished from a wrong passphrase at every single byte", async () => {
+  it("is distinguished from a wrong passphrase at every single byte [K-4]", async () => {
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const whole = readFileSync(at.path)
@@ -112,7 +112,7 @@ describe("a damaged file", () => {
     expect(await contentsOf(at, PHRASE)).toBe("the registrar's private key")
   })
 
-  it("is refused at every single byte even when Mallory corrects the checksum", async () => {
+  it("is refused at every single byte even when Mallory corrects the checksum [K-3]", async () => {
     const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     const whole = new Uint8Array(readFileSync(at.path))
@@ -134,7 +134,7 @@ describe("a damaged file", () => {
     }
   })
 
-  it("cannot demand gigabytes for a key", async () => {
+  it("cannot demand gigabytes for a key [K-2]", async () => {
     const at = target()
     await sealFile(at, SECRET, PHRASE, systemRandom)
     const greedy = new Uint8Array(readFileSync(at.path))
@@ -145,7 +145,7 @@ describe("a damaged file", () => {
 })
 
 describe("another file in its place", () => {
-  it("of another purpose is refused", async () => {
+  it("of another purpose is refused [K-1]", async () => {
     const at = target()
     await sealFile(at, SECRET, "", systemRandom)
     const asIdentity: SealedTarget = { ...at, purpose: "identity" }

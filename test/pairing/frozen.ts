@@ -1,4 +1,4 @@
-import { toHex, type Random, utf8 } from "../../src/crypto/bytes.ts"
+import { concat, toHex, utf8 } from "../../src/crypto/bytes.ts"
 import { answerStep, beginAnswer, type AnswerState } from "../../src/pairing/answer.ts"
 import { armour } from "../../src/pairing/armour.ts"
 import { LISTEN_MS } from "../../src/pairing/timeouts.ts"
@@ -8,14 +8,9 @@ import { type Access, encodeAccess } from "../../src/wire/access.ts"
 import { formatPairingLink, sealLinkAnswer, sealLinkRequest } from "../../src/wire/pairing-link.ts"
 import { codeOf } from "./fake-nameplate.ts"
 import { hash32 } from "../../src/crypto/kdf.ts"
+import { counting, recordedRandom } from "../recorded-random.ts"
 
 const CODE = "7-crowd-river"
-
-/** 00 01 02 ... from `first` on, so that anyone can write the same frames. */
-function counting(first: number): Random {
-  let next = first
-  return (length) => Uint8Array.from({ length }, () => next++ % 256)
-}
 
 const bundle = counting(0)(1402)
 const access: Access = {
@@ -23,10 +18,11 @@ const access: Access = {
   entry: { kind: "invitation", invitation: counting(120)(72) },
 }
 
-/** One pairing by code: each message and the resulting key. */
-function pairingByCode(): Record<string, string> {
+/** One pairing by code: what both sides draw, each message, and the resulting key. */
+function pairingByCode() {
   const messages: Record<string, string> = {}
-  const [owner, caller] = [counting(1), counting(2)]
+  const [drawnByOwner, drawnByCaller] = [recordedRandom(counting(1)), recordedRandom(counting(2))]
+  const [owner, caller] = [drawnByOwner.random, drawnByCaller.random]
   let now = 0
   const ask = beginOffer(codeOf(CODE), owner)
   let alice: OfferState = ask.next
@@ -58,7 +54,13 @@ function pairingByCode(): Record<string, string> {
   if (proved.effect?.kind !== "proved" || keyed.effect?.kind !== "proved") throw new Error("no key")
   const sent = { ask: call.send[0]!, claim, answer, share, proof, grant, stop }
   for (const [name, bytes] of Object.entries(sent)) messages[name] = toHex(bytes)
-  return { code: CODE, ...messages, psk: toHex(proved.effect.psk) }
+  const [ownerId, ownerScalar, nonce] = drawnByOwner.take(3)
+  const [callerId, callerScalar] = drawnByCaller.take(2)
+  return {
+    ...{ code: CODE, nameplate: 7, ownerId, callerId, ownerScalar, callerScalar, nonce },
+    ...{ bundle: toHex(bundle), access: toHex(encodeAccess(access)), messages },
+    psk: toHex(proved.effect.psk),
+  }
 }
 
 /** Everything that `pairing` and its wire files write, made with counting bytes. */
@@ -69,9 +71,23 @@ export function pairingVectors() {
   const { proof } = access
   const invitation = counting(120)(72)
   const members = [address, { host: "fe80::1", port: 1884 }] as const
+  const parts = {
+    bundle: toHex(bundle),
+    bundleHash: toHex(bundleHash),
+    inbox: toHex(concat(inbox.device, inbox.mailbox)),
+    pin: toHex(counting(100)(16)),
+    invitation: toHex(invitation),
+    address: "192.168.1.20",
+    members: "192.168.1.20,[fe80::1]:1884",
+    requestNonce: toHex(counting(50)(24)),
+    answerNonce: toHex(counting(60)(24)),
+  }
   return {
+    about:
+      "A pairing by code, links, a link request and its answer, and a bundle file: clauses W-41 to W-47, P-10 to P-40.",
     code: pairingByCode(),
-    words: fourWords(bundleHash),
+    words: { sas: toHex(bundleHash), words: fourWords(bundleHash) },
+    parts,
     link: formatPairingLink({ address, bundleHash, inbox, proof, invitation: undefined }),
     linkForNewcomer: formatPairingLink({ address, bundleHash, inbox, proof, invitation }),
     linkForNewcomerElsewhere: formatPairingLink({ address, bundleHash, inbox, proof, invitation, members }),

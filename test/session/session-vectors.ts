@@ -1,98 +1,117 @@
-import { toHex } from "../../src/crypto/bytes.ts"
-import { readBundle } from "../../src/session/bundle.ts"
-import { initiate, linkPsk, MODE, respond } from "../../src/session/handshake.ts"
-import { onPqFrame, startStep } from "../../src/session/pq.ts"
-import { seal } from "../../src/session/ratchet.ts"
-import { encodeSession } from "../../src/session/snapshot.ts"
-import type { Session } from "../../src/session/state.ts"
+import { concat, toHex, type RecoverySecret } from "../../src/crypto/bytes.ts"
+import { makeBundle, readBundle, type BundleTerms, type OpenBundle } from "../../src/session/bundle.ts"
+import { initiate, initTag, linkPsk, MODE, recoveryPsk, respond } from "../../src/session/handshake.ts"
 import type { Frame } from "../../src/wire/frame.ts"
-import {
-  bundleOf,
-  openMessage,
-  hello,
-  inbox,
-  NOW,
-  newIdentity,
-  seededRandom,
-  text,
-} from "./session-fixture.ts"
-
-export type MessageVector = { from: "Alice" | "Bob"; kind: string; mid: string; wire: string }
-export type SessionVectors = {
-  bundle: string
-  init: string
-  sas: string
-  recoverySecret: string
-  lines: MessageVector[]
-  alice: string
-  bob: string
-}
+import { encodeIdentity, type IdentityKeys } from "../../src/wire/identity.ts"
+import type { Inbox } from "../../src/wire/topics.ts"
+import { recordedRandom, type RecordedRandom } from "../recorded-random.ts"
+import { frameBytes } from "../wire/frame-vectors.ts"
+import { RecordedConversation } from "./recorded-conversation.ts"
+import { inbox, newIdentity, NOW, seededRandom, text, TOMORROW } from "./session-fixture.ts"
 
 /**
- * A whole conversation from counted randomness: bundle, INIT, WELCOME, ten texts in turns, of which one
- * is overtaken and one is lost, and one post-quantum step. Every backend must write exactly these bytes.
+ * A whole conversation with all its secrets: bundle, INIT, WELCOME, ten texts and a post-quantum step. Every backend
+ * must write exactly these bytes.
  */
-export function makeVectors(): SessionVectors {
-  const random = seededRandom("session vectors, version 1")
-  const [alice, bob] = [newIdentity(random), newIdentity(random)]
-  const own = bundleOf(bob, random)
-  const bundle = readBundle(own.bundle.bytes, NOW)!
+export function sessionVectors() {
+  const recorded = recordedRandom(seededRandom("session vectors, version 1"))
+  const { random, take } = recorded
+  const people = { alice: newIdentity(random), bob: newIdentity(random) }
+  const inboxes = { alice: inbox(random), bob: inbox(random) }
+  take(8)
+  const offered = newBundle(people.bob, { ...oneTime, inbox: inboxes.bob }, recorded)
+  const bundle = readBundle(offered.open.bundle.bytes, NOW)!
   const psk = linkPsk(bundle.hash)
-  const frames = [hello("Alice", alice, random)]
-  const initiation = { identity: alice, inbox: inbox(random), bundle, psk, mode: MODE.link, frames }
+  const recovery = {
+    alice: newBundle(people.alice, { ...ofRecovery, inbox: inboxes.alice }, recorded),
+    bob: newBundle(people.bob, { ...ofRecovery, inbox: inboxes.bob }, recorded),
+  }
+  const frames = [hello("Alice", recovery.alice.open)]
+  const initiation = { identity: people.alice, inbox: inboxes.alice, bundle, psk, mode: MODE.link, frames }
   const initiated = initiate(initiation, random)
   if (initiated.kind === "refused") throw new Error(initiated.why)
-  const accepted = respond({ identity: bob, open: own, psk, mode: MODE.link }, initiated.init)
+  const [ephemeralSecret, encapsulation, ratchetSecret, filling] = take(4)
+  const accepted = respond({ identity: people.bob, open: offered.open, psk, mode: MODE.link }, initiated.init)
   if (accepted.kind === "refused") throw new Error(accepted.why)
-
-  const lines: MessageVector[] = []
-  const sessions = { Alice: initiated.established.session, Bob: accepted.established.session }
-  const write = (from: MessageVector["from"], ...frames: [Frame, ...Frame[]]) => {
-    const sealed = seal(sessions[from], frames, random)
-    if (sealed.kind === "refused") throw new Error(sealed.why)
-    sessions[from] = sealed.next
-    lines.push({ from, kind: frames[0].kind, mid: toHex(sealed.mid), wire: toHex(sealed.wire) })
-    return sealed.wire
-  }
-  const read = (to: MessageVector["from"], wire: Uint8Array) => {
-    const opened = openMessage(sessions[to], wire)
-    sessions[to] = opened.next
-    for (const frame of opened.frames) {
-      if (frame.kind !== "pq-ek" && frame.kind !== "pq-ct") continue
-      const { next, reply } = onPqFrame(sessions[to], frame, random)
-      sessions[to] = next
-      if (reply !== undefined) read(to === "Alice" ? "Bob" : "Alice", write(to, reply))
-    }
-  }
-
-  read("Alice", write("Bob", hello("Bob", bob, random)))
-  const one = write("Alice", ...text("one"))
-  const two = write("Alice", ...text("two"))
-  read("Bob", two)
-  read("Alice", write("Bob", ...text("three")))
-  read("Bob", one)
-  read("Bob", write("Alice", ...text("four, a little longer ".repeat(20))))
-  const started = startStep(sessions.Alice, NOW + 48 * 3600, random)!
-  sessions.Alice = started.next
-  read("Bob", write("Alice", started.frame))
-  read("Alice", write("Bob", ...text("five")))
-  read("Bob", write("Alice", ...text("six, with the secret of the step")))
-  read("Alice", write("Bob", ...text("seven")))
-  read("Bob", write("Alice", { kind: "ack", mids: [new Uint8Array(8).fill(7)] }))
-  write("Alice", ...text("eight, still on its way"))
-  read("Bob", write("Alice", ...text("nine, which overtakes it")))
-  read("Alice", write("Bob", ...text("ten")))
+  const { sas, recoverySecret } = accepted.established
+  const sessions = { alice: initiated.established.session, bob: accepted.established.session }
+  const conversation = new RecordedConversation(sessions, recorded)
+  takeTurns(conversation, hello("Bob", recovery.bob.open))
   return {
-    bundle: toHex(own.bundle.bytes),
-    init: toHex(initiated.init),
-    sas: toHex(accepted.established.sas),
-    recoverySecret: toHex(accepted.established.recoverySecret),
-    lines,
-    alice: snapshot(sessions.Alice),
-    bob: snapshot(sessions.Bob),
+    about: "A handshake by link and a conversation, with every secret: clauses S-2 to S-50.",
+    now: NOW,
+    alice: side(people.alice, inboxes.alice),
+    bob: side(people.bob, inboxes.bob),
+    bundle: offered.vector,
+    recoveryBundles: { alice: recovery.alice.vector, bob: recovery.bob.vector },
+    presharedKeys: presharedKeys(bundle.hash, recoverySecret),
+    init: {
+      ...{ mode: MODE.link, ephemeralSecret, encapsulation, ratchetSecret, filling },
+      ...{ frames: frameBytes(frames), mid: toHex(initiated.mid), bytes: toHex(initiated.init) },
+    },
+    sas: toHex(sas),
+    recoverySecret: toHex(recoverySecret),
+    steps: conversation.steps,
+    snapshots: conversation.snapshots(),
   }
 }
 
-function snapshot(session: Session): string {
-  return toHex(encodeSession(session))
+const oneTime = { multiUse: false, recovery: false, notAfter: TOMORROW } as const
+const ofRecovery = { multiUse: false, recovery: true, notAfter: TOMORROW } as const
+
+/** Texts in turns, of which one is overtaken and one is under way at the end, and one post-quantum step. */
+function takeTurns(conversation: RecordedConversation, welcome: Frame): void {
+  conversation.send("bob", welcome)
+  const one = conversation.write("alice", ...text("one"))
+  conversation.send("alice", ...text("two"))
+  conversation.send("bob", ...text("three"))
+  conversation.read("bob", one)
+  conversation.send("alice", ...text("four, a little longer ".repeat(20)))
+  conversation.beginPq("alice", NOW + 48 * 3600)
+  conversation.send("bob", ...text("five"))
+  conversation.send("alice", ...text("six, with the secret of the step"))
+  conversation.send("bob", ...text("seven"))
+  conversation.send("alice", { kind: "ack", mids: [new Uint8Array(8).fill(7)] })
+  conversation.write("alice", ...text("eight, still on its way"))
+  conversation.send("alice", ...text("nine, which overtakes it"))
+  conversation.send("bob", ...text("ten"))
+}
+
+function side({ signSecret, boxSecret, public: keys }: IdentityKeys, at: Inbox) {
+  return {
+    signSecret: toHex(signSecret),
+    boxSecret: toHex(boxSecret),
+    identity: toHex(encodeIdentity(keys)),
+    inbox: inboxBytes(at),
+  }
+}
+
+function inboxBytes({ device, mailbox }: Inbox): string {
+  return toHex(concat(device, mailbox))
+}
+
+/** A bundle and all that was drawn for it. */
+function newBundle(owner: IdentityKeys, terms: BundleTerms, { random, take }: RecordedRandom) {
+  const open = makeBundle(owner, terms, random)
+  const [prekeySecret, kemSeed, fresh] = take(3)
+  const flags = (terms.multiUse ? 1 : 0) | (terms.recovery ? 2 : 0)
+  const vector = {
+    ...{ flags, inbox: inboxBytes(terms.inbox), notAfter: terms.notAfter },
+    ...{ prekeySecret, kemSeed, random: fresh, bytes: toHex(open.bundle.bytes) },
+  }
+  return { open, vector }
+}
+
+function hello(name: string, { bundle }: OpenBundle): Frame {
+  return { kind: "hello", name: Buffer.from(name), recoveryBundle: bundle.bytes }
+}
+
+/** The pre-shared keys that one bundle has in each mode; by code it comes from the pairing [S-4]. */
+function presharedKeys(hash: Uint8Array, secret: RecoverySecret) {
+  const psks = { link: linkPsk(hash), file: linkPsk(hash), recovery: recoveryPsk(hash, secret) } as const
+  const modes = ["link", "file", "recovery"] as const
+  return modes.map((mode) => {
+    const psk = psks[mode]
+    return { mode: MODE[mode], psk: toHex(psk), initTag: toHex(initTag(psk, hash)) }
+  })
 }

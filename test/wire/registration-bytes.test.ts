@@ -10,7 +10,7 @@ import {
   type RegistrationAnswer,
   type RegistrationRequest,
 } from "../../src/wire/registration.ts"
-import { counting } from "../backup/frozen.ts"
+import { counting } from "../recorded-random.ts"
 
 const bytes = counting(1)
 const [user, secret, device] = [bytes(16), bytes(16), bytes(16)]

@@ -1,8 +1,16 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { concat, fromHex, toHex, utf8, type PublicKey, type VerifyKey } from "../../src/crypto/bytes.ts"
+import {
+  concat,
+  fromHex,
+  toHex,
+  utf8,
+  type PublicKey,
+  type SecretKey,
+  type VerifyKey,
+} from "../../src/crypto/bytes.ts"
 import { kdf } from "../../src/crypto/kdf.ts"
-import { agree, boxKeyPair, seal, sign, signKeyPair } from "../../src/crypto/nacl.ts"
+import { agree, boxKeyPair, publicKeyOf, seal, sign, signKeyPair } from "../../src/crypto/nacl.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { Writer } from "../../src/wire/codec.ts"
 import {
@@ -18,8 +26,8 @@ import {
   type RegistrationRequest,
 } from "../../src/wire/registration.ts"
 import { openRequest, REGISTRATION_BYTES, sealRequest } from "../../src/wire/registration-box.ts"
-import { counting } from "../backup/frozen.ts"
 import { SMALL_ORDER_ED25519, SMALL_ORDER_ED25519_SPELT_OTHERWISE } from "../crypto/published.ts"
+import { registrationVectors } from "./registration-vectors.ts"
 import frozen from "../vectors/registration.json" with { type: "json" }
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -225,29 +233,10 @@ test("an invitation whose registrar key is of low order seals nothing", () => {
 })
 
 test("a restore request and the answers are written as the frozen bytes [R-3] [R-4] [R-14] [R-16]", () => {
-  const counted = counting(0)
-  const request: RegistrationRequest = {
-    kind: "restore",
-    known: 258,
-    sign: signKeyPair(counting(7)).publicKey,
-    askedAt: 1_800_000_000_000,
-    deviceName: "alice ü",
-    csr: counted(200),
-  }
-  const at = { registrar: boxKeyPair(counting(3)).publicKey, topicId: counted(16) }
-  const view = { number: 259, link: counting(40)(32), linkAtKnown: counting(90)(32) }
-  const sealedThen = sealRequest(request, at, signKeyPair(counting(7)).secretKey, counting(20))!
-  const [replaced, refused] = [
-    { kind: "replaced", at: 1_800_000_000_001 },
-    { kind: "refused", why: "out-of-time" },
-  ] as const
-  expect({
-    fields: toHex(encodeRequest(request)),
-    sealed: toHex(sealedThen.payload),
-    replaced: toHex(encodeReply({ answer: replaced, ledger: undefined })),
-    outOfTime: toHex(encodeReply({ answer: refused, ledger: undefined })),
-    head: toHex(encodeReply({ answer: { kind: "head" }, ledger: view })),
-  }).toEqual(frozen)
-  const secret = boxKeyPair(counting(3)).secretKey
-  expect(openRequest(fromHex(frozen.sealed), at, secret)?.request).toEqual(request)
+  expect(registrationVectors()).toEqual(frozen)
+  const { registrarSecret, topicId } = frozen
+  const secret = fromHex(registrarSecret) as SecretKey
+  const at = { registrar: publicKeyOf(secret), topicId: fromHex(topicId) }
+  const opened = openRequest(fromHex(frozen.request.sealed), at, secret)
+  expect(toHex(encodeRequest(opened!.request))).toBe(frozen.request.fields)
 })
