@@ -12,12 +12,14 @@ const DUE: Record<Role, { readonly messages: number; readonly seconds: number }>
   responder: { messages: 100, seconds: 2 * DAY_S },
 }
 const LAST_ID = 65_535
+/** Ids go round: up to half of them ahead is newer, the others are older [S-41]. */
+const AHEAD_MAX = 32_767
 
 type PqFrame = Extract<Frame, { kind: "pq-ek" | "pq-ct" }>
 
 /**
  * The frame that starts a post-quantum step, if one is due and none of ours is under way; it is sent as an ordinary
- * message. `now` in unix SECONDS [S-40].
+ * message. A step that was not answered in its time is given up for a new one. `now` in unix SECONDS [S-40].
  */
 export function startStep(
   session: Session,
@@ -25,48 +27,64 @@ export function startStep(
   random: Random,
 ): { frame: Frame; next: Session } | undefined {
   const { pq, kind, role } = session
-  if (kind === "waiting" || pq.step.kind !== "idle" || !isDue(pq, role, now)) return undefined
+  const { step } = pq
+  if (kind === "waiting" || step.kind === "ready" || !isDue(pq, role, now)) return undefined
   const seed = random(KEM_SEED_BYTES) as KemSeed
   const id = (pq.lastId % LAST_ID) + 1
   const frame: Frame = { kind: "pq-ek", id, encapsulationKey: kemKeyPair(seed) }
+  const { idle, asked } = PQ_TRANSITIONS
   const next = {
     ...pq,
     lastId: id,
-    step: { kind: PQ_TRANSITIONS.idle["a step is due"], id, seed },
+    step: {
+      kind: step.kind === "idle" ? idle["a step is due"] : asked["no answer came in its time"],
+      id,
+      seed,
+    },
     messages: 0,
     since: now,
   }
   return { frame, next: ratcheted(session, next) }
 }
 
-function isDue(pq: PqState, role: Role, now: number): boolean {
+/** Only time gives up a step: more messages than this can be on their way before an answer. */
+function isDue({ step, messages, since }: PqState, role: Role, now: number): boolean {
   const due = DUE[role]
-  return pq.messages >= due.messages || (pq.since !== 0 && now - pq.since >= due.seconds)
+  return (step.kind === "idle" && messages >= due.messages) || (since !== 0 && now - since >= due.seconds)
 }
 
 /**
  * Applies the peer's part of a step: its key is answered with `reply`, its answer makes our secret ready for our next
- * new chain. A key that is not canonical, or an answer without a request, changes nothing [S-41] [S-42].
+ * new chain. A key that is not canonical or not new, or an answer without a request, changes nothing. `now` in unix
+ * SECONDS [S-41] [S-42].
  */
 export function onPqFrame(
   session: Session,
   frame: PqFrame,
+  now: number,
   random: Random,
 ): { next: Session; reply?: Frame } {
-  return frame.kind === "pq-ek" ? answerKey(session, frame, random) : takeAnswer(session, frame)
+  return frame.kind === "pq-ek" ? answerKey(session, frame, now, random) : takeAnswer(session, frame)
 }
 
 function answerKey(
   session: Session,
   { id, encapsulationKey }: Extract<PqFrame, { kind: "pq-ek" }>,
+  now: number,
   random: Random,
 ): { next: Session; reply?: Frame } {
-  if (session.pq.promised?.id === id) return { next: session }
+  if (!isNewer(id, session.pq.lastAnswered)) return { next: session }
   const encapsulated = encapsulate(encapsulationKey as EncapsulationKey, random)
   if (encapsulated === undefined) return { next: session }
   const { ciphertext, secret } = encapsulated
-  const pq = { ...session.pq, promised: { id, secret }, messages: 0 }
+  const pq = { ...session.pq, promised: { id, secret }, lastAnswered: id, messages: 0, since: now }
   return { next: ratcheted(session, pq), reply: { kind: "pq-ct", id, ciphertext } }
+}
+
+/** A key that was overtaken by a newer one must not replace the newer one's secret. */
+function isNewer(id: number, answered: number): boolean {
+  const ahead = (id - answered + LAST_ID) % LAST_ID
+  return answered === 0 || (ahead > 0 && ahead <= AHEAD_MAX)
 }
 
 function takeAnswer(

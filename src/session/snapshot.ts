@@ -146,7 +146,7 @@ function readSending(reader: Reader): SendingChain {
 
 function writePq(writer: Writer, pq: PqState): void {
   const { step, promised } = pq
-  writer.u16(pq.lastId).u32(pq.messages).u64(pq.since).u8(STEPS.indexOf(step.kind))
+  writer.u16(pq.lastId).u16(pq.lastAnswered).u32(pq.messages).u64(pq.since).u8(STEPS.indexOf(step.kind))
   if (step.kind === "asked") writer.u16(step.id).bytes(step.seed)
   if (step.kind === "ready") writeSecret(writer, step)
   writer.u8(promised === undefined ? 0 : 1)
@@ -155,11 +155,12 @@ function writePq(writer: Writer, pq: PqState): void {
 
 function readPq(reader: Reader): PqState {
   const lastId = reader.u16()
+  const lastAnswered = reader.u16()
   const messages = reader.u32()
   const since = reader.u64()
   const step = readStep(reader, oneOf(reader, STEPS))
   const promised = oneOf(reader, [false, true]) ? readSecret(reader) : undefined
-  return { lastId, messages, since, step, promised }
+  return { lastId, lastAnswered, messages, since, step, promised }
 }
 
 function readStep(reader: Reader, kind: PqStep["kind"]): PqStep {

@@ -14,7 +14,14 @@ export type Agreed = {
   readonly responderHeaderKey: HeaderKey
 }
 
-const NO_STEP: PqState = { lastId: 0, step: { kind: "idle" }, promised: undefined, messages: 0, since: 0 }
+const NO_STEP: PqState = {
+  lastId: 0,
+  step: { kind: "idle" },
+  promised: undefined,
+  lastAnswered: 0,
+  messages: 0,
+  since: 0,
+}
 
 /** The initiator can send at once (Double Ratchet sections 4.4 and 5.1); undefined for a prekey of low order [S-24]. */
 export function startInitiator(agreed: Agreed, prekey: PublicKey, random: Random): Speaking | undefined {

@@ -70,6 +70,6 @@ export function sent(session: Speaking, sending: SendingChain): Speaking {
 
 /** Counts one more message, either way; `now` in unix seconds dates the first [S-40]. */
 export function counted(pq: PqState, now: number): PqState {
-  const { lastId, step, promised, messages, since } = pq
-  return { lastId, step, promised, messages: messages + 1, since: since === 0 ? now : since }
+  const { lastId, step, promised, lastAnswered, messages, since } = pq
+  return { lastId, step, promised, lastAnswered, messages: messages + 1, since: since === 0 ? now : since }
 }

@@ -92,7 +92,9 @@ export type PqState = {
   readonly step: PqStep
   /** Secret of the peer's step, until the peer mixes it in. */
   readonly promised: PqSecret | undefined
-  /** Messages both ways since either side last started a step. */
+  /** Id of the newest key of the peer's that we answered; 0 before the first. */
+  readonly lastAnswered: number
+  /** Messages both ways since we last started a step or answered the peer's. */
   readonly messages: number
   /** When that was, unix seconds; 0 until the first message opens. */
   readonly since: number
@@ -108,7 +110,7 @@ export type PqStep =
 /** The transitions of a step of ours [S-40] [S-42]. */
 export const PQ_TRANSITIONS = {
   idle: { "a step is due": "asked" },
-  asked: { "its answer comes": "ready" },
+  asked: { "its answer comes": "ready", "no answer came in its time": "asked" },
   ready: { "our next chain begins": "idle" },
 } as const satisfies Record<PqStep["kind"], Readonly<Record<string, PqStep["kind"]>>>
 

@@ -89,7 +89,7 @@ export class NetworkModel {
     this.peerOf(to).unacked.delete(nameOf(wire))
     for (const frame of opened.frames) {
       if (frame.kind !== "pq-ek" && frame.kind !== "pq-ct") continue
-      const { next, reply } = onPqFrame(to.session, frame, this.random)
+      const { next, reply } = onPqFrame(to.session, frame, NOW, this.random)
       to.session = next
       if (reply !== undefined) this.send(to, [reply])
     }

@@ -79,7 +79,7 @@ export class RecordedConversation {
   }
 
   #applyPq(by: Name, message: number, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {
-    const { next, reply } = onPqFrame(this.#sessions[by], frame, this.#recorded.random)
+    const { next, reply } = onPqFrame(this.#sessions[by], frame, NOW, this.#recorded.random)
     this.#sessions[by] = next
     if (reply === undefined) {
       this.steps.push({ do: "finish-pq", by, message })

@@ -34,7 +34,7 @@ function allKinds(): Record<string, Session> {
   const listening = openMessage(bob, third.wire, NOW).next
   const started = startStep({ ...third.next, pq: { ...alice.pq, messages: 50 } }, NOW, random)!
   if (started.frame.kind !== "pq-ek") throw new Error("a step begins with a key")
-  const promised = onPqFrame(listening, started.frame, random)
+  const promised = onPqFrame(listening, started.frame, NOW, random)
   if (promised.reply?.kind !== "pq-ct") throw new Error("a key is answered")
   return {
     waiting: startResponder(agreed, boxKeyPair(random)),
@@ -48,7 +48,7 @@ function allKinds(): Record<string, Session> {
     ).next,
     asked: started.next,
     promised: promised.next,
-    ready: onPqFrame(started.next, promised.reply, random).next,
+    ready: onPqFrame(started.next, promised.reply, NOW, random).next,
   }
 }
 

@@ -216,7 +216,7 @@ function applyHello({ state, update }: FrameContext, offered: Uint8Array, recove
 
 function applyPostQuantum(update: DeviceUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {
   const before = update.session
-  const { next, reply } = onPqFrame(before, frame, update.input.random)
+  const { next, reply } = onPqFrame(before, frame, seconds(update.input), update.input.random)
   update.session = next
   if (reply === undefined) return
   // Without the answer the peer asks again; a secret that was not sent must not stay in the session.
