@@ -157,6 +157,33 @@ module.exports = {
       to: { dependencyTypes: ["core"], pathNot: "^(node:)?util$" },
     },
     {
+      name: "the-reference-reader-knows-nothing-of-src",
+      severity: "error",
+      from: { path: "^test/reference/" },
+      to: { path: "^(src|test|scripts)/", pathNot: "^test/(reference|vectors)/" },
+    },
+    {
+      name: "the-reference-reader-has-libraries-of-its-own",
+      severity: "error",
+      from: { path: "^test/reference/" },
+      to: {
+        path: "^node_modules/",
+        pathNot: "^node_modules/(@noble/(ciphers|curves|hashes|post-quantum)|@scure/bip39|vitest)/",
+      },
+    },
+    {
+      name: "the-reference-reader-uses-no-crypto-of-node",
+      severity: "error",
+      from: { path: "^test/reference/" },
+      to: { dependencyTypes: ["core"], pathNot: "^(node:)?fs$" },
+    },
+    {
+      name: "noble-is-for-the-reference-reader",
+      severity: "error",
+      from: { path: "^(src|test|scripts)/", pathNot: "^test/reference/" },
+      to: { path: "^node_modules/@noble/" },
+    },
+    {
       name: "broker-cannot-reach-what-decrypts",
       severity: "error",
       from: { path: "^src/broker/" },

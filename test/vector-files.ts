@@ -1,3 +1,4 @@
+import { makeVectors as accountVectors } from "./account/account-vectors.ts"
 import { backupVectors } from "./backup/frozen.ts"
 import { keyFileVectors } from "./keystore/keyfile-vectors.ts"
 import { pairingVectors } from "./pairing/frozen.ts"
@@ -8,6 +9,7 @@ import { registrationVectors } from "./wire/registration-vectors.ts"
 
 /** What makes each of our own files in test/vectors; `npm run vectors` writes them. */
 export const VECTOR_FILES: Readonly<Record<string, () => unknown>> = {
+  accounts: accountVectors,
   backup: backupVectors,
   comparison: makeComparisonVectors,
   frames: frameVectors,

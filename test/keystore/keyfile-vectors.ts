@@ -32,7 +32,7 @@ export async function keyFileVectors() {
 async function keyFile(path: string, { passphrase, credential }: (typeof FILES)[number]) {
   const { random, take } = recordedRandom(counting(1))
   const ring = { ...createKeyRing(random), credential }
-  const [signSecret, boxSecret, databaseKey] = take(3)
+  const [databaseKey, signSecret, boxSecret] = take(3)
   await createKeyFile(path, ring, passphrase, random)
   const [salt, nonce] = take(2)
   const bytes = toHex(await readFile(path))

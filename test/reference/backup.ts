@@ -1,0 +1,125 @@
+import { ascii, concat, field, hex, int, optional, zeros } from "./bytes.ts"
+import { proofOf } from "./links.ts"
+import { SB } from "./primitives.ts"
+import { credentialBytes, sealFile, type Cost, type Credential } from "./sealed-file.ts"
+
+type Address = { host: string; port: number }
+type Profile = {
+  signSecret: string
+  boxSecret: string
+  name: string
+  broker: {
+    nodes: Address[]
+    guests: Address
+    proof: { kind: "pin"; pin: string } | { kind: "insecure" }
+    registrar: string
+  }
+  credential: Credential
+}
+type Contact = Record<
+  "identity" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle" | "name",
+  string
+> &
+  Record<"id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt", number> &
+  Record<"verified" | "blocked" | "readReceipts" | "typing", boolean>
+type Message = Record<"mid" | "kind" | "text" | "state" | "original", string> &
+  Record<"contact" | "sentAt" | "storedAt" | "timer" | "expiresAt", number> &
+  Record<"mine" | "shown", boolean>
+type BackupRecord =
+  | { record: "profile"; profile: Profile }
+  | { record: "contact"; contact: Contact }
+  | { record: "message"; message: Message }
+
+export type BackupVectors = {
+  passphrase: string
+  cost: Cost
+  salt: string
+  nonce: string
+  key: string
+  records: BackupRecord[]
+  backup: string
+}
+
+const CHUNK = 65_536
+
+/** [B-1] [B-2] */
+export function backupFile({ passphrase, cost, records, ...drawn }: BackupVectors): Uint8Array {
+  const [salt, nonce, key] = [hex(drawn.salt), hex(drawn.nonce), hex(drawn.key)]
+  const contents = concat(...records.map(recordBytes).flatMap((record) => [int(record.length, 4), record]))
+  const count = Math.max(1, Math.ceil(contents.length / CHUNK))
+  const chunks = Array.from({ length: count }, (_, number) => {
+    const isLast = number === count - 1
+    const chunkNonce = concat(int(number, 8), int(isLast ? 1 : 0, 1), zeros(15))
+    return SB(contents.slice(number * CHUNK, (number + 1) * CHUNK), chunkNonce, key)
+  })
+  return concat(sealFile({ purpose: 3, passphrase, cost, salt, nonce }, key), ...chunks)
+}
+
+function recordBytes(it: BackupRecord): Uint8Array {
+  switch (it.record) {
+    case "profile":
+      return concat(int(1, 1), profileBytes(it.profile))
+    case "contact":
+      return concat(int(2, 1), contactBytes(it.contact))
+    case "message":
+      return concat(int(3, 1), messageBytes(it.message))
+  }
+}
+
+/** [W-40] */
+function addressOf({ host, port }: Address): string {
+  const name = host.includes(":") ? `[${host}]` : host
+  return port === 8883 ? name : `${name}:${port}`
+}
+
+/** [B-4] */
+function profileBytes({ signSecret, boxSecret, name, broker, credential }: Profile): Uint8Array {
+  const { nodes, guests, proof, registrar } = broker
+  const where = concat(
+    proofOf(proof.kind === "pin" ? hex(proof.pin) : undefined),
+    field(nodes.map(addressOf).join(",")),
+    field(addressOf(guests)),
+  )
+  const brokerBytes = concat(where, optional(hex(registrar)))
+  return concat(
+    hex(signSecret),
+    hex(boxSecret),
+    field(name),
+    optional(brokerBytes),
+    credentialBytes(credential),
+  )
+}
+
+function flagsOf(...flags: readonly boolean[]): Uint8Array {
+  return int(
+    flags.reduce((sum, flag, at) => sum + (flag ? 2 ** at : 0), 0),
+    1,
+  )
+}
+
+/** [B-5] */
+function contactBytes(it: Contact): Uint8Array {
+  return concat(
+    ...[int(it.id, 4), hex(it.identity), flagsOf(it.verified, it.blocked, it.readReceipts, it.typing)],
+    ...[hex(it.peerInbox), hex(it.mailbox), hex(it.sas), hex(it.recoverySecret)],
+    ...[
+      int(it.addedAt, 8),
+      int(it.changedAt, 8),
+      int(it.receiptDelay, 4),
+      int(it.timer, 4),
+      int(it.timerSetAt, 8),
+    ],
+    ...[field(hex(it.recoveryBundle)), field(it.name)],
+  )
+}
+
+const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"]
+
+/** [B-6] */
+function messageBytes(it: Message): Uint8Array {
+  return concat(
+    ...[int(it.contact, 4), hex(it.mid), flagsOf(it.mine, it.kind === "line", it.shown)],
+    ...[int(STATES.indexOf(it.state), 1), int(it.sentAt, 8), int(it.storedAt, 8), int(it.timer, 4)],
+    ...[int(it.expiresAt, 8), optional(it.original === "" ? undefined : hex(it.original)), ascii(it.text)],
+  )
+}

@@ -1,0 +1,170 @@
+import { concat, Fields, hex, int, toHex } from "./bytes.ts"
+import { pad } from "./ratchet.ts"
+
+// Bodies of frames, from the table of [W-20] and the clauses after it. Values are JSON: bytes in hex.
+
+type Value = string | number | boolean | null | readonly Value[]
+type Codec = { readonly write: (value: Value) => Uint8Array; readonly read: (fields: Fields) => Value }
+type Body = readonly (readonly [name: string, codec: Codec])[]
+
+function whole(length: number, min = 0, max = Math.min(256 ** length - 1, Number.MAX_SAFE_INTEGER)): Codec {
+  return {
+    write: (value) => int(Number(value), length),
+    read: (fields) => {
+      const value = fields.int(length)
+      if (value < min || value > max) throw new Error("a number out of its bounds")
+      return value
+    },
+  }
+}
+
+function bytes(length: number): Codec {
+  return { write: (value) => hex(String(value)), read: (fields) => toHex(fields.take(length)) }
+}
+
+/** Zeros stand for null. */
+function bytesOrNull(length: number): Codec {
+  const none = "00".repeat(length)
+  return {
+    write: (value) => hex(String(value ?? none)),
+    read: (fields) => {
+      const value = toHex(fields.take(length))
+      return value === none ? null : value
+    },
+  }
+}
+
+/** After its length, one byte. */
+function short(max: number): Codec {
+  return {
+    write: (value) => concat(int(String(value).length / 2, 1), hex(String(value))),
+    read: (fields) => {
+      const length = fields.int(1)
+      if (length < 1 || length > max) throw new Error("a length out of its bounds")
+      return toHex(fields.take(length))
+    },
+  }
+}
+
+/** To the end of the body. */
+function rest(min: number, max: number): Codec {
+  return {
+    write: (value) => hex(String(value)),
+    read: (fields) => {
+      if (fields.left < min || fields.left > max) throw new Error("a length out of its bounds")
+      return toHex(fields.rest())
+    },
+  }
+}
+
+const flag: Codec = {
+  write: (value) => int(value === true ? 1 : 0, 1),
+  read: (fields) => {
+    const value = fields.int(1)
+    if (value > 1) throw new Error("neither 0 nor 1")
+    return value === 1
+  },
+}
+
+/** 1 to 64, after their count. */
+function list(item: Codec): Codec {
+  return {
+    write: (value) => concat(int((value as Value[]).length, 1), ...(value as Value[]).map(item.write)),
+    read: (fields) => {
+      const count = fields.int(1)
+      if (count < 1 || count > 64) throw new Error("a count out of its bounds")
+      return Array.from({ length: count }, () => item.read(fields))
+    },
+  }
+}
+
+const u64 = whole(8)
+const id = whole(2, 1)
+const numbers = ["numbers", list(whole(4))] as const
+const mids = ["mids", list(bytes(8))] as const
+const mailbox = ["mailbox", bytes(16)] as const
+const subject: Body = [
+  ["author", bytes(8)],
+  ["id", bytes(8)],
+  ["digest", bytes(16)],
+]
+const time = ["time", u64] as const
+
+const FRAMES: Readonly<Record<string, readonly [type: number, body: Body]>> = {
+  hello: [
+    0x01,
+    [
+      ["name", short(64)],
+      ["recoveryBundle", bytes(1402)],
+    ],
+  ],
+  text: [0x02, [time, ["replyTo", bytesOrNull(8)], ["text", rest(1, 65_367)]]],
+  ack: [0x03, [mids]],
+  "pq-ek": [
+    0x04,
+    [
+      ["id", id],
+      ["encapsulationKey", bytes(1184)],
+    ],
+  ],
+  "pq-ct": [
+    0x05,
+    [
+      ["id", id],
+      ["ciphertext", bytes(1088)],
+    ],
+  ],
+  topic: [0x06, [mailbox]],
+  "topic-ok": [0x07, [mailbox]],
+  "recovery-bundle": [0x08, [["bundle", bytes(1402)]]],
+  nop: [0x0e, []],
+  number: [0x10, [["number", whole(4)]]],
+  original: [0x11, [["mid", bytes(8)]]],
+  read: [0x12, [mids]],
+  typing: [0x13, [["typing", flag]]],
+  timer: [
+    0x14,
+    [
+      ["seconds", whole(4, 0, 366 * 86_400)],
+      ["setAt", u64],
+    ],
+  ],
+  moved: [0x15, [["at", u64]]],
+  again: [0x16, [numbers]],
+  gone: [0x17, [numbers]],
+  edit: [0x18, [...subject, time, ["text", rest(1, 65_335)]]],
+  delete: [0x19, [...subject, time]],
+  reaction: [0x1a, [...subject, time, ["emoji", rest(0, 64)]]],
+}
+
+export type Frame = { readonly kind: string } & Readonly<Record<string, Value>>
+
+export function writeFrame(frame: Frame): Uint8Array {
+  const [type, body] = FRAMES[frame.kind] ?? []
+  if (type === undefined || body === undefined) throw new Error(`no frame is called ${frame.kind}`)
+  const bytes = concat(...body.map(([name, codec]) => codec.write(frame[name] ?? null)))
+  return concat(int(type, 1), int(bytes.length, 2), bytes)
+}
+
+/** The frames of padded bytes [W-20]; throws for what a reader refuses. */
+export function readFrames(padded: Uint8Array): Frame[] {
+  const fields = new Fields(padded)
+  const frames: Frame[] = []
+  let length = 0
+  for (let type = fields.int(1); type !== 0; type = fields.int(1)) {
+    const body = fields.field()
+    length += 3 + body.length
+    frames.push(readBody(type, new Fields(body)))
+  }
+  if (toHex(pad(padded.slice(0, length))) !== toHex(padded)) throw new Error("other padding")
+  return frames
+}
+
+function readBody(type: number, fields: Fields): Frame {
+  const found = Object.entries(FRAMES).find(([, [own]]) => own === type)
+  if (found === undefined) throw new Error(`no frame has the type ${type}`)
+  const [kind, [, body]] = found
+  const values = body.map(([name, codec]) => [name, codec.read(fields)] as const)
+  fields.end()
+  return { kind, ...Object.fromEntries(values) }
+}
