@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
 import type { Frame } from "../../src/wire/frame.ts"
+import { MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 import { EngineFixture } from "./engine-fixture.ts"
 import { hostileContact } from "./hostile-contact.ts"
 
@@ -8,6 +9,14 @@ const textOf = (text: string): Frame => {
   return { kind: "text", id: randomBytes(8), time: 1, text: new TextEncoder().encode(text) }
 }
 const LAST = 0xffff_ffff
+
+const text = (first: number): number[] => [2, 17, 0, first, ...new Array<number>(15).fill(0), 97]
+const number = (n: number): number[] => [0x10, 4, 0, n, 0, 0, 0]
+const padded = (frames: readonly number[]): Uint8Array => {
+  const bytes = new Uint8Array((frames.length < 140 ? 256 : 16_384) - MESSAGE_OVERHEAD)
+  bytes.set(frames)
+  return bytes
+}
 
 describe("a contact with a modified program", () => {
   test("cannot crash ours with the largest number, now or at the next start", async () => {
@@ -22,12 +31,75 @@ describe("a contact with a modified program", () => {
     expect(await bob.texts("eve")).toEqual(["hello", "the last", "behind the last"])
   })
 
-  test("cannot make us answer a thousand requests for one message [D-25]", async () => {
+  test.each([
+    ["two texts", [text(1), text(2), number(1)]],
+    ["a text without a number", [text(1)]],
+    ["two numbers", [text(1), number(1), number(2)]],
+    ["a thousand requests", Array.from({ length: 1_000 }, () => [0x16, 5, 0, 1, 0, 0, 0, 0])],
+  ])(
+    "has a message with %s refused whole and not acknowledged, and goes on [W-50]",
+    async (_what, frames) => {
+      const { fixture, bob, sends, sendsBytes } = await hostileContact()
+      await sends({ kind: "nop" })
+      const messages = fixture.broker.seen.length
+      await sendsBytes(padded(frames.flat()))
+      // Only hers was seen: no receipt of his left.
+      expect(fixture.broker.seen.length).toBe(messages)
+      expect(await bob.texts("eve")).toEqual(["hello"])
+      await sends(textOf("the same place"), { kind: "number", number: 1 })
+      expect(await bob.texts("eve")).toEqual(["hello", "the same place"])
+      expect((await bob.client.call("contacts", {}))[0]?.state).toBe("established")
+    },
+  )
+
+  test("has a later version's frames noticed once, and their number leaves no gap [W-27] [W-28]", async () => {
+    const { fixture, bob, sends, sendsBytes } = await hostileContact()
+    await sends({ kind: "nop" })
+    await sendsBytes(padded([number(1), [0x70, 0, 0], [0x71, 0, 0]].flat()))
+    const notices = bob.events.filter(({ kind }) => kind === "notice")
+    expect(notices).toHaveLength(1)
+    // The bytes above took the place of her next message, so that one is lost.
+    await sends({ kind: "nop" })
+    await sends(textOf("two"), { kind: "number", number: 2 })
+    await fixture.clock.pass(100)
+    expect(await bob.texts("eve")).toEqual(["hello", "two"])
+    expect(await bob.systemMessages("eve")).toEqual([])
+  })
+
+  test("has a second text under a number shown, not lost: the first was held back [D-20]", async () => {
     const { fixture, bob, sends } = await hostileContact()
+    await sends(textOf("held back"), { kind: "number", number: 2 })
+    await sends(textOf("under its number"), { kind: "number", number: 2 })
+    await sends(textOf("between"), { kind: "number", number: 1 })
+    await fixture.clock.pass(100)
+    expect(new Set(await bob.texts("eve"))).toEqual(
+      new Set(["hello", "held back", "under its number", "between"]),
+    )
+  })
+
+  test("has another text under a used id told in one line, acknowledged and not shown [W-52]", async () => {
+    const { fixture, eve, bob, sends } = await hostileContact()
+    const id = randomBytes(8)
+    const under = (words: string): Frame => ({
+      ...textOf(words),
+      kind: "text",
+      id,
+      time: 1,
+      text: Buffer.from(words),
+    })
+    await sends(under("I owe you ten"), { kind: "number", number: 1 })
     const messages = fixture.broker.seen.length
-    await sends(...Array.from({ length: 1_000 }, (): Frame => ({ kind: "again", numbers: [0] })))
-    expect(fixture.broker.seen.length).toBeLessThan(messages + 5)
-    expect(await bob.texts("eve")).toEqual(["hello"])
+    await sends(under("I owe you one"), { kind: "number", number: 2 })
+    expect(fixture.broker.seen.length).toBe(messages + 1)
+    expect(await bob.texts("eve")).toEqual(["hello", "I owe you ten"])
+    expect(await bob.systemMessages("eve")).toEqual([
+      "eve sent another text under the id of an earlier one; it is not shown",
+    ])
+    await sends(under("I owe you ten"), { kind: "number", number: 3 })
+    expect(await bob.systemMessages("eve")).toHaveLength(1)
+    const shown = bob.events.flatMap((event) => (event.kind === "message" ? [event.message.text] : []))
+    expect(shown.filter((text) => text === "I owe you ten")).toHaveLength(1)
+    expect(eve.name).toBe("eve")
   })
 })
 

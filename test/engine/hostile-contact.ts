@@ -1,10 +1,13 @@
 import type { UnverifiedLimits } from "../../src/engine/state/limits.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
+import { messageKeyOf, tagIn } from "../../src/session/chain.ts"
+import { sealMessage } from "../../src/session/message.ts"
 import { seal } from "../../src/session/ratchet.ts"
 import { decodeSession } from "../../src/session/snapshot.ts"
 import type { Speaking } from "../../src/session/state.ts"
 import type { DeviceRecord } from "../../src/store/records.ts"
 import type { Frame } from "../../src/wire/frame.ts"
+import { MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 import { lastMessageTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 type HostileContact = {
@@ -18,6 +21,18 @@ type HostileContact = {
   /** Frames in one message, which nothing is waited for. */
   readonly injects: (...frames: Frame[]) => void
   readonly sends: (...frames: Frame[]) => Promise<void>
+  /** Any bytes as the padded frames of a message. */
+  readonly sendsBytes: (padded: Uint8Array) => Promise<void>
+}
+
+/** In the place of Eve's next message, which she can still send: who refuses these bytes has not moved on. */
+function sealBytes({ own, sending, transcript }: Speaking, padded: Uint8Array): Uint8Array {
+  const wire = new Uint8Array(MESSAGE_OVERHEAD + padded.length)
+  wire.set(padded, MESSAGE_OVERHEAD)
+  const { headerKey, chainKey, tags, sent, previous, kem } = sending
+  const keys = { transcript, headerKey, messageKey: messageKeyOf(chainKey) }
+  sealMessage(wire, keys, tagIn(tags, sent), { ratchetKey: own.publicKey, previous, n: sent, kem })
+  return wire
 }
 
 /** Eve is a contact of Bob's with a modified program: she may send any frame that can be encoded. */
@@ -47,5 +62,10 @@ export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promi
     injects(...frames)
     await fixture.clock.pass(100)
   }
-  return { fixture, eve, bob, about, topic, injects, sends }
+  const sendsBytes = async (padded: Uint8Array): Promise<void> => {
+    if (session?.kind !== "speaking") throw new Error("Eve has said nothing yet")
+    fixture.broker.inject(topic, sealBytes(session, padded))
+    await fixture.clock.pass(100)
+  }
+  return { sendsBytes, fixture, eve, bob, about, topic, injects, sends }
 }
