@@ -8,6 +8,7 @@ import { addDevices, addRegister, addRegistrar } from "./commands/broker.ts"
 import { addBackups } from "./commands/backup.ts"
 import { addConfig } from "./commands/config.ts"
 import { addDaemon } from "./commands/daemon.ts"
+import { addIntroductions } from "./commands/introductions.ts"
 import { addContacts } from "./commands/contacts.ts"
 import { addShell } from "./commands/shell.ts"
 import { addPairing, addProfile, addBroker } from "./commands/profile.ts"
@@ -111,6 +112,7 @@ export function grammar(defaultProfile: string, start: Start, print?: (text: str
   addDevices(program, start)
   addPairing(program, start)
   addContacts(program, start)
+  addIntroductions(program, start)
   addMessages(program, start)
   addDaemon(program, start)
   addPubSub(program, start)

@@ -48,6 +48,9 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
     case "welcomed":
       pairing.onWelcomed(effect)
       return
+    case "introduce":
+      parts.introductions.passOn(effect.id)
+      return
     case "dropped":
       events.countDropped()
       return
@@ -80,10 +83,11 @@ function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"recei
 
 /** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */
 function afterSessionReplaced(
-  { queue, mailboxes, reencryption }: EngineParts,
+  { queue, mailboxes, reencryption, introductions }: EngineParts,
   { device, oldMailbox }: Of<"session-replaced">,
 ): void {
   const mailbox = queue.state().devices.get(device)?.mailbox
   if (mailbox === undefined || !equal(mailbox, oldMailbox)) mailboxes.close(oldMailbox)
   reencryption.start(device)
+  introductions.repeat(device)
 }

@@ -7,6 +7,7 @@ import { conversationCommands } from "./commands/conversations.ts"
 import type { Handlers } from "./commands/handlers.ts"
 import { deleteCommands } from "./commands/delete.ts"
 import { eventCommands } from "./commands/events.ts"
+import { introductionCommands } from "./commands/introductions.ts"
 import { messageCommands } from "./commands/messages.ts"
 import { outboxCommands } from "./commands/outbox.ts"
 import { PairingCommands } from "./commands/pairing.ts"
@@ -29,6 +30,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
     ...contactCommands(parts),
     ...conversationCommands(parts),
     ...outboxCommands(parts),
+    ...introductionCommands(parts),
     ...pairing.handlers,
   }
   return {

@@ -11,6 +11,7 @@ import { receiveFrame } from "./messages/dispatch.ts"
 import { UnverifiedBudget } from "./messages/unverified-budget.ts"
 import { openExpiry } from "./messages/expiry.ts"
 import { openGapRequests } from "./messages/gap-requests.ts"
+import { openIntroductions } from "./messages/introductions.ts"
 import { Outbox } from "./messages/outbox.ts"
 import { openReceipts } from "./messages/receipts.ts"
 import { openReencryption } from "./messages/reencrypt-driver.ts"
@@ -52,6 +53,7 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
     expiry: openExpiry(ports, queue),
     receipts: openReceipts(ports, queue),
     reencryption: openReencryption(ports, queue, events),
+    introductions: openIntroductions(ports, queue, events),
     gapRequests: openGapRequests(ports, queue, broker),
     recoveryDriver: openRecoveryDriver({ ports, queue, mailboxes, events }),
     pairing: new EnginePairing({ ports, queue, broker, mailboxes, outbox, events }),

@@ -21,7 +21,7 @@ import type { Agreed } from "./start.ts"
 import type { Session } from "./state.ts"
 
 /** How the initiator received the bundle; part of the transcript [S-10]. */
-export const MODE = { code: 1, link: 2, file: 3, recovery: 4 } as const
+export const MODE = { code: 1, link: 2, file: 3, recovery: 4, introduction: 5 } as const
 export type Mode = (typeof MODE)[keyof typeof MODE]
 
 /** The length of every INIT: one bucket. */
@@ -102,6 +102,20 @@ export function linkPsk(bundleHash: Uint8Array): Psk {
 /** For a recovery: only the peer of the earlier handshake may answer [S-4]. */
 export function recoveryPsk(bundleHash: Uint8Array, secret: RecoverySecret): Psk {
   return kdf(bundleHash, secret, utf8("mqttchat/1 psk recovery"), KEY_BYTES) as Psk
+}
+
+/** The account ids, 32 bytes each, of an introduction: who introduced, who answers the bundle, and whose bundle it is. */
+export type IntroducedAccounts = {
+  readonly introducer: Uint8Array
+  readonly initiator: Uint8Array
+  readonly owner: Uint8Array
+}
+
+/** For an introduction: it binds all three accounts, so another account's INIT has another tag [S-4]. */
+export function introductionPsk(bundleHash: Uint8Array, accounts: IntroducedAccounts): Psk {
+  const { introducer, initiator, owner } = accounts
+  const input = concat(introducer, initiator, owner)
+  return kdf(bundleHash, input, utf8("mqttchat/1 psk introduction"), KEY_BYTES) as Psk
 }
 
 /** Answers a bundle that `readBundle` has accepted (X3DH section 3.3, PQXDH section 3.3) [S-12]. */

@@ -1,3 +1,5 @@
+import { CREATE_INTRODUCTIONS } from "./introduction-record.ts"
+
 /**
  * The tables of a new store, by noun. References are checked at the end of a commit, whose writes come in any order.
  * Change them freely until the first release; then each change is a step of its own.
@@ -17,7 +19,9 @@ const CONTACTS = `
     typing INTEGER NOT NULL,
     receipt_delay INTEGER NOT NULL,
     timer INTEGER NOT NULL,
-    timer_set_at INTEGER NOT NULL
+    timer_set_at INTEGER NOT NULL,
+    introducer_account BLOB,
+    introducer_name TEXT
   ) STRICT;
 `
 
@@ -224,5 +228,6 @@ export const CREATE_TABLES: readonly string[] = [
   MESSAGES,
   DELIVERY,
   EVENTS,
+  CREATE_INTRODUCTIONS,
   SETTINGS,
 ]

@@ -1,13 +1,6 @@
+import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 import type { Database } from "./database.ts"
-import type {
-  ContactId,
-  DeviceId,
-  MessageCount,
-  MessageRecord,
-  Page,
-  ReceivedTexts,
-  UnshownPage,
-} from "./records.ts"
+import type { ContactId, DeviceId, MessageRecord } from "./records.ts"
 import { MESSAGES } from "./tables.ts"
 
 /** Further words are ignored: each costs a lookup. */

@@ -1,5 +1,6 @@
 import type { Database } from "./database.ts"
 import { lastEvent } from "./event-log.ts"
+import { INTRODUCTIONS } from "./introduction-record.ts"
 import type { DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
 import {
   CONTACTS,
@@ -29,6 +30,8 @@ export function loadState(database: Database): LoadedState {
     openBundles: selectAll(database, OPEN_BUNDLES, "tag"),
     deviceParts: loadParts(database),
     settings: new Map(settings.map(({ key, value }) => [key, value])),
+    introductions: selectAll(database, INTRODUCTIONS, "id"),
+    nextIntroduction: 1 + lastId(database, "introductions"),
     nextContact: 1 + lastId(database, "contacts"),
     nextDevice: 1 + lastId(database, "devices"),
     nextOutgoing: 1 + (outgoing.at(-1)?.seq ?? 0),
@@ -58,7 +61,7 @@ function selectPart<Part extends keyof DeviceParts>(
 }
 
 /** Including forgotten ones. */
-function lastId(database: Database, table: "contacts" | "devices"): number {
+function lastId(database: Database, table: "contacts" | "devices" | "introductions"): number {
   const sql = "SELECT seq FROM sqlite_sequence WHERE name = ?"
   return database.select((row) => row.number(0), sql, table)[0] ?? 0
 }

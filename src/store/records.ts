@@ -1,3 +1,11 @@
+import type {
+  IntroducedBy,
+  IntroductionId,
+  IntroductionRecord,
+  IntroductionWrite,
+} from "./introduction-record.ts"
+import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
+
 /** A contact's local number: 1, 2, 3, ... and never used again. */
 export type ContactId = number
 
@@ -32,6 +40,8 @@ export type ContactRecord = {
   /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
   readonly timer: number
   readonly timerSetAt: number
+  /** Who introduced them; undefined for a contact that was paired. */
+  readonly introducedBy: IntroducedBy | undefined
 }
 
 /** One installation of a contact's: a session of its own, and what resends and recovers it. */
@@ -67,6 +77,7 @@ export const NEW_CONTACT = {
   receiptDelay: 0,
   timer: 0,
   timerSetAt: 0,
+  introducedBy: undefined,
 } as const satisfies Partial<ContactRecord>
 
 /** The defaults of a new device. */
@@ -320,6 +331,7 @@ export type Write =
   | { readonly kind: "outgoing-done"; readonly seq: number }
   | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }
   | { readonly kind: "close-bundle"; readonly tag: Uint8Array }
+  | IntroductionWrite
   | { readonly kind: "event"; readonly event: EventRecord }
   | DevicePartWrite
   | { readonly kind: "setting"; readonly key: SettingKey; readonly value: Uint8Array }
@@ -336,39 +348,15 @@ export type LoadedState = {
   readonly openBundles: readonly OpenBundleRecord[]
   readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
   readonly settings: ReadonlyMap<string, Uint8Array>
+  readonly introductions: readonly IntroductionRecord[]
+  readonly nextIntroduction: IntroductionId
   readonly nextContact: ContactId
   readonly nextDevice: DeviceId
   readonly nextOutgoing: number
   readonly nextEvent: number
 }
 
-/** At most `limit` messages between two others, given by their seq and excluded. */
-export type Page = {
-  readonly limit: number
-  readonly before?: number | undefined
-  readonly after?: number | undefined
-  /** Only messages that were stored then or later, unix ms. */
-  readonly since?: number | undefined
-}
-
-/** The messages of a conversation, counted. */
-export type MessageCount = { readonly messages: number; readonly lastSeq: number }
-
-/** Those with a seq greater than `after`, up to `upTo`. */
-export type UnshownPage = {
-  readonly contact?: ContactId
-  readonly after?: number | undefined
-  readonly upTo?: number
-  readonly limit?: number | undefined
-}
-
 /** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
-export type ReceivedTexts = {
-  readonly bytes: number
-  /** Unix ms, oldest first. */
-  readonly times: readonly number[]
-}
-
 export type Store = {
   readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */

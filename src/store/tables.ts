@@ -51,6 +51,7 @@ export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
   receiptDelay: integer,
   timer: integer,
   timerSetAt: integer,
+  introducedBy: optional({ account: bytes, name: text }, "introducer_"),
 })
 
 export const DEVICES = table<DeviceRecord>("devices", ["id"], {

@@ -1,5 +1,6 @@
 import { Fault } from "../errors.ts"
 import type { Database } from "./database.ts"
+import { INTRODUCTIONS } from "./introduction-record.ts"
 import { Recorder } from "./recorder.ts"
 import type { CommitReport, DevicePartWrite, DeviceParts, Write } from "./records.ts"
 import {
@@ -88,6 +89,10 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
       database.run("UPDATE events SET contact = ? WHERE contact = ?", write.to, write.from)
       return
+    case "introduction":
+    case "introduction-done":
+      changeIntroduction(database, write)
+      return
     case "event":
       recorder.addEvent(write.event)
       return
@@ -110,6 +115,14 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       put(database, SETTINGS, write)
       return
   }
+}
+
+function changeIntroduction(
+  database: Database,
+  write: Extract<Write, { kind: "introduction" | "introduction-done" }>,
+): void {
+  if (write.kind === "introduction") put(database, INTRODUCTIONS, write.introduction)
+  else database.run("DELETE FROM introductions WHERE id = ?", write.id)
 }
 
 function putPart<Part extends keyof DeviceParts>(

@@ -13,7 +13,7 @@ import {
   type Field,
 } from "./frame-fields.ts"
 import { EMOJI_MAX_BYTES } from "./emoji.ts"
-import { AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "./sizes.ts"
+import { ACCOUNT_ID_BYTES, AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "./sizes.ts"
 import { ID_BYTES } from "./topics.ts"
 import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES } from "../crypto/sizes.ts"
 import { DAY_S } from "../time-units.ts"
@@ -29,6 +29,9 @@ export const TEXT_MAX_BYTES = 65_276
 export const TIMER_MAX_S = 366 * DAY_S
 
 const recoveryBundle = bytes("recovery bundle", BUNDLE_BYTES)
+const oneTimeBundle = bytes("bundle", BUNDLE_BYTES)
+const account = bytes("account id", ACCOUNT_ID_BYTES)
+const accountName = remainingBytes("name", NAME_MAX_BYTES)
 const mailbox = bytes("mailbox", ID_BYTES)
 const mids = list(bytes("mid", SHORT_MID_BYTES), LIST_MAX)
 const messageId = bytes("id", MESSAGE_ID_BYTES)
@@ -143,6 +146,22 @@ export const FRAMES = {
     numbered: true,
     acknowledged: true,
     fields: { ...changed, emoji: remainingBytes("emoji", EMOJI_MAX_BYTES, 0) },
+  },
+  /** "May I introduce this account to you?"; the name is what the asker calls it. */
+  "intro-ask": { type: 0x1b, numbered: false, acknowledged: true, fields: { account, name: accountName } },
+  /** "You may": a bundle which only that account is to answer. */
+  "intro-yes": {
+    type: 0x1c,
+    numbered: false,
+    acknowledged: true,
+    fields: { account, bundle: oneTimeBundle },
+  },
+  /** "This account may be answered"; the name is what the introducer calls it. */
+  intro: {
+    type: 0x1d,
+    numbered: false,
+    acknowledged: true,
+    fields: { account, bundle: oneTimeBundle, name: accountName },
   },
 } as const satisfies Record<string, FrameRow>
 

@@ -12,3 +12,5 @@ export const DIGEST_BYTES = 16
 export const AUTHOR_BYTES = 8
 /** A bundle starts a session: the owner's public keys, where they receive, and a signature [S-2]. */
 export const BUNDLE_BYTES = 1402
+/** Names an account for good: the head of the first link of its chain. */
+export const ACCOUNT_ID_BYTES = 32

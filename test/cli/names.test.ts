@@ -18,6 +18,7 @@ const CONTACT: Contact = {
   typingIndicators: false,
   receiptDelayMs: 0,
   timerSeconds: 0,
+  introducedBy: null,
   addedAt: 0,
   unread: 1,
   queued: 0,

@@ -10,6 +10,7 @@ import { openState, type EngineState } from "../../src/engine/state/engine-state
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import type { Session } from "../../src/session/state.ts"
 import type { DeviceParts, DevicePartWrite, HeldRecord, SettingKey, Store } from "../../src/store/records.ts"
+import type { IntroductionRecord } from "../../src/store/introduction-record.ts"
 import { openStore } from "../../src/store/store.ts"
 import { contact, device, freshPath, message, openBundle, outgoing, plain } from "../store/store-fixture.ts"
 import frozen from "../vectors/session.json" with { type: "json" }
@@ -76,6 +77,11 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   "held-done": fc.record({ kind: fc.constant("held-done"), device: deviceId, number: count }),
   "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),
   outgoing: fc.record({ kind: fc.constant("outgoing"), outgoing: count.map(anOutgoing) }),
+  introduction: fc.record({
+    kind: fc.constant("introduction"),
+    introduction: fc.tuple(contactId, fc.integer({ min: 1, max: 9 })).map(anIntroduction),
+  }),
+  "introduction-done": fc.record({ kind: fc.constant("introduction-done"), id: count }),
   "outgoing-done": fc.record({ kind: fc.constant("outgoing-done"), seq: count }),
   "open-bundle": fc.record({
     kind: fc.constant("open-bundle"),
@@ -125,6 +131,15 @@ function aHeld([device, number, isGone]: readonly [number, number, boolean]): He
 function anOutgoing(seq: number) {
   const mid = new Uint8Array(16).fill(seq)
   return { ...outgoing(seq, deviceOf(seq)), mid: mid.slice(0, 8), carries: { id: mid.slice(8), number: seq } }
+}
+
+function anIntroduction([contact, id]: readonly [number, number]): IntroductionRecord {
+  const own = id % 2 === 0
+  return {
+    ...{ id, contact, state: "asked", account: tagOf(id), name: "carol", bundle: tagOf(id), since: id },
+    role: own ? "introducer" : "owner",
+    initiator: own ? 1 + (id % CONTACTS.length) : null,
+  }
 }
 
 function aBundle([id, number]: readonly [number, number]) {

@@ -32,6 +32,12 @@ export function eventNumber(text: string): number {
   throw new InvalidArgumentError("an event number is needed")
 }
 
+/** As `mqttchat introductions` shows it. */
+export function introductionNumber(text: string): number {
+  if (/^[1-9][0-9]{0,14}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError("the number of an introduction is needed")
+}
+
 export function connections(text: string): number {
   return integer(text, 1, CONNECTIONS_MAX)
 }

@@ -15,6 +15,8 @@ import { checkLength, unread } from "./messages.ts"
 import { type LineEditorEvents, openLineEditor } from "../terminal/line-editor.ts"
 import { shellCommand } from "../../shell-command.ts"
 
+type Introduction = Extract<Event, { kind: "introduction" }>["introduction"]
+
 /** Fits into a small window. */
 const SHOWN_ON_ENTRY = 20
 /** How long a line from a pipe waits for the broker; a typed line is saved and goes out by itself. */
@@ -242,6 +244,8 @@ function eventText(event: Event, contact: string): SafeText | undefined {
       return [null, contact].includes(event.contact) ? display(event.text) : undefined
     case "typing":
       return event.typing && event.contact === contact ? safe`${displayName(contact)} is writing` : undefined
+    case "introduction":
+      return event.introduction.contact === contact ? undefined : introductionText(event.introduction)
     case "locked":
       return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
     case "unlocked":
@@ -253,6 +257,12 @@ function eventText(event: Event, contact: string): SafeText | undefined {
     case "dropped":
       return undefined
   }
+}
+
+/** In the conversation with the introducer a line says so. */
+function introductionText({ id, contact, name }: Introduction): SafeText {
+  const how = shellCommand`mqttchat introductions accept ${String(id)}`
+  return safe`${displayName(contact)} would introduce ${displayName(name)} to you: ${how}`
 }
 
 function receiptText(state: Message["state"]): SafeText | undefined {

@@ -9,12 +9,18 @@ export function contactRow(contact: Contact): SafeText {
     ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
     ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
     ...(contact.keyChangedAt !== null && !contact.verified ? [safe`compare the key`] : []),
+    ...introducerNote(contact),
     ...(contact.deviceReplacedAt !== null ? [safe`goes on with another device of yours`] : []),
     ...(contact.state === "init-sent" ? [safe`has not answered yet`] : []),
     ...(contact.state === "recovering" ? [safe`session is being renewed`] : []),
   ]
   const row = safe`${statusOf(contact)}  ${groupDigits(contact.fingerprint)}  ${displayName(contact.name)}`
   return notes.length === 0 ? row : safe`${row}  (${joined(notes, ", ")})`
+}
+
+/** Someone's word, which a comparison replaces. */
+function introducerNote({ introducedBy, verified }: Contact): readonly SafeText[] {
+  return introducedBy === null || verified ? [] : [safe`introduced by ${displayName(introducedBy)}`]
 }
 
 /** A name where a decision hangs on it: mixed scripts may make it look like a name that it is not. */

@@ -107,11 +107,13 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
 }
 
 /** What waited until something might be sent to this contact goes out now. */
-function release({ queue, reencryption, receipts, recoveryDriver }: EngineParts, contact: ContactId): void {
+function release(parts: EngineParts, contact: ContactId): void {
+  const { queue, reencryption, introductions, receipts, recoveryDriver } = parts
   for (const { id } of devicesOf(queue.state(), contact)) {
     reencryption.start(id)
     receipts.schedule(id)
   }
+  introductions.passOnAll()
   recoveryDriver.beginRestored()
 }
 

@@ -4,6 +4,7 @@ import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import type { Expiry } from "../messages/expiry.ts"
 import type { GapRequests } from "../messages/gap-requests.ts"
+import type { Introductions } from "../messages/introductions.ts"
 import type { Outbox } from "../messages/outbox.ts"
 import type { Receipts } from "../messages/receipts.ts"
 import type { Reencryption } from "../messages/reencrypt-driver.ts"
@@ -27,4 +28,5 @@ export type EngineParts = {
   readonly gapRequests: GapRequests
   readonly recoveryDriver: RecoveryDriver
   readonly reencryption: Reencryption
+  readonly introductions: Introductions
 }

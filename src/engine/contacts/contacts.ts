@@ -11,8 +11,8 @@ import type { ContactReference } from "../state/shapes.ts"
 import { shellWord } from "../../shell-command.ts"
 
 /** What identifies a contact to a person: 20 hex digits. */
-const FINGERPRINT_DIGITS = 20
-const PLACEHOLDER_DIGITS = 8
+export const FINGERPRINT_DIGITS = 20
+export const PLACEHOLDER_DIGITS = 8
 /** One typing error in a short name, two in a longer one. */
 const NEAR_DISTANCE = 2
 const NEAR_NAMES_MAX = 3

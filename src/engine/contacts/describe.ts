@@ -6,6 +6,7 @@ import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
 import { contactOf, devicesOf, movedSince, summedState } from "./devices.ts"
+import { findAccount } from "./accounts.ts"
 import { fingerprintDigits } from "./contacts.ts"
 import { isUncompared } from "../state/send-gate.ts"
 
@@ -31,6 +32,7 @@ export function describeContact(
     timerSeconds: contact.timer,
     addedAt: contact.addedAt,
     devices: devices.map(describeDevice),
+    introducedBy: introducerOf(state, contact),
     ...counts,
   }
 }
@@ -41,6 +43,13 @@ function describeDevice({ key, state, movedAt }: DeviceRecord): Contact["devices
     state,
     replacedAt: movedAt === 0 ? null : movedAt,
   }
+}
+
+/** Under the name that we have for the introducer now; another contact may have the old one. */
+function introducerOf(state: EngineState, { introducedBy }: ContactRecord): string | null {
+  if (introducedBy === undefined) return null
+  const introducer = findAccount(state, introducedBy.account)
+  return introducer?.name ?? `${introducedBy.name} (no longer a contact)`
 }
 
 /** Texts to this contact that the broker has not acknowledged yet. */

@@ -39,9 +39,11 @@ export function offerId({ mailbox }: Pick<OpenBundleRecord, "mailbox">): string 
   return toHex(mailbox.subarray(0, OFFER_ID_BYTES))
 }
 
-/** Offers that can still be answered; `now` in seconds. */
+/** Offers that can still be answered, without the bundles of introductions; `now` in seconds. */
 export function openOffers(state: EngineState, now: number): OpenBundleRecord[] {
-  return [...state.bundles.values()].filter(({ device, notAfter }) => device === null && notAfter >= now)
+  return [...state.bundles.values()].filter(
+    ({ device, mode, notAfter }) => device === null && mode !== MODE.introduction && notAfter >= now,
+  )
 }
 
 /** Faults `refused` if there is no room for one more offer: none is ended before its time. */

@@ -10,6 +10,8 @@ import { contactOf, findDevice } from "../contacts/devices.ts"
 import { type Decision, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { toDecision, type StepInput } from "../state/update.ts"
+import { findQuestion } from "../contacts/introductions.ts"
+import { noteIntroduction } from "./introduced.ts"
 import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
 import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
@@ -38,6 +40,8 @@ export function startHandshake(
   const key = encodeIdentity(bundle.owner)
   const previous = findDevice(state, key)
   refuseBlocked(previous && contactOf(state, previous.id))
+  const { introduction } = answered
+  if (introduction !== undefined) findQuestion(state, introduction.id, input.now)
   const recovery = recoveryBundle(self.identity, inbox, input)
   const frames = [hello(self, recovery)]
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
@@ -50,6 +54,7 @@ export function startHandshake(
   const wanted = offeredName(answered.name ?? NO_NAME) ?? placeholderName(key)
   const update = setUpContact(state, { previous, established, mailbox: inbox.mailbox, by }, wanted, input)
   keepRecoveryBundle(update, recovery, established)
+  noteIntroduction(state, update, introduction)
   const { device, seq: initSeq } = update
   enqueue(update, {
     kind: "init",

@@ -1,4 +1,5 @@
-import { respond, type Established } from "../../session/handshake.ts"
+import { MODE, respond, type Established } from "../../session/handshake.ts"
+import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { setUpContact } from "./contact-setup.ts"
@@ -7,6 +8,8 @@ import { offerId, readBundleSecrets } from "./bundles.ts"
 import type { Handshake } from "../contacts/device-state.ts"
 import { offeredName, placeholderName } from "../contacts/contacts.ts"
 import { contactOf, findDevice } from "../contacts/devices.ts"
+import { introductionOfBundle } from "../contacts/introductions.ts"
+import { isIntroduced, noteIntroduction } from "./introduced.ts"
 import { type Decision, type Effect, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit } from "./confirmation.ts"
@@ -35,15 +38,16 @@ export function acceptHandshake(
   const { established } = answer
   const helloFrame = answer.frames.find((frame) => frame.kind === "hello")
   if (helloFrame === undefined) return dropFrame("malformed")
+  const introduction = introductionOfBundle(state, open.bundle.bytes)
   const key = encodeIdentity(established.peer)
   const previous = findDevice(state, key)
-  const why = refusalOf(state, record, previous)
+  const why = refusalOf(state, record, previous) ?? introductionRefusal(record, introduction, established)
   if (why !== undefined) return dropFrame(why)
   if (previous !== undefined && losesToOurs(record, previous, established, self)) {
     if (!isRetried(state, previous.id, init, input.now)) return keepOurs(state, previous.id, init, input)
   }
 
-  const wanted = offeredName(helloFrame.name) ?? placeholderName(key)
+  const wanted = wantedName(introduction, helloFrame.name, key)
   const mailbox = mailboxFor(record, previous)
   const update = setUpContact(
     state,
@@ -56,6 +60,7 @@ export function acceptHandshake(
   keepRecoveryBundle(update, recovery, established)
   if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.device, input))
   recordInit(state, update, record, init)
+  noteIntroduction(state, update, introduction)
   const welcome = { kind: "handshake", frames: [hello(self, recovery)] } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
   if (record.device === null) {
@@ -63,6 +68,15 @@ export function acceptHandshake(
     update.effects.push(accepted(update.device, record, previous !== undefined, renaming))
   }
   return toDecision(state, update, { kind: "accepted", device: update.device.id })
+}
+
+/** Of someone who was introduced, the introducer's name for them: a person here has agreed to that one. */
+function wantedName(
+  introduction: IntroductionRecord | undefined,
+  name: Uint8Array,
+  identity: Uint8Array,
+): string {
+  return introduction?.name ?? offeredName(name) ?? placeholderName(identity)
 }
 
 function accepted(
@@ -103,6 +117,15 @@ function refusalOf(
   if (previous !== undefined && contactOf(state, previous.id)?.blocked === true) return "blocked"
   // A recovery never changes a device's key [D-31].
   return device !== null && previous?.id !== device ? "forged" : undefined
+}
+
+/** The bundle of an introduction stays open for the account that was named. */
+function introductionRefusal(
+  { mode }: OpenBundleRecord,
+  introduction: IntroductionRecord | undefined,
+  { peer }: Established,
+): "forged" | undefined {
+  return mode !== MODE.introduction || isIntroduced(introduction, peer) ? undefined : "forged"
 }
 
 function handshakeOf({ device }: OpenBundleRecord): Handshake {

@@ -13,6 +13,7 @@ import { noChange, NOT_RENAMED, type Change, type Decision } from "../state/deci
 import { sendableTo } from "../state/send-gate.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
+import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -71,7 +72,14 @@ function oweReceipt(update: DeviceUpdate, mid: Uint8Array): void {
 }
 
 /** They would change what is ours, and cannot be marked as a text is [D-43]. */
-const ONLY_FROM_A_KNOWN_KEY: ReadonlySet<Frame["kind"]> = new Set(["read", "timer", "typing"])
+const ONLY_FROM_A_KNOWN_KEY: ReadonlySet<Frame["kind"]> = new Set([
+  "read",
+  "timer",
+  "typing",
+  "intro-ask",
+  "intro-yes",
+  "intro",
+])
 
 /** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
 function framesToApply(update: DeviceUpdate, opened: readonly Frame[]): Frame[] {
@@ -163,6 +171,15 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       return
     case "moved":
       applyMoved(update, frame.at)
+      return
+    case "intro-ask":
+      applyIntroAsk(state, update, frame)
+      return
+    case "intro-yes":
+      applyIntroYes(state, update, frame)
+      return
+    case "intro":
+      applyIntro(state, update, frame)
       return
     case "edit":
     case "delete":

@@ -1,6 +1,7 @@
 import * as v from "valibot"
 
 import { recordedEvent } from "./events.ts"
+import { introduction, introductionId } from "./introduction-shapes.ts"
 import * as shape from "./shapes.ts"
 
 const { contact, contactReference, empty, limit, name, nothing, offerKind, seq, wordCount } = shape
@@ -156,6 +157,25 @@ export const COMMANDS = {
     about: "Records that you compared them, and whether they were the same.",
     params: v.strictObject({ contact: contactReference, verified: v.boolean() }),
     result: contact,
+  },
+  introduce: {
+    about:
+      "Introduces two contacts to each other: `to` is asked first, and `contact` when `to` has agreed. Neither is told if the " +
+      "other says no.",
+    params: v.strictObject({ contact: contactReference, to: contactReference }),
+    result: introduction,
+  },
+  introductions: {
+    about: "Introductions under way: those that wait for an answer of yours, and those that you began.",
+    params: empty,
+    result: v.array(introduction),
+  },
+  "introduction-answer": {
+    about:
+      "Agrees to an introduction, or refuses it, which the introducer does not learn. The contact that comes of it is not " +
+      "verified. Fault `not-found` if it is over or does not wait for an answer.",
+    params: v.strictObject({ id: introductionId, accept: v.boolean() }),
+    result: introduction,
   },
   replace: {
     about:

@@ -1,5 +1,6 @@
 import type { Session } from "../../session/state.ts"
 import type { ContactId, DeviceId, EventRecord, MessageState, Write } from "../../store/records.ts"
+import type { IntroductionId } from "../../store/introduction-record.ts"
 import type { Event } from "./events.ts"
 
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
@@ -51,6 +52,8 @@ export type Effect =
     }
   /** The owner of an offer that we answered has sent its first message. */
   | { readonly kind: "welcomed"; readonly device: DeviceId; readonly renaming: Renaming }
+  /** The owner has agreed to this introduction of ours: the initiator is to be told. */
+  | { readonly kind: "introduce"; readonly id: IntroductionId }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 

@@ -14,6 +14,7 @@ import type {
   OpenBundleRecord,
   OutgoingRecord,
 } from "../../store/records.ts"
+import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { Change } from "./decision.ts"
 
 /** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
@@ -41,6 +42,8 @@ export type EngineState = {
   readonly outboxSize: Map<DeviceId, { readonly entries: number; readonly bytes: number }>
   /** Texts that wait for earlier ones; a map is replaced, never changed. */
   readonly held: Map<DeviceId, ReadonlyMap<number, HeldRecord>>
+  readonly introductions: Map<IntroductionId, IntroductionRecord>
+  nextIntroduction: IntroductionId
   nextContact: ContactId
   nextDevice: DeviceId
   nextOutgoing: number
@@ -64,6 +67,8 @@ export function openState(opening: LoadedState): EngineState {
     byTextId: new Map(),
     outboxSize: new Map(),
     held: new Map(),
+    introductions: new Map(opening.introductions.map((record) => [record.id, record])),
+    nextIntroduction: opening.nextIntroduction,
     nextContact: opening.nextContact,
     nextDevice: opening.nextDevice,
     nextOutgoing: opening.nextOutgoing,
@@ -99,6 +104,7 @@ export function copyState(state: EngineState): EngineState {
     byTextId: new Map(state.byTextId),
     outboxSize: new Map(state.outboxSize),
     held: new Map(state.held),
+    introductions: new Map(state.introductions),
   }
 }
 
@@ -154,6 +160,12 @@ export function apply(state: EngineState, change: Change): void {
     case "held-done":
       editHeld(state, change.device, (held) => held.delete(change.number))
       return
+    case "introduction":
+      putIntroduction(state, change.introduction)
+      return
+    case "introduction-done":
+      state.introductions.delete(change.id)
+      return
     case "event":
       state.nextEvent = Math.max(state.nextEvent, change.event.number + 1)
       return
@@ -188,6 +200,9 @@ function forgetContact(state: EngineState, id: ContactId): void {
   state.devicesByContact.delete(id)
   state.contacts.delete(id)
   state.conversations.delete(id)
+  for (const { id: introduction, contact: about, initiator } of state.introductions.values()) {
+    if (about === id || initiator === id) state.introductions.delete(introduction)
+  }
 }
 
 function forgetDevice(state: EngineState, id: DeviceId): void {
@@ -203,6 +218,11 @@ function forgetDevice(state: EngineState, id: DeviceId): void {
   for (const [tag, bundle] of state.bundles) {
     if (bundle.device === id) state.bundles.delete(tag)
   }
+}
+
+function putIntroduction(state: EngineState, introduction: IntroductionRecord): void {
+  state.introductions.set(introduction.id, introduction)
+  state.nextIntroduction = Math.max(state.nextIntroduction, introduction.id + 1)
 }
 
 function putOutgoing(state: EngineState, outgoing: OutgoingRecord): void {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 
+import { introduction } from "./introduction-shapes.ts"
 import * as shape from "./shapes.ts"
 
 const eventParams = <Name extends string, Fields extends v.ObjectEntries>(kind: Name, fields: Fields) =>
@@ -45,6 +46,10 @@ export const EVENTS = {
   "pair-failed": {
     about: "An offer failed or expired.",
     params: eventParams("pair-failed", { offer: shape.offerId, reason: v.string(), hint: v.string() }),
+  },
+  introduction: {
+    about: "A contact asks whether you want to meet someone, or introduces someone who does.",
+    params: eventParams("introduction", { introduction }),
   },
   typing: {
     about: "A contact is typing, or has stopped.",

@@ -1,3 +1,4 @@
+import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { PublicKey, Psk, Random } from "../../crypto/bytes.ts"
 import type { Debug } from "../../debug/debug.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
@@ -204,6 +205,8 @@ export type Answered = {
   readonly psk: Psk
   /** The owner's name for themselves, if the offer carries one; else their WELCOME brings it. */
   readonly name?: Uint8Array
+  /** The introduction that brought it; it ends with the handshake. */
+  readonly introduction?: IntroductionRecord
   /** From `newInbox`; for a link the one that the bundle was sent to. */
   readonly inbox: Inbox
 }

@@ -23,6 +23,11 @@ export function receiverOf(state: EngineState, device: DeviceRecord): Receiver {
   return { contact: state.contacts.get(device.contact), device }
 }
 
+/** Whether a contact is one whom we tell things and believe: not blocked, and with a key that was compared if it changed. */
+export function isBelieved(contact: Trust): boolean {
+  return !contact.blocked && !isUncompared(contact)
+}
+
 export function sendableTo({ contact, device }: Receiver): Sendable {
   if (contact === undefined || contact.blocked || device.movedAt > 0) return "nothing"
   return isUncompared(contact) ? "handshake" : "everything"

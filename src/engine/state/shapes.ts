@@ -140,6 +140,10 @@ export const contact = v.strictObject({
   receiptDelayMs,
   timerSeconds,
   addedAt: unixMs,
+  introducedBy: v.pipe(
+    v.nullable(v.string()),
+    v.description("the contact that introduced them; that proves nothing until you compare"),
+  ),
   unread: count,
   queued: count,
 })

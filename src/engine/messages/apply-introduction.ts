@@ -1,0 +1,111 @@
+import { equal } from "../../crypto/bytes.ts"
+import { readBundle, type Bundle } from "../../session/bundle.ts"
+import type { IntroductionRecord } from "../../store/introduction-record.ts"
+import { encodeIdentity } from "../../wire/identity.ts"
+import type { Frame } from "../../wire/frame.ts"
+import { accountOfDevice, findAccount } from "../contacts/accounts.ts"
+import { findConfusable } from "../contacts/contacts.ts"
+import { afterEvent, isExpired, mayAsk, surplus } from "../contacts/introduction-policy.ts"
+import { describeIntroduction, introducedName } from "../contacts/introductions.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { seconds, type DeviceUpdate } from "../state/update.ts"
+
+type Of<Kind extends Frame["kind"]> = Extract<Frame, { kind: Kind }>
+type Question = Pick<IntroductionRecord, "role" | "state" | "account" | "name" | "bundle">
+
+const NO_BUNDLE = new Uint8Array(0)
+
+/** A contact would introduce someone to us: a person here is asked, unless they know that account [D-82]. */
+export function applyIntroAsk(
+  state: EngineState,
+  update: DeviceUpdate,
+  { account, name }: Of<"intro-ask">,
+): void {
+  const called = introducedName(name, account)
+  ask(state, update, { role: "owner", state: "asked", account, name: called, bundle: NO_BUNDLE })
+}
+
+/** The owner has agreed to an introduction of ours: their bundle goes to the one whom we introduce. */
+export function applyIntroYes(state: EngineState, update: DeviceUpdate, frame: Of<"intro-yes">): void {
+  const { contact, device, input } = update
+  const record = [...state.introductions.values()].find(
+    (own) =>
+      own.role === "introducer" &&
+      own.contact === contact.id &&
+      equal(own.account, frame.account) &&
+      !isExpired(own, input.now),
+  )
+  const bundle = oneTimeBundle(frame.bundle, update)
+  if (record === undefined || bundle === undefined) return
+  if (!equal(encodeIdentity(bundle.owner), device.key)) return
+  const introduction = afterEvent(record, "the owner agrees", { bundle: bundle.bytes })
+  if (introduction === undefined) return
+  update.changes.push({ kind: "introduction", introduction })
+  update.effects.push({ kind: "introduce", id: record.id })
+  addSystemMessage(update, `${contact.name} agrees to meet ${record.name}`)
+}
+
+/** A contact introduces someone to us, who has agreed: a person here is asked. */
+export function applyIntro(
+  state: EngineState,
+  update: DeviceUpdate,
+  { account, name, bundle: bytes }: Of<"intro">,
+): void {
+  const bundle = oneTimeBundle(bytes, update)
+  if (bundle === undefined) return
+  if (!equal(accountOfDevice(bundle.owner), account)) return
+  const called = introducedName(name, account)
+  ask(state, update, { role: "initiator", state: "introduced", account, name: called, bundle: bundle.bytes })
+}
+
+function oneTimeBundle(bytes: Uint8Array, { input }: DeviceUpdate): Bundle | undefined {
+  const bundle = readBundle(bytes, seconds(input))
+  return bundle === undefined || bundle.multiUse || bundle.recovery ? undefined : bundle
+}
+
+function ask(state: EngineState, update: DeviceUpdate, question: Question): void {
+  const { contact, input } = update
+  const known = introductionsAfter(state, update)
+  if (!mayAsk(known, { contact: contact.id, account: question.account }, input.now)) return
+  const other = findAccount(state, question.account)
+  if (other?.blocked === true) return
+  const introduction: IntroductionRecord = {
+    ...question,
+    id: nextId(state, update),
+    state: other === undefined ? question.state : "answered",
+    contact: contact.id,
+    initiator: null,
+    since: input.now,
+  }
+  const kept = known.filter(
+    ({ role, contact: introducer }) => role !== "introducer" && introducer === contact.id,
+  )
+  update.changes.push(...surplus(kept, input.now))
+  update.changes.push({ kind: "introduction", introduction })
+  if (other !== undefined) {
+    addSystemMessage(update, `${contact.name} would introduce ${other.name}, whom you know`)
+    return
+  }
+  addSystemMessage(update, questionOf(state, introduction, contact.name))
+  const described = describeIntroduction(state, introduction)
+  if (described !== undefined)
+    update.effects.push({ kind: "event", event: { kind: "introduction", introduction: described } })
+}
+
+function questionOf(state: EngineState, { id, role, name }: IntroductionRecord, introducer: string): string {
+  const what = role === "owner" ? "asks whether you want to meet" : "introduces to you"
+  const other = findConfusable(state, name, undefined)
+  const warning = other === undefined ? "" : ` (not your contact ${other.name})`
+  return `${introducer} ${what} ${name}${warning}: mqttchat introductions accept ${id}, or refuse ${id}`
+}
+
+function introductionsAfter(state: EngineState, { changes }: DeviceUpdate): IntroductionRecord[] {
+  const added = changes.flatMap((change) => (change.kind === "introduction" ? [change.introduction] : []))
+  return [...state.introductions.values(), ...added]
+}
+
+function nextId(state: EngineState, update: DeviceUpdate): number {
+  const ids = introductionsAfter(state, update).map(({ id }) => id)
+  return Math.max(state.nextIntroduction - 1, ...ids) + 1
+}

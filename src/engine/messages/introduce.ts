@@ -1,0 +1,120 @@
+import { Fault } from "../../errors.ts"
+import { shellCommand } from "../../shell-command.ts"
+import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
+import type { ContactId, ContactRecord, DeviceId } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
+import { accountOf } from "../contacts/accounts.ts"
+import { afterEvent, isExpired, isUnderWay, OWN_MAX, surplus } from "../contacts/introduction-policy.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import { shortName } from "../handshake/hello.ts"
+import { noChange, type Decision } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
+import { toJointDecision, updateEach } from "../state/each-device.ts"
+import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
+
+/** Asks `owner` whether `initiator` may be introduced. Faults `usage`, `exists`, `refused`, `unavailable`. */
+export function decideIntroduction(
+  state: EngineState,
+  owner: ContactRecord,
+  initiator: ContactRecord,
+  input: StepInput,
+): Decision<IntroductionRecord> {
+  refuseRepeated(state, owner, initiator, input.now)
+  const introduction: IntroductionRecord = {
+    id: state.nextIntroduction,
+    ...{ role: "introducer", state: "asked", contact: owner.id, initiator: initiator.id },
+    ...{ account: accountOf(state, initiator.id), name: initiator.name },
+    ...{ bundle: new Uint8Array(0), since: input.now },
+  }
+  const { updates, first } = sealForAll(state, owner.id, askFrame(introduction), input)
+  if (first === undefined) throw notNow(owner)
+  const own = [...state.introductions.values()].filter(({ role }) => role === "introducer")
+  first.changes.push(...surplus(own, input.now), { kind: "introduction", introduction })
+  addSystemMessage(first, `you asked ${owner.name} whether they want to meet ${initiator.name}`)
+  return toJointDecision(state, updates, introduction)
+}
+
+/** Seals a frame for all devices of a contact that may have it; what else the step does is added to the first of these. */
+export function sealForAll(
+  state: EngineState,
+  to: ContactId,
+  frame: Frame,
+  input: StepInput,
+): { readonly updates: readonly DeviceUpdate[]; readonly first: DeviceUpdate | undefined } {
+  const reached = new Set<DeviceUpdate>()
+  const updates = updateEach(state, to, input, (update) => {
+    if (sealAndEnqueue(update, { kind: "control", frames: [frame] }).kind === "posted") reached.add(update)
+  })
+  return { updates, first: updates.find((update) => reached.has(update)) }
+}
+
+function refuseRepeated(
+  state: EngineState,
+  owner: ContactRecord,
+  initiator: ContactRecord,
+  now: number,
+): void {
+  if (owner.id === initiator.id) throw new Fault("usage", `${owner.name} cannot meet themselves`)
+  const own = [...state.introductions.values()].filter(
+    (record) => record.role === "introducer" && isUnderWay(record, now) && record.state !== "introduced",
+  )
+  const pair = [owner.id, initiator.id]
+  if (own.some((record) => pair.includes(record.contact) && pair.includes(record.initiator ?? 0)))
+    throw new Fault("exists", `${owner.name} was asked already`, "mqttchat introductions")
+  if (own.length >= OWN_MAX)
+    throw new Fault("refused", `${OWN_MAX} introductions wait for an answer`, "mqttchat introductions")
+}
+
+/** The owner has agreed: their bundle goes to the initiator, unless nothing may be sent there now. */
+export function decidePassingOn(state: EngineState, id: IntroductionId, input: StepInput): Decision<null> {
+  const record = state.introductions.get(id)
+  const owner = record && state.contacts.get(record.contact)
+  if (record?.role !== "introducer" || record.initiator === null || isExpired(record, input.now))
+    return noChange(null)
+  const introduction = afterEvent(record, "we tell the initiator")
+  if (introduction === undefined || owner === undefined) return noChange(null)
+  const { updates, first } = sealForAll(state, record.initiator, introFrame(state, record, owner), input)
+  if (first === undefined) return noChange(null)
+  first.changes.push({ kind: "introduction", introduction })
+  addSystemMessage(first, `you introduced ${owner.name} to ${first.contact.name}`)
+  return toJointDecision(state, updates, null)
+}
+
+/** A new session has dropped what the old one sealed: what this contact was told for an introduction is sent again. */
+export function decideRepeating(state: EngineState, to: DeviceId, input: StepInput): Decision<null> {
+  const update = updateFor(state, to, input)
+  if (update === undefined) return noChange(null)
+  for (const record of state.introductions.values()) {
+    const frame = isUnderWay(record, input.now) ? frameFor(state, record, update.contact.id) : undefined
+    if (frame !== undefined) sealAndEnqueue(update, { kind: "control", frames: [frame] })
+  }
+  return toDecision(state, update, null)
+}
+
+function frameFor(state: EngineState, record: IntroductionRecord, to: ContactId): Frame | undefined {
+  const { role, contact, initiator } = record
+  const owner = state.contacts.get(contact)
+  if (role === "introducer" && record.state === "asked" && contact === to) return askFrame(record)
+  if (role === "introducer" && record.state === "introduced" && initiator === to && owner !== undefined)
+    return introFrame(state, record, owner)
+  if (role === "owner" && record.state === "agreed" && contact === to) return yesFrame(record)
+  return undefined
+}
+
+function askFrame({ account, name }: IntroductionRecord): Frame {
+  return { kind: "intro-ask", account, name: shortName(name) }
+}
+
+export function yesFrame({ account, bundle }: IntroductionRecord): Frame {
+  return { kind: "intro-yes", account, bundle }
+}
+
+function introFrame(state: EngineState, { bundle }: IntroductionRecord, owner: ContactRecord): Frame {
+  return { kind: "intro", account: accountOf(state, owner.id), bundle, name: shortName(owner.name) }
+}
+
+function notNow({ name }: ContactRecord): Fault {
+  const hint = shellCommand`mqttchat contacts` + ", then try again later"
+  return new Fault("unavailable", `${name} has to answer before more can be sent`, hint)
+}
