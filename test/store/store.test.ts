@@ -49,6 +49,8 @@ test("a new profile remembers nothing, and numbers begin at one", async () => {
     contacts: [],
     devices: [],
     conversations: [],
+    introductions: [],
+    nextIntroduction: 1,
     snapshots: new Map(),
     outgoing: [],
     held: [],
