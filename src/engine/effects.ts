@@ -5,6 +5,7 @@ import { describeConversation } from "./commands/conversations.ts"
 import { describeEvent } from "./commands/events.ts"
 import type { CommittedEffect } from "./state/decision.ts"
 import { notice } from "./state/events.ts"
+import { hasUnsealed } from "./state/unsealed.ts"
 
 /** Carries out the effects of one commit, in order; resolves when all listeners have received their events. */
 export async function runEffects(parts: EngineParts, effects: readonly CommittedEffect[]): Promise<void> {
@@ -76,7 +77,12 @@ async function emitConversation(
   parts.events.emit({ kind: "conversation", conversation: await describeConversation(parts, contact) })
 }
 
-function afterReceived({ receipts, gapRequests }: EngineParts, effect: Of<"received">): void {
+function afterReceived(
+  { queue, receipts, gapRequests, reencryption }: EngineParts,
+  effect: Of<"received">,
+): void {
+  // The session could not seal them, and perhaps can now.
+  if (hasUnsealed(queue.state(), effect.device)) reencryption.start(effect.device)
   if (effect.receiptsWait) receipts.schedule(effect.device)
   gapRequests.watch(effect.device)
 }

@@ -76,11 +76,6 @@ const SESSIONS = `
     owed BLOB NOT NULL,
     passing BLOB NOT NULL
   ) STRICT;
-
-  CREATE TABLE unsent_texts (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    session BLOB NOT NULL
-  ) STRICT;
 `
 
 const HANDSHAKES = `
@@ -188,6 +183,7 @@ const DELIVERY = `
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init', 'handshake')),
+    delivered INTEGER NOT NULL,
     topic TEXT NOT NULL,
     wire BLOB NOT NULL,
     published INTEGER NOT NULL,

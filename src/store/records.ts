@@ -170,7 +170,10 @@ export type OutgoingRecord = {
   readonly kind: "text" | "control" | "passing" | "init" | "handshake"
   /** The text that it carries: its id, 8 bytes, and its number in the session. */
   readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
+  /** Another device of the contact has acknowledged that text: a person no longer waits for it. */
+  readonly delivered: boolean
   readonly topic: string
+  /** Empty for a text that waits for a session to seal it. */
   readonly wire: Uint8Array
   readonly published: boolean
   readonly attempts: number
@@ -221,7 +224,6 @@ export type DeviceParts = {
   readonly textNumbers: TextNumbers
   readonly pendingReceipts: PendingReceipts
   readonly replayCache: ReplayCache
-  readonly unsentTexts: UnsentTexts
   readonly supersededSession: SupersededSession
   readonly acceptedInits: AcceptedInits
   readonly recovery: Recovery
@@ -240,9 +242,6 @@ export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
 
 /** The first 8 bytes of the mids of the last frames that did not change the conversation: those that are owed a receipt, and the others. */
 export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passing: readonly Uint8Array[] }
-
-/** While texts of an earlier session wait to be sealed again: a mark of the session that will carry them. Else empty. */
-export type UnsentTexts = { readonly session: Uint8Array }
 
 /** The session with the machine that used the device's key before, since when it is over (unix ms), and its inbox. */
 export type SupersededSession = {

@@ -137,6 +137,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   mid: bytes,
   kind: oneOf(["text", "control", "passing", "init", "handshake"]),
   carries: optional({ id: bytes, number: integer }, "carries_"),
+  delivered: flag,
   topic: text,
   wire: bytes,
   published: flag,
@@ -173,7 +174,6 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
     owed: listOf(SHORT_MID_BYTES),
     passing: listOf(SHORT_MID_BYTES),
   }),
-  unsentTexts: deviceTable("unsent_texts", { session: bytes }),
   supersededSession: deviceTable("superseded_sessions", { since: integer, inbox: bytes, snapshot: bytes }),
   acceptedInits: deviceTable("accepted_inits", { mids: listOf(MID_BYTES) }),
   recovery: deviceTable("recoveries", {

@@ -73,6 +73,7 @@ export function outgoing(seq: number, to: number): OutgoingRecord {
     device: to,
     mid: randomBytes(8),
     kind: "text",
+    delivered: false,
     topic: "mc/1/i/a/b",
     wire: randomBytes(512),
     published: false,
@@ -102,7 +103,6 @@ export function deviceParts(): DeviceParts {
     textNumbers: { sent: 7, received: 8, resync: true },
     pendingReceipts: { mids: [randomBytes(8), randomBytes(8)] },
     replayCache: { owed: [randomBytes(8)], passing: [] },
-    unsentTexts: { session: randomBytes(32) },
     supersededSession: { since: 1_764_000_000_005, inbox: randomBytes(32), snapshot: randomBytes(700) },
     acceptedInits: { mids: [randomBytes(16), randomBytes(16)] },
     recovery: {

@@ -1,8 +1,9 @@
-import type { BackupProfile, BackupRecord } from "../../backup/contents.ts"
+import type { BackupMessage, BackupProfile, BackupRecord } from "../../backup/contents.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import {
   type ContactRecord,
+  type DeviceId,
   NEW_CONTACT,
   NEW_DEVICE,
   type MessageState,
@@ -13,6 +14,7 @@ import { withoutReservedShape } from "../../wire/reserved-names.ts"
 import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
+import { unsealedEntry } from "../state/unsealed.ts"
 import { RESTORED } from "../contacts/device-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
 
@@ -45,7 +47,9 @@ export async function fillStore(
 class Filling {
   readonly counts = { contacts: 0, messages: 0 }
   readonly #names = new TakenNames()
+  readonly #devicesOf = new Map<number, readonly DeviceId[]>()
   #devices = 0
+  #outgoing = 0
 
   writesOf(each: Exclude<BackupRecord, { record: "profile" }>): Write[] {
     switch (each.record) {
@@ -55,15 +59,26 @@ class Filling {
         return [{ kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, name } }]
       }
       case "device": {
-        const id = ++this.#devices
-        return [{ kind: "device", device: { ...NEW_DEVICE, ...each.device, id, state: RESTORED } }]
+        const device = { ...NEW_DEVICE, ...each.device, id: ++this.#devices, state: RESTORED }
+        this.#devicesOf.set(device.contact, [...(this.#devicesOf.get(device.contact) ?? []), device.id])
+        return [{ kind: "device", device }]
       }
       case "message": {
-        const { message } = each
+        const message = { ...each.message, state: stateHere(each.message.state) }
         this.counts.messages++
-        return [{ kind: "message", message: { ...message, state: stateHere(message.state) } }]
+        return [{ kind: "message", message }, ...this.#unsealed(message)]
       }
     }
+  }
+
+  /** What the other machine had not brought to the contact is sealed here once there are sessions. */
+  #unsealed({ contact, id, state, storedAt: now }: BackupMessage): Write[] {
+    if (state !== "queued") return []
+    const devices = this.#devicesOf.get(contact) ?? []
+    return devices.map((device) => ({
+      kind: "outgoing",
+      outgoing: unsealedEntry({ device, seq: ++this.#outgoing, id, now }),
+    }))
   }
 
   /** The file may be from another version or made by hand: a name in it is fit for a contact and unlike the others. */

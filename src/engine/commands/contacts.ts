@@ -17,10 +17,11 @@ import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
 import { enqueueTyping } from "../messages/enqueue.ts"
 import { adoptedConversation } from "../contacts/conversations.ts"
 import { setTimer } from "../contacts/timers.ts"
-import { stepInput } from "../state/update.ts"
+import { stepInput, type StepInput } from "../state/update.ts"
 import { timerOf } from "../contacts/timers.ts"
 import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
-import { unsentChange } from "../state/update.ts"
+import { unsealedEntry } from "../state/unsealed.ts"
+import { waitingTexts } from "../messages/deliveries.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -209,7 +210,7 @@ function decideReplacing(
     { kind: "conversation", conversation: adoptedConversation(state, old.id, fresh.id) },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
-    ...devicesOf(state, fresh.id).map(({ id }) => unsentChange(id, Uint8Array.of(1))),
+    ...passOnTexts(state, old, fresh, input),
     message.change,
   ]
   return {
@@ -217,6 +218,23 @@ function decideReplacing(
     effects: [message.effect],
     result: { closed: mailboxesOf(state, old), contact: describeAlone(state, changed) },
   }
+}
+
+/** What the old key has not acknowledged is sealed for each device of the new one, once it is compared. */
+function passOnTexts(
+  state: EngineState,
+  old: ContactRecord,
+  fresh: ContactRecord,
+  { now }: StepInput,
+): Change[] {
+  const texts = waitingTexts(state).filter(({ contact }) => contact === old.id)
+  let seq = state.nextOutgoing
+  return devicesOf(state, fresh.id).flatMap((device) =>
+    texts.map(({ id }): Change => ({
+      kind: "outgoing",
+      outgoing: unsealedEntry({ device: device.id, seq: seq++, id, now }),
+    })),
+  )
 }
 
 function decideTimer(

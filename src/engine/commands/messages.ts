@@ -10,7 +10,7 @@ import { devicesOf } from "../contacts/devices.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { enqueueText } from "../messages/enqueue.ts"
-import { hasUnsent } from "../messages/reencrypt.ts"
+import { hasRoom } from "../messages/deliveries.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
 import { markRead } from "../messages/read-markers.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
@@ -18,10 +18,6 @@ import { stepInput } from "../state/update.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
-
-/** A peer that acknowledges nothing while this many wait is gone, or being flooded. */
-const OUTBOX_MAX = 10_000
-const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
 
 /** Sending and reading messages. */
 export function messageCommands(
@@ -58,7 +54,7 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
   return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
 }
 
-/** Undefined while older texts wait to be retransmitted. */
+/** Undefined while older texts wait to be sealed. */
 async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
   const contact = findContact(queue.state(), params.contact)
@@ -82,9 +78,9 @@ function decideText(
   const devices = devicesOf(state, contact.id)
   refuseUnsendable(contact, devices)
   checkRoom(state, contact, devices)
-  if (devices.some(({ id }) => hasUnsent(state, id))) return noChange(undefined)
   const { commit, effects, result } = enqueueText(state, contact.id, text, stepInput(parts.ports))
   if (result.kind === "posted") return { commit, effects, result: result.id }
+  if (result.why === "older-first") return noChange(undefined)
   throw notNow(contact.name)
 }
 
@@ -104,11 +100,7 @@ function checkText(text: string): void {
 }
 
 function checkRoom(state: EngineState, contact: ContactRecord, devices: readonly DeviceRecord[]): void {
-  const isFull = ({ id }: DeviceRecord): boolean => {
-    const { entries, bytes } = state.outboxSize.get(id) ?? { entries: 0, bytes: 0 }
-    return entries >= OUTBOX_MAX || bytes >= OUTBOX_BYTES_MAX
-  }
-  if (!devices.some(isFull)) return
+  if (devices.length === 0 || devices.some((device) => hasRoom(state, device))) return
   throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 

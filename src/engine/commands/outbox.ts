@@ -1,16 +1,14 @@
-import { equal, fromHex, toHex } from "../../crypto/bytes.ts"
+import { fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, DeviceRecord, MessageRecord, OutgoingRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import type { Results } from "../state/commands.ts"
-import { entryKey, type EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
-import { devicesOf, findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
-import type { Decision } from "../state/decision.ts"
-import { messageStateChange } from "../messages/message-state.ts"
-import { allUnsentTexts, unsentTexts } from "../messages/reencrypt.ts"
+import { findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
+import { deliveriesOf, isQueued, waitingTexts, type WaitingText } from "../messages/deliveries.ts"
 import { cancelText } from "../messages/cancel.ts"
 import { isUncompared } from "../state/send-gate.ts"
+import { isUnsealed } from "../state/unsealed.ts"
 import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
@@ -21,23 +19,13 @@ type OutboxEntry = Results["outbox"][number]
 export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"> {
   const { ports, queue } = parts
   return {
-    outbox: async () => {
-      const unsent = await allUnsentTexts(ports, queue)
-      const rows = unsent.map((text) => describeUnsent(parts, text))
-      for (const entry of queue.state().outgoing.values()) {
-        if (entry.carries !== undefined) rows.push(await describe(parts, entry, entry.carries.id))
-      }
-      return rows
-    },
+    outbox: () => Promise.all(waitingTexts(queue.state()).map((text) => describe(parts, text))),
     cancel: async ({ contact: reference, id: digits }) => {
       const { id: contact } = findContact(queue.state(), reference)
       const id = fromHex(digits)
-      const unsent = await unsentTexts(ports, queue, contact)
-      const isUnsealed = unsent.some((text) => equal(text.id, id))
       await queue.run((state) => {
-        const entry = findEntry(state, contact, id)
-        if (entry !== undefined) return cancelText(state, entry, "cancelled", stepInput(ports))
-        if (isUnsealed) return cancelled(contact, id, ports.now())
+        const isWaiting = deliveriesOf(state, contact, id).some(({ delivered }) => !delivered)
+        if (isWaiting) return cancelText(state, contact, id, stepInput(ports))
         throw new Fault(
           "not-found",
           "no such message is waiting: it was delivered or cancelled",
@@ -49,39 +37,24 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
   }
 }
 
-async function describe(parts: EngineParts, entry: OutgoingRecord, id: Uint8Array): Promise<OutboxEntry> {
+async function describe(parts: EngineParts, text: WaitingText): Promise<OutboxEntry> {
   const { ports, queue } = parts
-  const device = findDeviceById(queue.state(), entry.device)
-  const contact = findContactById(queue.state(), device.contact)
+  const { id, entries } = text
+  const contact = findContactById(queue.state(), text.contact)
+  const devices = entries.map(({ device }) => findDeviceById(queue.state(), device))
   const message = await ports.store.findMessage(contact.id, id, true)
-  const { published, attempts, dueAt, createdAt } = entry
+  const published = !isQueued(text)
+  const due = entries.filter((entry) => !isUnsealed(entry)).map(({ dueAt }) => dueAt)
   return {
     ...aboutContact(contact),
     id: toHex(id),
     text: message?.text ?? "",
     state: published ? "broker" : "queued",
-    attempts,
-    nextAt: dueAt,
-    storedAt: message?.storedAt ?? createdAt,
-    reason: whyWaiting(parts, contact, [device], published),
-  }
-}
-
-/** Sealed again as soon as the new session can send. */
-function describeUnsent(
-  parts: EngineParts,
-  { contact: contactId, id, text, state, storedAt }: MessageRecord,
-): OutboxEntry {
-  const contact = findContactById(parts.queue.state(), contactId)
-  return {
-    ...aboutContact(contact),
-    id: toHex(id),
-    text,
-    state,
-    attempts: 0,
-    nextAt: null,
-    storedAt,
-    reason: whyWaiting(parts, contact, devicesOf(parts.queue.state(), contactId), false),
+    attempts: Math.max(...entries.map(({ attempts }) => attempts)),
+    // Sealed as soon as a session can send.
+    nextAt: due.length === 0 ? null : Math.min(...due),
+    storedAt: message?.storedAt ?? Math.min(...entries.map(({ createdAt }) => createdAt)),
+    reason: whyWaiting(parts, contact, devices, published),
   }
 }
 
@@ -102,17 +75,4 @@ function whyWaiting(
   return published
     ? `the broker has it; ${name} has not acknowledged it yet`
     : "it is on its way to the broker"
-}
-
-function findEntry(state: EngineState, contact: number, text: Uint8Array): OutgoingRecord | undefined {
-  for (const { id } of devicesOf(state, contact)) {
-    const seq = state.byTextId.get(entryKey(id, text))
-    if (seq !== undefined) return state.outgoing.get(seq)
-  }
-  return undefined
-}
-
-function cancelled(contact: number, id: Uint8Array, now: number): Decision<null> {
-  const { change, effect } = messageStateChange(contact, id, "cancelled", now)
-  return { commit: [change], effects: [effect], result: null }
 }

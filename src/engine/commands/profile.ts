@@ -14,7 +14,7 @@ import { addressesOf } from "../connection/broker-addresses.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { validityOf } from "../connection/renewal.ts"
 import { catchUp } from "../connection/catch-up.ts"
-import { allUnsentTexts } from "../messages/reencrypt.ts"
+import { isQueued, waitingTexts } from "../messages/deliveries.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { BrokerConfig, ProfileConfig } from "../state/ports.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -40,7 +40,7 @@ export function profileCommands(
         broker: known === undefined ? null : formatAddresses(addressesOf(known)),
         insecureTransport: known?.trust.kind === "insecure",
         connection: broker.status(),
-        ...(await countWaiting(parts)),
+        ...countWaiting(parts),
         unread: await ports.store.countUnshown(),
         certificate: certificateOf(ports.config.credential()),
         dropped: events.dropped(),
@@ -122,9 +122,7 @@ function refuseLostTls({ broker, credential }: ProfileConfig, trust: BrokerConfi
   throw new Fault("config", "this profile is at a broker with TLS", "mqttchat --profile OTHER init")
 }
 
-async function countWaiting({ ports, queue }: EngineParts): Promise<{ queued: number; undelivered: number }> {
-  const unsent = await allUnsentTexts(ports, queue)
-  const entries = [...queue.state().outgoing.values()].filter(({ carries }) => carries !== undefined)
-  const queued = entries.filter(({ published }) => !published).length + unsent.length
-  return { queued, undelivered: entries.length + unsent.length }
+function countWaiting({ queue }: EngineParts): { queued: number; undelivered: number } {
+  const texts = waitingTexts(queue.state())
+  return { queued: texts.filter(isQueued).length, undelivered: texts.length }
 }

@@ -5,7 +5,7 @@ import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
-import { contactOf, devicesOf, movedSince, summedState } from "./devices.ts"
+import { devicesOf, movedSince, summedState } from "./devices.ts"
 import { findAccount } from "./accounts.ts"
 import { fingerprintDigits } from "./contacts.ts"
 import { isUncompared } from "../state/send-gate.ts"
@@ -52,13 +52,16 @@ function introducerOf(state: EngineState, { introducedBy }: ContactRecord): stri
   return introducer?.name ?? `${introducedBy.name} (no longer a contact)`
 }
 
-/** Texts to this contact that the broker has not acknowledged yet. */
+/** Texts to this contact that the broker has not received yet, for any of its devices. */
 export function queuedTexts(state: EngineState, contact: ContactId): number {
-  let queued = 0
-  for (const entry of state.outgoing.values()) {
-    if (contactOf(state, entry.device)?.id === contact && entry.kind === "text" && !entry.published) queued++
+  const devices = new Set(state.devicesByContact.get(contact))
+  const [queued, published] = [new Set<string>(), new Set<string>()]
+  for (const { device, carries, delivered, published: isPublished } of state.outgoing.values()) {
+    if (!devices.has(device) || carries === undefined) continue
+    const texts = delivered || isPublished ? published : queued
+    texts.add(toHex(carries.id))
   }
-  return queued
+  return [...queued].filter((id) => !published.has(id)).length
 }
 
 /** The contact that a message or an event is about. */

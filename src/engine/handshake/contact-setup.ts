@@ -4,7 +4,8 @@ import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
-import { unsentChange, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import { enqueueUnsealed, isUnsealed } from "../state/unsealed.ts"
+import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
@@ -91,12 +92,14 @@ function isRecovery(by: Handshake): boolean {
   return by === "we start a recovery" || by === "they start a recovery"
 }
 
-/** Frames of the old session cannot be opened any more; their texts wait to be sealed again. */
+/** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order. */
 function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8Array): void {
-  const { id, sas } = update.device
-  for (const entry of state.outgoing.values()) {
-    if (entry.device === id) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
-  }
-  update.changes.push(unsentChange(id, sas))
+  const { id } = update.device
+  const entries = [...state.outgoing.values()].filter(({ device }) => device === id)
+  for (const { seq } of entries) update.changes.push({ kind: "outgoing-done", seq })
+  // No text is sealed while older ones wait.
+  const inOrder = [...entries.filter((entry) => !isUnsealed(entry)), ...entries.filter(isUnsealed)]
+  for (const { carries, delivered } of inOrder)
+    if (carries !== undefined) enqueueUnsealed(update, carries.id, delivered)
   update.effects.push({ kind: "session-replaced", device: id, oldMailbox })
 }

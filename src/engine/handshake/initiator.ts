@@ -62,6 +62,7 @@ export function startHandshake(
     wire: started.init,
     mid: started.mid,
     carries: undefined,
+    delivered: false,
   })
   const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
   return toDecision(state, update, { device: device.id, previous, renaming, initSeq })

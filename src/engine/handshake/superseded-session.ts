@@ -63,6 +63,7 @@ export function answerSuperseded(
         mid: sealed.mid.slice(0, 8),
         kind: "passing",
         carries: undefined,
+        delivered: false,
         topic: inboxTopic(splitInbox(superseded.inbox)),
         wire: sealed.wire,
         published: false,

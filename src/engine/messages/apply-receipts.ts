@@ -1,6 +1,8 @@
 import type { OutgoingRecord } from "../../store/records.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
+import type { Change } from "../state/decision.ts"
+import { markDelivered } from "./deliveries.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
 import { messageStateChange } from "./message-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
@@ -14,7 +16,7 @@ export function applyAck(state: EngineState, update: DeviceUpdate, mid8: Uint8Ar
   update.changes.push({ kind: "outgoing-done", seq: entry.seq })
   if (entry.carries === undefined) return
   const { change, effect } = messageStateChange(contact.id, entry.carries.id, "delivered", input.now)
-  update.changes.push(change)
+  update.changes.push(change, ...deliveredElsewhere(state, update, entry.carries.id))
   update.effects.push(effect)
 }
 
@@ -24,8 +26,15 @@ export function applyRead(state: EngineState, update: DeviceUpdate, id: Uint8Arr
   const seq = state.byTextId.get(entryKey(device.id, id))
   if (seq !== undefined) update.changes.push({ kind: "outgoing-done", seq })
   const { change, effect } = messageStateChange(contact.id, id, "read", input.now)
-  update.changes.push(change)
+  update.changes.push(change, ...deliveredElsewhere(state, update, id))
   update.effects.push(effect)
+}
+
+/** The entries of the contact's other devices stay: each of them gets the text. */
+function deliveredElsewhere(state: EngineState, { contact, device }: DeviceUpdate, id: Uint8Array): Change[] {
+  return markDelivered(state, contact.id, id).filter(
+    (change) => change.kind !== "outgoing" || change.outgoing.device !== device.id,
+  )
 }
 
 /** The peer misses these texts: they are sent at once, and the peer is told which will never come [D-22]. */

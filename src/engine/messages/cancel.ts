@@ -1,29 +1,54 @@
-import type { OutgoingRecord } from "../../store/records.ts"
+import type { ContactId, OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import type { Decision } from "../state/decision.ts"
-import { updateFor, toDecision, type StepInput } from "../state/update.ts"
+import type { Change, Decision } from "../state/decision.ts"
+import { toJointDecision, updateEach } from "../state/each-device.ts"
+import { isUnsealed } from "../state/unsealed.ts"
+import { updateFor, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
+import { deliveriesOf } from "./deliveries.ts"
 import { messageStateChange } from "./message-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
-/**
- * Drops a text from the outbox. The peer is told its number, or it would hold back later ones; if the session
- * cannot send now, the peer shows the gap by itself after a while.
- */
+/** Drops a text from the outbox, for all devices of the contact. */
 export function cancelText(
   state: EngineState,
-  { seq, device, carries }: OutgoingRecord,
-  outcome: "given-up" | "cancelled",
+  contact: ContactId,
+  id: Uint8Array,
   input: StepInput,
 ): Decision<null> {
-  const done = { kind: "outgoing-done", seq } as const
+  const entries = deliveriesOf(state, contact, id)
+  const updates = updateEach(state, contact, input, (update) => {
+    for (const entry of entries) if (entry.device === update.device.id) tellGone(update, entry)
+  })
+  const { commit, effects } = toJointDecision(state, updates, null)
+  const { change, effect } = messageStateChange(contact, id, "cancelled", input.now)
+  return { commit: [...entries.map(done), change, ...commit], effects: [effect, ...effects], result: null }
+}
+
+/** Ends the tries for one device. Where no other device has the text or may still get it, the person is told. */
+export function giveUpText(state: EngineState, entry: OutgoingRecord, input: StepInput): Decision<null> {
+  const { device, carries, delivered } = entry
   const update = updateFor(state, device, input)
-  if (update === undefined || carries === undefined) return { commit: [done], effects: [], result: null }
-  const { change, effect } = messageStateChange(update.contact.id, carries.id, outcome, input.now)
-  update.changes.push(done, change)
-  update.effects.push(effect)
-  if (outcome === "given-up")
+  if (update === undefined || carries === undefined)
+    return { commit: [done(entry)], effects: [], result: null }
+  update.changes.push(done(entry))
+  const others = deliveriesOf(state, update.contact.id, carries.id).filter(({ seq }) => seq !== entry.seq)
+  if (!delivered && others.length === 0) {
+    const { change, effect } = messageStateChange(update.contact.id, carries.id, "given-up", input.now)
+    update.changes.push(change)
+    update.effects.push(effect)
     addSystemMessage(update, `a message to ${update.contact.name} was NOT DELIVERED in 30 days`)
-  sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [carries.number] }] })
+  }
+  tellGone(update, entry)
   return toDecision(state, update, null)
+}
+
+function done({ seq }: OutgoingRecord): Change {
+  return { kind: "outgoing-done", seq }
+}
+
+/** It would hold back later texts; if the session cannot send now, the peer shows the gap by itself after a while. */
+function tellGone(update: DeviceUpdate, entry: OutgoingRecord): void {
+  if (entry.carries === undefined || isUnsealed(entry)) return
+  sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [entry.carries.number] }] })
 }

@@ -1,20 +1,33 @@
 import { startStep } from "../../session/pq.ts"
-import type { ContactId, ContactRecord, DeviceId, MessageRecord, NewMessage } from "../../store/records.ts"
+import type {
+  ContactId,
+  ContactRecord,
+  DeviceId,
+  DeviceRecord,
+  MessageRecord,
+  NewMessage,
+} from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import { textDigest } from "../../wire/text-digest.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { noChange, type Decision } from "../state/decision.ts"
+import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { sendableTo } from "../state/send-gate.ts"
 import { timerOf } from "../contacts/timers.ts"
+import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
+import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 
-type EnqueueResult = { kind: "posted"; id: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" }
+type EnqueueResult =
+  { kind: "posted"; id: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" | "older-first" }
 
-/** Stores a text of ours, seals it and puts it into the outbox. `text` is 1 to 65,276 bytes of UTF-8. */
+/**
+ * Stores a text of ours and seals it for every device of the contact. For a device that cannot have it now it waits, if
+ * another one can or will. `text` is 1 to 65,276 bytes of UTF-8.
+ */
 export function enqueueText(
   state: EngineState,
   to: ContactId,
@@ -24,40 +37,52 @@ export function enqueueText(
   const contact = state.contacts.get(to)
   if (contact === undefined) return noChange({ kind: "refused", why: "no-session" })
   const message = ownMessage(contact, text, input)
-  const results: SealResult[] = []
+  const results = new Map<DeviceId, SealResult>()
   const updates = updateEach(state, to, input, (update) => {
-    if (update.device.movedAt > 0) return
+    if (!mayHave(state, update.device) || hasUnsealed(state, update.device.id)) return
     const sealed = sealText(update, message)
-    if (sealed.kind === "posted") {
-      if (!results.some(wasSealed)) storeText(update, message)
-      startPostQuantumStep(update)
-    }
-    results.push(sealed)
+    results.set(update.device.id, sealed)
+    if (sealed.kind === "posted") startPostQuantumStep(update)
   })
-  if (results.some(wasSealed)) return toJointDecision(state, updates, { kind: "posted", id: message.id })
-  const [refused] = results
-  return refused?.kind === "refused" ? noChange(refused) : keepUnsealed(state, message)
-}
-
-function wasSealed({ kind }: SealResult): boolean {
-  return kind === "posted"
-}
-
-function storeText(update: DeviceUpdate, message: NewMessage): void {
-  update.changes.push({ kind: "message", message })
-  update.effects.push({ kind: "message", contact: message.contact, mine: true, id: message.id })
-}
-
-/** The devices of a backup have no session yet: once one has, the text is sent in it like the others that wait. */
-function keepUnsealed(state: EngineState, message: NewMessage): Decision<EnqueueResult> {
-  const { contact, id } = message
-  if (!devicesOf(state, contact).some(({ state }) => state === "recovering"))
-    return noChange({ kind: "refused", why: "no-session" })
+  const devices = devicesOf(state, to).filter((device) => mayHave(state, device))
+  const isSealed = [...results.values()].some(({ kind }) => kind === "posted")
+  if (!isSealed && !devices.some((device) => isWithoutSession(state, device)))
+    return noChange(refusal(results))
+  const waiting = devices.filter(({ id }) => results.get(id)?.kind !== "posted")
+  const { commit, effects } = toJointDecision(state, updates, null)
+  const seq = updates.at(-1)?.seq ?? state.nextOutgoing
   return {
-    commit: [{ kind: "message", message }],
-    effects: [{ kind: "message", contact, mine: true, id }],
-    result: { kind: "posted", id },
+    commit: [{ kind: "message", message }, ...commit, ...unsealedChanges(waiting, message.id, seq, input)],
+    effects: [{ kind: "message", contact: to, mine: true, id: message.id }, ...effects],
+    result: { kind: "posted", id: message.id },
   }
+}
+
+/** A device that sends to another device of ours gets nothing, and one that is gone no more than its queue holds. */
+function mayHave(state: EngineState, device: DeviceRecord): boolean {
+  return device.movedAt === 0 && hasRoom(state, device)
+}
+
+/** From a backup: once it has a session, the text is sealed in it like the others that wait. */
+function isWithoutSession(state: EngineState, { id, state: deviceState }: DeviceRecord): boolean {
+  return deviceState === "recovering" && !state.sessions.has(id)
+}
+
+function refusal(results: ReadonlyMap<DeviceId, SealResult>): EnqueueResult {
+  for (const result of results.values()) if (result.kind === "refused") return result
+  return { kind: "refused", why: "older-first" }
+}
+
+function unsealedChanges(
+  devices: readonly DeviceRecord[],
+  id: Uint8Array,
+  seq: number,
+  { now }: StepInput,
+): Change[] {
+  return devices.map((device, n) => ({
+    kind: "outgoing",
+    outgoing: unsealedEntry({ device: device.id, seq: seq + n, id, now }),
+  }))
 }
 
 function ownMessage({ id: contact, timer }: ContactRecord, text: string, input: StepInput): NewMessage {
@@ -73,27 +98,33 @@ function textFrame({ id, text, sentAt }: Written): Extract<Frame, { kind: "text"
   return { kind: "text", id, time: sentAt, text: new Uint8Array(Buffer.from(text, "utf8")) }
 }
 
-/** Seals again a text that an earlier session sealed and the peer has not acknowledged: it is the same text [D-34]. */
-export function reencryptText(
+/**
+ * Seals a text that waited for a session of its device: it is the same text, also if an earlier session sealed it [D-34].
+ * False if the session cannot seal it now. A text that was deleted here goes nowhere.
+ */
+export function sealWaiting(
   state: EngineState,
-  device: DeviceId,
-  message: MessageRecord,
+  seq: number,
+  message: MessageRecord | undefined,
   input: StepInput,
-): Decision<EnqueueResult> {
-  const { id } = message
-  const update = updateFor(state, device, input)
-  if (update === undefined) return noChange({ kind: "refused", why: "no-session" })
-  const sealed = sealText(update, message)
-  if (sealed.kind === "refused") return noChange(sealed)
-  return toDecision(state, update, { kind: "posted", id })
+): Decision<boolean> {
+  const entry = state.outgoing.get(seq)
+  if (entry === undefined || !isUnsealed(entry)) return noChange(true)
+  const done: Change = { kind: "outgoing-done", seq }
+  if (message === undefined) return { commit: [done], effects: [], result: true }
+  const update = updateFor(state, entry.device, input)
+  if (update === undefined) return noChange(false)
+  update.changes.push(done)
+  if (sealText(update, message, entry.delivered).kind === "refused") return noChange(false)
+  return toDecision(state, update, true)
 }
 
-function sealText(update: DeviceUpdate, text: Written): SealResult {
+function sealText(update: DeviceUpdate, text: Written, delivered = false): SealResult {
   const { contact, textNumbers } = update
   const number = textNumbers.sent
   const frames: Frame[] = [textFrame(text), { kind: "number", number }]
   if (contact.timer > 0) frames.push(timerOf(contact))
-  const sealed = sealAndEnqueue(update, { kind: "text", frames, carries: { id: text.id, number } })
+  const sealed = sealAndEnqueue(update, { kind: "text", frames, carries: { id: text.id, number }, delivered })
   if (sealed.kind === "posted") update.textNumbers = { ...textNumbers, sent: textNumbers.sent + 1 }
   return sealed
 }

@@ -4,11 +4,12 @@ import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
+import { isUnsealed } from "../state/unsealed.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import { GIVE_UP_AFTER_MS, isDue, retransmitAfter } from "./retransmit-schedule.ts"
-import { cancelText } from "./cancel.ts"
+import { giveUpText } from "./cancel.ts"
 import { messageStateChange } from "./message-state.ts"
 
 /**
@@ -98,6 +99,7 @@ export class Outbox {
     let next = Infinity
     for (const entry of this.#queue.state().outgoing.values()) {
       if (this.#inFlight.size >= IN_FLIGHT_MAX) return
+      if (isUnsealed(entry)) continue
       const waits = waitForInit.has(entry.device)
       if (entry.kind === "init" && !entry.published) waitForInit.add(entry.device)
       if (waits || this.#inFlight.has(entry.seq) || !this.#mailboxes.maySend(entry)) continue
@@ -177,13 +179,11 @@ function giveUp(state: EngineState, seq: number, input: StepInput): Decision<nul
   if (entry.carries === undefined) {
     return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
   }
-  return cancelText(state, entry, "given-up", input)
+  return giveUpText(state, entry, input)
 }
 
 function allDue(state: EngineState, now: number): Decision<null> {
-  const commit = [...state.outgoing.values()].map((entry): Change => ({
-    kind: "outgoing",
-    outgoing: { ...entry, dueAt: now },
-  }))
+  const sealed = [...state.outgoing.values()].filter((entry) => !isUnsealed(entry))
+  const commit = sealed.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } }))
   return { commit, effects: [], result: null }
 }

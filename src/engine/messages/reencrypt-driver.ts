@@ -3,7 +3,8 @@ import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { runDetached } from "../state/run-detached.ts"
 import type { Ports } from "../state/ports.ts"
-import { hasUnsent, reencryptUnsent, devicesWithUnsent } from "./reencrypt.ts"
+import { hasUnsealed } from "../state/unsealed.ts"
+import { reencryptUnsent, devicesWithUnsent } from "./reencrypt.ts"
 
 /** Sends the texts that a device's old session left in its new one. */
 export type Reencryption = {
@@ -28,7 +29,7 @@ export function openReencryption(ports: Ports, queue: CommitQueue, events: Event
   }
 
   async function done(device: DeviceId): Promise<void> {
-    if (!working.has(device) && hasUnsent(queue.state(), device)) start(device)
+    if (!working.has(device) && hasUnsealed(queue.state(), device)) start(device)
     await Promise.allSettled([working.get(device)])
   }
 

@@ -17,6 +17,9 @@ import type {
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { Change } from "./decision.ts"
 
+/** `unsealed`: how many of the entries wait for a session. */
+type OutboxSize = { readonly entries: number; readonly bytes: number; readonly unsealed: number }
+
 /** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
 export type EngineState = {
   readonly contacts: Map<ContactId, ContactRecord>
@@ -39,7 +42,7 @@ export type EngineState = {
   readonly bySentId: Map<string, number>
   readonly byTextId: Map<string, number>
   /** The waiting frames of each device. */
-  readonly outboxSize: Map<DeviceId, { readonly entries: number; readonly bytes: number }>
+  readonly outboxSize: Map<DeviceId, OutboxSize>
   /** Texts that wait for earlier ones; a map is replaced, never changed. */
   readonly held: Map<DeviceId, ReadonlyMap<number, HeldRecord>>
   readonly introductions: Map<IntroductionId, IntroductionRecord>
@@ -228,7 +231,7 @@ function putIntroduction(state: EngineState, introduction: IntroductionRecord): 
 function putOutgoing(state: EngineState, outgoing: OutgoingRecord): void {
   if (!state.outgoing.has(outgoing.seq)) adjustSize(state, outgoing, 1)
   state.outgoing.set(outgoing.seq, outgoing)
-  state.bySentId.set(entryKey(outgoing.device, outgoing.mid), outgoing.seq)
+  if (outgoing.mid.length > 0) state.bySentId.set(entryKey(outgoing.device, outgoing.mid), outgoing.seq)
   if (outgoing.carries !== undefined)
     state.byTextId.set(entryKey(outgoing.device, outgoing.carries.id), outgoing.seq)
   state.nextOutgoing = Math.max(state.nextOutgoing, outgoing.seq + 1)
@@ -244,10 +247,11 @@ function removeOutgoing(state: EngineState, seq: number): void {
 }
 
 function adjustSize(state: EngineState, { device, wire }: OutgoingRecord, sign: 1 | -1): void {
-  const before = state.outboxSize.get(device) ?? { entries: 0, bytes: 0 }
+  const before = state.outboxSize.get(device) ?? { entries: 0, bytes: 0, unsealed: 0 }
   const entries = before.entries + sign
+  const unsealed = before.unsealed + (wire.length === 0 ? sign : 0)
   if (entries === 0) state.outboxSize.delete(device)
-  else state.outboxSize.set(device, { entries, bytes: before.bytes + sign * wire.length })
+  else state.outboxSize.set(device, { entries, bytes: before.bytes + sign * wire.length, unsealed })
 }
 
 function editHeld(state: EngineState, device: DeviceId, edit: (held: Map<number, HeldRecord>) => void): void {

@@ -15,6 +15,7 @@ type Outgoing = {
   readonly kind: OutgoingRecord["kind"]
   readonly frames: readonly Frame[]
   readonly carries?: OutgoingRecord["carries"]
+  readonly delivered?: boolean
 }
 
 /**
@@ -42,20 +43,21 @@ function listed(frames: readonly Frame[]): number {
   return frames.reduce((sum, frame) => sum + listedIn(frame), 0)
 }
 
-function sealWithoutReceipts(update: DeviceUpdate, { kind, frames, carries }: Outgoing): SealResult {
+function sealWithoutReceipts(update: DeviceUpdate, outgoing: Outgoing): SealResult {
+  const { kind, frames, carries, delivered = false } = outgoing
   const { device, input } = update
   const sealed = seal(update.session, frames, input.random)
   if (sealed.kind === "refused") return sealed
   update.session = sealed.next
   const { wire, mid } = sealed
-  enqueue(update, { kind, topic: peerTopic(device), wire, mid, carries })
+  enqueue(update, { kind, topic: peerTopic(device), wire, mid, carries, delivered })
   return { kind: "posted" }
 }
 
 /** Puts finished bytes into the outbox, due at once. */
 export function enqueue(
   update: DeviceUpdate,
-  entry: Pick<OutgoingRecord, "kind" | "topic" | "wire" | "mid" | "carries">,
+  entry: Pick<OutgoingRecord, "kind" | "topic" | "wire" | "mid" | "carries" | "delivered">,
 ): void {
   const { now } = update.input
   update.changes.push({

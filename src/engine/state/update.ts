@@ -89,12 +89,3 @@ export function pendingReceipts(state: EngineState, device: DeviceId): readonly 
 export function stepInput(ports: Pick<Ports, "now" | "random">): StepInput {
   return { now: ports.now(), random: ports.random }
 }
-
-/** Marks the session in which texts of earlier ones are to be sent; empty when none wait. */
-export function unsentIn(state: EngineState, device: DeviceId): Uint8Array {
-  return state.deviceParts.get(device)?.unsentTexts?.session ?? new Uint8Array(0)
-}
-
-export function unsentChange(device: DeviceId, session: Uint8Array): Change {
-  return { kind: "device-part", device, part: "unsentTexts", value: { session } }
-}

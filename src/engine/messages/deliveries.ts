@@ -1,0 +1,55 @@
+import type { ContactId, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
+import { devicesOf } from "../contacts/devices.ts"
+import type { Change } from "../state/decision.ts"
+import { entryKey, type EngineState } from "../state/engine-state.ts"
+
+/** A device that acknowledges nothing while this many wait is gone, or being flooded. */
+const OUTBOX_MAX = 10_000
+const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
+
+/** Whether the queue of a device takes one more text. */
+export function hasRoom(state: EngineState, { id }: DeviceRecord): boolean {
+  const { entries, bytes } = state.outboxSize.get(id) ?? { entries: 0, bytes: 0 }
+  return entries < OUTBOX_MAX && bytes < OUTBOX_BYTES_MAX
+}
+
+/** The entries of one text of ours in the outbox: one for each device of the contact that has not acknowledged it. */
+export function deliveriesOf(state: EngineState, contact: ContactId, id: Uint8Array): OutgoingRecord[] {
+  return devicesOf(state, contact).flatMap((device) => {
+    const seq = state.byTextId.get(entryKey(device.id, id))
+    return (seq === undefined ? undefined : state.outgoing.get(seq)) ?? []
+  })
+}
+
+/** A text of ours that no device of the contact has acknowledged yet, with what waits in the outbox for it. */
+export type WaitingText = {
+  readonly contact: ContactId
+  readonly id: Uint8Array
+  readonly entries: readonly OutgoingRecord[]
+}
+
+/** Oldest first. What another device of the contact has is delivered, though the outbox still holds it. */
+export function waitingTexts(state: EngineState): WaitingText[] {
+  const texts = new Map<string, { contact: ContactId; id: Uint8Array; entries: OutgoingRecord[] }>()
+  for (const entry of state.outgoing.values()) {
+    const contact = state.devices.get(entry.device)?.contact
+    if (contact === undefined || entry.carries === undefined || entry.delivered) continue
+    const key = entryKey(contact, entry.carries.id)
+    const text = texts.get(key) ?? { contact, id: entry.carries.id, entries: [] }
+    text.entries.push(entry)
+    texts.set(key, text)
+  }
+  return [...texts.values()]
+}
+
+/** Whether the broker has not received it yet, for any device. */
+export function isQueued({ entries }: Pick<WaitingText, "entries">): boolean {
+  return entries.every(({ published }) => !published)
+}
+
+/** One device has the text: for the others it stays in the outbox, and nobody waits for it. */
+export function markDelivered(state: EngineState, contact: ContactId, id: Uint8Array): Change[] {
+  return deliveriesOf(state, contact, id)
+    .filter(({ delivered }) => !delivered)
+    .map((entry) => ({ kind: "outgoing", outgoing: { ...entry, delivered: true } }))
+}

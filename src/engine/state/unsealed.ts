@@ -1,0 +1,49 @@
+import type { DeviceId, OutgoingRecord } from "../../store/records.ts"
+import type { EngineState } from "./engine-state.ts"
+import type { DeviceUpdate } from "./update.ts"
+
+const NOTHING = new Uint8Array(0)
+/** A session gives the number when it seals the text. */
+const NO_NUMBER = -1
+
+/** Whether it is a text that waits for a session of its device: there is none yet, or the one that sealed it is over. */
+export function isUnsealed({ wire }: Pick<OutgoingRecord, "wire">): boolean {
+  return wire.length === 0
+}
+
+type Unsealed = {
+  readonly device: DeviceId
+  readonly seq: number
+  /** Of the message. */
+  readonly id: Uint8Array
+  readonly now: number
+  readonly delivered?: boolean
+}
+
+export function unsealedEntry({ device, seq, id, now, delivered = false }: Unsealed): OutgoingRecord {
+  return {
+    ...{ seq, device, delivered, dueAt: now, createdAt: now },
+    kind: "text",
+    carries: { id, number: NO_NUMBER },
+    ...{ mid: NOTHING, wire: NOTHING, topic: "" },
+    ...{ published: false, attempts: 0 },
+  }
+}
+
+/** Lets a text of ours wait until a session of the device can seal it. */
+export function enqueueUnsealed(update: DeviceUpdate, id: Uint8Array, delivered: boolean): void {
+  const { device, seq, input, changes } = update
+  const outgoing = unsealedEntry({ device: device.id, seq, id, delivered, now: input.now })
+  changes.push({ kind: "outgoing", outgoing })
+  update.seq++
+}
+
+/** Texts of a device that wait for a session, oldest first. */
+export function unsealedFor(state: EngineState, device: DeviceId): OutgoingRecord[] {
+  if (!hasUnsealed(state, device)) return []
+  return [...state.outgoing.values()].filter((entry) => entry.device === device && isUnsealed(entry))
+}
+
+export function hasUnsealed(state: EngineState, device: DeviceId): boolean {
+  return (state.outboxSize.get(device)?.unsealed ?? 0) > 0
+}
