@@ -189,7 +189,7 @@ function slowDisk(profile: TestProfile): { release: () => void } {
   Object.assign(store, {
     commit: async (writes: Parameters<typeof commit>[0]) => {
       await held
-      await commit(writes)
+      return commit(writes)
     },
   })
   return { release }

@@ -173,7 +173,7 @@ describe("a code that is over", () => {
         if (writes.some(({ kind }) => kind === "open-bundle")) taken = alice.client.call("pair-cancel", {})
         // It is taken back before the bundle is on the disk.
         await new Promise(setImmediate)
-        await commit(writes)
+        return commit(writes)
       },
     })
     expect((await faultOf(answer(bob, carrier))).code).not.toBe("bug")
@@ -269,7 +269,7 @@ it("a stop that a stranger forges after the grant ends nothing: both keep the co
       // The second time strikes the try out: he has the grant, and has not used it.
       if (writes.some((write) => write.kind === "setting" && write.key === "pairing") && ++tries === 2)
         await forged
-      await commit(writes)
+      return commit(writes)
     },
   })
   const answering = answer(bob, carrier)

@@ -18,7 +18,7 @@ export function cancelText(
 ): Decision<null> {
   const entries = deliveriesOf(state, contact, id)
   const updates = updateEach(state, contact, input, (update) => {
-    for (const entry of entries) if (entry.device === update.device.id) tellGone(update, entry)
+    for (const entry of entries) if (entry.device === update.device.id) announceGone(update, entry)
   })
   const { commit, effects } = toJointDecision(state, updates, null)
   const { change, effect } = messageStateChange(contact, id, "cancelled", input.now)
@@ -39,7 +39,7 @@ export function giveUpText(state: EngineState, entry: OutgoingRecord, input: Ste
     update.effects.push(effect)
     addSystemMessage(update, `a message to ${update.contact.name} was NOT DELIVERED in 30 days`)
   }
-  tellGone(update, entry)
+  announceGone(update, entry)
   return toDecision(state, update, null)
 }
 
@@ -48,7 +48,7 @@ function done({ seq }: OutgoingRecord): Change {
 }
 
 /** It would hold back later texts; if the session cannot send now, the peer shows the gap by itself after a while. */
-function tellGone(update: DeviceUpdate, entry: OutgoingRecord): void {
+function announceGone(update: DeviceUpdate, entry: OutgoingRecord): void {
   if (entry.carries === undefined || isUnsealed(entry)) return
   sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [entry.carries.number] }] })
 }
