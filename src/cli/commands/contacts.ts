@@ -2,7 +2,7 @@ import { type Command, Option } from "commander"
 import type { PrivacyFlags } from "../contacts/contact-settings.ts"
 import type { Start } from "../terminal/context.ts"
 import { TIMER_FORM } from "../terminal/duration.ts"
-import { receiptDelay } from "./option-parsers.ts"
+import { muteTime, receiptDelay } from "./option-parsers.ts"
 
 /** contacts, timer, privacy, reset. */
 export function addContacts(program: Command, start: Start): void {
@@ -29,6 +29,19 @@ export function addContacts(program: Command, start: Start): void {
       start(async (context) => (await import("../contacts/pair-or-join.ts")).unblock(context, contact)),
     )
   contacts
+    .command("mute <name>")
+    .description("let nothing interrupt you for a contact; what they write is unread as ever")
+    .option("--for <time>", "how long; without it until you unmute them", muteTime)
+    .action((contact: string, flags: { for?: number }) =>
+      start(async (context) => (await import("../contacts/muting.ts")).mute(context, contact, flags.for)),
+    )
+  contacts
+    .command("unmute <name>")
+    .description("end that")
+    .action((contact: string) =>
+      start(async (context) => (await import("../contacts/muting.ts")).unmute(context, contact)),
+    )
+  contacts
     .command("forget <name>")
     .description("delete a contact and the conversation")
     .option("--yes", "do not ask")
@@ -45,6 +58,11 @@ export function addContacts(program: Command, start: Start): void {
         (await import("../contacts/contact-settings.ts")).replaceContact(context, { contact, newContact }),
       ),
     )
+  addSettings(program, start)
+}
+
+/** What is set for one contact. */
+function addSettings(program: Command, start: Start): void {
   program
     .command("timer <name> [time]")
     .description("delete messages on both sides this long after they are read; off: never")

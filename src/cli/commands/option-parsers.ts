@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander"
 import type { LoopbackAddress } from "../../daemon/tcp.ts"
-import { DURATION_FORM, milliseconds, readDuration } from "../terminal/duration.ts"
+import { DURATION_FORM, milliseconds, readDuration, readTimer, TIMER_FORM } from "../terminal/duration.ts"
 import { readTime, TIME_FORM } from "../terminal/point-in-time.ts"
 
 const PORT_MAX = 65_535
@@ -63,6 +63,13 @@ export function receiptDelay(text: string): number {
   const ms = milliseconds(text)
   if (ms <= RECEIPT_DELAY_MS_MAX) return ms
   throw new InvalidArgumentError("a time from 0s to 1m is needed")
+}
+
+/** In ms, as long as a timer may be. */
+export function muteTime(text: string): number {
+  const seconds = readTimer(text)
+  if (seconds !== undefined) return seconds * 1000
+  throw new InvalidArgumentError(TIMER_FORM)
 }
 
 /** `PORT` or `HOST:PORT`, of this machine alone. */

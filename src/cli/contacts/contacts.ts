@@ -1,4 +1,4 @@
-import type { Contact } from "../../engine/api.ts"
+import type { Contact, Conversation } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
@@ -14,7 +14,9 @@ const GROUPS_IN_ROW = 4
 
 export async function listContacts({ client, out }: ClientContext): Promise<void> {
   const contacts = await client.call("contacts", {})
-  for (const contact of contacts) showContact(out, contact)
+  const conversations = await client.call("conversations", {})
+  const byContact = new Map(conversations.map((each) => [each.contactId, each]))
+  for (const contact of contacts) showContact(out, contact, byContact.get(contact.id))
   if (contacts.length === 0) out.next(safe`no contacts yet: mqttchat pair`)
 }
 
@@ -119,7 +121,11 @@ function comparison(found: { contact: Contact; words: string[]; safetyNumber: st
   return safe`words to compare       ${words}\nsafety number          ${joined(rows, "\n                       ")}`
 }
 
-function showContact(out: Output, contact: Contact): void {
-  if (out.json) out.record("mqttchat/contact/1", contact)
-  else out.data(contactRow(contact))
+function showContact(out: Output, contact: Contact, conversation: Conversation | undefined): void {
+  if (!out.json) {
+    out.data(contactRow(contact, conversation))
+    return
+  }
+  const { muted = false, mutedUntil = null, draft = "" } = conversation ?? {}
+  out.record("mqttchat/contact/1", { ...contact, muted, mutedUntil, draft })
 }

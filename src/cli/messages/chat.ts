@@ -1,5 +1,5 @@
 import { SerialQueue } from "../../async/serial-queue.ts"
-import type { ChatClient, Event, ConnectionStatus, Message } from "../../engine/api.ts"
+import type { ChatClient, Conversation, Event, ConnectionStatus, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 import { parseChatLine, type ChatInput } from "./chat-line.ts"
@@ -10,6 +10,7 @@ import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
 import { contactRow, groupDigits, markedName } from "../terminal/format.ts"
 import { messageRow } from "../terminal/message-row.ts"
+import { DraftKeeper, ignoreFault, lineOf } from "./draft-keeper.ts"
 import { EventReader, goneText, lastEvent } from "./follow.ts"
 import { checkLength, unread } from "./messages.ts"
 import { type LineEditorEvents, openLineEditor } from "../terminal/line-editor.ts"
@@ -46,25 +47,53 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
       print: (row, onTaken) => editor.print(fit(row), onTaken),
       advised: context.out.advised,
     })
+    const drafts = new DraftKeeper(client, options.contact)
     let last: Promise<unknown> = Promise.resolve()
     const submit = async (text: string): Promise<void> => {
       if ((await view.submit(text, "queued")) === "quit") resolve()
+      // what was sent is no draft, also if this process is killed now
+      drafts.edited(editor.typed())
+      await drafts.save().catch(ignoreFault)
     }
     const events: LineEditorEvents = {
       onLine: (text) => void (last = last.then(() => submit(text)).catch(reject)),
       onTyping: (typing) => view.typing(typing),
+      onEdit: (text) => drafts.edited(text),
       onInterrupt: () => context.lifetime.end("SIGINT"),
       onEnd: () => void last.then(() => resolve()),
     }
     const editor = openLineEditor(plain, events, context.out.ascii)
     context.lifetime.defer(async () => {
       const closed = view.close()
+      stop()
+      drafts.edited(editor.typed())
       editor.close()
       await last
       await closed
+      await saveDraft(context, drafts)
     })
-    view.open().catch(reject)
+    const stop = client.listen(({ kind }) => {
+      if (kind === "unlocked") void drafts.save().catch(ignoreFault)
+    })
+    view
+      .open()
+      .then((draft) => {
+        if (draft === "" || editor.typed() !== "") return
+        drafts.offered(draft)
+        editor.offer(lineOf(draft))
+      })
+      .catch(reject)
   })
+}
+
+/** The chat is over: a draft that cannot be kept is only told of. */
+async function saveDraft({ out }: Context, drafts: DraftKeeper): Promise<void> {
+  try {
+    await drafts.save()
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    out.warn(safe`what you had typed is not kept: ${display(cause.message)}`)
+  }
 }
 
 /** A row for the terminal. What others wrote stays as it is. */
@@ -109,6 +138,8 @@ export class ChatView {
   readonly #typed: string[] = []
   /** Only its receipt is shown: it implies those of all earlier messages. */
   #lastOwn: string | undefined
+  /** By contact: unix ms. */
+  readonly #mutedUntil = new Map<number, number>()
   #unsubscribe: () => void = () => undefined
   readonly #reading = new SerialQueue()
   #shownUpTo = 0
@@ -119,15 +150,18 @@ export class ChatView {
     this.#context = chatContext
   }
 
-  /** Shows the latest messages, then new events. */
-  async open(): Promise<void> {
+  /** Shows the latest messages, then new events; gives the draft of the conversation. */
+  async open(): Promise<string> {
     const { client, contact, print } = this.#context
     const backlog: Event[] = []
     let onEvent = (event: Event): void => void backlog.push(event)
     this.#unsubscribe = client.listen((event) => onEvent(event))
     const since = await lastEvent(client)
     const { contact: found } = await client.call("verify", { contact })
-    print(contactRow(found))
+    const conversations = await client.call("conversations", {})
+    for (const conversation of conversations) this.#noteMuting(conversation)
+    const ours = conversations.find(({ contactId }) => contactId === found.id)
+    print(contactRow(found, ours))
     await this.#showLatest()
     print(safe`info: /help lists what you can do here`)
     const reader = new EventReader(client, since, ({ message }) => {
@@ -135,6 +169,16 @@ export class ChatView {
     })
     onEvent = (event) => this.#receive(event, reader)
     backlog.forEach(onEvent)
+    return ours?.draft ?? ""
+  }
+
+  #noteMuting({ contactId, muted, mutedUntil }: Conversation): void {
+    if (muted) this.#mutedUntil.set(contactId, mutedUntil ?? Infinity)
+    else this.#mutedUntil.delete(contactId)
+  }
+
+  #isMuted(contactId: number): boolean {
+    return (this.#mutedUntil.get(contactId) ?? 0) > Date.now()
   }
 
   /** Resolves when all that was shown is marked, or cannot be. */
@@ -156,15 +200,21 @@ export class ChatView {
   }
 
   #receive(event: Event, reader: EventReader): void {
-    const { contact, print } = this.#context
+    const { contact, print, advised } = this.#context
     if (event.kind === "message" || event.kind === "connection" || event.kind === "unlocked")
       this.#readNew(reader)
-    if (event.kind === "message" && event.message.contact === contact) return
+    if (event.kind === "conversation") this.#noteMuting(event.conversation)
     if (event.kind === "receipt" && event.id === this.#lastOwn) {
       if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
     }
-    const text = eventText(event, contact)
-    if (text !== undefined) print(safe`info: ${this.#context.advised(text)}`)
+    const text = this.#isQuiet(event) ? undefined : eventText(event, contact)
+    if (text !== undefined) print(safe`info: ${advised(text)}`)
+  }
+
+  /** A message of this conversation is shown itself, and one of a muted one interrupts nothing. */
+  #isQuiet(event: Event): boolean {
+    if (event.kind !== "message") return false
+    return event.message.contact === this.#context.contact || this.#isMuted(event.message.contactId)
   }
 
   /** Also what came while the owner of the profile was another process, or none. */

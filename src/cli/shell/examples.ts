@@ -66,6 +66,8 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   "contacts rename": [["mqttchat contacts rename bob bobby"]],
   "contacts block": [["mqttchat contacts block mallory"]],
   "contacts unblock": [["mqttchat contacts unblock mallory"]],
+  "contacts mute": [["mqttchat contacts mute bob"], ["mqttchat contacts mute bob --for 8h"]],
+  "contacts unmute": [["mqttchat contacts unmute bob"]],
   "contacts forget": [["mqttchat contacts forget mallory"]],
   "contacts replace": [["mqttchat contacts replace bob bob-2", "bob-2 is bob with new keys"]],
   timer: [["mqttchat timer bob", "show it"], ["mqttchat timer bob 1d"], ["mqttchat timer bob off"]],

@@ -1,12 +1,13 @@
-import type { Contact } from "../../engine/api.ts"
+import type { Contact, Conversation } from "../../engine/api.ts"
 import { mixedScripts } from "../../wire/mixed-scripts.ts"
 import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
 
 /** Our own columns come first: a name that others chose cannot shift or imitate them. */
-export function contactRow(contact: Contact): SafeText {
+export function contactRow(contact: Contact, conversation?: Conversation): SafeText {
   const notes = [
     ...mixedScriptsNote(contact.name),
     ...(contact.unread > 0 ? [safe`${contact.unread} unread`] : []),
+    ...(conversation === undefined ? [] : conversationNotes(conversation)),
     ...(contact.queued > 0 ? [safe`${contact.queued} queued`] : []),
     ...(contact.keyChangedAt !== null && !contact.verified ? [safe`compare the key`] : []),
     ...introducerNote(contact),
@@ -21,6 +22,11 @@ export function contactRow(contact: Contact): SafeText {
 /** Someone's word, which a comparison replaces. */
 function introducerNote({ introducedBy, verified }: Contact): readonly SafeText[] {
   return introducedBy === null || verified ? [] : [safe`introduced by ${displayName(introducedBy)}`]
+}
+
+function conversationNotes({ muted, mutedUntil, draft }: Conversation): readonly SafeText[] {
+  const muting = mutedUntil === null ? safe`muted` : safe`muted until ${formatTime(mutedUntil, Date.now())}`
+  return [...(muted ? [muting] : []), ...(draft === "" ? [] : [safe`draft`])]
 }
 
 /** A name where a decision hangs on it: mixed scripts may make it look like a name that it is not. */

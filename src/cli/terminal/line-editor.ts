@@ -13,6 +13,8 @@ export type LineEditorEvents = {
   readonly onLine: (text: string) => void
   /** The line was begun, or is empty again. */
   readonly onTyping: (typing: boolean) => void
+  /** After each key that changed what is typed. */
+  readonly onEdit: (text: string) => void
   /** Ctrl+C on an empty line. */
   readonly onInterrupt: () => void
   /** Ctrl+D on an empty line, or the terminal is gone. */
@@ -23,6 +25,10 @@ export type LineEditorEvents = {
 export type LineEditor = {
   /** `onTaken` is called when the terminal has the row. */
   readonly print: (row: SafeText, onTaken?: () => void) => void
+  /** What is typed and not entered yet, all its rows. */
+  readonly typed: () => string
+  /** Types a text for the user, who can change it before Enter. */
+  readonly offer: (text: string) => void
   readonly close: () => void
 }
 
@@ -56,7 +62,9 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents, ascii =
     printer.entered()
     readline.prompt()
   })
+  const typed = (): string => [...paste.rows(), readline.line].join("\n")
   watchTyping(readline, keys, events.onTyping)
+  watchEdits(keys, typed, events.onEdit)
   closeOnHangUp(readline, process.stdin)
   readline.on("SIGINT", () => (paste.clear() ? readline.prompt() : events.onInterrupt()))
   readline.on("close", events.onEnd)
@@ -72,7 +80,7 @@ export function openLineEditor(plain: boolean, events: LineEditorEvents, ascii =
   }
   // What was under way when the chat ended may still print.
   const print: LineEditor["print"] = (...row) => (isClosed ? undefined : printer.print(...row))
-  return { print, close }
+  return { print, typed, offer: paste.offer, close }
 }
 
 /**
@@ -108,6 +116,17 @@ function watchTyping(readline: Interface, keys: PassThrough, onTyping: LineEdito
   }
   // the editor gets the key after us
   keys.on("keypress", () => setImmediate(check))
+}
+
+function watchEdits(keys: PassThrough, typed: () => string, onEdit: LineEditorEvents["onEdit"]): void {
+  let before = ""
+  keys.on("keypress", () =>
+    setImmediate(() => {
+      const text = typed()
+      if (text !== before) onEdit(text)
+      before = text
+    }),
+  )
 }
 
 type RowPrinter = Pick<LineEditor, "print"> & { readonly entered: () => void }
@@ -167,7 +186,15 @@ function bufferingPrinter(readline: Interface): RowPrinter {
   return { print, entered: flush }
 }
 
-type PasteBuffer = { readonly entered: (text: string) => string | undefined; readonly clear: () => boolean }
+type PasteBuffer = {
+  readonly entered: (text: string) => string | undefined
+  readonly clear: () => boolean
+  readonly rows: () => readonly string[]
+  readonly offer: (text: string) => void
+}
+
+/** What the editor would take for a key. */
+const KEYS = /\p{Cc}/gu
 
 type Prompts = { readonly first: string; readonly further: string }
 
@@ -197,5 +224,17 @@ function pasteBuffer({ readline, keys, prompts, clearLine }: PasteParts): PasteB
     if (hadText) clearLine()
     return hadText
   }
-  return { entered, clear }
+  const offer = (text: string): void => {
+    const offered = text.split("\n").map((row) => row.replace(KEYS, " "))
+    for (const row of offered.slice(0, -1)) {
+      rows.push(row)
+      readline.write(row)
+      process.stdout.write("\n")
+      setLine(readline, "")
+      readline.setPrompt(prompts.further)
+      readline.prompt()
+    }
+    readline.write(offered.at(-1) ?? "")
+  }
+  return { entered, clear, rows: () => rows, offer }
 }
