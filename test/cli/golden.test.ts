@@ -18,7 +18,7 @@ function normalized(text: string, cli: CliFixture): string {
     .replaceAll(/^(\d{4}-\d\d-\d\d )?\d\d:\d\d /gm, "hh:mm ")
     .replaceAll(/\b20\d\d-\d\d-\d\d\b/g, "YYYY-MM-DD")
     .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
-    .replaceAll(/\b[0-9a-f]{20,32}\b/g, "HEX")
+    .replaceAll(/\b[0-9a-f]{16,32}\b/g, "HEX")
     .replaceAll(/\b\d{5}(?: \d{5}){3}/g, "00000 00000 00000 00000")
     .replaceAll(/(words to compare +).+/g, "$1one two three four")
     .replaceAll(/"(sentAt|storedAt|addedAt)":\d+/g, '"$1":MS')
