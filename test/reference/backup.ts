@@ -16,18 +16,21 @@ type Profile = {
   }
   credential: Credential
 }
-type Contact = Record<
-  "identity" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle" | "name",
+type Contact = Record<"id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt", number> &
+  Record<"verified" | "blocked" | "readReceipts" | "typing", boolean> & { name: string }
+type Device = Record<
+  "key" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle",
   string
-> &
-  Record<"id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt", number> &
-  Record<"verified" | "blocked" | "readReceipts" | "typing", boolean>
-type Message = Record<"mid" | "kind" | "text" | "state" | "original", string> &
+> & {
+  contact: number
+}
+type Message = Record<"id" | "digest" | "kind" | "text" | "state", string> &
   Record<"contact" | "sentAt" | "storedAt" | "timer" | "expiresAt", number> &
   Record<"mine" | "shown", boolean>
 type BackupRecord =
   | { record: "profile"; profile: Profile }
   | { record: "contact"; contact: Contact }
+  | { record: "device"; device: Device }
   | { record: "message"; message: Message }
 
 export type BackupVectors = {
@@ -61,8 +64,10 @@ function recordBytes(it: BackupRecord): Uint8Array {
       return concat(int(1, 1), profileBytes(it.profile))
     case "contact":
       return concat(int(2, 1), contactBytes(it.contact))
+    case "device":
+      return concat(int(3, 1), deviceBytes(it.device))
     case "message":
-      return concat(int(3, 1), messageBytes(it.message))
+      return concat(int(4, 1), messageBytes(it.message))
   }
 }
 
@@ -100,8 +105,7 @@ function flagsOf(...flags: readonly boolean[]): Uint8Array {
 /** [B-5] */
 function contactBytes(it: Contact): Uint8Array {
   return concat(
-    ...[int(it.id, 4), hex(it.identity), flagsOf(it.verified, it.blocked, it.readReceipts, it.typing)],
-    ...[hex(it.peerInbox), hex(it.mailbox), hex(it.sas), hex(it.recoverySecret)],
+    ...[int(it.id, 4), flagsOf(it.verified, it.blocked, it.readReceipts, it.typing)],
     ...[
       int(it.addedAt, 8),
       int(it.changedAt, 8),
@@ -109,17 +113,23 @@ function contactBytes(it: Contact): Uint8Array {
       int(it.timer, 4),
       int(it.timerSetAt, 8),
     ],
-    ...[field(hex(it.recoveryBundle)), field(it.name)],
+    field(it.name),
   )
+}
+
+/** [B-8] */
+function deviceBytes(it: Device): Uint8Array {
+  const fixed = [it.key, it.peerInbox, it.mailbox, it.sas, it.recoverySecret].map(hex)
+  return concat(int(it.contact, 4), ...fixed, field(hex(it.recoveryBundle)))
 }
 
 const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"]
 
-/** [B-6] */
+/** [B-6]; a line has no digest. */
 function messageBytes(it: Message): Uint8Array {
   return concat(
-    ...[int(it.contact, 4), hex(it.mid), flagsOf(it.mine, it.kind === "line", it.shown)],
+    ...[int(it.contact, 4), hex(it.id), flagsOf(it.mine, it.kind === "line", it.shown)],
     ...[int(STATES.indexOf(it.state), 1), int(it.sentAt, 8), int(it.storedAt, 8), int(it.timer, 4)],
-    ...[int(it.expiresAt, 8), optional(it.original === "" ? undefined : hex(it.original)), ascii(it.text)],
+    ...[int(it.expiresAt, 8), hex(it.digest), ascii(it.text)],
   )
 }

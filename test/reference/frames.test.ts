@@ -1,18 +1,25 @@
 import { expect, test } from "vitest"
-import { hex, toHex } from "./bytes.ts"
+import { ascii, concat, hex, toHex } from "./bytes.ts"
 import { readFrames, writeFrame, type Frame } from "./frames.ts"
+import { H } from "./primitives.ts"
 import { pad } from "./ratchet.ts"
 import { unreadOf, vectorsOf } from "./vectors.ts"
 
-const { frames, refused } = vectorsOf("frames.json") as {
-  frames: (Frame & { example: string; bytes: string })[]
+const { messages, refused, textDigest } = vectorsOf("frames.json") as {
+  messages: { example: string; frames: Frame[]; bytes: string }[]
+  textDigest: string
   refused: Record<string, string>
 }
 
-test.each(frames)("$example [W-20]", (vector) => {
-  const { example, bytes, ...frame } = vector
-  expect(toHex(writeFrame(frame)), example).toBe(bytes)
-  expect(readFrames(pad(hex(bytes)))).toEqual([frame])
+test.each(messages)("$example [W-20] [W-50]", ({ example, frames, bytes }) => {
+  expect(toHex(concat(...frames.map(writeFrame))), example).toBe(bytes)
+  expect(readFrames(pad(hex(bytes)))).toEqual(frames)
+})
+
+test("the digest of a text [W-52]", () => {
+  const text = messages.find(({ example }) => example === "text")!.frames[0]!
+  const body = writeFrame(text).slice(3)
+  expect(toHex(H(ascii("mqttchat/1 text"), body).slice(0, 16))).toBe(textDigest)
 })
 
 /** As long as the smallest bucket has room. */

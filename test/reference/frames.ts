@@ -22,18 +22,6 @@ function bytes(length: number): Codec {
   return { write: (value) => hex(String(value)), read: (fields) => toHex(fields.take(length)) }
 }
 
-/** Zeros stand for null. */
-function bytesOrNull(length: number): Codec {
-  const none = "00".repeat(length)
-  return {
-    write: (value) => hex(String(value ?? none)),
-    read: (fields) => {
-      const value = toHex(fields.take(length))
-      return value === none ? null : value
-    },
-  }
-}
-
 /** After its length, one byte. */
 function short(max: number): Codec {
   return {
@@ -81,7 +69,6 @@ function list(item: Codec): Codec {
 const u64 = whole(8)
 const id = whole(2, 1)
 const numbers = ["numbers", list(whole(4))] as const
-const mids = ["mids", list(bytes(8))] as const
 const mailbox = ["mailbox", bytes(16)] as const
 const subject: Body = [
   ["author", bytes(8)],
@@ -90,58 +77,42 @@ const subject: Body = [
 ]
 const time = ["time", u64] as const
 
-const FRAMES: Readonly<Record<string, readonly [type: number, body: Body]>> = {
-  hello: [
-    0x01,
-    [
-      ["name", short(64)],
-      ["recoveryBundle", bytes(1402)],
-    ],
-  ],
-  text: [0x02, [time, ["replyTo", bytesOrNull(8)], ["text", rest(1, 65_367)]]],
-  ack: [0x03, [mids]],
-  "pq-ek": [
-    0x04,
-    [
-      ["id", id],
-      ["encapsulationKey", bytes(1184)],
-    ],
-  ],
-  "pq-ct": [
-    0x05,
-    [
-      ["id", id],
-      ["ciphertext", bytes(1088)],
-    ],
-  ],
-  topic: [0x06, [mailbox]],
-  "topic-ok": [0x07, [mailbox]],
-  "recovery-bundle": [0x08, [["bundle", bytes(1402)]]],
-  nop: [0x0e, []],
-  number: [0x10, [["number", whole(4)]]],
-  original: [0x11, [["mid", bytes(8)]]],
-  read: [0x12, [mids]],
-  typing: [0x13, [["typing", flag]]],
-  timer: [
-    0x14,
-    [
-      ["seconds", whole(4, 0, 366 * 86_400)],
-      ["setAt", u64],
-    ],
-  ],
-  moved: [0x15, [["at", u64]]],
-  again: [0x16, [numbers]],
-  gone: [0x17, [numbers]],
-  edit: [0x18, [...subject, time, ["text", rest(1, 65_335)]]],
-  delete: [0x19, [...subject, time]],
-  reaction: [0x1a, [...subject, time, ["emoji", rest(0, 64)]]],
+const name = ["name", short(64)] as const
+const recoveryBundle = bytes(1402)
+const seconds = ["seconds", whole(4, 0, 366 * 86_400)] as const
+
+const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> = {
+  hello: [0x01, name, ["recoveryBundle", recoveryBundle]],
+  text: [0x02, ["id", bytes(8)], time, ["text", rest(1, 65_276)]],
+  ack: [0x03, ["mids", list(bytes(8))]],
+  "pq-ek": [0x04, ["id", id], ["encapsulationKey", bytes(1184)]],
+  "pq-ct": [0x05, ["id", id], ["ciphertext", bytes(1088)]],
+  topic: [0x06, mailbox],
+  "topic-ok": [0x07, mailbox],
+  "recovery-bundle": [0x08, ["bundle", recoveryBundle]],
+  nop: [0x0e],
+  number: [0x10, ["number", whole(4)]],
+  reply: [0x11, ...subject],
+  read: [0x12, ["ids", list(bytes(8))]],
+  typing: [0x13, ["typing", flag]],
+  timer: [0x14, seconds, ["setAt", u64]],
+  moved: [0x15, ["at", u64]],
+  again: [0x16, numbers],
+  gone: [0x17, numbers],
+  edit: [0x18, ...subject, time, ["text", rest(1, 65_276)]],
+  delete: [0x19, ...subject, time],
+  reaction: [0x1a, ...subject, time, ["emoji", rest(0, 64)]],
 }
+
+/** Those that change the conversation [W-50]. */
+const NUMBERED = ["text", "edit", "delete", "reaction"]
+const LISTS_MAX = 64
 
 export type Frame = { readonly kind: string } & Readonly<Record<string, Value>>
 
 export function writeFrame(frame: Frame): Uint8Array {
-  const [type, body] = FRAMES[frame.kind] ?? []
-  if (type === undefined || body === undefined) throw new Error(`no frame is called ${frame.kind}`)
+  const [type, ...body] = FRAMES[frame.kind] ?? []
+  if (type === undefined) throw new Error(`no frame is called ${frame.kind}`)
   const bytes = concat(...body.map(([name, codec]) => codec.write(frame[name] ?? null)))
   return concat(int(type, 1), int(bytes.length, 2), bytes)
 }
@@ -157,13 +128,25 @@ export function readFrames(padded: Uint8Array): Frame[] {
     frames.push(readBody(type, new Fields(body)))
   }
   if (toHex(pad(padded.slice(0, length))) !== toHex(padded)) throw new Error("other padding")
+  checkTogether(frames)
   return frames
+}
+
+/** [W-50] */
+function checkTogether(frames: readonly Frame[]): void {
+  const kinds = frames.map(({ kind }) => kind)
+  const numbered = kinds.filter((kind) => NUMBERED.includes(kind))
+  const listed = frames.flatMap((frame) => ["mids", "ids", "numbers"].map((list) => frame[list] ?? [])).flat()
+  if (new Set(kinds).size < kinds.length) throw new Error("two frames of one type")
+  if (numbered.length > 1) throw new Error("two numbered frames")
+  if (numbered.length > 0 && !kinds.includes("number")) throw new Error("a numbered frame without a NUMBER")
+  if (listed.length > LISTS_MAX) throw new Error("too many ids and numbers")
 }
 
 function readBody(type: number, fields: Fields): Frame {
   const found = Object.entries(FRAMES).find(([, [own]]) => own === type)
   if (found === undefined) throw new Error(`no frame has the type ${type}`)
-  const [kind, [, body]] = found
+  const [kind, [, ...body]] = found
   const values = body.map(([name, codec]) => [name, codec.read(fields)] as const)
   fields.end()
   return { kind, ...Object.fromEntries(values) }

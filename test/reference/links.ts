@@ -22,7 +22,7 @@ export function link(
   members?: string,
 ): string {
   const forNewcomer = concat(invitation ?? zeros(0), members === undefined ? zeros(0) : field(members))
-  return `mqttchat://${address}/#${base64url(concat(bundleHash, inbox, proof, forNewcomer))}`
+  return `mqttchat://${address}/2#${base64url(concat(bundleHash, inbox, proof, forNewcomer))}`
 }
 
 /** [W-44] */
@@ -45,7 +45,7 @@ export function bundleFile(
   address: string,
   accessBytes: Uint8Array,
 ): string {
-  const bytes = concat(int(2, 1), bundle, field(name), field(address), accessBytes)
+  const bytes = concat(int(3, 1), bundle, field(name), field(address), accessBytes)
   const lines =
     Buffer.from(bytes)
       .toString("base64")

@@ -12,7 +12,7 @@ export function sealFile(input: SealInput, contents: Uint8Array): Uint8Array {
   const cost = isLocked ? input.cost : { memoryKiB: 0, iterations: 0, parallelism: 0 }
   const header = concat(
     ascii("mqttchat"),
-    ...[int(1, 1), int(purpose, 1), int(isLocked ? 1 : 0, 1), int(cost.parallelism, 1)],
+    ...[int(purpose === 3 ? 2 : 1, 1), int(purpose, 1), int(isLocked ? 1 : 0, 1), int(cost.parallelism, 1)],
     ...[int(cost.memoryKiB, 4), int(cost.iterations, 4), isLocked ? salt : zeros(16), nonce],
   )
   const key = isLocked ? passphraseKey(passphrase, salt, cost) : zeros(32)
