@@ -136,6 +136,11 @@ export class TestProfile {
     await running.store.close()
   }
 
+  /** Works on the store's file, of a profile that is not running. */
+  async edit(work: (path: string, key: Uint8Array) => Promise<void>): Promise<void> {
+    await work(this.path, new Uint8Array(this.#key))
+  }
+
   /** The process dies: nothing is closed, nothing more is written. */
   async crash(): Promise<void> {
     const running = this.#running
