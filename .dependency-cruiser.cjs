@@ -56,6 +56,7 @@ const rows = {
     ["messages"],
     ["handshake"],
     ["connection"],
+    ["accounts"],
     ["contacts"],
     ["state"],
   ],

@@ -17,9 +17,15 @@ export type AccountChain = {
 
 /** The chain as it was when it had `length` links; they were judged when they were appended. */
 export function chainUpTo(chain: AccountChain, length: number): AccountChain {
-  const [first, ...later] = chain.links.slice(0, length)
-  if (first?.body.kind !== "create") throw new RangeError("a chain has at least its create link")
-  return later.reduce(applied, created(first, first.body))
+  const before = judgedChain(chain.links.slice(0, length))
+  if (before === undefined) throw new RangeError("a chain has at least its create link")
+  return before
+}
+
+/** The chain of links that were judged before; undefined if they do not begin with a create link. */
+export function judgedChain(links: readonly ChainLink[]): AccountChain | undefined {
+  const [first, ...later] = links
+  return first?.body.kind === "create" ? later.reduce(applied, created(first, first.body)) : undefined
 }
 
 /** Whether a device belongs to the account now: both halves of its key count [A-12]. */

@@ -3,14 +3,13 @@ import { hash32 } from "../crypto/kdf.ts"
 import { sign, verify } from "../crypto/nacl.ts"
 import { KEY_BYTES, SIGNATURE_BYTES } from "../crypto/sizes.ts"
 import { Reader, Writer } from "../wire/codec.ts"
+import { ACCOUNT_ID_BYTES } from "../wire/sizes.ts"
 import { IDENTITY_BYTES, decodeIdentity, encodeIdentity, type PublicIdentity } from "../wire/identity.ts"
 
-/** An account id is the head of a create link, and a head is an `H32` [A-2]. */
-export const HEAD_BYTES = 32
 /** What makes two create links of one device differ, and an account id impossible to foresee [A-3]. */
 export const RANDOM_BYTES = 32
 /** What the first link has for the head before it. */
-export const NO_PREVIOUS = new Uint8Array(HEAD_BYTES)
+export const NO_PREVIOUS = new Uint8Array(ACCOUNT_ID_BYTES)
 const KIND = { create: 0, add: 1, remove: 2, "recovery-key": 3 } as const
 const LABEL = utf8("mqttchat/1 link")
 const HEAD_LABEL = utf8("mqttchat/1 head")
@@ -102,7 +101,12 @@ export function readLinks(bytes: Uint8Array): LinksRead {
 }
 
 function linkOf(content: LinkContent, bytes: Uint8Array): ChainLink {
-  return { ...content, bytes, head: hash32(HEAD_LABEL, bytes) }
+  return { ...content, bytes, head: headOf(bytes) }
+}
+
+/** The head of a chain whose last link has these bytes [A-2]. */
+export function headOf(link: Uint8Array): Uint8Array {
+  return hash32(HEAD_LABEL, link)
 }
 
 function encodeUnsigned({ number, previous, time, body, signer }: LinkContent): Uint8Array {
@@ -131,7 +135,7 @@ function encodeBody(body: LinkBody): Uint8Array {
 function readContent(reader: Reader): LinkContent {
   const kind = reader.u8()
   const number = reader.u16()
-  const previous = reader.bytes(HEAD_BYTES)
+  const previous = reader.bytes(ACCOUNT_ID_BYTES)
   const time = reader.u64()
   const body = readBody(reader, kind)
   return { number, previous, time, body, signer: readKey(reader) }

@@ -1,12 +1,11 @@
 import { equal, toHex } from "../crypto/bytes.ts"
 import { isVerifyKey } from "../crypto/ed25519.ts"
 import { verify } from "../crypto/nacl.ts"
+import { DEVICES_MAX } from "../wire/sizes.ts"
 import { applied, created, deviceOf, keysOf, without, type AccountChain } from "./account-chain.ts"
 import { isBoxKey } from "./box-key.ts"
 import { isSignedBySigner, joinMessage, NO_PREVIOUS, type ChainLink, type LinkBody } from "./chain-link.ts"
 
-/** A person's phones and computers: each costs its contacts one sealed copy of every message. */
-export const DEVICES_MAX = 8
 /** What a reader stores and verifies for one account: at most 68,608 bytes. A device a month fills it in ten years. */
 export const LINKS_MAX = 256
 

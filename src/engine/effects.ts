@@ -43,6 +43,16 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
     case "session-replaced":
       afterSessionReplaced(parts, effect)
       return
+    case "ended":
+      parts.mailboxes.close(effect.mailbox)
+      pairing.onEnded(effect)
+      return
+    case "unfinished":
+      parts.unfinished.rearm()
+      return
+    case "admitted":
+      parts.reencryption.start(effect.device)
+      return
     case "accepted":
       pairing.onAccepted(effect)
       return

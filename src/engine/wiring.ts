@@ -1,5 +1,7 @@
 import type { ConnectionState } from "../transport/transport.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
+import { createOwnAccount } from "./accounts/own-account.ts"
+import { watchUnfinished } from "./accounts/unfinished-driver.ts"
 import { BrokerConnection, statusOf } from "./connection/broker-connection.ts"
 import { LedgerWatcher, withLedger } from "./connection/ledger-watcher.ts"
 import { openMailboxes } from "./connection/mailboxes.ts"
@@ -33,7 +35,7 @@ export async function openParts(ports: Ports): Promise<RunningEngine> {
   let begin: (parts: EngineParts) => void = () => undefined
   const begun = new Promise<EngineParts>((resolve) => (begin = resolve))
   const queue = await openCommitQueue(ports.store, async (effects) => runEffects(await begun, effects))
-  await forgetExpiredBundles(ports, queue)
+  await prepare(ports, queue)
   const parts = buildParts(ports, queue)
   begin(parts)
   connect(parts)
@@ -51,6 +53,7 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
   return {
     ...{ ports, queue, events, broker, ledger, mailboxes, outbox },
     expiry: openExpiry(ports, queue),
+    unfinished: watchUnfinished(ports, queue),
     receipts: openReceipts(ports, queue),
     reencryption: openReencryption(ports, queue, events),
     introductions: openIntroductions(ports, queue, events),
@@ -94,9 +97,17 @@ async function recordReplaced(
   )
 }
 
-async function forgetExpiredBundles(ports: Ports, queue: CommitQueue): Promise<void> {
-  const now = seconds(stepInput(ports))
-  await queue.run((state) => ({ commit: closing(expiredBundles(state, now)), effects: [], result: null }))
+/** One step, for its effects wait until all parts are there. */
+async function prepare(ports: Ports, queue: CommitQueue): Promise<void> {
+  const input = stepInput(ports)
+  await queue.run((state) => {
+    const { commit } = createOwnAccount(state, ports.identity, input)
+    return {
+      commit: [...commit, ...closing(expiredBundles(state, seconds(input)))],
+      effects: [],
+      result: null,
+    }
+  })
 }
 
 async function close({

@@ -74,6 +74,11 @@ export function readBundle(bytes: Uint8Array, now: number): Bundle | undefined {
   return verify(concat(LABEL, unsigned), signature, bundle.owner.sign) ? bundle : undefined
 }
 
+/** The identity that a bundle names, before anything in it is checked. */
+export function bundleOwner(bytes: Uint8Array): Uint8Array {
+  return bytes.slice(2, 2 + IDENTITY_BYTES)
+}
+
 /** bundle 1402 | prekey secret 32 | KEM seed 64, for our own store. */
 export function encodeOpenBundle(open: OpenBundle): Uint8Array {
   return concat(open.bundle.bytes, open.prekeySecret, open.kemSeed)

@@ -9,6 +9,9 @@ const CONTACTS = `
   CREATE TABLE contacts (
     -- AUTOINCREMENT: the number of a forgotten contact never comes back.
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account_id BLOB UNIQUE,
+    compared_links INTEGER NOT NULL,
+    locked_at INTEGER NOT NULL,
     name TEXT NOT NULL,
     folded_name TEXT NOT NULL UNIQUE,
     verified INTEGER NOT NULL,
@@ -22,6 +25,22 @@ const CONTACTS = `
     timer_set_at INTEGER NOT NULL,
     introducer_account BLOB,
     introducer_name TEXT
+  ) STRICT;
+`
+
+const ACCOUNTS = `
+  CREATE TABLE account_links (
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- 0 is believed; 1 is the other side of a fork.
+    branch INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    link BLOB NOT NULL,
+    PRIMARY KEY (contact, branch, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE own_account_links (
+    number INTEGER PRIMARY KEY,
+    link BLOB NOT NULL
   ) STRICT;
 `
 
@@ -99,6 +118,17 @@ const HANDSHAKES = `
     started_at BLOB NOT NULL,
     lost_init_mid BLOB,
     lost_init_at INTEGER
+  ) STRICT;
+
+  CREATE TABLE shown_accounts (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    account_id BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    tag BLOB NOT NULL,
+    offer TEXT NOT NULL
   ) STRICT;
 
   CREATE TABLE open_bundles (
@@ -182,7 +212,7 @@ const DELIVERY = `
     seq INTEGER PRIMARY KEY,
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init', 'handshake')),
+    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init', 'handshake', 'chain')),
     delivered INTEGER NOT NULL,
     topic TEXT NOT NULL,
     wire BLOB NOT NULL,
@@ -217,6 +247,7 @@ const SETTINGS = `
 
 export const CREATE_TABLES: readonly string[] = [
   CONTACTS,
+  ACCOUNTS,
   DEVICES,
   CONVERSATIONS,
   SESSIONS,

@@ -26,6 +26,11 @@ export const bytes = single<Uint8Array>(
   (value) => value,
   (row, at) => row.bytes(at),
 )
+/** Undefined is NULL. */
+export const optionalBytes = single<Uint8Array | undefined>(
+  (value) => value ?? null,
+  (row, at) => (row.isNull(at) ? undefined : row.bytes(at)),
+)
 export const flag = single<boolean>(Number, (row, at) => row.number(at) === 1)
 export const integerOrNull = single<number | null>(
   (value) => value,

@@ -3,6 +3,7 @@ import { lastEvent } from "./event-log.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
 import type { DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
 import {
+  ACCOUNT_LINKS,
   CONTACTS,
   CONVERSATIONS,
   DEVICES,
@@ -10,6 +11,7 @@ import {
   HELD,
   OPEN_BUNDLES,
   OUTGOING,
+  OWN_ACCOUNT_LINKS,
   SESSIONS,
   SETTINGS,
 } from "./tables.ts"
@@ -29,6 +31,8 @@ export function loadState(database: Database): LoadedState {
     held: selectAll(database, HELD, "device, number"),
     openBundles: selectAll(database, OPEN_BUNDLES, "tag"),
     deviceParts: loadParts(database),
+    accountLinks: selectAll(database, ACCOUNT_LINKS, "contact, branch, number"),
+    ownLinks: selectAll(database, OWN_ACCOUNT_LINKS, "number").map(({ link }) => link),
     settings: new Map(settings.map(({ key, value }) => [key, value])),
     introductions: selectAll(database, INTRODUCTIONS, "id"),
     nextIntroduction: 1 + lastId(database, "introductions"),

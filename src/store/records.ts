@@ -24,6 +24,12 @@ export type DeviceState =
 /** A person, or a machine that talks for itself: what we decided about them, for all their devices. */
 export type ContactRecord = {
   readonly id: ContactId
+  /** 32 bytes; undefined until the chain of the account was verified. */
+  readonly accountId: Uint8Array | undefined
+  /** How many links of the chain stood behind the head that was compared last. */
+  readonly comparedLinks: number
+  /** Since when the chain is forked, unix ms; 0 for never, or once the fork was settled. */
+  readonly lockedAt: number
   /** A local label, unique among contacts (case-insensitive). */
   readonly name: string
   readonly verified: boolean
@@ -69,6 +75,9 @@ export type DeviceRecord = {
 
 /** The defaults of a new contact. */
 export const NEW_CONTACT = {
+  accountId: undefined,
+  comparedLinks: 0,
+  lockedAt: 0,
   verified: false,
   blocked: false,
   changedAt: 0,
@@ -165,9 +174,10 @@ export type OutgoingRecord = {
   readonly mid: Uint8Array
   /**
    * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. A `handshake` frame, such as
-   * WELCOME, is one that may go to a contact whose key has not been compared.
+   * WELCOME, is one that may go to a contact whose key has not been compared. So is one of `chain`, links or the request for
+   * them, of which one waits at most.
    */
-  readonly kind: "text" | "control" | "passing" | "init" | "handshake"
+  readonly kind: "text" | "control" | "passing" | "init" | "handshake" | "chain"
   /** The text that it carries: its id, 8 bytes, and its number in the session. */
   readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
   /** Another device of the contact has acknowledged that text: a person no longer waits for it. */
@@ -227,6 +237,7 @@ export type DeviceParts = {
   readonly supersededSession: SupersededSession
   readonly acceptedInits: AcceptedInits
   readonly recovery: Recovery
+  readonly shownAccount: ShownAccount
 }
 
 /** The texts of the present session [W-28]: how many of ours were sent, how many of theirs were shown. */
@@ -262,6 +273,24 @@ export type Recovery = {
   readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
 }
 
+/** What a device showed of its account in its last handshake [D-70]. */
+export type ShownAccount = {
+  /** 32 bytes; empty until its HELLO has come. */
+  readonly accountId: Uint8Array
+  readonly length: number
+  /** 32 bytes; empty until its HELLO has come. */
+  readonly head: Uint8Array
+  readonly at: number
+  /** When the handshake ends by itself unless the chain is verified, unix ms; 0 once it is. */
+  readonly until: number
+  /** The tag of the offer that the handshake answered, and the user's name for it; empty without one. */
+  readonly tag: Uint8Array
+  readonly offer: string
+}
+
+/** A good chain of an account: the one that is believed, 0, or one that differs from it, 1. */
+export type AccountLink = { readonly branch: number; readonly number: number; readonly link: Uint8Array }
+
 /** A new value of one part. */
 export type DevicePartWrite<Part extends keyof DeviceParts = keyof DeviceParts> = {
   [P in Part]: {
@@ -289,6 +318,12 @@ export type Write =
   | { readonly kind: "forget-contact"; readonly id: ContactId }
   | { readonly kind: "conversation"; readonly conversation: ConversationRecord }
   | { readonly kind: "device"; readonly device: DeviceRecord }
+  /** With its session, and everything else that refers to it. */
+  | { readonly kind: "forget-device"; readonly id: DeviceId }
+  /** All links that are known of the account of a contact. */
+  | { readonly kind: "account-links"; readonly contact: ContactId; readonly links: readonly AccountLink[] }
+  /** A link of our own account. */
+  | { readonly kind: "own-link"; readonly number: number; readonly link: Uint8Array }
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
   /**
    * Skipped if the conversation has or had one of this author's under this id. If that one said something else, the line
@@ -346,6 +381,10 @@ export type LoadedState = {
   readonly held: readonly HeldRecord[]
   readonly openBundles: readonly OpenBundleRecord[]
   readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
+  /** By contact, branch and number. */
+  readonly accountLinks: readonly (AccountLink & { readonly contact: ContactId })[]
+  /** Of our own account, in their order. */
+  readonly ownLinks: readonly Uint8Array[]
   readonly settings: ReadonlyMap<string, Uint8Array>
   readonly introductions: readonly IntroductionRecord[]
   readonly nextIntroduction: IntroductionId

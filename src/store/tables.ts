@@ -8,11 +8,14 @@ import {
   oneOf,
   oneOfOrNull,
   optional,
+  optionalBytes,
   text,
   times,
 } from "./fields.ts"
 import type { Field, Fields } from "./fields.ts"
 import type {
+  AccountLink,
+  ContactId,
   ContactRecord,
   ConversationRecord,
   DeviceId,
@@ -41,6 +44,9 @@ const contactName: Field<string> = {
 
 export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
   id: integer,
+  accountId: optionalBytes,
+  comparedLinks: integer,
+  lockedAt: integer,
   name: contactName,
   verified: flag,
   blocked: flag,
@@ -52,6 +58,17 @@ export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
   timer: integer,
   timerSetAt: integer,
   introducedBy: optional({ account: bytes, name: text }, "introducer_"),
+})
+
+export const ACCOUNT_LINKS = table<AccountLink & { readonly contact: ContactId }>(
+  "account_links",
+  ["contact", "branch", "number"],
+  { contact: integer, branch: integer, number: integer, link: bytes },
+)
+
+export const OWN_ACCOUNT_LINKS = table<Omit<AccountLink, "branch">>("own_account_links", ["number"], {
+  number: integer,
+  link: bytes,
 })
 
 export const DEVICES = table<DeviceRecord>("devices", ["id"], {
@@ -135,7 +152,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   seq: integer,
   device: integer,
   mid: bytes,
-  kind: oneOf(["text", "control", "passing", "init", "handshake"]),
+  kind: oneOf(["text", "control", "passing", "init", "handshake", "chain"]),
   carries: optional({ id: bytes, number: integer }, "carries_"),
   delivered: flag,
   topic: text,
@@ -180,6 +197,15 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
     unmatched: integer,
     startedAt: times,
     lostInit: optional({ mid: bytes, at: integer }, "lost_init_"),
+  }),
+  shownAccount: deviceTable("shown_accounts", {
+    accountId: bytes,
+    length: integer,
+    head: bytes,
+    at: integer,
+    until: integer,
+    tag: bytes,
+    offer: text,
   }),
 }
 

@@ -4,6 +4,7 @@ import { INTRODUCTIONS } from "./introduction-record.ts"
 import { Recorder } from "./recorder.ts"
 import type { CommitReport, DevicePartWrite, DeviceParts, Write } from "./records.ts"
 import {
+  ACCOUNT_LINKS,
   CONTACTS,
   CONVERSATIONS,
   DEVICES,
@@ -11,6 +12,7 @@ import {
   HELD,
   OPEN_BUNDLES,
   OUTGOING,
+  OWN_ACCOUNT_LINKS,
   SESSIONS,
   SETTINGS,
   type DevicePart,
@@ -57,6 +59,16 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       return
     case "conversation":
       put(database, CONVERSATIONS, write.conversation)
+      return
+    case "forget-device":
+      database.run("DELETE FROM devices WHERE id = ?", write.id)
+      return
+    case "account-links":
+      database.run("DELETE FROM account_links WHERE contact = ?", write.contact)
+      for (const link of write.links) put(database, ACCOUNT_LINKS, { ...link, contact: write.contact })
+      return
+    case "own-link":
+      put(database, OWN_ACCOUNT_LINKS, write)
       return
     case "session":
       put(database, SESSIONS, write)

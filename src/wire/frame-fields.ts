@@ -47,12 +47,11 @@ export function remainingBytes(label: string, max: number, min = 1): Field<Uint8
   }
 }
 
-/** The number of a post-quantum step, never 0. */
-export function u16(label: string): Field<number> {
+export function u16(label: string, min = 1): Field<number> {
   return {
     layout: `${label} u16`,
-    write: (value) => (isWithin(value, 1, U16_MAX) ? [littleEndian(value, 2)] : undefined),
-    read: (reader) => readWithin(reader, reader.u16(), 1, U16_MAX),
+    write: (value) => (isWithin(value, min, U16_MAX) ? [littleEndian(value, 2)] : undefined),
+    read: (reader) => readWithin(reader, reader.u16(), min, U16_MAX),
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import { EMOJI_MAX_BYTES } from "./emoji.ts"
 import { ACCOUNT_ID_BYTES, AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "./sizes.ts"
 import { ID_BYTES } from "./topics.ts"
-import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES } from "../crypto/sizes.ts"
+import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES, KEY_BYTES } from "../crypto/sizes.ts"
 import { DAY_S } from "../time-units.ts"
 
 /** The first 8 bytes of a mid name a session message in a receipt [W-23]. */
@@ -27,6 +27,9 @@ export const NAME_MAX_BYTES = 64
 export const TEXT_MAX_BYTES = 65_276
 /** Maximum timer: one year [W-32]. */
 export const TIMER_MAX_S = 366 * DAY_S
+
+/** As many links as fit the bucket of 16,384; who wants the rest asks for it [W-56]. */
+export const CHAIN_LINKS_MAX_BYTES = 16_000
 
 const recoveryBundle = bytes("recovery bundle", BUNDLE_BYTES)
 const oneTimeBundle = bytes("bundle", BUNDLE_BYTES)
@@ -69,7 +72,14 @@ export const FRAMES = {
     type: 0x01,
     numbered: false,
     acknowledged: true,
-    fields: { name: shortBytes("name", NAME_MAX_BYTES), recoveryBundle },
+    fields: {
+      name: shortBytes("name", NAME_MAX_BYTES),
+      recoveryBundle,
+      accountId: account,
+      length: u16("chain length"),
+      head: bytes("head", ACCOUNT_ID_BYTES),
+      share: bytes("share", KEY_BYTES),
+    },
   },
   /** `id` is the author's, `time` its clock. The text is not checked. */
   text: {
@@ -101,6 +111,24 @@ export const FRAMES = {
   /** The answer to `topic`, sent to the new mailbox. */
   "topic-ok": { type: 0x07, numbered: false, acknowledged: true, fields: { mailbox } },
   "recovery-bundle": { type: 0x08, numbered: false, acknowledged: true, fields: { bundle: recoveryBundle } },
+  /** Links of the sender's account, from a number on. */
+  chain: {
+    type: 0x0a,
+    numbered: false,
+    acknowledged: true,
+    fields: {
+      accountId: account,
+      first: u16("first number", 0),
+      links: remainingBytes("links", CHAIN_LINKS_MAX_BYTES),
+    },
+  },
+  /** "Send me the links of this account of yours, from this number on". */
+  "chain-ask": {
+    type: 0x0b,
+    numbered: false,
+    acknowledged: true,
+    fields: { accountId: account, first: u16("first number", 0) },
+  },
   nop: { type: 0x0e, numbered: false, acknowledged: false, fields: {} },
   /** The place of this message among those that change the conversation; the sender counts from 0 in each session. */
   number: { type: 0x10, numbered: false, acknowledged: true, fields: { number: u32("number") } },

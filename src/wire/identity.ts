@@ -39,15 +39,14 @@ export function decodeIdentity(bytes: Uint8Array): PublicIdentity {
   }
 }
 
-/** 20 bytes that identify an identity where 64 are too long [W-15]. */
-export function fingerprint(identity: PublicIdentity): Uint8Array {
-  return hash(FINGERPRINT_LABEL, encodeIdentity(identity)).slice(0, FINGERPRINT_BYTES)
+/** 20 bytes that identify an account id, or a device's key, where it is too long [W-15]. */
+export function fingerprint(id: Uint8Array): Uint8Array {
+  return hash(FINGERPRINT_LABEL, id).slice(0, FINGERPRINT_BYTES)
 }
 
-/** Twelve groups of five digits, the same for both sides, to be compared out loud [W-16]. */
-export function safetyNumber(one: PublicIdentity, other: PublicIdentity): string[] {
-  const both = [encodeIdentity(one), encodeIdentity(other)].sort(compare)
-  const digest = Buffer.from(hash(SAFETY_LABEL, ...both))
+/** Twelve groups of five digits for two account ids, the same for both sides, to be compared out loud [W-16]. */
+export function safetyNumber(one: Uint8Array, other: Uint8Array): string[] {
+  const digest = Buffer.from(hash(SAFETY_LABEL, ...[one, other].sort(compare)))
   return Array.from({ length: SAFETY_GROUPS }, (_, group) => {
     const number = digest.readUIntBE(group * GROUP_BYTES, GROUP_BYTES) % 100_000
     return String(number).padStart(5, "0")

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest"
 import { chainUpTo, isLive, type AccountChain } from "../../src/account/account-chain.ts"
 import type { ChainLink } from "../../src/account/chain-link.ts"
-import { appendLink, DEVICES_MAX, LINKS_MAX, startChain } from "../../src/account/judge.ts"
+import { appendLink, LINKS_MAX, startChain } from "../../src/account/judge.ts"
 import { fromHex, type VerifyKey } from "../../src/crypto/bytes.ts"
 import { sign } from "../../src/crypto/nacl.ts"
+import { DEVICES_MAX } from "../../src/wire/sizes.ts"
 import {
   addOf,
   aliceAccount,

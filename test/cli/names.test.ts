@@ -12,6 +12,7 @@ const CONTACT: Contact = {
   verified: false,
   blocked: false,
   keyChangedAt: null,
+  accountLockedAt: null,
   deviceReplacedAt: null,
   devices: [],
   readReceipts: false,

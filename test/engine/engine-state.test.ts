@@ -13,6 +13,7 @@ import type { DeviceParts, DevicePartWrite, HeldRecord, SettingKey, Store } from
 import type { IntroductionRecord } from "../../src/store/introduction-record.ts"
 import { openStore } from "../../src/store/store.ts"
 import { contact, device, freshPath, message, openBundle, outgoing, plain } from "../store/store-fixture.ts"
+import { aliceAccount, withDevice } from "../account/account-fixture.ts"
 import frozen from "../vectors/session.json" with { type: "json" }
 
 const RUNS = 12
@@ -27,6 +28,9 @@ const contactId = fc.constantFrom(...CONTACTS)
 const deviceId = fc.constantFrom(...DEVICES)
 const mids = (length: number) => fc.array(bytes(length), { maxLength: 3 })
 
+const ACCOUNT = withDevice(aliceAccount(), "phone")
+const RIVAL = withDevice(aliceAccount(), "tablet")
+
 /** Every part of DeviceParts: a new one does not compile until it has a line here. */
 const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = {
   textNumbers: fc.record({ sent: count, received: count, resync: fc.boolean() }),
@@ -39,17 +43,33 @@ const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = 
     startedAt: fc.array(fc.nat(), { maxLength: 3 }),
     lostInit: fc.option(fc.record({ mid: bytes(16), at: fc.nat() }), { nil: undefined }),
   }),
+  shownAccount: fc.record({
+    accountId: bytes(32),
+    length: count,
+    head: bytes(32),
+    at: count,
+    until: count,
+    tag: bytes(16),
+    offer: fc.string(),
+  }),
 }
 
 /** Every kind of change, in the same way. */
 const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: Kind }>> } = {
   contact: fc.record({ kind: fc.constant("contact"), contact: contactId.map(aContact) }),
   "forget-contact": fc.record({ kind: fc.constant("forget-contact"), id: contactId }),
+  account: fc.record({
+    kind: fc.constant("account"),
+    contact: contactId,
+    ...{ chain: fc.constant(ACCOUNT), rival: fc.constantFrom(undefined, RIVAL) },
+  }),
+  "own-link": fc.constant({ kind: "own-link", link: ACCOUNT.links[0]! }),
   device: fc.record({ kind: fc.constant("device"), device: deviceId.map(aDevice) }),
   conversation: fc.record({
     kind: fc.constant("conversation"),
     conversation: fc.record({ contact: contactId, draft: fc.string(), mutedUntil: count }),
   }),
+  "forget-device": fc.record({ kind: fc.constant("forget-device"), id: deviceId }),
   session: fc.record({ kind: fc.constant("session"), device: deviceId, session: fc.constant(session) }),
   message: fc.record({ kind: fc.constant("message"), message: contactId.map((id) => message(id, "hello")) }),
   "message-state": fc.record({

@@ -1,3 +1,5 @@
+import type { ChainLink } from "../../src/account/chain-link.ts"
+import { ownLinksOf } from "./account-frames.ts"
 import type { UnverifiedLimits } from "../../src/engine/state/limits.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { messageKeyOf, tagIn } from "../../src/session/chain.ts"
@@ -16,6 +18,8 @@ type HostileContact = {
   readonly bob: TestProfile
   /** What Eve's store said of Bob's device, its secrets too. */
   readonly about: DeviceRecord
+  /** Of her own account. */
+  readonly links: readonly ChainLink[]
   /** Where she writes to him. */
   readonly topic: string
   /** Frames in one message, which nothing is waited for. */
@@ -50,6 +54,7 @@ export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promi
   const { devices, snapshots } = await eve.store.load()
   const [[snapshot], [about]] = [snapshots.values(), devices]
   if (about === undefined) throw new Error("Eve knows nobody")
+  const links = await ownLinksOf(eve)
   let session = snapshot && decodeSession(snapshot)
   await eve.stop()
   const injects = (...frames: Frame[]): void => {
@@ -67,5 +72,5 @@ export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promi
     fixture.broker.inject(topic, sealBytes(session, padded))
     await fixture.clock.pass(100)
   }
-  return { sendsBytes, fixture, eve, bob, about, topic, injects, sends }
+  return { sendsBytes, fixture, eve, bob, about, links, topic, injects, sends }
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { systemRandom } from "../../src/crypto/random.ts"
+import { createLink } from "../../src/account/create.ts"
+import { startChain } from "../../src/account/judge.ts"
 import { accountOfDevice } from "../../src/engine/contacts/accounts.ts"
 import { hello, recoveryBundle } from "../../src/engine/handshake/hello.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
@@ -81,7 +83,10 @@ describe("[D-83] each side meets only the account that was named", () => {
       }
       const psk = introductionPsk(bundle.hash, accounts)
       const input = { now: fixture.clock.now(), random: systemRandom }
-      const frames = [hello({ identity, name: "bob" }, recoveryBundle(identity, inbox(), input))]
+      const account = startChain(createLink(identity, input.now, systemRandom))
+      if (account.kind === "refused") throw new Error(account.why)
+      const self = { identity, name: "bob", account: account.chain }
+      const frames = hello(self, recoveryBundle(identity, inbox(), input), systemRandom)
       const init = initiate(
         { identity, inbox: inbox(), bundle, psk, mode: MODE.introduction, frames },
         systemRandom,

@@ -79,10 +79,20 @@ const time = ["time", u64] as const
 
 const name = ["name", short(64)] as const
 const recoveryBundle = bytes(1402)
+const accountId = ["accountId", bytes(32)] as const
+const first = ["first", whole(2)] as const
 const seconds = ["seconds", whole(4, 0, 366 * 86_400)] as const
 
 const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> = {
-  hello: [0x01, name, ["recoveryBundle", recoveryBundle]],
+  hello: [
+    0x01,
+    name,
+    ["recoveryBundle", recoveryBundle],
+    accountId,
+    ["length", whole(2, 1)],
+    ["head", bytes(32)],
+    ["share", bytes(32)],
+  ],
   text: [0x02, ["id", bytes(8)], time, ["text", rest(1, 65_276)]],
   ack: [0x03, ["mids", list(bytes(8))]],
   "pq-ek": [0x04, ["id", id], ["encapsulationKey", bytes(1184)]],
@@ -90,6 +100,8 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   topic: [0x06, mailbox],
   "topic-ok": [0x07, mailbox],
   "recovery-bundle": [0x08, ["bundle", recoveryBundle]],
+  chain: [0x0a, accountId, first, ["links", rest(1, 16_000)]],
+  "chain-ask": [0x0b, accountId, first],
   nop: [0x0e],
   number: [0x10, ["number", whole(4)]],
   reply: [0x11, ...subject],

@@ -53,7 +53,9 @@ export function bundleOf(owner: IdentityKeys, random: Random): OpenBundle {
 export function hello(name: string, owner: IdentityKeys, random: Random): Frame {
   const terms = { multiUse: false, recovery: true, inbox: inbox(random), notAfter: TOMORROW }
   const { bundle } = makeBundle(owner, terms, random)
-  return { kind: "hello", name: Buffer.from(name), recoveryBundle: bundle.bytes }
+  const account = { accountId: random(32), length: 1, head: random(32) }
+  const recoveryBundle = bundle.bytes
+  return { kind: "hello", name: Buffer.from(name), recoveryBundle, ...account, share: random(32) }
 }
 
 export type HandshakeResult = {

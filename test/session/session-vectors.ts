@@ -103,7 +103,9 @@ function newBundle(owner: IdentityKeys, terms: BundleTerms, { random, take }: Re
 }
 
 function hello(name: string, { bundle }: OpenBundle): Frame {
-  return { kind: "hello", name: Buffer.from(name), recoveryBundle: bundle.bytes }
+  const [accountId, share] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
+  const account = { accountId, length: 1, head: accountId, share }
+  return { kind: "hello", name: Buffer.from(name), recoveryBundle: bundle.bytes, ...account }
 }
 
 /** The pre-shared keys that one bundle has in each mode; by code it comes from the pairing [S-4]. */

@@ -110,6 +110,10 @@ export function deviceParts(): DeviceParts {
       startedAt: [1_764_000_000_006, 1_764_000_000_007],
       lostInit: { mid: randomBytes(16), at: 1_764_000_000_008 },
     },
+    shownAccount: {
+      ...{ accountId: randomBytes(32), length: 3, head: randomBytes(32) },
+      ...{ at: 1_764_000_000_009, until: 1_764_000_000_010, tag: randomBytes(16), offer: "0a0b0c0d" },
+    },
   }
 }
 

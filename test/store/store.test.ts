@@ -47,6 +47,8 @@ test("a new profile remembers nothing, and numbers begin at one", async () => {
   const store = await storeAt(freshPath(), randomBytes(32))
   expect(await store.load()).toEqual({
     contacts: [],
+    accountLinks: [],
+    ownLinks: [],
     devices: [],
     conversations: [],
     introductions: [],

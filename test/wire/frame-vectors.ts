@@ -18,12 +18,19 @@ const subject = {
 
 /** The contents of each frozen frame. */
 export const FRAME_EXAMPLES: Record<string, Frame> = {
-  hello: { kind: "hello", name: Buffer.from("Çarol"), recoveryBundle: counting(1)(1402) },
+  hello: {
+    kind: "hello",
+    name: Buffer.from("Çarol"),
+    recoveryBundle: counting(1)(1402),
+    ...{ accountId: counting(5)(32), length: 258, head: counting(6)(32), share: counting(7)(32) },
+  },
   text: { kind: "text", id: mid(7), time: 1_800_000_000_000, text: Buffer.from("grüße") },
   ack: { kind: "ack", mids: [mid(1), mid(2)] },
   "pq-ek": { kind: "pq-ek", id: 258, encapsulationKey: kemKeyPair(counting(9)(64) as KemSeed) },
   "pq-ct": { kind: "pq-ct", id: 65_535, ciphertext: counting(3)(1088) },
   "recovery-bundle": { kind: "recovery-bundle", bundle: counting(4)(1402) },
+  chain: { kind: "chain", accountId: counting(5)(32), first: 0, links: counting(8)(267) },
+  "chain-ask": { kind: "chain-ask", accountId: counting(5)(32), first: 258 },
   number: { kind: "number", number: 66_051 },
   reply: { kind: "reply", author: mid(3), id: mid(4), digest: new Uint8Array(16).fill(5) },
   read: { kind: "read", ids: [mid(4)] },

@@ -1,13 +1,27 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { EMOJI_MAX_BYTES } from "../../src/wire/emoji.ts"
-import { frameRule, LIST_MAX, TEXT_MAX_BYTES, TIMER_MAX_S, type Frame } from "../../src/wire/frame.ts"
+import {
+  CHAIN_LINKS_MAX_BYTES,
+  frameRule,
+  LIST_MAX,
+  TEXT_MAX_BYTES,
+  TIMER_MAX_S,
+  type Frame,
+} from "../../src/wire/frame.ts"
 import { listedIn } from "../../src/wire/one-message.ts"
 import { BUCKETS, decodeFrames, encodeFrames, MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const id = fc.integer({ min: 1, max: 0xffff })
 const u32 = fc.nat(0xffff_ffff)
+
+const ACCOUNT = {
+  accountId: new Uint8Array(32),
+  length: 1,
+  head: new Uint8Array(32),
+  share: new Uint8Array(32),
+}
 
 const subject = { author: bytes(8), id: bytes(8), digest: bytes(16), time: fc.maxSafeNat() }
 
@@ -27,7 +41,15 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     kind: fc.constant("hello" as const),
     name: fc.uint8Array({ minLength: 1, maxLength: 64 }),
     recoveryBundle: bytes(1402),
+    ...{ accountId: bytes(32), length: id, head: bytes(32), share: bytes(32) },
   }),
+  fc.record({
+    kind: fc.constant("chain" as const),
+    accountId: bytes(32),
+    first: fc.nat(0xffff),
+    links: fc.uint8Array({ minLength: 1, maxLength: 600 }),
+  }),
+  fc.record({ kind: fc.constant("chain-ask" as const), accountId: bytes(32), first: fc.nat(0xffff) }),
   fc.record({
     kind: fc.constant("text" as const),
     id: bytes(8),
@@ -201,13 +223,14 @@ test("[W-21] a name is 1 to 64 bytes", () => {
     kind: "hello",
     name: new Uint8Array(length),
     recoveryBundle: new Uint8Array(1402),
+    ...ACCOUNT,
   })
   expect(encodeFrames([helloWith(64)])).toBeDefined()
   expect(encodeFrames([helloWith(65)])).toBeUndefined()
   expect(encodeFrames([helloWith(0)])).toBeUndefined()
-  const body = 1 + 65 + 1402
+  const body = 1 + 65 + 1402 + 130
   expect(decodeFrames(padded(2048, 1, body & 255, body >> 8, 65))).toBeUndefined()
-  expect(decodeFrames(padded(2048, 1, (1 + 1402) & 255, (1 + 1402) >> 8, 0))).toBeUndefined()
+  expect(decodeFrames(padded(2048, 1, (1 + 1532) & 255, (1 + 1532) >> 8, 0))).toBeUndefined()
 })
 
 test("[W-23] an acknowledgement names 1 to 64 messages, as many as it counts", () => {
@@ -305,7 +328,16 @@ test("every fixed length is checked when it is written", () => {
     { kind: "pq-ct", id: 1, ciphertext: new Uint8Array(1089) },
     { kind: "topic", mailbox: new Uint8Array(15) },
     { kind: "recovery-bundle", bundle: new Uint8Array(1401) },
-    { kind: "hello", name: new Uint8Array(1), recoveryBundle: new Uint8Array(1403) },
+    { kind: "hello", name: new Uint8Array(1), recoveryBundle: new Uint8Array(1403), ...ACCOUNT },
+    { kind: "hello", name: new Uint8Array(1), recoveryBundle: new Uint8Array(1402), ...ACCOUNT, length: 0 },
+    { kind: "chain", accountId: new Uint8Array(32), first: 0, links: new Uint8Array(0) },
+    {
+      kind: "chain",
+      accountId: new Uint8Array(32),
+      first: 0,
+      links: new Uint8Array(CHAIN_LINKS_MAX_BYTES + 1),
+    },
+    { kind: "chain-ask", accountId: new Uint8Array(31), first: 0 },
     { kind: "text", id, time: -1, text: new Uint8Array(1) },
     { kind: "text", id, time: 0.5, text: new Uint8Array(1) },
     { kind: "text", id: new Uint8Array(7), time: 1, text: new Uint8Array(1) },

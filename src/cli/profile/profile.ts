@@ -40,12 +40,13 @@ export type NewProfile = {
 export async function makeProfile(context: Context, profile: NewProfile): Promise<void> {
   const { paths } = context
   const lock = takeLock(paths.lock)
+  let accountId: Uint8Array
   if (lock.kind === "held")
     throw new Fault("exists", "another command is making this profile", "mqttchat status")
   try {
     refuseExisting(context, profile.by)
     const fresh = `${paths.database}.new`
-    await makeStore(fresh, profile)
+    accountId = await makeStore(fresh, profile)
     keepOldStore(context)
     renameSync(fresh, paths.database)
     if (lookAtSettings(paths.settings).kind === "damaged") setAside(paths.settings)
@@ -54,21 +55,24 @@ export async function makeProfile(context: Context, profile: NewProfile): Promis
   } finally {
     lock.release()
   }
-  printProfile(context, profile)
+  printProfile(context, profile, accountId)
 }
 
 /**
  * The store is made only here, so that a store that is missing later is noticed, not silently replaced. Under another
  * name first: one that a dying process leaves is not taken for messages whose key file was lost.
  */
-async function makeStore(path: string, { settings, ring, fill }: NewProfile): Promise<void> {
+async function makeStore(path: string, { settings, ring, fill }: NewProfile): Promise<Uint8Array> {
   removeStore(path)
   const { openStore } = await import("../../store/store.ts")
   const store = await openStore(path, new Uint8Array(ring.databaseKey))
   try {
     await fill(store)
+    const { createAccountIn } = await import("../../engine/accounts/own-account.ts")
+    const accountId = await createAccountIn(store, ring.identity, { now: Date.now(), random: systemRandom })
     await storeSettings(store, settings)
     await store.close()
+    return accountId
   } catch (cause) {
     await store.close()
     removeStore(path)
@@ -88,9 +92,13 @@ function removeStore(path: string): void {
   for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true, recursive: true })
 }
 
-function printProfile({ out, paths }: Context, { settings, ring, passphrase }: NewProfile): void {
+function printProfile(
+  { out, paths }: Context,
+  { settings, passphrase }: NewProfile,
+  accountId: Uint8Array,
+): void {
   out.done(safe`keys made        ${display(paths.keyFile)}${passphrase === "" ? safe`` : safe`, locked`}`)
-  const print = groupDigits(toHex(fingerprint(ring.identity.public)).slice(0, FINGERPRINT_DIGITS))
+  const print = groupDigits(toHex(fingerprint(accountId)).slice(0, FINGERPRINT_DIGITS))
   if (out.json)
     out.report.record("mqttchat/profile/1", { name: settings.name, fingerprint: print.replaceAll(" ", "") })
   else out.report.data(safe`${displayName(settings.name)}  ${print}`)

@@ -1,11 +1,14 @@
 import { Fault } from "../../errors.ts"
 import { fourWords } from "../../pairing/words.ts"
 import type { ContactId, ContactRecord, DeviceRecord } from "../../store/records.ts"
-import { decodeIdentity, safetyNumber, type PublicIdentity } from "../../wire/identity.ts"
+import { safetyNumber } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
+import { ownChain } from "../accounts/own-account.ts"
+import { settled } from "../accounts/settle.ts"
+import { isHidden, isUnfinished } from "../accounts/unfinished.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
@@ -47,12 +50,14 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     contacts: async () => {
       const unread = await ports.store.unshownCounts()
       const state = queue.state()
-      return [...state.contacts.values()].map((contact) =>
-        describeContact(state, contact, {
-          unread: unread.get(contact.id) ?? 0,
-          queued: queuedTexts(state, contact.id),
-        }),
-      )
+      return [...state.contacts.values()]
+        .filter((contact) => !isHidden(state, contact))
+        .map((contact) =>
+          describeContact(state, contact, {
+            unread: unread.get(contact.id) ?? 0,
+            queued: queuedTexts(state, contact.id),
+          }),
+        )
     },
     rename: ({ contact, name }) => edit(parts, contact, (record, state) => renamed(state, record, name)),
     block: async ({ contact, blocked }) => {
@@ -78,11 +83,11 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       const record = findContact(state, contact)
       return Promise.resolve({
         contact: describeAlone(state, record),
-        ...comparisonWith(ports.identity.public, devicesOf(state, record.id)),
+        ...comparisonWith(state, record),
       })
     },
     "mark-verified": async ({ contact, verified }) => {
-      const described = await edit(parts, contact, (record) => compared(record, verified))
+      const described = await queue.run((state) => decideComparison(state, contact, verified))
       if (verified) release(parts, described.id)
       return described
     },
@@ -122,16 +127,15 @@ function mailboxesOf(state: EngineState, { id }: ContactRecord): Uint8Array[] {
   return devicesOf(state, id).map(({ mailbox }) => mailbox)
 }
 
-/** The words of the newest handshake. */
+/** The words of the newest handshake; the safety number once the account is verified. */
 function comparisonWith(
-  self: PublicIdentity,
-  devices: readonly DeviceRecord[],
+  state: EngineState,
+  { id, accountId }: ContactRecord,
 ): Pick<Results["verify"], "words" | "safetyNumber"> {
-  const newest = devices.at(-1)
-  if (newest === undefined) return { words: [], safetyNumber: [] }
+  const newest = devicesOf(state, id).at(-1)
   return {
-    words: fourWords(newest.sas),
-    safetyNumber: safetyNumber(self, decodeIdentity(newest.key)),
+    words: newest === undefined ? [] : fourWords(newest.sas),
+    safetyNumber: accountId === undefined ? [] : safetyNumber(ownChain(state).accountId, accountId),
   }
 }
 
@@ -174,8 +178,16 @@ function renamed(state: EngineState, record: ContactRecord, to: string): Contact
   return { ...record, name: chosenName(state, name, record.id) }
 }
 
-function compared(record: ContactRecord, verified: boolean): ContactRecord {
-  return { ...record, verified, changedAt: verified ? 0 : record.changedAt }
+function decideComparison(
+  state: EngineState,
+  reference: ContactReference,
+  verified: boolean,
+): Decision<Contact> {
+  const found = findContact(state, reference)
+  const { contact: record, changes } = verified ? settled(state, found) : { contact: found, changes: [] }
+  const contact = { ...record, verified, changedAt: verified ? 0 : record.changedAt }
+  const commit: Change[] = [{ kind: "contact", contact }, ...changes]
+  return { commit, effects: [], result: describeAlone(state, contact) }
 }
 
 /**
@@ -248,6 +260,7 @@ function decideTimer(
   refuseUnsendable(contact, devicesOf(state, id))
   const sealed: SealResult[] = []
   const updates = updateEach(state, id, stepInput(parts.ports), (update) => {
+    if (isUnfinished(state, update.device.id)) return
     if (update.contact === contact) setTimer(update, seconds)
     sealed.push(sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.contact)] }))
   })

@@ -2,6 +2,7 @@ import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { LedgerWatcher } from "../connection/ledger-watcher.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
+import type { UnfinishedWatch } from "../accounts/unfinished-driver.ts"
 import type { Expiry } from "../messages/expiry.ts"
 import type { GapRequests } from "../messages/gap-requests.ts"
 import type { Introductions } from "../messages/introductions.ts"
@@ -21,6 +22,7 @@ export type EngineParts = {
   readonly receipts: Receipts
   readonly events: Events
   readonly expiry: Expiry
+  readonly unfinished: UnfinishedWatch
   readonly mailboxes: Mailboxes
   readonly broker: BrokerConnection
   readonly ledger: LedgerWatcher

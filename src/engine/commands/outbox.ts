@@ -69,6 +69,7 @@ function whyWaiting(
   const state = summedState(devices)
   if (blocked) return `${name} is blocked`
   if (movedSince(devices) > 0) return `${name} now sends to another device of yours`
+  if (contact.lockedAt > 0) return `the account of ${name} was changed in two ways that contradict each other`
   if (isUncompared(contact)) return `you have not compared the new key of ${name}`
   if (connection.kind !== "online") return connection.reason
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`

@@ -2,7 +2,7 @@ import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { editDistanceWithin } from "../../pairing/edit-distance.ts"
 import type { ContactId, ContactRecord } from "../../store/records.ts"
-import { decodeIdentity, fingerprint } from "../../wire/identity.ts"
+import { fingerprint } from "../../wire/identity.ts"
 import { isConfusable, withoutReservedShape } from "../../wire/reserved-names.ts"
 import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName, readText } from "../../wire/text.ts"
@@ -44,6 +44,14 @@ export function findContactById(state: EngineState, id: ContactId): ContactRecor
   const contact = state.contacts.get(id)
   if (contact !== undefined) return contact
   throw new Fault("not-found", "the contact was forgotten meanwhile", "mqttchat contacts")
+}
+
+/** The contact whose account this is; undefined while its chain is not verified. */
+export function findAccount(state: EngineState, accountId: Uint8Array): ContactRecord | undefined {
+  const wanted = toHex(accountId)
+  for (const contact of state.contacts.values())
+    if (contact.accountId !== undefined && toHex(contact.accountId) === wanted) return contact
+  return undefined
 }
 
 /** `wanted`, or with the first number behind it that makes it unlike the names of all other contacts [W-83] [W-84]. */
@@ -93,9 +101,9 @@ function folded(name: string): string {
   return name.normalize("NFKC").toLowerCase()
 }
 
-/** What identifies a device key to a person. */
-export function fingerprintDigits(key: Uint8Array): string {
-  return toHex(fingerprint(decodeIdentity(key))).slice(0, FINGERPRINT_DIGITS)
+/** What identifies an account id, or a device's key, to a person. */
+export function fingerprintDigits(id: Uint8Array): string {
+  return toHex(fingerprint(id)).slice(0, FINGERPRINT_DIGITS)
 }
 
 function nearNames(state: EngineState, wanted: string): string[] {

@@ -8,7 +8,7 @@ import type { Paired } from "../state/ports.ts"
 import { devicesOf, movedSince, summedState } from "./devices.ts"
 import { findAccount } from "./accounts.ts"
 import { fingerprintDigits } from "./contacts.ts"
-import { isUncompared } from "../state/send-gate.ts"
+import { uncomparedSince } from "../state/send-gate.ts"
 
 export function describeContact(
   state: EngineState,
@@ -20,11 +20,12 @@ export function describeContact(
   return {
     id: contact.id,
     name: contact.name,
-    fingerprint: devices[0] === undefined ? "" : fingerprintDigits(devices[0].key),
+    fingerprint: contact.accountId === undefined ? "" : fingerprintDigits(contact.accountId),
     state: summedState(devices),
     verified: contact.verified,
     blocked: contact.blocked,
     keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
+    accountLockedAt: contact.lockedAt === 0 ? null : contact.lockedAt,
     deviceReplacedAt: movedAt === 0 ? null : movedAt,
     readReceipts: contact.readReceipts,
     typingIndicators: contact.typing,
@@ -87,7 +88,7 @@ export function describeMessage(state: EngineState, record: MessageRecord): Mess
     sentAt,
     storedAt,
     state: messageState,
-    trusted: mine || kind === "line" || !isUncompared(contact) || storedAt < contact.changedAt,
+    trusted: mine || kind === "line" || storedAt < uncomparedSince(contact),
     timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
     ...UNCHANGED,

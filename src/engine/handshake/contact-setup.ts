@@ -13,6 +13,8 @@ import { closeAllGaps } from "../contacts/held-texts.ts"
 /** The peer of a handshake. */
 export type ContactSetup = {
   readonly previous: DeviceRecord | undefined
+  /** Whose device it is, if they are a contact already. */
+  readonly owner: ContactRecord | undefined
   readonly established: Established
   readonly mailbox: Uint8Array
   readonly by: Handshake
@@ -40,6 +42,7 @@ export function setUpContact(
     input,
     changes: [],
     effects: [],
+    ended: undefined,
   }
   if (previous !== undefined) endSession(state, update, previous.mailbox)
   closeAllGaps(update, state)
@@ -49,11 +52,11 @@ export function setUpContact(
 
 function contactFor(
   state: EngineState,
-  { previous, by }: ContactSetup,
+  { previous, owner, by }: ContactSetup,
   wanted: string,
   input: StepInput,
 ): ContactRecord {
-  const known = previous && state.contacts.get(previous.contact)
+  const known = previous ? state.contacts.get(previous.contact) : owner
   if (known !== undefined) return { ...known, verified: known.verified && isRecovery(by) }
   return {
     ...NEW_CONTACT,

@@ -1,18 +1,37 @@
-import { toHex } from "../../crypto/bytes.ts"
-import { encodeOpenBundle, makeBundle, readBundle, type OpenBundle } from "../../session/bundle.ts"
+import type { AccountChain } from "../../account/account-chain.ts"
+import { toHex, type Random } from "../../crypto/bytes.ts"
+import { KEY_BYTES } from "../../crypto/sizes.ts"
+import { firstLinkFrame, ownChain } from "../accounts/own-account.ts"
+import {
+  bundleOwner,
+  encodeOpenBundle,
+  makeBundle,
+  readBundle,
+  type OpenBundle,
+} from "../../session/bundle.ts"
 import { initTag, MODE, recoveryPsk, type Established } from "../../session/handshake.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
 import { NAME_MAX_BYTES, type Frame } from "../../wire/frame.ts"
-import { encodeIdentity, type IdentityKeys } from "../../wire/identity.ts"
+import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import type { Ports } from "../state/ports.ts"
 import { seconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
 
 /** A recovery bundle is for when everything else is lost, so it is valid as long as a contact may last: ten years. */
 const RECOVERY_LIFE_S = 10 * 365 * DAY_S
 
 /** Our side of a handshake. */
-export type Self = { readonly identity: IdentityKeys; readonly name: string }
+export type Self = {
+  readonly identity: IdentityKeys
+  readonly name: string
+  readonly account: AccountChain
+}
+
+export function selfOf(state: EngineState, { identity, name }: Pick<Ports, "identity" | "name">): Self {
+  return { identity, name: name(), account: ownChain(state) }
+}
 
 /** A bundle for the other side to recover with, at this inbox of ours. */
 export function recoveryBundle(identity: IdentityKeys, inbox: Inbox, input: StepInput): OpenBundle {
@@ -39,9 +58,18 @@ export function keepRecoveryBundle(update: DeviceUpdate, open: OpenBundle, estab
   })
 }
 
-/** The first frame of either side [W-21]. */
-export function hello(self: Self, recovery: OpenBundle): Frame {
-  return { kind: "hello", name: shortName(self.name), recoveryBundle: recovery.bundle.bytes }
+/** The first frames of either side: who it is, and the first link of its account [W-21] [W-56]. */
+export function hello(self: Self, recovery: OpenBundle, random: Random): Frame[] {
+  const { account } = self
+  const { accountId, links, head } = account
+  const frame: Frame = {
+    kind: "hello",
+    name: shortName(self.name),
+    recoveryBundle: recovery.bundle.bytes,
+    ...{ accountId, length: links.length, head },
+    share: random(KEY_BYTES),
+  }
+  return [frame, firstLinkFrame(account)]
 }
 
 /** At most 64 bytes, cut between characters. */
@@ -58,8 +86,11 @@ export function shortName(name: string): Uint8Array {
 /** Kept only if it is a recovery bundle, signed by this device. */
 export function withRecoveryBundle(device: DeviceRecord, bytes: Uint8Array, now: number): DeviceRecord {
   const bundle = readBundle(bytes, now)
-  if (bundle?.recovery !== true || toHex(encodeIdentity(bundle.owner)) !== toHex(device.key)) {
-    return device
-  }
+  if (bundle?.recovery !== true || isOfAnother(device.key, bytes)) return device
   return { ...device, recoveryBundle: bundle.bytes }
+}
+
+/** Whether a bundle names another owner than the device with this key, by either half [D-70]. */
+export function isOfAnother(key: Uint8Array, bundle: Uint8Array): boolean {
+  return toHex(bundleOwner(bundle)) !== toHex(key)
 }

@@ -3,6 +3,7 @@ import { initiate, MODE } from "../../session/handshake.ts"
 import type { ContactRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { inboxTopic } from "../../wire/topics.ts"
+import { notShown, shownChange, UNFINISHED_MS } from "../accounts/unfinished.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { offeredName, placeholderName } from "../contacts/contacts.ts"
@@ -43,7 +44,7 @@ export function startHandshake(
   const { introduction } = answered
   if (introduction !== undefined) findQuestion(state, introduction.id, input.now)
   const recovery = recoveryBundle(self.identity, inbox, input)
-  const frames = [hello(self, recovery)]
+  const frames = hello(self, recovery, input.random)
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
   if (started.kind === "refused") throw unanswerable(started.why)
   // A recovery bundle was made long ago: they receive at the inbox they named last.
@@ -52,7 +53,12 @@ export function startHandshake(
   const established = { ...started.established, peerInbox }
   const by = isRecovery ? "we start a recovery" : "we answer their offer"
   const wanted = offeredName(answered.name ?? NO_NAME) ?? placeholderName(key)
-  const update = setUpContact(state, { previous, established, mailbox: inbox.mailbox, by }, wanted, input)
+  const setup = { previous, owner: undefined, established, mailbox: inbox.mailbox, by } as const
+  const update = setUpContact(state, setup, wanted, input)
+  // The owner may answer until the bundle's last moment, and its answer may take a day more.
+  const until = isRecovery ? 0 : bundle.notAfter * 1000 + UNFINISHED_MS
+  update.changes.push(shownChange(update.device.id, notShown(input.now, until)))
+  update.effects.push({ kind: "unfinished" })
   keepRecoveryBundle(update, recovery, established)
   noteIntroduction(state, update, introduction)
   const { device, seq: initSeq } = update

@@ -9,6 +9,7 @@ import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
+import { selfOf } from "./hello.ts"
 import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { stepInput } from "../state/update.ts"
@@ -41,7 +42,7 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   function start(state: EngineState, id: DeviceId): Decision<Started> {
     const device = findDeviceById(state, id)
     const inbox = mailboxes.inboxAt(device.mailbox)
-    const self = { identity: ports.identity, name: ports.name() }
+    const self = selfOf(state, ports)
     return startRecovery(state, self, { device, inbox }, stepInput(ports))
   }
 

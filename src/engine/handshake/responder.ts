@@ -1,7 +1,11 @@
-import { MODE, respond, type Established } from "../../session/handshake.ts"
+import { MODE, respond, type Established, type Responded } from "../../session/handshake.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
-import type { DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
+import { noteShown } from "../accounts/adopt.ts"
+import { judgeShown, shownIn, type Judged } from "../accounts/judge-shown.ts"
+import { makeRoom, notShown, type Consequences } from "../accounts/unfinished.ts"
+import { notice } from "../state/events.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { offerId, readBundleSecrets } from "./bundles.ts"
@@ -14,7 +18,7 @@ import { type Decision, type Effect, NOT_RENAMED, type Renaming } from "../state
 import { seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
-import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
+import { hello, isOfAnother, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { isRetried, loseInit } from "./recovery-policy.ts"
@@ -41,7 +45,10 @@ export function acceptHandshake(
   const introduction = introductionOfBundle(state, open.bundle.bytes)
   const key = encodeIdentity(established.peer)
   const previous = findDevice(state, key)
-  const why = refusalOf(state, record, previous) ?? introductionRefusal(record, introduction, established)
+  const judged = judgeAccount(state, answer, previous)
+  if (judged.kind === "refused") return refuseAccount(helloFrame.name, judged.why)
+  const { owner } = judged
+  const why = refusalOf(record, previous, owner) ?? introductionRefusal(record, introduction, established)
   if (why !== undefined) return dropFrame(why)
   if (previous !== undefined && losesToOurs(record, previous, established, self)) {
     if (!isRetried(state, previous.id, init, input.now)) return keepOurs(state, previous.id, init, input)
@@ -51,7 +58,7 @@ export function acceptHandshake(
   const mailbox = mailboxFor(record, previous)
   const update = setUpContact(
     state,
-    { previous, established, mailbox, by: handshakeOf(record) },
+    { previous, owner: admittedOwner(judged), established, mailbox, by: handshakeOf(record) },
     wanted,
     input,
   )
@@ -61,9 +68,14 @@ export function acceptHandshake(
   if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.device, input))
   recordInit(state, update, record, init)
   noteIntroduction(state, update, introduction)
-  const welcome = { kind: "handshake", frames: [hello(self, recovery)] } as const
+  const welcome = { kind: "handshake", frames: hello(self, recovery, input.random) } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
-  if (record.device === null) {
+  const isAdmitted = noteShown(state, update, judged, {
+    ...notShown(input.now, 0),
+    ...(record.device === null ? { tag: record.tag, offer: offerId(record) } : {}),
+  })
+  if (!isAdmitted) addAll(update, makeRoom(state, input))
+  if (isAdmitted && record.device === null) {
     const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
     update.effects.push(accepted(update.device, record, previous !== undefined, renaming))
   }
@@ -109,12 +121,43 @@ function keepOurs(
   return { ...duplicate(id), commit: loseInit(state, id, init, now) }
 }
 
-function refusalOf(
+function judgeAccount(
   state: EngineState,
+  { established, frames }: Extract<Responded, { kind: "accepted" }>,
+  previous: DeviceRecord | undefined,
+): Judged {
+  const helloFrame = frames.find((frame) => frame.kind === "hello")
+  if (helloFrame === undefined || isOfAnother(encodeIdentity(established.peer), helloFrame.recoveryBundle))
+    return { kind: "refused", why: "sent a recovery bundle of another device" }
+  const chain = frames.find((frame) => frame.kind === "chain")
+  const contact = previous && contactOf(state, previous.id)
+  return judgeShown(state, contact, shownIn(helloFrame, chain), established.peer)
+}
+
+/** The frame is dropped, and the person is told: they wait for someone to answer. */
+function refuseAccount(name: Uint8Array, why: string): Decision<ReceiveResult> {
+  const dropped = dropFrame("forged")
+  const event = notice(
+    `${offeredName(name) ?? "somebody"} answered an offer and ${why}; nothing of it was kept`,
+  )
+  return { ...dropped, effects: [...dropped.effects, { kind: "event", event }] }
+}
+
+function admittedOwner({ admission, owner }: Extract<Judged, { kind: "judged" }>): ContactRecord | undefined {
+  return admission.kind === "admitted" ? owner : undefined
+}
+
+function addAll(update: DeviceUpdate, { commit, effects }: Consequences): void {
+  update.changes.push(...commit)
+  update.effects.push(...effects)
+}
+
+function refusalOf(
   { device }: OpenBundleRecord,
   previous: DeviceRecord | undefined,
+  owner: ContactRecord | undefined,
 ): "blocked" | "forged" | undefined {
-  if (previous !== undefined && contactOf(state, previous.id)?.blocked === true) return "blocked"
+  if (owner?.blocked === true) return "blocked"
   // A recovery never changes a device's key [D-31].
   return device !== null && previous?.id !== device ? "forged" : undefined
 }

@@ -23,7 +23,10 @@ import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
 import { applyTimer } from "../contacts/timers.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
-import { withRecoveryBundle } from "../handshake/hello.ts"
+import { isOfAnother, withRecoveryBundle } from "../handshake/hello.ts"
+import { applyChain, applyChainAsk, noteJudged } from "./apply-chain.ts"
+import { shownIn } from "../accounts/judge-shown.ts"
+import { endDevice, notShown, shownBy } from "../accounts/unfinished.ts"
 import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
 
 const { arrived } = FRAME_TRANSITIONS
@@ -46,6 +49,7 @@ export function openFrame(
   confirm(state, update, opened.newChain)
   const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
   for (const frame of framesToApply(update, opened.frames)) applyFrame(context, frame)
+  if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
   if (isOwed) oweReceipt(update, opened.mid)
   // A full frame of receipts leaves at once.
@@ -54,6 +58,16 @@ export function openFrame(
   startPostQuantumStep(update)
   update.effects.push({ kind: "received", device: from, receiptsWait: update.receipts.length > 0 })
   return toDecision(state, update, { kind: arrived["it opens"] })
+}
+
+/** Everything else that the frame would have changed is dropped with the session. */
+function endSession(
+  state: EngineState,
+  { device, input }: DeviceUpdate,
+  why: string,
+): Decision<ReceiveResult> {
+  const { commit, effects } = endDevice(state, device, why, input)
+  return { commit, effects, result: { kind: arrived["it opens"] } }
 }
 
 /** Frames of the session that we may not answer now: the message stays unopened, and opens when it comes again [D-42]. */
@@ -112,7 +126,7 @@ export function repeatReceipt(
   return toDecision(state, update, { kind: arrived["it came before"] })
 }
 
-type FrameContext = {
+export type FrameContext = {
   readonly state: EngineState
   readonly update: DeviceUpdate
   readonly mid: Uint8Array
@@ -151,7 +165,13 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyGone(update, state, frame.numbers)
       return
     case "hello":
-      applyHello(context, frame.name, frame.recoveryBundle)
+      applyHello(context, frame)
+      return
+    case "chain":
+      applyChain(context, frame)
+      return
+    case "chain-ask":
+      applyChainAsk(state, update, frame)
       return
     case "recovery-bundle":
       update.device = withRecoveryBundle(update.device, frame.bundle, seconds(update.input))
@@ -219,14 +239,24 @@ function find<Kind extends Frame["kind"]>(
   return frames.find((frame): frame is Extract<Frame, { kind: Kind }> => frame.kind === kind)
 }
 
-function applyHello({ state, update }: FrameContext, offered: Uint8Array, recoveryBundle: Uint8Array): void {
+/** Only the first frame of the other side counts: it names the account [W-21] [D-70]. */
+function applyHello({ state, update, frames }: FrameContext, hello: Extract<Frame, { kind: "hello" }>): void {
   const { contact, device } = update
+  const { name: offered, recoveryBundle } = hello
+  const before = shownBy(state, device.id)
+  if (before !== undefined && before.head.length > 0) return
+  if (isOfAnother(device.key, recoveryBundle)) {
+    update.ended = "sent a recovery bundle of another device"
+    return
+  }
   const unnamed = contact.name === placeholderName(device.key)
   const wanted = unnamed ? offeredName(offered) : undefined
   const name = wanted === undefined ? contact.name : freeName(state, wanted, contact.id)
   if (name !== contact.name) update.contact = { ...contact, name }
   update.device = withRecoveryBundle(device, recoveryBundle, seconds(update.input))
-  if (state.devices.get(device.id)?.state === "recovering") return
+  const shown = shownIn(hello, find(frames, "chain"))
+  const isAdmitted = noteJudged(state, update, shown, before ?? notShown(update.input.now, 0))
+  if (!isAdmitted || state.devices.get(device.id)?.state === "recovering") return
   const renaming = wanted === undefined ? NOT_RENAMED : noteRenaming(state, update, wanted)
   update.effects.push({ kind: "welcomed", device: device.id, renaming })
 }

@@ -17,7 +17,7 @@ import { wasAccepted, wasAcceptedLast } from "../handshake/confirmation.ts"
 import { answerSuperseded } from "../handshake/superseded-session.ts"
 import { openFrame, repeatReceipt } from "./apply-frame.ts"
 import type { UnverifiedBudget } from "./unverified-budget.ts"
-import type { Self } from "../handshake/hello.ts"
+import { selfOf } from "../handshake/hello.ts"
 import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { ANSWERS, ANSWERS_PER_OFFER, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
@@ -157,7 +157,7 @@ function decideInit(
   const { ports } = context
   if (!allowsAnswer(context, record)) return dropFrame("malformed")
   if (isOver(record, ports)) return { ...dropFrame("unknown-tag"), commit: closing([record]) }
-  const self: Self = { identity: ports.identity, name: ports.name() }
+  const self = selfOf(state, ports)
   const device = record.device === null ? undefined : state.devices.get(record.device)
   if (device !== undefined) {
     // The WELCOME to it is in the outbox until the peer has it.

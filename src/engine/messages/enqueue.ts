@@ -10,6 +10,7 @@ import type {
 import type { Frame } from "../../wire/frame.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import { textDigest } from "../../wire/text-digest.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -39,7 +40,7 @@ export function enqueueText(
   const message = ownMessage(contact, text, input)
   const results = new Map<DeviceId, SealResult>()
   const updates = updateEach(state, to, input, (update) => {
-    if (!mayHave(state, update.device) || hasUnsealed(state, update.device.id)) return
+    if (!isReady(state, update.device) || hasUnsealed(state, update.device.id)) return
     const sealed = sealText(update, message)
     results.set(update.device.id, sealed)
     if (sealed.kind === "posted") startPostQuantumStep(update)
@@ -63,9 +64,17 @@ function mayHave(state: EngineState, device: DeviceRecord): boolean {
   return device.movedAt === 0 && hasRoom(state, device)
 }
 
-/** From a backup: once it has a session, the text is sealed in it like the others that wait. */
+/** A device that the text can be sealed for now. */
+function isReady(state: EngineState, device: DeviceRecord): boolean {
+  return mayHave(state, device) && !isUnfinished(state, device.id)
+}
+
+/**
+ * From a backup, or new and not used before its account is verified: then the text is sealed in its session like the others
+ * that wait [D-71].
+ */
 function isWithoutSession(state: EngineState, { id, state: deviceState }: DeviceRecord): boolean {
-  return deviceState === "recovering" && !state.sessions.has(id)
+  return (deviceState === "recovering" && !state.sessions.has(id)) || isUnfinished(state, id)
 }
 
 function refusal(results: ReadonlyMap<DeviceId, SealResult>): EnqueueResult {
@@ -113,7 +122,7 @@ export function sealWaiting(
   const done: Change = { kind: "outgoing-done", seq }
   if (message === undefined) return { commit: [done], effects: [], result: true }
   const update = updateFor(state, entry.device, input)
-  if (update === undefined) return noChange(false)
+  if (update === undefined || isUnfinished(state, entry.device)) return noChange(false)
   update.changes.push(done)
   if (sealText(update, message, entry.delivered).kind === "refused") return noChange(false)
   return toDecision(state, update, true)
@@ -137,7 +146,7 @@ export function enqueuePassing(
   input: StepInput,
 ): Decision<boolean> {
   const update = updateFor(state, to, input)
-  if (update === undefined) return noChange(false)
+  if (update === undefined || isUnfinished(state, to)) return noChange(false)
   if (sealAndEnqueue(update, { kind: "passing", frames: [frame] }).kind === "refused") return noChange(false)
   return toDecision(state, update, true)
 }
@@ -150,6 +159,7 @@ export function enqueueTyping(
   input: StepInput,
 ): Decision<null> {
   const updates = updateEach(state, to, input, (update) => {
+    if (isUnfinished(state, update.device.id)) return
     sealAndEnqueue(update, { kind: "passing", frames: [{ kind: "typing", typing }] })
   })
   return toJointDecision(state, updates, null)

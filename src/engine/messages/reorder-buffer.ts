@@ -1,5 +1,6 @@
 import type { HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import { closeAllGaps, closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
@@ -46,7 +47,9 @@ function hold(
 ): void {
   const { device, input, textNumbers } = update
   const held = new Map(heldFrom(state, device.id))
-  if (number === textNumbers.received) {
+  // Nobody sees a text before the account of its device is verified [D-71].
+  const isUnseen = isUnfinished(state, device.id)
+  if (number === textNumbers.received && !isUnseen) {
     if (rest.text !== undefined) showText(update, rest.text)
     update.textNumbers = { ...textNumbers, received: number + 1 }
     releaseHeld(update, held)
@@ -55,7 +58,9 @@ function hold(
   const record: HeldRecord = { device: device.id, number, storedAt: input.now, ...rest }
   held.set(number, record)
   update.changes.push({ kind: "held", held: record })
-  if (isTooMuch(held)) closeGap(update, held)
+  if (!isTooMuch(held)) return
+  if (isUnseen) update.ended = "sent too much before their account was verified"
+  else closeGap(update, held)
 }
 
 /** Texts that were dropped while they were blocked are not a gap. */
@@ -78,7 +83,7 @@ export function applyGone(update: DeviceUpdate, state: EngineState, numbers: rea
     held.set(number, record)
     update.changes.push({ kind: "held", held: record })
   }
-  releaseHeld(update, held)
+  if (!isUnfinished(state, device.id)) releaseHeld(update, held)
 }
 
 function isTooMuch(held: HeldTexts): boolean {

@@ -7,6 +7,7 @@ import { bundleRecord, closing, openOffers, offerId, requireRoom } from "../hand
 import type { Decision, Effect, Renaming } from "../state/decision.ts"
 import { findContactById } from "../contacts/contacts.ts"
 import { contactOf, findDeviceById } from "../contacts/devices.ts"
+import { selfOf } from "../handshake/hello.ts"
 import { startHandshake, type Started } from "../handshake/initiator.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -116,6 +117,12 @@ export class EnginePairing implements PairingContext {
     this.emit({ kind: "paired", ...paired, offer: null })
   }
 
+  /** A handshake ended before its peer was known. */
+  onEnded({ device, why }: Extract<Effect, { kind: "ended" }>): void {
+    this.#welcomes.get(device)?.reject(new Fault("refused", `the other side ${why}`, "mqttchat pair"))
+    this.#welcomes.delete(device)
+  }
+
   /** Every offer whose bundle is kept, by the user's name for it. */
   openOffers(): readonly OpenBundleRecord[] {
     return openOffers(this.queue.state(), seconds(stepInput(this.ports)))
@@ -138,9 +145,9 @@ export class EnginePairing implements PairingContext {
   }
 
   async #start(answered: Answered): Promise<Started> {
-    const { identity, name, reach } = this.ports
+    const { reach } = this.ports
     const started = await this.#source.queue.run((state) => {
-      const decision = startHandshake(state, { identity, name: name() }, answered, stepInput(this.ports))
+      const decision = startHandshake(state, selfOf(state, this.ports), answered, stepInput(this.ports))
       reach("init-decided")
       return decision
     })

@@ -1,3 +1,5 @@
+import type { ChainLink } from "../../account/chain-link.ts"
+import type { Account } from "./account.ts"
 import type { Session } from "../../session/state.ts"
 import type { ContactId, DeviceId, EventRecord, MessageState, Write } from "../../store/records.ts"
 import type { IntroductionId } from "../../store/introduction-record.ts"
@@ -5,7 +7,9 @@ import type { Event } from "./events.ts"
 
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
 export type Change =
-  | Exclude<Write, { kind: "session" }>
+  | Exclude<Write, { kind: "session" | "account-links" | "own-link" }>
+  | ({ readonly kind: "account"; readonly contact: ContactId } & Account)
+  | { readonly kind: "own-link"; readonly link: ChainLink }
   | { readonly kind: "session"; readonly device: DeviceId; readonly session: Session }
 
 /** Why a contact is not called what they call themselves: both null if they are. */
@@ -50,6 +54,12 @@ export type Effect =
       readonly known: boolean
       readonly renaming: Renaming
     }
+  /** A session ended: its device is gone. */
+  | { readonly kind: "ended"; readonly device: DeviceId; readonly mailbox: Uint8Array; readonly why: string }
+  /** A handshake began that ends by itself unless it is finished in time. */
+  | { readonly kind: "unfinished" }
+  /** The account of a device is verified: texts of ours that waited for that can be sealed. */
+  | { readonly kind: "admitted"; readonly device: DeviceId }
   /** The owner of an offer that we answered has sent its first message. */
   | { readonly kind: "welcomed"; readonly device: DeviceId; readonly renaming: Renaming }
   /** The owner has agreed to this introduction of ours: the initiator is to be told. */

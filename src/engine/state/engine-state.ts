@@ -1,4 +1,6 @@
-import { toHex } from "../../crypto/bytes.ts"
+import { judgedChain, type AccountChain } from "../../account/account-chain.ts"
+import { readLinks, type ChainLink } from "../../account/chain-link.ts"
+import { concat, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { decodeSession } from "../../session/snapshot.ts"
 import type { Session } from "../../session/state.ts"
@@ -15,6 +17,7 @@ import type {
   OutgoingRecord,
 } from "../../store/records.ts"
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
+import type { Account } from "./account.ts"
 import type { Change } from "./decision.ts"
 
 /** `unsealed`: how many of the entries wait for a session. */
@@ -23,6 +26,8 @@ type OutboxSize = { readonly entries: number; readonly bytes: number; readonly u
 /** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
 export type EngineState = {
   readonly contacts: Map<ContactId, ContactRecord>
+  /** What is verified of a contact's account, even before all of it is. */
+  readonly accounts: Map<ContactId, Account>
   readonly devices: Map<DeviceId, DeviceRecord>
   /** By rising id. A list is replaced, never changed. */
   readonly devicesByContact: Map<ContactId, readonly DeviceId[]>
@@ -47,6 +52,8 @@ export type EngineState = {
   readonly held: Map<DeviceId, ReadonlyMap<number, HeldRecord>>
   readonly introductions: Map<IntroductionId, IntroductionRecord>
   nextIntroduction: IntroductionId
+  /** Our own account; undefined only in a store that no engine has opened yet. */
+  ownChain: AccountChain | undefined
   nextContact: ContactId
   nextDevice: DeviceId
   nextOutgoing: number
@@ -57,6 +64,7 @@ export type EngineState = {
 export function openState(opening: LoadedState): EngineState {
   const state: EngineState = {
     contacts: new Map(),
+    accounts: readAccounts(opening),
     devices: new Map(),
     devicesByContact: new Map(),
     conversations: new Map(),
@@ -72,6 +80,7 @@ export function openState(opening: LoadedState): EngineState {
     held: new Map(),
     introductions: new Map(opening.introductions.map((record) => [record.id, record])),
     nextIntroduction: opening.nextIntroduction,
+    ownChain: opening.ownLinks.length === 0 ? undefined : readChain(opening.ownLinks),
     nextContact: opening.nextContact,
     nextDevice: opening.nextDevice,
     nextOutgoing: opening.nextOutgoing,
@@ -95,6 +104,7 @@ export function copyState(state: EngineState): EngineState {
     ...state,
     contacts: new Map(state.contacts),
     conversations: new Map(state.conversations),
+    accounts: new Map(state.accounts),
     devices: new Map(state.devices),
     devicesByContact: new Map(state.devicesByContact),
     sessions: new Map(state.sessions),
@@ -109,6 +119,30 @@ export function copyState(state: EngineState): EngineState {
     held: new Map(state.held),
     introductions: new Map(state.introductions),
   }
+}
+
+function readAccounts({ accountLinks }: LoadedState): Map<ContactId, Account> {
+  const accounts = new Map<ContactId, Account>()
+  for (const contact of new Set(accountLinks.map((link) => link.contact))) {
+    const of = (branch: number) =>
+      accountLinks
+        .filter((link) => link.contact === contact && link.branch === branch)
+        .map(({ link }) => link)
+    const rival = of(1)
+    accounts.set(contact, {
+      chain: readChain(of(0)),
+      rival: rival.length === 0 ? undefined : readChain(rival),
+    })
+  }
+  return accounts
+}
+
+function readChain(links: readonly Uint8Array[]): AccountChain {
+  const read = readLinks(concat(...links))
+  const chain = judgedChain(read.links)
+  if (chain === undefined || read.end !== "whole")
+    throw new Fault("damaged-database", "a stored account cannot be read")
+  return chain
 }
 
 function readSession(snapshot: Uint8Array): Session {
@@ -130,8 +164,17 @@ export function apply(state: EngineState, change: Change): void {
     case "conversation":
       state.conversations.set(change.conversation.contact, change.conversation)
       return
+    case "account":
+      state.accounts.set(change.contact, { chain: change.chain, rival: change.rival })
+      return
+    case "own-link":
+      state.ownChain = judgedChain([...before(state.ownChain, change.link), change.link])
+      return
     case "device":
       putDevice(state, change.device)
+      return
+    case "forget-device":
+      forgetDevice(state, change.id)
       return
     case "session":
       state.sessions.set(change.device, change.session)
@@ -183,6 +226,10 @@ export function apply(state: EngineState, change: Change): void {
   }
 }
 
+function before(chain: AccountChain | undefined, { number }: ChainLink): readonly ChainLink[] {
+  return chain?.links.slice(0, number) ?? []
+}
+
 export function entryKey(device: DeviceId, id: Uint8Array): string {
   return `${device}/${toHex(id)}`
 }
@@ -191,7 +238,14 @@ function putDevice(state: EngineState, device: DeviceRecord): void {
   const { id, contact, mailbox } = device
   const before = state.devices.get(id)
   if (before !== undefined) state.mailboxes.delete(toHex(before.mailbox))
-  else state.devicesByContact.set(contact, [...(state.devicesByContact.get(contact) ?? []), id])
+  if (before?.contact !== contact) {
+    if (before !== undefined) removeFromContact(state, before)
+    const others = state.devicesByContact.get(contact) ?? []
+    state.devicesByContact.set(
+      contact,
+      [...others, id].sort((a, b) => a - b),
+    )
+  }
   state.devices.set(id, device)
   state.mailboxes.set(toHex(mailbox), id)
   state.nextDevice = Math.max(state.nextDevice, id + 1)
@@ -206,11 +260,21 @@ function forgetContact(state: EngineState, id: ContactId): void {
   for (const { id: introduction, contact: about, initiator } of state.introductions.values()) {
     if (about === id || initiator === id) state.introductions.delete(introduction)
   }
+  state.accounts.delete(id)
+}
+
+function removeFromContact(state: EngineState, { id, contact }: DeviceRecord): void {
+  const left = (state.devicesByContact.get(contact) ?? []).filter((other) => other !== id)
+  if (left.length === 0) state.devicesByContact.delete(contact)
+  else state.devicesByContact.set(contact, left)
 }
 
 function forgetDevice(state: EngineState, id: DeviceId): void {
   const device = state.devices.get(id)
-  if (device !== undefined) state.mailboxes.delete(toHex(device.mailbox))
+  if (device !== undefined) {
+    state.mailboxes.delete(toHex(device.mailbox))
+    removeFromContact(state, device)
+  }
   state.devices.delete(id)
   state.sessions.delete(id)
   state.deviceParts.delete(id)

@@ -10,7 +10,7 @@ import type { EngineState } from "./engine-state.ts"
  */
 export type Sendable = "everything" | "handshake" | "nothing"
 
-type Trust = Pick<ContactRecord, "blocked" | "verified" | "changedAt">
+type Trust = Pick<ContactRecord, "blocked" | "verified" | "changedAt" | "lockedAt">
 
 /** A device and the contact whose it is. */
 export type Receiver = {
@@ -33,16 +33,25 @@ export function sendableTo({ contact, device }: Receiver): Sendable {
   return isUncompared(contact) ? "handshake" : "everything"
 }
 
-/** Another identity took over the name, and its key has not been compared yet. */
+/** Another identity took over the name, or their account forked, and nobody has compared since whose it is [A-22]. */
 export function isUncompared({
   changedAt,
+  lockedAt,
   verified,
-}: Pick<ContactRecord, "changedAt" | "verified">): boolean {
-  return changedAt > 0 && !verified
+}: Pick<ContactRecord, "changedAt" | "lockedAt" | "verified">): boolean {
+  return (changedAt > 0 && !verified) || lockedAt > 0
+}
+
+/** Since when what they send is marked, unix ms; Infinity for never. */
+export function uncomparedSince({ changedAt, lockedAt, verified }: ContactRecord): number {
+  const since = [verified ? 0 : changedAt, lockedAt].filter((time) => time > 0)
+  return Math.min(...since)
 }
 
 /** Without these there would be nothing to compare. They say no more than the pairing said already. */
-const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set(["hello"])
+const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set(["hello", "chain", "chain-ask"])
+
+const WITH_A_HANDSHAKE: ReadonlySet<OutgoingRecord["kind"]> = new Set(["init", "handshake", "chain"])
 
 /** Whether these frames may be sealed for the device; waiting receipts are no part of a handshake. */
 export function maySeal(to: Receiver, frames: readonly Frame[]): boolean {
@@ -54,7 +63,7 @@ export function maySeal(to: Receiver, frames: readonly Frame[]): boolean {
 /** Whether a frame in the outbox may leave: it may have been sealed before the contact's key changed. */
 export function mayPublish(to: Receiver, kind: OutgoingRecord["kind"]): boolean {
   const sendable = sendableTo(to)
-  return sendable === "everything" || (sendable === "handshake" && (kind === "init" || kind === "handshake"))
+  return sendable === "everything" || (sendable === "handshake" && WITH_A_HANDSHAKE.has(kind))
 }
 
 /** Fault `refused` if a message or setting of ours may not be sent to them. */
@@ -62,6 +71,10 @@ export function refuseUnsendable(contact: ContactRecord, devices: readonly Devic
   const { name, blocked } = contact
   if (blocked)
     throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
+  if (contact.lockedAt > 0) {
+    const message = `not sent: ${name}'s account was changed in two ways that contradict each other`
+    throw new Fault("refused", message, `pair with ${name} again, and compare the words`)
+  }
   if (isUncompared(contact)) {
     const message = `not sent: ${name}'s key changed, and you have not compared the new one`
     throw new Fault("refused", message, shellCommand`mqttchat verify ${name}`)

@@ -110,7 +110,7 @@ export const contact = v.strictObject({
   name: v.string(),
   fingerprint: v.pipe(
     v.string(),
-    v.description("first 20 hex digits of H(identity), to tell contacts of the same name apart"),
+    v.description("first 20 hex digits of H(account id), empty until their account is verified"),
   ),
   state: v.pipe(deviceState, v.description("that of the best of its devices")),
   verified: v.boolean(),
@@ -118,6 +118,12 @@ export const contact = v.strictObject({
   keyChangedAt: v.pipe(
     v.nullable(unixMs),
     v.description("when another identity took over this name: nothing is sent until it is compared"),
+  ),
+  accountLockedAt: v.pipe(
+    v.nullable(unixMs),
+    v.description(
+      "since when their account has two histories that contradict each other: nothing is sent until words are compared",
+    ),
   ),
   deviceReplacedAt: v.pipe(
     v.nullable(unixMs),

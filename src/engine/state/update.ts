@@ -26,6 +26,8 @@ export type DeviceUpdate = {
   readonly input: StepInput
   readonly changes: Change[]
   readonly effects: Effect[]
+  /** Why the device's session ends with this step instead; undefined if it does not. */
+  ended: string | undefined
 }
 
 /** The update of a device that has a session, or undefined. */
@@ -48,6 +50,7 @@ export function updateFor(state: EngineState, id: DeviceId, input: StepInput): D
     input,
     changes: [],
     effects: [],
+    ended: undefined,
   }
 }
 

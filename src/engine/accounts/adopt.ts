@@ -1,0 +1,152 @@
+import { isLive, type AccountChain } from "../../account/account-chain.ts"
+import type { ChainOutcome, KnownChain } from "../../account/branches.ts"
+import type { ChainLink } from "../../account/chain-link.ts"
+import { equal } from "../../crypto/bytes.ts"
+import type { ContactRecord, DeviceRecord, ShownAccount } from "../../store/records.ts"
+import { decodeIdentity, encodeIdentity } from "../../wire/identity.ts"
+import type { Frame } from "../../wire/frame.ts"
+import { fingerprintDigits } from "../contacts/contacts.ts"
+import { devicesOf } from "../contacts/devices.ts"
+import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
+import { addSystemMessage } from "../contacts/system-messages.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
+import type { DeviceUpdate } from "../state/update.ts"
+import { isKnownLive, knownChain, type Judged } from "./judge-shown.ts"
+import { shownChange, UNFINISHED_MS } from "./unfinished.ts"
+import { shellCommand } from "../../shell-command.ts"
+
+type Good = Extract<Judged, { kind: "judged" }>
+
+/**
+ * What follows when a device has shown its account. Links that are missing are asked for, and until they have come the
+ * device is unfinished, unless it is known already [D-70] [D-71]. Whether the device is admitted.
+ */
+export function noteShown(
+  state: EngineState,
+  update: DeviceUpdate,
+  { admission, shown, owner }: Good,
+  before: ShownAccount,
+): boolean {
+  const { accountId, length, head } = shown
+  const part: ShownAccount = { ...before, accountId, length, head }
+  if (admission.kind === "admitted") {
+    moveTo(update, owner)
+    update.changes.push(shownChange(update.device.id, { ...part, until: 0 }))
+    adopt(state, update, admission)
+    showWaiting(state, update, before)
+    return true
+  }
+  const isKnown =
+    owner !== undefined && isKnownLive(knownChain(state, owner), decodeIdentity(update.device.key))
+  const until = isKnown ? 0 : update.input.now + UNFINISHED_MS
+  update.changes.push(shownChange(update.device.id, { ...part, until }))
+  if (until > 0) update.effects.push({ kind: "unfinished" })
+  if (admission.known !== undefined) putAccount(update, owner ?? update.contact, admission.known)
+  enqueueChain(state, update, { kind: "chain-ask", accountId, first: admission.first })
+  return isKnown
+}
+
+/** A new device of a contact: what was made for its handshake becomes part of theirs. */
+function moveTo(update: DeviceUpdate, owner: ContactRecord | undefined): void {
+  const { contact, device } = update
+  if (owner === undefined || owner.id === contact.id) return
+  update.contact = owner
+  update.device = { ...device, contact: owner.id }
+  update.changes.push({ kind: "adopt-history", from: contact.id, to: owner.id })
+  update.changes.push({ kind: "forget-contact", id: contact.id })
+}
+
+/** Texts that waited on either side until the account was verified. */
+function showWaiting(state: EngineState, update: DeviceUpdate, before: ShownAccount): void {
+  if (before.until === 0) return
+  releaseHeld(update, new Map(heldFrom(state, update.device.id)))
+  update.effects.push({ kind: "admitted", device: update.device.id })
+}
+
+/** What is known of a contact's account now, with a line for each link that is news, and an end for removed devices. */
+export function adopt(
+  state: EngineState,
+  update: DeviceUpdate,
+  { known, outcome }: { readonly known: KnownChain; readonly outcome: ChainOutcome },
+): void {
+  const { contact, input } = update
+  const before = contact.accountId === undefined ? undefined : knownChain(state, contact)
+  const lockedAt = known.rival === undefined ? 0 : contact.lockedAt || input.now
+  update.contact = {
+    ...contact,
+    accountId: known.chain.accountId,
+    comparedLinks: known.compared,
+    lockedAt,
+  }
+  putAccount(update, contact, known)
+  if (before !== undefined) tellNews(update, before.chain, known.chain, outcome)
+  endRemoved(state, update, known)
+}
+
+function putAccount(update: DeviceUpdate, { id }: ContactRecord, { chain, rival }: KnownChain): void {
+  update.changes.push({ kind: "account", contact: id, chain, rival })
+}
+
+function tellNews(
+  update: DeviceUpdate,
+  before: AccountChain,
+  after: AccountChain,
+  outcome: ChainOutcome,
+): void {
+  const { name } = update.contact
+  if (outcome === "replaced")
+    addSystemMessage(update, `${name}'s recovery key took back a change of their account`)
+  if (outcome === "outranked")
+    addSystemMessage(
+      update,
+      `a change of ${name}'s account was dropped: their recovery key had the last word`,
+    )
+  if (outcome === "forked") {
+    const compare = shellCommand`mqttchat verify ${name}`
+    const text = `${name}'s account was changed in two ways that contradict each other; nothing is sent to ${name} until you have paired again and compared the words: ${compare}`
+    addSystemMessage(update, text)
+  }
+  for (const link of after.links.filter(({ head }) => !before.links.some((old) => equal(old.head, head))))
+    addSystemMessage(update, `${name} ${describeLink(link)}`)
+}
+
+function describeLink({ body }: ChainLink): string {
+  switch (body.kind) {
+    case "create":
+      return "has an account"
+    case "add":
+      return `added a device, ${fingerprintDigits(encodeIdentity(body.device))}`
+    case "remove":
+      return "removed a device"
+    case "recovery-key":
+      return "set a recovery key"
+  }
+}
+
+/** The commit that learns of a removal ends the sessions with that device [D-72]. */
+function endRemoved(state: EngineState, update: DeviceUpdate, { chain, rival }: KnownChain): void {
+  const isRemoved = ({ key }: DeviceRecord) =>
+    [chain, rival].every((branch) => branch === undefined || !isLive(branch, decodeIdentity(key)))
+  for (const device of devicesOf(state, update.contact.id).filter(isRemoved)) {
+    if (device.id === update.device.id) {
+      update.ended = "was removed from the account"
+      continue
+    }
+    update.changes.push({ kind: "forget-device", id: device.id })
+    update.effects.push({ kind: "ended", device: device.id, mailbox: device.mailbox, why: "was removed" })
+  }
+}
+
+/** Sends links, or asks for some. One such frame waits for a device at most: a later one says more [D-73]. */
+export function enqueueChain(
+  state: EngineState,
+  update: DeviceUpdate,
+  frame: Extract<Frame, { kind: "chain" | "chain-ask" }>,
+): void {
+  for (const entry of state.outgoing.values()) {
+    if (entry.device === update.device.id && entry.kind === "chain")
+      update.changes.push({ kind: "outgoing-done", seq: entry.seq })
+  }
+  sealAndEnqueue(update, { kind: "chain", frames: [frame] })
+}

@@ -1,0 +1,85 @@
+import { extendChain, type ChainOutcome, type KnownChain } from "../../account/branches.ts"
+import { isLive } from "../../account/account-chain.ts"
+import { readLinks } from "../../account/chain-link.ts"
+import { equal } from "../../crypto/bytes.ts"
+import type { ContactRecord } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
+import type { PublicIdentity } from "../../wire/identity.ts"
+import { findAccount } from "../contacts/contacts.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { admit, type Admission, type AdmissionRefusal, type Shown } from "./admission.ts"
+
+type HelloFrame = Extract<Frame, { kind: "hello" }>
+export type ChainFrame = Extract<Frame, { kind: "chain" }>
+
+export type Judged =
+  | {
+      readonly kind: "judged"
+      readonly admission: Exclude<Admission, { kind: "refused" }>
+      readonly shown: Shown
+      /** The contact whose account it is; undefined for a new one. */
+      readonly owner: ContactRecord | undefined
+    }
+  | { readonly kind: "refused"; readonly why: string }
+
+const WHY: Readonly<Record<AdmissionRefusal | "another-account", string>> = {
+  chain: "showed an account whose links do not hold",
+  device: "used a device that does not belong to the account which it names",
+  outranked: "showed changes of their account that do not count",
+  newer: "has an account that this version of mqttchat cannot read: update mqttchat",
+  "another-account": "used a device that is known of another account",
+}
+
+/** What the first message of a device says of its account. */
+export function shownIn(hello: HelloFrame, chain: ChainFrame | undefined): Shown {
+  const { accountId, length, head } = hello
+  const isOfIt = chain === undefined || equal(chain.accountId, accountId)
+  const read = isOfIt
+    ? readLinks(chain?.links ?? new Uint8Array(0))
+    : ({ links: [], end: "malformed" } as const)
+  return { accountId, length, head, read }
+}
+
+/**
+ * Judges what a device shows. A device that is known of one account, as the contact's are, is refused for another
+ * [D-70].
+ */
+export function judgeShown(
+  state: EngineState,
+  contact: ContactRecord | undefined,
+  shown: Shown,
+  device: PublicIdentity,
+): Judged {
+  if (contact?.accountId !== undefined && !equal(contact.accountId, shown.accountId))
+    return { kind: "refused", why: WHY["another-account"] }
+  const owner = findAccount(state, shown.accountId) ?? contact
+  const known = owner && knownChain(state, owner)
+  const isOfIt = known !== undefined && equal(known.chain.accountId, shown.accountId)
+  const admission = admit(isOfIt ? known : undefined, shown, device)
+  if (admission.kind === "refused") return { kind: "refused", why: WHY[admission.why] }
+  return { kind: "judged", admission, shown, owner }
+}
+
+/** What is known of a contact's account. */
+export function knownChain(state: EngineState, contact: ContactRecord): KnownChain | undefined {
+  const account = state.accounts.get(contact.id)
+  return account && { ...account, compared: contact.comparedLinks }
+}
+
+/** Whether a device belongs to an account by what was known before it showed more. */
+export function isKnownLive(known: KnownChain | undefined, device: PublicIdentity): boolean {
+  return known !== undefined && isLive(known.chain, device)
+}
+
+/** Links that a device shows after its handshake. Undefined if they are not of its account. */
+export function judgeLater(
+  state: EngineState,
+  contact: ContactRecord,
+  frame: ChainFrame,
+): { readonly known: KnownChain; readonly outcome: ChainOutcome; readonly isNewer: boolean } | undefined {
+  const known = knownChain(state, contact)
+  if (known === undefined || !equal(frame.accountId, known.chain.accountId)) return undefined
+  const { links, end } = readLinks(frame.links)
+  const { known: next, outcome } = extendChain(known, links)
+  return { known: next, outcome, isNewer: end === "unknown-kind" }
+}

@@ -1,0 +1,118 @@
+import { DAY_MS } from "../../time-units.ts"
+import type { ContactRecord, DeviceId, DeviceRecord, ShownAccount } from "../../store/records.ts"
+import { contactOf, devicesOf } from "../contacts/devices.ts"
+import { makeSystemMessage } from "../contacts/system-messages.ts"
+import type { Change, Decision, Effect } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { notice } from "../state/events.ts"
+import type { StepInput } from "../state/update.ts"
+
+/** How long a device may take to show the links of its account [D-71]. */
+export const UNFINISHED_MS = DAY_MS
+/** Strangers who answered an offer and did not show their account: only what is theirs is lost to a further one [D-71]. */
+export const UNFINISHED_MAX = 16
+
+const NOTHING = new Uint8Array(0)
+
+/** A handshake whose peer has shown nothing yet. */
+export function notShown(at: number, until: number): ShownAccount {
+  return { accountId: NOTHING, length: 0, head: NOTHING, at, until, tag: NOTHING, offer: "" }
+}
+
+export function shownBy(state: EngineState, device: DeviceId): ShownAccount | undefined {
+  return state.deviceParts.get(device)?.shownAccount
+}
+
+export function shownChange(device: DeviceId, value: ShownAccount): Change {
+  return { kind: "device-part", device, part: "shownAccount", value }
+}
+
+/** Until the account of a device is verified, texts of ours wait unsealed, and its texts are kept unseen [D-71]. */
+export function isUnfinished(state: EngineState, device: DeviceId): boolean {
+  return (shownBy(state, device)?.until ?? 0) > 0
+}
+
+/** Somebody who answered an offer, and is no contact for the person yet [D-71]. */
+export function isHidden(state: EngineState, { id, accountId }: ContactRecord): boolean {
+  const devices = devicesOf(state, id)
+  const isOffered = devices.every(({ state: how }) => how === "unconfirmed")
+  return (
+    accountId === undefined &&
+    devices.length > 0 &&
+    isOffered &&
+    devices.every((each) => isUnfinished(state, each.id))
+  )
+}
+
+/** When the next handshake ends by itself, unix ms. */
+export function nextEnd(state: EngineState): number | undefined {
+  const ends = [...state.devices.keys()].map((id) => shownBy(state, id)?.until ?? 0).filter((end) => end > 0)
+  return ends.length === 0 ? undefined : Math.min(...ends)
+}
+
+/** The handshakes that were not finished in time [D-71]. */
+export function endOverdue(state: EngineState, input: StepInput): Decision<null> {
+  const ended = [...state.devices.values()]
+    .filter(({ id }) => isUnfinished(state, id) && (shownBy(state, id)?.until ?? 0) <= input.now)
+    .map((device) => overdue(state, device, input))
+  return {
+    commit: ended.flatMap(({ commit }) => commit),
+    effects: ended.flatMap(({ effects }) => effects),
+    result: null,
+  }
+}
+
+function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Consequences {
+  const contact = contactOf(state, device.id)
+  const shown = shownBy(state, device.id)
+  if (contact?.accountId === undefined || shown === undefined || device.state === "unconfirmed")
+    return endDevice(state, device, "did not finish the pairing in time", input)
+  // They were a contact before: what was made before this handshake stays.
+  const line = makeSystemMessage(contact.id, `${contact.name} did not answer the new pairing`, input)
+  return {
+    commit: [
+      shownChange(device.id, { ...shown, until: 0 }),
+      { kind: "device", device: { ...device, state: "recovering" } },
+      line.change,
+    ],
+    effects: [line.effect],
+  }
+}
+
+/** Room for one more stranger: the oldest of too many goes. */
+export function makeRoom(state: EngineState, input: StepInput): Consequences {
+  const strangers = [...state.devices.values()]
+    .filter(({ id, state: how }) => how === "unconfirmed" && isUnfinished(state, id))
+    .sort((a, b) => (shownBy(state, a.id)?.at ?? 0) - (shownBy(state, b.id)?.at ?? 0))
+  const oldest = strangers.length < UNFINISHED_MAX ? undefined : strangers[0]
+  if (oldest === undefined) return { commit: [], effects: [] }
+  return endDevice(state, oldest, "did not finish the pairing, and others wait", input)
+}
+
+export type Consequences = { readonly commit: readonly Change[]; readonly effects: readonly Effect[] }
+
+/**
+ * Ends a device's session and removes what its handshake made: a contact that was never verified goes with it. The person
+ * is told [D-71].
+ */
+export function endDevice(
+  state: EngineState,
+  device: DeviceRecord,
+  why: string,
+  input: StepInput,
+): Consequences {
+  const contact = contactOf(state, device.id)
+  const ended: Effect = { kind: "ended", device: device.id, mailbox: device.mailbox, why }
+  if (contact === undefined) return { commit: [{ kind: "forget-device", id: device.id }], effects: [ended] }
+  const isItsOwn = contact.accountId === undefined && devicesOf(state, contact.id).length === 1
+  const text = `${contact.name} ${why}`
+  if (isItsOwn) {
+    const event = notice(`${text}; nothing of it was kept`)
+    return {
+      commit: [{ kind: "forget-contact", id: contact.id }],
+      effects: [ended, { kind: "event", event }],
+    }
+  }
+  const line = makeSystemMessage(contact.id, `${text}; the session with that device has ended`, input)
+  return { commit: [{ kind: "forget-device", id: device.id }, line.change], effects: [ended, line.effect] }
+}

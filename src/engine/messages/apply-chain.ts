@@ -1,0 +1,81 @@
+import { equal } from "../../crypto/bytes.ts"
+import { readLinks } from "../../account/chain-link.ts"
+import type { ShownAccount } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
+import { decodeIdentity } from "../../wire/identity.ts"
+import { adopt, enqueueChain, noteShown } from "../accounts/adopt.ts"
+import type { Shown } from "../accounts/admission.ts"
+import { judgeLater, judgeShown, type ChainFrame } from "../accounts/judge-shown.ts"
+import { chainFrame, ownChain } from "../accounts/own-account.ts"
+import { shownBy } from "../accounts/unfinished.ts"
+import { NOT_RENAMED } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { notice } from "../state/events.ts"
+import type { DeviceUpdate } from "../state/update.ts"
+
+/** Judges what a device shows of its account; a refusal ends its session. Whether it is admitted. */
+export function noteJudged(
+  state: EngineState,
+  update: DeviceUpdate,
+  shown: Shown,
+  before: ShownAccount,
+): boolean {
+  const judged = judgeShown(state, update.contact, shown, decodeIdentity(update.device.key))
+  if (judged.kind === "judged") return noteShown(state, update, judged, before)
+  update.ended = judged.why
+  return false
+}
+
+/** Links of the account of the device that sends them; those beside its HELLO were judged with it. */
+export function applyChain(
+  { state, update, frames }: { state: EngineState; update: DeviceUpdate; frames: readonly Frame[] },
+  frame: ChainFrame,
+): void {
+  if (frames.some(({ kind }) => kind === "hello")) return
+  const before = shownBy(state, update.device.id)
+  if (before !== undefined && before.until > 0) applyMissing(state, update, frame, before)
+  else applyLater(state, update, frame)
+}
+
+/** The links that were asked for. */
+function applyMissing(
+  state: EngineState,
+  update: DeviceUpdate,
+  frame: ChainFrame,
+  before: ShownAccount,
+): void {
+  const { accountId, length, head } = before
+  if (!equal(frame.accountId, accountId)) return
+  const shown = { accountId, length, head, read: readLinks(frame.links) }
+  if (!noteJudged(state, update, shown, before)) return
+  const { id: device } = update.device
+  if (before.tag.length === 0) update.effects.push({ kind: "welcomed", device, renaming: NOT_RENAMED })
+  else {
+    const { tag, offer } = before
+    update.effects.push({ kind: "accepted", device, tag, offer, known: false, renaming: NOT_RENAMED })
+  }
+}
+
+/** Changes of the account after the handshake. */
+function applyLater(state: EngineState, update: DeviceUpdate, frame: ChainFrame): void {
+  const { contact } = update
+  const later = judgeLater(state, contact, frame)
+  if (later === undefined) return
+  if (later.isNewer) {
+    const text = `${contact.name}'s account has changes that this version of mqttchat cannot read: update mqttchat`
+    update.effects.push({ kind: "event", event: notice(text, contact) })
+  }
+  if (later.outcome !== "unchanged") adopt(state, update, later)
+}
+
+/** Links of our own account, or of theirs if one of their devices is behind. */
+export function applyChainAsk(
+  state: EngineState,
+  update: DeviceUpdate,
+  { accountId, first }: Extract<Frame, { kind: "chain-ask" }>,
+): void {
+  const theirs = state.accounts.get(update.contact.id)?.chain
+  const chain = [ownChain(state), theirs].find((known) => known && equal(known.accountId, accountId))
+  const frame = chain && chainFrame(chain, first)
+  if (frame?.kind === "chain") enqueueChain(state, update, frame)
+}
