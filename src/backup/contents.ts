@@ -1,7 +1,15 @@
 import { utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto/bytes.ts"
 import { KEY_BYTES } from "../crypto/sizes.ts"
 import { readCredential, writeCredential, type StoredCredential } from "../keystore/credential.ts"
-import type { ContactRecord, DeviceRecord, MessageRecord } from "../store/records.ts"
+import type {
+  ContactId,
+  ContactRecord,
+  ConversationRecord,
+  DeviceRecord,
+  MessageRecord,
+  Recipient,
+  ReplyTo,
+} from "../store/records.ts"
 import { ADDRESSES_BYTES_MAX, encodeProof, readProof, type BrokerProof } from "../wire/access.ts"
 import {
   formatAddress,
@@ -15,7 +23,7 @@ import { decode, Writer, type Reader } from "../wire/codec.ts"
 import { IDENTITY_BYTES } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
+import { AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */
 export type BackupBroker = {
@@ -37,21 +45,22 @@ export type BackupProfile = {
 
 export type BackupContact = Pick<
   ContactRecord,
-  | "id"
-  | "name"
-  | (typeof CONTACT_FLAGS)[number]
-  | "addedAt"
-  | "changedAt"
-  | "receiptDelay"
-  | "timer"
-  | "timerSetAt"
->
+  "id" | "name" | (typeof CONTACT_FLAGS)[number] | "addedAt" | "changedAt" | "receiptDelay"
+> &
+  /** Of the conversation with it. */
+  Pick<ConversationRecord, "timer" | "timerSetAt">
 /** A device of a contact without its session and what depends on that: who reads the backup makes a new session. */
 export type BackupDevice = Pick<
   DeviceRecord,
   "contact" | "key" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle"
 >
-export type BackupMessage = Omit<MessageRecord, "seq">
+/** A message of the conversation with a contact. */
+export type BackupMessage = Omit<MessageRecord, "seq" | "conversation" | "author"> & {
+  readonly contact: ContactId
+  readonly mine: boolean
+  /** Of ours only. */
+  readonly recipients: readonly Recipient[]
+}
 
 /** One record of a backup [B-3]. */
 export type BackupRecord =
@@ -63,14 +72,17 @@ export type BackupRecord =
 const KIND = { profile: 1, contact: 2, device: 3, message: 4 } as const
 /** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
-/** The longest text, which is as long as the wire's longest payload, and the fields before it. */
-export const RECORD_BYTES_MAX = 65_536 + 256
+/** As many as a group has members besides us. */
+const RECIPIENTS_MAX = 127
+/** The longest text is a little shorter than the longest payload of the wire; recipients take 13 bytes each. */
+export const RECORD_BYTES_MAX = 65_536 + 2048
 
 const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
 const CONTACT_FLAGS = ["verified", "blocked", "readReceipts", "typing"] as const
 const MINE = 1
 const LINE = 2
 const SHOWN = 4
+const ANSWER = 8
 
 export function encodeRecord(record: BackupRecord): Uint8Array {
   const writer = new Writer().u8(KIND[record.record])
@@ -205,14 +217,17 @@ function readDevice(reader: Reader): BackupDevice {
   return device
 }
 
-/** Fixed fields, the digest of a text, and the text as the rest [B-6]. */
+/** Fixed fields, the digest of a text, the recipients of one of ours, what it answers, and the text as the rest [B-6]. */
 function writeMessage(writer: Writer, message: BackupMessage): void {
-  const { mine, kind, shown, digest } = message
+  const { mine, kind, shown, digest, recipients, replyTo } = message
   writer.u32(message.contact).bytes(message.id)
-  writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0))
+  writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0) | (replyTo ? ANSWER : 0))
   writer.u8(STATES.indexOf(message.state)).u64(message.sentAt).u64(message.storedAt)
   writer.u32(message.timer).u64(message.expiresAt)
-  writer.bytes(digest).bytes(utf8(message.text))
+  writer.bytes(digest)
+  if (mine) writeRecipients(writer, recipients)
+  if (replyTo !== undefined) writer.bytes(replyTo.author).bytes(replyTo.id).bytes(replyTo.digest)
+  writer.bytes(utf8(message.text))
 }
 
 function readMessage(reader: Reader): BackupMessage {
@@ -221,16 +236,41 @@ function readMessage(reader: Reader): BackupMessage {
   const flags = reader.u8()
   const state = STATES[reader.u8()]
   const [sentAt, storedAt, timer, expiresAt] = [reader.u64(), reader.u64(), reader.u32(), reader.u64()]
-  const isLine = (flags & LINE) !== 0
+  const [mine, isLine] = [(flags & MINE) !== 0, (flags & LINE) !== 0]
   const digest = reader.bytes(isLine ? 0 : DIGEST_BYTES)
+  const recipients = mine ? readRecipients(reader) : []
+  const replyTo = (flags & ANSWER) === 0 ? undefined : readReplyTo(reader)
   const text = readText(reader.rest())
-  if (flags > (MINE | LINE | SHOWN) || state === undefined || text === undefined) reader.refuse()
+  if (flags > (MINE | LINE | SHOWN | ANSWER) || (mine && isLine)) reader.refuse()
+  if (state === undefined || text === undefined) reader.refuse()
   return {
-    ...{ contact, id, digest, sentAt, storedAt, timer, expiresAt },
-    mine: (flags & MINE) !== 0,
+    ...{ contact, id, digest, sentAt, storedAt, timer, expiresAt, mine, recipients, replyTo },
     kind: isLine ? "line" : "text",
     shown: (flags & SHOWN) !== 0,
     state: state ?? "queued",
     text: text ?? "",
+  }
+}
+
+function writeRecipients(writer: Writer, recipients: readonly Recipient[]): void {
+  writer.u8(recipients.length)
+  for (const { contact, state, at } of recipients) writer.u32(contact).u8(STATES.indexOf(state)).u64(at)
+}
+
+function readRecipients(reader: Reader): Recipient[] {
+  const length = reader.u8()
+  if (length > RECIPIENTS_MAX) reader.refuse()
+  return Array.from({ length: reader.spoilt ? 0 : length }, () => {
+    const [contact, state, at] = [reader.u32(), STATES[reader.u8()], reader.u64()]
+    if (state === undefined || state === "received") reader.refuse()
+    return { contact, at, state: state === "received" ? "queued" : (state ?? "queued") }
+  })
+}
+
+function readReplyTo(reader: Reader): ReplyTo {
+  return {
+    author: reader.bytes(AUTHOR_BYTES),
+    id: reader.bytes(MESSAGE_ID_BYTES),
+    digest: reader.bytes(DIGEST_BYTES),
   }
 }

@@ -21,8 +21,6 @@ const CONTACTS = `
     read_receipts INTEGER NOT NULL,
     typing INTEGER NOT NULL,
     receipt_delay INTEGER NOT NULL,
-    timer INTEGER NOT NULL,
-    timer_set_at INTEGER NOT NULL,
     introducer_account BLOB,
     introducer_name TEXT
   ) STRICT;
@@ -62,15 +60,6 @@ const DEVICES = `
   CREATE INDEX devices_by_contact ON devices (contact);
 `
 
-const CONVERSATIONS = `
-  -- What was set for one; without a row all is as for a new one.
-  CREATE TABLE conversations (
-    contact INTEGER PRIMARY KEY REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    draft TEXT NOT NULL,
-    muted_until INTEGER NOT NULL
-  ) STRICT;
-`
-
 const SESSIONS = `
   CREATE TABLE sessions (
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
@@ -94,6 +83,13 @@ const SESSIONS = `
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     owed BLOB NOT NULL,
     passing BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE withdrawn_texts (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- 8 bytes each, as many of one as of the other.
+    mids BLOB NOT NULL,
+    ids BLOB NOT NULL
   ) STRICT;
 `
 
@@ -143,11 +139,26 @@ const HANDSHAKES = `
   ) STRICT, WITHOUT ROWID;
 `
 
+const CONVERSATIONS = `
+  CREATE TABLE conversations (
+    -- AUTOINCREMENT: the number of a forgotten conversation never comes back.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('direct')),
+    -- With whom, if it is direct.
+    contact INTEGER UNIQUE REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    timer INTEGER NOT NULL,
+    timer_set_at INTEGER NOT NULL,
+    draft TEXT NOT NULL,
+    muted_until INTEGER NOT NULL
+  ) STRICT;
+`
+
 const MESSAGES = `
   CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    mine INTEGER NOT NULL,
+    conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- NULL: we, or a line, which nobody wrote.
+    author INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     -- The author's, 8 bytes; a line has one of ours.
     id BLOB NOT NULL,
     -- Of the text as it was sent first, 16 bytes; a line has none.
@@ -162,10 +173,16 @@ const MESSAGES = `
     shown INTEGER NOT NULL,
     timer INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    UNIQUE (contact, mine, id)
+    -- NULL: it answers none. The author is the beginning of an account id, and may be someone unknown.
+    reply_to_author BLOB,
+    reply_to_id BLOB,
+    reply_to_digest BLOB
   ) STRICT;
-  CREATE INDEX messages_by_contact ON messages (contact);
-  CREATE INDEX messages_unshown ON messages (contact) WHERE shown = 0;
+  -- Two NULLs are not equal, two messages of ours under one id are.
+  CREATE UNIQUE INDEX messages_by_id ON messages (conversation, ifnull(author, 0), id);
+  CREATE INDEX messages_by_conversation ON messages (conversation);
+  CREATE INDEX messages_by_author ON messages (author) WHERE author IS NOT NULL;
+  CREATE INDEX messages_unshown ON messages (conversation) WHERE shown = 0;
   CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at > 0;
 
   -- The words only; the texts are those of the messages table.
@@ -174,14 +191,25 @@ const MESSAGES = `
   );
   INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
 
-  -- Texts of theirs that are no longer here: they may come once more.
+  -- Texts that are no longer here: they may come once more, or be answered. An author of 0 is ourselves.
   CREATE TABLE known_ids (
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    author INTEGER NOT NULL,
     id BLOB NOT NULL,
     digest BLOB NOT NULL,
     at INTEGER NOT NULL,
-    PRIMARY KEY (contact, id)
+    PRIMARY KEY (conversation, author, id)
   ) STRICT, WITHOUT ROWID;
+
+  -- How far a message of ours is with each account that it was sent to; its own state is the sum.
+  CREATE TABLE recipients (
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'broker', 'delivered', 'read', 'given-up', 'cancelled')),
+    at INTEGER NOT NULL,
+    PRIMARY KEY (message, contact)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX recipients_by_contact ON recipients (contact);
 `
 
 const DELIVERY = `
@@ -205,6 +233,9 @@ const DELIVERY = `
     text TEXT,
     sent_at INTEGER,
     timer INTEGER,
+    reply_to_author BLOB,
+    reply_to_id BLOB,
+    reply_to_digest BLOB,
     PRIMARY KEY (device, number)
   ) STRICT, WITHOUT ROWID;
 
@@ -230,8 +261,8 @@ const EVENTS = `
   -- What a program that was away has missed. AUTOINCREMENT: a number never comes back.
   CREATE TABLE events (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    contact INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    mine INTEGER NOT NULL,
+    conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    author INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     id BLOB NOT NULL,
     -- NULL: the message was added.
     state TEXT
@@ -249,9 +280,9 @@ export const CREATE_TABLES: readonly string[] = [
   CONTACTS,
   ACCOUNTS,
   DEVICES,
-  CONVERSATIONS,
   SESSIONS,
   HANDSHAKES,
+  CONVERSATIONS,
   MESSAGES,
   DELIVERY,
   EVENTS,

@@ -1,13 +1,28 @@
+import type { Database, Row, Value } from "./database.ts"
+import { isOurs } from "./message-states.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
-import type { Database } from "./database.ts"
-import type { ContactId, DeviceId, MessageRecord } from "./records.ts"
-import { MESSAGES } from "./tables.ts"
+import type {
+  ContactId,
+  ConversationId,
+  DeviceId,
+  MessageName,
+  MessageRecord,
+  Quoted,
+  Recipient,
+  StoredMessage,
+} from "./records.ts"
+import { MESSAGES, RECIPIENTS } from "./tables.ts"
 
 /** Further words are ignored: each costs a lookup. */
 const SEARCH_WORDS_MAX = 32
 
 /** The table has a short name here, since the index of words also has a column `text`. */
 const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
+
+/** As the index of ids has it: two NULLs are not equal. */
+export const AUTHOR = "ifnull(author, 0)"
+/** No contact has this number. */
+export const WE = 0
 
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
@@ -17,15 +32,68 @@ const ALWAYS = Number.MIN_SAFE_INTEGER
 /** As SQLite reads a negative LIMIT. */
 const NO_LIMIT = -1
 
+/** Messages of a SELECT of all columns, with what other tables say of them. */
+function select(database: Database, sql: string, ...values: readonly Value[]): StoredMessage[] {
+  const found = database.select(MESSAGES.read, sql, ...values)
+  const recipients = recipientsOf(database, found.filter(isOurs))
+  return found.map((message) => ({
+    ...message,
+    recipients: recipients.get(message.seq) ?? [],
+    quoted: quotedIn(database, message),
+  }))
+}
+
+/** No two texts of one conversation share an id but by malice: then the digest tells which is meant. */
+function quotedIn(database: Database, { conversation, replyTo }: MessageRecord): Quoted | undefined {
+  if (replyTo === undefined) return undefined
+  const sql = `SELECT author, text, digest FROM messages WHERE conversation = ? AND id = ? AND kind = 'text'
+    ORDER BY digest = ? DESC, seq LIMIT 1`
+  return database.select(readQuoted, sql, conversation, replyTo.id, replyTo.digest)[0]
+}
+
+function readQuoted(row: Row): Quoted {
+  return {
+    author: row.isNull(0) ? null : row.number(0),
+    kind: "text",
+    text: row.text(1),
+    digest: row.bytes(2),
+  }
+}
+
+export function knownText(
+  database: Database,
+  conversation: ConversationId,
+  id: Uint8Array,
+): Pick<MessageRecord, "author" | "digest"> | undefined {
+  return database.select(
+    (row) => ({ author: row.number(0) === WE ? null : row.number(0), digest: row.bytes(1) }),
+    `SELECT ${AUTHOR}, digest FROM messages WHERE conversation = ?1 AND id = ?2 AND kind = 'text'
+     UNION ALL SELECT author, digest FROM known_ids WHERE conversation = ?1 AND id = ?2 LIMIT 1`,
+    conversation,
+    id,
+  )[0]
+}
+
+function recipientsOf(database: Database, ours: readonly MessageRecord[]): Map<number, Recipient[]> {
+  const found = new Map<number, Recipient[]>()
+  if (ours.length === 0) return found
+  const seqs = JSON.stringify(ours.map(({ seq }) => seq))
+  const sql = `SELECT ${RECIPIENTS.columns.join(", ")} FROM recipients
+    WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, contact`
+  for (const { message, ...recipient } of database.select(RECIPIENTS.read, sql, seqs))
+    found.set(message, [...(found.get(message) ?? []), recipient])
+  return found
+}
+
 /** Oldest first: the last ones of the range, or with `after` its first ones. */
-export function messagesWith(database: Database, contact: ContactId, page: Page): MessageRecord[] {
+export function messagesIn(database: Database, conversation: ConversationId, page: Page): StoredMessage[] {
   const { after = FIRST_SEQ, before = LAST_SEQ, since = ALWAYS, limit } = page
   const isForward = page.after !== undefined
-  const found = database.select(
-    MESSAGES.read,
-    `${SELECT} FROM messages m WHERE contact = ? AND seq > ? AND seq < ? AND stored_at >= ?
+  const found = select(
+    database,
+    `${SELECT} FROM messages m WHERE conversation = ? AND seq > ? AND seq < ? AND stored_at >= ?
      ORDER BY seq ${isForward ? "ASC" : "DESC"} LIMIT ?`,
-    contact,
+    conversation,
     after,
     before,
     since,
@@ -34,40 +102,40 @@ export function messagesWith(database: Database, contact: ContactId, page: Page)
   return isForward ? found : found.reverse()
 }
 
-export function messagesAfter(database: Database, after: number, limit: number): MessageRecord[] {
-  const sql = `${SELECT} FROM messages m WHERE seq > ? ORDER BY seq LIMIT ?`
-  return database.select(MESSAGES.read, sql, after, limit)
+export function messagesAfter(database: Database, after: number, limit: number): StoredMessage[] {
+  return select(database, `${SELECT} FROM messages m WHERE seq > ? ORDER BY seq LIMIT ?`, after, limit)
 }
 
-export function unshownMessages(database: Database, page: UnshownPage): MessageRecord[] {
-  const { contact, after = FIRST_SEQ, upTo = LAST_SEQ, limit = NO_LIMIT } = page
-  const ofContact = contact === undefined ? "" : "contact = ? AND"
-  const sql = `${SELECT} FROM messages m WHERE shown = 0 AND ${ofContact} seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
+export function unshownMessages(database: Database, page: UnshownPage): StoredMessage[] {
+  const { conversation, after = FIRST_SEQ, upTo = LAST_SEQ, limit = NO_LIMIT } = page
+  const ofOne = conversation === undefined ? "" : "conversation = ? AND"
+  const sql = `${SELECT} FROM messages m WHERE shown = 0 AND ${ofOne} seq > ? AND seq <= ? ORDER BY seq LIMIT ?`
   const range = [after, upTo, limit]
-  return database.select(MESSAGES.read, sql, ...(contact === undefined ? range : [contact, ...range]))
+  return select(database, sql, ...(conversation === undefined ? range : [conversation, ...range]))
 }
 
-export function countUnshown(database: Database, contact?: ContactId): number {
+export function countUnshown(database: Database, conversation?: ConversationId): number {
   const sql = "SELECT count(*) FROM messages WHERE shown = 0 AND kind = 'text'"
   const found =
-    contact === undefined
+    conversation === undefined
       ? database.select((row) => row.number(0), sql)
-      : database.select((row) => row.number(0), `${sql} AND contact = ?`, contact)
+      : database.select((row) => row.number(0), `${sql} AND conversation = ?`, conversation)
   return found[0] ?? 0
 }
 
-export function unshownCounts(database: Database): Map<ContactId, number> {
-  const sql = "SELECT contact, count(*) FROM messages WHERE shown = 0 AND kind = 'text' GROUP BY contact"
-  return new Map(database.select((row) => [row.number(0), row.number(1)] as const, sql))
+export function unshownCounts(database: Database): Map<ConversationId, number> {
+  const sql =
+    "SELECT conversation, count(*) FROM messages WHERE shown = 0 AND kind = 'text' GROUP BY conversation"
+  return new Map(database.select((row) => [row.number(0) as ConversationId, row.number(1)] as const, sql))
 }
 
 /** Newest first. All words must occur, each at least as a prefix of one in the text. */
-export function findMessages(database: Database, words: string, page: Page): MessageRecord[] {
+export function findMessages(database: Database, words: string, page: Page): StoredMessage[] {
   const query = searchQuery(words)
   if (query === undefined) return []
   const { after = FIRST_SEQ, before = LAST_SEQ, limit } = page
-  return database.select(
-    MESSAGES.read,
+  return select(
+    database,
     `${SELECT} FROM words w JOIN messages m ON m.seq = w.rowid WHERE words MATCH ? AND w.rowid > ? AND w.rowid < ?
      ORDER BY w.rowid DESC LIMIT ?`,
     query,
@@ -80,7 +148,8 @@ export function findMessages(database: Database, words: string, page: Page): Mes
 const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
 
 const RECEIVED = `
-  SELECT stored_at, text FROM messages WHERE contact = ?1 AND mine = 0
+  SELECT stored_at, text FROM messages
+    WHERE conversation = (SELECT id FROM conversations WHERE contact = ?1) AND (author IS NOT NULL OR kind = 'line')
   UNION ALL SELECT stored_at, text FROM held WHERE device IN (${DEVICES_OF}) AND text IS NOT NULL`
 
 export function receivedFrom(database: Database, contact: ContactId, since: number): ReceivedTexts {
@@ -97,46 +166,45 @@ export function hasFrame(database: Database, device: DeviceId, mid: Uint8Array):
   return database.select(() => true, sql, device, mid).length > 0
 }
 
-/** What a contact names of ours may also be the id of one of theirs: the first stored is meant. */
 export function findMessage(
   database: Database,
-  contact: ContactId,
-  id: Uint8Array,
-  mine?: boolean,
-): MessageRecord | undefined {
-  const authors = mine === undefined ? [0, 1] : [Number(mine)]
-  const sql = `${SELECT} FROM messages m WHERE contact = ? AND mine IN (?, ?) AND id = ? ORDER BY seq LIMIT 1`
-  return database.select(MESSAGES.read, sql, contact, authors[0] ?? 0, authors.at(-1) ?? 0, id)[0]
+  { conversation, author, id }: MessageName,
+): StoredMessage | undefined {
+  const sql = `${SELECT} FROM messages m WHERE conversation = ? AND ${AUTHOR} = ? AND id = ?`
+  return select(database, sql, conversation, author ?? WE, id)[0]
 }
 
-/** The index of contact, author and id finds them; it has no order by id alone, so all its rows are read. */
+/** What names one of ours may also be the id of one of theirs: the first stored is meant. */
+export function findMessageById(
+  database: Database,
+  conversation: ConversationId,
+  id: Uint8Array,
+): StoredMessage | undefined {
+  const sql = `${SELECT} FROM messages m WHERE conversation = ? AND id = ? ORDER BY seq LIMIT 1`
+  return select(database, sql, conversation, id)[0]
+}
+
+/** The index of conversation, author and id finds them; it has no order by id alone, so all its rows are read. */
 export function messagesBetween(
   database: Database,
   first: Uint8Array,
   last: Uint8Array,
   limit: number,
-): MessageRecord[] {
-  const seqs =
-    "SELECT seq FROM messages INDEXED BY sqlite_autoindex_messages_1 WHERE id BETWEEN ? AND ? LIMIT ?"
-  return database.select(
-    MESSAGES.read,
-    `${SELECT} FROM messages m WHERE seq IN (${seqs})`,
-    first,
-    last,
-    limit,
-  )
+): StoredMessage[] {
+  const seqs = "SELECT seq FROM messages INDEXED BY messages_by_id WHERE id BETWEEN ? AND ? LIMIT ?"
+  return select(database, `${SELECT} FROM messages m WHERE seq IN (${seqs})`, first, last, limit)
 }
 
 export function countMessages(
   database: Database,
-  contact: ContactId,
+  conversation: ConversationId,
   from: number,
   upTo: number,
 ): MessageCount {
   const [found = { messages: 0, lastSeq: FIRST_SEQ }] = database.select(
     (row) => ({ messages: row.number(0), lastSeq: row.number(1) }),
-    "SELECT count(*), coalesce(max(seq), 0) FROM messages WHERE contact = ? AND seq BETWEEN ? AND ?",
-    contact,
+    "SELECT count(*), coalesce(max(seq), 0) FROM messages WHERE conversation = ? AND seq BETWEEN ? AND ?",
+    conversation,
     from,
     upTo,
   )

@@ -1,7 +1,7 @@
 import type { Database } from "./database.ts"
 import { lastEvent } from "./event-log.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
-import type { DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
+import type { ConversationId, DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
 import {
   ACCOUNT_LINKS,
   CONTACTS,
@@ -25,7 +25,7 @@ export function loadState(database: Database): LoadedState {
   return {
     contacts: selectAll(database, CONTACTS, "id"),
     devices: selectAll(database, DEVICES, "id"),
-    conversations: selectAll(database, CONVERSATIONS, "contact"),
+    conversations: selectAll(database, CONVERSATIONS, "id"),
     snapshots: new Map(sessions.map(({ device, snapshot }) => [device, snapshot])),
     outgoing,
     held: selectAll(database, HELD, "device, number"),
@@ -38,6 +38,7 @@ export function loadState(database: Database): LoadedState {
     nextIntroduction: 1 + lastId(database, "introductions"),
     nextContact: 1 + lastId(database, "contacts"),
     nextDevice: 1 + lastId(database, "devices"),
+    nextConversation: (1 + lastId(database, "conversations")) as ConversationId,
     nextOutgoing: 1 + (outgoing.at(-1)?.seq ?? 0),
     nextEvent: 1 + lastEvent(database),
   }
@@ -65,7 +66,10 @@ function selectPart<Part extends keyof DeviceParts>(
 }
 
 /** Including forgotten ones. */
-function lastId(database: Database, table: "contacts" | "devices" | "introductions"): number {
+function lastId(
+  database: Database,
+  table: "contacts" | "conversations" | "devices" | "introductions",
+): number {
   const sql = "SELECT seq FROM sqlite_sequence WHERE name = ?"
   return database.select((row) => row.number(0), sql, table)[0] ?? 0
 }

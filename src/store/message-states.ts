@@ -1,4 +1,4 @@
-import type { MessageState } from "./records.ts"
+import type { MessageRecord, MessageState, Recipient } from "./records.ts"
 
 /** The transitions of a text of ours [D-10]; a received text has none. */
 export const MESSAGE_TRANSITIONS: Readonly<Record<MessageState, readonly MessageState[]>> = {
@@ -7,8 +7,8 @@ export const MESSAGE_TRANSITIONS: Readonly<Record<MessageState, readonly Message
   delivered: ["read"],
   read: [],
   // It may still have arrived, and the peer then sends a receipt.
-  "given-up": ["read"],
-  cancelled: ["read"],
+  "given-up": ["delivered", "read"],
+  cancelled: ["delivered", "read"],
   received: [],
 }
 
@@ -17,4 +17,22 @@ export function statesBefore(state: MessageState): MessageState[] {
   return (Object.keys(MESSAGE_TRANSITIONS) as MessageState[]).filter((from) =>
     MESSAGE_TRANSITIONS[from].includes(state),
   )
+}
+
+/**
+ * A message is as far as the recipient with whom it is least: while it is under way to one of them it is under way, and
+ * then what failed counts before what arrived [D-62].
+ */
+export const LEAST_FIRST: readonly Recipient["state"][] = [
+  "queued",
+  "broker",
+  "cancelled",
+  "given-up",
+  "delivered",
+  "read",
+]
+
+/** Whether we wrote it. A line has no author either. */
+export function isOurs({ author, kind }: Pick<MessageRecord, "author" | "kind">): boolean {
+  return author === null && kind === "text"
 }

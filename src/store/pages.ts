@@ -12,7 +12,7 @@ export type MessageCount = { readonly messages: number; readonly lastSeq: number
 
 /** Those with a seq greater than `after`, up to `upTo`. */
 export type UnshownPage = {
-  readonly contact?: number
+  readonly conversation?: number
   readonly after?: number | undefined
   readonly upTo?: number
   readonly limit?: number | undefined

@@ -19,13 +19,14 @@ export class Recorder {
     return this.#report
   }
 
-  addMessage({ message, ifReused }: Extract<Write, { kind: "message" }>): void {
-    const added = addMessage(this.#database, message, ifReused)
+  addMessage(write: Extract<Write, { kind: "message" }>): void {
+    const { message } = write
+    const added = addMessage(this.#database, write)
     this.#note(nameOf({ ...message, state: null }), added === message, added)
   }
 
   changeState(write: Extract<Write, { kind: "message-state" }>): void {
-    this.#note(nameOf({ ...write, mine: true }), changeState(this.#database, write), undefined)
+    this.#note(nameOf({ ...write, author: null }), changeState(this.#database, write), undefined)
   }
 
   addEvent(event: EventRecord): void {
@@ -35,13 +36,7 @@ export class Recorder {
       return
     }
     const line = this.#instead.get(name)
-    const recorded = line && {
-      number: event.number,
-      contact: line.contact,
-      mine: line.mine,
-      id: line.id,
-      state: null,
-    }
+    const recorded = line && recordOf(event.number, line)
     if (recorded !== undefined) addEvent(this.#database, recorded)
     this.#report.set(event.number, recorded)
   }
@@ -52,8 +47,10 @@ export class Recorder {
   }
 }
 
-type Recorded = Pick<EventRecord, "contact" | "mine" | "id" | "state">
+function recordOf(number: number, { conversation, author, id }: NewMessage): EventRecord {
+  return { number, conversation, author, id, state: null }
+}
 
-function nameOf({ contact, mine, id, state }: Recorded): string {
-  return `${contact}/${mine ? "mine" : "theirs"}/${toHex(id)}/${state ?? "added"}`
+function nameOf({ conversation, author, id, state }: Omit<EventRecord, "number">): string {
+  return `${conversation}/${author ?? "we"}/${toHex(id)}/${state ?? "added"}`
 }

@@ -43,12 +43,37 @@ export type ContactRecord = {
   readonly typing: boolean
   /** The longest random delay of receipts, in ms. */
   readonly receiptDelay: number
-  /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
-  readonly timer: number
-  readonly timerSetAt: number
   /** Who introduced them; undefined for a contact that was paired. */
   readonly introducedBy: IntroducedBy | undefined
 }
+
+declare const conversation: unique symbol
+/** A conversation's local number, never used again. Branded: most have the number of their contact, and not all. */
+export type ConversationId = number & { readonly [conversation]: true }
+
+/** A place for messages. */
+export type ConversationRecord = {
+  readonly id: ConversationId
+  readonly kind: "direct"
+  /** With whom. */
+  readonly contact: ContactId
+  /** Texts disappear after so many seconds, 0 for never; and the unix ms of that setting. */
+  readonly timer: number
+  readonly timerSetAt: number
+  /** What was typed and not sent, or empty. */
+  readonly draft: string
+  /** Unix ms; 0 if it is not muted, `MUTED_FOREVER` until it is unmuted. */
+  readonly mutedUntil: number
+}
+
+/** The defaults of a new conversation. */
+export const NEW_CONVERSATION = {
+  kind: "direct",
+  timer: 0,
+  timerSetAt: 0,
+  draft: "",
+  mutedUntil: 0,
+} as const satisfies Partial<ConversationRecord>
 
 /** One installation of a contact's: a session of its own, and what resends and recovers it. */
 export type DeviceRecord = {
@@ -84,8 +109,6 @@ export const NEW_CONTACT = {
   readReceipts: false,
   typing: false,
   receiptDelay: 0,
-  timer: 0,
-  timerSetAt: 0,
   introducedBy: undefined,
 } as const satisfies Partial<ContactRecord>
 
@@ -95,14 +118,6 @@ export const NEW_DEVICE = {
   recoveryBundle: new Uint8Array(0),
   movedAt: 0,
 } as const satisfies Partial<DeviceRecord>
-
-export type ConversationRecord = {
-  readonly contact: ContactId
-  /** What was typed and not sent, or empty. */
-  readonly draft: string
-  /** Unix ms; 0 if it is not muted, `MUTED_FOREVER` until it is unmuted. */
-  readonly mutedUntil: number
-}
 
 /** Later than any clock. */
 export const MUTED_FOREVER = Number.MAX_SAFE_INTEGER
@@ -126,8 +141,9 @@ export type MessageState =
 export type MessageRecord = {
   /** Order of this conversation on this device. */
   readonly seq: number
-  readonly contact: ContactId
-  readonly mine: boolean
+  readonly conversation: ConversationId
+  /** Null for ours, and for a line. */
+  readonly author: ContactId | null
   /** 8 bytes, chosen by the author; unique among those of one author in a conversation. */
   readonly id: Uint8Array
   /** 16 bytes, of the text as it was sent first; a line has none. */
@@ -139,6 +155,7 @@ export type MessageRecord = {
   readonly sentAt: number
   /** Our clock when it was stored, unix ms. */
   readonly storedAt: number
+  /** Of ours, the least of the states of its recipients. */
   readonly state: MessageState
   /** False for received messages that no user interface has shown yet. */
   readonly shown: boolean
@@ -146,6 +163,16 @@ export type MessageRecord = {
   readonly timer: number
   /** Unix ms; 0 while the timer has not started. */
   readonly expiresAt: number
+  /** The message that it answers. */
+  readonly replyTo: ReplyTo | undefined
+}
+
+/** Names a message in the same conversation as REPLY does [W-53], and what it said first. */
+export type ReplyTo = {
+  /** The beginning of its author's account id, 8 bytes. */
+  readonly author: Uint8Array
+  readonly id: Uint8Array
+  readonly digest: Uint8Array
 }
 
 /** A text of theirs that waits for earlier ones, or the note that nothing waits under this number. */
@@ -158,10 +185,38 @@ export type HeldRecord = {
   readonly text: HeldText | undefined
 }
 
-export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" | "timer">
+export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" | "timer" | "replyTo">
 
 /** A message before the store has numbered it. */
 export type NewMessage = Omit<MessageRecord, "seq">
+
+/** An account that a message of ours was sent to. */
+export type Recipient = {
+  readonly contact: ContactId
+  readonly state: Exclude<MessageState, "received">
+  /** Since when, unix ms. */
+  readonly at: number
+}
+
+/** A text that another one answers. */
+export type Quoted = Pick<MessageRecord, "author" | "kind" | "text" | "digest">
+
+/** A message with what other tables say of it. */
+export type StoredMessage = MessageRecord & {
+  readonly recipients: readonly Recipient[]
+  /** The message that it answers, if it is here. */
+  readonly quoted: Quoted | undefined
+}
+
+/** The id of a text that is no longer here, since when, unix ms. */
+export type KnownId = Pick<MessageRecord, "conversation" | "id" | "digest"> & {
+  /** 0 for us. */
+  readonly author: ContactId
+  readonly at: number
+}
+
+/** Names a message: no two of one author have the same id. */
+export type MessageName = Pick<MessageRecord, "conversation" | "author" | "id">
 
 /** A session message of theirs that changed the conversation, by the first 8 bytes of its mid. */
 export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Array; readonly at: number }
@@ -196,13 +251,9 @@ export type OutgoingRecord = {
 export type EventRecord = {
   /** Numbers the entries of this store; never reused, and higher in a later commit. */
   readonly number: number
-  readonly contact: ContactId
-  /** The message's. */
-  readonly mine: boolean
-  readonly id: Uint8Array
   /** The message's new state; null if it was added. */
   readonly state: MessageState | null
-}
+} & MessageName
 
 /**
  * What a commit recorded otherwise than it was told, by the number of the event: a message that was known already, or a
@@ -234,6 +285,7 @@ export type DeviceParts = {
   readonly textNumbers: TextNumbers
   readonly pendingReceipts: PendingReceipts
   readonly replayCache: ReplayCache
+  readonly withdrawnTexts: WithdrawnTexts
   readonly supersededSession: SupersededSession
   readonly acceptedInits: AcceptedInits
   readonly recovery: Recovery
@@ -253,6 +305,12 @@ export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
 
 /** The first 8 bytes of the mids of the last frames that did not change the conversation: those that are owed a receipt, and the others. */
 export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passing: readonly Uint8Array[] }
+
+/**
+ * The last texts that were cancelled or given up while a frame carried them, which may have arrived: the first 8 bytes of
+ * the mid of the frame, and the id of the text at the same place.
+ */
+export type WithdrawnTexts = { readonly mids: readonly Uint8Array[]; readonly ids: readonly Uint8Array[] }
 
 /** The session with the machine that used the device's key before, since when it is over (unix ms), and its inbox. */
 export type SupersededSession = {
@@ -312,11 +370,13 @@ export type SettingKey =
   /** A copy of the settings file, as JSON. */
   | "settings"
 
+/** Names a message of ours. */
+type OwnMessage = Pick<MessageRecord, "conversation" | "id">
+
 /** One change. A commit is a list of these in one transaction: all or none. */
 export type Write =
   | { readonly kind: "contact"; readonly contact: ContactRecord }
   | { readonly kind: "forget-contact"; readonly id: ContactId }
-  | { readonly kind: "conversation"; readonly conversation: ConversationRecord }
   | { readonly kind: "device"; readonly device: DeviceRecord }
   /** With its session, and everything else that refers to it. */
   | { readonly kind: "forget-device"; readonly id: DeviceId }
@@ -324,24 +384,26 @@ export type Write =
   | { readonly kind: "account-links"; readonly contact: ContactId; readonly links: readonly AccountLink[] }
   /** A link of our own account. */
   | { readonly kind: "own-link"; readonly number: number; readonly link: Uint8Array }
+  | { readonly kind: "conversation"; readonly conversation: ConversationRecord }
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
   /**
    * Skipped if the conversation has or had one of this author's under this id. If that one said something else, the line
    * `ifReused` is added instead.
    */
-  | { readonly kind: "message"; readonly message: NewMessage; readonly ifReused?: NewMessage }
-  /** Of a message of ours. `delivered` starts its timer; `read` is final. */
   | {
-      readonly kind: "message-state"
-      readonly contact: ContactId
-      readonly id: Uint8Array
-      readonly state: MessageState
-      readonly at: number
+      readonly kind: "message"
+      readonly message: NewMessage
+      readonly recipients?: readonly Recipient[]
+      readonly ifReused?: NewMessage
     }
-  /** All received ones of the contact up to the seq `upTo`; with `after`, only those that come after that one. */
+  /** One more account that a message of ours is sent to. */
+  | ({ readonly kind: "recipient" } & OwnMessage & Omit<Recipient, "state">)
+  /** Of a message of ours with one of its recipients. `delivered` starts its timer; `read` is final. */
+  | ({ readonly kind: "message-state" } & OwnMessage & Recipient)
+  /** All received ones of the conversation up to the seq `upTo`; with `after`, only those that come after that one. */
   | {
       readonly kind: "shown"
-      readonly contact: ContactId
+      readonly conversation: ConversationId
       readonly after?: number
       readonly upTo: number
       readonly at: number
@@ -351,7 +413,7 @@ export type Write =
   /** Deletes the messages of a conversation from one seq to another; ids of received texts stay known as after `expire`. */
   | {
       readonly kind: "delete"
-      readonly contact: ContactId
+      readonly conversation: ConversationId
       readonly from: number
       readonly upTo: number
       readonly at: number
@@ -359,7 +421,7 @@ export type Write =
   | { readonly kind: "received-frame"; readonly frame: ReceivedFrame }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly device: DeviceId; readonly number: number }
-  /** Moves the messages of one contact, and their events, to another. */
+  /** Moves the messages with one contact, and their events, to another's conversation; the new one has received none. */
   | { readonly kind: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly kind: "outgoing-done"; readonly seq: number }
@@ -373,8 +435,8 @@ export type Write =
 /** What the engine loads when a profile opens; conversations stay on disk. */
 export type LoadedState = {
   readonly contacts: readonly ContactRecord[]
-  readonly conversations: readonly ConversationRecord[]
   readonly devices: readonly DeviceRecord[]
+  readonly conversations: readonly ConversationRecord[]
   readonly snapshots: ReadonlyMap<DeviceId, Uint8Array>
   readonly outgoing: readonly OutgoingRecord[]
   /** By device and number. */
@@ -390,6 +452,7 @@ export type LoadedState = {
   readonly nextIntroduction: IntroductionId
   readonly nextContact: ContactId
   readonly nextDevice: DeviceId
+  readonly nextConversation: ConversationId
   readonly nextOutgoing: number
   readonly nextEvent: number
 }
@@ -399,38 +462,43 @@ export type Store = {
   readonly load: () => Promise<LoadedState>
   /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
   readonly commit: (writes: readonly Write[]) => Promise<CommitReport>
-  /** The last messages with a contact, oldest first; with `after` the first ones after it. */
-  readonly history: (contact: ContactId, page: Page) => Promise<readonly MessageRecord[]>
-  /** The next `limit` messages of all contacts, in the order in which they were stored, after the seq `after`. */
-  readonly messages: (after: number, limit: number) => Promise<readonly MessageRecord[]>
-  /** Received and not yet shown, of one contact or of all, oldest first. */
-  readonly unshown: (page?: UnshownPage) => Promise<readonly MessageRecord[]>
-  /** How many received texts no user interface has shown yet, of one contact or of all. */
-  readonly countUnshown: (contact?: ContactId) => Promise<number>
-  /** The same by contact, without those that have none. */
-  readonly unshownCounts: () => Promise<ReadonlyMap<ContactId, number>>
+  /** The last messages of a conversation, oldest first; with `after` the first ones after it. */
+  readonly history: (conversation: ConversationId, page: Page) => Promise<readonly StoredMessage[]>
+  /** The next `limit` messages of all conversations, in the order in which they were stored, after the seq `after`. */
+  readonly messages: (after: number, limit: number) => Promise<readonly StoredMessage[]>
+  /** Received and not yet shown, of one conversation or of all, oldest first. */
+  readonly unshown: (page?: UnshownPage) => Promise<readonly StoredMessage[]>
+  /** How many received texts no user interface has shown yet, of one conversation or of all. */
+  readonly countUnshown: (conversation?: ConversationId) => Promise<number>
+  /** The same by conversation, without those that have none. */
+  readonly unshownCounts: () => Promise<ReadonlyMap<ConversationId, number>>
   /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */
-  readonly search: (query: string, page: Page) => Promise<readonly MessageRecord[]>
+  readonly search: (query: string, page: Page) => Promise<readonly StoredMessage[]>
   /** What is here of a contact's: the bytes of all its texts and of the lines about it, and when those after `since` came. */
   readonly receivedFrom: (contact: ContactId, since: number) => Promise<ReceivedTexts>
   /** Whether this session message of theirs, by 8 bytes of its mid, changed the conversation. */
   readonly hasFrame: (device: DeviceId, mid: Uint8Array) => Promise<boolean>
   /** The next `limit` entries of the event log after the number `after`. */
   readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
-  /** The first one under this id, whoever wrote it; or with `mine` that author's. */
-  readonly findMessage: (
-    contact: ContactId,
+  readonly findMessage: (name: MessageName) => Promise<StoredMessage | undefined>
+  /** The first one under this id, whoever wrote it. */
+  readonly findMessageById: (
+    conversation: ConversationId,
     id: Uint8Array,
-    mine?: boolean,
-  ) => Promise<MessageRecord | undefined>
-  /** Of all contacts, the first `limit` whose ids are between two ids, both included. */
+  ) => Promise<StoredMessage | undefined>
+  /** Who wrote the text under this id first, and its digest, even if it is no longer here. */
+  readonly knownText: (
+    conversation: ConversationId,
+    id: Uint8Array,
+  ) => Promise<Pick<MessageRecord, "author" | "digest"> | undefined>
+  /** Of all conversations, the first `limit` whose ids are between two ids, both included. */
   readonly messagesBetween: (
     first: Uint8Array,
     last: Uint8Array,
     limit: number,
-  ) => Promise<readonly MessageRecord[]>
+  ) => Promise<readonly StoredMessage[]>
   /** The messages of a conversation whose seq is in the range. */
-  readonly countMessages: (contact: ContactId, from: number, upTo: number) => Promise<MessageCount>
+  readonly countMessages: (conversation: ConversationId, from: number, upTo: number) => Promise<MessageCount>
   /** When the next message disappears, unix ms. */
   readonly nextExpiry: () => Promise<number | undefined>
   /** Empty bytes count as a value. */

@@ -17,22 +17,26 @@ import type {
   AccountLink,
   ContactId,
   ContactRecord,
+  ConversationId,
   ConversationRecord,
   DeviceId,
   DeviceParts,
   DeviceRecord,
   EventRecord,
   HeldRecord,
+  KnownId,
   MessageRecord,
   NewMessage,
   OpenBundleRecord,
   OutgoingRecord,
   ReceivedFrame,
+  Recipient,
 } from "./records.ts"
 import { table, type Table } from "./table.ts"
 
 /** How many bytes of a mid name it in a receipt. */
 const SHORT_MID_BYTES = 8
+const MESSAGE_ID_BYTES = 8
 const MID_BYTES = 16
 
 /** Also the folded name: two names that fold to the same cannot both be in the table. */
@@ -55,8 +59,6 @@ export const CONTACTS = table<ContactRecord>("contacts", ["id"], {
   readReceipts: flag,
   typing: flag,
   receiptDelay: integer,
-  timer: integer,
-  timerSetAt: integer,
   introducedBy: optional({ account: bytes, name: text }, "introducer_"),
 })
 
@@ -85,23 +87,35 @@ export const DEVICES = table<DeviceRecord>("devices", ["id"], {
   movedAt: integer,
 })
 
-export const CONVERSATIONS = table<ConversationRecord>("conversations", ["contact"], {
-  contact: integer,
-  draft: text,
-  mutedUntil: integer,
-})
-
 export const SESSIONS = table<{ readonly device: DeviceId; readonly snapshot: Uint8Array }>(
   "sessions",
   ["device"],
   { device: integer, snapshot: bytes },
 )
 
-const MESSAGE_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
+const RECIPIENT_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled"] as const
+const MESSAGE_STATES = [...RECIPIENT_STATES, "received"] as const
+
+const conversationId: Field<ConversationId> = {
+  ...integer,
+  read: (row, at) => row.number(at) as ConversationId,
+}
+
+export const CONVERSATIONS = table<ConversationRecord>("conversations", ["id"], {
+  id: conversationId,
+  kind: oneOf(["direct"]),
+  contact: integer,
+  timer: integer,
+  timerSetAt: integer,
+  draft: text,
+  mutedUntil: integer,
+})
+
+const replyTo = optional({ author: bytes, id: bytes, digest: bytes }, "reply_to_")
 
 const message: Fields<NewMessage> = {
-  contact: integer,
-  mine: flag,
+  conversation: conversationId,
+  author: integerOrNull,
   id: bytes,
   digest: bytes,
   kind: oneOf(["text", "line"]),
@@ -112,27 +126,41 @@ const message: Fields<NewMessage> = {
   shown: flag,
   timer: integer,
   expiresAt: integer,
+  replyTo,
 }
 
 export const MESSAGES = table<MessageRecord>("messages", ["seq"], { seq: integer, ...message })
 
 export const EVENTS = table<EventRecord>("events", ["number"], {
   number: integer,
-  contact: integer,
-  mine: flag,
+  conversation: conversationId,
+  author: integerOrNull,
   id: bytes,
   state: oneOfOrNull(MESSAGE_STATES),
 })
 
 /** Messages before SQLite has numbered them. */
-export const NEW_MESSAGES = table<NewMessage>("messages", ["contact", "mine", "id"], message)
+export const NEW_MESSAGES = table<NewMessage>("messages", ["seq"], message)
 
-/** A text of theirs that is no longer here, and may come once more. */
-export const KNOWN_IDS = table<Pick<MessageRecord, "contact" | "id" | "digest"> & { readonly at: number }>(
-  "known_ids",
-  ["contact", "id"],
-  { contact: integer, id: bytes, digest: bytes, at: integer },
+export const RECIPIENTS = table<Recipient & { readonly message: number }>(
+  "recipients",
+  ["message", "contact"],
+  {
+    message: integer,
+    contact: integer,
+    state: oneOf(RECIPIENT_STATES),
+    at: integer,
+  },
 )
+
+/** A text that is no longer here, and may come once more or be answered. */
+export const KNOWN_IDS = table<KnownId>("known_ids", ["conversation", "author", "id"], {
+  conversation: conversationId,
+  author: integer,
+  id: bytes,
+  digest: bytes,
+  at: integer,
+})
 
 export const RECEIVED_FRAMES = table<ReceivedFrame>("received_frames", ["device", "mid"], {
   device: integer,
@@ -145,7 +173,7 @@ export const HELD = table<HeldRecord>("held", ["device", "number"], {
   number: integer,
   storedAt: integer,
   gone: flag,
-  text: optional({ id: bytes, digest: bytes, text, sentAt: integer, timer: integer }),
+  text: optional({ id: bytes, digest: bytes, text, sentAt: integer, timer: integer, replyTo }),
 })
 
 export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
@@ -190,6 +218,10 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
   replayCache: deviceTable("replay_cache", {
     owed: listOf(SHORT_MID_BYTES),
     passing: listOf(SHORT_MID_BYTES),
+  }),
+  withdrawnTexts: deviceTable("withdrawn_texts", {
+    mids: listOf(SHORT_MID_BYTES),
+    ids: listOf(MESSAGE_ID_BYTES),
   }),
   supersededSession: deviceTable("superseded_sessions", { since: integer, inbox: bytes, snapshot: bytes }),
   acceptedInits: deviceTable("accepted_inits", { mids: listOf(MID_BYTES) }),

@@ -1,9 +1,10 @@
 import { equal } from "../crypto/bytes.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
-import { statesBefore } from "./message-states.ts"
-import type { NewMessage, ReceivedFrame, Write } from "./records.ts"
-import { KNOWN_IDS, NEW_MESSAGES, RECEIVED_FRAMES } from "./tables.ts"
+import { AUTHOR, WE } from "./history.ts"
+import { LEAST_FIRST, statesBefore } from "./message-states.ts"
+import type { MessageName, NewMessage, ReceivedFrame, Write } from "./records.ts"
+import { KNOWN_IDS, NEW_MESSAGES, RECEIVED_FRAMES, RECIPIENTS } from "./tables.ts"
 import { put } from "./table.ts"
 
 /** A text may lie in a broker's queue, or on a disk that is put back, for a year after it was sent [D-50]. */
@@ -23,41 +24,40 @@ function forgetOld(database: Database, at: number): void {
   database.run("DELETE FROM received_frames WHERE at < ?", at - RECEIVED_FRAME_MS)
 }
 
-const KEEP_IDS = `INSERT OR REPLACE INTO known_ids (${KNOWN_IDS.columns.join(", ")})`
+/** The ids of texts; `where` chooses from the messages, `?1` is now. */
+function keepIds(database: Database, where: string, ...values: readonly number[]): void {
+  database.run(
+    `INSERT OR REPLACE INTO known_ids (${KNOWN_IDS.columns.join(", ")})
+     SELECT conversation, ${AUTHOR}, id, digest, ?1 FROM messages WHERE kind = 'text' AND ${where}`,
+    ...values,
+  )
+}
 
 export function expire(database: Database, at: number): void {
   forgetOld(database, at)
-  database.run(
-    `${KEEP_IDS} SELECT contact, id, digest, ?1 FROM messages
-     WHERE mine = 0 AND kind = 'text' AND expires_at > 0 AND expires_at <= ?1`,
-    at,
-  )
+  keepIds(database, "expires_at > 0 AND expires_at <= ?1", at)
   forgetWords(database, "expires_at > 0 AND expires_at <= ?", at)
   database.run("DELETE FROM messages WHERE expires_at > 0 AND expires_at <= ?", at)
 }
 
 export function deleteMessages(
   database: Database,
-  { contact, from, upTo, at }: Extract<Write, { kind: "delete" }>,
+  { conversation, from, upTo, at }: Extract<Write, { kind: "delete" }>,
 ): void {
-  const range = [contact, from, upTo] as const
+  const range = [conversation, from, upTo] as const
   forgetOld(database, at)
+  keepIds(database, SEQ_RANGE, at, ...range)
   database.run(
-    `${KEEP_IDS} SELECT contact, id, digest, ? FROM messages
-     WHERE mine = 0 AND kind = 'text' AND ${SEQ_RANGE}`,
-    at,
-    ...range,
-  )
-  database.run(
-    `DELETE FROM events WHERE contact = ? AND (mine, id) IN (SELECT mine, id FROM messages WHERE ${SEQ_RANGE})`,
-    contact,
+    `DELETE FROM events WHERE conversation = ? AND (${AUTHOR}, id) IN
+       (SELECT ${AUTHOR}, id FROM messages WHERE ${SEQ_RANGE})`,
+    conversation,
     ...range,
   )
   forgetWords(database, SEQ_RANGE, ...range)
   database.run(`DELETE FROM messages WHERE ${SEQ_RANGE}`, ...range)
 }
 
-const SEQ_RANGE = "contact = ? AND seq BETWEEN ? AND ?"
+const SEQ_RANGE = "conversation = ? AND seq BETWEEN ? AND ?"
 
 /** Only of texts: system messages are not in the index. FTS5 reads the texts, so the words go first. */
 export function forgetWords(database: Database, where: string, ...values: readonly number[]): void {
@@ -70,66 +70,116 @@ export function forgetWords(database: Database, where: string, ...values: readon
 
 export function markShown(
   database: Database,
-  { contact, after, upTo, at }: Extract<Write, { kind: "shown" }>,
+  { conversation, after, upTo, at }: Extract<Write, { kind: "shown" }>,
 ): void {
   database.run(
     `UPDATE messages SET shown = 1, expires_at = iif(timer = 0, 0, ? + timer * 1000)
-     WHERE shown = 0 AND contact = ? AND seq > ? AND seq <= ?`,
+     WHERE shown = 0 AND conversation = ? AND seq > ? AND seq <= ?`,
     at,
-    contact,
+    conversation,
     after ?? 0,
     upTo,
   )
 }
 
-/** Whether the message was there, in a state from which it can reach this one. */
+const OURS = `SELECT seq FROM messages WHERE conversation = ? AND ${AUTHOR} = ${WE} AND id = ?`
+
+export function addRecipient(database: Database, write: Extract<Write, { kind: "recipient" }>): void {
+  const { conversation, id, contact, at } = write
+  database.run(
+    `INSERT OR IGNORE INTO recipients (message, contact, state, at) SELECT seq, ?, 'queued', ? FROM (${OURS})`,
+    contact,
+    at,
+    conversation,
+    id,
+  )
+}
+
+/** Whether the message was sent to this contact, and was in a state from which it can reach this one. */
 export function changeState(
   database: Database,
-  { state, contact, id, at }: Extract<Write, { kind: "message-state" }>,
+  { state, conversation, id, contact, at }: Extract<Write, { kind: "message-state" }>,
 ): boolean {
-  const changed = database.select(
-    () => true,
-    `UPDATE messages SET state = ?1,
-       expires_at = iif(timer = 0 OR expires_at > 0 OR ?1 NOT IN ('delivered', 'read'), expires_at, ?2 + timer * 1000)
-     WHERE mine = 1 AND contact = ?3 AND id = ?4 AND instr(?5, ',' || state || ',') > 0 RETURNING seq`,
+  const [seq] = database.select(
+    (row) => row.number(0),
+    `UPDATE recipients SET state = ?, at = ? WHERE message = (${OURS}) AND contact = ?
+       AND instr(?, ',' || state || ',') > 0 RETURNING message`,
     state,
     at,
-    contact,
+    conversation,
     id,
-    `,${statesBefore(state).join(",")},`,
+    contact,
+    listed(statesBefore(state)),
   )
-  return changed.length > 0
+  if (seq === undefined) return false
+  database.run(
+    `UPDATE messages SET
+       state = (SELECT state FROM recipients WHERE message = seq ORDER BY instr(?1, ',' || state || ',') LIMIT 1),
+       expires_at = iif(timer = 0 OR expires_at > 0 OR ?2 NOT IN ('delivered', 'read'), expires_at, ?3 + timer * 1000)
+     WHERE seq = ?4`,
+    listed(LEAST_FIRST),
+    state,
+    at,
+    seq,
+  )
+  return true
+}
+
+function listed(states: readonly string[]): string {
+  return `,${states.join(",")},`
 }
 
 /** What was added: the message, in the place of another text under its id the line `ifReused`, or nothing. */
 export function addMessage(
   database: Database,
-  message: NewMessage,
-  ifReused: NewMessage | undefined,
+  { message, recipients = [], ifReused }: Extract<Write, { kind: "message" }>,
 ): NewMessage | undefined {
   const known = knownDigest(database, message)
-  if (known === undefined) return insert(database, message)
-  return equal(known, message.digest) || ifReused === undefined ? undefined : insert(database, ifReused)
+  if (known === undefined) {
+    const seq = insert(database, message)
+    for (const recipient of recipients) put(database, RECIPIENTS, { ...recipient, message: seq })
+    return message
+  }
+  if (equal(known, message.digest) || ifReused === undefined) return undefined
+  insert(database, ifReused)
+  return ifReused
 }
 
-function insert(database: Database, message: NewMessage): NewMessage {
-  database.run(NEW_MESSAGES.insert, ...NEW_MESSAGES.values(message))
+function insert(database: Database, message: NewMessage): number {
+  const sql = `${NEW_MESSAGES.insert} RETURNING seq`
+  const [seq = 0] = database.select((row) => row.number(0), sql, ...NEW_MESSAGES.values(message))
   if (message.kind === "text")
-    database.run("INSERT INTO words (rowid, text) VALUES (last_insert_rowid(), ?)", message.text)
-  return message
+    database.run("INSERT INTO words (rowid, text) VALUES (?, ?)", seq, message.text)
+  return seq
 }
 
-/** Of the message under this id that is here, or was. */
-function knownDigest(
-  database: Database,
-  { contact, mine, id }: Pick<NewMessage, "contact" | "mine" | "id">,
-): Uint8Array | undefined {
+/** Of the message of this name that is here, or was. */
+function knownDigest(database: Database, { conversation, author, id }: MessageName): Uint8Array | undefined {
   return database.select(
     (row) => row.bytes(0),
-    `SELECT digest FROM messages WHERE contact = ?1 AND mine = ?2 AND id = ?3
-     UNION ALL SELECT digest FROM known_ids WHERE contact = ?1 AND id = ?3 AND ?2 = 0 LIMIT 1`,
-    contact,
-    Number(mine),
+    `SELECT digest FROM messages WHERE conversation = ?1 AND ${AUTHOR} = ?2 AND id = ?3
+     UNION ALL SELECT digest FROM known_ids WHERE conversation = ?1 AND author = ?2 AND id = ?3 LIMIT 1`,
+    conversation,
+    author ?? WE,
     id,
   )[0]
+}
+
+/** Their recipients of before stay behind: a receipt counts only from the account that a message was sent to [D-43]. */
+export function adoptHistory(database: Database, from: number, to: number): void {
+  for (const each of ["messages", "events"])
+    database.run(
+      `UPDATE OR IGNORE ${each} SET conversation = (${DIRECT}), author = iif(author = ?2, ?1, author)
+       WHERE conversation = (SELECT id FROM conversations WHERE contact = ?2)`,
+      to,
+      from,
+    )
+}
+
+const DIRECT = "SELECT id FROM conversations WHERE contact = ?1"
+
+/** The words go first: to remove them from the index, FTS5 reads the texts. */
+export function forgetContact(database: Database, id: number): void {
+  forgetWords(database, `conversation = (${DIRECT})`, id)
+  database.run("DELETE FROM contacts WHERE id = ?", id)
 }

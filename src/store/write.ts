@@ -18,23 +18,37 @@ import {
   type DevicePart,
 } from "./tables.ts"
 import { put } from "./table.ts"
-import { addReceivedFrame, deleteMessages, expire, forgetWords, markShown } from "./write-messages.ts"
+import {
+  addReceivedFrame,
+  addRecipient,
+  adoptHistory,
+  deleteMessages,
+  expire,
+  forgetContact,
+  markShown,
+} from "./write-messages.ts"
 
 /** Writes all of it or nothing; on disk when this returns. */
 export function commit(database: Database, writes: readonly Write[]): CommitReport {
   const recorder = new Recorder(database)
+  const isErased = writes.some((write) => erases(write) || erasesDraft(database, write))
   database.transaction(() => {
     for (const write of writes) apply(database, recorder, write)
   })
-  if (writes.some(erases)) emptyLog(database)
+  if (isErased) emptyLog(database)
   return recorder.report
 }
 
 /** The write-ahead log still holds earlier copies of the pages that these have cleared. */
-function erases(write: Write): boolean {
-  const { kind } = write
-  if (kind === "conversation") return write.conversation.draft === ""
+function erases({ kind }: Write): boolean {
   return kind === "delete" || kind === "expire" || kind === "forget-contact"
+}
+
+/** Whether a draft that is on the disk is removed. */
+function erasesDraft(database: Database, write: Write): boolean {
+  if (write.kind !== "conversation" || write.conversation.draft !== "") return false
+  const sql = "SELECT 1 FROM conversations WHERE id = ? AND draft <> ''"
+  return database.select(() => true, sql, write.conversation.id).length > 0
 }
 
 /** The commit is on disk whether this succeeds or not; the next such commit, or closing the store, tries again. */
@@ -57,9 +71,6 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "device":
       put(database, DEVICES, write.device)
       return
-    case "conversation":
-      put(database, CONVERSATIONS, write.conversation)
-      return
     case "forget-device":
       database.run("DELETE FROM devices WHERE id = ?", write.id)
       return
@@ -73,20 +84,17 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "session":
       put(database, SESSIONS, write)
       return
+    case "conversation":
+      put(database, CONVERSATIONS, write.conversation)
+      return
     case "message":
-      recorder.addMessage(write)
-      return
     case "message-state":
-      recorder.changeState(write)
-      return
+    case "recipient":
     case "shown":
-      markShown(database, write)
-      return
     case "expire":
-      expire(database, write.at)
-      return
     case "delete":
-      deleteMessages(database, write)
+    case "adopt-history":
+      applyToMessages(database, recorder, write)
       return
     case "received-frame":
       addReceivedFrame(database, write.frame)
@@ -96,10 +104,6 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       return
     case "held-done":
       database.run("DELETE FROM held WHERE device = ? AND number = ?", write.device, write.number)
-      return
-    case "adopt-history":
-      database.run("UPDATE messages SET contact = ? WHERE contact = ?", write.to, write.from)
-      database.run("UPDATE events SET contact = ? WHERE contact = ?", write.to, write.from)
       return
     case "introduction":
     case "introduction-done":
@@ -137,15 +141,40 @@ function changeIntroduction(
   else database.run("DELETE FROM introductions WHERE id = ?", write.id)
 }
 
+type MessageWrite = Extract<
+  Write,
+  { kind: "message" | "message-state" | "recipient" | "shown" | "expire" | "delete" | "adopt-history" }
+>
+
+function applyToMessages(database: Database, recorder: Recorder, write: MessageWrite): void {
+  switch (write.kind) {
+    case "message":
+      recorder.addMessage(write)
+      return
+    case "message-state":
+      recorder.changeState(write)
+      return
+    case "recipient":
+      addRecipient(database, write)
+      return
+    case "shown":
+      markShown(database, write)
+      return
+    case "expire":
+      expire(database, write.at)
+      return
+    case "delete":
+      deleteMessages(database, write)
+      return
+    case "adopt-history":
+      adoptHistory(database, write.from, write.to)
+      return
+  }
+}
+
 function putPart<Part extends keyof DeviceParts>(
   database: Database,
   { part, device, value }: DevicePartWrite<Part>,
 ): void {
   put<DevicePart<Part>>(database, DEVICE_TABLES[part], { device, value })
-}
-
-/** The words go first: to remove them from the index, FTS5 reads the texts. */
-function forgetContact(database: Database, id: number): void {
-  forgetWords(database, "contact = ?", id)
-  database.run("DELETE FROM contacts WHERE id = ?", id)
 }

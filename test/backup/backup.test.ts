@@ -59,6 +59,15 @@ const credential = fc.oneof(
     { requiredKeys: ["kind", "deviceId"] },
   ),
 )
+const replyTo = fc.record({ author: bytes(8), id: bytes(8), digest: bytes(16) })
+const recipient = fc.record({
+  contact: u32,
+  at: time,
+  state: fc.constantFrom("queued", "broker", "delivered", "read", "given-up", "cancelled"),
+})
+const theirs = { mine: fc.constant(false), recipients: fc.constant([]) }
+const ours = { mine: fc.constant(true), recipients: fc.array(recipient, { maxLength: 3 }) }
+
 const records = fc.oneof(
   fc.record({
     record: fc.constant("profile"),
@@ -89,18 +98,19 @@ const records = fc.oneof(
   fc.record({
     record: fc.constant("message"),
     message: withDigest({
-      ...{ contact: u32, id: bytes(8), mine: fc.boolean(), text },
+      ...{ contact: u32, id: bytes(8), text, replyTo: fc.option(replyTo, { nil: undefined }) },
       ...{ sentAt: time, storedAt: time, shown: fc.boolean(), timer: u32, expiresAt: time },
       state: fc.constantFrom("queued", "broker", "delivered", "read", "given-up", "cancelled", "received"),
     }),
   }),
 ) as fc.Arbitrary<BackupRecord>
 
-/** A line has none. */
+/** A line has none; only a text of ours has recipients. */
 function withDigest(fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<unknown> {
   return fc.oneof(
-    fc.record({ ...fields, kind: fc.constant("text"), digest: bytes(16) }),
-    fc.record({ ...fields, kind: fc.constant("line"), digest: bytes(0) }),
+    fc.record({ ...fields, ...theirs, kind: fc.constant("text"), digest: bytes(16) }),
+    fc.record({ ...fields, ...ours, kind: fc.constant("text"), digest: bytes(16) }),
+    fc.record({ ...fields, ...theirs, kind: fc.constant("line"), digest: bytes(0) }),
   )
 }
 

@@ -65,6 +65,8 @@ const text: BackupMessage = {
   shown: true,
   timer: 0,
   expiresAt: 0,
+  recipients: [{ contact: 1, state: "queued", at: TIME + 5 }],
+  replyTo: { author: random(8), id: random(8), digest: random(16) },
 }
 
 /** A backup in which every field has a value. */
@@ -100,6 +102,8 @@ export const RECORDS: readonly BackupRecord[] = [
       id: random(8),
       digest: random(16),
       mine: false,
+      recipients: [],
+      replyTo: undefined,
       text: "yes\nit did 👍",
       state: "received",
       shown: false,
@@ -115,6 +119,8 @@ export const RECORDS: readonly BackupRecord[] = [
       id: random(8),
       digest: new Uint8Array(0),
       mine: false,
+      recipients: [],
+      replyTo: undefined,
       kind: "line",
       text: "carol's key changed",
       state: "received",

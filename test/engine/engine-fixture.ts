@@ -197,7 +197,7 @@ function crashable(store: Store): CrashableStore {
     ...store,
     load: () => store.load(),
     history: (contact, page) => (dead ? never : store.history(contact, page)),
-    findMessage: (contact, id, mine) => (dead ? never : store.findMessage(contact, id, mine)),
+    findMessage: (name) => (dead ? never : store.findMessage(name)),
     nextExpiry: () => (dead ? never : store.nextExpiry()),
     unshown: (page) => (dead ? never : store.unshown(page)),
     receivedFrom: (contact, since) => (dead ? never : store.receivedFrom(contact, since)),

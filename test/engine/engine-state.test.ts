@@ -12,7 +12,17 @@ import type { Session } from "../../src/session/state.ts"
 import type { DeviceParts, DevicePartWrite, HeldRecord, SettingKey, Store } from "../../src/store/records.ts"
 import type { IntroductionRecord } from "../../src/store/introduction-record.ts"
 import { openStore } from "../../src/store/store.ts"
-import { contact, device, freshPath, message, openBundle, outgoing, plain } from "../store/store-fixture.ts"
+import {
+  conversation,
+  direct,
+  contact,
+  device,
+  freshPath,
+  message,
+  openBundle,
+  outgoing,
+  plain,
+} from "../store/store-fixture.ts"
 import { aliceAccount, withDevice } from "../account/account-fixture.ts"
 import frozen from "../vectors/session.json" with { type: "json" }
 
@@ -25,6 +35,7 @@ const count = fc.nat({ max: 9 })
 /** Two of each contact. */
 const DEVICES = [1, 2, 3, 4, 5, 6]
 const contactId = fc.constantFrom(...CONTACTS)
+const directId = contactId.map(direct)
 const deviceId = fc.constantFrom(...DEVICES)
 const mids = (length: number) => fc.array(bytes(length), { maxLength: 3 })
 
@@ -36,6 +47,10 @@ const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = 
   textNumbers: fc.record({ sent: count, received: count, resync: fc.boolean() }),
   pendingReceipts: fc.record({ mids: mids(8) }),
   replayCache: fc.record({ owed: mids(8), passing: mids(8) }),
+  withdrawnTexts: fc.array(fc.tuple(bytes(8), bytes(8)), { maxLength: 3 }).map((texts) => ({
+    mids: texts.map(([mid]) => mid),
+    ids: texts.map(([, id]) => id),
+  })),
   supersededSession: fc.record({ since: count, inbox: bytes(32), snapshot: bytes(40) }),
   acceptedInits: fc.record({ mids: mids(16) }),
   recovery: fc.record({
@@ -67,27 +82,37 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   device: fc.record({ kind: fc.constant("device"), device: deviceId.map(aDevice) }),
   conversation: fc.record({
     kind: fc.constant("conversation"),
-    conversation: fc.record({ contact: contactId, draft: fc.string(), mutedUntil: count }),
+    conversation: fc
+      .record({ draft: fc.string(), mutedUntil: count, timer: count })
+      .chain((set) => contactId.map((id) => ({ ...conversation(id), ...set }))),
   }),
   "forget-device": fc.record({ kind: fc.constant("forget-device"), id: deviceId }),
   session: fc.record({ kind: fc.constant("session"), device: deviceId, session: fc.constant(session) }),
   message: fc.record({ kind: fc.constant("message"), message: contactId.map((id) => message(id, "hello")) }),
   "message-state": fc.record({
     kind: fc.constant("message-state"),
+    conversation: directId,
     contact: contactId,
     id: bytes(8),
     state: fc.constant("read"),
+    at: count,
+  }),
+  recipient: fc.record({
+    kind: fc.constant("recipient"),
+    conversation: directId,
+    contact: contactId,
+    id: bytes(8),
     at: count,
   }),
   "received-frame": fc.record({
     kind: fc.constant("received-frame"),
     frame: fc.record({ device: deviceId, mid: bytes(8), at: count }),
   }),
-  shown: fc.record({ kind: fc.constant("shown"), contact: contactId, upTo: count, at: count }),
+  shown: fc.record({ kind: fc.constant("shown"), conversation: directId, upTo: count, at: count }),
   expire: fc.record({ kind: fc.constant("expire"), at: count }),
   delete: fc.record({
     kind: fc.constant("delete"),
-    contact: contactId,
+    conversation: directId,
     from: count,
     upTo: count,
     at: count,
@@ -112,8 +137,8 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
     kind: fc.constant("event"),
     event: fc.record({
       number: fc.integer({ min: 1, max: 99 }),
-      contact: contactId,
-      mine: fc.boolean(),
+      conversation: directId,
+      author: fc.option(contactId),
       id: bytes(8),
       state: fc.constantFrom(null, "read"),
     }),
@@ -141,8 +166,8 @@ function aDevice(id: number) {
 }
 
 function aHeld([device, number, isGone]: readonly [number, number, boolean]): HeldRecord {
-  const { id, digest, text, sentAt, timer } = message(1, "held")
-  const held = isGone ? undefined : { id, digest, text, sentAt, timer }
+  const { id, digest, text, sentAt, timer, replyTo } = message(1, "held")
+  const held = isGone ? undefined : { id, digest, text, sentAt, timer, replyTo }
   return { device, number, storedAt: 1, gone: isGone, text: held }
 }
 
@@ -213,6 +238,7 @@ test("after any changes, and after a contact is forgotten, memory and a fresh lo
       const queue = await openCommitQueue(store, () => Promise.resolve())
       const run = (commit: readonly Change[]) => queue.run(() => ({ commit, effects: [], result: null }))
       await run(CONTACTS.map((id) => ({ kind: "contact", contact: aContact(id) })))
+      await run(CONTACTS.map((id) => ({ kind: "conversation", conversation: conversation(id) })))
       await run(DEVICES.map((id) => ({ kind: "device", device: aDevice(id) })))
       // What names a contact that was forgotten is refused, and changes neither memory nor disk.
       for (const commit of decided) await run(commit).catch(() => undefined)

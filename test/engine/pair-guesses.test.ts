@@ -81,9 +81,10 @@ describe("an answer by someone who may not have the code", () => {
     let leftBefore = 0
     Object.assign(alice.store, {
       commit: async (writes: Parameters<typeof commit>[0]) => {
-        await commit(writes)
+        const report = await commit(writes)
         if (writes.some((write) => write.kind === "setting" && write.key === "pairing"))
           leftBefore = guest.count("share") + guest.count("stop")
+        return report
       },
     })
     await guest.answer(wrong(carrier))

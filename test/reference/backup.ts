@@ -26,7 +26,10 @@ type Device = Record<
 }
 type Message = Record<"id" | "digest" | "kind" | "text" | "state", string> &
   Record<"contact" | "sentAt" | "storedAt" | "timer" | "expiresAt", number> &
-  Record<"mine" | "shown", boolean>
+  Record<"mine" | "shown", boolean> & {
+    recipients: { contact: number; state: string; at: number }[]
+    replyTo: Record<"author" | "id" | "digest", string> | null
+  }
 type BackupRecord =
   | { record: "profile"; profile: Profile }
   | { record: "contact"; contact: Contact }
@@ -125,11 +128,18 @@ function deviceBytes(it: Device): Uint8Array {
 
 const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"]
 
-/** [B-6]; a line has no digest. */
+/** [B-6]; a line has no digest, and only a text of ours has recipients. */
 function messageBytes(it: Message): Uint8Array {
+  const flags = flagsOf(it.mine, it.kind === "line", it.shown, it.replyTo !== null)
+  const recipients = it.recipients.flatMap(({ contact, state, at }) => [
+    ...[int(contact, 4), int(STATES.indexOf(state), 1), int(at, 8)],
+  ])
+  const answer = it.replyTo === null ? [] : [it.replyTo.author, it.replyTo.id, it.replyTo.digest].map(hex)
   return concat(
-    ...[int(it.contact, 4), hex(it.id), flagsOf(it.mine, it.kind === "line", it.shown)],
+    ...[int(it.contact, 4), hex(it.id), flags],
     ...[int(STATES.indexOf(it.state), 1), int(it.sentAt, 8), int(it.storedAt, 8), int(it.timer, 4)],
-    ...[int(it.expiresAt, 8), hex(it.digest), ascii(it.text)],
+    ...[int(it.expiresAt, 8), hex(it.digest)],
+    ...(it.mine ? [int(it.recipients.length, 1), ...recipients] : []),
+    ...[...answer, ascii(it.text)],
   )
 }

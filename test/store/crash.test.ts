@@ -5,7 +5,7 @@ import { expect, test } from "vitest"
 import type { MessageRecord, LoadedState } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { actorFile } from "../actors.ts"
-import { freshPath } from "./store-fixture.ts"
+import { direct, freshPath } from "./store-fixture.ts"
 
 const ROUNDS = 4
 const ALL = 10_000
@@ -27,7 +27,7 @@ async function reopened(
   key: Uint8Array,
 ): Promise<{ loaded: LoadedState; messages: readonly MessageRecord[] }> {
   const store = await openStore(path, key)
-  const found = { loaded: await store.load(), messages: await store.history(1, { limit: ALL }) }
+  const found = { loaded: await store.load(), messages: await store.history(direct(1), { limit: ALL }) }
   await store.close()
   return found
 }

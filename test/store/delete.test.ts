@@ -6,7 +6,7 @@ import { nodeFiles } from "../../src/store/files.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { DAY_MS } from "../../src/time-units.ts"
-import { person, freshPath, message } from "./store-fixture.ts"
+import { conversation, direct, person, freshPath, message } from "./store-fixture.ts"
 
 const WORD = "zyzzogeton"
 const AT = 1_764_000_100_000
@@ -34,7 +34,7 @@ async function withMessages(path: string, key: Uint8Array): Promise<Store> {
     const id = Buffer.alloc(8, number)
     await store.commit([
       { kind: "message", message: message(1, `${WORD}${number} and more words ${"x".repeat(3000)}`, id) },
-      { kind: "event", event: { number, contact: 1, mine: false, id, state: null } },
+      { kind: "event", event: { number, conversation: direct(1), author: 1, id, state: null } },
     ])
   }
   await store.commit([{ kind: "message", message: message(2, "carol keeps hers") }])
@@ -45,7 +45,7 @@ test("what was deleted is in no page of the file or its log, while the store sta
   const [path, key] = [freshPath(), randomBytes(32)]
   const store = await withMessages(path, key)
   expect(await decrypted(path, key)).toContain(`${WORD}100 and more`)
-  await store.commit([{ kind: "delete", contact: 1, from: 1, upTo: 200, at: AT }])
+  await store.commit([{ kind: "delete", conversation: direct(1), from: 1, upTo: 200, at: AT }])
   expect(statSync(`${path}-wal`).size).toBe(0)
   const pages = await decrypted(path, key)
   expect(pages).toContain("carol keeps hers")
@@ -58,7 +58,7 @@ test("a draft that was removed is in no page of the file or its log either", asy
   const [path, key] = [freshPath(), randomBytes(32)]
   const store = await opened(path, Buffer.from(key))
   const drafted = (draft: string) =>
-    ({ kind: "conversation", conversation: { contact: 1, draft, mutedUntil: 0 } }) as const
+    ({ kind: "conversation", conversation: { ...conversation(1), draft } }) as const
   await store.commit(person(1, "bob"))
   await store.commit([drafted(`${WORD} ${"y".repeat(9000)}`)])
   await store.commit([drafted(`${WORD}, shorter`)])
@@ -86,25 +86,25 @@ test.each([
 
 test("one message is deleted with its entries in the log of events and in the index of words", async () => {
   const store = await withMessages(freshPath(), randomBytes(32))
-  await store.commit([{ kind: "delete", contact: 1, from: 7, upTo: 7, at: AT }])
-  expect((await store.history(1, { limit: 300 })).map(({ seq }) => seq)).not.toContain(7)
+  await store.commit([{ kind: "delete", conversation: direct(1), from: 7, upTo: 7, at: AT }])
+  expect((await store.history(direct(1), { limit: 300 })).map(({ seq }) => seq)).not.toContain(7)
   expect(await store.search(`${WORD}7`, { limit: 300 })).toHaveLength(10)
   expect((await store.events(0, 300)).map(({ number }) => number)).not.toContain(7)
   expect(await store.events(0, 300)).toHaveLength(199)
-  expect(await store.countMessages(1, 1, 200)).toEqual({ messages: 199, lastSeq: 200 })
+  expect(await store.countMessages(direct(1), 1, 200)).toEqual({ messages: 199, lastSeq: 200 })
 })
 
 test("a deleted text that comes again is not stored again, for 400 days", async () => {
   const store = await opened()
   const once = message(1, "once")
   await store.commit([...person(1, "bob"), { kind: "message", message: once }])
-  await store.commit([{ kind: "delete", contact: 1, from: 1, upTo: 1, at: AT }])
+  await store.commit([{ kind: "delete", conversation: direct(1), from: 1, upTo: 1, at: AT }])
   await store.commit([{ kind: "expire", at: AT + 399 * DAY_MS }])
   await store.commit([{ kind: "message", message: once }])
-  expect(await store.history(1, { limit: 9 })).toEqual([])
+  expect(await store.history(direct(1), { limit: 9 })).toEqual([])
   await store.commit([{ kind: "expire", at: AT + 401 * DAY_MS }])
   await store.commit([{ kind: "message", message: once }])
-  expect(await store.history(1, { limit: 9 })).toHaveLength(1)
+  expect(await store.history(direct(1), { limit: 9 })).toHaveLength(1)
 })
 
 test("messages are found by the beginning of their id, among all contacts", async () => {
@@ -119,7 +119,7 @@ test("history since a time, forward and backward", async () => {
   for (const storedAt of [10, 20, 30, 40])
     await store.commit([{ kind: "message", message: { ...message(1, `${storedAt}`), storedAt } }])
   const texts = async (page: Parameters<Store["history"]>[1]): Promise<string[]> =>
-    (await store.history(1, page)).map(({ text }) => text)
+    (await store.history(direct(1), page)).map(({ text }) => text)
   expect(await texts({ since: 20, limit: 2 })).toEqual(["30", "40"])
   expect(await texts({ since: 20, after: 0, limit: 2 })).toEqual(["20", "30"])
   expect(await texts({ since: 20, before: 3, limit: 9 })).toEqual(["20"])

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { person, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
+import { direct, person, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
 
 const SECRETS = [
   "meet me at the harbour",
@@ -38,7 +38,7 @@ async function everything(path: string, key: Uint8Array): Promise<unknown> {
   try {
     return [
       await store.load(),
-      await store.history(1, { limit: 100 }),
+      await store.history(direct(1), { limit: 100 }),
       await store.unshown(),
       await store.search("harbour", { limit: 9 }),
     ]
@@ -74,7 +74,7 @@ test("a wrong key is refused and harms nothing", async () => {
   await expect(openStore(path, randomBytes(32))).rejects.toMatchObject({ code: "damaged-database" })
   expect(filesNextTo(path)).toEqual(before)
   const store = await openStore(path, key)
-  expect((await store.history(1, { limit: 1 }))[0]?.text).toBe(TEXT)
+  expect((await store.history(direct(1), { limit: 1 }))[0]?.text).toBe(TEXT)
   await store.close()
 })
 

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { EVENTS_KEPT } from "../../src/store/event-log.ts"
 import type { EventRecord, Store, Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { person, freshPath, message } from "./store-fixture.ts"
+import { direct, person, freshPath, message } from "./store-fixture.ts"
 
 const KEY = new Uint8Array(32).fill(3)
 const PAGE = 20_000
@@ -17,7 +17,7 @@ async function opened(path: string): Promise<Store> {
 
 const event = (number: number, of: number, change: Partial<EventRecord> = {}): Write => ({
   kind: "event",
-  event: { number, contact: of, mine: false, id: randomBytes(8), state: null, ...change },
+  event: { number, conversation: direct(of), author: of, id: randomBytes(8), state: null, ...change },
 })
 
 const numbers = async (store: Store, after: number, limit = PAGE): Promise<number[]> =>
@@ -31,11 +31,13 @@ test("the log gives what was written, in pages, and counts on after a restart", 
   await store.commit([
     ...person(1, "Bob"),
     event(1, 1),
-    event(2, 1, { mine: true, id, state: "read" }),
+    event(2, 1, { author: null, id, state: "read" }),
     event(3, 1),
   ])
   expect(await numbers(store, 0, 2)).toEqual([1, 2])
-  expect(await store.events(1, 1)).toEqual([{ number: 2, contact: 1, mine: true, id, state: "read" }])
+  expect(await store.events(1, 1)).toEqual([
+    { number: 2, conversation: direct(1), author: null, id, state: "read" },
+  ])
   await store.close()
   const next = await opened(path)
   expect(await numbers(next, 2)).toEqual([3])
@@ -63,7 +65,7 @@ test("with the history its events go over to the contact that replaces another",
     { kind: "adopt-history", from: 1, to: 2 },
     { kind: "forget-contact", id: 1 },
   ])
-  expect(await store.events(0, PAGE)).toMatchObject([{ number: 1, contact: 2 }])
+  expect(await store.events(0, PAGE)).toMatchObject([{ number: 1, conversation: direct(2), author: 2 }])
 })
 
 test("the log is bounded, and keeps as much as it promises", async () => {
@@ -85,10 +87,10 @@ test("history and search go on from a cursor in both directions", async () => {
   await store.commit(person(1, "Bob"))
   for (let n = 1; n <= 9; n++) await store.commit([{ kind: "message", message: message(1, `note ${n}`) }])
   const seqs = (found: readonly { seq: number }[]): number[] => found.map(({ seq }) => seq)
-  expect(seqs(await store.history(1, { limit: 3 }))).toEqual([7, 8, 9])
-  expect(seqs(await store.history(1, { limit: 3, before: 7 }))).toEqual([4, 5, 6])
-  expect(seqs(await store.history(1, { limit: 3, after: 2 }))).toEqual([3, 4, 5])
-  expect(seqs(await store.history(1, { limit: 3, after: 2, before: 4 }))).toEqual([3])
+  expect(seqs(await store.history(direct(1), { limit: 3 }))).toEqual([7, 8, 9])
+  expect(seqs(await store.history(direct(1), { limit: 3, before: 7 }))).toEqual([4, 5, 6])
+  expect(seqs(await store.history(direct(1), { limit: 3, after: 2 }))).toEqual([3, 4, 5])
+  expect(seqs(await store.history(direct(1), { limit: 3, after: 2, before: 4 }))).toEqual([3])
   expect(seqs(await store.search("note", { limit: 3, before: 7 }))).toEqual([6, 5, 4])
   expect(seqs(await store.search("note", { limit: 3, after: 7 }))).toEqual([9, 8])
 })

@@ -5,7 +5,7 @@ import type { FileSystem } from "../../src/store/files.ts"
 import { nodeFiles } from "../../src/store/files.ts"
 import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
-import { person, freshPath, sending } from "./store-fixture.ts"
+import { direct, person, freshPath, sending } from "./store-fixture.ts"
 
 const MESSAGES = 3
 const key = randomBytes(32)
@@ -72,7 +72,7 @@ async function write(path: string, files: FileSystem): Promise<WriteResult> {
 
 async function survivors(path: string): Promise<string[]> {
   const store = await openStore(path, key)
-  const messages = await store.history(1, { limit: 100 })
+  const messages = await store.history(direct(1), { limit: 100 })
   await store.commit([{ kind: "setting", key: "pairing", value: randomBytes(1) }])
   await store.close()
   return messages.map((entry) => entry.text)

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { expect, test } from "vitest"
 import { openStore } from "../../src/store/store.ts"
 import { folder } from "../keystore/folder.ts"
-import { person, message, sending } from "./store-fixture.ts"
+import { direct, person, message, sending } from "./store-fixture.ts"
 
 const key = randomBytes(32)
 /** SQLite moves its log into the database after about 1,000 pages of 2 KiB: this is more than twice as much. */
@@ -15,7 +15,7 @@ async function textsAfter(disk: Disk): Promise<string[]> {
   const path = folder()
   putBack(disk, path)
   const store = await openStore(join(path, "db"), key)
-  const entries = await store.history(1, { limit: 1000 })
+  const entries = await store.history(direct(1), { limit: 1000 })
   expect(await store.isWhole()).toBe(true)
   await store.close()
   return entries.map(({ text }) => text)

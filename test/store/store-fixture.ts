@@ -4,8 +4,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import {
   NEW_CONTACT,
+  NEW_CONVERSATION,
   NEW_DEVICE,
   type ContactRecord,
+  type ConversationId,
+  type ConversationRecord,
   type DeviceParts,
   type DeviceRecord,
   type NewMessage,
@@ -42,18 +45,28 @@ export function device(id: number, of: number): DeviceRecord {
   }
 }
 
-/** A contact with one device, which has the same number. */
+/** The conversation with a contact. It has another number, which is no contact's. */
+export function direct(contact: number): ConversationId {
+  return (contact + 100) as ConversationId
+}
+
+export function conversation(contact: number): ConversationRecord {
+  return { ...NEW_CONVERSATION, id: direct(contact), contact }
+}
+
+/** A contact with one device, which has the same number, and their conversation. */
 export function person(id: number, name: string): Write[] {
   return [
     { kind: "contact", contact: contact(id, name) },
+    { kind: "conversation", conversation: conversation(id) },
     { kind: "device", device: device(id, id) },
   ]
 }
 
 export function message(from: number, text: string, id: Uint8Array = randomBytes(8)): NewMessage {
   return {
-    contact: from,
-    mine: false,
+    conversation: direct(from),
+    author: from,
     id,
     digest: randomBytes(16),
     kind: "text",
@@ -64,6 +77,17 @@ export function message(from: number, text: string, id: Uint8Array = randomBytes
     shown: false,
     timer: 0,
     expiresAt: 0,
+    replyTo: undefined,
+  }
+}
+
+/** A message of ours, as the engine writes it. */
+export function ownMessage(to: number, text: string, id?: Uint8Array): Extract<Write, { kind: "message" }> {
+  const ours = { author: null, state: "queued", shown: true } as const
+  return {
+    kind: "message",
+    message: { ...message(to, text, id), ...ours },
+    recipients: [{ contact: to, state: "queued", at: 1_764_000_000_002 }],
   }
 }
 
@@ -103,6 +127,7 @@ export function deviceParts(): DeviceParts {
     textNumbers: { sent: 7, received: 8, resync: true },
     pendingReceipts: { mids: [randomBytes(8), randomBytes(8)] },
     replayCache: { owed: [randomBytes(8)], passing: [] },
+    withdrawnTexts: { mids: [randomBytes(8)], ids: [randomBytes(8)] },
     supersededSession: { since: 1_764_000_000_005, inbox: randomBytes(32), snapshot: randomBytes(700) },
     acceptedInits: { mids: [randomBytes(16), randomBytes(16)] },
     recovery: {
@@ -136,17 +161,11 @@ export function plain(value: unknown): unknown {
 export function sending(number: number, to: number): { id: Uint8Array; writes: Write[] } {
   const id = Buffer.alloc(8)
   id.writeUInt32BE(number)
-  const own = {
-    ...message(to, `message number ${number}`, id),
-    mine: true,
-    state: "queued",
-    shown: true,
-  } as const
   return {
     id,
     writes: [
       { kind: "session", device: to, snapshot: randomBytes(1500) },
-      { kind: "message", message: own },
+      ownMessage(to, `message number ${number}`, id),
       { kind: "outgoing", outgoing: { ...outgoing(number, to), mid: id } },
     ],
   }

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto"
 import { afterEach, expect, test } from "vitest"
 import * as fc from "fast-check"
-import type { MessageState, Store, Write } from "../../src/store/records.ts"
-import { DAY_MS } from "../../src/time-units.ts"
+import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import {
+  direct,
   contact,
   device,
   deviceParts,
@@ -61,6 +61,7 @@ test("a new profile remembers nothing, and numbers begin at one", async () => {
     settings: new Map(),
     nextContact: 1,
     nextDevice: 1,
+    nextConversation: 1,
     nextOutgoing: 1,
     nextEvent: 1,
   })
@@ -166,7 +167,7 @@ test("a forgotten contact takes all that was theirs along, and their number neve
   expect(found.deviceParts).toEqual(new Map())
   expect(found.devices.map(({ contact }) => contact)).toEqual([1])
   expect([found.nextContact, found.nextDevice]).toEqual([3, 4])
-  expect(await next.history(2, { limit: 10 })).toEqual([])
+  expect(await next.history(direct(2), { limit: 10 })).toEqual([])
   expect((await next.search("soon", { limit: 10 })).map((hit) => hit.text)).toEqual(["soon remembered"])
 })
 
@@ -201,9 +202,9 @@ test("a message for nobody is refused with the whole commit", async () => {
     { kind: "message", message: message(42, "for nobody") },
   ])
   await expect(lost).rejects.toMatchObject({ code: "bug" })
-  expect(await store.history(1, { limit: 10 })).toEqual([])
+  expect(await store.history(direct(1), { limit: 10 })).toEqual([])
   await store.commit([{ kind: "message", message: message(1, "after all") }])
-  expect(await store.history(1, { limit: 10 })).toHaveLength(1)
+  expect(await store.history(direct(1), { limit: 10 })).toHaveLength(1)
 })
 
 test("history is turned back page by page", async () => {
@@ -215,11 +216,11 @@ test("history is turned back page by page", async () => {
       { kind: "message", message: message(2, `to Carol ${number}`) },
     ])
   }
-  const last = await store.history(1, { limit: 4 })
+  const last = await store.history(direct(1), { limit: 4 })
   expect(last.map((entry) => entry.text)).toEqual([6, 7, 8, 9].map((number) => `to Bob ${number}`))
-  const before = await store.history(1, { limit: 4, before: last[0]?.seq })
+  const before = await store.history(direct(1), { limit: 4, before: last[0]?.seq })
   expect(before.map((entry) => entry.text)).toEqual([2, 3, 4, 5].map((number) => `to Bob ${number}`))
-  const first = await store.history(1, { limit: 4, before: before[0]?.seq })
+  const first = await store.history(direct(1), { limit: 4, before: before[0]?.seq })
   expect(first.map((entry) => entry.text)).toEqual(["to Bob 1"])
 })
 
@@ -232,111 +233,8 @@ test("messages wait to be shown, each conversation up to its own mark", async ()
   ])
   const waiting = await store.unshown()
   expect(waiting.map((entry) => entry.text)).toEqual(["one", "two", "three", "four"])
-  await store.commit([{ kind: "shown", contact: 1, upTo: waiting[1]?.seq ?? 0, at: 5 }])
+  await store.commit([{ kind: "shown", conversation: direct(1), upTo: waiting[1]?.seq ?? 0, at: 5 }])
   expect((await store.unshown()).map((entry) => entry.text)).toEqual(["three", "four"])
-})
-
-test("a receipt names a message by its id and changes only ours", async () => {
-  const { store } = await withBob()
-  const id = randomBytes(8)
-  const ours = { ...message(1, "ours", id), mine: true, state: "queued" } as const
-  const next = { ...ours, text: "next", id: randomBytes(8) }
-  const theirs = message(1, "theirs", id)
-  await store.commit([ours, next, theirs].map((entry) => ({ kind: "message", message: entry }) as const))
-  await store.commit([{ kind: "message-state", contact: 1, id, state: "delivered", at: 5 }])
-  const states = (await store.history(1, { limit: 10 })).map((entry) => [entry.text, entry.state])
-  expect(states).toEqual([
-    ["ours", "delivered"],
-    ["next", "queued"],
-    ["theirs", "received"],
-  ])
-  expect((await store.findMessage(1, id))?.text).toBe("ours")
-  expect((await store.findMessage(1, id, false))?.text).toBe("theirs")
-})
-
-test("a session message that changed the conversation is known for 33 days by 8 bytes and its contact", async () => {
-  const { store } = await withBob()
-  const mid = randomBytes(8)
-  const at = 1_800_000_000_000
-  await store.commit([...person(2, "Carol"), { kind: "received-frame", frame: { device: 1, mid, at } }])
-  expect(await store.hasFrame(1, mid)).toBe(true)
-  expect(await store.hasFrame(2, mid)).toBe(false)
-  await store.commit([{ kind: "expire", at: at + 32.9 * DAY_MS }])
-  expect(await store.hasFrame(1, mid)).toBe(true)
-  // One frame in 256 takes the old ones along.
-  const another = Buffer.concat([Uint8Array.of(0), randomBytes(7)])
-  await store.commit([{ kind: "received-frame", frame: { device: 1, mid: another, at: at + 33.1 * DAY_MS } }])
-  expect(await store.hasFrame(1, mid)).toBe(false)
-  expect(await store.hasFrame(1, another)).toBe(true)
-})
-
-test("a text is kept once, with one event, however often it comes", async () => {
-  const { store } = await withBob()
-  const hi = message(1, "hi")
-  const arrival = (number: number): Write[] => [
-    { kind: "message", message: hi },
-    { kind: "event", event: { number, contact: 1, mine: false, id: hi.id, state: null } },
-  ]
-  expect(await store.commit(arrival(1))).toEqual(new Map())
-  expect(await store.commit(arrival(2))).toEqual(new Map([[2, undefined]]))
-  expect((await store.history(1, { limit: 10 })).map(({ text }) => text)).toEqual(["hi"])
-  expect((await store.events(0, 10)).map(({ number }) => number)).toEqual([1])
-  expect(await store.search("hi", { limit: 10 })).toHaveLength(1)
-})
-
-test("[W-52] another text under a used id is not stored: a line says so, and the event is that line's", async () => {
-  const { store } = await withBob()
-  const first = message(1, "the first")
-  const second = { ...message(1, "the second"), id: first.id }
-  const line = { ...message(1, "Bob used an id twice"), kind: "line", digest: new Uint8Array(0) } as const
-  await store.commit([{ kind: "message", message: first, ifReused: line }])
-  const report = await store.commit([
-    { kind: "message", message: second, ifReused: line },
-    { kind: "event", event: { number: 7, contact: 1, mine: false, id: first.id, state: null } },
-  ])
-  const event = { number: 7, contact: 1, mine: false, id: new Uint8Array(line.id), state: null }
-  expect(report).toEqual(new Map([[7, { ...event, id: line.id }]]))
-  expect(await store.events(0, 10)).toEqual([event])
-  expect((await store.history(1, { limit: 10 })).map(({ text }) => text)).toEqual([
-    "the first",
-    "Bob used an id twice",
-  ])
-  expect(await store.search("second", { limit: 10 })).toEqual([])
-})
-
-test("[D-10] a state that a text has reached, or cannot reach any more, is no event", async () => {
-  const { store } = await withBob()
-  const ours = { ...message(1, "ours"), mine: true, state: "queued" } as const
-  await store.commit([{ kind: "message", message: ours }])
-  const reached = async (state: MessageState, number: number, id: Uint8Array = ours.id): Promise<boolean> => {
-    const report = await store.commit([
-      { kind: "message-state", contact: 1, id, state, at: 5 },
-      { kind: "event", event: { number, contact: 1, mine: true, id, state } },
-    ])
-    return !report.has(number)
-  }
-  expect(await reached("read", 1)).toBe(true)
-  expect(await reached("delivered", 2)).toBe(false)
-  expect(await reached("read", 3)).toBe(false)
-  expect(await reached("read", 4, randomBytes(8))).toBe(false)
-  expect((await store.events(0, 10)).map(({ number }) => number)).toEqual([1])
-})
-
-test("a text that has disappeared is known for 400 days when it comes again, and no longer", async () => {
-  const { store } = await withBob()
-  const at = 1_800_000_000_000
-  const hi = { ...message(1, "hi"), timer: 1, expiresAt: at }
-  await store.commit([{ kind: "message", message: hi }])
-  for (const [days, isKnown] of [
-    [0, true],
-    [399.9, true],
-    [400.1, false],
-  ] as const) {
-    await store.commit([{ kind: "expire", at: at + days * DAY_MS }])
-    expect(await store.history(1, { limit: 10 })).toEqual([])
-    await store.commit([{ kind: "message", message: { ...hi, expiresAt: 0 } }])
-    expect(await store.history(1, { limit: 10 })).toHaveLength(isKnown ? 0 : 1)
-  }
 })
 
 test("any text comes back as it went in, zero bytes and empty ones too", async () => {
@@ -345,7 +243,10 @@ test("any text comes back as it went in, zero bytes and empty ones too", async (
     fc.asyncProperty(fc.string({ unit: "grapheme", maxLength: 300 }), async (text) => {
       const id = randomBytes(8)
       await store.commit([{ kind: "message", message: message(1, text, id) }])
-      expect((await store.history(1, { limit: 1 }))[0]).toMatchObject({ text, id: new Uint8Array(id) })
+      expect((await store.history(direct(1), { limit: 1 }))[0]).toMatchObject({
+        text,
+        id: new Uint8Array(id),
+      })
     }),
     { numRuns: 50, examples: [[""], ["\0"], ["a\0b"], ["'; DROP TABLE messages; --"]] },
   )
@@ -359,7 +260,7 @@ test("the largest message and a frame of 64 KiB are kept whole", async () => {
     { kind: "message", message: message(1, text) },
     { kind: "outgoing", outgoing: { ...outgoing(1, 1), wire } },
   ])
-  expect((await store.history(1, { limit: 1 }))[0]?.text).toBe(text)
+  expect((await store.history(direct(1), { limit: 1 }))[0]?.text).toBe(text)
   expect((await store.load()).outgoing[0]?.wire).toEqual(new Uint8Array(wire))
 })
 

@@ -69,7 +69,7 @@ function noteWrite(debug: Debug, write: Write): void {
       debug("handshake", "offer-closed", {})
       return
     case "message":
-      noteMessage(debug, write.message)
+      noteMessage(debug, write)
       return
     case "message-state": {
       const { contact, id, state } = write
@@ -84,6 +84,8 @@ function noteWrite(debug: Debug, write: Write): void {
       return
     // The line of the commit says how much is written.
     case "session":
+    case "conversation":
+    case "recipient":
     case "received-frame":
     case "shown":
     case "expire":
@@ -91,7 +93,8 @@ function noteWrite(debug: Debug, write: Write): void {
     case "held":
     case "held-done":
     case "adopt-history":
-    case "conversation":
+    case "introduction":
+    case "introduction-done":
     case "setting":
     case "device-part":
     case "event":
@@ -99,10 +102,12 @@ function noteWrite(debug: Debug, write: Write): void {
   }
 }
 
-function noteMessage(debug: Debug, message: Extract<Write, { kind: "message" }>["message"]): void {
-  const { contact, id, mine, kind, state } = message
-  if (mine) debug("outbox", "state", { contact, message: shortId(id), state })
-  else if (kind === "text") debug("inbox", "message", { contact, message: shortId(id) })
+function noteMessage(debug: Debug, { message, recipients = [] }: Extract<Write, { kind: "message" }>): void {
+  const { author, id, kind, state } = message
+  if (kind === "line") return
+  if (author !== null) debug("inbox", "message", { contact: author, message: shortId(id) })
+  else
+    for (const { contact } of recipients) debug("outbox", "state", { contact, message: shortId(id), state })
 }
 
 function noteOutgoing(debug: Debug, outgoing: OutgoingRecord): void {

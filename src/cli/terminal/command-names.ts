@@ -14,6 +14,8 @@ export const COMMAND_NAMES = [
   "import",
   "inbox",
   "init",
+  "introduce",
+  "introductions",
   "outbox",
   "pair",
   "passwd",

@@ -3,6 +3,7 @@ import type { ContactRecord, DeviceId, DeviceRecord, ShownAccount } from "../../
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import type { Change, Decision, Effect } from "../state/decision.ts"
+import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { notice } from "../state/events.ts"
 import type { StepInput } from "../state/update.ts"
@@ -68,7 +69,11 @@ function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Co
   if (contact?.accountId === undefined || shown === undefined || device.state === "unconfirmed")
     return endDevice(state, device, "did not finish the pairing in time", input)
   // They were a contact before: what was made before this handshake stays.
-  const line = makeSystemMessage(contact.id, `${contact.name} did not answer the new pairing`, input)
+  const line = makeSystemMessage(
+    directWith(state, contact.id).id,
+    `${contact.name} did not answer the new pairing`,
+    input,
+  )
   return {
     commit: [
       shownChange(device.id, { ...shown, until: 0 }),
@@ -113,6 +118,10 @@ export function endDevice(
       effects: [ended, { kind: "event", event }],
     }
   }
-  const line = makeSystemMessage(contact.id, `${text}; the session with that device has ended`, input)
+  const line = makeSystemMessage(
+    directWith(state, contact.id).id,
+    `${text}; the session with that device has ended`,
+    input,
+  )
   return { commit: [{ kind: "forget-device", id: device.id }, line.change], effects: [ended, line.effect] }
 }

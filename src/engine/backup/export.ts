@@ -11,6 +11,8 @@ import type { Params, Results } from "../state/commands.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
+import { isOurs } from "../../store/message-states.ts"
+import { contactIn, directWith } from "../state/conversations.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 
@@ -52,12 +54,14 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
   for (const contact of contacts) {
-    yield { record: "contact", contact }
+    const { timer, timerSetAt } = directWith(state, contact.id)
+    yield { record: "contact", contact: { ...contact, timer, timerSetAt } }
     for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
   }
-  const known = new Set(contacts.map(({ id }) => id))
   for await (const message of messagesOf(store)) {
-    if (known.has(message.contact)) yield { record: "message", message }
+    const contact = contactIn(state, message.conversation)
+    if (contact !== undefined)
+      yield { record: "message", message: { ...message, contact, mine: isOurs(message) } }
   }
   // Their senders have receipts for them, so no later session sends them again.
   for (const message of held
@@ -81,7 +85,7 @@ function unreadMessage(state: EngineState, { device, storedAt, text }: HeldRecor
   const contact = contactOf(state, device)?.id
   if (text === undefined || contact === undefined) return []
   const rest = { mine: false, kind: "text", state: "received", shown: false, expiresAt: 0 } as const
-  return [{ ...text, ...rest, contact, storedAt }]
+  return [{ ...text, ...rest, recipients: [], contact, storedAt }]
 }
 
 /**

@@ -2,11 +2,16 @@ import type { BackupMessage, BackupProfile, BackupRecord } from "../../backup/co
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import {
+  type ContactId,
   type ContactRecord,
+  type ConversationId,
   type DeviceId,
   NEW_CONTACT,
+  NEW_CONVERSATION,
   NEW_DEVICE,
   type MessageState,
+  type NewMessage,
+  type Recipient,
   type Store,
   type Write,
 } from "../../store/records.ts"
@@ -48,6 +53,7 @@ class Filling {
   readonly counts = { contacts: 0, messages: 0 }
   readonly #names = new TakenNames()
   readonly #devicesOf = new Map<number, readonly DeviceId[]>()
+  readonly #conversations = new Map<ContactId, ConversationId>()
   #devices = 0
   #outgoing = 0
 
@@ -55,8 +61,15 @@ class Filling {
     switch (each.record) {
       case "contact": {
         this.counts.contacts++
-        const name = this.#restoredName(each.contact)
-        return [{ kind: "contact", contact: { ...NEW_CONTACT, ...each.contact, name } }]
+        const { timer, timerSetAt, ...contact } = each.contact
+        const id = (this.#conversations.size + 1) as ConversationId
+        this.#conversations.set(contact.id, id)
+        const conversation = { ...NEW_CONVERSATION, id, contact: contact.id, timer, timerSetAt }
+        const name = this.#restoredName(contact)
+        return [
+          { kind: "contact", contact: { ...NEW_CONTACT, ...contact, name } },
+          { kind: "conversation", conversation },
+        ]
       }
       case "device": {
         const device = { ...NEW_DEVICE, ...each.device, id: ++this.#devices, state: RESTORED }
@@ -64,15 +77,25 @@ class Filling {
         return [{ kind: "device", device }]
       }
       case "message": {
-        const message = { ...each.message, state: stateHere(each.message.state) }
         this.counts.messages++
-        return [{ kind: "message", message }, ...this.#unsealed(message)]
+        return this.#messageOf(each.message)
       }
     }
   }
 
+  #messageOf({ contact, mine, recipients, ...message }: BackupMessage): Write[] {
+    const conversation = this.#conversations.get(contact)
+    if (conversation === undefined) return []
+    const author = mine || message.kind === "line" ? null : contact
+    const restored = { ...message, conversation, author, state: stateHere(message.state) }
+    return [
+      { kind: "message", message: restored, recipients: recipients.map(recipientHere) },
+      ...this.#unsealed(contact, restored),
+    ]
+  }
+
   /** What the other machine had not brought to the contact is sealed here once there are sessions. */
-  #unsealed({ contact, id, state, storedAt: now }: BackupMessage): Write[] {
+  #unsealed(contact: ContactId, { id, state, storedAt: now }: NewMessage): Write[] {
     if (state !== "queued") return []
     const devices = this.#devicesOf.get(contact) ?? []
     return devices.map((device) => ({
@@ -91,8 +114,12 @@ class Filling {
 }
 
 /** A text that another machine published and its receiver has not acknowledged is sent again, from here. */
-function stateHere(state: MessageState): MessageState {
+function stateHere<State extends MessageState>(state: State | "queued"): State | "queued" {
   return state === "broker" ? "queued" : state
+}
+
+function recipientHere({ state, ...rest }: Recipient): Recipient {
+  return { ...rest, state: stateHere(state) }
 }
 
 export function restoredBroker({ broker }: BackupProfile): BrokerConfig | undefined {

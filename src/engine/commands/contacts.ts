@@ -18,6 +18,7 @@ import { refuseUnsendable } from "../state/send-gate.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
 import { enqueueTyping } from "../messages/enqueue.ts"
+import { directWith } from "../state/conversations.ts"
 import { adoptedConversation } from "../contacts/conversations.ts"
 import { setTimer } from "../contacts/timers.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
@@ -54,7 +55,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         .filter((contact) => !isHidden(state, contact))
         .map((contact) =>
           describeContact(state, contact, {
-            unread: unread.get(contact.id) ?? 0,
+            unread: unread.get(directWith(state, contact.id).id) ?? 0,
             queued: queuedTexts(state, contact.id),
           }),
         )
@@ -209,26 +210,31 @@ function decideReplacing(
   const [old, fresh] = [findContact(state, contact), findContact(state, newContact)]
   if (old.id === fresh.id) throw new Fault("usage", `${old.name} cannot replace itself`)
   const input = stepInput(parts.ports)
-  const { timer, timerSetAt, readReceipts, typing, receiptDelay, name } = old
+  const { readReceipts, typing, receiptDelay, name } = old
+  const conversation = adoptedConversation(state, old.id, fresh.id)
   const changed: ContactRecord = {
     ...fresh,
-    ...{ timer, timerSetAt, readReceipts, typing, receiptDelay, name },
+    ...{ readReceipts, typing, receiptDelay, name },
     verified: false,
     changedAt: input.now,
   }
-  const message = makeSystemMessage(fresh.id, `${name}'s key changed: compare it before you continue`, input)
+  const why = `${name}'s key changed: compare it before you continue`
+  const message = makeSystemMessage(conversation.id, why, input)
   const commit: Change[] = [
     { kind: "adopt-history", from: old.id, to: fresh.id },
-    { kind: "conversation", conversation: adoptedConversation(state, old.id, fresh.id) },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
+    { kind: "conversation", conversation },
     ...passOnTexts(state, old, fresh, input),
     message.change,
   ]
   return {
     commit,
     effects: [message.effect],
-    result: { closed: mailboxesOf(state, old), contact: describeAlone(state, changed) },
+    result: {
+      closed: mailboxesOf(state, old),
+      contact: { ...describeAlone(state, changed), timerSeconds: conversation.timer },
+    },
   }
 }
 
@@ -258,15 +264,15 @@ function decideTimer(
   const contact = findContact(state, reference)
   const { id, name } = contact
   refuseUnsendable(contact, devicesOf(state, id))
+  const conversation = directWith(state, id)
   const sealed: SealResult[] = []
   const updates = updateEach(state, id, stepInput(parts.ports), (update) => {
     if (isUnfinished(state, update.device.id)) return
-    if (update.contact === contact) setTimer(update, seconds)
-    sealed.push(sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.contact)] }))
+    if (update.conversation === conversation) setTimer(update, seconds)
+    sealed.push(sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.conversation)] }))
   })
-  const changed = updates.at(-1)?.contact
-  if (changed === undefined) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")
+  if (updates.length === 0) throw new Fault("unavailable", `${name} has no session yet`, "mqttchat contacts")
   if (sealed.every(({ kind }) => kind === "refused"))
     throw new Fault("unavailable", `${name} has to answer first`, "try again later")
-  return toJointDecision(state, updates, describeAlone(state, changed))
+  return toJointDecision(state, updates, { ...describeAlone(state, contact), timerSeconds: seconds })
 }

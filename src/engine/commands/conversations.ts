@@ -2,7 +2,8 @@ import { Fault } from "../../errors.ts"
 import { type ContactRecord, type ConversationRecord, MUTED_FOREVER } from "../../store/records.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { findContact } from "../contacts/contacts.ts"
-import { conversationOf, mutingOf } from "../contacts/conversations.ts"
+import { directWith } from "../state/conversations.ts"
+import { mutingOf } from "../contacts/conversations.ts"
 import { aboutContact, describeMessage } from "../contacts/describe.ts"
 import { type Decision, noChange } from "../state/decision.ts"
 import type { Conversation, ContactReference } from "../state/shapes.ts"
@@ -20,7 +21,11 @@ export function conversationCommands(
     conversations: async () => {
       const unread = await ports.store.unshownCounts()
       const contacts = [...queue.state().contacts.values()]
-      return Promise.all(contacts.map((contact) => describe(parts, contact, unread.get(contact.id) ?? 0)))
+      return Promise.all(
+        contacts.map((contact) =>
+          describe(parts, contact, unread.get(directWith(queue.state(), contact.id).id) ?? 0),
+        ),
+      )
     },
     "set-draft": async ({ contact, text: draft }) => {
       checkDraft(draft)
@@ -34,7 +39,11 @@ export function conversationCommands(
 
 /** With what is unread there now. */
 export async function describeConversation(parts: Parts, contact: ContactRecord): Promise<Conversation> {
-  return describe(parts, contact, await parts.ports.store.countUnshown(contact.id))
+  return describe(
+    parts,
+    contact,
+    await parts.ports.store.countUnshown(directWith(parts.queue.state(), contact.id).id),
+  )
 }
 
 async function describe(
@@ -42,8 +51,8 @@ async function describe(
   contact: ContactRecord,
   unread: number,
 ): Promise<Conversation> {
-  const [last] = await ports.store.history(contact.id, { limit: 1 })
-  const conversation = conversationOf(queue.state(), contact.id)
+  const conversation = directWith(queue.state(), contact.id)
+  const [last] = await ports.store.history(conversation.id, { limit: 1 })
   return {
     kind: "direct",
     ...aboutContact(contact),
@@ -67,7 +76,7 @@ function set(
 ): Promise<ContactRecord> {
   return queue.run((state): Decision<ContactRecord> => {
     const contact = findContact(state, reference)
-    const before = conversationOf(state, contact.id)
+    const before = directWith(state, contact.id)
     const conversation = { ...before, ...change }
     if (conversation.draft === before.draft && conversation.mutedUntil === before.mutedUntil)
       return noChange(contact)

@@ -1,6 +1,7 @@
 import { fromHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { findContact } from "../contacts/contacts.ts"
+import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import { deleteMessages } from "../messages/delete.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
@@ -23,14 +24,18 @@ export function deleteCommands(parts: EngineParts): Handlers<"find" | "delete" |
     },
     delete: async ({ contact: reference, id }) => {
       const { id: contact } = findContact(queue.state(), reference)
-      const message = await ports.store.findMessage(contact, fromHex(id))
+      const message = await ports.store.findMessageById(directWith(queue.state(), contact).id, fromHex(id))
       if (message === undefined)
         throw new Fault("not-found", `there is no message ${id}`, "mqttchat history NAME --ids")
       return deleteMessages(parts, { contact, from: message.seq, upTo: message.seq })
     },
     "delete-all": async ({ contact: reference }) => {
       const { id: contact } = findContact(queue.state(), reference)
-      const { lastSeq } = await ports.store.countMessages(contact, FIRST_SEQ, Number.MAX_SAFE_INTEGER)
+      const { lastSeq } = await ports.store.countMessages(
+        directWith(queue.state(), contact).id,
+        FIRST_SEQ,
+        Number.MAX_SAFE_INTEGER,
+      )
       return deleteMessages(parts, { contact, from: FIRST_SEQ, upTo: lastSeq })
     },
   }

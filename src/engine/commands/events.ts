@@ -2,6 +2,7 @@ import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { EVENTS_KEPT } from "../../store/event-log.ts"
 import type { EventRecord } from "../../store/records.ts"
+import { contactIn } from "../state/conversations.ts"
 import { aboutContact, describeMessage } from "../contacts/describe.ts"
 import type { RecordedEvent } from "../state/events.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -38,12 +39,13 @@ function refuseOutOfLog(since: number, last: number): void {
 /** The event as it is now; undefined if its message has disappeared or its contact was forgotten. */
 export async function describeEvent(
   { ports, queue }: EventParts,
-  { number, contact: contactId, mine, id, state }: EventRecord,
+  { number, state, ...name }: EventRecord,
 ): Promise<RecordedEvent | undefined> {
-  const contact = queue.state().contacts.get(contactId)
+  const contactId = contactIn(queue.state(), name.conversation)
+  const contact = contactId === undefined ? undefined : queue.state().contacts.get(contactId)
   if (contact === undefined) return undefined
-  if (state !== null) return { kind: "receipt", number, ...aboutContact(contact), id: toHex(id), state }
-  const record = await ports.store.findMessage(contactId, id, mine)
+  if (state !== null) return { kind: "receipt", number, ...aboutContact(contact), id: toHex(name.id), state }
+  const record = await ports.store.findMessage(name)
   const message = record && describeMessage(queue.state(), record)
   return message && { kind: "message", number, message }
 }

@@ -1,21 +1,24 @@
-import { toHex } from "../../crypto/bytes.ts"
+import { fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, DeviceRecord, MessageRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord, ReplyTo, StoredMessage } from "../../store/records.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
-import type { Message } from "../state/shapes.ts"
+import type { ContactReference, Message } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { findContact } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
 import { noChange, type Decision } from "../state/decision.ts"
-import { enqueueText } from "../messages/enqueue.ts"
+import { enqueueText, type Draft } from "../messages/enqueue.ts"
 import { hasRoom } from "../messages/deliveries.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
 import { markRead } from "../messages/read-markers.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
 import { stepInput } from "../state/update.ts"
+import { authorTagOf, ownAuthorTag } from "../contacts/authors.ts"
+import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
+import { shellCommand } from "../../shell-command.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -28,7 +31,7 @@ export function messageCommands(
     send: (params) => send(parts, params),
     history: async ({ contact, ...page }) => {
       const { id } = findContact(queue.state(), contact)
-      return describeAll(queue.state(), await ports.store.history(id, page))
+      return describeAll(queue.state(), await ports.store.history(directWith(queue.state(), id).id, page))
     },
     search: async ({ query, ...page }) => describeAll(queue.state(), await ports.store.search(query, page)),
     inbox: async ({ markRead: isRead, ...page }) => {
@@ -38,7 +41,10 @@ export function messageCommands(
     },
     "mark-read": async ({ contact: reference, after, upTo }) => {
       const { id } = findContact(queue.state(), reference)
-      await markRead(parts, await ports.store.unshown({ contact: id, after, upTo }))
+      await markRead(
+        parts,
+        await ports.store.unshown({ conversation: directWith(queue.state(), id).id, after, upTo }),
+      )
       return null
     },
   }
@@ -46,8 +52,9 @@ export function messageCommands(
 
 async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {
   checkText(params.text)
+  const draft = { text: params.text, replyTo: await findReplyTo(parts, params) }
   // A handshake in between leaves older texts unsent; they go first.
-  const stored = (await storeText(parts, params)) ?? (await storeText(parts, params))
+  const stored = (await storeText(parts, params, draft)) ?? (await storeText(parts, params, draft))
   if (stored === undefined) throw notNow(findContact(parts.queue.state(), params.contact).name)
   const id = toHex(stored)
   if (params.wait === "queued") return { id, state: "queued" }
@@ -55,12 +62,16 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
 }
 
 /** Undefined while older texts wait to be sealed. */
-async function storeText(parts: EngineParts, params: Params<"send">): Promise<Uint8Array | undefined> {
+async function storeText(
+  parts: EngineParts,
+  { contact: reference }: Params<"send">,
+  draft: Draft,
+): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
-  const contact = findContact(queue.state(), params.contact)
+  const contact = findContact(queue.state(), reference)
   await Promise.all(devicesOf(queue.state(), contact.id).map((device) => reencryption.done(device.id)))
   const id = await queue.run((state) => {
-    const decision = decideText(parts, state, params)
+    const decision = decideText(parts, state, reference, draft)
     ports.reach("send-decided")
     return decision
   })
@@ -71,17 +82,36 @@ async function storeText(parts: EngineParts, params: Params<"send">): Promise<Ui
 function decideText(
   parts: EngineParts,
   state: EngineState,
-  { contact: reference, text }: Params<"send">,
+  reference: ContactReference,
+  draft: Draft,
 ): Decision<Uint8Array | undefined> {
   const contact = findContact(state, reference)
   refuseReplaced(state)
   const devices = devicesOf(state, contact.id)
   refuseUnsendable(contact, devices)
   checkRoom(state, contact, devices)
-  const { commit, effects, result } = enqueueText(state, contact.id, text, stepInput(parts.ports))
+  const { commit, effects, result } = enqueueText(state, contact.id, draft, stepInput(parts.ports))
   if (result.kind === "posted") return { commit, effects, result: result.id }
   if (result.why === "older-first") return noChange(undefined)
   throw notNow(contact.name)
+}
+
+/** What a message answers, here or deleted. Fault `not-found` if no message had this id. */
+async function findReplyTo(
+  { ports, queue }: EngineParts,
+  { contact: reference, replyTo }: Params<"send">,
+): Promise<ReplyTo | undefined> {
+  if (replyTo === undefined) return undefined
+  const { id: contact, name } = findContact(queue.state(), reference)
+  const id = fromHex(replyTo)
+  const known = await ports.store.knownText(directWith(queue.state(), contact).id, id)
+  if (known === undefined) {
+    const hint = shellCommand`mqttchat history ${name} --ids`
+    throw new Fault("not-found", `there is no message ${replyTo} to answer`, hint)
+  }
+  const { author, digest } = known
+  const tag = author === null ? ownAuthorTag(ports.identity.public) : authorTagOf(queue.state(), author)
+  return { author: tag, id, digest }
 }
 
 function notNow(name: string): Fault {
@@ -104,6 +134,6 @@ function checkRoom(state: EngineState, contact: ContactRecord, devices: readonly
   throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 
-function describeAll(state: EngineState, records: readonly MessageRecord[]): Message[] {
+function describeAll(state: EngineState, records: readonly StoredMessage[]): Message[] {
   return records.flatMap((record) => describeMessage(state, record) ?? [])
 }

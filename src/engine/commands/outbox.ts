@@ -4,6 +4,7 @@ import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import type { Results } from "../state/commands.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
+import { directWith } from "../state/conversations.ts"
 import { findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
 import { deliveriesOf, isQueued, waitingTexts, type WaitingText } from "../messages/deliveries.ts"
 import { cancelText } from "../messages/cancel.ts"
@@ -42,7 +43,11 @@ async function describe(parts: EngineParts, text: WaitingText): Promise<OutboxEn
   const { id, entries } = text
   const contact = findContactById(queue.state(), text.contact)
   const devices = entries.map(({ device }) => findDeviceById(queue.state(), device))
-  const message = await ports.store.findMessage(contact.id, id, true)
+  const message = await ports.store.findMessage({
+    conversation: directWith(queue.state(), contact.id).id,
+    author: null,
+    id,
+  })
   const published = !isQueued(text)
   const due = entries.filter((entry) => !isUnsealed(entry)).map(({ dueAt }) => dueAt)
   return {

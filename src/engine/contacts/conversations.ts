@@ -1,11 +1,6 @@
 import { type ContactId, type ConversationRecord, MUTED_FOREVER } from "../../store/records.ts"
+import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
-
-const NEW_CONVERSATION = { draft: "", mutedUntil: 0 } as const
-
-export function conversationOf(state: EngineState, contact: ContactId): ConversationRecord {
-  return state.conversations.get(contact) ?? { contact, ...NEW_CONVERSATION }
-}
 
 /** Of a contact that takes the place of another: what was typed for either is kept. */
 export function adoptedConversation(
@@ -13,8 +8,9 @@ export function adoptedConversation(
   old: ContactId,
   fresh: ContactId,
 ): ConversationRecord {
-  const { draft, mutedUntil } = conversationOf(state, old)
-  return { contact: fresh, draft: draft || conversationOf(state, fresh).draft, mutedUntil }
+  const { draft, mutedUntil, timer, timerSetAt } = directWith(state, old)
+  const conversation = directWith(state, fresh)
+  return { ...conversation, draft: draft || conversation.draft, mutedUntil, timer, timerSetAt }
 }
 
 /** How its muting is shown: one that is over is none. */

@@ -1,10 +1,13 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { fourWords } from "../../pairing/words.ts"
-import type { ContactRecord, ContactId, DeviceRecord, MessageRecord } from "../../store/records.ts"
+import { isOurs } from "../../store/message-states.ts"
+import type { ContactRecord, ContactId, DeviceRecord, StoredMessage } from "../../store/records.ts"
 import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
+import { describeReplyTo } from "./authors.ts"
+import { contactIn, directWith } from "../state/conversations.ts"
 import { devicesOf, movedSince, summedState } from "./devices.ts"
 import { findAccount } from "./accounts.ts"
 import { fingerprintDigits } from "./contacts.ts"
@@ -30,7 +33,7 @@ export function describeContact(
     readReceipts: contact.readReceipts,
     typingIndicators: contact.typing,
     receiptDelayMs: contact.receiptDelay,
-    timerSeconds: contact.timer,
+    timerSeconds: directWith(state, contact.id).timer,
     addedAt: contact.addedAt,
     devices: devices.map(describeDevice),
     introducedBy: introducerOf(state, contact),
@@ -70,30 +73,39 @@ export function aboutContact({ id, name }: Pick<ContactRecord, "id" | "name">): 
   return { contact: name, contactId: id }
 }
 
-/** A message that answers no other, as it was written. */
-const UNCHANGED = { replyTo: null, editedAt: null, previous: [], deletedAt: null, reactions: [] }
+/** A message as it was written. */
+const UNCHANGED = { editedAt: null, previous: [], deletedAt: null, reactions: [] }
 
 /** Undefined if its contact was forgotten meanwhile. */
-export function describeMessage(state: EngineState, record: MessageRecord): Message | undefined {
-  const contact = state.contacts.get(record.contact)
+export function describeMessage(state: EngineState, message: StoredMessage): Message | undefined {
+  const contactId = contactIn(state, message.conversation)
+  const contact = contactId === undefined ? undefined : state.contacts.get(contactId)
   if (contact === undefined) return undefined
-  const { seq, mine, kind, text, sentAt, storedAt, state: messageState, timer, expiresAt } = record
+  const { id, seq, author, kind, text, sentAt, storedAt, state: messageState, timer, expiresAt } = message
   return {
-    id: toHex(record.id),
+    id: toHex(id),
     seq,
     ...aboutContact(contact),
-    mine,
+    mine: isOurs(message),
     kind: kind === "line" ? "system" : "text",
     text,
     sentAt,
     storedAt,
     state: messageState,
-    trusted: mine || kind === "line" || storedAt < uncomparedSince(contact),
+    trusted: author === null || storedAt < uncomparedSince(contact),
     timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
     ...UNCHANGED,
-    recipients: mine && kind === "text" ? [{ ...aboutContact(contact), state: messageState }] : [],
+    replyTo: describeReplyTo(state, contact.id, message),
+    recipients: describeRecipients(state, message),
   }
+}
+
+function describeRecipients(state: EngineState, { recipients }: StoredMessage): Message["recipients"] {
+  return recipients.flatMap(({ contact: id, state: reached }) => {
+    const contact = state.contacts.get(id)
+    return contact === undefined ? [] : [{ ...aboutContact(contact), state: reached }]
+  })
 }
 
 /** A contact right after a handshake with this device: none of its messages has been read yet. */

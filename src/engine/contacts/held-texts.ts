@@ -52,15 +52,15 @@ function showCancelled(update: DeviceUpdate, texts: number): void {
 
 /** Unless it is known: then it was shown before, or another text was under its id [W-52]. */
 export function showText(update: DeviceUpdate, text: HeldText): void {
-  const { contact, input } = update
+  const { contact, conversation, input } = update
   const why = `${contact.name} sent another text under the id of an earlier one; it is not shown`
   update.changes.push({
     kind: "message",
-    ifReused: makeSystemMessage(contact.id, why, input).change.message,
+    ifReused: makeSystemMessage(conversation.id, why, input).change.message,
     message: {
       ...text,
-      contact: contact.id,
-      mine: false,
+      conversation: conversation.id,
+      author: contact.id,
       kind: "text",
       storedAt: input.now,
       state: "received",
@@ -68,7 +68,12 @@ export function showText(update: DeviceUpdate, text: HeldText): void {
       expiresAt: 0,
     },
   })
-  update.effects.push({ kind: "message", contact: contact.id, mine: false, id: text.id })
+  update.effects.push({
+    kind: "message",
+    conversation: conversation.id,
+    author: contact.id,
+    id: text.id,
+  })
 }
 
 function messages(count: number): string {

@@ -1,11 +1,11 @@
-import type { ContactId } from "../../store/records.ts"
+import type { ConversationId } from "../../store/records.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import type { Change, Effect } from "../state/decision.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
 
 /** A system message for the history and for listeners: what happened to the conversation. */
 export function makeSystemMessage(
-  contact: ContactId,
+  conversation: ConversationId,
   text: string,
   input: StepInput,
 ): { change: Extract<Change, { kind: "message" }>; effect: Effect } {
@@ -14,8 +14,8 @@ export function makeSystemMessage(
     change: {
       kind: "message",
       message: {
-        contact,
-        mine: false,
+        conversation,
+        author: null,
         id,
         digest: new Uint8Array(0),
         kind: "line",
@@ -26,14 +26,15 @@ export function makeSystemMessage(
         shown: false,
         timer: 0,
         expiresAt: 0,
+        replyTo: undefined,
       },
     },
-    effect: { kind: "message", contact, mine: false, id },
+    effect: { kind: "message", conversation, author: null, id },
   }
 }
 
 export function addSystemMessage(update: DeviceUpdate, text: string): void {
-  const { change, effect } = makeSystemMessage(update.contact.id, text, update.input)
+  const { change, effect } = makeSystemMessage(update.conversation.id, text, update.input)
   update.changes.push(change)
   update.effects.push(effect)
 }

@@ -1,4 +1,4 @@
-import type { ContactRecord } from "../../store/records.ts"
+import type { ConversationRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage } from "./system-messages.ts"
@@ -10,26 +10,26 @@ const UNITS = [
   ["second", 1],
 ] as const
 
-type Timer = Pick<ContactRecord, "timer" | "timerSetAt">
+type Timer = Pick<ConversationRecord, "timer" | "timerSetAt">
 
 /** A setting of theirs; it counts if it is later than ours [W-32]. */
 export function applyTimer(
   update: DeviceUpdate,
   { seconds, setAt }: Extract<Frame, { kind: "timer" }>,
 ): void {
-  const { contact } = update
-  if (!isLater({ timer: seconds, timerSetAt: setAt }, contact)) return
-  update.contact = { ...contact, timer: seconds, timerSetAt: setAt }
-  if (seconds !== contact.timer) addSystemMessage(update, `${contact.name} ${describeTimer(seconds)}`)
+  const { contact, conversation } = update
+  if (!isLater({ timer: seconds, timerSetAt: setAt }, conversation)) return
+  update.conversation = { ...conversation, timer: seconds, timerSetAt: setAt }
+  if (seconds !== conversation.timer) addSystemMessage(update, `${contact.name} ${describeTimer(seconds)}`)
 }
 
 /** A setting of ours, dated later than any before it. */
 export function setTimer(update: DeviceUpdate, seconds: number): void {
-  const { contact, input } = update
-  update.contact = {
-    ...contact,
+  const { conversation, input } = update
+  update.conversation = {
+    ...conversation,
     timer: seconds,
-    timerSetAt: Math.max(input.now, contact.timerSetAt + 1),
+    timerSetAt: Math.max(input.now, conversation.timerSetAt + 1),
   }
   addSystemMessage(update, `you ${describeTimer(seconds)}`)
 }
@@ -52,6 +52,6 @@ function formatDuration(seconds: number): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`
 }
 
-export function timerOf({ timer, timerSetAt }: ContactRecord): Frame {
+export function timerOf({ timer, timerSetAt }: ConversationRecord): Frame {
   return { kind: "timer", seconds: timer, setAt: timerSetAt }
 }

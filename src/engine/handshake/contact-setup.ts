@@ -1,5 +1,13 @@
 import type { Established } from "../../session/handshake.ts"
-import { NEW_CONTACT, NEW_DEVICE, type ContactRecord, type DeviceRecord } from "../../store/records.ts"
+import {
+  NEW_CONTACT,
+  NEW_CONVERSATION,
+  NEW_DEVICE,
+  type ContactId,
+  type ContactRecord,
+  type ConversationRecord,
+  type DeviceRecord,
+} from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName } from "../contacts/contacts.ts"
@@ -8,6 +16,7 @@ import { enqueueUnsealed, isUnsealed } from "../state/unsealed.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
+import { directWith } from "../state/conversations.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 
 /** The peer of a handshake. */
@@ -33,6 +42,7 @@ export function setUpContact(
   const update: DeviceUpdate = {
     device,
     contact,
+    conversation: conversationWith(state, contact.id),
     session: established.session,
     receipts: [],
     receiptsBefore: [],
@@ -64,6 +74,11 @@ function contactFor(
     name: freeName(state, wanted, undefined),
     addedAt: input.now,
   }
+}
+
+function conversationWith(state: EngineState, contact: ContactId): ConversationRecord {
+  if (state.directs.has(contact)) return directWith(state, contact)
+  return { ...NEW_CONVERSATION, id: state.nextConversation, contact }
 }
 
 function deviceFor(

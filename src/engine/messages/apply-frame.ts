@@ -229,7 +229,8 @@ function applyNumber({ state, update, frames }: FrameContext, number: number): v
   }
   const timer = find(frames, "timer")?.seconds ?? 0
   const { id, time: sentAt } = frame
-  insertText(update, state, number, { id, digest: textDigest(frame), text, timer, sentAt })
+  const replyTo = find(frames, "reply")
+  insertText(update, state, number, { id, digest: textDigest(frame), text, timer, sentAt, replyTo })
 }
 
 function find<Kind extends Frame["kind"]>(

@@ -4,30 +4,27 @@ import type { DeviceUpdate } from "../state/update.ts"
 import type { Change } from "../state/decision.ts"
 import { markDelivered } from "./deliveries.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
-import { messageStateChange } from "./message-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
+import { advance, withdrawnBy } from "./withdrawn-texts.ts"
 
 /** The peer has this frame on disk: it is never sent again. */
 export function applyAck(state: EngineState, update: DeviceUpdate, mid8: Uint8Array): void {
-  const { contact, device, input } = update
+  const { device } = update
   const seq = state.bySentId.get(entryKey(device.id, mid8))
   const entry = seq === undefined ? undefined : state.outgoing.get(seq)
-  if (entry === undefined) return
-  update.changes.push({ kind: "outgoing-done", seq: entry.seq })
-  if (entry.carries === undefined) return
-  const { change, effect } = messageStateChange(contact.id, entry.carries.id, "delivered", input.now)
-  update.changes.push(change, ...deliveredElsewhere(state, update, entry.carries.id))
-  update.effects.push(effect)
+  if (entry !== undefined) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
+  const id = entry === undefined ? withdrawnBy(state, device.id, mid8) : entry.carries?.id
+  if (id === undefined) return
+  update.changes.push(...deliveredElsewhere(state, update, id))
+  advance(state, update, id, "delivered")
 }
 
 /** A text of ours was read, so it is also on the peer's disk. */
 export function applyRead(state: EngineState, update: DeviceUpdate, id: Uint8Array): void {
-  const { contact, device, input } = update
-  const seq = state.byTextId.get(entryKey(device.id, id))
+  const seq = state.byTextId.get(entryKey(update.device.id, id))
   if (seq !== undefined) update.changes.push({ kind: "outgoing-done", seq })
-  const { change, effect } = messageStateChange(contact.id, id, "read", input.now)
-  update.changes.push(change, ...deliveredElsewhere(state, update, id))
-  update.effects.push(effect)
+  update.changes.push(...deliveredElsewhere(state, update, id))
+  advance(state, update, id, "read")
 }
 
 /** The entries of the contact's other devices stay: each of them gets the text. */

@@ -5,9 +5,11 @@ import { toJointDecision, updateEach } from "../state/each-device.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import { updateFor, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
+import { directWith } from "../state/conversations.ts"
 import { deliveriesOf } from "./deliveries.ts"
 import { messageStateChange } from "./message-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
+import { rememberWithdrawn } from "./withdrawn-texts.ts"
 
 /** Drops a text from the outbox, for all devices of the contact. */
 export function cancelText(
@@ -21,8 +23,13 @@ export function cancelText(
     for (const entry of entries) if (entry.device === update.device.id) announceGone(update, entry)
   })
   const { commit, effects } = toJointDecision(state, updates, null)
-  const { change, effect } = messageStateChange(contact, id, "cancelled", input.now)
-  return { commit: [...entries.map(done), change, ...commit], effects: [effect, ...effects], result: null }
+  const { change, effect } = messageStateChange(directWith(state, contact), id, "cancelled", input.now)
+  const withdrawn = entries.flatMap((entry) => rememberWithdrawn(state, entry))
+  return {
+    commit: [...entries.map(done), ...withdrawn, change, ...commit],
+    effects: [effect, ...effects],
+    result: null,
+  }
 }
 
 /** Ends the tries for one device. Where no other device has the text or may still get it, the person is told. */
@@ -31,10 +38,10 @@ export function giveUpText(state: EngineState, entry: OutgoingRecord, input: Ste
   const update = updateFor(state, device, input)
   if (update === undefined || carries === undefined)
     return { commit: [done(entry)], effects: [], result: null }
-  update.changes.push(done(entry))
+  update.changes.push(done(entry), ...rememberWithdrawn(state, entry))
   const others = deliveriesOf(state, update.contact.id, carries.id).filter(({ seq }) => seq !== entry.seq)
   if (!delivered && others.length === 0) {
-    const { change, effect } = messageStateChange(update.contact.id, carries.id, "given-up", input.now)
+    const { change, effect } = messageStateChange(update.conversation, carries.id, "given-up", input.now)
     update.changes.push(change)
     update.effects.push(effect)
     addSystemMessage(update, `a message to ${update.contact.name} was NOT DELIVERED in 30 days`)

@@ -1,6 +1,7 @@
 import type { ContactId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Results } from "../state/commands.ts"
+import { directWith } from "../state/conversations.ts"
 import { noChange } from "../state/decision.ts"
 import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
@@ -18,10 +19,11 @@ type DeleteParts = { readonly ports: Ports; readonly queue: CommitQueue }
 export async function deleteMessages(parts: DeleteParts, range: Range): Promise<Results["delete"]> {
   const { ports, queue } = parts
   const { contact, from, upTo } = range
+  const { id: conversation } = directWith(queue.state(), contact)
   const cancelled = await cancelUnsent(parts, range)
-  const { messages } = await ports.store.countMessages(contact, from, upTo)
+  const { messages } = await ports.store.countMessages(conversation, from, upTo)
   await queue.run(() => ({
-    commit: [{ kind: "delete", contact, from, upTo, at: ports.now() }],
+    commit: [{ kind: "delete", conversation, from, upTo, at: ports.now() }],
     effects: [{ kind: "conversation", contact }],
     result: null,
   }))
@@ -29,10 +31,11 @@ export async function deleteMessages(parts: DeleteParts, range: Range): Promise<
 }
 
 async function cancelUnsent({ ports, queue }: DeleteParts, range: Range): Promise<number> {
+  const { id: conversation } = directWith(queue.state(), range.contact)
   let cancelled = 0
   for (const { contact, id } of waitingTexts(queue.state())) {
     if (contact !== range.contact) continue
-    const message = await ports.store.findMessage(contact, id, true)
+    const message = await ports.store.findMessage({ conversation, author: null, id })
     if (message === undefined || !isIn(range, message)) continue
     cancelled += await queue.run((state) => {
       const entries = deliveriesOf(state, contact, id)

@@ -78,7 +78,7 @@ export async function receiveFrame(
 async function prepareBudget({ queue, unverified }: DispatchContext, mailbox: Uint8Array): Promise<void> {
   const state = queue.state()
   const device = state.mailboxes.get(toHex(mailbox))
-  if (device !== undefined) await unverified.prepare(contactOf(state, device))
+  if (device !== undefined) await unverified.prepare(state, contactOf(state, device))
 }
 
 function debugFields(state: EngineState, outcome: Outcome): DebugFields {

@@ -1,16 +1,17 @@
 import { startStep } from "../../session/pq.ts"
 import type {
   ContactId,
-  ContactRecord,
+  ConversationRecord,
   DeviceId,
   DeviceRecord,
-  MessageRecord,
   NewMessage,
+  StoredMessage,
 } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import { textDigest } from "../../wire/text-digest.ts"
 import { isUnfinished } from "../accounts/unfinished.ts"
+import { directWith } from "../state/conversations.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -25,19 +26,21 @@ import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outg
 type EnqueueResult =
   { kind: "posted"; id: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" | "older-first" }
 
+/** A text of ours before it is sent: 1 to 65,276 bytes of UTF-8. */
+export type Draft = Pick<NewMessage, "text" | "replyTo">
+
 /**
  * Stores a text of ours and seals it for every device of the contact. For a device that cannot have it now it waits, if
- * another one can or will. `text` is 1 to 65,276 bytes of UTF-8.
+ * another one can or will.
  */
 export function enqueueText(
   state: EngineState,
   to: ContactId,
-  text: string,
+  draft: Draft,
   input: StepInput,
 ): Decision<EnqueueResult> {
-  const contact = state.contacts.get(to)
-  if (contact === undefined) return noChange({ kind: "refused", why: "no-session" })
-  const message = ownMessage(contact, text, input)
+  const conversation = directWith(state, to)
+  const message = ownMessage(conversation, draft, input)
   const results = new Map<DeviceId, SealResult>()
   const updates = updateEach(state, to, input, (update) => {
     if (!isReady(state, update.device) || hasUnsealed(state, update.device.id)) return
@@ -52,9 +55,14 @@ export function enqueueText(
   const waiting = devices.filter(({ id }) => results.get(id)?.kind !== "posted")
   const { commit, effects } = toJointDecision(state, updates, null)
   const seq = updates.at(-1)?.seq ?? state.nextOutgoing
+  const recipients = [{ contact: to, state: "queued", at: input.now }] as const
   return {
-    commit: [{ kind: "message", message }, ...commit, ...unsealedChanges(waiting, message.id, seq, input)],
-    effects: [{ kind: "message", contact: to, mine: true, id: message.id }, ...effects],
+    commit: [
+      { kind: "message", message, recipients },
+      ...commit,
+      ...unsealedChanges(waiting, message.id, seq, input),
+    ],
+    effects: [{ kind: "message", conversation: conversation.id, author: null, id: message.id }, ...effects],
     result: { kind: "posted", id: message.id },
   }
 }
@@ -94,16 +102,21 @@ function unsealedChanges(
   }))
 }
 
-function ownMessage({ id: contact, timer }: ContactRecord, text: string, input: StepInput): NewMessage {
+function ownMessage(
+  { id: conversation, timer }: ConversationRecord,
+  { text, replyTo }: Draft,
+  input: StepInput,
+): NewMessage {
   const id = input.random(MESSAGE_ID_BYTES)
   const written = { id, text, sentAt: input.now }
-  const mine = { mine: true, kind: "text", state: "queued", shown: true, expiresAt: 0 } as const
-  return { ...mine, ...written, contact, timer, storedAt: input.now, digest: textDigest(textFrame(written)) }
+  const ours = { author: null, kind: "text", state: "queued", shown: true, expiresAt: 0 } as const
+  const digest = textDigest(textFrame(written))
+  return { ...ours, ...written, conversation, timer, storedAt: input.now, digest, replyTo }
 }
 
-type Written = Pick<NewMessage, "id" | "text" | "sentAt">
+type Written = Pick<NewMessage, "id" | "text" | "sentAt" | "replyTo">
 
-function textFrame({ id, text, sentAt }: Written): Extract<Frame, { kind: "text" }> {
+function textFrame({ id, text, sentAt }: Omit<Written, "replyTo">): Extract<Frame, { kind: "text" }> {
   return { kind: "text", id, time: sentAt, text: new Uint8Array(Buffer.from(text, "utf8")) }
 }
 
@@ -114,7 +127,7 @@ function textFrame({ id, text, sentAt }: Written): Extract<Frame, { kind: "text"
 export function sealWaiting(
   state: EngineState,
   seq: number,
-  message: MessageRecord | undefined,
+  message: StoredMessage | undefined,
   input: StepInput,
 ): Decision<boolean> {
   const entry = state.outgoing.get(seq)
@@ -123,16 +136,26 @@ export function sealWaiting(
   if (message === undefined) return { commit: [done], effects: [], result: true }
   const update = updateFor(state, entry.device, input)
   if (update === undefined || isUnfinished(state, entry.device)) return noChange(false)
-  update.changes.push(done)
+  update.changes.push(done, ...newRecipient(update, message))
   if (sealText(update, message, entry.delivered).kind === "refused") return noChange(false)
   return toDecision(state, update, true)
 }
 
+/** Another account took the place of the one that the text was sent to. */
+function newRecipient(
+  { contact: { id: contact }, input }: DeviceUpdate,
+  { conversation, id, recipients }: StoredMessage,
+): Change[] {
+  if (recipients.some((known) => known.contact === contact)) return []
+  return [{ kind: "recipient", conversation, id, contact, at: input.now }]
+}
+
 function sealText(update: DeviceUpdate, text: Written, delivered = false): SealResult {
-  const { contact, textNumbers } = update
+  const { conversation, textNumbers } = update
   const number = textNumbers.sent
   const frames: Frame[] = [textFrame(text), { kind: "number", number }]
-  if (contact.timer > 0) frames.push(timerOf(contact))
+  if (text.replyTo !== undefined) frames.push({ kind: "reply", ...text.replyTo })
+  if (conversation.timer > 0) frames.push(timerOf(conversation))
   const sealed = sealAndEnqueue(update, { kind: "text", frames, carries: { id: text.id, number }, delivered })
   if (sealed.kind === "posted") update.textNumbers = { ...textNumbers, sent: textNumbers.sent + 1 }
   return sealed

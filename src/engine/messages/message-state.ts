@@ -1,15 +1,15 @@
-import type { ContactId, MessageState } from "../../store/records.ts"
+import type { ConversationRecord, Recipient } from "../../store/records.ts"
 import type { Change, Effect } from "../state/decision.ts"
 
-/** The new state of a text of ours. */
+/** The new state of a text of ours with the contact of this conversation. */
 export function messageStateChange(
-  contact: ContactId,
+  { id: conversation, contact }: ConversationRecord,
   id: Uint8Array,
-  state: MessageState,
+  state: Recipient["state"],
   at: number,
 ): { change: Change; effect: Effect } {
   return {
-    change: { kind: "message-state", contact, id, state, at },
-    effect: { kind: "receipt", contact, id, state },
+    change: { kind: "message-state", conversation, contact, id, state, at },
+    effect: { kind: "receipt", conversation, id, state },
   }
 }

@@ -1,5 +1,6 @@
 import { Fault } from "../../errors.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
+import { directWith } from "../state/conversations.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
@@ -169,7 +170,7 @@ function published(state: EngineState, seq: number, now: number): Decision<null>
   if (entry.published || entry.carries === undefined) return { commit, effects: [], result: null }
   const contact = contactOf(state, entry.device)
   if (contact === undefined) return { commit, effects: [], result: null }
-  const stateChange = messageStateChange(contact.id, entry.carries.id, "broker", now)
+  const stateChange = messageStateChange(directWith(state, contact.id), entry.carries.id, "broker", now)
   return { commit: [...commit, stateChange.change], effects: [stateChange.effect], result: null }
 }
 

@@ -1,5 +1,6 @@
-import type { ContactId, MessageRecord } from "../../store/records.ts"
+import type { ContactId, ConversationId, MessageRecord } from "../../store/records.ts"
 import { LIST_MAX } from "../../wire/frame.ts"
+import { contactIn } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
@@ -9,21 +10,21 @@ import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 
-/** Marks messages as shown, which are all the unshown ones of a contact in their range, oldest first, and sends read receipts to the contacts that may have them. */
+/** Marks messages as shown, which are all the unshown ones of a conversation in their range, oldest first, and sends read receipts to the contacts that may have them. */
 export async function markRead(
   { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
   messages: readonly MessageRecord[],
 ): Promise<void> {
-  for (const [contact, shown] of byContact(messages)) {
-    await queue.run((state) => markShown(state, contact, shown, stepInput(ports)))
+  for (const [conversation, shown] of byConversation(messages)) {
+    await queue.run((state) => markShown(state, conversation, shown, stepInput(ports)))
   }
 }
 
-function byContact(messages: readonly MessageRecord[]): Map<ContactId, MessageRecord[]> {
-  const found = new Map<ContactId, MessageRecord[]>()
+function byConversation(messages: readonly MessageRecord[]): Map<ConversationId, MessageRecord[]> {
+  const found = new Map<ConversationId, MessageRecord[]>()
   for (const message of messages) {
-    const others = found.get(message.contact)
-    if (others === undefined) found.set(message.contact, [message])
+    const others = found.get(message.conversation)
+    if (others === undefined) found.set(message.conversation, [message])
     else others.push(message)
   }
   return found
@@ -31,12 +32,14 @@ function byContact(messages: readonly MessageRecord[]): Map<ContactId, MessageRe
 
 function markShown(
   state: EngineState,
-  contact: ContactId,
+  conversation: ConversationId,
   shown: readonly MessageRecord[],
   input: StepInput,
 ): Decision<null> {
   const [after, upTo] = [(shown[0]?.seq ?? 0) - 1, shown.at(-1)?.seq ?? 0]
-  const mark: Change = { kind: "shown", contact, after, upTo, at: input.now }
+  const mark: Change = { kind: "shown", conversation, after, upTo, at: input.now }
+  const contact = contactIn(state, conversation)
+  if (contact === undefined) return noChange(null)
   const receipts = sendReadReceipts(state, contact, shown, input)
   return {
     commit: [...receipts.commit, mark],
@@ -52,7 +55,7 @@ function sendReadReceipts(
   input: StepInput,
 ): Decision<null> {
   if (state.contacts.get(contact)?.readReceipts !== true) return noChange(null)
-  const ids = shown.filter(({ mine, kind }) => !mine && kind === "text").map(({ id }) => id)
+  const ids = shown.filter(({ author }) => author === contact).map(({ id }) => id)
   const updates = updateEach(state, contact, input, (update) => {
     for (let at = 0; at < ids.length; at += LIST_MAX) {
       sealAndEnqueue(update, {

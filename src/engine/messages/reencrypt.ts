@@ -1,6 +1,7 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { DeviceId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
+import { directWith } from "../state/conversations.ts"
 import { noChange } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Ports } from "../state/ports.ts"
@@ -15,9 +16,10 @@ import { sealWaiting } from "./enqueue.ts"
 export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: DeviceId): Promise<void> {
   const begun = queue.state().devices.get(device)
   if (begun === undefined) return
+  const { id: conversation } = directWith(queue.state(), begun.contact)
   for (const { seq, carries } of unsealedFor(queue.state(), device)) {
     if (carries === undefined) continue
-    const message = await ports.store.findMessage(begun.contact, carries.id, true)
+    const message = await ports.store.findMessage({ conversation, author: null, id: carries.id })
     const mayContinue = await queue.run((state) =>
       isOver(state, device, begun.sas) ? noChange(false) : sealWaiting(state, seq, message, stepInput(ports)),
     )

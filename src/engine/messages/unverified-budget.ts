@@ -1,7 +1,8 @@
-import type { ContactId, ContactRecord, DeviceId } from "../../store/records.ts"
+import type { ContactId, ContactRecord, ConversationId, DeviceId } from "../../store/records.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { heldFrom } from "../contacts/held-texts.ts"
+import { directWith } from "../state/conversations.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -40,12 +41,12 @@ export class UnverifiedBudget {
   }
 
   /** Before the first frame of a contact is decided; the disk knows what was received before this start. */
-  async prepare(contact: ContactRecord | undefined): Promise<void> {
+  async prepare(state: EngineState, contact: ContactRecord | undefined): Promise<void> {
     if (contact === undefined || contact.verified || this.#used.has(contact.id)) return
     const { store, now } = this.#ports
     const readAt = now()
     const { times, bytes } = await store.receivedFrom(contact.id, readAt - HOUR_MS)
-    const notedAt = await this.#lastNotice(contact.id)
+    const notedAt = await this.#lastNotice(directWith(state, contact.id).id)
     if (!this.#used.has(contact.id))
       this.#used.set(contact.id, { times: [...times], bytes, readAt, refusedAt: notedAt, notedAt })
   }
@@ -65,7 +66,7 @@ export class UnverifiedBudget {
       used.bytes = bytes
       return decision
     }
-    return this.#refusal(contact, used, now)
+    return this.#refusal(directWith(state, contact.id).id, used, now)
   }
 
   /** After a refusal: messages may have been deleted since the disk was asked. */
@@ -97,18 +98,18 @@ export class UnverifiedBudget {
     return used
   }
 
-  async #lastNotice(contact: ContactId): Promise<number> {
-    const last = await this.#ports.store.history(contact, { limit: MESSAGES_READ })
+  async #lastNotice(conversation: ConversationId): Promise<number> {
+    const last = await this.#ports.store.history(conversation, { limit: MESSAGES_READ })
     const notices = last.filter(({ kind, text }) => kind === "line" && text.startsWith(NOTICE))
     return notices.at(-1)?.storedAt ?? 0
   }
 
-  #refusal(contact: ContactRecord, used: Used, now: number): Decision<ReceiveResult> {
+  #refusal(conversation: ConversationId, used: Used, now: number): Decision<ReceiveResult> {
     const refusal = dropFrame("over-limit")
     used.refusedAt = now
     if (used.notedAt > 0 && now - used.notedAt < DAY_MS) return refusal
     used.notedAt = now
-    const message = makeSystemMessage(contact.id, textFor(this.#limits), stepInput(this.#ports))
+    const message = makeSystemMessage(conversation, textFor(this.#limits), stepInput(this.#ports))
     return { ...refusal, commit: [message.change], effects: [...refusal.effects, message.effect] }
   }
 }

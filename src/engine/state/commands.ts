@@ -34,10 +34,12 @@ export const COMMANDS = {
   send: {
     about:
       "Sends a message. Answers when it has reached the state `wait` (on this disk, on the broker, on the peer's disk, " +
-      "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` is the state it has reached.",
+      "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` is the state it has reached. With " +
+      "`replyTo` it answers the message with that id, which may have been deleted here; fault `not-found` if none had it.",
     params: v.strictObject({
       contact: contactReference,
       text: shape.text,
+      replyTo: v.exactOptional(shape.messageId),
       wait: v.optional(v.picklist(["queued", "broker", "delivered", "read"]), "queued"),
       timeoutMs: v.optional(shape.timeoutMs, 10_000),
     }),

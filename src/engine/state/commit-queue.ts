@@ -99,7 +99,7 @@ function record({ state, changes, effects }: Batch, effect: Effect): void {
     return
   }
   // The events of a contact that this batch forgets are forgotten with it.
-  if (!state.contacts.has(effect.contact)) return
+  if (!state.conversations.has(effect.conversation)) return
   const change = { kind: "event", event: eventRecord(effect, state.nextEvent) } as const
   apply(state, change)
   changes.push(change)

@@ -1,7 +1,14 @@
 import type { ChainLink } from "../../account/chain-link.ts"
 import type { Account } from "./account.ts"
 import type { Session } from "../../session/state.ts"
-import type { ContactId, DeviceId, EventRecord, MessageState, Write } from "../../store/records.ts"
+import type {
+  ContactId,
+  ConversationId,
+  DeviceId,
+  EventRecord,
+  MessageState,
+  Write,
+} from "../../store/records.ts"
 import type { IntroductionId } from "../../store/introduction-record.ts"
 import type { Event } from "./events.ts"
 
@@ -26,14 +33,14 @@ export const NOT_RENAMED: Renaming = { renamedFrom: null, confusableWith: null }
 export type Effect =
   | {
       readonly kind: "message"
-      readonly contact: ContactId
-      readonly mine: boolean
+      readonly conversation: ConversationId
+      readonly author: ContactId | null
       readonly id: Uint8Array
     }
   /** The new state of a text of ours. */
   | {
       readonly kind: "receipt"
-      readonly contact: ContactId
+      readonly conversation: ConversationId
       readonly id: Uint8Array
       readonly state: MessageState
     }

@@ -5,7 +5,7 @@ import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "./upda
 
 /**
  * Updates of all devices of a contact that have a session, for one step. Each continues from what `run` left of the one
- * before it: the contact, and the number in the outbox.
+ * before it: the contact, the conversation, and the number in the outbox.
  */
 export function updateEach(
   state: EngineState,
@@ -20,6 +20,7 @@ export function updateEach(
     const before = updates.at(-1)
     if (before !== undefined) {
       update.contact = before.contact
+      update.conversation = before.conversation
       update.seq = before.seq
     }
     run(update)

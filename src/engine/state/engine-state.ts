@@ -7,6 +7,7 @@ import type { Session } from "../../session/state.ts"
 import type {
   ContactId,
   ContactRecord,
+  ConversationId,
   ConversationRecord,
   DeviceId,
   DeviceParts,
@@ -31,8 +32,9 @@ export type EngineState = {
   readonly devices: Map<DeviceId, DeviceRecord>
   /** By rising id. A list is replaced, never changed. */
   readonly devicesByContact: Map<ContactId, readonly DeviceId[]>
-  /** Only those in which something was set. */
-  readonly conversations: Map<ContactId, ConversationRecord>
+  readonly conversations: Map<ConversationId, ConversationRecord>
+  /** The conversation with each contact. */
+  readonly directs: Map<ContactId, ConversationId>
   readonly sessions: Map<DeviceId, Session>
   /** A record of parts is replaced, never changed. */
   readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
@@ -56,6 +58,7 @@ export type EngineState = {
   ownChain: AccountChain | undefined
   nextContact: ContactId
   nextDevice: DeviceId
+  nextConversation: ConversationId
   nextOutgoing: number
   nextEvent: number
 }
@@ -68,6 +71,7 @@ export function openState(opening: LoadedState): EngineState {
     devices: new Map(),
     devicesByContact: new Map(),
     conversations: new Map(),
+    directs: new Map(),
     sessions: new Map(),
     deviceParts: new Map(opening.deviceParts),
     outgoing: new Map(),
@@ -83,6 +87,7 @@ export function openState(opening: LoadedState): EngineState {
     ownChain: opening.ownLinks.length === 0 ? undefined : readChain(opening.ownLinks),
     nextContact: opening.nextContact,
     nextDevice: opening.nextDevice,
+    nextConversation: opening.nextConversation,
     nextOutgoing: opening.nextOutgoing,
     nextEvent: opening.nextEvent,
   }
@@ -103,10 +108,11 @@ export function copyState(state: EngineState): EngineState {
   return {
     ...state,
     contacts: new Map(state.contacts),
-    conversations: new Map(state.conversations),
     accounts: new Map(state.accounts),
     devices: new Map(state.devices),
     devicesByContact: new Map(state.devicesByContact),
+    conversations: new Map(state.conversations),
+    directs: new Map(state.directs),
     sessions: new Map(state.sessions),
     deviceParts: new Map(state.deviceParts),
     outgoing: new Map(state.outgoing),
@@ -161,9 +167,6 @@ export function apply(state: EngineState, change: Change): void {
     case "forget-contact":
       forgetContact(state, change.id)
       return
-    case "conversation":
-      state.conversations.set(change.conversation.contact, change.conversation)
-      return
     case "account":
       state.accounts.set(change.contact, { chain: change.chain, rival: change.rival })
       return
@@ -215,6 +218,10 @@ export function apply(state: EngineState, change: Change): void {
     case "event":
       state.nextEvent = Math.max(state.nextEvent, change.event.number + 1)
       return
+    case "conversation":
+      putConversation(state, change.conversation)
+      return
+    case "recipient":
     case "message":
     case "message-state":
     case "received-frame":
@@ -232,6 +239,13 @@ function before(chain: AccountChain | undefined, { number }: ChainLink): readonl
 
 export function entryKey(device: DeviceId, id: Uint8Array): string {
   return `${device}/${toHex(id)}`
+}
+
+function putConversation(state: EngineState, conversation: ConversationRecord): void {
+  const { id, contact } = conversation
+  state.conversations.set(id, conversation)
+  state.directs.set(contact, id)
+  state.nextConversation = Math.max(state.nextConversation, id + 1) as ConversationId
 }
 
 function putDevice(state: EngineState, device: DeviceRecord): void {
@@ -255,8 +269,10 @@ function putDevice(state: EngineState, device: DeviceRecord): void {
 function forgetContact(state: EngineState, id: ContactId): void {
   for (const device of state.devicesByContact.get(id) ?? []) forgetDevice(state, device)
   state.devicesByContact.delete(id)
+  const direct = state.directs.get(id)
+  if (direct !== undefined) state.conversations.delete(direct)
+  state.directs.delete(id)
   state.contacts.delete(id)
-  state.conversations.delete(id)
   for (const { id: introduction, contact: about, initiator } of state.introductions.values()) {
     if (about === id || initiator === id) state.introductions.delete(introduction)
   }

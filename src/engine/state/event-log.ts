@@ -5,8 +5,8 @@ export type RecordedEffect = Extract<Effect, { kind: "message" | "receipt" }>
 
 /** The entry of the event log for an effect. */
 export function eventRecord(effect: RecordedEffect, number: number): EventRecord {
-  const { contact, id } = effect
+  const { conversation, id } = effect
   return effect.kind === "message"
-    ? { number, contact, mine: effect.mine, id, state: null }
-    : { number, contact, mine: true, id, state: effect.state }
+    ? { number, conversation, author: effect.author, id, state: null }
+    : { number, conversation, author: null, id, state: effect.state }
 }

@@ -1,6 +1,13 @@
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type { ContactRecord, DeviceId, DeviceRecord, TextNumbers } from "../../store/records.ts"
+import type {
+  ContactRecord,
+  ConversationRecord,
+  DeviceId,
+  DeviceRecord,
+  TextNumbers,
+} from "../../store/records.ts"
+import { directWith } from "./conversations.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { Change, Decision, Effect } from "./decision.ts"
 import { textNumbersChange, readTextNumbers } from "./text-numbers.ts"
@@ -16,6 +23,8 @@ export type StepInput = { readonly now: number; readonly random: Random }
 export type DeviceUpdate = {
   device: DeviceRecord
   contact: ContactRecord
+  /** With this contact. */
+  conversation: ConversationRecord
   session: Session
   /** Short message ids that the peer waits for. */
   receipts: readonly Uint8Array[]
@@ -36,11 +45,13 @@ export function updateFor(state: EngineState, id: DeviceId, input: StepInput): D
   const contact = device && state.contacts.get(device.contact)
   const session = state.sessions.get(id)
   if (device === undefined || contact === undefined || session === undefined) return undefined
+  const conversation = directWith(state, contact.id)
   const receipts = pendingReceipts(state, id)
   const textNumbers = readTextNumbers(state, id)
   return {
     device,
     contact,
+    conversation,
     session,
     receipts,
     receiptsBefore: receipts,
@@ -60,9 +71,11 @@ export function toDecision<Result>(
   update: DeviceUpdate,
   result: Result,
 ): Decision<Result> {
-  const { device, contact, session, receipts, textNumbers, changes, effects } = update
+  const { device, contact, conversation, session, receipts, textNumbers, changes, effects } = update
   const commit: Change[] = []
   if (state.contacts.get(contact.id) !== contact) commit.push({ kind: "contact", contact })
+  if (state.conversations.get(conversation.id) !== conversation)
+    commit.push({ kind: "conversation", conversation })
   if (state.devices.get(device.id) !== device) commit.push({ kind: "device", device })
   if (state.sessions.get(device.id) !== session) {
     commit.push({ kind: "session", device: device.id, session })

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest"
+
+import { DAY_MS } from "../../src/time-units.ts"
+import { couple } from "./engine-fixture.ts"
+
+const LATE = "a message to bob had arrived after all"
+
+test("[D-61] a cancelled text that had arrived is corrected by its receipt, and the person is told once", async () => {
+  const { fixture, alice, bob } = await couple()
+  // Bob gets it; his receipts come late.
+  const receipts: { topic: string; payload: Uint8Array }[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(alice.deviceId)) return [payload]
+    receipts.push({ topic, payload })
+    return []
+  }
+  const id = await alice.send("bob", "on second thought")
+  await fixture.clock.pass(100)
+  await alice.client.call("cancel", { contact: "bob", id })
+  expect(await alice.states("bob")).toEqual(["cancelled"])
+  await alice.stop()
+  await alice.start()
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  for (const { topic, payload } of receipts) fixture.broker.inject(topic, payload)
+  await fixture.clock.pass(100)
+  expect(await alice.states("bob")).toEqual(["delivered"])
+  expect(await alice.systemMessages("bob")).toEqual([LATE])
+  const states = alice.events.flatMap((event) => (event.kind === "receipt" ? [event.state] : []))
+  expect(states).toEqual(["broker", "cancelled", "delivered"])
+  expect(await bob.texts("alice")).toEqual(["on second thought"])
+})
+
+test("[D-61] a text that was given up after 30 days and is read later is read", async () => {
+  const { fixture, alice, bob } = await couple()
+  const privacy = { readReceipts: true, typingIndicators: false, receiptDelayMs: 0 }
+  await bob.client.call("privacy", { contact: "alice", ...privacy })
+  await bob.stop()
+  await alice.send("bob", "are you there?")
+  await fixture.clock.pass(1_000)
+  const held: { topic: string; payload: Uint8Array }[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(bob.deviceId)) return [payload]
+    held.push({ topic, payload })
+    return []
+  }
+  await fixture.clock.pass(31 * DAY_MS)
+  expect(await alice.states("bob")).toEqual(["given-up"])
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await bob.start()
+  await fixture.clock.pass(60_000)
+  expect(await bob.texts("alice")).toEqual(["are you there?"])
+  expect(await alice.states("bob")).toEqual(["delivered"])
+  await bob.client.call("inbox", { markRead: true })
+  await fixture.clock.pass(60_000)
+  expect(await alice.states("bob")).toEqual(["read"])
+  expect((await alice.systemMessages("bob")).filter((line) => line === LATE)).toHaveLength(1)
+})
+
+test("a receipt for what was never withdrawn, or never sent, corrects and tells nothing", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.crash()
+  const id = await alice.send("bob", "taken back in time")
+  await alice.client.call("cancel", { contact: "bob", id })
+  await fixture.clock.pass(1_000)
+  expect(await alice.states("bob")).toEqual(["cancelled"])
+  expect(await alice.systemMessages("bob")).toEqual([])
+})
