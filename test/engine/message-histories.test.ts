@@ -69,7 +69,7 @@ async function happen({ fixture, people, sent }: Couple, event: Event): Promise<
 }
 
 test(
-  "[D-20] [D-60] through losses, repetitions, crashes and new sessions each text is shown once, and no state is wrong",
+  "[D-20] [D-60] [D-64] through losses, repetitions, crashes and new sessions each text is shown once, and no state is wrong",
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(event, { minLength: 10, maxLength: 30 }), async (events) => {

@@ -80,3 +80,25 @@ test("an id that no message had is refused, and nothing is sent", async () => {
   expect(await bob.texts("alice")).toEqual([])
   expect(await alice.states("bob")).toEqual([])
 })
+
+test("a short text leaves in the smallest bucket, and the longest with quote, timer and number in the largest", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.send("alice", "how much fits?")
+  await fixture.clock.pass(1_000)
+  const sizes = (): number[] => fixture.broker.seen.map(({ payload }) => payload.length)
+  const before = sizes().length
+  await alice.send("bob", "x".repeat(113))
+  await fixture.clock.pass(1_000)
+  expect(sizes()[before]).toBe(256)
+  await alice.client.call("timer", { contact: "bob", timerSeconds: 3_600 })
+  const [question] = await alice.read("bob")
+  const longest = "y".repeat(65_276)
+  await answer(alice, "bob", question?.id ?? "", longest)
+  await fixture.clock.pass(1_000)
+  expect(Math.max(...sizes())).toBe(65_536)
+  expect(await last(bob, "alice")).toMatchObject({
+    text: longest,
+    timerSeconds: 3_600,
+    replyTo: { text: "how much fits?", mine: true },
+  })
+})
