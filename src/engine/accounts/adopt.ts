@@ -9,6 +9,7 @@ import { fingerprintDigits } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
+import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import type { DeviceUpdate } from "../state/update.ts"
@@ -31,7 +32,7 @@ export function noteShown(
   const { accountId, length, head } = shown
   const part: ShownAccount = { ...before, accountId, length, head }
   if (admission.kind === "admitted") {
-    moveTo(update, owner)
+    moveTo(state, update, owner)
     update.changes.push(shownChange(update.device.id, { ...part, until: 0 }))
     adopt(state, update, admission)
     showWaiting(state, update, before)
@@ -48,11 +49,12 @@ export function noteShown(
 }
 
 /** A new device of a contact: what was made for its handshake becomes part of theirs. */
-function moveTo(update: DeviceUpdate, owner: ContactRecord | undefined): void {
+function moveTo(state: EngineState, update: DeviceUpdate, owner: ContactRecord | undefined): void {
   const { contact, device } = update
   if (owner === undefined || owner.id === contact.id) return
   update.contact = owner
   update.device = { ...device, contact: owner.id }
+  update.conversation = directWith(state, owner.id)
   update.changes.push({ kind: "adopt-history", from: contact.id, to: owner.id })
   update.changes.push({ kind: "forget-contact", id: contact.id })
 }
