@@ -11,7 +11,7 @@ import { ID_BYTES } from "../wire/topics.ts"
 import type { Inbox } from "../wire/topics.ts"
 import { BUNDLE_BYTES } from "../wire/sizes.ts"
 
-const VERSION = 1
+const VERSION = 2
 const MULTI_USE = 1
 const RECOVERY = 2
 /** Makes every bundle, and so the hash in a link, impossible to guess. */
@@ -77,6 +77,12 @@ export function readBundle(bytes: Uint8Array, now: number): Bundle | undefined {
 /** The identity that a bundle names, before anything in it is checked. */
 export function bundleOwner(bytes: Uint8Array): Uint8Array {
   return bytes.slice(2, 2 + IDENTITY_BYTES)
+}
+
+/** True for a bundle of a version whose owner expects another handshake [S-2]. */
+export function isEarlierBundle(bytes: Uint8Array): boolean {
+  const [version = 0] = bytes
+  return bytes.length === BUNDLE_BYTES && version > 0 && version < VERSION
 }
 
 /** bundle 1402 | prekey secret 32 | KEM seed 64, for our own store. */

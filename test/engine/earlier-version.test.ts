@@ -5,7 +5,7 @@ import { expect, test } from "vitest"
 import { readCarrier } from "../../src/cli/contacts/pair.ts"
 import { fromHex } from "../../src/crypto/bytes.ts"
 import { readStream } from "../../src/keystore/sealed-stream.ts"
-import { readArmour } from "../../src/pairing/armour.ts"
+import { armour, readArmour } from "../../src/pairing/armour.ts"
 import { parsePairingLink } from "../../src/wire/pairing-link.ts"
 import { pieces } from "../keystore/pieces.ts"
 import earlier from "../vectors/earlier-version.json" with { type: "json" }
@@ -50,6 +50,22 @@ test.each([
   ["file", earlier.file.replace("\nAg", "\n/w"), "ask for it again"],
 ])("a damaged %s is only taken for one of an earlier version where it says so", async (kind, offer, hint) => {
   await expect(given(kind, offer)).rejects.toMatchObject({ code: "bad-data", hint })
+})
+
+test("a bundle of an earlier version is refused by name, in a file of this one", async () => {
+  const fixture = new EngineFixture()
+  const alice = await fixture.profile("alice")
+  const offer = armour({
+    bundle: fromHex(earlier.bundle),
+    name: new Uint8Array(Buffer.from("bob")),
+    address: { host: "broker.example", port: 8883 },
+    access: { proof: { kind: "name" }, entry: { kind: "none" } },
+  })
+  await expect(alice.client.call("pair-answer", { kind: "file", offer })).rejects.toMatchObject({
+    code: "bad-data",
+    message: "this offer was made by an earlier version of mqttchat, and this one cannot answer it",
+  })
+  expect(await alice.client.call("contacts", {})).toEqual([])
 })
 
 test("neither is read as what it is not: no link, no file", () => {

@@ -1,6 +1,8 @@
 import { ascii, concat, Fields, int } from "./bytes.ts"
 import { boxKey, H32, HMAC, KDF, kemKey, Sign, signKey, verify } from "./primitives.ts"
 
+const VERSION = 2
+
 export type Identity = { readonly signSecret: Uint8Array; readonly boxSecret: Uint8Array }
 
 /** [W-14] */
@@ -20,7 +22,7 @@ export type BundleInput = {
 /** [S-2] */
 export function makeBundle(owner: Identity, input: BundleInput): Uint8Array {
   const unsigned = concat(
-    int(1, 1),
+    int(VERSION, 1),
     int(input.flags, 1),
     identityOf(owner),
     boxKey(input.prekeySecret),
@@ -35,7 +37,7 @@ export function makeBundle(owner: Identity, input: BundleInput): Uint8Array {
 /** [S-2] [S-3]; `now` in unix seconds. */
 export function readBundle(bytes: Uint8Array, now: number) {
   const fields = new Fields(bytes)
-  if (fields.int(1) !== 1) throw new Error("a bundle of another version")
+  if (fields.int(1) !== VERSION) throw new Error("a bundle of another version")
   const flags = fields.int(1)
   const bundle = {
     flags,

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest"
 import { concat, fromHex, utf8 } from "../../src/crypto/bytes.ts"
 import { sign } from "../../src/crypto/nacl.ts"
-import { decodeOpenBundle, encodeOpenBundle, makeBundle, readBundle } from "../../src/session/bundle.ts"
+import {
+  decodeOpenBundle,
+  encodeOpenBundle,
+  makeBundle,
+  isEarlierBundle,
+  readBundle,
+} from "../../src/session/bundle.ts"
 import { BUNDLE_BYTES } from "../../src/wire/sizes.ts"
 import { SMALL_ORDER_ED25519, SMALL_ORDER_ED25519_SPELT_OTHERWISE } from "../crypto/published.ts"
 import { bundleOf, flipped, inbox, NOW, newIdentity, seededRandom, TOMORROW } from "./session-fixture.ts"
@@ -41,11 +47,13 @@ function resigned(at: number, value: number): Uint8Array {
 }
 
 test("[S-3] another version, unknown flags and another length are refused, well signed or not", () => {
-  expect(readBundle(resigned(0, 1), NOW)).toBeDefined()
-  expect(readBundle(resigned(0, 2), NOW)).toBeUndefined()
+  expect(readBundle(resigned(0, 2), NOW)).toBeDefined()
+  for (const version of [0, 1, 3]) expect(readBundle(resigned(0, version), NOW)).toBeUndefined()
+  const versions = [0, 1, 2, 3].filter((version) => isEarlierBundle(resigned(0, version)))
+  expect(versions).toEqual([1])
   expect(readBundle(resigned(1, 4), NOW)).toBeUndefined()
-  expect(readBundle(resigned(0, 1).subarray(0, BUNDLE_BYTES - 1), NOW)).toBeUndefined()
-  expect(readBundle(concat(resigned(0, 1), Uint8Array.of(0)), NOW)).toBeUndefined()
+  expect(readBundle(resigned(0, 2).subarray(0, BUNDLE_BYTES - 1), NOW)).toBeUndefined()
+  expect(readBundle(concat(resigned(0, 2), Uint8Array.of(0)), NOW)).toBeUndefined()
   expect(readBundle(new Uint8Array(0), NOW)).toBeUndefined()
 })
 

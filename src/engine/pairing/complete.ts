@@ -1,5 +1,6 @@
 import { Fault } from "../../errors.ts"
-import { type Bundle, readBundle } from "../../session/bundle.ts"
+import { earlierOffer } from "../../pairing/earlier-offer.ts"
+import { type Bundle, isEarlierBundle, readBundle } from "../../session/bundle.ts"
 import { within } from "./own-connection.ts"
 import type { PairingContext, Initiated, Paired } from "../state/ports.ts"
 
@@ -10,6 +11,7 @@ const WELCOME_WITHIN_MS = 30_000
 export function readOfferedBundle({ ports }: PairingContext, bytes: Uint8Array): Bundle {
   const bundle = readBundle(bytes, Math.floor(ports.now() / 1000))
   if (bundle !== undefined) return bundle
+  if (isEarlierBundle(bytes)) throw earlierOffer("offer")
   throw new Fault(
     "bad-data",
     "this offer is damaged or has expired; no contact was saved",
