@@ -103,6 +103,37 @@ test("receipts with a random delay come within it, and not at once", async () =>
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
+test("texts of the old keys that wait for an earlier one are shown when a contact is replaced", async () => {
+  const fixture = new EngineFixture()
+  const [alice, bob, newBob] = [
+    await fixture.profile("alice"),
+    await fixture.profile("bob"),
+    await fixture.profile("bob"),
+  ]
+  await fixture.pair(alice, bob)
+  let lost = 0
+  fixture.broker.tamper = (topic, payload) =>
+    topic.includes(alice.deviceId) && lost++ === 0 ? [] : [payload]
+  for (const text of ["lost with my keys", "one", "two"]) await bob.send("alice", text)
+  await fixture.clock.pass(20)
+  expect(await alice.texts("bob")).toEqual([])
+  await bob.crash()
+  await fixture.pair(alice, newBob)
+  await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
+  await newBob.send("alice", "it is me")
+  await fixture.clock.pass(50)
+  const read = await alice.read("bob")
+  expect(read.map(({ text, trusted }) => [text, trusted])).toEqual([
+    ["one", true],
+    ["two", true],
+    ["it is me", false],
+  ])
+  expect((await alice.systemMessages("bob"))[0]).toBe("1 message from bob did not arrive")
+  const told = alice.events.filter((event) => event.kind === "message" && event.message.text === "one")
+  expect(told).toHaveLength(1)
+  expect((await alice.store.load()).held).toEqual([])
+})
+
 test("a contact who lost their keys pairs again, keeps their conversation, and is locked until compared", async () => {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")

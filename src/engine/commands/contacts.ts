@@ -15,6 +15,7 @@ import type { Change, Decision } from "../state/decision.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
+import { closeAllGaps } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
 import { enqueueTyping } from "../messages/enqueue.ts"
@@ -220,7 +221,10 @@ function decideReplacing(
   }
   const why = `${name}'s key changed: compare it before you continue`
   const message = makeSystemMessage(conversation.id, why, input)
+  // They came before the key changed, and are trusted as what came with them.
+  const held = showHeld(state, old, fresh, { ...input, now: input.now - 1 })
   const commit: Change[] = [
+    ...held.commit,
     { kind: "adopt-history", from: old.id, to: fresh.id },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
@@ -230,12 +234,27 @@ function decideReplacing(
   ]
   return {
     commit,
-    effects: [message.effect],
+    effects: [...held.effects, message.effect],
     result: {
       closed: mailboxesOf(state, old),
       contact: { ...describeAlone(state, changed), timerSeconds: conversation.timer },
     },
   }
+}
+
+/** Texts of the old key that wait for earlier ones: it has receipts for them, and its session ends here. */
+function showHeld(
+  state: EngineState,
+  old: ContactRecord,
+  fresh: ContactRecord,
+  input: StepInput,
+): Decision<null> {
+  const updates = updateEach(state, old.id, input, (update) => closeAllGaps(update, state))
+  const { commit, effects } = toJointDecision(state, updates, null)
+  const adopted = effects.map((effect) =>
+    effect.kind === "message" ? { ...effect, contact: fresh.id } : effect,
+  )
+  return { commit, effects: adopted, result: null }
 }
 
 /** What the old key has not acknowledged is sealed for each device of the new one, once it is compared. */
