@@ -2,6 +2,10 @@ import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test, type TestContext } from "vitest"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { openKeyFile } from "../../src/keystore/keyfile.ts"
+import { Database } from "../../src/store/database.ts"
+import { nodeFiles } from "../../src/store/files.ts"
 import { userName } from "../../src/os-user.ts"
 import { pair, pairedUsers, schemaIs, ScenarioFixture, type User } from "./scenario-fixture.ts"
 
@@ -47,6 +51,14 @@ function settingsOf(user: User): unknown {
 
 function asideOf(user: User, name: string): readonly string[] {
   return readdirSync(user.file("")).filter((each) => each.startsWith(`${name}.`) && each.endsWith(".old"))
+}
+
+/** As another version would have written the message store. */
+async function changeVersion(user: User, version: number): Promise<void> {
+  const { ring } = await openKeyFile(user.file("identity.key"), "", systemRandom)
+  const database = await Database.open(user.file("messages.db"), ring.databaseKey, nodeFiles)
+  database.execute(`PRAGMA user_version = ${version}`)
+  database.close()
 }
 
 /** The first command of a hint. */
@@ -200,6 +212,29 @@ describe("messages that are lost", () => {
       expect(again?.["fingerprint"]).toBe(known?.["fingerprint"])
       await bob.runJson("send", "alice", "here again")
       await alice.receiveTexts("here again")
+    },
+  )
+
+  test.for([
+    [9, "an earlier version, and this one cannot read it", "mqttchat init --new-database"],
+    [11, "a later version", "install the version of mqttchat that wrote it"],
+  ] as const)(
+    "to version %i of the program, which wrote them: no command reads half of them, and they are set aside",
+    async ([version, writer, hint], context) => {
+      const alice = await made(newFixture(context))
+      await changeVersion(alice, version)
+      const messages = readFileSync(alice.file("messages.db"))
+      for (const command of [["status"], ["contacts"], ["send", "bob", "hi"], ["export", alice.file("b")]]) {
+        const { code, stderr } = await alice.run(command)
+        expect({ command, code }).toEqual({ command, code: 78 })
+        expect(stderr).toContain(`messages.db was written by ${writer}`)
+        expect(hintOf(stderr)).toContain(hint)
+      }
+      expect(readFileSync(alice.file("messages.db")).equals(messages)).toBe(true)
+      await alice.runJson("init", "--new-database")
+      const [aside = ""] = asideOf(alice, "messages.db")
+      expect(readFileSync(alice.file(aside)).equals(messages)).toBe(true)
+      expect(await alice.runJson("contacts")).toEqual([])
     },
   )
 
