@@ -66,6 +66,11 @@ export function recoveryPsk(bundle: Uint8Array, recoverySecret: Uint8Array): Uin
   return KDF(H32(bundle), recoverySecret, "mqttchat/1 psk recovery", 32)
 }
 
+/** [S-4] for an introduction. */
+export function introductionPsk(bundle: Uint8Array, ...accounts: readonly Uint8Array[]): Uint8Array {
+  return KDF(H32(bundle), concat(...accounts), "mqttchat/1 psk introduction", 32)
+}
+
 /** [S-11] */
 export function initTag(psk: Uint8Array, bundle: Uint8Array): Uint8Array {
   return HMAC(psk, ascii("mqttchat/1 init tag"), H32(bundle)).slice(0, 16)

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest"
-import { identityOf, initTag, linkPsk, makeBundle, readBundle, recoveryPsk } from "./bundle.ts"
+import {
+  identityOf,
+  initTag,
+  introductionPsk,
+  linkPsk,
+  makeBundle,
+  readBundle,
+  recoveryPsk,
+} from "./bundle.ts"
 import { hex, toHex } from "./bytes.ts"
 import { readFrames } from "./frames.ts"
 import { initiate, respond } from "./handshake.ts"
@@ -32,7 +40,10 @@ const vectors = vectorsOf("session.json") as {
   bob: Person
   bundle: Bundle
   recoveryBundles: Record<Name, Bundle>
-  presharedKeys: { mode: number; psk: string; initTag: string }[]
+  presharedKeys: {
+    accounts: Record<"introducer" | "initiator" | "owner", string>
+    keys: { mode: number; psk: string; initTag: string }[]
+  }
   init: Record<
     "ephemeralSecret" | "encapsulation" | "ratchetSecret" | "filling" | "frames" | "mid" | "bytes",
     string
@@ -72,14 +83,20 @@ test("identities and bundles [W-14] [S-2] [S-3]", () => {
 })
 
 test("pre-shared keys and tags of INITs [S-4] [S-11]", () => {
-  const [link, file, recovery] = vectors.presharedKeys
-  const psk = linkPsk(bundleBytes)
-  const last = recoveryPsk(bundleBytes, hex(vectors.recoverySecret))
-  expect([link, file, recovery]).toEqual([
-    { mode: 2, psk: toHex(psk), initTag: toHex(initTag(psk, bundleBytes)) },
-    { mode: 3, psk: toHex(psk), initTag: toHex(initTag(psk, bundleBytes)) },
-    { mode: 4, psk: toHex(last), initTag: toHex(initTag(last, bundleBytes)) },
-  ])
+  const { keys, accounts } = vectors.presharedKeys
+  const { introducer, initiator, owner } = accounts
+  const psks = {
+    2: linkPsk(bundleBytes),
+    3: linkPsk(bundleBytes),
+    4: recoveryPsk(bundleBytes, hex(vectors.recoverySecret)),
+    5: introductionPsk(bundleBytes, hex(introducer), hex(initiator), hex(owner)),
+  }
+  const expected = Object.entries(psks).map(([mode, psk]) => ({
+    mode: Number(mode),
+    psk: toHex(psk),
+    initTag: toHex(initTag(psk, bundleBytes)),
+  }))
+  expect(keys).toEqual(expected)
 })
 
 function handshake() {

@@ -1,10 +1,19 @@
 import { concat, toHex, type RecoverySecret } from "../../src/crypto/bytes.ts"
 import { makeBundle, readBundle, type BundleTerms, type OpenBundle } from "../../src/session/bundle.ts"
-import { initiate, initTag, linkPsk, MODE, recoveryPsk, respond } from "../../src/session/handshake.ts"
+import {
+  initiate,
+  initTag,
+  introductionPsk,
+  linkPsk,
+  MODE,
+  recoveryPsk,
+  respond,
+} from "../../src/session/handshake.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { encodeIdentity, type IdentityKeys } from "../../src/wire/identity.ts"
 import type { Inbox } from "../../src/wire/topics.ts"
-import { recordedRandom, type RecordedRandom } from "../recorded-random.ts"
+import { asJson } from "../as-json.ts"
+import { counting, recordedRandom, type RecordedRandom } from "../recorded-random.ts"
 import { frameBytes } from "../wire/frame-vectors.ts"
 import { RecordedConversation } from "./recorded-conversation.ts"
 import { inbox, newIdentity, NOW, seededRandom, text, TOMORROW } from "./session-fixture.ts"
@@ -108,12 +117,21 @@ function hello(name: string, { bundle }: OpenBundle): Frame {
   return { kind: "hello", name: Buffer.from(name), recoveryBundle: bundle.bytes, ...account }
 }
 
+/** The accounts of an introduction. */
+const ACCOUNTS = { introducer: counting(1)(32), initiator: counting(2)(32), owner: counting(3)(32) }
+
 /** The pre-shared keys that one bundle has in each mode; by code it comes from the pairing [S-4]. */
 function presharedKeys(hash: Uint8Array, secret: RecoverySecret) {
-  const psks = { link: linkPsk(hash), file: linkPsk(hash), recovery: recoveryPsk(hash, secret) } as const
-  const modes = ["link", "file", "recovery"] as const
-  return modes.map((mode) => {
+  const psks = {
+    link: linkPsk(hash),
+    file: linkPsk(hash),
+    recovery: recoveryPsk(hash, secret),
+    introduction: introductionPsk(hash, ACCOUNTS),
+  } as const
+  const modes = ["link", "file", "recovery", "introduction"] as const
+  const keys = modes.map((mode) => {
     const psk = psks[mode]
     return { mode: MODE[mode], psk: toHex(psk), initTag: toHex(initTag(psk, hash)) }
   })
+  return { accounts: asJson(ACCOUNTS), keys }
 }
