@@ -1,11 +1,18 @@
-import { concat, toHex, utf8 } from "../../src/crypto/bytes.ts"
+import { concat, toBase64url, toHex, utf8 } from "../../src/crypto/bytes.ts"
 import { answerStep, beginAnswer, type AnswerState } from "../../src/pairing/answer.ts"
 import { armour } from "../../src/pairing/armour.ts"
 import { LISTEN_MS } from "../../src/pairing/timeouts.ts"
 import { beginOffer, type OfferState, offerStep } from "../../src/pairing/offer.ts"
 import { fourWords } from "../../src/pairing/words.ts"
 import { type Access, encodeAccess } from "../../src/wire/access.ts"
+import { formatInvitationLink } from "../../src/wire/invitation-link.ts"
 import { formatPairingLink, sealLinkAnswer, sealLinkRequest } from "../../src/wire/pairing-link.ts"
+import {
+  inboxTopic,
+  pairingTopic,
+  registrationAnswerTopic,
+  registrationRequestTopic,
+} from "../../src/wire/topics.ts"
 import { codeOf } from "./fake-nameplate.ts"
 import { hash32 } from "../../src/crypto/kdf.ts"
 import { counting, recordedRandom } from "../recorded-random.ts"
@@ -13,8 +20,10 @@ import { counting, recordedRandom } from "../recorded-random.ts"
 const CODE = "7-crowd-river"
 
 const bundle = counting(0)(1402)
+const PIN = { kind: "pin", pin: counting(100)(16) } as const
+const ACCOUNT = { username: "älice", password: "s3cret" }
 const access: Access = {
-  proof: { kind: "pin", pin: counting(100)(16) },
+  proof: PIN,
   entry: { kind: "invitation", invitation: counting(120)(72) },
 }
 
@@ -77,14 +86,14 @@ export function pairingVectors() {
     inbox: toHex(concat(inbox.device, inbox.mailbox)),
     pin: toHex(counting(100)(16)),
     invitation: toHex(invitation),
-    address: "192.168.1.20",
+    ...{ account: ACCOUNT, address: "192.168.1.20" },
     members: "192.168.1.20,[fe80::1]:1884",
     requestNonce: toHex(counting(50)(24)),
     answerNonce: toHex(counting(60)(24)),
   }
   return {
     about:
-      "A pairing by code, links, a link request and its answer, and a bundle file: clauses W-41 to W-47, P-10 to P-40.",
+      "A pairing by code, links, a link request and its answer, access, topics and a bundle file: clauses W-10, W-41 to W-47, P-10 to P-40.",
     code: pairingByCode(),
     words: { sas: toHex(bundleHash), words: fourWords(bundleHash) },
     parts,
@@ -97,9 +106,19 @@ export function pairingVectors() {
       invitation: undefined,
     }),
     accessWithoutTls: toHex(encodeAccess({ proof: { kind: "insecure" }, entry: { kind: "account" } })),
+    accessByName: toHex(encodeAccess({ proof: { kind: "name" }, entry: { kind: "none" } })),
+    accessByAccount: toHex(encodeAccess({ proof, entry: { kind: "account", ...ACCOUNT } })),
     accessElsewhere: toHex(encodeAccess({ ...access, members })),
     linkRequest: toHex(sealLinkRequest(bundleHash, inbox, counting(50))),
     linkAnswer: toHex(sealLinkAnswer(bundleHash, bundle, counting(60))),
+    invitationLink: formatInvitationLink({ address, proof: PIN, invitation }),
+    invitationLinkElsewhere: formatInvitationLink({ address, proof: PIN, invitation, members }),
+    topics: {
+      inbox: inboxTopic(inbox),
+      nameplate: pairingTopic(7),
+      request: registrationRequestTopic(toBase64url(inbox.device)),
+      answer: registrationAnswerTopic(toBase64url(inbox.device)),
+    },
     file: armour({ bundle, name: utf8("Alice"), address, access }),
   }
 }

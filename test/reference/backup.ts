@@ -84,7 +84,7 @@ function addressOf({ host, port }: Address): string {
 function profileBytes({ signSecret, boxSecret, name, broker, credential }: Profile): Uint8Array {
   const { nodes, guests, proof, registrar } = broker
   const where = concat(
-    proofOf(proof.kind === "pin" ? hex(proof.pin) : undefined),
+    proofOf(proof.kind === "pin" ? hex(proof.pin) : "without TLS"),
     field(nodes.map(addressOf).join(",")),
     field(addressOf(guests)),
   )

@@ -4,8 +4,9 @@ import { HMAC, KDF, SB } from "./primitives.ts"
 const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64url")
 
 /** [W-47] */
-export function proofOf(pin: Uint8Array | undefined): Uint8Array {
-  return pin === undefined ? int(2, 1) : concat(int(1, 1), pin)
+export function proofOf(how: Uint8Array | "by name" | "without TLS"): Uint8Array {
+  if (typeof how === "string") return int(how === "by name" ? 0 : 2, 1)
+  return concat(int(1, 1), how)
 }
 
 /** [W-42]; types are 0, 1 and 2. */
@@ -23,6 +24,27 @@ export function link(
 ): string {
   const forNewcomer = concat(invitation ?? zeros(0), members === undefined ? zeros(0) : field(members))
   return `mqttchat://${address}/2#${base64url(concat(bundleHash, inbox, proof, forNewcomer))}`
+}
+
+/** [W-46] */
+export function invitationLink(
+  address: string,
+  proof: Uint8Array,
+  invitation: Uint8Array,
+  members?: string,
+): string {
+  const elsewhere = members === undefined ? zeros(0) : field(members)
+  return `mqttchat://${address}/join#${base64url(concat(proof, invitation, elsewhere))}`
+}
+
+/** [W-10] */
+export function topicsOf(inbox: Uint8Array, nameplate: number, id: Uint8Array) {
+  return {
+    inbox: `mc/1/i/${base64url(inbox.slice(0, 16))}/${base64url(inbox.slice(16))}`,
+    nameplate: `mc/1/p/${nameplate}`,
+    request: `mc/1/reg/q/${base64url(id)}`,
+    answer: `mc/1/reg/a/${base64url(id)}`,
+  }
 }
 
 /** [W-44] */

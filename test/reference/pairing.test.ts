@@ -1,8 +1,17 @@
 import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { expect, test } from "vitest"
-import { ascii, concat, hex, int, toHex } from "./bytes.ts"
+import { ascii, concat, field, hex, int, toHex } from "./bytes.ts"
 import { exchangeKeys, generator, sessionKey, shareOf } from "./cpace.ts"
-import { access, bundleFile, link, linkAnswer, linkRequest, proofOf } from "./links.ts"
+import {
+  access,
+  bundleFile,
+  invitationLink,
+  link,
+  linkAnswer,
+  linkRequest,
+  proofOf,
+  topicsOf,
+} from "./links.ts"
 import { H32, HMAC, KDF, SB, XDH } from "./primitives.ts"
 import { unreadOf, vectorsOf } from "./vectors.ts"
 
@@ -25,13 +34,18 @@ const vectors = vectorsOf("pairing.json") as {
     | "members"
     | "requestNonce"
     | "answerNonce"
-  >
+  > & { account: Texts<"username" | "password"> }
   link: string
   linkForNewcomer: string
   linkForNewcomerElsewhere: string
   linkWithoutTls: string
   accessWithoutTls: string
+  accessByName: string
+  accessByAccount: string
   accessElsewhere: string
+  invitationLink: string
+  invitationLinkElsewhere: string
+  topics: Texts<"inbox" | "nameplate" | "request" | "answer">
   linkRequest: string
   linkAnswer: string
   file: string
@@ -87,7 +101,7 @@ test("the four words [P-30]", () => {
   expect(fourWords(hex(vectors.words.sas))).toEqual(vectors.words.words)
 })
 
-test("links, their request and answer, access and a bundle file [W-42] to [W-47] [P-40]", () => {
+test("links, their request and answer, access, topics and a bundle file [W-10] [W-42] to [W-47] [P-40]", () => {
   const { address, members, ...parts } = vectors.parts
   const [bundle, bundleHash, inbox] = [hex(parts.bundle), hex(parts.bundleHash), hex(parts.inbox)]
   const [invitation, proof] = [hex(parts.invitation), proofOf(hex(parts.pin))]
@@ -96,12 +110,18 @@ test("links, their request and answer, access and a bundle file [W-42] to [W-47]
   expect(link(to)).toBe(vectors.link)
   expect(link(to, invitation)).toBe(vectors.linkForNewcomer)
   expect(link(to, invitation, members)).toBe(vectors.linkForNewcomerElsewhere)
-  expect(link({ ...to, proof: proofOf(undefined) })).toBe(vectors.linkWithoutTls)
+  expect(link({ ...to, proof: proofOf("without TLS") })).toBe(vectors.linkWithoutTls)
   expect(toHex(linkRequest(bundleHash, inbox, hex(parts.requestNonce)))).toBe(vectors.linkRequest)
   expect(toHex(linkAnswer(bundleHash, bundle, hex(parts.answerNonce)))).toBe(vectors.linkAnswer)
   const account = concat(int(0, 2), int(0, 2))
-  expect(toHex(access(proofOf(undefined), 2, account))).toBe(vectors.accessWithoutTls)
+  expect(toHex(access(proofOf("without TLS"), 2, account))).toBe(vectors.accessWithoutTls)
   expect(toHex(access(proof, 1, invitation, members))).toBe(vectors.accessElsewhere)
+  expect(toHex(access(proofOf("by name"), 0, new Uint8Array()))).toBe(vectors.accessByName)
+  const { username, password } = vectors.parts.account
+  expect(toHex(access(proof, 2, concat(field(username), field(password))))).toBe(vectors.accessByAccount)
+  expect(invitationLink(address, proof, invitation)).toBe(vectors.invitationLink)
+  expect(invitationLink(address, proof, invitation, members)).toBe(vectors.invitationLinkElsewhere)
+  expect(topicsOf(inbox, 7, inbox.slice(0, 16))).toEqual(vectors.topics)
   expect(bundleFile(bundle, "Alice", address, access(proof, 1, invitation))).toBe(vectors.file)
 })
 

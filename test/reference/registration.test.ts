@@ -20,6 +20,7 @@ const vectors = vectorsOf("registration.json") as {
   registrarSecret: string
   signSecret: string
   topicId: string
+  invitation: Record<"user" | "secret" | "registrar" | "bytes", string> & { expiresAt: number }
   request: Restore
   answers: { answer: Answer; ledger: Ledger; nonce: string; fields: string; sealed: string }[]
 }
@@ -37,6 +38,12 @@ function padded(length: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const bytes = concat(...parts)
   return concat(bytes, zeros(length - bytes.length))
 }
+
+test("an invitation [R-1]", () => {
+  const { user, secret, expiresAt, ...expected } = vectors.invitation
+  expect(toHex(registrar)).toBe(expected.registrar)
+  expect(toHex(concat(hex(user), hex(secret), registrar, int(expiresAt, 8)))).toBe(expected.bytes)
+})
 
 test("a request [R-2] [R-3] [R-14]", () => {
   const { known, sign, askedAt, deviceName, csr, nonce, ...expected } = vectors.request

@@ -2,6 +2,7 @@ import { toHex } from "../../src/crypto/bytes.ts"
 import { boxKeyPair, signKeyPair } from "../../src/crypto/nacl.ts"
 import { openRequest, sealRequest } from "../../src/wire/registration-box.ts"
 import {
+  encodeInvitation,
   encodeReply,
   encodeRequest,
   type RegistrarReply,
@@ -24,6 +25,11 @@ const REQUEST: RegistrationRequest = {
 }
 const TOPIC_ID = counted(16)
 const LEDGER = { number: 259, link: counting(40)(32), linkAtKnown: counting(90)(32) }
+
+const INVITATION = {
+  ...{ user: counting(50)(16), secret: counting(60)(16) },
+  ...{ registrar: registrar.publicKey, expiresAt: 1_800_000_000 },
+}
 
 const REPLIES: readonly RegistrarReply[] = [
   { answer: { kind: "admitted", user: counting(5)(16), certificate: counting(6)(300) }, ledger: LEDGER },
@@ -50,7 +56,8 @@ export function registrationVectors() {
     }
   })
   return {
-    about: "A request to the registrar and answers to it: clauses R-2 to R-4, R-14, R-16.",
+    about: "An invitation, a request to the registrar and answers to it: clauses R-1 to R-4, R-14, R-16.",
+    invitation: { ...(asJson(INVITATION) as object), bytes: toHex(encodeInvitation(INVITATION)) },
     registrarSecret: toHex(registrar.secretKey),
     signSecret: toHex(device.secretKey),
     topicId: toHex(TOPIC_ID),
