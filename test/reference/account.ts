@@ -1,5 +1,6 @@
-import { ascii, concat, Fields, toHex } from "./bytes.ts"
-import { H32, isGoodKey, verify } from "./primitives.ts"
+import { identityOf, type Identity } from "./bundle.ts"
+import { ascii, concat, Fields, int, toHex, zeros } from "./bytes.ts"
+import { H32, isGoodKey, Sign, verify } from "./primitives.ts"
 
 export type Link = {
   kind: number
@@ -35,6 +36,14 @@ export function readLinks(bytes: Uint8Array): { links: Link[]; end: "whole" | "m
     links.push({ kind, number, previous, body, signer, signature, bytes: rest.slice(0, 43 + length + 96) })
   }
   return { links, end: "whole" }
+}
+
+/** The first link of an account without a recovery key [A-1] [A-3]. */
+export function createLink(device: Identity, time: number, random: Uint8Array): Uint8Array {
+  const identity = identityOf(device)
+  const body = concat(identity, zeros(32), random)
+  const unsigned = concat(zeros(35), int(time, 8), body, identity.slice(0, 32))
+  return concat(unsigned, Sign(device.signSecret, concat(ascii("mqttchat/1 link"), unsigned)))
 }
 
 /** What the signature of a link is made over [A-1]. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { createLink, judge, readLinks } from "./account.ts"
 import {
   identityOf,
   initTag,
@@ -8,16 +9,15 @@ import {
   readBundle,
   recoveryPsk,
 } from "./bundle.ts"
-import { hex, toHex } from "./bytes.ts"
-import { readFrames } from "./frames.ts"
+import { ascii, concat, hex, toHex } from "./bytes.ts"
+import { readFrames, type Frame } from "./frames.ts"
 import { initiate, respond } from "./handshake.ts"
-import { decapsulate, encapsulate, kemKey } from "./primitives.ts"
+import { decapsulate, encapsulate, H32, KDF, kemKey } from "./primitives.ts"
 import { messageId, open, pad, seal, type State } from "./ratchet.ts"
 import { snapshotOf } from "./snapshot.ts"
 import { unreadOf, vectorsOf } from "./vectors.ts"
 
 type Name = "alice" | "bob"
-type Person = { signSecret: string; boxSecret: string; identity: string; inbox: string }
 type Bundle = {
   flags: number
   inbox: string
@@ -26,6 +26,10 @@ type Bundle = {
   kemSeed: string
   random: string
   bytes: string
+}
+type Person = Record<"name" | "signSecret" | "boxSecret" | "identity" | "inbox" | "nonce", string> & {
+  account: { time: number; random: string; link: string; id: string }
+  recoveryBundle: Bundle
 }
 type Step =
   | { do: "seal"; by: Name; ratchetSecret?: string; frames: string; mid: string; wire: string }
@@ -39,7 +43,6 @@ const vectors = vectorsOf("session.json") as {
   alice: Person
   bob: Person
   bundle: Bundle
-  recoveryBundles: Record<Name, Bundle>
   presharedKeys: {
     accounts: Record<"introducer" | "initiator" | "owner", string>
     keys: { mode: number; psk: string; initTag: string }[]
@@ -51,6 +54,7 @@ const vectors = vectorsOf("session.json") as {
     mode: number
   }
   sas: string
+  words: string
   recoverySecret: string
   steps: Step[]
   snapshots: Record<Name, string>
@@ -71,8 +75,8 @@ test("identities and bundles [W-14] [S-2] [S-3]", () => {
   for (const person of [alice, bob]) expect(toHex(identityOf(secretsOf(person)))).toBe(person.identity)
   const bundles = [
     { owner: bob, of: bundle },
-    { owner: alice, of: vectors.recoveryBundles.alice },
-    { owner: bob, of: vectors.recoveryBundles.bob },
+    { owner: alice, of: alice.recoveryBundle },
+    { owner: bob, of: bob.recoveryBundle },
   ]
   for (const { owner, of } of bundles) {
     const input = { ...of, ...secretsOfBundle(of), inbox: hex(of.inbox), random: hex(of.random) }
@@ -80,6 +84,35 @@ test("identities and bundles [W-14] [S-2] [S-3]", () => {
     expect(of.inbox).toBe(owner.inbox)
     expect(toHex(readBundle(hex(of.bytes), now).identity)).toBe(owner.identity)
   }
+})
+
+test("accounts [A-1] [A-2] [A-3]", () => {
+  for (const person of [alice, bob]) {
+    const { time, random, link, id } = person.account
+    expect(toHex(createLink(secretsOf(person), time, hex(random)))).toBe(link)
+    const { chain, refused } = judge(readLinks(hex(link)).links)
+    expect([refused, toHex(chain!.accountId)]).toEqual([null, id])
+  }
+})
+
+/** What a person says first: HELLO, and the create link beside it. */
+function helloOf({ name, account, recoveryBundle }: Person, share: Uint8Array): Frame[] {
+  const { id: accountId, link } = account
+  const who = { name: toHex(ascii(name)), recoveryBundle: recoveryBundle.bytes, accountId, length: 1 }
+  return [
+    { kind: "hello", ...who, head: accountId, share: toHex(share) },
+    { kind: "chain", accountId, first: 0, links: link },
+  ]
+}
+
+test("HELLO and CHAIN of both sides, and the words of their shares [W-21] [W-56] [S-60] [S-62]", () => {
+  const [nI, nR] = [hex(alice.nonce), hex(bob.nonce)]
+  const welcome = vectors.steps.find((step) => step.do === "seal")!
+  expect(readFrames(pad(hex(init.frames)))).toEqual(helloOf(alice, H32(ascii("mqttchat/1 sas"), nI)))
+  expect(readFrames(pad(hex(welcome.frames)))).toEqual(helloOf(bob, nR))
+  const heads = [alice, bob].map(({ account }) => hex(account.id + account.id))
+  const info = concat(ascii("mqttchat/1 words"), ...heads)
+  expect(toHex(KDF(hex(vectors.sas), concat(nI, nR), info, 32))).toBe(vectors.words)
 })
 
 test("pre-shared keys and tags of INITs [S-4] [S-11]", () => {

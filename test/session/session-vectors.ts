@@ -1,5 +1,7 @@
-import { concat, toHex, type RecoverySecret } from "../../src/crypto/bytes.ts"
-import { makeBundle, readBundle, type BundleTerms, type OpenBundle } from "../../src/session/bundle.ts"
+import { headOf } from "../../src/account/chain-link.ts"
+import { createLink } from "../../src/account/create.ts"
+import { concat, toHex, utf8, type RecoverySecret } from "../../src/crypto/bytes.ts"
+import { makeBundle, readBundle, type BundleTerms } from "../../src/session/bundle.ts"
 import {
   initiate,
   initTag,
@@ -9,6 +11,7 @@ import {
   recoveryPsk,
   respond,
 } from "../../src/session/handshake.ts"
+import { commit, commitmentTo, newNonce, onShare, wordsOf } from "../../src/session/comparison.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { encodeIdentity, type IdentityKeys } from "../../src/wire/identity.ts"
 import type { Inbox } from "../../src/wire/topics.ts"
@@ -19,47 +22,40 @@ import { RecordedConversation } from "./recorded-conversation.ts"
 import { inbox, newIdentity, NOW, seededRandom, text, TOMORROW } from "./session-fixture.ts"
 
 /**
- * A whole conversation with all its secrets: bundle, INIT, WELCOME, ten texts and a post-quantum step. Every backend
- * must write exactly these bytes.
+ * A whole conversation with all its secrets: accounts, bundle, INIT, WELCOME, ten texts and a post-quantum step. Every
+ * backend must write exactly these bytes.
  */
 export function sessionVectors() {
   const recorded = recordedRandom(seededRandom("session vectors, version 1"))
-  const { random, take } = recorded
-  const people = { alice: newIdentity(random), bob: newIdentity(random) }
-  const inboxes = { alice: inbox(random), bob: inbox(random) }
-  take(8)
-  const offered = newBundle(people.bob, { ...oneTime, inbox: inboxes.bob }, recorded)
+  const [alice, bob] = [newPerson("Alice", recorded), newPerson("Bob", recorded)]
+  const offered = newBundle(bob.identity, { ...oneTime, inbox: bob.inbox }, recorded)
   const bundle = readBundle(offered.open.bundle.bytes, NOW)!
   const psk = linkPsk(bundle.hash)
-  const recovery = {
-    alice: newBundle(people.alice, { ...ofRecovery, inbox: inboxes.alice }, recorded),
-    bob: newBundle(people.bob, { ...ofRecovery, inbox: inboxes.bob }, recorded),
-  }
-  const frames = [hello("Alice", recovery.alice.open)]
-  const initiation = { identity: people.alice, inbox: inboxes.alice, bundle, psk, mode: MODE.link, frames }
-  const initiated = initiate(initiation, random)
+  const frames = hello(alice, commitmentTo(alice.nonce))
+  const initiation = { identity: alice.identity, inbox: alice.inbox, bundle, psk, mode: MODE.link, frames }
+  const initiated = initiate(initiation, recorded.random)
   if (initiated.kind === "refused") throw new Error(initiated.why)
-  const [ephemeralSecret, encapsulation, ratchetSecret, filling] = take(4)
-  const accepted = respond({ identity: people.bob, open: offered.open, psk, mode: MODE.link }, initiated.init)
+  const [ephemeralSecret, encapsulation, ratchetSecret, filling] = recorded.take(4)
+  const answer = { identity: bob.identity, open: offered.open, psk, mode: MODE.link }
+  const accepted = respond(answer, initiated.init)
   if (accepted.kind === "refused") throw new Error(accepted.why)
   const { sas, recoverySecret } = accepted.established
   const sessions = { alice: initiated.established.session, bob: accepted.established.session }
   const conversation = new RecordedConversation(sessions, recorded)
-  takeTurns(conversation, hello("Bob", recovery.bob.open))
+  takeTurns(conversation, hello(bob, bob.nonce))
+  const comparison = onShare(commit(sas, alice.nonce, alice.head), bob.nonce, bob.head)
   return {
-    about: "A handshake by link and a conversation, with every secret: clauses S-2 to S-50.",
+    about: "A handshake by link and a conversation, with every secret: clauses A-1, S-2 to S-62.",
     now: NOW,
-    alice: side(people.alice, inboxes.alice),
-    bob: side(people.bob, inboxes.bob),
+    alice: alice.vector,
+    bob: bob.vector,
     bundle: offered.vector,
-    recoveryBundles: { alice: recovery.alice.vector, bob: recovery.bob.vector },
     presharedKeys: presharedKeys(bundle.hash, recoverySecret),
     init: {
       ...{ mode: MODE.link, ephemeralSecret, encapsulation, ratchetSecret, filling },
       ...{ frames: frameBytes(frames), mid: toHex(initiated.mid), bytes: toHex(initiated.init) },
     },
-    sas: toHex(sas),
-    recoverySecret: toHex(recoverySecret),
+    ...{ sas: toHex(sas), recoverySecret: toHex(recoverySecret), words: toHex(wordsOf(comparison)!) },
     steps: conversation.steps,
     snapshots: conversation.snapshots(),
   }
@@ -68,9 +64,40 @@ export function sessionVectors() {
 const oneTime = { multiUse: false, recovery: false, notAfter: TOMORROW } as const
 const ofRecovery = { multiUse: false, recovery: true, notAfter: TOMORROW } as const
 
+/** An account of one device, what it offers for a recovery, and its half of the words. */
+function newPerson(name: string, recorded: RecordedRandom) {
+  const { random, take } = recorded
+  const [identity, at] = [newIdentity(random), inbox(random)]
+  take(4)
+  const link = createLink(identity, NOW * 1000, random)
+  const [linkRandom] = take(1)
+  const recovery = newBundle(identity, { ...ofRecovery, inbox: at }, recorded)
+  const nonce = newNonce(random)
+  take(1)
+  const account = headOf(link.bytes)
+  const vector = {
+    ...{ name, signSecret: toHex(identity.signSecret), boxSecret: toHex(identity.boxSecret) },
+    ...{ identity: toHex(encodeIdentity(identity.public)), inbox: inboxBytes(at) },
+    account: { time: NOW * 1000, random: linkRandom, link: toHex(link.bytes), id: toHex(account) },
+    recoveryBundle: recovery.vector,
+    nonce: toHex(nonce),
+  }
+  return { name, identity, inbox: at, link, head: { account, head: account }, recovery, nonce, vector }
+}
+
+/** HELLO, and the account's only link beside it [W-21] [W-56]. */
+function hello({ name, recovery, link, head }: ReturnType<typeof newPerson>, share: Uint8Array): Frame[] {
+  const recoveryBundle = recovery.open.bundle.bytes
+  const accountId = head.account
+  return [
+    { kind: "hello", name: utf8(name), recoveryBundle, accountId, length: 1, head: head.head, share },
+    { kind: "chain", accountId, first: 0, links: link.bytes },
+  ]
+}
+
 /** Texts in turns, of which one is overtaken and one is under way at the end, and one post-quantum step. */
-function takeTurns(conversation: RecordedConversation, welcome: Frame): void {
-  conversation.send("bob", welcome)
+function takeTurns(conversation: RecordedConversation, welcome: readonly Frame[]): void {
+  conversation.send("bob", ...welcome)
   const one = conversation.write("alice", ...text("one"))
   conversation.send("alice", ...text("two"))
   conversation.send("bob", ...text("three"))
@@ -84,15 +111,6 @@ function takeTurns(conversation: RecordedConversation, welcome: Frame): void {
   conversation.write("alice", ...text("eight, still on its way"))
   conversation.send("alice", ...text("nine, which overtakes it"))
   conversation.send("bob", ...text("ten"))
-}
-
-function side({ signSecret, boxSecret, public: keys }: IdentityKeys, at: Inbox) {
-  return {
-    signSecret: toHex(signSecret),
-    boxSecret: toHex(boxSecret),
-    identity: toHex(encodeIdentity(keys)),
-    inbox: inboxBytes(at),
-  }
 }
 
 function inboxBytes({ device, mailbox }: Inbox): string {
@@ -109,12 +127,6 @@ function newBundle(owner: IdentityKeys, terms: BundleTerms, { random, take }: Re
     ...{ prekeySecret, kemSeed, random: fresh, bytes: toHex(open.bundle.bytes) },
   }
   return { open, vector }
-}
-
-function hello(name: string, { bundle }: OpenBundle): Frame {
-  const [accountId, share] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)]
-  const account = { accountId, length: 1, head: accountId, share }
-  return { kind: "hello", name: Buffer.from(name), recoveryBundle: bundle.bytes, ...account }
 }
 
 /** The accounts of an introduction. */
