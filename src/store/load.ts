@@ -1,7 +1,8 @@
 import type { Database } from "./database.ts"
 import { lastEvent } from "./event-log.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
-import type { ConversationId, DeviceId, DeviceParts, LoadedState, SettingKey } from "./records.ts"
+import type { ConversationId, DeviceId, DeviceParts, LoadedState } from "./records.ts"
+import type { SettingKey } from "./setting-key.ts"
 import {
   ACCOUNT_LINKS,
   CONTACTS,

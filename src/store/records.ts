@@ -4,6 +4,7 @@ import type {
   IntroductionRecord,
   IntroductionWrite,
 } from "./introduction-record.ts"
+import type { SettingKey } from "./setting-key.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 
 /** A contact's local number: 1, 2, 3, ... and never used again. */
@@ -358,17 +359,6 @@ export type DevicePartWrite<Part extends keyof DeviceParts = keyof DeviceParts> 
     readonly value: DeviceParts[P]
   }
 }[Part]
-
-/** What the profile remembers about itself. Data about contacts is never a setting. */
-export type SettingKey =
-  /** Failed exchanges by code. */
-  | "pairing"
-  /** The registrar's answer when another device had replaced this one; empty once this one is accepted again. */
-  | "replaced"
-  /** The newest entry of the registrar's ledger that this device was told of. */
-  | "ledger"
-  /** A copy of the settings file, as JSON. */
-  | "settings"
 
 /** Names a message of ours. */
 type OwnMessage = Pick<MessageRecord, "conversation" | "id">

@@ -113,10 +113,8 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       recorder.addEvent(write.event)
       return
     case "outgoing":
-      put(database, OUTGOING, write.outgoing)
-      return
     case "outgoing-done":
-      database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
+      changeOutgoing(database, write)
       return
     case "open-bundle":
       put(database, OPEN_BUNDLES, write.bundle)
@@ -131,6 +129,14 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       put(database, SETTINGS, write)
       return
   }
+}
+
+function changeOutgoing(
+  database: Database,
+  write: Extract<Write, { kind: "outgoing" | "outgoing-done" }>,
+): void {
+  if (write.kind === "outgoing") put(database, OUTGOING, write.outgoing)
+  else database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
 }
 
 function changeIntroduction(

@@ -70,6 +70,7 @@ const u64 = whole(8)
 const id = whole(2, 1)
 const numbers = ["numbers", list(whole(4))] as const
 const mailbox = ["mailbox", bytes(16)] as const
+const account = ["account", bytes(32)] as const
 const subject: Body = [
   ["author", bytes(8)],
   ["id", bytes(8)],
@@ -114,6 +115,9 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   edit: [0x18, ...subject, time, ["text", rest(1, 65_276)]],
   delete: [0x19, ...subject, time],
   reaction: [0x1a, ...subject, time, ["emoji", rest(0, 64)]],
+  "intro-ask": [0x1b, account, ["name", rest(1, 64)]],
+  "intro-yes": [0x1c, account, ["bundle", bytes(1402)]],
+  intro: [0x1d, account, ["bundle", bytes(1402)], ["name", rest(1, 64)]],
 }
 
 /** Those that change the conversation [W-50]. */

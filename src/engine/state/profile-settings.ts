@@ -1,4 +1,4 @@
-import type { SettingKey } from "../../store/records.ts"
+import type { SettingKey } from "../../store/setting-key.ts"
 import type { Decision } from "./decision.ts"
 import type { EngineState } from "./engine-state.ts"
 
