@@ -1,5 +1,6 @@
 import type { ChatClient, Results } from "../../engine/api.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
+import { waitUntilCaughtUp } from "../profile/connection-status.ts"
 import { openClient } from "../profile/open-client.ts"
 import type { Context } from "../terminal/context.ts"
 import { groupDigits, markedName } from "../terminal/format.ts"
@@ -18,12 +19,20 @@ export async function introduce(context: Context, contact: string, to: string): 
     safe`${displayName(introduction.contact)} is asked whether they want to meet ${displayName(introduction.name)}`,
   )
   out.info(safe`If they agree, ${displayName(introduction.name)} is asked too. You do not learn who says no`)
+  await sent(context, client)
+}
+
+/** A short command would end before what it began has left. */
+async function sent({ out }: Context, client: ChatClient): Promise<void> {
+  const connection = await waitUntilCaughtUp(client)
+  if (connection.kind !== "online") out.warn(safe`it goes out later: ${display(connection.reason)}`)
 }
 
 /** Those that wait for an answer, here or elsewhere. */
 export async function listIntroductions(context: Context): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { out } = context
+  await waitUntilCaughtUp(client)
   const introductions = await client.call("introductions", {})
   for (const introduction of introductions) {
     if (out.json) out.record("mqttchat/introduction/1", introduction)
@@ -44,6 +53,7 @@ export async function acceptIntroduction(context: Context, id: number): Promise<
   if (role === "owner") {
     out.done(safe`${displayName(contact)} is told that you want to meet ${displayName(name)}`)
     out.info(safe`${displayName(name)} becomes a contact when they agree, too`)
+    await sent(context, client)
     return
   }
   const called = await nameOf(client, introduction)
@@ -51,6 +61,7 @@ export async function acceptIntroduction(context: Context, id: number): Promise<
     safe`${markedName(called)} is a contact now, introduced by ${displayName(contact)} and not verified`,
   )
   out.next(shellCommand`mqttchat verify ${called}`)
+  await sent(context, client)
 }
 
 export async function refuseIntroduction(context: Context, id: number): Promise<void> {
