@@ -251,8 +251,11 @@ function showHeld(
 ): Decision<null> {
   const updates = updateEach(state, old.id, input, (update) => closeAllGaps(update, state))
   const { commit, effects } = toJointDecision(state, updates, null)
+  const { id: conversation } = directWith(state, fresh.id)
   const adopted = effects.map((effect) =>
-    effect.kind === "message" ? { ...effect, contact: fresh.id } : effect,
+    effect.kind === "message"
+      ? { ...effect, conversation, author: effect.author === old.id ? fresh.id : effect.author }
+      : effect,
   )
   return { commit, effects: adopted, result: null }
 }
