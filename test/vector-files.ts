@@ -5,6 +5,7 @@ import { pairingVectors } from "./pairing/frozen.ts"
 import { makeComparisonVectors } from "./session/comparison-vectors.ts"
 import { sessionVectors } from "./session/session-vectors.ts"
 import { frameVectors } from "./wire/frame-vectors.ts"
+import { identityVectors } from "./wire/identity-vectors.ts"
 import { registrationVectors } from "./wire/registration-vectors.ts"
 
 /** What makes each of our own files in test/vectors; `npm run vectors` writes them. */
@@ -13,6 +14,7 @@ export const VECTOR_FILES: Readonly<Record<string, () => unknown>> = {
   backup: backupVectors,
   comparison: makeComparisonVectors,
   frames: frameVectors,
+  identity: identityVectors,
   keyfile: keyFileVectors,
   pairing: pairingVectors,
   registration: registrationVectors,

@@ -9,6 +9,8 @@ import {
   safetyNumber,
   type PublicIdentity,
 } from "../../src/wire/identity.ts"
+import frozen from "../vectors/identity.json" with { type: "json" }
+import { identityVectors } from "./identity-vectors.ts"
 
 function identityOf(sign: number, box: number): PublicIdentity {
   return {
@@ -18,7 +20,6 @@ function identityOf(sign: number, box: number): PublicIdentity {
 }
 
 const ALICE = identityOf(1, 2)
-const BOB = identityOf(3, 4)
 
 describe("an identity", () => {
   it("is any 64 bytes, and nothing else [W-14]", () => {
@@ -68,4 +69,8 @@ describe("the safety number of Alice and Bob", () => {
       for (const group of safetyNumber(ALICE_ID, idOf(byte))) expect(group).toMatch(/^\d{5}$/)
     }
   })
+})
+
+it("fingerprints and the safety number are the frozen ones [W-15] [W-16]", () => {
+  expect(identityVectors()).toEqual(frozen)
 })
