@@ -15,7 +15,7 @@ import { refuseReplaced } from "../connection/replaced-device.ts"
 import { markRead } from "../messages/read-markers.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
 import { stepInput } from "../state/update.ts"
-import { authorTagOf, ownAuthorTag } from "../contacts/authors.ts"
+import { ownAuthor, theirAuthor } from "../contacts/author.ts"
 import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -110,7 +110,7 @@ async function findReplyTo(
     throw new Fault("not-found", `there is no message ${replyTo} to answer`, hint)
   }
   const { author, digest } = known
-  const tag = author === null ? ownAuthorTag(ports.identity.public) : authorTagOf(queue.state(), author)
+  const tag = author === null ? ownAuthor(queue.state()) : theirAuthor(queue.state(), author)
   return { author: tag, id, digest }
 }
 

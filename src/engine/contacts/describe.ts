@@ -6,7 +6,7 @@ import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Paired } from "../state/ports.ts"
-import { describeReplyTo } from "./authors.ts"
+import { describeReplyTo } from "./reply-to.ts"
 import { contactIn, directWith } from "../state/conversations.ts"
 import { devicesOf, movedSince, summedState } from "./devices.ts"
 import { findAccount } from "./accounts.ts"
@@ -96,7 +96,7 @@ export function describeMessage(state: EngineState, message: StoredMessage): Mes
     timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
     ...UNCHANGED,
-    replyTo: describeReplyTo(state, contact.id, message),
+    replyTo: describeReplyTo(state, message),
     recipients: describeRecipients(state, message),
   }
 }

@@ -204,16 +204,12 @@ export function apply(state: EngineState, change: Change): void {
       state.settings.set(change.key, change.value)
       return
     case "held":
-      editHeld(state, change.held.device, (held) => held.set(change.held.number, change.held))
-      return
     case "held-done":
-      editHeld(state, change.device, (held) => held.delete(change.number))
+      applyHeld(state, change)
       return
     case "introduction":
-      putIntroduction(state, change.introduction)
-      return
     case "introduction-done":
-      state.introductions.delete(change.id)
+      applyIntroduction(state, change)
       return
     case "event":
       state.nextEvent = Math.max(state.nextEvent, change.event.number + 1)
@@ -231,6 +227,20 @@ export function apply(state: EngineState, change: Change): void {
     case "adopt-history":
       return
   }
+}
+
+function applyHeld(state: EngineState, change: Extract<Change, { kind: "held" | "held-done" }>): void {
+  if (change.kind === "held")
+    editHeld(state, change.held.device, (held) => held.set(change.held.number, change.held))
+  else editHeld(state, change.device, (held) => held.delete(change.number))
+}
+
+function applyIntroduction(
+  state: EngineState,
+  change: Extract<Change, { kind: "introduction" | "introduction-done" }>,
+): void {
+  if (change.kind === "introduction") putIntroduction(state, change.introduction)
+  else state.introductions.delete(change.id)
 }
 
 function before(chain: AccountChain | undefined, { number }: ChainLink): readonly ChainLink[] {
