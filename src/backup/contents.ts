@@ -52,7 +52,7 @@ export type BackupContact = Pick<
 /** A device of a contact without its session and what depends on that: who reads the backup makes a new session. */
 export type BackupDevice = Pick<
   DeviceRecord,
-  "contact" | "key" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle"
+  "contact" | "key" | "peerInbox" | "mailbox" | "recoverySecret" | "recoveryBundle"
 >
 /** A message of the conversation with a contact. */
 export type BackupMessage = Omit<MessageRecord, "seq" | "conversation" | "author"> & {
@@ -199,7 +199,7 @@ function readContact(reader: Reader): BackupContact {
 /** Fixed fields, then the recovery bundle after its length [B-8]. */
 function writeDevice(writer: Writer, device: BackupDevice): void {
   writer.u32(device.contact).bytes(device.key).bytes(device.peerInbox).bytes(device.mailbox)
-  writer.bytes(device.sas).bytes(device.recoverySecret).lv16(device.recoveryBundle)
+  writer.bytes(device.recoverySecret).lv16(device.recoveryBundle)
 }
 
 function readDevice(reader: Reader): BackupDevice {
@@ -208,7 +208,6 @@ function readDevice(reader: Reader): BackupDevice {
     key: reader.bytes(IDENTITY_BYTES),
     peerInbox: reader.bytes(2 * ID_BYTES),
     mailbox: reader.bytes(ID_BYTES),
-    sas: reader.bytes(KEY_BYTES),
     recoverySecret: reader.bytes(KEY_BYTES),
     recoveryBundle: reader.lv16(BUNDLE_BYTES),
   }

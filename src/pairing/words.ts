@@ -2,7 +2,7 @@ import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { editDistanceWithin } from "./edit-distance.ts"
 
 const WORD_BITS = 11
-/** 44 bits: too many to search for a handshake with four given words while two people look at their screens. */
+/** 44 bits: one try for each pairing, since neither side can choose its share by the other's [S-65]. */
 const COMPARED_WORDS = 4
 /** A spelling further away than this is another word. */
 const TYPING_ERRORS_MAX = 2
@@ -19,12 +19,9 @@ export function isWord(text: string): boolean {
   return known.has(text)
 }
 
-/**
- * What two people compare aloud: the first 44 bits of the handshake's 32-byte SAS, first bit first, as four words
- * [P-30].
- */
-export function fourWords(sas: Uint8Array): string[] {
-  const bits = [...sas.subarray(0, 6)].reduce((joined, byte) => joined * 256 + byte, 0)
+/** What two people compare aloud: the first 44 bits of the 32 bytes that their session has for it, first bit first [P-30]. */
+export function fourWords(bytes: Uint8Array): string[] {
+  const bits = [...bytes.subarray(0, 6)].reduce((joined, byte) => joined * 256 + byte, 0)
   return Array.from({ length: COMPARED_WORDS }, (_, at) => {
     const shift = 48 - WORD_BITS * (at + 1)
     return WORDS[Math.floor(bits / 2 ** shift) % WORDS.length] ?? ""

@@ -34,6 +34,8 @@ export type Answered = {
   readonly commitment: Uint8Array
   readonly initiator: AccountHead
   readonly owner: AccountHead
+  /** Whether the initiator was known before: then it stays when it opens wrongly. */
+  readonly metBefore: boolean
 }
 
 /** 32 bytes, the same on both sides, whose first 44 bits are the words. */
@@ -106,7 +108,9 @@ export function encodeComparison(comparison: Comparison): Uint8Array {
       return writeHead(writer.bytes(comparison.sas).bytes(comparison.nonce), comparison.own).done()
     case "answered":
       writer.bytes(comparison.sas).bytes(comparison.nonce).bytes(comparison.commitment)
-      return writeHead(writeHead(writer, comparison.initiator), comparison.owner).done()
+      return writeHead(writeHead(writer, comparison.initiator), comparison.owner)
+        .u8(comparison.metBefore ? 1 : 0)
+        .done()
     case "complete":
       return writer.bytes(comparison.words).done()
   }
@@ -122,7 +126,7 @@ export function decodeComparison(bytes: Uint8Array): Comparison | undefined {
       case "answered":
         return {
           ...{ kind, sas: share(reader), nonce: share(reader), commitment: share(reader) },
-          ...{ initiator: readHead(reader), owner: readHead(reader) },
+          ...{ initiator: readHead(reader), owner: readHead(reader), metBefore: reader.flag() },
         }
       case "complete":
         return { kind, words: share(reader) }

@@ -51,7 +51,8 @@ const DEVICES = `
     state TEXT NOT NULL CHECK (state IN ('init-sent', 'unconfirmed', 'established', 'recovering')),
     peer_inbox BLOB NOT NULL,
     mailbox BLOB NOT NULL,
-    sas BLOB NOT NULL,
+    -- Empty without a session.
+    comparison BLOB NOT NULL,
     recovery_secret BLOB NOT NULL,
     next_recovery_secret BLOB NOT NULL,
     recovery_bundle BLOB NOT NULL,

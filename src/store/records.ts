@@ -87,8 +87,8 @@ export type DeviceRecord = {
   readonly peerInbox: Uint8Array
   /** Where we receive from it, 16 bytes. */
   readonly mailbox: Uint8Array
-  /** 32 bytes of the handshake's output, from which the words to compare are made. */
-  readonly sas: Uint8Array
+  /** How far the words of the session are, as the session room writes it; empty without a session. */
+  readonly comparison: Uint8Array
   /** Secret that authenticates a recovery, 32 bytes. */
   readonly recoverySecret: Uint8Array
   /** That of a handshake which it has not answered yet, or empty. It replaces the previous one when it has. */
@@ -115,6 +115,7 @@ export const NEW_CONTACT = {
 
 /** The defaults of a new device. */
 export const NEW_DEVICE = {
+  comparison: new Uint8Array(0),
   nextRecoverySecret: new Uint8Array(0),
   recoveryBundle: new Uint8Array(0),
   movedAt: 0,
@@ -376,6 +377,7 @@ export type Write =
   | { readonly kind: "own-link"; readonly number: number; readonly link: Uint8Array }
   | { readonly kind: "conversation"; readonly conversation: ConversationRecord }
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
+  | { readonly kind: "end-session"; readonly device: DeviceId }
   /**
    * Skipped if the conversation has or had one of this author's under this id. If that one said something else, the line
    * `ifReused` is added instead.

@@ -80,7 +80,7 @@ export const DEVICES = table<DeviceRecord>("devices", ["id"], {
   state: oneOf(["init-sent", "unconfirmed", "established", "recovering"]),
   peerInbox: bytes,
   mailbox: bytes,
-  sas: bytes,
+  comparison: bytes,
   recoverySecret: bytes,
   nextRecoverySecret: bytes,
   recoveryBundle: bytes,

@@ -39,9 +39,13 @@ export function commit(database: Database, writes: readonly Write[]): CommitRepo
   return recorder.report
 }
 
+const ERASING: ReadonlySet<Write["kind"]> = new Set([
+  ...(["delete", "expire", "forget-contact", "forget-device", "end-session"] as const),
+])
+
 /** The write-ahead log still holds earlier copies of the pages that these have cleared. */
 function erases({ kind }: Write): boolean {
-  return kind === "delete" || kind === "expire" || kind === "forget-contact"
+  return ERASING.has(kind)
 }
 
 /** Whether a draft that is on the disk is removed. */
@@ -83,6 +87,9 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       return
     case "session":
       put(database, SESSIONS, write)
+      return
+    case "end-session":
+      database.run("DELETE FROM sessions WHERE device = ?", write.device)
       return
     case "conversation":
       put(database, CONVERSATIONS, write.conversation)

@@ -67,7 +67,7 @@ type FieldCodec = {
 
 /** All frames of a session message. The table in SPEC.md is generated from this one. */
 export const FRAMES = {
-  /** The first frame of either side: its name, which is not checked, and a bundle for recovery. */
+  /** The first frame of either side: its name, which is not checked, a bundle for recovery, its account and its share. */
   hello: {
     type: 0x01,
     numbered: false,
@@ -111,6 +111,8 @@ export const FRAMES = {
   /** The answer to `topic`, sent to the new mailbox. */
   "topic-ok": { type: 0x07, numbered: false, acknowledged: true, fields: { mailbox } },
   "recovery-bundle": { type: 0x08, numbered: false, acknowledged: true, fields: { bundle: recoveryBundle } },
+  /** The initiator's nonce, to which its share was the commitment. */
+  open: { type: 0x09, numbered: false, acknowledged: true, fields: { nonce: bytes("nonce", KEY_BYTES) } },
   /** Links of the sender's account, from a number on. */
   chain: {
     type: 0x0a,

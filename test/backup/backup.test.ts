@@ -92,7 +92,7 @@ const records = fc.oneof(
     record: fc.constant("device"),
     device: fc.record({
       ...{ contact: u32, key: bytes(64), peerInbox: bytes(32), mailbox: bytes(16) },
-      ...{ sas: bytes(32), recoverySecret: bytes(32), recoveryBundle: fc.oneof(bytes(0), bytes(1402)) },
+      ...{ recoverySecret: bytes(32), recoveryBundle: fc.oneof(bytes(0), bytes(1402)) },
     }),
   }),
   fc.record({

@@ -30,7 +30,6 @@ const laptop: BackupDevice = {
   key: random(64),
   peerInbox: random(32),
   mailbox: random(16),
-  sas: random(32),
   recoverySecret: random(32),
   recoveryBundle: random(1402),
 }

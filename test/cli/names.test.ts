@@ -9,6 +9,7 @@ const CONTACT: Contact = {
   name: "b\u043eb-2",
   fingerprint: "0123456789abcdef0123",
   state: "established",
+  pairing: "done",
   verified: false,
   blocked: false,
   keyChangedAt: null,

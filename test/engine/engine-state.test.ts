@@ -89,6 +89,7 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   }),
   "forget-device": fc.record({ kind: fc.constant("forget-device"), id: deviceId }),
   session: fc.record({ kind: fc.constant("session"), device: deviceId, session: fc.constant(session) }),
+  "end-session": fc.record({ kind: fc.constant("end-session"), device: deviceId }),
   message: fc.record({ kind: fc.constant("message"), message: contactId.map((id) => message(id, "hello")) }),
   "message-state": fc.record({
     kind: fc.constant("message-state"),

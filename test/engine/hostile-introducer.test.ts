@@ -86,7 +86,7 @@ describe("[D-83] each side meets only the account that was named", () => {
       const account = startChain(createLink(identity, input.now, systemRandom))
       if (account.kind === "refused") throw new Error(account.why)
       const self = { identity, name: "bob", account: account.chain }
-      const frames = hello(self, recoveryBundle(identity, inbox(), input), systemRandom)
+      const frames = hello(self, recoveryBundle(identity, inbox(), input), systemRandom(32))
       const init = initiate(
         { identity, inbox: inbox(), bundle, psk, mode: MODE.introduction, frames },
         systemRandom,

@@ -39,13 +39,15 @@ describe.each(["link", "file"] as const)("pairing by %s", (by) => {
   it("registers a newcomer at the broker, and both see the same four words", async () => {
     const alice = await fixture.member("alice")
     const bob = await fixture.newcomer("bob")
-    const [paired, result] = await Promise.all([
+    const [, result] = await Promise.all([
       offer(alice, by).then((carrier) => answer(bob, by, carrier)),
       alice.next("paired"),
     ])
     expect(result.contact.name).toBe("bob")
-    expect(paired.words).toHaveLength(4)
-    expect(paired.words).toEqual(result.words)
+    const { words } = await bob.next("words")
+    expect(words).toHaveLength(4)
+    expect((await bob.client.call("verify", { contact: "alice" })).words).toEqual(words)
+    expect(await alice.next("words")).toMatchObject({ contact: "bob", words })
     expect(bob.config.broker).toEqual(alice.config.broker)
     await alice.client.call("send", { contact: "bob", text: "hello", wait: "queued", timeoutMs: 0 })
     expect((await bob.next("message")).message).toMatchObject({ contact: "alice", text: "hello" })

@@ -186,7 +186,7 @@ describe("what belongs to one device never touches the other", () => {
       await fixture.clock.pass(1_000)
       await broken.crash()
       copyFileSync(`${broken.path}.copy`, broken.path)
-      const mark = (await deviceOf(alice, other)).sas
+      const mark = (await deviceOf(alice, other)).comparison
       await broken.start()
       // Only the other device can acknowledge meanwhile.
       await alice.send("bob", "while it was broken")
@@ -195,7 +195,7 @@ describe("what belongs to one device never touches the other", () => {
       await fixture.clock.pass(2 * HOUR_MS)
       await alice.send("bob", "afterwards")
       await fixture.clock.pass(HOUR_MS)
-      expect((await deviceOf(alice, other)).sas).toEqual(mark)
+      expect((await deviceOf(alice, other)).comparison).toEqual(mark)
       expect(await other.texts("alice")).toEqual([
         "before the disk broke",
         "while it was broken",
@@ -247,7 +247,10 @@ describe("what belongs to one device never touches the other", () => {
     const { fixture, alice, laptop, phone } = await twoDevices()
     await laptop.client.call("reset", { contact: "alice" })
     await fixture.clock.pass(1_000)
-    const marks = async () => [(await deviceOf(alice, laptop)).sas, (await deviceOf(alice, phone)).sas]
+    const marks = async () => [
+      (await deviceOf(alice, laptop)).comparison,
+      (await deviceOf(alice, phone)).comparison,
+    ]
     const before = await marks()
     const inits = fixture.broker.seen.filter(({ topic }) => topic.includes(alice.deviceId))
     for (const { topic, payload } of inits) fixture.broker.inject(topic, payload)

@@ -18,10 +18,7 @@ type Profile = {
 }
 type Contact = Record<"id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt", number> &
   Record<"verified" | "blocked" | "readReceipts" | "typing", boolean> & { name: string }
-type Device = Record<
-  "key" | "peerInbox" | "mailbox" | "sas" | "recoverySecret" | "recoveryBundle",
-  string
-> & {
+type Device = Record<"key" | "peerInbox" | "mailbox" | "recoverySecret" | "recoveryBundle", string> & {
   contact: number
 }
 type Message = Record<"id" | "digest" | "kind" | "text" | "state", string> &
@@ -122,7 +119,7 @@ function contactBytes(it: Contact): Uint8Array {
 
 /** [B-8] */
 function deviceBytes(it: Device): Uint8Array {
-  const fixed = [it.key, it.peerInbox, it.mailbox, it.sas, it.recoverySecret].map(hex)
+  const fixed = [it.key, it.peerInbox, it.mailbox, it.recoverySecret].map(hex)
   return concat(int(it.contact, 4), ...fixed, field(hex(it.recoveryBundle)))
 }
 

@@ -101,6 +101,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   topic: [0x06, mailbox],
   "topic-ok": [0x07, mailbox],
   "recovery-bundle": [0x08, ["bundle", recoveryBundle]],
+  open: [0x09, ["nonce", bytes(32)]],
   chain: [0x0a, accountId, first, ["links", rest(1, 16_000)]],
   "chain-ask": [0x0b, accountId, first],
   nop: [0x0e],

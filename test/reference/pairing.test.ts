@@ -146,7 +146,7 @@ test("the words of two committed shares, and what is stored on the way [S-51] [S
   const sas = hex(it.sas)
   expect(it.stored).toEqual({
     committed: toHex(concat(int(0, 1), sas, nI, atInitiator!)),
-    answered: toHex(concat(int(1, 1), sas, nR, hex(it.shareOfInitiator), atInitiator!, atOwner!)),
+    answered: toHex(concat(int(1, 1), sas, nR, hex(it.shareOfInitiator), atInitiator!, atOwner!, int(0, 1))),
     complete: toHex(concat(int(2, 1), words)),
   })
 })

@@ -21,7 +21,7 @@ export function makeComparisonVectors() {
   const [initiator, owner] = [accountHead(), accountHead()]
   const share = commitmentTo(nonceOfInitiator)
   const committed = commit(sas, nonceOfInitiator, initiator)
-  const answered = answer(sas, { nonce: nonceOfOwner, commitment: share, initiator, owner })
+  const answered = answer(sas, { nonce: nonceOfOwner, commitment: share, initiator, owner, metBefore: false })
   const complete = onShare(committed, nonceOfOwner, owner)
   const words = wordsOf(complete) ?? new Uint8Array()
   return {

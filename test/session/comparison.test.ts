@@ -35,7 +35,10 @@ function begun() {
   const [nonce, share] = [newNonce(random), newNonce(random)]
   const atAlice = commit(sas, nonce, alice)
   const commitment = commitmentTo(nonce)
-  const atBob = answer(sas, { nonce: share, commitment, initiator: alice, owner: bob })
+  const atBob = answer(sas, {
+    ...{ nonce: share, commitment, initiator: alice, owner: bob },
+    metBefore: true,
+  })
   return { atAlice, atBob, nonce, share, commitment }
 }
 
@@ -189,7 +192,7 @@ test("the declared transitions are those that happen", () => {
 
 test("each state is stored, found again, and written in one way only [W-2]", () => {
   const { atAlice, atBob, share } = begun()
-  for (const comparison of [atAlice, atBob, onShare(atAlice, share, bob)]) {
+  for (const comparison of [atAlice, atBob, { ...atBob, metBefore: false }, onShare(atAlice, share, bob)]) {
     const stored = encodeComparison(comparison)
     expect(decodeComparison(stored)).toEqual(comparison)
     expect(decodeComparison(stored.subarray(1))).toBeUndefined()

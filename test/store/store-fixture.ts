@@ -39,7 +39,7 @@ export function device(id: number, of: number): DeviceRecord {
     state: "established",
     peerInbox: randomBytes(32),
     mailbox: randomBytes(16),
-    sas: randomBytes(32),
+    comparison: randomBytes(33),
     recoverySecret: randomBytes(32),
     recoveryBundle: randomBytes(1402),
   }

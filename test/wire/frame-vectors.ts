@@ -29,6 +29,7 @@ export const FRAME_EXAMPLES: Record<string, Frame> = {
   "pq-ek": { kind: "pq-ek", id: 258, encapsulationKey: kemKeyPair(counting(9)(64) as KemSeed) },
   "pq-ct": { kind: "pq-ct", id: 65_535, ciphertext: counting(3)(1088) },
   "recovery-bundle": { kind: "recovery-bundle", bundle: counting(4)(1402) },
+  open: { kind: "open", nonce: counting(11)(32) },
   chain: { kind: "chain", accountId: counting(5)(32), first: 0, links: counting(8)(267) },
   "chain-ask": { kind: "chain-ask", accountId: counting(5)(32), first: 258 },
   number: { kind: "number", number: 66_051 },

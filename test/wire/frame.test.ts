@@ -25,6 +25,8 @@ const ACCOUNT = {
 
 const subject = { author: bytes(8), id: bytes(8), digest: bytes(16), time: fc.maxSafeNat() }
 
+const GOOD_NAME = { name: new Uint8Array(1), recoveryBundle: new Uint8Array(1402) }
+
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     kind: fc.constant("edit" as const),
@@ -43,6 +45,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     recoveryBundle: bytes(1402),
     ...{ accountId: bytes(32), length: id, head: bytes(32), share: bytes(32) },
   }),
+  fc.record({ kind: fc.constant("open" as const), nonce: bytes(32) }),
   fc.record({
     kind: fc.constant("chain" as const),
     accountId: bytes(32),
@@ -338,6 +341,11 @@ test("every fixed length is checked when it is written", () => {
       links: new Uint8Array(CHAIN_LINKS_MAX_BYTES + 1),
     },
     { kind: "chain-ask", accountId: new Uint8Array(31), first: 0 },
+    { kind: "hello", ...GOOD_NAME, ...ACCOUNT, accountId: new Uint8Array(31) },
+    { kind: "hello", ...GOOD_NAME, ...ACCOUNT, head: new Uint8Array(33) },
+    { kind: "hello", ...GOOD_NAME, ...ACCOUNT, share: new Uint8Array(64) },
+    { kind: "hello", ...GOOD_NAME, ...ACCOUNT, length: 0 },
+    { kind: "open", nonce: new Uint8Array(31) },
     { kind: "text", id, time: -1, text: new Uint8Array(1) },
     { kind: "text", id, time: 0.5, text: new Uint8Array(1) },
     { kind: "text", id: new Uint8Array(7), time: 1, text: new Uint8Array(1) },

@@ -8,6 +8,7 @@ import { askYes } from "../terminal/prompts.ts"
 import { contactRow, markedName } from "../terminal/format.ts"
 import type { ClientContext } from "../messages/messages.ts"
 import { shellCommand } from "../../shell-command.ts"
+import { wordsToCome } from "./words.ts"
 
 /** Groups in a row of the safety number: three rows of four are easy to read aloud. */
 const GROUPS_IN_ROW = 4
@@ -107,17 +108,12 @@ export async function verifyContact(
   throw new Fault("refused", why, shellCommand`mqttchat contacts block ${found.contact.name}`)
 }
 
-/** The four words after a pairing, set apart so that they are easy to find. */
-export function fourWords(name: string, words: readonly string[]): SafeText {
-  return safe`\n    ${displayName(name)} says:  ${joined(words.map(display), "  ")}\n`
-}
-
 function comparison(found: { contact: Contact; words: string[]; safetyNumber: string[] }): SafeText {
   const rows: SafeText[] = []
   for (let at = 0; at < found.safetyNumber.length; at += GROUPS_IN_ROW) {
     rows.push(joined(found.safetyNumber.slice(at, at + GROUPS_IN_ROW).map(display), " "))
   }
-  const words = joined(found.words.map(display), " ")
+  const words = found.words.length === 0 ? wordsToCome(found.contact) : joined(found.words.map(display), " ")
   return safe`words to compare       ${words}\nsafety number          ${joined(rows, "\n                       ")}`
 }
 

@@ -10,8 +10,9 @@ import { isInvitationLink } from "../../wire/invitation-link.ts"
 import { parsePairingLink } from "../../wire/pairing-link.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import { chat } from "../messages/chat.ts"
-import { fourWords, renameAndWarn } from "./contacts.ts"
+import { renameAndWarn } from "./contacts.ts"
 import { lifeOf } from "./offers.ts"
+import { awaitWords, fourWords, wordsToCome } from "./words.ts"
 import type { Context } from "../terminal/context.ts"
 import type { Output } from "../terminal/output.ts"
 import { readSmallText, readStdinText } from "../terminal/input.ts"
@@ -276,22 +277,22 @@ async function finishPairing(
   pairing: { readonly paired: Paired; readonly name: string | undefined },
 ): Promise<void> {
   const { out } = context
-  const { words, known, renamedFrom, confusableWith } = pairing.paired
+  const { known, renamedFrom, confusableWith } = pairing.paired
+  const words = await awaitWords(client, pairing.paired)
   const contact = await nameContact(context, client, pairing)
   if (out.json) out.report.record("mqttchat/paired/1", { contact, words, known, renamedFrom, confusableWith })
-  else out.report.data(fourWords(contact.name, words))
+  else if (words.length > 0) out.report.data(fourWords(contact.name, words))
+  else out.report.data(safe`words to compare: ${wordsToCome(contact)}`)
   if (known)
     out.info(
       safe`${displayName(contact.name)} was a contact before; the keys of the conversation are new, so compare again`,
     )
   const name = displayName(contact.name)
   if (markedName(contact.name) !== name) out.warn(safe`mind the name: ${markedName(contact.name)}`)
-  if (renamedFrom !== null && confusableWith !== null) {
-    const old = displayName(confusableWith)
-    const replacement = out.advised(shellCommand`mqttchat contacts replace ${confusableWith} ${contact.name}`)
-    if (renamedFrom.toLowerCase() !== confusableWith.toLowerCase())
-      out.warn(safe`they call themselves ${displayName(renamedFrom)}, which looks like your contact ${old}`)
-    else out.info(safe`if this is the ${old} you know, with new keys: ${replacement}`)
+  noteLookAlike(out, contact.name, pairing.paired)
+  if (words.length === 0) {
+    out.next(safe`${name} is UNVERIFIED. When they have: ${shellCommand`mqttchat verify ${contact.name}`}`)
+    return
   }
   if (!context.isInteractive || !(await out.flushed())) {
     out.next(
@@ -311,6 +312,19 @@ async function finishPairing(
   if (process.stdout.isTTY && (await askYes(context, chatNow))) {
     await chat(context, client, { contact: contact.name, plain: false })
   }
+}
+
+function noteLookAlike(
+  out: Output,
+  name: string,
+  { renamedFrom, confusableWith }: Pick<Paired, "renamedFrom" | "confusableWith">,
+): void {
+  if (renamedFrom === null || confusableWith === null) return
+  const old = displayName(confusableWith)
+  const replacement = out.advised(shellCommand`mqttchat contacts replace ${confusableWith} ${name}`)
+  if (renamedFrom.toLowerCase() !== confusableWith.toLowerCase())
+    out.warn(safe`they call themselves ${displayName(renamedFrom)}, which looks like your contact ${old}`)
+  else out.info(safe`if this is the ${old} you know, with new keys: ${replacement}`)
 }
 
 /** Asks whether the words are the same. A contact whose words differ is blocked: Fault `refused`. */

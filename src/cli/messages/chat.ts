@@ -300,6 +300,9 @@ function eventText(event: Event, contact: string): SafeText | undefined {
       return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
     case "unlocked":
       return safe`the keys are unlocked again`
+    case "pairing-ended":
+      return safe`the pairing with ${displayName(event.contact)} was ended: ${display(event.reason)}`
+    case "words":
     case "pair-answered":
     case "pair-guessed":
     case "pair-failed":

@@ -13,6 +13,7 @@ export function contactRow(contact: Contact, conversation?: Conversation): SafeT
     ...introducerNote(contact),
     ...(contact.deviceReplacedAt !== null ? [safe`goes on with another device of yours`] : []),
     ...(contact.state === "init-sent" ? [safe`has not answered yet`] : []),
+    ...(isUnfinished(contact) ? [safe`has not finished the pairing`] : []),
     ...(contact.state === "recovering" ? [safe`session is being renewed`] : []),
   ]
   const row = safe`${statusOf(contact)}  ${groupDigits(contact.fingerprint)}  ${displayName(contact.name)}`
@@ -27,6 +28,11 @@ function introducerNote({ introducedBy, verified }: Contact): readonly SafeText[
 function conversationNotes({ muted, mutedUntil, draft }: Conversation): readonly SafeText[] {
   const muting = mutedUntil === null ? safe`muted` : safe`muted until ${formatTime(mutedUntil, Date.now())}`
   return [...(muted ? [muting] : []), ...(draft === "" ? [] : [safe`draft`])]
+}
+
+/** They answered an offer, saw what we sent, and did not show their part of the words. */
+function isUnfinished({ pairing, state }: Contact): boolean {
+  return pairing === "unfinished" && (state === "unconfirmed" || state === "established")
 }
 
 /** A name where a decision hangs on it: mixed scripts may make it look like a name that it is not. */

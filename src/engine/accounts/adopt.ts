@@ -7,6 +7,7 @@ import { decodeIdentity, encodeIdentity } from "../../wire/identity.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { fingerprintDigits } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
+import { asMet } from "../contacts/words.ts"
 import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { directWith } from "../state/conversations.ts"
@@ -53,7 +54,7 @@ function moveTo(state: EngineState, update: DeviceUpdate, owner: ContactRecord |
   const { contact, device } = update
   if (owner === undefined || owner.id === contact.id) return
   update.contact = owner
-  update.device = { ...device, contact: owner.id }
+  update.device = { ...asMet(device), contact: owner.id }
   update.conversation = directWith(state, owner.id)
   update.changes.push({ kind: "adopt-history", from: contact.id, to: owner.id })
   update.changes.push({ kind: "forget-contact", id: contact.id })

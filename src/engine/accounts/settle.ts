@@ -4,6 +4,7 @@ import { Fault } from "../../errors.ts"
 import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { decodeIdentity } from "../../wire/identity.ts"
 import { devicesOf } from "../contacts/devices.ts"
+import { hasNoWords } from "../contacts/words.ts"
 import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { knownChain } from "./judge-shown.ts"
@@ -20,6 +21,7 @@ export function settled(
   const known = knownChain(state, contact)
   if (contact.lockedAt === 0 || known === undefined) return { contact, changes: [] }
   const heads = devicesOf(state, contact.id)
+    .filter((device) => !hasNoWords(device))
     .map(({ id }) => shownBy(state, id))
     .filter((shown) => shown !== undefined && shown.at > contact.lockedAt && shown.until === 0)
     .sort((a, b) => (a?.at ?? 0) - (b?.at ?? 0))

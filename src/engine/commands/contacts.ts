@@ -1,5 +1,4 @@
 import { Fault } from "../../errors.ts"
-import { fourWords } from "../../pairing/words.ts"
 import type { ContactId, ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { safetyNumber } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
@@ -29,6 +28,7 @@ import { unsealedEntry } from "../state/unsealed.ts"
 import { waitingTexts } from "../messages/deliveries.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
+import { newestWords } from "../contacts/words.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -129,14 +129,13 @@ function mailboxesOf(state: EngineState, { id }: ContactRecord): Uint8Array[] {
   return devicesOf(state, id).map(({ mailbox }) => mailbox)
 }
 
-/** The words of the newest handshake; the safety number once the account is verified. */
+/** The words of the newest handshake that has any; the safety number once the account is verified. */
 function comparisonWith(
   state: EngineState,
   { id, accountId }: ContactRecord,
 ): Pick<Results["verify"], "words" | "safetyNumber"> {
-  const newest = devicesOf(state, id).at(-1)
   return {
-    words: newest === undefined ? [] : fourWords(newest.sas),
+    words: newestWords(devicesOf(state, id)),
     safetyNumber: accountId === undefined ? [] : safetyNumber(ownChain(state).accountId, accountId),
   }
 }

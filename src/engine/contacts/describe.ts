@@ -1,5 +1,4 @@
 import { toHex } from "../../crypto/bytes.ts"
-import { fourWords } from "../../pairing/words.ts"
 import { isOurs } from "../../store/message-states.ts"
 import type { ContactRecord, ContactId, DeviceRecord, StoredMessage } from "../../store/records.ts"
 import type { AboutContact, Contact, Message } from "../state/shapes.ts"
@@ -12,6 +11,7 @@ import { devicesOf, movedSince, summedState } from "./devices.ts"
 import { findAccount } from "./accounts.ts"
 import { fingerprintDigits } from "./contacts.ts"
 import { uncomparedSince } from "../state/send-gate.ts"
+import { hasNoWords, wordsWith } from "./words.ts"
 
 export function describeContact(
   state: EngineState,
@@ -25,6 +25,7 @@ export function describeContact(
     name: contact.name,
     fingerprint: contact.accountId === undefined ? "" : fingerprintDigits(contact.accountId),
     state: summedState(devices),
+    pairing: devices.some(hasNoWords) ? "unfinished" : "done",
     verified: contact.verified,
     blocked: contact.blocked,
     keyChangedAt: contact.changedAt === 0 ? null : contact.changedAt,
@@ -115,7 +116,7 @@ export function describePaired(
   device: DeviceRecord,
   outcome: Renaming & { readonly known: boolean },
 ): Paired {
-  return { contact: describeAlone(state, contact), words: fourWords(device.sas), ...outcome }
+  return { contact: describeAlone(state, contact), words: wordsWith(device), ...outcome }
 }
 
 export function describeAlone(state: EngineState, contact: ContactRecord): Contact {

@@ -31,7 +31,11 @@ export function wasAcceptedLast(state: EngineState, device: DeviceId, init: Uint
 }
 
 export function rememberInit(state: EngineState, device: DeviceId, init: Uint8Array): Change {
-  const mids = [...acceptedInits(state, device), messageId(init)].slice(-INITS_MAX)
+  return remember(state, device, messageId(init))
+}
+
+function remember(state: EngineState, device: DeviceId, init: Uint8Array): Change {
+  const mids = [...acceptedInits(state, device), init].slice(-INITS_MAX)
   return { kind: "device-part", device, part: "acceptedInits", value: { mids } }
 }
 
@@ -39,9 +43,15 @@ function acceptedInits(state: EngineState, device: DeviceId): readonly Uint8Arra
   return state.deviceParts.get(device)?.acceptedInits?.mids ?? []
 }
 
-/** Both started at once: the INIT of the smaller identity counts [D-32]. */
-export function oursWins(device: DeviceRecord, self: PublicIdentity): boolean {
-  return device.state === "recovering" && toHex(encodeIdentity(self)) < toHex(device.key)
+/** Both started at once: the INIT of the smaller device key counts [D-32]. */
+export function oursWins(state: EngineState, device: DeviceRecord, self: PublicIdentity): boolean {
+  return isInitUnanswered(state, device) && toHex(encodeIdentity(self)) < toHex(device.key)
+}
+
+/** A device from a backup may be `recovering` before any INIT is made. */
+function isInitUnanswered(state: EngineState, { id, state: deviceState }: DeviceRecord): boolean {
+  if (deviceState !== "recovering" && deviceState !== "init-sent") return false
+  return [...state.outgoing.values()].some((entry) => entry.device === id && entry.kind === "init")
 }
 
 /** Where we answered, their first message confirms them; where they answered, the first of their second chain does [S-14]. */
@@ -58,6 +68,10 @@ export function confirm(state: EngineState, update: DeviceUpdate, newChain: bool
       update.changes.push({ kind: "outgoing-done", seq: entry.seq })
     }
   }
+  // Our INIT was answered: theirs that lost against it is over, whenever the broker delivers it again.
+  const { lostInit } = state.deviceParts.get(device.id)?.recovery ?? {}
+  if (device.state !== "unconfirmed" && lostInit)
+    update.changes.push(remember(state, device.id, lostInit.mid))
   update.changes.push(...retire(supersededBundles(state, update.device), seconds(update.input)))
   if (device.state === "recovering")
     addSystemMessage(update, `the connection with ${contact.name} was renewed`)

@@ -1,3 +1,4 @@
+import { encodeComparison, type Comparison } from "../../session/comparison.ts"
 import type { Established } from "../../session/handshake.ts"
 import {
   NEW_CONTACT,
@@ -10,7 +11,7 @@ import {
 } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { freeName } from "../contacts/contacts.ts"
+import { freeName, placeholderName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
 import { enqueueUnsealed, isUnsealed } from "../state/unsealed.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
@@ -25,6 +26,7 @@ export type ContactSetup = {
   /** Whose device it is, if they are a contact already. */
   readonly owner: ContactRecord | undefined
   readonly established: Established
+  readonly comparison: Comparison
   readonly mailbox: Uint8Array
   readonly by: Handshake
 }
@@ -67,7 +69,11 @@ function contactFor(
   input: StepInput,
 ): ContactRecord {
   const known = previous ? state.contacts.get(previous.contact) : owner
-  if (known !== undefined) return { ...known, verified: known.verified && isRecovery(by) }
+  if (known !== undefined) {
+    const isUnnamed = previous !== undefined && known.name === placeholderName(previous.key)
+    const name = isUnnamed ? freeName(state, wanted, known.id) : known.name
+    return { ...known, name, verified: known.verified && isRecovery(by) }
+  }
   return {
     ...NEW_CONTACT,
     id: state.nextContact,
@@ -83,7 +89,7 @@ function conversationWith(state: EngineState, contact: ContactId): ConversationR
 
 function deviceFor(
   state: EngineState,
-  { previous, established, mailbox, by }: ContactSetup,
+  { previous, established, comparison, mailbox, by }: ContactSetup,
   contact: ContactRecord,
 ): DeviceRecord {
   const deviceState = afterHandshake(by)
@@ -98,7 +104,7 @@ function deviceFor(
     state: deviceState,
     peerInbox: joinInbox(established.peerInbox),
     mailbox,
-    sas: established.sas,
+    comparison: encodeComparison(comparison),
     recoverySecret: isAnswered ? secret : previous.recoverySecret,
     nextRecoverySecret: isAnswered ? NEW_DEVICE.nextRecoverySecret : secret,
     movedAt: 0,
@@ -110,8 +116,13 @@ function isRecovery(by: Handshake): boolean {
   return by === "we start a recovery" || by === "they start a recovery"
 }
 
-/** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order. */
 function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8Array): void {
+  unsealTexts(state, update)
+  update.effects.push({ kind: "session-replaced", device: update.device.id, oldMailbox })
+}
+
+/** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order. */
+export function unsealTexts(state: EngineState, update: DeviceUpdate): void {
   const { id } = update.device
   const entries = [...state.outgoing.values()].filter(({ device }) => device === id)
   for (const { seq } of entries) update.changes.push({ kind: "outgoing-done", seq })
@@ -119,5 +130,4 @@ function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8A
   const inOrder = [...entries.filter((entry) => !isUnsealed(entry)), ...entries.filter(isUnsealed)]
   for (const { carries, delivered } of inOrder)
     if (carries !== undefined) enqueueUnsealed(update, carries.id, delivered)
-  update.effects.push({ kind: "session-replaced", device: id, oldMailbox })
 }

@@ -1,6 +1,5 @@
 import type { AccountChain } from "../../account/account-chain.ts"
-import { toHex, type Random } from "../../crypto/bytes.ts"
-import { KEY_BYTES } from "../../crypto/sizes.ts"
+import { toHex } from "../../crypto/bytes.ts"
 import { firstLinkFrame, ownChain } from "../accounts/own-account.ts"
 import {
   bundleOwner,
@@ -9,6 +8,7 @@ import {
   readBundle,
   type OpenBundle,
 } from "../../session/bundle.ts"
+import type { AccountHead } from "../../session/comparison.ts"
 import { initTag, MODE, recoveryPsk, type Established } from "../../session/handshake.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
@@ -31,6 +31,11 @@ export type Self = {
 
 export function selfOf(state: EngineState, { identity, name }: Pick<Ports, "identity" | "name">): Self {
   return { identity, name: name(), account: ownChain(state) }
+}
+
+/** What our HELLO says of our account. */
+export function ownHead({ account: { accountId, head } }: Self): AccountHead {
+  return { account: accountId, head }
 }
 
 /** A bundle for the other side to recover with, at this inbox of ours. */
@@ -59,7 +64,7 @@ export function keepRecoveryBundle(update: DeviceUpdate, open: OpenBundle, estab
 }
 
 /** The first frames of either side: who it is, and the first link of its account [W-21] [W-56]. */
-export function hello(self: Self, recovery: OpenBundle, random: Random): Frame[] {
+export function hello(self: Self, recovery: OpenBundle, share: Uint8Array): Frame[] {
   const { account } = self
   const { accountId, links, head } = account
   const frame: Frame = {
@@ -67,7 +72,7 @@ export function hello(self: Self, recovery: OpenBundle, random: Random): Frame[]
     name: shortName(self.name),
     recoveryBundle: recovery.bundle.bytes,
     ...{ accountId, length: links.length, head },
-    share: random(KEY_BYTES),
+    share,
   }
   return [frame, firstLinkFrame(account)]
 }

@@ -1,4 +1,5 @@
 import { Fault } from "../../errors.ts"
+import { commit, commitmentTo, newNonce } from "../../session/comparison.ts"
 import { initiate, MODE } from "../../session/handshake.ts"
 import type { ContactRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
@@ -13,7 +14,7 @@ import { noteRenaming } from "../contacts/numbered-name.ts"
 import { toDecision, type StepInput } from "../state/update.ts"
 import { findQuestion } from "../contacts/introductions.ts"
 import { noteIntroduction } from "./introduced.ts"
-import { hello, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
+import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
 import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
 import { enqueue } from "../state/outgoing.ts"
@@ -44,7 +45,8 @@ export function startHandshake(
   const { introduction } = answered
   if (introduction !== undefined) findQuestion(state, introduction.id, input.now)
   const recovery = recoveryBundle(self.identity, inbox, input)
-  const frames = hello(self, recovery, input.random)
+  const nonce = newNonce(input.random)
+  const frames = hello(self, recovery, commitmentTo(nonce))
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
   if (started.kind === "refused") throw unanswerable(started.why)
   // A recovery bundle was made long ago: they receive at the inbox they named last.
@@ -53,7 +55,8 @@ export function startHandshake(
   const established = { ...started.established, peerInbox }
   const by = isRecovery ? "we start a recovery" : "we answer their offer"
   const wanted = offeredName(answered.name ?? NO_NAME) ?? placeholderName(key)
-  const setup = { previous, owner: undefined, established, mailbox: inbox.mailbox, by } as const
+  const comparison = commit(established.sas, nonce, ownHead(self))
+  const setup = { previous, owner: undefined, established, comparison, mailbox: inbox.mailbox, by } as const
   const update = setUpContact(state, setup, wanted, input)
   // The owner may answer until the bundle's last moment, and its answer may take a day more.
   const until = isRecovery ? 0 : bundle.notAfter * 1000 + UNFINISHED_MS

@@ -14,11 +14,12 @@ import { offeredName, placeholderName } from "../contacts/contacts.ts"
 import { contactOf, findDevice } from "../contacts/devices.ts"
 import { introductionOfBundle } from "../contacts/introductions.ts"
 import { isIntroduced, noteIntroduction } from "./introduced.ts"
-import { type Decision, type Effect, NOT_RENAMED, type Renaming } from "../state/decision.ts"
+import { type Decision, NOT_RENAMED } from "../state/decision.ts"
 import { seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
-import { oursWins, rememberInit } from "./confirmation.ts"
+import { oursWins, rememberInit, wasAccepted } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
-import { hello, isOfAnother, keepRecoveryBundle, recoveryBundle, type Self } from "./hello.ts"
+import { hello, isOfAnother, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
+import { answerShare, noteUnfinished } from "./shares.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { isRetried, loseInit } from "./recovery-policy.ts"
@@ -50,36 +51,79 @@ export function acceptHandshake(
   const { owner } = judged
   const why = refusalOf(record, previous, owner) ?? introductionRefusal(record, introduction, established)
   if (why !== undefined) return dropFrame(why)
-  if (previous !== undefined && losesToOurs(record, previous, established, self)) {
-    if (!isRetried(state, previous.id, init, input.now)) return keepOurs(state, previous.id, init, input)
-  }
-
+  const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
+  if (crossed !== undefined) return crossed
   const wanted = wantedName(introduction, helloFrame.name, key)
   const mailbox = mailboxFor(record, previous)
-  const update = setUpContact(
-    state,
-    { previous, owner: admittedOwner(judged), established, mailbox, by: handshakeOf(record) },
-    wanted,
-    input,
-  )
+  const metBefore = isMet(state, previous, admittedOwner(judged))
+  const heads = { hello: helloFrame, owner: ownHead(self), metBefore }
+  const { comparison, share } = answerShare(established, heads, input)
+  const setup = {
+    ...{ previous, owner: admittedOwner(judged), established, comparison, mailbox },
+    by: handshakeOf(record),
+  }
+  const update = setUpContact(state, setup, wanted, input)
   update.device = withRecoveryBundle(update.device, helloFrame.recoveryBundle, seconds(input))
   const recovery = recoveryBundle(self.identity, { device: open.bundle.inbox.device, mailbox }, input)
   keepRecoveryBundle(update, recovery, established)
-  if (previous !== undefined) update.changes.push(...keepSuperseded(state, previous, update.device, input))
+  update.changes.push(...keepSuperseded(state, previous, update.device, input))
   recordInit(state, update, record, init)
   noteIntroduction(state, update, introduction)
-  const welcome = { kind: "handshake", frames: hello(self, recovery, input.random) } as const
+  noteUnfinished(update, previous)
+  const welcome = { kind: "handshake", frames: hello(self, recovery, share) } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
   const isAdmitted = noteShown(state, update, judged, {
     ...notShown(input.now, 0),
     ...(record.device === null ? { tag: record.tag, offer: offerId(record) } : {}),
   })
   if (!isAdmitted) addAll(update, makeRoom(state, input))
-  if (isAdmitted && record.device === null) {
-    const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
-    update.effects.push(accepted(update.device, record, previous !== undefined, renaming))
-  }
+  else if (record.device === null) noteAccepted(state, update, { record, previous, wanted })
   return toDecision(state, update, { kind: "accepted", device: update.device.id })
+}
+
+function noteAccepted(
+  state: EngineState,
+  update: DeviceUpdate,
+  accepted: {
+    readonly record: OpenBundleRecord
+    readonly previous: DeviceRecord | undefined
+    readonly wanted: string
+  },
+): void {
+  const { record, previous, wanted } = accepted
+  const known = previous !== undefined
+  const renaming = known ? NOT_RENAMED : noteRenaming(state, update, wanted)
+  const [device, offer] = [update.device.id, offerId(record)]
+  update.effects.push({ kind: "accepted", device, tag: record.tag, offer, known, renaming })
+}
+
+/** What follows where our own INIT counts, or this one was accepted before; undefined if it is to be accepted [D-32]. */
+function crossesOurs(
+  state: EngineState,
+  self: Self,
+  theirs: {
+    readonly previous: DeviceRecord
+    readonly established: Established
+    readonly init: Uint8Array
+  },
+  input: StepInput,
+): Decision<ReceiveResult> | undefined {
+  const { previous, established, init } = theirs
+  if (wasAccepted(state, previous.id, init)) return duplicate(previous.id)
+  if (!losesToOurs(state, previous, established, self)) return undefined
+  return isRetried(state, previous.id, init, input.now)
+    ? undefined
+    : keepOurs(state, previous.id, init, input)
+}
+
+/** Whether the other side was a contact before this handshake. */
+function isMet(
+  state: EngineState,
+  previous: DeviceRecord | undefined,
+  owner: ContactRecord | undefined,
+): boolean {
+  const contact = previous === undefined ? owner : contactOf(state, previous.id)
+  return contact?.accountId !== undefined
 }
 
 /** Of someone who was introduced, the introducer's name for them: a person here has agreed to that one. */
@@ -91,25 +135,14 @@ function wantedName(
   return introduction?.name ?? offeredName(name) ?? placeholderName(identity)
 }
 
-function accepted(
-  { id }: DeviceRecord,
-  record: OpenBundleRecord,
-  known: boolean,
-  renaming: Renaming,
-): Effect {
-  return { kind: "accepted", device: id, tag: record.tag, offer: offerId(record), known, renaming }
-}
-
 /** Both started at once and ours counts: our own INIT is the answer, unless it went to a machine they no longer use. */
 function losesToOurs(
-  record: OpenBundleRecord,
+  state: EngineState,
   previous: DeviceRecord,
   { peerInbox }: Established,
   self: Self,
 ): boolean {
-  return (
-    record.device !== null && oursWins(previous, self.identity.public) && isSameDevice(previous, peerInbox)
-  )
+  return oursWins(state, previous, self.identity.public) && isSameDevice(previous, peerInbox)
 }
 
 function keepOurs(

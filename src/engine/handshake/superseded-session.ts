@@ -18,10 +18,11 @@ const REMEMBERED_MS = 30 * DAY_MS
  */
 export function keepSuperseded(
   state: EngineState,
-  previous: DeviceRecord,
+  previous: DeviceRecord | undefined,
   after: DeviceRecord,
   input: StepInput,
 ): Change[] {
+  if (previous === undefined) return []
   const session = state.sessions.get(previous.id)
   if (isSameDevice(previous, splitInbox(after.peerInbox)) || session === undefined) return []
   const value = { since: input.now, inbox: previous.peerInbox, snapshot: encodeSession(session) }

@@ -27,6 +27,8 @@ import { isOfAnother, withRecoveryBundle } from "../handshake/hello.ts"
 import { applyChain, applyChainAsk, noteJudged } from "./apply-chain.ts"
 import { shownIn } from "../accounts/judge-shown.ts"
 import { endDevice, notShown, shownBy } from "../accounts/unfinished.ts"
+import { openCommitment, takeOpening, takeShare } from "../handshake/shares.ts"
+import { endAfterWrongOpening } from "../handshake/wrong-opening.ts"
 import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
 
 const { arrived } = FRAME_TRANSITIONS
@@ -44,14 +46,17 @@ export function openFrame(
   if (opened.kind === "refused") {
     return opened.why === "unknown-tag" ? again(state, update, wire) : dropFrame(opened.why)
   }
-  if (isUnanswerable(update, opened.frames)) return dropFrame("withheld")
+  const before = update.device
   update.session = opened.next
+  if (!takeOpening(update, opened.frames)) return endAfterWrongOpening(state, update)
+  if (isUnanswerable(update, opened.frames)) return dropFrame("withheld")
   confirm(state, update, opened.newChain)
   const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
   for (const frame of framesToApply(update, opened.frames)) applyFrame(context, frame)
   if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
   if (isOwed) oweReceipt(update, opened.mid)
+  openCommitment(update, before)
   // A full frame of receipts leaves at once.
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
   update.changes.push(remembered(context, isOwed))
@@ -209,6 +214,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       return
     case "text":
     case "reply":
+    case "open":
     case "topic-ok":
     case "nop":
       return
@@ -257,6 +263,7 @@ function applyHello({ state, update, frames }: FrameContext, hello: Extract<Fram
   update.device = withRecoveryBundle(device, recoveryBundle, seconds(update.input))
   const shown = shownIn(hello, find(frames, "chain"))
   const isAdmitted = noteJudged(state, update, shown, before ?? notShown(update.input.now, 0))
+  takeShare(update, hello)
   if (!isAdmitted || state.devices.get(device.id)?.state === "recovering") return
   const renaming = wanted === undefined ? NOT_RENAMED : noteRenaming(state, update, wanted)
   update.effects.push({ kind: "welcomed", device: device.id, renaming })

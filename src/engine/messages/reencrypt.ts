@@ -1,4 +1,5 @@
 import { equal } from "../../crypto/bytes.ts"
+import type { Session } from "../../session/state.ts"
 import type { DeviceId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { directWith } from "../state/conversations.ts"
@@ -15,22 +16,23 @@ import { sealWaiting } from "./enqueue.ts"
  */
 export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: DeviceId): Promise<void> {
   const begun = queue.state().devices.get(device)
-  if (begun === undefined) return
+  const session = queue.state().sessions.get(device)
+  if (begun === undefined || session === undefined) return
   const { id: conversation } = directWith(queue.state(), begun.contact)
   for (const { seq, carries } of unsealedFor(queue.state(), device)) {
     if (carries === undefined) continue
     const message = await ports.store.findMessage({ conversation, author: null, id: carries.id })
     const mayContinue = await queue.run((state) =>
-      isOver(state, device, begun.sas) ? noChange(false) : sealWaiting(state, seq, message, stepInput(ports)),
+      isOver(state, device, session) ? noChange(false) : sealWaiting(state, seq, message, stepInput(ports)),
     )
     if (!mayContinue) return
   }
 }
 
 /** Whether another handshake happened meanwhile: it put the texts into a new order. */
-function isOver(state: EngineState, device: DeviceId, sas: Uint8Array): boolean {
-  const now = state.devices.get(device)
-  return now === undefined || !equal(now.sas, sas)
+function isOver(state: EngineState, device: DeviceId, { transcript }: Session): boolean {
+  const now = state.sessions.get(device)
+  return now === undefined || !equal(now.transcript, transcript)
 }
 
 /** Devices with texts that an earlier process left. */

@@ -101,6 +101,9 @@ export class EnginePairing implements PairingContext {
     if (paired === undefined) return
     this.#expected.get(toHex(tag))?.(paired)
     this.#expected.delete(toHex(tag))
+    // Both sides answered the other's offer, and this handshake is the one that stays.
+    this.#welcomes.get(id)?.resolve(paired)
+    this.#welcomes.delete(id)
     this.emit({ kind: "paired", ...paired, offer })
   }
 

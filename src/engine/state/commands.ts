@@ -151,7 +151,7 @@ export const COMMANDS = {
     result: nothing,
   },
   verify: {
-    about: "What to compare with a contact: four words, and the safety number.",
+    about: "What to compare with a contact: four words, once the pairing is done, and the safety number.",
     params: v.strictObject({ contact: contactReference }),
     result: shape.comparison,
   },

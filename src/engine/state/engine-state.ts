@@ -182,6 +182,9 @@ export function apply(state: EngineState, change: Change): void {
     case "session":
       state.sessions.set(change.device, change.session)
       return
+    case "end-session":
+      state.sessions.delete(change.device)
+      return
     case "device-part":
       state.deviceParts.set(change.device, {
         ...state.deviceParts.get(change.device),

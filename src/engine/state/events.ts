@@ -35,6 +35,20 @@ export const EVENTS = {
     about: "An offer was answered; `offer` is its id, or null if it was an offer of the other side.",
     params: eventParams("paired", { ...shape.paired.entries, offer: v.nullable(shape.offerId) }),
   },
+  words: {
+    about: "The pairing with a contact is done: the words to compare are known.",
+    params: eventParams("words", { ...shape.aboutContact, words: shape.words }),
+  },
+  "pairing-ended": {
+    about:
+      "What a contact showed for the words to compare was wrong: the session was ended. A contact that was new is " +
+      "forgotten; one that was there before stays, and nothing is sent to it until you pair again and compare.",
+    params: eventParams("pairing-ended", {
+      ...shape.aboutContact,
+      reason: v.string(),
+      forgotten: v.boolean(),
+    }),
+  },
   "pair-answered": {
     about: "A code that is on offer was answered. It is not known yet whether with the right words.",
     params: eventParams("pair-answered", { offer: shape.offerId }),

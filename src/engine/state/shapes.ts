@@ -113,6 +113,12 @@ export const contact = v.strictObject({
     v.description("first 20 hex digits of H(account id), empty until their account is verified"),
   ),
   state: v.pipe(deviceState, v.description("that of the best of its devices")),
+  pairing: v.pipe(
+    v.picklist(["unfinished", "done"]),
+    v.description(
+      "unfinished until the words to compare are known: one side has not shown its share of them",
+    ),
+  ),
   verified: v.boolean(),
   blocked: v.boolean(),
   keyChangedAt: v.pipe(
@@ -375,9 +381,15 @@ export const openOffer = v.strictObject({
   expiresAt: unixMs,
 })
 
+/** What two people compare. */
+export const words = v.pipe(
+  v.array(v.string()),
+  v.description("four words, or none while the pairing is unfinished; the event `words` follows"),
+)
+
 export const paired = v.strictObject({
   contact,
-  words: v.array(v.string()),
+  words,
   renamedFrom: v.pipe(
     v.nullable(v.string()),
     v.description("the name they gave themselves, if they are called otherwise here"),
@@ -391,7 +403,7 @@ export const paired = v.strictObject({
 
 export const comparison = v.strictObject({
   contact,
-  words: v.array(v.string()),
+  words,
   safetyNumber: v.array(v.string()),
 })
 
