@@ -1,19 +1,51 @@
 import { describe, expect, test } from "vitest"
-import { systemRandom } from "../../src/crypto/random.ts"
+import type { AccountChain } from "../../src/account/account-chain.ts"
+import { readLinks } from "../../src/account/chain-link.ts"
 import { createLink } from "../../src/account/create.ts"
 import { startChain } from "../../src/account/judge.ts"
-import { accountOfDevice } from "../../src/engine/contacts/accounts.ts"
+import { fromBase64url } from "../../src/crypto/bytes.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { bundleRecord } from "../../src/engine/handshake/bundles.ts"
 import { hello, recoveryBundle } from "../../src/engine/handshake/hello.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import { makeBundle, readBundle } from "../../src/session/bundle.ts"
 import { initiate, introductionPsk, MODE } from "../../src/session/handshake.ts"
+import type { Write } from "../../src/store/records.ts"
 import { HOUR_MS } from "../../src/time-units.ts"
 import type { Frame } from "../../src/wire/frame.ts"
+import type { IdentityKeys } from "../../src/wire/identity.ts"
 import { inboxTopic } from "../../src/wire/topics.ts"
 import { replacedContact } from "./candidate.ts"
+import type { TestProfile } from "./engine-fixture.ts"
 import { hostileContact } from "./hostile-contact.ts"
 import { answers, names, questions, trio } from "./introduction-fixture.ts"
 
+async function accountIdOf(profile: TestProfile): Promise<Uint8Array> {
+  return chainOf((await profile.store.load()).ownLinks).accountId
+}
+
+function chainOf([first = new Uint8Array(0)]: readonly Uint8Array[]): AccountChain {
+  const [link] = readLinks(first).links
+  const started = link && startChain(link)
+  if (started?.kind !== "good") throw new Error("no account")
+  return started.chain
+}
+
+function ownAccount(identity: IdentityKeys): AccountChain {
+  return chainOf([createLink(identity, 1, systemRandom).bytes])
+}
+
+/** What a modified program has written; the engine knows it from its next start. */
+async function changeOf(profile: TestProfile, writes: readonly Write[]): Promise<void> {
+  await profile.store.commit(writes)
+  await profile.stop()
+  await profile.start()
+}
+
+const inboxOf = ({ deviceId }: TestProfile) => ({
+  device: fromBase64url(deviceId) ?? new Uint8Array(0),
+  mailbox: systemRandom(16),
+})
 const inbox = () => ({ device: systemRandom(16), mailbox: systemRandom(16) })
 const ask = (name: string, account = systemRandom(32)): Frame => ({
   kind: "intro-ask",
@@ -75,22 +107,24 @@ describe("[D-83] each side meets only the account that was named", () => {
     const [own] = (await alice.store.load()).introductions
     const bundle = readBundle(own?.bundle ?? new Uint8Array(0), fixture.clock.now() / 1000)
     if (bundle === undefined) throw new Error("Alice has no bundle of Carol's")
-    for (const identity of [alice.identity, createIdentity(systemRandom)]) {
-      const accounts = {
-        introducer: accountOfDevice(alice.identity.public),
-        initiator: accountOfDevice(bob.identity.public),
-        owner: accountOfDevice(carol.identity.public),
-      }
-      const psk = introductionPsk(bundle.hash, accounts)
-      const input = { now: fixture.clock.now(), random: systemRandom }
-      const account = startChain(createLink(identity, input.now, systemRandom))
-      if (account.kind === "refused") throw new Error(account.why)
-      const self = { identity, name: "bob", account: account.chain }
+    const accounts = {
+      introducer: await accountIdOf(alice),
+      initiator: await accountIdOf(bob),
+      owner: await accountIdOf(carol),
+    }
+    const psk = introductionPsk(bundle.hash, accounts)
+    const input = { now: fixture.clock.now(), random: systemRandom }
+    const mallory = createIdentity(systemRandom)
+    const shown = [
+      { identity: alice.identity, account: ownAccount(alice.identity) },
+      { identity: mallory, account: ownAccount(mallory) },
+      { identity: mallory, account: chainOf((await bob.store.load()).ownLinks) },
+    ]
+    for (const { identity, account } of shown) {
+      const self = { identity, name: "bob", account }
       const frames = hello(self, recoveryBundle(identity, inbox(), input), systemRandom(32))
-      const init = initiate(
-        { identity, inbox: inbox(), bundle, psk, mode: MODE.introduction, frames },
-        systemRandom,
-      )
+      const begun = { identity, inbox: inbox(), bundle, psk, mode: MODE.introduction, frames }
+      const init = initiate(begun, systemRandom)
       if (init.kind === "refused") throw new Error(init.why)
       fixture.broker.inject(inboxTopic(bundle.inbox), init.init)
       await fixture.clock.pass(200)
@@ -101,10 +135,10 @@ describe("[D-83] each side meets only the account that was named", () => {
     expect(await names(carol)).toEqual(["alice", "bob"])
   })
 
-  test("a bundle that is not the named account's, or is no one-time bundle, is no question", async () => {
-    const { fixture, bob, sends } = await hostileContact()
+  test("a bundle of another contact's device, or no one-time bundle, is no question", async () => {
+    const { fixture, eve, bob, sends } = await hostileContact()
     const carol = createIdentity(systemRandom)
-    const account = accountOfDevice(carol.public)
+    const account = systemRandom(32)
     const notAfter = Math.floor(fixture.clock.now() / 1000) + 86_400
     const made = (identity = carol, terms = {}) => {
       const all = { multiUse: false, recovery: false, inbox: inbox(), notAfter, ...terms }
@@ -116,14 +150,63 @@ describe("[D-83] each side meets only the account that was named", () => {
       bundle,
       name: Buffer.from("carol"),
     })
-    await sends(intro(made(createIdentity(systemRandom))))
+    await sends(intro(made(eve.identity)))
     await sends(intro(made(carol, { multiUse: true })))
     await sends(intro(made(carol, { recovery: true })))
     await sends(intro(made(carol, { notAfter: 1 })))
     await sends(intro(made().fill(7, 0, 40)))
+    await sends({ ...intro(made()), account: await accountIdOf(bob) } as Frame)
     expect(await questions(bob)).toEqual([])
     await sends(intro(made()))
     expect(await questions(bob)).toHaveLength(1)
+  })
+
+  test("Alice gives Bob the bundle of an account of her own as Carol's: the answer shows it, and nothing stays", async () => {
+    const { fixture, alice, bob, carol } = await trio()
+    const dave = await fixture.profile("dave")
+    await fixture.pair(alice, dave)
+    await dave.send("alice", "it is you")
+    await fixture.clock.pass(200)
+    const open = makeBundle(
+      dave.identity,
+      { multiUse: false, recovery: false, inbox: inboxOf(dave), notAfter: fixture.clock.now() },
+      systemRandom,
+    )
+    const accounts = {
+      introducer: await accountIdOf(alice),
+      initiator: await accountIdOf(bob),
+      owner: await accountIdOf(carol),
+    }
+    const secret = { mode: MODE.introduction, psk: introductionPsk(open.bundle.hash, accounts) }
+    const record = {
+      ...{ id: 1, contact: 1, initiator: null, bundle: open.bundle.bytes, since: fixture.clock.now() },
+    }
+    await changeOf(dave, [
+      { kind: "open-bundle", bundle: bundleRecord({ open, ...secret, onPaired: () => undefined }) },
+      {
+        kind: "introduction",
+        introduction: { ...record, role: "owner", state: "agreed", account: accounts.initiator, name: "bob" },
+      },
+    ])
+    await changeOf(bob, [
+      {
+        kind: "introduction",
+        introduction: {
+          ...{ ...record, role: "initiator", state: "introduced" },
+          ...{ account: accounts.owner, name: "carol" },
+        },
+      },
+    ])
+    // The answer may be there before the command has ended.
+    await expect(bob.client.call("introduction-answer", { id: 1, accept: true })).rejects.toMatchObject({
+      code: "not-found",
+    })
+    await fixture.clock.pass(1_000)
+    expect(await names(bob)).toEqual(["alice"])
+    const notices = bob.events.flatMap((event) => (event.kind === "notice" ? [event.text] : []))
+    expect(notices).toContainEqual(
+      expect.stringContaining("belongs to another account than the one that was introduced"),
+    )
   })
 
   test("an agreement that no one asked for, or with another's bundle, passes nothing on", async () => {
@@ -133,9 +216,9 @@ describe("[D-83] each side meets only the account that was named", () => {
     const { bytes } = makeBundle(createIdentity(systemRandom), terms, systemRandom).bundle
     const dave = await fixture.profile("dave")
     await fixture.pair(bob, dave)
-    await sends({ kind: "intro-yes", account: accountOfDevice(dave.identity.public), bundle: bytes })
+    await sends({ kind: "intro-yes", account: await accountIdOf(dave), bundle: bytes })
     await bob.client.call("introduce", { contact: "dave", to: "eve" })
-    await sends({ kind: "intro-yes", account: accountOfDevice(dave.identity.public), bundle: bytes })
+    await sends({ kind: "intro-yes", account: await accountIdOf(dave), bundle: bytes })
     await fixture.clock.pass(1_000)
     expect(await questions(dave)).toEqual([])
   })

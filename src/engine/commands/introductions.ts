@@ -4,8 +4,7 @@ import { shellCommand } from "../../shell-command.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord } from "../../store/records.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
-import { findAccount } from "../contacts/accounts.ts"
-import { findContact, findContactById } from "../contacts/contacts.ts"
+import { findAccount, findContact, findContactById } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { afterEvent, isUnderWay } from "../contacts/introduction-policy.ts"
 import { describeIntroduction, findQuestion } from "../contacts/introductions.ts"
@@ -69,7 +68,7 @@ async function agree({ ports, queue, mailboxes, pairing }: EngineParts, id: numb
     const open = introductionBundle(ports.identity, inbox, input)
     const introduction = afterEvent(record, "we agree", { bundle: open.bundle.bytes })
     if (introduction === undefined) throw notNow(introducer)
-    const secret = introductionSecret(state, ports.identity.public, record, open.bundle)
+    const secret = introductionSecret(state, record, open.bundle)
     const bundle = bundleRecord({ open, ...secret, onPaired: () => undefined })
     const { updates, first } = sealForAll(state, introducer.id, yesFrame(introduction), input)
     if (first === undefined) throw notNow(introducer)
@@ -88,7 +87,7 @@ async function answerBundle({ ports, queue, pairing }: EngineParts, id: number):
     const hint = shellCommand`ask ${introducer.name} to introduce you again`
     throw new Fault("refused", "this introduction has expired", hint)
   }
-  const secret = introductionSecret(state, ports.identity.public, record, bundle)
+  const secret = introductionSecret(state, record, bundle)
   const name = new Uint8Array(Buffer.from(record.name, "utf8"))
   await pairing.initiate({ bundle, ...secret, name, introduction: record, inbox: pairing.newInbox() })
 }

@@ -11,7 +11,7 @@ import type { ContactReference } from "../state/shapes.ts"
 import { shellWord } from "../../shell-command.ts"
 
 /** What identifies a contact to a person: 20 hex digits. */
-export const FINGERPRINT_DIGITS = 20
+const FINGERPRINT_DIGITS = 20
 export const PLACEHOLDER_DIGITS = 8
 /** One typing error in a short name, two in a longer one. */
 const NEAR_DISTANCE = 2

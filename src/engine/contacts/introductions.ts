@@ -5,9 +5,8 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { isBelieved } from "../state/send-gate.ts"
 import type { Introduction } from "../state/introduction-shapes.ts"
-import { accountOf } from "./accounts.ts"
 import { withoutReservedShape } from "../../wire/reserved-names.ts"
-import { FINGERPRINT_DIGITS, offeredName, PLACEHOLDER_DIGITS } from "./contacts.ts"
+import { fingerprintDigits, offeredName, PLACEHOLDER_DIGITS } from "./contacts.ts"
 import { aboutContact } from "./describe.ts"
 import { afterEvent, expiresAt, isQuestion, isUnderWay } from "./introduction-policy.ts"
 
@@ -40,7 +39,8 @@ export function answeredChange(record: IntroductionRecord): Change[] {
 
 export function introducedBy(state: EngineState, record: IntroductionRecord): IntroducedBy | undefined {
   const introducer = state.contacts.get(record.contact)
-  return introducer && { account: accountOf(state, introducer.id), name: introducer.name }
+  if (introducer?.accountId === undefined) return undefined
+  return { account: introducer.accountId, name: introducer.name }
 }
 
 /** The introducer's name for an account, cleaned to one line: it is their words, and takes no name with a meaning here. */
@@ -61,7 +61,7 @@ export function describeIntroduction(
     ...aboutContact(contact),
     role: record.role,
     name: record.name,
-    fingerprint: toHex(record.account).slice(0, FINGERPRINT_DIGITS),
+    fingerprint: fingerprintDigits(record.account),
     state: record.state,
     isQuestion: isQuestion(record),
     expiresAt: expiresAt(record),

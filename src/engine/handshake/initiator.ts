@@ -60,7 +60,12 @@ export function startHandshake(
   const update = setUpContact(state, setup, wanted, input)
   // The owner may answer until the bundle's last moment, and its answer may take a day more.
   const until = isRecovery ? 0 : bundle.notAfter * 1000 + UNFINISHED_MS
-  update.changes.push(shownChange(update.device.id, notShown(input.now, until)))
+  update.changes.push(
+    shownChange(update.device.id, {
+      ...notShown(input.now, until),
+      ...(introduction && { accountId: introduction.account }),
+    }),
+  )
   update.effects.push({ kind: "unfinished" })
   keepRecoveryBundle(update, recovery, established)
   noteIntroduction(state, update, introduction)

@@ -4,9 +4,11 @@ import { introductionPsk, MODE, type Mode } from "../../session/handshake.ts"
 import type { Psk } from "../../crypto/bytes.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import { DAY_S } from "../../time-units.ts"
-import type { IdentityKeys, PublicIdentity } from "../../wire/identity.ts"
+import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
-import { accountOf, accountOfDevice } from "../contacts/accounts.ts"
+import type { Judged } from "../accounts/judge-shown.ts"
+import { ownChain } from "../accounts/own-account.ts"
+import { accountIdOf } from "../contacts/accounts.ts"
 import { findContactById } from "../contacts/contacts.ts"
 import { answeredChange, introducedBy } from "../contacts/introductions.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -26,19 +28,24 @@ export function introductionBundle(identity: IdentityKeys, inbox: Inbox, input: 
 /** How the initiator's INIT is authenticated; both sides name the same three accounts [S-4]. */
 export function introductionSecret(
   state: EngineState,
-  own: PublicIdentity,
   record: IntroductionRecord,
   { hash }: Bundle,
 ): { readonly mode: Mode; readonly psk: Psk } {
-  const introducer = accountOf(state, findContactById(state, record.contact).id)
-  const [us, them] = [accountOfDevice(own), record.account]
+  const introducer = accountIdOf(findContactById(state, record.contact))
+  const [us, them] = [ownChain(state).accountId, record.account]
   const [initiator, owner] = record.role === "initiator" ? [us, them] : [them, us]
   return { mode: MODE.introduction, psk: introductionPsk(hash, { introducer, initiator, owner }) }
 }
 
-/** Whether an INIT comes from the account that was named; without an introduction it answers nothing [D-83]. */
-export function isIntroduced(record: IntroductionRecord | undefined, peer: PublicIdentity): boolean {
-  return record !== undefined && equal(record.account, accountOfDevice(peer))
+/**
+ * Whether an INIT comes from the account that was named, and shows all links of it; without an introduction it answers
+ * nothing [D-83].
+ */
+export function isIntroduced(
+  record: IntroductionRecord | undefined,
+  { admission, shown }: Extract<Judged, { kind: "judged" }>,
+): boolean {
+  return record !== undefined && admission.kind === "admitted" && equal(record.account, shown.accountId)
 }
 
 /** The handshake has made the contact: who introduced them, and that this proves nothing. */

@@ -49,7 +49,7 @@ export function acceptHandshake(
   const judged = judgeAccount(state, answer, previous)
   if (judged.kind === "refused") return refuseAccount(helloFrame.name, judged.why)
   const { owner } = judged
-  const why = refusalOf(record, previous, owner) ?? introductionRefusal(record, introduction, established)
+  const why = refusalOf(record, previous, owner) ?? introductionRefusal(record, introduction, judged)
   if (why !== undefined) return dropFrame(why)
   const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
   if (crossed !== undefined) return crossed
@@ -199,9 +199,9 @@ function refusalOf(
 function introductionRefusal(
   { mode }: OpenBundleRecord,
   introduction: IntroductionRecord | undefined,
-  { peer }: Established,
+  judged: Extract<Judged, { kind: "judged" }>,
 ): "forged" | undefined {
-  return mode !== MODE.introduction || isIntroduced(introduction, peer) ? undefined : "forged"
+  return mode !== MODE.introduction || isIntroduced(introduction, judged) ? undefined : "forged"
 }
 
 function handshakeOf({ device }: OpenBundleRecord): Handshake {

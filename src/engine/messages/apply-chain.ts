@@ -20,10 +20,19 @@ export function noteJudged(
   shown: Shown,
   before: ShownAccount,
 ): boolean {
+  if (isOfAnotherThanNamed(before, shown)) {
+    update.ended = "belongs to another account than the one that was introduced"
+    return false
+  }
   const judged = judgeShown(state, update.contact, shown, decodeIdentity(update.device.key))
   if (judged.kind === "judged") return noteShown(state, update, judged, before)
   update.ended = judged.why
   return false
+}
+
+/** Before a device has shown anything only an introduction says whose it is [D-83]. */
+function isOfAnotherThanNamed({ accountId: named, head }: ShownAccount, { accountId }: Shown): boolean {
+  return head.length === 0 && named.length > 0 && !equal(named, accountId)
 }
 
 /** Links of the account of the device that sends them; those beside its HELLO were judged with it. */

@@ -1,10 +1,12 @@
 import { equal } from "../../crypto/bytes.ts"
 import { readBundle, type Bundle } from "../../session/bundle.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { Frame } from "../../wire/frame.ts"
-import { accountOfDevice, findAccount } from "../contacts/accounts.ts"
-import { findConfusable } from "../contacts/contacts.ts"
+import { isOwnAccount } from "../contacts/accounts.ts"
+import { findAccount, findConfusable } from "../contacts/contacts.ts"
+import { findDevice } from "../contacts/devices.ts"
 import { afterEvent, isExpired, mayAsk, surplus } from "../contacts/introduction-policy.ts"
 import { describeIntroduction, introducedName } from "../contacts/introductions.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -22,6 +24,7 @@ export function applyIntroAsk(
   update: DeviceUpdate,
   { account, name }: Of<"intro-ask">,
 ): void {
+  if (isOwnAccount(state, account)) return
   const called = introducedName(name, account)
   ask(state, update, { role: "owner", state: "asked", account, name: called, bundle: NO_BUNDLE })
 }
@@ -53,10 +56,17 @@ export function applyIntro(
   { account, name, bundle: bytes }: Of<"intro">,
 ): void {
   const bundle = oneTimeBundle(bytes, update)
-  if (bundle === undefined) return
-  if (!equal(accountOfDevice(bundle.owner), account)) return
+  if (bundle === undefined || isOwnAccount(state, account)) return
+  const known = findDevice(state, encodeIdentity(bundle.owner))
+  // Whose other devices are is known only when they answer.
+  if (known !== undefined && !isOfAccount(state, known, account)) return
   const called = introducedName(name, account)
   ask(state, update, { role: "initiator", state: "introduced", account, name: called, bundle: bundle.bytes })
+}
+
+function isOfAccount(state: EngineState, { contact }: DeviceRecord, account: Uint8Array): boolean {
+  const accountId = state.contacts.get(contact)?.accountId
+  return accountId !== undefined && equal(accountId, account)
 }
 
 function oneTimeBundle(bytes: Uint8Array, { input }: DeviceUpdate): Bundle | undefined {

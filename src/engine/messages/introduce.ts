@@ -3,7 +3,7 @@ import { shellCommand } from "../../shell-command.ts"
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactId, ContactRecord, DeviceId } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
-import { accountOf } from "../contacts/accounts.ts"
+import { accountIdOf } from "../contacts/accounts.ts"
 import { afterEvent, isExpired, isUnderWay, OWN_MAX, surplus } from "../contacts/introduction-policy.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { shortName } from "../handshake/hello.ts"
@@ -24,7 +24,7 @@ export function decideIntroduction(
   const introduction: IntroductionRecord = {
     id: state.nextIntroduction,
     ...{ role: "introducer", state: "asked", contact: owner.id, initiator: initiator.id },
-    ...{ account: accountOf(state, initiator.id), name: initiator.name },
+    ...{ account: accountIdOf(initiator), name: initiator.name },
     ...{ bundle: new Uint8Array(0), since: input.now },
   }
   const { updates, first } = sealForAll(state, owner.id, askFrame(introduction), input)
@@ -74,7 +74,7 @@ export function decidePassingOn(state: EngineState, id: IntroductionId, input: S
     return noChange(null)
   const introduction = afterEvent(record, "we tell the initiator")
   if (introduction === undefined || owner === undefined) return noChange(null)
-  const { updates, first } = sealForAll(state, record.initiator, introFrame(state, record, owner), input)
+  const { updates, first } = sealForAll(state, record.initiator, introFrame(record, owner), input)
   if (first === undefined) return noChange(null)
   first.changes.push({ kind: "introduction", introduction })
   addSystemMessage(first, `you introduced ${owner.name} to ${first.contact.name}`)
@@ -97,7 +97,7 @@ function frameFor(state: EngineState, record: IntroductionRecord, to: ContactId)
   const owner = state.contacts.get(contact)
   if (role === "introducer" && record.state === "asked" && contact === to) return askFrame(record)
   if (role === "introducer" && record.state === "introduced" && initiator === to && owner !== undefined)
-    return introFrame(state, record, owner)
+    return introFrame(record, owner)
   if (role === "owner" && record.state === "agreed" && contact === to) return yesFrame(record)
   return undefined
 }
@@ -110,8 +110,8 @@ export function yesFrame({ account, bundle }: IntroductionRecord): Frame {
   return { kind: "intro-yes", account, bundle }
 }
 
-function introFrame(state: EngineState, { bundle }: IntroductionRecord, owner: ContactRecord): Frame {
-  return { kind: "intro", account: accountOf(state, owner.id), bundle, name: shortName(owner.name) }
+function introFrame({ bundle }: IntroductionRecord, owner: ContactRecord): Frame {
+  return { kind: "intro", account: accountIdOf(owner), bundle, name: shortName(owner.name) }
 }
 
 function notNow({ name }: ContactRecord): Fault {

@@ -170,7 +170,7 @@ export class EnginePairing implements PairingContext {
       this.#welcomes.set(id, { outcome, resolve, reject })
     })
     // Not every driver awaits it: a file is answered when its owner comes online, perhaps days later.
-    welcomed.catch(ignoreUnavailable)
+    welcomed.catch(ignoreEnd)
     return welcomed
   }
 
@@ -189,6 +189,10 @@ export class EnginePairing implements PairingContext {
     if (this.#source.broker.status().kind === "online") await done
     else done.catch(ignoreUnavailable)
   }
+}
+
+function ignoreEnd(fault: unknown): void {
+  if (!(fault instanceof Fault)) throw fault
 }
 
 function ignoreUnavailable(fault: unknown): void {
