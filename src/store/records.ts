@@ -1,3 +1,4 @@
+import type { AccountLink, AccountWrite, ShownAccount } from "./account-record.ts"
 import type {
   IntroducedBy,
   IntroductionId,
@@ -333,24 +334,6 @@ export type Recovery = {
   readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
 }
 
-/** What a device showed of its account in its last handshake [D-70]. */
-export type ShownAccount = {
-  /** 32 bytes; empty until its HELLO has come. */
-  readonly accountId: Uint8Array
-  readonly length: number
-  /** 32 bytes; empty until its HELLO has come. */
-  readonly head: Uint8Array
-  readonly at: number
-  /** When the handshake ends by itself unless the chain is verified, unix ms; 0 once it is. */
-  readonly until: number
-  /** The tag of the offer that the handshake answered, and the user's name for it; empty without one. */
-  readonly tag: Uint8Array
-  readonly offer: string
-}
-
-/** A good chain of an account: the one that is believed, 0, or one that differs from it, 1. */
-export type AccountLink = { readonly branch: number; readonly number: number; readonly link: Uint8Array }
-
 /** A new value of one part. */
 export type DevicePartWrite<Part extends keyof DeviceParts = keyof DeviceParts> = {
   [P in Part]: {
@@ -371,11 +354,8 @@ export type Write =
   | { readonly kind: "device"; readonly device: DeviceRecord }
   /** With its session, and everything else that refers to it. */
   | { readonly kind: "forget-device"; readonly id: DeviceId }
-  /** All links that are known of the account of a contact. */
-  | { readonly kind: "account-links"; readonly contact: ContactId; readonly links: readonly AccountLink[] }
-  /** A link of our own account. */
-  | { readonly kind: "own-link"; readonly number: number; readonly link: Uint8Array }
   | { readonly kind: "conversation"; readonly conversation: ConversationRecord }
+  | AccountWrite
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
   | { readonly kind: "end-session"; readonly device: DeviceId }
   /**

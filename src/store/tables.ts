@@ -13,8 +13,8 @@ import {
   times,
 } from "./fields.ts"
 import type { Field, Fields } from "./fields.ts"
+import type { AccountLink } from "./account-record.ts"
 import type {
-  AccountLink,
   ContactId,
   ContactRecord,
   ConversationId,

@@ -11,6 +11,8 @@ export type Shown = {
   readonly length: number
   readonly head: Uint8Array
   readonly read: LinksRead
+  /** Whether the links were asked for: then some of them are new. */
+  readonly isAnswer: boolean
 }
 
 /** Whether a device belongs to the account that it names [D-70]. */
@@ -69,6 +71,7 @@ function unreached({ known, outcome, refused }: ReturnType<typeof extendChain>, 
   if (outcome === "outranked" || outcome === "contradicted") return { kind: "refused", why: "outranked" }
   if (end === "unknown-kind") return { kind: "refused", why: "newer" }
   const first = 1 + (links.at(-1)?.number ?? 0)
-  const isBad = refused !== undefined || first >= shown.length
+  const isIdle = shown.isAnswer && outcome === "unchanged"
+  const isBad = refused !== undefined || isIdle || first >= shown.length
   return isBad ? { kind: "refused", why: "chain" } : { kind: "asking", known, first }
 }

@@ -37,7 +37,7 @@ export function shownIn(hello: HelloFrame, chain: ChainFrame | undefined): Shown
   const read = isOfIt
     ? readLinks(chain?.links ?? new Uint8Array(0))
     : ({ links: [], end: "malformed" } as const)
-  return { accountId, length, head, read }
+  return { accountId, length, head, read, isAnswer: false }
 }
 
 /**

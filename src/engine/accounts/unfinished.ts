@@ -1,5 +1,6 @@
 import { DAY_MS } from "../../time-units.ts"
-import type { ContactRecord, DeviceId, DeviceRecord, ShownAccount } from "../../store/records.ts"
+import type { ShownAccount } from "../../store/account-record.ts"
+import type { ContactRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import type { Change, Decision, Effect } from "../state/decision.ts"
@@ -36,13 +37,11 @@ export function isUnfinished(state: EngineState, device: DeviceId): boolean {
 /** Somebody who answered an offer, and is no contact for the person yet [D-71]. */
 export function isHidden(state: EngineState, { id, accountId }: ContactRecord): boolean {
   const devices = devicesOf(state, id)
-  const isOffered = devices.every(({ state: how }) => how === "unconfirmed")
-  return (
-    accountId === undefined &&
-    devices.length > 0 &&
-    isOffered &&
-    devices.every((each) => isUnfinished(state, each.id))
-  )
+  return accountId === undefined && devices.length > 0 && devices.every((each) => isStranger(state, each))
+}
+
+function isStranger(state: EngineState, { id }: DeviceRecord): boolean {
+  return isUnfinished(state, id) && (shownBy(state, id)?.tag.length ?? 0) > 0
 }
 
 /** When the next handshake ends by itself, unix ms. */
@@ -66,7 +65,7 @@ export function endOverdue(state: EngineState, input: StepInput): Decision<null>
 function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Consequences {
   const contact = contactOf(state, device.id)
   const shown = shownBy(state, device.id)
-  if (contact?.accountId === undefined || shown === undefined || device.state === "unconfirmed")
+  if (contact?.accountId === undefined || shown === undefined || isStranger(state, device))
     return endDevice(state, device, "did not finish the pairing in time", input)
   // They were a contact before: what was made before this handshake stays.
   const line = makeSystemMessage(
@@ -87,7 +86,7 @@ function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Co
 /** Room for one more stranger: the oldest of too many goes. */
 export function makeRoom(state: EngineState, input: StepInput): Consequences {
   const strangers = [...state.devices.values()]
-    .filter(({ id, state: how }) => how === "unconfirmed" && isUnfinished(state, id))
+    .filter((device) => isStranger(state, device))
     .sort((a, b) => (shownBy(state, a.id)?.at ?? 0) - (shownBy(state, b.id)?.at ?? 0))
   const oldest = strangers.length < UNFINISHED_MAX ? undefined : strangers[0]
   if (oldest === undefined) return { commit: [], effects: [] }

@@ -1,11 +1,11 @@
-import { MODE, respond, type Established, type Responded } from "../../session/handshake.ts"
+import { MODE, respond, type Established } from "../../session/handshake.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord, DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { noteShown } from "../accounts/adopt.ts"
-import { judgeShown, shownIn, type Judged } from "../accounts/judge-shown.ts"
-import { makeRoom, notShown, type Consequences } from "../accounts/unfinished.ts"
-import { notice } from "../state/events.ts"
+import type { Judged } from "../accounts/judge-shown.ts"
+import { makeRoom, notShown } from "../accounts/unfinished.ts"
+import { admittedOwner, judgeAccount, refuseAccount } from "./judge-account.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { offerId, readBundleSecrets } from "./bundles.ts"
@@ -18,7 +18,7 @@ import { type Decision, NOT_RENAMED } from "../state/decision.ts"
 import { seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit, wasAccepted } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
-import { hello, isOfAnother, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
+import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
 import { answerShare, noteUnfinished } from "./shares.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -48,8 +48,7 @@ export function acceptHandshake(
   const previous = findDevice(state, key)
   const judged = judgeAccount(state, answer, previous)
   if (judged.kind === "refused") return refuseAccount(helloFrame.name, judged.why)
-  const { owner } = judged
-  const why = refusalOf(record, previous, owner) ?? introductionRefusal(record, introduction, judged)
+  const why = refusalOf(record, previous, judged) ?? introductionRefusal(record, introduction, judged)
   if (why !== undefined) return dropFrame(why)
   const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
   if (crossed !== undefined) return crossed
@@ -72,29 +71,8 @@ export function acceptHandshake(
   noteUnfinished(update, previous)
   const welcome = { kind: "handshake", frames: hello(self, recovery, share) } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
-  const isAdmitted = noteShown(state, update, judged, {
-    ...notShown(input.now, 0),
-    ...(record.device === null ? { tag: record.tag, offer: offerId(record) } : {}),
-  })
-  if (!isAdmitted) addAll(update, makeRoom(state, input))
-  else if (record.device === null) noteAccepted(state, update, { record, previous, wanted })
+  noteAccount(state, update, { record, judged, isKnown: previous !== undefined, wanted })
   return toDecision(state, update, { kind: "accepted", device: update.device.id })
-}
-
-function noteAccepted(
-  state: EngineState,
-  update: DeviceUpdate,
-  accepted: {
-    readonly record: OpenBundleRecord
-    readonly previous: DeviceRecord | undefined
-    readonly wanted: string
-  },
-): void {
-  const { record, previous, wanted } = accepted
-  const known = previous !== undefined
-  const renaming = known ? NOT_RENAMED : noteRenaming(state, update, wanted)
-  const [device, offer] = [update.device.id, offerId(record)]
-  update.effects.push({ kind: "accepted", device, tag: record.tag, offer, known, renaming })
 }
 
 /** What follows where our own INIT counts, or this one was accepted before; undefined if it is to be accepted [D-32]. */
@@ -154,41 +132,38 @@ function keepOurs(
   return { ...duplicate(id), commit: loseInit(state, id, init, now) }
 }
 
-function judgeAccount(
+type AccountShown = {
+  readonly record: OpenBundleRecord
+  readonly judged: Extract<Judged, { kind: "judged" }>
+  readonly isKnown: boolean
+  readonly wanted: string
+}
+
+/** They are a contact for the person once their account is verified, which may take further frames [D-71]. */
+function noteAccount(
   state: EngineState,
-  { established, frames }: Extract<Responded, { kind: "accepted" }>,
-  previous: DeviceRecord | undefined,
-): Judged {
-  const helloFrame = frames.find((frame) => frame.kind === "hello")
-  if (helloFrame === undefined || isOfAnother(encodeIdentity(established.peer), helloFrame.recoveryBundle))
-    return { kind: "refused", why: "sent a recovery bundle of another device" }
-  const chain = frames.find((frame) => frame.kind === "chain")
-  const contact = previous && contactOf(state, previous.id)
-  return judgeShown(state, contact, shownIn(helloFrame, chain), established.peer)
-}
-
-/** The frame is dropped, and the person is told: they wait for someone to answer. */
-function refuseAccount(name: Uint8Array, why: string): Decision<ReceiveResult> {
-  const dropped = dropFrame("forged")
-  const event = notice(
-    `${offeredName(name) ?? "somebody"} answered an offer and ${why}; nothing of it was kept`,
-  )
-  return { ...dropped, effects: [...dropped.effects, { kind: "event", event }] }
-}
-
-function admittedOwner({ admission, owner }: Extract<Judged, { kind: "judged" }>): ContactRecord | undefined {
-  return admission.kind === "admitted" ? owner : undefined
-}
-
-function addAll(update: DeviceUpdate, { commit, effects }: Consequences): void {
-  update.changes.push(...commit)
-  update.effects.push(...effects)
+  update: DeviceUpdate,
+  { record, judged, isKnown, wanted }: AccountShown,
+): void {
+  const isOffer = record.device === null
+  const { input } = update
+  const offered = isOffer ? { tag: record.tag, offer: offerId(record) } : {}
+  if (!noteShown(state, update, judged, { ...notShown(input.now, 0), ...offered })) {
+    const { commit, effects } = makeRoom(state, input)
+    update.changes.push(...commit)
+    update.effects.push(...effects)
+    return
+  }
+  if (!isOffer) return
+  const renaming = isKnown ? NOT_RENAMED : noteRenaming(state, update, wanted)
+  const [device, offer] = [update.device.id, offerId(record)]
+  update.effects.push({ kind: "accepted", device, tag: record.tag, offer, known: isKnown, renaming })
 }
 
 function refusalOf(
   { device }: OpenBundleRecord,
   previous: DeviceRecord | undefined,
-  owner: ContactRecord | undefined,
+  { owner }: Extract<Judged, { kind: "judged" }>,
 ): "blocked" | "forged" | undefined {
   if (owner?.blocked === true) return "blocked"
   // A recovery never changes a device's key [D-31].

@@ -1,6 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import { readLinks } from "../../account/chain-link.ts"
-import type { ShownAccount } from "../../store/records.ts"
+import type { ShownAccount } from "../../store/account-record.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { decodeIdentity } from "../../wire/identity.ts"
 import { adopt, enqueueChain, noteShown } from "../accounts/adopt.ts"
@@ -55,7 +55,7 @@ function applyMissing(
 ): void {
   const { accountId, length, head } = before
   if (!equal(frame.accountId, accountId)) return
-  const shown = { accountId, length, head, read: readLinks(frame.links) }
+  const shown = { accountId, length, head, read: readLinks(frame.links), isAnswer: true }
   if (!noteJudged(state, update, shown, before)) return
   const { id: device } = update.device
   if (before.tag.length === 0) update.effects.push({ kind: "welcomed", device, renaming: NOT_RENAMED })

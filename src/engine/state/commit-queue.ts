@@ -1,6 +1,7 @@
 import { encodeSession } from "../../session/snapshot.ts"
 import type { AccountChain } from "../../account/account-chain.ts"
-import type { AccountLink, CommitReport, Store, Write } from "../../store/records.ts"
+import type { AccountLink } from "../../store/account-record.ts"
+import type { CommitReport, Store, Write } from "../../store/records.ts"
 import { apply, copyState, openState, type EngineState } from "./engine-state.ts"
 import type { Change, CommittedEffect, Decision, Effect } from "./decision.ts"
 import { eventRecord } from "./event-log.ts"
@@ -160,18 +161,13 @@ function keyOf(change: Change): string | undefined {
 }
 
 function written(change: Change): Write {
-  switch (change.kind) {
-    case "session":
-      return { kind: "session", device: change.device, snapshot: encodeSession(change.session) }
-    case "account": {
-      const links = [...linksOf(change.chain, 0), ...(change.rival ? linksOf(change.rival, 1) : [])]
-      return { kind: "account-links", contact: change.contact, links }
-    }
-    case "own-link":
-      return { kind: "own-link", number: change.link.number, link: change.link.bytes }
-    default:
-      return change
-  }
+  if (change.kind === "session")
+    return { kind: "session", device: change.device, snapshot: encodeSession(change.session) }
+  if (change.kind === "own-link")
+    return { kind: "own-link", number: change.link.number, link: change.link.bytes }
+  if (change.kind !== "account") return change
+  const links = [...linksOf(change.chain, 0), ...(change.rival ? linksOf(change.rival, 1) : [])]
+  return { kind: "account-links", contact: change.contact, links }
 }
 
 function linksOf({ links }: AccountChain, branch: number): AccountLink[] {

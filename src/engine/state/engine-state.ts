@@ -1,5 +1,5 @@
 import { judgedChain, type AccountChain } from "../../account/account-chain.ts"
-import { readLinks, type ChainLink } from "../../account/chain-link.ts"
+import { readLinks } from "../../account/chain-link.ts"
 import { concat, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { decodeSession } from "../../session/snapshot.ts"
@@ -168,10 +168,8 @@ export function apply(state: EngineState, change: Change): void {
       forgetContact(state, change.id)
       return
     case "account":
-      state.accounts.set(change.contact, { chain: change.chain, rival: change.rival })
-      return
     case "own-link":
-      state.ownChain = judgedChain([...before(state.ownChain, change.link), change.link])
+      putLinks(state, change)
       return
     case "device":
       putDevice(state, change.device)
@@ -246,8 +244,13 @@ function applyIntroduction(
   else state.introductions.delete(change.id)
 }
 
-function before(chain: AccountChain | undefined, { number }: ChainLink): readonly ChainLink[] {
-  return chain?.links.slice(0, number) ?? []
+function putLinks(state: EngineState, change: Extract<Change, { kind: "account" | "own-link" }>): void {
+  if (change.kind === "account") {
+    state.accounts.set(change.contact, { chain: change.chain, rival: change.rival })
+    return
+  }
+  const before = state.ownChain?.links.slice(0, change.link.number) ?? []
+  state.ownChain = judgedChain([...before, change.link])
 }
 
 export function entryKey(device: DeviceId, id: Uint8Array): string {

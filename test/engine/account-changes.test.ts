@@ -1,0 +1,101 @@
+import { randomBytes } from "node:crypto"
+import { expect, test } from "vitest"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { createIdentity } from "../../src/keystore/identity.ts"
+import type { Frame } from "../../src/wire/frame.ts"
+import { appended, byDevice, removeOf } from "../account/account-fixture.ts"
+import { carolWithTwo, devicesOf, namesOf, restart, textFrames } from "./account-client.ts"
+import { chainFrameOf, ownLinksOf } from "./account-frames.ts"
+
+test("a second device of an account is a device of the same contact [D-70]", async () => {
+  const { bob, carol, phone } = await carolWithTwo()
+  expect(await namesOf(bob)).toEqual(["carol"])
+  expect(await devicesOf(bob)).toBe(2)
+  carol.received()
+  phone.received()
+  await bob.send("carol", "to both")
+  const isText = ({ kind }: Frame) => kind === "text"
+  expect([carol.received().filter(isText).length, phone.received().filter(isText).length]).toEqual([1, 1])
+})
+
+test("each link is a line, and the commit that learns of a removal ends the sessions with that device [D-72]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const three = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+  await carol.sends(chainFrameOf(two.accountId, three.links.slice(2)))
+  expect(await devicesOf(bob)).toBe(1)
+  expect(await bob.systemMessages("carol")).toEqual(["carol removed a device"])
+  await phone.sends(...textFrames("still here?", 0))
+  expect(await bob.texts("carol")).toEqual([])
+  await phone.answers(bob, phone.shows({ links: two.links }))
+  expect(await devicesOf(bob)).toBe(1)
+})
+
+test("a device that is removed cannot hide it by staying silent about it [D-72]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const three = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+  // Links are good or not, whoever shows them: the phone itself tells.
+  await phone.sends(chainFrameOf(two.accountId, three.links.slice(2)))
+  expect(await devicesOf(bob)).toBe(1)
+  expect(await namesOf(bob)).toEqual(["carol"])
+  await carol.sends(...textFrames("hello", 0))
+  expect(await bob.texts("carol")).toEqual(["hello"])
+})
+
+test("a bad link is dropped and changes nothing [A-20] [D-72]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const bad = removeOf(two, carol.identity.public.sign, byDevice(createIdentity(systemRandom)))
+  const before = (await bob.store.load()).accountLinks
+  await phone.sends(chainFrameOf(two.accountId, [bad]))
+  await phone.sends(chainFrameOf(createIdentity(systemRandom).public.sign, [two.links[1]!]))
+  expect((await bob.store.load()).accountLinks).toEqual(before)
+  expect(await devicesOf(bob)).toBe(2)
+})
+
+test("a fork locks the contact until the words of a fresh handshake are compared [A-22] [A-23] [D-74]", async () => {
+  const { fixture, bob, carol, phone, two } = await carolWithTwo()
+  const removal = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+  const stolen = appended(two, removeOf(two, carol.identity.public.sign, byDevice(phone.identity)))
+  await phone.sends(chainFrameOf(two.accountId, stolen.links.slice(2)))
+  expect(await devicesOf(bob)).toBe(1)
+  await phone.sends(chainFrameOf(two.accountId, removal.links.slice(2)))
+  const contact = async () => (await bob.client.call("contacts", {}))[0]!
+  expect((await contact()).accountLockedAt).not.toBeNull()
+  await expect(bob.send("carol", "secret")).rejects.toThrow(/contradict each other/)
+  await phone.sends(...textFrames("hello", 0))
+  const [message] = (await bob.client.call("history", { contact: "carol", limit: 10 })).filter(
+    ({ kind }) => kind === "text",
+  )
+  expect(message).toMatchObject({ text: "hello", trusted: false })
+  await expect(bob.client.call("mark-verified", { contact: "carol", verified: true })).rejects.toThrow(
+    /older than that/,
+  )
+  await restart(bob)
+  await fixture.clock.pass(100)
+  expect((await contact()).accountLockedAt).not.toBeNull()
+  await carol.answers(bob, carol.shows({ links: removal.links }))
+  const ask = carol.received().find(({ kind }) => kind === "chain-ask")
+  if (ask !== undefined) await carol.sends(chainFrameOf(two.accountId, removal.links.slice(1)))
+  await bob.client.call("mark-verified", { contact: "carol", verified: true })
+  expect((await contact()).accountLockedAt).toBeNull()
+  expect(
+    (await bob.store.load()).devices.map(({ key }) =>
+      Buffer.from(key.subarray(0, 32)).equals(carol.identity.public.sign),
+    ),
+  ).toEqual([true])
+  await bob.send("carol", "welcome back")
+  // What was settled stays so: the thief cannot lock the account again with the same links.
+  await carol.sends(chainFrameOf(two.accountId, stolen.links.slice(2)))
+  expect((await contact()).accountLockedAt).toBeNull()
+})
+
+test("a peer that asks without end fills no queue [D-73]", async () => {
+  const { bob, carol } = await carolWithTwo()
+  bob.fixture.broker.refuses = () => true
+  const [own] = await ownLinksOf(bob)
+  for (let asked = 0; asked < 20; asked += 1)
+    await carol.sends({ kind: "chain-ask", accountId: own!.head, first: 0 })
+  const waiting = (await bob.store.load()).outgoing.filter(({ kind }) => kind === "chain")
+  expect(waiting.length).toBeLessThanOrEqual(2)
+  await carol.sends({ kind: "chain-ask", accountId: own!.head, first: 1 })
+  await carol.sends({ kind: "chain-ask", accountId: randomBytes(32), first: 0 })
+})
