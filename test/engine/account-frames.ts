@@ -9,14 +9,14 @@ type Hello = Extract<Frame, { kind: "hello" }>
 /** The account that a hostile client names, and the links that it shows beside its HELLO; by default the create link. */
 export type ShownAccount = {
   readonly links: readonly ChainLink[]
-  readonly beside?: readonly ChainLink[]
+  readonly withHello?: readonly ChainLink[]
   readonly change?: Partial<Hello>
 }
 
 /** The first frames of a handshake. */
 export function helloFrames(name: string, recoveryBundle: Uint8Array, shown: ShownAccount): Frame[] {
   const { links, change = {} } = shown
-  const beside = shown.beside ?? links.slice(0, 1)
+  const withHello = shown.withHello ?? links.slice(0, 1)
   const [first, last] = [links[0], links.at(-1)]
   if (first === undefined || last === undefined) throw new Error("an account has links")
   const account = { accountId: first.head, length: links.length, head: last.head }
@@ -29,7 +29,7 @@ export function helloFrames(name: string, recoveryBundle: Uint8Array, shown: Sho
     share,
     ...change,
   }
-  return beside.length === 0 ? [hello] : [hello, chainFrameOf(hello.accountId, beside)]
+  return withHello.length === 0 ? [hello] : [hello, chainFrameOf(hello.accountId, withHello)]
 }
 
 export function chainFrameOf(accountId: Uint8Array, links: readonly ChainLink[]): Frame {

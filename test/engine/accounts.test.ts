@@ -4,7 +4,6 @@ import { equal } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
-import type { Frame } from "../../src/wire/frame.ts"
 import {
   bobAlone,
   Client,
@@ -97,7 +96,7 @@ test("a device that is known of one account is refused for another [D-70]", asyn
 test.each([
   [
     "a chain of another account beside the HELLO",
-    (links: readonly ChainLink[]) => ({ links, beside: [linkOf(createIdentity(systemRandom))] }),
+    (links: readonly ChainLink[]) => ({ links, withHello: [linkOf(createIdentity(systemRandom))] }),
   ],
   [
     "a head that the chain does not have",

@@ -28,15 +28,15 @@ type Good = Extract<Judged, { kind: "judged" }>
 export function noteShown(
   state: EngineState,
   update: DeviceUpdate,
-  { admission, shown, owner }: Good,
+  { membership, shown, owner }: Good,
   before: ShownAccount,
 ): boolean {
   const { accountId, length, head } = shown
   const part: ShownAccount = { ...before, accountId, length, head }
-  if (admission.kind === "admitted") {
+  if (membership.kind === "admitted") {
     moveTo(state, update, owner)
     update.changes.push(shownChange(update.device.id, { ...part, until: 0 }))
-    adopt(state, update, admission)
+    adopt(state, update, membership)
     showWaiting(state, update, before)
     return true
   }
@@ -45,8 +45,8 @@ export function noteShown(
   const until = isKnown ? 0 : update.input.now + UNFINISHED_MS
   update.changes.push(shownChange(update.device.id, { ...part, until }))
   if (until > 0) update.effects.push({ kind: "unfinished" })
-  if (admission.known !== undefined) putAccount(update, owner ?? update.contact, admission.known)
-  enqueueChain(state, update, { kind: "chain-ask", accountId, first: admission.first })
+  if (membership.known !== undefined) putAccount(update, owner ?? update.contact, membership.known)
+  enqueueChain(state, update, { kind: "chain-ask", accountId, first: membership.first })
   return isKnown
 }
 
@@ -84,7 +84,7 @@ export function adopt(
     lockedAt,
   }
   putAccount(update, contact, known)
-  if (before !== undefined) tellNews(update, before.chain, known.chain, outcome)
+  if (before !== undefined) noteLinks(update, before.chain, known.chain, outcome)
   endRemoved(state, update, known)
 }
 
@@ -92,7 +92,7 @@ function putAccount(update: DeviceUpdate, { id }: ContactRecord, { chain, rival 
   update.changes.push({ kind: "account", contact: id, chain, rival })
 }
 
-function tellNews(
+function noteLinks(
   update: DeviceUpdate,
   before: AccountChain,
   after: AccountChain,

@@ -7,7 +7,7 @@ import type { Frame } from "../../wire/frame.ts"
 import type { PublicIdentity } from "../../wire/identity.ts"
 import { findAccount } from "../contacts/contacts.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { admit, type Admission, type AdmissionRefusal, type Shown } from "./admission.ts"
+import { judgeMembership, type Membership, type MembershipRefusal, type Shown } from "./membership.ts"
 
 type HelloFrame = Extract<Frame, { kind: "hello" }>
 export type ChainFrame = Extract<Frame, { kind: "chain" }>
@@ -15,14 +15,14 @@ export type ChainFrame = Extract<Frame, { kind: "chain" }>
 export type Judged =
   | {
       readonly kind: "judged"
-      readonly admission: Exclude<Admission, { kind: "refused" }>
+      readonly membership: Exclude<Membership, { kind: "refused" }>
       readonly shown: Shown
       /** The contact whose account it is; undefined for a new one. */
       readonly owner: ContactRecord | undefined
     }
   | { readonly kind: "refused"; readonly why: string }
 
-const WHY: Readonly<Record<AdmissionRefusal | "another-account", string>> = {
+const WHY: Readonly<Record<MembershipRefusal | "another-account", string>> = {
   chain: "showed an account whose links do not hold",
   device: "used a device that does not belong to the account which it names",
   outranked: "showed changes of their account that do not count",
@@ -55,9 +55,9 @@ export function judgeShown(
   const owner = findAccount(state, shown.accountId) ?? contact
   const known = owner && knownChain(state, owner)
   const isOfIt = known !== undefined && equal(known.chain.accountId, shown.accountId)
-  const admission = admit(isOfIt ? known : undefined, shown, device)
-  if (admission.kind === "refused") return { kind: "refused", why: WHY[admission.why] }
-  return { kind: "judged", admission, shown, owner }
+  const membership = judgeMembership(isOfIt ? known : undefined, shown, device)
+  if (membership.kind === "refused") return { kind: "refused", why: WHY[membership.why] }
+  return { kind: "judged", membership, shown, owner }
 }
 
 /** What is known of a contact's account. */

@@ -37,10 +37,10 @@ export function isUnfinished(state: EngineState, device: DeviceId): boolean {
 /** Somebody who answered an offer, and is no contact for the person yet [D-71]. */
 export function isHidden(state: EngineState, { id, accountId }: ContactRecord): boolean {
   const devices = devicesOf(state, id)
-  return accountId === undefined && devices.length > 0 && devices.every((each) => isStranger(state, each))
+  return accountId === undefined && devices.length > 0 && devices.every((each) => isUnknown(state, each))
 }
 
-function isStranger(state: EngineState, { id }: DeviceRecord): boolean {
+function isUnknown(state: EngineState, { id }: DeviceRecord): boolean {
   return isUnfinished(state, id) && (shownBy(state, id)?.tag.length ?? 0) > 0
 }
 
@@ -65,10 +65,10 @@ export function endOverdue(state: EngineState, input: StepInput): Decision<null>
 function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Consequences {
   const contact = contactOf(state, device.id)
   const shown = shownBy(state, device.id)
-  if (contact?.accountId === undefined || shown === undefined || isStranger(state, device))
+  if (contact?.accountId === undefined || shown === undefined || isUnknown(state, device))
     return endDevice(state, device, "did not finish the pairing in time", input)
   // They were a contact before: what was made before this handshake stays.
-  const line = makeSystemMessage(
+  const notification = makeSystemMessage(
     directWith(state, contact.id).id,
     `${contact.name} did not answer the new pairing`,
     input,
@@ -77,18 +77,18 @@ function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Co
     commit: [
       shownChange(device.id, { ...shown, until: 0 }),
       { kind: "device", device: { ...device, state: "recovering" } },
-      line.change,
+      notification.change,
     ],
-    effects: [line.effect],
+    effects: [notification.effect],
   }
 }
 
 /** Room for one more stranger: the oldest of too many goes. */
 export function makeRoom(state: EngineState, input: StepInput): Consequences {
-  const strangers = [...state.devices.values()]
-    .filter((device) => isStranger(state, device))
+  const unknown = [...state.devices.values()]
+    .filter((device) => isUnknown(state, device))
     .sort((a, b) => (shownBy(state, a.id)?.at ?? 0) - (shownBy(state, b.id)?.at ?? 0))
-  const oldest = strangers.length < UNFINISHED_MAX ? undefined : strangers[0]
+  const oldest = unknown.length < UNFINISHED_MAX ? undefined : unknown[0]
   if (oldest === undefined) return { commit: [], effects: [] }
   return endDevice(state, oldest, "did not finish the pairing, and others wait", input)
 }
@@ -117,10 +117,10 @@ export function endDevice(
       effects: [ended, { kind: "event", event }],
     }
   }
-  const line = makeSystemMessage(
+  const notification = makeSystemMessage(
     directWith(state, contact.id).id,
     `${text}; the session with that device has ended`,
     input,
   )
-  return { commit: [{ kind: "forget-device", id: device.id }, line.change], effects: [ended, line.effect] }
+  return { commit: [{ kind: "forget-device", id: device.id }, notification.change], effects: [ended, notification.effect] }
 }

@@ -35,8 +35,8 @@ export function refuseAccount(name: Uint8Array, why: string): Decision<ReceiveRe
 
 /** The contact whose device it is, if that is certain already. */
 export function admittedOwner({
-  admission,
+  membership,
   owner,
 }: Extract<Judged, { kind: "judged" }>): ContactRecord | undefined {
-  return admission.kind === "admitted" ? owner : undefined
+  return membership.kind === "admitted" ? owner : undefined
 }

@@ -172,10 +172,8 @@ export function apply(state: EngineState, change: Change): void {
       putLinks(state, change)
       return
     case "device":
-      putDevice(state, change.device)
-      return
     case "forget-device":
-      forgetDevice(state, change.id)
+      changeDevice(state, change)
       return
     case "session":
       state.sessions.set(change.device, change.session)
@@ -262,6 +260,14 @@ function putConversation(state: EngineState, conversation: ConversationRecord): 
   state.conversations.set(id, conversation)
   state.directs.set(contact, id)
   state.nextConversation = Math.max(state.nextConversation, id + 1) as ConversationId
+}
+
+function changeDevice(
+  state: EngineState,
+  change: Extract<Change, { kind: "device" | "forget-device" }>,
+): void {
+  if (change.kind === "device") putDevice(state, change.device)
+  else forgetDevice(state, change.id)
 }
 
 function putDevice(state: EngineState, device: DeviceRecord): void {

@@ -16,14 +16,14 @@ export type Shown = {
 }
 
 /** Whether a device belongs to the account that it names [D-70]. */
-export type Admission =
+export type Membership =
   /** All links up to the head that it showed are good, and it is live in them with all 64 bytes. */
   | { readonly kind: "admitted"; readonly known: KnownChain; readonly outcome: ChainOutcome }
   /** Links are missing, from the number `first` on. */
   | { readonly kind: "asking"; readonly known: KnownChain | undefined; readonly first: number }
-  | { readonly kind: "refused"; readonly why: AdmissionRefusal }
+  | { readonly kind: "refused"; readonly why: MembershipRefusal }
 
-export type AdmissionRefusal =
+export type MembershipRefusal =
   /** The links are not those of the account, or do not lead to the head. */
   | "chain"
   /** The device is not in the account, or was removed from it. */
@@ -34,7 +34,11 @@ export type AdmissionRefusal =
   | "newer"
 
 /** Judges what a device showed, with what is known of its account. */
-export function admit(known: KnownChain | undefined, shown: Shown, device: PublicIdentity): Admission {
+export function judgeMembership(
+  known: KnownChain | undefined,
+  shown: Shown,
+  device: PublicIdentity,
+): Membership {
   const { links, end } = shown.read
   if (end === "malformed") return { kind: "refused", why: "chain" }
   const extended = known === undefined ? started(shown) : extendChain(known, links)
@@ -66,7 +70,7 @@ function branchTo({ chain, rival }: KnownChain, { head, length }: Shown): Accoun
   return [chain, rival].find((branch) => branch !== undefined && lengthAt(branch, head) === length)
 }
 
-function unreached({ known, outcome, refused }: ReturnType<typeof extendChain>, shown: Shown): Admission {
+function unreached({ known, outcome, refused }: ReturnType<typeof extendChain>, shown: Shown): Membership {
   const { links, end } = shown.read
   if (outcome === "outranked" || outcome === "contradicted") return { kind: "refused", why: "outranked" }
   if (end === "unknown-kind") return { kind: "refused", why: "newer" }
