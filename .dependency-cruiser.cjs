@@ -11,7 +11,7 @@ const rooms = {
   keystore: ["crypto", "wire", "fs"],
   content: [],
   store: ["crypto", "fs", "content"],
-  backup: ["crypto", "wire", "keystore", "content", "store"],
+  backup: ["crypto", "wire", "account", "keystore", "content", "store"],
   transport: ["crypto", "wire", "async"],
   engine: [
     "crypto",

@@ -19,6 +19,8 @@ import {
   type Address,
   type Addresses,
 } from "../wire/address.ts"
+import { readLinks } from "../account/chain-link.ts"
+import type { AccountLink } from "../store/account-record.ts"
 import { decode, Writer, type Reader } from "../wire/codec.ts"
 import { IDENTITY_BYTES } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
@@ -45,7 +47,14 @@ export type BackupProfile = {
 
 export type BackupContact = Pick<
   ContactRecord,
-  "id" | "name" | (typeof CONTACT_FLAGS)[number] | "addedAt" | "changedAt" | "receiptDelay"
+  | "id"
+  | "name"
+  | (typeof CONTACT_FLAGS)[number]
+  | "addedAt"
+  | "changedAt"
+  | "comparedLinks"
+  | "lockedAt"
+  | "receiptDelay"
 > &
   /** Of the conversation with it. */
   Pick<ConversationRecord, "timer" | "timerSetAt">
@@ -54,6 +63,8 @@ export type BackupDevice = Pick<
   DeviceRecord,
   "contact" | "key" | "peerInbox" | "mailbox" | "recoverySecret" | "recoveryBundle"
 >
+/** A link of the account of a contact, or of our own: contact 0. Branch 1 is the other side of a fork. */
+export type BackupLink = AccountLink & { readonly contact: number }
 /** A message of the conversation with a contact. */
 export type BackupMessage = Omit<MessageRecord, "seq" | "conversation" | "author"> & {
   readonly contact: ContactId
@@ -68,8 +79,9 @@ export type BackupRecord =
   | { readonly record: "contact"; readonly contact: BackupContact }
   | { readonly record: "device"; readonly device: BackupDevice }
   | { readonly record: "message"; readonly message: BackupMessage }
+  | { readonly record: "link"; readonly link: BackupLink }
 
-const KIND = { profile: 1, contact: 2, device: 3, message: 4 } as const
+const KIND = { profile: 1, contact: 2, device: 3, message: 4, link: 5 } as const
 /** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
 /** As many as a group has members besides us. */
@@ -96,6 +108,9 @@ export function encodeRecord(record: BackupRecord): Uint8Array {
     case "device":
       writeDevice(writer, record.device)
       break
+    case "link":
+      writeLink(writer, record.link)
+      break
     case "message":
       writeMessage(writer, record.message)
   }
@@ -113,6 +128,8 @@ export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
         return { record: "contact", contact: readContact(reader) }
       case KIND.device:
         return { record: "device", device: readDevice(reader) }
+      case KIND.link:
+        return { record: "link", link: readLink(reader) }
       case KIND.message:
         return { record: "message", message: readMessage(reader) }
       default:
@@ -173,6 +190,7 @@ function writeContact(writer: Writer, contact: BackupContact): void {
   writer.u32(contact.id).u8(flags)
   writer.u64(contact.addedAt).u64(contact.changedAt).u32(contact.receiptDelay)
   writer.u32(contact.timer).u64(contact.timerSetAt)
+  writer.u16(contact.comparedLinks).u64(contact.lockedAt)
   writer.text(contact.name)
 }
 
@@ -185,6 +203,8 @@ function readContact(reader: Reader): BackupContact {
     receiptDelay: reader.u32(),
     timer: reader.u32(),
     timerSetAt: reader.u64(),
+    comparedLinks: reader.u16(),
+    lockedAt: reader.u64(),
   }
   const name = reader.text(NAME_BYTES_MAX)
   if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "") reader.refuse()
@@ -194,6 +214,20 @@ function readContact(reader: Reader): BackupContact {
     ...{ verified: verified === true, blocked: blocked === true },
     ...{ readReceipts: readReceipts === true, typing: typing === true },
   }
+}
+
+/** contact u32 | branch u8 | the link as the rest [B-10]. */
+function writeLink(writer: Writer, { contact, branch, link }: BackupLink): void {
+  writer.u32(contact).u8(branch).bytes(link)
+}
+
+function readLink(reader: Reader): BackupLink {
+  const contact = reader.u32()
+  const branch = reader.u8()
+  const link = reader.rest()
+  const { links, end } = readLinks(link)
+  if (branch > 1 || links.length !== 1 || end !== "whole") reader.refuse()
+  return { contact, branch, number: links[0]?.number ?? 0, link }
 }
 
 /** Fixed fields, then the recovery bundle after its length [B-8]. */

@@ -9,6 +9,7 @@ import {
   RECORD_BYTES_MAX,
   type BackupContact,
   type BackupDevice,
+  type BackupLink,
   type BackupProfile,
   type BackupRecord,
 } from "./contents.ts"
@@ -52,12 +53,14 @@ async function* readRest(reader: StreamReader): AsyncGenerator<Exclude<BackupRec
   }
 }
 
-/** Contacts by rising id, each followed by its devices; then the messages [B-3]. */
+/** Our links; contacts by rising id, each followed by its links and its devices; then the messages [B-3]. */
 class RecordOrder {
   readonly #contacts = new Set<number>()
   readonly #keys = new Set<string>()
   #last = 0
   #devices = 0
+  #branch = 0
+  #links = 0
   #inMessages = false
 
   allows(read: Exclude<BackupRecord, { record: "profile" }>): boolean {
@@ -66,7 +69,14 @@ class RecordOrder {
       return this.#contacts.has(read.message.contact)
     }
     if (this.#inMessages) return false
-    return read.record === "contact" ? this.#begins(read.contact) : this.#belongs(read.device)
+    switch (read.record) {
+      case "contact":
+        return this.#begins(read.contact)
+      case "link":
+        return this.#continues(read.link)
+      case "device":
+        return this.#belongs(read.device)
+    }
   }
 
   #begins({ id }: BackupContact): boolean {
@@ -74,7 +84,19 @@ class RecordOrder {
     this.#contacts.add(id)
     this.#last = id
     this.#devices = 0
+    this.#branch = 0
+    this.#links = 0
     return true
+  }
+
+  /** The links of one branch without a gap, then those of the other. */
+  #continues({ contact, branch, number }: BackupLink): boolean {
+    if (branch === this.#branch + 1 && this.#links > 0) {
+      this.#branch = branch
+      this.#links = 0
+    }
+    const isNext = branch === this.#branch && number === this.#links++
+    return contact === this.#last && this.#devices === 0 && isNext
   }
 
   #belongs({ contact, key }: BackupDevice): boolean {

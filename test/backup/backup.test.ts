@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest"
 import { decodeRecord, encodeRecord, RECORD_BYTES_MAX, type BackupRecord } from "../../src/backup/contents.ts"
 import { readRecords, writeRecords } from "../../src/backup/records.ts"
 import { fromHex, type PublicKey, type SecretKey, type SigningKey } from "../../src/crypto/bytes.ts"
+import { aliceAccount, withDevice } from "../account/account-fixture.ts"
 import { BACKENDS, useBackend } from "../../src/crypto/nacl.ts"
 import { readStream, sealStream } from "../../src/keystore/sealed-stream.ts"
 import { all, pieces } from "../keystore/pieces.ts"
@@ -68,6 +69,7 @@ const recipient = fc.record({
 const theirs = { mine: fc.constant(false), recipients: fc.constant([]) }
 const ours = { mine: fc.constant(true), recipients: fc.array(recipient, { maxLength: 3 }) }
 
+const LINKS = withDevice(aliceAccount(), "phone").links
 const records = fc.oneof(
   fc.record({
     record: fc.constant("profile"),
@@ -86,7 +88,14 @@ const records = fc.oneof(
       name,
       ...{ verified: fc.boolean(), blocked: fc.boolean(), readReceipts: fc.boolean(), typing: fc.boolean() },
       ...{ addedAt: time, changedAt: time, receiptDelay: u32, timer: u32, timerSetAt: time },
+      ...{ comparedLinks: fc.nat(0xffff), lockedAt: time },
     }),
+  }),
+  fc.record({
+    record: fc.constant("link"),
+    link: fc
+      .record({ contact: u32, branch: fc.nat(1), link: fc.constantFrom(...LINKS) })
+      .map(({ link: { number, bytes: link }, ...where }) => ({ ...where, number, link })),
   }),
   fc.record({
     record: fc.constant("device"),
@@ -170,7 +179,11 @@ describe("a record of a backup", () => {
 })
 
 describe("the contents of a backup", () => {
-  const [profile, bob, laptop, phone, carol, tablet, ...messages] = RECORDS as [
+  const links = RECORDS.filter(({ record }) => record === "link")
+  const [own, one, two, rivalOne, rivalTwo] = links
+  const [profile, bob, laptop, phone, carol, tablet, ...messages] = RECORDS.filter(
+    ({ record }) => record !== "link",
+  ) as [
     BackupRecord,
     BackupRecord,
     Extract<BackupRecord, { record: "device" }>,
@@ -203,10 +216,31 @@ describe("the contents of a backup", () => {
       [profile, bob, laptop, laptop],
       [profile, bob, messages[0], laptop],
       [profile, bob, ...further(DEVICES_MAX + 1)],
+      [own, profile],
+      [profile, one],
+      [profile, own, own],
+      [profile, bob, own],
+      [profile, carol, one],
+      [profile, bob, two],
+      [profile, bob, one, one],
+      [profile, bob, rivalOne],
+      [profile, bob, one, rivalTwo],
+      [profile, bob, one, rivalOne, two],
+      [profile, bob, laptop, one],
+      [profile, bob, messages[0], one],
       [],
     ] as BackupRecord[][]) {
       await expect(readAll(await contentsOf(...wrong))).rejects.toMatchObject({ code: "bad-data" })
     }
+  })
+
+  it("hold the links of an account, and those of the other side of a fork [B-10]", async () => {
+    const whole = [profile, own, bob, one, two, rivalOne, rivalTwo, laptop, carol] as BackupRecord[]
+    expect(await readAll(await contentsOf(...whole))).toEqual(whole)
+    expect(decodeRecord(Uint8Array.of(5, ...new Uint8Array(5), 9))).toBeUndefined()
+    const first = encodeRecord(one!)
+    expect(decodeRecord(first.with(5, 2))).toBeUndefined()
+    expect(decodeRecord(new Uint8Array([...first, ...first.subarray(6)]))).toBeUndefined()
   })
 
   it("hold eight devices of a contact [B-3]", async () => {

@@ -1,5 +1,7 @@
 import type { BackupContact, BackupDevice, BackupMessage, BackupRecord } from "../../src/backup/contents.ts"
 import { writeRecords } from "../../src/backup/records.ts"
+import type { AccountChain } from "../../src/account/account-chain.ts"
+import { aliceAccount, withDevice } from "../account/account-fixture.ts"
 import { ARGON2_COST } from "../../src/crypto/argon2.ts"
 import { toHex, type PublicKey, type SecretKey, type SigningKey } from "../../src/crypto/bytes.ts"
 import { sealStream } from "../../src/keystore/sealed-stream.ts"
@@ -19,12 +21,17 @@ const bob: BackupContact = {
   blocked: false,
   addedAt: TIME,
   changedAt: 0,
+  comparedLinks: 2,
+  lockedAt: TIME + 10,
   readReceipts: true,
   typing: false,
   receiptDelay: 1500,
   timer: 86_400,
   timerSetAt: TIME + 1,
 }
+const OWN = aliceAccount()
+const THEIRS = withDevice(OWN, "phone")
+const RIVAL = withDevice(OWN, "tablet")
 const laptop: BackupDevice = {
   contact: 1,
   key: random(64),
@@ -88,7 +95,10 @@ export const RECORDS: readonly BackupRecord[] = [
       credential: { kind: "restored" },
     },
   },
+  ...linkRecords(0, OWN, 0),
   { record: "contact", contact: bob },
+  ...linkRecords(1, THEIRS, 0),
+  ...linkRecords(1, RIVAL, 1),
   { record: "device", device: laptop },
   { record: "device", device: phone },
   { record: "contact", contact: carol },
@@ -127,13 +137,20 @@ export const RECORDS: readonly BackupRecord[] = [
   },
 ]
 
+function linkRecords(contact: number, { links }: AccountChain, branch: number): BackupRecord[] {
+  return links.map(({ number, bytes }) => ({
+    record: "link",
+    link: { contact, branch, number, link: bytes },
+  }))
+}
+
 /** The whole file, with what was drawn for it. */
 export async function backupVectors() {
   const { random, take } = recordedRandom(counting(0))
   const bytes = toHex(await all(sealStream(writeRecords(RECORDS), PASSPHRASE, random)))
   const [salt, key, nonce] = take(3)
   return {
-    about: "A backup in which every field has a value: clauses B-1 to B-8, K-1 to K-4.",
+    about: "A backup in which every field has a value: clauses B-1 to B-10, K-1 to K-4.",
     ...{ passphrase: PASSPHRASE, cost: ARGON2_COST, salt, nonce, key },
     records: asJson(RECORDS),
     backup: bytes,

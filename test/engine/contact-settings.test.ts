@@ -129,8 +129,8 @@ test("texts of the old keys that wait for an earlier one are shown when a contac
     ["it is me", false],
   ])
   expect((await alice.systemMessages("bob"))[0]).toBe("1 message from bob did not arrive")
-  const told = alice.events.filter((event) => event.kind === "message" && event.message.text === "one")
-  expect(told).toHaveLength(1)
+  const notified = alice.events.filter((event) => event.kind === "message" && event.message.text === "one")
+  expect(notified).toHaveLength(1)
   expect((await alice.store.load()).held).toEqual([])
 })
 

@@ -1,3 +1,4 @@
+import { readLinks } from "./account.ts"
 import { ascii, concat, field, hex, int, optional, zeros } from "./bytes.ts"
 import { proofOf } from "./links.ts"
 import { SB } from "./primitives.ts"
@@ -16,7 +17,10 @@ type Profile = {
   }
   credential: Credential
 }
-type Contact = Record<"id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt", number> &
+type Contact = Record<
+  "id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt" | "comparedLinks" | "lockedAt",
+  number
+> &
   Record<"verified" | "blocked" | "readReceipts" | "typing", boolean> & { name: string }
 type Device = Record<"key" | "peerInbox" | "mailbox" | "recoverySecret" | "recoveryBundle", string> & {
   contact: number
@@ -32,6 +36,7 @@ type BackupRecord =
   | { record: "contact"; contact: Contact }
   | { record: "device"; device: Device }
   | { record: "message"; message: Message }
+  | { record: "link"; link: { contact: number; branch: number; number: number; link: string } }
 
 export type BackupVectors = {
   passphrase: string
@@ -68,6 +73,11 @@ function recordBytes(it: BackupRecord): Uint8Array {
       return concat(int(3, 1), deviceBytes(it.device))
     case "message":
       return concat(int(4, 1), messageBytes(it.message))
+    case "link": {
+      const { contact, branch, number, link } = it.link
+      if (readLinks(hex(link)).links[0]?.number !== number) throw new Error("another number")
+      return concat(int(5, 1), int(contact, 4), int(branch, 1), hex(link))
+    }
   }
 }
 
@@ -112,6 +122,8 @@ function contactBytes(it: Contact): Uint8Array {
       int(it.receiptDelay, 4),
       int(it.timer, 4),
       int(it.timerSetAt, 8),
+      int(it.comparedLinks, 2),
+      int(it.lockedAt, 8),
     ],
     field(it.name),
   )

@@ -9,6 +9,7 @@ import { sealStream } from "../../keystore/sealed-stream.ts"
 import type { HeldRecord, Store } from "../../store/records.ts"
 import type { Params, Results } from "../state/commands.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
+import type { Account } from "../state/account.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { isOurs } from "../../store/message-states.ts"
@@ -51,11 +52,15 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   const credential = portable(config.credential(), broker)
   const brokerToRestore = broker && portableBroker(broker)
   yield { record: "profile", profile: { signSecret, boxSecret, name, broker: brokerToRestore, credential } }
+  for (const link of linksOf(0, state.ownChain && { chain: state.ownChain, rival: undefined })) yield link
   const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
   for (const contact of contacts) {
     const { timer, timerSetAt } = directWith(state, contact.id)
     yield { record: "contact", contact: { ...contact, timer, timerSetAt } }
+    // What was shown of an account that is not verified belongs to a handshake, which ends here.
+    const account = contact.accountId === undefined ? undefined : state.accounts.get(contact.id)
+    for (const link of linksOf(contact.id, account)) yield link
     for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
   }
   for await (const message of messagesOf(store)) {
@@ -69,6 +74,16 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
     .flatMap((one) => unreadMessage(state, one))) {
     yield { record: "message", message }
   }
+}
+
+function linksOf(contact: number, account: Account | undefined): BackupRecord[] {
+  const branches = account === undefined ? [] : [account.chain, account.rival]
+  return branches.flatMap((chain, branch) =>
+    (chain?.links ?? []).map(({ number, bytes }): BackupRecord => ({
+      record: "link",
+      link: { contact, branch, number, link: bytes },
+    })),
+  )
 }
 
 async function* messagesOf(store: Store) {

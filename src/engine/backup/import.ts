@@ -1,4 +1,5 @@
-import type { BackupMessage, BackupProfile, BackupRecord } from "../../backup/contents.ts"
+import { headOf } from "../../account/chain-link.ts"
+import type { BackupLink, BackupMessage, BackupProfile, BackupRecord } from "../../backup/contents.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import {
@@ -15,6 +16,7 @@ import {
   type Store,
   type Write,
 } from "../../store/records.ts"
+import type { AccountLink } from "../../store/account-record.ts"
 import { withoutReservedShape } from "../../wire/reserved-names.ts"
 import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName } from "../../wire/text.ts"
@@ -55,6 +57,8 @@ class Filling {
   readonly #devicesOf = new Map<number, readonly DeviceId[]>()
   readonly #conversations = new Map<ContactId, ConversationId>()
   #devices = 0
+  #contact: ContactRecord | undefined
+  #links: readonly AccountLink[] = []
   #outgoing = 0
 
   writesOf(each: Exclude<BackupRecord, { record: "profile" }>): Write[] {
@@ -66,11 +70,15 @@ class Filling {
         this.#conversations.set(contact.id, id)
         const conversation = { ...NEW_CONVERSATION, id, contact: contact.id, timer, timerSetAt }
         const name = this.#restoredName(contact)
+        this.#contact = { ...NEW_CONTACT, ...contact, name }
+        this.#links = []
         return [
-          { kind: "contact", contact: { ...NEW_CONTACT, ...contact, name } },
+          { kind: "contact", contact: this.#contact },
           { kind: "conversation", conversation },
         ]
       }
+      case "link":
+        return this.#linkWrites(each.link)
       case "device": {
         const device = { ...NEW_DEVICE, ...each.device, id: ++this.#devices, state: RESTORED }
         this.#devicesOf.set(device.contact, [...(this.#devicesOf.get(device.contact) ?? []), device.id])
@@ -102,6 +110,15 @@ class Filling {
       kind: "outgoing",
       outgoing: unsealedEntry({ device, seq: ++this.#outgoing, id, now }),
     }))
+  }
+
+  /** The account id is the head of the first link. */
+  #linkWrites({ contact, ...link }: BackupLink): Write[] {
+    if (contact === 0) return [{ kind: "own-link", number: link.number, link: link.link }]
+    this.#links = [...this.#links, link]
+    const accountLinks: Write = { kind: "account-links", contact, links: this.#links }
+    if (this.#contact === undefined || link.branch !== 0 || link.number !== 0) return [accountLinks]
+    return [{ kind: "contact", contact: { ...this.#contact, accountId: headOf(link.link) } }, accountLinks]
   }
 
   /** The file may be from another version or made by hand: a name in it is fit for a contact and unlike the others. */

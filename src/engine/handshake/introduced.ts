@@ -43,9 +43,9 @@ export function introductionSecret(
  */
 export function isIntroduced(
   record: IntroductionRecord | undefined,
-  { admission, shown }: Extract<Judged, { kind: "judged" }>,
+  { membership, shown }: Extract<Judged, { kind: "judged" }>,
 ): boolean {
-  return record !== undefined && admission.kind === "admitted" && equal(record.account, shown.accountId)
+  return record !== undefined && membership.kind === "admitted" && equal(record.account, shown.accountId)
 }
 
 /** The handshake has made the contact: who introduced them, and that this proves nothing. */
