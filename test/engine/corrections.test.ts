@@ -56,6 +56,32 @@ test("[D-61] a text that was given up after 30 days and is read later is read", 
   expect((await alice.systemMessages("bob")).filter((line) => line === LATE)).toHaveLength(1)
 })
 
+test("[D-61] a text that is cancelled while it waits for a new session had arrived in the old one", async () => {
+  const { fixture, alice, bob } = await couple()
+  const privacy = { readReceipts: true, typingIndicators: false, receiptDelayMs: 0 }
+  await bob.client.call("privacy", { contact: "alice", ...privacy })
+  fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
+  const id = await alice.send("bob", "it arrived")
+  await fixture.clock.pass(100)
+  // Her own INIT waits: the text is not sealed again before he has answered it.
+  fixture.broker.tamper = () => []
+  await alice.client.call("reset", { contact: "bob" })
+  await fixture.clock.pass(100)
+  await alice.client.call("cancel", { contact: "bob", id })
+  const later = await alice.send("bob", "later").catch(() => undefined)
+  if (later !== undefined) await alice.client.call("cancel", { contact: "bob", id: later })
+  await alice.stop()
+  await alice.start()
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await fixture.clock.pass(600_000)
+  expect(await bob.texts("alice")).toEqual(["it arrived"])
+  await bob.client.call("inbox", { markRead: true })
+  await fixture.clock.pass(600_000)
+  const [state] = await alice.states("bob")
+  expect(state).toBe("read")
+  expect((await alice.systemMessages("bob")).filter((line) => line === LATE)).toHaveLength(1)
+})
+
 test("a receipt for what was never withdrawn, or never sent, corrects and tells nothing", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.crash()

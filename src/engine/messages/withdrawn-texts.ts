@@ -1,5 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { DeviceId, OutgoingRecord, WithdrawnTexts } from "../../store/records.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import type { Change } from "../state/decision.ts"
@@ -10,13 +11,15 @@ import { messageStateChange } from "./message-state.ts"
 /** Far more than a person withdraws before their contact is there again; the lists have 4 kB. */
 const WITHDRAWN_MAX = 256
 const NONE: WithdrawnTexts = { mids: [], ids: [] }
+/** No session has sealed it since the last one ended; it may have arrived in that one, and a READ of it may come. */
+const NO_MID = new Uint8Array(SHORT_MID_BYTES)
 
 /** Remembers a text that is cancelled or given up, and may have arrived all the same. */
 export function rememberWithdrawn(state: EngineState, { device, mid, carries }: OutgoingRecord): Change[] {
   if (carries === undefined) return []
   const { mids, ids } = withdrawnFor(state, [], device)
   const value = {
-    mids: [...mids, mid].slice(-WITHDRAWN_MAX),
+    mids: [...mids, mid.length === 0 ? NO_MID : mid].slice(-WITHDRAWN_MAX),
     ids: [...ids, carries.id].slice(-WITHDRAWN_MAX),
   }
   return [withdrawnChange(device, value)]
@@ -25,6 +28,7 @@ export function rememberWithdrawn(state: EngineState, { device, mid, carries }: 
 /** The withdrawn text whose frame this receipt names. */
 export function withdrawnBy(state: EngineState, device: DeviceId, mid: Uint8Array): Uint8Array | undefined {
   const { mids, ids } = withdrawnFor(state, [], device)
+  if (equal(mid, NO_MID)) return undefined
   return ids[mids.findIndex((known) => equal(known, mid))]
 }
 
