@@ -29,7 +29,7 @@ async function dropped(profile: TestProfile): Promise<number> {
   return (await profile.client.call("status", {})).dropped
 }
 
-describe("the bundle to recover with", () => {
+describe("the bundle to recover with [S-5]", () => {
   const mallory = createIdentity(systemRandom)
   test.each([
     ["is taken from its owner", {}, true, "eve"],
