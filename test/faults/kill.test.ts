@@ -142,6 +142,18 @@ async function untilEstablished(alice: ChatClient): Promise<void> {
   await until([alice, bob.client], () => allDelivered(alice, bob.client))
   const both = await Promise.all([onlyContact(alice), onlyContact(bob.client)])
   expect(both.map((contact) => contact?.state)).toEqual(["established", "established"])
+  await untilSameWords(alice)
+}
+
+/** Both have the words to compare, and the same. */
+async function untilSameWords(alice: ChatClient): Promise<void> {
+  const words = async () => [
+    (await alice.call("verify", { contact: "bob" })).words,
+    (await bob.client.call("verify", { contact: "alice" })).words,
+  ]
+  await until([alice, bob.client], async () => (await words()).every(({ length }) => length === 4))
+  const [hers, his] = await words()
+  expect(hers).toEqual(his)
 }
 
 async function allDelivered(alice: ChatClient, other: ChatClient): Promise<boolean> {
@@ -221,6 +233,31 @@ describe("while a session begins", () => {
       await untilEstablished(alice.client)
       expect((await onlyContact(bob.client))?.name).toBe("alice")
       expect(texts(await conversation(alice.client, "bob"), false)).toEqual(["are you there?", "yes"])
+    },
+  )
+
+  test.each(["receive-arrived", "receive-decided", "receive-committed"] as const)(
+    "killed at %s when the WELCOME comes, its reader opens its commitment all the same",
+    async (point) => {
+      const carrier = await fileOf(bob.client)
+      const dying = await startAlice(point)
+      const scenario = dying.client
+        .call("pair-answer", { kind: "file", offer: carrier })
+        .then(() => until([dying.client], async () => (await onlyContact(dying.client))?.pairing === "done"))
+      expect(await died(dying, scenario)).toBe(true)
+      await untilEstablished((await startAlice("")).client)
+    },
+  )
+
+  test.each(["receive-decided", "receive-committed"] as const)(
+    "killed at %s when the commitment is opened, the owner of the offer has the words all the same",
+    async (point) => {
+      const dying = await startAlice(point)
+      const scenario = bob.client
+        .call("pair-answer", { kind: "file", offer: await fileOf(dying.client) })
+        .then(() => until([dying.client], async () => (await onlyContact(dying.client))?.pairing === "done"))
+      expect(await died(dying, scenario)).toBe(true)
+      await untilEstablished((await startAlice("")).client)
     },
   )
 
