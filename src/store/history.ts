@@ -1,4 +1,5 @@
 import type { Database, Row, Value } from "./database.ts"
+import { formerKeys } from "./former-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 import type {
@@ -36,10 +37,15 @@ const NO_LIMIT = -1
 function select(database: Database, sql: string, ...values: readonly Value[]): StoredMessage[] {
   const found = database.select(MESSAGES.read, sql, ...values)
   const recipients = recipientsOf(database, found.filter(isOurs))
+  const former = formerKeys(
+    database,
+    found.map(({ seq }) => seq),
+  )
   return found.map((message) => ({
     ...message,
     recipients: recipients.get(message.seq) ?? [],
     quoted: quotedIn(database, message),
+    formerKey: former.get(message.seq),
   }))
 }
 

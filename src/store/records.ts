@@ -1,4 +1,5 @@
 import type { AccountLink, AccountWrite, ShownAccount } from "./account-record.ts"
+import type { FormerKey } from "./former-keys.ts"
 import type {
   IntroducedBy,
   IntroductionId,
@@ -209,6 +210,8 @@ export type StoredMessage = MessageRecord & {
   readonly recipients: readonly Recipient[]
   /** The message that it answers, if it is here. */
   readonly quoted: Quoted | undefined
+  /** Of a message to or from a key whose place another took. */
+  readonly formerKey: FormerKey | undefined
 }
 
 /** The id of a text that is no longer here, since when, unix ms. */
@@ -394,7 +397,12 @@ export type Write =
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly device: DeviceId; readonly number: number }
   /** Moves the messages with one contact, and their events, to another's conversation; the new one has received none. */
-  | { readonly kind: "adopt-history"; readonly from: ContactId; readonly to: ContactId }
+  | {
+      readonly kind: "adopt-history"
+      readonly from: ContactId
+      readonly to: ContactId
+      readonly formerKey?: FormerKey
+    }
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly kind: "outgoing-done"; readonly seq: number }
   | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }

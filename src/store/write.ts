@@ -180,7 +180,7 @@ function applyToMessages(database: Database, recorder: Recorder, write: MessageW
       deleteMessages(database, write)
       return
     case "adopt-history":
-      adoptHistory(database, write.from, write.to)
+      adoptHistory(database, write)
       return
   }
 }

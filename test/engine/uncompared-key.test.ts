@@ -51,8 +51,10 @@ describe("[D-41] nothing of ours reaches a key that was not compared", () => {
     await injects(textOf("behind a gap"), number(9))
     await fixture.clock.pass(2 * HOUR_MS)
     expect(reached()).toBe(0)
-    const texts = (await alice.read("bob")).slice(2).map(({ text, trusted }) => [text, trusted])
+    const texts = (await alice.read("bob")).map(({ text, trusted }) => [text, trusted])
     expect(texts).toEqual([
+      ["old times", true],
+      ["it is me", false],
       ["one", false],
       ["behind a gap", false],
     ])
@@ -128,6 +130,48 @@ describe("[D-43] what comes under a key that was not compared changes nothing of
     await fixture.pair(alice, trueBob)
     const bob = await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
     expect(bob.timerSeconds).toBe(0)
+  })
+})
+
+describe("[D-44] what was said to and by a key whose place another took stays its own", () => {
+  test("the new key cannot mark it as read, also once it was compared, and learns of no text of the old one", async () => {
+    const { fixture, alice, candidate, injects } = await replacedContact(async ({ alice: early, bob }) => {
+      await bob.start()
+      await early.send("bob", "had arrived")
+      await bob.fixture.clock.pass(1_000)
+      await bob.send("alice", "unread words of the old key")
+      await bob.fixture.clock.pass(100)
+      await bob.stop()
+    })
+    await compare(alice)
+    await fixture.clock.pass(1_000)
+    const [arrived] = (await alice.client.call("history", { contact: "bob", limit: 10 })).filter(
+      ({ text }) => text === "had arrived",
+    )
+    expect(arrived?.state).toBe("delivered")
+    await injects({ kind: "read", ids: [Buffer.from(arrived?.id ?? "", "hex")] })
+    expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+    await readAll(alice)
+    await fixture.clock.pass(1_000)
+    expect(await candidate.states("alice")).toEqual(["read"])
+  })
+
+  test("what someone said who was never compared stays marked when the true Bob takes the place", async () => {
+    const { fixture, alice, injects } = await replacedContact()
+    await injects(textOf("send me the money"), number(1))
+    const trueBob = await fixture.profile("bob")
+    await fixture.pair(alice, trueBob)
+    await trueBob.send("alice", "here I am")
+    await fixture.clock.pass(100)
+    await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
+    await compare(alice)
+    const texts = (await alice.read("bob")).map(({ text, trusted }) => [text, trusted])
+    expect(texts).toEqual([
+      ["old times", true],
+      ["it is me", false],
+      ["send me the money", false],
+      ["here I am", true],
+    ])
   })
 })
 

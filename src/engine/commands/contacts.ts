@@ -13,7 +13,7 @@ import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
-import { refuseUnsendable } from "../state/send-gate.ts"
+import { isUncompared, refuseUnsendable } from "../state/send-gate.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
@@ -220,11 +220,13 @@ function decideReplacing(
   }
   const why = `${name}'s key changed: compare it before you continue`
   const message = makeSystemMessage(conversation.id, why, input)
-  // They came before the key changed, and are trusted as what came with them.
-  const held = showHeld(state, old, fresh, { ...input, now: input.now - 1 })
+  const held = showHeld(state, old, fresh, input)
   const commit: Change[] = [
     ...held.commit,
-    { kind: "adopt-history", from: old.id, to: fresh.id },
+    {
+      kind: "adopt-history",
+      ...{ from: old.id, to: fresh.id, formerKey: isUncompared(old) ? "uncompared" : "compared" },
+    },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
     { kind: "conversation", conversation },

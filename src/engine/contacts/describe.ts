@@ -92,13 +92,17 @@ export function describeMessage(state: EngineState, message: StoredMessage): Mes
     sentAt,
     storedAt,
     state: messageState,
-    trusted: author === null || storedAt < uncomparedSince(contact),
+    trusted: author === null || isTrusted(contact, message),
     timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
     ...UNCHANGED,
     replyTo: describeReplyTo(state, message),
     recipients: describeRecipients(state, message),
   }
+}
+
+function isTrusted(contact: ContactRecord, { formerKey, storedAt }: StoredMessage): boolean {
+  return formerKey === undefined ? storedAt < uncomparedSince(contact) : formerKey === "compared"
 }
 
 function describeRecipients(state: EngineState, { recipients }: StoredMessage): Message["recipients"] {

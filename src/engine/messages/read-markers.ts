@@ -1,4 +1,4 @@
-import type { ContactId, ConversationId, MessageRecord } from "../../store/records.ts"
+import type { ContactId, ConversationId, StoredMessage } from "../../store/records.ts"
 import { LIST_MAX } from "../../wire/frame.ts"
 import { contactIn } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -13,15 +13,15 @@ import { sealAndEnqueue } from "../state/outgoing.ts"
 /** Marks messages as shown, which are all the unshown ones of a conversation in their range, oldest first, and sends read receipts to the contacts that may have them. */
 export async function markRead(
   { ports, queue }: { readonly ports: Ports; readonly queue: CommitQueue },
-  messages: readonly MessageRecord[],
+  messages: readonly StoredMessage[],
 ): Promise<void> {
   for (const [conversation, shown] of byConversation(messages)) {
     await queue.run((state) => markShown(state, conversation, shown, stepInput(ports)))
   }
 }
 
-function byConversation(messages: readonly MessageRecord[]): Map<ConversationId, MessageRecord[]> {
-  const found = new Map<ConversationId, MessageRecord[]>()
+function byConversation(messages: readonly StoredMessage[]): Map<ConversationId, StoredMessage[]> {
+  const found = new Map<ConversationId, StoredMessage[]>()
   for (const message of messages) {
     const others = found.get(message.conversation)
     if (others === undefined) found.set(message.conversation, [message])
@@ -33,7 +33,7 @@ function byConversation(messages: readonly MessageRecord[]): Map<ConversationId,
 function markShown(
   state: EngineState,
   conversation: ConversationId,
-  shown: readonly MessageRecord[],
+  shown: readonly StoredMessage[],
   input: StepInput,
 ): Decision<null> {
   const [after, upTo] = [(shown[0]?.seq ?? 0) - 1, shown.at(-1)?.seq ?? 0]
@@ -51,11 +51,13 @@ function markShown(
 function sendReadReceipts(
   state: EngineState,
   contact: ContactId,
-  shown: readonly MessageRecord[],
+  shown: readonly StoredMessage[],
   input: StepInput,
 ): Decision<null> {
   if (state.contacts.get(contact)?.readReceipts !== true) return noChange(null)
-  const ids = shown.filter(({ author }) => author === contact).map(({ id }) => id)
+  const ids = shown
+    .filter(({ author, formerKey }) => author === contact && formerKey === undefined)
+    .map(({ id }) => id)
   const updates = updateEach(state, contact, input, (update) => {
     for (let at = 0; at < ids.length; at += LIST_MAX) {
       sealAndEnqueue(update, {

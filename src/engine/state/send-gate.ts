@@ -42,10 +42,10 @@ export function isUncompared({
   return (changedAt > 0 && !verified) || lockedAt > 0
 }
 
-/** Since when what they send is marked, unix ms; Infinity for never. */
+/** Since when what they send is marked, unix ms: from the first word on under a new key; Infinity for never. */
 export function uncomparedSince({ changedAt, lockedAt, verified }: ContactRecord): number {
-  const since = [verified ? 0 : changedAt, lockedAt].filter((time) => time > 0)
-  return Math.min(...since)
+  if (changedAt > 0 && !verified) return 0
+  return lockedAt > 0 ? lockedAt : Infinity
 }
 
 /** Without these there would be nothing to compare. They say no more than the pairing said already. */
