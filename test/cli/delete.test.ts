@@ -16,7 +16,7 @@ it("Alice reads parts of a conversation by ids and times, and deletes of it here
   for (const text of ["one", "two", "three", "four"]) await cli.run([...bob, "send", "alice", text])
   while ((await texts(cli)).length < 4) await cli.run([...alice, "inbox"])
   const listed = await cli.run([...alice, "history", "bob", "--ids"])
-  const ids = [...listed.stdout.matchAll(/^([0-9a-f]{16}) {2}\d\d:\d\d bob: /gm)].map(([, id = ""]) => id)
+  const ids = [...listed.stdout.matchAll(/^([0-9a-f]{8}) {2}\d\d:\d\d bob: /gm)].map(([, id = ""]) => id)
   const [, two = "", three = ""] = ids
   expect(ids).toHaveLength(4)
   expect(await texts(cli, "--after", two)).toEqual(["three", "four"])
@@ -53,7 +53,7 @@ it("Alice reads parts of a conversation by ids and times, and deletes of it here
 it.each([
   [["delete"], 64, "give either an id or --all"],
   [["delete", "12", "--all", "bob"], 64, "give either an id or --all"],
-  [["delete", "xyz"], 64, "an id is up to 32 digits"],
+  [["delete", "xyz"], 64, "an id is up to 16 digits"],
   [["delete", "00"], 66, "no message has an id that begins with 00"],
   [["delete", "--all", "carol", "--yes"], 66, "no contact is called carol"],
   [["history", "bob", "--since", "someday"], 64, "a time is needed"],

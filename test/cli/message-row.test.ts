@@ -8,7 +8,7 @@ import { wrap } from "../../src/cli/terminal/wrap.ts"
 
 const NOON = new Date(2026, 10, 30, 12, 0).getTime()
 const FROM_BOB: Message = {
-  id: "0123456789abcdef".repeat(2),
+  id: "0123456789abcdef",
   seq: 7,
   contact: "bob",
   contactId: 1,
@@ -29,7 +29,7 @@ const FROM_BOB: Message = {
   recipients: [],
 }
 const QUESTION = {
-  id: "0".repeat(32),
+  id: "0".repeat(16),
   mine: true,
   text: "are you coming on Sunday?\nI would bring the cake",
   changed: false,

@@ -18,7 +18,11 @@ const INBOX_NOTES =
   "\nExits with 75 when it knows that the broker holds more than it has brought. What another command has shown is no " +
   "longer new; with --follow, several readers each get everything that comes from then on."
 
-type SendFlags = { readonly wait?: "broker" | "delivered" | "read" | false; readonly timeout?: number }
+type SendFlags = {
+  readonly reply?: string
+  readonly wait?: "broker" | "delivered" | "read" | false
+  readonly timeout?: number
+}
 
 /** chat, send, outbox, inbox, history, search, delete. */
 export function addMessages(program: Command, start: Start): void {
@@ -42,8 +46,9 @@ export function addMessages(program: Command, start: Start): void {
     )
     .option("--no-wait", "do not wait; end when it is on this disk")
     .option("--timeout <time>", "how long to wait (10s); after that it still goes out later", duration)
+    .option("--reply <id>", "answer the message whose id begins with this")
     .addHelpText("after", SEND_CODES)
-    .action((contact: string, text: string | undefined, { wait, timeout }: SendFlags) =>
+    .action((contact: string, text: string | undefined, { reply, wait, timeout }: SendFlags) =>
       start(async (context) => {
         const waitOptions = {
           wait: wait === false ? "queued" : (wait ?? "broker"),
@@ -51,7 +56,7 @@ export function addMessages(program: Command, start: Start): void {
         } as const
         await (
           await import("../messages/message-commands.ts")
-        ).send(context, { contact, text, ...waitOptions })
+        ).send(context, { contact, text, reply, ...waitOptions })
       }),
     )
   program

@@ -1,27 +1,25 @@
 import { SerialQueue } from "../../async/serial-queue.ts"
-import type { ChatClient, Conversation, Event, ConnectionStatus, Message } from "../../engine/api.ts"
+import type { ChatClient, Conversation, Event, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
-import { display, displayName, joined, safe, type SafeText } from "../../wire/text.ts"
-import { parseChatLine, type ChatInput } from "./chat-line.ts"
+import { display, safe, type SafeText } from "../../wire/text.ts"
+import { type ChatContext, submit } from "./chat-commands.ts"
+import { eventText } from "./chat-events.ts"
+import { parseChatLine } from "./chat-line.ts"
 import { asciiMargins, asciiMarks, MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { columnsOf } from "../terminal/output.ts"
 import { wrap } from "../terminal/wrap.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
-import { contactRow, groupDigits, markedName } from "../terminal/format.ts"
+import { contactRow } from "../terminal/format.ts"
 import { messageRow } from "../terminal/message-row.ts"
 import { DraftKeeper, ignoreFault, lineOf } from "./draft-keeper.ts"
-import { EventReader, goneText, lastEvent } from "./follow.ts"
-import { checkLength, unread } from "./messages.ts"
+import { EventReader, goneText, keyOf, lastEvent, MAY_HAVE_MORE } from "./follow.ts"
+import { unread } from "./messages.ts"
 import { type LineEditorEvents, openLineEditor } from "../terminal/line-editor.ts"
 import { shellCommand } from "../../shell-command.ts"
 
-type Introduction = Extract<Event, { kind: "introduction" }>["introduction"]
-
 /** Fits into a small window. */
 const SHOWN_ON_ENTRY = 20
-/** How long a line from a pipe waits for the broker; a typed line is saved and goes out by itself. */
-const PIPED_WAIT_MS = 10_000
 
 export type ChatOptions = { readonly contact: string; readonly plain: boolean }
 
@@ -122,14 +120,6 @@ async function chatThroughPipe(context: Context, client: ChatClient, options: Ch
   await out.flushed()
 }
 
-type ChatContext = {
-  readonly client: ChatClient
-  readonly contact: string
-  /** `onTaken` is called when the terminal or pipe has taken the row. */
-  readonly print: (row: SafeText, onTaken?: () => void) => void
-  readonly advised: Context["out"]["advised"]
-}
-
 /** A conversation on a screen. */
 export class ChatView {
   readonly #context: ChatContext
@@ -196,13 +186,13 @@ export class ChatView {
   async submit(text: string, wait: "queued" | "broker"): Promise<"stay" | "quit"> {
     const input = parseChatLine(text)
     if (input.kind === "text") this.#typed.push(input.text)
-    return submit(this.#context, input, wait)
+    const isShown = (message: Message): boolean => this.#seen.has(keyOf(message))
+    return submit({ ...this.#context, isShown, wait }, input)
   }
 
   #receive(event: Event, reader: EventReader): void {
     const { contact, print, advised } = this.#context
-    if (event.kind === "message" || event.kind === "connection" || event.kind === "unlocked")
-      this.#readNew(reader)
+    if (MAY_HAVE_MORE.has(event.kind)) this.#readNew(reader)
     if (event.kind === "conversation") this.#noteMuting(event.conversation)
     if (event.kind === "receipt" && event.id === this.#lastOwn) {
       if (event.state === "delivered" || event.state === "read") print(safe`info: ${display(event.state)}`)
@@ -241,8 +231,8 @@ export class ChatView {
 
   #show(message: Message): void {
     const { print } = this.#context
-    if (this.#seen.has(message.id)) return
-    this.#seen.add(message.id)
+    if (this.#seen.has(keyOf(message))) return
+    this.#seen.add(keyOf(message))
     if (message.mine) {
       this.#lastOwn = message.id
       const typed = this.#typed.indexOf(message.text)
@@ -277,114 +267,4 @@ export class ChatView {
       this.#context.print(safe`info: ${display(cause.message)}`)
     })
   }
-}
-
-/** An event as one row; of receipts only that a message never arrived. */
-function eventText(event: Event, contact: string): SafeText | undefined {
-  switch (event.kind) {
-    case "message":
-      return safe`${displayName(event.message.contact)} wrote to you`
-    case "receipt":
-      return event.contact === contact ? receiptText(event.state) : undefined
-    case "connection":
-      return connectionText(event.connection)
-    case "paired":
-      return safe`paired with ${markedName(event.contact.name)}`
-    case "notice":
-      return [null, contact].includes(event.contact) ? display(event.text) : undefined
-    case "typing":
-      return event.typing && event.contact === contact ? safe`${displayName(contact)} is writing` : undefined
-    case "introduction":
-      return event.introduction.contact === contact ? undefined : introductionText(event.introduction)
-    case "locked":
-      return safe`the keys were locked, nothing is sent or received: mqttchat daemon unlock`
-    case "unlocked":
-      return safe`the keys are unlocked again`
-    case "pairing-ended":
-      return safe`the pairing with ${displayName(event.contact)} was ended: ${display(event.reason)}`
-    case "words":
-    case "pair-answered":
-    case "pair-guessed":
-    case "pair-failed":
-    case "conversation":
-    case "dropped":
-      return undefined
-  }
-}
-
-/** In the conversation with the introducer a line says so. */
-function introductionText({ id, contact, name }: Introduction): SafeText {
-  const how = shellCommand`mqttchat introductions accept ${String(id)}`
-  return safe`${displayName(contact)} would introduce ${displayName(name)} to you: ${how}`
-}
-
-function receiptText(state: Message["state"]): SafeText | undefined {
-  return state === "given-up" ? safe`a message was NOT DELIVERED` : undefined
-}
-
-function connectionText(connection: ConnectionStatus): SafeText {
-  return connection.kind === "online" ? safe`connected` : safe`not connected: ${display(connection.reason)}`
-}
-
-async function submit(
-  chatContext: ChatContext,
-  input: ChatInput,
-  wait: "queued" | "broker",
-): Promise<"stay" | "quit"> {
-  const info = (text: SafeText): void => chatContext.print(safe`info: ${text}`)
-  switch (input.kind) {
-    case "nothing":
-      return "stay"
-    case "quit":
-      return "quit"
-    case "help":
-      info(safe`/verify compare · /status broker and outbox · /quit leave · //x sends "/x"`)
-      return "stay"
-    case "unknown":
-      info(safe`${display(input.text)} is not a command: /help, or //… to send it as text`)
-      return "stay"
-    case "status":
-      info(await statusText(chatContext))
-      return "stay"
-    case "verify":
-      info(await verifyText(chatContext))
-      return "stay"
-    case "text":
-      await sendLine(chatContext, input.text, wait)
-      return "stay"
-  }
-}
-
-/** A text that cannot be sent does not end the conversation. */
-async function sendLine(
-  { client, contact, print }: ChatContext,
-  text: string,
-  wait: "queued" | "broker",
-): Promise<void> {
-  try {
-    checkLength(text)
-    const { state } = await client.call("send", { contact: contact, text, wait, timeoutMs: PIPED_WAIT_MS })
-    if (wait === "broker" && state === "queued")
-      print(safe`info: saved, goes out when this profile is online again`)
-  } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause
-    // what was not answered may have been sent
-    const verdict = cause.code === "unanswered" ? safe`` : safe`NOT SENT: `
-    print(safe`info: ${verdict}${display(cause.message)}`)
-  }
-}
-
-async function statusText({ client }: ChatContext): Promise<SafeText> {
-  const { connection, broker, queued } = await client.call("status", {})
-  const where = display(broker ?? "no broker")
-  return safe`${where}, ${connectionText(connection)}, ${queued} queued`
-}
-
-async function verifyText({ client, contact, advised }: ChatContext): Promise<SafeText> {
-  const found = await client.call("verify", { contact })
-  const numbers = joined(found.safetyNumber.map(display), " ")
-  const words = joined(found.words.map(display), " ")
-  const row = safe`words ${words} · safety number ${numbers} · key ${groupDigits(found.contact.fingerprint)}`
-  const advice = advised(shellCommand`mqttchat verify ${contact}`)
-  return safe`${row}\ninfo: the same on both sides? then in another terminal: ${advice}`
 }

@@ -4,7 +4,7 @@ import { openClient } from "../profile/open-client.ts"
 import type { Context } from "../terminal/context.ts"
 import { countOf } from "../terminal/format.ts"
 import { askYes } from "../terminal/prompts.ts"
-import { findMessage } from "./history.ts"
+import { findMessage } from "./find-message.ts"
 
 /** Deletes the one message whose id begins with `typed`. Faults `not-found`, `usage`. */
 export async function deleteMessage(context: Context, typed: string): Promise<void> {

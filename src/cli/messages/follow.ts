@@ -103,7 +103,7 @@ async function follow(context: ClientContext, since: number, shown: ReadonlySet<
 }
 
 /** After a connection event the owner may be another process; its events of that time are in the log. */
-const MAY_HAVE_MORE: ReadonlySet<Event["kind"]> = new Set(["message", "connection", "unlocked"])
+export const MAY_HAVE_MORE: ReadonlySet<Event["kind"]> = new Set(["message", "connection", "unlocked"])
 
 /** The owner ended while a request was under way. A connection event says so, too. */
 function isOwnerLost(cause: unknown): boolean {
@@ -163,6 +163,7 @@ class Follower {
   }
 }
 
-function keyOf({ contactId, id }: Message): string {
-  return `${contactId}/${id}`
+/** An author's ids are their own: two authors may have the same one. */
+export function keyOf({ contactId, mine, id }: Message): string {
+  return `${contactId}/${mine}/${id}`
 }

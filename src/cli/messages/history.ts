@@ -1,10 +1,11 @@
 import type { ChatClient, Message } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
-import { display, safe, type SafeText } from "../../wire/text.ts"
+import { safe, type SafeText } from "../../wire/text.ts"
 import { shellCommand } from "../../shell-command.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
 import { messageRow, searchRow } from "../terminal/message-row.ts"
 import type { Output } from "../terminal/output.ts"
+import { findMessage, shortId } from "./find-message.ts"
 import type { ClientContext } from "./messages.ts"
 
 const MESSAGE_SCHEMA = "mqttchat/message/1"
@@ -12,8 +13,6 @@ const MESSAGE_SCHEMA = "mqttchat/message/1"
 const SHOWN_BY_DEFAULT = 50
 /** Messages that are read at once. */
 const PAGE = 1_000
-/** Enough digits of an id to name one message. */
-const SHOWN_DIGITS = 16
 
 export type HistoryOptions = {
   /** Ids, or the beginnings of ids. */
@@ -22,10 +21,12 @@ export type HistoryOptions = {
   /** Unix ms. */
   readonly since?: number
   readonly limit?: number
-  readonly ids?: boolean
-}
+} & Shown
 
-export type SearchOptions = { readonly query: string; readonly limit?: number; readonly ids?: boolean }
+export type SearchOptions = { readonly query: string; readonly limit?: number } & Shown
+
+/** What else a row shows: the id, and what an edited message said before. */
+type Shown = { readonly ids?: boolean; readonly edits?: boolean }
 
 type Range = { readonly before?: number; readonly after?: number; readonly since?: number }
 
@@ -45,7 +46,8 @@ export async function showHistory(
   for (;;) {
     const limit = Math.min(left, isForward ? PAGE : left)
     const page = await client.call("history", { contact, ...next, limit })
-    for (const message of page) showMessage(out, message, options.ids)
+    for (const message of page)
+      showMessage(out, messageRow(message, Date.now(), options), { message, ...options })
     const last = page.at(-1)
     left -= page.length
     if (!isForward || last === undefined || page.length < limit) return
@@ -62,10 +64,10 @@ async function rangeOf(
   { before, after, since }: HistoryOptions,
 ): Promise<Range> {
   const isForward = after !== undefined || since !== undefined
-  const first = after === undefined ? 0 : (await findMessage(client, after, contact)).seq
+  const first = after === undefined ? 0 : (await findMessage(client, after, { contact })).seq
   return {
     ...(isForward ? { after: first } : {}),
-    ...(before === undefined ? {} : { before: (await findMessage(client, before, contact)).seq }),
+    ...(before === undefined ? {} : { before: (await findMessage(client, before, { contact })).seq }),
     ...(since === undefined ? {} : { since }),
   }
 }
@@ -80,43 +82,23 @@ function hintMore(out: Output, contact: string, { id }: Message): void {
 
 export async function showSearch(
   { client, out }: ClientContext,
-  { query, limit = SHOWN_BY_DEFAULT, ids }: SearchOptions,
+  { query, limit = SHOWN_BY_DEFAULT, ...shown }: SearchOptions,
 ): Promise<void> {
   const found = await client.call("search", { query, limit })
-  for (const message of found) {
-    if (out.json) out.record(MESSAGE_SCHEMA, message)
-    else out.prose(withId(searchRow(message, Date.now()), message, ids), MESSAGE_MARGIN)
-  }
+  for (const message of found) showMessage(out, searchRow(message, Date.now(), shown), { message, ...shown })
   if (found.length === 0)
     throw new Fault("not-found", "no message contains these words", "mqttchat history NAME")
 }
 
-function showMessage(out: Output, message: Message, ids: boolean | undefined): void {
+function showMessage(
+  out: Output,
+  row: SafeText,
+  { message, ids = false }: { readonly message: Message } & Shown,
+): void {
   if (out.json) out.record(MESSAGE_SCHEMA, message)
-  else out.prose(withId(messageRow(message, Date.now()), message, ids), MESSAGE_MARGIN)
+  else out.prose(ids ? rowWithId(message, row) : row, MESSAGE_MARGIN)
 }
 
-function withId(row: SafeText, { id }: Message, ids = false): SafeText {
-  return ids ? safe`${shortId(id)}  ${row}` : row
-}
-
-function shortId(id: string): SafeText {
-  return display(id.slice(0, SHOWN_DIGITS))
-}
-
-/** The one message whose id begins with `typed`, in the conversation with `contact` if one is named. Faults `not-found`, `usage`. */
-export async function findMessage(client: ChatClient, typed: string, contact?: string): Promise<Message> {
-  const id = typed.toLowerCase()
-  const hint =
-    contact === undefined ? "mqttchat history NAME --ids" : shellCommand`mqttchat history --ids ${contact}`
-  if (!/^[0-9a-f]{1,32}$/.test(id))
-    throw new Fault("usage", "an id is up to 32 digits from 0 to 9 and a to f", hint)
-  const contactId = contact === undefined ? undefined : (await client.call("verify", { contact })).contact.id
-  const found = (await client.call("find", { id })).filter(
-    (message) => contactId === undefined || message.contactId === contactId,
-  )
-  const [only] = found
-  if (only === undefined) throw new Fault("not-found", `no message has an id that begins with ${id}`, hint)
-  if (found.length === 1) return only
-  throw new Fault("usage", `${found.length} messages have ids that begin with ${id}: give more digits`, hint)
+export function rowWithId({ id }: Message, row: SafeText): SafeText {
+  return safe`${shortId(id)}  ${row}`
 }

@@ -9,6 +9,7 @@ import { openClient } from "../profile/open-client.ts"
 import { answerLimit, connectingToSend } from "./send-limits.ts"
 import { followEvents, followInbox } from "./follow.ts"
 import { showWholeInbox } from "./whole-inbox.ts"
+import { findMessage } from "./find-message.ts"
 import { type SendOptions, sendText } from "./messages.ts"
 
 /** CR LF. */
@@ -21,19 +22,26 @@ export async function startChat(
   await chat(context, await openReconnectingClient(context), request)
 }
 
-/** Without text, or with `-`, the text is stdin without its last line break. */
-export async function send(
-  context: Context,
-  request: Omit<SendOptions, "text"> & { readonly text: string | undefined },
-): Promise<void> {
-  const fromStdin = request.text === undefined || request.text === "-"
-  const text = fromStdin
-    ? (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
-    : request.text
+type SendRequest = Omit<SendOptions, "text" | "replyTo"> & {
+  readonly text: string | undefined
+  /** The beginning of the id of the message that it answers. */
+  readonly reply?: string | undefined
+}
+
+export async function send(context: Context, { reply, ...request }: SendRequest): Promise<void> {
+  const text = await textOrStdin(request.text)
   const { client, owner } = await connectingToSend(
     openClient(context, "brief", answerLimit(request.timeoutMs)),
   )
-  await sendText({ client, owner, out: context.out }, { ...request, text })
+  const { contact } = request
+  const replyTo = reply === undefined ? {} : { replyTo: (await findMessage(client, reply, { contact })).id }
+  await sendText({ client, owner, out: context.out }, { ...request, ...replyTo, text })
+}
+
+/** Without text, or with `-`, the text is stdin without its last line break. */
+async function textOrStdin(text: string | undefined): Promise<string> {
+  if (text !== undefined && text !== "-") return text
+  return (await readStdinText(TEXT_MAX_BYTES + LINE_END_BYTES)).replace(/\r?\n$/, "")
 }
 
 export type InboxOptions = { readonly follow: boolean; readonly since?: number | undefined }

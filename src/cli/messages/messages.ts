@@ -20,6 +20,8 @@ export type SendContext = ClientContext & { readonly owner: "us" | "another" }
 export type SendOptions = {
   readonly contact: string
   readonly text: string
+  /** The id of the message that it answers. */
+  readonly replyTo?: string
   readonly wait: Wait
   readonly timeoutMs: number
 }
@@ -45,7 +47,7 @@ export async function sendText(context: SendContext, options: SendOptions): Prom
     out.done(DONE[wait](displayName(contact)))
     return
   }
-  throw state === "queued" ? await queued(context) : notYetFault(options, state)
+  throw state === "queued" ? await savedForLater(context) : notYetFault(options, state)
 }
 
 const PROGRESS = { queued: 0, broker: 1, delivered: 2, read: 3 } as const
@@ -126,8 +128,8 @@ export function checkLength(text: string): void {
   throw new Fault("bad-data", message, "send it in parts")
 }
 
-/** The message is stored in any case; a refusal needs a person. */
-async function queued({ client, owner }: SendContext): Promise<Fault> {
+/** It is stored in any case; a refusal needs a person. */
+async function savedForLater({ client, owner }: SendContext): Promise<Fault> {
   const { connection, daemon } = await client.call("status", {})
   if (connection.kind === "stopped" && connection.code !== "unavailable")
     return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)

@@ -82,6 +82,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['mqttchat send bob "on my way"'],
     ["mqttchat send bob hi --wait delivered", "end when it is on bob's disk"],
     ["tail -1 build.log | mqttchat send bob"],
+    ['mqttchat send bob --reply 3f2a9c1e "yes, at noon"'],
   ],
   outbox: [["mqttchat outbox"], ["mqttchat outbox --cancel 3f2a9c1e"]],
   inbox: [
