@@ -57,7 +57,7 @@ export type BackupContact = Pick<
   | "receiptDelay"
 > &
   /** Of the conversation with it. */
-  Pick<ConversationRecord, "timer" | "timerSetAt">
+  Pick<ConversationRecord, "timer" | "timerSetAt" | "mutedUntil" | "draft">
 /** A device of a contact without its session and what depends on that: who reads the backup makes a new session. */
 export type BackupDevice = Pick<
   DeviceRecord,
@@ -190,8 +190,8 @@ function writeContact(writer: Writer, contact: BackupContact): void {
   writer.u32(contact.id).u8(flags)
   writer.u64(contact.addedAt).u64(contact.changedAt).u32(contact.receiptDelay)
   writer.u32(contact.timer).u64(contact.timerSetAt)
-  writer.u16(contact.comparedLinks).u64(contact.lockedAt)
-  writer.text(contact.name)
+  writer.u16(contact.comparedLinks).u64(contact.lockedAt).u64(contact.mutedUntil)
+  writer.text(contact.name).bytes(utf8(contact.draft))
 }
 
 function readContact(reader: Reader): BackupContact {
@@ -205,12 +205,14 @@ function readContact(reader: Reader): BackupContact {
     timerSetAt: reader.u64(),
     comparedLinks: reader.u16(),
     lockedAt: reader.u64(),
+    mutedUntil: reader.u64(),
   }
   const name = reader.text(NAME_BYTES_MAX)
-  if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "") reader.refuse()
+  const draft = readText(reader.rest())
+  if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "" || draft === undefined) reader.refuse()
   const [verified, blocked, readReceipts, typing] = CONTACT_FLAGS.map((_, at) => (flags & (1 << at)) !== 0)
   return {
-    ...{ id, ...fixed, name },
+    ...{ id, ...fixed, name, draft: draft ?? "" },
     ...{ verified: verified === true, blocked: blocked === true },
     ...{ readReceipts: readReceipts === true, typing: typing === true },
   }

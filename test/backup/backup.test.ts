@@ -89,6 +89,7 @@ const records = fc.oneof(
       ...{ verified: fc.boolean(), blocked: fc.boolean(), readReceipts: fc.boolean(), typing: fc.boolean() },
       ...{ addedAt: time, changedAt: time, receiptDelay: u32, timer: u32, timerSetAt: time },
       ...{ comparedLinks: fc.nat(0xffff), lockedAt: time },
+      ...{ mutedUntil: time, draft: fc.string({ maxLength: 300 }) },
     }),
   }),
   fc.record({

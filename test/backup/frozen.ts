@@ -28,6 +28,8 @@ const bob: BackupContact = {
   receiptDelay: 1500,
   timer: 86_400,
   timerSetAt: TIME + 1,
+  mutedUntil: Number.MAX_SAFE_INTEGER,
+  draft: "what was typed\nand not sent",
 }
 const OWN = aliceAccount()
 const THEIRS = withDevice(OWN, "phone")
@@ -44,6 +46,8 @@ const phone: BackupDevice = { ...laptop, key: random(64), mailbox: random(16), r
 /** A contact who has not answered yet; the contact id before theirs was forgotten. */
 const carol: BackupContact = {
   ...bob,
+  mutedUntil: 0,
+  draft: "",
   id: 3,
   name: "Çarol ünd",
   verified: false,

@@ -93,6 +93,23 @@ test("what arrived and was not acknowledged before the backup is shown once", as
   expect(new Set(await laptop.states("bob"))).toEqual(new Set(["delivered"]))
 })
 
+test("a backup keeps drafts, and what is muted and until when", async () => {
+  const { fixture, alice } = await couple()
+  const carol = await fixture.profile("carol")
+  await fixture.pair(alice, carol)
+  const until = fixture.clock.now() + DAY_MS
+  await alice.client.call("set-draft", { contact: "bob", text: "to be\ncontinued" })
+  await alice.client.call("mute", { contact: "bob", until: null })
+  await alice.client.call("mute", { contact: "carol", until })
+  const path = await backUp(alice)
+  await alice.stop()
+  const laptop = await restored(fixture, "laptop", path)
+  expect(await laptop.client.call("conversations", {})).toMatchObject([
+    { contact: "bob", draft: "to be\ncontinued", muted: true, mutedUntil: null },
+    { contact: "carol", draft: "", muted: true, mutedUntil: until },
+  ])
+})
+
 test("texts that wait for an earlier one are in the backup: their sender has a receipt for them", async () => {
   const { fixture, alice, bob } = await couple()
   let lost = 0

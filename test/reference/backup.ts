@@ -18,10 +18,19 @@ type Profile = {
   credential: Credential
 }
 type Contact = Record<
-  "id" | "addedAt" | "changedAt" | "receiptDelay" | "timer" | "timerSetAt" | "comparedLinks" | "lockedAt",
+  | "id"
+  | "addedAt"
+  | "changedAt"
+  | "receiptDelay"
+  | "timer"
+  | "timerSetAt"
+  | "comparedLinks"
+  | "lockedAt"
+  | "mutedUntil",
   number
 > &
-  Record<"verified" | "blocked" | "readReceipts" | "typing", boolean> & { name: string }
+  Record<"verified" | "blocked" | "readReceipts" | "typing", boolean> &
+  Record<"name" | "draft", string>
 type Device = Record<"key" | "peerInbox" | "mailbox" | "recoverySecret" | "recoveryBundle", string> & {
   contact: number
 }
@@ -124,8 +133,10 @@ function contactBytes(it: Contact): Uint8Array {
       int(it.timerSetAt, 8),
       int(it.comparedLinks, 2),
       int(it.lockedAt, 8),
+      int(it.mutedUntil, 8),
     ],
     field(it.name),
+    ascii(it.draft),
   )
 }
 

@@ -56,8 +56,8 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
   for (const contact of contacts) {
-    const { timer, timerSetAt } = directWith(state, contact.id)
-    yield { record: "contact", contact: { ...contact, timer, timerSetAt } }
+    const { timer, timerSetAt, mutedUntil, draft } = directWith(state, contact.id)
+    yield { record: "contact", contact: { ...contact, timer, timerSetAt, mutedUntil, draft } }
     // What was shown of an account that is not verified belongs to a handshake, which ends here.
     const account = contact.accountId === undefined ? undefined : state.accounts.get(contact.id)
     for (const link of linksOf(contact.id, account)) yield link

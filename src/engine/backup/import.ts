@@ -65,10 +65,18 @@ class Filling {
     switch (each.record) {
       case "contact": {
         this.counts.contacts++
-        const { timer, timerSetAt, ...contact } = each.contact
+        const { timer, timerSetAt, mutedUntil, draft, ...contact } = each.contact
         const id = (this.#conversations.size + 1) as ConversationId
         this.#conversations.set(contact.id, id)
-        const conversation = { ...NEW_CONVERSATION, id, contact: contact.id, timer, timerSetAt }
+        const conversation = {
+          ...NEW_CONVERSATION,
+          id,
+          contact: contact.id,
+          timer,
+          timerSetAt,
+          mutedUntil,
+          draft,
+        }
         const name = this.#restoredName(contact)
         this.#contact = { ...NEW_CONTACT, ...contact, name }
         this.#links = []
