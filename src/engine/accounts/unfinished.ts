@@ -122,5 +122,8 @@ export function endDevice(
     `${text}; the session with that device has ended`,
     input,
   )
-  return { commit: [{ kind: "forget-device", id: device.id }, notification.change], effects: [ended, notification.effect] }
+  return {
+    commit: [{ kind: "forget-device", id: device.id }, notification.change],
+    effects: [ended, notification.effect],
+  }
 }
