@@ -2,6 +2,7 @@ import { Fault } from "../../errors.ts"
 import { type ContactRecord, type ConversationRecord, MUTED_FOREVER } from "../../store/records.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { findContact } from "../contacts/contacts.ts"
+import { isHidden } from "../accounts/unfinished.ts"
 import { directWith } from "../state/conversations.ts"
 import { mutingOf } from "../contacts/conversations.ts"
 import { aboutContact, describeMessage } from "../contacts/describe.ts"
@@ -20,7 +21,8 @@ export function conversationCommands(
   return {
     conversations: async () => {
       const unread = await ports.store.unshownCounts()
-      const contacts = [...queue.state().contacts.values()]
+      const state = queue.state()
+      const contacts = [...state.contacts.values()].filter((contact) => !isHidden(state, contact))
       return Promise.all(
         contacts.map((contact) =>
           describe(parts, contact, unread.get(directWith(queue.state(), contact.id).id) ?? 0),
