@@ -5,7 +5,7 @@ import { createIdentity } from "../../src/keystore/identity.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { appended, byDevice, removeOf } from "../account/account-fixture.ts"
 import { carolWithTwo, devicesOf, namesOf, restart, textFrames } from "./account-client.ts"
-import { chainFrameOf, ownLinksOf } from "./account-frames.ts"
+import { chainFrameOf, NONCE, ownLinksOf } from "./account-frames.ts"
 
 test("a second device of an account is a device of the same contact [D-70]", async () => {
   const { bob, carol, phone } = await carolWithTwo()
@@ -75,7 +75,11 @@ test("a fork locks the contact until the words of a fresh handshake are compared
   await carol.answers(bob, carol.shows({ links: removal.links }))
   const ask = carol.received().find(({ kind }) => kind === "chain-ask")
   if (ask !== undefined) await carol.sends(chainFrameOf(two.accountId, removal.links.slice(1)))
-  await bob.client.call("mark-verified", { contact: "carol", verified: true })
+  const marked = () => bob.client.call("mark-verified", { contact: "carol", verified: true })
+  // There are no words before the commitment is opened.
+  await expect(marked()).rejects.toThrow(/older than that/)
+  await carol.sends({ kind: "open", nonce: NONCE })
+  await marked()
   expect((await contact()).accountLockedAt).toBeNull()
   expect(
     (await bob.store.load()).devices.map(({ key }) =>

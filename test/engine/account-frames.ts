@@ -1,10 +1,14 @@
 import { concat } from "../../src/crypto/bytes.ts"
 import type { ChainLink } from "../../src/account/chain-link.ts"
+import { commitmentTo } from "../../src/session/comparison.ts"
 import { readLinks } from "../../src/account/chain-link.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import type { TestProfile } from "./engine-fixture.ts"
 
 type Hello = Extract<Frame, { kind: "hello" }>
+
+/** What the share of these clients commits to [S-60]. */
+export const NONCE = new Uint8Array(32).fill(5)
 
 /** The account that a hostile client names, and the links that it shows beside its HELLO; by default the create link. */
 export type ShownAccount = {
@@ -20,7 +24,7 @@ export function helloFrames(name: string, recoveryBundle: Uint8Array, shown: Sho
   const [first, last] = [links[0], links.at(-1)]
   if (first === undefined || last === undefined) throw new Error("an account has links")
   const account = { accountId: first.head, length: links.length, head: last.head }
-  const share = new Uint8Array(32).fill(5)
+  const share = commitmentTo(NONCE)
   const hello: Hello = {
     kind: "hello",
     name: Buffer.from(name),
