@@ -158,7 +158,7 @@ export class HostileOwner extends HostileSide {
   }
 
   /** Takes the INIT that came, and answers nothing yet. */
-  accepts(): void {
+  accepts(): Hello {
     const psk = linkPsk(this.#open.bundle.hash)
     const tag = initTag(psk, this.#open.bundle.hash)
     const init = this.arrived().find(
@@ -177,6 +177,7 @@ export class HostileOwner extends HostileSide {
       initiator: { account: hello.accountId, head: hello.head },
       owner: accountOf(this.identity).head,
     })
+    return hello
   }
 
   welcomes(share = this.share): Promise<void> {

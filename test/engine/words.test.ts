@@ -3,12 +3,12 @@ import { equal, type Psk } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { newNonce } from "../../src/session/comparison.ts"
 import { readBundle } from "../../src/session/bundle.ts"
-import { INIT_BYTES } from "../../src/session/handshake.ts"
 import { splitInbox } from "../../src/wire/topics.ts"
 import type { Event } from "../../src/engine/api.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 import { fileOf, HostileInitiator, HostileOwner } from "./hostile-pairing.ts"
+import { pairingsOf, wordsAt } from "./words-fixture.ts"
 
 const HOUR_MS = 3_600_000
 
@@ -19,22 +19,8 @@ function textOf(text: string, number: number): Frame[] {
   ]
 }
 
-async function wordsAt(profile: TestProfile, contact: string): Promise<string[]> {
-  return (await profile.client.call("verify", { contact })).words
-}
-
 async function contactsOf(profile: TestProfile) {
   return profile.client.call("contacts", {})
-}
-
-async function pairingsOf(profile: TestProfile): Promise<string[]> {
-  return (await contactsOf(profile)).map(({ name, pairing }) => `${name} ${pairing}`)
-}
-
-async function linkOf(owner: TestProfile): Promise<string> {
-  const offer = await owner.client.call("pair-offer", { kind: "link", wordCount: 2 })
-  if (offer.kind !== "link") throw new Error("not a link")
-  return offer.link
 }
 
 function events<K extends Event["kind"]>(profile: TestProfile, kind: K): Extract<Event, { kind: K }>[] {
@@ -241,92 +227,24 @@ test("an initiator opens its commitment beside the receipt for the WELCOME, and 
   expect(opened?.map(({ kind }) => kind)).toEqual(["open", "ack"])
 })
 
-describe("two handshakes that cross", () => {
-  test("because each answers the other's file: both have one session, its words, and their texts arrive [S-64] [D-32]", async () => {
-    for (let run = 0; run < 4; run++) {
-      const fixture = new EngineFixture()
-      const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-      const [hers, his] = [await fileOf(alice), await fileOf(bob)]
-      fixture.broker.close()
-      await alice.client.call("pair-answer", { kind: "file", offer: his })
-      await bob.client.call("pair-answer", { kind: "file", offer: hers })
-      fixture.broker.reopen()
-      await fixture.clock.pass(1_000)
-      await alice.send("bob", "hello, Bob")
-      await bob.send("alice", "hello, Alice")
-      await fixture.clock.pass(1_000)
-      expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
-      const words = await wordsAt(alice, "bob")
-      expect(words).toHaveLength(4)
-      expect(await wordsAt(bob, "alice")).toEqual(words)
-      expect([await pairingsOf(alice), await pairingsOf(bob)]).toEqual([["bob done"], ["alice done"]])
-    }
-  })
-
-  test("because both renew: the words are those of the session that stays", async () => {
-    const { fixture, alice, bob } = await couple()
-    const before = await wordsAt(alice, "bob")
-    fixture.broker.close()
-    await alice.client.call("reset", { contact: "bob" })
-    await bob.client.call("reset", { contact: "alice" })
-    fixture.broker.reopen()
-    await fixture.clock.pass(10_000)
-    const words = await wordsAt(alice, "bob")
-    expect(words).toHaveLength(4)
-    expect(words).not.toEqual(before)
-    expect(await wordsAt(bob, "alice")).toEqual(words)
-  })
-
-  test("because one answers a file while the other renews", async () => {
-    const { fixture, alice, bob } = await couple()
-    const his = await fileOf(bob)
-    fixture.broker.close()
-    await alice.client.call("pair-answer", { kind: "file", offer: his })
-    await bob.client.call("reset", { contact: "alice" })
-    fixture.broker.reopen()
-    await fixture.clock.pass(30_000)
-    await alice.send("bob", "hello, Bob")
-    await bob.send("alice", "hello, Alice")
-    await fixture.clock.pass(1_000)
-    expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
-    expect(await wordsAt(bob, "alice")).toEqual(await wordsAt(alice, "bob"))
-  })
-
-  test("because each opens the other's link: no one waits in vain", async () => {
-    const fixture = new EngineFixture()
-    const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-    const [hers, his] = [await linkOf(alice), await linkOf(bob)]
-    fixture.broker.tamper = (_topic, payload) => (payload.length === INIT_BYTES ? [] : [payload])
-    const pairings = Promise.all([
-      alice.client.call("pair-answer", { kind: "link", offer: his }),
-      bob.client.call("pair-answer", { kind: "link", offer: hers }),
-    ])
-    await fixture.clock.pass(1_000)
-    fixture.broker.tamper = (_topic, payload) => [payload]
-    await fixture.clock.pass(10_000)
-    expect((await pairings).map(({ contact }) => contact.name)).toEqual(["bob", "alice"])
-    expect(await wordsAt(bob, "alice")).toEqual(await wordsAt(alice, "bob"))
-  })
-
-  test("and an INIT that lost changes nothing when the broker delivers it again much later", async () => {
-    const fixture = new EngineFixture()
-    const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-    const [hers, his] = [await fileOf(alice), await fileOf(bob)]
-    fixture.broker.close()
-    await alice.client.call("pair-answer", { kind: "file", offer: his })
-    await bob.client.call("pair-answer", { kind: "file", offer: hers })
-    fixture.broker.reopen()
-    await fixture.clock.pass(1_000)
-    const inits = fixture.broker.seen.filter(({ payload }) => payload.length === INIT_BYTES)
-    await fixture.clock.pass(60_000)
-    for (const { topic, payload } of inits) fixture.broker.inject(topic, payload)
-    await fixture.clock.pass(1_000)
-    await alice.send("bob", "hello, Bob")
-    await bob.send("alice", "hello, Alice")
-    await fixture.clock.pass(1_000)
-    expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
-    expect([await alice.systemMessages("bob"), await bob.systemMessages("alice")]).toEqual([[], []])
-  })
+test("Mallory between two people who exchange files: their words differ, also if she passes on one's share as her own", async () => {
+  const fixture = new EngineFixture()
+  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+  const his = await fileOf(bob)
+  // Alice gets Mallory's file for Bob's.
+  const towardsAlice = new HostileOwner(fixture)
+  const offer = towardsAlice.file(his)
+  const { contact } = await alice.client.call("pair-answer", { kind: "file", offer })
+  await fixture.clock.pass(100)
+  const hello = towardsAlice.accepts()
+  const towardsBob = new HostileInitiator(fixture)
+  await towardsBob.answers(his, { share: hello.share })
+  await towardsAlice.welcomes(towardsBob.welcome().share)
+  const [nonce] = towardsAlice.nonces()
+  await towardsBob.opens(nonce)
+  const [hers, bobs] = [await wordsAt(alice, contact.name), await wordsAt(bob, "mallory")]
+  expect([hers.length, bobs.length]).toEqual([4, 4])
+  expect(hers).not.toEqual(bobs)
 })
 
 describe("every mode", () => {

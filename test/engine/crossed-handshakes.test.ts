@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest"
+import { INIT_BYTES } from "../../src/session/handshake.ts"
+import { couple, EngineFixture } from "./engine-fixture.ts"
+import { fileOf } from "./hostile-pairing.ts"
+import { linkOf, pairingsOf, wordsAt } from "./words-fixture.ts"
+
+describe("two handshakes that cross", () => {
+  test("because each answers the other's file: both have one session, its words, and their texts arrive [S-64] [D-32]", async () => {
+    for (let run = 0; run < 4; run++) {
+      const fixture = new EngineFixture()
+      const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+      const [hers, his] = [await fileOf(alice), await fileOf(bob)]
+      fixture.broker.close()
+      await alice.client.call("pair-answer", { kind: "file", offer: his })
+      await bob.client.call("pair-answer", { kind: "file", offer: hers })
+      fixture.broker.reopen()
+      await fixture.clock.pass(1_000)
+      await alice.send("bob", "hello, Bob")
+      await bob.send("alice", "hello, Alice")
+      await fixture.clock.pass(1_000)
+      expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+      const words = await wordsAt(alice, "bob")
+      expect(words).toHaveLength(4)
+      expect(await wordsAt(bob, "alice")).toEqual(words)
+      expect([await pairingsOf(alice), await pairingsOf(bob)]).toEqual([["bob done"], ["alice done"]])
+    }
+  })
+
+  test("because both renew: the words are those of the session that stays", async () => {
+    const { fixture, alice, bob } = await couple()
+    const before = await wordsAt(alice, "bob")
+    fixture.broker.close()
+    await alice.client.call("reset", { contact: "bob" })
+    await bob.client.call("reset", { contact: "alice" })
+    fixture.broker.reopen()
+    await fixture.clock.pass(10_000)
+    const words = await wordsAt(alice, "bob")
+    expect(words).toHaveLength(4)
+    expect(words).not.toEqual(before)
+    expect(await wordsAt(bob, "alice")).toEqual(words)
+  })
+
+  test("because one answers a file while the other renews", async () => {
+    const { fixture, alice, bob } = await couple()
+    const his = await fileOf(bob)
+    fixture.broker.close()
+    await alice.client.call("pair-answer", { kind: "file", offer: his })
+    await bob.client.call("reset", { contact: "alice" })
+    fixture.broker.reopen()
+    await fixture.clock.pass(30_000)
+    await alice.send("bob", "hello, Bob")
+    await bob.send("alice", "hello, Alice")
+    await fixture.clock.pass(1_000)
+    expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+    expect(await wordsAt(bob, "alice")).toEqual(await wordsAt(alice, "bob"))
+  })
+
+  test("because each opens the other's link: no one waits in vain", async () => {
+    const fixture = new EngineFixture()
+    const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+    const [hers, his] = [await linkOf(alice), await linkOf(bob)]
+    fixture.broker.tamper = (_topic, payload) => (payload.length === INIT_BYTES ? [] : [payload])
+    const pairings = Promise.all([
+      alice.client.call("pair-answer", { kind: "link", offer: his }),
+      bob.client.call("pair-answer", { kind: "link", offer: hers }),
+    ])
+    await fixture.clock.pass(1_000)
+    fixture.broker.tamper = (_topic, payload) => [payload]
+    await fixture.clock.pass(10_000)
+    expect((await pairings).map(({ contact }) => contact.name)).toEqual(["bob", "alice"])
+    expect(await wordsAt(bob, "alice")).toEqual(await wordsAt(alice, "bob"))
+  })
+
+  test("and an INIT that lost changes nothing when the broker delivers it again much later", async () => {
+    const fixture = new EngineFixture()
+    const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+    const [hers, his] = [await fileOf(alice), await fileOf(bob)]
+    fixture.broker.close()
+    await alice.client.call("pair-answer", { kind: "file", offer: his })
+    await bob.client.call("pair-answer", { kind: "file", offer: hers })
+    fixture.broker.reopen()
+    await fixture.clock.pass(1_000)
+    const inits = fixture.broker.seen.filter(({ payload }) => payload.length === INIT_BYTES)
+    await fixture.clock.pass(60_000)
+    for (const { topic, payload } of inits) fixture.broker.inject(topic, payload)
+    await fixture.clock.pass(1_000)
+    await alice.send("bob", "hello, Bob")
+    await bob.send("alice", "hello, Alice")
+    await fixture.clock.pass(1_000)
+    expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+    expect([await alice.systemMessages("bob"), await bob.systemMessages("alice")]).toEqual([[], []])
+  })
+})
