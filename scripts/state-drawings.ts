@@ -1,5 +1,6 @@
 import { BROKER_TRANSITIONS } from "../src/engine/connection/broker-state.ts"
 import { DEVICE_TRANSITIONS } from "../src/engine/contacts/device-state.ts"
+import { COMPARISON_TRANSITIONS } from "../src/session/comparison.ts"
 import { PQ_TRANSITIONS } from "../src/session/state.ts"
 import { MESSAGE_TRANSITIONS } from "../src/store/message-states.ts"
 import { FRAME_TRANSITIONS } from "../src/engine/state/receive-result.ts"
@@ -15,6 +16,12 @@ export function drawings(): string {
     drawing("A device of a contact (`src/engine/contacts/device-state.ts`)", "none", DEVICE_TRANSITIONS),
     drawing("A text of ours (`src/store/message-states.ts`)", "queued", textTransitions()),
     drawing("A frame of theirs (`src/engine/state/receive-result.ts`)", "arrived", FRAME_TRANSITIONS),
+    drawing("The words to compare, at the initiator (`src/session/comparison.ts`)", "committed", {
+      committed: COMPARISON_TRANSITIONS.committed,
+    }),
+    drawing("The words to compare, at the owner (`src/session/comparison.ts`)", "answered", {
+      answered: COMPARISON_TRANSITIONS.answered,
+    }),
     drawing("A post-quantum step of ours (`src/session/state.ts`)", "idle", PQ_TRANSITIONS),
     drawing(
       "The profile's connection to its broker (`src/engine/connection/broker-state.ts`)",
