@@ -8,13 +8,13 @@ import type {
 import { DAY_MS, HOUR_MS } from "../../time-units.ts"
 
 /** Who is asked has a week, as with a link; the bundle of the answer is good for as long. */
-export const ANSWER_WITHIN_MS = 7 * DAY_MS
+const ANSWER_WITHIN_MS = 7 * DAY_MS
 /** An introducer waits for both answers and for the frames between, which are repeated for 30 days. */
 const INTRODUCER_WAITS_MS = 30 * DAY_MS
 /** Questions of one introducer that wait for a person: more would be a flood of names. */
-export const OPEN_MAX = 4
+const OPEN_MAX = 4
 /** Questions of one introducer within an hour, answered or not: each is a line in the conversation. */
-export const PER_HOUR = 8
+const PER_HOUR = 8
 /** Introductions of our own that wait for an answer, as many as offers. */
 export const OWN_MAX = 32
 /** What is kept of one introducer, so that a question that was refused is not put again at once, and of our own. */
