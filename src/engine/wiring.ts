@@ -101,7 +101,7 @@ async function recordReplaced(
 async function prepare(ports: Ports, queue: CommitQueue): Promise<void> {
   const input = stepInput(ports)
   await queue.run((state) => {
-    const { commit } = createOwnAccount(state, ports.identity, input)
+    const { commit } = createOwnAccount(state, ports.identity)
     return {
       commit: [...commit, ...closing(expiredBundles(state, seconds(input)))],
       effects: [],

@@ -69,7 +69,7 @@ async function makeStore(path: string, { settings, ring, fill }: NewProfile): Pr
   try {
     await fill(store)
     const { createAccountIn } = await import("../../engine/accounts/own-account.ts")
-    const accountId = await createAccountIn(store, ring.identity, { now: Date.now(), random: systemRandom })
+    const accountId = await createAccountIn(store, ring.identity)
     await storeSettings(store, settings)
     await store.close()
     return accountId
