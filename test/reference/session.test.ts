@@ -105,11 +105,15 @@ function helloOf({ name, account, recoveryBundle }: Person, share: Uint8Array): 
   ]
 }
 
-test("HELLO and CHAIN of both sides, and the words of their shares [W-21] [W-56] [S-60] [S-62]", () => {
+test("HELLO and CHAIN of both sides, OPEN, and the words of their shares [W-21] [W-56] [S-60] [S-62]", () => {
   const [nI, nR] = [hex(alice.nonce), hex(bob.nonce)]
-  const welcome = vectors.steps.find((step) => step.do === "seal")!
+  const [welcome, opening] = vectors.steps.filter((step) => step.do === "seal")
   expect(readFrames(pad(hex(init.frames)))).toEqual(helloOf(alice, H32(ascii("mqttchat/1 sas"), nI)))
-  expect(readFrames(pad(hex(welcome.frames)))).toEqual(helloOf(bob, nR))
+  expect(readFrames(pad(hex(welcome!.frames)))).toEqual(helloOf(bob, nR))
+  expect(readFrames(pad(hex(opening!.frames)))).toEqual([
+    { kind: "open", nonce: alice.nonce },
+    { kind: "ack", mids: [welcome!.mid.slice(0, 16)] },
+  ])
   const heads = [alice, bob].map(({ account }) => hex(account.id + account.id))
   const info = concat(ascii("mqttchat/1 words"), ...heads)
   expect(toHex(KDF(hex(vectors.sas), concat(nI, nR), info, 32))).toBe(vectors.words)

@@ -50,6 +50,11 @@ export class RecordedConversation {
     return this.#wires.push(sealed.wire) - 1
   }
 
+  /** The id of a sealed message. */
+  midOf(message: number): string {
+    return this.steps.flatMap((step) => (step.do === "seal" ? [step.mid] : []))[message]!
+  }
+
   read(by: Name, message: number): void {
     const opened = open(this.#sessions[by], this.#wires[message]!, NOW)
     if (opened.kind === "refused") throw new Error(opened.why)

@@ -1,6 +1,6 @@
 import { headOf } from "../../src/account/chain-link.ts"
 import { createLink } from "../../src/account/create.ts"
-import { concat, toHex, utf8, type RecoverySecret } from "../../src/crypto/bytes.ts"
+import { concat, fromHex, toHex, utf8, type RecoverySecret } from "../../src/crypto/bytes.ts"
 import { makeBundle, readBundle, type BundleTerms } from "../../src/session/bundle.ts"
 import {
   initiate,
@@ -42,7 +42,7 @@ export function sessionVectors() {
   const { sas, recoverySecret } = accepted.established
   const sessions = { alice: initiated.established.session, bob: accepted.established.session }
   const conversation = new RecordedConversation(sessions, recorded)
-  takeTurns(conversation, hello(bob, bob.nonce))
+  takeTurns(conversation, hello(bob, bob.nonce), alice.nonce)
   const comparison = onShare(commit(sas, alice.nonce, alice.head), bob.nonce, bob.head)
   return {
     about: "A handshake by link and a conversation, with every secret: clauses A-1, S-2 to S-62.",
@@ -96,8 +96,10 @@ function hello({ name, recovery, link, head }: ReturnType<typeof newPerson>, sha
 }
 
 /** Texts in turns, of which one is overtaken and one is under way at the end, and one post-quantum step. */
-function takeTurns(conversation: RecordedConversation, welcome: readonly Frame[]): void {
+function takeTurns(conversation: RecordedConversation, welcome: readonly Frame[], nonce: Uint8Array): void {
   conversation.send("bob", ...welcome)
+  const mid = fromHex(conversation.midOf(0)).slice(0, 8)
+  conversation.send("alice", { kind: "open", nonce }, { kind: "ack", mids: [mid] })
   const one = conversation.write("alice", ...text("one"))
   conversation.send("alice", ...text("two"))
   conversation.send("bob", ...text("three"))

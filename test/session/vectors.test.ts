@@ -22,9 +22,9 @@ test("the frozen conversation includes an overtaken message, a step and a chain 
   expect(frozen.init.bytes).toHaveLength(2 * 4096)
   expect(frozen.steps.map((step) => `${step.by[0]} ${step.do}${step.message ?? ""}`).join(", ")).toBe(
     [
-      "b seal, a open0, a seal, a seal, b open2, b seal, a open3, b open1, a seal, b open4, a begin-pq, a seal",
-      "b open5, b answer-pq5, b seal, a open6, a finish-pq6, b seal, a open7, a seal, b open8, b seal, a open9",
-      "a seal, b open10, a seal, a seal, b open12, b seal, a open13",
+      "b seal, a open0, a seal, b open1, a seal, a seal, b open3, b seal, a open4, b open2, a seal, b open5",
+      "a begin-pq, a seal, b open6, b answer-pq6, b seal, a open7, a finish-pq7, b seal, a open8, a seal, b open9, b seal",
+      "a open10, a seal, b open11, a seal, a seal, b open13, b seal, a open14",
     ].join(", "),
   )
 })
