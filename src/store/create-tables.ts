@@ -1,4 +1,4 @@
-import { CREATE_FORMER_KEYS } from "./former-keys.ts"
+import { CREATE_SUPERSEDED_KEYS } from "./superseded-keys.ts"
 import { CREATE_INTRODUCTIONS } from "./introduction-record.ts"
 
 /**
@@ -288,7 +288,7 @@ export const CREATE_TABLES: readonly string[] = [
   MESSAGES,
   DELIVERY,
   EVENTS,
-  CREATE_FORMER_KEYS,
+  CREATE_SUPERSEDED_KEYS,
   CREATE_INTRODUCTIONS,
   SETTINGS,
 ]

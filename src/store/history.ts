@@ -1,5 +1,5 @@
 import type { Database, Row, Value } from "./database.ts"
-import { formerKeys } from "./former-keys.ts"
+import { supersededKeys } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 import type {
@@ -37,7 +37,7 @@ const NO_LIMIT = -1
 function select(database: Database, sql: string, ...values: readonly Value[]): StoredMessage[] {
   const found = database.select(MESSAGES.read, sql, ...values)
   const recipients = recipientsOf(database, found.filter(isOurs))
-  const former = formerKeys(
+  const superseded = supersededKeys(
     database,
     found.map(({ seq }) => seq),
   )
@@ -45,7 +45,7 @@ function select(database: Database, sql: string, ...values: readonly Value[]): S
     ...message,
     recipients: recipients.get(message.seq) ?? [],
     quoted: quotedIn(database, message),
-    formerKey: former.get(message.seq),
+    supersededKey: superseded.get(message.seq),
   }))
 }
 

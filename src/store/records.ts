@@ -1,5 +1,5 @@
 import type { AccountLink, AccountWrite, ShownAccount } from "./account-record.ts"
-import type { FormerKey } from "./former-keys.ts"
+import type { SupersededKey } from "./superseded-keys.ts"
 import type {
   IntroducedBy,
   IntroductionId,
@@ -211,7 +211,7 @@ export type StoredMessage = MessageRecord & {
   /** The message that it answers, if it is here. */
   readonly quoted: Quoted | undefined
   /** Of a message to or from a key whose place another took. */
-  readonly formerKey: FormerKey | undefined
+  readonly supersededKey: SupersededKey | undefined
 }
 
 /** The id of a text that is no longer here, since when, unix ms. */
@@ -401,7 +401,7 @@ export type Write =
       readonly kind: "adopt-history"
       readonly from: ContactId
       readonly to: ContactId
-      readonly formerKey?: FormerKey
+      readonly supersededKey?: SupersededKey
     }
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly kind: "outgoing-done"; readonly seq: number }

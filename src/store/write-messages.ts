@@ -1,4 +1,4 @@
-import { keepFormerKey } from "./former-keys.ts"
+import { keepSupersededKey } from "./superseded-keys.ts"
 import { equal } from "../crypto/bytes.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
@@ -169,9 +169,9 @@ function knownDigest(database: Database, { conversation, author, id }: MessageNa
 /** Their recipients of before stay behind: a receipt counts only from the account that a message was sent to [D-43]. */
 export function adoptHistory(
   database: Database,
-  { from, to, formerKey }: Extract<Write, { kind: "adopt-history" }>,
+  { from, to, supersededKey }: Extract<Write, { kind: "adopt-history" }>,
 ): void {
-  if (formerKey !== undefined) keepFormerKey(database, from, formerKey)
+  if (supersededKey !== undefined) keepSupersededKey(database, from, supersededKey)
   for (const each of ["messages", "events"])
     database.run(
       `UPDATE OR IGNORE ${each} SET conversation = (${DIRECT}), author = iif(author = ?2, ?1, author)

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { Database } from "../../src/store/database.ts"
 import { nodeFiles } from "../../src/store/files.ts"
 import { openStore } from "../../src/store/store.ts"
-import { FORMER_KEYS } from "../../src/store/former-keys.ts"
+import { SUPERSEDED_KEYS } from "../../src/store/superseded-keys.ts"
 import { INTRODUCTIONS } from "../../src/store/introduction-record.ts"
 import * as tables from "../../src/store/tables.ts"
 import { freshPath } from "./store-fixture.ts"
@@ -56,7 +56,7 @@ test("a new store has a table for each record, with the columns that we read and
     `SELECT t.name, c.name FROM pragma_table_list t, pragma_table_xinfo(t.name) c
      WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.name`,
   )
-  const { DEVICE_TABLES, ...others } = { ...tables, INTRODUCTIONS, FORMER_KEYS }
+  const { DEVICE_TABLES, ...others } = { ...tables, INTRODUCTIONS, SUPERSEDED_KEYS }
   const ours = [...Object.values(others), ...Object.values(DEVICE_TABLES)].flatMap((each) =>
     typeof each === "object" ? each.columns.map((column) => `${each.name} ${column}`) : [],
   )

@@ -225,7 +225,7 @@ function decideReplacing(
     ...held.commit,
     {
       kind: "adopt-history",
-      ...{ from: old.id, to: fresh.id, formerKey: isUncompared(old) ? "uncompared" : "compared" },
+      ...{ from: old.id, to: fresh.id, supersededKey: isUncompared(old) ? "uncompared" : "compared" },
     },
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },

@@ -101,8 +101,8 @@ export function describeMessage(state: EngineState, message: StoredMessage): Mes
   }
 }
 
-function isTrusted(contact: ContactRecord, { formerKey, storedAt }: StoredMessage): boolean {
-  return formerKey === undefined ? storedAt < uncomparedSince(contact) : formerKey === "compared"
+function isTrusted(contact: ContactRecord, { supersededKey, storedAt }: StoredMessage): boolean {
+  return supersededKey === undefined ? storedAt < uncomparedSince(contact) : supersededKey === "compared"
 }
 
 function describeRecipients(state: EngineState, { recipients }: StoredMessage): Message["recipients"] {

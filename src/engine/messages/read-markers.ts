@@ -56,7 +56,7 @@ function sendReadReceipts(
 ): Decision<null> {
   if (state.contacts.get(contact)?.readReceipts !== true) return noChange(null)
   const ids = shown
-    .filter(({ author, formerKey }) => author === contact && formerKey === undefined)
+    .filter(({ author, supersededKey }) => author === contact && supersededKey === undefined)
     .map(({ id }) => id)
   const updates = updateEach(state, contact, input, (update) => {
     for (let at = 0; at < ids.length; at += LIST_MAX) {
