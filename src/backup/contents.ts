@@ -6,7 +6,7 @@ import type {
   ContactRecord,
   ConversationRecord,
   DeviceRecord,
-  MessageRecord,
+  NewMessage,
   Recipient,
   ReplyTo,
 } from "../store/records.ts"
@@ -26,6 +26,7 @@ import { IDENTITY_BYTES } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
+import { readChange, writeChange, type BackupChange } from "./message-change.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */
 export type BackupBroker = {
@@ -65,8 +66,8 @@ export type BackupDevice = Pick<
 >
 /** A link of the account of a contact, or of our own: contact 0. Branch 1 is the other side of a fork. */
 export type BackupLink = AccountLink & { readonly contact: number }
-/** A message of the conversation with a contact. */
-export type BackupMessage = Omit<MessageRecord, "seq" | "conversation" | "author"> & {
+/** A message of the conversation with a contact, as it was sent: what became of it is in records of its own. */
+export type BackupMessage = Omit<NewMessage, "conversation" | "author"> & {
   readonly contact: ContactId
   readonly mine: boolean
   /** Of ours only. */
@@ -80,8 +81,9 @@ export type BackupRecord =
   | { readonly record: "device"; readonly device: BackupDevice }
   | { readonly record: "message"; readonly message: BackupMessage }
   | { readonly record: "link"; readonly link: BackupLink }
+  | { readonly record: "change"; readonly change: BackupChange }
 
-const KIND = { profile: 1, contact: 2, device: 3, message: 4, link: 5 } as const
+const KIND = { profile: 1, contact: 2, device: 3, message: 4, link: 5, change: 6 } as const
 /** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
 /** As many as a group has members besides us. */
@@ -113,6 +115,9 @@ export function encodeRecord(record: BackupRecord): Uint8Array {
       break
     case "message":
       writeMessage(writer, record.message)
+      break
+    case "change":
+      writeChange(writer, record.change)
   }
   return writer.done()
 }
@@ -132,6 +137,8 @@ export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
         return { record: "link", link: readLink(reader) }
       case KIND.message:
         return { record: "message", message: readMessage(reader) }
+      case KIND.change:
+        return { record: "change", change: readChange(reader) }
       default:
         return undefined
     }

@@ -53,7 +53,7 @@ async function* readRest(reader: StreamReader): AsyncGenerator<Exclude<BackupRec
   }
 }
 
-/** Our links; contacts by rising id, each followed by its links and its devices; then the messages [B-3]. */
+/** Our links; contacts by rising id, each followed by its links and its devices; then the messages and their changes [B-3]. */
 class RecordOrder {
   readonly #contacts = new Set<number>()
   readonly #keys = new Set<string>()
@@ -64,9 +64,9 @@ class RecordOrder {
   #inMessages = false
 
   allows(read: Exclude<BackupRecord, { record: "profile" }>): boolean {
-    if (read.record === "message") {
+    if (read.record === "message" || read.record === "change") {
       this.#inMessages = true
-      return this.#contacts.has(read.message.contact)
+      return this.#contacts.has(read.record === "message" ? read.message.contact : read.change.contact)
     }
     if (this.#inMessages) return false
     switch (read.record) {

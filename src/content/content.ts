@@ -5,7 +5,7 @@ import type { Version } from "./versions.ts"
 export type Person = number | null
 
 /** One person's reaction to a message; empty once it was taken away. */
-export type Reaction = { readonly person: Person; readonly emoji: string; readonly time: number }
+export type Reaction = { readonly by: Person; readonly emoji: string; readonly time: number }
 
 /** What a message says, and what was said to it. */
 export type Content = {
@@ -20,7 +20,7 @@ export type Content = {
 }
 
 /** `time` is the clock of the person, unix ms. */
-export type ContentChange = { readonly person: Person; readonly time: number } & (
+export type ContentChange = { readonly by: Person; readonly time: number } & (
   | { readonly kind: "edit"; readonly text: string }
   | { readonly kind: "delete" }
   | { readonly kind: "reaction"; readonly emoji: string }
@@ -47,13 +47,13 @@ export function newContent(author: Person, first: Version): Content {
  * [D-92].
  */
 export function applyChange(content: Content, change: ContentChange): ChangeResult {
-  if (change.kind !== "reaction" && change.person !== content.author) return refused("not-author")
+  if (change.kind !== "reaction" && change.by !== content.author) return refused("not-author")
   if (change.kind === "delete") return deleteContent(content, change.time)
   if (content.deletedAt !== null) return refused("deleted")
   const { time } = change
   return change.kind === "edit"
     ? edit(content, { text: change.text, time })
-    : react(content, { person: change.person, emoji: change.emoji, time })
+    : react(content, { by: change.by, emoji: change.emoji, time })
 }
 
 /** Without its text: the id stays, so that nothing that comes late can bring it back. */
@@ -72,7 +72,7 @@ function edit(content: Content, version: Version): ChangeResult {
 
 function react(content: Content, reaction: Reaction): ChangeResult {
   const { reactions } = content
-  const before = reactions.find(({ person }) => person === reaction.person)
+  const before = reactions.find(({ by }) => by === reaction.by)
   if (before !== undefined && !isNewer(reaction, before)) return refused("superseded")
   const others = reactions.filter((each) => each !== before)
   return { kind: "changed", content: { ...content, reactions: [...others, reaction] } }
@@ -99,13 +99,13 @@ export function earlierVersions({ edits, first }: Content): Version[] {
 }
 
 /** Of this person; undefined if there is none, or it was taken away. */
-export function reactionOf({ reactions }: Content, person: Person): Reaction | undefined {
-  return reactions.find((each) => each.person === person && each.emoji !== "")
+export function reactionOf({ reactions }: Content, by: Person): Reaction | undefined {
+  return reactions.find((each) => each.by === by && each.emoji !== "")
 }
 
 /** A time for a change of ours: later than our change before it, even if our clock was set back. */
 export function changeTime(content: Content, kind: ContentChange["kind"], now: number): number {
   if (kind === "delete") return now
-  const before = kind === "edit" ? content.edits[0] : content.reactions.find(({ person }) => person === null)
+  const before = kind === "edit" ? content.edits[0] : content.reactions.find(({ by }) => by === null)
   return before === undefined ? now : Math.max(now, before.time + 1)
 }

@@ -1,4 +1,4 @@
-import { equal } from "../crypto/bytes.ts"
+import { equal, toHex } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
 import { describeConversation } from "./commands/conversations.ts"
@@ -11,7 +11,26 @@ import { hasUnsealed } from "./state/unsealed.ts"
 export async function runEffects(parts: EngineParts, effects: readonly CommittedEffect[]): Promise<void> {
   parts.outbox.flush()
   if (effects.some(startsTimers)) parts.expiry.rearm()
-  for (const effect of effects) await runOrReport(parts, effect)
+  for (const effect of withoutRepeats(effects)) await runOrReport(parts, effect)
+}
+
+/** Of several changes of one kind to one message in this commit, the last one shows them all. */
+function withoutRepeats(effects: readonly CommittedEffect[]): readonly CommittedEffect[] {
+  const last = new Map<string, CommittedEffect>()
+  for (const effect of effects) {
+    const key = changeKey(effect)
+    if (key !== undefined) last.set(key, effect)
+  }
+  return effects.filter((effect) => {
+    const key = changeKey(effect)
+    return key === undefined || last.get(key) === effect
+  })
+}
+
+function changeKey(effect: CommittedEffect): string | undefined {
+  if (effect.kind !== "recorded" || effect.event.change === undefined) return undefined
+  const { conversation, author, id, change } = effect.event
+  return `${conversation}/${String(author)}/${toHex(id)}/${change}`
 }
 
 /** The timer of a text of ours starts when it is delivered, that of theirs when it is shown. */

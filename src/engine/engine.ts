@@ -2,6 +2,7 @@ import * as v from "valibot"
 
 import { Fault } from "../errors.ts"
 import { COMMANDS, type ChatClient } from "./api.ts"
+import { changeCommands, openMessageChanger } from "./commands/changes.ts"
 import { contactCommands } from "./commands/contacts.ts"
 import { conversationCommands } from "./commands/conversations.ts"
 import type { Handlers } from "./commands/handlers.ts"
@@ -22,10 +23,12 @@ import { openParts } from "./wiring.ts"
 export async function openEngine(ports: Ports): Promise<ChatClient> {
   const parts = await openParts(ports)
   const pairing = new PairingCommands(parts.pairing)
+  const change = openMessageChanger(parts)
   const handlers: Handlers = {
     ...profileCommands(parts),
     ...messageCommands(parts),
-    ...deleteCommands(parts),
+    ...deleteCommands(parts, change),
+    ...changeCommands(change),
     ...eventCommands(parts),
     ...contactCommands(parts),
     ...conversationCommands(parts),

@@ -178,7 +178,13 @@ const MESSAGES = `
     -- NULL: it answers none. The author is the beginning of an account id, and may be someone unknown.
     reply_to_author BLOB,
     reply_to_id BLOB,
-    reply_to_digest BLOB
+    reply_to_digest BLOB,
+    -- The time of the edit that is the text now; NULL: it is the first.
+    edited_at INTEGER,
+    -- When its author deleted it for both sides; its text is then empty.
+    deleted_at INTEGER,
+    -- Whether it has rows in reactions, so that most messages need no look there.
+    has_reactions INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   -- Two NULLs are not equal, two messages of ours under one id are.
   CREATE UNIQUE INDEX messages_by_id ON messages (conversation, ifnull(author, 0), id);
@@ -212,6 +218,43 @@ const MESSAGES = `
     PRIMARY KEY (message, contact)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX recipients_by_contact ON recipients (contact);
+`
+
+const CHANGES = `
+  -- What edited messages said before: the first text and all edits but the newest.
+  CREATE TABLE earlier_texts (
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    is_first INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    text TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX earlier_texts_by_message ON earlier_texts (message);
+  CREATE INDEX earlier_texts_by_conversation ON earlier_texts (conversation) WHERE is_first = 0;
+
+  CREATE TABLE reactions (
+    message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- A contact; 0 is ourselves.
+    person INTEGER NOT NULL,
+    -- Empty: it was taken away.
+    emoji TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (message, person)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Changes of messages of theirs that are not here yet.
+  CREATE TABLE early_changes (
+    conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    author INTEGER NOT NULL REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    id BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('edit', 'delete', 'reaction')),
+    time INTEGER NOT NULL,
+    -- Of an edit its text, of a reaction its emoji.
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX early_changes_by_message ON early_changes (conversation, author, id);
 `
 
 const DELIVERY = `
@@ -254,7 +297,14 @@ const DELIVERY = `
     due_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     carries_id BLOB,
-    carries_number INTEGER
+    carries_number INTEGER,
+    change_id BLOB,
+    change_digest BLOB,
+    -- NULL: the message is ours.
+    change_author INTEGER,
+    change_kind TEXT,
+    change_time INTEGER,
+    change_number INTEGER
   ) STRICT;
   CREATE INDEX outgoing_by_device ON outgoing (device);
 `
@@ -266,8 +316,10 @@ const EVENTS = `
     conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     author INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     id BLOB NOT NULL,
-    -- NULL: the message was added.
-    state TEXT
+    -- NULL: the message was added, or changed.
+    state TEXT,
+    -- How it was changed; else NULL.
+    change TEXT
   ) STRICT;
 `
 
@@ -286,6 +338,7 @@ export const CREATE_TABLES: readonly string[] = [
   HANDSHAKES,
   CONVERSATIONS,
   MESSAGES,
+  CHANGES,
   DELIVERY,
   EVENTS,
   CREATE_SUPERSEDED_KEYS,

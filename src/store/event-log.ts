@@ -1,4 +1,6 @@
+import type { ContentChange } from "../content/content.ts"
 import type { Database } from "./database.ts"
+import { AUTHOR, WE } from "./names.ts"
 import type { EventRecord } from "./records.ts"
 import { EVENTS } from "./tables.ts"
 
@@ -9,9 +11,20 @@ const DELETED_AT_ONCE = 1_000
 
 export function addEvent(database: Database, event: EventRecord): void {
   const { number } = event
-  database.run(EVENTS.insert, ...EVENTS.values(event))
+  if (event.change !== undefined) forgetEarlier(database, event, event.change)
+  database.run(EVENTS.insert, ...EVENTS.values({ ...event, change: event.change }))
   if (number % DELETED_AT_ONCE === 0)
     database.run("DELETE FROM events WHERE number <= ?", number - EVENTS_KEPT)
+}
+
+/** Of several changes of one kind to one message the last one stays: events show messages as they are now. */
+function forgetEarlier(
+  database: Database,
+  { conversation, author, id }: EventRecord,
+  change: ContentChange["kind"],
+): void {
+  const sql = `DELETE FROM events WHERE conversation = ? AND ${AUTHOR} = ? AND id = ? AND change = ?`
+  database.run(sql, conversation, author ?? WE, id, change)
 }
 
 export function eventsAfter(database: Database, after: number, limit: number): EventRecord[] {

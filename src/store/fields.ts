@@ -57,6 +57,14 @@ export function oneOfOrNull<Word extends string>(words: readonly Word[]): Field<
   )
 }
 
+/** The same for a field that may be missing. */
+export function oneOfOptional<Word extends string>(words: readonly Word[]): Field<Word | undefined> {
+  return single<Word | undefined>(
+    (value) => value ?? null,
+    (row, at) => (row.isNull(at) ? undefined : row.oneOf(at, words)),
+  )
+}
+
 /** Byte strings of one length, in sequence. */
 export function listOf(length: number): Field<readonly Uint8Array[]> {
   return single<readonly Uint8Array[]>(

@@ -1,4 +1,5 @@
 import type { Database, Row, Value } from "./database.ts"
+import { withChanges } from "./content.ts"
 import { supersededKeys } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
@@ -12,6 +13,7 @@ import type {
   Recipient,
   StoredMessage,
 } from "./records.ts"
+import { AUTHOR, WE } from "./names.ts"
 import { MESSAGES, RECIPIENTS } from "./tables.ts"
 
 /** Further words are ignored: each costs a lookup. */
@@ -19,11 +21,6 @@ const SEARCH_WORDS_MAX = 32
 
 /** The table has a short name here, since the index of words also has a column `text`. */
 const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
-
-/** As the index of ids has it: two NULLs are not equal. */
-export const AUTHOR = "ifnull(author, 0)"
-/** No contact has this number. */
-export const WE = 0
 
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
@@ -42,7 +39,7 @@ function select(database: Database, sql: string, ...values: readonly Value[]): S
     found.map(({ seq }) => seq),
   )
   return found.map((message) => ({
-    ...message,
+    ...withChanges(database, message),
     recipients: recipients.get(message.seq) ?? [],
     quoted: quotedIn(database, message),
     supersededKey: superseded.get(message.seq),
@@ -52,7 +49,7 @@ function select(database: Database, sql: string, ...values: readonly Value[]): S
 /** No two texts of one conversation share an id but by malice: then the digest tells which is meant. */
 function quotedIn(database: Database, { conversation, replyTo }: MessageRecord): Quoted | undefined {
   if (replyTo === undefined) return undefined
-  const sql = `SELECT author, text, digest FROM messages WHERE conversation = ? AND id = ? AND kind = 'text'
+  const sql = `SELECT author, text, digest, deleted_at FROM messages WHERE conversation = ? AND id = ? AND kind = 'text'
     ORDER BY digest = ? DESC, seq LIMIT 1`
   return database.select(readQuoted, sql, conversation, replyTo.id, replyTo.digest)[0]
 }
@@ -63,6 +60,7 @@ function readQuoted(row: Row): Quoted {
     kind: "text",
     text: row.text(1),
     digest: row.bytes(2),
+    deletedAt: row.isNull(3) ? null : row.number(3),
   }
 }
 

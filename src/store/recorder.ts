@@ -1,7 +1,8 @@
 import { toHex } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
 import { addEvent } from "./event-log.ts"
-import type { CommitReport, EventRecord, NewMessage, Write } from "./records.ts"
+import type { ChangeWrite, CommitReport, EventRecord, NewMessage, Write } from "./records.ts"
+import { changeMessage } from "./changes.ts"
 import { addMessage, changeState } from "./write-messages.ts"
 
 /** Writes messages and their events in one commit: only what the disk then holds is recorded. */
@@ -26,7 +27,13 @@ export class Recorder {
   }
 
   changeState(write: Extract<Write, { kind: "message-state" }>): void {
-    this.#note(nameOf({ ...write, author: null }), changeState(this.#database, write), undefined)
+    const name = nameOf({ ...write, author: null })
+    this.#note(name, changeState(this.#database, write), undefined)
+  }
+
+  changeMessage(write: ChangeWrite): void {
+    const name = nameOf({ ...write, state: null, change: write.change.kind })
+    this.#note(name, changeMessage(this.#database, write), undefined)
   }
 
   addEvent(event: EventRecord): void {
@@ -51,6 +58,6 @@ function recordOf(number: number, { conversation, author, id }: NewMessage): Eve
   return { number, conversation, author, id, state: null }
 }
 
-function nameOf({ conversation, author, id, state }: Omit<EventRecord, "number">): string {
-  return `${conversation}/${author ?? "we"}/${toHex(id)}/${state ?? "added"}`
+function nameOf({ conversation, author, id, state, change }: Omit<EventRecord, "number">): string {
+  return `${conversation}/${author ?? "we"}/${toHex(id)}/${state ?? change ?? "added"}`
 }

@@ -8,6 +8,17 @@ import type {
 } from "./introduction-record.ts"
 import type { SettingKey } from "./setting-key.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
+import type { ContentChange, Reaction } from "../content/content.ts"
+import type { Version } from "../content/versions.ts"
+import type {
+  AcceptedInits,
+  PendingReceipts,
+  Recovery,
+  ReplayCache,
+  SupersededSession,
+  TextNumbers,
+  WithdrawnTexts,
+} from "./device-parts.ts"
 
 /** A contact's local number: 1, 2, 3, ... and never used again. */
 export type ContactId = number
@@ -169,6 +180,10 @@ export type MessageRecord = {
   readonly expiresAt: number
   /** The message that it answers. */
   readonly replyTo: ReplyTo | undefined
+  /** The time of its newest edit by its author's clock, unix ms. */
+  readonly editedAt: number | null
+  /** When its author deleted it for both sides; its text is then empty. */
+  readonly deletedAt: number | null
 }
 
 /** Names a message in the same conversation as REPLY does [W-53], and what it said first. */
@@ -191,8 +206,8 @@ export type HeldRecord = {
 
 export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" | "timer" | "replyTo">
 
-/** A message before the store has numbered it. */
-export type NewMessage = Omit<MessageRecord, "seq">
+/** A message before the store has numbered it; one that was just sent has not changed. */
+export type NewMessage = Omit<MessageRecord, "seq" | "editedAt" | "deletedAt">
 
 /** An account that a message of ours was sent to. */
 export type Recipient = {
@@ -203,10 +218,14 @@ export type Recipient = {
 }
 
 /** A text that another one answers. */
-export type Quoted = Pick<MessageRecord, "author" | "kind" | "text" | "digest">
+export type Quoted = Pick<MessageRecord, "author" | "kind" | "text" | "digest" | "deletedAt">
 
 /** A message with what other tables say of it. */
 export type StoredMessage = MessageRecord & {
+  /** What it said before, oldest first. */
+  readonly previous: readonly Version[]
+  /** Also those that were taken away, which have no emoji. */
+  readonly reactions: readonly Reaction[]
   readonly recipients: readonly Recipient[]
   /** The message that it answers, if it is here. */
   readonly quoted: Quoted | undefined
@@ -223,6 +242,23 @@ export type KnownId = Pick<MessageRecord, "conversation" | "id" | "digest"> & {
 
 /** Names a message: no two of one author have the same id. */
 export type MessageName = Pick<MessageRecord, "conversation" | "author" | "id">
+
+/** What a change names: only a message with the same digest is meant. */
+export type TextName = Pick<MessageRecord, "conversation" | "author" | "id" | "digest">
+
+/** A change of a message, by either side; `at` is our clock. */
+export type ChangeWrite = TextName & {
+  readonly kind: "change"
+  readonly change: ContentChange
+  readonly at: number
+}
+
+/** The message whose change it is, and which; `number` is that in the session. */
+export type CarriedChange = Omit<TextName, "conversation"> & {
+  readonly kind: ContentChange["kind"]
+  readonly time: number
+  readonly number: number
+}
 
 /** A session message of theirs that changed the conversation, by the first 8 bytes of its mid. */
 export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Array; readonly at: number }
@@ -243,6 +279,8 @@ export type OutgoingRecord = {
   readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
   /** Another device of the contact has acknowledged that text: a person no longer waits for it. */
   readonly delivered: boolean
+  /** The change of a message that it carries. */
+  readonly carriesChange?: CarriedChange | undefined
   readonly topic: string
   /** Empty for a text that waits for a session to seal it. */
   readonly wire: Uint8Array
@@ -257,8 +295,10 @@ export type OutgoingRecord = {
 export type EventRecord = {
   /** Numbers the entries of this store; never reused, and higher in a later commit. */
   readonly number: number
-  /** The message's new state; null if it was added. */
+  /** The message's new state; null if it was added or changed. */
   readonly state: MessageState | null
+  /** How its content changed, if it did. */
+  readonly change?: ContentChange["kind"] | undefined
 } & MessageName
 
 /**
@@ -296,45 +336,6 @@ export type DeviceParts = {
   readonly acceptedInits: AcceptedInits
   readonly recovery: Recovery
   readonly shownAccount: ShownAccount
-}
-
-/** The texts of the present session [W-28]: how many of ours were sent, how many of theirs were shown. */
-export type TextNumbers = {
-  readonly sent: number
-  readonly received: number
-  /** Texts were dropped while they were blocked: the next one sets the number. */
-  readonly resync: boolean
-}
-
-/** Receipts that the peer waits for: the first 8 bytes of the mids of received frames. */
-export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
-
-/** The first 8 bytes of the mids of the last frames that did not change the conversation: those that are owed a receipt, and the others. */
-export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passing: readonly Uint8Array[] }
-
-/**
- * The last texts that were cancelled or given up while a frame carried them, which may have arrived: the first 8 bytes of
- * the mid of the frame, and the id of the text at the same place.
- */
-export type WithdrawnTexts = { readonly mids: readonly Uint8Array[]; readonly ids: readonly Uint8Array[] }
-
-/** The session with the machine that used the device's key before, since when it is over (unix ms), and its inbox. */
-export type SupersededSession = {
-  readonly since: number
-  readonly inbox: Uint8Array
-  readonly snapshot: Uint8Array
-}
-
-/** The mids, 16 bytes each, of the last INITs that were accepted from them, oldest first. */
-export type AcceptedInits = { readonly mids: readonly Uint8Array[] }
-
-export type Recovery = {
-  /** How many frames in a row were unmatched. */
-  readonly unmatched: number
-  /** When the last automatic recoveries started, unix ms, oldest first. */
-  readonly startedAt: readonly number[]
-  /** Their last INIT that lost against ours, and when it arrived, unix ms. */
-  readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
 }
 
 /** A new value of one part. */
@@ -393,6 +394,8 @@ export type Write =
       readonly upTo: number
       readonly at: number
     }
+  /** Skipped if the message refuses it; kept for a message of theirs that is not here yet. */
+  | ChangeWrite
   | { readonly kind: "received-frame"; readonly frame: ReceivedFrame }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly device: DeviceId; readonly number: number }
@@ -479,6 +482,8 @@ export type Store = {
   ) => Promise<readonly StoredMessage[]>
   /** The messages of a conversation whose seq is in the range. */
   readonly countMessages: (conversation: ConversationId, from: number, upTo: number) => Promise<MessageCount>
+  /** All changes that wait for their message. */
+  readonly earlyChanges: () => Promise<readonly ChangeWrite[]>
   /** When the next message disappears, unix ms. */
   readonly nextExpiry: () => Promise<number | undefined>
   /** Empty bytes count as a value. */

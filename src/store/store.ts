@@ -1,4 +1,5 @@
 import { Database } from "./database.ts"
+import { earlyChanges } from "./early-changes.ts"
 import { eventsAfter } from "./event-log.ts"
 import type { FileSystem } from "./files.ts"
 import { nodeFiles } from "./files.ts"
@@ -59,6 +60,7 @@ export async function openStore(
     messagesBetween: (first, last, limit) => promised(() => messagesBetween(database, first, last, limit)),
     countMessages: (conversation, from, upTo) =>
       promised(() => countMessages(database, conversation, from, upTo)),
+    earlyChanges: () => promised(() => earlyChanges(database)),
     nextExpiry: () => promised(() => nextExpiry(database)),
     setting: (key) => promised(() => loadSetting(database, key)),
     isWhole: () =>

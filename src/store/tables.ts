@@ -6,6 +6,7 @@ import {
   integerOrNull,
   listOf,
   oneOf,
+  oneOfOptional,
   oneOfOrNull,
   optional,
   optionalBytes,
@@ -31,7 +32,10 @@ import type {
   OutgoingRecord,
   ReceivedFrame,
   Recipient,
+  TextName,
 } from "./records.ts"
+import type { ContentChange } from "../content/content.ts"
+import type { Version } from "../content/versions.ts"
 import { table, type Table } from "./table.ts"
 
 /** How many bytes of a mid name it in a receipt. */
@@ -93,6 +97,7 @@ export const SESSIONS = table<{ readonly device: DeviceId; readonly snapshot: Ui
   { device: integer, snapshot: bytes },
 )
 
+const CHANGE_KINDS = ["edit", "delete", "reaction"] as const
 const RECIPIENT_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled"] as const
 const MESSAGE_STATES = [...RECIPIENT_STATES, "received"] as const
 
@@ -113,7 +118,7 @@ export const CONVERSATIONS = table<ConversationRecord>("conversations", ["id"], 
 
 const replyTo = optional({ author: bytes, id: bytes, digest: bytes }, "reply_to_")
 
-const message: Fields<NewMessage> = {
+const newMessage: Fields<NewMessage> = {
   conversation: conversationId,
   author: integerOrNull,
   id: bytes,
@@ -129,18 +134,78 @@ const message: Fields<NewMessage> = {
   replyTo,
 }
 
-export const MESSAGES = table<MessageRecord>("messages", ["seq"], { seq: integer, ...message })
+/** A message as it is in its table; its earlier texts and the reactions are in tables of their own. */
+export type MessageRow = MessageRecord & { readonly hasReactions: boolean }
 
-export const EVENTS = table<EventRecord>("events", ["number"], {
+export const MESSAGES = table<MessageRow>("messages", ["seq"], {
+  seq: integer,
+  ...newMessage,
+  editedAt: integerOrNull,
+  deletedAt: integerOrNull,
+  hasReactions: flag,
+})
+
+type EventRow = Omit<EventRecord, "change"> & { readonly change: EventRecord["change"] }
+
+export const EVENTS = table<EventRow>("events", ["number"], {
   number: integer,
   conversation: conversationId,
   author: integerOrNull,
   id: bytes,
   state: oneOfOrNull(MESSAGE_STATES),
+  change: oneOfOptional(CHANGE_KINDS),
 })
 
 /** Messages before SQLite has numbered them. */
-export const NEW_MESSAGES = table<NewMessage>("messages", ["seq"], message)
+export const NEW_MESSAGES = table<NewMessage>("messages", ["seq"], newMessage)
+
+export const EARLIER_TEXTS = table<EarlierText>("earlier_texts", [], {
+  message: integer,
+  conversation: integer,
+  isFirst: flag,
+  time: integer,
+  text,
+})
+
+type EarlierText = Version & {
+  readonly message: number
+  readonly conversation: number
+  readonly isFirst: boolean
+}
+
+/** As it is on the disk, where 0 stands for the user of this profile. */
+export const REACTIONS = table<ReactionRow>("reactions", ["message", "person"], {
+  message: integer,
+  person: integer,
+  emoji: text,
+  time: integer,
+})
+
+type ReactionRow = {
+  readonly message: number
+  readonly person: number
+  readonly emoji: string
+  readonly time: number
+}
+
+export const EARLY_CHANGES = table<EarlyChange>("early_changes", [], {
+  conversation: conversationId,
+  author: integer,
+  id: bytes,
+  digest: bytes,
+  kind: oneOf(CHANGE_KINDS),
+  time: integer,
+  text,
+  at: integer,
+})
+
+export type EarlyChange = Omit<TextName, "author"> & {
+  readonly author: number
+  readonly kind: ContentChange["kind"]
+  readonly time: number
+  readonly text: string
+  readonly at: number
+}
 
 export const RECIPIENTS = table<Recipient & { readonly message: number }>(
   "recipients",
@@ -176,13 +241,28 @@ export const HELD = table<HeldRecord>("held", ["device", "number"], {
   text: optional({ id: bytes, digest: bytes, text, sentAt: integer, timer: integer, replyTo }),
 })
 
-export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
+type OutgoingRow = Omit<OutgoingRecord, "carriesChange"> & {
+  readonly carriesChange: OutgoingRecord["carriesChange"]
+}
+
+export const OUTGOING = table<OutgoingRow>("outgoing", ["seq"], {
   seq: integer,
   device: integer,
   mid: bytes,
   kind: oneOf(["text", "control", "passing", "init", "handshake", "chain"]),
   carries: optional({ id: bytes, number: integer }, "carries_"),
   delivered: flag,
+  carriesChange: optional(
+    {
+      id: bytes,
+      digest: bytes,
+      author: integerOrNull,
+      kind: oneOf(CHANGE_KINDS),
+      time: integer,
+      number: integer,
+    },
+    "change_",
+  ),
   topic: text,
   wire: bytes,
   published: flag,

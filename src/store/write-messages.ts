@@ -2,7 +2,8 @@ import { keepSupersededKey } from "./superseded-keys.ts"
 import { equal } from "../crypto/bytes.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
-import { AUTHOR, WE } from "./history.ts"
+import { adoptChanges, applyEarly } from "./changes.ts"
+import { AUTHOR, WE } from "./names.ts"
 import { LEAST_FIRST, statesBefore } from "./message-states.ts"
 import type { MessageName, NewMessage, ReceivedFrame, Write } from "./records.ts"
 import { KNOWN_IDS, NEW_MESSAGES, RECEIVED_FRAMES, RECIPIENTS } from "./tables.ts"
@@ -149,8 +150,9 @@ export function addMessage(
 function insert(database: Database, message: NewMessage): number {
   const sql = `${NEW_MESSAGES.insert} RETURNING seq`
   const [seq = 0] = database.select((row) => row.number(0), sql, ...NEW_MESSAGES.values(message))
-  if (message.kind === "text")
-    database.run("INSERT INTO words (rowid, text) VALUES (?, ?)", seq, message.text)
+  if (message.kind === "line") return seq
+  database.run("INSERT INTO words (rowid, text) VALUES (?, ?)", seq, message.text)
+  applyEarly(database, message)
   return seq
 }
 
@@ -179,6 +181,7 @@ export function adoptHistory(
       to,
       from,
     )
+  adoptChanges(database, from, to)
 }
 
 const DIRECT = "SELECT id FROM conversations WHERE contact = ?1"

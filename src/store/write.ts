@@ -44,8 +44,8 @@ const ERASING: ReadonlySet<Write["kind"]> = new Set([
 ])
 
 /** The write-ahead log still holds earlier copies of the pages that these have cleared. */
-function erases({ kind }: Write): boolean {
-  return ERASING.has(kind)
+function erases(write: Write): boolean {
+  return write.kind === "change" ? write.change.kind === "delete" : ERASING.has(write.kind)
 }
 
 /** Whether a draft that is on the disk is removed. */
@@ -96,6 +96,8 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       return
     case "message":
     case "message-state":
+    case "change":
+    case "event":
     case "recipient":
     case "shown":
     case "expire":
@@ -115,9 +117,6 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "introduction":
     case "introduction-done":
       changeIntroduction(database, write)
-      return
-    case "event":
-      recorder.addEvent(write.event)
       return
     case "outgoing":
     case "outgoing-done":
@@ -142,7 +141,8 @@ function changeOutgoing(
   database: Database,
   write: Extract<Write, { kind: "outgoing" | "outgoing-done" }>,
 ): void {
-  if (write.kind === "outgoing") put(database, OUTGOING, write.outgoing)
+  if (write.kind === "outgoing")
+    put(database, OUTGOING, { ...write.outgoing, carriesChange: write.outgoing.carriesChange })
   else database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
 }
 
@@ -156,7 +156,18 @@ function changeIntroduction(
 
 type MessageWrite = Extract<
   Write,
-  { kind: "message" | "message-state" | "recipient" | "shown" | "expire" | "delete" | "adopt-history" }
+  {
+    kind:
+      | "message"
+      | "message-state"
+      | "change"
+      | "event"
+      | "recipient"
+      | "shown"
+      | "expire"
+      | "delete"
+      | "adopt-history"
+  }
 >
 
 function applyToMessages(database: Database, recorder: Recorder, write: MessageWrite): void {
@@ -166,6 +177,12 @@ function applyToMessages(database: Database, recorder: Recorder, write: MessageW
       return
     case "message-state":
       recorder.changeState(write)
+      return
+    case "change":
+      recorder.changeMessage(write)
+      return
+    case "event":
+      recorder.addEvent(write.event)
       return
     case "recipient":
       addRecipient(database, write)

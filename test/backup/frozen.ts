@@ -79,6 +79,9 @@ const text: BackupMessage = {
   replyTo: { author: random(8), id: random(8), digest: random(16) },
 }
 
+/** What the changes of that text are about. */
+const subject = { contact: 1, mine: true, id: text.id, digest: text.digest, at: TIME + 7 }
+
 /** A backup in which every field has a value. */
 export const RECORDS: readonly BackupRecord[] = [
   {
@@ -109,6 +112,22 @@ export const RECORDS: readonly BackupRecord[] = [
   { record: "device", device: tablet },
   { record: "message", message: text },
   {
+    record: "change",
+    change: {
+      ...subject,
+      change: { kind: "edit", by: null, time: TIME + 5, text: "is the pi up?" },
+      isPending: true,
+    },
+  },
+  {
+    record: "change",
+    change: {
+      ...subject,
+      change: { kind: "reaction", by: 1, time: TIME + 6, emoji: "👍🏽" },
+      isPending: false,
+    },
+  },
+  {
     record: "message",
     message: {
       ...text,
@@ -137,6 +156,14 @@ export const RECORDS: readonly BackupRecord[] = [
       kind: "line",
       text: "carol's key changed",
       state: "received",
+    },
+  },
+  {
+    record: "change",
+    change: {
+      ...{ contact: 3, mine: false, id: random(8), digest: random(16), at: TIME + 8 },
+      change: { kind: "delete", by: 3, time: TIME + 8 },
+      isPending: false,
     },
   },
 ]

@@ -22,20 +22,20 @@ function all(content: Content, ...changes: readonly ContentChange[]): Content {
   }, content)
 }
 
-const edit = (text: string, time: number, person: number | null = ALICE): ContentChange => ({
+const edit = (text: string, time: number, by: number | null = ALICE): ContentChange => ({
   kind: "edit",
-  person,
+  by,
   time,
   text,
 })
-const deletion = (time: number, person: number | null = ALICE): ContentChange => ({
+const deletion = (time: number, by: number | null = ALICE): ContentChange => ({
   kind: "delete",
-  person,
+  by,
   time,
 })
-const reaction = (emoji: string, time: number, person: number | null = BOB): ContentChange => ({
+const reaction = (emoji: string, time: number, by: number | null = BOB): ContentChange => ({
   kind: "reaction",
-  person,
+  by,
   time,
   emoji,
 })
@@ -121,17 +121,17 @@ const anyTime = fc.nat(6)
 const anyChange: fc.Arbitrary<ContentChange> = fc.oneof(
   fc.record({
     kind: fc.constant("edit" as const),
-    person: anyPerson,
+    by: anyPerson,
     time: anyTime,
     text: fc.constantFrom("a", "b", "ß", "\u{1f600}", "x".repeat(90_000)),
   }),
   fc.record({
     kind: fc.constant("reaction" as const),
-    person: anyPerson,
+    by: anyPerson,
     time: anyTime,
     emoji: fc.constantFrom("", "👍", "❤️", "\uffe6"),
   }),
-  fc.record({ kind: fc.constant("delete" as const), person: anyPerson, time: anyTime }),
+  fc.record({ kind: fc.constant("delete" as const), by: anyPerson, time: anyTime }),
 )
 const mostlyNoDelete = fc.array(
   anyChange.filter(({ kind }) => kind !== "delete"),
@@ -139,7 +139,7 @@ const mostlyNoDelete = fc.array(
 )
 const byPerson = ({ reactions, ...rest }: Content) => ({
   ...rest,
-  reactions: [...reactions].sort((a, b) => (a.person ?? 0) - (b.person ?? 0)),
+  reactions: [...reactions].sort((a, b) => (a.by ?? 0) - (b.by ?? 0)),
 })
 
 test("[D-92] any order and any repeats of the same changes end the same", () => {
@@ -162,7 +162,7 @@ test("[D-92] who gets only the newest of each person's changes sees the same as 
   const visible = (content: Content) => ({
     now: newestVersion(content).text,
     isDeleted: content.deletedAt !== null,
-    reactions: [ALICE, BOB].map((person) => reactionOf(content, person)?.emoji),
+    reactions: [ALICE, BOB].map((by) => reactionOf(content, by)?.emoji),
   })
   fc.assert(
     fc.property(mostlyNoDelete, fc.option(fc.constant(deletion(3))), (changes, last) => {
@@ -170,7 +170,7 @@ test("[D-92] who gets only the newest of each person's changes sees the same as 
       const { edits, reactions, deletedAt } = sender
       const resent: ContentChange[] = [
         ...edits.slice(0, 1).map(({ text, time }) => edit(text, time)),
-        ...reactions.map(({ person, emoji, time }) => reaction(emoji, time, person)),
+        ...reactions.map(({ by, emoji, time }) => reaction(emoji, time, by)),
         ...(deletedAt === null ? [] : [deletion(deletedAt)]),
       ]
       expect(visible(all(message(), ...resent.reverse()))).toEqual(visible(sender))

@@ -119,6 +119,15 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
     upTo: count,
     at: count,
   }),
+  change: fc.record({
+    kind: fc.constant("change"),
+    conversation: directId,
+    author: fc.option(contactId),
+    id: bytes(8),
+    digest: bytes(16),
+    change: fc.record({ kind: fc.constant("delete" as const), by: contactId, time: count }),
+    at: count,
+  }),
   held: fc.record({ kind: fc.constant("held"), held: fc.tuple(deviceId, count, fc.boolean()).map(aHeld) }),
   "held-done": fc.record({ kind: fc.constant("held-done"), device: deviceId, number: count }),
   "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),
@@ -159,7 +168,7 @@ function readSession(hex: string): Session {
 }
 
 function aContact(id: number) {
-  return contact(id, `person ${id}`)
+  return contact(id, `by ${id}`)
 }
 
 /** Each time under another mailbox. */

@@ -40,12 +40,22 @@ type Message = Record<"id" | "digest" | "kind" | "text" | "state", string> &
     recipients: { contact: number; state: string; at: number }[]
     replyTo: Record<"author" | "id" | "digest", string> | null
   }
+type Change = {
+  contact: number
+  mine: boolean
+  id: string
+  digest: string
+  at: number
+  isPending: boolean
+  change: { kind: string; by: number | null; time: number; text?: string; emoji?: string }
+}
 type BackupRecord =
   | { record: "profile"; profile: Profile }
   | { record: "contact"; contact: Contact }
   | { record: "device"; device: Device }
   | { record: "message"; message: Message }
   | { record: "link"; link: { contact: number; branch: number; number: number; link: string } }
+  | { record: "change"; change: Change }
 
 export type BackupVectors = {
   passphrase: string
@@ -87,6 +97,8 @@ function recordBytes(it: BackupRecord): Uint8Array {
       if (readLinks(hex(link)).links[0]?.number !== number) throw new Error("another number")
       return concat(int(5, 1), int(contact, 4), int(branch, 1), hex(link))
     }
+    case "change":
+      return concat(int(6, 1), changeBytes(it.change))
   }
 }
 
@@ -161,5 +173,17 @@ function messageBytes(it: Message): Uint8Array {
     ...[int(it.expiresAt, 8), hex(it.digest)],
     ...(it.mine ? [int(it.recipients.length, 1), ...recipients] : []),
     ...[...answer, ascii(it.text)],
+  )
+}
+
+const KINDS = ["edit", "delete", "reaction"]
+
+/** [B-9]; the other person is the contact. */
+function changeBytes({ change, ...it }: Change): Uint8Array {
+  const isOurs = change.by !== it.contact
+  return concat(
+    ...[int(it.contact, 4), flagsOf(it.mine, isOurs, it.isPending), hex(it.id), hex(it.digest)],
+    ...[int(KINDS.indexOf(change.kind), 1), int(change.time, 8), int(it.at, 8)],
+    ascii(change.text ?? change.emoji ?? ""),
   )
 }

@@ -95,6 +95,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "adopt-history":
     case "introduction":
     case "introduction-done":
+    case "change":
     case "setting":
     case "device-part":
     case "event":

@@ -14,6 +14,8 @@ import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { isOurs } from "../../store/message-states.ts"
 import { contactIn, directWith } from "../state/conversations.ts"
+import { contentOf } from "../messages/message-content.ts"
+import { changesOf, PendingChanges } from "./changes.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 
@@ -63,10 +65,13 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
     for (const link of linksOf(contact.id, account)) yield link
     for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
   }
+  const pending = new PendingChanges(state)
   for await (const message of messagesOf(store)) {
     const contact = contactIn(state, message.conversation)
-    if (contact !== undefined)
-      yield { record: "message", message: { ...message, contact, mine: isOurs(message) } }
+    if (contact === undefined) continue
+    const { text } = contentOf(message).first
+    yield { record: "message", message: { ...message, text, contact, mine: isOurs(message) } }
+    for (const change of changesOf(message, contact, pending)) yield { record: "change", change }
   }
   // Their senders have receipts for them, so no later session sends them again.
   for (const message of held
@@ -74,6 +79,12 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
     .flatMap((one) => unreadMessage(state, one))) {
     yield { record: "message", message }
   }
+  for (const early of await store.earlyChanges()) {
+    const contact = contactIn(state, early.conversation)
+    if (contact !== undefined)
+      yield { record: "change", change: { ...early, contact, mine: false, isPending: false } }
+  }
+  for (const change of pending.deletions) yield { record: "change", change }
 }
 
 function linksOf(contact: number, account: Account | undefined): BackupRecord[] {

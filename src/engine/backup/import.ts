@@ -1,5 +1,6 @@
 import { headOf } from "../../account/chain-link.ts"
 import type { BackupLink, BackupMessage, BackupProfile, BackupRecord } from "../../backup/contents.ts"
+import type { BackupChange } from "../../backup/message-change.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import {
@@ -21,7 +22,7 @@ import { withoutReservedShape } from "../../wire/reserved-names.ts"
 import { TakenNames } from "../../wire/taken-names.ts"
 import { displayName } from "../../wire/text.ts"
 import { ID_BYTES } from "../../wire/topics.ts"
-import { unsealedEntry } from "../state/unsealed.ts"
+import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { RESTORED } from "../contacts/device-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
 
@@ -96,6 +97,8 @@ class Filling {
         this.counts.messages++
         return this.#messageOf(each.message)
       }
+      case "change":
+        return this.#changeOf(each.change)
     }
   }
 
@@ -127,6 +130,20 @@ class Filling {
     const accountLinks: Write = { kind: "account-links", contact, links: this.#links }
     if (this.#contact === undefined || link.branch !== 0 || link.number !== 0) return [accountLinks]
     return [{ kind: "contact", contact: { ...this.#contact, accountId: headOf(link.link) } }, accountLinks]
+  }
+
+  /** One that was not acknowledged is sent again, from here. */
+  #changeOf({ contact, mine, id, digest, change, at, isPending }: BackupChange): Write[] {
+    const conversation = this.#conversations.get(contact)
+    if (conversation === undefined) return []
+    const author = mine ? null : contact
+    const carried = { author, id, digest, kind: change.kind, time: change.time, number: 0 }
+    const devices = isPending ? (this.#devicesOf.get(contact) ?? []) : []
+    const waiting = devices.map((device): Write => ({
+      kind: "outgoing",
+      outgoing: unsealedChange({ device, seq: ++this.#outgoing, change: carried, now: at }),
+    }))
+    return [{ kind: "change", conversation, author, id, digest, change, at }, ...waiting]
   }
 
   /** The file may be from another version or made by hand: a name in it is fit for a contact and unlike the others. */

@@ -24,8 +24,9 @@ import { setTimer } from "../contacts/timers.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
 import { timerOf } from "../contacts/timers.ts"
 import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
-import { unsealedEntry } from "../state/unsealed.ts"
+import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { waitingTexts } from "../messages/deliveries.ts"
+import { waitingChanges } from "../messages/waiting-change.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
 import { newestWords } from "../contacts/words.ts"
@@ -269,12 +270,13 @@ function passOnTexts(
   { now }: StepInput,
 ): Change[] {
   const texts = waitingTexts(state).filter(({ contact }) => contact === old.id)
+  const changes = waitingChanges(state, old.id)
   let seq = state.nextOutgoing
-  return devicesOf(state, fresh.id).flatMap((device) =>
-    texts.map(({ id }): Change => ({
-      kind: "outgoing",
-      outgoing: unsealedEntry({ device: device.id, seq: seq++, id, now }),
-    })),
+  return devicesOf(state, fresh.id).flatMap(({ id: device }) =>
+    [
+      ...texts.map(({ id }) => unsealedEntry({ device, seq: seq++, id, now })),
+      ...changes.map((change) => unsealedChange({ device, seq: seq++, change, now })),
+    ].map((outgoing): Change => ({ kind: "outgoing", outgoing })),
   )
 }
 

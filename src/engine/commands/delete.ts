@@ -5,7 +5,9 @@ import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import { deleteMessages } from "../messages/delete.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
+import type { MessageChanger } from "./changes.ts"
 import type { EngineParts } from "./engine-parts.ts"
+import type { Results } from "../state/commands.ts"
 import type { Handlers } from "./handlers.ts"
 
 /** More tell a person nothing: they have to type more digits. */
@@ -14,7 +16,10 @@ const ID_DIGITS = 2 * MESSAGE_ID_BYTES
 const FIRST_SEQ = 1
 
 /** Finding messages by their ids, and deleting them here. */
-export function deleteCommands(parts: EngineParts): Handlers<"find" | "delete" | "delete-all"> {
+export function deleteCommands(
+  parts: EngineParts,
+  change: MessageChanger,
+): Handlers<"find" | "delete" | "delete-all"> {
   const { ports, queue } = parts
   return {
     find: async ({ id }) => {
@@ -22,7 +27,8 @@ export function deleteCommands(parts: EngineParts): Handlers<"find" | "delete" |
       const found = await ports.store.messagesBetween(first, last, FOUND_MAX)
       return found.flatMap((record) => describeMessage(queue.state(), record) ?? [])
     },
-    delete: async ({ contact: reference, id }) => {
+    delete: async ({ contact: reference, id, forAll }) => {
+      if (forAll === true) return deleteForAll(change, { contact: reference, id })
       const { id: contact } = findContact(queue.state(), reference)
       const message = await ports.store.findMessageById(directWith(queue.state(), contact).id, fromHex(id))
       if (message === undefined)
@@ -39,4 +45,13 @@ export function deleteCommands(parts: EngineParts): Handlers<"find" | "delete" |
       return deleteMessages(parts, { contact, from: FIRST_SEQ, upTo: lastSeq })
     },
   }
+}
+
+/** It stays in the conversation, without its text: a copy that comes later finds it deleted. */
+async function deleteForAll(
+  change: MessageChanger,
+  subject: Parameters<MessageChanger>[0],
+): Promise<Results["delete"]> {
+  await change(subject, { kind: "delete" })
+  return { deleted: 1, cancelled: 0 }
 }

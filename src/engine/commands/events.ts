@@ -36,10 +36,12 @@ function refuseOutOfLog(since: number, last: number): void {
     throw new Fault("not-found", `the events after ${since} are no longer kept`, hint)
 }
 
+const CHANGED = { edit: "edited", delete: "deleted", reaction: "reaction" } as const
+
 /** The event as it is now; undefined if its message has disappeared or its contact was forgotten. */
 export async function describeEvent(
   { ports, queue }: EventParts,
-  { number, state, ...name }: EventRecord,
+  { number, state, change, ...name }: EventRecord,
 ): Promise<RecordedEvent | undefined> {
   const contactId = contactIn(queue.state(), name.conversation)
   const contact = contactId === undefined ? undefined : queue.state().contacts.get(contactId)
@@ -47,5 +49,8 @@ export async function describeEvent(
   if (state !== null) return { kind: "receipt", number, ...aboutContact(contact), id: toHex(name.id), state }
   const record = await ports.store.findMessage(name)
   const message = record && describeMessage(queue.state(), record)
-  return message && { kind: "message", number, message }
+  if (message === undefined) return undefined
+  return change === undefined
+    ? { kind: "message", number, message }
+    : { kind: "changed", number, change: CHANGED[change], message }
 }

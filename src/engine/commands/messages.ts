@@ -15,7 +15,7 @@ import { refuseReplaced } from "../connection/replaced-device.ts"
 import { markRead } from "../messages/read-markers.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
 import { stepInput } from "../state/update.ts"
-import { ownAuthor, theirAuthor } from "../contacts/author.ts"
+import { authorTagOf } from "../contacts/authors.ts"
 import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import { shellCommand } from "../../shell-command.ts"
@@ -86,10 +86,7 @@ function decideText(
   draft: Draft,
 ): Decision<Uint8Array | undefined> {
   const contact = findContact(state, reference)
-  refuseReplaced(state)
-  const devices = devicesOf(state, contact.id)
-  refuseUnsendable(contact, devices)
-  checkRoom(state, contact, devices)
+  refuseSending(state, contact)
   const { commit, effects, result } = enqueueText(state, contact.id, draft, stepInput(parts.ports))
   if (result.kind === "posted") return { commit, effects, result: result.id }
   if (result.why === "older-first") return noChange(undefined)
@@ -110,15 +107,23 @@ async function findReplyTo(
     throw new Fault("not-found", `there is no message ${replyTo} to answer`, hint)
   }
   const { author, digest } = known
-  const tag = author === null ? ownAuthor(queue.state()) : theirAuthor(queue.state(), author)
-  return { author: tag, id, digest }
+  const tag = authorTagOf(queue.state(), author)
+  return tag && { author: tag, id, digest }
 }
 
-function notNow(name: string): Fault {
+export function notNow(name: string): Fault {
   return new Fault("unavailable", `${name} has to answer before more can be sent`, "try again later")
 }
 
-function checkText(text: string): void {
+/** Faults `refused` and `unavailable` if nothing more may be sent to them now. */
+export function refuseSending(state: EngineState, contact: ContactRecord): void {
+  const devices = devicesOf(state, contact.id)
+  refuseReplaced(state)
+  refuseUnsendable(contact, devices)
+  checkRoom(state, contact, devices)
+}
+
+export function checkText(text: string): void {
   const bytes = Buffer.byteLength(text, "utf8")
   if (text.trim() === "") throw new Fault("bad-data", "the message is empty", "mqttchat send NAME TEXT")
   if (bytes <= TEXT_MAX_BYTES) return

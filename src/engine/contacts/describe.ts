@@ -73,8 +73,16 @@ export function aboutContact({ id, name }: Pick<ContactRecord, "id" | "name">): 
   return { contact: name, contactId: id }
 }
 
-/** A message as it was written. */
-const UNCHANGED = { editedAt: null, previous: [], deletedAt: null, reactions: [] }
+function describeChanges({ editedAt, previous, deletedAt, reactions }: StoredMessage) {
+  return {
+    editedAt,
+    previous: previous.map(({ text, time }) => ({ text, sentAt: time })),
+    deletedAt,
+    reactions: reactions
+      .filter(({ emoji }) => emoji !== "")
+      .map(({ by, emoji, time }) => ({ emoji, mine: by === null, at: time })),
+  }
+}
 
 /** Undefined if its contact was forgotten meanwhile. */
 export function describeMessage(state: EngineState, message: StoredMessage): Message | undefined {
@@ -95,7 +103,7 @@ export function describeMessage(state: EngineState, message: StoredMessage): Mes
     trusted: author === null || isTrusted(contact, message),
     timerSeconds: timer,
     expiresAt: expiresAt === 0 ? null : expiresAt,
-    ...UNCHANGED,
+    ...describeChanges(message),
     replyTo: describeReplyTo(state, message),
     recipients: describeRecipients(state, message),
   }

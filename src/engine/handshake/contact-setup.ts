@@ -1,3 +1,4 @@
+import { toHex } from "../../crypto/bytes.ts"
 import { encodeComparison, type Comparison } from "../../session/comparison.ts"
 import type { Established } from "../../session/handshake.ts"
 import {
@@ -13,7 +14,8 @@ import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { freeName, placeholderName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
-import { enqueueUnsealed, isUnsealed } from "../state/unsealed.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
+import { enqueueUnsealed, enqueueUnsealedChange, isUnsealed } from "../state/unsealed.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
@@ -128,6 +130,19 @@ export function unsealTexts(state: EngineState, update: DeviceUpdate): void {
   for (const { seq } of entries) update.changes.push({ kind: "outgoing-done", seq })
   // No text is sealed while older ones wait.
   const inOrder = [...entries.filter((entry) => !isUnsealed(entry)), ...entries.filter(isUnsealed)]
-  for (const { carries, delivered } of inOrder)
+  for (const { carries, delivered, carriesChange } of withoutSuperseded(inOrder)) {
     if (carries !== undefined) enqueueUnsealed(update, carries.id, delivered)
+    if (carriesChange !== undefined) enqueueUnsealedChange(update, carriesChange)
+  }
+}
+
+/** Of the edits of one message only the last is sent in the new session, and so of its reactions [D-96]. */
+function withoutSuperseded(entries: readonly OutgoingRecord[]): OutgoingRecord[] {
+  const last = new Map<string, OutgoingRecord>()
+  for (const entry of entries) last.set(changeKey(entry), entry)
+  return entries.filter((entry) => entry.carriesChange === undefined || last.get(changeKey(entry)) === entry)
+}
+
+function changeKey({ carriesChange: change }: OutgoingRecord): string {
+  return change === undefined ? "" : `${String(change.author)}/${toHex(change.id)}/${change.kind}`
 }

@@ -1,6 +1,7 @@
 import { open, seal } from "../../session/ratchet.ts"
 import { decodeSession, encodeSession } from "../../session/snapshot.ts"
-import type { DeviceId, DeviceRecord, SupersededSession } from "../../store/records.ts"
+import type { SupersededSession } from "../../store/device-parts.ts"
+import type { DeviceId, DeviceRecord } from "../../store/records.ts"
 import { DAY_MS } from "../../time-units.ts"
 import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"

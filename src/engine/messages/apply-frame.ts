@@ -14,6 +14,7 @@ import { sendableTo } from "../state/send-gate.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.ts"
+import { applyChange } from "./apply-change.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -75,11 +76,20 @@ function endSession(
   return { commit, effects, result: { kind: arrived["it opens"] } }
 }
 
-/** Frames of the session that we may not answer now: the message stays unopened, and opens when it comes again [D-42]. */
-const WANT_AN_ANSWER: ReadonlySet<Frame["kind"]> = new Set(["pq-ek", "topic"])
+/**
+ * Frames of the session that we may not answer now, and changes of what was said, which cannot be marked: the message stays
+ * unopened, and opens when it comes again [D-42].
+ */
+const ONLY_AFTER_COMPARING: ReadonlySet<Frame["kind"]> = new Set([
+  "pq-ek",
+  "topic",
+  "edit",
+  "delete",
+  "reaction",
+])
 
 function isUnanswerable(update: DeviceUpdate, frames: readonly Frame[]): boolean {
-  return sendableTo(update) !== "everything" && frames.some(({ kind }) => WANT_AN_ANSWER.has(kind))
+  return sendableTo(update) !== "everything" && frames.some(({ kind }) => ONLY_AFTER_COMPARING.has(kind))
 }
 
 /** While receipts are withheld only some wait here: the peer repeats its frames, and each repeat asks for one again. */
@@ -209,6 +219,8 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "edit":
     case "delete":
     case "reaction":
+      applyChange(state, update, frame)
+      return
     case "unknown":
       noteUnknown(context, frame)
       return

@@ -3,6 +3,7 @@ import { entryKey, type EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { Change } from "../state/decision.ts"
 import { markDelivered } from "./deliveries.ts"
+import { numberOf } from "./message-frames.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { advance, withdrawnBy } from "./withdrawn-texts.ts"
@@ -54,8 +55,8 @@ function entriesByNumber(
   const wanted = new Set(numbers)
   const found = new Map<number, OutgoingRecord>()
   for (const entry of state.outgoing.values()) {
-    const number = entry.device === device.id ? entry.carries?.number : undefined
-    if (number !== undefined && wanted.has(number)) found.set(number, entry)
+    if (entry.device !== device.id) continue
+    for (const number of numberOf(entry)) if (wanted.has(number)) found.set(number, entry)
   }
   return found
 }

@@ -2,23 +2,22 @@ import type { ContactId, OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
-import { isUnsealed } from "../state/unsealed.ts"
-import { updateFor, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import { updateFor, toDecision, type StepInput } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { directWith } from "../state/conversations.ts"
 import { deliveriesOf } from "./deliveries.ts"
+import { announceGone, framesAbout } from "./message-frames.ts"
 import { messageStateChange } from "./message-state.ts"
-import { sealAndEnqueue } from "../state/outgoing.ts"
 import { rememberWithdrawn } from "./withdrawn-texts.ts"
 
-/** Drops a text from the outbox, for all devices of the contact. */
+/** Drops a text from the outbox, with the changes of it that wait there, for all devices of the contact. */
 export function cancelText(
   state: EngineState,
   contact: ContactId,
   id: Uint8Array,
   input: StepInput,
 ): Decision<null> {
-  const entries = deliveriesOf(state, contact, id)
+  const entries = framesAbout(state, contact, { author: null, id })
   const updates = updateEach(state, contact, input, (update) => {
     for (const entry of entries) if (entry.device === update.device.id) announceGone(update, entry)
   })
@@ -50,12 +49,20 @@ export function giveUpText(state: EngineState, entry: OutgoingRecord, input: Ste
   return toDecision(state, update, null)
 }
 
-function done({ seq }: OutgoingRecord): Change {
-  return { kind: "outgoing-done", seq }
+/** A change that a device did not acknowledge in all the time that a text has. */
+export function giveUpChange(state: EngineState, entry: OutgoingRecord, input: StepInput): Decision<null> {
+  const { device, carriesChange } = entry
+  const update = updateFor(state, device, input)
+  if (update === undefined || carriesChange === undefined)
+    return { commit: [done(entry)], effects: [], result: null }
+  update.changes.push(done(entry))
+  addSystemMessage(update, `${WHAT[carriesChange.kind]} did NOT reach ${update.contact.name} in 30 days`)
+  announceGone(update, entry)
+  return toDecision(state, update, null)
 }
 
-/** It would hold back later texts; if the session cannot send now, the peer shows the gap by itself after a while. */
-function announceGone(update: DeviceUpdate, entry: OutgoingRecord): void {
-  if (entry.carries === undefined || isUnsealed(entry)) return
-  sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [entry.carries.number] }] })
+const WHAT = { edit: "an edit", delete: "a deletion", reaction: "a reaction" } as const
+
+function done({ seq }: OutgoingRecord): Change {
+  return { kind: "outgoing-done", seq }
 }

@@ -23,8 +23,9 @@ import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
 import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 
-type EnqueueResult =
-  { kind: "posted"; id: Uint8Array } | { kind: "refused"; why: SealRefusal | "no-session" | "older-first" }
+export type Refused = { kind: "refused"; why: SealRefusal | "no-session" | "older-first" }
+
+type EnqueueResult = { kind: "posted"; id: Uint8Array } | Refused
 
 /** A text of ours before it is sent: 1 to 65,276 bytes of UTF-8. */
 export type Draft = Pick<NewMessage, "text" | "replyTo">
@@ -68,12 +69,12 @@ export function enqueueText(
 }
 
 /** A device that sends to another device of ours gets nothing, and one that is gone no more than its queue holds. */
-function mayHave(state: EngineState, device: DeviceRecord): boolean {
+export function mayHave(state: EngineState, device: DeviceRecord): boolean {
   return device.movedAt === 0 && hasRoom(state, device)
 }
 
 /** A device that the text can be sealed for now. */
-function isReady(state: EngineState, device: DeviceRecord): boolean {
+export function isReady(state: EngineState, device: DeviceRecord): boolean {
   return mayHave(state, device) && !isUnfinished(state, device.id)
 }
 
@@ -81,11 +82,11 @@ function isReady(state: EngineState, device: DeviceRecord): boolean {
  * From a backup, or new and not used before its account is verified: then the text is sealed in its session like the others
  * that wait [D-71].
  */
-function isWithoutSession(state: EngineState, { id, state: deviceState }: DeviceRecord): boolean {
+export function isWithoutSession(state: EngineState, { id, state: deviceState }: DeviceRecord): boolean {
   return (deviceState === "recovering" && !state.sessions.has(id)) || isUnfinished(state, id)
 }
 
-function refusal(results: ReadonlyMap<DeviceId, SealResult>): EnqueueResult {
+export function refusal(results: ReadonlyMap<DeviceId, SealResult>): Refused {
   for (const result of results.values()) if (result.kind === "refused") return result
   return { kind: "refused", why: "older-first" }
 }

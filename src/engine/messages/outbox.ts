@@ -10,7 +10,7 @@ import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import { GIVE_UP_AFTER_MS, isDue, retransmitAfter } from "./retransmit-schedule.ts"
-import { giveUpText } from "./cancel.ts"
+import { giveUpChange, giveUpText } from "./cancel.ts"
 import { messageStateChange } from "./message-state.ts"
 
 /**
@@ -177,6 +177,7 @@ function published(state: EngineState, seq: number, now: number): Decision<null>
 function giveUp(state: EngineState, seq: number, input: StepInput): Decision<null> {
   const entry = state.outgoing.get(seq)
   if (entry === undefined) return noChange(null)
+  if (entry.carriesChange !== undefined) return giveUpChange(state, entry, input)
   if (entry.carries === undefined) {
     return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
   }

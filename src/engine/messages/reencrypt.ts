@@ -1,14 +1,19 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type { DeviceId } from "../../store/records.ts"
+import type { DeviceId, StoredMessage, OutgoingRecord } from "../../store/records.ts"
+import { authorTagOf } from "../contacts/authors.ts"
+import { contactOf } from "../contacts/devices.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { directWith } from "../state/conversations.ts"
-import { noChange } from "../state/decision.ts"
+import { noChange, type Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Ports } from "../state/ports.ts"
 import { hasUnsealed, unsealedFor } from "../state/unsealed.ts"
 import { stepInput } from "../state/update.ts"
+import { sealWaitingChange } from "./enqueue-change.ts"
 import { sealWaiting } from "./enqueue.ts"
+import { contentOf } from "./message-content.ts"
+import { waitingChange } from "./waiting-change.ts"
 
 /**
  * After a device got a session: the texts that wait for it are sealed, in their order. After a crash, or when the session
@@ -19,14 +24,42 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: 
   const session = queue.state().sessions.get(device)
   if (begun === undefined || session === undefined) return
   const { id: conversation } = directWith(queue.state(), begun.contact)
-  for (const { seq, carries } of unsealedFor(queue.state(), device)) {
-    if (carries === undefined) continue
-    const message = await ports.store.findMessage({ conversation, author: null, id: carries.id })
+  for (const entry of unsealedFor(queue.state(), device)) {
+    const named = entry.carriesChange ?? (entry.carries && { ...entry.carries, author: null })
+    if (named === undefined) continue
+    const message = await ports.store.findMessage({ conversation, author: named.author, id: named.id })
     const mayContinue = await queue.run((state) =>
-      isOver(state, device, session) ? noChange(false) : sealWaiting(state, seq, message, stepInput(ports)),
+      isOver(state, device, session) ? noChange(false) : sealEntry(ports, state, entry, message),
     )
     if (!mayContinue) return
   }
+}
+
+function sealEntry(
+  ports: Ports,
+  state: EngineState,
+  { seq, device, carriesChange }: OutgoingRecord,
+  message: StoredMessage | undefined,
+): Decision<boolean> {
+  const input = stepInput(ports)
+  if (carriesChange === undefined) return sealWaiting(state, seq, message && asSent(message), input)
+  const contact = contactOf(state, device)?.id
+  const change = waitingChange(carriesChange, message)
+  const authorTag = authorTagOf(state, carriesChange.author)
+  if (contact === undefined || change === undefined || authorTag === undefined)
+    return sealWaitingChange(state, seq, undefined, input)
+  const { id: conversation } = directWith(state, contact)
+  return sealWaitingChange(
+    state,
+    seq,
+    { message: { ...carriesChange, conversation }, authorTag, change },
+    input,
+  )
+}
+
+/** Its edits follow: with another text it would be another message [W-52]. Of one that was deleted only that is told. */
+function asSent(message: StoredMessage): StoredMessage | undefined {
+  return message.deletedAt === null ? { ...message, text: contentOf(message).first.text } : undefined
 }
 
 /** Whether another handshake happened meanwhile: it put the texts into a new order. */

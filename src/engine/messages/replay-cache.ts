@@ -1,5 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { DeviceId, ReplayCache } from "../../store/records.ts"
+import type { ReplayCache } from "../../store/device-parts.ts"
+import type { DeviceId } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"

@@ -1,4 +1,5 @@
 import type { ContactId, ContactRecord, ConversationId, DeviceId } from "../../store/records.ts"
+import type { ContentChange } from "../../content/content.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { heldFrom } from "../contacts/held-texts.ts"
@@ -125,6 +126,7 @@ function newMessages(state: EngineState, device: DeviceId, commit: readonly Chan
   const waited = heldFrom(state, device)
   for (const change of commit) {
     if (change.kind === "message") sizes.push(Buffer.byteLength(change.message.text))
+    if (change.kind === "change") sizes.push(...sizeOf(change.change))
     if (change.kind === "held") sizes.push(Buffer.byteLength(change.held.text?.text ?? ""))
     if (change.kind === "held-done") {
       const text = waited.get(change.number)?.text?.text
@@ -133,6 +135,13 @@ function newMessages(state: EngineState, device: DeviceId, commit: readonly Chan
     }
   }
   return sizes
+}
+
+/** A deletion adds nothing, and counts among what comes in an hour. */
+function sizeOf(change: ContentChange): number[] {
+  if (change.by === null) return []
+  if (change.kind === "delete") return [0]
+  return [Buffer.byteLength(change.kind === "edit" ? change.text : change.emoji)]
 }
 
 function sum(sizes: readonly number[]): number {

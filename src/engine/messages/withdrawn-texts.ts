@@ -1,5 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { DeviceId, OutgoingRecord, WithdrawnTexts } from "../../store/records.ts"
+import type { WithdrawnTexts } from "../../store/device-parts.ts"
+import type { DeviceId, OutgoingRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"

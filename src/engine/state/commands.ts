@@ -7,6 +7,8 @@ import * as shape from "./shapes.ts"
 const { contact, contactReference, empty, limit, name, nothing, offerKind, seq, wordCount } = shape
 /** As many messages as fit on a few screens. */
 const PAGE = 50
+/** `EMOJI_MAX_BYTES` of wire/emoji.ts, which user interfaces should not have to load. */
+const EMOJI_MAX = 64
 /** Even with the longest texts far below the largest answer. */
 const EVENT_PAGE = 100
 const messages = v.array(shape.message)
@@ -66,9 +68,32 @@ export const COMMANDS = {
   delete: {
     about:
       "Deletes a message here only: the contact keeps theirs, and a copy that comes again is not shown. One that was " +
-      "not sent yet is cancelled.",
-    params: v.strictObject({ contact: contactReference, id: shape.messageId }),
+      "not sent yet is cancelled. With `forAll`, the contact is asked to delete it, too: its text, what it said before and " +
+      "the reactions go on both sides, and that it was deleted stays. Only a message of yours can be deleted so; the " +
+      "contact may have kept a copy. Fault `refused` otherwise.",
+    params: v.strictObject({
+      contact: contactReference,
+      id: shape.messageId,
+      forAll: v.exactOptional(v.boolean()),
+    }),
     result: shape.deleted,
+  },
+  edit: {
+    about:
+      "Changes the text of a message of yours, on both sides. What it said before is kept. Answers when it is on this disk. " +
+      "Fault `refused` for a message of the contact or one that was deleted for both.",
+    params: v.strictObject({ contact: contactReference, id: shape.messageId, text: shape.text }),
+    result: shape.message,
+  },
+  react: {
+    about:
+      "Reacts to a message with one emoji, in place of your reaction before; null takes it away. Answers when it is on this disk.",
+    params: v.strictObject({
+      contact: contactReference,
+      id: shape.messageId,
+      emoji: v.nullable(v.pipe(v.string(), v.minLength(1), v.maxLength(EMOJI_MAX))),
+    }),
+    result: shape.message,
   },
   "delete-all": {
     about: "The same for all messages of a conversation up to now. The contact stays.",

@@ -4,7 +4,7 @@ import type { AccountLink } from "../../store/account-record.ts"
 import type { CommitReport, Store, Write } from "../../store/records.ts"
 import { apply, copyState, openState, type EngineState } from "./engine-state.ts"
 import type { Change, CommittedEffect, Decision, Effect } from "./decision.ts"
-import { eventRecord } from "./event-log.ts"
+import { eventRecord, isRecorded } from "./event-log.ts"
 
 /** At most this many steps share one commit; with more, the first of them would wait too long for the last. */
 const STEPS_PER_COMMIT = 128
@@ -95,7 +95,7 @@ export async function openCommitQueue(
 
 /** The event log shares the commit of its subject: neither is on disk without the other. */
 function record({ state, changes, effects }: Batch, effect: Effect): void {
-  if (effect.kind !== "message" && effect.kind !== "receipt") {
+  if (!isRecorded(effect)) {
     effects.push(effect)
     return
   }

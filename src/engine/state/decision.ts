@@ -10,6 +10,7 @@ import type {
   Write,
 } from "../../store/records.ts"
 import type { IntroductionId } from "../../store/introduction-record.ts"
+import type { ContentChange } from "../../content/content.ts"
 import type { Event } from "./events.ts"
 
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
@@ -36,6 +37,14 @@ export type Effect =
       readonly conversation: ConversationId
       readonly author: ContactId | null
       readonly id: Uint8Array
+    }
+  /** What a message says was changed, by either side. */
+  | {
+      readonly kind: "changed"
+      readonly conversation: ConversationId
+      readonly author: ContactId | null
+      readonly id: Uint8Array
+      readonly change: ContentChange["kind"]
     }
   /** The new state of a text of ours. */
   | {
@@ -74,10 +83,12 @@ export type Effect =
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 
+/** What the event log keeps. */
+export type RecordedKind = "message" | "receipt" | "changed"
+
 /** An effect once it is on disk: a recorded one is given as its entry in the event log. */
 export type CommittedEffect =
-  | Exclude<Effect, { kind: "message" | "receipt" }>
-  | { readonly kind: "recorded"; readonly event: EventRecord }
+  Exclude<Effect, { kind: RecordedKind }> | { readonly kind: "recorded"; readonly event: EventRecord }
 
 /** The outcome of one step: its changes, all or nothing, and their effects. */
 export type Decision<Result> = {

@@ -1,12 +1,21 @@
 import type { EventRecord } from "../../store/records.ts"
-import type { Effect } from "./decision.ts"
+import type { Effect, RecordedKind } from "./decision.ts"
 
-export type RecordedEffect = Extract<Effect, { kind: "message" | "receipt" }>
+export type RecordedEffect = Extract<Effect, { kind: RecordedKind }>
+
+export function isRecorded(effect: Effect): effect is RecordedEffect {
+  return effect.kind === "message" || effect.kind === "receipt" || effect.kind === "changed"
+}
 
 /** The entry of the event log for an effect. */
 export function eventRecord(effect: RecordedEffect, number: number): EventRecord {
   const { conversation, id } = effect
-  return effect.kind === "message"
-    ? { number, conversation, author: effect.author, id, state: null }
-    : { number, conversation, author: null, id, state: effect.state }
+  switch (effect.kind) {
+    case "message":
+      return { number, conversation, author: effect.author, id, state: null }
+    case "receipt":
+      return { number, conversation, author: null, id, state: effect.state }
+    case "changed":
+      return { number, conversation, author: effect.author, id, state: null, change: effect.change }
+  }
 }

@@ -27,6 +27,15 @@ export const EVENTS = {
       "new ones. A muting that has an end is over then, without an event.",
     params: eventParams("conversation", { conversation: shape.conversation }),
   },
+  changed: {
+    about:
+      "What a message says was changed by its author, or someone reacted to it. `message` is as it is now.",
+    params: eventParams("changed", {
+      number: shape.eventNumber,
+      change: v.picklist(["edited", "deleted", "reaction"]),
+      message: shape.message,
+    }),
+  },
   connection: {
     about: "The connection to the broker has changed.",
     params: eventParams("connection", { connection: shape.connection }),
@@ -86,7 +95,11 @@ export const EVENTS = {
 } as const
 
 /** What the event log keeps. */
-export const recordedEvent = v.variant("kind", [EVENTS.message.params, EVENTS.receipt.params])
+export const recordedEvent = v.variant("kind", [
+  EVENTS.message.params,
+  EVENTS.receipt.params,
+  EVENTS.changed.params,
+])
 
 export type RecordedEvent = v.InferOutput<typeof recordedEvent>
 export type Event = v.InferOutput<(typeof EVENTS)[keyof typeof EVENTS]["params"]>

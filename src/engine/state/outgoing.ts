@@ -16,6 +16,7 @@ type Outgoing = {
   readonly frames: readonly Frame[]
   readonly carries?: OutgoingRecord["carries"]
   readonly delivered?: boolean
+  readonly carriesChange?: OutgoingRecord["carriesChange"]
 }
 
 /**
@@ -44,20 +45,20 @@ function listed(frames: readonly Frame[]): number {
 }
 
 function sealWithoutReceipts(update: DeviceUpdate, outgoing: Outgoing): SealResult {
-  const { kind, frames, carries, delivered = false } = outgoing
+  const { kind, frames, carries, carriesChange, delivered = false } = outgoing
   const { device, input } = update
   const sealed = seal(update.session, frames, input.random)
   if (sealed.kind === "refused") return sealed
   update.session = sealed.next
   const { wire, mid } = sealed
-  enqueue(update, { kind, topic: peerTopic(device), wire, mid, carries, delivered })
+  enqueue(update, { kind, topic: peerTopic(device), wire, mid, carries, carriesChange, delivered })
   return { kind: "posted" }
 }
 
 /** Puts finished bytes into the outbox, due at once. */
 export function enqueue(
   update: DeviceUpdate,
-  entry: Pick<OutgoingRecord, "kind" | "topic" | "wire" | "mid" | "carries" | "delivered">,
+  entry: Pick<OutgoingRecord, "kind" | "topic" | "wire" | "mid" | "carries" | "carriesChange" | "delivered">,
 ): void {
   const { now } = update.input
   update.changes.push({

@@ -1,4 +1,5 @@
-import type { DeviceId, HeldRecord, TextNumbers } from "../../store/records.ts"
+import type { TextNumbers } from "../../store/device-parts.ts"
+import type { DeviceId, HeldRecord } from "../../store/records.ts"
 import { LIST_MAX } from "../../wire/frame.ts"
 import type { Change } from "./decision.ts"
 import type { EngineState } from "./engine-state.ts"

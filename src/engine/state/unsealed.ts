@@ -1,4 +1,4 @@
-import type { DeviceId, OutgoingRecord } from "../../store/records.ts"
+import type { CarriedChange, DeviceId, OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { DeviceUpdate } from "./update.ts"
 
@@ -28,6 +28,29 @@ export function unsealedEntry({ device, seq, id, now, delivered = false }: Unsea
     ...{ mid: NOTHING, wire: NOTHING, topic: "" },
     ...{ published: false, attempts: 0 },
   }
+}
+
+type UnsealedChange = {
+  readonly device: DeviceId
+  readonly seq: number
+  readonly change: CarriedChange
+  readonly now: number
+}
+
+/** A change of a message that waits in the same way. */
+export function unsealedChange({ change, ...rest }: UnsealedChange): OutgoingRecord {
+  const entry = unsealedEntry({ ...rest, id: change.id })
+  return { ...entry, kind: "control", carries: undefined, carriesChange: { ...change, number: NO_NUMBER } }
+}
+
+/** Lets a change of ours wait. */
+export function enqueueUnsealedChange(update: DeviceUpdate, change: CarriedChange): void {
+  const { device, seq, input, changes } = update
+  changes.push({
+    kind: "outgoing",
+    outgoing: unsealedChange({ device: device.id, seq, change, now: input.now }),
+  })
+  update.seq++
 }
 
 /** Lets a text of ours wait until a session of the device can seal it. */

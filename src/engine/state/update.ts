@@ -1,12 +1,7 @@
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type {
-  ContactRecord,
-  ConversationRecord,
-  DeviceId,
-  DeviceRecord,
-  TextNumbers,
-} from "../../store/records.ts"
+import type { TextNumbers } from "../../store/device-parts.ts"
+import type { ContactRecord, ConversationRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
 import { directWith } from "./conversations.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { Change, Decision, Effect } from "./decision.ts"

@@ -1,0 +1,71 @@
+import type { ContentChange } from "../content/content.ts"
+import { utf8 } from "../crypto/bytes.ts"
+import type { ChangeWrite, ContactId } from "../store/records.ts"
+import type { Reader, Writer } from "../wire/codec.ts"
+import { EMOJI_MAX_BYTES } from "../wire/emoji.ts"
+import { DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
+import { readText } from "../wire/text.ts"
+
+/** A change of a message, or one that waits for its message. */
+export type BackupChange = Pick<ChangeWrite, "id" | "digest" | "change" | "at"> & {
+  /** In whose conversation the message is, and whether it is ours. */
+  readonly contact: ContactId
+  readonly mine: boolean
+  /** A change of ours that the contact has not acknowledged: it is sent again from where the backup is read. */
+  readonly isPending: boolean
+}
+
+const KINDS = ["edit", "delete", "reaction"] as const
+/** The message is ours; the change is. */
+const MINE = 1
+const BY_US = 2
+const PENDING = 4
+
+/** Fixed fields, then the text of an edit or the emoji of a reaction as the rest [B-9]. */
+export function writeChange(
+  writer: Writer,
+  { contact, mine, change, isPending, ...rest }: BackupChange,
+): void {
+  writer.u32(contact)
+  writer.u8((mine ? MINE : 0) | (change.by === null ? BY_US : 0) | (isPending ? PENDING : 0))
+  writer.bytes(rest.id).bytes(rest.digest).u8(KINDS.indexOf(change.kind))
+  writer
+    .u64(change.time)
+    .u64(rest.at)
+    .bytes(utf8(saidBy(change)))
+}
+
+function saidBy(change: ContentChange): string {
+  if (change.kind === "edit") return change.text
+  return change.kind === "reaction" ? change.emoji : ""
+}
+
+export function readChange(reader: Reader): BackupChange {
+  const contact = reader.u32()
+  const flags = reader.u8()
+  const [id, digest] = [reader.bytes(MESSAGE_ID_BYTES), reader.bytes(DIGEST_BYTES)]
+  const kind = KINDS[reader.u8()]
+  const [time, at] = [reader.u64(), reader.u64()]
+  const by = (flags & BY_US) === 0 ? contact : null
+  const change = { by, time, ...readSaid(reader, kind) }
+  const isPending = (flags & PENDING) !== 0
+  if (flags > (MINE | BY_US | PENDING) || kind === undefined || (isPending && by !== null)) reader.refuse()
+  return { contact, mine: (flags & MINE) !== 0, id, digest, change, at, isPending }
+}
+
+type Said =
+  | { readonly kind: "edit"; readonly text: string }
+  | { readonly kind: "delete" }
+  | { readonly kind: "reaction"; readonly emoji: string }
+
+function readSaid(reader: Reader, kind: ContentChange["kind"] | undefined): Said {
+  const bytes = reader.rest()
+  const text = readText(bytes)
+  if (text === undefined) reader.refuse()
+  if (kind === "edit") {
+    if (bytes.length === 0) reader.refuse()
+    return { kind, text: text ?? "" }
+  }
+  if (bytes.length > (kind === "reaction" ? EMOJI_MAX_BYTES : 0)) reader.refuse()
+  return kind === "reaction" ? { kind, emoji: text ?? "" } : { kind: "delete" }
+}

@@ -1,0 +1,114 @@
+import type { ContentChange } from "../../content/content.ts"
+import type { CarriedChange, ContactId, DeviceId, TextName } from "../../store/records.ts"
+import { devicesOf } from "../contacts/devices.ts"
+import { noChange, type Change, type Decision } from "../state/decision.ts"
+import { toJointDecision, updateEach } from "../state/each-device.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
+import { hasUnsealed, isUnsealed, unsealedChange } from "../state/unsealed.ts"
+import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import type { ChangeFrame } from "./apply-change.ts"
+import { isReady, isWithoutSession, mayHave, refusal, startPostQuantumStep, type Refused } from "./enqueue.ts"
+import { announceGone, framesAbout } from "./message-frames.ts"
+
+/** A change that we make. */
+export type OwnChange = {
+  readonly message: TextName
+  /** How the frame names the message's author. */
+  readonly authorTag: Uint8Array
+  readonly change: ContentChange
+}
+
+/**
+ * Changes a message here, and seals the change for every device of the contact; for one that cannot have it now it waits, as
+ * texts do. What is deleted for both is not sent any more [D-96] [D-97].
+ */
+export function enqueueChange(
+  state: EngineState,
+  contact: ContactId,
+  own: OwnChange,
+  input: StepInput,
+): Decision<{ kind: "posted" } | Refused> {
+  const { conversation, author, id, digest } = own.message
+  const { change } = own
+  const dropped = change.kind === "delete" ? framesAbout(state, contact, own.message) : []
+  const results = new Map<DeviceId, SealResult>()
+  const updates = updateEach(state, contact, input, (update) => {
+    for (const entry of dropped) if (entry.device === update.device.id) announceGone(update, entry)
+    const result = sealNow(state, update, own)
+    if (result !== undefined) results.set(update.device.id, result)
+  })
+  const devices = devicesOf(state, contact).filter((device) => mayHave(state, device))
+  const waiting = devices.filter((device) => results.get(device.id)?.kind !== "posted")
+  if (waiting.length === devices.length && !devices.some((device) => isWithoutSession(state, device)))
+    return noChange(refusal(results))
+  const { commit, effects } = toJointDecision(state, updates, null)
+  const name = { conversation, author, id }
+  const here = { kind: "change", ...name, digest, change, at: input.now } as const
+  const done = dropped.map(({ seq }): Change => ({ kind: "outgoing-done", seq }))
+  const seq = updates.at(-1)?.seq ?? state.nextOutgoing
+  const later = waiting.map((device, n): Change => {
+    const entry = { device: device.id, seq: seq + n, change: carried(own, -1), now: input.now }
+    return { kind: "outgoing", outgoing: unsealedChange(entry) }
+  })
+  return {
+    commit: [here, ...done, ...commit, ...later],
+    effects: [{ kind: "changed", ...name, change: change.kind }, ...effects],
+    result: { kind: "posted" },
+  }
+}
+
+/** Undefined for a device that cannot have it before others. */
+function sealNow(state: EngineState, update: DeviceUpdate, own: OwnChange): SealResult | undefined {
+  if (!isReady(state, update.device) || hasUnsealed(state, update.device.id)) return undefined
+  const sealed = sealChange(update, own)
+  if (sealed.kind === "posted") startPostQuantumStep(update)
+  return sealed
+}
+
+/** Seals a change that waited for a session of its device. False if the session cannot seal it now. */
+export function sealWaitingChange(
+  state: EngineState,
+  seq: number,
+  own: OwnChange | undefined,
+  input: StepInput,
+): Decision<boolean> {
+  const entry = state.outgoing.get(seq)
+  if (entry === undefined || !isUnsealed(entry)) return noChange(true)
+  const done: Change = { kind: "outgoing-done", seq }
+  if (own === undefined) return { commit: [done], effects: [], result: true }
+  const update = updateFor(state, entry.device, input)
+  if (update === undefined) return noChange(false)
+  update.changes.push(done)
+  if (sealChange(update, own).kind === "refused") return noChange(false)
+  return toDecision(state, update, true)
+}
+
+function sealChange(update: DeviceUpdate, own: OwnChange): SealResult {
+  const { textNumbers } = update
+  const number = textNumbers.sent
+  const sealed = sealAndEnqueue(update, {
+    kind: "control",
+    frames: [changeFrame(own), { kind: "number", number }],
+    carriesChange: carried(own, number),
+  })
+  if (sealed.kind === "posted") update.textNumbers = { ...textNumbers, sent: number + 1 }
+  return sealed
+}
+
+function carried({ message, change }: OwnChange, number: number): CarriedChange {
+  const { author, id, digest } = message
+  return { author, id, digest, kind: change.kind, time: change.time, number }
+}
+
+function changeFrame({ message, authorTag, change }: OwnChange): ChangeFrame {
+  const { id, digest } = message
+  const subject = { author: authorTag, id, digest, time: change.time }
+  if (change.kind === "delete") return { kind: "delete", ...subject }
+  if (change.kind === "edit") return { kind: "edit", ...subject, text: bytesOf(change.text) }
+  return { kind: "reaction", ...subject, emoji: bytesOf(change.emoji) }
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "utf8"))
+}

@@ -1,0 +1,36 @@
+import type { ContentChange } from "../../content/content.ts"
+import { toHex } from "../../crypto/bytes.ts"
+import type { CarriedChange, ContactId, StoredMessage } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { contentOf } from "./message-content.ts"
+
+/**
+ * What a change of ours that waited says now: of a message only the newest edit and reaction are sent in a new session [D-96].
+ * Undefined if nothing of it is left to be sent. A deletion needs no message.
+ */
+export function waitingChange(
+  { kind, time }: CarriedChange,
+  message: StoredMessage | undefined,
+): ContentChange | undefined {
+  if (kind === "delete") return { kind, by: null, time }
+  if (message === undefined || isUndelivered(message)) return undefined
+  const { edits, reactions } = contentOf(message)
+  const newest = kind === "edit" ? edits[0] : reactions.find(({ by }) => by === null)
+  if (newest === undefined) return undefined
+  return "text" in newest ? { kind: "edit", by: null, ...newest } : { kind: "reaction", ...newest }
+}
+
+/** The changes of ours that no device of a contact has acknowledged, each once, with the newest of its kind. */
+export function waitingChanges(state: EngineState, contact: ContactId): CarriedChange[] {
+  const changes = new Map<string, CarriedChange>()
+  for (const { device, carriesChange: change } of state.outgoing.values()) {
+    if (change === undefined || state.devices.get(device)?.contact !== contact) continue
+    changes.set(`${String(change.author)}/${toHex(change.id)}/${change.kind}`, change)
+  }
+  return [...changes.values()]
+}
+
+/** It may not be there to be changed. */
+function isUndelivered({ state }: StoredMessage): boolean {
+  return state === "cancelled" || state === "given-up"
+}

@@ -1,0 +1,38 @@
+/** The texts of the present session [W-28]: how many of ours were sent, how many of theirs were shown. */
+export type TextNumbers = {
+  readonly sent: number
+  readonly received: number
+  /** Texts were dropped while they were blocked: the next one sets the number. */
+  readonly resync: boolean
+}
+
+/** Receipts that the peer waits for: the first 8 bytes of the mids of received frames. */
+export type PendingReceipts = { readonly mids: readonly Uint8Array[] }
+
+/** The first 8 bytes of the mids of the last frames that did not change the conversation: those that are owed a receipt, and the others. */
+export type ReplayCache = { readonly owed: readonly Uint8Array[]; readonly passing: readonly Uint8Array[] }
+
+/**
+ * The last texts that were cancelled or given up while a frame carried them, which may have arrived: the first 8 bytes of
+ * the mid of the frame, and the id of the text at the same place.
+ */
+export type WithdrawnTexts = { readonly mids: readonly Uint8Array[]; readonly ids: readonly Uint8Array[] }
+
+/** The session with the machine that used the device's key before, since when it is over (unix ms), and its inbox. */
+export type SupersededSession = {
+  readonly since: number
+  readonly inbox: Uint8Array
+  readonly snapshot: Uint8Array
+}
+
+/** The mids, 16 bytes each, of the last INITs that were accepted from them, oldest first. */
+export type AcceptedInits = { readonly mids: readonly Uint8Array[] }
+
+export type Recovery = {
+  /** How many frames in a row were unmatched. */
+  readonly unmatched: number
+  /** When the last automatic recoveries started, unix ms, oldest first. */
+  readonly startedAt: readonly number[]
+  /** Their last INIT that lost against ours, and when it arrived, unix ms. */
+  readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
+}

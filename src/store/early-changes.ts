@@ -1,0 +1,120 @@
+import type { ChangeWrite, TextName } from "./records.ts"
+import type { ContentChange } from "../content/content.ts"
+import { DAY_MS } from "../time-units.ts"
+import type { Database } from "./database.ts"
+import { AUTHOR, WE } from "./names.ts"
+import { selectAll } from "./table.ts"
+import { EARLY_CHANGES, type EarlyChange } from "./tables.ts"
+
+/** Between sessions a few overtake their message; a contact that sends more has a reason of its own. */
+const EARLY_MAX = 256
+const EARLY_BYTES_MAX = 1024 * 1024
+/** A text is sent for 30 days, and a clock may be two days wrong: after that its message does not come. */
+const EARLY_MS = 33 * DAY_MS
+
+/**
+ * Only of a message of theirs: one of ours cannot come. A message that has disappeared, or that said something else under
+ * this id, does not come either.
+ */
+export function keepEarly(database: Database, write: ChangeWrite): void {
+  const { conversation, author, id, digest, change, at } = write
+  if (author === null || isKnown(database, write)) return
+  forgetOld(database, at)
+  if (change.kind === "delete") forgetSaid(database, write)
+  else if (isDeleted(database, write)) return
+  const { kind, time } = change
+  const text = textOf(change)
+  database.run(
+    EARLY_CHANGES.insert,
+    ...EARLY_CHANGES.values({ conversation, author, id, digest, kind, time, text, at }),
+  )
+  forgetOverflow(database, author)
+}
+
+/** Removes those that wait for this message, or for another one under its id, which never comes. */
+export function takeEarly(database: Database, name: TextName): ChangeWrite[] {
+  const { conversation, author, id, digest } = name
+  if (author === null) return []
+  const columns = EARLY_CHANGES.columns.join(", ")
+  const found = database.select(
+    EARLY_CHANGES.read,
+    `SELECT ${columns} FROM early_changes WHERE ${OF_MESSAGE}`,
+    conversation,
+    author,
+    id,
+    digest,
+  )
+  database.run(
+    "DELETE FROM early_changes WHERE conversation = ? AND author = ? AND id = ?",
+    conversation,
+    author,
+    id,
+  )
+  return found.map(asWrite)
+}
+
+export function earlyChanges(database: Database): ChangeWrite[] {
+  return selectAll(database, EARLY_CHANGES, "rowid").map(asWrite)
+}
+
+function asWrite({ conversation, author, id, digest, kind, time, text, at }: EarlyChange): ChangeWrite {
+  const change = changeOf(kind, { by: author, time }, text)
+  return { kind: "change", conversation, author, id, digest, change, at }
+}
+
+function textOf(change: ContentChange): string {
+  if (change.kind === "edit") return change.text
+  return change.kind === "reaction" ? change.emoji : ""
+}
+
+function changeOf(
+  kind: ContentChange["kind"],
+  rest: Pick<ContentChange, "by" | "time">,
+  text: string,
+): ContentChange {
+  if (kind === "edit") return { kind, ...rest, text }
+  return kind === "reaction" ? { kind, ...rest, emoji: text } : { kind, ...rest }
+}
+
+function isKnown(database: Database, { conversation, author, id }: TextName): boolean {
+  const sql = `SELECT 1 FROM messages WHERE conversation = ?1 AND ${AUTHOR} = ?2 AND id = ?3
+    UNION ALL SELECT 1 FROM known_ids WHERE conversation = ?1 AND author = ?2 AND id = ?3 LIMIT 1`
+  return database.select(() => true, sql, conversation, author ?? WE, id).length > 0
+}
+
+const OF_MESSAGE = "conversation = ? AND author = ? AND id = ? AND digest = ?"
+
+function isDeleted(database: Database, { conversation, author, id, digest }: TextName): boolean {
+  const sql = `SELECT 1 FROM early_changes WHERE ${OF_MESSAGE} AND kind = 'delete'`
+  return database.select(() => true, sql, conversation, author ?? WE, id, digest).length > 0
+}
+
+/** The deletion ends all of it. */
+function forgetSaid(database: Database, { conversation, author, id, digest }: TextName): void {
+  database.run(
+    `DELETE FROM early_changes WHERE ${OF_MESSAGE} AND kind <> 'delete'`,
+    conversation,
+    author ?? WE,
+    id,
+    digest,
+  )
+}
+
+function forgetOld(database: Database, now: number): void {
+  database.run("DELETE FROM early_changes WHERE at < ?", now - EARLY_MS)
+}
+
+/** The oldest go. */
+function forgetOverflow(database: Database, author: number): void {
+  const rows = database.select(
+    (row) => ({ row: row.number(0), bytes: row.number(1) }),
+    "SELECT rowid, LENGTH(CAST(text AS BLOB)) FROM early_changes WHERE author = ? ORDER BY rowid DESC",
+    author,
+  )
+  let bytes = 0
+  for (const [index, each] of rows.entries()) {
+    bytes += each.bytes
+    if (index >= EARLY_MAX || bytes > EARLY_BYTES_MAX)
+      database.run("DELETE FROM early_changes WHERE rowid = ?", each.row)
+  }
+}

@@ -1,0 +1,100 @@
+import { createReadStream } from "node:fs"
+import { dirname, join } from "node:path"
+import { expect, test } from "vitest"
+import { readRecords } from "../../src/backup/records.ts"
+import { fillStore } from "../../src/engine/backup/import.ts"
+import type { Message } from "../../src/engine/api.ts"
+import { identityOf } from "../../src/keystore/identity.ts"
+import { readStream } from "../../src/keystore/sealed-stream.ts"
+import { couple, type EngineFixture, type TestProfile } from "./engine-fixture.ts"
+
+const PASSPHRASE = "one file and one passphrase"
+const MINUTE_MS = 60_000
+
+async function backUp(profile: TestProfile): Promise<string> {
+  const path = join(dirname(profile.path), "backup")
+  await profile.client.call("export", { path, passphrase: PASSPHRASE })
+  return path
+}
+
+/** Another laptop of the user who made the backup. */
+async function restored(fixture: EngineFixture, name: string, path: string): Promise<TestProfile> {
+  const sealed = await readStream(createReadStream(path), path)
+  const { profile, rest } = await readRecords(sealed.unlock(PASSPHRASE))
+  const identity = identityOf(profile.signSecret, profile.boxSecret)
+  const laptop = await fixture.profile(name, { identity, name: () => profile.name })
+  await fillStore(laptop.store, rest)
+  await laptop.stop()
+  await laptop.start()
+  return laptop
+}
+
+const changed = ({ id, text, editedAt, previous, deletedAt, reactions }: Message) => {
+  return { id, text, editedAt, previous, deletedAt, reactions }
+}
+async function texts(profile: TestProfile, contact: string) {
+  const all = await profile.client.call("history", { contact, limit: 100 })
+  return all.filter(({ kind }) => kind === "text").map(changed)
+}
+
+test("a backup holds what became of each message, and what was not acknowledged is sent from the new laptop", async () => {
+  const { fixture, alice, bob } = await couple()
+  const call = alice.client.call
+  await bob.send("alice", "hello, Alice")
+  const edited = await alice.send("bob", "first")
+  const deleted = await alice.send("bob", "zyzzogeton")
+  const regretted = await alice.send("bob", "regretted")
+  await fixture.clock.pass(1_000)
+  await call("edit", { contact: "bob", id: edited, text: "second" })
+  await call("edit", { contact: "bob", id: edited, text: "third" })
+  await call("delete", { contact: "bob", id: deleted, forAll: true })
+  const [hello] = await texts(alice, "bob")
+  await bob.client.call("react", { contact: "alice", id: edited, emoji: "🎉" })
+  await fixture.clock.pass(1_000)
+
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+  await call("edit", { contact: "bob", id: edited, text: "fourth" })
+  await call("react", { contact: "bob", id: hello?.id ?? "", emoji: "👍" })
+  await call("delete", { contact: "bob", id: regretted, forAll: true })
+  await call("delete", { contact: "bob", id: regretted })
+  await fixture.clock.pass(1_000)
+  const before = await texts(alice, "bob")
+  const path = await backUp(alice)
+  await alice.stop()
+  fixture.broker.tamper = (_topic, payload) => [payload]
+
+  const laptop = await restored(fixture, "laptop", path)
+  expect(await texts(laptop, "bob")).toEqual(before)
+  expect(await laptop.client.call("search", { query: "zyzzogeton", limit: 9 })).toEqual([])
+  expect(await laptop.client.call("search", { query: "fourth", limit: 9 })).toHaveLength(1)
+  await fixture.clock.pass(60 * MINUTE_MS)
+  const theirs = await texts(bob, "alice")
+  expect(theirs.map(({ text }) => text)).toEqual(["hello, Alice", "fourth", "", ""])
+  expect(theirs[0]?.reactions.map(({ emoji }) => emoji)).toEqual(["👍"])
+  expect(theirs[1]?.previous.map(({ text }) => text)).toEqual(["first", "second", "third"])
+  expect((await laptop.store.load()).outgoing).toEqual([])
+})
+
+test("an edit that waits for its message is in a backup, too", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.send("alice", "hello")
+  await fixture.clock.pass(50)
+  await alice.send("bob", "hello yourself")
+  await fixture.clock.pass(50)
+  const lost: Uint8Array[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(bob.deviceId) || lost.length > 0) return [payload]
+    lost.push(payload)
+    return []
+  }
+  const id = await alice.send("bob", "draft")
+  await fixture.clock.pass(5)
+  await alice.client.call("edit", { contact: "bob", id, text: "final" })
+  await fixture.clock.pass(20)
+  expect(await bob.store.earlyChanges()).toHaveLength(1)
+  const path = await backUp(bob)
+  await bob.crash()
+  const laptop = await restored(fixture, "laptop", path)
+  await fixture.clock.pass(60 * MINUTE_MS)
+  expect((await texts(laptop, "alice")).map(({ text }) => text)).toEqual(["hello", "hello yourself", "final"])
+})
