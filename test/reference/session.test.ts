@@ -89,6 +89,7 @@ test("identities and bundles [W-14] [S-2] [S-3]", () => {
 test("accounts [A-1] [A-2] [A-3]", () => {
   for (const person of [alice, bob]) {
     const { time, random, link, id } = person.account
+    expect(toHex(KDF(new Uint8Array(), hex(person.signSecret), "mqttchat/1 account", 32))).toBe(random)
     expect(toHex(createLink(secretsOf(person), time, hex(random)))).toBe(link)
     const { chain, refused } = judge(readLinks(hex(link)).links)
     expect([refused, toHex(chain!.accountId)]).toEqual([null, id])

@@ -1,6 +1,7 @@
 import { headOf } from "../../src/account/chain-link.ts"
 import { createLink } from "../../src/account/create.ts"
 import { concat, fromHex, toHex, utf8, type RecoverySecret } from "../../src/crypto/bytes.ts"
+import { kdf } from "../../src/crypto/kdf.ts"
 import { makeBundle, readBundle, type BundleTerms } from "../../src/session/bundle.ts"
 import {
   initiate,
@@ -69,8 +70,9 @@ function newPerson(name: string, recorded: RecordedRandom) {
   const { random, take } = recorded
   const [identity, at] = [newIdentity(random), inbox(random)]
   take(4)
-  const link = createLink(identity, NOW * 1000, random)
-  const [linkRandom] = take(1)
+  // As a profile makes its own.
+  const accountRandom = kdf(new Uint8Array(), identity.signSecret, utf8("mqttchat/1 account"), 32)
+  const link = createLink(identity, 0, () => accountRandom)
   const recovery = newBundle(identity, { ...ofRecovery, inbox: at }, recorded)
   const nonce = newNonce(random)
   take(1)
@@ -78,7 +80,7 @@ function newPerson(name: string, recorded: RecordedRandom) {
   const vector = {
     ...{ name, signSecret: toHex(identity.signSecret), boxSecret: toHex(identity.boxSecret) },
     ...{ identity: toHex(encodeIdentity(identity.public)), inbox: inboxBytes(at) },
-    account: { time: NOW * 1000, random: linkRandom, link: toHex(link.bytes), id: toHex(account) },
+    account: { time: 0, random: toHex(accountRandom), link: toHex(link.bytes), id: toHex(account) },
     recoveryBundle: recovery.vector,
     nonce: toHex(nonce),
   }
