@@ -4,6 +4,7 @@ import type { GenericSchema } from "valibot"
 import manifest from "../package.json" with { type: "json" }
 import { MEANING } from "../src/cli/shell/fault-meanings.ts"
 import { ACCESS, COMMANDS, EVENTS } from "../src/engine/api.ts"
+import * as pairing from "../src/engine/state/pairing-shapes.ts"
 import * as shape from "../src/engine/state/shapes.ts"
 import { ADMIN_COMMANDS } from "../src/registrar/admin/commands.ts"
 import * as adminShape from "../src/registrar/admin/shapes.ts"
@@ -22,7 +23,7 @@ const SHAPES = {
   Message: shape.message,
   Connection: shape.connection,
   Status: shape.status,
-  Offer: shape.offer,
+  Offer: pairing.offer,
   User: adminShape.user,
   Device: adminShape.device,
   Invite: adminShape.invite,

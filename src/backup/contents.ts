@@ -1,15 +1,7 @@
 import { utf8, type PublicKey, type SecretKey, type SigningKey } from "../crypto/bytes.ts"
 import { KEY_BYTES } from "../crypto/sizes.ts"
 import { readCredential, writeCredential, type StoredCredential } from "../keystore/credential.ts"
-import type {
-  ContactId,
-  ContactRecord,
-  ConversationRecord,
-  DeviceRecord,
-  NewMessage,
-  Recipient,
-  ReplyTo,
-} from "../store/records.ts"
+import type { ContactRecord, ConversationRecord, DeviceRecord } from "../store/records.ts"
 import { ADDRESSES_BYTES_MAX, encodeProof, readProof, type BrokerProof } from "../wire/access.ts"
 import {
   formatAddress,
@@ -27,6 +19,8 @@ import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
 import { AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
+import type { NewMessage, Recipient, ReplyTo } from "../store/message-records.ts"
+import type { ContactId } from "../store/ids.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */
 export type BackupBroker = {

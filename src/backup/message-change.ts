@@ -1,10 +1,11 @@
 import type { ContentChange } from "../content/content.ts"
 import { utf8 } from "../crypto/bytes.ts"
-import type { ChangeWrite, ContactId } from "../store/records.ts"
 import type { Reader, Writer } from "../wire/codec.ts"
 import { EMOJI_MAX_BYTES } from "../wire/emoji.ts"
 import { DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
 import { readText } from "../wire/text.ts"
+import type { ChangeWrite } from "../store/message-records.ts"
+import type { ContactId } from "../store/ids.ts"
 
 /** A change of a message, or one that waits for its message. */
 export type BackupChange = Pick<ChangeWrite, "id" | "digest" | "change" | "at"> & {

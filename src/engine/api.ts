@@ -6,7 +6,8 @@ import * as shape from "./state/shapes.ts"
 
 export { COMMANDS, type Command, type Params, type Results } from "./state/commands.ts"
 export { EVENTS, type Event } from "./state/events.ts"
-export type { ConnectionStatus, Contact, Conversation, Message, Offer } from "./state/shapes.ts"
+export type { ConnectionStatus, Contact, Conversation, Message } from "./state/shapes.ts"
+export type { Offer } from "./state/pairing-shapes.ts"
 
 const { empty, nothing } = shape
 

@@ -2,10 +2,11 @@ import { applyChange, newestVersion, type Content, type Reaction } from "../cont
 import { findContent, type StoredContent } from "./content.ts"
 import type { Database } from "./database.ts"
 import { WE } from "./names.ts"
-import type { ChangeWrite, ContactId, TextName } from "./records.ts"
 import { keepEarly, takeEarly } from "./early-changes.ts"
 import { EARLIER_TEXTS, REACTIONS } from "./tables.ts"
 import { put } from "./table.ts"
+import type { ChangeWrite, TextName } from "./message-records.ts"
+import type { ContactId } from "./ids.ts"
 
 /**
  * Texts between the first and the newest, of all messages of one conversation: with texts of the longest 64 MiB, as much as

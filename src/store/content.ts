@@ -2,8 +2,9 @@ import { newContent, type Content, type Reaction } from "../content/content.ts"
 import type { Version } from "../content/versions.ts"
 import type { Database, Row } from "./database.ts"
 import { AUTHOR, WE } from "./names.ts"
-import type { ContactId, MessageRecord, StoredMessage, TextName } from "./records.ts"
 import { REACTIONS, type MessageRow } from "./tables.ts"
+import type { MessageRecord, StoredMessage, TextName } from "./message-records.ts"
+import type { ContactId } from "./ids.ts"
 
 /** The content of a message as it is on the disk. */
 export type StoredContent = {

@@ -1,10 +1,10 @@
-import type { ChangeWrite, TextName } from "./records.ts"
 import type { ContentChange } from "../content/content.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
 import { AUTHOR, WE } from "./names.ts"
 import { selectAll } from "./table.ts"
 import { EARLY_CHANGES, type EarlyChange } from "./tables.ts"
+import type { ChangeWrite, TextName } from "./message-records.ts"
 
 /** Between sessions a few overtake their message; a contact that sends more has a reason of its own. */
 const EARLY_MAX = 256

@@ -3,18 +3,10 @@ import { withChanges } from "./content.ts"
 import { supersededKeys } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
-import type {
-  ContactId,
-  ConversationId,
-  DeviceId,
-  MessageName,
-  MessageRecord,
-  Quoted,
-  Recipient,
-  StoredMessage,
-} from "./records.ts"
 import { AUTHOR, WE } from "./names.ts"
 import { MESSAGES, RECIPIENTS } from "./tables.ts"
+import type { MessageName, MessageRecord, Quoted, Recipient, StoredMessage } from "./message-records.ts"
+import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 
 /** Further words are ignored: each costs a lookup. */
 const SEARCH_WORDS_MAX = 32

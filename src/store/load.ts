@@ -1,7 +1,7 @@
 import type { Database } from "./database.ts"
 import { lastEvent } from "./event-log.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
-import type { ConversationId, DeviceId, DeviceParts, LoadedState } from "./records.ts"
+import type { DeviceParts } from "./records.ts"
 import type { SettingKey } from "./setting-key.ts"
 import {
   ACCOUNT_LINKS,
@@ -17,6 +17,8 @@ import {
   SETTINGS,
 } from "./tables.ts"
 import { selectAll } from "./table.ts"
+import type { LoadedState } from "./message-store.ts"
+import type { ConversationId, DeviceId } from "./ids.ts"
 
 /** Everything but the messages. */
 export function loadState(database: Database): LoadedState {

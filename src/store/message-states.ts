@@ -1,4 +1,4 @@
-import type { MessageRecord, MessageState, Recipient } from "./records.ts"
+import type { MessageRecord, MessageState, Recipient } from "./message-records.ts"
 
 /** The transitions of a text of ours [D-10]; a received text has none. */
 export const MESSAGE_TRANSITIONS: Readonly<Record<MessageState, readonly MessageState[]>> = {

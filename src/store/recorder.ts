@@ -1,9 +1,10 @@
 import { toHex } from "../crypto/bytes.ts"
 import type { Database } from "./database.ts"
 import { addEvent } from "./event-log.ts"
-import type { ChangeWrite, CommitReport, EventRecord, NewMessage, Write } from "./records.ts"
+import type { CommitReport, EventRecord, Write } from "./records.ts"
 import { changeMessage } from "./changes.ts"
 import { addMessage, changeState } from "./write-messages.ts"
+import type { ChangeWrite, NewMessage } from "./message-records.ts"
 
 /** Writes messages and their events in one commit: only what the disk then holds is recorded. */
 export class Recorder {

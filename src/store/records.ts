@@ -1,15 +1,8 @@
-import type { AccountLink, AccountWrite, ShownAccount } from "./account-record.ts"
+import type { AccountWrite, ShownAccount } from "./account-record.ts"
 import type { SupersededKey } from "./superseded-keys.ts"
-import type {
-  IntroducedBy,
-  IntroductionId,
-  IntroductionRecord,
-  IntroductionWrite,
-} from "./introduction-record.ts"
+import type { IntroducedBy, IntroductionWrite } from "./introduction-record.ts"
 import type { SettingKey } from "./setting-key.ts"
-import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
-import type { ContentChange, Reaction } from "../content/content.ts"
-import type { Version } from "../content/versions.ts"
+import type { ContentChange } from "../content/content.ts"
 import type {
   AcceptedInits,
   PendingReceipts,
@@ -19,12 +12,16 @@ import type {
   TextNumbers,
   WithdrawnTexts,
 } from "./device-parts.ts"
-
-/** A contact's local number: 1, 2, 3, ... and never used again. */
-export type ContactId = number
-
-/** A device's local number: 1, 2, 3, ... and never used again. */
-export type DeviceId = number
+import type {
+  MessageRecord,
+  CarriedChange,
+  MessageState,
+  MessageName,
+  NewMessage,
+  Recipient,
+  ChangeWrite,
+} from "./message-records.ts"
+import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 
 export type DeviceState =
   /** We answered their bundle and wait for their first message. */
@@ -60,10 +57,6 @@ export type ContactRecord = {
   /** Who introduced them; undefined for a contact that was paired. */
   readonly introducedBy: IntroducedBy | undefined
 }
-
-declare const conversation: unique symbol
-/** A conversation's local number, never used again. Branded: most have the number of their contact, and not all. */
-export type ConversationId = number & { readonly [conversation]: true }
 
 /** A place for messages. */
 export type ConversationRecord = {
@@ -137,63 +130,6 @@ export const NEW_DEVICE = {
 /** Later than any clock. */
 export const MUTED_FOREVER = Number.MAX_SAFE_INTEGER
 
-export type MessageState =
-  /** Safe on our disk. */
-  | "queued"
-  /** PUBACK received. */
-  | "broker"
-  /** The peer has it on disk and its hash matches. */
-  | "delivered"
-  /** It was shown to the peer. */
-  | "read"
-  /** Not acknowledged for 30 days. */
-  | "given-up"
-  /** Cancelled before the peer acknowledged it. */
-  | "cancelled"
-  /** Theirs. */
-  | "received"
-
-export type MessageRecord = {
-  /** Order of this conversation on this device. */
-  readonly seq: number
-  readonly conversation: ConversationId
-  /** Null for ours, and for a line. */
-  readonly author: ContactId | null
-  /** 8 bytes, chosen by the author; unique among those of one author in a conversation. */
-  readonly id: Uint8Array
-  /** 16 bytes, of the text as it was sent first; a line has none. */
-  readonly digest: Uint8Array
-  /** A line is a system message: it reports what happened to the conversation and was never sent. */
-  readonly kind: "text" | "line"
-  readonly text: string
-  /** The sender's clock, unix ms. */
-  readonly sentAt: number
-  /** Our clock when it was stored, unix ms. */
-  readonly storedAt: number
-  /** Of ours, the least of the states of its recipients. */
-  readonly state: MessageState
-  /** False for received messages that no user interface has shown yet. */
-  readonly shown: boolean
-  /** Seconds from its delivery, or for a received one from when it was shown, until it disappears; 0 for never. */
-  readonly timer: number
-  /** Unix ms; 0 while the timer has not started. */
-  readonly expiresAt: number
-  /** The message that it answers. */
-  readonly replyTo: ReplyTo | undefined
-  /** The time of its newest edit by its author's clock, unix ms. */
-  readonly editedAt: number | null
-  /** When its author deleted it for both sides; its text is then empty. */
-  readonly deletedAt: number | null
-}
-
-/** Names a message in the same conversation as REPLY does [W-53], and what it said first. */
-export type ReplyTo = {
-  /** The beginning of its author's account id, 8 bytes. */
-  readonly author: Uint8Array
-  readonly id: Uint8Array
-  readonly digest: Uint8Array
-}
-
 /** A text of theirs that waits for earlier ones, or the note that nothing waits under this number. */
 export type HeldRecord = {
   readonly device: DeviceId
@@ -205,60 +141,6 @@ export type HeldRecord = {
 }
 
 export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" | "timer" | "replyTo">
-
-/** A message before the store has numbered it; one that was just sent has not changed. */
-export type NewMessage = Omit<MessageRecord, "seq" | "editedAt" | "deletedAt">
-
-/** An account that a message of ours was sent to. */
-export type Recipient = {
-  readonly contact: ContactId
-  readonly state: Exclude<MessageState, "received">
-  /** Since when, unix ms. */
-  readonly at: number
-}
-
-/** A text that another one answers. */
-export type Quoted = Pick<MessageRecord, "author" | "kind" | "text" | "digest" | "deletedAt">
-
-/** A message with what other tables say of it. */
-export type StoredMessage = MessageRecord & {
-  /** What it said before, oldest first. */
-  readonly previous: readonly Version[]
-  /** Also those that were taken away, which have no emoji. */
-  readonly reactions: readonly Reaction[]
-  readonly recipients: readonly Recipient[]
-  /** The message that it answers, if it is here. */
-  readonly quoted: Quoted | undefined
-  /** Of a message to or from a key whose place another took. */
-  readonly supersededKey: SupersededKey | undefined
-}
-
-/** The id of a text that is no longer here, since when, unix ms. */
-export type KnownId = Pick<MessageRecord, "conversation" | "id" | "digest"> & {
-  /** 0 for us. */
-  readonly author: ContactId
-  readonly at: number
-}
-
-/** Names a message: no two of one author have the same id. */
-export type MessageName = Pick<MessageRecord, "conversation" | "author" | "id">
-
-/** What a change names: only a message with the same digest is meant. */
-export type TextName = Pick<MessageRecord, "conversation" | "author" | "id" | "digest">
-
-/** A change of a message, by either side; `at` is our clock. */
-export type ChangeWrite = TextName & {
-  readonly kind: "change"
-  readonly change: ContentChange
-  readonly at: number
-}
-
-/** The message whose change it is, and which; `number` is that in the session. */
-export type CarriedChange = Omit<TextName, "conversation"> & {
-  readonly kind: ContentChange["kind"]
-  readonly time: number
-  readonly number: number
-}
 
 /** A session message of theirs that changed the conversation, by the first 8 bytes of its mid. */
 export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Array; readonly at: number }
@@ -414,81 +296,3 @@ export type Write =
   | { readonly kind: "event"; readonly event: EventRecord }
   | DevicePartWrite
   | { readonly kind: "setting"; readonly key: SettingKey; readonly value: Uint8Array }
-
-/** What the engine loads when a profile opens; conversations stay on disk. */
-export type LoadedState = {
-  readonly contacts: readonly ContactRecord[]
-  readonly devices: readonly DeviceRecord[]
-  readonly conversations: readonly ConversationRecord[]
-  readonly snapshots: ReadonlyMap<DeviceId, Uint8Array>
-  readonly outgoing: readonly OutgoingRecord[]
-  /** By device and number. */
-  readonly held: readonly HeldRecord[]
-  readonly openBundles: readonly OpenBundleRecord[]
-  readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
-  /** By contact, branch and number. */
-  readonly accountLinks: readonly (AccountLink & { readonly contact: ContactId })[]
-  /** Of our own account, in their order. */
-  readonly ownLinks: readonly Uint8Array[]
-  readonly settings: ReadonlyMap<string, Uint8Array>
-  readonly introductions: readonly IntroductionRecord[]
-  readonly nextIntroduction: IntroductionId
-  readonly nextContact: ContactId
-  readonly nextDevice: DeviceId
-  readonly nextConversation: ConversationId
-  readonly nextOutgoing: number
-  readonly nextEvent: number
-}
-
-/** The encrypted message store of one profile. All methods reject with Fault `disk-full`, `io` or `damaged-database`. */
-export type Store = {
-  readonly load: () => Promise<LoadedState>
-  /** One fsynced transaction. Resolves when the changes are on disk; on a rejection none of them is. */
-  readonly commit: (writes: readonly Write[]) => Promise<CommitReport>
-  /** The last messages of a conversation, oldest first; with `after` the first ones after it. */
-  readonly history: (conversation: ConversationId, page: Page) => Promise<readonly StoredMessage[]>
-  /** The next `limit` messages of all conversations, in the order in which they were stored, after the seq `after`. */
-  readonly messages: (after: number, limit: number) => Promise<readonly StoredMessage[]>
-  /** Received and not yet shown, of one conversation or of all, oldest first. */
-  readonly unshown: (page?: UnshownPage) => Promise<readonly StoredMessage[]>
-  /** How many received texts no user interface has shown yet, of one conversation or of all. */
-  readonly countUnshown: (conversation?: ConversationId) => Promise<number>
-  /** The same by conversation, without those that have none. */
-  readonly unshownCounts: () => Promise<ReadonlyMap<ConversationId, number>>
-  /** Full-text search over all conversations, newest first. Any input is taken as words, never as a syntax error. */
-  readonly search: (query: string, page: Page) => Promise<readonly StoredMessage[]>
-  /** What is here of a contact's: the bytes of all its texts and of the lines about it, and when those after `since` came. */
-  readonly receivedFrom: (contact: ContactId, since: number) => Promise<ReceivedTexts>
-  /** Whether this session message of theirs, by 8 bytes of its mid, changed the conversation. */
-  readonly hasFrame: (device: DeviceId, mid: Uint8Array) => Promise<boolean>
-  /** The next `limit` entries of the event log after the number `after`. */
-  readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
-  readonly findMessage: (name: MessageName) => Promise<StoredMessage | undefined>
-  /** The first one under this id, whoever wrote it. */
-  readonly findMessageById: (
-    conversation: ConversationId,
-    id: Uint8Array,
-  ) => Promise<StoredMessage | undefined>
-  /** Who wrote the text under this id first, and its digest, even if it is no longer here. */
-  readonly knownText: (
-    conversation: ConversationId,
-    id: Uint8Array,
-  ) => Promise<Pick<MessageRecord, "author" | "digest"> | undefined>
-  /** Of all conversations, the first `limit` whose ids are between two ids, both included. */
-  readonly messagesBetween: (
-    first: Uint8Array,
-    last: Uint8Array,
-    limit: number,
-  ) => Promise<readonly StoredMessage[]>
-  /** The messages of a conversation whose seq is in the range. */
-  readonly countMessages: (conversation: ConversationId, from: number, upTo: number) => Promise<MessageCount>
-  /** All changes that wait for their message. */
-  readonly earlyChanges: () => Promise<readonly ChangeWrite[]>
-  /** When the next message disappears, unix ms. */
-  readonly nextExpiry: () => Promise<number | undefined>
-  /** Empty bytes count as a value. */
-  readonly setting: (key: SettingKey) => Promise<Uint8Array | undefined>
-  /** Reads every page and index. False if they contradict each other; a changed page is a Fault. */
-  readonly isWhole: () => Promise<boolean>
-  readonly close: () => Promise<void>
-}

@@ -21,8 +21,8 @@ import {
 } from "./history.ts"
 import { commit } from "./write.ts"
 import { loadSetting, loadState } from "./load.ts"
-import type { Store } from "./records.ts"
 import { prepareTables } from "./schema.ts"
+import type { Store } from "./message-store.ts"
 
 /**
  * Opens the encrypted store at `path`, or makes it (0600) if there is none; its folder must exist, and the caller

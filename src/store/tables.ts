@@ -16,27 +16,21 @@ import {
 import type { Field, Fields } from "./fields.ts"
 import type { AccountLink } from "./account-record.ts"
 import type {
-  ContactId,
   ContactRecord,
-  ConversationId,
   ConversationRecord,
-  DeviceId,
   DeviceParts,
   DeviceRecord,
   EventRecord,
   HeldRecord,
-  KnownId,
-  MessageRecord,
-  NewMessage,
   OpenBundleRecord,
   OutgoingRecord,
   ReceivedFrame,
-  Recipient,
-  TextName,
 } from "./records.ts"
 import type { ContentChange } from "../content/content.ts"
 import type { Version } from "../content/versions.ts"
 import { table, type Table } from "./table.ts"
+import type { KnownId, MessageRecord, NewMessage, Recipient, TextName } from "./message-records.ts"
+import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 
 /** How many bytes of a mid name it in a receipt. */
 const SHORT_MID_BYTES = 8

@@ -5,9 +5,10 @@ import type { Database } from "./database.ts"
 import { adoptChanges, applyEarly } from "./changes.ts"
 import { AUTHOR, WE } from "./names.ts"
 import { LEAST_FIRST, statesBefore } from "./message-states.ts"
-import type { MessageName, NewMessage, ReceivedFrame, Write } from "./records.ts"
+import type { ReceivedFrame, Write } from "./records.ts"
 import { KNOWN_IDS, NEW_MESSAGES, RECEIVED_FRAMES, RECIPIENTS } from "./tables.ts"
 import { put } from "./table.ts"
+import type { MessageName, NewMessage } from "./message-records.ts"
 
 /** A text may lie in a broker's queue, or on a disk that is put back, for a year after it was sent [D-50]. */
 const KNOWN_ID_MS = 400 * DAY_MS

@@ -1,3 +1,4 @@
+import type { AccountWrite } from "./account-record.ts"
 import { Fault } from "../errors.ts"
 import type { Database } from "./database.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
@@ -79,11 +80,8 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       database.run("DELETE FROM devices WHERE id = ?", write.id)
       return
     case "account-links":
-      database.run("DELETE FROM account_links WHERE contact = ?", write.contact)
-      for (const link of write.links) put(database, ACCOUNT_LINKS, { ...link, contact: write.contact })
-      return
     case "own-link":
-      put(database, OWN_ACCOUNT_LINKS, write)
+      putLinks(database, write)
       return
     case "session":
       put(database, SESSIONS, write)
@@ -135,6 +133,15 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       put(database, SETTINGS, write)
       return
   }
+}
+
+function putLinks(database: Database, write: AccountWrite): void {
+  if (write.kind === "own-link") {
+    put(database, OWN_ACCOUNT_LINKS, write)
+    return
+  }
+  database.run("DELETE FROM account_links WHERE contact = ?", write.contact)
+  for (const link of write.links) put(database, ACCOUNT_LINKS, { ...link, contact: write.contact })
 }
 
 function changeOutgoing(

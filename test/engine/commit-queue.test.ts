@@ -7,10 +7,11 @@ import type { Effect } from "../../src/engine/state/decision.ts"
 import { openCommitQueue } from "../../src/engine/state/commit-queue.ts"
 import { Fault } from "../../src/errors.ts"
 import type { SettingKey } from "../../src/store/setting-key.ts"
-import type { Store, Write } from "../../src/store/records.ts"
+import type { Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { openBundle } from "../store/store-fixture.ts"
 import { EngineFixture } from "./engine-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 /** A real store that counts its commits, and can be set to refuse one. */
 async function countingStore(): Promise<{ store: Store; commits: Write[][]; refuse: (why: Fault) => void }> {

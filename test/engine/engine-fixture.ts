@@ -14,10 +14,10 @@ import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { Clock } from "./clock.ts"
 import { FakeBroker } from "./fake-broker.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const BROKER: BrokerConfig = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } }
 

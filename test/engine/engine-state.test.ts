@@ -9,7 +9,7 @@ import type { Change } from "../../src/engine/state/decision.ts"
 import { openState, type EngineState } from "../../src/engine/state/engine-state.ts"
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import type { Session } from "../../src/session/state.ts"
-import type { DeviceParts, DevicePartWrite, HeldRecord, Store } from "../../src/store/records.ts"
+import type { DeviceParts, DevicePartWrite, HeldRecord } from "../../src/store/records.ts"
 import type { SettingKey } from "../../src/store/setting-key.ts"
 import type { IntroductionRecord } from "../../src/store/introduction-record.ts"
 import { openStore } from "../../src/store/store.ts"
@@ -26,6 +26,7 @@ import {
 } from "../store/store-fixture.ts"
 import { aliceAccount, withDevice } from "../account/account-fixture.ts"
 import frozen from "../vectors/session.json" with { type: "json" }
+import type { Store } from "../../src/store/message-store.ts"
 
 const RUNS = 12
 const CONTACTS = [1, 2, 3]

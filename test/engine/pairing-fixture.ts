@@ -9,7 +9,6 @@ import type { Random } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import {
   type Applicant,
@@ -30,6 +29,7 @@ import {
   newRegistrarFixture,
   type RegistrarFixture,
 } from "../registrar/registrar-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 /** A user with a real store and a real connection, and the settings that a test may change. */
 export type BrokerUser = {

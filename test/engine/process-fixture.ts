@@ -8,10 +8,10 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { NO_DEBUG } from "../../src/debug/debug.ts"
 import { Fault } from "../../src/errors.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { seededRandom } from "../session/session-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 /** What a process needs to be the same user again. */
 export type Credentials = {

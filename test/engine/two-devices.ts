@@ -1,9 +1,10 @@
 import { joinMessage, readLinks, signLink, type ChainLink } from "../../src/account/chain-link.ts"
 import { concat } from "../../src/crypto/bytes.ts"
 import { sign } from "../../src/crypto/nacl.ts"
-import type { DeviceRecord, Store, Write } from "../../src/store/records.ts"
+import type { DeviceRecord, Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 export type TwoDevices = {
   readonly fixture: EngineFixture

@@ -5,10 +5,10 @@ import { pinOf } from "../../src/broker/certificates.ts"
 import type { Authority } from "../../src/broker/certificates.ts"
 import type { ChatClient, Message } from "../../src/engine/api.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
-import type { Store } from "../../src/store/records.ts"
 import type { Device } from "../broker/broker-fixture.ts"
 import { openRealEngine } from "../engine/process-fixture.ts"
 import type { Direction } from "./invariants.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const ALL = 10_000
 

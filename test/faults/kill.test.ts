@@ -9,10 +9,10 @@ import type { ChatClient, Contact, Message } from "../../src/engine/api.ts"
 import { FAULT_POINTS, type FaultPoint } from "../../src/engine/state/fault-points.ts"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { connectOwner } from "../../src/daemon/client.ts"
-import type { Store } from "../../src/store/records.ts"
 import { actorFile } from "../actors.ts"
 import { openRealEngine, type Credentials } from "../engine/process-fixture.ts"
 import { REAL_BROKERS, type RealBroker } from "./brokers.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const PAIRING: readonly FaultPoint[] = [
   "init-decided",

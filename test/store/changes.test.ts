@@ -5,9 +5,11 @@ import { expect, onTestFinished, test } from "vitest"
 import { applyChange, newContent, type Content, type ContentChange } from "../../src/content/content.ts"
 import { Database } from "../../src/store/database.ts"
 import { nodeFiles } from "../../src/store/files.ts"
-import type { NewMessage, Store, StoredMessage, Write } from "../../src/store/records.ts"
+import type { Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { direct, freshPath, message, ownMessage, person } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
+import type { NewMessage, StoredMessage } from "../../src/store/message-records.ts"
 
 const AT = 1_764_000_100_000
 const BOB = 1

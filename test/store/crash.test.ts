@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { createInterface } from "node:readline"
 import { expect, test } from "vitest"
-import type { MessageRecord, LoadedState } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { actorFile } from "../actors.ts"
 import { direct, freshPath } from "./store-fixture.ts"
+import type { LoadedState } from "../../src/store/message-store.ts"
+import type { MessageRecord } from "../../src/store/message-records.ts"
 
 const ROUNDS = 4
 const ALL = 10_000

@@ -3,10 +3,10 @@ import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs"
 import { expect, onTestFinished, test } from "vitest"
 import { Database } from "../../src/store/database.ts"
 import { nodeFiles } from "../../src/store/files.ts"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { DAY_MS } from "../../src/time-units.ts"
 import { conversation, direct, person, freshPath, message } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const WORD = "zyzzogeton"
 const AT = 1_764_000_100_000

@@ -2,9 +2,9 @@ import { randomBytes } from "node:crypto"
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { direct, person, freshPath, message, openBundle, outgoing } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const SECRETS = [
   "meet me at the harbour",

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto"
 import { expect, onTestFinished, test } from "vitest"
 
 import { EVENTS_KEPT } from "../../src/store/event-log.ts"
-import type { EventRecord, Store, Write } from "../../src/store/records.ts"
+import type { EventRecord, Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { direct, person, freshPath, message } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const KEY = new Uint8Array(32).fill(3)
 const PAGE = 20_000

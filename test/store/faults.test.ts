@@ -3,9 +3,9 @@ import { copyFileSync } from "node:fs"
 import { beforeAll, expect, test } from "vitest"
 import type { FileSystem } from "../../src/store/files.ts"
 import { nodeFiles } from "../../src/store/files.ts"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { direct, person, freshPath, sending } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const MESSAGES = 3
 const key = randomBytes(32)

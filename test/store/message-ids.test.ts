@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto"
 import { expect, onTestFinished, test } from "vitest"
-import type { NewMessage, Recipient, Store, Write } from "../../src/store/records.ts"
+import type { Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { DAY_MS } from "../../src/time-units.ts"
 import { direct, freshPath, message, ownMessage, person } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
+import type { NewMessage, Recipient } from "../../src/store/message-records.ts"
 
 async function withBob(): Promise<{ store: Store }> {
   const store = await openStore(freshPath(), randomBytes(32))

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto"
 import { expect, onTestFinished, test } from "vitest"
 import * as fc from "fast-check"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { freshPath, message, person } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 async function withBob(): Promise<{ store: Store }> {
   const store = await openStore(freshPath(), randomBytes(32))

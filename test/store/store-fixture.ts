@@ -7,15 +7,15 @@ import {
   NEW_CONVERSATION,
   NEW_DEVICE,
   type ContactRecord,
-  type ConversationId,
   type ConversationRecord,
   type DeviceParts,
   type DeviceRecord,
-  type NewMessage,
   type OpenBundleRecord,
   type OutgoingRecord,
   type Write,
 } from "../../src/store/records.ts"
+import { type NewMessage } from "../../src/store/message-records.ts"
+import { type ConversationId } from "../../src/store/ids.ts"
 
 export function freshPath(): string {
   return join(mkdtempSync(join(tmpdir(), "mqttchat-store-")), "messages.db")

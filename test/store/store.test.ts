@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { afterEach, expect, test } from "vitest"
 import * as fc from "fast-check"
-import type { Store } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import {
   direct,
@@ -16,6 +15,7 @@ import {
   plain,
   person,
 } from "./store-fixture.ts"
+import type { Store } from "../../src/store/message-store.ts"
 
 const open: Store[] = []
 

@@ -1,7 +1,8 @@
 import type { Debug } from "../../debug/debug.ts"
 import { shortId } from "../../debug/fields.ts"
 import { Fault } from "../../errors.ts"
-import type { CommitReport, LoadedState, OutgoingRecord, Store, Write } from "../../store/records.ts"
+import type { CommitReport, OutgoingRecord, Write } from "../../store/records.ts"
+import type { LoadedState, Store } from "../../store/message-store.ts"
 
 /** The same store, with debug lines for what is written: every change of a handshake or frame passes here. */
 export function debugStore(store: Store, debug: Debug): Store {
@@ -84,6 +85,10 @@ function noteWrite(debug: Debug, write: Write): void {
       return
     // The line of the commit says how much is written.
     case "session":
+    case "end-session":
+    case "forget-device":
+    case "account-links":
+    case "own-link":
     case "conversation":
     case "recipient":
     case "received-frame":

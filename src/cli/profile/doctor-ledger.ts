@@ -9,10 +9,10 @@ import type { Context } from "../terminal/context.ts"
 import { silentOwner } from "../terminal/silent-process.ts"
 import type { ProfileConfig } from "../../engine/state/ports.ts"
 import { Fault } from "../../errors.ts"
-import type { Store } from "../../store/records.ts"
 import type { Applicant } from "../../transport/enroll.ts"
 import { connectMqtt } from "../../transport/mqtt.ts"
 import type { LedgerWatch } from "../../wire/ledger-view.ts"
+import type { Store } from "../../store/message-store.ts"
 
 /** The address of guests may be another one than that which was tried before, and be dead. */
 const ANSWER_WAIT_MS = 10_000

@@ -6,13 +6,13 @@ import { createKeyFile, type KeyRing } from "../../keystore/keyfile.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { setAside } from "../../fs/set-aside.ts"
 import { lookAtSettings, type Settings, writeSettings } from "../../settings.ts"
-import type { Store } from "../../store/records.ts"
 import { fingerprint } from "../../wire/identity.ts"
 import { display, displayName, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { hasProfile } from "./profile-exists.ts"
 import { storeSettings } from "./settings-copy.ts"
 import { groupDigits } from "../terminal/format.ts"
+import type { Store } from "../../store/message-store.ts"
 
 /** As contacts show it. */
 const FINGERPRINT_DIGITS = 20

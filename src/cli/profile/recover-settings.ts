@@ -4,12 +4,12 @@ import { setAside } from "../../fs/set-aside.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { lookAtSettings, type Settings, writeSettings } from "../../settings.ts"
 import { userName } from "../../os-user.ts"
-import type { Store } from "../../store/records.ts"
 import { shellCommand } from "../../shell-command.ts"
 import { display, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { firstFitName } from "../terminal/names.ts"
 import { storedSettings, storeSettings } from "./settings-copy.ts"
+import type { Store } from "../../store/message-store.ts"
 
 /** For a user and a profile whose names are both not fit, such as `me`. */
 const LAST_NAME = "user"

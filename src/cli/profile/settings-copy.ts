@@ -1,6 +1,6 @@
 import { utf8 } from "../../crypto/bytes.ts"
 import { parseSettings, type Settings } from "../../settings.ts"
-import type { Store } from "../../store/records.ts"
+import type { Store } from "../../store/message-store.ts"
 
 /** The copy of the settings that the message store keeps, so that a lost file can be made again. */
 export async function storedSettings(store: Store): Promise<Settings | undefined> {

@@ -3,11 +3,11 @@ import { headOf, type ChainLink } from "../../account/chain-link.ts"
 import { createLink } from "../../account/create.ts"
 import { concat, utf8 } from "../../crypto/bytes.ts"
 import { kdf } from "../../crypto/kdf.ts"
-import type { Store } from "../../store/records.ts"
 import { CHAIN_LINKS_MAX_BYTES, type Frame } from "../../wire/frame.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Decision } from "../state/decision.ts"
+import type { Store } from "../../store/message-store.ts"
 
 const NO_SALT = new Uint8Array(0)
 const LABEL = utf8("mqttchat/1 account")

@@ -1,6 +1,6 @@
 import { DAY_MS } from "../../time-units.ts"
 import type { ShownAccount } from "../../store/account-record.ts"
-import type { ContactRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import type { Change, Decision, Effect } from "../state/decision.ts"
@@ -8,6 +8,7 @@ import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { notice } from "../state/events.ts"
 import type { StepInput } from "../state/update.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** How long a device may take to show the links of its account [D-71]. */
 export const UNFINISHED_MS = DAY_MS

@@ -1,10 +1,11 @@
 import type { BackupChange } from "../../backup/message-change.ts"
 import type { ContentChange } from "../../content/content.ts"
 import { toHex } from "../../crypto/bytes.ts"
-import type { CarriedChange, ContactId, StoredMessage } from "../../store/records.ts"
 import { contactOf } from "../contacts/devices.ts"
 import { contentOf } from "../messages/message-content.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** The changes of ours that some device of theirs has not acknowledged. */
 export class PendingChanges {

@@ -1,12 +1,12 @@
 import { isAbsolute } from "node:path"
 
-import type { BackupBroker, BackupMessage, BackupRecord } from "../../backup/contents.ts"
+import type { BackupBroker, BackupMessage, BackupProfile, BackupRecord } from "../../backup/contents.ts"
 import { writeRecords } from "../../backup/records.ts"
 import { Fault } from "../../errors.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import { createFile } from "../../fs/atomic-file.ts"
 import { sealStream } from "../../keystore/sealed-stream.ts"
-import type { HeldRecord, Store } from "../../store/records.ts"
+import type { ContactRecord, HeldRecord } from "../../store/records.ts"
 import type { Params, Results } from "../state/commands.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import type { Account } from "../state/account.ts"
@@ -18,6 +18,7 @@ import { contentOf } from "../messages/message-content.ts"
 import { changesOf, PendingChanges } from "./changes.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
+import type { Store } from "../../store/message-store.ts"
 
 /** A text has at most 64 KiB, so a page takes at most 4 MiB. */
 const PAGE = 64
@@ -47,25 +48,41 @@ async function* counted(
 
 /** The contacts at its start, and the messages up to its end. */
 async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
-  const { identity, config, store } = ports
-  const name = ports.name()
-  const { signSecret, boxSecret } = identity
-  const broker = config.broker()
-  const credential = portable(config.credential(), broker)
-  const brokerToRestore = broker && portableBroker(broker)
-  yield { record: "profile", profile: { signSecret, boxSecret, name, broker: brokerToRestore, credential } }
-  for (const link of linksOf(0, state.ownChain && { chain: state.ownChain, rival: undefined })) yield link
+  yield { record: "profile", profile: profileOf(ports) }
+  yield* linksOf(0, state.ownChain && { chain: state.ownChain, rival: undefined })
   const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
   const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
-  for (const contact of contacts) {
-    const { timer, timerSetAt, mutedUntil, draft } = directWith(state, contact.id)
-    yield { record: "contact", contact: { ...contact, timer, timerSetAt, mutedUntil, draft } }
-    // What was shown of an account that is not verified belongs to a handshake, which ends here.
-    const account = contact.accountId === undefined ? undefined : state.accounts.get(contact.id)
-    for (const link of linksOf(contact.id, account)) yield link
-    for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
-  }
+  for (const contact of contacts) yield* contactRecords(state, contact)
   const pending = new PendingChanges(state)
+  yield* messageRecords(ports, state, pending)
+  // Their senders have receipts for them, so no later session sends them again.
+  for (const one of held.sort((a, b) => a.number - b.number)) {
+    for (const message of unreadMessage(state, one)) yield { record: "message", message }
+  }
+  yield* earlyChangesOf(ports, state)
+  for (const change of pending.deletions) yield { record: "change", change }
+}
+
+function profileOf(ports: Ports): BackupProfile {
+  const { signSecret, boxSecret } = ports.identity
+  const broker = ports.config.broker()
+  const credential = portable(ports.config.credential(), broker)
+  return { signSecret, boxSecret, name: ports.name(), broker: broker && portableBroker(broker), credential }
+}
+
+function* contactRecords(state: EngineState, contact: ContactRecord): Generator<BackupRecord> {
+  const { timer, timerSetAt, mutedUntil, draft } = directWith(state, contact.id)
+  yield { record: "contact", contact: { ...contact, timer, timerSetAt, mutedUntil, draft } }
+  // What was shown of an account that is not verified belongs to a handshake, which ends here.
+  yield* linksOf(contact.id, contact.accountId === undefined ? undefined : state.accounts.get(contact.id))
+  for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
+}
+
+async function* messageRecords(
+  { store }: Ports,
+  state: EngineState,
+  pending: PendingChanges,
+): AsyncGenerator<BackupRecord> {
   for await (const message of messagesOf(store)) {
     const contact = contactIn(state, message.conversation)
     if (contact === undefined) continue
@@ -73,18 +90,14 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
     yield { record: "message", message: { ...message, text, contact, mine: isOurs(message) } }
     for (const change of changesOf(message, contact, pending)) yield { record: "change", change }
   }
-  // Their senders have receipts for them, so no later session sends them again.
-  for (const message of held
-    .sort((a, b) => a.number - b.number)
-    .flatMap((one) => unreadMessage(state, one))) {
-    yield { record: "message", message }
-  }
+}
+
+async function* earlyChangesOf({ store }: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
   for (const early of await store.earlyChanges()) {
     const contact = contactIn(state, early.conversation)
     if (contact !== undefined)
       yield { record: "change", change: { ...early, contact, mine: false, isPending: false } }
   }
-  for (const change of pending.deletions) yield { record: "change", change }
 }
 
 function linksOf(contact: number, account: Account | undefined): BackupRecord[] {

@@ -4,17 +4,10 @@ import type { BackupChange } from "../../backup/message-change.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import {
-  type ContactId,
   type ContactRecord,
-  type ConversationId,
-  type DeviceId,
   NEW_CONTACT,
   NEW_CONVERSATION,
   NEW_DEVICE,
-  type MessageState,
-  type NewMessage,
-  type Recipient,
-  type Store,
   type Write,
 } from "../../store/records.ts"
 import type { AccountLink } from "../../store/account-record.ts"
@@ -25,6 +18,9 @@ import { ID_BYTES } from "../../wire/topics.ts"
 import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { RESTORED } from "../contacts/device-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
+import { type Store } from "../../store/message-store.ts"
+import { type MessageState, type NewMessage, type Recipient } from "../../store/message-records.ts"
+import { type ContactId, type ConversationId, type DeviceId } from "../../store/ids.ts"
 
 /** Records of one commit: a commit costs a flush to the disk, and these at most 16 MiB of memory. */
 const RECORDS_PER_COMMIT = 256

@@ -2,7 +2,6 @@ import { SerialQueue } from "../../async/serial-queue.ts"
 import type { ContentChange } from "../../content/content.ts"
 import { fromHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactId, StoredMessage } from "../../store/records.ts"
 import { authorTagOf } from "../contacts/authors.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
@@ -17,6 +16,8 @@ import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 import { checkText, notNow, refuseSending } from "./messages.ts"
 import { changeFor, checkEmoji, type Wanted } from "./wanted-change.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 type Subject = { readonly contact: ContactReference; readonly id: string }
 

@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import type { ContactId, ContactRecord, DeviceRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { safetyNumber } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
@@ -32,6 +32,7 @@ import { describeAlone } from "../contacts/describe.ts"
 import { newestWords } from "../contacts/words.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 type Names =
   | "contacts"

@@ -1,6 +1,6 @@
 import { fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, DeviceRecord, ReplyTo, StoredMessage } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import type { ContactReference, Message } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
@@ -21,6 +21,7 @@ import { describeMessage } from "../contacts/describe.ts"
 import { shellCommand } from "../../shell-command.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
+import type { ReplyTo, StoredMessage } from "../../store/message-records.ts"
 
 /** Sending and reading messages. */
 export function messageCommands(

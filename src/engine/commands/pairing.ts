@@ -5,8 +5,8 @@ import { offerId } from "../handshake/bundles.ts"
 import type { EnginePairing } from "../pairing/pairing-context.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { Invited, Offered } from "../state/ports.ts"
-import type { OpenOffer } from "../state/shapes.ts"
 import type { Handlers } from "./handlers.ts"
+import type { OpenOffer } from "../state/pairing-shapes.ts"
 
 /** A broker lets a device hold two nameplates, and no one reads out more codes at a time. */
 const CODES_MAX = 2

@@ -9,9 +9,9 @@ import {
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { shellCommand } from "../../shell-command.ts"
-import type { StoredMessage } from "../../store/records.ts"
 import { isEmoji } from "../../wire/emoji.ts"
 import { contentOf } from "../messages/message-content.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
 
 /** What is to become of a message. */
 export type Wanted =

@@ -1,7 +1,7 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { ContactId } from "../../store/records.ts"
 import { AUTHOR_BYTES } from "../../wire/sizes.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** How REPLY and changes name an author: the beginning of an account id; null is ourselves [W-53]. */
 export function authorTagOf(state: EngineState, author: ContactId | null): Uint8Array | undefined {

@@ -1,7 +1,7 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { editDistanceWithin } from "../../pairing/edit-distance.ts"
-import type { ContactId, ContactRecord } from "../../store/records.ts"
+import type { ContactRecord } from "../../store/records.ts"
 import { fingerprint } from "../../wire/identity.ts"
 import { isConfusable, withoutReservedShape } from "../../wire/reserved-names.ts"
 import { TakenNames } from "../../wire/taken-names.ts"
@@ -9,6 +9,7 @@ import { displayName, readText } from "../../wire/text.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { ContactReference } from "../state/shapes.ts"
 import { shellWord } from "../../shell-command.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** What identifies a contact to a person: 20 hex digits. */
 const FINGERPRINT_DIGITS = 20

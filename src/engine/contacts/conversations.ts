@@ -1,6 +1,7 @@
-import { type ContactId, type ConversationRecord, MUTED_FOREVER } from "../../store/records.ts"
+import { type ConversationRecord, MUTED_FOREVER } from "../../store/records.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { type ContactId } from "../../store/ids.ts"
 
 /** Of a contact that takes the place of another: what was typed for either is kept. */
 export function adoptedConversation(

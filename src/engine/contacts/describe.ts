@@ -1,6 +1,6 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { isOurs } from "../../store/message-states.ts"
-import type { ContactRecord, ContactId, DeviceRecord, StoredMessage } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -11,6 +11,8 @@ import { devicesOf, movedSince, summedState } from "./devices.ts"
 import { findAccount, fingerprintDigits } from "./contacts.ts"
 import { uncomparedSince } from "../state/send-gate.ts"
 import { hasNoWords, wordsWith } from "./words.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 export function describeContact(
   state: EngineState,

@@ -1,7 +1,8 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactId, ContactRecord, DeviceId, DeviceRecord, DeviceState } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord, DeviceState } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { ContactId, DeviceId } from "../../store/ids.ts"
 
 /** All devices of a contact, in the order in which we met them. */
 export function devicesOf(state: EngineState, contact: ContactId): DeviceRecord[] {

@@ -1,8 +1,9 @@
-import type { DeviceId, HeldRecord, HeldText } from "../../store/records.ts"
+import type { HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage, makeSystemMessage } from "./system-messages.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 const NOTHING: HeldTexts = new Map()
 

@@ -1,11 +1,11 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { ContactId } from "../../store/records.ts"
 import type {
   IntroductionId,
   IntroductionRecord,
   IntroductionState,
 } from "../../store/introduction-record.ts"
 import { DAY_MS, HOUR_MS } from "../../time-units.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** Who is asked has a week, as with a link; the bundle of the answer is good for as long. */
 const ANSWER_WITHIN_MS = 7 * DAY_MS

@@ -1,9 +1,9 @@
 import { equal, toHex } from "../../crypto/bytes.ts"
 import { isOurs } from "../../store/message-states.ts"
-import type { StoredMessage } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Message } from "../state/shapes.ts"
 import { authorTagOf } from "./authors.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
 
 /** What a message answers; null if it answers none. */
 export function describeReplyTo(state: EngineState, { replyTo, quoted }: StoredMessage): Message["replyTo"] {

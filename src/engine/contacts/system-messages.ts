@@ -1,7 +1,7 @@
-import type { ConversationId } from "../../store/records.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import type { Change, Effect } from "../state/decision.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
+import type { ConversationId } from "../../store/ids.ts"
 
 /** A system message for the history and for listeners: what happened to the conversation. */
 export function makeSystemMessage(

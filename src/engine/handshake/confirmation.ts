@@ -1,6 +1,6 @@
 import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { recoveryPsk } from "../../session/handshake.ts"
-import type { DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -10,6 +10,7 @@ import type { Change } from "../state/decision.ts"
 import { seconds, type DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 const NOTHING = new Uint8Array(0)
 /** A restored backup, or a laptop that was off for long, starts with a bundle of ours from before the last handshake. */

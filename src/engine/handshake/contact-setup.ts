@@ -5,7 +5,6 @@ import {
   NEW_CONTACT,
   NEW_CONVERSATION,
   NEW_DEVICE,
-  type ContactId,
   type ContactRecord,
   type ConversationRecord,
   type DeviceRecord,
@@ -21,6 +20,7 @@ import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
 import { directWith } from "../state/conversations.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
+import { type ContactId } from "../../store/ids.ts"
 
 /** The peer of a handshake. */
 export type ContactSetup = {

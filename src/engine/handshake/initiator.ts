@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { commit, commitmentTo, newNonce } from "../../session/comparison.ts"
 import { initiate, MODE } from "../../session/handshake.ts"
-import type { ContactRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { inboxTopic } from "../../wire/topics.ts"
 import { notShown, shownChange, UNFINISHED_MS } from "../accounts/unfinished.ts"
@@ -19,6 +19,7 @@ import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
 import { enqueue } from "../state/outgoing.ts"
 import { shellCommand } from "../../shell-command.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 const NO_NAME = new Uint8Array(0)
 

@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import type { DeviceId, DeviceRecord } from "../../store/records.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { contactOf, findDeviceById } from "../contacts/devices.ts"
@@ -14,6 +14,7 @@ import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom 
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { stepInput } from "../state/update.ts"
 import { shellCommand } from "../../shell-command.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** A single unmatched frame can come from anyone; three in a row mean that the state is lost. */
 const UNMATCHED_MAX = 3

@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts"
 import { readBundle } from "../../session/bundle.ts"
 import { MODE, recoveryPsk } from "../../session/handshake.ts"
 import type { Recovery } from "../../store/device-parts.ts"
-import type { DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { DAY_MS, HOUR_MS } from "../../time-units.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import { contactOf } from "../contacts/devices.ts"
@@ -13,6 +13,7 @@ import { seconds, type StepInput } from "../state/update.ts"
 import { messageId } from "../state/message-id.ts"
 import { startHandshake, type Started } from "./initiator.ts"
 import type { Self } from "./hello.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** If a connection breaks more often, someone may be breaking it; the user should look into it. */
 const PER_DAY = 3

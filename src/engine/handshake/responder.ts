@@ -1,6 +1,6 @@
 import { MODE, respond, type Established } from "../../session/handshake.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
-import type { ContactRecord, DeviceId, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { noteShown } from "../accounts/adopt.ts"
 import type { Judged } from "../accounts/judge-shown.ts"
@@ -26,6 +26,7 @@ import { isRetried, loseInit } from "./recovery-policy.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
 import { withRecoveryBundle } from "./hello.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 export type AcceptedHandshake = { readonly kind: "accepted"; readonly device: DeviceId }
 

@@ -1,7 +1,7 @@
 import { open, seal } from "../../session/ratchet.ts"
 import { decodeSession, encodeSession } from "../../session/snapshot.ts"
 import type { SupersededSession } from "../../store/device-parts.ts"
-import type { DeviceId, DeviceRecord } from "../../store/records.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 import { DAY_MS } from "../../time-units.ts"
 import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -9,6 +9,7 @@ import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import type { StepInput } from "../state/update.ts"
 import { splitInbox } from "../../wire/topics.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** Texts are retransmitted for this long, so an old device may return and send. */
 const REMEMBERED_MS = 30 * DAY_MS

@@ -1,5 +1,4 @@
 import type { ContentChange } from "../../content/content.ts"
-import type { ContactId } from "../../store/records.ts"
 import { isEmoji } from "../../wire/emoji.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
@@ -7,6 +6,7 @@ import { authorNamed } from "../contacts/authors.ts"
 import { notice } from "../state/events.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** A frame that changes a message. */
 export type ChangeFrame = Extract<Frame, { kind: "edit" | "delete" | "reaction" }>

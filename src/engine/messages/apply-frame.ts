@@ -1,7 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import { onPqFrame } from "../../session/pq.ts"
 import { open } from "../../session/ratchet.ts"
-import type { DeviceId } from "../../store/records.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
 import { textDigest } from "../../wire/text-digest.ts"
@@ -31,6 +30,7 @@ import { endDevice, notShown, shownBy } from "../accounts/unfinished.ts"
 import { openCommitment, takeOpening, takeShare } from "../handshake/shares.ts"
 import { endAfterWrongOpening } from "../handshake/wrong-opening.ts"
 import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 const { arrived } = FRAME_TRANSITIONS
 
@@ -208,13 +208,9 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyMoved(update, frame.at)
       return
     case "intro-ask":
-      applyIntroAsk(state, update, frame)
-      return
     case "intro-yes":
-      applyIntroYes(state, update, frame)
-      return
     case "intro":
-      applyIntro(state, update, frame)
+      applyIntroduction(state, update, frame)
       return
     case "edit":
     case "delete":
@@ -231,6 +227,16 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "nop":
       return
   }
+}
+
+function applyIntroduction(
+  state: EngineState,
+  update: DeviceUpdate,
+  frame: Extract<Frame, { kind: "intro-ask" | "intro-yes" | "intro" }>,
+): void {
+  if (frame.kind === "intro-ask") applyIntroAsk(state, update, frame)
+  else if (frame.kind === "intro-yes") applyIntroYes(state, update, frame)
+  else applyIntro(state, update, frame)
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ContactId, OutgoingRecord } from "../../store/records.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
@@ -9,6 +9,7 @@ import { deliveriesOf } from "./deliveries.ts"
 import { announceGone, framesAbout } from "./message-frames.ts"
 import { messageStateChange } from "./message-state.ts"
 import { rememberWithdrawn } from "./withdrawn-texts.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** Drops a text from the outbox, with the changes of it that wait there, for all devices of the contact. */
 export function cancelText(

@@ -1,4 +1,3 @@
-import type { ContactId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Results } from "../state/commands.ts"
 import { directWith } from "../state/conversations.ts"
@@ -7,6 +6,7 @@ import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { cancelText } from "./cancel.ts"
 import { deliveriesOf, waitingTexts } from "./deliveries.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** Messages of one conversation, by their seq; both ends are included. */
 type Range = { readonly contact: ContactId; readonly from: number; readonly upTo: number }

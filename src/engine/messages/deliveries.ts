@@ -1,7 +1,8 @@
-import type { ContactId, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
+import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import type { Change } from "../state/decision.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** A device that acknowledges nothing while this many wait is gone, or being flooded. */
 const OUTBOX_MAX = 10_000

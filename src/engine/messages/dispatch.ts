@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts"
 import { INIT_BYTES } from "../../session/handshake.ts"
 import { expects } from "../../session/locate-keys.ts"
 import type { DebugFields as FieldsOf } from "../../debug/debug.ts"
-import type { DeviceId, OpenBundleRecord } from "../../store/records.ts"
+import type { OpenBundleRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
@@ -27,6 +27,7 @@ import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import { recoveryOf } from "../handshake/recovery-policy.ts"
 import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 export type DispatchContext = {
   readonly ports: Ports

@@ -1,5 +1,4 @@
 import type { ContentChange } from "../../content/content.ts"
-import type { CarriedChange, ContactId, DeviceId, TextName } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
@@ -10,6 +9,8 @@ import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../sta
 import type { ChangeFrame } from "./apply-change.ts"
 import { isReady, isWithoutSession, mayHave, refusal, startPostQuantumStep, type Refused } from "./enqueue.ts"
 import { announceGone, framesAbout } from "./message-frames.ts"
+import type { CarriedChange, TextName } from "../../store/message-records.ts"
+import type { ContactId, DeviceId } from "../../store/ids.ts"
 
 /** A change that we make. */
 export type OwnChange = {

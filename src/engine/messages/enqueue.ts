@@ -1,12 +1,5 @@
 import { startStep } from "../../session/pq.ts"
-import type {
-  ContactId,
-  ConversationRecord,
-  DeviceId,
-  DeviceRecord,
-  NewMessage,
-  StoredMessage,
-} from "../../store/records.ts"
+import type { ConversationRecord, DeviceRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { MESSAGE_ID_BYTES } from "../../wire/sizes.ts"
 import { textDigest } from "../../wire/text-digest.ts"
@@ -22,6 +15,8 @@ import { timerOf } from "../contacts/timers.ts"
 import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
 import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
+import type { NewMessage, StoredMessage } from "../../store/message-records.ts"
+import type { ContactId, DeviceId } from "../../store/ids.ts"
 
 export type Refused = { kind: "refused"; why: SealRefusal | "no-session" | "older-first" }
 

@@ -1,5 +1,4 @@
 import { Fault } from "../../errors.ts"
-import type { DeviceId } from "../../store/records.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { stepInput, updateFor, toDecision, type StepInput } from "../state/update.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -9,6 +8,7 @@ import { enqueuePassing } from "./enqueue.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { Ports } from "../state/ports.ts"
 import { closeGap, heldFrom } from "../contacts/held-texts.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** A missing text is requested after these times, in ms: it may just be late, and a request may also get lost. */
 const REQUEST_AFTER_MS = [1_000, 5_000, 15_000, 30_000] as const

@@ -1,7 +1,7 @@
 import { Fault } from "../../errors.ts"
 import { shellCommand } from "../../shell-command.ts"
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
-import type { ContactId, ContactRecord, DeviceId } from "../../store/records.ts"
+import type { ContactRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { accountIdOf } from "../contacts/accounts.ts"
 import { afterEvent, isExpired, isUnderWay, OWN_MAX, surplus } from "../contacts/introduction-policy.ts"
@@ -12,6 +12,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import type { ContactId, DeviceId } from "../../store/ids.ts"
 
 /** Asks `owner` whether `initiator` may be introduced. Faults `usage`, `exists`, `refused`, `unavailable`. */
 export function decideIntroduction(

@@ -1,11 +1,11 @@
 import type { IntroductionId } from "../../store/introduction-record.ts"
-import type { DeviceId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
 import { runDetached } from "../state/run-detached.ts"
 import { stepInput } from "../state/update.ts"
 import { decidePassingOn, decideRepeating } from "./introduce.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** What introductions send by themselves. */
 export type Introductions = {

@@ -1,5 +1,5 @@
 import type { Content } from "../../content/content.ts"
-import type { StoredMessage } from "../../store/records.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
 
 /** What a message says, as the rules of changes see it. */
 export function contentOf(message: StoredMessage): Content {

@@ -1,9 +1,11 @@
 import { equal } from "../../crypto/bytes.ts"
-import type { ContactId, OutgoingRecord, TextName } from "../../store/records.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import type { DeviceUpdate } from "../state/update.ts"
+import type { TextName } from "../../store/message-records.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** What waits in the outbox of a message, for all devices of the contact: its text, its edits and reactions. */
 export function framesAbout(

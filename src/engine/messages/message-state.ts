@@ -1,5 +1,6 @@
-import type { ConversationRecord, Recipient } from "../../store/records.ts"
+import type { ConversationRecord } from "../../store/records.ts"
 import type { Change, Effect } from "../state/decision.ts"
+import type { Recipient } from "../../store/message-records.ts"
 
 /** The new state of a text of ours with the contact of this conversation. */
 export function messageStateChange(

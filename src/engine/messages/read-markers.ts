@@ -1,4 +1,3 @@
-import type { ContactId, ConversationId, StoredMessage } from "../../store/records.ts"
 import { LIST_MAX } from "../../wire/frame.ts"
 import { contactIn } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -9,6 +8,8 @@ import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
+import type { ContactId, ConversationId } from "../../store/ids.ts"
 
 /** Marks messages as shown, which are all the unshown ones of a conversation in their range, oldest first, and sends read receipts to the contacts that may have them. */
 export async function markRead(

@@ -1,11 +1,11 @@
 import { Fault } from "../../errors.ts"
-import type { DeviceId } from "../../store/records.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { pendingReceipts, stepInput } from "../state/update.ts"
 import { enqueueReceipts } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** Receipts for messages that arrive together are sent together; a text sent meanwhile carries them. */
 const COALESCE_MS = 5

@@ -1,10 +1,10 @@
-import type { DeviceId } from "../../store/records.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { runDetached } from "../state/run-detached.ts"
 import type { Ports } from "../state/ports.ts"
 import { hasUnsealed } from "../state/unsealed.ts"
 import { reencryptUnsent, devicesWithUnsent } from "./reencrypt.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** Sends the texts that a device's old session left in its new one. */
 export type Reencryption = {

@@ -1,6 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type { DeviceId, StoredMessage, OutgoingRecord } from "../../store/records.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import { authorTagOf } from "../contacts/authors.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -14,6 +14,8 @@ import { sealWaitingChange } from "./enqueue-change.ts"
 import { sealWaiting } from "./enqueue.ts"
 import { contentOf } from "./message-content.ts"
 import { waitingChange } from "./waiting-change.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /**
  * After a device got a session: the texts that wait for it are sealed, in their order. After a crash, or when the session

@@ -1,9 +1,9 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { ReplayCache } from "../../store/device-parts.ts"
-import type { DeviceId } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /**
  * A frame without a text leaves no message by which to recognise a repetition (its receipt was

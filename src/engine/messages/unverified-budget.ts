@@ -1,4 +1,4 @@
-import type { ContactId, ContactRecord, ConversationId, DeviceId } from "../../store/records.ts"
+import type { ContactRecord } from "../../store/records.ts"
 import type { ContentChange } from "../../content/content.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
@@ -11,6 +11,7 @@ import { UNVERIFIED_LIMITS, type UnverifiedLimits } from "../state/limits.ts"
 import type { Ports } from "../state/ports.ts"
 import { dropFrame, type ReceiveResult } from "../state/receive-result.ts"
 import { stepInput } from "../state/update.ts"
+import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
 /** Where the last line about a limit is looked for after a start: little else is written while it is reached. */
 const MESSAGES_READ = 20

@@ -1,8 +1,9 @@
 import type { ContentChange } from "../../content/content.ts"
 import { toHex } from "../../crypto/bytes.ts"
-import type { CarriedChange, ContactId, StoredMessage } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { contentOf } from "./message-content.ts"
+import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /**
  * What a change of ours that waited says now: of a message only the newest edit and reaction are sent in a new session [D-96].

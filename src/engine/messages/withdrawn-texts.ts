@@ -1,6 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { WithdrawnTexts } from "../../store/device-parts.ts"
-import type { DeviceId, OutgoingRecord } from "../../store/records.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -8,6 +8,7 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import { messageStateChange } from "./message-state.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** Far more than a person withdraws before their contact is there again; the lists have 4 kB. */
 const WITHDRAWN_MAX = 256

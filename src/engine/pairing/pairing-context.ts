@@ -1,7 +1,7 @@
 import { toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { MODE } from "../../session/handshake.ts"
-import type { DeviceId, OpenBundleRecord } from "../../store/records.ts"
+import type { OpenBundleRecord } from "../../store/records.ts"
 import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
 import { bundleRecord, closing, openOffers, offerId, requireRoom } from "../handshake/bundles.ts"
 import type { Decision, Effect, Renaming } from "../state/decision.ts"
@@ -19,6 +19,7 @@ import type { Answered, PairingContext, Expected, Connection, Paired, Ports } fr
 import type { Events } from "../state/event-emitter.ts"
 import { seconds, stepInput } from "../state/update.ts"
 import { describePaired } from "../contacts/describe.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 export type PairingSource = {
   readonly ports: Ports

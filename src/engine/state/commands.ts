@@ -2,6 +2,7 @@ import * as v from "valibot"
 
 import { recordedEvent } from "./events.ts"
 import { introduction, introductionId } from "./introduction-shapes.ts"
+import * as pairing from "./pairing-shapes.ts"
 import * as shape from "./shapes.ts"
 
 const { contact, contactReference, empty, limit, name, nothing, offerKind, seq, wordCount } = shape
@@ -178,7 +179,7 @@ export const COMMANDS = {
   verify: {
     about: "What to compare with a contact: four words, once the pairing is done, and the safety number.",
     params: v.strictObject({ contact: contactReference }),
-    result: shape.comparison,
+    result: pairing.comparison,
   },
   "mark-verified": {
     about: "Records that you compared them, and whether they were the same.",
@@ -255,14 +256,14 @@ export const COMMANDS = {
       "or the engine closes; it gets three words if codes were answered with wrong ones within the hour. Links and files stay " +
       "valid as long as `expiresAt` says, also in a later process. Fault `refused` when too many are open.",
     params: v.strictObject({ kind: v.optional(offerKind, "code"), wordCount: v.optional(wordCount, 2) }),
-    result: shape.offer,
+    result: pairing.offer,
   },
   "device-offer": {
     about:
       "Offers a code for another laptop of the same person. The laptop that answers has an identity of its own: it becomes a " +
       "device of the same user at the broker, and a contact.",
     params: v.strictObject({ wordCount: v.optional(wordCount, 2) }),
-    result: shape.offer,
+    result: pairing.offer,
   },
   "pair-answer": {
     about:
@@ -273,18 +274,18 @@ export const COMMANDS = {
       offer: shape.offerText,
       insecureTransport: v.exactOptional(shape.insecureTransport),
     }),
-    result: shape.paired,
+    result: pairing.paired,
   },
   offers: {
     about: "All offers that can still be answered.",
     params: empty,
-    result: v.array(shape.openOffer),
+    result: v.array(pairing.openOffer),
   },
   "pair-cancel": {
     about:
       "Ends an offer: the one with this `id`, or without it the last one that this process made. Fault `not-found` for an id " +
       "that no open offer has.",
-    params: v.strictObject({ id: v.exactOptional(shape.offerId) }),
+    params: v.strictObject({ id: v.exactOptional(pairing.offerId) }),
     result: nothing,
   },
   "reload-settings": {

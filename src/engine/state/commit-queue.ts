@@ -1,10 +1,11 @@
 import { encodeSession } from "../../session/snapshot.ts"
 import type { AccountChain } from "../../account/account-chain.ts"
 import type { AccountLink } from "../../store/account-record.ts"
-import type { CommitReport, Store, Write } from "../../store/records.ts"
+import type { CommitReport, Write } from "../../store/records.ts"
 import { apply, copyState, openState, type EngineState } from "./engine-state.ts"
 import type { Change, CommittedEffect, Decision, Effect } from "./decision.ts"
 import { eventRecord, isRecorded } from "./event-log.ts"
+import type { Store } from "../../store/message-store.ts"
 
 /** At most this many steps share one commit; with more, the first of them would wait too long for the last. */
 const STEPS_PER_COMMIT = 128

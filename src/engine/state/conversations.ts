@@ -1,6 +1,7 @@
 import { Fault } from "../../errors.ts"
-import type { ContactId, ConversationId, ConversationRecord } from "../../store/records.ts"
+import type { ConversationRecord } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
+import type { ContactId, ConversationId } from "../../store/ids.ts"
 
 /** The conversation with a contact, which every contact has. Faults `not-found` if it was forgotten. */
 export function directWith(state: EngineState, contact: ContactId): ConversationRecord {

@@ -1,17 +1,12 @@
 import type { ChainLink } from "../../account/chain-link.ts"
 import type { Account } from "./account.ts"
 import type { Session } from "../../session/state.ts"
-import type {
-  ContactId,
-  ConversationId,
-  DeviceId,
-  EventRecord,
-  MessageState,
-  Write,
-} from "../../store/records.ts"
+import type { EventRecord, Write } from "../../store/records.ts"
 import type { IntroductionId } from "../../store/introduction-record.ts"
 import type { ContentChange } from "../../content/content.ts"
 import type { Event } from "./events.ts"
+import type { MessageState } from "../../store/message-records.ts"
+import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
 export type Change =

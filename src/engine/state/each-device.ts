@@ -1,7 +1,7 @@
-import type { ContactId } from "../../store/records.ts"
 import type { Decision } from "./decision.ts"
 import type { EngineState } from "./engine-state.ts"
 import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "./update.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /**
  * Updates of all devices of a contact that have a session, for one step. Each continues from what `run` left of the one

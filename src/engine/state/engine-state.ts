@@ -5,21 +5,19 @@ import { Fault } from "../../errors.ts"
 import { decodeSession } from "../../session/snapshot.ts"
 import type { Session } from "../../session/state.ts"
 import type {
-  ContactId,
   ContactRecord,
-  ConversationId,
   ConversationRecord,
-  DeviceId,
   DeviceParts,
   DeviceRecord,
   HeldRecord,
-  LoadedState,
   OpenBundleRecord,
   OutgoingRecord,
 } from "../../store/records.ts"
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { Account } from "./account.ts"
 import type { Change } from "./decision.ts"
+import type { LoadedState } from "../../store/message-store.ts"
+import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
 /** `unsealed`: how many of the entries wait for a session. */
 type OutboxSize = { readonly entries: number; readonly bytes: number; readonly unsealed: number }
@@ -219,6 +217,7 @@ export function apply(state: EngineState, change: Change): void {
     case "recipient":
     case "message":
     case "message-state":
+    case "change":
     case "received-frame":
     case "shown":
     case "expire":

@@ -1,6 +1,7 @@
 import * as v from "valibot"
 
 import { introduction } from "./introduction-shapes.ts"
+import * as pairing from "./pairing-shapes.ts"
 import * as shape from "./shapes.ts"
 
 const eventParams = <Name extends string, Fields extends v.ObjectEntries>(kind: Name, fields: Fields) =>
@@ -42,11 +43,11 @@ export const EVENTS = {
   },
   paired: {
     about: "An offer was answered; `offer` is its id, or null if it was an offer of the other side.",
-    params: eventParams("paired", { ...shape.paired.entries, offer: v.nullable(shape.offerId) }),
+    params: eventParams("paired", { ...pairing.paired.entries, offer: v.nullable(pairing.offerId) }),
   },
   words: {
     about: "The pairing with a contact is done: the words to compare are known.",
-    params: eventParams("words", { ...shape.aboutContact, words: shape.words }),
+    params: eventParams("words", { ...shape.aboutContact, words: pairing.words }),
   },
   "pairing-ended": {
     about:
@@ -60,15 +61,15 @@ export const EVENTS = {
   },
   "pair-answered": {
     about: "A code that is on offer was answered. It is not known yet whether with the right words.",
-    params: eventParams("pair-answered", { offer: shape.offerId }),
+    params: eventParams("pair-answered", { offer: pairing.offerId }),
   },
   "pair-guessed": {
     about: "A code was answered with wrong words, and is still on offer. `left` more wrong answers end it.",
-    params: eventParams("pair-guessed", { offer: shape.offerId, left: shape.count }),
+    params: eventParams("pair-guessed", { offer: pairing.offerId, left: shape.count }),
   },
   "pair-failed": {
     about: "An offer failed or expired.",
-    params: eventParams("pair-failed", { offer: shape.offerId, reason: v.string(), hint: v.string() }),
+    params: eventParams("pair-failed", { offer: pairing.offerId, reason: v.string(), hint: v.string() }),
   },
   introduction: {
     about: "A contact asks whether you want to meet someone, or introduces someone who does.",

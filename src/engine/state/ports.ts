@@ -4,7 +4,6 @@ import type { Debug } from "../../debug/debug.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
 import type { Bundle, OpenBundle } from "../../session/bundle.ts"
 import type { Mode } from "../../session/handshake.ts"
-import type { Store } from "../../store/records.ts"
 import type {
   BrokerAddress,
   Connect,
@@ -19,11 +18,12 @@ import type { IdentityKeys } from "../../wire/identity.ts"
 import type { LedgerWatch } from "../../wire/ledger-view.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import type { Event } from "./events.ts"
-import type { Offer } from "./shapes.ts"
 import type { Params, Results } from "./commands.ts"
 import type { CommitQueue } from "./commit-queue.ts"
 import type { FaultPoint } from "./fault-points.ts"
 import type { UnverifiedLimits } from "./limits.ts"
+import type { Store } from "../../store/message-store.ts"
+import type { Offer } from "./pairing-shapes.ts"
 
 /** The broker where this profile receives. */
 export type BrokerConfig = {

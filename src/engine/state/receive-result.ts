@@ -1,5 +1,5 @@
-import type { DeviceId } from "../../store/records.ts"
 import type { Decision } from "./decision.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** The outcome of a device's frame. */
 export type ReceiveResult =

@@ -1,8 +1,9 @@
 import type { TextNumbers } from "../../store/device-parts.ts"
-import type { DeviceId, HeldRecord } from "../../store/records.ts"
+import type { HeldRecord } from "../../store/records.ts"
 import { LIST_MAX } from "../../wire/frame.ts"
 import type { Change } from "./decision.ts"
 import type { EngineState } from "./engine-state.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 const NUMBER_MAX = 0xffff_ffff
 

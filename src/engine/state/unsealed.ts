@@ -1,6 +1,8 @@
-import type { CarriedChange, DeviceId, OutgoingRecord } from "../../store/records.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { DeviceUpdate } from "./update.ts"
+import type { CarriedChange } from "../../store/message-records.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 const NOTHING = new Uint8Array(0)
 /** A session gives the number when it seals the text. */

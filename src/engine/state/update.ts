@@ -1,12 +1,13 @@
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
 import type { TextNumbers } from "../../store/device-parts.ts"
-import type { ContactRecord, ConversationRecord, DeviceId, DeviceRecord } from "../../store/records.ts"
+import type { ContactRecord, ConversationRecord, DeviceRecord } from "../../store/records.ts"
 import { directWith } from "./conversations.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { Change, Decision, Effect } from "./decision.ts"
 import { textNumbersChange, readTextNumbers } from "./text-numbers.ts"
 import type { Ports } from "./ports.ts"
+import type { DeviceId } from "../../store/ids.ts"
 
 /** Time (unix ms) and randomness of one step. */
 export type StepInput = { readonly now: number; readonly random: Random }
