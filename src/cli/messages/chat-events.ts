@@ -28,6 +28,7 @@ export function eventText(event: Event, contact: string): SafeText | undefined {
       return safe`the keys are unlocked again`
     case "pairing-ended":
       return safe`the pairing with ${displayName(event.contact)} was ended: ${display(event.reason)}`
+    case "changed":
     case "words":
     case "pair-answered":
     case "pair-guessed":
