@@ -143,14 +143,23 @@ export function findMessages(database: Database, words: string, page: Page): Sto
 
 const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
 
+const DIRECT = "conversation = (SELECT id FROM conversations WHERE contact = ?1)"
+
+/** Their texts, shown and held back, the earlier ones of those that they edited, what waits for its message, and lines. */
 const RECEIVED = `
-  SELECT stored_at, text FROM messages
-    WHERE conversation = (SELECT id FROM conversations WHERE contact = ?1) AND (author IS NOT NULL OR kind = 'line')
-  UNION ALL SELECT stored_at, text FROM held WHERE device IN (${DEVICES_OF}) AND text IS NOT NULL`
+  SELECT text FROM messages WHERE ${DIRECT} AND (author IS NOT NULL OR kind = 'line')
+  UNION ALL SELECT text FROM held WHERE device IN (${DEVICES_OF}) AND text IS NOT NULL
+  UNION ALL SELECT e.text FROM earlier_texts e JOIN messages m ON m.seq = e.message WHERE m.author = ?1
+  UNION ALL SELECT text FROM early_changes WHERE author = ?1`
+
+/** When a frame of theirs changed the conversation, or a line was added to it. */
+const RECEIVED_AT = `
+  SELECT at FROM received_frames WHERE device IN (${DEVICES_OF})
+  UNION ALL SELECT stored_at FROM messages WHERE ${DIRECT} AND kind = 'line'`
 
 export function receivedFrom(database: Database, contact: ContactId, since: number): ReceivedTexts {
   const sizes = `SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM (${RECEIVED})`
-  const times = `SELECT stored_at FROM (${RECEIVED}) WHERE stored_at > ?2 ORDER BY stored_at`
+  const times = `SELECT at FROM (${RECEIVED_AT}) WHERE at > ?2 ORDER BY at`
   return {
     bytes: database.select((row) => row.number(0), sizes, contact)[0] ?? 0,
     times: database.select((row) => row.number(0), times, contact, since),

@@ -266,6 +266,20 @@ test("a flood of edits is one event, and pushes no other out of the log", async 
   )
 })
 
+test("[D-26] what edits leave, and what waits for its message, counts among what a contact has added", async () => {
+  const store = await withBob()
+  const hi = message(BOB, "12345")
+  await store.commit([
+    { kind: "message", message: hi },
+    { kind: "received-frame", frame: { device: BOB, mid: randomBytes(8), at: AT } },
+    changed(hi, edit("1234567", 2)),
+    { kind: "received-frame", frame: { device: BOB, mid: randomBytes(8), at: AT + 1 } },
+    changed(message(BOB, "later"), edit("123", 2)),
+    { kind: "received-frame", frame: { device: BOB, mid: randomBytes(8), at: AT + 2 } },
+  ])
+  expect(await store.receivedFrom(BOB, AT)).toEqual({ bytes: 15, times: [AT + 1, AT + 2] })
+})
+
 const anyChange: fc.Arbitrary<ContentChange> = fc.oneof(
   {
     weight: 6,
