@@ -21,6 +21,7 @@ export function changeMessage(database: Database, write: ChangeWrite): boolean {
     keepEarly(database, write)
     return false
   }
+  if (isOfSupersededKey(database, before.seq, write)) return false
   const result = applyChange(before.content, write.change)
   if (result.kind === "refused") return false
   saveNewest(database, before, result.content)
@@ -29,6 +30,18 @@ export function changeMessage(database: Database, write: ChangeWrite): boolean {
     if (!before.content.reactions.includes(reaction)) saveReaction(database, before.seq, reaction)
   if (write.change.kind === "edit") forgetOldest(database, write.conversation)
   return true
+}
+
+/** The account that took the place of another one wrote none of its messages, and got none of ours that it did not get. */
+function isOfSupersededKey(
+  database: Database,
+  message: number,
+  { author, change: { by } }: ChangeWrite,
+): boolean {
+  if (by === null) return false
+  const sql = `SELECT 1 FROM superseded_keys WHERE message = ?1 AND
+    (?2 OR NOT EXISTS (SELECT 1 FROM recipients WHERE message = ?1 AND contact = ?3))`
+  return database.select(() => true, sql, message, Number(author !== null), by).length > 0
 }
 
 /** Those that came before this message, which was just added. */
