@@ -22,6 +22,15 @@ describe("a typed line", () => {
     ["/reply 01abCDef yes", { kind: "reply", id: "01abCDef", text: "yes" }],
     ["/reply dead end", { kind: "reply", text: "dead end" }],
     ["/reply -- 20261130 is the day", { kind: "reply", text: "20261130 is the day" }],
+    ["/edit 0123456789abcdef  new\ntext", { kind: "edit", id: "0123456789abcdef", text: "new\ntext" }],
+    ["/edit /etc", { kind: "edit", text: "/etc" }],
+
+    ["/del", { kind: "delete" }],
+    ["/del 3f", { kind: "delete", id: "3f" }],
+    ["/react 👍", { kind: "react", emoji: "👍" }],
+    ["/react 3f2 👍", { kind: "react", id: "3f2", emoji: "👍" }],
+    ["/react --remove", { kind: "react", emoji: null }],
+    ["/react 3f2a9c1e --remove", { kind: "react", id: "3f2a9c1e", emoji: null }],
   ] as const)("%j means %j", ([line, meaning]) => {
     expect(parseChatLine(line)).toEqual(meaning)
   })
@@ -30,6 +39,11 @@ describe("a typed line", () => {
     ["/reply", "/reply [ID] TEXT"],
     ["/reply 01234567", "/reply [ID] TEXT"],
     ["/reply -- ", "/reply [ID] TEXT"],
+    ["/edit  ", "/edit [ID] TEXT"],
+    ["/del 3f 4a", "/del [ID]"],
+    ["/react", "/react [ID] EMOJI, or --remove in its place"],
+    ["/react 01234567", "/react [ID] EMOJI, or --remove in its place"],
+    ["/react 3f 👍 👍", "/react [ID] EMOJI, or --remove in its place"],
   ])("%j lacks something or has too much", ([line = "", usage]) => {
     expect(parseChatLine(line)).toEqual({ kind: "incomplete", usage })
   })

@@ -3,16 +3,20 @@ import { SEND_WAIT_MS } from "../terminal/duration.ts"
 import type { HistoryOptions } from "../messages/history.ts"
 import { duration, eventNumber, limit, pointInTime, port } from "./option-parsers.ts"
 import type { Start } from "../terminal/context.ts"
+import type { Wait } from "../messages/messages.ts"
 import type { PlainOptions } from "../broker/plain-client.ts"
 
 const ID_NOTE =
   "\nAn id is what --ids and --json show; its first digits are enough. With --after or --since everything from there on is printed, unless a number is given with -n."
 
-const DELETE_NOTE =
-  "\nThe contact keeps what has arrived. What was not sent yet is cancelled; what is on its way still arrives. An id is what mqttchat history NAME --ids shows; its first digits are enough. Backups made before still hold the message."
+const REACT_NOTE = "\nAn id is what mqttchat history NAME --ids shows; its first digits are enough."
 
-const SEND_CODES =
-  "\nExits with 0 when the message is there, 75 when it goes out later, 77 when it may not be sent, 69 when the contact never took it."
+const DELETE_NOTE =
+  "\nWith --for-all the contact's mqttchat is asked to delete it, too; what they have read or copied, they keep. Without it the contact keeps what has arrived. What was not sent yet is cancelled; what is on its way still arrives. An id is what mqttchat history NAME --ids shows; its first digits are enough. Backups made before still hold the message."
+
+const SEND_NOTES =
+  "\nAn id is what mqttchat history NAME --ids shows; its first digits are enough. A message that is edited shows that it was, and keeps what it said before. " +
+  "Exits with 0 when the message is there, 75 when it goes out later, 77 when it may not be sent, 69 when the contact never took it."
 
 const INBOX_NOTES =
   "\nExits with 75 when it knows that the broker holds more than it has brought. What another command has shown is no " +
@@ -20,11 +24,12 @@ const INBOX_NOTES =
 
 type SendFlags = {
   readonly reply?: string
+  readonly edit?: string
   readonly wait?: "broker" | "delivered" | "read" | false
   readonly timeout?: number
 }
 
-/** chat, send, outbox, inbox, history, search, delete. */
+/** chat, send, react, outbox, inbox, history, search, delete. */
 export function addMessages(program: Command, start: Start): void {
   program
     .command("chat <name>")
@@ -35,30 +40,8 @@ export function addMessages(program: Command, start: Start): void {
         (await import("../messages/message-commands.ts")).startChat(context, { contact, plain }),
       ),
     )
-  program
-    .command("send <name> [text]")
-    .description("send one message; without text, or with -, it is read from stdin")
-    .addOption(
-      new Option(
-        "--wait <state>",
-        "wait until it is on the broker, delivered to the contact, or read (broker)",
-      ).choices(["broker", "delivered", "read"]),
-    )
-    .option("--no-wait", "do not wait; end when it is on this disk")
-    .option("--timeout <time>", "how long to wait (10s); after that it still goes out later", duration)
-    .option("--reply <id>", "answer the message whose id begins with this")
-    .addHelpText("after", SEND_CODES)
-    .action((contact: string, text: string | undefined, { reply, wait, timeout }: SendFlags) =>
-      start(async (context) => {
-        const waitOptions = {
-          wait: wait === false ? "queued" : (wait ?? "broker"),
-          timeoutMs: timeout ?? SEND_WAIT_MS,
-        } as const
-        await (
-          await import("../messages/message-commands.ts")
-        ).send(context, { contact, text, reply, ...waitOptions })
-      }),
-    )
+  addSend(program, start)
+  addReact(program, start)
   program
     .command("outbox")
     .description("list messages that have not arrived, and why")
@@ -70,6 +53,61 @@ export function addMessages(program: Command, start: Start): void {
       }),
     )
   addReading(program, start)
+}
+
+/** With --edit the id says whose message it is: a single argument is then the text. */
+function addSend(program: Command, start: Start): void {
+  program
+    .command("send [name] [text]")
+    .description("send one message; without text, or with -, it is read from stdin")
+    .option("--reply <id>", "answer the message whose id begins with this")
+    .addOption(
+      new Option("--edit <id>", "give a message of yours another text; the name may be left out").conflicts([
+        "reply",
+        "wait",
+        "timeout",
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--wait <state>",
+        "wait until it is on the broker, delivered to the contact, or read (broker)",
+      ).choices(["broker", "delivered", "read"]),
+    )
+    .option("--no-wait", "do not wait; end when it is on this disk")
+    .option("--timeout <time>", "how long to wait (10s); after that it still goes out later", duration)
+    .addHelpText("after", SEND_NOTES)
+    .action((name: string | undefined, text: string | undefined, flags: SendFlags, command: Command) => {
+      const { edit, reply, wait, timeout: timeoutMs = SEND_WAIT_MS } = flags
+      if (edit !== undefined) {
+        const change = text === undefined ? { id: edit, text: name } : { id: edit, contact: name, text }
+        start(async (context) => (await import("../messages/message-commands.ts")).edit(context, change))
+        return
+      }
+      if (name === undefined) command.error("error: missing required argument 'name'")
+      const options = { contact: name, text, reply, wait: waitOf(wait), timeoutMs }
+      start(async (context) => (await import("../messages/message-commands.ts")).send(context, options))
+    })
+}
+
+function waitOf(wait: SendFlags["wait"]): Wait {
+  return wait === false ? "queued" : (wait ?? "broker")
+}
+
+function addReact(program: Command, start: Start): void {
+  program
+    .command("react <id> [emoji]")
+    .description("react to a message with one emoji, in place of the one before")
+    .option("--remove", "take your reaction away")
+    .addHelpText("after", REACT_NOTE)
+    .action(
+      (id: string, emoji: string | undefined, { remove = false }: { remove?: boolean }, command: Command) => {
+        if ((emoji === undefined) !== remove) command.error("error: give either an emoji or --remove")
+        start(async (context) =>
+          (await import("../messages/message-commands.ts")).react(context, id, emoji ?? null),
+        )
+      },
+    )
 }
 
 function addReading(program: Command, start: Start): void {
@@ -96,32 +134,34 @@ function addReading(program: Command, start: Start): void {
     )
   listing(program.command("search <words...>"))
     .description("find messages that contain these words, newest first")
-    .action((words: string[], { last, limit = last, ids }: HistoryFlags) =>
+    .action((words: string[], { last, limit = last, ids = false, edits = false }: HistoryFlags) =>
       start(async (context) =>
         (await import("../messages/message-commands.ts")).search(
           context,
-          withLimit({ query: words.join(" "), ids: ids === true }, limit),
+          withLimit({ query: words.join(" "), ids, edits }, limit),
         ),
       ),
     )
   program
     .command("delete [id]")
     .description("delete a message on this laptop only, or all messages with a contact")
+    .option("--for-all", "a message of yours on both sides")
     .option("--all <contact>", "every message with this contact, who stays a contact")
     .option("--yes", "do not ask")
     .addHelpText("after", DELETE_NOTE)
-    .action(
-      (id: string | undefined, { all, yes = false }: { all?: string; yes?: boolean }, command: Command) => {
-        if ((id === undefined) === (all === undefined))
-          command.error("error: give either an id or --all <contact>")
-        start(async (context) => {
-          const { deleteAll, deleteMessage } = await import("../messages/delete.ts")
-          if (all !== undefined) await deleteAll(context, { contact: all, confirmed: yes })
-          else if (id !== undefined) await deleteMessage(context, id)
-        })
-      },
-    )
+    .action((id: string | undefined, { all, forAll = false, yes = false }: DeleteFlags, command: Command) => {
+      if ((id === undefined) === (all === undefined))
+        command.error("error: give either an id or --all <contact>")
+      if (all !== undefined && forAll) command.error("error: --for-all takes one id")
+      start(async (context) => {
+        const { deleteAll, deleteForAll, deleteMessage } = await import("../messages/delete.ts")
+        if (all !== undefined) await deleteAll(context, { contact: all, confirmed: yes })
+        else if (id !== undefined) await (forAll ? deleteForAll : deleteMessage)(context, id)
+      })
+    })
 }
+
+type DeleteFlags = { readonly all?: string; readonly forAll?: boolean; readonly yes?: boolean }
 
 type HistoryFlags = HistoryOptions & { readonly last?: number }
 
@@ -130,6 +170,7 @@ function listing(command: Command): Command {
     .option("-n, --last <number>", "how many messages (50)", limit)
     .addOption(new Option("--limit <number>", "the same").argParser(limit).hideHelp())
     .option("--ids", "print the id of each message first")
+    .option("--edits", "print what an edited message said before")
 }
 
 function withLimit<Options extends object>(

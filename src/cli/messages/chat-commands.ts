@@ -62,25 +62,42 @@ export async function submit(screen: ChatScreen, input: ChatInput): Promise<"sta
       await sendLine(screen, { text: input.text })
       break
     case "reply":
-      await saying(screen, () => answer(screen, input))
+    case "edit":
+    case "delete":
+    case "react":
+      await saying(screen, () => changeMessage(screen, input))
   }
   return "stay"
 }
 
 const HELP = [
-  safe`/reply [ID] TEXT answers their last message, or the one with this ID · /ids of messages`,
+  safe`/reply [ID] TEXT answer · /edit [ID] TEXT · /del [ID] · /react [ID] EMOJI · /ids of messages`,
+  safe`without an ID: /reply and /react their last message, /edit and /del your last`,
   safe`/verify compare · /status broker and outbox · /quit leave · //x sends "/x"`,
 ] as const
 
-async function answer(
-  screen: ChatScreen,
-  { id, text }: Extract<ChatInput, { kind: "reply" }>,
-): Promise<void> {
+type ChangeInput = Extract<ChatInput, { kind: "reply" | "edit" | "delete" | "react" }>
+
+async function changeMessage(screen: ChatScreen, input: ChangeInput): Promise<void> {
   const { client, contact } = screen
-  const found = await (id === undefined
-    ? lastMessage(screen, false)
-    : findMessage(client, id, { contact, hint: NO_SUCH_ID }))
-  await sendLine(screen, { text, replyTo: found.id })
+  const isOurs = input.kind === "edit" || input.kind === "delete"
+  const { id, mine } = await (input.id === undefined
+    ? lastMessage(screen, isOurs)
+    : findMessage(client, input.id, { contact, hint: NO_SUCH_ID }))
+  switch (input.kind) {
+    case "reply":
+      return sendLine(screen, { text: input.text, replyTo: id })
+    case "edit":
+      checkLength(input.text)
+      await client.call("edit", { contact, id, text: input.text })
+      return
+    case "delete":
+      await client.call("delete", { contact, id, forAll: mine })
+      if (!mine) screen.print(safe`info: deleted here only: they wrote it`)
+      return
+    case "react":
+      await client.call("react", { contact, id, emoji: input.emoji })
+  }
 }
 
 const NO_SUCH_ID = "/ids shows them; a text that begins like an id: /reply -- TEXT"

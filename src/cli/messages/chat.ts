@@ -11,7 +11,7 @@ import { wrap } from "../terminal/wrap.ts"
 import type { Context } from "../terminal/context.ts"
 import { readStdinLines } from "../terminal/input.ts"
 import { contactRow } from "../terminal/format.ts"
-import { messageRow } from "../terminal/message-row.ts"
+import { changeRow, messageRow } from "../terminal/message-row.ts"
 import { DraftKeeper, ignoreFault, lineOf } from "./draft-keeper.ts"
 import { EventReader, goneText, keyOf, lastEvent, MAY_HAVE_MORE } from "./follow.ts"
 import { unread } from "./messages.ts"
@@ -154,8 +154,10 @@ export class ChatView {
     print(contactRow(found, ours))
     await this.#showLatest()
     print(safe`info: /help lists what you can do here`)
-    const reader = new EventReader(client, since, ({ message }) => {
-      if (message.contactId === found.id) this.#show(message)
+    const reader = new EventReader(client, since, (event) => {
+      if (event.message.contactId !== found.id) return
+      if (event.kind === "message") this.#show(event.message)
+      else print(changeRow(event, Date.now()))
     })
     onEvent = (event) => this.#receive(event, reader)
     backlog.forEach(onEvent)

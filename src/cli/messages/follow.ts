@@ -2,13 +2,15 @@ import type { ChatClient, Event, Message, Params } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { safe, type SafeText } from "../../wire/text.ts"
 import { MESSAGE_MARGIN } from "../terminal/ascii.ts"
-import { messageRow } from "../terminal/message-row.ts"
+import { type ChangedEvent, changeRow, messageRow } from "../terminal/message-row.ts"
 import { type ClientContext, INBOX_SCHEMA, printUnread, showUnread } from "./messages.ts"
 
+const CHANGED_SCHEMA = "mqttchat/changed/1"
 /** Events read at once. */
 const EVENT_PAGE = 100
 
-export type MessageEvent = Extract<Event, { kind: "message" }>
+/** A message, or what became of one. */
+export type MessageEvent = Extract<Event, { kind: "message" | "changed" }>
 
 /** Reads the events of a profile from a number on, for one reader: what others have read is no matter. */
 export class EventReader {
@@ -39,7 +41,7 @@ export class EventReader {
       const since = this.#reached
       const page = await this.#client.call("events", { since, limit: EVENT_PAGE })
       for (const event of page.events) {
-        if (event.kind !== "message") continue
+        if (event.kind !== "message" && event.kind !== "changed") continue
         // Before it is shown: if the rest of the page fails, it is not shown again.
         this.#reached = event.number
         await this.#onMessage(event)
@@ -102,8 +104,18 @@ async function follow(context: ClientContext, since: number, shown: ReadonlySet<
   })
 }
 
+/** What we edited or deleted ourselves, in another process. Of a reaction it is not known whose it is. */
+function isOwnChange({ change, message }: ChangedEvent): boolean {
+  return message.mine && change !== "reaction"
+}
+
 /** After a connection event the owner may be another process; its events of that time are in the log. */
-export const MAY_HAVE_MORE: ReadonlySet<Event["kind"]> = new Set(["message", "connection", "unlocked"])
+export const MAY_HAVE_MORE: ReadonlySet<Event["kind"]> = new Set([
+  "message",
+  "changed",
+  "connection",
+  "unlocked",
+])
 
 /** The owner ended while a request was under way. A connection event says so, too. */
 function isOwnerLost(cause: unknown): boolean {
@@ -143,8 +155,21 @@ class Follower {
     await this.#mark()
   }
 
+  async #show(event: MessageEvent): Promise<void> {
+    if (event.kind === "message") await this.#showMessage(event)
+    else await this.#showChange(event)
+  }
+
+  async #showChange(event: ChangedEvent): Promise<void> {
+    const { out } = this.#context
+    if (isOwnChange(event)) return
+    if (out.json) out.record(CHANGED_SCHEMA, event)
+    else out.prose(changeRow(event, Date.now()), MESSAGE_MARGIN)
+    await out.flushed()
+  }
+
   /** Only this message counts as shown: earlier ones may wait for another reader. */
-  async #show({ message, number }: MessageEvent): Promise<void> {
+  async #showMessage({ message, number }: Extract<MessageEvent, { kind: "message" }>): Promise<void> {
     if (message.mine || this.#shown.has(keyOf(message))) return
     const { out } = this.#context
     if (out.json) out.record(INBOX_SCHEMA, { ...message, number })

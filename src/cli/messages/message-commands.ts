@@ -9,8 +9,9 @@ import { openClient } from "../profile/open-client.ts"
 import { answerLimit, connectingToSend } from "./send-limits.ts"
 import { followEvents, followInbox } from "./follow.ts"
 import { showWholeInbox } from "./whole-inbox.ts"
+import { type EditOptions, editText, reactTo } from "./change-message.ts"
 import { findMessage } from "./find-message.ts"
-import { type SendOptions, sendText } from "./messages.ts"
+import { type SendContext, type SendOptions, sendText } from "./messages.ts"
 
 /** CR LF. */
 const LINE_END_BYTES = 2
@@ -36,6 +37,22 @@ export async function send(context: Context, { reply, ...request }: SendRequest)
   const { contact } = request
   const replyTo = reply === undefined ? {} : { replyTo: (await findMessage(client, reply, { contact })).id }
   await sendText({ client, owner, out: context.out }, { ...request, ...replyTo, text })
+}
+
+export async function edit(
+  context: Context,
+  { text: typed, ...target }: Omit<EditOptions, "text"> & { readonly text: string | undefined },
+): Promise<void> {
+  const text = await textOrStdin(typed)
+  await editText(await openToChange(context), { ...target, text })
+}
+
+export async function react(context: Context, id: string, emoji: string | null): Promise<void> {
+  await reactTo(await openToChange(context), id, emoji)
+}
+
+async function openToChange(context: Context): Promise<SendContext> {
+  return { ...(await openClient(context, "brief")), out: context.out }
 }
 
 /** Without text, or with `-`, the text is stdin without its last line break. */

@@ -129,7 +129,7 @@ export function checkLength(text: string): void {
 }
 
 /** It is stored in any case; a refusal needs a person. */
-async function savedForLater({ client, owner }: SendContext): Promise<Fault> {
+export async function savedForLater({ client, owner }: SendContext): Promise<Fault> {
   const { connection, daemon } = await client.call("status", {})
   if (connection.kind === "stopped" && connection.code !== "unavailable")
     return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)

@@ -83,7 +83,9 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["mqttchat send bob hi --wait delivered", "end when it is on bob's disk"],
     ["tail -1 build.log | mqttchat send bob"],
     ['mqttchat send bob --reply 3f2a9c1e "yes, at noon"'],
+    ['mqttchat send --edit 3f2a9c1e "yes, at one"', "a message of yours"],
   ],
+  react: [["mqttchat react 3f2a9c1e 👍"], ["mqttchat react 3f2a9c1e --remove"]],
   outbox: [["mqttchat outbox"], ["mqttchat outbox --cancel 3f2a9c1e"]],
   inbox: [
     ["mqttchat inbox"],
@@ -96,7 +98,11 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ["mqttchat history bob --after 3f2a9c1e -n 20"],
   ],
   search: [["mqttchat search spare key"]],
-  delete: [["mqttchat delete 3f2a9c1e0b7d4452"], ["mqttchat delete --all bob", "bob stays a contact"]],
+  delete: [
+    ["mqttchat delete 3f2a9c1e"],
+    ["mqttchat delete 3f2a9c1e --for-all", "on both sides"],
+    ["mqttchat delete --all bob", "bob stays a contact"],
+  ],
   daemon: [
     ["mqttchat daemon", "until Ctrl+C"],
     ["mqttchat daemon --service", "a systemd unit for every login"],

@@ -21,6 +21,7 @@ export const COMMAND_NAMES = [
   "passwd",
   "privacy",
   "pub",
+  "react",
   "register",
   "registrar",
   "reset",

@@ -1,4 +1,4 @@
-import type { Message } from "../../engine/api.ts"
+import type { Event, Message } from "../../engine/api.ts"
 import {
   display,
   displayName,
@@ -64,6 +64,26 @@ function deletedText({ mine, contact }: Message): SafeText {
   return mine ? safe`you deleted a message` : safe`${displayName(contact)} deleted a message`
 }
 
+export type ChangedEvent = Extract<Event, { kind: "changed" }>
+
+/** What became of a message, as it comes: the new text, or a row like that of a system message. */
+export function changeRow({ change, message }: ChangedEvent, now: number): SafeText {
+  if (change === "edited" && message.deletedAt === null) return messageRow(message, now)
+  const what =
+    message.deletedAt === null
+      ? reactionText(message)
+      : safe`${deletedText(message)} of ${formatTime(message.storedAt, now)}`
+  return safe`${formatTime(now, now)} -- ${what} --`
+}
+
+/** As the message is now: of several changes in a row the last one counts. */
+function reactionText(message: Message): SafeText {
+  const text = displayStart(message.text, QUOTE_CELLS)
+  return message.reactions.length === 0
+    ? safe`no reaction any more to: ${text}`
+    : safe`${reactionsOf(message)} to: ${text}`
+}
+
 function me({ state, editedAt }: Message, to: SafeText): SafeText {
   return safe`me${to} (${STATE[state]}${editedAt === null ? safe`` : safe`, edited`})`
 }
@@ -84,7 +104,7 @@ function quoteRows({ contact, replyTo }: Message): readonly SafeText[] {
   if (replyTo.text === null) return [safe`${QUOTE_MARGIN}(a message that is not here)`]
   const who = replyTo.mine ? safe`me` : displayName(contact)
   const note = replyTo.changed ? safe`(another text was answered) ` : safe``
-  return [safe`${QUOTE_MARGIN}${note}${who}: ${shortText(replyTo.text)}`]
+  return [safe`${QUOTE_MARGIN}${note}${who}: ${displayStart(replyTo.text, QUOTE_CELLS)}`]
 }
 
 function reactionRows(message: Message): readonly SafeText[] {
@@ -97,9 +117,4 @@ function reactionsOf({ contact, reactions }: Message): SafeText {
     ({ emoji, mine }) => safe`${displayRow(emoji)} ${mine ? safe`me` : displayName(contact)}`,
   )
   return joined(rows, ", ")
-}
-
-/** The beginning of a text, on one row. */
-function shortText(text: string): SafeText {
-  return displayStart(text, QUOTE_CELLS)
 }
