@@ -12,12 +12,20 @@ import {
   type Addresses,
 } from "../wire/address.ts"
 import { readLinks } from "../account/chain-link.ts"
+import type { IntroducedBy } from "../store/introduction-record.ts"
 import type { AccountLink } from "../store/account-record.ts"
 import { decode, Writer, type Reader } from "../wire/codec.ts"
 import { IDENTITY_BYTES } from "../wire/identity.ts"
 import { readText } from "../wire/text.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { AUTHOR_BYTES, BUNDLE_BYTES, DIGEST_BYTES, MESSAGE_ID_BYTES } from "../wire/sizes.ts"
+import {
+  ACCOUNT_ID_BYTES,
+  AUTHOR_BYTES,
+  BUNDLE_BYTES,
+  DIGEST_BYTES,
+  MESSAGE_ID_BYTES,
+} from "../wire/sizes.ts"
+
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
 import type { NewMessage, Recipient, ReplyTo } from "../store/message-records.ts"
 import type { ContactId } from "../store/ids.ts"
@@ -50,6 +58,7 @@ export type BackupContact = Pick<
   | "comparedLinks"
   | "lockedAt"
   | "receiptDelay"
+  | "introducedBy"
 > &
   /** Of the conversation with it. */
   Pick<ConversationRecord, "timer" | "timerSetAt" | "mutedUntil" | "draft">
@@ -87,6 +96,8 @@ export const RECORD_BYTES_MAX = 65_536 + 2048
 
 const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled", "received"] as const
 const CONTACT_FLAGS = ["verified", "blocked", "readReceipts", "typing"] as const
+/** After the flags above. */
+const INTRODUCED = 16
 const MINE = 1
 const LINE = 2
 const SHOWN = 4
@@ -188,11 +199,19 @@ function readBroker(reader: Reader): BackupBroker | undefined {
 /** Fixed fields, then the name after its length [B-5]. */
 function writeContact(writer: Writer, contact: BackupContact): void {
   const flags = CONTACT_FLAGS.reduce((bits, name, at) => bits | (contact[name] ? 1 << at : 0), 0)
-  writer.u32(contact.id).u8(flags)
+  const { introducedBy } = contact
+  writer.u32(contact.id).u8(flags | (introducedBy === undefined ? 0 : INTRODUCED))
   writer.u64(contact.addedAt).u64(contact.changedAt).u32(contact.receiptDelay)
   writer.u32(contact.timer).u64(contact.timerSetAt)
   writer.u16(contact.comparedLinks).u64(contact.lockedAt).u64(contact.mutedUntil)
-  writer.text(contact.name).bytes(utf8(contact.draft))
+  writer.text(contact.name)
+  if (introducedBy !== undefined) writer.bytes(introducedBy.account).text(introducedBy.name)
+  writer.bytes(utf8(contact.draft))
+}
+
+function readIntroducer(reader: Reader): IntroducedBy {
+  const account = reader.bytes(ACCOUNT_ID_BYTES)
+  return { account, name: reader.text(NAME_BYTES_MAX) }
 }
 
 function readContact(reader: Reader): BackupContact {
@@ -209,11 +228,12 @@ function readContact(reader: Reader): BackupContact {
     mutedUntil: reader.u64(),
   }
   const name = reader.text(NAME_BYTES_MAX)
+  const introducedBy = (flags & INTRODUCED) === 0 ? undefined : readIntroducer(reader)
   const draft = readText(reader.rest())
-  if (id === 0 || flags >= 1 << CONTACT_FLAGS.length || name === "" || draft === undefined) reader.refuse()
+  if (id === 0 || flags >= 2 * INTRODUCED || name === "" || draft === undefined) reader.refuse()
   const [verified, blocked, readReceipts, typing] = CONTACT_FLAGS.map((_, at) => (flags & (1 << at)) !== 0)
   return {
-    ...{ id, ...fixed, name, draft: draft ?? "" },
+    ...{ id, ...fixed, name, introducedBy, draft: draft ?? "" },
     ...{ verified: verified === true, blocked: blocked === true },
     ...{ readReceipts: readReceipts === true, typing: typing === true },
   }

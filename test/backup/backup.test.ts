@@ -90,6 +90,7 @@ const records = fc.oneof(
       ...{ addedAt: time, changedAt: time, receiptDelay: u32, timer: u32, timerSetAt: time },
       ...{ comparedLinks: fc.nat(0xffff), lockedAt: time },
       ...{ mutedUntil: time, draft: fc.string({ maxLength: 300 }) },
+      introducedBy: fc.option(fc.record({ account: bytes(32), name }), { nil: undefined }),
     }),
   }),
   fc.record({

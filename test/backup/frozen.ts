@@ -30,6 +30,7 @@ const bob: BackupContact = {
   timerSetAt: TIME + 1,
   mutedUntil: Number.MAX_SAFE_INTEGER,
   draft: "what was typed\nand not sent",
+  introducedBy: undefined,
 }
 const OWN = aliceAccount()
 const THEIRS = withDevice(OWN, "phone")
@@ -55,6 +56,7 @@ const carol: BackupContact = {
   changedAt: TIME + 2,
   readReceipts: false,
   typing: true,
+  introducedBy: { account: counting(5)(32), name: "bob" },
 }
 const tablet: BackupDevice = {
   ...laptop,

@@ -30,7 +30,7 @@ type Contact = Record<
   number
 > &
   Record<"verified" | "blocked" | "readReceipts" | "typing", boolean> &
-  Record<"name" | "draft", string>
+  Record<"name" | "draft", string> & { introducedBy: { account: string; name: string } | null }
 type Device = Record<"key" | "peerInbox" | "mailbox" | "recoverySecret" | "recoveryBundle", string> & {
   contact: number
 }
@@ -136,7 +136,10 @@ function flagsOf(...flags: readonly boolean[]): Uint8Array {
 /** [B-5] */
 function contactBytes(it: Contact): Uint8Array {
   return concat(
-    ...[int(it.id, 4), flagsOf(it.verified, it.blocked, it.readReceipts, it.typing)],
+    ...[
+      int(it.id, 4),
+      flagsOf(it.verified, it.blocked, it.readReceipts, it.typing, it.introducedBy !== null),
+    ],
     ...[
       int(it.addedAt, 8),
       int(it.changedAt, 8),
@@ -148,6 +151,7 @@ function contactBytes(it: Contact): Uint8Array {
       int(it.mutedUntil, 8),
     ],
     field(it.name),
+    ...(it.introducedBy === null ? [] : [hex(it.introducedBy.account), field(it.introducedBy.name)]),
     ascii(it.draft),
   )
 }

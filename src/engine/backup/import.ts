@@ -75,7 +75,9 @@ class Filling {
           draft,
         }
         const name = this.#restoredName(contact)
-        this.#contact = { ...NEW_CONTACT, ...contact, name }
+        const by = contact.introducedBy
+        const introducedBy = by && { ...by, name: displayName(by.name) }
+        this.#contact = { ...NEW_CONTACT, ...contact, name, introducedBy }
         this.#links = []
         return [
           { kind: "contact", contact: this.#contact },
