@@ -136,9 +136,14 @@ describe("Alice and Bob, each in a separate process", () => {
     const carolDoes = ["--name", "alice", "--my-name", "carol", "--no-passphrase"]
     const answer = await cli.run([...carol, "pair", file, ...carolDoes])
     expect(answer).toMatchObject({ code: 0 })
-    expect(await cli.run([...carol, "send", "alice", "it is carol"])).toMatchObject({ code: 0 })
+    // Nothing is sealed for a device before it has shown its account [D-71].
+    const waiting = await cli.run([...carol, "send", "alice", "it is carol"])
+    expect(waiting).toMatchObject({ code: 75 })
+    expect(waiting.stderr).toContain("alice has not answered the handshake yet")
     const inbox = cli.start([...alice, "inbox", "--follow"])
+    const online = cli.start([...carol, "chat", "alice"])
     await inbox.prints(/carol: it is carol/)
+    online.kill("SIGTERM")
   })
 
   it("compare safety numbers, rename, block and forget", async () => {

@@ -47,7 +47,7 @@ export async function sendText(context: SendContext, options: SendOptions): Prom
     out.done(DONE[wait](displayName(contact)))
     return
   }
-  throw state === "queued" ? await savedForLater(context) : notYetFault(options, state)
+  throw state === "queued" ? await savedForLater(context, sent.id) : notYetFault(options, state)
 }
 
 const PROGRESS = { queued: 0, broker: 1, delivered: 2, read: 3 } as const
@@ -129,14 +129,20 @@ export function checkLength(text: string): void {
 }
 
 /** It is stored in any case; a refusal needs a person. */
-export async function savedForLater({ client, owner }: SendContext): Promise<Fault> {
+export async function savedForLater({ client, owner }: SendContext, id?: string): Promise<Fault> {
   const { connection, daemon } = await client.call("status", {})
   if (connection.kind === "stopped" && connection.code !== "unavailable")
     return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)
-  const why = connection.kind === "online" ? "the broker has not taken it yet" : connection.reason
+  const why = connection.kind === "online" ? await whyQueued(client, id) : connection.reason
   const { when, hint } = WHEN_SENT[daemon ? "daemon" : owner]
   const advice = connection.kind === "none" ? connection.hint : hint
   return new Fault("queued", `saved in the outbox, goes out later: ${why}; ${when}`, advice)
+}
+
+/** The other side may have to answer first. */
+async function whyQueued(client: ChatClient, id: string | undefined): Promise<string> {
+  const entry = (await client.call("outbox", {})).find((one) => one.id === id)
+  return entry?.reason ?? "the broker has not taken it yet"
 }
 
 /** Who sends what waits, and what to do. */
