@@ -110,8 +110,9 @@ describe("a text to somebody with two devices", () => {
       // As much as a device that is gone may have waiting.
       database.run(
         `WITH RECURSIVE n (seq) AS (VALUES (1000) UNION ALL SELECT seq + 1 FROM n WHERE seq < 10999)
-         INSERT INTO outgoing SELECT seq, ?, randomblob(8), 'text', 0, 't', x'01', 1, 9, ?, ?,
-         randomblob(8), seq FROM n`,
+         INSERT INTO outgoing (seq, device, mid, kind, delivered, topic, wire, published, attempts, due_at,
+         created_at, carries_id, carries_number)
+         SELECT seq, ?, randomblob(8), 'text', 0, 't', x'01', 1, 9, ?, ?, randomblob(8), seq FROM n`,
         device,
         fixture.clock.now() + HOUR_MS / 2,
         fixture.clock.now(),
