@@ -4,7 +4,7 @@ import { KEY_BYTES } from "../crypto/sizes.ts"
 import { decode, Writer, type Reader } from "../wire/codec.ts"
 
 /** A nonce, its commitment and the words' bytes; also an account id and a head. */
-export const SHARE_BYTES = KEY_BYTES
+const SHARE_BYTES = KEY_BYTES
 
 const COMMITMENT_LABEL = utf8("mqttchat/1 sas")
 const WORDS_LABEL = utf8("mqttchat/1 words")

@@ -63,7 +63,7 @@ export function deleteMessages(
 const SEQ_RANGE = "conversation = ? AND seq BETWEEN ? AND ?"
 
 /** Only of texts: system messages are not in the index. FTS5 reads the texts, so the words go first. */
-export function forgetWords(database: Database, where: string, ...values: readonly number[]): void {
+function forgetWords(database: Database, where: string, ...values: readonly number[]): void {
   database.run(
     `INSERT INTO words (words, rowid, text)
      SELECT 'delete', seq, text FROM messages WHERE kind = 'text' AND ${where}`,

@@ -12,7 +12,7 @@ await useBackend("node")
 
 export const TIME = 1_800_000_000_000
 export const ZEROS = new Uint8Array(32)
-export const KIND = { create: 0, add: 1, remove: 2, recoveryKey: 3 }
+const KIND = { create: 0, add: 1, remove: 2, recoveryKey: 3 }
 
 /** The same device for the same name. */
 export const device = (name: string): IdentityKeys => newIdentity(seededRandom(`device ${name}`))

@@ -45,7 +45,7 @@ function stateOf(chain: AccountChain) {
 }
 
 /** What a reader believes of the bytes of a whole chain. */
-export function readChain(hex: string) {
+function readChain(hex: string) {
   const { links, end } = readLinks(Buffer.from(hex, "hex"))
   const first = links[0] && startChain(links[0])
   if (first?.kind !== "good") return { end, refused: first?.why ?? null, state: null }
@@ -55,7 +55,7 @@ export function readChain(hex: string) {
 }
 
 /** What a reader of the first chain believes when it is shown the second. */
-export function readBranches(one: string, other: string) {
+function readBranches(one: string, other: string) {
   const [known, shown] = [one, other].map((hex) => readLinks(Buffer.from(hex, "hex")).links)
   const first = startChain(known![0]!)
   if (first.kind === "refused") throw new Error(first.why)

@@ -127,7 +127,7 @@ describe("a text to somebody with two devices", () => {
   })
 })
 
-describe("what belongs to one device never touches the other", () => {
+describe("what belongs to one device never touches the other [D-100]", () => {
   test("a text of either device is shown once, and each is acknowledged to its own", async () => {
     const { fixture, alice, laptop, phone } = await twoDevices()
     await laptop.send("alice", "typed here")

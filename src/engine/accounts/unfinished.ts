@@ -13,7 +13,7 @@ import type { DeviceId } from "../../store/ids.ts"
 /** How long a device may take to show the links of its account [D-71]. */
 export const UNFINISHED_MS = DAY_MS
 /** Strangers who answered an offer and did not show their account: only what is theirs is lost to a further one [D-71]. */
-export const UNFINISHED_MAX = 16
+const UNFINISHED_MAX = 16
 
 const NOTHING = new Uint8Array(0)
 
