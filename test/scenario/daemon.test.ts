@@ -27,6 +27,8 @@ async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: 
   const open = ["--passphrase-file", passphrase]
   await alice.runJson("pair", "--file", bundle)
   await bob.runJson("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
+  // Until she has answered, what he sends waits: he has not seen her account yet.
+  await alice.runJson("inbox")
   await bob.runJson("send", "alice", "it is bob", ...open)
   await alice.receiveTexts("it is bob")
   return { alice, bob, open }
