@@ -81,6 +81,8 @@ async function lockedBob(fixture: ScenarioFixture): Promise<PairedUsers> {
   const open = ["--passphrase-file", passphrase]
   await alice.runJson("pair", "--file", bundle)
   await bob.runJson("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
+  // Until she has answered, what he sends waits: he has not seen her account yet.
+  await alice.runJson("inbox")
   await bob.runJson("send", "alice", "it is bob", ...open)
   await alice.receiveTexts("it is bob")
   return { alice, bob, open }
