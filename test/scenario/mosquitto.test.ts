@@ -89,9 +89,11 @@ describe.skipIf(mosquittoIsMissing())("on an external Mosquitto, with accounts",
     await alice.runJson("pair", "--file", file)
     const paired = (await bob.runJson("pair", file)).find(schemaIs("paired"))
     const { name } = paired?.["contact"] as { name: string }
-    await bob.runJson("send", name, "whoever you are")
-    expect(await alice.inbox()).toEqual(["whoever you are"])
+    // He has not seen her account yet: his text waits until she has answered.
+    expect(await bob.run(["send", name, "whoever you are"])).toMatchObject({ code: 75 })
+    expect(await alice.inbox()).toEqual([])
     expect(await bob.inbox()).toEqual([])
+    expect(await alice.inbox()).toEqual(["whoever you are"])
     expect(await bob.runJson("contacts")).toMatchObject([{ name: "alice", state: "established" }])
     await exchangeTexts(alice, bob)
   })
