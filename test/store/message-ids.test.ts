@@ -81,7 +81,7 @@ test("[W-53] an answer knows what it answers as it is now, by id and digest", as
   const quotes = async () =>
     (await store.history(direct(1), { limit: 10, after: 1 })).map(({ quoted }) => quoted)
   const digest = new Uint8Array(question.digest)
-  const quoted = { author: 1, kind: "text", text: "when?", digest }
+  const quoted = { author: 1, kind: "text", text: "when?", digest, deletedAt: null }
   expect(await quotes()).toEqual([quoted, quoted, undefined])
   await store.commit([{ kind: "delete", conversation: direct(1), from: 1, upTo: 1, at: 5 }])
   expect(await quotes()).toEqual([undefined, undefined, undefined])

@@ -9,6 +9,7 @@ import { findAccount, findConfusable } from "../contacts/contacts.ts"
 import { findDevice } from "../contacts/devices.ts"
 import { afterEvent, isExpired, mayAsk, surplus } from "../contacts/introduction-policy.ts"
 import { describeIntroduction, introducedName } from "../contacts/introductions.ts"
+import { shellCommand } from "../../shell-command.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { seconds, type DeviceUpdate } from "../state/update.ts"
@@ -107,7 +108,8 @@ function questionOf(state: EngineState, { id, role, name }: IntroductionRecord, 
   const what = role === "owner" ? "asks whether you want to meet" : "introduces to you"
   const other = findConfusable(state, name, undefined)
   const warning = other === undefined ? "" : ` (not your contact ${other.name})`
-  return `${introducer} ${what} ${name}${warning}: mqttchat introductions accept ${id}, or refuse ${id}`
+  const how = shellCommand`mqttchat introductions accept ${String(id)}`
+  return `${introducer} ${what} ${name}${warning}: ${how}, or refuse ${id}`
 }
 
 function introductionsAfter(state: EngineState, { changes }: DeviceUpdate): IntroductionRecord[] {
