@@ -222,3 +222,28 @@ test("texts to somebody who has not answered wait unsealed, and leave with the a
   await fixture.clock.pass(60_000)
   expect(await bob.texts("alice")).toEqual(["one", "two"])
 })
+
+test("a change waits, and no READ is sent, while a friend has not answered a new pairing [D-71]", async () => {
+  const { fixture, alice, bob } = await couple()
+  const id = await bob.send("alice", "one")
+  await fixture.clock.pass(1_000)
+  await alice.client.call("privacy", {
+    ...{ contact: "bob", readReceipts: true, typingIndicators: true, receiptDelayMs: 0 },
+  })
+  const offer = await bob.client.call("pair-offer", { kind: "file", wordCount: 2 })
+  if (offer.kind !== "file") throw new Error("not a file")
+  await bob.stop()
+  await alice.client.call("pair-answer", { kind: "file", offer: offer.file })
+  await alice.client.call("react", { contact: "bob", id, emoji: "👍" })
+  await alice.client.call("inbox", { markRead: true })
+  await restart(alice)
+  await fixture.clock.pass(200)
+  const controls = (await alice.store.load()).outgoing.filter(({ kind }) => kind === "control")
+  expect(controls.map(({ carriesChange, wire }) => [carriesChange?.kind, wire.length])).toEqual([
+    ["reaction", 0],
+  ])
+  await bob.start()
+  await fixture.clock.pass(60_000)
+  const [message] = await bob.client.call("history", { contact: "alice", limit: 1 })
+  expect(message).toMatchObject({ id, state: "delivered", reactions: [{ emoji: "👍" }] })
+})

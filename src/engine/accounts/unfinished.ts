@@ -30,7 +30,7 @@ export function shownChange(device: DeviceId, value: ShownAccount): Change {
   return { kind: "device-part", device, part: "shownAccount", value }
 }
 
-/** Until the account of a device is verified, texts of ours wait unsealed, and its texts are kept unseen [D-71]. */
+/** Until the account of a device is verified, what we write waits unsealed, and its texts are kept unseen [D-71]. */
 export function isUnfinished(state: EngineState, device: DeviceId): boolean {
   return (shownBy(state, device)?.until ?? 0) > 0
 }

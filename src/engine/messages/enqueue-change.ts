@@ -1,4 +1,5 @@
 import type { ContentChange } from "../../content/content.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
@@ -79,7 +80,7 @@ export function sealWaitingChange(
   const done: Change = { kind: "outgoing-done", seq }
   if (own === undefined) return { commit: [done], effects: [], result: true }
   const update = updateFor(state, entry.device, input)
-  if (update === undefined) return noChange(false)
+  if (update === undefined || isUnfinished(state, entry.device)) return noChange(false)
   update.changes.push(done)
   if (sealChange(update, own).kind === "refused") return noChange(false)
   return toDecision(state, update, true)

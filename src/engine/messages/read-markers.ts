@@ -1,4 +1,5 @@
 import { LIST_MAX } from "../../wire/frame.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import { contactIn } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
@@ -60,6 +61,7 @@ function sendReadReceipts(
     .filter(({ author, supersededKey }) => author === contact && supersededKey === undefined)
     .map(({ id }) => id)
   const updates = updateEach(state, contact, input, (update) => {
+    if (isUnfinished(state, update.device.id)) return
     for (let at = 0; at < ids.length; at += LIST_MAX) {
       sealAndEnqueue(update, {
         kind: "control",
