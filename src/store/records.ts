@@ -245,8 +245,8 @@ export type Write =
   | { readonly kind: "session"; readonly device: DeviceId; readonly snapshot: Uint8Array }
   | { readonly kind: "end-session"; readonly device: DeviceId }
   /**
-   * Skipped if the conversation has or had one of this author's under this id. If that one said something else, the line
-   * `ifReused` is added instead.
+   * Skipped if the conversation has or had one of this author's under this id. If that one said something else, or the id
+   * is one of ours, the line `ifReused` is added instead.
    */
   | {
       readonly kind: "message"

@@ -132,18 +132,22 @@ function listed(states: readonly string[]): string {
   return `,${states.join(",")},`
 }
 
-/** What was added: the message, in the place of another text under its id the line `ifReused`, or nothing. */
+/**
+ * What was added: the message; the line `ifReused` in the place of another text under its id, or of one under an id of ours,
+ * by which a person would name the other one; or nothing.
+ */
 export function addMessage(
   database: Database,
   { message, recipients = [], ifReused }: Extract<Write, { kind: "message" }>,
 ): NewMessage | undefined {
   const known = knownDigest(database, message)
-  if (known === undefined) {
+  const isOfOurs = ifReused !== undefined && knownDigest(database, { ...message, author: null }) !== undefined
+  if (known === undefined && !isOfOurs) {
     const seq = insert(database, message)
     for (const recipient of recipients) put(database, RECIPIENTS, { ...recipient, message: seq })
     return message
   }
-  if (equal(known, message.digest) || ifReused === undefined) return undefined
+  if (ifReused === undefined || (known !== undefined && equal(known, message.digest))) return undefined
   insert(database, ifReused)
   return ifReused
 }

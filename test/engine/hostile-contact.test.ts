@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
+import { fromHex } from "../../src/crypto/bytes.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 import { EngineFixture } from "./engine-fixture.ts"
@@ -100,6 +101,30 @@ describe("a contact with a modified program", () => {
     const shown = bob.events.flatMap((event) => (event.kind === "message" ? [event.message.text] : []))
     expect(shown.filter((text) => text === "I owe you ten")).toHaveLength(1)
     expect(eve.name).toBe("eve")
+  })
+
+  test("cannot put a text under the id of one of Bob's, which he would delete in its place [D-60]", async () => {
+    const { bob, sends } = await hostileContact()
+    const [bobs] = (await bob.client.call("history", { contact: "eve", limit: 10 })).filter(
+      ({ mine }) => mine,
+    )
+    const id = fromHex(bobs?.id ?? "")
+    for (const [number, words] of [
+      [1, "I owe you one"],
+      [2, "hello, Eve"],
+    ] as const)
+      await sends(
+        { kind: "text", id, time: 1, text: new Uint8Array(Buffer.from(words)) },
+        { kind: "number", number },
+      )
+    const found = await bob.client.call("find", { id: bobs?.id ?? "" })
+    expect(found.map(({ mine, text }) => [mine, text])).toEqual([[true, "hello, Eve"]])
+    expect(await bob.systemMessages("eve")).toEqual(
+      Array.from(
+        { length: 2 },
+        () => "eve sent another text under the id of an earlier one; it is not shown",
+      ),
+    )
   })
 })
 

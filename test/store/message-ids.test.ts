@@ -140,6 +140,24 @@ test("[W-52] another text under a used id is not stored: a line says so, and the
   expect(await store.search("second", { limit: 10 })).toEqual([])
 })
 
+test("[D-60] a text under an id of ours is not stored, now or after ours was deleted: a line says so", async () => {
+  const { store } = await withBob()
+  const ours = ownMessage(1, "ours")
+  await store.commit([ours])
+  const { id, digest } = ours.message
+  const arrives = async (said: string): Promise<string | undefined> => {
+    const line = { ...message(1, "Bob used an id of ours"), author: null, kind: "line", digest: id } as const
+    const theirs = { ...message(1, said), id, digest }
+    await store.commit([{ kind: "message", message: theirs, ifReused: line }])
+    return (await store.history(direct(1), { limit: 1 }))[0]?.text
+  }
+  expect(await arrives("theirs")).toBe("Bob used an id of ours")
+  await store.commit([{ kind: "delete", conversation: direct(1), from: 1, upTo: 1, at: 5 }])
+  expect(await arrives("theirs again")).toBe("Bob used an id of ours")
+  expect(await store.findMessage({ conversation: direct(1), author: 1, id })).toBeUndefined()
+  expect(await store.search("theirs", { limit: 10 })).toEqual([])
+})
+
 test("[D-10] a state that a text has reached, or cannot reach any more, is no event", async () => {
   const { store } = await withBob()
   const ours = ownMessage(1, "ours")
