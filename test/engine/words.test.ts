@@ -163,6 +163,33 @@ describe("an OPEN that is not what was committed to [S-63]", () => {
     expect(third.reads().flat()).toContainEqual(expect.objectContaining({ kind: "text" }))
   })
 
+  test("leaves the history that its sender was given with the place of another [D-36] [D-40]", async () => {
+    const { fixture, alice, bob } = await couple()
+    await alice.send("bob", "old times")
+    await fixture.clock.pass(100)
+    const mallory = new HostileInitiator(fixture)
+    await mallory.answers(await fileOf(bob))
+    await bob.client.call("replace", { contact: "alice", newContact: "mallory" })
+    await mallory.opens(newNonce(systemRandom))
+    expect(events(bob, "pairing-ended")).toMatchObject([{ contact: "alice", forgotten: false }])
+    expect(await bob.texts("alice")).toEqual(["old times"])
+    await expect(bob.send("alice", "is it you?")).rejects.toMatchObject({ code: "refused" })
+  })
+
+  test("no one takes the place of a contact before they have shown their account [D-40]", async () => {
+    const { fixture, alice, bob } = await couple()
+    await alice.send("bob", "old times")
+    await fixture.clock.pass(100)
+    const offer = new HostileOwner(fixture).file(await fileOf(bob))
+    const { contact } = await bob.client.call("pair-answer", { kind: "file", offer })
+    await expect(
+      bob.client.call("replace", { contact: "alice", newContact: contact.id }),
+    ).rejects.toMatchObject({ code: "refused" })
+    await fixture.clock.pass(72 * HOUR_MS)
+    expect(await bob.texts("alice")).toEqual(["old times"])
+    expect(await contactsOf(bob)).toHaveLength(1)
+  })
+
   test("counts for a share that is no commitment at all, such as our own, or zeros", async () => {
     for (const share of [new Uint8Array(32), newNonce(systemRandom)]) {
       const fixture = new EngineFixture()

@@ -29,7 +29,7 @@ import { waitingTexts } from "../messages/deliveries.ts"
 import { waitingChanges } from "../messages/waiting-change.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
-import { newestWords } from "../contacts/words.ts"
+import { asMet, newestWords } from "../contacts/words.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -211,6 +211,7 @@ function decideReplacing(
 ): Decision<{ closed: Uint8Array[]; contact: Contact }> {
   const [old, fresh] = [findContact(state, contact), findContact(state, newContact)]
   if (old.id === fresh.id) throw new Fault("usage", `${old.name} cannot replace itself`)
+  if (fresh.accountId === undefined) throw unfinished(fresh)
   const input = stepInput(parts.ports)
   const { readReceipts, typing, receiptDelay, name } = old
   const conversation = adoptedConversation(state, old.id, fresh.id)
@@ -232,6 +233,8 @@ function decideReplacing(
     { kind: "forget-contact", id: old.id },
     { kind: "contact", contact: changed },
     { kind: "conversation", conversation },
+    // The history is theirs now: a wrong OPEN of the candidate's must not take it along [D-36].
+    ...devicesOf(state, fresh.id).map((device): Change => ({ kind: "device", device: asMet(device) })),
     ...passOnTexts(state, old, fresh, input),
     message.change,
   ]
@@ -243,6 +246,11 @@ function decideReplacing(
       contact: { ...describeAlone(state, changed), timerSeconds: conversation.timer },
     },
   }
+}
+
+/** What becomes of an unfinished pairing takes the contact with it that it made [D-71]. */
+function unfinished({ name }: ContactRecord): Fault {
+  return new Fault("refused", `${name} has not shown their account yet`, "mqttchat contacts")
 }
 
 /** Texts of the old key that wait for earlier ones: it has receipts for them, and its session ends here. */
