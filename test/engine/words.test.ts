@@ -108,15 +108,42 @@ async function recovers(
 describe("an OPEN that is not what was committed to [S-63]", () => {
   test("ends the session, and a contact that was new is gone; the person is told", async () => {
     const { bob, mallory } = await answered()
-    await mallory.sends(...textOf("before", 0))
-    await mallory.opens(newNonce(systemRandom), ...textOf("beside", 1))
+    await mallory.opens(newNonce(systemRandom), ...textOf("beside", 0))
     expect(await contactsOf(bob)).toEqual([])
     const [ended, ...more] = events(bob, "pairing-ended")
     expect(ended).toMatchObject({ contact: "mallory", forgotten: true })
     expect(ended?.reason).toContain("someone may be between you")
     expect(more).toEqual([])
-    expect(events(bob, "message").map(({ message }) => message.text)).toEqual(["before"])
+    expect(events(bob, "message")).toEqual([])
     expect(events(bob, "words")).toEqual([])
+  })
+
+  test.each([
+    ["a text came", (mallory: HostileInitiator) => mallory.sends(...textOf("before", 0))],
+    [
+      "a text came that waits for another",
+      (mallory: HostileInitiator) => mallory.sends(...textOf("before", 1)),
+    ],
+    ["a text was sent", (_: HostileInitiator, bob: TestProfile) => bob.send("mallory", "before")],
+  ])("deletes nothing that was said: %s, and the contact stays and is locked [D-36]", async (_, speaks) => {
+    const { fixture, bob, mallory } = await answered()
+    await speaks(mallory, bob)
+    await fixture.clock.pass(100)
+    await mallory.opens(newNonce(systemRandom), ...textOf("beside", 2))
+    expect(events(bob, "pairing-ended")).toMatchObject([{ contact: "mallory", forgotten: false }])
+    const history = await bob.client.call("history", { contact: "mallory", limit: 10 })
+    expect(history.filter(({ kind }) => kind === "text").map(({ text }) => text)).toEqual(["before"])
+    await expect(bob.send("mallory", "after")).rejects.toMatchObject({ code: "refused" })
+  })
+
+  test("leaves a contact that was verified by its safety number, and is locked [D-36]", async () => {
+    const { bob, mallory } = await answered()
+    await bob.client.call("mark-verified", { contact: "mallory", verified: true })
+    await mallory.opens(newNonce(systemRandom))
+    expect((await contactsOf(bob)).map(({ name, verified }) => [name, verified])).toEqual([
+      ["mallory", false],
+    ])
+    await expect(bob.send("mallory", "after")).rejects.toMatchObject({ code: "refused" })
   })
 
   test("leaves nothing that a later right one, or a text, could use", async () => {

@@ -1,5 +1,5 @@
 import { addSystemMessage } from "../contacts/system-messages.ts"
-import { closeAllGaps } from "../contacts/held-texts.ts"
+import { closeAllGaps, heldFrom } from "../contacts/held-texts.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { comparisonOf } from "../contacts/words.ts"
@@ -18,14 +18,27 @@ const RESULT: ReceiveResult = { kind: FRAME_TRANSITIONS.arrived["it opens"] }
 
 /**
  * An OPEN that is not what was committed to ends the session [S-63]. A contact made by this handshake goes with it; one
- * that was there before stays, and gets nothing until a person has compared the words of another handshake.
+ * that was there before, was verified or has texts stays, and gets nothing until a person has compared the words of
+ * another handshake [D-36].
  */
 export function endAfterWrongOpening(state: EngineState, update: DeviceUpdate): Decision<ReceiveResult> {
-  const comparison = comparisonOf(update.device)
-  const isItsOnly = devicesOf(state, update.contact.id).length === 1
-  const isKept = !isItsOnly || (comparison?.kind === "answered" && comparison.metBefore)
+  const isKept = isMet(state, update) || update.contact.verified || hasTexts(state, update)
   update.effects.push({ kind: "event", event: ended(update, isKept) })
   return isKept ? lock(state, update) : forget(update)
+}
+
+function isMet(state: EngineState, { contact, device }: DeviceUpdate): boolean {
+  const comparison = comparisonOf(device)
+  const isItsOnly = devicesOf(state, contact.id).length === 1
+  return !isItsOnly || (comparison?.kind === "answered" && comparison.metBefore)
+}
+
+/** Whether anything was said in the session: an OPEN that comes months later must not delete it. */
+function hasTexts(state: EngineState, { device: { id }, textNumbers }: DeviceUpdate): boolean {
+  const waits = [...state.outgoing.values()].some(
+    ({ device, carries }) => device === id && carries !== undefined,
+  )
+  return waits || textNumbers.sent > 0 || textNumbers.received > 0 || heldFrom(state, id).size > 0
 }
 
 function ended({ contact }: DeviceUpdate, isKept: boolean): Event {
