@@ -27,7 +27,8 @@ import {
 } from "../wire/sizes.ts"
 
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
-import type { NewMessage, Recipient, ReplyTo } from "../store/message-records.ts"
+import type { NewMessage, Recipient, ReplyTo, StoredMessage } from "../store/message-records.ts"
+import type { SupersededKey } from "../store/superseded-keys.ts"
 import type { ContactId } from "../store/ids.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */
@@ -70,12 +71,13 @@ export type BackupDevice = Pick<
 /** A link of the account of a contact, or of our own: contact 0. Branch 1 is the other side of a fork. */
 export type BackupLink = AccountLink & { readonly contact: number }
 /** A message of the conversation with a contact, as it was sent: what became of it is in records of its own. */
-export type BackupMessage = Omit<NewMessage, "conversation" | "author"> & {
-  readonly contact: ContactId
-  readonly mine: boolean
-  /** Of ours only. */
-  readonly recipients: readonly Recipient[]
-}
+export type BackupMessage = Omit<NewMessage, "conversation" | "author"> &
+  Pick<StoredMessage, "supersededKey"> & {
+    readonly contact: ContactId
+    readonly mine: boolean
+    /** Of ours only. */
+    readonly recipients: readonly Recipient[]
+  }
 
 /** One record of a backup [B-3]. */
 export type BackupRecord =
@@ -102,6 +104,9 @@ const MINE = 1
 const LINE = 2
 const SHOWN = 4
 const ANSWER = 8
+const OF_COMPARED_KEY = 16
+const OF_UNCOMPARED_KEY = 32
+const MESSAGE_FLAGS = MINE | LINE | SHOWN | ANSWER | OF_COMPARED_KEY | OF_UNCOMPARED_KEY
 
 export function encodeRecord(record: BackupRecord): Uint8Array {
   const writer = new Writer().u8(KIND[record.record])
@@ -275,15 +280,28 @@ function readDevice(reader: Reader): BackupDevice {
 
 /** Fixed fields, the digest of a text, the recipients of one of ours, what it answers, and the text as the rest [B-6]. */
 function writeMessage(writer: Writer, message: BackupMessage): void {
-  const { mine, kind, shown, digest, recipients, replyTo } = message
-  writer.u32(message.contact).bytes(message.id)
-  writer.u8((mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0) | (replyTo ? ANSWER : 0))
+  const { mine, digest, recipients, replyTo } = message
+  writer.u32(message.contact).bytes(message.id).u8(flagsOf(message))
   writer.u8(STATES.indexOf(message.state)).u64(message.sentAt).u64(message.storedAt)
   writer.u32(message.timer).u64(message.expiresAt)
   writer.bytes(digest)
   if (mine) writeRecipients(writer, recipients)
   if (replyTo !== undefined) writer.bytes(replyTo.author).bytes(replyTo.id).bytes(replyTo.digest)
   writer.bytes(utf8(message.text))
+}
+
+function flagsOf({ mine, kind, shown, replyTo, supersededKey }: BackupMessage): number {
+  const what = (mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0) | (replyTo ? ANSWER : 0)
+  if (supersededKey === undefined) return what
+  return what | (supersededKey === "compared" ? OF_COMPARED_KEY : OF_UNCOMPARED_KEY)
+}
+
+/** Undefined for the present key of the contact. */
+function readSupersededKey(reader: Reader, flags: number): SupersededKey | undefined {
+  const [isCompared, isUncompared] = [(flags & OF_COMPARED_KEY) !== 0, (flags & OF_UNCOMPARED_KEY) !== 0]
+  if (isCompared && isUncompared) reader.refuse()
+  if (isCompared) return "compared"
+  return isUncompared ? "uncompared" : undefined
 }
 
 function readMessage(reader: Reader): BackupMessage {
@@ -297,10 +315,11 @@ function readMessage(reader: Reader): BackupMessage {
   const recipients = mine ? readRecipients(reader) : []
   const replyTo = (flags & ANSWER) === 0 ? undefined : readReplyTo(reader)
   const text = readText(reader.rest())
-  if (flags > (MINE | LINE | SHOWN | ANSWER) || (mine && isLine)) reader.refuse()
+  const supersededKey = readSupersededKey(reader, flags)
+  if (flags > MESSAGE_FLAGS || (mine && isLine)) reader.refuse()
   if (state === undefined || text === undefined) reader.refuse()
   return {
-    ...{ contact, id, digest, sentAt, storedAt, timer, expiresAt, mine, recipients, replyTo },
+    ...{ contact, id, digest, sentAt, storedAt, timer, expiresAt, mine, recipients, replyTo, supersededKey },
     kind: isLine ? "line" : "text",
     shown: (flags & SHOWN) !== 0,
     state: state ?? "queued",

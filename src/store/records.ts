@@ -288,6 +288,8 @@ export type Write =
       readonly to: ContactId
       readonly supersededKey?: SupersededKey
     }
+  /** Marks a message as one of a key whose place another took. */
+  | ({ readonly kind: "superseded-key"; readonly key: SupersededKey } & MessageName)
   | { readonly kind: "outgoing"; readonly outgoing: OutgoingRecord }
   | { readonly kind: "outgoing-done"; readonly seq: number }
   | { readonly kind: "open-bundle"; readonly bundle: OpenBundleRecord }

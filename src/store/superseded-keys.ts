@@ -1,6 +1,8 @@
 import type { Database } from "./database.ts"
 import { integer, oneOf } from "./fields.ts"
+import { AUTHOR, WE } from "./names.ts"
 import { table } from "./table.ts"
+import type { MessageName } from "./message-records.ts"
 
 /** Whether the key was compared whose place another took. */
 export type SupersededKey = "compared" | "uncompared"
@@ -26,6 +28,20 @@ export function keepSupersededKey(database: Database, contact: number, key: Supe
      SELECT seq, ? FROM messages WHERE conversation = (SELECT id FROM conversations WHERE contact = ?)`,
     key,
     contact,
+  )
+}
+
+export function putSupersededKey(
+  database: Database,
+  { conversation, author, id, key }: MessageName & { readonly key: SupersededKey },
+): void {
+  database.run(
+    `INSERT OR IGNORE INTO superseded_keys (message, key)
+     SELECT seq, ? FROM messages WHERE conversation = ? AND ${AUTHOR} = ? AND id = ?`,
+    key,
+    conversation,
+    author ?? WE,
+    id,
   )
 }
 

@@ -4,6 +4,7 @@ import type { Database } from "./database.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
 import { Recorder } from "./recorder.ts"
 import type { CommitReport, DevicePartWrite, DeviceParts, Write } from "./records.ts"
+import { putSupersededKey } from "./superseded-keys.ts"
 import {
   ACCOUNT_LINKS,
   CONTACTS,
@@ -101,6 +102,7 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "expire":
     case "delete":
     case "adopt-history":
+    case "superseded-key":
       applyToMessages(database, recorder, write)
       return
     case "received-frame":
@@ -174,6 +176,7 @@ type MessageWrite = Extract<
       | "expire"
       | "delete"
       | "adopt-history"
+      | "superseded-key"
   }
 >
 
@@ -205,6 +208,9 @@ function applyToMessages(database: Database, recorder: Recorder, write: MessageW
       return
     case "adopt-history":
       adoptHistory(database, write)
+      return
+    case "superseded-key":
+      putSupersededKey(database, write)
       return
   }
 }

@@ -110,6 +110,7 @@ const records = fc.oneof(
     record: fc.constant("message"),
     message: withDigest({
       ...{ contact: u32, id: bytes(8), text, replyTo: fc.option(replyTo, { nil: undefined }) },
+      supersededKey: fc.constantFrom(undefined, "compared", "uncompared"),
       ...{ sentAt: time, storedAt: time, shown: fc.boolean(), timer: u32, expiresAt: time },
       state: fc.constantFrom("queued", "broker", "delivered", "read", "given-up", "cancelled", "received"),
     }),

@@ -79,6 +79,7 @@ const text: BackupMessage = {
   expiresAt: 0,
   recipients: [{ contact: 1, state: "queued", at: TIME + 5 }],
   replyTo: { author: random(8), id: random(8), digest: random(16) },
+  supersededKey: undefined,
 }
 
 /** What the changes of that text are about. */
@@ -138,6 +139,7 @@ export const RECORDS: readonly BackupRecord[] = [
       mine: false,
       recipients: [],
       replyTo: undefined,
+      supersededKey: "compared",
       text: "yes\nit did 👍",
       state: "received",
       shown: false,
@@ -156,6 +158,7 @@ export const RECORDS: readonly BackupRecord[] = [
       recipients: [],
       replyTo: undefined,
       kind: "line",
+      supersededKey: "uncompared",
       text: "carol's key changed",
       state: "received",
     },

@@ -6,6 +6,7 @@ import { fillStore } from "../../src/engine/backup/import.ts"
 import type { Message } from "../../src/engine/api.ts"
 import { identityOf } from "../../src/keystore/identity.ts"
 import { readStream } from "../../src/keystore/sealed-stream.ts"
+import { replacedContact } from "./candidate.ts"
 import { couple, type EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 const PASSPHRASE = "one file and one passphrase"
@@ -97,4 +98,49 @@ test("an edit that waits for its message is in a backup, too", async () => {
   const laptop = await restored(fixture, "laptop", path)
   await fixture.clock.pass(60 * MINUTE_MS)
   expect((await texts(laptop, "alice")).map(({ text }) => text)).toEqual(["hello", "hello yourself", "final"])
+})
+
+test("[B-6] [D-90] what was said under a key whose place another took stays its own on the new laptop", async () => {
+  const { fixture, alice } = await replacedContact(async ({ alice: early, bob }) => {
+    await bob.start()
+    const id = await early.send("bob", "had arrived")
+    await bob.fixture.clock.pass(1_000)
+    await bob.client.call("react", { contact: "alice", id, emoji: "🎉" })
+    await bob.fixture.clock.pass(1_000)
+    await bob.stop()
+  })
+  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  const kept = async ({ store }: TestProfile) =>
+    (await store.messages(0, 100)).map(({ text, supersededKey, reactions }) => [
+      ...[text, supersededKey, reactions.map(({ emoji }) => emoji)],
+    ])
+  const before = await kept(alice)
+  expect(before).toContainEqual(["old times", "compared", []])
+  expect(before).toContainEqual(["had arrived", "compared", ["🎉"]])
+  const path = await backUp(alice)
+  await alice.stop()
+  const laptop = await restored(fixture, "laptop", path)
+  expect((await kept(laptop)).slice(0, before.length)).toEqual(before)
+  const [old] = await laptop.store.messages(0, 1)
+  if (old === undefined || old.author === null) throw new Error("there is nothing to change")
+  const { conversation, author, id, digest } = old
+  const change = { kind: "delete", by: author, time: 9e12 } as const
+  await laptop.store.commit([{ kind: "change", conversation, author, id, digest, change, at: 9e12 }])
+  expect((await kept(laptop))[0]).toEqual(before[0])
+})
+
+test("[B-6] the marks of a key that was never compared are on the new laptop, too", async () => {
+  const { fixture, alice, candidate } = await replacedContact()
+  const trueBob = await fixture.profile("bob")
+  await fixture.pair(alice, trueBob)
+  await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
+  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  const path = await backUp(alice)
+  await Promise.all([alice.stop(), candidate.stop()])
+  const laptop = await restored(fixture, "laptop", path)
+  const texts = (await laptop.read("bob")).map(({ text, trusted }) => [text, trusted])
+  expect(texts).toEqual([
+    ["old times", true],
+    ["it is me", false],
+  ])
 })

@@ -39,6 +39,7 @@ type Message = Record<"id" | "digest" | "kind" | "text" | "state", string> &
   Record<"mine" | "shown", boolean> & {
     recipients: { contact: number; state: string; at: number }[]
     replyTo: Record<"author" | "id" | "digest", string> | null
+    supersededKey: "compared" | "uncompared" | null
   }
 type Change = {
   contact: number
@@ -166,7 +167,10 @@ const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled"
 
 /** [B-6]; a line has no digest, and only a text of ours has recipients. */
 function messageBytes(it: Message): Uint8Array {
-  const flags = flagsOf(it.mine, it.kind === "line", it.shown, it.replyTo !== null)
+  const flags = flagsOf(
+    ...[it.mine, it.kind === "line", it.shown, it.replyTo !== null],
+    ...[it.supersededKey === "compared", it.supersededKey === "uncompared"],
+  )
   const recipients = it.recipients.flatMap(({ contact, state, at }) => [
     ...[int(contact, 4), int(STATES.indexOf(state), 1), int(at, 8)],
   ])

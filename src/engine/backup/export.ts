@@ -124,7 +124,7 @@ function unreadMessage(state: EngineState, { device, storedAt, text }: HeldRecor
   const contact = contactOf(state, device)?.id
   if (text === undefined || contact === undefined) return []
   const rest = { mine: false, kind: "text", state: "received", shown: false, expiresAt: 0 } as const
-  return [{ ...text, ...rest, recipients: [], contact, storedAt }]
+  return [{ ...text, ...rest, recipients: [], supersededKey: undefined, contact, storedAt }]
 }
 
 /**

@@ -43,7 +43,7 @@ export async function fillStore(
     await store.commit(writes)
     writes = []
   }
-  await store.commit(writes)
+  await store.commit([...writes, ...filling.lastWrites()])
   return filling.counts
 }
 
@@ -57,8 +57,22 @@ class Filling {
   #contact: ContactRecord | undefined
   #links: readonly AccountLink[] = []
   #outgoing = 0
+  /** What became of the message before it was superseded is written first: its superseded key would refuse it. */
+  #supersededKeys: Write[] = []
 
   writesOf(each: Exclude<BackupRecord, { record: "profile" }>): Write[] {
+    if (each.record === "change") return this.#changeOf(each.change)
+    return [...this.lastWrites(), ...this.#writesOf(each)]
+  }
+
+  /** After the changes of the last message. */
+  lastWrites(): Write[] {
+    const writes = this.#supersededKeys
+    this.#supersededKeys = []
+    return writes
+  }
+
+  #writesOf(each: Exclude<BackupRecord, { record: "profile" | "change" }>): Write[] {
     switch (each.record) {
       case "contact": {
         this.counts.contacts++
@@ -95,16 +109,16 @@ class Filling {
         this.counts.messages++
         return this.#messageOf(each.message)
       }
-      case "change":
-        return this.#changeOf(each.change)
     }
   }
 
-  #messageOf({ contact, mine, recipients, ...message }: BackupMessage): Write[] {
+  #messageOf({ contact, mine, recipients, supersededKey: key, ...message }: BackupMessage): Write[] {
     const conversation = this.#conversations.get(contact)
     if (conversation === undefined) return []
     const author = mine || message.kind === "line" ? null : contact
     const restored = { ...message, conversation, author, state: stateHere(message.state) }
+    if (key !== undefined)
+      this.#supersededKeys = [{ kind: "superseded-key", conversation, author, id: message.id, key }]
     return [
       { kind: "message", message: restored, recipients: recipients.map(recipientHere) },
       ...this.#unsealed(contact, restored),

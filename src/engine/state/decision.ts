@@ -8,9 +8,12 @@ import type { Event } from "./events.ts"
 import type { MessageState } from "../../store/message-records.ts"
 import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
+/** What only an import writes, into a store that no engine has opened. */
+type Restored = "superseded-key"
+
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
 export type Change =
-  | Exclude<Write, { kind: "session" | "account-links" | "own-link" }>
+  | Exclude<Write, { kind: "session" | "account-links" | "own-link" | Restored }>
   | ({ readonly kind: "account"; readonly contact: ContactId } & Account)
   | { readonly kind: "own-link"; readonly link: ChainLink }
   | { readonly kind: "session"; readonly device: DeviceId; readonly session: Session }
