@@ -20,8 +20,10 @@ export function keepEarly(database: Database, write: ChangeWrite): void {
   const { conversation, author, id, digest, change, at } = write
   if (author === null || isKnown(database, write)) return
   forgetOld(database, at)
-  if (change.kind === "delete") forgetSaid(database, write)
-  else if (isDeleted(database, write)) return
+  if (change.kind === "delete") {
+    forgetSaid(database, write)
+    emptyHeld(database, write)
+  } else if (isDeleted(database, write)) return
   const { kind, time } = change
   const text = textOf(change)
   database.run(
@@ -98,6 +100,21 @@ function forgetSaid(database: Database, { conversation, author, id, digest }: Te
     id,
     digest,
   )
+}
+
+/** The text itself may be here, and wait for those before it. */
+function emptyHeld(database: Database, { author, id, digest }: TextName): void {
+  database.run(
+    `UPDATE held SET text = '' WHERE id = ? AND digest = ? AND device IN (SELECT id FROM devices WHERE contact = ?)`,
+    id,
+    digest,
+    author ?? WE,
+  )
+}
+
+/** Whether this message was deleted before it came. */
+export function isDeletedEarly(database: Database, name: TextName): boolean {
+  return name.author !== null && isDeleted(database, name)
 }
 
 function forgetOld(database: Database, now: number): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { copyFileSync, existsSync, readFileSync } from "node:fs"
+import { copyFileSync, existsSync, readFileSync, statSync } from "node:fs"
 import fc from "fast-check"
 import { expect, onTestFinished, test } from "vitest"
 import { applyChange, newContent, type Content, type ContentChange } from "../../src/content/content.ts"
@@ -126,6 +126,34 @@ test("[D-97] what was deleted for both is in no page, log or index: neither the 
   await store.commit([{ kind: "delete", conversation: direct(BOB), from: 1, upTo: 1, at: AT }])
   expect((await read(store)).map(({ text }) => text)).toEqual(["stays"])
   expect(await store.isWhole()).toBe(true)
+})
+
+test("[D-97] a text that is held back is in no page or log once its deletion has come", async () => {
+  const path = freshPath()
+  const store = await withBob(path)
+  const hi = message(BOB, `zyzzogeton ${"x".repeat(5_000)}`)
+  const { id, digest, text, sentAt, timer, replyTo } = hi
+  const held = { device: BOB, number: 1, storedAt: AT, gone: false }
+  await store.commit([
+    { kind: "held", held: { ...held, text: { id, digest, text, sentAt, timer, replyTo } } },
+  ])
+  expect(await decrypted(path)).toContain("zyzzogeton")
+  const expectErased = async () => {
+    expect(statSync(`${path}-wal`).size).toBe(0)
+    const pages = await decrypted(path)
+    expect(pages).not.toContain("zyzzogeton")
+    expect(pages).not.toContain("x".repeat(50))
+  }
+  await store.commit([changed(hi, deletion(9))])
+  await expectErased()
+  expect((await store.load()).held).toMatchObject([{ ...held, text: { text: "" } }])
+  // The engine that took the text still has it in its memory.
+  await store.commit([
+    { kind: "held-done", device: BOB, number: 1 },
+    { kind: "message", message: hi },
+  ])
+  await expectErased()
+  expect(await only(store)).toMatchObject({ text: "", deletedAt: 9 })
 })
 
 test("[D-95] a change that comes before its message applies when that is here", async () => {
