@@ -3,9 +3,10 @@ import { expect, test } from "vitest"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { Frame } from "../../src/wire/frame.ts"
-import { appended, byDevice, removeOf } from "../account/account-fixture.ts"
+import { addOf, appended, byDevice, removeOf } from "../account/account-fixture.ts"
 import { carolWithTwo, devicesOf, namesOf, restart, textFrames } from "./account-client.ts"
 import { chainFrameOf, NONCE, ownLinksOf } from "./account-frames.ts"
+import { wordsAt } from "./words-fixture.ts"
 
 test("a second device of an account is a device of the same contact [D-70]", async () => {
   const { bob, carol, phone } = await carolWithTwo()
@@ -90,6 +91,36 @@ test("a fork locks the contact until the words of a fresh handshake are compared
   // What was settled stays so: the thief cannot lock the account again with the same links.
   await carol.sends(chainFrameOf(two.accountId, stolen.links.slice(2)))
   expect((await contact()).accountLockedAt).toBeNull()
+})
+
+test("the words that are shown are those of the handshake that settles, and no other that came meanwhile [D-74]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const kept = appended(two, addOf(two, createIdentity(systemRandom), byDevice(phone.identity)))
+  const stolen = appended(two, addOf(two, createIdentity(systemRandom), byDevice(carol.identity)))
+  for (const { links } of [kept, stolen]) await phone.sends(chainFrameOf(two.accountId, links.slice(2)))
+  const lockedAt = async () => (await bob.client.call("contacts", {}))[0]!.accountLockedAt
+  expect(await lockedAt()).not.toBeNull()
+  await phone.answers(bob, phone.shows({ links: kept.links }))
+  await phone.sends({ kind: "open", nonce: NONCE })
+  const seen = await wordsAt(bob, "carol")
+  // The thief has the device that was met first.
+  await carol.answers(bob, carol.shows({ links: stolen.links }))
+  await carol.sends({ kind: "open", nonce: NONCE })
+  expect(await wordsAt(bob, "carol")).not.toEqual(seen)
+  const marks = (words: string[]) =>
+    bob.client.call("mark-verified", { contact: "carol", verified: true, words })
+  await expect(marks(seen)).rejects.toMatchObject({
+    code: "refused",
+    hint: "compare them again: mqttchat verify carol",
+  })
+  await expect(marks([])).rejects.toMatchObject({ code: "refused" })
+  expect(await lockedAt()).not.toBeNull()
+  await phone.answers(bob, phone.shows({ links: kept.links }))
+  await phone.sends({ kind: "open", nonce: NONCE })
+  await marks(await wordsAt(bob, "carol"))
+  expect(await lockedAt()).toBeNull()
+  const { accountLinks } = await bob.store.load()
+  expect(accountLinks.map(({ link }) => link)).toEqual(kept.links.map(({ bytes }) => bytes))
 })
 
 test("a peer that asks without end fills no queue [D-73]", async () => {

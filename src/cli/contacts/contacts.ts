@@ -97,7 +97,8 @@ export async function verifyContact(
     return
   }
   const same = request.confirmed || (await askYes(context, { message, suggested: false, flag: "--yes" }))
-  await client.call("mark-verified", { contact: request.contact, verified: same })
+  const { words } = found
+  await client.call("mark-verified", { contact: found.contact.id, verified: same, words })
   if (same) {
     out.done(safe`${name} is VERIFIED`)
     if (found.contact.blocked)

@@ -300,7 +300,7 @@ async function finishPairing(
     )
     return
   }
-  const verified = await compareWords(context, client, contact.name)
+  const verified = await compareWords(context, client, { contact, words })
   if (!verified) {
     out.next(
       safe`${name} is UNVERIFIED. When you have compared: ${shellCommand`mqttchat verify ${contact.name}`}`,
@@ -328,11 +328,16 @@ function noteLookAlike(
 }
 
 /** Asks whether the words are the same. A contact whose words differ is blocked: Fault `refused`. */
-async function compareWords(context: Context, client: ChatClient, contact: string): Promise<boolean> {
+async function compareWords(
+  context: Context,
+  client: ChatClient,
+  shown: { readonly contact: Contact; readonly words: readonly string[] },
+): Promise<boolean> {
+  const { id, name: contact } = shown.contact
   const flag = "--no-input"
   const sameQuestion = { message: safe`Do you both see the same four words?`, suggested: false, flag }
   if (await askYes(context, sameQuestion)) {
-    await client.call("mark-verified", { contact, verified: true })
+    await client.call("mark-verified", { contact: id, verified: true, words: [...shown.words] })
     return true
   }
   // Enter alone does not mean that they differ.

@@ -6,6 +6,7 @@ import { displayName } from "../../wire/text.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
 import { ownChain } from "../accounts/own-account.ts"
+import { wordsToCompare } from "../accounts/compared-device.ts"
 import { settled } from "../accounts/settle.ts"
 import { isHidden, isUnfinished } from "../accounts/unfinished.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -29,10 +30,11 @@ import { waitingTexts } from "../messages/deliveries.ts"
 import { waitingChanges } from "../messages/waiting-change.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
-import { asMet, newestWords } from "../contacts/words.ts"
+import { asMet } from "../contacts/words.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 import type { ContactId } from "../../store/ids.ts"
+import { shellCommand } from "../../shell-command.ts"
 
 type Names =
   | "contacts"
@@ -90,9 +92,9 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         ...comparisonWith(state, record),
       })
     },
-    "mark-verified": async ({ contact, verified }) => {
-      const described = await queue.run((state) => decideComparison(state, contact, verified))
-      if (verified) release(parts, described.id)
+    "mark-verified": async (params) => {
+      const described = await queue.run((state) => decideComparison(state, params))
+      if (params.verified) release(parts, described.id)
       return described
     },
     replace: (params) => replace(parts, params),
@@ -134,10 +136,11 @@ function mailboxesOf(state: EngineState, { id }: ContactRecord): Uint8Array[] {
 /** The words of the newest handshake that has any; the safety number once the account is verified. */
 function comparisonWith(
   state: EngineState,
-  { id, accountId }: ContactRecord,
+  contact: ContactRecord,
 ): Pick<Results["verify"], "words" | "safetyNumber"> {
+  const { accountId } = contact
   return {
-    words: newestWords(devicesOf(state, id)),
+    words: wordsToCompare(state, contact),
     safetyNumber: accountId === undefined ? [] : safetyNumber(ownChain(state).accountId, accountId),
   }
 }
@@ -183,14 +186,21 @@ function renamed(state: EngineState, record: ContactRecord, to: string): Contact
 
 function decideComparison(
   state: EngineState,
-  reference: ContactReference,
-  verified: boolean,
+  { contact: reference, verified, words }: Params<"mark-verified">,
 ): Decision<Contact> {
   const found = findContact(state, reference)
+  if (verified && words !== undefined) refuseOtherWords(state, found, words)
   const { contact: record, changes } = verified ? settled(state, found) : { contact: found, changes: [] }
   const contact = { ...record, verified, changedAt: verified ? 0 : record.changedAt }
   const commit: Change[] = [{ kind: "contact", contact }, ...changes]
   return { commit, effects: [], result: describeAlone(state, contact) }
+}
+
+/** A handshake may come while two people compare: what they said counts for the words that they saw [D-74]. */
+function refuseOtherWords(state: EngineState, contact: ContactRecord, shown: readonly string[]): void {
+  if (wordsToCompare(state, contact).join(" ") === shown.join(" ")) return
+  const why = `the words to compare with ${contact.name} have changed since they were shown`
+  throw new Fault("refused", why, `compare them again: ${shellCommand`mqttchat verify ${contact.name}`}`)
 }
 
 /**

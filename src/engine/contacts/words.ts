@@ -27,12 +27,6 @@ export function asMet(device: DeviceRecord): DeviceRecord {
   return { ...device, comparison: encodeComparison({ ...comparison, metBefore: true }) }
 }
 
-/** The words of the newest of these devices that has any. */
-export function newestWords(devices: readonly Compared[]): string[] {
-  const all = devices.map(wordsWith)
-  return all.findLast((words) => words.length > 0) ?? []
-}
-
 export function hasNoWords(device: Compared): boolean {
   return comparisonOf(device)?.kind !== "complete"
 }

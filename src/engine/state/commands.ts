@@ -182,8 +182,14 @@ export const COMMANDS = {
     result: pairing.comparison,
   },
   "mark-verified": {
-    about: "Records that you compared them, and whether they were the same.",
-    params: v.strictObject({ contact: contactReference, verified: v.boolean() }),
+    about:
+      "Records that you compared them, and whether they were the same. `words` are those that you saw, as `verify` gave " +
+      "them: fault `refused` if they have changed meanwhile.",
+    params: v.strictObject({
+      contact: contactReference,
+      verified: v.boolean(),
+      words: v.optional(pairing.words),
+    }),
     result: contact,
   },
   introduce: {
