@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto"
 import { expect, test } from "vitest"
+import type { ChainLink } from "../../src/account/chain-link.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
+import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { addOf, appended, byDevice, removeOf } from "../account/account-fixture.ts"
-import { carolWithTwo, devicesOf, namesOf, restart, textFrames } from "./account-client.ts"
+import { carolWithTwo, Client, devicesOf, namesOf, restart, textFrames } from "./account-client.ts"
 import { chainFrameOf, NONCE, ownLinksOf } from "./account-frames.ts"
 import { wordsAt } from "./words-fixture.ts"
 
@@ -40,6 +42,54 @@ test("a device that is removed cannot hide it by staying silent about it [D-72]"
   expect(await namesOf(bob)).toEqual(["carol"])
   await carol.sends(...textFrames("hello", 0))
   expect(await bob.texts("carol")).toEqual(["hello"])
+})
+
+/** Links that stop before the head that the HELLO names: the rest is asked for, and never comes. */
+const withMadeUpHead = (links: readonly ChainLink[], withHello: readonly ChainLink[]) => ({
+  links,
+  withHello,
+  change: { length: links.length + 4, head: new Uint8Array(randomBytes(32)) },
+})
+
+test("a removed device that names links which do not exist is removed all the same [D-71] [D-72]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const three = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+  await phone.answers(bob, phone.shows(withMadeUpHead(three.links, three.links.slice(2))))
+  expect(await devicesOf(bob)).toBe(1)
+  expect(await bob.systemMessages("carol")).toEqual([
+    "carol removed a device",
+    "carol was removed from the account; the session with that device has ended",
+  ])
+  await carol.sends(chainFrameOf(two.accountId, three.links.slice(2)))
+  await bob.send("carol", "for the rest")
+  expect(phone.received().filter(({ kind }) => kind === "text")).toEqual([])
+  expect(carol.received().filter(({ kind }) => kind === "text")).toHaveLength(1)
+  expect((await bob.store.load()).accountLinks).toHaveLength(3)
+})
+
+test("a stranger who shows the removal, and links that do not exist, ends it as well [D-72]", async () => {
+  const { fixture, bob, carol, phone, two } = await carolWithTwo()
+  const three = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+  const mallory = new Client(fixture)
+  await mallory.answers(bob, mallory.shows(withMadeUpHead(three.links, three.links.slice(2))))
+  expect(await namesOf(bob)).toEqual(["carol"])
+  expect(await bob.systemMessages("carol")).toEqual(["carol removed a device"])
+  await bob.send("carol", "for the rest")
+  expect(phone.received().filter(({ kind }) => kind === "text")).toEqual([])
+})
+
+test("links before a head that does not exist have their line, and a fork among them locks [A-22] [D-72]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const added = (by: IdentityKeys) =>
+    appended(two, addOf(two, createIdentity(systemRandom), byDevice(by))).links
+  const [tablet, other] = [added(carol.identity), added(phone.identity)]
+  await phone.answers(bob, phone.shows(withMadeUpHead(tablet, tablet.slice(2))))
+  const lines = await bob.systemMessages("carol")
+  expect(lines.filter((line) => line.startsWith("carol added a device, "))).toHaveLength(1)
+  await phone.answers(bob, phone.shows(withMadeUpHead(other, other.slice(2))))
+  const [contact] = await bob.client.call("contacts", {})
+  expect(contact!.accountLockedAt).not.toBeNull()
+  await expect(bob.send("carol", "secret")).rejects.toThrow(/contradict each other/)
 })
 
 test("a bad link is dropped and changes nothing [A-20] [D-72]", async () => {

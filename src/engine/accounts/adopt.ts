@@ -1,4 +1,4 @@
-import { isLive, type AccountChain } from "../../account/account-chain.ts"
+import type { AccountChain } from "../../account/account-chain.ts"
 import type { ChainOutcome, KnownChain } from "../../account/branches.ts"
 import type { ChainLink } from "../../account/chain-link.ts"
 import { equal } from "../../crypto/bytes.ts"
@@ -15,7 +15,7 @@ import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import type { DeviceUpdate } from "../state/update.ts"
-import { isKnownLive, knownChain, type Judged } from "./judge-shown.ts"
+import { isKnownLive, isRemoved, knownChain, type Judged } from "./judge-shown.ts"
 import { shownChange, UNFINISHED_MS } from "./unfinished.ts"
 import { shellCommand } from "../../shell-command.ts"
 
@@ -40,14 +40,55 @@ export function noteShown(
     showWaiting(state, update, before)
     return true
   }
-  const isKnown =
-    owner !== undefined && isKnownLive(knownChain(state, owner), decodeIdentity(update.device.key))
+  const isKnown = isKnownDevice(state, update, membership, owner)
   const until = isKnown ? 0 : update.input.now + UNFINISHED_MS
   update.changes.push(shownChange(update.device.id, { ...part, until }))
   if (until > 0) update.effects.push({ kind: "unfinished" })
-  if (membership.known !== undefined) putAccount(update, owner ?? update.contact, membership.known)
+  learn(state, update, membership, owner)
   enqueueChain(state, update, { kind: "chain-ask", accountId, first: membership.first })
   return isKnown
+}
+
+type Asking = Extract<Good["membership"], { kind: "asking" }>
+
+/** Live before, and by what it has shown now. */
+function isKnownDevice(
+  state: EngineState,
+  { contact, device }: DeviceUpdate,
+  { known }: Asking,
+  owner: ContactRecord | undefined,
+): boolean {
+  if (owner?.id !== contact.id) return false
+  const identity = decodeIdentity(device.key)
+  return [knownChain(state, owner), known].every((chain) => isKnownLive(chain, identity))
+}
+
+/** Good links count although others are missing [D-72]. Of a stranger's account they are only kept. */
+function learn(
+  state: EngineState,
+  update: DeviceUpdate,
+  { known, outcome }: Asking,
+  owner: ContactRecord | undefined,
+): void {
+  if (known === undefined) return
+  if (owner?.accountId === undefined) putAccount(update, owner ?? update.contact, known)
+  else if (outcome !== "unchanged") adoptFor(state, update, owner, { known, outcome })
+}
+
+/** Adopts links of a contact's account, which a device showed that may not be theirs yet. */
+function adoptFor(
+  state: EngineState,
+  update: DeviceUpdate,
+  owner: ContactRecord,
+  learned: { readonly known: KnownChain; readonly outcome: ChainOutcome },
+): void {
+  if (owner.id === update.contact.id) {
+    adopt(state, update, learned)
+    return
+  }
+  const ofOwner: DeviceUpdate = { ...update, contact: owner, conversation: directWith(state, owner.id) }
+  adopt(state, ofOwner, learned)
+  update.changes.push({ kind: "contact", contact: ofOwner.contact })
 }
 
 /** A new device of a contact: what was made for its handshake becomes part of theirs. */
@@ -129,10 +170,9 @@ function describeLink({ body }: ChainLink): string {
 }
 
 /** The commit that learns of a removal ends the sessions with that device [D-72]. */
-function endRemoved(state: EngineState, update: DeviceUpdate, { chain, rival }: KnownChain): void {
-  const isRemoved = ({ key }: DeviceRecord) =>
-    [chain, rival].every((branch) => branch === undefined || !isLive(branch, decodeIdentity(key)))
-  for (const device of devicesOf(state, update.contact.id).filter(isRemoved)) {
+function endRemoved(state: EngineState, update: DeviceUpdate, known: KnownChain): void {
+  const isGone = ({ key }: DeviceRecord) => isRemoved(known, decodeIdentity(key))
+  for (const device of devicesOf(state, update.contact.id).filter(isGone)) {
     if (device.id === update.device.id) {
       update.ended = "was removed from the account"
       continue

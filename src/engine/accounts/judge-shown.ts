@@ -71,6 +71,11 @@ export function isKnownLive(known: KnownChain | undefined, device: PublicIdentit
   return known !== undefined && isLive(known.chain, device)
 }
 
+/** Whether a device is live in no branch of its account any more. */
+export function isRemoved({ chain, rival }: KnownChain, device: PublicIdentity): boolean {
+  return [chain, rival].every((branch) => branch === undefined || !isLive(branch, device))
+}
+
 /** Links that a device shows after its handshake. Undefined if they are not of its account. */
 export function judgeLater(
   state: EngineState,

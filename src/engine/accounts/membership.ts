@@ -19,8 +19,13 @@ export type Shown = {
 export type Membership =
   /** All links up to the head that it showed are good, and it is live in them with all 64 bytes. */
   | { readonly kind: "admitted"; readonly known: KnownChain; readonly outcome: ChainOutcome }
-  /** Links are missing, from the number `first` on. */
-  | { readonly kind: "asking"; readonly known: KnownChain | undefined; readonly first: number }
+  /** Links are missing, from the number `first` on; those that came are judged. */
+  | {
+      readonly kind: "asking"
+      readonly known: KnownChain | undefined
+      readonly outcome: ChainOutcome
+      readonly first: number
+    }
   | { readonly kind: "refused"; readonly why: MembershipRefusal }
 
 export type MembershipRefusal =
@@ -44,7 +49,7 @@ export function judgeMembership(
   const extended = known === undefined ? started(shown) : extendChain(known, links)
   if (extended === undefined) {
     return links.length === 0 && end === "whole"
-      ? { kind: "asking", known, first: 0 }
+      ? { kind: "asking", known, outcome: "unchanged", first: 0 }
       : { kind: "refused", why: "chain" }
   }
   const reached = branchTo(extended.known, shown)
@@ -77,5 +82,5 @@ function unreached({ known, outcome, refused }: ReturnType<typeof extendChain>, 
   const first = 1 + (links.at(-1)?.number ?? 0)
   const isIdle = shown.isAnswer && outcome === "unchanged"
   const isBad = refused !== undefined || isIdle || first >= shown.length
-  return isBad ? { kind: "refused", why: "chain" } : { kind: "asking", known, first }
+  return isBad ? { kind: "refused", why: "chain" } : { kind: "asking", known, outcome, first }
 }

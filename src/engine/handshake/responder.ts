@@ -3,6 +3,7 @@ import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { noteShown } from "../accounts/adopt.ts"
+import { learnRemoval } from "../accounts/learn-removal.ts"
 import type { Judged } from "../accounts/judge-shown.ts"
 import { makeRoom, notShown } from "../accounts/unfinished.ts"
 import { admittedOwner, judgeAccount, refuseAccount } from "./judge-account.ts"
@@ -53,6 +54,8 @@ export function acceptHandshake(
   if (why !== undefined) return dropFrame(why)
   const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
   if (crossed !== undefined) return crossed
+  const removal = previous && learnRemoval(state, previous, judged, input)
+  if (removal !== undefined) return { ...dropFrame("forged"), ...removal }
   const wanted = wantedName(introduction, helloFrame.name, key)
   const mailbox = mailboxFor(record, previous)
   const metBefore = isMet(state, previous, admittedOwner(judged))
