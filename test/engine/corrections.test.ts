@@ -82,6 +82,34 @@ test("[D-61] a text that is cancelled while it waits for a new session had arriv
   expect((await alice.systemMessages("bob")).filter((line) => line === LATE)).toHaveLength(1)
 })
 
+test("[D-97] a text that was deleted for both is cancelled, and delivered when its receipt comes after all", async () => {
+  const { fixture, alice, bob } = await couple()
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+  const lost = await alice.send("bob", "never there")
+  await fixture.clock.pass(100)
+  await alice.client.call("delete", { contact: "bob", id: lost, forAll: true })
+  expect((await alice.states("bob")).at(-1)).toBe("cancelled")
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await fixture.clock.pass(120_000)
+  expect((await alice.states("bob")).at(-1)).toBe("cancelled")
+
+  const receipts: { topic: string; payload: Uint8Array }[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(alice.deviceId)) return [payload]
+    receipts.push({ topic, payload })
+    return []
+  }
+  const arrived = await alice.send("bob", "there")
+  await fixture.clock.pass(100)
+  await alice.client.call("delete", { contact: "bob", id: arrived, forAll: true })
+  expect((await alice.states("bob")).at(-1)).toBe("cancelled")
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  for (const { topic, payload } of receipts) fixture.broker.inject(topic, payload)
+  await fixture.clock.pass(120_000)
+  expect((await bob.texts("alice")).at(-1)).toBe("")
+  expect((await alice.states("bob")).at(-1)).toBe("delivered")
+})
+
 test("a receipt for what was never withdrawn, or never sent, corrects and tells nothing", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.crash()

@@ -23,10 +23,6 @@ export async function deleteForAll(context: Context, typed: string): Promise<voi
   const { contact, contactId, id } = await ownMessage(opened, { id: typed }, "delete")
   const deleted = await opened.client.call("delete", { contact: contactId, id, forAll: true })
   if (out.json) out.report.record(DELETED_SCHEMA, deleted)
-  if (deleted.cancelled > 0) {
-    out.done(safe`deleted here; it had not been sent and will not be`)
-    return
-  }
   await goesOutNow(opened)
   out.done(safe`deleted here; ${displayName(contact)} is asked to delete it, too`)
 }

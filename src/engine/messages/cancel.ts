@@ -32,6 +32,24 @@ export function cancelText(
   }
 }
 
+/**
+ * Ends the tries for what is deleted for both. A text that no device has acknowledged is cancelled; it may have arrived all
+ * the same [D-61].
+ */
+export function cancelDeleted(
+  state: EngineState,
+  contact: ContactId,
+  entries: readonly OutgoingRecord[],
+  { now }: StepInput,
+): Pick<Decision<null>, "commit" | "effects"> {
+  const [text] = entries.flatMap(({ carries }) => carries ?? [])
+  const isDelivered = entries.some(({ carries, delivered }) => carries !== undefined && delivered)
+  if (text === undefined || isDelivered) return { commit: entries.map(done), effects: [] }
+  const { change, effect } = messageStateChange(directWith(state, contact), text.id, "cancelled", now)
+  const withdrawn = entries.flatMap((entry) => rememberWithdrawn(state, entry))
+  return { commit: [...entries.map(done), ...withdrawn, change], effects: [effect] }
+}
+
 /** Ends the tries for one device. Where no other device has the text or may still get it, the person is told. */
 export function giveUpText(state: EngineState, entry: OutgoingRecord, input: StepInput): Decision<null> {
   const { device, carries, delivered } = entry

@@ -8,6 +8,7 @@ import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
 import { hasUnsealed, isUnsealed, unsealedChange } from "../state/unsealed.ts"
 import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import type { ChangeFrame } from "./apply-change.ts"
+import { cancelDeleted } from "./cancel.ts"
 import { isReady, isWithoutSession, mayHave, refusal, startPostQuantumStep, type Refused } from "./enqueue.ts"
 import { announceGone, framesAbout } from "./message-frames.ts"
 import type { CarriedChange, TextName } from "../../store/message-records.ts"
@@ -47,15 +48,15 @@ export function enqueueChange(
   const { commit, effects } = toJointDecision(state, updates, null)
   const name = { conversation, author, id }
   const here = { kind: "change", ...name, digest, change, at: input.now } as const
-  const done = dropped.map(({ seq }): Change => ({ kind: "outgoing-done", seq }))
+  const cancelled = cancelDeleted(state, contact, dropped, input)
   const seq = updates.at(-1)?.seq ?? state.nextOutgoing
   const later = waiting.map((device, n): Change => {
     const entry = { device: device.id, seq: seq + n, change: carried(own, -1), now: input.now }
     return { kind: "outgoing", outgoing: unsealedChange(entry) }
   })
   return {
-    commit: [here, ...done, ...commit, ...later],
-    effects: [{ kind: "changed", ...name, change: change.kind }, ...effects],
+    commit: [here, ...cancelled.commit, ...commit, ...later],
+    effects: [{ kind: "changed", ...name, change: change.kind }, ...cancelled.effects, ...effects],
     result: { kind: "posted" },
   }
 }

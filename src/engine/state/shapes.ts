@@ -346,7 +346,9 @@ export const deleted = v.strictObject({
   deleted: v.pipe(count, v.description("messages that were deleted")),
   cancelled: v.pipe(
     count,
-    v.description("of these, the ones that had not been sent: they were cancelled and never go out"),
+    v.description(
+      "of these, the ones that had not been sent: they were cancelled and never go out; 0 with `forAll`, which asks for the deletion in any case",
+    ),
   ),
 })
 
