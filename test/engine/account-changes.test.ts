@@ -143,6 +143,20 @@ test("a fork locks the contact until the words of a fresh handshake are compared
   expect((await contact()).accountLockedAt).toBeNull()
 })
 
+test("a device that was removed before a comparison cannot lock the account after it [A-24]", async () => {
+  const { bob, carol, phone, two } = await carolWithTwo()
+  const removal = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+  const stolen = appended(two, removeOf(two, carol.identity.public.sign, byDevice(phone.identity)))
+  await carol.sends(chainFrameOf(two.accountId, removal.links.slice(2)))
+  await carol.answers(bob, carol.shows({ links: removal.links }))
+  await carol.sends({ kind: "open", nonce: NONCE })
+  await bob.client.call("mark-verified", { contact: "carol", verified: true })
+  await restart(bob)
+  await carol.sends(chainFrameOf(two.accountId, stolen.links.slice(2)))
+  const [contact] = await bob.client.call("contacts", {})
+  expect(contact).toMatchObject({ accountLockedAt: null, verified: true })
+})
+
 test("the words that are shown are those of the handshake that settles, and no other that came meanwhile [D-74]", async () => {
   const { bob, carol, phone, two } = await carolWithTwo()
   const kept = appended(two, addOf(two, createIdentity(systemRandom), byDevice(phone.identity)))

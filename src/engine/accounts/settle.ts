@@ -11,7 +11,7 @@ import { knownChain } from "./judge-shown.ts"
 import { shownBy } from "./unfinished.ts"
 
 /**
- * A contact whose fork is settled: their words were compared, those that `verify` shows [D-74]. Fault `refused` if no
+ * A contact whose words were compared: the links behind the head that was shown count from now on [A-24]. A fork is settled: their words were compared, those that `verify` shows [D-74]. Fault `refused` if no
  * handshake began since the fork, or it showed a head from before it.
  */
 export function settled(
@@ -19,9 +19,13 @@ export function settled(
   contact: ContactRecord,
 ): { readonly contact: ContactRecord; readonly changes: readonly Change[] } {
   const known = knownChain(state, contact)
-  if (contact.lockedAt === 0 || known === undefined) return { contact, changes: [] }
+  if (known === undefined) return { contact, changes: [] }
   const compared = comparedDevice(state, contact)
   const shown = compared && shownBy(state, compared.id)
+  if (contact.lockedAt === 0) {
+    const links = shown && settleChain(known, shown.head)?.compared
+    return { contact: { ...contact, comparedLinks: links ?? contact.comparedLinks }, changes: [] }
+  }
   const next = shown && shown.at > contact.lockedAt ? settleChain(known, shown.head) : undefined
   if (next === undefined) throw unsettled(contact)
   const { chain, rival } = next
