@@ -178,13 +178,16 @@ describe("an OPEN that is not what was committed to [S-63]", () => {
     again.reads()
     await fixture.clock.pass(HOUR_MS)
     expect(again.reads()).toEqual([])
+    const marked = () => bob.client.call("mark-verified", { contact: "mallory", verified: true })
+    // The safety number alone lifts nothing.
+    await expect(marked()).rejects.toMatchObject({ code: "refused" })
 
     const third = await recovers(fixture, bob, again)
     const welcome = third.welcome()
     await third.opens()
     expect(await wordsAt(bob, "mallory")).toEqual(third.words(welcome))
     await expect(bob.send("mallory", "are you there?")).rejects.toMatchObject({ code: "refused" })
-    await bob.client.call("mark-verified", { contact: "mallory", verified: true })
+    await marked()
     await bob.send("mallory", "are you there?")
     await fixture.clock.pass(1_000)
     expect(third.reads().flat()).toContainEqual(expect.objectContaining({ kind: "text" }))
@@ -203,7 +206,7 @@ describe("an OPEN that is not what was committed to [S-63]", () => {
     await expect(bob.send("alice", "is it you?")).rejects.toMatchObject({ code: "refused" })
   })
 
-  test("no one takes the place of a contact before they have shown their account [D-40]", async () => {
+  test("no one takes the place of a contact, or is verified, before they have shown their account [D-40]", async () => {
     const { fixture, alice, bob } = await couple()
     await alice.send("bob", "old times")
     await fixture.clock.pass(100)
@@ -211,6 +214,9 @@ describe("an OPEN that is not what was committed to [S-63]", () => {
     const { contact } = await bob.client.call("pair-answer", { kind: "file", offer })
     await expect(
       bob.client.call("replace", { contact: "alice", newContact: contact.id }),
+    ).rejects.toMatchObject({ code: "refused" })
+    await expect(
+      bob.client.call("mark-verified", { contact: contact.id, verified: true }),
     ).rejects.toMatchObject({ code: "refused" })
     await fixture.clock.pass(72 * HOUR_MS)
     expect(await bob.texts("alice")).toEqual(["old times"])

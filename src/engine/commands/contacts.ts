@@ -6,7 +6,7 @@ import { displayName } from "../../wire/text.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
 import { ownChain } from "../accounts/own-account.ts"
-import { wordsToCompare } from "../accounts/compared-device.ts"
+import { comparedDevice, wordsToCompare } from "../accounts/compared-device.ts"
 import { settled } from "../accounts/settle.ts"
 import { isHidden, isUnfinished } from "../accounts/unfinished.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -189,11 +189,24 @@ function decideComparison(
   { contact: reference, verified, words }: Params<"mark-verified">,
 ): Decision<Contact> {
   const found = findContact(state, reference)
+  if (verified) refuseUncomparable(state, found)
   if (verified && words !== undefined) refuseOtherWords(state, found, words)
   const { contact: record, changes } = verified ? settled(state, found) : { contact: found, changes: [] }
   const contact = { ...record, verified, changedAt: verified ? 0 : record.changedAt }
   const commit: Change[] = [{ kind: "contact", contact }, ...changes]
   return { commit, effects: [], result: describeAlone(state, contact) }
+}
+
+/**
+ * There is nothing to compare without an account; and after a wrong OPEN or a new key, only words show that no one is in
+ * between [D-36].
+ */
+function refuseUncomparable(state: EngineState, contact: ContactRecord): void {
+  const { name, accountId } = contact
+  if (accountId === undefined) throw unfinished(contact)
+  if (contact.lockedAt > 0 || !isUncompared(contact) || comparedDevice(state, contact) !== undefined) return
+  const why = `${name}'s key is in doubt, and there are no words of a new pairing to compare`
+  throw new Fault("refused", why, `pair with ${name} again first: mqttchat pair`)
 }
 
 /** A handshake may come while two people compare: what they said counts for the words that they saw [D-74]. */
