@@ -5,7 +5,14 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import { readArmour } from "../../src/pairing/armour.ts"
 import { makeBundle, readBundle } from "../../src/session/bundle.ts"
-import { initiate, linkPsk, MODE, type Established } from "../../src/session/handshake.ts"
+import {
+  initiate,
+  type Initiation,
+  linkPsk,
+  MODE,
+  recoveryPsk,
+  type Established,
+} from "../../src/session/handshake.ts"
 import { open, seal } from "../../src/session/ratchet.ts"
 import type { Session } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
@@ -43,13 +50,32 @@ export class Client {
     const offer = await owner.client.call("pair-offer", { kind: "file", wordCount: 2 })
     if (offer.kind !== "file") throw new Error("not a file")
     const bundle = readBundle(readArmour(offer.file)!.bundle, this.fixture.clock.now() / 1000)!
-    const psk = linkPsk(bundle.hash)
-    const initiation = { identity: this.identity, inbox: this.inbox, bundle, psk, mode: MODE.file, frames }
-    const initiated = initiate(initiation, systemRandom)
+    await this.#initiates({ bundle, psk: linkPsk(bundle.hash), mode: MODE.file, frames }, bundle.inbox)
+  }
+
+  /** Begins a session in place of the one before, by the recovery bundle of its WELCOME. */
+  async recovers(bundleBytes: Uint8Array, frames: readonly Frame[]): Promise<void> {
+    const { recoverySecret, peerInbox } = this.#established!
+    const bundle = readBundle(bundleBytes, this.fixture.clock.now() / 1000)!
+    const psk = recoveryPsk(bundle.hash, recoverySecret)
+    await this.#initiates({ bundle, psk, mode: MODE.recovery, frames }, peerInbox)
+  }
+
+  async #initiates(
+    terms: Pick<Initiation, "bundle" | "psk" | "mode" | "frames">,
+    peerInbox: Inbox,
+  ): Promise<void> {
+    const initiated = initiate({ identity: this.identity, inbox: this.inbox, ...terms }, systemRandom)
     if (initiated.kind === "refused") throw new Error(initiated.why)
     this.#established = initiated.established
     this.#session = initiated.established.session
-    this.fixture.broker.inject(inboxTopic(bundle.inbox), initiated.init)
+    this.fixture.broker.inject(inboxTopic(peerInbox), initiated.init)
+    await this.fixture.clock.pass(200)
+  }
+
+  /** Bytes that fit no session, where the owner expects this client. */
+  async sendsNonsense(): Promise<void> {
+    this.fixture.broker.inject(inboxTopic(this.#established!.peerInbox), systemRandom(256))
     await this.fixture.clock.pass(200)
   }
 

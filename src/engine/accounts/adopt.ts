@@ -40,8 +40,10 @@ export function noteShown(
     showWaiting(state, update, before)
     return true
   }
-  const isKnown = isKnownDevice(state, update, membership, owner)
-  const until = isKnown ? 0 : update.input.now + UNFINISHED_MS
+  // Links of an account that was never verified make no device known.
+  const isKnown = owner?.accountId !== undefined && isKnownDevice(state, update, membership, owner)
+  // A handshake that begins again has no more time than the first one.
+  const until = isKnown ? 0 : Math.min(before.until || Infinity, update.input.now + UNFINISHED_MS)
   update.changes.push(shownChange(update.device.id, { ...part, until }))
   if (until > 0) update.effects.push({ kind: "unfinished" })
   learn(state, update, membership, owner)

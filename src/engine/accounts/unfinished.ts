@@ -22,6 +22,21 @@ export function notShown(at: number, until: number): ShownAccount {
   return { accountId: NOTHING, length: 0, head: NOTHING, at, until, tag: NOTHING, offer: "" }
 }
 
+/**
+ * What a recovery leaves as it was while the account of a device was never verified: that it is hidden, when it ends, and the
+ * account that an introduction named [D-71] [D-83]. Otherwise `fresh`.
+ */
+export function keptByRecovery(
+  state: EngineState,
+  device: DeviceId,
+  { accountId }: Pick<ContactRecord, "accountId">,
+  fresh: ShownAccount,
+): ShownAccount {
+  const before = shownBy(state, device)
+  if (accountId !== undefined || before === undefined) return fresh
+  return { ...before, length: 0, head: NOTHING }
+}
+
 export function shownBy(state: EngineState, device: DeviceId): ShownAccount | undefined {
   return state.deviceParts.get(device)?.shownAccount
 }
@@ -84,12 +99,13 @@ function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Co
   }
 }
 
-/** Room for one more stranger: the oldest of too many goes. */
-export function makeRoom(state: EngineState, input: StepInput): Consequences {
+/** Room for one more stranger: the oldest of too many goes. A device that is among them needs none. */
+export function makeRoom(state: EngineState, device: DeviceId, input: StepInput): Consequences {
   const unknown = [...state.devices.values()]
-    .filter((device) => isUnknown(state, device))
+    .filter((each) => isUnknown(state, each))
     .sort((a, b) => (shownBy(state, a.id)?.at ?? 0) - (shownBy(state, b.id)?.at ?? 0))
-  const oldest = unknown.length < UNFINISHED_MAX ? undefined : unknown[0]
+  const hasRoom = unknown.length < UNFINISHED_MAX || unknown.some(({ id }) => id === device)
+  const oldest = hasRoom ? undefined : unknown[0]
   if (oldest === undefined) return { commit: [], effects: [] }
   return endDevice(state, oldest, "did not finish the pairing, and others wait", input)
 }

@@ -1,10 +1,11 @@
 import { Fault } from "../../errors.ts"
 import { commit, commitmentTo, newNonce } from "../../session/comparison.ts"
 import { initiate, MODE } from "../../session/handshake.ts"
+import type { ShownAccount } from "../../store/account-record.ts"
 import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { inboxTopic } from "../../wire/topics.ts"
-import { notShown, shownChange, UNFINISHED_MS } from "../accounts/unfinished.ts"
+import { keptByRecovery, notShown, shownChange, UNFINISHED_MS } from "../accounts/unfinished.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { offeredName, placeholderName } from "../contacts/contacts.ts"
@@ -59,14 +60,10 @@ export function startHandshake(
   const comparison = commit(established.sas, nonce, ownHead(self))
   const setup = { previous, owner: undefined, established, comparison, mailbox: inbox.mailbox, by } as const
   const update = setUpContact(state, setup, wanted, input)
-  // The owner may answer until the bundle's last moment, and its answer may take a day more.
-  const until = isRecovery ? 0 : bundle.notAfter * 1000 + UNFINISHED_MS
-  update.changes.push(
-    shownChange(update.device.id, {
-      ...notShown(input.now, until),
-      ...(introduction && { accountId: introduction.account }),
-    }),
-  )
+  const shown = isRecovery
+    ? keptByRecovery(state, previous.id, update.contact, notShown(input.now, 0))
+    : shownAtFirst(answered, input)
+  update.changes.push(shownChange(update.device.id, shown))
   update.effects.push({ kind: "unfinished" })
   keepRecoveryBundle(update, recovery, established)
   noteIntroduction(state, update, introduction)
@@ -81,6 +78,12 @@ export function startHandshake(
   })
   const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED
   return toDecision(state, update, { device: device.id, previous, renaming, initSeq })
+}
+
+function shownAtFirst({ bundle, introduction }: Answered, { now }: StepInput): ShownAccount {
+  // The owner may answer until the bundle's last moment, and its answer may take a day more.
+  const fresh = notShown(now, bundle.notAfter * 1000 + UNFINISHED_MS)
+  return introduction === undefined ? fresh : { ...fresh, accountId: introduction.account }
 }
 
 function refuseBlocked(contact: ContactRecord | undefined): void {

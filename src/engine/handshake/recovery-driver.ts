@@ -1,5 +1,6 @@
 import { Fault } from "../../errors.ts"
 import type { DeviceRecord } from "../../store/records.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { contactOf, findDeviceById } from "../contacts/devices.ts"
@@ -124,10 +125,11 @@ function countUnmatched(state: EngineState, device: DeviceId, matches: boolean):
 
 /**
  * A device whose INIT is on its way waits for the answer instead. Frames under a key that was not compared cause no INIT: a
- * person may begin one [D-42].
+ * person may begin one [D-42]. Nor do those of a device whose account is not verified yet [D-71].
  */
 function mayBegin(state: EngineState, device: DeviceRecord | undefined): boolean {
   if (device === undefined || sendableTo(receiverOf(state, device)) !== "everything") return false
+  if (isUnfinished(state, device.id)) return false
   return device.state === "established" || device.state === "unconfirmed"
 }
 

@@ -1,11 +1,13 @@
+import { equal } from "../../crypto/bytes.ts"
 import { MODE, respond, type Established } from "../../session/handshake.ts"
+import type { ShownAccount } from "../../store/account-record.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord, DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { noteShown } from "../accounts/adopt.ts"
 import { learnRemoval } from "../accounts/learn-removal.ts"
 import type { Judged } from "../accounts/judge-shown.ts"
-import { makeRoom, notShown } from "../accounts/unfinished.ts"
+import { keptByRecovery, makeRoom, notShown, shownBy } from "../accounts/unfinished.ts"
 import { admittedOwner, judgeAccount, refuseAccount } from "./judge-account.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -50,7 +52,7 @@ export function acceptHandshake(
   const previous = findDevice(state, key)
   const judged = judgeAccount(state, answer, previous)
   if (judged.kind === "refused") return refuseAccount(helloFrame.name, judged.why)
-  const why = refusalOf(record, previous, judged) ?? introductionRefusal(record, introduction, judged)
+  const why = refusalOf(state, record, previous, judged) ?? introductionRefusal(record, introduction, judged)
   if (why !== undefined) return dropFrame(why)
   const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
   if (crossed !== undefined) return crossed
@@ -149,29 +151,46 @@ function noteAccount(
   update: DeviceUpdate,
   { record, judged, isKnown, wanted }: AccountShown,
 ): void {
-  const isOffer = record.device === null
   const { input } = update
-  const offered = isOffer ? { tag: record.tag, offer: offerId(record) } : {}
-  if (!noteShown(state, update, judged, { ...notShown(input.now, 0), ...offered })) {
-    const { commit, effects } = makeRoom(state, input)
+  const isOffer = record.device === null
+  const before = shownBefore(state, update, record)
+  // Texts of the session before are no part of this one.
+  const until = judged.membership.kind === "admitted" ? 0 : before.until
+  if (!noteShown(state, update, judged, { ...before, until })) {
+    const { commit, effects } = makeRoom(state, update.device.id, input)
     update.changes.push(...commit)
     update.effects.push(...effects)
     return
   }
-  if (!isOffer) return
+  const { tag, offer } = before
+  if (tag.length === 0) return
   const renaming = isKnown ? NOT_RENAMED : noteRenaming(state, update, wanted)
-  const [device, offer] = [update.device.id, offerId(record)]
-  update.effects.push({ kind: "accepted", device, tag: record.tag, offer, known: isKnown, renaming })
+  const { id: device } = update.device
+  update.effects.push({ kind: "accepted", device, tag, offer, known: isKnown && isOffer, renaming })
+}
+
+function shownBefore(
+  state: EngineState,
+  { device, contact, input }: DeviceUpdate,
+  record: OpenBundleRecord,
+): ShownAccount {
+  const fresh = notShown(input.now, 0)
+  if (record.device === null) return { ...fresh, tag: record.tag, offer: offerId(record) }
+  return keptByRecovery(state, device.id, contact, fresh)
 }
 
 function refusalOf(
+  state: EngineState,
   { device }: OpenBundleRecord,
   previous: DeviceRecord | undefined,
-  { owner }: Extract<Judged, { kind: "judged" }>,
+  { owner, shown }: Extract<Judged, { kind: "judged" }>,
 ): "blocked" | "forged" | undefined {
   if (owner?.blocked === true) return "blocked"
-  // A recovery never changes a device's key [D-31].
-  return device !== null && previous?.id !== device ? "forged" : undefined
+  if (device === null) return undefined
+  // A recovery never changes a device's key [D-31], nor the account that was named for it [D-83].
+  const named = shownBy(state, device)?.accountId ?? shown.accountId
+  const isSame = named.length === 0 || equal(named, shown.accountId)
+  return previous?.id === device && isSame ? undefined : "forged"
 }
 
 /** The bundle of an introduction stays open for the account that was named. */
