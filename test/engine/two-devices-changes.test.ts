@@ -4,6 +4,7 @@ import type { TestProfile } from "./engine-fixture.ts"
 import { cutOff, deviceOf, twoDevices } from "./two-devices.ts"
 
 const HOUR_MS = 60 * 60_000
+const DAY_MS = 24 * HOUR_MS
 const NONE_LOST = (_topic: string, payload: Uint8Array) => [payload]
 
 async function messageOf(profile: TestProfile, contact: string, id: string): Promise<Message | undefined> {
@@ -71,6 +72,28 @@ test("what was deleted for all is not sent any more to the device that has not g
   expect(await phone.texts("alice")).toEqual(["next"])
   expect(JSON.stringify(phone.events)).not.toContain("zyzzogeton")
   expect(await waitingFor(alice, phone)).toEqual([])
+})
+
+test("that a change did not arrive is said once, and only if neither device has it [D-96]", async () => {
+  const { fixture, alice, laptop, phone } = await twoDevices()
+  const id = await alice.send("bob", "first")
+  await fixture.clock.pass(1_000)
+  const failures = async () =>
+    (await alice.systemMessages("bob")).filter((line) => line.includes("did NOT reach"))
+  cutOff(fixture, phone)
+  await alice.client.call("edit", { contact: "bob", id, text: "second" })
+  await fixture.clock.pass(1_000)
+  fixture.clock.jump(31 * DAY_MS)
+  await fixture.clock.pass(DAY_MS)
+  expect(await waitingFor(alice, phone)).toEqual([])
+  expect(await failures()).toEqual([])
+  cutOff(fixture, laptop, phone)
+  await alice.client.call("edit", { contact: "bob", id, text: "third" })
+  await fixture.clock.pass(1_000)
+  fixture.clock.jump(31 * DAY_MS)
+  await fixture.clock.pass(DAY_MS)
+  expect([await waitingFor(alice, laptop), await waitingFor(alice, phone)]).toEqual([[], []])
+  expect(await failures()).toEqual(["an edit did NOT reach bob in 30 days"])
 })
 
 test("a reaction of either device is Bob's one reaction", async () => {

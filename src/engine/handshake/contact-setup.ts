@@ -132,7 +132,7 @@ export function unsealTexts(state: EngineState, update: DeviceUpdate): void {
   const inOrder = [...entries.filter((entry) => !isUnsealed(entry)), ...entries.filter(isUnsealed)]
   for (const { carries, delivered, carriesChange } of withoutSuperseded(inOrder)) {
     if (carries !== undefined) enqueueUnsealed(update, carries.id, delivered)
-    if (carriesChange !== undefined) enqueueUnsealedChange(update, carriesChange)
+    if (carriesChange !== undefined) enqueueUnsealedChange(update, carriesChange, delivered)
   }
 }
 

@@ -2,9 +2,10 @@ import type { OutgoingRecord } from "../../store/records.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { Change } from "../state/decision.ts"
-import { markDelivered } from "./deliveries.ts"
+import { deliveriesOfChange, markDelivered } from "./deliveries.ts"
 import { numberOf } from "./message-frames.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
+import type { CarriedChange } from "../../store/message-records.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { advance, withdrawnBy } from "./withdrawn-texts.ts"
 
@@ -14,6 +15,8 @@ export function applyAck(state: EngineState, update: DeviceUpdate, mid8: Uint8Ar
   const seq = state.bySentId.get(entryKey(device.id, mid8))
   const entry = seq === undefined ? undefined : state.outgoing.get(seq)
   if (entry !== undefined) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
+  if (entry?.carriesChange !== undefined)
+    update.changes.push(...changeDeliveredElsewhere(state, update, entry.carriesChange))
   const id = entry === undefined ? withdrawnBy(state, device.id, mid8) : entry.carries?.id
   if (id === undefined) return
   update.changes.push(...deliveredElsewhere(state, update, id))
@@ -33,6 +36,16 @@ function deliveredElsewhere(state: EngineState, { contact, device }: DeviceUpdat
   return markDelivered(state, contact.id, id).filter(
     (change) => change.kind !== "outgoing" || change.outgoing.device !== device.id,
   )
+}
+
+function changeDeliveredElsewhere(
+  state: EngineState,
+  { contact, device }: DeviceUpdate,
+  change: CarriedChange,
+): Change[] {
+  return deliveriesOfChange(state, contact.id, change)
+    .filter((entry) => entry.device !== device.id && !entry.delivered)
+    .map((entry) => ({ kind: "outgoing", outgoing: { ...entry, delivered: true } }))
 }
 
 /** The peer misses these texts: they are sent at once, and the peer is told which will never come [D-22]. */

@@ -5,7 +5,7 @@ import { toJointDecision, updateEach } from "../state/each-device.ts"
 import { updateFor, toDecision, type StepInput } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { directWith } from "../state/conversations.ts"
-import { deliveriesOf } from "./deliveries.ts"
+import { deliveriesOf, deliveriesOfChange } from "./deliveries.ts"
 import { announceGone, framesAbout } from "./message-frames.ts"
 import { messageStateChange } from "./message-state.ts"
 import { rememberWithdrawn } from "./withdrawn-texts.ts"
@@ -68,14 +68,21 @@ export function giveUpText(state: EngineState, entry: OutgoingRecord, input: Ste
   return toDecision(state, update, null)
 }
 
-/** A change that a device did not acknowledge in all the time that a text has. */
+/**
+ * A change that a device did not acknowledge in all the time that a text has. Where no other device has it or may still get
+ * it, the person is told.
+ */
 export function giveUpChange(state: EngineState, entry: OutgoingRecord, input: StepInput): Decision<null> {
-  const { device, carriesChange } = entry
+  const { device, carriesChange, delivered } = entry
   const update = updateFor(state, device, input)
   if (update === undefined || carriesChange === undefined)
     return { commit: [done(entry)], effects: [], result: null }
   update.changes.push(done(entry))
-  addSystemMessage(update, `${WHAT[carriesChange.kind]} did NOT reach ${update.contact.name} in 30 days`)
+  const others = deliveriesOfChange(state, update.contact.id, carriesChange).filter(
+    ({ seq, carriesChange: other }) => seq !== entry.seq && other?.time === carriesChange.time,
+  )
+  if (!delivered && others.length === 0)
+    addSystemMessage(update, `${WHAT[carriesChange.kind]} did NOT reach ${update.contact.name} in 30 days`)
   announceGone(update, entry)
   return toDecision(state, update, null)
 }

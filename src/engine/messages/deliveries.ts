@@ -1,7 +1,9 @@
 import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import type { Change } from "../state/decision.ts"
+import { equal } from "../../crypto/bytes.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
+import type { CarriedChange } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
 
 /** A device that acknowledges nothing while this many wait is gone, or being flooded. */
@@ -53,4 +55,16 @@ export function markDelivered(state: EngineState, contact: ContactId, id: Uint8A
   return deliveriesOf(state, contact, id)
     .filter(({ delivered }) => !delivered)
     .map((entry) => ({ kind: "outgoing", outgoing: { ...entry, delivered: true } }))
+}
+
+/** The entries of one change, or of an older one of its kind that it takes the place of, for all devices of the contact. */
+export function deliveriesOfChange(
+  state: EngineState,
+  contact: ContactId,
+  { author, id, kind, time }: CarriedChange,
+): OutgoingRecord[] {
+  return [...state.outgoing.values()].filter(({ device, carriesChange: change }) => {
+    if (change === undefined || state.devices.get(device)?.contact !== contact) return false
+    return change.author === author && change.kind === kind && change.time <= time && equal(change.id, id)
+  })
 }

@@ -83,17 +83,18 @@ export function sealWaitingChange(
   const update = updateFor(state, entry.device, input)
   if (update === undefined || isUnfinished(state, entry.device)) return noChange(false)
   update.changes.push(done)
-  if (sealChange(update, own).kind === "refused") return noChange(false)
+  if (sealChange(update, own, entry.delivered).kind === "refused") return noChange(false)
   return toDecision(state, update, true)
 }
 
-function sealChange(update: DeviceUpdate, own: OwnChange): SealResult {
+function sealChange(update: DeviceUpdate, own: OwnChange, delivered = false): SealResult {
   const { textNumbers } = update
   const number = textNumbers.sent
   const sealed = sealAndEnqueue(update, {
     kind: "control",
     frames: [changeFrame(own), { kind: "number", number }],
     carriesChange: carried(own, number),
+    delivered,
   })
   if (sealed.kind === "posted") update.textNumbers = { ...textNumbers, sent: number + 1 }
   return sealed

@@ -37,6 +37,7 @@ type UnsealedChange = {
   readonly seq: number
   readonly change: CarriedChange
   readonly now: number
+  readonly delivered?: boolean
 }
 
 /** A change of a message that waits in the same way. */
@@ -46,11 +47,11 @@ export function unsealedChange({ change, ...rest }: UnsealedChange): OutgoingRec
 }
 
 /** Lets a change of ours wait. */
-export function enqueueUnsealedChange(update: DeviceUpdate, change: CarriedChange): void {
+export function enqueueUnsealedChange(update: DeviceUpdate, change: CarriedChange, delivered: boolean): void {
   const { device, seq, input, changes } = update
   changes.push({
     kind: "outgoing",
-    outgoing: unsealedChange({ device: device.id, seq, change, now: input.now }),
+    outgoing: unsealedChange({ device: device.id, seq, change, delivered, now: input.now }),
   })
   update.seq++
 }
