@@ -247,3 +247,65 @@ test("a change waits, and no READ is sent, while a friend has not answered a new
   const [message] = await bob.client.call("history", { contact: "alice", limit: 1 })
   expect(message).toMatchObject({ id, state: "delivered", reactions: [{ emoji: "👍" }] })
 })
+
+test("a new device of a contact who was blocked meanwhile is refused, with what it sent [D-70]", async () => {
+  const { fixture, bob, carol } = await bobAlone()
+  const phone = createIdentity(systemRandom)
+  const links = twoDevices(carol.identity, phone)
+  await carol.answers(bob, carol.shows({ links: links.slice(0, 1) }))
+  const second = new Client(fixture, phone)
+  await second.answers(
+    bob,
+    second.shows({ links, withHello: links.slice(0, 1), change: { name: Buffer.from("phone") } }),
+  )
+  second.received()
+  await second.sends(...textFrames("never seen", 0))
+  await bob.client.call("block", { contact: "carol", blocked: true })
+  await second.sends(chainFrameOf(links[0]!.head, links.slice(1)))
+  expect(await devicesOf(bob)).toBe(1)
+  expect(await bob.texts("carol")).toEqual([])
+  expect((await bob.store.load()).held).toEqual([])
+  expect(noticesOf(bob)).toEqual(["phone used a device of a contact who is blocked; nothing of it was kept"])
+})
+
+test("no gap timer shows a text of somebody whose account is not verified, and no second number [D-71]", async () => {
+  const { fixture, bob, carol } = await bobAlone()
+  const links = twoDevices(carol.identity)
+  await carol.answers(bob, carol.shows({ links }))
+  carol.received()
+  await carol.sends(...textFrames("one", 0))
+  await carol.sends(...textFrames("another first one", 0))
+  await carol.sends(...textFrames("three", 2))
+  const seen = () => bob.events.filter(({ kind }) => kind === "message")
+  await fixture.clock.pass(120_000)
+  await restart(bob)
+  await fixture.clock.pass(120_000)
+  expect(seen()).toEqual([])
+  expect(carol.received().filter(({ kind }) => kind === "again")).toEqual([])
+  expect((await bob.store.load()).held).toHaveLength(2)
+  await carol.sends(chainFrameOf(links[0]!.head, links.slice(1)))
+  expect(await bob.texts("carol")).toEqual(["one"])
+})
+
+test("a second INIT drops what an unverified session sent [D-71]", async () => {
+  const { bob, carol } = await bobAlone()
+  const links = twoDevices(carol.identity)
+  await carol.answers(bob, carol.shows({ links }))
+  await carol.sends(...textFrames("one", 0))
+  await carol.answers(bob, carol.shows({ links }))
+  carol.received()
+  expect((await bob.store.load()).held).toEqual([])
+  await carol.sends(chainFrameOf(links[0]!.head, links.slice(1)))
+  expect(await bob.texts("carol")).toEqual([])
+})
+
+test("a backup holds nothing of a stranger whose account is not verified [D-71]", async () => {
+  const { bob, carol } = await bobAlone()
+  await carol.answers(bob, carol.shows({ links: twoDevices(carol.identity) }))
+  await carol.sends(...textFrames("one", 0))
+  const counts = await bob.client.call("export", {
+    path: `${bob.path}.backup`,
+    passphrase: "a long passphrase",
+  })
+  expect(counts).toEqual({ contacts: 0, messages: 0 })
+})

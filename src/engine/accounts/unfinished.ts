@@ -2,6 +2,7 @@ import { DAY_MS } from "../../time-units.ts"
 import type { ShownAccount } from "../../store/account-record.ts"
 import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
+import { dropHeld, heldFrom } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import type { Change, Decision, Effect } from "../state/decision.ts"
 import { directWith } from "../state/conversations.ts"
@@ -93,6 +94,7 @@ function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Co
     commit: [
       shownChange(device.id, { ...shown, until: 0 }),
       { kind: "device", device: { ...device, state: "recovering" } },
+      ...dropHeld(heldFrom(state, device.id)),
       notification.change,
     ],
     effects: [notification.effect],

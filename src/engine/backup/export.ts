@@ -8,11 +8,13 @@ import { createFile } from "../../fs/atomic-file.ts"
 import { sealStream } from "../../keystore/sealed-stream.ts"
 import type { ContactRecord, HeldRecord } from "../../store/records.ts"
 import type { Params, Results } from "../state/commands.ts"
+import { isHidden, isUnfinished } from "../accounts/unfinished.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import type { Account } from "../state/account.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { isOurs } from "../../store/message-states.ts"
+import type { ContactId, ConversationId } from "../../store/ids.ts"
 import { contactIn, directWith } from "../state/conversations.ts"
 import { contentOf } from "../messages/message-content.ts"
 import { changesOf, PendingChanges } from "./changes.ts"
@@ -50,8 +52,12 @@ async function* counted(
 async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
   yield { record: "profile", profile: profileOf(ports) }
   yield* linksOf(0, state.ownChain && { chain: state.ownChain, rival: undefined })
-  const contacts = [...state.contacts.values()].sort((a, b) => a.id - b.id)
-  const held = [...state.held.values()].flatMap((texts) => [...texts.values()])
+  const contacts = [...state.contacts.values()]
+    .filter((contact) => !isHidden(state, contact))
+    .sort((a, b) => a.id - b.id)
+  const held = [...state.held.values()]
+    .flatMap((texts) => [...texts.values()])
+    .filter(({ device }) => !isUnfinished(state, device))
   for (const contact of contacts) yield* contactRecords(state, contact)
   const pending = new PendingChanges(state)
   yield* messageRecords(ports, state, pending)
@@ -84,7 +90,7 @@ async function* messageRecords(
   pending: PendingChanges,
 ): AsyncGenerator<BackupRecord> {
   for await (const message of messagesOf(store)) {
-    const contact = contactIn(state, message.conversation)
+    const contact = exportedContact(state, message.conversation)
     if (contact === undefined) continue
     const { text } = contentOf(message).first
     yield { record: "message", message: { ...message, text, contact, mine: isOurs(message) } }
@@ -94,10 +100,17 @@ async function* messageRecords(
 
 async function* earlyChangesOf({ store }: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
   for (const early of await store.earlyChanges()) {
-    const contact = contactIn(state, early.conversation)
+    const contact = exportedContact(state, early.conversation)
     if (contact !== undefined)
       yield { record: "change", change: { ...early, contact, mine: false, isPending: false } }
   }
+}
+
+/** The contact of a conversation, unless they are a stranger whose account is not verified [D-71]. */
+function exportedContact(state: EngineState, conversation: ConversationId): ContactId | undefined {
+  const id = contactIn(state, conversation)
+  const contact = id === undefined ? undefined : state.contacts.get(id)
+  return contact !== undefined && isHidden(state, contact) ? undefined : id
 }
 
 function linksOf(contact: number, account: Account | undefined): BackupRecord[] {

@@ -1,4 +1,5 @@
 import type { HeldRecord, HeldText } from "../../store/records.ts"
+import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import type { DeviceUpdate } from "../state/update.ts"
@@ -22,10 +23,21 @@ export function closeGap(update: DeviceUpdate, held: Map<number, HeldRecord>): v
   releaseHeld(update, held)
 }
 
-/** Shows all held texts, with their gaps: the session is over and nothing more of it will come. */
+/** For texts of a session whose account was never verified [D-71]. */
+export function dropHeld(held: HeldTexts): Change[] {
+  return [...held.values()].map(({ device, number }) => ({ kind: "held-done", device, number }))
+}
+
+/**
+ * Shows all held texts, with their gaps: the session is over and nothing more of it will come. Those of an unfinished
+ * handshake go unseen [D-71].
+ */
 export function closeAllGaps(update: DeviceUpdate, state: EngineState): void {
-  const held = new Map(heldFrom(state, update.device.id))
-  while (held.size > 0) closeGap(update, held)
+  const { id } = update.device
+  const held = new Map(heldFrom(state, id))
+  const isUnseen = (state.deviceParts.get(id)?.shownAccount?.until ?? 0) > 0
+  if (isUnseen) update.changes.push(...dropHeld(held))
+  else while (held.size > 0) closeGap(update, held)
 }
 
 /** Shows the held texts that follow without a gap, and removes them from `held`. */

@@ -25,8 +25,9 @@ export function noteJudged(
     return false
   }
   const judged = judgeShown(state, update.contact, shown, decodeIdentity(update.device.key))
-  if (judged.kind === "judged") return noteShown(state, update, judged, before)
-  update.ended = judged.why
+  if (judged.kind === "judged" && judged.owner?.blocked !== true)
+    return noteShown(state, update, judged, before)
+  update.ended = judged.kind === "judged" ? "used a device of a contact who is blocked" : judged.why
   return false
 }
 

@@ -1,4 +1,5 @@
 import { Fault } from "../../errors.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { stepInput, updateFor, toDecision, type StepInput } from "../state/update.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -31,7 +32,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
   const watches = new Map<DeviceId, Watch>()
 
   function watch(device: DeviceId): void {
-    const held = heldFrom(queue.state(), device)
+    const held = waitingFrom(queue.state(), device)
     const known = watches.get(device)
     if (held.size === 0) {
       known?.cancel()
@@ -60,7 +61,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
     }
     if (watches.get(device) !== pending) return
     watches.delete(device)
-    if (heldFrom(queue.state(), device).size === 0) return
+    if (waitingFrom(queue.state(), device).size === 0) return
     const { received } = readTextNumbers(queue.state(), device)
     if (received === pending.received) arm(device, pending)
     else watch(device)
@@ -79,7 +80,7 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
   async function closeOld(): Promise<void> {
     const input = stepInput(ports)
     for (const device of queue.state().held.keys()) {
-      if (!isOld(heldFrom(queue.state(), device), input.now)) continue
+      if (!isOld(waitingFrom(queue.state(), device), input.now)) continue
       await queue.run((state) => close(state, device, input))
       watch(device)
     }
@@ -89,8 +90,13 @@ export function openGapRequests(ports: Ports, queue: CommitQueue, broker: Broker
   return { watch, closeOld }
 }
 
+/** Of an unfinished handshake nothing is shown, so nothing is requested: its texts wait for the account [D-71]. */
+function waitingFrom(state: EngineState, device: DeviceId): HeldTexts {
+  return isUnfinished(state, device) ? new Map() : heldFrom(state, device)
+}
+
 function request(state: EngineState, device: DeviceId, input: StepInput): Decision<boolean> {
-  const numbers = missingNumbers(readTextNumbers(state, device), heldFrom(state, device))
+  const numbers = missingNumbers(readTextNumbers(state, device), waitingFrom(state, device))
   if (numbers.length === 0) return noChange(false)
   return enqueuePassing(state, device, { kind: "again", numbers }, input)
 }
@@ -98,7 +104,7 @@ function request(state: EngineState, device: DeviceId, input: StepInput): Decisi
 function close(state: EngineState, device: DeviceId, input: StepInput): Decision<null> {
   const update = updateFor(state, device, input)
   if (update === undefined) return noChange(null)
-  const held = new Map(heldFrom(state, device))
+  const held = new Map(waitingFrom(state, device))
   // There may be more gaps after the first; all were requested together.
   do closeGap(update, held)
   while (isOld(held, input.now))

@@ -15,11 +15,12 @@ const HELD_LENGTH_MAX = 4 * 1024 * 1024
  * was shown before, or whose number another one has, is shown at once [D-20] [D-21].
  */
 export function insertText(update: DeviceUpdate, state: EngineState, number: number, text: HeldText): void {
+  const isUnseen = isUnfinished(state, update.device.id)
   if (isUsed(update, state, number)) {
-    showText(update, text)
+    if (!isUnseen) showText(update, text)
     return
   }
-  if (update.textNumbers.resync) {
+  if (update.textNumbers.resync && !isUnseen) {
     resync(update, state, number)
     showText(update, text)
     return
@@ -30,7 +31,7 @@ export function insertText(update: DeviceUpdate, state: EngineState, number: num
 /** The message with this number changed nothing that is shown in its order. */
 export function passNumber(update: DeviceUpdate, state: EngineState, number: number): void {
   if (isUsed(update, state, number)) return
-  if (update.textNumbers.resync) resync(update, state, number)
+  if (update.textNumbers.resync && !isUnfinished(state, update.device.id)) resync(update, state, number)
   else hold(update, state, { number, gone: false, text: undefined })
 }
 
