@@ -4,6 +4,7 @@ import type { Message } from "../../src/engine/api.ts"
 import { asciiMargins, MESSAGE_MARGIN, noteMargin } from "../../src/cli/terminal/ascii.ts"
 import { displayWidth } from "../../src/cli/terminal/display-width.ts"
 import { messageRow, searchRow } from "../../src/cli/terminal/message-row.ts"
+import { formatTime } from "../../src/cli/terminal/format.ts"
 import { wrap } from "../../src/cli/terminal/wrap.ts"
 
 const NOON = new Date(2026, 10, 30, 12, 0).getTime()
@@ -140,4 +141,8 @@ test("a quote fits a row of 80 columns whatever it quotes, and does not grow wit
     "\n",
   )
   expect(displayWidth(quote)).toBeLessThanOrEqual(80)
+})
+
+test("a time that no date can have is shown as the last one", () => {
+  expect(formatTime(Number.MAX_SAFE_INTEGER, NOON)).toMatch(/^27576\d-09-1\d \d\d:\d\d$/)
 })

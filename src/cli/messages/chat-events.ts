@@ -34,7 +34,6 @@ export function eventText(event: Event, contact: string): SafeText | undefined {
     case "pair-guessed":
     case "pair-failed":
     case "conversation":
-    case "changed":
     case "dropped":
       return undefined
   }

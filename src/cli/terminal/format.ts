@@ -63,8 +63,11 @@ export function countOf(number: number, thing: "contact" | "message" | "user"): 
   return safe`${number} ${display(number === 1 ? thing : `${thing}s`)}`
 }
 
+/** The last one that a date can have: a contact chooses the time of what they write. */
+const LAST_TIME_MS = 8.64e15
+
 export function formatTime(ms: number, now: number): SafeText {
-  const at = new Date(ms)
+  const at = new Date(Math.min(ms, LAST_TIME_MS))
   const time = `${twoDigits(at.getHours())}:${twoDigits(at.getMinutes())}`
   const day = `${at.getFullYear()}-${twoDigits(at.getMonth() + 1)}-${twoDigits(at.getDate())}`
   return display(at.toDateString() === new Date(now).toDateString() ? time : `${day} ${time}`)
