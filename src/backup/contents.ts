@@ -28,7 +28,7 @@ import {
 
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
 import type { NewMessage, Recipient, ReplyTo, StoredMessage } from "../store/message-records.ts"
-import type { SupersededKey } from "../store/superseded-keys.ts"
+import type { SupersededKey } from "../store/message-records.ts"
 import type { ContactId } from "../store/ids.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */

@@ -1,7 +1,9 @@
 import type { Reaction, ContentChange } from "../content/content.ts"
 import type { Version } from "../content/versions.ts"
-import type { SupersededKey } from "./superseded-keys.ts"
 import type { ConversationId, ContactId } from "./ids.ts"
+
+/** Whether the key was compared whose place another took. */
+export type SupersededKey = "compared" | "uncompared"
 
 export type MessageState =
   /** Safe on our disk. */

@@ -1,5 +1,5 @@
 import type { AccountWrite, ShownAccount } from "./account-record.ts"
-import type { SupersededKey } from "./superseded-keys.ts"
+import type { SupersededKey } from "./message-records.ts"
 import type { IntroducedBy, IntroductionWrite } from "./introduction-record.ts"
 import type { SettingKey } from "./setting-key.ts"
 import type { ContentChange } from "../content/content.ts"

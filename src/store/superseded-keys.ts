@@ -2,10 +2,7 @@ import type { Database } from "./database.ts"
 import { integer, oneOf } from "./fields.ts"
 import { AUTHOR, WE } from "./names.ts"
 import { table } from "./table.ts"
-import type { MessageName } from "./message-records.ts"
-
-/** Whether the key was compared whose place another took. */
-export type SupersededKey = "compared" | "uncompared"
+import type { MessageName, SupersededKey } from "./message-records.ts"
 
 export const CREATE_SUPERSEDED_KEYS = `
   -- Messages to and from an account whose place in a conversation another took: they stay its own.
