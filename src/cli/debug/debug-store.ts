@@ -89,6 +89,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "forget-device":
     case "account-links":
     case "own-link":
+    case "superseded-key":
     case "conversation":
     case "recipient":
     case "received-frame":
