@@ -1,15 +1,22 @@
 import type { ContentChange } from "../../content/content.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
-import { hasUnsealed, isUnsealed, unsealedChange } from "../state/unsealed.ts"
-import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import { hasUnsealed, unsealedChange } from "../state/unsealed.ts"
+import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import type { ChangeFrame } from "./apply-change.ts"
 import { cancelDeleted } from "./cancel.ts"
-import { isReady, isWithoutSession, mayHave, refusal, startPostQuantumStep, type Refused } from "./enqueue.ts"
+import {
+  isReady,
+  isWithoutSession,
+  mayHave,
+  refusal,
+  sealWaitingEntry,
+  startPostQuantumStep,
+  type Refused,
+} from "./enqueue.ts"
 import { announceGone, framesAbout } from "./message-frames.ts"
 import type { CarriedChange, TextName } from "../../store/message-records.ts"
 import type { ContactId, DeviceId } from "../../store/ids.ts"
@@ -76,15 +83,8 @@ export function sealWaitingChange(
   own: OwnChange | undefined,
   input: StepInput,
 ): Decision<boolean> {
-  const entry = state.outgoing.get(seq)
-  if (entry === undefined || !isUnsealed(entry)) return noChange(true)
-  const done: Change = { kind: "outgoing-done", seq }
-  if (own === undefined) return { commit: [done], effects: [], result: true }
-  const update = updateFor(state, entry.device, input)
-  if (update === undefined || isUnfinished(state, entry.device)) return noChange(false)
-  update.changes.push(done)
-  if (sealChange(update, own, entry.delivered).kind === "refused") return noChange(false)
-  return toDecision(state, update, true)
+  const seal = own && ((update: DeviceUpdate, delivered: boolean) => sealChange(update, own, delivered))
+  return sealWaitingEntry(state, seq, seal, input)
 }
 
 function sealChange(update: DeviceUpdate, own: OwnChange, delivered = false): SealResult {

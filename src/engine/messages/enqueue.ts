@@ -126,14 +126,32 @@ export function sealWaiting(
   message: StoredMessage | undefined,
   input: StepInput,
 ): Decision<boolean> {
+  const seal: SealEntry | undefined =
+    message &&
+    ((update, delivered) => {
+      update.changes.push(...newRecipient(update, message))
+      return sealText(update, message, delivered)
+    })
+  return sealWaitingEntry(state, seq, seal, input)
+}
+
+type SealEntry = (update: DeviceUpdate, delivered: boolean) => SealResult
+
+/** Seals what waited in the outbox for a session of its device; without `seal` it is taken out. */
+export function sealWaitingEntry(
+  state: EngineState,
+  seq: number,
+  seal: SealEntry | undefined,
+  input: StepInput,
+): Decision<boolean> {
   const entry = state.outgoing.get(seq)
   if (entry === undefined || !isUnsealed(entry)) return noChange(true)
   const done: Change = { kind: "outgoing-done", seq }
-  if (message === undefined) return { commit: [done], effects: [], result: true }
+  if (seal === undefined) return { commit: [done], effects: [], result: true }
   const update = updateFor(state, entry.device, input)
   if (update === undefined || isUnfinished(state, entry.device)) return noChange(false)
-  update.changes.push(done, ...newRecipient(update, message))
-  if (sealText(update, message, entry.delivered).kind === "refused") return noChange(false)
+  update.changes.push(done)
+  if (seal(update, entry.delivered).kind === "refused") return noChange(false)
   return toDecision(state, update, true)
 }
 
