@@ -127,6 +127,10 @@ export function appended(chain: AccountChain, link: ChainLink): AccountChain {
   return judged.chain
 }
 
+export const laptop = byDevice(device("laptop"))
+export const phone = byDevice(device("phone"))
+export const paper = recoveryKey("paper")
+
 /** Alice's account: her laptop, and a recovery key if there is one. */
 export function aliceAccount(recovery?: SignKeyPair): AccountChain {
   return started(createOf(device("laptop"), recovery && { recovery: recovery.publicKey }))
@@ -134,5 +138,5 @@ export function aliceAccount(recovery?: SignKeyPair): AccountChain {
 
 /** The chain with one more device that may change it, added by Alice's laptop. */
 export function withDevice(chain: AccountChain, name: string, rights = 1): AccountChain {
-  return appended(chain, addOf(chain, device(name), byDevice(device("laptop")), { rights }))
+  return appended(chain, addOf(chain, device(name), laptop, { rights }))
 }

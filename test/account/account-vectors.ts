@@ -7,19 +7,18 @@ import {
   addOf,
   aliceAccount,
   appended,
-  byDevice,
   byRecoveryKey,
   createOf,
   device,
+  laptop,
+  paper,
+  phone,
   recoveryKey,
   recoveryOf,
   removeOf,
   withDevice,
 } from "./account-fixture.ts"
 
-const laptop = byDevice(device("laptop"))
-const phone = byDevice(device("phone"))
-const paper = recoveryKey("paper")
 const hexOf = (...links: readonly ChainLink[]) => toHex(concat(...links.map(({ bytes }) => bytes)))
 
 function secretsOf(name: string) {

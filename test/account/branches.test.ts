@@ -10,15 +10,15 @@ import {
   byRecoveryKey,
   createOf,
   device,
+  laptop,
+  paper,
+  phone,
   recoveryKey,
   recoveryOf,
   removeOf,
   withDevice,
 } from "./account-fixture.ts"
 
-const laptop = byDevice(device("laptop"))
-const phone = byDevice(device("phone"))
-const paper = recoveryKey("paper")
 const byPaper = byRecoveryKey(paper)
 
 const known = (chain: AccountChain, compared = 0): KnownChain => ({ chain, rival: undefined, compared })

@@ -15,7 +15,10 @@ import {
   device,
   endOf,
   joinBytes,
+  laptop,
+  paper,
   parse,
+  phone,
   recoveryKey,
   recoveryOf,
   removeOf,
@@ -24,10 +27,7 @@ import {
   ZEROS,
 } from "./account-fixture.ts"
 
-const laptop = byDevice(device("laptop"))
-const phone = byDevice(device("phone"))
 const mallory = byDevice(device("mallory"))
-const paper = recoveryKey("paper")
 
 const startWhy = (link: ChainLink) => {
   const judged = startChain(link)

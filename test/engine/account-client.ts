@@ -21,6 +21,7 @@ import { inboxTopic, type Inbox } from "../../src/wire/topics.ts"
 import { addOf, appended, byDevice, started } from "../account/account-fixture.ts"
 import { chainFrameOf, helloFrames, type ShownAccount } from "./account-frames.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { fileOf } from "./hostile-pairing.ts"
 
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 24 * HOUR_MS
@@ -150,4 +151,14 @@ export async function carolWithTwo() {
   phone.received()
   await phone.sends(chainFrameOf(two.accountId, two.links.slice(1)))
   return { fixture, bob, carol, phone, two }
+}
+
+/** Alice has answered a file of Bob's while he is away. */
+export async function answeredWhileAway() {
+  const fixture = new EngineFixture()
+  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+  const file = await fileOf(bob)
+  await bob.stop()
+  await alice.client.call("pair-answer", { kind: "file", offer: file })
+  return { fixture, alice, bob }
 }

@@ -5,6 +5,7 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import {
+  answeredWhileAway,
   bobAlone,
   Client,
   DAY_MS,
@@ -19,7 +20,7 @@ import {
   twoDevices,
 } from "./account-client.ts"
 import { chainFrameOf, helloFrames, ownLinksOf } from "./account-frames.ts"
-import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { couple, type TestProfile } from "./engine-fixture.ts"
 
 test("who pairs knows the other's account, and both compute one safety number [W-15] [W-16] [D-70]", async () => {
   const { alice, bob } = await couple()
@@ -190,12 +191,7 @@ test("who shows no links within a day is gone, and so is what came; at most 16 w
 })
 
 test("an INIT that no one answers ends a day after its bundle, and our texts with it [D-71]", async () => {
-  const fixture = new EngineFixture()
-  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-  const offer = await bob.client.call("pair-offer", { kind: "file", wordCount: 2 })
-  if (offer.kind !== "file") throw new Error("not a file")
-  await bob.stop()
-  await alice.client.call("pair-answer", { kind: "file", offer: offer.file })
+  const { fixture, alice } = await answeredWhileAway()
   const [name] = await namesOf(alice)
   await alice.send(name!, "are you there?")
   expect(
@@ -209,12 +205,7 @@ test("an INIT that no one answers ends a day after its bundle, and our texts wit
 })
 
 test("texts to somebody who has not answered wait unsealed, and leave with the answer [D-71]", async () => {
-  const fixture = new EngineFixture()
-  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-  const offer = await bob.client.call("pair-offer", { kind: "file", wordCount: 2 })
-  if (offer.kind !== "file") throw new Error("not a file")
-  await bob.stop()
-  await alice.client.call("pair-answer", { kind: "file", offer: offer.file })
+  const { fixture, alice, bob } = await answeredWhileAway()
   const [name] = await namesOf(alice)
   await alice.send(name!, "one")
   await alice.send(name!, "two")

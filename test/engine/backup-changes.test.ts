@@ -1,34 +1,10 @@
-import { createReadStream } from "node:fs"
-import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
-import { readRecords } from "../../src/backup/records.ts"
-import { fillStore } from "../../src/engine/backup/import.ts"
 import type { Message } from "../../src/engine/api.ts"
-import { identityOf } from "../../src/keystore/identity.ts"
-import { readStream } from "../../src/keystore/sealed-stream.ts"
 import { replacedContact } from "./candidate.ts"
-import { couple, type EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { couple, type TestProfile } from "./engine-fixture.ts"
+import { backUp, restored } from "./backup-fixture.ts"
 
-const PASSPHRASE = "one file and one passphrase"
 const MINUTE_MS = 60_000
-
-async function backUp(profile: TestProfile): Promise<string> {
-  const path = join(dirname(profile.path), "backup")
-  await profile.client.call("export", { path, passphrase: PASSPHRASE })
-  return path
-}
-
-/** Another laptop of the user who made the backup. */
-async function restored(fixture: EngineFixture, name: string, path: string): Promise<TestProfile> {
-  const sealed = await readStream(createReadStream(path), path)
-  const { profile, rest } = await readRecords(sealed.unlock(PASSPHRASE))
-  const identity = identityOf(profile.signSecret, profile.boxSecret)
-  const laptop = await fixture.profile(name, { identity, name: () => profile.name })
-  await fillStore(laptop.store, rest)
-  await laptop.stop()
-  await laptop.start()
-  return laptop
-}
 
 const changed = ({ id, text, editedAt, previous, deletedAt, reactions }: Message) => {
   return { id, text, editedAt, previous, deletedAt, reactions }

@@ -2,14 +2,11 @@ import { createReadStream, existsSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { expect, test } from "vitest"
 
-import { readRecords } from "../../src/backup/records.ts"
-import { fillStore } from "../../src/engine/backup/import.ts"
-import { identityOf } from "../../src/keystore/identity.ts"
 import { readStream } from "../../src/keystore/sealed-stream.ts"
 import { atFullCost } from "../cost.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { backUp, PASSPHRASE, restored } from "./backup-fixture.ts"
 
-const PASSPHRASE = "one file and one passphrase"
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 
@@ -22,26 +19,6 @@ async function couple(): Promise<{ fixture: EngineFixture; alice: TestProfile; b
   await bob.send("alice", "hello yourself")
   await fixture.clock.pass(50)
   return { fixture, alice, bob }
-}
-
-let backups = 0
-
-async function backUp(profile: TestProfile): Promise<string> {
-  const path = join(dirname(profile.path), `backup-${backups++}`)
-  await profile.client.call("export", { path, passphrase: PASSPHRASE })
-  return path
-}
-
-/** Another laptop of the user who made the backup. */
-async function restored(fixture: EngineFixture, name: string, path: string): Promise<TestProfile> {
-  const sealed = await readStream(createReadStream(path), path)
-  const { profile, rest } = await readRecords(sealed.unlock(PASSPHRASE))
-  const identity = identityOf(profile.signSecret, profile.boxSecret)
-  const laptop = await fixture.profile(name, { identity, name: () => profile.name })
-  await fillStore(laptop.store, rest)
-  await laptop.stop()
-  await laptop.start()
-  return laptop
 }
 
 test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once, and the old laptop is notified", async () => {

@@ -4,21 +4,31 @@ import { couple, EngineFixture } from "./engine-fixture.ts"
 import { fileOf } from "./hostile-pairing.ts"
 import { linkOf, pairingsOf, wordsAt } from "./words-fixture.ts"
 
+/** Each has answered the other's file while neither reached the broker. */
+async function crossed() {
+  const fixture = new EngineFixture()
+  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+  const [hers, his] = [await fileOf(alice), await fileOf(bob)]
+  fixture.broker.close()
+  await alice.client.call("pair-answer", { kind: "file", offer: his })
+  await bob.client.call("pair-answer", { kind: "file", offer: hers })
+  fixture.broker.reopen()
+  await fixture.clock.pass(1_000)
+  return { fixture, alice, bob }
+}
+
+async function expectGreetings({ fixture, alice, bob }: Awaited<ReturnType<typeof crossed>>): Promise<void> {
+  await alice.send("bob", "hello, Bob")
+  await bob.send("alice", "hello, Alice")
+  await fixture.clock.pass(1_000)
+  expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+}
+
 describe("two handshakes that cross", () => {
   test("because each answers the other's file: both have one session, its words, and their texts arrive [S-64] [D-32]", async () => {
     for (let run = 0; run < 4; run++) {
-      const fixture = new EngineFixture()
-      const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-      const [hers, his] = [await fileOf(alice), await fileOf(bob)]
-      fixture.broker.close()
-      await alice.client.call("pair-answer", { kind: "file", offer: his })
-      await bob.client.call("pair-answer", { kind: "file", offer: hers })
-      fixture.broker.reopen()
-      await fixture.clock.pass(1_000)
-      await alice.send("bob", "hello, Bob")
-      await bob.send("alice", "hello, Alice")
-      await fixture.clock.pass(1_000)
-      expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+      const { fixture, alice, bob } = await crossed()
+      await expectGreetings({ fixture, alice, bob })
       const words = await wordsAt(alice, "bob")
       expect(words).toHaveLength(4)
       expect(await wordsAt(bob, "alice")).toEqual(words)
@@ -48,10 +58,7 @@ describe("two handshakes that cross", () => {
     await bob.client.call("reset", { contact: "alice" })
     fixture.broker.reopen()
     await fixture.clock.pass(30_000)
-    await alice.send("bob", "hello, Bob")
-    await bob.send("alice", "hello, Alice")
-    await fixture.clock.pass(1_000)
-    expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+    await expectGreetings({ fixture, alice, bob })
     expect(await wordsAt(bob, "alice")).toEqual(await wordsAt(alice, "bob"))
   })
 
@@ -72,22 +79,12 @@ describe("two handshakes that cross", () => {
   })
 
   test("and an INIT that lost changes nothing when the broker delivers it again much later", async () => {
-    const fixture = new EngineFixture()
-    const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-    const [hers, his] = [await fileOf(alice), await fileOf(bob)]
-    fixture.broker.close()
-    await alice.client.call("pair-answer", { kind: "file", offer: his })
-    await bob.client.call("pair-answer", { kind: "file", offer: hers })
-    fixture.broker.reopen()
-    await fixture.clock.pass(1_000)
+    const { fixture, alice, bob } = await crossed()
     const inits = fixture.broker.seen.filter(({ payload }) => payload.length === INIT_BYTES)
     await fixture.clock.pass(60_000)
     for (const { topic, payload } of inits) fixture.broker.inject(topic, payload)
     await fixture.clock.pass(1_000)
-    await alice.send("bob", "hello, Bob")
-    await bob.send("alice", "hello, Alice")
-    await fixture.clock.pass(1_000)
-    expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+    await expectGreetings({ fixture, alice, bob })
     expect([await alice.systemMessages("bob"), await bob.systemMessages("alice")]).toEqual([[], []])
   })
 })

@@ -2,6 +2,7 @@ import { expect, test } from "vitest"
 import { systemRandom } from "../../src/crypto/random.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import {
+  answeredWhileAway,
   bobAlone,
   Client,
   devicesOf,
@@ -12,7 +13,7 @@ import {
   twoDevices,
 } from "./account-client.ts"
 import { chainFrameOf } from "./account-frames.ts"
-import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import type { TestProfile } from "./engine-fixture.ts"
 
 async function hiddenCarol() {
   const { fixture, bob, carol } = await bobAlone()
@@ -75,12 +76,7 @@ test("a recovery of another account than the one that was shown is refused [D-83
 })
 
 test("our recovery keeps the account that was named, and ends when the first handshake does [D-71] [D-83]", async () => {
-  const fixture = new EngineFixture()
-  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
-  const offer = await bob.client.call("pair-offer", { kind: "file", wordCount: 2 })
-  if (offer.kind !== "file") throw new Error("not a file")
-  await bob.stop()
-  await alice.client.call("pair-answer", { kind: "file", offer: offer.file })
+  const { fixture, alice, bob } = await answeredWhileAway()
   const [[name], [part]] = [await namesOf(alice), await shownBy(alice)]
   const [device] = (await alice.store.load()).devices
   const named = { ...part!, accountId: systemRandom(32) }
