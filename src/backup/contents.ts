@@ -91,7 +91,7 @@ export type BackupRecord =
 const KIND = { profile: 1, contact: 2, device: 3, message: 4, link: 5, change: 6 } as const
 /** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
-/** As many as a group has members besides us. */
+/** As many as a group has members apart from us. */
 const RECIPIENTS_MAX = 127
 /** The longest text is a little shorter than the longest payload of the wire; recipients take 13 bytes each. */
 export const RECORD_BYTES_MAX = 65_536 + 2048

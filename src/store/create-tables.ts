@@ -159,7 +159,7 @@ const MESSAGES = `
   CREATE TABLE messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    -- NULL: we, or a line, which nobody wrote.
+    -- NULL: we, or a line, which no one wrote.
     author INTEGER REFERENCES contacts ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     -- The author's, 8 bytes; a line has one of ours.
     id BLOB NOT NULL,

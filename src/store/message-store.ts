@@ -66,7 +66,7 @@ export type Store = {
   /** The next `limit` entries of the event log after the number `after`. */
   readonly events: (after: number, limit: number) => Promise<readonly EventRecord[]>
   readonly findMessage: (name: MessageName) => Promise<StoredMessage | undefined>
-  /** The first one under this id, whoever wrote it. */
+  /** The first one under this id, of any author. */
   readonly findMessageById: (
     conversation: ConversationId,
     id: Uint8Array,

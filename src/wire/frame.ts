@@ -51,7 +51,7 @@ const changed = {
 type FrameRow = {
   /** The first byte on the wire. */
   readonly type: number
-  /** Whether it changes the conversation. A NUMBER stands beside it, so that none is lost unseen [W-50]. */
+  /** Whether it changes the conversation. A NUMBER goes with it, so that none is lost unseen [W-50]. */
   readonly numbered: boolean
   /** Whether the receiver sends a receipt. A receipt for a receipt, or for being told to stop, would never end [W-34]. */
   readonly acknowledged: boolean
@@ -134,7 +134,7 @@ export const FRAMES = {
   nop: { type: 0x0e, numbered: false, acknowledged: false, fields: {} },
   /** The place of this message among those that change the conversation; the sender counts from 0 in each session. */
   number: { type: 0x10, numbered: false, acknowledged: true, fields: { number: u32("number") } },
-  /** The text beside it answers this message. */
+  /** The text in the same message answers this message. */
   reply: {
     type: 0x11,
     numbered: false,

@@ -8,7 +8,7 @@ import { isRemoved, type Judged } from "./judge-shown.ts"
 import { endDevice, type Consequences } from "./unfinished.ts"
 
 /**
- * What follows when the links that a known device shows beside an INIT say that it was removed: they count, and it ends
+ * What follows when the links that a known device shows with an INIT say that it was removed: they count, and it ends
  * with its session, whatever it says of further links [D-72]. Undefined for any other device.
  */
 export function learnRemoval(

@@ -61,7 +61,7 @@ export function judgeMembership(
   return unreached(extended, shown)
 }
 
-/** The first links of an account that nobody knew here. */
+/** The first links of an account that was not known here. */
 function started({ accountId, read }: Shown): ReturnType<typeof extendChain> | undefined {
   const first = read.links[0]
   if (first === undefined || !equal(first.head, accountId)) return undefined

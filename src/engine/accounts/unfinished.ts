@@ -51,7 +51,7 @@ export function isUnfinished(state: EngineState, device: DeviceId): boolean {
   return (shownBy(state, device)?.until ?? 0) > 0
 }
 
-/** Somebody who answered an offer, and is no contact for the person yet [D-71]. */
+/** Someone who answered an offer, and is no contact for the person yet [D-71]. */
 export function isHidden(state: EngineState, { id, accountId }: ContactRecord): boolean {
   const devices = devicesOf(state, id)
   return accountId === undefined && devices.length > 0 && devices.every((each) => isUnknown(state, each))

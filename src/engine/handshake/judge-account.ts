@@ -28,7 +28,7 @@ export function judgeAccount(
 export function refuseAccount(name: Uint8Array, why: string): Decision<ReceiveResult> {
   const dropped = dropFrame("forged")
   const event = notice(
-    `${offeredName(name) ?? "somebody"} answered an offer and ${why}; nothing of it was kept`,
+    `${offeredName(name) ?? "someone"} answered an offer and ${why}; nothing of it was kept`,
   )
   return { ...dropped, effects: [...dropped.effects, { kind: "event", event }] }
 }

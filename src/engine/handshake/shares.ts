@@ -56,7 +56,7 @@ export function takeShare(update: DeviceUpdate, hello: Hello): void {
   if (next !== undefined && next !== before) keep(update, next)
 }
 
-/** Reveals our nonce beside the receipt for the WELCOME, if this update took the owner's share [S-60]. */
+/** Reveals our nonce with the receipt for the WELCOME, if this update took the owner's share [S-60]. */
 export function openCommitment(update: DeviceUpdate, before: DeviceRecord): void {
   if (update.device.comparison === before.comparison) return
   const committed = comparisonOf(before)

@@ -36,7 +36,7 @@ function isOfAnotherThanNamed({ accountId: named, head }: ShownAccount, { accoun
   return head.length === 0 && named.length > 0 && !equal(named, accountId)
 }
 
-/** Links of the account of the device that sends them; those beside its HELLO were judged with it. */
+/** Links of the account of the device that sends them; those in its HELLO's message were judged with it. */
 export function applyChain(
   { state, update, frames }: { state: EngineState; update: DeviceUpdate; frames: readonly Frame[] },
   frame: ChainFrame,

@@ -240,7 +240,7 @@ function applyIntroduction(
 }
 
 /**
- * The number counts whatever stands beside it. What this version cannot show leaves no gap: its receiver is told in
+ * The number counts no matter what else the message holds. What this version cannot show leaves no gap: its receiver is told in
  * another way [W-28].
  */
 function applyNumber({ state, update, frames }: FrameContext, number: number): void {

@@ -50,7 +50,7 @@ export function isQueued({ entries }: Pick<WaitingText, "entries">): boolean {
   return entries.every(({ published }) => !published)
 }
 
-/** One device has the text: for the others it stays in the outbox, and nobody waits for it. */
+/** One device has the text: for the others it stays in the outbox, and no one waits for it. */
 export function markDelivered(state: EngineState, contact: ContactId, id: Uint8Array): Change[] {
   return deliveriesOf(state, contact, id)
     .filter(({ delivered }) => !delivered)

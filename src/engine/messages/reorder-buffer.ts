@@ -48,7 +48,7 @@ function hold(
 ): void {
   const { device, input, textNumbers } = update
   const held = new Map(heldFrom(state, device.id))
-  // Nobody sees a text before the account of its device is verified [D-71].
+  // No one sees a text before the account of its device is verified [D-71].
   const isUnseen = isUnfinished(state, device.id)
   if (number === textNumbers.received && !isUnseen) {
     if (rest.text !== undefined) showText(update, rest.text)

@@ -33,7 +33,7 @@ export function sendableTo({ contact, device }: Receiver): Sendable {
   return isUncompared(contact) ? "handshake" : "everything"
 }
 
-/** Another identity took over the name, or their account forked, and nobody has compared since whose it is. */
+/** Another identity took over the name, or their account forked, and no one has compared since whose it is. */
 export function isUncompared({
   changedAt,
   lockedAt,
