@@ -12,7 +12,7 @@ const DELETED_AT_ONCE = 1_000
 export function addEvent(database: Database, event: EventRecord): void {
   const { number } = event
   if (event.change !== undefined) forgetEarlier(database, event, event.change)
-  database.run(EVENTS.insert, ...EVENTS.values({ ...event, change: event.change }))
+  database.run(EVENTS.insert, ...EVENTS.values(event))
   if (number % DELETED_AT_ONCE === 0)
     database.run("DELETE FROM events WHERE number <= ?", number - EVENTS_KEPT)
 }

@@ -24,11 +24,11 @@ export class Recorder {
   addMessage(write: Extract<Write, { kind: "message" }>): void {
     const { message } = write
     const added = addMessage(this.#database, write)
-    this.#note(nameOf({ ...message, state: null }), added === message, added)
+    this.#note(nameOf({ ...message, state: null, change: undefined }), added === message, added)
   }
 
   changeState(write: Extract<Write, { kind: "message-state" }>): void {
-    const name = nameOf({ ...write, author: null })
+    const name = nameOf({ ...write, author: null, change: undefined })
     this.#note(name, changeState(this.#database, write), undefined)
   }
 
@@ -56,7 +56,7 @@ export class Recorder {
 }
 
 function recordOf(number: number, { conversation, author, id }: NewMessage): EventRecord {
-  return { number, conversation, author, id, state: null }
+  return { number, conversation, author, id, state: null, change: undefined }
 }
 
 function nameOf({ conversation, author, id, state, change }: Omit<EventRecord, "number">): string {

@@ -162,7 +162,7 @@ export type OutgoingRecord = {
   /** Another device of the contact has acknowledged that text: a person no longer waits for it. */
   readonly delivered: boolean
   /** The change of a message that it carries. */
-  readonly carriesChange?: CarriedChange | undefined
+  readonly carriesChange: CarriedChange | undefined
   readonly topic: string
   /** Empty for a text that waits for a session to seal it. */
   readonly wire: Uint8Array
@@ -180,7 +180,7 @@ export type EventRecord = {
   /** The message's new state; null if it was added or changed. */
   readonly state: MessageState | null
   /** How its content changed, if it did. */
-  readonly change?: ContentChange["kind"] | undefined
+  readonly change: ContentChange["kind"] | undefined
 } & MessageName
 
 /**

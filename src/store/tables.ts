@@ -139,9 +139,7 @@ export const MESSAGES = table<MessageRow>("messages", ["seq"], {
   hasReactions: flag,
 })
 
-type EventRow = Omit<EventRecord, "change"> & { readonly change: EventRecord["change"] }
-
-export const EVENTS = table<EventRow>("events", ["number"], {
+export const EVENTS = table<EventRecord>("events", ["number"], {
   number: integer,
   conversation: conversationId,
   author: integerOrNull,
@@ -235,11 +233,7 @@ export const HELD = table<HeldRecord>("held", ["device", "number"], {
   text: optional({ id: bytes, digest: bytes, text, sentAt: integer, timer: integer, replyTo }),
 })
 
-type OutgoingRow = Omit<OutgoingRecord, "carriesChange"> & {
-  readonly carriesChange: OutgoingRecord["carriesChange"]
-}
-
-export const OUTGOING = table<OutgoingRow>("outgoing", ["seq"], {
+export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   seq: integer,
   device: integer,
   mid: bytes,

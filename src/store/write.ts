@@ -158,8 +158,7 @@ function changeOutgoing(
   database: Database,
   write: Extract<Write, { kind: "outgoing" | "outgoing-done" }>,
 ): void {
-  if (write.kind === "outgoing")
-    put(database, OUTGOING, { ...write.outgoing, carriesChange: write.outgoing.carriesChange })
+  if (write.kind === "outgoing") put(database, OUTGOING, write.outgoing)
   else database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
 }
 

@@ -153,6 +153,7 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
       author: fc.option(contactId),
       id: bytes(8),
       state: fc.constantFrom(null, "read"),
+      change: fc.constant(undefined),
     }),
   }),
   setting: fc.record({

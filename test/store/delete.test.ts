@@ -34,7 +34,10 @@ async function withMessages(path: string, key: Uint8Array): Promise<Store> {
     const id = Buffer.alloc(8, number)
     await store.commit([
       { kind: "message", message: message(1, `${WORD}${number} and more words ${"x".repeat(3000)}`, id) },
-      { kind: "event", event: { number, conversation: direct(1), author: 1, id, state: null } },
+      {
+        kind: "event",
+        event: { number, conversation: direct(1), author: 1, id, state: null, change: undefined },
+      },
     ])
   }
   await store.commit([{ kind: "message", message: message(2, "carol keeps hers") }])

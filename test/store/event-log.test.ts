@@ -18,7 +18,10 @@ async function opened(path: string): Promise<Store> {
 
 const event = (number: number, of: number, change: Partial<EventRecord> = {}): Write => ({
   kind: "event",
-  event: { number, conversation: direct(of), author: of, id: randomBytes(8), state: null, ...change },
+  event: {
+    ...{ number, conversation: direct(of), author: of, id: randomBytes(8), state: null, change: undefined },
+    ...change,
+  },
 })
 
 const numbers = async (store: Store, after: number, limit = PAGE): Promise<number[]> =>

@@ -110,7 +110,10 @@ test("a text is kept once, with one event, however often it comes", async () => 
   const hi = message(1, "hi")
   const arrival = (number: number): Write[] => [
     { kind: "message", message: hi },
-    { kind: "event", event: { number, conversation: direct(1), author: 1, id: hi.id, state: null } },
+    {
+      kind: "event",
+      event: { number, conversation: direct(1), author: 1, id: hi.id, state: null, change: undefined },
+    },
   ]
   expect(await store.commit(arrival(1))).toEqual(new Map())
   expect(await store.commit(arrival(2))).toEqual(new Map([[2, undefined]]))
@@ -128,7 +131,10 @@ test("[W-52] another text under a used id is not stored: a line says so, and the
   await store.commit([{ kind: "message", message: first, ifReused: line }])
   const report = await store.commit([
     { kind: "message", message: second, ifReused: line },
-    { kind: "event", event: { number: 7, conversation: direct(1), author: 1, id: first.id, state: null } },
+    {
+      kind: "event",
+      event: { number: 7, conversation: direct(1), author: 1, id: first.id, state: null, change: undefined },
+    },
   ])
   const event = { number: 7, conversation: direct(1), author: null, id: new Uint8Array(line.id), state: null }
   expect(report).toEqual(new Map([[7, { ...event, id: line.id }]]))
@@ -169,7 +175,10 @@ test("[D-10] a state that a text has reached, or cannot reach any more, is no ev
   ): Promise<boolean> => {
     const report = await store.commit([
       { kind: "message-state", conversation: direct(1), contact: 1, id, state, at: 5 },
-      { kind: "event", event: { number, conversation: direct(1), author: null, id, state } },
+      {
+        kind: "event",
+        event: { number, conversation: direct(1), author: null, id, state, change: undefined },
+      },
     ])
     return !report.has(number)
   }

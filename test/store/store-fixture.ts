@@ -105,6 +105,7 @@ export function outgoing(seq: number, to: number): OutgoingRecord {
     dueAt: 1_764_000_000_003,
     createdAt: 1_764_000_000_004,
     carries: { id: randomBytes(8), number: seq },
+    carriesChange: undefined,
   }
 }
 

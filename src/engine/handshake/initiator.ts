@@ -74,6 +74,7 @@ export function startHandshake(
     wire: started.init,
     mid: started.mid,
     carries: undefined,
+    carriesChange: undefined,
     delivered: false,
   })
   const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED

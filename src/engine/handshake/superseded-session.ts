@@ -66,6 +66,7 @@ export function answerSuperseded(
         mid: sealed.mid.slice(0, 8),
         kind: "passing",
         carries: undefined,
+        carriesChange: undefined,
         delivered: false,
         topic: inboxTopic(splitInbox(superseded.inbox)),
         wire: sealed.wire,

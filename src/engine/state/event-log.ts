@@ -12,9 +12,9 @@ export function eventRecord(effect: RecordedEffect, number: number): EventRecord
   const { conversation, id } = effect
   switch (effect.kind) {
     case "message":
-      return { number, conversation, author: effect.author, id, state: null }
+      return { number, conversation, author: effect.author, id, state: null, change: undefined }
     case "receipt":
-      return { number, conversation, author: null, id, state: effect.state }
+      return { number, conversation, author: null, id, state: effect.state, change: undefined }
     case "changed":
       return { number, conversation, author: effect.author, id, state: null, change: effect.change }
   }

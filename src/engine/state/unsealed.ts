@@ -27,6 +27,7 @@ export function unsealedEntry({ device, seq, id, now, delivered = false }: Unsea
     ...{ seq, device, delivered, dueAt: now, createdAt: now },
     kind: "text",
     carries: { id, number: NO_NUMBER },
+    carriesChange: undefined,
     ...{ mid: NOTHING, wire: NOTHING, topic: "" },
     ...{ published: false, attempts: 0 },
   }
