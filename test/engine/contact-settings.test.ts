@@ -1,4 +1,4 @@
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 
 import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
@@ -41,6 +41,48 @@ test("time goes on while no process runs, and expired texts are gone at the next
   await bob.start()
   await fixture.clock.pass(1_000)
   expect(await allTexts(bob, "alice")).toEqual([])
+})
+
+describe("a text has the timer that was set when it was written", () => {
+  test.each([
+    ["that the contact ends before the session is made anew", 3_600, 0],
+    ["after one without a timer", 0, 60],
+    ["and the setting is another by then", 3_600, 60],
+  ])("%s [W-32] [D-34]", async (_name, written, later) => {
+    const { fixture, alice, bob } = await couple()
+    if (written > 0) await alice.client.call("timer", { contact: "bob", timerSeconds: written })
+    await fixture.clock.pass(100)
+    fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+    const id = await alice.send("bob", "frist")
+    await alice.client.call("edit", { contact: "bob", id, text: "first" })
+    await bob.client.call("timer", { contact: "alice", timerSeconds: later })
+    await fixture.clock.pass(100)
+    fixture.broker.tamper = (_topic, payload) => [payload]
+    await alice.client.call("reset", { contact: "bob" })
+    await fixture.clock.pass(100)
+    const [got] = await bob.read("alice")
+    expect(got).toMatchObject({ id, text: "first", timerSeconds: written })
+    for (const profile of [alice, bob])
+      expect((await profile.client.call("contacts", {}))[0]).toMatchObject({ timerSeconds: later })
+    await alice.send("bob", "next")
+    await fixture.clock.pass(100)
+    expect((await bob.read("alice")).at(-1)).toMatchObject({ text: "next", timerSeconds: later })
+  })
+
+  test("and brings that setting to no one: who never heard of it keeps their own [W-32]", async () => {
+    const { fixture, alice, bob } = await couple()
+    fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+    await alice.client.call("timer", { contact: "bob", timerSeconds: 3_600 })
+    await alice.send("bob", "goes")
+    await alice.client.call("timer", { contact: "bob", timerSeconds: 0 })
+    await fixture.clock.pass(100)
+    fixture.broker.tamper = (_topic, payload) => [payload]
+    await alice.client.call("reset", { contact: "bob" })
+    await fixture.clock.pass(100)
+    expect((await bob.read("alice"))[0]).toMatchObject({ text: "goes", timerSeconds: 3_600 })
+    expect((await bob.client.call("contacts", {}))[0]).toMatchObject({ timerSeconds: 0 })
+    expect(await bob.systemMessages("alice")).not.toContain("alice set messages to disappear after 1 hour")
+  })
 })
 
 test("of two timers set at the same time both sides keep the same one", async () => {

@@ -12,13 +12,16 @@ const UNITS = [
 
 type Timer = Pick<ConversationRecord, "timer" | "timerSetAt">
 
+/** The time of a setting that has changed since the text was written: it is the timer of that text only [W-32]. */
+const OF_THE_TEXT_ONLY = 0
+
 /** A setting of theirs; it counts if it is later than ours [W-32]. */
 export function applyTimer(
   update: DeviceUpdate,
   { seconds, setAt }: Extract<Frame, { kind: "timer" }>,
 ): void {
   const { contact, conversation } = update
-  if (!isLater({ timer: seconds, timerSetAt: setAt }, conversation)) return
+  if (setAt === OF_THE_TEXT_ONLY || !isLater({ timer: seconds, timerSetAt: setAt }, conversation)) return
   update.conversation = { ...conversation, timer: seconds, timerSetAt: setAt }
   if (seconds !== conversation.timer) addSystemMessage(update, `${contact.name} ${describeTimer(seconds)}`)
 }
@@ -54,4 +57,11 @@ function formatDuration(seconds: number): string {
 
 export function timerOf({ timer, timerSetAt }: ConversationRecord): Frame {
   return { kind: "timer", seconds: timer, setAt: timerSetAt }
+}
+
+/** What goes with a text of ours: the timer that was set when it was written, whenever it is sealed. */
+export function timerOfText({ timer }: { readonly timer: number }, setting: ConversationRecord): Frame {
+  return timer === setting.timer
+    ? timerOf(setting)
+    : { kind: "timer", seconds: timer, setAt: OF_THE_TEXT_ONLY }
 }

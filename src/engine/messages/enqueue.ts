@@ -11,7 +11,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { sendableTo } from "../state/send-gate.ts"
-import { timerOf } from "../contacts/timers.ts"
+import { timerOfText } from "../contacts/timers.ts"
 import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
 import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
@@ -110,9 +110,13 @@ function ownMessage(
   return { ...ours, ...written, conversation, timer, storedAt: input.now, digest, replyTo }
 }
 
-type Written = Pick<NewMessage, "id" | "text" | "sentAt" | "replyTo">
+type Written = Pick<NewMessage, "id" | "text" | "sentAt" | "replyTo" | "timer">
 
-function textFrame({ id, text, sentAt }: Omit<Written, "replyTo">): Extract<Frame, { kind: "text" }> {
+function textFrame({
+  id,
+  text,
+  sentAt,
+}: Omit<Written, "replyTo" | "timer">): Extract<Frame, { kind: "text" }> {
   return { kind: "text", id, time: sentAt, text: new Uint8Array(Buffer.from(text, "utf8")) }
 }
 
@@ -169,7 +173,7 @@ function sealText(update: DeviceUpdate, text: Written, delivered = false): SealR
   const number = textNumbers.sent
   const frames: Frame[] = [textFrame(text), { kind: "number", number }]
   if (text.replyTo !== undefined) frames.push({ kind: "reply", ...text.replyTo })
-  if (conversation.timer > 0) frames.push(timerOf(conversation))
+  if (text.timer > 0) frames.push(timerOfText(text, conversation))
   const sealed = sealAndEnqueue(update, { kind: "text", frames, carries: { id: text.id, number }, delivered })
   if (sealed.kind === "posted") update.textNumbers = { ...textNumbers, sent: textNumbers.sent + 1 }
   return sealed
