@@ -3,6 +3,7 @@ import { Fault } from "../errors.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
 import { describeConversation } from "./commands/conversations.ts"
 import { describeEvent } from "./commands/events.ts"
+import { contactIn } from "./state/conversations.ts"
 import type { CommittedEffect } from "./state/decision.ts"
 import { notice } from "./state/events.ts"
 import { hasUnsealed } from "./state/unsealed.ts"
@@ -92,14 +93,18 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
 
 type Of<Kind extends CommittedEffect["kind"]> = Extract<CommittedEffect, { kind: Kind }>
 
+/** A text of theirs that was deleted before it was read is not unread any more. */
 async function emitRecorded(parts: EngineParts, { event: record }: Of<"recorded">): Promise<void> {
   const event = await describeEvent(parts, record)
   if (event !== undefined) parts.events.emit(event)
+  const contact = contactIn(parts.queue.state(), record.conversation)
+  if (record.change === "delete" && record.author !== null && contact !== undefined)
+    await emitConversation(parts, { contact })
 }
 
 async function emitConversation(
   parts: EngineParts,
-  { contact: id }: Of<"shown" | "conversation">,
+  { contact: id }: Pick<Of<"shown" | "conversation">, "contact">,
 ): Promise<void> {
   const contact = parts.queue.state().contacts.get(id)
   if (contact === undefined) return

@@ -110,8 +110,11 @@ export function unshownMessages(database: Database, page: UnshownPage): StoredMe
   return select(database, sql, ...(conversation === undefined ? range : [conversation, ...range]))
 }
 
+/** A text that its author has deleted is nothing to read. */
+const UNREAD = "shown = 0 AND kind = 'text' AND deleted_at IS NULL"
+
 export function countUnshown(database: Database, conversation?: ConversationId): number {
-  const sql = "SELECT count(*) FROM messages WHERE shown = 0 AND kind = 'text'"
+  const sql = `SELECT count(*) FROM messages WHERE ${UNREAD}`
   const found =
     conversation === undefined
       ? database.select((row) => row.number(0), sql)
@@ -120,8 +123,7 @@ export function countUnshown(database: Database, conversation?: ConversationId):
 }
 
 export function unshownCounts(database: Database): Map<ConversationId, number> {
-  const sql =
-    "SELECT conversation, count(*) FROM messages WHERE shown = 0 AND kind = 'text' GROUP BY conversation"
+  const sql = `SELECT conversation, count(*) FROM messages WHERE ${UNREAD} GROUP BY conversation`
   return new Map(database.select((row) => [row.number(0) as ConversationId, row.number(1)] as const, sql))
 }
 

@@ -18,6 +18,22 @@ async function conversationEvents({ events, fixture }: TestProfile) {
   )
 }
 
+/** Of Bob's texts: in every answer that has one. */
+async function unreadCounts({ client }: TestProfile): Promise<number[]> {
+  const [contact] = await client.call("contacts", {})
+  const [conversation] = await client.call("conversations", {})
+  const privacy = { readReceipts: false, typingIndicators: false, receiptDelayMs: 0 }
+  const answers = [
+    contact,
+    conversation,
+    await client.call("status", {}),
+    (await client.call("verify", { contact: "bob" })).contact,
+    await client.call("privacy", { contact: "bob", ...privacy }),
+    await client.call("block", { contact: "bob", blocked: false }),
+  ]
+  return answers.map((answer) => answer?.unread ?? -1)
+}
+
 const draft = (profile: TestProfile, contact: string, text: string) =>
   profile.client.call("set-draft", { contact, text })
 
@@ -145,6 +161,41 @@ describe("the conversations", () => {
       ["bob", 0],
       ["carol", 1],
     ])
+  })
+
+  test("count no text that its author has deleted, in any answer that has a count", async () => {
+    const { fixture, alice, bob } = await couple()
+    const regretted = await bob.send("alice", "regretted")
+    await bob.send("alice", "stays")
+    await fixture.clock.pass(100)
+    expect(await unreadCounts(alice)).toEqual([2, 2, 2, 2, 2, 2])
+    await bob.client.call("delete", { contact: "alice", id: regretted, forAll: true })
+    await fixture.clock.pass(100)
+    expect((await conversationEvents(alice)).at(-1)?.conversation).toMatchObject({ unread: 1 })
+    expect(await unreadCounts(alice)).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
+  test("count what was deleted before it came, or ran out, as little", async () => {
+    const { fixture, alice, bob } = await couple()
+    await alice.client.call("timer", { contact: "bob", timerSeconds: 60 })
+    await fixture.clock.pass(100)
+    await bob.send("alice", "runs out")
+    await fixture.clock.pass(100)
+    await alice.client.call("inbox", { markRead: true })
+    const late: Uint8Array[] = []
+    fixture.broker.tamper = (topic, payload) => {
+      if (!topic.includes(alice.deviceId)) return [payload]
+      if (late.length > 0) return [payload, ...late]
+      late.push(payload)
+      return []
+    }
+    const id = await bob.send("alice", "regretted")
+    await fixture.clock.pass(5)
+    await bob.client.call("delete", { contact: "alice", id, forAll: true })
+    await fixture.clock.pass(2 * HOUR_MS)
+    expect((await alice.read("bob")).map(({ id, text }) => [id, text])).toEqual([[id, ""]])
+    expect(await unreadCounts(alice)).toEqual([0, 0, 0, 0, 0, 0])
+    expect(await conversationOf(alice, "bob")).not.toMatchObject({ last: { text: "runs out" } })
   })
 
   test("lose draft and muting with a contact that is forgotten, and keep them with one that is replaced", async () => {

@@ -30,6 +30,7 @@ import { waitingTexts } from "../messages/deliveries.ts"
 import { waitingChanges } from "../messages/waiting-change.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
+import { withUnread } from "./with-unread.ts"
 import { asMet } from "../contacts/words.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
@@ -73,7 +74,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         mailboxes.openAll()
         release(parts, described.id)
       }
-      return described
+      return withUnread(parts, described)
     },
     forget: async ({ contact }) => {
       const closed = await queue.run((state): Decision<Uint8Array[]> => {
@@ -84,18 +85,16 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       closed.forEach(mailboxes.close)
       return null
     },
-    verify: ({ contact }) => {
+    verify: async ({ contact }) => {
       const state = queue.state()
       const record = findContact(state, contact)
-      return Promise.resolve({
-        contact: describeAlone(state, record),
-        ...comparisonWith(state, record),
-      })
+      const comparison = comparisonWith(state, record)
+      return { contact: await withUnread(parts, describeAlone(state, record)), ...comparison }
     },
     "mark-verified": async (params) => {
       const described = await queue.run((state) => decideComparison(state, params))
       if (params.verified) release(parts, described.id)
-      return described
+      return withUnread(parts, described)
     },
     replace: (params) => replace(parts, params),
     reset: async ({ contact }) => {
@@ -107,7 +106,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       edit(parts, contact, (record) => ({ ...record, readReceipts, typing, receiptDelay: receiptDelayMs })),
     timer: async ({ contact, timerSeconds }) => {
       const described = await queue.run((state) => decideTimer(parts, state, contact, timerSeconds))
-      return described
+      return withUnread(parts, described)
     },
     typing: async ({ contact, typing }) => {
       const { id, typing: isAllowed, blocked } = findContact(queue.state(), contact)
@@ -152,14 +151,15 @@ async function beginEach({ recoveryDriver }: EngineParts, devices: readonly Devi
 }
 
 async function edit(
-  { queue }: EngineParts,
+  parts: EngineParts,
   reference: ContactReference,
   edited: (record: ContactRecord, state: EngineState) => ContactRecord,
 ): Promise<Contact> {
-  return queue.run((state): Decision<Contact> => {
+  const described = await parts.queue.run((state): Decision<Contact> => {
     const contact = edited(findContact(state, reference), state)
     return { commit: [{ kind: "contact", contact }], effects: [], result: describeAlone(state, contact) }
   })
+  return withUnread(parts, described)
 }
 
 function decideBlocking(
@@ -224,7 +224,7 @@ async function replace(parts: EngineParts, params: Params<"replace">): Promise<C
   const { queue, mailboxes } = parts
   const { closed, contact } = await queue.run((state) => decideReplacing(parts, state, params))
   closed.forEach(mailboxes.close)
-  return contact
+  return withUnread(parts, contact)
 }
 
 function decideReplacing(
