@@ -90,7 +90,7 @@ describe("who may connect, and do what", () => {
     expect(await answerTo({ ...options(await fixture.device("registrar")), clientId: newId() })).toBe(2)
   })
 
-  test("accounts, wills and MQTT 5 are refused, each with its code", async () => {
+  test("accounts, wills and MQTT 5 are refused, each with its code [W-11]", async () => {
     expect(await answerTo({ ...options(), username: "alice", password: "x" })).toBe(4)
     const will = {
       topic: `mc/1/i/${alice.id}/${newId()}`,

@@ -195,7 +195,7 @@ async function snapshots(...profiles: TestProfile[]): Promise<string[]> {
   return openings.flatMap(({ snapshots: all }) => [...all.values()].map(toHex))
 }
 
-test("a frame for a mailbox of no contact is dropped unread", async () => {
+test("a frame for a mailbox of no contact is dropped unread [W-13]", async () => {
   const { fixture, bob } = await couple()
   const device = bob.deviceId
   const foreign = `mc/1/i/${device}/${Buffer.from(randomBytes(16)).toString("base64url")}`

@@ -67,6 +67,26 @@ describe("a contact with a modified program", () => {
     expect(await bob.systemMessages("eve")).toEqual([])
   })
 
+  test.each([
+    [0x70, 1],
+    [0x85, 0],
+  ])("has a frame of the type %i alone acknowledged by %i message [W-27]", async (type, receipts) => {
+    const { fixture, sends, sendsBytes } = await hostileContact()
+    await sends({ kind: "nop" })
+    const messages = fixture.broker.seen.length
+    await sendsBytes(padded([type, 0, 0]))
+    expect(fixture.broker.seen.length).toBe(messages + receipts)
+  })
+
+  test("has a step begun that is due, although Bob sends no text [S-40]", async () => {
+    const { fixture, eve, injects, sends } = await hostileContact()
+    const seen = fixture.broker.seen.length
+    for (let n = 0; n < 100; n += 1) injects({ kind: "nop" })
+    await sends({ kind: "nop" })
+    const answers = fixture.broker.seen.slice(seen).filter(({ topic }) => topic.includes(eve.deviceId))
+    expect(answers.map(({ payload }) => payload.length)).toEqual([2_048])
+  })
+
   test("has a second text under a number shown, not lost: the first was held back [D-20]", async () => {
     const { fixture, bob, sends } = await hostileContact()
     await sends(textOf("held back"), { kind: "number", number: 2 })

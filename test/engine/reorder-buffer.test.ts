@@ -49,6 +49,26 @@ test("[D-21] a gap that cannot be filled is shown as a system message, and late 
   expect(await bob.texts("alice")).toEqual(["kept", "lost"])
 })
 
+test("[D-21] what is missing is requested 1, 6, 21 and 51 s after the gap was seen, which is shown at 61 s", async () => {
+  const { fixture, alice, bob } = await couple()
+  lose(fixture, bob, 0)
+  await alice.send("bob", "lost")
+  await alice.send("bob", "kept")
+  await fixture.clock.pass(50)
+  await alice.crash()
+  const since = fixture.clock.now()
+  const requests: number[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (topic.includes(alice.deviceId)) requests.push(Math.round((fixture.clock.now() - since) / 1_000))
+    return [payload]
+  }
+  await fixture.clock.pass(60_000)
+  expect(requests).toEqual([1, 6, 21, 51])
+  expect(await bob.texts("alice")).toEqual([])
+  await fixture.clock.pass(2_000)
+  expect(await bob.texts("alice")).toEqual(["kept"])
+})
+
 test("waiting texts outlive the process, and short-lived processes are shown them when they are old", async () => {
   const { fixture, alice, bob } = await couple()
   lose(fixture, bob, 0)

@@ -247,7 +247,7 @@ async function answering(answer: (level: number) => Buffer | undefined, credenti
   return { client, levels }
 }
 
-test("a broker that closes MQTT 5 connections without an answer is tried with 3.1.1 at once, and then again", async () => {
+test("a broker that closes MQTT 5 connections without an answer is tried with 3.1.1 at once, and then again [W-11]", async () => {
   const { client, levels } = await answering((level) => (level === 4 ? CONNACK(0) : undefined))
   expect(await client.state("online")).toMatchObject({ mqttVersion: 4 })
   expect(levels).toEqual([5, 4])
@@ -281,7 +281,7 @@ test("a broker that announces a packet of 256 MiB is disconnected", async () => 
   expect(why.message).toContain("over the limit")
 })
 
-test("a guest has another client id each time, and leaves no session behind", async () => {
+test("a guest has another client id each time, and leaves no session behind [W-12]", async () => {
   const { broker } = await startWithDevices()
   const trust = { kind: "pin", pin: pinOf(fixture.authority.caCertificate) } as const
   const address = { host: "127.0.0.1", port: portOf(broker) }
