@@ -246,13 +246,15 @@ export type Write =
   | { readonly kind: "end-session"; readonly device: DeviceId }
   /**
    * Skipped if the conversation has or had one of this author's under this id. If that one said something else, or the id
-   * is one of ours, the line `ifReused` is added instead.
+   * is one of ours, the line `ifReused` is added instead. With `unlessRepeated` also if the newest message there is a line
+   * that says the same.
    */
   | {
       readonly kind: "message"
       readonly message: NewMessage
       readonly recipients?: readonly Recipient[]
       readonly ifReused?: NewMessage
+      readonly unlessRepeated?: boolean
     }
   /** One more account that a message of ours is sent to. */
   | ({ readonly kind: "recipient" } & OwnMessage & Omit<Recipient, "state">)

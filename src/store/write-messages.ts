@@ -138,8 +138,9 @@ function listed(states: readonly string[]): string {
  */
 export function addMessage(
   database: Database,
-  { message, recipients = [], ifReused }: Extract<Write, { kind: "message" }>,
+  { message, recipients = [], ifReused, unlessRepeated = false }: Extract<Write, { kind: "message" }>,
 ): NewMessage | undefined {
+  if (unlessRepeated && repeatsLast(database, message)) return undefined
   const known = knownDigest(database, message)
   const isOfOurs = ifReused !== undefined && knownDigest(database, { ...message, author: null }) !== undefined
   if (known === undefined && !isOfOurs) {
@@ -150,6 +151,16 @@ export function addMessage(
   if (ifReused === undefined || (known !== undefined && equal(known, message.digest))) return undefined
   insert(database, ifReused)
   return ifReused
+}
+
+/** Whether the newest message of the conversation is a line that says the same: a flood of them is one. */
+function repeatsLast(database: Database, { conversation, text }: NewMessage): boolean {
+  const [last] = database.select(
+    (row) => row.text(0) === "line" && row.text(1) === text,
+    "SELECT kind, text FROM messages WHERE conversation = ? ORDER BY seq DESC LIMIT 1",
+    conversation,
+  )
+  return last === true
 }
 
 function insert(database: Database, message: NewMessage): number {

@@ -53,18 +53,58 @@ describe("a contact with a modified program", () => {
     },
   )
 
-  test("has a later version's frames noticed once, and their number leaves no gap [W-27] [W-28]", async () => {
+  test("has a later version's frames told in one line, and their number leaves no gap [W-27] [W-28]", async () => {
     const { fixture, bob, sends, sendsBytes } = await hostileContact()
     await sends({ kind: "nop" })
     await sendsBytes(padded([number(1), [0x70, 0, 0], [0x71, 0, 0]].flat()))
-    const notices = bob.events.filter(({ kind }) => kind === "notice")
-    expect(notices).toHaveLength(1)
+    const line = "eve sent something that this version of mqttchat does not support"
+    expect(await bob.systemMessages("eve")).toEqual([line])
+    expect(
+      bob.events.filter((event) => event.kind === "message" && event.message.text === line),
+    ).toHaveLength(1)
     // The bytes above took the place of her next message, so that one is lost.
     await sends({ kind: "nop" })
     await sends(textOf("two"), { kind: "number", number: 2 })
     await fixture.clock.pass(100)
     expect(await bob.texts("eve")).toEqual(["hello", "two"])
-    expect(await bob.systemMessages("eve")).toEqual([])
+    expect(await bob.systemMessages("eve")).toEqual([line])
+  })
+
+  test("has a flood of a later version's frames told in one line until something else is said [D-25]", async () => {
+    const { bob, sends, sendsBytes } = await hostileContact()
+    await sends({ kind: "nop" })
+    const floods = async (): Promise<void> => {
+      for (let n = 0; n < 20; n += 1) {
+        await sendsBytes(padded([0x70, 0, 0]))
+        await sends({ kind: "nop" })
+      }
+    }
+    await floods()
+    await sends(textOf("meanwhile"), { kind: "number", number: 1 })
+    await floods()
+    expect((await bob.client.call("history", { contact: "eve", limit: 10 })).map(({ text }) => text)).toEqual(
+      [
+        "hello",
+        "hello, Eve",
+        "eve sent something that this version of mqttchat does not support",
+        "meanwhile",
+        "eve sent something that this version of mqttchat does not support",
+      ],
+    )
+    const said = bob.events.filter((event) => event.kind === "message" && event.message.kind === "system")
+    expect(said).toHaveLength(2)
+  })
+
+  test("has links of a later version told in one line, also for who was away [A-11]", async () => {
+    const { bob, links, sends } = await hostileContact()
+    const [create] = links
+    const accountId = create?.head ?? new Uint8Array()
+    const later = Uint8Array.of(9, 1, 0)
+    await sends({ kind: "chain", accountId, first: 1, links: later })
+    await sends({ kind: "chain", accountId, first: 1, links: later })
+    expect(await bob.systemMessages("eve")).toEqual([
+      "eve's account has changes that this version of mqttchat cannot read: update mqttchat",
+    ])
   })
 
   test.each([

@@ -38,3 +38,10 @@ export function addSystemMessage(update: DeviceUpdate, text: string): void {
   update.changes.push(change)
   update.effects.push(effect)
 }
+
+/** As above, but not again while it is the newest: a contact can cause it as often as they like. */
+export function addMergedMessage(update: DeviceUpdate, text: string): void {
+  const { change, effect } = makeSystemMessage(update.conversation.id, text, update.input)
+  update.changes.push({ ...change, unlessRepeated: true })
+  update.effects.push(effect)
+}

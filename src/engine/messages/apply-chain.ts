@@ -8,9 +8,9 @@ import type { Shown } from "../accounts/membership.ts"
 import { judgeLater, judgeShown, type ChainFrame } from "../accounts/judge-shown.ts"
 import { chainFrame, ownChain } from "../accounts/own-account.ts"
 import { shownBy } from "../accounts/unfinished.ts"
+import { addMergedMessage } from "../contacts/system-messages.ts"
 import { NOT_RENAMED } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { notice } from "../state/events.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 
 /** Judges what a device shows of its account; a refusal ends its session. Whether it is admitted. */
@@ -73,7 +73,7 @@ function applyLater(state: EngineState, update: DeviceUpdate, frame: ChainFrame)
   if (later === undefined) return
   if (later.isNewer) {
     const text = `${contact.name}'s account has changes that this version of mqttchat cannot read: update mqttchat`
-    update.effects.push({ kind: "event", event: notice(text, contact) })
+    addMergedMessage(update, text)
   }
   if (later.outcome !== "unchanged") adopt(state, update, later)
 }

@@ -3,7 +3,7 @@ import { isEmoji } from "../../wire/emoji.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
 import { authorNamed } from "../contacts/authors.ts"
-import { notice } from "../state/events.ts"
+import { addMergedMessage } from "../contacts/system-messages.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -21,7 +21,7 @@ export function applyChange(state: EngineState, update: DeviceUpdate, frame: Cha
   const change = readChange(contact.id, frame)
   if (change === undefined) {
     const what = frame.kind === "edit" ? "an edit that is not text" : "a reaction that is no emoji"
-    update.effects.push({ kind: "event", event: notice(`${contact.name} sent ${what}`, contact) })
+    addMergedMessage(update, `${contact.name} sent ${what}`)
     return
   }
   if (author === undefined || (author === null && frame.kind !== "reaction")) return

@@ -4,7 +4,7 @@ import { open } from "../../session/ratchet.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
 import { textDigest } from "../../wire/text-digest.ts"
-import { notice, type Event } from "../state/events.ts"
+import type { Event } from "../state/events.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
@@ -16,7 +16,7 @@ import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.t
 import { applyChange } from "./apply-change.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
-import { addSystemMessage } from "../contacts/system-messages.ts"
+import { addMergedMessage, addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
 import { startPostQuantumStep } from "./enqueue.ts"
 import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
@@ -247,7 +247,8 @@ function applyNumber({ state, update, frames }: FrameContext, number: number): v
   const frame = find(frames, "text")
   const text = frame && readText(frame.text)
   if (frame === undefined || text === undefined) {
-    if (frame !== undefined) emitNotice(update, `${update.contact.name} sent a message that is not text`)
+    if (frame !== undefined)
+      addMergedMessage(update, `${update.contact.name} sent a message that is not text`)
     passNumber(update, state, number)
     return
   }
@@ -316,13 +317,12 @@ function applyMoved(update: DeviceUpdate, at: number): void {
 /** Once for a message, however many there are. */
 function noteUnknown({ update, frames }: FrameContext, frame: Frame): void {
   if (frames.find(({ kind }) => kind === frame.kind) !== frame) return
-  emitNotice(update, `${update.contact.name} sent something that this version of mqttchat does not support`)
+  addMergedMessage(
+    update,
+    `${update.contact.name} sent something that this version of mqttchat does not support`,
+  )
 }
 
 function emit(update: DeviceUpdate, event: Event): void {
   update.effects.push({ kind: "event", event })
-}
-
-function emitNotice(update: DeviceUpdate, text: string): void {
-  emit(update, notice(text, update.contact))
 }
