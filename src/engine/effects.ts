@@ -72,6 +72,7 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
       return
     case "admitted":
       parts.reencryption.start(effect.device)
+      parts.introductions.passOnTo(effect.device)
       return
     case "accepted":
       pairing.onAccepted(effect)
@@ -112,22 +113,22 @@ async function emitConversation(
 }
 
 function afterReceived(
-  { queue, receipts, gapRequests, reencryption }: EngineParts,
+  { queue, receipts, gapRequests, reencryption, introductions }: EngineParts,
   effect: Of<"received">,
 ): void {
   // The session could not seal them, and perhaps can now.
   if (hasUnsealed(queue.state(), effect.device)) reencryption.start(effect.device)
+  introductions.passOnTo(effect.device)
   if (effect.receiptsWait) receipts.schedule(effect.device)
   gapRequests.watch(effect.device)
 }
 
 /** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */
 function afterSessionReplaced(
-  { queue, mailboxes, reencryption, introductions }: EngineParts,
+  { queue, mailboxes, reencryption }: EngineParts,
   { device, oldMailbox }: Of<"session-replaced">,
 ): void {
   const mailbox = queue.state().devices.get(device)?.mailbox
   if (mailbox === undefined || !equal(mailbox, oldMailbox)) mailboxes.close(oldMailbox)
   reencryption.start(device)
-  introductions.repeat(device)
 }

@@ -18,6 +18,7 @@ import { openStore } from "../../src/store/store.ts"
 import { Clock } from "./clock.ts"
 import { FakeBroker } from "./fake-broker.ts"
 import type { Store } from "../../src/store/message-store.ts"
+import type { CommitReport, Write } from "../../src/store/records.ts"
 
 const BROKER: BrokerConfig = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } }
 
@@ -155,6 +156,15 @@ export class TestProfile {
     this.#running?.store.fill(full)
   }
 
+  /** The disk takes so many commits more, and then it is as if the process had died. */
+  diesAfter(commits: number): void {
+    this.#running?.store.diesAfter(commits)
+  }
+
+  get isDead(): boolean {
+    return this.#running?.store.isDead() ?? true
+  }
+
   async send(to: string, text: string): Promise<string> {
     const { id } = await this.client.call("send", { contact: to, text, wait: "queued", timeoutMs: 0 })
     return id
@@ -184,6 +194,7 @@ export class TestProfile {
 type CrashableStore = Store & {
   readonly crash: () => void
   readonly isDead: () => boolean
+  readonly diesAfter: (commits: number) => void
   readonly fill: (full: boolean) => void
 }
 
@@ -191,8 +202,15 @@ type CrashableStore = Store & {
 function crashable(store: Store): CrashableStore {
   let dead = false
   let full = false
+  let commitsLeft = Infinity
   const refused = (): Promise<never> => Promise.reject(new Fault("disk-full", "there is no room on the disk"))
   const never = new Promise<never>(() => undefined)
+  async function commitOnce(writes: readonly Write[]): Promise<CommitReport> {
+    commitsLeft--
+    dead ||= commitsLeft <= 0
+    const report = await store.commit(writes)
+    return dead ? never : report
+  }
   return {
     ...store,
     load: () => store.load(),
@@ -202,8 +220,9 @@ function crashable(store: Store): CrashableStore {
     unshown: (page) => (dead ? never : store.unshown(page)),
     receivedFrom: (contact, since) => (dead ? never : store.receivedFrom(contact, since)),
     hasFrame: (contact, mid) => (dead ? never : store.hasFrame(contact, mid)),
-    commit: (writes) => (dead ? never : full ? refused() : store.commit(writes)),
+    commit: (writes) => (dead ? never : full ? refused() : commitOnce(writes)),
     fill: (now) => (full = now),
+    diesAfter: (commits) => (commitsLeft = commits),
     crash: () => (dead = true),
     isDead: () => dead,
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { DAY_MS, HOUR_MS } from "../../src/time-units.ts"
+import { fileOf } from "./hostile-pairing.ts"
 import { answers, introduces, names, questions, trio } from "./introduction-fixture.ts"
 
 describe("Alice introduces Bob to Carol", () => {
@@ -95,19 +96,19 @@ describe("Alice introduces Bob to Carol", () => {
     expect(await carol.texts("bob")).toEqual(["hello at last"])
   })
 
-  test("[D-81] a new session between Alice and Carol in the middle loses no question", async () => {
+  test("[D-81] Carol agrees while Alice pairs with Bob again: he is told once it is certain that it is he", async () => {
     const { fixture, alice, bob, carol } = await trio()
-    await carol.stop()
     await alice.client.call("introduce", { contact: "bob", to: "carol" })
-    await alice.client.call("reset", { contact: "carol" })
     await fixture.clock.pass(200)
-    await carol.start()
-    await fixture.clock.pass(2 * HOUR_MS)
+    const file = await fileOf(bob)
+    await bob.stop()
+    await alice.client.call("pair-answer", { kind: "file", offer: file })
     await answers(carol, true)
     await fixture.clock.pass(200)
-    await answers(bob, true)
-    await fixture.clock.pass(200)
-    expect(await names(carol)).toEqual(["alice", "bob"])
+    expect(await alice.client.call("introductions", {})).toMatchObject([{ state: "agreed" }])
+    await bob.start()
+    await fixture.clock.pass(2 * HOUR_MS)
+    expect(await questions(bob)).toHaveLength(1)
   })
 
   test("[D-81] after a week neither the question nor the bundle can be answered", async () => {

@@ -4,6 +4,7 @@ import type { IntroducedBy, IntroductionId, IntroductionRecord } from "../../sto
 import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { isBelieved } from "../state/send-gate.ts"
+import type { ContactId } from "../../store/ids.ts"
 import type { Introduction } from "../state/introduction-shapes.ts"
 import { withoutReservedShape } from "../../wire/reserved-names.ts"
 import { fingerprintDigits, offeredName, PLACEHOLDER_DIGITS } from "./contacts.ts"
@@ -29,6 +30,17 @@ export function introductionOfBundle(state: EngineState, bundle: Uint8Array): In
     return introducer !== undefined && isBelieved(introducer) ? record : undefined
   }
   return undefined
+}
+
+/** Introductions of which the last step went to this contact, who has not answered it. */
+export function stepsSentTo(state: EngineState, to: ContactId, now: number): IntroductionRecord[] {
+  return [...state.introductions.values()].filter((record) => isSentTo(record, to) && isUnderWay(record, now))
+}
+
+function isSentTo({ role, state, contact, initiator }: IntroductionRecord, to: ContactId): boolean {
+  if (role === "introducer" && state === "introduced") return initiator === to
+  const sent = role === "introducer" ? "asked" : "agreed"
+  return role !== "initiator" && state === sent && contact === to
 }
 
 /** Its bundle was answered, and there is a contact now. */

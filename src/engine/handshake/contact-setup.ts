@@ -11,10 +11,16 @@ import {
 } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { stepsSentTo } from "../contacts/introductions.ts"
 import { freeName, placeholderName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
-import { enqueueUnsealed, enqueueUnsealedChange, isUnsealed } from "../state/unsealed.ts"
+import {
+  enqueueUnsealed,
+  enqueueUnsealedChange,
+  enqueueUnsealedSteps,
+  isUnsealed,
+} from "../state/unsealed.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
@@ -123,7 +129,7 @@ function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8A
   update.effects.push({ kind: "session-replaced", device: update.device.id, oldMailbox })
 }
 
-/** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order. */
+/** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order, and then the steps of introductions. */
 export function unsealTexts(state: EngineState, update: DeviceUpdate): void {
   const { id } = update.device
   const entries = [...state.outgoing.values()].filter(({ device }) => device === id)
@@ -134,6 +140,7 @@ export function unsealTexts(state: EngineState, update: DeviceUpdate): void {
     if (carries !== undefined) enqueueUnsealed(update, carries.id, delivered)
     if (carriesChange !== undefined) enqueueUnsealedChange(update, carriesChange, delivered)
   }
+  if (stepsSentTo(state, update.contact.id, update.input.now).length > 0) enqueueUnsealedSteps(update)
 }
 
 /** Of the edits of one message only the last is sent in the new session, and so of its reactions [D-96]. */

@@ -4,15 +4,19 @@ import type { IntroductionId, IntroductionRecord } from "../../store/introductio
 import type { ContactRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { accountIdOf } from "../contacts/accounts.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import { afterEvent, isExpired, isUnderWay, OWN_MAX, surplus } from "../contacts/introduction-policy.ts"
+import { stepsSentTo } from "../contacts/introductions.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { shortName } from "../handshake/hello.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { sealAndEnqueue } from "../state/outgoing.ts"
+import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
+import { enqueueUnsealedSteps, hasUnsealedSteps } from "../state/unsealed.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
-import { toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
-import type { ContactId, DeviceId } from "../../store/ids.ts"
+import type { DeviceUpdate, StepInput } from "../state/update.ts"
+import { sealWaitingEntry } from "./enqueue.ts"
+import type { ContactId } from "../../store/ids.ts"
 
 /** Asks `owner` whether `initiator` may be introduced. Faults `usage`, `exists`, `refused`, `unavailable`. */
 export function decideIntroduction(
@@ -36,7 +40,10 @@ export function decideIntroduction(
   return toJointDecision(state, updates, introduction)
 }
 
-/** Seals a frame for all devices of a contact that may have it; what else the step does is added to the first of these. */
+/**
+ * Seals a frame for all devices of a contact that may have it; what else the step does is added to the first of these. For
+ * the others it waits.
+ */
 export function sealForAll(
   state: EngineState,
   to: ContactId,
@@ -45,7 +52,9 @@ export function sealForAll(
 ): { readonly updates: readonly DeviceUpdate[]; readonly first: DeviceUpdate | undefined } {
   const reached = new Set<DeviceUpdate>()
   const updates = updateEach(state, to, input, (update) => {
-    if (sealAndEnqueue(update, { kind: "control", frames: [frame] }).kind === "posted") reached.add(update)
+    const { id } = update.device
+    if (!isUnfinished(state, id) && sealEach(update, [frame]).kind === "posted") reached.add(update)
+    else if (!hasUnsealedSteps(state, id)) enqueueUnsealedSteps(update)
   })
   return { updates, first: updates.find((update) => reached.has(update)) }
 }
@@ -82,25 +91,31 @@ export function decidePassingOn(state: EngineState, id: IntroductionId, input: S
   return toJointDecision(state, updates, null)
 }
 
-/** A new session has dropped what the old one sealed: what this contact was told for an introduction is sent again. */
-export function decideRepeating(state: EngineState, to: DeviceId, input: StepInput): Decision<null> {
-  const update = updateFor(state, to, input)
-  if (update === undefined) return noChange(null)
-  for (const record of state.introductions.values()) {
-    const frame = isUnderWay(record, input.now) ? frameFor(state, record, update.contact.id) : undefined
-    if (frame !== undefined) sealAndEnqueue(update, { kind: "control", frames: [frame] })
-  }
-  return toDecision(state, update, null)
+/**
+ * A new session has dropped what the old one sealed, or none could seal it: what the contact was told for introductions is
+ * sealed now. False if the session cannot; then the entry `seq` stays, for a later try [D-81].
+ */
+export function sealSteps(state: EngineState, seq: number, input: StepInput): Decision<boolean> {
+  return sealWaitingEntry(state, seq, (update) => sealEach(update, stepFrames(state, update)), input)
 }
 
-function frameFor(state: EngineState, record: IntroductionRecord, to: ContactId): Frame | undefined {
-  const { role, contact, initiator } = record
-  const owner = state.contacts.get(contact)
-  if (role === "introducer" && record.state === "asked" && contact === to) return askFrame(record)
-  if (role === "introducer" && record.state === "introduced" && initiator === to && owner !== undefined)
-    return introFrame(record, owner)
-  if (role === "owner" && record.state === "agreed" && contact === to) return yesFrame(record)
-  return undefined
+function sealEach(update: DeviceUpdate, frames: readonly Frame[]): SealResult {
+  for (const frame of frames) {
+    const sealed = sealAndEnqueue(update, { kind: "control", frames: [frame] })
+    if (sealed.kind === "refused") return sealed
+  }
+  return { kind: "posted" }
+}
+
+function stepFrames(state: EngineState, { contact, input }: DeviceUpdate): Frame[] {
+  return stepsSentTo(state, contact.id, input.now).flatMap((record) => frameOf(state, record) ?? [])
+}
+
+function frameOf(state: EngineState, record: IntroductionRecord): Frame | undefined {
+  if (record.role === "owner") return yesFrame(record)
+  if (record.state === "asked") return askFrame(record)
+  const owner = state.contacts.get(record.contact)
+  return owner && introFrame(record, owner)
 }
 
 function askFrame({ account, name }: IntroductionRecord): Frame {

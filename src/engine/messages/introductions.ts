@@ -4,7 +4,7 @@ import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
 import { runDetached } from "../state/run-detached.ts"
 import { stepInput } from "../state/update.ts"
-import { decidePassingOn, decideRepeating } from "./introduce.ts"
+import { decidePassingOn } from "./introduce.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
 /** What introductions send by themselves. */
@@ -13,8 +13,8 @@ export type Introductions = {
   readonly passOn: (id: IntroductionId) => void
   /** Something may be sent to a contact again: owners may have agreed meanwhile. */
   readonly passOnAll: () => void
-  /** The device has a new session. */
-  readonly repeat: (device: DeviceId) => void
+  /** The session of this device could not seal it for the initiator, and perhaps can now. */
+  readonly passOnTo: (device: DeviceId) => void
 }
 
 /** Continues at once with what an earlier process left. */
@@ -29,10 +29,11 @@ export function openIntroductions(ports: Ports, queue: CommitQueue, events: Even
   return {
     passOn,
     passOnAll,
-    repeat: (device) =>
-      runDetached(
-        events,
-        queue.run((state) => decideRepeating(state, device, stepInput(ports))).then(() => undefined),
-      ),
+    passOnTo: (device) => {
+      const { devices, introductions } = queue.state()
+      const contact = devices.get(device)?.contact
+      for (const { id, state, initiator } of introductions.values())
+        if (state === "agreed" && initiator === contact) passOn(id)
+    },
   }
 }

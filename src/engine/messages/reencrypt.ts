@@ -12,6 +12,7 @@ import { hasUnsealed, unsealedFor } from "../state/unsealed.ts"
 import { stepInput } from "../state/update.ts"
 import { sealWaitingChange } from "./enqueue-change.ts"
 import { sealWaiting } from "./enqueue.ts"
+import { sealSteps } from "./introduce.ts"
 import { contentOf } from "./message-content.ts"
 import { waitingChange } from "./waiting-change.ts"
 import type { StoredMessage } from "../../store/message-records.ts"
@@ -28,8 +29,8 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: 
   const { id: conversation } = directWith(queue.state(), begun.contact)
   for (const entry of unsealedFor(queue.state(), device)) {
     const named = entry.carriesChange ?? (entry.carries && { ...entry.carries, author: null })
-    if (named === undefined) continue
-    const message = await ports.store.findMessage({ conversation, author: named.author, id: named.id })
+    const message =
+      named && (await ports.store.findMessage({ conversation, author: named.author, id: named.id }))
     const mayContinue = await queue.run((state) =>
       isOver(state, device, session) ? noChange(false) : sealEntry(ports, state, entry, message),
     )
@@ -40,10 +41,11 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: 
 function sealEntry(
   ports: Ports,
   state: EngineState,
-  { seq, device, carriesChange }: OutgoingRecord,
+  { seq, device, carries, carriesChange }: OutgoingRecord,
   message: StoredMessage | undefined,
 ): Decision<boolean> {
   const input = stepInput(ports)
+  if (carries === undefined && carriesChange === undefined) return sealSteps(state, seq, input)
   if (carriesChange === undefined) return sealWaiting(state, seq, message && asSent(message), input)
   const contact = contactOf(state, device)?.id
   const change = waitingChange(carriesChange, message)

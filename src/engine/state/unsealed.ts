@@ -57,6 +57,20 @@ export function enqueueUnsealedChange(update: DeviceUpdate, change: CarriedChang
   update.seq++
 }
 
+/** Lets what a contact is told for introductions wait. The entry carries nothing: what is to be told is read when it is sealed. */
+export function enqueueUnsealedSteps(update: DeviceUpdate): void {
+  const { device, seq, input, changes } = update
+  const entry = unsealedEntry({ device: device.id, seq, id: NOTHING, now: input.now })
+  changes.push({ kind: "outgoing", outgoing: { ...entry, kind: "control", carries: undefined } })
+  update.seq++
+}
+
+export function hasUnsealedSteps(state: EngineState, device: DeviceId): boolean {
+  return unsealedFor(state, device).some(
+    ({ carries, carriesChange }) => carries === undefined && carriesChange === undefined,
+  )
+}
+
 /** Lets a text of ours wait until a session of the device can seal it. */
 export function enqueueUnsealed(update: DeviceUpdate, id: Uint8Array, delivered: boolean): void {
   const { device, seq, input, changes } = update
