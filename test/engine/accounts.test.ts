@@ -21,6 +21,7 @@ import {
 } from "./account-client.ts"
 import { chainFrameOf, helloFrames, ownLinksOf } from "./account-frames.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
+import { fileOf, HostileOwner } from "./hostile-pairing.ts"
 
 test("who pairs knows the other's account, and both compute one safety number [W-15] [W-16] [D-70]", async () => {
   const { alice, bob } = await couple()
@@ -202,6 +203,16 @@ test("an INIT that no one answers ends a day after its bundle, and our texts wit
   await fixture.clock.pass(DAY_MS + 2 * HOUR_MS)
   expect(await namesOf(alice)).toEqual([])
   expect(noticesOf(alice)).toEqual([`${name!} did not finish the pairing in time; nothing of it was kept`])
+})
+
+test("[D-71] an INIT to a file that is good for ever, as it says, ends after eight days", async () => {
+  const { fixture, bob } = await bobAlone()
+  const file = new HostileOwner(fixture, Number.MAX_SAFE_INTEGER).file(await fileOf(bob))
+  await bob.client.call("pair-answer", { kind: "file", offer: file })
+  await fixture.clock.pass(8 * DAY_MS - HOUR_MS)
+  expect(await namesOf(bob)).toHaveLength(1)
+  await fixture.clock.pass(HOUR_MS)
+  expect(await namesOf(bob)).toEqual([])
 })
 
 test("texts to somebody who has not answered wait unsealed, and leave with the answer [D-71]", async () => {

@@ -11,7 +11,7 @@ import { createIdentity } from "../../src/keystore/identity.ts"
 import { makeBundle, readBundle } from "../../src/session/bundle.ts"
 import { initiate, introductionPsk, MODE } from "../../src/session/handshake.ts"
 import type { Write } from "../../src/store/records.ts"
-import { HOUR_MS } from "../../src/time-units.ts"
+import { DAY_MS, DAY_S, HOUR_MS } from "../../src/time-units.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import { inboxTopic } from "../../src/wire/topics.ts"
@@ -95,6 +95,28 @@ describe("[D-82] a contact that introduces too much", () => {
       expect.stringMatching(/^unnamed-[0-9a-f]{8}$/),
     ])
   })
+})
+
+test("[D-71] what an introducer makes Bob begin ends after eight days at most, whatever the bundle says", async () => {
+  const { fixture, bob, sends } = await hostileContact()
+  const now = Math.floor(fixture.clock.now() / 1000)
+  const lives = [3_600, 7 * DAY_S, 7 * DAY_S + 1, Number.MAX_SAFE_INTEGER - now]
+  for (const life of lives) {
+    const terms = { multiUse: false, recovery: false, inbox: inbox(), notAfter: now + life }
+    const { bytes } = makeBundle(createIdentity(systemRandom), terms, systemRandom).bundle
+    const account = systemRandom(32)
+    await sends({ kind: "intro", account, bundle: bytes, name: Buffer.from(`after ${life}`) })
+    await answers(bob, true)
+  }
+  const begun = fixture.clock.now()
+  const waiting = async () => (await names(bob)).filter((name) => name.startsWith("after"))
+  await fixture.clock.pass(DAY_MS + HOUR_MS)
+  expect(await waiting()).toHaveLength(3)
+  await fixture.clock.pass(7 * DAY_MS - 2 * HOUR_MS)
+  expect(await waiting()).toHaveLength(3)
+  await fixture.clock.pass(HOUR_MS)
+  expect(fixture.clock.now() - begun).toBe(8 * DAY_MS)
+  expect(await names(bob)).toEqual(["eve"])
 })
 
 describe("[D-83] each side meets only the account that was named", () => {

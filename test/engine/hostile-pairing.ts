@@ -145,9 +145,8 @@ export class HostileOwner extends HostileSide {
   readonly #open: OpenBundle
   #comparison: Comparison | undefined
 
-  constructor(fixture: EngineFixture) {
+  constructor(fixture: EngineFixture, notAfter: number = Math.floor(fixture.clock.now() / 1000) + 86_400) {
     super(fixture)
-    const notAfter = Math.floor(fixture.clock.now() / 1000) + 86_400
     const terms = { multiUse: false, recovery: false, inbox: this.inbox, notAfter }
     this.#open = makeBundle(this.identity, terms, systemRandom)
   }

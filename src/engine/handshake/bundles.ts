@@ -3,6 +3,7 @@ import { Fault } from "../../errors.ts"
 import { decodeOpenBundle, encodeOpenBundle, type OpenBundle } from "../../session/bundle.ts"
 import { initTag, MODE, type Mode } from "../../session/handshake.ts"
 import type { OpenBundleRecord } from "../../store/records.ts"
+import { DAY_S } from "../../time-units.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change } from "../state/decision.ts"
 import type { Expected } from "../state/ports.ts"
@@ -30,6 +31,11 @@ export function bundleRecord({ open, mode, psk, requestTag }: Expected): OpenBun
   }
 }
 
+/**
+ * By link, by file and for an introduction [S-5]: long enough for a mail or a memory stick, short enough that a forgotten one
+ * opens nothing.
+ */
+export const OFFER_LIFE_S = 7 * DAY_S
 /** As many links and files as anyone hands out at a time; each is a subscription of its own. */
 const OPEN_OFFERS_MAX = 32
 const OFFER_ID_BYTES = 4

@@ -12,7 +12,8 @@ import { offeredName, placeholderName } from "../contacts/contacts.ts"
 import { contactOf, findDevice } from "../contacts/devices.ts"
 import { type Decision, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
-import { toDecision, type StepInput } from "../state/update.ts"
+import { seconds, toDecision, type StepInput } from "../state/update.ts"
+import { OFFER_LIFE_S } from "./bundles.ts"
 import { findQuestion } from "../contacts/introductions.ts"
 import { noteIntroduction } from "./introduced.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
@@ -81,9 +82,12 @@ export function startHandshake(
   return toDecision(state, update, { device: device.id, previous, renaming, initSeq })
 }
 
-function shownAtFirst({ bundle, introduction }: Answered, { now }: StepInput): ShownAccount {
+function shownAtFirst({ bundle, introduction }: Answered, input: StepInput): ShownAccount {
+  const { now } = input
+  // A bundle may say that it is for longer, to make us keep what is begun for ever.
+  const notAfter = Math.min(bundle.notAfter, seconds(input) + OFFER_LIFE_S)
   // The owner may answer until the bundle's last moment, and its answer may take a day more.
-  const fresh = notShown(now, bundle.notAfter * 1000 + UNFINISHED_MS)
+  const fresh = notShown(now, notAfter * 1000 + UNFINISHED_MS)
   return introduction === undefined ? fresh : { ...fresh, accountId: introduction.account }
 }
 

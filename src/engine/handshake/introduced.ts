@@ -3,9 +3,9 @@ import { makeBundle, type Bundle, type OpenBundle } from "../../session/bundle.t
 import { introductionPsk, MODE, type Mode } from "../../session/handshake.ts"
 import type { Psk } from "../../crypto/bytes.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
-import { DAY_S } from "../../time-units.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
+import { OFFER_LIFE_S } from "./bundles.ts"
 import type { Judged } from "../accounts/judge-shown.ts"
 import { ownChain } from "../accounts/own-account.ts"
 import { accountIdOf } from "../contacts/accounts.ts"
@@ -16,12 +16,9 @@ import type { EngineState } from "../state/engine-state.ts"
 import { seconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { shellCommand } from "../../shell-command.ts"
 
-/** As long as a link: the other two may be away for days. */
-const LIFE_S = 7 * DAY_S
-
 /** A bundle that only the account which is introduced to us can answer. */
 export function introductionBundle(identity: IdentityKeys, inbox: Inbox, input: StepInput): OpenBundle {
-  const notAfter = seconds(input) + LIFE_S
+  const notAfter = seconds(input) + OFFER_LIFE_S
   return makeBundle(identity, { multiUse: false, recovery: false, inbox, notAfter }, input.random)
 }
 

@@ -2,19 +2,15 @@ import { Fault } from "../../errors.ts"
 import { armour } from "../../pairing/armour.ts"
 import { linkPsk, MODE } from "../../session/handshake.ts"
 import type { OpenBundle } from "../../session/bundle.ts"
-import { DAY_S } from "../../time-units.ts"
 import type { Entry } from "../../wire/access.ts"
 import { formatPairingLink, linkRequestTag } from "../../wire/pairing-link.ts"
 import { shortName } from "../handshake/hello.ts"
-import { offerId, requireRoom } from "../handshake/bundles.ts"
+import { OFFER_LIFE_S, offerId, requireRoom } from "../handshake/bundles.ts"
 import { seconds, stepInput } from "../state/update.ts"
 import { entryForNewcomer, freshBundle, ownBroker } from "./grant.ts"
 import { notice } from "../state/events.ts"
 import type { PairingContext, Expectation, Offered } from "../state/ports.ts"
 import { guestAddressOf, membersOf } from "../connection/broker-addresses.ts"
-
-/** Long enough for a mail or a memory stick, short enough that a forgotten one opens nothing. */
-const LIFE_S = 7 * DAY_S
 
 /** A link with which one person can pair, and join our broker if we may invite. */
 export async function offerLink(context: PairingContext): Promise<Offered> {
@@ -46,7 +42,7 @@ export async function offerFile(context: PairingContext): Promise<Offered> {
 /** Faults `refused` before an invitation is asked for that no one could use. */
 function newOffer(context: PairingContext): OpenBundle {
   requireRoom(context.queue.state(), seconds(stepInput(context.ports)))
-  return freshBundle(context, LIFE_S)
+  return freshBundle(context, OFFER_LIFE_S)
 }
 
 function expect(
