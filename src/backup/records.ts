@@ -100,7 +100,9 @@ class RecordOrder {
   }
 
   #belongs({ contact, key }: BackupDevice): boolean {
-    if (contact !== this.#last || ++this.#devices > DEVICES_MAX || this.#keys.has(toHex(key))) return false
+    // Each branch of a fork has its own.
+    const most = DEVICES_MAX * (this.#branch + 1)
+    if (contact !== this.#last || ++this.#devices > most || this.#keys.has(toHex(key))) return false
     this.#keys.add(toHex(key))
     return true
   }

@@ -246,9 +246,18 @@ describe("the contents of a backup", () => {
     expect(decodeRecord(new Uint8Array([...first, ...first.subarray(6)]))).toBeUndefined()
   })
 
-  it("hold eight devices of a contact [B-3]", async () => {
-    const whole = [profile, bob, ...further(DEVICES_MAX)]
-    expect(await readAll(await contentsOf(...whole))).toEqual(whole)
+  it("hold eight devices of a contact, and of each side of a fork [B-3]", async () => {
+    const fork = [one, two, rivalOne] as BackupRecord[]
+    for (const whole of [
+      [profile, bob, ...further(DEVICES_MAX)],
+      [profile, bob, ...fork, ...further(2 * DEVICES_MAX)],
+    ])
+      expect(await readAll(await contentsOf(...whole))).toEqual(whole)
+    for (const wrong of [
+      [profile, bob, one, ...further(DEVICES_MAX + 1)],
+      [profile, bob, ...fork, ...further(2 * DEVICES_MAX + 1)],
+    ] as BackupRecord[][])
+      await expect(readAll(await contentsOf(...wrong))).rejects.toMatchObject({ code: "bad-data" })
   })
 
   it("are refused when a record is longer than the largest, or not as long as it declares [B-2]", async () => {

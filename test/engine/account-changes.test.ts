@@ -1,13 +1,25 @@
 import { randomBytes } from "node:crypto"
 import { expect, test } from "vitest"
+import { chainUpTo, type AccountChain } from "../../src/account/account-chain.ts"
 import type { ChainLink } from "../../src/account/chain-link.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { Frame } from "../../src/wire/frame.ts"
-import { addOf, appended, byDevice, removeOf } from "../account/account-fixture.ts"
-import { carolWithTwo, Client, devicesOf, namesOf, restart, textFrames } from "./account-client.ts"
+import { DEVICES_MAX } from "../../src/wire/sizes.ts"
+import { addOf, appended, byDevice, removeOf, started } from "../account/account-fixture.ts"
+import {
+  bobAlone,
+  carolWithTwo,
+  Client,
+  devicesOf,
+  linkOf,
+  namesOf,
+  restart,
+  textFrames,
+} from "./account-client.ts"
 import { chainFrameOf, NONCE, ownLinksOf } from "./account-frames.ts"
+import { backUp, restored } from "./backup-fixture.ts"
 import { wordsAt } from "./words-fixture.ts"
 
 test("a second device of an account is a device of the same contact [D-70]", async () => {
@@ -197,4 +209,26 @@ test("a peer that asks without end fills no queue [D-73]", async () => {
   expect(waiting.length).toBeLessThanOrEqual(2)
   await carol.sends({ kind: "chain-ask", accountId: own!.head, first: 1 })
   await carol.sends({ kind: "chain-ask", accountId: randomBytes(32), first: 0 })
+})
+
+test("a ninth device, on the other side of a fork, leaves a backup that can be read [A-10] [B-3]", async () => {
+  const { fixture, bob, carol } = await bobAlone()
+  const added = (chain: AccountChain, device: IdentityKeys) =>
+    appended(chain, addOf(chain, device, byDevice(carol.identity)))
+  const others = Array.from({ length: DEVICES_MAX - 1 }, () => new Client(fixture))
+  const eight = others.reduce(
+    (chain, { identity }) => added(chain, identity),
+    started(linkOf(carol.identity)),
+  )
+  await carol.answers(bob, carol.shows(eight))
+  carol.received()
+  await carol.sends(chainFrameOf(eight.accountId, eight.links.slice(1)))
+  for (const other of others) await other.answers(bob, other.shows(eight))
+  const ninth = new Client(fixture)
+  const rival = added(chainUpTo(eight, DEVICES_MAX - 1), ninth.identity)
+  await ninth.answers(bob, ninth.shows({ links: rival.links, withHello: rival.links.slice(-1) }))
+  expect(await devicesOf(bob)).toBe(DEVICES_MAX + 1)
+  const laptop = await restored(fixture, "laptop", await backUp(bob))
+  expect(await namesOf(laptop)).toEqual(["carol"])
+  expect(await devicesOf(laptop)).toBe(DEVICES_MAX + 1)
 })
