@@ -2,7 +2,7 @@ import type { Database, Row, Value } from "./database.ts"
 import { withChanges } from "./content.ts"
 import { supersededKeys } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
-import type { MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
+import type { IdPage, MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 import { AUTHOR, WE } from "./names.ts"
 import { MESSAGES, RECIPIENTS } from "./tables.ts"
 import type { MessageName, MessageRecord, Quoted, Recipient, StoredMessage } from "./message-records.ts"
@@ -196,10 +196,13 @@ export function messagesBetween(
   database: Database,
   first: Uint8Array,
   last: Uint8Array,
-  limit: number,
+  { conversation, limit }: IdPage,
 ): StoredMessage[] {
-  const seqs = "SELECT seq FROM messages INDEXED BY messages_by_id WHERE id BETWEEN ? AND ? LIMIT ?"
-  return select(database, `${SELECT} FROM messages m WHERE seq IN (${seqs})`, first, last, limit)
+  const ofOne = conversation === undefined ? "" : "conversation = ? AND"
+  const seqs = `SELECT seq FROM messages INDEXED BY messages_by_id WHERE ${ofOne} id BETWEEN ? AND ? LIMIT ?`
+  const range = [first, last, limit]
+  const values = conversation === undefined ? range : [conversation, ...range]
+  return select(database, `${SELECT} FROM messages m WHERE seq IN (${seqs})`, ...values)
 }
 
 export function countMessages(

@@ -1,7 +1,7 @@
 import type { AccountLink } from "./account-record.ts"
 import type { IntroductionRecord, IntroductionId } from "./introduction-record.ts"
 import type { StoredMessage, MessageName, MessageRecord, ChangeWrite } from "./message-records.ts"
-import type { Page, UnshownPage, ReceivedTexts, MessageCount } from "./pages.ts"
+import type { IdPage, Page, UnshownPage, ReceivedTexts, MessageCount } from "./pages.ts"
 import type {
   ContactRecord,
   DeviceRecord,
@@ -76,11 +76,11 @@ export type Store = {
     conversation: ConversationId,
     id: Uint8Array,
   ) => Promise<Pick<MessageRecord, "author" | "digest"> | undefined>
-  /** Of all conversations, the first `limit` whose ids are between two ids, both included. */
+  /** The first `limit` whose ids are between two ids, both included, of one conversation or of all. */
   readonly messagesBetween: (
     first: Uint8Array,
     last: Uint8Array,
-    limit: number,
+    page: IdPage,
   ) => Promise<readonly StoredMessage[]>
   /** The messages of a conversation whose seq is in the range. */
   readonly countMessages: (conversation: ConversationId, from: number, upTo: number) => Promise<MessageCount>

@@ -7,6 +7,9 @@ export type Page = {
   readonly since?: number | undefined
 }
 
+/** At most `limit` messages, of one conversation or of all. */
+export type IdPage = { readonly limit: number; readonly conversation?: number }
+
 /** The messages of a conversation, counted. */
 export type MessageCount = { readonly messages: number; readonly lastSeq: number }
 

@@ -57,7 +57,7 @@ export async function openStore(
     findMessage: (name) => promised(() => findMessage(database, name)),
     findMessageById: (conversation, id) => promised(() => findMessageById(database, conversation, id)),
     knownText: (conversation, id) => promised(() => knownText(database, conversation, id)),
-    messagesBetween: (first, last, limit) => promised(() => messagesBetween(database, first, last, limit)),
+    messagesBetween: (first, last, page) => promised(() => messagesBetween(database, first, last, page)),
     countMessages: (conversation, from, upTo) =>
       promised(() => countMessages(database, conversation, from, upTo)),
     earlyChanges: () => promised(() => earlyChanges(database)),

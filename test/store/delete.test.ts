@@ -112,8 +112,20 @@ test("a deleted text that comes again is not stored again, for 400 days", async 
 
 test("messages are found by the beginning of their id, among all contacts", async () => {
   const store = await withMessages(freshPath(), randomBytes(32))
-  const found = await store.messagesBetween(Buffer.alloc(8, 9), Buffer.alloc(8, 11), 2)
+  const found = await store.messagesBetween(Buffer.alloc(8, 9), Buffer.alloc(8, 11), { limit: 2 })
   expect(found.map(({ seq }) => seq)).toEqual([9, 10])
+})
+
+test("a message of one conversation is found however many of others have ids that begin so", async () => {
+  const store = await opened()
+  await store.commit([...person(1, "alice"), ...person(2, "bob")])
+  for (let n = 0; n < 20; n += 1)
+    await store.commit([{ kind: "message", message: message(1, "hers", Buffer.of(10, n, 0, 0, 0, 0, 0, 0)) }])
+  const his = Buffer.of(10, 255, 0, 0, 0, 0, 0, 0)
+  await store.commit([{ kind: "message", message: message(2, "his", his) }])
+  const page = { conversation: direct(2), limit: 10 }
+  const found = await store.messagesBetween(Buffer.alloc(8, 10), Buffer.of(10, ...Buffer.alloc(7, 255)), page)
+  expect(found.map(({ text }) => text)).toEqual(["his"])
 })
 
 test("history since a time, forward and backward", async () => {

@@ -31,10 +31,7 @@ export async function findMessage(
   const id = typed.toLowerCase()
   if (!new RegExp(`^[0-9a-f]{1,${ID_DIGITS}}$`).test(id))
     throw new Fault("usage", `an id is up to ${ID_DIGITS} digits from 0 to 9 and a to f`, hint)
-  const contactId = contact === undefined ? undefined : (await client.call("verify", { contact })).contact.id
-  const found = (await client.call("find", { id })).filter(
-    (message) => contactId === undefined || message.contactId === contactId,
-  )
+  const found = await client.call("find", { id, ...(contact === undefined ? {} : { contact }) })
   const ids = new Set(found.map((message) => message.id))
   const meant = found.find((message) => message.mine === mine) ?? found[0]
   if (meant === undefined) throw new Fault("not-found", `no message has an id that begins with ${id}`, hint)

@@ -22,9 +22,13 @@ export function deleteCommands(
 ): Handlers<"find" | "delete" | "delete-all"> {
   const { ports, queue } = parts
   return {
-    find: async ({ id }) => {
+    find: async ({ id, contact }) => {
       const [first, last] = [fromHex(id.padEnd(ID_DIGITS, "0")), fromHex(id.padEnd(ID_DIGITS, "f"))]
-      const found = await ports.store.messagesBetween(first, last, FOUND_MAX)
+      const conversation =
+        contact === undefined
+          ? {}
+          : { conversation: directWith(queue.state(), findContact(queue.state(), contact).id).id }
+      const found = await ports.store.messagesBetween(first, last, { limit: FOUND_MAX, ...conversation })
       return found.flatMap((record) => describeMessage(queue.state(), record) ?? [])
     },
     delete: async ({ contact: reference, id, forAll }) => {

@@ -62,8 +62,9 @@ export const COMMANDS = {
   },
   find: {
     about:
-      "The messages of all conversations whose id begins with `id`; at most ten. Users type the beginning of an id.",
-    params: v.strictObject({ id: shape.messageIdStart }),
+      "The messages whose id begins with `id`, of one conversation or of all; at most ten. Users type the beginning of an " +
+      "id.",
+    params: v.strictObject({ id: shape.messageIdStart, contact: v.exactOptional(contactReference) }),
     result: messages,
   },
   delete: {
