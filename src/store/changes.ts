@@ -9,8 +9,8 @@ import type { ChangeWrite, TextName } from "./message-records.ts"
 import type { ContactId } from "./ids.ts"
 
 /**
- * Texts between the first and the newest, of all messages of one conversation: with texts of the longest 64 MiB, as much as
- * a contact that is not verified may leave.
+ * Texts between the first and the newest, of all messages of one author in a conversation: with texts of the longest 64 MiB,
+ * as much as a contact that is not verified may leave.
  */
 const EARLIER_TEXTS_MAX = 1_000
 
@@ -28,7 +28,7 @@ export function changeMessage(database: Database, write: ChangeWrite): boolean {
   saveEarlier(database, { ...before, conversation: write.conversation }, result.content)
   for (const reaction of result.content.reactions)
     if (!before.content.reactions.includes(reaction)) saveReaction(database, before.seq, reaction)
-  if (write.change.kind === "edit") forgetOldest(database, write.conversation)
+  if (write.change.kind === "edit") forgetOldest(database, write)
   return true
 }
 
@@ -91,11 +91,15 @@ function saveEarlier(
   }
 }
 
-function forgetOldest(database: Database, conversation: number): void {
+/** Of each author apart: no one can push out what another said. */
+function forgetOldest(database: Database, { conversation, author }: TextName): void {
   database.run(
     `DELETE FROM earlier_texts WHERE rowid IN
-       (SELECT rowid FROM earlier_texts WHERE conversation = ? AND is_first = 0 ORDER BY rowid DESC LIMIT -1 OFFSET ?)`,
+       (SELECT e.rowid FROM earlier_texts e JOIN messages m ON m.seq = e.message
+        WHERE e.conversation = ? AND e.is_first = 0 AND ifnull(m.author, ${WE}) = ?
+        ORDER BY e.rowid DESC LIMIT -1 OFFSET ?)`,
     conversation,
+    author ?? WE,
     EARLIER_TEXTS_MAX,
   )
 }
