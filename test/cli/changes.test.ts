@@ -122,6 +122,30 @@ describe("what Bob does with a message", () => {
     )
   })
 
+  it("waits in the outbox while the broker is down, and cannot be cancelled there", async () => {
+    const cli = new CliFixture()
+    const { broker } = await paired(cli)
+    const id = await bobSends(cli, "at noon")
+    await until(async () => {
+      for (const who of [alice, bob]) await cli.run([...who, "inbox"])
+      return (await cli.run([...bob, "outbox"])).stdout === ""
+    })
+    broker.kill("SIGTERM")
+    await broker.finished()
+    const edited = await cli.run([...bob, "send", "--edit", id, "at one"])
+    expect(edited).toMatchObject({
+      code: 75,
+      stderr: expect.stringContaining("saved in the outbox") as string,
+    })
+    const waiting = await cli.run([...bob, "outbox"])
+    expect(waiting.stdout).toMatch(
+      /^[0-9a-f]{8} .* edit to alice: at one\n +the broker at \S+ is not running: /m,
+    )
+    const kept = await cli.run([...bob, "outbox", "--cancel", id])
+    expect(kept.code).toBe(77)
+    expect(kept.stderr).toContain("is a change, which cannot be cancelled")
+  })
+
   it.each([
     [["send"], "missing required argument 'name'"],
     [["send", "alice", "hi", "--edit", "1", "--reply", "2"], "cannot be used with"],

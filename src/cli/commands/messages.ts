@@ -14,6 +14,10 @@ const REACT_NOTE = "\nAn id is what mqttchat history NAME --ids shows; its first
 const DELETE_NOTE =
   "\nWith --for-all the contact's mqttchat is asked to delete it, too; what they have read or copied, they keep. Without it the contact keeps what has arrived. What was not sent yet is cancelled; what is on its way still arrives. An id is what mqttchat history NAME --ids shows; its first digits are enough. Backups made before still hold the message."
 
+const OUTBOX_NOTE =
+  "\nAn edit, a reaction and a deletion for both wait here, too, with the id of their message. They cannot be cancelled: " +
+  "another edit or reaction takes the place of the one before."
+
 const SEND_NOTES =
   "\nAn id is what mqttchat history NAME --ids shows; its first digits are enough. A message that is edited shows that it was, and keeps what it said before. " +
   "Exits with 0 when the message is there, 75 when it goes out later, 77 when it may not be sent, 69 when the contact never took it."
@@ -46,6 +50,7 @@ export function addMessages(program: Command, start: Start): void {
     .command("outbox")
     .description("list messages that have not arrived, and why")
     .option("--cancel <id>", "cancel the message whose id begins with this")
+    .addHelpText("after", OUTBOX_NOTE)
     .action(({ cancel }: { cancel?: string }) =>
       start(async (context) => {
         const { cancelEntry, listOutbox } = await import("../messages/outbox.ts")

@@ -5,7 +5,7 @@ import { isEmoji } from "../../wire/emoji.ts"
 import { displayName, displayRow, safe } from "../../wire/text.ts"
 import { settledStatus } from "../profile/connection-status.ts"
 import { findMessage } from "./find-message.ts"
-import { checkLength, savedForLater, type SendContext } from "./messages.ts"
+import { checkLength, outboxEntryOf, savedForLater, type SendContext, type Written } from "./messages.ts"
 
 const MESSAGE_SCHEMA = "mqttchat/message/1"
 
@@ -22,7 +22,7 @@ export async function editText(context: SendContext, { id, contact, text }: Edit
   const found = await ownMessage(context, { id, contact }, "edit")
   if (contact === undefined && text === found.contact) throw notAText(found)
   const message = await context.client.call("edit", { contact: found.contactId, id: found.id, text })
-  await reportChange(context, message)
+  await reportChange(context, message, "edit")
   context.out.done(safe`edited; ${displayName(message.contact)} gets the new text`)
 }
 
@@ -32,7 +32,7 @@ export async function reactTo(context: SendContext, typed: string, emoji: string
     throw new Fault("bad-data", `${emoji} is not one emoji`, shellCommand`mqttchat react ${typed} 👍`)
   const { contactId: contact, id } = await findMessage(context.client, typed)
   const message = await context.client.call("react", { contact, id, emoji })
-  await reportChange(context, message)
+  await reportChange(context, message, "reaction")
   const name = displayName(message.contact)
   context.out.done(
     emoji === null ? safe`reaction taken away; ${name} is told` : safe`${displayRow(emoji)} goes to ${name}`,
@@ -62,13 +62,19 @@ function notAText({ contact, id }: Message): Fault {
 }
 
 /** It is stored; whether it goes out now is known once the first try to connect is over. */
-async function reportChange(context: SendContext, message: Message): Promise<void> {
+async function reportChange(
+  context: SendContext,
+  message: Message,
+  kind: "edit" | "reaction",
+): Promise<void> {
   if (context.out.json) context.out.report.record(MESSAGE_SCHEMA, message)
-  await goesOutNow(context)
+  await goesOutNow(context, { id: message.id, kind })
 }
 
-/** Fault `queued`, or that of the connection. */
-export async function goesOutNow(context: SendContext): Promise<void> {
+/** Fault `queued` if the connection is down or the contact has to do something first, or that of the connection. */
+export async function goesOutNow(context: SendContext, change: Written): Promise<void> {
   const { connection } = await settledStatus(context.client)
-  if (connection.kind !== "online") throw await savedForLater(context)
+  const isOnline = connection.kind === "online"
+  if (isOnline && (await outboxEntryOf(context.client, change))?.nextAt !== null) return
+  throw await savedForLater(context, change)
 }

@@ -23,7 +23,7 @@ export async function deleteForAll(context: Context, typed: string): Promise<voi
   const { contact, contactId, id } = await ownMessage(opened, { id: typed }, "delete")
   const deleted = await opened.client.call("delete", { contact: contactId, id, forAll: true })
   if (out.json) out.report.record(DELETED_SCHEMA, deleted)
-  await goesOutNow(opened)
+  await goesOutNow(opened, { id, kind: "delete" })
   out.done(safe`deleted here; ${displayName(contact)} is asked to delete it, too`)
 }
 

@@ -1,4 +1,4 @@
-import type { ChatClient, Message, Params } from "../../engine/api.ts"
+import type { ChatClient, Message, Params, Results } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { displayName, safe, type SafeText } from "../../wire/text.ts"
@@ -47,7 +47,9 @@ export async function sendText(context: SendContext, options: SendOptions): Prom
     out.done(DONE[wait](displayName(contact)))
     return
   }
-  throw state === "queued" ? await savedForLater(context, sent.id) : notYetFault(options, state)
+  throw state === "queued"
+    ? await savedForLater(context, { id: sent.id, kind: "text" })
+    : notYetFault(options, state)
 }
 
 const PROGRESS = { queued: 0, broker: 1, delivered: 2, read: 3 } as const
@@ -128,21 +130,33 @@ export function checkLength(text: string): void {
   throw new Fault("bad-data", message, "send it in parts")
 }
 
+type OutboxEntry = Results["outbox"][number]
+
+/** What was written: a text, or a change of the message with this id. */
+export type Written = Pick<OutboxEntry, "id" | "kind">
+
 /** It is stored in any case; a refusal needs a person. */
-export async function savedForLater({ client, owner }: SendContext, id?: string): Promise<Fault> {
+export async function savedForLater({ client, owner }: SendContext, written: Written): Promise<Fault> {
   const { connection, daemon } = await client.call("status", {})
   if (connection.kind === "stopped" && connection.code !== "unavailable")
     return new Fault(connection.code, `saved in the outbox, but ${connection.reason}`, connection.hint)
-  const why = connection.kind === "online" ? await whyQueued(client, id) : connection.reason
+  const why = connection.kind === "online" ? await whyQueued(client, written) : connection.reason
   const { when, hint } = WHEN_SENT[daemon ? "daemon" : owner]
   const advice = connection.kind === "none" ? connection.hint : hint
   return new Fault("queued", `saved in the outbox, goes out later: ${why}; ${when}`, advice)
 }
 
 /** The other side may have to answer first. */
-async function whyQueued(client: ChatClient, id: string | undefined): Promise<string> {
-  const entry = (await client.call("outbox", {})).find((one) => one.id === id)
-  return entry?.reason ?? "the broker has not taken it yet"
+async function whyQueued(client: ChatClient, written: Written): Promise<string> {
+  return (await outboxEntryOf(client, written))?.reason ?? "the broker has not taken it yet"
+}
+
+/** Undefined once a device of the contact has it. */
+export async function outboxEntryOf(
+  client: ChatClient,
+  { id, kind }: Written,
+): Promise<OutboxEntry | undefined> {
+  return (await client.call("outbox", {})).find((entry) => entry.id === id && entry.kind === kind)
 }
 
 /** Who sends what waits, and what to do. */

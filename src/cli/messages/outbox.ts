@@ -1,5 +1,6 @@
 import type { ChatClient, Results } from "../../engine/api.ts"
 import { Fault } from "../../errors.ts"
+import { shellCommand } from "../../shell-command.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { settledStatus } from "../profile/connection-status.ts"
@@ -20,8 +21,7 @@ export async function listOutbox(context: Context): Promise<void> {
   const { client, owner } = await openClient(context, "brief")
   const { out } = context
   // the reason why a message waits is known only after the first attempt to connect
-  const { undelivered } = await client.call("status", {})
-  if (undelivered > 0) await settledStatus(client)
+  if ((await client.call("outbox", {})).length > 0) await settledStatus(client)
   const rows = await client.call("outbox", {})
   for (const row of rows) {
     if (out.json) out.record("mqttchat/waiting/1", row)
@@ -31,7 +31,7 @@ export async function listOutbox(context: Context): Promise<void> {
   if (rows.length > 0 && owner === "us") out.next(safe`to keep trying: mqttchat daemon`)
 }
 
-/** Cancels the one message whose id begins with `digits`. Faults `not-found`, `usage`. */
+/** Cancels the one message whose id begins with `digits`. Faults `not-found`, `usage`; `refused` for a change. */
 export async function cancelEntry(context: Context, digits: string): Promise<void> {
   const { client } = await openClient(context, "brief")
   const { contact, id, attempts } = await findEntry(client, digits.toLowerCase())
@@ -43,8 +43,11 @@ export async function cancelEntry(context: Context, digits: string): Promise<voi
 }
 
 async function findEntry(client: ChatClient, digits: string): Promise<OutboxEntry> {
-  const found = (await client.call("outbox", {})).filter(({ id }) => id.startsWith(digits))
+  const waiting = (await client.call("outbox", {})).filter(({ id }) => id.startsWith(digits))
+  const found = waiting.filter(({ kind }) => kind === "text")
   const [only] = found
+  const [change] = waiting
+  if (only === undefined && change !== undefined && digits !== "") throw notCancelled(change)
   if (only === undefined || digits === "") {
     throw new Fault("not-found", `no waiting message begins with ${digits}`, "mqttchat outbox")
   }
@@ -56,13 +59,33 @@ async function findEntry(client: ChatClient, digits: string): Promise<OutboxEntr
   )
 }
 
+/** The change has its effect here already: another one takes its place. */
+function notCancelled({ contact, id, kind }: OutboxEntry): Fault {
+  const hint = {
+    text: "mqttchat outbox",
+    edit: shellCommand`mqttchat send ${contact} --edit ${id} TEXT`,
+    delete: "mqttchat outbox",
+    reaction: shellCommand`mqttchat react ${id} --remove`,
+  }[kind]
+  return new Fault("refused", `what waits of ${id} is a change, which cannot be cancelled`, hint)
+}
+
+/** What waits, before the name of the contact. */
+const WHAT = {
+  text: safe``,
+  edit: safe`edit `,
+  delete: safe`deletion `,
+  reaction: safe`reaction `,
+} as const
+
 function outboxRow(
-  { id, contact, text, storedAt, attempts, reason }: OutboxEntry,
+  { id, kind, contact, text, storedAt, attempts, reason }: OutboxEntry,
   now: number,
   more: string,
 ): SafeText {
   const tries = TRIES[attempts] ?? safe`, sent ${attempts} times`
   const start = display(text.length > TEXT_SHOWN ? `${text.slice(0, TEXT_SHOWN)}${more}` : text)
-  const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${formatTime(storedAt, now)}  to ${displayName(contact)}`
-  return safe`${about}: ${start}\n          ${display(reason)}${tries}`
+  const about = safe`${display(id.slice(0, SHOWN_DIGITS))}  ${formatTime(storedAt, now)}  ${WHAT[kind]}to ${displayName(contact)}`
+  const said = kind === "delete" ? safe`` : safe`: ${kind === "reaction" && text === "" ? safe`none` : start}`
+  return safe`${about}${said}\n          ${display(reason)}${tries}`
 }

@@ -1,18 +1,20 @@
 import { fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
+import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import type { Results } from "../state/commands.ts"
 import { aboutContact } from "../contacts/describe.ts"
 import { findContact, findContactById } from "../contacts/contacts.ts"
 import { directWith } from "../state/conversations.ts"
-import { findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
 import { deliveriesOf, isQueued, waitingTexts, type WaitingText } from "../messages/deliveries.ts"
 import { cancelText } from "../messages/cancel.ts"
-import { isUncompared } from "../state/send-gate.ts"
+import { contentOf } from "../messages/message-content.ts"
+import { pendingChanges, type PendingChange } from "../messages/waiting-change.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
+import { whyWaiting } from "./why-waiting.ts"
 
 type OutboxEntry = Results["outbox"][number]
 
@@ -20,7 +22,10 @@ type OutboxEntry = Results["outbox"][number]
 export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"> {
   const { ports, queue } = parts
   return {
-    outbox: () => Promise.all(waitingTexts(queue.state()).map((text) => describe(parts, text))),
+    outbox: async () => [
+      ...(await Promise.all(waitingTexts(queue.state()).map((text) => describeText(parts, text)))),
+      ...(await Promise.all(pendingChanges(queue.state()).map((change) => describeChange(parts, change)))),
+    ],
     cancel: async ({ contact: reference, id: digits }) => {
       const { id: contact } = findContact(queue.state(), reference)
       const id = fromHex(digits)
@@ -38,47 +43,54 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
   }
 }
 
-async function describe(parts: EngineParts, text: WaitingText): Promise<OutboxEntry> {
-  const { ports, queue } = parts
-  const { id, entries } = text
-  const contact = findContactById(queue.state(), text.contact)
-  const devices = entries.map(({ device }) => findDeviceById(queue.state(), device))
-  const message = await ports.store.findMessage({
-    conversation: directWith(queue.state(), contact.id).id,
-    author: null,
-    id,
-  })
-  const published = !isQueued(text)
+async function describeText(parts: EngineParts, text: WaitingText): Promise<OutboxEntry> {
+  const { contact, id, entries } = text
+  const conversation = directWith(parts.queue.state(), contact).id
+  const message = await parts.ports.store.findMessage({ conversation, author: null, id })
+  return {
+    ...describe(parts, text),
+    kind: "text",
+    text: message?.text ?? "",
+    storedAt: message?.storedAt ?? oldest(entries),
+  }
+}
+
+async function describeChange(parts: EngineParts, pending: PendingChange): Promise<OutboxEntry> {
+  const { contact, change, entries } = pending
+  const { author, id, kind } = change
+  const conversation = directWith(parts.queue.state(), contact).id
+  const message = await parts.ports.store.findMessage({ conversation, author, id })
+  return {
+    ...describe(parts, { contact, id, entries }),
+    kind,
+    text: message === undefined ? "" : textOf(change, message),
+    storedAt: oldest(entries),
+  }
+}
+
+function textOf({ kind }: CarriedChange, message: StoredMessage): string {
+  if (kind === "edit") return message.text
+  if (kind === "delete") return ""
+  return contentOf(message).reactions.find(({ by }) => by === null)?.emoji ?? ""
+}
+
+function oldest(entries: readonly OutgoingRecord[]): number {
+  return Math.min(...entries.map(({ createdAt }) => createdAt))
+}
+
+function describe(
+  parts: EngineParts,
+  { contact: contactId, id, entries }: WaitingText,
+): Omit<OutboxEntry, "kind" | "text" | "storedAt"> {
+  const contact = findContactById(parts.queue.state(), contactId)
   const due = entries.filter((entry) => !isUnsealed(entry)).map(({ dueAt }) => dueAt)
   return {
     ...aboutContact(contact),
     id: toHex(id),
-    text: message?.text ?? "",
-    state: published ? "broker" : "queued",
+    state: isQueued({ entries }) ? "queued" : "broker",
     attempts: Math.max(...entries.map(({ attempts }) => attempts)),
     // Sealed as soon as a session can send.
     nextAt: due.length === 0 ? null : Math.min(...due),
-    storedAt: message?.storedAt ?? Math.min(...entries.map(({ createdAt }) => createdAt)),
-    reason: whyWaiting(parts, contact, devices, published),
+    reason: whyWaiting(parts, contact, entries),
   }
-}
-
-function whyWaiting(
-  { broker }: EngineParts,
-  contact: ContactRecord,
-  devices: readonly DeviceRecord[],
-  published: boolean,
-): string {
-  const connection = broker.status()
-  const { name, blocked } = contact
-  const state = summedState(devices)
-  if (blocked) return `${name} is blocked`
-  if (movedSince(devices) > 0) return `${name} now sends to another device of yours`
-  if (contact.lockedAt > 0) return `the account of ${name} was changed in two ways that contradict each other`
-  if (isUncompared(contact)) return `you have not compared the new key of ${name}`
-  if (connection.kind !== "online") return connection.reason
-  if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
-  return published
-    ? `the broker has it; ${name} has not acknowledged it yet`
-    : "it is on its way to the broker"
 }

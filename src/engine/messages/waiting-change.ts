@@ -1,5 +1,6 @@
 import type { ContentChange } from "../../content/content.ts"
 import { toHex } from "../../crypto/bytes.ts"
+import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { contentOf } from "./message-content.ts"
 import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
@@ -29,6 +30,26 @@ export function waitingChanges(state: EngineState, contact: ContactId): CarriedC
     changes.set(`${String(change.author)}/${toHex(change.id)}/${change.kind}`, change)
   }
   return [...changes.values()]
+}
+
+/** A change of ours that no device of the contact has acknowledged yet, the newest of its kind, with what waits for it. */
+export type PendingChange = {
+  readonly contact: ContactId
+  readonly change: CarriedChange
+  readonly entries: readonly OutgoingRecord[]
+}
+
+/** Oldest first. What another device of the contact has is delivered, as a text is. */
+export function pendingChanges(state: EngineState): PendingChange[] {
+  const pending = new Map<string, PendingChange>()
+  for (const entry of state.outgoing.values()) {
+    const contact = state.devices.get(entry.device)?.contact
+    const { carriesChange: change } = entry
+    if (contact === undefined || change === undefined || entry.delivered) continue
+    const key = `${contact}/${String(change.author)}/${toHex(change.id)}/${change.kind}`
+    pending.set(key, { contact, change, entries: [...(pending.get(key)?.entries ?? []), entry] })
+  }
+  return [...pending.values()]
 }
 
 /** It may not be there to be changed. */

@@ -248,7 +248,7 @@ export const COMMANDS = {
     result: nothing,
   },
   outbox: {
-    about: "Messages that their receivers have not acknowledged, and why.",
+    about: "Messages, and changes of messages, that their receivers have not acknowledged, and why.",
     params: empty,
     result: v.array(shape.outboxEntry),
   },

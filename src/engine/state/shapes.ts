@@ -240,11 +240,18 @@ export const conversation = v.strictObject({
   last: v.nullable(message),
 })
 
-/** A message of ours that the peer has not acknowledged. */
+/** A message of ours, or a change that we made to one, that the peer has not acknowledged. */
 export const outboxEntry = v.strictObject({
   ...aboutContact,
-  id: messageId,
-  text: v.string(),
+  kind: v.pipe(
+    v.picklist(["text", "edit", "delete", "reaction"]),
+    v.description("all but a text are changes of a message, which cannot be cancelled"),
+  ),
+  id: v.pipe(messageId, v.description("of the message")),
+  text: v.pipe(
+    v.string(),
+    v.description("what the message says now; of a reaction the emoji, or empty if it was taken away"),
+  ),
   state: messageState,
   attempts: v.pipe(count, v.description("how often it was published")),
   nextAt: v.pipe(

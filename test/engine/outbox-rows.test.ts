@@ -1,0 +1,78 @@
+import { expect, test } from "vitest"
+import type { Results } from "../../src/engine/api.ts"
+import { openStore } from "../../src/store/store.ts"
+import { couple, type TestProfile } from "./engine-fixture.ts"
+import { cutOff, twoDevices } from "./two-devices.ts"
+
+const rows = async (profile: TestProfile): Promise<Results["outbox"]> => profile.client.call("outbox", {})
+
+test("[D-96] changes that wait stand in the outbox with the reason, each kind of a message once, and are not cancelled", async () => {
+  const { fixture, alice, bob } = await couple()
+  const edited = await alice.send("bob", "lunch at noon")
+  const deleted = await alice.send("bob", "never mind")
+  const theirs = await bob.send("alice", "hungry")
+  await fixture.clock.pass(100)
+  expect(await rows(alice)).toEqual([])
+  fixture.broker.close()
+  for (const text of ["lunch at one", "lunch at two"])
+    await alice.client.call("edit", { contact: "bob", id: edited, text })
+  await alice.client.call("react", { contact: "bob", id: theirs, emoji: "👍" })
+  await alice.client.call("delete", { contact: "bob", id: deleted, forAll: true })
+  const later = await alice.send("bob", "see you")
+  await fixture.clock.pass(100)
+  const { connection } = await alice.client.call("status", {})
+  const reason = "reason" in connection ? connection.reason : ""
+  const waits = { contact: "bob", state: "queued", attempts: 0, reason }
+  expect(await rows(alice)).toMatchObject([
+    { ...waits, kind: "text", id: later, text: "see you" },
+    { ...waits, kind: "edit", id: edited, text: "lunch at two" },
+    { ...waits, kind: "reaction", id: theirs, text: "👍" },
+    { ...waits, kind: "delete", id: deleted, text: "" },
+  ])
+  const cancelled = alice.client.call("cancel", { contact: "bob", id: edited })
+  await expect(cancelled).rejects.toMatchObject({ code: "not-found" })
+  fixture.broker.reopen()
+  await fixture.clock.pass(10_000)
+  expect(await rows(alice)).toEqual([])
+})
+
+test("[D-101] a change that one device of the contact has is delivered, like a text", async () => {
+  const { fixture, alice, laptop, phone } = await twoDevices()
+  const id = await alice.send("bob", "first")
+  await fixture.clock.pass(1_000)
+  cutOff(fixture, phone)
+  await alice.client.call("edit", { contact: "bob", id, text: "second" })
+  await fixture.clock.pass(1_000)
+  expect(await rows(alice)).toEqual([])
+  cutOff(fixture, phone, laptop)
+  await alice.client.call("edit", { contact: "bob", id, text: "third" })
+  await fixture.clock.pass(1_000)
+  expect(await rows(alice)).toMatchObject([{ kind: "edit", id, text: "third", state: "broker" }])
+})
+
+test("[D-71] what waits for a contact whose account is not known yet says so", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.stop()
+  await withoutAccount(alice)
+  const id = await alice.send("bob", "hello")
+  await fixture.clock.pass(100)
+  expect(await rows(alice)).toMatchObject([
+    { id, state: "queued", nextAt: null, reason: "bob has not shown their account yet" },
+  ])
+})
+
+/** As after a handshake in which Bob has not shown the links of his account. */
+async function withoutAccount(alice: TestProfile): Promise<void> {
+  await alice.stop()
+  await alice.edit(async (path, key) => {
+    const store = await openStore(path, key)
+    const until = alice.fixture.clock.now() + 86_400_000
+    for (const [device, { shownAccount }] of (await store.load()).deviceParts) {
+      if (shownAccount === undefined) continue
+      const value = { ...shownAccount, until }
+      await store.commit([{ kind: "device-part", device, part: "shownAccount", value }])
+    }
+    await store.close()
+  })
+  await alice.start()
+}
