@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import type { Results } from "../../src/engine/api.ts"
+import { DAY_MS } from "../../src/time-units.ts"
 import { openStore } from "../../src/store/store.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
 import { cutOff, twoDevices } from "./two-devices.ts"
@@ -29,6 +30,7 @@ test("[D-96] changes that wait stand in the outbox with the reason, each kind of
     { ...waits, kind: "reaction", id: theirs, text: "👍" },
     { ...waits, kind: "delete", id: deleted, text: "" },
   ])
+  expect(await alice.client.call("status", {})).toMatchObject({ queued: 4, undelivered: 4 })
   const cancelled = alice.client.call("cancel", { contact: "bob", id: edited })
   await expect(cancelled).rejects.toMatchObject({ code: "not-found" })
   fixture.broker.reopen()
@@ -48,6 +50,41 @@ test("[D-101] a change that one device of the contact has is delivered, like a t
   await alice.client.call("edit", { contact: "bob", id, text: "third" })
   await fixture.clock.pass(1_000)
   expect(await rows(alice)).toMatchObject([{ kind: "edit", id, text: "third", state: "broker" }])
+})
+
+test("[D-96] an edit that a newer one took the place of is not waited for, and its end is no line", async () => {
+  const { fixture, alice, bob } = await couple()
+  const id = await alice.send("bob", "lunch at noon")
+  await fixture.clock.pass(1_000)
+  const lost: Uint8Array[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (lost.length === 0 && topic.includes(bob.deviceId)) lost.push(payload)
+    return lost.some((bytes) => Buffer.compare(bytes, payload) === 0) ? [] : [payload]
+  }
+  await alice.client.call("edit", { contact: "bob", id, text: "lunch at one" })
+  await fixture.clock.pass(100)
+  expect(await rows(alice)).toMatchObject([{ kind: "edit", text: "lunch at one", state: "broker" }])
+  await alice.client.call("edit", { contact: "bob", id, text: "lunch at two" })
+  await fixture.clock.pass(1_000)
+  expect(await rows(alice)).toEqual([])
+  await fixture.clock.pass(31 * DAY_MS)
+  expect(await bob.texts("alice")).toEqual(["lunch at two"])
+  expect(await alice.systemMessages("bob")).toEqual([])
+})
+
+test("[D-96] an edit that is given up is no line while a newer one may still arrive, and one when that is given up", async () => {
+  const { fixture, alice, bob } = await couple()
+  const id = await alice.send("bob", "lunch at noon")
+  await fixture.clock.pass(1_000)
+  cutOff(fixture, bob)
+  await alice.client.call("edit", { contact: "bob", id, text: "lunch at one" })
+  await fixture.clock.pass(29 * DAY_MS)
+  await alice.client.call("edit", { contact: "bob", id, text: "lunch at two" })
+  await fixture.clock.pass(2 * DAY_MS)
+  expect(await alice.systemMessages("bob")).toEqual([])
+  expect(await rows(alice)).toMatchObject([{ kind: "edit", text: "lunch at two" }])
+  await fixture.clock.pass(29 * DAY_MS)
+  expect(await alice.systemMessages("bob")).toEqual(["an edit did NOT reach bob in 30 days"])
 })
 
 test("[D-71] what waits for a contact whose account is not known yet says so", async () => {

@@ -27,7 +27,7 @@ import { timerOf } from "../contacts/timers.ts"
 import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
 import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { waitingTexts } from "../messages/deliveries.ts"
-import { waitingChanges } from "../messages/waiting-change.ts"
+import { pendingChanges } from "../messages/waiting-change.ts"
 import { describeContact, queuedTexts } from "../contacts/describe.ts"
 import { describeAlone } from "../contacts/describe.ts"
 import { withUnread } from "./with-unread.ts"
@@ -302,12 +302,12 @@ function passOnTexts(
   { now }: StepInput,
 ): Change[] {
   const texts = waitingTexts(state).filter(({ contact }) => contact === old.id)
-  const changes = waitingChanges(state, old.id)
+  const changes = pendingChanges(state).filter(({ contact }) => contact === old.id)
   let seq = state.nextOutgoing
   return devicesOf(state, fresh.id).flatMap(({ id: device }) =>
     [
       ...texts.map(({ id }) => unsealedEntry({ device, seq: seq++, id, now })),
-      ...changes.map((change) => unsealedChange({ device, seq: seq++, change, now })),
+      ...changes.map(({ change }) => unsealedChange({ device, seq: seq++, change, now })),
     ].map((outgoing): Change => ({ kind: "outgoing", outgoing })),
   )
 }

@@ -15,6 +15,7 @@ import type { StoredCredential } from "../../keystore/credential.ts"
 import { validityOf } from "../connection/renewal.ts"
 import { catchUp } from "../connection/catch-up.ts"
 import { isQueued, waitingTexts } from "../messages/deliveries.ts"
+import { pendingChanges } from "../messages/waiting-change.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { BrokerConfig, ProfileConfig } from "../state/ports.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -123,6 +124,6 @@ function refuseLostTls({ broker, credential }: ProfileConfig, trust: BrokerConfi
 }
 
 function countWaiting({ queue }: EngineParts): { queued: number; undelivered: number } {
-  const texts = waitingTexts(queue.state())
-  return { queued: texts.filter(isQueued).length, undelivered: texts.length }
+  const waiting = [...waitingTexts(queue.state()), ...pendingChanges(queue.state())]
+  return { queued: waiting.filter(isQueued).length, undelivered: waiting.length }
 }

@@ -5,7 +5,6 @@ import type { Change } from "../state/decision.ts"
 import { deliveriesOfChange, markDelivered } from "./deliveries.ts"
 import { numberOf } from "./message-frames.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
-import type { CarriedChange } from "../../store/message-records.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { advance, withdrawnBy } from "./withdrawn-texts.ts"
 
@@ -14,9 +13,8 @@ export function applyAck(state: EngineState, update: DeviceUpdate, mid8: Uint8Ar
   const { device } = update
   const seq = state.bySentId.get(entryKey(device.id, mid8))
   const entry = seq === undefined ? undefined : state.outgoing.get(seq)
-  if (entry !== undefined) update.changes.push({ kind: "outgoing-done", seq: entry.seq })
-  if (entry?.carriesChange !== undefined)
-    update.changes.push(...changeDeliveredElsewhere(state, update, entry.carriesChange))
+  if (entry !== undefined)
+    update.changes.push({ kind: "outgoing-done", seq: entry.seq }, ...changeDelivered(state, update, entry))
   const id = entry === undefined ? withdrawnBy(state, device.id, mid8) : entry.carries?.id
   if (id === undefined) return
   update.changes.push(...deliveredElsewhere(state, update, id))
@@ -38,13 +36,16 @@ function deliveredElsewhere(state: EngineState, { contact, device }: DeviceUpdat
   )
 }
 
-function changeDeliveredElsewhere(
+/** Of this change, and of older ones that it took the place of, no one waits for what is left in the outbox. */
+function changeDelivered(
   state: EngineState,
-  { contact, device }: DeviceUpdate,
-  change: CarriedChange,
+  { contact, changes }: DeviceUpdate,
+  { seq, carriesChange }: OutgoingRecord,
 ): Change[] {
-  return deliveriesOfChange(state, contact.id, change)
-    .filter((entry) => entry.device !== device.id && !entry.delivered)
+  if (carriesChange === undefined) return []
+  const done = new Set(changes.flatMap((change) => (change.kind === "outgoing-done" ? change.seq : [])))
+  return deliveriesOfChange(state, contact.id, carriesChange)
+    .filter((entry) => entry.seq !== seq && !done.has(entry.seq) && !entry.delivered)
     .map((entry) => ({ kind: "outgoing", outgoing: { ...entry, delivered: true } }))
 }
 

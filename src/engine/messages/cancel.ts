@@ -78,13 +78,22 @@ export function giveUpChange(state: EngineState, entry: OutgoingRecord, input: S
   if (update === undefined || carriesChange === undefined)
     return { commit: [done(entry)], effects: [], result: null }
   update.changes.push(done(entry))
-  const others = deliveriesOfChange(state, update.contact.id, carriesChange).filter(
-    ({ seq, carriesChange: other }) => seq !== entry.seq && other?.time === carriesChange.time,
-  )
-  if (!delivered && others.length === 0)
+  if (!delivered && !isStillUnderWay(state, update.contact.id, entry))
     addSystemMessage(update, `${WHAT[carriesChange.kind]} did NOT reach ${update.contact.name} in 30 days`)
   announceGone(update, entry)
   return toDecision(state, update, null)
+}
+
+/** By another entry, or with a newer one that takes its place. */
+function isStillUnderWay(
+  state: EngineState,
+  contact: ContactId,
+  { seq, carriesChange }: OutgoingRecord,
+): boolean {
+  if (carriesChange === undefined) return false
+  const others = deliveriesOfChange(state, contact, { ...carriesChange, time: Infinity })
+  const { time } = carriesChange
+  return others.some((other) => other.seq !== seq && (other.carriesChange?.time ?? time) >= time)
 }
 
 const WHAT = { edit: "an edit", delete: "a deletion", reaction: "a reaction" } as const

@@ -22,16 +22,6 @@ export function waitingChange(
   return "text" in newest ? { kind: "edit", by: null, ...newest } : { kind: "reaction", ...newest }
 }
 
-/** The changes of ours that no device of a contact has acknowledged, each once, with the newest of its kind. */
-export function waitingChanges(state: EngineState, contact: ContactId): CarriedChange[] {
-  const changes = new Map<string, CarriedChange>()
-  for (const { device, carriesChange: change } of state.outgoing.values()) {
-    if (change === undefined || state.devices.get(device)?.contact !== contact) continue
-    changes.set(`${String(change.author)}/${toHex(change.id)}/${change.kind}`, change)
-  }
-  return [...changes.values()]
-}
-
 /** A change of ours that no device of the contact has acknowledged yet, the newest of its kind, with what waits for it. */
 export type PendingChange = {
   readonly contact: ContactId
@@ -41,13 +31,15 @@ export type PendingChange = {
 
 /** Oldest first. What another device of the contact has is delivered, as a text is. */
 export function pendingChanges(state: EngineState): PendingChange[] {
-  const pending = new Map<string, PendingChange>()
+  const pending = new Map<string, { contact: ContactId; change: CarriedChange; entries: OutgoingRecord[] }>()
   for (const entry of state.outgoing.values()) {
     const contact = state.devices.get(entry.device)?.contact
     const { carriesChange: change } = entry
     if (contact === undefined || change === undefined || entry.delivered) continue
     const key = `${contact}/${String(change.author)}/${toHex(change.id)}/${change.kind}`
-    pending.set(key, { contact, change, entries: [...(pending.get(key)?.entries ?? []), entry] })
+    const entries = pending.get(key)?.entries ?? []
+    entries.push(entry)
+    pending.set(key, { contact, change, entries })
   }
   return [...pending.values()]
 }

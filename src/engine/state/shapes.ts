@@ -321,10 +321,13 @@ export const status = v.strictObject({
     v.description("the broker is used without TLS: who talks when is open to the network, messages are not"),
   ),
   connection,
-  queued: v.pipe(count, v.description("messages that the broker has not received yet")),
+  queued: v.pipe(
+    count,
+    v.description("messages, and changes of messages, that the broker has not received yet"),
+  ),
   undelivered: v.pipe(
     count,
-    v.description("messages that the peer has not acknowledged, including the queued ones"),
+    v.description("the same that the peer has not acknowledged, including the queued ones"),
   ),
   unread: count,
   certificate: v.pipe(
