@@ -304,7 +304,8 @@ const DELIVERY = `
     change_author INTEGER,
     change_kind TEXT,
     change_time INTEGER,
-    change_number INTEGER
+    change_number INTEGER,
+    withdrawn_number INTEGER
   ) STRICT;
   CREATE INDEX outgoing_by_device ON outgoing (device);
 `

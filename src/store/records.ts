@@ -163,6 +163,8 @@ export type OutgoingRecord = {
   readonly delivered: boolean
   /** The change of a message that it carries. */
   readonly carriesChange: CarriedChange | undefined
+  /** The number of a text or change that is not sent any more, if the frame says so. */
+  readonly withdrawnNumber: number | null
   readonly topic: string
   /** Empty for a text that waits for a session to seal it. */
   readonly wire: Uint8Array

@@ -251,6 +251,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
     },
     "change_",
   ),
+  withdrawnNumber: integerOrNull,
   topic: text,
   wire: bytes,
   published: flag,

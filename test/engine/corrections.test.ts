@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 
 import { DAY_MS } from "../../src/time-units.ts"
-import { couple } from "./engine-fixture.ts"
+import { couple, type TestProfile } from "./engine-fixture.ts"
 
 const LATE = "a message to bob had arrived after all"
 
@@ -108,6 +108,30 @@ test("[D-97] a text that was deleted for both is cancelled, and delivered when i
   await fixture.clock.pass(120_000)
   expect((await bob.texts("alice")).at(-1)).toBe("")
   expect((await alice.states("bob")).at(-1)).toBe("delivered")
+})
+
+const forAll = async (alice: TestProfile, id: string): Promise<unknown> =>
+  alice.client.call("delete", { contact: "bob", id, forAll: true })
+const for30Days = async ({ fixture }: TestProfile): Promise<void> =>
+  fixture.clock.pass(30 * DAY_MS + 3_600_000)
+
+test.each([
+  ["deleted", forAll],
+  ["given up", for30Days],
+])("[D-22] an edit that was %s is asked for, and is no message that Alice cancelled", async (_, end) => {
+  const { fixture, alice, bob } = await couple()
+  const id = await alice.send("bob", "first")
+  await fixture.clock.pass(1_000)
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+  await alice.client.call("edit", { contact: "bob", id, text: "first!" })
+  await fixture.clock.pass(1_000)
+  await end(alice, id)
+  await fixture.clock.pass(10)
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await alice.send("bob", "second")
+  await fixture.clock.pass(3_600_000)
+  expect((await bob.texts("alice")).at(-1)).toBe("second")
+  expect(await bob.systemMessages("alice")).toEqual([])
 })
 
 test("a receipt for what was never withdrawn, or never sent, corrects and tells nothing", async () => {

@@ -106,6 +106,7 @@ export function outgoing(seq: number, to: number): OutgoingRecord {
     createdAt: 1_764_000_000_004,
     carries: { id: randomBytes(8), number: seq },
     carriesChange: undefined,
+    withdrawnNumber: null,
   }
 }
 

@@ -76,6 +76,7 @@ export function startHandshake(
     mid: started.mid,
     carries: undefined,
     carriesChange: undefined,
+    withdrawnNumber: null,
     delivered: false,
   })
   const renaming = previous === undefined ? noteRenaming(state, update, wanted) : NOT_RENAMED

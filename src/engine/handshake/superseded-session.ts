@@ -67,6 +67,7 @@ export function answerSuperseded(
         kind: "passing",
         carries: undefined,
         carriesChange: undefined,
+        withdrawnNumber: null,
         delivered: false,
         topic: inboxTopic(splitInbox(superseded.inbox)),
         wire: sealed.wire,

@@ -1,5 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
 import { isUnsealed } from "../state/unsealed.ts"
@@ -21,21 +22,22 @@ export function framesAbout(
   })
 }
 
-/** The number of what the frame carries, if it has one. */
-export function numberOf({ carries, carriesChange }: OutgoingRecord): number[] {
-  const number = carries?.number ?? carriesChange?.number
-  return number === undefined ? [] : [number]
+/** The number of what the frame carries, or says of that it is not sent any more. */
+export function numberOf({ carries, carriesChange, withdrawnNumber }: OutgoingRecord): number[] {
+  const number = carries?.number ?? carriesChange?.number ?? withdrawnNumber
+  return number === null ? [] : [number]
 }
 
 /**
  * An entry that leaves the outbox unacknowledged would hold back later texts: the peer is told that a text is gone, and of a
- * change only the number. A session that cannot send now says nothing: the peer shows the gap by itself after a while.
+ * change only the number. A request for the number is answered by the same frame: only a text is ever called gone. A session
+ * that cannot send now says nothing: the peer shows the gap by itself after a while.
  */
 export function announceGone(update: DeviceUpdate, entry: OutgoingRecord): void {
   if (isUnsealed(entry)) return
-  const { carries, carriesChange } = entry
-  if (carries !== undefined)
-    sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: [carries.number] }] })
-  if (carriesChange !== undefined)
-    sealAndEnqueue(update, { kind: "control", frames: [{ kind: "number", number: carriesChange.number }] })
+  const [number] = numberOf(entry)
+  if (number === undefined) return
+  const frame: Frame =
+    entry.carries === undefined ? { kind: "number", number } : { kind: "gone", numbers: [number] }
+  sealAndEnqueue(update, { kind: "control", frames: [frame], withdrawnNumber: number })
 }

@@ -17,6 +17,7 @@ type Outgoing = {
   readonly carries?: OutgoingRecord["carries"]
   readonly delivered?: boolean
   readonly carriesChange?: OutgoingRecord["carriesChange"]
+  readonly withdrawnNumber?: number
 }
 
 /**
@@ -45,20 +46,21 @@ function listed(frames: readonly Frame[]): number {
 }
 
 function sealWithoutReceipts(update: DeviceUpdate, outgoing: Outgoing): SealResult {
-  const { kind, frames, carries, carriesChange, delivered = false } = outgoing
+  const { kind, frames, carries, carriesChange, delivered = false, withdrawnNumber = null } = outgoing
   const { device, input } = update
   const sealed = seal(update.session, frames, input.random)
   if (sealed.kind === "refused") return sealed
   update.session = sealed.next
   const { wire, mid } = sealed
-  enqueue(update, { kind, topic: peerTopic(device), wire, mid, carries, carriesChange, delivered })
+  const topic = peerTopic(device)
+  enqueue(update, { kind, topic, wire, mid, carries, carriesChange, delivered, withdrawnNumber })
   return { kind: "posted" }
 }
 
 /** Puts finished bytes into the outbox, due at once. */
 export function enqueue(
   update: DeviceUpdate,
-  entry: Pick<OutgoingRecord, "kind" | "topic" | "wire" | "mid" | "carries" | "carriesChange" | "delivered">,
+  entry: Omit<OutgoingRecord, "seq" | "device" | "published" | "attempts" | "dueAt" | "createdAt">,
 ): void {
   const { now } = update.input
   update.changes.push({

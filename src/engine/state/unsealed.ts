@@ -28,6 +28,7 @@ export function unsealedEntry({ device, seq, id, now, delivered = false }: Unsea
     kind: "text",
     carries: { id, number: NO_NUMBER },
     carriesChange: undefined,
+    withdrawnNumber: null,
     ...{ mid: NOTHING, wire: NOTHING, topic: "" },
     ...{ published: false, attempts: 0 },
   }
