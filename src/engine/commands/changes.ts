@@ -14,7 +14,7 @@ import type { ContactReference, Message } from "../state/shapes.ts"
 import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
-import { checkText, notNow, refuseSending } from "./messages.ts"
+import { checkText, notNow, refuseSending, refuseWithoutRoom } from "./messages.ts"
 import { changeFor, checkEmoji, type Wanted } from "./wanted-change.ts"
 import type { StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -93,6 +93,7 @@ function decideChange(
 ): Decision<boolean> {
   const contact = findContactById(state, id)
   refuseSending(state, contact)
+  if (change.kind !== "delete") refuseWithoutRoom(state, contact)
   const authorTag = authorTagOf(state, message.author)
   if (authorTag === undefined) throw notNow(contact.name)
   const own = { message, authorTag, change }

@@ -1,6 +1,6 @@
 import { fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
+import type { ContactRecord } from "../../store/records.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import type { ContactReference, Message } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
@@ -88,6 +88,7 @@ function decideText(
 ): Decision<Uint8Array | undefined> {
   const contact = findContact(state, reference)
   refuseSending(state, contact)
+  refuseWithoutRoom(state, contact)
   const { commit, effects, result } = enqueueText(state, contact.id, draft, stepInput(parts.ports))
   if (result.kind === "posted") return { commit, effects, result: result.id }
   if (result.why === "older-first") return noChange(undefined)
@@ -116,12 +117,17 @@ export function notNow(name: string): Fault {
   return new Fault("unavailable", `${name} has to answer before more can be sent`, "try again later")
 }
 
-/** Faults `refused` and `unavailable` if nothing more may be sent to them now. */
+/** Fault `refused` if nothing may be sent to them. */
 export function refuseSending(state: EngineState, contact: ContactRecord): void {
-  const devices = devicesOf(state, contact.id)
   refuseReplaced(state)
-  refuseUnsendable(contact, devices)
-  checkRoom(state, contact, devices)
+  refuseUnsendable(contact, devicesOf(state, contact.id))
+}
+
+/** Fault `unavailable` if no device of theirs takes one more. */
+export function refuseWithoutRoom(state: EngineState, contact: ContactRecord): void {
+  const devices = devicesOf(state, contact.id)
+  if (devices.length === 0 || devices.some((device) => hasRoom(state, device))) return
+  throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 
 export function checkText(text: string): void {
@@ -133,11 +139,6 @@ export function checkText(text: string): void {
     `a message has at most ${TEXT_MAX_BYTES} bytes, this one has ${bytes}`,
     "send it in parts",
   )
-}
-
-function checkRoom(state: EngineState, contact: ContactRecord, devices: readonly DeviceRecord[]): void {
-  if (devices.length === 0 || devices.some((device) => hasRoom(state, device))) return
-  throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 
 function describeAll(state: EngineState, records: readonly StoredMessage[]): Message[] {

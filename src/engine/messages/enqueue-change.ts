@@ -1,4 +1,5 @@
 import type { ContentChange } from "../../content/content.ts"
+import { isUnfinished } from "../accounts/unfinished.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
@@ -9,7 +10,6 @@ import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import type { ChangeFrame } from "./apply-change.ts"
 import { cancelDeleted } from "./cancel.ts"
 import {
-  isReady,
   isWithoutSession,
   mayHave,
   refusal,
@@ -18,6 +18,7 @@ import {
   type Refused,
 } from "./enqueue.ts"
 import { announceGone, framesAbout } from "./message-frames.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 import type { CarriedChange, TextName } from "../../store/message-records.ts"
 import type { ContactId, DeviceId } from "../../store/ids.ts"
 
@@ -48,9 +49,9 @@ export function enqueueChange(
     const result = sealNow(state, update, own)
     if (result !== undefined) results.set(update.device.id, result)
   })
-  const devices = devicesOf(state, contact).filter((device) => mayHave(state, device))
+  const devices = devicesOf(state, contact).filter((device) => mayGet(state, device, change))
   const waiting = devices.filter((device) => results.get(device.id)?.kind !== "posted")
-  if (waiting.length === devices.length && !devices.some((device) => isWithoutSession(state, device)))
+  if (waiting.length === devices.length && !devices.some((device) => mayWait(state, device, change)))
     return noChange(refusal(results))
   const { commit, effects } = toJointDecision(state, updates, null)
   const name = { conversation, author, id }
@@ -68,9 +69,20 @@ export function enqueueChange(
   }
 }
 
+/** A deletion goes to a full queue, too: there is one of each message at most, and here it is done already. */
+function mayGet(state: EngineState, device: DeviceRecord, { kind }: ContentChange): boolean {
+  return kind === "delete" ? device.movedAt === 0 : mayHave(state, device)
+}
+
+function mayWait(state: EngineState, device: DeviceRecord, { kind }: ContentChange): boolean {
+  return kind === "delete" || isWithoutSession(state, device)
+}
+
 /** Undefined for a device that cannot have it before others. */
 function sealNow(state: EngineState, update: DeviceUpdate, own: OwnChange): SealResult | undefined {
-  if (!isReady(state, update.device) || hasUnsealed(state, update.device.id)) return undefined
+  const { device } = update
+  const isReady = mayGet(state, device, own.change) && !isUnfinished(state, device.id)
+  if (!isReady || hasUnsealed(state, device.id)) return undefined
   const sealed = sealChange(update, own)
   if (sealed.kind === "posted") startPostQuantumStep(update)
   return sealed

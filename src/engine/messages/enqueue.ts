@@ -69,7 +69,7 @@ export function mayHave(state: EngineState, device: DeviceRecord): boolean {
 }
 
 /** A device that the text can be sealed for now. */
-export function isReady(state: EngineState, device: DeviceRecord): boolean {
+function isReady(state: EngineState, device: DeviceRecord): boolean {
   return mayHave(state, device) && !isUnfinished(state, device.id)
 }
 
