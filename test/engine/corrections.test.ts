@@ -110,6 +110,58 @@ test("[D-97] a text that was deleted for both is cancelled, and delivered when i
   expect((await alice.states("bob")).at(-1)).toBe("delivered")
 })
 
+/** Receipts to Alice, which come late; `release` lets them through. */
+function heldReceipts({ fixture, alice }: Awaited<ReturnType<typeof couple>>): () => Promise<void> {
+  const held: { topic: string; payload: Uint8Array }[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(alice.deviceId)) return [payload]
+    held.push({ topic, payload })
+    return []
+  }
+  return async () => {
+    fixture.broker.tamper = (_topic, payload) => [payload]
+    for (const { topic, payload } of held) fixture.broker.inject(topic, payload)
+    await fixture.clock.pass(10 * 60_000)
+  }
+}
+
+test("[D-61] what a cancelled text said last, and the reaction to it, reach a peer who has the text after all", async () => {
+  const people = await couple()
+  const { fixture, alice, bob } = people
+  const release = heldReceipts(people)
+  const id = await alice.send("bob", "at noon")
+  await fixture.clock.pass(100)
+  const lost = fixture.broker.tamper
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : lost(topic, payload))
+  await alice.client.call("edit", { contact: "bob", id, text: "at one" })
+  await alice.client.call("edit", { contact: "bob", id, text: "at two" })
+  await alice.client.call("react", { contact: "bob", id, emoji: "👍" })
+  await fixture.clock.pass(100)
+  await alice.client.call("cancel", { contact: "bob", id })
+  await alice.stop()
+  await alice.start()
+  await release()
+  expect(await alice.states("bob")).toEqual(["delivered"])
+  const [message] = await bob.read("alice")
+  expect(message).toMatchObject({ text: "at two", reactions: [{ emoji: "👍" }] })
+  expect(await alice.systemMessages("bob")).toEqual([LATE])
+  expect(await alice.client.call("outbox", {})).toEqual([])
+  expect((await alice.store.load()).outgoing).toEqual([])
+})
+
+test("[D-61] a text that arrived unchanged after all is followed by nothing, and nothing is listed as waiting", async () => {
+  const people = await couple()
+  const { fixture, alice, bob } = people
+  const release = heldReceipts(people)
+  const id = await alice.send("bob", "at noon")
+  await fixture.clock.pass(100)
+  await alice.client.call("cancel", { contact: "bob", id })
+  await release()
+  expect(await alice.states("bob")).toEqual(["delivered"])
+  expect((await alice.store.load()).outgoing).toEqual([])
+  expect(bob.events.filter(({ kind }) => kind === "changed")).toEqual([])
+})
+
 const forAll = async (alice: TestProfile, id: string): Promise<unknown> =>
   alice.client.call("delete", { contact: "bob", id, forAll: true })
 const for30Days = async ({ fixture }: TestProfile): Promise<void> =>

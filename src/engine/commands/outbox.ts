@@ -1,6 +1,6 @@
+import type { ContentChange } from "../../content/content.ts"
 import { fromHex, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
 import type { Results } from "../state/commands.ts"
 import { aboutContact } from "../contacts/describe.ts"
@@ -8,8 +8,7 @@ import { findContact, findContactById } from "../contacts/contacts.ts"
 import { directWith } from "../state/conversations.ts"
 import { deliveriesOf, isQueued, waitingTexts, type WaitingText } from "../messages/deliveries.ts"
 import { cancelText } from "../messages/cancel.ts"
-import { contentOf } from "../messages/message-content.ts"
-import { pendingChanges, type PendingChange } from "../messages/waiting-change.ts"
+import { pendingChanges, waitingChange, type PendingChange } from "../messages/waiting-change.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -24,7 +23,9 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
   return {
     outbox: async () => [
       ...(await Promise.all(waitingTexts(queue.state()).map((text) => describeText(parts, text)))),
-      ...(await Promise.all(pendingChanges(queue.state()).map((change) => describeChange(parts, change)))),
+      ...(
+        await Promise.all(pendingChanges(queue.state()).map((change) => describeChange(parts, change)))
+      ).flat(),
     ],
     cancel: async ({ contact: reference, id: digits }) => {
       const { id: contact } = findContact(queue.state(), reference)
@@ -55,23 +56,21 @@ async function describeText(parts: EngineParts, text: WaitingText): Promise<Outb
   }
 }
 
-async function describeChange(parts: EngineParts, pending: PendingChange): Promise<OutboxEntry> {
+/** Nothing if there is nothing left to be sent of it. */
+async function describeChange(parts: EngineParts, pending: PendingChange): Promise<OutboxEntry[]> {
   const { contact, change, entries } = pending
   const { author, id, kind } = change
   const conversation = directWith(parts.queue.state(), contact).id
   const message = await parts.ports.store.findMessage({ conversation, author, id })
-  return {
-    ...describe(parts, { contact, id, entries }),
-    kind,
-    text: message === undefined ? "" : textOf(change, message),
-    storedAt: oldest(entries),
-  }
+  const now = waitingChange(change, message)
+  if (now === undefined && entries.every(isUnsealed)) return []
+  const text = now === undefined ? "" : textOf(now)
+  return [{ ...describe(parts, { contact, id, entries }), kind, text, storedAt: oldest(entries) }]
 }
 
-function textOf({ kind }: CarriedChange, message: StoredMessage): string {
-  if (kind === "edit") return message.text
-  if (kind === "delete") return ""
-  return contentOf(message).reactions.find(({ by }) => by === null)?.emoji ?? ""
+function textOf(change: ContentChange): string {
+  if (change.kind === "delete") return ""
+  return change.kind === "edit" ? change.text : change.emoji
 }
 
 function oldest(entries: readonly OutgoingRecord[]): number {

@@ -53,10 +53,13 @@ function sealEntry(
   if (contact === undefined || change === undefined || authorTag === undefined)
     return sealWaitingChange(state, seq, undefined, input)
   const { id: conversation } = directWith(state, contact)
+  const { author, id } = carriesChange
+  // The message may be deleted here; then only its deletion is left to be sent.
+  const digest = message?.digest ?? carriesChange.digest
   return sealWaitingChange(
     state,
     seq,
-    { message: { ...carriesChange, conversation }, authorTag, change },
+    { message: { conversation, author, id, digest }, authorTag, change },
     input,
   )
 }

@@ -6,6 +6,9 @@ import { contentOf } from "./message-content.ts"
 import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
 
+/** Of the message, when the change is sealed: it was not known when the change was put into the outbox. */
+export const UNKNOWN_DIGEST = new Uint8Array(0)
+
 /**
  * What a change of ours that waited says now: of a message only the newest edit and reaction are sent in a new session [D-96].
  * Undefined if nothing of it is left to be sent. A deletion needs no message.

@@ -8,6 +8,7 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import { messageStateChange } from "./message-state.ts"
+import { repeatChanges } from "./repeat-changes.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
 /** Far more than a person withdraws before their contact is there again; the lists have 4 kB. */
@@ -48,6 +49,7 @@ export function advance(
   const forgotten = devicesOf(state, contact.id).flatMap((device) => forget(state, changes, device.id, id))
   if (forgotten.length === 0) return
   changes.push(...forgotten)
+  repeatChanges(state, update, id)
   addSystemMessage(update, `a message to ${contact.name} had arrived after all`)
 }
 

@@ -1,0 +1,36 @@
+import { equal } from "../../crypto/bytes.ts"
+import type { DeviceRecord } from "../../store/records.ts"
+import { devicesOf } from "../contacts/devices.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { unsealedChange } from "../state/unsealed.ts"
+import type { DeviceUpdate } from "../state/update.ts"
+import { UNKNOWN_DIGEST } from "./waiting-change.ts"
+import type { CarriedChange } from "../../store/message-records.ts"
+
+type Kind = CarriedChange["kind"]
+
+/** A deletion is never dropped with its text. */
+const DROPPED_WITH_A_TEXT: readonly Kind[] = ["edit", "reaction"]
+
+/**
+ * A text of ours that was cancelled or given up is there after all: what it says now, and our reaction to it, wait for every
+ * device of the contact. Which of them there are shows when they are sealed [D-61].
+ */
+export function repeatChanges(state: EngineState, update: DeviceUpdate, id: Uint8Array): void {
+  const { contact, input, changes } = update
+  for (const device of devicesOf(state, contact.id).filter(({ movedAt }) => movedAt === 0)) {
+    for (const kind of DROPPED_WITH_A_TEXT) {
+      if (isWaiting(state, device, id, kind)) continue
+      const change = { author: null, id, digest: UNKNOWN_DIGEST, kind, time: input.now, number: -1 }
+      const outgoing = unsealedChange({ device: device.id, seq: update.seq++, change, now: input.now })
+      changes.push({ kind: "outgoing", outgoing })
+    }
+  }
+}
+
+function isWaiting(state: EngineState, { id: device }: DeviceRecord, id: Uint8Array, kind: Kind): boolean {
+  return [...state.outgoing.values()].some(({ device: to, carriesChange: change }) => {
+    if (to !== device || change?.author !== null) return false
+    return change.kind === kind && equal(change.id, id)
+  })
+}
