@@ -95,6 +95,20 @@ describe("a contact with a modified program", () => {
     expect(said).toHaveLength(2)
   })
 
+  test("cannot set a timer that Bob is unable to end [W-32]", async () => {
+    const { bob, sends } = await hostileContact()
+    const timer = { kind: "timer", seconds: 30, setAt: Number.MAX_SAFE_INTEGER } as const
+    const timerAtBob = async () => (await bob.client.call("contacts", {}))[0]?.timerSeconds
+    await sends(timer)
+    expect(await timerAtBob()).toBe(30)
+    await bob.client.call("timer", { contact: "eve", timerSeconds: 0 })
+    await sends(textOf("once more"), { kind: "number", number: 1 }, timer)
+    expect(await timerAtBob()).toBe(0)
+    await bob.client.call("timer", { contact: "eve", timerSeconds: 60 })
+    await sends({ ...timer, seconds: 1 })
+    expect(await timerAtBob()).toBe(60)
+  })
+
   test("has links of a later version told in one line, also for who was away [A-11]", async () => {
     const { bob, links, sends } = await hostileContact()
     const [create] = links

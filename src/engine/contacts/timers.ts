@@ -10,6 +10,12 @@ const UNITS = [
   ["second", 1],
 ] as const
 
+/**
+ * A setting of theirs that is dated later counts as one of this time: ours, a millisecond later each, come after it, and
+ * there is room for as many as anyone makes. It is 250,000 years ahead, so no clock that is merely wrong is affected.
+ */
+const SET_AT_MAX = 2 ** 53 - 2 ** 50
+
 type Timer = Pick<ConversationRecord, "timer" | "timerSetAt">
 
 /** The time of a setting that has changed since the text was written: it is the timer of that text only [W-32]. */
@@ -21,8 +27,9 @@ export function applyTimer(
   { seconds, setAt }: Extract<Frame, { kind: "timer" }>,
 ): void {
   const { contact, conversation } = update
-  if (setAt === OF_THE_TEXT_ONLY || !isLater({ timer: seconds, timerSetAt: setAt }, conversation)) return
-  update.conversation = { ...conversation, timer: seconds, timerSetAt: setAt }
+  const timerSetAt = Math.min(setAt, SET_AT_MAX)
+  if (setAt === OF_THE_TEXT_ONLY || !isLater({ timer: seconds, timerSetAt }, conversation)) return
+  update.conversation = { ...conversation, timer: seconds, timerSetAt }
   if (seconds !== conversation.timer) addSystemMessage(update, `${contact.name} ${describeTimer(seconds)}`)
 }
 
