@@ -27,7 +27,7 @@ import {
 } from "../wire/sizes.ts"
 
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
-import type { NewMessage, Recipient, ReplyTo, StoredMessage } from "../store/message-records.ts"
+import type { MessageState, NewMessage, Recipient, ReplyTo, StoredMessage } from "../store/message-records.ts"
 import type { SupersededKey } from "../store/message-records.ts"
 import type { ContactId } from "../store/ids.ts"
 
@@ -77,6 +77,8 @@ export type BackupMessage = Omit<NewMessage, "conversation" | "author"> &
     readonly mine: boolean
     /** Of ours only. */
     readonly recipients: readonly Recipient[]
+    /** One device of the contact has acknowledged it, and another has not: that one gets it from where the backup is read. */
+    readonly isPending: boolean
   }
 
 /** One record of a backup [B-3]. */
@@ -106,7 +108,8 @@ const SHOWN = 4
 const ANSWER = 8
 const OF_COMPARED_KEY = 16
 const OF_UNCOMPARED_KEY = 32
-const MESSAGE_FLAGS = MINE | LINE | SHOWN | ANSWER | OF_COMPARED_KEY | OF_UNCOMPARED_KEY
+const PENDING = 64
+const MESSAGE_FLAGS = MINE | LINE | SHOWN | ANSWER | OF_COMPARED_KEY | OF_UNCOMPARED_KEY | PENDING
 
 export function encodeRecord(record: BackupRecord): Uint8Array {
   const writer = new Writer().u8(KIND[record.record])
@@ -290,8 +293,9 @@ function writeMessage(writer: Writer, message: BackupMessage): void {
   writer.bytes(utf8(message.text))
 }
 
-function flagsOf({ mine, kind, shown, replyTo, supersededKey }: BackupMessage): number {
-  const what = (mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (shown ? SHOWN : 0) | (replyTo ? ANSWER : 0)
+function flagsOf({ mine, kind, shown, replyTo, supersededKey, isPending }: BackupMessage): number {
+  const of = (mine ? MINE : 0) | (kind === "line" ? LINE : 0) | (isPending ? PENDING : 0)
+  const what = of | (shown ? SHOWN : 0) | (replyTo ? ANSWER : 0)
   if (supersededKey === undefined) return what
   return what | (supersededKey === "compared" ? OF_COMPARED_KEY : OF_UNCOMPARED_KEY)
 }
@@ -302,6 +306,13 @@ function readSupersededKey(reader: Reader, flags: number): SupersededKey | undef
   if (isCompared && isUncompared) reader.refuse()
   if (isCompared) return "compared"
   return isUncompared ? "uncompared" : undefined
+}
+
+/** Only a text of ours that one device has can be so for another. */
+function readPending(reader: Reader, flags: number, state: MessageState | undefined): boolean {
+  if ((flags & PENDING) === 0) return false
+  if ((flags & MINE) === 0 || (state !== "delivered" && state !== "read")) reader.refuse()
+  return true
 }
 
 function readMessage(reader: Reader): BackupMessage {
@@ -316,10 +327,12 @@ function readMessage(reader: Reader): BackupMessage {
   const replyTo = (flags & ANSWER) === 0 ? undefined : readReplyTo(reader)
   const text = readText(reader.rest())
   const supersededKey = readSupersededKey(reader, flags)
+  const isPending = readPending(reader, flags, state)
   if (flags > MESSAGE_FLAGS || (mine && isLine)) reader.refuse()
   if (state === undefined || text === undefined) reader.refuse()
   return {
     ...{ contact, id, digest, sentAt, storedAt, timer, expiresAt, mine, recipients, replyTo, supersededKey },
+    isPending,
     kind: isLine ? "line" : "text",
     shown: (flags & SHOWN) !== 0,
     state: state ?? "queued",

@@ -14,6 +14,8 @@ export type BackupChange = Pick<ChangeWrite, "id" | "digest" | "change" | "at"> 
   readonly mine: boolean
   /** A change of ours that the contact has not acknowledged: it is sent again from where the backup is read. */
   readonly isPending: boolean
+  /** One that is pending is so for a device, and another one has acknowledged it. */
+  readonly isDelivered: boolean
 }
 
 const KINDS = ["edit", "delete", "reaction"] as const
@@ -21,14 +23,16 @@ const KINDS = ["edit", "delete", "reaction"] as const
 const MINE = 1
 const BY_US = 2
 const PENDING = 4
+const DELIVERED = 8
 
 /** Fixed fields, then the text of an edit or the emoji of a reaction as the rest [B-9]. */
 export function writeChange(
   writer: Writer,
-  { contact, mine, change, isPending, ...rest }: BackupChange,
+  { contact, mine, change, isPending, isDelivered, ...rest }: BackupChange,
 ): void {
   writer.u32(contact)
-  writer.u8((mine ? MINE : 0) | (change.by === null ? BY_US : 0) | (isPending ? PENDING : 0))
+  const whose = (mine ? MINE : 0) | (change.by === null ? BY_US : 0)
+  writer.u8(whose | (isPending ? PENDING : 0) | (isDelivered ? DELIVERED : 0))
   writer.bytes(rest.id).bytes(rest.digest).u8(KINDS.indexOf(change.kind))
   writer
     .u64(change.time)
@@ -50,8 +54,10 @@ export function readChange(reader: Reader): BackupChange {
   const by = (flags & BY_US) === 0 ? contact : null
   const change = { by, time, ...readSaid(reader, kind) }
   const isPending = (flags & PENDING) !== 0
-  if (flags > (MINE | BY_US | PENDING) || kind === undefined || (isPending && by !== null)) reader.refuse()
-  return { contact, mine: (flags & MINE) !== 0, id, digest, change, at, isPending }
+  const isDelivered = (flags & DELIVERED) !== 0
+  if (flags > (MINE | BY_US | PENDING | DELIVERED) || kind === undefined) reader.refuse()
+  if ((isPending && by !== null) || (isDelivered && !isPending)) reader.refuse()
+  return { contact, mine: (flags & MINE) !== 0, id, digest, change, at, isPending, isDelivered }
 }
 
 type Said =

@@ -69,6 +69,8 @@ const recipient = fc.record({
 const theirs = { mine: fc.constant(false), recipients: fc.constant([]) }
 const ours = { mine: fc.constant(true), recipients: fc.array(recipient, { maxLength: 3 }) }
 
+const pending = { isPending: fc.constant(true), state: fc.constantFrom("delivered", "read") }
+
 const LINKS = withDevice(aliceAccount(), "phone").links
 const records = fc.oneof(
   fc.record({
@@ -111,6 +113,7 @@ const records = fc.oneof(
     message: withDigest({
       ...{ contact: u32, id: bytes(8), text, replyTo: fc.option(replyTo, { nil: undefined }) },
       supersededKey: fc.constantFrom(undefined, "compared", "uncompared"),
+      isPending: fc.constant(false),
       ...{ sentAt: time, storedAt: time, shown: fc.boolean(), timer: u32, expiresAt: time },
       state: fc.constantFrom("queued", "broker", "delivered", "read", "given-up", "cancelled", "received"),
     }),
@@ -122,6 +125,7 @@ function withDigest(fields: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary
   return fc.oneof(
     fc.record({ ...fields, ...theirs, kind: fc.constant("text"), digest: bytes(16) }),
     fc.record({ ...fields, ...ours, kind: fc.constant("text"), digest: bytes(16) }),
+    fc.record({ ...fields, ...ours, ...pending, kind: fc.constant("text"), digest: bytes(16) }),
     fc.record({ ...fields, ...theirs, kind: fc.constant("line"), digest: bytes(0) }),
   )
 }

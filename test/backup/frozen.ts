@@ -80,6 +80,7 @@ const text: BackupMessage = {
   recipients: [{ contact: 1, state: "queued", at: TIME + 5 }],
   replyTo: { author: random(8), id: random(8), digest: random(16) },
   supersededKey: undefined,
+  isPending: false,
 }
 
 /** What the changes of that text are about. */
@@ -120,6 +121,7 @@ export const RECORDS: readonly BackupRecord[] = [
       ...subject,
       change: { kind: "edit", by: null, time: TIME + 5, text: "is the pi up?" },
       isPending: true,
+      isDelivered: true,
     },
   },
   {
@@ -128,6 +130,19 @@ export const RECORDS: readonly BackupRecord[] = [
       ...subject,
       change: { kind: "reaction", by: 1, time: TIME + 6, emoji: "👍🏽" },
       isPending: false,
+      isDelivered: false,
+    },
+  },
+  {
+    record: "message",
+    message: {
+      ...text,
+      id: counting(7)(8),
+      digest: counting(8)(16),
+      state: "delivered",
+      recipients: [{ contact: 1, state: "delivered", at: TIME + 6 }],
+      replyTo: undefined,
+      isPending: true,
     },
   },
   {
@@ -169,6 +184,7 @@ export const RECORDS: readonly BackupRecord[] = [
       ...{ contact: 3, mine: false, id: random(8), digest: random(16), at: TIME + 8 },
       change: { kind: "delete", by: 3, time: TIME + 8 },
       isPending: false,
+      isDelivered: false,
     },
   },
 ]

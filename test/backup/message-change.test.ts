@@ -15,6 +15,7 @@ const anyChange: fc.Arbitrary<BackupChange> = fc
     at: fc.maxSafeNat(),
     isOurs: fc.boolean(),
     isPending: fc.boolean(),
+    isDelivered: fc.boolean(),
     time: fc.maxSafeNat(),
     said: fc.oneof(
       fc.record({ kind: fc.constant("edit" as const), text: fc.string({ unit: "grapheme", minLength: 1 }) }),
@@ -22,15 +23,21 @@ const anyChange: fc.Arbitrary<BackupChange> = fc
       fc.record({ kind: fc.constant("reaction" as const), emoji: fc.constantFrom("", "👍", "❤️") }),
     ),
   })
-  .map(({ isOurs, isPending, said, time, ...rest }) => {
+  .map(({ isOurs, said, time, ...rest }) => {
     const change: ContentChange = { by: isOurs ? null : rest.contact, time, ...said }
-    return { ...rest, change, isPending: isPending && isOurs }
+    const isPending = rest.isPending && isOurs
+    return { ...rest, change, isPending, isDelivered: rest.isDelivered && isPending }
   })
 
 const written = (change: BackupChange): Uint8Array => encodeRecord({ record: "change", change })
 const example: BackupChange = {
   ...{ contact: 7, mine: true, id: new Uint8Array(8).fill(1), digest: new Uint8Array(16).fill(2) },
-  ...{ at: 5, isPending: true, change: { kind: "edit", by: null, time: 6, text: "grüße" } },
+  ...{
+    at: 5,
+    isPending: true,
+    isDelivered: false,
+    change: { kind: "edit", by: null, time: 6, text: "grüße" },
+  },
 }
 /** With one byte replaced. */
 function altered(change: BackupChange, at: number, value: number): Uint8Array {
@@ -53,7 +60,9 @@ test("[B-9] a change comes back as it was written, and other bytes are refused",
 test("[B-9] unknown flags and kinds, a pending change of theirs, and text where none belongs are refused", () => {
   const theirs = { ...example, isPending: false, change: { ...example.change, by: 7 } }
   expect(decodeRecord(altered(theirs, 5, 5))).toBeUndefined()
-  expect(decodeRecord(altered(example, 5, 15))).toBeUndefined()
+  expect(decodeRecord(altered(theirs, 5, 9))).toBeUndefined()
+  expect(decodeRecord(altered(example, 5, 11))).toBeUndefined()
+  expect(decodeRecord(altered(example, 5, 31))).toBeUndefined()
   expect(decodeRecord(altered(example, 30, 3))).toBeUndefined()
   expect(decodeRecord(altered(example, 30, 1))).toBeUndefined()
   expect(decodeRecord(altered(example, written(example).length - 1, 0xff))).toBeUndefined()

@@ -3,6 +3,7 @@ import type { Message } from "../../src/engine/api.ts"
 import { replacedContact } from "./candidate.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
 import { backUp, restored } from "./backup-fixture.ts"
+import { cutOff, twoDevices } from "./two-devices.ts"
 
 const MINUTE_MS = 60_000
 
@@ -119,4 +120,37 @@ test("[B-6] the marks of a key that was never compared are on the new laptop, to
     ["old times", true],
     ["it is me", false],
   ])
+})
+
+test("[B-6] [B-9] what one device has and another lacks is sent to that one from the new laptop", async () => {
+  const { fixture, alice, laptop: bobsLaptop, phone } = await twoDevices()
+  const both = await alice.send("bob", "for both")
+  const edited = await alice.send("bob", "frist")
+  const deleted = await alice.send("bob", "zyzzogeton")
+  await fixture.clock.pass(1_000)
+  cutOff(fixture, phone)
+  await alice.send("bob", "late")
+  await alice.client.call("edit", { contact: "bob", id: edited, text: "first" })
+  await alice.client.call("react", { contact: "bob", id: both, emoji: "👍" })
+  await alice.client.call("delete", { contact: "bob", id: deleted, forAll: true })
+  await fixture.clock.pass(1_000)
+  expect((await alice.states("bob")).slice(-1)).toEqual(["delivered"])
+  const path = await backUp(alice)
+  await alice.stop()
+  const laptop = await restored(fixture, "laptop", path)
+  await fixture.clock.pass(1_000)
+  expect((await laptop.client.call("contacts", {}))[0]?.queued).toBe(0)
+  expect(await laptop.client.call("outbox", {})).toEqual([])
+  const { outgoing } = await laptop.store.load()
+  const pending = outgoing.filter(({ carries, carriesChange }) => carries ?? carriesChange)
+  expect(pending.map(({ delivered }) => delivered)).toEqual([true, true, true, true])
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await fixture.clock.pass(60 * MINUTE_MS)
+  for (const device of [bobsLaptop, phone]) {
+    const got = (await texts(device, "alice")).filter(({ text }) => !text.startsWith("hello"))
+    expect(got.map(({ text }) => text)).toEqual(["for both", "first", "", "late"])
+    expect(got[0]?.reactions.map(({ emoji }) => emoji)).toEqual(["👍"])
+  }
+  expect((await laptop.states("bob")).slice(-1)).toEqual(["delivered"])
+  expect((await laptop.store.load()).outgoing).toEqual([])
 })

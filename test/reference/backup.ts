@@ -40,6 +40,7 @@ type Message = Record<"id" | "digest" | "kind" | "text" | "state", string> &
     recipients: { contact: number; state: string; at: number }[]
     replyTo: Record<"author" | "id" | "digest", string> | null
     supersededKey: "compared" | "uncompared" | null
+    isPending: boolean
   }
 type Change = {
   contact: number
@@ -48,6 +49,7 @@ type Change = {
   digest: string
   at: number
   isPending: boolean
+  isDelivered: boolean
   change: { kind: string; by: number | null; time: number; text?: string; emoji?: string }
 }
 type BackupRecord =
@@ -169,7 +171,7 @@ const STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled"
 function messageBytes(it: Message): Uint8Array {
   const flags = flagsOf(
     ...[it.mine, it.kind === "line", it.shown, it.replyTo !== null],
-    ...[it.supersededKey === "compared", it.supersededKey === "uncompared"],
+    ...[it.supersededKey === "compared", it.supersededKey === "uncompared", it.isPending],
   )
   const recipients = it.recipients.flatMap(({ contact, state, at }) => [
     ...[int(contact, 4), int(STATES.indexOf(state), 1), int(at, 8)],
@@ -190,7 +192,12 @@ const KINDS = ["edit", "delete", "reaction"]
 function changeBytes({ change, ...it }: Change): Uint8Array {
   const isOurs = change.by !== it.contact
   return concat(
-    ...[int(it.contact, 4), flagsOf(it.mine, isOurs, it.isPending), hex(it.id), hex(it.digest)],
+    ...[
+      int(it.contact, 4),
+      flagsOf(it.mine, isOurs, it.isPending, it.isDelivered),
+      hex(it.id),
+      hex(it.digest),
+    ],
     ...[int(KINDS.indexOf(change.kind), 1), int(change.time, 8), int(it.at, 8)],
     ascii(change.text ?? change.emoji ?? ""),
   )

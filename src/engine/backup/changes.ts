@@ -7,37 +7,41 @@ import type { EngineState } from "../state/engine-state.ts"
 import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
 
+/** Of a change of ours that some device has not acknowledged: its time, and whether another device has. */
+type Pending = { readonly time: number; readonly isDelivered: boolean }
+
+type ChangeName = Pick<CarriedChange, "author" | "id" | "kind">
+
 /** The changes of ours that some device of theirs has not acknowledged. */
 export class PendingChanges {
-  readonly #names = new Set<string>()
+  readonly #newest = new Map<string, Pending>()
   /** Their messages may be gone: what remains of them is that they are to be deleted. */
   readonly deletions: BackupChange[] = []
 
   constructor(state: EngineState) {
-    for (const { device, carriesChange } of state.outgoing.values()) {
+    for (const { device, carriesChange, delivered } of state.outgoing.values()) {
       const contact = contactOf(state, device)?.id
-      if (contact !== undefined && carriesChange !== undefined) this.#add(contact, carriesChange)
+      if (contact !== undefined && carriesChange !== undefined) this.#add(contact, carriesChange, delivered)
     }
   }
 
-  has(contact: ContactId, change: Pick<CarriedChange, "author" | "id" | "kind">): boolean {
-    return this.#names.has(nameOf(contact, change))
+  /** The newest one of this kind, which alone is sent again. */
+  find(contact: ContactId, change: ChangeName): Pending | undefined {
+    return this.#newest.get(nameOf(contact, change))
   }
 
-  #add(contact: ContactId, carried: CarriedChange): void {
-    if (this.has(contact, carried)) return
-    this.#names.add(nameOf(contact, carried))
-    if (carried.kind !== "delete") return
-    const { id, digest, time } = carried
-    const change = { kind: "delete", by: null, time } as const
-    this.deletions.push({ contact, mine: true, id, digest, change, at: time, isPending: true })
+  #add(contact: ContactId, carried: CarriedChange, isDelivered: boolean): void {
+    const { id, digest, time, kind } = carried
+    const before = this.find(contact, carried)
+    if (before === undefined || before.time < time)
+      this.#newest.set(nameOf(contact, carried), { time, isDelivered })
+    if (before !== undefined || kind !== "delete") return
+    const change = { kind, by: null, time } as const
+    this.deletions.push({ contact, mine: true, id, digest, change, at: time, isPending: true, isDelivered })
   }
 }
 
-function nameOf(
-  contact: ContactId,
-  { author, id, kind }: Pick<CarriedChange, "author" | "id" | "kind">,
-): string {
+function nameOf(contact: ContactId, { author, id, kind }: ChangeName): string {
   return `${contact}/${String(author)}/${toHex(id)}/${kind}`
 }
 
@@ -52,11 +56,8 @@ export function changesOf(
   return changesIn(message).map((change) => {
     const isLast = change.kind !== "edit" || change.time === editedAt
     const isOurs = change.by === null && change.kind !== "delete"
-    return {
-      ...name,
-      change,
-      isPending: isLast && isOurs && pending.has(contact, { author, id, kind: change.kind }),
-    }
+    const found = isLast && isOurs ? pending.find(contact, { author, id, kind: change.kind }) : undefined
+    return { ...name, change, isPending: found !== undefined, isDelivered: found?.isDelivered === true }
   })
 }
 

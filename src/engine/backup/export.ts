@@ -16,10 +16,12 @@ import type { BrokerConfig, Ports } from "../state/ports.ts"
 import { isOurs } from "../../store/message-states.ts"
 import type { ContactId, ConversationId } from "../../store/ids.ts"
 import { contactIn, directWith } from "../state/conversations.ts"
+import { deliveriesOf } from "../messages/deliveries.ts"
 import { contentOf } from "../messages/message-content.ts"
 import { changesOf, PendingChanges } from "./changes.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
+import type { StoredMessage } from "../../store/message-records.ts"
 import type { Store } from "../../store/message-store.ts"
 
 /** A text has at most 64 KiB, so a page takes at most 4 MiB. */
@@ -59,14 +61,13 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
     .flatMap((texts) => [...texts.values()])
     .filter(({ device }) => !isUnfinished(state, device))
   for (const contact of contacts) yield* contactRecords(state, contact)
-  const pending = new PendingChanges(state)
-  yield* messageRecords(ports, state, pending)
+  yield* messageRecords(ports, state)
   // Their senders have receipts for them, so no later session sends them again.
   for (const one of held.sort((a, b) => a.number - b.number)) {
     for (const message of unreadMessage(state, one)) yield { record: "message", message }
   }
   yield* earlyChangesOf(ports, state)
-  for (const change of pending.deletions) yield { record: "change", change }
+  for (const change of new PendingChanges(state).deletions) yield { record: "change", change }
 }
 
 function profileOf(ports: Ports): BackupProfile {
@@ -84,25 +85,43 @@ function* contactRecords(state: EngineState, contact: ContactRecord): Generator<
   for (const device of devicesOf(state, contact.id)) yield { record: "device", device }
 }
 
-async function* messageRecords(
-  { store }: Ports,
-  state: EngineState,
-  pending: PendingChanges,
-): AsyncGenerator<BackupRecord> {
-  for await (const message of messagesOf(store)) {
-    const contact = exportedContact(state, message.conversation)
-    if (contact === undefined) continue
-    const { text } = contentOf(message).first
-    yield { record: "message", message: { ...message, text, contact, mine: isOurs(message) } }
-    for (const change of changesOf(message, contact, pending)) yield { record: "change", change }
+/** What is pending is looked up for each page: it may have been sent since the page before. */
+async function* messageRecords({ store }: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
+  for await (const page of pagesOf(store)) {
+    const pending = new PendingChanges(state)
+    for (const message of page) {
+      const contact = exportedContact(state, message.conversation)
+      if (contact !== undefined) yield* recordsAbout(state, message, contact, pending)
+    }
   }
+}
+
+function* recordsAbout(
+  state: EngineState,
+  message: StoredMessage,
+  contact: ContactId,
+  pending: PendingChanges,
+): Generator<BackupRecord> {
+  const { text } = contentOf(message).first
+  const isPending = isPendingElsewhere(state, message, contact)
+  yield { record: "message", message: { ...message, text, contact, mine: isOurs(message), isPending } }
+  for (const change of changesOf(message, contact, pending)) yield { record: "change", change }
+}
+
+/** Whether it is delivered, and a device of theirs has not acknowledged it. */
+function isPendingElsewhere(state: EngineState, message: StoredMessage, contact: ContactId): boolean {
+  const isDelivered = message.state === "delivered" || message.state === "read"
+  return isDelivered && deliveriesOf(state, contact, message.id).length > 0
 }
 
 async function* earlyChangesOf({ store }: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
   for (const early of await store.earlyChanges()) {
     const contact = exportedContact(state, early.conversation)
     if (contact !== undefined)
-      yield { record: "change", change: { ...early, contact, mine: false, isPending: false } }
+      yield {
+        record: "change",
+        change: { ...early, contact, mine: false, isPending: false, isDelivered: false },
+      }
   }
 }
 
@@ -123,10 +142,10 @@ function linksOf(contact: number, account: Account | undefined): BackupRecord[] 
   )
 }
 
-async function* messagesOf(store: Store) {
+async function* pagesOf(store: Store): AsyncGenerator<readonly StoredMessage[]> {
   for (let after = 0; ;) {
     const page = await store.messages(after, PAGE)
-    yield* page
+    yield page
     const last = page.at(-1)
     if (last === undefined) return
     after = last.seq
@@ -137,7 +156,7 @@ function unreadMessage(state: EngineState, { device, storedAt, text }: HeldRecor
   const contact = contactOf(state, device)?.id
   if (text === undefined || contact === undefined) return []
   const rest = { mine: false, kind: "text", state: "received", shown: false, expiresAt: 0 } as const
-  return [{ ...text, ...rest, recipients: [], supersededKey: undefined, contact, storedAt }]
+  return [{ ...text, ...rest, recipients: [], isPending: false, supersededKey: undefined, contact, storedAt }]
 }
 
 /**

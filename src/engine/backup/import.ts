@@ -112,7 +112,8 @@ class Filling {
     }
   }
 
-  #messageOf({ contact, mine, recipients, supersededKey: key, ...message }: BackupMessage): Write[] {
+  #messageOf(found: BackupMessage): Write[] {
+    const { contact, mine, recipients, supersededKey: key, isPending, ...message } = found
     const conversation = this.#conversations.get(contact)
     if (conversation === undefined) return []
     const author = mine || message.kind === "line" ? null : contact
@@ -121,17 +122,17 @@ class Filling {
       this.#supersededKeys = [{ kind: "superseded-key", conversation, author, id: message.id, key }]
     return [
       { kind: "message", message: restored, recipients: recipients.map(recipientHere) },
-      ...this.#unsealed(contact, restored),
+      ...this.#unsealed(contact, restored, isPending),
     ]
   }
 
   /** What the other machine had not brought to the contact is sealed here once there are sessions. */
-  #unsealed(contact: ContactId, { id, state, storedAt: now }: NewMessage): Write[] {
-    if (state !== "queued") return []
+  #unsealed(contact: ContactId, { id, state, storedAt: now }: NewMessage, delivered: boolean): Write[] {
+    if (state !== "queued" && !delivered) return []
     const devices = this.#devicesOf.get(contact) ?? []
     return devices.map((device) => ({
       kind: "outgoing",
-      outgoing: unsealedEntry({ device, seq: ++this.#outgoing, id, now }),
+      outgoing: unsealedEntry({ device, seq: ++this.#outgoing, id, now, delivered }),
     }))
   }
 
@@ -145,7 +146,8 @@ class Filling {
   }
 
   /** One that was not acknowledged is sent again, from here. */
-  #changeOf({ contact, mine, id, digest, change, at, isPending }: BackupChange): Write[] {
+  #changeOf(found: BackupChange): Write[] {
+    const { contact, mine, id, digest, change, at, isPending, isDelivered: delivered } = found
     const conversation = this.#conversations.get(contact)
     if (conversation === undefined) return []
     const author = mine ? null : contact
@@ -153,7 +155,7 @@ class Filling {
     const devices = isPending ? (this.#devicesOf.get(contact) ?? []) : []
     const waiting = devices.map((device): Write => ({
       kind: "outgoing",
-      outgoing: unsealedChange({ device, seq: ++this.#outgoing, change: carried, now: at }),
+      outgoing: unsealedChange({ device, seq: ++this.#outgoing, change: carried, now: at, delivered }),
     }))
     return [{ kind: "change", conversation, author, id, digest, change, at }, ...waiting]
   }
