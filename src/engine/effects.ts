@@ -64,8 +64,11 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
       afterSessionReplaced(parts, effect)
       return
     case "ended":
-      parts.mailboxes.close(effect.mailbox)
+      closeUnused(parts, effect.mailbox)
       pairing.onEnded(effect)
+      return
+    case "bundle-closed":
+      closeUnused(parts, effect.mailbox)
       return
     case "unfinished":
       parts.unfinished.rearm()
@@ -121,6 +124,14 @@ function afterReceived(
   introductions.passOnTo(effect.device)
   if (effect.receiptsWait) receipts.schedule(effect.device)
   gapRequests.watch(effect.device)
+}
+
+/** The mailbox of a bundle becomes that of the device which answers it; the bundle may be open all the same. */
+function closeUnused({ queue, mailboxes }: EngineParts, mailbox: Uint8Array): void {
+  const state = queue.state()
+  const offers = [...state.bundles.values()].filter(({ device }) => device === null)
+  if (state.mailboxes.has(toHex(mailbox)) || offers.some((offer) => equal(offer.mailbox, mailbox))) return
+  mailboxes.close(mailbox)
 }
 
 /** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */

@@ -137,10 +137,14 @@ describe("[D-83] each side meets only the account that was named", () => {
     const psk = introductionPsk(bundle.hash, accounts)
     const input = { now: fixture.clock.now(), random: systemRandom }
     const mallory = createIdentity(systemRandom)
+    const bobs = chainOf((await bob.store.load()).ownLinks)
+    const missing = createLink(mallory, 1, systemRandom)
     const shown = [
       { identity: alice.identity, account: ownAccount(alice.identity) },
       { identity: mallory, account: ownAccount(mallory) },
-      { identity: mallory, account: chainOf((await bob.store.load()).ownLinks) },
+      { identity: mallory, account: bobs },
+      // Links are missing: she is asked for them, and has none that make her device Bob's.
+      { identity: mallory, account: { ...bobs, links: [...bobs.links, missing], head: missing.head } },
     ]
     for (const { identity, account } of shown) {
       const self = { identity, name: "bob", account }
@@ -153,7 +157,10 @@ describe("[D-83] each side meets only the account that was named", () => {
     }
     expect(await names(carol)).toEqual(["alice"])
     await answers(bob, true)
-    await fixture.clock.pass(200)
+    await fixture.clock.pass(HOUR_MS)
+    expect(await names(carol)).toEqual(["alice"])
+    // She has a day to show them, and Bob's INIT comes again.
+    await fixture.clock.pass(2 * DAY_MS)
     expect(await names(carol)).toEqual(["alice", "bob"])
   })
 

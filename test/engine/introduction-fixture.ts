@@ -14,15 +14,23 @@ export type Trio = {
 export async function trio(): Promise<Trio> {
   const fixture = new EngineFixture()
   const alice = await fixture.profile("alice")
-  const bob = await fixture.profile("bob")
-  const carol = await fixture.profile("carol")
-  for (const other of [bob, carol]) {
-    await fixture.pair(alice, other)
-    await other.send("alice", "hello")
-    await alice.send(other.name, "hello")
-    await fixture.clock.pass(200)
-  }
+  const bob = await profileKnownTo(fixture, alice, "bob")
+  const carol = await profileKnownTo(fixture, alice, "carol")
   return { fixture, alice, bob, carol }
+}
+
+/** Someone who has paired and talked with Alice. */
+export async function profileKnownTo(
+  fixture: EngineFixture,
+  alice: TestProfile,
+  name: string,
+): Promise<TestProfile> {
+  const other = await fixture.profile(name)
+  await fixture.pair(alice, other)
+  await other.send("alice", "hello")
+  await alice.send(name, "hello")
+  await fixture.clock.pass(200)
+  return other
 }
 
 export async function questions(profile: TestProfile): Promise<Introduction[]> {

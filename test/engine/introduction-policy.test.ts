@@ -50,10 +50,10 @@ describe("[D-80] [D-81] the states of an introduction", () => {
     expect(agreed && afterEvent(agreed, "we tell the initiator")?.state).toBe("introduced")
   })
 
-  test("the owner agrees, and the bundle is answered", () => {
+  test("the owner agrees, and meets the initiator", () => {
     const agreed = afterEvent(record({}), "we agree")
     expect(agreed?.state).toBe("agreed")
-    expect(agreed && afterEvent(agreed, "the bundle is answered")?.state).toBe("answered")
+    expect(agreed && afterEvent(agreed, "we have met")?.state).toBe("answered")
   })
 
   test("a refusal and an answer are the end", () => {

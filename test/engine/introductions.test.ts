@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest"
 import { DAY_MS, HOUR_MS } from "../../src/time-units.ts"
+import { MODE } from "../../src/session/handshake.ts"
+import { lastMessageTo } from "./engine-fixture.ts"
 import { fileOf } from "./hostile-pairing.ts"
-import { answers, introduces, names, questions, trio } from "./introduction-fixture.ts"
+import { profileKnownTo, answers, introduces, names, questions, trio } from "./introduction-fixture.ts"
+import { cutOff, twoDevices } from "./two-devices.ts"
 
 describe("Alice introduces Bob to Carol", () => {
   test("[D-80] both are asked, then they write to each other; neither is verified, and both know by whom", async () => {
@@ -129,6 +132,43 @@ describe("Alice introduces Bob to Carol", () => {
   })
 })
 
+describe("[D-83] an account of two devices, whose chain has more links than fit beside the HELLO", () => {
+  test("its second device answers an introduction, and the bundle is open until all links are judged", async () => {
+    const { fixture, alice, phone } = await twoDevices()
+    const carol = await profileKnownTo(fixture, alice, "carol")
+    await alice.client.call("introduce", { contact: "bob", to: "carol" })
+    await fixture.clock.pass(200)
+    await answers(carol, true)
+    await fixture.clock.pass(200)
+    await answers(phone, true)
+    await fixture.clock.pass(200)
+    await phone.send("carol", "from my phone")
+    await fixture.clock.pass(200)
+    expect(await carol.texts("bob")).toEqual(["from my phone"])
+    const atCarol = (await carol.client.call("contacts", {})).find(({ name }) => name === "bob")
+    expect(atCarol).toMatchObject({ verified: false, introducedBy: "alice" })
+    expect((await carol.store.load()).openBundles.filter(({ mode }) => mode === MODE.introduction)).toEqual(
+      [],
+    )
+    expect(await carol.client.call("introductions", {})).toEqual([])
+  })
+
+  test("its first device is asked, and the other one, which agrees", async () => {
+    const { fixture, alice, laptop, phone } = await twoDevices()
+    const carol = await profileKnownTo(fixture, alice, "carol")
+    await alice.client.call("introduce", { contact: "carol", to: "bob" })
+    await fixture.clock.pass(200)
+    expect(await questions(laptop)).toHaveLength(1)
+    await answers(phone, true)
+    await fixture.clock.pass(200)
+    await answers(carol, true)
+    await fixture.clock.pass(200)
+    await carol.send("bob", "hello, Bob")
+    await fixture.clock.pass(200)
+    expect(await phone.texts("carol")).toEqual(["hello, Bob"])
+  })
+})
+
 describe("who may introduce, and whom", () => {
   test("[D-82] those who know each other are not asked, and keep what they have compared", async () => {
     const { fixture, alice, bob, carol } = await trio()
@@ -146,8 +186,56 @@ describe("who may introduce, and whom", () => {
     const { fixture, alice, bob, carol } = await trio()
     await alice.client.call("introduce", { contact: "bob", to: "carol" })
     await fixture.clock.pass(200)
+    const [asked] = await questions(carol)
     await fixture.pair(bob, carol)
-    await expect(answers(carol, true)).rejects.toMatchObject({ code: "exists" })
+    expect(await questions(carol)).toEqual([])
+    const call = { id: asked?.id ?? 0, accept: true }
+    await expect(carol.client.call("introduction-answer", call)).rejects.toMatchObject({ code: "exists" })
+  })
+
+  test("[D-82] Bob pairs with Carol, who is away, before he agrees: that pairing stays, and is finished", async () => {
+    const { fixture, alice, bob, carol } = await trio()
+    await alice.client.call("introduce", { contact: "bob", to: "carol" })
+    await fixture.clock.pass(200)
+    await answers(carol, true)
+    await fixture.clock.pass(200)
+    const file = await fileOf(carol)
+    await carol.stop()
+    await bob.client.call("pair-answer", { kind: "file", offer: file })
+    await expect(answers(bob, true)).rejects.toMatchObject({ code: "exists" })
+    await carol.start()
+    await fixture.clock.pass(HOUR_MS)
+    const words = await bob.client.call("verify", { contact: "carol" })
+    expect(words).toEqual({
+      ...(await carol.client.call("verify", { contact: "bob" })),
+      contact: words.contact,
+    })
+    for (const profile of [bob, carol]) expect(await profile.client.call("introductions", {})).toEqual([])
+    expect((await carol.store.load()).openBundles.filter(({ mode }) => mode === MODE.introduction)).toEqual(
+      [],
+    )
+  })
+
+  test("[D-82] Bob's answer comes late, when he and Carol have paired and compared: it changes nothing", async () => {
+    const { fixture, alice, bob, carol } = await trio()
+    await alice.client.call("introduce", { contact: "bob", to: "carol" })
+    await fixture.clock.pass(200)
+    await answers(carol, true)
+    await fixture.clock.pass(200)
+    cutOff(fixture, carol)
+    await answers(bob, true)
+    await fixture.clock.pass(200)
+    const late = lastMessageTo(fixture, carol)
+    cutOff(fixture)
+    await fixture.pair(carol, bob)
+    await carol.client.call("mark-verified", { contact: "bob", verified: true })
+    fixture.broker.inject(late.topic, late.payload)
+    await fixture.clock.pass(HOUR_MS)
+    const [, atCarol] = await carol.client.call("contacts", {})
+    expect(atCarol).toMatchObject({ name: "bob", verified: true, state: "established" })
+    expect((await carol.store.load()).openBundles.filter(({ mode }) => mode === MODE.introduction)).toEqual(
+      [],
+    )
   })
 
   test("[D-82] a blocked introducer asks nothing, nor does one whose question waited when it was blocked", async () => {

@@ -8,6 +8,7 @@ import { decodeIdentity, encodeIdentity } from "../../wire/identity.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { fingerprintDigits } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
+import { noteMet } from "../contacts/introductions.ts"
 import { asMet } from "../contacts/words.ts"
 import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
@@ -127,7 +128,8 @@ export function adopt(
     lockedAt,
   }
   putAccount(update, contact, known)
-  if (before !== undefined) noteLinks(update, before.chain, known.chain, outcome)
+  if (before === undefined) noteMet(state, update, known.chain.accountId)
+  else noteLinks(update, before.chain, known.chain, outcome)
   endRemoved(state, update, known)
 }
 

@@ -4,12 +4,12 @@ import { shellCommand } from "../../shell-command.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord } from "../../store/records.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
-import { findAccount, findContact, findContactById } from "../contacts/contacts.ts"
+import { findContact, findContactById } from "../contacts/contacts.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { afterEvent, isUnderWay } from "../contacts/introduction-policy.ts"
 import { describeIntroduction, findQuestion } from "../contacts/introductions.ts"
 import { bundleRecord } from "../handshake/bundles.ts"
-import { introductionBundle, introductionSecret } from "../handshake/introduced.ts"
+import { findAnswerable, introductionBundle, introductionSecret } from "../handshake/introduced.ts"
 import { decideIntroduction, sealForAll, yesFrame } from "../messages/introduce.ts"
 import type { Results } from "../state/commands.ts"
 import type { Decision } from "../state/decision.ts"
@@ -64,7 +64,8 @@ async function agree({ ports, queue, mailboxes, pairing }: EngineParts, id: numb
   const inbox = pairing.newInbox()
   await queue.run((state) => {
     const input = stepInput(ports)
-    const { record, introducer } = answerable(state, findQuestion(state, id, input.now))
+    const record = findAnswerable(state, id, input.now)
+    const introducer = findContactById(state, record.contact)
     const open = introductionBundle(ports.identity, inbox, input)
     const introduction = afterEvent(record, "we agree", { bundle: open.bundle.bytes })
     if (introduction === undefined) throw notNow(introducer)
@@ -81,28 +82,16 @@ async function agree({ ports, queue, mailboxes, pairing }: EngineParts, id: numb
 /** The initiator's yes: the handshake with the bundle that the introducer has passed on. */
 async function answerBundle({ ports, queue, pairing }: EngineParts, id: number): Promise<void> {
   const state = queue.state()
-  const { record, introducer } = answerable(state, findQuestion(state, id, ports.now()))
+  const record = findAnswerable(state, id, ports.now())
   const bundle = readBundle(record.bundle, seconds(stepInput(ports)))
   if (bundle === undefined) {
-    const hint = shellCommand`ask ${introducer.name} to introduce you again`
+    const { name } = findContactById(state, record.contact)
+    const hint = shellCommand`ask ${name} to introduce you again`
     throw new Fault("refused", "this introduction has expired", hint)
   }
   const secret = introductionSecret(state, record, bundle)
   const name = new Uint8Array(Buffer.from(record.name, "utf8"))
   await pairing.initiate({ bundle, ...secret, name, introduction: record, inbox: pairing.newInbox() })
-}
-
-/** Faults `refused` if the introducer is one whom we would not believe now, `exists` if we know the other by now. */
-function answerable(
-  state: EngineState,
-  record: IntroductionRecord,
-): { readonly record: IntroductionRecord; readonly introducer: ContactRecord } {
-  const introducer = findContactById(state, record.contact)
-  refuseReplaced(state)
-  refuseUnsendable(introducer, devicesOf(state, introducer.id))
-  const known = findAccount(state, record.account)
-  if (known === undefined) return { record, introducer }
-  throw new Fault("exists", `you know them already, as ${known.name}`, "mqttchat contacts")
 }
 
 function described(state: EngineState, record: IntroductionRecord): Introduction {

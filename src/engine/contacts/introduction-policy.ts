@@ -28,6 +28,7 @@ type IntroductionEvent =
   | "we tell the initiator"
   | "we agree"
   | "the bundle is answered"
+  | "we have met"
   | "we refuse"
 
 /** The transitions of each state; an event that is not listed changes nothing [D-81]. */
@@ -39,9 +40,18 @@ export const INTRODUCTION_TRANSITIONS: Readonly<
     "we are asked": "asked",
     "an owner is introduced to us": "introduced",
   },
-  asked: { "the owner agrees": "agreed", "we agree": "agreed", "we refuse": "refused" },
-  agreed: { "we tell the initiator": "introduced", "the bundle is answered": "answered" },
-  introduced: { "the bundle is answered": "answered", "we refuse": "refused" },
+  asked: {
+    "the owner agrees": "agreed",
+    "we agree": "agreed",
+    "we have met": "answered",
+    "we refuse": "refused",
+  },
+  agreed: { "we tell the initiator": "introduced", "we have met": "answered" },
+  introduced: {
+    "the bundle is answered": "answered",
+    "we have met": "answered",
+    "we refuse": "refused",
+  },
   answered: {},
   refused: {},
 }

@@ -1,19 +1,25 @@
 import { equal, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
+import { decodeOpenBundle } from "../../session/bundle.ts"
+import { MODE } from "../../session/handshake.ts"
+import type { OpenBundleRecord } from "../../store/records.ts"
 import type { IntroducedBy, IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
-import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { isBelieved } from "../state/send-gate.ts"
+import type { DeviceUpdate } from "../state/update.ts"
 import type { ContactId } from "../../store/ids.ts"
 import type { Introduction } from "../state/introduction-shapes.ts"
 import { withoutReservedShape } from "../../wire/reserved-names.ts"
-import { fingerprintDigits, offeredName, PLACEHOLDER_DIGITS } from "./contacts.ts"
+import { findAccount, fingerprintDigits, offeredName, PLACEHOLDER_DIGITS } from "./contacts.ts"
 import { aboutContact } from "./describe.ts"
 import { afterEvent, expiresAt, isQuestion, isUnderWay } from "./introduction-policy.ts"
 
-/** Faults `not-found` unless a person here may still answer it. */
+/** Faults `not-found` unless a person here may still answer it, `exists` if they know the other by now. */
 export function findQuestion(state: EngineState, id: IntroductionId, now: number): IntroductionRecord {
   const record = state.introductions.get(id)
+  const known = record && record.role !== "introducer" ? findAccount(state, record.account) : undefined
+  if (known !== undefined)
+    throw new Fault("exists", `you know them already, as ${known.name}`, "mqttchat contacts")
   if (record !== undefined && isQuestion(record) && isUnderWay(record, now)) return record
   throw new Fault(
     "not-found",
@@ -43,10 +49,32 @@ function isSentTo({ role, state, contact, initiator }: IntroductionRecord, to: C
   return role !== "initiator" && state === sent && contact === to
 }
 
-/** Its bundle was answered, and there is a contact now. */
-export function answeredChange(record: IntroductionRecord): Change[] {
-  const introduction = afterEvent(record, "the bundle is answered")
-  return introduction === undefined ? [] : [{ kind: "introduction", introduction }]
+/** The account is a contact now, through the introduction or in another way: what was under way for it is over [D-82]. */
+export function noteMet(state: EngineState, update: DeviceUpdate, account: Uint8Array): void {
+  for (const record of state.introductions.values()) {
+    if (record.role === "introducer" || !equal(record.account, account)) continue
+    const introduction = afterEvent(record, "we have met")
+    if (introduction === undefined) continue
+    update.changes.push({ kind: "introduction", introduction })
+    for (const { tag, mailbox } of bundlesFor(state, record)) {
+      update.changes.push({ kind: "close-bundle", tag })
+      update.effects.push({ kind: "bundle-closed", mailbox })
+    }
+  }
+}
+
+/** The bundle that we made for it, if it is open. */
+export function bundlesFor(
+  { bundles }: EngineState,
+  { role, bundle }: IntroductionRecord,
+): OpenBundleRecord[] {
+  if (role !== "owner") return []
+  return [...bundles.values()].filter(({ mode, open }) => mode === MODE.introduction && isOf(open, bundle))
+}
+
+function isOf(open: Uint8Array, bundle: Uint8Array): boolean {
+  const made = decodeOpenBundle(open)
+  return made !== undefined && equal(made.bundle.bytes, bundle)
 }
 
 export function introducedBy(state: EngineState, record: IntroductionRecord): IntroducedBy | undefined {

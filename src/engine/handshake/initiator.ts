@@ -2,20 +2,20 @@ import { Fault } from "../../errors.ts"
 import { commit, commitmentTo, newNonce } from "../../session/comparison.ts"
 import { initiate, MODE } from "../../session/handshake.ts"
 import type { ShownAccount } from "../../store/account-record.ts"
+import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import { inboxTopic } from "../../wire/topics.ts"
 import { keptByRecovery, notShown, shownChange, UNFINISHED_MS } from "../accounts/unfinished.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { offeredName, placeholderName } from "../contacts/contacts.ts"
+import { findContactById, offeredName, placeholderName } from "../contacts/contacts.ts"
 import { contactOf, findDevice } from "../contacts/devices.ts"
 import { type Decision, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { seconds, toDecision, type StepInput } from "../state/update.ts"
 import { OFFER_LIFE_S } from "./bundles.ts"
-import { findQuestion } from "../contacts/introductions.ts"
-import { noteIntroduction } from "./introduced.ts"
+import { answeredChange, findAnswerable, noteIntroduction } from "./introduced.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
 import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
@@ -45,8 +45,8 @@ export function startHandshake(
   const key = encodeIdentity(bundle.owner)
   const previous = findDevice(state, key)
   refuseBlocked(previous && contactOf(state, previous.id))
-  const { introduction } = answered
-  if (introduction !== undefined) findQuestion(state, introduction.id, input.now)
+  const introduction =
+    answered.introduction && findUnmet(state, answered.introduction.id, previous, input.now)
   const recovery = recoveryBundle(self.identity, inbox, input)
   const nonce = newNonce(input.random)
   const frames = hello(self, recovery, commitmentTo(nonce))
@@ -68,6 +68,7 @@ export function startHandshake(
   update.effects.push({ kind: "unfinished" })
   keepRecoveryBundle(update, recovery, established)
   noteIntroduction(state, update, introduction)
+  if (introduction !== undefined) update.changes.push(...answeredChange(introduction))
   const { device, seq: initSeq } = update
   enqueue(update, {
     kind: "init",
@@ -96,6 +97,22 @@ function refuseBlocked(contact: ContactRecord | undefined): void {
   if (contact?.blocked !== true) return
   const { name } = contact
   throw new Fault("refused", `${name} is blocked`, shellCommand`mqttchat contacts unblock ${name}`)
+}
+
+/**
+ * An introduction, judged in the step that answers it. Faults as `findAnswerable`, and `exists` if the device has a session
+ * already: there is a pairing with it that is not finished.
+ */
+function findUnmet(
+  state: EngineState,
+  id: IntroductionId,
+  previous: DeviceRecord | undefined,
+  now: number,
+): IntroductionRecord {
+  const record = findAnswerable(state, id, now)
+  if (previous === undefined) return record
+  const { name } = findContactById(state, previous.contact)
+  throw new Fault("exists", `you are pairing with them already, as ${name}`, "mqttchat contacts")
 }
 
 function unanswerable(why: string): Fault {

@@ -1,4 +1,4 @@
-import { equal } from "../../crypto/bytes.ts"
+import { equal, toHex } from "../../crypto/bytes.ts"
 import { MODE, respond, type Established } from "../../session/handshake.ts"
 import type { ShownAccount } from "../../store/account-record.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
@@ -56,6 +56,7 @@ export function acceptHandshake(
   if (why !== undefined) return dropFrame(why)
   const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
   if (crossed !== undefined) return crossed
+  if (isTaken(state, record, previous)) return dropFrame("withheld")
   const removal = previous && learnRemoval(state, previous, judged, input)
   if (removal !== undefined) return { ...dropFrame("forged"), ...removal }
   const wanted = wantedName(introduction, helloFrame.name, key)
@@ -193,6 +194,19 @@ function refusalOf(
   return previous?.id === device && isSame ? undefined : "forged"
 }
 
+/**
+ * Whether another device has answered the bundle of an introduction, and has to show its links yet: there is one mailbox for
+ * both. The INIT of this one comes again.
+ */
+function isTaken(
+  { mailboxes }: EngineState,
+  { mode, mailbox }: OpenBundleRecord,
+  previous: DeviceRecord | undefined,
+): boolean {
+  const by = mailboxes.get(toHex(mailbox))
+  return mode === MODE.introduction && by !== undefined && by !== previous?.id
+}
+
 /** The bundle of an introduction stays open for the account that was named. */
 function introductionRefusal(
   { mode }: OpenBundleRecord,
@@ -215,10 +229,12 @@ function mailboxFor(record: OpenBundleRecord, previous: DeviceRecord | undefined
 function recordInit(
   state: EngineState,
   update: DeviceUpdate,
-  { device, tag }: OpenBundleRecord,
+  { device, tag, mode }: OpenBundleRecord,
   init: Uint8Array,
 ): void {
-  if (device === null) update.changes.push({ kind: "close-bundle", tag })
-  else addSystemMessage(update, `the connection with ${update.contact.name} was renewed`)
+  // That of an introduction is open until the account is verified [D-83].
+  const isUsedUp = device === null && mode !== MODE.introduction
+  if (isUsedUp) update.changes.push({ kind: "close-bundle", tag })
+  if (device !== null) addSystemMessage(update, `the connection with ${update.contact.name} was renewed`)
   update.changes.push(rememberInit(state, update.device.id, init))
 }

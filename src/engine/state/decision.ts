@@ -70,6 +70,8 @@ export type Effect =
     }
   /** A session ended: its device is gone. */
   | { readonly kind: "ended"; readonly device: DeviceId; readonly mailbox: Uint8Array; readonly why: string }
+  /** A bundle of ours is closed that was not answered: its mailbox may be of no use any more. */
+  | { readonly kind: "bundle-closed"; readonly mailbox: Uint8Array }
   /** A handshake began that ends by itself unless it is finished in time. */
   | { readonly kind: "unfinished" }
   /** The account of a device is verified: texts of ours that waited for that can be sealed. */
