@@ -7,10 +7,12 @@ import { ROOT, install } from "./ready.mjs"
 install()
 const { build } = await import("esbuild")
 
-/** `--crash-tests FOLDER` builds the program with its fault points, for tests alone; what ships has none. */
+/** `--crash-tests FOLDER` builds the program with its fault points and quick locks, for tests alone; what ships has neither. */
 const [option, folder] = process.argv.slice(2)
 const forCrashTests = option === "--crash-tests"
 const dist = forCrashTests ? resolve(folder) : join(ROOT, "dist")
+/** The lowest cost that a file may have (crypto/argon2.ts): the shipped program opens it like any other. */
+const QUICK_LOCK = { memoryKiB: 8_192, iterations: 1, parallelism: 1 }
 const wasm = join(ROOT, "node_modules/@journeyapps/wa-sqlite/dist/mc-wa-sqlite.wasm")
 
 /** SQLite's WebAssembly lies beside the chunks, where the package it is from need not be installed. */
@@ -60,7 +62,10 @@ const common = {
   metafile: true,
   logLevel: "warning",
   // Only tests may lock at another cost (crypto/argon2.ts), or kill a process at a point (profile/failpoint.ts).
-  define: { TEST_ARGON2_COST: "undefined", TEST_FAILPOINTS: forCrashTests ? "true" : "undefined" },
+  define: {
+    TEST_ARGON2_COST: forCrashTests ? JSON.stringify(QUICK_LOCK) : "undefined",
+    TEST_FAILPOINTS: forCrashTests ? "true" : "undefined",
+  },
 }
 
 // Everything heavy is a chunk that only the command that needs it loads.

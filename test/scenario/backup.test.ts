@@ -11,6 +11,7 @@ import {
   isMessage,
   pairedUsers,
   pair,
+  QUICK_LOCKS,
   type User,
   initHost,
   startBroker,
@@ -37,7 +38,7 @@ function machine(fixture: ScenarioFixture, of: User, name: string): User {
 
 async function backUp(fixture: ScenarioFixture, who: User): Promise<readonly [string, ...string[]]> {
   const file = join(fixture.folder, `${who.name}.backup`)
-  await who.runJson("export", file, "--backup-passphrase-file", passphraseIn(fixture))
+  await who.runJsonWith(QUICK_LOCKS, "export", file, "--backup-passphrase-file", passphraseIn(fixture))
   return [file, "--passphrase-file", passphraseIn(fixture), "--no-passphrase"]
 }
 

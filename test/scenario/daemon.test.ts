@@ -5,6 +5,8 @@ import { eventIs, Peer } from "../daemon/rpc-peer.ts"
 import {
   isMessage,
   pairedUsers,
+  QUICK_LOCKS,
+  QUICK_TIMERS,
   type User,
   schemaIs,
   initHost,
@@ -26,7 +28,9 @@ async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: 
   writeFileSync(passphrase, `${PASSPHRASE}\n`, { mode: 0o600 })
   const open = ["--passphrase-file", passphrase]
   await alice.runJson("pair", "--file", bundle)
-  await bob.runJson("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
+  const names = ["--my-name", "bob", "--name", "alice"]
+  // Alice does not answer while this command waits for her.
+  await bob.runJsonWith({ ...QUICK_LOCKS, ...QUICK_TIMERS }, "pair", bundle, ...names, ...open)
   // Until she has answered, what he sends waits: he has not seen her account yet.
   await alice.runJson("inbox")
   await bob.runJson("send", "alice", "it is bob", ...open)

@@ -7,7 +7,7 @@ import { systemRandom } from "../../src/crypto/random.ts"
 import { openKeyFile } from "../../src/keystore/keyfile.ts"
 import { mint, newId } from "../broker/broker-fixture.ts"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { isMessage, pair, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
+import { isMessage, pair, QUICK_TIMERS, type User, schemaIs, ScenarioFixture } from "./scenario-fixture.ts"
 
 const PASSWORD = { alice: "correct", bob: "horse" } as const
 
@@ -87,10 +87,11 @@ describe.skipIf(mosquittoIsMissing())("on an external Mosquitto, with accounts",
     const [alice, bob] = await members(broker, newFixture(context))
     const file = join(alice.home, "for-bob")
     await alice.runJson("pair", "--file", file)
-    const paired = (await bob.runJson("pair", file)).find(schemaIs("paired"))
+    const paired = (await bob.runJsonWith(QUICK_TIMERS, "pair", file)).find(schemaIs("paired"))
     const { name } = paired?.["contact"] as { name: string }
     // He has not seen her account yet: his text waits until she has answered.
-    expect(await bob.run(["send", name, "whoever you are"])).toMatchObject({ code: 75 })
+    const waiting = await bob.run(["send", name, "whoever you are"], QUICK_TIMERS)
+    expect(waiting).toMatchObject({ code: 75 })
     expect(await alice.inbox()).toEqual([])
     expect(await bob.inbox()).toEqual([])
     expect(await alice.inbox()).toEqual(["whoever you are"])

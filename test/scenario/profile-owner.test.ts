@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest"
 import {
   isMessage,
   pairedUsers,
+  QUICK_LOCKS,
+  QUICK_TIMERS,
   type User,
   initHost,
   startBroker,
@@ -80,7 +82,9 @@ async function lockedBob(fixture: ScenarioFixture): Promise<PairedUsers> {
   writeFileSync(passphrase, "correct horse\n", { mode: 0o600 })
   const open = ["--passphrase-file", passphrase]
   await alice.runJson("pair", "--file", bundle)
-  await bob.runJson("pair", bundle, "--my-name", "bob", "--name", "alice", ...open)
+  const names = ["--my-name", "bob", "--name", "alice"]
+  // Alice does not answer while this command waits for her.
+  await bob.runJsonWith({ ...QUICK_LOCKS, ...QUICK_TIMERS }, "pair", bundle, ...names, ...open)
   // Until she has answered, what he sends waits: he has not seen her account yet.
   await alice.runJson("inbox")
   await bob.runJson("send", "alice", "it is bob", ...open)

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest"
-import { isMessage, type JsonProcess, pairedUsers, ScenarioFixture, type User } from "./scenario-fixture.ts"
+import {
+  isMessage,
+  type JsonProcess,
+  pairedUsers,
+  QUICK_TIMERS,
+  ScenarioFixture,
+  type User,
+} from "./scenario-fixture.ts"
 
 const TEXTS = Array.from({ length: 8 }, (_, index) => `number ${index + 1}`)
 
@@ -79,7 +86,7 @@ it("`inbox` says that more waits when the broker does not bring it, also through
   const fixture = new ScenarioFixture()
   onTestFinished(fixture.end)
   const { alice, bob, broker } = await pairedUsers(fixture)
-  const daemon = bob.start(["daemon"])
+  const daemon = bob.start(["daemon"], QUICK_TIMERS)
   await daemon.prints(/daemon running/)
   await alice.runJson("send", "bob", "before")
   while ((await bob.runJson("contacts"))[0]?.["unread"] !== 1);

@@ -2,7 +2,14 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { type Mosquitto, mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
 import { authorityOf, deviceOf, invitationFor, refusalOf, register } from "./membership.ts"
-import { type User, schemaIs, initHost, ScenarioFixture, type JsonProcess } from "./scenario-fixture.ts"
+import {
+  initHost,
+  type JsonProcess,
+  QUICK_TIMERS,
+  ScenarioFixture,
+  schemaIs,
+  type User,
+} from "./scenario-fixture.ts"
 
 /** Mosquitto as we ship it, under the authority of this user's profile. */
 async function mosquittoOf(user: User): Promise<Mosquitto> {
@@ -80,7 +87,8 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
     const invitation = await invitationFor(alice, "frank")
     registrar.kill("SIGTERM")
     await registrar.finished()
-    const away = await frank.run(["register", invitation, "--name", "frank", "--no-passphrase", "--json"])
+    const command = ["register", invitation, "--name", "frank", "--no-passphrase", "--json"]
+    const away = await frank.run(command, QUICK_TIMERS)
     expect([away.code, away.stderr]).toEqual([69, expect.stringContaining("registrar does not answer")])
     registrar = await startRegistrar()
     expect(await frank.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])

@@ -3,6 +3,7 @@ import { REGISTRAR_POINTS } from "../../src/registrar/fault-points.ts"
 import { invitationFor, register } from "./membership.ts"
 import {
   crashAt,
+  QUICK_TIMERS,
   type User,
   schemaIs,
   initHost,
@@ -35,13 +36,29 @@ describe("a registration that is interrupted", () => {
     await broker.finished()
   }
 
+  test("an invitation that another user used first is reported, and that user can be revoked", async () => {
+    const [attacker, owner] = [fixture.user("thief"), fixture.user("owner")]
+    const invitation = await invitationFor(alice, "owner")
+    await register(attacker, invitation)
+    const { code, stderr } = await owner.run(["register", invitation, "--name", "owner", ...PROFILE_FLAGS])
+    expect([code, stderr]).toEqual([77, expect.stringContaining("used already")])
+    await alice.runJson("broker", "revoke", "owner")
+    await register(owner, await invitationFor(alice, "owner"))
+    expect(await owner.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
+    expect(await usersOf(alice)).toContainEqual(["owner", 0])
+    expect(await usersOf(alice)).toContainEqual(["owner", 1])
+  })
+
   test.each(REGISTRAR_POINTS)("by kill -9 of the broker at %s is finished by the next one", async (point) => {
     const user = fixture.user(`guest-${point}`)
     const invitation = await invitationFor(alice, user.name)
     await stopBroker()
     const doomed = alice.start(["broker", "--loopback", "--json"], crashAt(point))
     await doomed.waitForOutput(schemaIs("broker"))
-    const registering = user.start(["register", invitation, "--name", user.name, ...PROFILE_FLAGS])
+    const registering = user.start(
+      ["register", invitation, "--name", user.name, ...PROFILE_FLAGS],
+      QUICK_TIMERS,
+    )
     expect(await doomed.finished()).toMatchObject({ signal: "SIGKILL" })
     broker = await startBroker(alice, "again")
     const { code, stderr } = await registering.finished()
@@ -62,18 +79,5 @@ describe("a registration that is interrupted", () => {
     await user.runJson("register", invitation)
     expect(await user.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
     expect(await usersOf(alice)).toContainEqual([user.name, 1])
-  })
-
-  test("an invitation that another user used first is reported, and that user can be revoked", async () => {
-    const [attacker, owner] = [fixture.user("thief"), fixture.user("owner")]
-    const invitation = await invitationFor(alice, "owner")
-    await register(attacker, invitation)
-    const { code, stderr } = await owner.run(["register", invitation, "--name", "owner", ...PROFILE_FLAGS])
-    expect([code, stderr]).toEqual([77, expect.stringContaining("used already")])
-    await alice.runJson("broker", "revoke", "owner")
-    await register(owner, await invitationFor(alice, "owner"))
-    expect(await owner.runJson("status")).toMatchObject([{ connection: { kind: "online" } }])
-    expect(await usersOf(alice)).toContainEqual(["owner", 0])
-    expect(await usersOf(alice)).toContainEqual(["owner", 1])
   })
 })

@@ -27,6 +27,14 @@ export function crashAt(point: string): RunOptions {
   return { program: CRASH_PROGRAM, env: { MQTTCHAT_DIE_AT: point } }
 }
 
+/** Locks with a passphrase at a cost that tests can pay; every program opens the file at that cost. */
+export const QUICK_LOCKS: RunOptions = { program: CRASH_PROGRAM }
+
+/** What takes this process seconds to give up or to try again takes it a tenth. Not where a peer must answer in time. */
+export const QUICK_TIMERS: RunOptions = {
+  env: { NODE_OPTIONS: `--require ${join(import.meta.dirname, "quick-timers.cjs")}` },
+}
+
 /** A message that has not come after so many tries is lost, however slow the machine is. */
 const INBOXES_MAX = 500
 /** The broker has not brought everything in time. */
@@ -107,7 +115,11 @@ export class User {
 
   /** Runs one command that must succeed, and gives what it printed under --json. */
   async runJson(...args: readonly string[]): Promise<readonly JsonOutput[]> {
-    const { code, signal, stderr, output } = await this.run([...args, "--json"])
+    return this.runJsonWith(DEFAULT_OPTIONS, ...args)
+  }
+
+  async runJsonWith(options: RunOptions, ...args: readonly string[]): Promise<readonly JsonOutput[]> {
+    const { code, signal, stderr, output } = await this.run([...args, "--json"], options)
     if (code === 0) return output
     throw new Error(`${this.name}: mqttchat ${args.join(" ")} ended with ${code ?? signal}\n${stderr}`)
   }

@@ -1,8 +1,9 @@
 import { createServer, type Server } from "node:net"
 import { once } from "node:events"
 import { describe, expect, it } from "vitest"
+import { Peer } from "../daemon/rpc-peer.ts"
 import { until } from "../until.ts"
-import { pairedUsers, ScenarioFixture, startBroker, type User } from "./scenario-fixture.ts"
+import { pairedUsers, QUICK_TIMERS, ScenarioFixture, startBroker, type User } from "./scenario-fixture.ts"
 
 function addressOf(user: User, status: { readonly [field: string]: unknown }): number {
   const [, port] = /:(\d+)$/.exec(String(status["broker"])) ?? []
@@ -21,7 +22,11 @@ async function startPortal(port: number): Promise<Server> {
   return server
 }
 
-describe.concurrent("status", () => {
+function kindOf(status: unknown): string {
+  return (status as { connection: { kind: string } }).connection.kind
+}
+
+describe("status", () => {
   it("ends with 0 online, 75 offline, 77 refused and 78 without a broker, and says why in text and JSON", async ({
     onTestFinished,
   }) => {
@@ -71,19 +76,24 @@ describe.concurrent("status", () => {
     onTestFinished(fixture.end)
     const { alice, bob, broker } = await pairedUsers(fixture)
     const port = addressOf(bob, await bob.status())
-    const daemon = bob.start(["daemon"])
+    const daemon = bob.start(["daemon"], QUICK_TIMERS)
     await daemon.prints(/daemon running/)
+    const script = new Peer({ path: bob.file("owner.sock") })
+    const isConnection = async (kind: string): Promise<boolean> =>
+      kindOf((await script.ask("status"))["result"]) === kind
     broker.kill("SIGTERM")
     await broker.finished()
     const portal = await startPortal(port)
-    await until(async () => ((await bob.status())["connection"] as { kind: string }).kind === "stopped")
+    await until(() => isConnection("stopped"))
+    expect(kindOf(await bob.status())).toBe("stopped")
     portal.close()
     await startBroker(alice, "again")
-    await until(async () => ((await bob.status())["connection"] as { kind: string }).kind === "online")
+    await until(() => isConnection("online"))
+    expect(kindOf(await bob.status())).toBe("online")
   })
 })
 
-describe.concurrent("a message that goes out later", () => {
+describe("a message that goes out later", () => {
   it("says when, and the one thing to do", async ({ onTestFinished }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)

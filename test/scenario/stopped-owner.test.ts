@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { until } from "../until.ts"
-import { pairedUsers, ScenarioFixture, type User } from "./scenario-fixture.ts"
+import { pairedUsers, QUICK_TIMERS, ScenarioFixture, type User } from "./scenario-fixture.ts"
 
 /** What each command says about a process that is stopped. */
 async function outcomeOf(
   user: User,
   ...args: readonly string[]
 ): Promise<{ code: number | null; stderr: string }> {
-  const { code, stderr } = await user.run(args)
+  const { code, stderr } = await user.run(args, QUICK_TIMERS)
   return { code, stderr }
 }
 
