@@ -84,23 +84,22 @@ describe("settings that are lost", () => {
     await alice.receiveTexts(...Object.keys(DAMAGES).map((name) => `after they were ${name}`))
   })
 
-  test.for(Object.entries(DAMAGES))(
-    "and %s are found by the doctor, who says how",
-    async ([, damage], context) => {
-      const alice = await made(newFixture(context))
+  test("in each way are found by the doctor, who says how", async (context) => {
+    const alice = await made(newFixture(context))
+    const settingsFinding = async () => {
+      const { output } = await alice.run(["doctor", "--json"])
+      return output.find((row) => schemaIs("finding")(row) && row["check"] === "settings")
+    }
+    for (const [name, damage] of Object.entries(DAMAGES)) {
       damage(alice.file("settings.json"))
-      const settingsFinding = async () => {
-        const { output } = await alice.run(["doctor", "--json"])
-        return output.find((row) => schemaIs("finding")(row) && row["check"] === "settings")
-      }
       const finding = await settingsFinding()
-      expect(finding).toMatchObject({ result: "bad" })
-      expect(String(finding?.["fix"])).toMatch(/^mqttchat status/)
+      expect(finding, name).toMatchObject({ result: "bad" })
+      expect(String(finding?.["fix"]), name).toMatch(/^mqttchat status/)
       await alice.runJson("contacts")
-      expect(await settingsFinding()).toMatchObject({ result: "good" })
-      expect(settingsOf(alice)).toEqual({ name: "Alice", here: false })
-    },
-  )
+      expect(await settingsFinding(), name).toMatchObject({ result: "good" })
+      expect(settingsOf(alice), name).toEqual({ name: "Alice", here: false })
+    }
+  })
 
   test("and whose store never held a copy still do not keep the user out", async (context) => {
     const alice = await made(newFixture(context))
@@ -196,24 +195,26 @@ describe("a key file that is lost", () => {
 })
 
 describe("messages that are lost", () => {
-  test.for(Object.entries(DAMAGES))(
-    "and %s: a new store for the same keys, and the same two people pair again",
-    async ([name, damage], context) => {
-      const { alice, bob } = await pairedUsers(newFixture(context))
-      const [known] = await alice.runJson("contacts")
+  test("in each way: a new store for the same keys, and the same two people pair again", async (context) => {
+    const { alice, bob } = await pairedUsers(newFixture(context))
+    const [known] = await alice.runJson("contacts")
+    for (const [name, damage] of Object.entries(DAMAGES)) {
+      const aside = asideOf(bob, "messages.db").length
       damage(bob.file("messages.db"))
       const { stderr } = await bob.run(["contacts"])
-      if (name !== "a folder") expect(hintOf(stderr)).toContain("mqttchat init --new-database")
+      if (name !== "a folder") expect(hintOf(stderr), name).toContain("mqttchat init --new-database")
       await bob.runJson("init", "--new-database")
-      expect(asideOf(bob, "messages.db")).toHaveLength(name === "deleted" ? 0 : 1)
-      expect(await bob.runJson("status")).toMatchObject([{ name: "bob", connection: { kind: "online" } }])
-      await pair(alice, bob)
-      const [again] = await alice.runJson("contacts")
-      expect(again?.["fingerprint"]).toBe(known?.["fingerprint"])
-      await bob.runJson("send", "alice", "here again")
-      await alice.receiveTexts("here again")
-    },
-  )
+      expect(asideOf(bob, "messages.db"), name).toHaveLength(name === "deleted" ? aside : aside + 1)
+      expect(await bob.runJson("status"), name).toMatchObject([
+        { name: "bob", connection: { kind: "online" } },
+      ])
+    }
+    await pair(alice, bob)
+    const [again] = await alice.runJson("contacts")
+    expect(again?.["fingerprint"]).toBe(known?.["fingerprint"])
+    await bob.runJson("send", "alice", "here again")
+    await alice.receiveTexts("here again")
+  })
 
   test.for([
     [9, "an earlier version, and this one cannot read it", "mqttchat init --new-database"],

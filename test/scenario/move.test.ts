@@ -9,6 +9,7 @@ import { invitationFor, refusalOf, register } from "./membership.ts"
 import {
   initHost,
   pairedUsers,
+  QUICK_LOCKS,
   schemaIs,
   startBroker,
   ScenarioFixture,
@@ -154,8 +155,8 @@ describe.concurrent("a broker moves to another machine", () => {
     const given = ["--passphrase-file", passphraseFile(fixture)]
     const file = join(fixture.folder, "broker.export")
     const backup = join(fixture.folder, "alice.backup")
-    await alice.runJson("broker", "export", file, ...given)
-    await alice.runJson("export", backup, ...given)
+    await alice.runJsonWith(QUICK_LOCKS, "broker", "export", file, ...given)
+    await alice.runJsonWith(QUICK_LOCKS, "export", backup, ...given)
     expect(await alice.run(["broker", "export", file, ...given])).toMatchObject({ code: 73 })
     expect(await alice.run(["broker", "export", `${file}2`])).toMatchObject({ code: 64 })
     expect(existsSync(`${file}2`)).toBe(false)
