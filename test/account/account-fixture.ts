@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto"
 import { concat, type VerifyKey } from "../../src/crypto/bytes.ts"
-import { sign, signKeyPair, useBackend, type SignKeyPair } from "../../src/crypto/nacl.ts"
+import { sign, signKeyPair, type SignKeyPair } from "../../src/crypto/nacl.ts"
 import type { AccountChain } from "../../src/account/account-chain.ts"
 import { readLinks, type ChainLink } from "../../src/account/chain-link.ts"
 import { appendLink, startChain } from "../../src/account/judge.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import { newIdentity, seededRandom } from "../session/session-fixture.ts"
-
-// The portable backend takes 20 times as long for a signature.
-await useBackend("node")
 
 export const TIME = 1_800_000_000_000
 export const ZEROS = new Uint8Array(32)

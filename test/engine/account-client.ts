@@ -22,6 +22,7 @@ import { addOf, appended, byDevice, started } from "../account/account-fixture.t
 import { chainFrameOf, helloFrames, type ShownAccount } from "./account-frames.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
 import { fileOf } from "./hostile-pairing.ts"
+import "../fastest-backend.ts"
 
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 24 * HOUR_MS

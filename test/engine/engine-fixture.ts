@@ -19,6 +19,7 @@ import { Clock } from "./clock.ts"
 import { FakeBroker } from "./fake-broker.ts"
 import type { Store } from "../../src/store/message-store.ts"
 import type { CommitReport, Write } from "../../src/store/records.ts"
+import "../fastest-backend.ts"
 
 const BROKER: BrokerConfig = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } }
 

@@ -12,6 +12,7 @@ import { openStore } from "../../src/store/store.ts"
 import { connectMqtt } from "../../src/transport/mqtt.ts"
 import { seededRandom } from "../session/session-fixture.ts"
 import type { Store } from "../../src/store/message-store.ts"
+import "../fastest-backend.ts"
 
 /** What a process needs to be the same user again. */
 export type Credentials = {

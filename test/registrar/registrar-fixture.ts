@@ -13,6 +13,7 @@ import { connectMqtt } from "../../src/transport/mqtt.ts"
 import type { Credential, ConnectTarget } from "../../src/transport/transport.ts"
 import { newBrokerFixture, portOf, type BrokerFixture } from "../broker/broker-fixture.ts"
 import { openTransport, type TransportFixture } from "../transport/transport-fixture.ts"
+import "../fastest-backend.ts"
 
 export type RegistrarFixture = {
   readonly brokerFixture: BrokerFixture

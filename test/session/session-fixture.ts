@@ -10,6 +10,7 @@ import type { Session } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
 import type { Inbox } from "../../src/wire/topics.ts"
+import "../fastest-backend.ts"
 
 /** Unix seconds at which these tests begin. */
 export const NOW = 1_800_000_000
