@@ -4,11 +4,21 @@ import { join } from "node:path"
 /** The folder of this run's templates, set by `build.ts`. */
 export const TEMPLATES_VARIABLE = "MQTTCHAT_TEST_TEMPLATES"
 
+/** What this process is making or has made. */
+const asked = new Map<string, Promise<string>>()
+
 /**
  * The folder `name`, which `make` fills when the first test of a run asks for it. For state that takes seconds to make
  * and is only the beginning of a test. Copy it, never change it.
  */
-export async function template(name: string, make: (folder: string) => Promise<void>): Promise<string> {
+export function template(name: string, make: (folder: string) => Promise<void>): Promise<string> {
+  // Concurrent tests of a file ask at the same time.
+  const made = asked.get(name) ?? makeOnce(name, make)
+  asked.set(name, made)
+  return made
+}
+
+async function makeOnce(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = process.env[TEMPLATES_VARIABLE]
   if (folder === undefined) throw new Error("templates need the global setup of vitest.config.ts")
   const made = join(folder, name)
