@@ -1,5 +1,6 @@
+import { join } from "node:path"
 import { expect, it } from "vitest"
-import { CliFixture, paired } from "./cli-fixture.ts"
+import { CliFixture, copyPair, paired } from "./cli-fixture.ts"
 
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
@@ -59,7 +60,7 @@ it.each([
   [["history", "bob", "--since", "someday"], 64, "a time is needed"],
 ])("%j is refused with %i", async (args, code, why) => {
   const cli = new CliFixture()
-  await cli.run([...alice, "init", "--name", "alice", "--no-passphrase", "--broker", "later"])
+  await copyPair(join(cli.folder, "home", "alice"), join(cli.folder, "home", "bob"))
   const ended = await cli.run([...alice, ...args])
   expect(ended).toMatchObject({ code, stdout: "", stderr: expect.stringContaining(why) as string })
 })

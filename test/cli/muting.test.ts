@@ -1,8 +1,9 @@
+import { join } from "node:path"
 import { expect, it, test } from "vitest"
 import { ChatView } from "../../src/cli/messages/chat.ts"
 import { EngineFixture } from "../engine/engine-fixture.ts"
 import { until } from "../until.ts"
-import { CliFixture, paired } from "./cli-fixture.ts"
+import { CliFixture, copyPair, paired } from "./cli-fixture.ts"
 
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
@@ -40,7 +41,7 @@ it.each([
   [["contacts", "unmute", "carol"], 66, "no contact is called carol"],
 ])("%j is refused with %i", async (args, code, why) => {
   const cli = new CliFixture()
-  await paired(cli)
+  await copyPair(join(cli.folder, "home", "alice"), join(cli.folder, "home", "bob"))
   const refused = await cli.run([...alice, ...args])
   expect(refused.code).toBe(code)
   expect(refused.stderr).toContain(why)

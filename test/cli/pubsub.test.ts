@@ -89,7 +89,7 @@ describe("pub and sub, as in the paper's client", () => {
 })
 
 /** Accepts every connection and answers nothing after that. */
-async function silentBroker(): Promise<string> {
+async function silentBroker(atEnd = onTestFinished): Promise<string> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -97,7 +97,7 @@ async function silentBroker(): Promise<string> {
     socket.once("data", () => socket.write(CONNACK))
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  onTestFinished(() => {
+  atEnd(() => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
@@ -125,17 +125,20 @@ describe("pub and sub at a broker that does not do what they ask", () => {
     expect(refused.stderr).toContain(why)
   })
 
-  it.each(["1", "2"])("wait for an acknowledgement, and not for ever, at QoS %s", async (qos) => {
-    const cli = new CliFixture()
-    const at = ["--host", "127.0.0.1", "--port", await silentBroker(), "--qos", qos]
-    const [unanswered, unsubscribed] = await Promise.all([
-      cli.run(["pub", "t", "hi", ...at]),
-      cli.run(["sub", "t", ...at]),
-    ])
-    expect(unsubscribed.code).toBe(69)
-    expect(unanswered).toMatchObject({ code: 69, stdout: "" })
-    expect(unanswered.stderr).toContain("it is not known whether the message was published")
-  })
+  it.concurrent.for(["1", "2"])(
+    "wait for an acknowledgement, and not for ever, at QoS %s",
+    async (qos, test) => {
+      const cli = new CliFixture(test.onTestFinished)
+      const at = ["--host", "127.0.0.1", "--port", await silentBroker(test.onTestFinished), "--qos", qos]
+      const [unanswered, unsubscribed] = await Promise.all([
+        cli.run(["pub", "t", "hi", ...at]),
+        cli.run(["sub", "t", ...at]),
+      ])
+      expect(unsubscribed.code).toBe(69)
+      expect(unanswered).toMatchObject({ code: 69, stdout: "" })
+      expect(unanswered.stderr).toContain("it is not known whether the message was published")
+    },
+  )
 
   it("end with 69 when the broker cuts the connection instead of acknowledging", async () => {
     const cli = new CliFixture()

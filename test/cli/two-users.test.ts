@@ -6,9 +6,9 @@ import { CliFixture, INIT, pairAfresh, paired, pairUp, startBroker } from "./cli
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
 
-describe("Alice and Bob, each in a separate process", () => {
-  it("pair by a spoken code and write both ways", async () => {
-    const cli = new CliFixture()
+describe.concurrent("Alice and Bob, each in a separate process", () => {
+  it("pair by a spoken code and write both ways", async ({ onTestFinished }) => {
+    const cli = new CliFixture(onTestFinished)
     const { words } = await pairAfresh(cli)
     expect(words.split("  ")).toHaveLength(4)
 
@@ -26,8 +26,8 @@ describe("Alice and Bob, each in a separate process", () => {
     expect(await inbox.finished()).toMatchObject({ signal: "SIGINT" })
   })
 
-  it("chat through pipes, line by line", async () => {
-    const cli = new CliFixture()
+  it("chat through pipes, line by line", async ({ onTestFinished }) => {
+    const cli = new CliFixture(onTestFinished)
     await paired(cli)
     const chatA = cli.start([...alice, "chat", "bob"])
     const chatB = cli.start([...bob, "chat", "alice"])
@@ -47,8 +47,10 @@ describe("Alice and Bob, each in a separate process", () => {
     expect(stdout).not.toContain("frobnicate")
   })
 
-  it("send while a chat is open goes through its owner, and a follower takes over when the owner ends", async () => {
-    const cli = new CliFixture()
+  it("send while a chat is open goes through its owner, and a follower takes over when the owner ends", async ({
+    onTestFinished,
+  }) => {
+    const cli = new CliFixture(onTestFinished)
     await paired(cli)
     const chat = cli.start([...alice, "chat", "bob"])
     await chat.prints(/\/help/)
@@ -65,8 +67,10 @@ describe("Alice and Bob, each in a separate process", () => {
     await follower.prints(/bob: two/)
   })
 
-  it("send stores a message while the broker is down and ends with exit 75; the message arrives later", async () => {
-    const cli = new CliFixture()
+  it("send stores a message while the broker is down and ends with exit 75; the message arrives later", async ({
+    onTestFinished,
+  }) => {
+    const cli = new CliFixture(onTestFinished)
     const { broker } = await paired(cli)
     broker.kill("SIGTERM")
     expect(await broker.finished()).toMatchObject({ signal: "SIGTERM" })
@@ -93,8 +97,8 @@ describe("Alice and Bob, each in a separate process", () => {
     await chat.finished()
   })
 
-  it("a wrong code is final on both sides, and neither has a new contact", async () => {
-    const cli = new CliFixture()
+  it("a wrong code is final on both sides, and neither has a new contact", async ({ onTestFinished }) => {
+    const cli = new CliFixture(onTestFinished)
     await cli.run(INIT)
     await startBroker(cli)
     const offer = cli.start([...alice, "pair"])
@@ -110,8 +114,8 @@ describe("Alice and Bob, each in a separate process", () => {
     for (const who of [alice, bob]) expect((await cli.run([...who, "contacts"])).stdout).toBe("")
   })
 
-  it("pair again and stay the same contacts", async () => {
-    const cli = new CliFixture()
+  it("pair again and stay the same contacts", async ({ onTestFinished }) => {
+    const cli = new CliFixture(onTestFinished)
     await paired(cli)
     await pairUp(cli, [])
     for (const who of [alice, bob]) {
@@ -119,8 +123,10 @@ describe("Alice and Bob, each in a separate process", () => {
     }
   })
 
-  it("pair by link, and by a file that is answered while the owner is offline", async () => {
-    const cli = new CliFixture()
+  it("pair by link, and by a file that is answered while the owner is offline", async ({
+    onTestFinished,
+  }) => {
+    const cli = new CliFixture(onTestFinished)
     await cli.run(INIT)
     await startBroker(cli)
     const offer = cli.start([...alice, "pair", "--link"])
@@ -146,8 +152,8 @@ describe("Alice and Bob, each in a separate process", () => {
     online.kill("SIGTERM")
   })
 
-  it("compare safety numbers, rename, block and forget", async () => {
-    const cli = new CliFixture()
+  it("compare safety numbers, rename, block and forget", async ({ onTestFinished }) => {
+    const cli = new CliFixture(onTestFinished)
     const { words } = await paired(cli)
     const seenByAlice = await cli.run([...alice, "verify", "bob"])
     const seenByBob = await cli.run([...bob, "verify", "alice", "--yes"])
@@ -224,7 +230,10 @@ describe("output", () => {
     const cli = new CliFixture()
     await paired(cli)
     const long = "x".repeat(60_000)
-    for (let sent = 0; sent < 16; sent++) await cli.run([...bob, "send", "alice", "-", "--no-wait"], long)
+    const send = (id: number): string =>
+      JSON.stringify({ jsonrpc: "2.0", id, method: "send", params: { contact: "alice", text: long } })
+    const requests = Array.from({ length: 16 }, (_none, id) => `${send(id)}\n`).join("")
+    expect(await cli.run([...bob, "daemon", "--stdio"], requests)).toMatchObject({ code: 0 })
     const { stdout, code } = await cli.run([...bob, "--json", "history", "alice"])
     expect(code).toBe(0)
     expect(stdout.length).toBeGreaterThan(16 * 60_000)
