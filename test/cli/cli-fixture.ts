@@ -175,6 +175,32 @@ export async function copyPair(alice: string, bob: string): Promise<string> {
   return readFileSync(join(pair, "words"), "utf8")
 }
 
+/** Gives a test the profiles that `make` leaves, which makes them once in a run. */
+export async function copyHome(
+  cli: CliFixture,
+  name: string,
+  make: (cli: CliFixture) => Promise<unknown>,
+): Promise<void> {
+  const home = await template(name, (folder) =>
+    inFixture(async (fixture) => {
+      await make(fixture)
+      cpSync(join(fixture.folder, "home"), folder, { recursive: true })
+    }),
+  )
+  cpSync(home, join(cli.folder, "home"), { recursive: true })
+}
+
+/** Runs what makes a template, and removes the rest. */
+async function inFixture(run: (cli: CliFixture) => Promise<void>): Promise<void> {
+  const ends: (() => Promise<void>)[] = []
+  const cli = new CliFixture((end) => ends.push(end))
+  try {
+    await run(cli)
+  } finally {
+    for (const end of ends) await end()
+  }
+}
+
 /** Sets a copied profile to the port that this test's broker listens on. */
 export function setPort(profile: string, port: number): void {
   const path = join(profile, "settings.json")
@@ -182,10 +208,8 @@ export function setPort(profile: string, port: number): void {
   writeFileSync(path, JSON.stringify({ ...settings, broker: { ...settings.broker, port } }))
 }
 
-async function makePair(folder: string): Promise<void> {
-  const clear: (() => Promise<void>)[] = []
-  const cli = new CliFixture((run) => clear.push(run))
-  try {
+function makePair(folder: string): Promise<void> {
+  return inFixture(async (cli) => {
     const { broker, words } = await pairAfresh(cli)
     broker.kill("SIGTERM")
     await broker.finished()
@@ -193,9 +217,7 @@ async function makePair(folder: string): Promise<void> {
       renameSync(join(cli.folder, "home", name), join(folder, name))
     }
     writeFileSync(join(folder, "words"), words)
-  } finally {
-    for (const run of clear) await run()
-  }
+  })
 }
 
 /** Pairs Bob with Alice and gives the four words that both saw. */

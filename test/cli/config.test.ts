@@ -1,11 +1,11 @@
 import { expect, test } from "vitest"
-import { CliFixture } from "./cli-fixture.ts"
+import { CliFixture, copyHome } from "./cli-fixture.ts"
 
 const MAKE = ["init", "--name", "alice", "--no-passphrase", "--broker", "later"]
 
 async function madeProfile(): Promise<CliFixture> {
   const cli = new CliFixture()
-  expect((await cli.run(MAKE)).code).toBe(0)
+  await copyHome(cli, "settings", async (fixture) => expect((await fixture.run(MAKE)).code).toBe(0))
   return cli
 }
 

@@ -1,15 +1,14 @@
-import { cpSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
-import { template } from "../template.ts"
-import { CliFixture } from "./cli-fixture.ts"
+import { CliFixture, copyHome } from "./cli-fixture.ts"
 
 const PASSPHRASE = "correct horse battery"
 
 /** Erin, whose keys are locked, and a file as a password manager prints it. */
 async function erin(): Promise<{ cli: CliFixture; file: string }> {
   const cli = new CliFixture()
-  cpSync(await template("erin", makeErin), join(cli.folder, "home"), { recursive: true })
+  await copyHome(cli, "erin", makeErin)
   return { cli, file: managerOutput(cli) }
 }
 
@@ -19,17 +18,10 @@ function managerOutput(cli: CliFixture): string {
   return file
 }
 
-async function makeErin(folder: string): Promise<void> {
-  const clear: (() => Promise<void>)[] = []
-  const cli = new CliFixture((run) => clear.push(run))
-  try {
-    const command = `cat '${managerOutput(cli)}'`
-    const init = ["init", "--name", "erin", "--broker", "later", "--passphrase-command", command]
-    expect((await cli.run(init)).code).toBe(0)
-    cpSync(join(cli.folder, "home"), folder, { recursive: true })
-  } finally {
-    for (const run of clear) await run()
-  }
+async function makeErin(cli: CliFixture): Promise<void> {
+  const command = `cat '${managerOutput(cli)}'`
+  const init = ["init", "--name", "erin", "--broker", "later", "--passphrase-command", command]
+  expect((await cli.run(init)).code).toBe(0)
 }
 
 it("the first line of a command opens the keys, and a daemon that holds them makes it needless", async () => {
