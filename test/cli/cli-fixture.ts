@@ -190,6 +190,11 @@ export async function copyHome(
   cpSync(home, join(cli.folder, "home"), { recursive: true })
 }
 
+/** Alice alone, as INIT makes her. */
+export function aliceAlone(cli: CliFixture): Promise<void> {
+  return copyHome(cli, "alice", (fixture) => fixture.run(INIT))
+}
+
 /** Runs what makes a template, and removes the rest. */
 async function inFixture(run: (cli: CliFixture) => Promise<void>): Promise<void> {
   const ends: (() => Promise<void>)[] = []

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { Aedes } from "aedes"
 import { describe, expect, it, onTestFinished } from "vitest"
 import { mosquittoIsMissing, startMosquitto } from "../mosquitto.ts"
-import { CliFixture, INIT, startBroker } from "./cli-fixture.ts"
+import { CliFixture, startBroker, aliceAlone } from "./cli-fixture.ts"
 
 /** Accepted, no session (MQTT 3.1.1 section 3.2). */
 const CONNACK = Uint8Array.of(0x20, 2, 0, 0)
@@ -171,7 +171,7 @@ describe("pub and sub at a broker that does not do what they ask", () => {
 
   it("name a port that speaks TLS, and one that does not", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     const broker = await startBroker(cli)
     const [, tls = ""] = await broker.prints(/127\.0\.0\.1:(\d+)/)
     for (const command of [

@@ -20,15 +20,21 @@ const SHELLS = {
 export type ShellName = keyof typeof SHELLS
 export const SHELL_NAMES = Object.keys(SHELLS) as readonly ShellName[]
 
-/** Prints its arguments, unless it is asked for the script. */
+/** Prints its arguments in hexadecimal, unless it is asked for the script. */
 const SPY = `#!/bin/sh
 [ "$1" = completion ] && exec "${process.execPath}" "${PROGRAM}" "$@"
-exec "${process.execPath}" -e 'console.log("<<" + Buffer.from(JSON.stringify(process.argv.slice(1))).toString("hex") + ">>")' -- "$@"
+printf '<<'
+for word; do printf '%s' "$word" | od -An -v -tx1 | tr -d ' \\n'; printf ,; done
+echo '>>'
 `
 const NAMES = `#!/bin/sh
 exec "${process.execPath}" "${CONTACT_NAMES}" "$@"
 `
-const CALLED = /<<([0-9a-f]+)>>/g
+const CALLED = /<<((?:[0-9a-f]*,)*)>>/
+
+function fromHex(word: string): string {
+  return Buffer.from(word, "hex").toString()
+}
 
 /** @throws Error if it is not installed and MQTTCHAT_TEST_REQUIRE=all forbids skipped tests. */
 export function shellIsMissing(shell: ShellName): boolean {
@@ -76,8 +82,8 @@ export class Shell {
     this.#screen = ""
     this.#pty.write(`${line}\r`)
     for (;;) {
-      const [found] = [...this.#screen.matchAll(CALLED)]
-      if (found !== undefined) return JSON.parse(Buffer.from(found[1] ?? "", "hex").toString()) as string[]
+      const [, words] = CALLED.exec(this.#screen) ?? []
+      if (words !== undefined) return words.split(",").slice(0, -1).map(fromHex)
       await new Promise<void>((resolve) => (this.#drawn = resolve))
     }
   }

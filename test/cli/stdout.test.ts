@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { type Finished, CliFixture, INIT, paired, PROGRAM, Running } from "./cli-fixture.ts"
+import { type Finished, CliFixture, INIT, paired, PROGRAM, Running, aliceAlone } from "./cli-fixture.ts"
 
 const alice = ["--profile", "alice"] as const
 const bob = ["--profile", "bob"] as const
@@ -96,7 +96,7 @@ describe("a command whose job is to print", () => {
 
   it("writes a backup to stdout whole, or ends with 74", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     const secret = join(cli.folder, "secret")
     writeFileSync(secret, "a good passphrase")
     const words = [...alice, "export", "-", "--backup-passphrase-file", secret]
@@ -109,7 +109,7 @@ describe("a command whose job is to print", () => {
 
   it("serves over stdio until its answers are not taken", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     const ask = `echo '{"jsonrpc":"2.0","id":1,"method":"status"}'`
     for (const where of [FULL, READER_GONE]) {
       const ended = await inShell(cli, `${ask} | mqttchat --profile alice daemon --stdio ${where}`)
@@ -159,7 +159,7 @@ describe("a command whose job is something else", () => {
 
   it("keeps a broker running whose reader has gone", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     const broker = cli.start([...alice, "--json", "broker", "--loopback", "--port", "0"])
     broker.closeOutput()
     while ((await cli.run([...alice, "broker", "status"])).code !== 0);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { describe, expect, it } from "vitest"
-import { CliFixture, INIT, paired, PROGRAM, startBroker } from "./cli-fixture.ts"
+import { aliceAlone, CliFixture, INIT, paired, PROGRAM, startBroker } from "./cli-fixture.ts"
 import { CTRL_C, CTRL_D, DOWN, ENTER, Terminal, WHOLE } from "./terminal.ts"
 
 const alice = ["--profile", "alice"]
@@ -66,7 +66,7 @@ describe("init at a terminal", () => {
 describe("pair at two terminals", () => {
   it("makes Bob's identity, compares words on both sides, and opens the chat", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     await startBroker(cli)
     const atAlice = new Terminal(cli, [...alice, "pair"])
     const [, code = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
@@ -99,7 +99,7 @@ describe("pair at two terminals", () => {
     ["does not block a contact for an Enter, which is not an answer", "", 0, /^UNVERIFIED .* bob$/m],
   ])("%s", async (_what, differ, code, listed) => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     await startBroker(cli)
     const atAlice = new Terminal(cli, [...alice, "pair"])
     const [, carrier = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
@@ -114,7 +114,7 @@ describe("pair at two terminals", () => {
 
   it("leaves nothing half-paired at Ctrl+C", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     await startBroker(cli)
     const atAlice = new Terminal(cli, [...alice, "pair"])
     await atAlice.shows(/Waiting/)
@@ -126,7 +126,7 @@ describe("pair at two terminals", () => {
 
   it("leaves neither side half-paired at Ctrl+C after an answer either", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     await startBroker(cli)
     const atAlice = new Terminal(cli, [...alice, "pair"])
     const [, carrier = ""] = await atAlice.shows(/mqttchat pair (\S+@\S+)/)
@@ -316,7 +316,7 @@ describe("a terminal whose window is closed", () => {
 
   it("ends a broker, too", async () => {
     const cli = new CliFixture()
-    await cli.run(INIT)
+    await aliceAlone(cli)
     const terminal = new Terminal(cli, [...alice, "broker", "--loopback", "--port", "0"])
     await terminal.shows(/Ctrl\+C stops/)
     terminal.hangUp()

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { CliFixture, INIT, pairAfresh, paired, pairUp, startBroker } from "./cli-fixture.ts"
+import { CliFixture, pairAfresh, paired, pairUp, startBroker, aliceAlone } from "./cli-fixture.ts"
 
 const alice = ["--profile", "alice"]
 const bob = ["--profile", "bob"]
@@ -99,7 +99,7 @@ describe.concurrent("Alice and Bob, each in a separate process", () => {
 
   it("a wrong code is final on both sides, and neither has a new contact", async ({ onTestFinished }) => {
     const cli = new CliFixture(onTestFinished)
-    await cli.run(INIT)
+    await aliceAlone(cli)
     await startBroker(cli)
     const offer = cli.start([...alice, "pair"])
     const [, nameplate = "", first = "", host = ""] = await offer.prints(/pair (\d+)-(\w+)-\w+(@\S+)/)
@@ -127,7 +127,7 @@ describe.concurrent("Alice and Bob, each in a separate process", () => {
     onTestFinished,
   }) => {
     const cli = new CliFixture(onTestFinished)
-    await cli.run(INIT)
+    await aliceAlone(cli)
     await startBroker(cli)
     const offer = cli.start([...alice, "pair", "--link"])
     const [, link = ""] = await offer.prints(/mqttchat pair '(mqttchat:\S+)'/)
