@@ -9,6 +9,8 @@ const bob = ["--profile", "bob"] as const
 /** Of a few such messages the first fit into a pipe without a reader (64 KiB), and the last do not. */
 const LONG_TEXT_BYTES = 60_000
 const LONG_TEXTS = 5
+/** Only a broker that hangs reaches this. */
+const SENT_WITHIN_MS = 60_000
 
 /** Where stdout goes, as a shell writes it; fd 9 is a pipe that has no reader (`withDeadPipe`). */
 const FULL = ">/dev/full"
@@ -34,9 +36,16 @@ async function into(cli: CliFixture, where: string, ...words: readonly string[])
   return inShell(cli, `mqttchat ${words.map((word) => `'${word}'`).join(" ")} ${where}`)
 }
 
+/** Bob's texts, one after the other; the broker has them all. */
 async function send(cli: CliFixture, ...texts: readonly string[]): Promise<void> {
-  for (const text of texts)
-    expect(await cli.run([...bob, "send", "alice", "-"], text)).toMatchObject({ code: 0 })
+  const api = cli.start([...bob, "daemon", "--stdio"])
+  for (const [id, text] of texts.entries()) {
+    const params = { contact: "alice", text, wait: "broker", timeoutMs: SENT_WITHIN_MS }
+    api.type(`${JSON.stringify({ jsonrpc: "2.0", id, method: "send", params })}\n`)
+    await api.prints(new RegExp(`"id":${id},"result":.*"state":"(broker|delivered)"`))
+  }
+  api.endInput()
+  expect(await api.finished()).toMatchObject({ code: 0 })
 }
 
 async function textsIn(cli: CliFixture, ...words: readonly string[]): Promise<readonly string[]> {
