@@ -1,9 +1,9 @@
 import { expect, test } from "vitest"
 import type { Results } from "../../src/engine/api.ts"
 import { DAY_MS } from "../../src/time-units.ts"
-import { openStore } from "../../src/store/store.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
 import { cutOff, twoDevices } from "./two-devices.ts"
+import { withoutAccount } from "./without-account.ts"
 
 const rows = async (profile: TestProfile): Promise<Results["outbox"]> => profile.client.call("outbox", {})
 
@@ -97,19 +97,3 @@ test("[D-71] what waits for a contact whose account is not known yet says so", a
     { id, state: "queued", nextAt: null, reason: "bob has not shown their account yet" },
   ])
 })
-
-/** As after a handshake in which Bob has not shown the links of his account. */
-async function withoutAccount(alice: TestProfile): Promise<void> {
-  await alice.stop()
-  await alice.edit(async (path, key) => {
-    const store = await openStore(path, key)
-    const until = alice.fixture.clock.now() + 86_400_000
-    for (const [device, { shownAccount }] of (await store.load()).deviceParts) {
-      if (shownAccount === undefined) continue
-      const value = { ...shownAccount, until }
-      await store.commit([{ kind: "device-part", device, part: "shownAccount", value }])
-    }
-    await store.close()
-  })
-  await alice.start()
-}
