@@ -65,6 +65,7 @@ test("[D-61] a text that is cancelled while it waits for a new session had arriv
   await fixture.clock.pass(100)
   // Her own INIT waits: the text is not sealed again before he has answered it.
   fixture.broker.tamper = () => []
+  await alice.client.call("edit", { contact: "bob", id, text: "it arrived, edited" })
   await alice.client.call("reset", { contact: "bob" })
   await fixture.clock.pass(100)
   await alice.client.call("cancel", { contact: "bob", id })
@@ -79,6 +80,7 @@ test("[D-61] a text that is cancelled while it waits for a new session had arriv
   await fixture.clock.pass(600_000)
   const [state] = await alice.states("bob")
   expect(state).toBe("read")
+  expect(await bob.texts("alice")).toEqual(["it arrived, edited"])
   expect((await alice.systemMessages("bob")).filter((line) => line === LATE)).toHaveLength(1)
 })
 
