@@ -112,6 +112,11 @@ test("[D-97] a text that was deleted for both is cancelled, and delivered when i
   expect((await alice.states("bob")).at(-1)).toBe("delivered")
 })
 
+const forAll = async (alice: TestProfile, id: string): Promise<unknown> =>
+  alice.client.call("delete", { contact: "bob", id, forAll: true })
+const for30Days = async ({ fixture }: TestProfile): Promise<void> =>
+  fixture.clock.pass(30 * DAY_MS + 3_600_000)
+
 /** Receipts to Alice, which come late; `release` lets them through. */
 function heldReceipts({ fixture, alice }: Awaited<ReturnType<typeof couple>>): () => Promise<void> {
   const held: { topic: string; payload: Uint8Array }[] = []
@@ -151,6 +156,24 @@ test("[D-61] what a cancelled text said last, and the reaction to it, reach a pe
   expect((await alice.store.load()).outgoing).toEqual([])
 })
 
+test("[D-61] a deletion that was given up is sent again when the text that it is of had arrived after all", async () => {
+  const people = await couple()
+  const { fixture, alice, bob } = people
+  const release = heldReceipts(people)
+  const id = await alice.send("bob", "regret")
+  await fixture.clock.pass(100)
+  fixture.broker.tamper = () => []
+  await forAll(alice, id)
+  await for30Days(alice)
+  const line = "a deletion did NOT reach bob in 30 days"
+  expect(await alice.systemMessages("bob")).toEqual([line])
+  expect(await bob.texts("alice")).toEqual(["regret"])
+  await release()
+  expect(await bob.texts("alice")).toEqual([""])
+  expect(await alice.systemMessages("bob")).toEqual([line, LATE])
+  expect((await alice.store.load()).outgoing).toEqual([])
+})
+
 test("[D-61] a text that arrived unchanged after all is followed by nothing, and nothing is listed as waiting", async () => {
   const people = await couple()
   const { fixture, alice, bob } = people
@@ -163,11 +186,6 @@ test("[D-61] a text that arrived unchanged after all is followed by nothing, and
   expect((await alice.store.load()).outgoing).toEqual([])
   expect(bob.events.filter(({ kind }) => kind === "changed")).toEqual([])
 })
-
-const forAll = async (alice: TestProfile, id: string): Promise<unknown> =>
-  alice.client.call("delete", { contact: "bob", id, forAll: true })
-const for30Days = async ({ fixture }: TestProfile): Promise<void> =>
-  fixture.clock.pass(30 * DAY_MS + 3_600_000)
 
 test.each([
   ["deleted", forAll],

@@ -3,6 +3,7 @@ import type { ContentChange } from "../../content/content.ts"
 import { toHex } from "../../crypto/bytes.ts"
 import { contactOf } from "../contacts/devices.ts"
 import { contentOf } from "../messages/message-content.ts"
+import { UNKNOWN_DIGEST } from "../messages/waiting-change.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -35,7 +36,8 @@ export class PendingChanges {
     const before = this.find(contact, carried)
     if (before === undefined || before.time < time)
       this.#newest.set(nameOf(contact, carried), { time, isDelivered })
-    if (before !== undefined || kind !== "delete") return
+    // What may not have been deleted at all is not in the backup.
+    if (before !== undefined || kind !== "delete" || digest.length === UNKNOWN_DIGEST.length) return
     const change = { kind, by: null, time } as const
     this.deletions.push({ contact, mine: true, id, digest, change, at: time, isPending: true, isDelivered })
   }

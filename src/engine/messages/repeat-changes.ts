@@ -9,17 +9,17 @@ import type { CarriedChange } from "../../store/message-records.ts"
 
 type Kind = CarriedChange["kind"]
 
-/** A deletion is never dropped with its text. */
-const DROPPED_WITH_A_TEXT: readonly Kind[] = ["edit", "reaction"]
+/** A deletion only if it was given up; the others leave the outbox with their text. */
+const MAY_BE_LOST: readonly Kind[] = ["edit", "reaction", "delete"]
 
 /**
- * A text of ours that was cancelled or given up is there after all: what it says now, and our reaction to it, wait for every
- * device of the contact. Which of them there are shows when they are sealed [D-61].
+ * A text of ours that was cancelled or given up is there after all: what it says now, our reaction to it, or its deletion,
+ * waits for every device of the contact. Which of them there are shows when they are sealed [D-61].
  */
 export function repeatChanges(state: EngineState, update: DeviceUpdate, id: Uint8Array): void {
   const { contact, input, changes } = update
   for (const device of devicesOf(state, contact.id).filter(({ movedAt }) => movedAt === 0)) {
-    for (const kind of DROPPED_WITH_A_TEXT) {
+    for (const kind of MAY_BE_LOST) {
       if (isWaiting(state, device, id, kind)) continue
       const change = { author: null, id, digest: UNKNOWN_DIGEST, kind, time: input.now, number: -1 }
       const outgoing = unsealedChange({ device: device.id, seq: update.seq++, change, now: input.now })

@@ -14,15 +14,25 @@ export const UNKNOWN_DIGEST = new Uint8Array(0)
  * Undefined if nothing of it is left to be sent. A deletion needs no message.
  */
 export function waitingChange(
-  { kind, time }: CarriedChange,
+  carried: CarriedChange,
   message: StoredMessage | undefined,
 ): ContentChange | undefined {
-  if (kind === "delete") return { kind, by: null, time }
+  const { kind } = carried
+  if (kind === "delete") return deletionOf(carried, message)
   if (message === undefined || isUndelivered(message)) return undefined
   const { edits, reactions } = contentOf(message)
   const newest = kind === "edit" ? edits[0] : reactions.find(({ by }) => by === null)
   if (newest === undefined) return undefined
   return "text" in newest ? { kind: "edit", by: null, ...newest } : { kind: "reaction", ...newest }
+}
+
+/** One that was repeated may be of a message that was not deleted. */
+function deletionOf(
+  { digest, time }: CarriedChange,
+  message: StoredMessage | undefined,
+): ContentChange | undefined {
+  const deletedAt = digest.length === UNKNOWN_DIGEST.length ? (message?.deletedAt ?? null) : time
+  return deletedAt === null ? undefined : { kind: "delete", by: null, time: deletedAt }
 }
 
 /** A change of ours that no device of the contact has acknowledged yet, the newest of its kind, with what waits for it. */
