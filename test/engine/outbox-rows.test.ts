@@ -87,6 +87,19 @@ test("[D-96] an edit that is given up is no line while a newer one may still arr
   expect(await alice.systemMessages("bob")).toEqual(["an edit did NOT reach bob in 30 days"])
 })
 
+test("[D-96] an edit that waits for a session goes with its message, and is counted nowhere", async () => {
+  const { fixture, alice, bob } = await couple()
+  const id = await alice.send("bob", "lunch at noon")
+  await fixture.clock.pass(1_000)
+  await bob.stop()
+  await withoutAccount(alice)
+  await alice.client.call("edit", { contact: "bob", id, text: "lunch at one" })
+  expect(await alice.client.call("status", {})).toMatchObject({ undelivered: 1 })
+  await alice.client.call("delete", { contact: "bob", id })
+  expect(await rows(alice)).toEqual([])
+  expect(await alice.client.call("status", {})).toMatchObject({ queued: 0, undelivered: 0 })
+})
+
 test("[D-71] what waits for a contact whose account is not known yet says so", async () => {
   const { fixture, alice, bob } = await couple()
   await bob.stop()

@@ -23,9 +23,7 @@ export function outboxCommands(parts: EngineParts): Handlers<"outbox" | "cancel"
   return {
     outbox: async () => [
       ...(await Promise.all(waitingTexts(queue.state()).map((text) => describeText(parts, text)))),
-      ...(
-        await Promise.all(pendingChanges(queue.state()).map((change) => describeChange(parts, change)))
-      ).flat(),
+      ...(await listedChanges(parts)).map((change) => describeChange(parts, change)),
     ],
     cancel: async ({ contact: reference, id: digits }) => {
       const { id: contact } = findContact(queue.state(), reference)
@@ -56,16 +54,28 @@ async function describeText(parts: EngineParts, text: WaitingText): Promise<Outb
   }
 }
 
-/** Nothing if there is nothing left to be sent of it. */
-async function describeChange(parts: EngineParts, pending: PendingChange): Promise<OutboxEntry[]> {
+type ListedChange = PendingChange & { readonly text: string }
+
+/** The changes of which something is left to be sent: the message may be deleted here, or was never changed so. */
+export async function listedChanges(parts: EngineParts): Promise<ListedChange[]> {
+  const listed = await Promise.all(
+    pendingChanges(parts.queue.state()).map((change) => withText(parts, change)),
+  )
+  return listed.flat()
+}
+
+async function withText({ ports, queue }: EngineParts, pending: PendingChange): Promise<ListedChange[]> {
   const { contact, change, entries } = pending
-  const { author, id, kind } = change
-  const conversation = directWith(parts.queue.state(), contact).id
-  const message = await parts.ports.store.findMessage({ conversation, author, id })
-  const now = waitingChange(change, message)
+  const { author, id } = change
+  const conversation = directWith(queue.state(), contact).id
+  const now = waitingChange(change, await ports.store.findMessage({ conversation, author, id }))
   if (now === undefined && entries.every(isUnsealed)) return []
-  const text = now === undefined ? "" : textOf(now)
-  return [{ ...describe(parts, { contact, id, entries }), kind, text, storedAt: oldest(entries) }]
+  return [{ ...pending, text: now === undefined ? "" : textOf(now) }]
+}
+
+function describeChange(parts: EngineParts, { contact, change, entries, text }: ListedChange): OutboxEntry {
+  const { id, kind } = change
+  return { ...describe(parts, { contact, id, entries }), kind, text, storedAt: oldest(entries) }
 }
 
 function textOf(change: ContentChange): string {

@@ -15,7 +15,7 @@ import type { StoredCredential } from "../../keystore/credential.ts"
 import { validityOf } from "../connection/renewal.ts"
 import { catchUp } from "../connection/catch-up.ts"
 import { isQueued, waitingTexts } from "../messages/deliveries.ts"
-import { pendingChanges } from "../messages/waiting-change.ts"
+import { listedChanges } from "./outbox.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { BrokerConfig, ProfileConfig } from "../state/ports.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -41,7 +41,7 @@ export function profileCommands(
         broker: known === undefined ? null : formatAddresses(addressesOf(known)),
         insecureTransport: known?.trust.kind === "insecure",
         connection: broker.status(),
-        ...countWaiting(parts),
+        ...(await countWaiting(parts)),
         unread: await ports.store.countUnshown(),
         certificate: certificateOf(ports.config.credential()),
         dropped: events.dropped(),
@@ -123,7 +123,8 @@ function refuseLostTls({ broker, credential }: ProfileConfig, trust: BrokerConfi
   throw new Fault("config", "this profile is at a broker with TLS", "mqttchat --profile OTHER init")
 }
 
-function countWaiting({ queue }: EngineParts): { queued: number; undelivered: number } {
-  const waiting = [...waitingTexts(queue.state()), ...pendingChanges(queue.state())]
+async function countWaiting(parts: EngineParts): Promise<{ queued: number; undelivered: number }> {
+  const changes = await listedChanges(parts)
+  const waiting = [...waitingTexts(parts.queue.state()), ...changes]
   return { queued: waiting.filter(isQueued).length, undelivered: waiting.length }
 }
