@@ -101,9 +101,11 @@ describe("a text to somebody with two devices", () => {
     )
   })
 
-  test("goes on to one device while the queue of the other is full", async () => {
+  test("goes on to one device while the queue of the other is full, and a deletion to both", async () => {
     const { fixture, alice, laptop, phone } = await twoDevices()
     const { id: device } = await deviceOf(alice, phone)
+    const id = await alice.send("bob", "regret")
+    await fixture.clock.pass(1_000)
     await alice.stop()
     await alice.edit(async (path, key) => {
       const database = await Database.open(path, key, nodeFiles)
@@ -122,8 +124,12 @@ describe("a text to somebody with two devices", () => {
     await alice.start()
     await alice.send("bob", "the laptop still reads")
     await fixture.clock.pass(1_000)
-    expect(await laptop.texts("alice")).toEqual(["the laptop still reads"])
-    expect(await alice.states("bob")).toEqual(["delivered"])
+    expect(await laptop.texts("alice")).toEqual(["regret", "the laptop still reads"])
+    expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
+    await alice.client.call("delete", { contact: "bob", id, forAll: true })
+    await fixture.clock.pass(1_000)
+    expect(await laptop.texts("alice")).toEqual(["", "the laptop still reads"])
+    expect(await phone.texts("alice")).toEqual([""])
   })
 })
 
