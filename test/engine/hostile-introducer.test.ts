@@ -226,9 +226,10 @@ describe("[D-83] each side meets only the account that was named", () => {
         },
       },
     ])
-    // The answer may be there before the command has ended.
+    // The answer is there before the command has ended.
     await expect(bob.client.call("introduction-answer", { id: 1, accept: true })).rejects.toMatchObject({
-      code: "not-found",
+      code: "refused",
+      message: "the other side belongs to another account than the one that was introduced",
     })
     await fixture.clock.pass(1_000)
     expect(await names(bob)).toEqual(["alice"])

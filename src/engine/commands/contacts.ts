@@ -24,6 +24,7 @@ import { adoptedConversation } from "../contacts/conversations.ts"
 import { setTimer } from "../contacts/timers.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
 import { timerOf } from "../contacts/timers.ts"
+import { endIntroductions, NOTHING_FOLLOWS, noteHindered } from "../contacts/hindered-introductions.ts"
 import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
 import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { waitingTexts } from "../messages/deliveries.ts"
@@ -68,7 +69,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     },
     rename: ({ contact, name }) => edit(parts, contact, (record, state) => renamed(state, record, name)),
     block: async ({ contact, blocked }) => {
-      const described = await queue.run((state) => decideBlocking(state, contact, blocked))
+      const described = await queue.run((state) => decideBlocking(state, contact, blocked, stepInput(ports)))
       if (blocked) mailboxesOf(queue.state(), findContact(queue.state(), contact)).forEach(mailboxes.close)
       else {
         mailboxes.openAll()
@@ -80,7 +81,8 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       const closed = await queue.run((state): Decision<Uint8Array[]> => {
         const record = findContact(state, contact)
         const result = mailboxesOf(state, record)
-        return { commit: [{ kind: "forget-contact", id: record.id }], effects: [], result }
+        const { commit, effects } = endIntroductions(state, record, "was forgotten", stepInput(ports))
+        return { commit: [...commit, { kind: "forget-contact", id: record.id }], effects, result }
       })
       closed.forEach(mailboxes.close)
       return null
@@ -166,12 +168,16 @@ function decideBlocking(
   state: EngineState,
   reference: ContactReference,
   blocked: boolean,
+  input: StepInput,
 ): Decision<Contact> {
-  const contact = { ...findContact(state, reference), blocked }
+  const found = findContact(state, reference)
+  const contact = { ...found, blocked }
   const commit: Change[] = [{ kind: "contact", contact }]
   for (const { id } of blocked ? [] : devicesOf(state, contact.id))
     commit.push(textNumbersChange(id, { ...readTextNumbers(state, id), resync: true }))
-  return { commit, effects: [], result: describeAlone(state, contact) }
+  const hindered = blocked && !found.blocked ? noteHindered(state, contact, input) : NOTHING_FOLLOWS
+  const result = describeAlone(state, contact)
+  return { commit: [...commit, ...hindered.commit], effects: hindered.effects, result }
 }
 
 function renamed(state: EngineState, record: ContactRecord, to: string): ContactRecord {
@@ -247,8 +253,10 @@ function decideReplacing(
   const why = `${name}'s key changed: compare it before you continue`
   const message = makeSystemMessage(conversation.id, why, input)
   const held = showHeld(state, old, fresh, input)
+  const ended = endIntroductions(state, old, "has another key", input)
   const commit: Change[] = [
     ...held.commit,
+    ...ended.commit,
     {
       kind: "adopt-history",
       ...{ from: old.id, to: fresh.id, supersededKey: isUncompared(old) ? "uncompared" : "compared" },
@@ -263,7 +271,7 @@ function decideReplacing(
   ]
   return {
     commit,
-    effects: [...held.effects, message.effect],
+    effects: [...held.effects, ...ended.effects, message.effect],
     result: {
       closed: mailboxesOf(state, old),
       contact: { ...describeAlone(state, changed), timerSeconds: conversation.timer },

@@ -97,7 +97,8 @@ async function answerBundle({ ports, queue, pairing }: EngineParts, id: number):
 function described(state: EngineState, record: IntroductionRecord): Introduction {
   const introduction = describeIntroduction(state, record)
   if (introduction !== undefined) return introduction
-  throw new Fault("not-found", "the introducer was forgotten meanwhile", "mqttchat contacts")
+  const who = record.role === "introducer" ? "the one who is asked" : "the introducer"
+  throw new Fault("not-found", `${who} was forgotten meanwhile`, "mqttchat contacts")
 }
 
 function notNow({ name }: ContactRecord): Fault {

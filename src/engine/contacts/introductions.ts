@@ -23,7 +23,7 @@ export function findQuestion(state: EngineState, id: IntroductionId, now: number
   if (record !== undefined && isQuestion(record) && isUnderWay(record, now)) return record
   throw new Fault(
     "not-found",
-    `no introduction with the number ${id} waits for you`,
+    `no introduction with the number ${id} waits for you: it is over, or its introducer was forgotten`,
     "mqttchat introductions",
   )
 }

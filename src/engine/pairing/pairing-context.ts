@@ -91,6 +91,7 @@ export class EnginePairing implements PairingContext {
     const welcomed = this.#welcome(id, outcome)
     const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
     await this.#whileOnline(initSent)
+    if (!queue.state().devices.has(id)) await this.#ended(welcomed)
     const device = findDeviceById(queue.state(), id)
     const contact = findContactById(queue.state(), device.contact)
     return { paired: describePaired(queue.state(), contact, device, outcome), welcomed }
@@ -146,6 +147,12 @@ export class EnginePairing implements PairingContext {
       reject(new Fault("unavailable", "mqttchat is closing", "mqttchat contacts"))
     }
     this.#welcomes.clear()
+  }
+
+  /** The answer may be there before the INIT's PUBACK. If it ended the handshake, its reason is the fault. */
+  async #ended(welcomed: Promise<Paired>): Promise<void> {
+    await this.#source.queue.idle()
+    await Promise.race([welcomed, Promise.resolve()])
   }
 
   async #start(answered: Answered): Promise<Started> {
