@@ -6,6 +6,7 @@ import {
   INTRODUCTION_TRANSITIONS,
   isExpired,
   isQuestion,
+  isSentTo,
   isUnderWay,
   mayAsk,
   surplus,
@@ -82,6 +83,21 @@ describe("[D-80] [D-81] the states of an introduction", () => {
     ])
   })
 
+  test("of each state the step that went out last, and to whom, is known", () => {
+    const BOB = 2
+    const sent = roles.flatMap((role) =>
+      states.flatMap((state) => {
+        const one = record({ role, state, initiator: BOB })
+        return [ALICE, BOB, 3].filter((to) => isSentTo(one, to)).map((to) => [role, state, to])
+      }),
+    )
+    expect(sent).toEqual([
+      ["introducer", "asked", ALICE],
+      ["introducer", "introduced", BOB],
+      ["owner", "agreed", ALICE],
+    ])
+  })
+
   test("questions end after seven days, and the wait of an introducer after 30", () => {
     expect(expiresAt(record({}))).toBe(NOW + 7 * DAY_MS)
     expect(expiresAt(record({ role: "initiator" }))).toBe(NOW + 7 * DAY_MS)
@@ -128,17 +144,27 @@ describe("[D-82] how much an introducer may ask", () => {
     expect(mayAsk([record({ account: asked.account, role: "introducer" })], asked, NOW)).toBe(true)
   })
 
+  test("of 64 that are over the oldest goes for one more, by its number", () => {
+    const over = many(64, { state: "refused" }).reverse()
+    expect(surplus(over, NOW)).toEqual([{ kind: "introduction-done", id: 1 }])
+    expect(surplus(over.slice(1), NOW)).toEqual([])
+    expect(surplus(many(64), NOW)).toEqual([])
+  })
+
   test("with what is removed, 64 are kept at most; what is under way stays, and the newest of the rest", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(anyRecord, { selector: ({ id }) => id, maxLength: 90 }), (records) => {
-        const removed = new Set(surplus(records, NOW).map(({ id }) => id))
-        const over = records.filter((one) => !isUnderWay(one, NOW))
-        const mustGo = Math.max(0, records.length + 1 - 64)
-        expect(removed.size).toBe(Math.min(mustGo, over.length))
-        for (const one of records) if (removed.has(one.id)) expect(isUnderWay(one, NOW)).toBe(false)
-        const kept = over.filter(({ id }) => !removed.has(id)).map(({ id }) => id)
-        for (const id of removed) for (const left of kept) expect(id).toBeLessThan(left)
-      }),
+      fc.property(
+        fc.uniqueArray(anyRecord, { selector: ({ id }) => id, minLength: 50, maxLength: 90 }),
+        (records) => {
+          const removed = new Set(surplus(records, NOW).map(({ id }) => id))
+          const over = records.filter((one) => !isUnderWay(one, NOW))
+          const mustGo = Math.max(0, records.length + 1 - 64)
+          expect(removed.size).toBe(Math.min(mustGo, over.length))
+          for (const one of records) if (removed.has(one.id)) expect(isUnderWay(one, NOW)).toBe(false)
+          const kept = over.filter(({ id }) => !removed.has(id)).map(({ id }) => id)
+          for (const id of removed) for (const left of kept) expect(id).toBeLessThan(left)
+        },
+      ),
     )
   })
 })

@@ -85,6 +85,13 @@ export function isUnderWay(record: IntroductionRecord, now: number): boolean {
   return record.state !== "answered" && record.state !== "refused" && !isExpired(record, now)
 }
 
+/** Whether the last step of ours went to this contact, who has not answered it [D-81]. */
+export function isSentTo({ role, state, contact, initiator }: IntroductionRecord, to: ContactId): boolean {
+  if (role === "introducer" && state === "introduced") return initiator === to
+  const sent = role === "introducer" ? "asked" : "agreed"
+  return role !== "initiator" && state === sent && contact === to
+}
+
 type Asked = Pick<IntroductionRecord, "contact" | "account">
 
 /** Whether a question may be put to the person: it is a new one, and its introducer has not asked too much [D-82]. */

@@ -12,7 +12,7 @@ import type { Introduction } from "../state/introduction-shapes.ts"
 import { withoutReservedShape } from "../../wire/reserved-names.ts"
 import { findAccount, fingerprintDigits, offeredName, PLACEHOLDER_DIGITS } from "./contacts.ts"
 import { aboutContact } from "./describe.ts"
-import { afterEvent, expiresAt, isQuestion, isUnderWay } from "./introduction-policy.ts"
+import { afterEvent, expiresAt, isQuestion, isSentTo, isUnderWay } from "./introduction-policy.ts"
 
 /** Faults `not-found` unless a person here may still answer it, `exists` if they know the other by now. */
 export function findQuestion(state: EngineState, id: IntroductionId, now: number): IntroductionRecord {
@@ -41,12 +41,6 @@ export function introductionOfBundle(state: EngineState, bundle: Uint8Array): In
 /** Introductions of which the last step went to this contact, who has not answered it. */
 export function stepsSentTo(state: EngineState, to: ContactId, now: number): IntroductionRecord[] {
   return [...state.introductions.values()].filter((record) => isSentTo(record, to) && isUnderWay(record, now))
-}
-
-function isSentTo({ role, state, contact, initiator }: IntroductionRecord, to: ContactId): boolean {
-  if (role === "introducer" && state === "introduced") return initiator === to
-  const sent = role === "introducer" ? "asked" : "agreed"
-  return role !== "initiator" && state === sent && contact === to
 }
 
 /** The account is a contact now, through the introduction or in another way: what was under way for it is over [D-82]. */
