@@ -26,6 +26,7 @@ import {
   MESSAGE_ID_BYTES,
 } from "../wire/sizes.ts"
 
+import { readKnownId, writeKnownId, type BackupKnownId } from "./known-id.ts"
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
 import type { MessageState, NewMessage, Recipient, ReplyTo, StoredMessage } from "../store/message-records.ts"
 import type { SupersededKey } from "../store/message-records.ts"
@@ -89,8 +90,9 @@ export type BackupRecord =
   | { readonly record: "message"; readonly message: BackupMessage }
   | { readonly record: "link"; readonly link: BackupLink }
   | { readonly record: "change"; readonly change: BackupChange }
+  | { readonly record: "known-id"; readonly known: BackupKnownId }
 
-const KIND = { profile: 1, contact: 2, device: 3, message: 4, link: 5, change: 6 } as const
+const KIND = { profile: 1, contact: 2, device: 3, message: 4, link: 5, change: 6, "known-id": 7 } as const
 /** A name has at most 33 characters of four bytes, and a number after it. */
 const NAME_BYTES_MAX = 256
 /** As many as a group has members apart from us. */
@@ -131,6 +133,9 @@ export function encodeRecord(record: BackupRecord): Uint8Array {
       break
     case "change":
       writeChange(writer, record.change)
+      break
+    case "known-id":
+      writeKnownId(writer, record.known)
   }
   return writer.done()
 }
@@ -152,6 +157,8 @@ export function decodeRecord(bytes: Uint8Array): BackupRecord | undefined {
         return { record: "message", message: readMessage(reader) }
       case KIND.change:
         return { record: "change", change: readChange(reader) }
+      case KIND["known-id"]:
+        return { record: "known-id", known: readKnownId(reader) }
       default:
         return undefined
     }

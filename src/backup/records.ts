@@ -53,7 +53,7 @@ async function* readRest(reader: StreamReader): AsyncGenerator<Exclude<BackupRec
   }
 }
 
-/** Our links; contacts by rising id, each followed by its links and its devices; then the messages and their changes [B-3]. */
+/** Our links; contacts by rising id, each followed by its links and its devices; then the messages and their changes, then known ids [B-3]. */
 class RecordOrder {
   readonly #contacts = new Set<number>()
   readonly #keys = new Set<string>()
@@ -62,11 +62,17 @@ class RecordOrder {
   #branch = 0
   #links = 0
   #inMessages = false
+  #inKnownIds = false
 
   allows(read: Exclude<BackupRecord, { record: "profile" }>): boolean {
+    if (read.record === "known-id") {
+      this.#inMessages = this.#inKnownIds = true
+      return this.#contacts.has(read.known.contact)
+    }
     if (read.record === "message" || read.record === "change") {
       this.#inMessages = true
-      return this.#contacts.has(read.record === "message" ? read.message.contact : read.change.contact)
+      const { contact } = read.record === "message" ? read.message : read.change
+      return !this.#inKnownIds && this.#contacts.has(contact)
     }
     if (this.#inMessages) return false
     switch (read.record) {

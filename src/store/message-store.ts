@@ -1,6 +1,6 @@
 import type { AccountLink } from "./account-record.ts"
 import type { IntroductionRecord, IntroductionId } from "./introduction-record.ts"
-import type { StoredMessage, MessageName, MessageRecord, ChangeWrite } from "./message-records.ts"
+import type { KnownId, StoredMessage, MessageName, MessageRecord, ChangeWrite } from "./message-records.ts"
 import type { IdPage, Page, UnshownPage, ReceivedTexts, MessageCount } from "./pages.ts"
 import type {
   ContactRecord,
@@ -84,6 +84,8 @@ export type Store = {
   ) => Promise<readonly StoredMessage[]>
   /** The messages of a conversation whose seq is in the range. */
   readonly countMessages: (conversation: ConversationId, from: number, upTo: number) => Promise<MessageCount>
+  /** The next `limit` ids of texts that are no longer here, after the one `after`. */
+  readonly knownIds: (after: KnownId | undefined, limit: number) => Promise<readonly KnownId[]>
   /** All changes that wait for their message. */
   readonly earlyChanges: () => Promise<readonly ChangeWrite[]>
   /** When the next message disappears, unix ms. */

@@ -13,6 +13,7 @@ import type {
   WithdrawnTexts,
 } from "./device-parts.ts"
 import type {
+  KnownId,
   MessageRecord,
   CarriedChange,
   MessageState,
@@ -282,6 +283,7 @@ export type Write =
     }
   /** Skipped if the message refuses it; kept for a message of theirs that is not here yet. */
   | ChangeWrite
+  | { readonly kind: "known-id"; readonly known: KnownId }
   | { readonly kind: "received-frame"; readonly frame: ReceivedFrame }
   | { readonly kind: "held"; readonly held: HeldRecord }
   | { readonly kind: "held-done"; readonly device: DeviceId; readonly number: number }

@@ -19,6 +19,7 @@ import {
   unshownCounts,
   unshownMessages,
 } from "./history.ts"
+import { knownIdsAfter } from "./known-ids.ts"
 import { commit } from "./write.ts"
 import { loadSetting, loadState } from "./load.ts"
 import { prepareTables } from "./schema.ts"
@@ -60,6 +61,7 @@ export async function openStore(
     messagesBetween: (first, last, page) => promised(() => messagesBetween(database, first, last, page)),
     countMessages: (conversation, from, upTo) =>
       promised(() => countMessages(database, conversation, from, upTo)),
+    knownIds: (after, limit) => promised(() => knownIdsAfter(database, after, limit)),
     earlyChanges: () => promised(() => earlyChanges(database)),
     nextExpiry: () => promised(() => nextExpiry(database)),
     setting: (key) => promised(() => loadSetting(database, key)),

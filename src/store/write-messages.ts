@@ -190,7 +190,7 @@ export function adoptHistory(
   { from, to, supersededKey }: Extract<Write, { kind: "adopt-history" }>,
 ): void {
   if (supersededKey !== undefined) keepSupersededKey(database, from, supersededKey)
-  for (const each of ["messages", "events"])
+  for (const each of ["messages", "events", "known_ids"])
     database.run(
       `UPDATE OR IGNORE ${each} SET conversation = (${DIRECT}), author = iif(author = ?2, ?1, author)
        WHERE conversation = (SELECT id FROM conversations WHERE contact = ?2)`,

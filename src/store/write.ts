@@ -13,6 +13,7 @@ import {
   DEVICES,
   DEVICE_TABLES,
   HELD,
+  KNOWN_IDS,
   OPEN_BUNDLES,
   OUTGOING,
   OWN_ACCOUNT_LINKS,
@@ -111,16 +112,15 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "delete":
     case "adopt-history":
     case "superseded-key":
+    case "known-id":
       applyToMessages(database, recorder, write)
       return
     case "received-frame":
       addReceivedFrame(database, write.frame)
       return
     case "held":
-      put(database, HELD, write.held)
-      return
     case "held-done":
-      database.run("DELETE FROM held WHERE device = ? AND number = ?", write.device, write.number)
+      changeHeld(database, write)
       return
     case "introduction":
     case "introduction-done":
@@ -162,6 +162,11 @@ function changeOutgoing(
   else database.run("DELETE FROM outgoing WHERE seq = ?", write.seq)
 }
 
+function changeHeld(database: Database, write: Extract<Write, { kind: "held" | "held-done" }>): void {
+  if (write.kind === "held") put(database, HELD, write.held)
+  else database.run("DELETE FROM held WHERE device = ? AND number = ?", write.device, write.number)
+}
+
 function changeIntroduction(
   database: Database,
   write: Extract<Write, { kind: "introduction" | "introduction-done" }>,
@@ -184,6 +189,7 @@ type MessageWrite = Extract<
       | "delete"
       | "adopt-history"
       | "superseded-key"
+      | "known-id"
   }
 >
 
@@ -218,6 +224,9 @@ function applyToMessages(database: Database, recorder: Recorder, write: MessageW
       return
     case "superseded-key":
       putSupersededKey(database, write)
+      return
+    case "known-id":
+      put(database, KNOWN_IDS, write.known)
       return
   }
 }

@@ -118,6 +118,10 @@ const records = fc.oneof(
       state: fc.constantFrom("queued", "broker", "delivered", "read", "given-up", "cancelled", "received"),
     }),
   }),
+  fc.record({
+    record: fc.constant("known-id"),
+    known: fc.record({ contact: u32, mine: fc.boolean(), id: bytes(8), digest: bytes(16), at: time }),
+  }),
 ) as fc.Arbitrary<BackupRecord>
 
 /** A line has none; only a text of ours has recipients. */
@@ -199,6 +203,8 @@ describe("the contents of a backup", () => {
     BackupRecord,
     BackupRecord,
   ]
+  const known = RECORDS.find(({ record }) => record === "known-id")!
+  const edit = RECORDS.find(({ record }) => record === "change")!
   const further = (count: number): BackupRecord[] =>
     Array.from({ length: count }, (_, number) => ({
       record: "device",
@@ -222,6 +228,12 @@ describe("the contents of a backup", () => {
       [profile, bob, laptop, carol, phone],
       [profile, bob, laptop, laptop],
       [profile, bob, messages[0], laptop],
+      [profile, bob, known, messages[0]],
+      [profile, bob, known, edit],
+      [profile, bob, known, laptop],
+      [profile, bob, known, carol],
+      [profile, carol, known],
+      [profile, known],
       [profile, bob, ...further(DEVICES_MAX + 1)],
       [own, profile],
       [profile, one],
@@ -248,6 +260,13 @@ describe("the contents of a backup", () => {
     const first = encodeRecord(one!)
     expect(decodeRecord(first.with(5, 2))).toBeUndefined()
     expect(decodeRecord(new Uint8Array([...first, ...first.subarray(6)]))).toBeUndefined()
+  })
+
+  it("hold ids of texts that are gone, 42 bytes for each, after all messages [B-11]", async () => {
+    const whole = [profile, bob, messages[0], edit, known, known] as BackupRecord[]
+    expect(await readAll(await contentsOf(...whole))).toEqual(whole)
+    expect((await contentsOf(known)).length).toBe(42)
+    expect(decodeRecord(encodeRecord(known).with(5, 2))).toBeUndefined()
   })
 
   it("hold eight devices of a contact, and of each side of a fork [B-3]", async () => {

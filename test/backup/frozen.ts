@@ -187,6 +187,14 @@ export const RECORDS: readonly BackupRecord[] = [
       isDelivered: false,
     },
   },
+  {
+    record: "known-id",
+    known: { contact: 1, mine: false, id: counting(9)(8), digest: counting(10)(16), at: TIME + 11 },
+  },
+  {
+    record: "known-id",
+    known: { contact: 3, mine: true, id: counting(11)(8), digest: counting(12)(16), at: TIME + 12 },
+  },
 ]
 
 function linkRecords(contact: number, { links }: AccountChain, branch: number): BackupRecord[] {
@@ -202,7 +210,7 @@ export async function backupVectors() {
   const bytes = toHex(await all(sealStream(writeRecords(RECORDS), PASSPHRASE, random)))
   const [salt, key, nonce] = take(3)
   return {
-    about: "A backup in which every field has a value: clauses B-1 to B-10, K-1 to K-4.",
+    about: "A backup in which every field has a value: clauses B-1 to B-11, K-1 to K-4.",
     ...{ passphrase: PASSPHRASE, cost: ARGON2_COST, salt, nonce, key },
     records: asJson(RECORDS),
     backup: bytes,

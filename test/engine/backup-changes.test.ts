@@ -154,3 +154,32 @@ test("[B-6] [B-9] what one device has and another lacks is sent to that one from
   expect((await laptop.states("bob")).slice(-1)).toEqual(["delivered"])
   expect((await laptop.store.load()).outgoing).toEqual([])
 })
+
+test("[B-11] a text that was deleted before the backup is not shown by the new laptop when it comes again", async () => {
+  const { fixture, alice, bob } = await couple()
+  await alice.client.call("timer", { contact: "bob", timerSeconds: 60 })
+  await fixture.clock.pass(1_000)
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+  await bob.send("alice", "ran out")
+  await fixture.clock.pass(1_000)
+  await alice.client.call("inbox", { markRead: true })
+  await fixture.clock.pass(61_000)
+  const deleted = await bob.send("alice", "deleted")
+  await bob.send("alice", "kept")
+  const ours = await alice.send("bob", "ours")
+  await fixture.clock.pass(1_000)
+  for (const id of [deleted, ours]) await alice.client.call("delete", { contact: "bob", id })
+  expect(await texts(alice, "bob")).toMatchObject([{ text: "kept" }])
+  expect(await bob.states("alice")).toEqual(["broker", "broker", "broker"])
+  const path = await backUp(alice)
+  await alice.crash()
+  fixture.broker.tamper = (_topic, payload) => [payload]
+
+  const laptop = await restored(fixture, "laptop", path)
+  await fixture.clock.pass(10_000)
+  expect(await bob.states("alice")).toEqual(["delivered", "delivered", "delivered"])
+  expect(await texts(laptop, "bob")).toMatchObject([{ text: "kept" }])
+  const { call } = laptop.client
+  for (const replyTo of [deleted, ours])
+    await call("send", { contact: "bob", text: "sorry", replyTo, wait: "queued", timeoutMs: 0 })
+})

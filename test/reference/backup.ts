@@ -52,6 +52,7 @@ type Change = {
   isDelivered: boolean
   change: { kind: string; by: number | null; time: number; text?: string; emoji?: string }
 }
+type KnownId = { contact: number; mine: boolean; id: string; digest: string; at: number }
 type BackupRecord =
   | { record: "profile"; profile: Profile }
   | { record: "contact"; contact: Contact }
@@ -59,6 +60,7 @@ type BackupRecord =
   | { record: "message"; message: Message }
   | { record: "link"; link: { contact: number; branch: number; number: number; link: string } }
   | { record: "change"; change: Change }
+  | { record: "known-id"; known: KnownId }
 
 export type BackupVectors = {
   passphrase: string
@@ -102,6 +104,8 @@ function recordBytes(it: BackupRecord): Uint8Array {
     }
     case "change":
       return concat(int(6, 1), changeBytes(it.change))
+    case "known-id":
+      return concat(int(7, 1), knownIdBytes(it.known))
   }
 }
 
@@ -184,6 +188,11 @@ function messageBytes(it: Message): Uint8Array {
     ...(it.mine ? [int(it.recipients.length, 1), ...recipients] : []),
     ...[...answer, ascii(it.text)],
   )
+}
+
+/** [B-11] */
+function knownIdBytes({ contact, mine, id, digest, at }: KnownId): Uint8Array {
+  return concat(int(contact, 4), flagsOf(mine), hex(id), hex(digest), int(at, 8))
 }
 
 const KINDS = ["edit", "delete", "reaction"]

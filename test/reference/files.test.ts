@@ -21,7 +21,7 @@ test("key files [K-1] to [K-6]", () => {
   }
 })
 
-test("a backup [B-1] to [B-9]", () => {
+test("a backup [B-1] to [B-11]", () => {
   const vectors = vectorsOf("backup.json") as BackupVectors
   expect(toHex(backupFile(vectors))).toBe(vectors.backup)
 })

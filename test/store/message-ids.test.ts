@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest"
 import type { Write } from "../../src/store/records.ts"
 import { openStore } from "../../src/store/store.ts"
 import { DAY_MS } from "../../src/time-units.ts"
-import { direct, freshPath, message, ownMessage, person } from "./store-fixture.ts"
+import { direct, freshPath, message, ownMessage, person, plain } from "./store-fixture.ts"
 import type { Store } from "../../src/store/message-store.ts"
 import type { NewMessage, Recipient } from "../../src/store/message-records.ts"
 
@@ -204,4 +204,21 @@ test("a text that has disappeared is known for 400 days when it comes again, and
     await store.commit([{ kind: "message", message: { ...hi, expiresAt: 0 } }])
     expect(await store.history(direct(1), { limit: 10 })).toHaveLength(isKnown ? 0 : 1)
   }
+})
+
+test("[D-60] the ids of what was deleted come along when another contact takes the conversation over", async () => {
+  const { store } = await withBob()
+  const [theirs, ours] = [message(1, "theirs"), ownMessage(1, "ours")]
+  await store.commit([...person(2, "bob-2"), { kind: "message", message: theirs }, ours])
+  await store.commit([{ kind: "delete", conversation: direct(1), from: 1, upTo: 2, at: 5 }])
+  await store.commit([
+    { kind: "adopt-history", from: 1, to: 2 },
+    { kind: "forget-contact", id: 1 },
+  ])
+  expect(await store.knownIds(undefined, 9)).toMatchObject([
+    { conversation: direct(2), author: 0, digest: plain(ours.message.digest) },
+    { conversation: direct(2), author: 2, digest: plain(theirs.digest) },
+  ])
+  const [first] = await store.knownIds(undefined, 1)
+  expect(await store.knownIds(first, 9)).toHaveLength(1)
 })

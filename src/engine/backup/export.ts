@@ -13,6 +13,7 @@ import { contactOf, devicesOf } from "../contacts/devices.ts"
 import type { Account } from "../state/account.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { BrokerConfig, Ports } from "../state/ports.ts"
+import { WE } from "../../store/names.ts"
 import { isOurs } from "../../store/message-states.ts"
 import type { ContactId, ConversationId } from "../../store/ids.ts"
 import { contactIn, directWith } from "../state/conversations.ts"
@@ -21,11 +22,13 @@ import { contentOf } from "../messages/message-content.ts"
 import { changesOf, PendingChanges } from "./changes.ts"
 import { addressesOf } from "../connection/broker-addresses.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import type { StoredMessage } from "../../store/message-records.ts"
+import type { KnownId, StoredMessage } from "../../store/message-records.ts"
 import type { Store } from "../../store/message-store.ts"
 
 /** A text has at most 64 KiB, so a page takes at most 4 MiB. */
 const PAGE = 64
+/** An id takes some 200 bytes of memory. */
+const KNOWN_IDS_PAGE = 1_000
 
 /** Writes the backup to a new file. Faults `usage`, `exists`, `disk-full` and `io`. */
 export async function exportBackup(
@@ -68,6 +71,7 @@ async function* recordsOf(ports: Ports, state: EngineState): AsyncGenerator<Back
   }
   yield* earlyChangesOf(ports, state)
   for (const change of new PendingChanges(state).deletions) yield { record: "change", change }
+  yield* knownIdsOf(ports, state)
 }
 
 function profileOf(ports: Ports): BackupProfile {
@@ -122,6 +126,20 @@ async function* earlyChangesOf({ store }: Ports, state: EngineState): AsyncGener
         record: "change",
         change: { ...early, contact, mine: false, isPending: false, isDelivered: false },
       }
+  }
+}
+
+/** Read last: a message that is deleted while the others are read is in one of the two. */
+async function* knownIdsOf({ store }: Ports, state: EngineState): AsyncGenerator<BackupRecord> {
+  for (let after: KnownId | undefined; ;) {
+    const page = await store.knownIds(after, KNOWN_IDS_PAGE)
+    for (const { conversation, author, ...known } of page) {
+      const contact = exportedContact(state, conversation)
+      if (contact !== undefined)
+        yield { record: "known-id", known: { ...known, contact, mine: author === WE } }
+    }
+    after = page.at(-1)
+    if (after === undefined) return
   }
 }
 

@@ -1,5 +1,6 @@
 import { headOf } from "../../account/chain-link.ts"
 import type { BackupLink, BackupMessage, BackupProfile, BackupRecord } from "../../backup/contents.ts"
+import type { BackupKnownId } from "../../backup/known-id.ts"
 import type { BackupChange } from "../../backup/message-change.ts"
 import { toBase64url, type Random } from "../../crypto/bytes.ts"
 import type { StoredCredential } from "../../keystore/credential.ts"
@@ -18,6 +19,7 @@ import { ID_BYTES } from "../../wire/topics.ts"
 import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { RESTORED } from "../contacts/device-state.ts"
 import type { BrokerConfig } from "../state/ports.ts"
+import { WE } from "../../store/names.ts"
 import { type Store } from "../../store/message-store.ts"
 import { type MessageState, type NewMessage, type Recipient } from "../../store/message-records.ts"
 import { type ContactId, type ConversationId, type DeviceId } from "../../store/ids.ts"
@@ -109,6 +111,8 @@ class Filling {
         this.counts.messages++
         return this.#messageOf(each.message)
       }
+      case "known-id":
+        return this.#knownIdOf(each.known)
     }
   }
 
@@ -124,6 +128,12 @@ class Filling {
       { kind: "message", message: restored, recipients: recipients.map(recipientHere) },
       ...this.#unsealed(contact, restored, isPending),
     ]
+  }
+
+  #knownIdOf({ contact, mine, ...known }: BackupKnownId): Write[] {
+    const conversation = this.#conversations.get(contact)
+    if (conversation === undefined) return []
+    return [{ kind: "known-id", known: { ...known, conversation, author: mine ? WE : contact } }]
   }
 
   /** What the other machine had not brought to the contact is sealed here once there are sessions. */

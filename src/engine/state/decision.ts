@@ -9,7 +9,7 @@ import type { MessageState } from "../../store/message-records.ts"
 import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
 /** What only an import writes, into a store that no engine has opened. */
-type Restored = "superseded-key"
+type Restored = "superseded-key" | "known-id"
 
 /** One change of memory and disk. A session is encoded only when its batch is committed. */
 export type Change =
