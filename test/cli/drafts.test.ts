@@ -1,5 +1,7 @@
 import { expect, it, test } from "vitest"
+import { ChatView } from "../../src/cli/messages/chat.ts"
 import { DraftKeeper, lineOf } from "../../src/cli/messages/draft-keeper.ts"
+import { Fault } from "../../src/errors.ts"
 import { couple } from "../engine/engine-fixture.ts"
 import { until } from "../until.ts"
 import { CliFixture, paired } from "./cli-fixture.ts"
@@ -88,4 +90,50 @@ test("a draft is written once for each pause, and not at all if nothing changed"
   }
   expect(written).toEqual(["h", "", "/x", ""])
   expect(["/x", "x"].map(lineOf)).toEqual(["//x", "x"])
+})
+
+test("what was sent is no draft, even if nothing else is kept any more; what is typed meanwhile is one", async () => {
+  const { alice, fixture } = await couple()
+  let isLocked = false
+  const client: typeof alice.client = {
+    ...alice.client,
+    call: (command, params) => {
+      const isRefused = isLocked && command === "set-draft"
+      return isRefused
+        ? Promise.reject(new Fault("locked", "it is locked"))
+        : alice.client.call(command, params)
+    },
+  }
+  const draftNow = async () => (await alice.client.call("conversations", {}))[0]?.draft
+  const view = new ChatView({ client, contact: "bob", print: () => undefined, advised: (row) => row })
+  await view.open()
+  const drafts = new DraftKeeper(client, "bob")
+  const type = async (line: string): Promise<void> => {
+    drafts.edited(line)
+    await drafts.save()
+    expect(await draftNow()).toBe("hello")
+    isLocked = true
+    await drafts.sending(
+      () => view.submit(line, "queued"),
+      () => "",
+    )
+    await expect(drafts.save()).rejects.toMatchObject({ code: "locked" })
+    expect(await draftNow()).toBe("")
+    isLocked = false
+  }
+  await type("hello")
+  await fixture.clock.pass(100)
+  await type("/edit hello")
+  drafts.edited("hello")
+  await drafts.save()
+  const sending = drafts.sending(
+    () => view.submit("hello", "queued"),
+    () => "next",
+  )
+  await Promise.all([sending, drafts.save()])
+  expect(await draftNow()).toBe("next")
+  drafts.edited("")
+  await drafts.save()
+  expect(await draftNow()).toBe("")
+  await view.close()
 })

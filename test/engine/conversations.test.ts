@@ -53,6 +53,33 @@ describe("a draft", () => {
     expect((await conversationEvents(alice)).at(-1)?.conversation.draft).toBe("")
   })
 
+  test("goes with the commit that sends or edits it, and stays when that is refused", async () => {
+    const { fixture, alice } = await couple()
+    const { call } = alice.client
+    await draft(alice, "bob", "are you com")
+    const sent = { contact: "bob", wait: "queued", timeoutMs: 0 } as const
+    const refused = call("send", { ...sent, text: " ", fromDraft: true })
+    await expect(refused).rejects.toMatchObject({ code: "bad-data" })
+    await call("send", { ...sent, text: "another" })
+    expect((await conversationOf(alice, "bob")).draft).toBe("are you com")
+    const { id } = await call("send", { ...sent, text: "are you coming?", fromDraft: true })
+    expect((await conversationEvents(alice)).map(({ conversation }) => conversation.draft)).toEqual([
+      "are you com",
+      "",
+    ])
+    await fixture.clock.pass(100)
+    for (const text of ["are you coming, too?", "are you coming, too?"]) {
+      await draft(alice, "bob", text)
+      await call("edit", { contact: "bob", id, text, fromDraft: true })
+      expect((await conversationOf(alice, "bob")).draft).toBe("")
+    }
+    await draft(alice, "bob", "bye")
+    await call("send", { ...sent, text: "bye", fromDraft: true })
+    await alice.crash()
+    await alice.start()
+    expect(await conversationOf(alice, "bob")).toMatchObject({ draft: "", last: { text: "bye" } })
+  })
+
   test("that is there already costs neither a commit nor an event", async () => {
     const { alice } = await couple()
     await draft(alice, "bob", "hi")

@@ -32,6 +32,11 @@ export type ChatScreen = ChatContext & {
   readonly wait: "queued" | "broker"
 }
 
+/** What is typed at a terminal is kept as a draft until it is sent; a line from a pipe never was one. */
+function isFromDraft({ wait }: ChatScreen): boolean {
+  return wait === "queued"
+}
+
 /** Does what a typed line asks for. What cannot be done is said in the conversation and does not end it. */
 export async function submit(screen: ChatScreen, input: ChatInput): Promise<"stay" | "quit"> {
   const info = (text: SafeText): void => screen.print(safe`info: ${text}`)
@@ -89,7 +94,7 @@ async function changeMessage(screen: ChatScreen, input: ChangeInput): Promise<vo
       return sendLine(screen, { text: input.text, replyTo: id })
     case "edit":
       checkLength(input.text)
-      await client.call("edit", { contact, id, text: input.text })
+      await client.call("edit", { contact, id, text: input.text, fromDraft: isFromDraft(screen) })
       return
     case "delete":
       await client.call("delete", { contact, id, forAll: mine })
@@ -137,12 +142,14 @@ async function saying({ print }: ChatScreen, work: () => Promise<void>): Promise
 
 /** A text that cannot be sent does not end the conversation. */
 async function sendLine(
-  { client, contact, print, wait }: ChatScreen,
+  screen: ChatScreen,
   message: { readonly text: string; readonly replyTo?: string },
 ): Promise<void> {
+  const { client, contact, print, wait } = screen
   try {
     checkLength(message.text)
-    const { state } = await client.call("send", { contact, ...message, wait, timeoutMs: PIPED_WAIT_MS })
+    const options = { fromDraft: isFromDraft(screen), wait, timeoutMs: PIPED_WAIT_MS }
+    const { state } = await client.call("send", { contact, ...message, ...options })
     if (wait === "broker" && state === "queued")
       print(safe`info: saved, goes out when this profile is online again`)
   } catch (cause) {

@@ -48,9 +48,11 @@ async function chatAtTerminal(context: Context, client: ChatClient, options: Cha
     const drafts = new DraftKeeper(client, options.contact)
     let last: Promise<unknown> = Promise.resolve()
     const submit = async (text: string): Promise<void> => {
-      if ((await view.submit(text, "queued")) === "quit") resolve()
-      // what was sent is no draft, also if this process is killed now
-      drafts.edited(editor.typed())
+      const then = await drafts.sending(
+        () => view.submit(text, "queued"),
+        () => editor.typed(),
+      )
+      if (then === "quit") resolve()
       await drafts.save().catch(ignoreFault)
     }
     const events: LineEditorEvents = {

@@ -9,8 +9,8 @@ const KEPT_AFTER_MS = 2_000
 export class DraftKeeper {
   readonly #client: ChatClient
   readonly #contact: string
-  /** As the engine has it, as far as is known here. */
-  #kept = ""
+  /** As the engine has it; undefined if that is not known here. */
+  #kept: string | undefined = ""
   #typed = ""
   #timer: NodeJS.Timeout | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -29,6 +29,20 @@ export class DraftKeeper {
     this.#typed = draftOf(line)
     if (this.#typed === this.#kept) return
     this.#timer ??= setTimeout(() => void this.save().catch(ignoreFault), KEPT_AFTER_MS)
+  }
+
+  /**
+   * Does what a line asks for, between what is kept before and after it: the engine removes a draft with the commit that
+   * sends it. Then the draft is what was typed meanwhile.
+   */
+  sending<Result>(work: () => Promise<Result>, typed: () => string): Promise<Result> {
+    const sent = this.#saving.catch(ignoreFault).then(work)
+    const after = (): void => {
+      this.#kept = undefined
+      this.#typed = draftOf(typed())
+    }
+    this.#saving = sent.then(after, after)
+    return sent
   }
 
   /** Now, without waiting for more. Faults of the engine, as while it is locked; the next call tries again. */

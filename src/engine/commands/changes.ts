@@ -15,11 +15,17 @@ import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 import { checkText, notNow, refuseSending, refuseWithoutRoom } from "./messages.ts"
+import { withoutDraft } from "./sent-draft.ts"
 import { changeFor, checkEmoji, type Wanted } from "./wanted-change.ts"
 import type { StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
 
-type Subject = { readonly contact: ContactReference; readonly id: string }
+type Subject = {
+  readonly contact: ContactReference
+  readonly id: string
+  /** What was typed is removed as the draft. */
+  readonly fromDraft?: boolean
+}
 
 /** Changes a message for both sides; resolves with it as it is then. */
 export type MessageChanger = (subject: Subject, wanted: Wanted) => Promise<Message>
@@ -45,7 +51,7 @@ export function changeCommands(change: MessageChanger): Handlers<"edit" | "react
 
 async function changeMessage(
   parts: EngineParts,
-  { contact: reference, id }: Subject,
+  { contact: reference, id, fromDraft = false }: Subject,
   wanted: Wanted,
 ): Promise<Message> {
   const { ports, queue } = parts
@@ -53,7 +59,8 @@ async function changeMessage(
   const message = await findMessage(parts, contact.id, fromHex(id))
   if (message === undefined) throw noMessage(id)
   const change = changeFor({ message, name: contact.name }, wanted, ports.now())
-  if (change !== undefined) await commitChange(parts, { contact: contact.id, message, change })
+  if (change !== undefined) await commitChange(parts, { contact: contact.id, message, change, fromDraft })
+  else if (fromDraft) await queue.run((state) => withoutDraft(state, contact.id, noChange(null)))
   const changed = await ports.store.findMessage(message)
   const described = changed && describeMessage(queue.state(), changed)
   if (described === undefined) throw noMessage(id)
@@ -71,7 +78,12 @@ async function findMessage(
   return ours ?? ports.store.findMessage({ conversation, author: contact, id })
 }
 
-type Change = { readonly contact: ContactId; readonly message: StoredMessage; readonly change: ContentChange }
+type Change = {
+  readonly contact: ContactId
+  readonly message: StoredMessage
+  readonly change: ContentChange
+  readonly fromDraft: boolean
+}
 
 async function commitChange(parts: EngineParts, change: Change): Promise<void> {
   // A handshake in between leaves older texts and changes unsent; they go first.
@@ -89,7 +101,7 @@ async function enqueue(parts: EngineParts, change: Change): Promise<boolean> {
 function decideChange(
   { ports }: EngineParts,
   state: EngineState,
-  { contact: id, message, change }: Change,
+  { contact: id, message, change, fromDraft }: Change,
 ): Decision<boolean> {
   const contact = findContactById(state, id)
   refuseSending(state, contact)
@@ -98,7 +110,10 @@ function decideChange(
   if (authorTag === undefined) throw notNow(contact.name)
   const own = { message, authorTag, change }
   const { commit, effects, result } = enqueueChange(state, id, own, stepInput(ports))
-  if (result.kind === "posted") return { commit, effects, result: true }
+  if (result.kind === "posted") {
+    const changed = { commit, effects, result: true }
+    return fromDraft ? withoutDraft(state, id, changed) : changed
+  }
   if (result.why === "older-first") return noChange(false)
   throw notNow(contact.name)
 }

@@ -18,6 +18,7 @@ import { stepInput } from "../state/update.ts"
 import { authorTagOf } from "../contacts/authors.ts"
 import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
+import { withoutDraft } from "./sent-draft.ts"
 import { shellCommand } from "../../shell-command.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
@@ -65,14 +66,14 @@ async function send(parts: EngineParts, params: Params<"send">): Promise<Results
 /** Undefined while older texts wait to be sealed. */
 async function storeText(
   parts: EngineParts,
-  { contact: reference }: Params<"send">,
+  { contact: reference, fromDraft = false }: Params<"send">,
   draft: Draft,
 ): Promise<Uint8Array | undefined> {
   const { ports, queue, reencryption } = parts
   const contact = findContact(queue.state(), reference)
   await Promise.all(devicesOf(queue.state(), contact.id).map((device) => reencryption.done(device.id)))
   const id = await queue.run((state) => {
-    const decision = decideText(parts, state, reference, draft)
+    const decision = decideText(parts, state, reference, { ...draft, fromDraft })
     ports.reach("send-decided")
     return decision
   })
@@ -84,13 +85,16 @@ function decideText(
   parts: EngineParts,
   state: EngineState,
   reference: ContactReference,
-  draft: Draft,
+  { fromDraft, ...draft }: Draft & { readonly fromDraft: boolean },
 ): Decision<Uint8Array | undefined> {
   const contact = findContact(state, reference)
   refuseSending(state, contact)
   refuseWithoutRoom(state, contact)
   const { commit, effects, result } = enqueueText(state, contact.id, draft, stepInput(parts.ports))
-  if (result.kind === "posted") return { commit, effects, result: result.id }
+  if (result.kind === "posted") {
+    const sent = { commit, effects, result: result.id }
+    return fromDraft ? withoutDraft(state, contact.id, sent) : sent
+  }
   if (result.why === "older-first") return noChange(undefined)
   throw notNow(contact.name)
 }

@@ -38,11 +38,13 @@ export const COMMANDS = {
     about:
       "Sends a message. Answers when it has reached the state `wait` (on this disk, on the broker, on the peer's disk, " +
       "read), or when `timeoutMs` is over: it then stays in the outbox, and `state` is the state it has reached. With " +
-      "`replyTo` it answers the message with that id, which may have been deleted here; fault `not-found` if none had it.",
+      "`replyTo` it answers the message with that id, which may have been deleted here; fault `not-found` if none had it. " +
+      "With `fromDraft` the text is what was typed as the draft: that is removed in the same commit.",
     params: v.strictObject({
       contact: contactReference,
       text: shape.text,
       replyTo: v.exactOptional(shape.messageId),
+      fromDraft: v.exactOptional(v.boolean()),
       wait: v.optional(v.picklist(["queued", "broker", "delivered", "read"]), "queued"),
       timeoutMs: v.optional(shape.timeoutMs, 10_000),
     }),
@@ -83,8 +85,13 @@ export const COMMANDS = {
   edit: {
     about:
       "Changes the text of a message of yours, on both sides. What it said before is kept. Answers when it is on this disk. " +
-      "Fault `refused` for a message of the contact or one that was deleted for both.",
-    params: v.strictObject({ contact: contactReference, id: shape.messageId, text: shape.text }),
+      "Fault `refused` for a message of the contact or one that was deleted for both. `fromDraft` is that of `send`.",
+    params: v.strictObject({
+      contact: contactReference,
+      id: shape.messageId,
+      text: shape.text,
+      fromDraft: v.exactOptional(v.boolean()),
+    }),
     result: shape.message,
   },
   react: {
@@ -144,8 +151,8 @@ export const COMMANDS = {
   },
   "set-draft": {
     about:
-      "Keeps what is typed in a conversation and not sent yet, for every user interface; an empty text removes it. Sending " +
-      "does not: who sends a draft removes it.",
+      "Keeps what is typed in a conversation and not sent yet, for every user interface; an empty text removes it. `send` " +
+      "and `edit` remove it with `fromDraft`.",
     params: v.strictObject({ contact: contactReference, text: shape.text }),
     result: nothing,
   },
