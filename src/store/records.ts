@@ -281,6 +281,8 @@ export type Write =
       readonly upTo: number
       readonly at: number
     }
+  /** Deletes what this contact sent that waits to be shown; the ids of the texts stay known as after `expire`. */
+  | { readonly kind: "delete-waiting"; readonly contact: ContactId; readonly at: number }
   /** Skipped if the message refuses it; kept for a message of theirs that is not here yet. */
   | ChangeWrite
   | { readonly kind: "known-id"; readonly known: KnownId }

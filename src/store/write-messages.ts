@@ -39,8 +39,7 @@ function keepIds(database: Database, where: string, ...values: readonly number[]
 export function expire(database: Database, at: number): void {
   forgetOld(database, at)
   keepIds(database, "expires_at > 0 AND expires_at <= ?1", at)
-  forgetWords(database, "expires_at > 0 AND expires_at <= ?", at)
-  database.run("DELETE FROM messages WHERE expires_at > 0 AND expires_at <= ?", at)
+  deleteWhere(database, "expires_at > 0 AND expires_at <= ?", at)
 }
 
 export function deleteMessages(
@@ -50,14 +49,18 @@ export function deleteMessages(
   const range = [conversation, from, upTo] as const
   forgetOld(database, at)
   keepIds(database, SEQ_RANGE, at, ...range)
+  deleteWhere(database, SEQ_RANGE, ...range)
+}
+
+/** With their events, and all that refers to them. */
+function deleteWhere(database: Database, where: string, ...values: readonly number[]): void {
   database.run(
-    `DELETE FROM events WHERE conversation = ? AND (${AUTHOR}, id) IN
-       (SELECT ${AUTHOR}, id FROM messages WHERE ${SEQ_RANGE})`,
-    conversation,
-    ...range,
+    `DELETE FROM events WHERE (conversation, ${AUTHOR}, id) IN
+       (SELECT conversation, ${AUTHOR}, id FROM messages WHERE ${where})`,
+    ...values,
   )
-  forgetWords(database, SEQ_RANGE, ...range)
-  database.run(`DELETE FROM messages WHERE ${SEQ_RANGE}`, ...range)
+  forgetWords(database, where, ...values)
+  database.run(`DELETE FROM messages WHERE ${where}`, ...values)
 }
 
 const SEQ_RANGE = "conversation = ? AND seq BETWEEN ? AND ?"

@@ -1,6 +1,7 @@
 import type { AccountWrite } from "./account-record.ts"
 import { Fault } from "../errors.ts"
 import type { Database } from "./database.ts"
+import { deleteWaiting } from "./delete-waiting.ts"
 import { isDeletedEarly } from "./early-changes.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
 import { Recorder } from "./recorder.ts"
@@ -46,7 +47,7 @@ export function commit(database: Database, writes: readonly Write[]): CommitRepo
 }
 
 const ERASING: ReadonlySet<Write["kind"]> = new Set([
-  ...(["delete", "expire", "forget-contact", "forget-device", "end-session"] as const),
+  ...(["delete", "delete-waiting", "expire", "forget-contact", "forget-device", "end-session"] as const),
 ])
 
 /** The write-ahead log still holds earlier copies of the pages that these have cleared. */
@@ -113,6 +114,7 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "adopt-history":
     case "superseded-key":
     case "known-id":
+    case "delete-waiting":
       applyToMessages(database, recorder, write)
       return
     case "received-frame":
@@ -190,6 +192,7 @@ type MessageWrite = Extract<
       | "adopt-history"
       | "superseded-key"
       | "known-id"
+      | "delete-waiting"
   }
 >
 
@@ -227,6 +230,9 @@ function applyToMessages(database: Database, recorder: Recorder, write: MessageW
       return
     case "known-id":
       put(database, KNOWN_IDS, write.known)
+      return
+    case "delete-waiting":
+      deleteWaiting(database, write)
       return
   }
 }

@@ -103,3 +103,28 @@ test("a text that waits to be sealed for new keys is cancelled with its deletion
   await fixture.clock.pass(MINUTE_MS)
   expect(await newBob.texts("alice")).toEqual([])
 })
+
+test("with a whole conversation goes what waits to be shown in it, and what comes later is shown in order [D-65]", async () => {
+  const { fixture, alice, bob } = await couple()
+  const lost: Uint8Array[] = []
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(alice.deviceId) || lost.length > 0) return [payload]
+    lost.push(payload)
+    return []
+  }
+  const late = await bob.send("alice", "late")
+  await fixture.clock.pass(5)
+  await bob.send("alice", "held")
+  await bob.client.call("edit", { contact: "alice", id: late, text: "later" })
+  await fixture.clock.pass(20)
+  expect((await alice.store.load()).held.filter(({ text }) => text !== undefined)).toHaveLength(1)
+  expect(await alice.store.earlyChanges()).toHaveLength(1)
+  expect(await alice.client.call("delete-all", { contact: "bob" })).toEqual({ deleted: 0, cancelled: 0 })
+  expect((await alice.store.load()).held.filter(({ text }) => text !== undefined)).toEqual([])
+  expect(await alice.store.earlyChanges()).toEqual([])
+  await fixture.clock.pass(MINUTE_MS)
+  await bob.send("alice", "next")
+  await fixture.clock.pass(MINUTE_MS)
+  expect(await historyOf(alice, "bob")).toEqual(["late", "next"])
+  expect(await bob.states("alice")).toEqual(["delivered", "delivered", "delivered"])
+})

@@ -131,6 +131,7 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   }),
   held: fc.record({ kind: fc.constant("held"), held: fc.tuple(deviceId, count, fc.boolean()).map(aHeld) }),
   "held-done": fc.record({ kind: fc.constant("held-done"), device: deviceId, number: count }),
+  "delete-waiting": fc.record({ kind: fc.constant("delete-waiting"), contact: contactId, at: count }),
   "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),
   outgoing: fc.record({ kind: fc.constant("outgoing"), outgoing: count.map(anOutgoing) }),
   introduction: fc.record({

@@ -46,7 +46,7 @@ export function deleteCommands(
         FIRST_SEQ,
         Number.MAX_SAFE_INTEGER,
       )
-      return deleteMessages(parts, { contact, from: FIRST_SEQ, upTo: lastSeq })
+      return deleteMessages(parts, { contact, from: FIRST_SEQ, upTo: lastSeq, isAll: true })
     },
   }
 }

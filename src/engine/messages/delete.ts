@@ -1,7 +1,7 @@
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Results } from "../state/commands.ts"
 import { directWith } from "../state/conversations.ts"
-import { noChange } from "../state/decision.ts"
+import { noChange, type Change } from "../state/decision.ts"
 import type { Ports } from "../state/ports.ts"
 import { stepInput } from "../state/update.ts"
 import { cancelText } from "./cancel.ts"
@@ -10,20 +10,26 @@ import type { ContactId } from "../../store/ids.ts"
 
 /** Messages of one conversation, by their seq; both ends are included. */
 type Range = { readonly contact: ContactId; readonly from: number; readonly upTo: number }
+type Wanted = Range & {
+  /** With what waits to be shown. */
+  readonly isAll?: boolean
+}
 type DeleteParts = { readonly ports: Ports; readonly queue: CommitQueue }
 
 /**
  * Deletes messages here. Texts that were never sent are cancelled first: without its text, none could be sealed again
  * for a new session. A frame that was sent stays in the outbox, which cannot read it, until the peer acknowledges it.
  */
-export async function deleteMessages(parts: DeleteParts, range: Range): Promise<Results["delete"]> {
+export async function deleteMessages(parts: DeleteParts, wanted: Wanted): Promise<Results["delete"]> {
   const { ports, queue } = parts
-  const { contact, from, upTo } = range
+  const { contact, from, upTo, isAll = false } = wanted
   const { id: conversation } = directWith(queue.state(), contact)
-  const cancelled = await cancelUnsent(parts, range)
+  const cancelled = await cancelUnsent(parts, wanted)
   const { messages } = await ports.store.countMessages(conversation, from, upTo)
+  const at = ports.now()
+  const waiting: Change[] = isAll ? [{ kind: "delete-waiting", contact, at }] : []
   await queue.run(() => ({
-    commit: [{ kind: "delete", conversation, from, upTo, at: ports.now() }],
+    commit: [{ kind: "delete", conversation, from, upTo, at }, ...waiting],
     effects: [{ kind: "conversation", contact }],
     result: null,
   }))

@@ -105,7 +105,9 @@ export const COMMANDS = {
     result: shape.message,
   },
   "delete-all": {
-    about: "The same for all messages of a conversation up to now. The contact stays.",
+    about:
+      "The same for all messages of a conversation up to now, also those that were received and wait for earlier ones. The " +
+      "contact stays.",
     params: v.strictObject({ contact: contactReference }),
     result: shape.deleted,
   },

@@ -192,16 +192,15 @@ export function apply(state: EngineState, change: Change): void {
       removeOutgoing(state, change.seq)
       return
     case "open-bundle":
-      state.bundles.set(toHex(change.bundle.tag), change.bundle)
-      return
     case "close-bundle":
-      state.bundles.delete(toHex(change.tag))
+      changeBundle(state, change)
       return
     case "setting":
       state.settings.set(change.key, change.value)
       return
     case "held":
     case "held-done":
+    case "delete-waiting":
       applyHeld(state, change)
       return
     case "introduction":
@@ -227,7 +226,22 @@ export function apply(state: EngineState, change: Change): void {
   }
 }
 
-function applyHeld(state: EngineState, change: Extract<Change, { kind: "held" | "held-done" }>): void {
+function changeBundle(
+  state: EngineState,
+  change: Extract<Change, { kind: "open-bundle" | "close-bundle" }>,
+): void {
+  if (change.kind === "open-bundle") state.bundles.set(toHex(change.bundle.tag), change.bundle)
+  else state.bundles.delete(toHex(change.tag))
+}
+
+function applyHeld(
+  state: EngineState,
+  change: Extract<Change, { kind: "held" | "held-done" | "delete-waiting" }>,
+): void {
+  if (change.kind === "delete-waiting") {
+    for (const device of state.devicesByContact.get(change.contact) ?? []) editHeld(state, device, emptyAll)
+    return
+  }
   if (change.kind === "held")
     editHeld(state, change.held.device, (held) => held.set(change.held.number, change.held))
   else editHeld(state, change.device, (held) => held.delete(change.number))
@@ -353,6 +367,10 @@ function adjustSize(state: EngineState, { device, wire }: OutgoingRecord, sign: 
   const unsealed = before.unsealed + (wire.length === 0 ? sign : 0)
   if (entries === 0) state.outboxSize.delete(device)
   else state.outboxSize.set(device, { entries, bytes: before.bytes + sign * wire.length, unsealed })
+}
+
+function emptyAll(held: Map<number, HeldRecord>): void {
+  for (const [number, record] of held) held.set(number, { ...record, text: undefined })
 }
 
 function editHeld(state: EngineState, device: DeviceId, edit: (held: Map<number, HeldRecord>) => void): void {
