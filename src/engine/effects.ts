@@ -6,6 +6,9 @@ import { describeEvent } from "./commands/events.ts"
 import { contactIn } from "./state/conversations.ts"
 import type { CommittedEffect } from "./state/decision.ts"
 import { notice } from "./state/events.ts"
+import { runDetached } from "./state/run-detached.ts"
+import { stepInput } from "./state/update.ts"
+import { enqueueTimer } from "./messages/enqueue.ts"
 import { hasUnsealed } from "./state/unsealed.ts"
 
 /** Carries out the effects of one commit, in order; resolves when all listeners have received their events. */
@@ -135,11 +138,13 @@ function closeUnused({ queue, mailboxes }: EngineParts, mailbox: Uint8Array): vo
 }
 
 /** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */
-function afterSessionReplaced(
-  { queue, mailboxes, reencryption }: EngineParts,
-  { device, oldMailbox }: Of<"session-replaced">,
-): void {
+function afterSessionReplaced(parts: EngineParts, { device, oldMailbox }: Of<"session-replaced">): void {
+  const { queue, mailboxes, reencryption, events, ports } = parts
   const mailbox = queue.state().devices.get(device)?.mailbox
   if (mailbox === undefined || !equal(mailbox, oldMailbox)) mailboxes.close(oldMailbox)
   reencryption.start(device)
+  runDetached(
+    events,
+    queue.run((state) => enqueueTimer(state, device, stepInput(ports))).then(() => undefined),
+  )
 }

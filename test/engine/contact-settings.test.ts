@@ -69,6 +69,25 @@ describe("a text has the timer that was set when it was written", () => {
     expect((await bob.read("alice")).at(-1)).toMatchObject({ text: "next", timerSeconds: later })
   })
 
+  test.each([0, 60])(
+    "and a setting of %i s that ended with the session is told in the next one [D-34]",
+    async (seconds) => {
+      const { fixture, alice, bob } = await couple()
+      await alice.client.call("timer", { contact: "bob", timerSeconds: 3_600 })
+      await fixture.clock.pass(100)
+      fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+      await alice.client.call("timer", { contact: "bob", timerSeconds: seconds })
+      await fixture.clock.pass(100)
+      fixture.broker.tamper = (_topic, payload) => [payload]
+      await bob.client.call("reset", { contact: "alice" })
+      await fixture.clock.pass(10_000)
+      for (const profile of [alice, bob])
+        expect((await profile.client.call("contacts", {}))[0]).toMatchObject({ timerSeconds: seconds })
+      const lines = (await bob.systemMessages("alice")).filter((line) => line.startsWith("alice "))
+      expect(lines).toHaveLength(2)
+    },
+  )
+
   test("and brings that setting to no one: who never heard of it keeps their own [W-32]", async () => {
     const { fixture, alice, bob } = await couple()
     fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])

@@ -11,7 +11,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { sendableTo } from "../state/send-gate.ts"
-import { timerOfText } from "../contacts/timers.ts"
+import { timerOf, timerOfText } from "../contacts/timers.ts"
 import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
 import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
@@ -190,6 +190,15 @@ export function enqueuePassing(
   if (update === undefined || isUnfinished(state, to)) return noChange(false)
   if (sealAndEnqueue(update, { kind: "passing", frames: [frame] }).kind === "refused") return noChange(false)
   return toDecision(state, update, true)
+}
+
+/** Tells a device with a new session how the timer is set: the frame that did may have ended with the session before. */
+export function enqueueTimer(state: EngineState, to: DeviceId, input: StepInput): Decision<null> {
+  const update = updateFor(state, to, input)
+  if (update === undefined || update.conversation.timerSetAt === 0 || isUnfinished(state, to))
+    return noChange(null)
+  const sealed = sealAndEnqueue(update, { kind: "control", frames: [timerOf(update.conversation)] })
+  return sealed.kind === "refused" ? noChange(null) : toDecision(state, update, null)
 }
 
 /** Sends a typing notice to all devices of a contact; it may get lost. */
