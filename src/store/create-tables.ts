@@ -288,7 +288,9 @@ const DELIVERY = `
     seq INTEGER PRIMARY KEY,
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('text', 'control', 'passing', 'init', 'handshake', 'chain')),
+    kind TEXT NOT NULL CHECK (
+      kind IN ('text', 'control', 'passing', 'init', 'handshake', 'chain', 'gone', 'pq-ct', 'topic-ok')
+    ),
     delivered INTEGER NOT NULL,
     topic TEXT NOT NULL,
     wire BLOB NOT NULL,

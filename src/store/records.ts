@@ -146,6 +146,9 @@ export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" |
 /** A session message of theirs that changed the conversation, by the first 8 bytes of its mid. */
 export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Array; readonly at: number }
 
+/** What a peer can ask for without end. */
+export type AnswerKind = "chain" | "gone" | "pq-ct" | "topic-ok"
+
 /** A sealed frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
   readonly seq: number
@@ -155,9 +158,9 @@ export type OutgoingRecord = {
   /**
    * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. A `handshake` frame, such as
    * WELCOME, is one that may go to a contact whose key has not been compared. So is one of `chain`, links or the request for
-   * them, of which one waits at most.
+   * them. Of an answer one waits at most.
    */
-  readonly kind: "text" | "control" | "passing" | "init" | "handshake" | "chain"
+  readonly kind: "text" | "control" | "passing" | "init" | "handshake" | AnswerKind
   /** The text that it carries: its id, 8 bytes, and its number in the session. */
   readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
   /** Another device of the contact has acknowledged that text: a person no longer waits for it. */

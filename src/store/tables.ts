@@ -237,7 +237,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   seq: integer,
   device: integer,
   mid: bytes,
-  kind: oneOf(["text", "control", "passing", "init", "handshake", "chain"]),
+  kind: oneOf(["text", "control", "passing", "init", "handshake", "chain", "gone", "pq-ct", "topic-ok"]),
   carries: optional({ id: bytes, number: integer }, "carries_"),
   delivered: flag,
   carriesChange: optional(

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
-import { fromHex } from "../../src/crypto/bytes.ts"
+import { fromHex, type KemSeed } from "../../src/crypto/bytes.ts"
+import { kemKeyPair } from "../../src/crypto/mlkem.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 import { EngineFixture } from "./engine-fixture.ts"
@@ -93,6 +95,18 @@ describe("a contact with a modified program", () => {
     )
     const said = bob.events.filter((event) => event.kind === "message" && event.message.kind === "system")
     expect(said).toHaveLength(2)
+  })
+
+  test("fills no outbox by what Bob has to answer: the newest answer of a kind waits [D-73]", async () => {
+    const { bob, injects, sends } = await hostileContact()
+    for (let n = 1; n <= 30; n += 1) {
+      injects({ kind: "again", numbers: [0] })
+      injects({ kind: "topic", mailbox: randomBytes(16) })
+      injects({ kind: "pq-ek", id: n, encapsulationKey: kemKeyPair(systemRandom(64) as KemSeed) })
+    }
+    await sends({ kind: "nop" })
+    const waiting = (await bob.store.load()).outgoing.map(({ kind }) => kind)
+    expect(waiting.sort()).toEqual(["gone", "pq-ct", "topic-ok"])
   })
 
   test("cannot set a timer that Bob is unable to end [W-32]", async () => {

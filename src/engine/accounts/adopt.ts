@@ -14,7 +14,7 @@ import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { sealAndEnqueue } from "../state/outgoing.ts"
+import { sealAnswer } from "../state/outgoing.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import { isKnownLive, isRemoved, knownChain, type Judged } from "./judge-shown.ts"
 import { shownChange, UNFINISHED_MS } from "./unfinished.ts"
@@ -186,15 +186,11 @@ function endRemoved(state: EngineState, update: DeviceUpdate, known: KnownChain)
   }
 }
 
-/** Sends links, or asks for some. One such frame waits for a device at most: a later one says more [D-73]. */
+/** Sends links, or asks for some. */
 export function enqueueChain(
   state: EngineState,
   update: DeviceUpdate,
   frame: Extract<Frame, { kind: "chain" | "chain-ask" }>,
 ): void {
-  for (const entry of state.outgoing.values()) {
-    if (entry.device === update.device.id && entry.kind === "chain")
-      update.changes.push({ kind: "outgoing-done", seq: entry.seq })
-  }
-  sealAndEnqueue(update, { kind: "chain", frames: [frame] })
+  sealAnswer(state, update, { kind: "chain", frames: [frame] })
 }

@@ -22,7 +22,7 @@ import { startPostQuantumStep } from "./enqueue.ts"
 import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
 import { applyTimer } from "../contacts/timers.ts"
-import { sealAndEnqueue } from "../state/outgoing.ts"
+import { sealAndEnqueue, sealAnswer } from "../state/outgoing.ts"
 import { isOfAnother, withRecoveryBundle } from "../handshake/hello.ts"
 import { applyChain, applyChainAsk, noteJudged } from "./apply-chain.ts"
 import { shownIn } from "../accounts/judge-shown.ts"
@@ -193,10 +193,10 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       return
     case "pq-ek":
     case "pq-ct":
-      applyPostQuantum(update, frame)
+      applyPostQuantum(state, update, frame)
       return
     case "topic":
-      applyTopic(update, frame.mailbox)
+      applyTopic(state, update, frame.mailbox)
       return
     case "timer":
       applyTimer(update, frame)
@@ -288,20 +288,25 @@ function applyHello({ state, update, frames }: FrameContext, hello: Extract<Fram
   update.effects.push({ kind: "welcomed", device: device.id, renaming })
 }
 
-function applyPostQuantum(update: DeviceUpdate, frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>): void {
+function applyPostQuantum(
+  state: EngineState,
+  update: DeviceUpdate,
+  frame: Extract<Frame, { kind: "pq-ek" | "pq-ct" }>,
+): void {
   const before = update.session
   const { next, reply } = onPqFrame(before, frame, seconds(update.input), update.input.random)
   update.session = next
   if (reply === undefined) return
   // Without the answer the peer asks again; a secret that was not sent must not stay in the session.
-  if (sealAndEnqueue(update, { kind: "control", frames: [reply] }).kind === "refused") update.session = before
+  if (sealAnswer(state, update, { kind: "pq-ct", frames: [reply] }).kind === "refused")
+    update.session = before
 }
 
-function applyTopic(update: DeviceUpdate, mailbox: Uint8Array): void {
+function applyTopic(state: EngineState, update: DeviceUpdate, mailbox: Uint8Array): void {
   const { device } = update
   const deviceId = device.peerInbox.slice(0, device.peerInbox.length - mailbox.length)
   update.device = { ...device, peerInbox: new Uint8Array(Buffer.concat([deviceId, mailbox])) }
-  sealAndEnqueue(update, { kind: "control", frames: [{ kind: "topic-ok", mailbox }] })
+  sealAnswer(state, update, { kind: "topic-ok", frames: [{ kind: "topic-ok", mailbox }] })
 }
 
 /** It sends to another machine with our key now. That choice is its own, so only this device is affected. */

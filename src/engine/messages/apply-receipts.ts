@@ -5,7 +5,7 @@ import type { Change } from "../state/decision.ts"
 import { deliveriesOfChange, markDelivered } from "./deliveries.ts"
 import { numberOf } from "./message-frames.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
-import { sealAndEnqueue } from "../state/outgoing.ts"
+import { sealAnswer } from "../state/outgoing.ts"
 import { advance, withdrawnBy } from "./withdrawn-texts.ts"
 
 /** The peer has this frame on disk: it is never sent again. */
@@ -58,7 +58,7 @@ export function applyAgain(state: EngineState, update: DeviceUpdate, numbers: re
     update.changes.push({ kind: "outgoing", outgoing: { ...entry, dueAt: input.now } })
   }
   const gone = numbers.filter((number) => number < textNumbers.sent && !found.has(number))
-  if (gone.length > 0) sealAndEnqueue(update, { kind: "control", frames: [{ kind: "gone", numbers: gone }] })
+  if (gone.length > 0) sealAnswer(state, update, { kind: "gone", frames: [{ kind: "gone", numbers: gone }] })
 }
 
 function entriesByNumber(

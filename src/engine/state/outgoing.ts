@@ -1,8 +1,9 @@
 import { seal } from "../../session/ratchet.ts"
-import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
+import type { AnswerKind, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { listedIn } from "../../wire/one-message.ts"
 import { inboxTopic, splitInbox } from "../../wire/topics.ts"
+import type { EngineState } from "./engine-state.ts"
 import { maySeal, sendableTo } from "./send-gate.ts"
 import type { DeviceUpdate } from "./update.ts"
 
@@ -39,6 +40,20 @@ export function sealAndEnqueue(update: DeviceUpdate, outgoing: Outgoing): SealRe
     return sealed
   }
   return sealed.why === "too-long" && frames.length > 0 ? sealWithoutReceipts(update, outgoing) : sealed
+}
+
+/** Seals an answer, which takes the place of one of its kind that still waits: a peer can ask without end [D-73]. */
+export function sealAnswer(
+  state: EngineState,
+  update: DeviceUpdate,
+  answer: { readonly kind: AnswerKind; readonly frames: readonly Frame[] },
+): SealResult {
+  const sealed = sealAndEnqueue(update, answer)
+  if (sealed.kind === "refused") return sealed
+  for (const { seq, device, kind } of state.outgoing.values())
+    if (device === update.device.id && kind === answer.kind)
+      update.changes.push({ kind: "outgoing-done", seq })
+  return sealed
 }
 
 function listed(frames: readonly Frame[]): number {
