@@ -105,6 +105,18 @@ test("Eve's lines about timers, texts that wait for others and noise count as he
   expect(await noticesOf(bob, "eve")).toHaveLength(1)
 })
 
+test("numbers without a text, each of which is kept for weeks, count as texts do [D-26] [D-60]", async () => {
+  const { fixture, bob, injects } = await hostileContact({ perHour: 6, bytes: 1_000_000 })
+  const from = fixture.broker.seen.length
+  for (let n = 1; n <= 20; n++) injects({ kind: "number", number: n })
+  await fixture.clock.pass(60_000)
+  expect(fixture.broker.seen.length).toBeGreaterThan(from)
+  const [eve] = (await bob.store.load()).contacts
+  const { times } = await bob.store.receivedFrom(eve!.id, 0)
+  expect(times.length).toBeLessThanOrEqual(7)
+  expect(await noticesOf(bob, "eve")).toHaveLength(1)
+})
+
 test("with many refused, what follows is not taken for a lost state [D-26] [D-30]", async () => {
   const { fixture, bob, injects } = await hostileContact({ perHour: 2, bytes: 1_000_000 })
   for (let n = 1; n < 1_200; n++) injects(textOf(`text ${n}`), { kind: "number", number: n })

@@ -58,7 +58,7 @@ export class UnverifiedBudget {
     const contact = contactOf(state, device)
     if (contact === undefined || contact.verified) return decision
     const used = this.#usedBy(contact.id)
-    const sizes = newMessages(state, device, decision.commit)
+    const sizes = addedBy(state, device, decision.commit)
     if (sizes.length === 0) return decision
     const now = this.#ports.now()
     used.times = used.times.filter((at) => now - at < HOUR_MS)
@@ -119,6 +119,13 @@ export class UnverifiedBudget {
 function textFor({ perHour, bytes }: UnverifiedLimits): string {
   const limits = `${perHour} messages an hour, ${Math.ceil(bytes / (1024 * 1024))} MiB in all`
   return `${NOTICE} (${limits}): the rest waits on their side, and they repeat it; no limit holds once you have verified them`
+}
+
+/** A message with a number leaves at least its mid, for weeks. */
+function addedBy(state: EngineState, device: DeviceId, commit: readonly Change[]): number[] {
+  const sizes = newMessages(state, device, commit)
+  const isKept = commit.some(({ kind }) => kind === "received-frame")
+  return sizes.length === 0 && isKept ? [0] : sizes
 }
 
 /** The bytes of what the frame adds to the disk: its text and lines about it, but not texts that only waited for it. */
