@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { chainUpTo, type AccountChain } from "../../src/account/account-chain.ts"
 import type { ChainLink } from "../../src/account/chain-link.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
@@ -231,4 +231,43 @@ test("a ninth device, on the other side of a fork, leaves a backup that can be r
   const laptop = await restored(fixture, "laptop", await backUp(bob))
   expect(await namesOf(laptop)).toEqual(["carol"])
   expect(await devicesOf(laptop)).toBe(DEVICES_MAX + 1)
+})
+
+describe("a device that is removed while it has not got what it was sent", () => {
+  const LOST = "a message to carol was NOT DELIVERED: the device that it was for was removed"
+
+  test.each(["the other device", "the device itself"])(
+    "leaves nothing under way, if %s shows it: texts are given up, and what was held back is shown [D-105]",
+    async (who) => {
+      const { fixture, bob, carol } = await bobAlone()
+      const phone = new Client(fixture)
+      const chain = started(linkOf(carol.identity))
+      const two = appended(chain, addOf(chain, phone.identity, byDevice(carol.identity)))
+      const removal = appended(two, removeOf(two, carol.identity.public.sign, byDevice(phone.identity)))
+      await carol.answers(bob, carol.shows({ links: two.links }))
+      carol.received()
+      await carol.sends(chainFrameOf(two.accountId, two.links.slice(1)))
+      await bob.send("carol", "for the laptop")
+      await carol.sends(...textFrames("the second", 1))
+      expect(await bob.texts("carol")).toEqual([])
+      if (who === "the device itself") await carol.sends(chainFrameOf(two.accountId, removal.links.slice(2)))
+      else await phone.answers(bob, phone.shows({ links: removal.links, withHello: removal.links.slice(2) }))
+      expect(await bob.states("carol")).toEqual(["given-up"])
+      expect(await bob.texts("carol")).toEqual(["the second"])
+      const lines = await bob.systemMessages("carol")
+      expect(lines).toContain(LOST)
+      expect(lines).toContain("1 message from carol did not arrive")
+      expect(await bob.client.call("outbox", {})).toEqual([])
+    },
+  )
+
+  test("changes nothing of what another device may still get [D-105]", async () => {
+    const { bob, carol, phone, two } = await carolWithTwo()
+    const id = await bob.send("carol", "to both")
+    await bob.client.call("edit", { contact: "carol", id, text: "to both of you" })
+    const three = appended(two, removeOf(two, phone.identity.public.sign, byDevice(carol.identity)))
+    await carol.sends(chainFrameOf(two.accountId, three.links.slice(2)))
+    expect(await bob.states("carol")).toEqual(["broker"])
+    expect(await bob.systemMessages("carol")).toEqual(["carol removed a device"])
+  })
 })

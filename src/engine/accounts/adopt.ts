@@ -12,6 +12,7 @@ import { noteMet } from "../contacts/introductions.ts"
 import { asMet } from "../contacts/words.ts"
 import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
+import { endDeliveries } from "../contacts/end-deliveries.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAnswer } from "../state/outgoing.ts"
@@ -176,13 +177,15 @@ function describeLink({ body }: ChainLink): string {
 /** The commit that learns of a removal ends the sessions with that device [D-72]. */
 function endRemoved(state: EngineState, update: DeviceUpdate, known: KnownChain): void {
   const isGone = ({ key }: DeviceRecord) => isRemoved(known, decodeIdentity(key))
-  for (const device of devicesOf(state, update.contact.id).filter(isGone)) {
-    if (device.id === update.device.id) {
-      update.ended = "was removed from the account"
-      continue
-    }
-    update.changes.push({ kind: "forget-device", id: device.id })
-    update.effects.push({ kind: "ended", device: device.id, mailbox: device.mailbox, why: "was removed" })
+  const gone = devicesOf(state, update.contact.id).filter(isGone)
+  const ended = gone.filter(({ id }) => id !== update.device.id)
+  if (ended.length < gone.length) update.ended = "was removed from the account"
+  const { commit, effects } = endDeliveries(state, { contact: update.contact, ended, gone }, update.input)
+  update.changes.push(...commit)
+  update.effects.push(...effects)
+  for (const { id, mailbox } of ended) {
+    update.changes.push({ kind: "forget-device", id })
+    update.effects.push({ kind: "ended", device: id, mailbox, why: "was removed" })
   }
 }
 

@@ -4,6 +4,7 @@ import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
 import { dropHeld, heldFrom } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
+import { endDeliveries } from "../contacts/end-deliveries.ts"
 import type { Change, Decision, Effect } from "../state/decision.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -141,8 +142,9 @@ export function endDevice(
     `${text}; the session with that device has ended`,
     input,
   )
+  const deliveries = endDeliveries(state, { contact, ended: [device], gone: [device] }, input)
   return {
-    commit: [{ kind: "forget-device", id: device.id }, notification.change],
-    effects: [ended, notification.effect],
+    commit: [...deliveries.commit, { kind: "forget-device", id: device.id }, notification.change],
+    effects: [ended, ...deliveries.effects, notification.effect],
   }
 }

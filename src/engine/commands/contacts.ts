@@ -94,7 +94,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       return { contact: await withUnread(parts, describeAlone(state, record)), ...comparison }
     },
     "mark-verified": async (params) => {
-      const described = await queue.run((state) => decideComparison(state, params))
+      const described = await queue.run((state) => decideComparison(state, params, stepInput(ports)))
       if (params.verified) release(parts, described.id)
       return withUnread(parts, described)
     },
@@ -193,14 +193,17 @@ function renamed(state: EngineState, record: ContactRecord, to: string): Contact
 function decideComparison(
   state: EngineState,
   { contact: reference, verified, words }: Params<"mark-verified">,
+  input: StepInput,
 ): Decision<Contact> {
   const found = findContact(state, reference)
   if (verified) refuseUncomparable(state, found)
   if (verified && words !== undefined) refuseOtherWords(state, found, words)
-  const { contact: record, changes } = verified ? settled(state, found) : { contact: found, changes: [] }
+  const { contact: record, ...settling } = verified
+    ? settled(state, found, input)
+    : { contact: found, commit: [], effects: [] }
   const contact = { ...record, verified, changedAt: verified ? 0 : record.changedAt }
-  const commit: Change[] = [{ kind: "contact", contact }, ...changes]
-  return { commit, effects: [], result: describeAlone(state, contact) }
+  const commit: Change[] = [{ kind: "contact", contact }, ...settling.commit]
+  return { commit, effects: settling.effects, result: describeAlone(state, contact) }
 }
 
 /**
