@@ -247,8 +247,7 @@ function applyNumber({ state, update, frames }: FrameContext, number: number): v
   const frame = find(frames, "text")
   const text = frame && readText(frame.text)
   if (frame === undefined || text === undefined) {
-    if (frame !== undefined)
-      addMergedMessage(update, `${update.contact.name} sent a message that is not text`)
+    if (frame !== undefined) noteUnsupported(update, "a message that is not text")
     passNumber(update, state, number)
     return
   }
@@ -322,10 +321,12 @@ function applyMoved(update: DeviceUpdate, at: number): void {
 /** Once for a message, however many there are. */
 function noteUnknown({ update, frames }: FrameContext, frame: Frame): void {
   if (frames.find(({ kind }) => kind === frame.kind) !== frame) return
-  addMergedMessage(
-    update,
-    `${update.contact.name} sent something that this version of mqttchat does not support`,
-  )
+  noteUnsupported(update, "something that this version of mqttchat does not support")
+}
+
+/** A line cannot be marked as a text is, so a key that was not compared causes none [D-43]. */
+function noteUnsupported(update: DeviceUpdate, what: string): void {
+  if (sendableTo(update) === "everything") addMergedMessage(update, `${update.contact.name} sent ${what}`)
 }
 
 function emit(update: DeviceUpdate, event: Event): void {
