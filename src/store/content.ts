@@ -2,8 +2,8 @@ import { newContent, type Content, type Reaction } from "../content/content.ts"
 import type { Version } from "../content/versions.ts"
 import type { Database, Row } from "./database.ts"
 import { AUTHOR, WE } from "./names.ts"
-import { REACTIONS, type MessageRow } from "./tables.ts"
-import type { MessageRecord, StoredMessage, TextName } from "./message-records.ts"
+import { REACTIONS } from "./tables.ts"
+import type { TextName } from "./message-records.ts"
 import type { ContactId } from "./ids.ts"
 
 /** The content of a message as it is on the disk. */
@@ -85,21 +85,8 @@ function readEarlier(database: Database, seq: number) {
   )
 }
 
-/** A message with what it said before, and the reactions to it. */
-export function withChanges(
-  database: Database,
-  { hasReactions, ...message }: MessageRow,
-): MessageRecord & Pick<StoredMessage, "previous" | "reactions"> {
-  const { seq, editedAt } = message
-  return {
-    ...message,
-    previous: editedAt === null ? [] : readPrevious(database, seq),
-    reactions: hasReactions ? readReactions(database, seq) : [],
-  }
-}
-
 /** What a message said before it was edited, oldest first. */
-function readPrevious(database: Database, seq: number): Version[] {
+export function readPrevious(database: Database, seq: number): Version[] {
   return database.select(
     (row) => ({ text: row.text(0), time: row.number(1) }),
     "SELECT text, time FROM earlier_texts WHERE message = ? ORDER BY is_first DESC, time, text",
@@ -108,7 +95,7 @@ function readPrevious(database: Database, seq: number): Version[] {
 }
 
 /** Also those that were taken away. */
-function readReactions(database: Database, seq: number): Reaction[] {
+export function readReactions(database: Database, seq: number): Reaction[] {
   const sql = `SELECT ${REACTIONS.columns.join(", ")} FROM reactions WHERE message = ? ORDER BY time, person`
   return database
     .select(REACTIONS.read, sql, seq)

@@ -38,6 +38,8 @@ export type Row = {
   readonly oneOf: <Word extends string>(column: number, words: readonly Word[]) => Word
 }
 
+type Statement = { readonly pointer: Pointer; readonly row: Row }
+
 /**
  * One encrypted SQLite file and its only connection. Every call runs to its end: nothing comes between the statements
  * of a transaction. Faults `disk-full`, `io`, `damaged-database`; `bug` for what SQLite refuses otherwise.
@@ -47,7 +49,7 @@ export class Database {
   readonly #module: SqliteModule
   readonly #heap: Heap
   readonly #vfs: Vfs
-  readonly #statements = new Map<string, Pointer>()
+  readonly #statements = new Map<string, Statement>()
   #db: Pointer = 0
 
   private constructor(path: string, module: SqliteModule, vfs: Vfs) {
@@ -81,15 +83,14 @@ export class Database {
 
   /** The results of `read` for each row. */
   select<T>(read: (row: Row) => T, sql: string, ...values: readonly Value[]): T[] {
-    const statement = this.#prepared(sql)
+    const { pointer, row } = this.#prepared(sql)
     const found: T[] = []
     try {
-      this.#bindAll(statement, values)
-      const row = this.#row(statement)
-      while (this.#step(statement) === ROW) found.push(read(row))
+      this.#bindAll(pointer, values)
+      while (this.#step(pointer) === ROW) found.push(read(row))
     } finally {
-      this.#module._sqlite3_reset(statement)
-      this.#module._sqlite3_clear_bindings(statement)
+      this.#module._sqlite3_reset(pointer)
+      this.#module._sqlite3_clear_bindings(pointer)
     }
     return found
   }
@@ -107,7 +108,7 @@ export class Database {
 
   close(): void {
     if (this.#db === 0) return
-    for (const statement of this.#statements.values()) this.#module._sqlite3_finalize(statement)
+    for (const { pointer } of this.#statements.values()) this.#module._sqlite3_finalize(pointer)
     this.#statements.clear()
     this.#module._sqlite3_close(this.#db)
     this.#db = 0
@@ -161,7 +162,7 @@ export class Database {
     if (code !== OK) throw this.#fault(code)
   }
 
-  #prepared(sql: string): Pointer {
+  #prepared(sql: string): Statement {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
     this.#mustBeOpen()
@@ -169,8 +170,9 @@ export class Database {
       this.#heap.answered((out) => this.#module._sqlite3_prepare_v2(this.#db, text, -1, out, 0)),
     )
     if (code !== OK) throw this.#fault(code)
-    this.#statements.set(sql, pointer)
-    return pointer
+    const statement = { pointer, row: this.#row(pointer) }
+    this.#statements.set(sql, statement)
+    return statement
   }
 
   #mustBeOpen(): void {
@@ -178,8 +180,10 @@ export class Database {
   }
 
   #bindAll(statement: Pointer, values: readonly Value[]): void {
-    for (const [index, value] of values.entries()) {
-      const code = this.#bind(statement, index + 1, value)
+    let at = 0
+    for (const value of values) {
+      at += 1
+      const code = this.#bind(statement, at, value)
       if (code !== OK) throw this.#fault(code)
     }
   }

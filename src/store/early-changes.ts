@@ -1,4 +1,5 @@
 import type { ContentChange } from "../content/content.ts"
+import { equal } from "../crypto/bytes.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database } from "./database.ts"
 import { AUTHOR, WE } from "./names.ts"
@@ -37,23 +38,14 @@ export function keepEarly(database: Database, write: ChangeWrite): void {
 export function takeEarly(database: Database, name: TextName): ChangeWrite[] {
   const { conversation, author, id, digest } = name
   if (author === null) return []
-  const columns = EARLY_CHANGES.columns.join(", ")
-  const found = database.select(
-    EARLY_CHANGES.read,
-    `SELECT ${columns} FROM early_changes WHERE ${OF_MESSAGE}`,
-    conversation,
-    author,
-    id,
-    digest,
-  )
-  database.run(
-    "DELETE FROM early_changes WHERE conversation = ? AND author = ? AND id = ?",
-    conversation,
-    author,
-    id,
-  )
-  return found.map(asWrite)
+  const found = database.select(EARLY_CHANGES.read, SELECT_UNDER_ID, conversation, author, id)
+  if (found.length > 0) database.run(DELETE_UNDER_ID, conversation, author, id)
+  return found.filter((change) => equal(change.digest, digest)).map(asWrite)
 }
+
+const UNDER_ID = "conversation = ? AND author = ? AND id = ?"
+const SELECT_UNDER_ID = `SELECT ${EARLY_CHANGES.columns.join(", ")} FROM early_changes WHERE ${UNDER_ID}`
+const DELETE_UNDER_ID = `DELETE FROM early_changes WHERE ${UNDER_ID}`
 
 export function earlyChanges(database: Database): ChangeWrite[] {
   return selectAll(database, EARLY_CHANGES, "rowid").map(asWrite)
@@ -112,9 +104,15 @@ function emptyHeld(database: Database, { author, id, digest }: TextName): void {
   )
 }
 
-/** Whether this message was deleted before it came. */
-export function isDeletedEarly(database: Database, name: TextName): boolean {
-  return name.author !== null && isDeleted(database, name)
+/** Whether one of these messages was deleted before it came. */
+export function isOneDeletedEarly(database: Database, names: readonly TextName[]): boolean {
+  if (names.length === 0 || !isAnyEarly(database)) return false
+  return names.some((name) => name.author !== null && isDeleted(database, name))
+}
+
+/** Mostly there is none, and then no message needs a look. */
+function isAnyEarly(database: Database): boolean {
+  return database.select(() => true, "SELECT 1 FROM early_changes LIMIT 1").length > 0
 }
 
 function forgetOld(database: Database, now: number): void {

@@ -1,10 +1,10 @@
 import type { Database, Row, Value } from "./database.ts"
-import { withChanges } from "./content.ts"
-import { supersededKeys } from "./superseded-keys.ts"
+import { readPrevious, readReactions } from "./content.ts"
+import { readSupersededKey, SELECT_SUPERSEDED_KEY } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { IdPage, MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 import { AUTHOR, WE } from "./names.ts"
-import { MESSAGES, RECIPIENTS } from "./tables.ts"
+import { MESSAGES, RECIPIENTS, type MessageRow } from "./tables.ts"
 import type { MessageName, MessageRecord, Quoted, Recipient, StoredMessage } from "./message-records.ts"
 import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 
@@ -12,7 +12,7 @@ import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 const SEARCH_WORDS_MAX = 32
 
 /** The table has a short name here, since the index of words also has a column `text`. */
-const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}`
+const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}, ${SELECT_SUPERSEDED_KEY}`
 
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
@@ -22,28 +22,30 @@ const ALWAYS = Number.MIN_SAFE_INTEGER
 /** As SQLite reads a negative LIMIT. */
 const NO_LIMIT = -1
 
-/** Messages of a SELECT of all columns, with what other tables say of them. */
+/** Messages of a SELECT as above, with what other tables say of them. */
 function select(database: Database, sql: string, ...values: readonly Value[]): StoredMessage[] {
-  const found = database.select(MESSAGES.read, sql, ...values)
+  const found = database.select(readMessage, sql, ...values)
   const recipients = recipientsOf(database, found.filter(isOurs))
-  const superseded = supersededKeys(
-    database,
-    found.map(({ seq }) => seq),
-  )
-  return found.map((message) => ({
-    ...withChanges(database, message),
+  return found.map(({ hasReactions, ...message }) => ({
+    ...message,
+    previous: message.editedAt === null ? [] : readPrevious(database, message.seq),
+    reactions: hasReactions ? readReactions(database, message.seq) : [],
     recipients: recipients.get(message.seq) ?? [],
     quoted: quotedIn(database, message),
-    supersededKey: superseded.get(message.seq),
   }))
 }
+
+function readMessage(row: Row): MessageRow & Pick<StoredMessage, "supersededKey"> {
+  return { ...MESSAGES.read(row), supersededKey: readSupersededKey(row, MESSAGES.columns.length) }
+}
+
+const SELECT_QUOTED = `SELECT author, text, digest, deleted_at FROM messages
+  WHERE conversation = ? AND id = ? AND kind = 'text' ORDER BY digest = ? DESC, seq LIMIT 1`
 
 /** No two texts of one conversation share an id but by malice: then the digest tells which is meant. */
 function quotedIn(database: Database, { conversation, replyTo }: MessageRecord): Quoted | undefined {
   if (replyTo === undefined) return undefined
-  const sql = `SELECT author, text, digest, deleted_at FROM messages WHERE conversation = ? AND id = ? AND kind = 'text'
-    ORDER BY digest = ? DESC, seq LIMIT 1`
-  return database.select(readQuoted, sql, conversation, replyTo.id, replyTo.digest)[0]
+  return database.select(readQuoted, SELECT_QUOTED, conversation, replyTo.id, replyTo.digest)[0]
 }
 
 function readQuoted(row: Row): Quoted {
@@ -70,14 +72,18 @@ export function knownText(
   )[0]
 }
 
+const SELECT_RECIPIENTS = `SELECT ${RECIPIENTS.columns.join(", ")} FROM recipients
+  WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, contact`
+
 function recipientsOf(database: Database, ours: readonly MessageRecord[]): Map<number, Recipient[]> {
   const found = new Map<number, Recipient[]>()
   if (ours.length === 0) return found
   const seqs = JSON.stringify(ours.map(({ seq }) => seq))
-  const sql = `SELECT ${RECIPIENTS.columns.join(", ")} FROM recipients
-    WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, contact`
-  for (const { message, ...recipient } of database.select(RECIPIENTS.read, sql, seqs))
-    found.set(message, [...(found.get(message) ?? []), recipient])
+  for (const { message, ...recipient } of database.select(RECIPIENTS.read, SELECT_RECIPIENTS, seqs)) {
+    const others = found.get(message)
+    if (others === undefined) found.set(message, [recipient])
+    else others.push(recipient)
+  }
   return found
 }
 

@@ -1,5 +1,5 @@
 import type { Database } from "./database.ts"
-import { integer, oneOf } from "./fields.ts"
+import { integer, oneOf, oneOfOptional } from "./fields.ts"
 import { AUTHOR, WE } from "./names.ts"
 import { table } from "./table.ts"
 import type { MessageName, SupersededKey } from "./message-records.ts"
@@ -12,10 +12,12 @@ export const CREATE_SUPERSEDED_KEYS = `
   ) STRICT;
 `
 
+const KEYS = ["compared", "uncompared"] as const
+
 export const SUPERSEDED_KEYS = table<{ readonly message: number; readonly key: SupersededKey }>(
   "superseded_keys",
   ["message"],
-  { message: integer, key: oneOf(["compared", "uncompared"]) },
+  { message: integer, key: oneOf(KEYS) },
 )
 
 /** Those of a conversation that another takes over; one that was of a former key before stays what it is. */
@@ -42,14 +44,8 @@ export function putSupersededKey(
   )
 }
 
-/** By the seq of the message; those of the present key are missing. */
-export function supersededKeys(
-  database: Database,
-  seqs: readonly number[],
-): ReadonlyMap<number, SupersededKey> {
-  if (seqs.length === 0) return new Map()
-  const sql = `SELECT ${SUPERSEDED_KEYS.columns.join(", ")} FROM superseded_keys
-    WHERE message IN (SELECT value FROM json_each(?))`
-  const found = database.select(SUPERSEDED_KEYS.read, sql, JSON.stringify(seqs))
-  return new Map(found.map(({ message, key }) => [message, key]))
-}
+/** A column of a SELECT from `messages m`. */
+export const SELECT_SUPERSEDED_KEY = "(SELECT key FROM superseded_keys WHERE message = m.seq)"
+
+/** Undefined is the present key. */
+export const readSupersededKey = oneOfOptional(KEYS).read

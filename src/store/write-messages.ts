@@ -1,10 +1,10 @@
 import { keepSupersededKey } from "./superseded-keys.ts"
 import { equal } from "../crypto/bytes.ts"
 import { DAY_MS } from "../time-units.ts"
-import type { Database } from "./database.ts"
+import type { Database, Row } from "./database.ts"
 import { adoptChanges, applyEarly } from "./changes.ts"
 import { AUTHOR, WE } from "./names.ts"
-import { LEAST_FIRST, statesBefore } from "./message-states.ts"
+import { LEAST_FIRST, MESSAGE_TRANSITIONS } from "./message-states.ts"
 import type { ReceivedFrame, Write } from "./records.ts"
 import { KNOWN_IDS, NEW_MESSAGES, RECEIVED_FRAMES, RECIPIENTS } from "./tables.ts"
 import { put } from "./table.ts"
@@ -90,49 +90,46 @@ export function markShown(
 
 const OURS = `SELECT seq FROM messages WHERE conversation = ? AND ${AUTHOR} = ${WE} AND id = ?`
 
+const ADD_RECIPIENT = `INSERT OR IGNORE INTO recipients (message, contact, state, at)
+  SELECT seq, ?, 'queued', ? FROM (${OURS})`
+
 export function addRecipient(database: Database, write: Extract<Write, { kind: "recipient" }>): void {
   const { conversation, id, contact, at } = write
-  database.run(
-    `INSERT OR IGNORE INTO recipients (message, contact, state, at) SELECT seq, ?, 'queued', ? FROM (${OURS})`,
-    contact,
-    at,
-    conversation,
-    id,
-  )
+  database.run(ADD_RECIPIENT, contact, at, conversation, id)
 }
 
+const SELECT_SENT = `SELECT m.seq, r.state, m.timer > 0 AND m.expires_at = 0
+  FROM messages m JOIN recipients r ON r.message = m.seq AND r.contact = ?3
+  WHERE m.conversation = ?1 AND ifnull(m.author, 0) = ${WE} AND m.id = ?2`
+
+const UPDATE_RECIPIENT = "UPDATE recipients SET state = ?, at = ? WHERE message = ? AND contact = ?"
+
+/** SQLite takes `state` from the row that has the least. */
+const UPDATE_STATE = `UPDATE messages SET state =
+  (SELECT state FROM (SELECT state, min(instr(?, ',' || state || ',')) FROM recipients WHERE message = seq)) WHERE seq = ?`
+
+const START_TIMER = "UPDATE messages SET expires_at = ? + timer * 1000 WHERE seq = ?"
+
 /** Whether the message was sent to this contact, and was in a state from which it can reach this one. */
-export function changeState(
-  database: Database,
-  { state, conversation, id, contact, at }: Extract<Write, { kind: "message-state" }>,
-): boolean {
-  const [seq] = database.select(
-    (row) => row.number(0),
-    `UPDATE recipients SET state = ?, at = ? WHERE message = (${OURS}) AND contact = ?
-       AND instr(?, ',' || state || ',') > 0 RETURNING message`,
-    state,
-    at,
-    conversation,
-    id,
-    contact,
-    listed(statesBefore(state)),
-  )
-  if (seq === undefined) return false
-  database.run(
-    `UPDATE messages SET
-       state = (SELECT state FROM recipients WHERE message = seq ORDER BY instr(?1, ',' || state || ',') LIMIT 1),
-       expires_at = iif(timer = 0 OR expires_at > 0 OR ?2 NOT IN ('delivered', 'read'), expires_at, ?3 + timer * 1000)
-     WHERE seq = ?4`,
-    listed(LEAST_FIRST),
-    state,
-    at,
-    seq,
-  )
+export function changeState(database: Database, write: Extract<Write, { kind: "message-state" }>): boolean {
+  const { state, contact, at } = write
+  const before = findSent(database, write)
+  if (before === undefined || !MESSAGE_TRANSITIONS[before.state].includes(state)) return false
+  const { seq, timerWaits } = before
+  database.run(UPDATE_RECIPIENT, state, at, seq, contact)
+  database.run(UPDATE_STATE, `,${LEAST_FIRST.join(",")},`, seq)
+  if (timerWaits && (state === "delivered" || state === "read")) database.run(START_TIMER, at, seq)
   return true
 }
 
-function listed(states: readonly string[]): string {
-  return `,${states.join(",")},`
+function findSent(database: Database, write: Extract<Write, { kind: "message-state" }>) {
+  const { conversation, id, contact } = write
+  const read = (row: Row) => ({
+    seq: row.number(0),
+    state: row.oneOf(1, LEAST_FIRST),
+    timerWaits: row.number(2) === 1,
+  })
+  return database.select(read, SELECT_SENT, conversation, id, contact)[0]
 }
 
 /**
@@ -148,7 +145,8 @@ export function addMessage(
   const isOfOurs = ifReused !== undefined && knownDigest(database, { ...message, author: null }) !== undefined
   if (known === undefined && !isOfOurs) {
     const seq = insert(database, message)
-    for (const recipient of recipients) put(database, RECIPIENTS, { ...recipient, message: seq })
+    for (const recipient of recipients)
+      database.run(RECIPIENTS.insert, ...RECIPIENTS.values({ ...recipient, message: seq }))
     return message
   }
   if (ifReused === undefined || (known !== undefined && equal(known, message.digest))) return undefined
@@ -166,25 +164,22 @@ function repeatsLast(database: Database, { conversation, text }: NewMessage): bo
   return last === true
 }
 
+const INSERT = `${NEW_MESSAGES.insert} RETURNING seq`
+
 function insert(database: Database, message: NewMessage): number {
-  const sql = `${NEW_MESSAGES.insert} RETURNING seq`
-  const [seq = 0] = database.select((row) => row.number(0), sql, ...NEW_MESSAGES.values(message))
+  const [seq = 0] = database.select((row) => row.number(0), INSERT, ...NEW_MESSAGES.values(message))
   if (message.kind === "line") return seq
   database.run("INSERT INTO words (rowid, text) VALUES (?, ?)", seq, message.text)
   applyEarly(database, message)
   return seq
 }
 
+const KNOWN = `SELECT digest FROM messages WHERE conversation = ?1 AND ${AUTHOR} = ?2 AND id = ?3
+  UNION ALL SELECT digest FROM known_ids WHERE conversation = ?1 AND author = ?2 AND id = ?3 LIMIT 1`
+
 /** Of the message of this name that is here, or was. */
 function knownDigest(database: Database, { conversation, author, id }: MessageName): Uint8Array | undefined {
-  return database.select(
-    (row) => row.bytes(0),
-    `SELECT digest FROM messages WHERE conversation = ?1 AND ${AUTHOR} = ?2 AND id = ?3
-     UNION ALL SELECT digest FROM known_ids WHERE conversation = ?1 AND author = ?2 AND id = ?3 LIMIT 1`,
-    conversation,
-    author ?? WE,
-    id,
-  )[0]
+  return database.select((row) => row.bytes(0), KNOWN, conversation, author ?? WE, id)[0]
 }
 
 /** Their recipients of before stay behind: a receipt counts only from the account that a message was sent to [D-43]. */

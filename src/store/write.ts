@@ -2,7 +2,7 @@ import type { AccountWrite } from "./account-record.ts"
 import { Fault } from "../errors.ts"
 import type { Database } from "./database.ts"
 import { deleteWaiting } from "./delete-waiting.ts"
-import { isDeletedEarly } from "./early-changes.ts"
+import { isOneDeletedEarly } from "./early-changes.ts"
 import { INTRODUCTIONS } from "./introduction-record.ts"
 import { Recorder } from "./recorder.ts"
 import type { CommitReport, DevicePartWrite, DeviceParts, Write } from "./records.ts"
@@ -36,9 +36,8 @@ import {
 /** Writes all of it or nothing; on disk when this returns. */
 export function commit(database: Database, writes: readonly Write[]): CommitReport {
   const recorder = new Recorder(database)
-  const isErased = writes.some(
-    (write) => erases(write) || erasesDraft(database, write) || erasesText(database, write),
-  )
+  const isErased =
+    writes.some((write) => erases(write) || erasesDraft(database, write)) || bringsDeleted(database, writes)
   database.transaction(() => {
     for (const write of writes) apply(database, recorder, write)
   })
@@ -62,9 +61,12 @@ function erasesDraft(database: Database, write: Write): boolean {
   return database.select(() => true, sql, write.conversation.id).length > 0
 }
 
-/** Whether it brings a text that was deleted before it was shown. */
-function erasesText(database: Database, write: Write): boolean {
-  return write.kind === "message" && isDeletedEarly(database, write.message)
+/** Whether they bring a text that was deleted before it was shown. */
+function bringsDeleted(database: Database, writes: readonly Write[]): boolean {
+  return isOneDeletedEarly(
+    database,
+    writes.flatMap((write) => (write.kind === "message" ? [write.message] : [])),
+  )
 }
 
 /** The commit is on disk whether this succeeds or not; the next such commit, or closing the store, tries again. */
