@@ -96,6 +96,8 @@ function noteWrite(debug: Debug, write: Write): void {
     case "shown":
     case "expire":
     case "delete":
+    case "delete-waiting":
+    case "known-id":
     case "held":
     case "held-done":
     case "adopt-history":
