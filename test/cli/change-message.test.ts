@@ -35,3 +35,11 @@ test("a change that the broker gets at once is sent", async () => {
   await editText(context(), { id: ours, text: "lunch at one" })
   await reactTo(context(), theirs, "👍")
 })
+
+test("who takes away a reaction that is not there is not told that it goes out", async () => {
+  const { theirs, context } = await online()
+  const done: string[] = []
+  const out = Object.assign(new RecordedOutput(), { done: (row: string) => void done.push(row) })
+  await reactTo({ ...context(), out }, theirs, null)
+  expect(done).toEqual(["you have no reaction to this message"])
+})

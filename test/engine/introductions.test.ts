@@ -23,7 +23,7 @@ describe("Alice introduces Bob to Carol", () => {
     await answers(carol, true)
     await fixture.clock.pass(200)
     expect(await names(carol)).toEqual(["alice"])
-    expect((await bob.systemMessages("alice")).at(-1)).toMatch(/^alice introduces to you carol: mqttchat/)
+    expect((await bob.systemMessages("alice")).at(-1)).toMatch(/^alice introduces carol to you: mqttchat/)
     await answers(bob, true)
     await fixture.clock.pass(200)
     const atBob = (await bob.client.call("contacts", {})).find(({ name }) => name === "carol")

@@ -30,7 +30,13 @@ export async function editText(context: SendContext, { id, contact, text }: Edit
 export async function reactTo(context: SendContext, typed: string, emoji: string | null): Promise<void> {
   if (emoji !== null && !isEmoji(emoji))
     throw new Fault("bad-data", `${emoji} is not one emoji`, shellCommand`mqttchat react ${typed} 👍`)
-  const { contactId: contact, id } = await findMessage(context.client, typed)
+  const found = await findMessage(context.client, typed)
+  const { contactId: contact, id } = found
+  if (emoji === null && !found.reactions.some(({ mine }) => mine)) {
+    if (context.out.json) context.out.report.record(MESSAGE_SCHEMA, found)
+    context.out.done(safe`you have no reaction to this message`)
+    return
+  }
   const message = await context.client.call("react", { contact, id, emoji })
   await reportChange(context, message, "reaction")
   const name = displayName(message.contact)

@@ -105,11 +105,11 @@ function ask(state: EngineState, update: DeviceUpdate, question: Question): void
 }
 
 function questionOf(state: EngineState, { id, role, name }: IntroductionRecord, introducer: string): string {
-  const what = role === "owner" ? "asks whether you want to meet" : "introduces to you"
   const other = findConfusable(state, name, undefined)
-  const warning = other === undefined ? "" : ` (not your contact ${other.name})`
+  const who = other === undefined ? name : `${name} (not your contact ${other.name})`
   const how = shellCommand`mqttchat introductions accept ${String(id)}`
-  return `${introducer} ${what} ${name}${warning}: ${how}, or refuse ${id}`
+  const what = role === "owner" ? `asks whether you want to meet ${who}` : `introduces ${who} to you`
+  return `${introducer} ${what}: ${how}, or refuse ${id}`
 }
 
 function introductionsAfter(state: EngineState, { changes }: DeviceUpdate): IntroductionRecord[] {
