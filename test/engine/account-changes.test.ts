@@ -261,6 +261,25 @@ describe("a device that is removed while it has not got what it was sent", () =>
     },
   )
 
+  test("and was the only one is named as the reason, where nothing can be sent any more", async () => {
+    const { fixture, bob, carol } = await bobAlone()
+    const chain = started(linkOf(carol.identity))
+    const two = appended(chain, addOf(chain, new Client(fixture).identity, byDevice(carol.identity)))
+    const removal = appended(two, removeOf(two, carol.identity.public.sign, byDevice(carol.identity)))
+    await carol.answers(bob, carol.shows({ links: two.links }))
+    await carol.sends(chainFrameOf(two.accountId, two.links.slice(1)))
+    await carol.sends(...textFrames("I have a new laptop", 0))
+    await carol.sends(chainFrameOf(two.accountId, removal.links.slice(2)))
+    const fault = {
+      code: "refused",
+      message: expect.stringContaining("you have paired with no other") as string,
+    }
+    const contact = "carol"
+    await expect(bob.send(contact, "and now?")).rejects.toMatchObject(fault)
+    await expect(bob.client.call("timer", { contact, timerSeconds: 60 })).rejects.toMatchObject(fault)
+    await expect(bob.client.call("reset", { contact })).rejects.toMatchObject(fault)
+  })
+
   test("changes nothing of what another device may still get [D-105]", async () => {
     const { bob, carol, phone, two } = await carolWithTwo()
     const id = await bob.send("carol", "to both")

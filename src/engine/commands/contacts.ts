@@ -14,7 +14,7 @@ import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
-import { isUncompared, refuseUnsendable } from "../state/send-gate.ts"
+import { isUncompared, refuseUnsendable, refuseWithoutDevice } from "../state/send-gate.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
@@ -100,8 +100,10 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     },
     replace: (params) => replace(parts, params),
     reset: async ({ contact }) => {
-      const { id } = findContact(queue.state(), contact)
-      await beginEach(parts, devicesOf(queue.state(), id))
+      const found = findContact(queue.state(), contact)
+      const devices = devicesOf(queue.state(), found.id)
+      refuseWithoutDevice(found, devices)
+      await beginEach(parts, devices)
       return null
     },
     privacy: ({ contact, readReceipts, typingIndicators: typing, receiptDelayMs }) =>

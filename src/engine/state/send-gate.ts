@@ -79,7 +79,15 @@ export function refuseUnsendable(contact: ContactRecord, devices: readonly Devic
     const message = `not sent: ${name}'s key changed, and you have not compared the new one`
     throw new Fault("refused", message, shellCommand`mqttchat verify ${name}`)
   }
-  if (devices.length === 0 || devices.some(({ movedAt }) => movedAt === 0)) return
+  refuseWithoutDevice(contact, devices)
+  if (devices.some(({ movedAt }) => movedAt === 0)) return
   const message = `not sent: ${name} now sends to another device of yours, which replaced this one`
   throw new Fault("refused", message, `${shellCommand`mqttchat reset ${name}`}, to continue on this device`)
+}
+
+/** Fault `refused` if the last device that we know of theirs was removed from their account. */
+export function refuseWithoutDevice({ name }: ContactRecord, devices: readonly DeviceRecord[]): void {
+  if (devices.length > 0) return
+  const message = `the device of ${name} was removed from their account, and you have paired with no other`
+  throw new Fault("refused", message, "mqttchat pair")
 }
