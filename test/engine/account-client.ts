@@ -14,18 +14,23 @@ import {
   type Established,
 } from "../../src/session/handshake.ts"
 import { open, seal } from "../../src/session/ratchet.ts"
-import type { Session } from "../../src/session/state.ts"
+import type { Session, Speaking } from "../../src/session/state.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import type { IdentityKeys } from "../../src/wire/identity.ts"
+import { MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 import { inboxTopic, type Inbox } from "../../src/wire/topics.ts"
 import { addOf, appended, byDevice, started } from "../account/account-fixture.ts"
 import { chainFrameOf, helloFrames, type ShownAccount } from "./account-frames.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { sealBytes } from "./hostile-contact.ts"
 import { fileOf } from "./hostile-pairing.ts"
 import "../fastest-backend.ts"
 
 export const HOUR_MS = 3_600_000
 export const DAY_MS = 24 * HOUR_MS
+
+/** A frame of a type that no version knows, in the smallest bucket. */
+const UNKNOWN_FRAME = Uint8Array.from({ length: 256 - MESSAGE_OVERHEAD }, (_, at) => (at === 0 ? 0x70 : 0))
 
 /** Somebody with a program of their own, who answers an offer of Bob's and then sends what they like. */
 export class Client {
@@ -86,24 +91,37 @@ export class Client {
   }
 
   async sends(...frames: Frame[]): Promise<void> {
-    const sealed = seal(this.#session!, frames, systemRandom)
+    this.injects(...frames)
+    await this.fixture.clock.pass(200)
+  }
+
+  /** The same, which nothing is waited for. */
+  injects(...frames: Frame[]): void {
+    const before = this.#session!
+    const isUnknown = frames.some(({ kind }) => kind === "unknown")
+    const sealed = seal(before, isUnknown ? [{ kind: "nop" }] : frames, systemRandom)
     if (sealed.kind === "refused") throw new Error(sealed.why)
     this.#session = sealed.next
-    this.fixture.broker.inject(inboxTopic(this.#established!.peerInbox), sealed.wire)
-    await this.fixture.clock.pass(200)
+    const wire = isUnknown ? sealBytes(before as Speaking, UNKNOWN_FRAME) : sealed.wire
+    this.fixture.broker.inject(inboxTopic(this.#established!.peerInbox), wire)
   }
 
   /** All frames that came since the last call. */
   received(): Frame[] {
+    return this.receivedMessages().flat()
+  }
+
+  /** The same, of each message its own. */
+  receivedMessages(): Frame[][] {
     const topic = inboxTopic(this.inbox)
-    const frames: Frame[] = []
+    const messages: Frame[][] = []
     for (const message of this.fixture.broker.seen.filter((one) => one.topic === topic)) {
       const opened = open(this.#session!, message.payload, this.fixture.clock.now() / 1000)
       if (opened.kind === "refused") continue
       this.#session = opened.next
-      frames.push(...opened.frames)
+      messages.push([...opened.frames])
     }
-    return frames
+    return messages
   }
 }
 

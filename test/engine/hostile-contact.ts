@@ -29,8 +29,8 @@ type HostileContact = {
   readonly sendsBytes: (padded: Uint8Array) => Promise<void>
 }
 
-/** In the place of Eve's next message, which she can still send: who refuses these bytes has not moved on. */
-function sealBytes({ own, sending, transcript }: Speaking, padded: Uint8Array): Uint8Array {
+/** In the place of the next message, which can still be sent: who refuses these bytes has not moved on. */
+export function sealBytes({ own, sending, transcript }: Speaking, padded: Uint8Array): Uint8Array {
   const wire = new Uint8Array(MESSAGE_OVERHEAD + padded.length)
   wire.set(padded, MESSAGE_OVERHEAD)
   const { headerKey, chainKey, tags, sent, previous, kem } = sending

@@ -125,6 +125,18 @@ describe("[D-43] what comes under a key that was not compared changes nothing of
     expect(await alice.states("bob")).toEqual(["broker", "delivered"])
   })
 
+  test("no end of sending, and no other recovery bundle", async () => {
+    const { alice, injects } = await replacedContact()
+    const [before] = (await alice.store.load()).devices
+    const bundle = new Uint8Array(before!.recoveryBundle).fill(1)
+    await injects({ kind: "moved", at: 1 })
+    await injects({ kind: "recovery-bundle", bundle })
+    await injects({ kind: "gone", numbers: [1] })
+    const { devices, held } = await alice.store.load()
+    expect(devices).toMatchObject([{ movedAt: 0, recoveryBundle: before!.recoveryBundle }])
+    expect(held).toEqual([])
+  })
+
   test("no timer, which the next key in this place would inherit, and no sign of typing", async () => {
     const { fixture, alice, injects } = await replacedContact()
     await injects({ kind: "timer", seconds: 1, setAt: Number.MAX_SAFE_INTEGER })

@@ -8,6 +8,7 @@ import {
   devicesOf,
   HOUR_MS,
   isHello,
+  linkOf,
   namesOf,
   textFrames,
   twoDevices,
@@ -47,6 +48,29 @@ test("a recovery by somebody who has not shown their account leaves them hidden,
   expect(await shownBy(bob)).toMatchObject([{ until: before!.until, tag: before!.tag, at: before!.at }])
   await fixture.clock.pass(5 * HOUR_MS)
   expect(await devicesOf(bob)).toBe(0)
+})
+
+test("a device that has not shown its account asks the person nothing, and sets and shows nothing [D-71]", async () => {
+  const { bob, carol } = await hiddenCarol()
+  await carol.sends({ kind: "intro-ask", account: systemRandom(32), name: Buffer.from("dave") })
+  await carol.sends({ kind: "timer", seconds: 5, setAt: 1 })
+  await carol.sends({ kind: "typing", typing: true })
+  expect(await bob.client.call("introductions", {})).toEqual([])
+  expect(bob.events.filter(({ kind }) => kind === "typing")).toEqual([])
+  expect((await bob.store.load()).conversations).toMatchObject([{ timer: 0 }])
+})
+
+test("links carry no receipts, which could leave after a lock [D-41]", async () => {
+  const { fixture, bob, carol } = await bobAlone()
+  const [link] = [linkOf(carol.identity)]
+  await carol.answers(bob, carol.shows({ links: [link] }))
+  carol.received()
+  // The receipt for the text waits when the question for the links comes.
+  carol.injects(...textFrames("a receipt is owed", 0))
+  carol.injects({ kind: "chain-ask", accountId: link.head, first: 0 })
+  await fixture.clock.pass(200)
+  const kinds = carol.receivedMessages().map((frames) => frames.map(({ kind }) => kind))
+  expect(kinds.sort()).toEqual([["ack"], ["chain"]])
 })
 
 test("a recovery takes no place among the 16 of another who waits [D-71]", async () => {

@@ -56,12 +56,13 @@ export function takeShare(update: DeviceUpdate, hello: Hello): void {
   if (next !== undefined && next !== before) keep(update, next)
 }
 
-/** Reveals our nonce with the receipt for the WELCOME, if this update took the owner's share [S-60]. */
-export function openCommitment(update: DeviceUpdate, before: DeviceRecord): void {
+/** Reveals our nonce with the receipt for the WELCOME, this message, if this update took the owner's share [S-60]. */
+export function openCommitment(update: DeviceUpdate, before: DeviceRecord, welcome: Uint8Array): void {
   if (update.device.comparison === before.comparison) return
   const committed = comparisonOf(before)
   if (committed?.kind !== "committed") return
-  sealAndEnqueue(update, { kind: "handshake", frames: [{ kind: "open", nonce: committed.nonce }] })
+  const frames = [{ kind: "open", nonce: committed.nonce }] as const
+  sealAndEnqueue(update, { kind: "handshake", frames, answers: welcome })
 }
 
 /** The initiator's OPEN among these frames. False if it is not what was committed to [S-63]. */

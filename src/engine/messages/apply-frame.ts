@@ -19,6 +19,7 @@ import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addMergedMessage, addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
 import { startPostQuantumStep } from "./enqueue.ts"
+import { framesToApply, isKnown, mustWait } from "./frame-gate.ts"
 import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
 import { applyTimer } from "../contacts/timers.ts"
@@ -50,14 +51,14 @@ export function openFrame(
   const before = update.device
   update.session = opened.next
   if (!takeOpening(update, opened.frames)) return endAfterWrongOpening(state, update)
-  if (isUnanswerable(update, opened.frames)) return dropFrame("withheld")
+  if (mustWait(state, update, opened.frames)) return dropFrame("withheld")
   confirm(state, update, opened.newChain)
   const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
-  for (const frame of framesToApply(update, opened.frames)) applyFrame(context, frame)
+  for (const frame of framesToApply(state, update, opened.frames)) applyFrame(context, frame)
   if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
   if (isOwed) oweReceipt(update, opened.mid)
-  openCommitment(update, before)
+  openCommitment(update, before, opened.mid)
   // A full frame of receipts leaves at once.
   if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
   update.changes.push(remembered(context, isOwed))
@@ -76,46 +77,12 @@ function endSession(
   return { commit, effects, result: { kind: arrived["it opens"] } }
 }
 
-/**
- * Frames of the session that we may not answer now, and changes of what was said, which cannot be marked: the message stays
- * unopened, and opens when it comes again [D-42].
- */
-const ONLY_AFTER_COMPARING: ReadonlySet<Frame["kind"]> = new Set([
-  "pq-ek",
-  "topic",
-  "edit",
-  "delete",
-  "reaction",
-])
-
-function isUnanswerable(update: DeviceUpdate, frames: readonly Frame[]): boolean {
-  return sendableTo(update) !== "everything" && frames.some(({ kind }) => ONLY_AFTER_COMPARING.has(kind))
-}
-
 /** While receipts are withheld only some wait here: the peer repeats its frames, and each repeat asks for one again. */
 function oweReceipt(update: DeviceUpdate, mid: Uint8Array): void {
   const { receipts } = update
   if (sendableTo(update) !== "everything" && receipts.length >= LIST_MAX) return
   const mid8 = mid.slice(0, SHORT_MID_BYTES)
   if (!receipts.some((waiting) => equal(waiting, mid8))) update.receipts = [...receipts, mid8]
-}
-
-/** They would change what is ours, and cannot be marked as a text is [D-43]. */
-const ONLY_FROM_A_KNOWN_KEY: ReadonlySet<Frame["kind"]> = new Set([
-  "read",
-  "timer",
-  "typing",
-  "intro-ask",
-  "intro-yes",
-  "intro",
-])
-
-/** Receipts first: a message is reported as delivered before it is reported as read [D-25]. */
-function framesToApply(update: DeviceUpdate, opened: readonly Frame[]): Frame[] {
-  const isKnown = sendableTo(update) === "everything"
-  const frames = isKnown ? opened : opened.filter(({ kind }) => !ONLY_FROM_A_KNOWN_KEY.has(kind))
-  const isReceipt = ({ kind }: Frame): boolean => kind === "ack"
-  return [...frames.filter(isReceipt), ...frames.filter((frame) => !isReceipt(frame))]
 }
 
 /** By which a repetition is recognised: its key is used up. */
@@ -247,7 +214,7 @@ function applyNumber({ state, update, frames }: FrameContext, number: number): v
   const frame = find(frames, "text")
   const text = frame && readText(frame.text)
   if (frame === undefined || text === undefined) {
-    if (frame !== undefined) noteUnsupported(update, "a message that is not text")
+    if (frame !== undefined) noteUnsupported({ state, update }, "a message that is not text")
     passNumber(update, state, number)
     return
   }
@@ -319,14 +286,14 @@ function applyMoved(update: DeviceUpdate, at: number): void {
 }
 
 /** Once for a message, however many there are. */
-function noteUnknown({ update, frames }: FrameContext, frame: Frame): void {
+function noteUnknown({ state, update, frames }: FrameContext, frame: Frame): void {
   if (frames.find(({ kind }) => kind === frame.kind) !== frame) return
-  noteUnsupported(update, "something that this version of mqttchat does not support")
+  noteUnsupported({ state, update }, "something that this version of mqttchat does not support")
 }
 
 /** A line cannot be marked as a text is, so a key that was not compared causes none [D-43]. */
-function noteUnsupported(update: DeviceUpdate, what: string): void {
-  if (sendableTo(update) === "everything") addMergedMessage(update, `${update.contact.name} sent ${what}`)
+function noteUnsupported({ state, update }: Pick<FrameContext, "state" | "update">, what: string): void {
+  if (isKnown(state, update)) addMergedMessage(update, `${update.contact.name} sent ${what}`)
 }
 
 function emit(update: DeviceUpdate, event: Event): void {

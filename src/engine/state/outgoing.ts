@@ -1,10 +1,11 @@
+import { equal } from "../../crypto/bytes.ts"
 import { seal } from "../../session/ratchet.ts"
 import type { AnswerKind, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { listedIn } from "../../wire/one-message.ts"
 import { inboxTopic, splitInbox } from "../../wire/topics.ts"
 import type { EngineState } from "./engine-state.ts"
-import { maySeal, sendableTo } from "./send-gate.ts"
+import { isOfHandshake, maySeal, sendableTo } from "./send-gate.ts"
 import type { DeviceUpdate } from "./update.ts"
 
 export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long" | "withheld"
@@ -19,6 +20,8 @@ type Outgoing = {
   readonly delivered?: boolean
   readonly carriesChange?: OutgoingRecord["carriesChange"]
   readonly withdrawnNumber?: number
+  /** Of a frame of a handshake: the mid of the message that it answers. */
+  readonly answers?: Uint8Array
 }
 
 /**
@@ -28,15 +31,14 @@ type Outgoing = {
 export function sealAndEnqueue(update: DeviceUpdate, outgoing: Outgoing): SealResult {
   const { frames } = outgoing
   if (!maySeal(update, frames)) return { kind: "refused", why: "withheld" }
-  const mayAcknowledge = sendableTo(update) === "everything"
-  const piggybacked = mayAcknowledge ? update.receipts.slice(0, LIST_MAX - listed(frames)) : []
+  const piggybacked = sendableTo(update) === "everything" ? receiptsWith(update, outgoing) : []
   if (piggybacked.length === 0) return sealWithoutReceipts(update, outgoing)
   const sealed = sealWithoutReceipts(update, {
     ...outgoing,
     frames: [...frames, { kind: "ack", mids: piggybacked }],
   })
   if (sealed.kind === "posted") {
-    update.receipts = update.receipts.slice(piggybacked.length)
+    update.receipts = update.receipts.filter((mid) => !piggybacked.includes(mid))
     return sealed
   }
   return sealed.why === "too-long" && frames.length > 0 ? sealWithoutReceipts(update, outgoing) : sealed
@@ -54,6 +56,15 @@ export function sealAnswer(
     if (device === update.device.id && kind === answer.kind)
       update.changes.push({ kind: "outgoing-done", seq })
   return sealed
+}
+
+/** A frame of a handshake may leave after a lock, so it says only that the message has come which it answers [D-41]. */
+function receiptsWith(
+  { receipts }: DeviceUpdate,
+  { kind, frames, answers }: Outgoing,
+): readonly Uint8Array[] {
+  if (!isOfHandshake(kind)) return receipts.slice(0, LIST_MAX - listed(frames))
+  return receipts.filter((mid) => answers !== undefined && equal(mid, answers.slice(0, SHORT_MID_BYTES)))
 }
 
 function listed(frames: readonly Frame[]): number {
