@@ -142,7 +142,15 @@ test("a fork locks the contact until the words of a fresh handshake are compared
   // There are no words before the commitment is opened.
   await expect(marked()).rejects.toThrow(/older than that/)
   await carol.sends({ kind: "open", nonce: NONCE })
-  await marked()
+  // One who does not say which words they saw settles nothing.
+  await expect(marked()).rejects.toMatchObject({
+    code: "refused",
+    message: expect.stringContaining("are not named") as string,
+    hint: "compare the words: mqttchat verify carol",
+  })
+  expect((await contact()).accountLockedAt).not.toBeNull()
+  const words = await wordsAt(bob, "carol")
+  await bob.client.call("mark-verified", { contact: "carol", verified: true, words })
   expect((await contact()).accountLockedAt).toBeNull()
   expect(
     (await bob.store.load()).devices.map(({ key }) =>

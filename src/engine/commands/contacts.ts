@@ -203,6 +203,7 @@ function decideComparison(
   const { contact: record, ...settling } = verified
     ? settled(state, found, input)
     : { contact: found, commit: [], effects: [] }
+  if (verified && words === undefined) refuseUnnamedWords(found)
   const contact = { ...record, verified, changedAt: verified ? 0 : record.changedAt }
   const commit: Change[] = [{ kind: "contact", contact }, ...settling.commit]
   return { commit, effects: settling.effects, result: describeAlone(state, contact) }
@@ -225,6 +226,13 @@ function refuseOtherWords(state: EngineState, contact: ContactRecord, shown: rea
   if (wordsToCompare(state, contact).join(" ") === shown.join(" ")) return
   const why = `the words to compare with ${contact.name} have changed since they were shown`
   throw new Fault("refused", why, `compare them again: ${shellCommand`mqttchat verify ${contact.name}`}`)
+}
+
+/** Which of two branches counts hangs on the words, so they are named, or another handshake could come between [D-74]. */
+function refuseUnnamedWords({ name, lockedAt }: ContactRecord): void {
+  if (lockedAt === 0) return
+  const why = `the account of ${name} was changed in two ways, and the words that you compared are not named`
+  throw new Fault("refused", why, `compare the words: ${shellCommand`mqttchat verify ${name}`}`)
 }
 
 /**

@@ -194,7 +194,8 @@ export const COMMANDS = {
   "mark-verified": {
     about:
       "Records that you compared them, and whether they were the same. `words` are those that you saw, as `verify` gave " +
-      "them: fault `refused` if they have changed meanwhile.",
+      "them: fault `refused` if they have changed meanwhile, or if they are left out and the contact's account is locked " +
+      "(`accountLockedAt`).",
     params: v.strictObject({
       contact: contactReference,
       verified: v.boolean(),
