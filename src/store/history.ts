@@ -72,17 +72,19 @@ export function knownText(
   )[0]
 }
 
-const SELECT_RECIPIENTS = `SELECT ${RECIPIENTS.columns.join(", ")} FROM recipients
-  WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, contact`
+const SELECT_RECIPIENTS = `SELECT ${RECIPIENTS.columns.join(", ")} FROM recipients WHERE message`
+const OF_ONE = `${SELECT_RECIPIENTS} = ? ORDER BY contact`
+const OF_SEVERAL = `${SELECT_RECIPIENTS} IN (SELECT value FROM json_each(?)) ORDER BY message, contact`
 
 function recipientsOf(database: Database, ours: readonly MessageRecord[]): Map<number, Recipient[]> {
   const found = new Map<number, Recipient[]>()
-  if (ours.length === 0) return found
-  const seqs = JSON.stringify(ours.map(({ seq }) => seq))
-  for (const { message, ...recipient } of database.select(RECIPIENTS.read, SELECT_RECIPIENTS, seqs)) {
-    const others = found.get(message)
-    if (others === undefined) found.set(message, [recipient])
-    else others.push(recipient)
+  const [first, ...others] = ours.map(({ seq }) => seq)
+  if (first === undefined) return found
+  const [sql, seqs] = others.length === 0 ? [OF_ONE, first] : [OF_SEVERAL, JSON.stringify([first, ...others])]
+  for (const { message, ...recipient } of database.select(RECIPIENTS.read, sql, seqs)) {
+    const sameMessage = found.get(message)
+    if (sameMessage === undefined) found.set(message, [recipient])
+    else sameMessage.push(recipient)
   }
   return found
 }

@@ -24,22 +24,22 @@ export class Recorder {
   addMessage(write: Extract<Write, { kind: "message" }>): void {
     const { message } = write
     const added = addMessage(this.#database, write)
-    this.#note(nameOf({ ...message, state: null, change: undefined }), added === message, added)
+    this.#note({ ...message, state: null, change: undefined }, added === message, added)
   }
 
   changeState(write: Extract<Write, { kind: "message-state" }>): void {
-    const name = nameOf({ ...write, author: null, change: undefined })
+    const name = { ...write, author: null, change: undefined }
     this.#note(name, changeState(this.#database, write), undefined)
   }
 
   changeMessage(write: ChangeWrite): void {
-    const name = nameOf({ ...write, state: null, change: write.change.kind })
+    const name = { ...write, state: null, change: write.change.kind }
     this.#note(name, changeMessage(this.#database, write), undefined)
   }
 
   addEvent(event: EventRecord): void {
-    const name = nameOf(event)
-    if (!this.#instead.has(name)) {
+    const name = this.#instead.size === 0 ? undefined : nameOf(event)
+    if (name === undefined || !this.#instead.has(name)) {
       addEvent(this.#database, event)
       return
     }
@@ -49,9 +49,10 @@ export class Recorder {
     this.#report.set(event.number, recorded)
   }
 
-  #note(name: string, isWritten: boolean, instead: NewMessage | undefined): void {
-    if (isWritten) this.#instead.delete(name)
-    else this.#instead.set(name, instead)
+  /** Almost everything is written: then no name is made. */
+  #note(name: Name, isWritten: boolean, instead: NewMessage | undefined): void {
+    if (!isWritten) this.#instead.set(nameOf(name), instead)
+    else if (this.#instead.size > 0) this.#instead.delete(nameOf(name))
   }
 }
 
@@ -59,6 +60,8 @@ function recordOf(number: number, { conversation, author, id }: NewMessage): Eve
   return { number, conversation, author, id, state: null, change: undefined }
 }
 
-function nameOf({ conversation, author, id, state, change }: Omit<EventRecord, "number">): string {
+type Name = Omit<EventRecord, "number">
+
+function nameOf({ conversation, author, id, state, change }: Name): string {
   return `${conversation}/${author ?? "we"}/${toHex(id)}/${state ?? change ?? "added"}`
 }

@@ -98,14 +98,17 @@ export function addRecipient(database: Database, write: Extract<Write, { kind: "
   database.run(ADD_RECIPIENT, contact, at, conversation, id)
 }
 
-const SELECT_SENT = `SELECT m.seq, r.state, m.timer > 0 AND m.expires_at = 0
+const SELECT_SENT = `SELECT m.seq, r.state, m.timer > 0 AND m.expires_at = 0,
+  EXISTS (SELECT 1 FROM recipients o WHERE o.message = m.seq AND o.contact <> ?3)
   FROM messages m JOIN recipients r ON r.message = m.seq AND r.contact = ?3
   WHERE m.conversation = ?1 AND ifnull(m.author, 0) = ${WE} AND m.id = ?2`
 
 const UPDATE_RECIPIENT = "UPDATE recipients SET state = ?, at = ? WHERE message = ? AND contact = ?"
 
+const UPDATE_STATE = "UPDATE messages SET state = ? WHERE seq = ?"
+
 /** SQLite takes `state` from the row that has the least. */
-const UPDATE_STATE = `UPDATE messages SET state =
+const SUM_STATES = `UPDATE messages SET state =
   (SELECT state FROM (SELECT state, min(instr(?, ',' || state || ',')) FROM recipients WHERE message = seq)) WHERE seq = ?`
 
 const START_TIMER = "UPDATE messages SET expires_at = ? + timer * 1000 WHERE seq = ?"
@@ -115,9 +118,10 @@ export function changeState(database: Database, write: Extract<Write, { kind: "m
   const { state, contact, at } = write
   const before = findSent(database, write)
   if (before === undefined || !MESSAGE_TRANSITIONS[before.state].includes(state)) return false
-  const { seq, timerWaits } = before
+  const { seq, timerWaits, hasOthers } = before
   database.run(UPDATE_RECIPIENT, state, at, seq, contact)
-  database.run(UPDATE_STATE, `,${LEAST_FIRST.join(",")},`, seq)
+  if (hasOthers) database.run(SUM_STATES, `,${LEAST_FIRST.join(",")},`, seq)
+  else database.run(UPDATE_STATE, state, seq)
   if (timerWaits && (state === "delivered" || state === "read")) database.run(START_TIMER, at, seq)
   return true
 }
@@ -128,6 +132,7 @@ function findSent(database: Database, write: Extract<Write, { kind: "message-sta
     seq: row.number(0),
     state: row.oneOf(1, LEAST_FIRST),
     timerWaits: row.number(2) === 1,
+    hasOthers: row.number(3) === 1,
   })
   return database.select(read, SELECT_SENT, conversation, id, contact)[0]
 }
