@@ -20,6 +20,7 @@ import {
 } from "./account-client.ts"
 import { chainFrameOf, NONCE, ownLinksOf } from "./account-frames.ts"
 import { backUp, restored } from "./backup-fixture.ts"
+import { fileOf, HostileOwner } from "./hostile-pairing.ts"
 import { wordsAt } from "./words-fixture.ts"
 
 test("a second device of an account is a device of the same contact [D-70]", async () => {
@@ -52,8 +53,36 @@ test("a device that is removed cannot hide it by staying silent about it [D-72]"
   await phone.sends(chainFrameOf(two.accountId, three.links.slice(2)))
   expect(await devicesOf(bob)).toBe(1)
   expect(await namesOf(bob)).toEqual(["carol"])
+  expect((await bob.store.load()).accountLinks).toHaveLength(3)
+  expect(await bob.systemMessages("carol")).toEqual([
+    "carol removed a device",
+    "carol was removed from the account; the session with that device has ended",
+  ])
+  // The links from before its removal bring it back no more.
+  await phone.answers(bob, phone.shows({ links: two.links }))
+  expect(await devicesOf(bob)).toBe(1)
   await carol.sends(...textFrames("hello", 0))
   expect(await bob.texts("carol")).toEqual(["hello"])
+})
+
+test("a removed device whose WELCOME shows its removal ends with it, and the removal counts [D-72]", async () => {
+  const { fixture, bob, carol } = await bobAlone()
+  const owner = new HostileOwner(fixture)
+  const phone = new Client(fixture, owner.identity)
+  const one = started(linkOf(carol.identity))
+  const two = appended(one, addOf(one, owner.identity, byDevice(carol.identity)))
+  for (const device of [carol, phone]) {
+    await device.answers(bob, device.shows({ links: two.links }))
+    await device.sends(chainFrameOf(two.accountId, two.links.slice(1)))
+  }
+  expect(await devicesOf(bob)).toBe(2)
+  await bob.client.call("pair-answer", { kind: "file", offer: owner.file(await fileOf(bob)) })
+  await fixture.clock.pass(100)
+  owner.accepts()
+  const three = appended(two, removeOf(two, owner.identity.public.sign, byDevice(carol.identity)))
+  await owner.sends(...phone.shows({ links: three.links, withHello: three.links.slice(2) }))
+  expect(await devicesOf(bob)).toBe(1)
+  expect((await bob.store.load()).accountLinks).toHaveLength(3)
 })
 
 /** Links that stop before the head that the HELLO names: the rest is asked for, and never comes. */

@@ -16,9 +16,9 @@ import { endDeliveries } from "../contacts/end-deliveries.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAnswer } from "../state/outgoing.ts"
-import type { DeviceUpdate } from "../state/update.ts"
+import type { DeviceUpdate, Learned } from "../state/update.ts"
 import { isKnownLive, isRemoved, knownChain, type Judged } from "./judge-shown.ts"
-import { shownChange, UNFINISHED_MS } from "./unfinished.ts"
+import { REMOVED, shownChange, UNFINISHED_MS } from "./unfinished.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 type Good = Extract<Judged, { kind: "judged" }>
@@ -80,12 +80,7 @@ function learn(
 }
 
 /** Adopts links of a contact's account, which a device showed that may not be theirs yet. */
-function adoptFor(
-  state: EngineState,
-  update: DeviceUpdate,
-  owner: ContactRecord,
-  learned: { readonly known: KnownChain; readonly outcome: ChainOutcome },
-): void {
+function adoptFor(state: EngineState, update: DeviceUpdate, owner: ContactRecord, learned: Learned): void {
   if (owner.id === update.contact.id) {
     adopt(state, update, learned)
     return
@@ -114,11 +109,7 @@ function showWaiting(state: EngineState, update: DeviceUpdate, before: ShownAcco
 }
 
 /** What is known of a contact's account now, with a line for each link that is news, and an end for removed devices. */
-export function adopt(
-  state: EngineState,
-  update: DeviceUpdate,
-  { known, outcome }: { readonly known: KnownChain; readonly outcome: ChainOutcome },
-): void {
+export function adopt(state: EngineState, update: DeviceUpdate, { known, outcome }: Learned): void {
   const { contact, input } = update
   const before = contact.accountId === undefined ? undefined : knownChain(state, contact)
   const lockedAt = known.rival === undefined ? 0 : contact.lockedAt || input.now
@@ -131,7 +122,7 @@ export function adopt(
   putAccount(update, contact, known)
   if (before === undefined) noteMet(state, update, known.chain.accountId)
   else noteLinks(update, before.chain, known.chain, outcome)
-  endRemoved(state, update, known)
+  endRemoved(state, update, { known, outcome })
 }
 
 function putAccount(update: DeviceUpdate, { id }: ContactRecord, { chain, rival }: KnownChain): void {
@@ -175,11 +166,14 @@ function describeLink({ body }: ChainLink): string {
 }
 
 /** The commit that learns of a removal ends the sessions with that device [D-72]. */
-function endRemoved(state: EngineState, update: DeviceUpdate, known: KnownChain): void {
-  const isGone = ({ key }: DeviceRecord) => isRemoved(known, decodeIdentity(key))
+function endRemoved(state: EngineState, update: DeviceUpdate, learned: Learned): void {
+  const isGone = ({ key }: DeviceRecord) => isRemoved(learned.known, decodeIdentity(key))
   const gone = devicesOf(state, update.contact.id).filter(isGone)
   const ended = gone.filter(({ id }) => id !== update.device.id)
-  if (ended.length < gone.length) update.ended = "was removed from the account"
+  if (ended.length < gone.length) {
+    update.ended = REMOVED
+    update.learned = learned
+  }
   const { commit, effects } = endDeliveries(state, { contact: update.contact, ended, gone }, update.input)
   update.changes.push(...commit)
   update.effects.push(...effects)

@@ -7,6 +7,7 @@ import type { Frame } from "../../wire/frame.ts"
 import type { PublicIdentity } from "../../wire/identity.ts"
 import { findAccount } from "../contacts/contacts.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { Learned } from "../state/update.ts"
 import { judgeMembership, type Membership, type MembershipRefusal, type Shown } from "./membership.ts"
 
 type HelloFrame = Extract<Frame, { kind: "hello" }>
@@ -20,7 +21,8 @@ export type Judged =
       /** The contact whose account it is; undefined for a new one. */
       readonly owner: ContactRecord | undefined
     }
-  | { readonly kind: "refused"; readonly why: string }
+  /** `learned` if all links are good, and the device is in none of the branches to its head. */
+  | { readonly kind: "refused"; readonly why: string; readonly learned?: Learned }
 
 const WHY: Readonly<Record<MembershipRefusal | "another-account", string>> = {
   chain: "showed an account whose links do not hold",
@@ -56,7 +58,10 @@ export function judgeShown(
   const known = owner && knownChain(state, owner)
   const isOfIt = known !== undefined && equal(known.chain.accountId, shown.accountId)
   const membership = judgeMembership(isOfIt ? known : undefined, shown, device)
-  if (membership.kind === "refused") return { kind: "refused", why: WHY[membership.why] }
+  if (membership.kind === "refused") {
+    const refused = { kind: "refused", why: WHY[membership.why] } as const
+    return membership.why === "device" ? { ...refused, learned: membership.learned } : refused
+  }
   return { kind: "judged", membership, shown, owner }
 }
 

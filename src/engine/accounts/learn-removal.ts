@@ -2,10 +2,10 @@ import type { DeviceRecord } from "../../store/records.ts"
 import { decodeIdentity } from "../../wire/identity.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { toDecision, updateFor, type StepInput } from "../state/update.ts"
+import { toDecision, updateFor, type Learned, type StepInput } from "../state/update.ts"
 import { adopt } from "./adopt.ts"
 import { isRemoved, type Judged } from "./judge-shown.ts"
-import { endDevice, type Consequences } from "./unfinished.ts"
+import { endDevice, REMOVED, type Consequences } from "./unfinished.ts"
 
 /**
  * What follows when the links that a known device shows with an INIT say that it was removed: they count, and it ends
@@ -21,7 +21,17 @@ export function learnRemoval(
   if (kind !== "asking" || known === undefined || outcome === "unchanged") return undefined
   if (owner?.accountId === undefined || contactOf(state, device.id)?.id !== owner.id) return undefined
   if (!isRemoved(known, decodeIdentity(device.key))) return undefined
-  const end = endDevice(state, device, "was removed from the account", input)
+  return endRemoved(state, device, { known, outcome }, input)
+}
+
+/** The links that remove a device count, and it ends with its session. */
+export function endRemoved(
+  state: EngineState,
+  device: DeviceRecord,
+  { known, outcome }: Learned,
+  input: StepInput,
+): Consequences {
+  const end = endDevice(state, device, REMOVED, input)
   const update = updateFor(state, device.id, input)
   if (update === undefined) return end
   adopt(state, update, { known, outcome })

@@ -3,6 +3,7 @@ import { extendChain, lengthAt, type ChainOutcome, type KnownChain } from "../..
 import type { LinksRead } from "../../account/chain-link.ts"
 import { startChain } from "../../account/judge.ts"
 import { equal } from "../../crypto/bytes.ts"
+import type { Learned } from "../state/update.ts"
 import type { PublicIdentity } from "../../wire/identity.ts"
 
 /** What a device says of its account: in its HELLO, and in the links that it has shown. */
@@ -26,7 +27,8 @@ export type Membership =
       readonly outcome: ChainOutcome
       readonly first: number
     }
-  | { readonly kind: "refused"; readonly why: MembershipRefusal }
+  | { readonly kind: "refused"; readonly why: Exclude<MembershipRefusal, "device"> }
+  | { readonly kind: "refused"; readonly why: "device"; readonly learned: Learned }
 
 export type MembershipRefusal =
   /** The links are not those of the account, or do not lead to the head. */
@@ -56,7 +58,7 @@ export function judgeMembership(
   if (reached !== undefined) {
     return isLive(reached, device)
       ? { kind: "admitted", known: extended.known, outcome: extended.outcome }
-      : { kind: "refused", why: "device" }
+      : { kind: "refused", why: "device", learned: { known: extended.known, outcome: extended.outcome } }
   }
   return unreached(extended, shown)
 }

@@ -17,6 +17,9 @@ export const UNFINISHED_MS = DAY_MS
 /** Strangers who answered an offer and did not show their account: only what is theirs is lost to a further one [D-71]. */
 const UNFINISHED_MAX = 16
 
+/** Why a device ends whose account removed it. */
+export const REMOVED = "was removed from the account"
+
 const NOTHING = new Uint8Array(0)
 
 /** A handshake whose peer has shown nothing yet. */

@@ -63,6 +63,7 @@ export function setUpContact(
     changes: [],
     effects: [],
     ended: undefined,
+    learned: undefined,
   }
   if (previous !== undefined) endSession(state, update, previous.mailbox)
   closeAllGaps(update, state)

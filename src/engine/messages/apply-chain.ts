@@ -5,13 +5,13 @@ import type { Frame } from "../../wire/frame.ts"
 import { decodeIdentity } from "../../wire/identity.ts"
 import { adopt, enqueueChain, noteShown } from "../accounts/adopt.ts"
 import type { Shown } from "../accounts/membership.ts"
-import { judgeLater, judgeShown, type ChainFrame } from "../accounts/judge-shown.ts"
+import { isRemoved, judgeLater, judgeShown, type ChainFrame, type Judged } from "../accounts/judge-shown.ts"
 import { chainFrame, ownChain } from "../accounts/own-account.ts"
 import { shownBy } from "../accounts/unfinished.ts"
 import { addMergedMessage } from "../contacts/system-messages.ts"
 import { NOT_RENAMED } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import type { DeviceUpdate } from "../state/update.ts"
+import type { DeviceUpdate, Learned } from "../state/update.ts"
 
 /** Judges what a device shows of its account; a refusal ends its session. Whether it is admitted. */
 export function noteJudged(
@@ -28,7 +28,18 @@ export function noteJudged(
   if (judged.kind === "judged" && judged.owner?.blocked !== true)
     return noteShown(state, update, judged, before)
   update.ended = judged.kind === "judged" ? "used a device of a contact who is blocked" : judged.why
+  if (judged.kind === "refused") update.learned = removalIn(judged, update)
   return false
+}
+
+/** Links of a contact's account by which they removed the device that shows them [D-72]. */
+function removalIn(
+  { learned }: Extract<Judged, { kind: "refused" }>,
+  { contact, device }: DeviceUpdate,
+): Learned | undefined {
+  if (contact.accountId === undefined || learned === undefined || learned.outcome === "unchanged")
+    return undefined
+  return isRemoved(learned.known, decodeIdentity(device.key)) ? learned : undefined
 }
 
 /** Before a device has shown anything only an introduction says whose it is [D-83]. */

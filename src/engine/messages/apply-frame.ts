@@ -27,6 +27,7 @@ import { sealAndEnqueue, sealAnswer } from "../state/outgoing.ts"
 import { isOfAnother, withRecoveryBundle } from "../handshake/hello.ts"
 import { applyChain, applyChainAsk, noteJudged } from "./apply-chain.ts"
 import { shownIn } from "../accounts/judge-shown.ts"
+import { endRemoved } from "../accounts/learn-removal.ts"
 import { endDevice, notShown, shownBy } from "../accounts/unfinished.ts"
 import { openCommitment, takeOpening, takeShare } from "../handshake/shares.ts"
 import { endAfterWrongOpening } from "../handshake/wrong-opening.ts"
@@ -67,13 +68,14 @@ export function openFrame(
   return toDecision(state, update, { kind: arrived["it opens"] })
 }
 
-/** Everything else that the frame would have changed is dropped with the session. */
+/** Everything else that the frame would have changed is dropped with the session, but for links that removed the device [D-72]. */
 function endSession(
   state: EngineState,
-  { device, input }: DeviceUpdate,
+  { device, input, learned }: DeviceUpdate,
   why: string,
 ): Decision<ReceiveResult> {
-  const { commit, effects } = endDevice(state, device, why, input)
+  const { commit, effects } =
+    learned === undefined ? endDevice(state, device, why, input) : endRemoved(state, device, learned, input)
   return { commit, effects, result: { kind: arrived["it opens"] } }
 }
 

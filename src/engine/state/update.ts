@@ -1,3 +1,4 @@
+import type { ChainOutcome, KnownChain } from "../../account/branches.ts"
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
 import type { TextNumbers } from "../../store/device-parts.ts"
@@ -33,7 +34,12 @@ export type DeviceUpdate = {
   readonly effects: Effect[]
   /** Why the device's session ends with this step instead; undefined if it does not. */
   ended: string | undefined
+  /** The links that end it because they removed the device: they count all the same [D-72]. */
+  learned: Learned | undefined
 }
+
+/** What is known of an account with links that are news. */
+export type Learned = { readonly known: KnownChain; readonly outcome: ChainOutcome }
 
 /** The update of a device that has a session, or undefined. */
 export function updateFor(state: EngineState, id: DeviceId, input: StepInput): DeviceUpdate | undefined {
@@ -58,6 +64,7 @@ export function updateFor(state: EngineState, id: DeviceId, input: StepInput): D
     changes: [],
     effects: [],
     ended: undefined,
+    learned: undefined,
   }
 }
 
