@@ -4,7 +4,7 @@ import { readSupersededKey, SELECT_SUPERSEDED_KEY } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { IdPage, MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
 import { AUTHOR, WE } from "./names.ts"
-import { MESSAGES, RECIPIENTS, type MessageRow } from "./tables.ts"
+import { HAS_REACTIONS, MESSAGES, RECIPIENTS } from "./tables.ts"
 import type { MessageName, MessageRecord, Quoted, Recipient, StoredMessage } from "./message-records.ts"
 import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 
@@ -12,7 +12,8 @@ import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 const SEARCH_WORDS_MAX = 32
 
 /** The table has a short name here, since the index of words also has a column `text`. */
-const SELECT = `SELECT ${MESSAGES.columns.map((column) => `m.${column}`).join(", ")}, ${SELECT_SUPERSEDED_KEY}`
+const COLUMNS = [...MESSAGES.columns, ...HAS_REACTIONS.columns].map((column) => `m.${column}`)
+const SELECT = `SELECT ${COLUMNS.join(", ")}, ${SELECT_SUPERSEDED_KEY}`
 
 /** Before all messages, and after all. */
 const FIRST_SEQ = 0
@@ -24,19 +25,25 @@ const NO_LIMIT = -1
 
 /** Messages of a SELECT as above, with what other tables say of them. */
 function select(database: Database, sql: string, ...values: readonly Value[]): StoredMessage[] {
-  const found = database.select(readMessage, sql, ...values)
-  const recipients = recipientsOf(database, found.filter(isOurs))
-  return found.map(({ hasReactions, ...message }) => ({
-    ...message,
+  const found = database.select(readFound, sql, ...values)
+  const recipients = recipientsOf(database, found.map(({ message }) => message).filter(isOurs))
+  return found.map(({ message, hasReactions, supersededKey }) => ({
+    supersededKey,
     previous: message.editedAt === null ? [] : readPrevious(database, message.seq),
     reactions: hasReactions ? readReactions(database, message.seq) : [],
     recipients: recipients.get(message.seq) ?? [],
     quoted: quotedIn(database, message),
+    // Last: V8 copies an object slowly if a literal begins with it and then adds to it.
+    ...message,
   }))
 }
 
-function readMessage(row: Row): MessageRow & Pick<StoredMessage, "supersededKey"> {
-  return { ...MESSAGES.read(row), supersededKey: readSupersededKey(row, MESSAGES.columns.length) }
+function readFound(row: Row) {
+  return {
+    message: MESSAGES.read(row),
+    hasReactions: row.number(MESSAGES.columns.length) === 1,
+    supersededKey: readSupersededKey(row, COLUMNS.length),
+  }
 }
 
 const SELECT_QUOTED = `SELECT author, text, digest, deleted_at FROM messages

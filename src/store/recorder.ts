@@ -23,12 +23,14 @@ export class Recorder {
 
   addMessage(write: Extract<Write, { kind: "message" }>): void {
     const { message } = write
+    const { conversation, author, id } = message
     const added = addMessage(this.#database, write)
-    this.#note({ ...message, state: null, change: undefined }, added === message, added)
+    this.#note({ conversation, author, id, state: null, change: undefined }, added === message, added)
   }
 
   changeState(write: Extract<Write, { kind: "message-state" }>): void {
-    const name = { ...write, author: null, change: undefined }
+    const { conversation, id, state } = write
+    const name = { conversation, author: null, id, state, change: undefined }
     this.#note(name, changeState(this.#database, write), undefined)
   }
 

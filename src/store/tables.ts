@@ -128,14 +128,16 @@ const newMessage: Fields<NewMessage> = {
   replyTo,
 }
 
-/** A message as it is in its table; its earlier texts and the reactions are in tables of their own. */
-export type MessageRow = MessageRecord & { readonly hasReactions: boolean }
-
-export const MESSAGES = table<MessageRow>("messages", ["seq"], {
+/** Its earlier texts and the reactions are in tables of their own. */
+export const MESSAGES = table<MessageRecord>("messages", ["seq"], {
   seq: integer,
   ...newMessage,
   editedAt: integerOrNull,
   deletedAt: integerOrNull,
+})
+
+/** Of a message: whether a look into the table of reactions is worth it. */
+export const HAS_REACTIONS = table<{ readonly hasReactions: boolean }>("messages", ["seq"], {
   hasReactions: flag,
 })
 

@@ -151,7 +151,7 @@ export function addMessage(
   if (known === undefined && !isOfOurs) {
     const seq = insert(database, message)
     for (const recipient of recipients)
-      database.run(RECIPIENTS.insert, ...RECIPIENTS.values({ ...recipient, message: seq }))
+      database.run(RECIPIENTS.insert, ...RECIPIENTS.values({ message: seq, ...recipient }))
     return message
   }
   if (ifReused === undefined || (known !== undefined && equal(known, message.digest))) return undefined

@@ -73,7 +73,7 @@ async function storeText(
   const contact = findContact(queue.state(), reference)
   await Promise.all(devicesOf(queue.state(), contact.id).map((device) => reencryption.done(device.id)))
   const id = await queue.run((state) => {
-    const decision = decideText(parts, state, reference, { ...draft, fromDraft })
+    const decision = decideText(parts, state, reference, { fromDraft, ...draft })
     ports.reach("send-decided")
     return decision
   })

@@ -118,7 +118,7 @@ function isTrusted(contact: ContactRecord, { supersededKey, storedAt }: StoredMe
 function describeRecipients(state: EngineState, { recipients }: StoredMessage): Message["recipients"] {
   return recipients.flatMap(({ contact: id, state: reached }) => {
     const contact = state.contacts.get(id)
-    return contact === undefined ? [] : [{ ...aboutContact(contact), state: reached }]
+    return contact === undefined ? [] : [{ contact: contact.name, contactId: id, state: reached }]
   })
 }
 

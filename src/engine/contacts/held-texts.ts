@@ -71,7 +71,6 @@ export function showText(update: DeviceUpdate, text: HeldText): void {
     kind: "message",
     ifReused: makeSystemMessage(conversation.id, why, input).change.message,
     message: {
-      ...text,
       conversation: conversation.id,
       author: contact.id,
       kind: "text",
@@ -79,6 +78,7 @@ export function showText(update: DeviceUpdate, text: HeldText): void {
       state: "received",
       shown: false,
       expiresAt: 0,
+      ...text,
     },
   })
   update.effects.push({

@@ -1,4 +1,4 @@
-import { toHex, type Psk } from "../../crypto/bytes.ts"
+import { equal, toHex, type Psk } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { decodeOpenBundle, encodeOpenBundle, type OpenBundle } from "../../session/bundle.ts"
 import { initTag, MODE, type Mode } from "../../session/handshake.ts"
@@ -75,9 +75,8 @@ export function requestedFrom(
   mailbox: Uint8Array,
   tag: Uint8Array,
 ): OpenBundleRecord | undefined {
-  const wanted = toHex(tag)
   for (const record of state.bundles.values()) {
-    if (toHex(record.mailbox) === toHex(mailbox) && toHex(record.requestTag) === wanted) return record
+    if (equal(record.requestTag, tag) && equal(record.mailbox, mailbox)) return record
   }
   return undefined
 }

@@ -92,14 +92,14 @@ export function enqueue(
   update.changes.push({
     kind: "outgoing",
     outgoing: {
-      ...entry,
-      device: update.device.id,
-      mid: entry.mid.slice(0, SHORT_MID_BYTES),
       seq: update.seq,
+      device: update.device.id,
       published: false,
       attempts: 0,
       dueAt: now,
       createdAt: now,
+      ...entry,
+      mid: entry.mid.slice(0, SHORT_MID_BYTES),
     },
   })
   update.seq++
