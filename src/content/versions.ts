@@ -3,8 +3,8 @@ export type Version = { readonly text: string; readonly time: number }
 
 /** Edits of one message that are kept: more would be a diary, and no screen shows them. */
 export const EDITS_MAX = 32
-/** ... and their texts have at most this many bytes together, the newest apart: four of the longest. */
-export const EDIT_BYTES_MAX = 256 * 1024
+/** ... and none before those that have this many bytes together, the newest apart: with the last one at most 256 KiB. */
+export const EDIT_BYTES_MAX = 192 * 1024
 
 /** The edits with this one, newest first, as many as are kept; the same list if nothing changes. */
 export function keepNewest(edits: readonly Version[], version: Version): readonly Version[] {
@@ -17,14 +17,15 @@ export function keepNewest(edits: readonly Version[], version: Version): readonl
 }
 
 /**
- * The longest run from the newest on. A version that is left out once would be left out later, too: so the order in which
- * versions come does not matter.
+ * The run from the newest on up to the one that reaches the bound. What is kept then shows that nothing older is, also
+ * when what was left out is not remembered: so the order in which versions come does not matter.
  */
 function withinBounds(edits: readonly Version[]): Version[] {
   let bytes = 0
   const end = edits.findIndex(({ text }, index) => {
+    const isLeftOut = index >= EDITS_MAX || bytes >= EDIT_BYTES_MAX
     if (index > 0) bytes += Buffer.byteLength(text)
-    return index >= EDITS_MAX || bytes > EDIT_BYTES_MAX
+    return isLeftOut
   })
   return end === -1 ? [...edits] : edits.slice(0, end)
 }

@@ -20,16 +20,26 @@ test("[D-94] the texts of earlier edits have a bound, and the newest counts not:
   const long = "ß".repeat(EDIT_BYTES_MAX / 8)
   const edits = keepAll(upTo(9, long))
   expect(edits.map(({ time }) => time)).toEqual([8, 7, 6, 5, 4])
-  expect(keepAll(upTo(9, `${long}.`)).map(({ time }) => time)).toEqual([8, 7, 6, 5])
+  expect(keepAll(upTo(9, `${long}.`)).map(({ time }) => time)).toEqual([8, 7, 6, 5, 4])
+  expect(keepAll(upTo(9, long.slice(1))).map(({ time }) => time)).toEqual([8, 7, 6, 5, 4, 3])
   const huge = version(10, "x".repeat(EDIT_BYTES_MAX + 1))
   expect(keepNewest(edits, huge).map(({ time }) => time)).toEqual([10, 8, 7, 6, 5])
-  expect(keepNewest([huge], version(11))).toEqual([version(11)])
+  expect(keepAll([version(9), huge, version(11)])).toEqual([version(11), huge])
 })
 
 test("[D-94] a short edit older than one that was dropped is dropped, too: the order does not matter", () => {
-  const long = "x".repeat(EDIT_BYTES_MAX)
-  const versions = [version(1, "short"), version(2, long), version(3, long), version(4, "now")]
-  const kept = [version(4, "now"), version(3, long)]
-  expect(keepAll(versions)).toEqual(kept)
-  expect(keepAll(versions.toReversed())).toEqual(kept)
+  const long = "x".repeat(EDIT_BYTES_MAX - 1)
+  const [short, second, third, fourth] = [
+    version(1, "s"),
+    version(2, long),
+    version(3, long),
+    version(4, long),
+  ]
+  const now = version(5, "now")
+  for (const order of [
+    [short, second, third, fourth, now],
+    [now, fourth, third, second, short],
+    [now, second, fourth, third, short],
+  ])
+    expect(keepAll(order)).toEqual([now, fourth, third])
 })
