@@ -36,7 +36,7 @@ function ourPair({ steps, snapshots }) {
   }
   const step = (from, to, frame) => {
     if (frame.kind !== "pq-ek" && frame.kind !== "pq-ct") return
-    const { next, reply } = onPqFrame(sessions[to], frame, systemRandom)
+    const { next, reply } = onPqFrame(sessions[to], frame, NOW, systemRandom)
     sessions[to] = next
     if (reply) deliver(to, from, [reply])
   }
