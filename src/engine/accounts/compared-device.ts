@@ -2,7 +2,7 @@ import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { hasNoWords, wordsWith } from "../contacts/words.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { isUnfinished, shownBy } from "./unfinished.ts"
+import { isUnfinished, shownBy } from "../contacts/shown-account.ts"
 
 /**
  * The device whose words two people compare: the one with the newest handshake that has any [D-74]. What is shown and

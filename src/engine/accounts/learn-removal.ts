@@ -2,10 +2,11 @@ import type { DeviceRecord } from "../../store/records.ts"
 import { decodeIdentity } from "../../wire/identity.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { Consequences } from "../state/decision.ts"
 import { toDecision, updateFor, type Learned, type StepInput } from "../state/update.ts"
 import { adopt } from "./adopt.ts"
 import { isRemoved, type Judged } from "./judge-shown.ts"
-import { endDevice, REMOVED, type Consequences } from "./unfinished.ts"
+import { endDevice, REMOVED } from "./unfinished.ts"
 
 /**
  * What follows when the links that a known device shows with an INIT say that it was removed: they count, and it ends
@@ -21,11 +22,11 @@ export function learnRemoval(
   if (kind !== "asking" || known === undefined || outcome === "unchanged") return undefined
   if (owner?.accountId === undefined || contactOf(state, device.id)?.id !== owner.id) return undefined
   if (!isRemoved(known, decodeIdentity(device.key))) return undefined
-  return endRemoved(state, device, { known, outcome }, input)
+  return endWithLinks(state, device, { known, outcome }, input)
 }
 
 /** The links that remove a device count, and it ends with its session. */
-export function endRemoved(
+export function endWithLinks(
   state: EngineState,
   device: DeviceRecord,
   { known, outcome }: Learned,

@@ -10,7 +10,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import type { StepInput } from "../state/update.ts"
 import { comparedDevice } from "./compared-device.ts"
 import { knownChain } from "./judge-shown.ts"
-import { shownBy } from "./unfinished.ts"
+import { shownBy } from "../contacts/shown-account.ts"
 
 type Settled = { readonly contact: ContactRecord } & Pick<Decision<null>, "commit" | "effects">
 

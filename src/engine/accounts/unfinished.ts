@@ -2,10 +2,18 @@ import { DAY_MS } from "../../time-units.ts"
 import type { ShownAccount } from "../../store/account-record.ts"
 import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { contactOf, devicesOf } from "../contacts/devices.ts"
+import { isUnfinished, shownBy } from "../contacts/shown-account.ts"
 import { dropHeld, heldFrom } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
 import { endDeliveries } from "../contacts/end-deliveries.ts"
-import type { Change, Decision, Effect } from "../state/decision.ts"
+import {
+  joined,
+  NOTHING_FOLLOWS,
+  type Change,
+  type Consequences,
+  type Decision,
+  type Effect,
+} from "../state/decision.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { notice } from "../state/events.ts"
@@ -42,17 +50,8 @@ export function keptByRecovery(
   return { ...before, length: 0, head: NOTHING }
 }
 
-export function shownBy(state: EngineState, device: DeviceId): ShownAccount | undefined {
-  return state.deviceParts.get(device)?.shownAccount
-}
-
 export function shownChange(device: DeviceId, value: ShownAccount): Change {
   return { kind: "device-part", device, part: "shownAccount", value }
-}
-
-/** Until the account of a device is verified, what we write waits unsealed, and its texts are kept unseen [D-71]. */
-export function isUnfinished(state: EngineState, device: DeviceId): boolean {
-  return (shownBy(state, device)?.until ?? 0) > 0
 }
 
 /** Someone who answered an offer, and is no contact for the person yet [D-71]. */
@@ -76,11 +75,7 @@ export function endOverdue(state: EngineState, input: StepInput): Decision<null>
   const ended = [...state.devices.values()]
     .filter(({ id }) => isUnfinished(state, id) && (shownBy(state, id)?.until ?? 0) <= input.now)
     .map((device) => overdue(state, device, input))
-  return {
-    commit: ended.flatMap(({ commit }) => commit),
-    effects: ended.flatMap(({ effects }) => effects),
-    result: null,
-  }
+  return { ...joined(ended), result: null }
 }
 
 function overdue(state: EngineState, device: DeviceRecord, input: StepInput): Consequences {
@@ -112,11 +107,9 @@ export function makeRoom(state: EngineState, device: DeviceId, input: StepInput)
     .sort((a, b) => (shownBy(state, a.id)?.at ?? 0) - (shownBy(state, b.id)?.at ?? 0))
   const hasRoom = unknown.length < UNFINISHED_MAX || unknown.some(({ id }) => id === device)
   const oldest = hasRoom ? undefined : unknown[0]
-  if (oldest === undefined) return { commit: [], effects: [] }
+  if (oldest === undefined) return NOTHING_FOLLOWS
   return endDevice(state, oldest, "did not finish the pairing, and others wait", input)
 }
-
-export type Consequences = { readonly commit: readonly Change[]; readonly effects: readonly Effect[] }
 
 /**
  * Ends a device's session and removes what its handshake made: a contact that was never verified goes with it. The person

@@ -1,9 +1,9 @@
 import type { BackupChange } from "../../backup/message-change.ts"
 import type { ContentChange } from "../../content/content.ts"
-import { toHex } from "../../crypto/bytes.ts"
 import { contactOf } from "../contacts/devices.ts"
 import { contentOf } from "../messages/message-content.ts"
 import { UNKNOWN_DIGEST } from "../messages/waiting-change.ts"
+import { changeKey } from "../state/change-key.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -43,8 +43,8 @@ export class PendingChanges {
   }
 }
 
-function nameOf(contact: ContactId, { author, id, kind }: ChangeName): string {
-  return `${contact}/${String(author)}/${toHex(id)}/${kind}`
+function nameOf(contact: ContactId, change: ChangeName): string {
+  return `${contact}/${changeKey(change)}`
 }
 
 /** What became of a message, oldest first. Of ours only the last edit is pending, for only that is sent again. */

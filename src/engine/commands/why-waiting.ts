@@ -1,5 +1,5 @@
 import type { ContactRecord, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import { findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
 import { isQueued } from "../messages/deliveries.ts"
 import { isUncompared } from "../state/send-gate.ts"

@@ -1,8 +1,9 @@
 import { toHex } from "../../crypto/bytes.ts"
 import type { ContactRecord, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import type { DeviceId } from "../../store/ids.ts"
+import { changeKey } from "../state/change-key.ts"
 import { directWith } from "../state/conversations.ts"
-import type { Decision } from "../state/decision.ts"
+import { joined, NOTHING_FOLLOWS, type Consequences } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { toDecision, updateFor, type StepInput } from "../state/update.ts"
 import { closeAllGaps } from "./held-texts.ts"
@@ -15,25 +16,19 @@ export type Ending = {
   readonly gone: readonly DeviceRecord[]
 }
 
-type Consequences = Omit<Decision<null>, "result">
-
 /**
  * Devices of a contact end: what is held back of theirs is shown, since they have receipts for it; what only they were to get
  * is given up, and the person is told [D-105].
  */
 export function endDeliveries(state: EngineState, ending: Ending, input: StepInput): Consequences {
   // A contact that this commit makes has no conversation yet.
-  if (ending.ended.length === 0) return { commit: [], effects: [] }
-  const parts = [...ending.ended.map(({ id }) => showHeld(state, id, input)), giveUp(state, ending, input)]
-  return {
-    commit: parts.flatMap(({ commit }) => commit),
-    effects: parts.flatMap(({ effects }) => effects),
-  }
+  if (ending.ended.length === 0) return NOTHING_FOLLOWS
+  return joined([...ending.ended.map(({ id }) => showHeld(state, id, input)), giveUp(state, ending, input)])
 }
 
 function showHeld(state: EngineState, device: DeviceId, input: StepInput): Consequences {
   const update = updateFor(state, device, input)
-  if (update === undefined) return { commit: [], effects: [] }
+  if (update === undefined) return NOTHING_FOLLOWS
   closeAllGaps(update, state)
   return toDecision(state, update, null)
 }
@@ -75,7 +70,7 @@ function isIn(devices: readonly DeviceRecord[], wanted: DeviceId): boolean {
 
 /** What is to arrive, for whichever device. */
 function keyOf({ carries, carriesChange: change }: OutgoingRecord): string {
-  if (change !== undefined) return `${String(change.author)}/${toHex(change.id)}/${change.kind}`
+  if (change !== undefined) return changeKey(change)
   return carries === undefined ? "" : toHex(carries.id)
 }
 

@@ -3,6 +3,7 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import type { DeviceUpdate } from "../state/update.ts"
+import { isUnfinished } from "./shown-account.ts"
 import { addSystemMessage, makeSystemMessage } from "./system-messages.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
@@ -35,8 +36,7 @@ export function dropHeld(held: HeldTexts): Change[] {
 export function closeAllGaps(update: DeviceUpdate, state: EngineState): void {
   const { id } = update.device
   const held = new Map(heldFrom(state, id))
-  const isUnseen = (state.deviceParts.get(id)?.shownAccount?.until ?? 0) > 0
-  if (isUnseen) update.changes.push(...dropHeld(held))
+  if (isUnfinished(state, id)) update.changes.push(...dropHeld(held))
   else while (held.size > 0) closeGap(update, held)
 }
 

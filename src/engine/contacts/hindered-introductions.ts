@@ -1,7 +1,7 @@
 import { shellCommand } from "../../shell-command.ts"
 import type { IntroductionRecord } from "../../store/introduction-record.ts"
 import type { ContactRecord } from "../../store/records.ts"
-import type { Change, Effect } from "../state/decision.ts"
+import { joined, type Consequences } from "../state/decision.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { notice } from "../state/events.ts"
@@ -9,10 +9,6 @@ import type { StepInput } from "../state/update.ts"
 import { isUnderWay } from "./introduction-policy.ts"
 import { bundlesFor } from "./introductions.ts"
 import { makeSystemMessage } from "./system-messages.ts"
-
-type Consequences = { readonly commit: readonly Change[]; readonly effects: readonly Effect[] }
-
-export const NOTHING_FOLLOWS: Consequences = { commit: [], effects: [] }
 
 /**
  * What becomes of the introductions of a contact that is forgotten: they go with it, and so do the bundles made for them. The
@@ -94,8 +90,4 @@ function inConversation(
 
 function noted(text: string): Consequences {
   return { commit: [], effects: [{ kind: "event", event: notice(text) }] }
-}
-
-function joined(all: readonly Consequences[]): Consequences {
-  return { commit: all.flatMap(({ commit }) => commit), effects: all.flatMap(({ effects }) => effects) }
 }

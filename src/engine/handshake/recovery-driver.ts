@@ -1,6 +1,6 @@
 import { Fault } from "../../errors.ts"
 import type { DeviceRecord } from "../../store/records.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { contactOf, findDeviceById } from "../contacts/devices.ts"

@@ -27,8 +27,9 @@ import { sealAndEnqueue, sealAnswer } from "../state/outgoing.ts"
 import { isOfAnother, withRecoveryBundle } from "../handshake/hello.ts"
 import { applyChain, applyChainAsk, noteJudged } from "./apply-chain.ts"
 import { shownIn } from "../accounts/judge-shown.ts"
-import { endRemoved } from "../accounts/learn-removal.ts"
-import { endDevice, notShown, shownBy } from "../accounts/unfinished.ts"
+import { endWithLinks } from "../accounts/learn-removal.ts"
+import { endDevice, notShown } from "../accounts/unfinished.ts"
+import { shownBy } from "../contacts/shown-account.ts"
 import { openCommitment, takeOpening, takeShare } from "../handshake/shares.ts"
 import { endAfterWrongOpening } from "../handshake/wrong-opening.ts"
 import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
@@ -75,7 +76,7 @@ function endSession(
   why: string,
 ): Decision<ReceiveResult> {
   const { commit, effects } =
-    learned === undefined ? endDevice(state, device, why, input) : endRemoved(state, device, learned, input)
+    learned === undefined ? endDevice(state, device, why, input) : endWithLinks(state, device, learned, input)
   return { commit, effects, result: { kind: arrived["it opens"] } }
 }
 

@@ -1,7 +1,7 @@
 import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import type { Change } from "../state/decision.ts"
-import { equal } from "../../crypto/bytes.ts"
+import { equal, toHex } from "../../crypto/bytes.ts"
 import { entryKey, type EngineState } from "../state/engine-state.ts"
 import type { CarriedChange } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -33,16 +33,35 @@ export type WaitingText = {
 
 /** Oldest first. What another device of the contact has is delivered, though the outbox still holds it. */
 export function waitingTexts(state: EngineState): WaitingText[] {
-  const texts = new Map<string, { contact: ContactId; id: Uint8Array; entries: OutgoingRecord[] }>()
+  const waiting = collectWaiting(
+    state,
+    ({ carries }) => carries && { key: toHex(carries.id), what: carries.id },
+  )
+  return waiting.map(({ contact, what: id, entries }) => ({ contact, id, entries }))
+}
+
+type Waiting<What> = {
+  readonly contact: ContactId
+  readonly what: What
+  readonly entries: readonly OutgoingRecord[]
+}
+
+/** The entries that no device has acknowledged, under what they carry for a contact: `what` is that of the last one. */
+export function collectWaiting<What>(
+  state: EngineState,
+  carriedIn: (entry: OutgoingRecord) => { readonly key: string; readonly what: What } | undefined,
+): Waiting<What>[] {
+  const waiting = new Map<string, Waiting<What> & { readonly entries: OutgoingRecord[] }>()
   for (const entry of state.outgoing.values()) {
     const contact = state.devices.get(entry.device)?.contact
-    if (contact === undefined || entry.carries === undefined || entry.delivered) continue
-    const key = entryKey(contact, entry.carries.id)
-    const text = texts.get(key) ?? { contact, id: entry.carries.id, entries: [] }
-    text.entries.push(entry)
-    texts.set(key, text)
+    const carried = entry.delivered ? undefined : carriedIn(entry)
+    if (contact === undefined || carried === undefined) continue
+    const key = `${contact}/${carried.key}`
+    const entries = waiting.get(key)?.entries ?? []
+    entries.push(entry)
+    waiting.set(key, { contact, what: carried.what, entries })
   }
-  return [...texts.values()]
+  return [...waiting.values()]
 }
 
 /** Whether the broker has not received it yet, for any device. */

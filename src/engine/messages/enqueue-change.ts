@@ -1,5 +1,5 @@
 import type { ContentChange } from "../../content/content.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"

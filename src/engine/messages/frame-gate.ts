@@ -1,5 +1,5 @@
 import type { Frame } from "../../wire/frame.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sendableTo } from "../state/send-gate.ts"
 import type { DeviceUpdate } from "../state/update.ts"

@@ -1,5 +1,5 @@
 import { Fault } from "../../errors.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { stepInput, updateFor, toDecision, type StepInput } from "../state/update.ts"
 import type { EngineState } from "../state/engine-state.ts"

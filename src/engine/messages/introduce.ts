@@ -4,7 +4,7 @@ import type { IntroductionId, IntroductionRecord } from "../../store/introductio
 import type { ContactRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
 import { accountIdOf } from "../contacts/accounts.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import { afterEvent, isExpired, isUnderWay, OWN_MAX, surplus } from "../contacts/introduction-policy.ts"
 import { stepsSentTo } from "../contacts/introductions.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"

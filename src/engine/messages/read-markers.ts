@@ -1,5 +1,5 @@
 import { LIST_MAX } from "../../wire/frame.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import { contactIn } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"

@@ -1,6 +1,6 @@
 import type { HeldRecord, HeldText } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { isUnfinished } from "../accounts/unfinished.ts"
+import { isUnfinished } from "../contacts/shown-account.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import { closeAllGaps, closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"

@@ -1,7 +1,8 @@
 import type { ContentChange } from "../../content/content.ts"
-import { toHex } from "../../crypto/bytes.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
+import { changeKey } from "../state/change-key.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { collectWaiting } from "./deliveries.ts"
 import { contentOf } from "./message-content.ts"
 import type { CarriedChange, StoredMessage } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
@@ -44,17 +45,11 @@ export type PendingChange = {
 
 /** Oldest first. What another device of the contact has is delivered, as a text is. */
 export function pendingChanges(state: EngineState): PendingChange[] {
-  const pending = new Map<string, { contact: ContactId; change: CarriedChange; entries: OutgoingRecord[] }>()
-  for (const entry of state.outgoing.values()) {
-    const contact = state.devices.get(entry.device)?.contact
-    const { carriesChange: change } = entry
-    if (contact === undefined || change === undefined || entry.delivered) continue
-    const key = `${contact}/${String(change.author)}/${toHex(change.id)}/${change.kind}`
-    const entries = pending.get(key)?.entries ?? []
-    entries.push(entry)
-    pending.set(key, { contact, change, entries })
-  }
-  return [...pending.values()]
+  const waiting = collectWaiting(
+    state,
+    ({ carriesChange }) => carriesChange && { key: changeKey(carriesChange), what: carriesChange },
+  )
+  return waiting.map(({ contact, what: change, entries }) => ({ contact, change, entries }))
 }
 
 /** It may not be there to be changed. */

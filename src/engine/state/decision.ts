@@ -97,6 +97,15 @@ export type Decision<Result> = {
   readonly result: Result
 }
 
+/** A part of a step, or one whose result no one asks for. */
+export type Consequences = Pick<Decision<null>, "commit" | "effects">
+
+export const NOTHING_FOLLOWS: Consequences = { commit: [], effects: [] }
+
+export function joined(parts: readonly Consequences[]): Consequences {
+  return { commit: parts.flatMap(({ commit }) => commit), effects: parts.flatMap(({ effects }) => effects) }
+}
+
 /** A step that changes nothing. */
 export function noChange<Result>(result: Result): Decision<Result> {
   return { commit: [], effects: [], result }
