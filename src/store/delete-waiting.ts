@@ -1,9 +1,7 @@
 import type { Database } from "./database.ts"
+import { DEVICES_OF, DIRECT } from "./names.ts"
 import type { Write } from "./records.ts"
 import { HELD, KNOWN_IDS } from "./tables.ts"
-
-const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
-const DIRECT = "SELECT id FROM conversations WHERE contact = ?1"
 
 /** All but the number that waits, which holds back nothing any more. */
 const TEXT_COLUMNS = HELD.columns.filter(

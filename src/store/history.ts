@@ -3,7 +3,7 @@ import { readPrevious, readReactions } from "./content.ts"
 import { readSupersededKey, SELECT_SUPERSEDED_KEY } from "./superseded-keys.ts"
 import { isOurs } from "./message-states.ts"
 import type { IdPage, MessageCount, Page, ReceivedTexts, UnshownPage } from "./pages.ts"
-import { AUTHOR, WE } from "./names.ts"
+import { AUTHOR, DEVICES_OF, DIRECT, WE } from "./names.ts"
 import { HAS_REACTIONS, MESSAGES, RECIPIENTS } from "./tables.ts"
 import type { MessageName, MessageRecord, Quoted, Recipient, StoredMessage } from "./message-records.ts"
 import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
@@ -158,13 +158,11 @@ export function findMessages(database: Database, words: string, page: Page): Sto
   )
 }
 
-const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
-
-const DIRECT = "conversation = (SELECT id FROM conversations WHERE contact = ?1)"
+const IN_DIRECT = `conversation = (${DIRECT})`
 
 /** Their texts, shown and held back, the earlier ones of those that they edited, what waits for its message, and lines. */
 const RECEIVED = `
-  SELECT text FROM messages WHERE ${DIRECT} AND (author IS NOT NULL OR kind = 'line')
+  SELECT text FROM messages WHERE ${IN_DIRECT} AND (author IS NOT NULL OR kind = 'line')
   UNION ALL SELECT text FROM held WHERE device IN (${DEVICES_OF}) AND text IS NOT NULL
   UNION ALL SELECT e.text FROM earlier_texts e JOIN messages m ON m.seq = e.message WHERE m.author = ?1
   UNION ALL SELECT text FROM early_changes WHERE author = ?1`
@@ -172,7 +170,7 @@ const RECEIVED = `
 /** When a frame of theirs changed the conversation, or a line was added to it. */
 const RECEIVED_AT = `
   SELECT at FROM received_frames WHERE device IN (${DEVICES_OF})
-  UNION ALL SELECT stored_at FROM messages WHERE ${DIRECT} AND kind = 'line'`
+  UNION ALL SELECT stored_at FROM messages WHERE ${IN_DIRECT} AND kind = 'line'`
 
 export function receivedFrom(database: Database, contact: ContactId, since: number): ReceivedTexts {
   const sizes = `SELECT COALESCE(SUM(LENGTH(CAST(text AS BLOB))), 0) FROM (${RECEIVED})`

@@ -2,3 +2,7 @@
 export const AUTHOR = "ifnull(author, 0)"
 /** No contact has this number. */
 export const WE = 0
+
+/** Of the contact ?1. */
+export const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
+export const DIRECT = "SELECT id FROM conversations WHERE contact = ?1"

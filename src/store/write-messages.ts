@@ -3,7 +3,7 @@ import { equal } from "../crypto/bytes.ts"
 import { DAY_MS } from "../time-units.ts"
 import type { Database, Row } from "./database.ts"
 import { adoptChanges, applyEarly } from "./changes.ts"
-import { AUTHOR, WE } from "./names.ts"
+import { AUTHOR, DIRECT, WE } from "./names.ts"
 import { LEAST_FIRST, MESSAGE_TRANSITIONS } from "./message-states.ts"
 import type { ReceivedFrame, Write } from "./records.ts"
 import { KNOWN_IDS, NEW_MESSAGES, RECEIVED_FRAMES, RECIPIENTS } from "./tables.ts"
@@ -202,8 +202,6 @@ export function adoptHistory(
     )
   adoptChanges(database, from, to)
 }
-
-const DIRECT = "SELECT id FROM conversations WHERE contact = ?1"
 
 /** The words go first: to remove them from the index, FTS5 reads the texts. */
 export function forgetContact(database: Database, id: number): void {
