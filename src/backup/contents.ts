@@ -28,8 +28,14 @@ import {
 
 import { readKnownId, writeKnownId, type BackupKnownId } from "./known-id.ts"
 import { readChange, writeChange, type BackupChange } from "./message-change.ts"
-import type { MessageState, NewMessage, Recipient, ReplyTo, StoredMessage } from "../store/message-records.ts"
-import type { SupersededKey } from "../store/message-records.ts"
+import type {
+  MessageState,
+  NewMessage,
+  Recipient,
+  ReplyTo,
+  StoredMessage,
+  SupersededKey,
+} from "../store/message-records.ts"
 import type { ContactId } from "../store/ids.ts"
 
 /** Where the profile receives, without what a connection learns by itself. */

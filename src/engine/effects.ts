@@ -104,9 +104,9 @@ type Of<Kind extends CommittedEffect["kind"]> = Extract<CommittedEffect, { kind:
 async function emitRecorded(parts: EngineParts, { event: record }: Of<"recorded">): Promise<void> {
   const event = await describeEvent(parts, record)
   if (event !== undefined) parts.events.emit(event)
+  if (record.change !== "delete" || record.author === null) return
   const contact = contactIn(parts.queue.state(), record.conversation)
-  if (record.change === "delete" && record.author !== null && contact !== undefined)
-    await emitConversation(parts, { contact })
+  if (contact !== undefined) await emitConversation(parts, { contact })
 }
 
 async function emitConversation(

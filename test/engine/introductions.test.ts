@@ -136,12 +136,7 @@ describe("[D-83] an account of two devices, whose chain has more links than fit 
   test("its second device answers an introduction, and the bundle is open until all links are judged", async () => {
     const { fixture, alice, phone } = await twoDevices()
     const carol = await profileKnownTo(fixture, alice, "carol")
-    await alice.client.call("introduce", { contact: "bob", to: "carol" })
-    await fixture.clock.pass(200)
-    await answers(carol, true)
-    await fixture.clock.pass(200)
-    await answers(phone, true)
-    await fixture.clock.pass(200)
+    await introduces({ fixture, alice, bob: phone, carol })
     await phone.send("carol", "from my phone")
     await fixture.clock.pass(200)
     expect(await carol.texts("bob")).toEqual(["from my phone"])
