@@ -7,6 +7,7 @@ import { fromHex } from "../../src/crypto/bytes.ts"
 import { openCommitQueue } from "../../src/engine/state/commit-queue.ts"
 import type { Change } from "../../src/engine/state/decision.ts"
 import { openState, type EngineState } from "../../src/engine/state/engine-state.ts"
+import type { PriorityIndex } from "../../src/engine/state/priority-index.ts"
 import { decodeSession, encodeSession } from "../../src/session/snapshot.ts"
 import type { Session } from "../../src/session/state.ts"
 import type { DeviceParts, DevicePartWrite, HeldRecord } from "../../src/store/records.ts"
@@ -133,7 +134,10 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
   "held-done": fc.record({ kind: fc.constant("held-done"), device: deviceId, number: count }),
   "delete-waiting": fc.record({ kind: fc.constant("delete-waiting"), contact: contactId, at: count }),
   "adopt-history": fc.record({ kind: fc.constant("adopt-history"), from: contactId, to: contactId }),
-  outgoing: fc.record({ kind: fc.constant("outgoing"), outgoing: count.map(anOutgoing) }),
+  outgoing: fc.record({
+    kind: fc.constant("outgoing"),
+    outgoing: fc.tuple(count, fc.boolean(), count).map(anOutgoing),
+  }),
   introduction: fc.record({
     kind: fc.constant("introduction"),
     introduction: fc.tuple(contactId, fc.integer({ min: 1, max: 9 })).map(anIntroduction),
@@ -186,12 +190,12 @@ function aHeld([device, number, isGone]: readonly [number, number, boolean]): He
 }
 
 /** A number in the outbox is one frame's for ever. */
-function anOutgoing(seq: number) {
+function anOutgoing([seq, published, dueAt]: readonly [number, boolean, number]) {
   const mid = new Uint8Array(16).fill(seq)
   const wire = outgoing(seq, 1).wire.subarray(0, seq % 3 === 0 ? 0 : 512)
   return {
     ...outgoing(seq, deviceOf(seq)),
-    wire,
+    ...{ wire, published, dueAt },
     mid: mid.slice(0, 8),
     carries: { id: mid.slice(8), number: seq },
   }
@@ -233,7 +237,12 @@ function deviceOf(number: number): number {
  */
 function comparable(state: EngineState): unknown {
   const sessions = new Map([...state.sessions].map(([id, session]) => [id, encodeSession(session)]))
-  return plain({ ...state, sessions, nextOutgoing: 0 })
+  const queues = new Map([...state.queues].map(([id, queue]) => [id, { ...queue, ...orders(queue) }]))
+  return plain({ ...state, sessions, queues, resting: [...state.resting.ascending()], nextOutgoing: 0 })
+}
+
+function orders({ unsent, resting }: { unsent: PriorityIndex<number>; resting: PriorityIndex<number> }) {
+  return { unsent: [...unsent.ascending()], resting: [...resting.ascending()], lowest: resting.lowest }
 }
 
 async function expectSameAfterRestart(state: EngineState, store: Store): Promise<void> {

@@ -4,6 +4,7 @@ import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import type { AboutContact, Contact, Message } from "../state/shapes.ts"
 import type { Renaming } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOf } from "../state/outgoing-index.ts"
 import type { Paired } from "../state/ports.ts"
 import { describeReplyTo } from "./reply-to.ts"
 import { contactIn, directWith } from "../state/conversations.ts"
@@ -60,10 +61,11 @@ function introducerOf(state: EngineState, { introducedBy }: ContactRecord): stri
 
 /** Texts to this contact that the broker has not received yet, for any of its devices. */
 export function queuedTexts(state: EngineState, contact: ContactId): number {
-  const devices = new Set(state.devicesByContact.get(contact))
+  const devices = state.devicesByContact.get(contact) ?? []
+  const entries = devices.flatMap((device) => [...outgoingOf(state, device)])
   const [queued, published] = [new Set<string>(), new Set<string>()]
-  for (const { device, carries, delivered, published: isPublished } of state.outgoing.values()) {
-    if (!devices.has(device) || carries === undefined) continue
+  for (const { carries, delivered, published: isPublished } of entries) {
+    if (carries === undefined) continue
     const texts = delivered || isPublished ? published : queued
     texts.add(toHex(carries.id))
   }

@@ -5,6 +5,7 @@ import { changeKey } from "../state/change-key.ts"
 import { directWith } from "../state/conversations.ts"
 import { joined, NOTHING_FOLLOWS, type Consequences } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOf } from "../state/outgoing-index.ts"
 import { toDecision, updateFor, type StepInput } from "../state/update.ts"
 import { closeAllGaps } from "./held-texts.ts"
 import { makeSystemMessage } from "./system-messages.ts"
@@ -58,10 +59,10 @@ function giveUp(state: EngineState, ending: Ending, { now, random }: StepInput):
 
 /** What no device that stays has or may still get. */
 function lostIn(state: EngineState, { contact, ended, gone }: Ending): OutgoingRecord[] {
-  const entries = [...state.outgoing.values()]
   const others = (state.devicesByContact.get(contact.id) ?? []).filter((id) => !isIn(gone, id))
-  const kept = new Set(entries.filter(({ device }) => others.includes(device)).map(keyOf))
-  return entries.filter((entry) => isIn(ended, entry.device) && !entry.delivered && !kept.has(keyOf(entry)))
+  const kept = new Set(others.flatMap((id) => [...outgoingOf(state, id)]).map(keyOf))
+  const entries = ended.flatMap(({ id }) => [...outgoingOf(state, id)]).sort((a, b) => a.seq - b.seq)
+  return entries.filter((entry) => !entry.delivered && !kept.has(keyOf(entry)))
 }
 
 function isIn(devices: readonly DeviceRecord[], wanted: DeviceId): boolean {

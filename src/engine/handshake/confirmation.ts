@@ -4,6 +4,7 @@ import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOfKind } from "../state/outgoing-index.ts"
 import { closing, readBundleSecrets } from "./bundles.ts"
 import { afterMessage } from "../contacts/device-state.ts"
 import type { Change } from "../state/decision.ts"
@@ -52,7 +53,7 @@ export function oursWins(state: EngineState, device: DeviceRecord, self: PublicI
 /** A device from a backup may be `recovering` before any INIT is made. */
 function isInitUnanswered(state: EngineState, { id, state: deviceState }: DeviceRecord): boolean {
   if (deviceState !== "recovering" && deviceState !== "init-sent") return false
-  return [...state.outgoing.values()].some((entry) => entry.device === id && entry.kind === "init")
+  return outgoingOfKind(state, id, "init").length > 0
 }
 
 /** Where we answered, their first message confirms them; where they answered, the first of their second chain does [S-14]. */
@@ -64,11 +65,8 @@ export function confirm(state: EngineState, update: DeviceUpdate, newChain: bool
   const isTheirAnswer = next.length > 0 && device.state !== "unconfirmed"
   const recoverySecret = isTheirAnswer ? next : device.recoverySecret
   update.device = { ...device, state: nextState, recoverySecret, nextRecoverySecret: NOTHING }
-  for (const entry of state.outgoing.values()) {
-    if (entry.device === device.id && entry.kind === "init") {
-      update.changes.push({ kind: "outgoing-done", seq: entry.seq })
-    }
-  }
+  for (const { seq } of outgoingOfKind(state, device.id, "init"))
+    update.changes.push({ kind: "outgoing-done", seq })
   // Our INIT was answered: theirs that lost against it is over, whenever the broker delivers it again.
   const { lostInit } = state.deviceParts.get(device.id)?.recovery ?? {}
   if (device.state !== "unconfirmed" && lostInit)

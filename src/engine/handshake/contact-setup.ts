@@ -11,6 +11,7 @@ import {
 } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOf } from "../state/outgoing-index.ts"
 import { stepsSentTo } from "../contacts/introductions.ts"
 import { freeName, placeholderName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
@@ -133,7 +134,7 @@ function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8A
 /** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order, and then the steps of introductions. */
 export function unsealTexts(state: EngineState, update: DeviceUpdate): void {
   const { id } = update.device
-  const entries = [...state.outgoing.values()].filter(({ device }) => device === id)
+  const entries = [...outgoingOf(state, id)]
   for (const { seq } of entries) update.changes.push({ kind: "outgoing-done", seq })
   // No text is sealed while older ones wait.
   const inOrder = [...entries.filter((entry) => !isUnsealed(entry)), ...entries.filter(isUnsealed)]

@@ -8,6 +8,7 @@ import { DAY_MS, HOUR_MS } from "../../time-units.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOfKind } from "../state/outgoing-index.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { seconds, type StepInput } from "../state/update.ts"
 import { messageId } from "../state/message-id.ts"
@@ -60,9 +61,7 @@ export function isRetried(state: EngineState, device: DeviceId, init: Uint8Array
 
 /** Retransmits our INIT, so that it arrives before theirs is repeated. */
 export function loseInit(state: EngineState, device: DeviceId, init: Uint8Array, now: number): Change[] {
-  const ours = [...state.outgoing.values()].filter(
-    (entry) => entry.device === device && entry.kind === "init",
-  )
+  const ours = outgoingOfKind(state, device, "init")
   return [
     recoveryChange(state, device, { lostInit: { mid: messageId(init), at: now } }),
     ...ours.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } })),

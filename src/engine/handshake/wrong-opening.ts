@@ -6,6 +6,7 @@ import { comparisonOf } from "../contacts/words.ts"
 import { NEW_DEVICE } from "../../store/records.ts"
 import type { Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOf } from "../state/outgoing-index.ts"
 import type { Event } from "../state/events.ts"
 import { FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
 import { toDecision, type DeviceUpdate } from "../state/update.ts"
@@ -35,9 +36,7 @@ function isMet(state: EngineState, { contact, device }: DeviceUpdate): boolean {
 
 /** Whether anything was said in the session: an OPEN that comes months later must not delete it. */
 function hasTexts(state: EngineState, { device: { id }, textNumbers }: DeviceUpdate): boolean {
-  const waits = [...state.outgoing.values()].some(
-    ({ device, carries }) => device === id && carries !== undefined,
-  )
+  const waits = [...outgoingOf(state, id)].some(({ carries }) => carries !== undefined)
   return waits || textNumbers.sent > 0 || textNumbers.received > 0 || heldFrom(state, id).size > 0
 }
 

@@ -1,9 +1,9 @@
 import type { OutgoingRecord } from "../../store/records.ts"
-import { entryKey, type EngineState } from "../state/engine-state.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { entryKey, outgoingWithNumber } from "../state/outgoing-index.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { Change } from "../state/decision.ts"
 import { deliveriesOfChange, markDelivered } from "./deliveries.ts"
-import { numberOf } from "./message-frames.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
 import { sealAnswer } from "../state/outgoing.ts"
 import { advance, withdrawnBy } from "./withdrawn-texts.ts"
@@ -66,11 +66,10 @@ function entriesByNumber(
   { device }: DeviceUpdate,
   numbers: readonly number[],
 ): Map<number, OutgoingRecord> {
-  const wanted = new Set(numbers)
   const found = new Map<number, OutgoingRecord>()
-  for (const entry of state.outgoing.values()) {
-    if (entry.device !== device.id) continue
-    for (const number of numberOf(entry)) if (wanted.has(number)) found.set(number, entry)
+  for (const number of numbers) {
+    const entry = outgoingWithNumber(state, device.id, number)
+    if (entry !== undefined) found.set(number, entry)
   }
   return found
 }

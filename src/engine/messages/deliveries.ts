@@ -1,8 +1,9 @@
 import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import type { Change } from "../state/decision.ts"
-import { equal, toHex } from "../../crypto/bytes.ts"
-import { entryKey, type EngineState } from "../state/engine-state.ts"
+import { toHex } from "../../crypto/bytes.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { changesOfMessage, entryKey, queueSize } from "../state/outgoing-index.ts"
 import type { CarriedChange } from "../../store/message-records.ts"
 import type { ContactId } from "../../store/ids.ts"
 
@@ -12,7 +13,7 @@ const OUTBOX_BYTES_MAX = 64 * 1024 * 1024
 
 /** Whether the queue of a device takes one more text. */
 export function hasRoom(state: EngineState, { id }: DeviceRecord): boolean {
-  const { entries, bytes } = state.outboxSize.get(id) ?? { entries: 0, bytes: 0 }
+  const { entries, bytes } = queueSize(state, id)
   return entries < OUTBOX_MAX && bytes < OUTBOX_BYTES_MAX
 }
 
@@ -82,8 +83,9 @@ export function deliveriesOfChange(
   contact: ContactId,
   { author, id, kind, time }: CarriedChange,
 ): OutgoingRecord[] {
-  return [...state.outgoing.values()].filter(({ device, carriesChange: change }) => {
-    if (change === undefined || state.devices.get(device)?.contact !== contact) return false
-    return change.author === author && change.kind === kind && change.time <= time && equal(change.id, id)
-  })
+  const entries = devicesOf(state, contact).flatMap((device) => changesOfMessage(state, device.id, id))
+  return entries.filter(
+    ({ carriesChange: change }) =>
+      change !== undefined && change.author === author && change.kind === kind && change.time <= time,
+  )
 }

@@ -1,8 +1,10 @@
-import { equal } from "../../crypto/bytes.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
 import type { Frame } from "../../wire/frame.ts"
+import { devicesOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { changesOfMessage, numberOf } from "../state/outgoing-index.ts"
 import { sealAndEnqueue } from "../state/outgoing.ts"
+import { deliveriesOf } from "./deliveries.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { TextName } from "../../store/message-records.ts"
@@ -14,18 +16,11 @@ export function framesAbout(
   contact: ContactId,
   { author, id }: Pick<TextName, "author" | "id">,
 ): OutgoingRecord[] {
-  return [...state.outgoing.values()].filter(({ device, carries, carriesChange: change }) => {
-    if (state.devices.get(device)?.contact !== contact) return false
-    if (change !== undefined)
-      return change.kind !== "delete" && change.author === author && equal(change.id, id)
-    return author === null && carries !== undefined && equal(carries.id, id)
-  })
-}
-
-/** The number of what the frame carries, or says of that it is not sent any more. */
-export function numberOf({ carries, carriesChange, withdrawnNumber }: OutgoingRecord): number[] {
-  const number = carries?.number ?? carriesChange?.number ?? withdrawnNumber
-  return number === null ? [] : [number]
+  const changes = devicesOf(state, contact)
+    .flatMap((device) => changesOfMessage(state, device.id, id))
+    .filter(({ carriesChange: change }) => change?.kind !== "delete" && change?.author === author)
+  const texts = author === null ? deliveriesOf(state, contact, id) : []
+  return [...texts, ...changes].sort((a, b) => a.seq - b.seq)
 }
 
 /**
@@ -35,7 +30,7 @@ export function numberOf({ carries, carriesChange, withdrawnNumber }: OutgoingRe
  */
 export function announceGone(update: DeviceUpdate, entry: OutgoingRecord): void {
   if (isUnsealed(entry)) return
-  const [number] = numberOf(entry)
+  const number = numberOf(entry)
   if (number === undefined) return
   const frame: Frame =
     entry.carries === undefined ? { kind: "number", number } : { kind: "gone", numbers: [number] }

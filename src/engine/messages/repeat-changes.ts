@@ -1,7 +1,7 @@
-import { equal } from "../../crypto/bytes.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { changesOfMessage } from "../state/outgoing-index.ts"
 import { unsealedChange } from "../state/unsealed.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import { UNKNOWN_DIGEST } from "./waiting-change.ts"
@@ -29,8 +29,7 @@ export function repeatChanges(state: EngineState, update: DeviceUpdate, id: Uint
 }
 
 function isWaiting(state: EngineState, { id: device }: DeviceRecord, id: Uint8Array, kind: Kind): boolean {
-  return [...state.outgoing.values()].some(({ device: to, carriesChange: change }) => {
-    if (to !== device || change?.author !== null) return false
-    return change.kind === kind && equal(change.id, id)
-  })
+  return changesOfMessage(state, device, id).some(
+    ({ carriesChange: change }) => change?.author === null && change.kind === kind,
+  )
 }

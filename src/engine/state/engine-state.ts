@@ -11,19 +11,23 @@ import type {
   DeviceRecord,
   HeldRecord,
   OpenBundleRecord,
-  OutgoingRecord,
 } from "../../store/records.ts"
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { Account } from "./account.ts"
 import type { Change } from "./decision.ts"
+import {
+  copyIndex,
+  emptyIndex,
+  outgoingOf,
+  putOutgoing,
+  removeOutgoing,
+  type OutgoingIndex,
+} from "./outgoing-index.ts"
 import type { LoadedState } from "../../store/message-store.ts"
 import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
-/** `unsealed`: how many of the entries wait for a session. */
-type OutboxSize = { readonly entries: number; readonly bytes: number; readonly unsealed: number }
-
 /** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
-export type EngineState = {
+export type EngineState = OutgoingIndex & {
   readonly contacts: Map<ContactId, ContactRecord>
   /** What is verified of a contact's account, even before all of it is. */
   readonly accounts: Map<ContactId, Account>
@@ -36,18 +40,11 @@ export type EngineState = {
   readonly sessions: Map<DeviceId, Session>
   /** A record of parts is replaced, never changed. */
   readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
-  /** In the order of publication. */
-  readonly outgoing: Map<number, OutgoingRecord>
   /** By INIT tag in hex. */
   readonly bundles: Map<string, OpenBundleRecord>
   readonly settings: Map<string, Uint8Array>
   /** Device by mailbox in hex. */
   readonly mailboxes: Map<string, DeviceId>
-  /** Sequence number of a frame by device and its mid, and by device and the id of the text which it carries. */
-  readonly bySentId: Map<string, number>
-  readonly byTextId: Map<string, number>
-  /** The waiting frames of each device. */
-  readonly outboxSize: Map<DeviceId, OutboxSize>
   /** Texts that wait for earlier ones; a map is replaced, never changed. */
   readonly held: Map<DeviceId, ReadonlyMap<number, HeldRecord>>
   readonly introductions: Map<IntroductionId, IntroductionRecord>
@@ -72,13 +69,10 @@ export function openState(opening: LoadedState): EngineState {
     directs: new Map(),
     sessions: new Map(),
     deviceParts: new Map(opening.deviceParts),
-    outgoing: new Map(),
     bundles: new Map(),
     settings: new Map(opening.settings),
     mailboxes: new Map(),
-    bySentId: new Map(),
-    byTextId: new Map(),
-    outboxSize: new Map(),
+    ...emptyIndex(),
     held: new Map(),
     introductions: new Map(opening.introductions.map((record) => [record.id, record])),
     nextIntroduction: opening.nextIntroduction,
@@ -113,13 +107,10 @@ export function copyState(state: EngineState): EngineState {
     directs: new Map(state.directs),
     sessions: new Map(state.sessions),
     deviceParts: new Map(state.deviceParts),
-    outgoing: new Map(state.outgoing),
     bundles: new Map(state.bundles),
     settings: new Map(state.settings),
     mailboxes: new Map(state.mailboxes),
-    bySentId: new Map(state.bySentId),
-    byTextId: new Map(state.byTextId),
-    outboxSize: new Map(state.outboxSize),
+    ...copyIndex(state),
     held: new Map(state.held),
     introductions: new Map(state.introductions),
   }
@@ -187,6 +178,7 @@ export function apply(state: EngineState, change: Change): void {
       return
     case "outgoing":
       putOutgoing(state, change.outgoing)
+      state.nextOutgoing = Math.max(state.nextOutgoing, change.outgoing.seq + 1)
       return
     case "outgoing-done":
       removeOutgoing(state, change.seq)
@@ -264,10 +256,6 @@ function putLinks(state: EngineState, change: Extract<Change, { kind: "account" 
   state.ownChain = judgedChain([...before, change.link])
 }
 
-export function entryKey(device: DeviceId, id: Uint8Array): string {
-  return `${device}/${toHex(id)}`
-}
-
 function putConversation(state: EngineState, conversation: ConversationRecord): void {
   const { id, contact } = conversation
   state.conversations.set(id, conversation)
@@ -330,9 +318,7 @@ function forgetDevice(state: EngineState, id: DeviceId): void {
   state.sessions.delete(id)
   state.deviceParts.delete(id)
   state.held.delete(id)
-  for (const outgoing of state.outgoing.values()) {
-    if (outgoing.device === id) removeOutgoing(state, outgoing.seq)
-  }
+  for (const { seq } of outgoingOf(state, id)) removeOutgoing(state, seq)
   for (const [tag, bundle] of state.bundles) {
     if (bundle.device === id) state.bundles.delete(tag)
   }
@@ -341,32 +327,6 @@ function forgetDevice(state: EngineState, id: DeviceId): void {
 function putIntroduction(state: EngineState, introduction: IntroductionRecord): void {
   state.introductions.set(introduction.id, introduction)
   state.nextIntroduction = Math.max(state.nextIntroduction, introduction.id + 1)
-}
-
-function putOutgoing(state: EngineState, outgoing: OutgoingRecord): void {
-  if (!state.outgoing.has(outgoing.seq)) adjustSize(state, outgoing, 1)
-  state.outgoing.set(outgoing.seq, outgoing)
-  if (outgoing.mid.length > 0) state.bySentId.set(entryKey(outgoing.device, outgoing.mid), outgoing.seq)
-  if (outgoing.carries !== undefined)
-    state.byTextId.set(entryKey(outgoing.device, outgoing.carries.id), outgoing.seq)
-  state.nextOutgoing = Math.max(state.nextOutgoing, outgoing.seq + 1)
-}
-
-function removeOutgoing(state: EngineState, seq: number): void {
-  const outgoing = state.outgoing.get(seq)
-  if (outgoing === undefined) return
-  adjustSize(state, outgoing, -1)
-  state.outgoing.delete(seq)
-  state.bySentId.delete(entryKey(outgoing.device, outgoing.mid))
-  if (outgoing.carries !== undefined) state.byTextId.delete(entryKey(outgoing.device, outgoing.carries.id))
-}
-
-function adjustSize(state: EngineState, { device, wire }: OutgoingRecord, sign: 1 | -1): void {
-  const before = state.outboxSize.get(device) ?? { entries: 0, bytes: 0, unsealed: 0 }
-  const entries = before.entries + sign
-  const unsealed = before.unsealed + (wire.length === 0 ? sign : 0)
-  if (entries === 0) state.outboxSize.delete(device)
-  else state.outboxSize.set(device, { entries, bytes: before.bytes + sign * wire.length, unsealed })
 }
 
 function emptyAll(held: Map<number, HeldRecord>): void {

@@ -5,6 +5,7 @@ import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { listedIn } from "../../wire/one-message.ts"
 import { inboxTopic, splitInbox } from "../../wire/topics.ts"
 import type { EngineState } from "./engine-state.ts"
+import { outgoingOfKind } from "./outgoing-index.ts"
 import { isOfHandshake, maySeal, sendableTo } from "./send-gate.ts"
 import type { DeviceUpdate } from "./update.ts"
 
@@ -52,9 +53,8 @@ export function sealAnswer(
 ): SealResult {
   const sealed = sealAndEnqueue(update, answer)
   if (sealed.kind === "refused") return sealed
-  for (const { seq, device, kind } of state.outgoing.values())
-    if (device === update.device.id && kind === answer.kind)
-      update.changes.push({ kind: "outgoing-done", seq })
+  for (const { seq } of outgoingOfKind(state, update.device.id, answer.kind))
+    update.changes.push({ kind: "outgoing-done", seq })
   return sealed
 }
 

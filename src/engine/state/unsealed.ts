@@ -1,5 +1,6 @@
 import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
+import { outgoingOf, queueSize } from "./outgoing-index.ts"
 import type { DeviceUpdate } from "./update.ts"
 import type { CarriedChange } from "../../store/message-records.ts"
 import type { DeviceId } from "../../store/ids.ts"
@@ -83,9 +84,9 @@ export function enqueueUnsealed(update: DeviceUpdate, id: Uint8Array, delivered:
 /** Texts of a device that wait for a session, oldest first. */
 export function unsealedFor(state: EngineState, device: DeviceId): OutgoingRecord[] {
   if (!hasUnsealed(state, device)) return []
-  return [...state.outgoing.values()].filter((entry) => entry.device === device && isUnsealed(entry))
+  return [...outgoingOf(state, device)].filter(isUnsealed)
 }
 
 export function hasUnsealed(state: EngineState, device: DeviceId): boolean {
-  return (state.outboxSize.get(device)?.unsealed ?? 0) > 0
+  return queueSize(state, device).unsealed > 0
 }
