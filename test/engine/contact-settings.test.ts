@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest"
 
 import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { saysSame } from "./words-fixture.ts"
 
 const HOUR_MS = 3_600_000
 
@@ -230,7 +231,7 @@ test("a contact who lost their keys pairs again, keeps their conversation, and i
   await fixture.clock.pass(HOUR_MS)
   expect(await newBob.texts("alice")).toEqual([])
 
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
   await fixture.clock.pass(50)
   expect(await newBob.texts("alice")).toEqual(["did not arrive"])
   await alice.send("bob", "it is you")

@@ -4,6 +4,7 @@ import { HOUR_MS } from "../../src/time-units.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { replacedContact } from "./candidate.ts"
 import type { TestProfile } from "./engine-fixture.ts"
+import { saysSame } from "./words-fixture.ts"
 
 async function conversation(profile: TestProfile, contact: string): Promise<Message[]> {
   const all = await profile.client.call("history", { contact, limit: 100 })
@@ -25,7 +26,7 @@ test("[D-42] a key that was not compared changes no message; once it is compared
     code: "refused",
     hint: "mqttchat verify bob",
   })
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
   await fixture.clock.pass(2 * HOUR_MS)
   const after = await conversation(alice, "bob")
   expect(after.map(({ text }) => text)).toEqual(["old times", "it is really me", "is it?"])
@@ -34,7 +35,7 @@ test("[D-42] a key that was not compared changes no message; once it is compared
 
 test("[D-90] a new key never changes what was said under the key before it, not even once it was compared", async () => {
   const { fixture, alice, injects } = await replacedContact()
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
   const [old] = await alice.store.messages(0, 1)
   const [contact] = (await alice.store.load()).contacts
   if (old === undefined || contact?.accountId === undefined) throw new Error("there is nothing to change")

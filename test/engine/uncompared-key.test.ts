@@ -6,6 +6,7 @@ import { HOUR_MS } from "../../src/time-units.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { replacedContact } from "./candidate.ts"
 import type { TestProfile } from "./engine-fixture.ts"
+import { saysSame } from "./words-fixture.ts"
 
 const textOf = (text: string): Frame => ({
   kind: "text",
@@ -16,7 +17,7 @@ const textOf = (text: string): Frame => ({
 const number = (n: number): Frame => ({ kind: "number", number: n })
 
 async function compare(alice: TestProfile): Promise<void> {
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
 }
 
 async function readAll(alice: TestProfile): Promise<void> {
@@ -109,6 +110,24 @@ describe("[D-41] nothing of ours reaches a key that was not compared", () => {
     expect(new Set(await candidate.states("alice"))).toEqual(new Set(["delivered"]))
     expect(await alice.texts("bob")).toHaveLength(62)
   })
+})
+
+test("only the words of its own handshake lift that, and the caller names them [D-140]", async () => {
+  const { fixture, alice, candidate, reached } = await replacedContact()
+  const marks = (words?: string[]) =>
+    alice.client.call("mark-verified", { contact: "bob", verified: true, ...(words && { words }) })
+  const { safetyNumber, words } = await alice.client.call("verify", { contact: "bob" })
+  expect(safetyNumber).toHaveLength(12)
+  const hint = "compare the words: mqttchat verify bob"
+  await expect(marks()).rejects.toMatchObject({ code: "refused", hint })
+  for (const wrong of [[], words.toReversed()])
+    await expect(marks(wrong)).rejects.toMatchObject({ code: "refused" })
+  await fixture.clock.pass(HOUR_MS)
+  expect(reached()).toBe(0)
+  await marks(words)
+  await alice.send("bob", "it is you")
+  await fixture.clock.pass(1_000)
+  expect(await candidate.texts("alice")).toContain("it is you")
 })
 
 describe("[D-43] what comes under a key that was not compared changes nothing of ours", () => {

@@ -15,3 +15,9 @@ export async function linkOf(owner: TestProfile): Promise<string> {
   if (offer.kind !== "link") throw new Error("not a link")
   return offer.link
 }
+
+/** Says that the words of the contact were compared, as they are shown now. */
+export async function saysSame(profile: TestProfile, contact: string): Promise<void> {
+  const words = await wordsAt(profile, contact)
+  await profile.client.call("mark-verified", { contact, verified: true, words })
+}

@@ -8,7 +8,7 @@ import type { Event } from "../../src/engine/api.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 import { fileOf, HostileInitiator, HostileOwner } from "./hostile-pairing.ts"
-import { pairingsOf, wordsAt } from "./words-fixture.ts"
+import { pairingsOf, saysSame, wordsAt } from "./words-fixture.ts"
 
 const HOUR_MS = 3_600_000
 
@@ -187,7 +187,10 @@ describe("an OPEN that is not what was committed to [S-63]", () => {
     await third.opens()
     expect(await wordsAt(bob, "mallory")).toEqual(third.words(welcome))
     await expect(bob.send("mallory", "are you there?")).rejects.toMatchObject({ code: "refused" })
-    await marked()
+    await expect(marked()).rejects.toMatchObject({
+      message: "mallory's key changed, and the words that you compared are not named",
+    })
+    await saysSame(bob, "mallory")
     await bob.send("mallory", "are you there?")
     await fixture.clock.pass(1_000)
     expect(third.reads().flat()).toContainEqual(expect.objectContaining({ kind: "text" }))

@@ -227,10 +227,15 @@ function refuseOtherWords(state: EngineState, contact: ContactRecord, shown: rea
   throw new Fault("refused", why, `compare them again: ${shellCommand`mqttchat verify ${contact.name}`}`)
 }
 
-/** Which of two branches counts hangs on the words, so they are named, or another handshake could come between [D-74]. */
-function refuseUnnamedWords({ name, lockedAt }: ContactRecord): void {
-  if (lockedAt === 0) return
-  const why = `the account of ${name} was changed in two ways, and the words that you compared are not named`
+/**
+ * Words lift a lock, so they are named: another handshake could come between what was shown and what was said [D-74], and
+ * what two people compared may be the safety number, which says nothing of a key that took a place [D-36].
+ */
+function refuseUnnamedWords(contact: ContactRecord): void {
+  if (!isUncompared(contact)) return
+  const { name, lockedAt } = contact
+  const doubt = lockedAt > 0 ? `the account of ${name} was changed in two ways` : `${name}'s key changed`
+  const why = `${doubt}, and the words that you compared are not named`
   throw new Fault("refused", why, `compare the words: ${shellCommand`mqttchat verify ${name}`}`)
 }
 
