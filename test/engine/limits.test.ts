@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 
-import { ANSWERS_PER_OFFER, openLimits, UNMATCHED_FRAMES } from "../../src/engine/state/limits.ts"
+import { INITS, openLimits, UNMATCHED_FRAMES } from "../../src/engine/state/limits.ts"
 
 test("every name has its own bucket: Mallory's flood costs Alice nothing", () => {
   const limits = openLimits()
@@ -12,7 +12,7 @@ test("every name has its own bucket: Mallory's flood costs Alice nothing", () =>
 test("an offer is tried four times a minute", () => {
   const limits = openLimits()
   const tries = (now: number) =>
-    Array.from({ length: 6 }, () => limits.allow(ANSWERS_PER_OFFER, "offer", now)).filter(Boolean).length
+    Array.from({ length: 6 }, () => limits.allow(INITS, "offer", now)).filter(Boolean).length
   expect(tries(0)).toBe(4)
   expect(tries(15_000)).toBe(1)
   expect(tries(75_000)).toBe(4)

@@ -20,7 +20,7 @@ import type { UnverifiedBudget } from "./unverified-budget.ts"
 import { selfOf } from "../handshake/hello.ts"
 import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import { ANSWERS, ANSWERS_PER_OFFER, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
+import { INITS, LINK_REQUESTS, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
 import { messageId } from "../state/message-id.ts"
 import type { Ports } from "../state/ports.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
@@ -156,15 +156,15 @@ function decideInit(
   init: Uint8Array,
 ): Decision<AcceptedHandshake | ReceiveResult> {
   const { ports } = context
-  if (!allowsAnswer(context, record)) return dropFrame("malformed")
   if (isOver(record, ports)) return { ...dropFrame("unknown-tag"), commit: closing([record]) }
-  const self = selfOf(state, ports)
   const device = record.device === null ? undefined : state.devices.get(record.device)
   if (device !== undefined) {
     // The WELCOME to it is in the outbox until the peer has it.
     if (wasAcceptedLast(state, device.id, init)) return duplicate(device.id)
     if (wasAccepted(state, device.id, init)) return dropFrame("unknown-tag")
   }
+  if (!allowsInit(context, record)) return dropFrame("malformed")
+  const self = selfOf(state, ports)
   const decision = acceptHandshake(state, self, { record, init }, stepInput(ports))
   const { commit, effects, result } = decision
   if (result.kind !== "accepted") return decision
@@ -240,7 +240,8 @@ async function answerRequest(
   const { ports, queue } = context
   const { bundle } = readBundleSecrets(offer).open
   const inbox = openLinkRequest(bundle.hash, request)
-  if (inbox === undefined || isOver(offer, ports) || !allowsAnswer(context, offer)) return countDropped(queue)
+  if (inbox === undefined || isOver(offer, ports) || !allowsRequest(context, offer))
+    return countDropped(queue)
   const answer = sealLinkAnswer(bundle.hash, bundle.bytes, ports.random)
   // Not awaited: the peer repeats its request.
   void context.broker.connection()?.publish(inboxTopic(inbox), answer).catch(ignoreFault)
@@ -254,11 +255,14 @@ function isOver(offer: OpenBundleRecord, ports: Ports): boolean {
   return offer.notAfter < seconds(stepInput(ports))
 }
 
-function allowsAnswer({ limits, ports }: DispatchContext, offer: OpenBundleRecord): boolean {
-  const now = ports.now()
-  return (
-    limits.allow(ANSWERS_PER_OFFER, `offer/${toHex(offer.tag)}`, now) && limits.allow(ANSWERS, "offers", now)
-  )
+/** What one device costs, or the holder of one offer, is bounded for that one alone [D-150]. */
+function allowsInit({ limits, ports }: DispatchContext, { device, tag }: OpenBundleRecord): boolean {
+  const name = device === null ? `offer/${toHex(tag)}` : `device/${device}`
+  return limits.allow(INITS, `init/${name}`, ports.now())
+}
+
+function allowsRequest({ limits, ports }: DispatchContext, { tag }: OpenBundleRecord): boolean {
+  return limits.allow(LINK_REQUESTS, `request/${toHex(tag)}`, ports.now())
 }
 
 function ourMailbox(topic: string, deviceId: string | undefined): Uint8Array | undefined {

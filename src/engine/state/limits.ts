@@ -1,12 +1,15 @@
 import { type Bucket, type Rate, takeToken } from "../../token-bucket.ts"
-import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
+import { MINUTE_MS } from "../../time-units.ts"
 
 /** Frames per second and mailbox that are tried without an expected tag: each costs two box openings. */
 export const UNMATCHED_FRAMES: Rate = { capacity: 200, refillMs: 1000 }
-/** Answers per minute to one offer: an INIT costs a KEM decapsulation and four key agreements. */
-export const ANSWERS_PER_OFFER: Rate = { capacity: 4, refillMs: MINUTE_MS }
-/** ... and per hour to all offers together. */
-export const ANSWERS: Rate = { capacity: 60, refillMs: HOUR_MS }
+/**
+ * INITs a minute that one device of a contact, or whoever holds one offer, may make us try: a millisecond each, for a KEM
+ * decapsulation and four key agreements. There is no bound for all together, so that no one can use up another's [D-150].
+ */
+export const INITS: Rate = { capacity: 4, refillMs: MINUTE_MS }
+/** Requests a minute for one link: each has an answer of 2 KiB. */
+export const LINK_REQUESTS: Rate = { capacity: 4, refillMs: MINUTE_MS }
 
 /** What a contact that was never verified may write to the disk. */
 export type UnverifiedLimits = { readonly perHour: number; readonly bytes: number }
