@@ -77,7 +77,8 @@ function connect(parts: EngineParts): void {
 function onConnectionState(parts: EngineParts, state: ConnectionState): void {
   const { queue, outbox, broker, events, ledger, recoveryDriver } = parts
   outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
-  if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
+  if (state.kind === "online")
+    runDetached(events, state.sessionPresent ? outbox.endLongRests() : outbox.flushNow())
   if (state.kind === "online") ledger.online()
   else ledger.offline()
   if (state.kind === "online") recoveryDriver.beginRestored()

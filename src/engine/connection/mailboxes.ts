@@ -1,8 +1,7 @@
 import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
-import type { OutgoingRecord } from "../../store/records.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
-import { mayPublish, receiverOf } from "../state/send-gate.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
@@ -22,8 +21,8 @@ export type Mailboxes = {
   readonly onOpen: (run: () => void) => void
   /** An inbox of ours with this mailbox. Faults `config` without a broker. */
   readonly inboxAt: (mailbox: Uint8Array) => Inbox
-  /** An INIT may leave only when its answer can arrive; and no frame leaves for a contact that may not have it. */
-  readonly maySend: (entry: OutgoingRecord) => boolean
+  /** An INIT may leave only when its answer can arrive. */
+  readonly maySendInit: (device: DeviceRecord) => boolean
 }
 
 export type MailboxSource = {
@@ -88,12 +87,7 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
       refused.clear()
       for (const mailbox of wanted(queue.state())) void openOrReport(mailbox)
     },
-    maySend: (entry) => {
-      const { devices } = queue.state()
-      const device = devices.get(entry.device)
-      if (device === undefined || !mayPublish(receiverOf(queue.state(), device), entry.kind)) return false
-      return entry.kind !== "init" || ready.has(toHex(device.mailbox))
-    },
+    maySendInit: ({ mailbox }) => ready.has(toHex(mailbox)),
   }
 }
 

@@ -9,7 +9,8 @@ import { isUnsealed } from "../state/unsealed.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
-import { GIVE_UP_AFTER_MS, isDue, retransmitAfter } from "./retransmit-schedule.ts"
+import { GIVE_UP_AFTER_MS, isRestTooLong, retransmitAfter } from "./retransmit-schedule.ts"
+import { nextDue, SendOrder } from "./send-order.ts"
 import { giveUpChange, giveUpText } from "./cancel.ts"
 import { messageStateChange } from "./message-state.ts"
 
@@ -21,11 +22,12 @@ const BACKOFF_MS = { first: 1_000, longest: 60_000 } as const
 /** Enough to keep the transport's own window full. */
 const IN_FLIGHT_MAX = 16
 
-/** Publishes sealed frames to the broker: in order, and again until the peer has acknowledged them. */
+/** Publishes sealed frames to the broker: each device's in order, and again until the peer has acknowledged them. */
 export class Outbox {
   readonly #ports: Ports
   readonly #queue: CommitQueue
   readonly #mailboxes: Mailboxes
+  readonly #order = new SendOrder()
   readonly #inFlight = new Set<number>()
   readonly #waiting = new Map<number, (() => void)[]>()
   #drains: (() => void)[] = []
@@ -68,7 +70,13 @@ export class Outbox {
 
   /** Makes everything due: the broker has lost our session, and perhaps what it held. */
   async flushNow(): Promise<void> {
-    await this.#queue.run((state) => allDue(state, this.#ports.now()))
+    await this.#queue.run((state) => dueNow(state, this.#ports.now(), () => true))
+  }
+
+  /** Ends the rests that a clock which was set back made too long. */
+  async endLongRests(): Promise<void> {
+    const now = this.#ports.now()
+    await this.#queue.run((state) => dueNow(state, now, (entry) => isRestTooLong(entry, now)))
   }
 
   /** Resolves when the broker has acknowledged the frame, or it is gone; see `Book.outgoing`. */
@@ -93,20 +101,17 @@ export class Outbox {
     this.flush()
   }
 
-  /** In order; but a device's frames wait for its INIT, since the peer cannot open them before it. */
   #send(connection: Connection): void {
     const now = this.#ports.now()
-    const waitForInit = new Set<number>()
-    let next = Infinity
-    for (const entry of this.#queue.state().outgoing.values()) {
-      if (this.#inFlight.size >= IN_FLIGHT_MAX) return
-      if (isUnsealed(entry)) continue
-      const waits = waitForInit.has(entry.device)
-      if (entry.kind === "init" && !entry.published) waitForInit.add(entry.device)
-      if (waits || this.#inFlight.has(entry.seq) || !this.#mailboxes.maySend(entry)) continue
-      if (isDue(entry, now)) void this.#publish(entry, connection)
-      else next = Math.min(next, entry.dueAt)
+    const { maySendInit } = this.#mailboxes
+    const gate = { now, inFlight: this.#inFlight, maySendInit, rests: () => false }
+    const state = this.#queue.state()
+    while (this.#inFlight.size < IN_FLIGHT_MAX) {
+      const entry = this.#order.next(state, gate)
+      if (entry === undefined) break
+      void this.#publish(entry, connection)
     }
+    const next = nextDue(state, now)
     if (next !== Infinity) this.#cancelTimer = this.#ports.after(next - now, this.flush)
   }
 
@@ -184,8 +189,12 @@ function giveUp(state: EngineState, seq: number, input: StepInput): Decision<nul
   return giveUpText(state, entry, input)
 }
 
-function allDue(state: EngineState, now: number): Decision<null> {
-  const sealed = [...state.outgoing.values()].filter((entry) => !isUnsealed(entry))
-  const commit = sealed.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } }))
+function dueNow(
+  state: EngineState,
+  now: number,
+  isMeant: (entry: OutgoingRecord) => boolean,
+): Decision<null> {
+  const entries = [...state.outgoing.values()].filter((entry) => !isUnsealed(entry) && isMeant(entry))
+  const commit = entries.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } }))
   return { commit, effects: [], result: null }
 }

@@ -16,9 +16,9 @@ export function retransmitAfter(attempts: number): number {
 /** The fields that determine a frame's rest. */
 type Schedule = Pick<OutgoingRecord, "published" | "attempts" | "dueAt">
 
-/** Whether its rest is over. A rest longer than the longest means that the clock was set back after the publish. */
-export function isDue({ published, attempts, dueAt }: Schedule, now: number): boolean {
-  return !published || dueAt <= now || dueAt - now > retransmitAfter(attempts)
+/** A rest longer than there are any: the clock was set back after the publish. */
+export function isRestTooLong({ published, attempts, dueAt }: Schedule, now: number): boolean {
+  return published && dueAt - now > retransmitAfter(attempts)
 }
 
 /** Whether a frame may be sent again at the peer's request: it was published, and not just now. */

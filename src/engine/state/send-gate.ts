@@ -60,15 +60,12 @@ export function maySeal(to: Receiver, frames: readonly Frame[]): boolean {
   return frames.length > 0 && frames.every(({ kind }) => OF_A_HANDSHAKE.has(kind))
 }
 
-/** Whether a frame may leave while the rest waits: nothing that says more may be sealed with it [D-41]. */
+/**
+ * Whether a frame in the outbox may leave while the rest waits, which may have been sealed before the contact's key changed:
+ * nothing that says more may be sealed with it [D-41].
+ */
 export function isOfHandshake(kind: OutgoingRecord["kind"]): boolean {
   return WITH_A_HANDSHAKE.has(kind)
-}
-
-/** Whether a frame in the outbox may leave: it may have been sealed before the contact's key changed. */
-export function mayPublish(to: Receiver, kind: OutgoingRecord["kind"]): boolean {
-  const sendable = sendableTo(to)
-  return sendable === "everything" || (sendable === "handshake" && isOfHandshake(kind))
 }
 
 /** Fault `refused` if a message or setting of ours may not be sent to them. */

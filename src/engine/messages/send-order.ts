@@ -1,0 +1,107 @@
+import type { DeviceId } from "../../store/ids.ts"
+import type { DeviceRecord, OutgoingRecord } from "../../store/records.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { outgoingOfKind } from "../state/outgoing-index.ts"
+import { isOfHandshake, receiverOf, sendableTo } from "../state/send-gate.ts"
+
+/** What of a device may leave now. */
+export type SendGate = {
+  readonly now: number
+  /** Frames that are with the broker already. */
+  readonly inFlight: ReadonlySet<number>
+  /** An INIT may leave only when its answer can arrive. */
+  readonly maySendInit: (device: DeviceRecord) => boolean
+  /** The broker takes nothing for it just now. */
+  readonly rests: (device: DeviceId) => boolean
+}
+
+/**
+ * Which frame is published next: one of each device in turn, so that none waits for what another was sent [D-120]; of one
+ * device in the order in which they were sealed. A step costs what is sent, however much waits.
+ */
+export class SendOrder {
+  /** The devices that are still to come in this round. */
+  #round = new Set<DeviceId>()
+
+  next(state: EngineState, gate: SendGate): OutgoingRecord | undefined {
+    return this.#nextOfRound(state, gate) ?? this.#nextOfNewRound(state, gate)
+  }
+
+  #nextOfNewRound(state: EngineState, gate: SendGate): OutgoingRecord | undefined {
+    this.#round = new Set([...state.unsent, ...state.resting.upTo(gate.now)])
+    return this.#nextOfRound(state, gate)
+  }
+
+  #nextOfRound(state: EngineState, gate: SendGate): OutgoingRecord | undefined {
+    for (const device of this.#round) {
+      this.#round.delete(device)
+      const entry = dueFrame(state, device, gate)
+      if (entry !== undefined) return entry
+    }
+    return undefined
+  }
+}
+
+function dueFrame(state: EngineState, id: DeviceId, gate: SendGate): OutgoingRecord | undefined {
+  const device = state.devices.get(id)
+  if (device === undefined || gate.rests(id)) return undefined
+  const sendable = sendableTo(receiverOf(state, device))
+  if (sendable === "nothing") return undefined
+  if (sendable === "handshake") return dueOfHandshake(state, device, gate)
+  return dueOfAll(state, device, gate)
+}
+
+/** The peer cannot open the rest before our INIT. */
+function dueOfAll(state: EngineState, device: DeviceRecord, gate: SendGate): OutgoingRecord | undefined {
+  const init = unsentInit(state, device)
+  if (init !== undefined) return mayLeave(device, init, gate) ? init : undefined
+  const queue = state.queues.get(device.id)
+  if (queue === undefined) return undefined
+  for (const seq of queue.resting.ascending()) {
+    const entry = queue.entries.get(seq)
+    if (entry === undefined || entry.dueAt > gate.now) break
+    if (mayLeave(device, entry, gate)) return entry
+  }
+  for (const seq of queue.unsent.ascending()) {
+    const entry = queue.entries.get(seq)
+    if (entry !== undefined && mayLeave(device, entry, gate)) return entry
+  }
+  return undefined
+}
+
+/** Before a key was compared there are few of these, and nothing else leaves [D-41]. */
+function dueOfHandshake(
+  state: EngineState,
+  device: DeviceRecord,
+  gate: SendGate,
+): OutgoingRecord | undefined {
+  const init = unsentInit(state, device)
+  if (init !== undefined) return mayLeave(device, init, gate) ? init : undefined
+  return handshakeFrames(state, device.id).find(
+    (entry) => (!entry.published || entry.dueAt <= gate.now) && mayLeave(device, entry, gate),
+  )
+}
+
+function handshakeFrames(state: EngineState, device: DeviceId): OutgoingRecord[] {
+  const kinds = ["init", "handshake", "chain"] as const
+  return kinds.flatMap((kind) => outgoingOfKind(state, device, kind)).sort((a, b) => a.seq - b.seq)
+}
+
+function unsentInit(state: EngineState, { id }: DeviceRecord): OutgoingRecord | undefined {
+  return outgoingOfKind(state, id, "init").find(({ published }) => !published)
+}
+
+function mayLeave(device: DeviceRecord, { seq, kind }: OutgoingRecord, gate: SendGate): boolean {
+  return !gate.inFlight.has(seq) && (kind !== "init" || gate.maySendInit(device))
+}
+
+/** When the next rest is over, as far as it lets something leave; Infinity for never. */
+export function nextDue(state: EngineState, now: number): number {
+  const withheld = state.resting.upTo(now).flatMap((id) => {
+    const device = state.devices.get(id)
+    const isPartly = device !== undefined && sendableTo(receiverOf(state, device)) === "handshake"
+    return isPartly ? handshakeFrames(state, id) : []
+  })
+  const later = withheld.filter(({ dueAt, kind }) => dueAt > now && isOfHandshake(kind))
+  return Math.min(state.resting.lowestOver(now), ...later.map(({ dueAt }) => dueAt))
+}
