@@ -13,8 +13,24 @@ import { messageCommands } from "./commands/messages.ts"
 import { outboxCommands } from "./commands/outbox.ts"
 import { PairingCommands } from "./commands/pairing.ts"
 import { profileCommands } from "./commands/profile.ts"
+import type { Command } from "./state/commands.ts"
 import type { Ports } from "./state/ports.ts"
 import { openParts } from "./wiring.ts"
+
+/** What these write goes out at once where the broker can be reached. `status` and `catch-up` wait for the outcome. */
+const NEEDS_BROKER: ReadonlySet<Command> = new Set([
+  "send",
+  "edit",
+  "react",
+  "delete",
+  "delete-all",
+  "introduce",
+  "introduction-answer",
+  "reset",
+  "pair-offer",
+  "device-offer",
+  "pair-answer",
+])
 
 /**
  * The engine of one profile, in this process. It connects at once; commands also work offline. The
@@ -41,6 +57,7 @@ export async function openEngine(ports: Ports): Promise<ChatClient> {
       if (!v.is(COMMANDS[command].params, params)) {
         throw new Fault("usage", `the parameters of ${command} are invalid`)
       }
+      if (NEEDS_BROKER.has(command)) void parts.broker.tryNow()
       return handlers[command](params)
     },
     listen: parts.events.listen,

@@ -259,7 +259,7 @@ const REASON: Readonly<Record<RegistrationRefusal, string>> = {
 }
 
 function refused(why: RegistrationRefusal): Fault {
-  return new Fault("refused", REASON[why], "ask the person who runs the broker for an invitation")
+  return new Fault("refused", REASON[why], "ask the person who runs the broker for an invitation", why)
 }
 
 /** The last day that has a date (ECMA-262 section 21.4.1.1), unix ms. */

@@ -3,7 +3,7 @@ import { randomBytes, randomInt } from "node:crypto"
 import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { retryDelay } from "./backoff.ts"
+import { retryDelay } from "../async/backoff.ts"
 import { Connection } from "./connection.ts"
 import { endedWithoutTls, failureOf, type Failure } from "./failures.ts"
 import { Subscriptions } from "./subscriptions.ts"
@@ -24,6 +24,7 @@ import { type Attempt, connectWithFallback } from "./version-fallback.ts"
 
 /** A connection that lived this long was a good one: the next failure starts the backoff again. */
 const STABLE_MS = 10_000
+const PAUSES = { first: 250, longest: 60_000 } as const
 const JITTER_STEPS = 1_000
 
 /**
@@ -61,6 +62,7 @@ class MqttTransport implements Transport {
   readonly #running: Promise<void>
   /** Ends what the loop is waiting for. */
   #interrupt: () => void = () => undefined
+  #endPause: () => void = () => undefined
   #mqttVersion: MqttVersion
   #connection: Connection | undefined
   #serverChain: readonly Buffer[] = []
@@ -91,6 +93,8 @@ class MqttTransport implements Transport {
 
   readonly serverPins = (): readonly Uint8Array[] => this.#serverChain.map(pinOf)
 
+  readonly retry = (): void => this.#endPause()
+
   readonly close = async (): Promise<void> => {
     this.#end(new Fault("unavailable", "the link to the broker was closed"))
     await this.#running
@@ -113,7 +117,7 @@ class MqttTransport implements Transport {
       last = after
       failed = after === undefined ? failed + 1 : 1
       if (after !== undefined && this.#nodes.length > 1) continue
-      await this.#pause(retryDelay(failed, randomInt(JITTER_STEPS) / JITTER_STEPS))
+      await this.#pause(retryDelay(failed, randomInt(JITTER_STEPS) / JITTER_STEPS, PAUSES))
     }
   }
 
@@ -214,10 +218,11 @@ class MqttTransport implements Transport {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
-      this.#interrupt = () => {
+      this.#endPause = () => {
         clearTimeout(timer)
         resolve()
       }
+      this.#interrupt = this.#endPause
     })
   }
 }

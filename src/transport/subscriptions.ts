@@ -102,7 +102,8 @@ export class Subscriptions {
       return
     }
     this.#subscriptions.delete(topic)
-    const why = new Fault("refused", "the broker does not let this connection subscribe to a topic it needs")
+    const message = "the broker does not let this connection subscribe to a topic it needs"
+    const why = new Fault("refused", message, undefined, new Error(`SUBACK ${code}`))
     for (const waiter of waiters) waiter.reject(why)
   }
 }

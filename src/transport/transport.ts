@@ -67,6 +67,8 @@ export type Transport = {
   readonly unsubscribe: (topic: string) => Promise<void>
   /** SHA-256(SPKI)[0:16] of each certificate the server showed on this connection. */
   readonly serverPins: () => readonly Uint8Array[]
+  /** Ends the pause before the next try to connect, if there is one. */
+  readonly retry: () => void
   /** Ends the link for good. Publishes under way are rejected. */
   readonly close: () => Promise<void>
 }

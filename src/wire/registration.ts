@@ -73,6 +73,13 @@ export const REFUSALS = [
 ] as const
 export type RegistrationRefusal = (typeof REFUSALS)[number]
 
+/** What the same request may no longer meet later: a full quota, another clock, a registrar that is updated. */
+export const PASSING_REFUSALS: ReadonlySet<unknown> = new Set<RegistrationRefusal>([
+  "too-many",
+  "out-of-time",
+  "bad-request",
+])
+
 export type RegistrationAnswer =
   /** The certificate as X.509 DER. */
   | { readonly kind: "admitted"; readonly user: Uint8Array; readonly certificate: Uint8Array }

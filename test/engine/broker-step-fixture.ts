@@ -87,12 +87,15 @@ export const EVENTS = [
   "the work is done",
   "the work is done, with a certificate that is over",
   "the work fails: unavailable",
-  "the work fails: refused",
-  "the work fails: replaced",
+  "the work fails: protocol",
+  "the registrar refuses",
+  "the registrar says: replaced",
   "the timer rings",
   "the renewal arrives",
   "the broker moves",
+  "a command asks",
   "a month passes",
+  "the clock is set right",
 ] as const
 
 export type FixtureEvent = keyof typeof JOINS | (typeof EVENTS)[number] | "close"
@@ -111,7 +114,7 @@ export class BrokerStepFixture {
   work: Work | undefined
   /** Joins without an outcome. */
   openJoins = 0
-  wakesIn: number | undefined
+  wakesIn: number | "a pause" | undefined
   readonly effects: BrokerEffect[] = []
   /** The kinds that followed on each other. */
   readonly moves = new Set<string>()
@@ -156,18 +159,25 @@ export class BrokerStepFixture {
         return this.work?.kind === "ask" && this.#done(0)
       case "the work fails: unavailable":
         return this.#failed("unavailable")
-      case "the work fails: refused":
-        return this.#failed("refused")
-      case "the work fails: replaced":
-        return this.#failed("replaced")
+      case "the work fails: protocol":
+        return this.#failed("protocol")
+      case "the registrar refuses":
+        return this.#refused("refused")
+      case "the registrar says: replaced":
+        return this.#refused("replaced")
       case "the timer rings":
         return this.#ring()
       case "the renewal arrives":
         return this.#renewed()
       case "the broker moves":
         return this.#moved()
+      case "a command asks":
+        return this.feed({ kind: "asked" })
       case "a month passes":
         this.#now += MONTH_MS
+        return true
+      case "the clock is set right":
+        this.#now = 0
         return true
     }
   }
@@ -223,6 +233,14 @@ export class BrokerStepFixture {
         return
       case "wake":
         this.wakesIn = effect.afterMs
+        return
+      case "retry":
+        this.wakesIn = "a pause"
+        return
+      case "trying":
+        return
+      case "try-now":
+        expect(this.connections + (this.work?.kind === "ask" ? 1 : 0), "nothing to try").toBe(1)
         return
       case "joined":
         expect(this.connections, "joined without a connection").toBe(1)
@@ -297,6 +315,14 @@ export class BrokerStepFixture {
     if (this.work === undefined || this.work.kind === "close-connection") return false
     this.work = undefined
     return this.feed({ kind: "failed", why: fault(this.#interrupted ? "unavailable" : code) })
+  }
+
+  /** An answer that was under way when the request was interrupted is not heard. */
+  #refused(code: FaultCode): boolean {
+    if (this.work?.kind !== "ask") return false
+    if (this.#interrupted) return this.#failed("unavailable")
+    this.work = undefined
+    return this.feed({ kind: "refused", why: fault(code) })
   }
 
   /** The user sets another address, or the first one. */

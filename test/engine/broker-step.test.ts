@@ -1,13 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
-import {
-  ASK_AGAIN_MS,
-  BROKER_TRANSITIONS,
-  EXPLAIN_MS,
-  RECHECK_MS,
-  REFUSED_AGAIN_MS,
-  STOPPED_AGAIN_MS,
-} from "../../src/engine/connection/broker-state.ts"
+import { BROKER_TRANSITIONS, EXPLAIN_MS, RECHECK_MS } from "../../src/engine/connection/broker-state.ts"
 import { BrokerStepFixture, EVENTS, JOINS, STARTS, type FixtureEvent } from "./broker-step-fixture.ts"
 
 const JOIN_NAMES = Object.keys(JOINS) as (keyof typeof JOINS)[]
@@ -46,7 +39,7 @@ describe("in any order of events", () => {
         fixture.happen("the connection is up")
         fixture.happen("the work is done")
       }
-      if (fixture.state.kind === "waiting") expect(fixture.wakesIn).toBe(ASK_AGAIN_MS)
+      if (fixture.state.kind === "waiting") expect(fixture.wakesIn).toBe("a pause")
       expect([fixture.work, fixture.openJoins]).toEqual([undefined, 0])
       expect(["obtaining", "explaining", "reconnecting", "joining"]).not.toContain(fixture.state.kind)
     })
@@ -87,6 +80,31 @@ describe("in any order of events", () => {
     })
   })
 
+  test("[D-170] it is tried again unless the user has to act: no broker, a registrar's refusal, another device in its place", () => {
+    check(({ state, wakesIn, work, connections }) => {
+      const isUsersTurn =
+        state.kind === "no-broker" ||
+        state.kind === "denied" ||
+        (state.kind === "stopped" && state.why.code === "replaced")
+      const isOpen = ["connecting", "online", "offline"].includes(state.kind) && connections === 1
+      const isQueued = state.kind === "joining" && state.step.kind === "queued"
+      const goesOn = isOpen || isQueued || wakesIn !== undefined || work !== undefined
+      expect(goesOn).toBe(!isUsersTurn)
+    })
+  })
+
+  test("[D-171] a command that asks has a try under way, or the connection is up, or the user has to act", () => {
+    check((fixture) => {
+      const { length } = fixture.effects
+      const { kind } = fixture.state
+      fixture.happen("a command asks")
+      const isTrying = fixture.effects.slice(length).some((effect) => effect.kind === "trying")
+      const isReplaced = fixture.state.kind === "stopped"
+      const isQuiet = ["no-broker", "denied", "online", "joining", "closed"].includes(kind)
+      expect(isTrying).toBe(!isQuiet && !isReplaced)
+    })
+  })
+
   test("each state is reached, by exactly the moves that are drawn", () => {
     const seen = new Set<string>()
     const lives = fc.sample(fc.tuple(start, history), { seed: 1, numRuns: 3_000 })
@@ -108,15 +126,21 @@ function effectsOf(fixture: BrokerStepFixture, ...events: FixtureEvent[]): strin
 const MONTHS = ["a month passes", "a month passes", "a month passes"] as const
 
 describe("a certificate", () => {
-  test("is asked for again 30 seconds after the registrar did not answer", () => {
+  test("is asked for again after a pause when the registrar did not answer", () => {
     const alice = after("invited", ["the work fails: unavailable"])
     expect(alice.effects.at(-2)).toMatchObject({ kind: "report", connection: { kind: "offline" } })
-    expect(alice.wakesIn).toBe(ASK_AGAIN_MS)
+    expect(alice.wakesIn).toBe("a pause")
+    expect(effectsOf(alice, "the timer rings")).toEqual(["ask"])
+  })
+
+  test("[D-170] is asked for again after something else answered on the registrar's port", () => {
+    const alice = after("invited", ["the work fails: protocol"])
+    expect(alice.effects.at(-2)).toMatchObject({ kind: "report", connection: { kind: "stopped" } })
     expect(effectsOf(alice, "the timer rings")).toEqual(["ask"])
   })
 
   test("is not asked for again after the registrar refused", () => {
-    const alice = after("invited", ["the work fails: refused"])
+    const alice = after("invited", ["the registrar refuses"])
     expect(alice.effects.at(-1)).toMatchObject({
       kind: "report",
       connection: { kind: "stopped", why: { code: "refused" } },
@@ -142,29 +166,30 @@ describe("a certificate", () => {
     expect(effectsOf(alice, ...MONTHS, "start", "the work is done")).toEqual(["ask", "open"])
   })
 
-  test("that has expired as soon as it is made ends the attempts", () => {
+  test("[D-170] that has expired as soon as it is made is reported, and used when the clock is set right", () => {
     const alice = new BrokerStepFixture("device")
     expect(effectsOf(alice, ...MONTHS, "start", "the work is done, with a certificate that is over")).toEqual(
-      ["ask", "report"],
+      ["ask", "report", "retry"],
     )
-    expect(alice.effects.at(-1)).toMatchObject({
+    expect(alice.effects.at(-2)).toMatchObject({
       connection: { why: { hint: expect.stringContaining("clock") as string } },
     })
+    expect(effectsOf(alice, "the clock is set right", "the timer rings")).toEqual(["open"])
   })
 
   test("that the broker refuses is explained by the registrar", () => {
     const alice = after("device", ["the connection is up"])
     expect(effectsOf(alice, "the broker refuses")).toEqual(["ask", "wake"])
-    alice.happen("the work fails: replaced")
+    alice.happen("the registrar says: replaced")
     expect(alice.effects.at(-1)).toMatchObject({ connection: { kind: "stopped", why: { code: "replaced" } } })
   })
 
   test("is refused without a reason when the registrar does not give one within 3 seconds", () => {
     const alice = after("device", ["the broker refuses"])
     expect(alice.wakesIn).toBe(EXPLAIN_MS)
-    expect(effectsOf(alice, "the timer rings", "the work fails: replaced")).toEqual([
+    expect(effectsOf(alice, "the timer rings", "the registrar says: replaced")).toEqual([
       "interrupt",
-      "wake",
+      "retry",
       "report",
     ])
     expect(alice.effects.at(-1)).toMatchObject({ connection: { kind: "stopped", why: { code: "refused" } } })
@@ -172,19 +197,28 @@ describe("a certificate", () => {
 })
 
 describe("a refusal", () => {
-  test("is tried again after 30 seconds if what answered did not prove to be the broker", () => {
+  test("[D-170] is tried again after a pause if what answered did not prove to be the broker", () => {
     const alice = after("account", ["the broker speaks something else"])
-    expect([alice.state.kind, alice.wakesIn]).toEqual(["stopped", STOPPED_AGAIN_MS])
+    expect([alice.state.kind, alice.wakesIn]).toEqual(["stopped", "a pause"])
     expect(effectsOf(alice, "the timer rings", "the work is done")).toEqual(["close-connection", "open"])
     expect(effectsOf(alice, "the connection is up")).toEqual(["report"])
     expect(alice.state.kind).toBe("online")
   })
 
-  test("of our certificate is tried again after five minutes, unless another device has replaced this one", () => {
-    const alice = after("device", ["the broker refuses", "the work fails: refused"])
-    expect([alice.state.kind, alice.wakesIn]).toEqual(["stopped", REFUSED_AGAIN_MS])
+  test("[D-171] is tried again at once when a command asks", () => {
+    const alice = after("account", ["the broker speaks something else"])
+    expect(effectsOf(alice, "a command asks", "the work is done")).toEqual([
+      "trying",
+      "close-connection",
+      "open",
+    ])
+  })
+
+  test("[D-170] of our certificate is tried again, unless another device has replaced this one", () => {
+    const alice = after("device", ["the broker refuses", "the registrar refuses"])
+    expect([alice.state.kind, alice.wakesIn]).toEqual(["stopped", "a pause"])
     expect(effectsOf(alice, "the timer rings", "the work is done")).toEqual(["close-connection", "open"])
-    const replaced = after("device", ["the broker refuses", "the work fails: replaced"])
+    const replaced = after("device", ["the broker refuses", "the registrar says: replaced"])
     expect([replaced.state.kind, replaced.wakesIn]).toEqual(["stopped", undefined])
   })
 })
@@ -253,6 +287,6 @@ describe("a join", () => {
   test("that fails leaves a certificate that the broker refused meanwhile to be explained", () => {
     const alice = after("device", ["the connection is up", "join with another invitation"])
     expect(effectsOf(alice, "the broker refuses")).toEqual([])
-    expect(effectsOf(alice, "the work fails: refused")).toEqual(["join-failed", "ask", "wake"])
+    expect(effectsOf(alice, "the registrar refuses")).toEqual(["join-failed", "ask", "wake"])
   })
 })

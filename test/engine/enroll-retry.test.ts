@@ -4,7 +4,9 @@ import { Fault } from "../../src/errors.ts"
 import type { StoredCredential } from "../../src/keystore/credential.ts"
 import { EngineFixture } from "./engine-fixture.ts"
 
-const RETRY_MS = 30_000
+const MINUTE_MS = 60_000
+/** In the longest pause there is time for the retry that follows each of twelve failures. */
+const ALL_PAUSES_MS = 60 * MINUTE_MS
 const BROKER = { address: { host: "broker.example", port: 8883 }, trust: { kind: "name" } } as const
 
 /** Somebody with an invitation whose registrar answers as `enroll` says. */
@@ -53,27 +55,54 @@ async function invited(
 const device = { kind: "device", deviceId: "A".repeat(22), certificate: "", key: "" } as const
 const away = () => Promise.reject(new Fault("unavailable", "the registrar does not answer"))
 
-test("a registrar that is away is asked again every half minute, until it answers", async () => {
-  const { fixture, times, link } = await invited((time) => (time < 3 ? away() : Promise.resolve(device)))
+/** The n-th pause is between half and all of a second that doubles up to five minutes. */
+function expectGrowing(times: readonly number[]): void {
+  const pauses = times.slice(1).map((at, index) => at - (times[index] ?? 0))
+  for (const [index, pause] of pauses.entries()) {
+    const longest = Math.min(1_000 * 2 ** index, 5 * MINUTE_MS)
+    expect(pause).toBeGreaterThanOrEqual(longest / 2)
+    expect(pause).toBeLessThanOrEqual(longest)
+  }
+}
+
+test("[D-170] a registrar that is away is asked ever more slowly, up to every five minutes, until it answers", async () => {
+  const { fixture, times, link } = await invited((time) => (time < 13 ? away() : Promise.resolve(device)))
   expect(await link()).toBe("offline")
-  await fixture.clock.pass(3 * RETRY_MS)
+  await fixture.clock.pass(ALL_PAUSES_MS)
   expect(await link()).toBe("online")
-  expect(times.map((at) => at - (times[0] ?? 0))).toEqual([0, RETRY_MS, 2 * RETRY_MS])
+  expect(times).toHaveLength(13)
+  expectGrowing(times)
+})
+
+test("[D-170] what answers in the registrar's place ends nothing: a portal, a broker that is too busy, another clock", async () => {
+  const passing = [
+    new Fault("protocol", "shows a certificate that has expired"),
+    new Fault("refused", "does not let us in", undefined, new Error("CONNACK 5")),
+    new Fault("refused", "this machine's clock and that of the registrar differ", undefined, "out-of-time"),
+  ]
+  for (const why of passing) {
+    const { fixture, link } = await invited((time) =>
+      time < 2 ? Promise.reject(why) : Promise.resolve(device),
+    )
+    expect(await link()).toBe("stopped")
+    await fixture.clock.pass(1_000)
+    expect(await link()).toBe("online")
+  }
 })
 
 test("a registrar that refuses is not asked again", async () => {
   const { fixture, times, link } = await invited(() => Promise.reject(new Fault("refused", "no")))
-  await fixture.clock.pass(10 * RETRY_MS)
+  await fixture.clock.pass(ALL_PAUSES_MS)
   expect(await link()).toBe("stopped")
   expect(times).toHaveLength(1)
 })
 
 test("a profile that is closed asks no more, and keeps no process waiting for the time to ask", async () => {
   const { fixture, alice, times, waiting } = await invited(away)
-  expect(waiting).toContain(RETRY_MS)
+  expect(waiting.size).toBe(1)
   await alice.stop()
-  expect(waiting).not.toContain(RETRY_MS)
-  await fixture.clock.pass(10 * RETRY_MS)
+  expect(waiting.size).toBe(0)
+  await fixture.clock.pass(ALL_PAUSES_MS)
   expect(times).toHaveLength(1)
 })
 
@@ -87,6 +116,6 @@ test("a profile that is closed while its certificate is being saved does not con
   // While `stop` waits: closing may wait for what is being saved.
   fixture.clock.after(1_000, save)
   await alice.stop()
-  await fixture.clock.pass(RETRY_MS)
+  await fixture.clock.pass(MINUTE_MS)
   expect(connected()).toBe(0)
 })

@@ -31,6 +31,8 @@ export class FakeBroker {
   refuses: () => boolean = () => false
   /** Whether a subscription is refused. */
   refusesFilter: (topic: string) => boolean = () => false
+  /** False for a network that swallows every packet. */
+  answers = true
   #open = true
   #guests = 0
   #activity = 0
@@ -62,6 +64,11 @@ export class FakeBroker {
   reopen(): void {
     this.#open = true
     for (const connection of this.#connections) if (!connection.isUp) this.#accept(connection)
+  }
+
+  /** The broker runs again. Clients find out when they next try. */
+  run(): void {
+    this.#open = true
   }
 
   /** The broker restarts empty, without its sessions and connections. */
@@ -105,6 +112,13 @@ export class FakeBroker {
   /** The connection of this device breaks, and its process with it. */
   disconnect(id: string): void {
     for (const connection of [...this.#connections]) if (connection.id === id) void connection.close()
+  }
+
+  /** A connection that is down tries to connect now. */
+  tryAgain(connection: FakeConnection): void {
+    if (connection.isUp || !this.#connections.has(connection)) return
+    if (this.#open) this.#accept(connection)
+    else if (this.answers) connection.unreachable()
   }
 
   #accept(connection: FakeConnection): void {
@@ -172,6 +186,10 @@ class FakeConnection implements Transport {
     this.#emit({ kind: "offline", why: away() })
   }
 
+  unreachable(): void {
+    this.#emit({ kind: "offline", why: away() })
+  }
+
   /** Rejects when the reader disconnects before it took the message. */
   async deliver({ topic, payload }: PublishedMessage): Promise<void> {
     let giveUp: () => void = () => undefined
@@ -208,6 +226,8 @@ class FakeConnection implements Transport {
     })
 
   serverPins = (): readonly Uint8Array[] => []
+
+  retry = (): void => queueMicrotask(() => this.#broker.tryAgain(this))
 
   close = (): Promise<void> => {
     this.#closed = true

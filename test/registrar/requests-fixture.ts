@@ -186,7 +186,7 @@ export class RequestsFixture {
     const done = (): Promise<void> => Promise.resolve()
     return {
       publish: (_topic, payload) => Promise.resolve(void this.#answers.push(payload)),
-      ...{ subscribe: done, unsubscribe: done, close: done, serverPins: () => [] },
+      ...{ subscribe: done, unsubscribe: done, close: done, serverPins: () => [], retry: () => undefined },
     }
   }
 }

@@ -1,26 +1,28 @@
 import fc from "fast-check"
 import { describe, expect, test } from "vitest"
 import { Fault } from "../../src/errors.ts"
-import { retryDelay } from "../../src/transport/backoff.ts"
+import { retryDelay } from "../../src/async/backoff.ts"
 import { failureOf } from "../../src/transport/failures.ts"
 import { packetLimit } from "../../src/transport/packet-limit.ts"
 import { Window } from "../../src/transport/window.ts"
 import { faultOf } from "./transport-fixture.ts"
 
+const PAUSES = { first: 250, longest: 60_000 }
+
 describe("waiting before a retry", () => {
-  test("doubles from an eighth of a second to a minute, with jitter of half of it", () => {
-    expect(retryDelay(1, 0)).toBe(125)
-    expect(retryDelay(2, 0)).toBe(250)
-    expect(retryDelay(1, 0.5)).toBe(188)
-    for (const retry of [9, 10, 1000]) expect(retryDelay(retry, 0.999)).toBeLessThanOrEqual(60_000)
-    expect(retryDelay(1000, 0)).toBe(30_000)
+  test("doubles from the first pause to the longest, with jitter of half of it", () => {
+    expect(retryDelay(1, 0, PAUSES)).toBe(125)
+    expect(retryDelay(2, 0, PAUSES)).toBe(250)
+    expect(retryDelay(1, 0.5, PAUSES)).toBe(188)
+    for (const retry of [9, 10, 1000]) expect(retryDelay(retry, 0.999, PAUSES)).toBeLessThanOrEqual(60_000)
+    expect(retryDelay(1000, 0, PAUSES)).toBe(30_000)
   })
 
   test("never becomes shorter with more failures", () => {
     const jitter = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100 }), jitter, (retry, by) => {
-        expect(retryDelay(retry + 1, by)).toBeGreaterThanOrEqual(retryDelay(retry, by))
+        expect(retryDelay(retry + 1, by, PAUSES)).toBeGreaterThanOrEqual(retryDelay(retry, by, PAUSES))
       }),
     )
   })

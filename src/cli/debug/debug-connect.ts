@@ -24,6 +24,7 @@ export function debugConnect(connect: Connect, debug: Debug): Connect {
         return transport.unsubscribe(topic)
       },
       serverPins: transport.serverPins,
+      retry: transport.retry,
       close: () => {
         debug("connection", "close", {})
         return transport.close()

@@ -29,12 +29,14 @@ export function profileCommands(
 ): Handlers<"status" | "catch-up" | "ledger" | "reload-settings" | "set-broker" | "register" | "export"> {
   const { ports, broker, events, ledger, mailboxes } = parts
   const catchUpInTurn = shared(async () => {
+    await broker.tryNow()
     const outcome = await catchUp(parts)
     if (outcome !== "offline") await parts.gapRequests.closeOld()
     return { isComplete: outcome === "complete" }
   })
   return {
     status: async () => {
+      await broker.tryNow()
       const known = ports.config.broker()
       return {
         name: ports.name(),

@@ -1,8 +1,9 @@
-import { Fault } from "../../errors.ts"
+import { Fault, type FaultCode } from "../../errors.ts"
 import { isPending } from "../../keystore/credential.ts"
 import type { ConnectionState, Credential } from "../../transport/transport.ts"
 import type { ConnectionStatus } from "../state/shapes.ts"
 import type { BrokerConfig, Connection, DeviceCredential, NewCredential, Ports } from "../state/ports.ts"
+import { PASSING_REFUSALS } from "../../wire/registration.ts"
 import { LearnedHints } from "./broker-hints.ts"
 import type {
   BrokerEffect,
@@ -20,6 +21,8 @@ import {
   type InboxConnection,
   type InboxConnectionEvents,
 } from "./inbox-connection.ts"
+import { OnDemandTry } from "./on-demand-try.ts"
+import { RetryPauses } from "./retry-pause.ts"
 import { renewed, Renewal, validityOf } from "./renewal.ts"
 
 export type BrokerConnectionEvents = InboxConnectionEvents & {
@@ -43,6 +46,8 @@ export class BrokerConnection {
   #state: BrokerState = { kind: "no-broker" }
   #connection: InboxConnection | undefined
   #reported: ConnectionState | undefined
+  readonly #try: OnDemandTry
+  readonly #pauses: RetryPauses
   /** Events that arrived while a step was being carried out. */
   readonly #pending: BrokerEvent[] = []
   #isStepping = false
@@ -58,6 +63,8 @@ export class BrokerConnection {
     this.#ports = ports
     this.#renewal = new Renewal(ports)
     this.#hints = new LearnedHints(ports.config)
+    this.#pauses = new RetryPauses(ports.random)
+    this.#try = new OnDemandTry(ports, () => this.#report({ kind: "offline", why: noAnswerYet() }))
     this.#guests = new GuestConnections(ports.connect, (state) => {
       if (state.kind === "online") this.#hints.learn(state)
       else this.#feed({ kind: "guest-offline", why: state.why })
@@ -81,7 +88,8 @@ export class BrokerConnection {
 
   status(): ConnectionStatus {
     const { config } = this.#ports
-    return statusOf(this.#reported, config.broker() !== undefined && config.credential() !== undefined)
+    const reported = this.#try.isUnderWay() ? undefined : this.#reported
+    return statusOf(reported, config.broker() !== undefined && config.credential() !== undefined)
   }
 
   /** Starts connecting if the profile has a broker, and reports to `events` from now on. */
@@ -113,7 +121,18 @@ export class BrokerConnection {
     this.#feed({ kind: "broker-changed" })
   }
 
+  /**
+   * A command needs the broker: a connection that is down is tried now, unless that was done a moment ago [D-171].
+   * Resolves when that try has an outcome, or 5 seconds are over.
+   */
+  readonly tryNow = (): Promise<void> => {
+    const isDown = this.#reported !== undefined && this.#reported.kind !== "online"
+    if (isDown && !this.#try.isFresh()) this.#feed({ kind: "asked" })
+    return this.#try.ended()
+  }
+
   async close(): Promise<void> {
+    this.#try.end()
     this.#feed({ kind: "close" })
     await this.#ended
   }
@@ -146,7 +165,7 @@ export class BrokerConnection {
   #run(effect: BrokerEffect): void {
     switch (effect.kind) {
       case "report":
-        this.#report(effect)
+        this.#report(effect.connection)
         return
       case "open":
         this.#open(effect)
@@ -169,6 +188,15 @@ export class BrokerConnection {
       case "wake":
         this.#wake(effect)
         return
+      case "retry":
+        this.#wake({ afterMs: this.#pauses.next() })
+        return
+      case "trying":
+        this.#try.begin()
+        return
+      case "try-now":
+        ;(this.#connection ?? this.#guests).retry()
+        return
       case "joined":
         this.#joins.shift()?.resolve()
         return
@@ -185,9 +213,12 @@ export class BrokerConnection {
     this.#feed(await work.catch(failed))
   }
 
-  /** A refusal that is the same again is no news. */
-  #report({ connection }: Effect<"report">): void {
-    if (isSameRefusal(this.#reported, connection)) return
+  /** A refusal that is the same again is no news, except to a command that waits for it. */
+  #report(connection: ConnectionState): void {
+    const isAwaited = this.#try.isUnderWay()
+    this.#try.end()
+    if (connection.kind === "online") this.#pauses.reset()
+    if (!isAwaited && isSameRefusal(this.#reported, connection)) return
     this.#reported = connection
     this.#events.onState(connection)
   }
@@ -219,7 +250,10 @@ export class BrokerConnection {
 
   async #ask({ broker, request }: Effect<"ask">): Promise<BrokerEvent> {
     const target = this.#hints.target(broker, { kind: "guest" })
-    const credential = await this.#guests.request(target, (publisher) => this.#answer(request, publisher))
+    const credential = await this.#guests.request(target, (publisher) =>
+      this.#answer(request, publisher).catch(asRefusal),
+    )
+    if (credential instanceof Fault) return { kind: "refused", why: credential }
     await this.#ports.config.saveCredential(credential)
     return { kind: "obtained", credential }
   }
@@ -251,7 +285,7 @@ export class BrokerConnection {
     this.#renewal.start({ publisher: this.#connection, registrar, credential, guest: false })
   }
 
-  #wake({ afterMs }: Effect<"wake">): void {
+  #wake({ afterMs }: Omit<Effect<"wake">, "kind">): void {
     this.#cancelWake()
     this.#cancelWake = this.#ports.after(afterMs, () => this.#feed({ kind: "wake" }))
   }
@@ -278,6 +312,19 @@ export function statusOf(state: ConnectionState | undefined, hasBroker: boolean)
 function isSameRefusal(before: ConnectionState | undefined, now: ConnectionState): boolean {
   if (before?.kind !== "stopped" || now.kind !== "stopped") return false
   return before.why.code === now.why.code && before.why.message === now.why.message
+}
+
+/** An answer of the registrar that asking again does not change. What the broker refused has an error as its cause. */
+function asRefusal(fault: unknown): Fault {
+  if (!(fault instanceof Fault) || !FINAL.has(fault.code)) throw fault
+  if (fault.cause instanceof Error || PASSING_REFUSALS.has(fault.cause)) throw fault
+  return fault
+}
+
+const FINAL: ReadonlySet<FaultCode> = new Set(["refused", "replaced", "bad-data"])
+
+function noAnswerYet(): Fault {
+  return new Fault("unavailable", "the broker has not answered yet")
 }
 
 function failed(fault: unknown): BrokerEvent {

@@ -1,18 +1,12 @@
 import type { PublicKey } from "../../crypto/bytes.ts"
 import type { Fault } from "../../errors.ts"
 import type { PendingCredential, StoredCredential } from "../../keystore/credential.ts"
-import { DAY_MS, MINUTE_MS } from "../../time-units.ts"
+import { DAY_MS } from "../../time-units.ts"
 import type { ConnectionState } from "../../transport/transport.ts"
 import type { BrokerConfig, DeviceCredential, NewCredential } from "../state/ports.ts"
 
-/** A registrar that does not answer is asked again after this time. */
-export const ASK_AGAIN_MS = 30_000
 /** A certificate is valid for months: a process that keeps running checks it once a day. */
 export const RECHECK_MS = DAY_MS
-/** What answered may not have been the broker: a portal of a public network, or a proxy before a broker that restarts. */
-export const STOPPED_AGAIN_MS = 30_000
-/** Only the operator can change a refusal, so it need not be asked for often. */
-export const REFUSED_AGAIN_MS = 5 * MINUTE_MS
 /** A registrar answers within some 20 ms, and the user is waiting for the reason. */
 export const EXPLAIN_MS = 3_000
 
@@ -27,7 +21,7 @@ export type Connected =
   | ({ readonly kind: "connecting" | "online" | "offline" } & Opened)
   /** The broker does not accept our certificate, and the registrar is being asked why. */
   | ({ readonly kind: "explaining"; readonly why: Fault } & Opened)
-  /** Refused. It is tried again after a while, unless another device has replaced this one. */
+  /** Refused. It is tried again, ever more slowly, unless another device has replaced this one [D-170]. */
   | ({ readonly kind: "stopped"; readonly why: Fault } & Opened)
 
 /** The state of the profile's own connection to its broker. One piece of work is under way at a time. */
@@ -36,9 +30,9 @@ export type BrokerState =
   | { readonly kind: "no-broker" }
   /** The broker is known. The registrar is being asked for a certificate, over a guest's connection. */
   | { readonly kind: "obtaining"; readonly broker: BrokerConfig; readonly request: RegistrarRequest }
-  /** The registrar did not answer and is asked again later. */
+  /** The registrar did not answer, or something else did in its place. It is asked again later. */
   | { readonly kind: "waiting" }
-  /** The profile has nothing with which it could get a certificate. */
+  /** The registrar itself has refused, or there is none to ask: only another invitation helps. */
   | { readonly kind: "denied" }
   | Connected
   /** The broker has changed. The request under way is being ended first; `previous` is the connection, if there is one. */
@@ -98,8 +92,12 @@ export type BrokerEvent =
   | { readonly kind: "obtained"; readonly credential: DeviceCredential }
   | { readonly kind: "saved" }
   | { readonly kind: "connection-closed" }
-  /** The registrar's refusal, or why the work under way failed. */
+  /** Why the work under way failed. */
   | { readonly kind: "failed"; readonly why: Fault }
+  /** The registrar has refused. Its answer is sealed, so a stranger cannot have given it. */
+  | { readonly kind: "refused"; readonly why: Fault }
+  /** A command needs the broker. */
+  | { readonly kind: "asked" }
   /** The time of the last `wake` is over. */
   | { readonly kind: "wake" }
   | { readonly kind: "close" }
@@ -120,6 +118,12 @@ export type BrokerEffect =
   | { readonly kind: "renew"; readonly registrar: PublicKey; readonly credential: DeviceCredential }
   /** Report "wake" after this time, unless the state's kind changes before. */
   | { readonly kind: "wake"; readonly afterMs: number }
+  /** Report "wake" after a pause, unless the state's kind changes before. Pauses grow until the connection is up. */
+  | { readonly kind: "retry" }
+  /** A try to connect begins, or is under way: what was reported before it is out of date. */
+  | { readonly kind: "trying" }
+  /** The connection, or the guest's connection of the request under way, ends the pause before its next try. */
+  | { readonly kind: "try-now" }
   /** The oldest join that has no outcome yet is done. */
   | { readonly kind: "joined" }
   | { readonly kind: "join-failed"; readonly why: Fault }
@@ -160,12 +164,14 @@ export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readon
     "the user joins": "joining",
   },
   waiting: {
-    "30 seconds are over": "obtaining",
+    "some time is over, or a command asks": "obtaining",
+    "the clock was set right, and the certificate is valid": "connecting",
     "the broker changes": "obtaining",
     "the user joins": "joining",
   },
   denied: {
     "the broker changes": "obtaining",
+    "the broker changes, and the certificate is valid again": "connecting",
     "the user joins": "joining",
     "another user's invitation is refused": "obtaining",
   },
@@ -204,7 +210,7 @@ export const BROKER_TRANSITIONS: Readonly<Record<Exclude<Kind, "closed">, Readon
     "the user joins": "joining",
   },
   stopped: {
-    "some time is over, or the broker changes": "reconnecting",
+    "some time is over, a command asks or the broker changes": "reconnecting",
     "the user joins": "joining",
   },
   reconnecting: {

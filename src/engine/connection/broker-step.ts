@@ -13,7 +13,9 @@ import {
   afterInterruption,
   afterObtained,
   begin,
+  deny,
   followConnection,
+  isFinal,
   report,
   restart,
   resume,
@@ -54,6 +56,10 @@ export function brokerStep(state: BrokerState, event: BrokerEvent, input: Broker
       return onConnectionClosed(state, input)
     case "failed":
       return onFailed(state, event, input)
+    case "refused":
+      return onRefused(state, event, input)
+    case "asked":
+      return onAsked(state, input)
     case "wake":
       return onWake(state, input)
     case "close":
@@ -89,6 +95,37 @@ function onFailed(state: Open, { why }: Of<"failed">, input: BrokerInput): Broke
   if (state.kind === "explaining") return afterExplanation(state, why)
   if (state.kind === "interrupting") return afterInterruption(state, input)
   return state.kind === "joining" ? joinAfterFailure(state, why, input) : unchanged(state)
+}
+
+function onRefused(state: Open, { why }: Of<"refused">, input: BrokerInput): BrokerStep {
+  return state.kind === "obtaining" ? deny(why) : onFailed(state, { kind: "failed", why }, input)
+}
+
+/** What a refusal by the registrar, or a missing broker, leaves to the user, no try can change. */
+function onAsked(state: Open, input: BrokerInput): BrokerStep {
+  switch (state.kind) {
+    case "no-broker":
+    case "denied":
+    case "online":
+    case "joining":
+      return unchanged(state)
+    case "connecting":
+    case "reconnecting":
+    case "interrupting":
+    case "explaining":
+      return trying(unchanged(state))
+    case "obtaining":
+    case "offline":
+      return trying({ next: state, effects: [{ kind: "try-now" }] })
+    case "waiting":
+      return trying(begin(input))
+    case "stopped":
+      return isFinal(state.why) ? unchanged(state) : trying(reconnect())
+  }
+}
+
+function trying({ next, effects }: BrokerStep): BrokerStep {
+  return { next, effects: [{ kind: "trying" }, ...effects] }
 }
 
 function onConnectionClosed(state: Open, input: BrokerInput): BrokerStep {

@@ -1,11 +1,8 @@
 import { Fault } from "../../errors.ts"
 import type { ConnectionState } from "../../transport/transport.ts"
 import {
-  ASK_AGAIN_MS,
   EXPLAIN_MS,
   RECHECK_MS,
-  REFUSED_AGAIN_MS,
-  STOPPED_AGAIN_MS,
   type BrokerEffect,
   type BrokerInput,
   type BrokerState,
@@ -85,7 +82,7 @@ function ask(broker: BrokerConfig, request: RegistrarRequest): BrokerStep {
   return { next: { kind: "obtaining", broker, request }, effects: [{ kind: "ask", broker, request }] }
 }
 
-function deny(why: Fault): BrokerStep {
+export function deny(why: Fault): BrokerStep {
   return { next: { kind: "denied" }, effects: [report({ kind: "stopped", why })] }
 }
 
@@ -100,15 +97,15 @@ export function afterObtained(
   fresh: DeviceCredential,
   input: BrokerInput,
 ): BrokerStep {
-  return request.kind === "renew" && isExpired(fresh, input) ? deny(clocksDiffer()) : open(broker, fresh)
+  return request.kind === "renew" && isExpired(fresh, input)
+    ? afterFailure(clocksDiffer())
+    : open(broker, fresh)
 }
 
+/** What was no answer of the registrar itself says nothing about the next try [D-170]. */
 export function afterFailure(why: Fault): BrokerStep {
-  if (why.code !== "unavailable") return deny(why)
-  return {
-    next: { kind: "waiting" },
-    effects: [report({ kind: "offline", why }), { kind: "wake", afterMs: ASK_AGAIN_MS }],
-  }
+  const kind = why.code === "unavailable" ? "offline" : "stopped"
+  return { next: { kind: "waiting" }, effects: [report({ kind, why }), { kind: "retry" }] }
 }
 
 export function followConnection(
@@ -184,9 +181,13 @@ function stop({ broker, credential }: Connected, why: Fault): BrokerStep {
   }
 }
 
-function tryAgainLater({ code }: Fault): BrokerEffect[] {
-  if (code === "replaced") return []
-  return [{ kind: "wake", afterMs: code === "refused" ? REFUSED_AGAIN_MS : STOPPED_AGAIN_MS }]
+function tryAgainLater(why: Fault): BrokerEffect[] {
+  return isFinal(why) ? [] : [{ kind: "retry" }]
+}
+
+/** Only the registrar can say that another device has taken our place, and it stays so [D-170]. */
+export function isFinal({ code }: Fault): boolean {
+  return code === "replaced"
 }
 
 /** Renews a due certificate over the open connection, and checks again a day later. */

@@ -1,4 +1,4 @@
-import { Fault } from "../../errors.ts"
+import type { Fault } from "../../errors.ts"
 import type { Connect, ConnectionState, ConnectTarget } from "../../transport/transport.ts"
 import { openInboxConnection, NO_EVENTS, type InboxConnection } from "./inbox-connection.ts"
 import type { Connection } from "../state/ports.ts"
@@ -33,17 +33,24 @@ export class GuestConnections {
     this.#connection = connection
     try {
       await connection.online()
-      const answer = await Promise.race([request(connection), ended])
-      if (answer instanceof Fault) throw answer
-      return answer
+      return await Promise.race([request(connection), ended.then(raise)])
     } finally {
       this.#connection = undefined
       await connection.close()
     }
   }
 
+  /** Ends the pause before the next try to connect. */
+  retry(): void {
+    this.#connection?.retry()
+  }
+
   /** Ends the request under way. */
   async interrupt(): Promise<void> {
     await this.#connection?.close()
   }
+}
+
+function raise(why: Fault): never {
+  throw why
 }

@@ -3,7 +3,7 @@ import type { Connect, ConnectionState, ConnectTarget, Transport } from "../../t
 import type { ClosableConnection } from "../state/ports.ts"
 
 /** A connection that also takes subscriptions without a listener: their frames go to `onInboxFrame`. */
-export type InboxConnection = ClosableConnection & Pick<Transport, "subscribe" | "unsubscribe">
+export type InboxConnection = ClosableConnection & Pick<Transport, "subscribe" | "unsubscribe" | "retry">
 
 export type InboxConnectionEvents = {
   /** Frames on topics without a listener of their own; PUBACK waits for the promise. */
@@ -54,6 +54,7 @@ export function openInboxConnection(
     subscribe: transport.subscribe,
     unsubscribe: transport.unsubscribe,
     serverPins: transport.serverPins,
+    retry: transport.retry,
     listen: async (topic, onFrame) => {
       listeners.set(topic, onFrame)
       await transport.subscribe(topic)

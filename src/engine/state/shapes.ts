@@ -279,7 +279,7 @@ export const connection = v.variant("kind", [
     kind: v.pipe(
       v.picklist(["offline", "stopped"]),
       v.description(
-        "failed: it is retried soon (offline), or refused (stopped) and retried every few minutes where that can help; the cause may be this laptop's own disk",
+        "failed: it is retried soon (offline), or refused (stopped) and retried ever more slowly, up to every five minutes, where that can help; the cause may be this laptop's own disk",
       ),
     ),
     code: v.picklist(FAULT_CODES),
