@@ -5,6 +5,7 @@ import { Fault } from "../errors.ts"
 import { diskFault } from "../fs/disk-fault.ts"
 import type { FileSystem } from "./files.ts"
 import { Heap } from "./heap.ts"
+import { PAGE_BYTES } from "./log-scan.ts"
 import { loadSqlite } from "./sqlite.ts"
 import { DATABASE_NAME, Vfs } from "./vfs.ts"
 
@@ -121,7 +122,7 @@ export class Database {
     this.#module._sqlite3_extended_result_codes(this.#db, 1)
     this.#unlock(key)
     // Most commits change a few bytes on each of ten pages, and each changed page is encrypted and written whole.
-    this.execute("PRAGMA page_size=2048")
+    this.execute(`PRAGMA page_size=${PAGE_BYTES}`)
     // Before anything else is read: the log's index is then in memory and no shared memory is needed.
     this.execute("PRAGMA locking_mode=exclusive")
     this.execute("PRAGMA journal_mode=wal; PRAGMA synchronous=full; PRAGMA secure_delete=on")

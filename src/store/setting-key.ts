@@ -8,3 +8,5 @@ export type SettingKey =
   | "ledger"
   /** A copy of the settings file, as JSON. */
   | "settings"
+  /** The file where a log is kept that was found damaged; empty once the conversations say so. */
+  | "damaged-log"

@@ -1,4 +1,5 @@
 import { Database } from "./database.ts"
+import { inspectLog, noteDamage } from "./damaged-log.ts"
 import { earlyChanges } from "./early-changes.ts"
 import { eventsAfter } from "./event-log.ts"
 import type { FileSystem } from "./files.ts"
@@ -29,16 +30,18 @@ import type { Store } from "./message-store.ts"
  * Opens the encrypted store at `path`, or makes it (0600) if there is none; its folder must exist, and the caller
  * holds the profile's lock. `key` has 32 bytes and may be wiped afterwards.
  * Faults `damaged-database` (a wrong key, a foreign or changed file), `disk-full`, `io`; `config` for a file of
- * another version.
+ * another version. A store whose log was damaged opens with what lies before the damage, and the setting `damaged-log`.
  */
 export async function openStore(
   path: string,
   key: Uint8Array,
   files: FileSystem = nodeFiles,
 ): Promise<Store> {
+  const damagedLog = inspectLog(path, files)
   const database = await Database.open(path, key, files)
   try {
     prepareTables(database, path)
+    if (damagedLog !== undefined) noteDamage(database, damagedLog)
   } catch (cause) {
     database.close()
     throw cause

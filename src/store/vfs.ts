@@ -27,6 +27,8 @@ type OpenFile = {
   isNew: boolean
   /** The offset of the first write since the last sync. */
   unsynced: number | undefined
+  /** Where the log ends, if what lies behind could not be cut off. */
+  cutAt: number | undefined
 }
 
 /**
@@ -71,7 +73,13 @@ export class Vfs {
       const path = this.#realPath(name)
       const isNew = !this.#files.exists(path)
       const file = this.#files.open(path, (flags & OPEN_CREATE) !== 0)
-      this.#open.set(handle, { file, wal: (flags & OPEN_WAL) !== 0, isNew, unsynced: undefined })
+      this.#open.set(handle, {
+        file,
+        wal: (flags & OPEN_WAL) !== 0,
+        isNew,
+        unsynced: undefined,
+        cutAt: undefined,
+      })
       this.#view().setInt32(outFlags, flags, true)
       return OK
     })
@@ -99,6 +107,7 @@ export class Vfs {
   xWrite(handle: Pointer, data: Pointer, length: number, low: number, high: number): number {
     return this.#onFile(handle, (open) => {
       const at = position(low, high)
+      this.#cutOff(open)
       this.#files.write(open.file, this.#module.HEAPU8.subarray(data, data + length), at)
       open.unsynced ??= at
       return OK
@@ -207,11 +216,18 @@ export class Vfs {
    */
   #discardUnsynced(open: OpenFile): void {
     if (!open.wal || open.unsynced === undefined) return
+    open.cutAt = open.unsynced
     try {
-      this.#files.truncate(open.file, open.unsynced)
+      this.#cutOff(open)
     } catch {
-      // The disk refuses everything now; the failure of the sync itself is reported.
+      // The disk refuses everything now; the failure of the sync itself is reported. The next write tries again.
     }
+  }
+
+  #cutOff(open: OpenFile): void {
+    if (open.cutAt === undefined) return
+    this.#files.truncate(open.file, open.cutAt)
+    open.cutAt = undefined
   }
 
   #onFile(handle: Pointer, act: (open: OpenFile) => number): number {
