@@ -8,6 +8,7 @@ import { openMailboxes } from "./connection/mailboxes.ts"
 import { noteReplaced } from "./connection/replaced-device.ts"
 import { runEffects } from "./effects.ts"
 import { closing, expiredBundles } from "./handshake/bundles.ts"
+import { afterDamage } from "./handshake/damaged-store.ts"
 import { openRecoveryDriver } from "./handshake/recovery-driver.ts"
 import { receiveFrame } from "./messages/dispatch.ts"
 import { UnverifiedBudget } from "./messages/unverified-budget.ts"
@@ -103,9 +104,10 @@ async function prepare(ports: Ports, queue: CommitQueue): Promise<void> {
   const input = stepInput(ports)
   await queue.run((state) => {
     const { commit } = createOwnAccount(state, ports.identity)
+    const damage = afterDamage(state, input)
     return {
-      commit: [...commit, ...closing(expiredBundles(state, seconds(input)))],
-      effects: [],
+      commit: [...commit, ...closing(expiredBundles(state, seconds(input))), ...damage.commit],
+      effects: damage.effects,
       result: null,
     }
   })

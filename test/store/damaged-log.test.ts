@@ -74,10 +74,10 @@ test("[D-130] a flipped bit in any part of the log but its last commit is noted,
   const path = await killed()
   const size = statSync(`${path}-wal`).size
   // One in each frame but those of the last commit, in another place of it each time; and the header.
-  const places = [3, 9, 17, 25]
-  for (let at = HEADER_BYTES + 7; at < size - 20 * FRAME_BYTES; at += FRAME_BYTES + 131) places.push(at)
-  expect(places.length).toBeGreaterThan(50)
-  for (const at of places) {
+  const offsets = [3, 9, 17, 25]
+  for (let at = HEADER_BYTES + 7; at < size - 20 * FRAME_BYTES; at += FRAME_BYTES + 131) offsets.push(at)
+  expect(offsets.length).toBeGreaterThan(50)
+  for (const at of offsets) {
     const copy = freshPath()
     for (const end of ["", "-wal"]) copyFileSync(path + end, copy + end)
     flip(`${copy}-wal`, at)
@@ -87,7 +87,7 @@ test("[D-130] a flipped bit in any part of the log but its last commit is noted,
   }
 })
 
-test("[D-130] the torn end that a power cut leaves is noted to no one, and all that was acknowledged is there", async () => {
+test("[D-130] the torn end that a power cut leaves is noted nowhere, and all that was acknowledged is there", async () => {
   const path = await killed()
   const whole = readFileSync(`${path}-wal`)
   for (let missing = 1; missing < 3 * FRAME_BYTES; missing += 577) {

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
 import type { ChatClient } from "../../engine/api.ts"
 import { openEngine } from "../../engine/engine.ts"
 import type { BrokerConfig, ProfileConfig, Ports } from "../../engine/state/ports.ts"
@@ -30,6 +31,7 @@ import { debugStore } from "../debug/debug-store.ts"
 import type { Context } from "../terminal/context.ts"
 import { failpointOf } from "./failpoint.ts"
 import type { Store } from "../../store/message-store.ts"
+import { display, safe } from "../../wire/text.ts"
 
 /** Whether others may use the profile through this process while it is open. */
 export type OwnerMode = "shared" | "brief"
@@ -62,6 +64,7 @@ export async function openProfile(
   lifetime.defer(() => wipe(keyFile.ring))
   const store = await openStore(paths.database, keyFile.ring.databaseKey)
   lifetime.defer(store.close)
+  await warnOfDamage(context, store)
   const settings = await openSettings(context, store, keyFile.ring.credential)
   const { identity } = keyFile.ring
   const after = timersOf(context)
@@ -88,6 +91,15 @@ export async function openProfile(
 function edgePorts(store: Store, debug: Debug): Pick<Ports, "store" | "connect"> {
   if (debug === NO_DEBUG) return { store, connect: connectMqtt }
   return { store: debugStore(store, debug), connect: debugConnect(connectMqtt, debug) }
+}
+
+/** Each conversation says so as well; only here is told where the rest is. */
+async function warnOfDamage({ out, paths }: Context, store: Store): Promise<void> {
+  const copy = Buffer.from((await store.setting("damaged-log")) ?? []).toString("utf8")
+  if (copy === "") return
+  const kept = display(join(dirname(paths.database), copy))
+  out.warn(safe`the message store was damaged, and what it had stored last is missing; see mqttchat history`)
+  out.info(safe`the damaged part is kept in ${kept}`)
 }
 
 /** A new empty store in its place would silently lose every conversation. */
