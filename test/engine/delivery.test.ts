@@ -71,6 +71,21 @@ function loseFirst(fixture: EngineFixture, bob: TestProfile): void {
     topic.includes(bob.deviceId) && frames++ === 0 ? [] : [payload]
 }
 
+describe("[D-23] a receipt", () => {
+  test("for a text that comes alone waits for nothing, and those for a burst leave together", async () => {
+    const { fixture, alice, bob } = await conversation()
+    const alone = framesTo(fixture, alice)
+    await alice.send("bob", "alone")
+    await fixture.clock.pass(0)
+    expect(framesTo(fixture, alice) - alone).toBe(1)
+    const burst = framesTo(fixture, alice)
+    await Promise.all(Array.from({ length: 20 }, (_, n) => alice.send("bob", `burst ${n}`)))
+    await fixture.clock.pass(5)
+    expect(await bob.texts("alice")).toHaveLength(22)
+    expect(framesTo(fixture, alice) - burst).toBeLessThanOrEqual(3)
+  })
+})
+
 describe("a gap", () => {
   test("is asked for a second after it opened, though more texts come all the time", async () => {
     const { fixture, alice, bob } = await conversation()

@@ -7,7 +7,10 @@ import { enqueueReceipts } from "./enqueue.ts"
 import type { Ports } from "../state/ports.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
-/** Receipts for messages that arrive together are sent together; a text sent meanwhile carries them. */
+/**
+ * Receipts for messages that arrive together are sent together; a text sent meanwhile carries them. A message that comes
+ * alone is not made to wait: while each receipt left by itself, so does the next.
+ */
 const COALESCE_MS = 5
 
 /** Pause before the next try after the disk was full. */
@@ -23,10 +26,14 @@ export type Receipts = {
 /** Schedules at once the receipts that an earlier process left. */
 export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
   const timers = new Map<DeviceId, () => void>()
+  /** The devices whose last receipts left together. */
+  const together = new Set<DeviceId>()
 
   async function send(device: DeviceId): Promise<void> {
     timers.get(device)?.()
     timers.delete(device)
+    if (pendingReceipts(queue.state(), device).length > 1) together.add(device)
+    else together.delete(device)
     await queue.run((state) => {
       const decision = enqueueReceipts(state, device, stepInput(ports))
       ports.reach("receipt-decided")
@@ -53,7 +60,8 @@ export function openReceipts(ports: Ports, queue: CommitQueue): Receipts {
   }
 
   function schedule(device: DeviceId): void {
-    if (!timers.has(device)) arm(device, COALESCE_MS + randomDelay(device))
+    if (timers.has(device)) return
+    arm(device, (together.has(device) ? COALESCE_MS : 0) + randomDelay(device))
   }
 
   /** A random delay hides from an observer that a receipt answers the frame before it. */
