@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os"
+import { join } from "node:path"
 import { defineConfig } from "vitest/config"
 
 /** Tests often wait for other processes, so two cores have work for three files at once. */
@@ -9,6 +10,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: "test/build.ts",
     setupFiles: "test/cost.ts",
+    // What one process compiles of the program, the next need not, whatever its profile.
+    env: { XDG_CACHE_HOME: join(import.meta.dirname, "test/.actors/cache") },
     pool: "forks",
     maxWorkers: FILES_AT_ONCE,
     // Load CommonJS packages as Node, the compiler and the bundler do.

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -15,13 +16,24 @@ const dist = forCrashTests ? resolve(folder) : join(ROOT, "dist")
 const QUICK_LOCK = { memoryKiB: 8_192, iterations: 1, parallelism: 1 }
 const wasm = join(ROOT, "node_modules/@journeyapps/wa-sqlite/dist/mc-wa-sqlite.wasm")
 
-/** SQLite's WebAssembly lies beside the chunks, where the package it is from need not be installed. */
-const wasmNearby = {
-  name: "wasm nearby",
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /\/sqlite-wasm\.ts$/ }, () => ({
-      contents: `export const SQLITE_WASM = new URL("./${basename(wasm)}", import.meta.url)`,
-    })),
+/** Modules whose place or form is another in a bundle, by the end of their path. */
+const REPLACED = {
+  // SQLite's WebAssembly lies next to the bundle, where the package that it is from need not be installed.
+  "store/sqlite-wasm.ts": `import { pathToFileURL } from "node:url"
+    export const SQLITE_WASM = pathToFileURL(__dirname + "/${basename(wasm)}")`,
+  // CommonJS has no await at the top of a file. This takes three turns of the microtask queue, and no command makes a key
+  // before it has read a file.
+  "crypto/mlkem-instance.ts": `import { createMlKem768 } from "mlkem"
+    export let mlkem
+    void createMlKem768().then((made) => { mlkem = made })`,
+}
+
+const replaced = {
+  name: "replaced",
+  setup: ({ onLoad }) => {
+    for (const [end, contents] of Object.entries(REPLACED))
+      onLoad({ filter: new RegExp(`/src/${end}$`) }, ({ path }) => ({ contents, resolveDir: dirname(path) }))
+  },
 }
 
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
@@ -68,39 +80,70 @@ const common = {
   },
 }
 
-// Everything heavy is a chunk that only the command that needs it loads.
+/** What the small entries load when they need it, by the name of the file in src/cli. */
+const LATE = {
+  program: "program",
+  "run-action": "run-action",
+  "message-commands": "messages/message-commands",
+}
+
+/** One script with every command. Each module in it runs when it is first needed. */
 const program = await build({
   ...common,
-  entryPoints: ["program", "run-action", "messages/message-commands"].map((name) =>
-    join(ROOT, "src/cli", `${name}.ts`),
-  ),
-  entryNames: "[name]",
-  splitting: true,
-  format: "esm",
-  // A dynamic import of a CommonJS file gives no names in a split bundle: ES modules first.
+  outdir: undefined,
+  outfile: join(dist, "program.cjs"),
+  stdin: {
+    resolveDir: join(ROOT, "src/cli"),
+    contents: Object.entries(LATE)
+      .map(([name, file]) => `exports[${JSON.stringify(name)}] = () => require("./${file}.ts")`)
+      .join("\n"),
+  },
+  format: "cjs",
   mainFields: ["module", "main"],
   // Native code is the one thing that no bundle can hold; without it the other backends do the same.
   external: ["sodium-native"],
-  plugins: [wasmNearby, versionAlone, ...faultPoints],
+  plugins: [replaced, versionAlone, ...faultPoints],
   // Of the same authors and the same behaviour, and loaded already; it offers this itself (READABLE_STREAM=disable).
   alias: { "readable-stream": "node:stream" },
-  // CommonJS packages inside an ES module still call require() for Node's own modules.
+  // As a CommonJS module is wrapped: src/compiled-script.ts runs it.
   banner: {
-    js: 'import{createRequire as mqttchatRequire}from"node:module";const require=mqttchatRequire(import.meta.url);',
+    js: '(function(exports,require,__filename,__dirname){const scriptUrl=require("node:url").pathToFileURL(__filename).href;',
   },
-  define: { ...common.define, "process.env.NODE_ENV": '"production"' },
+  footer: { js: "})" },
+  define: { ...common.define, "process.env.NODE_ENV": '"production"', "import.meta.url": "scriptUrl" },
 })
+const script = program.outputFiles.find(({ path }) => path.endsWith("program.cjs"))
+const source = Buffer.from(asAscii(script.text))
+const hash = createHash("sha256").update(source).digest("hex").slice(0, 32)
 
-/** Leaves the chunks above to their own files. */
-const apart = {
-  name: "apart",
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /\/cli\/.*\.ts$/ }, ({ kind, path }) =>
-      kind === "dynamic-import" ? { external: true, path: `./${basename(path, ".ts")}.js` } : undefined,
-    ),
+/** Every other character as an escape, which means the same wherever a program may have one. */
+function asAscii(text) {
+  return text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
-// What a person or the tab key waits for: Node starts one CommonJS file sooner than the smallest ES module.
+/** Loads from the script what a small entry imports of src/cli. */
+const apart = {
+  name: "apart",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /\/cli\/.*\.ts$/ }, ({ kind, path }) =>
+      kind === "dynamic-import" ? { namespace: "apart", path: basename(path, ".ts") } : undefined,
+    )
+    onLoad({ filter: /.*/, namespace: "apart" }, ({ path }) => ({
+      resolveDir: join(ROOT, "src"),
+      contents: `module.exports = require("program-script").modules()[${JSON.stringify(path)}]()`,
+    }))
+    onResolve({ filter: /^program-script$/ }, ({ path }) => ({ namespace: "script", path }))
+    onLoad({ filter: /.*/, namespace: "script" }, () => ({
+      resolveDir: join(ROOT, "src"),
+      contents: `import { runScript } from "./compiled-script.ts"
+        let exported
+        export const modules = () => exported ??= runScript(
+          { path: __dirname + "/program.cjs", hash: "${hash}", require }, process.argv.slice(2), process.env)`,
+    }))
+  },
+}
+
+// What a person or the tab key waits for: Node starts one small CommonJS file sooner than anything else.
 const entries = await build({
   ...common,
   entryPoints: { mqttchat: join(ROOT, "src/main.ts"), "contact-names": join(ROOT, "src/contact-names.ts") },
@@ -133,13 +176,14 @@ const pages = manual(commandTree(grammar("default", () => undefined)), version)
 
 const builds = [program, entries]
 const outputFiles = [
-  ...builds.flatMap((each) => each.outputFiles).filter(({ path }) => !path.endsWith(".LEGAL.txt")),
+  ...entries.outputFiles.filter(({ path }) => !path.endsWith(".LEGAL.txt")),
+  { path: script.path, contents: source },
   { path: join(dist, basename(wasm)), contents: readFileSync(wasm) },
   { path: join(dist, "THIRD-PARTY-LICENSES.txt"), contents: Buffer.from(licences(builds)) },
   ...pages.map(({ file, text }) => ({ path: join(dist, "man", file), contents: Buffer.from(text) })),
 ]
 
-// A mqttchat that runs now loads its chunks late: what stays the same is never away, not even for a moment.
+// A mqttchat that runs now loads the rest of itself late: what stays the same is never away, not even for a moment.
 mkdirSync(join(dist, "man"), { recursive: true })
 for (const { path, contents } of outputFiles) {
   if (holds(path, contents)) continue

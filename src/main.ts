@@ -5,6 +5,7 @@ import { printRows } from "./cli/terminal/print.ts"
 import { openSink } from "./cli/terminal/sink.ts"
 import { DEFAULT_PROFILE } from "./default-profile.ts"
 import { VERSION } from "./version.ts"
+import { setWasmFlags } from "./wasm-flags.ts"
 import { display } from "./wire/text.ts"
 
 /** A bug: EX_SOFTWARE of sysexits(3). */
@@ -35,6 +36,7 @@ function reportBug(cause: unknown): void {
 }
 
 keepMemoryOutOfCores()
+setWasmFlags()
 endByHangUp()
 // Node ends with 0 when nothing is left to wait for, also in the middle of a command.
 const endAsBug = (): void => void (process.exitCode = BUG)

@@ -76,6 +76,17 @@ function xdgFolders(env: PathsEnv, profile: string): Folders {
   return { root: join(data, "mqttchat", profile), config: join(config, "mqttchat", profile) }
 }
 
+/**
+ * Where compiled code is kept between processes, for all profiles: as the same specification says, or with MQTTCHAT_HOME
+ * below it, under a name that no profile can have.
+ */
+export function cacheFolder(env: PathsEnv): string {
+  const cache = absolute(env["XDG_CACHE_HOME"])
+  if (cache !== undefined) return join(cache, "mqttchat")
+  const home = absolute(env["MQTTCHAT_HOME"])
+  return home === undefined ? join(homeFolder(env), ".cache", "mqttchat") : join(home, ".cache")
+}
+
 /** The specification tells us to ignore a relative path. */
 function absolute(path: string | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) ? path : undefined

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises"
+import { isatty } from "node:tty"
 import type { Debug } from "../debug/debug.ts"
 import { Fault } from "../errors.ts"
 import { profilePaths } from "../paths.ts"
@@ -13,6 +14,9 @@ import { type Colour, openOutput, type Output } from "./terminal/output.ts"
 const END_MS = 10_000
 /** How long a reader that does not read can keep it from ending. */
 const LAST_WORDS_MS = 1_000
+
+/** Their file descriptors. */
+const [STDIN, STDERR] = [0, 2] as const
 
 /** The options of every command. */
 export type GlobalOptions = {
@@ -81,7 +85,7 @@ function contextOf(
   parts: { readonly out: Output; readonly lifetime: Lifetime; readonly debug: Debug },
 ): Context {
   const { profile, passphraseFile, passphraseFd, passphraseCommand, input } = globals
-  const { env, stdin, stderr } = process
+  const { env } = process
   return {
     env,
     profile,
@@ -92,6 +96,7 @@ function contextOf(
       ...(passphraseFd === undefined ? {} : { fd: passphraseFd }),
       ...(passphraseCommand === undefined ? {} : { command: passphraseCommand }),
     },
-    isInteractive: input && stdin.isTTY && stderr.isTTY && !env["CI"],
+    // Not process.stdin: to make that stream takes longer than many a command.
+    isInteractive: input && isatty(STDIN) && isatty(STDERR) && !env["CI"],
   }
 }

@@ -1,4 +1,4 @@
-import { createMlKem768, MlKemError } from "mlkem"
+import { MlKemError } from "mlkem"
 import {
   wipe,
   type EncapsulationKey,
@@ -7,9 +7,8 @@ import {
   type Random,
   type SharedSecret,
 } from "./bytes.ts"
+import { mlkem } from "./mlkem-instance.ts"
 import { KEY_BYTES } from "./sizes.ts"
-
-const mlkem = await createMlKem768()
 
 export type Encapsulated = { readonly ciphertext: KemCiphertext; readonly secret: SharedSecret }
 

@@ -39,7 +39,7 @@ export async function openParts(ports: Ports): Promise<RunningEngine> {
   await prepare(ports, queue)
   const parts = buildParts(ports, queue)
   begin(parts)
-  connect(parts)
+  if (ports.offline !== true) connect(parts)
   return { ...parts, close: () => close(parts) }
 }
 

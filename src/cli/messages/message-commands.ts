@@ -83,11 +83,11 @@ async function followFrom(context: Context, since: number | undefined): Promise<
 }
 
 export async function history(context: Context, contact: string, options: HistoryOptions): Promise<void> {
-  const { client } = await openClient(context, "brief")
+  const { client } = await openClient(context, "reading")
   await showHistory({ client, out: context.out }, contact, options)
 }
 
 export async function search(context: Context, options: SearchOptions): Promise<void> {
-  const { client } = await openClient(context, "brief")
+  const { client } = await openClient(context, "reading")
   await showSearch({ client, out: context.out }, options)
 }

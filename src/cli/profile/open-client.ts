@@ -31,7 +31,7 @@ export async function openClient(
   mode: OwnerMode,
   answerMs = ANSWER_WAIT_MS,
 ): Promise<OpenedClient> {
-  const start = mode === "brief" ? startOnDemand : undefined
+  const start = mode === "shared" ? undefined : startOnDemand
   const owner = await ownerOrLock(context, { answerMs, ...(start && { start }) })
   if (owner !== undefined) return { client: owner, owner: "another" }
   return { client: await openAsOwner(context, mode), owner: "us" }

@@ -14,7 +14,6 @@ import { lookAtSettings, type Settings, writeSettings } from "../../settings.ts"
 import { LOST_STORE_HINT } from "../../store/database.ts"
 import { openStore } from "../../store/store.ts"
 import type { Applicant } from "../../transport/enroll.ts"
-import { connectMqtt } from "../../transport/mqtt.ts"
 import {
   brokerConfigOf,
   readOperatorInvitation,
@@ -33,8 +32,11 @@ import { failpointOf } from "./failpoint.ts"
 import type { Store } from "../../store/message-store.ts"
 import { display, safe } from "../../wire/text.ts"
 
-/** Whether others may use the profile through this process while it is open. */
-export type OwnerMode = "shared" | "brief"
+/**
+ * Whether others may use the profile through this process while it is open; `reading` is a brief one that needs only what
+ * is here, and does not connect.
+ */
+export type OwnerMode = "shared" | "brief" | "reading"
 
 /** This process becomes the profile's owner. The lock is the caller's. As `openProfile`. */
 export async function becomeOwner(
@@ -58,7 +60,7 @@ export async function openProfile(
   mode: OwnerMode,
 ): Promise<ChatClient> {
   const { paths, lifetime, env, debug } = context
-  await useBackend(env["MQTTCHAT_CRYPTO"], mode === "brief" ? LIGHT_BACKENDS : BACKENDS)
+  await useBackend(env["MQTTCHAT_CRYPTO"], mode === "shared" ? BACKENDS : LIGHT_BACKENDS)
   const keyFile = await openKeyFile(paths.keyFile, passphrase, systemRandom)
   refuseLostStore(paths.database)
   lifetime.defer(() => wipe(keyFile.ring))
@@ -71,7 +73,7 @@ export async function openProfile(
   const keep = (changed: Settings): Promise<void> => storeSettings(store, changed)
   const config = profileConfigFor(context, { settings, keep }, keyFile)
   const client = await openEngine({
-    ...edgePorts(store, debug),
+    ...(await edgePorts(store, { mode, debug })),
     identity,
     name: config.name,
     ...enrollmentPorts({ identity, random: systemRandom, after }),
@@ -88,9 +90,19 @@ export async function openProfile(
 }
 
 /** Without debug output there is no wrapper around store and connection. */
-function edgePorts(store: Store, debug: Debug): Pick<Ports, "store" | "connect"> {
-  if (debug === NO_DEBUG) return { store, connect: connectMqtt }
-  return { store: debugStore(store, debug), connect: debugConnect(connectMqtt, debug) }
+async function edgePorts(
+  store: Store,
+  { mode, debug }: { readonly mode: OwnerMode; readonly debug: Debug },
+): Promise<Pick<Ports, "store" | "connect" | "offline">> {
+  // The MQTT client is slow to load.
+  const connect = mode === "reading" ? refuseToConnect : (await import("../../transport/mqtt.ts")).connectMqtt
+  const offline = mode === "reading"
+  if (debug === NO_DEBUG) return { store, connect, offline }
+  return { store: debugStore(store, debug), connect: debugConnect(connect, debug), offline }
+}
+
+function refuseToConnect(): never {
+  throw new Fault("bug", "a command that only reads was about to connect")
 }
 
 /** Each conversation says so as well; only here is told where the rest is. */

@@ -1,7 +1,7 @@
 import { DEBUG_TOPICS } from "../../debug/events.ts"
 import { EXIT_CODE, type FaultCode } from "../../errors.ts"
 import { MEANING } from "./fault-meanings.ts"
-import { profilePaths } from "../../paths.ts"
+import { cacheFolder, profilePaths } from "../../paths.ts"
 import type { CommandNode, Flag } from "./command-tree.ts"
 import { definition, example, heading, paragraph, title } from "./roff.ts"
 
@@ -9,7 +9,7 @@ export type Page = { readonly file: string; readonly text: string }
 
 const VARIABLES = [
   ["MQTTCHAT_HOME", "One folder for everything, instead of the folders under FILES."],
-  ["XDG_DATA_HOME, XDG_CONFIG_HOME", "Other places for the files under FILES."],
+  ["XDG_DATA_HOME, XDG_CONFIG_HOME, XDG_CACHE_HOME", "Other places for the files under FILES."],
   [
     "MQTTCHAT_DEBUG",
     `Topics, separated by commas. What happens there is written to stderr, one JSON object a line, never a secret. The topics are ${DEBUG_TOPICS.join(", ")}, and all, which --verbose means.`,
@@ -127,6 +127,10 @@ function files(): readonly (readonly [path: string, meaning: string])[] {
     [shown(paths.database), "contacts, conversations and outbox, encrypted"],
     [shown(paths.settings), "name and broker, in plain text"],
     [`${shown(paths.broker)}/`, "the broker of this laptop: its authority, its ledger and its queues"],
+    [
+      `${shown(cacheFolder({ HOME: "/~" }))}/`,
+      "compiled code, so that short commands start sooner; nothing of yours",
+    ],
   ]
 }
 

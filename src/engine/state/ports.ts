@@ -119,6 +119,8 @@ export type Ports = {
   /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. It may change. */
   readonly name: () => string
   readonly connect: Connect
+  /** Nothing is received or sent: the engine shows and changes only what is here. */
+  readonly offline?: boolean
   readonly enroll: Enroll
   readonly restore: Restore
   readonly renew: Renew

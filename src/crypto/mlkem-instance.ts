@@ -1,0 +1,3 @@
+import { createMlKem768 } from "mlkem"
+
+export const mlkem = await createMlKem768()
