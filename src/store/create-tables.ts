@@ -71,8 +71,18 @@ const SESSIONS = `
   CREATE TABLE text_numbers (
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     sent INTEGER NOT NULL,
-    received INTEGER NOT NULL,
-    resync INTEGER NOT NULL
+    received INTEGER NOT NULL
+  ) STRICT;
+
+  -- What a device wrote before its contact was unblocked.
+  CREATE TABLE left_out (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    until INTEGER NOT NULL,
+    ahead INTEGER NOT NULL,
+    turns INTEGER NOT NULL,
+    resealed_until INTEGER NOT NULL,
+    first_kept INTEGER NOT NULL,
+    noted INTEGER NOT NULL
   ) STRICT;
 
   CREATE TABLE pending_receipts (

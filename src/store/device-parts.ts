@@ -1,9 +1,20 @@
 /** The texts of the present session [W-28]: how many of ours were sent, how many of theirs were shown. */
-export type TextNumbers = {
-  readonly sent: number
-  readonly received: number
-  /** Texts were dropped while they were blocked: the next one sets the number. */
-  readonly resync: boolean
+export type TextNumbers = { readonly sent: number; readonly received: number }
+
+/** After the contact was unblocked: which of the device's messages were written before that, and are left out. */
+export type LeftOut = {
+  /** When the contact was unblocked, unix ms; 0 if nothing is left out. */
+  readonly until: number
+  /** How far the clock of their author was ahead of ours, ms. */
+  readonly ahead: number
+  /** How many chains the peer has to begin until one shows that it has heard from us since then. */
+  readonly turns: number
+  /** Until then, unix ms, no chain shows that: a new session begins with what waited for it. */
+  readonly resealedUntil: number
+  /** From this number on all of them were written after that. */
+  readonly firstKept: number
+  /** Whether a line says that something was left out. */
+  readonly noted: boolean
 }
 
 /** Receipts that the peer waits for: the first 8 bytes of the mids of received frames. */

@@ -5,6 +5,7 @@ import type { SettingKey } from "./setting-key.ts"
 import type { ContentChange } from "../content/content.ts"
 import type {
   AcceptedInits,
+  LeftOut,
   PendingReceipts,
   Recovery,
   ReplayCache,
@@ -217,6 +218,7 @@ export type OpenBundleRecord = {
 /** What we keep about a device next to its session: each part is a table whose row goes with the device. */
 export type DeviceParts = {
   readonly textNumbers: TextNumbers
+  readonly leftOut: LeftOut
   readonly pendingReceipts: PendingReceipts
   readonly replayCache: ReplayCache
   readonly withdrawnTexts: WithdrawnTexts

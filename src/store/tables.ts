@@ -284,7 +284,15 @@ export type DevicePart<Part extends keyof DeviceParts> = {
 }
 
 export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<DevicePart<Part>> } = {
-  textNumbers: deviceTable("text_numbers", { sent: integer, received: integer, resync: flag }),
+  textNumbers: deviceTable("text_numbers", { sent: integer, received: integer }),
+  leftOut: deviceTable("left_out", {
+    until: integer,
+    ahead: integer,
+    turns: integer,
+    resealedUntil: integer,
+    firstKept: integer,
+    noted: flag,
+  }),
   pendingReceipts: deviceTable("pending_receipts", { mids: listOf(SHORT_MID_BYTES) }),
   replayCache: deviceTable("replay_cache", {
     owed: listOf(SHORT_MID_BYTES),

@@ -349,7 +349,7 @@ test("an edit that comes after its message disappeared leaves nothing behind", a
   expect((await alice.store.load()).outgoing).toEqual([])
 })
 
-test("a blocked contact changes nothing; what they repeat applies once they are unblocked", async () => {
+test("a blocked contact changes nothing; what they repeat applies if they are unblocked with their messages", async () => {
   const { fixture, alice, bob } = await couple()
   const id = await alice.send("bob", "before")
   await fixture.clock.pass(100)
@@ -359,7 +359,7 @@ test("a blocked contact changes nothing; what they repeat applies once they are 
   await fixture.clock.pass(MINUTE_MS)
   expect(await messageOf(bob, "alice", id)).toMatchObject({ text: "before", reactions: [] })
   await expect(react(bob, "alice", id, "👎")).rejects.toMatchObject({ code: "refused" })
-  await bob.client.call("block", { contact: "alice", blocked: false })
+  await bob.client.call("block", { contact: "alice", blocked: false, withMessages: true })
   await fixture.clock.pass(2 * HOUR_MS)
   expect((await expectSame(alice, bob, id)).text).toBe("after")
 })

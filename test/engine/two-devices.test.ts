@@ -281,7 +281,7 @@ describe("what a person decides about somebody holds for both devices", () => {
     await fixture.clock.pass(HOUR_MS)
     expect((await alice.texts("bob")).length).toBe(before)
     expect(reached()).toBe(seen)
-    await alice.client.call("block", { contact: "bob", blocked: false })
+    await alice.client.call("block", { contact: "bob", blocked: false, withMessages: true })
     await fixture.clock.pass(2 * HOUR_MS)
     expect((await alice.texts("bob")).slice(before)).toEqual(["let me in", "let me in"])
   })

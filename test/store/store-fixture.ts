@@ -126,7 +126,11 @@ export function openBundle(of: number | null): OpenBundleRecord {
 /** All that is kept next to a device, every part of it. */
 export function deviceParts(): DeviceParts {
   return {
-    textNumbers: { sent: 7, received: 8, resync: true },
+    textNumbers: { sent: 7, received: 8 },
+    leftOut: {
+      ...{ until: 1_764_000_000_011, ahead: -3, turns: 2, resealedUntil: 1_764_000_000_012 },
+      ...{ firstKept: 9, noted: true },
+    },
     pendingReceipts: { mids: [randomBytes(8), randomBytes(8)] },
     replayCache: { owed: [randomBytes(8)], passing: [] },
     withdrawnTexts: { mids: [randomBytes(8)], ids: [randomBytes(8)] },

@@ -24,9 +24,12 @@ export function addContacts(program: Command, start: Start): void {
     )
   contacts
     .command("unblock <name>")
-    .description("unblock a contact")
-    .action((contact: string) =>
-      start(async (context) => (await import("../contacts/pair-or-join.ts")).unblock(context, contact)),
+    .description("unblock a contact; what they sent meanwhile is left out")
+    .option("--with-messages", "show what they sent meanwhile, in its order")
+    .action((contact: string, { withMessages = false }: { withMessages?: boolean }) =>
+      start(async (context) =>
+        (await import("../contacts/pair-or-join.ts")).unblock(context, contact, withMessages),
+      ),
     )
   contacts
     .command("mute <name>")

@@ -52,13 +52,19 @@ export async function blockContact({ client, out }: ClientContext, contact: stri
     safe`${name} is blocked: what they send from now on is dropped here, unread, and they are not told`,
   )
   out.info(
-    safe`Their mqttchat repeats it for up to 30 days, as not delivered. If you unblock them in that time, it still arrives`,
+    safe`Their mqttchat repeats it for up to 30 days, as not delivered. To see it, unblock them in that time: ${shellCommand`mqttchat contacts unblock ${contact} --with-messages`}`,
   )
 }
 
-export async function unblockContact({ client, out }: ClientContext, contact: string): Promise<void> {
-  await client.call("block", { contact, blocked: false })
+export async function unblockContact(
+  { client, out }: ClientContext,
+  contact: string,
+  withMessages: boolean,
+): Promise<void> {
+  await client.call("block", { contact, blocked: false, withMessages })
   out.done(safe`${displayName(contact)} is no longer blocked`)
+  if (withMessages) out.info(safe`What they sent meanwhile comes as soon as their mqttchat hears of you`)
+  else out.info(safe`What they sent meanwhile is left out, and counts as delivered at their side`)
 }
 
 /** Deletes a contact and the conversation; asks first, unless `confirmed`. */

@@ -85,8 +85,8 @@ export async function block(context: Context, contact: string): Promise<void> {
   await blockContact(await clientContext(context), contact)
 }
 
-export async function unblock(context: Context, contact: string): Promise<void> {
-  await unblockContact(await clientContext(context), contact)
+export async function unblock(context: Context, contact: string, withMessages: boolean): Promise<void> {
+  await unblockContact(await clientContext(context), contact, withMessages)
 }
 
 export async function forget(

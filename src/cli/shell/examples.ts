@@ -65,7 +65,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   contacts: [["mqttchat contacts"], ["mqttchat contacts --json"]],
   "contacts rename": [["mqttchat contacts rename bob bobby"]],
   "contacts block": [["mqttchat contacts block mallory"]],
-  "contacts unblock": [["mqttchat contacts unblock mallory"]],
+  "contacts unblock": [
+    ["mqttchat contacts unblock mallory"],
+    ["mqttchat contacts unblock mallory --with-messages", "also what they sent meanwhile"],
+  ],
   "contacts mute": [["mqttchat contacts mute bob"], ["mqttchat contacts mute bob --for 8h"]],
   "contacts unmute": [["mqttchat contacts unmute bob"]],
   "contacts forget": [["mqttchat contacts forget mallory"]],

@@ -12,24 +12,25 @@ import { isHidden } from "../accounts/unfinished.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { chosenName, findContact, isTaken } from "../contacts/contacts.ts"
-import { NOTHING_FOLLOWS, type Change, type Decision } from "../state/decision.ts"
+import type { Change, Decision } from "../state/decision.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { toJointDecision, updateEach } from "../state/each-device.ts"
 import { isUncompared, refuseUnsendable, refuseWithoutDevice } from "../state/send-gate.ts"
+import { clockAhead } from "../contacts/left-out.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
-import { textNumbersChange, readTextNumbers } from "../state/text-numbers.ts"
 import { enqueueTyping } from "../messages/enqueue.ts"
 import { directWith } from "../state/conversations.ts"
 import { adoptedConversation } from "../contacts/conversations.ts"
 import { setTimer, timerOf } from "../contacts/timers.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
-import { endIntroductions, noteHindered } from "../contacts/hindered-introductions.ts"
+import { endIntroductions } from "../contacts/hindered-introductions.ts"
 import { sealAndEnqueue, type SealResult } from "../state/outgoing.ts"
 import { unsealedChange, unsealedEntry } from "../state/unsealed.ts"
 import { waitingTexts } from "../messages/deliveries.ts"
 import { pendingChanges } from "../messages/waiting-change.ts"
 import { describeAlone, describeContact, queuedTexts } from "../contacts/describe.ts"
+import { decideBlocking } from "./blocking.ts"
 import { withUnread } from "./with-unread.ts"
 import { asMet } from "../contacts/words.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -67,8 +68,10 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
         )
     },
     rename: ({ contact, name }) => edit(parts, contact, (record, state) => renamed(state, record, name)),
-    block: async ({ contact, blocked }) => {
-      const described = await queue.run((state) => decideBlocking(state, contact, blocked, stepInput(ports)))
+    block: async (params) => {
+      const { contact, blocked } = params
+      const ahead = await clockOf(parts, contact)
+      const described = await queue.run((state) => decideBlocking(state, params, ahead, stepInput(ports)))
       if (blocked) mailboxesOf(queue.state(), findContact(queue.state(), contact)).forEach(mailboxes.close)
       else {
         mailboxes.openAll()
@@ -120,6 +123,16 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
   }
 }
 
+/** Enough to find one that came at once. */
+const TEXTS_READ = 50
+
+/** How far the clock of a contact is ahead of ours. */
+async function clockOf({ ports, queue }: EngineParts, reference: ContactReference): Promise<number> {
+  const { id } = directWith(queue.state(), findContact(queue.state(), reference).id)
+  const latest = await ports.store.history(id, { limit: TEXTS_READ })
+  return clockAhead(latest.filter(({ author, kind }) => author !== null && kind === "text"))
+}
+
 /** What waited until something might be sent to this contact goes out now. */
 function release(parts: EngineParts, contact: ContactId): void {
   const { queue, reencryption, introductions, receipts, recoveryDriver } = parts
@@ -163,22 +176,6 @@ async function edit(
     return { commit: [{ kind: "contact", contact }], effects: [], result: describeAlone(state, contact) }
   })
   return withUnread(parts, described)
-}
-
-function decideBlocking(
-  state: EngineState,
-  reference: ContactReference,
-  blocked: boolean,
-  input: StepInput,
-): Decision<Contact> {
-  const found = findContact(state, reference)
-  const contact = { ...found, blocked }
-  const commit: Change[] = [{ kind: "contact", contact }]
-  for (const { id } of blocked ? [] : devicesOf(state, contact.id))
-    commit.push(textNumbersChange(id, { ...readTextNumbers(state, id), resync: true }))
-  const hindered = blocked && !found.blocked ? noteHindered(state, contact, input) : NOTHING_FOLLOWS
-  const result = describeAlone(state, contact)
-  return { commit: [...commit, ...hindered.commit], effects: hindered.effects, result }
 }
 
 function renamed(state: EngineState, record: ContactRecord, to: string): ContactRecord {

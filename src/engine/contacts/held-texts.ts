@@ -3,6 +3,7 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import type { DeviceUpdate } from "../state/update.ts"
+import { missingAfterUnblock, noteLeftOut } from "./left-out.ts"
 import { isUnfinished } from "./shown-account.ts"
 import { addSystemMessage, makeSystemMessage } from "./system-messages.ts"
 import type { DeviceId } from "../../store/ids.ts"
@@ -15,10 +16,11 @@ export function heldFrom(state: EngineState, device: DeviceId): HeldTexts {
 }
 
 /** Shows the gap before the first held text as a system message, then the texts that follow it. */
-export function closeGap(update: DeviceUpdate, held: Map<number, HeldRecord>): void {
+export function closeGap(update: DeviceUpdate, state: EngineState, held: Map<number, HeldRecord>): void {
   const first = Math.min(...held.keys())
   if (!Number.isFinite(first)) return
-  const missing = first - update.textNumbers.received
+  const missing = missingAfterUnblock(update, first)
+  if (first - update.textNumbers.received > missing) noteLeftOut(state, update)
   if (missing > 0) addSystemMessage(update, `${messages(missing)} from ${update.contact.name} did not arrive`)
   update.textNumbers = { ...update.textNumbers, received: first }
   releaseHeld(update, held)
@@ -37,7 +39,7 @@ export function closeAllGaps(update: DeviceUpdate, state: EngineState): void {
   const { id } = update.device
   const held = new Map(heldFrom(state, id))
   if (isUnfinished(state, id)) update.changes.push(...dropHeld(held))
-  else while (held.size > 0) closeGap(update, held)
+  else while (held.size > 0) closeGap(update, state, held)
 }
 
 /** Shows the held texts that follow without a gap, and removes them from `held`. */

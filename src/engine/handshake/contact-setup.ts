@@ -26,6 +26,7 @@ import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
 import { directWith } from "../state/conversations.ts"
+import { leftOutInNewSession } from "../contacts/left-out.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 import { type ContactId } from "../../store/ids.ts"
 
@@ -59,6 +60,7 @@ export function setUpContact(
     receiptsBefore: [],
     textNumbers: readTextNumbers(state, device.id),
     textNumbersBefore: NO_TEXTS,
+    leftOut: state.deviceParts.get(device.id)?.leftOut,
     seq: state.nextOutgoing,
     input,
     changes: [],
@@ -69,6 +71,7 @@ export function setUpContact(
   if (previous !== undefined) endSession(state, update, previous.mailbox)
   closeAllGaps(update, state)
   update.textNumbers = { ...NO_TEXTS }
+  update.leftOut = leftOutInNewSession(update.leftOut)
   return update
 }
 

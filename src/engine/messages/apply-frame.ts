@@ -15,6 +15,7 @@ import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.ts"
 import { applyChange } from "./apply-change.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
+import { leavesOut } from "../contacts/left-out.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addMergedMessage, addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
@@ -46,6 +47,7 @@ export function openFrame(
 ): Decision<ReceiveResult> {
   const update = updateFor(state, from, input)
   if (update === undefined || update.contact.blocked) return dropFrame("blocked")
+  const { receiving } = update.session
   const opened = open(update.session, wire, seconds(input))
   if (opened.kind === "refused") {
     return opened.why === "unknown-tag" ? again(state, update, wire) : dropFrame(opened.why)
@@ -55,7 +57,8 @@ export function openFrame(
   if (!takeOpening(update, opened.frames)) return endAfterWrongOpening(state, update)
   if (mustWait(state, update, opened.frames)) return dropFrame("withheld")
   confirm(state, update, opened.newChain)
-  const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames }
+  const isLeftOut = leavesOut(state, update, { ...opened, overtaken: opened.next.receiving === receiving })
+  const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames, isLeftOut }
   for (const frame of framesToApply(state, update, opened.frames)) applyFrame(context, frame)
   if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
@@ -117,6 +120,8 @@ export type FrameContext = {
   readonly mid: Uint8Array
   /** All frames of the message. */
   readonly frames: readonly Frame[]
+  /** It was written before its author was unblocked [D-143]. */
+  readonly isLeftOut: boolean
 }
 
 function again(state: EngineState, update: DeviceUpdate, wire: Uint8Array): Decision<ReceiveResult> {
@@ -185,10 +190,10 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "edit":
     case "delete":
     case "reaction":
-      applyChange(state, update, frame)
+      if (!context.isLeftOut) applyChange(state, update, frame)
       return
     case "unknown":
-      noteUnknown(context, frame)
+      if (!context.isLeftOut) noteUnknown(context, frame)
       return
     case "text":
     case "reply":
@@ -213,8 +218,8 @@ function applyIntroduction(
  * The number counts no matter what else the message holds. What this version cannot show leaves no gap: its receiver is told in
  * another way [W-28].
  */
-function applyNumber({ state, update, frames }: FrameContext, number: number): void {
-  const frame = find(frames, "text")
+function applyNumber({ state, update, frames, isLeftOut }: FrameContext, number: number): void {
+  const frame = isLeftOut ? undefined : find(frames, "text")
   const text = frame && readText(frame.text)
   if (frame === undefined || text === undefined) {
     if (frame !== undefined) noteUnsupported({ state, update }, "a message that is not text")

@@ -1,10 +1,12 @@
 import { Fault } from "../../errors.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import { noChange, type Decision } from "../state/decision.ts"
-import { stepInput, updateFor, toDecision, type StepInput } from "../state/update.ts"
+import { sealAndEnqueue } from "../state/outgoing.ts"
+import { LIST_MAX } from "../../wire/frame.ts"
+import { stepInput, updateFor, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
-import { missingNumbers, readTextNumbers, type HeldTexts } from "../state/text-numbers.ts"
+import { missingNumbers, NUMBER_MAX, readTextNumbers, type HeldTexts } from "../state/text-numbers.ts"
 import { enqueuePassing } from "./enqueue.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { Ports } from "../state/ports.ts"
@@ -101,12 +103,24 @@ function request(state: EngineState, device: DeviceId, input: StepInput): Decisi
   return enqueuePassing(state, device, { kind: "again", numbers }, input)
 }
 
+/**
+ * What the peer still has is published at once, and not by the hour: it was repeated while no one listened. Numbers that
+ * it has not used are no request [D-22].
+ */
+export function requestFirst(update: DeviceUpdate, state: EngineState, before = NUMBER_MAX + 1): void {
+  const held = heldFrom(state, update.device.id)
+  const { received } = update.textNumbers
+  const next = Array.from({ length: LIST_MAX }, (_, at) => received + at)
+  const numbers = next.filter((number) => number < before && !held.has(number))
+  if (numbers.length > 0) sealAndEnqueue(update, { kind: "passing", frames: [{ kind: "again", numbers }] })
+}
+
 function close(state: EngineState, device: DeviceId, input: StepInput): Decision<null> {
   const update = updateFor(state, device, input)
   if (update === undefined) return noChange(null)
   const held = new Map(waitingFrom(state, device))
   // There may be more gaps after the first; all were requested together.
-  do closeGap(update, held)
+  do closeGap(update, state, held)
   while (isOld(held, input.now))
   return toDecision(state, update, null)
 }

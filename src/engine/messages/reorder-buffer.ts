@@ -3,7 +3,9 @@ import type { EngineState } from "../state/engine-state.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
-import { closeAllGaps, closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
+import { closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
+import { isActive, isOfBlockedTime } from "../contacts/left-out.ts"
+import { requestFirst } from "./gap-requests.ts"
 
 /** At most this many texts wait for a missing one: a peer could fill the memory with more. */
 const HELD_MAX = 1024
@@ -15,14 +17,8 @@ const HELD_LENGTH_MAX = 4 * 1024 * 1024
  * was shown before, or whose number another one has, is shown at once [D-20] [D-21].
  */
 export function insertText(update: DeviceUpdate, state: EngineState, number: number, text: HeldText): void {
-  const isUnseen = isUnfinished(state, update.device.id)
   if (isUsed(update, state, number)) {
-    if (!isUnseen) showText(update, text)
-    return
-  }
-  if (update.textNumbers.resync && !isUnseen) {
-    resync(update, state, number)
-    showText(update, text)
+    if (!isUnfinished(state, update.device.id)) showText(update, text)
     return
   }
   hold(update, state, { number, gone: false, text })
@@ -30,9 +26,7 @@ export function insertText(update: DeviceUpdate, state: EngineState, number: num
 
 /** The message with this number changed nothing that is shown in its order. */
 export function passNumber(update: DeviceUpdate, state: EngineState, number: number): void {
-  if (isUsed(update, state, number)) return
-  if (update.textNumbers.resync && !isUnfinished(state, update.device.id)) resync(update, state, number)
-  else hold(update, state, { number, gone: false, text: undefined })
+  if (!isUsed(update, state, number)) hold(update, state, { number, gone: false, text: undefined })
 }
 
 /** A text that was announced to be gone may come after all. */
@@ -59,19 +53,11 @@ function hold(
   const record: HeldRecord = { device: device.id, number, storedAt: input.now, ...rest }
   held.set(number, record)
   update.changes.push({ kind: "held", held: record })
+  // What is missing was written while its author was blocked, and their repeats come by the hour.
+  if (held.size === 1 && isActive(update.leftOut) && !isUnseen) requestFirst(update, state, number)
   if (!isTooMuch(held)) return
   if (isUnseen) update.ended = "sent too much before their account was verified"
-  else closeGap(update, held)
-}
-
-/** Texts that were dropped while they were blocked are not a gap. */
-function resync(update: DeviceUpdate, state: EngineState, number: number): void {
-  closeAllGaps(update, state)
-  update.textNumbers = {
-    ...update.textNumbers,
-    received: Math.max(update.textNumbers.received, number + 1),
-    resync: false,
-  }
+  else closeGap(update, state, held)
 }
 
 /** The peer reports that these texts will never come. */
@@ -80,7 +66,8 @@ export function applyGone(update: DeviceUpdate, state: EngineState, numbers: rea
   const held = new Map(heldFrom(state, device.id))
   for (const number of numbers) {
     if (number < update.textNumbers.received || held.has(number) || held.size >= HELD_MAX) continue
-    const record: HeldRecord = { device: device.id, number, storedAt: input.now, gone: true, text: undefined }
+    const gone = !isOfBlockedTime(update, number)
+    const record: HeldRecord = { device: device.id, number, storedAt: input.now, gone, text: undefined }
     held.set(number, record)
     update.changes.push({ kind: "held", held: record })
   }

@@ -177,8 +177,13 @@ export const COMMANDS = {
   block: {
     about:
       "Blocks a contact, or unblocks it. What a blocked contact sends is dropped and not acknowledged: the sender repeats it for " +
-      "30 days, so it arrives if the contact is unblocked in that time.",
-    params: v.strictObject({ contact: contactReference, blocked: v.boolean() }),
+      "30 days. After it is unblocked what was written before comes once more: it is acknowledged and left out, and one line " +
+      "of the conversation says so. With `withMessages` it is shown, in the order in which it was written.",
+    params: v.strictObject({
+      contact: contactReference,
+      blocked: v.boolean(),
+      withMessages: v.exactOptional(v.boolean()),
+    }),
     result: contact,
   },
   forget: {

@@ -5,9 +5,10 @@ import type { Change } from "./decision.ts"
 import type { EngineState } from "./engine-state.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
-const NUMBER_MAX = 0xffff_ffff
+/** The highest number of the wire [W-28]. */
+export const NUMBER_MAX = 0xffff_ffff
 
-export const NO_TEXTS: TextNumbers = { sent: 0, received: 0, resync: false }
+export const NO_TEXTS: TextNumbers = { sent: 0, received: 0 }
 
 /** The waiting texts, by number. */
 export type HeldTexts = ReadonlyMap<number, HeldRecord>
@@ -17,8 +18,8 @@ export function readTextNumbers(state: EngineState, device: DeviceId): TextNumbe
 }
 
 /** A peer may give a text the highest number of the wire, which has no successor. */
-export function textNumbersChange(device: DeviceId, { sent, received, resync }: TextNumbers): Change {
-  const value = { sent, received: Math.min(received, NUMBER_MAX), resync }
+export function textNumbersChange(device: DeviceId, { sent, received }: TextNumbers): Change {
+  const value = { sent, received: Math.min(received, NUMBER_MAX) }
   return { kind: "device-part", device, part: "textNumbers", value }
 }
 

@@ -1,7 +1,7 @@
 import type { ChainOutcome, KnownChain } from "../../account/branches.ts"
 import type { Random } from "../../crypto/bytes.ts"
 import type { Session } from "../../session/state.ts"
-import type { TextNumbers } from "../../store/device-parts.ts"
+import type { LeftOut, TextNumbers } from "../../store/device-parts.ts"
 import type { ContactRecord, ConversationRecord, DeviceRecord } from "../../store/records.ts"
 import { directWith } from "./conversations.ts"
 import type { EngineState } from "./engine-state.ts"
@@ -28,6 +28,8 @@ export type DeviceUpdate = {
   readonly receiptsBefore: readonly Uint8Array[]
   textNumbers: TextNumbers
   readonly textNumbersBefore: TextNumbers
+  /** Undefined if the contact was never unblocked. */
+  leftOut: LeftOut | undefined
   seq: number
   readonly input: StepInput
   readonly changes: Change[]
@@ -59,6 +61,7 @@ export function updateFor(state: EngineState, id: DeviceId, input: StepInput): D
     receiptsBefore: receipts,
     textNumbers,
     textNumbersBefore: textNumbers,
+    leftOut: state.deviceParts.get(id)?.leftOut,
     seq: state.nextOutgoing,
     input,
     changes: [],
@@ -74,7 +77,7 @@ export function toDecision<Result>(
   update: DeviceUpdate,
   result: Result,
 ): Decision<Result> {
-  const { device, contact, conversation, session, receipts, textNumbers, changes, effects } = update
+  const { device, contact, conversation, session, receipts, textNumbers, leftOut, changes, effects } = update
   const commit: Change[] = []
   if (state.contacts.get(contact.id) !== contact) commit.push({ kind: "contact", contact })
   if (state.conversations.get(conversation.id) !== conversation)
@@ -92,6 +95,8 @@ export function toDecision<Result>(
     })
   }
   if (textNumbers !== update.textNumbersBefore) commit.push(textNumbersChange(device.id, textNumbers))
+  if (leftOut !== undefined && leftOut !== state.deviceParts.get(device.id)?.leftOut)
+    commit.push({ kind: "device-part", device: device.id, part: "leftOut", value: leftOut })
   return { commit: [...commit, ...changes], effects, result }
 }
 
