@@ -6,6 +6,7 @@ import { homeFolder } from "./os-user.ts"
 import { diskFault } from "./fs/disk-fault.ts"
 import { makePrivateFolder } from "./fs/private-folder.ts"
 import { readIfExists } from "./fs/read-file.ts"
+import { syncFolderNow } from "./fs/sync-folder.ts"
 
 /** Our settings are a few hundred bytes; a larger file is not ours. */
 const SETTINGS_BYTES_MAX = 65_536
@@ -131,6 +132,8 @@ export async function writeSettings(path: string, settings: Settings): Promise<v
       configFileMode: 0o600,
     })
     conf.store = checked.output
+    // It syncs the file, and not the name that it gives it.
+    syncFolderNow(dirname(path))
   } catch (cause) {
     throw diskFault(cause, `write ${path}`)
   }

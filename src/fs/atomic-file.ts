@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto"
-import { link, mkdir, open, rename, rm, writeFile, type FileHandle } from "node:fs/promises"
+import { link, open, rename, rm, writeFile, type FileHandle } from "node:fs/promises"
 import { dirname } from "node:path"
 import { codeOf, Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
+import { makeFolder } from "./private-folder.ts"
 import { syncFolder } from "./sync-folder.ts"
 
 /** Enough that two writers at once choose different names. */
@@ -23,7 +24,7 @@ const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]
  */
 export async function createFile(path: string, contents: Contents, hardLink: Commit = link): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     await writeAndCommit(path, { contents, mode: PRIVATE_MODE }, async (temporary) => {
       try {
         await hardLink(temporary, path)

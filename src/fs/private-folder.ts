@@ -1,6 +1,8 @@
 import { lstatSync, mkdirSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { codeOf, Fault } from "../errors.ts"
 import { diskFault } from "./disk-fault.ts"
+import { syncFolderNow } from "./sync-folder.ts"
 import { shellCommand } from "../shell-command.ts"
 
 const OTHERS = 0o077
@@ -27,12 +29,21 @@ export function withHomeHint(fault: Fault): Fault {
   return new Fault(fault.code, fault.message, hint, fault.cause)
 }
 
-/** Makes the folder (0700, parents too) unless it is there. */
+/** Makes the folder (0700, parents too) unless it is there. Its name is on the disk before anything is put into it. */
 export function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    const topmost = mkdirSync(path, { recursive: true, mode: 0o700 })
+    if (topmost !== undefined) syncParents(resolve(path), resolve(topmost))
   } catch (cause) {
     throw diskFault(cause, `make the folder ${path}`)
+  }
+}
+
+/** Syncs the folder that each new one is in, from the lowest to the one that was there before. */
+function syncParents(lowest: string, topmost: string): void {
+  for (let made = lowest; ; made = dirname(made)) {
+    syncFolderNow(dirname(made))
+    if (made === topmost || dirname(made) === made) return
   }
 }
 

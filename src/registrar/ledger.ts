@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { constants, mkdir, open } from "node:fs/promises"
+import { constants, open } from "node:fs/promises"
 import type { FileHandle } from "node:fs/promises"
 import { dirname } from "node:path"
 
@@ -8,6 +8,7 @@ import * as v from "valibot"
 import { codeOf, Fault } from "../errors.ts"
 import { SerialQueue } from "../async/serial-queue.ts"
 import { diskFault } from "../fs/disk-fault.ts"
+import { makeFolder } from "../fs/private-folder.ts"
 import { syncFolder } from "../fs/sync-folder.ts"
 import { writeAll } from "../fs/write-all.ts"
 import { LINK_BYTES, type LedgerPoint, type LedgerView } from "../wire/ledger-view.ts"
@@ -101,7 +102,7 @@ export type Ledger = {
 
 /**
  * Opens or makes the append-only record of who was let in (0600, one JSON line each). A last line that a crash cut
- * off is taken away: it was never acknowledged. Anything else that does not fit is Fault `bad-data` [R-8].
+ * off, or that has a hole, is taken away: it was never acknowledged. Anything else that does not fit is Fault `bad-data` [R-8].
  */
 export async function openLedger(path: string): Promise<Ledger> {
   const file = await openFile(path)
@@ -208,8 +209,8 @@ async function appendLine(file: FileHandle, line: Buffer, at: number): Promise<v
 }
 
 async function openFile(path: string): Promise<FileHandle> {
+  makeFolder(dirname(path))
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
   } catch (error) {
     throw diskFault(error, `open ${path}`)
@@ -227,7 +228,7 @@ function replay(
   path: string,
   onEntry: (link: string, entry: Entry) => void = () => undefined,
 ): LoadedLedger {
-  const whole = text.slice(0, text.lastIndexOf("\n") + 1)
+  const whole = wholeLines(text)
   const state = emptyRegistryState()
   const links = [FIRST_LINK]
   for (const line of whole.split("\n").slice(0, -1)) {
@@ -238,6 +239,13 @@ function replay(
     onEntry(read.link, read.entry)
   }
   return { state, links, length: Buffer.byteLength(whole) }
+}
+
+/** A last line is of no use if it has no end, or a hole: what a power cut kept from the disk is read as zeros. */
+function wholeLines(text: string): string {
+  const ended = text.slice(0, text.lastIndexOf("\n") + 1)
+  const last = ended.slice(0, -1).lastIndexOf("\n") + 1
+  return ended.includes("\0", last) ? ended.slice(0, last) : ended
 }
 
 function readLine(line: string, before: string): { link: string; entry: Entry } | undefined {

@@ -87,6 +87,26 @@ test("a power cut leaves all that was acknowledged, whenever it opened", async (
   }
 })
 
+test("a power cut that keeps any part of a record, or of a new journal, leaves all that was acknowledged", async () => {
+  const path = folder()
+  const { journal: before } = await openIn(path)
+  await before.commit(queued(1))
+  await before.close()
+  const recorder = recordFolder(path, { isTorn: true })
+  const { journal } = await openIn(path)
+  await journal.commit(queued(2))
+  const from = recorder.torn.length
+  await journal.commit(queued(3, 5000))
+  const found: Set<string>[] = []
+  for (const disks of [recorder.torn.slice(0, from), recorder.torn.slice(from)]) {
+    const kept = new Set<string>()
+    for (const disk of disks) kept.add((await keptAfter(disk)).join())
+    found.push(kept)
+  }
+  expect(found).toEqual([new Set(["1", "1,2"]), new Set(["1,2", "1,2,3"])])
+  await journal.close()
+})
+
 /** Until it has been rewritten in use: over 16 MiB that came and were settled at once, and a few that stay. */
 async function rewrite(journal: Journal): Promise<number[]> {
   const remains: number[] = []

@@ -1,36 +1,38 @@
 import fs from "node:fs"
 import promises, { type FileHandle } from "node:fs/promises"
 import { syncBuiltinESMExports } from "node:module"
-import { basename, dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { onTestFinished } from "vitest"
+import { type Disk, RecordedDisk } from "./recorded-disk.ts"
 
-/** What a power cut leaves in a folder: the names of its files, and what each holds. */
-export type Disk = ReadonlyMap<string, Buffer>
+export type { Disk }
 
-/** A folder whose calls to the operating system are recorded. */
+/** A folder whose calls to the operating system are recorded, with all folders below it. */
 export type Recorder = {
   /** What was asked for, in order; `synced` is when the caller hears that a sync is done. */
   readonly log: readonly string[]
   /** Adds a line of the test's own, as where something is acknowledged. */
   readonly note: (line: string) => void
-  /** Only what was synced: the bytes of each file, and the names in the folder. */
+  /** Only what was synced: the bytes of each file, and the names in the folders. */
   readonly cut: () => Disk
   /** Two for each line that is no note: what a cut then could leave, without and with the names that were not synced. */
   readonly cuts: readonly Disk[]
+  /** If asked for: all that a cut could leave, line by line, where the disk keeps no order among what was not synced. */
+  readonly torn: readonly Disk[]
 }
 
 type State = {
-  readonly folder: string
+  readonly disk: RecordedDisk
   readonly log: string[]
   readonly cuts: Disk[]
-  readonly contents: Map<string, Buffer>
-  names: ReadonlyMap<string, string>
+  readonly torn: Disk[]
+  readonly isTorn: boolean
 }
 
 /** A caller that does not wait for a sync goes on long before so many turns have passed. */
 const SYNC_TURNS = 5
-/** The part of a temporary name that chance chose. */
-const CHANCE = /\.[0-9a-f]{16}(?=\.)/g
+/** The parts of a name that chance or the clock chose. */
+const CHOSEN = /\.[0-9a-f]{16}(?=\.)|\.[0-9]{13}(?=\.)|(?<=\.tmp)-[0-9a-f]+/g
 
 let recorded: State | undefined
 
@@ -38,105 +40,144 @@ let recorded: State | undefined
  * Records what this process does to the files in `folder`, to the end of the test. What lies there is on the disk. The
  * module must be imported before those that it watches: some keep the functions that they find.
  */
-export function recordFolder(folder: string): Recorder {
-  const state: State = { folder, log: [], cuts: [], contents: new Map(), names: new Map() }
-  state.names = namesIn(folder)
-  for (const [name, id] of state.names) state.contents.set(id, fs.readFileSync(join(folder, name)))
+export function recordFolder(folder: string, { isTorn = false } = {}): Recorder {
+  const disk = new RecordedDisk(folder)
+  const state: State = { disk, log: [], cuts: [], torn: [], isTorn }
   recorded = state
   onTestFinished(() => {
     recorded = undefined
   })
-  const { log, cuts } = state
-  return { log, cuts, note: (line) => log.push(line), cut: () => left(state, state.names) }
+  const { log, cuts, torn } = state
+  return { log, cuts, torn, note: (line) => log.push(line), cut: () => disk.left() }
 }
 
 /** The folder as it is after the power has come back. */
 export function putBack(disk: Disk, folder: string): void {
-  for (const [name, bytes] of disk) fs.writeFileSync(join(folder, name), bytes, { mode: 0o600 })
-}
-
-function left({ contents }: State, names: ReadonlyMap<string, string>): Disk {
-  return new Map([...names].map(([name, id]) => [name, contents.get(id) ?? Buffer.alloc(0)]))
-}
-
-function namesIn(folder: string): Map<string, string> {
-  const files = fs.readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile())
-  return new Map(files.map(({ name }) => [name, idOf(fs.lstatSync(join(folder, name), { bigint: true }))]))
-}
-
-function idOf({ dev, ino }: fs.BigIntStats): string {
-  return `${dev}:${ino}`
+  for (const [path, bytes] of disk) {
+    fs.mkdirSync(dirname(join(folder, path)), { recursive: true, mode: 0o700 })
+    fs.writeFileSync(join(folder, path), bytes, { mode: 0o600 })
+  }
 }
 
 function happened(state: State, line: string): void {
-  const masked = line.replaceAll(CHANCE, "")
-  if (state.log.at(-1) === masked) return
-  state.log.push(masked)
-  state.cuts.push(left(state, state.names), left(state, namesIn(state.folder)))
+  const { disk, log, cuts, torn, isTorn } = state
+  disk.look()
+  const masked = line.replaceAll(CHOSEN, "")
+  if (isTorn) torn.push(...disk.torn())
+  if (log.at(-1) === masked) return
+  log.push(masked)
+  cuts.push(disk.left(), disk.left(true))
 }
 
-/** The recorded file that is open as `fd`. */
-function fileOf(fd: number): { state: State; id: string; name: string } | undefined {
-  const state = recorded
-  if (state === undefined) return undefined
-  const id = idOf(fs.fstatSync(fd, { bigint: true }))
-  if (id === idOf(fs.statSync(state.folder, { bigint: true }))) return { state, id, name: "." }
-  const name = [...namesIn(state.folder)].find(([, other]) => other === id)?.[0]
-  return name === undefined ? undefined : { state, id, name }
+/** The path below the recorded folder, or undefined for one outside. */
+function recordedPath(path: unknown): { state: State; path: string } | undefined {
+  if (recorded === undefined || typeof path !== "string") return undefined
+  const below = relative(recorded.disk.folder, path)
+  return below === "" || below.startsWith("..") ? undefined : { state: recorded, path: below }
 }
 
 function touched(fd: number, what: string): void {
-  const file = fileOf(fd)
-  if (file !== undefined) happened(file.state, `${what} ${file.name}`)
+  const path = recorded?.disk.pathOf(fd)
+  if (recorded !== undefined && path !== undefined) happened(recorded, `${what} ${path}`)
 }
 
-/** What is on the disk when the sync that begins now is done. */
 function syncing(fd: number): () => void {
-  const file = fileOf(fd)
-  if (file === undefined) return () => undefined
-  const { state, id, name } = file
-  happened(state, `sync ${name}`)
-  const names = namesIn(state.folder)
-  const bytes = name === "." ? undefined : fs.readFileSync(join(state.folder, name))
+  const state = recorded
+  const path = state?.disk.pathOf(fd)
+  if (state === undefined || path === undefined) return () => undefined
+  happened(state, `sync ${path}`)
+  const done = state.disk.syncing(fd, path)
   return () => {
-    if (bytes === undefined) state.names = names
-    else state.contents.set(id, bytes)
-    happened(state, `synced ${name}`)
+    done()
+    happened(state, `synced ${path}`)
   }
 }
 
-/** Called before a file is opened; what it returns, when it is open. A new file may have a dead one's number. */
-function opening(path: unknown): () => void {
-  const state = recorded
-  if (state === undefined || typeof path !== "string" || dirname(path) !== state.folder)
+/** Called before a file or folder may be made; what it returns, after that. */
+function making(what: string, path: unknown): () => void {
+  const found = recordedPath(path)
+  if (found === undefined || fs.existsSync(String(path))) return () => undefined
+  return () => {
+    if (!fs.existsSync(String(path))) return
+    found.state.disk.isNew(String(path))
+    happened(found.state, `${what} ${found.path}`)
+  }
+}
+
+function makingFolders(path: unknown): () => void {
+  const found = recordedPath(path)
+  if (found === undefined) return () => undefined
+  const parts = found.path.split("/")
+  const folders = parts.map((_, depth) => join(found.state.disk.folder, ...parts.slice(0, depth + 1)))
+  const made = folders.map((folder) => making("folder", folder))
+  return () => made.forEach((after) => after())
+}
+
+/** Called before a file is written as a whole. */
+function writing(path: unknown): () => void {
+  const made = making("create", path)
+  return () => {
+    made()
+    const found = recordedPath(path)
+    if (found !== undefined) happened(found.state, `write ${found.path}`)
+  }
+}
+
+function removing(path: unknown): () => void {
+  const found = recordedPath(path)
+  if (found === undefined || fs.lstatSync(String(path), { throwIfNoEntry: false }) === undefined)
     return () => undefined
-  const isNew = !fs.existsSync(path)
-  return () => {
-    if (!isNew) return
-    state.contents.set(idOf(fs.lstatSync(path, { bigint: true })), Buffer.alloc(0))
-    happened(state, `create ${basename(path)}`)
-  }
+  return () => happened(found.state, `remove ${found.path}`)
 }
 
-function renamed(what: string, ...paths: readonly unknown[]): void {
-  const state = recorded
-  const names = paths.map(String)
-  if (state === undefined || dirname(names[0] ?? "") !== state.folder) return
-  happened(state, [what, ...names.map((path) => basename(path))].join(" "))
+function moved(what: string, from: unknown, to: unknown): void {
+  const [one, other] = [recordedPath(from), recordedPath(to)]
+  if (one !== undefined && other !== undefined) happened(one.state, `${what} ${one.path} ${other.path}`)
 }
 
 async function turns(): Promise<void> {
   for (let turn = 0; turn < SYNC_TURNS; turn++) await new Promise(setImmediate)
 }
 
-const { openSync, writeSync, ftruncateSync, fsyncSync, fdatasyncSync, renameSync, rmSync, unlinkSync } = fs
+/** The call, with what is done before it and after it by the path that it takes first. */
+function around<Args extends unknown[], Result>(
+  before: (path: unknown) => () => void,
+  call: (...args: Args) => Result,
+): (...args: Args) => Result {
+  return (...args) => {
+    const after = before(args[0])
+    const result = call(...args)
+    after()
+    return result
+  }
+}
+
+/** The same for a call that resolves. */
+function aroundAsync<Args extends unknown[], Result>(
+  before: (path: unknown) => () => void,
+  call: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  return async (...args) => {
+    const after = before(args[0])
+    const result = await call(...args)
+    after()
+    return result
+  }
+}
+
+function creating(path: unknown): () => void {
+  return making("create", path)
+}
+
+const { writeSync, ftruncateSync, fsyncSync, fdatasyncSync, renameSync, linkSync } = fs
 Object.assign(fs, {
-  openSync: (...args: Parameters<typeof openSync>) => {
-    const opened = opening(args[0])
-    const fd = openSync(...args)
-    opened()
-    return fd
-  },
+  openSync: around(creating, fs.openSync),
+  writeFileSync: around(writing, fs.writeFileSync),
+  appendFileSync: around(writing, fs.appendFileSync),
+  mkdirSync: around(makingFolders, fs.mkdirSync),
+  rmSync: around(removing, fs.rmSync),
+  rmdirSync: around(removing, fs.rmdirSync),
+  unlinkSync: around(removing, fs.unlinkSync),
   writeSync: (fd: number, ...rest: [Buffer, number, number, number]) => {
     const count = writeSync(fd, ...rest)
     touched(fd, "write")
@@ -150,15 +191,11 @@ Object.assign(fs, {
   fdatasyncSync: (fd: number) => syncNow(fd, fdatasyncSync),
   renameSync: (from: string, to: string) => {
     renameSync(from, to)
-    renamed("rename", from, to)
+    moved("rename", from, to)
   },
-  rmSync: (...args: Parameters<typeof rmSync>) => {
-    rmSync(...args)
-    renamed("remove", args[0])
-  },
-  unlinkSync: (path: string) => {
-    unlinkSync(path)
-    renamed("remove", path)
+  linkSync: (from: string, to: string) => {
+    linkSync(from, to)
+    moved("link", from, to)
   },
 })
 
@@ -168,26 +205,20 @@ function syncNow(fd: number, sync: (fd: number) => void): void {
   done()
 }
 
-const { open, rename, link, writeFile } = promises
+const { open, rename, link } = promises
 Object.assign(promises, {
-  open: async (...args: Parameters<typeof open>) => {
-    const opened = opening(args[0])
-    const file = await open(...args)
-    opened()
-    return file
-  },
+  open: aroundAsync(creating, open),
+  writeFile: aroundAsync(writing, promises.writeFile),
+  mkdir: aroundAsync(makingFolders, promises.mkdir),
+  rm: aroundAsync(removing, promises.rm),
+  unlink: aroundAsync(removing, promises.unlink),
   rename: async (from: string, to: string) => {
     await rename(from, to)
-    renamed("rename", from, to)
+    moved("rename", from, to)
   },
   link: async (from: string, to: string) => {
     await link(from, to)
-    renamed("link", from, to)
-  },
-  writeFile: async (...args: Parameters<typeof writeFile>) => {
-    const opened = opening(args[0])
-    await writeFile(...args)
-    opened()
+    moved("link", from, to)
   },
 })
 
@@ -198,11 +229,11 @@ const handles = Object.getPrototypeOf(probe) as Record<string, Method>
 await probe.close()
 
 /** The methods of every file handle: an `around` knows the file before the call and after it. */
-function replaceMethod(name: string, around: (file: FileHandle) => () => Promise<void> | void): void {
+function replaceMethod(name: string, aroundIt: (file: FileHandle) => () => Promise<void> | void): void {
   const original = handles[name]
   if (original === undefined) throw new Error(`file handles have no ${name}`)
   handles[name] = async function (...args) {
-    const after = around(this)
+    const after = aroundIt(this)
     const result = await original.apply(this, args)
     await after()
     return result

@@ -38,6 +38,7 @@ test("a new key file: written, synced, then named, and the name synced, before i
     "link keys.new keys",
     "sync .",
     "synced .",
+    "remove keys.new",
     "acknowledged",
   ])
 })

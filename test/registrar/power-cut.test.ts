@@ -46,6 +46,19 @@ test("an entry is written and synced before it is acknowledged, and its file's n
   ])
 })
 
+test("a power cut that keeps any part of an entry leaves those before it, and no more than that one [R-8]", async () => {
+  const path = folder()
+  const recorder = recordFolder(path, { isTorn: true })
+  const ledger = await openLedger(join(path, "ledger"))
+  await ledger.append(invited("u1"))
+  const from = recorder.torn.length
+  await ledger.append(invited("u2"))
+  const found = new Set<string>()
+  for (const disk of recorder.torn.slice(from)) found.add((await usersAfter(disk)).join())
+  expect(found).toEqual(new Set(["u1", "u1,u2"]))
+  await ledger.close()
+})
+
 test("a power cut leaves every entry that was acknowledged [R-8]", async () => {
   const path = folder()
   const recorder = recordFolder(path)

@@ -56,6 +56,30 @@ test("a power cut leaves every commit that was acknowledged, also the first of a
   expect(await textsAfter(recorder.cut())).toEqual(texts)
 })
 
+test("a power cut that keeps any part of a commit leaves all of it or nothing, and those before it", async () => {
+  const path = folder()
+  const store = await openStore(join(path, "db"), key)
+  await store.commit(person(1, "Bob"))
+  await store.commit(sending(1, 1).writes)
+  const recorder = recordFolder(path, { isTorn: true })
+  await store.commit(sending(2, 1).writes)
+  const found = new Set<string>()
+  for (const disk of recorder.torn) found.add((await textsAfter(disk)).join())
+  expect(found).toEqual(new Set(["message number 1", "message number 1,message number 2"]))
+  await store.close()
+})
+
+test("a power cut that keeps any part of a log's way into the database takes nothing", async () => {
+  const path = folder()
+  const store = await openStore(join(path, "db"), key)
+  await store.commit(person(1, "Bob"))
+  await store.commit(sending(1, 1).writes)
+  const recorder = recordFolder(path, { isTorn: true })
+  await store.close()
+  expect(recorder.log).toContain("synced db")
+  for (const disk of recorder.torn) expect(await textsAfter(disk)).toEqual(["message number 1"])
+})
+
 test("a power cut while the log is moved into the database takes nothing", async () => {
   const path = folder()
   const recorder = recordFolder(path)

@@ -25,6 +25,8 @@ export function takeFolder(paths: ProfilePaths, unfinished: string, now: number)
   try {
     rmSync(nextFolder(paths), { recursive: true, force: true })
     renameSync(unfinished, nextFolder(paths))
+    // The old one makes way only for a new one that a power cut leaves.
+    syncFolderNow(dirname(paths.broker))
     const old = hasBroker(paths) ? `${paths.broker}.${now}.old` : undefined
     if (old !== undefined) renameSync(paths.broker, old)
     completeImport(paths)

@@ -1,11 +1,11 @@
-import { existsSync, renameSync, statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { type Authority, makeAuthority } from "../../broker/certificates.ts"
 import type { SecretKey } from "../../crypto/bytes.ts"
 import { boxKeyPair } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
-import { diskFault } from "../../fs/disk-fault.ts"
+import { setAside } from "../../fs/set-aside.ts"
 import { needsPassphrase, openFile, sealFile } from "../../keystore/sealed-file.ts"
 import { decode, type Reader, Writer } from "../../wire/codec.ts"
 import { readText } from "../../wire/text.ts"
@@ -34,7 +34,8 @@ export function brokerKeyTarget({ paths }: Pick<Context, "paths">) {
  */
 export async function brokerKeys(context: Context, newAuthority = false): Promise<BrokerKeys> {
   const target = brokerKeyTarget(context)
-  if (newAuthority) archive(target.path)
+  // The old keys may still be needed.
+  if (newAuthority) setAside(target.path)
   else refuseLoss(context, target.path, ledgerFile(context))
   if (!existsSync(target.path)) {
     await makeLedger(context)
@@ -78,15 +79,6 @@ function gone(whatIs: string): Fault {
     `${whatIs} gone, and the other files of the broker are of no use without`,
     "restore a copy, or start again with: mqttchat broker --new-authority; everyone then needs a new invitation",
   )
-}
-
-/** Nothing is deleted here: the old keys may still be needed. */
-function archive(path: string): void {
-  try {
-    if (existsSync(path)) renameSync(path, `${path}.${Date.now()}.old`)
-  } catch (cause) {
-    throw diskFault(cause, `move ${path}`)
-  }
 }
 
 /** version u8 = 1 | certificate and key of the authority, each u16 length and PEM | registrar's box secret 32. */

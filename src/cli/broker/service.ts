@@ -15,7 +15,7 @@ export async function writeService(
   target: string | true,
   options: BrokerOptions,
 ): Promise<void> {
-  writeUnit(context, target, {
+  await writeUnit(context, target, {
     name: `mqttchat-broker-${context.profile}`,
     description: `mqttchat broker of the profile ${context.profile}`,
     args: ["broker", ...argsOf(options)],

@@ -1,8 +1,9 @@
-import { existsSync, writeFileSync } from "node:fs"
+import { existsSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import type { ChatClient, Contact, Event, Offer, Results } from "../../engine/api.ts"
 import { checkTransport, type TransportChoice } from "../../engine/pairing/transport-choice.ts"
-import { codeOf, Fault } from "../../errors.ts"
-import { diskFault } from "../../fs/disk-fault.ts"
+import { Fault } from "../../errors.ts"
+import { createFile } from "../../fs/atomic-file.ts"
 import { readArmour } from "../../pairing/armour.ts"
 import { parseCode } from "../../pairing/code.ts"
 import { refuseEarlierOffer } from "../../pairing/earlier-offer.ts"
@@ -112,7 +113,7 @@ export async function offerPairing(
     ? client.call("device-offer", { wordCount })
     : client.call("pair-offer", { kind, wordCount }))
   if (offer.kind === "file") {
-    writeOffer(context, offer, { path: options.file ?? "-", insecureTransport })
+    await writeOffer(context, offer, { path: options.file ?? "-", insecureTransport })
     return
   }
   if (offer.kind === "code") context.lifetime.defer(() => cancel(client, offer.id))
@@ -245,24 +246,29 @@ function linkNotice({ id, expiresAt }: Extract<Offer, { kind: "link" }>): SafeTe
   return safe`Waiting: the link is good for one person, ${life}.\nTo end it: ${shellCommand`mqttchat pair --cancel ${id}`}`
 }
 
-function writeOffer(
+/** It may be taken away on a stick as soon as it is said to be written. */
+async function createOfferFile(path: string, text: string): Promise<void> {
+  if (!existsSync(dirname(path)))
+    throw new Fault("not-found", `there is no folder ${dirname(path)}`, shellCommand`mkdir ${dirname(path)}`)
+  try {
+    await createFile(path, Buffer.from(text))
+  } catch (cause) {
+    if (!(cause instanceof Fault) || cause.code !== "exists") throw cause
+    throw new Fault("exists", `${path} exists already`, "mqttchat pair --file OTHER", cause)
+  }
+}
+
+async function writeOffer(
   { out }: Context,
   offer: Extract<Offer, { kind: "file" }>,
   { path, insecureTransport }: { readonly path: string; readonly insecureTransport: boolean },
-): void {
+): Promise<void> {
   const { file: text, id } = offer
   if (path === "-") {
     for (const row of text.trimEnd().split("\n")) out.data(display(row))
     return
   }
-  try {
-    writeFileSync(path, text, { flag: "wx", mode: 0o600 })
-  } catch (cause) {
-    if (codeOf(cause) === "EEXIST") {
-      throw new Fault("exists", `${path} exists already`, "mqttchat pair --file OTHER", cause)
-    }
-    throw diskFault(cause, `write ${path}`)
-  }
+  await createOfferFile(resolve(path), text)
   out.done(safe`written to ${display(path)}: the first who uses it can pair with you, so hand it over safely`)
   out.info(safe`on the other laptop: ${pairCommand(path, insecureTransport)}`)
   out.info(

@@ -17,7 +17,7 @@ export async function writeDaemonService(
 ): Promise<void> {
   if (options.stdio === true) throw new Fault("usage", "a service has no stdin to serve", "leave out --stdio")
   const { root, settings, socket } = context.paths
-  writeUnit(context, target, {
+  await writeUnit(context, target, {
     name: `mqttchat-${context.profile}`,
     description: `mqttchat daemon of the profile ${context.profile}`,
     args: ["daemon", ...argsOf(options)],

@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs"
 import { join } from "node:path"
 import * as v from "valibot"
 import type { BrokerConfig } from "../../engine/state/ports.ts"
@@ -11,6 +10,7 @@ import type { ProfilePaths } from "../../paths.ts"
 import type { BrokerAddress } from "../../transport/transport.ts"
 import type { TlsProof } from "../../wire/access.ts"
 import { shellCommand } from "../../shell-command.ts"
+import { removeFile } from "./erase.ts"
 
 /**
  * What the broker of this laptop writes for the profile on it, so that neither opens the other's keys: where it
@@ -95,7 +95,7 @@ export async function writeOperatorInvitation(
   paths: ProfilePaths,
   invitation: Uint8Array | undefined,
 ): Promise<void> {
-  if (invitation === undefined) rmSync(invitationFile(paths), { force: true })
+  if (invitation === undefined) removeFile(invitationFile(paths))
   else await replaceFile(invitationFile(paths), invitation)
 }
 

@@ -1,8 +1,6 @@
-import { renameSync } from "node:fs"
 import { LIGHT_BACKENDS, useBackend } from "../../crypto/nacl.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
-import { setAside } from "../../fs/set-aside.ts"
 import { takeLock } from "../../fs/lock-file.ts"
 import { openKeyFile, wipe } from "../../keystore/keyfile.ts"
 import { wholeSettings } from "../../settings.ts"
@@ -13,6 +11,7 @@ import { passphraseFor } from "./open-client.ts"
 import { requireProfile } from "./profile-exists.ts"
 import { refuseLostStore } from "./profile-owner.ts"
 import { storeSettings } from "./settings-copy.ts"
+import { nameStore, setStoreAside } from "./store-files.ts"
 
 /** A store that is gone, damaged, or of another version. */
 const UNREADABLE: ReadonlySet<string> = new Set(["damaged-database", "io", "config"])
@@ -54,14 +53,13 @@ async function refuseWhole(path: string, key: Uint8Array): Promise<void> {
 /** What is left of the old one is kept under another name. */
 async function replaceStore({ paths, out }: Context, key: Uint8Array): Promise<void> {
   const fresh = `${paths.database}.new`
-  setAside(fresh)
+  setStoreAside(fresh)
   const store = await openStore(fresh, new Uint8Array(key))
   const settings = wholeSettings(paths.settings)
   if (settings !== undefined) await storeSettings(store, settings)
   await store.close()
-  for (const old of [paths.database, `${paths.database}-wal`]) {
-    const aside = setAside(old)
+  const { database, log } = setStoreAside(paths.database)
+  for (const aside of [database, log])
     if (aside !== undefined) out.info(safe`the old one is kept in ${display(aside)}`)
-  }
-  renameSync(fresh, paths.database)
+  nameStore(fresh, paths.database)
 }

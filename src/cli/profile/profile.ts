@@ -1,4 +1,3 @@
-import { existsSync, renameSync, rmSync } from "node:fs"
 import { toHex } from "../../crypto/bytes.ts"
 import { systemRandom } from "../../crypto/random.ts"
 import { Fault } from "../../errors.ts"
@@ -11,6 +10,7 @@ import { display, displayName, safe } from "../../wire/text.ts"
 import type { Context } from "../terminal/context.ts"
 import { hasProfile } from "./profile-exists.ts"
 import { storeSettings } from "./settings-copy.ts"
+import { nameStore, removeStore, setStoreAside } from "./store-files.ts"
 import { groupDigits } from "../terminal/format.ts"
 import type { Store } from "../../store/message-store.ts"
 
@@ -48,7 +48,7 @@ export async function makeProfile(context: Context, profile: NewProfile): Promis
     const fresh = `${paths.database}.new`
     accountId = await makeStore(fresh, profile)
     keepOldStore(context)
-    renameSync(fresh, paths.database)
+    nameStore(fresh, paths.database)
     if (lookAtSettings(paths.settings).kind === "damaged") setAside(paths.settings)
     await writeSettings(paths.settings, profile.settings)
     await createKeyFile(paths.keyFile, profile.ring, profile.passphrase, systemRandom)
@@ -82,14 +82,10 @@ async function makeStore(path: string, { settings, ring, fill }: NewProfile): Pr
 
 /** Messages whose key file is missing: a copy of it may still exist. */
 function keepOldStore({ paths, out }: Context): void {
-  const aside = setAside(paths.database)
+  const { database, log } = setStoreAside(paths.database)
+  const aside = database ?? log
   if (aside === undefined) return
-  if (existsSync(`${paths.database}-wal`)) renameSync(`${paths.database}-wal`, `${aside}-wal`)
   out.warn(safe`messages without a key file were here; they are kept in ${display(aside)}`)
-}
-
-function removeStore(path: string): void {
-  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true, recursive: true })
 }
 
 function printProfile(

@@ -1,6 +1,6 @@
-import { realpathSync, writeFileSync } from "node:fs"
+import { realpathSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { diskFault } from "../../fs/disk-fault.ts"
+import { replaceFile } from "../../fs/atomic-file.ts"
 import { makeFolder } from "../../fs/private-folder.ts"
 import { homeFolder } from "../../os-user.ts"
 import { display, safe } from "../../wire/text.ts"
@@ -9,6 +9,8 @@ import { CREDENTIAL } from "../terminal/passphrase.ts"
 
 /** Variables that say where a profile is stored: the service must look where this command looked. */
 const PROFILE_VARIABLES = ["MQTTCHAT_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] as const
+/** It names a credential and holds none; systemd warns of a unit that not all may read. */
+const UNIT_MODE = 0o644
 const SYSTEM_UNITS = "/etc/systemd/system"
 
 export type SystemdUnit = {
@@ -27,7 +29,7 @@ export type SystemdUnit = {
  * Writes a systemd unit that runs a command of this profile: to the folder where systemd looks for units of this user
  * (of the system, for root), to the named file, or with `-` to stdout. Faults of the disk.
  */
-export function writeUnit(context: Context, target: string | true, unit: SystemdUnit): void {
+export async function writeUnit(context: Context, target: string | true, unit: SystemdUnit): Promise<void> {
   const { out } = context
   const text = unitText(context, unit)
   if (target === "-") {
@@ -36,7 +38,7 @@ export function writeUnit(context: Context, target: string | true, unit: Systemd
   }
   const file = `${unit.name}.service`
   const path = target === true ? join(unitFolder(), file) : resolve(target)
-  write(path, text)
+  await replaceFile(path, text, UNIT_MODE)
   out.done(safe`written: ${display(path)}`)
   if (target !== true) return
   const manager = isRoot() ? "systemctl" : "systemctl --user"
@@ -52,14 +54,6 @@ function unitFolder(): string {
   const folder = isRoot() ? SYSTEM_UNITS : join(homeFolder(process.env), ".config", "systemd", "user")
   makeFolder(folder)
   return folder
-}
-
-function write(path: string, text: string): void {
-  try {
-    writeFileSync(path, text)
-  } catch (cause) {
-    throw diskFault(cause, `write ${path}`)
-  }
 }
 
 /** No MemoryDenyWriteExecute: V8 compiles at run time. Only options that a user's own unit may set. */
