@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/cluster/**/*.cluster.ts"],
-    globalSetup: "test/build.ts",
+    globalSetup: ["test/build.ts", "test/run-folder.ts"],
     testTimeout: 600_000,
     hookTimeout: 600_000,
   },

@@ -8,7 +8,7 @@ const FILES_AT_ONCE = Math.max(3, availableParallelism())
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: "test/build.ts",
+    globalSetup: ["test/build.ts", "test/run-folder.ts"],
     setupFiles: "test/cost.ts",
     // What one process compiles of the program, the next need not, whatever its profile.
     env: { XDG_CACHE_HOME: join(import.meta.dirname, "test/.actors/cache") },

@@ -13,7 +13,7 @@ export default defineConfig({
       "test/session/schedule.test.ts",
       "test/scenario/many-contacts.test.ts",
     ],
-    globalSetup: "test/build.ts",
+    globalSetup: ["test/build.ts", "test/run-folder.ts"],
     pool: "forks",
     deps: { interopDefault: false },
     testTimeout: 1_800_000,

@@ -1,26 +1,17 @@
 import { execFileSync } from "node:child_process"
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { build } from "esbuild"
 import { ACTORS_FOLDER, CRASH_PROGRAM } from "./actors.ts"
-import { TEMPLATES_VARIABLE } from "./template.ts"
 
 const ACTOR = /\.actor\.ts$/
 
 /** Child-process tests run the program as it is shipped, and actors from bundles: built once, before the first test. */
-export default async function setup(): Promise<() => void> {
+export default async function setup(): Promise<void> {
   const script = join(import.meta.dirname, "../scripts/build.mjs")
   execFileSync(process.execPath, [script], { stdio: "inherit" })
   execFileSync(process.execPath, [script, "--crash-tests", dirname(CRASH_PROGRAM)], { stdio: "inherit" })
   await buildActors()
-  // All files of a run are in one folder; its name is short because socket paths must be.
-  const run = mkdtempSync(join(tmpdir(), "mc-"))
-  chmodSync(run, 0o755)
-  process.env["TMPDIR"] = run
-  process.env[TEMPLATES_VARIABLE] = join(run, "templates")
-  mkdirSync(join(run, "templates"))
-  return () => rmSync(run, { recursive: true, force: true })
 }
 
 export async function buildActors(): Promise<void> {

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 
-/** The folder of this run's templates, set by `build.ts`. */
+/** The folder of this run's templates, set by `run-folder.ts`. */
 export const TEMPLATES_VARIABLE = "MQTTCHAT_TEST_TEMPLATES"
 
 /** What this process is making or has made. */
