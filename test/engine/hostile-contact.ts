@@ -1,5 +1,6 @@
 import type { ChainLink } from "../../src/account/chain-link.ts"
 import { ownLinksOf } from "./account-frames.ts"
+import type { Ports } from "../../src/engine/state/ports.ts"
 import type { UnverifiedLimits } from "../../src/engine/state/limits.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { messageKeyOf, tagIn } from "../../src/session/chain.ts"
@@ -40,10 +41,14 @@ export function sealBytes({ own, sending, transcript }: Speaking, padded: Uint8A
 }
 
 /** Eve is a contact of Bob's with a modified program: she may send any frame that can be encoded. */
-export async function hostileContact(unverifiedLimits?: UnverifiedLimits): Promise<HostileContact> {
+export async function hostileContact(
+  unverifiedLimits?: UnverifiedLimits,
+  ports: Partial<Ports> = {},
+): Promise<HostileContact> {
   const fixture = new EngineFixture()
   const eve = await fixture.profile("eve")
   const bob = await fixture.profile("bob", {
+    ...ports,
     ...(unverifiedLimits && { unverifiedLimits: () => unverifiedLimits }),
   })
   await fixture.pair(eve, bob)

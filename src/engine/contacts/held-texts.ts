@@ -3,7 +3,7 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
 import type { DeviceUpdate } from "../state/update.ts"
-import { missingAfterUnblock, noteLeftOut } from "./left-out.ts"
+import { isOfBlockedTime, missingAfterUnblock, noteLeftOut } from "./left-out.ts"
 import { isUnfinished } from "./shown-account.ts"
 import { addSystemMessage, makeSystemMessage } from "./system-messages.ts"
 import type { DeviceId } from "../../store/ids.ts"
@@ -24,6 +24,27 @@ export function closeGap(update: DeviceUpdate, state: EngineState, held: Map<num
   if (missing > 0) addSystemMessage(update, `${messages(missing)} from ${update.contact.name} did not arrive`)
   update.textNumbers = { ...update.textNumbers, received: first }
   releaseHeld(update, held)
+}
+
+/** Shows the oldest held texts until only `kept` are left, after one line for all that is missing among them. */
+export function closeOldestGaps(
+  update: DeviceUpdate,
+  state: EngineState,
+  held: Map<number, HeldRecord>,
+  kept: number,
+): void {
+  const oldest = [...held.keys()].sort((a, b) => a - b).slice(0, Math.max(held.size - kept, 1))
+  const last = oldest.at(-1)
+  if (last === undefined) return
+  const afterUnblock = oldest.filter((number) => !isOfBlockedTime(update, number)).length
+  const missing = missingAfterUnblock(update, last + 1) - afterUnblock
+  if (last + 1 - update.textNumbers.received - oldest.length > missing) noteLeftOut(state, update)
+  if (missing > 0) addSystemMessage(update, `${messages(missing)} from ${update.contact.name} did not arrive`)
+  for (const number of oldest) {
+    if (!held.has(number)) continue
+    update.textNumbers = { ...update.textNumbers, received: number }
+    releaseHeld(update, held)
+  }
 }
 
 /** For texts of a session whose account was never verified [D-71]. */

@@ -75,10 +75,8 @@ export function requestedFrom(
   mailbox: Uint8Array,
   tag: Uint8Array,
 ): OpenBundleRecord | undefined {
-  for (const record of state.bundles.values()) {
-    if (equal(record.requestTag, tag) && equal(record.mailbox, mailbox)) return record
-  }
-  return undefined
+  const record = state.requestable.get(toHex(tag))
+  return record !== undefined && equal(record.mailbox, mailbox) ? record : undefined
 }
 
 /** Expired bundles. */

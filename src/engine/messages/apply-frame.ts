@@ -19,7 +19,7 @@ import { leavesOut } from "../contacts/left-out.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
 import { addMergedMessage, addSystemMessage } from "../contacts/system-messages.ts"
 import { messageId } from "../state/message-id.ts"
-import { startPostQuantumStep } from "./enqueue.ts"
+import { hasManyReceipts, startPostQuantumStep } from "./enqueue.ts"
 import { framesToApply, isKnown, mustWait } from "./frame-gate.ts"
 import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
@@ -62,10 +62,11 @@ export function openFrame(
   for (const frame of framesToApply(state, update, opened.frames)) applyFrame(context, frame)
   if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
-  if (isOwed) oweReceipt(update, opened.mid)
+  if (isOwed) oweReceipt(state, update, opened.mid)
   openCommitment(update, before, opened.mid)
   // A full frame of receipts leaves at once.
-  if (update.receipts.length >= LIST_MAX) sealAndEnqueue(update, { kind: "passing", frames: [] })
+  if (update.receipts.length >= LIST_MAX && !hasManyReceipts(state, from))
+    sealAndEnqueue(update, { kind: "passing", frames: [] })
   update.changes.push(remembered(context, isOwed))
   startPostQuantumStep(update)
   update.effects.push({ kind: "received", device: from, receiptsWait: update.receipts.length > 0 })
@@ -83,10 +84,11 @@ function endSession(
   return { commit, effects, result: { kind: arrived["it opens"] } }
 }
 
-/** While receipts are withheld only some wait here: the peer repeats its frames, and each repeat asks for one again. */
-function oweReceipt(update: DeviceUpdate, mid: Uint8Array): void {
-  const { receipts } = update
-  if (sendableTo(update) !== "everything" && receipts.length >= LIST_MAX) return
+/** While receipts cannot leave only some wait here: the peer repeats its frames, and each repeat asks for one again. */
+function oweReceipt(state: EngineState, update: DeviceUpdate, mid: Uint8Array): void {
+  const { receipts, device } = update
+  const mayLeave = sendableTo(update) === "everything" && !hasManyReceipts(state, device.id)
+  if (!mayLeave && receipts.length >= LIST_MAX) return
   const mid8 = mid.slice(0, SHORT_MID_BYTES)
   if (!receipts.some((waiting) => equal(waiting, mid8))) update.receipts = [...receipts, mid8]
 }
@@ -109,7 +111,7 @@ export function repeatReceipt(
 ): Decision<ReceiveResult> {
   const update = updateFor(state, to, input)
   if (update === undefined) return dropFrame("blocked")
-  oweReceipt(update, mid)
+  oweReceipt(state, update, mid)
   update.effects.push({ kind: "received", device: to, receiptsWait: true })
   return toDecision(state, update, { kind: arrived["it came before"] })
 }

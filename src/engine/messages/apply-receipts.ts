@@ -1,7 +1,8 @@
 import type { OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { entryKey, outgoingWithNumber } from "../state/outgoing-index.ts"
+import { dueAgain, entryKey, outgoingWithNumber } from "../state/outgoing-index.ts"
 import type { DeviceUpdate } from "../state/update.ts"
+import { LIST_MAX } from "../../wire/frame.ts"
 import type { Change } from "../state/decision.ts"
 import { deliveriesOfChange, markDelivered } from "./deliveries.ts"
 import { mayRetransmitNow } from "./retransmit-schedule.ts"
@@ -53,10 +54,10 @@ function changeDelivered(
 export function applyAgain(state: EngineState, update: DeviceUpdate, numbers: readonly number[]): void {
   const { input, textNumbers } = update
   const found = entriesByNumber(state, update, numbers)
-  for (const entry of found.values()) {
-    if (!mayRetransmitNow(entry, input.now)) continue
+  const requested = [...found.values()].filter((entry) => mayRetransmitNow(entry, input.now))
+  const waiting = dueAgain(state, update.device.id, input.now)
+  for (const entry of requested.slice(0, Math.max(0, LIST_MAX - waiting)))
     update.changes.push({ kind: "outgoing", outgoing: { ...entry, dueAt: input.now } })
-  }
   const gone = numbers.filter((number) => number < textNumbers.sent && !found.has(number))
   if (gone.length > 0) sealAnswer(state, update, { kind: "gone", frames: [{ kind: "gone", numbers: gone }] })
 }

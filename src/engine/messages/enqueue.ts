@@ -13,10 +13,14 @@ import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } fro
 import { sendableTo } from "../state/send-gate.ts"
 import { timerOf, timerOfText } from "../contacts/timers.ts"
 import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
+import { outgoingOfKind } from "../state/outgoing-index.ts"
 import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 import type { NewMessage, StoredMessage } from "../../store/message-records.ts"
 import type { ContactId, DeviceId } from "../../store/ids.ts"
+
+/** With 64 receipts each; more wait only for a broker that takes nothing, and a peer could go on asking [D-121]. */
+const PASSING_MAX = 64
 
 export type Refused = { kind: "refused"; why: SealRefusal | "no-session" | "older-first" }
 
@@ -219,7 +223,8 @@ export function enqueueTyping(
 export function enqueueReceipts(state: EngineState, to: DeviceId, input: StepInput): Decision<null> {
   const update = updateFor(state, to, input)
   // What waits for a comparison goes out after it.
-  if (update === undefined || sendableTo(update) !== "everything") return noChange(null)
+  if (update === undefined || sendableTo(update) !== "everything" || hasManyReceipts(state, to))
+    return noChange(null)
   while (update.receipts.length > 0) {
     // A full chain continues when the peer sends; the peer's retransmissions ask for these receipts again.
     if (sealAndEnqueue(update, { kind: "passing", frames: [] }).kind === "refused") update.receipts = []
@@ -227,8 +232,15 @@ export function enqueueReceipts(state: EngineState, to: DeviceId, input: StepInp
   return toDecision(state, update, null)
 }
 
+/** Whether receipts for the device wait to be published, as many as are of use: its repeats ask for the others again. */
+export function hasManyReceipts(state: EngineState, device: DeviceId): boolean {
+  return outgoingOfKind(state, device, "passing").length >= PASSING_MAX
+}
+
 /** Starts a post-quantum step if one is due; a session that cannot send now tries again later. */
 export function startPostQuantumStep(update: DeviceUpdate): void {
+  // Making a key is work, and this is tried with every frame.
+  if (sendableTo(update) !== "everything") return
   const started = startStep(update.session, seconds(update.input), update.input.random)
   if (started === undefined) return
   const before = update.session

@@ -3,7 +3,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 import type { HeldTexts } from "../state/text-numbers.ts"
-import { closeGap, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
+import { closeOldestGaps, heldFrom, releaseHeld, showText } from "../contacts/held-texts.ts"
 import { isActive, isOfBlockedTime } from "../contacts/left-out.ts"
 import { requestFirst } from "./gap-requests.ts"
 
@@ -57,7 +57,8 @@ function hold(
   if (held.size === 1 && isActive(update.leftOut) && !isUnseen) requestFirst(update, state, number)
   if (!isTooMuch(held)) return
   if (isUnseen) update.ended = "sent too much before their account was verified"
-  else closeGap(update, state, held)
+  // Half of them, so that this is not done again with the next one.
+  else closeOldestGaps(update, state, held, held.size >> 1)
 }
 
 /** The peer reports that these texts will never come. */

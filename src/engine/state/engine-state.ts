@@ -42,6 +42,8 @@ export type EngineState = OutgoingIndex & {
   readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
   /** By INIT tag in hex. */
   readonly bundles: Map<string, OpenBundleRecord>
+  /** Of those that can be requested, by the tag of the request in hex. */
+  readonly requestable: Map<string, OpenBundleRecord>
   readonly settings: Map<string, Uint8Array>
   /** Device by mailbox in hex. */
   readonly mailboxes: Map<string, DeviceId>
@@ -70,6 +72,7 @@ export function openState(opening: LoadedState): EngineState {
     sessions: new Map(),
     deviceParts: new Map(opening.deviceParts),
     bundles: new Map(),
+    requestable: new Map(),
     settings: new Map(opening.settings),
     mailboxes: new Map(),
     ...emptyIndex(),
@@ -108,6 +111,7 @@ export function copyState(state: EngineState): EngineState {
     sessions: new Map(state.sessions),
     deviceParts: new Map(state.deviceParts),
     bundles: new Map(state.bundles),
+    requestable: new Map(state.requestable),
     settings: new Map(state.settings),
     mailboxes: new Map(state.mailboxes),
     ...copyIndex(state),
@@ -222,8 +226,20 @@ function changeBundle(
   state: EngineState,
   change: Extract<Change, { kind: "open-bundle" | "close-bundle" }>,
 ): void {
-  if (change.kind === "open-bundle") state.bundles.set(toHex(change.bundle.tag), change.bundle)
-  else state.bundles.delete(toHex(change.tag))
+  if (change.kind === "close-bundle") {
+    forgetBundle(state, toHex(change.tag))
+    return
+  }
+  const { bundle } = change
+  state.bundles.set(toHex(bundle.tag), bundle)
+  if (bundle.requestTag.length > 0) state.requestable.set(toHex(bundle.requestTag), bundle)
+}
+
+function forgetBundle(state: EngineState, tag: string): void {
+  const bundle = state.bundles.get(tag)
+  if (bundle === undefined) return
+  state.bundles.delete(tag)
+  state.requestable.delete(toHex(bundle.requestTag))
 }
 
 function applyHeld(
@@ -320,7 +336,7 @@ function forgetDevice(state: EngineState, id: DeviceId): void {
   state.held.delete(id)
   for (const { seq } of outgoingOf(state, id)) removeOutgoing(state, seq)
   for (const [tag, bundle] of state.bundles) {
-    if (bundle.device === id) state.bundles.delete(tag)
+    if (bundle.device === id) forgetBundle(state, tag)
   }
 }
 

@@ -11,7 +11,7 @@ type DeviceQueue = {
   readonly entries: Map<number, OutgoingRecord>
   /** By the number of the text or change that each carries, or says of that it is not sent any more. */
   readonly byNumber: Map<number, number>
-  /** Those of a handshake and the answers, of which there are few. */
+  /** Those of a handshake, the answers and the receipts, of which there are few. */
   readonly byKind: Map<Kind, Set<number>>
   /** Changes of messages, by the id of the message in hex. */
   readonly changes: Map<string, Set<number>>
@@ -37,8 +37,8 @@ export type OutgoingIndex = {
   readonly byTextId: Map<string, number>
 }
 
-/** Texts are found by their id, and no one asks for the frames of the other two kinds. */
-const FOUND_OTHERWISE: ReadonlySet<Kind> = new Set(["text", "control", "passing"])
+/** Texts are found by their id, and no one asks for the other kind. */
+const FOUND_OTHERWISE: ReadonlySet<Kind> = new Set(["text", "control"])
 
 export function emptyIndex(): OutgoingIndex {
   return {
@@ -210,11 +210,11 @@ export function outgoingOf({ queues }: OutgoingIndex, device: DeviceId): Iterabl
   return queues.get(device)?.entries.values() ?? []
 }
 
-/** What waits of a handshake or of an answer. */
+/** What waits of a handshake, of an answer or of receipts. */
 export function outgoingOfKind(
   index: OutgoingIndex,
   device: DeviceId,
-  kind: Exclude<Kind, "text" | "control" | "passing">,
+  kind: Exclude<Kind, "text" | "control">,
 ): OutgoingRecord[] {
   const queue = index.queues.get(device)
   return queue === undefined ? [] : entriesIn(queue, queue.byKind.get(kind))
@@ -224,6 +224,11 @@ export function outgoingOfKind(
 export function changesOfMessage(index: OutgoingIndex, device: DeviceId, id: Uint8Array): OutgoingRecord[] {
   const queue = index.queues.get(device)
   return queue === undefined || queue.changes.size === 0 ? [] : entriesIn(queue, queue.changes.get(toHex(id)))
+}
+
+/** How many published frames of a device are due again. */
+export function dueAgain({ queues }: OutgoingIndex, device: DeviceId, now: number): number {
+  return queues.get(device)?.resting.upTo(now).length ?? 0
 }
 
 /** The frame that carries what has this number, or says that it is not sent any more. */

@@ -1,0 +1,147 @@
+import { randomBytes } from "node:crypto"
+import { expect, test } from "vitest"
+
+import type { Random } from "../../src/crypto/bytes.ts"
+import { systemRandom } from "../../src/crypto/random.ts"
+import { ENCAPSULATION_KEY_BYTES, KEM_CIPHERTEXT_BYTES, KEM_SEED_BYTES } from "../../src/crypto/sizes.ts"
+import { Fault } from "../../src/errors.ts"
+import { requestedFrom } from "../../src/engine/handshake/bundles.ts"
+import { apply, openState } from "../../src/engine/state/engine-state.ts"
+import type { OpenBundleRecord } from "../../src/store/records.ts"
+import type { Frame, FrameKind } from "../../src/wire/frame.ts"
+import { BUNDLE_BYTES } from "../../src/wire/sizes.ts"
+import { openBundle } from "../store/store-fixture.ts"
+import { hostileContact } from "./hostile-contact.ts"
+
+const UNLIMITED = { perHour: 1e9, bytes: 1e12 }
+const FLOOD = 160
+const someIds = (count: number, bytes: number) => Array.from({ length: count }, () => randomBytes(bytes))
+const someNumbers = (first: number) => Array.from({ length: 64 }, (_, n) => first + n)
+const change = () => ({ author: randomBytes(8), id: randomBytes(8), digest: randomBytes(16), time: 1 })
+const utf8 = (text: string) => new TextEncoder().encode(text)
+
+/** Counts up through all floods: the number of a text or change is used once. */
+let number = 0
+const numbered = (frame: Frame): Frame[] => [frame, { kind: "number", number: ++number }]
+const alone = (frame: Frame): Frame[] => [frame]
+
+/** A message of each kind; a new kind does not compile until it has a line here. */
+const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
+  nop: () => alone({ kind: "nop" }),
+  hello: () => {
+    const key = randomBytes(32)
+    const chain = { accountId: key, length: 1, head: key, share: key }
+    return alone({ kind: "hello", name: utf8("eve"), recoveryBundle: randomBytes(BUNDLE_BYTES), ...chain })
+  },
+  open: () => alone({ kind: "open", nonce: randomBytes(32) }),
+  chain: () => alone({ kind: "chain", accountId: randomBytes(32), first: 0, links: randomBytes(300) }),
+  "chain-ask": () => alone({ kind: "chain-ask", accountId: randomBytes(32), first: 0 }),
+  text: (n) => numbered({ kind: "text", id: randomBytes(8), time: n, text: utf8("x") }),
+  reply: (n) => [
+    { kind: "reply", author: randomBytes(8), id: randomBytes(8), digest: randomBytes(16) },
+    ...numbered({ kind: "text", id: randomBytes(8), time: n, text: utf8("x") }),
+  ],
+  number: () => alone({ kind: "number", number: ++number }),
+  ack: () => alone({ kind: "ack", mids: someIds(64, 8) }),
+  read: () => alone({ kind: "read", ids: someIds(64, 8) }),
+  again: (n) => alone({ kind: "again", numbers: someNumbers(n % 3) }),
+  gone: (n) => alone({ kind: "gone", numbers: someNumbers(n * 64) }),
+  timer: (n) => alone({ kind: "timer", seconds: n % 2, setAt: n }),
+  typing: () => alone({ kind: "typing", typing: true }),
+  "pq-ek": (n) => alone({ kind: "pq-ek", id: n + 1, encapsulationKey: randomBytes(ENCAPSULATION_KEY_BYTES) }),
+  "pq-ct": (n) => alone({ kind: "pq-ct", id: n + 1, ciphertext: randomBytes(KEM_CIPHERTEXT_BYTES) }),
+  topic: () => alone({ kind: "topic", mailbox: randomBytes(16) }),
+  "topic-ok": () => alone({ kind: "topic-ok", mailbox: randomBytes(16) }),
+  "recovery-bundle": () => alone({ kind: "recovery-bundle", bundle: randomBytes(BUNDLE_BYTES) }),
+  edit: () => numbered({ kind: "edit", ...change(), text: utf8("y") }),
+  delete: () => numbered({ kind: "delete", ...change() }),
+  reaction: () => numbered({ kind: "reaction", ...change(), emoji: utf8("👍") }),
+  "intro-ask": () => alone({ kind: "intro-ask", account: randomBytes(32), name: utf8("carol") }),
+  "intro-yes": () =>
+    alone({ kind: "intro-yes", account: randomBytes(32), bundle: randomBytes(BUNDLE_BYTES) }),
+  intro: () =>
+    alone({
+      ...{ kind: "intro", account: randomBytes(32), bundle: randomBytes(BUNDLE_BYTES) },
+      name: utf8("carol"),
+    }),
+  // The last: nothing is sent to her afterwards.
+  moved: () => alone({ kind: "moved", at: 1 }),
+}
+
+test("[D-121] a flood of each kind of frame fills no queue, and is answered by few", async () => {
+  const { fixture, bob, topic, injects } = await hostileContact(UNLIMITED)
+  for (const [kind, message] of Object.entries(MESSAGES)) {
+    const before = fixture.broker.seen.length
+    for (let n = 0; n < FLOOD; n++) injects(...message(n))
+    await fixture.clock.pass(100)
+    const answers = fixture.broker.seen.slice(before).filter((seen) => seen.topic !== topic)
+    const waiting = (await bob.store.load()).outgoing
+    expect([kind, answers.length < FLOOD / 4, waiting.length < 8]).toEqual([kind, true, true])
+  }
+})
+
+test("[D-121] texts that are asked for without end are sent again 64 at a time, not all that wait", async () => {
+  const { fixture, bob, injects } = await hostileContact(UNLIMITED)
+  for (let n = 0; n < 320; n++) await bob.send("eve", `text ${n}`)
+  await fixture.clock.pass(1_000)
+  const before = fixture.broker.seen.length
+  for (let n = 0; n < 5; n++) injects({ kind: "again", numbers: someNumbers(n * 64) })
+  await fixture.clock.pass(1)
+  const again = fixture.broker.seen.slice(before)
+  expect(again.length).toBeGreaterThan(32)
+  expect(again.length).toBeLessThan(100)
+})
+
+test("[D-121] receipts that the broker does not take are not kept without end", async () => {
+  const { fixture, bob, injects } = await hostileContact(UNLIMITED)
+  fixture.broker.refuses = () => true
+  for (let n = 0; n < 75 * 64; n++) injects({ kind: "topic-ok", mailbox: randomBytes(16) })
+  await fixture.clock.pass(100)
+  const { outgoing, deviceParts } = await bob.store.load()
+  expect(outgoing.filter(({ kind }) => kind === "passing")).toHaveLength(64)
+  expect([...deviceParts.values()][0]?.pendingReceipts?.mids).toHaveLength(64)
+})
+
+test("[D-121] a device to which nothing may be sent costs no new key with every frame", async () => {
+  let seeds = 0
+  const counted: Random = (bytes) => {
+    if (bytes === KEM_SEED_BYTES) seeds++
+    return systemRandom(bytes)
+  }
+  const { fixture, injects } = await hostileContact(UNLIMITED, { random: counted })
+  injects({ kind: "moved", at: 1 })
+  for (let n = 0; n < 100; n++) injects({ kind: "nop" })
+  await fixture.clock.pass(10)
+  const before = seeds
+  for (let n = 0; n < 20; n++) injects({ kind: "nop" })
+  await fixture.clock.pass(10)
+  expect(seeds).toBe(before)
+})
+
+test("[D-21] of more held texts than are kept half are shown, after one line for all that is missing", async () => {
+  const { fixture, bob, injects } = await hostileContact(UNLIMITED)
+  for (let n = 0; n <= 1_024; n++) {
+    const text: Frame = { kind: "text", id: randomBytes(8), time: 1, text: utf8(`${n}`) }
+    injects(text, { kind: "number", number: 2 + 2 * n })
+  }
+  await fixture.clock.pass(100)
+  expect(await bob.systemMessages("eve")).toEqual(["513 messages from eve did not arrive"])
+  const shown = await bob.texts("eve")
+  expect(shown).toEqual(["hello", ...Array.from({ length: 513 }, (_, n) => `${n}`)])
+})
+
+test("[D-121] a request is looked up, however many bundles are open", async () => {
+  const { bob } = await hostileContact()
+  const state = openState(await bob.store.load())
+  const offer: OpenBundleRecord = { ...openBundle(null), requestTag: randomBytes(16) }
+  apply(state, { kind: "open-bundle", bundle: offer })
+  const unread = new Map(state.bundles)
+  unread.values = () => {
+    throw new Fault("bug", "all bundles were read")
+  }
+  const watched = { ...state, bundles: unread }
+  expect(requestedFrom(watched, offer.mailbox, offer.requestTag)).toBe(offer)
+  expect(requestedFrom(watched, randomBytes(16), offer.requestTag)).toBeUndefined()
+  apply(state, { kind: "close-bundle", tag: offer.tag })
+  expect(requestedFrom(watched, offer.mailbox, offer.requestTag)).toBeUndefined()
+})
