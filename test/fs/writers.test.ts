@@ -31,6 +31,7 @@ const NOTHING_PROMISED: Readonly<Record<string, string>> = {
   "cli/terminal/core-dump.ts": "a setting of the kernel for this process",
   "cli/terminal/input.ts": "reads",
   "cli/terminal/sink.ts": "stdout and stderr",
+  "compiled-script.ts": "a cache: what is missing or damaged there is compiled again",
   "daemon/server.ts": "removes the socket of a dead process",
   "debug-output.ts": "lines to look at when something is wrong",
   "fs/append-file.ts": "opens the file of those lines",
