@@ -4,6 +4,7 @@ import type { IPublishPacket } from "mqtt"
 
 import { Fault } from "../errors.ts"
 import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
+import { HalfOpenWatch } from "./half-open-watch.ts"
 import { type Connack, type MqttClient, openMqttClient, SESSION_EXPIRY_S, subscribe } from "./mqtt-client.ts"
 import { PACKET_BYTES_MAX, packetLimit } from "./packet-limit.ts"
 import type { Subscriber } from "./subscriptions.ts"
@@ -42,13 +43,23 @@ export class Connection implements Subscriber {
   /** The last frame that was read: when it settles, all before it have. */
   #lastFrame: Promise<void> = Promise.resolve()
   #uncommitted = 0
+  #subscribing = 0
+  readonly #watch: HalfOpenWatch
   #closing = false
 
   constructor(setup: ConnectionSetup) {
     this.#setup = setup
     const { socket } = setup
     const isWithinLimit = packetLimit(PACKET_BYTES_MAX)
+    this.#watch = new HalfOpenWatch({
+      isWaiting: () => this.#isWaiting(),
+      bytesWritten: () => socket.bytesWritten,
+      ping: () => this.#client.sendPing(),
+      onDead: () => socket.destroy(errorWithCode("no answer to what was sent", NO_ANSWER)),
+      after: afterReading,
+    })
     socket.on("data", (chunk: Buffer) => {
+      this.#watch.onBytes()
       if (!isWithinLimit(chunk))
         socket.destroy(errorWithCode("a packet over the limit was announced", TOO_LARGE))
     })
@@ -73,11 +84,17 @@ export class Connection implements Subscriber {
   publish(topic: string, payload: Uint8Array): Promise<void> {
     if (this.#window === undefined)
       return Promise.reject(new Fault("unavailable", "the broker is not connected"))
+    this.#watch.start()
     return this.#window.publish(topic, payload)
   }
 
   subscribe(topics: readonly string[], onAnswer: (granted: readonly number[] | undefined) => void): void {
-    subscribe(this.#client, topics, onAnswer)
+    this.#subscribing++
+    this.#watch.start()
+    subscribe(this.#client, topics, (granted) => {
+      this.#subscribing--
+      onAnswer(granted)
+    })
   }
 
   unsubscribe(topics: readonly string[], onAnswer: () => void): void {
@@ -89,6 +106,12 @@ export class Connection implements Subscriber {
     this.#closing = true
     this.#window?.end(why)
     void this.#lastFrame.then(() => this.#disconnect())
+  }
+
+  /** While frames wait for the disk nothing is read, and silence says nothing. */
+  #isWaiting(): boolean {
+    if (this.#uncommitted >= READ_AHEAD) return false
+    return this.#subscribing > 0 || this.#window?.isWaiting() === true
   }
 
   #disconnect(): void {
@@ -139,6 +162,7 @@ export class Connection implements Subscriber {
 
   /** A frame still being committed comes first: the next connection may bring it again. */
   #ended(): void {
+    this.#watch.stop()
     const opened = this.#window !== undefined
     this.#window?.end(new Fault("unavailable", "the connection to the broker ended before it acknowledged"))
     void this.#lastFrame.then(() => this.#setup.onEnd(this.#error, opened))
@@ -154,6 +178,12 @@ function suppressPuback(packet: IPublishPacket): void {
 function refusalOf(error: unknown): Fault | undefined {
   if (!(error instanceof Error)) return undefined
   return new Fault("refused", "the broker did not take the message", undefined, error)
+}
+
+/** What came while this process itself did not run is read first. */
+function afterReading(ms: number, run: () => void): () => void {
+  const timer = setTimeout(() => setImmediate(run), ms)
+  return () => clearTimeout(timer)
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -1,18 +1,31 @@
 import { codeOf, ENDED_HANDSHAKE, Fault, PIN_MISMATCH } from "../errors.ts"
 import type { BrokerAddress, Credential } from "./transport.ts"
 
-/** Why a connection ended, and whether trying again can help. */
-export type Failure = { readonly permanent: boolean; readonly fault: Fault }
+/**
+ * Why a connection ended, and whether trying again can help. `cut`: something is there and ended it without a reason, as a
+ * proxy does whose broker restarts.
+ */
+export type Failure = { readonly permanent: boolean; readonly cut?: boolean; readonly fault: Fault }
 
 /** Our own codes, in addition to those of Node and OpenSSL. */
 export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
 export const NO_ANSWER = "ERR_MQTTCHAT_NO_ANSWER"
 const ENDED_WITHOUT_TLS = "ERR_MQTTCHAT_ENDED_WITHOUT_TLS"
 
-type Row = { permanent: boolean; code: "unavailable" | "refused" | "protocol"; text: string; hint?: string }
+type Row = {
+  permanent: boolean
+  cut?: boolean
+  code: "unavailable" | "refused" | "protocol"
+  text: string
+  hint?: string
+}
 
 function unavailable(text: string): Row {
   return { permanent: false, code: "unavailable", text }
+}
+
+function cut(text: string): Row {
+  return { ...unavailable(text), cut: true }
 }
 
 const UNTRUSTED: Row = {
@@ -55,8 +68,8 @@ const BUSY = unavailable("is too busy just now")
 
 const BY_CODE: Readonly<Record<string, Row>> = {
   ECONNREFUSED: unavailable("is not running: connection refused"),
-  ECONNRESET: unavailable("cut the connection"),
-  EPIPE: unavailable("cut the connection"),
+  ECONNRESET: cut("cut the connection"),
+  EPIPE: cut("cut the connection"),
   EHOSTUNREACH: unavailable("cannot be reached from this network"),
   ENETUNREACH: unavailable("cannot be reached: no network"),
   ETIMEDOUT: unavailable("does not answer"),
@@ -65,11 +78,11 @@ const BY_CODE: Readonly<Record<string, Row>> = {
   [NO_ANSWER]: unavailable("does not answer"),
   [TOO_LARGE]: unavailable("sent a packet over the limit"),
   [ENDED_HANDSHAKE]: {
-    ...unavailable("ended the connection at the first bytes of TLS"),
+    ...cut("ended the connection at the first bytes of TLS"),
     hint: "check the port: 8883 is usual; 1883 is usual for MQTT without TLS",
   },
   [ENDED_WITHOUT_TLS]: {
-    ...unavailable("ended the connection at the first bytes of MQTT without TLS"),
+    ...cut("ended the connection at the first bytes of MQTT without TLS"),
     hint: "check the port: 1883 is usual for MQTT without TLS; if it has TLS, leave out --insecure-transport",
   },
 
@@ -139,7 +152,8 @@ export function failureOf(error: unknown, address: BrokerAddress, credential?: C
   // RabbitMQ takes a certificate's name for a user name
   const row = found === WRONG_ACCOUNT && credential === "device" ? NOT_ADMITTED : found
   const message = `the broker at ${address.host}:${address.port} ${row.text}`
-  return { permanent: row.permanent, fault: new Fault(row.code, message, row.hint, error) }
+  const fault = new Fault(row.code, message, row.hint, error)
+  return { permanent: row.permanent, cut: row.cut === true, fault }
 }
 
 /** A server of TLS ends a connection without TLS at its first packet; some send bytes first that are not MQTT. */
@@ -161,7 +175,7 @@ export function mayRefuseVersion(error: unknown): boolean {
 }
 
 function rowOf(code: string | number | undefined): Row {
-  if (code === undefined) return unavailable("ended the connection without saying why")
+  if (code === undefined) return cut("ended the connection without saying why")
   const row = typeof code === "string" ? BY_CODE[code] : BY_REASON[code]
   return (
     row ?? unavailable(typeof code === "string" ? `cannot be used now (${code})` : `refused, reason ${code}`)

@@ -9,7 +9,8 @@ import { DAY_S } from "../time-units.ts"
 /** The client alone: the package's entry brings WebSocket and SOCKS along, which every start would have to read. */
 const { default: ClientClass } = mqttClient
 
-const KEEPALIVE_S = 30
+/** A connection without an answer for one and a half of this is dead, also if nothing is awaited. */
+const KEEPALIVE_S = 18
 /** A broker that takes longer to answer counts as silent. */
 export const CONNACK_TIMEOUT_MS = 10_000
 /** How long a broker of MQTT 5 keeps our queue: as long as a sender repeats a message. */

@@ -24,7 +24,9 @@ import { type Attempt, connectWithFallback } from "./version-fallback.ts"
 
 /** A connection that lived this long was a good one: the next failure starts the backoff again. */
 const STABLE_MS = 10_000
+/** Where nothing is there, a minute is enough; where something is, it may hold at the next try [D-172]. */
 const PAUSES = { first: 250, longest: 60_000 } as const
+const PAUSES_AFTER_CUT = { ...PAUSES, longest: 4_000 } as const
 const JITTER_STEPS = 1_000
 
 /**
@@ -117,7 +119,8 @@ class MqttTransport implements Transport {
       last = after
       failed = after === undefined ? failed + 1 : 1
       if (after !== undefined && this.#nodes.length > 1) continue
-      await this.#pause(retryDelay(failed, randomInt(JITTER_STEPS) / JITTER_STEPS, PAUSES))
+      const pauses = failure.cut === true ? PAUSES_AFTER_CUT : PAUSES
+      await this.#pause(retryDelay(failed, randomInt(JITTER_STEPS) / JITTER_STEPS, pauses))
     }
   }
 

@@ -38,7 +38,8 @@ export function roundFailure<N extends Addressed>(
   const [primary] = nodes
   const conclusive = failures.filter(({ node, permanent }) => permanent || !isSpare(node, primary))
   const { fault } = conclusive[0] ?? failures[0]
-  return { fault, permanent: conclusive.length > 0 && conclusive.every(({ permanent }) => permanent) }
+  const permanent = conclusive.length > 0 && conclusive.every((failure) => failure.permanent)
+  return { fault, permanent, cut: failures.some((failure) => failure.cut === true) }
 }
 
 function isSpare({ address }: Addressed, primary: Addressed | undefined): boolean {

@@ -32,6 +32,10 @@ export class Window {
     })
   }
 
+  isWaiting(): boolean {
+    return this.#inFlight.size > 0
+  }
+
   /** The connection is gone: it is unknown whether pending messages arrived. */
   end(why: Fault): void {
     this.#ended = why
