@@ -39,7 +39,7 @@ export const DEBUG_EVENTS = {
     frame: {
       frame: number,
       device,
-      kind: oneOf("text", "control", "passing", "init", "handshake", "chain", "gone", "pq-ct", "topic-ok"),
+      kind: oneOf("text", "control", "passing", "init", "handshake", "chain", "gone", "pq-ct", "topic", "topic-ok"),
       message: id,
       bytes: number,
       published: flag,

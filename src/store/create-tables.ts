@@ -119,6 +119,25 @@ const HANDSHAKES = `
     mids BLOB NOT NULL
   ) STRICT;
 
+  CREATE TABLE mailbox_rotations (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    next BLOB NOT NULL,
+    since INTEGER NOT NULL,
+    texts INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL,
+    -- 16 bytes each.
+    old BLOB NOT NULL,
+    -- 8 bytes each.
+    old_since BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE previous_inboxes (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    inbox BLOB NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+
   CREATE TABLE recoveries (
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     unmatched INTEGER NOT NULL,
@@ -299,7 +318,7 @@ const DELIVERY = `
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (
-      kind IN ('text', 'control', 'passing', 'init', 'handshake', 'chain', 'gone', 'pq-ct', 'topic-ok')
+      kind IN ('text', 'control', 'passing', 'init', 'handshake', 'chain', 'gone', 'pq-ct', 'topic', 'topic-ok')
     ),
     delivered INTEGER NOT NULL,
     topic TEXT NOT NULL,

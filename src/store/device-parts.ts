@@ -47,3 +47,24 @@ export type Recovery = {
   /** Their last INIT that lost against ours, and when it arrived, unix ms. */
   readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
 }
+
+/** Where we receive from a device, and where we did: the mailbox itself is in its record. */
+export type MailboxRotation = {
+  /** Subscribed to, or about to be, and named to no one yet; or empty. */
+  readonly next: Uint8Array
+  /** Since when it sends to the present mailbox, or was told to, unix ms. */
+  readonly since: number
+  /** How many texts of the session, of both sides, there had been then. */
+  readonly texts: number
+  /** No further step before this, unix ms. */
+  readonly notBefore: number
+  /** Whether it has said that it sends to the present mailbox, or never had another. */
+  readonly confirmed: boolean
+  /** Those before, 16 bytes each, oldest first. */
+  readonly old: readonly Uint8Array[]
+  /** When it said that it no longer sends there, unix ms; 0 before. */
+  readonly oldSince: readonly number[]
+}
+
+/** Where a device received from us before it named another mailbox, and when it did, unix ms. */
+export type PreviousInbox = { readonly inbox: Uint8Array; readonly at: number }

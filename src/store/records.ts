@@ -6,7 +6,9 @@ import type { ContentChange } from "../content/content.ts"
 import type {
   AcceptedInits,
   LeftOut,
+  MailboxRotation,
   PendingReceipts,
+  PreviousInbox,
   Recovery,
   ReplayCache,
   SupersededSession,
@@ -147,8 +149,8 @@ export type HeldText = Pick<MessageRecord, "id" | "digest" | "text" | "sentAt" |
 /** A session message of theirs that changed the conversation, by the first 8 bytes of its mid. */
 export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Array; readonly at: number }
 
-/** What a peer can ask for without end. */
-export type AnswerKind = "chain" | "gone" | "pq-ct" | "topic-ok"
+/** What a peer can ask for without end, and what a newer one of its kind makes void. */
+export type AnswerKind = "chain" | "gone" | "pq-ct" | "topic" | "topic-ok"
 
 /** A sealed frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
@@ -226,6 +228,8 @@ export type DeviceParts = {
   readonly acceptedInits: AcceptedInits
   readonly recovery: Recovery
   readonly shownAccount: ShownAccount
+  readonly mailboxRotation: MailboxRotation
+  readonly previousInbox: PreviousInbox
 }
 
 /** A new value of one part. */

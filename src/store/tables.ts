@@ -36,6 +36,7 @@ import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 const SHORT_MID_BYTES = 8
 const MESSAGE_ID_BYTES = 8
 const MID_BYTES = 16
+const MAILBOX_BYTES = 16
 
 /** Also the folded name: two names that fold to the same cannot both be in the table. */
 const contactName: Field<string> = {
@@ -239,7 +240,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   seq: integer,
   device: integer,
   mid: bytes,
-  kind: oneOf(["text", "control", "passing", "init", "handshake", "chain", "gone", "pq-ct", "topic-ok"]),
+  kind: oneOf(["text", "control", "passing", "init", "handshake", "chain", "gone", "pq-ct", "topic", "topic-ok"]),
   carries: optional({ id: bytes, number: integer }, "carries_"),
   delivered: flag,
   carriesChange: optional(
@@ -318,6 +319,16 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
     tag: bytes,
     offer: text,
   }),
+  mailboxRotation: deviceTable("mailbox_rotations", {
+    next: bytes,
+    since: integer,
+    texts: integer,
+    notBefore: integer,
+    confirmed: flag,
+    old: listOf(MAILBOX_BYTES),
+    oldSince: times,
+  }),
+  previousInbox: deviceTable("previous_inboxes", { inbox: bytes, at: integer }),
 }
 
 function deviceTable<T>(

@@ -78,6 +78,18 @@ const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = 
     tag: bytes(16),
     offer: fc.string(),
   }),
+  mailboxRotation: fc.array(fc.tuple(fc.noBias(bytes(16)), count), { maxLength: 2 }).chain((old) =>
+    fc.record({
+      next: bytes(16),
+      since: count,
+      texts: count,
+      notBefore: count,
+      confirmed: fc.boolean(),
+      old: fc.constant(old.map(([mailbox]) => mailbox)),
+      oldSince: fc.constant(old.map(([, since]) => since)),
+    }),
+  ),
+  previousInbox: fc.record({ inbox: bytes(32), at: count }),
 }
 
 /** Every kind of change, in the same way. */

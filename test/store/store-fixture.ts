@@ -145,6 +145,11 @@ export function deviceParts(): DeviceParts {
       ...{ accountId: randomBytes(32), length: 3, head: randomBytes(32) },
       ...{ at: 1_764_000_000_009, until: 1_764_000_000_010, tag: randomBytes(16), offer: "0a0b0c0d" },
     },
+    mailboxRotation: {
+      ...{ next: randomBytes(16), since: 1_764_000_000_011, texts: 12, notBefore: 1_764_000_000_012 },
+      ...{ confirmed: true, old: [randomBytes(16), randomBytes(16)], oldSince: [1_764_000_000_013, 0] },
+    },
+    previousInbox: { inbox: randomBytes(32), at: 1_764_000_000_014 },
   }
 }
 

@@ -15,6 +15,7 @@ import type {
 import type { IntroductionId, IntroductionRecord } from "../../store/introduction-record.ts"
 import type { Account } from "./account.ts"
 import type { Change } from "./decision.ts"
+import { reindexed } from "./mailbox-index.ts"
 import {
   copyIndex,
   emptyIndex,
@@ -175,10 +176,7 @@ export function apply(state: EngineState, change: Change): void {
       state.sessions.delete(change.device)
       return
     case "device-part":
-      state.deviceParts.set(change.device, {
-        ...state.deviceParts.get(change.device),
-        [change.part]: change.value,
-      })
+      putPart(state, change)
       return
     case "outgoing":
       putOutgoing(state, change.outgoing)
@@ -220,6 +218,14 @@ export function apply(state: EngineState, change: Change): void {
     case "adopt-history":
       return
   }
+}
+
+function putPart(state: EngineState, change: Extract<Change, { kind: "device-part" }>): void {
+  const { device, part, value } = change
+  const put = () =>
+    state.deviceParts.set(device, { ...state.deviceParts.get(device), [part]: value })
+  if (part === "mailboxRotation") reindexed(state, device, put)
+  else put()
 }
 
 function changeBundle(
@@ -288,9 +294,8 @@ function changeDevice(
 }
 
 function putDevice(state: EngineState, device: DeviceRecord): void {
-  const { id, contact, mailbox } = device
+  const { id, contact } = device
   const before = state.devices.get(id)
-  if (before !== undefined) state.mailboxes.delete(toHex(before.mailbox))
   if (before?.contact !== contact) {
     if (before !== undefined) removeFromContact(state, before)
     const others = state.devicesByContact.get(contact) ?? []
@@ -299,8 +304,7 @@ function putDevice(state: EngineState, device: DeviceRecord): void {
       [...others, id].sort((a, b) => a - b),
     )
   }
-  state.devices.set(id, device)
-  state.mailboxes.set(toHex(mailbox), id)
+  reindexed(state, id, () => state.devices.set(id, device))
   state.nextDevice = Math.max(state.nextDevice, id + 1)
 }
 
@@ -326,13 +330,12 @@ function removeFromContact(state: EngineState, { id, contact }: DeviceRecord): v
 
 function forgetDevice(state: EngineState, id: DeviceId): void {
   const device = state.devices.get(id)
-  if (device !== undefined) {
-    state.mailboxes.delete(toHex(device.mailbox))
-    removeFromContact(state, device)
-  }
-  state.devices.delete(id)
+  if (device !== undefined) removeFromContact(state, device)
+  reindexed(state, id, () => {
+    state.devices.delete(id)
+    state.deviceParts.delete(id)
+  })
   state.sessions.delete(id)
-  state.deviceParts.delete(id)
   state.held.delete(id)
   for (const { seq } of outgoingOf(state, id)) removeOutgoing(state, seq)
   for (const [tag, bundle] of state.bundles) {
