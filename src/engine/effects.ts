@@ -67,7 +67,7 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
       afterSessionReplaced(parts, effect)
       return
     case "ended":
-      closeUnused(parts, effect.mailbox)
+      for (const mailbox of effect.mailboxes) closeUnused(parts, mailbox)
       pairing.onEnded(effect)
       return
     case "bundle-closed":
@@ -79,6 +79,7 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
     case "admitted":
       parts.reencryption.start(effect.device)
       parts.introductions.passOnTo(effect.device)
+      parts.rotation.onReceived(effect.device)
       return
     case "accepted":
       pairing.onAccepted(effect)
@@ -119,7 +120,7 @@ async function emitConversation(
 }
 
 function afterReceived(
-  { queue, receipts, gapRequests, reencryption, introductions }: EngineParts,
+  { queue, receipts, gapRequests, reencryption, introductions, rotation }: EngineParts,
   effect: Of<"received">,
 ): void {
   // The session could not seal them, and perhaps can now.
@@ -127,6 +128,7 @@ function afterReceived(
   introductions.passOnTo(effect.device)
   if (effect.receiptsWait) receipts.schedule(effect.device)
   gapRequests.watch(effect.device)
+  rotation.onReceived(effect.device)
 }
 
 /** The mailbox of a bundle becomes that of the device which answers it; the bundle may be open all the same. */
@@ -137,11 +139,12 @@ function closeUnused({ queue, mailboxes }: EngineParts, mailbox: Uint8Array): vo
   mailboxes.close(mailbox)
 }
 
-/** Closes the old mailbox if the new session has another; texts that the old session sealed are sent again. */
-function afterSessionReplaced(parts: EngineParts, { device, oldMailbox }: Of<"session-replaced">): void {
-  const { queue, mailboxes, reencryption, events, ports } = parts
-  const mailbox = queue.state().devices.get(device)?.mailbox
-  if (mailbox === undefined || !equal(mailbox, oldMailbox)) mailboxes.close(oldMailbox)
+/** Closes the old mailboxes if the new session has another; texts that the old session sealed are sent again. */
+function afterSessionReplaced(parts: EngineParts, { device, oldMailboxes }: Of<"session-replaced">): void {
+  const { queue, mailboxes, rotation, reencryption, events, ports } = parts
+  const { mailboxes: kept } = queue.state()
+  oldMailboxes.filter((mailbox) => kept.get(toHex(mailbox)) !== device).forEach(mailboxes.close)
+  rotation.onReceived(device)
   reencryption.start(device)
   runDetached(
     events,

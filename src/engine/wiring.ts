@@ -10,6 +10,7 @@ import { runEffects } from "./effects.ts"
 import { closing, expiredBundles } from "./handshake/bundles.ts"
 import { afterDamage } from "./handshake/damaged-store.ts"
 import { openRecoveryDriver } from "./handshake/recovery-driver.ts"
+import { openRotationDriver } from "./handshake/rotation-driver.ts"
 import { receiveFrame } from "./messages/dispatch.ts"
 import { UnverifiedBudget } from "./messages/unverified-budget.ts"
 import { openExpiry } from "./messages/expiry.ts"
@@ -60,6 +61,7 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
     introductions: openIntroductions(ports, queue, events),
     gapRequests: openGapRequests(ports, queue, broker),
     recoveryDriver: openRecoveryDriver({ ports, queue, mailboxes, events }),
+    rotation: openRotationDriver({ ports, queue, broker, mailboxes }),
     pairing: new EnginePairing({ ports, queue, broker, mailboxes, outbox, events }),
   }
 }
@@ -76,12 +78,14 @@ function connect(parts: EngineParts): void {
 }
 
 function onConnectionState(parts: EngineParts, state: ConnectionState): void {
-  const { queue, outbox, broker, events, ledger, recoveryDriver } = parts
+  const { queue, outbox, broker, events, ledger, recoveryDriver, rotation } = parts
   outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
   if (state.kind === "online")
     runDetached(events, state.sessionPresent ? outbox.endLongRests() : outbox.flushNow())
   if (state.kind === "online") ledger.online()
   else ledger.offline()
+  if (state.kind === "online") rotation.online()
+  else rotation.offline()
   if (state.kind === "online") recoveryDriver.beginRestored()
   if (state.kind !== "offline") runDetached(events, recordReplaced(queue, state))
   events.emit({ kind: "connection", connection: statusOf(state, true) })

@@ -127,7 +127,7 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
 
 /** Their messages stay unopened, and open when they come again [D-42]. */
 const WAITING: ReadonlySet<Frame["kind"]> = new Set([
-  ...(["pq-ek", "topic", "edit", "delete", "reaction"] as const),
+  ...(["pq-ek", "topic", "recovery-bundle", "edit", "delete", "reaction"] as const),
   ...(["intro-ask", "intro-yes", "intro"] as const),
 ])
 

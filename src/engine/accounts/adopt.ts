@@ -13,6 +13,7 @@ import { asMet } from "../contacts/words.ts"
 import { heldFrom, releaseHeld } from "../contacts/held-texts.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import { endDeliveries } from "../contacts/end-deliveries.ts"
+import { mailboxesOf } from "../state/mailbox-index.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { sealAnswer } from "../state/outgoing.ts"
@@ -177,9 +178,9 @@ function endRemoved(state: EngineState, update: DeviceUpdate, learned: Learned):
   const { commit, effects } = endDeliveries(state, { contact: update.contact, ended, gone }, update.input)
   update.changes.push(...commit)
   update.effects.push(...effects)
-  for (const { id, mailbox } of ended) {
+  for (const { id } of ended) {
     update.changes.push({ kind: "forget-device", id })
-    update.effects.push({ kind: "ended", device: id, mailbox, why: "was removed" })
+    update.effects.push({ kind: "ended", device: id, mailboxes: mailboxesOf(state, id), why: "was removed" })
   }
 }
 

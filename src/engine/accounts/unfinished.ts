@@ -14,6 +14,7 @@ import {
   type Decision,
   type Effect,
 } from "../state/decision.ts"
+import { mailboxesOf } from "../state/mailbox-index.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { notice } from "../state/events.ts"
@@ -122,7 +123,7 @@ export function endDevice(
   input: StepInput,
 ): Consequences {
   const contact = contactOf(state, device.id)
-  const ended: Effect = { kind: "ended", device: device.id, mailbox: device.mailbox, why }
+  const ended: Effect = { kind: "ended", device: device.id, mailboxes: mailboxesOf(state, device.id), why }
   if (contact === undefined) return { commit: [{ kind: "forget-device", id: device.id }], effects: [ended] }
   const isItsOwn = contact.accountId === undefined && devicesOf(state, contact.id).length === 1
   const text = `${contact.name} ${why}`

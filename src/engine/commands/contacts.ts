@@ -3,6 +3,7 @@ import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { safetyNumber } from "../../wire/identity.ts"
 import { reservedReason } from "../../wire/reserved-names.ts"
 import { displayName } from "../../wire/text.ts"
+import { mailboxesOf } from "../state/mailbox-index.ts"
 import type { Contact, ContactReference } from "../state/shapes.ts"
 import type { Params, Results } from "../state/commands.ts"
 import { ownChain } from "../accounts/own-account.ts"
@@ -72,7 +73,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
       const { contact, blocked } = params
       const ahead = await clockOf(parts, contact)
       const described = await queue.run((state) => decideBlocking(state, params, ahead, stepInput(ports)))
-      if (blocked) mailboxesOf(queue.state(), findContact(queue.state(), contact)).forEach(mailboxes.close)
+      if (blocked) mailboxesFor(queue.state(), findContact(queue.state(), contact)).forEach(mailboxes.close)
       else {
         mailboxes.openAll()
         release(parts, described.id)
@@ -82,7 +83,7 @@ export function contactCommands(parts: EngineParts): Handlers<Names> {
     forget: async ({ contact }) => {
       const closed = await queue.run((state): Decision<Uint8Array[]> => {
         const record = findContact(state, contact)
-        const result = mailboxesOf(state, record)
+        const result = mailboxesFor(state, record)
         const { commit, effects } = endIntroductions(state, record, "was forgotten", stepInput(ports))
         return { commit: [...commit, { kind: "forget-contact", id: record.id }], effects, result }
       })
@@ -144,8 +145,8 @@ function release(parts: EngineParts, contact: ContactId): void {
   recoveryDriver.beginRestored()
 }
 
-function mailboxesOf(state: EngineState, { id }: ContactRecord): Uint8Array[] {
-  return devicesOf(state, id).map(({ mailbox }) => mailbox)
+function mailboxesFor(state: EngineState, { id }: ContactRecord): Uint8Array[] {
+  return devicesOf(state, id).flatMap((device) => mailboxesOf(state, device.id))
 }
 
 /** The words of the newest handshake that has any; the safety number once the account is verified. */
@@ -287,7 +288,7 @@ function decideReplacing(
     commit,
     effects: [...held.effects, ...ended.effects, message.effect],
     result: {
-      closed: mailboxesOf(state, old),
+      closed: mailboxesFor(state, old),
       contact: { ...describeAlone(state, changed), timerSeconds: conversation.timer },
     },
   }

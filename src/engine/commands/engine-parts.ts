@@ -2,6 +2,7 @@ import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { LedgerWatcher } from "../connection/ledger-watcher.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
+import type { RotationDriver } from "../handshake/rotation-driver.ts"
 import type { UnfinishedWatch } from "../accounts/unfinished-driver.ts"
 import type { Expiry } from "../messages/expiry.ts"
 import type { GapRequests } from "../messages/gap-requests.ts"
@@ -29,6 +30,7 @@ export type EngineParts = {
   readonly pairing: EnginePairing
   readonly gapRequests: GapRequests
   readonly recoveryDriver: RecoveryDriver
+  readonly rotation: RotationDriver
   readonly reencryption: Reencryption
   readonly introductions: Introductions
 }

@@ -2,17 +2,24 @@ import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
+import { mailboxesOf } from "../state/mailbox-index.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { BrokerConnection } from "./broker-connection.ts"
 
-/** Our subscriptions: one mailbox for each device of a contact that is not blocked, and one for each offer. */
+/**
+ * Our subscriptions: the mailboxes of each device of a contact that is not blocked, and one for each offer.
+ */
 export type Mailboxes = {
   /** Subscribes to all mailboxes that are not yet; resolves when this one has its SUBACK. */
   readonly open: (mailbox: Uint8Array) => Promise<void>
+  /** Whether it has its SUBACK on this connection. */
+  readonly isOpen: (mailbox: Uint8Array) => boolean
   readonly close: (mailbox: Uint8Array) => void
+  /** Ends a subscription, open or not. True once the broker has none; false where that is not known, as while it is away. */
+  readonly end: (mailbox: Uint8Array) => Promise<boolean>
   /** After a new connection: all mailboxes of devices and offers. */
   readonly openAll: () => void
   /** Those that the broker has refused on this connection: what is sent there does not arrive. */
@@ -71,8 +78,17 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
     }
   }
 
+  async function end(mailbox: Uint8Array): Promise<boolean> {
+    refused.delete(toHex(mailbox))
+    ready.delete(toHex(mailbox))
+    const topic = topicOf(mailbox)
+    return topic !== undefined && (await endSubscription(broker, topic))
+  }
+
   return {
     open,
+    end,
+    isOpen: (mailbox) => ready.has(toHex(mailbox)),
     inboxAt,
     refused: () => refused.size,
     onOpen: (run) => (opened = run),
@@ -91,9 +107,19 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
   }
 }
 
+async function endSubscription(broker: BrokerConnection, topic: string): Promise<boolean> {
+  const connection = broker.connection()
+  if (connection === undefined) return false
+  const isOnline = (): boolean => broker.status().kind === "online" && broker.connection() === connection
+  const wasOnline = isOnline()
+  await connection.unsubscribe(topic)
+  return wasOnline && isOnline()
+}
+
 /** Recovery bundles share their device's mailbox. */
-function wanted({ contacts, devices, bundles }: EngineState): Uint8Array[] {
+function wanted(state: EngineState): Uint8Array[] {
+  const { contacts, devices, bundles } = state
   const listened = [...devices.values()].filter(({ contact }) => contacts.get(contact)?.blocked === false)
   const offers = [...bundles.values()].filter(({ device }) => device === null)
-  return [...listened, ...offers].map(({ mailbox }) => mailbox)
+  return [...listened.flatMap(({ id }) => mailboxesOf(state, id)), ...offers.map(({ mailbox }) => mailbox)]
 }

@@ -1,11 +1,12 @@
 import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { recoveryPsk } from "../../session/handshake.ts"
 import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
-import { DAY_S } from "../../time-units.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOfKind } from "../state/outgoing-index.ts"
-import { closing, readBundleSecrets } from "./bundles.ts"
+import { readBundleSecrets } from "./bundles.ts"
+import { confirmMailbox } from "./mailbox-rotation.ts"
+import { retire } from "./retired-bundles.ts"
 import { afterMessage } from "../contacts/device-state.ts"
 import type { Change } from "../state/decision.ts"
 import { seconds, type DeviceUpdate } from "../state/update.ts"
@@ -14,9 +15,6 @@ import { messageId } from "../state/message-id.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
 const NOTHING = new Uint8Array(0)
-/** A restored backup, or a laptop that was off for long, starts with a bundle of ours from before the last handshake. */
-const SUPERSEDED_LIFE_S = 30 * DAY_S
-const SUPERSEDED_MAX = 8
 /** More than a device is set up again; only the device itself could cause more. */
 const INITS_MAX = 64
 
@@ -71,21 +69,11 @@ export function confirm(state: EngineState, update: DeviceUpdate, newChain: bool
   const { lostInit } = state.deviceParts.get(device.id)?.recovery ?? {}
   if (device.state !== "unconfirmed" && lostInit)
     update.changes.push(remember(state, device.id, lostInit.mid))
+  // The INIT that was answered names where we receive.
+  if (device.state !== "unconfirmed") confirmMailbox(state, update)
   update.changes.push(...retire(supersededBundles(state, update.device), seconds(update.input)))
   if (device.state === "recovering")
     addSystemMessage(update, `the connection with ${contact.name} was renewed`)
-}
-
-/** The newest of them stay valid for a while, in case the peer returns to an older state. */
-function retire(superseded: OpenBundleRecord[], now: number): Change[] {
-  const until = now + SUPERSEDED_LIFE_S
-  const newest = superseded.filter(({ notAfter }) => notAfter >= now).sort((a, b) => b.notAfter - a.notAfter)
-  const kept = newest.slice(0, SUPERSEDED_MAX)
-  const shortened = kept.filter(({ notAfter }) => notAfter > until)
-  return [
-    ...closing(superseded.filter((bundle) => !kept.includes(bundle))),
-    ...shortened.map((bundle): Change => ({ kind: "open-bundle", bundle: { ...bundle, notAfter: until } })),
-  ]
 }
 
 /** Recovery bundles of earlier sessions. Until this one is confirmed, the peer may have to return to one of them. */

@@ -10,9 +10,11 @@ import {
   type DeviceRecord,
 } from "../../store/records.ts"
 import { encodeIdentity } from "../../wire/identity.ts"
+import { mailboxesOf } from "../state/mailbox-index.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOf } from "../state/outgoing-index.ts"
 import { stepsSentTo } from "../contacts/introductions.ts"
+import { rotationAtHandshake } from "./mailbox-rotation.ts"
 import { freeName, placeholderName } from "../contacts/contacts.ts"
 import { afterHandshake, type Handshake } from "../contacts/device-state.ts"
 import type { OutgoingRecord } from "../../store/records.ts"
@@ -68,7 +70,8 @@ export function setUpContact(
     ended: undefined,
     learned: undefined,
   }
-  if (previous !== undefined) endSession(state, update, previous.mailbox)
+  if (previous !== undefined) endSession(state, update, mailboxesOf(state, previous.id))
+  update.changes.push(rotationAtHandshake(state, previous, device, input.now))
   closeAllGaps(update, state)
   update.textNumbers = { ...NO_TEXTS }
   update.leftOut = leftOutInNewSession(update.leftOut)
@@ -129,9 +132,9 @@ function isRecovery(by: Handshake): boolean {
   return by === "we start a recovery" || by === "they start a recovery"
 }
 
-function endSession(state: EngineState, update: DeviceUpdate, oldMailbox: Uint8Array): void {
+function endSession(state: EngineState, update: DeviceUpdate, oldMailboxes: readonly Uint8Array[]): void {
   unsealTexts(state, update)
-  update.effects.push({ kind: "session-replaced", device: update.device.id, oldMailbox })
+  update.effects.push({ kind: "session-replaced", device: update.device.id, oldMailboxes })
 }
 
 /** Frames of the old session cannot be opened any more; their texts wait to be sealed again, in their order, and then the steps of introductions. */

@@ -45,9 +45,13 @@ export function recoveryBundle(identity: IdentityKeys, inbox: Inbox, input: Step
 }
 
 /** Its secrets, under the secret of this handshake [S-4]. */
-export function keepRecoveryBundle(update: DeviceUpdate, open: OpenBundle, established: Established): void {
+export function keepRecoveryBundle(
+  update: DeviceUpdate,
+  open: OpenBundle,
+  { recoverySecret }: Pick<Established, "recoverySecret">,
+): void {
   const { bundle } = open
-  const psk = recoveryPsk(bundle.hash, established.recoverySecret)
+  const psk = recoveryPsk(bundle.hash, recoverySecret)
   update.changes.push({
     kind: "open-bundle",
     bundle: {

@@ -15,8 +15,8 @@ import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { readTextNumbers } from "../state/text-numbers.ts"
 import { seconds, toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { readBundleSecrets } from "./bundles.ts"
-import { retire } from "./confirmation.ts"
 import { keepRecoveryBundle, recoveryBundle } from "./hello.ts"
+import { retire } from "./retired-bundles.ts"
 
 /** A mailbox is replaced after so long, or so many texts of both sides, whichever comes first [D-160]. */
 const ROTATE_AFTER_MS = 7 * DAY_MS
@@ -46,7 +46,8 @@ export function rotationAtHandshake(
   const isSame = previous !== undefined && equal(previous.mailbox, mailbox)
   // The peer may have a state in which it knows an older one only.
   const confirmed = !isSame
-  const { since, old, oldSince } = isSame && before !== undefined ? before : { since: now, old: [], oldSince: [] }
+  const { since, old, oldSince } =
+    isSame && before !== undefined ? before : { since: now, old: [], oldSince: [] }
   return rotationChange(id, { next, since, texts: 0, notBefore: 0, confirmed, old, oldSince })
 }
 
@@ -158,13 +159,18 @@ function bundleAt(state: EngineState, { id, mailbox }: DeviceRecord): Frame[] {
 
 /**
  * The device sends to the present mailbox from now on: it said so, or answered the INIT that names it. What lies in those
- * before is still taken, and the bundles from before are good for as long as those of sessions that are over [D-33].
+ * before is still taken. Whether that is news.
  */
-export function confirmMailbox(state: EngineState, { device, changes, input }: DeviceUpdate): void {
+export function confirmMailbox(state: EngineState, { device, changes, input }: DeviceUpdate): boolean {
   const rotation = rotationOf(state, device.id)
-  if (rotation === undefined || rotation.confirmed) return
+  if (rotation === undefined || rotation.confirmed) return false
   const oldSince = rotation.oldSince.map((since) => since || input.now)
   changes.push(rotationChange(device.id, { ...rotation, confirmed: true, oldSince }))
+  return true
+}
+
+/** The device has the bundle of the present mailbox; those from before are good as long as those of sessions that are over [D-33]. */
+export function retireBundles(state: EngineState, { device, changes, input }: DeviceUpdate): void {
   const before = [...state.bundles.values()].filter(
     (record) => record.device === device.id && !equal(record.mailbox, device.mailbox),
   )

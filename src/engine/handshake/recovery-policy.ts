@@ -48,8 +48,7 @@ export function recoveryOf(
   tag: Uint8Array,
 ): OpenBundleRecord | undefined {
   const record = state.bundles.get(toHex(tag))
-  const device = record?.device == null ? undefined : state.devices.get(record.device)
-  return device !== undefined && toHex(device.mailbox) === toHex(mailbox) ? record : undefined
+  return record?.device != null && state.mailboxes.get(toHex(mailbox)) === record.device ? record : undefined
 }
 
 /** A peer that still repeats a losing INIT could not answer ours: its disk was restored to a state before the bundle. */

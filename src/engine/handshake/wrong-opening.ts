@@ -4,6 +4,7 @@ import { aboutContact } from "../contacts/describe.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import { comparisonOf } from "../contacts/words.ts"
 import { NEW_DEVICE } from "../../store/records.ts"
+import { mailboxesOf } from "../state/mailbox-index.ts"
 import type { Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOf } from "../state/outgoing-index.ts"
@@ -25,7 +26,7 @@ const RESULT: ReceiveResult = { kind: FRAME_TRANSITIONS.arrived["it opens"] }
 export function endAfterWrongOpening(state: EngineState, update: DeviceUpdate): Decision<ReceiveResult> {
   const isKept = isMet(state, update) || update.contact.verified || hasTexts(state, update)
   update.effects.push({ kind: "event", event: ended(update, isKept) })
-  return isKept ? lock(state, update) : forget(update)
+  return isKept ? lock(state, update) : forget(state, update)
 }
 
 function isMet(state: EngineState, { contact, device }: DeviceUpdate): boolean {
@@ -44,11 +45,17 @@ function ended({ contact }: DeviceUpdate, isKept: boolean): Event {
   return { kind: "pairing-ended", ...aboutContact(contact), reason: WHY, forgotten: !isKept }
 }
 
-function forget({ contact, device, effects }: DeviceUpdate): Decision<ReceiveResult> {
-  const { id, mailbox } = device
+function forget(
+  state: EngineState,
+  { contact, device: { id }, effects }: DeviceUpdate,
+): Decision<ReceiveResult> {
+  const mailboxes = mailboxesOf(state, id)
   return {
     commit: [{ kind: "forget-contact", id: contact.id }],
-    effects: [...effects, { kind: "ended", device: id, mailbox, why: "showed something else for the words" }],
+    effects: [
+      ...effects,
+      { kind: "ended", device: id, mailboxes, why: "showed something else for the words" },
+    ],
     result: RESULT,
   }
 }

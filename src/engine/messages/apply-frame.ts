@@ -14,6 +14,7 @@ import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } fro
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.ts"
 import { applyChange } from "./apply-change.ts"
+import { applyTopic, applyTopicOk } from "./apply-topic.ts"
 import { applyAck, applyAgain, applyRead } from "./apply-receipts.ts"
 import { leavesOut } from "../contacts/left-out.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
@@ -175,6 +176,9 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "topic":
       applyTopic(state, update, frame.mailbox)
       return
+    case "topic-ok":
+      applyTopicOk(state, update, frame.mailbox)
+      return
     case "timer":
       applyTimer(update, frame)
       return
@@ -200,7 +204,6 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "text":
     case "reply":
     case "open":
-    case "topic-ok":
     case "nop":
       return
   }
@@ -276,13 +279,6 @@ function applyPostQuantum(
   // Without the answer the peer asks again; a secret that was not sent must not stay in the session.
   if (sealAnswer(state, update, { kind: "pq-ct", frames: [reply] }).kind === "refused")
     update.session = before
-}
-
-function applyTopic(state: EngineState, update: DeviceUpdate, mailbox: Uint8Array): void {
-  const { device } = update
-  const deviceId = device.peerInbox.slice(0, device.peerInbox.length - mailbox.length)
-  update.device = { ...device, peerInbox: new Uint8Array(Buffer.concat([deviceId, mailbox])) }
-  sealAnswer(state, update, { kind: "topic-ok", frames: [{ kind: "topic-ok", mailbox }] })
 }
 
 /** It sends to another machine with our key now. That choice is its own, so only this device is affected. */

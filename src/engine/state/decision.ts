@@ -58,7 +58,11 @@ export type Effect =
   /** A frame of the device was processed; some of its frames may wait for a receipt. */
   | { readonly kind: "received"; readonly device: DeviceId; readonly receiptsWait: boolean }
   /** A known device has a new session. */
-  | { readonly kind: "session-replaced"; readonly device: DeviceId; readonly oldMailbox: Uint8Array }
+  | {
+      readonly kind: "session-replaced"
+      readonly device: DeviceId
+      readonly oldMailboxes: readonly Uint8Array[]
+    }
   /** An INIT answered the offer of ours with this tag. */
   | {
       readonly kind: "accepted"
@@ -69,7 +73,12 @@ export type Effect =
       readonly renaming: Renaming
     }
   /** A session ended: its device is gone. */
-  | { readonly kind: "ended"; readonly device: DeviceId; readonly mailbox: Uint8Array; readonly why: string }
+  | {
+      readonly kind: "ended"
+      readonly device: DeviceId
+      readonly mailboxes: readonly Uint8Array[]
+      readonly why: string
+    }
   /** A bundle of ours is closed that was not answered: its mailbox may be of no use any more. */
   | { readonly kind: "bundle-closed"; readonly mailbox: Uint8Array }
   /** A handshake began that ends by itself unless it is finished in time. */

@@ -222,8 +222,7 @@ export function apply(state: EngineState, change: Change): void {
 
 function putPart(state: EngineState, change: Extract<Change, { kind: "device-part" }>): void {
   const { device, part, value } = change
-  const put = () =>
-    state.deviceParts.set(device, { ...state.deviceParts.get(device), [part]: value })
+  const put = () => state.deviceParts.set(device, { ...state.deviceParts.get(device), [part]: value })
   if (part === "mailboxRotation") reindexed(state, device, put)
   else put()
 }

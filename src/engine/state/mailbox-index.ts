@@ -11,7 +11,10 @@ type Mailboxes = {
 }
 
 /** All mailboxes in which frames of a device count: the present one, and those before it that still may get some. */
-export function mailboxesOf({ devices, deviceParts }: Omit<Mailboxes, "mailboxes">, id: DeviceId): Uint8Array[] {
+export function mailboxesOf(
+  { devices, deviceParts }: Omit<Mailboxes, "mailboxes">,
+  id: DeviceId,
+): Uint8Array[] {
   const device = devices.get(id)
   if (device === undefined) return []
   return [device.mailbox, ...(deviceParts.get(id)?.mailboxRotation?.old ?? [])]
