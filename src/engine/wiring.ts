@@ -18,6 +18,7 @@ import { openGapRequests } from "./messages/gap-requests.ts"
 import { openIntroductions } from "./messages/introductions.ts"
 import { Outbox } from "./messages/outbox.ts"
 import { openReceipts } from "./messages/receipts.ts"
+import { ReturningDevices } from "./messages/returning-devices.ts"
 import { openReencryption } from "./messages/reencrypt-driver.ts"
 import { EnginePairing } from "./pairing/pairing-context.ts"
 import { openCommitQueue, type CommitQueue } from "./state/commit-queue.ts"
@@ -54,6 +55,7 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
   const outbox = new Outbox(ports, queue, mailboxes)
   return {
     ...{ ports, queue, events, broker, ledger, mailboxes, outbox },
+    returning: new ReturningDevices({ ports, queue, events }),
     expiry: openExpiry(ports, queue),
     unfinished: watchUnfinished(ports, queue),
     receipts: openReceipts(ports, queue),
@@ -67,9 +69,9 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
 }
 
 function connect(parts: EngineParts): void {
-  const { ports, queue, broker, mailboxes, recoveryDriver } = parts
+  const { ports, queue, broker, mailboxes, recoveryDriver, returning } = parts
   const unverified = new UnverifiedBudget(ports)
-  const context = { ports, queue, broker, recoveryDriver, limits: openLimits(), unverified }
+  const context = { ports, queue, broker, recoveryDriver, limits: openLimits(), unverified, returning }
   broker.start({
     onInboxFrame: (topic, payload) => receiveFrame(context, topic, payload),
     onState: (state) => onConnectionState(parts, state),
@@ -78,10 +80,12 @@ function connect(parts: EngineParts): void {
 }
 
 function onConnectionState(parts: EngineParts, state: ConnectionState): void {
-  const { queue, outbox, broker, events, ledger, recoveryDriver, rotation } = parts
+  const { queue, outbox, broker, events, ledger, recoveryDriver, rotation, returning } = parts
   outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
   if (state.kind === "online")
     runDetached(events, state.sessionPresent ? outbox.endLongRests() : outbox.flushNow())
+  if (state.kind === "online" && state.sessionPresent) runDetached(events, returning.probe())
+  if (state.kind !== "online") returning.stop()
   if (state.kind === "online") ledger.online()
   else ledger.offline()
   if (state.kind === "online") rotation.online()
@@ -125,6 +129,7 @@ async function close({
   broker,
   ledger,
   queue,
+  returning,
 }: EngineParts): Promise<void> {
   pairing.close()
   await receipts.finish()
@@ -133,6 +138,7 @@ async function close({
   await Promise.race([outbox.drained(), timeout])
   cancel()
   outbox.stop()
+  returning.stop()
   await ledger.close()
   await broker.close()
   await queue.idle()

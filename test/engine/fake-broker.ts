@@ -33,6 +33,8 @@ export class FakeBroker {
   refusesFilter: (topic: string) => boolean = () => false
   /** False for a network that swallows every packet. */
   answers = true
+  /** So many messages wait for one client; it takes the rest, says nothing, and drops them. */
+  keepsMax = Infinity
   #open = true
   #guests = 0
   #activity = 0
@@ -132,6 +134,7 @@ export class FakeBroker {
 
   #put(session: ClientSession, message: PublishedMessage): void {
     this.#activity++
+    if (session.queue.length >= this.keepsMax) return
     session.queue.push(message)
     void this.#deliver(session)
   }

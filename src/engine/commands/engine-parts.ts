@@ -9,6 +9,7 @@ import type { GapRequests } from "../messages/gap-requests.ts"
 import type { Introductions } from "../messages/introductions.ts"
 import type { Outbox } from "../messages/outbox.ts"
 import type { Receipts } from "../messages/receipts.ts"
+import type { ReturningDevices } from "../messages/returning-devices.ts"
 import type { Reencryption } from "../messages/reencrypt-driver.ts"
 import type { EnginePairing } from "../pairing/pairing-context.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
@@ -20,6 +21,7 @@ export type EngineParts = {
   readonly ports: Ports
   readonly queue: CommitQueue
   readonly outbox: Outbox
+  readonly returning: ReturningDevices
   readonly receipts: Receipts
   readonly events: Events
   readonly expiry: Expiry

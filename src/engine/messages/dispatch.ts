@@ -18,6 +18,7 @@ import { answerSuperseded } from "../handshake/superseded-session.ts"
 import { openFrame, repeatReceipt } from "./apply-frame.ts"
 import type { UnverifiedBudget } from "./unverified-budget.ts"
 import { selfOf } from "../handshake/hello.ts"
+import type { ReturningDevices } from "./returning-devices.ts"
 import { rememberFrame } from "./replay-cache.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import { INITS, LINK_REQUESTS, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
@@ -36,6 +37,7 @@ export type DispatchContext = {
   readonly broker: BrokerConnection
   readonly recoveryDriver: RecoveryDriver
   readonly unverified: UnverifiedBudget
+  readonly returning: ReturningDevices
 }
 
 /** What a frame turned out to be, once its consequences are on disk. */
@@ -205,6 +207,7 @@ async function afterFrame(
 ): Promise<void> {
   if (received.kind !== "refused" || received.why === "over-limit" || received.why === "withheld") {
     await context.recoveryDriver.onMatch(device, true)
+    context.returning.received(device)
     if (received.kind === "refused")
       await context.unverified.refresh(contactOf(context.queue.state(), device))
   } else if (received.why === "unknown-tag") {

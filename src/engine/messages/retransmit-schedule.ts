@@ -16,6 +16,11 @@ export function retransmitAfter(attempts: number): number {
 /** The fields that determine a frame's rest. */
 type Schedule = Pick<OutgoingRecord, "published" | "attempts" | "dueAt">
 
+/** When a frame that rests was published last. */
+export function publishedAt({ attempts, dueAt }: Schedule): number {
+  return dueAt - retransmitAfter(attempts)
+}
+
 /** A rest longer than there are any: the clock was set back after the publish. */
 export function isRestTooLong({ published, attempts, dueAt }: Schedule, now: number): boolean {
   return published && dueAt - now > retransmitAfter(attempts)
@@ -24,6 +29,6 @@ export function isRestTooLong({ published, attempts, dueAt }: Schedule, now: num
 /** Whether a frame may be sent again at the peer's request: it was published, and not just now. */
 export function mayRetransmitNow(entry: Schedule, now: number): boolean {
   if (!entry.published) return false
-  const publishedAt = entry.dueAt - retransmitAfter(entry.attempts)
-  return now - publishedAt > IN_FLIGHT_MS || now < publishedAt
+  const sentAt = publishedAt(entry)
+  return now - sentAt > IN_FLIGHT_MS || now < sentAt
 }
