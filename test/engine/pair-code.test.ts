@@ -93,9 +93,15 @@ describe("pairing by a spoken code", () => {
 
 describe("a wrong code", () => {
   it("is refused before anything is sent if the word is not in the list [P-1]", async () => {
-    const bob = await fixture.newcomer("bob")
+    let connections = 0
+    const counting: Connect = (target, events) => {
+      connections++
+      return connectMqtt(target, events)
+    }
+    const bob = await fixture.newcomer("bob", { connect: counting })
     const fault = await faultOf(answer(bob, `7-crwod-river@${fixture.address}`))
     expect(fault).toMatchObject({ code: "usage", hint: "mqttchat pair 7-crowd-river" })
+    expect(connections).toBe(0)
   })
 
   it("both sides get the same fault, nothing is saved, and the code is dead for good [P-24] [P-25]", async () => {
