@@ -301,7 +301,8 @@ const DELIVERY = `
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     number INTEGER NOT NULL,
     stored_at INTEGER NOT NULL,
-    gone INTEGER NOT NULL,
+    -- Why none comes under this number; NULL: there is a text, or nothing to show.
+    gone TEXT,
     id BLOB,
     digest BLOB,
     text TEXT,

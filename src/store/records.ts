@@ -139,8 +139,8 @@ export type HeldRecord = {
   readonly device: DeviceId
   readonly number: number
   readonly storedAt: number
-  /** Without a text: whether its author says that it will never come; else there is nothing to show. */
-  readonly gone: boolean
+  /** Without a text: why its author says that it will never come; undefined if there is nothing to show. */
+  readonly gone: "cancelled" | "given-up" | "not-held" | undefined
   readonly text: HeldText | undefined
 }
 

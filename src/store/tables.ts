@@ -232,7 +232,7 @@ export const HELD = table<HeldRecord>("held", ["device", "number"], {
   device: integer,
   number: integer,
   storedAt: integer,
-  gone: flag,
+  gone: oneOfOptional(["cancelled", "given-up", "not-held"]),
   text: optional({ id: bytes, digest: bytes, text, sentAt: integer, timer: integer, replyTo }),
 })
 

@@ -80,6 +80,15 @@ export function flag(label: string): Field<boolean> {
   }
 }
 
+/** One of these words, as its number from 1 on. */
+export function oneOf<Word extends string>(label: string, words: readonly Word[]): Field<Word> {
+  return {
+    layout: `${label} u8`,
+    write: (value) => (words.includes(value) ? [Uint8Array.of(words.indexOf(value) + 1)] : undefined),
+    read: (reader) => words[readWithin(reader, reader.u8(), 1, words.length) - 1] ?? (words[0] as Word),
+  }
+}
+
 /** 1 to `max` items after their count. */
 export function list<Item>(item: Field<Item>, max: number): Field<readonly Item[]> {
   return {

@@ -4,6 +4,7 @@ import {
   bytes,
   flag,
   list,
+  oneOf,
   remainingBytes,
   shortBytes,
   time,
@@ -30,6 +31,10 @@ export const TIMER_MAX_S = 366 * DAY_S
 
 /** As many links as fit the bucket of 16,384; who wants the rest asks for it [W-56]. */
 export const CHAIN_LINKS_MAX_BYTES = 16_000
+
+/** Why a text never comes: a person took it back, it was given up, or its sender does not hold it any more [W-34]. */
+export const GONE_REASONS = ["cancelled", "given-up", "not-held"] as const
+export type GoneReason = (typeof GONE_REASONS)[number]
 
 const recoveryBundle = bytes("recovery bundle", BUNDLE_BYTES)
 const oneTimeBundle = bytes("bundle", BUNDLE_BYTES)
@@ -159,8 +164,13 @@ export const FRAMES = {
   moved: { type: 0x15, numbered: false, acknowledged: false, fields: { at: time("time") } },
   /** Numbers that the sender of the frame misses. */
   again: { type: 0x16, numbered: false, acknowledged: false, fields: { numbers } },
-  /** Numbers whose messages will never come. */
-  gone: { type: 0x17, numbered: false, acknowledged: true, fields: { numbers } },
+  /** Numbers whose messages will never come, and why. */
+  gone: {
+    type: 0x17,
+    numbered: false,
+    acknowledged: true,
+    fields: { reason: oneOf("reason", GONE_REASONS), numbers },
+  },
   /** A message says this now. */
   edit: {
     type: 0x18,

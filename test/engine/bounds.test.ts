@@ -51,7 +51,7 @@ describe("what a contact makes wait for a text that never comes", () => {
   test("is at most 1,024 numbers of texts that will not come either", async () => {
     const { fixture, bob, injects } = await hostileContact()
     for (let first = FIRST; first < FIRST + 2 * HELD_MAX; first += 64) {
-      injects({ kind: "gone", numbers: Array.from({ length: 64 }, (_, n) => first + n) })
+      injects({ kind: "gone", reason: "cancelled", numbers: Array.from({ length: 64 }, (_, n) => first + n) })
     }
     await fixture.clock.pass(100)
     expect(await held(bob)).toBe(HELD_MAX)

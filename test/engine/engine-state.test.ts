@@ -206,7 +206,7 @@ function aDevice(id: number) {
 function aHeld([device, number, isGone]: readonly [number, number, boolean]): HeldRecord {
   const { id, digest, text, sentAt, timer, replyTo } = message(1, "held")
   const held = isGone ? undefined : { id, digest, text, sentAt, timer, replyTo }
-  return { device, number, storedAt: 1, gone: isGone, text: held }
+  return { device, number, storedAt: 1, gone: isGone ? "cancelled" : undefined, text: held }
 }
 
 /** A number in the outbox is one frame's for ever. */

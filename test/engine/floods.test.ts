@@ -45,7 +45,7 @@ const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
   ack: () => alone({ kind: "ack", mids: someIds(64, 8) }),
   read: () => alone({ kind: "read", ids: someIds(64, 8) }),
   again: (n) => alone({ kind: "again", numbers: someNumbers(n % 3) }),
-  gone: (n) => alone({ kind: "gone", numbers: someNumbers(n * 64) }),
+  gone: (n) => alone({ kind: "gone", reason: "given-up", numbers: someNumbers(n * 64) }),
   timer: (n) => alone({ kind: "timer", seconds: n % 2, setAt: n }),
   typing: () => alone({ kind: "typing", typing: true }),
   "pq-ek": (n) => alone({ kind: "pq-ek", id: n + 1, encapsulationKey: randomBytes(ENCAPSULATION_KEY_BYTES) }),

@@ -58,7 +58,7 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
   },
   read: { changes: ONLY_KNOWN, frames: ({ ids }) => [{ kind: "read", ids: [ids[0]!] }] },
   again: { changes: ONLY_KNOWN, frames: () => [{ kind: "again", numbers: [1] }] },
-  gone: { changes: ONLY_KNOWN, frames: () => [{ kind: "gone", numbers: [40] }] },
+  gone: { changes: ONLY_KNOWN, frames: () => [{ kind: "gone", reason: "cancelled", numbers: [40] }] },
   typing: { changes: ONLY_KNOWN, frames: () => [{ kind: "typing", typing: true }] },
   timer: {
     changes: ONLY_KNOWN,

@@ -54,6 +54,18 @@ const flag: Codec = {
   },
 }
 
+/** One of these words, by its number from 1 on. */
+function word(...words: readonly string[]): Codec {
+  return {
+    write: (value) => int(words.indexOf(String(value)) + 1, 1),
+    read: (fields) => {
+      const found = words[fields.int(1) - 1]
+      if (found === undefined) throw new Error("no such word")
+      return found
+    },
+  }
+}
+
 /** 1 to 64, after their count. */
 function list(item: Codec): Codec {
   return {
@@ -112,7 +124,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   timer: [0x14, seconds, ["setAt", u64]],
   moved: [0x15, ["at", u64]],
   again: [0x16, numbers],
-  gone: [0x17, numbers],
+  gone: [0x17, ["reason", word("cancelled", "given-up", "not-held")], numbers],
   edit: [0x18, ...subject, time, ["text", rest(1, 65_276)]],
   delete: [0x19, ...subject, time],
   reaction: [0x1a, ...subject, time, ["emoji", rest(0, 64)]],

@@ -133,7 +133,7 @@ test("[D-97] a text that is held back is in no page or log once its deletion has
   const store = await withBob(path)
   const hi = message(BOB, `zyzzogeton ${"x".repeat(5_000)}`)
   const { id, digest, text, sentAt, timer, replyTo } = hi
-  const held = { device: BOB, number: 1, storedAt: AT, gone: false }
+  const held = { device: BOB, number: 1, storedAt: AT, gone: undefined }
   await store.commit([
     { kind: "held", held: { ...held, text: { id, digest, text, sentAt, timer, replyTo } } },
   ])

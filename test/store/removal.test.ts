@@ -64,7 +64,7 @@ const EVERYTHING: readonly Write[] = [
   },
   event(2, { id: ids.ours, author: null }),
   { kind: "superseded-key", conversation: direct(1), author: 1, id: ids.theirs, key: "compared" },
-  { kind: "held", held: { device: 1, number: 7, storedAt: AT, gone: false, text: held } },
+  { kind: "held", held: { device: 1, number: 7, storedAt: AT, gone: undefined, text: held } },
   changed(early, { kind: "edit", by: 1, time: 5, text: `${WORD} early` }),
   { kind: "outgoing", outgoing: { ...outgoing(1, 1), carries: { id: ids.ours, number: 1 } } },
   { kind: "open-bundle", bundle: openBundle(1) },

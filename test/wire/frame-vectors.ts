@@ -40,7 +40,7 @@ export const FRAME_EXAMPLES: Record<string, Frame> = {
   timer: { kind: "timer", seconds: 86_400, setAt: 1_800_000_000_001 },
   moved: { kind: "moved", at: 1_800_000_000_002 },
   again: { kind: "again", numbers: [0, 258] },
-  gone: { kind: "gone", numbers: [4_294_967_295] },
+  gone: { kind: "gone", reason: "cancelled", numbers: [4_294_967_295] },
   edit: { kind: "edit", ...subject, text: Buffer.from("grüße dich") },
   delete: { kind: "delete", ...subject },
   reaction: { kind: "reaction", ...subject, emoji: Buffer.from("👍🏽") },

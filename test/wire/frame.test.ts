@@ -2,6 +2,7 @@ import fc from "fast-check"
 import { expect, test } from "vitest"
 import { EMOJI_MAX_BYTES } from "../../src/wire/emoji.ts"
 import {
+  GONE_REASONS,
   CHAIN_LINKS_MAX_BYTES,
   frameRule,
   LIST_MAX,
@@ -82,7 +83,12 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("moved" as const), at: fc.maxSafeNat() }),
   fc.record({
-    kind: fc.constantFrom("again" as const, "gone" as const),
+    kind: fc.constant("again" as const),
+    numbers: fc.array(u32, { minLength: 1, maxLength: LIST_MAX }),
+  }),
+  fc.record({
+    kind: fc.constant("gone" as const),
+    reason: fc.constantFrom(...GONE_REASONS),
     numbers: fc.array(u32, { minLength: 1, maxLength: LIST_MAX }),
   }),
 )
@@ -193,7 +199,7 @@ test("[W-20] a body that is longer or shorter than its type defines is refused",
 test("a field outside its bounds is not written, and one on its bound is", () => {
   const mid = new Uint8Array(8)
   const mids = (...of: Uint8Array[]): Frame => ({ kind: "ack", mids: of })
-  const gone = (...numbers: number[]): Frame => ({ kind: "gone", numbers })
+  const gone = (...numbers: number[]): Frame => ({ kind: "gone", reason: "cancelled", numbers })
   const timer = (seconds: number, setAt = 1): Frame => ({ kind: "timer", seconds, setAt })
   const written: Frame[] = [
     mids(mid, mid),
@@ -319,9 +325,14 @@ test("[W-34] AGAIN and GONE name 1 to 64 texts, as many as they count", () => {
   expect(encodeFrames([again(64)])).toBeDefined()
   expect(encodeFrames([again(65)])).toBeUndefined()
   expect(encodeFrames([again(0)])).toBeUndefined()
-  expect(encodeFrames([{ kind: "gone", numbers: [2 ** 32] }])).toBeUndefined()
-  expect(decodeFrames(padded(256, 0x17, 5, 0, 1, 9, 0, 0, 0))).toEqual([{ kind: "gone", numbers: [9] }])
-  expect(decodeFrames(padded(256, 0x17, 5, 0, 2, 9, 0, 0, 0))).toBeUndefined()
+  expect(encodeFrames([{ kind: "gone", reason: "cancelled", numbers: [2 ** 32] }])).toBeUndefined()
+  for (const [at, reason] of (["cancelled", "given-up", "not-held"] as const).entries())
+    expect(decodeFrames(padded(256, 0x17, 6, 0, at + 1, 1, 9, 0, 0, 0))).toEqual([
+      { kind: "gone", reason, numbers: [9] },
+    ])
+  for (const reason of [0, 4, 255])
+    expect(decodeFrames(padded(256, 0x17, 6, 0, reason, 1, 9, 0, 0, 0))).toBeUndefined()
+  expect(decodeFrames(padded(256, 0x17, 6, 0, 1, 2, 9, 0, 0, 0))).toBeUndefined()
 })
 
 test("every fixed length is checked when it is written", () => {

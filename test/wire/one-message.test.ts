@@ -23,6 +23,9 @@ const list = (type: number, size: number, count: number): [number, ...number[]] 
   ...new Array<number>(size * count).fill(1),
 ]
 
+/** Its reason stands before the count. */
+const goneList = (count: number): [number, ...number[]] => [0x17, 1, ...list(0x17, 4, count).slice(1)]
+
 describe("[W-50] what one message holds", () => {
   test("is one text with its number: of two texts the second would be acknowledged and lost", () => {
     expect(decodeFrames(written(text(1), number(0)))).toHaveLength(2)
@@ -58,7 +61,7 @@ describe("[W-50] what one message holds", () => {
 
   test("lists 64 ids and numbers, in all lists together", () => {
     const lists = (acks: number, reads: number, again: number, gone: number): Uint8Array =>
-      written(list(3, 8, acks), list(0x12, 8, reads), list(0x16, 4, again), list(0x17, 4, gone))
+      written(list(3, 8, acks), list(0x12, 8, reads), list(0x16, 4, again), goneList(gone))
     expect(decodeFrames(lists(16, 16, 16, 16))).toHaveLength(4)
     expect(decodeFrames(lists(17, 16, 16, 16))).toBeUndefined()
     expect(decodeFrames(lists(16, 17, 16, 16))).toBeUndefined()
@@ -74,7 +77,7 @@ test("[W-2] a writer makes none that a reader refuses", () => {
     { kind: "number", number: 3 },
     { kind: "ack", mids: ids(40) },
     { kind: "read", ids: ids(24) },
-    { kind: "gone", numbers: [1] },
+    { kind: "gone", reason: "cancelled", numbers: [1] },
     { kind: "nop" },
     { kind: "typing", typing: true },
   )

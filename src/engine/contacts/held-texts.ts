@@ -1,3 +1,4 @@
+import type { GoneReason } from "../../wire/frame.ts"
 import type { HeldRecord, HeldText } from "../../store/records.ts"
 import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -66,24 +67,36 @@ export function closeAllGaps(update: DeviceUpdate, state: EngineState): void {
 /** Shows the held texts that follow without a gap, and removes them from `held`. */
 export function releaseHeld(update: DeviceUpdate, held: Map<number, HeldRecord>): void {
   let { received } = update.textNumbers
-  let cancelled = 0
+  let run: Run = NO_RUN
   for (let next = held.get(received); next !== undefined; next = held.get(received)) {
     held.delete(received++)
     update.changes.push({ kind: "held-done", device: next.device, number: next.number })
-    if (next.text === undefined) {
-      cancelled += Number(next.gone)
-      continue
+    if (next.text === undefined && next.gone === undefined) continue
+    if (next.gone !== run.reason) {
+      showGone(update, run)
+      run = { reason: next.gone, texts: 0 }
     }
-    showCancelled(update, cancelled)
-    cancelled = 0
-    showText(update, next.text)
+    if (next.text === undefined) run = { reason: next.gone, texts: run.texts + 1 }
+    else showText(update, next.text)
   }
-  showCancelled(update, cancelled)
+  showGone(update, run)
   if (received !== update.textNumbers.received) update.textNumbers = { ...update.textNumbers, received }
 }
 
-function showCancelled(update: DeviceUpdate, texts: number): void {
-  if (texts > 0) addSystemMessage(update, `${update.contact.name} cancelled ${messages(texts)}`)
+/** Texts one after the other that will never come, for one reason. */
+type Run = { readonly reason: GoneReason | undefined; readonly texts: number }
+const NO_RUN: Run = { reason: undefined, texts: 0 }
+
+/** What a person took back, what was given up and what was lost are three things for the receiver, too [D-142]. */
+function showGone(update: DeviceUpdate, { reason, texts }: Run): void {
+  const { name } = update.contact
+  if (reason === "cancelled") addSystemMessage(update, `${name} cancelled ${messages(texts)}`)
+  else if (reason === "given-up")
+    addSystemMessage(
+      update,
+      `${messages(texts)} from ${name} did not reach you in 30 days, and ${texts === 1 ? "was" : "were"} given up`,
+    )
+  else if (reason === "not-held") addSystemMessage(update, `${messages(texts)} from ${name} did not arrive`)
 }
 
 /** Unless it is known: then it was shown before, or another text was under its id [W-52]. */

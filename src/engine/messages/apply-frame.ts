@@ -155,7 +155,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyAgain(state, update, frame.numbers)
       return
     case "gone":
-      applyGone(update, state, frame.numbers)
+      applyGone(update, state, frame)
       return
     case "hello":
       applyHello(context, frame)

@@ -59,7 +59,8 @@ export function applyAgain(state: EngineState, update: DeviceUpdate, numbers: re
   for (const entry of requested.slice(0, Math.max(0, LIST_MAX - waiting)))
     update.changes.push({ kind: "outgoing", outgoing: { ...entry, dueAt: input.now } })
   const gone = numbers.filter((number) => number < textNumbers.sent && !found.has(number))
-  if (gone.length > 0) sealAnswer(state, update, { kind: "gone", frames: [{ kind: "gone", numbers: gone }] })
+  if (gone.length > 0)
+    sealAnswer(state, update, { kind: "gone", frames: [{ kind: "gone", reason: "not-held", numbers: gone }] })
 }
 
 function entriesByNumber(

@@ -20,7 +20,8 @@ export function cancelText(
 ): Decision<null> {
   const entries = framesAbout(state, contact, { author: null, id })
   const updates = updateEach(state, contact, input, (update) => {
-    for (const entry of entries) if (entry.device === update.device.id) announceGone(update, entry)
+    for (const entry of entries)
+      if (entry.device === update.device.id) announceGone(update, entry, "cancelled")
   })
   const { commit, effects } = toJointDecision(state, updates, null)
   const { change, effect } = messageStateChange(directWith(state, contact), id, "cancelled", input.now)
@@ -64,7 +65,7 @@ export function giveUpText(state: EngineState, entry: OutgoingRecord, input: Ste
     update.effects.push(effect)
     addSystemMessage(update, `a message to ${update.contact.name} was NOT DELIVERED in 30 days`)
   }
-  announceGone(update, entry)
+  announceGone(update, entry, "given-up")
   return toDecision(state, update, null)
 }
 
@@ -80,7 +81,7 @@ export function giveUpChange(state: EngineState, entry: OutgoingRecord, input: S
   update.changes.push(done(entry))
   if (!delivered && !isStillUnderWay(state, update.contact.id, entry))
     addSystemMessage(update, `${WHAT[carriesChange.kind]} did NOT reach ${update.contact.name} in 30 days`)
-  announceGone(update, entry)
+  announceGone(update, entry, "given-up")
   return toDecision(state, update, null)
 }
 

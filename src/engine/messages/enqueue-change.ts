@@ -45,7 +45,8 @@ export function enqueueChange(
   const dropped = change.kind === "delete" ? framesAbout(state, contact, own.message) : []
   const results = new Map<DeviceId, SealResult>()
   const updates = updateEach(state, contact, input, (update) => {
-    for (const entry of dropped) if (entry.device === update.device.id) announceGone(update, entry)
+    for (const entry of dropped)
+      if (entry.device === update.device.id) announceGone(update, entry, "cancelled")
     const result = sealNow(state, update, own)
     if (result !== undefined) results.set(update.device.id, result)
   })

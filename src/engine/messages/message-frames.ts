@@ -1,5 +1,5 @@
 import type { OutgoingRecord } from "../../store/records.ts"
-import type { Frame } from "../../wire/frame.ts"
+import type { Frame, GoneReason } from "../../wire/frame.ts"
 import { devicesOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { changesOfMessage, numberOf } from "../state/outgoing-index.ts"
@@ -28,11 +28,15 @@ export function framesAbout(
  * change only the number. A request for the number is answered by the same frame: only a text is ever called gone. A session
  * that cannot send now says nothing: the peer shows the gap by itself after a while.
  */
-export function announceGone(update: DeviceUpdate, entry: OutgoingRecord): void {
+export function announceGone(
+  update: DeviceUpdate,
+  entry: OutgoingRecord,
+  reason: Exclude<GoneReason, "not-held">,
+): void {
   if (isUnsealed(entry)) return
   const number = numberOf(entry)
   if (number === undefined) return
   const frame: Frame =
-    entry.carries === undefined ? { kind: "number", number } : { kind: "gone", numbers: [number] }
+    entry.carries === undefined ? { kind: "number", number } : { kind: "gone", reason, numbers: [number] }
   sealAndEnqueue(update, { kind: "control", frames: [frame], withdrawnNumber: number })
 }

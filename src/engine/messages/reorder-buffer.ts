@@ -1,4 +1,5 @@
 import type { HeldRecord, HeldText } from "../../store/records.ts"
+import type { Frame } from "../../wire/frame.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import type { DeviceUpdate } from "../state/update.ts"
@@ -21,12 +22,12 @@ export function insertText(update: DeviceUpdate, state: EngineState, number: num
     if (!isUnfinished(state, update.device.id)) showText(update, text)
     return
   }
-  hold(update, state, { number, gone: false, text })
+  hold(update, state, { number, gone: undefined, text })
 }
 
 /** The message with this number changed nothing that is shown in its order. */
 export function passNumber(update: DeviceUpdate, state: EngineState, number: number): void {
-  if (!isUsed(update, state, number)) hold(update, state, { number, gone: false, text: undefined })
+  if (!isUsed(update, state, number)) hold(update, state, { number, gone: undefined, text: undefined })
 }
 
 /** A text that was announced to be gone may come after all. */
@@ -62,12 +63,16 @@ function hold(
 }
 
 /** The peer reports that these texts will never come. */
-export function applyGone(update: DeviceUpdate, state: EngineState, numbers: readonly number[]): void {
+export function applyGone(
+  update: DeviceUpdate,
+  state: EngineState,
+  { reason, numbers }: Extract<Frame, { kind: "gone" }>,
+): void {
   const { device, input } = update
   const held = new Map(heldFrom(state, device.id))
   for (const number of numbers) {
     if (number < update.textNumbers.received || held.has(number) || held.size >= HELD_MAX) continue
-    const gone = !isOfBlockedTime(update, number)
+    const gone = isOfBlockedTime(update, number) ? undefined : reason
     const record: HeldRecord = { device: device.id, number, storedAt: input.now, gone, text: undefined }
     held.set(number, record)
     update.changes.push({ kind: "held", held: record })
