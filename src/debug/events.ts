@@ -43,6 +43,7 @@ export const DEBUG_EVENTS = {
         "text",
         "control",
         "passing",
+        "rejection",
         "init",
         "handshake",
         "chain",

@@ -319,7 +319,7 @@ const DELIVERY = `
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (
-      kind IN ('text', 'control', 'passing', 'init', 'handshake', 'chain', 'gone', 'pq-ct', 'topic', 'topic-ok')
+      kind IN ('text', 'control', 'passing', 'rejection', 'init', 'handshake', 'chain', 'gone', 'pq-ct', 'topic', 'topic-ok')
     ),
     delivered INTEGER NOT NULL,
     topic TEXT NOT NULL,

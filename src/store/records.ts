@@ -159,11 +159,12 @@ export type OutgoingRecord = {
   /** First 8 bytes of the mid; what an ACK names. */
   readonly mid: Uint8Array
   /**
-   * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. A `handshake` frame, such as
+   * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. So is a `rejection`, which
+   * also goes to a contact who is blocked. A `handshake` frame, such as
    * WELCOME, is one that may go to a contact whose key has not been compared. So is one of `chain`, links or the request for
    * them. Of an answer one waits at most.
    */
-  readonly kind: "text" | "control" | "passing" | "init" | "handshake" | AnswerKind
+  readonly kind: "text" | "control" | "passing" | "rejection" | "init" | "handshake" | AnswerKind
   /** The text that it carries: its id, 8 bytes, and its number in the session. */
   readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
   /** Another device of the contact has acknowledged that text: a person no longer waits for it. */

@@ -244,6 +244,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
     "text",
     "control",
     "passing",
+    "rejection",
     "init",
     "handshake",
     "chain",

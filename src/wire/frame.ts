@@ -136,6 +136,8 @@ export const FRAMES = {
     acknowledged: true,
     fields: { accountId: account, first: u16("first number", 0) },
   },
+  /** The words that both people compared are not the same at the sender's side. */
+  rejected: { type: 0x0c, numbered: false, acknowledged: false, fields: {} },
   nop: { type: 0x0e, numbered: false, acknowledged: false, fields: {} },
   /** The place of this message among those that change the conversation; the sender counts from 0 in each session. */
   number: { type: 0x10, numbered: false, acknowledged: true, fields: { number: u32("number") } },

@@ -34,6 +34,7 @@ const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
     return alone({ kind: "hello", name: utf8("eve"), recoveryBundle: randomBytes(BUNDLE_BYTES), ...chain })
   },
   open: () => alone({ kind: "open", nonce: randomBytes(32) }),
+  rejected: () => alone({ kind: "rejected" }),
   chain: () => alone({ kind: "chain", accountId: randomBytes(32), first: 0, links: randomBytes(300) }),
   "chain-ask": () => alone({ kind: "chain-ask", accountId: randomBytes(32), first: 0 }),
   text: (n) => numbered({ kind: "text", id: randomBytes(8), time: n, text: utf8("x") }),

@@ -41,6 +41,7 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
   // No step is under way.
   "pq-ct": { changes: [], frames: () => [{ kind: "pq-ct", id: 1, ciphertext: systemRandom(1088) }] },
   "topic-ok": { changes: [], frames: () => [{ kind: "topic-ok", mailbox: systemRandom(16) }] },
+  rejected: { changes: ["known", "uncompared", "locked"], frames: () => [{ kind: "rejected" }] },
   open: { changes: ALL_BUT_BLOCKED, frames: () => [{ kind: "open", nonce: NONCE }] },
   text: { changes: ALL_BUT_BLOCKED, frames: () => textFrames("a text", 1) },
   reply: {

@@ -116,6 +116,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   open: [0x09, ["nonce", bytes(32)]],
   chain: [0x0a, accountId, first, ["links", rest(1, 16_000)]],
   "chain-ask": [0x0b, accountId, first],
+  rejected: [0x0c],
   nop: [0x0e],
   number: [0x10, ["number", whole(4)]],
   reply: [0x11, ...subject],

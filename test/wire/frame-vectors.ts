@@ -32,6 +32,7 @@ export const FRAME_EXAMPLES: Record<string, Frame> = {
   open: { kind: "open", nonce: counting(11)(32) },
   chain: { kind: "chain", accountId: counting(5)(32), first: 0, links: counting(8)(267) },
   "chain-ask": { kind: "chain-ask", accountId: counting(5)(32), first: 258 },
+  rejected: { kind: "rejected" },
   number: { kind: "number", number: 66_051 },
   reply: { kind: "reply", author: mid(3), id: mid(4), digest: new Uint8Array(16).fill(5) },
   read: { kind: "read", ids: [mid(4)] },

@@ -47,6 +47,7 @@ const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
     ...{ accountId: bytes(32), length: id, head: bytes(32), share: bytes(32) },
   }),
   fc.record({ kind: fc.constant("open" as const), nonce: bytes(32) }),
+  fc.record({ kind: fc.constant("rejected" as const) }),
   fc.record({
     kind: fc.constant("chain" as const),
     accountId: bytes(32),

@@ -111,7 +111,7 @@ export async function verifyContact(
       out.next(safe`and still blocked: ${shellCommand`mqttchat contacts unblock ${found.contact.name}`}`)
     return
   }
-  const why = `what you compared differs: ${found.contact.name} is not who you think, or someone is in between`
+  const why = `what you compared differs: ${found.contact.name} is not who you think, or someone is in between; their side is told`
   throw new Fault("refused", why, shellCommand`mqttchat contacts block ${found.contact.name}`)
 }
 

@@ -354,8 +354,9 @@ async function compareWords(
     flag,
   }
   if (!(await askYes(context, differentQuestion))) return false
-  await client.call("block", { contact, blocked: true })
-  const why = `what you compared differs: ${contact} is not who you think, or someone is in between; blocked`
+  await client.call("mark-verified", { contact: id, verified: false })
+  await client.call("block", { contact: id, blocked: true })
+  const why = `what you compared differs: ${contact} is not who you think, or someone is in between; blocked, and their side is told`
   throw new Fault("refused", why, `${shellCommand`mqttchat contacts forget ${contact}`}, then pair again`)
 }
 

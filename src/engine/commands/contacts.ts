@@ -20,6 +20,7 @@ import { isUncompared, refuseUnsendable, refuseWithoutDevice } from "../state/se
 import { clockAhead } from "../contacts/left-out.ts"
 import { closeAllGaps } from "../contacts/held-texts.ts"
 import { makeSystemMessage } from "../contacts/system-messages.ts"
+import { rejectWords } from "../messages/rejected-words.ts"
 import { enqueueTyping } from "../messages/enqueue.ts"
 import { directWith } from "../state/conversations.ts"
 import { adoptedConversation } from "../contacts/conversations.ts"
@@ -199,7 +200,7 @@ function decideComparison(
   if (verified && words !== undefined) refuseOtherWords(state, found, words)
   const { contact: record, ...settling } = verified
     ? settled(state, found, input)
-    : { contact: found, commit: [], effects: [] }
+    : { contact: found, ...rejectWords(state, found, input) }
   if (verified && words === undefined) refuseUnnamedWords(found)
   const contact = { ...record, verified, changedAt: verified ? 0 : record.changedAt }
   const commit: Change[] = [{ kind: "contact", contact }, ...settling.commit]

@@ -24,6 +24,7 @@ import { hasManyReceipts, startPostQuantumStep } from "./enqueue.ts"
 import { framesToApply, isKnown, mustWait } from "./frame-gate.ts"
 import { applyGone, insertText, passNumber } from "./reorder-buffer.ts"
 import { rememberFrame, findReplay } from "./replay-cache.ts"
+import { applyRejected } from "./rejected-words.ts"
 import { applyTimer } from "../contacts/timers.ts"
 import { sealAndEnqueue, sealAnswer } from "../state/outgoing.ts"
 import { isOfAnother, withRecoveryBundle } from "../handshake/hello.ts"
@@ -161,10 +162,11 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyHello(context, frame)
       return
     case "chain":
-      applyChain(context, frame)
-      return
     case "chain-ask":
-      applyChainAsk(state, update, frame)
+      applyLinks(context, frame)
+      return
+    case "rejected":
+      applyRejected(state, update)
       return
     case "recovery-bundle":
       update.device = withRecoveryBundle(update.device, frame.bundle, seconds(update.input))
@@ -207,6 +209,11 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "nop":
       return
   }
+}
+
+function applyLinks(context: FrameContext, frame: Extract<Frame, { kind: "chain" | "chain-ask" }>): void {
+  if (frame.kind === "chain") applyChain(context, frame)
+  else applyChainAsk(context.state, context.update, frame)
 }
 
 function applyIntroduction(

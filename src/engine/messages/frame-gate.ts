@@ -19,6 +19,7 @@ type Effect =
 const FROM_AN_UNKNOWN_KEY: Readonly<Record<Frame["kind"], Effect>> = {
   hello: "counts",
   open: "counts",
+  rejected: "counts",
   chain: "counts",
   "chain-ask": "counts",
   text: "counts",

@@ -164,12 +164,13 @@ export class Outbox {
   }
 }
 
-/** PUBACK: a passing frame is done, all others wait for the peer. */
+/** PUBACK: a passing frame, or a rejection, is done, all others wait for the peer. */
 function published(state: EngineState, seq: number, now: number): Decision<null> {
   const entry = state.outgoing.get(seq)
   // The peer's receipt can overtake the broker's.
   if (entry === undefined) return noChange(null)
-  if (entry.kind === "passing") return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
+  if (entry.kind === "passing" || entry.kind === "rejection")
+    return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
   const attempts = entry.attempts + 1
   const outgoing = { ...entry, published: true, attempts, dueAt: now + retransmitAfter(attempts) }
   const commit: Change[] = [{ kind: "outgoing", outgoing }]

@@ -46,7 +46,7 @@ function dueFrame(state: EngineState, id: DeviceId, gate: SendGate): OutgoingRec
   const device = state.devices.get(id)
   if (device === undefined || gate.rests(id)) return undefined
   const sendable = sendableTo(receiverOf(state, device))
-  if (sendable === "nothing") return undefined
+  if (sendable === "nothing") return lastWord(state, device, gate)
   if (sendable === "handshake") return dueOfHandshake(state, device, gate)
   return dueOfAll(state, device, gate)
 }
@@ -82,8 +82,14 @@ function dueOfHandshake(
   )
 }
 
+/** A person who rejects the words of a contact also blocks them; that the words differ is the last that they hear [D-141]. */
+function lastWord(state: EngineState, device: DeviceRecord, gate: SendGate): OutgoingRecord | undefined {
+  if (device.movedAt > 0) return undefined
+  return outgoingOfKind(state, device.id, "rejection").find((entry) => mayLeave(device, entry, gate))
+}
+
 function handshakeFrames(state: EngineState, device: DeviceId): OutgoingRecord[] {
-  const kinds = ["init", "handshake", "chain"] as const
+  const kinds = ["init", "handshake", "chain", "rejection"] as const
   return kinds.flatMap((kind) => outgoingOfKind(state, device, kind)).sort((a, b) => a.seq - b.seq)
 }
 

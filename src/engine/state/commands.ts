@@ -198,7 +198,7 @@ export const COMMANDS = {
   },
   "mark-verified": {
     about:
-      "Records that you compared them, and whether they were the same. `words` are those that you saw, as `verify` gave " +
+      "Records that you compared them, and whether they were the same; if not, the contact is told. `words` are those that you saw, as `verify` gave " +
       "them: fault `refused` if they have changed meanwhile, or if they are left out and nothing is sent to the contact until " +
       "they are compared: its key changed (`keyChangedAt`), or its account is locked (`accountLockedAt`).",
     params: v.strictObject({

@@ -58,11 +58,12 @@ export function sealAnswer(
   return sealed
 }
 
-/** A frame of a handshake may leave after a lock, so it says only that the message has come which it answers [D-41]. */
+/** A rejection may leave after a block, and says nothing else. A frame of a handshake may leave after a lock, so it says only that the message has come which it answers [D-41]. */
 function receiptsWith(
   { receipts }: DeviceUpdate,
   { kind, frames, answers }: Outgoing,
 ): readonly Uint8Array[] {
+  if (kind === "rejection") return []
   if (!isOfHandshake(kind)) return receipts.slice(0, LIST_MAX - listed(frames))
   return receipts.filter((mid) => answers !== undefined && equal(mid, answers.slice(0, SHORT_MID_BYTES)))
 }

@@ -49,7 +49,13 @@ export function uncomparedSince({ changedAt, lockedAt, verified }: ContactRecord
 }
 
 /** Without these there would be nothing to compare. They say no more than the pairing said already. */
-const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set(["hello", "open", "chain", "chain-ask"])
+const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set([
+  "hello",
+  "open",
+  "chain",
+  "chain-ask",
+  "rejected",
+])
 
 const WITH_A_HANDSHAKE: ReadonlySet<OutgoingRecord["kind"]> = new Set(["init", "handshake", "chain"])
 
