@@ -252,6 +252,23 @@ describe("[D-83] each side meets only the account that was named", () => {
     await fixture.clock.pass(1_000)
     expect(await questions(dave)).toEqual([])
   })
+
+  test("an agreement to meet another than the one who was named passes nothing on", async () => {
+    const { fixture, eve, bob, sends } = await hostileContact()
+    const notAfter = Math.floor(fixture.clock.now() / 1000) + DAY_S
+    const terms = { multiUse: false, recovery: false, inbox: inbox(), notAfter }
+    const { bytes } = makeBundle(eve.identity, terms, systemRandom).bundle
+    const dave = await fixture.profile("dave")
+    await fixture.pair(bob, dave)
+    await bob.client.call("introduce", { contact: "dave", to: "eve" })
+    await sends({ kind: "intro-yes", account: systemRandom(32), bundle: bytes })
+    await fixture.clock.pass(1_000)
+    expect(await questions(dave)).toEqual([])
+    expect(await bob.systemMessages("eve")).not.toContainEqual(expect.stringContaining("agrees to meet"))
+    await sends({ kind: "intro-yes", account: await accountIdOf(dave), bundle: bytes })
+    await fixture.clock.pass(1_000)
+    expect(await bob.systemMessages("eve")).toContain("eve agrees to meet dave")
+  })
 })
 
 test("[D-43] a key that was not compared introduces no one", async () => {

@@ -69,6 +69,29 @@ test("[D-21] what is missing is requested 1, 6, 21 and 51 s after the gap was se
   expect(await bob.texts("alice")).toEqual(["kept"])
 })
 
+test("of two gaps one is filled: the other is requested once, 1 s later, and not when the first would have been", async () => {
+  const { fixture, alice, bob } = await couple()
+  const lost: { topic: string; payload: Uint8Array }[] = []
+  let frame = 0
+  fixture.broker.tamper = (topic, payload) => {
+    if (!topic.includes(bob.deviceId) || frame++ % 2 > 0) return [payload]
+    lost.push({ topic, payload })
+    return []
+  }
+  for (const text of ["lost", "kept", "lost too", "kept too"]) await alice.send("bob", text)
+  await fixture.clock.pass(500)
+  await alice.crash()
+  const requests = () => fixture.broker.seen.filter(({ topic }) => topic.includes(alice.deviceId)).length
+  fixture.broker.inject(lost[0]!.topic, lost[0]!.payload)
+  await fixture.clock.pass(100)
+  const before = requests()
+  expect(await bob.texts("alice")).toEqual(["lost", "kept"])
+  await fixture.clock.pass(800)
+  expect(requests()).toBe(before)
+  await fixture.clock.pass(200)
+  expect(requests()).toBe(before + 1)
+})
+
 test("waiting texts outlive the process, and short-lived processes are shown them when they are old", async () => {
   const { fixture, alice, bob } = await couple()
   lose(fixture, bob, 0)
