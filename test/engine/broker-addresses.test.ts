@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest"
+import type { PublicKey } from "../../src/crypto/bytes.ts"
+import { movedTo, withAddresses } from "../../src/engine/connection/moved-broker.ts"
 import type { BrokerConfig } from "../../src/engine/state/ports.ts"
 import {
   guestAddressOf,
@@ -40,4 +42,22 @@ describe.each([
 
 test("no member address is passed on if members use the guest address", () => {
   expect(membersOf(ONE)).toEqual({})
+})
+
+test("a broker that moves to one of its other addresses is named there once, and has no list of none", () => {
+  const two: BrokerConfig = { ...ONE, others: [node(2)] }
+  expect(movedTo(two, node(2), {})).toStrictEqual({ ...ONE, address: node(2) })
+  expect(movedTo(BOTH, node(7), {})).toStrictEqual({ ...BOTH, address: node(1), guests: node(7) })
+})
+
+test("what is known of a broker stays at its typed address, and nothing is made up", () => {
+  const registrar = new Uint8Array(32).fill(1) as PublicKey
+  const known: BrokerConfig = { ...GUESTS_APART, registrar }
+  expect(withAddresses(known, [node(5)], ONE.trust)).toStrictEqual({ ...known, address: node(5) })
+  expect(withAddresses({ ...known, mqttVersion: 4 }, [node(5)], ONE.trust)).toStrictEqual({
+    ...known,
+    address: node(5),
+    mqttVersion: 4,
+  })
+  expect(withAddresses(undefined, [node(5)], ONE.trust)).toStrictEqual({ ...ONE, address: node(5) })
 })
