@@ -90,6 +90,9 @@ async function run(parts: EngineParts, effect: CommittedEffect): Promise<void> {
     case "introduce":
       parts.introductions.passOn(effect.id)
       return
+    case "dated":
+      parts.time.onDated(effect.theirs)
+      return
     case "dropped":
       events.countDropped()
       return

@@ -14,7 +14,7 @@ import { outboxCommands } from "./commands/outbox.ts"
 import { PairingCommands } from "./commands/pairing.ts"
 import { profileCommands } from "./commands/profile.ts"
 import type { Command } from "./state/commands.ts"
-import type { Ports } from "./state/ports.ts"
+import type { OutsidePorts } from "./state/ports.ts"
 import { openParts } from "./wiring.ts"
 
 /** What these write goes out at once where the broker can be reached. `status` and `catch-up` wait for the outcome. */
@@ -36,7 +36,7 @@ const NEEDS_BROKER: ReadonlySet<Command> = new Set([
  * The engine of one profile, in this process. It connects at once; commands also work offline. The
  * caller closes the store, after `close`. Faults of `Store`.
  */
-export async function openEngine(ports: Ports): Promise<ChatClient> {
+export async function openEngine(ports: OutsidePorts): Promise<ChatClient> {
   const parts = await openParts(ports)
   const pairing = new PairingCommands(parts.pairing)
   const change = openMessageChanger(parts)

@@ -21,11 +21,14 @@ import { openReceipts } from "./messages/receipts.ts"
 import { ReturningDevices } from "./messages/returning-devices.ts"
 import { openReencryption } from "./messages/reencrypt-driver.ts"
 import { EnginePairing } from "./pairing/pairing-context.ts"
+import { describeDoubt } from "./state/clock-doubt.ts"
 import { openCommitQueue, type CommitQueue } from "./state/commit-queue.ts"
 import { openEvents } from "./state/event-emitter.ts"
+import { notice } from "./state/events.ts"
 import { openLimits } from "./state/limits.ts"
-import type { Ports } from "./state/ports.ts"
+import type { OutsidePorts, Ports } from "./state/ports.ts"
 import { runDetached } from "./state/run-detached.ts"
+import { keepTime, type TimeKeeper } from "./state/time-keeper.ts"
 import { seconds, stepInput } from "./state/update.ts"
 
 /** How long the end of the program waits for a broker that does not answer. */
@@ -34,19 +37,21 @@ const CLOSE_TIMEOUT_MS = 2_000
 export type RunningEngine = EngineParts & { readonly close: () => Promise<void> }
 
 /** Loads the profile's state and starts connecting. The caller closes the store. */
-export async function openParts(ports: Ports): Promise<RunningEngine> {
+export async function openParts(outside: OutsidePorts): Promise<RunningEngine> {
   let begin: (parts: EngineParts) => void = () => undefined
   const begun = new Promise<EngineParts>((resolve) => (begin = resolve))
-  const queue = await openCommitQueue(ports.store, async (effects) => runEffects(await begun, effects))
-  await prepare(ports, queue)
-  const parts = buildParts(ports, queue)
+  const queue = await openCommitQueue(outside.store, async (effects) => runEffects(await begun, effects))
+  const time = keepTime(outside, queue)
+  const ports = { ...outside, now: time.now }
+  await prepare(ports, queue, time)
+  const parts = buildParts(ports, queue, time)
   begin(parts)
   if (ports.offline !== true) connect(parts)
   return { ...parts, close: () => close(parts) }
 }
 
 /** Each part is given the parts that it calls, which exist before it; what it causes elsewhere is an effect. */
-function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
+function buildParts(outside: Ports, queue: CommitQueue, time: TimeKeeper): EngineParts {
   const events = openEvents()
   const ledger = new LedgerWatcher(outside, queue)
   const ports = withLedger(outside, ledger.watch)
@@ -54,7 +59,7 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
   const mailboxes = openMailboxes({ queue, broker, events })
   const outbox = new Outbox(ports, queue, mailboxes)
   return {
-    ...{ ports, queue, events, broker, ledger, mailboxes, outbox },
+    ...{ ports, queue, time, events, broker, ledger, mailboxes, outbox },
     returning: new ReturningDevices({ ports, queue, events }),
     expiry: openExpiry(ports, queue),
     unfinished: watchUnfinished(ports, queue),
@@ -69,6 +74,7 @@ function buildParts(outside: Ports, queue: CommitQueue): EngineParts {
 }
 
 function connect(parts: EngineParts): void {
+  watchTime(parts)
   const { ports, queue, broker, mailboxes, recoveryDriver, returning } = parts
   const unverified = new UnverifiedBudget(ports)
   const context = { ports, queue, broker, recoveryDriver, limits: openLimits(), unverified, returning }
@@ -76,6 +82,18 @@ function connect(parts: EngineParts): void {
     onInboxFrame: (topic, payload) => receiveFrame(context, topic, payload),
     onState: (state) => onConnectionState(parts, state),
     onConnection: mailboxes.openAll,
+  })
+}
+
+/** What is due by now, after a time away that became known. */
+function watchTime({ time, outbox, expiry, unfinished, events }: EngineParts): void {
+  time.watch({
+    onAdvanced: () => {
+      outbox.flush()
+      expiry.rearm()
+      unfinished.rearm()
+    },
+    onDoubt: (doubt) => events.emit(notice(describeDoubt(doubt))),
   })
 }
 
@@ -108,13 +126,18 @@ async function recordReplaced(
 }
 
 /** One step, for its effects wait until all parts are there. */
-async function prepare(ports: Ports, queue: CommitQueue): Promise<void> {
+async function prepare(ports: Ports, queue: CommitQueue, time: TimeKeeper): Promise<void> {
   const input = stepInput(ports)
   await queue.run((state) => {
     const { commit } = createOwnAccount(state, ports.identity)
     const damage = afterDamage(state, input)
     return {
-      commit: [...commit, ...closing(expiredBundles(state, seconds(input))), ...damage.commit],
+      commit: [
+        ...time.begin(),
+        ...commit,
+        ...closing(expiredBundles(state, seconds(input))),
+        ...damage.commit,
+      ],
       effects: damage.effects,
       result: null,
     }
@@ -123,6 +146,7 @@ async function prepare(ports: Ports, queue: CommitQueue): Promise<void> {
 
 async function close({
   ports,
+  time,
   pairing,
   receipts,
   outbox,
@@ -141,5 +165,6 @@ async function close({
   returning.stop()
   await ledger.close()
   await broker.close()
+  await time.close()
   await queue.idle()
 }

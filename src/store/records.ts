@@ -281,6 +281,8 @@ export type Write =
       readonly upTo: number
       readonly at: number
     }
+  /** Timers of messages that started since then end so much later: the time went ahead at once. */
+  | { readonly kind: "move-timers"; readonly since: number; readonly by: number }
   /** Deletes all that had expired then, unix ms; ids of received texts stay known while they may be repeated. */
   | { readonly kind: "expire"; readonly at: number }
   /** Deletes the messages of a conversation from one seq to another; ids of received texts stay known as after `expire`. */

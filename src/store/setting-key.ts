@@ -10,3 +10,5 @@ export type SettingKey =
   | "settings"
   /** The file where a log is kept that was found damaged; empty once the conversations say so. */
   | "damaged-log"
+  /** How far the engine's time was when it was written, and by which clocks. */
+  | "time"

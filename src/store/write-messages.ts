@@ -42,6 +42,14 @@ export function expire(database: Database, at: number): void {
   deleteWhere(database, "expires_at > 0 AND expires_at <= ?", at)
 }
 
+export function moveTimers(database: Database, { since, by }: Extract<Write, { kind: "move-timers" }>): void {
+  database.run(
+    "UPDATE messages SET expires_at = expires_at + ?2 WHERE expires_at > 0 AND expires_at - timer * 1000 >= ?1",
+    since,
+    by,
+  )
+}
+
 export function deleteMessages(
   database: Database,
   { conversation, from, upTo, at }: Extract<Write, { kind: "delete" }>,

@@ -31,6 +31,7 @@ import {
   expire,
   forgetContact,
   markShown,
+  moveTimers,
 } from "./write-messages.ts"
 
 /** Writes all of it or nothing; on disk when this returns. */
@@ -97,10 +98,8 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       putLinks(database, write)
       return
     case "session":
-      put(database, SESSIONS, write)
-      return
     case "end-session":
-      database.run("DELETE FROM sessions WHERE device = ?", write.device)
+      changeSession(database, write)
       return
     case "conversation":
       put(database, CONVERSATIONS, write.conversation)
@@ -112,6 +111,7 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
     case "recipient":
     case "shown":
     case "expire":
+    case "move-timers":
     case "delete":
     case "adopt-history":
     case "superseded-key":
@@ -147,6 +147,11 @@ function apply(database: Database, recorder: Recorder, write: Write): void {
       put(database, SETTINGS, write)
       return
   }
+}
+
+function changeSession(database: Database, write: Extract<Write, { kind: "session" | "end-session" }>): void {
+  if (write.kind === "session") put(database, SESSIONS, write)
+  else database.run("DELETE FROM sessions WHERE device = ?", write.device)
 }
 
 function putLinks(database: Database, write: AccountWrite): void {
@@ -190,6 +195,7 @@ type MessageWrite = Extract<
       | "recipient"
       | "shown"
       | "expire"
+      | "move-timers"
       | "delete"
       | "adopt-history"
       | "superseded-key"
@@ -220,6 +226,9 @@ function applyToMessages(database: Database, recorder: Recorder, write: MessageW
       return
     case "expire":
       expire(database, write.at)
+      return
+    case "move-timers":
+      moveTimers(database, write)
       return
     case "delete":
       deleteMessages(database, write)

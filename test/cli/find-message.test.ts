@@ -9,7 +9,7 @@ const BOBS = 20
 
 /** A text of ours with this id. */
 async function writes(profile: TestProfile, conversation: ConversationId, ...id: number[]): Promise<void> {
-  const { change } = makeSystemMessage(conversation, "hi", { now: 1, random: systemRandom })
+  const { change } = makeSystemMessage(conversation, "hi", { now: 1, wall: 1, random: systemRandom })
   const text = { digest: systemRandom(16), kind: "text", state: "queued" } as const
   const message = { ...change.message, ...text, id: Uint8Array.of(...id, 0, 0, 0, 0, 0, 0) }
   await profile.store.commit([{ kind: "message", message }])

@@ -1,12 +1,34 @@
-type Timer = { readonly at: number; readonly run: () => void }
+import type { MachineClocks } from "../../src/engine/state/ports.ts"
 
-/** Time passes only when the test advances it. Timers run by elapsed time; `now` can be set separately. */
+type Timer = { at: number; readonly run: () => void }
+
+/** How soon after a suspension a timer runs that ended meanwhile (src/cli/profile/machine-clocks.ts). */
+const AWAKE_MS = 15_000
+
+/**
+ * Time passes only when the test advances it. Timers run by the time that the machine was awake; its uptime counts also while
+ * it is suspended; its clock can be set.
+ */
 export class Clock {
   #passed = 0
-  #shown = 1_800_000_000_000
+  #suspended = 0
+  #booted = 0
+  #wall = 1_800_000_000_000
+  #boots = 1
   readonly #timers = new Set<Timer>()
 
-  now = (): number => this.#shown + this.#passed
+  /** What its clock shows, unix ms. */
+  readonly now = (): number => this.#wall + this.#passed
+  readonly uptime = (): number => this.#passed + this.#suspended - this.#booted
+
+  get boot(): string {
+    return `boot ${this.#boots}`
+  }
+
+  /** Of this moment. */
+  get clocks(): MachineClocks {
+    return { wallClock: this.now, uptime: this.uptime, boot: this.boot }
+  }
 
   after = (ms: number, run: () => void): (() => void) => {
     const timer = { at: this.#passed + ms, run }
@@ -14,9 +36,24 @@ export class Clock {
     return () => this.#timers.delete(timer)
   }
 
-  /** Sets the clock, by so many ms in either direction. */
+  /** Someone sets the clock, by so many ms in either direction. */
   jump(ms: number): void {
-    this.#shown += ms
+    this.#wall += ms
+  }
+
+  /** The machine is suspended for so many ms. */
+  suspend(ms: number): void {
+    this.#wall += ms
+    this.#suspended += ms
+    for (const timer of this.#timers)
+      timer.at = Math.max(timer.at - ms, Math.min(timer.at, this.#passed + AWAKE_MS))
+  }
+
+  /** The machine is off for so many ms, and its clock runs on. Its processes have ended. */
+  reboot(offMs: number): void {
+    this.#wall += offMs
+    this.#booted = this.#passed + this.#suspended
+    this.#boots++
   }
 
   /** Runs what is due in the next `ms`, in order, and lets each do its work before the next. */

@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest"
 import type { ChatClient, Event, Message } from "../../src/engine/api.ts"
 import { openEngine } from "../../src/engine/engine.ts"
 import type { BrokerConfig, ProfileConfig, Ports } from "../../src/engine/state/ports.ts"
+import type { StepInput } from "../../src/engine/state/update.ts"
 import { toBase64url, type Random } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { NO_DEBUG } from "../../src/debug/debug.ts"
@@ -32,6 +33,12 @@ export class EngineFixture {
 
   constructor(random: Random = systemRandom) {
     this.random = random
+  }
+
+  /** Of a step that a test makes itself, while no clock was set. */
+  get input(): StepInput {
+    const now = this.clock.now()
+    return { now, wall: now, random: this.random }
   }
 
   async profile(name: string, ports: Partial<Ports> = {}): Promise<TestProfile> {
@@ -116,7 +123,7 @@ export class TestProfile {
       invite: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       requestHead: () => Promise.reject(new Fault("refused", "this broker has no registrar")),
       config: configOf({ kind: "account", deviceId: this.deviceId }),
-      now: clock.now,
+      ...clock.clocks,
       random: this.fixture.random,
       after: (ms, run) => clock.after(ms, () => store.isDead() || run()),
       reach: () => undefined,

@@ -109,6 +109,7 @@ const CHANGES: { [Kind in Change["kind"]]: fc.Arbitrary<Extract<Change, { kind: 
       .record({ draft: fc.string(), mutedUntil: count, timer: count })
       .chain((set) => contactId.map((id) => ({ ...conversation(id), ...set }))),
   }),
+  "move-timers": fc.record({ kind: fc.constant("move-timers"), since: count, by: count }),
   "forget-device": fc.record({ kind: fc.constant("forget-device"), id: deviceId }),
   session: fc.record({ kind: fc.constant("session"), device: deviceId, session: fc.constant(session) }),
   "end-session": fc.record({ kind: fc.constant("end-session"), device: deviceId }),

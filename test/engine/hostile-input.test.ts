@@ -89,7 +89,7 @@ const offers = async ({ store }: TestProfile) =>
 describe("an offer", () => {
   test("is answered to its last second, also when the answer was long under way", async () => {
     const { fixture, bob, init } = await answerUnderWay()
-    fixture.clock.jump(OFFER_LIFE_MS - 1_000)
+    fixture.clock.suspend(OFFER_LIFE_MS - 1_000)
     fixture.broker.inject(init.topic, init.payload)
     await fixture.clock.pass(100)
     expect(await bob.client.call("contacts", {})).toHaveLength(1)
@@ -98,7 +98,7 @@ describe("an offer", () => {
   test("whose time is over lets nobody in, though the process runs on, and its secrets go", async () => {
     const { fixture, bob, init } = await answerUnderWay()
     expect(await offers(bob)).toHaveLength(1)
-    fixture.clock.jump(OFFER_LIFE_MS + 2_000)
+    fixture.clock.suspend(OFFER_LIFE_MS + 2_000)
     const before = await dropped(bob)
     fixture.broker.inject(init.topic, init.payload)
     await fixture.clock.pass(100)
@@ -165,7 +165,7 @@ describe("a link", () => {
 
   test("whose time is over is not answered", async () => {
     const { fixture, request, answers } = await requestForLink()
-    fixture.clock.jump(OFFER_LIFE_MS + 2_000)
+    fixture.clock.suspend(OFFER_LIFE_MS + 2_000)
     fixture.broker.inject(request.topic, request.payload)
     await fixture.clock.pass(100)
     expect(answers()).toBe(0)

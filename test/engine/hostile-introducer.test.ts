@@ -135,7 +135,6 @@ describe("[D-83] each side meets only the account that was named", () => {
       owner: await accountIdOf(carol),
     }
     const psk = introductionPsk(bundle.hash, accounts)
-    const input = { now: fixture.clock.now(), random: systemRandom }
     const mallory = createIdentity(systemRandom)
     const bobs = chainOf((await bob.store.load()).ownLinks)
     const missing = createLink(mallory, 1, systemRandom)
@@ -148,7 +147,7 @@ describe("[D-83] each side meets only the account that was named", () => {
     ]
     for (const { identity, account } of shown) {
       const self = { identity, name: "bob", account }
-      const frames = hello(self, recoveryBundle(identity, inbox(), input), systemRandom(32))
+      const frames = hello(self, recoveryBundle(identity, inbox(), fixture.input), systemRandom(32))
       const begun = { identity, inbox: inbox(), bundle, psk, mode: MODE.introduction, frames }
       const init = initiate(begun, systemRandom)
       if (init.kind === "refused") throw new Error(init.why)
@@ -211,7 +210,10 @@ describe("[D-83] each side meets only the account that was named", () => {
       ...{ id: 1, contact: 1, initiator: null, bundle: open.bundle.bytes, since: fixture.clock.now() },
     }
     await changeOf(dave, [
-      { kind: "open-bundle", bundle: bundleRecord({ open, ...secret, onPaired: () => undefined }) },
+      {
+        kind: "open-bundle",
+        bundle: bundleRecord({ open, ...secret, onPaired: () => undefined }, fixture.input),
+      },
       {
         kind: "introduction",
         introduction: { ...record, role: "owner", state: "agreed", account: accounts.initiator, name: "bob" },

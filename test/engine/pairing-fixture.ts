@@ -107,6 +107,7 @@ export class PairingFixture {
     }
     const identity = createIdentity(systemRandom)
     const random = options.random ?? systemRandom
+    const now = options.now ?? Date.now
     const applicant = (ledger?: LedgerWatch): Applicant => {
       return { identity, random: systemRandom, after, ...(ledger && { ledger }) }
     }
@@ -135,7 +136,9 @@ export class PairingFixture {
         saveHints: () => Promise.resolve(),
         reload: () => undefined,
       },
-      now: options.now ?? Date.now,
+      wallClock: now,
+      uptime: now,
+      boot: undefined,
       random,
       after,
       reach: () => undefined,

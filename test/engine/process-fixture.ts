@@ -57,7 +57,9 @@ export async function openRealEngine(
       saveHints: () => Promise.resolve(),
       reload: () => undefined,
     },
-    now: () => begun + (Date.now() - begun) * pace,
+    wallClock: () => begun + (Date.now() - begun) * pace,
+    uptime: () => Date.now() * pace,
+    boot: "one boot",
     random: systemRandom,
     after: (ms, run) => {
       const timer = setTimeout(run, ms / pace)

@@ -81,7 +81,7 @@ describe("a text to somebody with two devices", () => {
     cutOff(fixture, phone)
     await alice.send("bob", "the phone lies in a drawer")
     await fixture.clock.pass(HOUR_MS)
-    fixture.clock.jump(31 * DAY_MS)
+    fixture.clock.suspend(31 * DAY_MS)
     await fixture.clock.pass(2 * HOUR_MS)
     expect(await waitingFor(alice, phone)).toBe(0)
     expect(await alice.states("bob")).toEqual(["delivered"])
@@ -93,7 +93,7 @@ describe("a text to somebody with two devices", () => {
     cutOff(fixture, laptop, phone)
     await alice.send("bob", "both lie in a drawer")
     await fixture.clock.pass(HOUR_MS)
-    fixture.clock.jump(31 * DAY_MS)
+    fixture.clock.suspend(31 * DAY_MS)
     await fixture.clock.pass(2 * HOUR_MS)
     expect(await alice.states("bob")).toEqual(["given-up"])
     expect((await alice.systemMessages("bob")).filter((line) => line.includes("NOT DELIVERED"))).toHaveLength(

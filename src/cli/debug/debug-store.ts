@@ -95,6 +95,7 @@ function noteWrite(debug: Debug, write: Write): void {
     case "received-frame":
     case "shown":
     case "expire":
+    case "move-timers":
     case "delete":
     case "delete-waiting":
     case "known-id":

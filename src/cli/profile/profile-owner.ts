@@ -20,6 +20,7 @@ import {
   writeOperatorInvitation,
   readBrokerDescriptor,
 } from "./broker-descriptor.ts"
+import { openMachineClocks, openTimers } from "./machine-clocks.ts"
 import type { LedgerWatch } from "../../wire/ledger-view.ts"
 import { brokerOf, settingsOf } from "./broker-settings.ts"
 import { openSettings, refuseContradiction } from "./recover-settings.ts"
@@ -69,7 +70,10 @@ export async function openProfile(
   await warnOfDamage(context, store)
   const settings = await openSettings(context, store, keyFile.ring.credential)
   const { identity } = keyFile.ring
-  const after = timersOf(context)
+  const clocks = openMachineClocks()
+  const { after, clear } = openTimers(clocks.uptime)
+  // Timers would keep the process alive.
+  lifetime.defer(clear)
   const keep = (changed: Settings): Promise<void> => storeSettings(store, changed)
   const config = profileConfigFor(context, { settings, keep }, keyFile)
   const client = await openEngine({
@@ -79,7 +83,7 @@ export async function openProfile(
     ...enrollmentPorts({ identity, random: systemRandom, after }),
     config,
     unverifiedLimits: config.unverifiedLimits,
-    now: Date.now,
+    ...clocks,
     random: systemRandom,
     after,
     reach: failpointOf(env),
@@ -136,23 +140,6 @@ function enrollmentPorts(unwatched: Applicant): RegistrarPorts {
       return (request.to === "device" ? requestDevice : requestInvitation)(applicant(ledger), request)
     },
     requestHead: async (request, ledger) => (await enrolling()).requestHead(applicant(ledger), request),
-  }
-}
-
-/** Cleared when the command ends, or they would keep the process alive. */
-function timersOf({ lifetime }: Context): Ports["after"] {
-  const timers = new Set<NodeJS.Timeout>()
-  lifetime.defer(() => timers.forEach((timer) => clearTimeout(timer)))
-  return (ms, run) => {
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      run()
-    }, ms)
-    timers.add(timer)
-    return () => {
-      timers.delete(timer)
-      clearTimeout(timer)
-    }
   }
 }
 

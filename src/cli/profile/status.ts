@@ -1,4 +1,5 @@
 import type { ConnectionStatus, Results } from "../../engine/api.ts"
+import { describeDoubt } from "../../engine/state/clock-doubt.ts"
 import { Fault } from "../../errors.ts"
 import type { ProfilePaths } from "../../paths.ts"
 import { display, displayName, safe, type SafeText } from "../../wire/text.ts"
@@ -41,6 +42,7 @@ export function statusRows(found: Status, owner: OpenedClient["owner"]): readonl
     safe`daemon    ${daemonText(found, owner)}`,
     safe`unread    ${unread === 0 ? safe`none` : countOf(unread, "message")}`,
     safe`outbox    ${outboxText(found)}`,
+    ...(found.clock === null ? [] : [safe`clock     ${display(describeDoubt(found.clock))}`]),
     ...(trouble === undefined ? [] : [safe`ledger    ${trouble}`]),
     ...(found.refusedMailboxes > 0 ? [mailboxesRow(found.refusedMailboxes)] : []),
     ...(dropped > 0 ? [safe`dropped   ${dropped} frames that are not from a contact`] : []),

@@ -58,7 +58,7 @@ async function changeMessage(
   const contact = findContact(queue.state(), reference)
   const message = await findMessage(parts, contact.id, fromHex(id))
   if (message === undefined) throw noMessage(id)
-  const change = changeFor({ message, name: contact.name }, wanted, ports.now())
+  const change = changeFor({ message, name: contact.name }, wanted, ports.wallClock())
   if (change !== undefined) await commitChange(parts, { contact: contact.id, message, change, fromDraft })
   else if (fromDraft) await queue.run((state) => withoutDraft(state, contact.id, noChange(null)))
   const changed = await ports.store.findMessage(message)

@@ -7,7 +7,9 @@ import { directWith } from "../state/conversations.ts"
 import { mutingOf } from "../contacts/conversations.ts"
 import { aboutContact, describeMessage } from "../contacts/describe.ts"
 import { type Decision, noChange } from "../state/decision.ts"
+import type { Ports } from "../state/ports.ts"
 import type { Conversation, ContactReference } from "../state/shapes.ts"
+import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -34,7 +36,7 @@ export function conversationCommands(
       await set(parts, contact, { draft })
       return null
     },
-    mute: ({ contact, until }) => setMuting(parts, contact, mutedUntil(until, ports.now())),
+    mute: ({ contact, until }) => setMuting(parts, contact, mutedUntil(until, ports)),
     unmute: ({ contact }) => setMuting(parts, contact, 0),
   }
 }
@@ -60,7 +62,7 @@ async function describe(
     ...aboutContact(contact),
     unread,
     draft: conversation.draft,
-    ...mutingOf(conversation, ports.now()),
+    ...mutingOf(conversation, stepInput(ports)),
     last: (last && describeMessage(queue.state(), last)) ?? null,
   }
 }
@@ -90,9 +92,11 @@ function set(
   })
 }
 
-function mutedUntil(until: number | null, now: number): number {
+/** A person says it by the machine's clock. */
+function mutedUntil(until: number | null, ports: Ports): number {
   if (until === null) return MUTED_FOREVER
-  if (until > now) return Math.min(Math.ceil(until), MUTED_FOREVER)
+  const ms = until - ports.wallClock()
+  if (ms > 0) return Math.min(Math.ceil(ports.now() + ms), MUTED_FOREVER)
   throw new Fault("usage", "that time is over already", "mqttchat contacts mute NAME --for 8h")
 }
 

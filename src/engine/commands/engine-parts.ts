@@ -15,11 +15,13 @@ import type { EnginePairing } from "../pairing/pairing-context.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import type { Ports } from "../state/ports.ts"
+import type { TimeKeeper } from "../state/time-keeper.ts"
 
 /** The parts of a running engine. */
 export type EngineParts = {
   readonly ports: Ports
   readonly queue: CommitQueue
+  readonly time: TimeKeeper
   readonly outbox: Outbox
   readonly returning: ReturningDevices
   readonly receipts: Receipts

@@ -16,7 +16,7 @@ import type { Decision } from "../state/decision.ts"
 import { toJointDecision } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
-import { seconds, stepInput } from "../state/update.ts"
+import { stepInput, wallSeconds } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
 
@@ -70,7 +70,7 @@ async function agree({ ports, queue, mailboxes, pairing }: EngineParts, id: numb
     const introduction = afterEvent(record, "we agree", { bundle: open.bundle.bytes })
     if (introduction === undefined) throw notNow(introducer)
     const secret = introductionSecret(state, record, open.bundle)
-    const bundle = bundleRecord({ open, ...secret, onPaired: () => undefined })
+    const bundle = bundleRecord({ open, ...secret, onPaired: () => undefined }, input)
     const { updates, first } = sealForAll(state, introducer.id, yesFrame(introduction), input)
     if (first === undefined) throw notNow(introducer)
     first.changes.push({ kind: "introduction", introduction }, { kind: "open-bundle", bundle })
@@ -83,7 +83,7 @@ async function agree({ ports, queue, mailboxes, pairing }: EngineParts, id: numb
 async function answerBundle({ ports, queue, pairing }: EngineParts, id: number): Promise<void> {
   const state = queue.state()
   const record = findAnswerable(state, id, ports.now())
-  const bundle = readBundle(record.bundle, seconds(stepInput(ports)))
+  const bundle = readBundle(record.bundle, wallSeconds(stepInput(ports)))
   if (bundle === undefined) {
     const { name } = findContactById(state, record.contact)
     const hint = shellCommand`ask ${name} to introduce you again`

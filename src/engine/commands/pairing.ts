@@ -1,12 +1,13 @@
 import { Fault } from "../../errors.ts"
 import { MODE } from "../../session/handshake.ts"
 import type { OpenBundleRecord } from "../../store/records.ts"
-import { offerId } from "../handshake/bundles.ts"
+import { offerId, shownEnd } from "../handshake/bundles.ts"
 import type { EnginePairing } from "../pairing/pairing-context.ts"
 import type { Params, Results } from "../state/commands.ts"
 import type { Invited, Offered } from "../state/ports.ts"
 import type { Handlers } from "./handlers.ts"
 import type { OpenOffer } from "../state/pairing-shapes.ts"
+import { stepInput, type StepInput } from "../state/update.ts"
 
 /** A broker lets a device hold two nameplates, and no one reads out more codes at a time. */
 const CODES_MAX = 2
@@ -72,7 +73,8 @@ export class PairingCommands {
 
   #list(): OpenOffer[] {
     const live = this.#live().map(({ offer }) => offer)
-    const kept = this.#pairing.openOffers().map(describe)
+    const input = stepInput(this.#pairing.ports)
+    const kept = this.#pairing.openOffers().map((record) => describe(record, input))
     const codes = live.filter(({ id }) => !kept.some((open) => open.id === id))
     return [...codes.map(({ id, expiresAt }) => ({ ...ON_SHOW, id, expiresAt })), ...kept]
   }
@@ -90,9 +92,10 @@ export class PairingCommands {
 const ON_SHOW = { kind: "code", answered: false } as const
 
 /** The bundle of a code is kept only once the other side has proved it. */
-function describe(record: OpenBundleRecord): OpenOffer {
+function describe(record: OpenBundleRecord, input: StepInput): OpenOffer {
   const kind = kindOf(record.mode)
-  return { id: offerId(record), kind, answered: kind === "code", expiresAt: record.notAfter * 1000 }
+  const expiresAt = shownEnd(record, input) * 1000
+  return { id: offerId(record), kind, answered: kind === "code", expiresAt }
 }
 
 function kindOf(mode: number): OpenOffer["kind"] {

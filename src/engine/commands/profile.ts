@@ -49,6 +49,7 @@ export function profileCommands(
         dropped: events.dropped(),
         refusedMailboxes: mailboxes.refused(),
         daemon: false,
+        clock: parts.time.doubt() ?? null,
         ledger: ledger.status(),
         locked: false,
       }

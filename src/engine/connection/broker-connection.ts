@@ -158,8 +158,8 @@ export class BrokerConnection {
   }
 
   #input(): BrokerInput {
-    const { config, now } = this.#ports
-    return { broker: config.broker(), credential: config.credential(), now: now(), validityOf }
+    const { config, wallClock } = this.#ports
+    return { broker: config.broker(), credential: config.credential(), now: wallClock(), validityOf }
   }
 
   #run(effect: BrokerEffect): void {
@@ -259,13 +259,13 @@ export class BrokerConnection {
   }
 
   #answer(request: RegistrarRequest, publisher: Connection): Promise<DeviceCredential> {
-    const { enroll, restore, now, name } = this.#ports
+    const { enroll, restore, wallClock, name } = this.#ports
     const deviceName = name()
     switch (request.kind) {
       case "enroll":
         return enroll({ publisher, invitation: request.invitation, deviceName })
       case "restore":
-        return restore({ publisher, registrar: request.registrar, deviceName, now: now() })
+        return restore({ publisher, registrar: request.registrar, deviceName, now: wallClock() })
       case "renew": {
         const { registrar, credential } = request
         return renewed(this.#ports, { publisher, registrar, credential, guest: true })

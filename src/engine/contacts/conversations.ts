@@ -1,6 +1,7 @@
 import { type ConversationRecord, MUTED_FOREVER } from "../../store/records.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import type { StepInput } from "../state/update.ts"
 import { type ContactId } from "../../store/ids.ts"
 
 /** Of a contact that takes the place of another: what was typed for either is kept. */
@@ -17,8 +18,8 @@ export function adoptedConversation(
 /** How its muting is shown: one that is over is none. */
 export function mutingOf(
   { mutedUntil }: ConversationRecord,
-  now: number,
+  { now, wall }: StepInput,
 ): { readonly muted: boolean; readonly mutedUntil: number | null } {
   const muted = mutedUntil > now
-  return { muted, mutedUntil: muted && mutedUntil !== MUTED_FOREVER ? mutedUntil : null }
+  return { muted, mutedUntil: muted && mutedUntil !== MUTED_FOREVER ? mutedUntil - now + wall : null }
 }

@@ -34,7 +34,7 @@ function showHeld(state: EngineState, device: DeviceId, input: StepInput): Conse
   return toDecision(state, update, null)
 }
 
-function giveUp(state: EngineState, ending: Ending, { now, random }: StepInput): Consequences {
+function giveUp(state: EngineState, ending: Ending, input: StepInput): Consequences {
   const { id: contact, name } = ending.contact
   const { id: conversation } = directWith(state, contact)
   const lost = lostIn(state, ending)
@@ -42,12 +42,12 @@ function giveUp(state: EngineState, ending: Ending, { now, random }: StepInput):
   const reached = { conversation, state: "given-up" } as const
   const hasChanges = lost.some(({ carriesChange }) => carriesChange !== undefined)
   const notifications = notificationTexts(name, texts.size, hasChanges).map((text) =>
-    makeSystemMessage(conversation, text, { now, random }),
+    makeSystemMessage(conversation, text, input),
   )
   const ids = [...texts.values()]
   return {
     commit: [
-      ...ids.map((id) => ({ kind: "message-state", ...reached, contact, id, at: now }) as const),
+      ...ids.map((id) => ({ kind: "message-state", ...reached, contact, id, at: input.now }) as const),
       ...notifications.map(({ change }) => change),
     ],
     effects: [

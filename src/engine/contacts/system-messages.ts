@@ -20,7 +20,7 @@ export function makeSystemMessage(
         digest: new Uint8Array(0),
         kind: "line",
         text,
-        sentAt: input.now,
+        sentAt: input.wall,
         storedAt: input.now,
         state: "received",
         shown: false,

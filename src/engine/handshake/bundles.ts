@@ -7,6 +7,7 @@ import { DAY_S } from "../../time-units.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change } from "../state/decision.ts"
 import type { Expected } from "../state/ports.ts"
+import { seconds, wallSeconds, type StepInput } from "../state/update.ts"
 
 /** The bundle and secrets of a record. Faults `damaged-database` if they cannot be read. */
 export function readBundleSecrets(record: OpenBundleRecord): { open: OpenBundle; psk: Psk; mode: Mode } {
@@ -18,7 +19,7 @@ export function readBundleSecrets(record: OpenBundleRecord): { open: OpenBundle;
   return { open, mode, psk: record.psk as Psk }
 }
 
-export function bundleRecord({ open, mode, psk, requestTag }: Expected): OpenBundleRecord {
+export function bundleRecord({ open, mode, psk, requestTag }: Expected, input: StepInput): OpenBundleRecord {
   return {
     tag: initTag(psk, open.bundle.hash),
     requestTag: requestTag ?? new Uint8Array(0),
@@ -27,8 +28,21 @@ export function bundleRecord({ open, mode, psk, requestTag }: Expected): OpenBun
     open: encodeOpenBundle(open),
     mailbox: open.bundle.inbox.mailbox,
     device: null,
-    notAfter: open.bundle.notAfter,
+    notAfter: ownTime(open.bundle.notAfter, input),
   }
+}
+
+/**
+ * When it closes here, in seconds of engine time: what it says itself is for the clocks of others, and a clock of ours that is
+ * set closes nothing [D-108].
+ */
+export function ownTime(notAfter: number, input: StepInput): number {
+  return seconds(input) + notAfter - wallSeconds(input)
+}
+
+/** The same by the machine's clock, unix seconds. */
+export function shownEnd({ notAfter }: Pick<OpenBundleRecord, "notAfter">, input: StepInput): number {
+  return notAfter - seconds(input) + wallSeconds(input)
 }
 
 /**

@@ -17,7 +17,8 @@ import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Ports } from "../state/ports.ts"
-import { seconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import { ownTime } from "./bundles.ts"
+import { wallSeconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
 
 /** A recovery bundle is for when everything else is lost, so it is valid as long as a contact may last: ten years. */
 const RECOVERY_LIFE_S = 10 * 365 * DAY_S
@@ -40,7 +41,7 @@ export function ownHead({ account: { accountId, head } }: Self): AccountHead {
 
 /** A bundle for the other side to recover with, at this inbox of ours. */
 export function recoveryBundle(identity: IdentityKeys, inbox: Inbox, input: StepInput): OpenBundle {
-  const notAfter = seconds(input) + RECOVERY_LIFE_S
+  const notAfter = wallSeconds(input) + RECOVERY_LIFE_S
   return makeBundle(identity, { multiUse: false, recovery: true, inbox, notAfter }, input.random)
 }
 
@@ -62,7 +63,7 @@ export function keepRecoveryBundle(
       open: encodeOpenBundle(open),
       mailbox: bundle.inbox.mailbox,
       device: update.device.id,
-      notAfter: bundle.notAfter,
+      notAfter: ownTime(bundle.notAfter, update.input),
     },
   })
 }

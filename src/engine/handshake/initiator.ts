@@ -13,7 +13,7 @@ import { findContactById, offeredName, placeholderName } from "../contacts/conta
 import { contactOf, findDevice } from "../contacts/devices.ts"
 import { type Decision, NOT_RENAMED, type Renaming } from "../state/decision.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
-import { seconds, toDecision, type StepInput } from "../state/update.ts"
+import { seconds, toDecision, wallSeconds, type StepInput } from "../state/update.ts"
 import { OFFER_LIFE_S } from "./bundles.ts"
 import { answeredChange, findAnswerable, noteIntroduction } from "./introduced.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
@@ -85,11 +85,10 @@ export function startHandshake(
 }
 
 function shownAtFirst({ bundle, introduction }: Answered, input: StepInput): ShownAccount {
-  const { now } = input
   // A bundle may say that it is for longer, to make us keep what is begun for ever.
-  const notAfter = Math.min(bundle.notAfter, seconds(input) + OFFER_LIFE_S)
+  const lifeS = Math.min(bundle.notAfter - wallSeconds(input), OFFER_LIFE_S)
   // The owner may answer until the bundle's last moment, and its answer may take a day more.
-  const fresh = notShown(now, notAfter * 1000 + UNFINISHED_MS)
+  const fresh = notShown(input.now, (seconds(input) + lifeS) * 1000 + UNFINISHED_MS)
   return introduction === undefined ? fresh : { ...fresh, accountId: introduction.account }
 }
 

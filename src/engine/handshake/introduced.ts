@@ -18,12 +18,12 @@ import type { Change } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
-import { seconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import { wallSeconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 /** A bundle that only the account which is introduced to us can answer. */
 export function introductionBundle(identity: IdentityKeys, inbox: Inbox, input: StepInput): OpenBundle {
-  const notAfter = seconds(input) + OFFER_LIFE_S
+  const notAfter = wallSeconds(input) + OFFER_LIFE_S
   return makeBundle(identity, { multiUse: false, recovery: false, inbox, notAfter }, input.random)
 }
 

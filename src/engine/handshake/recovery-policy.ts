@@ -10,7 +10,7 @@ import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOfKind } from "../state/outgoing-index.ts"
 import type { Change, Decision } from "../state/decision.ts"
-import { seconds, type StepInput } from "../state/update.ts"
+import { wallSeconds, type StepInput } from "../state/update.ts"
 import { messageId } from "../state/message-id.ts"
 import { startHandshake, type Started } from "./initiator.ts"
 import type { Self } from "./hello.ts"
@@ -32,7 +32,7 @@ export function startRecovery(
   input: StepInput,
 ): Decision<Started> {
   const { device, inbox } = to
-  const bundle = readBundle(device.recoveryBundle, seconds(input))
+  const bundle = readBundle(device.recoveryBundle, wallSeconds(input))
   if (bundle === undefined) {
     const message = `the connection with ${contactOf(state, device.id)?.name ?? ""} cannot be renewed: there is no recovery bundle`
     throw new Fault("not-found", message, "mqttchat pair")

@@ -19,7 +19,7 @@ import { contactOf, findDevice } from "../contacts/devices.ts"
 import { introductionOfBundle } from "../contacts/introductions.ts"
 import { isIntroduced, noteIntroduction } from "./introduced.ts"
 import { type Decision, NOT_RENAMED } from "../state/decision.ts"
-import { seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import { toDecision, wallSeconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
 import { oursWins, rememberInit, wasAccepted } from "./confirmation.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
@@ -70,7 +70,7 @@ export function acceptHandshake(
     by: handshakeOf(record),
   }
   const update = setUpContact(state, setup, wanted, input)
-  update.device = withRecoveryBundle(update.device, helloFrame.recoveryBundle, seconds(input))
+  update.device = withRecoveryBundle(update.device, helloFrame.recoveryBundle, wallSeconds(input))
   const recovery = recoveryBundle(self.identity, { device: open.bundle.inbox.device, mailbox }, input)
   keepRecoveryBundle(update, recovery, established)
   update.changes.push(...keepSuperseded(state, previous, update.device, input))

@@ -10,7 +10,14 @@ import { aboutContact } from "../contacts/describe.ts"
 import { freeName, offeredName, placeholderName } from "../contacts/contacts.ts"
 import { noChange, NOT_RENAMED, type Change, type Decision } from "../state/decision.ts"
 import { sendableTo } from "../state/send-gate.ts"
-import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } from "../state/update.ts"
+import {
+  updateFor,
+  seconds,
+  toDecision,
+  wallSeconds,
+  type DeviceUpdate,
+  type StepInput,
+} from "../state/update.ts"
 import { confirm, wasAccepted } from "../handshake/confirmation.ts"
 import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.ts"
 import { applyChange } from "./apply-change.ts"
@@ -169,7 +176,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyRejected(state, update)
       return
     case "recovery-bundle":
-      update.device = withRecoveryBundle(update.device, frame.bundle, seconds(update.input))
+      update.device = withRecoveryBundle(update.device, frame.bundle, wallSeconds(update.input))
       return
     case "pq-ek":
     case "pq-ct":
@@ -240,6 +247,7 @@ function applyNumber({ state, update, frames, isLeftOut }: FrameContext, number:
   }
   const timer = find(frames, "timer")?.seconds ?? 0
   const { id, time: sentAt } = frame
+  update.effects.push({ kind: "dated", theirs: sentAt })
   const replyTo = find(frames, "reply")
   insertText(update, state, number, { id, digest: textDigest(frame), text, timer, sentAt, replyTo })
 }
@@ -265,7 +273,7 @@ function applyHello({ state, update, frames }: FrameContext, hello: Extract<Fram
   const wanted = unnamed ? offeredName(offered) : undefined
   const name = wanted === undefined ? contact.name : freeName(state, wanted, contact.id)
   if (name !== contact.name) update.contact = { ...contact, name }
-  update.device = withRecoveryBundle(device, recoveryBundle, seconds(update.input))
+  update.device = withRecoveryBundle(device, recoveryBundle, wallSeconds(update.input))
   const shown = shownIn(hello, find(frames, "chain"))
   const isAdmitted = noteJudged(state, update, shown, before ?? notShown(update.input.now, 0))
   takeShare(update, hello)

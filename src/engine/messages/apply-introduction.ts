@@ -12,7 +12,7 @@ import { describeIntroduction, introducedName } from "../contacts/introductions.
 import { shellCommand } from "../../shell-command.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import type { EngineState } from "../state/engine-state.ts"
-import { seconds, type DeviceUpdate } from "../state/update.ts"
+import { wallSeconds, type DeviceUpdate } from "../state/update.ts"
 
 type Of<Kind extends Frame["kind"]> = Extract<Frame, { kind: Kind }>
 type Question = Pick<IntroductionRecord, "role" | "state" | "account" | "name" | "bundle">
@@ -71,7 +71,7 @@ function isOfAccount(state: EngineState, { contact }: DeviceRecord, account: Uin
 }
 
 function oneTimeBundle(bytes: Uint8Array, { input }: DeviceUpdate): Bundle | undefined {
-  const bundle = readBundle(bytes, seconds(input))
+  const bundle = readBundle(bytes, wallSeconds(input))
   return bundle === undefined || bundle.multiUse || bundle.recovery ? undefined : bundle
 }
 

@@ -108,7 +108,7 @@ function ownMessage(
   input: StepInput,
 ): NewMessage {
   const id = input.random(MESSAGE_ID_BYTES)
-  const written = { id, text, sentAt: input.now }
+  const written = { id, text, sentAt: input.wall }
   const ours = { author: null, kind: "text", state: "queued", shown: true, expiresAt: 0 } as const
   const digest = textDigest(textFrame(written))
   return { ...ours, ...written, conversation, timer, storedAt: input.now, digest, replyTo }

@@ -21,7 +21,7 @@ export function repeatChanges(state: EngineState, update: DeviceUpdate, id: Uint
   for (const device of devicesOf(state, contact.id).filter(({ movedAt }) => movedAt === 0)) {
     for (const kind of MAY_BE_LOST) {
       if (isWaiting(state, device, id, kind)) continue
-      const change = { author: null, id, digest: UNKNOWN_DIGEST, kind, time: input.now, number: -1 }
+      const change = { author: null, id, digest: UNKNOWN_DIGEST, kind, time: input.wall, number: -1 }
       const outgoing = unsealedChange({ device: device.id, seq: update.seq++, change, now: input.now })
       changes.push({ kind: "outgoing", outgoing })
     }

@@ -9,7 +9,7 @@ const WELCOME_WITHIN_MS = 30_000
 
 /** The bundle of an offer, its signature and its time checked. Faults `bad-data`. */
 export function readOfferedBundle({ ports }: PairingContext, bytes: Uint8Array): Bundle {
-  const bundle = readBundle(bytes, Math.floor(ports.now() / 1000))
+  const bundle = readBundle(bytes, Math.floor(ports.wallClock() / 1000))
   if (bundle !== undefined) return bundle
   if (isEarlierBundle(bytes)) throw earlierOffer("offer")
   throw new Fault(

@@ -6,7 +6,7 @@ import type { BrokerConfig, PairingContext, Invited } from "../state/ports.ts"
 
 /** A fresh one-time bundle that can be answered for `lifeS` seconds. */
 export function freshBundle({ ports, newInbox }: PairingContext, lifeS: number): OpenBundle {
-  const notAfter = Math.floor(ports.now() / 1000) + lifeS
+  const notAfter = Math.floor(ports.wallClock() / 1000) + lifeS
   const terms = { multiUse: false, recovery: false, inbox: newInbox(), notAfter }
   return makeBundle(ports.identity, terms, ports.random)
 }

@@ -18,7 +18,7 @@ export async function offerCode(context: PairingContext, wanted: WordCount, to: 
   const words = wordsFor(wanted, recentGuesses(context.queue.state(), ports.now()))
   const claimed = await drawCode(ports, connection, words)
   const offer = new CodeOffer(context, { ...claimed, to })
-  const expiresAt = ports.now() + CODE_LIFETIME_MS
+  const expiresAt = ports.wallClock() + CODE_LIFETIME_MS
   const address = formatAddress(guestAddressOf(ownBroker(context)))
   return {
     offer: { kind: "code", id: offer.id, code: claimed.code.text, address, expiresAt },

@@ -72,7 +72,7 @@ export class EnginePairing implements PairingContext {
   readonly emit: PairingContext["emit"] = (event) => this.#source.events.emit(event)
 
   readonly expect: PairingContext["expect"] = async (offer) => {
-    const bundle = bundleRecord(offer)
+    const bundle = bundleRecord(offer, stepInput(this.ports))
     const tag = toHex(bundle.tag)
     this.#expected.set(tag, offer.onPaired)
     await this.#source.queue.run((state): Decision<null> => {

@@ -19,6 +19,8 @@ export type CommitQueue = {
    * the Fault of the commit; then neither memory nor disk has changed.
    */
   readonly run: <Result>(step: (state: EngineState) => Decision<Result>) => Promise<Result>
+  /** What each commit takes along, from now on; no commit is made for it alone. */
+  readonly takeAlong: (changes: () => readonly Change[]) => void
   /** Resolves when no step is in progress. */
   readonly idle: () => Promise<void>
 }
@@ -46,10 +48,12 @@ export async function openCommitQueue(
   let ahead = copyState(state)
   const waiting: Waiting[] = []
   let working: Promise<void> | undefined
+  let alongside: () => readonly Change[] = () => []
 
   async function commit(steps: readonly Waiting[]): Promise<Committed> {
     const batch: Batch = { state: ahead, changes: [], effects: [], done: [] }
     for (const step of steps) step.decide(batch)
+    if (batch.changes.length > 0) add(batch, alongside())
     const report = batch.changes.length > 0 ? await store.commit(writes(batch.changes)) : NOTHING_REPORTED
     for (const change of batch.changes) apply(state, change)
     return { batch, report }
@@ -81,8 +85,7 @@ export async function openCommitQueue(
       const decide = (batch: Batch) => {
         const decision = decided(step, batch.state, reject)
         if (decision === undefined) return
-        for (const change of decision.commit) apply(batch.state, change)
-        batch.changes.push(...decision.commit)
+        add(batch, decision.commit)
         for (const effect of decision.effects) record(batch, effect)
         batch.done.push(() => resolve(decision.result))
       }
@@ -91,7 +94,17 @@ export async function openCommitQueue(
     })
   }
 
-  return { state: () => state, run, idle: () => working ?? Promise.resolve() }
+  return {
+    state: () => state,
+    run,
+    takeAlong: (changes) => (alongside = changes),
+    idle: () => working ?? Promise.resolve(),
+  }
+}
+
+function add({ state, changes }: Batch, more: readonly Change[]): void {
+  for (const change of more) apply(state, change)
+  changes.push(...more)
 }
 
 /** The event log shares the commit of its subject: neither is on disk without the other. */

@@ -89,6 +89,8 @@ export type Effect =
   | { readonly kind: "welcomed"; readonly device: DeviceId; readonly renaming: Renaming }
   /** The owner has agreed to this introduction of ours: the initiator is to be told. */
   | { readonly kind: "introduce"; readonly id: IntroductionId }
+  /** A text of theirs came, with this time of its author's clock. */
+  | { readonly kind: "dated"; readonly theirs: number }
   | { readonly kind: "dropped" }
   | { readonly kind: "event"; readonly event: Event }
 

@@ -170,10 +170,8 @@ export function apply(state: EngineState, change: Change): void {
       changeDevice(state, change)
       return
     case "session":
-      state.sessions.set(change.device, change.session)
-      return
     case "end-session":
-      state.sessions.delete(change.device)
+      changeSession(state, change)
       return
     case "device-part":
       putPart(state, change)
@@ -214,6 +212,7 @@ export function apply(state: EngineState, change: Change): void {
     case "received-frame":
     case "shown":
     case "expire":
+    case "move-timers":
     case "delete":
     case "adopt-history":
       return
@@ -225,6 +224,14 @@ function putPart(state: EngineState, change: Extract<Change, { kind: "device-par
   const put = () => state.deviceParts.set(device, { ...state.deviceParts.get(device), [part]: value })
   if (part === "mailboxRotation") reindexed(state, device, put)
   else put()
+}
+
+function changeSession(
+  state: EngineState,
+  change: Extract<Change, { kind: "session" | "end-session" }>,
+): void {
+  if (change.kind === "session") state.sessions.set(change.device, change.session)
+  else state.sessions.delete(change.device)
 }
 
 function changeBundle(

@@ -112,8 +112,18 @@ export type RequestHead = (
   ledger: LedgerWatch,
 ) => Promise<void>
 
+/** The machine's clocks. */
+export type MachineClocks = {
+  /** The clock that users set, unix ms: for what is shown, or compared with other machines. It may be wrong [D-108]. */
+  readonly wallClock: () => number
+  /** Ms since this boot, also while the machine was suspended. */
+  readonly uptime: () => number
+  /** Names this boot; undefined where the system has no name for it. */
+  readonly boot: string | undefined
+}
+
 /** All external effects that the engine needs; the command line passes real ones, tests their own. */
-export type Ports = {
+export type OutsidePorts = MachineClocks & {
   readonly store: Store
   readonly identity: IdentityKeys
   /** Our own name, sent to contacts in HELLO and WELCOME; at most 64 bytes of UTF-8. It may change. */
@@ -129,14 +139,18 @@ export type Ports = {
   readonly config: ProfileConfig
   /** They may change; without them `UNVERIFIED_LIMITS` count. */
   readonly unverifiedLimits?: (() => UnverifiedLimits) | undefined
-  /** Unix ms. */
-  readonly now: () => number
   readonly random: Random
-  /** Runs `run` once after `ms`; the returned function cancels it. */
+  /** Runs `run` once after `ms`, or soon after a suspension that lasted longer; the returned function cancels it. */
   readonly after: (ms: number, run: () => void) => () => void
   /** Called at each fault point; a test may end the process there. */
   readonly reach: (point: FaultPoint) => void
   readonly debug: Debug
+}
+
+/** What the parts of the engine use. */
+export type Ports = OutsidePorts & {
+  /** Engine time, ms [D-106]: every deadline counts in it. Near unix time, but it follows no clock that is set. */
+  readonly now: () => number
 }
 
 /**

@@ -340,6 +340,12 @@ export const status = v.strictObject({
     v.description("contacts and offers that cannot reach this profile: the broker refuses their mailboxes"),
   ),
   daemon: v.pipe(v.boolean(), v.description("a daemon has the profile open; it sends what waits by itself")),
+  clock: v.pipe(
+    v.nullable(v.strictObject({ shows: unixMs, expected: unixMs })),
+    v.description(
+      "what this machine's clock shows and what was expected, while the two contradict each other: check the clock; else null",
+    ),
+  ),
   ledger,
   locked: v.pipe(
     v.boolean(),

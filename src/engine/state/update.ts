@@ -10,8 +10,14 @@ import { textNumbersChange, readTextNumbers } from "./text-numbers.ts"
 import type { Ports } from "./ports.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
-/** Time (unix ms) and randomness of one step. */
-export type StepInput = { readonly now: number; readonly random: Random }
+/** Times (ms) and randomness of one step. */
+export type StepInput = {
+  /** Engine time [D-106]. */
+  readonly now: number
+  /** The machine's clock, for what is shown or compared with other machines [D-108]. */
+  readonly wall: number
+  readonly random: Random
+}
 
 /**
  * One device's part of a decision in progress: the device, its contact, session, waiting receipts and counters as they
@@ -100,9 +106,14 @@ export function toDecision<Result>(
   return { commit: [...commit, ...changes], effects, result }
 }
 
-/** Unix seconds: the session room's clock. */
+/** The session room's clock, in seconds. */
 export function seconds(input: StepInput): number {
   return Math.floor(input.now / 1000)
+}
+
+/** Unix seconds, by which the bundles of other machines are judged [D-108]. */
+export function wallSeconds(input: StepInput): number {
+  return Math.floor(input.wall / 1000)
 }
 
 /** Short message ids whose receipts wait on disk. */
@@ -110,6 +121,6 @@ export function pendingReceipts(state: EngineState, device: DeviceId): readonly 
   return state.deviceParts.get(device)?.pendingReceipts?.mids ?? []
 }
 
-export function stepInput(ports: Pick<Ports, "now" | "random">): StepInput {
-  return { now: ports.now(), random: ports.random }
+export function stepInput(ports: Pick<Ports, "now" | "wallClock" | "random">): StepInput {
+  return { now: ports.now(), wall: ports.wallClock(), random: ports.random }
 }
