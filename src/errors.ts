@@ -50,6 +50,8 @@ export class Fault extends Error {
   }
 }
 
+/** The code of an error: the connection ended while a message was on its way to the broker. */
+export const CUT_OFF = "ERR_MQTTCHAT_CUT_OFF"
 /** The code of an error: a server that shows no certificate with the pinned key. It is another broker. */
 export const PIN_MISMATCH = "ERR_MQTTCHAT_PIN"
 /** Ours as well: a server ended the connection at the first bytes of TLS, so it may have none. */

@@ -50,6 +50,8 @@ const BrokerFields = v.strictObject({
   registrar: v.exactOptional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/))),
   /** The protocol that worked last. */
   mqttVersion: v.exactOptional(v.picklist([4, 5])),
+  /** The largest packet that it took last, in bytes. */
+  maximumPacketSize: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
 })
 
 /** A registrar gives certificates, which a client can show in TLS only. */

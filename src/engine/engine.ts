@@ -44,7 +44,7 @@ export async function openEngine(ports: OutsidePorts): Promise<ChatClient> {
     ...profileCommands(parts),
     ...messageCommands(parts),
     ...deleteCommands(parts, change),
-    ...changeCommands(change),
+    ...changeCommands(parts, change),
     ...eventCommands(parts),
     ...contactCommands(parts),
     ...conversationCommands(parts),

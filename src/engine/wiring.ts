@@ -57,7 +57,7 @@ function buildParts(outside: Ports, queue: CommitQueue, time: TimeKeeper): Engin
   const ports = withLedger(outside, ledger.watch)
   const broker = new BrokerConnection(ports)
   const mailboxes = openMailboxes({ queue, broker, events })
-  const outbox = new Outbox(ports, queue, mailboxes)
+  const outbox = new Outbox({ ports, queue, mailboxes, maximumPacketSize: () => broker.maximumPacketSize() })
   return {
     ...{ ports, queue, time, events, broker, ledger, mailboxes, outbox },
     returning: new ReturningDevices({ ports, queue, events }),
@@ -100,8 +100,8 @@ function watchTime({ time, outbox, expiry, unfinished, events }: EngineParts): v
 function onConnectionState(parts: EngineParts, state: ConnectionState): void {
   const { queue, outbox, broker, events, ledger, recoveryDriver, rotation, returning } = parts
   outbox.setConnection(state.kind === "online" ? broker.connection() : undefined)
-  if (state.kind === "online")
-    runDetached(events, state.sessionPresent ? outbox.endLongRests() : outbox.flushNow())
+  if (state.kind === "online") runDetached(events, outbox.endRests())
+  if (state.kind === "online" && !state.sessionPresent) runDetached(events, outbox.flushNow())
   if (state.kind === "online" && state.sessionPresent) runDetached(events, returning.probe())
   if (state.kind !== "online") returning.stop()
   if (state.kind === "online") ledger.online()

@@ -337,7 +337,10 @@ const DELIVERY = `
     change_kind TEXT,
     change_time INTEGER,
     change_number INTEGER,
-    withdrawn_number INTEGER
+    withdrawn_number INTEGER,
+    -- The broker did not take it: reason code of MQTT 5, and the largest packet that it took then.
+    refusal_reason INTEGER,
+    refusal_limit INTEGER
   ) STRICT;
   CREATE INDEX outgoing_by_device ON outgoing (device);
 `

@@ -152,6 +152,14 @@ export type ReceivedFrame = { readonly device: DeviceId; readonly mid: Uint8Arra
 /** What a peer can ask for without end, and what a newer one of its kind makes void. */
 export type AnswerKind = "chain" | "gone" | "pq-ct" | "topic" | "topic-ok"
 
+/** The broker did not take a frame. */
+export type Refusal = {
+  /** The reason code of MQTT 5; 0 if it ended the connection without one. */
+  readonly reason: number
+  /** The largest packet that it took then, in bytes; 0 if it did not say. */
+  readonly limit: number
+}
+
 /** A sealed frame that waits for PUBACK, or for the peer's receipt. The same bytes are sent until then. */
 export type OutgoingRecord = {
   readonly seq: number
@@ -177,6 +185,8 @@ export type OutgoingRecord = {
   /** Empty for a text that waits for a session to seal it. */
   readonly wire: Uint8Array
   readonly published: boolean
+  /** It is set aside until `dueAt`, and the others go on. */
+  readonly refusal?: Refusal | undefined
   readonly attempts: number
   /** Unix ms of the next publish. */
   readonly dueAt: number

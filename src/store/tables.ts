@@ -270,6 +270,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   topic: text,
   wire: bytes,
   published: flag,
+  refusal: optional({ reason: integer, limit: integer }, "refusal_"),
   attempts: integer,
   dueAt: integer,
   createdAt: integer,

@@ -2,7 +2,7 @@ import type { Socket } from "node:net"
 
 import type { IPublishPacket } from "mqtt"
 
-import { Fault } from "../errors.ts"
+import { codeOf, CUT_OFF, Fault } from "../errors.ts"
 import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
 import { HalfOpenWatch } from "./half-open-watch.ts"
 import { type Connack, type MqttClient, openMqttClient, SESSION_EXPIRY_S, subscribe } from "./mqtt-client.ts"
@@ -18,6 +18,10 @@ const DISCONNECT_TIMEOUT_MS = 500
  * session knows at least as many tags ahead.
  */
 const READ_AHEAD = 16
+/** Packet too large (MQTT 5 section 2.4). */
+const PACKET_TOO_LARGE = 149
+/** PUBLISH without properties: first byte, length, lengths of topic and properties, packet identifier (section 3.3). */
+const PUBLISH_OVERHEAD = 10
 /** PUBACK without properties, in MQTT 3.1.1 and 5 alike (section 3.4). */
 const PUBACK = [0x40, 2] as const
 
@@ -29,10 +33,13 @@ export type ConnectionSetup = {
   readonly clean: boolean
   readonly mqttVersion: MqttVersion
   readonly onFrame: TransportEvents["onFrame"]
-  readonly onOpen: (connection: Connection, sessionPresent: boolean) => void
+  readonly onOpen: (connection: Connection, opened: Opened) => void
   /** Once, whether it ever opened or not; the error is what `failureOf` reads. */
   readonly onEnd: (error: unknown, opened: boolean) => void
 }
+
+/** What CONNACK says. */
+type Opened = { readonly sessionPresent: boolean; readonly maximumPacketSize: number | undefined }
 
 /** One MQTT connection over a socket that is already proven. */
 export class Connection implements Subscriber {
@@ -121,11 +128,16 @@ export class Connection implements Subscriber {
   }
 
   #opened(connack: Connack): void {
-    const width = Math.min(IN_FLIGHT_MAX, connack.properties?.receiveMaximum ?? IN_FLIGHT_MAX)
+    const { receiveMaximum, maximumPacketSize } = connack.properties ?? {}
+    const width = Math.min(IN_FLIGHT_MAX, receiveMaximum ?? IN_FLIGHT_MAX)
     this.#window = new Window((topic, payload, done) => {
+      if (packetBytes(topic, payload) > (maximumPacketSize ?? Infinity)) {
+        done(refusalOf(errorWithCode("larger than the broker takes", PACKET_TOO_LARGE)))
+        return
+      }
       this.#client.publish(topic, bufferOf(payload), { qos: 1 }, (error) => done(refusalOf(error)))
     }, width)
-    this.#setup.onOpen(this, connack.sessionPresent)
+    this.#setup.onOpen(this, { sessionPresent: connack.sessionPresent, maximumPacketSize })
   }
 
   /** Reads on at once, or where many frames wait for the disk when one of them is there. */
@@ -164,7 +176,8 @@ export class Connection implements Subscriber {
   #ended(): void {
     this.#watch.stop()
     const opened = this.#window !== undefined
-    this.#window?.end(new Fault("unavailable", "the connection to the broker ended before it acknowledged"))
+    const [why, cause] = ["the connection to the broker ended before it acknowledged", cutOff(this.#error)]
+    this.#window?.end(new Fault("unavailable", why, undefined, cause))
     void this.#lastFrame.then(() => this.#setup.onEnd(this.#error, opened))
   }
 }
@@ -172,6 +185,16 @@ export class Connection implements Subscriber {
 /** mqtt.js reads on only after PUBACK. A packet of QoS 0 has none: we send it ourselves, when the frame is on disk. */
 function suppressPuback(packet: IPublishPacket): void {
   packet.qos = 0
+}
+
+/** Of a message that was under way: what the broker said of the end, if it said something. */
+function cutOff(error: unknown): Error {
+  const code = codeOf(error)
+  return errorWithCode("the connection ended", typeof code === "number" ? code : CUT_OFF)
+}
+
+function packetBytes(topic: string, payload: Uint8Array): number {
+  return PUBLISH_OVERHEAD + Buffer.byteLength(topic) + payload.length
 }
 
 /** A PUBACK of MQTT 5 can refuse; the publisher decides whether to try again. */

@@ -181,9 +181,13 @@ class MqttTransport implements Transport {
         clean: this.#target.clean ?? this.#target.credential.kind === "guest",
         mqttVersion,
         onFrame: this.#events.onFrame,
-        onOpen: (opened, sessionPresent) => {
+        onOpen: (opened, { sessionPresent, maximumPacketSize }) => {
           const { anchor } = tlsCache
-          const hints = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+          const hints = {
+            mqttVersion,
+            ...(anchor === undefined ? {} : { anchor }),
+            ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
+          }
           this.#opened(opened, { kind: "online", sessionPresent, ...hints })
         },
         onEnd: (error, opened) => {

@@ -48,6 +48,8 @@ export type TransportEvents = {
 /** What is worth remembering of a broker: each costs one more connection every time it is not known. Nothing secret. */
 export type BrokerHints = {
   readonly mqttVersion: MqttVersion
+  /** The largest packet that it takes, in bytes; only a broker of MQTT 5 says so. */
+  readonly maximumPacketSize?: number
   /** PEM of the certificate with the pinned key, where there is a pin. */
   readonly anchor?: string
 }
@@ -59,7 +61,11 @@ export type ConnectionState =
 
 /** The postal service as the engine sees it. */
 export type Transport = {
-  /** QoS 1, never retained. Resolves on PUBACK; rejects with a Fault `unavailable` if the link is down or ends before. */
+  /**
+   * QoS 1, never retained. Resolves on PUBACK; rejects with a Fault `unavailable` if the link is down or ends before, in
+   * which case its cause has a code: that of the broker's DISCONNECT, or `CUT_OFF`. Fault `refused` if the broker does not
+   * take this message; its cause has the reason code of MQTT 5, if there is one.
+   */
   readonly publish: (topic: string, payload: Uint8Array) => Promise<void>
   /** Resolves on SUBACK. Kept across reconnects; waits for the link if it is down. */
   readonly subscribe: (topic: string) => Promise<void>

@@ -36,12 +36,14 @@ export class Window {
     return this.#inFlight.size > 0
   }
 
-  /** The connection is gone: it is unknown whether pending messages arrived. */
+  /** The connection is gone: it is unknown whether messages under way arrived. Only they may have been why it ended. */
   end(why: Fault): void {
     this.#ended = why
-    const lost = [...this.#inFlight, ...this.#waiting.splice(0)]
+    const underWay = [...this.#inFlight]
+    const waiting = this.#waiting.splice(0)
     this.#inFlight.clear()
-    for (const pending of lost) pending.reject(why)
+    for (const pending of underWay) pending.reject(why)
+    for (const pending of waiting) pending.reject(new Fault(why.code, why.message, why.hint))
   }
 
   #flush(): void {

@@ -9,7 +9,10 @@ import { contact, device, freshPath, outgoing } from "../store/store-fixture.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 const NOW = 1_000
-const GATE: SendGate = { now: NOW, inFlight: new Set(), maySendInit: () => true, rests: () => false }
+const GATE: SendGate = {
+  ...{ now: NOW, inFlight: new Set<number>(), maySendInit: () => true, rests: () => false },
+  mayGo: () => true,
+}
 
 /** Alice, and two who know her. */
 async function three(): Promise<{

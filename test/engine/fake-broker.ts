@@ -1,4 +1,4 @@
-import { Fault } from "../../src/errors.ts"
+import { CUT_OFF, Fault } from "../../src/errors.ts"
 import type { Connect, ConnectionState, Transport, TransportEvents } from "../../src/transport/transport.ts"
 
 /** What the broker may do to a frame before it is delivered: the copies that arrive, or none. */
@@ -29,6 +29,14 @@ export class FakeBroker {
   tamper: Tamper = NO_TAMPERING
   /** Whether a message is refused, though the connection is up. */
   refuses: () => boolean = () => false
+  /** The reason code of the PUBACK for a message, if it is not taken. */
+  refusal: (topic: string, payload: Uint8Array) => number | undefined = () => undefined
+  /** Whether the connection ends at a message, with a reason or (0) without. */
+  cutsAt: (topic: string, payload: Uint8Array) => number | undefined = () => undefined
+  /** How many messages ended the connection. */
+  tried = 0
+  /** The largest packet that is taken, as CONNACK says it. */
+  maximumPacketSize: number | undefined
   /** Whether a subscription is refused. */
   refusesFilter: (topic: string) => boolean = () => false
   /** False for a network that swallows every packet. */
@@ -180,7 +188,9 @@ class FakeConnection implements Transport {
     this.isUp = true
     for (const topic of this.#topics) this.#broker.session(this.id).topics.add(topic)
     for (const go of this.#whenUp.splice(0)) go()
-    this.#emit({ kind: "online", sessionPresent, mqttVersion: 5 })
+    const { maximumPacketSize } = this.#broker
+    const limit = maximumPacketSize === undefined ? {} : { maximumPacketSize }
+    this.#emit({ kind: "online", sessionPresent, mqttVersion: 5, ...limit })
   }
 
   lost(): void {
@@ -206,9 +216,19 @@ class FakeConnection implements Transport {
   }
 
   publish = async (topic: string, payload: Uint8Array): Promise<void> => {
+    const wasUp = this.isUp
     await Promise.resolve()
-    if (!this.isUp) throw away()
-    if (this.#broker.refuses()) throw new Fault("refused", "the broker did not take the message")
+    if (!this.isUp) throw wasUp ? cutOff(CUT_OFF) : away()
+    if (this.#broker.refuses()) throw refused()
+    const tooLarge = payload.length + 64 > (this.#broker.maximumPacketSize ?? Infinity) ? 149 : undefined
+    const reason = tooLarge ?? this.#broker.refusal(topic, payload)
+    if (reason !== undefined) throw refused(reason)
+    const cut = this.#broker.cutsAt(topic, payload)
+    if (cut !== undefined) {
+      this.#broker.tried++
+      this.lost()
+      throw cutOff(cut === 0 ? CUT_OFF : cut)
+    }
     this.#broker.publishToAll({ topic, payload: new Uint8Array(payload) })
     await Promise.resolve()
     // The connection may be lost between the message and its PUBACK.
@@ -248,6 +268,19 @@ class FakeConnection implements Transport {
   #emit(state: ConnectionState): void {
     if (!this.#closed) this.#events.onState(state)
   }
+}
+
+function refused(reason?: number): Fault {
+  const cause = reason === undefined ? undefined : withCode(reason)
+  return new Fault("refused", "the broker did not take the message", undefined, cause)
+}
+
+function cutOff(code: string | number): Fault {
+  return new Fault("unavailable", "the connection ended", undefined, withCode(code))
+}
+
+function withCode(code: string | number): Error {
+  return Object.assign(new Error("from the broker"), { code })
 }
 
 function away(): Fault {

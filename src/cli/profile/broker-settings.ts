@@ -5,7 +5,7 @@ import type { Settings } from "../../settings.ts"
 /** What the settings say about the broker, as the engine takes it. */
 export function brokerOf({ broker }: Settings): BrokerConfig | undefined {
   if (broker === undefined) return undefined
-  const { host, port, others, guests, trust, registrar, mqttVersion } = broker
+  const { host, port, others, guests, trust, registrar, mqttVersion, maximumPacketSize } = broker
   const key = registrar === undefined ? undefined : fromBase64url(registrar)
   return {
     address: { host, port },
@@ -14,12 +14,13 @@ export function brokerOf({ broker }: Settings): BrokerConfig | undefined {
     trust: trust.kind === "pin" ? { ...trust, pin: Buffer.from(trust.pin, "hex") } : trust,
     ...(key === undefined ? {} : { registrar: key as PublicKey }),
     ...(mqttVersion === undefined ? {} : { mqttVersion }),
+    ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
   }
 }
 
 /** The reverse. */
 export function settingsOf(broker: BrokerConfig): NonNullable<Settings["broker"]> {
-  const { address, others, guests, trust, registrar, mqttVersion } = broker
+  const { address, others, guests, trust, registrar, mqttVersion, maximumPacketSize } = broker
   return {
     ...address,
     ...(others === undefined ? {} : { others: [...others] }),
@@ -27,5 +28,6 @@ export function settingsOf(broker: BrokerConfig): NonNullable<Settings["broker"]
     trust: trust.kind === "pin" ? { ...trust, pin: toHex(trust.pin) } : trust,
     ...(registrar === undefined ? {} : { registrar: toBase64url(registrar) }),
     ...(mqttVersion === undefined ? {} : { mqttVersion }),
+    ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
   }
 }

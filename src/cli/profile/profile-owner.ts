@@ -183,12 +183,15 @@ export function profileConfigFor(
       await keyFile.save(ring)
       if (current.here) await writeOperatorInvitation(paths, undefined)
     },
-    saveHints: async ({ mqttVersion, anchor }) => {
+    saveHints: async ({ mqttVersion, anchor, maximumPacketSize }) => {
       const { broker } = current
       if (broker === undefined) return
       const { trust } = broker
       const known = trust.kind === "pin" && anchor !== undefined ? { ...trust, anchor } : trust
-      await save({ here: current.here, broker: { ...broker, trust: known, mqttVersion } })
+      const learned = { ...broker, trust: known, mqttVersion }
+      if (maximumPacketSize === undefined) delete learned.maximumPacketSize
+      else learned.maximumPacketSize = maximumPacketSize
+      await save({ here: current.here, broker: learned })
     },
   }
 }

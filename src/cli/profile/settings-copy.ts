@@ -23,5 +23,6 @@ function withoutHints({ broker, ...settings }: Settings): Settings {
   const proof = trust.kind === "pin" ? ({ kind: "pin", pin: trust.pin } as const) : trust
   const kept = { ...broker, trust: proof }
   delete kept.mqttVersion
+  delete kept.maximumPacketSize
   return { ...settings, broker: kept }
 }

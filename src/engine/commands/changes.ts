@@ -36,10 +36,10 @@ export function openMessageChanger(parts: EngineParts): MessageChanger {
   return (subject, wanted) => changes.run(() => changeMessage(parts, subject, wanted))
 }
 
-export function changeCommands(change: MessageChanger): Handlers<"edit" | "react"> {
+export function changeCommands(parts: EngineParts, change: MessageChanger): Handlers<"edit" | "react"> {
   return {
     edit: async ({ text, ...subject }) => {
-      checkText(text)
+      checkText(parts, text)
       return change(subject, { kind: "edit", text })
     },
     react: async ({ emoji, ...subject }) => {

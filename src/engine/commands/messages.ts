@@ -10,7 +10,8 @@ import { devicesOf } from "../contacts/devices.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { enqueueText, type Draft } from "../messages/enqueue.ts"
-import { hasRoom } from "../messages/deliveries.ts"
+import { deliveriesOf, hasRoom } from "../messages/deliveries.ts"
+import { longestText } from "../messages/refusals.ts"
 import { refuseReplaced } from "../connection/replaced-device.ts"
 import { markRead } from "../messages/read-markers.ts"
 import { waitForState } from "../messages/wait-for-state.ts"
@@ -19,6 +20,7 @@ import { authorTagOf } from "../contacts/authors.ts"
 import { directWith } from "../state/conversations.ts"
 import { describeMessage } from "../contacts/describe.ts"
 import { withoutDraft } from "./sent-draft.ts"
+import type { ContactId } from "../../store/ids.ts"
 import { shellCommand } from "../../shell-command.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
@@ -53,14 +55,21 @@ export function messageCommands(
 }
 
 async function send(parts: EngineParts, params: Params<"send">): Promise<Results["send"]> {
-  checkText(params.text)
+  checkText(parts, params.text)
   const draft = { text: params.text, replyTo: await findReplyTo(parts, params) }
   // A handshake in between leaves older texts unsent; they go first.
   const stored = (await storeText(parts, params, draft)) ?? (await storeText(parts, params, draft))
   if (stored === undefined) throw notNow(findContact(parts.queue.state(), params.contact).name)
   const id = toHex(stored)
   if (params.wait === "queued") return { id, state: "queued" }
-  return { id, state: await waitForState(parts, { id, wait: params.wait, timeoutMs: params.timeoutMs }) }
+  const { wait, timeoutMs } = params
+  const { id: contact } = findContact(parts.queue.state(), params.contact)
+  const isRefused = (): boolean => isSetAside(parts.queue.state(), contact, stored)
+  return { id, state: await waitForState(parts, { id, wait, timeoutMs, isRefused }) }
+}
+
+function isSetAside(state: EngineState, contact: ContactId, id: Uint8Array): boolean {
+  return deliveriesOf(state, contact, id).some(({ refusal }) => refusal !== undefined)
 }
 
 /** Undefined while older texts wait to be sealed. */
@@ -134,10 +143,16 @@ export function refuseWithoutRoom(state: EngineState, contact: ContactRecord): v
   throw new Fault("unavailable", `too many messages are waiting for ${contact.name}`, "mqttchat outbox")
 }
 
-export function checkText(text: string): void {
+/** Faults `bad-data` if it is empty, or larger than a message or the broker takes. */
+export function checkText({ broker }: Pick<EngineParts, "broker">, text: string): void {
   const bytes = Buffer.byteLength(text, "utf8")
   if (text.trim() === "") throw new Fault("bad-data", "the message is empty", "mqttchat send NAME TEXT")
-  if (bytes <= TEXT_MAX_BYTES) return
+  const longest = longestText(broker.maximumPacketSize())
+  if (bytes <= longest) return
+  if (longest < TEXT_MAX_BYTES) {
+    const message = `the broker takes messages of at most ${longest} bytes, this one has ${bytes}`
+    throw new Fault("bad-data", message, "send it in parts")
+  }
   throw new Fault(
     "bad-data",
     `a message has at most ${TEXT_MAX_BYTES} bytes, this one has ${bytes}`,

@@ -2,6 +2,7 @@ import type { ContactRecord, DeviceRecord, OutgoingRecord } from "../../store/re
 import { isUnfinished } from "../contacts/shown-account.ts"
 import { findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
 import { isQueued } from "../messages/deliveries.ts"
+import { whyRefused } from "../messages/refusals.ts"
 import { isUncompared } from "../state/send-gate.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -17,6 +18,8 @@ export function whyWaiting(
   const { name } = contact
   const held = whyWithheld(contact, devices)
   if (held !== undefined) return held
+  const [refused] = entries.flatMap(({ refusal }) => refusal ?? [])
+  if (refused !== undefined) return whyRefused(refused)
   if (connection.kind !== "online") return connection.reason
   const state = summedState(devices)
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`

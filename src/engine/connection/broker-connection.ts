@@ -81,6 +81,11 @@ export class BrokerConnection {
     return known === undefined || isPending(known) ? undefined : known.deviceId
   }
 
+  /** The largest packet that the broker takes, in bytes, if it has said so. */
+  maximumPacketSize(): number | undefined {
+    return this.#hints.maximumPacketSize()
+  }
+
   /** How many frames have come since the profile was opened. */
   framesReceived(): number {
     return this.#framesReceived

@@ -24,15 +24,29 @@ export class LearnedHints {
     }
   }
 
-  learn({ mqttVersion, anchor }: BrokerHints): void {
-    const broker = this.#config.broker()
-    const known = this.#hints ?? (broker && hintsOf(broker))
-    if (known?.mqttVersion === mqttVersion && known.anchor === anchor) return
-    this.#hints = { mqttVersion, ...(anchor === undefined ? {} : { anchor }) }
+  learn({ mqttVersion, anchor, maximumPacketSize }: BrokerHints): void {
+    const known = this.#known()
+    const isAsBefore = known?.mqttVersion === mqttVersion && known.anchor === anchor
+    if (isAsBefore && known.maximumPacketSize === maximumPacketSize) return
+    this.#hints = {
+      mqttVersion,
+      ...(anchor === undefined ? {} : { anchor }),
+      ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
+    }
     this.#saving = this.#config.saveHints(this.#hints).catch((fault: unknown) => {
       // Without them the next start makes one more connection.
       if (!(fault instanceof Fault)) throw fault
     })
+  }
+
+  /** The largest packet that the broker takes, as it said last. */
+  maximumPacketSize(): number | undefined {
+    return this.#known()?.maximumPacketSize
+  }
+
+  #known(): Partial<BrokerHints> | undefined {
+    const broker = this.#config.broker()
+    return this.#hints ?? (broker && hintsOf(broker))
   }
 
   /** Resolves when what was learned is on disk. */
@@ -41,10 +55,11 @@ export class LearnedHints {
   }
 }
 
-function hintsOf({ trust, mqttVersion }: BrokerConfig): Partial<BrokerHints> {
+function hintsOf({ trust, mqttVersion, maximumPacketSize }: BrokerConfig): Partial<BrokerHints> {
   const anchor = trust.kind === "pin" ? trust.anchor : undefined
   return {
     ...(mqttVersion === undefined ? {} : { mqttVersion }),
     ...(anchor === undefined ? {} : { anchor }),
+    ...(maximumPacketSize === undefined ? {} : { maximumPacketSize }),
   }
 }

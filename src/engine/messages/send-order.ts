@@ -4,6 +4,9 @@ import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOfKind } from "../state/outgoing-index.ts"
 import { isOfHandshake, receiverOf, sendableTo } from "../state/send-gate.ts"
 
+/** Beyond those that are under way few are passed over; one that many stand behind comes when it may go alone. */
+const LOOKS_MAX = 64
+
 /** What of a device may leave now. */
 export type SendGate = {
   readonly now: number
@@ -13,6 +16,7 @@ export type SendGate = {
   readonly maySendInit: (device: DeviceRecord) => boolean
   /** The broker takes nothing for it just now. */
   readonly rests: (device: DeviceId) => boolean
+  readonly mayGo: (entry: OutgoingRecord) => boolean
 }
 
 /**
@@ -62,9 +66,11 @@ function dueOfAll(state: EngineState, device: DeviceRecord, gate: SendGate): Out
     if (entry === undefined || entry.dueAt > gate.now) break
     if (mayLeave(device, entry, gate)) return entry
   }
+  let looks = 0
   for (const seq of queue.unsent.ascending()) {
     const entry = queue.entries.get(seq)
     if (entry !== undefined && mayLeave(device, entry, gate)) return entry
+    if (++looks > LOOKS_MAX) return undefined
   }
   return undefined
 }
@@ -97,8 +103,9 @@ function unsentInit(state: EngineState, { id }: DeviceRecord): OutgoingRecord | 
   return outgoingOfKind(state, id, "init").find(({ published }) => !published)
 }
 
-function mayLeave(device: DeviceRecord, { seq, kind }: OutgoingRecord, gate: SendGate): boolean {
-  return !gate.inFlight.has(seq) && (kind !== "init" || gate.maySendInit(device))
+function mayLeave(device: DeviceRecord, entry: OutgoingRecord, gate: SendGate): boolean {
+  const isReady = entry.kind !== "init" || gate.maySendInit(device)
+  return isReady && !gate.inFlight.has(entry.seq) && gate.mayGo(entry)
 }
 
 /** When the next rest is over, as far as it lets something leave; Infinity for never. */

@@ -14,6 +14,8 @@ type WaitOptions = {
   readonly id: string
   readonly wait: "broker" | "delivered" | "read"
   readonly timeoutMs: number
+  /** Whether the broker did not take it: then nothing more happens soon. */
+  readonly isRefused: () => boolean
 }
 
 type WaitParts = { readonly ports: Ports; readonly events: Events; readonly broker: BrokerConnection }
@@ -24,12 +26,13 @@ type WaitParts = { readonly ports: Ports; readonly events: Events; readonly brok
  */
 export async function waitForState(
   parts: WaitParts,
-  { id, wait, timeoutMs }: WaitOptions,
+  { id, wait, timeoutMs, isRefused }: WaitOptions,
 ): Promise<ReachedState> {
   const { ports, broker, events } = parts
   let state: ReachedState = "queued"
   const isReached = (): boolean =>
     state === "given-up" ||
+    isRefused() ||
     PROGRESS.indexOf(state) >= PROGRESS.indexOf(wait) ||
     (wait === "broker" && isOffline())
   const isOffline = (): boolean => !["online", "connecting"].includes(broker.status().kind)

@@ -17,7 +17,7 @@ type DeviceQueue = {
   readonly changes: Map<string, Set<number>>
   /** Sealed and not published yet. */
   readonly unsent: PriorityIndex<number>
-  /** Published, by the time when they are sent again. */
+  /** Published or set aside, by the time when they are sent again. */
   readonly resting: PriorityIndex<number>
   bytes: number
   /** How many wait for a session. */
@@ -146,10 +146,10 @@ function replaceEntry(index: OutgoingIndex, entry: OutgoingRecord): void {
 }
 
 function schedule(index: OutgoingIndex, queue: DeviceQueue, entry: OutgoingRecord): void {
-  const { seq, device, wire, published, dueAt } = entry
+  const { seq, device, wire, published, refusal, dueAt } = entry
   queue.entries.set(seq, entry)
   if (wire.length === 0) return
-  if (published) {
+  if (published || refusal !== undefined) {
     queue.unsent.delete(seq)
     queue.resting.set(seq, dueAt)
   } else {

@@ -13,6 +13,9 @@ export type SealRefusal = "waiting-for-peer" | "chain-full" | "too-long" | "with
 
 export type SealResult = { readonly kind: "posted" } | { readonly kind: "refused"; readonly why: SealRefusal }
 
+/** With 64 receipts and all that may stand beside it such a frame fits the bucket of 4,096. */
+const PIGGYBACK_BYTES_MAX = 3_000
+
 /** A frame for the outbox. */
 type Outgoing = {
   readonly kind: OutgoingRecord["kind"]
@@ -32,7 +35,8 @@ type Outgoing = {
 export function sealAndEnqueue(update: DeviceUpdate, outgoing: Outgoing): SealResult {
   const { frames } = outgoing
   if (!maySeal(update, frames)) return { kind: "refused", why: "withheld" }
-  const piggybacked = sendableTo(update) === "everything" ? receiptsWith(update, outgoing) : []
+  const mayPiggyback = sendableTo(update) === "everything" && !isLarge(frames)
+  const piggybacked = mayPiggyback ? receiptsWith(update, outgoing) : []
   if (piggybacked.length === 0) return sealWithoutReceipts(update, outgoing)
   const sealed = sealWithoutReceipts(update, {
     ...outgoing,
@@ -43,6 +47,16 @@ export function sealAndEnqueue(update: DeviceUpdate, outgoing: Outgoing): SealRe
     return sealed
   }
   return sealed.why === "too-long" && frames.length > 0 ? sealWithoutReceipts(update, outgoing) : sealed
+}
+
+/** With receipts it might not fit the bucket that the broker still takes. */
+function isLarge(frames: readonly Frame[]): boolean {
+  return frames.some(
+    (frame) =>
+      (frame.kind === "text" && frame.text.length > PIGGYBACK_BYTES_MAX) ||
+      (frame.kind === "edit" && frame.text.length > PIGGYBACK_BYTES_MAX) ||
+      (frame.kind === "chain" && frame.links.length > PIGGYBACK_BYTES_MAX),
+  )
 }
 
 /** Seals an answer, which takes the place of one of its kind that still waits: a peer can ask without end [D-73]. */

@@ -37,6 +37,8 @@ export type BrokerConfig = {
   readonly registrar?: PublicKey
   /** The protocol that it used last time. */
   readonly mqttVersion?: MqttVersion
+  /** The largest packet that it took last time, in bytes. */
+  readonly maximumPacketSize?: number
 }
 
 /** What the profile remembers about its broker, kept outside the message store (settings and key file). */
