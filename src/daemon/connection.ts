@@ -24,8 +24,11 @@ import {
 const PENDING_MAX = 64
 /** The same for this many bytes of unread answers: large answers wait for each other. */
 const UNREAD_ANSWERS_MAX = 1024 * 1024
-/** A listener that does not read is disconnected before it costs more memory than this. */
+/** A listener that has more than this unread, and reads nothing of it in a time, is disconnected. */
 const UNREAD_BYTES_MAX = 8 * 1024 * 1024
+const READ_WITHIN_MS = 2_000
+/** However it reads, no listener costs more memory than this. */
+const UNREAD_BYTES_LIMIT = 64 * 1024 * 1024
 /** Events of the log in memory at once for one connection. */
 const REPLAY_PAGE = 50
 /** When the owner ends, calls may still finish within this time; one that waits for a peer is cut off. */
@@ -53,6 +56,9 @@ export class RpcConnection {
   readonly #pending = new Set<Promise<void>>()
   /** At most those of one chunk: no further chunk is read while a line waits. */
   readonly #lines: (string | undefined)[] = []
+  /** Bytes, as the stream counts them. */
+  #written = 0
+  #isExpected = false
   #stopListening: (() => void) | undefined
   #finishing = false
 
@@ -192,11 +198,27 @@ export class RpcConnection {
     const line = writeAnswer(answer)
     if (line.length > ANSWER_BYTES_MAX && answer.kind === "result") {
       this.#send({ kind: "error", id: answer.id, error: errorOf(TOO_MUCH) })
-    } else if (answer.kind === "event" && this.#stream.writableLength > UNREAD_BYTES_MAX) {
+    } else if (answer.kind === "event" && this.#stream.writableLength > UNREAD_BYTES_LIMIT) {
       this.#stream.destroy()
     } else if (this.#stream.writable) {
       this.#stream.write(line)
+      this.#written += Buffer.byteLength(line)
+      if (answer.kind === "event" && this.#stream.writableLength > UNREAD_BYTES_MAX) this.#expectReading()
     }
+  }
+
+  /** Events come faster than any listener reads, in one turn; so what counts is whether it reads anything at all. */
+  #expectReading(): void {
+    if (this.#isExpected) return
+    this.#isExpected = true
+    const readBefore = this.#written - this.#stream.writableLength
+    const timer = setTimeout(() => {
+      this.#isExpected = false
+      if (this.#stream.writableLength <= UNREAD_BYTES_MAX) return
+      if (this.#written - this.#stream.writableLength <= readBefore) this.#stream.destroy()
+      else this.#expectReading()
+    }, READ_WITHIN_MS)
+    void this.closed.then(() => clearTimeout(timer))
   }
 }
 

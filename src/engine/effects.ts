@@ -11,11 +11,21 @@ import { stepInput } from "./state/update.ts"
 import { enqueueTimer } from "./messages/enqueue.ts"
 import { hasUnsealed } from "./state/unsealed.ts"
 
+/** What listeners are sent of so many effects is with them before the next. */
+const EFFECTS_AT_ONCE = 16
+
+function turnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Carries out the effects of one commit, in order; resolves when all listeners have received their events. */
 export async function runEffects(parts: EngineParts, effects: readonly CommittedEffect[]): Promise<void> {
   parts.outbox.flush()
   if (effects.some(startsTimers)) parts.expiry.rearm()
-  for (const effect of withoutRepeats(effects)) await runOrReport(parts, effect)
+  for (const [n, effect] of withoutRepeats(effects).entries()) {
+    if (n > 0 && n % EFFECTS_AT_ONCE === 0) await turnOfEventLoop()
+    await runOrReport(parts, effect)
+  }
 }
 
 /** Of several changes of one kind to one message in this commit, the last one shows them all. */

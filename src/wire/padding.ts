@@ -7,6 +7,8 @@ export const BUCKETS = [256, 512, 1024, 2048, 4096, 16384, 65536] as const
 export const MESSAGE_OVERHEAD = 116
 
 const FRAME_HEADER_BYTES = 3
+/** A frame has three bytes at least, and each is read: more than a later version would put into one message [W-50]. */
+const FRAMES_MAX = 64
 
 const KINDS = new Map<number, FrameKind>(
   Object.entries(FRAMES).map(([kind, { type }]) => [type, kind as FrameKind] as const),
@@ -65,10 +67,12 @@ export function decodeFrames(padded: Uint8Array): Frame[] | undefined {
 
 function decodeAll(padded: Uint8Array): Frame[] | undefined {
   const frames: Frame[] = []
+  let count = 0
   for (let offset = 0; ;) {
     const type = padded[offset]
     if (type === undefined) return undefined
     if (type === 0) return isPadding(padded, offset) ? frames : undefined
+    if (++count > FRAMES_MAX) return undefined
     const length = (padded[offset + 1] ?? 0) + 256 * (padded[offset + 2] ?? 0)
     const end = offset + FRAME_HEADER_BYTES + length
     if (end > padded.length) return undefined

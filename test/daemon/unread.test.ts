@@ -36,22 +36,52 @@ function service(call: () => Promise<unknown>) {
   return { asked, emit: (event: unknown) => emit(event) }
 }
 
-test("a listener that reads nothing is cut off when 8 MiB wait for it, and not before", async () => {
+const EVENT = { event: "notice", text: "x".repeat(MIB / 2) }
+
+/** A listener, with half a MiB of events for each of `events` in one turn. */
+async function listener(stream: Duplex): Promise<(events: number) => void> {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+  onTestFinished(() => void vi.useRealTimers())
   const { asked, emit } = service(() => Promise.resolve(null))
-  const stream = unreadingPeer()
-  const connection = new RpcConnection(asked, stream)
+  new RpcConnection(asked, stream)
   stream.push(request(1, "listen"))
   await turn()
-  const event = { event: "notice", text: "x".repeat(MIB / 2) }
-  for (let events = 0; events < 100 && stream.writableLength <= EVENTS_MAX; events++) {
-    expect(stream.destroyed).toBe(false)
-    emit(event)
+  return (events) => {
+    for (let n = 0; n < events; n++) emit(EVENT)
   }
+}
+
+test("a listener that reads nothing of more than 8 MiB in two seconds is cut off, and not before", async () => {
+  const stream = unreadingPeer()
+  const emit = await listener(stream)
+  emit(20)
   expect(stream.writableLength).toBeGreaterThan(EVENTS_MAX)
-  expect(stream.writableLength).toBeLessThan(EVENTS_MAX + MIB)
-  emit(event)
+  vi.advanceTimersByTime(1_999)
+  expect(stream.destroyed).toBe(false)
+  vi.advanceTimersByTime(1)
   expect(stream.destroyed).toBe(true)
-  await connection.closed
+})
+
+test("a listener that reads is not cut off, however much comes in one turn", async () => {
+  const unread: (() => void)[] = []
+  const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => unread.push(done) })
+  onTestFinished(() => void stream.destroy())
+  const emit = await listener(stream)
+  emit(60)
+  for (let seconds = 0; seconds < 60; seconds++) {
+    unread.shift()?.()
+    await turn()
+    vi.advanceTimersByTime(1_000)
+    expect(stream.destroyed).toBe(false)
+  }
+})
+
+test("a listener that reads too slowly costs no more memory than 64 MiB", async () => {
+  const stream = unreadingPeer()
+  const emit = await listener(stream)
+  emit(140)
+  expect(stream.writableLength).toBeLessThan(65 * MIB)
+  expect(stream.destroyed).toBe(true)
 })
 
 test("of a caller that asks and reads nothing no more is answered when 1 MiB waits for it", async () => {

@@ -59,6 +59,15 @@ describe("[W-50] what one message holds", () => {
     expect(decodeFrames(written([0x0e], [0x0e]))).toBeUndefined()
   })
 
+  test("is 64 frames, also of types that this version does not know or ignores", () => {
+    const many = (type: number, count: number) => Array.from({ length: count }, (): [number] => [type])
+    for (const type of [0x70, 0x90]) {
+      expect(decodeFrames(written(...many(type, 64)))).toBeDefined()
+      expect(decodeFrames(written(...many(type, 65)))).toBeUndefined()
+      expect(decodeFrames(written(...many(type, 21_000)))).toBeUndefined()
+    }
+  })
+
   test("lists 64 ids and numbers, in all lists together", () => {
     const lists = (acks: number, reads: number, again: number, gone: number): Uint8Array =>
       written(list(3, 8, acks), list(0x12, 8, reads), list(0x16, 4, again), goneList(gone))
