@@ -31,8 +31,8 @@ type Shown = { readonly ids?: boolean; readonly edits?: boolean }
 type Range = { readonly before?: number; readonly after?: number; readonly since?: number }
 
 /**
- * Prints a conversation, oldest message first: the last ones, or with `after` or `since` all from there on. With a limit
- * it says where the rest begins. Faults `not-found`.
+ * Prints a conversation, oldest message first: the last ones, or with `after` or `since` all from there on. Where that is not
+ * all it says where the rest begins. Faults `not-found`.
  */
 export async function showHistory(
   { client, out }: ClientContext,
@@ -50,7 +50,11 @@ export async function showHistory(
       showMessage(out, messageRow(message, Date.now(), options), { message, ...options })
     const last = page.at(-1)
     left -= page.length
-    if (!isForward || last === undefined || page.length < limit) return
+    if (last === undefined || page.length < limit) return
+    if (!isForward) {
+      await hintEarlier({ client, out }, contact, page)
+      return
+    }
     next = { ...next, after: last.seq }
     if (left > 0) continue
     if (await hasMore(client, contact, next)) hintMore(out, contact, last)
@@ -76,6 +80,17 @@ async function hasMore(client: ChatClient, contact: string, range: Range): Promi
   return (await client.call("history", { contact, ...range, limit: 1 })).length > 0
 }
 
+async function hintEarlier(
+  { client, out }: Pick<ClientContext, "client" | "out">,
+  contact: string,
+  [first]: readonly Message[],
+): Promise<void> {
+  if (first === undefined) return
+  const earlier = await client.call("history", { contact, before: first.seq, limit: 1 })
+  if (earlier.length === 0) return
+  out.next(safe`earlier: ${shellCommand`mqttchat history --before ${shortId(first.id)} ${contact}`}`)
+}
+
 function hintMore(out: Output, contact: string, { id }: Message): void {
   out.next(safe`more: ${shellCommand`mqttchat history --after ${shortId(id)} ${contact}`}`)
 }
@@ -86,6 +101,12 @@ export async function showSearch(
 ): Promise<void> {
   const found = await client.call("search", { query, limit })
   for (const message of found) showMessage(out, searchRow(message, Date.now(), shown), { message, ...shown })
+  const last = found.at(-1)
+  if (last !== undefined && found.length === limit) {
+    const more = await client.call("search", { query, before: last.seq, limit: 1 })
+    if (more.length > 0)
+      out.next(safe`more: ${shellCommand`mqttchat search --limit ${String(2 * limit)} -- ${query}`}`)
+  }
   if (found.length === 0)
     throw new Fault("not-found", "no message contains these words", "mqttchat history NAME")
 }
