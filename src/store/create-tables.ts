@@ -115,7 +115,7 @@ const HANDSHAKES = `
 
   CREATE TABLE accepted_inits (
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    -- 16 bytes each.
+    -- 8 bytes each.
     mids BLOB NOT NULL
   ) STRICT;
 
@@ -138,11 +138,29 @@ const HANDSHAKES = `
     at INTEGER NOT NULL
   ) STRICT;
 
+  CREATE TABLE own_inits (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    -- 8 bytes each.
+    mids BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE crossed_sessions (
+    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    snapshot BLOB NOT NULL,
+    is_recovery INTEGER NOT NULL,
+    comparison BLOB NOT NULL,
+    recovery_secret BLOB NOT NULL,
+    next_recovery_secret BLOB NOT NULL
+  ) STRICT;
+
   CREATE TABLE recoveries (
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     unmatched INTEGER NOT NULL,
-    -- u64 each.
-    started_at BLOB NOT NULL,
+    -- 8 bytes each, and u64 each.
+    unmatched_mids BLOB NOT NULL,
+    unmatched_at BLOB NOT NULL,
+    started_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
     lost_init_mid BLOB,
     lost_init_at INTEGER
   ) STRICT;

@@ -36,15 +36,33 @@ export type SupersededSession = {
   readonly snapshot: Uint8Array
 }
 
-/** The mids, 16 bytes each, of the last INITs that were accepted from them, oldest first. */
+/** The first 8 bytes of the mids of the last INITs of theirs that may start no session, oldest first: those that did, and superseded ones. */
 export type AcceptedInits = { readonly mids: readonly Uint8Array[] }
+
+/** The first 8 bytes of the mids of INITs of ours that were never answered, oldest first. */
+export type OwnInits = { readonly mids: readonly Uint8Array[] }
+
+/** Our own session, which began with an INIT, while one that they began in the meantime is not confirmed; empty if there is none. */
+export type CrossedSession = {
+  readonly snapshot: Uint8Array
+  /** Whether it renews a session; otherwise it answers an offer. */
+  readonly isRecovery: boolean
+  readonly comparison: Uint8Array
+  readonly recoverySecret: Uint8Array
+  readonly nextRecoverySecret: Uint8Array
+}
 
 export type Recovery = {
   /** How many frames in a row were unmatched. */
   readonly unmatched: number
-  /** When the last automatic recoveries started, unix ms, oldest first. */
-  readonly startedAt: readonly number[]
-  /** Their last INIT that lost against ours, and when it arrived, unix ms. */
+  /** The last of them: the first 8 bytes of the mid of each, and at the same place when it came first, unix ms. */
+  readonly unmatchedMids: readonly Uint8Array[]
+  readonly unmatchedAt: readonly number[]
+  /** When the last one started, unix ms; 0 for never. */
+  readonly startedAt: number
+  /** How many have started since a session was last confirmed. */
+  readonly attempts: number
+  /** Their last INIT that lost against ours, and when the first of those arrived, unix ms. */
   readonly lostInit: { readonly mid: Uint8Array; readonly at: number } | undefined
 }
 

@@ -5,8 +5,10 @@ import type { SettingKey } from "./setting-key.ts"
 import type { ContentChange } from "../content/content.ts"
 import type {
   AcceptedInits,
+  CrossedSession,
   LeftOut,
   MailboxRotation,
+  OwnInits,
   PendingReceipts,
   PreviousInbox,
   Recovery,
@@ -237,6 +239,8 @@ export type DeviceParts = {
   readonly withdrawnTexts: WithdrawnTexts
   readonly supersededSession: SupersededSession
   readonly acceptedInits: AcceptedInits
+  readonly ownInits: OwnInits
+  readonly crossedSession: CrossedSession
   readonly recovery: Recovery
   readonly shownAccount: ShownAccount
   readonly mailboxRotation: MailboxRotation

@@ -35,7 +35,6 @@ import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
 /** How many bytes of a mid name it in a receipt. */
 const SHORT_MID_BYTES = 8
 const MESSAGE_ID_BYTES = 8
-const MID_BYTES = 16
 const MAILBOX_BYTES = 16
 
 /** Also the folded name: two names that fold to the same cannot both be in the table. */
@@ -317,10 +316,21 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
     ids: listOf(MESSAGE_ID_BYTES),
   }),
   supersededSession: deviceTable("superseded_sessions", { since: integer, inbox: bytes, snapshot: bytes }),
-  acceptedInits: deviceTable("accepted_inits", { mids: listOf(MID_BYTES) }),
+  acceptedInits: deviceTable("accepted_inits", { mids: listOf(SHORT_MID_BYTES) }),
+  ownInits: deviceTable("own_inits", { mids: listOf(SHORT_MID_BYTES) }),
+  crossedSession: deviceTable("crossed_sessions", {
+    snapshot: bytes,
+    isRecovery: flag,
+    comparison: bytes,
+    recoverySecret: bytes,
+    nextRecoverySecret: bytes,
+  }),
   recovery: deviceTable("recoveries", {
     unmatched: integer,
-    startedAt: times,
+    unmatchedMids: listOf(SHORT_MID_BYTES),
+    unmatchedAt: times,
+    startedAt: integer,
+    attempts: integer,
     lostInit: optional({ mid: bytes, at: integer }, "lost_init_"),
   }),
   shownAccount: deviceTable("shown_accounts", {

@@ -24,6 +24,8 @@ export const SHORT_MID_BYTES = 8
 /** So many ids and numbers are in all lists of one message: each is looked up by its receiver [W-50]. */
 export const LIST_MAX = 64
 export const NAME_MAX_BYTES = 64
+/** So many of its own INITs a side names beside a HELLO; they fit with the longest name [W-37]. */
+export const SUPERSEDED_INITS_MAX = 6
 /** The longest text: the largest bucket also holds a signature of 67, NUMBER, REPLY and TIMER, 57, and the zero byte [W-22]. */
 export const TEXT_MAX_BYTES = 65_276
 /** Maximum timer: one year [W-32]. */
@@ -204,6 +206,13 @@ export const FRAMES = {
     numbered: false,
     acknowledged: true,
     fields: { account, bundle: oneTimeBundle, name: accountName },
+  },
+  /** Beside a HELLO: INITs of its sender that no one is to answer any more. */
+  "superseded-inits": {
+    type: 0x1e,
+    numbered: false,
+    acknowledged: true,
+    fields: { mids: list(bytes("mid", SHORT_MID_BYTES), SUPERSEDED_INITS_MAX) },
   },
 } as const satisfies Record<string, FrameRow>
 

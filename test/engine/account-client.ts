@@ -80,10 +80,13 @@ export class Client {
     await this.fixture.clock.pass(200)
   }
 
-  /** Bytes that fit no session, where the owner expects this client. */
-  async sendsNonsense(): Promise<void> {
-    this.fixture.broker.inject(inboxTopic(this.#established!.peerInbox), systemRandom(256))
-    await this.fixture.clock.pass(200)
+  /** Bytes that fit no session, where the owner expects this client, as if it waited for a receipt. */
+  async repeatsNonsense(): Promise<void> {
+    const wire = systemRandom(256)
+    for (let n = 0; n < 6; n++) {
+      this.fixture.broker.inject(inboxTopic(this.#established!.peerInbox), wire)
+      await this.fixture.clock.pass(4_000)
+    }
   }
 
   shows(shown: ShownAccount, bundle = this.recoveryBundle()): readonly Frame[] {

@@ -37,6 +37,7 @@ const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
   rejected: () => alone({ kind: "rejected" }),
   chain: () => alone({ kind: "chain", accountId: randomBytes(32), first: 0, links: randomBytes(300) }),
   "chain-ask": () => alone({ kind: "chain-ask", accountId: randomBytes(32), first: 0 }),
+  "superseded-inits": () => alone({ kind: "superseded-inits", mids: someIds(6, 8) }),
   text: (n) => numbered({ kind: "text", id: randomBytes(8), time: n, text: utf8("x") }),
   reply: (n) => [
     { kind: "reply", author: randomBytes(8), id: randomBytes(8), digest: randomBytes(16) },

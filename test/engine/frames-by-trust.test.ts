@@ -115,6 +115,8 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
       },
     ],
   },
+  // It counts only beside a HELLO that counts.
+  "superseded-inits": { changes: [], frames: () => [{ kind: "superseded-inits", mids: [systemRandom(8)] }] },
   unknown: { changes: ONLY_KNOWN, frames: () => [{ kind: "unknown", type: 0x70 }] },
   "chain-ask": {
     changes: ALL_BUT_BLOCKED,

@@ -1,7 +1,5 @@
 import { copyFileSync } from "node:fs"
 import { expect, test } from "vitest"
-
-import { systemRandom } from "../../src/crypto/random.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 const MINUTE_MS = 60_000
@@ -126,28 +124,6 @@ test("both begin at once: one handshake counts, and both go on", async () => {
   expect(await alice.texts("bob")).toEqual(["hello yourself", "from there"])
   const states = await Promise.all([alice, bob].map(({ client }) => client.call("contacts", {})))
   expect(states.flat().map(({ state }) => state)).toEqual(["established", "established"])
-})
-
-test("[D-30] recovery starts by itself once an hour and three times a day, then only on request", async () => {
-  const { fixture, alice, bob } = await couple()
-  const topic = fixture.broker.seen.findLast((message) => message.topic.includes(bob.deviceId))!.topic
-  const isRenewed = "the connection with bob was renewed"
-  const renewed = async () =>
-    (await alice.systemMessages("bob")).filter((message) => message === isRenewed).length
-  const malloryBreaksIn = async () => {
-    for (let n = 0; n < 3; n++) fixture.broker.inject(topic, systemRandom(256))
-    await fixture.clock.pass(10 * MINUTE_MS)
-  }
-  for (let time = 0; time < 5; time++) await malloryBreaksIn()
-  expect(await renewed()).toBe(1)
-  for (let hour = 0; hour < 8; hour++) {
-    await fixture.clock.pass(HOUR_MS)
-    await malloryBreaksIn()
-  }
-  expect(await renewed()).toBe(3)
-  await bob.client.call("reset", { contact: "alice" })
-  await fixture.clock.pass(MINUTE_MS)
-  expect(await renewed()).toBe(4)
 })
 
 test("a disk that is put back to the same copy repeatedly recovers each time", async () => {

@@ -66,13 +66,13 @@ function word(...words: readonly string[]): Codec {
   }
 }
 
-/** 1 to 64, after their count. */
-function list(item: Codec): Codec {
+/** 1 to so many, after their count. */
+function list(item: Codec, most = 64): Codec {
   return {
     write: (value) => concat(int((value as Value[]).length, 1), ...(value as Value[]).map(item.write)),
     read: (fields) => {
       const count = fields.int(1)
-      if (count < 1 || count > 64) throw new Error("a count out of its bounds")
+      if (count < 1 || count > most) throw new Error("a count out of its bounds")
       return Array.from({ length: count }, () => item.read(fields))
     },
   }
@@ -132,6 +132,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   "intro-ask": [0x1b, account, ["name", rest(1, 64)]],
   "intro-yes": [0x1c, account, ["bundle", bytes(1402)]],
   intro: [0x1d, account, ["bundle", bytes(1402)], ["name", rest(1, 64)]],
+  "superseded-inits": [0x1e, ["mids", list(bytes(8), 6)]],
 }
 
 /** Those that change the conversation [W-50]. */

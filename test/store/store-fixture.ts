@@ -135,11 +135,19 @@ export function deviceParts(): DeviceParts {
     replayCache: { owed: [randomBytes(8)], passing: [] },
     withdrawnTexts: { mids: [randomBytes(8)], ids: [randomBytes(8)] },
     supersededSession: { since: 1_764_000_000_005, inbox: randomBytes(32), snapshot: randomBytes(700) },
-    acceptedInits: { mids: [randomBytes(16), randomBytes(16)] },
+    acceptedInits: { mids: [randomBytes(8), randomBytes(8)] },
+    ownInits: { mids: [randomBytes(8)] },
+    crossedSession: {
+      ...{ snapshot: randomBytes(700), isRecovery: true, comparison: randomBytes(64) },
+      ...{ recoverySecret: randomBytes(32), nextRecoverySecret: randomBytes(32) },
+    },
     recovery: {
       unmatched: 2,
-      startedAt: [1_764_000_000_006, 1_764_000_000_007],
-      lostInit: { mid: randomBytes(16), at: 1_764_000_000_008 },
+      unmatchedMids: [randomBytes(8)],
+      unmatchedAt: [1_764_000_000_004],
+      startedAt: 1_764_000_000_006,
+      attempts: 2,
+      lostInit: { mid: randomBytes(8), at: 1_764_000_000_008 },
     },
     shownAccount: {
       ...{ accountId: randomBytes(32), length: 3, head: randomBytes(32) },

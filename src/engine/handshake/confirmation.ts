@@ -1,4 +1,4 @@
-import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
+import { toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { recoveryPsk } from "../../session/handshake.ts"
 import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
@@ -8,40 +8,13 @@ import { readBundleSecrets } from "./bundles.ts"
 import { confirmMailbox } from "./mailbox-rotation.ts"
 import { retire } from "./retired-bundles.ts"
 import { afterMessage } from "../contacts/device-state.ts"
-import type { Change } from "../state/decision.ts"
 import { seconds, type DeviceUpdate } from "../state/update.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
-import { messageId } from "../state/message-id.ts"
-import type { DeviceId } from "../../store/ids.ts"
+import { dropCrossed } from "./crossed-session.ts"
+import { ownInitsDone } from "./init-memory.ts"
+import { endRecovery } from "./recovery-state.ts"
 
 const NOTHING = new Uint8Array(0)
-/** More than a device is set up again; only the device itself could cause more. */
-const INITS_MAX = 64
-
-/** Whether this INIT of the device was accepted before: a repeated one must not start the session again. */
-export function wasAccepted(state: EngineState, device: DeviceId, init: Uint8Array): boolean {
-  const mid = messageId(init)
-  return acceptedInits(state, device).some((accepted) => equal(accepted, mid))
-}
-
-/** Whether it started the present session: those of earlier INITs are over. */
-export function wasAcceptedLast(state: EngineState, device: DeviceId, init: Uint8Array): boolean {
-  const last = acceptedInits(state, device).at(-1)
-  return last !== undefined && equal(last, messageId(init))
-}
-
-export function rememberInit(state: EngineState, device: DeviceId, init: Uint8Array): Change {
-  return remember(state, device, messageId(init))
-}
-
-function remember(state: EngineState, device: DeviceId, init: Uint8Array): Change {
-  const mids = [...acceptedInits(state, device), init].slice(-INITS_MAX)
-  return { kind: "device-part", device, part: "acceptedInits", value: { mids } }
-}
-
-function acceptedInits(state: EngineState, device: DeviceId): readonly Uint8Array[] {
-  return state.deviceParts.get(device)?.acceptedInits?.mids ?? []
-}
 
 /** Both started at once: the INIT of the smaller device key counts [D-32]. */
 export function oursWins(state: EngineState, device: DeviceRecord, self: PublicIdentity): boolean {
@@ -65,10 +38,8 @@ export function confirm(state: EngineState, update: DeviceUpdate, newChain: bool
   update.device = { ...device, state: nextState, recoverySecret, nextRecoverySecret: NOTHING }
   for (const { seq } of outgoingOfKind(state, device.id, "init"))
     update.changes.push({ kind: "outgoing-done", seq })
-  // Our INIT was answered: theirs that lost against it is over, whenever the broker delivers it again.
-  const { lostInit } = state.deviceParts.get(device.id)?.recovery ?? {}
-  if (device.state !== "unconfirmed" && lostInit)
-    update.changes.push(remember(state, device.id, lostInit.mid))
+  endRecovery(state, update)
+  update.changes.push(...ownInitsDone(state, device.id), ...dropCrossed(state, device.id))
   // The INIT that was answered names where we receive.
   if (device.state !== "unconfirmed") confirmMailbox(state, update)
   update.changes.push(...retire(supersededBundles(state, update.device), seconds(update.input)))

@@ -16,6 +16,9 @@ import { noteRenaming } from "../contacts/numbered-name.ts"
 import { seconds, toDecision, wallSeconds, type StepInput } from "../state/update.ts"
 import { OFFER_LIFE_S } from "./bundles.ts"
 import { answeredChange, findAnswerable, noteIntroduction } from "./introduced.ts"
+import { dropCrossed } from "./crossed-session.ts"
+import { ownInitChange, supersededFrames } from "./init-memory.ts"
+import { withNewSession } from "./recovery-state.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
 import type { Answered } from "../state/ports.ts"
 import { splitInbox } from "../../wire/topics.ts"
@@ -49,7 +52,7 @@ export function startHandshake(
     answered.introduction && findUnmet(state, answered.introduction.id, previous, input.now)
   const recovery = recoveryBundle(self.identity, inbox, input)
   const nonce = newNonce(input.random)
-  const frames = hello(self, recovery, commitmentTo(nonce))
+  const frames = [...hello(self, recovery, commitmentTo(nonce)), ...supersededFrames(state, previous)]
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
   if (started.kind === "refused") throw unanswerable(started.why)
   // A recovery bundle was made long ago: they receive at the inbox they named last.
@@ -66,6 +69,12 @@ export function startHandshake(
     : shownAtFirst(answered, input)
   update.changes.push(shownChange(update.device.id, shown))
   update.effects.push({ kind: "unfinished" })
+  const { id } = update.device
+  update.changes.push(
+    withNewSession(state, id),
+    ...dropCrossed(state, id),
+    ownInitChange(state, id, started.init),
+  )
   keepRecoveryBundle(update, recovery, established)
   noteIntroduction(state, update, introduction)
   if (introduction !== undefined) update.changes.push(...answeredChange(introduction))

@@ -1,4 +1,5 @@
 import { Fault } from "../../errors.ts"
+import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
@@ -11,19 +12,19 @@ import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
 import { selfOf } from "./hello.ts"
-import { mayRecover, noteRecovery, recoveryChange, startRecovery, unmatchedFrom } from "./recovery-policy.ts"
+import { mayRecover, noteRecovery, noteReset, startRecovery } from "./recovery-policy.ts"
+import { countMatched, countUnmatched, recoveryStateOf } from "./recovery-state.ts"
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { stepInput } from "../state/update.ts"
 import { shellCommand } from "../../shell-command.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
-/** A single unmatched frame can come from anyone; three in a row mean that the state is lost. */
-const UNMATCHED_MAX = 3
-
 /** Recovers sessions whose state was lost or rolled back, on either side. */
 export type RecoveryDriver = {
-  /** Notes whether a device's frame matched the session. Resolves when that is on disk, with its consequences. */
-  readonly onMatch: (device: DeviceId, matches: boolean) => Promise<void>
+  /** A device's frame fits its session. */
+  readonly onMatched: (device: DeviceId) => Promise<void>
+  /** One fits nothing. Resolves when that is on disk, with its consequences. */
+  readonly onUnmatched: (device: DeviceId, mid: Uint8Array) => Promise<void>
   /** At the user's request, without a limit. Faults `not-found`, `config`. */
   readonly begin: (device: DeviceId) => Promise<void>
   /** Devices of a backup have no session: each gets one, except those to which nothing may be sent, or that have no recovery bundle. */
@@ -57,29 +58,27 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   }
 
   async function begin(id: DeviceId): Promise<void> {
-    await queue.run((state) => start(state, id))
+    await queue.run((state) => {
+      const { commit, effects, result } = start(state, id)
+      return { commit: [...commit, noteReset(state, id, ports.now())], effects, result }
+    })
     ports.reach("recovery-committed")
   }
 
   async function beginAutomatically(id: DeviceId): Promise<void> {
     const now = ports.now()
-    try {
-      const isAllowed = await queue.run((state) => {
-        if (!mayRecover(state, id, now)) return noChange(false)
-        const { commit, effects } = start(state, id)
-        return { commit: [noteRecovery(state, id, now), ...commit], effects, result: true }
-      })
-      if (isAllowed) ports.reach("recovery-committed")
-      else report(id, tooOften())
-    } catch (fault) {
-      if (!(fault instanceof Fault)) throw fault
-      report(id, fault)
-    }
+    const hasBegun = await queue.run((state) => {
+      if (!mayBegin(state, state.devices.get(id)) || !mayRecover(state, id, now)) return noChange(false)
+      const { commit, effects } = start(state, id)
+      return { commit: [...commit, noteRecovery(state, id, now)], effects, result: true }
+    })
+    if (hasBegun) ports.reach("recovery-committed")
   }
 
-  async function beginFirst(id: DeviceId): Promise<void> {
+  /** What a person can do is told once. */
+  async function beginOrReport(id: DeviceId, beginIt: (id: DeviceId) => Promise<void>): Promise<void> {
     try {
-      await begin(id)
+      await beginIt(id)
     } catch (fault) {
       if (!(fault instanceof Fault)) throw fault
       if (!unrecoverable.has(id)) report(id, fault)
@@ -87,24 +86,35 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
     }
   }
 
-  /** Persisted, because short-lived processes see one frame each. */
-  async function countMatch(id: DeviceId, matches: boolean): Promise<void> {
-    try {
-      const unmatched = await queue.run((state) => countUnmatched(state, id, matches))
-      const device = queue.state().devices.get(id)
-      if (unmatched === UNMATCHED_MAX && mayBegin(queue.state(), device)) await beginAutomatically(id)
-    } catch (fault) {
-      // The disk is full; the next frame tries again.
-      if (!(fault instanceof Fault)) throw fault
-    }
+  async function onMatched(id: DeviceId): Promise<void> {
+    if (recoveryStateOf(queue.state(), id).unmatched > 0)
+      await runUnlessFull(queue, (state) => countMatched(state, id))
+  }
+
+  async function onUnmatched(id: DeviceId, mid: Uint8Array): Promise<void> {
+    const short = mid.slice(0, SHORT_MID_BYTES)
+    const isLost = await runUnlessFull(queue, (state) => countUnmatched(state, id, short, ports.now()))
+    if (isLost === true) await beginOrReport(id, beginAutomatically)
   }
 
   return {
-    onMatch: async (device, matches) => {
-      if (!matches || unmatchedFrom(queue.state(), device) > 0) await countMatch(device, matches)
-    },
+    onMatched,
+    onUnmatched,
     begin,
-    beginRestored: () => restored(queue.state()).forEach((id) => void beginFirst(id)),
+    beginRestored: () => restored(queue.state()).forEach((id) => void beginOrReport(id, begin)),
+  }
+}
+
+/** On a full disk the next frame tries again. */
+async function runUnlessFull<Result>(
+  queue: CommitQueue,
+  decide: (state: EngineState) => Decision<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await queue.run(decide)
+  } catch (fault) {
+    if (!(fault instanceof Fault)) throw fault
+    return undefined
   }
 }
 
@@ -115,24 +125,11 @@ function restored(state: EngineState): DeviceId[] {
     .map(({ id }) => id)
 }
 
-/** The count restarts at 0 after it has reached the maximum. */
-function countUnmatched(state: EngineState, device: DeviceId, matches: boolean): Decision<number> {
-  const unmatched = matches ? 0 : unmatchedFrom(state, device) + 1
-  if (!state.devices.has(device)) return noChange(0)
-  const change = recoveryChange(state, device, { unmatched: unmatched % UNMATCHED_MAX })
-  return { commit: [change], effects: [], result: unmatched }
-}
-
 /**
- * A device whose INIT is on its way waits for the answer instead. Frames under a key that was not compared cause no INIT: a
- * person may begin one [D-42]. Nor do those of a device whose account is not verified yet [D-71].
+ * Frames under a key that was not compared cause no INIT: a person may begin one [D-42]. Nor do those of a device whose
+ * account is not verified yet [D-71], or whose offer we answered: its bundles are in the answer.
  */
 function mayBegin(state: EngineState, device: DeviceRecord | undefined): boolean {
   if (device === undefined || sendableTo(receiverOf(state, device)) !== "everything") return false
-  if (isUnfinished(state, device.id)) return false
-  return device.state === "established" || device.state === "unconfirmed"
-}
-
-function tooOften(): Fault {
-  return new Fault("unavailable", "the connection breaks too often to be renewed automatically")
+  return !isUnfinished(state, device.id) && device.state !== "init-sent"
 }

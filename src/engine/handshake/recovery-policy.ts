@@ -1,25 +1,27 @@
-import { equal, toHex, type RecoverySecret } from "../../crypto/bytes.ts"
+import { toHex, type RecoverySecret } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { readBundle } from "../../session/bundle.ts"
 import { MODE, recoveryPsk } from "../../session/handshake.ts"
-import type { Recovery } from "../../store/device-parts.ts"
 import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
-import { DAY_MS, HOUR_MS } from "../../time-units.ts"
+import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import type { Inbox } from "../../wire/topics.ts"
 import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOfKind } from "../state/outgoing-index.ts"
 import type { Change, Decision } from "../state/decision.ts"
 import { wallSeconds, type StepInput } from "../state/update.ts"
-import { messageId } from "../state/message-id.ts"
+import { initMid } from "./init-memory.ts"
+import { recoveryChange, recoveryStateOf, REPEATED_MS, withNewSession } from "./recovery-state.ts"
 import { startHandshake, type Started } from "./initiator.ts"
 import type { Self } from "./hello.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
-/** If a connection breaks more often, someone may be breaking it; the user should look into it. */
-const PER_DAY = 3
-/** A broker may deliver twice; an INIT is retransmitted after five seconds. */
-const RETRIED_MS = 3_000
+/**
+ * How long the next automatic handshake waits after each that was not answered; the last value repeats. A minute is also
+ * longer than frames of the session before are under way.
+ */
+const WAITS_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS] as const
+const LONGEST_WAIT_MS = 2 * HOUR_MS
 
 /**
  * A new handshake with a device whose session is lost. It needs no user: the last handshake brought the bundle,
@@ -51,43 +53,41 @@ export function recoveryOf(
   return record?.device != null && state.mailboxes.get(toHex(mailbox)) === record.device ? record : undefined
 }
 
-/** A peer that still repeats a losing INIT could not answer ours: its disk was restored to a state before the bundle. */
-export function isRetried(state: EngineState, device: DeviceId, init: Uint8Array, now: number): boolean {
+/**
+ * A peer that still repeats a losing INIT, or makes another, could not answer ours: its disk was put back to a state before
+ * the bundle. Counted from the first one that lost, however often they come.
+ */
+export function isRetried(state: EngineState, device: DeviceId, now: number): boolean {
   const { lostInit } = recoveryStateOf(state, device)
-  if (lostInit === undefined || !equal(messageId(init), lostInit.mid)) return false
-  return Math.abs(now - lostInit.at) >= RETRIED_MS
+  return lostInit !== undefined && now - lostInit.at >= REPEATED_MS
 }
 
 /** Retransmits our INIT, so that it arrives before theirs is repeated. */
 export function loseInit(state: EngineState, device: DeviceId, init: Uint8Array, now: number): Change[] {
-  const ours = outgoingOfKind(state, device, "init")
+  const at = recoveryStateOf(state, device).lostInit?.at ?? now
   return [
-    recoveryChange(state, device, { lostInit: { mid: messageId(init), at: now } }),
-    ...ours.map((entry): Change => ({ kind: "outgoing", outgoing: { ...entry, dueAt: now } })),
+    recoveryChange(state, device, { lostInit: { mid: initMid(init), at } }),
+    ...outgoingOfKind(state, device, "init").map((entry): Change => ({
+      kind: "outgoing",
+      outgoing: { ...entry, dueAt: now },
+    })),
   ]
 }
 
-/** Whether a recovery may start automatically: at most one an hour and three a day [D-30]. A time in the future is ignored. */
+/** Whether a handshake may start automatically now [D-30]. A time in the future was written by a clock that was wrong. */
 export function mayRecover(state: EngineState, device: DeviceId, now: number): boolean {
-  const { startedAt } = recoveryStateOf(state, device)
-  const recent = startedAt.filter((time) => time <= now && now - time < DAY_MS)
-  return recent.length < PER_DAY && recent.every((time) => now - time >= HOUR_MS)
+  const { startedAt, attempts } = recoveryStateOf(state, device)
+  const wait = WAITS_MS[Math.max(0, attempts - 1)] ?? LONGEST_WAIT_MS
+  return startedAt > now || now - startedAt >= wait
 }
 
+/** One that starts automatically, after `attempts` others. */
 export function noteRecovery(state: EngineState, device: DeviceId, now: number): Change {
-  const { startedAt } = recoveryStateOf(state, device)
-  return recoveryChange(state, device, { startedAt: [...startedAt, now].slice(-PER_DAY) })
+  const { attempts } = recoveryStateOf(state, device)
+  return withNewSession(state, device, { startedAt: now, attempts: attempts + 1 })
 }
 
-export function unmatchedFrom(state: EngineState, device: DeviceId): number {
-  return recoveryStateOf(state, device).unmatched
-}
-
-export function recoveryChange(state: EngineState, device: DeviceId, changed: Partial<Recovery>): Change {
-  const value = { ...recoveryStateOf(state, device), ...changed }
-  return { kind: "device-part", device, part: "recovery", value }
-}
-
-function recoveryStateOf(state: EngineState, device: DeviceId): Recovery {
-  return state.deviceParts.get(device)?.recovery ?? { unmatched: 0, startedAt: [], lostInit: undefined }
+/** One that a person begins: frames of the session before are still under way for a while. */
+export function noteReset(state: EngineState, device: DeviceId, now: number): Change {
+  return withNewSession(state, device, { startedAt: now, attempts: 1 })
 }

@@ -20,7 +20,18 @@ import { introductionOfBundle } from "../contacts/introductions.ts"
 import { isIntroduced, noteIntroduction } from "./introduced.ts"
 import { type Decision, NOT_RENAMED } from "../state/decision.ts"
 import { toDecision, wallSeconds, type DeviceUpdate, type StepInput } from "../state/update.ts"
-import { oursWins, rememberInit, wasAccepted } from "./confirmation.ts"
+import { oursWins } from "./confirmation.ts"
+import { dropCrossed, keepCrossed } from "./crossed-session.ts"
+import {
+  initMid,
+  isKnownInit,
+  onKnownInit,
+  rememberedInits,
+  rememberInits,
+  supersededFrames,
+  supersededIn,
+} from "./init-memory.ts"
+import { withNewSession } from "./recovery-state.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
 import { answerShare, noteUnfinished } from "./shares.ts"
@@ -55,7 +66,8 @@ export function acceptHandshake(
   if (judged.kind === "refused") return refuseAccount(helloFrame.name, judged.why)
   const why = refusalOf(state, record, previous, judged) ?? introductionRefusal(record, introduction, judged)
   if (why !== undefined) return dropFrame(why)
-  const crossed = previous && crossesOurs(state, self, { previous, established, init }, input)
+  const superseded = supersededIn(answer.frames)
+  const crossed = previous && crossesOurs(state, self, { previous, established, init, superseded }, input)
   if (crossed !== undefined) return crossed
   if (isTaken(state, record, previous)) return dropFrame("withheld")
   const removal = previous && learnRemoval(state, previous, judged, input)
@@ -74,10 +86,12 @@ export function acceptHandshake(
   const recovery = recoveryBundle(self.identity, { device: open.bundle.inbox.device, mailbox }, input)
   keepRecoveryBundle(update, recovery, established)
   update.changes.push(...keepSuperseded(state, previous, update.device, input))
-  recordInit(state, update, record, init)
+  noteNewSession(state, update, self, previous)
+  recordInit(state, update, record, [...superseded, initMid(init)])
   noteIntroduction(state, update, introduction)
   noteUnfinished(update, previous)
-  const welcome = { kind: "handshake", frames: hello(self, recovery, share) } as const
+  const frames = [...hello(self, recovery, share), ...supersededFrames(state, previous)]
+  const welcome = { kind: "handshake", frames } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
   noteAccount(state, update, { record, judged, isKnown: previous !== undefined, wanted })
   return toDecision(state, update, { kind: "accepted", device: update.device.id })
@@ -91,15 +105,29 @@ function crossesOurs(
     readonly previous: DeviceRecord
     readonly established: Established
     readonly init: Uint8Array
+    readonly superseded: readonly Uint8Array[]
   },
   input: StepInput,
 ): Decision<ReceiveResult> | undefined {
-  const { previous, established, init } = theirs
-  if (wasAccepted(state, previous.id, init)) return duplicate(previous.id)
+  const { previous, established, init, superseded } = theirs
+  if (isKnownInit(state, previous.id, init)) return onKnownInit(state, previous.id)
   if (!losesToOurs(state, previous, established, self)) return undefined
-  return isRetried(state, previous.id, init, input.now)
-    ? undefined
-    : keepOurs(state, previous.id, init, input)
+  if (isRetried(state, previous.id, input.now)) return undefined
+  const kept = keepOurs(state, previous.id, init, input)
+  return { ...kept, commit: [...kept.commit, rememberedInits(state, previous.id, superseded)] }
+}
+
+/** Where ours lost only because it seems not to have arrived, its answer may still come [D-154]. */
+function noteNewSession(
+  state: EngineState,
+  update: DeviceUpdate,
+  self: Self,
+  previous: DeviceRecord | undefined,
+): void {
+  const { id } = update.device
+  update.changes.push(withNewSession(state, id))
+  const mayBeAnswered = previous !== undefined && oursWins(state, previous, self.identity.public)
+  update.changes.push(...(mayBeAnswered ? keepCrossed(state, previous) : dropCrossed(state, id)))
 }
 
 /** Whether the other side was a contact before this handshake. */
@@ -231,11 +259,11 @@ function recordInit(
   state: EngineState,
   update: DeviceUpdate,
   { device, tag, mode }: OpenBundleRecord,
-  init: Uint8Array,
+  inits: readonly Uint8Array[],
 ): void {
   // That of an introduction is open until the account is verified [D-83].
   const isUsedUp = device === null && mode !== MODE.introduction
   if (isUsedUp) update.changes.push({ kind: "close-bundle", tag })
   if (device !== null) addSystemMessage(update, `the connection with ${update.contact.name} was renewed`)
-  update.changes.push(rememberInit(state, update.device.id, init))
+  rememberInits(state, update, inits)
 }

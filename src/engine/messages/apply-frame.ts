@@ -1,6 +1,6 @@
 import { equal } from "../../crypto/bytes.ts"
 import { onPqFrame } from "../../session/pq.ts"
-import { open } from "../../session/ratchet.ts"
+import { open, type Opened } from "../../session/ratchet.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
 import { readText } from "../../wire/text.ts"
 import { textDigest } from "../../wire/text-digest.ts"
@@ -18,7 +18,9 @@ import {
   type DeviceUpdate,
   type StepInput,
 } from "../state/update.ts"
-import { confirm, wasAccepted } from "../handshake/confirmation.ts"
+import { confirm } from "../handshake/confirmation.ts"
+import { openCrossed } from "../handshake/crossed-session.ts"
+import { isKnownInit, onKnownInit, rememberInits, supersededIn } from "../handshake/init-memory.ts"
 import { applyIntro, applyIntroAsk, applyIntroYes } from "./apply-introduction.ts"
 import { applyChange } from "./apply-change.ts"
 import { applyTopic, applyTopicOk } from "./apply-topic.ts"
@@ -44,6 +46,7 @@ import { openCommitment, takeOpening, takeShare } from "../handshake/shares.ts"
 import { endAfterWrongOpening } from "../handshake/wrong-opening.ts"
 import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
 import type { DeviceId } from "../../store/ids.ts"
+import type { DeviceRecord } from "../../store/records.ts"
 
 const { arrived } = FRAME_TRANSITIONS
 
@@ -57,7 +60,7 @@ export function openFrame(
   const update = updateFor(state, from, input)
   if (update === undefined || update.contact.blocked) return dropFrame("blocked")
   const { receiving } = update.session
-  const opened = open(update.session, wire, seconds(input))
+  const opened = openEither(state, update, wire)
   if (opened.kind === "refused") {
     return opened.why === "unknown-tag" ? again(state, update, wire) : dropFrame(opened.why)
   }
@@ -67,7 +70,7 @@ export function openFrame(
   if (mustWait(state, update, opened.frames)) return dropFrame("withheld")
   confirm(state, update, opened.newChain)
   const isLeftOut = leavesOut(state, update, { ...opened, overtaken: opened.next.receiving === receiving })
-  const context: FrameContext = { state, update, mid: opened.mid, frames: opened.frames, isLeftOut }
+  const context: FrameContext = { state, update, before, mid: opened.mid, frames: opened.frames, isLeftOut }
   for (const frame of framesToApply(state, update, opened.frames)) applyFrame(context, frame)
   if (update.ended !== undefined) return endSession(state, update, update.ended)
   const isOwed = opened.frames.some(({ kind }) => frameRule(kind).acknowledged)
@@ -80,6 +83,13 @@ export function openFrame(
   startPostQuantumStep(update)
   update.effects.push({ kind: "received", device: from, receiptsWait: update.receipts.length > 0 })
   return toDecision(state, update, { kind: arrived["it opens"] })
+}
+
+/** In the present session, or in that of our INIT which theirs crossed. */
+function openEither(state: EngineState, update: DeviceUpdate, wire: Uint8Array): Opened {
+  const opened = open(update.session, wire, seconds(update.input))
+  const isUnknown = opened.kind === "refused" && opened.why === "unknown-tag"
+  return (isUnknown ? openCrossed(state, update, wire) : undefined) ?? opened
 }
 
 /** Everything else that the frame would have changed is dropped with the session, but for links that removed the device [D-72]. */
@@ -128,6 +138,8 @@ export function repeatReceipt(
 export type FrameContext = {
   readonly state: EngineState
   readonly update: DeviceUpdate
+  /** Before this message confirmed it. */
+  readonly before: DeviceRecord
   readonly mid: Uint8Array
   /** All frames of the message. */
   readonly frames: readonly Frame[]
@@ -140,10 +152,8 @@ function again(state: EngineState, update: DeviceUpdate, wire: Uint8Array): Deci
   const mid = messageId(wire)
   const replay = findReplay(state, device.id, mid)
   if (replay === "owed") return repeatReceipt(state, device.id, mid, input)
-  // Also an INIT that was answered: its WELCOME is in the outbox until the peer has it.
-  if (replay === "passing" || wasAccepted(state, device.id, wire)) {
-    return duplicate(device.id)
-  }
+  if (isKnownInit(state, device.id, wire)) return onKnownInit(state, device.id)
+  if (replay === "passing") return duplicate(device.id)
   return noChange({ kind: arrived["it does not open"], why: "unknown-tag" })
 }
 
@@ -213,6 +223,7 @@ function applyFrame(context: FrameContext, frame: Frame): void {
     case "text":
     case "reply":
     case "open":
+    case "superseded-inits":
     case "nop":
       return
   }
@@ -260,7 +271,10 @@ function find<Kind extends Frame["kind"]>(
 }
 
 /** Only the first frame of the other side counts: it names the account [W-21] [D-70]. */
-function applyHello({ state, update, frames }: FrameContext, hello: Extract<Frame, { kind: "hello" }>): void {
+function applyHello(
+  { state, update, before: known, frames }: FrameContext,
+  hello: Extract<Frame, { kind: "hello" }>,
+): void {
   const { contact, device } = update
   const { name: offered, recoveryBundle } = hello
   const before = shownBy(state, device.id)
@@ -269,6 +283,7 @@ function applyHello({ state, update, frames }: FrameContext, hello: Extract<Fram
     update.ended = "sent a recovery bundle of another device"
     return
   }
+  rememberInits(state, update, supersededIn(frames))
   const unnamed = contact.name === placeholderName(device.key)
   const wanted = unnamed ? offeredName(offered) : undefined
   const name = wanted === undefined ? contact.name : freeName(state, wanted, contact.id)
@@ -277,7 +292,7 @@ function applyHello({ state, update, frames }: FrameContext, hello: Extract<Fram
   const shown = shownIn(hello, find(frames, "chain"))
   const isAdmitted = noteJudged(state, update, shown, before ?? notShown(update.input.now, 0))
   takeShare(update, hello)
-  if (!isAdmitted || state.devices.get(device.id)?.state === "recovering") return
+  if (!isAdmitted || known.state === "recovering") return
   const renaming = wanted === undefined ? NOT_RENAMED : noteRenaming(state, update, wanted)
   update.effects.push({ kind: "welcomed", device: device.id, renaming })
 }

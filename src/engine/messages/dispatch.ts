@@ -13,7 +13,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { closing, offeredTo, readBundleSecrets, requestedFrom } from "../handshake/bundles.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import { seconds, stepInput } from "../state/update.ts"
-import { wasAccepted, wasAcceptedLast } from "../handshake/confirmation.ts"
+import { isKnownInit, onKnownInit } from "../handshake/init-memory.ts"
 import { answerSuperseded } from "../handshake/superseded-session.ts"
 import { openFrame, repeatReceipt } from "./apply-frame.ts"
 import type { UnverifiedBudget } from "./unverified-budget.ts"
@@ -27,7 +27,7 @@ import type { Ports } from "../state/ports.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import { recoveryOf } from "../handshake/recovery-policy.ts"
-import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
+import { dropFrame, type ReceiveResult } from "../state/receive-result.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
 export type DispatchContext = {
@@ -161,9 +161,7 @@ function decideInit(
   if (isOver(record, ports)) return { ...dropFrame("unknown-tag"), commit: closing([record]) }
   const device = record.device === null ? undefined : state.devices.get(record.device)
   if (device !== undefined) {
-    // The WELCOME to it is in the outbox until the peer has it.
-    if (wasAcceptedLast(state, device.id, init)) return duplicate(device.id)
-    if (wasAccepted(state, device.id, init)) return dropFrame("unknown-tag")
+    if (isKnownInit(state, device.id, init)) return onKnownInit(state, device.id)
   }
   if (!allowsInit(context, record)) return dropFrame("malformed")
   const self = selfOf(state, ports)
@@ -179,7 +177,7 @@ async function afterCommit(context: DispatchContext, outcome: Outcome, payload: 
     case "unaddressed":
       return
     case "init":
-      return afterInit(context, outcome.offer, outcome.outcome)
+      return afterInit(context, outcome.offer, outcome.outcome, payload)
     case "request":
       return answerRequest(context, outcome.offer, payload)
     case "frame":
@@ -191,9 +189,10 @@ async function afterInit(
   context: DispatchContext,
   offer: OpenBundleRecord,
   outcome: AcceptedHandshake | ReceiveResult,
+  init: Uint8Array,
 ): Promise<void> {
   if (offer.device === null || outcome.kind !== "refused" || outcome.why !== "unknown-tag") return
-  await context.recoveryDriver.onMatch(offer.device, false)
+  await context.recoveryDriver.onUnmatched(offer.device, messageId(init))
 }
 
 /** The sign of a rolled-back state, theirs or ours: the header opens, and the body does not. */
@@ -206,14 +205,14 @@ async function afterFrame(
   wire: Uint8Array,
 ): Promise<void> {
   if (received.kind !== "refused" || received.why === "over-limit" || received.why === "withheld") {
-    await context.recoveryDriver.onMatch(device, true)
+    if (received.kind !== "again") await context.recoveryDriver.onMatched(device)
     context.returning.received(device)
     if (received.kind === "refused")
       await context.unverified.refresh(contactOf(context.queue.state(), device))
   } else if (received.why === "unknown-tag") {
     await handleUnmatched(context, device, wire)
   } else if (SIGNS_OF_LOST_STATE.has(received.why) && !isBehindLimit(context, device, received.why)) {
-    await context.recoveryDriver.onMatch(device, false)
+    await context.recoveryDriver.onUnmatched(device, messageId(wire))
   }
 }
 
@@ -231,7 +230,7 @@ async function handleUnmatched(context: DispatchContext, device: DeviceId, wire:
     return
   }
   if (await queue.run((state) => answerSuperseded(state, device, wire, stepInput(ports)))) return
-  await context.recoveryDriver.onMatch(device, false)
+  await context.recoveryDriver.onUnmatched(device, mid)
   await countDropped(queue)
 }
 

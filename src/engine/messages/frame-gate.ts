@@ -22,6 +22,7 @@ const FROM_AN_UNKNOWN_KEY: Readonly<Record<Frame["kind"], Effect>> = {
   rejected: "counts",
   chain: "counts",
   "chain-ask": "counts",
+  "superseded-inits": "counts",
   text: "counts",
   reply: "counts",
   number: "counts",

@@ -55,6 +55,7 @@ const OF_A_HANDSHAKE: ReadonlySet<Frame["kind"]> = new Set([
   "chain",
   "chain-ask",
   "rejected",
+  "superseded-inits",
 ])
 
 const WITH_A_HANDSHAKE: ReadonlySet<OutgoingRecord["kind"]> = new Set(["init", "handshake", "chain"])
