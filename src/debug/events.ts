@@ -46,6 +46,7 @@ export const DEBUG_EVENTS = {
         "rejection",
         "init",
         "handshake",
+        "resend",
         "chain",
         "gone",
         "pq-ct",

@@ -1,3 +1,4 @@
+import { CREATE_HANDSHAKE_TABLES } from "./create-handshake-tables.ts"
 import { CREATE_SUPERSEDED_KEYS } from "./superseded-keys.ts"
 import { CREATE_INTRODUCTIONS } from "./introduction-record.ts"
 
@@ -105,89 +106,6 @@ const SESSIONS = `
   ) STRICT;
 `
 
-const HANDSHAKES = `
-  CREATE TABLE superseded_sessions (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    since INTEGER NOT NULL,
-    inbox BLOB NOT NULL,
-    snapshot BLOB NOT NULL
-  ) STRICT;
-
-  CREATE TABLE accepted_inits (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    -- 8 bytes each.
-    mids BLOB NOT NULL
-  ) STRICT;
-
-  CREATE TABLE mailbox_rotations (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    next BLOB NOT NULL,
-    since INTEGER NOT NULL,
-    texts INTEGER NOT NULL,
-    not_before INTEGER NOT NULL,
-    confirmed INTEGER NOT NULL,
-    -- 16 bytes each.
-    old BLOB NOT NULL,
-    -- 8 bytes each.
-    old_since BLOB NOT NULL
-  ) STRICT;
-
-  CREATE TABLE previous_inboxes (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    inbox BLOB NOT NULL,
-    at INTEGER NOT NULL
-  ) STRICT;
-
-  CREATE TABLE own_inits (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    -- 8 bytes each.
-    mids BLOB NOT NULL
-  ) STRICT;
-
-  CREATE TABLE crossed_sessions (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    snapshot BLOB NOT NULL,
-    is_recovery INTEGER NOT NULL,
-    comparison BLOB NOT NULL,
-    recovery_secret BLOB NOT NULL,
-    next_recovery_secret BLOB NOT NULL
-  ) STRICT;
-
-  CREATE TABLE recoveries (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    unmatched INTEGER NOT NULL,
-    -- 8 bytes each, and u64 each.
-    unmatched_mids BLOB NOT NULL,
-    unmatched_at BLOB NOT NULL,
-    started_at INTEGER NOT NULL,
-    attempts INTEGER NOT NULL,
-    lost_init_mid BLOB,
-    lost_init_at INTEGER
-  ) STRICT;
-
-  CREATE TABLE shown_accounts (
-    device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    account_id BLOB NOT NULL,
-    length INTEGER NOT NULL,
-    head BLOB NOT NULL,
-    at INTEGER NOT NULL,
-    until INTEGER NOT NULL,
-    tag BLOB NOT NULL,
-    offer TEXT NOT NULL
-  ) STRICT;
-
-  CREATE TABLE open_bundles (
-    tag BLOB PRIMARY KEY,
-    request_tag BLOB NOT NULL,
-    mode INTEGER NOT NULL,
-    psk BLOB NOT NULL,
-    open BLOB NOT NULL,
-    mailbox BLOB NOT NULL,
-    device INTEGER REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
-    not_after INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-`
-
 const CONVERSATIONS = `
   CREATE TABLE conversations (
     -- AUTOINCREMENT: the number of a forgotten conversation never comes back.
@@ -238,6 +156,8 @@ const MESSAGES = `
   CREATE INDEX messages_by_conversation ON messages (conversation);
   CREATE INDEX messages_by_author ON messages (author) WHERE author IS NOT NULL;
   CREATE INDEX messages_unshown ON messages (conversation) WHERE shown = 0;
+  CREATE INDEX messages_edited ON messages (conversation, edited_at) WHERE edited_at IS NOT NULL;
+  CREATE INDEX messages_deleted ON messages (conversation, deleted_at) WHERE deleted_at IS NOT NULL;
   CREATE INDEX messages_expiring ON messages (expires_at) WHERE expires_at > 0;
 
   -- The words only; the texts are those of the messages table.
@@ -288,6 +208,7 @@ const CHANGES = `
     time INTEGER NOT NULL,
     PRIMARY KEY (message, person)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX reactions_of_ours ON reactions (time) WHERE person = 0;
 
   -- Changes of messages of theirs that are not here yet.
   CREATE TABLE early_changes (
@@ -337,7 +258,7 @@ const DELIVERY = `
     device INTEGER NOT NULL REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     mid BLOB NOT NULL,
     kind TEXT NOT NULL CHECK (
-      kind IN ('text', 'control', 'passing', 'rejection', 'init', 'handshake', 'chain', 'gone', 'pq-ct', 'topic', 'topic-ok')
+      kind IN ('text', 'control', 'passing', 'rejection', 'init', 'handshake', 'resend', 'chain', 'gone', 'pq-ct', 'topic', 'topic-ok')
     ),
     delivered INTEGER NOT NULL,
     topic TEXT NOT NULL,
@@ -389,7 +310,7 @@ export const CREATE_TABLES: readonly string[] = [
   ACCOUNTS,
   DEVICES,
   SESSIONS,
-  HANDSHAKES,
+  CREATE_HANDSHAKE_TABLES,
   CONVERSATIONS,
   MESSAGES,
   CHANGES,

@@ -52,6 +52,20 @@ export type CrossedSession = {
   readonly nextRecoverySecret: Uint8Array
 }
 
+/** What is sent again to a device that lost what it had acknowledged. */
+export type Resend = {
+  /** Texts from before are not: there was no device yet, or its account was locked. Unix ms. */
+  readonly since: number
+  /** The newest of our texts that it has, as it said in the handshake of the present session; undefined if it said nothing or was answered. */
+  readonly have: { readonly ids: readonly Uint8Array[] } | undefined
+  /** We said so too, and nothing has come again yet. */
+  readonly isExpected: boolean
+  /** What was sent again since this unix ms, for an hour. */
+  readonly spentAt: number
+  readonly spentTexts: number
+  readonly spentBytes: number
+}
+
 export type Recovery = {
   /** How many frames in a row were unmatched. */
   readonly unmatched: number

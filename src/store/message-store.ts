@@ -1,6 +1,13 @@
 import type { AccountLink } from "./account-record.ts"
 import type { IntroductionRecord, IntroductionId } from "./introduction-record.ts"
-import type { KnownId, StoredMessage, MessageName, MessageRecord, ChangeWrite } from "./message-records.ts"
+import type {
+  CarriedChange,
+  KnownId,
+  StoredMessage,
+  MessageName,
+  MessageRecord,
+  ChangeWrite,
+} from "./message-records.ts"
 import type { IdPage, Page, UnshownPage, ReceivedTexts, MessageCount } from "./pages.ts"
 import type {
   ContactRecord,
@@ -88,6 +95,18 @@ export type Store = {
   readonly knownIds: (after: KnownId | undefined, limit: number) => Promise<readonly KnownId[]>
   /** All changes that wait for their message. */
   readonly earlyChanges: () => Promise<readonly ChangeWrite[]>
+  /** Ids of texts of this author, the newest first: of those that are here, and then of those that are not any more. */
+  readonly newestIds: (
+    conversation: ConversationId,
+    author: ContactId,
+    limit: number,
+  ) => Promise<readonly Uint8Array[]>
+  /** The first `limit` changes that we made since then, unix ms: of each message the newest of a kind. */
+  readonly ownChanges: (
+    conversation: ConversationId,
+    since: number,
+    limit: number,
+  ) => Promise<readonly CarriedChange[]>
   /** When the next message disappears, unix ms. */
   readonly nextExpiry: () => Promise<number | undefined>
   /** Empty bytes count as a value. */

@@ -6,3 +6,6 @@ export const WE = 0
 /** Of the contact ?1. */
 export const DEVICES_OF = "SELECT id FROM devices WHERE contact = ?1"
 export const DIRECT = "SELECT id FROM conversations WHERE contact = ?1"
+
+/** What becomes of a message after it was sent. */
+export const CHANGE_KINDS = ["edit", "delete", "reaction"] as const

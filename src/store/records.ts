@@ -13,6 +13,7 @@ import type {
   PreviousInbox,
   Recovery,
   ReplayCache,
+  Resend,
   SupersededSession,
   TextNumbers,
   WithdrawnTexts,
@@ -172,9 +173,9 @@ export type OutgoingRecord = {
    * `passing` frames, such as receipts, are done at PUBACK: the peer does not acknowledge them. So is a `rejection`, which
    * also goes to a contact who is blocked. A `handshake` frame, such as
    * WELCOME, is one that may go to a contact whose key has not been compared. So is one of `chain`, links or the request for
-   * them. Of an answer one waits at most.
+   * them. Of an answer one waits at most. `resend` holds the place of what is sent again in a new session.
    */
-  readonly kind: "text" | "control" | "passing" | "rejection" | "init" | "handshake" | AnswerKind
+  readonly kind: "text" | "control" | "passing" | "rejection" | "init" | "handshake" | "resend" | AnswerKind
   /** The text that it carries: its id, 8 bytes, and its number in the session. */
   readonly carries: { readonly id: Uint8Array; readonly number: number } | undefined
   /** Another device of the contact has acknowledged that text: a person no longer waits for it. */
@@ -242,6 +243,7 @@ export type DeviceParts = {
   readonly ownInits: OwnInits
   readonly crossedSession: CrossedSession
   readonly recovery: Recovery
+  readonly resend: Resend
   readonly shownAccount: ShownAccount
   readonly mailboxRotation: MailboxRotation
   readonly previousInbox: PreviousInbox

@@ -2,6 +2,7 @@ import { Database } from "./database.ts"
 import { inspectLog, noteDamage } from "./damaged-log.ts"
 import { earlyChanges } from "./early-changes.ts"
 import { eventsAfter } from "./event-log.ts"
+import { newestIds, ownChanges } from "./newest.ts"
 import type { FileSystem } from "./files.ts"
 import { nodeFiles } from "./files.ts"
 import {
@@ -66,6 +67,10 @@ export async function openStore(
       promised(() => countMessages(database, conversation, from, upTo)),
     knownIds: (after, limit) => promised(() => knownIdsAfter(database, after, limit)),
     earlyChanges: () => promised(() => earlyChanges(database)),
+    newestIds: (conversation, author, limit) =>
+      promised(() => newestIds(database, conversation, author, limit)),
+    ownChanges: (conversation, since, limit) =>
+      promised(() => ownChanges(database, conversation, since, limit)),
     nextExpiry: () => promised(() => nextExpiry(database)),
     setting: (key) => promised(() => loadSetting(database, key)),
     isWhole: () =>

@@ -28,6 +28,7 @@ import type {
 } from "./records.ts"
 import type { ContentChange } from "../content/content.ts"
 import type { Version } from "../content/versions.ts"
+import { CHANGE_KINDS } from "./names.ts"
 import { table, type Table } from "./table.ts"
 import type { KnownId, MessageRecord, NewMessage, Recipient, TextName } from "./message-records.ts"
 import type { ContactId, ConversationId, DeviceId } from "./ids.ts"
@@ -91,7 +92,6 @@ export const SESSIONS = table<{ readonly device: DeviceId; readonly snapshot: Ui
   { device: integer, snapshot: bytes },
 )
 
-const CHANGE_KINDS = ["edit", "delete", "reaction"] as const
 const RECIPIENT_STATES = ["queued", "broker", "delivered", "read", "given-up", "cancelled"] as const
 const MESSAGE_STATES = [...RECIPIENT_STATES, "received"] as const
 
@@ -246,6 +246,7 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
     "rejection",
     "init",
     "handshake",
+    "resend",
     "chain",
     "gone",
     "pq-ct",
@@ -332,6 +333,14 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
     startedAt: integer,
     attempts: integer,
     lostInit: optional({ mid: bytes, at: integer }, "lost_init_"),
+  }),
+  resend: deviceTable("resends", {
+    since: integer,
+    have: optional({ ids: listOf(MESSAGE_ID_BYTES) }, "have_"),
+    isExpected: flag,
+    spentAt: integer,
+    spentTexts: integer,
+    spentBytes: integer,
   }),
   shownAccount: deviceTable("shown_accounts", {
     accountId: bytes,

@@ -89,17 +89,17 @@ export function oneOf<Word extends string>(label: string, words: readonly Word[]
   }
 }
 
-/** 1 to `max` items after their count. */
-export function list<Item>(item: Field<Item>, max: number): Field<readonly Item[]> {
+/** `min` to `max` items after their count. */
+export function list<Item>(item: Field<Item>, max: number, min = 1): Field<readonly Item[]> {
   return {
     layout: `count u8 | ${item.layout} ...`,
     write: (items) => {
       const parts = items.map((value) => item.write(value))
-      if (!isWithin(items.length, 1, max) || parts.some((part) => part === undefined)) return undefined
+      if (!isWithin(items.length, min, max) || parts.some((part) => part === undefined)) return undefined
       return [Uint8Array.of(items.length), ...parts.flatMap((part) => part ?? [])]
     },
     read: (reader) => {
-      const length = readWithin(reader, reader.u8(), 1, max)
+      const length = readWithin(reader, reader.u8(), min, max)
       return reader.spoilt ? [] : Array.from({ length }, () => item.read(reader))
     },
   }

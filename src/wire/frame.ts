@@ -28,6 +28,8 @@ export const NAME_MAX_BYTES = 64
 export const SUPERSEDED_INITS_MAX = 6
 /** The longest text: the largest bucket also holds a signature of 67, NUMBER, REPLY and TIMER, 57, and the zero byte [W-22]. */
 export const TEXT_MAX_BYTES = 65_276
+/** So many ids of the texts that a side has are in its HAVE: with the longest name they fit into an INIT [W-72]. */
+export const HAVE_MAX = 6
 /** Maximum timer: one year [W-32]. */
 export const TIMER_MAX_S = 366 * DAY_S
 
@@ -53,6 +55,12 @@ const changed = {
   id: messageId,
   digest: bytes("digest", DIGEST_BYTES),
   time: time("time"),
+} as const
+
+const textFields = {
+  id: messageId,
+  time: time("time"),
+  text: remainingBytes("text", TEXT_MAX_BYTES),
 } as const
 
 type FrameRow = {
@@ -93,11 +101,7 @@ export const FRAMES = {
     type: 0x02,
     numbered: true,
     acknowledged: true,
-    fields: {
-      id: messageId,
-      time: time("time"),
-      text: remainingBytes("text", TEXT_MAX_BYTES),
-    },
+    fields: textFields,
   },
   /** These messages are on the sender's disk. */
   ack: { type: 0x03, numbered: false, acknowledged: false, fields: { mids } },
@@ -214,6 +218,10 @@ export const FRAMES = {
     acknowledged: true,
     fields: { mids: list(bytes("mid", SHORT_MID_BYTES), SUPERSEDED_INITS_MAX) },
   },
+  /** Beside the HELLO of a recovery: the newest texts of the receiver that the sender has. */
+  have: { type: 0x1f, numbered: false, acknowledged: true, fields: { ids: list(messageId, HAVE_MAX, 0) } },
+  /** A text that the receiver had acknowledged and has no more, as its TEXT was. */
+  resend: { type: 0x20, numbered: true, acknowledged: true, fields: textFields },
 } as const satisfies Record<string, FrameRow>
 
 export type FrameKind = keyof typeof FRAMES

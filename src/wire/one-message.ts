@@ -20,6 +20,6 @@ export function isOneMessage(frames: readonly Frame[]): boolean {
 /** How many ids or numbers a frame lists. */
 export function listedIn(frame: Frame): number {
   if (frame.kind === "ack" || frame.kind === "superseded-inits") return frame.mids.length
-  if (frame.kind === "read") return frame.ids.length
+  if (frame.kind === "read" || frame.kind === "have") return frame.ids.length
   return frame.kind === "again" || frame.kind === "gone" ? frame.numbers.length : 0
 }

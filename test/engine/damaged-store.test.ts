@@ -3,6 +3,7 @@ import { expect, test } from "vitest"
 import { couple, type TestProfile } from "./engine-fixture.ts"
 
 const NOTE = "the message store was damaged: messages that came or went just before this may be missing"
+const AGAIN = "messages from alice that this device had lost come again"
 const RENEWED = "the connection with alice was renewed"
 
 /** The process dies, and a bit of its log is flipped: so many bytes from its end. */
@@ -29,7 +30,8 @@ test("[D-131] Bob's damaged log is told in each conversation, and he and Alice g
   await damage(bob, statSync(`${bob.path}-wal`).size >> 1)
   await bob.start()
   await fixture.clock.pass(60_000)
-  expect(await bob.systemMessages("alice")).toEqual([NOTE, RENEWED])
+  expect(await bob.systemMessages("alice")).toEqual([NOTE, RENEWED, AGAIN])
+  expect(await bob.texts("alice")).toEqual(Array.from({ length: 40 }, (_, number) => `text ${number}`))
   expect((await bob.systemMessages("carol"))[0]).toBe(NOTE)
   await bob.send("alice", "did you write?")
   await alice.send("bob", "yes")
@@ -38,7 +40,7 @@ test("[D-131] Bob's damaged log is told in each conversation, and he and Alice g
   expect((await bob.texts("alice")).at(-1)).toBe("yes")
   await bob.stop()
   await bob.start()
-  expect(await bob.systemMessages("alice")).toEqual([NOTE, RENEWED])
+  expect(await bob.systemMessages("alice")).toEqual([NOTE, RENEWED, AGAIN])
 })
 
 test("a text of Bob's that waited when his log was damaged goes out, once, in the new session", async () => {

@@ -80,6 +80,12 @@ const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = 
     attempts: count,
     lostInit: fc.option(fc.record({ mid: bytes(8), at: fc.nat() }), { nil: undefined }),
   }),
+  resend: fc.record({
+    since: count,
+    have: fc.option(fc.record({ ids: mids(8) }), { nil: undefined }),
+    isExpected: fc.boolean(),
+    ...{ spentAt: count, spentTexts: count, spentBytes: count },
+  }),
   shownAccount: fc.record({
     accountId: bytes(32),
     length: count,

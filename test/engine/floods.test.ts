@@ -43,6 +43,8 @@ const MESSAGES: Readonly<Record<FrameKind, (n: number) => Frame[]>> = {
     { kind: "reply", author: randomBytes(8), id: randomBytes(8), digest: randomBytes(16) },
     ...numbered({ kind: "text", id: randomBytes(8), time: n, text: utf8("x") }),
   ],
+  have: () => alone({ kind: "have", ids: someIds(6, 8) }),
+  resend: (n) => numbered({ kind: "resend", id: randomBytes(8), time: n, text: utf8("x") }),
   number: () => alone({ kind: "number", number: ++number }),
   ack: () => alone({ kind: "ack", mids: someIds(64, 8) }),
   read: () => alone({ kind: "read", ids: someIds(64, 8) }),

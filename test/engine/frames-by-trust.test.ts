@@ -57,6 +57,8 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
     changes: ["known", "uncompared", "locked"],
     frames: ({ mids }) => [{ kind: "ack", mids: [mids[0]!] }],
   },
+  // No new session was made because something was lost.
+  have: { changes: [], frames: () => [{ kind: "have", ids: [] }] },
   read: { changes: ONLY_KNOWN, frames: ({ ids }) => [{ kind: "read", ids: [ids[0]!] }] },
   again: { changes: ONLY_KNOWN, frames: () => [{ kind: "again", numbers: [1] }] },
   gone: { changes: ONLY_KNOWN, frames: () => [{ kind: "gone", reason: "cancelled", numbers: [40] }] },
@@ -94,6 +96,13 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
       { kind: "number", number: 6 },
     ],
   },
+  resend: {
+    changes: ONLY_KNOWN,
+    frames: () =>
+      textFrames("once more", 7).map((frame) =>
+        frame.kind === "text" ? { ...frame, kind: "resend" } : frame,
+      ),
+  },
   "intro-ask": {
     changes: ONLY_KNOWN,
     frames: () => [{ kind: "intro-ask", account: systemRandom(32), name: Buffer.from("erin") }],
@@ -130,7 +139,7 @@ const ROWS: Readonly<Record<Frame["kind"], Row>> = {
 
 /** Their messages stay unopened, and open when they come again [D-42]. */
 const WAITING: ReadonlySet<Frame["kind"]> = new Set([
-  ...(["pq-ek", "topic", "recovery-bundle", "edit", "delete", "reaction"] as const),
+  ...(["pq-ek", "topic", "recovery-bundle", "edit", "delete", "reaction", "resend"] as const),
   ...(["intro-ask", "intro-yes", "intro"] as const),
 ])
 

@@ -147,7 +147,7 @@ describe("[D-83] each side meets only the account that was named", () => {
     ]
     for (const { identity, account } of shown) {
       const self = { identity, name: "bob", account }
-      const frames = hello(self, recoveryBundle(identity, inbox(), fixture.input), systemRandom(32))
+      const frames = hello(self, recoveryBundle(identity, inbox(), fixture.input), systemRandom(32), [])
       const begun = { identity, inbox: inbox(), bundle, psk, mode: MODE.introduction, frames }
       const init = initiate(begun, systemRandom)
       if (init.kind === "refused") throw new Error(init.why)

@@ -45,15 +45,21 @@ test("texts of a sender whose disk was put back to an older copy arrive again, a
   await alice.send("bob", "three")
   await fixture.clock.pass(HOUR_MS)
   expect(await bob.texts("alice")).toEqual(["hello", "one", "two", "three"])
-  expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
-  expect(await alice.systemMessages("bob")).toEqual(["the connection with bob was renewed"])
+  expect(await bob.systemMessages("alice")).toEqual([
+    "the connection with alice was renewed",
+    "2 messages that alice's device had lost were sent again",
+  ])
+  expect(await alice.systemMessages("bob")).toEqual([
+    "the connection with bob was renewed",
+    "messages from bob that this device had lost come again",
+  ])
   expect(await alice.states("bob")).toEqual(["delivered", "delivered"])
   await bob.send("alice", "welcome back")
   await fixture.clock.pass(50)
   expect((await alice.texts("bob")).at(-1)).toBe("welcome back")
 })
 
-test("a receiver whose disk was put back does not get the lost texts again, but all that follow", async () => {
+test("a receiver whose disk was put back gets the lost texts again, and then all that follow", async () => {
   const { fixture, alice, bob } = await couple()
   const copy = await copyOf(bob)
   await alice.send("bob", "lost with the disk")
@@ -66,7 +72,12 @@ test("a receiver whose disk was put back does not get the lost texts again, but 
     await fixture.clock.pass(50)
   }
   await fixture.clock.pass(HOUR_MS)
-  expect((await bob.texts("alice")).filter((text) => text !== "hello")).toEqual(["one", "two", "three"])
+  expect((await bob.texts("alice")).filter((text) => text !== "hello")).toEqual([
+    "lost with the disk",
+    "one",
+    "two",
+    "three",
+  ])
   expect(new Set(await alice.states("bob"))).toEqual(new Set(["delivered"]))
 })
 

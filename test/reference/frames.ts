@@ -66,13 +66,13 @@ function word(...words: readonly string[]): Codec {
   }
 }
 
-/** 1 to so many, after their count. */
-function list(item: Codec, most = 64): Codec {
+/** So many, after their count. */
+function list(item: Codec, most = 64, least = 1): Codec {
   return {
     write: (value) => concat(int((value as Value[]).length, 1), ...(value as Value[]).map(item.write)),
     read: (fields) => {
       const count = fields.int(1)
-      if (count < 1 || count > most) throw new Error("a count out of its bounds")
+      if (count < least || count > most) throw new Error("a count out of its bounds")
       return Array.from({ length: count }, () => item.read(fields))
     },
   }
@@ -96,6 +96,8 @@ const accountId = ["accountId", bytes(32)] as const
 const first = ["first", whole(2)] as const
 const seconds = ["seconds", whole(4, 0, 366 * 86_400)] as const
 
+const text: Body = [["id", bytes(8)], time, ["text", rest(1, 65_276)]]
+
 const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> = {
   hello: [
     0x01,
@@ -106,7 +108,7 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
     ["head", bytes(32)],
     ["share", bytes(32)],
   ],
-  text: [0x02, ["id", bytes(8)], time, ["text", rest(1, 65_276)]],
+  text: [0x02, ...text],
   ack: [0x03, ["mids", list(bytes(8))]],
   "pq-ek": [0x04, ["id", id], ["encapsulationKey", bytes(1184)]],
   "pq-ct": [0x05, ["id", id], ["ciphertext", bytes(1088)]],
@@ -133,10 +135,12 @@ const FRAMES: Readonly<Record<string, readonly [type: number, ...body: Body]>> =
   "intro-yes": [0x1c, account, ["bundle", bytes(1402)]],
   intro: [0x1d, account, ["bundle", bytes(1402)], ["name", rest(1, 64)]],
   "superseded-inits": [0x1e, ["mids", list(bytes(8), 6)]],
+  have: [0x1f, ["ids", list(bytes(8), 6, 0)]],
+  resend: [0x20, ...text],
 }
 
 /** Those that change the conversation [W-50]. */
-const NUMBERED = ["text", "edit", "delete", "reaction"]
+const NUMBERED = ["text", "edit", "delete", "reaction", "resend"]
 const LISTS_MAX = 64
 
 export type Frame = { readonly kind: string } & Readonly<Record<string, Value>>

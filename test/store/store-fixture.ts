@@ -149,6 +149,12 @@ export function deviceParts(): DeviceParts {
       attempts: 2,
       lostInit: { mid: randomBytes(8), at: 1_764_000_000_008 },
     },
+    resend: {
+      since: 1_764_000_000_011,
+      have: { ids: [randomBytes(8), randomBytes(8)] },
+      isExpected: true,
+      ...{ spentAt: 1_764_000_000_012, spentTexts: 3, spentBytes: 400 },
+    },
     shownAccount: {
       ...{ accountId: randomBytes(32), length: 3, head: randomBytes(32) },
       ...{ at: 1_764_000_000_009, until: 1_764_000_000_010, tag: randomBytes(16), offer: "0a0b0c0d" },

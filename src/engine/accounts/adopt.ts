@@ -16,6 +16,7 @@ import { endDeliveries } from "../contacts/end-deliveries.ts"
 import { mailboxesOf } from "../state/mailbox-index.ts"
 import { directWith } from "../state/conversations.ts"
 import type { EngineState } from "../state/engine-state.ts"
+import { changeResend } from "../state/resend-state.ts"
 import { sealAnswer } from "../state/outgoing.ts"
 import type { DeviceUpdate, Learned } from "../state/update.ts"
 import { isKnownLive, isRemoved, knownChain, type Judged } from "./judge-shown.ts"
@@ -120,10 +121,17 @@ export function adopt(state: EngineState, update: DeviceUpdate, { known, outcome
     comparedLinks: known.compared,
     lockedAt,
   }
+  if (lockedAt > contact.lockedAt) forgetBefore(state, update)
   putAccount(update, contact, known)
   if (before === undefined) noteMet(state, update, known.chain.accountId)
   else noteLinks(update, before.chain, known.chain, outcome)
   endRemoved(state, update, { known, outcome })
+}
+
+/** What was said before a lock goes to no device again [D-133]. */
+function forgetBefore(state: EngineState, { contact, changes, input }: DeviceUpdate): void {
+  for (const device of devicesOf(state, contact.id))
+    changeResend(state, { device, changes }, { since: input.now })
 }
 
 function putAccount(update: DeviceUpdate, { id }: ContactRecord, { chain, rival }: KnownChain): void {

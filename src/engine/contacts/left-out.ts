@@ -115,7 +115,8 @@ function isWithin(value: number, min: number, max: number): boolean {
 /** When it was written, by the clock of its author. A deletion brings nothing, so it always counts; a number alone likewise. */
 function timeOf(frames: readonly Frame[]): number | undefined {
   for (const frame of frames) {
-    if (frame.kind === "text" || frame.kind === "edit" || frame.kind === "reaction") return frame.time
+    if (frame.kind === "text" || frame.kind === "resend") return frame.time
+    if (frame.kind === "edit" || frame.kind === "reaction") return frame.time
     // Of another version: there is a time that we cannot read.
     if (frame.kind === "unknown") return -1
   }

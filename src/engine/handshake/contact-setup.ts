@@ -21,9 +21,11 @@ import type { OutgoingRecord } from "../../store/records.ts"
 import {
   enqueueUnsealed,
   enqueueUnsealedChange,
+  enqueueUnsealedResend,
   enqueueUnsealedSteps,
   isUnsealed,
 } from "../state/unsealed.ts"
+import { changeResend, resendOf } from "../state/resend-state.ts"
 import type { DeviceUpdate, StepInput } from "../state/update.ts"
 import { readTextNumbers, NO_TEXTS } from "../state/text-numbers.ts"
 import { joinInbox } from "../../wire/topics.ts"
@@ -70,6 +72,7 @@ export function setUpContact(
     ended: undefined,
     learned: undefined,
   }
+  beginResend(state, update, setup)
   if (previous !== undefined) endSession(state, update, mailboxesOf(state, previous.id))
   update.changes.push(rotationAtHandshake(state, previous, device, input.now))
   closeAllGaps(update, state)
@@ -130,6 +133,17 @@ function deviceFor(
 /** A new pairing has new words, which no one has compared yet. A recovery goes on from the session that was verified. */
 function isRecovery(by: Handshake): boolean {
   return by === "we start a recovery" || by === "they start a recovery"
+}
+
+/** What a known device says that it has is of no other session; a recovery asks for what it has not [D-132]. */
+function beginResend(state: EngineState, update: DeviceUpdate, { previous, by }: ContactSetup): void {
+  const isAgain = previous !== undefined && isRecovery(by)
+  const { since } = resendOf(state, update.device.id)
+  const { now } = update.input
+  const isNew = previous === undefined || since > now
+  changeResend(state, update, { since: isNew ? now : since, have: undefined, isExpected: isAgain })
+  // Before the first text of the new session; where we begin it, their answer says what they have.
+  if (isAgain && by === "they start a recovery") enqueueUnsealedResend(update)
 }
 
 function endSession(state: EngineState, update: DeviceUpdate, oldMailboxes: readonly Uint8Array[]): void {

@@ -15,6 +15,7 @@ import { DAY_S } from "../../time-units.ts"
 import { NAME_MAX_BYTES, type Frame } from "../../wire/frame.ts"
 import type { IdentityKeys } from "../../wire/identity.ts"
 import type { Inbox } from "../../wire/topics.ts"
+import { withHave } from "./have.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Ports } from "../state/ports.ts"
 import { ownTime } from "./bundles.ts"
@@ -28,6 +29,8 @@ export type Self = {
   readonly identity: IdentityKeys
   readonly name: string
   readonly account: AccountChain
+  /** In a recovery: the newest of their texts that we have. */
+  readonly have?: readonly Uint8Array[] | undefined
 }
 
 export function selfOf(state: EngineState, { identity, name }: Pick<Ports, "identity" | "name">): Self {
@@ -68,8 +71,8 @@ export function keepRecoveryBundle(
   })
 }
 
-/** The first frames of either side: who it is, and the first link of its account [W-21] [W-56]. */
-export function hello(self: Self, recovery: OpenBundle, share: Uint8Array): Frame[] {
+/** The first frames of either side: who it is, the first link of its account, and what goes along [W-21] [W-56]. */
+export function hello(self: Self, recovery: OpenBundle, share: Uint8Array, along: readonly Frame[]): Frame[] {
   const { account } = self
   const { accountId, links, head } = account
   const frame: Frame = {
@@ -79,7 +82,8 @@ export function hello(self: Self, recovery: OpenBundle, share: Uint8Array): Fram
     ...{ accountId, length: links.length, head },
     share,
   }
-  return [frame, firstLinkFrame(account)]
+  const frames = [frame, firstLinkFrame(account), ...along]
+  return self.have === undefined ? frames : withHave(frames, self.have)
 }
 
 /** At most 64 bytes, cut between characters. */

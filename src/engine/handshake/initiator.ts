@@ -52,7 +52,7 @@ export function startHandshake(
     answered.introduction && findUnmet(state, answered.introduction.id, previous, input.now)
   const recovery = recoveryBundle(self.identity, inbox, input)
   const nonce = newNonce(input.random)
-  const frames = [...hello(self, recovery, commitmentTo(nonce)), ...supersededFrames(state, previous)]
+  const frames = hello(self, recovery, commitmentTo(nonce), supersededFrames(state, previous))
   const started = initiate({ identity: self.identity, inbox, bundle, psk, mode, frames }, input.random)
   if (started.kind === "refused") throw unanswerable(started.why)
   // A recovery bundle was made long ago: they receive at the inbox they named last.

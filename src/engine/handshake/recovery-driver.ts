@@ -1,6 +1,6 @@
 import { Fault } from "../../errors.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
-import type { DeviceRecord } from "../../store/records.ts"
+import type { ContactRecord, DeviceRecord } from "../../store/records.ts"
 import { isUnfinished } from "../contacts/shown-account.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -9,8 +9,9 @@ import { noChange, type Decision } from "../state/decision.ts"
 import type { Started } from "./initiator.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
-import { notice } from "../state/events.ts"
+import { type Event, notice } from "../state/events.ts"
 import type { Ports } from "../state/ports.ts"
+import { newestTexts } from "./have.ts"
 import { selfOf } from "./hello.ts"
 import { mayRecover, noteRecovery, noteReset, startRecovery } from "./recovery-policy.ts"
 import { countMatched, countUnmatched, recoveryStateOf } from "./recovery-state.ts"
@@ -31,6 +32,9 @@ export type RecoveryDriver = {
   readonly beginRestored: () => void
 }
 
+/** The newest texts of the device that are here. */
+type Have = readonly Uint8Array[] | undefined
+
 export type RecoverySource = {
   readonly ports: Ports
   readonly queue: CommitQueue
@@ -42,24 +46,22 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
   /** Devices without a recovery bundle; the user is told once. */
   const unrecoverable = new Set<DeviceId>()
 
-  function start(state: EngineState, id: DeviceId): Decision<Started> {
+  function start(state: EngineState, id: DeviceId, have: Have): Decision<Started> {
     const device = findDeviceById(state, id)
     const inbox = mailboxes.inboxAt(device.mailbox)
-    const self = selfOf(state, ports)
+    const self = { ...selfOf(state, ports), have }
     return startRecovery(state, self, { device, inbox }, stepInput(ports))
   }
 
   function report(id: DeviceId, { message }: Fault): void {
     const contact = contactOf(queue.state(), id)
-    if (contact === undefined) return
-    const { name } = contact
-    const text = `what ${name} sends cannot be read: ${message}; ${shellCommand`mqttchat reset ${name}`}, or pair again: mqttchat pair`
-    events.emit(notice(text, contact))
+    if (contact !== undefined) events.emit(unreadable(contact, message))
   }
 
   async function begin(id: DeviceId): Promise<void> {
+    const have = await newestTexts(ports.store, queue.state(), findDeviceById(queue.state(), id))
     await queue.run((state) => {
-      const { commit, effects, result } = start(state, id)
+      const { commit, effects, result } = start(state, id, have)
       return { commit: [...commit, noteReset(state, id, ports.now())], effects, result }
     })
     ports.reach("recovery-committed")
@@ -67,9 +69,12 @@ export function openRecoveryDriver({ ports, queue, mailboxes, events }: Recovery
 
   async function beginAutomatically(id: DeviceId): Promise<void> {
     const now = ports.now()
+    const device = queue.state().devices.get(id)
+    if (device === undefined || !mayBegin(queue.state(), device)) return
+    const have = await newestTexts(ports.store, queue.state(), device)
     const hasBegun = await queue.run((state) => {
       if (!mayBegin(state, state.devices.get(id)) || !mayRecover(state, id, now)) return noChange(false)
-      const { commit, effects } = start(state, id)
+      const { commit, effects } = start(state, id, have)
       return { commit: [...commit, noteRecovery(state, id, now)], effects, result: true }
     })
     if (hasBegun) ports.reach("recovery-committed")
@@ -116,6 +121,12 @@ async function runUnlessFull<Result>(
     if (!(fault instanceof Fault)) throw fault
     return undefined
   }
+}
+
+function unreadable(contact: ContactRecord, why: string): Event {
+  const { name } = contact
+  const text = `what ${name} sends cannot be read: ${why}; ${shellCommand`mqttchat reset ${name}`}, or pair again: mqttchat pair`
+  return notice(text, contact)
 }
 
 function restored(state: EngineState): DeviceId[] {

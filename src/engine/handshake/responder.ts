@@ -33,6 +33,7 @@ import {
 } from "./init-memory.ts"
 import { withNewSession } from "./recovery-state.ts"
 import { isSameDevice, keepSuperseded } from "./superseded-session.ts"
+import { noteHave } from "./have.ts"
 import { hello, keepRecoveryBundle, ownHead, recoveryBundle, type Self } from "./hello.ts"
 import { answerShare, noteUnfinished } from "./shares.ts"
 import { noteRenaming } from "../contacts/numbered-name.ts"
@@ -90,7 +91,8 @@ export function acceptHandshake(
   recordInit(state, update, record, [...superseded, initMid(init)])
   noteIntroduction(state, update, introduction)
   noteUnfinished(update, previous)
-  const frames = [...hello(self, recovery, share), ...supersededFrames(state, previous)]
+  noteHave(state, update, answer.frames, record.device !== null)
+  const frames = hello(self, recovery, share, supersededFrames(state, previous))
   const welcome = { kind: "handshake", frames } as const
   if (sealAndEnqueue(update, welcome).kind === "refused") return dropFrame("malformed")
   noteAccount(state, update, { record, judged, isKnown: previous !== undefined, wanted })

@@ -11,6 +11,7 @@ import { outgoingOf } from "../state/outgoing-index.ts"
 import type { Event } from "../state/events.ts"
 import { FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
 import { toDecision, type DeviceUpdate } from "../state/update.ts"
+import { changeResend } from "../state/resend-state.ts"
 import { RESTORED } from "../contacts/device-state.ts"
 import { unsealTexts } from "./contact-setup.ts"
 
@@ -67,6 +68,7 @@ function lock(state: EngineState, update: DeviceUpdate): Decision<ReceiveResult>
   update.contact = { ...contact, verified: false, changedAt: input.now }
   update.device = { ...device, state: RESTORED, comparison: NEW_DEVICE.comparison }
   addSystemMessage(update, `the session with ${contact.name} was ended: ${WHY}`)
+  changeResend(state, update, { since: input.now })
   unsealTexts(state, update)
   const decision = toDecision(state, update, RESULT)
   return { ...decision, commit: [...decision.commit, { kind: "end-session", device: device.id }] }

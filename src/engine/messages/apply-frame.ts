@@ -42,6 +42,9 @@ import { shownIn } from "../accounts/judge-shown.ts"
 import { endWithLinks } from "../accounts/learn-removal.ts"
 import { endDevice, notShown } from "../accounts/unfinished.ts"
 import { shownBy } from "../contacts/shown-account.ts"
+import { enqueueUnsealedResend } from "../state/unsealed.ts"
+import { noteHave } from "../handshake/have.ts"
+import { noteResent } from "./note-resent.ts"
 import { openCommitment, takeOpening, takeShare } from "../handshake/shares.ts"
 import { endAfterWrongOpening } from "../handshake/wrong-opening.ts"
 import { dropFrame, duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
@@ -164,10 +167,8 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyNumber(context, frame.number)
       return
     case "ack":
-      for (const mid8 of frame.mids) applyAck(state, update, mid8)
-      return
     case "read":
-      for (const id of frame.ids) applyRead(state, update, id)
+      applyReceipt(state, update, frame)
       return
     case "again":
       applyAgain(state, update, frame.numbers)
@@ -193,10 +194,8 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       applyPostQuantum(state, update, frame)
       return
     case "topic":
-      applyTopic(state, update, frame.mailbox)
-      return
     case "topic-ok":
-      applyTopicOk(state, update, frame.mailbox)
+      applyMailbox(state, update, frame)
       return
     case "timer":
       applyTimer(update, frame)
@@ -221,6 +220,8 @@ function applyFrame(context: FrameContext, frame: Frame): void {
       if (!context.isLeftOut) noteUnknown(context, frame)
       return
     case "text":
+    case "resend":
+    case "have":
     case "reply":
     case "open":
     case "superseded-inits":
@@ -232,6 +233,24 @@ function applyFrame(context: FrameContext, frame: Frame): void {
 function applyLinks(context: FrameContext, frame: Extract<Frame, { kind: "chain" | "chain-ask" }>): void {
   if (frame.kind === "chain") applyChain(context, frame)
   else applyChainAsk(context.state, context.update, frame)
+}
+
+function applyMailbox(
+  state: EngineState,
+  update: DeviceUpdate,
+  { kind, mailbox }: Extract<Frame, { kind: "topic" | "topic-ok" }>,
+): void {
+  if (kind === "topic") applyTopic(state, update, mailbox)
+  else applyTopicOk(state, update, mailbox)
+}
+
+function applyReceipt(
+  state: EngineState,
+  update: DeviceUpdate,
+  frame: Extract<Frame, { kind: "ack" | "read" }>,
+): void {
+  if (frame.kind === "ack") for (const mid8 of frame.mids) applyAck(state, update, mid8)
+  else for (const id of frame.ids) applyRead(state, update, id)
 }
 
 function applyIntroduction(
@@ -249,7 +268,8 @@ function applyIntroduction(
  * another way [W-28].
  */
 function applyNumber({ state, update, frames, isLeftOut }: FrameContext, number: number): void {
-  const frame = isLeftOut ? undefined : find(frames, "text")
+  const resent = find(frames, "resend")
+  const frame = isLeftOut ? undefined : (find(frames, "text") ?? resent)
   const text = frame && readText(frame.text)
   if (frame === undefined || text === undefined) {
     if (frame !== undefined) noteUnsupported({ state, update }, "a message that is not text")
@@ -260,6 +280,7 @@ function applyNumber({ state, update, frames, isLeftOut }: FrameContext, number:
   const { id, time: sentAt } = frame
   update.effects.push({ kind: "dated", theirs: sentAt })
   const replyTo = find(frames, "reply")
+  if (resent !== undefined) noteResent(state, update)
   insertText(update, state, number, { id, digest: textDigest(frame), text, timer, sentAt, replyTo })
 }
 
@@ -292,9 +313,22 @@ function applyHello(
   const shown = shownIn(hello, find(frames, "chain"))
   const isAdmitted = noteJudged(state, update, shown, before ?? notShown(update.input.now, 0))
   takeShare(update, hello)
-  if (!isAdmitted || known.state === "recovering") return
+  const isAnswer = known.state === "recovering"
+  applyHave(state, update, frames, isAnswer)
+  if (!isAdmitted || isAnswer) return
   const renaming = wanted === undefined ? NOT_RENAMED : noteRenaming(state, update, wanted)
   update.effects.push({ kind: "welcomed", device: device.id, renaming })
+}
+
+/** Only beside the HELLO that answers a recovery of ours [W-72]. */
+function applyHave(
+  state: EngineState,
+  update: DeviceUpdate,
+  frames: readonly Frame[],
+  isAnswer: boolean,
+): void {
+  noteHave(state, update, frames, isAnswer)
+  if (isAnswer) enqueueUnsealedResend(update)
 }
 
 function applyPostQuantum(

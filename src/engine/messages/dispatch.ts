@@ -17,6 +17,7 @@ import { isKnownInit, onKnownInit } from "../handshake/init-memory.ts"
 import { answerSuperseded } from "../handshake/superseded-session.ts"
 import { openFrame, repeatReceipt } from "./apply-frame.ts"
 import type { UnverifiedBudget } from "./unverified-budget.ts"
+import { newestTexts } from "../handshake/have.ts"
 import { selfOf } from "../handshake/hello.ts"
 import type { ReturningDevices } from "./returning-devices.ts"
 import { rememberFrame } from "./replay-cache.ts"
@@ -39,6 +40,9 @@ export type DispatchContext = {
   readonly unverified: UnverifiedBudget
   readonly returning: ReturningDevices
 }
+
+/** With what we have of the texts of a device that begins a recovery by this frame. */
+type FrameContext = DispatchContext & { readonly have: readonly Uint8Array[] | undefined }
 
 /** What a frame turned out to be, once its consequences are on disk. */
 type Outcome =
@@ -68,8 +72,9 @@ export async function receiveFrame(
   const mailbox = ourMailbox(topic, context.broker.deviceId())
   if (mailbox === undefined || payload.length < ID_BYTES) return countDropped(queue)
   await prepareBudget(context, mailbox)
+  const have = await textsWithInit(context, mailbox, payload)
   const outcome = await queue.run((state) => {
-    const decision = decide(context, state, mailbox, payload)
+    const decision = decide({ ...context, have }, state, mailbox, payload)
     ports.reach(decision.result.kind === "init" ? "welcome-decided" : "receive-decided")
     return decision
   })
@@ -82,6 +87,19 @@ async function prepareBudget({ queue, unverified }: DispatchContext, mailbox: Ui
   const state = queue.state()
   const device = state.mailboxes.get(toHex(mailbox))
   if (device !== undefined) await unverified.prepare(state, contactOf(state, device))
+}
+
+/** What we have of a device's texts, if it begins a recovery: the WELCOME says so. */
+async function textsWithInit(
+  { ports, queue }: DispatchContext,
+  mailbox: Uint8Array,
+  payload: Uint8Array,
+): Promise<readonly Uint8Array[] | undefined> {
+  if (payload.length !== INIT_BYTES) return undefined
+  const state = queue.state()
+  const id = recoveryOf(state, mailbox, payload.subarray(0, ID_BYTES))?.device ?? null
+  const device = id === null ? undefined : state.devices.get(id)
+  return device && newestTexts(ports.store, state, device)
 }
 
 function debugFields(state: EngineState, outcome: Outcome): DebugFields {
@@ -107,7 +125,7 @@ function whose(state: EngineState, device: DeviceId): Pick<DebugFields, "contact
 }
 
 function decide(
-  context: DispatchContext,
+  context: FrameContext,
   state: EngineState,
   mailbox: Uint8Array,
   payload: Uint8Array,
@@ -152,7 +170,7 @@ function decideFrame(
 }
 
 function decideInit(
-  context: DispatchContext,
+  context: FrameContext,
   state: EngineState,
   record: OpenBundleRecord,
   init: Uint8Array,
@@ -164,7 +182,7 @@ function decideInit(
     if (isKnownInit(state, device.id, init)) return onKnownInit(state, device.id)
   }
   if (!allowsInit(context, record)) return dropFrame("malformed")
-  const self = selfOf(state, ports)
+  const self = { ...selfOf(state, ports), have: record.device === null ? undefined : context.have }
   const decision = acceptHandshake(state, self, { record, init }, stepInput(ports))
   const { commit, effects, result } = decision
   if (result.kind !== "accepted") return decision

@@ -172,10 +172,23 @@ function newRecipient(
   return [{ kind: "recipient", conversation, id, contact, at: input.now }]
 }
 
+/** A text that its device had acknowledged and lost: no person waits for it [D-133]. */
+export function sealAgain(update: DeviceUpdate, text: Written): SealResult {
+  return sealFrame(update, text, { frame: { ...textFrame(text), kind: "resend" }, delivered: true })
+}
+
 function sealText(update: DeviceUpdate, text: Written, delivered = false): SealResult {
+  return sealFrame(update, text, { frame: textFrame(text), delivered })
+}
+
+function sealFrame(
+  update: DeviceUpdate,
+  text: Written,
+  { frame, delivered }: { readonly frame: Frame; readonly delivered: boolean },
+): SealResult {
   const { conversation, textNumbers } = update
   const number = textNumbers.sent
-  const frames: Frame[] = [textFrame(text), { kind: "number", number }]
+  const frames: Frame[] = [frame, { kind: "number", number }]
   if (text.replyTo !== undefined) frames.push({ kind: "reply", ...text.replyTo })
   if (text.timer > 0) frames.push(timerOfText(text, conversation))
   const sealed = sealAndEnqueue(update, { kind: "text", frames, carries: { id: text.id, number }, delivered })

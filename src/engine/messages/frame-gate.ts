@@ -23,6 +23,8 @@ const FROM_AN_UNKNOWN_KEY: Readonly<Record<Frame["kind"], Effect>> = {
   chain: "counts",
   "chain-ask": "counts",
   "superseded-inits": "counts",
+  // Beside the HELLO that shows the account.
+  have: "counts",
   text: "counts",
   reply: "counts",
   number: "counts",
@@ -42,6 +44,7 @@ const FROM_AN_UNKNOWN_KEY: Readonly<Record<Frame["kind"], Effect>> = {
   moved: "nothing",
   again: "nothing",
   gone: "nothing",
+  resend: "waits",
   "intro-ask": "waits",
   "intro-yes": "waits",
   intro: "waits",

@@ -13,7 +13,8 @@ import { stepInput } from "../state/update.ts"
 import { sealWaitingChange } from "./enqueue-change.ts"
 import { sealWaiting } from "./enqueue.ts"
 import { sealSteps } from "./introduce.ts"
-import { contentOf } from "./message-content.ts"
+import { asSent } from "./message-content.ts"
+import { resendLost } from "./resend.ts"
 import { waitingChange } from "./waiting-change.ts"
 import type { StoredMessage } from "../../store/message-records.ts"
 import type { DeviceId } from "../../store/ids.ts"
@@ -26,16 +27,32 @@ export async function reencryptUnsent(ports: Ports, queue: CommitQueue, device: 
   const begun = queue.state().devices.get(device)
   const session = queue.state().sessions.get(device)
   if (begun === undefined || session === undefined) return
-  const { id: conversation } = directWith(queue.state(), begun.contact)
-  for (const entry of unsealedFor(queue.state(), device)) {
-    const named = entry.carriesChange ?? (entry.carries && { ...entry.carries, author: null })
-    const message =
-      named && (await ports.store.findMessage({ conversation, author: named.author, id: named.id }))
-    const mayContinue = await queue.run((state) =>
-      isOver(state, device, session) ? noChange(false) : sealEntry(ports, state, entry, message),
-    )
-    if (!mayContinue) return
+  // What was put into the outbox meanwhile waits as well.
+  for (let waiting = unsealedFor(queue.state(), device); waiting.length > 0;) {
+    for (const entry of waiting) {
+      if (isOver(queue.state(), device, session)) return
+      if (!(await sealInTurn(ports, queue, entry, session))) return
+    }
+    waiting = unsealedFor(queue.state(), device)
   }
+}
+
+async function sealInTurn(
+  ports: Ports,
+  queue: CommitQueue,
+  entry: OutgoingRecord,
+  session: Session,
+): Promise<boolean> {
+  if (entry.kind === "resend") return resendLost(ports, queue, entry)
+  const contact = contactOf(queue.state(), entry.device)
+  if (contact === undefined) return false
+  const { id: conversation } = directWith(queue.state(), contact.id)
+  const named = entry.carriesChange ?? (entry.carries && { ...entry.carries, author: null })
+  const message =
+    named && (await ports.store.findMessage({ conversation, author: named.author, id: named.id }))
+  return queue.run((state) =>
+    isOver(state, entry.device, session) ? noChange(false) : sealEntry(ports, state, entry, message),
+  )
 }
 
 function sealEntry(
@@ -62,11 +79,6 @@ function sealEntry(
     { message: { conversation, author, id, digest }, authorTag, change },
     input,
   )
-}
-
-/** Its edits follow: with another text it would be another message [W-52]. Of one that was deleted only that is told. */
-function asSent(message: StoredMessage): StoredMessage | undefined {
-  return message.deletedAt === null ? { ...message, text: contentOf(message).first.text } : undefined
 }
 
 /** Whether another handshake happened meanwhile: it put the texts into a new order. */

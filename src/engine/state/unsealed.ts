@@ -59,6 +59,14 @@ export function enqueueUnsealedChange(update: DeviceUpdate, change: CarriedChang
   update.seq++
 }
 
+/** Holds the place of what is sent again in a new session, where it begins [D-132]. */
+export function enqueueUnsealedResend(update: DeviceUpdate): void {
+  const { device, seq, input, changes } = update
+  const entry = unsealedEntry({ device: device.id, seq, id: NOTHING, now: input.now })
+  changes.push({ kind: "outgoing", outgoing: { ...entry, kind: "resend", carries: undefined } })
+  update.seq++
+}
+
 /** Lets what a contact is told for introductions wait. The entry carries nothing: what is to be told is read when it is sealed. */
 export function enqueueUnsealedSteps(update: DeviceUpdate): void {
   const { device, seq, input, changes } = update
@@ -69,7 +77,8 @@ export function enqueueUnsealedSteps(update: DeviceUpdate): void {
 
 export function hasUnsealedSteps(state: EngineState, device: DeviceId): boolean {
   return unsealedFor(state, device).some(
-    ({ carries, carriesChange }) => carries === undefined && carriesChange === undefined,
+    ({ kind, carries, carriesChange }) =>
+      kind !== "resend" && carries === undefined && carriesChange === undefined,
   )
 }
 
