@@ -1,8 +1,8 @@
-import { equal, toHex, type Psk } from "../../crypto/bytes.ts"
+import { equal, toHex, type Psk, type RecoverySecret } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { decodeOpenBundle, encodeOpenBundle, type OpenBundle } from "../../session/bundle.ts"
-import { initTag, MODE, type Mode } from "../../session/handshake.ts"
-import type { OpenBundleRecord } from "../../store/records.ts"
+import { initTag, MODE, recoveryPsk, type Mode } from "../../session/handshake.ts"
+import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { DAY_S } from "../../time-units.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import type { Change } from "../state/decision.ts"
@@ -91,6 +91,13 @@ export function requestedFrom(
 ): OpenBundleRecord | undefined {
   const record = state.requestable.get(toHex(tag))
   return record !== undefined && equal(record.mailbox, mailbox) ? record : undefined
+}
+
+/** Whether a recovery bundle of this device can be answered with the secret of its present session. */
+export function isOfPresentSession(record: OpenBundleRecord, { id, recoverySecret }: DeviceRecord): boolean {
+  if (record.device !== id) return false
+  const { hash } = readBundleSecrets(record).open.bundle
+  return equal(record.psk, recoveryPsk(hash, recoverySecret as RecoverySecret))
 }
 
 /** Expired bundles. */

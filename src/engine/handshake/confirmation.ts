@@ -1,10 +1,9 @@
-import { toHex, type RecoverySecret } from "../../crypto/bytes.ts"
-import { recoveryPsk } from "../../session/handshake.ts"
+import { toHex } from "../../crypto/bytes.ts"
 import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { encodeIdentity, type PublicIdentity } from "../../wire/identity.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { outgoingOfKind } from "../state/outgoing-index.ts"
-import { readBundleSecrets } from "./bundles.ts"
+import { isOfPresentSession } from "./bundles.ts"
 import { confirmMailbox } from "./mailbox-rotation.ts"
 import { retire } from "./retired-bundles.ts"
 import { afterMessage } from "../contacts/device-state.ts"
@@ -48,10 +47,8 @@ export function confirm(state: EngineState, update: DeviceUpdate, newChain: bool
 }
 
 /** Recovery bundles of earlier sessions. Until this one is confirmed, the peer may have to return to one of them. */
-function supersededBundles(state: EngineState, { id, recoverySecret }: DeviceRecord): OpenBundleRecord[] {
-  return [...state.bundles.values()].filter((record) => {
-    if (record.device !== id) return false
-    const { hash } = readBundleSecrets(record).open.bundle
-    return toHex(record.psk) !== toHex(recoveryPsk(hash, recoverySecret as RecoverySecret))
-  })
+function supersededBundles(state: EngineState, device: DeviceRecord): OpenBundleRecord[] {
+  return [...state.bundles.values()].filter(
+    (record) => record.device === device.id && !isOfPresentSession(record, device),
+  )
 }

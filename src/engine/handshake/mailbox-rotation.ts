@@ -14,7 +14,7 @@ import { KEPT_MS } from "../state/peer-topic.ts"
 import { receiverOf, sendableTo } from "../state/send-gate.ts"
 import { readTextNumbers } from "../state/text-numbers.ts"
 import { seconds, toDecision, updateFor, type DeviceUpdate, type StepInput } from "../state/update.ts"
-import { readBundleSecrets } from "./bundles.ts"
+import { isOfPresentSession, readBundleSecrets } from "./bundles.ts"
 import { keepRecoveryBundle, recoveryBundle } from "./hello.ts"
 import { retire } from "./retired-bundles.ts"
 
@@ -146,10 +146,10 @@ export function nameAgain(state: EngineState, id: DeviceId, input: StepInput): D
   return toDecision(state, update, null)
 }
 
-/** The bundle that was made for the present mailbox. */
-function bundleAt(state: EngineState, { id, mailbox }: DeviceRecord): Frame[] {
+/** The bundle that was made for the present mailbox, in the present session: the peer has no secret for another. */
+function bundleAt(state: EngineState, device: DeviceRecord): Frame[] {
   const at = [...state.bundles.values()].filter(
-    (record) => record.device === id && equal(record.mailbox, mailbox),
+    (record) => equal(record.mailbox, device.mailbox) && isOfPresentSession(record, device),
   )
   const newest = at.sort((a, b) => b.notAfter - a.notAfter)[0]
   return newest === undefined
