@@ -151,7 +151,7 @@ test("Mallory's random bytes of any size are dropped and counted, and nothing ch
   expect(await snapshots(alice, bob)).toEqual(snapshot)
 })
 
-test("a flood of possible frames causes one recovery, and nothing else changes", async () => {
+test("a flood of possible frames causes no recovery, and one that is repeated a single one; nothing else changes [D-30]", async () => {
   const { fixture, alice, bob } = await couple()
   await alice.send("bob", "before")
   await fixture.clock.pass(50)
@@ -159,6 +159,12 @@ test("a flood of possible frames causes one recovery, and nothing else changes",
   for (let n = 0; n < 100; n++) {
     fixture.broker.inject(topic, randomBytes(256))
     await fixture.clock.pass(100)
+  }
+  expect(await bob.systemMessages("alice")).toEqual([])
+  const frame = randomBytes(256)
+  for (let n = 0; n < 10; n++) {
+    fixture.broker.inject(topic, frame)
+    await fixture.clock.pass(4_000)
   }
   expect(await bob.systemMessages("alice")).toEqual(["the connection with alice was renewed"])
   await alice.send("bob", "after")

@@ -120,23 +120,6 @@ describe("an offer", () => {
     await fixture.clock.pass(100)
     expect(await bob.client.call("contacts", {})).toHaveLength(1)
   })
-
-  test("is tried sixty times at once and then once a minute, with all others together", async () => {
-    const { fixture, bob, init } = await answerUnderWay()
-    const forged = Uint8Array.from(init.payload)
-    forged[1_000] = (forged[1_000] ?? 0) ^ 1
-    for (let minute = 0; minute < 30; minute++) {
-      for (let n = 0; n < 4; n++) fixture.broker.inject(init.topic, forged)
-      await fixture.clock.pass(MINUTE_MS)
-    }
-    for (const payload of [forged, init.payload]) fixture.broker.inject(init.topic, payload)
-    await fixture.clock.pass(100)
-    expect(await bob.client.call("contacts", {})).toEqual([])
-    await fixture.clock.pass(MINUTE_MS)
-    fixture.broker.inject(init.topic, init.payload)
-    await fixture.clock.pass(100)
-    expect(await bob.client.call("contacts", {})).toHaveLength(1)
-  })
 })
 
 /** Bob shows a link, and Carol's request for his bundle is known. */

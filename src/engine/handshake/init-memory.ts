@@ -4,8 +4,8 @@ import type { DeviceId } from "../../store/ids.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { messageId } from "../state/message-id.ts"
-import { dropFrame, duplicate, type ReceiveResult } from "../state/receive-result.ts"
-import type { Change, Decision } from "../state/decision.ts"
+import { duplicate, FRAME_TRANSITIONS, type ReceiveResult } from "../state/receive-result.ts"
+import { noChange, type Change, type Decision } from "../state/decision.ts"
 import type { DeviceUpdate } from "../state/update.ts"
 
 /** More than a device is set up again; only the device itself could cause more. */
@@ -22,7 +22,8 @@ export function isKnownInit(state: EngineState, device: DeviceId, init: Uint8Arr
  * fits nothing: a disk of theirs may have been put back to the middle of a handshake.
  */
 export function onKnownInit(state: EngineState, device: DeviceId): Decision<ReceiveResult> {
-  return state.devices.get(device)?.state === "established" ? dropFrame("unknown-tag") : duplicate(device)
+  if (state.devices.get(device)?.state !== "established") return duplicate(device)
+  return noChange({ kind: FRAME_TRANSITIONS.arrived["it does not open"], why: "unknown-tag" })
 }
 
 /** The part after `mids` are added to what this update has made of it so far. */

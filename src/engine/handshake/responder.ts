@@ -9,6 +9,7 @@ import { learnRemoval } from "../accounts/learn-removal.ts"
 import type { Judged } from "../accounts/judge-shown.ts"
 import { keptByRecovery, makeRoom, notShown } from "../accounts/unfinished.ts"
 import { shownBy } from "../contacts/shown-account.ts"
+import { comparisonOf } from "../contacts/words.ts"
 import { admittedOwner, judgeAccount, refuseAccount } from "./judge-account.ts"
 import { setUpContact } from "./contact-setup.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -113,7 +114,9 @@ function crossesOurs(
 ): Decision<ReceiveResult> | undefined {
   const { previous, established, init, superseded } = theirs
   if (isKnownInit(state, previous.id, init)) return onKnownInit(state, previous.id)
-  if (!losesToOurs(state, previous, established, self)) return undefined
+  // If both started at once and ours counts, it is the answer, unless it went to a machine they no longer use.
+  if (!isSameDevice(previous, established.peerInbox)) return undefined
+  if (!oursWins(state, previous, self.identity.public) && !awaitsWelcome(previous)) return undefined
   if (isRetried(state, previous.id, input.now)) return undefined
   const kept = keepOurs(state, previous.id, init, input)
   return { ...kept, commit: [...kept.commit, rememberedInits(state, previous.id, superseded)] }
@@ -151,14 +154,12 @@ function wantedName(
   return introduction?.name ?? offeredName(name) ?? placeholderName(identity)
 }
 
-/** Both started at once and ours counts: our own INIT is the answer, unless it went to a machine they no longer use. */
-function losesToOurs(
-  state: EngineState,
-  previous: DeviceRecord,
-  { peerInbox }: Established,
-  self: Self,
-): boolean {
-  return oursWins(state, previous, self.identity.public) && isSameDevice(previous, peerInbox)
+/**
+ * Ours was answered, and the WELCOME, which says what INITs of theirs are void, was overtaken [D-153]. This one may be void: if
+ * it is not, it comes again.
+ */
+function awaitsWelcome(device: DeviceRecord): boolean {
+  return device.state === "established" && comparisonOf(device)?.kind === "committed"
 }
 
 function keepOurs(

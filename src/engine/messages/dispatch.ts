@@ -249,7 +249,7 @@ async function handleUnmatched(context: DispatchContext, device: DeviceId, wire:
   }
   if (await queue.run((state) => answerSuperseded(state, device, wire, stepInput(ports)))) return
   await context.recoveryDriver.onUnmatched(device, mid)
-  await countDropped(queue)
+  if (!isKnownInit(queue.state(), device, wire)) await countDropped(queue)
 }
 
 async function answerRequest(
