@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, rmSync } from "node:fs"
 import { expect, test } from "vitest"
+import { openStore } from "../../src/store/store.ts"
 import { couple, type EngineFixture, type TestProfile } from "./engine-fixture.ts"
 
 const MINUTE_MS = 60_000
@@ -193,4 +194,67 @@ test("texts that waited behind a gap when the store was copied come again with w
   await rollBack(bob, copy)
   await notice(fixture, bob, alice)
   expect([...(await bob.texts("alice"))].sort()).toEqual(["behind it", "first", "missing"])
+})
+
+test("[D-133] of too many texts within an hour the newest come again, and Alice is told that others do not", async () => {
+  const { fixture, alice, bob } = await couple()
+  const copy = await copyOf(bob)
+  await say(fixture, alice, "bob", numbered(5, "lost"))
+  await alice.stop()
+  await alice.edit(async (path, key) => {
+    const store = await openStore(path, key)
+    const { resend } = [...(await store.load()).deviceParts.values()][0]!
+    const value = { ...resend!, spentAt: fixture.clock.now(), spentTexts: 2_998 }
+    await store.commit([{ kind: "device-part", device: 1, part: "resend", value }])
+    await store.close()
+  })
+  await alice.start()
+  await rollBack(bob, copy)
+  await notice(fixture, bob, alice)
+  expect(await bob.texts("alice")).toEqual(["lost 4", "lost 5"])
+  expect((await alice.systemMessages("bob")).at(-1)).toBe(
+    "2 messages that bob's device had lost were sent again; older ones were not: too many are missing",
+  )
+  await rollBack(bob, copy)
+  await fixture.clock.pass(HOUR_MS)
+  await notice(fixture, bob, alice)
+  expect(await bob.texts("alice")).toEqual(numbered(5, "lost"))
+})
+
+test("[D-133] a device gets nothing again from before its account was locked", async () => {
+  const { fixture, alice, bob } = await couple()
+  const copy = await copyOf(bob)
+  await say(fixture, alice, "bob", ["before"])
+  await alice.stop()
+  await fixture.clock.pass(MINUTE_MS)
+  await alice.edit(async (path, key) => {
+    const store = await openStore(path, key)
+    const { resend } = [...(await store.load()).deviceParts.values()][0]!
+    const value = { ...resend!, since: fixture.clock.now() }
+    await store.commit([{ kind: "device-part", device: 1, part: "resend", value }])
+    await store.close()
+  })
+  await alice.start()
+  await say(fixture, alice, "bob", ["after"])
+  await rollBack(bob, copy)
+  await notice(fixture, bob, alice)
+  expect(await bob.texts("alice")).toEqual(["after"])
+})
+
+test("Alice's process dies at any commit of it: Bob has all of it once, and in its order", async () => {
+  const { fixture, alice, bob } = await couple()
+  const copy = await copyOf(bob)
+  await say(fixture, alice, "bob", numbered(40, "lost"))
+  const ofAlice = await copyOf(alice)
+  for (let commits = 1; commits < 12; commits++) {
+    await rollBack(alice, ofAlice)
+    await rollBack(bob, copy)
+    alice.diesAfter(commits)
+    await bob.client.call("reset", { contact: "alice" })
+    await fixture.clock.pass(1_000)
+    await alice.crash()
+    await alice.start()
+    await fixture.clock.pass(MINUTE_MS)
+    expect(await bob.texts("alice"), `${commits}`).toEqual(numbered(40, "lost"))
+  }
 })
