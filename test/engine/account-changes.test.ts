@@ -152,6 +152,10 @@ test("a fork locks the contact until the words of a fresh handshake are compared
   await phone.sends(chainFrameOf(two.accountId, removal.links.slice(2)))
   const contact = async () => (await bob.client.call("contacts", {}))[0]!
   expect((await contact()).accountLockedAt).not.toBeNull()
+  // What was said before goes to no device again [D-133].
+  const { deviceParts } = await bob.store.load()
+  const lockedAt = (await contact()).accountLockedAt
+  expect([...deviceParts.values()].map(({ resend }) => resend?.since)).toEqual([lockedAt])
   await expect(bob.send("carol", "secret")).rejects.toThrow(/contradict each other/)
   await phone.sends(...textFrames("hello", 0))
   const [message] = (await bob.client.call("history", { contact: "carol", limit: 10 })).filter(
