@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "vitest"
 
+import { createLink } from "../../src/account/create.ts"
 import { toHex, type RecoverySecret } from "../../src/crypto/bytes.ts"
 import { systemRandom } from "../../src/crypto/random.ts"
 import { createIdentity } from "../../src/keystore/identity.ts"
@@ -55,8 +56,8 @@ test("a recovery never changes who a contact is: Eve cannot hand her place to Ma
   const bundle = readBundle(about.recoveryBundle, now / 1000)
   if (bundle === undefined) throw new Error("Eve has no bundle of Bob's")
   const psk = recoveryPsk(bundle.hash, about.recoverySecret as RecoverySecret)
-  const recover = async (identity: IdentityKeys): Promise<void> => {
-    const frames = helloFrames("eve", bundleOf(identity, now), { links })
+  const recover = async (identity: IdentityKeys, shown = links): Promise<void> => {
+    const frames = helloFrames("eve", bundleOf(identity, now), { links: shown })
     const initiation = { identity, inbox: someInbox(), bundle, psk, mode: MODE.recovery, frames }
     const started = initiate(initiation, systemRandom)
     if (started.kind !== "initiated") throw new Error(started.why)
@@ -64,8 +65,11 @@ test("a recovery never changes who a contact is: Eve cannot hand her place to Ma
     await fixture.clock.pass(100)
   }
   const before = await dropped(bob)
-  await recover(createIdentity(systemRandom))
+  const mallory = createIdentity(systemRandom)
+  await recover(mallory)
   expect(await dropped(bob)).toBe(before + 1)
+  await recover(mallory, [createLink(mallory, 1, systemRandom)])
+  expect(await dropped(bob)).toBe(before + 2)
   expect((await bob.client.call("contacts", {})).map(({ name }) => name)).toEqual(["eve"])
   expect(await bob.systemMessages("eve")).toEqual([])
   await recover(eve.identity)
