@@ -235,3 +235,18 @@ test("a text is reported as delivered before it is reported as read [D-25]", asy
   const states = alice.events.flatMap((event) => (event.kind === "receipt" ? [event.state] : []))
   expect(states).toEqual(["broker", "delivered", "read"])
 })
+
+test("who asks again and again gets a text no sooner than half a second after the last time [D-22]", async () => {
+  const { fixture, eve, bob, sends } = await hostileContact()
+  const before = fixture.broker.seen.length
+  const copies = () =>
+    fixture.broker.seen.slice(before).filter(({ topic }) => topic.includes(eve.deviceId)).length
+  await bob.send("eve", "hello again")
+  await fixture.clock.pass(50)
+  expect(copies()).toBe(1)
+  for (let asked = 0; asked < 4; asked++) await sends({ kind: "again", numbers: [1] })
+  expect(copies()).toBe(1)
+  await fixture.clock.pass(100)
+  await sends({ kind: "again", numbers: [1] })
+  expect(copies()).toBe(2)
+})

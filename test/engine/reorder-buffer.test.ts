@@ -69,6 +69,16 @@ test("[D-21] what is missing is requested 1, 6, 21 and 51 s after the gap was se
   expect(await bob.texts("alice")).toEqual(["kept"])
 })
 
+test("texts that go on coming put off no request: what is missing comes 1 s after the gap was seen", async () => {
+  const { fixture, alice, bob } = await couple()
+  lose(fixture, bob, 0)
+  for (const text of ["lost", "one", "two", "three"]) {
+    await alice.send("bob", text)
+    await fixture.clock.pass(400)
+  }
+  expect(await bob.texts("alice")).toEqual(["lost", "one", "two", "three"])
+})
+
 test("of two gaps one is filled: the other is requested once, 1 s later, and not when the first would have been", async () => {
   const { fixture, alice, bob } = await couple()
   const lost: { topic: string; payload: Uint8Array }[] = []
