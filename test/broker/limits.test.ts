@@ -216,6 +216,18 @@ describe("the connection limiter", () => {
     expect(ended).toEqual(["first", "third", "fifth"])
   })
 
+  test("a client that went before it said who it is makes no room: one that is there does", () => {
+    const limiter = new ConnectionLimiter({ ...limits, perAddress: { atOnce: 2, perMinute: 5 } })
+    const ended: string[] = []
+    const acquire = (name: string): ConnectionSlot | undefined =>
+      limiter.acquire("192.0.2.1", 0, () => ended.push(name))
+    acquire("first")?.release()
+    acquire("second")
+    acquire("third")
+    expect(acquire("fourth")).toBeDefined()
+    expect(ended).toEqual(["second"])
+  })
+
   test("an address that may open no more connections ends none of the others", () => {
     const limiter = new ConnectionLimiter({ ...limits, perAddress: { atOnce: 2, perMinute: 2 } })
     const end = (): void => expect.fail("had to make room")

@@ -125,6 +125,14 @@ describe("the queues of the broker", () => {
     expect(queues.hasRoom("one more", 2)).toBe(true)
   })
 
+  test("what the device has taken makes room for as many bytes", () => {
+    put(2, QUEUE_MAX_BYTES / 2)
+    expect(queues.hasRoom(bob, 1)).toBe(false)
+    queues.apply({ kind: "settled", session: bob, sequence: 1 })
+    expect(queues.hasRoom(bob, QUEUE_MAX_BYTES / 2)).toBe(true)
+    expect(queues.hasRoom(bob, QUEUE_MAX_BYTES / 2 + 1)).toBe(false)
+  })
+
   describe("when the device stays offline", () => {
     const LIFE = { isOnline: () => false, messageExpiryMs: 30, sessionExpiryMs: 90 }
 
