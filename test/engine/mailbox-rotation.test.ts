@@ -2,8 +2,11 @@ import { copyFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import { toHex } from "../../src/crypto/bytes.ts"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/time-units.ts"
+import { isRotationDue } from "../../src/engine/handshake/mailbox-rotation.ts"
+import { openState } from "../../src/engine/state/engine-state.ts"
 import type { TestProfile } from "./engine-fixture.ts"
 import {
+  agree,
   establishedCouple,
   exchange,
   expectWhole,
@@ -23,11 +26,10 @@ async function oldOf(profile: TestProfile): Promise<string[]> {
 }
 
 describe("the mailboxes of two people", () => {
-  test("are replaced after a week, when the other side is heard of, and the bundle with it [D-160] [D-161] [D-166]", async () => {
+  test("are replaced after a week, when the other side is heard of [D-160] [D-161]", async () => {
     const both = await establishedCouple()
-    const { fixture, alice, bob } = both
+    const { fixture, alice } = both
     const first = await mailboxOf(alice)
-    const bundle = (await mailboxesAt(bob)).device.recoveryBundle
     await fixture.clock.pass(WEEK_MS - DAY_MS)
     await exchange(both, "not yet")
     expect(await mailboxOf(alice)).toBe(first)
@@ -36,15 +38,22 @@ describe("the mailboxes of two people", () => {
     await exchange(both, "a week later")
     expect(await mailboxOf(alice)).not.toBe(first)
     expect(await oldOf(alice)).toEqual([first])
-    expect((await mailboxesAt(bob)).device.recoveryBundle).not.toEqual(bundle)
     expect(topicsOf(fixture, alice)).toHaveLength(2)
     await exchange(both, "and on")
     await expectWhole(both)
-    // The bundle from before is good for another 30 days.
-    const at = Math.floor(fixture.clock.now() / 1000)
-    const bundles = (await alice.store.load()).openBundles.map(({ notAfter }) => notAfter - at)
-    expect(bundles.filter((left) => left > 29 * 86_400 && left <= 30 * 86_400)).toHaveLength(1)
-    expect(bundles.filter((left) => left > 30 * 86_400)).toHaveLength(1)
+  })
+
+  test("bring a new recovery bundle; the one before is good as long as the mailbox before [D-166]", async () => {
+    const both = await establishedCouple()
+    const { fixture, alice, bob } = both
+    const first = (await mailboxesAt(bob)).device.recoveryBundle
+    await fixture.clock.pass(WEEK_MS)
+    await exchange(both, "a week later")
+    expect((await mailboxesAt(bob)).device.recoveryBundle).not.toEqual(first)
+    const now = Math.floor(fixture.clock.now() / 1000)
+    const daysLeft = (await alice.store.load()).openBundles.map(({ notAfter }) => (notAfter - now) / 86_400)
+    expect(daysLeft.filter((days) => days > 29 && days <= 30)).toHaveLength(1)
+    expect(daysLeft.filter((days) => days > 30)).toHaveLength(1)
   })
 
   test("are replaced after a thousand texts of both [D-160]", async () => {
@@ -233,6 +242,26 @@ describe("a disk put back to before a rotation", () => {
     })
   }
 
+  test("of her who receives, and who writes first, is healed by the other's INIT, which names no mailbox of hers [D-164] [D-165]", async () => {
+    const both = await establishedCouple()
+    const { fixture, alice, bob } = both
+    await fixture.clock.pass(WEEK_MS)
+    await alice.stop()
+    copyFileSync(alice.path, `${alice.path}.copy`)
+    await alice.start()
+    await exchange(both, "rotated")
+    await alice.crash()
+    fixture.broker.session(alice.deviceId).topics.clear()
+    copyFileSync(`${alice.path}.copy`, alice.path)
+    await alice.start()
+    for (const text of ["one", "two", "three", "four"]) await alice.send("bob", text)
+    await fixture.clock.pass(3 * MINUTE_MS)
+    expect((await bob.texts("alice")).slice(-4)).toEqual(["one", "two", "three", "four"])
+    expect(await agree(both)).toBe(true)
+    await exchange(both, "healed")
+    expect((await alice.texts("bob")).at(-1)).toBe("healed")
+  })
+
   test("of him who sends is healed [D-165]", async () => {
     const both = await establishedCouple()
     const { fixture, alice, bob } = both
@@ -288,6 +317,34 @@ describe("a contact who is", () => {
     expect(topicsOf(fixture, alice)).toHaveLength(1)
     await expectWhole(both)
   })
+})
+
+test("a recovery names the mailbox in the new session, when TOPIC was lost with the old one [D-165]", async () => {
+  const both = await establishedCouple()
+  const { fixture, alice, bob } = both
+  await fixture.clock.pass(WEEK_MS)
+  await bob.send("alice", "one")
+  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
+  await fixture.clock.pass(1_000)
+  expect(await oldOf(alice)).toHaveLength(1)
+  expect(await agree(both)).toBe(false)
+  await bob.client.call("reset", { contact: "alice" })
+  fixture.broker.tamper = (_topic, payload) => [payload]
+  await fixture.clock.pass(MINUTE_MS)
+  await exchange(both, "after it")
+  await expectWhole(both)
+})
+
+test("no rotation begins at 11,000 mailboxes, for contacts and offers need what the broker has left [D-162]", async () => {
+  const { fixture, alice } = await establishedCouple()
+  const state = openState(await alice.store.load())
+  const [device] = [...state.devices.keys()]
+  if (device === undefined) throw new Error("no device")
+  const now = fixture.clock.now() + WEEK_MS
+  for (let n = state.mailboxes.size; n < 10_999; n += 1) state.mailboxes.set(`another ${n}`, 1000 + n)
+  expect(isRotationDue(state, device, now)).toBe(true)
+  state.mailboxes.set("the last", 1)
+  expect(isRotationDue(state, device, now)).toBe(false)
 })
 
 test("a recovery names the mailbox in the new session, when the answer was lost with the old one [D-165]", async () => {

@@ -37,6 +37,11 @@ export class Actor {
     return this.#running.client
   }
 
+  get store(): Store {
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
+    return this.#running.store
+  }
+
   async start(): Promise<this> {
     this.#running = await this.#open()
     return this

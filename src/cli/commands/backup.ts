@@ -11,6 +11,10 @@ export function addBackups(program: Command, start: Start): void {
     .command("export <file>")
     .description("back up identity, contacts and conversations to an encrypted file (- is stdout)")
     .option("--backup-passphrase-file <file>", "a passphrase for the backup, if not that of your keys")
+    .addHelpText(
+      "after",
+      "\nMake a new one each month: where contacts write to you and you to them changes with time, and with those of an older backup you may have to pair again.",
+    )
     .action((file: string, options: ExportOptions) =>
       start(async (context) => (await import("../profile/export.ts")).exportBackup(context, file, options)),
     )

@@ -5,7 +5,7 @@ import { contactOf } from "../contacts/devices.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { noChange, type Change, type Decision } from "../state/decision.ts"
 import { stepInput, type StepInput } from "../state/update.ts"
-import { topicOf } from "../state/peer-topic.ts"
+import { topicsOf } from "../state/peer-topic.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Connection, Ports } from "../state/ports.ts"
@@ -189,7 +189,8 @@ export class Outbox {
         return
       }
       reach("publish-started")
-      await connection.publish(topicOf(this.#queue.state(), entry, now()), entry.wire)
+      const topics = topicsOf(this.#queue.state(), entry, now())
+      await Promise.all(topics.map((topic) => connection.publish(topic, entry.wire)))
       reach("publish-acknowledged")
       this.#onTaken(entry)
       await this.#queue.run((state) => published(state, entry.seq, now()))
