@@ -335,6 +335,30 @@ test("a recovery names the mailbox in the new session, when TOPIC was lost with 
   await expectWhole(both)
 })
 
+test("a mailbox that a contact needs takes the room of one that was left, where a broker has no more [D-162]", async () => {
+  const both = await establishedCouple()
+  const { fixture, alice } = both
+  await fixture.clock.pass(WEEK_MS)
+  await exchange(both, "rotated")
+  expect(topicsOf(fixture, alice)).toHaveLength(2)
+  const has = (topic: string): boolean => topicsOf(fixture, alice).includes(topic)
+  fixture.broker.refusesFilter = (topic) =>
+    topic.includes(alice.deviceId) && !has(topic) && topicsOf(fixture, alice).length >= 2
+  const carol = await fixture.profile("carol")
+  await fixture.pair(alice, carol)
+  await carol.send("alice", "it is me")
+  await fixture.clock.pass(1_000)
+  expect(await alice.texts("carol")).toEqual(["it is me"])
+  expect(await oldOf(alice)).toEqual([])
+  expect(topicsOf(fixture, alice)).toHaveLength(2)
+  await exchange(both, "and Bob")
+  await alice.stop()
+  await alice.start()
+  expect(await alice.client.call("status", {})).toMatchObject({ refusedMailboxes: 0 })
+  await exchange(both, "still there")
+  expect(await textsBy(both.bob, "alice")).toEqual(await alice.texts("bob"))
+})
+
 test("no rotation begins at 11,000 mailboxes, for contacts and offers need what the broker has left [D-162]", async () => {
   const { fixture, alice } = await establishedCouple()
   const state = openState(await alice.store.load())

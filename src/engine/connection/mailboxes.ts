@@ -2,12 +2,11 @@ import { fromBase64url, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import type { DeviceRecord } from "../../store/records.ts"
 import { ID_BYTES, inboxTopic, type Inbox } from "../../wire/topics.ts"
-import { mailboxesOf } from "../state/mailbox-index.ts"
-import type { EngineState } from "../state/engine-state.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { notice } from "../state/events.ts"
 import type { BrokerConnection } from "./broker-connection.ts"
+import { wantedMailboxes } from "./wanted-mailboxes.ts"
 
 /**
  * Our subscriptions: the mailboxes of each device of a contact that is not blocked, and one for each offer.
@@ -15,6 +14,10 @@ import type { BrokerConnection } from "./broker-connection.ts"
 export type Mailboxes = {
   /** Subscribes to all mailboxes that are not yet; resolves when this one has its SUBACK. */
   readonly open: (mailbox: Uint8Array) => Promise<void>
+  /** The same for one that can be done without: no other has to end for it where the broker has no more room. */
+  readonly request: (mailbox: Uint8Array) => Promise<void>
+  /** `run` is called when the broker refuses a mailbox that is needed: true if it has ended one that can be spared. */
+  readonly onRefused: (run: () => Promise<boolean>) => void
   /** Whether it has its SUBACK on this connection. */
   readonly isOpen: (mailbox: Uint8Array) => boolean
   readonly close: (mailbox: Uint8Array) => void
@@ -46,25 +49,27 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
   const ready = new Set<string>()
   const refused = new Set<string>()
   let opened: () => void = () => undefined
+  let spare: () => Promise<boolean> = () => Promise.resolve(false)
 
-  function topicOf(mailbox: Uint8Array): string | undefined {
-    const device = fromBase64url(broker.deviceId() ?? "")
-    return device === undefined ? undefined : inboxTopic({ device, mailbox })
-  }
+  const topicOf = (mailbox: Uint8Array): string | undefined => topicAt(broker, mailbox)
 
-  function inboxAt(mailbox: Uint8Array): Inbox {
-    const device = fromBase64url(broker.deviceId() ?? "")
-    if (device?.length === ID_BYTES) return { device, mailbox }
-    throw new Fault("config", "this profile has no broker yet", "mqttchat pair CODE@HOST")
-  }
-
-  async function open(mailbox: Uint8Array): Promise<void> {
+  async function request(mailbox: Uint8Array): Promise<void> {
     const topic = topicOf(mailbox)
     const connection = broker.connection()
     if (topic === undefined || connection === undefined || ready.has(toHex(mailbox))) return
     await connection.subscribe(topic)
     ready.add(toHex(mailbox))
     opened()
+  }
+
+  /** Each time one that can be spared ends, there is room for another. */
+  async function open(mailbox: Uint8Array): Promise<void> {
+    try {
+      await request(mailbox)
+    } catch (fault) {
+      if (!(fault instanceof Fault) || fault.code !== "refused" || !(await spare())) throw fault
+      await open(mailbox)
+    }
   }
 
   async function openOrReport(mailbox: Uint8Array): Promise<void> {
@@ -87,9 +92,11 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
 
   return {
     open,
+    request,
     end,
+    onRefused: (run) => (spare = run),
     isOpen: (mailbox) => ready.has(toHex(mailbox)),
-    inboxAt,
+    inboxAt: (mailbox) => inboxAt(broker, mailbox),
     refused: () => refused.size,
     onOpen: (run) => (opened = run),
     close: (mailbox) => {
@@ -101,10 +108,27 @@ export function openMailboxes({ queue, broker, events }: MailboxSource): Mailbox
     openAll: () => {
       ready.clear()
       refused.clear()
-      for (const mailbox of wanted(queue.state())) void openOrReport(mailbox)
+      const { needed, left } = wantedMailboxes(queue.state())
+      for (const mailbox of needed) void openOrReport(mailbox)
+      for (const mailbox of left) void request(mailbox).catch(ignoreFault)
     },
     maySendInit: ({ mailbox }) => ready.has(toHex(mailbox)),
   }
+}
+
+function topicAt(broker: BrokerConnection, mailbox: Uint8Array): string | undefined {
+  const device = fromBase64url(broker.deviceId() ?? "")
+  return device === undefined ? undefined : inboxTopic({ device, mailbox })
+}
+
+function inboxAt(broker: BrokerConnection, mailbox: Uint8Array): Inbox {
+  const device = fromBase64url(broker.deviceId() ?? "")
+  if (device?.length === ID_BYTES) return { device, mailbox }
+  throw new Fault("config", "this profile has no broker yet", "mqttchat pair CODE@HOST")
+}
+
+function ignoreFault(fault: unknown): void {
+  if (!(fault instanceof Fault)) throw fault
 }
 
 async function endSubscription(broker: BrokerConnection, topic: string): Promise<boolean> {
@@ -114,12 +138,4 @@ async function endSubscription(broker: BrokerConnection, topic: string): Promise
   const wasOnline = isOnline()
   await connection.unsubscribe(topic)
   return wasOnline && isOnline()
-}
-
-/** Recovery bundles share their device's mailbox. */
-function wanted(state: EngineState): Uint8Array[] {
-  const { contacts, devices, bundles } = state
-  const listened = [...devices.values()].filter(({ contact }) => contacts.get(contact)?.blocked === false)
-  const offers = [...bundles.values()].filter(({ device }) => device === null)
-  return [...listened.flatMap(({ id }) => mailboxesOf(state, id)), ...offers.map(({ mailbox }) => mailbox)]
 }

@@ -184,6 +184,19 @@ export function overdueMailboxes(state: EngineState, id: DeviceId, now: number):
   return rotation.old.filter((_, at) => isOver(rotation.oldSince[at], now))
 }
 
+type LeftMailbox = { readonly device: DeviceId; readonly mailbox: Uint8Array; readonly since: number }
+
+/** Of all mailboxes that their devices have left, the one that was left first. */
+export function oldestLeft({ deviceParts }: EngineState): LeftMailbox | undefined {
+  let oldest: LeftMailbox | undefined
+  for (const [device, { mailboxRotation }] of deviceParts) {
+    const mailbox = mailboxRotation?.confirmed === true ? mailboxRotation.old[0] : undefined
+    const since = mailboxRotation?.oldSince[0] ?? 0
+    if (mailbox !== undefined && since < (oldest?.since ?? Infinity)) oldest = { device, mailbox, since }
+  }
+  return oldest
+}
+
 function isOver(since: number | undefined, now: number): boolean {
   return since !== undefined && since > 0 && now - since >= KEPT_MS
 }

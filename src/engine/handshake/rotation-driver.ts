@@ -15,6 +15,7 @@ import {
   mustNameAgain,
   nameAgain,
   nameNext,
+  oldestLeft,
   overdueMailboxes,
   rotationOf,
 } from "./mailbox-rotation.ts"
@@ -51,6 +52,9 @@ export function openRotationDriver(source: RotationSource): RotationDriver {
   const { ports, queue, broker, mailboxes } = source
   const underWay = new Map<DeviceId, Attempt>()
   let reconciledAt = -Infinity
+  let sparing: Promise<boolean> = Promise.resolve(false)
+  // In turn, so that as many end as are refused.
+  mailboxes.onRefused(() => (sparing = sparing.then(() => endOldest(source)).catch(noRoom)))
 
   /** What a process that died has left, and what is over. */
   async function reconcile(): Promise<void> {
@@ -96,7 +100,7 @@ async function rotate(source: RotationSource, id: DeviceId, attempt: Attempt): P
   const mailbox = await queue.run((state) => beginRotation(state, id, stepInput(ports)))
   if (mailbox === undefined) return
   attempt.asked = mailbox
-  await mailboxes.open(mailbox).catch(ignoreFault)
+  await mailboxes.request(mailbox).catch(ignoreFault)
   // Once it is granted it may be named, and then it stays.
   attempt.asked = undefined
   const isNamed = !attempt.isOver && mailboxes.isOpen(mailbox) && (await announce(source, id, mailbox))
@@ -130,6 +134,14 @@ async function endOld({ ports, queue, mailboxes }: RotationSource, id: DeviceId)
   }
 }
 
+/** A mailbox that a contact or an offer needs counts more than one that its device has left [D-162]. */
+async function endOldest({ queue, mailboxes }: RotationSource): Promise<boolean> {
+  const oldest = oldestLeft(queue.state())
+  if (oldest === undefined || !(await mailboxes.end(oldest.mailbox))) return false
+  await queue.run((state) => forgetOld(state, oldest.device, oldest.mailbox))
+  return true
+}
+
 async function announceAgain({ ports, queue }: RotationSource, id: DeviceId): Promise<void> {
   if (!mustNameAgain(queue.state(), id, ports.now())) return
   await queue.run((state) => nameAgain(state, id, stepInput(ports)))
@@ -137,6 +149,11 @@ async function announceAgain({ ports, queue }: RotationSource, id: DeviceId): Pr
 
 function detach(work: Promise<unknown>): void {
   work.catch(ignoreFault)
+}
+
+function noRoom(fault: unknown): boolean {
+  ignoreFault(fault)
+  return false
 }
 
 /** The disk is full, or the broker refuses: what is left over is seen by the next reconciliation. */
