@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { INIT_BYTES } from "../../src/session/handshake.ts"
-import { couple, EngineFixture } from "./engine-fixture.ts"
+import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
 import { fileOf } from "./hostile-pairing.ts"
 import { linkOf, pairingsOf, wordsAt } from "./words-fixture.ts"
 
@@ -22,6 +22,49 @@ async function expectGreetings({ fixture, alice, bob }: Awaited<ReturnType<typeo
   await bob.send("alice", "hello, Alice")
   await fixture.clock.pass(1_000)
   expect([await bob.texts("alice"), await alice.texts("bob")]).toEqual([["hello, Bob"], ["hello, Alice"]])
+}
+
+/** A first pairing loads its code, which takes no time on this clock, but turns. */
+async function loadPairing(): Promise<void> {
+  const fixture = new EngineFixture()
+  const [carol, dave] = [await fixture.profile("carol"), await fixture.profile("dave")]
+  await fixture.pair(carol, dave)
+  const offer = await linkOf(carol)
+  await Promise.all([fixture.clock.pass(100), import("../../src/engine/pairing/answer.ts")])
+  expect(offer).toContain("mqttchat:")
+}
+
+/** Each opens the other's link, Bob a little later, and ends when it has an outcome. Frames take 40 ms. */
+async function crossedLinks(laterMs: number) {
+  const fixture = new EngineFixture()
+  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+  const [hers, his] = [await linkOf(alice), await linkOf(bob)]
+  const { broker, clock } = fixture
+  broker.tamper = (topic, payload) => {
+    clock.after(40, () => broker.inject(topic, payload))
+    return []
+  }
+  const began = clock.now()
+  const left = new Set([alice, bob])
+  const open = async (profile: TestProfile, offer: string): Promise<void> => {
+    await profile.client.call("pair-answer", { kind: "link", offer })
+    left.delete(profile)
+  }
+  const stopped = new Set<TestProfile>()
+  const opened = [open(alice, his)]
+  await clock.pass(laterMs)
+  opened.push(open(bob, hers))
+  let took = 0
+  for (let step = 0; step < 400 && stopped.size < 2; step++) {
+    await clock.pass(100)
+    if (left.size > 0) took = clock.now() - began
+    for (const profile of [alice, bob].filter((one) => !left.has(one) && !stopped.has(one))) {
+      stopped.add(profile)
+      await profile.stop()
+    }
+  }
+  await Promise.all(opened)
+  return { alice, bob, took }
 }
 
 describe("two handshakes that cross", () => {
@@ -76,6 +119,20 @@ describe("two handshakes that cross", () => {
     await fixture.clock.pass(10_000)
     expect((await pairings).map(({ contact }) => contact.name)).toEqual(["bob", "alice"])
     expect(await wordsAt(bob, "alice")).toEqual(await wordsAt(alice, "bob"))
+  })
+
+  test("[D-176] because each opens the other's link: eight of eight are done within 5 s, also if each is gone as soon as it is done", async () => {
+    await loadPairing()
+    for (let pairing = 0; pairing < 8; pairing++) {
+      const { alice, bob, took } = await crossedLinks(30 * pairing)
+      expect(took).toBeLessThan(5_000)
+      await alice.start()
+      await bob.start()
+      await alice.fixture.clock.pass(2_000)
+      const words = await wordsAt(alice, "bob")
+      expect(words).toHaveLength(4)
+      expect(await wordsAt(bob, "alice")).toEqual(words)
+    }
   })
 
   test("and an INIT that lost changes nothing when the broker delivers it again much later", async () => {

@@ -19,7 +19,7 @@ import { checkPin, chooseBroker, type BrokerChoice, joinWithAccess } from "./bro
 import { brokerName } from "./own-connection.ts"
 import { runMachine, type Machine, type MachineRunner } from "./machine-runner.ts"
 import { checkTransport, type TransportChoice } from "./transport-choice.ts"
-import type { PairingContext, Paired } from "../state/ports.ts"
+import type { PairingContext, Paired, PairingMark } from "../state/ports.ts"
 import { deferred } from "../../async/deferred.ts"
 import { shellCommand } from "../../shell-command.ts"
 
@@ -39,11 +39,12 @@ export async function answerCode(
 ): Promise<Paired> {
   const { code, at } = readCode(carrier)
   if (!mayTry(context.queue.state(), code)) throw codeFault("mismatch")
+  const since = context.mark()
   const choice = await chooseBroker(context, at, transport)
   try {
     const { runner, effect } = await exchange(context, choice, code)
     if (effect.kind === "failed") throw codeFault(effect.why)
-    return await finish(context, { choice, code, runner, proved: effect, transport })
+    return await finish(context, { choice, code, runner, proved: effect, transport, since })
   } finally {
     if (choice.kind === "newcomer") await choice.connection.close()
   }
@@ -99,11 +100,12 @@ type Finish = {
   readonly runner: MachineRunner<AnswerState, AnswerEvent>
   readonly proved: Proved
   readonly transport: TransportChoice
+  readonly since: PairingMark
 }
 
 /** Checks the broker, joins it if needed, and does the handshake there [P-15]. A contact that is kept finishes by itself. */
 async function finish(context: PairingContext, pairing: Finish): Promise<Paired> {
-  const { choice, code, runner, proved, transport } = pairing
+  const { choice, code, runner, proved, transport, since } = pairing
   const { psk, grant } = proved
   let isKept = false
   try {
@@ -114,7 +116,7 @@ async function finish(context: PairingContext, pairing: Finish): Promise<Paired>
     if (choice.kind === "newcomer") await joinWithAccess(context, choice.address, grant.access)
     const inbox = context.newInbox()
     isKept = true
-    const initiated = await context.initiate({ bundle, mode: MODE.code, psk, inbox })
+    const initiated = await context.initiate({ bundle, mode: MODE.code, psk, inbox, since })
     return await awaitWelcome(context, initiated)
   } catch (fault) {
     if (!isKept) await runner.feed({ kind: "cancel" })

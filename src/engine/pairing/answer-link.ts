@@ -36,11 +36,14 @@ export async function answerLink(
       "copy all of it, in quotes: mqttchat pair 'LINK'",
     )
   }
+  const met = context.metLately(link.inbox.device)
+  if (met !== undefined) return met
+  const since = context.mark()
   await ensureMember(context, { address: link.address, access: accessOf(link) }, transport)
   const inbox = context.newInbox()
   const bundle = readOfferedBundle(context, await fetchBundle(context, link, inbox))
   const psk = linkPsk(link.bundleHash)
-  return awaitWelcome(context, await context.initiate({ bundle, mode: MODE.link, psk, inbox }))
+  return awaitWelcome(context, await context.initiate({ bundle, mode: MODE.link, psk, inbox, since }))
 }
 
 /** Does the handshake with the owner of a bundle file, who may come online much later. */
@@ -58,11 +61,12 @@ export async function answerFile(
       "ask for it again: mqttchat pair --file FILE",
     )
   }
+  const since = context.mark()
   const bundle = readOfferedBundle(context, file.bundle)
   await ensureMember(context, file, transport)
   const psk = linkPsk(bundle.hash)
   const inbox = context.newInbox()
-  const { paired } = await context.initiate({ bundle, mode: MODE.file, psk, name: file.name, inbox })
+  const { paired } = await context.initiate({ bundle, mode: MODE.file, psk, name: file.name, inbox, since })
   return paired
 }
 

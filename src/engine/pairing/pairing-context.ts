@@ -1,12 +1,16 @@
-import { toHex } from "../../crypto/bytes.ts"
+import { equal, toHex } from "../../crypto/bytes.ts"
 import { Fault } from "../../errors.ts"
 import { MODE } from "../../session/handshake.ts"
 import type { OpenBundleRecord } from "../../store/records.ts"
-import { ID_BYTES, type Inbox } from "../../wire/topics.ts"
+import { ID_BYTES, splitInbox, type Inbox } from "../../wire/topics.ts"
 import { bundleRecord, closing, openOffers, offerId, requireRoom } from "../handshake/bundles.ts"
-import type { Decision, Effect, Renaming } from "../state/decision.ts"
+import { noChange, NOT_RENAMED, type Decision, type Effect, type Renaming } from "../state/decision.ts"
+import type { EngineState } from "../state/engine-state.ts"
+import { lastInits, wasAcceptedSince } from "../handshake/init-memory.ts"
+import { MINUTE_MS } from "../../time-units.ts"
+import { encodeIdentity } from "../../wire/identity.ts"
 import { findContactById } from "../contacts/contacts.ts"
-import { contactOf, findDeviceById } from "../contacts/devices.ts"
+import { contactOf, findDevice, findDeviceById } from "../contacts/devices.ts"
 import { selfOf } from "../handshake/hello.ts"
 import { startHandshake, type Started } from "../handshake/initiator.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
@@ -15,11 +19,23 @@ import { strikeGuess } from "./rate-memory.ts"
 import { openInboxConnection, NO_EVENTS } from "../connection/inbox-connection.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
 import type { Outbox } from "../messages/outbox.ts"
-import type { Answered, PairingContext, Expected, Connection, Paired, Ports } from "../state/ports.ts"
+import type {
+  Answered,
+  Connection,
+  Expected,
+  Initiated,
+  Paired,
+  PairingContext,
+  PairingMark,
+  Ports,
+} from "../state/ports.ts"
 import type { Events } from "../state/event-emitter.ts"
 import { seconds, stepInput } from "../state/update.ts"
 import { describePaired } from "../contacts/describe.ts"
 import type { DeviceId } from "../../store/ids.ts"
+
+/** Two people who have sent each other a link open them within this time; who pairs anew later means it. */
+const CROSSED_MS = 2 * MINUTE_MS
 
 export type PairingSource = {
   readonly ports: Ports
@@ -31,6 +47,11 @@ export type PairingSource = {
 }
 
 type Outcome = Renaming & { readonly known: boolean }
+
+type Begun = Started & { readonly kind: "started" }
+type Met = { readonly kind: "met"; readonly device: DeviceId; readonly since: PairingMark }
+
+type Accepted = Outcome & { readonly pairing: number; readonly at: number }
 
 type Waiter = {
   readonly outcome: Outcome
@@ -46,6 +67,9 @@ export class EnginePairing implements PairingContext {
   /** By INIT tag in hex. */
   readonly #expected = new Map<string, Expected["onPaired"]>()
   readonly #welcomes = new Map<DeviceId, Waiter>()
+  /** Of each device that has answered an offer of ours, the last time. */
+  readonly #accepted = new Map<DeviceId, Accepted>()
+  #pairings = 0
 
   constructor(source: PairingSource) {
     this.ports = source.ports
@@ -84,9 +108,16 @@ export class EnginePairing implements PairingContext {
     return { cancel: () => this.#cancelOffer(tag, bundle.mailbox) }
   }
 
+  readonly mark: PairingContext["mark"] = () => ({
+    accepted: lastInits(this.queue.state()),
+    pairings: this.#pairings,
+  })
+
   readonly initiate: PairingContext["initiate"] = async (answered) => {
     const { queue, mailboxes, outbox } = this.#source
-    const { device: id, previous, renaming, initSeq } = await this.#start(answered)
+    const started = await this.#start(answered)
+    if (started.kind === "met") return this.#adoptPairing(started)
+    const { device: id, previous, renaming, initSeq } = started
     const outcome = { known: previous !== undefined, ...renaming }
     const welcomed = this.#welcome(id, outcome)
     const initSent = mailboxes.open(answered.inbox.mailbox).then(() => outbox.acknowledged(initSeq))
@@ -97,10 +128,25 @@ export class EnginePairing implements PairingContext {
     return { paired: describePaired(queue.state(), contact, device, outcome), welcomed }
   }
 
+  /** The owner of this device id has answered our offer a moment ago: opening their link as well changes nothing. */
+  readonly metLately: PairingContext["metLately"] = (peerDevice) => {
+    const state = this.queue.state()
+    const now = this.ports.now()
+    for (const [id, accepted] of this.#accepted) {
+      const device = state.devices.get(id)
+      const isLately = Math.abs(now - accepted.at) < CROSSED_MS
+      if (!isLately || device === undefined) continue
+      if (equal(splitInbox(device.peerInbox).device, peerDevice)) return this.#describe(id, accepted)
+    }
+    return undefined
+  }
+
   /** An INIT for one of our offers is on disk. */
   onAccepted({ device: id, tag, offer, known, renaming }: Extract<Effect, { kind: "accepted" }>): void {
     const paired = this.#describe(id, { known, ...renaming })
     if (paired === undefined) return
+    this.#pairings += 1
+    this.#accepted.set(id, { known, ...renaming, pairing: this.#pairings, at: this.ports.now() })
     this.#expected.get(toHex(tag))?.(paired)
     this.#expected.delete(toHex(tag))
     // Both sides answered the other's offer, and this handshake is the one that stays.
@@ -155,12 +201,25 @@ export class EnginePairing implements PairingContext {
     await Promise.race([welcomed, Promise.resolve()])
   }
 
-  async #start(answered: Answered): Promise<Started> {
+  /** They have answered our offer while we fetched theirs. It may still take a frame until they are a contact. */
+  #adoptPairing({ device: id, since }: Met): Initiated {
+    const accepted = this.#accepted.get(id)
+    const isDone = accepted !== undefined && accepted.pairing > since.pairings
+    const outcome = isDone ? accepted : { known: since.accepted.has(id), ...NOT_RENAMED }
+    const state = this.queue.state()
+    const device = findDeviceById(state, id)
+    const paired = describePaired(state, findContactById(state, device.contact), device, outcome)
+    return { paired, welcomed: isDone ? Promise.resolve(paired) : this.#welcome(id, outcome) }
+  }
+
+  async #start(answered: Answered): Promise<Begun | Met> {
     const { reach } = this.ports
-    const started = await this.#source.queue.run((state) => {
+    const started = await this.#source.queue.run((state): Decision<Begun | Met> => {
+      const met = metSince(state, answered)
+      if (met !== undefined) return noChange(met)
       const decision = startHandshake(state, selfOf(state, this.ports), answered, stepInput(this.ports))
       reach("init-decided")
-      return decision
+      return { ...decision, result: { kind: "started", ...decision.result } }
     })
     reach("init-committed")
     return started
@@ -197,6 +256,13 @@ export class EnginePairing implements PairingContext {
     if (this.#source.broker.status().kind === "online") await done
     else done.catch(ignoreUnavailable)
   }
+}
+
+function metSince(state: EngineState, { bundle, since }: Answered): Met | undefined {
+  if (since === undefined) return undefined
+  const device = findDevice(state, encodeIdentity(bundle.owner))
+  const isMet = device !== undefined && wasAcceptedSince(state, device.id, since.accepted)
+  return isMet ? { kind: "met", device: device.id, since } : undefined
 }
 
 function ignoreEnd(fault: unknown): void {

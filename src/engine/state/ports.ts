@@ -20,6 +20,7 @@ import type { Inbox } from "../../wire/topics.ts"
 import type { Event } from "./events.ts"
 import type { Params, Results } from "./commands.ts"
 import type { CommitQueue } from "./commit-queue.ts"
+import type { DeviceId } from "../../store/ids.ts"
 import type { FaultPoint } from "./fault-points.ts"
 import type { UnverifiedLimits } from "./limits.ts"
 import type { Store } from "../../store/message-store.ts"
@@ -198,6 +199,9 @@ export type PairingContext = {
    * Resolves after its PUBACK, or after the commit while offline. Faults `protocol` when the handshake refuses the bundle.
    */
   readonly initiate: (answer: Answered) => Promise<Initiated>
+  readonly mark: () => PairingMark
+  /** The contact whose device has this id at the broker, if it has answered an offer of ours in the last two minutes. */
+  readonly metLately: (peerDevice: Uint8Array) => Paired | undefined
   readonly emit: (event: Event) => void
 }
 
@@ -227,7 +231,12 @@ export type Answered = {
   readonly introduction?: IntroductionRecord
   /** From `newInbox`; for a link the one that the bundle was sent to. */
   readonly inbox: Inbox
+  /** From `mark`: if the owner has answered an offer of ours since then, that handshake is the pairing, and no other begins. */
+  readonly since?: PairingMark
 }
+
+/** A point in time, for `Answered.since`. */
+export type PairingMark = { readonly accepted: ReadonlyMap<DeviceId, string>; readonly pairings: number }
 
 export type Initiated = {
   /** The contact before the peer has answered: under a placeholder name, with the words to compare. */
