@@ -249,6 +249,8 @@ export class BrokerStepFixture {
       case "join-failed":
         this.#settle()
         return
+      case "join-dropped":
+        return
       case "end":
         this.connections = 0
         this.work = undefined

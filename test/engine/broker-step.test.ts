@@ -278,6 +278,19 @@ describe("a join", () => {
     expect(effectsOf(alice, "the work fails: unavailable")).toEqual(["join-failed", "save"])
   })
 
+  test("[D-177] that its command no longer waits for ends its question, and one that waits for its turn never asks", () => {
+    const alice = after("nothing", ["join with an invitation", "the work is done"])
+    const late = { kind: "join-expired", join: JOINS["join with an invitation"] } as const
+    alice.feed({ ...late, join: { ...late.join } })
+    expect(alice.effects.at(-1)?.kind).toBe("ask")
+    alice.feed(late)
+    expect(alice.effects.at(-1)?.kind).toBe("interrupt")
+    const other = { ...JOINS["join with another invitation"] }
+    alice.feed({ kind: "join", join: other })
+    alice.feed({ kind: "join-expired", join: other })
+    expect(alice.effects.at(-1)).toMatchObject({ kind: "join-dropped" })
+  })
+
   test("waits for the first sign of the connection of the join before it", () => {
     const alice = after("nothing", ["join with an invitation", "join with an invitation"])
     expect(effectsOf(alice, "the work is done", "the work is done")).toEqual(["ask", "open", "joined"])

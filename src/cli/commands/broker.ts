@@ -2,7 +2,7 @@ import { Argument, type Command, Option } from "commander"
 import type { LogOptions } from "../broker/ledger-log.ts"
 import type { Start } from "../terminal/context.ts"
 import type { InviteOptions } from "../broker/admin-commands.ts"
-import { port } from "./option-parsers.ts"
+import { duration, port } from "./option-parsers.ts"
 import type { PasswdOptions } from "../profile/passwd.ts"
 import type { RegisterOptions } from "../contacts/register.ts"
 import type { ExternalRegistrarOptions } from "../external-brokers/external-registrar.ts"
@@ -15,6 +15,7 @@ export function addRegister(program: Command, start: Start): void {
     .option("--name <name>", "your name, if this also makes your profile")
     .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
     .option("--insecure-transport", "for CODE@HOST at a broker that has no TLS")
+    .option("--timeout <time>", "how long to wait for the broker (30s)", duration)
     .addHelpText(
       "after",
       "\nThe invitation is the line from `mqttchat broker invite`, the name of a file with it, - for stdin,\nor CODE@HOST from `mqttchat device add` on another laptop of yours.",

@@ -4,7 +4,7 @@ import type { InitOptions } from "../profile/init.ts"
 import { addExternalBrokers } from "./external-brokers.ts"
 import { addBrokerBackups } from "./backup.ts"
 import { addAdmin } from "./broker.ts"
-import { connections, port } from "./option-parsers.ts"
+import { connections, duration, port } from "./option-parsers.ts"
 import type { PairOptions } from "../contacts/pair.ts"
 import type { Start } from "../terminal/context.ts"
 import type { BrokerOptions } from "../broker/serve.ts"
@@ -124,6 +124,7 @@ export function addPairing(program: Command, start: Start): void {
     .option("--my-name <name>", "your name, if this also makes your profile")
     .option("--no-passphrase", "do not lock the keys, if this also makes your profile")
     .option("--insecure-transport", "the broker has no TLS: who talks when is open to the network")
+    .option("--timeout <time>", "how long to wait for a broker that is new here (30s)", duration)
     .addHelpText(
       "after",
       "\nThe offer is CODE@HOST[:PORT], CODE, a link, the name of a file, or - for any of them on stdin.\n" +

@@ -28,7 +28,8 @@ export async function pairOrJoin(
   // What does not fit is refused before anyone pairs.
   if (options.name !== undefined) normalizedName(options.name)
   const carrier = typed === undefined ? undefined : await readCarrier(typed)
-  const transport = { insecure: options.insecureTransport === true }
+  const { insecureTransport: insecure = false, timeout } = options
+  const transport = { insecure, ...(timeout !== undefined && { timeoutMs: timeout }) }
   if (transport.insecure) warnInsecure(context)
   if (carrier !== undefined && !hasProfile(context)) {
     const { myName, passphrase } = options

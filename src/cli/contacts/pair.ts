@@ -49,6 +49,8 @@ export type PairOptions = {
   readonly device?: boolean
   /** The user asks for a broker without TLS. */
   readonly insecureTransport?: boolean
+  /** How long to wait for a broker that is new here, in milliseconds. */
+  readonly timeout?: number
 }
 
 /** The argument of `pair`: a code, a link, a file, or `-` for any of them on stdin. Fault `usage`. */
@@ -137,7 +139,9 @@ export async function answerPairing(
   },
 ): Promise<void> {
   const { carrier, transport } = pairing
-  const paired = await client.call("pair-answer", { ...carrier, insecureTransport: transport.insecure })
+  const { insecure: insecureTransport, timeoutMs } = transport
+  const timeout = timeoutMs === undefined ? {} : { timeoutMs }
+  const paired = await client.call("pair-answer", { ...carrier, insecureTransport, ...timeout })
   await finishPairing(context, client, { paired, name: pairing.name })
 }
 

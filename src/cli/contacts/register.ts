@@ -16,6 +16,12 @@ export type RegisterOptions = {
   /** False for --no-passphrase. */
   readonly passphrase: boolean
   readonly insecureTransport?: boolean
+  /** In milliseconds. */
+  readonly timeout?: number
+}
+
+function timeoutOf({ timeout }: RegisterOptions): Pick<RegisterOptions, "timeout"> {
+  return timeout === undefined ? {} : { timeout }
 }
 
 function isOurBroker({ paths }: Context, proof: BrokerProof): boolean {
@@ -37,6 +43,7 @@ export async function register(context: Context, typed: string, options: Registe
       qr: false,
       passphrase,
       insecureTransport,
+      ...timeoutOf(options),
       ...(myName === undefined ? {} : { myName }),
     } as const
     await pairOrJoin(context, text.trim(), pairOptions)
@@ -51,7 +58,12 @@ export async function register(context: Context, typed: string, options: Registe
   }
   if (!hasProfile(context)) await (await import("../profile/init.ts")).initForPairing(context, options)
   const { client } = await openClient(context, "brief")
-  const registered = await client.call("register", { invitation: formatInvitationLink(line) })
+  const invitation = formatInvitationLink(line)
+  const { timeout: timeoutMs } = options
+  const registered = await client.call("register", {
+    invitation,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  })
   const { out } = context
   if (out.json) out.report.record("mqttchat/registered/1", registered)
   else if (registered.invitationUsed) out.done(safe`registered at ${display(registered.broker)}`)

@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from "../../errors.ts"
+import { deferred } from "../../async/deferred.ts"
 import { isPending } from "../../keystore/credential.ts"
 import type { ConnectionState, Credential } from "../../transport/transport.ts"
 import type { ConnectionStatus } from "../state/shapes.ts"
@@ -10,6 +11,7 @@ import type {
   BrokerEvent,
   BrokerInput,
   BrokerState,
+  Join,
   RegistrarRequest,
   UsableCredential,
 } from "./broker-state.ts"
@@ -21,6 +23,7 @@ import {
   type InboxConnection,
   type InboxConnectionEvents,
 } from "./inbox-connection.ts"
+import { JOIN_WITHIN_MS, notJoinedInTime } from "./join-limit.ts"
 import { OnDemandTry } from "./on-demand-try.ts"
 import { RetryPauses } from "./retry-pause.ts"
 import { renewed, Renewal, validityOf } from "./renewal.ts"
@@ -31,7 +34,7 @@ export type BrokerConnectionEvents = InboxConnectionEvents & {
 }
 
 type Effect<Kind extends BrokerEffect["kind"]> = Extract<BrokerEffect, { kind: Kind }>
-type JoinWaiter = { readonly resolve: () => void; readonly reject: (why: Fault) => void }
+type JoinWaiter = { readonly join: Join; readonly resolve: () => void; readonly reject: (why: Fault) => void }
 
 /**
  * The profile's own connection to its broker, once it has a broker and a credential. `brokerStep` decides; this class
@@ -58,6 +61,8 @@ export class BrokerConnection {
   #cancelWake: () => void = () => undefined
   #ended: Promise<void> = Promise.resolve()
   #framesReceived = 0
+  /** Why a guest's connection is not up, the last one that said so. */
+  #guestFault: Fault | undefined
 
   constructor(ports: Ports) {
     this.#ports = ports
@@ -67,7 +72,10 @@ export class BrokerConnection {
     this.#try = new OnDemandTry(ports, () => this.#report({ kind: "offline", why: noAnswerYet() }))
     this.#guests = new GuestConnections(ports.connect, (state) => {
       if (state.kind === "online") this.#hints.learn(state)
-      else this.#feed({ kind: "guest-offline", why: state.why })
+      else {
+        this.#guestFault = state.why
+        this.#feed({ kind: "guest-offline", why: state.why })
+      }
     })
   }
 
@@ -103,13 +111,22 @@ export class BrokerConnection {
     this.#feed({ kind: "start" })
   }
 
-  /** Resolves when the connection is up. Faults `config` at another broker: contacts would still send to the old one. */
-  readonly joinBroker = async (broker: BrokerConfig, credential: NewCredential): Promise<void> => {
-    await new Promise<void>((resolve, reject) => {
-      this.#joins.push({ resolve, reject })
-      this.#feed({ kind: "join", join: { broker, credential } })
+  /**
+   * Resolves when the connection is up. Faults `config` at another broker: contacts would still send to the old one;
+   * `unavailable` when it is not up in time.
+   */
+  readonly joinBroker = async (join: Join, limitMs = JOIN_WITHIN_MS): Promise<void> => {
+    this.#guestFault = undefined
+    const expired = deferred<never>()
+    const cancel = this.#ports.after(limitMs, () => {
+      expired.reject(this.#notJoined(join))
+      this.#feed({ kind: "join-expired", join })
     })
-    await this.#connection?.online()
+    try {
+      await Promise.race([this.#join(join), expired.promise])
+    } finally {
+      cancel()
+    }
   }
 
   /** Saves what is new about the broker, and connects there. Resolves before the connection is up. */
@@ -140,6 +157,19 @@ export class BrokerConnection {
     this.#try.end()
     this.#feed({ kind: "close" })
     await this.#ended
+  }
+
+  async #join(join: Join): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#joins.push({ join, resolve, reject })
+      this.#feed({ kind: "join", join })
+    })
+    await this.#connection?.online()
+  }
+
+  #notJoined({ broker }: Join): Fault {
+    const own = this.#reported?.kind === "offline" ? this.#reported.why : undefined
+    return notJoinedInTime(broker, this.#guestFault ?? own, this.#ports.config.credential())
   }
 
   /** One event at a time: events that a step causes are handled after it. */
@@ -207,6 +237,9 @@ export class BrokerConnection {
         return
       case "join-failed":
         this.#joins.shift()?.reject(effect.why)
+        return
+      case "join-dropped":
+        this.#drop(effect)
         return
       case "end":
         this.#ended = this.#end()
@@ -288,6 +321,11 @@ export class BrokerConnection {
   #renew({ registrar, credential }: Effect<"renew">): void {
     if (this.#connection === undefined) return
     this.#renewal.start({ publisher: this.#connection, registrar, credential, guest: false })
+  }
+
+  #drop({ join }: Effect<"join-dropped">): void {
+    const at = this.#joins.findIndex((waiter) => waiter.join === join)
+    if (at >= 0) this.#joins.splice(at, 1)
   }
 
   #wake({ afterMs }: Omit<Effect<"wake">, "kind">): void {

@@ -82,6 +82,8 @@ export type RegistrarRequest =
 export type BrokerEvent =
   | { readonly kind: "start" }
   | { readonly kind: "join"; readonly join: Join }
+  /** Its command waits no longer. */
+  | { readonly kind: "join-expired"; readonly join: Join }
   /** What is on disk about the broker has changed: its address, or all of it. */
   | { readonly kind: "broker-changed" }
   /** The state of the profile's own connection. */
@@ -127,6 +129,8 @@ export type BrokerEffect =
   /** The oldest join that has no outcome yet is done. */
   | { readonly kind: "joined" }
   | { readonly kind: "join-failed"; readonly why: Fault }
+  /** This join waited for its turn, and does not begin any more. */
+  | { readonly kind: "join-dropped"; readonly join: Join }
   /** End the request, the renewal and the connection. */
   | { readonly kind: "end" }
 

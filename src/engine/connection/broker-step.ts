@@ -23,6 +23,7 @@ import {
   unchanged,
 } from "./connect-steps.ts"
 import {
+  expireJoin,
   join,
   joinAfterClosing,
   joinAfterFailure,
@@ -42,6 +43,8 @@ export function brokerStep(state: BrokerState, event: BrokerEvent, input: Broker
       return state.kind === "no-broker" ? begin(input) : unchanged(state)
     case "join":
       return join(state, event.join, input)
+    case "join-expired":
+      return state.kind === "joining" ? expireJoin(state, event.join) : unchanged(state)
     case "broker-changed":
       return restart(state, input)
     case "connection":

@@ -58,6 +58,18 @@ function joinLater(state: Joining, join: Join): BrokerStep {
     : unchanged(next)
 }
 
+/** A question to a registrar that cannot be reached ends; what is on its way to the disk does not. */
+export function expireJoin(state: Joining, expired: Join): BrokerStep {
+  if (state.later.includes(expired)) {
+    const next = { ...state, later: state.later.filter((join) => join !== expired) }
+    return { next, effects: [{ kind: "join-dropped", join: expired }] }
+  }
+  const isAsking = state.step.kind === "enrolling" || state.step.kind === "rejoining"
+  return state.join === expired && isAsking
+    ? { next: state, effects: [{ kind: "interrupt" }] }
+    : unchanged(state)
+}
+
 function isSameJoin(a: Join, b: Join): boolean {
   if (a.credential.kind !== "invitation" || b.credential.kind !== "invitation") return false
   const isSameBroker = isSameAddress(guestAddressOf(a.broker), guestAddressOf(b.broker))

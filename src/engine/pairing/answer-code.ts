@@ -113,7 +113,8 @@ async function finish(context: PairingContext, pairing: Finish): Promise<Paired>
     if (choice.kind === "newcomer") checkTransport(grant.access.proof, transport)
     checkPin(choice.connection, grant.access.proof, brokerNameOf(context, choice))
     const bundle = readOfferedBundle(context, grant.bundle)
-    if (choice.kind === "newcomer") await joinWithAccess(context, choice.address, grant.access)
+    if (choice.kind === "newcomer")
+      await joinWithAccess(context, choice.address, grant.access, transport.timeoutMs)
     const inbox = context.newInbox()
     isKept = true
     const initiated = await context.initiate({ bundle, mode: MODE.code, psk, inbox, since })

@@ -3,8 +3,8 @@ import { answerFile, answerLink } from "./answer-link.ts"
 import type { AnswerOffer } from "../state/ports.ts"
 
 /** Answers an offer by code, link or file. */
-export const answerOffer: AnswerOffer = (context, { kind, offer, insecureTransport }) => {
-  const choice = { insecure: insecureTransport === true }
+export const answerOffer: AnswerOffer = (context, { kind, offer, insecureTransport, timeoutMs }) => {
+  const choice = { insecure: insecureTransport === true, ...(timeoutMs !== undefined && { timeoutMs }) }
   switch (kind) {
     case "code":
       return answerCode(context, offer, choice)

@@ -88,7 +88,7 @@ export async function ensureMember(
   checkKnownBroker(broker, transport)
   if (broker === undefined || !(await isMember(context))) {
     checkTransport(access.proof, transport)
-    return joinWithAccess(context, address, access)
+    return joinWithAccess(context, address, access, transport.timeoutMs)
   }
   if (!isSameBroker(broker, address, access.proof)) throw otherBroker(broker, address)
   if (!isAddressOf(broker, address)) await followIfThere(context, broker, { at: address, access })
@@ -99,13 +99,14 @@ export async function joinWithAccess(
   context: PairingContext,
   guestAddress: BrokerAddress,
   access: Access,
+  limitMs?: number,
 ): Promise<void> {
   const { proof, entry } = access
   const credential = credentialFor(context.ports, entry)
   const registrar = entry.kind === "invitation" ? decodeInvitation(entry.invitation)?.registrar : undefined
   const addresses = addressesFrom(guestAddress, access)
   const broker = { ...addresses, trust: proof, ...(registrar === undefined ? {} : { registrar }) }
-  await context.joinBroker(broker, credential)
+  await context.joinBroker({ broker, credential }, limitMs)
 }
 
 /** Refuses a connection whose server showed no certificate with the pin of the grant [P-15]. */

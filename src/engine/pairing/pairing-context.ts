@@ -86,8 +86,8 @@ export class EnginePairing implements PairingContext {
   readonly dial: PairingContext["dial"] = (target) =>
     openInboxConnection(this.ports.connect, target, NO_EVENTS)
 
-  readonly joinBroker: PairingContext["joinBroker"] = (broker, credential) =>
-    this.#source.broker.joinBroker(broker, credential)
+  readonly joinBroker: PairingContext["joinBroker"] = (join, limitMs) =>
+    this.#source.broker.joinBroker(join, limitMs)
 
   readonly moveBroker: PairingContext["moveBroker"] = (broker) => this.#source.broker.moveBroker(broker)
 

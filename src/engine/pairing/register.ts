@@ -21,7 +21,7 @@ export async function register(
   const { address: guestAddress, invitation, proof, members } = parsed
   const access = { proof, entry: { kind: "invitation", invitation }, ...(members && { members }) } as const
   const isUsed = !(await leadsBack(context, guestAddress, access))
-  if (isUsed) await joinWithAccess(context, guestAddress, access)
+  if (isUsed) await joinWithAccess(context, guestAddress, access, params.timeoutMs)
   const { config } = context.ports
   const credential = config.credential()
   const broker = config.broker()?.address

@@ -4,7 +4,11 @@ import { formatAddress } from "../../wire/address.ts"
 import type { BrokerConfig } from "../state/ports.ts"
 
 /** What the user typed: only these words lead to a broker without TLS, never what another user, a link or a file says. */
-export type TransportChoice = { readonly insecure: boolean }
+export type TransportChoice = {
+  readonly insecure: boolean
+  /** How long to wait for a broker that is new to the profile. */
+  readonly timeoutMs?: number
+}
 
 /** Refuses access to a broker of the other kind than the user typed [P-28]. */
 export function checkTransport(proof: BrokerProof, { insecure }: TransportChoice): void {

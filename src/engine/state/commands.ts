@@ -295,6 +295,7 @@ export const COMMANDS = {
       kind: offerKind,
       offer: shape.offerText,
       insecureTransport: v.exactOptional(shape.insecureTransport),
+      timeoutMs: v.exactOptional(shape.timeoutMs),
     }),
     result: pairing.paired,
   },
@@ -340,8 +341,9 @@ export const COMMANDS = {
   },
   register: {
     about:
-      "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there.",
-    params: v.strictObject({ invitation: shape.invitation }),
+      "Makes the profile a member of the broker of an invitation. Answers when it has its certificate and is online there, " +
+      "or with a fault when `timeoutMs` (30 s) is over.",
+    params: v.strictObject({ invitation: shape.invitation, timeoutMs: v.exactOptional(shape.timeoutMs) }),
     result: shape.membership,
   },
   export: {

@@ -182,7 +182,10 @@ export type PairingContext = {
   /** A connection in addition to the profile's own, for a newcomer; the caller closes it. */
   readonly dial: (target: ConnectTarget) => ClosableConnection
   /** Saves broker and credential (an invitation is turned into a certificate first) and brings the profile's connection up. */
-  readonly joinBroker: (broker: BrokerConfig, credential: NewCredential) => Promise<void>
+  readonly joinBroker: (
+    join: { readonly broker: BrokerConfig; readonly credential: NewCredential },
+    limitMs: number | undefined,
+  ) => Promise<void>
   /** The present broker has another address. Saves it and connects there; resolves before the connection is up. */
   readonly moveBroker: (broker: BrokerConfig) => Promise<void>
   /** A new inbox of ours at the present broker: our device id and a fresh mailbox. */
