@@ -85,6 +85,9 @@ export class PairingCommands {
     else if (!(await this.#pairing.closeOffer(id))) {
       throw new Fault("not-found", `no open offer has the id ${id}`, "mqttchat pair --list")
     }
+    // A command may still show it and wait.
+    const reason = "this offer was ended: no one can answer it any more, and no contact was saved"
+    this.#pairing.emit({ kind: "pair-failed", offer: id, reason, hint: "mqttchat pair" })
     return null
   }
 }
