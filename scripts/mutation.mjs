@@ -76,7 +76,8 @@ function lineOf(mutant) {
 
 function printScore() {
   const judged = state.mutants.filter(({ id }) => state.verdicts[id] !== undefined)
-  const isAlive = ({ id }) => ["survived", "not reached"].includes(state.verdicts[id].verdict)
+  // One that timed out may hang, or the machine was busy: that is no verdict.
+  const isAlive = ({ id }) => state.verdicts[id].verdict !== "killed"
   for (const room of Object.keys(ROOMS))
     printRow(
       room,

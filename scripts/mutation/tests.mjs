@@ -10,6 +10,7 @@ const START_SECONDS = 60
 /** Says that it starts: waiting in a queue that `through` may have is not counted. */
 const STARTED = ["sh", "-c", 'echo started; exec "$@" > /dev/null', "vitest"]
 const OTHER_ROOM_SECONDS = 3
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"]
 
 /** What a run of vitest says of each test file: whether all passed, and the seconds it took. */
 async function runTests({ folder, through }, files, { seconds, bail = false }) {
@@ -42,14 +43,22 @@ function ending(command, args, { tree, folder, seconds }) {
   const child = spawn(command, args, { cwd: tree, env, stdio: ["ignore", "pipe", "ignore"], detached: true })
   return new Promise((resolve) => {
     let ended
+    const kill = () => process.kill(-child.pid, "SIGKILL")
     const end = () => {
       ended = "timed out"
-      process.kill(-child.pid, "SIGKILL")
+      kill()
     }
+    // It is a group of its own, which would outlive this process.
+    const endWithUs = () => {
+      kill()
+      process.exit(1)
+    }
+    for (const signal of ENDING) process.once(signal, endWithUs)
     let timer
     child.stdout.once("data", () => (timer = setTimeout(end, seconds * 1000)))
     child.on("close", (status) => {
       clearTimeout(timer)
+      for (const signal of ENDING) process.off(signal, endWithUs)
       resolve(ended ?? (status === 0 ? "passed" : "failed"))
     })
   })
