@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { Client, Subscription } from "aedes"
 import { afterEach, beforeEach, expect, test } from "vitest"
 import { openOfflineQueues, type OfflineQueues } from "../../src/broker/queues/offline-queues.ts"
+import { DAY_MS } from "../../src/time-units.ts"
 import { newId } from "./broker-fixture.ts"
 
 const device = newId()
@@ -49,4 +50,29 @@ test("subscriptions in progress do not bring back a session that was dropped", a
   close()
   await Promise.all([first, forgotten, ...late])
   expect(await queues.subscriptionsByClient(client)).toEqual([])
+})
+
+test("a device that has been away for ninety days is forgotten, and not before; a message waits for thirty", async () => {
+  const { client } = connection()
+  const [filter] = filters(1)
+  await queues.addSubscriptions(client, [filter!])
+  const packet = {
+    cmd: "publish",
+    payload: Buffer.from("sealed"),
+    qos: 1,
+    dup: false,
+    retain: false,
+  } as const
+  await queues.accept({ ...packet, topic: filter!.topic })
+  const left = async (days: number) => {
+    queues.expire(Date.now() + days * DAY_MS)
+    const subscriptions = await queues.subscriptionsByClient(client)
+    return [queues.stats().queued.frames, subscriptions.length]
+  }
+  // Seen today.
+  expect(await left(0)).toEqual([1, 1])
+  expect(await left(29)).toEqual([1, 1])
+  expect(await left(31)).toEqual([0, 1])
+  expect(await left(89)).toEqual([0, 1])
+  expect(await left(91)).toEqual([0, 0])
 })
