@@ -221,7 +221,10 @@ test("a contact who lost their keys pairs again, keeps their conversation, and i
   expect(history.map(({ text, trusted }) => [text, trusted])).toEqual([
     ["old times", true],
     ["did not arrive", true],
-    ["bob's key changed: compare it before you continue", true],
+    [
+      "bob's key changed: compare it before you continue; until then a message to them waits: mqttchat verify bob",
+      true,
+    ],
     ["it is me", false],
   ])
   await expect(alice.send("bob", "really?")).rejects.toMatchObject({

@@ -121,11 +121,16 @@ class Filling {
     const conversation = this.#conversations.get(contact)
     if (conversation === undefined) return []
     const author = mine || message.kind === "line" ? null : contact
-    const restored = { ...message, conversation, author, state: stateHere(message.state) }
+    const toDevices = this.#devicesOf.has(contact)
+    const restored = { ...message, conversation, author, state: stateHere(message.state, toDevices) }
     if (key !== undefined)
       this.#supersededKeys = [{ kind: "superseded-key", conversation, author, id: message.id, key }]
     return [
-      { kind: "message", message: restored, recipients: recipients.map(recipientHere) },
+      {
+        kind: "message",
+        message: restored,
+        recipients: recipients.map((each) => recipientHere(each, toDevices)),
+      },
       ...this.#unsealed(contact, restored, isPending),
     ]
   }
@@ -179,13 +184,20 @@ class Filling {
   }
 }
 
-/** A text that another machine published and its receiver has not acknowledged is sent again, from here. */
-function stateHere<State extends MessageState>(state: State | "queued"): State | "queued" {
-  return state === "broker" ? "queued" : state
+/**
+ * A text that another machine published and its receiver has not acknowledged is sent again, from here; without a device of
+ * theirs it would wait for ever [D-144].
+ */
+function stateHere<State extends MessageState>(
+  state: State | "queued" | "given-up",
+  toDevices: boolean,
+): State | "queued" | "given-up" {
+  if (state !== "broker" && state !== "queued") return state
+  return toDevices ? "queued" : "given-up"
 }
 
-function recipientHere({ state, ...rest }: Recipient): Recipient {
-  return { ...rest, state: stateHere(state) }
+function recipientHere({ state, ...rest }: Recipient, toDevices: boolean): Recipient {
+  return { ...rest, state: stateHere(state, toDevices) }
 }
 
 export function restoredBroker({ broker }: BackupProfile): BrokerConfig | undefined {

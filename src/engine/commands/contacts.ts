@@ -266,8 +266,7 @@ function decideReplacing(
     verified: false,
     changedAt: input.now,
   }
-  const why = `${name}'s key changed: compare it before you continue`
-  const message = makeSystemMessage(conversation.id, why, input)
+  const message = makeSystemMessage(conversation.id, whyLocked(state, old), input)
   const held = showHeld(state, old, fresh, input)
   const ended = endIntroductions(state, old, "has another key", input)
   const commit: Change[] = [
@@ -293,6 +292,15 @@ function decideReplacing(
       contact: { ...describeAlone(state, changed), timerSeconds: conversation.timer },
     },
   }
+}
+
+/** Also what waits says why it does: it goes to no key that was not compared [D-41] [D-144]. */
+function whyLocked(state: EngineState, { id, name }: ContactRecord): string {
+  const waiting = waitingTexts(state).filter(({ contact }) => contact === id).length
+  const changed = `${name}'s key changed: compare it before you continue`
+  if (waiting === 0) return changed
+  const what = waiting === 1 ? "a message to them waits" : `${waiting} messages to them wait`
+  return `${changed}; until then ${what}: ${shellCommand`mqttchat verify ${name}`}`
 }
 
 /** What becomes of an unfinished pairing takes the contact with it that it made [D-71]. */

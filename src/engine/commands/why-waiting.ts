@@ -3,6 +3,7 @@ import { isUnfinished } from "../contacts/shown-account.ts"
 import { findDeviceById, movedSince, summedState } from "../contacts/devices.ts"
 import { isQueued } from "../messages/deliveries.ts"
 import { whyRefused } from "../messages/refusals.ts"
+import type { EngineState } from "../state/engine-state.ts"
 import { isUncompared } from "../state/send-gate.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -20,6 +21,8 @@ export function whyWaiting(
   if (held !== undefined) return held
   const [refused] = entries.flatMap(({ refusal }) => refusal ?? [])
   if (refused !== undefined) return whyRefused(refused)
+  if (devices.every((device) => isUnrecoverable(queue.state(), device)))
+    return `there is no session with ${name}, and no key to make one: pair again`
   if (connection.kind !== "online") return connection.reason
   const state = summedState(devices)
   if (state === "init-sent" || state === "recovering") return `${name} has not answered the handshake yet`
@@ -28,6 +31,11 @@ export function whyWaiting(
   if (!isQueued({ entries })) return `the broker has it; ${name} has not acknowledged it yet`
   if (entries.every(isUnsealed)) return `${name} has to answer before more can be sent`
   return "it is on its way to the broker"
+}
+
+/** A device from a backup that never sent a recovery bundle. */
+function isUnrecoverable({ sessions }: EngineState, { id, state, recoveryBundle }: DeviceRecord): boolean {
+  return state === "recovering" && !sessions.has(id) && recoveryBundle.length === 0
 }
 
 function whyWithheld(contact: ContactRecord, devices: readonly DeviceRecord[]): string | undefined {
