@@ -4,6 +4,7 @@ import { replacedContact } from "./candidate.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
 import { backUp, restored } from "./backup-fixture.ts"
 import { cutOff, twoDevices } from "./two-devices.ts"
+import { saysSame } from "./words-fixture.ts"
 
 const MINUTE_MS = 60_000
 
@@ -86,7 +87,7 @@ test("[B-6] [D-90] what was said under a key whose place another took stays its 
     await bob.fixture.clock.pass(1_000)
     await bob.stop()
   })
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
   const kept = async ({ store }: TestProfile) =>
     (await store.messages(0, 100)).map(({ text, supersededKey, reactions }) => [
       ...[text, supersededKey, reactions.map(({ emoji }) => emoji)],
@@ -111,7 +112,7 @@ test("[B-6] the marks of a key that was never compared are on the new laptop, to
   const trueBob = await fixture.profile("bob")
   await fixture.pair(alice, trueBob)
   await alice.client.call("replace", { contact: "bob", newContact: "bob-2" })
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
   const path = await backUp(alice)
   await Promise.all([alice.stop(), candidate.stop()])
   const laptop = await restored(fixture, "laptop", path)

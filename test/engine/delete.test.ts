@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
 import { couple, type TestProfile } from "./engine-fixture.ts"
+import { saysSame } from "./words-fixture.ts"
 
 const MINUTE_MS = 60_000
 
@@ -99,7 +100,7 @@ test("a text that waits to be sealed for new keys is cancelled with its deletion
   expect(await alice.client.call("status", {})).toMatchObject({ undelivered: 1 })
   expect(await alice.client.call("delete-all", { contact: "bob" })).toMatchObject({ cancelled: 1 })
   expect(await alice.client.call("status", {})).toMatchObject({ undelivered: 0 })
-  await alice.client.call("mark-verified", { contact: "bob", verified: true })
+  await saysSame(alice, "bob")
   await fixture.clock.pass(MINUTE_MS)
   expect(await newBob.texts("alice")).toEqual([])
 })
