@@ -77,6 +77,27 @@ test("[D-21] of more held texts than are kept half are shown, after one line for
   expect(shown).toEqual(["hello", ...Array.from({ length: 513 }, (_, n) => `${n}`)])
 })
 
+test("[D-121] numbers that are gone and next in order are passed without a row for each", async () => {
+  const { fixture, bob, injects } = await hostileContact(UNLIMITED)
+  const { store } = bob
+  const { commit } = store
+  const kinds: string[] = []
+  Object.assign(store, {
+    commit: (writes: Parameters<typeof commit>[0]) => {
+      kinds.push(...writes.map(({ kind }) => kind))
+      return commit(writes)
+    },
+  })
+  for (let n = 0; n < 10; n++)
+    injects({ kind: "gone", reason: "cancelled", numbers: someNumbers(1 + n * 64) })
+  await fixture.clock.pass(10)
+  expect(kinds.filter((kind) => kind.startsWith("held"))).toEqual([])
+  expect(await bob.systemMessages("eve")).toEqual(Array(10).fill("eve cancelled 64 messages"))
+  injects({ kind: "gone", reason: "cancelled", numbers: someNumbers(1_000) })
+  await fixture.clock.pass(10)
+  expect(kinds.filter((kind) => kind === "held")).toHaveLength(64)
+})
+
 test("[D-121] a request is looked up, however many bundles are open", async () => {
   const { bob } = await hostileContact()
   const state = openState(await bob.store.load())

@@ -64,13 +64,18 @@ export function closeAllGaps(update: DeviceUpdate, state: EngineState): void {
   else while (held.size > 0) closeGap(update, state, held)
 }
 
-/** Shows the held texts that follow without a gap, and removes them from `held`. */
-export function releaseHeld(update: DeviceUpdate, held: Map<number, HeldRecord>): void {
+/** Shows the held texts that follow without a gap, and removes them from `held`; on the disk are those in `stored`. */
+export function releaseHeld(
+  update: DeviceUpdate,
+  held: Map<number, HeldRecord>,
+  stored: HeldTexts = held,
+): void {
   let { received } = update.textNumbers
   let run: Run = NO_RUN
   for (let next = held.get(received); next !== undefined; next = held.get(received)) {
+    if (stored.has(next.number))
+      update.changes.push({ kind: "held-done", device: next.device, number: next.number })
     held.delete(received++)
-    update.changes.push({ kind: "held-done", device: next.device, number: next.number })
     if (next.text === undefined && next.gone === undefined) continue
     if (next.gone !== run.reason) {
       showGone(update, run)

@@ -13,7 +13,7 @@ import { updateFor, seconds, toDecision, type DeviceUpdate, type StepInput } fro
 import { sendableTo } from "../state/send-gate.ts"
 import { timerOf, timerOfText } from "../contacts/timers.ts"
 import { hasUnsealed, isUnsealed, unsealedEntry } from "../state/unsealed.ts"
-import { outgoingOfKind } from "../state/outgoing-index.ts"
+import { countOfKind } from "../state/outgoing-index.ts"
 import { hasRoom } from "./deliveries.ts"
 import { sealAndEnqueue, type SealRefusal, type SealResult } from "../state/outgoing.ts"
 import type { NewMessage, StoredMessage } from "../../store/message-records.ts"
@@ -247,7 +247,7 @@ export function enqueueReceipts(state: EngineState, to: DeviceId, input: StepInp
 
 /** Whether receipts for the device wait to be published, as many as are of use: its repeats ask for the others again. */
 export function hasManyReceipts(state: EngineState, device: DeviceId): boolean {
-  return outgoingOfKind(state, device, "passing").length >= PASSING_MAX
+  return countOfKind(state, device, "passing") >= PASSING_MAX
 }
 
 /** Starts a post-quantum step if one is due; a session that cannot send now tries again later. */

@@ -1,12 +1,11 @@
 import type { OutgoingRecord, Refusal } from "../../store/records.ts"
-import { HOUR_MS, MINUTE_MS } from "../../time-units.ts"
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../time-units.ts"
 import { TEXT_MAX_BYTES } from "../../wire/frame.ts"
 import { BUCKETS } from "../../wire/padding.ts"
 import { contactOf } from "../contacts/devices.ts"
 import { noChange, type Decision } from "../state/decision.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { notice } from "../state/events.ts"
-import { GIVE_UP_AFTER_MS } from "./retransmit-schedule.ts"
 
 /** Reason codes of MQTT 5 (section 2.4). */
 const REASON = {
@@ -61,9 +60,9 @@ export function setAside(state: EngineState, seq: number, refusal: Refusal, now:
   return { commit: [{ kind: "outgoing", outgoing }], effects: notices, result: null }
 }
 
-/** What is too large stays so, until the broker takes more; then or in the end it is given up. */
-function nextTry({ createdAt, attempts }: OutgoingRecord, { reason, limit }: Refusal, now: number): number {
-  if (reason === REASON.PACKET_TOO_LARGE && limit > 0) return createdAt + GIVE_UP_AFTER_MS + 1
+/** What is too large stays so, until the broker takes more. A day later it is looked at, for it may have to be given up. */
+function nextTry({ attempts }: OutgoingRecord, { reason, limit }: Refusal, now: number): number {
+  if (reason === REASON.PACKET_TOO_LARGE && limit > 0) return now + DAY_MS
   return now + (ASIDE_MS[attempts - 1] ?? HOUR_MS)
 }
 

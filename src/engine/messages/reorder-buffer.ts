@@ -69,15 +69,17 @@ export function applyGone(
   { reason, numbers }: Extract<Frame, { kind: "gone" }>,
 ): void {
   const { device, input } = update
-  const held = new Map(heldFrom(state, device.id))
+  const before = heldFrom(state, device.id)
+  const held = new Map(before)
   for (const number of numbers) {
     if (number < update.textNumbers.received || held.has(number) || held.size >= HELD_MAX) continue
     const gone = isOfBlockedTime(update, number) ? undefined : reason
-    const record: HeldRecord = { device: device.id, number, storedAt: input.now, gone, text: undefined }
-    held.set(number, record)
-    update.changes.push({ kind: "held", held: record })
+    held.set(number, { device: device.id, number, storedAt: input.now, gone, text: undefined })
   }
-  if (!isUnfinished(state, device.id)) releaseHeld(update, held)
+  if (!isUnfinished(state, device.id)) releaseHeld(update, held, before)
+  for (const [number, record] of held) {
+    if (!before.has(number)) update.changes.push({ kind: "held", held: record })
+  }
 }
 
 function isTooMuch(held: HeldTexts): boolean {

@@ -48,8 +48,8 @@ export type EngineState = OutgoingIndex & {
   readonly settings: Map<string, Uint8Array>
   /** Device by mailbox in hex. */
   readonly mailboxes: Map<string, DeviceId>
-  /** Texts that wait for earlier ones; a map is replaced, never changed. */
-  readonly held: Map<DeviceId, ReadonlyMap<number, HeldRecord>>
+  /** Texts that wait for earlier ones. */
+  readonly held: Map<DeviceId, Map<number, HeldRecord>>
   readonly introductions: Map<IntroductionId, IntroductionRecord>
   nextIntroduction: IntroductionId
   /** Our own account; undefined only in a store that no engine has opened yet. */
@@ -116,7 +116,7 @@ export function copyState(state: EngineState): EngineState {
     settings: new Map(state.settings),
     mailboxes: new Map(state.mailboxes),
     ...copyIndex(state),
-    held: new Map(state.held),
+    held: new Map([...state.held].map(([device, held]) => [device, new Map(held)])),
     introductions: new Map(state.introductions),
   }
 }
@@ -359,7 +359,7 @@ function emptyAll(held: Map<number, HeldRecord>): void {
 }
 
 function editHeld(state: EngineState, device: DeviceId, edit: (held: Map<number, HeldRecord>) => void): void {
-  const held = new Map(state.held.get(device))
+  const held = state.held.get(device) ?? new Map<number, HeldRecord>()
   edit(held)
   if (held.size === 0) state.held.delete(device)
   else state.held.set(device, held)

@@ -226,6 +226,11 @@ export function changesOfMessage(index: OutgoingIndex, device: DeviceId, id: Uin
   return queue === undefined || queue.changes.size === 0 ? [] : entriesIn(queue, queue.changes.get(toHex(id)))
 }
 
+/** How many wait of a handshake, of an answer or of receipts. */
+export function countOfKind({ queues }: OutgoingIndex, device: DeviceId, kind: Kind): number {
+  return queues.get(device)?.byKind.get(kind)?.size ?? 0
+}
+
 /** How many published frames of a device are due again. */
 export function dueAgain({ queues }: OutgoingIndex, device: DeviceId, now: number): number {
   return queues.get(device)?.resting.upTo(now).length ?? 0
