@@ -9,6 +9,7 @@ import { directWith } from "../state/conversations.ts"
 import { deliveriesOf, isQueued, waitingTexts, type WaitingText } from "../messages/deliveries.ts"
 import { cancelText } from "../messages/cancel.ts"
 import { pendingChanges, waitingChange, type PendingChange } from "../messages/waiting-change.ts"
+import { NO_REASON } from "../messages/refusals.ts"
 import { isUnsealed } from "../state/unsealed.ts"
 import { stepInput } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
@@ -87,6 +88,11 @@ function oldest(entries: readonly OutgoingRecord[]): number {
   return Math.min(...entries.map(({ createdAt }) => createdAt))
 }
 
+/** What the broker refused was tried, and not sent; a message at which the connection ended may have arrived. */
+function timesSent({ attempts, refusal }: OutgoingRecord): number {
+  return refusal === undefined || refusal.reason === NO_REASON ? attempts : 0
+}
+
 function describe(
   parts: EngineParts,
   { contact: contactId, id, entries }: WaitingText,
@@ -97,7 +103,7 @@ function describe(
     ...aboutContact(contact),
     id: toHex(id),
     state: isQueued({ entries }) ? "queued" : "broker",
-    attempts: Math.max(...entries.map(({ attempts }) => attempts)),
+    attempts: Math.max(...entries.map(timesSent)),
     // Sealed as soon as a session can send.
     nextAt: due.length === 0 ? null : Math.min(...due),
     reason: whyWaiting(parts, contact, entries),
