@@ -265,6 +265,8 @@ const DELIVERY = `
     wire BLOB NOT NULL,
     published INTEGER NOT NULL,
     attempts INTEGER NOT NULL,
+    days_tried INTEGER NOT NULL,
+    last_day_tried INTEGER NOT NULL,
     due_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     carries_id BLOB,

@@ -10,8 +10,8 @@ import type { ChangeWrite, TextName } from "./message-records.ts"
 /** Between sessions a few overtake their message; a contact that sends more has a reason of its own. */
 const EARLY_MAX = 256
 const EARLY_BYTES_MAX = 1024 * 1024
-/** A text is sent for 30 days, and a clock may be two days wrong: after that its message does not come. */
-const EARLY_MS = 33 * DAY_MS
+/** A text is sent on 30 days, which may lie weeks apart. */
+const EARLY_MS = 400 * DAY_MS
 
 /**
  * Only of a message of theirs: one of ours cannot come. A message that has disappeared, or that said something else under

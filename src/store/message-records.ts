@@ -14,7 +14,7 @@ export type MessageState =
   | "delivered"
   /** It was shown to the peer. */
   | "read"
-  /** Not acknowledged for 30 days. */
+  /** Published on 30 days, and not acknowledged. */
   | "given-up"
   /** Cancelled before the peer acknowledged it. */
   | "cancelled"

@@ -191,10 +191,21 @@ export type OutgoingRecord = {
   /** It is set aside until `dueAt`, and the others go on. */
   readonly refusal?: Refusal | undefined
   readonly attempts: number
-  /** Unix ms of the next publish. */
+  /** On how many days it was published, and the last of them; days of 24 hours since it was made, -1 for none. */
+  readonly daysTried: number
+  readonly lastDayTried: number
+  /** When it is published next, in engine time. */
   readonly dueAt: number
   readonly createdAt: number
 }
+
+/** A frame that waits for its first publish. */
+export const NOT_PUBLISHED = {
+  published: false,
+  attempts: 0,
+  daysTried: 0,
+  lastDayTried: -1,
+} as const satisfies Partial<OutgoingRecord>
 
 /** One entry of the event log: a message was added, or one of ours changed its state. */
 export type EventRecord = {

@@ -272,6 +272,8 @@ export const OUTGOING = table<OutgoingRecord>("outgoing", ["seq"], {
   published: flag,
   refusal: optional({ reason: integer, limit: integer }, "refusal_"),
   attempts: integer,
+  daysTried: integer,
+  lastDayTried: integer,
   dueAt: integer,
   createdAt: integer,
 })

@@ -12,8 +12,8 @@ import type { MessageName, NewMessage } from "./message-records.ts"
 
 /** A text may lie in a broker's queue, or on a disk that is put back, for a year after it was sent [D-50]. */
 const KNOWN_ID_MS = 400 * DAY_MS
-/** A session message is sent for 30 days, and a clock may be two days wrong: after that it does not come again. */
-const RECEIVED_FRAME_MS = 33 * DAY_MS
+/** A message is sent on 30 days, which may lie weeks apart: as long as its text is known. */
+const RECEIVED_FRAME_MS = KNOWN_ID_MS
 
 /** Old rows are deleted with one frame in 256, so that most commits delete none. */
 export function addReceivedFrame(database: Database, frame: ReceivedFrame): void {

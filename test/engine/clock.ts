@@ -1,3 +1,4 @@
+import { DAY_MS, MINUTE_MS } from "../../src/time-units.ts"
 import type { MachineClocks } from "../../src/engine/state/ports.ts"
 
 type Timer = { at: number; readonly run: () => void }
@@ -47,6 +48,14 @@ export class Clock {
     this.#suspended += ms
     for (const timer of this.#timers)
       timer.at = Math.max(timer.at - ms, Math.min(timer.at, this.#passed + AWAKE_MS))
+  }
+
+  /** Days on which the machine is awake for a minute. */
+  async passDays(days: number): Promise<void> {
+    for (let day = 0; day < days; day++) {
+      await this.pass(MINUTE_MS)
+      this.suspend(DAY_MS - MINUTE_MS)
+    }
   }
 
   /** The machine is off for so many ms, and its clock runs on. Its processes have ended. */

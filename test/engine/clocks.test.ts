@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/time-units.ts"
-import { couple, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { couple, EngineFixture, lastMessageTo, type TestProfile } from "./engine-fixture.ts"
 
 const TEXTS = Array.from({ length: 30 }, (_, n) => `text ${n}`)
 
@@ -201,5 +201,50 @@ describe("[D-107] after a boot", () => {
     expect(await bob.texts("alice")).toEqual(["the clock is right"])
     await fixture.clock.pass(2 * HOUR_MS)
     expect(await bob.texts("alice")).toEqual([])
+  })
+})
+
+describe("[D-10] a text is given up after tries on 30 different days", () => {
+  test("on a laptop that is opened on Sundays after 30 Sundays", async () => {
+    const { fixture, alice } = await couple()
+    fixture.broker.tamper = () => []
+    await alice.send("bob", "into the void")
+    for (let sunday = 1; sunday <= 30; sunday++) {
+      await fixture.clock.pass(HOUR_MS)
+      expect(await alice.states("bob")).toEqual(["broker"])
+      fixture.clock.suspend(7 * DAY_MS - HOUR_MS)
+    }
+    await fixture.clock.pass(MINUTE_MS)
+    expect(await alice.states("bob")).toEqual(["given-up"])
+  })
+
+  test("never without a try, and at once when the broker is back", async () => {
+    const { fixture, alice, bob } = await couple()
+    fixture.broker.close()
+    await alice.send("bob", "a year ago")
+    await alice.stop()
+    fixture.clock.suspend(365 * DAY_MS)
+    fixture.broker.reopen()
+    await alice.start()
+    await fixture.clock.pass(100)
+    expect(await bob.texts("alice")).toEqual(["a year ago"])
+  })
+
+  test("[D-60] what comes again half a year later is acknowledged, and no sign of a lost state", async () => {
+    const { fixture, alice, bob } = await couple()
+    await alice.send("bob", "once")
+    const { topic, payload } = lastMessageTo(fixture, bob)
+    await fixture.clock.pass(MINUTE_MS)
+    for (let n = 0; n < 300; n++) await alice.send("bob", `${n}`)
+    await fixture.clock.pass(MINUTE_MS)
+    fixture.clock.suspend(180 * DAY_MS)
+    await fixture.clock.pass(MINUTE_MS)
+    await bob.client.call("delete-all", { contact: "alice" })
+    const sent = fixture.broker.seen.length
+    for (let n = 0; n < 5; n++) fixture.broker.inject(topic, payload)
+    await fixture.clock.pass(MINUTE_MS)
+    expect(fixture.broker.seen.length).toBeGreaterThan(sent)
+    expect(await bob.texts("alice")).toEqual([])
+    expect((await bob.store.load()).devices.map(({ state }) => state)).toEqual(["established"])
   })
 })

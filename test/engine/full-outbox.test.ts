@@ -46,7 +46,7 @@ function waitingFrame(
     ...place,
     ...{ device, kind: "control", delivered: false, topic: "mc/1/i/a/b", wire: new Uint8Array(1) },
     ...{ carries: undefined, carriesChange: undefined, withdrawnNumber: null },
-    ...{ published: true, attempts: 1, dueAt: now, createdAt: now },
+    ...{ published: true, attempts: 1, daysTried: 1, lastDayTried: 0, dueAt: now, createdAt: now },
   }
 }
 

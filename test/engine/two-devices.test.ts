@@ -81,7 +81,7 @@ describe("a text to somebody with two devices", () => {
     cutOff(fixture, phone)
     await alice.send("bob", "the phone lies in a drawer")
     await fixture.clock.pass(HOUR_MS)
-    fixture.clock.suspend(31 * DAY_MS)
+    await fixture.clock.passDays(31)
     await fixture.clock.pass(2 * HOUR_MS)
     expect(await waitingFor(alice, phone)).toBe(0)
     expect(await alice.states("bob")).toEqual(["delivered"])
@@ -93,7 +93,7 @@ describe("a text to somebody with two devices", () => {
     cutOff(fixture, laptop, phone)
     await alice.send("bob", "both lie in a drawer")
     await fixture.clock.pass(HOUR_MS)
-    fixture.clock.suspend(31 * DAY_MS)
+    await fixture.clock.passDays(31)
     await fixture.clock.pass(2 * HOUR_MS)
     expect(await alice.states("bob")).toEqual(["given-up"])
     expect((await alice.systemMessages("bob")).filter((line) => line.includes("NOT DELIVERED"))).toHaveLength(
@@ -112,9 +112,9 @@ describe("a text to somebody with two devices", () => {
       // As much as a device that is gone may have waiting.
       database.run(
         `WITH RECURSIVE n (seq) AS (VALUES (1000) UNION ALL SELECT seq + 1 FROM n WHERE seq < 10999)
-         INSERT INTO outgoing (seq, device, mid, kind, delivered, topic, wire, published, attempts, due_at,
-         created_at, carries_id, carries_number)
-         SELECT seq, ?, randomblob(8), 'text', 0, 't', x'01', 1, 9, ?, ?, randomblob(8), seq FROM n`,
+         INSERT INTO outgoing (seq, device, mid, kind, delivered, topic, wire, published, attempts, days_tried,
+         last_day_tried, due_at, created_at, carries_id, carries_number)
+         SELECT seq, ?, randomblob(8), 'text', 0, 't', x'01', 1, 9, 1, 0, ?, ?, randomblob(8), seq FROM n`,
         device,
         fixture.clock.now() + HOUR_MS / 2,
         fixture.clock.now(),

@@ -102,6 +102,8 @@ export function outgoing(seq: number, to: number): OutgoingRecord {
     wire: randomBytes(512),
     published: false,
     attempts: 0,
+    daysTried: 0,
+    lastDayTried: -1,
     dueAt: 1_764_000_000_003,
     createdAt: 1_764_000_000_004,
     carries: { id: randomBytes(8), number: seq },

@@ -1,7 +1,7 @@
 import { open, seal } from "../../session/ratchet.ts"
 import { decodeSession, encodeSession } from "../../session/snapshot.ts"
 import type { SupersededSession } from "../../store/device-parts.ts"
-import type { DeviceRecord } from "../../store/records.ts"
+import { NOT_PUBLISHED, type DeviceRecord } from "../../store/records.ts"
 import { DAY_MS } from "../../time-units.ts"
 import { inboxTopic, type Inbox } from "../../wire/topics.ts"
 import type { EngineState } from "../state/engine-state.ts"
@@ -71,8 +71,7 @@ export function answerSuperseded(
         delivered: false,
         topic: inboxTopic(splitInbox(superseded.inbox)),
         wire: sealed.wire,
-        published: false,
-        attempts: 0,
+        ...NOT_PUBLISHED,
         dueAt: input.now,
         createdAt: input.now,
       },

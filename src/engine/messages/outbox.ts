@@ -10,7 +10,7 @@ import { isUnsealed } from "../state/unsealed.ts"
 import type { CommitQueue } from "../state/commit-queue.ts"
 import type { Connection, Ports } from "../state/ports.ts"
 import type { Mailboxes } from "../connection/mailboxes.ts"
-import { GIVE_UP_AFTER_MS, isRestTooLong, retransmitAfter } from "./retransmit-schedule.ts"
+import { isRestTooLong, isTriedEnough, retransmitAfter, triedOn } from "./retransmit-schedule.ts"
 import { DeviceRests, restAfter } from "./device-rests.ts"
 import { NO_REASON, nowTaken, setAside, whatIsRefused } from "./refusals.ts"
 import { nextDue, SendOrder, type SendGate } from "./send-order.ts"
@@ -184,7 +184,7 @@ export class Outbox {
     const { now, reach } = this.#ports
     this.#inFlight.add(entry.seq)
     try {
-      if (now() - entry.createdAt > GIVE_UP_AFTER_MS) {
+      if (isTriedEnough(entry, now())) {
         await this.#queue.run((state) => giveUp(state, entry.seq, stepInput(this.#ports)))
         return
       }
@@ -283,13 +283,9 @@ function published(state: EngineState, seq: number, now: number): Decision<null>
   if (entry.kind === "passing" || entry.kind === "rejection")
     return { commit: [{ kind: "outgoing-done", seq }], effects: [], result: null }
   const attempts = entry.attempts + 1
-  const outgoing = {
-    ...entry,
-    published: true,
-    refusal: undefined,
-    attempts,
-    dueAt: now + retransmitAfter(attempts),
-  }
+  const { daysTried, lastDayTried } = triedOn(entry, now)
+  const dueAt = now + retransmitAfter(attempts)
+  const outgoing = { ...entry, published: true, refusal: undefined, attempts, daysTried, lastDayTried, dueAt }
   const commit: Change[] = [{ kind: "outgoing", outgoing }]
   if (entry.published || entry.carries === undefined) return { commit, effects: [], result: null }
   const contact = contactOf(state, entry.device)

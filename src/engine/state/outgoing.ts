@@ -1,6 +1,11 @@
 import { equal } from "../../crypto/bytes.ts"
 import { seal } from "../../session/ratchet.ts"
-import type { AnswerKind, DeviceRecord, OutgoingRecord } from "../../store/records.ts"
+import {
+  NOT_PUBLISHED,
+  type AnswerKind,
+  type DeviceRecord,
+  type OutgoingRecord,
+} from "../../store/records.ts"
 import { type Frame, LIST_MAX, SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { listedIn } from "../../wire/one-message.ts"
 import { inboxTopic, splitInbox } from "../../wire/topics.ts"
@@ -101,7 +106,7 @@ function sealWithoutReceipts(update: DeviceUpdate, outgoing: Outgoing): SealResu
 /** Puts finished bytes into the outbox, due at once. */
 export function enqueue(
   update: DeviceUpdate,
-  entry: Omit<OutgoingRecord, "seq" | "device" | "published" | "attempts" | "dueAt" | "createdAt">,
+  entry: Omit<OutgoingRecord, "seq" | "device" | keyof typeof NOT_PUBLISHED | "dueAt" | "createdAt">,
 ): void {
   const { now } = update.input
   update.changes.push({
@@ -109,8 +114,7 @@ export function enqueue(
     outgoing: {
       seq: update.seq,
       device: update.device.id,
-      published: false,
-      attempts: 0,
+      ...NOT_PUBLISHED,
       dueAt: now,
       createdAt: now,
       ...entry,

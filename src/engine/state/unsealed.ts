@@ -1,4 +1,4 @@
-import type { OutgoingRecord } from "../../store/records.ts"
+import { NOT_PUBLISHED, type OutgoingRecord } from "../../store/records.ts"
 import type { EngineState } from "./engine-state.ts"
 import { outgoingOf, queueSize } from "./outgoing-index.ts"
 import type { DeviceUpdate } from "./update.ts"
@@ -31,7 +31,7 @@ export function unsealedEntry({ device, seq, id, now, delivered = false }: Unsea
     carriesChange: undefined,
     withdrawnNumber: null,
     ...{ mid: NOTHING, wire: NOTHING, topic: "" },
-    ...{ published: false, attempts: 0 },
+    ...NOT_PUBLISHED,
   }
 }
 
