@@ -74,6 +74,9 @@ export function readBundle(bytes: Uint8Array, now: number): Bundle | undefined {
   return verify(concat(LABEL, unsigned), signature, bundle.owner.sign) ? bundle : undefined
 }
 
+/** As `now`: for a bundle whose time is judged later, when it is answered. */
+export const ANY_TIME = 0
+
 /** The identity that a bundle names, before anything in it is checked. */
 export function bundleOwner(bytes: Uint8Array): Uint8Array {
   return bytes.slice(2, 2 + IDENTITY_BYTES)

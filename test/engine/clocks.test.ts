@@ -248,3 +248,45 @@ describe("[D-10] a text is given up after tries on 30 different days", () => {
     expect((await bob.store.load()).devices.map(({ state }) => state)).toEqual(["established"])
   })
 })
+
+describe("[D-109] an offer that is over by this machine's clock", () => {
+  const fast = (fixture: EngineFixture) => ({ wallClock: () => fixture.clock.now() + 20 * DAY_MS })
+  const clockHint = { hint: "check this machine's clock, and theirs; if both are right, ask for a new offer" }
+
+  test("says so with both days, and is good once the clock is right", async () => {
+    const fixture = new EngineFixture()
+    const alice = await fixture.profile("alice")
+    const carol = await fixture.profile("carol", fast(fixture))
+    const file = await alice.client.call("pair-offer", { kind: "file", wordCount: 2 })
+    if (file.kind !== "file") throw new Error("not a file")
+    const message =
+      "this offer ended on 2027-01-22, and this machine's clock shows 2027-02-04; no contact was saved"
+    await expect(carol.client.call("pair-answer", { kind: "file", offer: file.file })).rejects.toMatchObject({
+      code: "bad-data",
+      message,
+      ...clockHint,
+    })
+    const bob = await fixture.profile("bob")
+    await bob.client.call("pair-answer", { kind: "file", offer: file.file })
+    await fixture.clock.pass(1_000)
+    expect((await alice.client.call("contacts", {})).map(({ name }) => name)).toEqual(["bob"])
+  })
+
+  test("ends a pairing by code the same way, and the side that shows the code blames no code", async () => {
+    const fixture = new EngineFixture()
+    const [alice, carol] = [await fixture.profile("alice"), await fixture.profile("carol", fast(fixture))]
+    const offering = alice.client.call("pair-offer", { kind: "code", wordCount: 2 })
+    await fixture.clock.pass(1_000)
+    const offer = await offering
+    if (offer.kind !== "code") throw new Error("not a code")
+    const answer = carol.client.call("pair-answer", { kind: "code", offer: offer.code })
+    answer.catch(() => undefined)
+    await fixture.clock.pass(10_000)
+    await expect(answer).rejects.toMatchObject({ code: "bad-data", ...clockHint })
+    await fixture.clock.pass(5 * MINUTE_MS)
+    const failures = alice.events.filter((event) => event.kind === "pair-failed")
+    expect(failures.map(({ reason }) => reason)).toEqual([
+      "the other side has the code and did not finish; it still can for a day",
+    ])
+  })
+})

@@ -16,6 +16,7 @@ import type { Decision } from "../state/decision.ts"
 import { toJointDecision } from "../state/each-device.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { refuseUnsendable } from "../state/send-gate.ts"
+import { day } from "../state/clock-doubt.ts"
 import { stepInput, wallSeconds } from "../state/update.ts"
 import type { EngineParts } from "./engine-parts.ts"
 import type { Handlers } from "./handlers.ts"
@@ -87,7 +88,8 @@ async function answerBundle({ ports, queue, pairing }: EngineParts, id: number):
   if (bundle === undefined) {
     const { name } = findContactById(state, record.contact)
     const hint = shellCommand`ask ${name} to introduce you again`
-    throw new Fault("refused", "this introduction has expired", hint)
+    const why = `by this machine's clock, which shows ${day(ports.wallClock())}, this introduction has expired: check the clock`
+    throw new Fault("refused", why, hint)
   }
   const secret = introductionSecret(state, record, bundle)
   const name = new Uint8Array(Buffer.from(record.name, "utf8"))

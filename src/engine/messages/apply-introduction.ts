@@ -13,11 +13,15 @@ import { shellCommand } from "../../shell-command.ts"
 import { addSystemMessage } from "../contacts/system-messages.ts"
 import type { EngineState } from "../state/engine-state.ts"
 import { wallSeconds, type DeviceUpdate } from "../state/update.ts"
+import { DAY_S } from "../../time-units.ts"
 
 type Of<Kind extends Frame["kind"]> = Extract<Frame, { kind: Kind }>
 type Question = Pick<IntroductionRecord, "role" | "state" | "account" | "name" | "bundle">
 
 const NO_BUNDLE = new Uint8Array(0)
+
+/** No clock that is merely wrong is further ahead. */
+const CLOCK_AHEAD_MAX_S = 400 * DAY_S
 
 /** A contact would introduce someone to us: a person here is asked, unless they know that account [D-82]. */
 export function applyIntroAsk(
@@ -70,8 +74,9 @@ function isOfAccount(state: EngineState, { contact }: DeviceRecord, account: Uin
   return accountId !== undefined && equal(accountId, account)
 }
 
+/** Whether it is over is judged when it is answered: our clock may be set right by then [D-108]. */
 function oneTimeBundle(bytes: Uint8Array, { input }: DeviceUpdate): Bundle | undefined {
-  const bundle = readBundle(bytes, wallSeconds(input))
+  const bundle = readBundle(bytes, wallSeconds(input) - CLOCK_AHEAD_MAX_S)
   return bundle === undefined || bundle.multiUse || bundle.recovery ? undefined : bundle
 }
 
