@@ -98,7 +98,7 @@ export const DEBUG_EVENTS = {
     },
   },
   store: {
-    load: { contacts: number, sessions: number, outgoing: number, held: number, offers: number },
+    load: { contacts: number, devices: number, outgoing: number, held: number, offers: number },
     commit: { changes: number, ms: milliseconds },
     failed: { ms: milliseconds, code },
     close: {},

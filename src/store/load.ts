@@ -16,25 +16,24 @@ import {
   SESSIONS,
   SETTINGS,
 } from "./tables.ts"
-import { selectAll } from "./table.ts"
+import { selectAll, selectWhere } from "./table.ts"
 import type { LoadedState } from "./message-store.ts"
 import type { ConversationId, DeviceId } from "./ids.ts"
 
 /** Everything but the messages. */
 export function loadState(database: Database): LoadedState {
   const outgoing = selectAll(database, OUTGOING, "seq")
-  const sessions = selectAll(database, SESSIONS, "device")
   const settings = selectAll(database, SETTINGS, "key")
   return {
     contacts: selectAll(database, CONTACTS, "id"),
     devices: selectAll(database, DEVICES, "id"),
     conversations: selectAll(database, CONVERSATIONS, "id"),
-    snapshots: new Map(sessions.map(({ device, snapshot }) => [device, snapshot])),
+    snapshotOf: (device) => selectWhere(database, SESSIONS, { device })[0]?.snapshot,
     outgoing,
     held: selectAll(database, HELD, "device, number"),
     openBundles: selectAll(database, OPEN_BUNDLES, "tag"),
     deviceParts: loadParts(database),
-    accountLinks: selectAll(database, ACCOUNT_LINKS, "contact, branch, number"),
+    linksOf: (contact) => selectWhere(database, ACCOUNT_LINKS, { contact }),
     ownLinks: selectAll(database, OWN_ACCOUNT_LINKS, "number").map(({ link }) => link),
     settings: new Map(settings.map(({ key, value }) => [key, value])),
     introductions: selectAll(database, INTRODUCTIONS, "id"),

@@ -29,14 +29,15 @@ export type LoadedState = {
   readonly contacts: readonly ContactRecord[]
   readonly devices: readonly DeviceRecord[]
   readonly conversations: readonly ConversationRecord[]
-  readonly snapshots: ReadonlyMap<DeviceId, Uint8Array>
+  /** Reads the session of a device, if it has one. Of thousands of contacts few are needed at a time. */
+  readonly snapshotOf: (device: DeviceId) => Uint8Array | undefined
   readonly outgoing: readonly OutgoingRecord[]
   /** By device and number. */
   readonly held: readonly HeldRecord[]
   readonly openBundles: readonly OpenBundleRecord[]
   readonly deviceParts: ReadonlyMap<DeviceId, Partial<DeviceParts>>
-  /** By contact, branch and number. */
-  readonly accountLinks: readonly (AccountLink & { readonly contact: ContactId })[]
+  /** Reads the links of a contact's account, by branch and number. */
+  readonly linksOf: (contact: ContactId) => readonly AccountLink[]
   /** Of our own account, in their order. */
   readonly ownLinks: readonly Uint8Array[]
   readonly settings: ReadonlyMap<string, Uint8Array>

@@ -5,6 +5,8 @@ import { recordColumns, type Fields } from "./fields.ts"
 export type Table<R> = {
   readonly name: string
   readonly columns: readonly string[]
+  /** The columns of its primary key. */
+  readonly key: readonly string[]
   /** `INSERT INTO ... VALUES (...)`, with a placeholder for each of `values`. */
   readonly insert: string
   /** The same, but replaces the record of the same key. */
@@ -22,6 +24,7 @@ export function table<R>(name: string, key: readonly string[], fields: Fields<R>
   return {
     name,
     columns,
+    key,
     insert,
     upsert: `${insert} ON CONFLICT (${key.join(", ")}) DO UPDATE SET ${updates}`,
     values,
@@ -37,4 +40,17 @@ export function put<R>(database: Database, into: Table<R>, record: R): void {
 /** All records, in the order of the column `by`. */
 export function selectAll<R>(database: Database, from: Table<R>, by: string): R[] {
   return database.select(from.read, `SELECT ${from.columns.join(", ")} FROM ${from.name} ORDER BY ${by}`)
+}
+
+/** The records with these numbers in these columns, in the order of their key. */
+export function selectWhere<R>(
+  database: Database,
+  from: Table<R>,
+  where: Readonly<Record<string, number>>,
+): R[] {
+  const columns = Object.keys(where)
+  const condition = columns.map((column) => `${column} = ?`).join(" AND ")
+  const order = from.key.join(", ")
+  const sql = `SELECT ${from.columns.join(", ")} FROM ${from.name} WHERE ${condition} ORDER BY ${order}`
+  return database.select(from.read, sql, ...Object.values(where))
 }

@@ -22,6 +22,7 @@ import { chainFrameOf, NONCE, ownLinksOf } from "./account-frames.ts"
 import { backUp, restored } from "./backup-fixture.ts"
 import { fileOf, HostileOwner } from "./hostile-pairing.ts"
 import { wordsAt } from "./words-fixture.ts"
+import { linksIn } from "./loaded.ts"
 
 test("a second device of an account is a device of the same contact [D-70]", async () => {
   const { bob, carol, phone } = await carolWithTwo()
@@ -53,7 +54,7 @@ test("a device that is removed cannot hide it by staying silent about it [D-72]"
   await phone.sends(chainFrameOf(two.accountId, three.links.slice(2)))
   expect(await devicesOf(bob)).toBe(1)
   expect(await namesOf(bob)).toEqual(["carol"])
-  expect((await bob.store.load()).accountLinks).toHaveLength(3)
+  expect(await linksIn(bob.store)).toHaveLength(3)
   expect(await bob.systemMessages("carol")).toEqual([
     "carol removed a device",
     "carol was removed from the account; the session with that device has ended",
@@ -82,7 +83,7 @@ test("a removed device whose WELCOME shows its removal ends with it, and the rem
   const three = appended(two, removeOf(two, owner.identity.public.sign, byDevice(carol.identity)))
   await owner.sends(...phone.shows({ links: three.links, withHello: three.links.slice(2) }))
   expect(await devicesOf(bob)).toBe(1)
-  expect((await bob.store.load()).accountLinks).toHaveLength(3)
+  expect(await linksIn(bob.store)).toHaveLength(3)
 })
 
 /** Links that stop before the head that the HELLO names: the rest is asked for, and never comes. */
@@ -105,7 +106,7 @@ test("a removed device that names links which do not exist is removed all the sa
   await bob.send("carol", "for the rest")
   expect(phone.received().filter(({ kind }) => kind === "text")).toEqual([])
   expect(carol.received().filter(({ kind }) => kind === "text")).toHaveLength(1)
-  expect((await bob.store.load()).accountLinks).toHaveLength(3)
+  expect(await linksIn(bob.store)).toHaveLength(3)
 })
 
 test("a stranger who shows the removal, and links that do not exist, ends it as well [D-72]", async () => {
@@ -136,10 +137,10 @@ test("links before a head that does not exist have their line, and a fork among 
 test("a bad link is dropped and changes nothing [A-20] [D-72]", async () => {
   const { bob, carol, phone, two } = await carolWithTwo()
   const bad = removeOf(two, carol.identity.public.sign, byDevice(createIdentity(systemRandom)))
-  const before = (await bob.store.load()).accountLinks
+  const before = await linksIn(bob.store)
   await phone.sends(chainFrameOf(two.accountId, [bad]))
   await phone.sends(chainFrameOf(createIdentity(systemRandom).public.sign, [two.links[1]!]))
-  expect((await bob.store.load()).accountLinks).toEqual(before)
+  expect(await linksIn(bob.store)).toEqual(before)
   expect(await devicesOf(bob)).toBe(2)
 })
 
@@ -236,8 +237,7 @@ test("the words that are shown are those of the handshake that settles, and no o
   await phone.sends({ kind: "open", nonce: NONCE })
   await marks(await wordsAt(bob, "carol"))
   expect(await lockedAt()).toBeNull()
-  const { accountLinks } = await bob.store.load()
-  expect(accountLinks.map(({ link }) => link)).toEqual(kept.links.map(({ bytes }) => bytes))
+  expect((await linksIn(bob.store)).map(({ link }) => link)).toEqual(kept.links.map(({ bytes }) => bytes))
 })
 
 test("a peer that asks without end fills no queue [D-73]", async () => {

@@ -6,6 +6,7 @@ import { readStream } from "../../src/keystore/sealed-stream.ts"
 import { atFullCost } from "../cost.ts"
 import { EngineFixture, type TestProfile } from "./engine-fixture.ts"
 import { backUp, PASSPHRASE, restored } from "./backup-fixture.ts"
+import { snapshotsIn } from "./loaded.ts"
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -199,18 +200,18 @@ test("a backup holds no key of a session, is 0600, and is never written over ano
   expect(statSync(path).mode & 0o777).toBe(0o600)
   const again = alice.client.call("export", { path, passphrase: PASSPHRASE })
   await expect(again).rejects.toMatchObject({ code: "exists" })
-  const opening = await alice.store.load()
+  const [opening, snapshots] = [await alice.store.load(), await snapshotsIn(alice.store)]
   const sealed = await readStream(createReadStream(path), path)
   const pieces: Uint8Array[] = []
   for await (const piece of sealed.unlock(PASSPHRASE)) pieces.push(piece)
   const plain = Buffer.concat(pieces)
   const secrets = [
-    ...opening.snapshots.values(),
+    ...snapshots.values(),
     ...opening.openBundles.flatMap(({ open, psk }) => [open.subarray(1402, 1434), open.subarray(1434), psk]),
     ...opening.outgoing.map(({ wire }) => wire),
   ]
   expect(secrets.length).toBeGreaterThan(2)
-  for (const snapshot of opening.snapshots.values()) {
+  for (const snapshot of snapshots.values()) {
     for (let at = 0; at + 32 <= snapshot.length; at += 32) secrets.push(snapshot.subarray(at, at + 32))
   }
   const [bob] = opening.devices

@@ -3,6 +3,7 @@ import { seal } from "../../src/session/ratchet.ts"
 import { decodeSession } from "../../src/session/snapshot.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { EngineFixture, lastMessageTo, type TestProfile } from "./engine-fixture.ts"
+import { snapshotsIn } from "./loaded.ts"
 
 /** Someone who says that they are Bob with new keys; Alice has let them take his place, and has compared nothing. */
 export type Candidate = {
@@ -53,7 +54,7 @@ async function injector(
   candidate: TestProfile,
 ): Promise<Candidate["injects"]> {
   const { topic } = lastMessageTo(fixture, alice)
-  const [snapshot] = (await candidate.store.load()).snapshots.values()
+  const [snapshot] = (await snapshotsIn(candidate.store)).values()
   let session = snapshot && decodeSession(snapshot)
   return async (...frames) => {
     const sealed = session && seal(session, frames, systemRandom)

@@ -274,9 +274,22 @@ function deviceOf(number: number): number {
  * restart.
  */
 function comparable(state: EngineState): unknown {
-  const sessions = new Map([...state.sessions].map(([id, session]) => [id, encodeSession(session)]))
+  const sessions = new Map(
+    [...state.devices.keys()].map((id) => {
+      const session = state.sessions.get(id)
+      return [id, session && encodeSession(session)]
+    }),
+  )
+  const accounts = new Map([...state.contacts.keys()].map((id) => [id, state.accounts.get(id)]))
   const queues = new Map([...state.queues].map(([id, queue]) => [id, { ...queue, ...orders(queue) }]))
-  return plain({ ...state, sessions, queues, resting: [...state.resting.ascending()], nextOutgoing: 0 })
+  return plain({
+    ...state,
+    sessions,
+    accounts,
+    queues,
+    resting: [...state.resting.ascending()],
+    nextOutgoing: 0,
+  })
 }
 
 function orders({ unsent, resting }: { unsent: PriorityIndex<number>; resting: PriorityIndex<number> }) {

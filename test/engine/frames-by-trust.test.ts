@@ -13,6 +13,7 @@ import { addOf, appended, byDevice, started } from "../account/account-fixture.t
 import { bobAlone, Client, linkOf, textFrames } from "./account-client.ts"
 import { chainFrameOf, helloFrames, NONCE } from "./account-frames.ts"
 import type { EngineFixture, TestProfile } from "./engine-fixture.ts"
+import { linksIn, snapshotsIn } from "./loaded.ts"
 
 /** What Bob knows of Carol's device. */
 const STATES = {
@@ -228,7 +229,8 @@ function oneTimeBundle({ fixture, identity, inbox }: Client): Uint8Array {
  */
 async function ours({ store, events }: TestProfile) {
   const all = await store.load()
-  const { contacts, devices, conversations, held, accountLinks, introductions } = all
+  const { contacts, devices, conversations, held, introductions } = all
+  const accountLinks = await linksIn(store)
   const parts = [...all.deviceParts.values()].map(
     ({ textNumbers, withdrawnTexts, shownAccount, recovery }) => ({
       ...{ textNumbers, withdrawnTexts, shownAccount, recovery },
@@ -242,7 +244,7 @@ async function ours({ store, events }: TestProfile) {
   }
 }
 
-const snapshots = async ({ store }: TestProfile) => (await store.load()).snapshots
+const snapshots = async ({ store }: TestProfile) => snapshotsIn(store)
 
 test("each frame of the wire is classified", () => {
   expect(Object.keys(ROWS).sort()).toEqual([...Object.keys(FRAMES), "unknown"].sort())

@@ -7,6 +7,7 @@ import type { OutgoingRecord, Write } from "../../src/store/records.ts"
 import type { Store } from "../../src/store/message-store.ts"
 import { openStore } from "../../src/store/store.ts"
 import { couple, type TestProfile } from "./engine-fixture.ts"
+import { snapshotsIn } from "./loaded.ts"
 
 const OUTBOX_MAX = 10_000
 
@@ -63,7 +64,7 @@ async function emptyOutbox(profile: TestProfile): Promise<void> {
 /** Alice's session with her only contact has sent all that its chain can hold. */
 async function fillChain(profile: TestProfile): Promise<void> {
   await rewrite(profile, async (store) => {
-    const [found] = (await store.load()).snapshots
+    const [found] = await snapshotsIn(store)
     const [device, session] = found === undefined ? [] : [found[0], decodeSession(found[1])]
     if (device === undefined || session?.kind !== "speaking") throw new Error("nothing was sent")
     const tags = tagBlock(session.sending.headerKey, Math.floor((CHAIN_MAX - 1) / 16))

@@ -6,6 +6,7 @@ import { BUCKETS } from "../../src/wire/padding.ts"
 import { SEED } from "../faults/seed.ts"
 import { seededRandom } from "../session/session-fixture.ts"
 import { couple, lastMessageTo, type TestProfile, type EngineFixture } from "./engine-fixture.ts"
+import { snapshotsIn } from "./loaded.ts"
 
 /** Random choices here are the same in every run of one seed. */
 const randomBytes = seededRandom(`hostile ${SEED}`)
@@ -197,8 +198,8 @@ test("of a flood of old frames 200 a second are examined, and a new one comes th
 })
 
 async function snapshots(...profiles: TestProfile[]): Promise<string[]> {
-  const openings = await Promise.all(profiles.map(({ store }) => store.load()))
-  return openings.flatMap(({ snapshots: all }) => [...all.values()].map(toHex))
+  const sessions = await Promise.all(profiles.map(({ store }) => snapshotsIn(store)))
+  return sessions.flatMap((all) => [...all.values()].map(toHex))
 }
 
 test("a frame for a mailbox of no contact is dropped unread [W-13]", async () => {

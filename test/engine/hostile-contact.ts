@@ -12,6 +12,7 @@ import type { DeviceRecord } from "../../src/store/records.ts"
 import type { Frame } from "../../src/wire/frame.ts"
 import { MESSAGE_OVERHEAD } from "../../src/wire/padding.ts"
 import { lastMessageTo, EngineFixture, type TestProfile } from "./engine-fixture.ts"
+import { snapshotsIn } from "./loaded.ts"
 
 type HostileContact = {
   readonly fixture: EngineFixture
@@ -56,7 +57,8 @@ export async function hostileContact(
   await bob.send("eve", "hello, Eve")
   await fixture.clock.pass(1_000)
   const { topic } = lastMessageTo(fixture, bob)
-  const { devices, snapshots } = await eve.store.load()
+  const { devices } = await eve.store.load()
+  const snapshots = await snapshotsIn(eve.store)
   const [[snapshot], [about]] = [snapshots.values(), devices]
   if (about === undefined) throw new Error("Eve knows nobody")
   const links = await ownLinksOf(eve)

@@ -10,6 +10,7 @@ import { identityOf } from "../../src/keystore/identity.ts"
 import { readStream } from "../../src/keystore/sealed-stream.ts"
 import { lastMessageTo, type TestProfile } from "./engine-fixture.ts"
 import { cutOff, deviceOf, twoDevices } from "./two-devices.ts"
+import { snapshotsIn } from "./loaded.ts"
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -171,11 +172,10 @@ describe("what belongs to one device never touches the other [D-100]", () => {
     await fixture.clock.pass(100)
     const { topic } = lastMessageTo(fixture, alice)
     expect(topic).not.toBe(fromLaptop.topic)
-    const before = await alice.store.load()
+    const before = await snapshotsIn(alice.store)
     fixture.broker.inject(topic, fromLaptop.payload)
     await fixture.clock.pass(100)
-    const after = await alice.store.load()
-    expect(after.snapshots).toEqual(before.snapshots)
+    expect(await snapshotsIn(alice.store)).toEqual(before)
     expect(await alice.client.call("status", {})).toMatchObject({ dropped: 1 })
   })
 

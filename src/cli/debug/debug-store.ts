@@ -21,10 +21,10 @@ export function debugStore(store: Store, debug: Debug): Store {
   }
 }
 
-function noteLoad(debug: Debug, { contacts, snapshots, outgoing, held, openBundles }: LoadedState): void {
+function noteLoad(debug: Debug, { contacts, devices, outgoing, held, openBundles }: LoadedState): void {
   debug("store", "load", {
     contacts: contacts.length,
-    sessions: snapshots.size,
+    devices: devices.length,
     outgoing: outgoing.length,
     held: held.length,
     offers: openBundles.length,

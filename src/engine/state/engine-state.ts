@@ -1,3 +1,4 @@
+import type { AccountLink } from "../../store/account-record.ts"
 import { judgedChain, type AccountChain } from "../../account/account-chain.ts"
 import { readLinks } from "../../account/chain-link.ts"
 import { concat, toHex } from "../../crypto/bytes.ts"
@@ -25,20 +26,21 @@ import {
   type OutgoingIndex,
 } from "./outgoing-index.ts"
 import type { LoadedState } from "../../store/message-store.ts"
+import { LazyMap } from "./lazy-map.ts"
 import type { ContactId, ConversationId, DeviceId } from "../../store/ids.ts"
 
-/** All that the engine holds in memory: `LoadedState`, with decoded sessions and indexes. */
+/** All that the engine holds in memory: `LoadedState` with indexes; sessions and accounts once they were needed. */
 export type EngineState = OutgoingIndex & {
   readonly contacts: Map<ContactId, ContactRecord>
   /** What is verified of a contact's account, even before all of it is. */
-  readonly accounts: Map<ContactId, Account>
+  readonly accounts: LazyMap<ContactId, Account>
   readonly devices: Map<DeviceId, DeviceRecord>
   /** By rising id. A list is replaced, never changed. */
   readonly devicesByContact: Map<ContactId, readonly DeviceId[]>
   readonly conversations: Map<ConversationId, ConversationRecord>
   /** The conversation with each contact. */
   readonly directs: Map<ContactId, ConversationId>
-  readonly sessions: Map<DeviceId, Session>
+  readonly sessions: LazyMap<DeviceId, Session>
   /** A record of parts is replaced, never changed. */
   readonly deviceParts: Map<DeviceId, Partial<DeviceParts>>
   /** By INIT tag in hex. */
@@ -61,16 +63,16 @@ export type EngineState = OutgoingIndex & {
   nextEvent: number
 }
 
-/** Faults `damaged-database` if a stored session cannot be read. */
+/** Faults `damaged-database`, then or when it is first asked for, if a stored session or account cannot be read. */
 export function openState(opening: LoadedState): EngineState {
   const state: EngineState = {
     contacts: new Map(),
-    accounts: readAccounts(opening),
+    accounts: new LazyMap((contact) => readAccount(opening.linksOf(contact))),
     devices: new Map(),
     devicesByContact: new Map(),
     conversations: new Map(),
     directs: new Map(),
-    sessions: new Map(),
+    sessions: new LazyMap((device) => readSession(opening.snapshotOf(device))),
     deviceParts: new Map(opening.deviceParts),
     bundles: new Map(),
     requestable: new Map(),
@@ -90,9 +92,6 @@ export function openState(opening: LoadedState): EngineState {
   for (const contact of opening.contacts) apply(state, { kind: "contact", contact })
   for (const conversation of opening.conversations) apply(state, { kind: "conversation", conversation })
   for (const device of opening.devices) apply(state, { kind: "device", device })
-  for (const [device, snapshot] of opening.snapshots) {
-    apply(state, { kind: "session", device, session: readSession(snapshot) })
-  }
   for (const outgoing of opening.outgoing) apply(state, { kind: "outgoing", outgoing })
   for (const held of opening.held) apply(state, { kind: "held", held })
   for (const bundle of opening.openBundles) apply(state, { kind: "open-bundle", bundle })
@@ -104,12 +103,12 @@ export function copyState(state: EngineState): EngineState {
   return {
     ...state,
     contacts: new Map(state.contacts),
-    accounts: new Map(state.accounts),
+    accounts: state.accounts.copy(),
     devices: new Map(state.devices),
     devicesByContact: new Map(state.devicesByContact),
     conversations: new Map(state.conversations),
     directs: new Map(state.directs),
-    sessions: new Map(state.sessions),
+    sessions: state.sessions.copy(),
     deviceParts: new Map(state.deviceParts),
     bundles: new Map(state.bundles),
     requestable: new Map(state.requestable),
@@ -121,20 +120,11 @@ export function copyState(state: EngineState): EngineState {
   }
 }
 
-function readAccounts({ accountLinks }: LoadedState): Map<ContactId, Account> {
-  const accounts = new Map<ContactId, Account>()
-  for (const contact of new Set(accountLinks.map((link) => link.contact))) {
-    const of = (branch: number) =>
-      accountLinks
-        .filter((link) => link.contact === contact && link.branch === branch)
-        .map(({ link }) => link)
-    const rival = of(1)
-    accounts.set(contact, {
-      chain: readChain(of(0)),
-      rival: rival.length === 0 ? undefined : readChain(rival),
-    })
-  }
-  return accounts
+function readAccount(links: readonly AccountLink[]): Account | undefined {
+  if (links.length === 0) return undefined
+  const of = (branch: number) => links.filter((link) => link.branch === branch).map(({ link }) => link)
+  const rival = of(1)
+  return { chain: readChain(of(0)), rival: rival.length === 0 ? undefined : readChain(rival) }
 }
 
 function readChain(links: readonly Uint8Array[]): AccountChain {
@@ -145,7 +135,8 @@ function readChain(links: readonly Uint8Array[]): AccountChain {
   return chain
 }
 
-function readSession(snapshot: Uint8Array): Session {
+function readSession(snapshot: Uint8Array | undefined): Session | undefined {
+  if (snapshot === undefined) return undefined
   const session = decodeSession(snapshot)
   if (session === undefined) throw new Fault("damaged-database", "a stored session cannot be read")
   return session
