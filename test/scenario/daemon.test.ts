@@ -30,7 +30,15 @@ async function lockedBob(fixture: ScenarioFixture): Promise<{ alice: User; bob: 
   await alice.runJson("pair", "--file", bundle)
   const names = ["--my-name", "bob", "--name", "alice"]
   // Alice does not answer while this command waits for her.
-  await bob.runJsonWith({ ...QUICK_LOCKS, ...QUICK_TIMERS }, "pair", bundle, ...names, ...open)
+  await bob.runJsonWith(
+    { ...QUICK_LOCKS, ...QUICK_TIMERS },
+    "pair",
+    bundle,
+    "--timeout",
+    "1h",
+    ...names,
+    ...open,
+  )
   // Until she has answered, what he sends waits: he has not seen her account yet.
   await alice.runJson("inbox")
   await bob.runJson("send", "alice", "it is bob", ...open)

@@ -87,7 +87,9 @@ describe.skipIf(mosquittoIsMissing())("on an external Mosquitto, with accounts",
     const [alice, bob] = await members(broker, newFixture(context))
     const file = join(alice.home, "for-bob")
     await alice.runJson("pair", "--file", file)
-    const paired = (await bob.runJsonWith(QUICK_TIMERS, "pair", file)).find(schemaIs("paired"))
+    const paired = (await bob.runJsonWith(QUICK_TIMERS, "pair", file, "--timeout", "1h")).find(
+      schemaIs("paired"),
+    )
     const { name } = paired?.["contact"] as { name: string }
     // He has not seen her account yet: his text waits until she has answered.
     const waiting = await bob.run(["send", name, "whoever you are"], QUICK_TIMERS)

@@ -87,7 +87,8 @@ describe.skipIf(mosquittoIsMissing())("a registrar with Mosquitto", () => {
     const invitation = await invitationFor(alice, "frank")
     registrar.kill("SIGTERM")
     await registrar.finished()
-    const command = ["register", invitation, "--name", "frank", "--no-passphrase", "--json"]
+    const flags = ["--name", "frank", "--no-passphrase", "--timeout", "1h", "--json"]
+    const command = ["register", invitation, ...flags]
     const away = await frank.run(command, QUICK_TIMERS)
     expect([away.code, away.stderr]).toEqual([69, expect.stringContaining("registrar does not answer")])
     registrar = await startRegistrar()

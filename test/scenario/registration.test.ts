@@ -56,7 +56,7 @@ describe("a registration that is interrupted", () => {
     const doomed = alice.start(["broker", "--loopback", "--json"], crashAt(point))
     await doomed.waitForOutput(schemaIs("broker"))
     const registering = user.start(
-      ["register", invitation, "--name", user.name, ...PROFILE_FLAGS],
+      ["register", invitation, "--name", user.name, "--timeout", "1h", ...PROFILE_FLAGS],
       QUICK_TIMERS,
     )
     expect(await doomed.finished()).toMatchObject({ signal: "SIGKILL" })
