@@ -9,7 +9,7 @@ import { SETTINGS } from "./tables.ts"
 import { put } from "./table.ts"
 
 /** Where the name of the copy is kept until the engine has told it. */
-export const DAMAGED_LOG: SettingKey = "damaged-log"
+const DAMAGED_LOG: SettingKey = "damaged-log"
 
 /** The part of the header that differs in each log. */
 const SALTS = [16, 24] as const

@@ -27,7 +27,7 @@ async function aliceWith(texts: readonly Uint8Array[]): Promise<Store> {
 
 function lost(have: readonly Uint8Array[], more: Partial<LostTexts> = {}): LostTexts {
   const bounds = { textsMax: 1_000, bytesMax: 1_000_000 }
-  return { conversation: direct(1), contact: 1, have, since: 0, now: NOW, ...bounds, ...more }
+  return { conversation: direct(1), contact: 1, have, since: 0, now: NOW, wall: NOW, ...bounds, ...more }
 }
 
 test("[D-132] all behind the oldest text that is named is sent again, but for those that are named", async () => {
@@ -90,5 +90,23 @@ test("[D-133] what was not delivered to this account, or has timed out, is not s
   expect((await planResend(store, lost([]))).ids).toEqual([one, three])
   expect((await planResend(store, lost([], { now: NOW + 1_000 }))).ids).toEqual([one])
   expect((await planResend(store, lost([], { contact: 2 }))).ids).toEqual([])
+  await store.close()
+})
+
+test("[D-134] a change that a clock behind has dated is sent again as well", async () => {
+  const all = ids(2)
+  const store = await aliceWith(all)
+  const edited = {
+    conversation: direct(1),
+    author: null,
+    id: all[1]!,
+    digest: (await store.findMessage({ conversation: direct(1), author: null, id: all[1]! }))!.digest,
+  }
+  const behind = 1_000_000
+  const change = { kind: "edit", by: null, text: "edited", time: NOW - behind } as const
+  await store.commit([{ kind: "change", ...edited, change, at: NOW }])
+  expect((await planResend(store, lost([all[0]!]))).changes).toEqual([])
+  const { changes } = await planResend(store, lost([all[0]!], { wall: NOW - behind }))
+  expect(changes).toMatchObject([{ kind: "edit", id: all[1], time: NOW - behind }])
   await store.close()
 })

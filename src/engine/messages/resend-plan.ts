@@ -18,6 +18,8 @@ export type LostTexts = {
   /** Texts from before are not sent again. Unix ms. */
   readonly since: number
   readonly now: number
+  /** The machine's clock, by which changes are dated. */
+  readonly wall: number
   readonly textsMax: number
   readonly bytesMax: number
 }
@@ -45,7 +47,7 @@ export async function planResend(
   const base = await findBase(store, lost)
   if (base === undefined) return NOTHING
   const texts = await findTexts(store, lost, base)
-  const since = Math.max(lost.since, base.storedAt)
+  const since = Math.max(lost.since, base.storedAt) + Math.min(0, lost.wall - lost.now)
   return { ...texts, changes: await store.ownChanges(lost.conversation, since, CHANGES_MAX) }
 }
 

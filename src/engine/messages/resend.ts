@@ -48,10 +48,10 @@ async function planFor(ports: Ports, state: EngineState, id: DeviceId): Promise<
   const { have, since } = resendOf(state, id)
   if (device === undefined || have === undefined) return { ids: [], isCut: false, changes: [] }
   const { contact } = device
-  const now = ports.now()
+  const { now, wall } = stepInput(ports)
   const { spentTexts, spentBytes } = spentBy(state, id, now)
   const plan = await planResend(ports.store, {
-    ...{ conversation: directWith(state, contact).id, contact, have: have.ids, now },
+    ...{ conversation: directWith(state, contact).id, contact, have: have.ids, now, wall },
     since: Math.max(since, now - SENT_AGAIN_MS),
     ...{ textsMax: TEXTS_MAX - spentTexts, bytesMax: BYTES_MAX - spentBytes },
   })
