@@ -41,7 +41,7 @@ export function topicsOf(fixture: EngineFixture, { deviceId }: TestProfile): str
 }
 
 /** Those that its disk asks for. */
-export async function wantedTopics(profile: TestProfile): Promise<string[]> {
+async function wantedTopics(profile: TestProfile): Promise<string[]> {
   const { device, parts } = await mailboxesAt(profile)
   const id = new Uint8Array(Buffer.from(profile.deviceId, "base64url"))
   const all = [device.mailbox, ...(parts.mailboxRotation?.old ?? [])]

@@ -14,7 +14,6 @@ import { snapshotsIn } from "./loaded.ts"
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
 const PASSPHRASE = "one file and one passphrase"
 
 const NONE_LOST = (_topic: string, payload: Uint8Array) => [payload]

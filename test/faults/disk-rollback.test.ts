@@ -61,7 +61,9 @@ describe.concurrent("a database file that is put back to an older copy", () => {
     await exchange(bob, alice, "welcome back")
   })
 
-  it("of the receiver: what was lost and later texts arrive, and nothing twice", async ({ onTestFinished }) => {
+  it("of the receiver: what was lost and later texts arrive, and nothing twice", async ({
+    onTestFinished,
+  }) => {
     const fixture = new ScenarioFixture()
     onTestFinished(fixture.end)
     const { alice, bob } = await pairedUsers(fixture)

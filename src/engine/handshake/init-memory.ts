@@ -1,4 +1,4 @@
-import { equal, toHex } from "../../crypto/bytes.ts"
+import { equal } from "../../crypto/bytes.ts"
 import { SHORT_MID_BYTES, SUPERSEDED_INITS_MAX, type Frame } from "../../wire/frame.ts"
 import type { DeviceId } from "../../store/ids.ts"
 import type { DeviceRecord } from "../../store/records.ts"
@@ -59,23 +59,6 @@ function knownChange(
 
 function knownInits(state: EngineState, device: DeviceId): readonly Uint8Array[] {
   return state.deviceParts.get(device)?.acceptedInits?.mids ?? []
-}
-
-/** The last INIT of each device that may start no session any more, by its mid in hex. */
-export type LastInits = ReadonlyMap<DeviceId, string>
-
-export function lastInits(state: EngineState): LastInits {
-  return new Map([...state.devices.keys()].map((device) => [device, lastInit(state, device)]))
-}
-
-/** Whether an INIT of this device was accepted after that. */
-export function wasAcceptedSince(state: EngineState, device: DeviceId, before: LastInits): boolean {
-  return lastInit(state, device) !== (before.get(device) ?? "")
-}
-
-function lastInit(state: EngineState, device: DeviceId): string {
-  const last = knownInits(state, device).at(-1)
-  return last === undefined ? "" : toHex(last)
 }
 
 export function initMid(init: Uint8Array): Uint8Array {
