@@ -75,3 +75,11 @@ export async function expectWhole(both: Couple): Promise<void> {
     expect(topicsOf(fixture, profile).length).toBeLessThanOrEqual(3)
   }
 }
+
+export async function mailboxOf(profile: TestProfile): Promise<string> {
+  return toHex((await mailboxesAt(profile)).device.mailbox)
+}
+
+export async function oldOf(profile: TestProfile): Promise<string[]> {
+  return ((await mailboxesAt(profile)).parts.mailboxRotation?.old ?? []).map(toHex)
+}

@@ -1,29 +1,19 @@
-import { copyFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
-import { toHex } from "../../src/crypto/bytes.ts"
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/time-units.ts"
 import { isRotationDue } from "../../src/engine/handshake/mailbox-rotation.ts"
 import { openState } from "../../src/engine/state/engine-state.ts"
-import type { TestProfile } from "./engine-fixture.ts"
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/time-units.ts"
 import {
-  agree,
   establishedCouple,
   exchange,
   expectWhole,
   mailboxesAt,
+  mailboxOf,
+  oldOf,
   textsBy,
   topicsOf,
   WEEK_MS,
   type Couple,
 } from "./mailbox-fixture.ts"
-
-async function mailboxOf(profile: TestProfile): Promise<string> {
-  return toHex((await mailboxesAt(profile)).device.mailbox)
-}
-
-async function oldOf(profile: TestProfile): Promise<string[]> {
-  return ((await mailboxesAt(profile)).parts.mailboxRotation?.old ?? []).map(toHex)
-}
 
 describe("the mailboxes of two people", () => {
   test("are replaced after a week, when the other side is heard of [D-160] [D-161]", async () => {
@@ -216,72 +206,6 @@ async function dying(who: "alice" | "bob", commits: number): Promise<Couple> {
   return both
 }
 
-describe("a disk put back to before a rotation", () => {
-  for (const forgets of [false, true]) {
-    const broker = forgets ? "a broker that has forgotten her" : "a broker that has not"
-    test(`of her who receives is healed, without a word of hers, at ${broker} [D-164] [D-165]`, async () => {
-      const both = await establishedCouple()
-      const { fixture, alice, bob } = both
-      await fixture.clock.pass(WEEK_MS)
-      await alice.stop()
-      copyFileSync(alice.path, `${alice.path}.copy`)
-      await alice.start()
-      await exchange(both, "rotated")
-      expect(await oldOf(alice)).toHaveLength(1)
-      await alice.crash()
-      if (forgets) fixture.broker.session(alice.deviceId).topics.clear()
-      copyFileSync(`${alice.path}.copy`, alice.path)
-      await alice.start()
-      for (const text of ["one", "two", "three", "four"]) await bob.send("alice", text)
-      await fixture.clock.pass(3 * HOUR_MS)
-      expect((await alice.texts("bob")).slice(-4)).toEqual(["one", "two", "three", "four"])
-      await exchange(both, "healed")
-      expect((await bob.texts("alice")).at(-1)).toBe("healed")
-      expect((await alice.texts("bob")).at(-1)).toBe("healed")
-      expect((await mailboxesAt(alice)).parts.mailboxRotation?.confirmed).toBe(true)
-    })
-  }
-
-  test("of her who receives, and who writes first, is healed by the other's INIT, which names no mailbox of hers [D-164] [D-165]", async () => {
-    const both = await establishedCouple()
-    const { fixture, alice, bob } = both
-    await fixture.clock.pass(WEEK_MS)
-    await alice.stop()
-    copyFileSync(alice.path, `${alice.path}.copy`)
-    await alice.start()
-    await exchange(both, "rotated")
-    await alice.crash()
-    fixture.broker.session(alice.deviceId).topics.clear()
-    copyFileSync(`${alice.path}.copy`, alice.path)
-    await alice.start()
-    for (const text of ["one", "two", "three", "four"]) await alice.send("bob", text)
-    await fixture.clock.pass(3 * MINUTE_MS)
-    expect((await bob.texts("alice")).slice(-4)).toEqual(["one", "two", "three", "four"])
-    expect(await agree(both)).toBe(true)
-    await exchange(both, "healed")
-    expect((await alice.texts("bob")).at(-1)).toBe("healed")
-  })
-
-  test("of him who sends is healed [D-165]", async () => {
-    const both = await establishedCouple()
-    const { fixture, alice, bob } = both
-    await fixture.clock.pass(WEEK_MS)
-    await bob.stop()
-    copyFileSync(bob.path, `${bob.path}.copy`)
-    await bob.start()
-    await exchange(both, "rotated")
-    await bob.crash()
-    copyFileSync(`${bob.path}.copy`, bob.path)
-    await bob.start()
-    for (const text of ["one", "two", "three", "four"]) await bob.send("alice", text)
-    await fixture.clock.pass(3 * HOUR_MS)
-    await exchange(both, "healed")
-    expect((await alice.texts("bob")).slice(-5)).toEqual(["one", "two", "three", "four", "healed"])
-    expect((await bob.texts("alice")).at(-1)).toBe("healed")
-    expect((await mailboxesAt(alice)).parts.mailboxRotation?.confirmed).toBe(true)
-  })
-})
-
 describe("a contact who is", () => {
   test("blocked has no mailbox at the broker, and all of them again when unblocked", async () => {
     const both = await establishedCouple()
@@ -319,22 +243,6 @@ describe("a contact who is", () => {
   })
 })
 
-test("a recovery names the mailbox in the new session, when TOPIC was lost with the old one [D-165]", async () => {
-  const both = await establishedCouple()
-  const { fixture, alice, bob } = both
-  await fixture.clock.pass(WEEK_MS)
-  await bob.send("alice", "one")
-  fixture.broker.tamper = (topic, payload) => (topic.includes(bob.deviceId) ? [] : [payload])
-  await fixture.clock.pass(1_000)
-  expect(await oldOf(alice)).toHaveLength(1)
-  expect(await agree(both)).toBe(false)
-  await bob.client.call("reset", { contact: "alice" })
-  fixture.broker.tamper = (_topic, payload) => [payload]
-  await fixture.clock.pass(MINUTE_MS)
-  await exchange(both, "after it")
-  await expectWhole(both)
-})
-
 test("a mailbox that a contact needs takes the room of one that was left, where a broker has no more [D-162]", async () => {
   const both = await establishedCouple()
   const { fixture, alice } = both
@@ -369,22 +277,4 @@ test("no rotation begins at 11,000 mailboxes, for contacts and offers need what 
   expect(isRotationDue(state, device, now)).toBe(true)
   state.mailboxes.set("the last", 1)
   expect(isRotationDue(state, device, now)).toBe(false)
-})
-
-test("a recovery names the mailbox in the new session, when the answer was lost with the old one [D-165]", async () => {
-  const both = await establishedCouple()
-  const { fixture, alice, bob } = both
-  await fixture.clock.pass(WEEK_MS)
-  // Alice names it, and nothing of Bob's comes back.
-  await alice.send("bob", "one")
-  await fixture.clock.pass(100)
-  await bob.send("alice", "two")
-  await fixture.clock.pass(0)
-  fixture.broker.tamper = (topic, payload) => (topic.includes(alice.deviceId) ? [] : [payload])
-  await fixture.clock.pass(1_000)
-  await bob.client.call("reset", { contact: "alice" })
-  fixture.broker.tamper = (_topic, payload) => [payload]
-  await fixture.clock.pass(MINUTE_MS)
-  await exchange(both, "after it")
-  await expectWhole(both)
 })
