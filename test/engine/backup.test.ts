@@ -52,7 +52,7 @@ test("[W-33] [D-35] conversations go on by themselves, queued texts arrive once,
   expect(await bob.texts("alice")).toEqual(["hello", "does this still leave?", "from the new one"])
   await expect(alice.send("bob", "and again")).rejects.toMatchObject({ code: "refused" })
   expect(await alice.systemMessages("bob")).toEqual([
-    "bob now sends to another device of yours; nothing more is sent from this one",
+    "bob now sends to another device of yours; nothing more is sent from this one. To continue here instead: mqttchat reset bob",
   ])
 })
 

@@ -265,7 +265,9 @@ describe.skipIf(mosquittoIsMissing())("at an external broker, which knows only a
     await bob.inbox()
     const old = alice.start(["inbox", "--follow", "--json"])
     await old.waitForOutput(
-      isMessage("bob now sends to another device of yours; nothing more is sent from this one"),
+      isMessage(
+        "bob now sends to another device of yours; nothing more is sent from this one. To continue here instead: mqttchat reset bob",
+      ),
     )
     await old.stop()
     expect(await failure(alice, "send", "bob", "and again")).toMatchObject({ code: "refused" })

@@ -2,6 +2,7 @@ import { equal } from "../../crypto/bytes.ts"
 import { onPqFrame } from "../../session/pq.ts"
 import { open, type Opened } from "../../session/ratchet.ts"
 import { frameRule, LIST_MAX, SHORT_MID_BYTES, type Frame } from "../../wire/frame.ts"
+import { shellCommand } from "../../shell-command.ts"
 import { readText } from "../../wire/text.ts"
 import { textDigest } from "../../wire/text-digest.ts"
 import type { Event } from "../state/events.ts"
@@ -349,9 +350,11 @@ function applyPostQuantum(
 function applyMoved(update: DeviceUpdate, at: number): void {
   if (update.device.movedAt !== 0) return
   update.device = { ...update.device, movedAt: Math.max(at, 1) }
+  const { name } = update.contact
+  const how = shellCommand`mqttchat reset ${name}`
   addSystemMessage(
     update,
-    `${update.contact.name} now sends to another device of yours; nothing more is sent from this one`,
+    `${name} now sends to another device of yours; nothing more is sent from this one. To continue here instead: ${how}`,
   )
 }
 
