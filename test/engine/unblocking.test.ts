@@ -129,7 +129,7 @@ describe("what was written while its author was blocked [D-143]", () => {
     ["behind", -5 * DAY_MS],
   ])("is known also if its author's clock is %s, and what comes after is shown", async (_, off) => {
     const fixture = new EngineFixture()
-    const alice = await fixture.profile("alice", { now: () => fixture.clock.now() + off })
+    const alice = await fixture.profile("alice", { wallClock: () => fixture.clock.now() + off })
     const bob = await fixture.profile("bob")
     await fixture.pair(alice, bob)
     await alice.send("bob", "before")
