@@ -42,6 +42,8 @@ export const CREATE_HANDSHAKE_TABLES = `
     device INTEGER PRIMARY KEY REFERENCES devices ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
     snapshot BLOB NOT NULL,
     is_recovery INTEGER NOT NULL,
+    mailbox BLOB NOT NULL,
+    peer_inbox BLOB NOT NULL,
     comparison BLOB NOT NULL,
     recovery_secret BLOB NOT NULL,
     next_recovery_secret BLOB NOT NULL

@@ -47,6 +47,9 @@ export type CrossedSession = {
   readonly snapshot: Uint8Array
   /** Whether it renews a session; otherwise it answers an offer. */
   readonly isRecovery: boolean
+  /** Where its answer comes, and where the peer receives. */
+  readonly mailbox: Uint8Array
+  readonly peerInbox: Uint8Array
   readonly comparison: Uint8Array
   readonly recoverySecret: Uint8Array
   readonly nextRecoverySecret: Uint8Array

@@ -324,6 +324,8 @@ export const DEVICE_TABLES: { readonly [Part in keyof DeviceParts]: Table<Device
   crossedSession: deviceTable("crossed_sessions", {
     snapshot: bytes,
     isRecovery: flag,
+    mailbox: bytes,
+    peerInbox: bytes,
     comparison: bytes,
     recoverySecret: bytes,
     nextRecoverySecret: bytes,

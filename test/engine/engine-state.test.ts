@@ -68,6 +68,8 @@ const PARTS: { [Part in keyof DeviceParts]: fc.Arbitrary<DeviceParts[Part]> } = 
   crossedSession: fc.record({
     snapshot: bytes(40),
     isRecovery: fc.boolean(),
+    mailbox: bytes(16),
+    peerInbox: bytes(32),
     comparison: bytes(40),
     recoverySecret: bytes(32),
     nextRecoverySecret: bytes(32),

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest"
+import { copyDisk, rollBackDisk } from "../faults/disks.ts"
+import { EngineFixture } from "./engine-fixture.ts"
+import { fileOf } from "./hostile-pairing.ts"
 import { isInit, LateNetwork, NOTHING_HELD } from "./late-network.ts"
 
 const SECOND_MS = 1_000
@@ -124,4 +127,41 @@ describe("handshakes that cross", () => {
     await it.fixture.clock.pass(10 * seconds * SECOND_MS)
     expect(it.notices()).toEqual([])
   })
+})
+
+test.each([1, 4, 10])(
+  "two answers to files that cross, while each frame takes %s s, leave one session [D-154]",
+  async (seconds) => {
+    const fixture = new EngineFixture()
+    const it = LateNetwork.of(fixture, await fixture.profile("alice"), await fixture.profile("bob"))
+    const [hers, his] = [await fileOf(it.first), await fileOf(it.second)]
+    it.delays(seconds * SECOND_MS)
+    await it.first.client.call("pair-answer", { kind: "file", offer: his })
+    await it.second.client.call("pair-answer", { kind: "file", offer: hers })
+    await fixture.clock.pass(6 * seconds * SECOND_MS)
+    it.holds(NOTHING_HELD)
+    await fixture.clock.pass(MINUTE_MS)
+    expect(await it.states()).toEqual(ESTABLISHED)
+    await it.exchange("is all well?")
+    expect(await it.lastTexts()).toEqual(["is all well?", "is all well?"])
+  },
+)
+
+test("a disk put back to the middle of a pairing heals while its user says nothing [D-31]", async () => {
+  const fixture = new EngineFixture()
+  const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
+  const it = LateNetwork.of(fixture, alice, bob)
+  const file = await fileOf(bob)
+  it.holds(() => true)
+  await alice.client.call("pair-answer", { kind: "file", offer: file })
+  await fixture.clock.pass(50)
+  await copyDisk(alice)
+  it.holds(NOTHING_HELD)
+  await fixture.clock.pass(10 * SECOND_MS)
+  for (let n = 0; n < 3; n++) await it.exchange(`number ${n}`)
+  await rollBackDisk(alice)
+  await bob.send("alice", "are you there?")
+  await fixture.clock.pass(10 * MINUTE_MS)
+  expect((await alice.texts("bob")).at(-1)).toBe("are you there?")
+  expect(it.notices()).toEqual([])
 })

@@ -19,11 +19,15 @@ export class LateNetwork {
     this.second = second
   }
 
+  static of(fixture: EngineFixture, one: TestProfile, other: TestProfile): LateNetwork {
+    return new LateNetwork(fixture, keyOf(one) < keyOf(other) ? [one, other] : [other, one])
+  }
+
   static async open(): Promise<LateNetwork> {
     const fixture = new EngineFixture()
     const [alice, bob] = [await fixture.profile("alice"), await fixture.profile("bob")]
     await fixture.pair(alice, bob)
-    const it = new LateNetwork(fixture, keyOf(alice) < keyOf(bob) ? [alice, bob] : [bob, alice])
+    const it = LateNetwork.of(fixture, alice, bob)
     await it.exchange("hello")
     return it
   }

@@ -140,7 +140,13 @@ export function deviceParts(): DeviceParts {
     acceptedInits: { mids: [randomBytes(8), randomBytes(8)] },
     ownInits: { mids: [randomBytes(8)] },
     crossedSession: {
-      ...{ snapshot: randomBytes(700), isRecovery: true, comparison: randomBytes(64) },
+      ...{
+        snapshot: randomBytes(700),
+        isRecovery: true,
+        mailbox: randomBytes(16),
+        peerInbox: randomBytes(32),
+        comparison: randomBytes(64),
+      },
       ...{ recoverySecret: randomBytes(32), nextRecoverySecret: randomBytes(32) },
     },
     recovery: {

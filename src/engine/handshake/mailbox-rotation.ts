@@ -51,6 +51,12 @@ export function rotationAtHandshake(
   return rotationChange(id, { next, since, texts: 0, notBefore: 0, confirmed, old, oldSince })
 }
 
+/** While two handshakes cross, the mailbox of the other one stays: its answer may come there [D-154]. */
+export function rotationBeside(device: DeviceId, other: Uint8Array, now: number): Change {
+  const fresh = { next: NONE, since: now, texts: 0, notBefore: 0, confirmed: true }
+  return rotationChange(device, { ...fresh, old: [other], oldSince: [now] })
+}
+
 /** Chooses the next mailbox, if the time has come; it is on disk before the broker hears of it. */
 export function beginRotation(
   state: EngineState,

@@ -132,7 +132,7 @@ function noteNewSession(
   const { id } = update.device
   update.changes.push(withNewSession(state, id))
   const mayBeAnswered = previous !== undefined && oursWins(state, previous, self.identity.public)
-  update.changes.push(...(mayBeAnswered ? keepCrossed(state, previous) : dropCrossed(state, id)))
+  update.changes.push(...(mayBeAnswered ? keepCrossed(state, previous, update) : dropCrossed(state, id)))
 }
 
 /** Whether the other side was a contact before this handshake. */
