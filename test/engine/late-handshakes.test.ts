@@ -162,6 +162,6 @@ test("a disk put back to the middle of a pairing heals while its user says nothi
   await rollBackDisk(alice)
   await bob.send("alice", "are you there?")
   await fixture.clock.pass(10 * MINUTE_MS)
-  expect((await alice.texts("bob")).at(-1)).toBe("are you there?")
+  expect(await alice.texts("bob")).toContain("are you there?")
   expect(it.notices()).toEqual([])
 })
