@@ -39,15 +39,15 @@ async function expectHealed({ it }: { it: LateNetwork }, order: string): Promise
 
 test("two handshakes that cross leave one session, in whatever order their frames come [D-32] [D-153]", async () => {
   let runs = 0
-  const visit = async (choices: readonly number[]): Promise<void> => {
+  const tryFrom = async (choices: readonly number[]): Promise<void> => {
     const done = await run(choices)
     runs++
     await expectHealed(done, choices.join(" "))
     if (choices.length === CHOICES) return
-    for (let next = 1; next < done.open; next++) await visit([...choices, next])
-    if (done.open > 1) await visit([...choices, 0])
+    for (let next = 1; next < done.open; next++) await tryFrom([...choices, next])
+    if (done.open > 1) await tryFrom([...choices, 0])
   }
-  await visit([])
+  await tryFrom([])
   // A text that overtook the WELCOME, before an INIT that lost.
   await expectHealed(await run([2, 2, 0, 2]), "2 2 0 2")
   expect(runs).toBeGreaterThan(20)

@@ -8,7 +8,7 @@ import type { EngineState } from "../state/engine-state.ts"
 import { NO_TEXTS } from "../state/text-numbers.ts"
 import { seconds, type DeviceUpdate } from "../state/update.ts"
 import { unsealTexts } from "./contact-setup.ts"
-import { rotationBeside } from "./mailbox-rotation.ts"
+import { rotationWithBoth } from "./mailbox-rotation.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
 const NOTHING = new Uint8Array(0)
@@ -39,7 +39,7 @@ export function keepCrossed(
 }
 
 function bothMailboxes({ id, mailbox }: DeviceRecord, other: Uint8Array, now: number): Change[] {
-  return equal(mailbox, other) ? [] : [rotationBeside(id, other, now)]
+  return equal(mailbox, other) ? [] : [rotationWithBoth(id, other, now)]
 }
 
 /** The other session is confirmed, or another handshake has begun. */

@@ -52,7 +52,7 @@ export function rotationAtHandshake(
 }
 
 /** While two handshakes cross, the mailbox of the other one stays: its answer may come there [D-154]. */
-export function rotationBeside(device: DeviceId, other: Uint8Array, now: number): Change {
+export function rotationWithBoth(device: DeviceId, other: Uint8Array, now: number): Change {
   const fresh = { next: NONE, since: now, texts: 0, notBefore: 0, confirmed: true }
   return rotationChange(device, { ...fresh, old: [other], oldSince: [now] })
 }
