@@ -16,11 +16,17 @@ export class Clock {
   #booted = 0
   #wall = 1_800_000_000_000
   #boots = 1
+  #off = 0
   readonly #timers = new Set<Timer>()
 
   /** What its clock shows, unix ms. */
   readonly now = (): number => this.#wall + this.#passed
   readonly uptime = (): number => this.#passed + this.#suspended - this.#booted
+
+  /** How long ago the test began, which no machine of it knows. */
+  get trueTime(): number {
+    return this.#passed + this.#suspended + this.#off
+  }
 
   get boot(): string {
     return `boot ${this.#boots}`
@@ -61,6 +67,7 @@ export class Clock {
   /** The machine is off for so many ms, and its clock runs on. Its processes have ended. */
   reboot(offMs: number): void {
     this.#wall += offMs
+    this.#off += offMs
     this.#booted = this.#passed + this.#suspended
     this.#boots++
   }
