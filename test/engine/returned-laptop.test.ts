@@ -3,7 +3,8 @@ import { DAY_MS, MINUTE_MS } from "../../src/time-units.ts"
 import { backUp, restored } from "./backup-fixture.ts"
 import { couple } from "./engine-fixture.ts"
 
-const MOVED = "bob now sends to another device of yours; nothing more is sent from this one"
+const MOVED =
+  "bob now sends to another device of yours; nothing more is sent from this one. To continue here instead: mqttchat reset bob"
 
 test.each([
   [29, [MOVED]],

@@ -229,7 +229,7 @@ test("[D-95] what waits is bounded for each contact, in number, bytes and days",
   expect((await read(store))[1]?.text).toBe("next")
   const late = message(BOB, "late")
   await store.commit([changed(late, edit("late edit", 1), AT)])
-  await store.commit([changed(message(BOB, "other"), edit("x", 1), AT + 34 * 86_400_000)])
+  await store.commit([changed(message(BOB, "other"), edit("x", 1), AT + 401 * 86_400_000)])
   await store.commit([{ kind: "message", message: late }])
   expect((await read(store))[2]?.text).toBe("late")
 })
