@@ -36,8 +36,11 @@ function filesNextTo(path: string): Map<string, Buffer> {
 async function everything(path: string, key: Uint8Array): Promise<unknown> {
   const store = await openStore(path, key)
   try {
+    const { snapshotOf, linksOf, ...loaded } = await store.load()
     return [
-      await store.load(),
+      loaded,
+      ...loaded.devices.map(({ id }) => snapshotOf(id)),
+      ...loaded.contacts.map(({ id }) => linksOf(id)),
       await store.history(direct(1), { limit: 100 }),
       await store.unshown(),
       await store.search("harbour", { limit: 9 }),
