@@ -94,6 +94,16 @@ test("a command that stays keeps nothing, and one that failed neither", () => {
   expect(kept()).toEqual([])
 })
 
+test("what is kept has nothing of what the command was given", () => {
+  const answer = 'process.argv.slice(3).join(" ").replaceAll("e", "3")'
+  writeFileSync(script, `(function(exports,require){exports.answer=()=>${answer}})`)
+  expect(run("aa", "send", "bob", "beyond the fence")).toEqual(["compiled", "s3nd bob b3yond th3 f3nc3"])
+  for (const encoding of ["latin1", "utf16le"] as const) {
+    const code = readFileSync(keptFile(), encoding)
+    for (const word of ["beyond", "b3yond"]) expect(code).not.toContain(word)
+  }
+})
+
 test.each([
   [
     "has one wrong bit in its middle",

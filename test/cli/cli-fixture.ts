@@ -37,9 +37,10 @@ export class CliFixture {
   }
 
   get env(): NodeJS.ProcessEnv {
-    const { PATH } = process.env
+    const { PATH, XDG_CACHE_HOME } = process.env
     return {
       PATH,
+      XDG_CACHE_HOME,
       HOME: this.folder,
       MQTTCHAT_HOME: join(this.folder, "home"),
       LANG: "C.UTF-8",

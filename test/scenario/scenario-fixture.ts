@@ -94,9 +94,10 @@ export class User {
 
   /** Starts a command that keeps running. */
   start(args: readonly string[], options = DEFAULT_OPTIONS): JsonProcess {
-    const { PATH } = process.env
+    const { PATH, XDG_CACHE_HOME } = process.env
     const env = {
       PATH,
+      XDG_CACHE_HOME,
       HOME: this.home,
       MQTTCHAT_HOME: this.home,
       LANG: "C.UTF-8",

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Fault } from "../../errors.ts"
 import { takeLock } from "../../fs/lock-file.ts"
@@ -8,6 +8,7 @@ import type { Context } from "../terminal/context.ts"
 import { failpointOf } from "./failpoint.ts"
 import { overwriteFile, removeEmptyFolder, removeFile } from "./erase.ts"
 import { askText } from "../terminal/prompts.ts"
+import { cacheFolder } from "../../paths.ts"
 import { shellCommand } from "../../shell-command.ts"
 
 const FILE_SCHEMA = "mqttchat/file/1"
@@ -45,6 +46,8 @@ export async function wipe(context: Context, options: WipeOptions): Promise<void
   eraseAll(context, profileFiles(paths, brokerToo))
   await context.lifetime.close()
   clearFolders(context, brokerToo)
+  // Nothing in it is of the profile, but that there was one is.
+  rmSync(cacheFolder(context.env), { recursive: true, force: true })
   printWhatRemains(context)
 }
 
