@@ -3,8 +3,8 @@ import { CREATE_TABLES } from "./create-tables.ts"
 import type { Database } from "./database.ts"
 import { damaged } from "./database.ts"
 
-/** The `user_version` of a file. Below 10: checkouts in which a contact was its only device. */
-const SCHEMA_VERSION = 10
+/** The `user_version` of a file. Below 10, a contact was its only device; below 11, deliveries had no days and refusals. */
+const SCHEMA_VERSION = 11
 /** That of a file without tables. */
 const NEW_FILE = 0
 

@@ -39,7 +39,7 @@ test("a store of the first version, with a contact in it, is refused and left as
 
 test.each([
   [9, "an earlier version, and this one cannot read it"],
-  [11, "a later version"],
+  [12, "a later version"],
 ])("a store of version %i is refused as written by %s", async (version, which) => {
   const path = freshPath()
   await (await openStore(path, new Uint8Array(key))).close()
