@@ -62,6 +62,8 @@ test("of the bundles of former connections eight are kept, and each for thirty d
   const KEPT = 8
   const { fixture, alice, bob } = await couple()
   for (let n = 0; n < KEPT + 3; n++) {
+    // Bob answers four INITs of a device in a minute [D-150].
+    await fixture.clock.pass(15_000)
     await alice.client.call("reset", { contact: "bob" })
     await alice.send("bob", `${n}`)
     await fixture.clock.pass(1_000)

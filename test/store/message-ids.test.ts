@@ -89,18 +89,20 @@ test("[W-53] an answer knows what it answers as it is now, by id and digest", as
   expect(await store.knownText(direct(1), randomBytes(8))).toBeUndefined()
 })
 
-test("a session message that changed the conversation is known for 33 days by 8 bytes and its contact", async () => {
+test("a session message that changed the conversation is known for 400 days by 8 bytes and its contact", async () => {
   const { store } = await withBob()
   const mid = randomBytes(8)
   const at = 1_800_000_000_000
   await store.commit([...person(2, "Carol"), { kind: "received-frame", frame: { device: 1, mid, at } }])
   expect(await store.hasFrame(1, mid)).toBe(true)
   expect(await store.hasFrame(2, mid)).toBe(false)
-  await store.commit([{ kind: "expire", at: at + 32.9 * DAY_MS }])
+  await store.commit([{ kind: "expire", at: at + 399.9 * DAY_MS }])
   expect(await store.hasFrame(1, mid)).toBe(true)
   // One frame in 256 takes the old ones along.
   const another = Buffer.concat([Uint8Array.of(0), randomBytes(7)])
-  await store.commit([{ kind: "received-frame", frame: { device: 1, mid: another, at: at + 33.1 * DAY_MS } }])
+  await store.commit([
+    { kind: "received-frame", frame: { device: 1, mid: another, at: at + 400.1 * DAY_MS } },
+  ])
   expect(await store.hasFrame(1, mid)).toBe(false)
   expect(await store.hasFrame(1, another)).toBe(true)
 })

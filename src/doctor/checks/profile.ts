@@ -28,7 +28,7 @@ export const DATABASE: Check = {
 export const OUTBOX: Check = {
   name: "outbox",
   what: "how long the oldest message has waited for its receipt",
-  why: "a message is sent again until the other side has it on disk, on thirty days",
+  why: "a message is sent again until the other side has it on disk, on thirty different days",
 }
 
 /** Who holds the profile while the doctor looks at it. */
