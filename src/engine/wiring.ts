@@ -1,3 +1,4 @@
+import { SerialQueue } from "../async/serial-queue.ts"
 import type { ConnectionState } from "../transport/transport.ts"
 import type { EngineParts } from "./commands/engine-parts.ts"
 import { createOwnAccount } from "./accounts/own-account.ts"
@@ -77,7 +78,9 @@ function connect(parts: EngineParts): void {
   watchTime(parts)
   const { ports, queue, broker, mailboxes, recoveryDriver, returning } = parts
   const unverified = new UnverifiedBudget(ports)
-  const context = { ports, queue, broker, recoveryDriver, limits: openLimits(), unverified, returning }
+  const preparations = new SerialQueue()
+  const opened = { limits: openLimits(), unverified, preparations }
+  const context = { ports, queue, broker, recoveryDriver, returning, ...opened }
   broker.start({
     onInboxFrame: (topic, payload) => receiveFrame(context, topic, payload),
     onState: (state) => onConnectionState(parts, state),

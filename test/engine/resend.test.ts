@@ -43,6 +43,18 @@ function numbered(count: number, word = "text"): string[] {
   return Array.from({ length: count }, (_, n) => `${word} ${n + 1}`)
 }
 
+test("[D-132] what follows an INIT at once opens, whatever is read before the INIT is answered", async () => {
+  const { fixture, alice, bob } = await couple()
+  await bob.stop()
+  await alice.client.call("reset", { contact: "bob" })
+  for (const text of ["one", "two", "three"]) await alice.send("bob", text)
+  await fixture.clock.pass(100)
+  await bob.start()
+  await fixture.clock.pass(100)
+  expect((await bob.texts("alice")).slice(-3)).toEqual(["one", "two", "three"])
+  expect(await bob.client.call("status", {})).toMatchObject({ dropped: 0 })
+})
+
 test("[D-132] what Bob's store had lost comes again from Alice, in its order and with its time, and both are told", async () => {
   const { fixture, alice, bob } = await couple()
   await say(fixture, alice, "bob", numbered(10, "kept"))

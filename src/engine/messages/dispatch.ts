@@ -25,6 +25,7 @@ import type { CommitQueue } from "../state/commit-queue.ts"
 import { INITS, LINK_REQUESTS, UNMATCHED_FRAMES, type Limits } from "../state/limits.ts"
 import { messageId } from "../state/message-id.ts"
 import type { Ports } from "../state/ports.ts"
+import type { SerialQueue } from "../../async/serial-queue.ts"
 import type { BrokerConnection } from "../connection/broker-connection.ts"
 import type { RecoveryDriver } from "../handshake/recovery-driver.ts"
 import { recoveryOf } from "../handshake/recovery-policy.ts"
@@ -39,6 +40,7 @@ export type DispatchContext = {
   readonly recoveryDriver: RecoveryDriver
   readonly unverified: UnverifiedBudget
   readonly returning: ReturningDevices
+  readonly preparations: SerialQueue
 }
 
 /** With what we have of the texts of a device that begins a recovery by this frame. */
@@ -71,8 +73,7 @@ export async function receiveFrame(
   ports.reach("receive-arrived")
   const mailbox = ourMailbox(topic, context.broker.deviceId())
   if (mailbox === undefined || payload.length < ID_BYTES) return countDropped(queue)
-  await prepareBudget(context, mailbox)
-  const have = await textsWithInit(context, mailbox, payload)
+  const have = await context.preparations.run(() => prepare(context, mailbox, payload))
   const outcome = await queue.run((state) => {
     const decision = decide({ ...context, have }, state, mailbox, payload)
     ports.reach(decision.result.kind === "init" ? "welcome-decided" : "receive-decided")
@@ -81,6 +82,16 @@ export async function receiveFrame(
   ports.reach(outcome.kind === "init" ? "welcome-committed" : "receive-committed")
   ports.debug("inbox", "opened", debugFields(queue.state(), outcome))
   await afterCommit(context, outcome, payload)
+}
+
+/** What the step needs from the store. No frame overtakes one that waits for it: what follows an INIT opens only after it. */
+async function prepare(
+  context: DispatchContext,
+  mailbox: Uint8Array,
+  payload: Uint8Array,
+): Promise<readonly Uint8Array[] | undefined> {
+  await prepareBudget(context, mailbox)
+  return textsWithInit(context, mailbox, payload)
 }
 
 async function prepareBudget({ queue, unverified }: DispatchContext, mailbox: Uint8Array): Promise<void> {
