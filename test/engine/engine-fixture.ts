@@ -214,7 +214,8 @@ function crashable(store: Store): CrashableStore {
   const refused = (): Promise<never> => Promise.reject(new Fault("disk-full", "there is no room on the disk"))
   const never = new Promise<never>(() => undefined)
   async function commitOnce(writes: readonly Write[]): Promise<CommitReport> {
-    commitsLeft--
+    // The time alone, which is saved each hour, is no step.
+    if (writes.some((write) => write.kind !== "setting" || write.key !== "time")) commitsLeft--
     dead ||= commitsLeft <= 0
     const report = await store.commit(writes)
     return dead ? never : report
