@@ -78,8 +78,7 @@ function connect(parts: EngineParts): void {
   watchTime(parts)
   const { ports, queue, broker, mailboxes, recoveryDriver, returning } = parts
   const unverified = new UnverifiedBudget(ports)
-  const preparations = new SerialQueue()
-  const opened = { limits: openLimits(), unverified, preparations }
+  const opened = { limits: openLimits(), unverified, inits: new SerialQueue() }
   const context = { ports, queue, broker, recoveryDriver, returning, ...opened }
   broker.start({
     onInboxFrame: (topic, payload) => receiveFrame(context, topic, payload),

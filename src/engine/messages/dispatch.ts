@@ -3,7 +3,7 @@ import { Fault } from "../../errors.ts"
 import { INIT_BYTES } from "../../session/handshake.ts"
 import { expects } from "../../session/locate-keys.ts"
 import type { DebugFields as FieldsOf } from "../../debug/debug.ts"
-import type { OpenBundleRecord } from "../../store/records.ts"
+import type { DeviceRecord, OpenBundleRecord } from "../../store/records.ts"
 import { SHORT_MID_BYTES } from "../../wire/frame.ts"
 import { LINK_REQUEST_BYTES, openLinkRequest, sealLinkAnswer } from "../../wire/pairing-link.ts"
 import { ID_BYTES, inboxTopic, parseTopic } from "../../wire/topics.ts"
@@ -40,7 +40,8 @@ export type DispatchContext = {
   readonly recoveryDriver: RecoveryDriver
   readonly unverified: UnverifiedBudget
   readonly returning: ReturningDevices
-  readonly preparations: SerialQueue
+  /** INITs whose step waits for what it needs from the store. */
+  readonly inits: SerialQueue
 }
 
 /** With what we have of the texts of a device that begins a recovery by this frame. */
@@ -73,7 +74,8 @@ export async function receiveFrame(
   ports.reach("receive-arrived")
   const mailbox = ourMailbox(topic, context.broker.deviceId())
   if (mailbox === undefined || payload.length < ID_BYTES) return countDropped(queue)
-  const have = await context.preparations.run(() => prepare(context, mailbox, payload))
+  await prepareBudget(context, mailbox)
+  const have = await textsWithInit(context, mailbox, payload)
   const outcome = await queue.run((state) => {
     const decision = decide({ ...context, have }, state, mailbox, payload)
     ports.reach(decision.result.kind === "init" ? "welcome-decided" : "receive-decided")
@@ -84,33 +86,31 @@ export async function receiveFrame(
   await afterCommit(context, outcome, payload)
 }
 
-/** What the step needs from the store. No frame overtakes one that waits for it: what follows an INIT opens only after it. */
-async function prepare(
-  context: DispatchContext,
-  mailbox: Uint8Array,
-  payload: Uint8Array,
-): Promise<readonly Uint8Array[] | undefined> {
-  await prepareBudget(context, mailbox)
-  return textsWithInit(context, mailbox, payload)
-}
-
 async function prepareBudget({ queue, unverified }: DispatchContext, mailbox: Uint8Array): Promise<void> {
   const state = queue.state()
   const device = state.mailboxes.get(toHex(mailbox))
   if (device !== undefined) await unverified.prepare(state, contactOf(state, device))
 }
 
-/** What we have of a device's texts, if it begins a recovery: the WELCOME says so. */
+/**
+ * What we have of a device's texts, if it begins a recovery: the WELCOME says so. No frame overtakes an INIT for which that is
+ * read: what follows it opens only after it.
+ */
 async function textsWithInit(
-  { ports, queue }: DispatchContext,
+  { ports, queue, inits }: DispatchContext,
   mailbox: Uint8Array,
   payload: Uint8Array,
 ): Promise<readonly Uint8Array[] | undefined> {
+  const device = recovering(queue.state(), mailbox, payload)
+  if (device !== undefined) return inits.run(() => newestTexts(ports.store, queue.state(), device))
+  if (inits.isBusy) await inits.idle()
+  return undefined
+}
+
+function recovering(state: EngineState, mailbox: Uint8Array, payload: Uint8Array): DeviceRecord | undefined {
   if (payload.length !== INIT_BYTES) return undefined
-  const state = queue.state()
   const id = recoveryOf(state, mailbox, payload.subarray(0, ID_BYTES))?.device ?? null
-  const device = id === null ? undefined : state.devices.get(id)
-  return device && newestTexts(ports.store, state, device)
+  return id === null ? undefined : state.devices.get(id)
 }
 
 function debugFields(state: EngineState, outcome: Outcome): DebugFields {
