@@ -19,6 +19,7 @@ function normalized(text: string, cli: CliFixture): string {
     .replaceAll(/\b20\d\d-\d\d-\d\d\b/g, "YYYY-MM-DD")
     .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
     .replaceAll(/\b[0-9a-f]{16,32}\b/g, "HEX")
+    .replaceAll(/--before [0-9a-f]{8}\b/g, "--before HEX")
     .replaceAll(/\b\d{5}(?: \d{5}){3}/g, "00000 00000 00000 00000")
     .replaceAll(/(words to compare +).+/g, "$1one two three four")
     .replaceAll(/"(sentAt|storedAt|addedAt)":\d+/g, '"$1":MS')

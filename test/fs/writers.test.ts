@@ -28,6 +28,7 @@ const NOTHING_PROMISED: Readonly<Record<string, string>> = {
   "broker/queues/journal-file.ts": "reads",
   "cli/broker/import.ts": "removes what an import that failed has left",
   "cli/profile/export.ts": "removes the copy of a backup that went to stdout",
+  "cli/profile/wipe.ts": "removes the cache of compiled code",
   "cli/terminal/core-dump.ts": "a setting of the kernel for this process",
   "cli/terminal/input.ts": "reads",
   "cli/terminal/sink.ts": "stdout and stderr",

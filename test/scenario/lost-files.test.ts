@@ -218,7 +218,7 @@ describe("messages that are lost", () => {
 
   test.for([
     [9, "an earlier version, and this one cannot read it", "mqttchat init --new-database"],
-    [11, "a later version", "install the version of mqttchat that wrote it"],
+    [12, "a later version", "install the version of mqttchat that wrote it"],
   ] as const)(
     "to version %i of the program, which wrote them: no command reads half of them, and they are set aside",
     async ([version, writer, hint], context) => {
