@@ -17,9 +17,11 @@ import type { Self } from "./hello.ts"
 import type { DeviceId } from "../../store/ids.ts"
 
 /**
- * How long the next automatic handshake waits after each that was not answered; the last value repeats. A minute is also
- * longer than frames of the session before are under way.
+ * After a handshake whose session was confirmed: longer than frames of the session before are usually under way, and short
+ * enough for someone whose disk is put back again and again.
  */
+const AFTER_CONFIRMED_MS = 10_000
+/** How long the next automatic handshake waits after each that was not answered; the last value repeats. */
 const WAITS_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS] as const
 const LONGEST_WAIT_MS = 2 * HOUR_MS
 
@@ -77,7 +79,7 @@ export function loseInit(state: EngineState, device: DeviceId, init: Uint8Array,
 /** Whether a handshake may start automatically now [D-30]. A time in the future was written by a clock that was wrong. */
 export function mayRecover(state: EngineState, device: DeviceId, now: number): boolean {
   const { startedAt, attempts } = recoveryStateOf(state, device)
-  const wait = WAITS_MS[Math.max(0, attempts - 1)] ?? LONGEST_WAIT_MS
+  const wait = attempts === 0 ? AFTER_CONFIRMED_MS : (WAITS_MS[attempts - 1] ?? LONGEST_WAIT_MS)
   return startedAt > now || now - startedAt >= wait
 }
 
