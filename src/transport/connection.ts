@@ -7,6 +7,7 @@ import { NO_ANSWER, TOO_LARGE } from "./failures.ts"
 import { HalfOpenWatch } from "./half-open-watch.ts"
 import { type Connack, type MqttClient, openMqttClient, SESSION_EXPIRY_S, subscribe } from "./mqtt-client.ts"
 import { PACKET_BYTES_MAX, packetLimit } from "./packet-limit.ts"
+import { registrationAnswerTopic, SESSION_TAKEN_OVER } from "../wire/topics.ts"
 import type { Subscriber } from "./subscriptions.ts"
 import type { Credential, MqttVersion, TransportEvents } from "./transport.ts"
 import { IN_FLIGHT_MAX, Window } from "./window.ts"
@@ -143,6 +144,11 @@ export class Connection implements Subscriber {
   /** Reads on at once, or where many frames wait for the disk when one of them is there. */
   #receive({ topic, payload, messageId }: IPublishPacket, done: () => void): void {
     if (this.#closing) return
+    if (this.#isTakenOver(topic, payload)) {
+      this.#error ??= errorWithCode("another connection took over the session", SESSION_TAKEN_OVER)
+      done()
+      return
+    }
     this.#uncommitted++
     const committed = this.#setup.onFrame(topic, Buffer.from(payload))
     const before = this.#lastFrame
@@ -152,6 +158,14 @@ export class Connection implements Subscriber {
       if (!mayReadOn) done()
     })
     if (mayReadOn) done()
+  }
+
+  /** Only the broker and its registrar may publish there [W-12]. */
+  #isTakenOver(topic: string, payload: Uint8Array | string): boolean {
+    const { clientId } = this.#setup
+    return (
+      payload.length === 1 && payload[0] === SESSION_TAKEN_OVER && topic === registrationAnswerTopic(clientId)
+    )
   }
 
   /** In the order in which they came (MQTT-4.6.0-2). After one that failed none is acknowledged any more. */

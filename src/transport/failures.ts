@@ -1,11 +1,18 @@
 import { codeOf, ENDED_HANDSHAKE, Fault, PIN_MISMATCH } from "../errors.ts"
+import { SESSION_TAKEN_OVER } from "../wire/topics.ts"
 import type { BrokerAddress, Credential } from "./transport.ts"
 
 /**
  * Why a connection ended, and whether trying again can help. `cut`: something is there and ended it without a reason, as a
  * proxy does whose broker restarts.
  */
-export type Failure = { readonly permanent: boolean; readonly cut?: boolean; readonly fault: Fault }
+export type Failure = {
+  readonly permanent: boolean
+  readonly cut?: boolean
+  /** Another program connected with the keys of this device: at once, it would only be its turn to lose the connection. */
+  readonly takenOver?: boolean
+  readonly fault: Fault
+}
 
 /** Our own codes, in addition to those of Node and OpenSSL. */
 export const TOO_LARGE = "ERR_MQTTCHAT_PACKET_TOO_LARGE"
@@ -15,6 +22,7 @@ const ENDED_WITHOUT_TLS = "ERR_MQTTCHAT_ENDED_WITHOUT_TLS"
 type Row = {
   permanent: boolean
   cut?: boolean
+  takenOver?: boolean
   code: "unavailable" | "refused" | "protocol"
   text: string
   hint?: string
@@ -142,7 +150,11 @@ const BY_REASON: Readonly<Record<number, Row>> = {
   3: BUSY,
   136: BUSY,
   137: BUSY,
-  142: unavailable("gave this device's session to another connection of it"),
+  [SESSION_TAKEN_OVER]: {
+    ...unavailable("let another program in with the keys of this profile, perhaps from a copy of its folder"),
+    takenOver: true,
+    hint: "use one of the two and stop the other; another machine gets a profile of its own by: mqttchat init",
+  },
 }
 
 /** What an error of a socket, of TLS or of mqtt.js means for the person who waits for this broker. */
@@ -153,7 +165,7 @@ export function failureOf(error: unknown, address: BrokerAddress, credential?: C
   const row = found === WRONG_ACCOUNT && credential === "device" ? NOT_ADMITTED : found
   const message = `the broker at ${address.host}:${address.port} ${row.text}`
   const fault = new Fault(row.code, message, row.hint, error)
-  return { permanent: row.permanent, cut: row.cut === true, fault }
+  return { permanent: row.permanent, cut: row.cut === true, takenOver: row.takenOver === true, fault }
 }
 
 /** A server of TLS ends a connection without TLS at its first packet; some send bytes first that are not MQTT. */

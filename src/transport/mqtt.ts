@@ -3,7 +3,7 @@ import { randomBytes, randomInt } from "node:crypto"
 import { toBase64url } from "../crypto/bytes.ts"
 import { Fault } from "../errors.ts"
 import { ID_BYTES } from "../wire/topics.ts"
-import { retryDelay } from "../async/backoff.ts"
+import { retryDelay, type Pauses } from "../async/backoff.ts"
 import { Connection } from "./connection.ts"
 import { endedWithoutTls, failureOf, type Failure } from "./failures.ts"
 import { Subscriptions } from "./subscriptions.ts"
@@ -27,6 +27,10 @@ const STABLE_MS = 10_000
 /** Where nothing is there, a minute is enough; where something is, it may hold at the next try [D-172]. */
 const PAUSES = { first: 250, longest: 60_000 } as const
 const PAUSES_AFTER_CUT = { ...PAUSES, longest: 4_000 } as const
+/** Two programs with the same keys end each other's connections: ever more slowly [D-179]. */
+const PAUSES_AFTER_TAKEOVER = { first: 4_000, longest: 300_000 } as const
+/** A connection that lived so long had no rival. */
+const UNRIVALLED_MS = 600_000
 const JITTER_STEPS = 1_000
 
 /**
@@ -49,7 +53,13 @@ export const connectMqtt: Connect = (target, events) => {
 type Node = { readonly address: BrokerAddress; readonly tlsCache: TlsCache }
 
 /** How a round of the nodes ended, and whether that has been reported already. */
-type Round = { readonly failure: Failure; readonly after?: Node; readonly isReported: boolean }
+type Round = {
+  readonly failure: Failure
+  readonly after?: Node
+  readonly isReported: boolean
+  /** How long its last connection lived. */
+  readonly livedMs: number
+}
 
 /** How one connection ended. */
 type ConnectionEnd = Required<Attempt>
@@ -107,9 +117,9 @@ class MqttTransport implements Transport {
    * of a connection is reported at once. A pause follows, unless a good connection has ended and there are other nodes.
    */
   async #run(): Promise<void> {
-    let [failed, last] = [0, undefined as Node | undefined]
+    let [failed, takeovers, last] = [0, 0, undefined as Node | undefined]
     while (!this.#isEnded()) {
-      const { failure, after, isReported } = await this.#round(last)
+      const { failure, after, isReported, livedMs } = await this.#round(last)
       if (this.#isEnded()) return
       if (failure.permanent) {
         this.#stop(failure.fault)
@@ -118,28 +128,35 @@ class MqttTransport implements Transport {
       if (!isReported) this.#report(failure.fault)
       last = after
       failed = after === undefined ? failed + 1 : 1
-      if (after !== undefined && this.#nodes.length > 1) continue
-      const pauses = failure.cut === true ? PAUSES_AFTER_CUT : PAUSES
-      await this.#pause(retryDelay(failed, randomInt(JITTER_STEPS) / JITTER_STEPS, pauses))
+      takeovers = (livedMs > UNRIVALLED_MS ? 0 : takeovers) + (failure.takenOver === true ? 1 : 0)
+      if (failure.takenOver === true) await this.#pauseFor(takeovers, PAUSES_AFTER_TAKEOVER)
+      else if (after === undefined || this.#nodes.length === 1)
+        await this.#pauseFor(failed, failure.cut === true ? PAUSES_AFTER_CUT : PAUSES)
     }
+  }
+
+  #pauseFor(retry: number, pauses: Pauses): Promise<void> {
+    return this.#pause(retryDelay(retry, randomInt(JITTER_STEPS) / JITTER_STEPS, pauses))
   }
 
   /** Until all nodes have failed, or a good connection has ended: `after` is its node. */
   async #round(last: Node | undefined): Promise<Round> {
     const failures: NodeFailure<Node>[] = []
-    let isReported = false
+    let [isReported, livedMs] = [false, 0]
     for (const node of inOrder(this.#nodes, last)) {
       const startedAt = performance.now()
       const failure = await this.#connectOnce(node)
       isReported = failure.opened && !failure.permanent
-      if (this.#isEnded()) return { failure, isReported }
+      if (this.#isEnded()) return { failure, isReported, livedMs }
       if (isReported) this.#report(failure.fault)
-      if (isReported && performance.now() - startedAt > STABLE_MS) return { failure, isReported, after: node }
+      livedMs = isReported ? performance.now() - startedAt : 0
+      if (failure.takenOver === true) return { failure, isReported, livedMs }
+      if (livedMs > STABLE_MS) return { failure, isReported, livedMs, after: node }
       failures.push({ node, ...failure })
     }
     const [first, ...others] = failures
     if (first === undefined) throw new Fault("bug", "a broker without an address")
-    return { failure: roundFailure(this.#nodes, [first, ...others]), isReported }
+    return { failure: roundFailure(this.#nodes, [first, ...others]), isReported, livedMs }
   }
 
   #report(why: Fault): void {

@@ -60,6 +60,12 @@ export function topicOwner(topic: Topic): string {
   }
 }
 
+/**
+ * What the embedded broker writes to a device on its registration-answer topic before it ends the connection: DISCONNECT's
+ * reason "session taken over" of MQTT 5, section 3.14.2.1, for MQTT 3.1.1 has none [W-12].
+ */
+export const SESSION_TAKEN_OVER = 142
+
 /** The registrar's one subscription. */
 export const REGISTRATION_REQUESTS = topicFilter("registration-request", "+")
 

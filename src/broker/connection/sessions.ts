@@ -13,6 +13,7 @@ import { DeviceBudgets, UNLIMITED } from "../limits/packet-rates.ts"
 import type { PacketBudget } from "../limits/packet-scanner.ts"
 import { PAYLOAD_MAX_BYTES, UNREAD_MAX_BYTES } from "../limits/packet-size-guard.ts"
 import type { Limits } from "../limits/limits.ts"
+import { takenOverPacket } from "./taken-over-packet.ts"
 import { type HeldNameplates, NameplateLimiter } from "../limits/nameplate-limiter.ts"
 import { UnauthenticatedClients } from "../../unauthenticated-clients.ts"
 import { addressBlock, RateLimiter } from "../limits/rate-limiter.ts"
@@ -75,6 +76,8 @@ export class ClientSessions {
   readonly #observe: Observe
   readonly #debug: Debug
   readonly #sessions = new WeakMap<object, ClientSession>()
+  /** By device id: the client that was let in last. */
+  readonly #latest = new Map<string, Client>()
   /** By device id. */
   readonly #sockets = new Map<string, Set<TLSSocket>>()
   readonly #filterLimiter: FilterLimiter
@@ -105,6 +108,7 @@ export class ClientSessions {
         const { refusal } = session
         if (refusal === undefined) {
           session.onAccepted()
+          this.#takeOver(client, session)
           done(null, true)
           return
         }
@@ -297,6 +301,18 @@ export class ClientSessions {
     socket.once("close", () => {
       sockets.delete(socket)
       if (sockets.size === 0) this.#sockets.delete(device)
+    })
+  }
+
+  /** Aedes ends the connection before this one; who had it learns why [W-12]. */
+  #takeOver(client: Client, { authentication }: ClientSession): void {
+    if (authentication.kind !== "device") return
+    const { id } = authentication
+    const before = this.#latest.get(id)
+    if (before !== undefined && !before.closed) before.conn.write(takenOverPacket(id))
+    this.#latest.set(id, client)
+    client.conn.once("close", () => {
+      if (this.#latest.get(id) === client) this.#latest.delete(id)
     })
   }
 
